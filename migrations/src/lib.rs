@@ -1,0 +1,75 @@
+//! Daemun's tables, one per file, in the order in which they came.
+//!
+//! Knows nothing of the program in `src`: a migration that has run once never changes, whatever
+//! becomes of the code. Instants are whole microseconds since 1970-01-01T00:00:00Z (64 bits), which
+//! compare and sort alike on SQLite and PostgreSQL.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod m0001_users;
+mod m0002_sessions;
+mod m0003_signing_keys;
+mod m0004_audit_events;
+mod m0005_throttle;
+mod m0006_one_time_links;
+
+/// Applies what is not applied yet.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_users::Migration),
+            Box::new(m0002_sessions::Migration),
+            Box::new(m0003_signing_keys::Migration),
+            Box::new(m0004_audit_events::Migration),
+            Box::new(m0005_throttle::Migration),
+            Box::new(m0006_one_time_links::Migration),
+        ]
+    }
+}
+
+/// Column shapes that all tables share.
+mod column {
+    use sea_orm_migration::prelude::*;
+
+    pub(crate) fn text(name: &'static str) -> ColumnDef {
+        ColumnDef::new(Alias::new(name)).text().not_null().take()
+    }
+
+    pub(crate) fn text_or_null(name: &'static str) -> ColumnDef {
+        ColumnDef::new(Alias::new(name)).text().take()
+    }
+
+    pub(crate) fn flag(name: &'static str, default: bool) -> ColumnDef {
+        ColumnDef::new(Alias::new(name)).boolean().not_null().default(default).take()
+    }
+
+    pub(crate) fn number(name: &'static str) -> ColumnDef {
+        ColumnDef::new(Alias::new(name)).big_integer().not_null().take()
+    }
+
+    pub(crate) fn number_or_null(name: &'static str) -> ColumnDef {
+        ColumnDef::new(Alias::new(name)).big_integer().take()
+    }
+
+    /// A number that is never given twice, also after the row is gone.
+    pub(crate) fn id() -> ColumnDef {
+        ColumnDef::new(Alias::new("id")).big_integer().not_null().auto_increment().primary_key().take()
+    }
+}
+
+fn table(name: &'static str) -> Alias {
+    Alias::new(name)
+}
+
+fn index(table: &'static str, name: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
+    let mut index = Index::create().name(name).table(Alias::new(table)).to_owned();
+    for column in columns {
+        index.col(Alias::new(*column));
+    }
+    index
+}

@@ -1,0 +1,137 @@
+//! What the owner has settled: every setting, read once at start and checked whole.
+//!
+//! Settings stand at the top level of `Rocket.toml`'s profiles and in `ROCKET_…` variables; Rocket
+//! merges them into one figment, and this module turns it into typed [`Settings`]. It is also the
+//! only module that looks at the environment.
+
+mod reader;
+mod values;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use rocket::figment::Figment;
+
+pub use reader::{SettingError, Wrong};
+pub use values::{DatabaseUrl, EmailVerification, LogFormat, LogLevel, MailUrl, PublicUrl, SignUp};
+
+use crate::crypto::{Algorithm, Cost, MasterKey};
+use reader::Reader;
+
+/// The settings of a running Daemun. Each field is the setting of the same name in the README.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The origin in links, cookies, CSRF checks and `iss`.
+    pub public_url: PublicUrl,
+    /// Where the data is.
+    pub database_url: DatabaseUrl,
+    /// Folder of the generated secret and of mail files.
+    pub data_dir: PathBuf,
+    /// The master secret; `None` means the generated one in `data_dir`.
+    pub secret_key: Option<MasterKey>,
+    /// How access tokens are signed.
+    pub signing_algorithm: Algorithm,
+    /// How long an access token is good for.
+    pub access_token_lifetime: Duration,
+    /// How long a sign-in lasts, however often it is renewed.
+    pub refresh_token_lifetime: Duration,
+    /// Whether a refresh token is replaced when it is used.
+    pub rotate_refresh_tokens: bool,
+    /// `iss` of the tokens.
+    pub issuer: String,
+    /// `aud` of the tokens.
+    pub audience: String,
+    /// How far clocks of machines may differ, 5 seconds at most.
+    pub leeway: Duration,
+    /// Name of the claim that holds the account's number beside `sub`.
+    pub user_id_claim: String,
+    /// Whether and when an address must be proved.
+    pub email_verification: EmailVerification,
+    /// Whether strangers may join.
+    pub signup: SignUp,
+    /// Shortest password, in code points.
+    pub password_min_length: u8,
+    /// Where letters go.
+    pub mail_url: MailUrl,
+    /// Who letters are from.
+    pub mail_from: String,
+    /// Networks of the proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How stale another node's revocation may be; zero asks the database each time.
+    pub session_cache: Duration,
+    /// What a password hash costs.
+    pub password_hash: Cost,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// Which log lines are written.
+    pub log_level: LogLevel,
+}
+
+impl Settings {
+    /// Reads and checks all settings of a figment.
+    ///
+    /// # Errors
+    /// Every setting that is wrong or unknown, with its value and what is allowed.
+    pub fn from_figment(figment: &Figment) -> Result<Self, Vec<SettingError>> {
+        let mut reader = Reader::new(figment);
+        let read = &mut reader;
+        let port = read.port();
+        let public_url = read.parsed("public_url", "setting.public_url", || PublicUrl::local(port));
+        let allow_http = read.parsed("allow_http", "setting.bool", || false);
+        if !allow_http && !public_url.is_https() && !public_url.is_loopback() {
+            read.refuse("public_url", "setting.public_url_https");
+        }
+        let issuer = read.text("issuer", public_url.as_str());
+        let settings = Self {
+            database_url: read.parsed("database_url", "setting.database_url", DatabaseUrl::default),
+            data_dir: PathBuf::from(read.text("data_dir", "data")),
+            secret_key: read.secret_key(),
+            signing_algorithm: read
+                .parsed("signing_algorithm", "setting.algorithm", || Algorithm::Es256),
+            access_token_lifetime: read.duration("access_token_lifetime", "5m", 1..=86_400),
+            refresh_token_lifetime: read.duration("refresh_token_lifetime", "14d", 60..=31_536_000),
+            rotate_refresh_tokens: read.parsed("rotate_refresh_tokens", "setting.bool", || true),
+            issuer,
+            audience: read.text("audience", "daemun"),
+            leeway: read.duration("leeway", "0s", 0..=5),
+            user_id_claim: read.claim_name("user_id_claim", "user_id"),
+            email_verification: read.parsed(
+                "email_verification",
+                "setting.email_verification",
+                EmailVerification::default,
+            ),
+            signup: read.parsed("signup", "setting.signup", SignUp::default),
+            password_min_length: read.number("password_min_length", 8, 8..=64),
+            mail_url: read.parsed("mail_url", "setting.mail_url", MailUrl::default),
+            mail_from: read.text("mail_from", "Daemun <no-reply@localhost>"),
+            trusted_proxies: read.list("trusted_proxies", "setting.networks"),
+            session_cache: read.duration("session_cache", "2s", 0..=60),
+            password_hash: read.parsed("password_hash", "setting.password_hash", Cost::default),
+            log_format: read.parsed("log_format", "setting.log_format", LogFormat::default),
+            log_level: read.parsed("log_level", "setting.log_level", LogLevel::default),
+            public_url,
+        };
+        reader.custom_claims();
+        reader.finish().map(|()| settings)
+    }
+}
+
+/// Rocket's own figment (`Rocket.toml` and `ROCKET_…`) on top of what Daemun prefers.
+#[must_use]
+pub fn figment() -> Figment {
+    rocket::Config::figment()
+        .join(("address", "127.0.0.1"))
+        .join(("log_level", "normal"))
+}
+
+/// The language in which the person at the terminal reads, as the system tells it (POSIX locale
+/// variables in their order of precedence).
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one module that looks at the environment")]
+pub fn terminal_locale() -> String {
+    ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .unwrap_or_default()
+}

@@ -1,0 +1,397 @@
+//! Takes settings out of a figment one by one and remembers everything that is wrong with them.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use rocket::figment::Figment;
+use rocket::figment::value::{Dict, Value};
+use thiserror::Error;
+
+use super::values::without_password;
+use crate::crypto::MasterKey;
+
+/// Every setting of Daemun; Rocket's own come on top.
+const NAMES: &[&str] = &[
+    "access_token_lifetime",
+    "allow_http",
+    "audience",
+    "custom_claims",
+    "data_dir",
+    "database_url",
+    "email_verification",
+    "issuer",
+    "leeway",
+    "log_format",
+    "mail_from",
+    "mail_url",
+    "password_hash",
+    "password_min_length",
+    "public_url",
+    "refresh_token_lifetime",
+    "rotate_refresh_tokens",
+    "secret_key",
+    "session_cache",
+    "signing_algorithm",
+    "signup",
+    "trusted_proxies",
+    "user_id_claim",
+];
+
+/// Top-level names that are not ours: Rocket's settings, `ROCKET_CONFIG`, the settings of Rocket's
+/// companion crates, and `app`, the table for an application that mounts Daemun.
+const FOREIGN: &[&str] = &["app", "config", "databases", "proxy_proto_header", "template_dir"];
+
+/// Settings whose value is a secret and is never repeated.
+const SECRET: &[&str] = &["secret_key"];
+
+/// One thing that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{name} = {value}: {what}")]
+pub struct SettingError {
+    /// The setting's name.
+    pub name: String,
+    /// Its value, secrets left out.
+    pub value: String,
+    /// What is wrong with it.
+    pub what: Wrong,
+}
+
+/// What is wrong with a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wrong {
+    /// There is no such setting; the nearest that there is, if any is near.
+    Unknown(Option<String>),
+    /// The value is not allowed; the sentence (an i18n key) says what is, with its bounds if any.
+    NotAllowed(&'static str, Option<(u64, u64)>),
+    /// One of Rocket's settings; what Rocket says.
+    Rocket(String),
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(_) => f.write_str("unknown setting"),
+            Self::NotAllowed(what, None) => f.write_str(what),
+            Self::NotAllowed(what, Some((low, high))) => write!(f, "{what} ({low} to {high})"),
+            Self::Rocket(what) => f.write_str(what),
+        }
+    }
+}
+
+pub(super) struct Reader {
+    values: Dict,
+    port: u16,
+    wrong: Vec<SettingError>,
+}
+
+impl Reader {
+    pub(super) fn new(figment: &Figment) -> Self {
+        let mut wrong = Vec::new();
+        let values: Dict = figment.extract().unwrap_or_else(|error| {
+            wrong.extend(error.into_iter().map(|error| from_rocket(&error)));
+            Dict::new()
+        });
+        let port = match rocket::Config::try_from(figment) {
+            Ok(config) => config.port,
+            Err(error) => {
+                wrong.extend(error.into_iter().map(|error| from_rocket(&error)));
+                rocket::Config::default().port
+            }
+        };
+        wrong.dedup();
+        wrong.extend(values.iter().filter(|(name, _)| !is_known(name)).map(|(name, value)| {
+            let near = nearest(name).map(str::to_owned);
+            SettingError { name: name.clone(), value: hint_at(value), what: Wrong::Unknown(near) }
+        }));
+        Self { values, port, wrong }
+    }
+
+    pub(super) fn finish(self) -> Result<(), Vec<SettingError>> {
+        if self.wrong.is_empty() { Ok(()) } else { Err(self.wrong) }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Marks a setting as wrong for what it means rather than for how it is written.
+    pub(super) fn refuse(&mut self, name: &str, allowed: &'static str) {
+        self.push(name, Wrong::NotAllowed(allowed, None));
+    }
+
+    pub(super) fn parsed<T: FromStr>(
+        &mut self,
+        name: &str,
+        allowed: &'static str,
+        default: impl FnOnce() -> T,
+    ) -> T {
+        let Some(value) = self.values.get(name) else { return default() };
+        match scalar(value).and_then(|text| text.parse().ok()) {
+            Some(value) => value,
+            None => {
+                self.refuse(name, allowed);
+                default()
+            }
+        }
+    }
+
+    pub(super) fn text(&mut self, name: &str, default: &str) -> String {
+        match self.values.get(name).map(scalar) {
+            None => default.to_owned(),
+            Some(Some(text)) if !text.trim().is_empty() => text,
+            Some(_) => {
+                self.refuse(name, "setting.text");
+                default.to_owned()
+            }
+        }
+    }
+
+    pub(super) fn claim_name(&mut self, name: &str, default: &str) -> String {
+        const TAKEN: [&str; 9] =
+            ["iss", "aud", "sub", "sid", "jti", "iat", "exp", "nbf", "token_type"];
+        let text = self.text(name, default);
+        let is_name = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if !is_name || TAKEN.contains(&text.as_str()) {
+            self.refuse(name, "setting.claim_name");
+        }
+        text
+    }
+
+    pub(super) fn number(&mut self, name: &str, default: u8, range: RangeInclusive<u8>) -> u8 {
+        let bounds = (u64::from(*range.start()), u64::from(*range.end()));
+        let Some(value) = self.values.get(name) else { return default };
+        match scalar(value).and_then(|text| text.parse().ok()).filter(|n| range.contains(n)) {
+            Some(number) => number,
+            None => {
+                self.push(name, Wrong::NotAllowed("setting.number", Some(bounds)));
+                default
+            }
+        }
+    }
+
+    pub(super) fn duration(
+        &mut self,
+        name: &str,
+        default: &str,
+        seconds: RangeInclusive<u64>,
+    ) -> Duration {
+        let default = duration(default).expect("defaults are durations");
+        let Some(value) = self.values.get(name) else { return default };
+        match scalar(value).as_deref().and_then(duration).filter(|d| seconds.contains(&d.as_secs()))
+        {
+            Some(duration) => duration,
+            None => {
+                let bounds = (*seconds.start(), *seconds.end());
+                self.push(name, Wrong::NotAllowed("setting.duration", Some(bounds)));
+                default
+            }
+        }
+    }
+
+    pub(super) fn list(&mut self, name: &str, allowed: &'static str) -> Vec<IpNet> {
+        let items = self.items(name);
+        let parsed = items.and_then(|items| items.iter().map(|item| network(item)).collect());
+        parsed.unwrap_or_else(|| {
+            self.refuse(name, allowed);
+            Vec::new()
+        })
+    }
+
+    /// Custom claims go into the tokens of the API, which is not there yet: none is the only list
+    /// that can be kept, and anything else is refused rather than silently dropped.
+    pub(super) fn custom_claims(&mut self) {
+        if self.items("custom_claims").is_none_or(|items| !items.is_empty()) {
+            self.refuse("custom_claims", "setting.custom_claims");
+        }
+    }
+
+    pub(super) fn secret_key(&mut self) -> Option<MasterKey> {
+        let value = self.values.get("secret_key")?;
+        let key = scalar(value).and_then(|text| MasterKey::parse(&text).ok());
+        if key.is_none() {
+            self.refuse("secret_key", "setting.secret_key");
+        }
+        key
+    }
+
+    /// The texts of a list: an array, or one text with commas (handy in an environment variable).
+    fn items(&self, name: &str) -> Option<Vec<String>> {
+        match self.values.get(name) {
+            None => Some(Vec::new()),
+            Some(Value::Array(_, items)) => items.iter().map(scalar).collect(),
+            Some(value) => {
+                let text = scalar(value)?;
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Some(items.map(str::to_owned).collect())
+            }
+        }
+    }
+
+    fn push(&mut self, name: &str, what: Wrong) {
+        let value = match self.values.get(name) {
+            Some(_) if SECRET.contains(&name) => "***".to_owned(),
+            Some(value) => show(value),
+            None => String::new(),
+        };
+        self.wrong.push(SettingError { name: name.to_owned(), value, what });
+    }
+}
+
+fn is_known(name: &str) -> bool {
+    NAMES.contains(&name)
+        || FOREIGN.contains(&name)
+        || rocket::Config::PARAMETERS.contains(&name)
+}
+
+/// The known name that a person most likely meant: one that shares most of its letters.
+fn nearest(name: &str) -> Option<&'static str> {
+    NAMES
+        .iter()
+        .map(|known| (strsim::levenshtein(name, known), *known))
+        .min()
+        .filter(|(distance, known)| *distance * 3 <= known.len())
+        .map(|(_, known)| known)
+}
+
+fn from_rocket(error: &rocket::figment::Error) -> SettingError {
+    let name = if error.path.is_empty() { "Rocket.toml".into() } else { error.path.join(".") };
+    let is_secret = SECRET.contains(&name.as_str());
+    let what = if is_secret { String::new() } else { error.kind.to_string() };
+    SettingError { name, value: String::new(), what: Wrong::Rocket(what) }
+}
+
+/// Text, numbers and truth values as text: the environment cannot tell them apart.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(_, text) => Some(text.clone()),
+        Value::Num(_, num) => num
+            .to_i128()
+            .map(|n| n.to_string())
+            .or_else(|| num.to_u128().map(|n| n.to_string()))
+            .or_else(|| num.to_f64().map(|n| n.to_string())),
+        Value::Bool(_, bool) => Some(bool.to_string()),
+        Value::Char(_, char) => Some(char.to_string()),
+        _ => None,
+    }
+}
+
+fn show(value: &Value) -> String {
+    match (scalar(value), value) {
+        (Some(text), _) => without_password(&text),
+        (None, Value::Array(_, items)) => {
+            let items: Vec<_> = items.iter().map(show).collect();
+            format!("[{}]", items.join(", "))
+        }
+        (None, _) => "{…}".into(),
+    }
+}
+
+/// Nobody knows what an unknown setting holds, a misspelt `secret_key` for one: only short and
+/// plain values are repeated.
+fn hint_at(value: &Value) -> String {
+    let text = show(value);
+    let is_plain = text.len() <= 16 && !text.contains("://");
+    if is_plain { text } else { "…".into() }
+}
+
+/// `90s`, `5m`, `12h`, `14d`.
+fn duration(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let digits = &text[..text.len() - unit.len_utf8()];
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = is_number.then(|| digits.parse::<u64>().ok())??;
+    number.checked_mul(seconds).map(Duration::from_secs)
+}
+
+/// `10.0.0.0/8`, or one address.
+fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+    use super::*;
+
+    fn wrong(name: &'static str, value: impl serde::Serialize) -> String {
+        let figment = rocket::Config::figment().merge((name, value));
+        let errors = Settings::from_figment(&figment).expect_err("refused");
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn durations_are_a_number_and_a_unit() {
+        assert_eq!(duration("90s"), Some(Duration::from_secs(90)));
+        assert_eq!(duration("5m"), Some(Duration::from_secs(300)));
+        assert_eq!(duration("12h"), Some(Duration::from_secs(43_200)));
+        assert_eq!(duration("14d"), Some(Duration::from_secs(1_209_600)));
+        for text in ["", "5", "m", "5 m", "-5m", "+5m", "5µ", "1.5h", "99999999999999999999d", "5min"] {
+            assert_eq!(duration(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_with_its_value_and_what_is_allowed() {
+        assert_eq!(wrong("access_token_lifetime", "soon"), "access_token_lifetime = soon: setting.duration (1 to 86400)");
+        assert_eq!(wrong("password_min_length", 7), "password_min_length = 7: setting.number (8 to 64)");
+        assert_eq!(wrong("signup", true), "signup = true: setting.signup");
+        assert_eq!(wrong("trusted_proxies", ["10.0.0.0/33"]), "trusted_proxies = [10.0.0.0/33]: setting.networks");
+        assert_eq!(wrong("leeway", "6s"), "leeway = 6s: setting.duration (0 to 5)");
+        assert_eq!(wrong("user_id_claim", "sub"), "user_id_claim = sub: setting.claim_name");
+        assert_eq!(wrong("signing_algorithm", "none"), "signing_algorithm = none: setting.algorithm");
+    }
+
+    #[test]
+    fn a_wrong_secret_is_not_repeated() {
+        assert_eq!(wrong("secret_key", "hunter2"), "secret_key = ***: setting.secret_key");
+        assert_eq!(wrong("database_url", "mysql://ada:sesame@db/x"), "database_url = mysql://ada:***@db/x: setting.database_url");
+        assert_eq!(wrong("sekret_key", "c2VjcmV0c2VjcmV0c2VjcmV0"), "sekret_key = …: unknown setting");
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_and_the_nearest_known_one_named() {
+        let figment = rocket::Config::figment().merge(("publc_url", "x"));
+
+        let errors = Settings::from_figment(&figment).expect_err("refused");
+
+        assert_eq!(errors[0].what, Wrong::Unknown(Some("public_url".into())));
+        assert_eq!(nearest("completely_different"), None);
+    }
+
+    #[test]
+    fn a_site_on_the_internet_is_https_unless_somebody_insists() {
+        let figment = rocket::Config::figment().merge(("public_url", "http://gate.example"));
+        assert!(Settings::from_figment(&figment).is_err());
+
+        assert!(Settings::from_figment(&figment.merge(("allow_http", true))).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_set_has_the_documented_default() {
+        let settings = Settings::from_figment(&rocket::Config::figment()).expect("defaults");
+
+        assert_eq!(settings.public_url.as_str(), "http://localhost:8000");
+        assert_eq!(settings.issuer, "http://localhost:8000");
+        assert_eq!(settings.access_token_lifetime, Duration::from_secs(300));
+        assert_eq!(settings.database_url.to_string(), "sqlite://data/daemun.db");
+    }
+
+    #[test]
+    fn a_list_in_the_environment_may_be_one_text() {
+        let figment = rocket::Config::figment().merge(("trusted_proxies", "127.0.0.1, 10.0.0.0/8"));
+
+        let settings = Settings::from_figment(&figment).expect("a list");
+
+        assert_eq!(settings.trusted_proxies.len(), 2);
+    }
+}

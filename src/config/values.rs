@@ -1,0 +1,297 @@
+//! The types of settings that are more than a number or a text.
+
+use std::fmt;
+use std::str::FromStr;
+
+use url::{Host, Origin, Url};
+
+/// The origin under which people reach the site: scheme, host and port, nothing behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    origin: String,
+    authority: String,
+    is_https: bool,
+    is_loopback: bool,
+}
+
+impl PublicUrl {
+    pub(super) fn local(port: u16) -> Self {
+        format!("http://localhost:{port}").parse().expect("localhost and a port are an origin")
+    }
+
+    /// The origin as browsers write it: `https://accounts.example.com`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.origin
+    }
+
+    /// Host and port as they stand in a request's `Host`.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Whether cookies can be `Secure`.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.is_https
+    }
+
+    /// Whether only this machine can reach it.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.is_loopback
+    }
+
+    /// Whether a request's `Origin` is this one. On a loopback origin the other names of the same
+    /// machine count too, so that `http://127.0.0.1:8000` works as well as `http://localhost:8000`:
+    /// behind the same port stands the same server.
+    #[must_use]
+    pub fn is_origin(&self, origin: &str) -> bool {
+        origin == self.origin
+            || origin.parse::<Self>().is_ok_and(|other| {
+                self.is_loopback
+                    && other.is_loopback
+                    && self.is_https == other.is_https
+                    && self.port() == other.port()
+            })
+    }
+
+    fn port(&self) -> Option<u16> {
+        self.authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok())
+    }
+}
+
+/// A text that is not what a setting wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAllowed;
+
+impl FromStr for PublicUrl {
+    type Err = NotAllowed;
+
+    fn from_str(text: &str) -> Result<Self, NotAllowed> {
+        let url = Url::parse(text).map_err(|_| NotAllowed)?;
+        let is_bare = matches!(url.path(), "" | "/")
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        let Origin::Tuple(scheme, host, _) = url.origin() else { return Err(NotAllowed) };
+        if !is_bare || !matches!(scheme.as_str(), "http" | "https") {
+            return Err(NotAllowed);
+        }
+        let is_loopback = match &host {
+            Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+        };
+        let origin = url.origin().ascii_serialization();
+        let authority = origin.split_once("://").map_or("", |(_, rest)| rest).to_owned();
+        Ok(Self { origin, authority, is_https: scheme == "https", is_loopback })
+    }
+}
+
+/// Where the data is: `sqlite://path` or `postgres://…`.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file beside the program.
+    Sqlite(std::path::PathBuf),
+    /// A PostgreSQL server; the URL holds a password.
+    Postgres(String),
+}
+
+impl Default for DatabaseUrl {
+    fn default() -> Self {
+        Self::Sqlite("data/daemun.db".into())
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = NotAllowed;
+
+    fn from_str(text: &str) -> Result<Self, NotAllowed> {
+        if let Some(path) = text.strip_prefix("sqlite://") {
+            let is_file = !path.is_empty() && !path.starts_with(':') && !path.contains(['?', '#', '\0']);
+            return if is_file { Ok(Self::Sqlite(path.into())) } else { Err(NotAllowed) };
+        }
+        let url = Url::parse(text).map_err(|_| NotAllowed)?;
+        match url.scheme() {
+            "postgres" | "postgresql" => Ok(Self::Postgres(text.to_owned())),
+            _ => Err(NotAllowed),
+        }
+    }
+}
+
+/// The password is left out.
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Self::Postgres(url) => f.write_str(&without_password(url)),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A URL as it may be shown: what stands between user name and host becomes `***`.
+pub(super) fn without_password(text: &str) -> String {
+    match Url::parse(text) {
+        Ok(mut url) if url.password().is_some() => match url.set_password(Some("***")) {
+            Ok(()) => url.into(),
+            Err(()) => "***".into(),
+        },
+        Ok(_) => text.to_owned(),
+        // What cannot be read as a URL may still hold a password.
+        Err(_) if text.contains('@') => "***".into(),
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// Where letters go.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum MailUrl {
+    /// Files under `data_dir/mail/`.
+    #[default]
+    File,
+    /// A mail server; the URL holds a password.
+    Smtp(String),
+}
+
+impl FromStr for MailUrl {
+    type Err = NotAllowed;
+
+    fn from_str(text: &str) -> Result<Self, NotAllowed> {
+        if text == "file" {
+            return Ok(Self::File);
+        }
+        let url = Url::parse(text).map_err(|_| NotAllowed)?;
+        let is_server = matches!(url.scheme(), "smtp" | "smtps") && url.has_host();
+        if is_server { Ok(Self::Smtp(text.to_owned())) } else { Err(NotAllowed) }
+    }
+}
+
+impl fmt::Debug for MailUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File => f.write_str("file"),
+            Self::Smtp(url) => f.write_str(&without_password(url)),
+        }
+    }
+}
+
+/// A setting that takes one of a few words.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl FromStr for $name {
+            type Err = NotAllowed;
+
+            fn from_str(text: &str) -> Result<Self, NotAllowed> {
+                match text { $($word => Ok(Self::$variant),)+ _ => Err(NotAllowed) }
+            }
+        }
+    };
+}
+
+choice! {
+    /// Whether and when people must prove that their address is theirs.
+    EmailVerification {
+        /// Never.
+        None = "none",
+        /// They are reminded.
+        #[default]
+        Optional = "optional",
+    }
+}
+
+choice! {
+    /// Whether strangers may join.
+    SignUp {
+        /// They may.
+        #[default]
+        Open = "open",
+        /// Only an administrator makes accounts.
+        Closed = "closed",
+    }
+}
+
+choice! {
+    /// How log lines are written.
+    LogFormat {
+        /// For people.
+        #[default]
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}
+
+choice! {
+    /// Which log lines are written; Rocket's own setting.
+    LogLevel {
+        /// None.
+        Off = "off",
+        /// What is broken.
+        Critical = "critical",
+        /// One line per outcome.
+        #[default]
+        Normal = "normal",
+        /// Everything, Rocket's own lines too.
+        Debug = "debug",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_url_is_an_origin_and_nothing_more() {
+        let url: PublicUrl = "https://Accounts.Example.com:443/".parse().expect("an origin");
+        assert_eq!(url.as_str(), "https://accounts.example.com");
+        assert_eq!(url.authority(), "accounts.example.com");
+
+        for text in ["", "accounts.example.com", "ftp://x", "https://x/path", "https://x/?q", "https://u:p@x", "https://"] {
+            assert!(text.parse::<PublicUrl>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_names_of_this_machine_are_one_origin_on_one_port() {
+        let url: PublicUrl = "http://localhost:8000".parse().expect("an origin");
+
+        assert!(url.is_origin("http://localhost:8000"));
+        assert!(url.is_origin("http://127.0.0.1:8000"));
+        assert!(url.is_origin("http://[::1]:8000"));
+        for other in ["null", "", "http://localhost", "http://localhost:8001", "https://localhost:8000", "http://evil.example:8000", "http://localhost.evil.example:8000"] {
+            assert!(!url.is_origin(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_site_on_the_internet_has_one_origin() {
+        let url: PublicUrl = "https://gate.example".parse().expect("an origin");
+
+        assert!(url.is_origin("https://gate.example"));
+        assert!(!url.is_origin("http://gate.example"));
+        assert!(!url.is_origin("https://gate.example.evil.example"));
+        assert!(!url.is_origin("https://localhost"));
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let url: DatabaseUrl = "postgres://ada:open%20sesame@db/x".parse().expect("a database");
+        assert_eq!(url.to_string(), "postgres://ada:***@db/x");
+        assert_eq!(format!("{url:?}"), "postgres://ada:***@db/x");
+
+        assert_eq!(without_password("postgres//ada:sesame@db"), "***");
+    }
+}

@@ -1,0 +1,308 @@
+//! Signing and verifying JSON Web Tokens (RFC 7519).
+//!
+//! One verifier for every token: the algorithm comes from the key and never from the token, every
+//! claim is required and typed, and time is handed in. What the claims are for is `sessions`'
+//! business.
+
+use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
+use serde_json::{Map, Value};
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use super::keyring::{Keyring, SigningKey};
+
+/// The claims of a token, by name.
+pub type Claims = Map<String, Value>;
+
+/// Why a token is refused. The variants are those that SimpleJWT tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum TokenError {
+    /// Not a token of ours, or one that is not valid yet.
+    #[error("token is invalid")]
+    Invalid,
+    /// Its time is over.
+    #[error("token is expired")]
+    Expired,
+    /// A token for something else.
+    #[error("token has wrong type")]
+    WrongType,
+    /// `token_type` is missing.
+    #[error("token has no type")]
+    NoType,
+    /// `jti` is missing.
+    #[error("token has no id")]
+    NoId,
+    /// `exp` is missing.
+    #[error("token has no 'exp' claim")]
+    NoExpiry,
+    /// The claim that names the person is missing.
+    #[error("token contained no recognizable user identification")]
+    NoUser,
+}
+
+/// What a token must say to be accepted.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// `iss`
+    pub issuer: &'a str,
+    /// `aud`
+    pub audience: &'a str,
+    /// `token_type`
+    pub kind: &'a str,
+    /// The present.
+    pub now: OffsetDateTime,
+    /// How far clocks may differ.
+    pub leeway: std::time::Duration,
+}
+
+/// Signs claims with the key of a ring.
+#[must_use]
+pub fn sign(claims: &Claims, key: &SigningKey) -> String {
+    let mut header = Header::new(key.algorithm.jwa());
+    header.kid = Some(key.id.clone());
+    encode(&header, claims, &key.encoding)
+}
+
+/// Signs claims with a secret that only Daemun has (HS256).
+#[must_use]
+pub fn sign_with_secret(claims: &Claims, secret: &[u8]) -> String {
+    let header = Header::new(jsonwebtoken::Algorithm::HS256);
+    encode(&header, claims, &EncodingKey::from_secret(secret))
+}
+
+fn encode(header: &Header, claims: &Claims, key: &EncodingKey) -> String {
+    jsonwebtoken::encode(header, claims, key).expect("a key that was imported signs")
+}
+
+/// Verifies a token against the ring; its `kid` chooses the key, the key chooses the algorithm.
+///
+/// # Errors
+/// [`TokenError`] says what is wrong, the signature first.
+pub fn verify(token: &str, ring: &Keyring, expected: &Expected<'_>) -> Result<Claims, TokenError> {
+    let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
+    let key = header.kid.and_then(|id| ring.find(&id)).ok_or(TokenError::Invalid)?;
+    let claims = decode(token, &key.decoding, key.algorithm.jwa())?;
+    check(&claims, expected).map(|()| claims)
+}
+
+/// Verifies a token that [`sign_with_secret`] made.
+///
+/// # Errors
+/// [`TokenError`] says what is wrong, the signature first.
+pub fn verify_with_secret(
+    token: &str,
+    secret: &[u8],
+    expected: &Expected<'_>,
+) -> Result<Claims, TokenError> {
+    let key = DecodingKey::from_secret(secret);
+    let claims = decode(token, &key, jsonwebtoken::Algorithm::HS256)?;
+    check(&claims, expected).map(|()| claims)
+}
+
+/// The signature alone. The library's own claim checks are off because they read the machine's
+/// clock and pass over claims that are missing; [`check`] does neither.
+fn decode(
+    token: &str,
+    key: &DecodingKey,
+    algorithm: jsonwebtoken::Algorithm,
+) -> Result<Claims, TokenError> {
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    jsonwebtoken::decode::<Claims>(token, key, &validation)
+        .map(|data| data.claims)
+        .map_err(|_| TokenError::Invalid)
+}
+
+fn check(claims: &Claims, expected: &Expected<'_>) -> Result<(), TokenError> {
+    let now = expected.now.unix_timestamp();
+    let leeway = i64::try_from(expected.leeway.as_secs()).unwrap_or(i64::MAX);
+    let seconds = |name: &str| claims.get(name).map(|value| instant(value).ok_or(TokenError::Invalid));
+
+    let expires = seconds("exp").ok_or(TokenError::NoExpiry)??;
+    if expires.saturating_add(leeway) <= now {
+        return Err(TokenError::Expired);
+    }
+    let issued = seconds("iat").ok_or(TokenError::Invalid)??;
+    let not_before = seconds("nbf").unwrap_or(Ok(issued))?;
+    if issued.max(not_before) > now.saturating_add(leeway) {
+        return Err(TokenError::Invalid);
+    }
+    if text(claims, "iss") != Some(expected.issuer) || text(claims, "aud") != Some(expected.audience) {
+        return Err(TokenError::Invalid);
+    }
+    if text(claims, "jti").is_none() {
+        return Err(TokenError::NoId);
+    }
+    match text(claims, "token_type") {
+        None => Err(TokenError::NoType),
+        Some(kind) if kind == expected.kind => Ok(()),
+        Some(_) => Err(TokenError::WrongType),
+    }
+}
+
+/// A claim that is text and not empty.
+#[must_use]
+pub fn text<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
+    claims.get(name)?.as_str().filter(|text| !text.is_empty())
+}
+
+/// A `NumericDate` (RFC 7519, 2) as we write it: whole seconds, not negative.
+fn instant(value: &Value) -> Option<i64> {
+    i64::try_from(value.as_u64()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::super::keyring::Algorithm;
+    use super::super::{Random, base64url};
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+
+    const EXPECTED: Expected<'static> = Expected {
+        issuer: "https://gate.example",
+        audience: "daemun",
+        kind: "access",
+        now: NOW,
+        leeway: std::time::Duration::ZERO,
+    };
+
+    fn claims() -> Claims {
+        let now = NOW.unix_timestamp();
+        let claims = json!({
+            "iss": "https://gate.example", "aud": "daemun", "sub": "1", "jti": "j", "sid": "s",
+            "token_type": "access", "iat": now, "exp": now + 300,
+        });
+        serde_json::from_value(claims).expect("an object")
+    }
+
+    fn ring(algorithm: Algorithm) -> Keyring {
+        let private = SigningKey::generate(algorithm, Random).expect("generated");
+        Keyring::new(vec![SigningKey::import(algorithm, &private).expect("imported")])
+    }
+
+    fn signed(claims: &Claims, ring: &Keyring) -> String {
+        sign(claims, ring.current().expect("a key"))
+    }
+
+    fn with(name: &str, value: Value) -> Claims {
+        let mut claims = claims();
+        claims.insert(name.into(), value);
+        claims
+    }
+
+    fn without(name: &str) -> Claims {
+        let mut claims = claims();
+        claims.remove(name);
+        claims
+    }
+
+    #[test]
+    fn a_token_of_each_algorithm_is_accepted_by_its_own_key_only() {
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Hs256] {
+            let (ours, theirs) = (ring(algorithm), ring(algorithm));
+            let token = signed(&claims(), &ours);
+
+            assert_eq!(verify(&token, &ours, &EXPECTED), Ok(claims()));
+            assert_eq!(verify(&token, &theirs, &EXPECTED), Err(TokenError::Invalid));
+        }
+    }
+
+    #[test]
+    fn every_claim_is_required_and_typed() {
+        let ring = ring(Algorithm::EdDsa);
+        let now = NOW.unix_timestamp();
+        let cases = [
+            (without("exp"), TokenError::NoExpiry),
+            (without("iat"), TokenError::Invalid),
+            (without("iss"), TokenError::Invalid),
+            (without("aud"), TokenError::Invalid),
+            (without("jti"), TokenError::NoId),
+            (without("token_type"), TokenError::NoType),
+            (with("token_type", json!("refresh")), TokenError::WrongType),
+            (with("exp", json!(now)), TokenError::Expired),
+            (with("exp", json!((now + 300).to_string())), TokenError::Invalid),
+            (with("exp", json!(9e15)), TokenError::Invalid),
+            (with("exp", json!(-1)), TokenError::Invalid),
+            (with("exp", Value::Null), TokenError::Invalid),
+            (with("exp", json!(u64::MAX)), TokenError::Invalid),
+            (with("iat", json!(now + 1)), TokenError::Invalid),
+            (with("nbf", json!(now + 1)), TokenError::Invalid),
+            (with("nbf", json!("now")), TokenError::Invalid),
+            (with("iss", json!("https://evil.example")), TokenError::Invalid),
+            (with("aud", json!(["daemun", "other"])), TokenError::Invalid),
+            (with("jti", json!(7)), TokenError::NoId),
+        ];
+        for (claims, why) in cases {
+            assert_eq!(verify(&signed(&claims, &ring), &ring, &EXPECTED), Err(why), "{claims:?}");
+        }
+    }
+
+    #[test]
+    fn clocks_may_differ_by_the_leeway_and_no_more() {
+        let ring = ring(Algorithm::EdDsa);
+        let lenient = Expected { leeway: std::time::Duration::from_secs(5), ..EXPECTED };
+        let late = |by: i64| signed(&with("exp", json!(NOW.unix_timestamp() - by)), &ring);
+
+        assert!(verify(&late(4), &ring, &lenient).is_ok());
+        assert_eq!(verify(&late(5), &ring, &lenient), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn a_token_cannot_choose_how_it_is_verified() {
+        let ring = ring(Algorithm::Es256);
+        let key = ring.current().expect("a key");
+        let good = signed(&claims(), &ring);
+        let parts: Vec<_> = good.split('.').collect();
+        let body = parts[1];
+        let header = |json: &str| base64url(json.as_bytes());
+        let public = key.public.as_ref().expect("published").to_string();
+        let confused = {
+            let mut header = Header::new(jsonwebtoken::Algorithm::HS256);
+            header.kid = Some(key.id.clone());
+            encode(&header, &claims(), &EncodingKey::from_secret(public.as_bytes()))
+        };
+        let empty_key = {
+            let mut header = Header::new(jsonwebtoken::Algorithm::HS256);
+            header.kid = Some(key.id.clone());
+            encode(&header, &claims(), &EncodingKey::from_secret(b""))
+        };
+        let none = |name: &str| {
+            format!("{}.{body}.", header(&format!(r#"{{"alg":"{name}","kid":"{}"}}"#, key.id)))
+        };
+        let tokens = [
+            String::new(),
+            "..".into(),
+            "a.b.c".into(),
+            none("none"),
+            none("None"),
+            none("nOnE"),
+            format!("{}.{body}.{}", header(r#"{"alg":"ES256"}"#), parts[2]),
+            format!("{}.{body}.{}", header(r#"{"alg":"ES256","kid":"../../etc/passwd"}"#), parts[2]),
+            format!("{}.{body}.", parts[0]),
+            format!("{good}.x.y"),
+            format!("{}.{}.{}", parts[0], base64url(b"{}"), parts[2]),
+            confused,
+            empty_key,
+        ];
+        for token in tokens {
+            assert_eq!(verify(&token, &ring, &EXPECTED), Err(TokenError::Invalid), "{token}");
+        }
+    }
+
+    #[test]
+    fn access_and_refresh_keys_do_not_open_each_others_doors() {
+        let ring = ring(Algorithm::Hs256);
+        let refresh = sign_with_secret(&with("token_type", json!("refresh")), b"derived");
+        let access = signed(&claims(), &ring);
+
+        assert_eq!(verify(&refresh, &ring, &EXPECTED), Err(TokenError::Invalid));
+        assert_eq!(verify_with_secret(&access, b"derived", &EXPECTED), Err(TokenError::Invalid));
+    }
+}

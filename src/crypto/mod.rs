@@ -1,0 +1,59 @@
+//! The one place that touches cryptography: randomness, derived keys, sealing, password hashing
+//! and signed tokens. Everything comes from aws-lc-rs, argon2 and jsonwebtoken.
+//!
+//! Knows nothing of accounts or sessions; it is handed bytes and gives back bytes.
+
+pub mod jwt;
+mod keyring;
+mod master;
+mod passwords;
+mod random;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+pub use keyring::{Algorithm, KeyError, Keyring, SigningKey};
+pub use master::{Keys, MasterKey, MasterKeyError, Unsealable};
+pub use passwords::{Cost, Hasher, PasswordHash, QueueFull, Verdict};
+pub use random::Random;
+
+use crate::types::{HashedSecret, Secret};
+
+/// What the database may keep of a secret. A plain digest is enough: the secrets are random and
+/// long, so there is nothing to guess.
+#[must_use]
+pub fn hash_secret(secret: &Secret) -> HashedSecret {
+    HashedSecret(hex(&sha256(secret.expose().as_bytes())))
+}
+
+/// SHA-256.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest(&SHA256, bytes).as_ref());
+    out
+}
+
+/// Base64 for URLs, without padding (RFC 4648, 5).
+#[must_use]
+pub fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads [`base64url`].
+#[must_use]
+pub fn from_base64url(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// Lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
+        .map(char::from)
+        .collect()
+}

@@ -1,0 +1,390 @@
+//! Hashing passwords with argon2id, on threads of its own.
+//!
+//! A hash takes 15 ms of one core and 19 MiB of memory, so hashing is rationed: one thread and one
+//! buffer per core, and a queue of bounded length. Whoever finds the queue full is told so at once.
+
+use std::fmt;
+use std::num::NonZero;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use argon2::password_hash::phc;
+use argon2::{Argon2, Block, Params, Version};
+use aws_lc_rs::constant_time;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use super::Random;
+use crate::types::Password;
+
+/// How many may wait: at 60 hashes a second and core, two cores serve them in about 4 seconds,
+/// which is about as long as a person waits.
+const QUEUE: usize = 512;
+
+/// After this long without work a thread gives its buffer back to the system.
+const KEEP_BUFFER: Duration = Duration::from_secs(2);
+
+/// Length of a hash in bytes (RFC 9106, 4 recommends 256 bits).
+const OUTPUT: usize = 32;
+
+/// A stored password hash in PHC string format.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PasswordHash(String);
+
+impl PasswordHash {
+    /// Takes a string out of the database.
+    #[must_use]
+    pub fn from_stored(phc: String) -> Self {
+        Self(phc)
+    }
+
+    /// The string to store.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash(..)")
+    }
+}
+
+/// What a hash costs: argon2id's memory (KiB), passes and lanes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Memory in KiB.
+    pub memory: u32,
+    /// Passes over the memory.
+    pub passes: u32,
+    /// Lanes.
+    pub lanes: u32,
+}
+
+/// OWASP's recommendation for argon2id: 19 MiB, two passes, one lane.
+impl Default for Cost {
+    fn default() -> Self {
+        Self { memory: 19_456, passes: 2, lanes: 1 }
+    }
+}
+
+/// `m=19456,t=2,p=1`
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "m={},t={},p={}", self.memory, self.passes, self.lanes)
+    }
+}
+
+/// A text that is not a [`Cost`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("not argon2id parameters")]
+pub struct CostError;
+
+impl FromStr for Cost {
+    type Err = CostError;
+
+    fn from_str(text: &str) -> Result<Self, CostError> {
+        let params: phc::ParamsString = text.parse().map_err(|_| CostError)?;
+        let number = |name| params.get_decimal(name).ok_or(CostError);
+        let cost = Self { memory: number("m")?, passes: number("t")?, lanes: number("p")? };
+        cost.params().map(|_| cost)
+    }
+}
+
+impl Cost {
+    fn params(self) -> Result<Params, CostError> {
+        Params::new(self.memory, self.passes, self.lanes, Some(OUTPUT)).map_err(|_| CostError)
+    }
+
+    fn is_below(self, other: Self) -> bool {
+        self.memory < other.memory || self.passes < other.passes
+    }
+}
+
+/// What came of comparing a password with a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// The password is the one that was hashed.
+    pub is_right: bool,
+    /// The hash was made at a lower cost than today's and should be made again.
+    pub is_outdated: bool,
+}
+
+/// Too many are waiting for a hash already; try again in a few seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the hashing queue is full")]
+pub struct QueueFull;
+
+type Job = Box<dyn FnOnce(&mut Memory) + Send>;
+
+/// The hashing threads and their queue. Clones share them; the threads end with the last clone.
+#[derive(Clone)]
+pub struct Hasher {
+    queue: Sender<Job>,
+    cost: Cost,
+    random: Random,
+    nobody: Arc<PasswordHash>,
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hasher").field("cost", &self.cost).finish_non_exhaustive()
+    }
+}
+
+impl Hasher {
+    /// Starts one thread per core.
+    #[must_use]
+    pub fn start(cost: Cost, random: Random) -> Self {
+        let (queue, jobs) = crossbeam_channel::bounded(QUEUE);
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        for _ in 0..cores {
+            let jobs = jobs.clone();
+            thread::Builder::new()
+                .name("hasher".into())
+                .spawn(move || work(&jobs))
+                .expect("the system gives a thread per core");
+        }
+        // Nobody's hash is never computed: any output that nothing hashes to will do.
+        let nobody = write_phc(cost, &random.bytes::<16>(), &random.bytes::<OUTPUT>());
+        Self { queue, cost, random, nobody: Arc::new(nobody) }
+    }
+
+    /// Hashes a new password.
+    ///
+    /// # Errors
+    /// [`QueueFull`] when too many are waiting.
+    pub async fn hash(&self, password: Password) -> Result<PasswordHash, QueueFull> {
+        let (cost, salt) = (self.cost, self.random.bytes::<16>());
+        self.run(move |memory| {
+            let output = memory.compute(cost, &password, &salt);
+            write_phc(cost, &salt, &output)
+        })
+        .await
+    }
+
+    /// Compares a password with a stored hash. `None` stands for an account that does not exist or
+    /// has no password: the same work is done, and the answer is no.
+    ///
+    /// # Errors
+    /// [`QueueFull`] when too many are waiting.
+    pub async fn verify(
+        &self,
+        password: Password,
+        stored: Option<PasswordHash>,
+    ) -> Result<Verdict, QueueFull> {
+        let is_somebody = stored.is_some();
+        let stored = stored.unwrap_or_else(|| PasswordHash::clone(&self.nobody));
+        let today = self.cost;
+        self.run(move |memory| {
+            let Some((cost, salt, expected)) = read_phc(&stored) else {
+                return Verdict { is_right: false, is_outdated: false };
+            };
+            let output = memory.compute(cost, &password, &salt);
+            let is_equal = constant_time::verify_slices_are_equal(&output, &expected).is_ok();
+            Verdict { is_right: is_equal && is_somebody, is_outdated: cost.is_below(today) }
+        })
+        .await
+    }
+
+    /// Does a piece of heavy work on a hashing thread, such as weighing a password's strength.
+    ///
+    /// # Errors
+    /// [`QueueFull`] when too many are waiting.
+    pub async fn weigh<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, QueueFull> {
+        self.run(|_| work()).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Memory) -> T + Send + 'static,
+    ) -> Result<T, QueueFull> {
+        let (give, take) = oneshot::channel();
+        let job: Job = Box::new(move |memory| {
+            // Nobody waits any more when the client went away: the work is skipped.
+            if !give.is_closed() {
+                let _ = give.send(work(memory));
+            }
+        });
+        match self.queue.try_send(job) {
+            Ok(()) => take.await.map_err(|_| QueueFull),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(QueueFull),
+        }
+    }
+}
+
+fn work(jobs: &Receiver<Job>) {
+    let mut memory = Memory::default();
+    loop {
+        let job = match jobs.recv_timeout(KEEP_BUFFER) {
+            Ok(job) => job,
+            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {
+                memory = Memory::default();
+                match jobs.recv() {
+                    Ok(job) => job,
+                    Err(_) => return,
+                }
+            }
+        };
+        // A panic in one job must not take the thread away from all that follow.
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(&mut memory)));
+        if outcome.is_err() {
+            tracing::error!("a hashing job panicked");
+        }
+    }
+}
+
+/// The buffer that argon2 fills: allocated at first use, used again and again.
+#[derive(Default)]
+struct Memory(Vec<Block>);
+
+impl Memory {
+    fn compute(&mut self, cost: Cost, password: &Password, salt: &[u8]) -> [u8; OUTPUT] {
+        let params = cost.params().expect("a cost is checked when it is read");
+        if self.0.len() < params.block_count() {
+            self.0 = vec![Block::default(); params.block_count()];
+        }
+        let mut output = [0; OUTPUT];
+        Argon2::new(argon2::Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into_with_memory(
+                password.expose().as_bytes(),
+                salt,
+                &mut output,
+                &mut self.0[..],
+            )
+            .expect("salt and output have lengths that argon2 takes");
+        output
+    }
+}
+
+fn write_phc(cost: Cost, salt: &[u8], output: &[u8]) -> PasswordHash {
+    let hash = phc::PasswordHash {
+        algorithm: argon2::Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: cost.to_string().parse().expect("a cost is written as PHC parameters"),
+        salt: Some(phc::Salt::new(salt).expect("16 bytes are a salt")),
+        hash: Some(phc::Output::new(output).expect("32 bytes are an output")),
+    };
+    PasswordHash(hash.to_string())
+}
+
+/// `None` for whatever we did not write: other algorithms, other lengths, damage.
+fn read_phc(stored: &PasswordHash) -> Option<(Cost, Vec<u8>, [u8; OUTPUT])> {
+    let hash = phc::PasswordHash::new(&stored.0).ok()?;
+    let is_ours = hash.algorithm == argon2::Algorithm::Argon2id.ident()
+        && hash.version == Some(Version::V0x13.into());
+    let cost = hash.params.to_string().parse().ok()?;
+    let salt = hash.salt.filter(|salt| salt.len() >= 8)?.to_vec();
+    let output = hash.hash?.as_bytes().try_into().ok()?;
+    is_ours.then_some((cost, salt, output))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: Cost = Cost { memory: 64, passes: 1, lanes: 1 };
+
+    fn typed(text: &str) -> Password {
+        Password::parse(text).expect("typed")
+    }
+
+    #[tokio::test]
+    async fn the_right_password_is_recognised_and_no_other() {
+        let hasher = Hasher::start(CHEAP, Random);
+        let hash = hasher.hash(typed("open sesame")).await.expect("room");
+
+        let right = hasher.verify(typed("open sesame"), Some(hash.clone())).await.expect("room");
+        let wrong = hasher.verify(typed("open barley"), Some(hash)).await.expect("room");
+
+        assert!(right.is_right && !right.is_outdated);
+        assert!(!wrong.is_right);
+    }
+
+    #[tokio::test]
+    async fn passwords_that_differ_after_72_bytes_differ() {
+        let hasher = Hasher::start(CHEAP, Random);
+        let long = "x".repeat(72);
+        let hash = hasher.hash(typed(&format!("{long}a"))).await.expect("room");
+
+        let other = hasher.verify(typed(&format!("{long}b")), Some(hash)).await.expect("room");
+
+        assert!(!other.is_right);
+    }
+
+    #[tokio::test]
+    async fn nobody_has_no_password() {
+        let hasher = Hasher::start(CHEAP, Random);
+
+        let verdict = hasher.verify(typed("anything"), None).await.expect("room");
+
+        assert!(!verdict.is_right);
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_lower_cost_is_outdated() {
+        let yesterday = Hasher::start(CHEAP, Random);
+        let hash = yesterday.hash(typed("open sesame")).await.expect("room");
+        let today = Hasher::start(Cost { passes: 2, ..CHEAP }, Random);
+
+        let verdict = today.verify(typed("open sesame"), Some(hash)).await.expect("room");
+
+        assert!(verdict.is_right && verdict.is_outdated);
+    }
+
+    #[tokio::test]
+    async fn a_damaged_or_foreign_hash_matches_nothing() {
+        let hasher = Hasher::start(CHEAP, Random);
+        for stored in ["", "x", "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ", "md5$a$b"] {
+            let stored = PasswordHash::from_stored(stored.into());
+            let verdict = hasher.verify(typed("x"), Some(stored)).await.expect("room");
+            assert!(!verdict.is_right);
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_finds_the_queue_full_is_told_at_once() {
+        let hasher = Hasher::start(CHEAP, Random);
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let gate = Arc::new(std::sync::Barrier::new(cores + 1));
+        // Each thread is first known to be busy; only then is the queue filled to its end.
+        let mut waiting = Vec::new();
+        let started = Arc::new(std::sync::Barrier::new(cores + 1));
+        for _ in 0..cores {
+            let (gate, started, hasher) = (gate.clone(), started.clone(), hasher.clone());
+            waiting.push(tokio::spawn(async move {
+                hasher
+                    .weigh(move || {
+                        started.wait();
+                        gate.wait();
+                    })
+                    .await
+            }));
+            tokio::task::yield_now().await;
+        }
+        tokio::task::spawn_blocking(move || started.wait()).await.expect("all threads are busy");
+        for _ in 0..QUEUE {
+            let hasher = hasher.clone();
+            waiting.push(tokio::spawn(async move { hasher.weigh(|| ()).await }));
+        }
+        while hasher.queue.len() < QUEUE {
+            tokio::task::yield_now().await;
+        }
+
+        let refused = hasher.weigh(|| ()).await;
+
+        assert_eq!(refused, Err(QueueFull));
+        tokio::task::spawn_blocking(move || gate.wait()).await.expect("the gate opens");
+        for answer in waiting {
+            assert_eq!(answer.await.expect("no panic"), Ok(()));
+        }
+    }
+}

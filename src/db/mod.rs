@@ -1,0 +1,261 @@
+//! The database: opening it, bringing its tables up to date, and telling its failures apart.
+//!
+//! Knows two engines and nothing of what is stored; the queries are in the features' `store.rs`.
+
+pub mod entity;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use migrations::{Migrator, MigratorTrait};
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbErr,
+    RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _, sqlx,
+};
+use thiserror::Error;
+
+use crate::config::DatabaseUrl;
+
+/// How long a request waits for a connection or for SQLite's one writer before it is told that the
+/// database is busy: longer than any honest queue, shorter than a person's patience.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// Readers of a SQLite file. More than the cores of a small machine gain nothing.
+const SQLITE_READERS: u32 = 4;
+
+/// Connections to PostgreSQL per node; its default limit of 100 leaves room for several nodes.
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// Held while migrations run, so that two nodes that start at once take turns. Any number that no
+/// other program uses will do; this one spells "daemun".
+const MIGRATION_LOCK: i64 = 0x6461_656d_756e;
+
+/// The database behind all features.
+#[derive(Debug, Clone)]
+pub struct Db {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+    queries: Arc<AtomicU64>,
+}
+
+/// A transaction that writes. Dropped without [`commit`](Transaction::commit) it never happened.
+#[derive(Debug)]
+pub struct Transaction(DatabaseTransaction);
+
+/// Why the database could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The folder of the SQLite file cannot be made.
+    #[error("{path}: {source}")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The database refuses.
+    #[error(transparent)]
+    Database(#[from] DbError),
+}
+
+/// A statement failed.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct DbError(#[from] DbErr);
+
+impl DbError {
+    /// Whether it is worth trying again in a moment: the database is away, busy or full, and the
+    /// statement is not at fault.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        match &self.0 {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+            DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+                is_passing(error)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// `SQLite`: BUSY 5, LOCKED 6, READONLY 8, IOERR 10, FULL 13, CANTOPEN 14 (the low byte of the code).
+/// PostgreSQL: classes 08 (connection), 40 (rollback), 53 (resources), 57 (operator intervention),
+/// and 25006 (read-only, as on a standby).
+fn is_passing(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else {
+        return matches!(
+            error,
+            sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed
+        );
+    };
+    let code = error.code().unwrap_or_default();
+    match code.parse::<u32>() {
+        Ok(number) if code.len() != 5 => matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
+        _ => code == "25006" || ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)),
+    }
+}
+
+impl Db {
+    /// Opens the database; a SQLite file and its folder are made when they are not there.
+    ///
+    /// # Errors
+    /// [`OpenError`] when it cannot be opened.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
+        let (mut writer, mut reader) = match url {
+            DatabaseUrl::Sqlite(path) => {
+                make_folder(path)?;
+                let writer = connect(sqlite(path, true)).await?;
+                (writer, connect(sqlite(path, false)).await?)
+            }
+            DatabaseUrl::Postgres(url) => {
+                let pool = connect(postgres(url)).await?;
+                (pool.clone(), pool)
+            }
+        };
+        let queries = Arc::new(AtomicU64::new(0));
+        for connection in [&mut writer, &mut reader] {
+            let queries = queries.clone();
+            connection.set_metric_callback(move |_| {
+                queries.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        Ok(Self { writer, reader, queries })
+    }
+
+    /// Brings the tables up to date, all or nothing. Safe when several nodes do it at once.
+    ///
+    /// # Errors
+    /// [`DbError`] when a migration fails; none of them has happened then.
+    pub async fn migrate(&self) -> Result<(), DbError> {
+        let transaction = self.begin().await?;
+        if self.writer.get_database_backend() == sea_orm::DbBackend::Postgres {
+            let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+            transaction.0.execute_unprepared(&lock).await?;
+        }
+        Migrator::up(&transaction.0, None).await?;
+        transaction.commit().await
+    }
+
+    /// The connection for reading.
+    #[must_use]
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Begins a transaction that writes. On SQLite it takes the write lock now rather than at its
+    /// first write, where it could only fail.
+    ///
+    /// # Errors
+    /// [`DbError`] when the database is away or stays busy.
+    pub async fn begin(&self) -> Result<Transaction, DbError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(Transaction(self.writer.begin_with_options(options).await?))
+    }
+
+    /// Asks the database whether it is there.
+    ///
+    /// # Errors
+    /// [`DbError`] when it is not.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        Ok(self.reader.ping().await?)
+    }
+
+    /// How many statements have been sent so far.
+    #[must_use]
+    pub fn queries(&self) -> u64 {
+        self.queries.load(Ordering::Relaxed)
+    }
+
+    /// Closes the connections, so that SQLite can put its log away.
+    pub async fn close(&self) {
+        for connection in [&self.reader, &self.writer] {
+            if let Err(error) = connection.clone().close().await {
+                tracing::warn!(%error, "the database did not close");
+            }
+        }
+    }
+}
+
+impl Transaction {
+    /// The connection to write on.
+    #[must_use]
+    pub fn connection(&self) -> &DatabaseTransaction {
+        &self.0
+    }
+
+    /// Makes everything that was written true.
+    ///
+    /// # Errors
+    /// [`DbError`] when the database could not; nothing has happened then.
+    pub async fn commit(self) -> Result<(), DbError> {
+        Ok(self.0.commit().await?)
+    }
+}
+
+async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, DbError> {
+    Ok(Database::connect(options).await?)
+}
+
+fn make_folder(file: &Path) -> Result<(), OpenError> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    std::fs::create_dir_all(folder)
+        .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })
+}
+
+fn sqlite(path: &Path, may_write: bool) -> ConnectOptions {
+    let path = path.to_owned();
+    let mut options = ConnectOptions::new("sqlite::memory:");
+    let connections = if may_write { 1 } else { SQLITE_READERS };
+    options
+        .max_connections(connections)
+        .min_connections(if may_write { 1 } else { 0 })
+        .acquire_timeout(WAIT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
+            let options = options
+                .filename(&path)
+                .in_memory(false)
+                .shared_cache(false)
+                .busy_timeout(WAIT)
+                .foreign_keys(true)
+                .synchronous(SqliteSynchronous::Full)
+                .statement_cache_capacity(256);
+            if may_write {
+                options.create_if_missing(true).journal_mode(SqliteJournalMode::Wal)
+            } else {
+                options.read_only(true).create_if_missing(false).pragma("query_only", "ON")
+            }
+        });
+    options
+}
+
+fn postgres(url: &str) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(WAIT)
+        .connect_timeout(WAIT)
+        .sqlx_logging(false)
+        .map_sqlx_postgres_opts(|options: PgConnectOptions| {
+            options
+                .application_name("daemun")
+                .options([("lock_timeout", "5s"), ("statement_timeout", "30s")])
+                .statement_cache_capacity(256)
+        });
+    options
+}

@@ -1,0 +1,67 @@
+//! The names by which the database knows people and sign-ins.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The number of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct UserId(pub i64);
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The name of one sign-in: 128 random bits, written as 32 hexadecimal digits.
+///
+/// It names a session in tokens, in the database and in the owner's list of devices. Knowing it
+/// opens nothing: only a signed token does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId(u128);
+
+impl SessionId {
+    /// Makes a name out of random bytes.
+    #[must_use]
+    pub fn from_random(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = std::num::ParseIntError;
+
+    /// Reads the 32 digits that [`Display`](fmt::Display) writes; there is one spelling only.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_canonical =
+            text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        u128::from_str_radix(if is_canonical { text } else { "" }, 16).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_id_reads_back_as_it_was_written() {
+        let id = SessionId::from_random([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn a_session_id_has_one_spelling() {
+        for text in ["", "1", "+0000000000000000000000000000001", "0000000000000000000000000000000A"] {
+            assert!(text.parse::<SessionId>().is_err(), "{text:?}");
+        }
+    }
+}

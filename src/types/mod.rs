@@ -1,0 +1,16 @@
+//! The words of the house: values that exist only after they have proved something.
+//!
+//! A word is parsed once, where it comes in, and trusted from there on. Nothing here knows the
+//! database, the web or the time of day; whoever needs today's date hands it in.
+
+mod email;
+mod ids;
+mod password;
+mod person;
+mod secret;
+
+pub use email::{Email, EmailError};
+pub use ids::{SessionId, UserId};
+pub use password::{Password, PasswordError};
+pub use person::{BirthDate, BirthDateError, Gender, GenderError, Name, NameError, Person};
+pub use secret::{HashedSecret, Secret};
