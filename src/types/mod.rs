@@ -3,12 +3,14 @@
 //! A word is parsed once, where it comes in, and trusted from there on. Nothing here knows the
 //! database, the web or the time of day; whoever needs today's date hands it in.
 
+mod caller;
 mod email;
 mod ids;
 mod password;
 mod person;
 mod secret;
 
+pub use caller::Caller;
 pub use email::{Email, EmailError};
 pub use ids::{SessionId, UserId};
 pub use password::{Password, PasswordError};

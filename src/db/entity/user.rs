@@ -1,8 +1,10 @@
 //! A row of `users`.
 
+use std::fmt;
+
 use sea_orm::entity::prelude::*;
 
-#[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "users")]
 pub struct Model {
     #[sea_orm(primary_key)]
@@ -20,6 +22,13 @@ pub struct Model {
     pub last_login_at: Option<i64>,
     pub created_at: i64,
     pub updated_at: i64,
+}
+
+/// Neither the hash nor anything personal.
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("user").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

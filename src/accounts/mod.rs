@@ -1,0 +1,110 @@
+//! The accounts: who there is, how they prove themselves by password, and what they may do.
+//!
+//! Knows no sessions: what becomes of them when an account changes is a flow's business.
+
+mod password_policy;
+pub(crate) mod store;
+
+use time::OffsetDateTime;
+
+pub use password_policy::{MAX_LENGTH, OwnData, Trait, Weakness, weaknesses};
+
+use crate::crypto::PasswordHash;
+use crate::db::{Db, DbError, Transaction};
+use crate::types::{BirthDate, Email, Gender, Name, Person, UserId};
+
+/// An account, with what must not leave the house.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// What may be shown.
+    pub person: Person,
+    /// How the person proves to be it; `None` when not by password.
+    pub password_hash: Option<PasswordHash>,
+    /// Whether the account may be used.
+    pub is_active: bool,
+}
+
+/// What a new account starts with.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// The address.
+    pub email: Email,
+    /// The hashed password.
+    pub password_hash: PasswordHash,
+    /// The name, may be empty.
+    pub name: Name,
+    /// The gender, where given.
+    pub gender: Option<Gender>,
+    /// The date of birth, where given.
+    pub date_of_birth: Option<BirthDate>,
+    /// Whether the account may do everything.
+    pub is_superuser: bool,
+}
+
+/// Makes an account. The database decides whether the address is free: `None` means it is not.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn open(
+    transaction: &Transaction,
+    account: NewAccount,
+    now: OffsetDateTime,
+) -> Result<Option<UserId>, DbError> {
+    store::insert(transaction, account, now).await
+}
+
+/// The account of an address.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn find(db: &Db, email: &Email) -> Result<Option<Account>, DbError> {
+    store::find_by_email(db, email).await
+}
+
+/// Whether there is anybody who may do everything and whose account may be used.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn has_superuser(transaction: &Transaction) -> Result<bool, DbError> {
+    store::has_superuser(transaction.connection()).await
+}
+
+/// Lets a person in, if the account is active at this very moment, and notes the time. `false`
+/// means that it is not; the row stays locked until the transaction ends, so nobody can be
+/// deactivated between this answer and the session that follows from it.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn admit(
+    transaction: &Transaction,
+    id: UserId,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::update_last_login(transaction, id, now).await
+}
+
+/// Puts a hash in the place of `old`: `false` means that the password was changed meanwhile.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn renew_hash(
+    transaction: &Transaction,
+    id: UserId,
+    old: &PasswordHash,
+    new: &PasswordHash,
+) -> Result<bool, DbError> {
+    store::replace_hash(transaction, id, old, new).await
+}
+
+/// Gives an account another password; `false` means that there is no such account.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn set_password(
+    transaction: &Transaction,
+    id: UserId,
+    hash: &PasswordHash,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::update_password(transaction, id, hash, now).await
+}

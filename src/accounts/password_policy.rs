@@ -1,0 +1,222 @@
+//! What makes a password too weak: the four checks that Django makes, and an estimate of the
+//! guesses that it would withstand.
+//!
+//! Answers in facts; the doors turn them into sentences. Heavy (up to some milliseconds), so it
+//! runs on a hashing thread.
+
+use zxcvbn::Score;
+use zxcvbn::feedback::Warning;
+
+use crate::types::{BirthDate, Email, Name, Password};
+
+/// Longest password, in code points: more than NIST SP 800-63B-4 asks for (64), few enough that
+/// hashing and weighing stay cheap.
+pub const MAX_LENGTH: usize = 128;
+
+/// How alike a password may be to the person's own data, as Django measures it.
+const MAX_SIMILARITY: f64 = 0.7;
+
+/// zxcvbn's "safely unguessable": at least 10^8 guesses, moderate protection of a stolen hash.
+const MIN_SCORE: Score = Score::Three;
+
+/// What a person's password must not look like.
+#[derive(Debug, Clone)]
+pub struct OwnData {
+    /// The address.
+    pub email: Email,
+    /// The name.
+    pub name: Name,
+    /// The date of birth.
+    pub date_of_birth: Option<BirthDate>,
+}
+
+/// Which of the person's own data a password resembles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trait {
+    /// The address.
+    Email,
+    /// The name.
+    Name,
+    /// The date of birth.
+    DateOfBirth,
+}
+
+/// One reason to refuse a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weakness {
+    /// Fewer code points than this.
+    TooShort(u8),
+    /// More code points than [`MAX_LENGTH`].
+    TooLong,
+    /// Looks like the person's own data.
+    TooSimilar(Trait),
+    /// On the lists of common passwords.
+    TooCommon,
+    /// Nothing but digits.
+    EntirelyNumeric,
+    /// None of the above, and still quickly guessed.
+    TooGuessable,
+}
+
+/// Everything that is wrong with a password, or nothing.
+///
+/// The estimate is asked last and only speaks when no named reason explains it: somebody who is
+/// told "too common" need not hear "easy to guess" as well.
+#[must_use]
+pub fn weaknesses(password: &Password, own: &OwnData, min_length: u8) -> Vec<Weakness> {
+    let text = password.expose();
+    let mut found = Vec::new();
+    if password.count() > MAX_LENGTH {
+        // Weighing takes longer the longer a password is, so it stops here.
+        return vec![Weakness::TooLong];
+    }
+    if password.count() < usize::from(min_length) {
+        found.push(Weakness::TooShort(min_length));
+    }
+    found.extend(similar_to(text, own).map(Weakness::TooSimilar));
+    let estimate = zxcvbn::zxcvbn(text, &own_words(own));
+    if is_common(&estimate) {
+        found.push(Weakness::TooCommon);
+    }
+    if text.chars().all(char::is_numeric) {
+        found.push(Weakness::EntirelyNumeric);
+    }
+    if found.is_empty() && estimate.score() < MIN_SCORE {
+        found.push(Weakness::TooGuessable);
+    }
+    found
+}
+
+/// zxcvbn says so when the whole password stands on its list of 30,000 common ones.
+fn is_common(estimate: &zxcvbn::Entropy) -> bool {
+    let warning = estimate.feedback().and_then(zxcvbn::feedback::Feedback::warning);
+    matches!(
+        warning,
+        Some(
+            Warning::ThisIsATop10Password
+                | Warning::ThisIsATop100Password
+                | Warning::ThisIsACommonPassword
+        )
+    )
+}
+
+fn similar_to(password: &str, own: &OwnData) -> Option<Trait> {
+    let password = password.to_lowercase();
+    let born = own.date_of_birth.map(|date| date.to_string()).unwrap_or_default();
+    let born_digits = born.replace('-', "");
+    let data = [
+        (Trait::Email, own.email.as_typed()),
+        (Trait::Name, own.name.as_str()),
+        (Trait::DateOfBirth, born.as_str()),
+        (Trait::DateOfBirth, born_digits.as_str()),
+    ];
+    data.into_iter().find(|(_, value)| is_similar(&password, value)).map(|(which, _)| which)
+}
+
+/// Django's `UserAttributeSimilarityValidator`: the whole value and each of its words.
+fn is_similar(password: &str, value: &str) -> bool {
+    let value = value.to_lowercase();
+    let words = value.split(|char: char| !char.is_alphanumeric() && char != '_');
+    words
+        .chain([value.as_str()])
+        .filter(|word| !word.is_empty())
+        .any(|word| !is_much_longer(password, word) && likeness(password, word) >= MAX_SIMILARITY)
+}
+
+/// A password ten times as long as a word cannot be made of it (Django's own short cut).
+fn is_much_longer(password: &str, word: &str) -> bool {
+    let (password, word) = (password.chars().count(), word.chars().count());
+    password >= 10 * word && (word as f64) < MAX_SIMILARITY / 2.0 * (password as f64)
+}
+
+/// Python's `SequenceMatcher.quick_ratio`: the letters that both have, twice, over all letters.
+fn likeness(a: &str, b: &str) -> f64 {
+    let mut left: Vec<char> = b.chars().collect();
+    let all = a.chars().count() + left.len();
+    let mut shared = 0_usize;
+    for char in a.chars() {
+        if let Some(place) = left.iter().position(|other| *other == char) {
+            left.swap_remove(place);
+            shared += 1;
+        }
+    }
+    2.0 * shared as f64 / all as f64
+}
+
+fn own_words(own: &OwnData) -> Vec<&str> {
+    let words = own.email.as_typed().split(|char: char| !char.is_alphanumeric());
+    words
+        .chain(own.name.as_str().split_whitespace())
+        .chain([own.email.as_typed(), own.name.as_str()])
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(password: &str) -> Vec<Weakness> {
+        let own = OwnData {
+            email: Email::parse("ada.lovelace@example.com").expect("parses"),
+            name: Name::parse("홍길동").expect("parses"),
+            date_of_birth: BirthDate::from_iso("1815-12-10"),
+        };
+        weaknesses(&Password::parse(password).expect("typed"), &own, 8)
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        use Weakness::{EntirelyNumeric, TooCommon, TooShort};
+
+        assert_eq!(found("123456"), [TooShort(8), TooCommon, EntirelyNumeric]);
+        assert_eq!(found("password1"), [TooCommon]);
+        assert_eq!(found("PASSWORD1"), [TooCommon]);
+        assert_eq!(found("8273645192"), [EntirelyNumeric]);
+        assert_eq!(found("xK9#q2"), [TooShort(8)]);
+    }
+
+    #[test]
+    fn a_password_must_not_resemble_its_owner() {
+        use Weakness::TooSimilar;
+
+        assert_eq!(found("lovelace1"), [TooSimilar(Trait::Email)]);
+        assert_eq!(found("Ada.Lovelace@example"), [TooSimilar(Trait::Email)]);
+        assert_eq!(found("1815-12-10!"), [TooSimilar(Trait::DateOfBirth)]);
+        assert!(found("홍길동1").contains(&TooSimilar(Trait::Name)));
+    }
+
+    #[test]
+    fn what_is_quickly_guessed_is_refused() {
+        for password in ["aaaaaaaaaaaa", "qwertyqwerty1", "monkey2019", "abcdefgh1"] {
+            let found = found(password);
+            assert!(!found.is_empty(), "{password}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn good_passwords_in_any_script_are_good() {
+        for password in [
+            "correct horse battery staple",
+            "대문 앞에 살구나무 두 그루",
+            "Tr33-house&Kettle",
+            "vo7Cs!x2mQpd",
+            " 숲속의 작은 집 옆 우물 ",
+            "👩‍👩‍👧‍👦 family of four on a hill",
+        ] {
+            assert_eq!(found(password), [], "{password}");
+        }
+    }
+
+    #[test]
+    fn length_is_counted_in_code_points() {
+        assert_eq!(found(&"가나다라마바사아자차카타파하".repeat(10)), [Weakness::TooLong]);
+        assert!(!found("까치 까치 설날은 어저께").contains(&Weakness::TooShort(8)));
+    }
+
+    #[test]
+    fn likeness_is_that_of_pythons_difflib() {
+        assert!((likeness("abcd", "bcde") - 0.75).abs() < 1e-9);
+        assert!((likeness("lovelace1", "lovelace") - 16.0 / 17.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,214 @@
+//! What this process may take for granted for a moment: signatures that it has verified, and
+//! sessions that it has just seen alive.
+//!
+//! Bounded in number and in time. A write of this process is seen at once, because it takes the
+//! session out and because an answer that was read before the write is not put in after it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use quick_cache::unsync::Cache;
+use time::OffsetDateTime;
+
+use crate::types::{Person, SessionId, UserId};
+
+/// How many sessions and tokens are remembered: those of everybody who is active within a few
+/// seconds on a large site, in a few megabytes.
+const CAPACITY: usize = 10_000;
+
+/// A session that is alive, and whose.
+#[derive(Debug, Clone)]
+pub struct Living {
+    /// The session.
+    pub session: SessionId,
+    /// Its owner.
+    pub person: Arc<Person>,
+    /// When it ends at the latest.
+    pub expires_at: OffsetDateTime,
+}
+
+/// What a token proved when its signature was verified.
+#[derive(Debug, Clone, Copy)]
+pub struct Proof {
+    /// The session that the token names.
+    pub session: SessionId,
+    /// When the token expires.
+    pub expires_at: OffsetDateTime,
+}
+
+/// The moment at which a question was put to the database, in the order of this process's writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch(u64);
+
+/// The cache; one per process.
+#[derive(Debug)]
+pub struct SessionCache {
+    inner: Mutex<Inner>,
+    keep: time::Duration,
+}
+
+struct Inner {
+    living: Cache<SessionId, (Living, OffsetDateTime)>,
+    proofs: Cache<[u8; 32], Proof>,
+    epoch: u64,
+}
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inner").field("living", &self.living.len()).finish_non_exhaustive()
+    }
+}
+
+impl SessionCache {
+    /// A cache that remembers living sessions for `keep`; zero remembers none.
+    #[must_use]
+    pub fn new(keep: Duration) -> Self {
+        let inner = Inner { living: Cache::new(CAPACITY), proofs: Cache::new(CAPACITY), epoch: 0 };
+        let keep = time::Duration::try_from(keep).unwrap_or(time::Duration::ZERO);
+        Self { inner: Mutex::new(inner), keep }
+    }
+
+    /// The session, if it was seen alive a moment ago.
+    pub fn find(&self, session: SessionId, now: OffsetDateTime) -> Option<Living> {
+        let inner = self.lock();
+        let (living, seen_at) = inner.living.get(&session)?;
+        let is_fresh = now - *seen_at < self.keep && now >= *seen_at && living.expires_at > now;
+        is_fresh.then(|| living.clone())
+    }
+
+    /// To be taken before the database is asked.
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.lock().epoch)
+    }
+
+    /// Remembers a session that the database called alive in answer to a question of `asked`.
+    pub fn remember(&self, living: &Living, asked: Epoch, now: OffsetDateTime) {
+        let mut inner = self.lock();
+        if inner.epoch == asked.0 && !self.keep.is_zero() {
+            inner.living.insert(living.session, (living.clone(), now));
+        }
+    }
+
+    /// To be called after a session has ended in the database.
+    pub fn forget(&self, session: SessionId) {
+        let mut inner = self.lock();
+        inner.epoch += 1;
+        inner.living.remove(&session);
+    }
+
+    /// To be called after something about a person has changed in the database.
+    pub fn forget_person(&self, person: UserId) {
+        let mut inner = self.lock();
+        inner.epoch += 1;
+        inner.living.retain(|_, (living, _)| living.person.id != person);
+    }
+
+    /// What the token with this digest proved, unless it has expired since.
+    pub fn find_proof(&self, token: &[u8; 32], now: OffsetDateTime) -> Option<Proof> {
+        self.lock().proofs.get(token).filter(|proof| proof.expires_at > now).copied()
+    }
+
+    /// Remembers what a verified token proved.
+    pub fn remember_proof(&self, token: [u8; 32], proof: Proof) {
+        self.lock().proofs.insert(token, proof);
+    }
+
+    /// To be called when keys have changed.
+    pub fn forget_proofs(&self) {
+        self.lock().proofs.clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::types::{Email, Name};
+
+    const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+    const KEEP: Duration = Duration::from_secs(2);
+
+    fn living(number: u8) -> Living {
+        let person = Person {
+            id: UserId(i64::from(number)),
+            email: Email::parse("ada@example.com").expect("parses"),
+            name: Name::default(),
+            gender: None,
+            date_of_birth: None,
+            is_staff: false,
+            is_superuser: false,
+            email_verified_at: None,
+            created_at: NOW,
+        };
+        Living {
+            session: SessionId::from_random([number; 16]),
+            person: Arc::new(person),
+            expires_at: NOW + time::Duration::DAY,
+        }
+    }
+
+    #[test]
+    fn a_session_is_remembered_for_a_moment() {
+        let (cache, ada) = (SessionCache::new(KEEP), living(1));
+        cache.remember(&ada, cache.epoch(), NOW);
+
+        assert!(cache.find(ada.session, NOW + time::Duration::SECOND).is_some());
+        assert!(cache.find(ada.session, NOW + 2 * time::Duration::SECOND).is_none());
+    }
+
+    #[test]
+    fn nothing_is_remembered_when_the_bound_is_zero() {
+        let (cache, ada) = (SessionCache::new(Duration::ZERO), living(1));
+        cache.remember(&ada, cache.epoch(), NOW);
+
+        assert!(cache.find(ada.session, NOW).is_none());
+    }
+
+    #[test]
+    fn an_answer_from_before_a_write_is_not_remembered_after_it() {
+        let (cache, ada) = (SessionCache::new(KEEP), living(1));
+        let asked = cache.epoch();
+        cache.forget(ada.session);
+
+        cache.remember(&ada, asked, NOW);
+
+        assert!(cache.find(ada.session, NOW).is_none());
+    }
+
+    #[test]
+    fn a_change_to_a_person_forgets_that_person_only() {
+        let (cache, ada, eve) = (SessionCache::new(KEEP), living(1), living(2));
+        cache.remember(&ada, cache.epoch(), NOW);
+        cache.remember(&eve, cache.epoch(), NOW);
+
+        cache.forget_person(ada.person.id);
+
+        assert!(cache.find(ada.session, NOW).is_none());
+        assert!(cache.find(eve.session, NOW).is_some());
+    }
+
+    #[test]
+    fn the_number_of_remembered_tokens_is_bounded() {
+        let cache = SessionCache::new(KEEP);
+        let session = living(1).session;
+        for number in 0..3 * CAPACITY {
+            let token = crate::crypto::sha256(&number.to_be_bytes());
+            cache.remember_proof(token, Proof { session, expires_at: NOW });
+        }
+
+        assert!(cache.lock().proofs.len() <= CAPACITY);
+    }
+
+    #[test]
+    fn an_expired_token_proves_nothing() {
+        let cache = SessionCache::new(KEEP);
+        cache.remember_proof([7; 32], Proof { session: living(1).session, expires_at: NOW });
+
+        assert!(cache.find_proof(&[7; 32], NOW).is_none());
+    }
+}

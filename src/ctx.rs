@@ -1,0 +1,107 @@
+//! The tool belt: what every flow is handed as its first argument.
+//!
+//! Bundles the tools and knows nothing of features, flows or doors.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use thiserror::Error;
+
+use crate::cache::SessionCache;
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::crypto::{Hasher, Keyring, Keys, MasterKey, MasterKeyError, Random};
+use crate::db::{Db, OpenError};
+
+/// The tools. Cheap to clone; clones share them.
+#[derive(Debug, Clone)]
+pub struct Ctx(Arc<Tools>);
+
+/// What hangs on the belt.
+#[derive(Debug)]
+pub struct Tools {
+    /// The settings, checked.
+    pub settings: Settings,
+    /// The database, migrated.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// Unpredictable bytes.
+    pub random: Random,
+    /// Password hashing.
+    pub hasher: Hasher,
+    /// The keys derived from the master secret.
+    pub keys: Keys,
+    /// What may be taken for granted for a moment.
+    pub cache: SessionCache,
+    keyring: RwLock<Arc<Keyring>>,
+}
+
+/// Why there are no tools.
+#[derive(Debug, Error)]
+pub enum CtxError {
+    /// The master secret cannot be read or made.
+    #[error("the secret key: {0}")]
+    Secret(#[from] MasterKeyError),
+    /// The folder for generated files cannot be made.
+    #[error("the data directory {path}: {source}")]
+    DataDir {
+        /// The folder.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database cannot be opened.
+    #[error("the database: {0}")]
+    Database(#[from] OpenError),
+}
+
+impl Ctx {
+    /// Opens everything that the settings name. The tables are left as they are.
+    ///
+    /// # Errors
+    /// [`CtxError`] names what could not be opened.
+    pub async fn open(settings: Settings, clock: Clock) -> Result<Self, CtxError> {
+        let random = Random;
+        let master = match &settings.secret_key {
+            Some(key) => key.clone(),
+            None => generated(&settings, random)?,
+        };
+        let db = Db::open(&settings.database_url).await?;
+        Ok(Self(Arc::new(Tools {
+            db,
+            clock,
+            random,
+            hasher: Hasher::start(settings.password_hash, random),
+            keys: Keys::derive(&master),
+            cache: SessionCache::new(settings.session_cache),
+            keyring: RwLock::default(),
+            settings,
+        })))
+    }
+
+    /// The keys that sign access tokens.
+    #[must_use]
+    pub fn keyring(&self) -> Arc<Keyring> {
+        self.keyring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the keys that sign access tokens.
+    pub fn use_keyring(&self, keyring: Keyring) {
+        *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
+        self.cache.forget_proofs();
+    }
+}
+
+impl std::ops::Deref for Ctx {
+    type Target = Tools;
+
+    fn deref(&self) -> &Tools {
+        &self.0
+    }
+}
+
+fn generated(settings: &Settings, random: Random) -> Result<MasterKey, CtxError> {
+    std::fs::create_dir_all(&settings.data_dir)
+        .map_err(|source| CtxError::DataDir { path: settings.data_dir.clone(), source })?;
+    Ok(MasterKey::in_folder(&settings.data_dir, random)?)
+}

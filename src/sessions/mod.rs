@@ -1,0 +1,219 @@
+//! The sign-ins: one row each, opened in one place, renewed by rotating refresh tokens, ended at once.
+//!
+//! [`start`] is the only way in: whatever proved a person ends there, and there the account is
+//! checked. Knows how tokens look and not how they travel.
+
+mod devices;
+mod standing;
+mod store;
+mod tokens;
+
+use time::OffsetDateTime;
+
+pub use devices::{is_known as is_known_device, remember as remember_device};
+pub use standing::{Presented, Standing, standing};
+pub use store::EndReason;
+pub use tokens::Issued;
+
+use crate::audit::{self, Action, Event};
+use crate::cache::Living;
+use crate::ctx::Ctx;
+use crate::crypto::jwt::TokenError;
+use crate::db::{DbError, Transaction};
+use crate::types::{Caller, SessionId, UserId};
+use tokens::RefreshToken;
+
+/// For this long after a rotation the replaced refresh token still gives its successor: two tabs
+/// may ask at once, and an answer may be lost on its way. Later it is theft.
+const ROTATION_WINDOW: time::Duration = time::Duration::seconds(10);
+
+/// How a person proved who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// By password.
+    Password,
+    /// By the link that makes the first superuser.
+    SetupLink,
+}
+
+impl Proof {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::SetupLink => "setup_link",
+        }
+    }
+}
+
+/// A session with the tokens that open it.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The session.
+    pub session: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The short token that each request shows.
+    pub access: Issued,
+    /// The long token that gets the next pair.
+    pub refresh: Issued,
+}
+
+/// Why a refresh token gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewError {
+    /// Not a refresh token of ours, or expired.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// Its session is over, or the account may not be used.
+    #[error("the session is over")]
+    Over,
+    /// It had been replaced: somebody has a copy, and the session was ended.
+    #[error("the token had been replaced")]
+    Reused,
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// Opens a session for an account that is active at this moment; `None` means that it is not.
+/// The tokens are good once the transaction is committed.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn start(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    user: UserId,
+    proof: Proof,
+    caller: &Caller,
+) -> Result<Option<Opened>, DbError> {
+    let now = ctx.clock.now();
+    if !crate::accounts::admit(transaction, user, now).await? {
+        return Ok(None);
+    }
+    let session = ctx.random.session_id();
+    let token = RefreshToken {
+        session,
+        user,
+        id: ctx.random.token_id(),
+        issued_at: now,
+        expires_at: now + ctx.settings.refresh_token_lifetime,
+    };
+    store::insert(transaction, &token, proof, caller).await?;
+    let event = Event::by(user, Action::LoggedIn, caller).in_session(session);
+    audit::record(transaction, event, now).await?;
+    Ok(Some(tokens::issue(ctx, &token, now)))
+}
+
+/// Exchanges a refresh token for the next pair.
+///
+/// One statement decides who rotates. Whoever loses within [`ROTATION_WINDOW`] gets what the winner
+/// got; whoever comes later with a replaced token ends the session.
+///
+/// # Errors
+/// [`RenewError`] says why there is no next pair.
+pub async fn renew(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, RenewError> {
+    let now = ctx.clock.now();
+    let shown = tokens::verify_refresh(ctx, token, now)?;
+    if !ctx.settings.rotate_refresh_tokens {
+        return again(ctx, &shown, now).await;
+    }
+    let next = RefreshToken { id: ctx.random.token_id(), issued_at: now, ..shown.clone() };
+    let transaction = ctx.db.begin().await?;
+    if store::rotate(&transaction, &shown, &next, caller, now).await? {
+        transaction.commit().await?;
+        return Ok(tokens::issue(ctx, &next, now));
+    }
+    let Some(row) = store::find_alive(transaction.connection(), shown.session, now).await? else {
+        return Err(RenewError::Over);
+    };
+    if row.previous_id.as_deref() == Some(&shown.id) && now - row.current.issued_at < ROTATION_WINDOW
+    {
+        return Ok(tokens::issue(ctx, &row.current, now));
+    }
+    store::end(&transaction, shown.session, EndReason::TokenReused, now).await?;
+    let event = Event::on(shown.user, Action::TokenReused, caller).in_session(shown.session);
+    audit::record(&transaction, event, now).await?;
+    transaction.commit().await?;
+    ctx.cache.forget(shown.session);
+    tracing::warn!(
+        user.id = shown.user.0, session.id = %shown.session, request.id = caller.request_id,
+        "session ended: a replaced refresh token was used again"
+    );
+    Err(RenewError::Reused)
+}
+
+/// Without rotation the token stays the same; only the access token is new.
+async fn again(ctx: &Ctx, shown: &RefreshToken, now: OffsetDateTime) -> Result<Opened, RenewError> {
+    match store::find_alive(ctx.db.reader(), shown.session, now).await? {
+        Some(row) if row.current.id == shown.id => Ok(tokens::issue(ctx, &row.current, now)),
+        _ => Err(RenewError::Over),
+    }
+}
+
+/// The session and its owner, if it is alive and the owner's account is active.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn find(ctx: &Ctx, session: SessionId) -> Result<Option<Living>, DbError> {
+    let now = ctx.clock.now();
+    if let Some(living) = ctx.cache.find(session, now) {
+        return Ok(Some(living));
+    }
+    let asked = ctx.cache.epoch();
+    let living = store::find_living(&ctx.db, session, now).await?;
+    if let Some(living) = &living {
+        ctx.cache.remember(living, asked, now);
+    }
+    Ok(living)
+}
+
+/// Ends a session; `false` means that it was over already. The caller commits, then tells the cache
+/// with [`ended`].
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn end(
+    transaction: &Transaction,
+    session: SessionId,
+    why: EndReason,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::end(transaction, session, why, now).await
+}
+
+/// Ends every session of a person; tells which, for [`ended`] after the commit.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn end_all(
+    transaction: &Transaction,
+    user: UserId,
+    why: EndReason,
+    now: OffsetDateTime,
+) -> Result<Vec<SessionId>, DbError> {
+    store::end_all(transaction, user, why, now).await
+}
+
+/// To be called after the end of a session has been committed.
+pub fn ended(ctx: &Ctx, session: SessionId) {
+    ctx.cache.forget(session);
+}
+
+/// The session that a refresh token names, whatever has become of it: for logging out.
+#[must_use]
+pub fn named_by_refresh(ctx: &Ctx, token: &str) -> Option<SessionId> {
+    tokens::verify_refresh(ctx, token, ctx.clock.now()).ok().map(|token| token.session)
+}
+
+/// Deletes up to `at_most` sessions that have been over for a while; tells how many.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn sweep(
+    transaction: &Transaction,
+    now: OffsetDateTime,
+    at_most: u64,
+) -> Result<u64, DbError> {
+    store::delete_over(transaction, now, at_most).await
+}

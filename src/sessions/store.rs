@@ -1,0 +1,200 @@
+//! Queries on `sessions`.
+
+use std::sync::Arc;
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _,
+    QuerySelect as _,
+};
+use time::OffsetDateTime;
+
+use super::Proof;
+use super::tokens::RefreshToken;
+use crate::accounts::store::person;
+use crate::cache::Living;
+use crate::clock::{from_micros, to_micros};
+use crate::db::entity::session::{self, Column};
+use crate::db::entity::user;
+use crate::db::{Db, DbError, Transaction};
+use crate::types::{Caller, SessionId, UserId};
+
+/// A session that is over keeps its row for this long, so that its owner can still see it.
+const KEEP_OVER: time::Duration = time::Duration::days(30);
+
+/// Why a session ended. The names are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// Its owner logged out.
+    LoggedOut,
+    /// Somebody logged in again in the same browser.
+    Replaced,
+    /// A replaced refresh token was used again.
+    TokenReused,
+    /// The password was changed.
+    PasswordChanged,
+}
+
+impl EndReason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::LoggedOut => "logged_out",
+            Self::Replaced => "replaced",
+            Self::TokenReused => "token_reused",
+            Self::PasswordChanged => "password_changed",
+        }
+    }
+}
+
+/// A living session as far as its tokens go.
+pub(super) struct Alive {
+    pub current: RefreshToken,
+    pub previous_id: Option<String>,
+}
+
+pub(super) async fn insert(
+    transaction: &Transaction,
+    token: &RefreshToken,
+    proof: Proof,
+    caller: &Caller,
+) -> Result<(), DbError> {
+    let now = to_micros(token.issued_at);
+    let row = session::ActiveModel {
+        id: Set(token.session.to_string()),
+        user_id: Set(token.user.0),
+        created_at: Set(now),
+        last_seen_at: Set(now),
+        expires_at: Set(to_micros(token.expires_at)),
+        user_agent: Set(caller.user_agent.clone()),
+        ip: Set(caller.ip()),
+        proved_by: Set(proof.as_str().to_owned()),
+        proved_at: Set(now),
+        current_jti: Set(token.id.clone()),
+        previous_jti: Set(None),
+        rotated_at: Set(now),
+        ended_at: Set(None),
+        ended_because: Set(None),
+    };
+    session::Entity::insert(row).exec_without_returning(transaction.connection()).await?;
+    Ok(())
+}
+
+/// The one statement that decides a rotation: whoever changes the row has won.
+pub(super) async fn rotate(
+    transaction: &Transaction,
+    shown: &RefreshToken,
+    next: &RefreshToken,
+    caller: &Caller,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let active = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(user::Column::IsActive.eq(true));
+    let done = session::Entity::update_many()
+        .col_expr(Column::CurrentJti, Expr::value(next.id.as_str()))
+        .col_expr(Column::PreviousJti, Expr::value(shown.id.as_str()))
+        .col_expr(Column::RotatedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::LastSeenAt, Expr::value(to_micros(now)))
+        .col_expr(Column::Ip, Expr::value(caller.ip()))
+        .col_expr(Column::UserAgent, Expr::value(caller.user_agent.as_str()))
+        .filter(Column::Id.eq(shown.session.to_string()))
+        .filter(Column::CurrentJti.eq(shown.id.as_str()))
+        .filter(Column::EndedAt.is_null())
+        .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .filter(Column::UserId.in_subquery(sea_orm::QueryTrait::into_query(active)))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+pub(super) async fn find_alive<C: ConnectionTrait>(
+    connection: &C,
+    session: SessionId,
+    now: OffsetDateTime,
+) -> Result<Option<Alive>, DbError> {
+    Ok(find_rows(connection, session, now).await?.map(|(row, _)| Alive {
+        current: RefreshToken {
+            session,
+            user: UserId(row.user_id),
+            id: row.current_jti,
+            issued_at: from_micros(row.rotated_at),
+            expires_at: from_micros(row.expires_at),
+        },
+        previous_id: row.previous_jti,
+    }))
+}
+
+pub(super) async fn find_living(
+    db: &Db,
+    session: SessionId,
+    now: OffsetDateTime,
+) -> Result<Option<Living>, DbError> {
+    let Some((row, owner)) = find_rows(db.reader(), session, now).await? else { return Ok(None) };
+    let person = Arc::new(person(owner)?);
+    Ok(Some(Living { session, person, expires_at: from_micros(row.expires_at) }))
+}
+
+async fn find_rows<C: ConnectionTrait>(
+    connection: &C,
+    session: SessionId,
+    now: OffsetDateTime,
+) -> Result<Option<(session::Model, user::Model)>, DbError> {
+    let found = session::Entity::find_by_id(session.to_string())
+        .filter(Column::EndedAt.is_null())
+        .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .find_also_related(user::Entity)
+        .filter(user::Column::IsActive.eq(true))
+        .one(connection)
+        .await?;
+    Ok(found.and_then(|(row, owner)| Some((row, owner?))))
+}
+
+pub(super) async fn end(
+    transaction: &Transaction,
+    session: SessionId,
+    why: EndReason,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let done = session::Entity::update_many()
+        .col_expr(Column::EndedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::EndedBecause, Expr::value(why.as_str()))
+        .filter(Column::Id.eq(session.to_string()))
+        .filter(Column::EndedAt.is_null())
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+pub(super) async fn end_all(
+    transaction: &Transaction,
+    user: UserId,
+    why: EndReason,
+    now: OffsetDateTime,
+) -> Result<Vec<SessionId>, DbError> {
+    let rows = session::Entity::update_many()
+        .col_expr(Column::EndedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::EndedBecause, Expr::value(why.as_str()))
+        .filter(Column::UserId.eq(user.0))
+        .filter(Column::EndedAt.is_null())
+        .exec_with_returning(transaction.connection())
+        .await?;
+    Ok(rows.iter().filter_map(|row| row.id.parse().ok()).collect())
+}
+
+pub(super) async fn delete_over(
+    transaction: &Transaction,
+    now: OffsetDateTime,
+    at_most: u64,
+) -> Result<u64, DbError> {
+    let over = session::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::ExpiresAt.lt(to_micros(now - KEEP_OVER)))
+        .limit(at_most);
+    let done = session::Entity::delete_many()
+        .filter(Column::Id.in_subquery(sea_orm::QueryTrait::into_query(over)))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected)
+}

@@ -1,0 +1,136 @@
+//! The two tokens of a session: what they claim, and reading them back.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::Opened;
+use crate::cache::Proof;
+use crate::crypto::jwt::{self, Claims, Expected, TokenError};
+use crate::crypto::sha256;
+use crate::ctx::Ctx;
+use crate::types::{Secret, SessionId, UserId};
+
+const ACCESS: &str = "access";
+const REFRESH: &str = "refresh";
+
+/// A signed token, to be handed to its owner.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    /// The token.
+    pub token: Secret,
+    /// When it stops working.
+    pub expires_at: OffsetDateTime,
+    /// How long that is from now.
+    pub lasts: time::Duration,
+}
+
+/// What a refresh token says. It is signed anew from these facts alone, so the same facts give the
+/// same token.
+#[derive(Debug, Clone)]
+pub(super) struct RefreshToken {
+    pub session: SessionId,
+    pub user: UserId,
+    pub id: String,
+    pub issued_at: OffsetDateTime,
+    pub expires_at: OffsetDateTime,
+}
+
+/// Signs a refresh token and a new access token that goes with it. An access token never outlives
+/// its session.
+pub(super) fn issue(ctx: &Ctx, refresh: &RefreshToken, now: OffsetDateTime) -> Opened {
+    let expires_at = refresh.expires_at.min(now + ctx.settings.access_token_lifetime);
+    let access = RefreshToken { id: ctx.random.token_id(), issued_at: now, expires_at, ..refresh.clone() };
+    let keyring = ctx.keyring();
+    let key = keyring.current().expect("a server that is open has a signing key");
+    let issued = |text: String, expires_at: OffsetDateTime| Issued {
+        token: Secret::new(text),
+        expires_at,
+        lasts: expires_at - now,
+    };
+    Opened {
+        session: refresh.session,
+        user: refresh.user,
+        access: issued(jwt::sign(&claims(ctx, &access, ACCESS), key), expires_at),
+        refresh: issued(
+            jwt::sign_with_secret(&claims(ctx, refresh, REFRESH), ctx.keys.refresh_token()),
+            refresh.expires_at,
+        ),
+    }
+}
+
+/// The session that an access token names. The signature is verified once and remembered.
+pub(super) fn verify_access(
+    ctx: &Ctx,
+    token: &str,
+    now: OffsetDateTime,
+) -> Result<SessionId, TokenError> {
+    let digest = sha256(token.as_bytes());
+    if let Some(proof) = ctx.cache.find_proof(&digest, now) {
+        return Ok(proof.session);
+    }
+    let claims = jwt::verify(token, &ctx.keyring(), &expected(ctx, ACCESS, now))?;
+    let said = read(ctx, &claims)?;
+    let proof = Proof { session: said.session, expires_at: said.expires_at };
+    ctx.cache.remember_proof(digest, proof);
+    Ok(said.session)
+}
+
+/// Verifies a refresh token's signature and claims; whether it is still good, the database knows.
+pub(super) fn verify_refresh(
+    ctx: &Ctx,
+    token: &str,
+    now: OffsetDateTime,
+) -> Result<RefreshToken, TokenError> {
+    let expected = expected(ctx, REFRESH, now);
+    let claims = jwt::verify_with_secret(token, ctx.keys.refresh_token(), &expected)?;
+    read(ctx, &claims)
+}
+
+fn expected<'a>(ctx: &'a Ctx, kind: &'a str, now: OffsetDateTime) -> Expected<'a> {
+    let settings = &ctx.settings;
+    Expected {
+        issuer: &settings.issuer,
+        audience: &settings.audience,
+        kind,
+        now,
+        leeway: settings.leeway,
+    }
+}
+
+/// Nothing personal stands in a token: names and addresses change, tokens travel.
+fn claims(ctx: &Ctx, token: &RefreshToken, kind: &str) -> Claims {
+    let settings = &ctx.settings;
+    let user = token.user.to_string();
+    let mut claims = Claims::new();
+    let mut claim = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+    claim("iss", settings.issuer.as_str().into());
+    claim("aud", settings.audience.as_str().into());
+    claim("sub", user.as_str().into());
+    claim(&settings.user_id_claim, user.as_str().into());
+    claim("sid", token.session.to_string().into());
+    claim("jti", token.id.as_str().into());
+    claim("token_type", kind.into());
+    claim("iat", token.issued_at.unix_timestamp().into());
+    claim("exp", token.expires_at.unix_timestamp().into());
+    claims
+}
+
+fn read(ctx: &Ctx, claims: &Claims) -> Result<RefreshToken, TokenError> {
+    let user = jwt::text(claims, &ctx.settings.user_id_claim).ok_or(TokenError::NoUser)?;
+    let session = jwt::text(claims, "sid").and_then(|sid| sid.parse().ok());
+    let instant = |name| {
+        let seconds = claims.get(name).and_then(Value::as_i64);
+        seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+    };
+    Ok(RefreshToken {
+        session: session.ok_or(TokenError::Invalid)?,
+        user: UserId(user.parse().map_err(|_| TokenError::Invalid)?),
+        id: jwt::text(claims, "jti").ok_or(TokenError::NoId)?.to_owned(),
+        issued_at: instant("iat").ok_or(TokenError::Invalid)?,
+        expires_at: instant("exp").ok_or(TokenError::Invalid)?,
+    })
+    .and_then(|token| match jwt::text(claims, "sub") {
+        Some(subject) if subject == user => Ok(token),
+        _ => Err(TokenError::Invalid),
+    })
+}

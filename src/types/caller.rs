@@ -1,0 +1,85 @@
+//! Who is asking, as far as the network tells.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Longest user agent that is kept, in characters; real ones have at most a few hundred.
+const MAX_USER_AGENT: usize = 300;
+
+/// The origin of a request, for throttling, audit and the owner's list of devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The client's address; `None` for the command line.
+    pub address: Option<IpAddr>,
+    /// What the client calls itself, cut to a bearable length.
+    pub user_agent: String,
+    /// The name of the request in logs and on error pages.
+    pub request_id: String,
+    /// The known-device cookie, as it came.
+    pub device: Option<String>,
+}
+
+impl Caller {
+    /// A request from the network.
+    #[must_use]
+    pub fn new(
+        address: Option<IpAddr>,
+        user_agent: &str,
+        request_id: String,
+        device: Option<String>,
+    ) -> Self {
+        let printable = user_agent.chars().filter(|char| !char.is_control());
+        let user_agent = printable.take(MAX_USER_AGENT).collect();
+        Self { address: address.map(|address| address.to_canonical()), user_agent, request_id, device }
+    }
+
+    /// The person at the machine's own terminal.
+    #[must_use]
+    pub fn at_the_terminal(request_id: String) -> Self {
+        Self { address: None, user_agent: "daemun".into(), request_id, device: None }
+    }
+
+    /// The address as text, empty at the terminal.
+    #[must_use]
+    pub fn ip(&self) -> String {
+        self.address.map(|address| address.to_string()).unwrap_or_default()
+    }
+
+    /// What one subscriber can easily vary is one place: an IPv4 address, or an IPv6 /64, which is
+    /// the smallest network that a provider hands out (RFC 6177).
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.address {
+            None => String::new(),
+            Some(IpAddr::V4(address)) => address.to_string(),
+            Some(IpAddr::V6(address)) => {
+                let [a, b, c, d, ..] = address.segments();
+                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_string()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(address: &str) -> String {
+        Caller::new(address.parse().ok(), "", String::new(), None).place()
+    }
+
+    #[test]
+    fn one_subscriber_is_one_place() {
+        assert_eq!(place("2001:db8:1:2::1"), place("2001:db8:1:2:ffff::9"));
+        assert_eq!(place("2001:db8:1:2::1"), place("2001:0db8:0001:0002:0:0:0:1"));
+        assert_eq!(place("::ffff:192.0.2.1"), place("192.0.2.1"));
+        assert_ne!(place("2001:db8:1:2::1"), place("2001:db8:1:3::1"));
+        assert_ne!(place("192.0.2.1"), place("192.0.2.2"));
+    }
+
+    #[test]
+    fn a_user_agent_is_cut_and_cleaned() {
+        let caller = Caller::new(None, &"a\u{7}".repeat(999), String::new(), None);
+
+        assert_eq!(caller.user_agent, "a".repeat(MAX_USER_AGENT));
+    }
+}
