@@ -1,3 +1,43 @@
-//! x
+//! Daemun (대문, "front gate"): the accounts of a web app, in one binary and as a library.
+//!
+//! This file is the map of the house. Arrows only go down: a door calls flows, a flow moves features
+//! together, features and flows use tools, everybody speaks in types. A door never calls a door, a
+//! flow never calls a flow; `tests/it/floors.rs` fails on an arrow that goes up.
+//!
+//! An application of your own mounts its routes on [`rocket()`] and guards them with [`SignedIn`],
+//! [`Staff`] or `Option<SignedIn>`; see `examples/notes.rs`.
+
 rust_i18n::i18n!("src/i18n", fallback = "en");
-pub mod clock; pub mod config; pub mod crypto; pub mod db; pub mod types; pub mod throttle; pub mod cache; pub mod i18n; pub mod ctx; pub mod audit; pub mod accounts; pub mod sessions; pub mod keys;
+
+// Doors: how the world comes in. `app` opens them all.
+pub mod app;
+pub mod cli;
+pub mod web;
+pub mod worker;
+
+// Flows: one story each.
+pub mod flows;
+
+// Features: each owns its tables.
+pub mod accounts;
+pub mod audit;
+pub mod keys;
+pub mod links;
+pub mod sessions;
+
+// Tools: each wraps one outside thing; `ctx` bundles them.
+pub mod cache;
+pub mod clock;
+pub mod config;
+pub mod crypto;
+pub mod ctx;
+pub mod db;
+pub mod i18n;
+pub mod throttle;
+
+// Types: words that have proved something.
+pub mod types;
+
+pub use app::rocket;
+pub use config::figment;
+pub use web::{SignedIn, Staff, Visitor};

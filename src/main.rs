@@ -1,2 +1,7 @@
-//! x
-fn main(){}
+//! The `daemun` program; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daemun::cli::run(std::env::args_os())
+}

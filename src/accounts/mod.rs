@@ -5,13 +5,16 @@
 mod password_policy;
 pub(crate) mod store;
 
+use thiserror::Error;
 use time::OffsetDateTime;
 
-pub use password_policy::{MAX_LENGTH, OwnData, Trait, Weakness, weaknesses};
+pub use password_policy::{OwnData, Trait, Weakness};
+use password_policy::weaknesses;
 
-use crate::crypto::PasswordHash;
+use crate::crypto::{PasswordHash, QueueFull};
+use crate::ctx::Ctx;
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{BirthDate, Email, Gender, Name, Person, UserId};
+use crate::types::{BirthDate, Email, Gender, Name, Password, Person, UserId};
 
 /// An account, with what must not leave the house.
 #[derive(Debug, Clone)]
@@ -107,4 +110,33 @@ pub async fn set_password(
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     store::update_password(transaction, id, hash, now).await
+}
+
+/// Why a new password was not taken.
+#[derive(Debug, Error)]
+pub enum NewPasswordError {
+    /// It is too weak, for all these reasons.
+    #[error("the password is too weak")]
+    Weak(Vec<Weakness>),
+    /// Too many are waiting for a hash.
+    #[error(transparent)]
+    Busy(#[from] QueueFull),
+}
+
+/// Weighs a new password and hashes it.
+///
+/// # Errors
+/// [`NewPasswordError`] says why it was not taken.
+pub async fn hash_new_password(
+    ctx: &Ctx,
+    password: Password,
+    own: OwnData,
+) -> Result<PasswordHash, NewPasswordError> {
+    let min_length = ctx.settings.password_min_length;
+    let weighed = password.clone();
+    let found = ctx.hasher.weigh(move || weaknesses(&weighed, &own, min_length)).await?;
+    if !found.is_empty() {
+        return Err(NewPasswordError::Weak(found));
+    }
+    Ok(ctx.hasher.hash(password).await?)
 }

@@ -58,6 +58,33 @@ pub enum Weakness {
     TooGuessable,
 }
 
+impl Weakness {
+    /// The key of the sentence that says so; the doors speak, in the reader's language.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::TooShort(_) => "password.too_short",
+            Self::TooLong => "password.too_long",
+            Self::TooSimilar(Trait::Email) => "password.like_email",
+            Self::TooSimilar(Trait::Name) => "password.like_name",
+            Self::TooSimilar(Trait::DateOfBirth) => "password.like_date_of_birth",
+            Self::TooCommon => "password.too_common",
+            Self::EntirelyNumeric => "password.entirely_numeric",
+            Self::TooGuessable => "password.too_guessable",
+        }
+    }
+
+    /// The sentence's placeholder and the number that belongs there, if it has one.
+    #[must_use]
+    pub fn bound(self) -> Option<(&'static str, usize)> {
+        match self {
+            Self::TooShort(min) => Some(("min", usize::from(min))),
+            Self::TooLong => Some(("max", MAX_LENGTH)),
+            _ => None,
+        }
+    }
+}
+
 /// Everything that is wrong with a password, or nothing.
 ///
 /// The estimate is asked last and only speaks when no named reason explains it: somebody who is

@@ -1,6 +1,6 @@
 //! Queries on `users`.
 
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _,
     QuerySelect as _, TryInsertResult,
@@ -34,8 +34,7 @@ pub(super) async fn insert(
         ..Default::default()
     };
     let inserted = user::Entity::insert(row)
-        .on_conflict(OnConflict::column(Column::EmailCanonical).do_nothing().to_owned())
-        .do_nothing()
+        .on_conflict_do_nothing_on([Column::EmailCanonical])
         .exec_with_returning(transaction.connection())
         .await?;
     Ok(match inserted {

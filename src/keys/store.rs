@@ -1,6 +1,5 @@
 //! Queries on `signing_keys`.
 
-use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, EntityTrait as _, QueryOrder as _, TryInsertResult};
 use time::OffsetDateTime;
 
@@ -42,10 +41,8 @@ pub(super) async fn insert(
         sealed: Set(key.sealed),
         created_at: Set(to_micros(now)),
     };
-    let columns = [Column::Algorithm, Column::Generation];
     let inserted = signing_key::Entity::insert(row)
-        .on_conflict(OnConflict::columns(columns).do_nothing().to_owned())
-        .do_nothing()
+        .on_conflict_do_nothing_on([Column::Algorithm, Column::Generation])
         .exec_without_returning(transaction.connection())
         .await?;
     Ok(matches!(inserted, TryInsertResult::Inserted(1)))

@@ -1,0 +1,101 @@
+//! Builds the application: the only file that knows every door.
+
+use rocket::fairing::AdHoc;
+use rocket::figment::Figment;
+use rocket::figment::providers::Serialized;
+use rocket::{Build, Rocket};
+use thiserror::Error;
+
+use crate::clock::Clock;
+use crate::config::{LogLevel, SettingError, Settings};
+use crate::ctx::{Ctx, CtxError};
+use crate::db::DbError;
+use crate::keys::KeysError;
+use crate::{keys, web, worker};
+
+/// Why the application cannot open.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// Settings are wrong.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Settings(Vec<SettingError>),
+    /// Something that the settings name cannot be opened.
+    #[error(transparent)]
+    Tools(#[from] CtxError),
+    /// The tables cannot be brought up to date.
+    #[error("the tables cannot be brought up to date: {0}")]
+    Tables(#[from] DbError),
+    /// The signing keys cannot be read or made.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+}
+
+/// Daemun as a Rocket application. Mount routes of your own on it and guard them with
+/// [`SignedIn`](crate::SignedIn), [`Staff`](crate::Staff) or `Option<SignedIn>`.
+///
+/// The settings are read, the database opened and its tables brought up to date when the application
+/// ignites; if any of that fails, ignition fails and the reason is logged.
+#[must_use]
+pub fn rocket(figment: Figment) -> Rocket<Build> {
+    let open = AdHoc::try_on_ignite("Daemun", |rocket| async {
+        let opened = match Settings::from_figment(rocket.figment()) {
+            Ok(settings) => open(settings, Clock::of_the_machine()).await,
+            Err(wrong) => Err(OpenError::Settings(wrong)),
+        };
+        match opened {
+            Ok(ctx) => Ok(rocket.manage(ctx)),
+            Err(error) => {
+                tracing::error!(%error, "Daemun cannot open");
+                Err(rocket)
+            }
+        }
+    });
+    doors(figment).attach(open)
+}
+
+/// The same application over tools that are open already, as the binary and the tests use it.
+#[must_use]
+pub fn rocket_over(figment: Figment, ctx: Ctx) -> Rocket<Build> {
+    doors(figment).manage(ctx)
+}
+
+/// Opens the tools, brings the tables up to date and loads the signing keys.
+///
+/// # Errors
+/// [`OpenError`] says what cannot be opened.
+pub async fn open(settings: Settings, clock: Clock) -> Result<Ctx, OpenError> {
+    let ctx = Ctx::open(settings, clock).await?;
+    ctx.db.migrate().await?;
+    keys::load(&ctx).await?;
+    Ok(ctx)
+}
+
+fn doors(figment: Figment) -> Rocket<Build> {
+    rocket::custom(tamed(figment))
+        .attach(web::Gatekeeper)
+        .attach(web::Headers)
+        .attach(worker::Worker)
+        .mount("/", web::routes())
+        .register("/", web::catchers())
+}
+
+/// What is settled whatever the settings say: the client's address comes from the socket or from
+/// `trusted_proxies` and never from a header that anybody can send; the server does not introduce
+/// itself; and Rocket logs only what is broken, because Daemun writes its own line per outcome.
+fn tamed(figment: Figment) -> Figment {
+    let level: LogLevel = figment
+        .extract_inner::<String>("log_level")
+        .ok()
+        .and_then(|level| level.parse().ok())
+        .unwrap_or_default();
+    let rockets = match level {
+        LogLevel::Off => "off",
+        LogLevel::Critical | LogLevel::Normal => "critical",
+        LogLevel::Debug => "debug",
+    };
+    figment
+        .merge(Serialized::global("ip_header", false))
+        .merge(Serialized::global("ident", false))
+        .merge(Serialized::global("log_level", rockets))
+        .merge(Serialized::global("cli_colors", false))
+}

@@ -1,0 +1,42 @@
+//! Saying what the checkup found.
+
+use super::{Failed, say, settings};
+use crate::clock::Clock;
+use crate::flows::checkup::{self, Finding};
+use crate::i18n::Language;
+
+/// Examines the settings and what they name; fails if anything has to be mended.
+pub(super) async fn check(language: Language) -> Result<(), Failed> {
+    let (settings, figment) = settings::read(language)?;
+    let listens_on = rocket::Config::try_from(&figment).map(|config| config.address);
+    let listens_on = listens_on.map_err(|error| Failed::line(error.to_string()))?;
+    let found = checkup::examine(&settings, listens_on, Clock::of_the_machine()).await;
+    let (bad, good): (Vec<_>, Vec<_>) = found.iter().partition(|finding| finding.is_bad());
+    good.iter().for_each(|finding| say(&sentence(language, finding)));
+    if bad.is_empty() {
+        say(&language.say("check.good"));
+        return Ok(());
+    }
+    Err(Failed(bad.into_iter().map(|finding| sentence(language, finding)).collect()))
+}
+
+fn sentence(language: Language, finding: &Finding) -> String {
+    let t = |key| language.say(key).into_owned();
+    let with = |key, name, value: &str| language.tell(key, &[(name, value)]);
+    match finding {
+        Finding::PlainHttp => t("check.plain_http"),
+        Finding::LocalLinks => t("check.local_links"),
+        Finding::ProxyNotTrusted => t("check.proxy_not_trusted"),
+        Finding::EverybodyTrusted => t("check.everybody_trusted"),
+        Finding::CheapHash(cost) => with("check.cheap_hash", "cost", &cost.to_string()),
+        Finding::SecretReadable(path) => {
+            with("check.secret_readable", "path", &path.display().to_string())
+        }
+        Finding::CannotOpen(why) => with("cli.cannot_open", "why", why),
+        Finding::KeysSealed => t("check.keys_sealed"),
+        Finding::NoDatabaseYet(path) => {
+            with("check.no_database_yet", "path", &path.display().to_string())
+        }
+        Finding::NoSuperuser => t("check.no_superuser"),
+    }
+}

@@ -1,0 +1,82 @@
+//! The command line: for whoever runs the machine.
+//!
+//! Speaks the terminal's language. Results go to standard output; whatever goes wrong is one line on
+//! standard error, with exit code 1, or 2 when the command itself was not understood.
+
+mod check;
+mod commands;
+mod logging;
+mod password;
+mod serve;
+mod settings;
+mod superuser;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+
+use crate::config;
+use crate::i18n::Language;
+
+/// A command that did not do what it was asked, with the line that says why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failed(Vec<String>);
+
+impl Failed {
+    fn line(line: impl Into<String>) -> Self {
+        Self(vec![line.into()])
+    }
+}
+
+/// Runs a command line and says how it went.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let language = Language::from_locale(&config::terminal_locale()).unwrap_or(Language::English);
+    let matches = match commands::daemun(language).try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(answer) if !answer.use_stderr() => {
+            say(&answer.render().to_string());
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            complain(&commands::misunderstood(language, &error));
+            return ExitCode::from(2);
+        }
+    };
+    // A panic in a command is a defect; it still must not look like success.
+    match rocket::execute(obey(language, &matches)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed(lines)) => {
+            lines.iter().for_each(|line| complain(line));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn obey(language: Language, matches: &ArgMatches) -> Result<(), Failed> {
+    match matches.subcommand() {
+        None | Some(("serve", _)) => serve::serve(language).await,
+        Some(("migrate", _)) => serve::migrate(language).await,
+        Some(("createsuperuser", given)) => superuser::create(language, argument(given)).await,
+        Some(("changepassword", given)) => password::change(language, argument(given)).await,
+        Some(("check", _)) => check::check(language).await,
+        Some((name, _)) => Err(Failed::line(name)),
+    }
+}
+
+/// The one argument that some commands have: an e-mail address, which clap requires.
+fn argument(matches: &ArgMatches) -> &str {
+    matches.get_one::<String>("email").map_or("", String::as_str)
+}
+
+/// Writes a line for whoever asked. A closed pipe is no reason to fail.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{}", line.trim_end());
+}
+
+/// Writes a line about what went wrong.
+fn complain(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

@@ -1,0 +1,83 @@
+//! Passwords at the terminal: asking for one, refusing one, changing one.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use super::{Failed, logging, say, serve, settings};
+use crate::accounts::{NewPasswordError, Weakness};
+use crate::flows::password::{self, SetPasswordError};
+use crate::i18n::Language;
+use crate::types::{Caller, Email, Password};
+
+/// More than any password has; whoever pipes in a disk image is stopped early.
+const MAX_LINE: u64 = 16 * 1024;
+
+/// Gives an account another password.
+pub(super) async fn change(language: Language, typed: &str) -> Result<(), Failed> {
+    let (settings, _) = settings::read(language)?;
+    logging::start(&settings);
+    let email = email(language, typed)?;
+    let ctx = serve::open(language, settings).await?;
+    let password = ask(language)?;
+    let caller = Caller::at_the_terminal(ctx.random.request_id());
+    let changed = password::set(&ctx, &email, password, &caller).await;
+    ctx.db.close().await;
+    match changed {
+        Ok(()) => {
+            say(&language.say("cli.password_changed"));
+            Ok(())
+        }
+        Err(SetPasswordError::Unknown) => Err(Failed::line(language.say("cli.no_account"))),
+        Err(SetPasswordError::NotTaken(error)) => Err(not_taken(language, &error)),
+        Err(SetPasswordError::Broken(error)) => {
+            Err(Failed::line(language.tell("cli.cannot_open", &[("why", &error.to_string())])))
+        }
+    }
+}
+
+/// Reads an address.
+pub(super) fn email(language: Language, typed: &str) -> Result<Email, Failed> {
+    Email::parse(typed).map_err(|_| Failed::line(language.say("email.malformed")))
+}
+
+/// Asks twice at a terminal; otherwise the first line of standard input is the password.
+pub(super) fn ask(language: Language) -> Result<Password, Failed> {
+    let unreadable = |_| Failed::line(language.say("cli.unreadable"));
+    let typed = if std::io::stdin().is_terminal() {
+        let first = rpassword::prompt_password(prompt(language, "field.password"));
+        let again = rpassword::prompt_password(prompt(language, "field.password_again"));
+        let (first, again) = (first.map_err(unreadable)?, again.map_err(unreadable)?);
+        if first != again {
+            return Err(Failed::line(language.say("password.differs")));
+        }
+        first
+    } else {
+        let mut line = String::new();
+        let mut input = std::io::Read::take(std::io::stdin().lock(), MAX_LINE);
+        input.read_line(&mut line).map_err(unreadable)?;
+        line.trim_end_matches(['\r', '\n']).to_owned()
+    };
+    if typed.contains('\0') {
+        return Err(Failed::line(language.say("form.unreadable")));
+    }
+    Password::parse(&typed).map_err(|_| Failed::line(language.say("password.missing")))
+}
+
+fn prompt(language: Language, key: &'static str) -> String {
+    format!("{}: ", language.say(key))
+}
+
+/// Says everything that is wrong with a password.
+pub(super) fn not_taken(language: Language, error: &NewPasswordError) -> Failed {
+    match error {
+        NewPasswordError::Weak(found) => {
+            Failed(found.iter().map(|weakness| sentence(language, *weakness)).collect())
+        }
+        NewPasswordError::Busy(_) => Failed::line(language.say("error.503.text")),
+    }
+}
+
+fn sentence(language: Language, weakness: Weakness) -> String {
+    let bound = weakness.bound().map(|(name, number)| (name, number.to_string()));
+    let values: Vec<_> = bound.iter().map(|(name, number)| (*name, number.as_str())).collect();
+    language.tell(weakness.key(), &values)
+}

@@ -1,0 +1,83 @@
+//! Serving, and bringing the tables up to date without serving.
+
+use rocket::error::ErrorKind;
+use rocket::fairing::AdHoc;
+
+use super::{Failed, logging, say, settings};
+use crate::app::{self, OpenError};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::ctx::Ctx;
+use crate::flows::superuser;
+use crate::i18n::Language;
+
+/// Serves until the process is told to stop.
+pub(super) async fn serve(language: Language) -> Result<(), Failed> {
+    let (settings, figment) = settings::read(language)?;
+    logging::start(&settings);
+    // Each connection is a file; the soft limit of most systems is a tenth of what they allow.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+    let ctx = open(language, settings).await?;
+    let port = rocket::Config::try_from(&figment).map_or(0, |config| config.port);
+    let greeting = ctx.clone();
+    let greet = AdHoc::on_liftoff("Greeting", move |_| Box::pin(greet(language, greeting)));
+    let launched = app::rocket_over(figment, ctx.clone()).attach(greet).launch().await;
+    ctx.db.close().await;
+    match launched {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failed::line(why_not(language, &error, port))),
+    }
+}
+
+/// Brings the tables up to date.
+pub(super) async fn migrate(language: Language) -> Result<(), Failed> {
+    let (settings, _) = settings::read(language)?;
+    logging::start(&settings);
+    let ctx = open(language, settings).await?;
+    ctx.db.close().await;
+    say(&language.say("cli.migrated"));
+    Ok(())
+}
+
+/// Opens everything, or says in one line what does not open.
+pub(super) async fn open(language: Language, settings: Settings) -> Result<Ctx, Failed> {
+    let url = settings.database_url.to_string();
+    app::open(settings, Clock::of_the_machine()).await.map_err(|error| {
+        let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = match &error {
+            OpenError::Tables(_) | OpenError::Tools(crate::ctx::CtxError::Database(_)) => {
+                language.tell("cli.no_database", &[("url", &url), ("why", &why)])
+            }
+            _ => language.tell("cli.cannot_open", &[("why", &why)]),
+        };
+        Failed::line(line)
+    })
+}
+
+async fn greet(language: Language, ctx: Ctx) {
+    let url = ctx.settings.public_url.as_str();
+    say(&language.tell("cli.serving", &[("url", url)]));
+    match superuser::invite(&ctx).await {
+        Ok(None) => {}
+        Ok(Some(token)) => {
+            let link = format!("{url}/admin/setup/{}", token.expose());
+            say(&language.tell("cli.first_superuser", &[("link", &link)]));
+        }
+        Err(error) => tracing::error!(%error, "the link for the first superuser was not made"),
+    }
+}
+
+fn why_not(language: Language, error: &rocket::Error, port: u16) -> String {
+    let port = port.to_string();
+    match error.kind() {
+        ErrorKind::Bind(why) if why.kind() == std::io::ErrorKind::AddrInUse => {
+            language.tell("cli.port_in_use", &[("port", &port)])
+        }
+        ErrorKind::Bind(why) => {
+            language.tell("cli.cannot_bind", &[("port", &port), ("why", &why.to_string())])
+        }
+        other => language.tell("cli.cannot_open", &[("why", &other.to_string())]),
+    }
+}

@@ -1,0 +1,31 @@
+//! Reading the settings for a command, and saying what is wrong with them.
+
+use rocket::figment::Figment;
+
+use super::Failed;
+use crate::config::{self, SettingError, Settings, Wrong};
+use crate::i18n::Language;
+
+/// The settings with the figment that they came from.
+pub(super) fn read(language: Language) -> Result<(Settings, Figment), Failed> {
+    let figment = config::figment();
+    match Settings::from_figment(&figment) {
+        Ok(settings) => Ok((settings, figment)),
+        Err(wrong) => Err(Failed(wrong.iter().map(|error| sentence(language, error)).collect())),
+    }
+}
+
+/// One line: the setting's name, its value, and what is allowed.
+fn sentence(language: Language, error: &SettingError) -> String {
+    let value = language.tell("setting.is", &[("name", &error.name), ("value", &error.value)]);
+    let what = match &error.what {
+        Wrong::Unknown(None) => language.say("setting.unknown").into_owned(),
+        Wrong::Unknown(Some(near)) => language.tell("setting.unknown_near", &[("near", near)]),
+        Wrong::NotAllowed(key, None) => language.say(key).into_owned(),
+        Wrong::NotAllowed(key, Some((low, high))) => {
+            language.tell(key, &[("low", &low.to_string()), ("high", &high.to_string())])
+        }
+        Wrong::Rocket(what) => what.clone(),
+    };
+    format!("{value}: {what}")
+}

@@ -1,0 +1,30 @@
+//! Making a superuser.
+
+use super::password::{ask, email, not_taken};
+use super::{Failed, logging, say, serve, settings};
+use crate::flows::superuser::{self, SuperuserError};
+use crate::i18n::Language;
+use crate::types::Caller;
+
+/// Makes an account that may do everything.
+pub(super) async fn create(language: Language, typed: &str) -> Result<(), Failed> {
+    let (settings, _) = settings::read(language)?;
+    logging::start(&settings);
+    let email = email(language, typed)?;
+    let ctx = serve::open(language, settings).await?;
+    let password = ask(language)?;
+    let caller = Caller::at_the_terminal(ctx.random.request_id());
+    let made = superuser::at_the_terminal(&ctx, email, password, &caller).await;
+    ctx.db.close().await;
+    match made {
+        Ok(_) => {
+            say(&language.say("cli.superuser_made"));
+            Ok(())
+        }
+        Err(SuperuserError::EmailTaken) => Err(Failed::line(language.say("email.taken"))),
+        Err(SuperuserError::NotTaken(error)) => Err(not_taken(language, &error)),
+        Err(error @ (SuperuserError::BadLink | SuperuserError::Broken(_))) => {
+            Err(Failed::line(language.tell("cli.cannot_open", &[("why", &error.to_string())])))
+        }
+    }
+}

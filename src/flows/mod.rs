@@ -1,0 +1,12 @@
+//! The stories: one file each, told in plain async Rust.
+//!
+//! A flow moves two or more features together, inside one transaction where they must move
+//! together, and answers in facts. It knows no HTTP, no language and no other flow.
+
+pub mod checkup;
+pub mod keeping;
+pub mod login;
+pub mod logout;
+pub mod password;
+pub mod signup;
+pub mod superuser;

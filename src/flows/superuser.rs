@@ -1,0 +1,133 @@
+//! The first superuser: by a link that is printed at start, or at the terminal.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::accounts::{self, NewAccount, NewPasswordError, OwnData};
+use crate::audit::{self, Action, Event};
+use crate::ctx::Ctx;
+use crate::db::{DbError, Transaction};
+use crate::links::{self, Purpose};
+use crate::sessions::{self, Opened, Proof};
+use crate::types::{Caller, Email, Name, Password, Secret, UserId};
+
+/// Long enough to finish a coffee, short enough to be gone from the terminal's memory; the next
+/// start prints another.
+const LINK_LASTS: Duration = Duration::from_secs(24 * 3600);
+
+/// Why nobody became superuser.
+#[derive(Debug, Error)]
+pub enum SuperuserError {
+    /// The link is used, too old, or never was one.
+    #[error("the link does not work")]
+    BadLink,
+    /// The address has an account.
+    #[error("the address is taken")]
+    EmailTaken,
+    /// The password was not taken.
+    #[error(transparent)]
+    NotTaken(#[from] NewPasswordError),
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// A link for making the first superuser, while there is none.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn invite(ctx: &Ctx) -> Result<Option<Secret>, DbError> {
+    let transaction = ctx.db.begin().await?;
+    if accounts::has_superuser(&transaction).await? {
+        return Ok(None);
+    }
+    let token = ctx.random.secret();
+    links::keep(&transaction, &token, Purpose::Setup, LINK_LASTS, ctx.clock.now()).await?;
+    transaction.commit().await?;
+    Ok(Some(token))
+}
+
+/// Whether a link would work.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn may_set_up(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
+    links::is_good(&ctx.db, token, Purpose::Setup, ctx.clock.now()).await
+}
+
+/// Makes the first superuser by link, and signs it in. Of any number of tries with any number of
+/// links, one succeeds.
+///
+/// # Errors
+/// [`SuperuserError`] says why not; the link is still good unless it was the reason.
+pub async fn by_link(
+    ctx: &Ctx,
+    token: &Secret,
+    email: Email,
+    password: Password,
+    caller: &Caller,
+) -> Result<Opened, SuperuserError> {
+    if !may_set_up(ctx, token).await? {
+        return Err(SuperuserError::BadLink);
+    }
+    let account = prepare(ctx, email, password).await?;
+    let transaction = ctx.db.begin().await?;
+    let is_first = links::consume_all(&transaction, token, Purpose::Setup, ctx.clock.now()).await?
+        && !accounts::has_superuser(&transaction).await?;
+    if !is_first {
+        return Err(SuperuserError::BadLink);
+    }
+    let user = make(ctx, &transaction, account, caller).await?;
+    let opened = sessions::start(ctx, &transaction, user, Proof::SetupLink, caller).await?;
+    transaction.commit().await?;
+    tracing::info!(user.id = user.0, request.id = caller.request_id, "superuser made by link");
+    Ok(opened.expect("an account is active when it is made"))
+}
+
+/// Makes a superuser at the terminal, where no link is needed.
+///
+/// # Errors
+/// [`SuperuserError`] says why not.
+pub async fn at_the_terminal(
+    ctx: &Ctx,
+    email: Email,
+    password: Password,
+    caller: &Caller,
+) -> Result<UserId, SuperuserError> {
+    let account = prepare(ctx, email, password).await?;
+    let transaction = ctx.db.begin().await?;
+    let user = make(ctx, &transaction, account, caller).await?;
+    transaction.commit().await?;
+    tracing::info!(user.id = user.0, "superuser made at the terminal");
+    Ok(user)
+}
+
+async fn prepare(
+    ctx: &Ctx,
+    email: Email,
+    password: Password,
+) -> Result<NewAccount, NewPasswordError> {
+    let own = OwnData { email: email.clone(), name: Name::default(), date_of_birth: None };
+    let password_hash = accounts::hash_new_password(ctx, password, own).await?;
+    Ok(NewAccount {
+        email,
+        password_hash,
+        name: Name::default(),
+        gender: None,
+        date_of_birth: None,
+        is_superuser: true,
+    })
+}
+
+async fn make(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    account: NewAccount,
+    caller: &Caller,
+) -> Result<UserId, SuperuserError> {
+    let now = ctx.clock.now();
+    let user = accounts::open(transaction, account, now).await?.ok_or(SuperuserError::EmailTaken)?;
+    audit::record(transaction, Event::on(user, Action::SuperuserMade, caller), now).await?;
+    Ok(user)
+}

@@ -1,0 +1,163 @@
+//! Joining.
+
+use askama::Template;
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Status};
+use rocket::response::Redirect;
+use rocket::{Route, State, get, post, routes};
+use validator::{Validate, ValidateArgs as _};
+
+use super::rules::{self, Today};
+use super::{Answer, MY_PAGE};
+use crate::config::SignUp;
+use crate::ctx::Ctx;
+use crate::flows::signup::{self, Application, SignUpError};
+use crate::types::{BirthDate, Caller, Email, Gender, Name, Password};
+use crate::web::error::Error;
+use crate::web::form::{Complaint, Complaints, Form, FormView, Submitted};
+use crate::web::guards::SignedIn;
+use crate::web::page::{Frame, Page};
+use crate::web::{cookies, next};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![new, create]
+}
+
+#[derive(FromForm, Validate)]
+#[validate(context = Today)]
+struct JoinForm {
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::email"))]
+    email: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::password"))]
+    password1: String,
+    #[field(default = String::new())]
+    #[validate(must_match(other = "password1", code = "password.differs"))]
+    password2: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::gender"))]
+    gender: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::date_of_birth", use_context))]
+    date_of_birth: String,
+    #[field(default = String::new())]
+    next: String,
+}
+
+impl Form for JoinForm {
+    const FIELDS: &'static [&'static str] =
+        &["email", "password1", "password2", "gender", "date_of_birth"];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        vec![
+            ("email", &self.email),
+            ("gender", &self.gender),
+            ("date_of_birth", &self.date_of_birth),
+        ]
+    }
+
+    fn next(&self) -> &str {
+        &self.next
+    }
+}
+
+impl JoinForm {
+    /// The words of a form whose rules hold.
+    fn words(&self, today: Today) -> Application {
+        let holds = "the rules hold, and they are these parsers";
+        Application {
+            email: Email::parse(&self.email).expect(holds),
+            password: Password::parse(&self.password1).expect(holds),
+            name: Name::default(),
+            gender: Gender::parse(&self.gender).expect(holds),
+            date_of_birth: BirthDate::parse(&self.date_of_birth, today.0).expect(holds),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account/join.html")]
+struct JoinPage {
+    frame: Frame,
+    form: FormView,
+    min_length: u8,
+}
+
+#[derive(Template)]
+#[template(path = "account/closed.html")]
+struct ClosedPage {
+    frame: Frame,
+}
+
+#[get("/account/join?<next>")]
+fn new(next: Option<&str>, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
+    let next = next.unwrap_or_default();
+    if frame.person().is_some() {
+        return Ok(Answer::Gone(Redirect::to(next::or_default(next, MY_PAGE))));
+    }
+    if ctx.settings.signup == SignUp::Closed {
+        return closed(frame);
+    }
+    let page = JoinPage { frame, form: FormView::empty(next), min_length: min_length(ctx) };
+    Page::draw(&page).map(Answer::Shown)
+}
+
+#[post("/account/join", data = "<sent>")]
+async fn create(
+    sent: Submitted<JoinForm>,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    let today = Today(ctx.clock.now().date());
+    let complaints = sent.complaints(sent.form.validate_with_args(&today));
+    if !complaints.is_empty() {
+        return again(frame, &sent.form, &complaints, ctx).map(Answer::Shown);
+    }
+    let before = frame.person().map(SignedIn::session);
+    match signup::join(ctx, sent.form.words(today), before, caller).await {
+        Ok(opened) => {
+            cookies::sign_in(jar, ctx, &opened);
+            Ok(Answer::Gone(Redirect::to(next::or_default(&sent.form.next, MY_PAGE))))
+        }
+        Err(SignUpError::Closed) => closed(frame),
+        Err(SignUpError::EmailTaken) => {
+            let taken = Complaints::about("email", [Complaint::new("email.taken")]);
+            again(frame, &sent.form, &taken, ctx).map(Answer::Shown)
+        }
+        Err(SignUpError::Weak(found)) => {
+            let weak = Complaints::about("password1", found.into_iter().map(Complaint::from));
+            again(frame, &sent.form, &weak, ctx).map(Answer::Shown)
+        }
+        Err(SignUpError::TooSoon(wait)) => {
+            let words = frame.wait(wait);
+            let soon = Complaints::of_all(Complaint::with("join.too_soon", "wait", words));
+            let page = again(frame, &sent.form, &soon, ctx)?;
+            Ok(Answer::Shown(page.with_status(Status::TooManyRequests).retry_after(wait)))
+        }
+        Err(SignUpError::Busy(full)) => Err(full.into()),
+        Err(SignUpError::Broken(error)) => Err(error.into()),
+    }
+}
+
+fn again(
+    frame: Frame,
+    form: &JoinForm,
+    complaints: &Complaints,
+    ctx: &Ctx,
+) -> Result<Page, Error> {
+    let form = FormView::again(&frame, form, complaints);
+    let page = Page::draw(&JoinPage { frame, form, min_length: min_length(ctx) })?;
+    Ok(page.with_status(Status::UnprocessableEntity))
+}
+
+fn closed(frame: Frame) -> Result<Answer, Error> {
+    let page = Page::draw(&ClosedPage { frame })?;
+    Ok(Answer::Shown(page.with_status(Status::Forbidden)))
+}
+
+fn min_length(ctx: &Ctx) -> u8 {
+    ctx.settings.password_min_length
+}

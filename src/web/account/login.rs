@@ -1,0 +1,113 @@
+//! Logging in.
+
+use askama::Template;
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Status};
+use rocket::response::Redirect;
+use rocket::{Route, State, get, post, routes};
+use validator::Validate;
+
+use super::{Answer, MY_PAGE, rules};
+use crate::ctx::Ctx;
+use crate::flows::login::{self, Credentials, LogInError};
+use crate::types::{Caller, Email, Password};
+use crate::web::error::Error;
+use crate::web::form::{Complaint, Complaints, Form, FormView, Submitted};
+use crate::web::guards::SignedIn;
+use crate::web::page::{Frame, Page};
+use crate::web::{cookies, next};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![new, create]
+}
+
+#[derive(FromForm, Validate)]
+struct LogInForm {
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::email"))]
+    email: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::password"))]
+    password: String,
+    #[field(default = String::new())]
+    next: String,
+}
+
+impl Form for LogInForm {
+    const FIELDS: &'static [&'static str] = &["email", "password"];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        vec![("email", &self.email)]
+    }
+
+    fn next(&self) -> &str {
+        &self.next
+    }
+}
+
+impl LogInForm {
+    /// The words of a form whose rules hold.
+    fn words(&self) -> Credentials {
+        let holds = "the rules hold, and they are these parsers";
+        Credentials {
+            email: Email::parse(&self.email).expect(holds),
+            password: Password::parse(&self.password).expect(holds),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account/login.html")]
+struct LogInPage {
+    frame: Frame,
+    form: FormView,
+}
+
+#[get("/account/login?<next>")]
+fn new(next: Option<&str>, frame: Frame) -> Result<Answer, Error> {
+    let next = next.unwrap_or_default();
+    if frame.person().is_some() {
+        return Ok(Answer::Gone(Redirect::to(next::or_default(next, MY_PAGE))));
+    }
+    Page::draw(&LogInPage { frame, form: FormView::empty(next) }).map(Answer::Shown)
+}
+
+#[post("/account/login", data = "<sent>")]
+async fn create(
+    sent: Submitted<LogInForm>,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    let complaints = sent.complaints(sent.form.validate());
+    if !complaints.is_empty() {
+        return again(frame, &sent.form, &complaints).map(Answer::Shown);
+    }
+    let before = frame.person().map(SignedIn::session);
+    match login::with_password(ctx, sent.form.words(), before, caller).await {
+        Ok(logged_in) => {
+            cookies::sign_in(jar, ctx, &logged_in.opened);
+            cookies::know_device(jar, ctx, logged_in.device);
+            Ok(Answer::Gone(Redirect::to(next::or_default(&sent.form.next, MY_PAGE))))
+        }
+        Err(LogInError::WrongCredentials) => {
+            let wrong = Complaints::of_all(Complaint::new("login.wrong"));
+            again(frame, &sent.form, &wrong).map(Answer::Shown)
+        }
+        Err(LogInError::TooSoon(wait)) => {
+            let words = frame.wait(wait);
+            let soon = Complaints::of_all(Complaint::with("login.too_soon", "wait", words));
+            let page = again(frame, &sent.form, &soon)?;
+            Ok(Answer::Shown(page.with_status(Status::TooManyRequests).retry_after(wait)))
+        }
+        Err(LogInError::Busy(full)) => Err(full.into()),
+        Err(LogInError::Broken(error)) => Err(error.into()),
+    }
+}
+
+fn again(frame: Frame, form: &LogInForm, complaints: &Complaints) -> Result<Page, Error> {
+    let form = FormView::again(&frame, form, complaints);
+    let page = Page::draw(&LogInPage { frame, form })?;
+    Ok(page.with_status(Status::UnprocessableEntity))
+}

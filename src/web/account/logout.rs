@@ -1,0 +1,49 @@
+//! Logging out; never by a link.
+
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Header};
+use rocket::response::Redirect;
+use rocket::{Responder, Route, State, post, routes};
+
+use crate::ctx::Ctx;
+use crate::flows::logout;
+use crate::types::Caller;
+use crate::web::cookies;
+use crate::web::error::Error;
+use crate::web::form::Submitted;
+use crate::web::guards::Visitor;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![create]
+}
+
+/// The form has nothing but its token, which has been checked when a handler sees the form.
+#[derive(FromForm)]
+struct LogOutForm {
+    #[field(name = "csrf", default = String::new())]
+    _token: String,
+}
+
+#[derive(Responder)]
+struct LoggedOut {
+    to: Redirect,
+    clear: Header<'static>,
+}
+
+/// Whoever is not signed in is signed out already.
+#[post("/account/logout", data = "<_sent>")]
+async fn create(
+    _sent: Submitted<LogOutForm>,
+    visitor: Visitor,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<LoggedOut, Error> {
+    if let Visitor(Some(person)) = visitor {
+        logout::log_out(ctx, person.session(), person.person().id, caller).await?;
+    }
+    cookies::sign_out(jar, ctx);
+    // What the browser has kept of personal pages goes too (W3C Clear Site Data).
+    let clear = Header::new("Clear-Site-Data", "\"cache\", \"storage\"");
+    Ok(LoggedOut { to: Redirect::to("/"), clear })
+}

@@ -1,0 +1,28 @@
+//! The pages of one's own account.
+
+mod join;
+mod login;
+mod logout;
+mod mypage;
+pub(super) mod rules;
+
+use rocket::Route;
+use rocket::response::{Redirect, Responder};
+
+use super::page::Page;
+
+pub(super) fn routes() -> Vec<Route> {
+    [join::routes(), login::routes(), logout::routes(), mypage::routes()].concat()
+}
+
+/// Where people arrive who were going nowhere in particular.
+pub(super) const MY_PAGE: &str = "/account/mypage";
+
+/// What comes of a form.
+#[derive(Responder)]
+pub(super) enum Answer {
+    /// It is shown, perhaps again, with what is wrong.
+    Shown(Page),
+    /// It is done, and the person goes on from here.
+    Gone(Redirect),
+}

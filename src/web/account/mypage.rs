@@ -1,0 +1,48 @@
+//! My page: greets by address, and shows what the account says about its person.
+
+use askama::Template;
+use rocket::{Route, get, routes};
+use time::format_description::well_known::Rfc3339;
+
+use crate::types::Gender;
+use crate::web::error::Error;
+use crate::web::guards::SignedIn;
+use crate::web::page::{Frame, Page};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![show]
+}
+
+#[derive(Template)]
+#[template(path = "account/mypage.html")]
+struct MyPage<'a> {
+    frame: Frame,
+    person: Shown<'a>,
+}
+
+struct Shown<'a> {
+    email: &'a str,
+    name: &'a str,
+    gender_key: Option<&'static str>,
+    born: Option<String>,
+    joined: String,
+    joined_iso: String,
+}
+
+#[get("/account/mypage")]
+fn show(signed_in: SignedIn, frame: Frame) -> Result<Page, Error> {
+    let person = signed_in.person();
+    let gender_key = person.gender.map(|gender| match gender {
+        Gender::Male => "gender.male",
+        Gender::Female => "gender.female",
+    });
+    let shown = Shown {
+        email: signed_in.email(),
+        name: person.name.as_str(),
+        gender_key,
+        born: person.date_of_birth.map(|date| date.to_string()),
+        joined: frame.date(person.created_at),
+        joined_iso: person.created_at.format(&Rfc3339).unwrap_or_default(),
+    };
+    Page::draw(&MyPage { frame, person: shown })
+}

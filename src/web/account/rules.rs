@@ -1,0 +1,48 @@
+//! The rules of form fields: each asks the word itself, and answers with the key of a sentence.
+
+use std::borrow::Cow;
+
+use time::Date;
+use validator::ValidationError;
+
+use crate::types::{
+    BirthDate, BirthDateError, Email, EmailError, Gender, Password, PasswordError,
+};
+
+type Verdict = Result<(), ValidationError>;
+
+/// What the rules have to be told: which day it is.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::web) struct Today(pub Date);
+
+pub(in crate::web) fn email(typed: &str) -> Verdict {
+    Email::parse(typed).map(drop).map_err(|error| {
+        wrong(match error {
+            EmailError::Missing => "email.missing",
+            EmailError::TooLong => "email.too_long",
+            EmailError::Malformed => "email.malformed",
+        })
+    })
+}
+
+pub(in crate::web) fn password(typed: &str) -> Verdict {
+    Password::parse(typed).map(drop).map_err(|PasswordError::Missing| wrong("password.missing"))
+}
+
+pub(in crate::web) fn gender(typed: &str) -> Verdict {
+    Gender::parse(typed).map(drop).map_err(|_| wrong("gender.unknown"))
+}
+
+pub(in crate::web) fn date_of_birth(typed: &str, today: &Today) -> Verdict {
+    BirthDate::parse(typed, today.0).map(drop).map_err(|error| {
+        wrong(match error {
+            BirthDateError::Malformed => "date_of_birth.malformed",
+            BirthDateError::Future => "date_of_birth.future",
+            BirthDateError::TooLongAgo => "date_of_birth.too_long_ago",
+        })
+    })
+}
+
+fn wrong(key: &'static str) -> ValidationError {
+    ValidationError { code: Cow::Borrowed(key), message: None, params: Default::default() }
+}

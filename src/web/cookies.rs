@@ -1,0 +1,125 @@
+//! The one place that sets and removes cookies.
+//!
+//! When the site is https, names carry the `__Host-` prefix, which makes browsers insist on Secure,
+//! on Path=/ and on no Domain (RFC 6265bis, 4.1.3.2), also when a cookie is removed.
+
+use rocket::http::{Cookie, CookieJar, SameSite};
+use rocket::time::Duration;
+
+use crate::ctx::Ctx;
+use crate::i18n::Language;
+use crate::sessions::Opened;
+
+/// How long a browser is known after its last log-in.
+const DEVICE_LASTS: Duration = Duration::days(180);
+
+/// How long a chosen language is kept.
+const LANGUAGE_LASTS: Duration = Duration::days(365);
+
+const ACCESS: &str = "access";
+const REFRESH: &str = "refresh";
+const VISITOR: &str = "visitor";
+const DEVICE: &str = "device";
+const LANGUAGE: &str = "language";
+
+/// The access cookie's token.
+pub(super) fn access<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
+    read(jar, ctx, ACCESS)
+}
+
+/// The refresh cookie's token.
+pub(super) fn refresh<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
+    read(jar, ctx, REFRESH)
+}
+
+/// The known-device statement.
+pub(super) fn device<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
+    read(jar, ctx, DEVICE)
+}
+
+/// What the form tokens of a visitor who is not signed in are bound to.
+pub(super) fn visitor<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
+    read(jar, ctx, VISITOR)
+}
+
+/// The language that the person chose.
+pub(super) fn language(jar: &CookieJar<'_>) -> Option<Language> {
+    jar.get(LANGUAGE).and_then(|cookie| Language::from_tag(cookie.value()))
+}
+
+/// Signs a browser in. The form token's cookie goes: tokens of the stranger that the browser was a
+/// moment ago are worth nothing to the person it is now.
+pub(super) fn sign_in(jar: &CookieJar<'_>, ctx: &Ctx, opened: &Opened) {
+    renew(jar, ctx, opened);
+    jar.add(removal(ctx, VISITOR));
+}
+
+/// Gives a signed-in browser its next tokens.
+pub(super) fn renew(jar: &CookieJar<'_>, ctx: &Ctx, opened: &Opened) {
+    for (name, issued) in [(ACCESS, &opened.access), (REFRESH, &opened.refresh)] {
+        let lasts = Duration::seconds(issued.lasts.whole_seconds());
+        jar.add(cookie(ctx, name, issued.token.expose().to_owned(), Some(lasts)));
+    }
+}
+
+/// Signs a browser out.
+pub(super) fn sign_out(jar: &CookieJar<'_>, ctx: &Ctx) {
+    jar.add(removal(ctx, ACCESS));
+    jar.add(removal(ctx, REFRESH));
+}
+
+/// Remembers that an account was signed in to on this browser.
+pub(super) fn know_device(jar: &CookieJar<'_>, ctx: &Ctx, statement: String) {
+    jar.add(cookie(ctx, DEVICE, statement, Some(DEVICE_LASTS)));
+}
+
+/// Gives a visitor something to bind form tokens to, until the browser is closed.
+pub(super) fn give_visitor(jar: &CookieJar<'_>, ctx: &Ctx, value: String) {
+    jar.add(cookie(ctx, VISITOR, value, None));
+}
+
+/// Remembers a language; no secret, so its name has no prefix.
+pub(super) fn choose_language(jar: &CookieJar<'_>, ctx: &Ctx, language: Language) {
+    let mut cookie = cookie(ctx, LANGUAGE, language.tag().to_owned(), Some(LANGUAGE_LASTS));
+    cookie.set_name(LANGUAGE);
+    jar.add(cookie);
+}
+
+fn read<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx, name: &'static str) -> Option<&'j str> {
+    let cookie = if is_secure(ctx) { jar.get(prefixed(name)) } else { jar.get(name) };
+    cookie.map(Cookie::value).filter(|value| !value.is_empty())
+}
+
+fn is_secure(ctx: &Ctx) -> bool {
+    ctx.settings.public_url.is_https()
+}
+
+/// A prefixed name without building it anew for each request.
+fn prefixed(name: &'static str) -> &'static str {
+    match name {
+        ACCESS => "__Host-access",
+        REFRESH => "__Host-refresh",
+        VISITOR => "__Host-visitor",
+        _ => "__Host-device",
+    }
+}
+
+fn cookie(ctx: &Ctx, name: &'static str, value: String, lasts: Option<Duration>) -> Cookie<'static> {
+    let name = if is_secure(ctx) { prefixed(name) } else { name };
+    let mut cookie = Cookie::build((name, value))
+        .http_only(true)
+        .secure(is_secure(ctx))
+        .same_site(SameSite::Lax)
+        .path("/")
+        .build();
+    cookie.set_max_age(lasts);
+    cookie
+}
+
+/// The same cookie, empty and over. Rocket's own removal would forget Secure, and browsers would
+/// ignore it.
+fn removal(ctx: &Ctx, name: &'static str) -> Cookie<'static> {
+    let mut cookie = cookie(ctx, name, String::new(), Some(Duration::ZERO));
+    cookie.set_expires(rocket::time::OffsetDateTime::UNIX_EPOCH);
+    cookie
+}

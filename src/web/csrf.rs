@@ -1,0 +1,154 @@
+//! Keeping other sites' requests out, twice over.
+//!
+//! A fairing refuses every unsafe request that a browser says comes from elsewhere; and each form
+//! carries a token that only a page of ours can have put there. A request with a Bearer token needs
+//! neither: no other site can make a browser send one.
+
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::http::uri::Origin;
+use rocket::http::{Method, Status};
+use rocket::route::{Handler, Outcome};
+use rocket::{Data, Request, Route};
+
+use super::cookies;
+use super::guards::{self, SignedIn};
+use crate::ctx::Ctx;
+
+/// Where refused requests are sent. Outside it is a page that does not exist.
+const REFUSED: &str = "/~refused";
+
+/// The longest body start that can hold a method override.
+const METHOD_OVERRIDE: &[u8] = b"_method=";
+
+/// Refuses requests before any route sees them: foreign ones, ones for another host, and ones that
+/// try to change their method.
+#[derive(Debug)]
+pub struct Gatekeeper;
+
+#[rocket::async_trait]
+impl Fairing for Gatekeeper {
+    fn info(&self) -> Info {
+        Info { name: "Gatekeeper", kind: Kind::Request }
+    }
+
+    async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
+        let Some(ctx) = request.rocket().state::<Ctx>() else { return };
+        if let Some(status) = refusal(ctx, request, data).await {
+            request.local_cache(|| Refused(Some(status)));
+            request.set_uri(Origin::parse(REFUSED).expect("a constant path"));
+        }
+    }
+}
+
+struct Refused(Option<Status>);
+
+async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Option<Status> {
+    if !is_our_host(ctx, request) {
+        return Some(Status::MisdirectedRequest);
+    }
+    let is_safe = matches!(request.method(), Method::Get | Method::Head | Method::Options);
+    if is_safe {
+        return None;
+    }
+    // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
+    if data.peek(METHOD_OVERRIDE.len()).await.starts_with(METHOD_OVERRIDE) {
+        return Some(Status::Forbidden);
+    }
+    let is_foreign = guards::bearer(request).is_none() && is_foreign(ctx, request);
+    is_foreign.then_some(Status::Forbidden)
+}
+
+/// The site's own name, or a bare address or this machine's name: health checks and proxies that do
+/// not pass the name on use those, and nobody can be lured to a foreign page by them.
+fn is_our_host(ctx: &Ctx, request: &Request<'_>) -> bool {
+    let Some(host) = request.host() else { return true };
+    let name = host.domain().as_str();
+    let is_address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
+    is_address
+        || name.eq_ignore_ascii_case("localhost")
+        || host.to_string().eq_ignore_ascii_case(ctx.settings.public_url.authority())
+}
+
+/// What the browser says about where a request comes from. Browsers that say nothing are left to
+/// the form token.
+fn is_foreign(ctx: &Ctx, request: &Request<'_>) -> bool {
+    let header = |name| request.headers().get_one(name);
+    let is_other_site =
+        header("Sec-Fetch-Site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    let is_other_origin =
+        header("Origin").is_some_and(|origin| !ctx.settings.public_url.is_origin(origin));
+    is_other_site || is_other_origin
+}
+
+/// The token for the forms of a page, and the cookie that it is bound to if the reader is a visitor
+/// and has none.
+pub(super) fn token(request: &Request<'_>, ctx: &Ctx, person: Option<&SignedIn>) -> String {
+    if let Some(person) = person {
+        return ctx.keys.csrf_token(&of_session(person));
+    }
+    let jar = request.cookies();
+    match cookies::visitor(jar, ctx) {
+        Some(visitor) => ctx.keys.csrf_token(&of_visitor(visitor)),
+        None => {
+            // The same one for every page that is drawn in answer to this request.
+            let NewVisitor(visitor) = request.local_cache(|| {
+                let visitor = ctx.random.token_id();
+                cookies::give_visitor(jar, ctx, visitor.clone());
+                NewVisitor(visitor)
+            });
+            ctx.keys.csrf_token(&of_visitor(visitor))
+        }
+    }
+}
+
+struct NewVisitor(String);
+
+/// Whether a form's token is the one that its sender's page carried.
+pub(super) fn is_token(
+    request: &Request<'_>,
+    ctx: &Ctx,
+    person: Option<&SignedIn>,
+    token: &str,
+) -> bool {
+    if guards::bearer(request).is_some() {
+        return true;
+    }
+    match person {
+        Some(person) => ctx.keys.is_csrf_token(token, &of_session(person)),
+        None => cookies::visitor(request.cookies(), ctx)
+            .is_some_and(|visitor| ctx.keys.is_csrf_token(token, &of_visitor(visitor))),
+    }
+}
+
+fn of_session(person: &SignedIn) -> String {
+    format!("session {}", person.session())
+}
+
+fn of_visitor(visitor: &str) -> String {
+    format!("visitor {visitor}")
+}
+
+/// The place of refused requests, for every method.
+pub(super) fn routes() -> Vec<Route> {
+    let methods = [
+        Method::Get,
+        Method::Head,
+        Method::Options,
+        Method::Post,
+        Method::Put,
+        Method::Patch,
+        Method::Delete,
+    ];
+    methods.map(|method| Route::new(method, REFUSED, Refusal)).to_vec()
+}
+
+#[derive(Clone)]
+struct Refusal;
+
+#[rocket::async_trait]
+impl Handler for Refusal {
+    async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r> {
+        let Refused(status) = request.local_cache(|| Refused(None));
+        Outcome::error(status.unwrap_or(Status::NotFound))
+    }
+}

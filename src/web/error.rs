@@ -1,0 +1,199 @@
+//! What goes wrong unexpectedly, and the pages that say so.
+//!
+//! An error is logged here, once, with the request's number; the person is told nothing of its
+//! cause. Catchers draw the page for every status.
+
+use rocket::http::{Header, Method, Status};
+use rocket::response::{self, Redirect, Responder};
+use rocket::{Catcher, Request, catch, catchers};
+use thiserror::Error as ThisError;
+use url::form_urlencoded;
+
+use super::caller;
+use super::page::{Frame, Page};
+use crate::crypto::QueueFull;
+use crate::ctx::Ctx;
+use crate::db::DbError;
+
+/// When to come back after a 503: by then a full queue has been served.
+const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Something that no handler expected.
+#[derive(Debug, ThisError)]
+pub enum Error {
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Broken(#[from] DbError),
+    /// Too many people at once.
+    #[error(transparent)]
+    Busy(#[from] QueueFull),
+    /// A page could not be drawn.
+    #[error("a page could not be drawn: {0}")]
+    Undrawable(#[from] askama::Error),
+}
+
+impl<'r> Responder<'r, 'static> for Error {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let id = request
+            .rocket()
+            .state::<Ctx>()
+            .map(|ctx| caller::caller(request, ctx).request_id.as_str())
+            .unwrap_or_default();
+        match self {
+            Self::Busy(_) => {
+                tracing::warn!(request.id = id, "refused: too many are waiting");
+                Err(Status::ServiceUnavailable)
+            }
+            Self::Broken(error) if error.is_unavailable() => {
+                tracing::error!(%error, request.id = id, "the database is not available");
+                Err(Status::ServiceUnavailable)
+            }
+            other => {
+                tracing::error!(error = %other, request.id = id, "a request failed");
+                Err(Status::InternalServerError)
+            }
+        }
+    }
+}
+
+/// The catchers of the HTML door.
+#[must_use]
+pub fn catchers() -> Vec<Catcher> {
+    catchers![unauthorized, not_found, show]
+}
+
+#[derive(askama::Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    frame: Frame,
+    status: u16,
+    title: String,
+    text: String,
+    request_id: String,
+}
+
+#[derive(Responder)]
+enum Shown {
+    Page(Page),
+    Allowing(Page, Header<'static>),
+}
+
+/// Strangers are shown the way in, and come back afterwards to where they were going.
+#[catch(401)]
+fn unauthorized(request: &Request<'_>) -> Redirect {
+    let next = match request.method() {
+        Method::Get | Method::Head => request.uri().to_string(),
+        _ => String::new(),
+    };
+    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    let query = if next.is_empty() { String::new() } else { format!("?next={next}") };
+    Redirect::to(format!("/account/login{query}"))
+}
+
+/// A path that exists under another method is 405, and the answer names the methods.
+#[catch(404)]
+async fn not_found(request: &Request<'_>) -> Result<Shown, Status> {
+    let methods = methods_of(request);
+    if methods.is_empty() {
+        return draw(Status::NotFound, request).await.map(Shown::Page);
+    }
+    let page = draw(Status::MethodNotAllowed, request).await?;
+    Ok(Shown::Allowing(page, Header::new("Allow", methods.join(", "))))
+}
+
+#[catch(default)]
+async fn show(status: Status, request: &Request<'_>) -> Result<Page, Status> {
+    draw(status, request).await
+}
+
+async fn draw(status: Status, request: &Request<'_>) -> Result<Page, Status> {
+    let frame = Frame::of_error(request).await.ok_or(Status::InternalServerError)?;
+    let ctx = request.rocket().state::<Ctx>().ok_or(Status::InternalServerError)?;
+    let (title, text) = sentences(status, is_about_permission(request));
+    let page = ErrorPage {
+        status: status.code,
+        title: frame.t(title).into_owned(),
+        text: frame.tell(text, "url", ctx.settings.public_url.as_str()),
+        request_id: caller::caller(request, ctx).request_id.clone(),
+        frame,
+    };
+    let page = Page::draw(&page).map_err(|_| Status::InternalServerError)?.with_status(status);
+    let is_busy = status == Status::ServiceUnavailable;
+    Ok(if is_busy { page.retry_after(BUSY) } else { page })
+}
+
+fn sentences(status: Status, is_about_permission: bool) -> (&'static str, &'static str) {
+    match status.code {
+        403 if is_about_permission => ("error.forbidden.title", "error.forbidden.text"),
+        403 => ("error.403.title", "error.403.text"),
+        404 => ("error.404.title", "error.404.text"),
+        405 => ("error.405.title", "error.405.text"),
+        408 => ("error.408.title", "error.408.text"),
+        413 => ("error.413.title", "error.413.text"),
+        415 => ("error.415.title", "error.415.text"),
+        421 => ("error.421.title", "error.421.text"),
+        422 => ("error.422.title", "error.422.text"),
+        503 => ("error.503.title", "error.503.text"),
+        400..=499 => ("error.400.title", "error.400.text"),
+        _ => ("error.500.title", "error.500.text"),
+    }
+}
+
+/// A page that is refused when it is asked for is refused for who asks; forms are refused for where
+/// they come from.
+fn is_about_permission(request: &Request<'_>) -> bool {
+    matches!(request.method(), Method::Get | Method::Head)
+}
+
+/// The methods under which the path of a request exists.
+fn methods_of(request: &Request<'_>) -> Vec<&'static str> {
+    let asked: Vec<&str> = request.uri().path().as_str().trim_matches('/').split('/').collect();
+    let mut methods: Vec<&'static str> = request
+        .rocket()
+        .routes()
+        .filter(|route| !route.uri.path().starts_with("/~") && is_path_of(route.uri.path(), &asked))
+        .map(|route| route.method.as_str())
+        .collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    let is_allowed = methods.contains(&request.method().as_str());
+    if is_allowed { Vec::new() } else { methods }
+}
+
+fn is_path_of(route: &str, asked: &[&str]) -> bool {
+    let mut segments = route.trim_matches('/').split('/');
+    for (place, segment) in segments.by_ref().enumerate() {
+        match asked.get(place) {
+            _ if segment.ends_with("..>") => return true,
+            Some(part) if segment.starts_with('<') && !part.is_empty() => {}
+            Some(part) if *part == segment => {}
+            _ => return false,
+        }
+        if place + 1 == asked.len() {
+            break;
+        }
+    }
+    segments.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_path_of;
+
+    #[test]
+    fn a_path_belongs_to_the_routes_of_its_shape() {
+        let is = |route, path: &str| is_path_of(route, &path.trim_matches('/').split('/').collect::<Vec<_>>());
+
+        assert!(is("/", "/"));
+        assert!(is("/account/login", "/account/login"));
+        assert!(is("/admin/setup/<token>", "/admin/setup/abc"));
+        assert!(!is("/admin/setup/<token>", "/admin/setup"));
+        assert!(!is("/admin/setup/<token>", "/admin/setup/"));
+        assert!(!is("/account/login", "/account"));
+        assert!(!is("/account", "/account/login"));
+        assert!(!is("/", "/account"));
+    }
+}

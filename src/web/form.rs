@@ -1,0 +1,314 @@
+//! Forms: what was sent, what is wrong with it, and how it is shown again.
+//!
+//! A form is a struct of raw texts. Its rules call the words' own `parse`, so each rule exists once;
+//! what is wrong is a kind (an i18n key) until a page is drawn.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use rocket::data::{Data, FromData, Outcome, ToByteUnit as _};
+use rocket::form::{Form as RocketForm, FromForm, ValueField};
+use rocket::http::{RawStr, Status};
+use rocket::tokio::time::timeout;
+use rocket::{Request, outcome::Outcome as AnyOutcome};
+use validator::{ValidationError, ValidationErrors};
+
+use super::page::Frame;
+use super::{csrf, guards};
+use crate::accounts::Weakness;
+use crate::ctx::Ctx;
+use crate::i18n::Language;
+
+/// The largest form, in KiB: ours have a handful of short fields.
+const MAX_FORM: u64 = 16;
+
+/// How long the body of a form may take to arrive: a phone on a bad line sends 16 KiB in less, and
+/// somebody who sends a byte a minute is not waited for.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// The hidden field with the form token.
+const TOKEN: &str = "csrf";
+
+/// A form that a page shows again when something is wrong with it.
+pub(super) trait Form {
+    /// Its visible fields, in the order of the page.
+    const FIELDS: &'static [&'static str];
+
+    /// The values that come back. Passwords never do.
+    fn kept(&self) -> Vec<(&'static str, &str)>;
+
+    /// Where the person was going.
+    fn next(&self) -> &str {
+        ""
+    }
+}
+
+/// A form that one of our own pages sent. As a data guard it refuses foreign, oversized, slow and
+/// unreadable ones before any handler sees them.
+#[derive(Debug)]
+pub(super) struct Submitted<T> {
+    pub form: T,
+    spoilt: Vec<(String, &'static str)>,
+}
+
+#[rocket::async_trait]
+impl<'r, T: for<'a> FromForm<'a> + 'r> FromData<'r> for Submitted<T> {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
+        match receive(request, data).await {
+            Ok(submitted) => AnyOutcome::Success(submitted),
+            Err(status) => AnyOutcome::Error((status, ())),
+        }
+    }
+}
+
+async fn receive<T: for<'a> FromForm<'a>>(
+    request: &Request<'_>,
+    data: Data<'_>,
+) -> Result<Submitted<T>, Status> {
+    let ctx = request.rocket().state::<Ctx>().ok_or(Status::InternalServerError)?;
+    if !request.content_type().is_some_and(|kind| kind.is_form()) {
+        return Err(Status::UnsupportedMediaType);
+    }
+    let body = timeout(DEADLINE, data.open(MAX_FORM.kibibytes()).into_bytes()).await;
+    let body = body.map_err(|_| Status::RequestTimeout)?.map_err(|_| Status::BadRequest)?;
+    if !body.is_complete() {
+        return Err(Status::PayloadTooLarge);
+    }
+    let fields = read(&body);
+    let token = fields.iter().find(|field| field.name == TOKEN).map(|field| field.value.as_str());
+    let person = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
+    if !csrf::is_token(request, ctx, person.as_ref(), token.unwrap_or_default()) {
+        return Err(Status::Forbidden);
+    }
+    let sent = fields.iter().map(|field| ValueField {
+        name: rocket::form::name::NameView::new(&field.name),
+        value: &field.value,
+    });
+    let form = RocketForm::<T>::parse_iter(sent).map_err(|_| Status::UnprocessableEntity)?;
+    let spoilt = fields.iter().filter_map(|field| Some((field.name.clone(), field.wrong?)));
+    Ok(Submitted { form, spoilt: spoilt.collect() })
+}
+
+struct Field {
+    name: String,
+    value: String,
+    wrong: Option<&'static str>,
+}
+
+/// The fields of a body (WHATWG URL, 5.1), each with what is wrong with its bytes.
+fn read(body: &[u8]) -> Vec<Field> {
+    let mut fields: Vec<Field> = Vec::new();
+    for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        let (name, _) = text(halves.next().unwrap_or_default());
+        let (value, is_text) = text(halves.next().unwrap_or_default());
+        let is_repeated = fields.iter().any(|field| field.name == name);
+        let wrong = if is_repeated {
+            Some("form.twice")
+        } else if !is_text || value.contains('\0') {
+            Some("form.unreadable")
+        } else {
+            None
+        };
+        fields.push(Field { name, value, wrong });
+    }
+    fields
+}
+
+fn text(encoded: &[u8]) -> (String, bool) {
+    let raw = String::from_utf8_lossy(encoded);
+    let is_text = matches!(raw, Cow::Borrowed(_));
+    let raw = RawStr::new(raw.as_ref());
+    match raw.url_decode() {
+        Ok(value) => (value.into_owned(), is_text),
+        Err(_) => (raw.url_decode_lossy().into_owned(), false),
+    }
+}
+
+impl<T: Form> Submitted<T> {
+    /// What is wrong with the form: with its bytes, and by `rules` with its values. A field that
+    /// cannot be read is not judged further.
+    pub(super) fn complaints(&self, rules: Result<(), ValidationErrors>) -> Complaints {
+        let mut complaints = Complaints::default();
+        for (name, why) in &self.spoilt {
+            match T::FIELDS.iter().find(|field| *field == name) {
+                Some(field) => complaints.on(field, Complaint::new(why)),
+                None => complaints.top(Complaint::new(why)),
+            }
+        }
+        let broken = rules.err();
+        let broken = broken.as_ref().map(ValidationErrors::field_errors).unwrap_or_default();
+        for field in T::FIELDS {
+            if complaints.0.iter().any(|(about, _)| *about == Some(*field)) {
+                continue;
+            }
+            for error in broken.get(*field).into_iter().flat_map(|errors| errors.iter()) {
+                complaints.on(field, Complaint::from(error));
+            }
+        }
+        complaints
+    }
+}
+
+/// One thing that is wrong, as a kind with its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Complaint {
+    key: &'static str,
+    values: Vec<(&'static str, String)>,
+}
+
+impl Complaint {
+    pub(super) fn new(key: &'static str) -> Self {
+        Self { key, values: Vec::new() }
+    }
+
+    pub(super) fn with(key: &'static str, name: &'static str, value: impl ToString) -> Self {
+        Self { key, values: vec![(name, value.to_string())] }
+    }
+
+    fn sentence(&self, language: Language) -> String {
+        let values: Vec<_> = self.values.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        language.tell(self.key, &values)
+    }
+}
+
+/// The codes of our rules are keys; a code of a rule that is not ours would be its own sentence.
+impl From<&ValidationError> for Complaint {
+    fn from(error: &ValidationError) -> Self {
+        match error.code {
+            Cow::Borrowed(key) => Self::new(key),
+            Cow::Owned(_) => Self::new("form.unreadable"),
+        }
+    }
+}
+
+impl From<Weakness> for Complaint {
+    fn from(weakness: Weakness) -> Self {
+        let bound = weakness.bound().map(|(name, number)| (name, number.to_string()));
+        Self { key: weakness.key(), values: bound.into_iter().collect() }
+    }
+}
+
+/// Everything that is wrong with a form; `None` stands for the form as a whole.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Complaints(Vec<(Option<&'static str>, Complaint)>);
+
+impl Complaints {
+    pub(super) fn about(field: &'static str, complaints: impl IntoIterator<Item = Complaint>) -> Self {
+        Self(complaints.into_iter().map(|complaint| (Some(field), complaint)).collect())
+    }
+
+    pub(super) fn of_all(complaint: Complaint) -> Self {
+        Self(vec![(None, complaint)])
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn on(&mut self, field: &'static str, complaint: Complaint) {
+        self.0.push((Some(field), complaint));
+    }
+
+    fn top(&mut self, complaint: Complaint) {
+        self.0.push((None, complaint));
+    }
+}
+
+/// A form as a page shows it: the values that came back, and sentences about what is wrong.
+#[derive(Debug, Default)]
+pub(super) struct FormView {
+    values: Vec<(&'static str, String)>,
+    wrong: Vec<(&'static str, Vec<String>)>,
+    all: Vec<(String, String)>,
+    top: Vec<String>,
+    next: String,
+}
+
+impl FormView {
+    /// An empty form on the way to `next`.
+    pub(super) fn empty(next: &str) -> Self {
+        Self { next: next.to_owned(), ..Self::default() }
+    }
+
+    /// A form that was sent, with everything that is wrong with it.
+    pub(super) fn again<T: Form>(frame: &Frame, form: &T, complaints: &Complaints) -> Self {
+        let kept = form.kept();
+        let values = kept.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+        let mut view = Self { values, next: form.next().to_owned(), ..Self::default() };
+        for (field, complaint) in &complaints.0 {
+            let sentence = complaint.sentence(frame.language());
+            let Some(field) = field else {
+                view.top.push(sentence);
+                continue;
+            };
+            view.all.push(((*field).to_owned(), sentence.clone()));
+            match view.wrong.iter_mut().find(|(name, _)| name == field) {
+                Some((_, sentences)) => sentences.push(sentence),
+                None => view.wrong.push((field, vec![sentence])),
+            }
+        }
+        view
+    }
+
+    /// The value that comes back into a field.
+    pub(super) fn value(&self, name: &str) -> &str {
+        self.values.iter().find(|(field, _)| *field == name).map_or("", |(_, value)| value)
+    }
+
+    /// What is wrong with a field.
+    pub(super) fn errors(&self, name: &str) -> &[String] {
+        self.wrong.iter().find(|(field, _)| *field == name).map_or(&[], |(_, errors)| errors)
+    }
+
+    /// Whether anything is wrong.
+    pub(super) fn is_wrong(&self) -> bool {
+        !self.all.is_empty() || !self.top.is_empty()
+    }
+
+    /// What is wrong with the form as a whole.
+    pub(super) fn top(&self) -> &[String] {
+        &self.top
+    }
+
+    /// What is wrong with its fields, one by one.
+    pub(super) fn all(&self) -> &[(String, String)] {
+        &self.all
+    }
+
+    /// Where the person was going.
+    pub(super) fn next(&self) -> &str {
+        &self.next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrongs(body: &[u8]) -> Vec<(String, Option<&'static str>)> {
+        read(body).into_iter().map(|field| (field.name, field.wrong)).collect()
+    }
+
+    #[test]
+    fn a_body_is_read_as_browsers_write_it() {
+        let fields = read("email=ada%40example.com&name=%ED%99%8D+%EA%B8%B8%EB%8F%99&empty=".as_bytes());
+
+        let values: Vec<_> = fields.iter().map(|field| field.value.as_str()).collect();
+        assert_eq!(values, ["ada@example.com", "홍 길동", ""]);
+        assert!(fields.iter().all(|field| field.wrong.is_none()));
+    }
+
+    #[test]
+    fn what_is_not_text_is_named_by_its_field() {
+        let unreadable = Some("form.unreadable");
+        assert_eq!(wrongs(b"a=%ff"), [("a".into(), unreadable)]);
+        assert_eq!(wrongs(b"a=\xff"), [("a".into(), unreadable)]);
+        assert_eq!(wrongs(b"a=x%00y"), [("a".into(), unreadable)]);
+        assert_eq!(wrongs(b"a=%ED%A0%80"), [("a".into(), unreadable)]);
+        assert_eq!(wrongs(b"a=1&a=2"), [("a".into(), None), ("a".into(), Some("form.twice"))]);
+        assert_eq!(wrongs(b"&&=&%"), [(String::new(), None), ("%".into(), None)]);
+    }
+}

@@ -1,0 +1,131 @@
+//! Guards are people: who a handler is willing to talk to.
+
+use std::sync::Arc;
+
+use rocket::Request;
+use rocket::http::Status;
+use rocket::outcome::IntoOutcome as _;
+use rocket::request::{FromRequest, Outcome};
+
+use super::{caller, cookies};
+use crate::cache::Living;
+use crate::ctx::Ctx;
+use crate::sessions::{self, Presented, Standing};
+use crate::types::{Person, SessionId};
+
+/// A person with a living session, proved by the access cookie or by `Authorization: Bearer`.
+///
+/// As a request guard it answers strangers with 401, which the pages turn into the way to the log-in
+/// page; `Option<SignedIn>` lets strangers pass as `None`.
+#[derive(Debug, Clone)]
+pub struct SignedIn(Living);
+
+impl SignedIn {
+    /// The person.
+    #[must_use]
+    pub fn person(&self) -> &Arc<Person> {
+        &self.0.person
+    }
+
+    /// The person's address.
+    #[must_use]
+    pub fn email(&self) -> &str {
+        self.0.person.email.as_typed()
+    }
+
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> SessionId {
+        self.0.session
+    }
+}
+
+/// Somebody who may enter the admin pages: 403 for everybody else who is signed in.
+#[derive(Debug, Clone)]
+pub struct Staff(pub SignedIn);
+
+/// Anybody. Unlike `Option<SignedIn>` it does not take a database that cannot answer for a stranger.
+#[derive(Debug, Clone)]
+pub struct Visitor(pub Option<SignedIn>);
+
+/// The database could not say who somebody is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Unknown(pub Status);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for SignedIn {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match who(request).await {
+            Ok(person) => person.clone().or_error((Status::Unauthorized, ())),
+            Err(Unknown(status)) => Outcome::Error((*status, ())),
+        }
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Staff {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let person = rocket::outcome::try_outcome!(SignedIn::from_request(request).await);
+        let may_enter = person.person().is_staff || person.person().is_superuser;
+        may_enter.then_some(Self(person)).or_error((Status::Forbidden, ()))
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Visitor {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match who(request).await {
+            Ok(person) => Outcome::Success(Self(person.clone())),
+            Err(Unknown(status)) => Outcome::Error((*status, ())),
+        }
+    }
+}
+
+/// The token of `Authorization: Bearer`, the scheme in any case (RFC 9110, 11.1).
+pub(super) fn bearer<'r>(request: &'r Request<'_>) -> Option<&'r str> {
+    let (scheme, token) = request.headers().get_one("Authorization")?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Who a request is from; found out once. Cookies that were renewed on the way, or that will never
+/// work again, go out with the answer.
+pub(super) async fn who<'r>(request: &'r Request<'_>) -> &'r Result<Option<SignedIn>, Unknown> {
+    request.local_cache_async(find_out(request)).await
+}
+
+async fn find_out(request: &Request<'_>) -> Result<Option<SignedIn>, Unknown> {
+    let ctx = request.rocket().state::<Ctx>().ok_or(Unknown(Status::InternalServerError))?;
+    let jar = request.cookies();
+    let presented = Presented {
+        bearer: bearer(request),
+        access: cookies::access(jar, ctx),
+        refresh: cookies::refresh(jar, ctx),
+    };
+    let caller = caller::caller(request, ctx);
+    match sessions::standing(ctx, presented, caller).await {
+        Ok(Standing::Stranger { has_dead_cookies }) => {
+            if has_dead_cookies {
+                cookies::sign_out(jar, ctx);
+            }
+            Ok(None)
+        }
+        Ok(Standing::SignedIn { living, renewed }) => {
+            if let Some(opened) = renewed {
+                cookies::renew(jar, ctx, &opened);
+            }
+            Ok(Some(SignedIn(living)))
+        }
+        Err(error) => {
+            let is_passing = error.is_unavailable();
+            tracing::error!(%error, request.id = caller.request_id, "who is asking is not known");
+            let broken = Status::InternalServerError;
+            Err(Unknown(if is_passing { Status::ServiceUnavailable } else { broken }))
+        }
+    }
+}

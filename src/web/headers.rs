@@ -1,0 +1,56 @@
+//! The headers that every answer carries, the error pages' answers too.
+
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::http::Header;
+use rocket::{Request, Response};
+
+use super::caller;
+use crate::ctx::Ctx;
+
+/// What a page may load and where it may go: its own style, script and pictures, its own forms, and
+/// nothing else. `connect-src` is closed because the script asks nobody anything.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// With `no-referrer` browsers would send `Origin: null` with our own forms, and we would refuse
+/// them; `same-origin` tells other sites just as little.
+const ALWAYS: [(&str, &str); 8] = [
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ("X-Permitted-Cross-Domain-Policies", "none"),
+];
+
+/// A year, for sites that are https (RFC 6797). Sub-domains are their owner's to decide about.
+const STRICT_TRANSPORT: &str = "max-age=31536000";
+
+/// Sets the headers. An answer is not to be kept unless its handler says otherwise: every page has
+/// forms, and forms carry a token.
+#[derive(Debug)]
+pub struct Headers;
+
+#[rocket::async_trait]
+impl Fairing for Headers {
+    fn info(&self) -> Info {
+        Info { name: "Headers", kind: Kind::Response }
+    }
+
+    async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        for (name, value) in ALWAYS {
+            response.set_header(Header::new(name, value));
+        }
+        if !response.headers().contains("Cache-Control") {
+            response.set_header(Header::new("Cache-Control", "no-store"));
+        }
+        let Some(ctx) = request.rocket().state::<Ctx>() else { return };
+        let id = caller::caller(request, ctx).request_id.as_str();
+        response.set_header(Header::new("X-Request-Id", id));
+        if ctx.settings.public_url.is_https() {
+            response.set_header(Header::new("Strict-Transport-Security", STRICT_TRANSPORT));
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The HTML door: pages and forms for people, over the flows.
+//!
+//! Holds no rule. It turns what a browser sends into words, asks a flow, and draws the answer in the
+//! reader's language.
+
+pub mod account;
+pub mod admin;
+mod caller;
+mod cookies;
+mod csrf;
+mod error;
+mod form;
+mod guards;
+mod headers;
+mod health;
+mod home;
+mod language;
+mod locale;
+mod next;
+mod page;
+mod statics;
+mod well_known;
+
+pub use csrf::Gatekeeper;
+pub use error::{Error, catchers};
+pub use guards::{SignedIn, Staff, Visitor};
+pub use headers::Headers;
+pub use page::Frame;
+
+use rocket::Route;
+
+/// Every route of this door.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    [
+        home::routes(),
+        language::routes(),
+        health::routes(),
+        well_known::routes(),
+        statics::routes(),
+        account::routes(),
+        admin::routes(),
+        csrf::routes(),
+    ]
+    .concat()
+}

@@ -1,0 +1,186 @@
+//! What every page is drawn in, and the drawn page itself.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::time::Duration;
+
+use askama::Template;
+use rocket::Request;
+use rocket::http::{ContentType, Header, Status};
+use rocket::request::{FromRequest, Outcome};
+use rocket::response::{self, Responder, Response};
+use time::OffsetDateTime;
+
+use super::error::Error;
+use super::guards::{self, SignedIn, Unknown};
+use super::next::SafeNext;
+use super::{csrf, locale, statics};
+use crate::ctx::Ctx;
+use crate::i18n::Language;
+
+/// The frame around a page: its language, its reader, and the token for its forms.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    language: Language,
+    person: Option<SignedIn>,
+    csrf: String,
+    here: String,
+}
+
+/// Refused when the database cannot say who is reading.
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Frame {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match guards::who(request).await {
+            Ok(person) => match Self::around(request, person.clone()) {
+                Some(frame) => Outcome::Success(frame),
+                None => Outcome::Error((Status::InternalServerError, ())),
+            },
+            Err(Unknown(status)) => Outcome::Error((*status, ())),
+        }
+    }
+}
+
+impl Frame {
+    /// The frame of an error page: a reader who cannot be made out is a visitor.
+    pub(super) async fn of_error(request: &Request<'_>) -> Option<Self> {
+        let person = guards::who(request).await.clone().unwrap_or_default();
+        Self::around(request, person)
+    }
+
+    fn around(request: &Request<'_>, person: Option<SignedIn>) -> Option<Self> {
+        let ctx = request.rocket().state::<Ctx>()?;
+        let asked = request.uri().to_string();
+        let here = SafeNext::parse(&asked).map_or_else(|| fallback(&asked), |it| it.as_str().to_owned());
+        Some(Self {
+            language: locale::language(request),
+            csrf: csrf::token(request, ctx, person.as_ref()),
+            here,
+            person,
+        })
+    }
+
+    /// The language of the page.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        self.language
+    }
+
+    /// The language's tag, for `<html lang>`.
+    #[must_use]
+    pub fn lang(&self) -> &'static str {
+        self.language.tag()
+    }
+
+    /// A sentence.
+    #[must_use]
+    pub fn t(&self, key: &'static str) -> Cow<'static, str> {
+        self.language.say(key)
+    }
+
+    /// A sentence with one placeholder.
+    #[must_use]
+    pub fn tell(&self, key: &'static str, name: &str, value: impl Display) -> String {
+        self.language.tell(key, &[(name, &value.to_string())])
+    }
+
+    /// The token of the page's forms.
+    #[must_use]
+    pub fn csrf(&self) -> &str {
+        &self.csrf
+    }
+
+    /// The page's own path and query.
+    #[must_use]
+    pub fn here(&self) -> &str {
+        &self.here
+    }
+
+    /// The path of a static file.
+    #[must_use]
+    pub fn asset(&self, name: &str) -> &'static str {
+        statics::path(name)
+    }
+
+    /// The reader's address, when signed in.
+    #[must_use]
+    pub fn email(&self) -> Option<&str> {
+        self.person.as_ref().map(SignedIn::email)
+    }
+
+    /// The reader, when signed in.
+    #[must_use]
+    pub fn person(&self) -> Option<&SignedIn> {
+        self.person.as_ref()
+    }
+
+    /// A day, as people of the language write it.
+    #[must_use]
+    pub fn date(&self, instant: OffsetDateTime) -> String {
+        let (year, month, day) = (instant.year(), instant.month(), instant.day());
+        match self.language {
+            Language::Korean => format!("{year}년 {}월 {day}일", u8::from(month)),
+            Language::English => format!("{day} {month} {year}"),
+        }
+    }
+
+    /// How long somebody has to wait, in words.
+    #[must_use]
+    pub fn wait(&self, wait: Duration) -> String {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let (count, one, many) = match seconds {
+            0..=90 => (seconds, "wait.second", "wait.seconds"),
+            _ => (seconds.div_ceil(60), "wait.minute", "wait.minutes"),
+        };
+        self.tell(if count == 1 { one } else { many }, "count", count)
+    }
+}
+
+/// Where the language form of a page that cannot be asked for again leads.
+fn fallback(asked: &str) -> String {
+    let is_login = asked.split('?').next() == Some("/account/login");
+    if is_login { asked.to_owned() } else { "/".to_owned() }
+}
+
+/// A drawn page.
+#[derive(Debug)]
+pub(super) struct Page {
+    status: Status,
+    html: String,
+    retry_after: Option<Duration>,
+}
+
+impl Page {
+    /// Draws a template.
+    pub(super) fn draw(template: &impl Template) -> Result<Self, Error> {
+        let html = template.render()?;
+        Ok(Self { status: Status::Ok, html, retry_after: None })
+    }
+
+    /// The same page with another status.
+    pub(super) fn with_status(self, status: Status) -> Self {
+        Self { status, ..self }
+    }
+
+    /// The page, and when to come back (RFC 9110, 10.2.3).
+    pub(super) fn retry_after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Page {
+    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
+        let mut response = Response::build();
+        response
+            .status(self.status)
+            .header(ContentType::HTML)
+            .sized_body(self.html.len(), std::io::Cursor::new(self.html));
+        if let Some(wait) = self.retry_after {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            response.header(Header::new("Retry-After", seconds.to_string()));
+        }
+        response.ok()
+    }
+}

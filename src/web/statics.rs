@@ -1,0 +1,78 @@
+//! Style, script and mark: embedded in the binary, served under names that change with the content,
+//! so that browsers may keep them for ever.
+
+use std::io::Write as _;
+use std::sync::LazyLock;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rocket::http::{ContentType, Header, Status};
+use rocket::response::{self, Responder, Response};
+use rocket::{Request, Route, get, routes};
+
+use crate::crypto::{hex, sha256};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![show]
+}
+
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+    [
+        Asset::new("app.css", ContentType::CSS, include_bytes!("../../static/app.css")),
+        Asset::new("app.js", ContentType::JavaScript, include_bytes!("../../static/app.js")),
+        Asset::new("mark.svg", ContentType::SVG, include_bytes!("../../static/mark.svg")),
+    ]
+});
+
+struct Asset {
+    name: &'static str,
+    path: String,
+    kind: ContentType,
+    plain: &'static [u8],
+    compressed: Vec<u8>,
+}
+
+impl Asset {
+    fn new(name: &'static str, kind: ContentType, plain: &'static [u8]) -> Self {
+        let (stem, extension) = name.split_once('.').expect("an asset has an extension");
+        let path = format!("/static/{stem}.{}.{extension}", hex(&sha256(plain)[..8]));
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        let compressed = encoder.write_all(plain).and_then(|()| encoder.finish());
+        let compressed = compressed.expect("memory takes what is written to it");
+        Self { name, path, kind, plain, compressed }
+    }
+}
+
+/// The path of a static file by its plain name; the templates ask, and a test draws them all.
+pub(super) fn path(name: &str) -> &'static str {
+    ASSETS.iter().find(|asset| asset.name == name).map_or("/static/", |asset| asset.path.as_str())
+}
+
+#[get("/static/<name>")]
+fn show(name: &str) -> Option<&'static Asset> {
+    ASSETS.iter().find(|asset| asset.path.strip_prefix("/static/") == Some(name))
+}
+
+impl<'r> Responder<'r, 'static> for &'static Asset {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let accepted = request.headers().get_one("Accept-Encoding").unwrap_or_default();
+        let takes_gzip = accepted.split(',').any(|coding| {
+            let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
+            name.trim().eq_ignore_ascii_case("gzip") && !matches!(quality.trim(), "q=0" | "q=0.0")
+        });
+        let body = if takes_gzip { self.compressed.as_slice() } else { self.plain };
+        let mut response = Response::build();
+        response
+            .status(Status::Ok)
+            .header(self.kind.clone())
+            .header(Header::new("Cache-Control", FOR_EVER))
+            .header(Header::new("Vary", "Accept-Encoding"))
+            .sized_body(body.len(), std::io::Cursor::new(body));
+        if takes_gzip {
+            response.header(Header::new("Content-Encoding", "gzip"));
+        }
+        response.ok()
+    }
+}
