@@ -123,6 +123,19 @@ pub enum NewPasswordError {
     Busy(#[from] QueueFull),
 }
 
+/// Everything that is wrong with a new password, or nothing.
+///
+/// # Errors
+/// [`QueueFull`] when too many are waiting.
+pub async fn weigh_password(
+    ctx: &Ctx,
+    password: &Password,
+    own: OwnData,
+) -> Result<Vec<Weakness>, QueueFull> {
+    let (password, min_length) = (password.clone(), ctx.settings.password_min_length);
+    ctx.hasher.weigh(move || weaknesses(&password, &own, min_length)).await
+}
+
 /// Weighs a new password and hashes it.
 ///
 /// # Errors
@@ -132,9 +145,7 @@ pub async fn hash_new_password(
     password: Password,
     own: OwnData,
 ) -> Result<PasswordHash, NewPasswordError> {
-    let min_length = ctx.settings.password_min_length;
-    let weighed = password.clone();
-    let found = ctx.hasher.weigh(move || weaknesses(&weighed, &own, min_length)).await?;
+    let found = weigh_password(ctx, &password, own).await?;
     if !found.is_empty() {
         return Err(NewPasswordError::Weak(found));
     }

@@ -11,7 +11,7 @@ use crate::types::{BirthDate, Email, Name, Password};
 
 /// Longest password, in code points: more than NIST SP 800-63B-4 asks for (64), few enough that
 /// hashing and weighing stay cheap.
-pub const MAX_LENGTH: usize = 128;
+const MAX_LENGTH: usize = 128;
 
 /// How alike a password may be to the person's own data, as Django measures it.
 const MAX_SIMILARITY: f64 = 0.7;
@@ -22,12 +22,18 @@ const MIN_SCORE: Score = Score::Three;
 /// What a person's password must not look like.
 #[derive(Debug, Clone)]
 pub struct OwnData {
-    /// The address.
-    pub email: Email,
+    /// The address, if it is one.
+    pub email: Option<Email>,
     /// The name.
     pub name: Name,
     /// The date of birth.
     pub date_of_birth: Option<BirthDate>,
+}
+
+impl OwnData {
+    fn email(&self) -> &str {
+        self.email.as_ref().map_or("", Email::as_typed)
+    }
 }
 
 /// Which of the person's own data a password resembles.
@@ -90,7 +96,7 @@ impl Weakness {
 /// The estimate is asked last and only speaks when no named reason explains it: somebody who is
 /// told "too common" need not hear "easy to guess" as well.
 #[must_use]
-pub fn weaknesses(password: &Password, own: &OwnData, min_length: u8) -> Vec<Weakness> {
+pub(super) fn weaknesses(password: &Password, own: &OwnData, min_length: u8) -> Vec<Weakness> {
     let text = password.expose();
     let mut found = Vec::new();
     if password.count() > MAX_LENGTH {
@@ -132,7 +138,7 @@ fn similar_to(password: &str, own: &OwnData) -> Option<Trait> {
     let born = own.date_of_birth.map(|date| date.to_string()).unwrap_or_default();
     let born_digits = born.replace('-', "");
     let data = [
-        (Trait::Email, own.email.as_typed()),
+        (Trait::Email, own.email()),
         (Trait::Name, own.name.as_str()),
         (Trait::DateOfBirth, born.as_str()),
         (Trait::DateOfBirth, born_digits.as_str()),
@@ -171,10 +177,10 @@ fn likeness(a: &str, b: &str) -> f64 {
 }
 
 fn own_words(own: &OwnData) -> Vec<&str> {
-    let words = own.email.as_typed().split(|char: char| !char.is_alphanumeric());
+    let words = own.email().split(|char: char| !char.is_alphanumeric());
     words
         .chain(own.name.as_str().split_whitespace())
-        .chain([own.email.as_typed(), own.name.as_str()])
+        .chain([own.email(), own.name.as_str()])
         .filter(|word| !word.is_empty())
         .collect()
 }
@@ -185,7 +191,7 @@ mod tests {
 
     fn found(password: &str) -> Vec<Weakness> {
         let own = OwnData {
-            email: Email::parse("ada.lovelace@example.com").expect("parses"),
+            email: Email::parse("ada.lovelace@example.com").ok(),
             name: Name::parse("홍길동").expect("parses"),
             date_of_birth: BirthDate::from_iso("1815-12-10"),
         };

@@ -1,6 +1,5 @@
 //! Where log lines go: standard error, for people or as JSON.
 
-use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -11,17 +10,19 @@ use crate::config::{LogFormat, LogLevel, Settings};
 
 /// Starts logging as the settings say. Other crates are heard when something is wrong.
 pub(super) fn start(settings: &Settings) {
-    let (ours, theirs) = match settings.log_level {
-        LogLevel::Off => (LevelFilter::OFF, LevelFilter::OFF),
-        LogLevel::Critical => (LevelFilter::ERROR, LevelFilter::ERROR),
-        LogLevel::Normal => (LevelFilter::INFO, LevelFilter::WARN),
-        LogLevel::Debug => (LevelFilter::DEBUG, LevelFilter::DEBUG),
+    use LevelFilter as Level;
+    let (ours, theirs, rockets) = match settings.log_level {
+        LogLevel::Off => (Level::OFF, Level::OFF, Level::OFF),
+        LogLevel::Critical => (Level::ERROR, Level::ERROR, Level::ERROR),
+        LogLevel::Normal => (Level::INFO, Level::WARN, Level::ERROR),
+        LogLevel::Debug => (Level::DEBUG, Level::DEBUG, Level::DEBUG),
     };
     let wanted = Targets::new()
         .with_default(theirs)
         .with_target("daemun", ours)
-        // A request that is cut off while it waits for the database is no news.
-        .with_target("sqlx", theirs.min(LevelFilter::from_level(Level::WARN)));
+        // Rocket tells every refused form and every page that does not exist, under two names.
+        .with_target("rocket", rockets)
+        .with_target("_", rockets);
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
     let lines = match settings.log_format {
         LogFormat::Text => {

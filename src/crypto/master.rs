@@ -76,6 +76,7 @@ impl MasterKey {
             Ok(mut file) => {
                 let text = Zeroizing::new(STANDARD.encode(random.bytes::<MIN_BYTES>()));
                 file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+                tracing::info!(file = %path.display(), "a secret key was generated");
                 Self::parse(&text)
             }
             Err(exists) if exists.kind() == io::ErrorKind::AlreadyExists => {

@@ -36,7 +36,7 @@ pub async fn set(
     let account = accounts::find(&ctx.db, email).await?.ok_or(SetPasswordError::Unknown)?;
     let person = account.person;
     let own =
-        OwnData { email: person.email, name: person.name, date_of_birth: person.date_of_birth };
+        OwnData { email: Some(person.email), name: person.name, date_of_birth: person.date_of_birth };
     let hash = accounts::hash_new_password(ctx, password, own).await?;
 
     let now = ctx.clock.now();

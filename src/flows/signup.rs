@@ -104,7 +104,7 @@ pub async fn join(
     let now = ctx.clock.now();
     admit(ctx, &applicant.email, caller).await?;
     let own = OwnData {
-        email: applicant.email.clone(),
+        email: Some(applicant.email.clone()),
         name: applicant.name.clone(),
         date_of_birth: applicant.date_of_birth,
     };

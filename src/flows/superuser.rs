@@ -108,7 +108,7 @@ async fn prepare(
     email: Email,
     password: Password,
 ) -> Result<NewAccount, NewPasswordError> {
-    let own = OwnData { email: email.clone(), name: Name::default(), date_of_birth: None };
+    let own = OwnData { email: Some(email.clone()), name: Name::default(), date_of_birth: None };
     let password_hash = accounts::hash_new_password(ctx, password, own).await?;
     Ok(NewAccount {
         email,

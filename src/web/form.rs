@@ -15,9 +15,11 @@ use validator::{ValidationError, ValidationErrors};
 
 use super::page::Frame;
 use super::{csrf, guards};
-use crate::accounts::Weakness;
+use crate::accounts::{self, OwnData, Weakness};
+use crate::crypto::QueueFull;
 use crate::ctx::Ctx;
 use crate::i18n::Language;
+use crate::types::Password;
 
 /// The largest form, in KiB: ours have a handful of short fields.
 const MAX_FORM: u64 = 16;
@@ -208,6 +210,24 @@ impl Complaints {
         self.0.is_empty()
     }
 
+    /// These, and what is wrong with the password that goes with them: everything is said at once.
+    pub(super) async fn and_weak(
+        mut self,
+        ctx: &Ctx,
+        field: &'static str,
+        typed: &str,
+        own: OwnData,
+    ) -> Result<Self, QueueFull> {
+        let is_judged = self.0.iter().any(|(about, _)| *about == Some(field));
+        if let Ok(password) = Password::parse(typed)
+            && !is_judged
+        {
+            let found = accounts::weigh_password(ctx, &password, own).await?;
+            found.into_iter().for_each(|weakness| self.on(field, Complaint::from(weakness)));
+        }
+        Ok(self)
+    }
+
     fn on(&mut self, field: &'static str, complaint: Complaint) {
         self.0.push((Some(field), complaint));
     }
@@ -238,7 +258,9 @@ impl FormView {
         let kept = form.kept();
         let values = kept.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
         let mut view = Self { values, next: form.next().to_owned(), ..Self::default() };
-        for (field, complaint) in &complaints.0 {
+        let mut in_order: Vec<_> = complaints.0.iter().collect();
+        in_order.sort_by_key(|(field, _)| T::FIELDS.iter().position(|name| Some(*name) == *field));
+        for (field, complaint) in in_order {
             let sentence = complaint.sentence(frame.language());
             let Some(field) = field else {
                 view.top.push(sentence);

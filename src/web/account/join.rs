@@ -9,6 +9,7 @@ use validator::{Validate, ValidateArgs as _};
 
 use super::rules::{self, Today};
 use super::{Answer, MY_PAGE};
+use crate::accounts::OwnData;
 use crate::config::SignUp;
 use crate::ctx::Ctx;
 use crate::flows::signup::{self, Application, SignUpError};
@@ -63,6 +64,12 @@ impl Form for JoinForm {
 }
 
 impl JoinForm {
+    /// What is known of the person, whatever else is wrong with the form.
+    fn own_data(&self, today: Today) -> OwnData {
+        let date_of_birth = BirthDate::parse(&self.date_of_birth, today.0).ok().flatten();
+        OwnData { email: Email::parse(&self.email).ok(), name: Name::default(), date_of_birth }
+    }
+
     /// The words of a form whose rules hold.
     fn words(&self, today: Today) -> Application {
         let holds = "the rules hold, and they are these parsers";
@@ -114,6 +121,8 @@ async fn create(
     let today = Today(ctx.clock.now().date());
     let complaints = sent.complaints(sent.form.validate_with_args(&today));
     if !complaints.is_empty() {
+        let (typed, own) = (&sent.form.password1, sent.form.own_data(today));
+        let complaints = complaints.and_weak(ctx, "password1", typed, own).await?;
         return again(frame, &sent.form, &complaints, ctx).map(Answer::Shown);
     }
     let before = frame.person().map(SignedIn::session);

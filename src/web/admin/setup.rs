@@ -7,10 +7,10 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
-use crate::accounts::NewPasswordError;
+use crate::accounts::{NewPasswordError, OwnData};
 use crate::ctx::Ctx;
 use crate::flows::superuser::{self, SuperuserError};
-use crate::types::{Caller, Email, Password, Secret};
+use crate::types::{Caller, Email, Name, Password, Secret};
 use crate::web::account::{Answer, MY_PAGE, rules};
 use crate::web::cookies;
 use crate::web::error::Error;
@@ -76,6 +76,10 @@ async fn create(
     };
     let complaints = sent.complaints(sent.form.validate());
     if !complaints.is_empty() {
+        let email = Email::parse(&sent.form.email).ok();
+        let own = OwnData { email, name: Name::default(), date_of_birth: None };
+        let typed = &sent.form.password1;
+        let complaints = complaints.and_weak(ctx, "password1", typed, own).await?;
         return again(frame, &complaints);
     }
     let holds = "the rules hold, and they are these parsers";

@@ -1,0 +1,36 @@
+//! How fast the program is, measured from outside: `cargo bench --bench http`.
+//!
+//! Starts the release server on a temporary SQLite file with 100,000 accounts, drives it over
+//! loopback, prints a table and writes the same to `target/bench/http.json`. A missed target is
+//! said and is no failure; a wrong answer is one. `docs/PERFORMANCE.md` says what each figure means.
+
+mod argon;
+mod client;
+mod figures;
+mod load;
+mod people;
+mod report;
+mod server;
+mod stages;
+
+use std::process::ExitCode;
+
+use report::Report;
+use server::Site;
+
+fn main() -> ExitCode {
+    // `cargo test --all-targets` runs benches too, without this flag; two minutes are no test.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    let site = Site::with_people();
+    let report = Report {
+        ready: stages::start(&site),
+        pages: stages::pages(&site),
+        log_in: stages::log_in(&site),
+        crowd: stages::crowd(&site),
+        memory: stages::memory(&site),
+    };
+    report.publish();
+    if report.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

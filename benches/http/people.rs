@@ -1,0 +1,187 @@
+//! The people: 100,000 accounts, those of them who log in, and what their browsers send.
+
+use std::borrow::Cow;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
+
+use crate::argon;
+use crate::client::{Connection, Response};
+use crate::load::Errand;
+
+/// How many accounts there are.
+pub(crate) const PEOPLE: u32 = 100_000;
+
+/// Everybody's password; being strong does not matter here.
+const PASSWORD: &str = "open-sesame";
+
+/// The first one is a superuser, as on a site that has been set up.
+const MOVE_IN: &str = "INSERT INTO users \
+     (email, email_canonical, password_hash, is_staff, is_superuser, created_at, updated_at) \
+     WITH RECURSIVE people(number) AS \
+     (SELECT 0 UNION ALL SELECT number + 1 FROM people WHERE number < $1 - 1) \
+     SELECT 'person' || number || '@example.com', 'person' || number || '@example.com', $2, \
+     number = 0, number = 0, 0, 0 FROM people";
+
+/// Makes the accounts in a database that has its tables and that nobody serves.
+pub(crate) fn move_in(database: &Path) {
+    let work = async {
+        let database = Database::connect(format!("sqlite://{}", database.display())).await?;
+        let values = [PEOPLE.into(), argon::stored(PASSWORD).into()];
+        let statement = Statement::from_sql_and_values(DbBackend::Sqlite, MOVE_IN, values);
+        database.execute_raw(statement).await?;
+        database.close().await
+    };
+    runtime().block_on(work).expect("accounts can be made in the tables of the server");
+}
+
+/// Who logs in next, and from where: tries are counted by account and by address, and nobody here
+/// is to be told to wait.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// A stranger's browser on the log-in page, shared by everybody who logs in.
+pub(crate) struct Doorstep {
+    server: SocketAddr,
+    visitor: String,
+    csrf: String,
+}
+
+/// Logging in, somebody else each time.
+#[derive(Clone)]
+pub(crate) struct LogIn(Arc<Doorstep>);
+
+/// The same page each time.
+#[derive(Clone)]
+pub(crate) struct Visit(Vec<u8>);
+
+/// My page with a refresh cookie alone, so that each visit renews the session.
+pub(crate) struct Renewal {
+    server: SocketAddr,
+    refresh: String,
+}
+
+/// The cookies of somebody who is signed in.
+struct SignedIn {
+    access: String,
+    refresh: String,
+}
+
+impl Doorstep {
+    /// Opens the log-in page.
+    pub(crate) fn of(server: SocketAddr) -> Arc<Self> {
+        runtime().block_on(async {
+            let mut connection = Connection::open(server).await.expect("the server listens");
+            let request = get(server, "/account/login", None);
+            let page = connection.ask(&request).await.expect("the server answers");
+            let visitor = page.cookie("visitor").expect("a visitor gets a cookie").to_owned();
+            let csrf = page.hidden("csrf").expect("the form carries a token").to_owned();
+            Arc::new(Self { server, visitor, csrf })
+        })
+    }
+
+    /// As many people as want to log in at the same time.
+    pub(crate) fn crowd(self: &Arc<Self>, size: usize) -> Vec<LogIn> {
+        vec![LogIn(self.clone()); size]
+    }
+
+    /// Visits to My page, each by another person who is signed in.
+    pub(crate) fn my_pages(self: &Arc<Self>, people: usize) -> Vec<Visit> {
+        self.sign_in(people)
+            .iter()
+            .map(|person| {
+                let cookie = format!("access={}", person.access);
+                Visit(get(self.server, "/account/mypage", Some(&cookie)))
+            })
+            .collect()
+    }
+
+    /// Renewals, each of another session.
+    pub(crate) fn renewals(self: &Arc<Self>, sessions: usize) -> Vec<Renewal> {
+        let people = self.sign_in(sessions).into_iter();
+        people.map(|person| Renewal { server: self.server, refresh: person.refresh }).collect()
+    }
+
+    fn sign_in(self: &Arc<Self>, people: usize) -> Vec<SignedIn> {
+        runtime().block_on(async {
+            let mut connection = Connection::open(self.server).await.expect("the server listens");
+            let mut signed_in = Vec::with_capacity(people);
+            for _ in 0..people {
+                let request = self.post();
+                let answer = connection.ask(&request).await.expect("the server answers");
+                let cookie = |name| answer.cookie(name).expect("a session has both").to_owned();
+                signed_in.push(SignedIn { access: cookie("access"), refresh: cookie("refresh") });
+            }
+            signed_in
+        })
+    }
+
+    fn post(&self) -> Vec<u8> {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let (person, place) = (number % PEOPLE, Ipv4Addr::from_bits(0x0a00_0000 | number));
+        let (csrf, visitor, server) = (&self.csrf, &self.visitor, self.server.port());
+        let body = format!("csrf={csrf}&email=person{person}%40example.com&password={PASSWORD}");
+        format!(
+            "POST /account/login HTTP/1.1\r\nHost: localhost:{server}\r\n\
+             Origin: http://localhost:{server}\r\nUser-Agent: bench\r\nX-Forwarded-For: {place}\r\n\
+             Cookie: visitor={visitor}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
+    }
+}
+
+impl Visit {
+    /// A page that needs no session.
+    pub(crate) fn to(server: SocketAddr, path: &str) -> Self {
+        Self(get(server, path, None))
+    }
+}
+
+impl Errand for Visit {
+    const EXPECTS: u16 = 200;
+
+    fn request(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.0)
+    }
+}
+
+impl Errand for LogIn {
+    const EXPECTS: u16 = 303;
+
+    fn request(&self) -> Cow<'_, [u8]> {
+        Cow::Owned(self.0.post())
+    }
+}
+
+impl Errand for Renewal {
+    const EXPECTS: u16 = 200;
+
+    fn request(&self) -> Cow<'_, [u8]> {
+        let cookie = format!("refresh={}", self.refresh);
+        Cow::Owned(get(self.server, "/account/mypage", Some(&cookie)))
+    }
+
+    fn learn(&mut self, answer: &Response<'_>) -> bool {
+        let next = answer.cookie("refresh").map(str::to_owned);
+        let is_new = next.as_ref().is_some_and(|next| *next != self.refresh);
+        self.refresh = next.unwrap_or_default();
+        is_new
+    }
+}
+
+fn get(server: SocketAddr, path: &str, cookie: Option<&str>) -> Vec<u8> {
+    let cookie = cookie.map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
+    let port = server.port();
+    format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nUser-Agent: bench\r\n{cookie}\r\n")
+        .into_bytes()
+}
+
+/// A runtime that stays on the thread that made it.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime can be made")
+}

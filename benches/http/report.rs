@@ -1,0 +1,165 @@
+//! What a run has found: the table for people, the same as JSON, and the targets.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::figures::{Subject, Target, median, milliseconds, range};
+use crate::people::PEOPLE;
+use crate::server::Memory;
+
+/// Everything that was measured.
+pub(crate) struct Report {
+    pub(crate) ready: Vec<Duration>,
+    pub(crate) pages: Pages,
+    pub(crate) log_in: LogIns,
+    pub(crate) crowd: Crowd,
+    pub(crate) memory: MemoryUse,
+}
+
+/// The pages, and the floor under them.
+pub(crate) struct Pages {
+    pub(crate) is_pinned: bool,
+    pub(crate) live: Subject,
+    pub(crate) home: Subject,
+    pub(crate) my_page: Subject,
+    pub(crate) renewal: Subject,
+}
+
+/// Log-ins, and hashes per second without a server: on one core, and on all at once.
+pub(crate) struct LogIns {
+    pub(crate) cores: usize,
+    pub(crate) one: Vec<f64>,
+    pub(crate) all: Vec<f64>,
+    pub(crate) log_in: Subject,
+}
+
+/// My page without and with people who wait for their log-in.
+pub(crate) struct Crowd {
+    pub(crate) alone: Subject,
+    pub(crate) beside: Subject,
+    pub(crate) log_in: Subject,
+}
+
+/// What the server held.
+pub(crate) struct MemoryUse {
+    pub(crate) idle: Option<Memory>,
+    pub(crate) waiting: Option<Memory>,
+    pub(crate) after: Option<Memory>,
+    pub(crate) log_in: Subject,
+}
+
+impl Report {
+    /// How many answers were wrong.
+    pub(crate) fn errors(&self) -> u32 {
+        self.subjects().iter().map(|(subject, _)| subject.errors()).sum()
+    }
+
+    /// Prints the table, and writes the JSON to `target/bench/http.json`.
+    #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
+    pub(crate) fn publish(&self) {
+        println!("{}\n\nAlso in target/bench/http.json.", self.table());
+        let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let folder = temporary.parent().expect("it lies in the target folder").join("bench");
+        fs::create_dir_all(&folder).expect("the target folder is ours");
+        fs::write(folder.join("http.json"), format!("{:#}\n", self.json())).expect("so is this");
+    }
+
+    fn table(&self) -> String {
+        let mut lines = vec![self.conditions(), String::new(), Subject::heading()];
+        lines.extend(self.subjects().iter().map(|(subject, ratio)| subject.line(*ratio)));
+        lines.push(String::new());
+        lines.extend(self.facts());
+        lines.push(String::new());
+        lines.extend(self.targets().iter().map(Target::line));
+        lines.extend(self.subjects().iter().flat_map(|(subject, _)| subject.complaints()));
+        lines.join("\n")
+    }
+
+    fn conditions(&self) -> String {
+        let cores = self.log_in.cores;
+        let pages = if self.pages.is_pinned {
+            "the first four: server pinned to one core, load to another"
+        } else {
+            "nothing is pinned, so the first four share cores with the load"
+        };
+        format!("{PEOPLE} accounts, {cores} cores; {pages}; the rest: all cores for both")
+    }
+
+    /// Each subject, with its ratio to what limits it.
+    fn subjects(&self) -> [(&Subject, Option<f64>); 9] {
+        let (pages, crowd) = (&self.pages, &self.crowd);
+        let of_floor = |subject: &Subject| Some(subject.ratio_to(&pages.live.rates()));
+        [
+            (&pages.live, of_floor(&pages.live)),
+            (&pages.home, of_floor(&pages.home)),
+            (&pages.my_page, of_floor(&pages.my_page)),
+            (&pages.renewal, of_floor(&pages.renewal)),
+            (&self.log_in.log_in, Some(self.log_in.log_in.ratio_to(&self.log_in.all))),
+            (&crowd.alone, None),
+            (&crowd.beside, None),
+            (&crowd.log_in, None),
+            (&self.memory.log_in, None),
+        ]
+    }
+
+    fn facts(&self) -> [String; 3] {
+        let (one, all) = (&self.log_in.one, &self.log_in.all);
+        let ready: Vec<_> = self.ready.iter().copied().map(milliseconds).collect();
+        let held = |memory: Option<f64>| match memory {
+            Some(megabytes) => format!("{megabytes:.1} MB"),
+            None => "not known".to_owned(),
+        };
+        let [idle, waiting, after] = self.memory.megabytes().map(held);
+        [
+            format!("argon2 alone: {:.1} a second on one core, {:.1} on all", median(one), median(all)),
+            format!("start to ready: {:.0} ms {}", median(&ready), range(&ready)),
+            format!("memory: {idle} idle, {waiting} at most in the long queue, {after} after it"),
+        ]
+    }
+
+    fn targets(&self) -> [Target; 6] {
+        let (pages, log_in, crowd) = (&self.pages, &self.log_in, &self.crowd);
+        let ready: Vec<_> = self.ready.iter().copied().map(milliseconds).collect();
+        let slower = crowd.beside.percentile(99) / crowd.alone.percentile(99);
+        let [idle, waiting, _] = self.memory.megabytes();
+        [
+            Target::at_least("My page / floor", pages.my_page.ratio_to(&pages.live.rates()), 0.6),
+            Target::at_least("log-in / argon2 on all cores", log_in.log_in.ratio_to(&log_in.all), 0.9),
+            Target::below("p99 of My page beside 200 log-ins / alone", Some(slower), 5.0),
+            Target::below("MB idle", idle, 40.0),
+            Target::below("MB with 500 log-ins waiting", waiting, 120.0),
+            Target::below("ms from start to ready", Some(median(&ready)), 300.0),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        let subjects = self.subjects();
+        let subjects = subjects.iter().map(|(subject, ratio)| subject.json(*ratio));
+        let [idle, waiting, after] = self.memory.megabytes();
+        let log_in = &self.log_in;
+        json!({
+            "accounts": PEOPLE,
+            "cores": log_in.cores,
+            "pages_pinned": self.pages.is_pinned,
+            "subjects": subjects.collect::<Vec<_>>(),
+            "argon2_per_second": { "one_core": log_in.one, "all_cores": log_in.all },
+            "ready_ms": self.ready.iter().copied().map(milliseconds).collect::<Vec<_>>(),
+            "memory_mb": { "idle": idle, "waiting": waiting, "after": after },
+            "targets": self.targets().iter().map(Target::json).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl MemoryUse {
+    /// Idle, at most while people wait, and afterwards.
+    fn megabytes(&self) -> [Option<f64>; 3] {
+        [
+            self.idle.map(|memory| memory.resident),
+            self.waiting.map(|memory| memory.peak),
+            self.after.map(|memory| memory.resident),
+        ]
+    }
+}

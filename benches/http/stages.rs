@@ -1,0 +1,145 @@
+//! The stages of a run, each on a server of its own. Where figures are compared, they are taken in
+//! turns and the medians count: a busy moment of the machine then spoils a turn and not the answer.
+
+use std::num::NonZero;
+use std::thread;
+use std::time::Duration;
+
+use core_affinity::CoreId;
+
+use crate::argon;
+use crate::figures::Subject;
+use crate::load::{Drive, Errand, Round};
+use crate::people::{Doorstep, LogIn, Visit};
+use crate::report::{Crowd, LogIns, MemoryUse, Pages};
+use crate::server::{Server, Site};
+
+/// Connections that drive the server as hard as it goes.
+const CONNECTIONS: usize = 32;
+
+/// People who wait for their log-in while others look at My page.
+const QUEUED: usize = 200;
+
+/// People who wait for their log-in when memory is looked at; the queue holds 512.
+const WAITING: usize = 500;
+
+/// Longer than hashing threads keep their buffers when there is nothing to do.
+const BUFFERS_ARE_BACK: Duration = Duration::from_secs(4);
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How long starting takes, until `/health/ready` says so.
+pub(crate) fn start(site: &Site) -> Vec<Duration> {
+    (0..7).map(|_| site.serve(None).ready_after).collect()
+}
+
+/// The pages and the floor under them, the server on one core and the load on another.
+pub(crate) fn pages(site: &Site) -> Pages {
+    let cores = two_cores();
+    let server = site.serve(cores.map(|(first, _)| first));
+    let drive = Drive { core: cores.map(|(_, second)| second), lasts: SECOND, every: None };
+    let doorstep = Doorstep::of(server.address);
+    let mut live = vec![Visit::to(server.address, "/health/live"); CONNECTIONS];
+    let mut home = vec![Visit::to(server.address, "/"); CONNECTIONS];
+    let mut my_page = doorstep.my_pages(CONNECTIONS);
+    let mut renewal = doorstep.renewals(CONNECTIONS);
+    let mut pages = Pages {
+        is_pinned: cores.is_some(),
+        live: Subject::new("/health/live"),
+        home: Subject::new("/ signed out"),
+        my_page: Subject::new("My page"),
+        renewal: Subject::new("refresh"),
+    };
+    (_, live) = drive.run(&server, live); // warms up
+    for _ in 0..7 {
+        live = turn(drive, &server, live, &mut pages.live);
+        home = turn(drive, &server, home, &mut pages.home);
+        my_page = turn(drive, &server, my_page, &mut pages.my_page);
+        renewal = turn(drive, &server, renewal, &mut pages.renewal);
+    }
+    pages
+}
+
+/// Log-ins on all cores, and the hash alone on all cores in between.
+pub(crate) fn log_in(site: &Site) -> LogIns {
+    let server = site.serve(None);
+    let people = Doorstep::of(server.address).crowd(CONNECTIONS);
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let drive = Drive { core: None, lasts: 4 * SECOND, every: None };
+    let mut log_ins =
+        LogIns { cores, one: Vec::new(), all: Vec::new(), log_in: Subject::new("log-in") };
+    for _ in 0..4 {
+        log_ins.one.push(argon::rate(1, SECOND));
+        log_ins.all.push(argon::rate(cores, 2 * SECOND));
+        turn(drive, &server, people.clone(), &mut log_ins.log_in);
+    }
+    log_ins
+}
+
+/// My page at a modest pace, alone and while a crowd waits to log in.
+pub(crate) fn crowd(site: &Site) -> Crowd {
+    let server = site.serve(None);
+    let doorstep = Doorstep::of(server.address);
+    let drive = Drive { core: None, lasts: 3 * SECOND, every: Some(Duration::from_millis(10)) };
+    let mut my_page = doorstep.my_pages(4);
+    let mut crowd = Crowd {
+        alone: Subject::new("My page alone"),
+        beside: Subject::new("My page beside 200"),
+        log_in: Subject::new("log-in, 200 at once"),
+    };
+    for _ in 0..3 {
+        my_page = turn(drive, &server, my_page, &mut crowd.alone);
+        let log_in = while_logging_in(&server, doorstep.crowd(QUEUED), 5 * SECOND, || {
+            thread::sleep(SECOND); // the queue fills
+            my_page = turn(drive, &server, std::mem::take(&mut my_page), &mut crowd.beside);
+        });
+        crowd.log_in.rounds.push(log_in);
+    }
+    crowd
+}
+
+/// What the server holds: just started, with people waiting to log in, and when they have gone.
+pub(crate) fn memory(site: &Site) -> MemoryUse {
+    let server = site.serve(None);
+    thread::sleep(2 * SECOND);
+    let idle = server.memory();
+    let people = Doorstep::of(server.address).crowd(WAITING);
+    let mut log_in = Subject::new("log-in, 500 at once");
+    log_in.rounds.push(while_logging_in(&server, people, 3 * SECOND, || ()));
+    let waiting = server.memory();
+    thread::sleep(BUFFERS_ARE_BACK);
+    MemoryUse { idle, waiting, after: server.memory(), log_in }
+}
+
+/// Does something while people log in; tells how they fared.
+fn while_logging_in(
+    server: &Server,
+    people: Vec<LogIn>,
+    lasts: Duration,
+    work: impl FnOnce(),
+) -> Round {
+    thread::scope(|scope| {
+        let drive = Drive { core: None, lasts, every: None };
+        let crowd = scope.spawn(move || drive.run(server, people).0);
+        work();
+        crowd.join().expect("the load does not panic")
+    })
+}
+
+/// One turn of a subject; hands the errands back for the next.
+fn turn<E: Errand>(
+    drive: Drive,
+    server: &Server,
+    errands: Vec<E>,
+    subject: &mut Subject,
+) -> Vec<E> {
+    let (round, errands) = drive.run(server, errands);
+    subject.rounds.push(round);
+    errands
+}
+
+/// One core for the server and one for the load, where there are two and the system pins threads.
+fn two_cores() -> Option<(CoreId, CoreId)> {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    Some((*cores.first()?, *cores.get(1)?))
+}

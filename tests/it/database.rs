@@ -1,0 +1,87 @@
+//! Opening the database, and bringing its tables up to date.
+
+use daemun::config::DatabaseUrl;
+use daemun::db::Db;
+use futures::future::join_all;
+
+use crate::support::World;
+use crate::support::world::Engine;
+
+/// An empty database on the world's engine.
+async fn empty(world: &World) -> DatabaseUrl {
+    world.empty_database("fresh").await.parse().expect("a URL")
+}
+
+on_both! {
+    async fn eight_nodes_that_start_at_once_on_an_empty_database_agree(world: World) {
+        let url = empty(&world).await.to_string();
+        let nodes = (0..8).map(|_| {
+            let figment = world.figment(&[("database_url", &url)]);
+            let settings = daemun::config::Settings::from_figment(&figment).expect("settings");
+            rocket::tokio::spawn(daemun::app::open(settings, world.clock.clone()))
+        });
+
+        let nodes: Vec<_> = join_all(nodes).await.into_iter().map(|it| it.expect("no panic")).collect();
+
+        let ids: Vec<_> = nodes
+            .iter()
+            .map(|node| node.as_ref().expect("opens").keyring().current().expect("a key").id.clone())
+            .collect();
+        assert!(ids.iter().all(|id| id == &ids[0]), "one signing key: {ids:?}");
+    }
+
+    async fn bringing_tables_up_to_date_twice_changes_nothing(world: World) {
+        let db = Db::open(&empty(&world).await).await.expect("opens");
+
+        db.migrate().await.expect("the first time");
+        db.migrate().await.expect("the second time");
+
+        db.close().await;
+    }
+
+    async fn sixty_four_writers_at_once_are_all_served(world: World) {
+        let app = world.app().await;
+        let writers = (0..64).map(|number| {
+            let ctx = app.ctx.clone();
+            rocket::tokio::spawn(async move {
+                let application = daemun::flows::signup::Application {
+                    email: daemun::types::Email::parse(&format!("w{number}@example.com")).expect("an address"),
+                    password: daemun::types::Password::parse(crate::support::GOOD).expect("typed"),
+                    name: daemun::types::Name::default(),
+                    gender: None,
+                    date_of_birth: None,
+                };
+                let caller = crate::support::app::caller();
+                daemun::flows::signup::join(&ctx, application, None, &caller).await.is_ok()
+            })
+        });
+
+        let served = join_all(writers).await;
+
+        assert!(served.into_iter().all(|it| it.expect("no panic")));
+        assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 64);
+    }
+
+    async fn an_unfinished_transaction_never_happened(world: World) {
+        let app = world.app().await;
+        {
+            let transaction = app.ctx.db.begin().await.expect("begins");
+            let sql = "INSERT INTO throttle (id, level, counted_at, open_at, forgotten_at) VALUES ('x', 1, 0, 0, 0)";
+            sea_orm::ConnectionTrait::execute_unprepared(transaction.connection(), sql).await.expect(sql);
+        }
+        assert_eq!(app.number("SELECT COUNT(*) FROM throttle").await, 0);
+        app.execute("DELETE FROM throttle").await;
+    }
+}
+
+#[test]
+fn a_sqlite_file_is_opened_for_safety() {
+    crate::support::tell(Engine::Sqlite, |world| async move {
+        let app = world.app().await;
+        assert_eq!(app.number("PRAGMA foreign_keys").await, 1);
+        assert_eq!(app.number("PRAGMA synchronous").await, 2, "FULL");
+        assert_eq!(app.number("PRAGMA query_only").await, 1, "readers cannot write");
+        let wal = world.folder().join("daemun.db-wal");
+        assert!(wal.exists(), "write-ahead log");
+    });
+}

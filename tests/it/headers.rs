@@ -1,0 +1,109 @@
+//! What every answer carries, and how cookies are made.
+
+use rocket::http::{ContentType, Cookie, Method};
+
+use crate::support::{Page, World};
+
+fn is_guarded(page: &Page, what: &str) {
+    let policy = page.header("content-security-policy").expect(what);
+    for rule in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"] {
+        assert!(policy.contains(rule), "{what}: {policy}");
+    }
+    assert!(!policy.contains("unsafe"), "{what}: {policy}");
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+    ] {
+        assert_eq!(page.all(name), [value], "{what}");
+    }
+    assert_eq!(page.header("server"), None, "{what}");
+    assert_eq!(page.header("x-request-id").map(str::len), Some(16), "{what}");
+}
+
+on_both! {
+    async fn every_answer_is_guarded_errors_too(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        for path in [
+            "/", "/account/join", "/account/login", "/account/mypage", "/nowhere", "/account/logout",
+            "/health/live", "/health/ready", "/.well-known/jwks.json", "/static/nothing",
+            "/admin/setup/x", "/~refused",
+        ] {
+            is_guarded(&ada.get(path).await, path);
+            is_guarded(&app.visitor().get(path).await, path);
+        }
+        is_guarded(&ada.post("/account/logout", &[]).await, "403");
+        is_guarded(&app.visitor().with("Host", "evil.example").get("/").await, "421");
+        let large = Some((ContentType::Form, vec![b'x'; 1 << 20]));
+        is_guarded(&ada.send(Method::Post, "/account/login", large).await, "413");
+        let plain = Some((ContentType::Plain, Vec::new()));
+        is_guarded(&ada.send(Method::Post, "/account/login", plain).await, "415");
+        app.execute("DROP TABLE audit_events").await;
+        is_guarded(&app.visitor().joins("eve@example.com", crate::support::GOOD).await, "500");
+    }
+
+    async fn pages_are_not_kept(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        for path in ["/", "/account/mypage", "/account/login", "/nowhere"] {
+            assert_eq!(ada.get(path).await.header("cache-control"), Some("no-store"), "{path}");
+        }
+    }
+
+    async fn on_an_https_site_cookies_are_bound_to_the_host(world: World) {
+        let app = world.app_with(&[("public_url", "https://gate.example")]).await;
+        let mut ada = app.visitor();
+
+        let answer = ada.joins("ada@example.com", crate::support::GOOD).await;
+
+        let cookies: Vec<_> = answer.all("set-cookie").into_iter().map(parsed).collect();
+        let names: Vec<_> = cookies.iter().map(|cookie| cookie.name().to_owned()).collect();
+        assert!(names.contains(&"__Host-access".into()) && names.contains(&"__Host-refresh".into()));
+        for cookie in &cookies {
+            assert_eq!(cookie.secure(), Some(true), "{cookie}");
+            assert_eq!(cookie.http_only(), Some(true), "{cookie}");
+            assert_eq!(cookie.path(), Some("/"), "{cookie}");
+            assert_eq!(cookie.domain(), None, "{cookie}");
+            assert_eq!(cookie.same_site(), Some(rocket::http::SameSite::Lax), "{cookie}");
+        }
+        let page = ada.get("/account/mypage").await;
+        assert_eq!(page.header("strict-transport-security"), Some("max-age=31536000"));
+    }
+
+    async fn on_an_https_site_logging_out_removes_the_cookies_for_good(world: World) {
+        let app = world.app_with(&[("public_url", "https://gate.example")]).await;
+        let mut ada = app.person("ada").await;
+        assert!(ada.cookie("__Host-access").is_some());
+
+        ada.logs_out().await;
+
+        let left: Vec<_> = ada.cookies.keys().map(String::as_str).collect();
+        assert_eq!(left, ["__Host-visitor"], "a browser that insists on the prefix lets them go");
+    }
+
+    async fn on_this_machine_cookies_have_plain_names(world: World) {
+        let app = world.app().await;
+        let mut ada = app.visitor();
+
+        let answer = ada.joins("ada@example.com", crate::support::GOOD).await;
+
+        let cookies: Vec<_> = answer.all("set-cookie").into_iter().map(parsed).collect();
+        for name in ["access", "refresh"] {
+            let cookie = cookies.iter().find(|cookie| cookie.name() == name).expect(name);
+            assert_eq!((cookie.http_only(), cookie.secure()), (Some(true), None), "{name}");
+            assert_eq!(cookie.same_site(), Some(rocket::http::SameSite::Lax), "{name}");
+        }
+        let access = cookies.iter().find(|cookie| cookie.name() == "access").expect("set");
+        let refresh = cookies.iter().find(|cookie| cookie.name() == "refresh").expect("set");
+        assert_eq!(access.max_age().map(|age| age.whole_seconds()), Some(300));
+        assert_eq!(refresh.max_age().map(|age| age.whole_seconds()), Some(14 * 86_400));
+        assert_eq!(ada.get("/").await.header("strict-transport-security"), None);
+    }
+}
+
+fn parsed(header: &str) -> Cookie<'static> {
+    Cookie::parse(header.to_owned()).expect("a cookie")
+}

@@ -1,0 +1,271 @@
+//! Logging in and out.
+
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
+
+use daemun::crypto::QueueFull;
+use futures::FutureExt as _;
+
+use crate::support::{App, GOOD, Page, World};
+
+/// A page without what differs from request to request.
+fn told(page: &Page, visitor: &crate::support::Browser<'_>, token: &str) -> (u16, String, Vec<String>) {
+    let text = page.text().replace(token, "TOKEN");
+    let headers = ["cache-control", "content-type", "set-cookie", "retry-after"];
+    let headers = headers.iter().flat_map(|name| page.all(name)).map(str::to_owned).collect();
+    assert!(visitor.cookie("access").is_none());
+    (page.status(), text, headers)
+}
+
+async fn tries(app: &App, email: &str, password: &str) -> (u16, String, Vec<String>) {
+    let mut visitor = app.visitor();
+    let token = visitor.token().await;
+    let fields = [("csrf", token.as_str()), ("email", email), ("password", password)];
+    let page = visitor.post("/account/login", &fields).await;
+    let (status, text, headers) = told(&page, &visitor, &token);
+    (status, text.replace(email, "EMAIL"), headers)
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+on_both! {
+    async fn the_right_password_lets_in_whatever_the_case_of_the_address(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+
+        for email in ["ada@example.com", "Ada@EXAMPLE.com", " ada@example.com"] {
+            let mut ada = app.visitor();
+            assert_eq!(ada.logs_in(email, GOOD).await.location(), Some("/account/mypage"));
+            assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
+        }
+    }
+
+    async fn unknown_wrong_and_suspended_look_the_same(world: World) {
+        let app = world.app().await;
+        for name in ["ada", "eve", "sam"] {
+            app.person(name).await;
+        }
+        app.execute("UPDATE users SET is_active = FALSE WHERE email = 'eve@example.com'").await;
+        app.execute("UPDATE users SET password_hash = NULL WHERE email = 'sam@example.com'").await;
+
+        let unknown = tries(&app, "bob@example.com", GOOD).await;
+
+        assert_eq!(unknown.0, 422);
+        assert!(unknown.1.contains("The email or the password is not right."));
+        assert_eq!(tries(&app, "ada@example.com", "wrong").await, unknown);
+        assert_eq!(tries(&app, "eve@example.com", GOOD).await, unknown, "suspended");
+        assert_eq!(tries(&app, "eve@example.com", "wrong").await, unknown, "suspended");
+        assert_eq!(tries(&app, "sam@example.com", GOOD).await, unknown, "no password");
+    }
+
+    async fn a_suspended_person_is_out_at_once(world: World) {
+        let app = world.app_with(&[("session_cache", "0s")]).await;
+        let mut ada = app.person("ada").await;
+
+        app.execute("UPDATE users SET is_active = FALSE").await;
+
+        assert!(!ada.is_signed_in().await);
+    }
+
+    async fn a_new_session_replaces_the_one_before(world: World) {
+        let app = world.app().await;
+        app.person("eve").await;
+        let mut ada = app.person("ada").await;
+        let mut as_before = ada.clone();
+        let token_before = ada.token().await;
+
+        ada.logs_in("eve@example.com", GOOD).await;
+
+        assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, eve@example.com!");
+        assert!(!as_before.is_signed_in().await, "fixation");
+        assert_ne!(ada.token().await, token_before);
+    }
+
+    async fn a_session_id_from_before_the_log_in_is_worth_nothing(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        let mut planted = app.visitor();
+        planted.token().await;
+        let attacker = planted.clone();
+
+        planted.logs_in("ada@example.com", GOOD).await;
+
+        assert!(planted.is_signed_in().await);
+        assert!(!attacker.clone().is_signed_in().await);
+        assert!(planted.cookie("visitor").is_none(), "the stranger's token is gone");
+    }
+
+    async fn logging_out_ends_the_session_everywhere(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let mut stolen = ada.clone();
+
+        let answer = ada.logs_out().await;
+
+        assert_eq!(answer.location(), Some("/"));
+        assert_eq!(answer.header("clear-site-data"), Some("\"cache\", \"storage\""));
+        assert!(ada.cookie("access").is_none() && ada.cookie("refresh").is_none());
+        assert!(!stolen.is_signed_in().await, "neither by access nor by refresh token");
+        assert_eq!(app.number("SELECT COUNT(*) FROM sessions WHERE ended_because = 'logged_out'").await, 1);
+    }
+
+    async fn logging_out_twice_is_no_error(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        ada.logs_out().await;
+
+        assert_eq!(ada.logs_out().await.location(), Some("/"));
+    }
+
+    async fn a_restart_signs_nobody_out(world: World) {
+        let app = world.app().await;
+        let ada = app.person("ada").await;
+
+        let restarted = world.app().await;
+
+        assert!(ada.on(&restarted).is_signed_in().await);
+    }
+
+    async fn what_was_revoked_stays_revoked_over_a_restart(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let stolen = ada.clone();
+        ada.logs_out().await;
+
+        let restarted = world.app().await;
+
+        assert!(!stolen.on(&restarted).is_signed_in().await);
+    }
+
+    async fn the_way_is_kept_and_never_leads_off_the_site(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        let home = "/account/mypage";
+        for (next, place) in [
+            ("/admin/users?q=a", "/admin/users?q=a"),
+            ("//evil.example", home),
+            ("/\\evil.example", home),
+            ("https://evil.example", home),
+            ("javascript:alert(1)", home),
+            ("/account/login?next=/x", home),
+            ("", home),
+        ] {
+            let mut ada = app.visitor();
+            let fields = [("email", "ada@example.com"), ("password", GOOD), ("next", next)];
+            assert_eq!(ada.submits("/account/login", &fields).await.location(), Some(place), "{next}");
+        }
+    }
+
+    async fn somebody_who_is_signed_in_goes_on(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+
+        assert_eq!(ada.get("/account/login?next=/admin").await.location(), Some("/admin"));
+        assert_eq!(ada.get("/account/login?next=//evil").await.location(), Some("/account/mypage"));
+    }
+
+    async fn the_address_comes_back_and_the_password_does_not(world: World) {
+        let app = world.app().await;
+
+        let page = app.visitor().logs_in("ada@example.com", "mistyped-secret").await;
+
+        assert_eq!(page.field("email").value, "ada@example.com");
+        assert_eq!(page.field("password").value, "");
+        assert!(!page.text().contains("mistyped-secret"));
+        assert_eq!(page.summary(), ["The email or the password is not right."]);
+    }
+
+    async fn what_is_missing_or_malformed_is_named(world: World) {
+        let app = world.app().await;
+
+        let page = app.visitor().logs_in("ada", "").await;
+
+        assert_eq!(page.status(), 422);
+        assert!(page.field("email").is_wrong && page.field("password").is_wrong);
+    }
+
+    async fn composed_and_decomposed_letters_log_in_alike(world: World) {
+        let app = world.app().await;
+        app.visitor().joins("ada@example.com", "caf\u{e9} au lait, s'il vous plaît").await;
+
+        let typed = "cafe\u{301} au lait, s'il vous plai\u{302}t";
+
+        assert_eq!(app.visitor().logs_in("ada@example.com", typed).await.status(), 303);
+    }
+
+    async fn spaces_around_a_password_belong_to_it(world: World) {
+        let app = world.app().await;
+        app.visitor().joins("ada@example.com", &format!(" {GOOD} ")).await;
+
+        assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 422);
+        assert_eq!(app.visitor().logs_in("ada@example.com", &format!(" {GOOD} ")).await.status(), 303);
+    }
+
+    async fn a_cheap_hash_is_made_again_at_the_next_log_in(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        let dearer = world.app_with(&[("password_hash", "m=16,t=2,p=1")]).await;
+
+        assert_eq!(dearer.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
+
+        let renewed = "SELECT COUNT(*) FROM users WHERE password_hash LIKE '%m=16,t=2,p=1%'";
+        assert_eq!(app.number(renewed).await, 1);
+        assert_eq!(dearer.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
+    }
+
+    async fn a_stopwatch_cannot_tell_known_from_unknown(world: World) {
+        let app = world.app_with(&[("password_hash", "m=4096,t=2,p=1")]).await;
+        app.person("ada").await;
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for round in 0..60 {
+            for (email, times) in [("ada@example.com", &mut known), ("bob@example.com", &mut unknown)] {
+                // Another day, so that nobody is throttled.
+                world.clock.advance(Duration::from_secs(86_400));
+                let mut visitor = app.visitor().from(&format!("192.0.2.{round}:1"));
+                let token = visitor.token().await;
+                let fields = [("csrf", token.as_str()), ("email", email), ("password", "wrong")];
+                let start = Instant::now();
+                assert_eq!(visitor.post("/account/login", &fields).await.status(), 422);
+                times.push(start.elapsed());
+            }
+        }
+
+        let difference = median(known).abs_diff(median(unknown));
+
+        assert!(difference < Duration::from_millis(2), "{difference:?}");
+    }
+
+    async fn password_managers_know_what_to_fill(world: World) {
+        let app = world.app().await;
+
+        let page = app.visitor().get("/account/login").await;
+
+        assert_eq!(page.field("email").autocomplete, "username");
+        assert_eq!(page.field("password").autocomplete, "current-password");
+    }
+
+    async fn a_full_queue_answers_503_and_when_to_come_back(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let gate = Arc::new(Barrier::new(cores + 1));
+        let hasher = &app.ctx.hasher;
+        let busy = |_| {
+            let gate = gate.clone();
+            Box::pin(hasher.weigh(move || drop(gate.wait())))
+        };
+        let mut held: Vec<_> = (0..cores).map(busy).collect();
+        assert!(held.iter_mut().all(|job| job.as_mut().now_or_never().is_none()));
+        while hasher.weigh(|| ()).now_or_never() != Some(Err(QueueFull)) {}
+
+        let page = app.visitor().logs_in("ada@example.com", GOOD).await;
+
+        assert_eq!(page.status(), 503);
+        assert_eq!(page.header("retry-after"), Some("5"));
+        assert_eq!(page.h1(), "We are very busy right now");
+        rocket::tokio::task::spawn_blocking(move || gate.wait()).await.expect("the gate opens");
+    }
+}

@@ -1,0 +1,22 @@
+//! The stories of Daemun, told through its doors, on SQLite and on PostgreSQL.
+
+#[macro_use]
+mod support;
+
+mod csrf;
+mod database;
+mod errors;
+mod floors;
+mod headers;
+mod join;
+mod language;
+mod login;
+mod mypage;
+mod pages;
+mod secrets;
+mod sentences;
+mod sessions;
+mod setup;
+mod speed;
+mod statics;
+mod throttling;

@@ -1,0 +1,107 @@
+//! What must never be written down.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::{GOOD, World};
+
+/// Takes log lines.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+on_both! {
+    async fn log_lines_tell_outcomes_and_no_secrets(world: World) {
+        let lines = Lines::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(lines.clone())
+            .finish();
+        // The story runs on this thread alone while the subscriber listens to it.
+        let _listening = tracing::subscriber::set_default(subscriber);
+        let app = world.app().await;
+        let mut ada = app.person("marker-ada").await;
+        let mut tokens = ada.cookies.values().cloned().collect::<Vec<_>>();
+        tokens.push(ada.token().await);
+        world.clock.advance(std::time::Duration::from_secs(600));
+        ada.get("/account/mypage").await;
+        tokens.extend(ada.cookies.values().cloned());
+        app.visitor().logs_in("marker-ada@example.com", "marker-wrong-password").await;
+        app.visitor().with("Authorization", "Bearer marker-bearer").get("/account/mypage").await;
+        app.visitor().with("User-Agent", "marker\nforged line").joins("x", "marker-weak").await;
+        ada.logs_out().await;
+
+        let said = String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("text");
+
+        assert!(said.contains("signed up") && said.contains("logged out"), "{said}");
+        for secret in tokens.iter().map(String::as_str).chain(["marker", GOOD, "example.com"]) {
+            assert!(!said.contains(secret), "{secret} in {said}");
+        }
+    }
+
+    async fn the_database_holds_no_secret_in_clear(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        ada.logs_in("ada@example.com", GOOD).await;
+        let secrets: Vec<_> = ada.cookies.values().cloned().chain([GOOD.to_owned()]).collect();
+        let columns = [
+            ("users", "password_hash"), ("sessions", "id || current_jti || user_agent"),
+            ("signing_keys", "sealed"), ("audit_events", "details || user_agent"),
+            ("one_time_links", "id"), ("throttle", "id"),
+        ];
+        for (table, column) in columns {
+            for secret in &secrets {
+                let sql = format!("SELECT COUNT(*) FROM {table} WHERE {column} LIKE '%{secret}%'");
+                assert_eq!(app.number(&sql).await, 0, "{table}");
+            }
+        }
+        let sealed = "SELECT COUNT(*) FROM signing_keys WHERE sealed LIKE '%BEGIN%' OR sealed LIKE 'MIG%'";
+        assert_eq!(app.number(sealed).await, 0);
+    }
+
+    async fn a_token_in_an_address_is_told_to_nobody(world: World) {
+        let app = world.app().await;
+        let token = daemun::flows::superuser::invite(&app.ctx).await.expect("answers").expect("invited");
+
+        let page = app.visitor().get(&format!("/admin/setup/{}", token.expose())).await;
+
+        assert_eq!(page.header("referrer-policy"), Some("same-origin"));
+        assert!(page.texts("[src^='http'], [href^='http'], [src^='//'], [href^='//']").is_empty());
+        assert_eq!(page.header("cache-control"), Some("no-store"));
+    }
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let secret = daemun::types::Secret::new("marker".into());
+    let hash = daemun::crypto::hash_secret(&secret);
+    let password = daemun::types::Password::parse("marker").expect("typed");
+    let master = daemun::crypto::MasterKey::parse(&"ab".repeat(32)).expect("a key");
+    let keys = daemun::crypto::Keys::derive(&master);
+    let email = daemun::types::Email::parse("marker@example.com").expect("an address");
+
+    let shown = format!("{secret:?} {hash:?} {password:?} {master:?} {keys:?} {email:?}");
+
+    assert!(!shown.contains("marker") && !shown.contains("abab"), "{shown}");
+    assert!(!shown.contains(hash.as_str()));
+}

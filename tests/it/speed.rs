@@ -1,0 +1,53 @@
+//! What a page may cost: statements, not seconds.
+
+use std::time::Duration;
+
+use crate::support::{App, Browser, World};
+
+async fn cost(app: &App, browser: &mut Browser<'_>, path: &str) -> u64 {
+    let before = app.ctx.db.queries();
+    browser.get(path).await;
+    app.ctx.db.queries() - before
+}
+
+on_both! {
+    async fn a_signed_in_page_costs_no_statement_while_the_cache_is_warm(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        ada.get("/account/mypage").await;
+
+        for path in ["/account/mypage", "/", "/nowhere", "/account/login"] {
+            assert_eq!(cost(&app, &mut ada, path).await, 0, "{path}");
+        }
+    }
+
+    async fn a_signed_in_page_costs_one_statement_when_the_cache_is_cold_or_off(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        world.clock.advance(Duration::from_secs(3));
+        assert_eq!(cost(&app, &mut ada, "/account/mypage").await, 1);
+
+        let uncached = world.app_with(&[("session_cache", "0s")]).await;
+        let mut ada = ada.on(&uncached);
+        assert_eq!(cost(&uncached, &mut ada, "/account/mypage").await, 1);
+        assert_eq!(cost(&uncached, &mut ada, "/account/mypage").await, 1);
+    }
+
+    async fn a_visitor_costs_nothing_and_leaves_no_row(world: World) {
+        let app = world.app().await;
+        for path in ["/", "/account/join", "/account/login", "/account/mypage", "/nowhere", "/health/live"] {
+            assert_eq!(cost(&app, &mut app.visitor(), path).await, 0, "{path}");
+        }
+        for table in ["sessions", "throttle", "audit_events", "one_time_links"] {
+            assert_eq!(app.number(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
+        }
+    }
+
+    async fn a_renewal_costs_two_statements(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        world.clock.advance(Duration::from_secs(301));
+
+        assert_eq!(cost(&app, &mut ada, "/account/mypage").await, 2, "one rotates, one reads");
+    }
+}

@@ -1,0 +1,79 @@
+//! A running application in this process.
+
+use daemun::app;
+use daemun::clock::Clock;
+use daemun::config::Settings;
+use daemun::ctx::Ctx;
+use daemun::sessions::Opened;
+use daemun::types::{Caller, Email, Name, Password};
+use rocket::figment::Figment;
+use rocket::local::asynchronous::Client;
+use sea_orm::{ConnectionTrait as _, Statement};
+
+use super::{Browser, GOOD};
+
+/// The application, and what a story may look at behind its doors.
+pub(crate) struct App {
+    pub(crate) client: Client,
+    pub(crate) ctx: Ctx,
+}
+
+impl App {
+    pub(crate) async fn open(figment: Figment, clock: Clock) -> Self {
+        let settings = Settings::from_figment(&figment).expect("the settings are right");
+        let ctx = app::open(settings, clock).await.expect("the application opens");
+        let rocket = app::rocket_over(figment, ctx.clone());
+        let client = Client::untracked(rocket).await.expect("the application ignites");
+        Self { client, ctx }
+    }
+
+    /// Somebody who has never been here.
+    pub(crate) fn visitor(&self) -> Browser<'_> {
+        Browser::new(self)
+    }
+
+    /// Somebody who has just joined as `name@example.com` and is signed in.
+    pub(crate) async fn person(&self, name: &str) -> Browser<'_> {
+        let mut browser = self.visitor();
+        let answer = browser.joins(&email(name), GOOD).await;
+        assert_eq!(answer.location(), Some("/account/mypage"), "{}", answer.text());
+        browser
+    }
+
+    /// An account made behind the doors, and its session.
+    pub(crate) async fn session_of(&self, name: &str) -> Opened {
+        let application = daemun::flows::signup::Application {
+            email: Email::parse(&email(name)).expect("an address"),
+            password: Password::parse(GOOD).expect("a password"),
+            name: Name::default(),
+            gender: None,
+            date_of_birth: None,
+        };
+        daemun::flows::signup::join(&self.ctx, application, None, &caller()).await.expect("joins")
+    }
+
+    /// One number out of the database.
+    pub(crate) async fn number(&self, sql: &str) -> i64 {
+        let connection = self.ctx.db.reader();
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        let row = connection.query_one_raw(statement).await.expect(sql).expect("a row");
+        row.try_get_by_index(0).expect("a number")
+    }
+
+    /// Changes the database as an administrator with a console would.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let transaction = self.ctx.db.begin().await.expect("a transaction");
+        transaction.connection().execute_unprepared(sql).await.expect(sql);
+        transaction.commit().await.expect("committed");
+    }
+}
+
+/// The address of a persona.
+pub(crate) fn email(name: &str) -> String {
+    format!("{name}@example.com")
+}
+
+/// A request that comes from nowhere in particular.
+pub(crate) fn caller() -> Caller {
+    Caller::new("192.0.2.9".parse().ok(), "test", "request".into(), None)
+}

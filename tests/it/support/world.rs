@@ -1,0 +1,97 @@
+//! The world of one story: a database of its own, a temporary folder, and a clock that stands.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use daemun::clock::Clock;
+use rocket::figment::Figment;
+use tempfile::TempDir;
+use time::macros::datetime;
+
+use super::App;
+use super::postgres::Cluster;
+
+/// A database engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Where a story happens.
+pub(crate) struct World {
+    pub(crate) clock: Clock,
+    database_url: String,
+    folder: TempDir,
+}
+
+/// Tells a story on an engine. Where there is no PostgreSQL it says so on standard error, past the
+/// test runner's capture, or fails if `DAEMUN_REQUIRE_POSTGRES` insists.
+pub(crate) fn tell<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(World) -> F) {
+    let runtime = rocket::tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        if let Some(world) = World::new(engine).await {
+            story(world).await;
+        }
+    });
+}
+
+impl World {
+    async fn new(engine: Engine) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let database_url = match engine {
+            Engine::Sqlite => format!("sqlite://{}/daemun.db", folder.path().display()),
+            Engine::Postgres => Cluster::get()?.new_database().await,
+        };
+        let clock = Clock::standing_at(datetime!(2026-03-01 12:00 UTC));
+        Some(Self { clock, database_url, folder })
+    }
+
+    /// The application with the settings of most stories.
+    pub(crate) async fn app(&self) -> App {
+        self.app_with(&[]).await
+    }
+
+    /// The application with some settings of its own. Called twice, it is a second node on the same
+    /// database.
+    pub(crate) async fn app_with(&self, settings: &[(&str, &str)]) -> App {
+        App::open(self.figment(settings), self.clock.clone()).await
+    }
+
+    /// The URL of a database without tables.
+    pub(crate) async fn empty_database(&self, name: &str) -> String {
+        match Cluster::get() {
+            Some(cluster) if self.database_url.starts_with("postgres") => cluster.empty_database().await,
+            _ => format!("sqlite://{}/{name}.db", self.folder.path().display()),
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// The settings: hashing is cheap, everything lives in the temporary folder, and neither
+    /// `Rocket.toml` nor the environment is looked at.
+    pub(crate) fn figment(&self, settings: &[(&str, &str)]) -> Figment {
+        let secret = "0123456789abcdef".repeat(4);
+        let mut figment = Figment::from(rocket::Config::default())
+            .merge(("database_url", &self.database_url))
+            .merge(("data_dir", self.folder.path()))
+            .merge(("secret_key", secret))
+            .merge(("password_hash", "m=8,t=1,p=1"));
+        for (name, value) in settings {
+            figment = figment.merge((*name, *value));
+        }
+        figment
+    }
+}
+
+/// A number that no other part of this run has.
+pub(crate) fn next_number() -> u32 {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed)
+}
