@@ -17,7 +17,8 @@ const SALT: [u8; 16] = *b"a grain of salt.";
 /// Hashes per second of so many threads at once, each in a buffer of its own.
 pub(crate) fn rate(threads: usize, lasts: Duration) -> f64 {
     thread::scope(|scope| {
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(move || rate_of_one(lasts))).collect();
+        let running: Vec<_> =
+            (0..threads).map(|_| scope.spawn(move || rate_of_one(lasts))).collect();
         running.into_iter().map(|thread| thread.join().expect("hashing does not panic")).sum()
     })
 }

@@ -108,7 +108,11 @@ impl Subject {
 impl Target {
     pub(crate) fn at_least(promise: &str, measured: f64, bound: f64) -> Self {
         let is_reached = measured >= bound;
-        Self { promise: format!("{promise}: at least {bound}"), measured: Some(measured), is_reached }
+        Self {
+            promise: format!("{promise}: at least {bound}"),
+            measured: Some(measured),
+            is_reached,
+        }
     }
 
     /// What could not be measured is not reached.

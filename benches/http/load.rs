@@ -101,7 +101,9 @@ impl Drive {
             }
             let sent = Instant::now();
             let outcome = match connection.ask(&errand.request()).await {
-                Ok(answer) if answer.status != E::EXPECTS => Err(format!("status {}", answer.status)),
+                Ok(answer) if answer.status != E::EXPECTS => {
+                    Err(format!("status {}", answer.status))
+                }
                 Ok(answer) if !errand.learn(&answer) => Err("answer is incomplete".to_owned()),
                 Ok(_) => Ok(()),
                 Err(error) => Err(error.to_string()),

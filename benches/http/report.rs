@@ -43,11 +43,10 @@ pub(crate) struct Crowd {
     pub(crate) log_in: Subject,
 }
 
-/// What the server held.
+/// What the server held: just started, and after long queues.
 pub(crate) struct MemoryUse {
     pub(crate) idle: Option<Memory>,
-    pub(crate) waiting: Option<Memory>,
-    pub(crate) after: Option<Memory>,
+    pub(crate) used: Option<Memory>,
     pub(crate) log_in: Subject,
 }
 
@@ -114,7 +113,11 @@ impl Report {
         };
         let [idle, waiting, after] = self.memory.megabytes().map(held);
         [
-            format!("argon2 alone: {:.1} a second on one core, {:.1} on all", median(one), median(all)),
+            format!(
+                "argon2 alone: {:.1} a second on one core, {:.1} on all",
+                median(one),
+                median(all)
+            ),
             format!("start to ready: {:.0} ms {}", median(&ready), range(&ready)),
             format!("memory: {idle} idle, {waiting} at most in the long queue, {after} after it"),
         ]
@@ -127,7 +130,11 @@ impl Report {
         let [idle, waiting, _] = self.memory.megabytes();
         [
             Target::at_least("My page / floor", pages.my_page.ratio_to(&pages.live.rates()), 0.6),
-            Target::at_least("log-in / argon2 on all cores", log_in.log_in.ratio_to(&log_in.all), 0.9),
+            Target::at_least(
+                "log-in / argon2 on all cores",
+                log_in.log_in.ratio_to(&log_in.all),
+                0.9,
+            ),
             Target::below("p99 of My page beside 200 log-ins / alone", Some(slower), 5.0),
             Target::below("MB idle", idle, 40.0),
             Target::below("MB with 500 log-ins waiting", waiting, 120.0),
@@ -158,8 +165,8 @@ impl MemoryUse {
     fn megabytes(&self) -> [Option<f64>; 3] {
         [
             self.idle.map(|memory| memory.resident),
-            self.waiting.map(|memory| memory.peak),
-            self.after.map(|memory| memory.resident),
+            self.used.map(|memory| memory.peak),
+            self.used.map(|memory| memory.resident),
         ]
     }
 }

@@ -43,7 +43,8 @@ pub(crate) struct Memory {
 impl Site {
     /// A site whose accounts are there.
     pub(crate) fn with_people() -> Self {
-        let folder = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder is ours");
+        let folder =
+            TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder is ours");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
         drop(listener);
@@ -132,7 +133,9 @@ pub(crate) fn on_core<T: Send>(core: Option<CoreId>, work: impl FnOnce() -> T + 
 fn is_ready(server: SocketAddr) -> bool {
     let ask = || {
         let mut stream = TcpStream::connect(server)?;
-        stream.write_all(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        stream.write_all(
+            b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        )?;
         let mut status = [0; 12];
         stream.read_exact(&mut status).map(|()| status)
     };

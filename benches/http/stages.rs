@@ -105,10 +105,12 @@ pub(crate) fn memory(site: &Site) -> MemoryUse {
     let idle = server.memory();
     let people = Doorstep::of(server.address).crowd(WAITING);
     let mut log_in = Subject::new("log-in, 500 at once");
-    log_in.rounds.push(while_logging_in(&server, people, 3 * SECOND, || ()));
-    let waiting = server.memory();
-    thread::sleep(BUFFERS_ARE_BACK);
-    MemoryUse { idle, waiting, after: server.memory(), log_in }
+    // Twice: what is given back the first time need not be the next time.
+    for _ in 0..2 {
+        log_in.rounds.push(while_logging_in(&server, people.clone(), 2 * SECOND, || ()));
+        thread::sleep(BUFFERS_ARE_BACK);
+    }
+    MemoryUse { idle, used: server.memory(), log_in }
 }
 
 /// Does something while people log in; tells how they fared.

@@ -35,10 +35,10 @@ pub(super) async fn insert(
     };
     let inserted = user::Entity::insert(row)
         .on_conflict_do_nothing_on([Column::EmailCanonical])
-        .exec_with_returning(transaction.connection())
+        .exec(transaction.connection())
         .await?;
     Ok(match inserted {
-        TryInsertResult::Inserted(row) => Some(UserId(row.id)),
+        TryInsertResult::Inserted(done) => Some(UserId(done.last_insert_id)),
         TryInsertResult::Conflicted | TryInsertResult::Empty => None,
     })
 }

@@ -3,8 +3,11 @@
 //! When the site is https, names carry the `__Host-` prefix, which makes browsers insist on Secure,
 //! on Path=/ and on no Domain (RFC 6265bis, 4.1.3.2), also when a cookie is removed.
 
-use rocket::http::{Cookie, CookieJar, SameSite};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rocket::http::{Cookie, CookieJar, Header, SameSite};
 use rocket::time::Duration;
+use rocket::{Request, Response};
 
 use crate::ctx::Ctx;
 use crate::i18n::Language;
@@ -47,19 +50,43 @@ pub(super) fn language(jar: &CookieJar<'_>) -> Option<Language> {
     jar.get(LANGUAGE).and_then(|cookie| Language::from_tag(cookie.value()))
 }
 
+/// Cookies that go out with the answer whatever becomes of the request. Rocket forgets what a guard
+/// put into the jar when the answer turns out to be an error; a rotated token must not be forgotten.
+#[derive(Default)]
+struct Outgoing(Mutex<Vec<Cookie<'static>>>);
+
+impl Outgoing {
+    fn of<'r>(request: &'r Request<'_>) -> MutexGuard<'r, Vec<Cookie<'static>>> {
+        let Self(cookies) = request.local_cache(Self::default);
+        cookies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds the outgoing cookies to an answer, except those that its handler has set itself.
+pub(super) fn send(request: &Request<'_>, response: &mut Response<'_>) {
+    for cookie in Outgoing::of(request).drain(..) {
+        let start = format!("{}=", cookie.name());
+        if !response.headers().get("Set-Cookie").any(|other| other.starts_with(&start)) {
+            response.adjoin_header(Header::new("Set-Cookie", cookie.encoded().to_string()));
+        }
+    }
+}
+
 /// Signs a browser in. The form token's cookie goes: tokens of the stranger that the browser was a
 /// moment ago are worth nothing to the person it is now.
 pub(super) fn sign_in(jar: &CookieJar<'_>, ctx: &Ctx, opened: &Opened) {
-    renew(jar, ctx, opened);
+    tokens(ctx, opened).into_iter().for_each(|cookie| jar.add(cookie));
     jar.add(removal(ctx, VISITOR));
 }
 
 /// Gives a signed-in browser its next tokens.
-pub(super) fn renew(jar: &CookieJar<'_>, ctx: &Ctx, opened: &Opened) {
-    for (name, issued) in [(ACCESS, &opened.access), (REFRESH, &opened.refresh)] {
-        let lasts = Duration::seconds(issued.lasts.whole_seconds());
-        jar.add(cookie(ctx, name, issued.token.expose().to_owned(), Some(lasts)));
-    }
+pub(super) fn renew(request: &Request<'_>, ctx: &Ctx, opened: &Opened) {
+    Outgoing::of(request).extend(tokens(ctx, opened));
+}
+
+/// Takes cookies away that will never work again.
+pub(super) fn clear(request: &Request<'_>, ctx: &Ctx) {
+    Outgoing::of(request).extend([removal(ctx, ACCESS), removal(ctx, REFRESH)]);
 }
 
 /// Signs a browser out.
@@ -74,8 +101,8 @@ pub(super) fn know_device(jar: &CookieJar<'_>, ctx: &Ctx, statement: String) {
 }
 
 /// Gives a visitor something to bind form tokens to, until the browser is closed.
-pub(super) fn give_visitor(jar: &CookieJar<'_>, ctx: &Ctx, value: String) {
-    jar.add(cookie(ctx, VISITOR, value, None));
+pub(super) fn give_visitor(request: &Request<'_>, ctx: &Ctx, value: String) {
+    Outgoing::of(request).push(cookie(ctx, VISITOR, value, None));
 }
 
 /// Remembers a language; no secret, so its name has no prefix.
@@ -83,6 +110,13 @@ pub(super) fn choose_language(jar: &CookieJar<'_>, ctx: &Ctx, language: Language
     let mut cookie = cookie(ctx, LANGUAGE, language.tag().to_owned(), Some(LANGUAGE_LASTS));
     cookie.set_name(LANGUAGE);
     jar.add(cookie);
+}
+
+fn tokens(ctx: &Ctx, opened: &Opened) -> [Cookie<'static>; 2] {
+    [(ACCESS, &opened.access), (REFRESH, &opened.refresh)].map(|(name, issued)| {
+        let lasts = Duration::seconds(issued.lasts.whole_seconds());
+        cookie(ctx, name, issued.token.expose().to_owned(), Some(lasts))
+    })
 }
 
 fn read<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx, name: &'static str) -> Option<&'j str> {

@@ -5,7 +5,7 @@
 //! neither: no other site can make a browser send one.
 
 use rocket::fairing::{Fairing, Info, Kind};
-use rocket::http::uri::Origin;
+use rocket::http::uri::{Host, Origin};
 use rocket::http::{Method, Status};
 use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route};
@@ -46,13 +46,14 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
     if !is_our_host(ctx, request) {
         return Some(Status::MisdirectedRequest);
     }
+    // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
+    let is_form = request.content_type().is_some_and(|kind| kind.is_form());
+    if is_form && data.peek(METHOD_OVERRIDE.len()).await.starts_with(METHOD_OVERRIDE) {
+        return Some(Status::Forbidden);
+    }
     let is_safe = matches!(request.method(), Method::Get | Method::Head | Method::Options);
     if is_safe {
         return None;
-    }
-    // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
-    if data.peek(METHOD_OVERRIDE.len()).await.starts_with(METHOD_OVERRIDE) {
-        return Some(Status::Forbidden);
     }
     let is_foreign = guards::bearer(request).is_none() && is_foreign(ctx, request);
     is_foreign.then_some(Status::Forbidden)
@@ -61,7 +62,8 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
 /// The site's own name, or a bare address or this machine's name: health checks and proxies that do
 /// not pass the name on use those, and nobody can be lured to a foreign page by them.
 fn is_our_host(ctx: &Ctx, request: &Request<'_>) -> bool {
-    let Some(host) = request.host() else { return true };
+    let Some(host) = request.headers().get_one("Host") else { return true };
+    let Ok(host) = Host::parse(host) else { return false };
     let name = host.domain().as_str();
     let is_address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
     is_address
@@ -86,14 +88,13 @@ pub(super) fn token(request: &Request<'_>, ctx: &Ctx, person: Option<&SignedIn>)
     if let Some(person) = person {
         return ctx.keys.csrf_token(&of_session(person));
     }
-    let jar = request.cookies();
-    match cookies::visitor(jar, ctx) {
+    match cookies::visitor(request.cookies(), ctx) {
         Some(visitor) => ctx.keys.csrf_token(&of_visitor(visitor)),
         None => {
             // The same one for every page that is drawn in answer to this request.
             let NewVisitor(visitor) = request.local_cache(|| {
                 let visitor = ctx.random.token_id();
-                cookies::give_visitor(jar, ctx, visitor.clone());
+                cookies::give_visitor(request, ctx, visitor.clone());
                 NewVisitor(visitor)
             });
             ctx.keys.csrf_token(&of_visitor(visitor))

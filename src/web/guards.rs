@@ -111,13 +111,13 @@ async fn find_out(request: &Request<'_>) -> Result<Option<SignedIn>, Unknown> {
     match sessions::standing(ctx, presented, caller).await {
         Ok(Standing::Stranger { has_dead_cookies }) => {
             if has_dead_cookies {
-                cookies::sign_out(jar, ctx);
+                cookies::clear(request, ctx);
             }
             Ok(None)
         }
         Ok(Standing::SignedIn { living, renewed }) => {
             if let Some(opened) = renewed {
-                cookies::renew(jar, ctx, &opened);
+                cookies::renew(request, ctx, &opened);
             }
             Ok(Some(SignedIn(living)))
         }

@@ -4,7 +4,7 @@ use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Header;
 use rocket::{Request, Response};
 
-use super::caller;
+use super::{caller, cookies};
 use crate::ctx::Ctx;
 
 /// What a page may load and where it may go: its own style, script and pictures, its own forms, and
@@ -46,6 +46,7 @@ impl Fairing for Headers {
         if !response.headers().contains("Cache-Control") {
             response.set_header(Header::new("Cache-Control", "no-store"));
         }
+        cookies::send(request, response);
         let Some(ctx) = request.rocket().state::<Ctx>() else { return };
         let id = caller::caller(request, ctx).request_id.as_str();
         response.set_header(Header::new("X-Request-Id", id));

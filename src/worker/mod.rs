@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::tokio::select;
-use rocket::tokio::time::{MissedTickBehavior, interval};
+use rocket::tokio::time::{Instant, MissedTickBehavior, interval_at};
 use rocket::{Orbit, Rocket};
 
 use crate::ctx::Ctx;
@@ -27,7 +27,7 @@ impl Fairing for Worker {
         let Some(ctx) = rocket.state::<Ctx>().cloned() else { return };
         let mut shutdown = rocket.shutdown();
         rocket::tokio::spawn(async move {
-            let mut ticks = interval(SWEEP_EVERY);
+            let mut ticks = interval_at(Instant::now() + SWEEP_EVERY, SWEEP_EVERY);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 select! {

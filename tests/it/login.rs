@@ -1,5 +1,6 @@
 //! Logging in and out.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
@@ -253,12 +254,19 @@ on_both! {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let gate = Arc::new(Barrier::new(cores + 1));
         let hasher = &app.ctx.hasher;
+        let started = Arc::new(AtomicUsize::new(0));
         let busy = |_| {
-            let gate = gate.clone();
-            Box::pin(hasher.weigh(move || drop(gate.wait())))
+            let (gate, started) = (gate.clone(), started.clone());
+            Box::pin(hasher.weigh(move || {
+                started.fetch_add(1, Ordering::SeqCst);
+                gate.wait();
+            }))
         };
         let mut held: Vec<_> = (0..cores).map(busy).collect();
         assert!(held.iter_mut().all(|job| job.as_mut().now_or_never().is_none()));
+        while started.load(Ordering::SeqCst) < cores {
+            rocket::tokio::task::yield_now().await;
+        }
         while hasher.weigh(|| ()).now_or_never() != Some(Err(QueueFull)) {}
 
         let page = app.visitor().logs_in("ada@example.com", GOOD).await;

@@ -37,6 +37,25 @@ on_both! {
         assert_eq!(answer.location(), Some("/"), "the form's token belongs to the session");
     }
 
+    async fn a_renewal_is_not_lost_when_the_page_is_an_error(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        for (path, status) in [("/account/logout", 403), ("/nowhere", 404), ("/account/login", 413)] {
+            let before = ada.cookies["refresh"].clone();
+            world.clock.advance(6 * MINUTE);
+
+            let long = if status == 413 { "x".repeat(99_999) } else { String::new() };
+            let page = ada.post(path, &[("csrf", &long)]).await;
+
+            assert_eq!(page.status(), status);
+            if status != 413 {
+                assert_ne!(ada.cookies["refresh"], before, "{path}");
+            }
+            world.clock.advance(MINUTE);
+            assert!(ada.is_signed_in().await, "{path}: nobody is taken for a thief");
+        }
+    }
+
     async fn nothing_is_renewed_while_the_access_token_is_good(world: World) {
         let app = world.app().await;
         let mut ada = app.person("ada").await;
