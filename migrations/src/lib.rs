@@ -58,7 +58,12 @@ mod column {
 
     /// A number that is never given twice, also after the row is gone.
     pub(crate) fn id() -> ColumnDef {
-        ColumnDef::new(Alias::new("id")).big_integer().not_null().auto_increment().primary_key().take()
+        ColumnDef::new(Alias::new("id"))
+            .big_integer()
+            .not_null()
+            .auto_increment()
+            .primary_key()
+            .take()
     }
 }
 
@@ -66,7 +71,11 @@ fn table(name: &'static str) -> Alias {
     Alias::new(name)
 }
 
-fn index(table: &'static str, name: &'static str, columns: &[&'static str]) -> IndexCreateStatement {
+fn index(
+    table: &'static str,
+    name: &'static str,
+    columns: &[&'static str],
+) -> IndexCreateStatement {
     let mut index = Index::create().name(name).table(Alias::new(table)).to_owned();
     for column in columns {
         index.col(Alias::new(*column));

@@ -29,7 +29,8 @@ impl MigrationTrait for Migration {
             .col(column::number("updated_at"))
             .to_owned();
         manager.create_table(users).await?;
-        let unique = index("users", "users_email_canonical", &["email_canonical"]).unique().to_owned();
+        let unique =
+            index("users", "users_email_canonical", &["email_canonical"]).unique().to_owned();
         manager.create_index(unique).await
     }
 

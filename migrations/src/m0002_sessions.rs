@@ -32,7 +32,7 @@ impl MigrationTrait for Migration {
             .col(column::number("rotated_at"))
             .col(column::number_or_null("ended_at"))
             .col(column::text_or_null("ended_because"))
-            .foreign_key(&mut person.to_owned())
+            .foreign_key(&mut person.clone())
             .to_owned();
         manager.create_table(sessions).await?;
         manager.create_index(index("sessions", "sessions_user_id", &["user_id"])).await?;

@@ -24,11 +24,15 @@ impl MigrationTrait for Migration {
             .col(column::number("created_at"))
             .col(column::number("expires_at"))
             .col(column::number_or_null("used_at"))
-            .foreign_key(&mut person.to_owned())
+            .foreign_key(&mut person.clone())
             .to_owned();
         manager.create_table(links).await?;
-        manager.create_index(index("one_time_links", "one_time_links_user_id", &["user_id"])).await?;
-        manager.create_index(index("one_time_links", "one_time_links_expires_at", &["expires_at"])).await
+        manager
+            .create_index(index("one_time_links", "one_time_links_user_id", &["user_id"]))
+            .await?;
+        manager
+            .create_index(index("one_time_links", "one_time_links_expires_at", &["expires_at"]))
+            .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

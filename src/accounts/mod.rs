@@ -8,8 +8,8 @@ pub(crate) mod store;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-pub use password_policy::{OwnData, Trait, Weakness};
 use password_policy::weaknesses;
+pub use password_policy::{OwnData, Trait, Weakness};
 
 use crate::crypto::{PasswordHash, QueueFull};
 use crate::ctx::Ctx;

@@ -13,8 +13,8 @@ use crate::types::{BirthDate, Email, Name, Password};
 /// hashing and weighing stay cheap.
 const MAX_LENGTH: usize = 128;
 
-/// How alike a password may be to the person's own data, as Django measures it.
-const MAX_SIMILARITY: f64 = 0.7;
+/// How alike a password may be to the person's own data, in per cent, as Django measures it.
+const MAX_SIMILARITY: usize = 70;
 
 /// zxcvbn's "safely unguessable": at least 10^8 guesses, moderate protection of a stolen hash.
 const MIN_SCORE: Score = Score::Three;
@@ -153,17 +153,18 @@ fn is_similar(password: &str, value: &str) -> bool {
     words
         .chain([value.as_str()])
         .filter(|word| !word.is_empty())
-        .any(|word| !is_much_longer(password, word) && likeness(password, word) >= MAX_SIMILARITY)
+        .any(|word| !is_much_longer(password, word) && is_alike(password, word))
 }
 
 /// A password ten times as long as a word cannot be made of it (Django's own short cut).
 fn is_much_longer(password: &str, word: &str) -> bool {
     let (password, word) = (password.chars().count(), word.chars().count());
-    password >= 10 * word && (word as f64) < MAX_SIMILARITY / 2.0 * (password as f64)
+    password >= 10 * word && 200 * word < MAX_SIMILARITY * password
 }
 
-/// Python's `SequenceMatcher.quick_ratio`: the letters that both have, twice, over all letters.
-fn likeness(a: &str, b: &str) -> f64 {
+/// Python's `SequenceMatcher.quick_ratio` (the letters that both have, twice, over all letters) is
+/// at least [`MAX_SIMILARITY`].
+fn is_alike(a: &str, b: &str) -> bool {
     let mut left: Vec<char> = b.chars().collect();
     let all = a.chars().count() + left.len();
     let mut shared = 0_usize;
@@ -173,7 +174,7 @@ fn likeness(a: &str, b: &str) -> f64 {
             shared += 1;
         }
     }
-    2.0 * shared as f64 / all as f64
+    200 * shared >= MAX_SIMILARITY * all
 }
 
 fn own_words(own: &OwnData) -> Vec<&str> {
@@ -249,7 +250,8 @@ mod tests {
 
     #[test]
     fn likeness_is_that_of_pythons_difflib() {
-        assert!((likeness("abcd", "bcde") - 0.75).abs() < 1e-9);
-        assert!((likeness("lovelace1", "lovelace") - 16.0 / 17.0).abs() < 1e-9);
+        assert!(is_alike("abcd", "bcde"), "0.75");
+        assert!(is_alike("abcdefgxyz", "abcdefguvw"), "0.7 exactly");
+        assert!(!is_alike("abcdefgxyz", "abcdefguvwq"), "0.67");
     }
 }

@@ -110,12 +110,12 @@ pub(super) async fn update_password(
 fn account(row: user::Model) -> Result<Account, DbError> {
     let password_hash = row.password_hash.clone().map(PasswordHash::from_stored);
     let is_active = row.is_active;
-    Ok(Account { person: person(row)?, password_hash, is_active })
+    Ok(Account { person: person(&row)?, password_hash, is_active })
 }
 
 /// The words of a row. What was a word when it was written is one when it is read; a row that
 /// another program has spoilt is an error of the database and not a reason to panic.
-pub(crate) fn person(row: user::Model) -> Result<Person, DbError> {
+pub(crate) fn person(row: &user::Model) -> Result<Person, DbError> {
     let spoilt = |column: &str| sea_orm::DbErr::Type(format!("users.{column} of {}", row.id));
     Ok(Person {
         id: UserId(row.id),

@@ -12,7 +12,9 @@ pub(super) async fn check(language: Language) -> Result<(), Failed> {
     let listens_on = listens_on.map_err(|error| Failed::line(error.to_string()))?;
     let found = checkup::examine(&settings, listens_on, Clock::of_the_machine()).await;
     let (bad, good): (Vec<_>, Vec<_>) = found.iter().partition(|finding| finding.is_bad());
-    good.iter().for_each(|finding| say(&sentence(language, finding)));
+    for finding in good {
+        say(&sentence(language, finding));
+    }
     if bad.is_empty() {
         say(&language.say("check.good"));
         return Ok(());

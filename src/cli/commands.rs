@@ -44,7 +44,8 @@ pub(super) fn daemun(language: Language) -> Command {
 /// clap's own words, in the terminal's language.
 fn dressed(command: Command, language: Language) -> Command {
     let t = |key| language.say(key).into_owned();
-    let template = format!("{{about}}\n\n{} {{usage}}\n\n{{all-args}}{{after-help}}", t("cli.usage"));
+    let template =
+        format!("{{about}}\n\n{} {{usage}}\n\n{{all-args}}{{after-help}}", t("cli.usage"));
     command
         .help_template(template)
         .subcommand_help_heading(t("cli.commands"))
@@ -52,25 +53,20 @@ fn dressed(command: Command, language: Language) -> Command {
         .next_help_heading(t("cli.arguments"))
         .disable_help_subcommand(true)
         .disable_help_flag(true)
-        .arg(
-            Arg::new("help")
-                .short('h')
-                .long("help")
-                .action(ArgAction::Help)
-                .help(t("cli.help")),
-        )
+        .arg(Arg::new("help").short('h').long("help").action(ArgAction::Help).help(t("cli.help")))
 }
 
 /// One line for a command line that clap did not understand.
 pub(super) fn misunderstood(language: Language, error: &clap::Error) -> String {
-    let culprit = [ContextKind::InvalidSubcommand, ContextKind::InvalidArg, ContextKind::InvalidValue]
-        .into_iter()
-        .find_map(|kind| match error.get(kind)? {
-            ContextValue::String(text) => Some(text.clone()),
-            ContextValue::Strings(texts) => Some(texts.join(", ")),
-            _ => None,
-        })
-        .unwrap_or_default();
+    let culprit =
+        [ContextKind::InvalidSubcommand, ContextKind::InvalidArg, ContextKind::InvalidValue]
+            .into_iter()
+            .find_map(|kind| match error.get(kind)? {
+                ContextValue::String(text) => Some(text.clone()),
+                ContextValue::Strings(texts) => Some(texts.join(", ")),
+                _ => None,
+            })
+            .unwrap_or_default();
     let key = match error.kind() {
         ErrorKind::InvalidSubcommand => "cli.unknown_command",
         ErrorKind::MissingRequiredArgument => "cli.missing_argument",

@@ -49,7 +49,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match rocket::execute(obey(language, &matches)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed(lines)) => {
-            lines.iter().for_each(|line| complain(line));
+            for line in &lines {
+                complain(line);
+            }
             ExitCode::FAILURE
         }
     }

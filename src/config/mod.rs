@@ -120,9 +120,7 @@ impl Settings {
 /// Rocket's own figment (`Rocket.toml` and `ROCKET_…`) on top of what Daemun prefers.
 #[must_use]
 pub fn figment() -> Figment {
-    rocket::Config::figment()
-        .join(("address", "127.0.0.1"))
-        .join(("log_level", "normal"))
+    rocket::Config::figment().join(("address", "127.0.0.1")).join(("log_level", "normal"))
 }
 
 /// The language in which the person at the terminal reads, as the system tells it (POSIX locale

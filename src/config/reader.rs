@@ -241,9 +241,7 @@ impl Reader {
 }
 
 fn is_known(name: &str) -> bool {
-    NAMES.contains(&name)
-        || FOREIGN.contains(&name)
-        || rocket::Config::PARAMETERS.contains(&name)
+    NAMES.contains(&name) || FOREIGN.contains(&name) || rocket::Config::PARAMETERS.contains(&name)
 }
 
 /// The known name that a person most likely meant: one that shares most of its letters.
@@ -332,30 +330,50 @@ mod tests {
     #[test]
     fn durations_are_a_number_and_a_unit() {
         assert_eq!(duration("90s"), Some(Duration::from_secs(90)));
-        assert_eq!(duration("5m"), Some(Duration::from_secs(300)));
-        assert_eq!(duration("12h"), Some(Duration::from_secs(43_200)));
-        assert_eq!(duration("14d"), Some(Duration::from_secs(1_209_600)));
-        for text in ["", "5", "m", "5 m", "-5m", "+5m", "5µ", "1.5h", "99999999999999999999d", "5min"] {
+        assert_eq!(duration("5m"), Some(Duration::from_mins(5)));
+        assert_eq!(duration("12h"), Some(Duration::from_hours(12)));
+        assert_eq!(duration("14d"), Some(Duration::from_hours(336)));
+        for text in
+            ["", "5", "m", "5 m", "-5m", "+5m", "5µ", "1.5h", "99999999999999999999d", "5min"]
+        {
             assert_eq!(duration(text), None, "{text:?}");
         }
     }
 
     #[test]
     fn a_wrong_setting_is_named_with_its_value_and_what_is_allowed() {
-        assert_eq!(wrong("access_token_lifetime", "soon"), "access_token_lifetime = soon: setting.duration (1 to 86400)");
-        assert_eq!(wrong("password_min_length", 7), "password_min_length = 7: setting.number (8 to 64)");
+        assert_eq!(
+            wrong("access_token_lifetime", "soon"),
+            "access_token_lifetime = soon: setting.duration (1 to 86400)"
+        );
+        assert_eq!(
+            wrong("password_min_length", 7),
+            "password_min_length = 7: setting.number (8 to 64)"
+        );
         assert_eq!(wrong("signup", true), "signup = true: setting.signup");
-        assert_eq!(wrong("trusted_proxies", ["10.0.0.0/33"]), "trusted_proxies = [10.0.0.0/33]: setting.networks");
+        assert_eq!(
+            wrong("trusted_proxies", ["10.0.0.0/33"]),
+            "trusted_proxies = [10.0.0.0/33]: setting.networks"
+        );
         assert_eq!(wrong("leeway", "6s"), "leeway = 6s: setting.duration (0 to 5)");
         assert_eq!(wrong("user_id_claim", "sub"), "user_id_claim = sub: setting.claim_name");
-        assert_eq!(wrong("signing_algorithm", "none"), "signing_algorithm = none: setting.algorithm");
+        assert_eq!(
+            wrong("signing_algorithm", "none"),
+            "signing_algorithm = none: setting.algorithm"
+        );
     }
 
     #[test]
     fn a_wrong_secret_is_not_repeated() {
         assert_eq!(wrong("secret_key", "hunter2"), "secret_key = ***: setting.secret_key");
-        assert_eq!(wrong("database_url", "mysql://ada:sesame@db/x"), "database_url = mysql://ada:***@db/x: setting.database_url");
-        assert_eq!(wrong("sekret_key", "c2VjcmV0c2VjcmV0c2VjcmV0"), "sekret_key = …: unknown setting");
+        assert_eq!(
+            wrong("database_url", "mysql://ada:sesame@db/x"),
+            "database_url = mysql://ada:***@db/x: setting.database_url"
+        );
+        assert_eq!(
+            wrong("sekret_key", "c2VjcmV0c2VjcmV0c2VjcmV0"),
+            "sekret_key = …: unknown setting"
+        );
     }
 
     #[test]
@@ -382,7 +400,7 @@ mod tests {
 
         assert_eq!(settings.public_url.as_str(), "http://localhost:8000");
         assert_eq!(settings.issuer, "http://localhost:8000");
-        assert_eq!(settings.access_token_lifetime, Duration::from_secs(300));
+        assert_eq!(settings.access_token_lifetime, Duration::from_mins(5));
         assert_eq!(settings.database_url.to_string(), "sqlite://data/daemun.db");
     }
 

@@ -111,7 +111,8 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(text: &str) -> Result<Self, NotAllowed> {
         if let Some(path) = text.strip_prefix("sqlite://") {
-            let is_file = !path.is_empty() && !path.starts_with(':') && !path.contains(['?', '#', '\0']);
+            let is_file =
+                !path.is_empty() && !path.starts_with(':') && !path.contains(['?', '#', '\0']);
             return if is_file { Ok(Self::Sqlite(path.into())) } else { Err(NotAllowed) };
         }
         let url = Url::parse(text).map_err(|_| NotAllowed)?;
@@ -145,10 +146,9 @@ pub(super) fn without_password(text: &str) -> String {
             Ok(()) => url.into(),
             Err(()) => "***".into(),
         },
-        Ok(_) => text.to_owned(),
         // What cannot be read as a URL may still hold a password.
         Err(_) if text.contains('@') => "***".into(),
-        Err(_) => text.to_owned(),
+        _ => text.to_owned(),
     }
 }
 
@@ -259,7 +259,15 @@ mod tests {
         assert_eq!(url.as_str(), "https://accounts.example.com");
         assert_eq!(url.authority(), "accounts.example.com");
 
-        for text in ["", "accounts.example.com", "ftp://x", "https://x/path", "https://x/?q", "https://u:p@x", "https://"] {
+        for text in [
+            "",
+            "accounts.example.com",
+            "ftp://x",
+            "https://x/path",
+            "https://x/?q",
+            "https://u:p@x",
+            "https://",
+        ] {
             assert!(text.parse::<PublicUrl>().is_err(), "{text:?}");
         }
     }
@@ -271,7 +279,15 @@ mod tests {
         assert!(url.is_origin("http://localhost:8000"));
         assert!(url.is_origin("http://127.0.0.1:8000"));
         assert!(url.is_origin("http://[::1]:8000"));
-        for other in ["null", "", "http://localhost", "http://localhost:8001", "https://localhost:8000", "http://evil.example:8000", "http://localhost.evil.example:8000"] {
+        for other in [
+            "null",
+            "",
+            "http://localhost",
+            "http://localhost:8001",
+            "https://localhost:8000",
+            "http://evil.example:8000",
+            "http://localhost.evil.example:8000",
+        ] {
             assert!(!url.is_origin(other), "{other:?}");
         }
     }

@@ -119,7 +119,8 @@ fn decode(
 fn check(claims: &Claims, expected: &Expected<'_>) -> Result<(), TokenError> {
     let now = expected.now.unix_timestamp();
     let leeway = i64::try_from(expected.leeway.as_secs()).unwrap_or(i64::MAX);
-    let seconds = |name: &str| claims.get(name).map(|value| instant(value).ok_or(TokenError::Invalid));
+    let seconds =
+        |name: &str| claims.get(name).map(|value| instant(value).ok_or(TokenError::Invalid));
 
     let expires = seconds("exp").ok_or(TokenError::NoExpiry)??;
     if expires.saturating_add(leeway) <= now {
@@ -130,7 +131,9 @@ fn check(claims: &Claims, expected: &Expected<'_>) -> Result<(), TokenError> {
     if issued.max(not_before) > now.saturating_add(leeway) {
         return Err(TokenError::Invalid);
     }
-    if text(claims, "iss") != Some(expected.issuer) || text(claims, "aud") != Some(expected.audience) {
+    if text(claims, "iss") != Some(expected.issuer)
+        || text(claims, "aud") != Some(expected.audience)
+    {
         return Err(TokenError::Invalid);
     }
     if text(claims, "jti").is_none() {
@@ -284,7 +287,11 @@ mod tests {
             none("None"),
             none("nOnE"),
             format!("{}.{body}.{}", header(r#"{"alg":"ES256"}"#), parts[2]),
-            format!("{}.{body}.{}", header(r#"{"alg":"ES256","kid":"../../etc/passwd"}"#), parts[2]),
+            format!(
+                "{}.{body}.{}",
+                header(r#"{"alg":"ES256","kid":"../../etc/passwd"}"#),
+                parts[2]
+            ),
             format!("{}.{body}.", parts[0]),
             format!("{good}.x.y"),
             format!("{}.{}.{}", parts[0], base64url(b"{}"), parts[2]),

@@ -75,9 +75,8 @@ impl DbError {
     pub fn is_unavailable(&self) -> bool {
         match &self.0 {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-            DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
-                is_passing(error)
-            }
+            DbErr::Exec(RuntimeErr::SqlxError(error))
+            | DbErr::Query(RuntimeErr::SqlxError(error)) => is_passing(error),
             _ => false,
         }
     }
@@ -100,7 +99,9 @@ fn is_passing(error: &sqlx::Error) -> bool {
     let code = error.code().unwrap_or_default();
     match code.parse::<u32>() {
         Ok(number) if code.len() != 5 => matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
-        _ => code == "25006" || ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)),
+        _ => {
+            code == "25006" || ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))
+        }
     }
 }
 
@@ -220,7 +221,7 @@ fn sqlite(path: &Path, may_write: bool) -> ConnectOptions {
     let connections = if may_write { 1 } else { SQLITE_READERS };
     options
         .max_connections(connections)
-        .min_connections(if may_write { 1 } else { 0 })
+        .min_connections(u32::from(may_write))
         .acquire_timeout(WAIT)
         .idle_timeout(None)
         .max_lifetime(None)

@@ -72,7 +72,8 @@ fn of_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
     [
         (!url.is_https() && !url.is_loopback()).then_some(Finding::PlainHttp),
         (url.is_loopback() && !listens_on.is_loopback()).then_some(Finding::LocalLinks),
-        (is_behind_proxy && settings.trusted_proxies.is_empty()).then_some(Finding::ProxyNotTrusted),
+        (is_behind_proxy && settings.trusted_proxies.is_empty())
+            .then_some(Finding::ProxyNotTrusted),
         trusts_everybody.then_some(Finding::EverybodyTrusted),
         is_cheap.then_some(Finding::CheapHash(cost)),
     ]

@@ -21,9 +21,9 @@ use crate::types::{Caller, Email, Password, SessionId, UserId};
 const BY_ACCOUNT: Limit = Limit {
     name: "login-account",
     free: 10,
-    forgets_one_in: Duration::from_secs(3600),
+    forgets_one_in: Duration::from_hours(1),
     first_wait: Duration::from_secs(30),
-    longest_wait: Duration::from_secs(3600),
+    longest_wait: Duration::from_hours(1),
 };
 
 /// Guesses from one place at any account. A school behind one address slips more often than a
@@ -33,16 +33,16 @@ const BY_PLACE: Limit = Limit {
     free: 100,
     forgets_one_in: Duration::from_secs(30),
     first_wait: Duration::from_secs(30),
-    longest_wait: Duration::from_secs(300),
+    longest_wait: Duration::from_mins(5),
 };
 
 /// Guesses at an account from a device that knows it: the owner, or whoever took the device.
 const BY_DEVICE: Limit = Limit {
     name: "login-device",
     free: 10,
-    forgets_one_in: Duration::from_secs(600),
+    forgets_one_in: Duration::from_mins(10),
     first_wait: Duration::from_secs(30),
-    longest_wait: Duration::from_secs(3600),
+    longest_wait: Duration::from_hours(1),
 };
 
 /// What a person logs in with.
@@ -100,20 +100,25 @@ pub async fn with_password(
     caller: &Caller,
 ) -> Result<LoggedIn, LogInError> {
     let Credentials { email, password } = credentials;
-    let device = caller.device.as_deref().and_then(|it| sessions::is_known_device(&ctx.keys, &email, it));
+    let device =
+        caller.device.as_deref().and_then(|it| sessions::is_known_device(&ctx.keys, &email, it));
     let tries = tries(ctx, &email, device, caller);
     admit(ctx, &tries, caller).await?;
     let account = accounts::find(&ctx.db, &email).await?;
-    let user = match prove(ctx, account, password, caller).await? {
-        Some(user) => user,
-        None => return Err(LogInError::WrongCredentials),
+    let Some(user) = prove(ctx, account, password, caller).await? else {
+        return Err(LogInError::WrongCredentials);
     };
 
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     // Whether the account is active is asked after the password, and answered like a wrong one.
-    let Some(opened) = sessions::start(ctx, &transaction, user, Proof::Password, caller).await? else {
-        tracing::info!(user.id = user.0, request.id = caller.request_id, "log-in refused: not active");
+    let Some(opened) = sessions::start(ctx, &transaction, user, Proof::Password, caller).await?
+    else {
+        tracing::info!(
+            user.id = user.0,
+            request.id = caller.request_id,
+            "log-in refused: not active"
+        );
         return Err(LogInError::WrongCredentials);
     };
     throttle::give_back(&transaction, &tries).await?;
@@ -187,7 +192,11 @@ async fn prove(
 /// Writes the failure into the owner's trail, after the answer: a write that only known addresses
 /// cause would tell a stopwatch which addresses are known.
 fn note_failure(ctx: &Ctx, user: UserId, caller: &Caller) {
-    tracing::info!(user.id = user.0, request.id = caller.request_id, "log-in refused: wrong credentials");
+    tracing::info!(
+        user.id = user.0,
+        request.id = caller.request_id,
+        "log-in refused: wrong credentials"
+    );
     let (ctx, caller) = (ctx.clone(), caller.clone());
     tokio::spawn(async move {
         let event = Event::on(user, Action::LogInFailed, &caller);

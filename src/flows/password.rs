@@ -35,8 +35,11 @@ pub async fn set(
 ) -> Result<(), SetPasswordError> {
     let account = accounts::find(&ctx.db, email).await?.ok_or(SetPasswordError::Unknown)?;
     let person = account.person;
-    let own =
-        OwnData { email: Some(person.email), name: person.name, date_of_birth: person.date_of_birth };
+    let own = OwnData {
+        email: Some(person.email),
+        name: person.name,
+        date_of_birth: person.date_of_birth,
+    };
     let hash = accounts::hash_new_password(ctx, password, own).await?;
 
     let now = ctx.clock.now();
@@ -48,7 +51,9 @@ pub async fn set(
     let over = sessions::end_all(&transaction, person.id, why, now).await?;
     audit::record(&transaction, Event::on(person.id, Action::PasswordSet, caller), now).await?;
     transaction.commit().await?;
-    over.into_iter().for_each(|session| sessions::ended(ctx, session));
+    for session in over {
+        sessions::ended(ctx, session);
+    }
     tracing::info!(user.id = person.id.0, "the password was set at the terminal");
     Ok(())
 }

@@ -18,18 +18,18 @@ use crate::types::{BirthDate, Caller, Email, Gender, Name, Password, SessionId};
 const BY_PLACE: Limit = Limit {
     name: "signup-place",
     free: 200,
-    forgets_one_in: Duration::from_secs(60),
+    forgets_one_in: Duration::from_mins(1),
     first_wait: Duration::from_secs(30),
-    longest_wait: Duration::from_secs(600),
+    longest_wait: Duration::from_mins(10),
 };
 
 /// Whether an address is taken is told to whoever asks; this bounds how often about one address.
 const BY_EMAIL: Limit = Limit {
     name: "signup-email",
     free: 20,
-    forgets_one_in: Duration::from_secs(600),
+    forgets_one_in: Duration::from_mins(10),
     first_wait: Duration::from_secs(30),
-    longest_wait: Duration::from_secs(3600),
+    longest_wait: Duration::from_hours(1),
 };
 
 /// What a person joins with.

@@ -14,7 +14,7 @@ use crate::types::{Caller, Email, Name, Password, Secret, UserId};
 
 /// Long enough to finish a coffee, short enough to be gone from the terminal's memory; the next
 /// start prints another.
-const LINK_LASTS: Duration = Duration::from_secs(24 * 3600);
+const LINK_LASTS: Duration = Duration::from_hours(24);
 
 /// Why nobody became superuser.
 #[derive(Debug, Error)]
@@ -127,7 +127,8 @@ async fn make(
     caller: &Caller,
 ) -> Result<UserId, SuperuserError> {
     let now = ctx.clock.now();
-    let user = accounts::open(transaction, account, now).await?.ok_or(SuperuserError::EmailTaken)?;
+    let user =
+        accounts::open(transaction, account, now).await?.ok_or(SuperuserError::EmailTaken)?;
     audit::record(transaction, Event::on(user, Action::SuperuserMade, caller), now).await?;
     Ok(user)
 }

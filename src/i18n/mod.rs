@@ -42,7 +42,8 @@ impl Language {
         for part in header.split(',').take(32) {
             let (tag, parameters) = part.split_once(';').unwrap_or((part, ""));
             let Some(language) = Self::from_locale(tag.trim()) else { continue };
-            let quality = parameters.trim().strip_prefix("q=").map_or(1.0, |q| q.parse().unwrap_or(0.0));
+            let quality =
+                parameters.trim().strip_prefix("q=").map_or(1.0, |q| q.parse().unwrap_or(0.0));
             if quality > best.map_or(0.0, |(quality, _)| quality) {
                 best = Some((quality, language));
             }

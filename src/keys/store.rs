@@ -21,11 +21,12 @@ pub(super) struct StoredKey {
 }
 
 pub(super) async fn list(db: &Db) -> Result<Vec<StoredKey>, DbError> {
-    let rows = signing_key::Entity::find()
-        .order_by_desc(Column::Generation)
-        .all(db.reader())
-        .await?;
-    Ok(rows.into_iter().map(|row| StoredKey { algorithm: row.algorithm, sealed: row.sealed }).collect())
+    let rows =
+        signing_key::Entity::find().order_by_desc(Column::Generation).all(db.reader()).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| StoredKey { algorithm: row.algorithm, sealed: row.sealed })
+        .collect())
 }
 
 /// `false` means that another node made this generation first.

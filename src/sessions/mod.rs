@@ -17,8 +17,8 @@ pub use tokens::Issued;
 
 use crate::audit::{self, Action, Event};
 use crate::cache::Living;
-use crate::ctx::Ctx;
 use crate::crypto::jwt::TokenError;
+use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::types::{Caller, SessionId, UserId};
 use tokens::RefreshToken;
@@ -127,7 +127,8 @@ pub async fn renew(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, Re
     let Some(row) = store::find_alive(transaction.connection(), shown.session, now).await? else {
         return Err(RenewError::Over);
     };
-    if row.previous_id.as_deref() == Some(&shown.id) && now - row.current.issued_at < ROTATION_WINDOW
+    if row.previous_id.as_deref() == Some(&shown.id)
+        && now - row.current.issued_at < ROTATION_WINDOW
     {
         return Ok(tokens::issue(ctx, &row.current, now));
     }

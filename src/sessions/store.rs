@@ -131,7 +131,7 @@ pub(super) async fn find_living(
     now: OffsetDateTime,
 ) -> Result<Option<Living>, DbError> {
     let Some((row, owner)) = find_rows(db.reader(), session, now).await? else { return Ok(None) };
-    let person = Arc::new(person(owner)?);
+    let person = Arc::new(person(&owner)?);
     Ok(Some(Living { session, person, expires_at: from_micros(row.expires_at) }))
 }
 

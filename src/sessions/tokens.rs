@@ -39,7 +39,8 @@ pub(super) struct RefreshToken {
 /// its session.
 pub(super) fn issue(ctx: &Ctx, refresh: &RefreshToken, now: OffsetDateTime) -> Opened {
     let expires_at = refresh.expires_at.min(now + ctx.settings.access_token_lifetime);
-    let access = RefreshToken { id: ctx.random.token_id(), issued_at: now, expires_at, ..refresh.clone() };
+    let access =
+        RefreshToken { id: ctx.random.token_id(), issued_at: now, expires_at, ..refresh.clone() };
     let keyring = ctx.keyring();
     let key = keyring.current().expect("a server that is open has a signing key");
     let issued = |text: String, expires_at: OffsetDateTime| Issued {

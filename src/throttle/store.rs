@@ -14,7 +14,8 @@ pub(super) async fn count(
 ) -> Result<bool, DbError> {
     let limit = each.limit;
     let forget = micros(limit.forgets_one_in);
-    let sunk = format!("throttle.level - CAST($2 - throttle.counted_at AS double precision) / {forget}");
+    let sunk =
+        format!("throttle.level - CAST($2 - throttle.counted_at AS double precision) / {forget}");
     let level = format!("(CASE WHEN {sunk} > 0 THEN {sunk} ELSE 0 END + 1)");
     let sql = format!(
         "INSERT INTO throttle (id, level, counted_at, open_at, forgotten_at) \
@@ -25,7 +26,11 @@ pub(super) async fn count(
         wait = wait(&level, limit),
     );
     let values = [each.key.as_str().into(), to_micros(now).into()];
-    Ok(transaction.connection().query_one_raw(statement(transaction, &sql, values)).await?.is_some())
+    Ok(transaction
+        .connection()
+        .query_one_raw(statement(transaction, &sql, values))
+        .await?
+        .is_some())
 }
 
 pub(super) async fn find_open_at(
@@ -71,7 +76,7 @@ fn wait(level: &str, limit: &Limit) -> String {
     let mut next = micros(limit.first_wait);
     while next < longest {
         above += 1;
-        cases += &format!(" WHEN {level} <= {above} THEN {next}");
+        cases = format!("{cases} WHEN {level} <= {above} THEN {next}");
         next = next.saturating_mul(2);
     }
     format!("(CASE {cases} ELSE {longest} END)")

@@ -29,7 +29,12 @@ impl Caller {
     ) -> Self {
         let printable = user_agent.chars().filter(|char| !char.is_control());
         let user_agent = printable.take(MAX_USER_AGENT).collect();
-        Self { address: address.map(|address| address.to_canonical()), user_agent, request_id, device }
+        Self {
+            address: address.map(|address| address.to_canonical()),
+            user_agent,
+            request_id,
+            device,
+        }
     }
 
     /// The person at the machine's own terminal.

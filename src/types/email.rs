@@ -101,14 +101,19 @@ mod tests {
 
     #[test]
     fn ordinary_addresses_are_accepted_as_typed() {
-        for typed in ["ada@example.com", "o'hara+tag&co@example.com", "A.B@Sub.Example.COM", "x@localhost"] {
+        for typed in
+            ["ada@example.com", "o'hara+tag&co@example.com", "A.B@Sub.Example.COM", "x@localhost"]
+        {
             assert_eq!(Email::parse(typed).expect(typed).as_typed(), typed);
         }
     }
 
     #[test]
     fn white_space_around_an_address_is_dropped() {
-        assert_eq!(Email::parse("  ada@example.com\t").expect("parses").as_typed(), "ada@example.com");
+        assert_eq!(
+            Email::parse("  ada@example.com\t").expect("parses").as_typed(),
+            "ada@example.com"
+        );
     }
 
     #[test]
@@ -130,10 +135,25 @@ mod tests {
     #[test]
     fn what_only_some_mail_programs_understand_is_refused() {
         for typed in [
-            "ada", "@example.com", "ada@", "a@b@c.com", "<ada@example.com>", "\"a b\"@example.com",
-            "ada(comment)@example.com", "ada@[127.0.0.1]", "ada@127.0.0.1", "ada@example.com.", ".ada@example.com",
-            "ada.@example.com", "a..b@example.com", "ada@exa mple.com", "ada@example..com", "ada@-example.com",
-            "ada@intranet", "ada\u{0}@example.com", "ada@example.com\r\nBcc: eve@example.com",
+            "ada",
+            "@example.com",
+            "ada@",
+            "a@b@c.com",
+            "<ada@example.com>",
+            "\"a b\"@example.com",
+            "ada(comment)@example.com",
+            "ada@[127.0.0.1]",
+            "ada@127.0.0.1",
+            "ada@example.com.",
+            ".ada@example.com",
+            "ada.@example.com",
+            "a..b@example.com",
+            "ada@exa mple.com",
+            "ada@example..com",
+            "ada@-example.com",
+            "ada@intranet",
+            "ada\u{0}@example.com",
+            "ada@example.com\r\nBcc: eve@example.com",
         ] {
             assert_eq!(Email::parse(typed), Err(EmailError::Malformed), "{typed:?}");
         }

@@ -60,7 +60,9 @@ mod tests {
 
     #[test]
     fn a_session_id_has_one_spelling() {
-        for text in ["", "1", "+0000000000000000000000000000001", "0000000000000000000000000000000A"] {
+        for text in
+            ["", "1", "+0000000000000000000000000000001", "0000000000000000000000000000000A"]
+        {
             assert!(text.parse::<SessionId>().is_err(), "{text:?}");
         }
     }

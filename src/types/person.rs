@@ -186,7 +186,9 @@ mod tests {
     fn a_date_that_nobody_can_have_is_refused() {
         assert_eq!(BirthDate::parse("2026-03-02", TODAY), Err(BirthDateError::Future));
         assert_eq!(BirthDate::parse("1895-12-31", TODAY), Err(BirthDateError::TooLongAgo));
-        for typed in ["1990-02-30", "1990/02/28", "28.02.1990", "+990-02-28", "1990-2-8", "x", "1990-02-28 "] {
+        for typed in
+            ["1990-02-30", "1990/02/28", "28.02.1990", "+990-02-28", "1990-2-8", "x", "1990-02-28 "]
+        {
             assert_eq!(BirthDate::parse(typed, TODAY), Err(BirthDateError::Malformed), "{typed:?}");
         }
     }

@@ -58,7 +58,8 @@ mod tests {
     use super::*;
 
     fn seen(peer: &str, headers: &[&str], trusted: &[&str]) -> String {
-        let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().expect("a network")).collect();
+        let trusted: Vec<IpNet> =
+            trusted.iter().map(|net| net.parse().expect("a network")).collect();
         client(peer.parse().expect("an address"), headers, &trusted).to_string()
     }
 

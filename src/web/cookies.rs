@@ -75,7 +75,9 @@ pub(super) fn send(request: &Request<'_>, response: &mut Response<'_>) {
 /// Signs a browser in. The form token's cookie goes: tokens of the stranger that the browser was a
 /// moment ago are worth nothing to the person it is now.
 pub(super) fn sign_in(jar: &CookieJar<'_>, ctx: &Ctx, opened: &Opened) {
-    tokens(ctx, opened).into_iter().for_each(|cookie| jar.add(cookie));
+    for cookie in tokens(ctx, opened) {
+        jar.add(cookie);
+    }
     jar.add(removal(ctx, VISITOR));
 }
 
@@ -138,7 +140,12 @@ fn prefixed(name: &'static str) -> &'static str {
     }
 }
 
-fn cookie(ctx: &Ctx, name: &'static str, value: String, lasts: Option<Duration>) -> Cookie<'static> {
+fn cookie(
+    ctx: &Ctx,
+    name: &'static str,
+    value: String,
+    lasts: Option<Duration>,
+) -> Cookie<'static> {
     let name = if is_secure(ctx) { prefixed(name) } else { name };
     let mut cookie = Cookie::build((name, value))
         .http_only(true)

@@ -88,18 +88,16 @@ pub(super) fn token(request: &Request<'_>, ctx: &Ctx, person: Option<&SignedIn>)
     if let Some(person) = person {
         return ctx.keys.csrf_token(&of_session(person));
     }
-    match cookies::visitor(request.cookies(), ctx) {
-        Some(visitor) => ctx.keys.csrf_token(&of_visitor(visitor)),
-        None => {
-            // The same one for every page that is drawn in answer to this request.
-            let NewVisitor(visitor) = request.local_cache(|| {
-                let visitor = ctx.random.token_id();
-                cookies::give_visitor(request, ctx, visitor.clone());
-                NewVisitor(visitor)
-            });
-            ctx.keys.csrf_token(&of_visitor(visitor))
-        }
+    if let Some(visitor) = cookies::visitor(request.cookies(), ctx) {
+        return ctx.keys.csrf_token(&of_visitor(visitor));
     }
+    // The same one for every page that is drawn in answer to this request.
+    let NewVisitor(visitor) = request.local_cache(|| {
+        let visitor = ctx.random.token_id();
+        cookies::give_visitor(request, ctx, visitor.clone());
+        NewVisitor(visitor)
+    });
+    ctx.keys.csrf_token(&of_visitor(visitor))
 }
 
 struct NewVisitor(String);

@@ -185,7 +185,9 @@ mod tests {
 
     #[test]
     fn a_path_belongs_to_the_routes_of_its_shape() {
-        let is = |route, path: &str| is_path_of(route, &path.trim_matches('/').split('/').collect::<Vec<_>>());
+        let is = |route, path: &str| {
+            is_path_of(route, &path.trim_matches('/').split('/').collect::<Vec<_>>())
+        };
 
         assert!(is("/", "/"));
         assert!(is("/account/login", "/account/login"));

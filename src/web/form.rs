@@ -41,7 +41,7 @@ pub(super) trait Form {
 
     /// Where the person was going.
     fn next(&self) -> &str {
-        ""
+        Default::default()
     }
 }
 
@@ -171,7 +171,8 @@ impl Complaint {
     }
 
     fn sentence(&self, language: Language) -> String {
-        let values: Vec<_> = self.values.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let values: Vec<_> =
+            self.values.iter().map(|(name, text)| (*name, text.as_str())).collect();
         language.tell(self.key, &values)
     }
 }
@@ -198,7 +199,10 @@ impl From<Weakness> for Complaint {
 pub(super) struct Complaints(Vec<(Option<&'static str>, Complaint)>);
 
 impl Complaints {
-    pub(super) fn about(field: &'static str, complaints: impl IntoIterator<Item = Complaint>) -> Self {
+    pub(super) fn about(
+        field: &'static str,
+        complaints: impl IntoIterator<Item = Complaint>,
+    ) -> Self {
         Self(complaints.into_iter().map(|complaint| (Some(field), complaint)).collect())
     }
 
@@ -223,7 +227,9 @@ impl Complaints {
             && !is_judged
         {
             let found = accounts::weigh_password(ctx, &password, own).await?;
-            found.into_iter().for_each(|weakness| self.on(field, Complaint::from(weakness)));
+            for weakness in found {
+                self.on(field, Complaint::from(weakness));
+            }
         }
         Ok(self)
     }
@@ -316,7 +322,8 @@ mod tests {
 
     #[test]
     fn a_body_is_read_as_browsers_write_it() {
-        let fields = read("email=ada%40example.com&name=%ED%99%8D+%EA%B8%B8%EB%8F%99&empty=".as_bytes());
+        let fields =
+            read("email=ada%40example.com&name=%ED%99%8D+%EA%B8%B8%EB%8F%99&empty=".as_bytes());
 
         let values: Vec<_> = fields.iter().map(|field| field.value.as_str()).collect();
         assert_eq!(values, ["ada@example.com", "홍 길동", ""]);

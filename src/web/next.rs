@@ -24,8 +24,9 @@ impl SafeNext {
             && text.bytes().all(|byte| byte.is_ascii_graphic())
             && !text.contains(['\\', '#', '<', '>', '"', '`', '{', '}']);
         let mut segments = path.strip_prefix('/')?.split('/').peekable();
-        let has_good_segments = std::iter::from_fn(|| Some((segments.next()?, segments.peek().is_none())))
-            .all(|(segment, is_last)| is_segment(segment, is_last));
+        let has_good_segments =
+            std::iter::from_fn(|| Some((segments.next()?, segments.peek().is_none())))
+                .all(|(segment, is_last)| is_segment(segment, is_last));
         let is_place = !NOT_PLACES.contains(&path.trim_end_matches('/'));
         let base = Url::parse("https://here.invalid").ok()?;
         let url = base.join(text).ok()?;
@@ -81,13 +82,42 @@ mod tests {
     fn nothing_leads_off_this_site() {
         let long = format!("/{}", "a".repeat(8192));
         for text in [
-            "", "//evil.example", "///evil.example", "/\\evil.example", "\\/evil.example",
-            "\\\\evil.example", "https:evil.example", "https://evil.example", "/%5cevil.example",
-            "/%5Cevil.example", "/%09/evil.example", "/\t/evil.example", "/..//evil.example",
-            "/../evil", "/./evil", "/%2e%2e/evil", "/.%2E/evil", "@evil.example", "evil.example",
-            "javascript:alert(1)", "data:text/html,x", " /x", "/x ", "/x\r\nSet-Cookie: a=b", "/x\0",
-            "/a//b", "/%2f%2fevil.example", "/x#y", "/가", "http:/x", "/account/login",
-            "/account/login?next=/x", "/account/login/", "/account/logout", "/language", &long,
+            "",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\/evil.example",
+            "\\\\evil.example",
+            "https:evil.example",
+            "https://evil.example",
+            "/%5cevil.example",
+            "/%5Cevil.example",
+            "/%09/evil.example",
+            "/\t/evil.example",
+            "/..//evil.example",
+            "/../evil",
+            "/./evil",
+            "/%2e%2e/evil",
+            "/.%2E/evil",
+            "@evil.example",
+            "evil.example",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            " /x",
+            "/x ",
+            "/x\r\nSet-Cookie: a=b",
+            "/x\0",
+            "/a//b",
+            "/%2f%2fevil.example",
+            "/x#y",
+            "/가",
+            "http:/x",
+            "/account/login",
+            "/account/login?next=/x",
+            "/account/login/",
+            "/account/logout",
+            "/language",
+            &long,
         ] {
             assert_eq!(SafeNext::parse(text), None, "{text:?}");
         }

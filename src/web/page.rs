@@ -53,7 +53,8 @@ impl Frame {
     fn around(request: &Request<'_>, person: Option<SignedIn>) -> Option<Self> {
         let ctx = request.rocket().state::<Ctx>()?;
         let asked = request.uri().to_string();
-        let here = SafeNext::parse(&asked).map_or_else(|| fallback(&asked), |it| it.as_str().to_owned());
+        let here =
+            SafeNext::parse(&asked).map_or_else(|| fallback(&asked), |it| it.as_str().to_owned());
         Some(Self {
             language: locale::language(request),
             csrf: csrf::token(request, ctx, person.as_ref()),

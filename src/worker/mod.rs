@@ -11,7 +11,7 @@ use crate::ctx::Ctx;
 use crate::flows::keeping;
 
 /// How often there is something to throw away.
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
+const SWEEP_EVERY: Duration = Duration::from_mins(10);
 
 /// Sweeps while the application runs.
 #[derive(Debug)]

@@ -6,7 +6,9 @@ use crate::support::{Page, World};
 
 fn is_guarded(page: &Page, what: &str) {
     let policy = page.header("content-security-policy").expect(what);
-    for rule in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"] {
+    for rule in
+        ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"]
+    {
         assert!(policy.contains(rule), "{what}: {policy}");
     }
     assert!(!policy.contains("unsafe"), "{what}: {policy}");
@@ -97,8 +99,8 @@ on_both! {
         }
         let access = cookies.iter().find(|cookie| cookie.name() == "access").expect("set");
         let refresh = cookies.iter().find(|cookie| cookie.name() == "refresh").expect("set");
-        assert_eq!(access.max_age().map(|age| age.whole_seconds()), Some(300));
-        assert_eq!(refresh.max_age().map(|age| age.whole_seconds()), Some(14 * 86_400));
+        assert_eq!(access.max_age().map(rocket::time::Duration::whole_seconds), Some(300));
+        assert_eq!(refresh.max_age().map(rocket::time::Duration::whole_seconds), Some(14 * 86_400));
         assert_eq!(ada.get("/").await.header("strict-transport-security"), None);
     }
 }

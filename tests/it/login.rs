@@ -10,7 +10,11 @@ use futures::FutureExt as _;
 use crate::support::{App, GOOD, Page, World};
 
 /// A page without what differs from request to request.
-fn told(page: &Page, visitor: &crate::support::Browser<'_>, token: &str) -> (u16, String, Vec<String>) {
+fn told(
+    page: &Page,
+    visitor: &crate::support::Browser<'_>,
+    token: &str,
+) -> (u16, String, Vec<String>) {
     let text = page.text().replace(token, "TOKEN");
     let headers = ["cache-control", "content-type", "set-cookie", "retry-after"];
     let headers = headers.iter().flat_map(|name| page.all(name)).map(str::to_owned).collect();
@@ -224,7 +228,7 @@ on_both! {
         for round in 0..60 {
             for (email, times) in [("ada@example.com", &mut known), ("bob@example.com", &mut unknown)] {
                 // Another day, so that nobody is throttled.
-                world.clock.advance(Duration::from_secs(86_400));
+                world.clock.advance(Duration::from_hours(24));
                 let mut visitor = app.visitor().from(&format!("192.0.2.{round}:1"));
                 let token = visitor.token().await;
                 let fields = [("csrf", token.as_str()), ("email", email), ("password", "wrong")];

@@ -10,6 +10,7 @@ mod floors;
 mod headers;
 mod join;
 mod language;
+mod library;
 mod login;
 mod mypage;
 mod pages;

@@ -12,7 +12,8 @@ fn is_whole(page: &Page, language: &str, what: &str) {
     let text = page.texts("body").join(" ");
     for word in text.split_whitespace() {
         let word = word.trim_end_matches('.');
-        let is_key = word.contains('.') && word.bytes().all(|b| b.is_ascii_lowercase() || b"._".contains(&b));
+        let is_key = word.contains('.')
+            && word.bytes().all(|b| b.is_ascii_lowercase() || b"._".contains(&b));
         assert!(!is_key, "a key instead of a sentence on {what}: {word}");
     }
     assert!(!html.contains("style=\"") && !html.contains("<style"), "{what}");

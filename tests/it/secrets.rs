@@ -43,7 +43,7 @@ on_both! {
         let mut ada = app.person("marker-ada").await;
         let mut tokens = ada.cookies.values().cloned().collect::<Vec<_>>();
         tokens.push(ada.token().await);
-        world.clock.advance(std::time::Duration::from_secs(600));
+        world.clock.advance(std::time::Duration::from_mins(10));
         ada.get("/account/mypage").await;
         tokens.extend(ada.cookies.values().cloned());
         app.visitor().logs_in("marker-ada@example.com", "marker-wrong-password").await;

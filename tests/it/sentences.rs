@@ -12,7 +12,7 @@ fn sentences() -> BTreeMap<String, BTreeMap<String, String>> {
         let mut key = String::new();
         for line in read(&file).lines() {
             if let Some(name) = line.strip_prefix('[') {
-                key = name.trim_end_matches(']').to_owned();
+                name.trim_end_matches(']').clone_into(&mut key);
                 let is_new = all.insert(key.clone(), BTreeMap::new()).is_none();
                 assert!(is_new, "{key} stands twice");
             } else if let Some((language, sentence)) = line.split_once(" = ")
@@ -35,7 +35,8 @@ fn read(path: &Path) -> String {
 }
 
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let entries =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     entries
         .flat_map(|path| if path.is_dir() { files(&path, extension) } else { vec![path] })
         .filter(|path| path.extension().is_some_and(|it| it == extension))
@@ -44,7 +45,8 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 
 /// Everything between double quotes in the sources that looks like a key.
 fn mentioned() -> BTreeSet<String> {
-    let sources = [files(&root().join("src"), "rs"), files(&root().join("templates"), "html")].concat();
+    let sources =
+        [files(&root().join("src"), "rs"), files(&root().join("templates"), "html")].concat();
     let text: String = sources.iter().map(|path| read(path)).collect();
     text.split('"').filter(|part| part.contains('.')).map(str::to_owned).collect()
 }
@@ -86,14 +88,20 @@ fn no_sentence_is_unused() {
 #[test]
 fn no_sentence_is_missing() {
     let all = sentences();
-    let groups: BTreeSet<_> = all.keys().map(|key| key.split('.').next().expect("a group")).collect();
+    let groups: BTreeSet<_> =
+        all.keys().map(|key| key.split('.').next().expect("a group")).collect();
     let is_key = |text: &String| {
         let group = text.split('.').next().unwrap_or_default();
         groups.contains(group)
-            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._".contains(&byte))
+            && text.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._".contains(&byte)
+            })
     };
     // Files of static/ and templates/ have names with dots too.
-    let is_file = |text: &String| text.ends_with(".html") || text.ends_with(".svg") || text.ends_with(".toml");
+    let is_file = |text: &String| {
+        let extension = text.rsplit('.').next().unwrap_or_default();
+        ["html", "svg", "toml", "js", "css"].contains(&extension)
+    };
     let missing: Vec<_> = mentioned()
         .into_iter()
         .filter(|text| is_key(text) && !is_file(text) && !all.contains_key(text))

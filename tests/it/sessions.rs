@@ -8,8 +8,8 @@ use futures::future::join_all;
 use crate::support::app::caller;
 use crate::support::{GOOD, World};
 
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(86_400);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
 
 on_both! {
     async fn an_access_token_that_has_run_out_is_renewed_silently(world: World) {
@@ -216,7 +216,9 @@ on_both! {
         let why = EndReason::PasswordChanged;
         let over = sessions::end_all(&transaction, user, why, app.ctx.clock.now()).await.expect("ended");
         transaction.commit().await.expect("committed");
-        over.iter().for_each(|session| sessions::ended(&app.ctx, *session));
+        for session in &over {
+            sessions::ended(&app.ctx, *session);
+        }
 
         assert_eq!(over.len(), 2);
         assert!(!ada.is_signed_in().await && !phone.is_signed_in().await);

@@ -81,7 +81,7 @@ on_both! {
     async fn the_link_is_good_for_a_day(world: World) {
         let app = world.app().await;
         let link = link(&app).await;
-        world.clock.advance(Duration::from_secs(24 * 3600));
+        world.clock.advance(Duration::from_hours(24));
 
         assert_eq!(app.visitor().get(&link).await.status(), 404);
         assert_eq!(app.visitor().submits(&link, &fields("eve@example.com")).await.status(), 404);

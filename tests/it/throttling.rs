@@ -6,7 +6,7 @@ use futures::future::join_all;
 
 use crate::support::{App, GOOD, Page, World};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 async fn guesses(app: &App, email: &str, from: &str) -> Page {
     app.visitor().from(from).logs_in(email, "wrong guess").await

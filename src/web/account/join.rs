@@ -151,12 +151,7 @@ async fn create(
     }
 }
 
-fn again(
-    frame: Frame,
-    form: &JoinForm,
-    complaints: &Complaints,
-    ctx: &Ctx,
-) -> Result<Page, Error> {
+fn again(frame: Frame, form: &JoinForm, complaints: &Complaints, ctx: &Ctx) -> Result<Page, Error> {
     let form = FormView::again(&frame, form, complaints);
     let page = Page::draw(&JoinPage { frame, form, min_length: min_length(ctx) })?;
     Ok(page.with_status(Status::UnprocessableEntity))

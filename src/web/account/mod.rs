@@ -20,6 +20,7 @@ pub(super) const MY_PAGE: &str = "/account/mypage";
 
 /// What comes of a form.
 #[derive(Responder)]
+#[expect(clippy::large_enum_variant, reason = "one is made per form, and it is moved once")]
 pub(super) enum Answer {
     /// It is shown, perhaps again, with what is wrong.
     Shown(Page),

@@ -1,13 +1,12 @@
 //! The rules of form fields: each asks the word itself, and answers with the key of a sentence.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use time::Date;
 use validator::ValidationError;
 
-use crate::types::{
-    BirthDate, BirthDateError, Email, EmailError, Gender, Password, PasswordError,
-};
+use crate::types::{BirthDate, BirthDateError, Email, EmailError, Gender, Password, PasswordError};
 
 type Verdict = Result<(), ValidationError>;
 
@@ -33,6 +32,7 @@ pub(in crate::web) fn gender(typed: &str) -> Verdict {
     Gender::parse(typed).map(drop).map_err(|_| wrong("gender.unknown"))
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "validator hands contexts over by reference")]
 pub(in crate::web) fn date_of_birth(typed: &str, today: &Today) -> Verdict {
     BirthDate::parse(typed, today.0).map(drop).map_err(|error| {
         wrong(match error {
@@ -44,5 +44,5 @@ pub(in crate::web) fn date_of_birth(typed: &str, today: &Today) -> Verdict {
 }
 
 fn wrong(key: &'static str) -> ValidationError {
-    ValidationError { code: Cow::Borrowed(key), message: None, params: Default::default() }
+    ValidationError { code: Cow::Borrowed(key), message: None, params: HashMap::default() }
 }

@@ -18,7 +18,12 @@ pub(crate) struct Browser<'a> {
 
 impl<'a> Browser<'a> {
     pub(super) fn new(app: &'a App) -> Self {
-        Self { app, cookies: BTreeMap::new(), headers: Vec::new(), address: "192.0.2.1:4000".into() }
+        Self {
+            app,
+            cookies: BTreeMap::new(),
+            headers: Vec::new(),
+            address: "192.0.2.1:4000".into(),
+        }
     }
 
     /// The same browser on another node.

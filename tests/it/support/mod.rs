@@ -14,25 +14,23 @@ pub(crate) use world::{World, tell};
 /// A password that no policy refuses.
 pub(crate) const GOOD: &str = "correct horse battery staple";
 
-/// Tells each story once per database engine.
+/// Tells each story once per database engine: `name::on_sqlite` and `name::on_postgres`.
 macro_rules! on_both {
-    ($($(#[$meta:meta])* async fn $name:ident($world:ident: World) $body:block)+) => { $(
+    ($(async fn $name:ident($world:ident: World) $body:block)+) => { $(
+        async fn $name($world: World) $body
+
         mod $name {
-            #[allow(unused_imports, reason = "not every story needs everything its file imports")]
-            use super::*;
+            use crate::support::tell;
+            use crate::support::world::Engine;
 
-            async fn story($world: World) $body
-
-            $(#[$meta])*
             #[test]
             fn on_sqlite() {
-                crate::support::tell(crate::support::world::Engine::Sqlite, story);
+                tell(Engine::Sqlite, super::$name);
             }
 
-            $(#[$meta])*
             #[test]
             fn on_postgres() {
-                crate::support::tell(crate::support::world::Engine::Postgres, story);
+                tell(Engine::Postgres, super::$name);
             }
         }
     )+ };

@@ -29,7 +29,7 @@ impl Cluster {
             .get_or_init(|| {
                 let Some(binaries) = binaries() else {
                     assert!(
-                        std::env::var_os("DAEMUN_REQUIRE_POSTGRES").is_none(),
+                        environment("DAEMUN_REQUIRE_POSTGRES").is_none(),
                         "DAEMUN_REQUIRE_POSTGRES is set and there is no PostgreSQL on this machine"
                     );
                     let _ = writeln!(
@@ -68,6 +68,7 @@ impl Cluster {
             rm -rf "$2"
             "#
         );
+        #[expect(clippy::zombie_processes, reason = "it outlives this process on purpose")]
         let mut watcher = Command::new("sh")
             .arg("-c")
             .arg(script)
@@ -126,7 +127,7 @@ impl Cluster {
 
 /// The folder with `initdb` in it: on the path, or where Debian puts the newest.
 fn binaries() -> Option<PathBuf> {
-    let on_path = std::env::var_os("PATH")
+    let on_path = environment("PATH")
         .map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
         .unwrap_or_default();
     let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
@@ -137,7 +138,9 @@ fn binaries() -> Option<PathBuf> {
         .collect();
     debian.sort();
     let candidates = debian.into_iter().rev().chain(on_path);
-    candidates.into_iter().find(|folder| folder.join("initdb").exists() && folder.join("pg_ctl").exists())
+    candidates
+        .into_iter()
+        .find(|folder| folder.join("initdb").exists() && folder.join("pg_ctl").exists())
 }
 
 /// PostgreSQL refuses to run as root: then as its own user, or as nobody.
@@ -150,6 +153,15 @@ fn unprivileged_user() -> Option<String> {
     is_root.then(|| if exists("postgres") { "postgres" } else { "nobody" }.to_owned())
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test looks at the machine that it runs on")]
+fn environment(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}
+
 fn run(command: &mut Command) -> bool {
-    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }

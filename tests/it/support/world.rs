@@ -65,7 +65,9 @@ impl World {
     /// The URL of a database without tables.
     pub(crate) async fn empty_database(&self, name: &str) -> String {
         match Cluster::get() {
-            Some(cluster) if self.database_url.starts_with("postgres") => cluster.empty_database().await,
+            Some(cluster) if self.database_url.starts_with("postgres") => {
+                cluster.empty_database().await
+            }
             _ => format!("sqlite://{}/{name}.db", self.folder.path().display()),
         }
     }

@@ -1,0 +1,10 @@
+# Everything that has to be clean before a change goes in; CI runs the same.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+    cargo test
+    cargo deny check
+
+bench:
+    cargo bench --bench http
