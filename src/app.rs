@@ -50,13 +50,13 @@ pub fn rocket(figment: Figment) -> Rocket<Build> {
             }
         }
     });
-    doors(figment).attach(open)
+    doors(tamed(figment)).attach(open)
 }
 
 /// The same application over tools that are open already, as the binary and the tests use it.
 #[must_use]
 pub fn rocket_over(figment: Figment, ctx: Ctx) -> Rocket<Build> {
-    doors(figment).manage(ctx)
+    doors(quiet(tamed(figment))).manage(ctx)
 }
 
 /// Opens the tools, brings the tables up to date and loads the signing keys.
@@ -71,7 +71,7 @@ pub async fn open(settings: Settings, clock: Clock) -> Result<Ctx, OpenError> {
 }
 
 fn doors(figment: Figment) -> Rocket<Build> {
-    rocket::custom(tamed(figment))
+    rocket::custom(figment)
         .attach(web::Gatekeeper)
         .attach(web::Headers)
         .attach(worker::Worker)
@@ -80,22 +80,22 @@ fn doors(figment: Figment) -> Rocket<Build> {
 }
 
 /// What is settled whatever the settings say: the client's address comes from the socket or from
-/// `trusted_proxies` and never from a header that anybody can send; the server does not introduce
-/// itself; and Rocket logs only what is broken, because Daemun writes its own line per outcome.
+/// `trusted_proxies` and never from a header that anybody can send, and the server does not introduce
+/// itself.
 fn tamed(figment: Figment) -> Figment {
+    figment.merge(Serialized::global("ip_header", false)).merge(Serialized::global("ident", false))
+}
+
+/// Daemun writes its own line per outcome; Rocket's own, which tell every refused form and every page
+/// that does not exist, are for debugging.
+fn quiet(figment: Figment) -> Figment {
     let level: LogLevel = figment
         .extract_inner::<String>("log_level")
         .ok()
         .and_then(|level| level.parse().ok())
         .unwrap_or_default();
-    let rockets = match level {
-        LogLevel::Off => "off",
-        LogLevel::Critical | LogLevel::Normal => "critical",
-        LogLevel::Debug => "debug",
-    };
+    let rockets = if level == LogLevel::Debug { "debug" } else { "off" };
     figment
-        .merge(Serialized::global("ip_header", false))
-        .merge(Serialized::global("ident", false))
         .merge(Serialized::global("log_level", rockets))
         .merge(Serialized::global("cli_colors", false))
 }

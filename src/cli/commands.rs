@@ -18,13 +18,6 @@ pub(super) fn daemun(language: Language) -> Command {
         .after_help(t("cli.after"))
         .version(env!("CARGO_PKG_VERSION"))
         .disable_version_flag(true)
-        .arg(
-            Arg::new("version")
-                .short('V')
-                .long("version")
-                .action(ArgAction::Version)
-                .help(t("cli.version")),
-        )
         .subcommand(command("serve", "cli.serve"))
         .subcommand(command("migrate", "cli.migrate"))
         .subcommand(
@@ -38,7 +31,13 @@ pub(super) fn daemun(language: Language) -> Command {
                 .arg(email().help(t("cli.email"))),
         )
         .subcommand(command("check", "cli.check"));
-    dressed(root, language)
+    dressed(root, language).arg(
+        Arg::new("version")
+            .short('V')
+            .long("version")
+            .action(ArgAction::Version)
+            .help(t("cli.version")),
+    )
 }
 
 /// clap's own words, in the terminal's language.

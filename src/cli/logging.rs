@@ -3,26 +3,21 @@
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, fmt, registry};
 
 use crate::config::{LogFormat, LogLevel, Settings};
 
-/// Starts logging as the settings say. Other crates are heard when something is wrong.
+/// Starts logging as the settings say. Other crates are heard when something is wrong; a panic is a
+/// line like any other.
 pub(super) fn start(settings: &Settings) {
     use LevelFilter as Level;
-    let (ours, theirs, rockets) = match settings.log_level {
-        LogLevel::Off => (Level::OFF, Level::OFF, Level::OFF),
-        LogLevel::Critical => (Level::ERROR, Level::ERROR, Level::ERROR),
-        LogLevel::Normal => (Level::INFO, Level::WARN, Level::ERROR),
-        LogLevel::Debug => (Level::DEBUG, Level::DEBUG, Level::DEBUG),
+    let (ours, theirs) = match settings.log_level {
+        LogLevel::Off => (Level::OFF, Level::OFF),
+        LogLevel::Critical => (Level::ERROR, Level::ERROR),
+        LogLevel::Normal => (Level::INFO, Level::WARN),
+        LogLevel::Debug => (Level::DEBUG, Level::DEBUG),
     };
-    let wanted = Targets::new()
-        .with_default(theirs)
-        .with_target("daemun", ours)
-        // Rocket tells every refused form and every page that does not exist, under two names.
-        .with_target("rocket", rockets)
-        .with_target("_", rockets);
+    let wanted = Targets::new().with_default(theirs).with_target("daemun", ours);
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
     let lines = match settings.log_format {
         LogFormat::Text => {
@@ -32,5 +27,10 @@ pub(super) fn start(settings: &Settings) {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     // A second start in one process, as in tests, keeps the first one's lines.
-    let _ = registry().with(lines.with_filter(wanted)).try_init();
+    let _ = tracing::subscriber::set_global_default(registry().with(lines.with_filter(wanted)));
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let what = panic.payload_as_str().unwrap_or_default();
+        tracing::error!(panic.place = place, panic.what = what, "a thread panicked");
+    }));
 }
