@@ -91,13 +91,13 @@ impl Reader {
     pub(super) fn new(figment: &Figment) -> Self {
         let mut wrong = Vec::new();
         let values: Dict = figment.extract().unwrap_or_else(|error| {
-            wrong.extend(error.into_iter().map(|error| from_rocket(&error)));
+            wrong.extend(error.into_iter().map(|error| from_rocket(&error, &Dict::new())));
             Dict::new()
         });
         let port = match rocket::Config::try_from(figment) {
             Ok(config) => config.port,
             Err(error) => {
-                wrong.extend(error.into_iter().map(|error| from_rocket(&error)));
+                wrong.extend(error.into_iter().map(|error| from_rocket(&error, &values)));
                 rocket::Config::default().port
             }
         };
@@ -254,11 +254,12 @@ fn nearest(name: &str) -> Option<&'static str> {
         .map(|(_, known)| known)
 }
 
-fn from_rocket(error: &rocket::figment::Error) -> SettingError {
+/// What Rocket says of one of its own settings, or of a file that it cannot read, on one line.
+fn from_rocket(error: &rocket::figment::Error, values: &Dict) -> SettingError {
     let name = if error.path.is_empty() { "Rocket.toml".into() } else { error.path.join(".") };
-    let is_secret = SECRET.contains(&name.as_str());
-    let what = if is_secret { String::new() } else { error.kind.to_string() };
-    SettingError { name, value: String::new(), what: Wrong::Rocket(what) }
+    let value = values.get(&name).map(show).unwrap_or_default();
+    let what = error.kind.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    SettingError { name, value, what: Wrong::Rocket(what) }
 }
 
 /// Text, numbers and truth values as text: the environment cannot tell them apart.

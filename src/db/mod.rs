@@ -25,6 +25,9 @@ use crate::config::DatabaseUrl;
 /// database is busy: longer than any honest queue, shorter than a person's patience.
 const WAIT: Duration = Duration::from_secs(5);
 
+/// How soon a file that another process is opening is tried again.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+
 /// Readers of a SQLite file. More than the cores of a small machine gain nothing.
 const SQLITE_READERS: u32 = 4;
 
@@ -80,6 +83,13 @@ impl DbError {
             _ => false,
         }
     }
+
+    /// Whether SQLite says BUSY (5) or LOCKED (6).
+    fn is_locked(&self) -> bool {
+        let DbErr::Conn(RuntimeErr::SqlxError(error)) = &self.0 else { return false };
+        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+        code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
+    }
 }
 
 /// `SQLite`: BUSY 5, LOCKED 6, READONLY 8, IOERR 10, FULL 13, CANTOPEN 14 (the low byte of the code).
@@ -114,7 +124,7 @@ impl Db {
         let (mut writer, mut reader) = match url {
             DatabaseUrl::Sqlite(path) => {
                 make_folder(path)?;
-                let writer = connect(sqlite(path, true)).await?;
+                let writer = connect_first(path).await?;
                 (writer, connect(sqlite(path, false)).await?)
             }
             DatabaseUrl::Postgres(url) => {
@@ -202,6 +212,21 @@ impl Transaction {
     /// [`DbError`] when the database could not; nothing has happened then.
     pub async fn commit(self) -> Result<(), DbError> {
         Ok(self.0.commit().await?)
+    }
+}
+
+/// Opens the writer. While another process makes the file or turns it to write-ahead logging, SQLite
+/// answers "locked" without waiting; so we ask again for as long as we would have waited.
+async fn connect_first(path: &Path) -> Result<DatabaseConnection, DbError> {
+    let mut patience = WAIT;
+    loop {
+        match connect(sqlite(path, true)).await {
+            Err(error) if error.is_locked() && !patience.is_zero() => {
+                tokio::time::sleep(ASK_AGAIN).await;
+                patience = patience.saturating_sub(ASK_AGAIN);
+            }
+            outcome => return outcome,
+        }
     }
 }
 

@@ -164,19 +164,16 @@ fn methods_of(request: &Request<'_>) -> Vec<&'static str> {
 }
 
 fn is_path_of(route: &str, asked: &[&str]) -> bool {
-    let mut segments = route.trim_matches('/').split('/');
-    for (place, segment) in segments.by_ref().enumerate() {
-        match asked.get(place) {
-            _ if segment.ends_with("..>") => return true,
-            Some(part) if segment.starts_with('<') && !part.is_empty() => {}
-            Some(part) if *part == segment => {}
-            _ => return false,
-        }
-        if place + 1 == asked.len() {
-            break;
-        }
+    let mut parts: Vec<&str> = route.trim_matches('/').split('/').collect();
+    let is_open = parts.last().is_some_and(|last| last.ends_with("..>"));
+    if is_open {
+        parts.pop();
     }
-    segments.next().is_none()
+    let fits = if is_open { parts.len() <= asked.len() } else { parts.len() == asked.len() };
+    let is_part = |(part, asked): (&&str, &&str)| {
+        part == asked || (part.starts_with('<') && !asked.is_empty())
+    };
+    fits && parts.iter().zip(asked).all(is_part)
 }
 
 #[cfg(test)]
@@ -197,5 +194,6 @@ mod tests {
         assert!(!is("/account/login", "/account"));
         assert!(!is("/account", "/account/login"));
         assert!(!is("/", "/account"));
+        assert!(is("/files/<path..>", "/files/a/b") && is("/files/<path..>", "/files"));
     }
 }

@@ -13,6 +13,7 @@ use rocket::tokio::time::timeout;
 use rocket::{Request, outcome::Outcome as AnyOutcome};
 use validator::{ValidationError, ValidationErrors};
 
+use super::next::SafeNext;
 use super::page::Frame;
 use super::{csrf, guards};
 use crate::accounts::{self, OwnData, Weakness};
@@ -256,14 +257,14 @@ pub(super) struct FormView {
 impl FormView {
     /// An empty form on the way to `next`.
     pub(super) fn empty(next: &str) -> Self {
-        Self { next: next.to_owned(), ..Self::default() }
+        Self { next: safe(next), ..Self::default() }
     }
 
     /// A form that was sent, with everything that is wrong with it.
     pub(super) fn again<T: Form>(frame: &Frame, form: &T, complaints: &Complaints) -> Self {
         let kept = form.kept();
         let values = kept.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
-        let mut view = Self { values, next: form.next().to_owned(), ..Self::default() };
+        let mut view = Self { values, next: safe(form.next()), ..Self::default() };
         let mut in_order: Vec<_> = complaints.0.iter().collect();
         in_order.sort_by_key(|(field, _)| T::FIELDS.iter().position(|name| Some(*name) == *field));
         for (field, complaint) in in_order {
@@ -310,6 +311,11 @@ impl FormView {
     pub(super) fn next(&self) -> &str {
         &self.next
     }
+}
+
+/// The way that a form carries along, if it is one.
+fn safe(next: &str) -> String {
+    SafeNext::parse(next).map_or_else(String::new, |next| next.as_str().to_owned())
 }
 
 #[cfg(test)]

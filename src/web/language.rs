@@ -31,5 +31,5 @@ fn create(
 ) -> Result<Redirect, Status> {
     let language = Language::from_tag(&sent.form.language).ok_or(Status::UnprocessableEntity)?;
     cookies::choose_language(jar, ctx, language);
-    Ok(Redirect::to(next::or_default(&sent.form.next, "/")))
+    Ok(Redirect::to(next::back(&sent.form.next)))
 }

@@ -3,8 +3,8 @@
 //! Holds no rule. It turns what a browser sends into words, asks a flow, and draws the answer in the
 //! reader's language.
 
-pub mod account;
-pub mod admin;
+mod account;
+mod admin;
 mod caller;
 mod cookies;
 mod csrf;

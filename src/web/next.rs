@@ -5,8 +5,11 @@ use url::Url;
 /// Longest path that is remembered; longer ones are nobody's bookmark.
 const MAX_BYTES: usize = 2048;
 
-/// Pages that make no sense to arrive at after signing in or after choosing a language.
-const NOT_PLACES: [&str; 3] = ["/account/login", "/account/logout", "/language"];
+/// Forms without a page: nobody can arrive there.
+const NOT_PLACES: [&str; 2] = ["/account/logout", "/language"];
+
+/// Where somebody who has just signed in has no business.
+const WAYS_IN: [&str; 2] = ["/account/login", "/account/join"];
 
 /// A path with an optional query that cannot lead off this origin, whatever a browser makes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,15 +22,15 @@ impl SafeNext {
     /// starts with one slash, no empty or dotted segment, no escaped slash, backslash or control
     /// character, and the WHATWG parser that browsers share must agree that nothing changes.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let path = text.split('?').next()?;
+        let path = path_of(text);
         let is_plain = text.len() <= MAX_BYTES
             && text.bytes().all(|byte| byte.is_ascii_graphic())
             && !text.contains(['\\', '#', '<', '>', '"', '`', '{', '}']);
-        let mut segments = path.strip_prefix('/')?.split('/').peekable();
+        let mut segments = text.split('?').next()?.strip_prefix('/')?.split('/').peekable();
         let has_good_segments =
             std::iter::from_fn(|| Some((segments.next()?, segments.peek().is_none())))
                 .all(|(segment, is_last)| is_segment(segment, is_last));
-        let is_place = !NOT_PLACES.contains(&path.trim_end_matches('/'));
+        let is_place = !NOT_PLACES.contains(&path);
         let base = Url::parse("https://here.invalid").ok()?;
         let url = base.join(text).ok()?;
         let is_here = url.origin() == base.origin();
@@ -39,15 +42,31 @@ impl SafeNext {
             .then(|| Self(text.to_owned()))
     }
 
-    /// The path.
+    fn path(&self) -> &str {
+        path_of(&self.0)
+    }
+
+    /// The path with its query.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The path that was asked for, or the default.
-pub(super) fn or_default(next: &str, default: &'static str) -> String {
-    SafeNext::parse(next).map_or_else(|| default.to_owned(), |next| next.0)
+/// Where somebody goes on who has just signed in.
+pub(super) fn after_sign_in(next: &str, default: &'static str) -> String {
+    let next = SafeNext::parse(next).filter(|next| !WAYS_IN.contains(&next.path()));
+    next.map_or_else(|| default.to_owned(), |next| next.0)
+}
+
+/// Where somebody goes back to who has just chosen a language.
+pub(super) fn back(next: &str) -> String {
+    SafeNext::parse(next).map_or_else(|| "/".to_owned(), |next| next.0)
+}
+
+/// The path without query and without the slash at its end, which names the same place.
+fn path_of(text: &str) -> &str {
+    let path = text.split('?').next().unwrap_or_default();
+    path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path)
 }
 
 fn is_segment(segment: &str, is_last: bool) -> bool {
@@ -71,7 +90,7 @@ mod tests {
             "/account/mypage/",
             "/a?b=c&d=%2Fe",
             "/%EA%B2%80%EC%83%89?q=1",
-            "/admin/users?q=o'hara&sort=-email",
+            "/admin/users?q=o%27hara&sort=-email",
             "/a@b",
         ] {
             assert_eq!(SafeNext::parse(path).expect(path).as_str(), path);
@@ -112,14 +131,24 @@ mod tests {
             "/x#y",
             "/가",
             "http:/x",
-            "/account/login",
-            "/account/login?next=/x",
-            "/account/login/",
             "/account/logout",
+            "/account/logout/",
             "/language",
             &long,
         ] {
             assert_eq!(SafeNext::parse(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn whoever_has_signed_in_is_not_sent_to_the_ways_in() {
+        for next in
+            ["/account/login", "/account/login/", "/account/login?next=/x", "/account/join", ""]
+        {
+            assert_eq!(after_sign_in(next, "/home"), "/home", "{next:?}");
+        }
+        assert_eq!(after_sign_in("/admin?q=a", "/home"), "/admin?q=a");
+        assert_eq!(back("/account/login?next=/x"), "/account/login?next=/x");
+        assert_eq!(back("/account/logout"), "/");
     }
 }

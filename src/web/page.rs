@@ -13,8 +13,7 @@ use time::OffsetDateTime;
 
 use super::error::Error;
 use super::guards::{self, SignedIn, Unknown};
-use super::next::SafeNext;
-use super::{csrf, locale, statics};
+use super::{csrf, locale, next, statics};
 use crate::ctx::Ctx;
 use crate::i18n::Language;
 
@@ -52,9 +51,7 @@ impl Frame {
 
     fn around(request: &Request<'_>, person: Option<SignedIn>) -> Option<Self> {
         let ctx = request.rocket().state::<Ctx>()?;
-        let asked = request.uri().to_string();
-        let here =
-            SafeNext::parse(&asked).map_or_else(|| fallback(&asked), |it| it.as_str().to_owned());
+        let here = next::back(&request.uri().to_string());
         Some(Self {
             language: locale::language(request),
             csrf: csrf::token(request, ctx, person.as_ref()),
@@ -137,12 +134,6 @@ impl Frame {
         };
         self.tell(if count == 1 { one } else { many }, "count", count)
     }
-}
-
-/// Where the language form of a page that cannot be asked for again leads.
-fn fallback(asked: &str) -> String {
-    let is_login = asked.split('?').next() == Some("/account/login");
-    if is_login { asked.to_owned() } else { "/".to_owned() }
 }
 
 /// A drawn page.

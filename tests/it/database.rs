@@ -75,6 +75,27 @@ on_both! {
 }
 
 #[test]
+fn a_writer_that_never_ends_costs_others_a_sentence_and_not_their_patience() {
+    crate::support::tell(Engine::Sqlite, |world| async move {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let stalled = app.ctx.db.begin().await.expect("begins");
+
+        let start = std::time::Instant::now();
+        let page = app.visitor().logs_in("ada@example.com", crate::support::GOOD).await;
+
+        assert_eq!((page.status(), page.header("retry-after")), (503, Some("5")));
+        assert!(start.elapsed() < std::time::Duration::from_secs(8), "{:?}", start.elapsed());
+        assert!(ada.is_signed_in().await, "reading goes on");
+        stalled.commit().await.expect("ends");
+        assert_eq!(
+            app.visitor().logs_in("ada@example.com", crate::support::GOOD).await.status(),
+            303
+        );
+    });
+}
+
+#[test]
 fn a_sqlite_file_is_opened_for_safety() {
     crate::support::tell(Engine::Sqlite, |world| async move {
         let app = world.app().await;

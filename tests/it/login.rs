@@ -164,6 +164,15 @@ on_both! {
         }
     }
 
+    async fn a_way_that_leads_off_the_site_is_not_carried_along(world: World) {
+        let app = world.app().await;
+
+        let page = app.visitor().get("/account/login?next=//evil.example").await;
+
+        assert_eq!(page.attribute("input[name=next]", "value").as_deref(), Some("/account/login?next=//evil.example"));
+        assert!(page.texts("main").len() == 1 && !page.text().contains("value=\"//evil"));
+    }
+
     async fn somebody_who_is_signed_in_goes_on(world: World) {
         let app = world.app().await;
         let mut ada = app.person("ada").await;

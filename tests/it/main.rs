@@ -3,6 +3,7 @@
 #[macro_use]
 mod support;
 
+mod cli;
 mod csrf;
 mod database;
 mod errors;
@@ -14,6 +15,7 @@ mod library;
 mod login;
 mod mypage;
 mod pages;
+mod process;
 mod secrets;
 mod sentences;
 mod sessions;

@@ -101,7 +101,7 @@ struct ClosedPage {
 fn new(next: Option<&str>, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
     let next = next.unwrap_or_default();
     if frame.person().is_some() {
-        return Ok(Answer::Gone(Redirect::to(next::or_default(next, MY_PAGE))));
+        return Ok(Answer::Gone(Redirect::to(next::after_sign_in(next, MY_PAGE))));
     }
     if ctx.settings.signup == SignUp::Closed {
         return closed(frame);
@@ -129,7 +129,7 @@ async fn create(
     match signup::join(ctx, sent.form.words(today), before, caller).await {
         Ok(opened) => {
             cookies::sign_in(jar, ctx, &opened);
-            Ok(Answer::Gone(Redirect::to(next::or_default(&sent.form.next, MY_PAGE))))
+            Ok(Answer::Gone(Redirect::to(next::after_sign_in(&sent.form.next, MY_PAGE))))
         }
         Err(SignUpError::Closed) => closed(frame),
         Err(SignUpError::EmailTaken) => {

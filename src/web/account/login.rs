@@ -67,7 +67,7 @@ struct LogInPage {
 fn new(next: Option<&str>, frame: Frame) -> Result<Answer, Error> {
     let next = next.unwrap_or_default();
     if frame.person().is_some() {
-        return Ok(Answer::Gone(Redirect::to(next::or_default(next, MY_PAGE))));
+        return Ok(Answer::Gone(Redirect::to(next::after_sign_in(next, MY_PAGE))));
     }
     Page::draw(&LogInPage { frame, form: FormView::empty(next) }).map(Answer::Shown)
 }
@@ -89,7 +89,7 @@ async fn create(
         Ok(logged_in) => {
             cookies::sign_in(jar, ctx, &logged_in.opened);
             cookies::know_device(jar, ctx, logged_in.device);
-            Ok(Answer::Gone(Redirect::to(next::or_default(&sent.form.next, MY_PAGE))))
+            Ok(Answer::Gone(Redirect::to(next::after_sign_in(&sent.form.next, MY_PAGE))))
         }
         Err(LogInError::WrongCredentials) => {
             let wrong = Complaints::of_all(Complaint::new("login.wrong"));

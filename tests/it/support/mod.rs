@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod browser;
 pub(crate) mod page;
 mod postgres;
+pub(crate) mod process;
 pub(crate) mod world;
 
 pub(crate) use app::App;

@@ -467,7 +467,8 @@ impl Answer {
         let mut bytes = Vec::new();
         // Whoever closes with a reset may have answered before.
         let ended = connection.read_to_end(&mut bytes);
-        Self::parse(&bytes).ok_or_else(|| ended.err().unwrap_or(io::ErrorKind::UnexpectedEof.into()))
+        Self::parse(&bytes)
+            .ok_or_else(|| ended.err().unwrap_or(io::ErrorKind::UnexpectedEof.into()))
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
