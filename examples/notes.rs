@@ -28,6 +28,7 @@ fn numbers(staff: Staff) -> String {
 }
 
 /// Daemun with three more routes.
+#[must_use]
 pub fn app(figment: Figment) -> Rocket<Build> {
     daemun::rocket(figment).mount("/", routes![notes, hello, numbers])
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::accounts::{self, Account};
 use crate::audit::{self, Action, Event};
-use crate::crypto::QueueFull;
+use crate::crypto::{PasswordHash, QueueFull};
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::sessions::{self, EndReason, Opened, Proof};
@@ -103,17 +103,23 @@ pub async fn with_password(
     let device =
         caller.device.as_deref().and_then(|it| sessions::is_known_device(&ctx.keys, &email, it));
     let tries = tries(ctx, &email, device, caller);
-    admit(ctx, &tries, caller).await?;
+    throttle::admit(&ctx.db, &tries, ctx.clock.now()).await.inspect_err(|error| {
+        if let ThrottleError::TooSoon(_) = error {
+            tracing::info!(request.id = caller.request_id, "log-in refused: too many tries");
+        }
+    })?;
     let account = accounts::find(&ctx.db, &email).await?;
-    let Some(user) = prove(ctx, account, password, caller).await? else {
+    let Some(proved) = prove(ctx, account, password, caller).await? else {
         return Err(LogInError::WrongCredentials);
     };
 
-    let now = ctx.clock.now();
+    let (user, now) = (proved.user, ctx.clock.now());
     let transaction = ctx.db.begin().await?;
+    // The password may have been changed while it was being compared: then it was the wrong one.
+    let holds = accounts::renew_hash(&transaction, user, &proved.stored, &proved.fresh).await?;
     // Whether the account is active is asked after the password, and answered like a wrong one.
-    let Some(opened) = sessions::start(ctx, &transaction, user, Proof::Password, caller).await?
-    else {
+    let opened = sessions::start(ctx, &transaction, user, Proof::Password, caller).await?;
+    let Some(opened) = opened.filter(|_| holds) else {
         tracing::info!(
             user.id = user.0,
             request.id = caller.request_id,
@@ -148,13 +154,12 @@ fn tries(ctx: &Ctx, email: &Email, device: Option<&str>, caller: &Caller) -> Vec
     }
 }
 
-async fn admit(ctx: &Ctx, tries: &[Try], caller: &Caller) -> Result<(), LogInError> {
-    let transaction = ctx.db.begin().await?;
-    throttle::admit(&transaction, tries, ctx.clock.now()).await.inspect_err(|_| {
-        tracing::info!(request.id = caller.request_id, "log-in refused: too many tries");
-    })?;
-    transaction.commit().await?;
-    Ok(())
+/// A password that was right, with the hash that said so and the hash that is to stand from now on:
+/// the same, or a dearer one when costs have risen.
+struct Proved {
+    user: UserId,
+    stored: PasswordHash,
+    fresh: PasswordHash,
 }
 
 /// Whether the password is the account's. Without an account the same work is done.
@@ -163,40 +168,30 @@ async fn prove(
     account: Option<Account>,
     password: Password,
     caller: &Caller,
-) -> Result<Option<UserId>, LogInError> {
+) -> Result<Option<Proved>, LogInError> {
     let user = account.as_ref().map(|account| account.person.id);
     let stored = account.and_then(|account| account.password_hash);
     let verdict = ctx.hasher.verify(password.clone(), stored.clone()).await?;
-    match user {
-        Some(user) if verdict.is_right => {
-            if let Some(stored) = stored.filter(|_| verdict.is_outdated)
-                && let Ok(fresh) = ctx.hasher.hash(password).await
-            {
-                let transaction = ctx.db.begin().await?;
-                accounts::renew_hash(&transaction, user, &stored, &fresh).await?;
-                transaction.commit().await?;
-            }
-            Ok(Some(user))
-        }
-        Some(user) => {
-            note_failure(ctx, user, caller);
-            Ok(None)
-        }
-        None => {
-            tracing::info!(request.id = caller.request_id, "log-in refused: wrong credentials");
-            Ok(None)
-        }
-    }
+    let (Some(user), Some(stored), true) = (user, stored, verdict.is_right) else {
+        note_failure(ctx, user, caller);
+        return Ok(None);
+    };
+    let fresh = match verdict.is_outdated {
+        true => ctx.hasher.hash(password).await?,
+        false => stored.clone(),
+    };
+    Ok(Some(Proved { user, stored, fresh }))
 }
 
 /// Writes the failure into the owner's trail, after the answer: a write that only known addresses
 /// cause would tell a stopwatch which addresses are known.
-fn note_failure(ctx: &Ctx, user: UserId, caller: &Caller) {
-    tracing::info!(
-        user.id = user.0,
-        request.id = caller.request_id,
-        "log-in refused: wrong credentials"
-    );
+fn note_failure(ctx: &Ctx, user: Option<UserId>, caller: &Caller) {
+    let Some(user) = user else {
+        tracing::info!(request.id = caller.request_id, "log-in refused: wrong credentials");
+        return;
+    };
+    let id = caller.request_id.as_str();
+    tracing::info!(user.id = user.0, request.id = id, "log-in refused: wrong credentials");
     let (ctx, caller) = (ctx.clone(), caller.clone());
     tokio::spawn(async move {
         let event = Event::on(user, Action::LogInFailed, &caller);

@@ -102,7 +102,11 @@ pub async fn join(
         return Err(SignUpError::Closed);
     }
     let now = ctx.clock.now();
-    admit(ctx, &applicant.email, caller).await?;
+    throttle::admit(&ctx.db, &tries(ctx, &applicant.email, caller), now).await.inspect_err(
+        |_| {
+            tracing::info!(request.id = caller.request_id, "sign-up refused: too many tries");
+        },
+    )?;
     let own = OwnData {
         email: Some(applicant.email.clone()),
         name: applicant.name.clone(),
@@ -138,15 +142,9 @@ pub async fn join(
     Ok(opened)
 }
 
-async fn admit(ctx: &Ctx, email: &Email, caller: &Caller) -> Result<(), SignUpError> {
-    let tries: [Try; 2] = [
+fn tries(ctx: &Ctx, email: &Email, caller: &Caller) -> [Try; 2] {
+    [
         BY_EMAIL.on(&ctx.keys.pseudonym(email.canonical())),
         BY_PLACE.on(&ctx.keys.pseudonym(&caller.place())),
-    ];
-    let transaction = ctx.db.begin().await?;
-    throttle::admit(&transaction, &tries, ctx.clock.now()).await.inspect_err(|_| {
-        tracing::info!(request.id = caller.request_id, "sign-up refused: too many tries");
-    })?;
-    transaction.commit().await?;
-    Ok(())
+    ]
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::db::{DbError, Transaction};
+use crate::db::{Db, DbError, Transaction};
 
 /// How many tries are free, and what happens then.
 #[derive(Debug, Clone, Copy)]
@@ -56,24 +56,22 @@ pub enum ThrottleError {
     Broken(#[from] DbError),
 }
 
-/// Counts a try on every key, or, when one of them must wait, on none: the caller then drops the
-/// transaction.
+/// Counts a try on every key, or, when one of them must wait, on none.
+///
+/// The count is a transaction of its own: it stands whatever becomes of the try.
 ///
 /// # Errors
 /// [`ThrottleError::TooSoon`] when a key must wait.
-pub async fn admit(
-    transaction: &Transaction,
-    tries: &[Try],
-    now: OffsetDateTime,
-) -> Result<(), ThrottleError> {
+pub async fn admit(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result<(), ThrottleError> {
+    let transaction = db.begin().await?;
     for each in tries {
-        if !store::count(transaction, each, now).await? {
-            let open_at = store::find_open_at(transaction, each).await?.unwrap_or(now);
+        if !store::count(&transaction, each, now).await? {
+            let open_at = store::find_open_at(&transaction, each).await?.unwrap_or(now);
             let wait = Duration::try_from(open_at - now).unwrap_or_default();
             return Err(ThrottleError::TooSoon(wait.max(Duration::from_secs(1))));
         }
     }
-    Ok(())
+    Ok(transaction.commit().await?)
 }
 
 /// Gives a try back that turned out to be honest.

@@ -150,7 +150,9 @@ on_both! {
 
     async fn only_our_own_host_is_answered_for(world: World) {
         let app = world.app_with(&[("public_url", "https://gate.example")]).await;
-        for host in ["evil.example", "gate.example.evil.example", "evil.example:8000", "gate.example:1"] {
+        for host in
+            ["evil.example", "gate.example.evil.example", "evil.example:8000", "gate.example:1"]
+        {
             let mut visitor = app.visitor().with("Host", host);
             let page = visitor.get("/").await;
             assert_eq!((page.status(), visitor.cookies.len()), (421, 1), "{host}");

@@ -21,11 +21,14 @@ on_both! {
             rocket::tokio::spawn(daemun::app::open(settings, world.clock.clone()))
         });
 
-        let nodes: Vec<_> = join_all(nodes).await.into_iter().map(|it| it.expect("no panic")).collect();
+        let nodes: Vec<_> =
+            join_all(nodes).await.into_iter().map(|it| it.expect("no panic")).collect();
 
         let ids: Vec<_> = nodes
             .iter()
-            .map(|node| node.as_ref().expect("opens").keyring().current().expect("a key").id.clone())
+            .map(|node| {
+                node.as_ref().expect("opens").keyring().current().expect("a key").id.clone()
+            })
             .collect();
         assert!(ids.iter().all(|id| id == &ids[0]), "one signing key: {ids:?}");
     }
@@ -45,7 +48,8 @@ on_both! {
             let ctx = app.ctx.clone();
             rocket::tokio::spawn(async move {
                 let application = daemun::flows::signup::Application {
-                    email: daemun::types::Email::parse(&format!("w{number}@example.com")).expect("an address"),
+                    email: daemun::types::Email::parse(&format!("w{number}@example.com"))
+                        .expect("an address"),
                     password: daemun::types::Password::parse(crate::support::GOOD).expect("typed"),
                     name: daemun::types::Name::default(),
                     gender: None,
@@ -67,7 +71,9 @@ on_both! {
         {
             let transaction = app.ctx.db.begin().await.expect("begins");
             let sql = "INSERT INTO throttle (id, level, counted_at, open_at, forgotten_at) VALUES ('x', 1, 0, 0, 0)";
-            sea_orm::ConnectionTrait::execute_unprepared(transaction.connection(), sql).await.expect(sql);
+            sea_orm::ConnectionTrait::execute_unprepared(transaction.connection(), sql)
+                .await
+                .expect(sql);
         }
         assert_eq!(app.number("SELECT COUNT(*) FROM throttle").await, 0);
         app.execute("DELETE FROM throttle").await;

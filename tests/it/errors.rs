@@ -7,9 +7,20 @@ use crate::support::{GOOD, World};
 on_both! {
     async fn what_is_not_there_is_404_in_both_languages(world: World) {
         let app = world.app().await;
-        for path in ["/nowhere", "/account", "/account/nothing", "/static/app.css", "/admin/setup/x", "/api"] {
+        for path in [
+            "/nowhere",
+            "/account",
+            "/account/nothing",
+            "/static/app.css",
+            "/admin/setup/x",
+            "/api",
+        ] {
             let page = app.visitor().get(path).await;
-            assert_eq!((page.status(), page.h1().as_str()), (404, "There is nothing here"), "{path}");
+            assert_eq!(
+                (page.status(), page.h1().as_str()),
+                (404, "There is nothing here"),
+                "{path}"
+            );
             let page = app.visitor().with("Accept-Language", "ko").get(path).await;
             assert_eq!(page.h1(), "페이지를 찾을 수 없습니다", "{path}");
         }
@@ -27,7 +38,11 @@ on_both! {
             (Method::Put, "/admin/setup/x", "GET, HEAD, POST"),
         ] {
             let page = app.visitor().send(method, path, None).await;
-            assert_eq!((page.status(), page.header("allow")), (405, Some(allow)), "{method} {path}");
+            assert_eq!(
+                (page.status(), page.header("allow")),
+                (405, Some(allow)),
+                "{method} {path}"
+            );
         }
     }
 
@@ -83,7 +98,12 @@ on_both! {
 
     async fn odd_queries_are_a_normal_case(world: World) {
         let app = world.app().await;
-        for path in ["/account/login?next=%ff", "/account/login?next", "/?%00", "/account/join?next=a&next=b"] {
+        for path in [
+            "/account/login?next=%ff",
+            "/account/login?next",
+            "/?%00",
+            "/account/join?next=a&next=b",
+        ] {
             assert_eq!(app.visitor().get(path).await.status(), 200, "{path}");
         }
     }

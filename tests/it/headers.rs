@@ -30,9 +30,18 @@ on_both! {
         let app = world.app().await;
         let mut ada = app.person("ada").await;
         for path in [
-            "/", "/account/join", "/account/login", "/account/mypage", "/nowhere", "/account/logout",
-            "/health/live", "/health/ready", "/.well-known/jwks.json", "/static/nothing",
-            "/admin/setup/x", "/~refused",
+            "/",
+            "/account/join",
+            "/account/login",
+            "/account/mypage",
+            "/nowhere",
+            "/account/logout",
+            "/health/live",
+            "/health/ready",
+            "/.well-known/jwks.json",
+            "/static/nothing",
+            "/admin/setup/x",
+            "/~refused",
         ] {
             is_guarded(&ada.get(path).await, path);
             is_guarded(&app.visitor().get(path).await, path);
@@ -63,7 +72,9 @@ on_both! {
 
         let cookies: Vec<_> = answer.all("set-cookie").into_iter().map(parsed).collect();
         let names: Vec<_> = cookies.iter().map(|cookie| cookie.name().to_owned()).collect();
-        assert!(names.contains(&"__Host-access".into()) && names.contains(&"__Host-refresh".into()));
+        assert!(
+            names.contains(&"__Host-access".into()) && names.contains(&"__Host-refresh".into())
+        );
         for cookie in &cookies {
             assert_eq!(cookie.secure(), Some(true), "{cookie}");
             assert_eq!(cookie.http_only(), Some(true), "{cookie}");

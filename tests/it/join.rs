@@ -15,36 +15,61 @@ on_both! {
 
         assert_eq!(answer.location(), Some("/account/mypage"));
         assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, Ada@Example.com!");
-        assert_eq!(app.number("SELECT COUNT(*) FROM audit_events WHERE action = 'signup'").await, 1);
+        assert_eq!(
+            app.number("SELECT COUNT(*) FROM audit_events WHERE action = 'signup'").await,
+            1
+        );
     }
 
     async fn gender_and_date_of_birth_are_kept(world: World) {
         let app = world.app().await;
         let mut ada = app.visitor();
 
-        ada.submits("/account/join", &[
-            ("email", "ada@example.com"), ("password1", GOOD), ("password2", GOOD),
-            ("gender", "female"), ("date_of_birth", "1815-12-10"),
-        ]).await;
+        ada.submits(
+            "/account/join",
+            &[
+                ("email", "ada@example.com"),
+                ("password1", GOOD),
+                ("password2", GOOD),
+                ("gender", "female"),
+                ("date_of_birth", "1815-12-10"),
+            ],
+        )
+        .await;
 
         assert!(!ada.is_signed_in().await, "nobody born in 1815 is alive");
-        let answer = ada.submits("/account/join", &[
-            ("email", "ada@example.com"), ("password1", GOOD), ("password2", GOOD),
-            ("gender", "female"), ("date_of_birth", "1985-12-10"),
-        ]).await;
+        let answer = ada
+            .submits(
+                "/account/join",
+                &[
+                    ("email", "ada@example.com"),
+                    ("password1", GOOD),
+                    ("password2", GOOD),
+                    ("gender", "female"),
+                    ("date_of_birth", "1985-12-10"),
+                ],
+            )
+            .await;
         assert_eq!(answer.location(), Some("/account/mypage"));
         let facts = ada.get("/account/mypage").await.texts("dd");
-        assert!(facts.contains(&"Female".into()) && facts.contains(&"1985-12-10".into()), "{facts:?}");
+        assert!(
+            facts.contains(&"Female".into()) && facts.contains(&"1985-12-10".into()),
+            "{facts:?}"
+        );
     }
 
     async fn an_address_has_one_account_however_it_is_written(world: World) {
         let app = world.app().await;
         app.person("ada").await;
 
-        for email in ["ada@example.com", "ADA@example.com", "ada@EXAMPLE.COM", " ada@example.com "] {
+        for email in ["ada@example.com", "ADA@example.com", "ada@EXAMPLE.COM", " ada@example.com "]
+        {
             let page = app.visitor().joins(email, GOOD).await;
             assert_eq!(page.status(), 422);
-            assert_eq!(page.field("email").errors, ["There is already an account with this email."]);
+            assert_eq!(
+                page.field("email").errors,
+                ["There is already an account with this email."]
+            );
         }
         assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 1);
     }
@@ -60,11 +85,14 @@ on_both! {
 
         let answers = join_all(visitors.iter_mut().map(|(visitor, token)| async move {
             let fields = [
-                ("csrf", token.as_str()), ("email", "ada@example.com"),
-                ("password1", GOOD), ("password2", GOOD),
+                ("csrf", token.as_str()),
+                ("email", "ada@example.com"),
+                ("password1", GOOD),
+                ("password2", GOOD),
             ];
             visitor.post("/account/join", &fields).await.status()
-        })).await;
+        }))
+        .await;
 
         let won = answers.iter().filter(|status| **status == 303).count();
         let lost = answers.iter().filter(|status| **status == 422).count();
@@ -76,19 +104,31 @@ on_both! {
     async fn everything_that_is_wrong_is_said_at_once_and_values_come_back(world: World) {
         let app = world.app().await;
 
-        let page = app.visitor().submits("/account/join", &[
-            ("email", "ada"), ("password1", "123456"), ("password2", "1234567"),
-            ("gender", "other"), ("date_of_birth", "28.02.1990"),
-        ]).await;
+        let page = app
+            .visitor()
+            .submits(
+                "/account/join",
+                &[
+                    ("email", "ada"),
+                    ("password1", "123456"),
+                    ("password2", "1234567"),
+                    ("gender", "other"),
+                    ("date_of_birth", "28.02.1990"),
+                ],
+            )
+            .await;
 
         assert_eq!(page.status(), 422);
         assert_eq!(page.field("email").value, "ada");
         assert_eq!(page.field("email").errors.len(), 1);
-        assert_eq!(page.field("password1").errors, [
-            "This password is too short. It must have at least 8 characters.",
-            "This password is too common.",
-            "This password is entirely numeric.",
-        ]);
+        assert_eq!(
+            page.field("password1").errors,
+            [
+                "This password is too short. It must have at least 8 characters.",
+                "This password is too common.",
+                "This password is entirely numeric.",
+            ]
+        );
         assert_eq!(page.field("password2").errors, ["The two passwords are not the same."]);
         assert!(page.field("gender").is_wrong && page.field("date_of_birth").is_wrong);
         assert_eq!(page.summary().len(), 7);
@@ -112,7 +152,10 @@ on_both! {
         let app = world.app().await;
         let mut visitor = app.visitor();
         let token = visitor.token().await;
-        let whole = format!("csrf={token}&email=ada%40example.com&password1={0}&password2={0}", "long+enough+sentence");
+        let whole = format!(
+            "csrf={token}&email=ada%40example.com&password1={0}&password2={0}",
+            "long+enough+sentence"
+        );
         for (body, field) in [
             (whole.replace("ada", "a%00da"), "email"),
             (whole.replace("ada", "a%FFda"), "email"),
@@ -138,9 +181,10 @@ on_both! {
 
         assert_eq!(page.status(), 422);
         assert_eq!(page.field("email").errors, ["An email address has at most 254 characters."]);
-        assert_eq!(page.field("password1").errors, [
-            "This password is too long. It may have at most 128 characters.",
-        ]);
+        assert_eq!(
+            page.field("password1").errors,
+            ["This password is too long. It may have at most 128 characters.",]
+        );
     }
 
     async fn a_body_of_a_megabyte_is_refused_in_the_sites_own_clothes(world: World) {
@@ -174,11 +218,22 @@ on_both! {
         let app = world.app().await;
         let mut eve = app.visitor();
 
-        let answer = eve.submits("/account/join", &[
-            ("email", "eve@example.com"), ("password1", GOOD), ("password2", GOOD),
-            ("is_staff", "true"), ("is_superuser", "1"), ("id", "1"), ("user[is_staff]", "true"),
-            ("email_verified_at", "1"), ("password_hash", "x"),
-        ]).await;
+        let answer = eve
+            .submits(
+                "/account/join",
+                &[
+                    ("email", "eve@example.com"),
+                    ("password1", GOOD),
+                    ("password2", GOOD),
+                    ("is_staff", "true"),
+                    ("is_superuser", "1"),
+                    ("id", "1"),
+                    ("user[is_staff]", "true"),
+                    ("email_verified_at", "1"),
+                    ("password_hash", "x"),
+                ],
+            )
+            .await;
 
         assert_eq!(answer.status(), 303);
         let flags = "SELECT COUNT(*) FROM users WHERE is_staff OR is_superuser OR email_verified_at IS NOT NULL";
@@ -202,9 +257,17 @@ on_both! {
         let page = ada.get("/account/join?next=/admin/users%3Fq%3Da").await;
         let next = page.attribute("input[name=next]", "value").expect("carried along");
 
-        let answer = ada.submits("/account/join", &[
-            ("email", "ada@example.com"), ("password1", GOOD), ("password2", GOOD), ("next", &next),
-        ]).await;
+        let answer = ada
+            .submits(
+                "/account/join",
+                &[
+                    ("email", "ada@example.com"),
+                    ("password1", GOOD),
+                    ("password2", GOOD),
+                    ("next", &next),
+                ],
+            )
+            .await;
 
         assert_eq!(answer.location(), Some("/admin/users?q=a"));
     }
@@ -267,10 +330,13 @@ on_both! {
         let page = visitor.joins("ada", "1234").await;
 
         assert_eq!(page.language(), "ko");
-        assert_eq!(page.field("password1").errors, [
-            "비밀번호가 너무 짧습니다. 8자 이상이어야 합니다.",
-            "너무 흔히 쓰이는 비밀번호입니다.",
-            "숫자로만 된 비밀번호는 쓸 수 없습니다.",
-        ]);
+        assert_eq!(
+            page.field("password1").errors,
+            [
+                "비밀번호가 너무 짧습니다. 8자 이상이어야 합니다.",
+                "너무 흔히 쓰이는 비밀번호입니다.",
+                "숫자로만 된 비밀번호는 쓸 수 없습니다.",
+            ]
+        );
     }
 }

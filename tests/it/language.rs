@@ -7,7 +7,8 @@ on_both! {
         let app = world.app().await;
         let mut visitor = app.visitor().with("Accept-Language", "en");
 
-        let answer = visitor.submits("/language", &[("language", "ko"), ("next", "/account/join")]).await;
+        let answer =
+            visitor.submits("/language", &[("language", "ko"), ("next", "/account/join")]).await;
 
         assert_eq!(answer.location(), Some("/account/join"));
         assert_eq!(visitor.get("/account/join").await.language(), "ko");

@@ -114,7 +114,10 @@ on_both! {
         assert_eq!(answer.header("clear-site-data"), Some("\"cache\", \"storage\""));
         assert!(ada.cookie("access").is_none() && ada.cookie("refresh").is_none());
         assert!(!stolen.is_signed_in().await, "neither by access nor by refresh token");
-        assert_eq!(app.number("SELECT COUNT(*) FROM sessions WHERE ended_because = 'logged_out'").await, 1);
+        assert_eq!(
+            app.number("SELECT COUNT(*) FROM sessions WHERE ended_because = 'logged_out'").await,
+            1
+        );
     }
 
     async fn logging_out_twice_is_no_error(world: World) {
@@ -160,7 +163,11 @@ on_both! {
         ] {
             let mut ada = app.visitor();
             let fields = [("email", "ada@example.com"), ("password", GOOD), ("next", next)];
-            assert_eq!(ada.submits("/account/login", &fields).await.location(), Some(place), "{next}");
+            assert_eq!(
+                ada.submits("/account/login", &fields).await.location(),
+                Some(place),
+                "{next}"
+            );
         }
     }
 
@@ -169,7 +176,10 @@ on_both! {
 
         let page = app.visitor().get("/account/login?next=//evil.example").await;
 
-        assert_eq!(page.attribute("input[name=next]", "value").as_deref(), Some("/account/login?next=//evil.example"));
+        assert_eq!(
+            page.attribute("input[name=next]", "value").as_deref(),
+            Some("/account/login?next=//evil.example")
+        );
         assert!(page.texts("main").len() == 1 && !page.text().contains("value=\"//evil"));
     }
 
@@ -215,7 +225,10 @@ on_both! {
         app.visitor().joins("ada@example.com", &format!(" {GOOD} ")).await;
 
         assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 422);
-        assert_eq!(app.visitor().logs_in("ada@example.com", &format!(" {GOOD} ")).await.status(), 303);
+        assert_eq!(
+            app.visitor().logs_in("ada@example.com", &format!(" {GOOD} ")).await.status(),
+            303
+        );
     }
 
     async fn a_cheap_hash_is_made_again_at_the_next_log_in(world: World) {
@@ -230,12 +243,44 @@ on_both! {
         assert_eq!(dearer.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
     }
 
+    async fn a_password_that_changes_while_it_is_compared_lets_nobody_in(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let gate = Arc::new(Barrier::new(cores + 1));
+        let busy = |_| {
+            let gate = gate.clone();
+            Box::pin(app.ctx.hasher.weigh(move || drop(gate.wait())))
+        };
+        let mut held: Vec<_> = (0..cores).map(busy).collect();
+        assert!(held.iter_mut().all(|job| job.as_mut().now_or_never().is_none()));
+        let mut ada = app.visitor();
+        let token = ada.token().await;
+        let fields = [("csrf", token.as_str()), ("email", "ada@example.com"), ("password", GOOD)];
+        let before = app.ctx.db.queries();
+        let mut log_in = Box::pin(ada.post("/account/login", &fields));
+        // Two counts and the account: then the old hash waits for a hashing thread.
+        while app.ctx.db.queries() < before + 3 {
+            assert!(futures::poll!(log_in.as_mut()).is_pending());
+            rocket::tokio::task::yield_now().await;
+        }
+        assert!(futures::poll!(log_in.as_mut()).is_pending());
+
+        app.execute("UPDATE users SET password_hash = 'changed'").await;
+        rocket::tokio::task::spawn_blocking(move || gate.wait()).await.expect("the gate opens");
+
+        assert_eq!(log_in.await.status(), 422);
+        assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 1);
+    }
+
     async fn a_stopwatch_cannot_tell_known_from_unknown(world: World) {
         let app = world.app_with(&[("password_hash", "m=4096,t=2,p=1")]).await;
         app.person("ada").await;
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for round in 0..60 {
-            for (email, times) in [("ada@example.com", &mut known), ("bob@example.com", &mut unknown)] {
+            for (email, times) in
+                [("ada@example.com", &mut known), ("bob@example.com", &mut unknown)]
+            {
                 // Another day, so that nobody is throttled.
                 world.clock.advance(Duration::from_hours(24));
                 let mut visitor = app.visitor().from(&format!("192.0.2.{round}:1"));

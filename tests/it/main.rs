@@ -6,6 +6,7 @@ mod support;
 mod cli;
 mod csrf;
 mod database;
+mod docs;
 mod errors;
 mod floors;
 mod headers;

@@ -49,12 +49,21 @@ fn is_whole(page: &Page, language: &str, what: &str) {
 on_both! {
     async fn every_page_is_whole_in_every_language(world: World) {
         let app = world.app().await;
-        let token = daemun::flows::superuser::invite(&app.ctx).await.expect("answers").expect("invited");
+        let token =
+            daemun::flows::superuser::invite(&app.ctx).await.expect("answers").expect("invited");
         let setup = format!("/admin/setup/{}", token.expose());
         let ada = app.person("ada").await;
         for language in ["ko", "en"] {
             let visitor = app.visitor().with("Accept-Language", language);
-            for path in ["/", "/account/join", "/account/login", "/account/login?next=/x", "/nowhere", "/account/logout", &setup] {
+            for path in [
+                "/",
+                "/account/join",
+                "/account/login",
+                "/account/login?next=/x",
+                "/nowhere",
+                "/account/logout",
+                &setup,
+            ] {
                 is_whole(&visitor.clone().get(path).await, language, path);
             }
             let ada = ada.clone().with("Accept-Language", language);
@@ -62,11 +71,23 @@ on_both! {
                 is_whole(&ada.clone().get(path).await, language, path);
             }
             for path in ["/account/join", "/account/login", &setup] {
-                is_whole(&visitor.clone().submits(path, &[("email", "x"), ("password1", "1")]).await, language, path);
+                is_whole(
+                    &visitor.clone().submits(path, &[("email", "x"), ("password1", "1")]).await,
+                    language,
+                    path,
+                );
             }
-            is_whole(&visitor.clone().logs_in("a@example.com", "x").await, language, "a wrong log-in");
+            is_whole(
+                &visitor.clone().logs_in("a@example.com", "x").await,
+                language,
+                "a wrong log-in",
+            );
             is_whole(&visitor.clone().post("/account/login", &[]).await, language, "403");
-            is_whole(&visitor.clone().joins("a@example.com", &"x".repeat(99_999)).await, language, "413");
+            is_whole(
+                &visitor.clone().joins("a@example.com", &"x".repeat(99_999)).await,
+                language,
+                "413",
+            );
             is_whole(&visitor.clone().with("Host", "evil.example").get("/").await, language, "421");
         }
     }

@@ -1,1 +1,553 @@
 //! The life of a server: how it starts, what it survives, and how it stops.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::Write as _;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::GOOD;
+use crate::support::process::{
+    Answer, Disk, Machine, PATIENCE, Remote, Server, ask, eventually, postgres, skip,
+};
+
+/// Much longer than any page takes, much shorter than any deadline of the server.
+const SOON: Duration = Duration::from_secs(5);
+
+/// A site whose passwords are hashed at next to no cost.
+fn site() -> Machine {
+    Machine::new().in_a_hurry().with_a_name()
+}
+
+/// A moment within so many milliseconds.
+fn a_moment(at_most: u64) -> Duration {
+    Duration::from_millis(RandomState::new().hash_one(0) % at_most)
+}
+
+/// Each engine with its name and a fresh machine; PostgreSQL only where there is one.
+fn on_each_engine(story: impl Fn(Machine, String)) {
+    let machine = site();
+    let database = machine.database();
+    story(machine, database);
+    if let Some(database) = postgres() {
+        story(site().with("ROCKET_DATABASE_URL", &database), database);
+    }
+}
+
+fn numbers(database: &str, sql: &str) -> Vec<String> {
+    ask(database, sql)
+}
+
+/// Nothing is half done: whoever joined is in the trail and signed in, and nobody else is.
+fn is_whole(database: &str) {
+    for (sql, what) in [
+        (
+            "SELECT email FROM users WHERE id NOT IN \
+             (SELECT target_id FROM audit_events WHERE action = 'signup')",
+            "joined without a trace",
+        ),
+        (
+            "SELECT CAST(target_id AS TEXT) FROM audit_events WHERE action = 'signup' \
+             AND target_id NOT IN (SELECT id FROM users)",
+            "left a trace and did not join",
+        ),
+        (
+            "SELECT email FROM users WHERE id NOT IN (SELECT user_id FROM sessions)",
+            "joined and was not signed in",
+        ),
+        (
+            "SELECT CAST(target_id AS TEXT) FROM audit_events WHERE action = 'signup' \
+             GROUP BY target_id HAVING COUNT(*) > 1",
+            "joined twice",
+        ),
+        ("SELECT email FROM users WHERE password_hash IS NULL", "has no password"),
+    ] {
+        let found = ask(database, sql);
+        assert!(found.is_empty(), "{what}: {found:?}");
+    }
+    if database.starts_with("sqlite") {
+        assert_eq!(ask(database, "PRAGMA integrity_check"), ["ok"]);
+    }
+}
+
+// Dying.
+
+/// Joins one person after the other until the server is gone; tells whom the server acknowledged.
+fn joins_until_it_dies(server: &Remote, name: &str) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    let mut stranger = server.clone();
+    let Ok(page) = stranger.tries("GET", "/", &[]) else { return acknowledged };
+    let token = page.token().expect("every page has a form");
+    for number in 0.. {
+        let email = format!("{name}.{number}@example.com");
+        let fields =
+            [("csrf", token.as_str()), ("email", &email), ("password1", GOOD), ("password2", GOOD)];
+        match stranger.clone().tries("POST", "/account/join", &fields) {
+            Ok(answer) if answer.status == 303 => acknowledged.push(email),
+            Ok(answer) => panic!("{}: {}", answer.status, answer.text),
+            Err(_) => break,
+        }
+    }
+    acknowledged
+}
+
+fn nobody_who_was_told_so_is_lost(machine: &Machine, database: &str, rounds: u32) {
+    // Every crowd comes from somewhere else, or it would be told that it is too many.
+    let machine = machine.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1");
+    let mut acknowledged: Vec<String> = Vec::new();
+    let mut moments = Vec::new();
+    for round in 0..rounds {
+        let server = machine.serves();
+        let moment = Duration::from_millis(30) + a_moment(400);
+        moments.push(moment);
+        let crowd: Vec<_> = (0..3)
+            .map(|client| {
+                let from = format!("10.{round}.{client}.1");
+                let stranger = server.visitor().with("X-Forwarded-For", &from);
+                thread::spawn(move || joins_until_it_dies(&stranger, &format!("r{round}c{client}")))
+            })
+            .collect();
+        // The moment is what this story is about.
+        thread::sleep(moment);
+        server.is_killed();
+        let mut joined = crowd.into_iter().flat_map(|it| it.join().expect("no panic"));
+        let sample = joined.next();
+        acknowledged.extend(sample.clone().into_iter().chain(joined));
+
+        if let Some(email) = sample {
+            let server = machine.serves();
+            let mut person = server.visitor().with("X-Forwarded-For", &format!("10.{round}.9.1"));
+            assert_eq!(person.logs_in(&email, GOOD).status, 303, "{email} after {moments:?}");
+            assert!(person.is_signed_in());
+        }
+    }
+
+    let present = ask(database, "SELECT email FROM users");
+    let lost: Vec<_> = acknowledged.iter().filter(|email| !present.contains(email)).collect();
+    assert!(lost.is_empty(), "lost after {moments:?}: {lost:?}");
+    assert!(acknowledged.len() > 20, "they joined at all: {acknowledged:?}");
+    is_whole(database);
+}
+
+#[test]
+fn nobody_who_was_told_that_they_joined_is_lost_when_the_server_is_killed() {
+    let machine = site();
+    nobody_who_was_told_so_is_lost(&machine, &machine.database(), 12);
+}
+
+#[test]
+fn nobody_who_was_told_that_they_joined_is_lost_on_postgres_either() {
+    let Some(database) = postgres() else { return };
+    let machine = site().with("ROCKET_DATABASE_URL", &database);
+    nobody_who_was_told_so_is_lost(&machine, &database, 4);
+}
+
+#[test]
+fn a_server_that_is_killed_while_it_starts_starts_the_next_time() {
+    let mut moments = Vec::new();
+    for _ in 0..20 {
+        let machine = site();
+        for _ in 0..2 {
+            let starting = machine.starts_serving();
+            let moment = a_moment(70);
+            moments.push(moment);
+            // The moment is what this story is about.
+            thread::sleep(moment);
+            starting.running.is_killed();
+        }
+
+        let said = machine.runs(&["migrate"]);
+
+        assert_eq!(said.code(), Some(0), "killed after {moments:?}: {said:#?}");
+        assert_eq!(ask(&machine.database(), "PRAGMA integrity_check"), ["ok"]);
+        assert_eq!(ask(&machine.database(), "SELECT id FROM signing_keys").len(), 1);
+    }
+}
+
+#[test]
+fn a_killed_server_is_back_within_seconds_and_people_are_still_signed_in() {
+    on_each_engine(|machine, _| {
+        let server = machine.serves();
+        let mut ada = server.visitor();
+        assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+        server.is_killed();
+
+        let started = Instant::now();
+        let server = machine.serves();
+
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+        assert!(ada.on(&server).is_signed_in());
+    });
+}
+
+// Stopping.
+
+/// A form whose first half is on its way.
+fn half_sent(
+    server: &Server,
+    path: &str,
+    fields: &[(&str, &str)],
+) -> (std::net::TcpStream, Vec<u8>) {
+    let mut person = server.visitor();
+    let token = person.token();
+    let body = crate::support::browser::encode(&[&[("csrf", token.as_str())], fields].concat());
+    let head = person.head("POST", path, body.len());
+    let (now, later) = body.split_at(body.len() / 2);
+    let connection = server.hears(&[head.as_bytes(), now].concat()).expect("it listens");
+    (connection, later.to_vec())
+}
+
+#[test]
+fn a_server_that_is_asked_to_stop_answers_what_it_has_begun() {
+    on_each_engine(|machine, database| {
+        for signal in ["TERM", "INT"] {
+            let server = machine.serves();
+            let email = format!("{signal}@example.com").to_lowercase();
+            let fields = [("email", email.as_str()), ("password1", GOOD), ("password2", GOOD)];
+            let (mut connection, rest) = half_sent(&server, "/account/join", &fields);
+            // Whoever came later has been answered, so the form is being read.
+            assert_eq!(server.visitor().get("/").status, 200);
+
+            server.is_asked_to_stop(signal);
+            assert!(eventually(PATIENCE, || server.is_closed()), "nobody new is let in");
+            connection.write_all(&rest).expect("it still listens");
+            let answer = Answer::read(connection).expect("a whole answer");
+
+            assert_eq!(answer.status, 303, "{}", answer.text);
+            let said = server.ends();
+            assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+            let joined = format!("SELECT email FROM users WHERE email = '{email}'");
+            assert_eq!(ask(&database, &joined), [email]);
+        }
+        is_whole(&database);
+    });
+}
+
+#[test]
+fn people_stay_signed_in_when_the_server_starts_again() {
+    on_each_engine(|machine, _| {
+        let server = machine.serves();
+        let mut ada = server.visitor();
+        assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+        let mut bob = server.visitor();
+        assert_eq!(bob.joins("bob@example.com", GOOD).status, 303);
+        assert_eq!(bob.clone().submits("/account/logout", &[]).status, 303);
+        assert_eq!(server.stops().code(), Some(0));
+
+        let server = machine.serves();
+
+        assert!(ada.on(&server).is_signed_in());
+        assert!(!bob.on(&server).is_signed_in(), "who had logged out stays out");
+    });
+}
+
+#[test]
+fn nobody_can_keep_a_server_from_stopping() {
+    let server = site().serves();
+    let nothing = server.hears(b"").expect("it listens");
+    let half_a_head = server.hears(b"GET / HTTP/1.1\r\nHost: loc").expect("it listens");
+    let head = server.visitor().head("POST", "/account/login", 1000);
+    let no_body = server.hears(head.as_bytes()).expect("it listens");
+    let half_a_body = server.hears(format!("{head}email=ada%40example.com").as_bytes());
+    let idle = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let idle = server.hears(idle).expect("it listens");
+    assert_eq!(server.visitor().get("/").status, 200);
+
+    let asked = Instant::now();
+    let said = server.stops();
+
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+    assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+    drop((nothing, half_a_head, no_body, half_a_body, idle));
+}
+
+#[test]
+fn a_database_that_was_closed_properly_is_one_file() {
+    let machine = site();
+    let server = machine.serves();
+    assert_eq!(server.visitor().joins("ada@example.com", GOOD).status, 303);
+    assert!(machine.path("data/daemun.db-wal").exists());
+
+    assert_eq!(server.stops().code(), Some(0));
+
+    assert!(!machine.path("data/daemun.db-wal").exists(), "a copy of the file is a copy of it all");
+}
+
+// Slow and odd people.
+
+/// Others are served as if nobody else were there.
+fn others_are_served(server: &Server) {
+    for _ in 0..10 {
+        let asked = Instant::now();
+        assert_eq!(server.visitor().get("/account/join").status, 200);
+        assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
+    }
+}
+
+#[test]
+fn whoever_never_sends_the_rest_of_a_form_is_told_so_and_keeps_nobody_waiting() {
+    let server = site().serves();
+    let head = server.visitor().head("POST", "/account/login", 1000);
+    let begun = Instant::now();
+    let slow: Vec<_> = (0..50)
+        .map(|_| server.hears(format!("{head}email=ada%40example.com&").as_bytes()))
+        .map(|connection| connection.expect("it listens"))
+        .collect();
+
+    others_are_served(&server);
+
+    for connection in slow {
+        let answer = Answer::read(connection).expect("an answer");
+        assert_eq!((answer.status, answer.header("connection")), (408, Some("close")));
+    }
+    let took = begun.elapsed();
+    assert!((Duration::from_secs(9)..Duration::from_secs(30)).contains(&took), "{took:?}");
+}
+
+#[test]
+fn whoever_sends_a_form_letter_by_letter_is_not_waited_for() {
+    let server = site().serves();
+    let head = server.visitor().head("POST", "/account/login", 1000);
+    let begun = Instant::now();
+    let mut connection =
+        server.hears(format!("{head}email=ada%40example.com&").as_bytes()).expect("it listens");
+    let mut writer = connection.try_clone().expect("a second handle");
+    connection.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
+
+    let mut answer = [0; 12];
+    let has_answered = eventually(PATIENCE, || {
+        let _ = writer.write_all(b"x");
+        std::io::Read::read_exact(&mut connection, &mut answer).is_ok()
+    });
+
+    assert!(has_answered, "for ever");
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_form_of_which_nothing_arrives_keeps_nobody_waiting() {
+    let server = site().serves();
+    let head = server.visitor().head("POST", "/account/login", 1000);
+    let silent: Vec<_> = (0..200).map(|_| server.hears(head.as_bytes())).collect();
+    assert!(silent.iter().all(Result::is_ok));
+
+    others_are_served(&server);
+    let mut ada = server.visitor();
+    assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+}
+
+#[test]
+fn whoever_hangs_up_in_the_middle_of_a_form_has_sent_none() {
+    let machine = site();
+    let mut server = machine.serves();
+    let fields = [("email", "ada@example.com"), ("password1", GOOD), ("password2", GOOD)];
+    for _ in 0..20 {
+        let (connection, _) = half_sent(&server, "/account/join", &fields);
+        crate::support::process::hangs_up(&connection);
+        let answer = Answer::read(connection).ok().map(|answer| answer.status);
+        assert!(answer.is_none_or(|status| (400..500).contains(&status)), "{answer:?}");
+    }
+
+    assert!(server.lives());
+    let said = server.stops();
+    assert!(!said.errors.contains("ERROR"), "not the server's fault: {said:#?}");
+    assert!(ask(&machine.database(), "SELECT email FROM users").is_empty());
+}
+
+#[test]
+fn odd_requests_are_refused_and_the_server_lives() {
+    let mut server = site().serves();
+    let host = format!("Host: localhost:{}\r\nConnection: close\r\n", server.port);
+    let many: String = (0..300).map(|number| format!("X-{number}: a\r\n")).collect();
+    for (request, what) in [
+        (format!("GET / HTTP/1.1\r\n{host}X: {}\r\n\r\n", "a".repeat(1_000_000)), "a huge header"),
+        (format!("GET / HTTP/1.1\r\n{host}{many}\r\n"), "300 headers"),
+        (format!("GET /{} HTTP/1.1\r\n{host}\r\n", "a".repeat(70_000)), "a huge address"),
+        ("\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}".repeat(40), "TLS on a plain port"),
+        ("hello there\r\n\r\n".into(), "garbage"),
+        ("\r\n\r\n\r\n".repeat(100) + "x y z\r\n\r\n", "lines and garbage"),
+        (format!("GET /\0 HTTP/1.1\r\n{host}\r\n"), "a NUL in the address"),
+        (format!("GET / HTTP/1.1\r\n{host}X: a\0b\r\n\r\n"), "a NUL in a header"),
+        (format!("GET / HTTP/1.1\r\n{host}X : a\r\n\r\n"), "a space before the colon"),
+        (format!("GET / HTTP/3.7\r\n{host}\r\n"), "a version that does not exist"),
+        (
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0".into(),
+            "HTTP/2 without being asked",
+        ),
+        (format!("BREW / HTTP/1.1\r\n{host}\r\n"), "a method that does not exist"),
+        (format!("OPTIONS * HTTP/1.1\r\n{host}\r\n"), "a question about everything"),
+        (
+            "GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+                .into(),
+            "another site",
+        ),
+        (
+            "GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n".into(),
+            "another host",
+        ),
+        ("GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n".into(), "no host's name"),
+        (
+            format!("GET / HTTP/1.1\r\n{host}Host: evil.example\r\n\r\n"),
+            "two hosts (RFC 9112, 3.2)",
+        ),
+        (
+            format!(
+                "POST /account/login HTTP/1.1\r\n{host}Content-Length: 4\r\nContent-Length: 5\r\n\r\nabcde"
+            ),
+            "two lengths",
+        ),
+        (
+            format!("POST /account/login HTTP/1.1\r\n{host}Content-Length: -1\r\n\r\n"),
+            "a negative length",
+        ),
+        (
+            format!(
+                "POST /account/login HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\nzz\r\n"
+            ),
+            "a chunk of no length",
+        ),
+        (
+            format!(
+                "POST /account/login HTTP/1.1\r\n{host}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 10000000\r\n\r\n{}",
+                "a".repeat(100_000)
+            ),
+            "a form of ten megabytes",
+        ),
+    ] {
+        let status = server.answers(request.as_bytes());
+
+        let is_refused = status.is_none_or(|status| (400..500).contains(&status) || status == 505);
+        assert!(is_refused, "{what}: {status:?}");
+        assert!(server.lives(), "{what}");
+    }
+    let said = server.stops();
+    assert_eq!(said.code(), Some(0), "{said:#?}");
+    assert!(!said.errors.contains("ERROR") && !said.errors.contains("panicked"), "{said:#?}");
+}
+
+#[test]
+fn an_answer_never_speaks_of_the_host_that_a_request_named() {
+    let mut server = site().serves();
+    let own = format!("localhost:{}", server.port);
+    for request in [
+        "GET http://evil.example/ HTTP/1.1\r\nHost: OWN\r\nConnection: close\r\n\r\n",
+        "GET http://evil.example/account/mypage HTTP/1.1\r\nHost: OWN\r\nConnection: close\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: OWN\r\nX-Forwarded-Host: evil.example\r\nForwarded: host=evil.example\r\nConnection: close\r\n\r\n",
+        "GET /account/mypage HTTP/1.0\r\nX-Forwarded-Host: evil.example\r\n\r\n",
+        "GET / HTTP/1.0\r\n\r\n",
+        "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
+    ] {
+        let connection = server.hears(request.replace("OWN", &own).as_bytes()).expect("listens");
+
+        let answer = Answer::read(connection).expect("an answer");
+
+        assert!(answer.status < 500, "{request}: {}", answer.status);
+        assert!(!answer.text.contains("evil.example"), "{request}: {}", answer.text);
+        let location = answer.header("location").unwrap_or("/");
+        assert!(location.starts_with('/') && !location.starts_with("//"), "{location}");
+    }
+    assert!(server.lives());
+}
+
+// Together.
+
+#[test]
+fn two_nodes_that_start_at_once_on_an_empty_database_serve_the_same_people() {
+    let Some(database) = postgres() else { return };
+    for _ in 0..2 {
+        let node = || {
+            site()
+                .with("ROCKET_DATABASE_URL", &database)
+                .with("ROCKET_SECRET_KEY", "0123456789abcdef".repeat(4))
+                .starts_serving()
+        };
+        let starting = [node(), node(), node()];
+
+        let nodes = starting.map(|it| it.is_ready().unwrap_or_else(|said| panic!("{said:#?}")));
+
+        for node in &nodes {
+            assert_eq!(node.visitor().get("/health/ready").status, 200);
+        }
+        let name = format!("ada{}@example.com", nodes[0].port);
+        let mut ada = nodes[0].visitor();
+        assert_eq!(ada.joins(&name, GOOD).status, 303);
+        assert!(ada.clone().on(&nodes[1]).is_signed_in());
+        assert_eq!(nodes[2].visitor().logs_in(&name, GOOD).status, 303);
+    }
+    assert_eq!(numbers(&database, "SELECT id FROM signing_keys").len(), 1);
+}
+
+#[test]
+fn two_servers_on_one_file_serve_the_same_people() {
+    let machine = site();
+    let starting = [machine.starts_serving(), machine.starts_serving()];
+
+    let servers = starting.map(|it| it.is_ready().unwrap_or_else(|said| panic!("{said:#?}")));
+
+    let joined = Mutex::new(0);
+    thread::scope(|scope| {
+        for (number, server) in servers.iter().enumerate() {
+            let joined = &joined;
+            scope.spawn(move || {
+                for count in 0..10 {
+                    let email = format!("s{number}n{count}@example.com");
+                    assert_eq!(server.visitor().joins(&email, GOOD).status, 303);
+                    *joined.lock().expect("no panic") += 1;
+                }
+            });
+        }
+    });
+    assert_eq!(joined.into_inner().expect("no panic"), 20);
+    assert_eq!(servers[0].visitor().logs_in("s1n9@example.com", GOOD).status, 303);
+    is_whole(&machine.database());
+}
+
+// A full disk.
+
+#[test]
+fn a_full_disk_stops_writing_and_nothing_else() {
+    let Some(disk) = Disk::of("2m") else {
+        return skip("a full disk", "a small disk cannot be mounted here");
+    };
+    let file = disk.path().join("daemun.db");
+    let database = format!("sqlite://{}", file.display());
+    let machine = site().with("ROCKET_DATABASE_URL", &database);
+    let mut server = machine.serves();
+    let mut ada = server.visitor();
+    assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+    disk.fill();
+
+    // What is left inside the files of the database may do for a few.
+    let mut admitted = Vec::new();
+    let refused = (0..200).find_map(|number| {
+        let email = format!("eve{number}@example.com");
+        let answer = server.visitor().joins(&email, GOOD);
+        if answer.status == 303 {
+            admitted.push(email);
+            return None;
+        }
+        Some(answer)
+    });
+
+    let refused = refused.expect("the disk is full");
+    assert_eq!(refused.status, 503, "{}", refused.text);
+    assert!(refused.header("retry-after").is_some(), "when to come back");
+    assert!(refused.text.contains("<h1>"), "a page: {}", refused.text);
+    assert_eq!(server.visitor().logs_in("ada@example.com", GOOD).status, 503);
+    assert!(ada.is_signed_in(), "reading works");
+    assert_eq!(server.visitor().get("/account/login").status, 200);
+    assert!(server.lives());
+    let kept = ask(&database, "SELECT email FROM users WHERE email LIKE 'eve%' ORDER BY id");
+    assert_eq!(kept, admitted, "who was refused has not joined");
+
+    disk.make_room();
+
+    assert_eq!(server.visitor().joins("bob@example.com", GOOD).status, 303, "without a restart");
+    assert_eq!(server.visitor().logs_in("ada@example.com", GOOD).status, 303);
+    is_whole(&database);
+    let said = server.stops();
+    assert_eq!(said.code(), Some(0), "{said:#?}");
+    assert!(said.errors.contains("the database is not available"), "the log says so: {said:#?}");
+    assert_eq!(ask(&database, "PRAGMA integrity_check"), ["ok"]);
+}

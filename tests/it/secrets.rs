@@ -65,9 +65,12 @@ on_both! {
         ada.logs_in("ada@example.com", GOOD).await;
         let secrets: Vec<_> = ada.cookies.values().cloned().chain([GOOD.to_owned()]).collect();
         let columns = [
-            ("users", "password_hash"), ("sessions", "id || current_jti || user_agent"),
-            ("signing_keys", "sealed"), ("audit_events", "details || user_agent"),
-            ("one_time_links", "id"), ("throttle", "id"),
+            ("users", "password_hash"),
+            ("sessions", "id || current_jti || user_agent"),
+            ("signing_keys", "sealed"),
+            ("audit_events", "details || user_agent"),
+            ("one_time_links", "id"),
+            ("throttle", "id"),
         ];
         for (table, column) in columns {
             for secret in &secrets {
@@ -75,13 +78,15 @@ on_both! {
                 assert_eq!(app.number(&sql).await, 0, "{table}");
             }
         }
-        let sealed = "SELECT COUNT(*) FROM signing_keys WHERE sealed LIKE '%BEGIN%' OR sealed LIKE 'MIG%'";
+        let sealed =
+            "SELECT COUNT(*) FROM signing_keys WHERE sealed LIKE '%BEGIN%' OR sealed LIKE 'MIG%'";
         assert_eq!(app.number(sealed).await, 0);
     }
 
     async fn a_token_in_an_address_is_told_to_nobody(world: World) {
         let app = world.app().await;
-        let token = daemun::flows::superuser::invite(&app.ctx).await.expect("answers").expect("invited");
+        let token =
+            daemun::flows::superuser::invite(&app.ctx).await.expect("answers").expect("invited");
 
         let page = app.visitor().get(&format!("/admin/setup/{}", token.expose())).await;
 

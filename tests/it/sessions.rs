@@ -40,7 +40,8 @@ on_both! {
     async fn a_renewal_is_not_lost_when_the_page_is_an_error(world: World) {
         let app = world.app().await;
         let mut ada = app.person("ada").await;
-        for (path, status) in [("/account/logout", 403), ("/nowhere", 404), ("/account/login", 413)] {
+        for (path, status) in [("/account/logout", 403), ("/nowhere", 404), ("/account/login", 413)]
+        {
             let before = ada.cookies["refresh"].clone();
             world.clock.advance(6 * MINUTE);
 
@@ -110,7 +111,8 @@ on_both! {
             }));
         }
 
-        let tokens: Vec<_> = join_all(racers).await.into_iter().map(|it| it.expect("no panic")).collect();
+        let tokens: Vec<_> =
+            join_all(racers).await.into_iter().map(|it| it.expect("no panic")).collect();
 
         assert!(tokens.iter().all(|other| other == &tokens[0]), "one successor for all");
         let ended = "SELECT COUNT(*) FROM sessions WHERE ended_at IS NOT NULL";
@@ -141,8 +143,14 @@ on_both! {
         assert!(!thief.is_signed_in().await);
 
         assert!(!ada.is_signed_in().await, "the whole session is over, new tokens too");
-        assert_eq!(app.number("SELECT COUNT(*) FROM audit_events WHERE action = 'token_reused'").await, 1);
-        assert_eq!(app.number("SELECT COUNT(*) FROM sessions WHERE ended_because = 'token_reused'").await, 1);
+        assert_eq!(
+            app.number("SELECT COUNT(*) FROM audit_events WHERE action = 'token_reused'").await,
+            1
+        );
+        assert_eq!(
+            app.number("SELECT COUNT(*) FROM sessions WHERE ended_because = 'token_reused'").await,
+            1
+        );
     }
 
     async fn without_rotation_the_refresh_token_stays_the_same(world: World) {
@@ -214,7 +222,8 @@ on_both! {
         let transaction = app.ctx.db.begin().await.expect("a transaction");
         let user = daemun::types::UserId(1);
         let why = EndReason::PasswordChanged;
-        let over = sessions::end_all(&transaction, user, why, app.ctx.clock.now()).await.expect("ended");
+        let over =
+            sessions::end_all(&transaction, user, why, app.ctx.clock.now()).await.expect("ended");
         transaction.commit().await.expect("committed");
         for session in &over {
             sessions::ended(&app.ctx, *session);
@@ -270,7 +279,8 @@ on_both! {
 
             let page = app.visitor().get("/.well-known/jwks.json").await;
 
-            let set: jsonwebtoken::jwk::JwkSet = serde_json::from_slice(page.bytes()).expect("a key set");
+            let set: jsonwebtoken::jwk::JwkSet =
+                serde_json::from_slice(page.bytes()).expect("a key set");
             assert!(!page.text().contains("\"d\""));
             let name = if algorithm == "ES256" { "ada" } else { "eve" };
             let opened = app.session_of(name).await;
@@ -299,10 +309,12 @@ on_both! {
         let token = opened.access.token.expose();
 
         let presented = Presented { bearer: Some(token), ..Presented::default() };
-        let standing = sessions::standing(&elsewhere.ctx, presented, &caller()).await.expect("answers");
+        let standing =
+            sessions::standing(&elsewhere.ctx, presented, &caller()).await.expect("answers");
 
         assert!(matches!(standing, Standing::Stranger { .. }));
-        let renewed = sessions::renew(&elsewhere.ctx, opened.refresh.token.expose(), &caller()).await;
+        let renewed =
+            sessions::renew(&elsewhere.ctx, opened.refresh.token.expose(), &caller()).await;
         assert!(matches!(renewed, Err(RenewError::Token(_))));
     }
 
@@ -334,7 +346,11 @@ on_both! {
         app.session_of("ada").await;
         world.clock.advance(43 * DAY);
         assert!(!daemun::flows::keeping::sweep(&app.ctx).await.expect("swept"));
-        assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 1, "its owner may still see it");
+        assert_eq!(
+            app.number("SELECT COUNT(*) FROM sessions").await,
+            1,
+            "its owner may still see it"
+        );
 
         world.clock.advance(2 * DAY);
         daemun::flows::keeping::sweep(&app.ctx).await.expect("swept");

@@ -70,10 +70,12 @@ on_both! {
             }));
         }
 
-        let results: Vec<_> = join_all(racers).await.into_iter().map(|it| it.expect("no panic")).collect();
+        let results: Vec<_> =
+            join_all(racers).await.into_iter().map(|it| it.expect("no panic")).collect();
 
         let won = results.iter().filter(|result| result.is_ok()).count();
-        let refused = results.iter().filter(|result| matches!(result, Err(SuperuserError::BadLink))).count();
+        let refused =
+            results.iter().filter(|result| matches!(result, Err(SuperuserError::BadLink))).count();
         assert_eq!((won, refused), (1, 15));
         assert_eq!(superusers(&app).await, 1);
     }
@@ -106,7 +108,9 @@ on_both! {
         let app = world.app().await;
         let ada = app.person("ada").await;
         let form_token = app.visitor().token().await;
-        for token in ["", "x", "../../etc/passwd", &form_token, &ada.cookies["access"], "%00", "%ff"] {
+        for token in
+            ["", "x", "../../etc/passwd", &form_token, &ada.cookies["access"], "%00", "%ff"]
+        {
             let page = app.visitor().get(&format!("/admin/setup/{token}")).await;
             assert_eq!(page.status(), 404, "{token}");
         }
@@ -119,7 +123,8 @@ on_both! {
         let link = link(&app).await;
         let token = link.rsplit('/').next().expect("a token");
 
-        let kept = app.number(&format!("SELECT COUNT(*) FROM one_time_links WHERE id = '{token}'")).await;
+        let kept =
+            app.number(&format!("SELECT COUNT(*) FROM one_time_links WHERE id = '{token}'")).await;
 
         assert_eq!(kept, 0);
     }

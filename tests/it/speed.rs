@@ -35,7 +35,9 @@ on_both! {
 
     async fn a_visitor_costs_nothing_and_leaves_no_row(world: World) {
         let app = world.app().await;
-        for path in ["/", "/account/join", "/account/login", "/account/mypage", "/nowhere", "/health/live"] {
+        for path in
+            ["/", "/account/join", "/account/login", "/account/mypage", "/nowhere", "/health/live"]
+        {
             assert_eq!(cost(&app, &mut app.visitor(), path).await, 0, "{path}");
         }
         for table in ["sessions", "throttle", "audit_events", "one_time_links"] {

@@ -26,7 +26,8 @@ on_both! {
 
     async fn static_files_are_compressed_for_who_takes_it(world: World) {
         let app = world.app().await;
-        let path = app.visitor().get("/").await.attribute("link[rel=stylesheet]", "href").expect("a path");
+        let path =
+            app.visitor().get("/").await.attribute("link[rel=stylesheet]", "href").expect("a path");
         let plain = app.visitor().get(&path).await;
         assert_eq!(plain.header("content-encoding"), None);
 
@@ -44,9 +45,17 @@ on_both! {
     async fn nothing_else_can_be_reached(world: World) {
         let app = world.app().await;
         for path in [
-            "/static/", "/static/app.css", "/static/../Cargo.toml", "/static/..%2fCargo.toml",
-            "/static/%2e%2e/Cargo.toml", "/static/%2e%2e%2fCargo.toml", "/static/....//Cargo.toml",
-            "/static/app.css%00", "/static/C:%5cwindows%5cwin.ini", "/static/.env", "/static//etc/passwd",
+            "/static/",
+            "/static/app.css",
+            "/static/../Cargo.toml",
+            "/static/..%2fCargo.toml",
+            "/static/%2e%2e/Cargo.toml",
+            "/static/%2e%2e%2fCargo.toml",
+            "/static/....//Cargo.toml",
+            "/static/app.css%00",
+            "/static/C:%5cwindows%5cwin.ini",
+            "/static/.env",
+            "/static//etc/passwd",
         ] {
             let status = app.visitor().get(path).await.status();
             assert_eq!(status, 404, "{path}");

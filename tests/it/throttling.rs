@@ -73,7 +73,8 @@ on_both! {
         let mut tries = 0;
         let end = app.ctx.clock.now() + time::Duration::days(1);
         while app.ctx.clock.now() < end {
-            let page = guesses(&app, "ada@example.com", &format!("[2001:db8:{tries:x}::1]:1")).await;
+            let page =
+                guesses(&app, "ada@example.com", &format!("[2001:db8:{tries:x}::1]:1")).await;
             match page.status() {
                 422 => tries += 1,
                 _ => world.clock.advance(Duration::from_secs(retry_after(&page))),
@@ -89,7 +90,10 @@ on_both! {
         let mut home = app.visitor().from("203.0.113.50:1");
         home.logs_in("ada@example.com", GOOD).await;
         home.logs_out().await;
-        assert_eq!(*from_many_places(&app, "ada@example.com", 13).await.last().expect("tried"), 429);
+        assert_eq!(
+            *from_many_places(&app, "ada@example.com", 13).await.last().expect("tried"),
+            429
+        );
 
         let stranger = app.visitor().logs_in("ada@example.com", GOOD).await;
         let owner = home.logs_in("ada@example.com", GOOD).await;
@@ -134,7 +138,11 @@ on_both! {
         }
 
         assert_eq!(statuses.iter().filter(|status| **status == 422).count(), 101);
-        assert_eq!(guesses(&app, "new@example.com", "198.51.100.2:1").await.status(), 422, "another place");
+        assert_eq!(
+            guesses(&app, "new@example.com", "198.51.100.2:1").await.status(),
+            422,
+            "another place"
+        );
     }
 
     async fn one_subscriber_is_one_place_however_it_is_written(world: World) {
@@ -167,11 +175,15 @@ on_both! {
             let eve = app.visitor().from("198.51.100.1:1").with("X-Forwarded-For", "203.0.113.1");
             eve.clone().logs_in(&format!("person{number}@example.com"), "wrong guess").await;
         }
-        let from = |address: &str| app.visitor().from("198.51.100.1:1").with("X-Forwarded-For", address);
+        let from =
+            |address: &str| app.visitor().from("198.51.100.1:1").with("X-Forwarded-For", address);
 
         assert_eq!(from("203.0.113.1").logs_in("x@example.com", "wrong").await.status(), 429);
         assert_eq!(from("203.0.113.2").logs_in("x@example.com", "wrong").await.status(), 422);
-        assert_eq!(from("9.9.9.9, 203.0.113.1").logs_in("x@example.com", "wrong").await.status(), 429);
+        assert_eq!(
+            from("9.9.9.9, 203.0.113.1").logs_in("x@example.com", "wrong").await.status(),
+            429
+        );
     }
 
     async fn parallel_guesses_are_all_counted(world: World) {
@@ -184,9 +196,11 @@ on_both! {
         }
 
         let statuses = join_all(guessers.iter_mut().map(|(guesser, token)| async move {
-            let fields = [("csrf", token.as_str()), ("email", "ada@example.com"), ("password", "x")];
+            let fields =
+                [("csrf", token.as_str()), ("email", "ada@example.com"), ("password", "x")];
             guesser.post("/account/login", &fields).await.status()
-        })).await;
+        }))
+        .await;
 
         let admitted = statuses.iter().filter(|status| **status == 422).count();
         assert_eq!(admitted, 11, "{statuses:?}");
@@ -227,14 +241,20 @@ on_both! {
         let mut last = 0;
         for number in 0..202 {
             let mut eve = app.visitor();
-            last = eve.joins(&format!("eve{number}@example.com"), "correct horse battery").await.status();
+            last = eve
+                .joins(&format!("eve{number}@example.com"), "correct horse battery")
+                .await
+                .status();
         }
 
         assert_eq!(last, 429);
         assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 201);
         let page = app.visitor().joins("one-more@example.com", GOOD).await;
         assert_eq!(page.summary(), ["Too many tries. Try again in 30 seconds."]);
-        assert_eq!(app.visitor().from("203.0.113.9:1").joins("one-more@example.com", GOOD).await.status(), 303);
+        assert_eq!(
+            app.visitor().from("203.0.113.9:1").joins("one-more@example.com", GOOD).await.status(),
+            303
+        );
     }
 
     async fn what_is_counted_names_nobody(world: World) {
