@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _,
-    QuerySelect as _,
+    QuerySelect as _, QueryTrait as _,
 };
 use time::OffsetDateTime;
 
@@ -87,10 +87,14 @@ pub(super) async fn rotate(
     caller: &Caller,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let active = user::Entity::find()
+    // Looked up by key: a list of all active people would be made anew for each rotation.
+    let owner = Expr::col((user::Entity, user::Column::Id));
+    let active_owner = user::Entity::find()
         .select_only()
         .column(user::Column::Id)
-        .filter(user::Column::IsActive.eq(true));
+        .filter(owner.equals((session::Entity, Column::UserId)))
+        .filter(user::Column::IsActive.eq(true))
+        .into_query();
     let done = session::Entity::update_many()
         .col_expr(Column::CurrentJti, Expr::value(next.id.as_str()))
         .col_expr(Column::PreviousJti, Expr::value(shown.id.as_str()))
@@ -102,7 +106,7 @@ pub(super) async fn rotate(
         .filter(Column::CurrentJti.eq(shown.id.as_str()))
         .filter(Column::EndedAt.is_null())
         .filter(Column::ExpiresAt.gt(to_micros(now)))
-        .filter(Column::UserId.in_subquery(sea_orm::QueryTrait::into_query(active)))
+        .filter(Expr::exists(active_owner))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
@@ -193,7 +197,7 @@ pub(super) async fn delete_over(
         .filter(Column::ExpiresAt.lt(to_micros(now - KEEP_OVER)))
         .limit(at_most);
     let done = session::Entity::delete_many()
-        .filter(Column::Id.in_subquery(sea_orm::QueryTrait::into_query(over)))
+        .filter(Column::Id.in_subquery(over.into_query()))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected)

@@ -34,10 +34,6 @@ fn on_each_engine(story: impl Fn(Machine, String)) {
     }
 }
 
-fn numbers(database: &str, sql: &str) -> Vec<String> {
-    ask(database, sql)
-}
-
 /// Nothing is half done: whoever joined is in the trail and signed in, and nobody else is.
 fn is_whole(database: &str) {
     for (sql, what) in [
@@ -109,7 +105,7 @@ fn nobody_who_was_told_so_is_lost(machine: &Machine, database: &str, rounds: u32
             .collect();
         // The moment is what this story is about.
         thread::sleep(moment);
-        server.is_killed();
+        server.dies();
         let mut joined = crowd.into_iter().flat_map(|it| it.join().expect("no panic"));
         let sample = joined.next();
         acknowledged.extend(sample.clone().into_iter().chain(joined));
@@ -153,7 +149,7 @@ fn a_server_that_is_killed_while_it_starts_starts_the_next_time() {
             moments.push(moment);
             // The moment is what this story is about.
             thread::sleep(moment);
-            starting.running.is_killed();
+            starting.running.dies();
         }
 
         let said = machine.runs(&["migrate"]);
@@ -170,7 +166,7 @@ fn a_killed_server_is_back_within_seconds_and_people_are_still_signed_in() {
         let server = machine.serves();
         let mut ada = server.visitor();
         assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
-        server.is_killed();
+        server.dies();
 
         let started = Instant::now();
         let server = machine.serves();
@@ -219,6 +215,30 @@ fn a_server_that_is_asked_to_stop_answers_what_it_has_begun() {
             let joined = format!("SELECT email FROM users WHERE email = '{email}'");
             assert_eq!(ask(&database, &joined), [email]);
         }
+        is_whole(&database);
+    });
+}
+
+#[test]
+fn a_server_that_is_asked_to_stop_in_the_rush_hour_keeps_its_word() {
+    on_each_engine(|machine, database| {
+        let server = machine.serves();
+        let crowd: Vec<_> = (0..4)
+            .map(|client| {
+                let stranger = server.visitor();
+                thread::spawn(move || joins_until_it_dies(&stranger, &format!("c{client}")))
+            })
+            .collect();
+        let have_joined = || ask(&database, "SELECT email FROM users").len() > 10;
+        assert!(eventually(PATIENCE, have_joined), "nobody joins");
+
+        let said = server.stops();
+
+        assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+        let acknowledged = crowd.into_iter().flat_map(|it| it.join().expect("no panic"));
+        let present = ask(&database, "SELECT email FROM users");
+        let lost: Vec<_> = acknowledged.filter(|email| !present.contains(email)).collect();
+        assert!(lost.is_empty(), "{lost:?}");
         is_whole(&database);
     });
 }
@@ -453,9 +473,9 @@ fn an_answer_never_speaks_of_the_host_that_a_request_named() {
 // Together.
 
 #[test]
-fn two_nodes_that_start_at_once_on_an_empty_database_serve_the_same_people() {
-    let Some(database) = postgres() else { return };
-    for _ in 0..2 {
+fn nodes_that_start_at_once_on_an_empty_database_serve_the_same_people() {
+    for _ in 0..3 {
+        let Some(database) = postgres() else { return };
         let node = || {
             site()
                 .with("ROCKET_DATABASE_URL", &database)
@@ -464,18 +484,17 @@ fn two_nodes_that_start_at_once_on_an_empty_database_serve_the_same_people() {
         };
         let starting = [node(), node(), node()];
 
-        let nodes = starting.map(|it| it.is_ready().unwrap_or_else(|said| panic!("{said:#?}")));
+        let nodes = starting.map(|it| it.gets_ready().unwrap_or_else(|said| panic!("{said:#?}")));
 
         for node in &nodes {
             assert_eq!(node.visitor().get("/health/ready").status, 200);
         }
-        let name = format!("ada{}@example.com", nodes[0].port);
         let mut ada = nodes[0].visitor();
-        assert_eq!(ada.joins(&name, GOOD).status, 303);
-        assert!(ada.clone().on(&nodes[1]).is_signed_in());
-        assert_eq!(nodes[2].visitor().logs_in(&name, GOOD).status, 303);
+        assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+        assert!(ada.on(&nodes[1]).is_signed_in());
+        assert_eq!(nodes[2].visitor().logs_in("ada@example.com", GOOD).status, 303);
+        assert_eq!(ask(&database, "SELECT id FROM signing_keys").len(), 1);
     }
-    assert_eq!(numbers(&database, "SELECT id FROM signing_keys").len(), 1);
 }
 
 #[test]
@@ -483,7 +502,7 @@ fn two_servers_on_one_file_serve_the_same_people() {
     let machine = site();
     let starting = [machine.starts_serving(), machine.starts_serving()];
 
-    let servers = starting.map(|it| it.is_ready().unwrap_or_else(|said| panic!("{said:#?}")));
+    let servers = starting.map(|it| it.gets_ready().unwrap_or_else(|said| panic!("{said:#?}")));
 
     let joined = Mutex::new(0);
     thread::scope(|scope| {

@@ -25,7 +25,7 @@ const DAEMUN: &str = env!("CARGO_BIN_EXE_daemun");
 
 /// How long anything may take before a story gives up: much longer than it takes, also on a machine
 /// that does other things at the same time.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A machine: a folder to run in, and an environment that holds nothing but what the story puts in.
 pub(crate) struct Machine {
@@ -103,7 +103,7 @@ impl Machine {
     /// its use somebody else may take it; then another is tried.
     pub(crate) fn serves(&self) -> Server {
         for _ in 0..5 {
-            match self.starts_serving().is_ready() {
+            match self.starts_serving().gets_ready() {
                 Ok(server) => return server,
                 Err(said) if said.errors.contains("in use") => {}
                 Err(said) => panic!("the server does not start: {said:#?}"),
@@ -189,8 +189,8 @@ impl Running {
         self.child.try_wait().expect("a child").is_some()
     }
 
-    /// SIGKILL.
-    pub(crate) fn is_killed(mut self) -> Said {
+    /// SIGKILL: no time for last words.
+    pub(crate) fn dies(mut self) -> Said {
         self.child.kill().expect("a child");
         self.ends(PATIENCE)
     }
@@ -268,7 +268,7 @@ pub(crate) struct Starting {
 
 impl Starting {
     /// Waits until it has printed its address, or says why it never will.
-    pub(crate) fn is_ready(mut self) -> Result<Server, Said> {
+    pub(crate) fn gets_ready(mut self) -> Result<Server, Said> {
         let mut has_ended = false;
         let has_spoken = eventually(PATIENCE, || {
             has_ended = self.running.is_over();
@@ -308,9 +308,9 @@ impl Server {
         !self.running.is_over() && self.visitor().get("/health/live").status == 200
     }
 
-    /// `kill -9`: no time for last words.
-    pub(crate) fn is_killed(self) -> Said {
-        self.running.is_killed()
+    /// `kill -9`.
+    pub(crate) fn dies(self) -> Said {
+        self.running.dies()
     }
 
     /// Sends a signal that asks it to stop.
