@@ -321,9 +321,9 @@ fn cannot_open(settings: &[(&str, &str)], prepare: impl Fn(&Machine), culprit: &
     in_both_languages(|machine, korean| {
         prepare(machine);
         let machine =
-            settings.iter().fold(machine.with("ROCKET_PORT", 0), |machine, (name, value)| {
-                machine.with(name, value)
-            });
+            machine.with("ROCKET_PORT", 0).with("ROCKET_PASSWORD_HASH", "m=19456,t=2,p=1");
+        let machine =
+            settings.iter().fold(machine, |machine, (name, value)| machine.with(name, value));
         for command in ["serve", "migrate"] {
             let said = machine.runs(&[command]);
 
