@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{Hasher, Keyring, Keys, MasterKey, MasterKeyError, Random};
 use crate::db::{Db, OpenError};
+use crate::private;
 
 /// The tools. Cheap to clone; clones share them.
 #[derive(Debug, Clone)]
@@ -101,7 +102,7 @@ impl std::ops::Deref for Ctx {
 }
 
 fn generated(settings: &Settings, random: Random) -> Result<MasterKey, CtxError> {
-    std::fs::create_dir_all(&settings.data_dir)
+    private::make_folder(&settings.data_dir)
         .map_err(|source| CtxError::DataDir { path: settings.data_dir.clone(), source })?;
     Ok(MasterKey::in_folder(&settings.data_dir, random)?)
 }

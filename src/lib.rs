@@ -33,6 +33,7 @@ pub mod crypto;
 pub mod ctx;
 pub mod db;
 pub mod i18n;
+pub mod private;
 pub mod throttle;
 
 // Types: words that have proved something.

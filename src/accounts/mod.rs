@@ -72,6 +72,14 @@ pub async fn has_superuser(transaction: &Transaction) -> Result<bool, DbError> {
     store::has_superuser(transaction.connection()).await
 }
 
+/// The same question outside of a transaction.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn is_there_a_superuser(db: &Db) -> Result<bool, DbError> {
+    store::has_superuser(db.reader()).await
+}
+
 /// Lets a person in, if the account is active at this very moment, and notes the time. `false`
 /// means that it is not; the row stays locked until the transaction ends, so nobody can be
 /// deactivated between this answer and the session that follows from it.

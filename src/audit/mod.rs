@@ -84,6 +84,9 @@ impl<'a> Event<'a> {
     }
 }
 
+/// How long failed log-ins are kept: strangers cause them, so they must not pile up.
+const KEEP_FAILURES: time::Duration = time::Duration::days(90);
+
 /// Writes an event beside what it tells.
 ///
 /// # Errors
@@ -94,4 +97,16 @@ pub async fn record(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     store::insert(transaction, event, now).await
+}
+
+/// Deletes up to `at_most` failed log-ins that are long past; tells how many. Everything else stays.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn sweep(
+    transaction: &Transaction,
+    now: OffsetDateTime,
+    at_most: u64,
+) -> Result<u64, DbError> {
+    store::delete_before(transaction, Action::LogInFailed, now - KEEP_FAILURES, at_most).await
 }

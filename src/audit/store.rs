@@ -1,11 +1,14 @@
 //! Queries on `audit_events`.
 
-use sea_orm::{ActiveValue::Set, EntityTrait as _};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _,
+    QueryTrait as _,
+};
 use time::OffsetDateTime;
 
-use super::Event;
+use super::{Action, Event};
 use crate::clock::to_micros;
-use crate::db::entity::audit_event;
+use crate::db::entity::audit_event::{self, Column};
 use crate::db::{DbError, Transaction};
 
 pub(super) async fn insert(
@@ -27,4 +30,24 @@ pub(super) async fn insert(
     };
     audit_event::Entity::insert(row).exec_without_returning(transaction.connection()).await?;
     Ok(())
+}
+
+pub(super) async fn delete_before(
+    transaction: &Transaction,
+    action: Action,
+    instant: OffsetDateTime,
+    at_most: u64,
+) -> Result<u64, DbError> {
+    let past = audit_event::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::At.lt(to_micros(instant)))
+        .filter(Column::Action.eq(action.as_str()))
+        .limit(at_most)
+        .into_query();
+    let done = audit_event::Entity::delete_many()
+        .filter(Column::Id.in_subquery(past))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected)
 }

@@ -34,6 +34,10 @@ fn sentence(language: Language, finding: &Finding) -> String {
         Finding::SecretReadable(path) => {
             with("check.secret_readable", "path", &path.display().to_string())
         }
+        Finding::SecretMissing(path) => {
+            with("check.secret_missing", "path", &path.display().to_string())
+        }
+        Finding::TablesOutdated => t("check.tables_outdated"),
         Finding::CannotOpen(why) => with("cli.cannot_open", "why", why),
         Finding::KeysSealed => t("check.keys_sealed"),
         Finding::NoDatabaseYet(path) => {

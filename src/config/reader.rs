@@ -230,7 +230,11 @@ impl Reader {
         }
     }
 
+    /// A setting that Rocket has complained about is not complained about again.
     fn push(&mut self, name: &str, what: Wrong) {
+        if self.wrong.iter().any(|error| error.name == name) {
+            return;
+        }
         let value = match self.values.get(name) {
             Some(_) if SECRET.contains(&name) => "***".to_owned(),
             Some(value) => show(value),

@@ -15,6 +15,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::{Random, base64url, from_base64url};
+use crate::private;
 
 /// Shortest master secret, in bytes: what an HMAC-SHA-256 key should have (RFC 7518, 3.2).
 const MIN_BYTES: usize = 32;
@@ -70,9 +71,9 @@ impl MasterKey {
     /// # Errors
     /// [`MasterKeyError`] when the file cannot be made or holds something else.
     pub fn in_folder(folder: &Path, random: Random) -> Result<Self, MasterKeyError> {
-        let path = folder.join("secret_key");
+        let path = Self::file_in(folder);
         let failed = |source| MasterKeyError::File { path: path.clone(), source };
-        match private_file(&path) {
+        match private::make_file(&path) {
             Ok(mut file) => {
                 let text = Zeroizing::new(STANDARD.encode(random.bytes::<MIN_BYTES>()));
                 file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
@@ -89,6 +90,12 @@ impl MasterKey {
         }
     }
 
+    /// Where the generated secret of a data directory stands.
+    #[must_use]
+    pub fn file_in(folder: &Path) -> PathBuf {
+        folder.join("secret_key")
+    }
+
     /// A 256-bit key for one purpose.
     fn derive(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"daemun");
@@ -99,17 +106,6 @@ impl MasterKey {
             .expect("HKDF-SHA-256 gives up to 255 times 32 bytes");
         key
     }
-}
-
-fn private_file(path: &Path) -> io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options.open(path)
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {

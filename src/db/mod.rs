@@ -15,11 +15,12 @@ use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait as _, sqlx,
+    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _, sqlx,
 };
 use thiserror::Error;
 
 use crate::config::DatabaseUrl;
+use crate::private;
 
 /// How long a request waits for a connection or for SQLite's one writer before it is told that the
 /// database is busy: longer than any honest queue, shorter than a person's patience.
@@ -53,10 +54,10 @@ pub struct Transaction(DatabaseTransaction);
 /// Why the database could not be opened.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// The folder of the SQLite file cannot be made.
+    /// The SQLite file or its folder cannot be made.
     #[error("{path}: {source}")]
-    Folder {
-        /// The folder.
+    File {
+        /// The file or folder.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -123,7 +124,7 @@ impl Db {
     pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
         let (mut writer, mut reader) = match url {
             DatabaseUrl::Sqlite(path) => {
-                make_folder(path)?;
+                make_file(path)?;
                 let writer = connect_first(path).await?;
                 (writer, connect(sqlite(path, false)).await?)
             }
@@ -154,6 +155,21 @@ impl Db {
         }
         Migrator::up(&transaction.0, None).await?;
         transaction.commit().await
+    }
+
+    /// Whether the tables are up to date; only looks.
+    ///
+    /// # Errors
+    /// [`DbError`] when the database does not answer.
+    pub async fn is_up_to_date(&self) -> Result<bool, DbError> {
+        self.ping().await?;
+        let backend = self.reader.get_database_backend();
+        let sql = "SELECT COUNT(*) FROM seaql_migrations";
+        // Without the table nothing has been applied yet.
+        let row = self.reader.query_one_raw(Statement::from_string(backend, sql)).await;
+        let Ok(Some(row)) = row else { return Ok(false) };
+        let applied: i64 = row.try_get_by_index(0)?;
+        Ok(usize::try_from(applied).is_ok_and(|applied| applied >= Migrator::migrations().len()))
     }
 
     /// The connection for reading.
@@ -234,10 +250,16 @@ async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, DbError>
     Ok(Database::connect(options).await?)
 }
 
-fn make_folder(file: &Path) -> Result<(), OpenError> {
-    let folder = file.parent().unwrap_or(Path::new(""));
-    std::fs::create_dir_all(folder)
-        .map_err(|source| OpenError::Folder { path: folder.to_owned(), source })
+/// Makes the file and its folder, for nobody but their owner: hashes of passwords will be in it.
+/// SQLite gives its log files the mode of the file.
+fn make_file(path: &Path) -> Result<(), OpenError> {
+    let failed = |path: &Path, source| OpenError::File { path: path.to_owned(), source };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    private::make_folder(folder).map_err(|source| failed(folder, source))?;
+    match private::make_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(path, error)),
+        _ => Ok(()),
+    }
 }
 
 fn sqlite(path: &Path, may_write: bool) -> ConnectOptions {

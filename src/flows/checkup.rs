@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::accounts;
 use crate::clock::Clock;
 use crate::config::{DatabaseUrl, Settings};
-use crate::crypto::Cost;
+use crate::crypto::{Cost, MasterKey};
 use crate::ctx::Ctx;
 use crate::keys::{self, KeysError};
 
@@ -24,12 +24,16 @@ pub enum Finding {
     CheapHash(Cost),
     /// Unsafe: the secret key can be read by others.
     SecretReadable(std::path::PathBuf),
+    /// Broken: there is a database and its secret key is gone; a new one would not open it.
+    SecretMissing(std::path::PathBuf),
     /// Broken: something cannot be opened, and why.
     CannotOpen(String),
     /// Broken: the signing keys do not belong to this secret key.
     KeysSealed,
     /// Nothing wrong yet: the database file will be made at the first start.
     NoDatabaseYet(std::path::PathBuf),
+    /// Nothing wrong yet: the next start, or `daemun migrate`, brings the tables up to date.
+    TablesOutdated,
     /// Nothing wrong: nobody can do everything yet.
     NoSuperuser,
 }
@@ -38,11 +42,11 @@ impl Finding {
     /// Whether it has to be mended, rather than known.
     #[must_use]
     pub fn is_bad(&self) -> bool {
-        !matches!(self, Self::NoDatabaseYet(_) | Self::NoSuperuser)
+        !matches!(self, Self::NoDatabaseYet(_) | Self::TablesOutdated | Self::NoSuperuser)
     }
 }
 
-/// Looks at everything. `listens_on` is the address that the server binds.
+/// Looks at everything and changes nothing. `listens_on` is the address that the server binds.
 pub async fn examine(settings: &Settings, listens_on: IpAddr, clock: Clock) -> Vec<Finding> {
     let mut found = of_settings(settings, listens_on);
     found.extend(of_secret_file(settings));
@@ -50,6 +54,11 @@ pub async fn examine(settings: &Settings, listens_on: IpAddr, clock: Clock) -> V
         && !path.exists()
     {
         found.push(Finding::NoDatabaseYet(path.clone()));
+        return found;
+    }
+    let secret = MasterKey::file_in(&settings.data_dir);
+    if settings.secret_key.is_none() && !secret.exists() {
+        found.push(Finding::SecretMissing(secret));
         return found;
     }
     match Ctx::open(settings.clone(), clock).await {
@@ -85,7 +94,7 @@ fn of_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
 #[cfg(unix)]
 fn of_secret_file(settings: &Settings) -> Option<Finding> {
     use std::os::unix::fs::PermissionsExt as _;
-    let path = settings.data_dir.join("secret_key");
+    let path = MasterKey::file_in(&settings.data_dir);
     let mode = std::fs::metadata(&path).ok()?.permissions().mode();
     (settings.secret_key.is_none() && mode & 0o077 != 0).then_some(Finding::SecretReadable(path))
 }
@@ -96,20 +105,19 @@ fn of_secret_file(_: &Settings) -> Option<Finding> {
 }
 
 async fn of_database(ctx: &Ctx) -> Vec<Finding> {
-    if let Err(error) = ctx.db.migrate().await {
-        return vec![cannot_open(&error)];
+    match ctx.db.is_up_to_date().await {
+        Ok(true) => {}
+        Ok(false) => return vec![Finding::TablesOutdated],
+        Err(error) => return vec![cannot_open(&error)],
     }
-    let keys = match keys::load(ctx).await {
+    let keys = match keys::examine(ctx).await {
         Ok(()) => None,
         Err(KeysError::Sealed(_)) => Some(Finding::KeysSealed),
         Err(error) => Some(cannot_open(&error)),
     };
-    let superuser = match ctx.db.begin().await {
-        Ok(transaction) => match accounts::has_superuser(&transaction).await {
-            Ok(true) => None,
-            Ok(false) => Some(Finding::NoSuperuser),
-            Err(error) => Some(cannot_open(&error)),
-        },
+    let superuser = match accounts::is_there_a_superuser(&ctx.db).await {
+        Ok(true) => None,
+        Ok(false) => Some(Finding::NoSuperuser),
         Err(error) => Some(cannot_open(&error)),
     };
     keys.into_iter().chain(superuser).collect()

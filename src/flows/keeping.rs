@@ -2,7 +2,7 @@
 
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::{links, sessions, throttle};
+use crate::{audit, links, sessions, throttle};
 
 /// Rows a transaction deletes at most: a few milliseconds of SQLite's one writer.
 const BATCH: u32 = 500;
@@ -18,6 +18,7 @@ pub async fn sweep(ctx: &Ctx) -> Result<bool, DbError> {
         throttle::sweep(&transaction, now, BATCH).await?,
         sessions::sweep(&transaction, now, u64::from(BATCH)).await?,
         links::sweep(&transaction, now, u64::from(BATCH)).await?,
+        audit::sweep(&transaction, now, u64::from(BATCH)).await?,
     ];
     transaction.commit().await?;
     Ok(gone.into_iter().any(|rows| rows >= u64::from(BATCH)))

@@ -80,15 +80,6 @@ impl From<ThrottleError> for LogInError {
     }
 }
 
-/// A session, with what the browser keeps to be known again.
-#[derive(Debug, Clone)]
-pub struct LoggedIn {
-    /// The session and its tokens.
-    pub opened: Opened,
-    /// The known-device statement.
-    pub device: String,
-}
-
 /// Signs a person in. A session that the browser had before ends.
 ///
 /// # Errors
@@ -98,10 +89,9 @@ pub async fn with_password(
     credentials: Credentials,
     before: Option<SessionId>,
     caller: &Caller,
-) -> Result<LoggedIn, LogInError> {
+) -> Result<Opened, LogInError> {
     let Credentials { email, password } = credentials;
-    let device =
-        caller.device.as_deref().and_then(|it| sessions::is_known_device(&ctx.keys, &email, it));
+    let device = sessions::known_device(&ctx.keys, &email, caller);
     let tries = tries(ctx, &email, device, caller);
     throttle::admit(&ctx.db, &tries, ctx.clock.now()).await.inspect_err(|error| {
         if let ThrottleError::TooSoon(_) = error {
@@ -118,7 +108,8 @@ pub async fn with_password(
     // The password may have been changed while it was being compared: then it was the wrong one.
     let holds = accounts::renew_hash(&transaction, user, &proved.stored, &proved.fresh).await?;
     // Whether the account is active is asked after the password, and answered like a wrong one.
-    let opened = sessions::start(ctx, &transaction, user, Proof::Password, caller).await?;
+    let opened =
+        sessions::start(ctx, &transaction, (user, &email), Proof::Password, caller).await?;
     let Some(opened) = opened.filter(|_| holds) else {
         tracing::info!(
             user.id = user.0,
@@ -137,9 +128,7 @@ pub async fn with_password(
         user.id = user.0, session.id = %opened.session, request.id = caller.request_id,
         "logged in"
     );
-    let device = device.map_or_else(|| ctx.random.token_id(), str::to_owned);
-    let device = sessions::remember_device(&ctx.keys, &email, &device);
-    Ok(LoggedIn { opened, device })
+    Ok(opened)
 }
 
 /// A known device is counted on its own: whatever strangers do to the account or from the same

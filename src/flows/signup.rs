@@ -113,6 +113,7 @@ pub async fn join(
         date_of_birth: applicant.date_of_birth,
     };
     let password_hash = accounts::hash_new_password(ctx, applicant.password, own).await?;
+    let email = applicant.email.clone();
     let account = NewAccount {
         email: applicant.email,
         password_hash,
@@ -128,7 +129,8 @@ pub async fn join(
         return Err(SignUpError::EmailTaken);
     };
     audit::record(&transaction, Event::by(user, Action::SignedUp, caller), now).await?;
-    let opened = sessions::start(ctx, &transaction, user, Proof::Password, caller).await?;
+    let opened =
+        sessions::start(ctx, &transaction, (user, &email), Proof::Password, caller).await?;
     let opened = opened.expect("an account is active when it is made");
     if let Some(before) = before {
         sessions::end(&transaction, before, EndReason::Replaced, now).await?;
@@ -140,6 +142,25 @@ pub async fn join(
         "signed up"
     );
     Ok(opened)
+}
+
+/// Everything that is wrong with a password, for somebody whose form cannot be taken anyway. Counted
+/// like joining: weighing is work too.
+///
+/// # Errors
+/// [`SignUpError`] when there is no answer.
+pub async fn weigh(
+    ctx: &Ctx,
+    password: &Password,
+    own: OwnData,
+    caller: &Caller,
+) -> Result<Vec<Weakness>, SignUpError> {
+    if ctx.settings.signup == SignUp::Closed {
+        return Err(SignUpError::Closed);
+    }
+    let place = BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()));
+    throttle::admit(&ctx.db, &[place], ctx.clock.now()).await?;
+    Ok(accounts::weigh_password(ctx, password, own).await?)
 }
 
 fn tries(ctx: &Ctx, email: &Email, caller: &Caller) -> [Try; 2] {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::accounts::{self, NewAccount, NewPasswordError, OwnData};
+use crate::accounts::{self, NewAccount, NewPasswordError, OwnData, Weakness};
 use crate::audit::{self, Action, Event};
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
@@ -56,6 +56,24 @@ pub async fn may_set_up(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
     links::is_good(&ctx.db, token, Purpose::Setup, ctx.clock.now()).await
 }
 
+/// Everything that is wrong with a password, for somebody with a good link and a form that cannot be
+/// taken anyway.
+///
+/// # Errors
+/// [`SuperuserError`] when there is no answer.
+pub async fn weigh(
+    ctx: &Ctx,
+    token: &Secret,
+    password: &Password,
+    own: OwnData,
+) -> Result<Vec<Weakness>, SuperuserError> {
+    if !may_set_up(ctx, token).await? {
+        return Err(SuperuserError::BadLink);
+    }
+    let found = accounts::weigh_password(ctx, password, own).await;
+    Ok(found.map_err(NewPasswordError::from)?)
+}
+
 /// Makes the first superuser by link, and signs it in. Of any number of tries with any number of
 /// links, one succeeds.
 ///
@@ -71,7 +89,7 @@ pub async fn by_link(
     if !may_set_up(ctx, token).await? {
         return Err(SuperuserError::BadLink);
     }
-    let account = prepare(ctx, email, password).await?;
+    let account = prepare(ctx, email.clone(), password).await?;
     let transaction = ctx.db.begin().await?;
     let is_first = links::consume_all(&transaction, token, Purpose::Setup, ctx.clock.now()).await?
         && !accounts::has_superuser(&transaction).await?;
@@ -79,7 +97,8 @@ pub async fn by_link(
         return Err(SuperuserError::BadLink);
     }
     let user = make(ctx, &transaction, account, caller).await?;
-    let opened = sessions::start(ctx, &transaction, user, Proof::SetupLink, caller).await?;
+    let opened =
+        sessions::start(ctx, &transaction, (user, &email), Proof::SetupLink, caller).await?;
     transaction.commit().await?;
     tracing::info!(user.id = user.0, request.id = caller.request_id, "superuser made by link");
     Ok(opened.expect("an account is active when it is made"))

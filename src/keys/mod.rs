@@ -35,16 +35,29 @@ pub async fn load(ctx: &Ctx) -> Result<(), KeysError> {
     if !store::list(&ctx.db).await?.iter().any(|row| row.algorithm == wanted.name()) {
         make_first(ctx, wanted).await?;
     }
+    let mut keys = import_all(ctx).await?;
+    // The newest key of the wanted algorithm signs; `list` gives the newest first.
+    keys.sort_by_key(|key| key.algorithm != wanted);
+    ctx.use_keyring(Keyring::new(keys));
+    Ok(())
+}
+
+/// Looks whether the keys can be loaded; makes none.
+///
+/// # Errors
+/// [`KeysError`] when they cannot.
+pub async fn examine(ctx: &Ctx) -> Result<(), KeysError> {
+    import_all(ctx).await.map(drop)
+}
+
+async fn import_all(ctx: &Ctx) -> Result<Vec<SigningKey>, KeysError> {
     let mut keys = Vec::new();
     for row in store::list(&ctx.db).await? {
         let algorithm: Algorithm = row.algorithm.parse()?;
         let private = ctx.keys.unseal(LABEL, &row.sealed)?;
         keys.push(SigningKey::import(algorithm, &private)?);
     }
-    // The newest key of the wanted algorithm signs; `list` gives the newest first.
-    keys.sort_by_key(|key| key.algorithm != wanted);
-    ctx.use_keyring(Keyring::new(keys));
-    Ok(())
+    Ok(keys)
 }
 
 async fn make_first(ctx: &Ctx, algorithm: Algorithm) -> Result<(), KeysError> {

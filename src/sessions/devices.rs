@@ -5,20 +5,22 @@
 //! statement opens nothing and names nobody.
 
 use crate::crypto::Keys;
-use crate::types::Email;
+use crate::ctx::Ctx;
+use crate::types::{Caller, Email};
 
 /// The statement for a browser on which `email` has just signed in. An id that the browser has
 /// already is kept.
-#[must_use]
-pub fn remember(keys: &Keys, email: &Email, device: &str) -> String {
-    let signature = keys.sign_device(&statement(keys, email, device));
+pub(super) fn remember(ctx: &Ctx, email: &Email, caller: &Caller) -> String {
+    let device = known(&ctx.keys, email, caller);
+    let device = device.map_or_else(|| ctx.random.token_id(), str::to_owned);
+    let signature = ctx.keys.sign_device(&statement(&ctx.keys, email, &device));
     format!("{device}.{signature}")
 }
 
-/// The id of the device, if `cookie` proves that `email` was signed in on it.
+/// The id of the caller's device, if its cookie proves that `email` was signed in on it.
 #[must_use]
-pub fn is_known<'a>(keys: &Keys, email: &Email, cookie: &'a str) -> Option<&'a str> {
-    let (device, signature) = cookie.split_once('.')?;
+pub fn known<'a>(keys: &Keys, email: &Email, caller: &'a Caller) -> Option<&'a str> {
+    let (device, signature) = caller.device.as_deref()?.split_once('.')?;
     keys.is_device_signature(signature, &statement(keys, email, device)).then_some(device)
 }
 

@@ -10,7 +10,7 @@ mod tokens;
 
 use time::OffsetDateTime;
 
-pub use devices::{is_known as is_known_device, remember as remember_device};
+pub use devices::known as known_device;
 pub use standing::{Presented, Standing, standing};
 pub use store::EndReason;
 pub use tokens::Issued;
@@ -20,7 +20,7 @@ use crate::cache::Living;
 use crate::crypto::jwt::TokenError;
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
-use crate::types::{Caller, SessionId, UserId};
+use crate::types::{Caller, Email, SessionId, UserId};
 use tokens::RefreshToken;
 
 /// For this long after a rotation the replaced refresh token still gives its successor: two tabs
@@ -56,6 +56,8 @@ pub struct Opened {
     pub access: Issued,
     /// The long token that gets the next pair.
     pub refresh: Issued,
+    /// What the browser keeps to be known again; only a new session gives it.
+    pub device: Option<String>,
 }
 
 /// Why a refresh token gave nothing.
@@ -83,7 +85,7 @@ pub enum RenewError {
 pub async fn start(
     ctx: &Ctx,
     transaction: &Transaction,
-    user: UserId,
+    (user, email): (UserId, &Email),
     proof: Proof,
     caller: &Caller,
 ) -> Result<Option<Opened>, DbError> {
@@ -102,7 +104,8 @@ pub async fn start(
     store::insert(transaction, &token, proof, caller).await?;
     let event = Event::by(user, Action::LoggedIn, caller).in_session(session);
     audit::record(transaction, event, now).await?;
-    Ok(Some(tokens::issue(ctx, &token, now)))
+    let device = Some(devices::remember(ctx, email, caller));
+    Ok(Some(Opened { device, ..tokens::issue(ctx, &token, now) }))
 }
 
 /// Exchanges a refresh token for the next pair.

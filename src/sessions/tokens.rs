@@ -56,6 +56,7 @@ pub(super) fn issue(ctx: &Ctx, refresh: &RefreshToken, now: OffsetDateTime) -> O
             jwt::sign_with_secret(&claims(ctx, refresh, REFRESH), ctx.keys.refresh_token()),
             refresh.expires_at,
         ),
+        device: None,
     }
 }
 

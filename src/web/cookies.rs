@@ -16,6 +16,9 @@ use crate::sessions::Opened;
 /// How long a browser is known after its last log-in.
 const DEVICE_LASTS: Duration = Duration::days(180);
 
+/// How long the token of a one-time link is carried from its address to its form.
+const LINK_LASTS: Duration = Duration::minutes(30);
+
 /// How long a chosen language is kept.
 const LANGUAGE_LASTS: Duration = Duration::days(365);
 
@@ -23,6 +26,7 @@ const ACCESS: &str = "access";
 const REFRESH: &str = "refresh";
 const VISITOR: &str = "visitor";
 const DEVICE: &str = "device";
+const LINK: &str = "link";
 const LANGUAGE: &str = "language";
 
 /// The access cookie's token.
@@ -43,6 +47,21 @@ pub(super) fn device<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
 /// What the form tokens of a visitor who is not signed in are bound to.
 pub(super) fn visitor<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
     read(jar, ctx, VISITOR)
+}
+
+/// The token of the one-time link that brought the person here.
+pub(super) fn link<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
+    read(jar, ctx, LINK)
+}
+
+/// Carries the token of a one-time link to its form.
+pub(super) fn carry_link(jar: &CookieJar<'_>, ctx: &Ctx, token: &str) {
+    jar.add(cookie(ctx, LINK, token.to_owned(), Some(LINK_LASTS)));
+}
+
+/// Lets go of the token when it is used.
+pub(super) fn drop_link(jar: &CookieJar<'_>, ctx: &Ctx) {
+    jar.add(removal(ctx, LINK));
 }
 
 /// The language that the person chose.
@@ -79,6 +98,9 @@ pub(super) fn sign_in(jar: &CookieJar<'_>, ctx: &Ctx, opened: &Opened) {
         jar.add(cookie);
     }
     jar.add(removal(ctx, VISITOR));
+    if let Some(statement) = &opened.device {
+        jar.add(cookie(ctx, DEVICE, statement.clone(), Some(DEVICE_LASTS)));
+    }
 }
 
 /// Gives a signed-in browser its next tokens.
@@ -95,11 +117,6 @@ pub(super) fn clear(request: &Request<'_>, ctx: &Ctx) {
 pub(super) fn sign_out(jar: &CookieJar<'_>, ctx: &Ctx) {
     jar.add(removal(ctx, ACCESS));
     jar.add(removal(ctx, REFRESH));
-}
-
-/// Remembers that an account was signed in to on this browser.
-pub(super) fn know_device(jar: &CookieJar<'_>, ctx: &Ctx, statement: String) {
-    jar.add(cookie(ctx, DEVICE, statement, Some(DEVICE_LASTS)));
 }
 
 /// Gives a visitor something to bind form tokens to, until the browser is closed.
@@ -136,6 +153,7 @@ fn prefixed(name: &'static str) -> &'static str {
         ACCESS => "__Host-access",
         REFRESH => "__Host-refresh",
         VISITOR => "__Host-visitor",
+        LINK => "__Host-link",
         _ => "__Host-device",
     }
 }

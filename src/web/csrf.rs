@@ -10,15 +10,16 @@ use rocket::http::{Method, Status};
 use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route};
 
-use super::cookies;
 use super::guards::{self, SignedIn};
+use super::{cookies, form};
 use crate::ctx::Ctx;
 
 /// Where refused requests are sent. Outside it is a page that does not exist.
 const REFUSED: &str = "/~refused";
 
-/// The longest body start that can hold a method override.
-const METHOD_OVERRIDE: &[u8] = b"_method=";
+/// How much of a body is looked at for a method override, which Rocket obeys in a form's first field:
+/// more than Rocket itself looks at.
+const START_OF_BODY: usize = 512;
 
 /// Refuses requests before any route sees them: foreign ones, ones for another host, and ones that
 /// try to change their method.
@@ -48,7 +49,7 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
     }
     // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
     let is_form = request.content_type().is_some_and(|kind| kind.is_form());
-    if is_form && data.peek(METHOD_OVERRIDE.len()).await.starts_with(METHOD_OVERRIDE) {
+    if is_form && form::is_method_override(data.peek(START_OF_BODY).await) {
         return Some(Status::Forbidden);
     }
     let is_safe = matches!(request.method(), Method::Get | Method::Head | Method::Options);

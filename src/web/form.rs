@@ -16,8 +16,7 @@ use validator::{ValidationError, ValidationErrors};
 use super::next::SafeNext;
 use super::page::Frame;
 use super::{csrf, guards};
-use crate::accounts::{self, OwnData, Weakness};
-use crate::crypto::QueueFull;
+use crate::accounts::Weakness;
 use crate::ctx::Ctx;
 use crate::i18n::Language;
 use crate::types::Password;
@@ -120,6 +119,11 @@ fn read(body: &[u8]) -> Vec<Field> {
     fields
 }
 
+/// Whether a form begins with the field by which Rocket would let it change its method.
+pub(super) fn is_method_override(body: &[u8]) -> bool {
+    read(body).first().is_some_and(|field| field.name == "_method")
+}
+
 fn text(encoded: &[u8]) -> (String, bool) {
     let raw = String::from_utf8_lossy(encoded);
     let is_text = matches!(raw, Cow::Borrowed(_));
@@ -215,24 +219,18 @@ impl Complaints {
         self.0.is_empty()
     }
 
-    /// These, and what is wrong with the password that goes with them: everything is said at once.
-    pub(super) async fn and_weak(
-        mut self,
-        ctx: &Ctx,
-        field: &'static str,
-        typed: &str,
-        own: OwnData,
-    ) -> Result<Self, QueueFull> {
+    /// The password that goes with these complaints and has not been judged yet, if there is one.
+    pub(super) fn unjudged(&self, field: &'static str, typed: &str) -> Option<Password> {
         let is_judged = self.0.iter().any(|(about, _)| *about == Some(field));
-        if let Ok(password) = Password::parse(typed)
-            && !is_judged
-        {
-            let found = accounts::weigh_password(ctx, &password, own).await?;
-            for weakness in found {
-                self.on(field, Complaint::from(weakness));
-            }
+        Password::parse(typed).ok().filter(|_| !is_judged)
+    }
+
+    /// These, and what is wrong with a password: everything is said at once.
+    pub(super) fn and(mut self, field: &'static str, found: Vec<Weakness>) -> Self {
+        for weakness in found {
+            self.on(field, Complaint::from(weakness));
         }
-        Ok(self)
+        self
     }
 
     fn on(&mut self, field: &'static str, complaint: Complaint) {

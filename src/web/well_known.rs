@@ -10,7 +10,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes![jwks]
 }
 
-/// How long others may keep the keys: shorter than any overlap of old and new ones.
+/// How long others may keep the keys.
 const KEPT: &str = "public, max-age=300";
 
 #[derive(Responder)]

@@ -113,10 +113,13 @@ on_both! {
         let app = world.app().await;
         let mut ada = app.person("ada").await;
         let token = ada.token().await;
-        for method in ["DELETE", "PUT", "PATCH", "GET", "POST"] {
+        for method in ["DELETE", "PUT", "PATCH", "GET", "get", "POST"] {
             for path in ["/account/logout", "/account/mypage", "/", "/nowhere"] {
-                let page = ada.post(path, &[("_method", method), ("csrf", &token)]).await;
-                assert_eq!(page.status(), 403, "{method} {path}");
+                for start in ["_method", "&_method", "&&&_method", "%5Fmethod", "_metho%64"] {
+                    let body = format!("{start}={method}&csrf={token}").into_bytes();
+                    let page = ada.send(Method::Post, path, Some((ContentType::Form, body))).await;
+                    assert_eq!(page.status(), 403, "{start}={method} {path}");
+                }
             }
         }
         assert!(ada.is_signed_in().await);

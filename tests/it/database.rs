@@ -108,7 +108,11 @@ fn a_sqlite_file_is_opened_for_safety() {
         assert_eq!(app.number("PRAGMA foreign_keys").await, 1);
         assert_eq!(app.number("PRAGMA synchronous").await, 2, "FULL");
         assert_eq!(app.number("PRAGMA query_only").await, 1, "readers cannot write");
-        let wal = world.folder().join("daemun.db-wal");
-        assert!(wal.exists(), "write-ahead log");
+        #[cfg(unix)]
+        for file in ["daemun.db", "daemun.db-wal", "daemun.db-shm"] {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(world.folder().join(file)).expect(file).permissions();
+            assert_eq!(mode.mode() & 0o777, 0o600, "{file} is its owner's alone");
+        }
     });
 }

@@ -14,7 +14,8 @@ const ROOF: usize = 5;
 fn floor(module: &str) -> usize {
     match module {
         "types" => TYPES,
-        "cache" | "clock" | "config" | "crypto" | "ctx" | "db" | "i18n" | "throttle" => TOOLS,
+        "cache" | "clock" | "config" | "crypto" | "ctx" | "db" | "i18n" | "private"
+        | "throttle" => TOOLS,
         "accounts" | "audit" | "keys" | "links" | "sessions" => FEATURES,
         "flows" => FLOWS,
         "cli" | "web" | "worker" | "api" => DOORS,

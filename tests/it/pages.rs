@@ -62,7 +62,6 @@ on_both! {
                 "/account/login?next=/x",
                 "/nowhere",
                 "/account/logout",
-                &setup,
             ] {
                 is_whole(&visitor.clone().get(path).await, language, path);
             }
@@ -70,6 +69,9 @@ on_both! {
             for path in ["/", "/account/mypage", "/nowhere"] {
                 is_whole(&ada.clone().get(path).await, language, path);
             }
+            let mut chosen = visitor.clone();
+            chosen.get(&setup).await;
+            is_whole(&chosen.get("/admin/setup").await, language, "setup");
             for path in ["/account/join", "/account/login", &setup] {
                 is_whole(
                     &visitor.clone().submits(path, &[("email", "x"), ("password1", "1")]).await,

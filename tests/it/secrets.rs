@@ -88,7 +88,11 @@ on_both! {
         let token =
             daemun::flows::superuser::invite(&app.ctx).await.expect("answers").expect("invited");
 
-        let page = app.visitor().get(&format!("/admin/setup/{}", token.expose())).await;
+        let mut visitor = app.visitor();
+        let answer = visitor.get(&format!("/admin/setup/{}", token.expose())).await;
+        assert_eq!(answer.location(), Some("/admin/setup"), "out of the address first");
+        let page = visitor.get("/admin/setup").await;
+        assert!(!page.text().contains(token.expose()));
 
         assert_eq!(page.header("referrer-policy"), Some("same-origin"));
         assert!(page.texts("[src^='http'], [href^='http'], [src^='//'], [href^='//']").is_empty());

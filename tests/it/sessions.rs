@@ -357,5 +357,6 @@ on_both! {
 
         assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 0);
         assert_eq!(app.number("SELECT COUNT(*) FROM throttle").await, 0);
+        assert_eq!(app.number("SELECT COUNT(*) FROM audit_events").await, 2, "the trail stays");
     }
 }

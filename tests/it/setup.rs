@@ -28,12 +28,15 @@ on_both! {
         let link = link(&app).await;
         let mut root = app.visitor();
         for _ in 0..20 {
-            assert_eq!(root.get(&link).await.status(), 200, "looking uses nothing up");
+            assert_eq!(root.get(&link).await.location(), Some("/admin/setup"));
+            assert_eq!(root.get("/admin/setup").await.status(), 200, "looking uses nothing up");
         }
 
-        let answer = root.submits(&link, &fields("root@example.com")).await;
+        let answer = root.submits("/admin/setup", &fields("root@example.com")).await;
 
         assert_eq!(answer.location(), Some("/account/mypage"));
+        assert!(root.cookie("link").is_none(), "nothing of the link is left");
+        assert_eq!(app.visitor().get("/admin/setup").await.status(), 404);
         assert!(root.is_signed_in().await);
         assert_eq!(superusers(&app).await, 1);
         assert_eq!(root.get(&link).await.status(), 404, "the link is used");

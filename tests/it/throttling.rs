@@ -86,9 +86,7 @@ on_both! {
 
     async fn the_owner_gets_through_on_a_known_device(world: World) {
         let app = world.app().await;
-        app.person("ada").await;
-        let mut home = app.visitor().from("203.0.113.50:1");
-        home.logs_in("ada@example.com", GOOD).await;
+        let mut home = app.person("ada").await;
         home.logs_out().await;
         assert_eq!(
             *from_many_places(&app, "ada@example.com", 13).await.last().expect("tried"),
@@ -255,6 +253,16 @@ on_both! {
             app.visitor().from("203.0.113.9:1").joins("one-more@example.com", GOOD).await.status(),
             303
         );
+    }
+
+    async fn mistakes_in_the_form_are_counted_before_a_password_is_weighed(world: World) {
+        let app = world.app().await;
+        let mut statuses = Vec::new();
+        for _ in 0..203 {
+            statuses.push(app.visitor().joins("no address", "1234").await.status());
+        }
+
+        assert_eq!(statuses, [&[422; 201][..], &[429; 2]].concat());
     }
 
     async fn what_is_counted_names_nobody(world: World) {

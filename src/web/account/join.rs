@@ -121,9 +121,16 @@ async fn create(
     let today = Today(ctx.clock.now().date());
     let complaints = sent.complaints(sent.form.validate_with_args(&today));
     if !complaints.is_empty() {
-        let (typed, own) = (&sent.form.password1, sent.form.own_data(today));
-        let complaints = complaints.and_weak(ctx, "password1", typed, own).await?;
-        return again(frame, &sent.form, &complaints, ctx).map(Answer::Shown);
+        let found = match complaints.unjudged("password1", &sent.form.password1) {
+            Some(password) => {
+                signup::weigh(ctx, &password, sent.form.own_data(today), caller).await
+            }
+            None => Ok(Vec::new()),
+        };
+        return match found {
+            Ok(found) => again(frame, &sent.form, &complaints.and("password1", found), ctx),
+            Err(error) => refused(frame, &sent.form, error, ctx),
+        };
     }
     let before = frame.person().map(SignedIn::session);
     match signup::join(ctx, sent.form.words(today), before, caller).await {
@@ -131,30 +138,44 @@ async fn create(
             cookies::sign_in(jar, ctx, &opened);
             Ok(Answer::Gone(Redirect::to(next::after_sign_in(&sent.form.next, MY_PAGE))))
         }
-        Err(SignUpError::Closed) => closed(frame),
-        Err(SignUpError::EmailTaken) => {
-            let taken = Complaints::about("email", [Complaint::new("email.taken")]);
-            again(frame, &sent.form, &taken, ctx).map(Answer::Shown)
-        }
-        Err(SignUpError::Weak(found)) => {
-            let weak = Complaints::about("password1", found.into_iter().map(Complaint::from));
-            again(frame, &sent.form, &weak, ctx).map(Answer::Shown)
-        }
-        Err(SignUpError::TooSoon(wait)) => {
-            let words = frame.wait(wait);
-            let soon = Complaints::of_all(Complaint::with("join.too_soon", "wait", words));
-            let page = again(frame, &sent.form, &soon, ctx)?;
-            Ok(Answer::Shown(page.with_status(Status::TooManyRequests).retry_after(wait)))
-        }
-        Err(SignUpError::Busy(full)) => Err(full.into()),
-        Err(SignUpError::Broken(error)) => Err(error.into()),
+        Err(error) => refused(frame, &sent.form, error, ctx),
     }
 }
 
-fn again(frame: Frame, form: &JoinForm, complaints: &Complaints, ctx: &Ctx) -> Result<Page, Error> {
+fn refused(frame: Frame, form: &JoinForm, error: SignUpError, ctx: &Ctx) -> Result<Answer, Error> {
+    match error {
+        SignUpError::Closed => closed(frame),
+        SignUpError::EmailTaken => {
+            let taken = Complaints::about("email", [Complaint::new("email.taken")]);
+            again(frame, form, &taken, ctx)
+        }
+        SignUpError::Weak(found) => {
+            again(frame, form, &Complaints::default().and("password1", found), ctx)
+        }
+        SignUpError::TooSoon(wait) => {
+            let words = frame.wait(wait);
+            let soon = Complaints::of_all(Complaint::with("join.too_soon", "wait", words));
+            let page = draw(frame, form, &soon, ctx)?.with_status(Status::TooManyRequests);
+            Ok(Answer::Shown(page.retry_after(wait)))
+        }
+        SignUpError::Busy(full) => Err(full.into()),
+        SignUpError::Broken(error) => Err(error.into()),
+    }
+}
+
+fn again(
+    frame: Frame,
+    form: &JoinForm,
+    complaints: &Complaints,
+    ctx: &Ctx,
+) -> Result<Answer, Error> {
+    let page = draw(frame, form, complaints, ctx)?;
+    Ok(Answer::Shown(page.with_status(Status::UnprocessableEntity)))
+}
+
+fn draw(frame: Frame, form: &JoinForm, complaints: &Complaints, ctx: &Ctx) -> Result<Page, Error> {
     let form = FormView::again(&frame, form, complaints);
-    let page = Page::draw(&JoinPage { frame, form, min_length: min_length(ctx) })?;
-    Ok(page.with_status(Status::UnprocessableEntity))
+    Page::draw(&JoinPage { frame, form, min_length: min_length(ctx) })
 }
 
 fn closed(frame: Frame) -> Result<Answer, Error> {

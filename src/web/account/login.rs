@@ -86,9 +86,8 @@ async fn create(
     }
     let before = frame.person().map(SignedIn::session);
     match login::with_password(ctx, sent.form.words(), before, caller).await {
-        Ok(logged_in) => {
-            cookies::sign_in(jar, ctx, &logged_in.opened);
-            cookies::know_device(jar, ctx, logged_in.device);
+        Ok(opened) => {
+            cookies::sign_in(jar, ctx, &opened);
             Ok(Answer::Gone(Redirect::to(next::after_sign_in(&sent.form.next, MY_PAGE))))
         }
         Err(LogInError::WrongCredentials) => {

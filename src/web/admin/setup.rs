@@ -18,7 +18,7 @@ use crate::web::form::{Complaint, Complaints, Form, FormView, Submitted};
 use crate::web::page::{Frame, Page};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![new, create]
+    routes![arrive, new, create, create_at_once]
 }
 
 #[derive(FromForm, Validate)]
@@ -42,26 +42,63 @@ impl Form for SetupForm {
     }
 }
 
+impl SetupForm {
+    /// What is known of the person, whatever else is wrong with the form.
+    fn own_data(&self) -> OwnData {
+        let email = Email::parse(&self.email).ok();
+        OwnData { email, name: Name::default(), date_of_birth: None }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "admin/setup.html")]
-struct SetupPage<'a> {
+struct SetupPage {
     frame: Frame,
     form: FormView,
     min_length: u8,
-    token: &'a str,
 }
 
-/// Asking for the page uses nothing up: only the form does.
+/// The token goes from the address into a cookie before a page is drawn, so that it stands in no
+/// history, no Referer and no screenshot. Looking uses nothing up: only the form does.
 #[get("/admin/setup/<token>")]
-async fn new(token: &str, frame: Frame, ctx: &State<Ctx>) -> Result<Result<Page, Status>, Error> {
+async fn arrive(
+    token: &str,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Result<Redirect, Status>, Error> {
     if !superuser::may_set_up(ctx, &Secret::new(token.to_owned())).await? {
         return Ok(Err(Status::NotFound));
     }
-    draw(frame, FormView::empty(""), ctx, token).map(Ok)
+    cookies::carry_link(jar, ctx, token);
+    Ok(Ok(Redirect::to("/admin/setup")))
 }
 
-#[post("/admin/setup/<token>", data = "<sent>")]
+#[get("/admin/setup")]
+async fn new(
+    frame: Frame,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Result<Page, Status>, Error> {
+    if !superuser::may_set_up(ctx, &carried(jar, ctx)).await? {
+        return Ok(Err(Status::NotFound));
+    }
+    draw(frame, FormView::empty(""), ctx).map(Ok)
+}
+
+#[post("/admin/setup", data = "<sent>")]
 async fn create(
+    sent: Submitted<SetupForm>,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Result<Answer, Status>, Error> {
+    make(&carried(jar, ctx), &sent, frame, caller, ctx, jar).await
+}
+
+/// The same for whoever sends the form to the link itself.
+#[post("/admin/setup/<token>", data = "<sent>")]
+async fn create_at_once(
     token: &str,
     sent: Submitted<SetupForm>,
     frame: Frame,
@@ -69,41 +106,79 @@ async fn create(
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Result<Result<Answer, Status>, Error> {
-    let again = |frame: Frame, complaints: &Complaints| {
-        let form = FormView::again(&frame, &sent.form, complaints);
-        let page = draw(frame, form, ctx, token)?.with_status(Status::UnprocessableEntity);
-        Ok(Ok(Answer::Shown(page)))
-    };
-    let complaints = sent.complaints(sent.form.validate());
+    make(&Secret::new(token.to_owned()), &sent, frame, caller, ctx, jar).await
+}
+
+/// The token that [`arrive`] put into the cookie; without one, a token that opens nothing.
+fn carried(jar: &CookieJar<'_>, ctx: &Ctx) -> Secret {
+    Secret::new(cookies::link(jar, ctx).unwrap_or_default().to_owned())
+}
+
+async fn make(
+    token: &Secret,
+    sent: &Submitted<SetupForm>,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &Ctx,
+    jar: &CookieJar<'_>,
+) -> Result<Result<Answer, Status>, Error> {
+    let form = &sent.form;
+    let complaints = sent.complaints(form.validate());
     if !complaints.is_empty() {
-        let email = Email::parse(&sent.form.email).ok();
-        let own = OwnData { email, name: Name::default(), date_of_birth: None };
-        let typed = &sent.form.password1;
-        let complaints = complaints.and_weak(ctx, "password1", typed, own).await?;
-        return again(frame, &complaints);
+        let found = match complaints.unjudged("password1", &form.password1) {
+            Some(password) => superuser::weigh(ctx, token, &password, form.own_data()).await,
+            None => Ok(Vec::new()),
+        };
+        return match found {
+            Ok(found) => again(frame, form, &complaints.and("password1", found), ctx),
+            Err(error) => refused(frame, form, error, ctx),
+        };
     }
     let holds = "the rules hold, and they are these parsers";
-    let email = Email::parse(&sent.form.email).expect(holds);
-    let password = Password::parse(&sent.form.password1).expect(holds);
-    match superuser::by_link(ctx, &Secret::new(token.to_owned()), email, password, caller).await {
+    let email = Email::parse(&form.email).expect(holds);
+    let password = Password::parse(&form.password1).expect(holds);
+    match superuser::by_link(ctx, token, email, password, caller).await {
         Ok(opened) => {
             cookies::sign_in(jar, ctx, &opened);
+            cookies::drop_link(jar, ctx);
             Ok(Ok(Answer::Gone(Redirect::to(MY_PAGE))))
         }
-        Err(SuperuserError::BadLink) => Ok(Err(Status::NotFound)),
-        Err(SuperuserError::EmailTaken) => {
-            again(frame, &Complaints::about("email", [Complaint::new("email.taken")]))
-        }
-        Err(SuperuserError::NotTaken(NewPasswordError::Weak(found))) => {
-            let weak = found.into_iter().map(Complaint::from);
-            again(frame, &Complaints::about("password1", weak))
-        }
-        Err(SuperuserError::NotTaken(NewPasswordError::Busy(full))) => Err(full.into()),
-        Err(SuperuserError::Broken(error)) => Err(error.into()),
+        Err(error) => refused(frame, form, error, ctx),
     }
 }
 
-fn draw(frame: Frame, form: FormView, ctx: &Ctx, token: &str) -> Result<Page, Error> {
+fn refused(
+    frame: Frame,
+    form: &SetupForm,
+    error: SuperuserError,
+    ctx: &Ctx,
+) -> Result<Result<Answer, Status>, Error> {
+    match error {
+        SuperuserError::BadLink => Ok(Err(Status::NotFound)),
+        SuperuserError::EmailTaken => {
+            let taken = Complaints::about("email", [Complaint::new("email.taken")]);
+            again(frame, form, &taken, ctx)
+        }
+        SuperuserError::NotTaken(NewPasswordError::Weak(found)) => {
+            again(frame, form, &Complaints::default().and("password1", found), ctx)
+        }
+        SuperuserError::NotTaken(NewPasswordError::Busy(full)) => Err(full.into()),
+        SuperuserError::Broken(error) => Err(error.into()),
+    }
+}
+
+fn again(
+    frame: Frame,
+    form: &SetupForm,
+    complaints: &Complaints,
+    ctx: &Ctx,
+) -> Result<Result<Answer, Status>, Error> {
+    let form = FormView::again(&frame, form, complaints);
+    let page = draw(frame, form, ctx)?.with_status(Status::UnprocessableEntity);
+    Ok(Ok(Answer::Shown(page)))
+}
+
+fn draw(frame: Frame, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
     let min_length = ctx.settings.password_min_length;
-    Page::draw(&SetupPage { frame, form, min_length, token })
+    Page::draw(&SetupPage { frame, form, min_length })
 }

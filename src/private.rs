@@ -1,0 +1,31 @@
+//! Files and folders that nobody but their owner may read.
+//!
+//! On systems without Unix modes they are as private as the place where they are made.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+/// Makes a folder and those above it that are missing; one that is there stays as it is.
+///
+/// # Errors
+/// What the system says.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    if path.as_os_str().is_empty() { Ok(()) } else { builder.create(path) }
+}
+
+/// Makes a file that is not there yet, open for writing.
+///
+/// # Errors
+/// What the system says; `AlreadyExists` when there is one.
+pub fn make_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
