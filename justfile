@@ -4,7 +4,7 @@ check:
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     cargo test
-    cargo deny check
+    cargo deny check bans licenses sources
 
 bench:
     cargo bench --bench http

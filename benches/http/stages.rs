@@ -60,18 +60,19 @@ pub(crate) fn pages(site: &Site) -> Pages {
     pages
 }
 
-/// Log-ins on all cores, and the hash alone on all cores in between.
+/// Log-ins on all cores, and the hash alone on all cores right before and after.
 pub(crate) fn log_in(site: &Site) -> LogIns {
     let server = site.serve(None);
     let people = Doorstep::of(server.address).crowd(CONNECTIONS);
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let drive = Drive { core: None, lasts: 4 * SECOND, every: None };
+    let drive = Drive { core: None, lasts: 5 * SECOND / 2, every: None };
     let mut log_ins =
         LogIns { cores, one: Vec::new(), all: Vec::new(), log_in: Subject::new("log-in") };
-    for _ in 0..4 {
-        log_ins.one.push(argon::rate(1, SECOND));
-        log_ins.all.push(argon::rate(cores, 2 * SECOND));
+    for _ in 0..7 {
+        log_ins.one.push(argon::rate(1, SECOND / 2));
+        let before = argon::rate(cores, SECOND);
         turn(drive, &server, people.clone(), &mut log_ins.log_in);
+        log_ins.all.push(f64::midpoint(before, argon::rate(cores, SECOND)));
     }
     log_ins
 }
@@ -87,7 +88,7 @@ pub(crate) fn crowd(site: &Site) -> Crowd {
         beside: Subject::new("My page beside 200"),
         log_in: Subject::new("log-in, 200 at once"),
     };
-    for _ in 0..3 {
+    for _ in 0..5 {
         my_page = turn(drive, &server, my_page, &mut crowd.alone);
         let log_in = while_logging_in(&server, doorstep.crowd(QUEUED), 5 * SECOND, || {
             thread::sleep(SECOND); // the queue fills

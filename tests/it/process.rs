@@ -525,6 +525,33 @@ fn two_servers_on_one_file_serve_the_same_people() {
     is_whole(&machine.database());
 }
 
+#[test]
+fn people_who_join_at_the_same_moment_are_not_too_many() {
+    on_each_engine(|machine, database| {
+        let nodes = [machine.serves(), machine.serves()];
+        let refused = Mutex::new(Vec::new());
+
+        thread::scope(|scope| {
+            for client in 0..8 {
+                let (node, refused) = (&nodes[client % 2], &refused);
+                scope.spawn(move || {
+                    for number in 0..10 {
+                        let email = format!("c{client}n{number}@example.com");
+                        let status = node.visitor().joins(&email, GOOD).status;
+                        if status != 303 {
+                            refused.lock().expect("no panic").push((email, status));
+                        }
+                    }
+                });
+            }
+        });
+
+        let refused = refused.into_inner().expect("no panic");
+        assert!(refused.is_empty(), "80 from one place are a class, not a robot: {refused:?}");
+        is_whole(&database);
+    });
+}
+
 // A full disk.
 
 #[test]
