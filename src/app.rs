@@ -7,7 +7,7 @@ use rocket::{Build, Rocket};
 use thiserror::Error;
 
 use crate::clock::Clock;
-use crate::config::{LogLevel, SettingError, Settings};
+use crate::config::{SettingError, Settings};
 use crate::ctx::{Ctx, CtxError};
 use crate::db::DbError;
 use crate::keys::KeysError;
@@ -86,16 +86,10 @@ fn tamed(figment: Figment) -> Figment {
     figment.merge(Serialized::global("ip_header", false)).merge(Serialized::global("ident", false))
 }
 
-/// Daemun writes its own line per outcome; Rocket's own, which tell every refused form and every page
-/// that does not exist, are for debugging.
+/// Daemun writes its own line per outcome. Rocket's own tell every refused form and every page that
+/// does not exist, and at `debug` whole answers with their cookies: they are off at every level.
 fn quiet(figment: Figment) -> Figment {
-    let level: LogLevel = figment
-        .extract_inner::<String>("log_level")
-        .ok()
-        .and_then(|level| level.parse().ok())
-        .unwrap_or_default();
-    let rockets = if level == LogLevel::Debug { "debug" } else { "off" };
     figment
-        .merge(Serialized::global("log_level", rockets))
+        .merge(Serialized::global("log_level", "off"))
         .merge(Serialized::global("cli_colors", false))
 }

@@ -8,6 +8,7 @@ mod argon;
 mod client;
 mod figures;
 mod load;
+mod machine;
 mod people;
 mod report;
 mod server;
@@ -15,6 +16,7 @@ mod stages;
 
 use std::process::ExitCode;
 
+use machine::Watch;
 use report::Report;
 use server::Site;
 
@@ -24,12 +26,14 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let site = Site::with_people();
+    let watch = Watch::start();
     let report = Report {
         ready: stages::start(&site),
         pages: stages::pages(&site),
         log_in: stages::log_in(&site),
         crowd: stages::crowd(&site),
         memory: stages::memory(&site),
+        others: watch.others(),
     };
     report.publish();
     if report.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -10,6 +10,9 @@ use crate::figures::{Subject, Target, median, milliseconds, range};
 use crate::people::PEOPLE;
 use crate::server::Memory;
 
+/// Above so many cores in other hands the figures are not to be trusted.
+const QUIET: f64 = 0.1;
+
 /// Everything that was measured.
 pub(crate) struct Report {
     pub(crate) ready: Vec<Duration>,
@@ -17,6 +20,8 @@ pub(crate) struct Report {
     pub(crate) log_in: LogIns,
     pub(crate) crowd: Crowd,
     pub(crate) memory: MemoryUse,
+    /// Cores that other programs used meanwhile.
+    pub(crate) others: Option<f64>,
 }
 
 /// The pages, and the floor under them.
@@ -104,7 +109,7 @@ impl Report {
         ]
     }
 
-    fn facts(&self) -> [String; 3] {
+    fn facts(&self) -> [String; 4] {
         let (one, all) = (&self.log_in.one, &self.log_in.all);
         let ready: Vec<_> = self.ready.iter().copied().map(milliseconds).collect();
         let held = |memory: Option<f64>| match memory {
@@ -120,6 +125,13 @@ impl Report {
             ),
             format!("start to ready: {:.0} ms {}", median(&ready), range(&ready)),
             format!("memory: {idle} idle, {waiting} at most in the long queue, {after} after it"),
+            match self.others {
+                Some(cores) if cores > QUIET => {
+                    format!("NOISE: other programs used {cores:.2} cores; run it again in quiet")
+                }
+                Some(cores) => format!("quiet: other programs used {cores:.2} cores"),
+                None => "what other programs used is not known".to_owned(),
+            },
         ]
     }
 
@@ -150,6 +162,7 @@ impl Report {
         json!({
             "accounts": PEOPLE,
             "cores": log_in.cores,
+            "cores_used_by_others": self.others,
             "pages_pinned": self.pages.is_pinned,
             "subjects": subjects.collect::<Vec<_>>(),
             "argon2_per_second": { "one_core": log_in.one, "all_cores": log_in.all },

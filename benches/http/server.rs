@@ -11,13 +11,10 @@ use std::time::{Duration, Instant};
 use core_affinity::CoreId;
 use tempfile::TempDir;
 
-use crate::people;
+use crate::{machine, people};
 
 /// Longer than any start that is worth measuring.
 const GIVE_UP: Duration = Duration::from_secs(30);
-
-/// Unit of the times in `/proc/PID/stat`; 100 a second on every Linux (`USER_HZ`).
-const TICK: Duration = Duration::from_millis(10);
 
 /// A folder with a database, and the address at which it is served. The folder stands on the disk of
 /// the target directory: a system's temporary folder is often memory, where a commit costs nothing.
@@ -102,11 +99,7 @@ impl Server {
 
     /// Processor time spent so far; `None` where there is no `/proc`.
     pub(crate) fn cpu_time(&self) -> Option<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).ok()?;
-        // Fields 14 and 15 of proc_pid_stat(5); the name before them may hold anything but `)`.
-        let (_, fields) = stat.rsplit_once(')')?;
-        let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
-        Some(TICK * ticks.sum::<Result<u32, _>>().ok()?)
+        machine::cpu_time(self.process.id())
     }
 }
 

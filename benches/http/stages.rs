@@ -68,7 +68,7 @@ pub(crate) fn log_in(site: &Site) -> LogIns {
     let drive = Drive { core: None, lasts: 5 * SECOND / 2, every: None };
     let mut log_ins =
         LogIns { cores, one: Vec::new(), all: Vec::new(), log_in: Subject::new("log-in") };
-    for _ in 0..7 {
+    for _ in 0..5 {
         log_ins.one.push(argon::rate(1, SECOND / 2));
         let before = argon::rate(cores, SECOND);
         turn(drive, &server, people.clone(), &mut log_ins.log_in);
@@ -88,7 +88,7 @@ pub(crate) fn crowd(site: &Site) -> Crowd {
         beside: Subject::new("My page beside 200"),
         log_in: Subject::new("log-in, 200 at once"),
     };
-    for _ in 0..5 {
+    for _ in 0..3 {
         my_page = turn(drive, &server, my_page, &mut crowd.alone);
         let log_in = while_logging_in(&server, doorstep.crowd(QUEUED), 5 * SECOND, || {
             thread::sleep(SECOND); // the queue fills

@@ -1,16 +1,22 @@
 //! Saying what the checkup found.
 
-use super::{Failed, say, settings};
+use rocket::figment::Figment;
+
+use super::{Failed, say};
 use crate::clock::Clock;
+use crate::config::Settings;
 use crate::flows::checkup::{self, Finding};
 use crate::i18n::Language;
 
 /// Examines the settings and what they name; fails if anything has to be mended.
-pub(super) async fn check(language: Language) -> Result<(), Failed> {
-    let (settings, figment) = settings::read(language)?;
-    let listens_on = rocket::Config::try_from(&figment).map(|config| config.address);
+pub(super) async fn check(
+    language: Language,
+    settings: &Settings,
+    figment: &Figment,
+) -> Result<(), Failed> {
+    let listens_on = rocket::Config::try_from(figment).map(|config| config.address);
     let listens_on = listens_on.map_err(|error| Failed::line(error.to_string()))?;
-    let found = checkup::examine(&settings, listens_on, Clock::of_the_machine()).await;
+    let found = checkup::examine(settings, listens_on, Clock::of_the_machine()).await;
     let (bad, good): (Vec<_>, Vec<_>) = found.iter().partition(|finding| finding.is_bad());
     for finding in good {
         say(&sentence(language, finding));
@@ -38,10 +44,13 @@ fn sentence(language: Language, finding: &Finding) -> String {
             with("check.secret_missing", "path", &path.display().to_string())
         }
         Finding::TablesOutdated => t("check.tables_outdated"),
+        Finding::NoDatabase { url, why } => {
+            language.tell("cli.no_database", &[("url", url), ("why", why)])
+        }
         Finding::CannotOpen(why) => with("cli.cannot_open", "why", why),
         Finding::KeysSealed => t("check.keys_sealed"),
-        Finding::NoDatabaseYet(path) => {
-            with("check.no_database_yet", "path", &path.display().to_string())
+        Finding::NotThereYet(path) => {
+            with("check.not_there_yet", "path", &path.display().to_string())
         }
         Finding::NoSuperuser => t("check.no_superuser"),
     }

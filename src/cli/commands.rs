@@ -68,7 +68,10 @@ pub(super) fn misunderstood(language: Language, error: &clap::Error) -> String {
             .unwrap_or_default();
     let key = match error.kind() {
         ErrorKind::InvalidSubcommand => "cli.unknown_command",
-        ErrorKind::MissingRequiredArgument => "cli.missing_argument",
+        ErrorKind::MissingRequiredArgument
+        | ErrorKind::InvalidValue
+        | ErrorKind::TooFewValues
+        | ErrorKind::WrongNumberOfValues => "cli.missing_argument",
         _ => "cli.unknown_argument",
     };
     language.tell(key, &[("what", &culprit)])

@@ -16,8 +16,9 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::ArgMatches;
+use rocket::figment::Figment;
 
-use crate::config;
+use crate::config::{self, Settings};
 use crate::i18n::Language;
 
 /// A command that did not do what it was asked, with the line that says why.
@@ -45,8 +46,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // A panic in a command is a defect; it still must not look like success.
-    match rocket::execute(obey(language, &matches)) {
+    // Rocket's runtime reads settings of its own, and panics over them: so they are read before.
+    let done = settings::read(language)
+        .and_then(|settings| rocket::execute(obey(language, settings, &matches)));
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed(lines)) => {
             for line in &lines {
@@ -57,13 +60,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-async fn obey(language: Language, matches: &ArgMatches) -> Result<(), Failed> {
+async fn obey(
+    language: Language,
+    (settings, figment): (Settings, Figment),
+    matches: &ArgMatches,
+) -> Result<(), Failed> {
     match matches.subcommand() {
-        None | Some(("serve", _)) => serve::serve(language).await,
-        Some(("migrate", _)) => serve::migrate(language).await,
-        Some(("createsuperuser", given)) => superuser::create(language, argument(given)).await,
-        Some(("changepassword", given)) => password::change(language, argument(given)).await,
-        Some(("check", _)) => check::check(language).await,
+        None | Some(("serve", _)) => serve::serve(language, settings, figment).await,
+        Some(("migrate", _)) => serve::migrate(language, settings).await,
+        Some(("createsuperuser", given)) => {
+            superuser::create(language, settings, argument(given)).await
+        }
+        Some(("changepassword", given)) => {
+            password::change(language, settings, argument(given)).await
+        }
+        Some(("check", _)) => check::check(language, &settings, &figment).await,
         Some((name, _)) => Err(Failed::line(name)),
     }
 }

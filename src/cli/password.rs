@@ -2,8 +2,9 @@
 
 use std::io::{BufRead as _, IsTerminal as _};
 
-use super::{Failed, logging, say, serve, settings};
+use super::{Failed, logging, say, serve};
 use crate::accounts::{NewPasswordError, Weakness};
+use crate::config::Settings;
 use crate::flows::password::{self, SetPasswordError};
 use crate::i18n::Language;
 use crate::types::{Caller, Email, Password};
@@ -12,8 +13,11 @@ use crate::types::{Caller, Email, Password};
 const MAX_LINE: u64 = 16 * 1024;
 
 /// Gives an account another password.
-pub(super) async fn change(language: Language, typed: &str) -> Result<(), Failed> {
-    let (settings, _) = settings::read(language)?;
+pub(super) async fn change(
+    language: Language,
+    settings: Settings,
+    typed: &str,
+) -> Result<(), Failed> {
     logging::start(&settings);
     let email = email(language, typed)?;
     let ctx = serve::open(language, settings).await?;

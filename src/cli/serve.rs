@@ -2,8 +2,9 @@
 
 use rocket::error::ErrorKind;
 use rocket::fairing::AdHoc;
+use rocket::figment::Figment;
 
-use super::{Failed, logging, say, settings};
+use super::{Failed, logging, say};
 use crate::app::{self, OpenError};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -12,8 +13,11 @@ use crate::flows::superuser;
 use crate::i18n::Language;
 
 /// Serves until the process is told to stop.
-pub(super) async fn serve(language: Language) -> Result<(), Failed> {
-    let (settings, figment) = settings::read(language)?;
+pub(super) async fn serve(
+    language: Language,
+    settings: Settings,
+    figment: Figment,
+) -> Result<(), Failed> {
     logging::start(&settings);
     // Each connection is a file; the soft limit of most systems is a tenth of what they allow.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
@@ -32,8 +36,7 @@ pub(super) async fn serve(language: Language) -> Result<(), Failed> {
 }
 
 /// Brings the tables up to date.
-pub(super) async fn migrate(language: Language) -> Result<(), Failed> {
-    let (settings, _) = settings::read(language)?;
+pub(super) async fn migrate(language: Language, settings: Settings) -> Result<(), Failed> {
     logging::start(&settings);
     let ctx = open(language, settings).await?;
     ctx.db.close().await;

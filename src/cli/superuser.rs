@@ -1,14 +1,18 @@
 //! Making a superuser.
 
 use super::password::{ask, email, not_taken};
-use super::{Failed, logging, say, serve, settings};
+use super::{Failed, logging, say, serve};
+use crate::config::Settings;
 use crate::flows::superuser::{self, SuperuserError};
 use crate::i18n::Language;
 use crate::types::Caller;
 
 /// Makes an account that may do everything.
-pub(super) async fn create(language: Language, typed: &str) -> Result<(), Failed> {
-    let (settings, _) = settings::read(language)?;
+pub(super) async fn create(
+    language: Language,
+    settings: Settings,
+    typed: &str,
+) -> Result<(), Failed> {
     logging::start(&settings);
     let email = email(language, typed)?;
     let ctx = serve::open(language, settings).await?;

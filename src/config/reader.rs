@@ -230,8 +230,10 @@ impl Reader {
         }
     }
 
-    /// A setting that Rocket has complained about is not complained about again.
+    /// One complaint per setting: the first of ours, or else Rocket's.
     fn push(&mut self, name: &str, what: Wrong) {
+        let is_rockets = |error: &SettingError| matches!(error.what, Wrong::Rocket(_));
+        self.wrong.retain(|error| error.name != name || !is_rockets(error));
         if self.wrong.iter().any(|error| error.name == name) {
             return;
         }
@@ -262,7 +264,10 @@ fn nearest(name: &str) -> Option<&'static str> {
 fn from_rocket(error: &rocket::figment::Error, values: &Dict) -> SettingError {
     let name = if error.path.is_empty() { "Rocket.toml".into() } else { error.path.join(".") };
     let value = values.get(&name).map(show).unwrap_or_default();
-    let what = error.kind.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    // The lines with a bar quote the file, secrets and all.
+    let what = error.kind.to_string();
+    let what = what.lines().map(str::trim).filter(|line| !line.contains('|'));
+    let what = what.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ");
     SettingError { name, value, what: Wrong::Rocket(what) }
 }
 
@@ -283,13 +288,21 @@ fn scalar(value: &Value) -> Option<String> {
 
 fn show(value: &Value) -> String {
     match (scalar(value), value) {
-        (Some(text), _) => without_password(&text),
+        (Some(text), _) => on_one_line(&without_password(&text)),
         (None, Value::Array(_, items)) => {
             let items: Vec<_> = items.iter().map(show).collect();
             format!("[{}]", items.join(", "))
         }
         (None, _) => "{…}".into(),
     }
+}
+
+fn on_one_line(text: &str) -> String {
+    let escaped = |char: char| match char.is_control() {
+        true => char.escape_default().to_string(),
+        false => char.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }
 
 /// Nobody knows what an unknown setting holds, a misspelt `secret_key` for one: only short and

@@ -139,13 +139,17 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// A URL as it may be shown: what stands between user name and host becomes `***`.
+/// A URL as it may be shown: what stands between user name and host becomes `***`, and so does the
+/// query, in which PostgreSQL takes a password too.
 pub(super) fn without_password(text: &str) -> String {
     match Url::parse(text) {
-        Ok(mut url) if url.password().is_some() => match url.set_password(Some("***")) {
-            Ok(()) => url.into(),
-            Err(()) => "***".into(),
-        },
+        Ok(mut url) if url.password().is_some() || url.query().is_some() => {
+            let is_hidden = url.password().is_none() || url.set_password(Some("***")).is_ok();
+            if url.query().is_some() {
+                url.set_query(Some("***"));
+            }
+            if is_hidden { url.into() } else { "***".into() }
+        }
         // What cannot be read as a URL may still hold a password.
         Err(_) if text.contains('@') => "***".into(),
         _ => text.to_owned(),
@@ -244,7 +248,7 @@ choice! {
         /// One line per outcome.
         #[default]
         Normal = "normal",
-        /// Everything, Rocket's own lines too.
+        /// Everything; of Rocket nothing, for it would print cookies.
         Debug = "debug",
     }
 }
@@ -309,5 +313,6 @@ mod tests {
         assert_eq!(format!("{url:?}"), "postgres://ada:***@db/x");
 
         assert_eq!(without_password("postgres//ada:sesame@db"), "***");
+        assert_eq!(without_password("postgres://db/x?password=sesame"), "postgres://db/x?***");
     }
 }

@@ -66,28 +66,41 @@ impl MasterKey {
     }
 
     /// Reads the generated secret in `folder`, or generates it there, readable by its owner only.
-    /// Two processes that start at once end up with the same one.
+    ///
+    /// The file appears whole or not at all, so that two processes that start at once end up with the
+    /// same secret, and one that dies while it writes leaves nothing half done.
     ///
     /// # Errors
     /// [`MasterKeyError`] when the file cannot be made or holds something else.
     pub fn in_folder(folder: &Path, random: Random) -> Result<Self, MasterKeyError> {
         let path = Self::file_in(folder);
-        let failed = |source| MasterKeyError::File { path: path.clone(), source };
-        match private::make_file(&path) {
-            Ok(mut file) => {
-                let text = Zeroizing::new(STANDARD.encode(random.bytes::<MIN_BYTES>()));
-                file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-                tracing::info!(file = %path.display(), "a secret key was generated");
-                Self::parse(&text)
-            }
-            Err(exists) if exists.kind() == io::ErrorKind::AlreadyExists => {
-                let mut text = Zeroizing::new(String::new());
-                let file = std::fs::File::open(&path).map_err(failed)?;
-                file.take(4096).read_to_string(&mut text).map_err(failed)?;
-                Self::parse(&text).map_err(|_| MasterKeyError::Foreign(path.clone()))
-            }
-            Err(source) => Err(failed(source)),
+        if path.exists() {
+            return Self::read(&path);
         }
+        let failed = |source| MasterKeyError::File { path: path.clone(), source };
+        let draft = folder.join(format!("secret_key.{}", random.token_id()));
+        let written = write(&draft, random).and_then(|()| std::fs::hard_link(&draft, &path));
+        let _ = std::fs::remove_file(&draft);
+        match written {
+            Ok(()) => tracing::info!(file = %path.display(), "a secret key was generated"),
+            // Somebody else was first.
+            Err(exists) if exists.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(source) => return Err(failed(source)),
+        }
+        Self::read(&path)
+    }
+
+    /// Reads a generated secret.
+    ///
+    /// # Errors
+    /// [`MasterKeyError`] when it cannot be read or is something else.
+    pub fn read(path: &Path) -> Result<Self, MasterKeyError> {
+        let failed = |source| MasterKeyError::File { path: path.to_owned(), source };
+        let mut bytes = Zeroizing::new(Vec::new());
+        let file = std::fs::File::open(path).map_err(failed)?;
+        file.take(4096).read_to_end(&mut bytes).map_err(failed)?;
+        let text = std::str::from_utf8(&bytes).ok().and_then(|text| Self::parse(text).ok());
+        text.ok_or_else(|| MasterKeyError::Foreign(path.to_owned()))
     }
 
     /// Where the generated secret of a data directory stands.
@@ -106,6 +119,13 @@ impl MasterKey {
             .expect("HKDF-SHA-256 gives up to 255 times 32 bytes");
         key
     }
+}
+
+fn write(path: &Path, random: Random) -> io::Result<()> {
+    let text = Zeroizing::new(STANDARD.encode(random.bytes::<MIN_BYTES>()));
+    let mut file = private::make_file(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {

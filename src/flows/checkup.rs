@@ -1,12 +1,13 @@
 //! The checkup: what is unsafe or broken in the settings and in what they name.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use crate::accounts;
 use crate::clock::Clock;
 use crate::config::{DatabaseUrl, Settings};
 use crate::crypto::{Cost, MasterKey};
-use crate::ctx::Ctx;
+use crate::ctx::{Ctx, CtxError};
 use crate::keys::{self, KeysError};
 
 /// One thing that the checkup found.
@@ -26,12 +27,19 @@ pub enum Finding {
     SecretReadable(std::path::PathBuf),
     /// Broken: there is a database and its secret key is gone; a new one would not open it.
     SecretMissing(std::path::PathBuf),
+    /// Broken: the database does not open, and why.
+    NoDatabase {
+        /// The database, without its password.
+        url: String,
+        /// What it says.
+        why: String,
+    },
     /// Broken: something cannot be opened, and why.
     CannotOpen(String),
     /// Broken: the signing keys do not belong to this secret key.
     KeysSealed,
-    /// Nothing wrong yet: the database file will be made at the first start.
-    NoDatabaseYet(std::path::PathBuf),
+    /// Nothing wrong yet: the first start will make this file.
+    NotThereYet(std::path::PathBuf),
     /// Nothing wrong yet: the next start, or `daemun migrate`, brings the tables up to date.
     TablesOutdated,
     /// Nothing wrong: nobody can do everything yet.
@@ -42,7 +50,7 @@ impl Finding {
     /// Whether it has to be mended, rather than known.
     #[must_use]
     pub fn is_bad(&self) -> bool {
-        !matches!(self, Self::NoDatabaseYet(_) | Self::TablesOutdated | Self::NoSuperuser)
+        !matches!(self, Self::NotThereYet(_) | Self::TablesOutdated | Self::NoSuperuser)
     }
 }
 
@@ -50,15 +58,9 @@ impl Finding {
 pub async fn examine(settings: &Settings, listens_on: IpAddr, clock: Clock) -> Vec<Finding> {
     let mut found = of_settings(settings, listens_on);
     found.extend(of_secret_file(settings));
-    if let DatabaseUrl::Sqlite(path) = &settings.database_url
-        && !path.exists()
-    {
-        found.push(Finding::NoDatabaseYet(path.clone()));
-        return found;
-    }
-    let secret = MasterKey::file_in(&settings.data_dir);
-    if settings.secret_key.is_none() && !secret.exists() {
-        found.push(Finding::SecretMissing(secret));
+    let of_files = of_files(settings);
+    if !of_files.is_empty() {
+        found.extend(of_files);
         return found;
     }
     match Ctx::open(settings.clone(), clock).await {
@@ -66,9 +68,49 @@ pub async fn examine(settings: &Settings, listens_on: IpAddr, clock: Clock) -> V
             found.extend(of_database(&ctx).await);
             ctx.db.close().await;
         }
+        Err(CtxError::Database(error)) => found.push(no_database(settings, &error)),
         Err(error) => found.push(cannot_open(&error)),
     }
     found
+}
+
+/// The secret and the SQLite file: whether they are there, and if not, whether they can be made.
+fn of_files(settings: &Settings) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let secret = MasterKey::file_in(&settings.data_dir);
+    let needs_secret = settings.secret_key.is_none();
+    if needs_secret && secret.exists() {
+        found.extend(MasterKey::read(&secret).err().map(|error| cannot_open(&error)));
+    } else if needs_secret && !can_be_made(&secret) {
+        found.push(Finding::CannotOpen(format!("{}: cannot be made", secret.display())));
+    }
+    let DatabaseUrl::Sqlite(path) = &settings.database_url else {
+        let is_fresh = found.is_empty() && needs_secret && !secret.exists();
+        found.extend(is_fresh.then_some(Finding::NotThereYet(secret)));
+        return found;
+    };
+    if path.exists() {
+        if needs_secret && !secret.exists() {
+            found.push(Finding::SecretMissing(secret));
+        }
+    } else if can_be_made(path) {
+        found.push(Finding::NotThereYet(path.clone()));
+    } else {
+        let url = settings.database_url.to_string();
+        found.push(Finding::NoDatabase { url, why: "cannot be made".into() });
+    }
+    found
+}
+
+/// Whether the nearest thing on the way to a file that exists is a folder that can be written.
+fn can_be_made(file: &Path) -> bool {
+    let mut folders = file
+        .ancestors()
+        .skip(1)
+        .map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    let nearest = folders.find_map(|folder| std::fs::symlink_metadata(folder).ok().map(|_| folder));
+    let nearest = nearest.and_then(|folder| std::fs::metadata(folder).ok());
+    nearest.is_some_and(|found| found.is_dir() && !found.permissions().readonly())
 }
 
 fn of_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
@@ -108,7 +150,7 @@ async fn of_database(ctx: &Ctx) -> Vec<Finding> {
     match ctx.db.is_up_to_date().await {
         Ok(true) => {}
         Ok(false) => return vec![Finding::TablesOutdated],
-        Err(error) => return vec![cannot_open(&error)],
+        Err(error) => return vec![no_database(&ctx.settings, &error)],
     }
     let keys = match keys::examine(ctx).await {
         Ok(()) => None,
@@ -123,7 +165,15 @@ async fn of_database(ctx: &Ctx) -> Vec<Finding> {
     keys.into_iter().chain(superuser).collect()
 }
 
-/// The error as one line, whatever its sources say.
 fn cannot_open(error: &impl std::error::Error) -> Finding {
-    Finding::CannotOpen(error.to_string().split_whitespace().collect::<Vec<_>>().join(" "))
+    Finding::CannotOpen(one_line(error))
+}
+
+fn no_database(settings: &Settings, error: &impl std::error::Error) -> Finding {
+    Finding::NoDatabase { url: settings.database_url.to_string(), why: one_line(error) }
+}
+
+/// The error as one line, whatever its sources say.
+fn one_line(error: &impl std::error::Error) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

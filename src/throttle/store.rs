@@ -14,16 +14,18 @@ pub(super) async fn count(
 ) -> Result<bool, DbError> {
     let limit = each.limit;
     let forget = micros(limit.forgets_one_in);
-    let sunk =
-        format!("throttle.level - CAST($2 - throttle.counted_at AS double precision) / {forget}");
+    // Whoever read the clock first may get here last: time never runs backwards for a key.
+    let latest = "(CASE WHEN throttle.counted_at > $2 THEN throttle.counted_at ELSE $2 END)";
+    let elapsed = format!("CAST({latest} - throttle.counted_at AS double precision)");
+    let sunk = format!("throttle.level - {elapsed} / {forget}");
     let level = format!("(CASE WHEN {sunk} > 0 THEN {sunk} ELSE 0 END + 1)");
     let sql = format!(
         "INSERT INTO throttle (id, level, counted_at, open_at, forgotten_at) \
-         VALUES ($1, 1, $2, $2, $2 + {forget}) \
-         ON CONFLICT (id) DO UPDATE SET level = {level}, counted_at = $2, \
-         open_at = $2 + {wait}, forgotten_at = $2 + CAST({level} * {forget} AS bigint) \
+         VALUES ($1, 1, $2, 0, $2 + {forget}) \
+         ON CONFLICT (id) DO UPDATE SET level = {level}, counted_at = {latest}, \
+         open_at = {open_at}, forgotten_at = {latest} + CAST({level} * {forget} AS bigint) \
          WHERE throttle.open_at <= $2 RETURNING level",
-        wait = wait(&level, limit),
+        open_at = open_at(&level, latest, limit),
     );
     let values = [each.key.as_str().into(), to_micros(now).into()];
     Ok(transaction
@@ -48,8 +50,8 @@ pub(super) async fn find_open_at(
 pub(super) async fn give_back(transaction: &Transaction, each: &Try) -> Result<(), DbError> {
     let level = "(CASE WHEN level > 1 THEN level - 1 ELSE 0 END)";
     let sql = format!(
-        "UPDATE throttle SET level = {level}, open_at = counted_at + {wait} WHERE id = $1",
-        wait = wait(level, each.limit),
+        "UPDATE throttle SET level = {level}, open_at = {open_at} WHERE id = $1",
+        open_at = open_at(level, "counted_at", each.limit),
     );
     let values = [each.key.as_str().into()];
     transaction.connection().execute_raw(statement(transaction, &sql, values)).await?;
@@ -68,18 +70,19 @@ pub(super) async fn delete_forgotten(
     Ok(done.rows_affected())
 }
 
-/// The wait after a try that brought a key to `level`, as an SQL expression in microseconds.
-fn wait(level: &str, limit: &Limit) -> String {
+/// When the next try is welcome after one at `since` that brought a key to `level`, as an SQL
+/// expression: at once (0) or after the wait of that level.
+fn open_at(level: &str, since: &str, limit: &Limit) -> String {
     let longest = micros(limit.longest_wait);
     let mut cases = format!("WHEN {level} <= {} THEN 0", limit.free);
     let mut above = limit.free;
     let mut next = micros(limit.first_wait);
     while next < longest {
         above += 1;
-        cases = format!("{cases} WHEN {level} <= {above} THEN {next}");
+        cases = format!("{cases} WHEN {level} <= {above} THEN {since} + {next}");
         next = next.saturating_mul(2);
     }
-    format!("(CASE {cases} ELSE {longest} END)")
+    format!("(CASE {cases} ELSE {since} + {longest} END)")
 }
 
 fn micros(duration: std::time::Duration) -> i64 {

@@ -17,9 +17,9 @@ use crate::ctx::Ctx;
 /// Where refused requests are sent. Outside it is a page that does not exist.
 const REFUSED: &str = "/~refused";
 
-/// How much of a body is looked at for a method override, which Rocket obeys in a form's first field:
-/// more than Rocket itself looks at.
-const START_OF_BODY: usize = 512;
+/// How much of a body Rocket looks at for a method override, which it obeys in a form's first field.
+/// Whoever looks at more has to wait for it.
+const START_OF_BODY: usize = "_method=delete".len();
 
 /// Refuses requests before any route sees them: foreign ones, ones for another host, and ones that
 /// try to change their method.
@@ -44,8 +44,13 @@ impl Fairing for Gatekeeper {
 struct Refused(Option<Status>);
 
 async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Option<Status> {
-    if !is_our_host(ctx, request) {
-        return Some(Status::MisdirectedRequest);
+    let hosts: Vec<&str> = request.headers().get("Host").collect();
+    match hosts[..] {
+        [] => {}
+        [host] if is_our_host(ctx, host) => {}
+        [_] => return Some(Status::MisdirectedRequest),
+        // Two proxies could each believe another one (RFC 9112, 3.2).
+        _ => return Some(Status::BadRequest),
     }
     // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
     let is_form = request.content_type().is_some_and(|kind| kind.is_form());
@@ -62,8 +67,7 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
 
 /// The site's own name, or a bare address or this machine's name: health checks and proxies that do
 /// not pass the name on use those, and nobody can be lured to a foreign page by them.
-fn is_our_host(ctx: &Ctx, request: &Request<'_>) -> bool {
-    let Some(host) = request.headers().get_one("Host") else { return true };
+fn is_our_host(ctx: &Ctx, host: &str) -> bool {
     let Ok(host) = Host::parse(host) else { return false };
     let name = host.domain().as_str();
     let is_address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();

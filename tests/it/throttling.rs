@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use daemun::throttle::{self, Limit, ThrottleError};
 use futures::future::join_all;
 
 use crate::support::{App, GOOD, Page, World};
@@ -263,6 +264,29 @@ on_both! {
         }
 
         assert_eq!(statuses, [&[422; 201][..], &[429; 2]].concat());
+    }
+
+    async fn a_clock_that_is_a_moment_behind_is_no_reason_to_refuse(world: World) {
+        static LIMIT: Limit = Limit {
+            name: "test",
+            free: 3,
+            forgets_one_in: HOUR,
+            first_wait: Duration::from_secs(30),
+            longest_wait: HOUR,
+        };
+        let app = world.app().await;
+        let now = app.ctx.clock.now();
+        let tries = [LIMIT.on("somebody")];
+
+        throttle::admit(&app.ctx.db, &tries, now + Duration::from_secs(5))
+            .await
+            .expect("the first");
+        for _ in 0..3 {
+            throttle::admit(&app.ctx.db, &tries, now).await.expect("read the clock earlier");
+        }
+
+        let refused = throttle::admit(&app.ctx.db, &tries, now).await;
+        assert!(matches!(refused, Err(ThrottleError::TooSoon(_))), "{refused:?}");
     }
 
     async fn what_is_counted_names_nobody(world: World) {
