@@ -52,7 +52,7 @@ pub enum Trait {
 pub enum Weakness {
     /// Fewer code points than this.
     TooShort(u8),
-    /// More code points than [`MAX_LENGTH`].
+    /// More than 128 code points.
     TooLong,
     /// Looks like the person's own data.
     TooSimilar(Trait),

@@ -298,9 +298,8 @@ fn show(value: &Value) -> String {
 }
 
 fn on_one_line(text: &str) -> String {
-    let escaped = |char: char| match char.is_control() {
-        true => char.escape_default().to_string(),
-        false => char.to_string(),
+    let escaped = |char: char| {
+        if char.is_control() { char.escape_default().to_string() } else { char.to_string() }
     };
     text.chars().map(escaped).collect()
 }

@@ -165,10 +165,7 @@ async fn prove(
         note_failure(ctx, user, caller);
         return Ok(None);
     };
-    let fresh = match verdict.is_outdated {
-        true => ctx.hasher.hash(password).await?,
-        false => stored.clone(),
-    };
+    let fresh = if verdict.is_outdated { ctx.hasher.hash(password).await? } else { stored.clone() };
     Ok(Some(Proved { user, stored, fresh }))
 }
 

@@ -110,7 +110,7 @@ pub async fn start(
 
 /// Exchanges a refresh token for the next pair.
 ///
-/// One statement decides who rotates. Whoever loses within [`ROTATION_WINDOW`] gets what the winner
+/// One statement decides who rotates. Whoever loses within ten seconds gets what the winner
 /// got; whoever comes later with a replaced token ends the session.
 ///
 /// # Errors

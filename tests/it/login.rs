@@ -250,7 +250,7 @@ on_both! {
         let gate = Arc::new(Barrier::new(cores + 1));
         let busy = |_| {
             let gate = gate.clone();
-            Box::pin(app.ctx.hasher.weigh(move || drop(gate.wait())))
+            Box::pin(app.ctx.hasher.weigh(move || gate.wait()))
         };
         let mut held: Vec<_> = (0..cores).map(busy).collect();
         assert!(held.iter_mut().all(|job| job.as_mut().now_or_never().is_none()));
