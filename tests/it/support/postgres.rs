@@ -57,6 +57,8 @@ impl Cluster {
         let script = format!(
             r#"
             set -e
+            # Whoever interrupts the tests interrupts this shell too, and it has still to clean up.
+            trap '' INT TERM HUP
             cd "$2"
             {prefix}"$1/initdb" -D "$2/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$2/initdb.log" 2>&1
             {prefix}"$1/pg_ctl" -D "$2/data" -l "$2/log" -w -t 60 -o "-c listen_addresses='' \
