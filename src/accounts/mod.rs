@@ -80,31 +80,30 @@ pub async fn is_there_a_superuser(db: &Db) -> Result<bool, DbError> {
     store::has_superuser(db.reader()).await
 }
 
-/// Lets a person in, if the account is active at this very moment, and notes the time. `false`
-/// means that it is not; the row stays locked until the transaction ends, so nobody can be
-/// deactivated between this answer and the session that follows from it.
+/// A hash that a password was found to fit, and the hash that is to stand from now on: the same, or
+/// a dearer one when costs have risen.
+#[derive(Debug, Clone)]
+pub struct ProvedHash {
+    /// The hash that was compared.
+    pub stored: PasswordHash,
+    /// The hash that takes its place.
+    pub fresh: PasswordHash,
+}
+
+/// Lets a person in, if the account is active at this very moment and the hash that was proved, if
+/// one was, still stands; notes the time. `false` means that it is not so. The row stays locked until
+/// the transaction ends, so nobody can be deactivated between this answer and the session that
+/// follows from it.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn admit(
     transaction: &Transaction,
     id: UserId,
+    proved: Option<&ProvedHash>,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    store::update_last_login(transaction, id, now).await
-}
-
-/// Puts a hash in the place of `old`: `false` means that the password was changed meanwhile.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn renew_hash(
-    transaction: &Transaction,
-    id: UserId,
-    old: &PasswordHash,
-    new: &PasswordHash,
-) -> Result<bool, DbError> {
-    store::replace_hash(transaction, id, old, new).await
+    store::update_last_login(transaction, id, proved, now).await
 }
 
 /// Gives an account another password; `false` means that there is no such account.

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Account, NewAccount};
+use super::{Account, NewAccount, ProvedHash};
 use crate::clock::{from_micros, to_micros};
 use crate::crypto::PasswordHash;
 use crate::db::entity::user::{self, Column};
@@ -66,29 +66,19 @@ pub(super) async fn has_superuser<C: ConnectionTrait>(connection: &C) -> Result<
 pub(super) async fn update_last_login(
     transaction: &Transaction,
     id: UserId,
+    proved: Option<&ProvedHash>,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let done = user::Entity::update_many()
+    let mut update = user::Entity::update_many()
         .col_expr(Column::LastLoginAt, Expr::value(to_micros(now)))
         .filter(Column::Id.eq(id.0))
-        .filter(Column::IsActive.eq(true))
-        .exec(transaction.connection())
-        .await?;
-    Ok(done.rows_affected == 1)
-}
-
-pub(super) async fn replace_hash(
-    transaction: &Transaction,
-    id: UserId,
-    old: &PasswordHash,
-    new: &PasswordHash,
-) -> Result<bool, DbError> {
-    let done = user::Entity::update_many()
-        .col_expr(Column::PasswordHash, Expr::value(new.as_str()))
-        .filter(Column::Id.eq(id.0))
-        .filter(Column::PasswordHash.eq(old.as_str()))
-        .exec(transaction.connection())
-        .await?;
+        .filter(Column::IsActive.eq(true));
+    if let Some(proved) = proved {
+        update = update
+            .col_expr(Column::PasswordHash, Expr::value(proved.fresh.as_str()))
+            .filter(Column::PasswordHash.eq(proved.stored.as_str()));
+    }
+    let done = update.exec(transaction.connection()).await?;
     Ok(done.rows_affected == 1)
 }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::accounts::{self, Account};
+use crate::accounts::{self, Account, ProvedHash};
 use crate::audit::{self, Action, Event};
-use crate::crypto::{PasswordHash, QueueFull};
+use crate::crypto::QueueFull;
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::sessions::{self, EndReason, Opened, Proof};
@@ -99,18 +99,17 @@ pub async fn with_password(
         }
     })?;
     let account = accounts::find(&ctx.db, &email).await?;
-    let Some(proved) = prove(ctx, account, password, caller).await? else {
+    let Some((user, hash)) = prove(ctx, account, password, caller).await? else {
         return Err(LogInError::WrongCredentials);
     };
 
-    let (user, now) = (proved.user, ctx.clock.now());
+    let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    // The password may have been changed while it was being compared: then it was the wrong one.
-    let holds = accounts::renew_hash(&transaction, user, &proved.stored, &proved.fresh).await?;
-    // Whether the account is active is asked after the password, and answered like a wrong one.
-    let opened =
-        sessions::start(ctx, &transaction, (user, &email), Proof::Password, caller).await?;
-    let Some(opened) = opened.filter(|_| holds) else {
+    // Whether the account is active is asked after the password, and answered like a wrong one; so is
+    // a password that was changed while it was being compared.
+    let proof = Proof::Password(&hash);
+    let opened = sessions::start(ctx, &transaction, (user, &email), proof, caller).await?;
+    let Some(opened) = opened else {
         tracing::info!(
             user.id = user.0,
             request.id = caller.request_id,
@@ -143,21 +142,13 @@ fn tries(ctx: &Ctx, email: &Email, device: Option<&str>, caller: &Caller) -> Vec
     }
 }
 
-/// A password that was right, with the hash that said so and the hash that is to stand from now on:
-/// the same, or a dearer one when costs have risen.
-struct Proved {
-    user: UserId,
-    stored: PasswordHash,
-    fresh: PasswordHash,
-}
-
 /// Whether the password is the account's. Without an account the same work is done.
 async fn prove(
     ctx: &Ctx,
     account: Option<Account>,
     password: Password,
     caller: &Caller,
-) -> Result<Option<Proved>, LogInError> {
+) -> Result<Option<(UserId, ProvedHash)>, LogInError> {
     let user = account.as_ref().map(|account| account.person.id);
     let stored = account.and_then(|account| account.password_hash);
     let verdict = ctx.hasher.verify(password.clone(), stored.clone()).await?;
@@ -166,7 +157,7 @@ async fn prove(
         return Ok(None);
     };
     let fresh = if verdict.is_outdated { ctx.hasher.hash(password).await? } else { stored.clone() };
-    Ok(Some(Proved { user, stored, fresh }))
+    Ok(Some((user, ProvedHash { stored, fresh })))
 }
 
 /// Writes the failure into the owner's trail, after the answer: a write that only known addresses

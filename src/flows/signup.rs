@@ -130,7 +130,7 @@ pub async fn join(
     };
     audit::record(&transaction, Event::by(user, Action::SignedUp, caller), now).await?;
     let opened =
-        sessions::start(ctx, &transaction, (user, &email), Proof::Password, caller).await?;
+        sessions::start(ctx, &transaction, (user, &email), Proof::NewAccount, caller).await?;
     let opened = opened.expect("an account is active when it is made");
     if let Some(before) = before {
         sessions::end(&transaction, before, EndReason::Replaced, now).await?;

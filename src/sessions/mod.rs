@@ -15,6 +15,7 @@ pub use standing::{Presented, Standing, standing};
 pub use store::EndReason;
 pub use tokens::Issued;
 
+use crate::accounts::{self, ProvedHash};
 use crate::audit::{self, Action, Event};
 use crate::cache::Living;
 use crate::crypto::jwt::TokenError;
@@ -28,18 +29,27 @@ use tokens::RefreshToken;
 const ROTATION_WINDOW: time::Duration = time::Duration::seconds(10);
 
 /// How a person proved who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proof {
-    /// By password.
-    Password,
+#[derive(Debug, Clone, Copy)]
+pub enum Proof<'a> {
+    /// By the password that this hash was made of; the session opens only if the hash still stands.
+    Password(&'a ProvedHash),
+    /// By having joined just now.
+    NewAccount,
     /// By the link that makes the first superuser.
     SetupLink,
 }
 
-impl Proof {
+impl<'a> Proof<'a> {
+    fn hash(self) -> Option<&'a ProvedHash> {
+        match self {
+            Self::Password(hash) => Some(hash),
+            Self::NewAccount | Self::SetupLink => None,
+        }
+    }
+
     fn as_str(self) -> &'static str {
         match self {
-            Self::Password => "password",
+            Self::Password(_) | Self::NewAccount => "password",
             Self::SetupLink => "setup_link",
         }
     }
@@ -77,7 +87,8 @@ pub enum RenewError {
     Broken(#[from] DbError),
 }
 
-/// Opens a session for an account that is active at this moment; `None` means that it is not.
+/// Opens a session for an account that is active at this moment, and whose password is still the one
+/// that was proved; `None` means that it is not.
 /// The tokens are good once the transaction is committed.
 ///
 /// # Errors
@@ -86,11 +97,11 @@ pub async fn start(
     ctx: &Ctx,
     transaction: &Transaction,
     (user, email): (UserId, &Email),
-    proof: Proof,
+    proof: Proof<'_>,
     caller: &Caller,
 ) -> Result<Option<Opened>, DbError> {
     let now = ctx.clock.now();
-    if !crate::accounts::admit(transaction, user, now).await? {
+    if !accounts::admit(transaction, user, proof.hash(), now).await? {
         return Ok(None);
     }
     let session = ctx.random.session_id();

@@ -55,7 +55,7 @@ pub(super) struct Alive {
 pub(super) async fn insert(
     transaction: &Transaction,
     token: &RefreshToken,
-    proof: Proof,
+    proof: Proof<'_>,
     caller: &Caller,
 ) -> Result<(), DbError> {
     let now = to_micros(token.issued_at);

@@ -79,6 +79,7 @@ pub async fn admit(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result<(), Th
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn give_back(transaction: &Transaction, tries: &[Try]) -> Result<(), DbError> {
+    // In the order in which they were counted: two transactions never wait for each other.
     for each in tries {
         store::give_back(transaction, each).await?;
     }

@@ -89,10 +89,10 @@ fn micros(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_micros()).expect("limits are hours, not millennia")
 }
 
-fn statement<const N: usize>(
+fn statement(
     transaction: &Transaction,
     sql: &str,
-    values: [Value; N],
+    values: impl IntoIterator<Item = Value>,
 ) -> Statement {
     let backend = transaction.connection().get_database_backend();
     Statement::from_sql_and_values(backend, sql, values)

@@ -5,6 +5,7 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use daemun::crypto::QueueFull;
+use daemun::flows::login::LogInError;
 use futures::FutureExt as _;
 
 use crate::support::{App, GOOD, Page, World};
@@ -229,6 +230,30 @@ on_both! {
             app.visitor().logs_in("ada@example.com", &format!(" {GOOD} ")).await.status(),
             303
         );
+    }
+
+    async fn sixteen_log_ins_at_once_do_not_stand_in_each_others_way(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        let mut racers = Vec::new();
+        for _ in 0..16 {
+            let ctx = app.ctx.clone();
+            racers.push(rocket::tokio::spawn(async move {
+                let email = daemun::types::Email::parse("ada@example.com").expect("an address");
+                let password = daemun::types::Password::parse(GOOD).expect("typed");
+                let credentials = daemun::flows::login::Credentials { email, password };
+                let caller = crate::support::app::caller();
+                daemun::flows::login::with_password(&ctx, credentials, None, &caller)
+                    .await
+                    .map(drop)
+            }));
+        }
+
+        for racer in racers {
+            let outcome = racer.await.expect("no panic");
+            // More than ten at once are throttled, and nothing else may go wrong.
+            assert!(matches!(outcome, Ok(()) | Err(LogInError::TooSoon(_))), "{outcome:?}");
+        }
     }
 
     async fn a_cheap_hash_is_made_again_at_the_next_log_in(world: World) {
