@@ -41,7 +41,7 @@ fn others() -> Option<Duration> {
     Some(all.saturating_sub(times(&ours, 4)?))
 }
 
-/// The sum of so many fields from field 14 of proc_pid_stat(5) on: own time for two of them, that of
+/// The sum of so many fields from field 14 of `proc_pid_stat(5)` on: own time for two of them, that of
 /// children that have ended as well for four. The name before them may hold anything but `)`.
 fn times(stat: &str, fields: usize) -> Option<Duration> {
     let (_, rest) = stat.rsplit_once(')')?;

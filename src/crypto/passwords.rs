@@ -27,6 +27,11 @@ const QUEUE: usize = 512;
 /// After this long without work a thread gives its buffer back to the system.
 const KEEP_BUFFER: Duration = Duration::from_secs(2);
 
+/// How far hashing threads step back, of 19: they get a tenth of a core that others want, and all of
+/// one that nobody wants.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
 /// Length of a hash in bytes (RFC 9106, 4 recommends 256 bits).
 const OUTPUT: usize = 32;
 
@@ -146,7 +151,10 @@ impl Hasher {
             let jobs = jobs.clone();
             thread::Builder::new()
                 .name("hasher".into())
-                .spawn(move || work(&jobs))
+                .spawn(move || {
+                    step_back();
+                    work(&jobs);
+                })
                 .expect("the system gives a thread per core");
         }
         // Nobody's hash is never computed: any output that nothing hashes to will do.
@@ -219,6 +227,19 @@ impl Hasher {
         }
     }
 }
+
+/// Lets everything else go first: a hash takes milliseconds, and a page must not wait for one. Where
+/// the system refuses, hashing is merely as important as the rest.
+#[cfg(target_os = "linux")]
+fn step_back() {
+    let thread = rustix::thread::gettid();
+    if let Err(error) = rustix::process::setpriority_process(Some(thread), NICENESS) {
+        tracing::debug!(%error, "hashing keeps its priority");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn step_back() {}
 
 fn work(jobs: &Receiver<Job>) {
     let mut memory = Memory::default();

@@ -178,6 +178,12 @@ impl Db {
         &self.reader
     }
 
+    /// The connection for one statement that writes and is a transaction of its own.
+    #[must_use]
+    pub fn writer(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
     /// Begins a transaction that writes. On SQLite it takes the write lock now rather than at its
     /// first write, where it could only fail.
     ///

@@ -58,20 +58,17 @@ pub enum ThrottleError {
 
 /// Counts a try on every key, or, when one of them must wait, on none.
 ///
-/// The count is a transaction of its own: it stands whatever becomes of the try.
+/// The count is a statement and a transaction of its own: it stands whatever becomes of the try.
 ///
 /// # Errors
 /// [`ThrottleError::TooSoon`] when a key must wait.
 pub async fn admit(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result<(), ThrottleError> {
-    let transaction = db.begin().await?;
-    for each in tries {
-        if !store::count(&transaction, each, now).await? {
-            let open_at = store::find_open_at(&transaction, each).await?.unwrap_or(now);
-            let wait = Duration::try_from(open_at - now).unwrap_or_default();
-            return Err(ThrottleError::TooSoon(wait.max(Duration::from_secs(1))));
-        }
+    if store::count(db, tries, now).await? == tries.len() {
+        return Ok(());
     }
-    Ok(transaction.commit().await?)
+    let open_at = store::find_open_at(db, tries).await?.unwrap_or(now);
+    let wait = Duration::try_from(open_at - now).unwrap_or_default();
+    Err(ThrottleError::TooSoon(wait.max(Duration::from_secs(1))))
 }
 
 /// Gives a try back that turned out to be honest.
@@ -79,11 +76,7 @@ pub async fn admit(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result<(), Th
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn give_back(transaction: &Transaction, tries: &[Try]) -> Result<(), DbError> {
-    // In the order in which they were counted: two transactions never wait for each other.
-    for each in tries {
-        store::give_back(transaction, each).await?;
-    }
-    Ok(())
+    store::give_back(transaction, tries).await
 }
 
 /// Deletes up to `at_most` keys on which everything is forgotten; tells how many.

@@ -5,57 +5,99 @@ use time::OffsetDateTime;
 
 use super::{Limit, Try};
 use crate::clock::{from_micros, to_micros};
-use crate::db::{DbError, Transaction};
+use crate::db::{Db, DbError, Transaction};
 
-pub(super) async fn count(
-    transaction: &Transaction,
-    each: &Try,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    let limit = each.limit;
-    let forget = micros(limit.forgets_one_in);
+/// Counts every try, unless a key has to wait; tells how many were counted.
+///
+/// Rows are taken in the order of the tries, always the account before the place, so that two
+/// statements never wait for each other.
+pub(super) async fn count(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result<usize, DbError> {
     // Whoever read the clock first may get here last: time never runs backwards for a key.
-    let latest = "(CASE WHEN throttle.counted_at > $2 THEN throttle.counted_at ELSE $2 END)";
+    let now_parameter = format!("${}", tries.len() + 1);
+    let latest = format!(
+        "(CASE WHEN throttle.counted_at > {now_parameter} THEN throttle.counted_at \
+         ELSE {now_parameter} END)"
+    );
+    let forget = per_key(tries, |limit| micros(limit.forgets_one_in).to_string());
     let elapsed = format!("CAST({latest} - throttle.counted_at AS double precision)");
     let sunk = format!("throttle.level - {elapsed} / {forget}");
     let level = format!("(CASE WHEN {sunk} > 0 THEN {sunk} ELSE 0 END + 1)");
+    let open_at = per_key(tries, |limit| open_at(&level, &latest, limit));
+    let keys = keys(tries);
+    let rows: Vec<String> = tries
+        .iter()
+        .enumerate()
+        .map(|(place, each)| {
+            let forget = micros(each.limit.forgets_one_in);
+            format!("SELECT CAST(${} AS text) AS id, {forget} AS forget", place + 1)
+        })
+        .collect();
     let sql = format!(
         "INSERT INTO throttle (id, level, counted_at, open_at, forgotten_at) \
-         VALUES ($1, 1, $2, 0, $2 + {forget}) \
+         SELECT id, 1, {now_parameter}, 0, {now_parameter} + forget FROM ({rows}) AS tries \
+         WHERE NOT EXISTS (SELECT 1 FROM throttle AS other \
+         WHERE other.id IN ({keys}) AND other.open_at > {now_parameter}) \
          ON CONFLICT (id) DO UPDATE SET level = {level}, counted_at = {latest}, \
          open_at = {open_at}, forgotten_at = {latest} + CAST({level} * {forget} AS bigint) \
-         WHERE throttle.open_at <= $2 RETURNING level",
-        open_at = open_at(&level, latest, limit),
+         WHERE throttle.open_at <= {now_parameter} RETURNING level",
+        rows = rows.join(" UNION ALL "),
     );
-    let values = [each.key.as_str().into(), to_micros(now).into()];
-    Ok(transaction
-        .connection()
-        .query_one_raw(statement(transaction, &sql, values))
-        .await?
-        .is_some())
+    let values = values(tries).chain([to_micros(now).into()]);
+    let writer = db.writer();
+    let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
+    Ok(writer.query_all_raw(statement).await?.len())
 }
 
+/// When the last of the keys opens.
 pub(super) async fn find_open_at(
-    transaction: &Transaction,
-    each: &Try,
+    db: &Db,
+    tries: &[Try],
 ) -> Result<Option<OffsetDateTime>, DbError> {
-    let sql = "SELECT open_at FROM throttle WHERE id = $1";
-    let values = [each.key.as_str().into()];
-    let row = transaction.connection().query_one_raw(statement(transaction, sql, values)).await?;
-    Ok(row.map(|row| row.try_get("", "open_at")).transpose()?.map(from_micros))
+    let sql = format!("SELECT MAX(open_at) AS open_at FROM throttle WHERE id IN ({})", keys(tries));
+    let reader = db.reader();
+    let backend = reader.get_database_backend();
+    let statement = Statement::from_sql_and_values(backend, sql, values(tries));
+    let row = reader.query_one_raw(statement).await?;
+    let open_at: Option<i64> = row.map(|row| row.try_get("", "open_at")).transpose()?.flatten();
+    Ok(open_at.map(from_micros))
 }
 
 /// The wait is worked out anew for the level that is left: an honest try ends the wait that it
-/// caused itself and no other.
-pub(super) async fn give_back(transaction: &Transaction, each: &Try) -> Result<(), DbError> {
-    let level = "(CASE WHEN level > 1 THEN level - 1 ELSE 0 END)";
+/// caused itself and no other. An insert that always meets its rows, because it takes them in the
+/// order of the tries, as [`count`] does; an update takes them in any order.
+pub(super) async fn give_back(transaction: &Transaction, tries: &[Try]) -> Result<(), DbError> {
+    let level = "(CASE WHEN throttle.level > 1 THEN throttle.level - 1 ELSE 0 END)";
+    let open_at = per_key(tries, |limit| open_at(level, "throttle.counted_at", limit));
+    let rows: Vec<String> =
+        (1..=tries.len()).map(|place| format!("SELECT CAST(${place} AS text) AS id")).collect();
     let sql = format!(
-        "UPDATE throttle SET level = {level}, open_at = {open_at} WHERE id = $1",
-        open_at = open_at(level, "counted_at", each.limit),
+        "INSERT INTO throttle (id, level, counted_at, open_at, forgotten_at) \
+         SELECT id, 0, 0, 0, 0 FROM ({rows}) AS tries WHERE true \
+         ON CONFLICT (id) DO UPDATE SET level = {level}, open_at = {open_at}",
+        rows = rows.join(" UNION ALL "),
     );
-    let values = [each.key.as_str().into()];
-    transaction.connection().execute_raw(statement(transaction, &sql, values)).await?;
+    transaction.connection().execute_raw(statement(transaction, &sql, values(tries))).await?;
     Ok(())
+}
+
+/// An expression that depends on the key of the row.
+fn per_key(tries: &[Try], expression: impl Fn(&Limit) -> String) -> String {
+    let cases: Vec<String> = tries
+        .iter()
+        .enumerate()
+        .map(|(place, each)| format!(" WHEN ${} THEN {}", place + 1, expression(each.limit)))
+        .collect();
+    format!("(CASE throttle.id{} END)", cases.concat())
+}
+
+/// The parameters that hold the keys.
+fn keys(tries: &[Try]) -> String {
+    let places: Vec<String> = (1..=tries.len()).map(|place| format!("${place}")).collect();
+    places.join(", ")
+}
+
+fn values(tries: &[Try]) -> impl Iterator<Item = Value> {
+    tries.iter().map(|each| each.key.as_str().into())
 }
 
 pub(super) async fn delete_forgotten(

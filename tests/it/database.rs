@@ -14,7 +14,7 @@ async fn empty(world: &World) -> DatabaseUrl {
 
 on_both! {
     async fn eight_nodes_that_start_at_once_on_an_empty_database_agree(world: World) {
-        let url = empty(&world).await.to_string();
+        let url = world.empty_database("fresh").await;
         let nodes = (0..8).map(|_| {
             let figment = world.figment(&[("database_url", &url)]);
             let settings = daemun::config::Settings::from_figment(&figment).expect("settings");
