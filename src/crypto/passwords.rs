@@ -27,6 +27,11 @@ const QUEUE: usize = 512;
 /// After this long without work a thread gives its buffer back to the system.
 const KEEP_BUFFER: Duration = Duration::from_secs(2);
 
+/// Room that the allocator surely gives back to the system when it is freed, in blocks of 1 KiB: glibc
+/// keeps pieces of up to 32 MiB once one of them was freed (`M_MMAP_THRESHOLD`). Room that is not
+/// touched costs nothing.
+const GIVEN_BACK: usize = 33 * 1024;
+
 /// How far hashing threads step back, of 19: they get a tenth of a core that others want, and all of
 /// one that nobody wants.
 #[cfg(target_os = "linux")]
@@ -270,8 +275,10 @@ struct Memory(Vec<Block>);
 impl Memory {
     fn compute(&mut self, cost: Cost, password: &Password, salt: &[u8]) -> [u8; OUTPUT] {
         let params = cost.params().expect("a cost is checked when it is read");
-        if self.0.len() < params.block_count() {
-            self.0 = vec![Block::default(); params.block_count()];
+        let blocks = params.block_count();
+        if self.0.len() < blocks {
+            self.0 = Vec::with_capacity(blocks.max(GIVEN_BACK));
+            self.0.resize(blocks, Block::default());
         }
         let mut output = [0; OUTPUT];
         Argon2::new(argon2::Algorithm::Argon2id, Version::V0x13, params)
