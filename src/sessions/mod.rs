@@ -215,12 +215,6 @@ pub fn ended(ctx: &Ctx, session: SessionId) {
     ctx.cache.forget(session);
 }
 
-/// The session that a refresh token names, whatever has become of it: for logging out.
-#[must_use]
-pub fn named_by_refresh(ctx: &Ctx, token: &str) -> Option<SessionId> {
-    tokens::verify_refresh(ctx, token, ctx.clock.now()).ok().map(|token| token.session)
-}
-
 /// Deletes up to `at_most` sessions that have been over for a while; tells how many.
 ///
 /// # Errors
