@@ -26,6 +26,7 @@ pub mod links;
 pub mod sessions;
 
 // Tools: each wraps one outside thing; `ctx` bundles them.
+pub mod agent;
 pub mod cache;
 pub mod clock;
 pub mod config;
@@ -33,6 +34,7 @@ pub mod crypto;
 pub mod ctx;
 pub mod db;
 pub mod i18n;
+pub mod mail;
 pub mod private;
 pub mod throttle;
 

@@ -6,6 +6,7 @@
 mod caller;
 mod email;
 mod ids;
+mod language;
 mod password;
 mod person;
 mod secret;
@@ -13,6 +14,7 @@ mod secret;
 pub use caller::Caller;
 pub use email::{Email, EmailError};
 pub use ids::{SessionId, UserId};
+pub use language::Language;
 pub use password::{Password, PasswordError};
 pub use person::{BirthDate, BirthDateError, Gender, GenderError, Name, NameError, Person};
 pub use secret::{HashedSecret, Secret};

@@ -14,8 +14,8 @@ const ROOF: usize = 5;
 fn floor(module: &str) -> usize {
     match module {
         "types" => TYPES,
-        "cache" | "clock" | "config" | "crypto" | "ctx" | "db" | "i18n" | "private"
-        | "throttle" => TOOLS,
+        "agent" | "cache" | "clock" | "config" | "crypto" | "ctx" | "db" | "i18n" | "mail"
+        | "outbox" | "private" | "throttle" => TOOLS,
         "accounts" | "audit" | "keys" | "links" | "sessions" => FEATURES,
         "flows" => FLOWS,
         "cli" | "web" | "worker" | "api" => DOORS,
@@ -180,9 +180,9 @@ fn types_know_the_standard_library_and_four_crates_more() {
 
 #[test]
 fn no_sentence_stands_below_the_doors() {
-    for source in
-        sources().iter().filter(|source| floor(&source.module) < DOORS && source.module != "i18n")
-    {
+    for source in sources().iter().filter(|source| {
+        floor(&source.module) < DOORS && !["i18n", "mail"].contains(&source.module.as_str())
+    }) {
         let is_korean = source.code.chars().any(|char| ('가'..='힣').contains(&char));
         assert!(!is_korean, "{}", source.path.display());
         assert!(

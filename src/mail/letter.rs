@@ -1,0 +1,140 @@
+//! What a letter says, before it is written in anybody's language.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::types::{Caller, Secret};
+
+/// The occasions for a letter. The names are stored; they are added to and never changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Somebody joined or asked again: the address is to be proved.
+    VerifyEmail,
+    /// Somebody tried to join with an address that has an account.
+    AlreadyJoined,
+    /// Somebody forgot the password.
+    ResetPassword,
+    /// The password was changed.
+    PasswordChanged,
+    /// The account was signed in to on a device that it was never signed in on.
+    NewDevice,
+    /// A replaced refresh token was used again, and the session was ended.
+    TokenReused,
+    /// To the new address: it is to be proved before the account moves to it.
+    ConfirmNewEmail,
+    /// To an address that has an account: somebody wanted to move another account to it.
+    AddressInUse,
+    /// To the old address: the account has moved to another one.
+    EmailChanged,
+    /// The account will be deleted.
+    DeletionScheduled,
+    /// The account was deleted.
+    Deleted,
+    /// `daemun check --mail` tries the mail server.
+    Test,
+}
+
+impl Kind {
+    /// Every occasion.
+    pub const ALL: [Self; 12] = [
+        Self::VerifyEmail,
+        Self::AlreadyJoined,
+        Self::ResetPassword,
+        Self::PasswordChanged,
+        Self::NewDevice,
+        Self::TokenReused,
+        Self::ConfirmNewEmail,
+        Self::AddressInUse,
+        Self::EmailChanged,
+        Self::DeletionScheduled,
+        Self::Deleted,
+        Self::Test,
+    ];
+
+    /// The stored name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::VerifyEmail => "verify_email",
+            Self::AlreadyJoined => "already_joined",
+            Self::ResetPassword => "reset_password",
+            Self::PasswordChanged => "password_changed",
+            Self::NewDevice => "new_device",
+            Self::TokenReused => "token_reused",
+            Self::ConfirmNewEmail => "confirm_new_email",
+            Self::AddressInUse => "address_in_use",
+            Self::EmailChanged => "email_changed",
+            Self::DeletionScheduled => "deletion_scheduled",
+            Self::Deleted => "deleted",
+            Self::Test => "test",
+        }
+    }
+
+    /// Reads a stored name.
+    #[must_use]
+    pub fn from_stored(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// A letter as facts. It may hold the tokens of links, so it is sealed wherever it is stored.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    /// The occasion.
+    pub kind: Kind,
+    /// The token of the one thing that the reader is asked to do, if there is one: verify, reset,
+    /// confirm, undo.
+    pub link: Option<Secret>,
+    /// The token of "this wasn't me".
+    pub not_me: Option<Secret>,
+    /// What the letter tells about.
+    pub facts: Facts,
+}
+
+/// What a letter tells about, as far as it applies.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Facts {
+    /// When it happened, in microseconds since 1970.
+    pub at: Option<i64>,
+    /// From which address of the network.
+    pub ip: Option<String>,
+    /// With which program, in its own words.
+    pub user_agent: Option<String>,
+    /// Another e-mail address that the letter speaks of.
+    pub email: Option<String>,
+    /// When something will happen, in microseconds since 1970.
+    pub due_at: Option<i64>,
+}
+
+impl Letter {
+    /// A letter that says no more than its occasion.
+    #[must_use]
+    pub fn new(kind: Kind) -> Self {
+        Self { kind, link: None, not_me: None, facts: Facts::default() }
+    }
+
+    /// With the token of what the reader is asked to do.
+    #[must_use]
+    pub fn with_link(self, token: Secret) -> Self {
+        Self { link: Some(token), ..self }
+    }
+
+    /// With the token of "this wasn't me".
+    #[must_use]
+    pub fn with_not_me(self, token: Secret) -> Self {
+        Self { not_me: Some(token), ..self }
+    }
+
+    /// About something that `caller` did at `now`.
+    #[must_use]
+    pub fn about(self, caller: &Caller, now: OffsetDateTime) -> Self {
+        let facts = Facts {
+            at: Some(crate::clock::to_micros(now)),
+            ip: Some(caller.ip()).filter(|ip| !ip.is_empty()),
+            user_agent: Some(caller.user_agent.clone()).filter(|agent| !agent.is_empty()),
+            ..self.facts
+        };
+        Self { facts, ..self }
+    }
+}

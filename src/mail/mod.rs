@@ -1,0 +1,8 @@
+//! Letters: writing them in the reader's language, and handing them to a mail server or a folder.
+//!
+//! Knows no accounts and no database: it is given an address, a language and facts. When a letter is
+//! sent, and what becomes of it, is the outbox's business.
+
+mod letter;
+
+pub use letter::{Facts, Kind, Letter};
