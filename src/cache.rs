@@ -25,6 +25,8 @@ pub struct Living {
     pub person: Arc<Person>,
     /// When it ends at the latest.
     pub expires_at: OffsetDateTime,
+    /// When its owner last proved to be it.
+    pub proved_at: OffsetDateTime,
 }
 
 /// What a token proved when its signature was verified.
@@ -128,7 +130,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::types::{Email, Name};
+    use crate::types::{Email, Language, Name};
 
     const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
     const KEEP: Duration = Duration::from_secs(2);
@@ -143,12 +145,14 @@ mod tests {
             is_staff: false,
             is_superuser: false,
             email_verified_at: None,
+            language: Language::English,
             created_at: NOW,
         };
         Living {
             session: SessionId::from_random([number; 16]),
             person: Arc::new(person),
             expires_at: NOW + time::Duration::DAY,
+            proved_at: NOW,
         }
     }
 

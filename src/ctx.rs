@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{Hasher, Keyring, Keys, MasterKey, MasterKeyError, Random};
 use crate::db::{Db, OpenError};
+use crate::mail::Mailer;
 use crate::private;
 
 /// The tools. Cheap to clone; clones share them.
@@ -32,6 +33,8 @@ pub struct Tools {
     pub hasher: Hasher,
     /// The keys derived from the master secret.
     pub keys: Keys,
+    /// Who takes letters to the mail server.
+    pub mailer: Mailer,
     /// What may be taken for granted for a moment.
     pub cache: SessionCache,
     keyring: RwLock<Arc<Keyring>>,
@@ -74,6 +77,7 @@ impl Ctx {
             random,
             hasher: Hasher::start(settings.password_hash, random),
             keys: Keys::derive(&master),
+            mailer: Mailer::open(&settings),
             cache: SessionCache::new(settings.session_cache),
             keyring: RwLock::default(),
             settings,

@@ -35,6 +35,7 @@ pub mod ctx;
 pub mod db;
 pub mod i18n;
 pub mod mail;
+pub mod outbox;
 pub mod private;
 pub mod throttle;
 

@@ -13,6 +13,9 @@ mod m0003_signing_keys;
 mod m0004_audit_events;
 mod m0005_throttle;
 mod m0006_one_time_links;
+mod m0007_outbox;
+mod m0008_language_and_leaving;
+mod m0009_links_to_addresses;
 
 /// Applies what is not applied yet.
 #[derive(Debug)]
@@ -28,6 +31,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_audit_events::Migration),
             Box::new(m0005_throttle::Migration),
             Box::new(m0006_one_time_links::Migration),
+            Box::new(m0007_outbox::Migration),
+            Box::new(m0008_language_and_leaving::Migration),
+            Box::new(m0009_links_to_addresses::Migration),
         ]
     }
 }

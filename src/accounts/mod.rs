@@ -14,7 +14,9 @@ pub use password_policy::{OwnData, Trait, Weakness};
 use crate::crypto::{PasswordHash, QueueFull};
 use crate::ctx::Ctx;
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{BirthDate, Email, Gender, Name, Password, Person, UserId};
+use crate::links::{self, Purpose};
+use crate::outbox::Addressee;
+use crate::types::{BirthDate, Email, Gender, Language, Name, Password, Person, UserId};
 
 /// An account, with what must not leave the house.
 #[derive(Debug, Clone)]
@@ -25,6 +27,32 @@ pub struct Account {
     pub password_hash: Option<PasswordHash>,
     /// Whether the account may be used.
     pub is_active: bool,
+    /// When the account will be deleted, because its owner wants it.
+    pub deletes_at: Option<OffsetDateTime>,
+    /// When somebody last signed in.
+    pub last_login_at: Option<OffsetDateTime>,
+}
+
+impl Account {
+    /// Who letters about the account are for.
+    #[must_use]
+    pub fn addressee(&self) -> Addressee {
+        Addressee {
+            user: Some(self.person.id),
+            email: self.person.email.clone(),
+            language: self.person.language,
+        }
+    }
+
+    /// What the account's password must not look like.
+    #[must_use]
+    pub fn own_data(&self) -> OwnData {
+        OwnData {
+            email: Some(self.person.email.clone()),
+            name: self.person.name.clone(),
+            date_of_birth: self.person.date_of_birth,
+        }
+    }
 }
 
 /// What a new account starts with.
@@ -40,11 +68,14 @@ pub struct NewAccount {
     pub gender: Option<Gender>,
     /// The date of birth, where given.
     pub date_of_birth: Option<BirthDate>,
-    /// Whether the account may do everything.
+    /// The language in which the person reads letters.
+    pub language: Language,
+    /// Whether the account may do everything. Whoever makes such an account vouches for its address.
     pub is_superuser: bool,
 }
 
-/// Makes an account. The database decides whether the address is free: `None` means it is not.
+/// Makes an account. The database decides whether the address is free: `None` means it is not, or
+/// that somebody may still have it back. The transaction is not to be committed then.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -53,7 +84,13 @@ pub async fn open(
     account: NewAccount,
     now: OffsetDateTime,
 ) -> Result<Option<UserId>, DbError> {
-    store::insert(transaction, account, now).await
+    let email = account.email.clone();
+    let user = store::insert(transaction, account, now).await?;
+    // Asked after the insert, which waits for whoever is just leaving the address.
+    if user.is_some() && links::is_reserved(transaction, &email, None, now).await? {
+        return Ok(None);
+    }
+    Ok(user)
 }
 
 /// The account of an address.
@@ -61,7 +98,35 @@ pub async fn open(
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn find(db: &Db, email: &Email) -> Result<Option<Account>, DbError> {
-    store::find_by_email(db, email).await
+    store::find_by_email(db.reader(), email).await
+}
+
+/// The account of a number.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn find_by_id(db: &Db, id: UserId) -> Result<Option<Account>, DbError> {
+    store::find_by_id(db.reader(), id).await
+}
+
+/// The account of an address, as the transaction sees it.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn find_in(
+    transaction: &Transaction,
+    email: &Email,
+) -> Result<Option<Account>, DbError> {
+    store::find_by_email(transaction.connection(), email).await
+}
+
+/// The account as it is now, kept as it is until the transaction ends: whoever changes an account and
+/// what hangs on it (links, sessions) begins here, and so two of them take turns.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn lock(transaction: &Transaction, id: UserId) -> Result<Option<Account>, DbError> {
+    store::lock(transaction, id).await
 }
 
 /// Whether there is anybody who may do everything and whose account may be used.
@@ -90,10 +155,10 @@ pub struct ProvedHash {
     pub fresh: PasswordHash,
 }
 
-/// Lets a person in, if the account is active at this very moment and the hash that was proved, if
-/// one was, still stands; notes the time. `false` means that it is not so. The row stays locked until
-/// the transaction ends, so nobody can be deactivated between this answer and the session that
-/// follows from it.
+/// Lets a person in, if the account is active at this very moment, its address is proved where it
+/// must be, and the hash that was proved, if one was, still stands; notes the time, and takes back
+/// the wish to be deleted. `false` means that it is not so. The row stays locked until the transaction
+/// ends, so nobody can be deactivated between this answer and the session that follows from it.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -101,22 +166,136 @@ pub async fn admit(
     transaction: &Transaction,
     id: UserId,
     proved: Option<&ProvedHash>,
+    must_be_verified: bool,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    store::update_last_login(transaction, id, proved, now).await
+    store::update_last_login(transaction, id, proved, must_be_verified, now).await
 }
 
-/// Gives an account another password; `false` means that there is no such account.
+/// Links that were sent out before and would let somebody else in after a change.
+const OUTSTANDING: [Purpose; 2] = [Purpose::ResetPassword, Purpose::ChangeEmail];
+
+/// Gives a locked account another password, or none, and ends the links that could undo that.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn set_password(
     transaction: &Transaction,
     id: UserId,
-    hash: &PasswordHash,
+    hash: Option<&PasswordHash>,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    store::update_password(transaction, id, hash, now).await?;
+    links::end(transaction, id, &OUTSTANDING, OffsetDateTime::UNIX_EPOCH, now).await
+}
+
+/// Notes that the address of a locked account has been proved.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn set_verified(
+    transaction: &Transaction,
+    id: UserId,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    store::update_verified(transaction, id, now).await
+}
+
+/// Moves a locked account to an address that was just proved, and ends the links that went to the old
+/// one; `false` means that the address is not free, and that the transaction is not to be committed.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn change_email(
+    transaction: &Transaction,
+    id: UserId,
+    email: &Email,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    store::update_password(transaction, id, hash, now).await
+    if !store::update_email(transaction, id, email, now).await?
+        || links::is_reserved(transaction, email, Some(id), now).await?
+    {
+        return Ok(false);
+    }
+    let to_the_old = [&OUTSTANDING[..], &[Purpose::VerifyEmail, Purpose::NotMe]].concat();
+    links::end(transaction, id, &to_the_old, OffsetDateTime::UNIX_EPOCH, now).await?;
+    Ok(true)
+}
+
+/// What a person says about themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// The name, may be empty.
+    pub name: Name,
+    /// The gender, where given.
+    pub gender: Option<Gender>,
+    /// The date of birth, where given.
+    pub date_of_birth: Option<BirthDate>,
+    /// The language in which the person reads letters.
+    pub language: Language,
+}
+
+/// Writes a profile.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn set_profile(
+    transaction: &Transaction,
+    id: UserId,
+    profile: &Profile,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    store::update_profile(transaction, id, profile, now).await
+}
+
+/// Notes that an account is to be deleted at `at`; `false` means that it may not be, because nobody
+/// else could do everything then. The database decides, also between two who leave at once.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn schedule_deletion(
+    transaction: &Transaction,
+    id: UserId,
+    at: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::lock_superusers(transaction).await?;
+    store::update_deletes_at(transaction, id, at).await
+}
+
+/// Up to `at_most` accounts whose deletion is due, or that have not proved their address since
+/// `unverified_before`.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list_leaving(
+    db: &Db,
+    unverified_before: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+    at_most: u64,
+) -> Result<Vec<UserId>, DbError> {
+    let mut leaving = store::list_due(db, now, at_most).await?;
+    if let Some(before) = unverified_before {
+        leaving.extend(store::list_unverified(db, before, at_most).await?);
+    }
+    Ok(leaving)
+}
+
+/// To be called before an account that is to be removed is locked: nobody else becomes or stops being
+/// a superuser until the transaction ends.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn lock_to_remove(transaction: &Transaction) -> Result<(), DbError> {
+    store::lock_superusers(transaction).await
+}
+
+/// Removes a locked account, with its sessions and links; `false` means that it may not go, because
+/// nobody else could do everything then.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn remove(transaction: &Transaction, id: UserId) -> Result<bool, DbError> {
+    store::delete(transaction, id).await
 }
 
 /// Why a new password was not taken.

@@ -1,18 +1,18 @@
 //! Queries on `users`.
 
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Alias, Cond, Expr, ExprTrait as _, LockType, SelectStatement};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _,
-    QuerySelect as _, TryInsertResult,
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, Order, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _, TryInsertResult,
 };
 use time::OffsetDateTime;
 
-use super::{Account, NewAccount, ProvedHash};
+use super::{Account, NewAccount, Profile, ProvedHash};
 use crate::clock::{from_micros, to_micros};
 use crate::crypto::PasswordHash;
 use crate::db::entity::user::{self, Column};
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{BirthDate, Email, Gender, Name, Person, UserId};
+use crate::types::{BirthDate, Email, Gender, Language, Name, Person, UserId};
 
 pub(super) async fn insert(
     transaction: &Transaction,
@@ -28,6 +28,8 @@ pub(super) async fn insert(
         date_of_birth: Set(account.date_of_birth.map(|date| date.to_string())),
         is_staff: Set(account.is_superuser),
         is_superuser: Set(account.is_superuser),
+        email_verified_at: Set(account.is_superuser.then(|| to_micros(now))),
+        language: Set(account.language.tag().to_owned()),
         created_at: Set(to_micros(now)),
         updated_at: Set(to_micros(now)),
         is_active: Set(true),
@@ -43,12 +45,49 @@ pub(super) async fn insert(
     })
 }
 
-pub(super) async fn find_by_email(db: &Db, email: &Email) -> Result<Option<Account>, DbError> {
+pub(super) async fn find_by_email<C: ConnectionTrait>(
+    connection: &C,
+    email: &Email,
+) -> Result<Option<Account>, DbError> {
     let row = user::Entity::find()
         .filter(Column::EmailCanonical.eq(email.canonical()))
-        .one(db.reader())
+        .one(connection)
         .await?;
     row.map(account).transpose()
+}
+
+pub(super) async fn find_by_id<C: ConnectionTrait>(
+    connection: &C,
+    id: UserId,
+) -> Result<Option<Account>, DbError> {
+    let row = user::Entity::find_by_id(id.0).one(connection).await?;
+    row.map(account).transpose()
+}
+
+/// On SQLite a transaction that writes has no rival anyway.
+pub(super) async fn lock(
+    transaction: &Transaction,
+    id: UserId,
+) -> Result<Option<Account>, DbError> {
+    let row = user::Entity::find_by_id(id.0)
+        .lock(LockType::Update)
+        .one(transaction.connection())
+        .await?;
+    row.map(account).transpose()
+}
+
+/// In one order, so that two who do it take turns.
+pub(super) async fn lock_superusers(transaction: &Transaction) -> Result<(), DbError> {
+    let _: Vec<i64> = user::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::IsSuperuser.eq(true))
+        .order_by(Column::Id, Order::Asc)
+        .lock(LockType::Update)
+        .into_tuple()
+        .all(transaction.connection())
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn has_superuser<C: ConnectionTrait>(connection: &C) -> Result<bool, DbError> {
@@ -67,12 +106,17 @@ pub(super) async fn update_last_login(
     transaction: &Transaction,
     id: UserId,
     proved: Option<&ProvedHash>,
+    must_be_verified: bool,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let mut update = user::Entity::update_many()
         .col_expr(Column::LastLoginAt, Expr::value(to_micros(now)))
+        .col_expr(Column::DeletesAt, Expr::value(None::<i64>))
         .filter(Column::Id.eq(id.0))
         .filter(Column::IsActive.eq(true));
+    if must_be_verified {
+        update = update.filter(Column::EmailVerifiedAt.is_not_null());
+    }
     if let Some(proved) = proved {
         update = update
             .col_expr(Column::PasswordHash, Expr::value(proved.fresh.as_str()))
@@ -85,13 +129,150 @@ pub(super) async fn update_last_login(
 pub(super) async fn update_password(
     transaction: &Transaction,
     id: UserId,
-    hash: &PasswordHash,
+    hash: Option<&PasswordHash>,
     now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    let done = user::Entity::update_many()
-        .col_expr(Column::PasswordHash, Expr::value(hash.as_str()))
+) -> Result<(), DbError> {
+    user::Entity::update_many()
+        .col_expr(Column::PasswordHash, Expr::value(hash.map(PasswordHash::as_str)))
         .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
         .filter(Column::Id.eq(id.0))
+        .exec(transaction.connection())
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn update_verified(
+    transaction: &Transaction,
+    id: UserId,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    user::Entity::update_many()
+        .col_expr(Column::EmailVerifiedAt, Expr::value(to_micros(now)))
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::EmailVerifiedAt.is_null())
+        .exec(transaction.connection())
+        .await?;
+    Ok(())
+}
+
+/// Whether the address was free. The unique index decides between two who want it at once; to the
+/// one who comes second it is as if it had been taken all along.
+pub(super) async fn update_email(
+    transaction: &Transaction,
+    id: UserId,
+    email: &Email,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let holder = user::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::EmailCanonical.eq(email.canonical()))
+        .filter(Column::Id.ne(id.0))
+        .into_query();
+    let done = user::Entity::update_many()
+        .col_expr(Column::Email, Expr::value(email.as_typed()))
+        .col_expr(Column::EmailCanonical, Expr::value(email.canonical()))
+        .col_expr(Column::EmailVerifiedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
+        .filter(Column::Id.eq(id.0))
+        .filter(Expr::exists(holder).not())
+        .exec(transaction.connection())
+        .await
+        .map_err(DbError::from);
+    match done {
+        Ok(done) => Ok(done.rows_affected == 1),
+        Err(error) if error.is_duplicate() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) async fn update_profile(
+    transaction: &Transaction,
+    id: UserId,
+    profile: &Profile,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    let born = profile.date_of_birth.map(|date| date.to_string());
+    user::Entity::update_many()
+        .col_expr(Column::Name, Expr::value(profile.name.as_str()))
+        .col_expr(Column::Gender, Expr::value(profile.gender.map(Gender::as_str)))
+        .col_expr(Column::DateOfBirth, Expr::value(born))
+        .col_expr(Column::Language, Expr::value(profile.language.tag()))
+        .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
+        .filter(Column::Id.eq(id.0))
+        .exec(transaction.connection())
+        .await?;
+    Ok(())
+}
+
+/// Whether the account is no superuser, or not the only one who stays.
+fn may_go(id: UserId) -> Cond {
+    let other = Alias::new("other");
+    let col = |column: Column| Expr::col((Alias::new("other"), column));
+    let another = SelectStatement::new()
+        .expr(Expr::value(1))
+        .from_as(user::Entity, other)
+        .and_where(col(Column::Id).ne(id.0))
+        .and_where(col(Column::IsSuperuser).eq(true))
+        .and_where(col(Column::IsActive).eq(true))
+        .and_where(col(Column::DeletesAt).is_null())
+        .take();
+    Cond::any().add(Column::IsSuperuser.eq(false)).add(Expr::exists(another))
+}
+
+pub(super) async fn update_deletes_at(
+    transaction: &Transaction,
+    id: UserId,
+    at: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let done = user::Entity::update_many()
+        .col_expr(Column::DeletesAt, Expr::value(to_micros(at)))
+        .filter(Column::Id.eq(id.0))
+        .filter(may_go(id))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+pub(super) async fn list_due(
+    db: &Db,
+    now: OffsetDateTime,
+    at_most: u64,
+) -> Result<Vec<UserId>, DbError> {
+    let ids: Vec<i64> = user::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::DeletesAt.lte(to_micros(now)))
+        .limit(at_most)
+        .into_tuple()
+        .all(db.reader())
+        .await?;
+    Ok(ids.into_iter().map(UserId).collect())
+}
+
+pub(super) async fn list_unverified(
+    db: &Db,
+    before: OffsetDateTime,
+    at_most: u64,
+) -> Result<Vec<UserId>, DbError> {
+    let ids: Vec<i64> = user::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::EmailVerifiedAt.is_null())
+        .filter(Column::CreatedAt.lt(to_micros(before)))
+        .filter(Column::IsStaff.eq(false))
+        .filter(Column::IsSuperuser.eq(false))
+        .limit(at_most)
+        .into_tuple()
+        .all(db.reader())
+        .await?;
+    Ok(ids.into_iter().map(UserId).collect())
+}
+
+pub(super) async fn delete(transaction: &Transaction, id: UserId) -> Result<bool, DbError> {
+    let done = user::Entity::delete_many()
+        .filter(Column::Id.eq(id.0))
+        .filter(may_go(id))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
@@ -100,7 +281,9 @@ pub(super) async fn update_password(
 fn account(row: user::Model) -> Result<Account, DbError> {
     let password_hash = row.password_hash.clone().map(PasswordHash::from_stored);
     let is_active = row.is_active;
-    Ok(Account { person: person(&row)?, password_hash, is_active })
+    let deletes_at = row.deletes_at.map(from_micros);
+    let last_login_at = row.last_login_at.map(from_micros);
+    Ok(Account { person: person(&row)?, password_hash, is_active, deletes_at, last_login_at })
 }
 
 /// The words of a row. What was a word when it was written is one when it is read; a row that
@@ -122,6 +305,7 @@ pub(crate) fn person(row: &user::Model) -> Result<Person, DbError> {
         is_staff: row.is_staff,
         is_superuser: row.is_superuser,
         email_verified_at: row.email_verified_at.map(from_micros),
+        language: Language::from_tag(&row.language).ok_or_else(|| spoilt("language"))?,
         created_at: from_micros(row.created_at),
     })
 }

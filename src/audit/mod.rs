@@ -28,6 +28,34 @@ pub enum Action {
     SuperuserMade,
     /// A password was set at the terminal.
     PasswordSet,
+    /// The address was proved.
+    EmailVerified,
+    /// The owner changed the password, knowing the old one.
+    PasswordChanged,
+    /// Somebody asked for a link to choose a new password.
+    ResetAsked,
+    /// The password was replaced by way of such a link.
+    PasswordReset,
+    /// The owner asked to move the account to another address.
+    EmailChangeAsked,
+    /// The account moved to another address.
+    EmailChanged,
+    /// The account moved back to the address that it had.
+    EmailChangeUndone,
+    /// The owner said of something that it was not them.
+    NotMe,
+    /// The owner changed what the account says about them.
+    ProfileChanged,
+    /// The owner proved once more to be it, on the way to something dangerous.
+    ProvedAgain,
+    /// The owner took out everything that is held on them.
+    Exported,
+    /// The owner wants the account deleted.
+    DeletionScheduled,
+    /// The owner logged in, and the account stays.
+    DeletionCancelled,
+    /// The account was deleted.
+    Deleted,
 }
 
 impl Action {
@@ -42,6 +70,20 @@ impl Action {
             Self::TokenReused => "token_reused",
             Self::SuperuserMade => "superuser_made",
             Self::PasswordSet => "password_set",
+            Self::EmailVerified => "email_verified",
+            Self::PasswordChanged => "password_changed",
+            Self::ResetAsked => "reset_asked",
+            Self::PasswordReset => "password_reset",
+            Self::EmailChangeAsked => "email_change_asked",
+            Self::EmailChanged => "email_changed",
+            Self::EmailChangeUndone => "email_change_undone",
+            Self::NotMe => "not_me",
+            Self::ProfileChanged => "profile_changed",
+            Self::ProvedAgain => "proved_again",
+            Self::Exported => "exported",
+            Self::DeletionScheduled => "deletion_scheduled",
+            Self::DeletionCancelled => "deletion_cancelled",
+            Self::Deleted => "deleted",
         }
     }
 }
@@ -77,6 +119,12 @@ impl<'a> Event<'a> {
         Self { actor: None, ..Self::by(target, action, caller) }
     }
 
+    /// With more facts, never secrets.
+    #[must_use]
+    pub fn with(self, details: Value) -> Self {
+        Self { details, ..self }
+    }
+
     /// In this session.
     #[must_use]
     pub fn in_session(self, session: SessionId) -> Self {
@@ -97,6 +145,15 @@ pub async fn record(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     store::insert(transaction, event, now).await
+}
+
+/// Takes what is personal out of every event that a person did or suffered: addresses, programs and
+/// details. That it happened stays.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn forget(transaction: &Transaction, person: UserId) -> Result<(), DbError> {
+    store::update_forgotten(transaction, person).await
 }
 
 /// Deletes up to `at_most` failed log-ins that are long past; tells how many. Everything else stays.

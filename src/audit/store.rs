@@ -1,5 +1,6 @@
 //! Queries on `audit_events`.
 
+use sea_orm::sea_query::{Cond, Expr};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _,
     QueryTrait as _,
@@ -10,6 +11,7 @@ use super::{Action, Event};
 use crate::clock::to_micros;
 use crate::db::entity::audit_event::{self, Column};
 use crate::db::{DbError, Transaction};
+use crate::types::UserId;
 
 pub(super) async fn insert(
     transaction: &Transaction,
@@ -29,6 +31,23 @@ pub(super) async fn insert(
         ..Default::default()
     };
     audit_event::Entity::insert(row).exec_without_returning(transaction.connection()).await?;
+    Ok(())
+}
+
+pub(super) async fn update_forgotten(
+    transaction: &Transaction,
+    person: UserId,
+) -> Result<(), DbError> {
+    let is_about =
+        Cond::any().add(Column::TargetId.eq(person.0)).add(Column::ActorId.eq(person.0));
+    audit_event::Entity::update_many()
+        .col_expr(Column::Ip, Expr::value(""))
+        .col_expr(Column::UserAgent, Expr::value(""))
+        .col_expr(Column::RequestId, Expr::value(""))
+        .col_expr(Column::Details, Expr::value("{}"))
+        .filter(is_about)
+        .exec(transaction.connection())
+        .await?;
     Ok(())
 }
 

@@ -48,6 +48,8 @@ pub struct Settings {
     pub user_id_claim: String,
     /// Whether and when an address must be proved.
     pub email_verification: EmailVerification,
+    /// How long an account whose address is not proved is kept; zero keeps it for ever.
+    pub delete_unverified_after: Duration,
     /// Whether strangers may join.
     pub signup: SignUp,
     /// Shortest password, in code points.
@@ -101,6 +103,7 @@ impl Settings {
                 "setting.email_verification",
                 EmailVerification::default,
             ),
+            delete_unverified_after: read.duration("delete_unverified_after", "0s", 0..=315_360_000),
             signup: read.parsed("signup", "setting.signup", SignUp::default),
             password_min_length: read.number("password_min_length", 8, 8..=64),
             mail_url: read.parsed("mail_url", "setting.mail_url", MailUrl::default),

@@ -21,6 +21,7 @@ const NAMES: &[&str] = &[
     "custom_claims",
     "data_dir",
     "database_url",
+    "delete_unverified_after",
     "email_verification",
     "issuer",
     "leeway",

@@ -213,6 +213,8 @@ choice! {
         /// They are reminded.
         #[default]
         Optional = "optional",
+        /// Nobody is let in before.
+        Mandatory = "mandatory",
     }
 }
 

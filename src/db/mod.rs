@@ -15,7 +15,7 @@ use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _, sqlx,
+    RuntimeErr, SqlErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _, sqlx,
 };
 use thiserror::Error;
 
@@ -83,6 +83,12 @@ impl DbError {
             | DbErr::Query(RuntimeErr::SqlxError(error)) => is_passing(error),
             _ => false,
         }
+    }
+
+    /// Whether a unique index refused the statement: somebody else has the value.
+    #[must_use]
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self.0.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
     }
 
     /// Whether SQLite says BUSY (5) or LOCKED (6).

@@ -1,48 +1,32 @@
 //! Logging in by password.
 //!
-//! Whatever a stranger can get wrong (the address, the password, an account that is not active)
-//! costs the same work and gets the same answer.
+//! Whatever a stranger can get wrong (the address, the password, an account that is not active or
+//! whose address is not proved where it must be) costs the same work and gets the same answer.
 
 use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::accounts::{self, Account, ProvedHash};
+use crate::accounts::Account;
 use crate::audit::{self, Action, Event};
+use crate::config::EmailVerification;
 use crate::crypto::QueueFull;
 use crate::ctx::Ctx;
-use crate::db::DbError;
-use crate::sessions::{self, EndReason, Opened, Proof};
-use crate::throttle::{self, Limit, ThrottleError, Try};
-use crate::types::{Caller, Email, Password, SessionId, UserId};
+use crate::db::{DbError, Transaction};
+use crate::links::{self, Purpose};
+use crate::mail::{Kind, Letter};
+use crate::outbox;
+use crate::sessions::{self, EndReason, Opened, Proof, ProveError, Proved};
+use crate::throttle::{self, Limit, ThrottleError};
+use crate::types::{Caller, Email, Password, SessionId};
 
-/// Guesses at one account from devices that it was never signed in on. Ten honest slips are free;
-/// at an hour's wait a guesser stays far below the 100 tries that NIST SP 800-63B-4, 3.2.2 allows.
-const BY_ACCOUNT: Limit = Limit {
-    name: "login-account",
-    free: 10,
-    forgets_one_in: Duration::from_hours(1),
-    first_wait: Duration::from_secs(30),
-    longest_wait: Duration::from_hours(1),
-};
-
-/// Guesses from one place at any account. A school behind one address slips more often than a
-/// person, and must not wait long for one vandal.
-const BY_PLACE: Limit = Limit {
-    name: "login-place",
-    free: 100,
-    forgets_one_in: Duration::from_secs(30),
-    first_wait: Duration::from_secs(30),
-    longest_wait: Duration::from_mins(5),
-};
-
-/// Guesses at an account from a device that knows it: the owner, or whoever took the device.
-const BY_DEVICE: Limit = Limit {
-    name: "login-device",
-    free: 10,
-    forgets_one_in: Duration::from_mins(10),
-    first_wait: Duration::from_secs(30),
-    longest_wait: Duration::from_hours(1),
+/// Letters that logging in again and again, which the owner alone can do, sends to one address.
+const LETTERS: Limit = Limit {
+    name: "login-letters",
+    free: 9,
+    forgets_one_in: Duration::from_hours(2),
+    first_wait: Duration::from_hours(1),
+    longest_wait: Duration::from_hours(24),
 };
 
 /// What a person logs in with.
@@ -57,7 +41,7 @@ pub struct Credentials {
 /// Why somebody could not log in.
 #[derive(Debug, Error)]
 pub enum LogInError {
-    /// Unknown address, wrong password, or an account that is not active: nobody learns which.
+    /// Unknown address, wrong password, or an account that may not be used: nobody learns which.
     #[error("wrong credentials")]
     WrongCredentials,
     /// Too many tries on this account or from there.
@@ -71,13 +55,24 @@ pub enum LogInError {
     Broken(#[from] DbError),
 }
 
-impl From<ThrottleError> for LogInError {
-    fn from(error: ThrottleError) -> Self {
+impl From<ProveError> for LogInError {
+    fn from(error: ProveError) -> Self {
         match error {
-            ThrottleError::TooSoon(wait) => Self::TooSoon(wait),
-            ThrottleError::Broken(error) => Self::Broken(error),
+            ProveError::Wrong => Self::WrongCredentials,
+            ProveError::TooSoon(wait) => Self::TooSoon(wait),
+            ProveError::Busy(full) => Self::Busy(full),
+            ProveError::Broken(error) => Self::Broken(error),
         }
     }
+}
+
+/// A person who has just logged in.
+#[derive(Debug, Clone)]
+pub struct LoggedIn {
+    /// The session.
+    pub opened: Opened,
+    /// Whether the account was to be deleted, and is not any more.
+    pub has_stayed: bool,
 }
 
 /// Signs a person in. A session that the browser had before ends.
@@ -89,35 +84,35 @@ pub async fn with_password(
     credentials: Credentials,
     before: Option<SessionId>,
     caller: &Caller,
-) -> Result<Opened, LogInError> {
+) -> Result<LoggedIn, LogInError> {
     let Credentials { email, password } = credentials;
-    let device = sessions::known_device(&ctx.keys, &email, caller);
-    let tries = tries(ctx, &email, device, caller);
-    throttle::admit(&ctx.db, &tries, ctx.clock.now()).await.inspect_err(|error| {
-        if let ThrottleError::TooSoon(_) = error {
-            tracing::info!(request.id = caller.request_id, "log-in refused: too many tries");
-        }
-    })?;
-    let account = accounts::find(&ctx.db, &email).await?;
-    let Some((user, hash)) = prove(ctx, account, password, caller).await? else {
-        return Err(LogInError::WrongCredentials);
-    };
+    let proved = sessions::prove(ctx, &email, password, caller).await?;
+    let user = proved.account.person.id;
+    let letter = letter(ctx, &proved, caller).await?;
 
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    // Whether the account is active is asked after the password, and answered like a wrong one; so is
-    // a password that was changed while it was being compared.
-    let proof = Proof::Password(&hash);
+    // Whether the account may be used is asked after the password, and answered like a wrong one; so
+    // is a password that was changed while it was being compared.
+    let proof = Proof::Password(&proved.hash);
     let opened = sessions::start(ctx, &transaction, (user, &email), proof, caller).await?;
     let Some(opened) = opened else {
-        tracing::info!(
-            user.id = user.0,
-            request.id = caller.request_id,
-            "log-in refused: not active"
-        );
+        drop(transaction);
+        tracing::info!(user.id = user.0, request.id = caller.request_id, "log-in refused");
+        if let Some(Kind::VerifyEmail) = letter {
+            remind(ctx, &proved.account, caller).await?;
+        }
         return Err(LogInError::WrongCredentials);
     };
-    throttle::give_back(&transaction, &tries).await?;
+    let has_stayed = proved.account.deletes_at.is_some();
+    if has_stayed {
+        let event = Event::by(user, Action::DeletionCancelled, caller);
+        audit::record(&transaction, event, now).await?;
+    }
+    if let Some(Kind::NewDevice) = letter {
+        tell(ctx, &transaction, &proved.account, caller).await?;
+    }
+    proved.give_back(&transaction).await?;
     if let Some(before) = before {
         sessions::end(&transaction, before, EndReason::Replaced, now).await?;
     }
@@ -127,59 +122,53 @@ pub async fn with_password(
         user.id = user.0, session.id = %opened.session, request.id = caller.request_id,
         "logged in"
     );
-    Ok(opened)
+    Ok(LoggedIn { opened, has_stayed })
 }
 
-/// A known device is counted on its own: whatever strangers do to the account or from the same
-/// network, its owner gets through.
-fn tries(ctx: &Ctx, email: &Email, device: Option<&str>, caller: &Caller) -> Vec<Try> {
-    match device {
-        Some(device) => vec![BY_DEVICE.on(device)],
-        None => vec![
-            BY_ACCOUNT.on(&ctx.keys.pseudonym(email.canonical())),
-            BY_PLACE.on(&ctx.keys.pseudonym(&caller.place())),
-        ],
+/// The letter that this log-in is an occasion for: a reminder to prove the address where it must be,
+/// or word of a new device; none when the address has had enough of them today.
+async fn letter(ctx: &Ctx, proved: &Proved, caller: &Caller) -> Result<Option<Kind>, DbError> {
+    let person = &proved.account.person;
+    let must_verify = ctx.settings.email_verification == EmailVerification::Mandatory
+        && person.email_verified_at.is_none();
+    let kind = match must_verify {
+        true => Kind::VerifyEmail,
+        false if !proved.is_known_device => Kind::NewDevice,
+        false => return Ok(None),
+    };
+    let tries = [LETTERS.on(&person.id.to_string())];
+    match throttle::admit(&ctx.db, &tries, ctx.clock.now()).await {
+        Ok(()) => Ok(Some(kind)),
+        Err(ThrottleError::TooSoon(_)) => {
+            tracing::info!(request.id = caller.request_id, "no letter: there were enough");
+            Ok(None)
+        }
+        Err(ThrottleError::Broken(error)) => Err(error),
     }
 }
 
-/// Whether the password is the account's. Without an account the same work is done.
-async fn prove(
-    ctx: &Ctx,
-    account: Option<Account>,
-    password: Password,
-    caller: &Caller,
-) -> Result<Option<(UserId, ProvedHash)>, LogInError> {
-    let user = account.as_ref().map(|account| account.person.id);
-    let stored = account.and_then(|account| account.password_hash);
-    let verdict = ctx.hasher.verify(password.clone(), stored.clone()).await?;
-    let (Some(user), Some(stored), true) = (user, stored, verdict.is_right) else {
-        note_failure(ctx, user, caller);
-        return Ok(None);
-    };
-    let fresh = if verdict.is_outdated { ctx.hasher.hash(password).await? } else { stored.clone() };
-    Ok(Some((user, ProvedHash { stored, fresh })))
+/// Sends the link once more to somebody who knows the password and has not proved the address yet.
+async fn remind(ctx: &Ctx, account: &Account, caller: &Caller) -> Result<(), DbError> {
+    let now = ctx.clock.now();
+    let person = &account.person;
+    let transaction = ctx.db.begin().await?;
+    let whose = (person.id, Some(&person.email));
+    let link = links::mint(&transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
+    let letter = Letter::new(Kind::VerifyEmail).with_link(link).about(caller, now);
+    outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    transaction.commit().await
 }
 
-/// Writes the failure into the owner's trail, after the answer: a write that only known addresses
-/// cause would tell a stopwatch which addresses are known.
-fn note_failure(ctx: &Ctx, user: Option<UserId>, caller: &Caller) {
-    let Some(user) = user else {
-        tracing::info!(request.id = caller.request_id, "log-in refused: wrong credentials");
-        return;
-    };
-    let id = caller.request_id.as_str();
-    tracing::info!(user.id = user.0, request.id = id, "log-in refused: wrong credentials");
-    let (ctx, caller) = (ctx.clone(), caller.clone());
-    tokio::spawn(async move {
-        let event = Event::on(user, Action::LogInFailed, &caller);
-        let written: Result<(), DbError> = async {
-            let transaction = ctx.db.begin().await?;
-            audit::record(&transaction, event, ctx.clock.now()).await?;
-            transaction.commit().await
-        }
-        .await;
-        if let Err(error) = written {
-            tracing::error!(%error, "a failed log-in could not be noted");
-        }
-    });
+/// Tells the owner about a sign-in on a device that the account does not know.
+async fn tell(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    account: &Account,
+    caller: &Caller,
+) -> Result<(), DbError> {
+    let now = ctx.clock.now();
+    let whose = (account.person.id, Some(&account.person.email));
+    let not_me = links::mint(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
+    let letter = Letter::new(Kind::NewDevice).with_not_me(not_me).about(caller, now);
+    outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await
 }

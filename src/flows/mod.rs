@@ -4,9 +4,18 @@
 //! together, and answers in facts. It knows no HTTP, no language and no other flow.
 
 pub mod checkup;
+pub mod deletion;
+pub mod delivery;
+pub mod email_change;
+pub mod export;
 pub mod keeping;
 pub mod login;
 pub mod logout;
 pub mod password;
+pub mod profile;
+pub mod protection;
+pub mod reset;
 pub mod signup;
+pub mod sudo;
 pub mod superuser;
+pub mod verification;

@@ -1,4 +1,7 @@
 //! Joining: an account and its first session, or neither.
+//!
+//! Where addresses must be proved first there is no session yet, and a taken address is answered like
+//! a free one: its owner alone learns of it, by letter.
 
 use std::time::Duration;
 
@@ -6,13 +9,16 @@ use thiserror::Error;
 
 use crate::accounts::{self, NewAccount, NewPasswordError, OwnData, Weakness};
 use crate::audit::{self, Action, Event};
-use crate::config::SignUp;
+use crate::config::{EmailVerification, SignUp};
 use crate::crypto::QueueFull;
 use crate::ctx::Ctx;
-use crate::db::DbError;
+use crate::db::{DbError, Transaction};
+use crate::links::{self, Purpose};
+use crate::mail::{Kind, Letter};
+use crate::outbox::{self, Addressee};
 use crate::sessions::{self, EndReason, Opened, Proof};
 use crate::throttle::{self, Limit, ThrottleError, Try};
-use crate::types::{BirthDate, Caller, Email, Gender, Name, Password, SessionId};
+use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password, SessionId, UserId};
 
 /// A school or an office joins from one address within an hour; a robot goes on all night.
 const BY_PLACE: Limit = Limit {
@@ -23,7 +29,8 @@ const BY_PLACE: Limit = Limit {
     longest_wait: Duration::from_mins(10),
 };
 
-/// Whether an address is taken is told to whoever asks; this bounds how often about one address.
+/// Whether an address is taken is told to whoever asks, or its owner by letter; this bounds how often
+/// about one address.
 const BY_EMAIL: Limit = Limit {
     name: "signup-email",
     free: 20,
@@ -45,6 +52,18 @@ pub struct Application {
     pub gender: Option<Gender>,
     /// The date of birth, where given.
     pub date_of_birth: Option<BirthDate>,
+    /// The language in which the person reads.
+    pub language: Language,
+}
+
+/// What became of an application.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one is made per sign-up, and it is moved once")]
+pub enum Joined {
+    /// The account is made and signed in.
+    SignedIn(Opened),
+    /// A letter is on its way, and says how to go on; nobody else learns whether the address was free.
+    LetterSent,
 }
 
 /// Why somebody could not join.
@@ -88,7 +107,8 @@ impl From<NewPasswordError> for SignUpError {
     }
 }
 
-/// Makes an account and signs it in. A session that the browser had before ends.
+/// Makes an account, and signs it in unless its address must be proved first. A session that the
+/// browser had before ends.
 ///
 /// # Errors
 /// [`SignUpError`] says why not; nothing is written then but a count.
@@ -97,7 +117,7 @@ pub async fn join(
     applicant: Application,
     before: Option<SessionId>,
     caller: &Caller,
-) -> Result<Opened, SignUpError> {
+) -> Result<Joined, SignUpError> {
     if ctx.settings.signup == SignUp::Closed {
         return Err(SignUpError::Closed);
     }
@@ -107,30 +127,32 @@ pub async fn join(
             tracing::info!(request.id = caller.request_id, "sign-up refused: too many tries");
         },
     )?;
-    let own = OwnData {
-        email: Some(applicant.email.clone()),
-        name: applicant.name.clone(),
-        date_of_birth: applicant.date_of_birth,
-    };
-    let password_hash = accounts::hash_new_password(ctx, applicant.password, own).await?;
-    let email = applicant.email.clone();
-    let account = NewAccount {
-        email: applicant.email,
-        password_hash,
-        name: applicant.name,
-        gender: applicant.gender,
-        date_of_birth: applicant.date_of_birth,
-        is_superuser: false,
-    };
+    let must_verify = ctx.settings.email_verification == EmailVerification::Mandatory;
+    let (email, language) = (applicant.email.clone(), applicant.language);
+    let account = account(ctx, applicant).await?;
 
     let transaction = ctx.db.begin().await?;
     let Some(user) = accounts::open(&transaction, account, now).await? else {
         tracing::info!(request.id = caller.request_id, "sign-up refused: the address is taken");
-        return Err(SignUpError::EmailTaken);
+        drop(transaction);
+        if !must_verify {
+            return Err(SignUpError::EmailTaken);
+        }
+        tell_owner(ctx, &email, caller).await?;
+        return Ok(Joined::LetterSent);
     };
     audit::record(&transaction, Event::by(user, Action::SignedUp, caller), now).await?;
+    let to = Addressee { user: Some(user), email, language };
+    if ctx.settings.email_verification != EmailVerification::None {
+        ask_for_proof(ctx, &transaction, user, &to, caller).await?;
+    }
+    if must_verify {
+        transaction.commit().await?;
+        tracing::info!(user.id = user.0, request.id = caller.request_id, "signed up");
+        return Ok(Joined::LetterSent);
+    }
     let opened =
-        sessions::start(ctx, &transaction, (user, &email), Proof::NewAccount, caller).await?;
+        sessions::start(ctx, &transaction, (user, &to.email), Proof::NewAccount, caller).await?;
     let opened = opened.expect("an account is active when it is made");
     if let Some(before) = before {
         sessions::end(&transaction, before, EndReason::Replaced, now).await?;
@@ -141,7 +163,58 @@ pub async fn join(
         user.id = user.0, session.id = %opened.session, request.id = caller.request_id,
         "signed up"
     );
-    Ok(opened)
+    Ok(Joined::SignedIn(opened))
+}
+
+async fn account(ctx: &Ctx, applicant: Application) -> Result<NewAccount, NewPasswordError> {
+    let own = OwnData {
+        email: Some(applicant.email.clone()),
+        name: applicant.name.clone(),
+        date_of_birth: applicant.date_of_birth,
+    };
+    Ok(NewAccount {
+        password_hash: accounts::hash_new_password(ctx, applicant.password, own).await?,
+        email: applicant.email,
+        name: applicant.name,
+        gender: applicant.gender,
+        date_of_birth: applicant.date_of_birth,
+        language: applicant.language,
+        is_superuser: false,
+    })
+}
+
+/// Writes to a new address, so that its owner can prove it, or say that somebody else gave it.
+async fn ask_for_proof(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    user: UserId,
+    to: &Addressee,
+    caller: &Caller,
+) -> Result<(), DbError> {
+    let now = ctx.clock.now();
+    let mint = |purpose| links::mint(transaction, ctx.random, purpose, (user, Some(&to.email)), now);
+    let link = mint(Purpose::VerifyEmail).await?;
+    let not_me = mint(Purpose::NotMe).await?;
+    let letter = Letter::new(Kind::VerifyEmail).with_link(link).with_not_me(not_me);
+    outbox::put(transaction, &ctx.keys, to, &letter.about(caller, now), now).await
+}
+
+/// Tells the owner of a taken address that somebody tried to join with it; with a link, if the owner
+/// has not proved the address yet and perhaps does not remember having joined.
+async fn tell_owner(ctx: &Ctx, email: &Email, caller: &Caller) -> Result<(), DbError> {
+    let now = ctx.clock.now();
+    let transaction = ctx.db.begin().await?;
+    let owner = accounts::find_in(&transaction, email).await?;
+    let Some(owner) = owner.filter(|owner| owner.is_active) else { return Ok(()) };
+    let person = &owner.person;
+    let mut letter = Letter::new(Kind::AlreadyJoined).about(caller, now);
+    if person.email_verified_at.is_none() {
+        let whose = (person.id, Some(&person.email));
+        let link = links::mint(&transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
+        letter = letter.with_link(link);
+    }
+    outbox::put(&transaction, &ctx.keys, &owner.addressee(), &letter, now).await?;
+    transaction.commit().await
 }
 
 /// Everything that is wrong with a password, for somebody whose form cannot be taken anyway. Counted

@@ -1,7 +1,5 @@
 //! The first superuser: by a link that is printed at start, or at the terminal.
 
-use std::time::Duration;
-
 use thiserror::Error;
 
 use crate::accounts::{self, NewAccount, NewPasswordError, OwnData, Weakness};
@@ -10,11 +8,7 @@ use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::links::{self, Purpose};
 use crate::sessions::{self, Opened, Proof};
-use crate::types::{Caller, Email, Name, Password, Secret, UserId};
-
-/// Long enough to finish a coffee, short enough to be gone from the terminal's memory; the next
-/// start prints another.
-const LINK_LASTS: Duration = Duration::from_hours(24);
+use crate::types::{Caller, Email, Language, Name, Password, Secret, UserId};
 
 /// Why nobody became superuser.
 #[derive(Debug, Error)]
@@ -43,7 +37,7 @@ pub async fn invite(ctx: &Ctx) -> Result<Option<Secret>, DbError> {
         return Ok(None);
     }
     let token = ctx.random.secret();
-    links::keep(&transaction, &token, Purpose::Setup, LINK_LASTS, ctx.clock.now()).await?;
+    links::keep(&transaction, &token, Purpose::Setup, ctx.clock.now()).await?;
     transaction.commit().await?;
     Ok(Some(token))
 }
@@ -82,14 +76,14 @@ pub async fn weigh(
 pub async fn by_link(
     ctx: &Ctx,
     token: &Secret,
-    email: Email,
+    (email, language): (Email, Language),
     password: Password,
     caller: &Caller,
 ) -> Result<Opened, SuperuserError> {
     if !may_set_up(ctx, token).await? {
         return Err(SuperuserError::BadLink);
     }
-    let account = prepare(ctx, email.clone(), password).await?;
+    let account = prepare(ctx, (email.clone(), language), password).await?;
     let transaction = ctx.db.begin().await?;
     let is_first = links::consume_all(&transaction, token, Purpose::Setup, ctx.clock.now()).await?
         && !accounts::has_superuser(&transaction).await?;
@@ -110,11 +104,11 @@ pub async fn by_link(
 /// [`SuperuserError`] says why not.
 pub async fn at_the_terminal(
     ctx: &Ctx,
-    email: Email,
+    (email, language): (Email, Language),
     password: Password,
     caller: &Caller,
 ) -> Result<UserId, SuperuserError> {
-    let account = prepare(ctx, email, password).await?;
+    let account = prepare(ctx, (email, language), password).await?;
     let transaction = ctx.db.begin().await?;
     let user = make(ctx, &transaction, account, caller).await?;
     transaction.commit().await?;
@@ -124,7 +118,7 @@ pub async fn at_the_terminal(
 
 async fn prepare(
     ctx: &Ctx,
-    email: Email,
+    (email, language): (Email, Language),
     password: Password,
 ) -> Result<NewAccount, NewPasswordError> {
     let own = OwnData { email: Some(email.clone()), name: Name::default(), date_of_birth: None };
@@ -135,6 +129,7 @@ async fn prepare(
         name: Name::default(),
         gender: None,
         date_of_birth: None,
+        language,
         is_superuser: true,
     })
 }

@@ -1,7 +1,8 @@
 //! Links that work once: who holds the token may do one thing, one time, until it expires.
 //!
 //! Only the token's hash is kept. Consuming is one conditional statement, so of any number of
-//! parallel tries one wins. What the one thing is, the flows know.
+//! parallel tries one wins. What the one thing is, the flows know. Whoever ends several links of a
+//! person holds the lock on the account (`accounts::lock`), so that two of them take turns.
 
 mod store;
 
@@ -9,23 +10,78 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::crypto::hash_secret;
+use crate::crypto::{Random, hash_secret};
 use crate::db::{Db, DbError, Transaction};
-use crate::types::Secret;
+use crate::types::{Email, Secret, UserId};
 
-/// What a link is for; a link opens nothing else.
+/// What a link is for; a link opens nothing else. The names are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Making the first superuser.
     Setup,
+    /// Proving the address of an account.
+    VerifyEmail,
+    /// Choosing a new password without the old one.
+    ResetPassword,
+    /// Moving an account to the address that the link was sent to.
+    ChangeEmail,
+    /// Moving an account back to the address that it had.
+    UndoEmailChange,
+    /// "This wasn't me": ending every session and locking the password.
+    NotMe,
 }
 
 impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Self; 6] = [
+        Self::Setup,
+        Self::VerifyEmail,
+        Self::ResetPassword,
+        Self::ChangeEmail,
+        Self::UndoEmailChange,
+        Self::NotMe,
+    ];
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Setup => "setup",
+            Self::VerifyEmail => "verify_email",
+            Self::ResetPassword => "reset_password",
+            Self::ChangeEmail => "change_email",
+            Self::UndoEmailChange => "undo_email_change",
+            Self::NotMe => "not_me",
         }
     }
+
+    fn from_stored(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
+    }
+
+    /// How long a link works. What opens an account is short-lived; what protects one gives its owner
+    /// time to read their mail.
+    #[must_use]
+    pub fn lasts(self) -> Duration {
+        match self {
+            Self::ResetPassword => Duration::from_hours(1),
+            // Long enough to finish a coffee, short enough to be gone from the terminal's memory.
+            Self::Setup | Self::ChangeEmail => Duration::from_hours(24),
+            Self::VerifyEmail => Duration::from_hours(3 * 24),
+            Self::UndoEmailChange | Self::NotMe => Duration::from_hours(7 * 24),
+        }
+    }
+}
+
+/// A link that would work.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Whose account it is about.
+    pub user: UserId,
+    /// The address it is about, for the purposes that are about one.
+    pub email: Option<Email>,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
 }
 
 /// Keeps a link of nobody in particular.
@@ -36,13 +92,29 @@ pub async fn keep(
     transaction: &Transaction,
     token: &Secret,
     purpose: Purpose,
-    lasts: Duration,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    store::insert(transaction, &hash_secret(token), purpose.as_str(), now, now + lasts).await
+    store::insert(transaction, &hash_secret(token), purpose, (None, None), now).await
 }
 
-/// Whether a link would work. Only a look: it is still good afterwards.
+/// Makes a link for a person, about an address where the purpose needs one, and keeps it.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn mint(
+    transaction: &Transaction,
+    random: Random,
+    purpose: Purpose,
+    (user, email): (UserId, Option<&Email>),
+    now: OffsetDateTime,
+) -> Result<Secret, DbError> {
+    let token = random.secret();
+    let whose = (Some(user), email);
+    store::insert(transaction, &hash_secret(&token), purpose, whose, now).await?;
+    Ok(token)
+}
+
+/// Whether a link of nobody in particular would work. Only a look: it is still good afterwards.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -52,7 +124,42 @@ pub async fn is_good(
     purpose: Purpose,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    store::exists_unused(db, &hash_secret(token), purpose.as_str(), now).await
+    let row = store::find_unused(db, &hash_secret(token), now).await?;
+    Ok(row.is_some_and(|row| row.purpose == purpose.as_str()))
+}
+
+/// A person's link, if it would work. Only a look: it is still good afterwards.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn find(
+    db: &Db,
+    token: &Secret,
+    now: OffsetDateTime,
+) -> Result<Option<Link>, DbError> {
+    let row = store::find_unused(db, &hash_secret(token), now).await?;
+    Ok(row.and_then(|row| {
+        Some(Link {
+            purpose: Purpose::from_stored(&row.purpose)?,
+            user: UserId(row.user_id?),
+            email: row.email.as_deref().and_then(|email| Email::parse(email).ok()),
+            created_at: crate::clock::from_micros(row.created_at),
+        })
+    }))
+}
+
+/// Uses a link up; `false` means that it did not work, and changes nothing. The one statement that
+/// decides.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn consume(
+    transaction: &Transaction,
+    token: &Secret,
+    purpose: Purpose,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::update_used(transaction, &hash_secret(token), purpose, now).await
 }
 
 /// Uses up every link of a purpose, if `token` is one of them that is good; `false` changes nothing.
@@ -65,8 +172,35 @@ pub async fn consume_all(
     purpose: Purpose,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let used = store::update_used(transaction, purpose.as_str(), now).await?;
+    let used = store::update_all_used(transaction, purpose, now).await?;
     Ok(used.iter().any(|hash| hash == hash_secret(token).as_str()))
+}
+
+/// Ends a person's links of these purposes that were made at `since` or later; the account is locked.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn end(
+    transaction: &Transaction,
+    user: UserId,
+    purposes: &[Purpose],
+    since: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    store::update_ended(transaction, user, purposes, since, now).await
+}
+
+/// Whether an address may still be given back to somebody else: then nobody may take it.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn is_reserved(
+    transaction: &Transaction,
+    email: &Email,
+    except: Option<UserId>,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::exists_for(transaction, email, Purpose::UndoEmailChange, except, now).await
 }
 
 /// Deletes up to `at_most` links that are over; tells how many.

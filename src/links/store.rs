@@ -7,59 +7,114 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
+use super::Purpose;
 use crate::clock::to_micros;
 use crate::db::entity::one_time_link::{self, Column};
 use crate::db::{Db, DbError, Transaction};
-use crate::types::HashedSecret;
+use crate::types::{Email, HashedSecret, UserId};
 
 pub(super) async fn insert(
     transaction: &Transaction,
     hash: &HashedSecret,
-    purpose: &str,
+    purpose: Purpose,
+    (user, email): (Option<UserId>, Option<&Email>),
     now: OffsetDateTime,
-    expires_at: OffsetDateTime,
 ) -> Result<(), DbError> {
     let row = one_time_link::ActiveModel {
         id: Set(hash.as_str().to_owned()),
-        purpose: Set(purpose.to_owned()),
-        user_id: Set(None),
+        purpose: Set(purpose.as_str().to_owned()),
+        user_id: Set(user.map(|user| user.0)),
         created_at: Set(to_micros(now)),
-        expires_at: Set(to_micros(expires_at)),
+        expires_at: Set(to_micros(now + purpose.lasts())),
         used_at: Set(None),
+        email: Set(email.map(|email| email.as_typed().to_owned())),
+        email_canonical: Set(email.map(|email| email.canonical().to_owned())),
     };
     one_time_link::Entity::insert(row).exec_without_returning(transaction.connection()).await?;
     Ok(())
 }
 
-pub(super) async fn exists_unused(
+pub(super) async fn find_unused(
     db: &Db,
     hash: &HashedSecret,
-    purpose: &str,
     now: OffsetDateTime,
-) -> Result<bool, DbError> {
+) -> Result<Option<one_time_link::Model>, DbError> {
     let row = one_time_link::Entity::find_by_id(hash.as_str())
-        .filter(Column::Purpose.eq(purpose))
         .filter(Column::UsedAt.is_null())
         .filter(Column::ExpiresAt.gt(to_micros(now)))
         .one(db.reader())
         .await?;
-    Ok(row.is_some())
+    Ok(row)
+}
+
+/// Whether this statement, and no other, has used the link up.
+pub(super) async fn update_used(
+    transaction: &Transaction,
+    hash: &HashedSecret,
+    purpose: Purpose,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let done = one_time_link::Entity::update_many()
+        .col_expr(Column::UsedAt, Expr::value(to_micros(now)))
+        .filter(Column::Id.eq(hash.as_str()))
+        .filter(Column::Purpose.eq(purpose.as_str()))
+        .filter(Column::UsedAt.is_null())
+        .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
 }
 
 /// The hashes of the links that this statement, and no other, has used up.
-pub(super) async fn update_used(
+pub(super) async fn update_all_used(
     transaction: &Transaction,
-    purpose: &str,
+    purpose: Purpose,
     now: OffsetDateTime,
 ) -> Result<Vec<String>, DbError> {
     let rows = one_time_link::Entity::update_many()
         .col_expr(Column::UsedAt, Expr::value(to_micros(now)))
-        .filter(Column::Purpose.eq(purpose))
+        .filter(Column::Purpose.eq(purpose.as_str()))
         .filter(Column::UsedAt.is_null())
         .filter(Column::ExpiresAt.gt(to_micros(now)))
         .exec_with_returning(transaction.connection())
         .await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+pub(super) async fn update_ended(
+    transaction: &Transaction,
+    user: UserId,
+    purposes: &[Purpose],
+    since: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    one_time_link::Entity::update_many()
+        .col_expr(Column::UsedAt, Expr::value(to_micros(now)))
+        .filter(Column::UserId.eq(user.0))
+        .filter(Column::Purpose.is_in(purposes.iter().map(|purpose| purpose.as_str())))
+        .filter(Column::UsedAt.is_null())
+        .filter(Column::CreatedAt.gte(to_micros(since)))
+        .exec(transaction.connection())
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn exists_for(
+    transaction: &Transaction,
+    email: &Email,
+    purpose: Purpose,
+    except: Option<UserId>,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let mut query = one_time_link::Entity::find()
+        .filter(Column::EmailCanonical.eq(email.canonical()))
+        .filter(Column::Purpose.eq(purpose.as_str()))
+        .filter(Column::UsedAt.is_null())
+        .filter(Column::ExpiresAt.gt(to_micros(now)));
+    if let Some(except) = except {
+        query = query.filter(Column::UserId.ne(except.0));
+    }
+    Ok(query.one(transaction.connection()).await?.is_some())
 }
 
 pub(super) async fn delete_over(

@@ -4,13 +4,14 @@
 //! checked. Knows how tokens look and not how they travel.
 
 mod devices;
+mod proving;
 mod standing;
 mod store;
 mod tokens;
 
 use time::OffsetDateTime;
 
-pub use devices::known as known_device;
+pub use proving::{ProveError, Proved, prove};
 pub use standing::{Presented, Standing, standing};
 pub use store::EndReason;
 pub use tokens::Issued;
@@ -18,9 +19,13 @@ pub use tokens::Issued;
 use crate::accounts::{self, ProvedHash};
 use crate::audit::{self, Action, Event};
 use crate::cache::Living;
+use crate::config::EmailVerification;
 use crate::crypto::jwt::TokenError;
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
+use crate::links::{self, Purpose};
+use crate::mail::{Kind, Letter};
+use crate::outbox;
 use crate::types::{Caller, Email, SessionId, UserId};
 use tokens::RefreshToken;
 
@@ -101,7 +106,8 @@ pub async fn start(
     caller: &Caller,
 ) -> Result<Option<Opened>, DbError> {
     let now = ctx.clock.now();
-    if !accounts::admit(transaction, user, proof.hash(), now).await? {
+    let must_be_verified = must_be_verified(ctx);
+    if !accounts::admit(transaction, user, proof.hash(), must_be_verified, now).await? {
         return Ok(None);
     }
     let session = ctx.random.session_id();
@@ -138,9 +144,8 @@ pub async fn renew(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, Re
         transaction.commit().await?;
         return Ok(tokens::issue(ctx, &next, now));
     }
-    let Some(row) = store::find_alive(transaction.connection(), shown.session, now).await? else {
-        return Err(RenewError::Over);
-    };
+    let row = store::find_alive(transaction.connection(), shown.session, must_be_verified(ctx), now);
+    let Some(row) = row.await? else { return Err(RenewError::Over) };
     if row.previous_id.as_deref() == Some(&shown.id)
         && now - row.current.issued_at < ROTATION_WINDOW
     {
@@ -149,6 +154,10 @@ pub async fn renew(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, Re
     store::end(&transaction, shown.session, EndReason::TokenReused, now).await?;
     let event = Event::on(shown.user, Action::TokenReused, caller).in_session(shown.session);
     audit::record(&transaction, event, now).await?;
+    let whose = (shown.user, Some(&row.owner.email));
+    let not_me = links::mint(&transaction, ctx.random, Purpose::NotMe, whose, now).await?;
+    let letter = Letter::new(Kind::TokenReused).with_not_me(not_me).about(caller, now);
+    outbox::put(&transaction, &ctx.keys, &row.owner, &letter, now).await?;
     transaction.commit().await?;
     ctx.cache.forget(shown.session);
     tracing::warn!(
@@ -160,7 +169,7 @@ pub async fn renew(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, Re
 
 /// Without rotation the token stays the same; only the access token is new.
 async fn again(ctx: &Ctx, shown: &RefreshToken, now: OffsetDateTime) -> Result<Opened, RenewError> {
-    match store::find_alive(ctx.db.reader(), shown.session, now).await? {
+    match store::find_alive(ctx.db.reader(), shown.session, must_be_verified(ctx), now).await? {
         Some(row) if row.current.id == shown.id => Ok(tokens::issue(ctx, &row.current, now)),
         _ => Err(RenewError::Over),
     }
@@ -176,7 +185,7 @@ pub async fn find(ctx: &Ctx, session: SessionId) -> Result<Option<Living>, DbErr
         return Ok(Some(living));
     }
     let asked = ctx.cache.epoch();
-    let living = store::find_living(&ctx.db, session, now).await?;
+    let living = store::find_living(&ctx.db, session, must_be_verified(ctx), now).await?;
     if let Some(living) = &living {
         ctx.cache.remember(living, asked, now);
     }
@@ -197,17 +206,37 @@ pub async fn end(
     store::end(transaction, session, why, now).await
 }
 
-/// Ends every session of a person; tells which, for [`ended`] after the commit.
+/// Ends every session of a person but `except`; tells which, for [`ended`] after the commit. The
+/// account is locked.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn end_all(
     transaction: &Transaction,
     user: UserId,
+    except: Option<SessionId>,
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<Vec<SessionId>, DbError> {
-    store::end_all(transaction, user, why, now).await
+    store::end_all(transaction, user, except, why, now).await
+}
+
+/// Notes that the owner of a session has just proved to be it once more. The caller commits, then
+/// tells the cache with [`ended`].
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn set_proved(
+    transaction: &Transaction,
+    session: SessionId,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    store::update_proved(transaction, session, now).await
+}
+
+/// Where an address must be proved, sessions of accounts without a proved one are worth nothing.
+fn must_be_verified(ctx: &Ctx) -> bool {
+    ctx.settings.email_verification == EmailVerification::Mandatory
 }
 
 /// To be called after the end of a session has been committed.

@@ -17,6 +17,7 @@ use crate::clock::{from_micros, to_micros};
 use crate::db::entity::session::{self, Column};
 use crate::db::entity::user;
 use crate::db::{Db, DbError, Transaction};
+use crate::outbox::Addressee;
 use crate::types::{Caller, SessionId, UserId};
 
 /// A session that is over keeps its row for this long, so that its owner can still see it.
@@ -33,6 +34,12 @@ pub enum EndReason {
     TokenReused,
     /// The password was changed.
     PasswordChanged,
+    /// The address was proved, by somebody who may not be whoever signed in before.
+    EmailVerified,
+    /// The owner said that it was not them.
+    NotMe,
+    /// The owner wants the account deleted.
+    Leaving,
 }
 
 impl EndReason {
@@ -42,6 +49,9 @@ impl EndReason {
             Self::Replaced => "replaced",
             Self::TokenReused => "token_reused",
             Self::PasswordChanged => "password_changed",
+            Self::EmailVerified => "email_verified",
+            Self::NotMe => "not_me",
+            Self::Leaving => "leaving",
         }
     }
 }
@@ -50,6 +60,7 @@ impl EndReason {
 pub(super) struct Alive {
     pub current: RefreshToken,
     pub previous_id: Option<String>,
+    pub owner: Addressee,
 }
 
 pub(super) async fn insert(
@@ -115,9 +126,14 @@ pub(super) async fn rotate(
 pub(super) async fn find_alive<C: ConnectionTrait>(
     connection: &C,
     session: SessionId,
+    must_be_verified: bool,
     now: OffsetDateTime,
 ) -> Result<Option<Alive>, DbError> {
-    Ok(find_rows(connection, session, now).await?.map(|(row, _)| Alive {
+    let found = find_rows(connection, session, must_be_verified, now).await?;
+    let Some((row, owner)) = found else { return Ok(None) };
+    let owner = person(&owner)?;
+    Ok(Some(Alive {
+        owner: Addressee { user: Some(owner.id), email: owner.email, language: owner.language },
         current: RefreshToken {
             session,
             user: UserId(row.user_id),
@@ -132,25 +148,34 @@ pub(super) async fn find_alive<C: ConnectionTrait>(
 pub(super) async fn find_living(
     db: &Db,
     session: SessionId,
+    must_be_verified: bool,
     now: OffsetDateTime,
 ) -> Result<Option<Living>, DbError> {
-    let Some((row, owner)) = find_rows(db.reader(), session, now).await? else { return Ok(None) };
-    let person = Arc::new(person(&owner)?);
-    Ok(Some(Living { session, person, expires_at: from_micros(row.expires_at) }))
+    let found = find_rows(db.reader(), session, must_be_verified, now).await?;
+    let Some((row, owner)) = found else { return Ok(None) };
+    Ok(Some(Living {
+        session,
+        person: Arc::new(person(&owner)?),
+        expires_at: from_micros(row.expires_at),
+        proved_at: from_micros(row.proved_at),
+    }))
 }
 
 async fn find_rows<C: ConnectionTrait>(
     connection: &C,
     session: SessionId,
+    must_be_verified: bool,
     now: OffsetDateTime,
 ) -> Result<Option<(session::Model, user::Model)>, DbError> {
-    let found = session::Entity::find_by_id(session.to_string())
+    let mut query = session::Entity::find_by_id(session.to_string())
         .filter(Column::EndedAt.is_null())
         .filter(Column::ExpiresAt.gt(to_micros(now)))
         .find_also_related(user::Entity)
-        .filter(user::Column::IsActive.eq(true))
-        .one(connection)
-        .await?;
+        .filter(user::Column::IsActive.eq(true));
+    if must_be_verified {
+        query = query.filter(user::Column::EmailVerifiedAt.is_not_null());
+    }
+    let found = query.one(connection).await?;
     Ok(found.and_then(|(row, owner)| Some((row, owner?))))
 }
 
@@ -173,17 +198,34 @@ pub(super) async fn end(
 pub(super) async fn end_all(
     transaction: &Transaction,
     user: UserId,
+    except: Option<SessionId>,
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<Vec<SessionId>, DbError> {
-    let rows = session::Entity::update_many()
+    let mut update = session::Entity::update_many()
         .col_expr(Column::EndedAt, Expr::value(to_micros(now)))
         .col_expr(Column::EndedBecause, Expr::value(why.as_str()))
         .filter(Column::UserId.eq(user.0))
-        .filter(Column::EndedAt.is_null())
-        .exec_with_returning(transaction.connection())
-        .await?;
+        .filter(Column::EndedAt.is_null());
+    if let Some(except) = except {
+        update = update.filter(Column::Id.ne(except.to_string()));
+    }
+    let rows = update.exec_with_returning(transaction.connection()).await?;
     Ok(rows.iter().filter_map(|row| row.id.parse().ok()).collect())
+}
+
+pub(super) async fn update_proved(
+    transaction: &Transaction,
+    session: SessionId,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    session::Entity::update_many()
+        .col_expr(Column::ProvedAt, Expr::value(to_micros(now)))
+        .filter(Column::Id.eq(session.to_string()))
+        .filter(Column::EndedAt.is_null())
+        .exec(transaction.connection())
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn delete_over(

@@ -7,7 +7,7 @@ use thiserror::Error;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
-use super::{Email, UserId};
+use super::{Email, Language, UserId};
 
 /// Longest name, in code points; as long as Django's first name.
 const MAX_NAME: usize = 150;
@@ -163,6 +163,8 @@ pub struct Person {
     pub is_superuser: bool,
     /// When the address was proved to belong to the person.
     pub email_verified_at: Option<OffsetDateTime>,
+    /// The language in which the person reads letters.
+    pub language: Language,
     /// When the account was made.
     pub created_at: OffsetDateTime,
 }

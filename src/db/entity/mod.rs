@@ -4,6 +4,7 @@
 
 pub mod audit_event;
 pub mod one_time_link;
+pub mod outbox;
 pub mod session;
 pub mod signing_key;
 pub mod user;

@@ -22,6 +22,8 @@ pub struct Model {
     pub last_login_at: Option<i64>,
     pub created_at: i64,
     pub updated_at: i64,
+    pub language: String,
+    pub deletes_at: Option<i64>,
 }
 
 /// Neither the hash nor anything personal.

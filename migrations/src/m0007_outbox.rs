@@ -1,0 +1,40 @@
+//! Letters on their way. `sealed` holds what a letter says, links included, and is emptied once the
+//! letter is finished; `due_at` is when it is tried next, and `NULL` when it is finished. No foreign
+//! key: the last letter to a person goes out after the account is gone.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{column, index, table};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let outbox = Table::create()
+            .table(table("outbox"))
+            .col(column::id())
+            .col(column::number_or_null("user_id"))
+            .col(column::text("recipient"))
+            .col(column::text("language"))
+            .col(column::text("kind"))
+            .col(column::text("sealed"))
+            .col(column::number("created_at"))
+            .col(column::number_or_null("due_at"))
+            .col(column::number("worthless_at"))
+            .col(column::number("tries").default(0))
+            .col(column::number_or_null("sent_at"))
+            .col(column::number_or_null("failed_at"))
+            .col(column::text("reason").default(""))
+            .to_owned();
+        manager.create_table(outbox).await?;
+        manager.create_index(index("outbox", "outbox_due_at", &["due_at"])).await?;
+        manager.create_index(index("outbox", "outbox_user_id", &["user_id", "id"])).await?;
+        manager.create_index(index("outbox", "outbox_created_at", &["created_at"])).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table(table("outbox")).to_owned()).await
+    }
+}

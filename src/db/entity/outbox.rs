@@ -1,0 +1,36 @@
+//! A row of `outbox`.
+
+use std::fmt;
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "outbox")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub user_id: Option<i64>,
+    pub recipient: String,
+    pub language: String,
+    pub kind: String,
+    pub sealed: String,
+    pub created_at: i64,
+    pub due_at: Option<i64>,
+    pub worthless_at: i64,
+    pub tries: i64,
+    pub sent_at: Option<i64>,
+    pub failed_at: Option<i64>,
+    pub reason: String,
+}
+
+/// Neither the address nor what the letter says.
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("letter").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

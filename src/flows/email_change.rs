@@ -1,0 +1,174 @@
+//! Moving an account to another address: the new one proves itself, the old one is told and can take
+//! it back for a week.
+//!
+//! Whether an address is taken is told to nobody but its owner.
+
+use std::time::Duration;
+
+use serde_json::json;
+use thiserror::Error;
+
+use crate::accounts::{self, Account};
+use crate::audit::{self, Action, Event};
+use crate::crypto::QueueFull;
+use crate::ctx::Ctx;
+use crate::db::{DbError, Transaction};
+use crate::links::{self, Purpose};
+use crate::mail::{Kind, Letter};
+use crate::outbox::{self, Addressee};
+use crate::sessions::{self, ProveError};
+use crate::throttle::{self, Limit, ThrottleError};
+use crate::types::{Caller, Email, Password, Secret};
+
+/// Letters to addresses of a person's choosing: five a day are plenty for somebody who mistypes.
+const BY_PERSON: Limit = Limit {
+    name: "email-change",
+    free: 4,
+    forgets_one_in: Duration::from_hours(12),
+    first_wait: Duration::from_hours(1),
+    longest_wait: Duration::from_hours(24),
+};
+
+/// Why the change was not begun.
+#[derive(Debug, Error)]
+pub enum AskError {
+    /// It is the account's address already.
+    #[error("it is the same address")]
+    Same,
+    /// The password is not right.
+    #[error("wrong password")]
+    Wrong,
+    /// Too many tries, or too many changes.
+    #[error("too many tries")]
+    TooSoon(Duration),
+    /// Too many people at once.
+    #[error(transparent)]
+    Busy(#[from] QueueFull),
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+impl From<ProveError> for AskError {
+    fn from(error: ProveError) -> Self {
+        match error {
+            ProveError::Wrong => Self::Wrong,
+            ProveError::TooSoon(wait) => Self::TooSoon(wait),
+            ProveError::Busy(full) => Self::Busy(full),
+            ProveError::Broken(error) => Self::Broken(error),
+        }
+    }
+}
+
+impl From<ThrottleError> for AskError {
+    fn from(error: ThrottleError) -> Self {
+        match error {
+            ThrottleError::TooSoon(wait) => Self::TooSoon(wait),
+            ThrottleError::Broken(error) => Self::Broken(error),
+        }
+    }
+}
+
+/// Why the account did not move.
+#[derive(Debug, Error)]
+pub enum MoveError {
+    /// The link is used, too old, overtaken by a later change, or the address is not free any more.
+    #[error("the link does not work")]
+    BadLink,
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// Begins a change: writes to the new address, whoever it belongs to.
+///
+/// # Errors
+/// [`AskError`] says why not.
+pub async fn ask(
+    ctx: &Ctx,
+    current: &Email,
+    password: Password,
+    new: Email,
+    caller: &Caller,
+) -> Result<(), AskError> {
+    let proved = sessions::prove(ctx, current, password, caller).await?;
+    let user = proved.account.person.id;
+    if new.canonical() == proved.account.person.email.canonical() {
+        return Err(AskError::Same);
+    }
+    let now = ctx.clock.now();
+    throttle::admit(&ctx.db, &[BY_PERSON.on(&user.to_string())], now).await?;
+
+    let transaction = ctx.db.begin().await?;
+    let account = accounts::lock(&transaction, user).await?;
+    let account = account.filter(|account| proved.stands_in(account)).ok_or(AskError::Wrong)?;
+    proved.give_back(&transaction).await?;
+    write_to(ctx, &transaction, &account, &new, caller).await?;
+    let details = json!({ "to": new.as_typed() });
+    let event = Event::by(user, Action::EmailChangeAsked, caller).with(details);
+    audit::record(&transaction, event, now).await?;
+    transaction.commit().await?;
+    tracing::info!(user.id = user.0, request.id = caller.request_id, "an address change was asked for");
+    Ok(())
+}
+
+/// The letter to the new address: a link, or word to its owner that it is in use.
+async fn write_to(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    account: &Account,
+    new: &Email,
+    caller: &Caller,
+) -> Result<(), DbError> {
+    let now = ctx.clock.now();
+    let user = account.person.id;
+    let every = time::OffsetDateTime::UNIX_EPOCH;
+    links::end(transaction, user, &[Purpose::ChangeEmail], every, now).await?;
+    // Made in either case, so that both take the same time.
+    let whose = (user, Some(new));
+    let link = links::mint(transaction, ctx.random, Purpose::ChangeEmail, whose, now).await?;
+    let (to, letter) = match accounts::find_in(transaction, new).await? {
+        Some(owner) => (owner.addressee(), Letter::new(Kind::AddressInUse)),
+        None => {
+            let (email, language) = (new.clone(), account.person.language);
+            let letter = Letter::new(Kind::ConfirmNewEmail).with_link(link);
+            (Addressee { user: Some(user), email, language }, letter)
+        }
+    };
+    outbox::put(transaction, &ctx.keys, &to, &letter.about(caller, now), now).await
+}
+
+/// Moves the account to the address that the link went to, and tells the old one.
+///
+/// # Errors
+/// [`MoveError`] says why not.
+pub async fn by_link(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), MoveError> {
+    let now = ctx.clock.now();
+    let link = links::find(&ctx.db, token, now).await?;
+    let link = link.filter(|link| link.purpose == Purpose::ChangeEmail);
+    let link = link.ok_or(MoveError::BadLink)?;
+    let new = link.email.ok_or(MoveError::BadLink)?;
+    let user = link.user;
+
+    let transaction = ctx.db.begin().await?;
+    let account = accounts::lock(&transaction, user).await?.filter(|account| account.is_active);
+    let account = account.ok_or(MoveError::BadLink)?;
+    if !links::consume(&transaction, token, Purpose::ChangeEmail, now).await?
+        || !accounts::change_email(&transaction, user, &new, now).await?
+    {
+        return Err(MoveError::BadLink);
+    }
+    let old = &account.person.email;
+    let undo = (user, Some(old));
+    let undo = links::mint(&transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
+    let mut letter = Letter::new(Kind::EmailChanged).with_link(undo).about(caller, now);
+    letter.facts.email = Some(new.as_typed().to_owned());
+    outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    let details = json!({ "from": old.as_typed(), "to": new.as_typed() });
+    let event = Event::by(user, Action::EmailChanged, caller).with(details);
+    audit::record(&transaction, event, now).await?;
+    transaction.commit().await?;
+    ctx.cache.forget_person(user);
+    tracing::info!(user.id = user.0, request.id = caller.request_id, "the address was changed");
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! What a person says about themselves.
+
+use serde_json::json;
+
+use crate::accounts::{self, Profile};
+use crate::audit::{self, Action, Event};
+use crate::ctx::Ctx;
+use crate::db::DbError;
+use crate::types::{Caller, Language, Person, UserId};
+
+/// Writes a profile. The trail tells which fields changed, and not to what.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn update(
+    ctx: &Ctx,
+    user: UserId,
+    profile: &Profile,
+    caller: &Caller,
+) -> Result<(), DbError> {
+    let now = ctx.clock.now();
+    let transaction = ctx.db.begin().await?;
+    let Some(before) = accounts::lock(&transaction, user).await? else { return Ok(()) };
+    let changed = changed(&before.person, profile);
+    if changed.is_empty() {
+        return Ok(());
+    }
+    accounts::set_profile(&transaction, user, profile, now).await?;
+    let details = json!({ "fields": changed });
+    let event = Event::by(user, Action::ProfileChanged, caller).with(details);
+    audit::record(&transaction, event, now).await?;
+    transaction.commit().await?;
+    ctx.cache.forget_person(user);
+    Ok(())
+}
+
+/// Letters to a person come in the language that the person chose for the pages.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn speak(ctx: &Ctx, person: &Person, language: Language) -> Result<(), DbError> {
+    if person.language == language {
+        return Ok(());
+    }
+    let now = ctx.clock.now();
+    let transaction = ctx.db.begin().await?;
+    let Some(account) = accounts::lock(&transaction, person.id).await? else { return Ok(()) };
+    let profile = Profile {
+        name: account.person.name,
+        gender: account.person.gender,
+        date_of_birth: account.person.date_of_birth,
+        language,
+    };
+    accounts::set_profile(&transaction, person.id, &profile, now).await?;
+    transaction.commit().await?;
+    ctx.cache.forget_person(person.id);
+    Ok(())
+}
+
+fn changed(before: &Person, profile: &Profile) -> Vec<&'static str> {
+    let fields = [
+        ("name", before.name != profile.name),
+        ("gender", before.gender != profile.gender),
+        ("date_of_birth", before.date_of_birth != profile.date_of_birth),
+        ("language", before.language != profile.language),
+    ];
+    fields.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name).collect()
+}

@@ -1,0 +1,245 @@
+//! Letters on their way: written in the transaction of what caused them, sent by the worker.
+//!
+//! Whoever sends claims letters first, for long enough to send them; if it dies, they are due again
+//! when the claim is over. A letter that fails is tried again after a wait that doubles, for a day
+//! at most, and then given up. What a letter says is sealed while it waits and gone when it is
+//! finished. Knows neither accounts nor mail servers.
+
+mod store;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use crate::crypto::{Keys, Unsealable};
+use crate::db::{Db, DbError, Transaction};
+use crate::mail::{Facts, Kind, Letter};
+use crate::types::{Email, Language, Secret, UserId};
+
+pub use store::{Fate, Logged};
+
+/// How long a claimed letter is left alone: longer than a batch takes when every letter of it runs
+/// into the mail server's time-out.
+const CLAIM: Duration = Duration::from_mins(10);
+
+/// The wait after the first failure; it doubles from there.
+const FIRST_WAIT: Duration = Duration::from_mins(1);
+
+/// No wait is longer, so that a server that is back is found within hours.
+const LONGEST_WAIT: Duration = Duration::from_hours(4);
+
+/// A letter is tried for a day: later it tells nobody anything new.
+const WORTH: Duration = Duration::from_hours(24);
+
+/// A reset link works for an hour, and a letter that comes after it is only confusing.
+const WORTH_OF_RESET: Duration = Duration::from_hours(1);
+
+/// How long a finished letter's row is kept, to see what became of it.
+const KEEP_FINISHED: Duration = Duration::from_hours(30 * 24);
+
+/// Who a letter is for.
+#[derive(Debug, Clone)]
+pub struct Addressee {
+    /// The account, where it is known.
+    pub user: Option<UserId>,
+    /// The address.
+    pub email: Email,
+    /// The language in which the person reads.
+    pub language: Language,
+}
+
+/// A letter that this process may send, and no other for the time being.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// Number of the letter.
+    pub id: i64,
+    /// Who it is for.
+    pub to: Addressee,
+    /// What it says.
+    pub letter: Letter,
+    /// When it was written.
+    pub written_at: OffsetDateTime,
+    /// How often it has been tried, this time included.
+    pub tries: u32,
+    worthless_at: OffsetDateTime,
+}
+
+/// What is sealed of a letter.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    link: Option<Zeroizing<String>>,
+    not_me: Option<Zeroizing<String>>,
+    facts: Facts,
+}
+
+/// What letters are sealed as.
+const LABEL: &str = "letter";
+
+fn seal(keys: &Keys, letter: &Letter) -> String {
+    let text = |secret: &Option<Secret>| {
+        secret.as_ref().map(|secret| Zeroizing::new(secret.expose().to_owned()))
+    };
+    let sealed = Sealed {
+        link: text(&letter.link),
+        not_me: text(&letter.not_me),
+        facts: letter.facts.clone(),
+    };
+    let json = serde_json::to_vec(&sealed).expect("texts and numbers are JSON");
+    keys.seal(LABEL, &Zeroizing::new(json))
+}
+
+fn unseal(keys: &Keys, kind: Kind, sealed: &str) -> Result<Letter, Unsealable> {
+    let json = keys.unseal(LABEL, sealed)?;
+    let Sealed { link, not_me, facts } = serde_json::from_slice(&json).map_err(|_| Unsealable)?;
+    let secret = |text: Option<Zeroizing<String>>| text.map(|text| Secret::new((*text).clone()));
+    Ok(Letter { kind, link: secret(link), not_me: secret(not_me), facts })
+}
+
+/// Puts a letter into the box, to go out once the transaction is committed.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn put(
+    transaction: &Transaction,
+    keys: &Keys,
+    to: &Addressee,
+    letter: &Letter,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    let worth = if letter.kind == Kind::ResetPassword { WORTH_OF_RESET } else { WORTH };
+    store::insert(transaction, to, letter.kind, &seal(keys, letter), now, now + worth).await
+}
+
+/// Claims up to `at_most` letters that are due. One statement decides which node sends a letter.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn claim(
+    db: &Db,
+    keys: &Keys,
+    at_most: u64,
+    now: OffsetDateTime,
+) -> Result<Vec<Claimed>, DbError> {
+    // Looking costs no lock; most of the time there is nothing to send.
+    if !store::is_any_due(db, now).await? {
+        return Ok(Vec::new());
+    }
+    let mut claimed = Vec::new();
+    for row in store::update_claimed(db, now, now + CLAIM, at_most).await? {
+        let id = row.id;
+        match store::claimed(row, |kind, sealed| unseal(keys, kind, sealed).ok()) {
+            Some(letter) => claimed.push(letter),
+            None => store::update_failed(db, id, "sealed under another secret_key", now).await?,
+        }
+    }
+    Ok(claimed)
+}
+
+/// Gives a letter that asked for an answer its addressee and its words, or drops it where there is
+/// nobody to answer.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn answer(
+    transaction: &Transaction,
+    keys: &Keys,
+    id: i64,
+    answer: Option<(&Addressee, &Letter)>,
+) -> Result<(), DbError> {
+    match answer {
+        Some((to, letter)) => store::update_words(transaction, id, to, &seal(keys, letter)).await,
+        None => store::delete(transaction, id).await,
+    }
+}
+
+/// The letter is with the mail server: it is finished, and what it said is gone.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn sent(db: &Db, id: i64, now: OffsetDateTime) -> Result<(), DbError> {
+    store::update_sent(db, id, now).await
+}
+
+/// The letter could not be sent: it is due again later, or given up when it would come too late or
+/// `is_final`. Tells whether it was given up.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn failed(
+    db: &Db,
+    letter: &Claimed,
+    reason: &str,
+    is_final: bool,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let again_at = now + wait(letter.tries);
+    let is_over = is_final || again_at >= letter.worthless_at;
+    if is_over {
+        store::update_failed(db, letter.id, reason, now).await?;
+    } else {
+        store::update_due(db, letter.id, again_at, reason).await?;
+    }
+    Ok(is_over)
+}
+
+/// Whether a letter comes too late to be of any worth.
+#[must_use]
+pub fn is_worthless(letter: &Claimed, now: OffsetDateTime) -> bool {
+    letter.worthless_at <= now
+}
+
+/// Lets go of letters that were claimed and not tried; they are due again at `at`.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn release(db: &Db, ids: &[i64], at: OffsetDateTime) -> Result<(), DbError> {
+    store::update_released(db, ids, at).await
+}
+
+/// What became of the letters to a person: the newest first, at most `at_most`.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list_of(db: &Db, user: UserId, at_most: u64) -> Result<Vec<Logged>, DbError> {
+    store::list_of(db, user, at_most).await
+}
+
+/// Forgets every letter to a person, sent or not.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn forget(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
+    store::delete_of(transaction, user).await
+}
+
+/// Deletes up to `at_most` letters that have been finished for a while; tells how many.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn sweep(
+    transaction: &Transaction,
+    now: OffsetDateTime,
+    at_most: u64,
+) -> Result<u64, DbError> {
+    store::delete_finished(transaction, now - KEEP_FINISHED, at_most).await
+}
+
+fn wait(tries: u32) -> Duration {
+    let doublings = tries.saturating_sub(1).min(16);
+    (FIRST_WAIT * 2_u32.pow(doublings)).min(LONGEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_bound() {
+        let minutes: Vec<_> = (1..=10).map(|tries| wait(tries).as_secs() / 60).collect();
+
+        assert_eq!(minutes, [1, 2, 4, 8, 16, 32, 64, 128, 240, 240]);
+        assert_eq!(wait(u32::MAX), LONGEST_WAIT);
+    }
+}

@@ -1,0 +1,255 @@
+//! Queries on `outbox`.
+
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, Order, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait as _,
+};
+use time::OffsetDateTime;
+
+use super::{Addressee, Claimed};
+use crate::clock::{from_micros, to_micros};
+use crate::db::entity::outbox::{self, Column};
+use crate::db::{Db, DbError, Transaction};
+use crate::mail::{Kind, Letter};
+use crate::types::{Email, Language, UserId};
+
+/// What became of a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is on its way.
+    Waiting,
+    /// The mail server has it.
+    Sent,
+    /// It was given up.
+    Failed,
+}
+
+/// A letter as its row tells it, without what it says.
+#[derive(Debug, Clone)]
+pub struct Logged {
+    /// The stored name of the occasion.
+    pub kind: String,
+    /// The address it is for.
+    pub recipient: String,
+    /// When it was written.
+    pub written_at: OffsetDateTime,
+    /// What became of it.
+    pub fate: Fate,
+    /// Why it could not be sent the last time, empty if it could.
+    pub reason: String,
+}
+
+pub(super) async fn insert(
+    transaction: &Transaction,
+    to: &Addressee,
+    kind: Kind,
+    sealed: &str,
+    now: OffsetDateTime,
+    worthless_at: OffsetDateTime,
+) -> Result<(), DbError> {
+    let row = outbox::ActiveModel {
+        user_id: Set(to.user.map(|user| user.0)),
+        recipient: Set(to.email.as_typed().to_owned()),
+        language: Set(to.language.tag().to_owned()),
+        kind: Set(kind.as_str().to_owned()),
+        sealed: Set(sealed.to_owned()),
+        created_at: Set(to_micros(now)),
+        due_at: Set(Some(to_micros(now))),
+        worthless_at: Set(to_micros(worthless_at)),
+        tries: Set(0),
+        sent_at: Set(None),
+        failed_at: Set(None),
+        reason: Set(String::new()),
+        ..Default::default()
+    };
+    outbox::Entity::insert(row).exec_without_returning(transaction.connection()).await?;
+    Ok(())
+}
+
+pub(super) async fn is_any_due(db: &Db, now: OffsetDateTime) -> Result<bool, DbError> {
+    let due: Option<i64> = outbox::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::DueAt.lte(to_micros(now)))
+        .limit(1)
+        .into_tuple()
+        .one(db.reader())
+        .await?;
+    Ok(due.is_some())
+}
+
+/// The letters that this statement, and no other, has claimed. Rows that another node is claiming at
+/// this moment are passed over, and a row that it has claimed is not due any more.
+pub(super) async fn update_claimed(
+    db: &Db,
+    now: OffsetDateTime,
+    until: OffsetDateTime,
+    at_most: u64,
+) -> Result<Vec<outbox::Model>, DbError> {
+    let due = outbox::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::DueAt.lte(to_micros(now)))
+        .order_by(Column::DueAt, Order::Asc)
+        .limit(at_most)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .into_query();
+    let mut rows = outbox::Entity::update_many()
+        .col_expr(Column::DueAt, Expr::value(to_micros(until)))
+        .col_expr(Column::Tries, Expr::col(Column::Tries).add(1))
+        .filter(Column::Id.in_subquery(due))
+        .filter(Column::DueAt.lte(to_micros(now)))
+        .exec_with_returning(db.writer())
+        .await?;
+    rows.sort_by_key(|row| row.id);
+    Ok(rows)
+}
+
+/// A row as a letter; `None` when it cannot be read.
+pub(super) fn claimed(
+    row: outbox::Model,
+    unseal: impl FnOnce(Kind, &str) -> Option<Letter>,
+) -> Option<Claimed> {
+    let letter = unseal(Kind::from_stored(&row.kind)?, &row.sealed)?;
+    Some(Claimed {
+        id: row.id,
+        to: Addressee {
+            user: row.user_id.map(UserId),
+            email: Email::parse(&row.recipient).ok()?,
+            language: Language::from_tag(&row.language)?,
+        },
+        letter,
+        written_at: from_micros(row.created_at),
+        tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
+        worthless_at: from_micros(row.worthless_at),
+    })
+}
+
+pub(super) async fn update_words(
+    transaction: &Transaction,
+    id: i64,
+    to: &Addressee,
+    sealed: &str,
+) -> Result<(), DbError> {
+    outbox::Entity::update_many()
+        .col_expr(Column::UserId, Expr::value(to.user.map(|user| user.0)))
+        .col_expr(Column::Recipient, Expr::value(to.email.as_typed()))
+        .col_expr(Column::Language, Expr::value(to.language.tag()))
+        .col_expr(Column::Sealed, Expr::value(sealed))
+        .filter(Column::Id.eq(id))
+        .exec(transaction.connection())
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn update_sent(db: &Db, id: i64, now: OffsetDateTime) -> Result<(), DbError> {
+    outbox::Entity::update_many()
+        .col_expr(Column::DueAt, Expr::value(None::<i64>))
+        .col_expr(Column::SentAt, Expr::value(to_micros(now)))
+        .col_expr(Column::Sealed, Expr::value(""))
+        .col_expr(Column::Reason, Expr::value(""))
+        .filter(Column::Id.eq(id))
+        .exec(db.writer())
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn update_failed(
+    db: &Db,
+    id: i64,
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    outbox::Entity::update_many()
+        .col_expr(Column::DueAt, Expr::value(None::<i64>))
+        .col_expr(Column::FailedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::Sealed, Expr::value(""))
+        .col_expr(Column::Reason, Expr::value(reason))
+        .filter(Column::Id.eq(id))
+        .exec(db.writer())
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn update_due(
+    db: &Db,
+    id: i64,
+    at: OffsetDateTime,
+    reason: &str,
+) -> Result<(), DbError> {
+    outbox::Entity::update_many()
+        .col_expr(Column::DueAt, Expr::value(to_micros(at)))
+        .col_expr(Column::Reason, Expr::value(reason))
+        .filter(Column::Id.eq(id))
+        .exec(db.writer())
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn update_released(
+    db: &Db,
+    ids: &[i64],
+    at: OffsetDateTime,
+) -> Result<(), DbError> {
+    outbox::Entity::update_many()
+        .col_expr(Column::DueAt, Expr::value(to_micros(at)))
+        .col_expr(Column::Tries, Expr::col(Column::Tries).sub(1))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .exec(db.writer())
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn list_of(db: &Db, user: UserId, at_most: u64) -> Result<Vec<Logged>, DbError> {
+    let rows = outbox::Entity::find()
+        .filter(Column::UserId.eq(user.0))
+        .order_by(Column::Id, Order::Desc)
+        .limit(at_most)
+        .all(db.reader())
+        .await?;
+    let logged = rows.into_iter().map(|row| Logged {
+        fate: match (row.sent_at, row.failed_at) {
+            (Some(_), _) => Fate::Sent,
+            (None, Some(_)) => Fate::Failed,
+            (None, None) => Fate::Waiting,
+        },
+        kind: row.kind,
+        recipient: row.recipient,
+        written_at: from_micros(row.created_at),
+        reason: row.reason,
+    });
+    Ok(logged.collect())
+}
+
+pub(super) async fn delete(transaction: &Transaction, id: i64) -> Result<(), DbError> {
+    outbox::Entity::delete_by_id(id).exec(transaction.connection()).await?;
+    Ok(())
+}
+
+pub(super) async fn delete_of(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
+    outbox::Entity::delete_many()
+        .filter(Column::UserId.eq(user.0))
+        .exec(transaction.connection())
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn delete_finished(
+    transaction: &Transaction,
+    before: OffsetDateTime,
+    at_most: u64,
+) -> Result<u64, DbError> {
+    let finished = outbox::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::CreatedAt.lt(to_micros(before)))
+        .filter(Column::DueAt.is_null())
+        .limit(at_most)
+        .into_query();
+    let done = outbox::Entity::delete_many()
+        .filter(Column::Id.in_subquery(finished))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected)
+}
