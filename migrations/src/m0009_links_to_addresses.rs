@@ -23,9 +23,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager
-            .drop_index(Index::drop().name("one_time_links_email_canonical").to_owned())
-            .await?;
+        manager.drop_index(Index::drop().name("one_time_links_email_canonical").to_owned()).await?;
         for name in ["email", "email_canonical"] {
             let links =
                 Table::alter().table(table("one_time_links")).drop_column(table(name)).to_owned();

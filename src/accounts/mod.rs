@@ -113,10 +113,7 @@ pub async fn find_by_id(db: &Db, id: UserId) -> Result<Option<Account>, DbError>
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn find_in(
-    transaction: &Transaction,
-    email: &Email,
-) -> Result<Option<Account>, DbError> {
+pub async fn find_in(transaction: &Transaction, email: &Email) -> Result<Option<Account>, DbError> {
     store::find_by_email(transaction.connection(), email).await
 }
 

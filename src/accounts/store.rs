@@ -69,10 +69,8 @@ pub(super) async fn lock(
     transaction: &Transaction,
     id: UserId,
 ) -> Result<Option<Account>, DbError> {
-    let row = user::Entity::find_by_id(id.0)
-        .lock(LockType::Update)
-        .one(transaction.connection())
-        .await?;
+    let row =
+        user::Entity::find_by_id(id.0).lock(LockType::Update).one(transaction.connection()).await?;
     row.map(account).transpose()
 }
 

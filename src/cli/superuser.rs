@@ -18,7 +18,7 @@ pub(super) async fn create(
     let ctx = serve::open(language, settings).await?;
     let password = ask(language)?;
     let caller = Caller::at_the_terminal(ctx.random.request_id());
-    let made = superuser::at_the_terminal(&ctx, email, password, &caller).await;
+    let made = superuser::at_the_terminal(&ctx, (email, language), password, &caller).await;
     ctx.db.close().await;
     match made {
         Ok(_) => {

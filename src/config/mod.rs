@@ -103,7 +103,11 @@ impl Settings {
                 "setting.email_verification",
                 EmailVerification::default,
             ),
-            delete_unverified_after: read.duration("delete_unverified_after", "0s", 0..=315_360_000),
+            delete_unverified_after: read.duration(
+                "delete_unverified_after",
+                "0s",
+                0..=315_360_000,
+            ),
             signup: read.parsed("signup", "setting.signup", SignUp::default),
             password_min_length: read.number("password_min_length", 8, 8..=64),
             mail_url: read.parsed("mail_url", "setting.mail_url", MailUrl::default),

@@ -69,11 +69,7 @@ fn lengths(count: usize) -> impl Iterator<Item = usize> {
 }
 
 /// Sends letters one after the other until the mail server is away.
-async fn lane(
-    ctx: Ctx,
-    letters: Vec<Claimed>,
-    is_away: Arc<AtomicBool>,
-) -> Result<usize, DbError> {
+async fn lane(ctx: Ctx, letters: Vec<Claimed>, is_away: Arc<AtomicBool>) -> Result<usize, DbError> {
     let mut sent = 0;
     let mut letters = letters.into_iter();
     for letter in letters.by_ref() {
@@ -129,19 +125,19 @@ async fn deliver_one(ctx: &Ctx, letter: Claimed) -> Result<Outcome, DbError> {
 }
 
 /// Notes a failure, for good when it is final or would come too late.
-async fn give_up(
-    ctx: &Ctx,
-    letter: &Claimed,
-    reason: &str,
-    is_final: bool,
-) -> Result<(), DbError> {
+async fn give_up(ctx: &Ctx, letter: &Claimed, reason: &str, is_final: bool) -> Result<(), DbError> {
     let now = ctx.clock.now();
     let is_over = outbox::failed(&ctx.db, letter, reason, is_final, now).await?;
     let (id, kind) = (letter.id, letter.letter.kind.as_str());
     if is_over {
         tracing::error!(letter.id = id, letter.kind = kind, reason, "a letter was given up");
     } else {
-        tracing::warn!(letter.id = id, letter.kind = kind, reason, "a letter could not be sent yet");
+        tracing::warn!(
+            letter.id = id,
+            letter.kind = kind,
+            reason,
+            "a letter could not be sent yet"
+        );
     }
     Ok(())
 }

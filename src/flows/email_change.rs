@@ -108,7 +108,11 @@ pub async fn ask(
     let event = Event::by(user, Action::EmailChangeAsked, caller).with(details);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
-    tracing::info!(user.id = user.0, request.id = caller.request_id, "an address change was asked for");
+    tracing::info!(
+        user.id = user.0,
+        request.id = caller.request_id,
+        "an address change was asked for"
+    );
     Ok(())
 }
 

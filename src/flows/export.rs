@@ -4,11 +4,10 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::audit::{self, Action, Event};
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::types::{Caller, Gender, UserId};
-use crate::{accounts, outbox, sessions};
+use crate::types::{Gender, UserId};
+use crate::{accounts, audit, outbox, sessions};
 
 /// More letters and sessions than a person has within the time that they are kept.
 const AT_MOST: u64 = 10_000;
@@ -17,19 +16,12 @@ const AT_MOST: u64 = 10_000;
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn gather(
-    ctx: &Ctx,
-    user: UserId,
-    caller: &Caller,
-) -> Result<Option<Value>, DbError> {
+pub async fn gather(ctx: &Ctx, user: UserId) -> Result<Option<Value>, DbError> {
     let now = ctx.clock.now();
-    let transaction = ctx.db.begin().await?;
-    audit::record(&transaction, Event::by(user, Action::Exported, caller), now).await?;
-    transaction.commit().await?;
     let Some(account) = accounts::find_by_id(&ctx.db, user).await? else { return Ok(None) };
     let person = account.person;
     let sessions = sessions::list_all(&ctx.db, user, AT_MOST).await?;
-    let events = audit::list_all(&ctx.db, user, AT_MOST).await?;
+    let events = audit::list_of(&ctx.db, user, None, AT_MOST).await?;
     let letters = outbox::list_of(&ctx.db, user, AT_MOST).await?;
     Ok(Some(json!({
         "exported_at": instant(now),
@@ -51,7 +43,7 @@ pub async fn gather(
             "deletes_at": account.deletes_at.map(instant),
         },
         "sessions": sessions.iter().map(|session| json!({
-            "id": session.id.to_string(),
+            "id": session.id,
             "created_at": instant(session.created_at),
             "last_seen_at": instant(session.last_seen_at),
             "expires_at": instant(session.expires_at),
@@ -63,7 +55,7 @@ pub async fn gather(
         })).collect::<Vec<_>>(),
         "activity": events.iter().map(|event| json!({
             "at": instant(event.at),
-            "action": event.action,
+            "action": event.name,
             "ip": event.ip,
             "user_agent": event.user_agent,
             "session": event.session,

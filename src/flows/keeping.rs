@@ -2,7 +2,7 @@
 
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::{audit, links, sessions, throttle};
+use crate::{audit, links, outbox, sessions, throttle};
 
 /// Rows a transaction deletes at most: a few milliseconds of SQLite's one writer.
 const BATCH: u32 = 500;
@@ -19,6 +19,7 @@ pub async fn sweep(ctx: &Ctx) -> Result<bool, DbError> {
         sessions::sweep(&transaction, now, u64::from(BATCH)).await?,
         links::sweep(&transaction, now, u64::from(BATCH)).await?,
         audit::sweep(&transaction, now, u64::from(BATCH)).await?,
+        outbox::sweep(&transaction, now, u64::from(BATCH)).await?,
     ];
     transaction.commit().await?;
     Ok(gone.into_iter().any(|rows| rows >= u64::from(BATCH)))

@@ -15,6 +15,7 @@ pub mod password;
 pub mod profile;
 pub mod protection;
 pub mod reset;
+pub mod signins;
 pub mod signup;
 pub mod sudo;
 pub mod superuser;

@@ -149,8 +149,7 @@ pub async fn by_link(
     }
     accounts::set_password(&transaction, user, Some(&hash), now).await?;
     accounts::set_verified(&transaction, user, now).await?;
-    let over =
-        sessions::end_all(&transaction, user, None, EndReason::PasswordChanged, now).await?;
+    let over = sessions::end_all(&transaction, user, None, EndReason::PasswordChanged, now).await?;
     audit::record(&transaction, Event::by(user, Action::PasswordReset, caller), now).await?;
     let whose = (user, Some(&account.person.email));
     let not_me = links::mint(&transaction, ctx.random, Purpose::NotMe, whose, now).await?;

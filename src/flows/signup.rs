@@ -192,7 +192,8 @@ async fn ask_for_proof(
     caller: &Caller,
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
-    let mint = |purpose| links::mint(transaction, ctx.random, purpose, (user, Some(&to.email)), now);
+    let mint =
+        |purpose| links::mint(transaction, ctx.random, purpose, (user, Some(&to.email)), now);
     let link = mint(Purpose::VerifyEmail).await?;
     let not_me = mint(Purpose::NotMe).await?;
     let letter = Letter::new(Kind::VerifyEmail).with_link(link).with_not_me(not_me);

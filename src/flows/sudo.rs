@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::audit::{self, Action, Event};
 use crate::accounts;
+use crate::audit::{self, Action, Event};
 use crate::crypto::QueueFull;
 use crate::ctx::Ctx;
 use crate::db::DbError;

@@ -132,11 +132,7 @@ pub async fn is_good(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn find(
-    db: &Db,
-    token: &Secret,
-    now: OffsetDateTime,
-) -> Result<Option<Link>, DbError> {
+pub async fn find(db: &Db, token: &Secret, now: OffsetDateTime) -> Result<Option<Link>, DbError> {
     let row = store::find_unused(db, &hash_secret(token), now).await?;
     Ok(row.and_then(|row| {
         Some(Link {

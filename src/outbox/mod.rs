@@ -63,7 +63,8 @@ pub struct Claimed {
     pub written_at: OffsetDateTime,
     /// How often it has been tried, this time included.
     pub tries: u32,
-    worthless_at: OffsetDateTime,
+    /// When it comes too late to be of any worth.
+    pub worthless_at: OffsetDateTime,
 }
 
 /// What is sealed of a letter.

@@ -9,15 +9,20 @@ use rocket::http::{Cookie, CookieJar, Header, SameSite};
 use rocket::time::Duration;
 use rocket::{Request, Response};
 
+use super::notice::Notice;
 use crate::ctx::Ctx;
 use crate::i18n::Language;
 use crate::sessions::Opened;
+use crate::types::Secret;
 
 /// How long a browser is known after its last log-in.
 const DEVICE_LASTS: Duration = Duration::days(180);
 
 /// How long the token of a one-time link is carried from its address to its form.
 const LINK_LASTS: Duration = Duration::minutes(30);
+
+/// How long a sentence waits for the page on which it is shown.
+const NOTICE_LASTS: Duration = Duration::minutes(1);
 
 /// How long a chosen language is kept.
 const LANGUAGE_LASTS: Duration = Duration::days(365);
@@ -28,6 +33,7 @@ const VISITOR: &str = "visitor";
 const DEVICE: &str = "device";
 const LINK: &str = "link";
 const LANGUAGE: &str = "language";
+const NOTICE: &str = "notice";
 
 /// The access cookie's token.
 pub(super) fn access<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
@@ -49,9 +55,10 @@ pub(super) fn visitor<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> 
     read(jar, ctx, VISITOR)
 }
 
-/// The token of the one-time link that brought the person here.
-pub(super) fn link<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
-    read(jar, ctx, LINK)
+/// The token of the one-time link that brought the person here; without one, a token that opens
+/// nothing.
+pub(super) fn carried(jar: &CookieJar<'_>, ctx: &Ctx) -> Secret {
+    Secret::new(read(jar, ctx, LINK).unwrap_or_default().to_owned())
 }
 
 /// Carries the token of a one-time link to its form.
@@ -62,6 +69,18 @@ pub(super) fn carry_link(jar: &CookieJar<'_>, ctx: &Ctx, token: &str) {
 /// Lets go of the token when it is used.
 pub(super) fn drop_link(jar: &CookieJar<'_>, ctx: &Ctx) {
     jar.add(removal(ctx, LINK));
+}
+
+/// Says something on the next page.
+pub(super) fn say(jar: &CookieJar<'_>, ctx: &Ctx, notice: Notice) {
+    jar.add(cookie(ctx, NOTICE, notice.key().to_owned(), Some(NOTICE_LASTS)));
+}
+
+/// What is to be said on this page; it is said once.
+pub(super) fn take_notice(request: &Request<'_>, ctx: &Ctx) -> Option<Notice> {
+    let said = read(request.cookies(), ctx, NOTICE)?;
+    Outgoing::of(request).push(removal(ctx, NOTICE));
+    Notice::from_key(said)
 }
 
 /// The language that the person chose.
@@ -154,6 +173,7 @@ fn prefixed(name: &'static str) -> &'static str {
         REFRESH => "__Host-refresh",
         VISITOR => "__Host-visitor",
         LINK => "__Host-link",
+        NOTICE => "__Host-notice",
         _ => "__Host-device",
     }
 }

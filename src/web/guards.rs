@@ -6,12 +6,17 @@ use rocket::Request;
 use rocket::http::Status;
 use rocket::outcome::IntoOutcome as _;
 use rocket::request::{FromRequest, Outcome};
+use time::OffsetDateTime;
 
 use super::{caller, cookies};
 use crate::cache::Living;
 use crate::ctx::Ctx;
 use crate::sessions::{self, Presented, Standing};
 use crate::types::{Person, SessionId};
+
+/// After this long what is dangerous asks for the password again: a phone that lies on a table is
+/// picked up later than that.
+const SUDO_LASTS: time::Duration = time::Duration::minutes(10);
 
 /// A person with a living session, proved by the access cookie or by `Authorization: Bearer`.
 ///
@@ -37,6 +42,12 @@ impl SignedIn {
     #[must_use]
     pub fn session(&self) -> SessionId {
         self.0.session
+    }
+
+    /// Whether the person has proved to be it so recently that something dangerous may be done.
+    #[must_use]
+    pub fn has_just_proved(&self, now: OffsetDateTime) -> bool {
+        now - self.0.proved_at <= SUDO_LASTS
     }
 }
 

@@ -5,9 +5,12 @@ use rocket::http::{CookieJar, Status};
 use rocket::response::Redirect;
 use rocket::{Route, State, post, routes};
 
+use super::error::Error;
 use super::form::Submitted;
+use super::guards::Visitor;
 use super::{cookies, next};
 use crate::ctx::Ctx;
+use crate::flows::profile;
 use crate::i18n::Language;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -24,12 +27,19 @@ struct LanguageForm {
 
 /// The buttons know two languages; whoever sends another is not using them.
 #[post("/language", data = "<sent>")]
-fn create(
+async fn create(
     sent: Submitted<LanguageForm>,
+    visitor: Visitor,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Redirect, Status> {
-    let language = Language::from_tag(&sent.form.language).ok_or(Status::UnprocessableEntity)?;
+) -> Result<Result<Redirect, Status>, Error> {
+    let Some(language) = Language::from_tag(&sent.form.language) else {
+        return Ok(Err(Status::UnprocessableEntity));
+    };
+    // Whoever reads pages in a language wants letters in it too.
+    if let Visitor(Some(person)) = visitor {
+        profile::speak(ctx, person.person(), language).await?;
+    }
     cookies::choose_language(jar, ctx, language);
-    Ok(Redirect::to(next::back(&sent.form.next)))
+    Ok(Ok(Redirect::to(next::back(&sent.form.next))))
 }

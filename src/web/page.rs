@@ -9,11 +9,13 @@ use rocket::Request;
 use rocket::http::{ContentType, Header, Status};
 use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder, Response};
-use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 use super::error::Error;
 use super::guards::{self, SignedIn, Unknown};
-use super::{csrf, locale, next, statics};
+use super::notice::Notice;
+use super::{cookies, csrf, locale, next, statics};
 use crate::ctx::Ctx;
 use crate::i18n::Language;
 
@@ -24,6 +26,7 @@ pub struct Frame {
     person: Option<SignedIn>,
     csrf: String,
     here: String,
+    notice: Option<Notice>,
 }
 
 /// Refused when the database cannot say who is reading.
@@ -34,7 +37,10 @@ impl<'r> FromRequest<'r> for Frame {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match guards::who(request).await {
             Ok(person) => match Self::around(request, person.clone()) {
-                Some(frame) => Outcome::Success(frame),
+                Some((frame, ctx)) => {
+                    let notice = cookies::take_notice(request, ctx);
+                    Outcome::Success(Self { notice, ..frame })
+                }
                 None => Outcome::Error((Status::InternalServerError, ())),
             },
             Err(Unknown(status)) => Outcome::Error((*status, ())),
@@ -46,18 +52,20 @@ impl Frame {
     /// The frame of an error page: a reader who cannot be made out is a visitor.
     pub(super) async fn of_error(request: &Request<'_>) -> Option<Self> {
         let person = guards::who(request).await.clone().unwrap_or_default();
-        Self::around(request, person)
+        Self::around(request, person).map(|(frame, _)| frame)
     }
 
-    fn around(request: &Request<'_>, person: Option<SignedIn>) -> Option<Self> {
+    fn around<'r>(request: &'r Request<'_>, person: Option<SignedIn>) -> Option<(Self, &'r Ctx)> {
         let ctx = request.rocket().state::<Ctx>()?;
         let here = next::back(&request.uri().to_string());
-        Some(Self {
+        let frame = Self {
             language: locale::language(request),
             csrf: csrf::token(request, ctx, person.as_ref()),
             here,
+            notice: None,
             person,
-        })
+        };
+        Some((frame, ctx))
     }
 
     /// The language of the page.
@@ -108,6 +116,12 @@ impl Frame {
         self.person.as_ref().map(SignedIn::email)
     }
 
+    /// The key of the sentence that something is done, on the page after it.
+    #[must_use]
+    pub fn notice(&self) -> Option<&'static str> {
+        self.notice.map(Notice::key)
+    }
+
     /// The reader, when signed in.
     #[must_use]
     pub fn person(&self) -> Option<&SignedIn> {
@@ -124,6 +138,18 @@ impl Frame {
         }
     }
 
+    /// A day and a time of day, as people of the language write them. Where the reader is, nobody
+    /// knows, so it is UTC and says so; the script turns it into the reader's own time.
+    #[must_use]
+    pub fn moment(&self, instant: OffsetDateTime) -> String {
+        let instant = instant.to_offset(UtcOffset::UTC);
+        let (day, hour, minute) = (self.date(instant), instant.hour(), instant.minute());
+        match self.language {
+            Language::Korean => format!("{day} {hour:02}:{minute:02} (UTC)"),
+            Language::English => format!("{day}, {hour:02}:{minute:02} UTC"),
+        }
+    }
+
     /// How long somebody has to wait, in words.
     #[must_use]
     pub fn wait(&self, wait: Duration) -> String {
@@ -133,6 +159,24 @@ impl Frame {
             _ => (seconds.div_ceil(60), "wait.minute", "wait.minutes"),
         };
         self.tell(if count == 1 { one } else { many }, "count", count)
+    }
+}
+
+/// An instant for people and for programs.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    /// In words.
+    pub words: String,
+    /// As `<time datetime>` has it.
+    pub iso: String,
+}
+
+impl Moment {
+    /// An instant in the words of the frame's language.
+    #[must_use]
+    pub fn of(frame: &Frame, instant: OffsetDateTime) -> Self {
+        let seconds = instant.replace_nanosecond(0).unwrap_or(instant);
+        Self { words: frame.moment(instant), iso: seconds.format(&Rfc3339).unwrap_or_default() }
     }
 }
 

@@ -54,6 +54,7 @@ on_both! {
                     name: daemun::types::Name::default(),
                     gender: None,
                     date_of_birth: None,
+                    language: daemun::types::Language::English,
                 };
                 let caller = crate::support::app::caller();
                 daemun::flows::signup::join(&ctx, application, None, &caller).await.is_ok()

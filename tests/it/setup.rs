@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use daemun::flows::superuser::{self, SuperuserError};
-use daemun::types::{Email, Password, Secret};
+use daemun::types::{Email, Language, Password, Secret};
 use futures::future::join_all;
 
 use crate::support::app::caller;
@@ -50,7 +50,7 @@ on_both! {
         let early = link(&app).await;
         let email = Email::parse("root@example.com").expect("an address");
         let password = Password::parse(GOOD).expect("typed");
-        superuser::at_the_terminal(&app.ctx, email, password, &caller()).await.expect("made");
+        superuser::at_the_terminal(&app.ctx, (email, Language::English), password, &caller()).await.expect("made");
 
         assert!(superuser::invite(&app.ctx).await.expect("answers").is_none());
         assert_eq!(app.visitor().submits(&early, &fields("eve@example.com")).await.status(), 404);
@@ -69,7 +69,7 @@ on_both! {
             racers.push(rocket::tokio::spawn(async move {
                 let email = Email::parse(&format!("root{number}@example.com")).expect("an address");
                 let password = Password::parse(GOOD).expect("typed");
-                superuser::by_link(&ctx, &token, email, password, &caller()).await
+                superuser::by_link(&ctx, &token, (email, Language::English), password, &caller()).await
             }));
         }
 

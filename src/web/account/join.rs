@@ -8,12 +8,12 @@ use rocket::{Route, State, get, post, routes};
 use validator::{Validate, ValidateArgs as _};
 
 use super::rules::{self, Today};
-use super::{Answer, MY_PAGE};
+use super::{Answer, MY_PAGE, told};
 use crate::accounts::OwnData;
 use crate::config::SignUp;
 use crate::ctx::Ctx;
-use crate::flows::signup::{self, Application, SignUpError};
-use crate::types::{BirthDate, Caller, Email, Gender, Name, Password};
+use crate::flows::signup::{self, Application, Joined, SignUpError};
+use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password};
 use crate::web::error::Error;
 use crate::web::form::{Complaint, Complaints, Form, FormView, Submitted};
 use crate::web::guards::SignedIn;
@@ -21,7 +21,7 @@ use crate::web::page::{Frame, Page};
 use crate::web::{cookies, next};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![new, create]
+    routes![new, create, sent]
 }
 
 #[derive(FromForm, Validate)]
@@ -71,7 +71,7 @@ impl JoinForm {
     }
 
     /// The words of a form whose rules hold.
-    fn words(&self, today: Today) -> Application {
+    fn words(&self, today: Today, language: Language) -> Application {
         let holds = "the rules hold, and they are these parsers";
         Application {
             email: Email::parse(&self.email).expect(holds),
@@ -79,6 +79,7 @@ impl JoinForm {
             name: Name::default(),
             gender: Gender::parse(&self.gender).expect(holds),
             date_of_birth: BirthDate::parse(&self.date_of_birth, today.0).expect(holds),
+            language,
         }
     }
 }
@@ -95,6 +96,12 @@ struct JoinPage {
 #[template(path = "account/closed.html")]
 struct ClosedPage {
     frame: Frame,
+}
+
+/// Where an address must be proved first, everybody who joins arrives here.
+#[get("/account/join/sent")]
+fn sent(frame: Frame) -> Result<Page, Error> {
+    told::draw(frame, ("join.sent.title", "join.sent.text"))
 }
 
 #[get("/account/join?<next>")]
@@ -133,8 +140,10 @@ async fn create(
         };
     }
     let before = frame.person().map(SignedIn::session);
-    match signup::join(ctx, sent.form.words(today), before, caller).await {
-        Ok(opened) => {
+    let application = sent.form.words(today, frame.language());
+    match signup::join(ctx, application, before, caller).await {
+        Ok(Joined::LetterSent) => Ok(Answer::Gone(Redirect::to("/account/join/sent"))),
+        Ok(Joined::SignedIn(opened)) => {
             cookies::sign_in(jar, ctx, &opened);
             Ok(Answer::Gone(Redirect::to(next::after_sign_in(&sent.form.next, MY_PAGE))))
         }

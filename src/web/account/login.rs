@@ -8,12 +8,14 @@ use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
 use super::{Answer, MY_PAGE, rules};
+use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::flows::login::{self, Credentials, LogInError};
 use crate::types::{Caller, Email, Password};
 use crate::web::error::Error;
 use crate::web::form::{Complaint, Complaints, Form, FormView, Submitted};
 use crate::web::guards::SignedIn;
+use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
 use crate::web::{cookies, next};
 
@@ -86,12 +88,18 @@ async fn create(
     }
     let before = frame.person().map(SignedIn::session);
     match login::with_password(ctx, sent.form.words(), before, caller).await {
-        Ok(opened) => {
+        Ok(login::LoggedIn { opened, has_stayed }) => {
             cookies::sign_in(jar, ctx, &opened);
+            if has_stayed {
+                cookies::say(jar, ctx, Notice::Stayed);
+            }
             Ok(Answer::Gone(Redirect::to(next::after_sign_in(&sent.form.next, MY_PAGE))))
         }
         Err(LogInError::WrongCredentials) => {
-            let wrong = Complaints::of_all(Complaint::new("login.wrong"));
+            // One sentence for all, so it has to help also those who have a letter to open.
+            let must_verify = ctx.settings.email_verification == EmailVerification::Mandatory;
+            let key = if must_verify { "login.wrong_or_unverified" } else { "login.wrong" };
+            let wrong = Complaints::of_all(Complaint::new(key));
             again(frame, &sent.form, &wrong).map(Answer::Shown)
         }
         Err(LogInError::TooSoon(wait)) => {

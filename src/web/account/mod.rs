@@ -1,18 +1,50 @@
 //! The pages of one's own account.
 
+mod activity;
+mod delete;
+mod email;
+mod export;
 mod join;
 mod login;
 mod logout;
 mod mypage;
+mod one_click;
+mod password;
+mod profile;
+mod reset;
 pub(super) mod rules;
+mod sessions;
+mod sudo;
+mod told;
+mod verification;
+
+use std::time::Duration;
 
 use rocket::Route;
 use rocket::response::{Redirect, Responder};
 
-use super::page::Page;
+use super::form::{Complaint, Complaints};
+use super::page::{Frame, Page};
 
 pub(super) fn routes() -> Vec<Route> {
-    [join::routes(), login::routes(), logout::routes(), mypage::routes()].concat()
+    [
+        activity::routes(),
+        delete::routes(),
+        email::routes(),
+        export::routes(),
+        join::routes(),
+        login::routes(),
+        logout::routes(),
+        mypage::routes(),
+        one_click::routes(),
+        password::routes(),
+        profile::routes(),
+        reset::routes(),
+        sessions::routes(),
+        sudo::routes(),
+        verification::routes(),
+    ]
+    .concat()
 }
 
 /// Where people arrive who were going nowhere in particular.
@@ -26,4 +58,14 @@ pub(super) enum Answer {
     Shown(Page),
     /// It is done, and the person goes on from here.
     Gone(Redirect),
+}
+
+/// What a person is told whose password is not right, in a form that asks for it again.
+fn wrong_password(field: &'static str) -> Complaints {
+    Complaints::about(field, [Complaint::new("password.wrong")])
+}
+
+/// What a person is told who has tried too often, and how long to wait.
+fn too_soon(frame: &Frame, wait: Duration) -> Complaints {
+    Complaints::of_all(Complaint::with("join.too_soon", "wait", frame.wait(wait)))
 }

@@ -1,9 +1,11 @@
 //! My page: greets by address, and shows what the account says about its person.
 
 use askama::Template;
-use rocket::{Route, get, routes};
+use rocket::{Route, State, get, routes};
 use time::format_description::well_known::Rfc3339;
 
+use crate::config::EmailVerification;
+use crate::ctx::Ctx;
 use crate::types::Gender;
 use crate::web::error::Error;
 use crate::web::guards::SignedIn;
@@ -27,10 +29,11 @@ struct Shown<'a> {
     born: Option<String>,
     joined: String,
     joined_iso: String,
+    is_unproved: bool,
 }
 
 #[get("/account/mypage")]
-fn show(signed_in: SignedIn, frame: Frame) -> Result<Page, Error> {
+fn show(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
     let person = signed_in.person();
     let gender_key = person.gender.map(|gender| match gender {
         Gender::Male => "gender.male",
@@ -41,6 +44,8 @@ fn show(signed_in: SignedIn, frame: Frame) -> Result<Page, Error> {
         name: person.name.as_str(),
         gender_key,
         born: person.date_of_birth.map(|date| date.to_string()),
+        is_unproved: ctx.settings.email_verification != EmailVerification::None
+            && person.email_verified_at.is_none(),
         joined: frame.date(person.created_at),
         joined_iso: person.created_at.format(&Rfc3339).unwrap_or_default(),
     };

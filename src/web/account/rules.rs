@@ -6,7 +6,10 @@ use std::collections::HashMap;
 use time::Date;
 use validator::ValidationError;
 
-use crate::types::{BirthDate, BirthDateError, Email, EmailError, Gender, Password, PasswordError};
+use crate::types::{
+    BirthDate, BirthDateError, Email, EmailError, Gender, Language, Name, NameError, Password,
+    PasswordError,
+};
 
 type Verdict = Result<(), ValidationError>;
 
@@ -26,6 +29,21 @@ pub(in crate::web) fn email(typed: &str) -> Verdict {
 
 pub(in crate::web) fn password(typed: &str) -> Verdict {
     Password::parse(typed).map(drop).map_err(|PasswordError::Missing| wrong("password.missing"))
+}
+
+pub(in crate::web) fn name(typed: &str) -> Verdict {
+    Name::parse(typed).map(drop).map_err(|error| {
+        wrong(match error {
+            NameError::TooLong => "name.too_long",
+            NameError::Unprintable => "name.unprintable",
+        })
+    })
+}
+
+/// An empty language is one that the form does not speak of.
+pub(in crate::web) fn language(tag: &str) -> Verdict {
+    let is_known = tag.is_empty() || Language::from_tag(tag).is_some();
+    if is_known { Ok(()) } else { Err(wrong("language.unknown")) }
 }
 
 pub(in crate::web) fn gender(typed: &str) -> Verdict {

@@ -79,7 +79,7 @@ async fn new(
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Result<Result<Page, Status>, Error> {
-    if !superuser::may_set_up(ctx, &carried(jar, ctx)).await? {
+    if !superuser::may_set_up(ctx, &cookies::carried(jar, ctx)).await? {
         return Ok(Err(Status::NotFound));
     }
     draw(frame, FormView::empty(""), ctx).map(Ok)
@@ -93,7 +93,7 @@ async fn create(
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Result<Result<Answer, Status>, Error> {
-    make(&carried(jar, ctx), &sent, frame, caller, ctx, jar).await
+    make(&cookies::carried(jar, ctx), &sent, frame, caller, ctx, jar).await
 }
 
 /// The same for whoever sends the form to the link itself.
@@ -107,11 +107,6 @@ async fn create_at_once(
     jar: &CookieJar<'_>,
 ) -> Result<Result<Answer, Status>, Error> {
     make(&Secret::new(token.to_owned()), &sent, frame, caller, ctx, jar).await
-}
-
-/// The token that [`arrive`] put into the cookie; without one, a token that opens nothing.
-fn carried(jar: &CookieJar<'_>, ctx: &Ctx) -> Secret {
-    Secret::new(cookies::link(jar, ctx).unwrap_or_default().to_owned())
 }
 
 async fn make(
@@ -137,7 +132,7 @@ async fn make(
     let holds = "the rules hold, and they are these parsers";
     let email = Email::parse(&form.email).expect(holds);
     let password = Password::parse(&form.password1).expect(holds);
-    match superuser::by_link(ctx, token, email, password, caller).await {
+    match superuser::by_link(ctx, token, (email, frame.language()), password, caller).await {
         Ok(opened) => {
             cookies::sign_in(jar, ctx, &opened);
             cookies::drop_link(jar, ctx);

@@ -4,8 +4,9 @@ use daemun::app;
 use daemun::clock::Clock;
 use daemun::config::Settings;
 use daemun::ctx::Ctx;
+use daemun::flows::signup::{self, Joined};
 use daemun::sessions::Opened;
-use daemun::types::{Caller, Email, Name, Password};
+use daemun::types::{Caller, Email, Language, Name, Password};
 use rocket::figment::Figment;
 use rocket::local::asynchronous::Client;
 use sea_orm::{ConnectionTrait as _, Statement};
@@ -42,14 +43,19 @@ impl App {
 
     /// An account made behind the doors, and its session.
     pub(crate) async fn session_of(&self, name: &str) -> Opened {
-        let application = daemun::flows::signup::Application {
+        let application = signup::Application {
             email: Email::parse(&email(name)).expect("an address"),
             password: Password::parse(GOOD).expect("a password"),
             name: Name::default(),
             gender: None,
             date_of_birth: None,
+            language: Language::English,
         };
-        daemun::flows::signup::join(&self.ctx, application, None, &caller()).await.expect("joins")
+        let joined = signup::join(&self.ctx, application, None, &caller()).await.expect("joins");
+        match joined {
+            Joined::SignedIn(opened) => opened,
+            Joined::LetterSent => panic!("the address must be proved first"),
+        }
     }
 
     /// One number out of the database.

@@ -1,0 +1,106 @@
+//! What happened to one's own account, newest first.
+
+use askama::Template;
+use rocket::{Route, State, get, routes};
+
+use crate::audit::{self, Action, Recorded};
+use crate::ctx::Ctx;
+use crate::types::UserId;
+use crate::web::device;
+use crate::web::error::Error;
+use crate::web::guards::SignedIn;
+use crate::web::page::{Frame, Moment, Page};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![index]
+}
+
+/// Events on a page.
+const ON_A_PAGE: usize = 50;
+
+#[derive(Template)]
+#[template(path = "account/activity.html")]
+struct ActivityPage {
+    frame: Frame,
+    events: Vec<Shown>,
+    is_newest: bool,
+    older: Option<i64>,
+}
+
+struct Shown {
+    what: String,
+    at: Moment,
+    /// Empty for the server's own terminal, as is the address.
+    device: String,
+    address: String,
+    /// Not done by the reader: a key that says by whom, as far as is known.
+    stranger: Option<&'static str>,
+}
+
+/// A `before` that is not the number of an event shows the newest page.
+#[get("/account/activity?<before>")]
+async fn index(
+    before: Option<i64>,
+    signed_in: SignedIn,
+    frame: Frame,
+    ctx: &State<Ctx>,
+) -> Result<Page, Error> {
+    let before = before.filter(|before| *before > 0);
+    let reader = signed_in.person().id;
+    // One more than is shown tells whether there are older ones.
+    let mut events = audit::list_of(&ctx.db, reader, before, ON_A_PAGE as u64 + 1).await?;
+    let has_older = events.len() > ON_A_PAGE;
+    events.truncate(ON_A_PAGE);
+    let older = events.last().map(|event| event.id).filter(|_| has_older);
+    let events = events.iter().map(|event| show(event, reader, &frame)).collect();
+    Page::draw(&ActivityPage { events, is_newest: before.is_none(), older, frame })
+}
+
+fn show(event: &Recorded, reader: UserId, frame: &Frame) -> Shown {
+    let is_terminal = event.ip.is_empty();
+    let count = event.details.get("count").and_then(serde_json::Value::as_u64).unwrap_or_default();
+    Shown {
+        what: frame.tell(sentence(event.action), "count", count),
+        at: Moment::of(frame, event.at),
+        device: match is_terminal {
+            true => String::new(),
+            false => device::words(&event.user_agent, frame.language()),
+        },
+        address: event.ip.clone(),
+        stranger: match event.actor {
+            Some(actor) if actor == reader => None,
+            Some(_) => Some("activity.by_staff"),
+            None if is_terminal => Some("activity.by_terminal"),
+            None => Some("activity.by_stranger"),
+        },
+    }
+}
+
+/// Every action has its sentence: a new one does not compile without. Placeholders may use `count`.
+fn sentence(action: Option<Action>) -> &'static str {
+    let Some(action) = action else { return "activity.other" };
+    match action {
+        Action::SignedUp => "activity.signup",
+        Action::LoggedIn => "activity.login",
+        Action::LogInFailed => "activity.login_failed",
+        Action::LoggedOut => "activity.logout",
+        Action::TokenReused => "activity.token_reused",
+        Action::SuperuserMade => "activity.superuser_made",
+        Action::PasswordSet => "activity.password_set",
+        Action::EmailVerified => "activity.email_verified",
+        Action::PasswordChanged => "activity.password_changed",
+        Action::ResetAsked => "activity.reset_asked",
+        Action::PasswordReset => "activity.password_reset",
+        Action::EmailChangeAsked => "activity.email_change_asked",
+        Action::EmailChanged => "activity.email_changed",
+        Action::EmailChangeUndone => "activity.email_change_undone",
+        Action::NotMe => "activity.not_me",
+        Action::ProfileChanged => "activity.profile_changed",
+        Action::ProvedAgain => "activity.proved_again",
+        Action::DeletionScheduled => "activity.deletion_scheduled",
+        Action::DeletionCancelled => "activity.deletion_cancelled",
+        Action::Deleted => "activity.deleted",
+        Action::SessionEnded => "activity.session_ended",
+        Action::OtherSessionsEnded => "activity.other_sessions_ended",
+    }
+}

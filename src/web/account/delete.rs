@@ -1,0 +1,99 @@
+//! Leaving.
+
+use askama::Template;
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Status};
+use rocket::{Responder, Route, State, get, post, routes};
+use validator::Validate;
+
+use super::logout::LoggedOut;
+use super::rules;
+use crate::ctx::Ctx;
+use crate::flows::deletion::{self, LeaveError};
+use crate::types::{Caller, Password};
+use crate::web::cookies;
+use crate::web::error::Error;
+use crate::web::form::{Complaint, Complaints, Form, FormView, Submitted};
+use crate::web::guards::SignedIn;
+use crate::web::notice::Notice;
+use crate::web::page::{Frame, Page};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![new, create]
+}
+
+#[derive(FromForm, Validate)]
+struct DeleteForm {
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::password"))]
+    password: String,
+}
+
+impl Form for DeleteForm {
+    const FIELDS: &'static [&'static str] = &["password"];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account/delete.html")]
+struct DeletePage {
+    frame: Frame,
+    form: FormView,
+}
+
+#[derive(Responder)]
+enum Answer {
+    Shown(Page),
+    Left(LoggedOut),
+}
+
+#[get("/account/delete")]
+fn new(_signed_in: SignedIn, frame: Frame) -> Result<Page, Error> {
+    Page::draw(&DeletePage { frame, form: FormView::empty("") })
+}
+
+#[post("/account/delete", data = "<sent>")]
+async fn create(
+    sent: Submitted<DeleteForm>,
+    signed_in: SignedIn,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    let form = &sent.form;
+    let complaints = sent.complaints(form.validate());
+    if !complaints.is_empty() {
+        return again(frame, form, &complaints).map(Answer::Shown);
+    }
+    let holds = "the rules hold, and they are this parser";
+    let password = Password::parse(&form.password).expect(holds);
+    match deletion::ask(ctx, &signed_in.person().email, password, caller).await {
+        Ok(_) => {
+            cookies::say(jar, ctx, Notice::Leaving);
+            Ok(Answer::Left(LoggedOut::of(jar, ctx)))
+        }
+        Err(LeaveError::Wrong) => {
+            again(frame, form, &super::wrong_password("password")).map(Answer::Shown)
+        }
+        Err(LeaveError::LastSuperuser) => {
+            let last = Complaints::of_all(Complaint::new("delete.last_superuser"));
+            again(frame, form, &last).map(Answer::Shown)
+        }
+        Err(LeaveError::TooSoon(wait)) => {
+            let soon = super::too_soon(&frame, wait);
+            let page = again(frame, form, &soon)?.with_status(Status::TooManyRequests);
+            Ok(Answer::Shown(page.retry_after(wait)))
+        }
+        Err(LeaveError::Busy(full)) => Err(full.into()),
+        Err(LeaveError::Broken(error)) => Err(error.into()),
+    }
+}
+
+fn again(frame: Frame, form: &DeleteForm, complaints: &Complaints) -> Result<Page, Error> {
+    let form = FormView::again(&frame, form, complaints);
+    Ok(Page::draw(&DeletePage { frame, form })?.with_status(Status::UnprocessableEntity))
+}

@@ -1,0 +1,130 @@
+//! Changing the password.
+
+use askama::Template;
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Status};
+use rocket::response::Redirect;
+use rocket::{Route, State, get, post, routes};
+use validator::Validate;
+
+use super::{Answer, MY_PAGE, rules};
+use crate::ctx::Ctx;
+use crate::flows::password::{self, ChangePasswordError};
+use crate::types::{Caller, Password};
+use crate::web::cookies;
+use crate::web::error::Error;
+use crate::web::form::{Complaints, Form, FormView, Submitted};
+use crate::web::guards::SignedIn;
+use crate::web::notice::Notice;
+use crate::web::page::{Frame, Page};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![edit, update]
+}
+
+#[derive(FromForm, Validate)]
+struct PasswordForm {
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::password"))]
+    old_password: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::password"))]
+    new_password1: String,
+    #[field(default = String::new())]
+    #[validate(must_match(other = "new_password1", code = "password.differs"))]
+    new_password2: String,
+}
+
+impl Form for PasswordForm {
+    const FIELDS: &'static [&'static str] = &["old_password", "new_password1", "new_password2"];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account/password.html")]
+struct PasswordPage {
+    frame: Frame,
+    form: FormView,
+    min_length: u8,
+}
+
+#[get("/account/password/change")]
+fn edit(_signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
+    draw(frame, FormView::empty(""), ctx)
+}
+
+#[post("/account/password/change", data = "<sent>")]
+async fn update(
+    sent: Submitted<PasswordForm>,
+    signed_in: SignedIn,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    let form = &sent.form;
+    let email = &signed_in.person().email;
+    let complaints = sent.complaints(form.validate());
+    if !complaints.is_empty() {
+        let found = match complaints.unjudged("new_password1", &form.new_password1) {
+            Some(new) => password::weigh(ctx, email, &new).await,
+            None => Ok(Vec::new()),
+        };
+        return match found {
+            Ok(found) => again(frame, form, &complaints.and("new_password1", found), ctx),
+            Err(error) => refused(frame, form, error, ctx),
+        };
+    }
+    let holds = "the rules hold, and they are this parser";
+    let old = Password::parse(&form.old_password).expect(holds);
+    let new = Password::parse(&form.new_password1).expect(holds);
+    match password::change(ctx, (email, signed_in.session()), old, new, caller).await {
+        Ok(()) => {
+            cookies::say(jar, ctx, Notice::PasswordChanged);
+            Ok(Answer::Gone(Redirect::to(MY_PAGE)))
+        }
+        Err(error) => refused(frame, form, error, ctx),
+    }
+}
+
+fn refused(
+    frame: Frame,
+    form: &PasswordForm,
+    error: ChangePasswordError,
+    ctx: &Ctx,
+) -> Result<Answer, Error> {
+    match error {
+        ChangePasswordError::Wrong => {
+            again(frame, form, &super::wrong_password("old_password"), ctx)
+        }
+        ChangePasswordError::Weak(found) => {
+            again(frame, form, &Complaints::default().and("new_password1", found), ctx)
+        }
+        ChangePasswordError::TooSoon(wait) => {
+            let soon = super::too_soon(&frame, wait);
+            let page = draw(frame.clone(), FormView::again(&frame, form, &soon), ctx)?;
+            Ok(Answer::Shown(page.with_status(Status::TooManyRequests).retry_after(wait)))
+        }
+        ChangePasswordError::Busy(full) => Err(full.into()),
+        ChangePasswordError::Broken(error) => Err(error.into()),
+    }
+}
+
+fn again(
+    frame: Frame,
+    form: &PasswordForm,
+    complaints: &Complaints,
+    ctx: &Ctx,
+) -> Result<Answer, Error> {
+    let form = FormView::again(&frame, form, complaints);
+    let page = draw(frame, form, ctx)?.with_status(Status::UnprocessableEntity);
+    Ok(Answer::Shown(page))
+}
+
+fn draw(frame: Frame, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
+    let min_length = ctx.settings.password_min_length;
+    Page::draw(&PasswordPage { frame, form, min_length })
+}

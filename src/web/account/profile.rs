@@ -1,0 +1,120 @@
+//! What a person says about themselves.
+
+use askama::Template;
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Status};
+use rocket::response::Redirect;
+use rocket::{Route, State, get, post, routes};
+use validator::Validate;
+use validator::ValidateArgs as _;
+
+use super::rules::{self, Today};
+use super::{Answer, MY_PAGE};
+use crate::accounts::Profile;
+use crate::ctx::Ctx;
+use crate::flows::profile;
+use crate::types::{BirthDate, Caller, Gender, Language, Name, Person};
+use crate::web::cookies;
+use crate::web::error::Error;
+use crate::web::form::{Complaints, Form, FormView, Submitted};
+use crate::web::guards::SignedIn;
+use crate::web::notice::Notice;
+use crate::web::page::{Frame, Page};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![edit, update]
+}
+
+#[derive(FromForm, Validate)]
+#[validate(context = Today)]
+struct ProfileForm {
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::name"))]
+    name: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::gender"))]
+    gender: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::date_of_birth", use_context))]
+    date_of_birth: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::language"))]
+    language: String,
+}
+
+impl Form for ProfileForm {
+    const FIELDS: &'static [&'static str] = &["name", "gender", "date_of_birth", "language"];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        vec![
+            ("name", &self.name),
+            ("gender", &self.gender),
+            ("date_of_birth", &self.date_of_birth),
+            ("language", &self.language),
+        ]
+    }
+}
+
+impl ProfileForm {
+    /// The form as it stands for a person.
+    fn of(person: &Person) -> Self {
+        let born = person.date_of_birth.map(|date| date.to_string());
+        Self {
+            name: person.name.as_str().to_owned(),
+            gender: person.gender.map_or("", Gender::as_str).to_owned(),
+            date_of_birth: born.unwrap_or_default(),
+            language: person.language.tag().to_owned(),
+        }
+    }
+
+    /// The words of a form whose rules hold.
+    fn words(&self, person: &Person, today: Today) -> Profile {
+        let holds = "the rules hold, and they are these parsers";
+        Profile {
+            name: Name::parse(&self.name).expect(holds),
+            gender: Gender::parse(&self.gender).expect(holds),
+            date_of_birth: BirthDate::parse(&self.date_of_birth, today.0).expect(holds),
+            language: Language::from_tag(&self.language).unwrap_or(person.language),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account/profile.html")]
+struct ProfilePage {
+    frame: Frame,
+    form: FormView,
+}
+
+#[get("/account/profile")]
+fn edit(signed_in: SignedIn, frame: Frame) -> Result<Page, Error> {
+    let form = ProfileForm::of(signed_in.person());
+    let form = FormView::again(&frame, &form, &Complaints::default());
+    Page::draw(&ProfilePage { frame, form })
+}
+
+#[post("/account/profile", data = "<sent>")]
+async fn update(
+    sent: Submitted<ProfileForm>,
+    signed_in: SignedIn,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    let today = Today(ctx.clock.now().date());
+    let complaints = sent.complaints(sent.form.validate_with_args(&today));
+    if !complaints.is_empty() {
+        let form = FormView::again(&frame, &sent.form, &complaints);
+        let page = Page::draw(&ProfilePage { frame, form })?;
+        return Ok(Answer::Shown(page.with_status(Status::UnprocessableEntity)));
+    }
+    let person = signed_in.person();
+    let words = sent.form.words(person, today);
+    profile::update(ctx, person.id, &words, caller).await?;
+    if words.language != person.language {
+        cookies::choose_language(jar, ctx, words.language);
+    }
+    cookies::say(jar, ctx, Notice::ProfileSaved);
+    Ok(Answer::Gone(Redirect::to(MY_PAGE)))
+}

@@ -1,0 +1,209 @@
+//! Choosing a new password without the old one.
+
+use askama::Template;
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Status};
+use rocket::response::Redirect;
+use rocket::{Route, State, get, post, routes};
+use validator::Validate;
+
+use super::{Answer, rules, told};
+use crate::accounts::NewPasswordError;
+use crate::ctx::Ctx;
+use crate::flows::reset::{self, AskError, ResetError};
+use crate::types::{Caller, Email, Password, Secret};
+use crate::web::cookies;
+use crate::web::error::Error;
+use crate::web::form::{Complaints, Form, FormView, Submitted};
+use crate::web::notice::Notice;
+use crate::web::page::{Frame, Page};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![new, create, sent, arrive, edit, update, update_at_once]
+}
+
+#[derive(FromForm, Validate)]
+struct AskForm {
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::email"))]
+    email: String,
+}
+
+impl Form for AskForm {
+    const FIELDS: &'static [&'static str] = &["email"];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        vec![("email", &self.email)]
+    }
+}
+
+#[derive(FromForm, Validate)]
+struct ResetForm {
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::password"))]
+    new_password1: String,
+    #[field(default = String::new())]
+    #[validate(must_match(other = "new_password1", code = "password.differs"))]
+    new_password2: String,
+}
+
+impl Form for ResetForm {
+    const FIELDS: &'static [&'static str] = &["new_password1", "new_password2"];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account/reset.html")]
+struct AskPage {
+    frame: Frame,
+    form: FormView,
+}
+
+#[derive(Template)]
+#[template(path = "account/new_password.html")]
+struct ResetPage {
+    frame: Frame,
+    form: FormView,
+    min_length: u8,
+}
+
+#[get("/account/password/reset")]
+fn new(frame: Frame) -> Result<Page, Error> {
+    Page::draw(&AskPage { frame, form: FormView::empty("") })
+}
+
+#[post("/account/password/reset", data = "<sent>")]
+async fn create(
+    sent: Submitted<AskForm>,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+) -> Result<Answer, Error> {
+    let complaints = sent.complaints(sent.form.validate());
+    if !complaints.is_empty() {
+        let form = FormView::again(&frame, &sent.form, &complaints);
+        let page = Page::draw(&AskPage { frame, form })?;
+        return Ok(Answer::Shown(page.with_status(Status::UnprocessableEntity)));
+    }
+    let email = Email::parse(&sent.form.email).expect("the rules hold, and they are this parser");
+    match reset::ask(ctx, email, frame.language(), caller).await {
+        Ok(()) => Ok(Answer::Gone(Redirect::to("/account/password/sent"))),
+        Err(AskError::TooSoon(wait)) => told::too_soon(frame, wait).map(Answer::Shown),
+        Err(AskError::Broken(error)) => Err(error.into()),
+    }
+}
+
+/// Everybody who asked arrives here, whatever the address.
+#[get("/account/password/sent")]
+fn sent(frame: Frame) -> Result<Page, Error> {
+    told::draw(frame, ("reset.sent.title", "reset.sent.text"))
+}
+
+/// The token goes from the address into a cookie before a page is drawn, so that it stands in no
+/// history, no Referer and no screenshot. Looking uses nothing up: only the form does.
+#[get("/account/password/reset/<token>")]
+async fn arrive(
+    token: &str,
+    frame: Frame,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    if !reset::may_reset(ctx, &Secret::new(token.to_owned())).await? {
+        return told::dead_link(frame).map(Answer::Shown);
+    }
+    cookies::carry_link(jar, ctx, token);
+    Ok(Answer::Gone(Redirect::to("/account/password/new")))
+}
+
+#[get("/account/password/new")]
+async fn edit(frame: Frame, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
+    if !reset::may_reset(ctx, &cookies::carried(jar, ctx)).await? {
+        return told::dead_link(frame);
+    }
+    draw(frame, FormView::empty(""), ctx)
+}
+
+#[post("/account/password/new", data = "<sent>")]
+async fn update(
+    sent: Submitted<ResetForm>,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    set(&cookies::carried(jar, ctx), &sent, frame, caller, (ctx, jar)).await
+}
+
+/// The same for whoever sends the form to the link itself.
+#[post("/account/password/reset/<token>", data = "<sent>")]
+async fn update_at_once(
+    token: &str,
+    sent: Submitted<ResetForm>,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    set(&Secret::new(token.to_owned()), &sent, frame, caller, (ctx, jar)).await
+}
+
+async fn set(
+    token: &Secret,
+    sent: &Submitted<ResetForm>,
+    frame: Frame,
+    caller: &Caller,
+    (ctx, jar): (&Ctx, &CookieJar<'_>),
+) -> Result<Answer, Error> {
+    let complaints = sent.complaints(sent.form.validate());
+    if !complaints.is_empty() {
+        let found = match complaints.unjudged("new_password1", &sent.form.new_password1) {
+            Some(password) => reset::weigh(ctx, token, &password).await,
+            None => Ok(Vec::new()),
+        };
+        return match found {
+            Ok(found) => again(frame, &sent.form, &complaints.and("new_password1", found), ctx),
+            Err(error) => refused(frame, &sent.form, error, ctx),
+        };
+    }
+    let password = Password::parse(&sent.form.new_password1);
+    let password = password.expect("the rules hold, and they are this parser");
+    match reset::by_link(ctx, token, password, caller).await {
+        Ok(()) => {
+            cookies::drop_link(jar, ctx);
+            cookies::sign_out(jar, ctx);
+            cookies::say(jar, ctx, Notice::PasswordReset);
+            Ok(Answer::Gone(Redirect::to("/account/login")))
+        }
+        Err(error) => refused(frame, &sent.form, error, ctx),
+    }
+}
+
+fn refused(frame: Frame, form: &ResetForm, error: ResetError, ctx: &Ctx) -> Result<Answer, Error> {
+    match error {
+        ResetError::BadLink => told::dead_link(frame).map(Answer::Shown),
+        ResetError::NotTaken(NewPasswordError::Weak(found)) => {
+            again(frame, form, &Complaints::default().and("new_password1", found), ctx)
+        }
+        ResetError::NotTaken(NewPasswordError::Busy(full)) => Err(full.into()),
+        ResetError::Broken(error) => Err(error.into()),
+    }
+}
+
+fn again(
+    frame: Frame,
+    form: &ResetForm,
+    complaints: &Complaints,
+    ctx: &Ctx,
+) -> Result<Answer, Error> {
+    let form = FormView::again(&frame, form, complaints);
+    let page = draw(frame, form, ctx)?.with_status(Status::UnprocessableEntity);
+    Ok(Answer::Shown(page))
+}
+
+fn draw(frame: Frame, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
+    let min_length = ctx.settings.password_min_length;
+    Page::draw(&ResetPage { frame, form, min_length })
+}

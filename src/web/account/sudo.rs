@@ -1,0 +1,98 @@
+//! Giving the password once more, on the way to something dangerous.
+
+use askama::Template;
+use rocket::form::FromForm;
+use rocket::http::Status;
+use rocket::response::Redirect;
+use rocket::{Route, State, get, post, routes};
+use url::form_urlencoded;
+use validator::Validate;
+
+use super::{Answer, MY_PAGE, rules};
+use crate::ctx::Ctx;
+use crate::flows::sudo::{self, SudoError};
+use crate::types::{Caller, Password};
+use crate::web::error::Error;
+use crate::web::form::{Complaints, Form, FormView, Submitted};
+use crate::web::guards::SignedIn;
+use crate::web::next;
+use crate::web::page::{Frame, Page};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![new, create]
+}
+
+/// The way to the question, and back to where the person was going.
+pub(super) fn ask(frame: &Frame) -> Redirect {
+    let next: String = form_urlencoded::byte_serialize(frame.here().as_bytes()).collect();
+    Redirect::to(format!("/account/sudo?next={next}"))
+}
+
+#[derive(FromForm, Validate)]
+struct SudoForm {
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::password"))]
+    password: String,
+    #[field(default = String::new())]
+    next: String,
+}
+
+impl Form for SudoForm {
+    const FIELDS: &'static [&'static str] = &["password"];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
+
+    fn next(&self) -> &str {
+        &self.next
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account/sudo.html")]
+struct SudoPage {
+    frame: Frame,
+    form: FormView,
+}
+
+#[get("/account/sudo?<next>")]
+fn new(next: Option<&str>, _signed_in: SignedIn, frame: Frame) -> Result<Page, Error> {
+    Page::draw(&SudoPage { frame, form: FormView::empty(next.unwrap_or_default()) })
+}
+
+#[post("/account/sudo", data = "<sent>")]
+async fn create(
+    sent: Submitted<SudoForm>,
+    signed_in: SignedIn,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+) -> Result<Answer, Error> {
+    let form = &sent.form;
+    let complaints = sent.complaints(form.validate());
+    if !complaints.is_empty() {
+        return again(frame, form, &complaints).map(Answer::Shown);
+    }
+    let password = Password::parse(&form.password);
+    let password = password.expect("the rules hold, and they are this parser");
+    let whose = (&signed_in.person().email, signed_in.session());
+    match sudo::prove(ctx, whose, password, caller).await {
+        Ok(()) => Ok(Answer::Gone(Redirect::to(next::after_sign_in(&form.next, MY_PAGE)))),
+        Err(SudoError::Wrong) => {
+            again(frame, form, &super::wrong_password("password")).map(Answer::Shown)
+        }
+        Err(SudoError::TooSoon(wait)) => {
+            let soon = super::too_soon(&frame, wait);
+            let page = again(frame, form, &soon)?.with_status(Status::TooManyRequests);
+            Ok(Answer::Shown(page.retry_after(wait)))
+        }
+        Err(SudoError::Busy(full)) => Err(full.into()),
+        Err(SudoError::Broken(error)) => Err(error.into()),
+    }
+}
+
+fn again(frame: Frame, form: &SudoForm, complaints: &Complaints) -> Result<Page, Error> {
+    let form = FormView::again(&frame, form, complaints);
+    Ok(Page::draw(&SudoPage { frame, form })?.with_status(Status::UnprocessableEntity))
+}

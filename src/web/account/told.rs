@@ -1,0 +1,39 @@
+//! Pages that only tell something: a letter is on its way, a link does not work.
+
+use askama::Template;
+use rocket::http::Status;
+
+use crate::web::error::Error;
+use crate::web::page::{Frame, Page};
+
+#[derive(Template)]
+#[template(path = "account/told.html")]
+struct ToldPage {
+    frame: Frame,
+    title: &'static str,
+    text: String,
+    is_dead_link: bool,
+}
+
+/// A page with a title and a text, given by their keys.
+pub(super) fn draw(
+    frame: Frame,
+    (title, text): (&'static str, &'static str),
+) -> Result<Page, Error> {
+    let text = frame.t(text).into_owned();
+    Page::draw(&ToldPage { frame, title, text, is_dead_link: false })
+}
+
+/// The one page for a link that is used, too old, overtaken, or never was one.
+pub(super) fn dead_link(frame: Frame) -> Result<Page, Error> {
+    let text = frame.t("dead_link.text").into_owned();
+    let page = ToldPage { frame, title: "dead_link.title", text, is_dead_link: true };
+    Ok(Page::draw(&page)?.with_status(Status::NotFound))
+}
+
+/// Too many letters, and how long to wait for the next.
+pub(super) fn too_soon(frame: Frame, wait: std::time::Duration) -> Result<Page, Error> {
+    let text = frame.tell("too_soon.text", "wait", frame.wait(wait));
+    let page = ToldPage { frame, title: "too_soon.title", text, is_dead_link: false };
+    Ok(Page::draw(&page)?.with_status(Status::TooManyRequests).retry_after(wait))
+}

@@ -1,0 +1,49 @@
+//! Sending the link that proves an address once more.
+
+use rocket::form::FromForm;
+use rocket::http::CookieJar;
+use rocket::response::Redirect;
+use rocket::{Route, State, post, routes};
+
+use super::{Answer, MY_PAGE, told};
+use crate::ctx::Ctx;
+use crate::flows::verification::{self, SendAgainError};
+use crate::types::Caller;
+use crate::web::cookies;
+use crate::web::error::Error;
+use crate::web::form::Submitted;
+use crate::web::guards::SignedIn;
+use crate::web::notice::Notice;
+use crate::web::page::Frame;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![create]
+}
+
+/// The form has nothing but its token, which has been checked when a handler sees the form.
+#[derive(FromForm)]
+struct AgainForm {
+    #[field(name = "csrf", default = String::new())]
+    _token: String,
+}
+
+#[post("/account/email/verify", data = "<_sent>")]
+async fn create(
+    _sent: Submitted<AgainForm>,
+    signed_in: SignedIn,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    let done = match verification::send_again(ctx, signed_in.person().id, caller).await {
+        Ok(()) => Notice::VerificationSent,
+        Err(SendAgainError::Done) => Notice::EmailVerified,
+        Err(SendAgainError::TooSoon(wait)) => {
+            return told::too_soon(frame, wait).map(Answer::Shown);
+        }
+        Err(SendAgainError::Broken(error)) => return Err(error.into()),
+    };
+    cookies::say(jar, ctx, done);
+    Ok(Answer::Gone(Redirect::to(MY_PAGE)))
+}

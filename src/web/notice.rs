@@ -1,0 +1,69 @@
+//! One sentence on the next page: that something is done.
+//!
+//! It travels in a cookie and is gone once it has been shown. The cookie names one of our own
+//! sentences, so nobody can make a page say anything else.
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Notice {
+    ProfileSaved,
+    PasswordChanged,
+    PasswordReset,
+    VerificationSent,
+    EmailVerified,
+    EmailChangeAsked,
+    EmailChanged,
+    Protected,
+    Leaving,
+    Stayed,
+}
+
+impl Notice {
+    const ALL: [Self; 10] = [
+        Self::ProfileSaved,
+        Self::PasswordChanged,
+        Self::PasswordReset,
+        Self::VerificationSent,
+        Self::EmailVerified,
+        Self::EmailChangeAsked,
+        Self::EmailChanged,
+        Self::Protected,
+        Self::Leaving,
+        Self::Stayed,
+    ];
+
+    /// The key of the sentence, and the name in the cookie.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::ProfileSaved => "notice.profile_saved",
+            Self::PasswordChanged => "notice.password_changed",
+            Self::PasswordReset => "notice.password_reset",
+            Self::VerificationSent => "notice.verification_sent",
+            Self::EmailVerified => "notice.email_verified",
+            Self::EmailChangeAsked => "notice.email_change_asked",
+            Self::EmailChanged => "notice.email_changed",
+            Self::Protected => "notice.protected",
+            Self::Leaving => "notice.leaving",
+            Self::Stayed => "notice.stayed",
+        }
+    }
+
+    /// Reads what a cookie says.
+    pub(super) fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|notice| notice.key() == key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Notice;
+
+    #[test]
+    fn a_cookie_says_one_of_our_sentences_or_nothing() {
+        for notice in Notice::ALL {
+            assert_eq!(Notice::from_key(notice.key()), Some(notice));
+        }
+        assert_eq!(Notice::from_key("error.500.title"), None);
+        assert_eq!(Notice::from_key("<script>"), None);
+    }
+}
