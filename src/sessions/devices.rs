@@ -19,7 +19,7 @@ pub(super) fn remember(ctx: &Ctx, email: &Email, caller: &Caller) -> String {
 
 /// The id of the caller's device, if its cookie proves that `email` was signed in on it.
 #[must_use]
-pub fn known<'a>(keys: &Keys, email: &Email, caller: &'a Caller) -> Option<&'a str> {
+pub(super) fn known<'a>(keys: &Keys, email: &Email, caller: &'a Caller) -> Option<&'a str> {
     let (device, signature) = caller.device.as_deref()?.split_once('.')?;
     keys.is_device_signature(signature, &statement(keys, email, device)).then_some(device)
 }

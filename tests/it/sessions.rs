@@ -223,7 +223,7 @@ on_both! {
         let user = daemun::types::UserId(1);
         let why = EndReason::PasswordChanged;
         let over =
-            sessions::end_all(&transaction, user, why, app.ctx.clock.now()).await.expect("ended");
+            sessions::end_all(&transaction, user, None, why, app.ctx.clock.now()).await.expect("ended");
         transaction.commit().await.expect("committed");
         for session in &over {
             sessions::ended(&app.ctx, *session);
