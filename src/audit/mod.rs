@@ -8,7 +8,7 @@ mod store;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::db::{DbError, Transaction};
+use crate::db::{Db, DbError, Transaction};
 use crate::types::{Caller, SessionId, UserId};
 
 /// What can happen. The names are stored; they are added to and never changed.
@@ -28,9 +28,26 @@ pub enum Action {
     SuperuserMade,
     /// A password was set at the terminal.
     PasswordSet,
+    /// Somebody ended one of their sessions from the list.
+    SessionEnded,
+    /// Somebody ended all their sessions but the one they were in.
+    OtherSessionsEnded,
 }
 
 impl Action {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::SignedUp,
+        Self::LoggedIn,
+        Self::LogInFailed,
+        Self::LoggedOut,
+        Self::TokenReused,
+        Self::SuperuserMade,
+        Self::PasswordSet,
+        Self::SessionEnded,
+        Self::OtherSessionsEnded,
+    ];
+
     /// The stored name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -42,7 +59,15 @@ impl Action {
             Self::TokenReused => "token_reused",
             Self::SuperuserMade => "superuser_made",
             Self::PasswordSet => "password_set",
+            Self::SessionEnded => "session_ended",
+            Self::OtherSessionsEnded => "other_sessions_ended",
         }
+    }
+
+    /// The action of a stored name; `None` for a name of another version.
+    #[must_use]
+    pub fn from_stored(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.as_str() == name)
     }
 }
 
@@ -82,6 +107,31 @@ impl<'a> Event<'a> {
     pub fn in_session(self, session: SessionId) -> Self {
         Self { session: Some(session), ..self }
     }
+
+    /// With these facts.
+    #[must_use]
+    pub fn with(self, details: Value) -> Self {
+        Self { details, ..self }
+    }
+}
+
+/// An event as it is read again.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// Its place in the trail.
+    pub id: i64,
+    /// When it happened.
+    pub at: OffsetDateTime,
+    /// What happened; `None` when another version of the program wrote it.
+    pub action: Option<Action>,
+    /// Who did it.
+    pub actor: Option<UserId>,
+    /// From which address; empty at the terminal.
+    pub ip: String,
+    /// What the browser called itself.
+    pub user_agent: String,
+    /// More facts.
+    pub details: Value,
 }
 
 /// How long failed log-ins are kept: strangers cause them, so they must not pile up.
@@ -99,6 +149,19 @@ pub async fn record(
     store::insert(transaction, event, now).await
 }
 
+/// What happened to an account, newest first: at most `limit` events, older than the event `before`.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list_of(
+    db: &Db,
+    target: UserId,
+    before: Option<i64>,
+    limit: u64,
+) -> Result<Vec<Recorded>, DbError> {
+    store::list_of(db, target, before, limit).await
+}
+
 /// Deletes up to `at_most` failed log-ins that are long past; tells how many. Everything else stays.
 ///
 /// # Errors
@@ -109,4 +172,32 @@ pub async fn sweep(
     at_most: u64,
 ) -> Result<u64, DbError> {
     store::delete_before(transaction, Action::LogInFailed, now - KEEP_FAILURES, at_most).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_reads_back_as_it_was_written() {
+        for action in Action::ALL {
+            assert_eq!(Action::from_stored(action.as_str()), Some(action));
+        }
+    }
+
+    /// The compiler asks for the name of a new action, and not for its place in the list.
+    #[test]
+    fn the_list_has_every_action() {
+        let names = include_str!("mod.rs").split("pub fn as_str").nth(1).expect("the names");
+        let names = names.split("pub fn").next().expect("their end");
+
+        assert_eq!(names.matches("Self::").count(), Action::ALL.len());
+    }
+
+    #[test]
+    fn a_name_of_another_version_is_no_action() {
+        for name in ["", "Login", "login ", "flown_to_the_moon"] {
+            assert_eq!(Action::from_stored(name), None, "{name:?}");
+        }
+    }
 }

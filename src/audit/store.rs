@@ -1,15 +1,16 @@
 //! Queries on `audit_events`.
 
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _,
-    QueryTrait as _,
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait as _,
 };
 use time::OffsetDateTime;
 
-use super::{Action, Event};
-use crate::clock::to_micros;
+use super::{Action, Event, Recorded};
+use crate::clock::{from_micros, to_micros};
 use crate::db::entity::audit_event::{self, Column};
-use crate::db::{DbError, Transaction};
+use crate::db::{Db, DbError, Transaction};
+use crate::types::UserId;
 
 pub(super) async fn insert(
     transaction: &Transaction,
@@ -30,6 +31,29 @@ pub(super) async fn insert(
     };
     audit_event::Entity::insert(row).exec_without_returning(transaction.connection()).await?;
     Ok(())
+}
+
+pub(super) async fn list_of(
+    db: &Db,
+    target: UserId,
+    before: Option<i64>,
+    limit: u64,
+) -> Result<Vec<Recorded>, DbError> {
+    let mut events = audit_event::Entity::find().filter(Column::TargetId.eq(target.0));
+    if let Some(before) = before {
+        events = events.filter(Column::Id.lt(before));
+    }
+    let rows = events.order_by_desc(Column::Id).limit(limit).all(db.reader()).await?;
+    let events = rows.into_iter().map(|row| Recorded {
+        id: row.id,
+        at: from_micros(row.at),
+        action: Action::from_stored(&row.action),
+        actor: row.actor_id.map(UserId),
+        ip: row.ip,
+        user_agent: row.user_agent,
+        details: serde_json::from_str(&row.details).unwrap_or_default(),
+    });
+    Ok(events.collect())
 }
 
 pub(super) async fn delete_before(

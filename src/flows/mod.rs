@@ -8,5 +8,6 @@ pub mod keeping;
 pub mod login;
 pub mod logout;
 pub mod password;
+pub mod signins;
 pub mod signup;
 pub mod superuser;

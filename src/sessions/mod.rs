@@ -70,6 +70,32 @@ pub struct Opened {
     pub device: Option<String>,
 }
 
+/// A sign-in as its owner sees it.
+#[derive(Debug, Clone)]
+pub struct SignIn {
+    /// The session.
+    pub session: SessionId,
+    /// When it was opened.
+    pub created_at: OffsetDateTime,
+    /// When its tokens were last renewed.
+    pub last_seen_at: OffsetDateTime,
+    /// What the browser called itself then.
+    pub user_agent: String,
+    /// The address then.
+    pub ip: String,
+    /// The stored name of how the person was proved.
+    pub proved_by: String,
+}
+
+/// The living sign-ins of a person.
+#[derive(Debug, Clone)]
+pub struct SignIns {
+    /// The first of them.
+    pub shown: Vec<SignIn>,
+    /// How many there are beyond those.
+    pub more: u64,
+}
+
 /// Why a refresh token gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum RenewError {
@@ -86,6 +112,9 @@ pub enum RenewError {
     #[error(transparent)]
     Broken(#[from] DbError),
 }
+
+/// How many sign-ins are listed; whoever has more has programs that log in.
+const MOST_LISTED: u64 = 100;
 
 /// Opens a session for an account that is active at this moment, and whose password is still the one
 /// that was proved; `None` means that it is not.
@@ -195,6 +224,43 @@ pub async fn end(
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     store::end(transaction, session, why, now).await
+}
+
+/// The living sign-ins of a person: `this` first, then whichever was seen last.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list_of(ctx: &Ctx, user: UserId, this: SessionId) -> Result<SignIns, DbError> {
+    store::list_alive(&ctx.db, user, this, MOST_LISTED, ctx.clock.now()).await
+}
+
+/// Ends a session of a person at the request of `asking`, which is another one or the same.
+/// `false` means that the person has no such living session, or that `asking` is over itself.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn end_of(
+    transaction: &Transaction,
+    (user, asking): (UserId, SessionId),
+    session: SessionId,
+    why: EndReason,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::end_of(transaction, user, asking, session, why, now).await
+}
+
+/// Ends every living session of a person but `asking`; tells which, for [`ended`] after the commit.
+/// If `asking` is over itself, it ends none: of two that end each other, one is left.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn end_others(
+    transaction: &Transaction,
+    (user, asking): (UserId, SessionId),
+    why: EndReason,
+    now: OffsetDateTime,
+) -> Result<Vec<SessionId>, DbError> {
+    store::end_others(transaction, user, asking, why, now).await
 }
 
 /// Ends every session of a person; tells which, for [`ended`] after the commit.

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, QueryFilter as _,
-    QuerySelect as _, QueryTrait as _,
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, FromQueryResult, Order,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, UpdateMany,
 };
 use time::OffsetDateTime;
 
-use super::Proof;
 use super::tokens::RefreshToken;
+use super::{Proof, SignIn, SignIns};
 use crate::accounts::store::person;
 use crate::cache::Living;
 use crate::clock::{from_micros, to_micros};
@@ -33,6 +33,8 @@ pub enum EndReason {
     TokenReused,
     /// The password was changed.
     PasswordChanged,
+    /// Its owner ended it from the list of sign-ins.
+    EndedByOwner,
 }
 
 impl EndReason {
@@ -42,6 +44,7 @@ impl EndReason {
             Self::Replaced => "replaced",
             Self::TokenReused => "token_reused",
             Self::PasswordChanged => "password_changed",
+            Self::EndedByOwner => "ended_by_owner",
         }
     }
 }
@@ -154,20 +157,107 @@ async fn find_rows<C: ConnectionTrait>(
     Ok(found.and_then(|(row, owner)| Some((row, owner?))))
 }
 
+#[derive(FromQueryResult)]
+struct Listed {
+    id: String,
+    created_at: i64,
+    last_seen_at: i64,
+    user_agent: String,
+    ip: String,
+    proved_by: String,
+    living: i64,
+}
+
+/// `this` first, then by last seen. The number of all comes with each row, so that it needs no
+/// second statement.
+pub(super) async fn list_alive(
+    db: &Db,
+    user: UserId,
+    this: SessionId,
+    at_most: u64,
+    now: OffsetDateTime,
+) -> Result<SignIns, DbError> {
+    let is_this = Expr::col((session::Entity, Column::Id)).eq(this.to_string());
+    let rows = session::Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::CreatedAt, Column::LastSeenAt])
+        .columns([Column::UserAgent, Column::Ip, Column::ProvedBy])
+        .expr_as(Expr::cust("COUNT(*) OVER ()"), "living")
+        .filter(Column::UserId.eq(user.0))
+        .filter(Column::EndedAt.is_null())
+        .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .order_by(is_this, Order::Desc)
+        .order_by_desc(Column::LastSeenAt)
+        .order_by_desc(Column::Id)
+        .limit(at_most)
+        .into_model::<Listed>()
+        .all(db.reader())
+        .await?;
+    let living = rows.first().map_or(0, |row| row.living);
+    let more = u64::try_from(living).unwrap_or_default().saturating_sub(rows.len() as u64);
+    let shown = rows.into_iter().filter_map(|row| {
+        Some(SignIn {
+            session: row.id.parse().ok()?,
+            created_at: from_micros(row.created_at),
+            last_seen_at: from_micros(row.last_seen_at),
+            user_agent: row.user_agent,
+            ip: row.ip,
+            proved_by: row.proved_by,
+        })
+    });
+    Ok(SignIns { shown: shown.collect(), more })
+}
+
 pub(super) async fn end(
     transaction: &Transaction,
     session: SessionId,
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let done = session::Entity::update_many()
-        .col_expr(Column::EndedAt, Expr::value(to_micros(now)))
-        .col_expr(Column::EndedBecause, Expr::value(why.as_str()))
+    let done = ending(why, now)
         .filter(Column::Id.eq(session.to_string()))
-        .filter(Column::EndedAt.is_null())
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
+}
+
+/// Ends a session of a person, if `asking` is alive; `false` when there is no such living session.
+pub(super) async fn end_of(
+    transaction: &Transaction,
+    user: UserId,
+    asking: SessionId,
+    session: SessionId,
+    why: EndReason,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    take_turns(transaction, user).await?;
+    let done = ending(why, now)
+        .filter(Column::UserId.eq(user.0))
+        .filter(Column::Id.eq(session.to_string()))
+        .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .filter(Expr::exists(alive(asking, now)))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// Ends all living sessions of a person but `asking`, if that is alive itself.
+pub(super) async fn end_others(
+    transaction: &Transaction,
+    user: UserId,
+    asking: SessionId,
+    why: EndReason,
+    now: OffsetDateTime,
+) -> Result<Vec<SessionId>, DbError> {
+    take_turns(transaction, user).await?;
+    let rows = ending(why, now)
+        .filter(Column::UserId.eq(user.0))
+        .filter(Column::Id.ne(asking.to_string()))
+        .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .filter(Expr::exists(alive(asking, now)))
+        .exec_with_returning(transaction.connection())
+        .await?;
+    Ok(ids(&rows))
 }
 
 pub(super) async fn end_all(
@@ -176,14 +266,50 @@ pub(super) async fn end_all(
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<Vec<SessionId>, DbError> {
-    let rows = session::Entity::update_many()
-        .col_expr(Column::EndedAt, Expr::value(to_micros(now)))
-        .col_expr(Column::EndedBecause, Expr::value(why.as_str()))
+    take_turns(transaction, user).await?;
+    let rows = ending(why, now)
         .filter(Column::UserId.eq(user.0))
-        .filter(Column::EndedAt.is_null())
         .exec_with_returning(transaction.connection())
         .await?;
-    Ok(rows.iter().filter_map(|row| row.id.parse().ok()).collect())
+    Ok(ids(&rows))
+}
+
+/// Whoever ends sessions of a person waits for whoever else does, and for log-ins. Two updates of
+/// many rows could each hold a row that the other wants; and of two sessions that end each other,
+/// the second has to see that it is over. SQLite has one writer anyway.
+async fn take_turns(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
+    user::Entity::find_by_id(user.0)
+        .select_only()
+        .column(user::Column::Id)
+        .lock_exclusive()
+        .into_tuple::<i64>()
+        .one(transaction.connection())
+        .await?;
+    Ok(())
+}
+
+fn ending(why: EndReason, now: OffsetDateTime) -> UpdateMany<session::Entity> {
+    session::Entity::update_many()
+        .col_expr(Column::EndedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::EndedBecause, Expr::value(why.as_str()))
+        .filter(Column::EndedAt.is_null())
+}
+
+/// Finds a row if this session is alive.
+fn alive(session: SessionId, now: OffsetDateTime) -> SelectStatement {
+    let asking = Alias::new("asking");
+    let column = |column: Column| Expr::col((asking.clone(), column));
+    Query::select()
+        .expr(Expr::val(1))
+        .from_as(session::Entity, asking.clone())
+        .and_where(column(Column::Id).eq(session.to_string()))
+        .and_where(column(Column::EndedAt).is_null())
+        .and_where(column(Column::ExpiresAt).gt(to_micros(now)))
+        .take()
+}
+
+fn ids(rows: &[session::Model]) -> Vec<SessionId> {
+    rows.iter().filter_map(|row| row.id.parse().ok()).collect()
 }
 
 pub(super) async fn delete_over(
