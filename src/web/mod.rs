@@ -8,6 +8,7 @@ mod admin;
 mod caller;
 mod cookies;
 mod csrf;
+mod device;
 mod error;
 mod form;
 mod guards;

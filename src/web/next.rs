@@ -8,6 +8,9 @@ const MAX_BYTES: usize = 2048;
 /// Forms without a page: nobody can arrive there.
 const NOT_PLACES: [&str; 2] = ["/account/logout", "/language"];
 
+/// Forms of single sign-ins stand below their list, which is a page.
+const NOT_PLACES_BELOW: &str = "/account/sessions/";
+
 /// Where somebody who has just signed in has no business.
 const WAYS_IN: [&str; 2] = ["/account/login", "/account/join"];
 
@@ -30,7 +33,7 @@ impl SafeNext {
         let has_good_segments =
             std::iter::from_fn(|| Some((segments.next()?, segments.peek().is_none())))
                 .all(|(segment, is_last)| is_segment(segment, is_last));
-        let is_place = !NOT_PLACES.contains(&path);
+        let is_place = !NOT_PLACES.contains(&path) && !path.starts_with(NOT_PLACES_BELOW);
         let base = Url::parse("https://here.invalid").ok()?;
         let url = base.join(text).ok()?;
         let is_here = url.origin() == base.origin();
@@ -92,6 +95,8 @@ mod tests {
             "/%EA%B2%80%EC%83%89?q=1",
             "/admin/users?q=o%27hara&sort=-email",
             "/a@b",
+            "/account/sessions/",
+            "/account/activity?before=7",
         ] {
             assert_eq!(SafeNext::parse(path).expect(path).as_str(), path);
         }
@@ -134,6 +139,8 @@ mod tests {
             "/account/logout",
             "/account/logout/",
             "/language",
+            "/account/sessions/end-others",
+            "/account/sessions/0123456789abcdef0123456789abcdef/end",
             &long,
         ] {
             assert_eq!(SafeNext::parse(text), None, "{text:?}");

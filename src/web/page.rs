@@ -9,7 +9,8 @@ use rocket::Request;
 use rocket::http::{ContentType, Header, Status};
 use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder, Response};
-use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 use super::error::Error;
 use super::guards::{self, SignedIn, Unknown};
@@ -124,6 +125,18 @@ impl Frame {
         }
     }
 
+    /// A day and a time of day, as people of the language write them. Where the reader is, nobody
+    /// knows, so it is UTC and says so; the script turns it into the reader's own time.
+    #[must_use]
+    pub fn moment(&self, instant: OffsetDateTime) -> String {
+        let instant = instant.to_offset(UtcOffset::UTC);
+        let (day, hour, minute) = (self.date(instant), instant.hour(), instant.minute());
+        match self.language {
+            Language::Korean => format!("{day} {hour:02}:{minute:02} (UTC)"),
+            Language::English => format!("{day}, {hour:02}:{minute:02} UTC"),
+        }
+    }
+
     /// How long somebody has to wait, in words.
     #[must_use]
     pub fn wait(&self, wait: Duration) -> String {
@@ -133,6 +146,24 @@ impl Frame {
             _ => (seconds.div_ceil(60), "wait.minute", "wait.minutes"),
         };
         self.tell(if count == 1 { one } else { many }, "count", count)
+    }
+}
+
+/// An instant for people and for programs.
+#[derive(Debug, Clone)]
+pub(super) struct Moment {
+    /// In words.
+    pub words: String,
+    /// As `<time datetime>` has it.
+    pub iso: String,
+}
+
+impl Moment {
+    /// An instant in the words of the frame's language.
+    #[must_use]
+    pub(super) fn of(frame: &Frame, instant: OffsetDateTime) -> Self {
+        let seconds = instant.replace_nanosecond(0).unwrap_or(instant);
+        Self { words: frame.moment(instant), iso: seconds.format(&Rfc3339).unwrap_or_default() }
     }
 }
 

@@ -24,10 +24,20 @@ struct LogOutForm {
     _token: String,
 }
 
+/// The browser is signed out, and stands at the front page.
 #[derive(Responder)]
-struct LoggedOut {
+pub(super) struct LoggedOut {
     to: Redirect,
     clear: Header<'static>,
+}
+
+impl LoggedOut {
+    pub(super) fn of(jar: &CookieJar<'_>, ctx: &Ctx) -> Self {
+        cookies::sign_out(jar, ctx);
+        // What the browser has kept of personal pages goes too (W3C Clear Site Data).
+        let clear = Header::new("Clear-Site-Data", "\"cache\", \"storage\"");
+        Self { to: Redirect::to("/"), clear }
+    }
 }
 
 /// Whoever is not signed in is signed out already.
@@ -42,8 +52,5 @@ async fn create(
     if let Visitor(Some(person)) = visitor {
         logout::log_out(ctx, person.session(), person.person().id, caller).await?;
     }
-    cookies::sign_out(jar, ctx);
-    // What the browser has kept of personal pages goes too (W3C Clear Site Data).
-    let clear = Header::new("Clear-Site-Data", "\"cache\", \"storage\"");
-    Ok(LoggedOut { to: Redirect::to("/"), clear })
+    Ok(LoggedOut::of(jar, ctx))
 }

@@ -1,10 +1,12 @@
 //! The pages of one's own account.
 
+mod activity;
 mod join;
 mod login;
 mod logout;
 mod mypage;
 pub(super) mod rules;
+mod sessions;
 
 use rocket::Route;
 use rocket::response::{Redirect, Responder};
@@ -12,7 +14,15 @@ use rocket::response::{Redirect, Responder};
 use super::page::Page;
 
 pub(super) fn routes() -> Vec<Route> {
-    [join::routes(), login::routes(), logout::routes(), mypage::routes()].concat()
+    [
+        join::routes(),
+        login::routes(),
+        logout::routes(),
+        mypage::routes(),
+        sessions::routes(),
+        activity::routes(),
+    ]
+    .concat()
 }
 
 /// Where people arrive who were going nowhere in particular.

@@ -1,0 +1,118 @@
+//! The devices on which a person is signed in, and ending any of them.
+
+use askama::Template;
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Status};
+use rocket::response::Redirect;
+use rocket::{Responder, Route, State, get, post, routes};
+
+use super::logout::LoggedOut;
+use crate::ctx::Ctx;
+use crate::flows::signins;
+use crate::sessions::{self, SignIn, SignIns};
+use crate::types::{Caller, SessionId};
+use crate::web::device;
+use crate::web::error::Error;
+use crate::web::form::Submitted;
+use crate::web::guards::SignedIn;
+use crate::web::page::{Frame, Moment, Page};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![index, end, end_others]
+}
+
+/// The page itself.
+const LIST: &str = "/account/sessions";
+
+#[derive(Template)]
+#[template(path = "account/sessions.html")]
+struct SessionsPage {
+    frame: Frame,
+    sessions: Vec<Shown>,
+    more: u64,
+    has_others: bool,
+}
+
+struct Shown {
+    id: SessionId,
+    device: String,
+    is_this: bool,
+    since: Moment,
+    seen: Moment,
+    address: String,
+    proved: &'static str,
+}
+
+#[get("/account/sessions")]
+async fn index(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
+    let this = signed_in.session();
+    let SignIns { shown, more } = sessions::list_of(ctx, signed_in.person().id, this).await?;
+    let has_others = shown.iter().any(|row| row.session != this);
+    let sessions = shown.into_iter().map(|row| show(row, this, &frame, ctx)).collect();
+    Page::draw(&SessionsPage { frame, sessions, more, has_others })
+}
+
+fn show(row: SignIn, this: SessionId, frame: &Frame, ctx: &Ctx) -> Shown {
+    let is_this = row.session == this;
+    Shown {
+        id: row.session,
+        device: device::words(&row.user_agent, frame.language()),
+        is_this,
+        since: Moment::of(frame, row.created_at),
+        // The row knows the last renewal; of this session we know better.
+        seen: Moment::of(frame, if is_this { ctx.clock.now() } else { row.last_seen_at }),
+        address: row.ip,
+        proved: match row.proved_by.as_str() {
+            "password" => "sessions.by_password",
+            "setup_link" => "sessions.by_setup_link",
+            _ => "sessions.by_other",
+        },
+    }
+}
+
+/// The buttons have nothing but their token, which has been checked when a handler sees the form.
+#[derive(FromForm)]
+struct EndForm {
+    #[field(name = "csrf", default = String::new())]
+    _token: String,
+}
+
+#[derive(Responder)]
+enum Ended {
+    /// Another one, and the list is shown again.
+    Other(Redirect),
+    /// The one in which it was asked for.
+    This(LoggedOut),
+}
+
+#[post("/account/sessions/<id>/end", data = "<_sent>")]
+async fn end(
+    id: &str,
+    _sent: Submitted<EndForm>,
+    signed_in: SignedIn,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Result<Ended, Status>, Error> {
+    let Ok(session) = id.parse::<SessionId>() else { return Ok(Err(Status::NotFound)) };
+    let by = (signed_in.person().id, signed_in.session());
+    if !signins::end(ctx, by, session, caller).await? {
+        return Ok(Err(Status::NotFound));
+    }
+    if session == signed_in.session() {
+        return Ok(Ok(Ended::This(LoggedOut::of(jar, ctx))));
+    }
+    Ok(Ok(Ended::Other(Redirect::to(LIST))))
+}
+
+#[post("/account/sessions/end-others", data = "<_sent>")]
+async fn end_others(
+    _sent: Submitted<EndForm>,
+    signed_in: SignedIn,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+) -> Result<Redirect, Error> {
+    let by = (signed_in.person().id, signed_in.session());
+    signins::end_others(ctx, by, caller).await?;
+    Ok(Redirect::to(LIST))
+}

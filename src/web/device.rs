@@ -1,0 +1,34 @@
+//! A device in words: what a list of sign-ins or events calls it.
+
+use crate::agent::{self, Agent};
+use crate::i18n::Language;
+
+/// The device of this `User-Agent`, such as `Firefox on Windows`.
+pub(super) fn words(user_agent: &str, language: Language) -> String {
+    match agent::describe(user_agent) {
+        Agent { browser: Some(browser), system: Some(system) } => {
+            language.tell("agent.both", &[("browser", &browser), ("system", &system)])
+        }
+        Agent { browser: Some(one), .. } | Agent { system: Some(one), .. } => one,
+        Agent { browser: None, system: None } => language.say("agent.unknown").into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_named_by_what_is_known_of_it() {
+        let firefox = "Mozilla/5.0 (Windows NT 10.0; rv:133.0) Gecko/20100101 Firefox/133.0";
+        for (user_agent, english, korean) in [
+            (firefox, "Firefox on Windows", "Windows의 Firefox"),
+            ("curl/8.5.0", "curl", "curl"),
+            ("MyApp/1.0 CFNetwork/1568.200.51 Darwin/24.1.0", "iOS", "iOS"),
+            ("", "Unknown device", "알 수 없는 기기"),
+        ] {
+            assert_eq!(words(user_agent, Language::English), english);
+            assert_eq!(words(user_agent, Language::Korean), korean);
+        }
+    }
+}
