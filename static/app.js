@@ -6,6 +6,13 @@
   const wrong = document.querySelector(".summary") || document.querySelector("[aria-invalid=true]");
   if (wrong) wrong.focus();
 
+  // Instants, in the reader's own time.
+  const local = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  for (const time of document.querySelectorAll("time[data-local]")) {
+    time.title = time.textContent;
+    time.textContent = local.format(new Date(time.dateTime));
+  }
+
   // A button beside each password that shows what was typed.
   for (const input of document.querySelectorAll("input[data-show]")) {
     const button = document.createElement("button");

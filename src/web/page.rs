@@ -164,7 +164,7 @@ impl Frame {
 
 /// An instant for people and for programs.
 #[derive(Debug, Clone)]
-pub struct Moment {
+pub(super) struct Moment {
     /// In words.
     pub words: String,
     /// As `<time datetime>` has it.
@@ -174,7 +174,7 @@ pub struct Moment {
 impl Moment {
     /// An instant in the words of the frame's language.
     #[must_use]
-    pub fn of(frame: &Frame, instant: OffsetDateTime) -> Self {
+    pub(super) fn of(frame: &Frame, instant: OffsetDateTime) -> Self {
         let seconds = instant.replace_nanosecond(0).unwrap_or(instant);
         Self { words: frame.moment(instant), iso: seconds.format(&Rfc3339).unwrap_or_default() }
     }

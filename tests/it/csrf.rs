@@ -13,6 +13,10 @@ const FORMS: [(&str, &[(&str, &str)]); 4] = [
     ("/language", &[("language", "ko")]),
 ];
 
+/// Routes that turn strangers away before they look at a form.
+const FORMS_OF_PEOPLE: [&str; 2] =
+    ["/account/sessions/end-others", "/account/sessions/00000000000000000000000000000000/end"];
+
 /// What a refused request must not have touched.
 async fn traces(app: &App) -> Vec<i64> {
     let mut rows = Vec::new();
@@ -25,7 +29,9 @@ async fn traces(app: &App) -> Vec<i64> {
 
 async fn refuses(app: &App, browser: &mut Browser<'_>, token: Option<&str>, why: &str) {
     let before = traces(app).await;
-    for (path, fields) in FORMS {
+    let is_person = browser.cookie("access").is_some();
+    let of_people = FORMS_OF_PEOPLE.iter().map(|path| (*path, [].as_slice()));
+    for (path, fields) in FORMS.into_iter().chain(of_people.filter(|_| is_person)) {
         let token: Vec<_> = token.map(|token| ("csrf", token)).into_iter().collect();
         let page = browser.post(path, &[&token[..], fields].concat()).await;
         assert_eq!(page.status(), 403, "{path}: {why}");
@@ -100,7 +106,7 @@ on_both! {
         let app = world.app().await;
         let mut ada = app.person("ada").await;
         let before = traces(&app).await;
-        for (path, _) in FORMS {
+        for path in FORMS.iter().map(|(path, _)| path).chain(&FORMS_OF_PEOPLE) {
             for method in [Method::Get, Method::Head] {
                 ada.send(method, path, None).await;
             }

@@ -3,6 +3,7 @@
 #[macro_use]
 mod support;
 
+mod activity;
 mod cli;
 mod csrf;
 mod database;
@@ -21,6 +22,7 @@ mod secrets;
 mod sentences;
 mod sessions;
 mod setup;
+mod signins;
 mod speed;
 mod statics;
 mod throttling;

@@ -53,6 +53,7 @@ on_both! {
             daemun::flows::superuser::invite(&app.ctx).await.expect("answers").expect("invited");
         let setup = format!("/admin/setup/{}", token.expose());
         let ada = app.person("ada").await;
+        app.visitor().logs_in("ada@example.com", GOOD).await;
         for language in ["ko", "en"] {
             let visitor = app.visitor().with("Accept-Language", language);
             for path in [
@@ -66,7 +67,14 @@ on_both! {
                 is_whole(&visitor.clone().get(path).await, language, path);
             }
             let ada = ada.clone().with("Accept-Language", language);
-            for path in ["/", "/account/mypage", "/nowhere"] {
+            for path in [
+                "/",
+                "/account/mypage",
+                "/nowhere",
+                "/account/sessions",
+                "/account/activity",
+                "/account/activity?before=1",
+            ] {
                 is_whole(&ada.clone().get(path).await, language, path);
             }
             let mut chosen = visitor.clone();

@@ -33,11 +33,25 @@ on_both! {
         assert_eq!(cost(&uncached, &mut ada, "/account/mypage").await, 1);
     }
 
+    async fn a_list_of_ones_own_costs_one_statement(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        app.visitor().logs_in("ada@example.com", crate::support::GOOD).await;
+        ada.get("/account/mypage").await;
+
+        for path in ["/account/sessions", "/account/activity", "/account/activity?before=2"] {
+            assert_eq!(cost(&app, &mut ada, path).await, 1, "{path}");
+        }
+    }
+
     async fn a_visitor_costs_nothing_and_leaves_no_row(world: World) {
         let app = world.app().await;
         for path in
             ["/", "/account/join", "/account/login", "/account/mypage", "/nowhere", "/health/live"]
         {
+            assert_eq!(cost(&app, &mut app.visitor(), path).await, 0, "{path}");
+        }
+        for path in ["/account/sessions", "/account/activity"] {
             assert_eq!(cost(&app, &mut app.visitor(), path).await, 0, "{path}");
         }
         for table in ["sessions", "throttle", "audit_events", "one_time_links"] {

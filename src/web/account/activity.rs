@@ -30,11 +30,14 @@ struct ActivityPage {
 struct Shown {
     what: String,
     at: Moment,
-    /// Empty for the server's own terminal, as is the address.
-    device: String,
+    /// On which device, or at the server's own terminal.
+    place: String,
+    /// Empty at the terminal.
     address: String,
-    /// Not done by the reader: a key that says by whom, as far as is known.
-    stranger: Option<&'static str>,
+    /// Somebody who runs the site did it, and not the reader.
+    is_by_staff: bool,
+    /// Perhaps a stranger was at work, and the reader had better look twice.
+    is_suspicious: bool,
 }
 
 /// A `before` that is not the number of an event shows the newest page.
@@ -57,22 +60,19 @@ async fn index(
 }
 
 fn show(event: &Recorded, reader: UserId, frame: &Frame) -> Shown {
-    let is_terminal = event.ip.is_empty();
     let count = event.details.get("count").and_then(serde_json::Value::as_u64).unwrap_or_default();
+    let place = match event.ip.as_str() {
+        "" => frame.t("activity.terminal").into_owned(),
+        _ => device::words(&event.user_agent, frame.language()),
+    };
+    let is_suspicious = matches!(event.action, Some(Action::LogInFailed | Action::TokenReused));
     Shown {
         what: frame.tell(sentence(event.action), "count", count),
         at: Moment::of(frame, event.at),
-        device: match is_terminal {
-            true => String::new(),
-            false => device::words(&event.user_agent, frame.language()),
-        },
+        place,
         address: event.ip.clone(),
-        stranger: match event.actor {
-            Some(actor) if actor == reader => None,
-            Some(_) => Some("activity.by_staff"),
-            None if is_terminal => Some("activity.by_terminal"),
-            None => Some("activity.by_stranger"),
-        },
+        is_by_staff: event.actor.is_some_and(|actor| actor != reader),
+        is_suspicious,
     }
 }
 

@@ -9,7 +9,7 @@ use rocket::{Responder, Route, State, get, post, routes};
 use super::logout::LoggedOut;
 use crate::ctx::Ctx;
 use crate::flows::signins;
-use crate::sessions::{self, SignIn};
+use crate::sessions::{self, SignIn, SignIns};
 use crate::types::{Caller, SessionId};
 use crate::web::device;
 use crate::web::error::Error;
@@ -30,6 +30,7 @@ struct SessionsPage {
     frame: Frame,
     sessions: Vec<Shown>,
     more: u64,
+    has_others: bool,
 }
 
 struct Shown {
@@ -40,26 +41,24 @@ struct Shown {
     seen: Moment,
     address: String,
     proved: &'static str,
-    /// What the button says to whoever does not see which row it stands in.
-    label: String,
 }
 
 #[get("/account/sessions")]
 async fn index(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
     let this = signed_in.session();
-    let listed = sessions::list_of(ctx, signed_in.person().id, this).await?;
-    let sessions = listed.shown.into_iter().map(|row| show(row, this, &frame, ctx)).collect();
-    Page::draw(&SessionsPage { sessions, more: listed.more, frame })
+    let SignIns { shown, more } = sessions::list_of(ctx, signed_in.person().id, this).await?;
+    let has_others = shown.iter().any(|row| row.session != this);
+    let sessions = shown.into_iter().map(|row| show(row, this, &frame, ctx)).collect();
+    Page::draw(&SessionsPage { frame, sessions, more, has_others })
 }
 
 fn show(row: SignIn, this: SessionId, frame: &Frame, ctx: &Ctx) -> Shown {
-    let device = device::words(&row.user_agent, frame.language());
     let is_this = row.session == this;
-    let since = Moment::of(frame, row.created_at);
-    let label = [("device", device.as_str()), ("since", since.words.as_str())];
     Shown {
         id: row.session,
+        device: device::words(&row.user_agent, frame.language()),
         is_this,
+        since: Moment::of(frame, row.created_at),
         // The row knows the last renewal; of this session we know better.
         seen: Moment::of(frame, if is_this { ctx.clock.now() } else { row.last_seen_at }),
         address: row.ip,
@@ -68,9 +67,6 @@ fn show(row: SignIn, this: SessionId, frame: &Frame, ctx: &Ctx) -> Shown {
             "setup_link" => "sessions.by_setup_link",
             _ => "sessions.by_other",
         },
-        label: frame.language().tell("sessions.end_label", &label),
-        device,
-        since,
     }
 }
 
