@@ -99,7 +99,13 @@ impl FromStr for MailServer {
         let url = Url::parse(text).map_err(|_| NotAllowed)?;
         // The host of a scheme that the web does not know is read as it stands; this reads it anew.
         let host = Host::parse(url.host_str().ok_or(NotAllowed)?).map_err(|_| NotAllowed)?;
-        let is_bare = matches!(url.path(), "" | "/") && url.fragment().is_none();
+        let is_named = match &host {
+            Host::Domain(name) => {
+                name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+            }
+            Host::Ipv4(_) | Host::Ipv6(_) => true,
+        };
+        let is_bare = is_named && matches!(url.path(), "" | "/") && url.fragment().is_none();
         if !is_bare || url.port() == Some(0) {
             return Err(NotAllowed);
         }
@@ -240,7 +246,7 @@ mod tests {
             ("smtp://127.0.0.1", "127.0.0.1", 587, MailSecurity::StartTlsIfOffered),
             ("smtps://[::1]", "::1", 465, MailSecurity::Tls),
             ("smtp://[2001:db8::1]:2525", "2001:db8::1", 2525, MailSecurity::StartTls),
-            ("smtps://메일.한국", "xn--4k0b63l.xn--3e0b707e", 465, MailSecurity::Tls),
+            ("smtps://메일.한국", "xn--h32bq4v.xn--3e0b707e", 465, MailSecurity::Tls),
         ] {
             let server = server(text);
 
