@@ -9,6 +9,7 @@ use lettre::address::AddressError;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
+use thiserror::Error;
 use time::OffsetDateTime;
 
 use super::Written;
@@ -30,6 +31,15 @@ pub struct Envelope<'a> {
     pub language: Language,
     /// What its `Date` says.
     pub written_at: OffsetDateTime,
+}
+
+/// Why a letter cannot be put into its envelope.
+#[derive(Debug, Error)]
+pub(super) enum NoMessage {
+    #[error("no letter can go to this address")]
+    Address(#[from] AddressError),
+    #[error("the letter does not fit into its envelope: {0}")]
+    Parts(#[from] lettre::error::Error),
 }
 
 /// The address as mail servers have it: the name as it was typed, the domain in ASCII.
@@ -58,8 +68,8 @@ pub(super) fn message(
     envelope: &Envelope<'_>,
     from: &Mailbox,
     written: Written,
-) -> Result<Message, lettre::error::Error> {
-    let to = address(envelope.to).map_err(|_| lettre::error::Error::MissingTo)?;
+) -> Result<Message, NoMessage> {
+    let to = address(envelope.to)?;
     let id = plain(envelope.id);
     // "=_" can stand in neither of the two encodings that a part may have (RFC 2045, 6.7).
     let boundary: String = "=_".chars().chain(id.chars().take(MAX_BOUNDARY)).collect();
@@ -67,7 +77,7 @@ pub(super) fn message(
     let parts = parts
         .singlepart(part(ContentType::TEXT_PLAIN, written.text))
         .singlepart(part(ContentType::TEXT_HTML, written.html));
-    Message::builder()
+    let message = Message::builder()
         .from(from.clone())
         .to(Mailbox::new(None, to))
         .subject(written.subject)
@@ -75,7 +85,8 @@ pub(super) fn message(
         .message_id(Some(format!("<{id}@{}>", from.email.domain())))
         .raw_header(header("Auto-Submitted", "auto-generated"))
         .raw_header(header("Content-Language", envelope.language.tag()))
-        .multipart(parts)
+        .multipart(parts)?;
+    Ok(message)
 }
 
 fn part(kind: ContentType, body: String) -> SinglePart {

@@ -42,7 +42,7 @@ const MAX_REASON: usize = 300;
 
 /// A mail server.
 pub(super) struct Server {
-    server: MailServer,
+    at: MailServer,
     hello: ClientId,
     tls: Option<TlsParameters>,
     patience: Patience,
@@ -60,13 +60,13 @@ impl Server {
             MailSecurity::None => None,
             _ => Some(TlsParameters::new(server.host())?),
         };
-        let server = server.clone();
-        Ok(Self { server, hello: hello(public_url), tls, patience, kept: Mutex::default() })
+        let at = server.clone();
+        Ok(Self { at, hello: hello(public_url), tls, patience, kept: Mutex::default() })
     }
 
     pub(super) fn with_patience(&self, patience: Patience) -> Self {
         Self {
-            server: self.server.clone(),
+            at: self.at.clone(),
             hello: self.hello.clone(),
             tls: self.tls.clone(),
             patience,
@@ -76,7 +76,7 @@ impl Server {
 
     /// Hands a letter over.
     pub(super) async fn send(&self, message: &Message) -> Result<(), SendError> {
-        self.bounded(async {
+        self.bounded(Box::pin(async {
             let mut connection = match self.kept().await {
                 Some(connection) => connection,
                 None => self.connected().await?,
@@ -84,18 +84,18 @@ impl Server {
             self.hand_over(&mut connection, message).await?;
             *self.place() = Some((connection, Instant::now()));
             Ok(())
-        })
+        }))
         .await
     }
 
     /// Connects, logs in and takes leave.
     pub(super) async fn test(&self) -> Result<(), SendError> {
-        self.bounded(async {
+        self.bounded(Box::pin(async {
             let mut connection = self.connected().await?;
             // Whoever let us in need not be polite when we leave.
             let _ = self.answer("QUIT", connection.quit()).await;
             Ok(())
-        })
+        }))
         .await
     }
 
@@ -109,35 +109,39 @@ impl Server {
     }
 
     /// A connection on which letters may be handed over. A step that is cut off drops it: whatever
-    /// was being said on it, nobody goes on with it.
+    /// was being said on it, nobody goes on with it. Whatever goes wrong before there is a letter
+    /// stands in the way of every letter.
     async fn connected(&self) -> Result<AsyncSmtpConnection, SendError> {
-        let host = self.server.host();
-        let tls = self.tls.clone();
-        let from_the_start = tls.clone().filter(|_| self.server.security == MailSecurity::Tls);
+        let away = |no: NoAnswer| SendError::Unreachable(self.reason(&no.what, &[]));
+        let host = self.at.host();
+        let from_the_start = match self.at.security {
+            MailSecurity::Tls => self.tls.clone(),
+            _ => None,
+        };
         let connecting = AsyncSmtpConnection::connect_tokio1(
-            (host.as_str(), self.server.port),
+            (host.as_str(), self.at.port),
             None,
             &self.hello,
             from_the_start,
             None,
         );
         let mut connection = self.answer("connecting", connecting).await.map_err(away)?;
-        let offers_tls = connection.can_starttls();
-        match (self.server.security, tls) {
-            (MailSecurity::StartTls, _) if !offers_tls => {
-                let why = format!("{}: the server offers no STARTTLS", self.server);
+        match (self.at.security, &self.tls) {
+            (MailSecurity::StartTls, _) if !connection.can_starttls() => {
+                let why = self.reason("the server offers no STARTTLS", &[]);
                 return Err(SendError::Unreachable(why));
             }
-            (MailSecurity::StartTls | MailSecurity::StartTlsIfOffered, Some(tls)) if offers_tls => {
-                self.answer("STARTTLS", connection.starttls(tls, &self.hello))
-                    .await
-                    .map_err(away)?;
+            (MailSecurity::StartTls | MailSecurity::StartTlsIfOffered, Some(tls))
+                if connection.can_starttls() =>
+            {
+                let upgrading = connection.starttls(tls.clone(), &self.hello);
+                self.answer("STARTTLS", upgrading).await.map_err(away)?;
             }
             _ => {}
         }
-        if let Some(login) = &self.server.login {
-            let credentials =
-                Credentials::new(login.user.clone(), login.password.as_str().to_owned());
+        if let Some(login) = &self.at.login {
+            let password = login.password.as_str().to_owned();
+            let credentials = Credentials::new(login.user.clone(), password);
             let logging_in = connection.auth(DEFAULT_MECHANISMS, &credentials);
             self.answer("logging in", logging_in).await.map_err(away)?;
         }
@@ -150,9 +154,21 @@ impl Server {
         message: &Message,
     ) -> Result<(), SendError> {
         let envelope = message.envelope();
+        // Servers repeat addresses in their replies, and reasons are logged.
+        let people: Vec<&str> = envelope.to().iter().map(AsRef::as_ref).collect();
+        let verdict = |no: NoAnswer| {
+            let why = self.reason(&no.what, &people);
+            match no.code {
+                Some(code) if ABOUT_US.contains(&code) => SendError::Unreachable(why),
+                Some(code) if FINAL.contains(&code) => SendError::Refused(why),
+                Some(_) => SendError::NotNow(why),
+                None => SendError::Unreachable(why),
+            }
+        };
         let mail = Mail::new(envelope.from().cloned(), Vec::new());
         // Who does not want the site's own address wants none of its letters.
-        self.answer("MAIL FROM", connection.command(mail)).await.map_err(away)?;
+        let mail = self.answer("MAIL FROM", connection.command(mail)).await;
+        mail.map_err(|no| verdict(NoAnswer { code: None, ..no }))?;
         for to in envelope.to() {
             let rcpt = Rcpt::new(to.clone(), Vec::new());
             self.answer("RCPT TO", connection.command(rcpt)).await.map_err(verdict)?;
@@ -169,52 +185,42 @@ impl Server {
         step: &'static str,
         asking: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, NoAnswer> {
-        let why = |what: &str| self.reason(&format!("{step}: {what}"));
         match timeout(self.patience.answer, asking).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) => match error.status() {
-                Some(code) => {
-                    let said = std::error::Error::source(&error).map(ToString::to_string);
-                    let said = said.unwrap_or_default();
-                    let is_about_the_sender =
-                        ABOUT_THE_SENDER.iter().any(|code| said.starts_with(code));
-                    let code = u16::from(code);
-                    Err(NoAnswer {
-                        code: Some(code).filter(|_| !is_about_the_sender),
-                        why: why(&format!("{code} {said}")),
-                    })
-                }
-                None => Err(NoAnswer { code: None, why: why(&with_sources(&error)) }),
-            },
-            Err(_) => Err(NoAnswer { code: None, why: why("no answer in time") }),
+            Ok(Err(error)) => Err(NoAnswer::of(step, &error)),
+            Err(_) => Err(NoAnswer { code: None, what: format!("{step}: no answer in time") }),
         }
     }
 
-    /// Waits for a whole letter, not for ever.
+    /// Waits for a whole letter, not for ever. What is waited for is large, TLS and all, and stands
+    /// apart, so that not everybody who calls it is as large.
     async fn bounded(
         &self,
         letter: impl Future<Output = Result<(), SendError>>,
     ) -> Result<(), SendError> {
         match timeout(self.patience.letter, letter).await {
             Ok(done) => done,
-            Err(_) => Err(SendError::Unreachable(self.reason("the letter took too long"))),
+            Err(_) => Err(SendError::Unreachable(self.reason("the letter took too long", &[]))),
         }
     }
 
-    /// One line about this server in which no password stands, not even if the server repeats it.
-    fn reason(&self, what: &str) -> String {
+    /// One line about this server in which no password and nobody's address stands, not even if the
+    /// server repeats it.
+    fn reason(&self, what: &str, people: &[&str]) -> String {
         let mut what = what.split_whitespace().collect::<Vec<_>>().join(" ");
-        if let Some(login) = &self.server.login {
+        if let Some(login) = &self.at.login {
             let (user, password) = (&login.user, &login.password);
             let plain = Zeroizing::new(format!("\0{user}\0{}", password.as_str()));
             let coded = |text: &str| Zeroizing::new(BASE64_STANDARD.encode(text));
-            for secret in [coded(&plain), coded(password), password.clone()] {
-                what = what.replace(secret.as_str(), "***");
+            for secret in [&coded(&plain), &coded(password), password] {
+                what = without(&what, secret);
             }
         }
-        let what: String =
-            what.chars().filter(|char| !char.is_control()).take(MAX_REASON).collect();
-        format!("{}: {what}", self.server)
+        for person in people {
+            what = without(&what, person);
+        }
+        let plain = what.chars().filter(|char| !char.is_control()).take(MAX_REASON);
+        format!("{}: {}", self.at, plain.collect::<String>())
     }
 
     fn place(&self) -> std::sync::MutexGuard<'_, Option<(AsyncSmtpConnection, Instant)>> {
@@ -224,24 +230,36 @@ impl Server {
 
 /// A step that the server did not go along with.
 struct NoAnswer {
-    /// What it replied, if that is about the letter.
+    /// What it replied, if that may be about the letter.
     code: Option<u16>,
-    why: String,
+    /// The step and what became of it, as it came: nothing is taken out yet.
+    what: String,
 }
 
-/// Whatever goes wrong before there is a letter stands in the way of every letter.
-fn away(no: NoAnswer) -> SendError {
-    SendError::Unreachable(no.why)
-}
-
-/// What a refusal of this letter means.
-fn verdict(no: NoAnswer) -> SendError {
-    match no.code {
-        Some(code) if ABOUT_US.contains(&code) => SendError::Unreachable(no.why),
-        Some(code) if FINAL.contains(&code) => SendError::Refused(no.why),
-        Some(_) => SendError::NotNow(no.why),
-        None => SendError::Unreachable(no.why),
+impl NoAnswer {
+    fn of(step: &str, error: &Error) -> Self {
+        let Some(code) = error.status().map(u16::from) else {
+            return Self { code: None, what: format!("{step}: {}", with_sources(error)) };
+        };
+        let said = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        let is_about_the_sender = ABOUT_THE_SENDER.iter().any(|code| said.starts_with(code));
+        let what = format!("{step}: {code} {said}");
+        Self { code: Some(code).filter(|_| !is_about_the_sender), what }
     }
+}
+
+/// The text with stars for every secret in it, in capitals or not.
+fn without(text: &str, secret: &str) -> String {
+    let (lower, secret) = (text.to_ascii_lowercase(), secret.to_ascii_lowercase());
+    let mut plain = String::with_capacity(text.len());
+    let mut end = 0;
+    for (start, found) in lower.match_indices(&secret) {
+        plain.push_str(&text[end..start]);
+        plain.push_str("***");
+        end = start + found.len();
+    }
+    plain.push_str(&text[end..]);
+    plain
 }
 
 /// What an error says, and what it is due to where it does not say so itself.
@@ -271,12 +289,12 @@ fn hello(public_url: &PublicUrl) -> ClientId {
 
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.server, f)
+        fmt::Display::fmt(&self.at, f)
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Server({})", self.server)
+        write!(f, "Server({})", self.at)
     }
 }

@@ -36,19 +36,18 @@ impl Written {
     #[must_use]
     pub fn new(letter: &Letter, language: Language, public_url: &str, to: &Email) -> Self {
         let site = Site { language, public_url: public_url.trim_end_matches('/') };
-        let words = site.words(letter);
         let site_name = language.say("site.name");
-        let values = [("site", &*site_name), ("what", &*words.subject)];
+        let values = [("site", &*site_name), ("what", &*language.say(subject(letter.kind)))];
         let sheet = Sheet {
             lang: language.tag(),
             subject: language.tell("letter.subject", &values),
             hello: language.say("letter.hello").into_owned(),
             or_paste: language.say("letter.or_paste").into_owned(),
-            paragraphs: words.paragraphs,
-            button: words.button,
+            paragraphs: site.paragraphs(letter),
+            button: site.button(letter),
             facts: site.facts(letter),
             not_me: letter.not_me.as_ref().map(|token| site.not_me(letter.kind, token)),
-            footer: [site.footer(&site_name, to), words.why],
+            footer: [site.footer(&site_name, to), language.say(why(letter.kind)).into_owned()],
         };
         let page = Page { sheet: &sheet };
         let html = page.render().expect("texts can be drawn");
@@ -61,14 +60,6 @@ impl fmt::Debug for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Written(..)")
     }
-}
-
-/// What one occasion has to say.
-struct Words {
-    subject: String,
-    paragraphs: Vec<String>,
-    button: Option<Button>,
-    why: String,
 }
 
 /// The one thing that the reader may want to do.
@@ -122,118 +113,31 @@ struct Site<'a> {
 }
 
 impl Site<'_> {
-    fn words(&self, letter: &Letter) -> Words {
-        let t = |key| self.language.say(key).into_owned();
-        let link = |path, label| {
-            letter
-                .link
-                .as_ref()
-                .map(|token| Button { label: t(label), url: self.link(path, token) })
+    fn paragraphs(&self, letter: &Letter) -> Vec<String> {
+        let due_at = letter.facts.due_at.map(|due_at| self.day(clock::from_micros(due_at)));
+        let values = [("day", due_at.as_deref().unwrap_or_default())];
+        said(letter).iter().map(|key| self.language.tell(key, &values)).collect()
+    }
+
+    /// The one thing to do. Without a token there is nothing to press but the way to log in.
+    fn button(&self, letter: &Letter) -> Option<Button> {
+        let (path, label) = match letter.kind {
+            Kind::VerifyEmail | Kind::AlreadyJoined => ("email/verify", "letter.button.verify"),
+            Kind::ConfirmNewEmail => ("email/change", "letter.button.verify"),
+            Kind::ResetPassword => ("password/reset", "letter.reset_password.button"),
+            Kind::EmailChanged => ("email/undo", "letter.email_changed.button"),
+            _ => ("", ""),
         };
-        let verify = || link("email/verify", "letter.button.verify");
-        let log_in = |label| Button { label: t(label), url: self.at("login") };
-        let words = |subject, paragraphs: &[&'static str], button, why| Words {
-            subject: t(subject),
-            paragraphs: paragraphs.iter().map(|key| t(key)).collect(),
-            button,
-            why: t(why),
+        let leads_to_log_in = matches!(
+            letter.kind,
+            Kind::AlreadyJoined | Kind::TokenReused | Kind::DeletionScheduled
+        );
+        let (url, label) = match &letter.link {
+            Some(token) if !path.is_empty() => (self.link(path, token), label),
+            _ if leads_to_log_in => (self.at("login"), "letter.button.log_in"),
+            _ => return None,
         };
-        match letter.kind {
-            Kind::VerifyEmail => words(
-                "letter.verify_email.subject",
-                &["letter.verify_email.body", "letter.verify_email.stranger"],
-                verify(),
-                "letter.why.join",
-            ),
-            Kind::AlreadyJoined if letter.link.is_some() => words(
-                "letter.already_joined.subject",
-                &[
-                    "letter.already_joined.body",
-                    "letter.already_joined.verify",
-                    "letter.already_joined.stranger",
-                ],
-                verify(),
-                "letter.why.join",
-            ),
-            Kind::AlreadyJoined => words(
-                "letter.already_joined.subject",
-                &["letter.already_joined.body", "letter.already_joined.log_in"],
-                Some(log_in("letter.button.log_in")),
-                "letter.why.join",
-            ),
-            Kind::ResetPassword => words(
-                "letter.reset_password.subject",
-                &["letter.reset_password.body", "letter.reset_password.stranger"],
-                link("password/reset", "letter.reset_password.button"),
-                "letter.why.reset",
-            ),
-            Kind::PasswordChanged => words(
-                "letter.password_changed.subject",
-                &["letter.password_changed.body", "letter.nothing_to_do"],
-                None,
-                "letter.why.account",
-            ),
-            Kind::NewDevice => words(
-                "letter.new_device.subject",
-                &["letter.new_device.body", "letter.nothing_to_do"],
-                None,
-                "letter.why.account",
-            ),
-            Kind::TokenReused => words(
-                "letter.token_reused.subject",
-                &["letter.token_reused.body", "letter.token_reused.next"],
-                Some(log_in("letter.button.log_in")),
-                "letter.why.account",
-            ),
-            Kind::ConfirmNewEmail => words(
-                "letter.confirm_new_email.subject",
-                &["letter.confirm_new_email.body", "letter.confirm_new_email.stranger"],
-                link("email/change", "letter.button.verify"),
-                "letter.why.move",
-            ),
-            Kind::AddressInUse => words(
-                "letter.address_in_use.subject",
-                &["letter.address_in_use.body", "letter.address_in_use.next"],
-                None,
-                "letter.why.move",
-            ),
-            Kind::EmailChanged => {
-                let undo = letter.link.as_ref().map(|_| "letter.email_changed.undo");
-                let said = ["letter.email_changed.body", "letter.nothing_to_do"];
-                words(
-                    "letter.email_changed.subject",
-                    &said.into_iter().chain(undo).collect::<Vec<_>>(),
-                    link("email/undo", "letter.email_changed.button"),
-                    "letter.why.moved",
-                )
-            }
-            Kind::DeletionScheduled => {
-                let mut words = words(
-                    "letter.deletion_scheduled.subject",
-                    &["letter.deletion_scheduled.next"],
-                    Some(log_in("letter.button.log_in")),
-                    "letter.why.account",
-                );
-                let when = match letter.facts.due_at {
-                    Some(due_at) => {
-                        let day = self.day(clock::from_micros(due_at));
-                        self.language.tell("letter.deletion_scheduled.on", &[("day", &day)])
-                    }
-                    None => t("letter.deletion_scheduled.soon"),
-                };
-                words.paragraphs.insert(0, when);
-                words
-            }
-            Kind::Deleted => words(
-                "letter.deleted.subject",
-                &["letter.deleted.body", "letter.deleted.next"],
-                None,
-                "letter.why.moved",
-            ),
-            Kind::Test => {
-                words("letter.test.subject", &["letter.test.body"], None, "letter.why.test")
-            }
-        }
+        Some(Button { label: self.language.say(label).into_owned(), url })
     }
 
     fn facts(&self, letter: &Letter) -> Vec<Fact> {
@@ -308,6 +212,71 @@ impl Site<'_> {
         let instant = instant.to_offset(time::UtcOffset::UTC);
         let time = format!("{:02}:{:02}", instant.hour(), instant.minute());
         self.language.tell("letter.instant", &[("day", &self.day(instant)), ("time", &time)])
+    }
+}
+
+fn subject(kind: Kind) -> &'static str {
+    match kind {
+        Kind::VerifyEmail => "letter.verify_email.subject",
+        Kind::AlreadyJoined => "letter.already_joined.subject",
+        Kind::ResetPassword => "letter.reset_password.subject",
+        Kind::PasswordChanged => "letter.password_changed.subject",
+        Kind::NewDevice => "letter.new_device.subject",
+        Kind::TokenReused => "letter.token_reused.subject",
+        Kind::ConfirmNewEmail => "letter.confirm_new_email.subject",
+        Kind::AddressInUse => "letter.address_in_use.subject",
+        Kind::EmailChanged => "letter.email_changed.subject",
+        Kind::DeletionScheduled => "letter.deletion_scheduled.subject",
+        Kind::Deleted => "letter.deleted.subject",
+        Kind::Test => "letter.test.subject",
+    }
+}
+
+/// What is said, a paragraph each.
+fn said(letter: &Letter) -> &'static [&'static str] {
+    let has_link = letter.link.is_some();
+    match letter.kind {
+        Kind::VerifyEmail => &["letter.verify_email.body", "letter.verify_email.stranger"],
+        Kind::AlreadyJoined if has_link => &[
+            "letter.already_joined.body",
+            "letter.already_joined.verify",
+            "letter.already_joined.stranger",
+        ],
+        Kind::AlreadyJoined => &["letter.already_joined.body", "letter.already_joined.log_in"],
+        Kind::ResetPassword => &["letter.reset_password.body", "letter.reset_password.stranger"],
+        Kind::PasswordChanged => &["letter.password_changed.body", "letter.nothing_to_do"],
+        Kind::NewDevice => &["letter.new_device.body", "letter.nothing_to_do"],
+        Kind::TokenReused => &["letter.token_reused.body", "letter.token_reused.next"],
+        Kind::ConfirmNewEmail => {
+            &["letter.confirm_new_email.body", "letter.confirm_new_email.stranger"]
+        }
+        Kind::AddressInUse => &["letter.address_in_use.body", "letter.address_in_use.next"],
+        Kind::EmailChanged if has_link => {
+            &["letter.email_changed.body", "letter.nothing_to_do", "letter.email_changed.undo"]
+        }
+        Kind::EmailChanged => &["letter.email_changed.body", "letter.nothing_to_do"],
+        Kind::DeletionScheduled if letter.facts.due_at.is_some() => {
+            &["letter.deletion_scheduled.on", "letter.deletion_scheduled.next"]
+        }
+        Kind::DeletionScheduled => {
+            &["letter.deletion_scheduled.soon", "letter.deletion_scheduled.next"]
+        }
+        Kind::Deleted => &["letter.deleted.body", "letter.deleted.next"],
+        Kind::Test => &["letter.test.body"],
+    }
+}
+
+/// Why the reader of all people gets it.
+fn why(kind: Kind) -> &'static str {
+    match kind {
+        Kind::VerifyEmail | Kind::AlreadyJoined => "letter.why.join",
+        Kind::ResetPassword => "letter.why.reset",
+        Kind::PasswordChanged | Kind::NewDevice | Kind::TokenReused | Kind::DeletionScheduled => {
+            "letter.why.account"
+        }
+        Kind::ConfirmNewEmail | Kind::AddressInUse => "letter.why.move",
+        Kind::EmailChanged | Kind::Deleted => "letter.why.moved",
+        Kind::Test => "letter.why.test",
     }
 }
 

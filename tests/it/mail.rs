@@ -136,6 +136,20 @@ async fn what_is_not_about_the_letter_stops_the_batch() {
 }
 
 #[tokio::test]
+async fn no_reason_holds_the_readers_address() {
+    for reply in
+        ["550 5.1.1 <ada@example.com>: unknown", "451 greylisted ADA@Example.com ada@example.com"]
+    {
+        let fate = fate("RCPT", reply).await;
+
+        let Err(SendError::Refused(why) | SendError::NotNow(why)) = &fate else {
+            panic!("{fate:?}")
+        };
+        assert!(why.contains("***") && !why.to_lowercase().contains("ada@"), "{why}");
+    }
+}
+
+#[tokio::test]
 async fn a_letter_that_is_refused_does_not_stand_in_the_way_of_the_next() {
     let replies = vec![("RCPT TO:<eve@", "550 no such mailbox")];
     let office = PostOffice::opens(Manners { replies, ..Manners::default() });

@@ -259,8 +259,7 @@ impl Office {
         lines.extend((self.tls.is_some() && !is_encrypted).then_some("STARTTLS"));
         lines.extend(self.manners.login.is_some().then_some("AUTH PLAIN LOGIN"));
         let last = lines.pop().expect("at least its name");
-        let before: String = lines.iter().map(|line| format!("250-{line}\r\n")).collect();
-        format!("{before}250 {last}")
+        lines.iter().map(|line| format!("250-{line}\r\n")).chain([format!("250 {last}")]).collect()
     }
 
     fn admits(&self, told: &str) -> bool {
