@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{Hasher, Keyring, Keys, MasterKey, MasterKeyError, Random};
 use crate::db::{Db, OpenError};
-use crate::mail::Mailer;
+use crate::mail::{Mailer, MailerError};
 use crate::private;
 
 /// The tools. Cheap to clone; clones share them.
@@ -33,7 +33,7 @@ pub struct Tools {
     pub hasher: Hasher,
     /// The keys derived from the master secret.
     pub keys: Keys,
-    /// Who takes letters to the mail server.
+    /// Whoever takes letters away.
     pub mailer: Mailer,
     /// What may be taken for granted for a moment.
     pub cache: SessionCache,
@@ -57,6 +57,9 @@ pub enum CtxError {
     /// The database cannot be opened.
     #[error("the database: {0}")]
     Database(#[from] OpenError),
+    /// Letters cannot be sent with these settings.
+    #[error("mail: {0}")]
+    Mail(#[from] MailerError),
 }
 
 impl Ctx {
@@ -70,6 +73,7 @@ impl Ctx {
             Some(key) => key.clone(),
             None => generated(&settings, random)?,
         };
+        let mailer = Mailer::open(&settings)?;
         let db = Db::open(&settings.database_url).await?;
         Ok(Self(Arc::new(Tools {
             db,
@@ -77,7 +81,7 @@ impl Ctx {
             random,
             hasher: Hasher::start(settings.password_hash, random),
             keys: Keys::derive(&master),
-            mailer: Mailer::open(&settings),
+            mailer,
             cache: SessionCache::new(settings.session_cache),
             keyring: RwLock::default(),
             settings,

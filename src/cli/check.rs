@@ -1,12 +1,15 @@
-//! Saying what the checkup found.
+//! Saying what the checkup found, and trying the mail.
 
 use rocket::figment::Figment;
 
 use super::{Failed, say};
 use crate::clock::Clock;
 use crate::config::Settings;
+use crate::crypto::Random;
 use crate::flows::checkup::{self, Finding};
 use crate::i18n::Language;
+use crate::mail::{Envelope, Kind, Letter, Mailer};
+use crate::types::Email;
 
 /// Examines the settings and what they name; fails if anything has to be mended.
 pub(super) async fn check(
@@ -26,6 +29,24 @@ pub(super) async fn check(
         return Ok(());
     }
     Err(Failed(bad.into_iter().map(|finding| sentence(language, finding)).collect()))
+}
+
+/// Sends a letter that says no more than that it arrived, past the outbox.
+pub(super) async fn mail(
+    language: Language,
+    settings: &Settings,
+    to: &Email,
+) -> Result<(), Failed> {
+    let failed = |why: String| Failed::line(language.tell("check.mail_failed", &[("why", &why)]));
+    let mailer = Mailer::open(settings).map_err(|error| failed(error.to_string()))?;
+    let id = Random.request_id();
+    let written_at = Clock::of_the_machine().now();
+    let envelope = Envelope { id: &id, to, language, written_at };
+    let sent = mailer.send(&envelope, &Letter::new(Kind::Test)).await;
+    sent.map_err(|error| failed(error.to_string()))?;
+    let values = [("to", to.as_typed()), ("where", &mailer.whereto())];
+    say(&language.tell("check.mail_sent", &values));
+    Ok(())
 }
 
 fn sentence(language: Language, finding: &Finding) -> String {
@@ -49,6 +70,12 @@ fn sentence(language: Language, finding: &Finding) -> String {
         }
         Finding::CannotOpen(why) => with("cli.cannot_open", "why", why),
         Finding::KeysSealed => t("check.keys_sealed"),
+        Finding::NoMail(why) => with("check.no_mail", "why", why),
+        Finding::PlainMail(server) => with("check.plain_mail", "server", server),
+        Finding::LocalSender(from) => with("check.local_sender", "from", from),
+        Finding::LettersAreFiles(path) => {
+            with("check.letters_are_files", "path", &path.display().to_string())
+        }
         Finding::NotThereYet(path) => {
             with("check.not_there_yet", "path", &path.display().to_string())
         }

@@ -4,6 +4,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
 use crate::i18n::Language;
+use crate::types::Email;
 
 /// `daemun` and everything it understands.
 pub(super) fn daemun(language: Language) -> Command {
@@ -30,7 +31,15 @@ pub(super) fn daemun(language: Language) -> Command {
                 .after_help(t("cli.password"))
                 .arg(email().help(t("cli.email"))),
         )
-        .subcommand(command("check", "cli.check"));
+        .subcommand(
+            command("check", "cli.check").arg(
+                Arg::new("mail")
+                    .long("mail")
+                    .value_name("E-MAIL")
+                    .value_parser(Email::parse)
+                    .help(t("cli.check_mail")),
+            ),
+        );
     dressed(root, language).arg(
         Arg::new("version")
             .short('V')
@@ -57,22 +66,27 @@ fn dressed(command: Command, language: Language) -> Command {
 
 /// One line for a command line that clap did not understand.
 pub(super) fn misunderstood(language: Language, error: &clap::Error) -> String {
+    let what = |kinds: &[ContextKind]| {
+        let found = kinds.iter().find_map(|kind| match error.get(*kind)? {
+            ContextValue::String(text) => Some(text.clone()),
+            ContextValue::Strings(texts) => Some(texts.join(", ")),
+            _ => None,
+        });
+        found.unwrap_or_default()
+    };
     let culprit =
-        [ContextKind::InvalidSubcommand, ContextKind::InvalidArg, ContextKind::InvalidValue]
-            .into_iter()
-            .find_map(|kind| match error.get(kind)? {
-                ContextValue::String(text) => Some(text.clone()),
-                ContextValue::Strings(texts) => Some(texts.join(", ")),
-                _ => None,
-            })
-            .unwrap_or_default();
-    let key = match error.kind() {
-        ErrorKind::InvalidSubcommand => "cli.unknown_command",
+        what(&[ContextKind::InvalidSubcommand, ContextKind::InvalidArg, ContextKind::InvalidValue]);
+    let (key, culprit) = match error.kind() {
+        ErrorKind::InvalidSubcommand => ("cli.unknown_command", culprit),
+        // The one argument whose value clap itself reads is an address.
+        ErrorKind::ValueValidation => {
+            ("cli.not_an_address", what(&[ContextKind::InvalidValue]).escape_debug().to_string())
+        }
         ErrorKind::MissingRequiredArgument
         | ErrorKind::InvalidValue
         | ErrorKind::TooFewValues
-        | ErrorKind::WrongNumberOfValues => "cli.missing_argument",
-        _ => "cli.unknown_argument",
+        | ErrorKind::WrongNumberOfValues => ("cli.missing_argument", culprit),
+        _ => ("cli.unknown_argument", culprit),
     };
     language.tell(key, &[("what", &culprit)])
 }

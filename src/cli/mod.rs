@@ -20,6 +20,7 @@ use rocket::figment::Figment;
 
 use crate::config::{self, Settings};
 use crate::i18n::Language;
+use crate::types::Email;
 
 /// A command that did not do what it was asked, with the line that says why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +75,10 @@ async fn obey(
         Some(("changepassword", given)) => {
             password::change(language, settings, argument(given)).await
         }
-        Some(("check", _)) => check::check(language, &settings, &figment).await,
+        Some(("check", given)) => match given.get_one::<Email>("mail") {
+            Some(to) => check::mail(language, &settings, to).await,
+            None => check::check(language, &settings, &figment).await,
+        },
         Some((name, _)) => Err(Failed::line(name)),
     }
 }

@@ -4,6 +4,7 @@
 //! merges them into one figment, and this module turns it into typed [`Settings`]. It is also the
 //! only module that looks at the environment.
 
+mod mail;
 mod reader;
 mod values;
 
@@ -13,8 +14,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use rocket::figment::Figment;
 
+pub use mail::{MailFrom, MailLogin, MailSecurity, MailServer, MailUrl};
 pub use reader::{SettingError, Wrong};
-pub use values::{DatabaseUrl, EmailVerification, LogFormat, LogLevel, MailUrl, PublicUrl, SignUp};
+pub use values::{DatabaseUrl, EmailVerification, LogFormat, LogLevel, PublicUrl, SignUp};
 
 use crate::crypto::{Algorithm, Cost, MasterKey};
 use reader::Reader;
@@ -57,7 +59,7 @@ pub struct Settings {
     /// Where letters go.
     pub mail_url: MailUrl,
     /// Who letters are from.
-    pub mail_from: String,
+    pub mail_from: MailFrom,
     /// Networks of the proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// How stale another node's revocation may be; zero asks the database each time.
@@ -83,6 +85,13 @@ impl Settings {
         let allow_http = read.parsed("allow_http", "setting.bool", || false);
         if !allow_http && !public_url.is_https() && !public_url.is_loopback() {
             read.refuse("public_url", "setting.public_url_https");
+        }
+        let mail_url = read.parsed("mail_url", "setting.mail_url", MailUrl::default);
+        if let MailUrl::Smtp(server) = &mail_url
+            && server.is_exposed()
+            && server.login.is_some()
+        {
+            read.refuse("mail_url", "setting.mail_url_exposed");
         }
         let issuer = read.text("issuer", public_url.as_str());
         let settings = Self {
@@ -110,8 +119,8 @@ impl Settings {
             ),
             signup: read.parsed("signup", "setting.signup", SignUp::default),
             password_min_length: read.number("password_min_length", 8, 8..=64),
-            mail_url: read.parsed("mail_url", "setting.mail_url", MailUrl::default),
-            mail_from: read.text("mail_from", "Daemun <no-reply@localhost>"),
+            mail_url,
+            mail_from: read.parsed("mail_from", "setting.mail_from", MailFrom::default),
             trusted_proxies: read.list("trusted_proxies", "setting.networks"),
             session_cache: read.duration("session_cache", "2s", 0..=60),
             password_hash: read.parsed("password_hash", "setting.password_hash", Cost::default),

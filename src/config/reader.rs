@@ -48,6 +48,9 @@ const FOREIGN: &[&str] = &["app", "config", "databases", "proxy_proto_header", "
 /// Settings whose value is a secret and is never repeated.
 const SECRET: &[&str] = &["secret_key"];
 
+/// Settings that hold no password however they are written, although there is an `@` in them.
+const OPEN: &[&str] = &["mail_from"];
+
 /// One thing that is wrong with the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{name} = {value}: {what}")]
@@ -240,6 +243,9 @@ impl Reader {
         }
         let value = match self.values.get(name) {
             Some(_) if SECRET.contains(&name) => "***".to_owned(),
+            Some(value) if OPEN.contains(&name) => {
+                scalar(value).map_or_else(|| show(value), |text| on_one_line(&text))
+            }
             Some(value) => show(value),
             None => String::new(),
         };
@@ -387,6 +393,14 @@ mod tests {
         assert_eq!(
             wrong("database_url", "mysql://ada:sesame@db/x"),
             "database_url = mysql://ada:***@db/x: setting.database_url"
+        );
+        assert_eq!(
+            wrong("mail_url", "smtp://ada:sesame@relay.example?tls=none"),
+            "mail_url = smtp://ada:***@relay.example?***: setting.mail_url_exposed"
+        );
+        assert_eq!(
+            wrong("mail_from", "Daemun at no-reply@example.com"),
+            "mail_from = Daemun at no-reply@example.com: setting.mail_from"
         );
         assert_eq!(
             wrong("sekret_key", "c2VjcmV0c2VjcmV0c2VjcmV0"),

@@ -1,4 +1,4 @@
-//! The types of settings that are more than a number or a text.
+//! The types of settings that are more than a number or a text. Those of mail are in `mail.rs`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,6 +29,15 @@ impl PublicUrl {
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// The host alone, without the port; an IPv6 address in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        match self.authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => &self.authority,
+        }
     }
 
     /// Whether cookies can be `Secure`.
@@ -80,14 +89,19 @@ impl FromStr for PublicUrl {
         if !is_bare || !matches!(scheme.as_str(), "http" | "https") {
             return Err(NotAllowed);
         }
-        let is_loopback = match &host {
-            Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
-            Host::Ipv4(address) => address.is_loopback(),
-            Host::Ipv6(address) => address.is_loopback(),
-        };
+        let is_loopback = is_loopback(&host);
         let origin = url.origin().ascii_serialization();
         let authority = origin.split_once("://").map_or("", |(_, rest)| rest).to_owned();
         Ok(Self { origin, authority, is_https: scheme == "https", is_loopback })
+    }
+}
+
+/// Whether a host is this machine, by any of the names that never lead elsewhere (RFC 6761, 6.3).
+pub(super) fn is_loopback(host: &Host) -> bool {
+    match host {
+        Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
     }
 }
 
@@ -143,6 +157,12 @@ impl fmt::Debug for DatabaseUrl {
 /// query, in which PostgreSQL takes a password too.
 pub(super) fn without_password(text: &str) -> String {
     match Url::parse(text) {
+        // A password with a bare `/` or `#` in it ends the host too early; the rest holds its tail.
+        Ok(url)
+            if url.path().contains('@') || url.fragment().is_some_and(|it| it.contains('@')) =>
+        {
+            "***".into()
+        }
         Ok(mut url) if url.password().is_some() || url.query().is_some() => {
             let is_hidden = url.password().is_none() || url.set_password(Some("***")).is_ok();
             if url.query().is_some() {
@@ -153,38 +173,6 @@ pub(super) fn without_password(text: &str) -> String {
         // What cannot be read as a URL may still hold a password.
         Err(_) if text.contains('@') => "***".into(),
         _ => text.to_owned(),
-    }
-}
-
-/// Where letters go.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub enum MailUrl {
-    /// Files under `data_dir/mail/`.
-    #[default]
-    File,
-    /// A mail server; the URL holds a password.
-    Smtp(String),
-}
-
-impl FromStr for MailUrl {
-    type Err = NotAllowed;
-
-    fn from_str(text: &str) -> Result<Self, NotAllowed> {
-        if text == "file" {
-            return Ok(Self::File);
-        }
-        let url = Url::parse(text).map_err(|_| NotAllowed)?;
-        let is_server = matches!(url.scheme(), "smtp" | "smtps") && url.has_host();
-        if is_server { Ok(Self::Smtp(text.to_owned())) } else { Err(NotAllowed) }
-    }
-}
-
-impl fmt::Debug for MailUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File => f.write_str("file"),
-            Self::Smtp(url) => f.write_str(&without_password(url)),
-        }
     }
 }
 
@@ -316,5 +304,7 @@ mod tests {
 
         assert_eq!(without_password("postgres//ada:sesame@db"), "***");
         assert_eq!(without_password("postgres://db/x?password=sesame"), "postgres://db/x?***");
+        assert_eq!(without_password("smtp://ada:open@ses/ame@mail.example"), "***");
+        assert_eq!(without_password("smtp://ada:12#sesame@mail.example"), "***");
     }
 }

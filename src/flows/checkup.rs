@@ -5,10 +5,11 @@ use std::path::Path;
 
 use crate::accounts;
 use crate::clock::Clock;
-use crate::config::{DatabaseUrl, Settings};
+use crate::config::{DatabaseUrl, MailUrl, Settings};
 use crate::crypto::{Cost, MasterKey};
 use crate::ctx::{Ctx, CtxError};
 use crate::keys::{self, KeysError};
+use crate::mail::Mailer;
 
 /// One thing that the checkup found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,14 @@ pub enum Finding {
     CannotOpen(String),
     /// Broken: the signing keys do not belong to this secret key.
     KeysSealed,
+    /// Broken: the mail server cannot be used, and why.
+    NoMail(String),
+    /// Unsafe: letters, with their links, can be read on their way to this mail server.
+    PlainMail(String),
+    /// Broken: letters go out by a mail server, but they are from this address at this machine.
+    LocalSender(String),
+    /// Nothing wrong: the site is a real one, and its letters are only files in this folder.
+    LettersAreFiles(std::path::PathBuf),
     /// Nothing wrong yet: the first start will make this file.
     NotThereYet(std::path::PathBuf),
     /// Nothing wrong yet: the next start, or `daemun migrate`, brings the tables up to date.
@@ -50,13 +59,20 @@ impl Finding {
     /// Whether it has to be mended, rather than known.
     #[must_use]
     pub fn is_bad(&self) -> bool {
-        !matches!(self, Self::NotThereYet(_) | Self::TablesOutdated | Self::NoSuperuser)
+        !matches!(
+            self,
+            Self::NotThereYet(_)
+                | Self::TablesOutdated
+                | Self::NoSuperuser
+                | Self::LettersAreFiles(_)
+        )
     }
 }
 
 /// Looks at everything and changes nothing. `listens_on` is the address that the server binds.
 pub async fn examine(settings: &Settings, listens_on: IpAddr, clock: Clock) -> Vec<Finding> {
     let mut found = of_settings(settings, listens_on);
+    found.extend(of_mail(settings).await);
     found.extend(of_secret_file(settings));
     let of_files = of_files(settings);
     if !of_files.is_empty() {
@@ -127,6 +143,34 @@ fn of_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
             .then_some(Finding::ProxyNotTrusted),
         trusts_everybody.then_some(Finding::EverybodyTrusted),
         is_cheap.then_some(Finding::CheapHash(cost)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The way of letters. A mail server is tried; a folder is left alone, because it is made with the
+/// first letter.
+async fn of_mail(settings: &Settings) -> Vec<Finding> {
+    let server = match &settings.mail_url {
+        MailUrl::File => {
+            let folder = settings.data_dir.join("mail");
+            let is_real = settings.public_url.is_https();
+            return is_real.then_some(Finding::LettersAreFiles(folder)).into_iter().collect();
+        }
+        MailUrl::Smtp(server) => server,
+    };
+    // Whoever tries things out on one machine may write to a mail server there as anybody.
+    let is_at_home = server.is_loopback() && settings.public_url.is_loopback();
+    let is_local = settings.mail_from.is_local() && !is_at_home;
+    let tried = match Mailer::open(settings) {
+        Ok(mailer) => mailer.test().await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    [
+        server.is_exposed().then(|| Finding::PlainMail(server.to_string())),
+        is_local.then(|| Finding::LocalSender(settings.mail_from.to_string())),
+        tried.err().map(Finding::NoMail),
     ]
     .into_iter()
     .flatten()

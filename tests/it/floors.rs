@@ -146,6 +146,7 @@ fn outside_things_are_touched_where_they_belong() {
     may("sea_orm", &["db/", "store.rs"]);
     may("rocket", &["web/", "api/", "worker/", "app.rs", "cli/", "config/"]);
     may("askama", &["web/", "mail/"]);
+    may("lettre", &["mail/"]);
     may("jsonwebtoken", &["crypto/"]);
     may("argon2", &["crypto/"]);
     may("aws_lc_rs", &["crypto/"]);

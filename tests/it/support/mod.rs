@@ -5,6 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod page;
 mod postgres;
 pub(crate) mod process;
+pub(crate) mod smtp;
 pub(crate) mod world;
 
 pub(crate) use app::App;

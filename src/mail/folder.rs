@@ -1,0 +1,227 @@
+//! Letters as files, for a site that has no mail server yet.
+//!
+//! A file is there whole or not at all. Its name begins with the instant at which the letter was
+//! written, so that names sort by time, and goes on with the letter's own name, so that no two
+//! letters share one; the same letter once more takes its own place.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use time::OffsetDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+use super::mime::plain;
+use crate::private;
+
+/// How an instant stands in a file name: to the microsecond, in UTC.
+const STAMP: &[BorrowedFormatItem<'static>] =
+    format_description!("[year][month][day]T[hour][minute][second].[subsecond digits:6]Z");
+
+/// The most files that one sweep deletes, so that it ends soon.
+const MOST_AT_ONCE: usize = 1_000;
+
+#[derive(Debug, Clone)]
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes the folder, if it is not there.
+    pub(super) async fn make(&self) -> io::Result<()> {
+        let path = self.0.clone();
+        aside(move || private::make_folder(&path)).await
+    }
+
+    /// Puts a letter into the folder.
+    pub(super) async fn put(
+        &self,
+        written_at: OffsetDateTime,
+        id: &str,
+        bytes: Vec<u8>,
+    ) -> io::Result<()> {
+        let path = self.0.join(format!("{}-{}.eml", stamp(written_at), plain(id)));
+        aside(move || {
+            private::make_folder(path.parent().unwrap_or(Path::new(".")))?;
+            put_whole(&path, &bytes)
+        })
+        .await
+    }
+
+    /// Deletes what was written before an instant, also what was left half written.
+    pub(super) async fn sweep(&self, before: OffsetDateTime) -> io::Result<usize> {
+        let path = self.0.clone();
+        aside(move || sweep(&path, &stamp(before))).await
+    }
+}
+
+/// Runs what blocks where it may block.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+fn stamp(instant: OffsetDateTime) -> String {
+    let utc = instant.to_offset(time::UtcOffset::UTC);
+    utc.format(STAMP).expect("every instant in UTC has a stamp")
+}
+
+/// Writes beside the place and then moves there, which the system does in one step.
+fn put_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("draft");
+    let written = write_draft(&draft, bytes).and_then(|()| std::fs::rename(&draft, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&draft);
+    }
+    written
+}
+
+fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
+    let made = private::make_file(draft).or_else(|error| match error.kind() {
+        // The program was stopped while it wrote this.
+        io::ErrorKind::AlreadyExists => {
+            std::fs::remove_file(draft).and_then(|()| private::make_file(draft))
+        }
+        _ => Err(error),
+    });
+    let mut file = made?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn sweep(folder: &Path, before: &str) -> io::Result<usize> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    let mut deleted = 0;
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_old = name.to_str().and_then(written_at).is_some_and(|stamp| stamp < before);
+        if is_old {
+            std::fs::remove_file(entry.path())?;
+            deleted += 1;
+        }
+        if deleted == MOST_AT_ONCE {
+            break;
+        }
+    }
+    Ok(deleted)
+}
+
+/// The stamp in the name of one of our files.
+fn written_at(name: &str) -> Option<&str> {
+    let is_ours = Path::new(name).extension().is_some_and(|it| it == "eml" || it == "draft");
+    let (stamp, _) = name.split_once('-')?;
+    let is_stamp = stamp.len() == "20260301T120000.000000Z".len() && stamp.ends_with('Z');
+    (is_ours && is_stamp).then_some(stamp)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOON: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+
+    fn names(folder: &Folder) -> Vec<String> {
+        let entries = std::fs::read_dir(folder.path()).expect("a folder");
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.expect("an entry").file_name().into_string().expect("text"))
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let home = tempfile::tempdir().expect("a folder");
+        let folder = Folder::new(home.path().join("data/mail"));
+        (home, folder)
+    }
+
+    #[tokio::test]
+    async fn names_sort_by_time_and_letters_of_one_instant_stand_beside_each_other() {
+        let (_home, folder) = folder();
+        for (instant, id) in
+            [(NOON + Duration::from_micros(1), "a"), (NOON, "c/d"), (NOON, "b"), (NOON, "b")]
+        {
+            folder.put(instant, id, id.into()).await.expect("written");
+        }
+
+        assert_eq!(
+            names(&folder),
+            [
+                "20260301T120000.000000Z-b.eml",
+                "20260301T120000.000000Z-c_2fd.eml",
+                "20260301T120000.000001Z-a.eml",
+            ]
+        );
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn only_the_owner_reads_letters() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_home, folder) = folder();
+        folder.put(NOON, "a", b"secret".into()).await.expect("written");
+
+        let mode =
+            |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!(mode(folder.path()), 0o700);
+        assert_eq!(mode(&folder.path().join(&names(&folder)[0])), 0o600);
+    }
+
+    #[tokio::test]
+    async fn what_was_left_half_written_is_no_letter_and_does_not_stand_in_the_way() {
+        let (_home, folder) = folder();
+        folder.make().await.expect("a folder");
+        let draft = folder.path().join("20260301T120000.000000Z-a.draft");
+        std::fs::write(&draft, "hal").expect("written");
+
+        folder.put(NOON, "a", b"whole".into()).await.expect("written");
+
+        let names = names(&folder);
+        assert_eq!(names, ["20260301T120000.000000Z-a.eml"]);
+        let letter = std::fs::read(folder.path().join(&names[0])).expect("a file");
+        assert_eq!(letter, b"whole");
+    }
+
+    #[tokio::test]
+    async fn a_sweep_takes_old_letters_and_nothing_else() {
+        let (_home, folder) = folder();
+        assert_eq!(folder.sweep(NOON).await.expect("no folder is empty"), 0);
+        for instant in [NOON - Duration::from_secs(1), NOON] {
+            folder.put(instant, "a", Vec::new()).await.expect("written");
+        }
+        std::fs::write(folder.path().join("notes.eml"), "mine").expect("written");
+        std::fs::write(folder.path().join("20260228T000000.000000Z-x.draft"), "").expect("written");
+
+        assert_eq!(folder.sweep(NOON).await.expect("swept"), 2);
+
+        assert_eq!(names(&folder), ["20260301T120000.000000Z-a.eml", "notes.eml"]);
+    }
+
+    #[tokio::test]
+    async fn a_sweep_ends_soon() {
+        let (_home, folder) = folder();
+        folder.make().await.expect("a folder");
+        for number in 0..=MOST_AT_ONCE {
+            let name = format!("20260228T000000.000000Z-{number}.eml");
+            std::fs::write(folder.path().join(name), "").expect("written");
+        }
+
+        assert_eq!(folder.sweep(NOON).await.expect("swept"), MOST_AT_ONCE);
+        assert_eq!(folder.sweep(NOON).await.expect("swept"), 1);
+    }
+}

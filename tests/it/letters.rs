@@ -1,0 +1,310 @@
+//! The letters: every occasion in every language, as it arrives.
+
+use std::collections::BTreeSet;
+
+use daemun::clock::to_micros;
+use daemun::config::Settings;
+use daemun::i18n::Language;
+use daemun::mail::{Envelope, Kind, Letter, Mailer, Written};
+use daemun::types::{Email, Secret};
+use mail_parser::{Message, MessageParser};
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+const SITE: &str = "https://gate.example";
+
+const NOON: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+
+/// What a stranger may have typed, or sent as a header.
+const NASTY: &str = "x\r\n\r\n<script>alert(1)</script>\u{202e}\u{2028}&\"'";
+
+fn ada() -> Email {
+    Email::parse("ada+&o'hara@example.com").expect("an address")
+}
+
+/// A letter with everything that any letter can have.
+fn full(kind: Kind) -> Letter {
+    let mut letter = Letter::new(kind)
+        .with_link(Secret::new("LINK-to_ken".into()))
+        .with_not_me(Secret::new("NOT-me_token".into()));
+    letter.facts.at = Some(to_micros(NOON));
+    letter.facts.ip = Some("2001:db8::1".into());
+    letter.facts.user_agent = Some(NASTY.into());
+    letter.facts.email = Some("new@example.com".into());
+    letter.facts.due_at = Some(to_micros(datetime!(2026-03-31 23:59 UTC)));
+    letter
+}
+
+/// Every occasion, with everything and with nothing, in every language.
+fn every_letter() -> Vec<(Letter, Language)> {
+    let letters = Kind::ALL.into_iter().flat_map(|kind| [full(kind), Letter::new(kind)]);
+    letters.flat_map(|letter| Language::ALL.map(|language| (letter.clone(), language))).collect()
+}
+
+fn written(letter: &Letter, language: Language) -> Written {
+    Written::new(letter, language, SITE, &ada())
+}
+
+/// Sends letters into a folder and gives the files back, in the order of their names.
+fn delivered(letters: &[(Letter, Language)]) -> Vec<Vec<u8>> {
+    let home = tempfile::tempdir().expect("a folder");
+    let figment = rocket::Config::figment()
+        .merge(("public_url", SITE))
+        .merge(("data_dir", home.path()))
+        .merge(("mail_from", "대문 계정, 여러분의 \u{1f3e1} <no-reply@gate.example>"));
+    let mailer = Mailer::open(&Settings::from_figment(&figment).expect("settings"));
+    let mailer = mailer.expect("a mailer");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        for (number, (letter, language)) in letters.iter().enumerate() {
+            let id = format!("{number:04}");
+            let (to, language) = (&ada(), *language);
+            let envelope = Envelope { id: &id, to, language, written_at: NOON };
+            mailer.send(&envelope, letter).await.expect("written");
+        }
+    });
+    let files = std::fs::read_dir(home.path().join("mail")).expect("a folder");
+    let mut files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+    files.sort();
+    files.iter().map(|file| std::fs::read(file).expect("a letter")).collect()
+}
+
+fn parsed(bytes: &[u8]) -> Message<'_> {
+    MessageParser::default().parse(bytes).expect("a message")
+}
+
+#[test]
+fn every_letter_says_something_in_its_readers_language() {
+    for (letter, language) in every_letter() {
+        let written = written(&letter, language);
+
+        for text in [&written.subject, &written.text, &written.html] {
+            for word in text.split_whitespace() {
+                assert!(!word.starts_with("letter.") || word == "letter.", "a key: {text}");
+            }
+            assert!(!text.contains("%{"), "a placeholder: {text}");
+            assert!(!text.contains("{{") && !text.contains("{%"), "a tag: {text}");
+            let is_korean = text.chars().any(|char| ('가'..='힣').contains(&char));
+            assert_eq!(is_korean, language == Language::Korean, "{text}");
+        }
+        assert!(!written.subject.contains('\n'), "{}", written.subject);
+        assert!(written.html.contains(&format!("<html lang=\"{}\">", language.tag())));
+        assert!(!written.text.contains("\n\n\n"), "{}", written.text);
+        assert!(!written.text.contains('<'), "{}", written.text);
+    }
+}
+
+#[test]
+fn no_letter_fetches_anything() {
+    for (letter, language) in every_letter() {
+        let html = written(&letter, language).html.to_lowercase();
+
+        for word in [
+            "<img",
+            "<link",
+            "<script",
+            "<iframe",
+            "<object",
+            "<form",
+            "src=",
+            "url(",
+            "@import",
+            "background=",
+            "@font-face",
+            "<video",
+            "<base",
+            "http-equiv",
+            "cid:",
+        ] {
+            assert!(!html.contains(word), "{word} in {html}");
+        }
+        for link in html.split("href=\"").skip(1) {
+            assert!(link.starts_with(&format!("{SITE}/account/")), "{link}");
+        }
+    }
+}
+
+#[test]
+fn each_letter_leads_where_its_reader_is_to_go() {
+    for (kind, path) in [
+        (Kind::VerifyEmail, "email/verify/LINK-to_ken"),
+        (Kind::AlreadyJoined, "email/verify/LINK-to_ken"),
+        (Kind::ResetPassword, "password/reset/LINK-to_ken"),
+        (Kind::ConfirmNewEmail, "email/change/LINK-to_ken"),
+        (Kind::EmailChanged, "email/undo/LINK-to_ken"),
+        (Kind::TokenReused, "login"),
+        (Kind::DeletionScheduled, "login"),
+    ] {
+        for language in Language::ALL {
+            let written = written(&full(kind), language);
+
+            let url = format!("{SITE}/account/{path}");
+            assert!(written.text.lines().any(|line| line == url), "{url} in {}", written.text);
+            assert!(written.html.contains(&format!("href=\"{url}\"")), "{url} in {}", written.html);
+        }
+    }
+    let joined = written(&Letter::new(Kind::AlreadyJoined), Language::English);
+    assert!(joined.text.contains(&format!("{SITE}/account/login\n")), "{}", joined.text);
+}
+
+#[test]
+fn whoever_it_was_not_is_told_where_to_say_so() {
+    let url = format!("{SITE}/account/not-me/NOT-me_token");
+    for kind in Kind::ALL {
+        let with = written(&full(kind), Language::English);
+        let without = written(&Letter::new(kind), Language::English);
+
+        assert!(with.text.lines().any(|line| line == url), "{}", with.text);
+        assert!(with.html.contains(&format!("href=\"{url}\"")), "{}", with.html);
+        assert!(with.text.contains("within 7 days"), "{}", with.text);
+        assert!(!without.text.contains("not-me"), "{}", without.text);
+    }
+    let joined = written(&full(Kind::VerifyEmail), Language::English).text;
+    assert!(joined.contains("If you did not join, do not press the button."), "{joined}");
+    assert!(joined.contains("If you did not join, tell us here"), "{joined}");
+}
+
+#[test]
+fn letters_tell_how_long_their_links_work() {
+    for (kind, english, korean) in [
+        (Kind::VerifyEmail, "for 3 days", "3일 동안"),
+        (Kind::ResetPassword, "once, within 1 hour", "1시간 안에 한 번만"),
+        (Kind::ConfirmNewEmail, "for 1 day", "하루 동안"),
+        (Kind::EmailChanged, "within 7 days", "7일 안에"),
+        (Kind::DeletionScheduled, "on 31 March 2026 (UTC)", "2026년 3월 31일(UTC)에"),
+    ] {
+        for (language, words) in [(Language::English, english), (Language::Korean, korean)] {
+            let text = written(&full(kind), language).text;
+            assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+}
+
+#[test]
+fn facts_are_written_as_people_of_the_language_write_them() {
+    let english = written(&full(Kind::EmailChanged), Language::English).text;
+    for fact in [
+        "- When: 1 March 2026, 12:00 UTC",
+        "- IP address: 2001:db8::1",
+        "- New address: new@example.com",
+    ] {
+        assert!(english.lines().any(|line| line == fact), "{fact} in {english}");
+    }
+
+    let korean = written(&full(Kind::EmailChanged), Language::Korean).text;
+    for fact in [
+        "- 일시: 2026년 3월 1일 12:00 (UTC)",
+        "- IP 주소: 2001:db8::1",
+        "- 새 주소: new@example.com",
+    ] {
+        assert!(korean.lines().any(|line| line == fact), "{fact} in {korean}");
+    }
+}
+
+#[test]
+fn another_address_is_told_only_to_its_owner() {
+    for kind in Kind::ALL {
+        let text = written(&full(kind), Language::English).text;
+        assert_eq!(text.contains("new@example.com"), kind == Kind::EmailChanged, "{text}");
+    }
+}
+
+#[test]
+fn what_strangers_chose_is_only_text() {
+    let mut letter = full(Kind::EmailChanged);
+    letter.facts.ip = Some(NASTY.into());
+    letter.facts.email = Some(NASTY.into());
+    let tame = "x <script>alert(1)</script> &\"'";
+
+    let written = written(&letter, Language::English);
+
+    assert!(written.text.lines().any(|line| line == format!("- New address: {tame}")));
+    assert!(written.text.lines().any(|line| line == format!("- IP address: {tame}")));
+    assert!(!written.html.contains("<script"), "{}", written.html);
+    let page = scraper::Html::parse_document(&written.html);
+    let items = scraper::Selector::parse("li").expect("a selector");
+    let texts: Vec<String> = page.select(&items).map(|item| item.text().collect()).collect();
+    assert!(texts.contains(&format!("New address: {tame}")), "{texts:?}");
+}
+
+#[test]
+fn every_letter_is_a_page_without_mistakes() {
+    for (letter, language) in every_letter() {
+        let html = written(&letter, language).html;
+
+        let page = scraper::Html::parse_document(&html);
+
+        assert!(page.errors.is_empty(), "{:?} in {html}", page.errors);
+    }
+}
+
+#[test]
+fn mail_programs_understand_every_letter() {
+    let letters = every_letter();
+    let files = delivered(&letters);
+    assert_eq!(files.len(), letters.len());
+    for (number, (bytes, (letter, language))) in files.iter().zip(&letters).enumerate() {
+        let written = written(letter, *language);
+        let message = parsed(bytes);
+
+        assert!(bytes.is_ascii(), "any server takes it");
+        assert!(bytes.split(|byte| *byte == b'\n').all(|line| line.len() <= 998));
+        assert!(!bytes.windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r'), "bare LF");
+        assert_eq!(message.subject(), Some(written.subject.as_str()));
+        let unix = |text: &str| text.replace("\r\n", "\n").trim_end().to_owned();
+        assert_eq!(unix(&message.body_text(0).expect("text")), written.text.trim_end());
+        assert_eq!(unix(&message.body_html(0).expect("HTML")), written.html.trim_end());
+        assert_eq!((message.text_body_count(), message.html_body_count()), (1, 1));
+        assert_eq!(message.attachment_count(), 0);
+        let id = format!("{number:04}@gate.example");
+        assert_eq!(message.message_id(), Some(id.as_str()));
+        let from = message.from().and_then(|from| from.first()).expect("a sender");
+        assert_eq!(from.name(), Some("대문 계정, 여러분의 \u{1f3e1}"));
+        assert_eq!(from.address(), Some("no-reply@gate.example"));
+        let to = message.to().and_then(|to| to.first()).expect("a reader");
+        assert_eq!(to.address(), Some("ada+&o'hara@example.com"));
+        assert_eq!(message.date().expect("a date").to_timestamp(), NOON.unix_timestamp());
+    }
+}
+
+#[test]
+fn letters_say_that_nobody_wrote_them_and_in_which_language() {
+    let letters = Language::ALL.map(|language| (full(Kind::NewDevice), language));
+    for (bytes, (_, language)) in delivered(&letters).iter().zip(&letters) {
+        let text = String::from_utf8_lossy(bytes);
+        let (head, _) = text.split_once("\r\n\r\n").expect("a head");
+        let tag = language.tag();
+        for line in [
+            "Auto-Submitted: auto-generated".to_owned(),
+            format!("Content-Language: {tag}"),
+            "MIME-Version: 1.0".to_owned(),
+            "Date: Sun, 01 Mar 2026 12:00:00 +0000".to_owned(),
+        ] {
+            assert!(head.lines().any(|it| it == line), "{line} in {head}");
+        }
+        assert!(head.contains("Content-Type: multipart/alternative;"), "{head}");
+    }
+}
+
+#[test]
+fn the_same_letter_is_the_same_message() {
+    let letter = [(full(Kind::ResetPassword), Language::Korean)];
+
+    assert_eq!(delivered(&letter), delivered(&letter));
+}
+
+#[test]
+fn subjects_differ_so_that_a_mailbox_can_be_read() {
+    for language in Language::ALL {
+        let subjects: BTreeSet<_> =
+            Kind::ALL.into_iter().map(|kind| written(&full(kind), language).subject).collect();
+        assert_eq!(subjects.len(), Kind::ALL.len(), "{subjects:?}");
+    }
+}
+
+#[test]
+fn a_written_letter_does_not_show_its_tokens() {
+    let written = written(&full(Kind::ResetPassword), Language::English);
+
+    assert_eq!(format!("{written:?}"), "Written(..)");
+}

@@ -1,0 +1,293 @@
+//! A mail server for stories: it speaks SMTP, STARTTLS and TLS, takes letters, and can be as unkind
+//! as a story needs.
+//!
+//! It runs in a thread of its own, so that a story may stop its own clock.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// How a mail server behaves.
+#[derive(Default)]
+pub(crate) struct Manners {
+    /// Its certificate; without one it has no TLS.
+    pub(crate) certificate: Option<Certificate>,
+    /// Whether it speaks TLS from the first byte, rather than after STARTTLS.
+    pub(crate) tls_at_once: bool,
+    /// The name and the password that it wants.
+    pub(crate) login: Option<(&'static str, &'static str)>,
+    /// What it replies to whatever begins with these words; `hello` stands for its greeting, `.` for
+    /// the end of a letter, and an empty reply hangs up.
+    pub(crate) replies: Vec<(&'static str, &'static str)>,
+    /// Where it says nothing any more until it is told to go on.
+    pub(crate) stalls_at: Option<&'static str>,
+}
+
+/// A certificate and its key.
+pub(crate) struct Certificate(ServerConfig);
+
+/// Whoever signs certificates.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new([]).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+    }
+
+    /// What those who trust it put into their list.
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    pub(crate) fn certifies(&self, name: &str) -> Certificate {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new([name.to_owned()]).expect("a name");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key);
+        Certificate(config.expect("a certificate with its key"))
+    }
+}
+
+/// A letter that was taken.
+#[derive(Debug, Clone)]
+pub(crate) struct Taken {
+    pub(crate) from: String,
+    pub(crate) to: Vec<String>,
+    pub(crate) message: Vec<u8>,
+    pub(crate) was_encrypted: bool,
+    pub(crate) was_logged_in: bool,
+}
+
+/// A mail server that runs. Dropped, it is left alone and does no harm.
+pub(crate) struct PostOffice {
+    pub(crate) port: u16,
+    office: Arc<Office>,
+    stalled: mpsc::UnboundedReceiver<()>,
+}
+
+impl PostOffice {
+    pub(crate) fn opens(mut manners: Manners) -> Self {
+        let certificate = manners.certificate.take();
+        let tls = certificate.map(|Certificate(config)| TlsAcceptor::from(Arc::new(config)));
+        let (stalls, stalled) = mpsc::unbounded_channel();
+        let office = Arc::new(Office {
+            manners,
+            tls,
+            taken: Mutex::default(),
+            heard: Mutex::default(),
+            stalls,
+            may_go_on: Semaphore::new(0),
+        });
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("a socket");
+        let port = listener.local_addr().expect("an address").port();
+        let works = office.clone();
+        thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime").block_on(async {
+                let listener = TcpListener::from_std(listener).expect("a socket");
+                while let Ok((connection, _)) = listener.accept().await {
+                    let office = works.clone();
+                    tokio::spawn(async move { office.receive(connection).await });
+                }
+            });
+        });
+        Self { port, office, stalled }
+    }
+
+    pub(crate) fn taken(&self) -> Vec<Taken> {
+        lock(&self.office.taken).clone()
+    }
+
+    /// What it was told, but for the letters themselves; `hello` for each connection.
+    pub(crate) fn heard(&self) -> Vec<String> {
+        lock(&self.office.heard).clone()
+    }
+
+    /// How often somebody connected.
+    pub(crate) fn connections(&self) -> usize {
+        self.heard().iter().filter(|line| *line == "hello").count()
+    }
+
+    /// Waits until it stalls.
+    pub(crate) async fn has_stalled(&mut self) {
+        self.stalled.recv().await.expect("the office is open");
+    }
+
+    pub(crate) fn goes_on(&self) {
+        self.office.may_go_on.add_permits(1);
+    }
+}
+
+struct Office {
+    manners: Manners,
+    tls: Option<TlsAcceptor>,
+    taken: Mutex<Vec<Taken>>,
+    heard: Mutex<Vec<String>>,
+    stalls: mpsc::UnboundedSender<()>,
+    may_go_on: Semaphore,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Office {
+    /// Whoever hangs up in the middle is nobody's concern here.
+    async fn receive(&self, connection: TcpStream) -> io::Result<()> {
+        let Some(tls) = &self.tls else { return self.converse(connection, false).await.map(drop) };
+        if self.manners.tls_at_once {
+            let connection = tls.accept(connection).await?;
+            return self.converse(connection, true).await.map(drop);
+        }
+        if let Some(connection) = self.converse(connection, false).await? {
+            self.converse(tls.accept(connection).await?, true).await?;
+        }
+        Ok(())
+    }
+
+    /// Talks until the other side leaves, or wants TLS: then the bare connection comes back.
+    async fn converse<S>(&self, stream: S, is_encrypted: bool) -> io::Result<Option<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut stream = BufReader::new(stream);
+        let is_upgraded = is_encrypted && !self.manners.tls_at_once;
+        if !is_upgraded && !self.says(&mut stream, "hello", "220 post.example ESMTP").await? {
+            return Ok(None);
+        }
+        let (mut is_logged_in, mut from, mut to) = (false, String::new(), Vec::new());
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if stream.read_line(&mut line).await? == 0 {
+                return Ok(None);
+            }
+            let told = line.trim_end().to_owned();
+            let word = told.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
+            let needs_login = self.manners.login.is_some() && !is_logged_in;
+            let reply = match word.as_str() {
+                "EHLO" => self.offers(is_encrypted),
+                "STARTTLS" if self.tls.is_some() && !is_encrypted => "220 go ahead".into(),
+                "AUTH" => {
+                    is_logged_in = self.admits(&told);
+                    if is_logged_in { "235 welcome" } else { "535 5.7.8 wrong password" }.into()
+                }
+                "MAIL" if needs_login => "530 5.7.0 log in first".into(),
+                "MAIL" => {
+                    (from, to) = (address(&told), Vec::new());
+                    "250 yes".into()
+                }
+                "RCPT" => {
+                    to.push(address(&told));
+                    "250 yes".into()
+                }
+                "DATA" => "354 go ahead".into(),
+                "NOOP" | "RSET" => "250 yes".into(),
+                "QUIT" => "221 good-bye".into(),
+                _ => "502 what?".to_owned(),
+            };
+            if !self.says(&mut stream, &told, &reply).await? || word == "QUIT" {
+                return Ok(None);
+            }
+            if word == "STARTTLS" && reply.starts_with("220") {
+                return Ok(Some(stream.into_inner()));
+            }
+            if word == "DATA" && self.reply_to("DATA").is_none() {
+                let message = letter(&mut stream).await?;
+                let is_taken = self.reply_to(".").is_none_or(|reply| reply.starts_with("250"));
+                if is_taken {
+                    let (from, to) = (from.clone(), to.clone());
+                    let was_logged_in = is_logged_in;
+                    let was_encrypted = is_encrypted;
+                    let taken = Taken { from, to, message, was_encrypted, was_logged_in };
+                    lock(&self.taken).push(taken);
+                }
+                if !self.says(&mut stream, ".", "250 taken").await? {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Says what it says to this, or something unkind; tells whether the conversation goes on.
+    async fn says<S>(&self, stream: &mut BufReader<S>, told: &str, reply: &str) -> io::Result<bool>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        lock(&self.heard).push(told.to_owned());
+        if self.manners.stalls_at.is_some_and(|at| told.starts_with(at)) {
+            let _ = self.stalls.send(());
+            self.may_go_on.acquire().await.map_err(io::Error::other)?.forget();
+        }
+        let reply = self.reply_to(told).unwrap_or(reply);
+        if reply.is_empty() {
+            return Ok(false);
+        }
+        stream.write_all(format!("{reply}\r\n").as_bytes()).await?;
+        stream.flush().await?;
+        Ok(true)
+    }
+
+    fn reply_to(&self, told: &str) -> Option<&'static str> {
+        let fits = |(begins, _): &&(&str, &'static str)| told.starts_with(*begins);
+        self.manners.replies.iter().find(fits).map(|(_, reply)| *reply)
+    }
+
+    fn offers(&self, is_encrypted: bool) -> String {
+        let mut lines = vec!["post.example"];
+        lines.extend((self.tls.is_some() && !is_encrypted).then_some("STARTTLS"));
+        lines.extend(self.manners.login.is_some().then_some("AUTH PLAIN LOGIN"));
+        let last = lines.pop().expect("at least its name");
+        lines.iter().map(|line| format!("250-{line}\r\n")).chain([format!("250 {last}")]).collect()
+    }
+
+    fn admits(&self, told: &str) -> bool {
+        let said = told.strip_prefix("AUTH PLAIN ").map(|text| BASE64_STANDARD.decode(text));
+        let wanted = self.manners.login.map(|(user, password)| format!("\0{user}\0{password}"));
+        matches!((said, wanted), (Some(Ok(said)), Some(wanted)) if said == wanted.as_bytes())
+    }
+}
+
+/// What stands between the angles of `MAIL FROM:<…>`.
+fn address(told: &str) -> String {
+    let inside = told.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    inside.map_or("", |(address, _)| address).to_owned()
+}
+
+async fn letter<S>(stream: &mut BufReader<S>) -> io::Result<Vec<u8>>
+where
+    S: AsyncRead + Unpin,
+{
+    let mut letter = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        if stream.read_until(b'\n', &mut line).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if line == b".\r\n" {
+            return Ok(letter);
+        }
+        letter.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+    }
+}
