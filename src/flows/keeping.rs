@@ -1,11 +1,16 @@
 //! Housekeeping: what nobody needs any more is thrown away, a little at a time.
 
+use std::time::Duration;
+
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::{audit, links, outbox, sessions, throttle};
 
 /// Rows a transaction deletes at most: a few milliseconds of SQLite's one writer.
 const BATCH: u32 = 500;
+
+/// How long letters are kept that went into a folder.
+const KEEP_LETTERS: Duration = Duration::from_hours(30 * 24);
 
 /// Deletes one batch of everything that is over; tells whether there may be more.
 ///
@@ -23,4 +28,14 @@ pub async fn sweep(ctx: &Ctx) -> Result<bool, DbError> {
     ];
     transaction.commit().await?;
     Ok(gone.into_iter().any(|rows| rows >= u64::from(BATCH)))
+}
+
+/// Deletes one batch of old letters from the folder, where letters are files; tells whether there may
+/// be more.
+///
+/// # Errors
+/// What the system says.
+pub async fn sweep_letters(ctx: &Ctx) -> std::io::Result<bool> {
+    let gone = ctx.mailer.sweep(ctx.clock.now() - KEEP_LETTERS).await?;
+    Ok(gone > 0)
 }

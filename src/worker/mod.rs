@@ -90,4 +90,14 @@ async fn sweep(ctx: Ctx) {
     if let Err(error) = swept {
         tracing::error!(%error, "sweeping failed; it goes on at the next turn");
     }
+    loop {
+        match keeping::sweep_letters(&ctx).await {
+            Ok(true) => sleep(BREATH).await,
+            Ok(false) => return,
+            Err(error) => {
+                tracing::error!(%error, "old letters could not be deleted");
+                return;
+            }
+        }
+    }
 }

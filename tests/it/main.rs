@@ -28,3 +28,4 @@ mod signins;
 mod speed;
 mod statics;
 mod throttling;
+mod verification;

@@ -382,7 +382,7 @@ on_both! {
                 }
                 let transaction = ctx.db.begin().await?;
                 let (why, now) = (EndReason::PasswordChanged, ctx.clock.now());
-                sessions::end_all(&transaction, user, why, now).await?;
+                sessions::end_all(&transaction, user, None, why, now).await?;
                 transaction.commit().await
             })
         });

@@ -2,6 +2,7 @@
 
 pub(crate) mod app;
 pub(crate) mod browser;
+pub(crate) mod mailbox;
 pub(crate) mod page;
 mod postgres;
 pub(crate) mod process;

@@ -1,0 +1,80 @@
+//! The letters of a world: whoever opens the box has them sent first, and reads them as a mail
+//! program would.
+
+use daemun::flows::delivery;
+use mail_parser::MessageParser;
+
+use super::App;
+
+/// A letter as its reader has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Received {
+    pub(crate) to: String,
+    pub(crate) subject: String,
+    pub(crate) text: String,
+    pub(crate) html: String,
+}
+
+impl Received {
+    /// The path of the link that begins like this, such as `/account/password/reset/`.
+    pub(crate) fn link(&self, start: &str) -> String {
+        self.find_link(start).unwrap_or_else(|| panic!("no {start} in {}", self.text))
+    }
+
+    pub(crate) fn find_link(&self, start: &str) -> Option<String> {
+        let urls = self.text.split_whitespace().filter(|word| word.starts_with("http"));
+        let mut paths = urls.filter_map(|url| {
+            let (_, rest) = url.split_once("://")?;
+            Some(rest[rest.find('/')?..].to_owned())
+        });
+        paths.find(|path| path.starts_with(start))
+    }
+}
+
+impl App {
+    /// Sends everything that is due.
+    pub(crate) async fn delivers(&self) {
+        while delivery::deliver(&self.ctx).await.expect("letters are sent").is_more {}
+    }
+
+    /// Every letter that was sent so far, the oldest first.
+    pub(crate) async fn letters(&self) -> Vec<Received> {
+        self.delivers().await;
+        let folder = self.ctx.settings.data_dir.join("mail");
+        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let mut paths: Vec<_> =
+            paths.filter(|path| path.extension().is_some_and(|it| it == "eml")).collect();
+        paths.sort_by_key(|path| {
+            // Within one instant of the standing clock, by number.
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let (at, number) = name.rsplit_once('-').expect("an instant and a number");
+            (at.to_owned(), number.parse::<u64>().expect("a number"))
+        });
+        paths.iter().map(|path| read(&std::fs::read(path).expect("a letter"))).collect()
+    }
+
+    /// The letters to an address so far, the oldest first.
+    pub(crate) async fn letters_to(&self, email: &str) -> Vec<Received> {
+        let mut letters = self.letters().await;
+        letters.retain(|letter| letter.to == email);
+        letters
+    }
+
+    /// The last letter to an address.
+    pub(crate) async fn letter_to(&self, email: &str) -> Received {
+        let mut letters = self.letters_to(email).await;
+        letters.pop().unwrap_or_else(|| panic!("no letter to {email}"))
+    }
+}
+
+fn read(bytes: &[u8]) -> Received {
+    let message = MessageParser::default().parse(bytes).expect("a letter");
+    let to = message.to().and_then(|to| to.first()).and_then(|to| to.address());
+    Received {
+        to: to.expect("an address").to_owned(),
+        subject: message.subject().expect("a subject").to_owned(),
+        text: message.body_text(0).expect("a text").into_owned(),
+        html: message.body_html(0).expect("a page").into_owned(),
+    }
+}
