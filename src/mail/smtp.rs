@@ -298,3 +298,28 @@ impl fmt::Debug for Server {
         write!(f, "Server({})", self.at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_site_introduces_itself_by_its_name_in_the_world() {
+        for (url, greeting) in [
+            ("https://gate.example", "gate.example"),
+            ("https://gate.example:8443", "gate.example"),
+            ("http://localhost:8000", "[127.0.0.1]"),
+            ("https://192.0.2.1", "[127.0.0.1]"),
+            ("https://[2001:db8::1]:8443", "[127.0.0.1]"),
+        ] {
+            assert_eq!(hello(&url.parse().expect(url)).to_string(), greeting, "{url}");
+        }
+    }
+
+    #[test]
+    fn secrets_become_stars_in_capitals_or_not() {
+        assert_eq!(without("5.1.1 <Ada@X.kr>, ada@x.kr!", "ada@x.KR"), "5.1.1 <***>, ***!");
+        assert_eq!(without("대문 İ ada", "ada"), "대문 İ ***");
+        assert_eq!(without("nothing", "ada"), "nothing");
+    }
+}

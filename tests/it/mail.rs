@@ -68,6 +68,21 @@ async fn letters_of_one_batch_go_over_one_connection() {
 }
 
 #[tokio::test]
+async fn a_connection_is_not_kept_for_long() {
+    let office = PostOffice::opens(Manners::default());
+    let mailer = mailer_of(&office);
+    send(&mailer, "1", "ada@example.com").await.expect("sent");
+
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(31)).await;
+    tokio::time::resume();
+    send(&mailer, "2", "ada@example.com").await.expect("sent");
+
+    assert_eq!((office.taken().len(), office.connections()), (2, 2));
+    assert!(!office.heard().contains(&"NOOP".to_owned()));
+}
+
+#[tokio::test]
 async fn a_server_that_hung_up_in_the_meantime_is_called_again() {
     let replies = vec![("NOOP", "")];
     let office = PostOffice::opens(Manners { replies, ..Manners::default() });
