@@ -381,6 +381,7 @@ on_both! {
                     return signins::end_others(&ctx, (user, device), &caller()).await.map(|_| ());
                 }
                 let transaction = ctx.db.begin().await?;
+                daemun::accounts::lock(&transaction, user).await?;
                 let (why, now) = (EndReason::PasswordChanged, ctx.clock.now());
                 sessions::end_all(&transaction, user, None, why, now).await?;
                 transaction.commit().await
