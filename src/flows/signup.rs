@@ -58,7 +58,6 @@ pub struct Application {
 
 /// What became of an application.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "one is made per sign-up, and it is moved once")]
 pub enum Joined {
     /// The account is made and signed in.
     SignedIn(Opened),

@@ -13,7 +13,7 @@ use crate::mail::{Kind, Letter};
 use crate::outbox;
 use crate::sessions::{self, EndReason};
 use crate::throttle::{self, Limit, ThrottleError};
-use crate::types::{Caller, Secret, SessionId, UserId};
+use crate::types::{Caller, Email, Secret, SessionId, UserId};
 
 /// Once a minute: by then the first letter has arrived.
 const BY_MINUTE: Limit = Limit {
@@ -110,7 +110,7 @@ pub async fn by_link(
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?.filter(|account| account.is_active);
     let email = account.as_ref().map(|account| account.person.email.canonical());
-    let is_about_it = email.is_some() && email == link.email.as_ref().map(|it| it.canonical());
+    let is_about_it = email.is_some() && email == link.email.as_ref().map(Email::canonical);
     if !is_about_it || !links::consume(&transaction, token, Purpose::VerifyEmail, now).await? {
         return Err(VerifyError::BadLink);
     }

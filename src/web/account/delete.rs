@@ -45,6 +45,7 @@ struct DeletePage {
 }
 
 #[derive(Responder)]
+#[expect(clippy::large_enum_variant, reason = "one is made per form, and it is moved once")]
 enum Answer {
     Shown(Page),
     Left(LoggedOut),
