@@ -97,7 +97,7 @@ async fn protect(
     audit::record(transaction, Event::by(user, action, caller), now).await?;
     let whose = (user, None);
     let link = links::mint(transaction, ctx.random, Purpose::ResetPassword, whose, now).await?;
-    let letter = Letter::new(Kind::ResetPassword).with_link(link).about(caller, now);
+    let letter = Letter::new(Kind::AccountLocked).with_link(link).about(caller, now);
     outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
     Ok(over)
 }
