@@ -10,7 +10,6 @@ use thiserror::Error;
 use crate::accounts::{self, NewAccount, NewPasswordError, OwnData, Weakness};
 use crate::audit::{self, Action, Event};
 use crate::config::{EmailVerification, SignUp};
-use crate::crypto::QueueFull;
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::links::{self, Purpose};
@@ -74,36 +73,15 @@ pub enum SignUpError {
     /// The address has an account.
     #[error("the address is taken")]
     EmailTaken,
-    /// The password is too weak, for all these reasons.
-    #[error("the password is too weak")]
-    Weak(Vec<Weakness>),
-    /// Too many tries from there.
-    #[error("too many tries")]
-    TooSoon(Duration),
-    /// Too many people at once.
+    /// The password was not taken.
     #[error(transparent)]
-    Busy(#[from] QueueFull),
+    NotTaken(#[from] NewPasswordError),
+    /// Too many tries from there.
+    #[error(transparent)]
+    NotNow(#[from] ThrottleError),
     /// The database failed.
     #[error(transparent)]
     Broken(#[from] DbError),
-}
-
-impl From<ThrottleError> for SignUpError {
-    fn from(error: ThrottleError) -> Self {
-        match error {
-            ThrottleError::TooSoon(wait) => Self::TooSoon(wait),
-            ThrottleError::Broken(error) => Self::Broken(error),
-        }
-    }
-}
-
-impl From<NewPasswordError> for SignUpError {
-    fn from(error: NewPasswordError) -> Self {
-        match error {
-            NewPasswordError::Weak(found) => Self::Weak(found),
-            NewPasswordError::Busy(full) => Self::Busy(full),
-        }
-    }
 }
 
 /// Makes an account, and signs it in unless its address must be proved first. A session that the
@@ -233,7 +211,8 @@ pub async fn weigh(
     }
     let place = BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()));
     throttle::admit(&ctx.db, &[place], ctx.clock.now()).await?;
-    Ok(accounts::weigh_password(ctx, password, own).await?)
+    let found = accounts::weigh_password(ctx, password, own).await;
+    Ok(found.map_err(NewPasswordError::from)?)
 }
 
 fn tries(ctx: &Ctx, email: &Email, caller: &Caller) -> [Try; 2] {

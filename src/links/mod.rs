@@ -8,6 +8,7 @@ mod store;
 
 use std::time::Duration;
 
+use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::crypto::{Random, hash_secret};
@@ -82,6 +83,17 @@ pub struct Link {
     pub email: Option<Email>,
     /// When it was made.
     pub created_at: OffsetDateTime,
+}
+
+/// Why following a link did nothing.
+#[derive(Debug, Error)]
+pub enum LinkError {
+    /// It is used, too old, overtaken by a later change, or never was one: nobody learns which.
+    #[error("the link does not work")]
+    Dead,
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
 }
 
 /// Keeps a link of nobody in particular.
