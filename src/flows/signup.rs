@@ -38,6 +38,15 @@ const BY_EMAIL: Limit = Limit {
     longest_wait: Duration::from_hours(1),
 };
 
+/// Letters to the owner of a taken address, whoever tries to join with it.
+const LETTERS: Limit = Limit {
+    name: "signup-letters",
+    free: 2,
+    forgets_one_in: Duration::from_mins(30),
+    first_wait: Duration::from_hours(1),
+    longest_wait: Duration::from_hours(1),
+};
+
 /// What a person joins with.
 #[derive(Debug, Clone)]
 pub struct Application {
@@ -181,6 +190,12 @@ async fn ask_for_proof(
 /// has not proved the address yet and perhaps does not remember having joined.
 async fn tell_owner(ctx: &Ctx, email: &Email, caller: &Caller) -> Result<(), DbError> {
     let now = ctx.clock.now();
+    let letters = [LETTERS.on(&ctx.keys.pseudonym(email.canonical()))];
+    match throttle::admit(&ctx.db, &letters, now).await {
+        Ok(()) => {}
+        Err(ThrottleError::TooSoon(_)) => return Ok(()),
+        Err(ThrottleError::Broken(error)) => return Err(error),
+    }
     let transaction = ctx.db.begin().await?;
     let owner = accounts::find_in(&transaction, email).await?;
     let Some(owner) = owner.filter(|owner| owner.is_active) else { return Ok(()) };
