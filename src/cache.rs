@@ -105,6 +105,13 @@ impl SessionCache {
         inner.living.retain(|_, (living, _)| living.person.id != person);
     }
 
+    /// To be called after something has changed that may concern many.
+    pub fn forget_everybody(&self) {
+        let mut inner = self.lock();
+        inner.epoch += 1;
+        inner.living.clear();
+    }
+
     /// What the token with this digest proved, unless it has expired since.
     pub fn find_proof(&self, token: &[u8; 32], now: OffsetDateTime) -> Option<Proof> {
         self.lock().proofs.get(token).filter(|proof| proof.expires_at > now).copied()
@@ -130,7 +137,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::types::{Email, Language, Name};
+    use crate::types::{Email, Language, Name, Permissions};
 
     const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
     const KEEP: Duration = Duration::from_secs(2);
@@ -144,6 +151,7 @@ mod tests {
             date_of_birth: None,
             is_staff: false,
             is_superuser: false,
+            granted: Permissions::NONE,
             email_verified_at: None,
             language: Language::English,
             created_at: NOW,

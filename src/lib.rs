@@ -21,6 +21,7 @@ pub mod flows;
 // Features: each owns its tables.
 pub mod accounts;
 pub mod audit;
+pub mod groups;
 pub mod keys;
 pub mod links;
 pub mod sessions;

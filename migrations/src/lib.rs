@@ -16,6 +16,8 @@ mod m0006_one_time_links;
 mod m0007_outbox;
 mod m0008_language_and_leaving;
 mod m0009_links_to_addresses;
+mod m0010_groups;
+mod m0011_moderation;
 
 /// Applies what is not applied yet.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_outbox::Migration),
             Box::new(m0008_language_and_leaving::Migration),
             Box::new(m0009_links_to_addresses::Migration),
+            Box::new(m0010_groups::Migration),
+            Box::new(m0011_moderation::Migration),
         ]
     }
 }

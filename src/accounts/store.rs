@@ -12,7 +12,7 @@ use crate::clock::{from_micros, to_micros};
 use crate::crypto::PasswordHash;
 use crate::db::entity::user::{self, Column};
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{BirthDate, Email, Gender, Language, Name, Person, UserId};
+use crate::types::{BirthDate, Email, Gender, Language, Name, Permissions, Person, UserId};
 
 pub(super) async fn insert(
     transaction: &Transaction,
@@ -302,6 +302,7 @@ pub(crate) fn person(row: &user::Model) -> Result<Person, DbError> {
         },
         is_staff: row.is_staff,
         is_superuser: row.is_superuser,
+        granted: Permissions::NONE,
         email_verified_at: row.email_verified_at.map(from_micros),
         language: Language::from_tag(&row.language).ok_or_else(|| spoilt("language"))?,
         created_at: from_micros(row.created_at),

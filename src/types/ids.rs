@@ -15,6 +15,16 @@ impl fmt::Display for UserId {
     }
 }
 
+/// The number of a group of staff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupId(pub i64);
+
+impl fmt::Display for GroupId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The name of one sign-in: 128 random bits, written as 32 hexadecimal digits.
 ///
 /// It names a session in tokens, in the database and in the owner's list of devices. Knowing it

@@ -8,13 +8,15 @@ mod email;
 mod ids;
 mod language;
 mod password;
+mod permission;
 mod person;
 mod secret;
 
 pub use caller::Caller;
 pub use email::{Email, EmailError};
-pub use ids::{SessionId, UserId};
+pub use ids::{GroupId, SessionId, UserId};
 pub use language::Language;
 pub use password::{Password, PasswordError};
+pub use permission::{Permission, Permissions};
 pub use person::{BirthDate, BirthDateError, Gender, GenderError, Name, NameError, Person};
 pub use secret::{HashedSecret, Secret};

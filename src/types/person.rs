@@ -7,7 +7,7 @@ use thiserror::Error;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
-use super::{Email, Language, UserId};
+use super::{Email, Language, Permission, Permissions, UserId};
 
 /// Longest name, in code points; as long as Django's first name.
 const MAX_NAME: usize = 150;
@@ -161,12 +161,33 @@ pub struct Person {
     pub is_staff: bool,
     /// May do everything.
     pub is_superuser: bool,
+    /// What the groups of a member of staff grant; superusers need none.
+    pub granted: Permissions,
     /// When the address was proved to belong to the person.
     pub email_verified_at: Option<OffsetDateTime>,
     /// The language in which the person reads letters.
     pub language: Language,
     /// When the account was made.
     pub created_at: OffsetDateTime,
+}
+
+impl Person {
+    /// What the person may do on the admin pages: everything for a superuser, what the groups grant for
+    /// staff, and nothing for everybody else.
+    #[must_use]
+    pub fn permissions(&self) -> Permissions {
+        match (self.is_superuser, self.is_staff) {
+            (true, _) => Permissions::all(),
+            (false, true) => self.granted,
+            (false, false) => Permissions::NONE,
+        }
+    }
+
+    /// Whether the person may do this kind of act.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.permissions().has(permission)
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ fn floor(module: &str) -> usize {
         "types" => TYPES,
         "agent" | "cache" | "clock" | "config" | "crypto" | "ctx" | "db" | "i18n" | "mail"
         | "outbox" | "private" | "throttle" => TOOLS,
-        "accounts" | "audit" | "keys" | "links" | "sessions" => FEATURES,
+        "accounts" | "audit" | "groups" | "keys" | "links" | "sessions" => FEATURES,
         "flows" => FLOWS,
         "cli" | "web" | "worker" | "api" => DOORS,
         "app" | "main" | "lib" => ROOF,
@@ -25,7 +25,7 @@ fn floor(module: &str) -> usize {
 }
 
 /// Features stand beside one another in this order; each may use those before it.
-const ORDER_OF_FEATURES: [&str; 5] = ["audit", "links", "keys", "accounts", "sessions"];
+const ORDER_OF_FEATURES: [&str; 6] = ["audit", "links", "keys", "groups", "accounts", "sessions"];
 
 struct Source {
     path: PathBuf,

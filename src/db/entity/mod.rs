@@ -3,6 +3,9 @@
 #![expect(missing_docs, reason = "a column is documented in its migration and in its word")]
 
 pub mod audit_event;
+pub mod group;
+pub mod group_member;
+pub mod group_permission;
 pub mod one_time_link;
 pub mod outbox;
 pub mod session;

@@ -24,6 +24,9 @@ pub struct Model {
     pub updated_at: i64,
     pub language: String,
     pub deletes_at: Option<i64>,
+    pub inactive_reason: String,
+    pub inactive_until: Option<i64>,
+    pub version: i64,
 }
 
 /// Neither the hash nor anything personal.

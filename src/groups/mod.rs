@@ -1,0 +1,170 @@
+//! Groups of staff: who is in them, and what that lets them do.
+//!
+//! Knows people by their numbers only. Whether somebody may change a group is the flows' business.
+
+mod store;
+
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use crate::db::{Db, DbError, Transaction};
+use crate::types::{GroupId, Permissions, UserId};
+
+/// Longest name, in code points; as long as Django's.
+const MAX_NAME: usize = 150;
+
+/// What a group is called: one line, not empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupName(String);
+
+/// Why something typed is not a [`GroupName`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum GroupNameError {
+    /// Nothing was typed.
+    #[error("no name given")]
+    Missing,
+    /// More than 150 code points.
+    #[error("name too long")]
+    TooLong,
+    /// Holds control characters such as line breaks.
+    #[error("name with control characters")]
+    Unprintable,
+}
+
+impl GroupName {
+    /// Parses what a person typed; white space around it is dropped.
+    ///
+    /// # Errors
+    /// [`GroupNameError`] says what is wrong.
+    pub fn parse(typed: &str) -> Result<Self, GroupNameError> {
+        let typed = typed.trim();
+        if typed.is_empty() {
+            return Err(GroupNameError::Missing);
+        }
+        if typed.chars().count() > MAX_NAME {
+            return Err(GroupNameError::TooLong);
+        }
+        if typed.chars().any(char::is_control) {
+            return Err(GroupNameError::Unprintable);
+        }
+        Ok(Self(typed.to_owned()))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A group with what it grants.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Number of the group.
+    pub id: GroupId,
+    /// What it is called.
+    pub name: String,
+    /// What it grants.
+    pub permissions: Permissions,
+    /// How many are in it.
+    pub members: u64,
+}
+
+/// All groups by name. A site has a handful; at most `at_most` are read.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list(db: &Db, at_most: u64) -> Result<Vec<Group>, DbError> {
+    store::list(db, at_most).await
+}
+
+/// One group.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn find(db: &Db, id: GroupId) -> Result<Option<Group>, DbError> {
+    store::find(db.reader(), id).await
+}
+
+/// The group as it is now, kept as it is until the transaction ends.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn lock(transaction: &Transaction, id: GroupId) -> Result<Option<Group>, DbError> {
+    store::lock(transaction, id).await
+}
+
+/// Makes a group; `None` means that the name is taken.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn open(
+    transaction: &Transaction,
+    name: &GroupName,
+    permissions: Permissions,
+    now: OffsetDateTime,
+) -> Result<Option<GroupId>, DbError> {
+    store::insert(transaction, name, permissions, now).await
+}
+
+/// Writes a locked group; `false` means that the name is taken, and that the transaction is not to be
+/// committed.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn change(
+    transaction: &Transaction,
+    id: GroupId,
+    name: &GroupName,
+    permissions: Permissions,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::update(transaction, id, name, permissions, now).await
+}
+
+/// Deletes a group; its members stay.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn delete(transaction: &Transaction, id: GroupId) -> Result<bool, DbError> {
+    store::delete(transaction, id).await
+}
+
+/// What the groups of a person grant together.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn granted(db: &Db, user: UserId) -> Result<Permissions, DbError> {
+    store::granted(db, user).await
+}
+
+/// The groups of a person, with their names.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn of(db: &Db, user: UserId) -> Result<Vec<(GroupId, String)>, DbError> {
+    store::list_of(db.reader(), user).await
+}
+
+/// The same question inside of a transaction.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn of_in(
+    transaction: &Transaction,
+    user: UserId,
+) -> Result<Vec<(GroupId, String)>, DbError> {
+    store::list_of(transaction.connection(), user).await
+}
+
+/// Puts a locked account into exactly these groups.
+///
+/// # Errors
+/// [`DbError`] when the database cannot; also when there is no such group.
+pub async fn set_groups(
+    transaction: &Transaction,
+    user: UserId,
+    groups: &[GroupId],
+) -> Result<(), DbError> {
+    store::replace_memberships(transaction, user, groups).await
+}

@@ -1,0 +1,193 @@
+//! Queries on `groups`, `group_permissions` and `group_members`.
+
+use sea_orm::sea_query::{Expr, LockType};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, PaginatorTrait as _,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, TryInsertResult,
+};
+use time::OffsetDateTime;
+
+use super::{Group, GroupName};
+use crate::clock::to_micros;
+use crate::db::entity::{group, group_member, group_permission};
+use crate::db::{Db, DbError, Transaction};
+use crate::types::{GroupId, Permission, Permissions, UserId};
+
+pub(super) async fn list(db: &Db, at_most: u64) -> Result<Vec<Group>, DbError> {
+    let rows =
+        group::Entity::find().order_by_asc(group::Column::Name).limit(at_most).all(db.reader());
+    let mut groups = Vec::new();
+    for row in rows.await? {
+        groups.push(filled(db.reader(), row).await?);
+    }
+    Ok(groups)
+}
+
+pub(super) async fn find<C: ConnectionTrait>(
+    connection: &C,
+    id: GroupId,
+) -> Result<Option<Group>, DbError> {
+    match group::Entity::find_by_id(id.0).one(connection).await? {
+        Some(row) => filled(connection, row).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+pub(super) async fn lock(
+    transaction: &Transaction,
+    id: GroupId,
+) -> Result<Option<Group>, DbError> {
+    let connection = transaction.connection();
+    match group::Entity::find_by_id(id.0).lock(LockType::Update).one(connection).await? {
+        Some(row) => filled(connection, row).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn filled<C: ConnectionTrait>(connection: &C, row: group::Model) -> Result<Group, DbError> {
+    let names: Vec<String> = group_permission::Entity::find()
+        .select_only()
+        .column(group_permission::Column::Permission)
+        .filter(group_permission::Column::GroupId.eq(row.id))
+        .into_tuple()
+        .all(connection)
+        .await?;
+    let members = group_member::Entity::find()
+        .filter(group_member::Column::GroupId.eq(row.id))
+        .count(connection)
+        .await?;
+    Ok(Group { id: GroupId(row.id), name: row.name, permissions: known(&names), members })
+}
+
+/// A name that this version does not know grants nothing.
+fn known(names: &[String]) -> Permissions {
+    names.iter().filter_map(|name| Permission::from_stored(name)).collect()
+}
+
+pub(super) async fn insert(
+    transaction: &Transaction,
+    name: &GroupName,
+    permissions: Permissions,
+    now: OffsetDateTime,
+) -> Result<Option<GroupId>, DbError> {
+    let row = group::ActiveModel {
+        name: Set(name.as_str().to_owned()),
+        created_at: Set(to_micros(now)),
+        updated_at: Set(to_micros(now)),
+        ..Default::default()
+    };
+    let inserted = group::Entity::insert(row)
+        .on_conflict_do_nothing_on([group::Column::Name])
+        .exec(transaction.connection())
+        .await?;
+    let TryInsertResult::Inserted(done) = inserted else { return Ok(None) };
+    let id = GroupId(done.last_insert_id);
+    replace_permissions(transaction, id, permissions).await?;
+    Ok(Some(id))
+}
+
+pub(super) async fn update(
+    transaction: &Transaction,
+    id: GroupId,
+    name: &GroupName,
+    permissions: Permissions,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let done = group::Entity::update_many()
+        .col_expr(group::Column::Name, Expr::value(name.as_str()))
+        .col_expr(group::Column::UpdatedAt, Expr::value(to_micros(now)))
+        .filter(group::Column::Id.eq(id.0))
+        .exec(transaction.connection())
+        .await
+        .map_err(DbError::from);
+    match done {
+        Ok(_) => {}
+        Err(error) if error.is_duplicate() => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    replace_permissions(transaction, id, permissions).await?;
+    Ok(true)
+}
+
+async fn replace_permissions(
+    transaction: &Transaction,
+    id: GroupId,
+    permissions: Permissions,
+) -> Result<(), DbError> {
+    group_permission::Entity::delete_many()
+        .filter(group_permission::Column::GroupId.eq(id.0))
+        .exec(transaction.connection())
+        .await?;
+    let rows: Vec<_> = permissions
+        .iter()
+        .map(|permission| group_permission::ActiveModel {
+            group_id: Set(id.0),
+            permission: Set(permission.as_str().to_owned()),
+        })
+        .collect();
+    if !rows.is_empty() {
+        group_permission::Entity::insert_many(rows)
+            .exec_without_returning(transaction.connection())
+            .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn delete(transaction: &Transaction, id: GroupId) -> Result<bool, DbError> {
+    let done = group::Entity::delete_by_id(id.0).exec(transaction.connection()).await?;
+    Ok(done.rows_affected == 1)
+}
+
+pub(super) async fn granted(db: &Db, user: UserId) -> Result<Permissions, DbError> {
+    let groups = group_member::Entity::find()
+        .select_only()
+        .column(group_member::Column::GroupId)
+        .filter(group_member::Column::UserId.eq(user.0))
+        .into_query();
+    let names: Vec<String> = group_permission::Entity::find()
+        .select_only()
+        .column(group_permission::Column::Permission)
+        .filter(group_permission::Column::GroupId.in_subquery(groups))
+        .into_tuple()
+        .all(db.reader())
+        .await?;
+    Ok(known(&names))
+}
+
+pub(super) async fn list_of<C: ConnectionTrait>(
+    connection: &C,
+    user: UserId,
+) -> Result<Vec<(GroupId, String)>, DbError> {
+    let groups = group_member::Entity::find()
+        .select_only()
+        .column(group_member::Column::GroupId)
+        .filter(group_member::Column::UserId.eq(user.0))
+        .into_query();
+    let rows = group::Entity::find()
+        .filter(group::Column::Id.in_subquery(groups))
+        .order_by_asc(group::Column::Name)
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|row| (GroupId(row.id), row.name)).collect())
+}
+
+pub(super) async fn replace_memberships(
+    transaction: &Transaction,
+    user: UserId,
+    groups: &[GroupId],
+) -> Result<(), DbError> {
+    group_member::Entity::delete_many()
+        .filter(group_member::Column::UserId.eq(user.0))
+        .exec(transaction.connection())
+        .await?;
+    let rows: Vec<_> = groups
+        .iter()
+        .map(|group| group_member::ActiveModel { group_id: Set(group.0), user_id: Set(user.0) })
+        .collect();
+    if !rows.is_empty() {
+        group_member::Entity::insert_many(rows)
+            .exec_without_returning(transaction.connection())
+            .await?;
+    }
+    Ok(())
+}

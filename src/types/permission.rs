@@ -1,0 +1,130 @@
+//! What staff may do, one permission per kind of act.
+
+use std::fmt;
+
+/// One kind of act on the admin pages. The names are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Permission {
+    /// See people.
+    UsersView,
+    /// Make accounts.
+    UsersAdd,
+    /// Change accounts, and what becomes of them short of deleting.
+    UsersChange,
+    /// Delete accounts.
+    UsersDelete,
+    /// End other people's sessions.
+    SessionsEnd,
+    /// Read the trail.
+    AuditView,
+    /// See the settings.
+    SettingsView,
+    /// Change the providers of social log-in.
+    SocialChange,
+}
+
+impl Permission {
+    /// Every permission.
+    pub const ALL: [Self; 8] = [
+        Self::UsersView,
+        Self::UsersAdd,
+        Self::UsersChange,
+        Self::UsersDelete,
+        Self::SessionsEnd,
+        Self::AuditView,
+        Self::SettingsView,
+        Self::SocialChange,
+    ];
+
+    /// The stored name, which is also the form value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UsersView => "users.view",
+            Self::UsersAdd => "users.add",
+            Self::UsersChange => "users.change",
+            Self::UsersDelete => "users.delete",
+            Self::SessionsEnd => "sessions.end",
+            Self::AuditView => "audit.view",
+            Self::SettingsView => "settings.view",
+            Self::SocialChange => "social.change",
+        }
+    }
+
+    /// Reads a stored name.
+    #[must_use]
+    pub fn from_stored(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|permission| permission.as_str() == name)
+    }
+
+    fn bit(self) -> u16 {
+        1 << (self as u16)
+    }
+}
+
+/// A set of permissions.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Permissions(u16);
+
+impl Permissions {
+    /// None.
+    pub const NONE: Self = Self(0);
+
+    /// Every permission, as superusers have them.
+    #[must_use]
+    pub fn all() -> Self {
+        Permission::ALL.into_iter().collect()
+    }
+
+    /// Whether a permission is among them.
+    #[must_use]
+    pub fn has(self, permission: Permission) -> bool {
+        self.0 & permission.bit() != 0
+    }
+
+    /// Whether each of these is also among `others`.
+    #[must_use]
+    pub fn are_within(self, others: Self) -> bool {
+        self.0 & !others.0 == 0
+    }
+
+    /// Them, in the order of [`Permission::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.into_iter().filter(move |permission| self.has(*permission))
+    }
+}
+
+impl FromIterator<Permission> for Permissions {
+    fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
+        Self(permissions.into_iter().fold(0, |bits, permission| bits | permission.bit()))
+    }
+}
+
+impl fmt::Debug for Permissions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(Permission::as_str)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_has_what_was_put_into_it() {
+        let two: Permissions = [Permission::UsersView, Permission::AuditView].into_iter().collect();
+
+        assert!(two.has(Permission::UsersView) && !two.has(Permission::UsersAdd));
+        assert!(two.are_within(Permissions::all()) && !Permissions::all().are_within(two));
+        assert!(Permissions::NONE.are_within(two));
+        assert_eq!(two.iter().collect::<Vec<_>>(), [Permission::UsersView, Permission::AuditView]);
+    }
+
+    #[test]
+    fn a_permission_reads_back_as_it_was_written() {
+        for permission in Permission::ALL {
+            assert_eq!(Permission::from_stored(permission.as_str()), Some(permission));
+        }
+        assert_eq!(Permission::from_stored("users.everything"), None);
+    }
+}
