@@ -259,6 +259,43 @@ pub async fn schedule_deletion(
     store::update_deletes_at(transaction, id, at).await
 }
 
+/// Why an account may not be used.
+#[derive(Debug, Clone, Copy)]
+pub struct Inactive<'a> {
+    /// The reason, for staff; may be empty.
+    pub reason: &'a str,
+    /// When it may be used again by itself.
+    pub until: Option<OffsetDateTime>,
+    /// When it is deleted.
+    pub deletes_at: Option<OffsetDateTime>,
+}
+
+/// Forbids the use of a locked account; `false` means that it may not be forbidden, because nobody
+/// else could do everything then.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn deactivate(
+    transaction: &Transaction,
+    id: UserId,
+    why: Inactive<'_>,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::update_inactive(transaction, id, why, now).await
+}
+
+/// Lets a locked account be used again, and takes back that it is to be deleted.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn activate(
+    transaction: &Transaction,
+    id: UserId,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    store::update_active(transaction, id, now).await
+}
+
 /// Up to `at_most` accounts whose deletion is due, or that have not proved their address since
 /// `unverified_before`.
 ///

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Account, NewAccount, Profile, ProvedHash};
+use super::{Account, Inactive, NewAccount, Profile, ProvedHash};
 use crate::clock::{from_micros, to_micros};
 use crate::crypto::PasswordHash;
 use crate::db::entity::user::{self, Column};
@@ -230,6 +230,44 @@ pub(super) async fn update_deletes_at(
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
+}
+
+pub(super) async fn update_inactive(
+    transaction: &Transaction,
+    id: UserId,
+    why: Inactive<'_>,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let done = user::Entity::update_many()
+        .col_expr(Column::IsActive, Expr::value(false))
+        .col_expr(Column::InactiveReason, Expr::value(why.reason))
+        .col_expr(Column::InactiveUntil, Expr::value(why.until.map(to_micros)))
+        .col_expr(Column::DeletesAt, Expr::value(why.deletes_at.map(to_micros)))
+        .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::Id.eq(id.0))
+        .filter(may_go(id))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+pub(super) async fn update_active(
+    transaction: &Transaction,
+    id: UserId,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    user::Entity::update_many()
+        .col_expr(Column::IsActive, Expr::value(true))
+        .col_expr(Column::InactiveReason, Expr::value(""))
+        .col_expr(Column::InactiveUntil, Expr::value(None::<i64>))
+        .col_expr(Column::DeletesAt, Expr::value(None::<i64>))
+        .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::Id.eq(id.0))
+        .exec(transaction.connection())
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn list_due(

@@ -54,6 +54,20 @@ pub enum Action {
     DeletionCancelled,
     /// The account was deleted.
     Deleted,
+    /// Staff let the account be used again.
+    Activated,
+    /// Staff forbade the use of the account.
+    Deactivated,
+    /// Staff deleted the account; for a day it can be brought back.
+    DeletionByStaff,
+    /// Staff took the address for proved.
+    VerifiedByStaff,
+    /// Staff ended the sessions.
+    SessionsEndedByStaff,
+    /// Staff made a link for a new password.
+    ResetLinkMade,
+    /// Staff made the password stop working.
+    PasswordLocked,
     /// Somebody ended one of their sessions from the list.
     SessionEnded,
     /// Somebody ended all their sessions but the one they were in.
@@ -62,7 +76,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 29] = [
         Self::SignedUp,
         Self::LoggedIn,
         Self::LogInFailed,
@@ -83,6 +97,13 @@ impl Action {
         Self::DeletionScheduled,
         Self::DeletionCancelled,
         Self::Deleted,
+        Self::Activated,
+        Self::Deactivated,
+        Self::DeletionByStaff,
+        Self::VerifiedByStaff,
+        Self::SessionsEndedByStaff,
+        Self::ResetLinkMade,
+        Self::PasswordLocked,
         Self::SessionEnded,
         Self::OtherSessionsEnded,
     ];
@@ -111,6 +132,13 @@ impl Action {
             Self::DeletionScheduled => "deletion_scheduled",
             Self::DeletionCancelled => "deletion_cancelled",
             Self::Deleted => "deleted",
+            Self::Activated => "activated",
+            Self::Deactivated => "deactivated",
+            Self::DeletionByStaff => "deletion_by_staff",
+            Self::VerifiedByStaff => "verified_by_staff",
+            Self::SessionsEndedByStaff => "sessions_ended_by_staff",
+            Self::ResetLinkMade => "reset_link_made",
+            Self::PasswordLocked => "password_locked",
             Self::SessionEnded => "session_ended",
             Self::OtherSessionsEnded => "other_sessions_ended",
         }
@@ -152,6 +180,12 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn on(target: UserId, action: Action, caller: &'a Caller) -> Self {
         Self { actor: None, ..Self::by(target, action, caller) }
+    }
+
+    /// Done by this member of staff.
+    #[must_use]
+    pub fn by_staff(self, actor: UserId) -> Self {
+        Self { actor: Some(actor), ..self }
     }
 
     /// With more facts, never secrets.

@@ -11,6 +11,7 @@ pub mod export;
 pub mod keeping;
 pub mod login;
 pub mod logout;
+pub mod moderation;
 pub mod password;
 pub mod profile;
 pub mod protection;

@@ -9,6 +9,8 @@ mod standing;
 mod store;
 mod tokens;
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 
 pub use proving::{ProveError, Proved, prove};
@@ -23,6 +25,7 @@ use crate::config::EmailVerification;
 use crate::crypto::jwt::TokenError;
 use crate::ctx::Ctx;
 use crate::db::{Db, DbError, Transaction};
+use crate::groups;
 use crate::links::{self, Purpose};
 use crate::mail::{Kind, Letter};
 use crate::outbox;
@@ -238,7 +241,14 @@ pub async fn find(ctx: &Ctx, session: SessionId) -> Result<Option<Living>, DbErr
         return Ok(Some(living));
     }
     let asked = ctx.cache.epoch();
-    let living = store::find_living(&ctx.db, session, must_be_verified(ctx), now).await?;
+    let mut living = store::find_living(&ctx.db, session, must_be_verified(ctx), now).await?;
+    if let Some(Living { person, .. }) = &mut living
+        && person.is_staff
+        && !person.is_superuser
+    {
+        let granted = groups::granted(&ctx.db, person.id).await?;
+        Arc::make_mut(person).granted = granted;
+    }
     if let Some(living) = &living {
         ctx.cache.remember(living, asked, now);
     }

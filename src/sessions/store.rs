@@ -40,6 +40,10 @@ pub enum EndReason {
     NotMe,
     /// The owner wants the account deleted.
     Leaving,
+    /// Staff forbade the use of the account.
+    Deactivated,
+    /// Staff ended it.
+    EndedByStaff,
     /// Its owner ended it from the list of sign-ins.
     EndedByOwner,
 }
@@ -54,6 +58,8 @@ impl EndReason {
             Self::EmailVerified => "email_verified",
             Self::NotMe => "not_me",
             Self::Leaving => "leaving",
+            Self::Deactivated => "deactivated",
+            Self::EndedByStaff => "ended_by_staff",
             Self::EndedByOwner => "ended_by_owner",
         }
     }

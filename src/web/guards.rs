@@ -12,7 +12,7 @@ use super::{caller, cookies};
 use crate::cache::Living;
 use crate::ctx::Ctx;
 use crate::sessions::{self, Presented, Standing};
-use crate::types::{Person, SessionId};
+use crate::types::{Permission, Person, SessionId};
 
 /// After this long what is dangerous asks for the password again: a phone that lies on a table is
 /// picked up later than that.
@@ -54,6 +54,43 @@ impl SignedIn {
 /// Somebody who may enter the admin pages: 403 for everybody else who is signed in.
 #[derive(Debug, Clone)]
 pub struct Staff(pub SignedIn);
+
+/// Guards who may do one kind of act each: 401 for strangers, 403 for whoever may not.
+macro_rules! who_may {
+    ($($(#[$doc:meta])* $guard:ident = $permission:ident),+ $(,)?) => { $(
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub(super) struct $guard(pub SignedIn);
+
+        #[rocket::async_trait]
+        impl<'r> FromRequest<'r> for $guard {
+            type Error = ();
+
+            async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+                let Staff(person) = rocket::outcome::try_outcome!(Staff::from_request(request).await);
+                let may = person.person().may(Permission::$permission);
+                may.then_some(Self(person)).or_error((Status::Forbidden, ()))
+            }
+        }
+    )+ };
+}
+
+who_may! {
+    /// Sees people.
+    ViewsUsers = UsersView,
+    /// Makes accounts.
+    AddsUsers = UsersAdd,
+    /// Changes accounts.
+    ChangesUsers = UsersChange,
+    /// Deletes accounts.
+    DeletesUsers = UsersDelete,
+    /// Ends other people's sessions.
+    EndsSessions = SessionsEnd,
+    /// Reads the trail.
+    ReadsAudit = AuditView,
+    /// Sees the settings.
+    ViewsSettings = SettingsView,
+}
 
 /// Anybody. Unlike `Option<SignedIn>` it does not take a database that cannot answer for a stranger.
 #[derive(Debug, Clone)]

@@ -100,6 +100,13 @@ fn sentence(action: Option<Action>) -> &'static str {
         Action::DeletionScheduled => "activity.deletion_scheduled",
         Action::DeletionCancelled => "activity.deletion_cancelled",
         Action::Deleted => "activity.deleted",
+        Action::Activated => "activity.activated",
+        Action::Deactivated => "activity.deactivated",
+        Action::DeletionByStaff => "activity.deletion_by_staff",
+        Action::VerifiedByStaff => "activity.verified_by_staff",
+        Action::SessionsEndedByStaff => "activity.sessions_ended_by_staff",
+        Action::ResetLinkMade => "activity.reset_link_made",
+        Action::PasswordLocked => "activity.password_locked",
         Action::SessionEnded => "activity.session_ended",
         Action::OtherSessionsEnded => "activity.other_sessions_ended",
     }
