@@ -246,8 +246,11 @@ async fn finish(
         sessions::ended(ctx, session);
     }
     tracing::info!(
-        user.id = whom.0, staff.id = acting.by.id.0, action = action.as_str(),
-        request.id = acting.caller.request_id, "staff changed an account"
+        user.id = whom.0,
+        staff.id = acting.by.id.0,
+        action = action.as_str(),
+        request.id = acting.caller.request_id,
+        "staff changed an account"
     );
     Ok(())
 }

@@ -33,10 +33,7 @@ pub(super) async fn find<C: ConnectionTrait>(
     }
 }
 
-pub(super) async fn lock(
-    transaction: &Transaction,
-    id: GroupId,
-) -> Result<Option<Group>, DbError> {
+pub(super) async fn lock(transaction: &Transaction, id: GroupId) -> Result<Option<Group>, DbError> {
     let connection = transaction.connection();
     match group::Entity::find_by_id(id.0).lock(LockType::Update).one(connection).await? {
         Some(row) => filled(connection, row).await.map(Some),

@@ -18,6 +18,17 @@ use super::notice::Notice;
 use super::{cookies, csrf, locale, next, statics};
 use crate::ctx::Ctx;
 use crate::i18n::Language;
+use crate::types::Permission;
+
+/// The admin pages, and the permission that each needs.
+const ADMIN_ROOMS: [(&str, &str, Option<Permission>); 6] = [
+    ("/admin", "admin.desk", None),
+    ("/admin/users", "admin.users", Some(Permission::UsersView)),
+    ("/admin/groups", "admin.groups", Some(Permission::UsersView)),
+    ("/admin/audit", "admin.audit", Some(Permission::AuditView)),
+    ("/admin/mail", "admin.mail", Some(Permission::AuditView)),
+    ("/admin/settings", "admin.settings", Some(Permission::SettingsView)),
+];
 
 /// The frame around a page: its language, its reader, and the token for its forms.
 #[derive(Debug, Clone)]
@@ -126,6 +137,31 @@ impl Frame {
     #[must_use]
     pub fn person(&self) -> Option<&SignedIn> {
         self.person.as_ref()
+    }
+
+    /// Whether the reader may enter the admin pages.
+    #[must_use]
+    pub fn may_enter_admin(&self) -> bool {
+        self.person.as_ref().is_some_and(|person| {
+            let person = person.person();
+            person.is_staff || person.is_superuser
+        })
+    }
+
+    /// The admin pages that the reader may see: path and key of the name.
+    #[must_use]
+    pub fn admin_rooms(&self) -> Vec<(&'static str, &'static str)> {
+        let may =
+            |permission| self.person.as_ref().is_some_and(|person| person.person().may(permission));
+        let rooms = ADMIN_ROOMS.iter().filter(|(_, _, permission)| permission.is_none_or(may));
+        rooms.map(|(path, key, _)| (*path, *key)).collect()
+    }
+
+    /// Whether the page is this one or one below it.
+    #[must_use]
+    pub fn is_in(&self, path: &str) -> bool {
+        let here = self.here.split('?').next().unwrap_or_default();
+        here == path || (path != "/admin" && here.starts_with(&format!("{path}/")))
     }
 
     /// A day, as people of the language write it.
