@@ -191,18 +191,22 @@ pub async fn renew(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, Re
         return again(ctx, &shown, now).await;
     }
     let next = RefreshToken { id: ctx.random.token_id(), issued_at: now, ..shown.clone() };
+    let must_be_verified = must_be_verified(ctx);
     let transaction = ctx.db.begin().await?;
-    if store::rotate(&transaction, &shown, &next, caller, now).await? {
+    if store::rotate(&transaction, &shown, &next, must_be_verified, caller).await? {
         transaction.commit().await?;
         return Ok(tokens::issue(ctx, &next, now));
     }
-    let row =
-        store::find_alive(transaction.connection(), shown.session, must_be_verified(ctx), now);
+    let row = store::find_alive(transaction.connection(), shown.session, must_be_verified, now);
     let Some(row) = row.await? else { return Err(RenewError::Over) };
     if row.previous_id.as_deref() == Some(&shown.id)
         && now - row.current.issued_at < ROTATION_WINDOW
     {
         return Ok(tokens::issue(ctx, &row.current, now));
+    }
+    // The account before its session, as everybody locks them.
+    if accounts::lock(&transaction, shown.user).await?.is_none() {
+        return Err(RenewError::Over);
     }
     store::end(&transaction, shown.session, EndReason::TokenReused, now).await?;
     let event = Event::on(shown.user, Action::TokenReused, caller).in_session(shown.session);

@@ -98,17 +98,20 @@ pub(super) async fn rotate(
     transaction: &Transaction,
     shown: &RefreshToken,
     next: &RefreshToken,
+    must_be_verified: bool,
     caller: &Caller,
-    now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    let now = next.issued_at;
     // Looked up by key: a list of all active people would be made anew for each rotation.
     let owner = Expr::col((user::Entity, user::Column::Id));
-    let active_owner = user::Entity::find()
+    let mut active_owner = user::Entity::find()
         .select_only()
         .column(user::Column::Id)
         .filter(owner.equals((session::Entity, Column::UserId)))
-        .filter(user::Column::IsActive.eq(true))
-        .into_query();
+        .filter(user::Column::IsActive.eq(true));
+    if must_be_verified {
+        active_owner = active_owner.filter(user::Column::EmailVerifiedAt.is_not_null());
+    }
     let done = session::Entity::update_many()
         .col_expr(Column::CurrentJti, Expr::value(next.id.as_str()))
         .col_expr(Column::PreviousJti, Expr::value(shown.id.as_str()))
@@ -120,7 +123,7 @@ pub(super) async fn rotate(
         .filter(Column::CurrentJti.eq(shown.id.as_str()))
         .filter(Column::EndedAt.is_null())
         .filter(Column::ExpiresAt.gt(to_micros(now)))
-        .filter(Expr::exists(active_owner))
+        .filter(Expr::exists(active_owner.into_query()))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
