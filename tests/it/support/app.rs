@@ -5,8 +5,9 @@ use daemun::clock::Clock;
 use daemun::config::Settings;
 use daemun::ctx::Ctx;
 use daemun::flows::signup::{self, Joined};
+use daemun::flows::superuser;
 use daemun::sessions::Opened;
-use daemun::types::{Caller, Email, Language, Name, Password};
+use daemun::types::{Caller, Email, Language, Name, Password, UserId};
 use rocket::figment::Figment;
 use rocket::local::asynchronous::Client;
 use sea_orm::{ConnectionTrait as _, Statement};
@@ -58,12 +59,32 @@ impl App {
         }
     }
 
+    /// Somebody who may do everything, made at the terminal.
+    pub(crate) async fn superuser(&self, name: &str) -> UserId {
+        let who = (Email::parse(&email(name)).expect("an address"), Language::English);
+        let password = Password::parse(GOOD).expect("a password");
+        superuser::at_the_terminal(&self.ctx, who, password, &caller()).await.expect("made")
+    }
+
     /// One number out of the database.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         let connection = self.ctx.db.reader();
         let statement = Statement::from_string(connection.get_database_backend(), sql);
         let row = connection.query_one_raw(statement).await.expect(sql).expect("a row");
         row.try_get_by_index(0).expect("a number")
+    }
+
+    /// One text out of the database, empty where there is none.
+    pub(crate) async fn word(&self, sql: &str) -> String {
+        let connection = self.ctx.db.reader();
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        let row = connection.query_one_raw(statement).await.expect(sql).expect("a row");
+        row.try_get_by_index::<Option<String>>(0).expect("a text").unwrap_or_default()
+    }
+
+    /// How many events of a kind are in the trail.
+    pub(crate) async fn events(&self, action: &str) -> i64 {
+        self.number(&format!("SELECT COUNT(*) FROM audit_events WHERE action = '{action}'")).await
     }
 
     /// Changes the database as an administrator with a console would.

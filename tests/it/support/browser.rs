@@ -75,6 +75,13 @@ impl<'a> Browser<'a> {
         self.submits("/account/login", &[("email", email), ("password", password)]).await
     }
 
+    /// Opens the link of a letter and presses the button behind it.
+    pub(crate) async fn follows(&mut self, link: &str) -> Page {
+        let arrival = self.get(link).await;
+        assert_eq!(arrival.location(), Some("/account/link"), "{}", arrival.text());
+        self.submits("/account/link", &[]).await
+    }
+
     pub(crate) async fn logs_out(&mut self) -> Page {
         self.submits("/account/logout", &[]).await
     }

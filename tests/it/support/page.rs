@@ -46,6 +46,11 @@ impl Page {
         of_name.map(|(_, value)| value.as_str()).collect()
     }
 
+    /// Every header, in order.
+    pub(crate) fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
     pub(crate) fn location(&self) -> Option<&str> {
         self.header("location").filter(|_| self.status == 303)
     }
