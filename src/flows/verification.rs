@@ -1,7 +1,5 @@
 //! Proving that an address belongs to the person: a letter, a button, and it is proved.
 
-use std::time::Duration;
-
 use thiserror::Error;
 
 use crate::accounts::{self, Account};
@@ -9,7 +7,7 @@ use crate::audit::{self, Action, Event};
 use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::links::{self, Purpose};
+use crate::links::{self, LinkError, Purpose};
 use crate::sessions::{self, EndReason};
 use crate::throttle::ThrottleError;
 use crate::types::{Caller, Email, Secret, SessionId, UserId};
@@ -24,28 +22,8 @@ pub enum SendAgainError {
     #[error("the address is proved")]
     Done,
     /// The last letter is too recent, or there were enough today.
-    #[error("too many letters")]
-    TooSoon(Duration),
-    /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
-}
-
-impl From<ThrottleError> for SendAgainError {
-    fn from(error: ThrottleError) -> Self {
-        match error {
-            ThrottleError::TooSoon(wait) => Self::TooSoon(wait),
-            ThrottleError::Broken(error) => Self::Broken(error),
-        }
-    }
-}
-
-/// Why an address was not proved.
-#[derive(Debug, Error)]
-pub enum VerifyError {
-    /// The link is used, too old, about an address that the account left, or never was one.
-    #[error("the link does not work")]
-    BadLink,
+    NotNow(#[from] ThrottleError),
     /// The database failed.
     #[error(transparent)]
     Broken(#[from] DbError),
@@ -81,17 +59,17 @@ fn unproved(account: Option<Account>) -> Result<Account, SendAgainError> {
 /// else joined with this address, they are out.
 ///
 /// # Errors
-/// [`VerifyError`] says why not.
+/// [`LinkError`] says why not.
 pub async fn by_link(
     ctx: &Ctx,
     token: &Secret,
     session: Option<SessionId>,
     caller: &Caller,
-) -> Result<(), VerifyError> {
+) -> Result<(), LinkError> {
     let now = ctx.clock.now();
     let link = links::find(&ctx.db, token, now).await?;
     let link = link.filter(|link| link.purpose == Purpose::VerifyEmail);
-    let link = link.ok_or(VerifyError::BadLink)?;
+    let link = link.ok_or(LinkError::Dead)?;
     let user = link.user;
 
     let transaction = ctx.db.begin().await?;
@@ -99,7 +77,7 @@ pub async fn by_link(
     let email = account.as_ref().map(|account| account.person.email.canonical());
     let is_about_it = email.is_some() && email == link.email.as_ref().map(Email::canonical);
     if !is_about_it || !links::consume(&transaction, token, Purpose::VerifyEmail, now).await? {
-        return Err(VerifyError::BadLink);
+        return Err(LinkError::Dead);
     }
     accounts::set_verified(&transaction, user, now).await?;
     let why = EndReason::EmailVerified;

@@ -75,6 +75,10 @@ on_both! {
         let kinds: Vec<_> = letters.iter().map(|it| it["kind"].as_str()).collect();
         assert_eq!(kinds, [Some("new_device"), Some("verify_email")]);
         assert_eq!(letters[0]["recipient"], "ada@example.com");
+        let links = all["links"].as_array().expect("a list");
+        let mut purposes: Vec<_> = links.iter().map(|it| it["purpose"].as_str()).collect();
+        purposes.sort_unstable();
+        assert_eq!(purposes, [Some("not_me"), Some("not_me"), Some("verify_email")]);
     }
 
     async fn sessions_that_are_over_are_in_it_too(world: World) {

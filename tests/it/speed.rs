@@ -63,7 +63,7 @@ on_both! {
         ada.get("/account/mypage").await;
 
         let export = cost(&app, &mut ada, "/account/export").await;
-        assert_eq!(export, 4, "the person, the sessions, the trail, the letters");
+        assert_eq!(export, 5, "the person, the sessions, the trail, the letters, the links");
         assert_eq!(cost(&app, &mut ada, &link).await, 1);
         assert_eq!(cost(&app, &mut ada, "/account/link").await, 1);
         world.clock.advance(Duration::from_mins(11));
