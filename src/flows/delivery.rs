@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn letters_to_one_address_stay_in_order() {
-        let lanes = laned((0..20).map(|id| letter(id, if id % 3 == 0 { "eve" } else { "ada" })).collect());
+        let lanes =
+            laned((0..20).map(|id| letter(id, if id % 3 == 0 { "eve" } else { "ada" })).collect());
 
         assert_eq!(lanes.len(), 2);
         for lane in lanes {

@@ -94,10 +94,14 @@ pub async fn ask(
     let proved = sessions::prove(ctx, current, password, caller).await?;
     let user = proved.account.person.id;
     if new.canonical() == proved.account.person.email.canonical() {
+        proved.was_honest(ctx).await?;
         return Err(AskError::Same);
     }
     let now = ctx.clock.now();
-    throttle::admit(&ctx.db, &[BY_PERSON.on(&user.to_string())], now).await?;
+    if let Err(error) = throttle::admit(&ctx.db, &[BY_PERSON.on(&user.to_string())], now).await {
+        proved.was_honest(ctx).await?;
+        return Err(error.into());
+    }
 
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?;
@@ -157,9 +161,12 @@ pub async fn by_link(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), M
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?.filter(|account| account.is_active);
     let account = account.ok_or(MoveError::BadLink)?;
-    if !links::consume(&transaction, token, Purpose::ChangeEmail, now).await?
-        || !accounts::change_email(&transaction, user, &new, now).await?
-    {
+    if !links::consume(&transaction, token, Purpose::ChangeEmail, now).await? {
+        return Err(MoveError::BadLink);
+    }
+    if !accounts::change_email(&transaction, user, &new, now).await? {
+        drop(transaction);
+        use_up(ctx, token).await?;
         return Err(MoveError::BadLink);
     }
     let old = &account.person.email;
@@ -175,4 +182,12 @@ pub async fn by_link(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), M
     ctx.cache.forget_person(user);
     tracing::info!(user.id = user.0, request.id = caller.request_id, "the address was changed");
     Ok(())
+}
+
+/// A link to an address that somebody else has by now stays dead, also when the address becomes free
+/// once more.
+async fn use_up(ctx: &Ctx, token: &Secret) -> Result<(), DbError> {
+    let transaction = ctx.db.begin().await?;
+    links::consume(&transaction, token, Purpose::ChangeEmail, ctx.clock.now()).await?;
+    transaction.commit().await
 }

@@ -67,7 +67,8 @@ async fn race(app: &App, links: &[String]) -> Vec<String> {
     let racers = ready(app, links.len()).await.into_iter().zip(links).enumerate();
     let racers = racers.map(|(number, ((mut browser, token), link))| async move {
         let password = format!("{NEW} {number}");
-        let fields = [("csrf", &*token), ("new_password1", &password), ("new_password2", &password)];
+        let fields =
+            [("csrf", &*token), ("new_password1", &password), ("new_password2", &password)];
         let answer = browser.post(link, &fields).await;
         (answer.status(), password)
     });

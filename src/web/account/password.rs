@@ -81,10 +81,17 @@ async fn update(
     let holds = "the rules hold, and they are this parser";
     let old = Password::parse(&form.old_password).expect(holds);
     let new = Password::parse(&form.new_password1).expect(holds);
-    match password::change(ctx, (email, signed_in.session()), old, new, caller).await {
+    match password::change(ctx, (email, signed_in.session()), old, new.clone(), caller).await {
         Ok(()) => {
             cookies::say(jar, ctx, Notice::PasswordChanged);
             Ok(Answer::Gone(Redirect::to(MY_PAGE)))
+        }
+        Err(ChangePasswordError::Wrong) => {
+            let wrong = super::wrong_password("old_password");
+            match password::weigh(ctx, email, &new).await {
+                Ok(found) => again(frame, form, &wrong.and("new_password1", found), ctx),
+                Err(error) => refused(frame, form, error, ctx),
+            }
         }
         Err(error) => refused(frame, form, error, ctx),
     }

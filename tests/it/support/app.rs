@@ -70,8 +70,7 @@ impl App {
 
     /// How many rows there are, table by table.
     pub(crate) async fn rows(&self) -> Vec<(&'static str, i64)> {
-        let tables =
-            ["users", "sessions", "audit_events", "throttle", "one_time_links", "outbox"];
+        let tables = ["users", "sessions", "audit_events", "throttle", "one_time_links", "outbox"];
         let mut rows = Vec::new();
         for table in tables {
             rows.push((table, self.number(&format!("SELECT COUNT(*) FROM {table}")).await));
