@@ -39,7 +39,7 @@ async fn follows_every_letter(app: &App, email: &str) -> Vec<String> {
     app.visitor().asks_for_reset(email).await;
     let reset = app.letter_to(email).await.link("/account/password/reset/");
     ada.get(&reset).await;
-    ada.chooses("/account/password/new", "marker-weak").await;
+    ada.chooses("/account/password/new", "marker").await;
     ada.chooses("/account/password/new", &secrets[0]).await;
     ada.logs_in(email, &secrets[0]).await;
     ada.changes_password("marker-wrong", NEW).await;
