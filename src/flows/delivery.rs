@@ -157,10 +157,10 @@ async fn worded(ctx: &Ctx, letter: Claimed) -> Result<Option<Claimed>, DbError> 
     if !is_request {
         return Ok(Some(letter));
     }
-    let is_worthless = outbox::is_worthless(&letter, ctx.clock.now());
-    let account = match is_worthless {
-        true => None,
-        false => accounts::find(&ctx.db, &letter.to.email).await?,
+    let account = if outbox::is_worthless(&letter, ctx.clock.now()) {
+        None
+    } else {
+        accounts::find(&ctx.db, &letter.to.email).await?
     };
     let Some(user) = account.filter(|it| it.is_active).map(|account| account.person.id) else {
         let transaction = ctx.db.begin().await?;
