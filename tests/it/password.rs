@@ -114,7 +114,8 @@ on_both! {
         assert!(wrong_and_weak.field("new_password1").errors.len() >= 3);
         assert_eq!(nothing.summary(), ["Enter a password.", "Enter a password."]);
         for name in ["old_password", "new_password1", "new_password2"] {
-            assert!(empty_and_weak.field(name).value.is_empty() && empty_and_weak.field(name).is_wrong);
+            let field = empty_and_weak.field(name);
+            assert!(field.is_wrong && field.value.is_empty(), "{name}");
         }
     }
 

@@ -166,7 +166,8 @@ on_both! {
             assert_eq!(answer.location(), Some("/account/mypage"), "{}", answer.text());
             for outcome in join_all(replays).await {
                 let outcome = outcome.expect("no panic");
-                assert!(matches!(outcome, Err(RenewError::Reused | RenewError::Over)), "{outcome:?}");
+                let is_refused = matches!(outcome, Err(RenewError::Reused | RenewError::Over));
+                assert!(is_refused, "{outcome:?}");
             }
             old = new;
         }

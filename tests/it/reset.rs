@@ -485,7 +485,8 @@ on_both! {
         assert_eq!(weak.status(), 422);
         assert!(weak.field("new_password1").errors.len() >= 3, "all that is wrong at once");
         assert_eq!(weak.field("new_password2").errors, ["The two passwords are not the same."]);
-        assert!(weak.field("new_password1").is_wrong && weak.field("new_password1").value.is_empty());
+        let field = weak.field("new_password1");
+        assert!(field.is_wrong && field.value.is_empty());
         assert!(!weak.text().contains("1234"));
         assert!(own.summary().contains(&"This password is too similar to your email.".into()));
         assert_eq!((empty.status(), empty.summary()), (422, vec!["Enter a password.".into()]));
@@ -603,7 +604,8 @@ on_both! {
     async fn rubbish_is_a_dead_link(world: World) {
         let app = world.app().await;
         for rubbish in ["x", "%00", "%ff", "..%2f..%2fetc", "'%20OR%20'1'='1", &"x".repeat(5000)] {
-            for start in [LINK, "/account/email/verify/", "/account/email/undo/", "/account/not-me/"] {
+            for start in [LINK, "/account/email/verify/", "/account/email/undo/", "/account/not-me/"]
+            {
                 let link = format!("{start}{rubbish}");
                 assert_eq!(app.visitor().get(&link).await.status(), 404, "{link}");
                 assert_eq!(app.visitor().chooses(&link, NEW).await.status(), 404, "{link}");

@@ -67,7 +67,8 @@ on_both! {
         assert_eq!(app.number(waiting).await, 0);
 
         app.delivers().await;
-        assert_eq!(app.number("SELECT COUNT(*) FROM outbox WHERE sealed = ''").await, 1, "then gone");
+        let gone = "SELECT COUNT(*) FROM outbox WHERE sealed = ''";
+        assert_eq!(app.number(gone).await, 1, "when it is sent, nothing is left of it");
     }
 
     async fn log_lines_tell_outcomes_and_no_secrets(world: World) {
