@@ -48,9 +48,7 @@ pub async fn deliver(ctx: &Ctx) -> Result<Delivered, DbError> {
     let is_full = u64::try_from(claimed.len()).is_ok_and(|count| count == BATCH);
     let is_away = Arc::new(AtomicBool::new(false));
     let mut lanes = JoinSet::new();
-    let mut claimed = claimed.into_iter();
-    for length in lengths(claimed.len()) {
-        let letters: Vec<_> = claimed.by_ref().take(length).collect();
+    for letters in laned(claimed) {
         lanes.spawn(lane(ctx.clone(), letters, is_away.clone()));
     }
     let mut sent = 0;
@@ -63,10 +61,20 @@ pub async fn deliver(ctx: &Ctx) -> Result<Delivered, DbError> {
     Ok(Delivered { sent, is_more: is_full && !is_away.load(Ordering::Relaxed) })
 }
 
-/// How many letters go on each lane.
-fn lengths(count: usize) -> impl Iterator<Item = usize> {
-    let lanes = LANES.min(count).max(1);
-    (0..lanes).map(move |lane| (count + lane) / lanes)
+/// The letters of each lane. Those to one address go on one lane, in the order in which they were
+/// written: of two reset links the one that works is in the letter that comes last.
+fn laned(letters: Vec<Claimed>) -> Vec<Vec<Claimed>> {
+    let mut lanes: Vec<Vec<Claimed>> = (0..LANES).map(|_| Vec::new()).collect();
+    for letter in letters {
+        let is_to_the_same = |lane: &Vec<Claimed>| {
+            lane.iter().any(|other| other.to.email.canonical() == letter.to.email.canonical())
+        };
+        let shortest = || (0..LANES).min_by_key(|number| lanes[*number].len()).unwrap_or_default();
+        let number = lanes.iter().position(is_to_the_same).unwrap_or_else(shortest);
+        lanes[number].push(letter);
+    }
+    lanes.retain(|lane| !lane.is_empty());
+    lanes
 }
 
 /// Sends letters one after the other until the mail server is away.
@@ -145,13 +153,17 @@ async fn give_up(ctx: &Ctx, letter: &Claimed, reason: &str, is_final: bool) -> R
 }
 
 /// The letter with its words: a request for a reset link gets its link now, once; if there is nobody
-/// to answer, it is dropped.
+/// to answer, or if it waited for so long that a link would come too late, it is dropped.
 async fn worded(ctx: &Ctx, letter: Claimed) -> Result<Option<Claimed>, DbError> {
     let is_request = letter.letter.kind == Kind::ResetPassword && letter.letter.link.is_none();
     if !is_request {
         return Ok(Some(letter));
     }
-    let account = accounts::find(&ctx.db, &letter.to.email).await?;
+    let account = if outbox::is_worthless(&letter, ctx.clock.now()) {
+        None
+    } else {
+        accounts::find(&ctx.db, &letter.to.email).await?
+    };
     let Some(user) = account.filter(|it| it.is_active).map(|account| account.person.id) else {
         let transaction = ctx.db.begin().await?;
         outbox::answer(&transaction, &ctx.keys, letter.id, None).await?;
@@ -187,14 +199,45 @@ fn asker(ctx: &Ctx, letter: &Letter) -> Caller {
 
 #[cfg(test)]
 mod tests {
-    use super::lengths;
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::types::{Email, Language};
+
+    fn letter(id: i64, name: &str) -> Claimed {
+        let email = Email::parse(&format!("{name}@example.com")).expect("an address");
+        Claimed {
+            id,
+            to: Addressee { user: None, email, language: Language::English },
+            letter: Letter::new(Kind::Test),
+            written_at: OffsetDateTime::UNIX_EPOCH,
+            tries: 1,
+            worthless_at: OffsetDateTime::UNIX_EPOCH,
+        }
+    }
 
     #[test]
     fn every_letter_is_on_one_lane() {
         for count in 0..50 {
-            let lengths: Vec<_> = lengths(count).collect();
-            assert_eq!(lengths.iter().sum::<usize>(), count);
-            assert!(lengths.len() <= 4);
+            let lanes = laned((0..count).map(|id| letter(id, &format!("p{id}"))).collect());
+
+            let mut ids: Vec<_> = lanes.iter().flatten().map(|letter| letter.id).collect();
+            ids.sort_unstable();
+            assert_eq!(ids, (0..count).collect::<Vec<_>>());
+            let length = |lane: &Vec<Claimed>| lane.len();
+            let (short, long) = (lanes.iter().map(length).min(), lanes.iter().map(length).max());
+            assert!(lanes.len() <= LANES && long <= short.map(|it| it + 1));
+        }
+    }
+
+    #[test]
+    fn letters_to_one_address_stay_in_order() {
+        let lanes =
+            laned((0..20).map(|id| letter(id, if id % 3 == 0 { "eve" } else { "ada" })).collect());
+
+        assert_eq!(lanes.len(), 2);
+        for lane in lanes {
+            assert!(lane.is_sorted_by_key(|letter| letter.id));
         }
     }
 }

@@ -3,25 +3,25 @@
 use rocket::http::{ContentType, Method};
 
 use crate::support::browser::encode;
-use crate::support::{App, Browser, GOOD, World};
-
-const NEW: &str = "another long sentence";
+use crate::support::{App, Browser, GOOD, NEW, World};
 
 /// A path, and fields that it would take.
 type Form = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// Every unsafe route with a form that would work.
-const FORMS: [Form; 10] = [
+const FORMS: [Form; 12] = [
     ("/account/join", &[("email", "new@example.com"), ("password1", GOOD), ("password2", GOOD)]),
     ("/account/login", &[("email", "ada@example.com"), ("password", GOOD)]),
     ("/account/logout", &[]),
+    ("/language", &[("language", "ko")]),
     ("/account/password/reset", &[("email", "ada@example.com")]),
+    ("/account/password/new", &[("new_password1", NEW), ("new_password2", NEW)]),
     ("/account/password/reset/token", &[("new_password1", NEW), ("new_password2", NEW)]),
     ("/account/link", &[]),
     ("/account/email/verify/token", &[]),
+    ("/account/email/change/token", &[]),
     ("/account/email/undo/token", &[]),
     ("/account/not-me/token", &[]),
-    ("/language", &[("language", "ko")]),
 ];
 
 /// Routes that turn strangers away before they look at a form.
@@ -52,6 +52,7 @@ async fn traces(app: &App) -> Vec<i64> {
     ] {
         rows.push(app.number(&format!("SELECT COUNT(*) FROM {change}")).await);
     }
+    rows.push(app.number("SELECT COUNT(*) FROM one_time_links WHERE used_at IS NOT NULL").await);
     rows
 }
 
@@ -69,6 +70,31 @@ async fn refuses(app: &App, browser: &mut Browser<'_>, token: Option<&str>, why:
 }
 
 on_both! {
+    async fn a_letters_link_needs_its_form_too(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let not_me = app.letter_to("ada@example.com").await.link("/account/not-me/");
+        let verify = app.letter_to("ada@example.com").await.link("/account/email/verify/");
+        app.visitor().asks_for_reset("ada@example.com").await;
+        let reset = app.letter_to("ada@example.com").await.link("/account/password/reset/");
+        let before = traces(&app).await;
+        for link in [&not_me, &verify, &reset] {
+            let mut visitor = app.visitor();
+            visitor.get(link).await;
+            let token = visitor.token().await;
+            let mut elsewhere = visitor.clone().with("Origin", "https://evil.example");
+            let fields = [("new_password1", NEW), ("new_password2", NEW)];
+            for path in [link, "/account/link", "/account/password/new"] {
+                assert_eq!(visitor.post(path, &fields).await.status(), 403, "{path}");
+                let fields = [&[("csrf", token.as_str())][..], &fields].concat();
+                assert_eq!(elsewhere.post(path, &fields).await.status(), 403, "{path}");
+            }
+        }
+
+        assert_eq!(traces(&app).await, before);
+        assert!(ada.is_signed_in().await);
+    }
+
     async fn a_form_without_its_own_token_is_refused(world: World) {
         let app = world.app().await;
         let mut ada = app.person("ada").await;

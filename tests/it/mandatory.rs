@@ -17,8 +17,8 @@ const MANDATORY: &[(&str, &str)] = &[("email_verification", "mandatory")];
 /// What an answer tells, without what differs from request to request.
 fn told(page: &Page, token: &str, email: &str) -> (u16, Vec<(String, String)>, String) {
     let clean = |text: &str| text.replace(token, "TOKEN").replace(email, "EMAIL");
-    let headers = page.headers().iter().filter(|(name, _)| !name.contains("request-id"));
-    let headers = headers.map(|(name, value)| (name.clone(), clean(value))).collect();
+    let headers = page.headers().into_iter().filter(|(name, _)| !name.contains("request-id"));
+    let headers = headers.map(|(name, value)| (name.to_owned(), clean(value))).collect();
     (page.status(), headers, clean(&page.text()))
 }
 

@@ -26,6 +26,8 @@ impl App {
         let ctx = app::open(settings, clock).await.expect("the application opens");
         let rocket = app::rocket_over(figment, ctx.clone());
         let client = Client::untracked(rocket).await.expect("the application ignites");
+        // Letters go out when a story opens the box, not in between.
+        client.rocket().shutdown().notify();
         Self { client, ctx }
     }
 
@@ -82,9 +84,24 @@ impl App {
         row.try_get_by_index::<Option<String>>(0).expect("a text").unwrap_or_default()
     }
 
-    /// How many events of a kind are in the trail.
+    /// How many rows there are, table by table.
+    pub(crate) async fn rows(&self) -> Vec<(&'static str, i64)> {
+        let tables = ["users", "sessions", "audit_events", "throttle", "one_time_links", "outbox"];
+        let mut rows = Vec::new();
+        for table in tables {
+            rows.push((table, self.number(&format!("SELECT COUNT(*) FROM {table}")).await));
+        }
+        rows
+    }
+
+    /// How often something is in the trail.
     pub(crate) async fn events(&self, action: &str) -> i64 {
         self.number(&format!("SELECT COUNT(*) FROM audit_events WHERE action = '{action}'")).await
+    }
+
+    /// Sessions that are alive.
+    pub(crate) async fn living(&self) -> i64 {
+        self.number("SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL").await
     }
 
     /// Changes the database as an administrator with a console would.

@@ -46,9 +46,10 @@ impl Page {
         of_name.map(|(_, value)| value.as_str()).collect()
     }
 
-    /// Every header, in order.
-    pub(crate) fn headers(&self) -> &[(String, String)] {
-        &self.headers
+    /// Every header but the one that differs from request to request.
+    pub(crate) fn headers(&self) -> Vec<(&str, &str)> {
+        let headers = self.headers.iter().filter(|(name, _)| name != "x-request-id");
+        headers.map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
     pub(crate) fn location(&self) -> Option<&str> {
