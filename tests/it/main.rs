@@ -7,6 +7,7 @@ mod activity;
 mod cli;
 mod csrf;
 mod database;
+mod delivery;
 mod docs;
 mod errors;
 mod floors;
