@@ -50,10 +50,12 @@ pub fn rocket(figment: Figment) -> Rocket<Build> {
             }
         }
     });
-    doors(tamed(figment)).attach(open)
+    doors(tamed(figment)).attach(open).attach(worker::Worker)
 }
 
-/// The same application over tools that are open already, as the binary and the tests use it.
+/// The same application over tools that are open already, and without the
+/// [`Worker`](worker::Worker): whoever launches it attaches one, and whoever only asks it questions
+/// decides when letters go out.
 #[must_use]
 pub fn rocket_over(figment: Figment, ctx: Ctx) -> Rocket<Build> {
     doors(quiet(tamed(figment))).manage(ctx)
@@ -74,7 +76,6 @@ fn doors(figment: Figment) -> Rocket<Build> {
     rocket::custom(figment)
         .attach(web::Gatekeeper)
         .attach(web::Headers)
-        .attach(worker::Worker)
         .mount("/", web::routes())
         .register("/", web::catchers())
 }

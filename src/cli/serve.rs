@@ -11,6 +11,7 @@ use crate::config::Settings;
 use crate::ctx::Ctx;
 use crate::flows::superuser;
 use crate::i18n::Language;
+use crate::worker;
 
 /// Serves until the process is told to stop.
 pub(super) async fn serve(
@@ -27,7 +28,8 @@ pub(super) async fn serve(
     let port = rocket::Config::try_from(&figment).map_or(0, |config| config.port);
     let greeting = ctx.clone();
     let greet = AdHoc::on_liftoff("Greeting", move |_| Box::pin(greet(language, greeting)));
-    let launched = app::rocket_over(figment, ctx.clone()).attach(greet).launch().await;
+    let rocket = app::rocket_over(figment, ctx.clone()).attach(worker::Worker).attach(greet);
+    let launched = rocket.launch().await;
     ctx.db.close().await;
     match launched {
         Ok(_) => Ok(()),

@@ -113,6 +113,9 @@ on_both! {
 
     async fn a_claim_is_never_for_more_than_was_asked(world: World) {
         let app = world.app().await;
+        // The planner believes that there is one letter, and may look for it again for each of them.
+        writes(&app, 1).await;
+        app.execute("ANALYZE outbox").await;
         writes(&app, 200).await;
         let now = world.clock.now();
 
@@ -251,7 +254,7 @@ on_both! {
         let delivered = delivery::deliver(&app.ctx).await.expect("delivers");
 
         assert_eq!((delivered.sent, delivered.is_more), (0, false));
-        let tried = app.number("SELECT SUM(tries) FROM outbox").await;
+        let tried = count(&app, "tries = 1").await;
         assert!((1..=4).contains(&tried), "one on each lane: {tried}");
         assert_eq!(count(&app, "tries = 0 AND reason = '' AND sealed <> ''").await, 40 - tried);
     }
@@ -267,7 +270,7 @@ on_both! {
 
         let [_, letter] = &office.taken()[..] else { panic!("one after the first") };
         assert_eq!(letter.to, [email("ada")]);
-        assert_eq!(nodes[1].visitor().get(&reset_link(letter)).await.status(), 200);
+        assert_eq!(nodes[1].visitor().get(&reset_link(letter)).await.status(), 303);
         let minted = "SELECT COUNT(*) FROM one_time_links WHERE purpose = 'reset_password'";
         assert_eq!(nodes[0].number(minted).await, 1);
     }
@@ -287,7 +290,7 @@ on_both! {
 
         assert_eq!(second.number(minted).await, 1, "the same link");
         let link = reset_link(office.taken().last().expect("a letter"));
-        assert_eq!(second.visitor().get(&link).await.status(), 200);
+        assert_eq!(second.visitor().get(&link).await.status(), 303);
     }
 
     async fn a_request_to_an_address_of_nobody_leaves_nothing_behind(world: World) {
@@ -320,7 +323,7 @@ on_both! {
 
         assert_eq!((office.taken().len(), given_up(&app, "too late").await), (1, 1));
         let link = format!("{RESET}/{}", good.expect("minted").expose());
-        assert_eq!(app.visitor().get(&link).await.status(), 200, "the other one still works");
+        assert_eq!(app.visitor().get(&link).await.status(), 303, "the other one still works");
     }
 
     async fn a_letter_under_another_secret_key_is_given_up_and_stops_nobody_else(world: World) {
