@@ -50,7 +50,7 @@ pub fn rocket(figment: Figment) -> Rocket<Build> {
             }
         }
     });
-    doors(tamed(figment)).attach(open).attach(worker::Worker)
+    doors(tamed(figment)).attach(open).attach(worker::Worker::default())
 }
 
 /// The same application over tools that are open already, and without the

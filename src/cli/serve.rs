@@ -28,7 +28,8 @@ pub(super) async fn serve(
     let port = rocket::Config::try_from(&figment).map_or(0, |config| config.port);
     let greeting = ctx.clone();
     let greet = AdHoc::on_liftoff("Greeting", move |_| Box::pin(greet(language, greeting)));
-    let rocket = app::rocket_over(figment, ctx.clone()).attach(worker::Worker).attach(greet);
+    let rocket =
+        app::rocket_over(figment, ctx.clone()).attach(worker::Worker::default()).attach(greet);
     let launched = rocket.launch().await;
     ctx.db.close().await;
     match launched {
