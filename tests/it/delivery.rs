@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use daemun::crypto::{Keys, MasterKey};
-use daemun::flows::delivery;
+use daemun::flows::delivery::{self, Courier};
 use daemun::mail::{Kind, Letter};
 use daemun::outbox::{self, Addressee};
 use daemun::types::{Email, Language, Secret};
@@ -18,7 +18,7 @@ use crate::support::{App, World};
 const RESET: &str = "/account/password/reset";
 
 /// How long a claimed letter is left alone.
-const CLAIM: Duration = Duration::from_mins(10);
+const CLAIM: Duration = Duration::from_mins(15);
 
 /// A node whose letters go to this office.
 async fn node(world: &World, office: &PostOffice) -> App {
@@ -176,7 +176,7 @@ on_both! {
         let now = world.clock.now();
         outbox::failed(&ctx.db, &claimed[0], "not now", false, now).await.expect("told");
         outbox::failed(&ctx.db, &claimed[1], "never", true, now).await.expect("told");
-        outbox::release(&ctx.db, &claimed.iter().map(|it| it.id).collect::<Vec<_>>(), now).await.expect("told");
+        outbox::release(&ctx.db, &claimed, now).await.expect("told");
         other.delivers().await;
 
         let finished = "sent_at IS NOT NULL AND failed_at IS NULL AND due_at IS NULL";
@@ -257,6 +257,74 @@ on_both! {
         let tried = count(&app, "tries = 1").await;
         assert!((1..=4).contains(&tried), "one on each lane: {tried}");
         assert_eq!(count(&app, "tries = 0 AND reason = '' AND sealed <> ''").await, 40 - tried);
+    }
+
+    async fn a_server_that_is_away_is_asked_less_and_less_often(world: World) {
+        let office = unkind("hello", "421 4.3.2 closed");
+        let app = node(&world, &office).await;
+        writes(&app, 200).await;
+        let courier = Courier::new(app.ctx.clone());
+
+        let mut asked = Vec::new();
+        for _ in 0..600 {
+            while courier.deliver().await.expect("delivers").is_more {}
+            asked.push(office.connections());
+            world.clock.advance(Duration::from_secs(1));
+        }
+
+        assert!((1..=4).contains(&asked[4]), "nobody else while it is left alone: {asked:?}");
+        assert!(asked[59] <= 8 && asked[599] <= 17, "{asked:?}");
+        assert_eq!(count(&app, "tries > 2").await, 0, "it is the server's fault, not theirs");
+    }
+
+    async fn a_server_that_is_back_gets_everything_that_waited(world: World) {
+        let closed = format!("smtp://127.0.0.1:{}", free_port());
+        let away = world.app_with(&[("mail_url", &closed)]).await;
+        writes(&away, 100).await;
+        let courier = Courier::new(away.ctx.clone());
+        courier.deliver().await.expect("nobody listens");
+        let office = PostOffice::opens(Manners::default());
+        let back = node(&world, &office).await;
+
+        world.clock.advance(Duration::from_mins(1));
+        back.delivers().await;
+
+        let people: BTreeSet<_> = office.taken().into_iter().map(|letter| letter.to).collect();
+        assert_eq!((office.taken().len(), people.len()), (100, 100));
+    }
+
+    async fn whoever_is_stopped_begins_no_letter_and_gives_back_what_was_claimed(world: World) {
+        let manners = Manners { stalls_at: Some("."), ..Manners::default() };
+        let mut office = PostOffice::opens(manners);
+        let app = node(&world, &office).await;
+        writes(&app, 40).await;
+        let courier = std::sync::Arc::new(Courier::new(app.ctx.clone()));
+        let delivering = courier.clone();
+        let delivering = tokio::spawn(async move { delivering.deliver().await });
+
+        for _ in 0..4 {
+            office.has_stalled().await;
+        }
+        courier.stop();
+        for _ in 0..4 {
+            office.goes_on();
+        }
+
+        let delivered = delivering.await.expect("no panic").expect("delivers");
+        assert_eq!((delivered.sent, delivered.is_more), (4, false));
+        assert_eq!(count(&app, "tries = 0 AND due_at = created_at AND sent_at IS NULL").await, 36);
+        assert_eq!((office.taken().len(), count(&app, "sent_at IS NOT NULL").await), (4, 4));
+    }
+
+    async fn a_batch_goes_over_a_few_connections(world: World) {
+        let office = PostOffice::opens(Manners::default());
+        let app = node(&world, &office).await;
+        writes(&app, 120).await;
+
+        app.delivers().await;
+
+        assert_eq!(office.taken().len(), 120);
+        assert!(office.connections() <= 4, "{} connections", office.connections());
     }
 
     async fn a_reset_letter_is_one_letter_also_when_two_nodes_see_the_request(world: World) {
