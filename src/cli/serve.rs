@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::ctx::Ctx;
 use crate::flows::superuser;
 use crate::i18n::Language;
-use crate::worker;
+use crate::worker::Worker;
 
 /// Serves until the process is told to stop.
 pub(super) async fn serve(
@@ -28,9 +28,10 @@ pub(super) async fn serve(
     let port = rocket::Config::try_from(&figment).map_or(0, |config| config.port);
     let greeting = ctx.clone();
     let greet = AdHoc::on_liftoff("Greeting", move |_| Box::pin(greet(language, greeting)));
-    let rocket =
-        app::rocket_over(figment, ctx.clone()).attach(worker::Worker::default()).attach(greet);
+    let worker = Worker::waited_for();
+    let rocket = app::rocket_over(figment, ctx.clone()).attach(worker.clone()).attach(greet);
     let launched = rocket.launch().await;
+    worker.ends().await;
     ctx.db.close().await;
     match launched {
         Ok(_) => Ok(()),

@@ -2,7 +2,7 @@
 //!
 //! Two rounds, each in a task of its own, so that a slow mail server never keeps the sweeper waiting.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rocket::fairing::{Fairing, Info, Kind};
@@ -29,19 +29,44 @@ const BREATH: Duration = Duration::from_millis(50);
 const LEAVING: u64 = 50;
 
 /// How long a server that stops waits for letters that are on the wire. Most take less; one that is
-/// cut off is sent once its claim is over. It is a part of the time that Rocket gives requests, which
-/// go on meanwhile.
+/// cut off is sent once its claim is over.
 const LAST_LETTERS: Duration = Duration::from_secs(3);
 
-/// Sends letters and sweeps while the application runs.
-#[derive(Debug, Default)]
-pub struct Worker(Mutex<Option<AtWork>>);
+/// Sends letters and sweeps while the application runs. When it stops, the last letters are waited for
+/// before requests are: Rocket leaves no later moment.
+#[derive(Debug, Clone, Default)]
+pub struct Worker {
+    at_work: Arc<Mutex<Option<AtWork>>>,
+    is_waited_for: bool,
+}
 
 /// What is running.
 #[derive(Debug)]
 struct AtWork {
     courier: Arc<Courier>,
     mail: JoinHandle<()>,
+}
+
+impl Worker {
+    /// A worker for whoever calls [`ends`](Self::ends) when the application has stopped; then nobody
+    /// who comes while it stops waits for a letter.
+    #[must_use]
+    pub fn waited_for() -> Self {
+        Self { is_waited_for: true, ..Self::default() }
+    }
+
+    /// Waits for the letters that are on the wire, not for long.
+    pub async fn ends(&self) {
+        let Some(AtWork { mut mail, .. }) = self.at_work().take() else { return };
+        if timeout(LAST_LETTERS, &mut mail).await.is_err() {
+            tracing::warn!("letters were cut off on their way; they are sent later");
+            mail.abort();
+        }
+    }
+
+    fn at_work(&self) -> MutexGuard<'_, Option<AtWork>> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[rocket::async_trait]
@@ -55,16 +80,15 @@ impl Fairing for Worker {
         let courier = Arc::new(Courier::new(ctx.clone()));
         let mail = rocket::tokio::spawn(mail(courier.clone(), rocket.shutdown()));
         rocket::tokio::spawn(sweep(ctx.clone(), rocket.shutdown()));
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(AtWork { courier, mail });
+        *self.at_work() = Some(AtWork { courier, mail });
     }
 
     async fn on_shutdown(&self, _: &Rocket<Orbit>) {
-        let at_work = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(AtWork { courier, mut mail }) = at_work else { return };
-        courier.stop();
-        if timeout(LAST_LETTERS, &mut mail).await.is_err() {
-            tracing::warn!("letters were cut off on their way; they are sent later");
-            mail.abort();
+        if let Some(at_work) = &*self.at_work() {
+            at_work.courier.stop();
+        }
+        if !self.is_waited_for {
+            self.ends().await;
         }
     }
 }
@@ -115,12 +139,14 @@ async fn sweep(ctx: Ctx, mut shutdown: Shutdown) {
     }
 }
 
-async fn sweep_all(ctx: &Ctx) {
+/// Throws away everything that nobody needs any more, batch by batch.
+pub async fn sweep_all(ctx: &Ctx) {
     let swept: Result<(), DbError> = async {
         while keeping::sweep(ctx).await? {
             sleep(BREATH).await;
         }
-        while deletion::carry_out(ctx, LEAVING).await? >= LEAVING {
+        // Some of those whose time has come may have to stay, so a short batch is not the last.
+        while deletion::carry_out(ctx, LEAVING).await? > 0 {
             sleep(BREATH).await;
         }
         Ok(())

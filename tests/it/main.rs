@@ -5,6 +5,7 @@ mod support;
 
 mod activity;
 mod cli;
+mod courier;
 mod csrf;
 mod database;
 mod delivery;
@@ -28,5 +29,6 @@ mod setup;
 mod signins;
 mod speed;
 mod statics;
+mod sweeping;
 mod throttling;
 mod verification;
