@@ -9,7 +9,6 @@ use time::OffsetDateTime;
 use crate::accounts;
 use crate::audit::{self, Action, Event};
 use crate::clock::to_micros;
-use crate::crypto::QueueFull;
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::mail::{Kind, Letter};
@@ -23,32 +22,15 @@ const GRACE: Duration = Duration::from_hours(14 * 24);
 /// Why the account stays.
 #[derive(Debug, Error)]
 pub enum LeaveError {
-    /// The password is not right.
-    #[error("wrong password")]
-    Wrong,
+    /// The password proved nothing.
+    #[error(transparent)]
+    NotProved(#[from] ProveError),
     /// Nobody else could do everything.
     #[error("the last superuser stays")]
     LastSuperuser,
-    /// Too many tries.
-    #[error("too many tries")]
-    TooSoon(Duration),
-    /// Too many people at once.
-    #[error(transparent)]
-    Busy(#[from] QueueFull),
     /// The database failed.
     #[error(transparent)]
     Broken(#[from] DbError),
-}
-
-impl From<ProveError> for LeaveError {
-    fn from(error: ProveError) -> Self {
-        match error {
-            ProveError::Wrong => Self::Wrong,
-            ProveError::TooSoon(wait) => Self::TooSoon(wait),
-            ProveError::Busy(full) => Self::Busy(full),
-            ProveError::Broken(error) => Self::Broken(error),
-        }
-    }
 }
 
 /// Schedules the deletion of a person's own account and ends its sessions; tells when it is due.
@@ -71,7 +53,7 @@ pub async fn ask(
         return Err(LeaveError::LastSuperuser);
     }
     let account = accounts::lock(&transaction, user).await?;
-    let account = account.filter(|account| proved.stands_in(account)).ok_or(LeaveError::Wrong)?;
+    let account = account.filter(|account| proved.stands_in(account)).ok_or(ProveError::Wrong)?;
     proved.give_back(&transaction).await?;
     let over = sessions::end_all(&transaction, user, None, EndReason::Leaving, now).await?;
     let details = json!({ "due_at": due_at.unix_timestamp() });

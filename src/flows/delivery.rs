@@ -14,6 +14,7 @@ use tokio::time::sleep;
 
 use crate::accounts;
 use crate::audit::{self, Action, Event};
+use crate::clock::to_micros;
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::links::{self, Purpose};
@@ -195,7 +196,8 @@ async fn deliver_one(ctx: &Ctx, letter: Claimed) -> Result<Outcome, DbError> {
         too_late(ctx, &letter).await?;
         return Ok(Outcome::NotSent);
     }
-    let id = letter.id.to_string();
+    // Numbers begin anew with a new database; together with the instant they are the letter's own.
+    let id = format!("{:x}-{}", to_micros(letter.written_at), letter.id);
     let envelope = Envelope {
         id: &id,
         to: &letter.to.email,

@@ -10,14 +10,13 @@ use thiserror::Error;
 
 use crate::accounts::{self, Account};
 use crate::audit::{self, Action, Event};
-use crate::crypto::QueueFull;
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
-use crate::links::{self, Purpose};
+use crate::links::{self, LinkError, Purpose};
 use crate::mail::{Kind, Letter};
 use crate::outbox::{self, Addressee};
 use crate::sessions::{self, ProveError};
-use crate::throttle::{self, Limit, ThrottleError};
+use crate::throttle::{self, Limit};
 use crate::types::{Caller, Email, Password, Secret};
 
 /// Letters to addresses of a person's choosing: five a day are plenty for somebody who mistypes.
@@ -35,46 +34,9 @@ pub enum AskError {
     /// It is the account's address already.
     #[error("it is the same address")]
     Same,
-    /// The password is not right.
-    #[error("wrong password")]
-    Wrong,
-    /// Too many tries, or too many changes.
-    #[error("too many tries")]
-    TooSoon(Duration),
-    /// Too many people at once.
+    /// The password proved nothing, or there were too many tries.
     #[error(transparent)]
-    Busy(#[from] QueueFull),
-    /// The database failed.
-    #[error(transparent)]
-    Broken(#[from] DbError),
-}
-
-impl From<ProveError> for AskError {
-    fn from(error: ProveError) -> Self {
-        match error {
-            ProveError::Wrong => Self::Wrong,
-            ProveError::TooSoon(wait) => Self::TooSoon(wait),
-            ProveError::Busy(full) => Self::Busy(full),
-            ProveError::Broken(error) => Self::Broken(error),
-        }
-    }
-}
-
-impl From<ThrottleError> for AskError {
-    fn from(error: ThrottleError) -> Self {
-        match error {
-            ThrottleError::TooSoon(wait) => Self::TooSoon(wait),
-            ThrottleError::Broken(error) => Self::Broken(error),
-        }
-    }
-}
-
-/// Why the account did not move.
-#[derive(Debug, Error)]
-pub enum MoveError {
-    /// The link is used, too old, overtaken by a later change, or the address is not free any more.
-    #[error("the link does not work")]
-    BadLink,
+    NotProved(#[from] ProveError),
     /// The database failed.
     #[error(transparent)]
     Broken(#[from] DbError),
@@ -97,11 +59,12 @@ pub async fn ask(
         return Err(AskError::Same);
     }
     let now = ctx.clock.now();
-    throttle::admit(&ctx.db, &[BY_PERSON.on(&user.to_string())], now).await?;
+    let tries = [BY_PERSON.on(&user.to_string())];
+    throttle::admit(&ctx.db, &tries, now).await.map_err(ProveError::from)?;
 
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?;
-    let account = account.filter(|account| proved.stands_in(account)).ok_or(AskError::Wrong)?;
+    let account = account.filter(|account| proved.stands_in(account)).ok_or(ProveError::Wrong)?;
     proved.give_back(&transaction).await?;
     write_to(ctx, &transaction, &account, &new, caller).await?;
     let details = json!({ "to": new.as_typed() });
@@ -145,22 +108,22 @@ async fn write_to(
 /// Moves the account to the address that the link went to, and tells the old one.
 ///
 /// # Errors
-/// [`MoveError`] says why not.
-pub async fn by_link(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), MoveError> {
+/// [`LinkError`] says why not.
+pub async fn by_link(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), LinkError> {
     let now = ctx.clock.now();
     let link = links::find(&ctx.db, token, now).await?;
     let link = link.filter(|link| link.purpose == Purpose::ChangeEmail);
-    let link = link.ok_or(MoveError::BadLink)?;
-    let new = link.email.ok_or(MoveError::BadLink)?;
+    let link = link.ok_or(LinkError::Dead)?;
+    let new = link.email.ok_or(LinkError::Dead)?;
     let user = link.user;
 
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?.filter(|account| account.is_active);
-    let account = account.ok_or(MoveError::BadLink)?;
+    let account = account.ok_or(LinkError::Dead)?;
     if !links::consume(&transaction, token, Purpose::ChangeEmail, now).await?
         || !accounts::change_email(&transaction, user, &new, now).await?
     {
-        return Err(MoveError::BadLink);
+        return Err(LinkError::Dead);
     }
     let old = &account.person.email;
     let undo = (user, Some(old));

@@ -7,7 +7,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::types::{Gender, UserId};
-use crate::{accounts, audit, outbox, sessions};
+use crate::{accounts, audit, links, outbox, sessions};
 
 /// More letters and sessions than a person has within the time that they are kept.
 const AT_MOST: u64 = 10_000;
@@ -23,6 +23,7 @@ pub async fn gather(ctx: &Ctx, user: UserId) -> Result<Option<Value>, DbError> {
     let sessions = sessions::list_all(&ctx.db, user, AT_MOST).await?;
     let events = audit::list_of(&ctx.db, user, None, AT_MOST).await?;
     let letters = outbox::list_of(&ctx.db, user, AT_MOST).await?;
+    let links = links::list_of(&ctx.db, user, now, AT_MOST).await?;
     Ok(Some(json!({
         "exported_at": instant(now),
         "site": ctx.settings.public_url.as_str(),
@@ -66,6 +67,12 @@ pub async fn gather(ctx: &Ctx, user: UserId) -> Result<Option<Value>, DbError> {
             "kind": letter.kind,
             "recipient": letter.recipient,
             "written_at": instant(letter.written_at),
+        })).collect::<Vec<_>>(),
+        "links": links.iter().map(|link| json!({
+            "purpose": link.purpose,
+            "email": link.email,
+            "created_at": instant(link.created_at),
+            "expires_at": instant(link.expires_at),
         })).collect::<Vec<_>>(),
     })))
 }

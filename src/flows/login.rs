@@ -5,12 +5,9 @@
 
 use std::time::Duration;
 
-use thiserror::Error;
-
 use crate::accounts::Account;
 use crate::audit::{self, Action, Event};
 use crate::config::EmailVerification;
-use crate::crypto::QueueFull;
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::links::{self, Purpose};
@@ -38,34 +35,6 @@ pub struct Credentials {
     pub password: Password,
 }
 
-/// Why somebody could not log in.
-#[derive(Debug, Error)]
-pub enum LogInError {
-    /// Unknown address, wrong password, or an account that may not be used: nobody learns which.
-    #[error("wrong credentials")]
-    WrongCredentials,
-    /// Too many tries on this account or from there.
-    #[error("too many tries")]
-    TooSoon(Duration),
-    /// Too many people at once.
-    #[error(transparent)]
-    Busy(#[from] QueueFull),
-    /// The database failed.
-    #[error(transparent)]
-    Broken(#[from] DbError),
-}
-
-impl From<ProveError> for LogInError {
-    fn from(error: ProveError) -> Self {
-        match error {
-            ProveError::Wrong => Self::WrongCredentials,
-            ProveError::TooSoon(wait) => Self::TooSoon(wait),
-            ProveError::Busy(full) => Self::Busy(full),
-            ProveError::Broken(error) => Self::Broken(error),
-        }
-    }
-}
-
 /// A person who has just logged in.
 #[derive(Debug, Clone)]
 pub struct LoggedIn {
@@ -78,13 +47,13 @@ pub struct LoggedIn {
 /// Signs a person in. A session that the browser had before ends.
 ///
 /// # Errors
-/// [`LogInError`] says why not.
+/// [`ProveError`] says why not.
 pub async fn with_password(
     ctx: &Ctx,
     credentials: Credentials,
     before: Option<SessionId>,
     caller: &Caller,
-) -> Result<LoggedIn, LogInError> {
+) -> Result<LoggedIn, ProveError> {
     let Credentials { email, password } = credentials;
     let proved = sessions::prove(ctx, &email, password, caller).await?;
     let user = proved.account.person.id;
@@ -102,7 +71,7 @@ pub async fn with_password(
         if let Some(Kind::VerifyEmail) = letter {
             remind(ctx, &proved.account, caller).await?;
         }
-        return Err(LogInError::WrongCredentials);
+        return Err(ProveError::Wrong);
     };
     let has_stayed = proved.account.deletes_at.is_some();
     if has_stayed {

@@ -1,12 +1,10 @@
 //! Changing a password: by its owner, who knows the old one, or at the terminal.
 
-use std::time::Duration;
-
 use thiserror::Error;
 
 use crate::accounts::{self, Account, NewPasswordError, Weakness};
 use crate::audit::{self, Action, Event};
-use crate::crypto::{PasswordHash, QueueFull};
+use crate::crypto::PasswordHash;
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::links::{self, Purpose};
@@ -32,41 +30,15 @@ pub enum SetPasswordError {
 /// Why its owner could not change a password.
 #[derive(Debug, Error)]
 pub enum ChangePasswordError {
-    /// The old password is not right.
-    #[error("wrong password")]
-    Wrong,
-    /// Too many tries.
-    #[error("too many tries")]
-    TooSoon(Duration),
-    /// The new password is too weak, for all these reasons.
-    #[error("the password is too weak")]
-    Weak(Vec<Weakness>),
-    /// Too many people at once.
+    /// The old password proved nothing.
     #[error(transparent)]
-    Busy(#[from] QueueFull),
+    NotProved(#[from] ProveError),
+    /// The new password was not taken.
+    #[error(transparent)]
+    NotTaken(#[from] NewPasswordError),
     /// The database failed.
     #[error(transparent)]
     Broken(#[from] DbError),
-}
-
-impl From<ProveError> for ChangePasswordError {
-    fn from(error: ProveError) -> Self {
-        match error {
-            ProveError::Wrong => Self::Wrong,
-            ProveError::TooSoon(wait) => Self::TooSoon(wait),
-            ProveError::Busy(full) => Self::Busy(full),
-            ProveError::Broken(error) => Self::Broken(error),
-        }
-    }
-}
-
-impl From<NewPasswordError> for ChangePasswordError {
-    fn from(error: NewPasswordError) -> Self {
-        match error {
-            NewPasswordError::Weak(found) => Self::Weak(found),
-            NewPasswordError::Busy(full) => Self::Busy(full),
-        }
-    }
 }
 
 /// Replaces the password of a person who knows it, and ends the person's other sessions.
@@ -86,7 +58,7 @@ pub async fn change(
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, proved.account.person.id).await?;
     let account = account.filter(|account| proved.stands_in(account));
-    let account = account.ok_or(ChangePasswordError::Wrong)?;
+    let account = account.ok_or(ProveError::Wrong)?;
     proved.give_back(&transaction).await?;
     sessions::set_proved(&transaction, session, ctx.clock.now()).await?;
     let event = Event::by(account.person.id, Action::PasswordChanged, caller).in_session(session);
@@ -110,8 +82,9 @@ pub async fn weigh(
     email: &Email,
     new: &Password,
 ) -> Result<Vec<Weakness>, ChangePasswordError> {
-    let account = accounts::find(&ctx.db, email).await?.ok_or(ChangePasswordError::Wrong)?;
-    Ok(accounts::weigh_password(ctx, new, account.own_data()).await?)
+    let account = accounts::find(&ctx.db, email).await?.ok_or(ProveError::Wrong)?;
+    let found = accounts::weigh_password(ctx, new, account.own_data()).await;
+    Ok(found.map_err(NewPasswordError::from)?)
 }
 
 /// Gives an account another password and ends its sessions, for a person who cannot do it alone.

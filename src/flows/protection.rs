@@ -3,41 +3,28 @@
 //!
 //! Taking an address change back is the same, after the account has moved back to where it was.
 
-use thiserror::Error;
-
 use crate::accounts::{self, Account};
 use crate::audit::{self, Action, Event};
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
-use crate::links::{self, Link, Purpose};
+use crate::links::{self, Link, LinkError, Purpose};
 use crate::mail::{Kind, Letter};
 use crate::outbox;
 use crate::sessions::{self, EndReason};
 use crate::types::{Caller, Secret, SessionId};
 
-/// Why the account was not protected.
-#[derive(Debug, Error)]
-pub enum ProtectError {
-    /// The link is used, too old, overtaken by a later change, or never was one.
-    #[error("the link does not work")]
-    BadLink,
-    /// The database failed.
-    #[error(transparent)]
-    Broken(#[from] DbError),
-}
-
 /// Follows a link of a letter that told something which the reader did not do.
 ///
 /// # Errors
-/// [`ProtectError`] says why nothing was done.
-pub async fn not_me(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), ProtectError> {
+/// [`LinkError`] says why nothing was done.
+pub async fn not_me(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), LinkError> {
     let link = find(ctx, token, Purpose::NotMe).await?;
     let (transaction, account) = begin(ctx, &link).await?;
     let is_about_it =
         link.email.as_ref().is_some_and(|it| it.canonical() == account.person.email.canonical());
     let now = ctx.clock.now();
     if !is_about_it || !links::consume(&transaction, token, Purpose::NotMe, now).await? {
-        return Err(ProtectError::BadLink);
+        return Err(LinkError::Dead);
     }
     let over = protect(ctx, &transaction, &account, (Action::NotMe, caller)).await?;
     finish(ctx, transaction, &account, over).await
@@ -47,20 +34,20 @@ pub async fn not_me(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), Pr
 /// moved on since; the links of later changes die, so the first owner has the last word.
 ///
 /// # Errors
-/// [`ProtectError`] says why nothing was done.
+/// [`LinkError`] says why nothing was done.
 pub async fn undo_email_change(
     ctx: &Ctx,
     token: &Secret,
     caller: &Caller,
-) -> Result<(), ProtectError> {
+) -> Result<(), LinkError> {
     let link = find(ctx, token, Purpose::UndoEmailChange).await?;
     let (transaction, mut account) = begin(ctx, &link).await?;
     let now = ctx.clock.now();
-    let old = link.email.ok_or(ProtectError::BadLink)?;
+    let old = link.email.ok_or(LinkError::Dead)?;
     if !links::consume(&transaction, token, Purpose::UndoEmailChange, now).await?
         || !accounts::change_email(&transaction, link.user, &old, now).await?
     {
-        return Err(ProtectError::BadLink);
+        return Err(LinkError::Dead);
     }
     let later = [Purpose::UndoEmailChange];
     links::end(&transaction, link.user, &later, link.created_at, now).await?;
@@ -70,15 +57,15 @@ pub async fn undo_email_change(
     finish(ctx, transaction, &account, over).await
 }
 
-async fn find(ctx: &Ctx, token: &Secret, purpose: Purpose) -> Result<Link, ProtectError> {
+async fn find(ctx: &Ctx, token: &Secret, purpose: Purpose) -> Result<Link, LinkError> {
     let link = links::find(&ctx.db, token, ctx.clock.now()).await?;
-    link.filter(|link| link.purpose == purpose).ok_or(ProtectError::BadLink)
+    link.filter(|link| link.purpose == purpose).ok_or(LinkError::Dead)
 }
 
-async fn begin(ctx: &Ctx, link: &Link) -> Result<(Transaction, Account), ProtectError> {
+async fn begin(ctx: &Ctx, link: &Link) -> Result<(Transaction, Account), LinkError> {
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, link.user).await?;
-    let account = account.filter(|account| account.is_active).ok_or(ProtectError::BadLink)?;
+    let account = account.filter(|account| account.is_active).ok_or(LinkError::Dead)?;
     Ok((transaction, account))
 }
 
@@ -97,7 +84,7 @@ async fn protect(
     audit::record(transaction, Event::by(user, action, caller), now).await?;
     let whose = (user, None);
     let link = links::mint(transaction, ctx.random, Purpose::ResetPassword, whose, now).await?;
-    let letter = Letter::new(Kind::ResetPassword).with_link(link).about(caller, now);
+    let letter = Letter::new(Kind::AccountLocked).with_link(link).about(caller, now);
     outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
     Ok(over)
 }
@@ -107,7 +94,7 @@ async fn finish(
     transaction: Transaction,
     account: &Account,
     over: Vec<SessionId>,
-) -> Result<(), ProtectError> {
+) -> Result<(), LinkError> {
     transaction.commit().await?;
     ctx.cache.forget_person(account.person.id);
     for session in over {

@@ -37,32 +37,12 @@ const BY_PLACE: Limit = Limit {
     longest_wait: Duration::from_mins(10),
 };
 
-/// Why somebody could not ask.
-#[derive(Debug, Error)]
-pub enum AskError {
-    /// Too many requests from there.
-    #[error("too many tries")]
-    TooSoon(Duration),
-    /// The database failed.
-    #[error(transparent)]
-    Broken(#[from] DbError),
-}
-
-impl From<ThrottleError> for AskError {
-    fn from(error: ThrottleError) -> Self {
-        match error {
-            ThrottleError::TooSoon(wait) => Self::TooSoon(wait),
-            ThrottleError::Broken(error) => Self::Broken(error),
-        }
-    }
-}
-
 /// Why a new password was not taken.
 #[derive(Debug, Error)]
 pub enum ResetError {
     /// The link is used, too old, has been overtaken by a later change, or never was one.
     #[error("the link does not work")]
-    BadLink,
+    Dead,
     /// The password was not taken.
     #[error(transparent)]
     NotTaken(#[from] NewPasswordError),
@@ -74,13 +54,13 @@ pub enum ResetError {
 /// Asks for a link. Nobody learns here whether the address has an account.
 ///
 /// # Errors
-/// [`AskError`] when nothing was asked.
+/// [`ThrottleError`] when nothing was asked.
 pub async fn ask(
     ctx: &Ctx,
     email: Email,
     language: Language,
     caller: &Caller,
-) -> Result<(), AskError> {
+) -> Result<(), ThrottleError> {
     let now = ctx.clock.now();
     let place = BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()));
     throttle::admit(&ctx.db, &[place], now).await?;
@@ -91,7 +71,7 @@ pub async fn ask(
             tracing::info!(request.id = caller.request_id, "no reset letter: there were enough");
             return Ok(());
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     }
     let to = Addressee { user: None, email, language };
     let request = Letter::new(Kind::ResetPassword).about(caller, now);
@@ -120,7 +100,7 @@ pub async fn weigh(
     token: &Secret,
     password: &Password,
 ) -> Result<Vec<Weakness>, ResetError> {
-    let account = account(ctx, token).await?.ok_or(ResetError::BadLink)?;
+    let account = account(ctx, token).await?.ok_or(ResetError::Dead)?;
     let found = accounts::weigh_password(ctx, password, account.own_data()).await;
     Ok(found.map_err(NewPasswordError::from)?)
 }
@@ -136,16 +116,16 @@ pub async fn by_link(
     password: Password,
     caller: &Caller,
 ) -> Result<(), ResetError> {
-    let account = account(ctx, token).await?.ok_or(ResetError::BadLink)?;
+    let account = account(ctx, token).await?.ok_or(ResetError::Dead)?;
     let hash = accounts::hash_new_password(ctx, password, account.own_data()).await?;
 
     let now = ctx.clock.now();
     let user = account.person.id;
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?.filter(|account| account.is_active);
-    let account = account.ok_or(ResetError::BadLink)?;
+    let account = account.ok_or(ResetError::Dead)?;
     if !links::consume(&transaction, token, Purpose::ResetPassword, now).await? {
-        return Err(ResetError::BadLink);
+        return Err(ResetError::Dead);
     }
     accounts::set_password(&transaction, user, Some(&hash), now).await?;
     accounts::set_verified(&transaction, user, now).await?;

@@ -10,7 +10,6 @@ use thiserror::Error;
 use crate::accounts::{self, NewAccount, NewPasswordError, OwnData, Weakness};
 use crate::audit::{self, Action, Event};
 use crate::config::{EmailVerification, SignUp};
-use crate::crypto::QueueFull;
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::links::{self, Purpose};
@@ -36,6 +35,15 @@ const BY_EMAIL: Limit = Limit {
     free: 20,
     forgets_one_in: Duration::from_mins(10),
     first_wait: Duration::from_secs(30),
+    longest_wait: Duration::from_hours(1),
+};
+
+/// Letters to the owner of a taken address, whoever tries to join with it.
+const LETTERS: Limit = Limit {
+    name: "signup-letters",
+    free: 2,
+    forgets_one_in: Duration::from_mins(30),
+    first_wait: Duration::from_hours(1),
     longest_wait: Duration::from_hours(1),
 };
 
@@ -74,36 +82,15 @@ pub enum SignUpError {
     /// The address has an account.
     #[error("the address is taken")]
     EmailTaken,
-    /// The password is too weak, for all these reasons.
-    #[error("the password is too weak")]
-    Weak(Vec<Weakness>),
-    /// Too many tries from there.
-    #[error("too many tries")]
-    TooSoon(Duration),
-    /// Too many people at once.
+    /// The password was not taken.
     #[error(transparent)]
-    Busy(#[from] QueueFull),
+    NotTaken(#[from] NewPasswordError),
+    /// Too many tries from there.
+    #[error(transparent)]
+    NotNow(#[from] ThrottleError),
     /// The database failed.
     #[error(transparent)]
     Broken(#[from] DbError),
-}
-
-impl From<ThrottleError> for SignUpError {
-    fn from(error: ThrottleError) -> Self {
-        match error {
-            ThrottleError::TooSoon(wait) => Self::TooSoon(wait),
-            ThrottleError::Broken(error) => Self::Broken(error),
-        }
-    }
-}
-
-impl From<NewPasswordError> for SignUpError {
-    fn from(error: NewPasswordError) -> Self {
-        match error {
-            NewPasswordError::Weak(found) => Self::Weak(found),
-            NewPasswordError::Busy(full) => Self::Busy(full),
-        }
-    }
 }
 
 /// Makes an account, and signs it in unless its address must be proved first. A session that the
@@ -203,6 +190,12 @@ async fn ask_for_proof(
 /// has not proved the address yet and perhaps does not remember having joined.
 async fn tell_owner(ctx: &Ctx, email: &Email, caller: &Caller) -> Result<(), DbError> {
     let now = ctx.clock.now();
+    let letters = [LETTERS.on(&ctx.keys.pseudonym(email.canonical()))];
+    match throttle::admit(&ctx.db, &letters, now).await {
+        Ok(()) => {}
+        Err(ThrottleError::TooSoon(_)) => return Ok(()),
+        Err(ThrottleError::Broken(error)) => return Err(error),
+    }
     let transaction = ctx.db.begin().await?;
     let owner = accounts::find_in(&transaction, email).await?;
     let Some(owner) = owner.filter(|owner| owner.is_active) else { return Ok(()) };
@@ -233,7 +226,8 @@ pub async fn weigh(
     }
     let place = BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()));
     throttle::admit(&ctx.db, &[place], ctx.clock.now()).await?;
-    Ok(accounts::weigh_password(ctx, password, own).await?)
+    let found = accounts::weigh_password(ctx, password, own).await;
+    Ok(found.map_err(NewPasswordError::from)?)
 }
 
 fn tries(ctx: &Ctx, email: &Email, caller: &Caller) -> [Try; 2] {

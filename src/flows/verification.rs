@@ -8,7 +8,7 @@ use crate::accounts;
 use crate::audit::{self, Action, Event};
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::links::{self, Purpose};
+use crate::links::{self, LinkError, Purpose};
 use crate::mail::{Kind, Letter};
 use crate::outbox;
 use crate::sessions::{self, EndReason};
@@ -40,28 +40,8 @@ pub enum SendAgainError {
     #[error("the address is proved")]
     Done,
     /// The last letter is too recent, or there were enough today.
-    #[error("too many letters")]
-    TooSoon(Duration),
-    /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
-}
-
-impl From<ThrottleError> for SendAgainError {
-    fn from(error: ThrottleError) -> Self {
-        match error {
-            ThrottleError::TooSoon(wait) => Self::TooSoon(wait),
-            ThrottleError::Broken(error) => Self::Broken(error),
-        }
-    }
-}
-
-/// Why an address was not proved.
-#[derive(Debug, Error)]
-pub enum VerifyError {
-    /// The link is used, too old, about an address that the account left, or never was one.
-    #[error("the link does not work")]
-    BadLink,
+    NotNow(#[from] ThrottleError),
     /// The database failed.
     #[error(transparent)]
     Broken(#[from] DbError),
@@ -94,17 +74,17 @@ pub async fn send_again(ctx: &Ctx, user: UserId, caller: &Caller) -> Result<(), 
 /// else joined with this address, they are out.
 ///
 /// # Errors
-/// [`VerifyError`] says why not.
+/// [`LinkError`] says why not.
 pub async fn by_link(
     ctx: &Ctx,
     token: &Secret,
     session: Option<SessionId>,
     caller: &Caller,
-) -> Result<(), VerifyError> {
+) -> Result<(), LinkError> {
     let now = ctx.clock.now();
     let link = links::find(&ctx.db, token, now).await?;
     let link = link.filter(|link| link.purpose == Purpose::VerifyEmail);
-    let link = link.ok_or(VerifyError::BadLink)?;
+    let link = link.ok_or(LinkError::Dead)?;
     let user = link.user;
 
     let transaction = ctx.db.begin().await?;
@@ -112,7 +92,7 @@ pub async fn by_link(
     let email = account.as_ref().map(|account| account.person.email.canonical());
     let is_about_it = email.is_some() && email == link.email.as_ref().map(Email::canonical);
     if !is_about_it || !links::consume(&transaction, token, Purpose::VerifyEmail, now).await? {
-        return Err(VerifyError::BadLink);
+        return Err(LinkError::Dead);
     }
     accounts::set_verified(&transaction, user, now).await?;
     let why = EndReason::EmailVerified;

@@ -8,6 +8,7 @@ mod store;
 
 use std::time::Duration;
 
+use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::crypto::{Random, hash_secret};
@@ -84,6 +85,30 @@ pub struct Link {
     pub created_at: OffsetDateTime,
 }
 
+/// A link that is under way, as far as its owner may see it.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    /// The stored name of the purpose.
+    pub purpose: String,
+    /// The address it is about, for the purposes that are about one.
+    pub email: Option<String>,
+    /// When it was made.
+    pub created_at: OffsetDateTime,
+    /// When it stops working.
+    pub expires_at: OffsetDateTime,
+}
+
+/// Why following a link did nothing.
+#[derive(Debug, Error)]
+pub enum LinkError {
+    /// It is used, too old, overtaken by a later change, or never was one: nobody learns which.
+    #[error("the link does not work")]
+    Dead,
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
 /// Keeps a link of nobody in particular.
 ///
 /// # Errors
@@ -142,6 +167,20 @@ pub async fn find(db: &Db, token: &Secret, now: OffsetDateTime) -> Result<Option
             created_at: crate::clock::from_micros(row.created_at),
         })
     }))
+}
+
+/// A person's links that would work, with their purposes' names and when they expire; the newest
+/// first, at most `at_most`.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list_of(
+    db: &Db,
+    user: UserId,
+    now: OffsetDateTime,
+    at_most: u64,
+) -> Result<Vec<Pending>, DbError> {
+    store::list_of(db, user, now, at_most).await
 }
 
 /// Uses a link up; `false` means that it did not work, and changes nothing. The one statement that

@@ -2,13 +2,13 @@
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _,
-    QueryTrait as _,
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait as _,
 };
 use time::OffsetDateTime;
 
-use super::Purpose;
-use crate::clock::to_micros;
+use super::{Pending, Purpose};
+use crate::clock::{from_micros, to_micros};
 use crate::db::entity::one_time_link::{self, Column};
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{Email, HashedSecret, UserId};
@@ -45,6 +45,29 @@ pub(super) async fn find_unused(
         .one(db.reader())
         .await?;
     Ok(row)
+}
+
+pub(super) async fn list_of(
+    db: &Db,
+    user: UserId,
+    now: OffsetDateTime,
+    at_most: u64,
+) -> Result<Vec<Pending>, DbError> {
+    let rows = one_time_link::Entity::find()
+        .filter(Column::UserId.eq(user.0))
+        .filter(Column::UsedAt.is_null())
+        .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .order_by_desc(Column::CreatedAt)
+        .limit(at_most)
+        .all(db.reader())
+        .await?;
+    let pending = rows.into_iter().map(|row| Pending {
+        purpose: row.purpose,
+        email: row.email,
+        created_at: from_micros(row.created_at),
+        expires_at: from_micros(row.expires_at),
+    });
+    Ok(pending.collect())
 }
 
 /// Whether this statement, and no other, has used the link up.

@@ -15,6 +15,8 @@ pub enum Kind {
     AlreadyJoined,
     /// Somebody forgot the password.
     ResetPassword,
+    /// The owner said that it was not them: the password is off, and another is to be chosen.
+    AccountLocked,
     /// The password was changed.
     PasswordChanged,
     /// The account was signed in to on a device that it was never signed in on.
@@ -37,10 +39,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every occasion.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::VerifyEmail,
         Self::AlreadyJoined,
         Self::ResetPassword,
+        Self::AccountLocked,
         Self::PasswordChanged,
         Self::NewDevice,
         Self::TokenReused,
@@ -59,6 +62,7 @@ impl Kind {
             Self::VerifyEmail => "verify_email",
             Self::AlreadyJoined => "already_joined",
             Self::ResetPassword => "reset_password",
+            Self::AccountLocked => "account_locked",
             Self::PasswordChanged => "password_changed",
             Self::NewDevice => "new_device",
             Self::TokenReused => "token_reused",

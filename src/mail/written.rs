@@ -124,7 +124,9 @@ impl Site<'_> {
         let (path, label) = match letter.kind {
             Kind::VerifyEmail | Kind::AlreadyJoined => ("email/verify", "letter.button.verify"),
             Kind::ConfirmNewEmail => ("email/change", "letter.button.verify"),
-            Kind::ResetPassword => ("password/reset", "letter.reset_password.button"),
+            Kind::ResetPassword | Kind::AccountLocked => {
+                ("password/reset", "letter.reset_password.button")
+            }
             Kind::EmailChanged => ("email/undo", "letter.email_changed.button"),
             _ => ("", ""),
         };
@@ -220,6 +222,7 @@ fn subject(kind: Kind) -> &'static str {
         Kind::VerifyEmail => "letter.verify_email.subject",
         Kind::AlreadyJoined => "letter.already_joined.subject",
         Kind::ResetPassword => "letter.reset_password.subject",
+        Kind::AccountLocked => "letter.account_locked.subject",
         Kind::PasswordChanged => "letter.password_changed.subject",
         Kind::NewDevice => "letter.new_device.subject",
         Kind::TokenReused => "letter.token_reused.subject",
@@ -244,6 +247,7 @@ fn said(letter: &Letter) -> &'static [&'static str] {
         ],
         Kind::AlreadyJoined => &["letter.already_joined.body", "letter.already_joined.log_in"],
         Kind::ResetPassword => &["letter.reset_password.body", "letter.reset_password.stranger"],
+        Kind::AccountLocked => &["letter.account_locked.body", "letter.reset_password.body"],
         Kind::PasswordChanged => &["letter.password_changed.body", "letter.nothing_to_do"],
         Kind::NewDevice => &["letter.new_device.body", "letter.nothing_to_do"],
         Kind::TokenReused => &["letter.token_reused.body", "letter.token_reused.next"],
@@ -271,9 +275,11 @@ fn why(kind: Kind) -> &'static str {
     match kind {
         Kind::VerifyEmail | Kind::AlreadyJoined => "letter.why.join",
         Kind::ResetPassword => "letter.why.reset",
-        Kind::PasswordChanged | Kind::NewDevice | Kind::TokenReused | Kind::DeletionScheduled => {
-            "letter.why.account"
-        }
+        Kind::AccountLocked
+        | Kind::PasswordChanged
+        | Kind::NewDevice
+        | Kind::TokenReused
+        | Kind::DeletionScheduled => "letter.why.account",
         Kind::ConfirmNewEmail | Kind::AddressInUse => "letter.why.move",
         Kind::EmailChanged | Kind::Deleted => "letter.why.moved",
         Kind::Test => "letter.why.test",

@@ -125,7 +125,10 @@ pub async fn put(
     letter: &Letter,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    let worth = if letter.kind == Kind::ResetPassword { WORTH_OF_RESET } else { WORTH };
+    let worth = match letter.kind {
+        Kind::ResetPassword | Kind::AccountLocked => WORTH_OF_RESET,
+        _ => WORTH,
+    };
     store::insert(transaction, to, letter.kind, &seal(keys, letter), now, now + worth).await
 }
 

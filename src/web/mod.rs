@@ -20,6 +20,7 @@ mod locale;
 mod next;
 mod notice;
 mod page;
+mod refusal;
 mod statics;
 mod well_known;
 

@@ -130,6 +130,7 @@ fn each_letter_leads_where_its_reader_is_to_go() {
         (Kind::VerifyEmail, "email/verify/LINK-to_ken"),
         (Kind::AlreadyJoined, "email/verify/LINK-to_ken"),
         (Kind::ResetPassword, "password/reset/LINK-to_ken"),
+        (Kind::AccountLocked, "password/reset/LINK-to_ken"),
         (Kind::ConfirmNewEmail, "email/change/LINK-to_ken"),
         (Kind::EmailChanged, "email/undo/LINK-to_ken"),
         (Kind::TokenReused, "login"),
@@ -169,6 +170,7 @@ fn letters_tell_how_long_their_links_work() {
     for (kind, english, korean) in [
         (Kind::VerifyEmail, "for 3 days", "3일 동안"),
         (Kind::ResetPassword, "once, within 1 hour", "1시간 안에 한 번만"),
+        (Kind::AccountLocked, "once, within 1 hour", "1시간 안에 한 번만"),
         (Kind::ConfirmNewEmail, "for 1 day", "하루 동안"),
         (Kind::EmailChanged, "within 7 days", "7일 안에"),
         (Kind::DeletionScheduled, "on 31 March 2026 (UTC)", "2026년 3월 31일(UTC)에"),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use daemun::crypto::QueueFull;
-use daemun::flows::login::LogInError;
+use daemun::sessions::ProveError;
 use futures::FutureExt as _;
 
 use crate::support::{App, GOOD, Page, World};
@@ -252,7 +252,7 @@ on_both! {
         for racer in racers {
             let outcome = racer.await.expect("no panic");
             // More than ten at once are throttled, and nothing else may go wrong.
-            assert!(matches!(outcome, Ok(()) | Err(LogInError::TooSoon(_))), "{outcome:?}");
+            assert!(matches!(outcome, Ok(()) | Err(ProveError::TooSoon(_))), "{outcome:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use rocket::form::FromForm;
-use rocket::http::{CookieJar, Status};
+use rocket::http::CookieJar;
 use rocket::{Responder, Route, State, get, post, routes};
 use validator::Validate;
 
@@ -13,10 +13,11 @@ use crate::flows::deletion::{self, LeaveError};
 use crate::types::{Caller, Password};
 use crate::web::cookies;
 use crate::web::error::Error;
-use crate::web::form::{Complaint, Complaints, Form, FormView, Submitted};
+use crate::web::form::{Form, FormView, Submitted};
 use crate::web::guards::SignedIn;
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
+use crate::web::refusal::Refusal;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![new, create]
@@ -68,33 +69,23 @@ async fn create(
     let form = &sent.form;
     let complaints = sent.complaints(form.validate());
     if !complaints.is_empty() {
-        return again(frame, form, &complaints).map(Answer::Shown);
+        return again(frame, form, &complaints.into());
     }
     let holds = "the rules hold, and they are this parser";
     let password = Password::parse(&form.password).expect(holds);
-    match deletion::ask(ctx, &signed_in.person().email, password, caller).await {
+    let refusal = match deletion::ask(ctx, &signed_in.person().email, password, caller).await {
         Ok(_) => {
             cookies::say(jar, ctx, Notice::Leaving);
-            Ok(Answer::Left(LoggedOut::of(jar, ctx)))
+            return Ok(Answer::Left(LoggedOut::of(jar, ctx)));
         }
-        Err(LeaveError::Wrong) => {
-            again(frame, form, &super::wrong_password("password")).map(Answer::Shown)
-        }
-        Err(LeaveError::LastSuperuser) => {
-            let last = Complaints::of_all(Complaint::new("delete.last_superuser"));
-            again(frame, form, &last).map(Answer::Shown)
-        }
-        Err(LeaveError::TooSoon(wait)) => {
-            let soon = super::too_soon(&frame, wait);
-            let page = again(frame, form, &soon)?.with_status(Status::TooManyRequests);
-            Ok(Answer::Shown(page.retry_after(wait)))
-        }
-        Err(LeaveError::Busy(full)) => Err(full.into()),
-        Err(LeaveError::Broken(error)) => Err(error.into()),
-    }
+        Err(LeaveError::LastSuperuser) => Refusal::of_all("delete.last_superuser"),
+        Err(LeaveError::NotProved(error)) => Refusal::not_proved(&frame, "password", error)?,
+        Err(LeaveError::Broken(error)) => return Err(error.into()),
+    };
+    again(frame, form, &refusal)
 }
 
-fn again(frame: Frame, form: &DeleteForm, complaints: &Complaints) -> Result<Page, Error> {
-    let form = FormView::again(&frame, form, complaints);
-    Ok(Page::draw(&DeletePage { frame, form })?.with_status(Status::UnprocessableEntity))
+fn again(frame: Frame, form: &DeleteForm, refusal: &Refusal) -> Result<Answer, Error> {
+    let form = FormView::again(&frame, form, &refusal.complaints);
+    Ok(Answer::Shown(refusal.mark(Page::draw(&DeletePage { frame, form })?)))
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use rocket::form::FromForm;
-use rocket::http::{CookieJar, Status};
+use rocket::http::CookieJar;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
@@ -13,10 +13,11 @@ use crate::flows::email_change::{self, AskError};
 use crate::types::{Caller, Email, Password};
 use crate::web::cookies;
 use crate::web::error::Error;
-use crate::web::form::{Complaint, Complaints, Form, FormView, Submitted};
+use crate::web::form::{Form, FormView, Submitted};
 use crate::web::guards::SignedIn;
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
+use crate::web::refusal::Refusal;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![new, create]
@@ -64,34 +65,25 @@ async fn create(
     let form = &sent.form;
     let complaints = sent.complaints(form.validate());
     if !complaints.is_empty() {
-        return again(frame, form, &complaints).map(Answer::Shown);
+        return again(frame, form, &complaints.into());
     }
     let holds = "the rules hold, and they are these parsers";
     let new = Email::parse(&form.email).expect(holds);
     let password = Password::parse(&form.password).expect(holds);
-    match email_change::ask(ctx, &signed_in.person().email, password, new, caller).await {
+    let current = &signed_in.person().email;
+    let refusal = match email_change::ask(ctx, current, password, new, caller).await {
         Ok(()) => {
             cookies::say(jar, ctx, Notice::EmailChangeAsked);
-            Ok(Answer::Gone(Redirect::to(MY_PAGE)))
+            return Ok(Answer::Gone(Redirect::to(MY_PAGE)));
         }
-        Err(AskError::Same) => {
-            let same = Complaints::about("email", [Complaint::new("email.same")]);
-            again(frame, form, &same).map(Answer::Shown)
-        }
-        Err(AskError::Wrong) => {
-            again(frame, form, &super::wrong_password("password")).map(Answer::Shown)
-        }
-        Err(AskError::TooSoon(wait)) => {
-            let soon = super::too_soon(&frame, wait);
-            let page = again(frame, form, &soon)?.with_status(Status::TooManyRequests);
-            Ok(Answer::Shown(page.retry_after(wait)))
-        }
-        Err(AskError::Busy(full)) => Err(full.into()),
-        Err(AskError::Broken(error)) => Err(error.into()),
-    }
+        Err(AskError::Same) => Refusal::about("email", "email.same"),
+        Err(AskError::NotProved(error)) => Refusal::not_proved(&frame, "password", error)?,
+        Err(AskError::Broken(error)) => return Err(error.into()),
+    };
+    again(frame, form, &refusal)
 }
 
-fn again(frame: Frame, form: &EmailForm, complaints: &Complaints) -> Result<Page, Error> {
-    let form = FormView::again(&frame, form, complaints);
-    Ok(Page::draw(&EmailPage { frame, form })?.with_status(Status::UnprocessableEntity))
+fn again(frame: Frame, form: &EmailForm, refusal: &Refusal) -> Result<Answer, Error> {
+    let form = FormView::again(&frame, form, &refusal.complaints);
+    Ok(Answer::Shown(refusal.mark(Page::draw(&EmailPage { frame, form })?)))
 }

@@ -15,9 +15,10 @@ use crate::ctx::Ctx;
 use crate::flows::signup::{self, Application, Joined, SignUpError};
 use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password};
 use crate::web::error::Error;
-use crate::web::form::{Complaint, Complaints, Form, FormView, Submitted};
+use crate::web::form::{Form, FormView, Submitted};
 use crate::web::guards::SignedIn;
 use crate::web::page::{Frame, Page};
+use crate::web::refusal::Refusal;
 use crate::web::{cookies, next};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -135,7 +136,7 @@ async fn create(
             None => Ok(Vec::new()),
         };
         return match found {
-            Ok(found) => again(frame, &sent.form, &complaints.and("password1", found), ctx),
+            Ok(found) => again(frame, &sent.form, &complaints.and("password1", found).into(), ctx),
             Err(error) => refused(frame, &sent.form, error, ctx),
         };
     }
@@ -152,39 +153,20 @@ async fn create(
 }
 
 fn refused(frame: Frame, form: &JoinForm, error: SignUpError, ctx: &Ctx) -> Result<Answer, Error> {
-    match error {
-        SignUpError::Closed => closed(frame),
-        SignUpError::EmailTaken => {
-            let taken = Complaints::about("email", [Complaint::new("email.taken")]);
-            again(frame, form, &taken, ctx)
-        }
-        SignUpError::Weak(found) => {
-            again(frame, form, &Complaints::default().and("password1", found), ctx)
-        }
-        SignUpError::TooSoon(wait) => {
-            let words = frame.wait(wait);
-            let soon = Complaints::of_all(Complaint::with("join.too_soon", "wait", words));
-            let page = draw(frame, form, &soon, ctx)?.with_status(Status::TooManyRequests);
-            Ok(Answer::Shown(page.retry_after(wait)))
-        }
-        SignUpError::Busy(full) => Err(full.into()),
-        SignUpError::Broken(error) => Err(error.into()),
-    }
+    let refusal = match error {
+        SignUpError::Closed => return closed(frame),
+        SignUpError::EmailTaken => Refusal::about("email", "email.taken"),
+        SignUpError::NotTaken(error) => Refusal::not_taken("password1", error)?,
+        SignUpError::NotNow(error) => Refusal::not_now(&frame, error)?,
+        SignUpError::Broken(error) => return Err(error.into()),
+    };
+    again(frame, form, &refusal, ctx)
 }
 
-fn again(
-    frame: Frame,
-    form: &JoinForm,
-    complaints: &Complaints,
-    ctx: &Ctx,
-) -> Result<Answer, Error> {
-    let page = draw(frame, form, complaints, ctx)?;
-    Ok(Answer::Shown(page.with_status(Status::UnprocessableEntity)))
-}
-
-fn draw(frame: Frame, form: &JoinForm, complaints: &Complaints, ctx: &Ctx) -> Result<Page, Error> {
-    let form = FormView::again(&frame, form, complaints);
-    Page::draw(&JoinPage { frame, form, min_length: min_length(ctx) })
+fn again(frame: Frame, form: &JoinForm, refusal: &Refusal, ctx: &Ctx) -> Result<Answer, Error> {
+    let form = FormView::again(&frame, form, &refusal.complaints);
+    let page = Page::draw(&JoinPage { frame, form, min_length: min_length(ctx) })?;
+    Ok(Answer::Shown(refusal.mark(page)))
 }
 
 fn closed(frame: Frame) -> Result<Answer, Error> {

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use rocket::form::FromForm;
-use rocket::http::{CookieJar, Status};
+use rocket::http::CookieJar;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
@@ -10,13 +10,15 @@ use validator::Validate;
 use super::{Answer, MY_PAGE, rules};
 use crate::config::EmailVerification;
 use crate::ctx::Ctx;
-use crate::flows::login::{self, Credentials, LogInError};
+use crate::flows::login::{self, Credentials};
+use crate::sessions::ProveError;
 use crate::types::{Caller, Email, Password};
 use crate::web::error::Error;
-use crate::web::form::{Complaint, Complaints, Form, FormView, Submitted};
+use crate::web::form::{Form, FormView, Submitted};
 use crate::web::guards::SignedIn;
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
+use crate::web::refusal::Refusal;
 use crate::web::{cookies, next};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -84,37 +86,31 @@ async fn create(
 ) -> Result<Answer, Error> {
     let complaints = sent.complaints(sent.form.validate());
     if !complaints.is_empty() {
-        return again(frame, &sent.form, &complaints).map(Answer::Shown);
+        return again(frame, &sent.form, &complaints.into());
     }
     let before = frame.person().map(SignedIn::session);
-    match login::with_password(ctx, sent.form.words(), before, caller).await {
+    let refusal = match login::with_password(ctx, sent.form.words(), before, caller).await {
         Ok(login::LoggedIn { opened, has_stayed }) => {
             cookies::sign_in(jar, ctx, &opened);
             if has_stayed {
                 cookies::say(jar, ctx, Notice::Stayed);
             }
-            Ok(Answer::Gone(Redirect::to(next::after_sign_in(&sent.form.next, MY_PAGE))))
+            let to = next::after_sign_in(&sent.form.next, MY_PAGE);
+            return Ok(Answer::Gone(Redirect::to(to)));
         }
-        Err(LogInError::WrongCredentials) => {
-            // One sentence for all, so it has to help also those who have a letter to open.
-            let must_verify = ctx.settings.email_verification == EmailVerification::Mandatory;
-            let key = if must_verify { "login.wrong_or_unverified" } else { "login.wrong" };
-            let wrong = Complaints::of_all(Complaint::new(key));
-            again(frame, &sent.form, &wrong).map(Answer::Shown)
-        }
-        Err(LogInError::TooSoon(wait)) => {
-            let words = frame.wait(wait);
-            let soon = Complaints::of_all(Complaint::with("login.too_soon", "wait", words));
-            let page = again(frame, &sent.form, &soon)?;
-            Ok(Answer::Shown(page.with_status(Status::TooManyRequests).retry_after(wait)))
-        }
-        Err(LogInError::Busy(full)) => Err(full.into()),
-        Err(LogInError::Broken(error)) => Err(error.into()),
-    }
+        // One sentence for all, so it has to help also those who have a letter to open.
+        Err(ProveError::Wrong) => match ctx.settings.email_verification {
+            EmailVerification::Mandatory => Refusal::of_all("login.wrong_or_unverified"),
+            _ => Refusal::of_all("login.wrong"),
+        },
+        Err(ProveError::TooSoon(wait)) => Refusal::too_soon(&frame, "login.too_soon", wait),
+        Err(ProveError::Busy(full)) => return Err(full.into()),
+        Err(ProveError::Broken(error)) => return Err(error.into()),
+    };
+    again(frame, &sent.form, &refusal)
 }
 
-fn again(frame: Frame, form: &LogInForm, complaints: &Complaints) -> Result<Page, Error> {
-    let form = FormView::again(&frame, form, complaints);
-    let page = Page::draw(&LogInPage { frame, form })?;
-    Ok(page.with_status(Status::UnprocessableEntity))
+fn again(frame: Frame, form: &LogInForm, refusal: &Refusal) -> Result<Answer, Error> {
+    let form = FormView::again(&frame, form, &refusal.complaints);
+    Ok(Answer::Shown(refusal.mark(Page::draw(&LogInPage { frame, form })?)))
 }

@@ -18,13 +18,10 @@ mod sudo;
 mod told;
 mod verification;
 
-use std::time::Duration;
-
 use rocket::Route;
 use rocket::response::{Redirect, Responder};
 
-use super::form::{Complaint, Complaints};
-use super::page::{Frame, Page};
+use super::page::Page;
 
 pub(super) fn routes() -> Vec<Route> {
     [
@@ -58,14 +55,4 @@ pub(super) enum Answer {
     Shown(Page),
     /// It is done, and the person goes on from here.
     Gone(Redirect),
-}
-
-/// What a person is told whose password is not right, in a form that asks for it again.
-fn wrong_password(field: &'static str) -> Complaints {
-    Complaints::about(field, [Complaint::new("password.wrong")])
-}
-
-/// What a person is told who has tried too often, and how long to wait.
-fn too_soon(frame: &Frame, wait: Duration) -> Complaints {
-    Complaints::of_all(Complaint::with("join.too_soon", "wait", frame.wait(wait)))
 }

@@ -7,16 +7,15 @@
 use askama::Template;
 use rocket::form::FromForm;
 use rocket::http::CookieJar;
+use rocket::request::FromParam;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
 use super::{Answer, MY_PAGE, told};
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::flows::email_change::{self, MoveError};
-use crate::flows::protection::{self, ProtectError};
-use crate::flows::verification::{self, VerifyError};
-use crate::links::{self, Link, Purpose};
+use crate::flows::{email_change, protection, verification};
+use crate::links::{self, Link, LinkError, Purpose};
 use crate::types::{Caller, Secret};
 use crate::web::cookies;
 use crate::web::error::Error;
@@ -26,18 +25,7 @@ use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![
-        arrive_to_verify,
-        arrive_to_move,
-        arrive_to_undo,
-        arrive_not_me,
-        show,
-        create,
-        verify_at_once,
-        move_at_once,
-        undo_at_once,
-        not_me_at_once,
-    ]
+    routes![arrive_at_email, arrive_not_me, show, create, create_at_email, create_not_me,]
 }
 
 /// Where the button stands.
@@ -87,6 +75,20 @@ impl Deed {
     }
 }
 
+/// The word in the address of the link.
+impl FromParam<'_> for Deed {
+    type Error = ();
+
+    fn from_param(param: &str) -> Result<Self, ()> {
+        match param {
+            "verify" => Ok(Self::Verify),
+            "change" => Ok(Self::Move),
+            "undo" => Ok(Self::Undo),
+            _ => Err(()),
+        }
+    }
+}
+
 /// The form has nothing but its token, which has been checked when a handler sees the form.
 #[derive(FromForm)]
 struct ButtonForm {
@@ -102,34 +104,15 @@ struct ButtonPage {
     email: Option<String>,
 }
 
-#[get("/account/email/verify/<token>")]
-async fn arrive_to_verify(
+#[get("/account/email/<deed>/<token>", rank = 2)]
+async fn arrive_at_email(
+    deed: Deed,
     token: &str,
     frame: Frame,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
-    arrive(Deed::Verify, token, frame, ctx, jar).await
-}
-
-#[get("/account/email/change/<token>")]
-async fn arrive_to_move(
-    token: &str,
-    frame: Frame,
-    ctx: &State<Ctx>,
-    jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
-    arrive(Deed::Move, token, frame, ctx, jar).await
-}
-
-#[get("/account/email/undo/<token>")]
-async fn arrive_to_undo(
-    token: &str,
-    frame: Frame,
-    ctx: &State<Ctx>,
-    jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
-    arrive(Deed::Undo, token, frame, ctx, jar).await
+    arrive(deed, token, frame, ctx, jar).await
 }
 
 #[get("/account/not-me/<token>")]
@@ -187,8 +170,10 @@ async fn create(
     }
 }
 
-#[post("/account/email/verify/<token>", data = "<_sent>")]
-async fn verify_at_once(
+/// The same for whoever sends the form to the link itself.
+#[post("/account/email/<deed>/<token>", data = "<_sent>", rank = 2)]
+async fn create_at_email(
+    deed: Deed,
     token: &str,
     _sent: Submitted<ButtonForm>,
     frame: Frame,
@@ -196,35 +181,11 @@ async fn verify_at_once(
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
-    follow(Deed::Verify, &Secret::new(token.to_owned()), frame, caller, (ctx, jar)).await
-}
-
-#[post("/account/email/change/<token>", data = "<_sent>")]
-async fn move_at_once(
-    token: &str,
-    _sent: Submitted<ButtonForm>,
-    frame: Frame,
-    caller: &Caller,
-    ctx: &State<Ctx>,
-    jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
-    follow(Deed::Move, &Secret::new(token.to_owned()), frame, caller, (ctx, jar)).await
-}
-
-#[post("/account/email/undo/<token>", data = "<_sent>")]
-async fn undo_at_once(
-    token: &str,
-    _sent: Submitted<ButtonForm>,
-    frame: Frame,
-    caller: &Caller,
-    ctx: &State<Ctx>,
-    jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
-    follow(Deed::Undo, &Secret::new(token.to_owned()), frame, caller, (ctx, jar)).await
+    follow(deed, &Secret::new(token.to_owned()), frame, caller, (ctx, jar)).await
 }
 
 #[post("/account/not-me/<token>", data = "<_sent>")]
-async fn not_me_at_once(
+async fn create_not_me(
     token: &str,
     _sent: Submitted<ButtonForm>,
     frame: Frame,
@@ -245,15 +206,15 @@ async fn follow(
 ) -> Result<Answer, Error> {
     let session = frame.person().map(SignedIn::session);
     let done = match deed {
-        Deed::Verify => verification::by_link(ctx, token, session, caller).await.map_err(bad),
-        Deed::Move => email_change::by_link(ctx, token, caller).await.map_err(bad),
-        Deed::Undo => protection::undo_email_change(ctx, token, caller).await.map_err(bad),
-        Deed::NotMe => protection::not_me(ctx, token, caller).await.map_err(bad),
+        Deed::Verify => verification::by_link(ctx, token, session, caller).await,
+        Deed::Move => email_change::by_link(ctx, token, caller).await,
+        Deed::Undo => protection::undo_email_change(ctx, token, caller).await,
+        Deed::NotMe => protection::not_me(ctx, token, caller).await,
     };
     match done {
         Ok(()) => {}
-        Err(None) => return told::dead_link(frame).map(Answer::Shown),
-        Err(Some(error)) => return Err(error.into()),
+        Err(LinkError::Dead) => return told::dead_link(frame).map(Answer::Shown),
+        Err(LinkError::Broken(error)) => return Err(error.into()),
     }
     cookies::drop_link(jar, ctx);
     cookies::say(jar, ctx, deed.notice());
@@ -262,38 +223,4 @@ async fn follow(
         None => false,
     };
     Ok(Answer::Gone(Redirect::to(if is_still_in { MY_PAGE } else { "/account/login" })))
-}
-
-/// A link that does not work, or a database that does not.
-fn bad(error: impl Into<Bad>) -> Option<DbError> {
-    error.into().0
-}
-
-struct Bad(Option<DbError>);
-
-impl From<VerifyError> for Bad {
-    fn from(error: VerifyError) -> Self {
-        match error {
-            VerifyError::BadLink => Self(None),
-            VerifyError::Broken(error) => Self(Some(error)),
-        }
-    }
-}
-
-impl From<MoveError> for Bad {
-    fn from(error: MoveError) -> Self {
-        match error {
-            MoveError::BadLink => Self(None),
-            MoveError::Broken(error) => Self(Some(error)),
-        }
-    }
-}
-
-impl From<ProtectError> for Bad {
-    fn from(error: ProtectError) -> Self {
-        match error {
-            ProtectError::BadLink => Self(None),
-            ProtectError::Broken(error) => Self(Some(error)),
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use rocket::form::FromForm;
-use rocket::http::{CookieJar, Status};
+use rocket::http::CookieJar;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
@@ -13,10 +13,11 @@ use crate::flows::password::{self, ChangePasswordError};
 use crate::types::{Caller, Password};
 use crate::web::cookies;
 use crate::web::error::Error;
-use crate::web::form::{Complaints, Form, FormView, Submitted};
+use crate::web::form::{Form, FormView, Submitted};
 use crate::web::guards::SignedIn;
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
+use crate::web::refusal::Refusal;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![edit, update]
@@ -74,7 +75,7 @@ async fn update(
             None => Ok(Vec::new()),
         };
         return match found {
-            Ok(found) => again(frame, form, &complaints.and("new_password1", found), ctx),
+            Ok(found) => again(frame, form, &complaints.and("new_password1", found).into(), ctx),
             Err(error) => refused(frame, form, error, ctx),
         };
     }
@@ -96,32 +97,19 @@ fn refused(
     error: ChangePasswordError,
     ctx: &Ctx,
 ) -> Result<Answer, Error> {
-    match error {
-        ChangePasswordError::Wrong => {
-            again(frame, form, &super::wrong_password("old_password"), ctx)
+    let refusal = match error {
+        ChangePasswordError::NotProved(error) => {
+            Refusal::not_proved(&frame, "old_password", error)?
         }
-        ChangePasswordError::Weak(found) => {
-            again(frame, form, &Complaints::default().and("new_password1", found), ctx)
-        }
-        ChangePasswordError::TooSoon(wait) => {
-            let soon = super::too_soon(&frame, wait);
-            let page = draw(frame.clone(), FormView::again(&frame, form, &soon), ctx)?;
-            Ok(Answer::Shown(page.with_status(Status::TooManyRequests).retry_after(wait)))
-        }
-        ChangePasswordError::Busy(full) => Err(full.into()),
-        ChangePasswordError::Broken(error) => Err(error.into()),
-    }
+        ChangePasswordError::NotTaken(error) => Refusal::not_taken("new_password1", error)?,
+        ChangePasswordError::Broken(error) => return Err(error.into()),
+    };
+    again(frame, form, &refusal, ctx)
 }
 
-fn again(
-    frame: Frame,
-    form: &PasswordForm,
-    complaints: &Complaints,
-    ctx: &Ctx,
-) -> Result<Answer, Error> {
-    let form = FormView::again(&frame, form, complaints);
-    let page = draw(frame, form, ctx)?.with_status(Status::UnprocessableEntity);
-    Ok(Answer::Shown(page))
+fn again(frame: Frame, form: &PasswordForm, refusal: &Refusal, ctx: &Ctx) -> Result<Answer, Error> {
+    let form = FormView::again(&frame, form, &refusal.complaints);
+    Ok(Answer::Shown(refusal.mark(draw(frame, form, ctx)?)))
 }
 
 fn draw(frame: Frame, form: FormView, ctx: &Ctx) -> Result<Page, Error> {

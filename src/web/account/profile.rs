@@ -2,7 +2,7 @@
 
 use askama::Template;
 use rocket::form::FromForm;
-use rocket::http::{CookieJar, Status};
+use rocket::http::CookieJar;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
@@ -20,6 +20,7 @@ use crate::web::form::{Complaints, Form, FormView, Submitted};
 use crate::web::guards::SignedIn;
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
+use crate::web::refusal::Refusal;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![edit, update]
@@ -107,7 +108,7 @@ async fn update(
     if !complaints.is_empty() {
         let form = FormView::again(&frame, &sent.form, &complaints);
         let page = Page::draw(&ProfilePage { frame, form })?;
-        return Ok(Answer::Shown(page.with_status(Status::UnprocessableEntity)));
+        return Ok(Answer::Shown(Refusal::from(complaints).mark(page)));
     }
     let person = signed_in.person();
     let words = sent.form.words(person, today);

@@ -2,21 +2,21 @@
 
 use askama::Template;
 use rocket::form::FromForm;
-use rocket::http::{CookieJar, Status};
+use rocket::http::CookieJar;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
 use super::{Answer, rules, told};
-use crate::accounts::NewPasswordError;
 use crate::ctx::Ctx;
-use crate::flows::reset::{self, AskError, ResetError};
+use crate::flows::reset::{self, ResetError};
 use crate::types::{Caller, Email, Password, Secret};
 use crate::web::cookies;
 use crate::web::error::Error;
-use crate::web::form::{Complaints, Form, FormView, Submitted};
+use crate::web::form::{Form, FormView, Submitted};
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
+use crate::web::refusal::Refusal;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![new, create, sent, arrive, edit, update, update_at_once]
@@ -84,16 +84,21 @@ async fn create(
 ) -> Result<Answer, Error> {
     let complaints = sent.complaints(sent.form.validate());
     if !complaints.is_empty() {
-        let form = FormView::again(&frame, &sent.form, &complaints);
-        let page = Page::draw(&AskPage { frame, form })?;
-        return Ok(Answer::Shown(page.with_status(Status::UnprocessableEntity)));
+        return ask_again(frame, &sent.form, &complaints.into());
     }
     let email = Email::parse(&sent.form.email).expect("the rules hold, and they are this parser");
     match reset::ask(ctx, email, frame.language(), caller).await {
         Ok(()) => Ok(Answer::Gone(Redirect::to("/account/password/sent"))),
-        Err(AskError::TooSoon(wait)) => told::too_soon(frame, wait).map(Answer::Shown),
-        Err(AskError::Broken(error)) => Err(error.into()),
+        Err(error) => {
+            let refusal = Refusal::not_now(&frame, error)?;
+            ask_again(frame, &sent.form, &refusal)
+        }
     }
+}
+
+fn ask_again(frame: Frame, form: &AskForm, refusal: &Refusal) -> Result<Answer, Error> {
+    let form = FormView::again(&frame, form, &refusal.complaints);
+    Ok(Answer::Shown(refusal.mark(Page::draw(&AskPage { frame, form })?)))
 }
 
 /// Everybody who asked arrives here, whatever the address.
@@ -164,7 +169,9 @@ async fn set(
             None => Ok(Vec::new()),
         };
         return match found {
-            Ok(found) => again(frame, &sent.form, &complaints.and("new_password1", found), ctx),
+            Ok(found) => {
+                again(frame, &sent.form, &complaints.and("new_password1", found).into(), ctx)
+            }
             Err(error) => refused(frame, &sent.form, error, ctx),
         };
     }
@@ -183,24 +190,17 @@ async fn set(
 
 fn refused(frame: Frame, form: &ResetForm, error: ResetError, ctx: &Ctx) -> Result<Answer, Error> {
     match error {
-        ResetError::BadLink => told::dead_link(frame).map(Answer::Shown),
-        ResetError::NotTaken(NewPasswordError::Weak(found)) => {
-            again(frame, form, &Complaints::default().and("new_password1", found), ctx)
+        ResetError::Dead => told::dead_link(frame).map(Answer::Shown),
+        ResetError::NotTaken(error) => {
+            again(frame, form, &Refusal::not_taken("new_password1", error)?, ctx)
         }
-        ResetError::NotTaken(NewPasswordError::Busy(full)) => Err(full.into()),
         ResetError::Broken(error) => Err(error.into()),
     }
 }
 
-fn again(
-    frame: Frame,
-    form: &ResetForm,
-    complaints: &Complaints,
-    ctx: &Ctx,
-) -> Result<Answer, Error> {
-    let form = FormView::again(&frame, form, complaints);
-    let page = draw(frame, form, ctx)?.with_status(Status::UnprocessableEntity);
-    Ok(Answer::Shown(page))
+fn again(frame: Frame, form: &ResetForm, refusal: &Refusal, ctx: &Ctx) -> Result<Answer, Error> {
+    let form = FormView::again(&frame, form, &refusal.complaints);
+    Ok(Answer::Shown(refusal.mark(draw(frame, form, ctx)?)))
 }
 
 fn draw(frame: Frame, form: FormView, ctx: &Ctx) -> Result<Page, Error> {

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use rocket::form::FromForm;
-use rocket::http::Status;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use url::form_urlencoded;
@@ -10,13 +9,14 @@ use validator::Validate;
 
 use super::{Answer, MY_PAGE, rules};
 use crate::ctx::Ctx;
-use crate::flows::sudo::{self, SudoError};
+use crate::flows::sudo;
 use crate::types::{Caller, Password};
 use crate::web::error::Error;
-use crate::web::form::{Complaints, Form, FormView, Submitted};
+use crate::web::form::{Form, FormView, Submitted};
 use crate::web::guards::SignedIn;
 use crate::web::next;
 use crate::web::page::{Frame, Page};
+use crate::web::refusal::Refusal;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![new, create]
@@ -72,27 +72,21 @@ async fn create(
     let form = &sent.form;
     let complaints = sent.complaints(form.validate());
     if !complaints.is_empty() {
-        return again(frame, form, &complaints).map(Answer::Shown);
+        return again(frame, form, &complaints.into());
     }
     let password = Password::parse(&form.password);
     let password = password.expect("the rules hold, and they are this parser");
     let whose = (&signed_in.person().email, signed_in.session());
     match sudo::prove(ctx, whose, password, caller).await {
         Ok(()) => Ok(Answer::Gone(Redirect::to(next::after_sign_in(&form.next, MY_PAGE)))),
-        Err(SudoError::Wrong) => {
-            again(frame, form, &super::wrong_password("password")).map(Answer::Shown)
+        Err(error) => {
+            let refusal = Refusal::not_proved(&frame, "password", error)?;
+            again(frame, form, &refusal)
         }
-        Err(SudoError::TooSoon(wait)) => {
-            let soon = super::too_soon(&frame, wait);
-            let page = again(frame, form, &soon)?.with_status(Status::TooManyRequests);
-            Ok(Answer::Shown(page.retry_after(wait)))
-        }
-        Err(SudoError::Busy(full)) => Err(full.into()),
-        Err(SudoError::Broken(error)) => Err(error.into()),
     }
 }
 
-fn again(frame: Frame, form: &SudoForm, complaints: &Complaints) -> Result<Page, Error> {
-    let form = FormView::again(&frame, form, complaints);
-    Ok(Page::draw(&SudoPage { frame, form })?.with_status(Status::UnprocessableEntity))
+fn again(frame: Frame, form: &SudoForm, refusal: &Refusal) -> Result<Answer, Error> {
+    let form = FormView::again(&frame, form, &refusal.complaints);
+    Ok(Answer::Shown(refusal.mark(Page::draw(&SudoPage { frame, form })?)))
 }

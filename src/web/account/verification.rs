@@ -8,6 +8,7 @@ use rocket::{Route, State, post, routes};
 use super::{Answer, MY_PAGE, told};
 use crate::ctx::Ctx;
 use crate::flows::verification::{self, SendAgainError};
+use crate::throttle::ThrottleError;
 use crate::types::Caller;
 use crate::web::cookies;
 use crate::web::error::Error;
@@ -39,10 +40,14 @@ async fn create(
     let done = match verification::send_again(ctx, signed_in.person().id, caller).await {
         Ok(()) => Notice::VerificationSent,
         Err(SendAgainError::Done) => Notice::EmailVerified,
-        Err(SendAgainError::TooSoon(wait)) => {
+        Err(SendAgainError::NotNow(ThrottleError::TooSoon(wait))) => {
             return told::too_soon(frame, wait).map(Answer::Shown);
         }
-        Err(SendAgainError::Broken(error)) => return Err(error.into()),
+        Err(
+            SendAgainError::NotNow(ThrottleError::Broken(error)) | SendAgainError::Broken(error),
+        ) => {
+            return Err(error.into());
+        }
     };
     cookies::say(jar, ctx, done);
     Ok(Answer::Gone(Redirect::to(MY_PAGE)))

@@ -7,15 +7,16 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
-use crate::accounts::{NewPasswordError, OwnData};
+use crate::accounts::OwnData;
 use crate::ctx::Ctx;
 use crate::flows::superuser::{self, SuperuserError};
 use crate::types::{Caller, Email, Name, Password, Secret};
 use crate::web::account::{Answer, MY_PAGE, rules};
 use crate::web::cookies;
 use crate::web::error::Error;
-use crate::web::form::{Complaint, Complaints, Form, FormView, Submitted};
+use crate::web::form::{Form, FormView, Submitted};
 use crate::web::page::{Frame, Page};
+use crate::web::refusal::Refusal;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![arrive, new, create, create_at_once]
@@ -125,7 +126,7 @@ async fn make(
             None => Ok(Vec::new()),
         };
         return match found {
-            Ok(found) => again(frame, form, &complaints.and("password1", found), ctx),
+            Ok(found) => again(frame, form, &complaints.and("password1", found).into(), ctx),
             Err(error) => refused(frame, form, error, ctx),
         };
     }
@@ -148,29 +149,23 @@ fn refused(
     error: SuperuserError,
     ctx: &Ctx,
 ) -> Result<Result<Answer, Status>, Error> {
-    match error {
-        SuperuserError::BadLink => Ok(Err(Status::NotFound)),
-        SuperuserError::EmailTaken => {
-            let taken = Complaints::about("email", [Complaint::new("email.taken")]);
-            again(frame, form, &taken, ctx)
-        }
-        SuperuserError::NotTaken(NewPasswordError::Weak(found)) => {
-            again(frame, form, &Complaints::default().and("password1", found), ctx)
-        }
-        SuperuserError::NotTaken(NewPasswordError::Busy(full)) => Err(full.into()),
-        SuperuserError::Broken(error) => Err(error.into()),
-    }
+    let refusal = match error {
+        SuperuserError::BadLink => return Ok(Err(Status::NotFound)),
+        SuperuserError::EmailTaken => Refusal::about("email", "email.taken"),
+        SuperuserError::NotTaken(error) => Refusal::not_taken("password1", error)?,
+        SuperuserError::Broken(error) => return Err(error.into()),
+    };
+    again(frame, form, &refusal, ctx)
 }
 
 fn again(
     frame: Frame,
     form: &SetupForm,
-    complaints: &Complaints,
+    refusal: &Refusal,
     ctx: &Ctx,
 ) -> Result<Result<Answer, Status>, Error> {
-    let form = FormView::again(&frame, form, complaints);
-    let page = draw(frame, form, ctx)?.with_status(Status::UnprocessableEntity);
-    Ok(Ok(Answer::Shown(page)))
+    let form = FormView::again(&frame, form, &refusal.complaints);
+    Ok(Ok(Answer::Shown(refusal.mark(draw(frame, form, ctx)?))))
 }
 
 fn draw(frame: Frame, form: FormView, ctx: &Ctx) -> Result<Page, Error> {

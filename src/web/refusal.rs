@@ -1,0 +1,81 @@
+//! Why a form was not taken, as its page says it: 422 with what is wrong, or 429 with how long to wait.
+
+use std::time::Duration;
+
+use rocket::http::Status;
+
+use super::error::Error;
+use super::form::{Complaint, Complaints};
+use super::page::{Frame, Page};
+use crate::accounts::NewPasswordError;
+use crate::sessions::ProveError;
+use crate::throttle::ThrottleError;
+
+/// Everything that is wrong, and how long to wait if that is why.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub complaints: Complaints,
+    wait: Option<Duration>,
+}
+
+impl From<Complaints> for Refusal {
+    fn from(complaints: Complaints) -> Self {
+        Self { complaints, wait: None }
+    }
+}
+
+impl Refusal {
+    /// One thing is wrong with one field.
+    pub(super) fn about(field: &'static str, key: &'static str) -> Self {
+        Complaints::about(field, [Complaint::new(key)]).into()
+    }
+
+    /// The form as a whole cannot be taken.
+    pub(super) fn of_all(key: &'static str) -> Self {
+        Complaints::of_all(Complaint::new(key)).into()
+    }
+
+    /// There were too many tries; the sentence says how long to wait.
+    pub(super) fn too_soon(frame: &Frame, key: &'static str, wait: Duration) -> Self {
+        let complaints = Complaints::of_all(Complaint::with(key, "wait", frame.wait(wait)));
+        Self { complaints, wait: Some(wait) }
+    }
+
+    /// A try was not admitted.
+    pub(super) fn not_now(frame: &Frame, error: ThrottleError) -> Result<Self, Error> {
+        match error {
+            ThrottleError::TooSoon(wait) => Ok(Self::too_soon(frame, "form.too_soon", wait)),
+            ThrottleError::Broken(error) => Err(error.into()),
+        }
+    }
+
+    /// A signed-in person's password in `field` proved nothing.
+    pub(super) fn not_proved(
+        frame: &Frame,
+        field: &'static str,
+        error: ProveError,
+    ) -> Result<Self, Error> {
+        match error {
+            ProveError::Wrong => Ok(Self::about(field, "password.wrong")),
+            ProveError::TooSoon(wait) => Ok(Self::too_soon(frame, "form.too_soon", wait)),
+            ProveError::Busy(full) => Err(full.into()),
+            ProveError::Broken(error) => Err(error.into()),
+        }
+    }
+
+    /// A new password in `field` was not taken.
+    pub(super) fn not_taken(field: &'static str, error: NewPasswordError) -> Result<Self, Error> {
+        match error {
+            NewPasswordError::Weak(found) => Ok(Complaints::default().and(field, found).into()),
+            NewPasswordError::Busy(full) => Err(full.into()),
+        }
+    }
+
+    /// The page of the form with the status of the refusal.
+    pub(super) fn mark(&self, page: Page) -> Page {
+        match self.wait {
+            Some(wait) => page.with_status(Status::TooManyRequests).retry_after(wait),
+            None => page.with_status(Status::UnprocessableEntity),
+        }
+    }
+}
