@@ -5,8 +5,10 @@ mod support;
 
 mod activity;
 mod cli;
+mod courier;
 mod csrf;
 mod database;
+mod delivery;
 mod docs;
 mod email_change;
 mod errors;
@@ -37,5 +39,6 @@ mod signins;
 mod speed;
 mod statics;
 mod sudo;
+mod sweeping;
 mod throttling;
 mod verification;
