@@ -99,6 +99,7 @@ async fn write_to(
     let whose = (user, Some(new));
     let link = links::mint(transaction, ctx.random, Purpose::ChangeEmail, whose, now).await?;
     let (to, letter) = match accounts::find_in(transaction, new).await? {
+        Some(owner) if !owner.is_active => return Ok(()),
         Some(owner) => (owner.addressee(), Letter::new(Kind::AddressInUse)),
         None => {
             let (email, language) = (new.clone(), account.person.language);

@@ -187,11 +187,15 @@ pub async fn dismiss(db: &Db, request: &Claimed) -> Result<(), DbError> {
 }
 
 /// The letter is with the mail server: it is finished, and what it said is gone. That is so whoever
-/// has claimed it by now.
+/// has claimed it by now. Of the last letter to a person who is gone nothing is kept, not even the
+/// address.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn sent(db: &Db, letter: &Claimed, now: OffsetDateTime) -> Result<(), DbError> {
+    if letter.letter.kind == Kind::Deleted {
+        return store::delete(db, letter).await;
+    }
     store::update_sent(db, letter.id, now).await
 }
 

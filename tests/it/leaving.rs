@@ -153,6 +153,8 @@ on_both! {
         let letter = app.letter_to(ADA).await;
         assert!(letter.subject.contains("your account was deleted"), "{}", letter.subject);
         assert!(!letter.text.contains("Ada,"), "{}", letter.text);
+        let kept = format!("SELECT COUNT(*) FROM outbox WHERE recipient = '{ADA}'");
+        assert_eq!(app.number(&kept).await, 0, "not even the last letter's row");
         assert_eq!(carries_out(&app).await, 0);
     }
 
