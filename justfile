@@ -7,4 +7,4 @@ check:
     cargo deny check bans licenses sources
 
 bench:
-    cargo bench --bench http
+    cargo bench

@@ -1,6 +1,6 @@
 //! Builds the application: the only file that knows every door.
 
-use rocket::fairing::AdHoc;
+use rocket::fairing::{AdHoc, Fairing};
 use rocket::figment::Figment;
 use rocket::figment::providers::Serialized;
 use rocket::{Build, Rocket};
@@ -50,13 +50,27 @@ pub fn rocket(figment: Figment) -> Rocket<Build> {
             }
         }
     });
-    doors(tamed(figment)).attach(open)
+    doors(tamed(figment)).attach(open).attach(worker::Worker::default())
 }
 
-/// The same application over tools that are open already, as the binary and the tests use it.
+/// The same application over tools that are open already and without a [`Worker`](worker::Worker):
+/// whoever asks it questions decides when letters go out.
 #[must_use]
 pub fn rocket_over(figment: Figment, ctx: Ctx) -> Rocket<Build> {
     doors(quiet(tamed(figment))).manage(ctx)
+}
+
+/// Serves the same application over tools that are open already, as the binary does: with a worker,
+/// until the process is told to stop and what is on its way is finished.
+///
+/// # Errors
+/// [`rocket::Error`] says why it does not serve.
+pub async fn serve(figment: Figment, ctx: Ctx, greet: impl Fairing) -> Result<(), rocket::Error> {
+    let worker = worker::Worker::waited_for();
+    let rocket = rocket_over(figment, ctx).attach(worker.clone()).attach(greet);
+    let launched = rocket.launch().await;
+    worker.ends().await;
+    launched.map(drop)
 }
 
 /// Opens the tools, brings the tables up to date and loads the signing keys.
@@ -74,7 +88,6 @@ fn doors(figment: Figment) -> Rocket<Build> {
     rocket::custom(figment)
         .attach(web::Gatekeeper)
         .attach(web::Headers)
-        .attach(worker::Worker)
         .mount("/", web::routes())
         .register("/", web::catchers())
 }

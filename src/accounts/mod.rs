@@ -3,6 +3,7 @@
 //! Knows no sessions: what becomes of them when an account changes is a flow's business.
 
 mod password_policy;
+mod proof;
 pub(crate) mod store;
 
 use thiserror::Error;
@@ -10,6 +11,7 @@ use time::OffsetDateTime;
 
 use password_policy::weaknesses;
 pub use password_policy::{OwnData, Trait, Weakness};
+pub use proof::{ask_for_proof, count_proof_letter};
 
 use crate::crypto::{PasswordHash, QueueFull};
 use crate::ctx::Ctx;
@@ -186,7 +188,8 @@ pub async fn set_password(
     links::end(transaction, id, &OUTSTANDING, OffsetDateTime::UNIX_EPOCH, now).await
 }
 
-/// Notes that the address of a locked account has been proved.
+/// Notes that the address of a locked account has been proved, and ends the links that would prove
+/// it once more.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -195,7 +198,8 @@ pub async fn set_verified(
     id: UserId,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    store::update_verified(transaction, id, now).await
+    store::update_verified(transaction, id, now).await?;
+    links::end(transaction, id, &[Purpose::VerifyEmail], OffsetDateTime::UNIX_EPOCH, now).await
 }
 
 /// Moves a locked account to an address that was just proved, and ends the links that went to the old

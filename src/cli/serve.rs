@@ -27,12 +27,9 @@ pub(super) async fn serve(
     let port = rocket::Config::try_from(&figment).map_or(0, |config| config.port);
     let greeting = ctx.clone();
     let greet = AdHoc::on_liftoff("Greeting", move |_| Box::pin(greet(language, greeting)));
-    let launched = app::rocket_over(figment, ctx.clone()).attach(greet).launch().await;
+    let served = app::serve(figment, ctx.clone(), greet).await;
     ctx.db.close().await;
-    match launched {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Failed::line(why_not(language, &error, port))),
-    }
+    served.map_err(|error| Failed::line(why_not(language, &error, port)))
 }
 
 /// Brings the tables up to date.

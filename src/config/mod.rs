@@ -94,6 +94,17 @@ impl Settings {
             read.refuse("mail_url", "setting.mail_url_exposed");
         }
         let issuer = read.text("issuer", public_url.as_str());
+        let email_verification = read.parsed(
+            "email_verification",
+            "setting.email_verification",
+            EmailVerification::default,
+        );
+        let delete_unverified_after =
+            read.duration("delete_unverified_after", "0s", 0..=315_360_000);
+        // Nobody would be asked for the proof, and everybody deleted for the want of it.
+        if email_verification == EmailVerification::None && !delete_unverified_after.is_zero() {
+            read.refuse("delete_unverified_after", "setting.delete_unverified_after");
+        }
         let settings = Self {
             database_url: read.parsed("database_url", "setting.database_url", DatabaseUrl::default),
             data_dir: PathBuf::from(read.text("data_dir", "data")),
@@ -107,16 +118,8 @@ impl Settings {
             audience: read.text("audience", "daemun"),
             leeway: read.duration("leeway", "0s", 0..=5),
             user_id_claim: read.claim_name("user_id_claim", "user_id"),
-            email_verification: read.parsed(
-                "email_verification",
-                "setting.email_verification",
-                EmailVerification::default,
-            ),
-            delete_unverified_after: read.duration(
-                "delete_unverified_after",
-                "0s",
-                0..=315_360_000,
-            ),
+            email_verification,
+            delete_unverified_after,
             signup: read.parsed("signup", "setting.signup", SignUp::default),
             password_min_length: read.number("password_min_length", 8, 8..=64),
             mail_url,

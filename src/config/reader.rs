@@ -419,6 +419,19 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_deleted_for_the_want_of_a_proof_that_is_not_asked_for() {
+        let settings = |verification: &str, after: &str| {
+            let figment = rocket::Config::figment()
+                .merge(("email_verification", verification))
+                .merge(("delete_unverified_after", after));
+            Settings::from_figment(&figment)
+        };
+
+        assert!(settings("none", "30d").is_err());
+        assert!(settings("none", "0s").is_ok() && settings("optional", "30d").is_ok());
+    }
+
+    #[test]
     fn a_site_on_the_internet_is_https_unless_somebody_insists() {
         let figment = rocket::Config::figment().merge(("public_url", "http://gate.example"));
         assert!(Settings::from_figment(&figment).is_err());

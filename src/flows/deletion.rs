@@ -99,6 +99,7 @@ async fn remove(
     let person = &account.person;
     let is_due = account.deletes_at.is_some_and(|due_at| due_at <= now);
     let never_verified = person.email_verified_at.is_none()
+        && !(person.is_staff || person.is_superuser)
         && unverified_before.is_some_and(|before| person.created_at < before);
     if !(is_due || never_verified) || !accounts::remove(&transaction, user).await? {
         return Ok(false);

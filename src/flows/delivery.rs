@@ -4,11 +4,13 @@
 //! that were with the mail server at that very moment. A request for a reset link becomes a letter
 //! only here, where nobody can time how long it takes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::accounts;
 use crate::audit::{self, Action, Event};
@@ -27,8 +29,15 @@ const BATCH: u64 = 40;
 /// client gladly.
 const LANES: usize = 4;
 
-/// When letters are due again that were not tried because the mail server is away.
-const AWAY: Duration = Duration::from_mins(1);
+/// How long a mail server that is away is left alone at first, and how long at most. The pause
+/// doubles, and after each of them one letter finds out.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// How soon a letter is struck off again when the database is away at that moment; doubled until it
+/// is longer than the last one. A letter that was sent and is not struck off is sent twice.
+const FIRST_AGAIN: Duration = Duration::from_millis(100);
+const LAST_AGAIN: Duration = Duration::from_secs(5);
 
 /// How a batch went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,47 +48,142 @@ pub struct Delivered {
     pub is_more: bool,
 }
 
+/// Whoever sends a node's letters. Remembers that the mail server is away, and does not hammer it.
+#[derive(Debug)]
+pub struct Courier {
+    ctx: Ctx,
+    pause: Mutex<Option<Pause>>,
+    is_stopped: Arc<AtomicBool>,
+}
+
+/// While the mail server is away.
+#[derive(Debug, Clone, Copy)]
+struct Pause {
+    until: OffsetDateTime,
+    length: Duration,
+}
+
+impl Pause {
+    /// Whether it is still going on. A clock that was set back does not prolong it.
+    fn lasts(self, now: OffsetDateTime) -> bool {
+        now < self.until && self.until <= now + self.length
+    }
+}
+
 /// Sends one batch of the letters that are due.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot; letters that were claimed are due again later.
 pub async fn deliver(ctx: &Ctx) -> Result<Delivered, DbError> {
-    let claimed = outbox::claim(&ctx.db, &ctx.keys, BATCH, ctx.clock.now()).await?;
-    let is_full = u64::try_from(claimed.len()).is_ok_and(|count| count == BATCH);
-    let is_away = Arc::new(AtomicBool::new(false));
-    let mut lanes = JoinSet::new();
-    let mut claimed = claimed.into_iter();
-    for length in lengths(claimed.len()) {
-        let letters: Vec<_> = claimed.by_ref().take(length).collect();
-        lanes.spawn(lane(ctx.clone(), letters, is_away.clone()));
+    Courier::new(ctx.clone()).deliver().await
+}
+
+impl Courier {
+    /// A courier who knows nothing of the mail server yet.
+    #[must_use]
+    pub fn new(ctx: Ctx) -> Self {
+        Self { ctx, pause: Mutex::default(), is_stopped: Arc::default() }
     }
-    let mut sent = 0;
-    while let Some(done) = lanes.join_next().await {
-        match done {
-            Ok(count) => sent += count?,
-            Err(error) => tracing::error!(%error, "a letter could not be sent"),
+
+    /// Begins no more letters; those that are on the wire are finished.
+    pub fn stop(&self) {
+        self.is_stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Sends one batch of the letters that are due, or a single one to find out whether a mail server
+    /// that was away is back, or none while it is left alone.
+    ///
+    /// # Errors
+    /// [`DbError`] when the database cannot; letters that were claimed are due again later.
+    pub async fn deliver(&self) -> Result<Delivered, DbError> {
+        let now = self.ctx.clock.now();
+        let pause = *self.pause();
+        if self.is_stopped.load(Ordering::Relaxed) || pause.is_some_and(|pause| pause.lasts(now)) {
+            return Ok(Delivered::default());
         }
+        let at_most = if pause.is_some() { 1 } else { BATCH };
+        let letters = outbox::claim(&self.ctx.db, &self.ctx.keys, at_most, now).await?;
+        if letters.is_empty() {
+            return Ok(Delivered::default());
+        }
+        let is_full = u64::try_from(letters.len()).is_ok_and(|count| count >= at_most);
+        let is_away = Arc::new(AtomicBool::new(false));
+        let sent = self.send(letters, &is_away).await;
+        let is_away = is_away.load(Ordering::Relaxed);
+        *self.pause() = is_away.then(|| {
+            let length = pause.map_or(FIRST_PAUSE, |pause| LONGEST_PAUSE.min(pause.length * 2));
+            Pause { until: self.ctx.clock.now() + length, length }
+        });
+        let may_go_on = !is_away && !self.is_stopped.load(Ordering::Relaxed);
+        Ok(Delivered { sent: sent?, is_more: is_full && may_go_on })
     }
-    Ok(Delivered { sent, is_more: is_full && !is_away.load(Ordering::Relaxed) })
+
+    /// Sends letters on a few lanes at once, and waits for all of them: a lane that fails cuts off no
+    /// letter of another.
+    async fn send(
+        &self,
+        letters: Vec<Claimed>,
+        is_away: &Arc<AtomicBool>,
+    ) -> Result<usize, DbError> {
+        let mut lanes = JoinSet::new();
+        for letters in laned(letters, |letter| letter.to.email.canonical()) {
+            lanes.spawn(lane(Lane {
+                ctx: self.ctx.clone(),
+                letters,
+                is_away: is_away.clone(),
+                is_stopped: self.is_stopped.clone(),
+            }));
+        }
+        let mut sent = Ok(0);
+        while let Some(done) = lanes.join_next().await {
+            match done {
+                Ok(Ok(count)) => sent = sent.map(|before| before + count),
+                Ok(Err(error)) => sent = Err(error),
+                Err(error) => tracing::error!(%error, "a letter could not be sent"),
+            }
+        }
+        sent
+    }
+
+    fn pause(&self) -> std::sync::MutexGuard<'_, Option<Pause>> {
+        self.pause.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// How many letters go on each lane.
-fn lengths(count: usize) -> impl Iterator<Item = usize> {
-    let lanes = LANES.min(count).max(1);
-    (0..lanes).map(move |lane| (count + lane) / lanes)
+/// What goes on each lane. What is for one address goes on one lane, in the order in which it was
+/// written: of two reset links the one that works is in the letter that comes last.
+fn laned<T>(letters: Vec<T>, address: impl Fn(&T) -> &str) -> Vec<Vec<T>> {
+    let mut lanes: Vec<Vec<T>> = (0..LANES).map(|_| Vec::new()).collect();
+    for letter in letters {
+        let is_to_the_same =
+            |lane: &Vec<T>| lane.iter().any(|other| address(other) == address(&letter));
+        let shortest = || (0..LANES).min_by_key(|number| lanes[*number].len()).unwrap_or_default();
+        let number = lanes.iter().position(is_to_the_same).unwrap_or_else(shortest);
+        lanes[number].push(letter);
+    }
+    lanes.retain(|lane| !lane.is_empty());
+    lanes
 }
 
-/// Sends letters one after the other until the mail server is away.
-async fn lane(ctx: Ctx, letters: Vec<Claimed>, is_away: Arc<AtomicBool>) -> Result<usize, DbError> {
+/// A part of a batch.
+struct Lane {
+    ctx: Ctx,
+    letters: Vec<Claimed>,
+    is_away: Arc<AtomicBool>,
+    is_stopped: Arc<AtomicBool>,
+}
+
+/// Sends letters one after the other until the mail server is away or nobody wants any more sent. What
+/// was not tried is given back as it was.
+async fn lane(lane: Lane) -> Result<usize, DbError> {
+    let Lane { ctx, letters, is_away, is_stopped } = lane;
     let mut sent = 0;
-    let mut letters = letters.into_iter();
-    for letter in letters.by_ref() {
-        if is_away.load(Ordering::Relaxed) {
-            let rest: Vec<_> = letters.map(|letter| letter.id).chain([letter.id]).collect();
-            outbox::release(&ctx.db, &rest, ctx.clock.now() + AWAY).await?;
+    for (number, letter) in letters.iter().enumerate() {
+        if is_away.load(Ordering::Relaxed) || is_stopped.load(Ordering::Relaxed) {
+            outbox::release(&ctx.db, &letters[number..], ctx.clock.now()).await?;
             break;
         }
-        match deliver_one(&ctx, letter).await? {
+        match deliver_one(&ctx, letter.clone()).await? {
             Outcome::Sent => sent += 1,
             Outcome::NotSent => {}
             Outcome::Away => is_away.store(true, Ordering::Relaxed),
@@ -96,9 +200,8 @@ enum Outcome {
 
 async fn deliver_one(ctx: &Ctx, letter: Claimed) -> Result<Outcome, DbError> {
     let Some(letter) = worded(ctx, letter).await? else { return Ok(Outcome::NotSent) };
-    let now = ctx.clock.now();
-    if outbox::is_worthless(&letter, now) {
-        give_up(ctx, &letter, "too late", true).await?;
+    if outbox::is_worthless(&letter, ctx.clock.now()) {
+        too_late(ctx, &letter).await?;
         return Ok(Outcome::NotSent);
     }
     // Numbers begin anew with a new database; together with the instant they are the letter's own.
@@ -110,10 +213,7 @@ async fn deliver_one(ctx: &Ctx, letter: Claimed) -> Result<Outcome, DbError> {
         written_at: letter.written_at,
     };
     match ctx.mailer.send(&envelope, &letter.letter).await {
-        Ok(()) => {
-            outbox::sent(&ctx.db, letter.id, ctx.clock.now()).await?;
-            Ok(Outcome::Sent)
-        }
+        Ok(()) => strike_off(ctx, &letter).await.map(|()| Outcome::Sent),
         Err(SendError::Refused(why)) => {
             give_up(ctx, &letter, &why, true).await.map(|()| Outcome::NotSent)
         }
@@ -124,6 +224,28 @@ async fn deliver_one(ctx: &Ctx, letter: Claimed) -> Result<Outcome, DbError> {
             give_up(ctx, &letter, &why, false).await.map(|()| Outcome::Away)
         }
     }
+}
+
+/// The mail server has the letter: nobody is to send it again, also if the database is away just now.
+async fn strike_off(ctx: &Ctx, letter: &Claimed) -> Result<(), DbError> {
+    let mut again = FIRST_AGAIN;
+    loop {
+        match outbox::sent(&ctx.db, letter, ctx.clock.now()).await {
+            Err(error) if error.is_unavailable() && again <= LAST_AGAIN => {
+                sleep(again).await;
+                again *= 2;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn too_late(ctx: &Ctx, letter: &Claimed) -> Result<(), DbError> {
+    let reason = match letter.reason.as_str() {
+        "" => "too late".to_owned(),
+        reason => format!("too late: {reason}"),
+    };
+    give_up(ctx, letter, &reason, true).await
 }
 
 /// Notes a failure, for good when it is final or would come too late.
@@ -145,7 +267,7 @@ async fn give_up(ctx: &Ctx, letter: &Claimed, reason: &str, is_final: bool) -> R
 }
 
 /// The letter with its words: a request for a reset link gets its link now, once; if there is nobody
-/// to answer, it is dropped.
+/// to answer, it is dropped, and if it would come too late, it ends no link that works.
 async fn worded(ctx: &Ctx, letter: Claimed) -> Result<Option<Claimed>, DbError> {
     let is_request = letter.letter.kind == Kind::ResetPassword && letter.letter.link.is_none();
     if !is_request {
@@ -153,15 +275,16 @@ async fn worded(ctx: &Ctx, letter: Claimed) -> Result<Option<Claimed>, DbError> 
     }
     let account = accounts::find(&ctx.db, &letter.to.email).await?;
     let Some(user) = account.filter(|it| it.is_active).map(|account| account.person.id) else {
-        let transaction = ctx.db.begin().await?;
-        outbox::answer(&transaction, &ctx.keys, letter.id, None).await?;
-        transaction.commit().await?;
+        outbox::dismiss(&ctx.db, &letter).await?;
         return Ok(None);
     };
+    if outbox::is_worthless(&letter, ctx.clock.now()) {
+        return Ok(Some(letter));
+    }
     answer(ctx, user, letter).await
 }
 
-async fn answer(ctx: &Ctx, user: UserId, letter: Claimed) -> Result<Option<Claimed>, DbError> {
+async fn answer(ctx: &Ctx, user: UserId, mut letter: Claimed) -> Result<Option<Claimed>, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     // The account is locked, so of several requests the last link is the one that works.
@@ -171,11 +294,14 @@ async fn answer(ctx: &Ctx, user: UserId, letter: Claimed) -> Result<Option<Claim
     let link = links::mint(&transaction, ctx.random, reset, (user, None), now).await?;
     let to: Addressee = account.addressee();
     let words = Letter { link: Some(link), ..letter.letter.clone() };
-    outbox::answer(&transaction, &ctx.keys, letter.id, Some((&to, &words))).await?;
+    if !outbox::answer(&transaction, &ctx.keys, &letter, &to, &words).await? {
+        return Ok(None);
+    }
     let caller = asker(ctx, &words);
     audit::record(&transaction, Event::on(user, Action::ResetAsked, &caller), now).await?;
     transaction.commit().await?;
-    Ok(Some(Claimed { to, letter: words, ..letter }))
+    (letter.to, letter.letter) = (to, words);
+    Ok(Some(letter))
 }
 
 /// Whoever asked, as the request remembers them.
@@ -187,14 +313,33 @@ fn asker(ctx: &Ctx, letter: &Letter) -> Caller {
 
 #[cfg(test)]
 mod tests {
-    use super::lengths;
+    use super::{LANES, laned};
 
     #[test]
     fn every_letter_is_on_one_lane() {
         for count in 0..50 {
-            let lengths: Vec<_> = lengths(count).collect();
-            assert_eq!(lengths.iter().sum::<usize>(), count);
-            assert!(lengths.len() <= 4);
+            let letters: Vec<_> = (0..count).map(|number| (number, number.to_string())).collect();
+
+            let lanes = laned(letters.clone(), |(_, address)| address);
+
+            let mut all = lanes.concat();
+            all.sort_unstable();
+            assert_eq!(all, letters);
+            let length = |lane: &Vec<_>| lane.len();
+            let (short, long) = (lanes.iter().map(length).min(), lanes.iter().map(length).max());
+            assert!(lanes.len() <= LANES && long <= short.map(|it| it + 1));
+        }
+    }
+
+    #[test]
+    fn letters_to_one_address_stay_in_order() {
+        let letters = (0..20).map(|number| (number, if number % 3 == 0 { "eve" } else { "ada" }));
+
+        let lanes = laned(letters.collect(), |(_, address)| address);
+
+        assert_eq!(lanes.len(), 2);
+        for lane in lanes {
+            assert!(lane.is_sorted());
         }
     }
 }

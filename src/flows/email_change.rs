@@ -56,11 +56,15 @@ pub async fn ask(
     let proved = sessions::prove(ctx, current, password, caller).await?;
     let user = proved.account.person.id;
     if new.canonical() == proved.account.person.email.canonical() {
+        proved.was_honest(ctx).await?;
         return Err(AskError::Same);
     }
     let now = ctx.clock.now();
     let tries = [BY_PERSON.on(&user.to_string())];
-    throttle::admit(&ctx.db, &tries, now).await.map_err(ProveError::from)?;
+    if let Err(error) = throttle::admit(&ctx.db, &tries, now).await {
+        proved.was_honest(ctx).await?;
+        return Err(ProveError::from(error).into());
+    }
 
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?;
@@ -95,6 +99,7 @@ async fn write_to(
     let whose = (user, Some(new));
     let link = links::mint(transaction, ctx.random, Purpose::ChangeEmail, whose, now).await?;
     let (to, letter) = match accounts::find_in(transaction, new).await? {
+        Some(owner) if !owner.is_active => return Ok(()),
         Some(owner) => (owner.addressee(), Letter::new(Kind::AddressInUse)),
         None => {
             let (email, language) = (new.clone(), account.person.language);
@@ -120,9 +125,12 @@ pub async fn by_link(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), L
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?.filter(|account| account.is_active);
     let account = account.ok_or(LinkError::Dead)?;
-    if !links::consume(&transaction, token, Purpose::ChangeEmail, now).await?
-        || !accounts::change_email(&transaction, user, &new, now).await?
-    {
+    if !links::consume(&transaction, token, Purpose::ChangeEmail, now).await? {
+        return Err(LinkError::Dead);
+    }
+    if !accounts::change_email(&transaction, user, &new, now).await? {
+        drop(transaction);
+        use_up(ctx, token).await?;
         return Err(LinkError::Dead);
     }
     let old = &account.person.email;
@@ -138,4 +146,12 @@ pub async fn by_link(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), L
     ctx.cache.forget_person(user);
     tracing::info!(user.id = user.0, request.id = caller.request_id, "the address was changed");
     Ok(())
+}
+
+/// A link to an address that somebody else has by now stays dead, also when the address becomes free
+/// once more.
+async fn use_up(ctx: &Ctx, token: &Secret) -> Result<(), DbError> {
+    let transaction = ctx.db.begin().await?;
+    links::consume(&transaction, token, Purpose::ChangeEmail, ctx.clock.now()).await?;
+    transaction.commit().await
 }

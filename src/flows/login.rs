@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::accounts::Account;
+use crate::accounts::{self, Account};
 use crate::audit::{self, Action, Event};
 use crate::config::EmailVerification;
 use crate::ctx::Ctx;
@@ -17,12 +17,13 @@ use crate::sessions::{self, EndReason, Opened, Proof, ProveError, Proved};
 use crate::throttle::{self, Limit, ThrottleError};
 use crate::types::{Caller, Email, Password, SessionId};
 
-/// Letters that logging in again and again, which the owner alone can do, sends to one address.
+/// Letters that logging in again and again on new devices, which the owner alone can do, sends to one
+/// address: ten at once, then none for a day.
 const LETTERS: Limit = Limit {
     name: "login-letters",
     free: 9,
-    forgets_one_in: Duration::from_hours(2),
-    first_wait: Duration::from_hours(1),
+    forgets_one_in: Duration::from_mins(144),
+    first_wait: Duration::from_hours(24),
     longest_wait: Duration::from_hours(24),
 };
 
@@ -57,7 +58,7 @@ pub async fn with_password(
     let Credentials { email, password } = credentials;
     let proved = sessions::prove(ctx, &email, password, caller).await?;
     let user = proved.account.person.id;
-    let letter = letter(ctx, &proved, caller).await?;
+    let is_news = is_news(ctx, &proved, caller).await?;
 
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
@@ -68,8 +69,8 @@ pub async fn with_password(
     let Some(opened) = opened else {
         drop(transaction);
         tracing::info!(user.id = user.0, request.id = caller.request_id, "log-in refused");
-        if let Some(Kind::VerifyEmail) = letter {
-            remind(ctx, &proved.account, caller).await?;
+        if is_unproved(ctx, &proved.account) {
+            remind(ctx, &proved, caller).await?;
         }
         return Err(ProveError::Wrong);
     };
@@ -78,7 +79,7 @@ pub async fn with_password(
         let event = Event::by(user, Action::DeletionCancelled, caller);
         audit::record(&transaction, event, now).await?;
     }
-    if let Some(Kind::NewDevice) = letter {
+    if is_news {
         tell(ctx, &transaction, &proved.account, caller).await?;
     }
     proved.give_back(&transaction).await?;
@@ -94,38 +95,50 @@ pub async fn with_password(
     Ok(LoggedIn { opened, has_stayed })
 }
 
-/// The letter that this log-in is an occasion for: a reminder to prove the address where it must be,
-/// or word of a new device; none when the address has had enough of them today.
-async fn letter(ctx: &Ctx, proved: &Proved, caller: &Caller) -> Result<Option<Kind>, DbError> {
-    let person = &proved.account.person;
-    let must_verify = ctx.settings.email_verification == EmailVerification::Mandatory
-        && person.email_verified_at.is_none();
-    let kind = match must_verify {
-        true => Kind::VerifyEmail,
-        false if !proved.is_known_device => Kind::NewDevice,
-        false => return Ok(None),
-    };
-    let tries = [LETTERS.on(&person.id.to_string())];
-    match throttle::admit(&ctx.db, &tries, ctx.clock.now()).await {
-        Ok(()) => Ok(Some(kind)),
+/// Whether the account may be used but for its address, which has to be proved first.
+fn is_unproved(ctx: &Ctx, account: &Account) -> bool {
+    ctx.settings.email_verification == EmailVerification::Mandatory
+        && account.is_active
+        && account.person.email_verified_at.is_none()
+}
+
+/// Whether the owner is to hear of this log-in: the device is new, and there were not too many
+/// letters today. A log-in that will be refused is not counted, or somebody who joined with a foreign
+/// address could use the letters up before its owner proves it.
+async fn is_news(ctx: &Ctx, proved: &Proved, caller: &Caller) -> Result<bool, DbError> {
+    let account = &proved.account;
+    if proved.is_known_device || !account.is_active || is_unproved(ctx, account) {
+        return Ok(false);
+    }
+    let tries = [LETTERS.on(&account.person.id.to_string())];
+    is_admitted(throttle::admit(&ctx.db, &tries, ctx.clock.now()).await, caller)
+}
+
+/// Sends the link once more to somebody who knows the password and has not proved the address yet,
+/// as often as the button on My page would.
+async fn remind(ctx: &Ctx, proved: &Proved, caller: &Caller) -> Result<(), DbError> {
+    let user = proved.account.person.id;
+    if !is_admitted(accounts::count_proof_letter(ctx, user).await, caller)? {
+        return Ok(());
+    }
+    let transaction = ctx.db.begin().await?;
+    let account = accounts::lock(&transaction, user).await?;
+    // It may be gone, or no longer theirs.
+    let account = account.filter(|it| proved.stands_in(it) && is_unproved(ctx, it));
+    let Some(account) = account else { return Ok(()) };
+    accounts::ask_for_proof(ctx, &transaction, user, &account.addressee(), caller).await?;
+    transaction.commit().await
+}
+
+fn is_admitted(verdict: Result<(), ThrottleError>, caller: &Caller) -> Result<bool, DbError> {
+    match verdict {
+        Ok(()) => Ok(true),
         Err(ThrottleError::TooSoon(_)) => {
             tracing::info!(request.id = caller.request_id, "no letter: there were enough");
-            Ok(None)
+            Ok(false)
         }
         Err(ThrottleError::Broken(error)) => Err(error),
     }
-}
-
-/// Sends the link once more to somebody who knows the password and has not proved the address yet.
-async fn remind(ctx: &Ctx, account: &Account, caller: &Caller) -> Result<(), DbError> {
-    let now = ctx.clock.now();
-    let person = &account.person;
-    let transaction = ctx.db.begin().await?;
-    let whose = (person.id, Some(&person.email));
-    let link = links::mint(&transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
-    let letter = Letter::new(Kind::VerifyEmail).with_link(link).about(caller, now);
-    outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
-    transaction.commit().await
 }
 
 /// Tells the owner about a sign-in on a device that the account does not know.

@@ -53,7 +53,13 @@ pub async fn change(
     caller: &Caller,
 ) -> Result<(), ChangePasswordError> {
     let proved = sessions::prove(ctx, email, old, caller).await?;
-    let hash = accounts::hash_new_password(ctx, new, proved.account.own_data()).await?;
+    let hash = match accounts::hash_new_password(ctx, new, proved.account.own_data()).await {
+        Ok(hash) => hash,
+        Err(error) => {
+            proved.was_honest(ctx).await?;
+            return Err(error.into());
+        }
+    };
 
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, proved.account.person.id).await?;

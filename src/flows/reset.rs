@@ -18,12 +18,13 @@ use crate::sessions::{self, EndReason};
 use crate::throttle::{self, Limit, ThrottleError};
 use crate::types::{Caller, Email, Language, Password, Secret};
 
-/// Three letters an hour to one address, whoever asks for them. More requests are answered like all
-/// others and send nothing.
+/// Three letters to one address in any hour, whoever asks for them: two that are free, for what is
+/// forgotten takes an hour, and one that is followed by an hour's wait. More requests are answered
+/// like all others and send nothing.
 const BY_EMAIL: Limit = Limit {
     name: "reset-email",
     free: 2,
-    forgets_one_in: Duration::from_mins(30),
+    forgets_one_in: Duration::from_hours(1),
     first_wait: Duration::from_hours(1),
     longest_wait: Duration::from_hours(1),
 };

@@ -11,13 +11,13 @@ use crate::accounts::{self, NewAccount, NewPasswordError, OwnData, Weakness};
 use crate::audit::{self, Action, Event};
 use crate::config::{EmailVerification, SignUp};
 use crate::ctx::Ctx;
-use crate::db::{DbError, Transaction};
+use crate::db::DbError;
 use crate::links::{self, Purpose};
 use crate::mail::{Kind, Letter};
 use crate::outbox::{self, Addressee};
 use crate::sessions::{self, EndReason, Opened, Proof};
 use crate::throttle::{self, Limit, ThrottleError, Try};
-use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password, SessionId, UserId};
+use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password, SessionId};
 
 /// A school or an office joins from one address within an hour; a robot goes on all night.
 const BY_PLACE: Limit = Limit {
@@ -130,7 +130,7 @@ pub async fn join(
     audit::record(&transaction, Event::by(user, Action::SignedUp, caller), now).await?;
     let to = Addressee { user: Some(user), email, language };
     if ctx.settings.email_verification != EmailVerification::None {
-        ask_for_proof(ctx, &transaction, user, &to, caller).await?;
+        accounts::ask_for_proof(ctx, &transaction, user, &to, caller).await?;
     }
     if must_verify {
         transaction.commit().await?;
@@ -167,23 +167,6 @@ async fn account(ctx: &Ctx, applicant: Application) -> Result<NewAccount, NewPas
         language: applicant.language,
         is_superuser: false,
     })
-}
-
-/// Writes to a new address, so that its owner can prove it, or say that somebody else gave it.
-async fn ask_for_proof(
-    ctx: &Ctx,
-    transaction: &Transaction,
-    user: UserId,
-    to: &Addressee,
-    caller: &Caller,
-) -> Result<(), DbError> {
-    let now = ctx.clock.now();
-    let mint =
-        |purpose| links::mint(transaction, ctx.random, purpose, (user, Some(&to.email)), now);
-    let link = mint(Purpose::VerifyEmail).await?;
-    let not_me = mint(Purpose::NotMe).await?;
-    let letter = Letter::new(Kind::VerifyEmail).with_link(link).with_not_me(not_me);
-    outbox::put(transaction, &ctx.keys, to, &letter.about(caller, now), now).await
 }
 
 /// Tells the owner of a taken address that somebody tried to join with it; with a link, if the owner

@@ -1,41 +1,23 @@
 //! Proving that an address belongs to the person: a letter, a button, and it is proved.
 
-use std::time::Duration;
-
 use thiserror::Error;
 
-use crate::accounts;
+use crate::accounts::{self, Account};
 use crate::audit::{self, Action, Event};
+use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::links::{self, LinkError, Purpose};
-use crate::mail::{Kind, Letter};
-use crate::outbox;
 use crate::sessions::{self, EndReason};
-use crate::throttle::{self, Limit, ThrottleError};
+use crate::throttle::ThrottleError;
 use crate::types::{Caller, Email, Secret, SessionId, UserId};
-
-/// Once a minute: by then the first letter has arrived.
-const BY_MINUTE: Limit = Limit {
-    name: "verify-minute",
-    free: 0,
-    forgets_one_in: Duration::from_mins(1),
-    first_wait: Duration::from_mins(1),
-    longest_wait: Duration::from_mins(1),
-};
-
-/// Five times a day: whoever does not find the letter then will not find a sixth.
-const BY_DAY: Limit = Limit {
-    name: "verify-day",
-    free: 4,
-    forgets_one_in: Duration::from_hours(24),
-    first_wait: Duration::from_hours(24),
-    longest_wait: Duration::from_hours(24),
-};
 
 /// Why no letter was sent.
 #[derive(Debug, Error)]
 pub enum SendAgainError {
+    /// The site does not ask for proof.
+    #[error("no proof is asked for")]
+    Off,
     /// The address is proved already.
     #[error("the address is proved")]
     Done,
@@ -52,22 +34,25 @@ pub enum SendAgainError {
 /// # Errors
 /// [`SendAgainError`] says why not.
 pub async fn send_again(ctx: &Ctx, user: UserId, caller: &Caller) -> Result<(), SendAgainError> {
-    let now = ctx.clock.now();
+    if ctx.settings.email_verification == EmailVerification::None {
+        return Err(SendAgainError::Off);
+    }
     let account = accounts::find_by_id(&ctx.db, user).await?;
-    let account = account.filter(|account| account.person.email_verified_at.is_none());
-    let account = account.ok_or(SendAgainError::Done)?;
-    let subject = user.to_string();
-    let tries = [BY_DAY.on(&subject), BY_MINUTE.on(&subject)];
-    throttle::admit(&ctx.db, &tries, now).await?;
+    unproved(account)?;
+    accounts::count_proof_letter(ctx, user).await?;
 
     let transaction = ctx.db.begin().await?;
-    let whose = (user, Some(&account.person.email));
-    let link = links::mint(&transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
-    let letter = Letter::new(Kind::VerifyEmail).with_link(link).about(caller, now);
-    outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    // Asked again under the lock: the address may have been proved or changed since.
+    let account = unproved(accounts::lock(&transaction, user).await?)?;
+    accounts::ask_for_proof(ctx, &transaction, user, &account.addressee(), caller).await?;
     transaction.commit().await?;
     tracing::info!(user.id = user.0, request.id = caller.request_id, "verification sent again");
     Ok(())
+}
+
+fn unproved(account: Option<Account>) -> Result<Account, SendAgainError> {
+    let account = account.filter(|account| account.person.email_verified_at.is_none());
+    account.ok_or(SendAgainError::Done)
 }
 
 /// Proves an address by link. Every session ends but the one of whoever follows the link: if somebody

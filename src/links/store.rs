@@ -15,12 +15,11 @@ use crate::types::{Email, HashedSecret, UserId};
 
 pub(super) async fn insert(
     transaction: &Transaction,
-    hash: &HashedSecret,
-    purpose: Purpose,
+    links: impl IntoIterator<Item = (HashedSecret, Purpose)>,
     (user, email): (Option<UserId>, Option<&Email>),
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    let row = one_time_link::ActiveModel {
+    let rows = links.into_iter().map(|(hash, purpose)| one_time_link::ActiveModel {
         id: Set(hash.as_str().to_owned()),
         purpose: Set(purpose.as_str().to_owned()),
         user_id: Set(user.map(|user| user.0)),
@@ -29,8 +28,10 @@ pub(super) async fn insert(
         used_at: Set(None),
         email: Set(email.map(|email| email.as_typed().to_owned())),
         email_canonical: Set(email.map(|email| email.canonical().to_owned())),
-    };
-    one_time_link::Entity::insert(row).exec_without_returning(transaction.connection()).await?;
+    });
+    one_time_link::Entity::insert_many(rows)
+        .exec_without_returning(transaction.connection())
+        .await?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use super::smtp::Server;
 use super::{Envelope, Letter, Written, mime};
 use crate::config::{MailUrl, Settings};
 
-/// Takes letters away. Cheap to clone; clones share one connection.
+/// Takes letters away. Cheap to clone; clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Mailer {
     public_url: Arc<str>,

@@ -1,4 +1,5 @@
-//! Handing letters to a mail server (RFC 5321), over one connection that is kept for a while.
+//! Handing letters to a mail server (RFC 5321), over connections that are kept for a while: as many as
+//! there are letters at once.
 //!
 //! The conversation is led step by step and not by lettre's own transport, because what a refusal
 //! means depends on the step, and because there each step is waited for without end.
@@ -46,7 +47,8 @@ pub(super) struct Server {
     hello: ClientId,
     tls: Option<TlsParameters>,
     patience: Patience,
-    kept: Mutex<Option<(AsyncSmtpConnection, Instant)>>,
+    /// The last one that was used stands last.
+    kept: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
 }
 
 impl Server {
@@ -82,7 +84,7 @@ impl Server {
                 None => self.connected().await?,
             };
             self.hand_over(&mut connection, message).await?;
-            *self.place() = Some((connection, Instant::now()));
+            self.place().push((connection, Instant::now()));
             Ok(())
         }))
         .await
@@ -99,13 +101,20 @@ impl Server {
         .await
     }
 
-    /// The connection that was kept, if it still answers.
+    /// A connection that was kept, if one still answers.
     async fn kept(&self) -> Option<AsyncSmtpConnection> {
-        let (mut connection, since) = self.place().take()?;
-        let is_fresh = since.elapsed() < KEPT_FOR;
-        let answers = is_fresh
-            && timeout(self.patience.answer, connection.test_connected()).await.unwrap_or(false);
-        answers.then_some(connection)
+        let mut connection = {
+            let mut kept = self.place();
+            kept.retain(|(_, since)| since.elapsed() < KEPT_FOR);
+            kept.pop()?.0
+        };
+        let answers = timeout(self.patience.answer, connection.test_connected()).await;
+        if answers.unwrap_or(false) {
+            return Some(connection);
+        }
+        // A server that hung up on one has hung up on those that were idle for longer.
+        self.place().clear();
+        None
     }
 
     /// A connection on which letters may be handed over. A step that is cut off drops it: whatever
@@ -223,7 +232,7 @@ impl Server {
         format!("{}: {}", self.at, plain.collect::<String>())
     }
 
-    fn place(&self) -> std::sync::MutexGuard<'_, Option<(AsyncSmtpConnection, Instant)>> {
+    fn place(&self) -> std::sync::MutexGuard<'_, Vec<(AsyncSmtpConnection, Instant)>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,6 +10,7 @@ mod store;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
@@ -20,9 +21,9 @@ use crate::types::{Email, Language, Secret, UserId};
 
 pub use store::{Fate, Logged};
 
-/// How long a claimed letter is left alone: longer than a batch takes when every letter of it runs
-/// into the mail server's time-out.
-const CLAIM: Duration = Duration::from_mins(10);
+/// How long a claimed letter is left alone: longer than a batch takes in which every letter takes all
+/// the time that a letter has, which is ten times a minute, and the database takes its time as well.
+const CLAIM: Duration = Duration::from_mins(15);
 
 /// The wait after the first failure; it doubles from there.
 const FIRST_WAIT: Duration = Duration::from_mins(1);
@@ -65,6 +66,21 @@ pub struct Claimed {
     pub tries: u32,
     /// When it comes too late to be of any worth.
     pub worthless_at: OffsetDateTime,
+    /// Why it could not be sent the last time, empty if it was not tried.
+    pub reason: String,
+    /// When another may claim it. Whoever comes back later than that changes nothing any more.
+    until: OffsetDateTime,
+}
+
+/// Why a claimed row is no letter that can be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+enum Unreadable {
+    #[error("sealed under another secret_key")]
+    Sealed,
+    #[error("to no address")]
+    Address,
+    #[error("of no known kind")]
+    Kind,
 }
 
 /// What is sealed of a letter.
@@ -116,7 +132,9 @@ pub async fn put(
     store::insert(transaction, to, letter.kind, &seal(keys, letter), now, now + worth).await
 }
 
-/// Claims up to `at_most` letters that are due. One statement decides which node sends a letter.
+/// Claims up to `at_most` letters that are due. One statement decides which node sends a letter. Of
+/// kinds and languages that this version does not know it claims none: while nodes are replaced one
+/// by one, a newer one may have written them, and sends them.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -133,37 +151,52 @@ pub async fn claim(
     let mut claimed = Vec::new();
     for row in store::update_claimed(db, now, now + CLAIM, at_most).await? {
         let id = row.id;
-        match store::claimed(row, |kind, sealed| unseal(keys, kind, sealed).ok()) {
-            Some(letter) => claimed.push(letter),
-            None => store::update_failed(db, id, "sealed under another secret_key", now).await?,
+        match store::claimed(row, |kind, sealed| unseal(keys, kind, sealed)) {
+            Ok(letter) => claimed.push(letter),
+            Err(why) => {
+                let reason = why.to_string();
+                store::update_failed(db, id, now + CLAIM, &reason, now).await?;
+                tracing::error!(letter.id = id, reason, "a letter was given up");
+            }
         }
     }
     Ok(claimed)
 }
 
-/// Gives a letter that asked for an answer its addressee and its words, or drops it where there is
-/// nobody to answer.
+/// Gives a letter that asked for an answer its addressee and its words; `false` means that the claim
+/// is over, and changes nothing.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn answer(
     transaction: &Transaction,
     keys: &Keys,
-    id: i64,
-    answer: Option<(&Addressee, &Letter)>,
-) -> Result<(), DbError> {
-    match answer {
-        Some((to, letter)) => store::update_words(transaction, id, to, &seal(keys, letter)).await,
-        None => store::delete(transaction, id).await,
-    }
+    request: &Claimed,
+    to: &Addressee,
+    letter: &Letter,
+) -> Result<bool, DbError> {
+    store::update_words(transaction, request, to, &seal(keys, letter)).await
 }
 
-/// The letter is with the mail server: it is finished, and what it said is gone.
+/// Drops a letter that asked for an answer where there is nobody to answer.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn sent(db: &Db, id: i64, now: OffsetDateTime) -> Result<(), DbError> {
-    store::update_sent(db, id, now).await
+pub async fn dismiss(db: &Db, request: &Claimed) -> Result<(), DbError> {
+    store::delete(db, request).await
+}
+
+/// The letter is with the mail server: it is finished, and what it said is gone. That is so whoever
+/// has claimed it by now. Of the last letter to a person who is gone nothing is kept, not even the
+/// address.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn sent(db: &Db, letter: &Claimed, now: OffsetDateTime) -> Result<(), DbError> {
+    if letter.letter.kind == Kind::Deleted {
+        return store::delete(db, letter).await;
+    }
+    store::update_sent(db, letter.id, now).await
 }
 
 /// The letter could not be sent: it is due again later, or given up when it would come too late or
@@ -178,14 +211,12 @@ pub async fn failed(
     is_final: bool,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let again_at = now + wait(letter.tries);
-    let is_over = is_final || again_at >= letter.worthless_at;
-    if is_over {
-        store::update_failed(db, letter.id, reason, now).await?;
-    } else {
-        store::update_due(db, letter.id, again_at, reason).await?;
+    let again_at = next_try(letter, now).filter(|_| !is_final);
+    match again_at {
+        Some(at) => store::update_due(db, letter, at, reason).await?,
+        None => store::update_failed(db, letter.id, letter.until, reason, now).await?,
     }
-    Ok(is_over)
+    Ok(again_at.is_none())
 }
 
 /// Whether a letter comes too late to be of any worth.
@@ -198,8 +229,11 @@ pub fn is_worthless(letter: &Claimed, now: OffsetDateTime) -> bool {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn release(db: &Db, ids: &[i64], at: OffsetDateTime) -> Result<(), DbError> {
-    store::update_released(db, ids, at).await
+pub async fn release(db: &Db, letters: &[Claimed], at: OffsetDateTime) -> Result<(), DbError> {
+    // Letters of one batch are claimed until the same instant.
+    let Some(first) = letters.first() else { return Ok(()) };
+    let ids: Vec<_> = letters.iter().map(|letter| letter.id).collect();
+    store::update_released(db, &ids, first.until, at).await
 }
 
 /// What became of the letters to a person: the newest first, at most `at_most`.
@@ -218,7 +252,8 @@ pub async fn forget(transaction: &Transaction, user: UserId) -> Result<(), DbErr
     store::delete_of(transaction, user).await
 }
 
-/// Deletes up to `at_most` letters that have been finished for a while; tells how many.
+/// Deletes up to `at_most` letters that have been finished for a while, or that nobody could finish;
+/// tells how many.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -228,6 +263,17 @@ pub async fn sweep(
     at_most: u64,
 ) -> Result<u64, DbError> {
     store::delete_finished(transaction, now - KEEP_FINISHED, at_most).await
+}
+
+/// When a letter that failed is tried again; `None` when it would come too late. The last try is as
+/// late as it is of any worth.
+fn next_try(letter: &Claimed, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    let again_at = now + wait(letter.tries);
+    if again_at < letter.worthless_at {
+        return Some(again_at);
+    }
+    let last_at = letter.worthless_at - FIRST_WAIT;
+    (last_at >= now + FIRST_WAIT).then_some(last_at)
 }
 
 fn wait(tries: u32) -> Duration {

@@ -1,14 +1,15 @@
 //! Queries on `outbox`.
 
-use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType, SimpleExpr};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, Order, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, QueryTrait as _,
 };
 use time::OffsetDateTime;
 
-use super::{Addressee, Claimed};
+use super::{Addressee, Claimed, Unreadable};
 use crate::clock::{from_micros, to_micros};
+use crate::crypto::Unsealable;
 use crate::db::entity::outbox::{self, Column};
 use crate::db::{Db, DbError, Transaction};
 use crate::mail::{Kind, Letter};
@@ -71,12 +72,25 @@ pub(super) async fn is_any_due(db: &Db, now: OffsetDateTime) -> Result<bool, DbE
     let due: Option<i64> = outbox::Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::DueAt.lte(to_micros(now)))
+        .filter(is_due(now))
         .limit(1)
         .into_tuple()
         .one(db.reader())
         .await?;
     Ok(due.is_some())
+}
+
+/// Whether a letter is due and this version knows what it is.
+fn is_due(now: OffsetDateTime) -> SimpleExpr {
+    Column::DueAt
+        .lte(to_micros(now))
+        .and(Column::Kind.is_in(Kind::ALL.map(Kind::as_str)))
+        .and(Column::Language.is_in(Language::ALL.map(Language::tag)))
+}
+
+/// Whether a letter is still claimed until an instant, which says by whom.
+fn is_claimed_until(until: OffsetDateTime) -> SimpleExpr {
+    Column::DueAt.eq(to_micros(until))
 }
 
 /// The letters that this statement, and no other, has claimed. Rows that another node is claiming at
@@ -90,7 +104,7 @@ pub(super) async fn update_claimed(
     let due = outbox::Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::DueAt.lte(to_micros(now)))
+        .filter(is_due(now))
         .order_by(Column::DueAt, Order::Asc)
         .limit(at_most)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
@@ -106,47 +120,52 @@ pub(super) async fn update_claimed(
     Ok(rows)
 }
 
-/// A row as a letter; `None` when it cannot be read.
+/// A claimed row as a letter.
 pub(super) fn claimed(
     row: outbox::Model,
-    unseal: impl FnOnce(Kind, &str) -> Option<Letter>,
-) -> Option<Claimed> {
-    let letter = unseal(Kind::from_stored(&row.kind)?, &row.sealed)?;
-    Some(Claimed {
+    unseal: impl FnOnce(Kind, &str) -> Result<Letter, Unsealable>,
+) -> Result<Claimed, Unreadable> {
+    let kind = Kind::from_stored(&row.kind).ok_or(Unreadable::Kind)?;
+    let letter = unseal(kind, &row.sealed).map_err(|_| Unreadable::Sealed)?;
+    Ok(Claimed {
         id: row.id,
         to: Addressee {
             user: row.user_id.map(UserId),
-            email: Email::parse(&row.recipient).ok()?,
-            language: Language::from_tag(&row.language)?,
+            email: Email::parse(&row.recipient).map_err(|_| Unreadable::Address)?,
+            language: Language::from_tag(&row.language).ok_or(Unreadable::Kind)?,
         },
         letter,
         written_at: from_micros(row.created_at),
         tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
         worthless_at: from_micros(row.worthless_at),
+        reason: row.reason,
+        until: from_micros(row.due_at.unwrap_or_default()),
     })
 }
 
 pub(super) async fn update_words(
     transaction: &Transaction,
-    id: i64,
+    request: &Claimed,
     to: &Addressee,
     sealed: &str,
-) -> Result<(), DbError> {
-    outbox::Entity::update_many()
+) -> Result<bool, DbError> {
+    let done = outbox::Entity::update_many()
         .col_expr(Column::UserId, Expr::value(to.user.map(|user| user.0)))
         .col_expr(Column::Recipient, Expr::value(to.email.as_typed()))
         .col_expr(Column::Language, Expr::value(to.language.tag()))
         .col_expr(Column::Sealed, Expr::value(sealed))
-        .filter(Column::Id.eq(id))
+        .filter(Column::Id.eq(request.id))
+        .filter(is_claimed_until(request.until))
         .exec(transaction.connection())
         .await?;
-    Ok(())
+    Ok(done.rows_affected == 1)
 }
 
 pub(super) async fn update_sent(db: &Db, id: i64, now: OffsetDateTime) -> Result<(), DbError> {
     outbox::Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(None::<i64>))
         .col_expr(Column::SentAt, Expr::value(to_micros(now)))
+        .col_expr(Column::FailedAt, Expr::value(None::<i64>))
         .col_expr(Column::Sealed, Expr::value(""))
         .col_expr(Column::Reason, Expr::value(""))
         .filter(Column::Id.eq(id))
@@ -158,6 +177,7 @@ pub(super) async fn update_sent(db: &Db, id: i64, now: OffsetDateTime) -> Result
 pub(super) async fn update_failed(
     db: &Db,
     id: i64,
+    until: OffsetDateTime,
     reason: &str,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
@@ -167,6 +187,7 @@ pub(super) async fn update_failed(
         .col_expr(Column::Sealed, Expr::value(""))
         .col_expr(Column::Reason, Expr::value(reason))
         .filter(Column::Id.eq(id))
+        .filter(is_claimed_until(until))
         .exec(db.writer())
         .await?;
     Ok(())
@@ -174,14 +195,15 @@ pub(super) async fn update_failed(
 
 pub(super) async fn update_due(
     db: &Db,
-    id: i64,
+    letter: &Claimed,
     at: OffsetDateTime,
     reason: &str,
 ) -> Result<(), DbError> {
     outbox::Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(to_micros(at)))
         .col_expr(Column::Reason, Expr::value(reason))
-        .filter(Column::Id.eq(id))
+        .filter(Column::Id.eq(letter.id))
+        .filter(is_claimed_until(letter.until))
         .exec(db.writer())
         .await?;
     Ok(())
@@ -190,12 +212,14 @@ pub(super) async fn update_due(
 pub(super) async fn update_released(
     db: &Db,
     ids: &[i64],
+    until: OffsetDateTime,
     at: OffsetDateTime,
 ) -> Result<(), DbError> {
     outbox::Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(to_micros(at)))
         .col_expr(Column::Tries, Expr::col(Column::Tries).sub(1))
         .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(is_claimed_until(until))
         .exec(db.writer())
         .await?;
     Ok(())
@@ -222,8 +246,12 @@ pub(super) async fn list_of(db: &Db, user: UserId, at_most: u64) -> Result<Vec<L
     Ok(logged.collect())
 }
 
-pub(super) async fn delete(transaction: &Transaction, id: i64) -> Result<(), DbError> {
-    outbox::Entity::delete_by_id(id).exec(transaction.connection()).await?;
+pub(super) async fn delete(db: &Db, request: &Claimed) -> Result<(), DbError> {
+    outbox::Entity::delete_many()
+        .filter(Column::Id.eq(request.id))
+        .filter(is_claimed_until(request.until))
+        .exec(db.writer())
+        .await?;
     Ok(())
 }
 
@@ -244,7 +272,7 @@ pub(super) async fn delete_finished(
         .select_only()
         .column(Column::Id)
         .filter(Column::CreatedAt.lt(to_micros(before)))
-        .filter(Column::DueAt.is_null())
+        .filter(Column::DueAt.is_null().or(Column::WorthlessAt.lt(to_micros(before))))
         .limit(at_most)
         .into_query();
     let done = outbox::Entity::delete_many()

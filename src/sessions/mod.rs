@@ -194,38 +194,55 @@ pub async fn renew(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, Re
         return again(ctx, &shown, now).await;
     }
     let next = RefreshToken { id: ctx.random.token_id(), issued_at: now, ..shown.clone() };
+    let must_be_verified = must_be_verified(ctx);
     let transaction = ctx.db.begin().await?;
-    if store::rotate(&transaction, &shown, &next, caller, now).await? {
+    if store::rotate(&transaction, &shown, &next, must_be_verified, caller).await? {
         transaction.commit().await?;
         return Ok(tokens::issue(ctx, &next, now));
     }
-    let row =
-        store::find_alive(transaction.connection(), shown.session, must_be_verified(ctx), now);
-    let Some(row) = row.await? else { return Err(RenewError::Over) };
+    // The statement may have waited for the row and hold it now. Whoever ends sessions takes the
+    // account first, so this transaction lets go before it does.
+    drop(transaction);
+    let row = store::find_alive(&ctx.db, shown.session, must_be_verified, now).await?;
+    let Some(row) = row else { return Err(RenewError::Over) };
     if row.previous_id.as_deref() == Some(&shown.id)
         && now - row.current.issued_at < ROTATION_WINDOW
     {
         return Ok(tokens::issue(ctx, &row.current, now));
     }
-    store::end(&transaction, shown.session, EndReason::TokenReused, now).await?;
+    Err(end_copied(ctx, &shown, caller).await?)
+}
+
+/// Ends a session of which somebody has a copy, and tells its owner, once: of many tries with the
+/// same token, the one that ends the session tells.
+async fn end_copied(
+    ctx: &Ctx,
+    shown: &RefreshToken,
+    caller: &Caller,
+) -> Result<RenewError, DbError> {
+    let now = ctx.clock.now();
+    let transaction = ctx.db.begin().await?;
+    let owner = accounts::lock(&transaction, shown.user).await?;
+    let has_ended = store::end(&transaction, shown.session, EndReason::TokenReused, now).await?;
+    let Some(owner) = owner.filter(|_| has_ended) else { return Ok(RenewError::Over) };
     let event = Event::on(shown.user, Action::TokenReused, caller).in_session(shown.session);
     audit::record(&transaction, event, now).await?;
-    let whose = (shown.user, Some(&row.owner.email));
+    let whose = (shown.user, Some(&owner.person.email));
     let not_me = links::mint(&transaction, ctx.random, Purpose::NotMe, whose, now).await?;
     let letter = Letter::new(Kind::TokenReused).with_not_me(not_me).about(caller, now);
-    outbox::put(&transaction, &ctx.keys, &row.owner, &letter, now).await?;
+    outbox::put(&transaction, &ctx.keys, &owner.addressee(), &letter, now).await?;
     transaction.commit().await?;
     ctx.cache.forget(shown.session);
     tracing::warn!(
         user.id = shown.user.0, session.id = %shown.session, request.id = caller.request_id,
         "session ended: a replaced refresh token was used again"
     );
-    Err(RenewError::Reused)
+    Ok(RenewError::Reused)
 }
 
 /// Without rotation the token stays the same; only the access token is new.
 async fn again(ctx: &Ctx, shown: &RefreshToken, now: OffsetDateTime) -> Result<Opened, RenewError> {
-    match store::find_alive(ctx.db.reader(), shown.session, must_be_verified(ctx), now).await? {
+    match store::find_alive(&ctx.db, shown.session, must_be_verified(ctx), now).await? {
         Some(row) if row.current.id == shown.id => Ok(tokens::issue(ctx, &row.current, now)),
         _ => Err(RenewError::Over),
     }

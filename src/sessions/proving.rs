@@ -67,6 +67,16 @@ impl Proved {
         throttle::give_back(transaction, &self.tries).await
     }
 
+    /// The same where nothing else is written: the password was right, and something else was not.
+    ///
+    /// # Errors
+    /// [`DbError`] when the database cannot.
+    pub async fn was_honest(&self, ctx: &Ctx) -> Result<(), DbError> {
+        let transaction = ctx.db.begin().await?;
+        self.give_back(&transaction).await?;
+        transaction.commit().await
+    }
+
     /// Whether the hash still stands in an account that was read after the proof.
     #[must_use]
     pub fn stands_in(&self, account: &Account) -> bool {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, FromQueryResult, Order,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, UpdateMany,
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, FromQueryResult, Order, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _, UpdateMany,
 };
 use time::OffsetDateTime;
 
@@ -17,7 +17,6 @@ use crate::clock::{from_micros, to_micros};
 use crate::db::entity::session::{self, Column};
 use crate::db::entity::user;
 use crate::db::{Db, DbError, Transaction};
-use crate::outbox::Addressee;
 use crate::types::{Caller, SessionId, UserId};
 
 /// A session that is over keeps its row for this long, so that its owner can still see it.
@@ -69,7 +68,6 @@ impl EndReason {
 pub(super) struct Alive {
     pub current: RefreshToken,
     pub previous_id: Option<String>,
-    pub owner: Addressee,
 }
 
 pub(super) async fn insert(
@@ -104,17 +102,20 @@ pub(super) async fn rotate(
     transaction: &Transaction,
     shown: &RefreshToken,
     next: &RefreshToken,
+    must_be_verified: bool,
     caller: &Caller,
-    now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    let now = next.issued_at;
     // Looked up by key: a list of all active people would be made anew for each rotation.
     let owner = Expr::col((user::Entity, user::Column::Id));
-    let active_owner = user::Entity::find()
+    let mut active_owner = user::Entity::find()
         .select_only()
         .column(user::Column::Id)
         .filter(owner.equals((session::Entity, Column::UserId)))
-        .filter(user::Column::IsActive.eq(true))
-        .into_query();
+        .filter(user::Column::IsActive.eq(true));
+    if must_be_verified {
+        active_owner = active_owner.filter(user::Column::EmailVerifiedAt.is_not_null());
+    }
     let done = session::Entity::update_many()
         .col_expr(Column::CurrentJti, Expr::value(next.id.as_str()))
         .col_expr(Column::PreviousJti, Expr::value(shown.id.as_str()))
@@ -126,23 +127,21 @@ pub(super) async fn rotate(
         .filter(Column::CurrentJti.eq(shown.id.as_str()))
         .filter(Column::EndedAt.is_null())
         .filter(Column::ExpiresAt.gt(to_micros(now)))
-        .filter(Expr::exists(active_owner))
+        .filter(Expr::exists(active_owner.into_query()))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
 }
 
-pub(super) async fn find_alive<C: ConnectionTrait>(
-    connection: &C,
+pub(super) async fn find_alive(
+    db: &Db,
     session: SessionId,
     must_be_verified: bool,
     now: OffsetDateTime,
 ) -> Result<Option<Alive>, DbError> {
-    let found = find_rows(connection, session, must_be_verified, now).await?;
-    let Some((row, owner)) = found else { return Ok(None) };
-    let owner = person(&owner)?;
+    let found = find_rows(db, session, must_be_verified, now).await?;
+    let Some((row, _)) = found else { return Ok(None) };
     Ok(Some(Alive {
-        owner: Addressee { user: Some(owner.id), email: owner.email, language: owner.language },
         current: RefreshToken {
             session,
             user: UserId(row.user_id),
@@ -160,7 +159,7 @@ pub(super) async fn find_living(
     must_be_verified: bool,
     now: OffsetDateTime,
 ) -> Result<Option<Living>, DbError> {
-    let found = find_rows(db.reader(), session, must_be_verified, now).await?;
+    let found = find_rows(db, session, must_be_verified, now).await?;
     let Some((row, owner)) = found else { return Ok(None) };
     Ok(Some(Living {
         session,
@@ -170,8 +169,8 @@ pub(super) async fn find_living(
     }))
 }
 
-async fn find_rows<C: ConnectionTrait>(
-    connection: &C,
+async fn find_rows(
+    db: &Db,
     session: SessionId,
     must_be_verified: bool,
     now: OffsetDateTime,
@@ -184,7 +183,7 @@ async fn find_rows<C: ConnectionTrait>(
     if must_be_verified {
         query = query.filter(user::Column::EmailVerifiedAt.is_not_null());
     }
-    let found = query.one(connection).await?;
+    let found = query.one(db.reader()).await?;
     Ok(found.and_then(|(row, owner)| Some((row, owner?))))
 }
 

@@ -29,12 +29,16 @@ pub(super) async fn count(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result
         .enumerate()
         .map(|(place, each)| {
             let forget = micros(each.limit.forgets_one_in);
-            format!("SELECT CAST(${} AS text) AS id, {forget} AS forget", place + 1)
+            // Where no try is free, the first one has a wait after it already.
+            let wait = if each.limit.free == 0 { micros(each.limit.first_wait) } else { 0 };
+            let id = format!("CAST(${} AS text) AS id", place + 1);
+            format!("SELECT {id}, {forget} AS forget, {wait} AS wait")
         })
         .collect();
     let sql = format!(
         "INSERT INTO throttle (id, level, counted_at, open_at, forgotten_at) \
-         SELECT id, 1, {now_parameter}, 0, {now_parameter} + forget FROM ({rows}) AS tries \
+         SELECT id, 1, {now_parameter}, CASE WHEN wait > 0 THEN {now_parameter} + wait ELSE 0 END, \
+         {now_parameter} + forget FROM ({rows}) AS tries \
          WHERE NOT EXISTS (SELECT 1 FROM throttle AS other \
          WHERE other.id IN ({keys}) AND other.open_at > {now_parameter}) \
          ON CONFLICT (id) DO UPDATE SET level = {level}, counted_at = {latest}, \

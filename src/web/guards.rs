@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use super::{caller, cookies};
 use crate::cache::Living;
 use crate::ctx::Ctx;
+use crate::db::DbError;
 use crate::sessions::{self, Presented, Standing};
 use crate::types::{Permission, Person, SessionId};
 
@@ -49,6 +50,22 @@ impl SignedIn {
     pub fn has_just_proved(&self, now: OffsetDateTime) -> bool {
         now - self.0.proved_at <= SUDO_LASTS
     }
+}
+
+/// Whether the person has proved to be it so recently that something dangerous may be done. What this
+/// node remembers may be a moment old, so a no is asked again: nobody is asked twice who has just
+/// answered another node.
+///
+/// # Errors
+/// [`DbError`] when the database cannot say.
+pub(super) async fn has_just_proved(ctx: &Ctx, person: &SignedIn) -> Result<bool, DbError> {
+    let now = ctx.clock.now();
+    if person.has_just_proved(now) {
+        return Ok(true);
+    }
+    ctx.cache.forget(person.session());
+    let living = sessions::find(ctx, person.session()).await?;
+    Ok(living.is_some_and(|living| SignedIn(living).has_just_proved(now)))
 }
 
 /// Somebody who may enter the admin pages: 403 for everybody else who is signed in.

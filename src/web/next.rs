@@ -6,7 +6,7 @@ use url::Url;
 const MAX_BYTES: usize = 2048;
 
 /// Forms without a page: nobody can arrive there.
-const NOT_PLACES: [&str; 2] = ["/account/logout", "/language"];
+const NOT_PLACES: [&str; 3] = ["/account/logout", "/account/email/verify", "/language"];
 
 /// Forms of single sign-ins stand below their list, which is a page.
 const NOT_PLACES_BELOW: &str = "/account/sessions/";
@@ -139,6 +139,7 @@ mod tests {
             "/account/logout",
             "/account/logout/",
             "/language",
+            "/account/email/verify",
             "/account/sessions/end-others",
             "/account/sessions/0123456789abcdef0123456789abcdef/end",
             &long,

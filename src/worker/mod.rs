@@ -2,17 +2,19 @@
 //!
 //! Two rounds, each in a task of its own, so that a slow mail server never keeps the sweeper waiting.
 
-use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::tokio::select;
-use rocket::tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use rocket::tokio::task::JoinHandle;
+use rocket::tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 use rocket::{Orbit, Rocket, Shutdown};
 
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::flows::{deletion, delivery, keeping};
+use crate::flows::delivery::Courier;
+use crate::flows::{deletion, keeping};
 
 /// How soon a letter leaves that was just written. Looking costs one cheap query.
 const MAIL_EVERY: Duration = Duration::from_secs(1);
@@ -26,46 +28,92 @@ const BREATH: Duration = Duration::from_millis(50);
 /// Accounts that leave in one go.
 const LEAVING: u64 = 50;
 
-/// Sends letters and sweeps while the application runs.
+/// How long a server that stops waits for letters that are on the wire. Most take less; one that is
+/// cut off is sent once its claim is over.
+const LAST_LETTERS: Duration = Duration::from_secs(3);
+
+/// Sends letters and sweeps while the application runs. When it stops, the last letters are waited for
+/// before requests are: Rocket leaves no later moment.
+#[derive(Debug, Clone, Default)]
+pub struct Worker {
+    at_work: Arc<Mutex<Option<AtWork>>>,
+    is_waited_for: bool,
+}
+
+/// What is running.
 #[derive(Debug)]
-pub struct Worker;
+struct AtWork {
+    courier: Arc<Courier>,
+    mail: JoinHandle<()>,
+}
+
+impl Worker {
+    /// A worker for whoever calls [`ends`](Self::ends) when the application has stopped; then nobody
+    /// who comes while it stops waits for a letter.
+    #[must_use]
+    pub fn waited_for() -> Self {
+        Self { is_waited_for: true, ..Self::default() }
+    }
+
+    /// Waits for the letters that are on the wire, not for long.
+    pub async fn ends(&self) {
+        let Some(AtWork { mut mail, .. }) = self.at_work().take() else { return };
+        if timeout(LAST_LETTERS, &mut mail).await.is_err() {
+            tracing::warn!("letters were cut off on their way; they are sent later");
+            mail.abort();
+        }
+    }
+
+    fn at_work(&self) -> MutexGuard<'_, Option<AtWork>> {
+        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 #[rocket::async_trait]
 impl Fairing for Worker {
     fn info(&self) -> Info {
-        Info { name: "Worker", kind: Kind::Liftoff }
+        Info { name: "Worker", kind: Kind::Liftoff | Kind::Shutdown }
     }
 
     async fn on_liftoff(&self, rocket: &Rocket<Orbit>) {
         let Some(ctx) = rocket.state::<Ctx>() else { return };
-        let (mailing, sweeping) = (ctx.clone(), ctx.clone());
-        let mail = rounds(rocket.shutdown(), MAIL_EVERY, move || mail(mailing.clone()));
-        let sweep = rounds(rocket.shutdown(), SWEEP_EVERY, move || sweep(sweeping.clone()));
-        rocket::tokio::spawn(mail);
-        rocket::tokio::spawn(sweep);
+        let courier = Arc::new(Courier::new(ctx.clone()));
+        let mail = rocket::tokio::spawn(mail(courier.clone(), rocket.shutdown()));
+        rocket::tokio::spawn(sweep(ctx.clone(), rocket.shutdown()));
+        *self.at_work() = Some(AtWork { courier, mail });
+    }
+
+    async fn on_shutdown(&self, _: &Rocket<Orbit>) {
+        if let Some(at_work) = &*self.at_work() {
+            at_work.courier.stop();
+        }
+        if !self.is_waited_for {
+            self.ends().await;
+        }
     }
 }
 
-/// Works every so often until the server stops; a round that has begun is finished.
-async fn rounds<F: Future<Output = ()>>(
-    mut shutdown: Shutdown,
-    every: Duration,
-    work: impl Fn() -> F,
-) {
-    let mut ticks = interval_at(Instant::now() + every, every);
+fn every(period: Duration) -> Interval {
+    let mut ticks = interval_at(Instant::now() + period, period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Sends letters until the server stops; what is on the wire then is finished.
+async fn mail(courier: Arc<Courier>, mut shutdown: Shutdown) {
+    let mut ticks = every(MAIL_EVERY);
     loop {
         select! {
             () = &mut shutdown => return,
-            _ = ticks.tick() => work().await,
+            _ = ticks.tick() => send(&courier).await,
         }
     }
 }
 
 /// Every letter that is due, batch by batch.
-async fn mail(ctx: Ctx) {
+async fn send(courier: &Courier) {
     loop {
-        match delivery::deliver(&ctx).await {
+        match courier.deliver().await {
             Ok(delivered) if delivered.is_more => {}
             Ok(_) => return,
             Err(error) => {
@@ -76,12 +124,29 @@ async fn mail(ctx: Ctx) {
     }
 }
 
-async fn sweep(ctx: Ctx) {
+/// Sweeps until the server stops. A batch that is cut off has not happened.
+async fn sweep(ctx: Ctx, mut shutdown: Shutdown) {
+    let mut ticks = every(SWEEP_EVERY);
+    let sweeping = async {
+        loop {
+            ticks.tick().await;
+            sweep_all(&ctx).await;
+        }
+    };
+    select! {
+        () = &mut shutdown => {}
+        () = sweeping => {}
+    }
+}
+
+/// Throws away everything that nobody needs any more, batch by batch.
+pub async fn sweep_all(ctx: &Ctx) {
     let swept: Result<(), DbError> = async {
-        while keeping::sweep(&ctx).await? {
+        while keeping::sweep(ctx).await? {
             sleep(BREATH).await;
         }
-        while deletion::carry_out(&ctx, LEAVING).await? >= LEAVING {
+        // Some of those whose time has come may have to stay, so a short batch is not the last.
+        while deletion::carry_out(ctx, LEAVING).await? > 0 {
             sleep(BREATH).await;
         }
         Ok(())
@@ -91,7 +156,7 @@ async fn sweep(ctx: Ctx) {
         tracing::error!(%error, "sweeping failed; it goes on at the next turn");
     }
     loop {
-        match keeping::sweep_letters(&ctx).await {
+        match keeping::sweep_letters(ctx).await {
             Ok(true) => sleep(BREATH).await,
             Ok(false) => return,
             Err(error) => {

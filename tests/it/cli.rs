@@ -902,7 +902,7 @@ fn a_log_for_machines_is_json_line_by_line() {
     let joined = lines.iter().find(|line| line["message"] == "signed up").expect("a sign-up");
     assert!(joined["user.id"].is_i64(), "{joined}");
     assert!(joined["session.id"].is_string() && joined["request.id"].is_string(), "{joined}");
-    for outcome in ["logged in", "logged out", "log-in refused: wrong credentials"] {
+    for outcome in ["logged in", "logged out", "password refused: wrong credentials"] {
         assert!(lines.iter().any(|line| line["message"] == outcome), "{outcome}: {}", said.errors);
     }
     for secret in secrets {

@@ -3,35 +3,64 @@
 use rocket::http::{ContentType, Method};
 
 use crate::support::browser::encode;
-use crate::support::{App, Browser, GOOD, World};
+use crate::support::{App, Browser, GOOD, NEW, World};
+
+/// A path, and fields that it would take.
+type Form = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// Every unsafe route with a form that would work.
-const FORMS: [(&str, &[(&str, &str)]); 4] = [
+const FORMS: [Form; 12] = [
     ("/account/join", &[("email", "new@example.com"), ("password1", GOOD), ("password2", GOOD)]),
     ("/account/login", &[("email", "ada@example.com"), ("password", GOOD)]),
     ("/account/logout", &[]),
     ("/language", &[("language", "ko")]),
+    ("/account/password/reset", &[("email", "ada@example.com")]),
+    ("/account/password/new", &[("new_password1", NEW), ("new_password2", NEW)]),
+    ("/account/password/reset/token", &[("new_password1", NEW), ("new_password2", NEW)]),
+    ("/account/link", &[]),
+    ("/account/email/verify/token", &[]),
+    ("/account/email/change/token", &[]),
+    ("/account/email/undo/token", &[]),
+    ("/account/not-me/token", &[]),
 ];
 
 /// Routes that turn strangers away before they look at a form.
-const FORMS_OF_PEOPLE: [&str; 2] =
-    ["/account/sessions/end-others", "/account/sessions/00000000000000000000000000000000/end"];
+const FORMS_OF_PEOPLE: [Form; 8] = [
+    ("/account/sessions/end-others", &[]),
+    ("/account/sessions/00000000000000000000000000000000/end", &[]),
+    ("/account/email/verify", &[]),
+    ("/account/profile", &[("name", "Ada"), ("language", "ko")]),
+    ("/account/sudo", &[("password", GOOD)]),
+    ("/account/delete", &[("password", GOOD)]),
+    ("/account/email/change", &[("email", "ada@new.example"), ("password", GOOD)]),
+    (
+        "/account/password/change",
+        &[("old_password", GOOD), ("new_password1", NEW), ("new_password2", NEW)],
+    ),
+];
 
 /// What a refused request must not have touched.
 async fn traces(app: &App) -> Vec<i64> {
     let mut rows = Vec::new();
-    for table in ["users", "sessions", "audit_events", "throttle", "one_time_links"] {
+    for table in ["users", "sessions", "audit_events", "throttle", "one_time_links", "outbox"] {
         rows.push(app.number(&format!("SELECT COUNT(*) FROM {table}")).await);
     }
-    rows.push(app.number("SELECT COUNT(*) FROM sessions WHERE ended_at IS NOT NULL").await);
+    for change in [
+        "sessions WHERE ended_at IS NOT NULL",
+        "users WHERE deletes_at IS NOT NULL OR email_verified_at IS NOT NULL",
+        "users WHERE name <> '' OR language <> 'en'",
+    ] {
+        rows.push(app.number(&format!("SELECT COUNT(*) FROM {change}")).await);
+    }
+    rows.push(app.number("SELECT COUNT(*) FROM one_time_links WHERE used_at IS NOT NULL").await);
     rows
 }
 
 async fn refuses(app: &App, browser: &mut Browser<'_>, token: Option<&str>, why: &str) {
     let before = traces(app).await;
     let is_person = browser.cookie("access").is_some();
-    let of_people = FORMS_OF_PEOPLE.iter().map(|path| (*path, [].as_slice()));
-    for (path, fields) in FORMS.into_iter().chain(of_people.filter(|_| is_person)) {
+    let of_people = FORMS_OF_PEOPLE.into_iter().filter(|_| is_person);
+    for (path, fields) in FORMS.into_iter().chain(of_people) {
         let token: Vec<_> = token.map(|token| ("csrf", token)).into_iter().collect();
         let page = browser.post(path, &[&token[..], fields].concat()).await;
         assert_eq!(page.status(), 403, "{path}: {why}");
@@ -41,6 +70,31 @@ async fn refuses(app: &App, browser: &mut Browser<'_>, token: Option<&str>, why:
 }
 
 on_both! {
+    async fn a_letters_link_needs_its_form_too(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let not_me = app.letter_to("ada@example.com").await.link("/account/not-me/");
+        let verify = app.letter_to("ada@example.com").await.link("/account/email/verify/");
+        app.visitor().asks_for_reset("ada@example.com").await;
+        let reset = app.letter_to("ada@example.com").await.link("/account/password/reset/");
+        let before = traces(&app).await;
+        for link in [&not_me, &verify, &reset] {
+            let mut visitor = app.visitor();
+            visitor.get(link).await;
+            let token = visitor.token().await;
+            let mut elsewhere = visitor.clone().with("Origin", "https://evil.example");
+            let fields = [("new_password1", NEW), ("new_password2", NEW)];
+            for path in [link, "/account/link", "/account/password/new"] {
+                assert_eq!(visitor.post(path, &fields).await.status(), 403, "{path}");
+                let fields = [&[("csrf", token.as_str())][..], &fields].concat();
+                assert_eq!(elsewhere.post(path, &fields).await.status(), 403, "{path}");
+            }
+        }
+
+        assert_eq!(traces(&app).await, before);
+        assert!(ada.is_signed_in().await);
+    }
+
     async fn a_form_without_its_own_token_is_refused(world: World) {
         let app = world.app().await;
         let mut ada = app.person("ada").await;
@@ -106,7 +160,7 @@ on_both! {
         let app = world.app().await;
         let mut ada = app.person("ada").await;
         let before = traces(&app).await;
-        for path in FORMS.iter().map(|(path, _)| path).chain(&FORMS_OF_PEOPLE) {
+        for (path, _) in FORMS.iter().chain(&FORMS_OF_PEOPLE) {
             for method in [Method::Get, Method::Head] {
                 ada.send(method, path, None).await;
             }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use daemun::links::{self, Purpose};
+use daemun::types::{Email, UserId};
+
 use crate::support::{GOOD, Page, World};
 
 fn is_whole(page: &Page, language: &str, what: &str) {
@@ -99,6 +102,191 @@ on_both! {
                 "413",
             );
             is_whole(&visitor.clone().with("Host", "evil.example").get("/").await, language, "421");
+        }
+    }
+
+    async fn every_room_of_an_account_is_whole_in_every_language(world: World) {
+        let app = world.app().await;
+        let ada = app.person("ada").await;
+        let letter = app.letter_to("ada@example.com").await;
+        let links = ["/account/email/verify/", "/account/not-me/"].map(|start| letter.link(start));
+        for language in ["ko", "en"] {
+            let ada = ada.clone().with("Accept-Language", language);
+            for path in [
+                "/account/profile",
+                "/account/delete",
+                "/account/sudo",
+                "/account/sudo?next=/account/export",
+                "/account/password/change",
+                "/account/email/change",
+                "/account/password/reset",
+                "/account/join/sent",
+                "/account/link",
+                "/account/email/verify/rubbish",
+            ] {
+                is_whole(&ada.clone().get(path).await, language, path);
+            }
+            let visitor = app.visitor().with("Accept-Language", language);
+            for path in ["/account/join/sent", "/account/password/reset", "/account/link"] {
+                is_whole(&visitor.clone().get(path).await, language, path);
+            }
+            for link in &links {
+                let mut reader = visitor.clone();
+                assert_eq!(reader.get(link).await.status(), 303);
+                let page = reader.get("/account/link").await;
+                assert_eq!(page.status(), 200);
+                is_whole(&page, language, link);
+            }
+        }
+    }
+
+    async fn every_room_of_an_account_is_whole_when_something_is_wrong(world: World) {
+        let app = world.app().await;
+        app.superuser("ada").await;
+        let mut ada = app.visitor();
+        ada.logs_in("ada@example.com", GOOD).await;
+        let eve = app.person("eve").await;
+        for language in ["ko", "en"] {
+            let ada = ada.clone().with("Accept-Language", language);
+            let long = "x".repeat(151);
+            let name = ("name", long.as_str());
+            let profile = [name, ("gender", "x"), ("date_of_birth", "x"), ("language", "x")];
+            for (path, fields) in [
+                ("/account/profile", &profile[..]),
+                ("/account/profile", &[("name", "a\nb"), ("date_of_birth", "9999-01-01")]),
+                ("/account/profile", &[("date_of_birth", "0001-01-01")]),
+                ("/account/sudo", &[]),
+                ("/account/sudo", &[("password", "x"), ("next", "/account/export")]),
+                ("/account/delete", &[]),
+                ("/account/delete", &[("password", "x")]),
+                ("/account/delete", &[("password", GOOD)]),
+                ("/account/email/change", &[]),
+                ("/account/email/change", &[("email", "ada@example.com"), ("password", GOOD)]),
+                ("/account/password/change", &[]),
+                ("/account/password/change", &[("old_password", "x"), ("new_password1", "1")]),
+            ] {
+                let page = ada.clone().submits(path, fields).await;
+                assert_eq!(page.status(), 422, "{path}");
+                assert!(!page.summary().is_empty(), "{path}");
+                is_whole(&page, language, path);
+            }
+            let mut eve = eve.clone().with("Accept-Language", language);
+            eve.submits("/account/email/verify", &[]).await;
+            let page = eve.submits("/account/email/verify", &[]).await;
+            assert_eq!(page.status(), 429);
+            is_whole(&page, language, "too many letters");
+        }
+    }
+
+    async fn a_guesser_who_has_to_wait_is_told_so_on_a_whole_page(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        for _ in 0..11 {
+            ada.submits("/account/sudo", &[("password", "wrong guess")]).await;
+        }
+        for language in ["ko", "en"] {
+            let ada = ada.clone().with("Accept-Language", language);
+            for path in ["/account/sudo", "/account/delete"] {
+                let page = ada.clone().submits(path, &[("password", "x")]).await;
+                assert_eq!((page.status(), page.summary().len()), (429, 1), "{path}");
+                assert!(page.header("retry-after").is_some());
+                is_whole(&page, language, path);
+            }
+        }
+    }
+
+    async fn every_page_about_passwords_and_addresses_is_whole(world: World) {
+        let app = world.app().await;
+        let ada = app.person("ada").await;
+        for language in ["ko", "en"] {
+            let visitor = app.visitor().with("Accept-Language", language);
+            let ada = ada.clone().with("Accept-Language", language);
+            for path in [
+                "/account/password/reset",
+                "/account/password/sent",
+                "/account/password/reset/dead",
+                "/account/password/new",
+                "/account/email/verify/dead",
+                "/account/email/change/dead",
+                "/account/email/undo/dead",
+                "/account/not-me/dead",
+                "/account/link",
+            ] {
+                is_whole(&visitor.clone().get(path).await, language, path);
+                is_whole(&ada.clone().get(path).await, language, path);
+            }
+            is_whole(&visitor.clone().asks_for_reset("x").await, language, "no address");
+            for path in ["/account/password/change", "/account/email/change"] {
+                is_whole(&ada.clone().get(path).await, language, path);
+                is_whole(&ada.clone().submits(path, &[]).await, language, path);
+            }
+            is_whole(&ada.clone().changes_password("x", "1234").await, language, "weak");
+            is_whole(&ada.clone().asks_to_move("ada@example.com", GOOD).await, language, "same");
+            is_whole(&ada.clone().asks_to_move("x@example.com", "x").await, language, "wrong");
+        }
+    }
+
+    async fn every_page_behind_a_letter_is_whole(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        let email = Email::parse("ada@example.com").expect("an address");
+        for (purpose, start) in [
+            (Purpose::ResetPassword, "/account/password/reset/"),
+            (Purpose::VerifyEmail, "/account/email/verify/"),
+            (Purpose::ChangeEmail, "/account/email/change/"),
+            (Purpose::UndoEmailChange, "/account/email/undo/"),
+            (Purpose::NotMe, "/account/not-me/"),
+        ] {
+            let transaction = app.ctx.db.begin().await.expect("a transaction");
+            let (whose, now) = ((UserId(1), Some(&email)), app.ctx.clock.now());
+            let token = links::mint(&transaction, app.ctx.random, purpose, whose, now).await;
+            transaction.commit().await.expect("committed");
+            let link = format!("{start}{}", token.expect("minted").expose());
+            for language in ["ko", "en"] {
+                let mut visitor = app.visitor().with("Accept-Language", language);
+                let arrival = visitor.get(&link).await;
+                let form = arrival.location().expect("goes on").to_owned();
+                let page = visitor.get(&form).await;
+                assert_eq!(page.status(), 200);
+                is_whole(&page, language, start);
+                if purpose == Purpose::ResetPassword {
+                    is_whole(&visitor.submits(&form, &[]).await, language, "empty");
+                    is_whole(&visitor.chooses(&form, "1234").await, language, "weak");
+                }
+            }
+        }
+    }
+
+    async fn being_told_to_wait_is_whole_in_every_language(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        for number in 0..51 {
+            app.visitor().asks_for_reset(&format!("p{number}@example.com")).await;
+        }
+        for _ in 0..11 {
+            ada.changes_password("a guess", GOOD).await;
+        }
+        for language in ["ko", "en"] {
+            let mut visitor = app.visitor().with("Accept-Language", language);
+            let mut ada = ada.clone().with("Accept-Language", language);
+            for page in [
+                visitor.asks_for_reset("ada@example.com").await,
+                ada.changes_password(GOOD, GOOD).await,
+                ada.asks_to_move("new@example.com", GOOD).await,
+            ] {
+                assert_eq!(page.status(), 429);
+                is_whole(&page, language, "429");
+            }
+        }
+    }
+
+    async fn a_strict_site_is_whole_in_every_language(world: World) {
+        let app = world.app_with(&[("email_verification", "mandatory")]).await;
+        for language in ["ko", "en"] {
+            let mut visitor = app.visitor().with("Accept-Language", language);
+            let page = visitor.logs_in("ada@example.com", GOOD).await;
+            assert_eq!(page.status(), 422);
+            is_whole(&page, language, "a wrong log-in");
         }
     }
 

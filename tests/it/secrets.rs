@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::{GOOD, World};
+use crate::support::{App, GOOD, NEW, World};
 
 /// Takes log lines.
 #[derive(Clone, Default)]
@@ -30,7 +30,47 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
+/// Goes through every story that has a letter, and tells the tokens and passwords that occurred.
+async fn follows_every_letter(app: &App, email: &str) -> Vec<String> {
+    let mut secrets = vec!["marker-new-password by the river".to_owned(), NEW.to_owned()];
+    let mut ada = app.visitor();
+    let verify = app.letter_to(email).await.link("/account/email/verify/");
+    app.visitor().presses(&verify).await;
+    app.visitor().asks_for_reset(email).await;
+    let reset = app.letter_to(email).await.link("/account/password/reset/");
+    ada.get(&reset).await;
+    ada.chooses("/account/password/new", "marker").await;
+    ada.chooses("/account/password/new", &secrets[0]).await;
+    ada.logs_in(email, &secrets[0]).await;
+    ada.changes_password("marker-wrong", NEW).await;
+    ada.changes_password(&secrets[0], NEW).await;
+    let not_me = app.letter_to(email).await.link("/account/not-me/");
+    ada.asks_to_move("marker-new@example.com", NEW).await;
+    let confirm = app.letter_to("marker-new@example.com").await.link("/account/email/change/");
+    ada.presses(&confirm).await;
+    let undo = app.letter_to(email).await.link("/account/email/undo/");
+    app.visitor().presses(&undo).await;
+    assert_eq!(app.events("email_change_undone").await, 1, "all of it happened");
+    let links = [verify, reset, not_me, confirm, undo];
+    secrets.extend(links.iter().filter_map(|link| Some(link.rsplit_once('/')?.1.to_owned())));
+    secrets
+}
+
 on_both! {
+    async fn letters_that_wait_are_sealed(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        let waiting = "SELECT COUNT(*) FROM outbox WHERE sealed LIKE '%link%' OR sealed LIKE '%{%' \
+            OR sealed LIKE '%192.0.2.1%' OR length(sealed) < 40";
+
+        assert_eq!(app.number("SELECT COUNT(*) FROM outbox").await, 1);
+        assert_eq!(app.number(waiting).await, 0);
+
+        app.delivers().await;
+        let gone = "SELECT COUNT(*) FROM outbox WHERE sealed = ''";
+        assert_eq!(app.number(gone).await, 1, "when it is sent, nothing is left of it");
+    }
+
     async fn log_lines_tell_outcomes_and_no_secrets(world: World) {
         let lines = Lines::default();
         let subscriber = tracing_subscriber::fmt()
@@ -50,6 +90,7 @@ on_both! {
         app.visitor().with("Authorization", "Bearer marker-bearer").get("/account/mypage").await;
         app.visitor().with("User-Agent", "marker\nforged line").joins("x", "marker-weak").await;
         ada.logs_out().await;
+        tokens.extend(follows_every_letter(&app, "marker-ada@example.com").await);
 
         let said = String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("text");
 
@@ -63,13 +104,15 @@ on_both! {
         let app = world.app().await;
         let mut ada = app.person("ada").await;
         ada.logs_in("ada@example.com", GOOD).await;
-        let secrets: Vec<_> = ada.cookies.values().cloned().chain([GOOD.to_owned()]).collect();
+        let mut secrets: Vec<_> = ada.cookies.values().cloned().chain([GOOD.to_owned()]).collect();
+        secrets.extend(follows_every_letter(&app, "ada@example.com").await);
         let columns = [
             ("users", "password_hash"),
             ("sessions", "id || current_jti || user_agent"),
             ("signing_keys", "sealed"),
             ("audit_events", "details || user_agent"),
             ("one_time_links", "id"),
+            ("outbox", "sealed || reason"),
             ("throttle", "id"),
         ];
         for (table, column) in columns {

@@ -16,7 +16,19 @@ on_both! {
         let mut ada = app.person("ada").await;
         ada.get("/account/mypage").await;
 
-        for path in ["/account/mypage", "/", "/nowhere", "/account/login"] {
+        for path in [
+            "/account/mypage",
+            "/",
+            "/nowhere",
+            "/account/login",
+            "/account/profile",
+            "/account/sudo?next=/account/export",
+            "/account/delete",
+            "/account/email/change",
+            "/account/password/change",
+            "/account/password/reset",
+            "/account/join/sent",
+        ] {
             assert_eq!(cost(&app, &mut ada, path).await, 0, "{path}");
         }
     }
@@ -44,6 +56,21 @@ on_both! {
         }
     }
 
+    async fn a_page_that_must_read_reads_each_thing_once(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let link = app.letter_to("ada@example.com").await.link("/account/email/verify/");
+        ada.get("/account/mypage").await;
+
+        let export = cost(&app, &mut ada, "/account/export").await;
+        assert_eq!(export, 5, "the person, the sessions, the trail, the letters, the links");
+        assert_eq!(cost(&app, &mut ada, &link).await, 1);
+        assert_eq!(cost(&app, &mut ada, "/account/link").await, 1);
+        world.clock.advance(Duration::from_mins(11));
+        ada.get("/account/mypage").await;
+        assert_eq!(cost(&app, &mut ada, "/account/export").await, 1, "a no is asked again");
+    }
+
     async fn a_visitor_costs_nothing_and_leaves_no_row(world: World) {
         let app = world.app().await;
         for path in
@@ -51,7 +78,16 @@ on_both! {
         {
             assert_eq!(cost(&app, &mut app.visitor(), path).await, 0, "{path}");
         }
-        for path in ["/account/sessions", "/account/activity"] {
+        for path in [
+            "/account/sessions",
+            "/account/activity",
+            "/account/profile",
+            "/account/sudo",
+            "/account/delete",
+            "/account/export",
+            "/account/join/sent",
+            "/account/link",
+        ] {
             assert_eq!(cost(&app, &mut app.visitor(), path).await, 0, "{path}");
         }
         for table in ["sessions", "throttle", "audit_events", "one_time_links"] {

@@ -8,7 +8,7 @@ use super::sudo;
 use crate::ctx::Ctx;
 use crate::flows::export;
 use crate::web::error::Error;
-use crate::web::guards::SignedIn;
+use crate::web::guards::{self, SignedIn};
 use crate::web::page::Frame;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -32,7 +32,7 @@ enum Answer {
 /// like everything that is dangerous.
 #[get("/account/export")]
 async fn show(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
-    if !signed_in.has_just_proved(ctx.clock.now()) {
+    if !guards::has_just_proved(ctx, &signed_in).await? {
         return Ok(Answer::Sudo(sudo::ask(&frame)));
     }
     let Some(everything) = export::gather(ctx, signed_in.person().id).await? else {

@@ -10,6 +10,7 @@ use validator::Validate;
 use super::{Answer, MY_PAGE, rules};
 use crate::ctx::Ctx;
 use crate::flows::password::{self, ChangePasswordError};
+use crate::sessions::ProveError;
 use crate::types::{Caller, Password};
 use crate::web::cookies;
 use crate::web::error::Error;
@@ -82,10 +83,18 @@ async fn update(
     let holds = "the rules hold, and they are this parser";
     let old = Password::parse(&form.old_password).expect(holds);
     let new = Password::parse(&form.new_password1).expect(holds);
-    match password::change(ctx, (email, signed_in.session()), old, new, caller).await {
+    match password::change(ctx, (email, signed_in.session()), old, new.clone(), caller).await {
         Ok(()) => {
             cookies::say(jar, ctx, Notice::PasswordChanged);
             Ok(Answer::Gone(Redirect::to(MY_PAGE)))
+        }
+        // What is wrong with the new password is said with it.
+        Err(ChangePasswordError::NotProved(ProveError::Wrong)) => {
+            let wrong = Refusal::about("old_password", "password.wrong").complaints;
+            match password::weigh(ctx, email, &new).await {
+                Ok(found) => again(frame, form, &wrong.and("new_password1", found).into(), ctx),
+                Err(error) => refused(frame, form, error, ctx),
+            }
         }
         Err(error) => refused(frame, form, error, ctx),
     }

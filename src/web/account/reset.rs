@@ -166,6 +166,8 @@ async fn set(
     if !complaints.is_empty() {
         let found = match complaints.unjudged("new_password1", &sent.form.new_password1) {
             Some(password) => reset::weigh(ctx, token, &password).await,
+            // A dead link is dead whatever the form says.
+            None if !reset::may_reset(ctx, token).await? => Err(ResetError::Dead),
             None => Ok(Vec::new()),
         };
         return match found {

@@ -40,6 +40,8 @@ async fn create(
     let done = match verification::send_again(ctx, signed_in.person().id, caller).await {
         Ok(()) => Notice::VerificationSent,
         Err(SendAgainError::Done) => Notice::EmailVerified,
+        // No page of such a site has the button.
+        Err(SendAgainError::Off) => return Ok(Answer::Gone(Redirect::to(MY_PAGE))),
         Err(SendAgainError::NotNow(ThrottleError::TooSoon(wait))) => {
             return told::too_soon(frame, wait).map(Answer::Shown);
         }

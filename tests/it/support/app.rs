@@ -5,8 +5,9 @@ use daemun::clock::Clock;
 use daemun::config::Settings;
 use daemun::ctx::Ctx;
 use daemun::flows::signup::{self, Joined};
+use daemun::flows::superuser;
 use daemun::sessions::Opened;
-use daemun::types::{Caller, Email, Language, Name, Password};
+use daemun::types::{Caller, Email, Language, Name, Password, UserId};
 use rocket::figment::Figment;
 use rocket::local::asynchronous::Client;
 use sea_orm::{ConnectionTrait as _, Statement};
@@ -25,6 +26,8 @@ impl App {
         let ctx = app::open(settings, clock).await.expect("the application opens");
         let rocket = app::rocket_over(figment, ctx.clone());
         let client = Client::untracked(rocket).await.expect("the application ignites");
+        // Letters go out when a story opens the box, not in between.
+        client.rocket().shutdown().notify();
         Self { client, ctx }
     }
 
@@ -58,12 +61,47 @@ impl App {
         }
     }
 
+    /// Somebody who may do everything, made at the terminal.
+    pub(crate) async fn superuser(&self, name: &str) -> UserId {
+        let who = (Email::parse(&email(name)).expect("an address"), Language::English);
+        let password = Password::parse(GOOD).expect("a password");
+        superuser::at_the_terminal(&self.ctx, who, password, &caller()).await.expect("made")
+    }
+
     /// One number out of the database.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         let connection = self.ctx.db.reader();
         let statement = Statement::from_string(connection.get_database_backend(), sql);
         let row = connection.query_one_raw(statement).await.expect(sql).expect("a row");
         row.try_get_by_index(0).expect("a number")
+    }
+
+    /// One text out of the database, empty where there is none.
+    pub(crate) async fn word(&self, sql: &str) -> String {
+        let connection = self.ctx.db.reader();
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        let row = connection.query_one_raw(statement).await.expect(sql).expect("a row");
+        row.try_get_by_index::<Option<String>>(0).expect("a text").unwrap_or_default()
+    }
+
+    /// How many rows there are, table by table.
+    pub(crate) async fn rows(&self) -> Vec<(&'static str, i64)> {
+        let tables = ["users", "sessions", "audit_events", "throttle", "one_time_links", "outbox"];
+        let mut rows = Vec::new();
+        for table in tables {
+            rows.push((table, self.number(&format!("SELECT COUNT(*) FROM {table}")).await));
+        }
+        rows
+    }
+
+    /// How often something is in the trail.
+    pub(crate) async fn events(&self, action: &str) -> i64 {
+        self.number(&format!("SELECT COUNT(*) FROM audit_events WHERE action = '{action}'")).await
+    }
+
+    /// Sessions that are alive.
+    pub(crate) async fn living(&self) -> i64 {
+        self.number("SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL").await
     }
 
     /// Changes the database as an administrator with a console would.

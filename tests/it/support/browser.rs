@@ -75,8 +75,39 @@ impl<'a> Browser<'a> {
         self.submits("/account/login", &[("email", email), ("password", password)]).await
     }
 
+    /// Opens the link of a letter and presses the button behind it.
+    pub(crate) async fn follows(&mut self, link: &str) -> Page {
+        let arrival = self.get(link).await;
+        assert_eq!(arrival.location(), Some("/account/link"), "{}", arrival.text());
+        self.submits("/account/link", &[]).await
+    }
+
     pub(crate) async fn logs_out(&mut self) -> Page {
         self.submits("/account/logout", &[]).await
+    }
+
+    pub(crate) async fn asks_for_reset(&mut self, email: &str) -> Page {
+        self.submits("/account/password/reset", &[("email", email)]).await
+    }
+
+    /// Sends the form of a reset link.
+    pub(crate) async fn chooses(&mut self, link: &str, password: &str) -> Page {
+        let fields = [("new_password1", password), ("new_password2", password)];
+        self.submits(link, &fields).await
+    }
+
+    pub(crate) async fn changes_password(&mut self, old: &str, new: &str) -> Page {
+        let fields = [("old_password", old), ("new_password1", new), ("new_password2", new)];
+        self.submits("/account/password/change", &fields).await
+    }
+
+    pub(crate) async fn asks_to_move(&mut self, email: &str, password: &str) -> Page {
+        self.submits("/account/email/change", &[("email", email), ("password", password)]).await
+    }
+
+    /// Presses the one button behind a link.
+    pub(crate) async fn presses(&mut self, link: &str) -> Page {
+        self.submits(link, &[]).await
     }
 
     pub(crate) async fn is_signed_in(&mut self) -> bool {

@@ -17,6 +17,9 @@ pub(crate) use world::{World, tell};
 /// A password that no policy refuses.
 pub(crate) const GOOD: &str = "correct horse battery staple";
 
+/// Another one.
+pub(crate) const NEW: &str = "quiet evening by the river";
+
 /// Tells each story once per database engine: `name::on_sqlite` and `name::on_postgres`.
 macro_rules! on_both {
     ($(async fn $name:ident($world:ident: World) $body:block)+) => { $(

@@ -46,6 +46,12 @@ impl Page {
         of_name.map(|(_, value)| value.as_str()).collect()
     }
 
+    /// Every header but the one that differs from request to request.
+    pub(crate) fn headers(&self) -> Vec<(&str, &str)> {
+        let headers = self.headers.iter().filter(|(name, _)| name != "x-request-id");
+        headers.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
     pub(crate) fn location(&self) -> Option<&str> {
         self.header("location").filter(|_| self.status == 303)
     }

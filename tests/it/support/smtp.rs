@@ -86,7 +86,12 @@ pub(crate) struct PostOffice {
 }
 
 impl PostOffice {
-    pub(crate) fn opens(mut manners: Manners) -> Self {
+    pub(crate) fn opens(manners: Manners) -> Self {
+        Self::opens_at(0, manners)
+    }
+
+    /// Opens at a port where somebody looks for it.
+    pub(crate) fn opens_at(port: u16, mut manners: Manners) -> Self {
         let certificate = manners.certificate.take();
         let tls = certificate.map(|Certificate(config)| TlsAcceptor::from(Arc::new(config)));
         let (stalls, stalled) = mpsc::unbounded_channel();
@@ -98,7 +103,7 @@ impl PostOffice {
             stalls,
             may_go_on: Semaphore::new(0),
         });
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = std::net::TcpListener::bind(("127.0.0.1", port)).expect("a free port");
         listener.set_nonblocking(true).expect("a socket");
         let port = listener.local_addr().expect("an address").port();
         let works = office.clone();

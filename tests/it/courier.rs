@@ -1,0 +1,255 @@
+//! The program and a mail server: letters arrive, once, whatever dies in between.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::GOOD;
+use crate::support::process::{Machine, PATIENCE, Remote, Server, ask, eventually, free_port};
+use crate::support::smtp::{Authority, Manners, PostOffice, Taken};
+
+/// Much longer than any page takes, much shorter than any patience with a mail server.
+const SOON: Duration = Duration::from_secs(5);
+
+/// A site whose letters go to a server on this port.
+fn site(port: u16) -> Machine {
+    Machine::new()
+        .in_a_hurry()
+        .with_a_name()
+        .with("ROCKET_MAIL_URL", format!("smtp://localhost:{port}"))
+        .with("ROCKET_MAIL_FROM", "Gate <no-reply@gate.example>")
+}
+
+fn joins(server: &Server, name: &str) {
+    let asked = Instant::now();
+    let answer = server.visitor().joins(&format!("{name}@example.com"), GOOD);
+    assert_eq!(answer.status, 303, "{}", answer.text);
+    assert!(asked.elapsed() < SOON, "nobody waits for a letter: {:?}", asked.elapsed());
+}
+
+/// Waits until the server has taken so many letters.
+fn takes(office: &PostOffice, count: usize) -> Vec<Taken> {
+    let arrive = eventually(PATIENCE, || office.taken().len() >= count);
+    assert!(arrive, "{:?}", office.heard());
+    office.taken()
+}
+
+/// Waits until every letter is finished, and says how many were sent.
+fn finished(database: &str) -> usize {
+    let waiting = "SELECT recipient FROM outbox WHERE due_at IS NOT NULL";
+    assert!(eventually(PATIENCE, || ask(database, waiting).is_empty()), "letters are waiting");
+    ask(database, "SELECT recipient FROM outbox WHERE sent_at IS NOT NULL").len()
+}
+
+/// Time passes for the letters: what is claimed or waits is due.
+fn time_passes(database: &str) {
+    let sql = "UPDATE outbox SET due_at = 0 WHERE due_at IS NOT NULL RETURNING recipient";
+    assert!(!ask(database, sql).is_empty(), "something waits");
+}
+
+/// Waits until the server stalls.
+fn stalls(office: &mut PostOffice) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.expect("a runtime").block_on(async {
+        tokio::time::timeout(PATIENCE, office.has_stalled()).await.expect("a letter is on its way");
+    });
+}
+
+#[test]
+fn somebody_joins_and_a_letter_comes_over_starttls() {
+    let authority = Authority::new();
+    let certificate = Some(authority.certifies("localhost"));
+    let office = PostOffice::opens(Manners { certificate, ..Manners::default() });
+    let machine = site(office.port);
+    machine.write("trusted.pem", authority.pem());
+    let server = machine.with("SSL_CERT_FILE", machine.path("trusted.pem").display()).serves();
+
+    joins(&server, "ada");
+
+    let letters = takes(&office, 1);
+    assert_eq!(letters[0].to, ["ada@example.com"]);
+    assert!(letters[0].was_encrypted);
+    assert_eq!(finished(&machine.database()), 1);
+    let said = server.stops();
+    assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+}
+
+#[test]
+fn a_server_that_is_killed_in_the_middle_of_a_letter_sends_it_once() {
+    let authority = Authority::new();
+    let office = |stalls_at| {
+        let certificate = Some(authority.certifies("localhost"));
+        PostOffice::opens(Manners { certificate, stalls_at, ..Manners::default() })
+    };
+    let (mut stalling, kind) = (office(Some("DATA")), office(None));
+    let machine = site(stalling.port);
+    machine.write("trusted.pem", authority.pem());
+    let machine = machine.with("SSL_CERT_FILE", machine.path("trusted.pem").display());
+    let server = machine.serves();
+    joins(&server, "ada");
+    stalls(&mut stalling);
+    server.dies();
+    stalling.goes_on();
+
+    let url = format!("smtp://localhost:{}", kind.port);
+    let server = machine.with("ROCKET_MAIL_URL", url).serves();
+    joins(&server, "bob");
+    assert_eq!(takes(&kind, 1)[0].to, ["bob@example.com"], "hers may still be on its way");
+    time_passes(&machine.database());
+
+    let letters = takes(&kind, 2);
+    assert_eq!(letters[1].to, ["ada@example.com"]);
+    assert!(letters[1].was_encrypted);
+    assert_eq!(finished(&machine.database()), 2);
+    assert_eq!((kind.taken().len(), stalling.taken().len()), (2, 0));
+}
+
+#[test]
+fn a_letter_waits_for_a_mail_server_that_is_stopped() {
+    let port = free_port();
+    let machine = site(port);
+    let server = machine.serves();
+    joins(&server, "ada");
+    let tried = "SELECT recipient FROM outbox WHERE tries > 0 AND reason <> ''";
+    assert!(eventually(PATIENCE, || !ask(&machine.database(), tried).is_empty()), "it is tried");
+
+    let office = PostOffice::opens_at(port, Manners::default());
+    time_passes(&machine.database());
+
+    let arrives = eventually(PATIENCE, || !office.taken().is_empty());
+    assert!(arrives, "{}", server.log());
+    assert_eq!(takes(&office, 1)[0].to, ["ada@example.com"]);
+    assert_eq!((finished(&machine.database()), office.taken().len()), (1, 1));
+    assert!(server.log().contains("a letter could not be sent yet"), "{}", server.log());
+}
+
+#[test]
+fn pages_do_not_wait_for_a_mail_server_that_says_nothing() {
+    let mut office = PostOffice::opens(Manners { stalls_at: Some("hello"), ..Manners::default() });
+    let machine = site(office.port);
+    let server = machine.serves();
+    joins(&server, "ada");
+    stalls(&mut office);
+
+    joins(&server, "bob");
+    for email in ["ada@example.com", "nobody@example.com"] {
+        let asked = Instant::now();
+        let answer = server.visitor().submits("/account/password/reset", &[("email", email)]);
+        assert_eq!(answer.status, 303);
+        assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
+    }
+
+    assert_eq!(office.taken().len(), 0);
+}
+
+#[test]
+fn a_server_that_is_asked_to_stop_finishes_the_letter_on_the_wire() {
+    let mut office = PostOffice::opens(Manners { stalls_at: Some("."), ..Manners::default() });
+    let machine = site(office.port);
+    let server = machine.serves();
+    joins(&server, "ada");
+    stalls(&mut office);
+
+    server.is_asked_to_stop("TERM");
+    joins_no_more(&server);
+    office.goes_on();
+
+    let said = server.ends();
+    assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+    assert_eq!((finished(&machine.database()), office.taken().len()), (1, 1));
+}
+
+/// Waits until the server has heard that it is to stop.
+fn joins_no_more(server: &Server) {
+    let has_heard = eventually(SOON, || server.visitor().tries("GET", "/", &[]).is_err());
+    assert!(has_heard, "it still lets people in");
+}
+
+#[test]
+fn a_mail_server_that_says_nothing_keeps_no_server_from_stopping() {
+    let mut office = PostOffice::opens(Manners { stalls_at: Some("DATA"), ..Manners::default() });
+    let machine = site(office.port);
+    let server = machine.serves();
+    joins(&server, "ada");
+    stalls(&mut office);
+
+    let asked = Instant::now();
+    let said = server.stops();
+
+    assert_eq!(said.code(), Some(0), "{said:#?}");
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+    assert!(!machine.path("data/daemun.db-wal").exists(), "the database was closed");
+    let kind = PostOffice::opens(Manners::default());
+    let url = format!("smtp://localhost:{}", kind.port);
+    let _server = machine.with("ROCKET_MAIL_URL", url).serves();
+    time_passes(&machine.database());
+    assert_eq!(takes(&kind, 1)[0].to, ["ada@example.com"], "it comes later");
+    assert_eq!((finished(&machine.database()), office.taken().len()), (1, 0));
+}
+
+// Letters as files.
+
+/// Joins one person after the other, each at an address of their own, until the server is gone; tells
+/// whom the server acknowledged.
+fn join_until_it_dies(server: &Remote, round: u32) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    let mut stranger = server.clone();
+    let Ok(page) = stranger.tries("GET", "/", &[]) else { return acknowledged };
+    let token = page.token().expect("every page has a form");
+    for number in 0..250 {
+        let email = format!("r{round}n{number}@example.com");
+        let fields =
+            [("csrf", token.as_str()), ("email", &email), ("password1", GOOD), ("password2", GOOD)];
+        let mut stranger =
+            stranger.clone().with("X-Forwarded-For", &format!("10.1.{round}.{number}"));
+        match stranger.tries("POST", "/account/join", &fields) {
+            Ok(answer) if answer.status == 303 => acknowledged.push(email),
+            Ok(answer) => panic!("{}: {}", answer.status, answer.text),
+            Err(_) => break,
+        }
+    }
+    acknowledged
+}
+
+#[test]
+fn everybody_who_was_told_that_they_joined_gets_one_letter_however_often_the_server_dies() {
+    let machine = Machine::new().in_a_hurry().with_a_name();
+    let machine = machine.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1");
+    let mut acknowledged = Vec::new();
+    for round in 0..8 {
+        let server = machine.serves();
+        let (stranger, killed) = (server.visitor(), mpsc::channel::<()>());
+        let crowd = thread::spawn(move || join_until_it_dies(&stranger, round));
+        // Letters leave every second; the moment around that is what this story is about.
+        let moment = Duration::from_millis(950 + 30 * u64::from(round));
+        let _ = killed.1.recv_timeout(moment);
+        server.dies();
+        acknowledged.extend(crowd.join().expect("no panic"));
+    }
+
+    let database = machine.database();
+    let server = machine.serves();
+    if !ask(&database, "SELECT recipient FROM outbox WHERE due_at IS NOT NULL").is_empty() {
+        time_passes(&database);
+    }
+    finished(&database);
+
+    let mut letters: BTreeMap<String, u32> = BTreeMap::new();
+    for file in std::fs::read_dir(machine.path("data/mail")).expect("a folder") {
+        let path = file.expect("a file").path();
+        if path.extension().is_some_and(|it| it == "eml") {
+            let bytes = std::fs::read(path).expect("a letter");
+            let message = mail_parser::MessageParser::default().parse(&bytes).expect("whole");
+            let to = message.to().and_then(|to| to.first()?.address()).expect("an address");
+            *letters.entry(to.to_owned()).or_default() += 1;
+        }
+    }
+    assert!(acknowledged.len() > 50, "they joined at all: {}", acknowledged.len());
+    for email in &acknowledged {
+        assert_eq!(letters.get(email), Some(&1), "{email} of {}", acknowledged.len());
+    }
+    let twice: Vec<_> = letters.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+    drop(server);
+}
