@@ -121,7 +121,7 @@ pub async fn by_link(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), L
     let account = accounts::lock(&transaction, user).await?.filter(|account| account.is_active);
     let account = account.ok_or(LinkError::Dead)?;
     if !links::consume(&transaction, token, Purpose::ChangeEmail, now).await?
-        || !accounts::change_email(&transaction, user, &new, now).await?
+        || !accounts::change_email(&transaction, user, &new, true, now).await?
     {
         return Err(LinkError::Dead);
     }

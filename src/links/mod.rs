@@ -119,7 +119,8 @@ pub async fn keep(
     purpose: Purpose,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    store::insert(transaction, &hash_secret(token), purpose, (None, None), now).await
+    let lasts = purpose.lasts();
+    store::insert(transaction, &hash_secret(token), purpose, (None, None), (now, lasts)).await
 }
 
 /// Makes a link for a person, about an address where the purpose needs one, and keeps it.
@@ -133,9 +134,23 @@ pub async fn mint(
     (user, email): (UserId, Option<&Email>),
     now: OffsetDateTime,
 ) -> Result<Secret, DbError> {
+    mint_for(transaction, random, purpose, (user, email), (now, purpose.lasts())).await
+}
+
+/// The same for a link that works for another time than its purpose has.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn mint_for(
+    transaction: &Transaction,
+    random: Random,
+    purpose: Purpose,
+    (user, email): (UserId, Option<&Email>),
+    (now, lasts): (OffsetDateTime, Duration),
+) -> Result<Secret, DbError> {
     let token = random.secret();
     let whose = (Some(user), email);
-    store::insert(transaction, &hash_secret(&token), purpose, whose, now).await?;
+    store::insert(transaction, &hash_secret(&token), purpose, whose, (now, lasts)).await?;
     Ok(token)
 }
 

@@ -81,6 +81,9 @@ async fn sweep(ctx: Ctx) {
         while keeping::sweep(&ctx).await? {
             sleep(BREATH).await;
         }
+        while keeping::end_suspensions(&ctx).await? {
+            sleep(BREATH).await;
+        }
         while deletion::carry_out(&ctx, LEAVING).await? >= LEAVING {
             sleep(BREATH).await;
         }
