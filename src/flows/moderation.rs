@@ -306,7 +306,9 @@ pub async fn save(
     }
 
     // First what depends on the version, which moving and activating change too.
-    if !accounts::edit(&act.transaction, (whom, edit.version), &unmoved(&before, after), now).await? {
+    if !accounts::edit(&act.transaction, (whom, edit.version), &unmoved(&before, after), now)
+        .await?
+    {
         return Err(ModerationError::LastSuperuser.into());
     }
     if !before.is_active && after.is_active {

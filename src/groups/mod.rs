@@ -169,10 +169,7 @@ pub async fn of_in(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn lock_some(
-    transaction: &Transaction,
-    ids: &[GroupId],
-) -> Result<Vec<Group>, DbError> {
+pub async fn lock_some(transaction: &Transaction, ids: &[GroupId]) -> Result<Vec<Group>, DbError> {
     let mut ids = ids.to_vec();
     // In one order, so that two who do it take turns.
     ids.sort_unstable();

@@ -242,6 +242,16 @@ impl Complaints {
         self
     }
 
+    /// One more thing is wrong with a field.
+    pub(super) fn add(&mut self, field: &'static str, key: &'static str) {
+        self.on(field, Complaint::new(key));
+    }
+
+    /// The same with the values of the sentence.
+    pub(super) fn say(&mut self, field: &'static str, complaint: Complaint) {
+        self.on(field, complaint);
+    }
+
     fn on(&mut self, field: &'static str, complaint: Complaint) {
         self.0.push((Some(field), complaint));
     }

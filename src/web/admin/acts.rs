@@ -18,13 +18,13 @@ use crate::ctx::Ctx;
 use crate::flows::moderation::{self, Acting, ModerationError};
 use crate::types::{Caller, Permission, UserId};
 use crate::web::account::{Answer, sudo};
+use crate::web::cookies;
 use crate::web::error::Error;
 use crate::web::form::{Form, FormView, Submitted};
 use crate::web::guards::{ChangesUsers, DeletesUsers, EndsSessions, SignedIn};
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
 use crate::web::refusal::Refusal;
-use crate::web::cookies;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![
@@ -221,7 +221,7 @@ async fn deactivate(
     let until = until(&form.until, now.date());
     let mut complaints = sent.complaints(Ok(()));
     if is_too_long_or_odd(&form.reason) {
-        complaints.add("reason", "act.reason.wrong");
+        complaints.add("reason", "act.reason_wrong");
     }
     if let Err(key) = until {
         complaints.add("until", key);
@@ -472,11 +472,11 @@ fn until(typed: &str, today: Date) -> Result<Option<OffsetDateTime>, &'static st
     }
     let day = Date::parse(typed, format_description!("[year]-[month]-[day]")).ok();
     let is_iso = typed.len() == 10 && typed.as_bytes()[0].is_ascii_digit();
-    let day = day.filter(|_| is_iso).ok_or("act.until.malformed")?;
+    let day = day.filter(|_| is_iso).ok_or("act.until_malformed")?;
     if day < today {
-        return Err("act.until.past");
+        return Err("act.until_past");
     }
-    let next = day.next_day().ok_or("act.until.malformed")?;
+    let next = day.next_day().ok_or("act.until_malformed")?;
     Ok(Some(next.midnight().assume_utc()))
 }
 
@@ -492,9 +492,9 @@ mod tests {
 
         assert_eq!(until("", today), Ok(None));
         assert_eq!(until("2026-03-01", today), Ok(Some(datetime!(2026-03-02 00:00 UTC))));
-        assert_eq!(until("2026-02-28", today), Err("act.until.past"));
+        assert_eq!(until("2026-02-28", today), Err("act.until_past"));
         for typed in ["2026-2-28", "tomorrow", "2026-02-30", "+026-03-01", "9999-12-31"] {
-            assert_eq!(until(typed, today), Err("act.until.malformed"), "{typed}");
+            assert_eq!(until(typed, today), Err("act.until_malformed"), "{typed}");
         }
     }
 
