@@ -102,6 +102,36 @@ on_both! {
         }
     }
 
+    async fn every_page_of_an_account_is_whole_in_every_language(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        let id = app.id_of("ada").await;
+        app.group("helpers", &daemun::types::Permission::ALL).await;
+        let root = app.superuser("root").await;
+        for language in ["ko", "en"] {
+            let mut root = root.clone().with("Accept-Language", language);
+            let tails =
+                ["", "/password", "/activate", "/deactivate", "/verify", "/sessions/end", "/delete"];
+            for tail in tails {
+                let path = format!("/admin/users/{id}{tail}");
+                is_whole(&root.get(&path).await, language, &path);
+            }
+            is_whole(&root.get("/admin/users/new").await, language, "new");
+            let wrong = [("email", "x"), ("groups", "x"), ("is_staff", "x"), ("password1", "1")];
+            for path in [format!("/admin/users/{id}"), "/admin/users/new".into()] {
+                let page = root.submits(&path, &wrong).await;
+                assert_eq!(page.status(), 422);
+                is_whole(&page, language, &path);
+            }
+            let wrong = [("until", "x"), ("reason", "\u{7}")];
+            let page = root.submits(&format!("/admin/users/{id}/deactivate"), &wrong).await;
+            is_whole(&page, language, "a wrong suspension");
+            let path = format!("/admin/users/{id}/password");
+            is_whole(&root.submits(&path, &[("action", "link")]).await, language, "a link");
+            is_whole(&root.submits(&path, &[("action", "x")]).await, language, "a wrong action");
+        }
+    }
+
     async fn a_closed_site_is_whole_in_every_language(world: World) {
         let app = world.app_with(&[("signup", "closed")]).await;
         for language in ["ko", "en"] {
