@@ -65,6 +65,7 @@ impl Account {
 
 /// What a new account starts with.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub struct NewAccount {
     /// The address.
     pub email: Email,

@@ -441,6 +441,7 @@ async fn relocate(ctx: &Ctx, act: &Act, new: &Email, is_verified: bool) -> Resul
 
 /// An account that staff make.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub struct Addition {
     /// The address.
     pub email: Email,

@@ -6,7 +6,7 @@ use rocket::http::Method;
 use crate::support::{App, Browser, World};
 
 /// The routes of one account, and what each needs. `ID` is the account's number.
-const ROUTES: [(Method, &str, Permission); 15] = [
+const ROUTES: [(Method, &str, Permission); 16] = [
     (Method::Get, "/admin/users/ID", Permission::UsersView),
     (Method::Post, "/admin/users/ID", Permission::UsersChange),
     (Method::Get, "/admin/users/new", Permission::UsersAdd),
@@ -16,6 +16,7 @@ const ROUTES: [(Method, &str, Permission); 15] = [
     (Method::Get, "/admin/users/ID/activate", Permission::UsersChange),
     (Method::Post, "/admin/users/ID/activate", Permission::UsersChange),
     (Method::Get, "/admin/users/ID/deactivate", Permission::UsersChange),
+    (Method::Post, "/admin/users/ID/deactivate", Permission::UsersChange),
     (Method::Get, "/admin/users/ID/verify", Permission::UsersChange),
     (Method::Post, "/admin/users/ID/verify", Permission::UsersChange),
     (Method::Get, "/admin/users/ID/sessions/end", Permission::SessionsEnd),

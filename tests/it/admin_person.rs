@@ -470,19 +470,6 @@ on_both! {
         assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
     }
 
-    async fn a_form_of_the_office_without_its_token_is_refused(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let id = app.id_of("ada").await;
-        let mut root = app.superuser("root").await;
-        let before = count(&app, "audit_events").await;
-        let tails = ["", "/password", "/activate", "/deactivate", "/verify", "/sessions/end", "/delete"];
-        for path in tails.map(|tail| path(id) + tail).into_iter().chain(["/admin/users/new".into()]) {
-            assert_eq!(root.post(&path, &[("action", "unusable")]).await.status(), 403, "{path}");
-        }
-        assert_eq!(count(&app, "audit_events").await, before);
-    }
-
     async fn what_a_stranger_chose_is_text_and_nothing_else(world: World) {
         let app = world.app().await;
         let nasty = "\"><script>alert(1)</script><img src=x onerror=alert(1)>";

@@ -212,7 +212,6 @@ pub(super) fn group_ids(typed: &[String]) -> Option<Vec<GroupId>> {
 pub(super) struct GroupBox {
     pub id: GroupId,
     pub name: String,
-    pub grants: String,
     /// Whether the reader may put somebody into it.
     pub may_grant: bool,
 }
@@ -222,7 +221,6 @@ pub(super) async fn boxes(ctx: &Ctx, own: Permissions) -> Result<Vec<GroupBox>, 
     let groups = groups::list(&ctx.db, MOST_GROUPS).await?;
     let show = |group: Group| GroupBox {
         id: group.id,
-        grants: group.permissions.iter().map(Permission::as_str).collect::<Vec<_>>().join(", "),
         may_grant: group.permissions.are_within(own),
         name: group.name,
     };
@@ -237,6 +235,7 @@ pub(super) fn reset_url(ctx: &Ctx, token: &Secret) -> String {
 
 #[derive(Template)]
 #[template(path = "admin/person.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of the template")]
 struct PersonPage {
     frame: Frame,
     form: FormView,
