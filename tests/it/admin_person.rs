@@ -9,6 +9,7 @@ use daemun::types::{Permission, Person, UserId};
 use futures::future::join;
 
 use crate::support::app::caller;
+use crate::support::mailbox::Received;
 use crate::support::{App, Browser, GOOD, Page, World};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -17,8 +18,8 @@ fn path(id: i64) -> String {
     format!("/admin/users/{id}")
 }
 
-/// The fields of the account's form as its page shows them, with some of them changed; an empty value
-/// unticks a box.
+/// The fields of the account's form as its page shows them, with some of them changed; an empty
+/// value unticks a box.
 async fn changed(
     browser: &mut Browser<'_>,
     id: i64,
@@ -85,7 +86,8 @@ on_both! {
         let may = [Permission::UsersView, Permission::UsersChange];
         let mut staff = app.staff("staff", &may).await;
 
-        let changes = [("name", "Ada Lovelace"), ("gender", "female"), ("date_of_birth", "1990-12-10")];
+        let name = ("name", "Ada Lovelace");
+        let changes = [name, ("gender", "female"), ("date_of_birth", "1990-12-10")];
         let answer = saves(&mut staff, id, &changes).await;
 
         assert_eq!(answer.location(), Some(path(id).as_str()), "{}", answer.text());
@@ -130,7 +132,8 @@ on_both! {
         assert_eq!(page.status(), 422);
         assert!(page.summary()[0].starts_with("Somebody else has saved this account"));
         assert_eq!(page.field("name").errors, ["Somebody else changed this to: Countess"]);
-        assert_eq!((page.field("name").value.as_str(), page.field("gender").value.as_str()), ("Countess", "female"));
+        let shown = [page.field("name").value, page.field("gender").value];
+        assert_eq!(shown, ["Countess", "female"]);
         assert_eq!(person_of(&app, id).await.gender, None, "nothing is overwritten");
         assert_eq!(send(&mut root, id, &with(&page, &[])).await.status(), 303);
         let person = person_of(&app, id).await;
@@ -142,7 +145,8 @@ on_both! {
         let mut ada = app.person("ada").await;
         let id = app.id_of("ada").await;
         let mut root = app.superuser("root").await;
-        root.submits(&format!("{}/password", path(id)), &[("action", "link"), ("send", "true")]).await;
+        let send = [("action", "link"), ("send", "true")];
+        root.submits(&format!("{}/password", path(id)), &send).await;
         let reset = app.letter_to("ada@example.com").await.link("/account/password/reset/");
 
         let answer = saves(&mut root, id, &[("email", "lovelace@example.com")]).await;
@@ -203,7 +207,8 @@ on_both! {
 
         let mut good = changed(&mut staff, id, &[("is_staff", "true")]).await;
         good.extend([("groups".into(), weak.clone()), ("groups".into(), weak.clone())]);
-        assert_eq!(send(&mut staff, id, &good).await.status(), 303, "what they have they may grant");
+        let page = send(&mut staff, id, &good).await;
+        assert_eq!(page.status(), 303, "what they have they may grant");
         assert_eq!(count(&app, &format!("group_members WHERE user_id = {id}")).await, 1);
     }
 
@@ -233,7 +238,8 @@ on_both! {
             assert!(page.summary()[0].starts_with("Nobody does this to themselves"), "{field}");
         }
         for act in ["deactivate", "delete"] {
-            assert_eq!(root.submits(&format!("{}/{act}", path(id)), &[]).await.status(), 422, "{act}");
+            let page = root.submits(&format!("{}/{act}", path(id)), &[]).await;
+            assert_eq!(page.status(), 422, "{act}");
         }
         assert_eq!(count(&app, "users WHERE is_superuser AND is_active").await, 2);
     }
@@ -248,7 +254,8 @@ on_both! {
             let people = [person_of(&app, ids[0]).await, person_of(&app, ids[1]).await];
             let mut edits = Vec::new();
             for (person, id) in people.iter().zip(ids) {
-                let version = app.number(&format!("SELECT version FROM users WHERE id = {id}")).await;
+                let sql = format!("SELECT version FROM users WHERE id = {id}");
+                let version = app.number(&sql).await;
                 let edited = Edited {
                     email: person.email.clone(),
                     name: person.name.clone(),
@@ -262,8 +269,7 @@ on_both! {
                 edits.push(Edit { version, edited, groups, is_verified, has_just_proved: true });
             }
             let from = caller();
-            let (ada, eve) =
-                (Acting { by: &people[0], caller: &from }, Acting { by: &people[1], caller: &from });
+            let [ada, eve] = [&people[0], &people[1]].map(|by| Acting { by, caller: &from });
 
             let (one, two) = join(
                 moderation::save(&app.ctx, ada, UserId(ids[1]), &edits[1]),
@@ -311,7 +317,8 @@ on_both! {
         let unusable = [("action", "unusable")];
         let page = root.submits(&format!("{}/password", path(id)), &unusable).await;
         assert!(page.location().expect("gone").starts_with("/account/sudo?next="));
-        assert!(send(&mut root, id, &roles).await.location().expect("gone").starts_with("/account/sudo"));
+        let page = send(&mut root, id, &roles).await;
+        assert!(page.location().expect("gone").starts_with("/account/sudo"));
         assert_eq!(count(&app, "audit_events WHERE actor_id <> target_id").await, 0);
         assert_eq!(send(&mut root, id, &name).await.location(), Some(path(id).as_str()));
 
@@ -381,7 +388,8 @@ on_both! {
         let url = page.texts(".handed").join("");
         let link = &url[url.find("/account").expect("a path")..];
         let letters = app.letters_to("ada@example.com").await;
-        assert!(letters.iter().all(|letter| letter.find_link("/account/password/reset/").is_none()));
+        let is_sent = |letter: &Received| letter.find_link("/account/password/reset/").is_some();
+        assert!(!letters.iter().any(is_sent));
         let mut ada = app.visitor();
         ada.get(link).await;
         let new = "another battery horse staple";

@@ -110,9 +110,15 @@ on_both! {
         let root = app.superuser("root").await;
         for language in ["ko", "en"] {
             let mut root = root.clone().with("Accept-Language", language);
-            let tails =
-                ["", "/password", "/activate", "/deactivate", "/verify", "/sessions/end", "/delete"];
-            for tail in tails {
+            for tail in [
+                "",
+                "/password",
+                "/activate",
+                "/deactivate",
+                "/verify",
+                "/sessions/end",
+                "/delete",
+            ] {
                 let path = format!("/admin/users/{id}{tail}");
                 is_whole(&root.get(&path).await, language, &path);
             }
