@@ -6,6 +6,7 @@ mod password_policy;
 mod proof;
 pub(crate) mod store;
 
+use serde_json::json;
 use thiserror::Error;
 use time::OffsetDateTime;
 
@@ -13,12 +14,13 @@ use password_policy::weaknesses;
 pub use password_policy::{OwnData, Trait, Weakness};
 pub use proof::{ask_for_proof, count_proof_letter};
 
+use crate::audit::{self, Action, Event};
 use crate::crypto::{PasswordHash, QueueFull};
 use crate::ctx::Ctx;
 use crate::db::{Db, DbError, Transaction};
 use crate::links::{self, Purpose};
 use crate::outbox::Addressee;
-use crate::types::{BirthDate, Email, Gender, Language, Name, Password, Person, UserId};
+use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password, Person, UserId};
 
 /// An account, with what must not leave the house.
 #[derive(Debug, Clone)]
@@ -31,6 +33,12 @@ pub struct Account {
     pub is_active: bool,
     /// When the account will be deleted, because its owner wants it.
     pub deletes_at: Option<OffsetDateTime>,
+    /// Why the account may not be used, as staff noted it; may be empty.
+    pub inactive_reason: String,
+    /// When it may be used again by itself.
+    pub inactive_until: Option<OffsetDateTime>,
+    /// How often the account was saved: whoever saves says which version they saw.
+    pub version: i64,
     /// When somebody last signed in.
     pub last_login_at: Option<OffsetDateTime>,
 }
@@ -59,11 +67,12 @@ impl Account {
 
 /// What a new account starts with.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub struct NewAccount {
     /// The address.
     pub email: Email,
-    /// The hashed password.
-    pub password_hash: PasswordHash,
+    /// The hashed password; `None` when the person is to choose one by link.
+    pub password_hash: Option<PasswordHash>,
     /// The name, may be empty.
     pub name: Name,
     /// The gender, where given.
@@ -72,8 +81,14 @@ pub struct NewAccount {
     pub date_of_birth: Option<BirthDate>,
     /// The language in which the person reads letters.
     pub language: Language,
-    /// Whether the account may do everything. Whoever makes such an account vouches for its address.
+    /// Whether the account may be used.
+    pub is_active: bool,
+    /// Whether its person may enter the admin pages.
+    pub is_staff: bool,
+    /// Whether it may do everything.
     pub is_superuser: bool,
+    /// Whether whoever makes the account vouches for its address.
+    pub is_verified: bool,
 }
 
 /// Makes an account. The database decides whether the address is free: `None` means it is not, or
@@ -109,6 +124,17 @@ pub async fn find(db: &Db, email: &Email) -> Result<Option<Account>, DbError> {
 /// [`DbError`] when the database cannot.
 pub async fn find_by_id(db: &Db, id: UserId) -> Result<Option<Account>, DbError> {
     store::find_by_id(db.reader(), id).await
+}
+
+/// The same, as the transaction sees it.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn find_by_id_in(
+    transaction: &Transaction,
+    id: UserId,
+) -> Result<Option<Account>, DbError> {
+    store::find_by_id(transaction.connection(), id).await
 }
 
 /// The account of an address, as the transaction sees it.
@@ -168,7 +194,43 @@ pub async fn admit(
     must_be_verified: bool,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    store::update_last_login(transaction, id, proved, must_be_verified, now).await
+    if store::update_last_login(transaction, id, proved, must_be_verified, now).await? {
+        return Ok(true);
+    }
+    Ok(end_suspension(transaction, id, now).await?
+        && store::update_last_login(transaction, id, proved, must_be_verified, now).await?)
+}
+
+/// Lets an account be used again whose suspension is over; `false` means that it is not, or that it
+/// was not suspended. One conditional statement decides, so it happens once.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn end_suspension(
+    transaction: &Transaction,
+    id: UserId,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    if !store::update_suspension_over(transaction, id, now).await? {
+        return Ok(false);
+    }
+    let nobody = Caller::at_the_terminal(String::new());
+    let changes = json!({ "changes": { "is_active": [false, true] } });
+    let event = Event::on(id, Action::SuspensionOver, &nobody).with(changes);
+    audit::record(transaction, event, now).await?;
+    Ok(true)
+}
+
+/// Up to `at_most` accounts whose suspension is over.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list_suspended_until(
+    db: &Db,
+    now: OffsetDateTime,
+    at_most: u64,
+) -> Result<Vec<UserId>, DbError> {
+    store::list_suspended_until(db, now, at_most).await
 }
 
 /// Links that were sent out before and would let somebody else in after a change.
@@ -202,7 +264,7 @@ pub async fn set_verified(
     links::end(transaction, id, &[Purpose::VerifyEmail], OffsetDateTime::UNIX_EPOCH, now).await
 }
 
-/// Moves a locked account to an address that was just proved, and ends the links that went to the old
+/// Moves a locked account to another address, proved or not, and ends the links that went to the old
 /// one; `false` means that the address is not free, and that the transaction is not to be committed.
 ///
 /// # Errors
@@ -211,9 +273,10 @@ pub async fn change_email(
     transaction: &Transaction,
     id: UserId,
     email: &Email,
+    is_proved: bool,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    if !store::update_email(transaction, id, email, now).await?
+    if !store::update_email(transaction, id, email, is_proved, now).await?
         || links::is_reserved(transaction, email, Some(id), now).await?
     {
         return Ok(false);
@@ -247,6 +310,39 @@ pub async fn set_profile(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     store::update_profile(transaction, id, profile, now).await
+}
+
+/// What staff can write of an account, all at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edited {
+    /// The address as typed; another one is first moved to with [`change_email`].
+    pub email: Email,
+    /// The name, may be empty.
+    pub name: Name,
+    /// The gender, where given.
+    pub gender: Option<Gender>,
+    /// The date of birth, where given.
+    pub date_of_birth: Option<BirthDate>,
+    /// Whether the account may be used.
+    pub is_active: bool,
+    /// Whether its person may enter the admin pages.
+    pub is_staff: bool,
+    /// Whether it may do everything.
+    pub is_superuser: bool,
+}
+
+/// Writes a locked account that is still at `version`, and that is not the last one which may do
+/// everything, or stays it; `false` means that one of these is not so. One statement decides.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn edit(
+    transaction: &Transaction,
+    (id, version): (UserId, i64),
+    edited: &Edited,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::update_edited(transaction, (id, version), edited, now).await
 }
 
 /// Notes that an account is to be deleted at `at`; `false` means that it may not be, because nobody

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Account, Inactive, NewAccount, Profile, ProvedHash};
+use super::{Account, Edited, Inactive, NewAccount, Profile, ProvedHash};
 use crate::clock::{from_micros, to_micros};
 use crate::crypto::PasswordHash;
 use crate::db::entity::user::{self, Column};
@@ -22,17 +22,17 @@ pub(super) async fn insert(
     let row = user::ActiveModel {
         email: Set(account.email.as_typed().to_owned()),
         email_canonical: Set(account.email.canonical().to_owned()),
-        password_hash: Set(Some(account.password_hash.as_str().to_owned())),
+        password_hash: Set(account.password_hash.map(|hash| hash.as_str().to_owned())),
         name: Set(account.name.as_str().to_owned()),
         gender: Set(account.gender.map(|gender| gender.as_str().to_owned())),
         date_of_birth: Set(account.date_of_birth.map(|date| date.to_string())),
-        is_staff: Set(account.is_superuser),
+        is_staff: Set(account.is_staff),
         is_superuser: Set(account.is_superuser),
-        email_verified_at: Set(account.is_superuser.then(|| to_micros(now))),
+        email_verified_at: Set(account.is_verified.then(|| to_micros(now))),
         language: Set(account.language.tag().to_owned()),
         created_at: Set(to_micros(now)),
         updated_at: Set(to_micros(now)),
-        is_active: Set(true),
+        is_active: Set(account.is_active),
         ..Default::default()
     };
     let inserted = user::Entity::insert(row)
@@ -159,6 +159,7 @@ pub(super) async fn update_email(
     transaction: &Transaction,
     id: UserId,
     email: &Email,
+    is_proved: bool,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let holder = user::Entity::find()
@@ -170,8 +171,9 @@ pub(super) async fn update_email(
     let done = user::Entity::update_many()
         .col_expr(Column::Email, Expr::value(email.as_typed()))
         .col_expr(Column::EmailCanonical, Expr::value(email.canonical()))
-        .col_expr(Column::EmailVerifiedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::EmailVerifiedAt, Expr::value(is_proved.then(|| to_micros(now))))
         .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(Column::Id.eq(id.0))
         .filter(Expr::exists(holder).not())
         .exec(transaction.connection())
@@ -197,6 +199,7 @@ pub(super) async fn update_profile(
         .col_expr(Column::DateOfBirth, Expr::value(born))
         .col_expr(Column::Language, Expr::value(profile.language.tag()))
         .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(Column::Id.eq(id.0))
         .exec(transaction.connection())
         .await?;
@@ -270,6 +273,71 @@ pub(super) async fn update_active(
     Ok(())
 }
 
+pub(super) async fn update_edited(
+    transaction: &Transaction,
+    (id, version): (UserId, i64),
+    edited: &Edited,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let born = edited.date_of_birth.map(|date| date.to_string());
+    let stays = edited.is_superuser && edited.is_active;
+    let mut update = user::Entity::update_many()
+        .col_expr(Column::Email, Expr::value(edited.email.as_typed()))
+        .col_expr(Column::Name, Expr::value(edited.name.as_str()))
+        .col_expr(Column::Gender, Expr::value(edited.gender.map(Gender::as_str)))
+        .col_expr(Column::DateOfBirth, Expr::value(born))
+        .col_expr(Column::IsActive, Expr::value(edited.is_active))
+        .col_expr(Column::IsStaff, Expr::value(edited.is_staff))
+        .col_expr(Column::IsSuperuser, Expr::value(edited.is_superuser))
+        .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::Version.eq(version));
+    if !stays {
+        update = update.filter(may_go(id));
+    }
+    let done = update.exec(transaction.connection()).await?;
+    Ok(done.rows_affected == 1)
+}
+
+pub(super) async fn update_suspension_over(
+    transaction: &Transaction,
+    id: UserId,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let done = user::Entity::update_many()
+        .col_expr(Column::IsActive, Expr::value(true))
+        .col_expr(Column::InactiveReason, Expr::value(""))
+        .col_expr(Column::InactiveUntil, Expr::value(None::<i64>))
+        .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::IsActive.eq(false))
+        .filter(Column::DeletesAt.is_null())
+        .filter(Column::InactiveUntil.lte(to_micros(now)))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+pub(super) async fn list_suspended_until(
+    db: &Db,
+    now: OffsetDateTime,
+    at_most: u64,
+) -> Result<Vec<UserId>, DbError> {
+    let ids: Vec<i64> = user::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::InactiveUntil.lte(to_micros(now)))
+        .filter(Column::IsActive.eq(false))
+        .filter(Column::DeletesAt.is_null())
+        .limit(at_most)
+        .into_tuple()
+        .all(db.reader())
+        .await?;
+    Ok(ids.into_iter().map(UserId).collect())
+}
+
 pub(super) async fn list_due(
     db: &Db,
     now: OffsetDateTime,
@@ -316,10 +384,16 @@ pub(super) async fn delete(transaction: &Transaction, id: UserId) -> Result<bool
 
 fn account(row: user::Model) -> Result<Account, DbError> {
     let password_hash = row.password_hash.clone().map(PasswordHash::from_stored);
-    let is_active = row.is_active;
-    let deletes_at = row.deletes_at.map(from_micros);
-    let last_login_at = row.last_login_at.map(from_micros);
-    Ok(Account { person: person(&row)?, password_hash, is_active, deletes_at, last_login_at })
+    Ok(Account {
+        person: person(&row)?,
+        password_hash,
+        is_active: row.is_active,
+        deletes_at: row.deletes_at.map(from_micros),
+        inactive_until: row.inactive_until.map(from_micros),
+        version: row.version,
+        last_login_at: row.last_login_at.map(from_micros),
+        inactive_reason: row.inactive_reason,
+    })
 }
 
 /// The words of a row. What was a word when it was written is one when it is read; a row that

@@ -68,6 +68,12 @@ pub enum Action {
     ResetLinkMade,
     /// Staff made the password stop working.
     PasswordLocked,
+    /// Staff made the account.
+    AddedByStaff,
+    /// Staff changed what the account says or may do.
+    ChangedByStaff,
+    /// The account may be used again, because its suspension was over.
+    SuspensionOver,
     /// Somebody ended one of their sessions from the list.
     SessionEnded,
     /// Somebody ended all their sessions but the one they were in.
@@ -76,7 +82,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::SignedUp,
         Self::LoggedIn,
         Self::LogInFailed,
@@ -104,6 +110,9 @@ impl Action {
         Self::SessionsEndedByStaff,
         Self::ResetLinkMade,
         Self::PasswordLocked,
+        Self::AddedByStaff,
+        Self::ChangedByStaff,
+        Self::SuspensionOver,
         Self::SessionEnded,
         Self::OtherSessionsEnded,
     ];
@@ -139,6 +148,9 @@ impl Action {
             Self::SessionsEndedByStaff => "sessions_ended_by_staff",
             Self::ResetLinkMade => "reset_link_made",
             Self::PasswordLocked => "password_locked",
+            Self::AddedByStaff => "added_by_staff",
+            Self::ChangedByStaff => "changed_by_staff",
+            Self::SuspensionOver => "suspension_over",
             Self::SessionEnded => "session_ended",
             Self::OtherSessionsEnded => "other_sessions_ended",
         }
@@ -261,6 +273,19 @@ pub async fn list_of(
     limit: u64,
 ) -> Result<Vec<Recorded>, DbError> {
     store::list_of(db, target, before, limit).await
+}
+
+/// The last times that one thing happened to an account, newest first, at most `limit`.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list_last(
+    db: &Db,
+    target: UserId,
+    action: Action,
+    limit: u64,
+) -> Result<Vec<Recorded>, DbError> {
+    store::list_last(db, target, action, limit).await
 }
 
 /// Deletes up to `at_most` failed log-ins that are long past; tells how many. Everything else stays.

@@ -61,7 +61,27 @@ pub(super) async fn list_of(
         events = events.filter(Column::Id.lt(before));
     }
     let rows = events.order_by_desc(Column::Id).limit(limit).all(db.reader()).await?;
-    let events = rows.into_iter().map(|row| Recorded {
+    Ok(rows.into_iter().map(recorded).collect())
+}
+
+pub(super) async fn list_last(
+    db: &Db,
+    target: UserId,
+    action: Action,
+    limit: u64,
+) -> Result<Vec<Recorded>, DbError> {
+    let rows = audit_event::Entity::find()
+        .filter(Column::TargetId.eq(target.0))
+        .filter(Column::Action.eq(action.as_str()))
+        .order_by_desc(Column::Id)
+        .limit(limit)
+        .all(db.reader())
+        .await?;
+    Ok(rows.into_iter().map(recorded).collect())
+}
+
+fn recorded(row: audit_event::Model) -> Recorded {
+    Recorded {
         id: row.id,
         at: from_micros(row.at),
         action: Action::from_stored(&row.action),
@@ -72,8 +92,7 @@ pub(super) async fn list_of(
         ip: row.ip,
         user_agent: row.user_agent,
         details: serde_json::from_str(&row.details).unwrap_or_default(),
-    });
-    Ok(events.collect())
+    }
 }
 
 pub(super) async fn delete_before(

@@ -128,7 +128,7 @@ pub async fn by_link(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), L
     if !links::consume(&transaction, token, Purpose::ChangeEmail, now).await? {
         return Err(LinkError::Dead);
     }
-    if !accounts::change_email(&transaction, user, &new, now).await? {
+    if !accounts::change_email(&transaction, user, &new, true, now).await? {
         drop(transaction);
         use_up(ctx, token).await?;
         return Err(LinkError::Dead);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::{audit, links, outbox, sessions, throttle};
+use crate::{accounts, audit, links, outbox, sessions, throttle};
 
 /// Rows a transaction deletes at most: a few milliseconds of SQLite's one writer.
 const BATCH: u32 = 500;
@@ -28,6 +28,25 @@ pub async fn sweep(ctx: &Ctx) -> Result<bool, DbError> {
     ];
     transaction.commit().await?;
     Ok(gone.into_iter().any(|rows| rows >= u64::from(BATCH)))
+}
+
+/// Lets one batch of accounts be used again whose suspension is over, each in a transaction of its own;
+/// tells whether there may be more.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn end_suspensions(ctx: &Ctx) -> Result<bool, DbError> {
+    let now = ctx.clock.now();
+    let batch = u64::from(BATCH);
+    let suspended = accounts::list_suspended_until(&ctx.db, now, batch).await?;
+    for user in &suspended {
+        let transaction = ctx.db.begin().await?;
+        if accounts::end_suspension(&transaction, *user, now).await? {
+            transaction.commit().await?;
+            tracing::info!(user.id = user.0, "a suspension is over");
+        }
+    }
+    Ok(suspended.len() as u64 >= batch)
 }
 
 /// Deletes one batch of old letters from the folder, where letters are files; tells whether there may

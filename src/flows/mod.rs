@@ -12,6 +12,7 @@ pub mod keeping;
 pub mod login;
 pub mod logout;
 pub mod moderation;
+pub mod obstacle;
 pub mod password;
 pub mod profile;
 pub mod protection;

@@ -45,7 +45,7 @@ pub async fn undo_email_change(
     let now = ctx.clock.now();
     let old = link.email.ok_or(LinkError::Dead)?;
     if !links::consume(&transaction, token, Purpose::UndoEmailChange, now).await?
-        || !accounts::change_email(&transaction, link.user, &old, now).await?
+        || !accounts::change_email(&transaction, link.user, &old, true, now).await?
     {
         return Err(LinkError::Dead);
     }

@@ -159,13 +159,16 @@ async fn account(ctx: &Ctx, applicant: Application) -> Result<NewAccount, NewPas
         date_of_birth: applicant.date_of_birth,
     };
     Ok(NewAccount {
-        password_hash: accounts::hash_new_password(ctx, applicant.password, own).await?,
+        password_hash: Some(accounts::hash_new_password(ctx, applicant.password, own).await?),
         email: applicant.email,
         name: applicant.name,
         gender: applicant.gender,
         date_of_birth: applicant.date_of_birth,
         language: applicant.language,
+        is_active: true,
+        is_staff: false,
         is_superuser: false,
+        is_verified: false,
     })
 }
 

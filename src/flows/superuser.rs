@@ -125,12 +125,15 @@ async fn prepare(
     let password_hash = accounts::hash_new_password(ctx, password, own).await?;
     Ok(NewAccount {
         email,
-        password_hash,
+        password_hash: Some(password_hash),
         name: Name::default(),
         gender: None,
         date_of_birth: None,
         language,
+        is_active: true,
+        is_staff: true,
         is_superuser: true,
+        is_verified: true,
     })
 }
 

@@ -135,7 +135,15 @@ pub async fn delete(transaction: &Transaction, id: GroupId) -> Result<bool, DbEr
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn granted(db: &Db, user: UserId) -> Result<Permissions, DbError> {
-    store::granted(db, user).await
+    store::granted(db.reader(), user).await
+}
+
+/// The same question inside of a transaction.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn granted_in(transaction: &Transaction, user: UserId) -> Result<Permissions, DbError> {
+    store::granted(transaction.connection(), user).await
 }
 
 /// The groups of a person, with their names.
@@ -155,6 +163,22 @@ pub async fn of_in(
     user: UserId,
 ) -> Result<Vec<(GroupId, String)>, DbError> {
     store::list_of(transaction.connection(), user).await
+}
+
+/// The groups among `ids` that there are, and what each grants, kept so until the transaction ends.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn lock_some(transaction: &Transaction, ids: &[GroupId]) -> Result<Vec<Group>, DbError> {
+    let mut ids = ids.to_vec();
+    // In one order, so that two who do it take turns.
+    ids.sort_unstable();
+    ids.dedup();
+    let mut groups = Vec::new();
+    for id in ids {
+        groups.extend(store::lock(transaction, id).await?);
+    }
+    Ok(groups)
 }
 
 /// Puts a locked account into exactly these groups.

@@ -135,7 +135,10 @@ pub(super) async fn delete(transaction: &Transaction, id: GroupId) -> Result<boo
     Ok(done.rows_affected == 1)
 }
 
-pub(super) async fn granted(db: &Db, user: UserId) -> Result<Permissions, DbError> {
+pub(super) async fn granted<C: ConnectionTrait>(
+    connection: &C,
+    user: UserId,
+) -> Result<Permissions, DbError> {
     let groups = group_member::Entity::find()
         .select_only()
         .column(group_member::Column::GroupId)
@@ -146,7 +149,7 @@ pub(super) async fn granted(db: &Db, user: UserId) -> Result<Permissions, DbErro
         .column(group_permission::Column::Permission)
         .filter(group_permission::Column::GroupId.in_subquery(groups))
         .into_tuple()
-        .all(db.reader())
+        .all(connection)
         .await?;
     Ok(known(&names))
 }

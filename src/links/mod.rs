@@ -119,7 +119,8 @@ pub async fn keep(
     purpose: Purpose,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    store::insert(transaction, [(hash_secret(token), purpose)], (None, None), now).await
+    let link = (hash_secret(token), purpose, purpose.lasts());
+    store::insert(transaction, [link], (None, None), now).await
 }
 
 /// Makes a link for a person, about an address where the purpose needs one, and keeps it.
@@ -137,6 +138,23 @@ pub async fn mint(
     Ok(token)
 }
 
+/// The same for a link that works for another time than its purpose has.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn mint_for(
+    transaction: &Transaction,
+    random: Random,
+    purpose: Purpose,
+    (user, email): (UserId, Option<&Email>),
+    (now, lasts): (OffsetDateTime, Duration),
+) -> Result<Secret, DbError> {
+    let token = random.secret();
+    let link = (hash_secret(&token), purpose, lasts);
+    store::insert(transaction, [link], (Some(user), email), now).await?;
+    Ok(token)
+}
+
 /// Makes a link of each purpose, as [`mint`] does, in one statement.
 ///
 /// # Errors
@@ -149,7 +167,8 @@ pub async fn mint_each<const N: usize>(
     now: OffsetDateTime,
 ) -> Result<[Secret; N], DbError> {
     let tokens = purposes.map(|_| random.secret());
-    let links = tokens.iter().map(hash_secret).zip(purposes);
+    let links = tokens.iter().zip(purposes);
+    let links = links.map(|(token, purpose)| (hash_secret(token), purpose, purpose.lasts()));
     store::insert(transaction, links, (Some(user), email), now).await?;
     Ok(tokens)
 }

@@ -1,5 +1,7 @@
 //! Queries on `one_time_links`.
 
+use std::time::Duration;
+
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
@@ -15,16 +17,16 @@ use crate::types::{Email, HashedSecret, UserId};
 
 pub(super) async fn insert(
     transaction: &Transaction,
-    links: impl IntoIterator<Item = (HashedSecret, Purpose)>,
+    links: impl IntoIterator<Item = (HashedSecret, Purpose, Duration)>,
     (user, email): (Option<UserId>, Option<&Email>),
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    let rows = links.into_iter().map(|(hash, purpose)| one_time_link::ActiveModel {
+    let rows = links.into_iter().map(|(hash, purpose, lasts)| one_time_link::ActiveModel {
         id: Set(hash.as_str().to_owned()),
         purpose: Set(purpose.as_str().to_owned()),
         user_id: Set(user.map(|user| user.0)),
         created_at: Set(to_micros(now)),
-        expires_at: Set(to_micros(now + purpose.lasts())),
+        expires_at: Set(to_micros(now + lasts)),
         used_at: Set(None),
         email: Set(email.map(|email| email.as_typed().to_owned())),
         email_canonical: Set(email.map(|email| email.canonical().to_owned())),

@@ -17,6 +17,8 @@ pub enum Kind {
     ResetPassword,
     /// The owner said that it was not them: the password is off, and another is to be chosen.
     AccountLocked,
+    /// Staff made the account: its person is to choose a password.
+    Invited,
     /// The password was changed.
     PasswordChanged,
     /// The account was signed in to on a device that it was never signed in on.
@@ -39,11 +41,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every occasion.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::VerifyEmail,
         Self::AlreadyJoined,
         Self::ResetPassword,
         Self::AccountLocked,
+        Self::Invited,
         Self::PasswordChanged,
         Self::NewDevice,
         Self::TokenReused,
@@ -63,6 +66,7 @@ impl Kind {
             Self::AlreadyJoined => "already_joined",
             Self::ResetPassword => "reset_password",
             Self::AccountLocked => "account_locked",
+            Self::Invited => "invited",
             Self::PasswordChanged => "password_changed",
             Self::NewDevice => "new_device",
             Self::TokenReused => "token_reused",
@@ -73,6 +77,12 @@ impl Kind {
             Self::Deleted => "deleted",
             Self::Test => "test",
         }
+    }
+
+    /// The key of what the subject says.
+    #[must_use]
+    pub fn subject(self) -> &'static str {
+        super::written::subject(self)
     }
 
     /// Reads a stored name.

@@ -127,6 +127,7 @@ impl Site<'_> {
             Kind::ResetPassword | Kind::AccountLocked => {
                 ("password/reset", "letter.reset_password.button")
             }
+            Kind::Invited => ("password/reset", "letter.invited.button"),
             Kind::EmailChanged => ("email/undo", "letter.email_changed.button"),
             _ => ("", ""),
         };
@@ -217,12 +218,13 @@ impl Site<'_> {
     }
 }
 
-fn subject(kind: Kind) -> &'static str {
+pub(super) fn subject(kind: Kind) -> &'static str {
     match kind {
         Kind::VerifyEmail => "letter.verify_email.subject",
         Kind::AlreadyJoined => "letter.already_joined.subject",
         Kind::ResetPassword => "letter.reset_password.subject",
         Kind::AccountLocked => "letter.account_locked.subject",
+        Kind::Invited => "letter.invited.subject",
         Kind::PasswordChanged => "letter.password_changed.subject",
         Kind::NewDevice => "letter.new_device.subject",
         Kind::TokenReused => "letter.token_reused.subject",
@@ -248,6 +250,7 @@ fn said(letter: &Letter) -> &'static [&'static str] {
         Kind::AlreadyJoined => &["letter.already_joined.body", "letter.already_joined.log_in"],
         Kind::ResetPassword => &["letter.reset_password.body", "letter.reset_password.stranger"],
         Kind::AccountLocked => &["letter.account_locked.body", "letter.reset_password.body"],
+        Kind::Invited => &["letter.invited.body", "letter.invited.stranger"],
         Kind::PasswordChanged => &["letter.password_changed.body", "letter.nothing_to_do"],
         Kind::NewDevice => &["letter.new_device.body", "letter.nothing_to_do"],
         Kind::TokenReused => &["letter.token_reused.body", "letter.token_reused.next"],
@@ -280,6 +283,7 @@ fn why(kind: Kind) -> &'static str {
         | Kind::NewDevice
         | Kind::TokenReused
         | Kind::DeletionScheduled => "letter.why.account",
+        Kind::Invited => "letter.why.invited",
         Kind::ConfirmNewEmail | Kind::AddressInUse => "letter.why.move",
         Kind::EmailChanged | Kind::Deleted => "letter.why.moved",
         Kind::Test => "letter.why.test",

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-pub use proving::{ProveError, Proved, prove};
+pub use proving::{ProveError, Proved, prove, waiting};
 pub use standing::{Presented, Standing, standing};
 pub use store::EndReason;
 pub use tokens::Issued;

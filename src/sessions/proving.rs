@@ -146,6 +146,16 @@ pub async fn prove(
     })
 }
 
+/// How long strangers' devices have to wait before the next guess at this address; `None` when they
+/// do not.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn waiting(ctx: &Ctx, email: &Email) -> Result<Option<Duration>, DbError> {
+    let tries = [BY_ACCOUNT.on(&ctx.keys.pseudonym(email.canonical()))];
+    throttle::waiting(&ctx.db, &tries, ctx.clock.now()).await
+}
+
 /// A known device is counted on its own: whatever strangers do to the account or from the same
 /// network, its owner gets through.
 fn tries(ctx: &Ctx, email: &Email, device: Option<&str>, caller: &Caller) -> Vec<Try> {

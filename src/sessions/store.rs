@@ -41,6 +41,8 @@ pub enum EndReason {
     Leaving,
     /// Staff forbade the use of the account.
     Deactivated,
+    /// Staff moved the account to another address.
+    EmailChanged,
     /// Staff ended it.
     EndedByStaff,
     /// Its owner ended it from the list of sign-ins.
@@ -58,6 +60,7 @@ impl EndReason {
             Self::NotMe => "not_me",
             Self::Leaving => "leaving",
             Self::Deactivated => "deactivated",
+            Self::EmailChanged => "email_changed",
             Self::EndedByStaff => "ended_by_staff",
             Self::EndedByOwner => "ended_by_owner",
         }

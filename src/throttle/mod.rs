@@ -71,6 +71,21 @@ pub async fn admit(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result<(), Th
     Err(ThrottleError::TooSoon(wait.max(Duration::from_secs(1))))
 }
 
+/// How long the next try on any of these would have to wait, without making one; `None` when it would
+/// be welcome at once.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn waiting(
+    db: &Db,
+    tries: &[Try],
+    now: OffsetDateTime,
+) -> Result<Option<Duration>, DbError> {
+    let open_at = store::find_open_at(db, tries).await?;
+    let wait = open_at.and_then(|open_at| Duration::try_from(open_at - now).ok());
+    Ok(wait.filter(|wait| !wait.is_zero()))
+}
+
 /// Gives a try back that turned out to be honest.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use super::notice::Notice;
 use crate::ctx::Ctx;
 use crate::i18n::Language;
 use crate::sessions::Opened;
-use crate::types::Secret;
+use crate::types::{Secret, UserId};
 
 /// How long a browser is known after its last log-in.
 const DEVICE_LASTS: Duration = Duration::days(180);
@@ -34,6 +34,7 @@ const DEVICE: &str = "device";
 const LINK: &str = "link";
 const LANGUAGE: &str = "language";
 const NOTICE: &str = "notice";
+const HANDED: &str = "handed";
 
 /// The access cookie's token.
 pub(super) fn access<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
@@ -81,6 +82,20 @@ pub(super) fn take_notice(request: &Request<'_>, ctx: &Ctx) -> Option<Notice> {
     let said = read(request.cookies(), ctx, NOTICE)?;
     Outgoing::of(request).push(removal(ctx, NOTICE));
     Notice::from_key(said)
+}
+
+/// Carries the token of an invitation to the page of the account it is for, where staff copy it.
+pub(super) fn hand_over(jar: &CookieJar<'_>, ctx: &Ctx, user: UserId, token: &Secret) {
+    let value = format!("{user}.{}", token.expose());
+    jar.add(cookie(ctx, HANDED, value, Some(NOTICE_LASTS)));
+}
+
+/// The token that was handed over for this account; it is shown once.
+pub(super) fn take_handed(jar: &CookieJar<'_>, ctx: &Ctx, user: UserId) -> Option<Secret> {
+    let handed = read(jar, ctx, HANDED)?;
+    jar.add(removal(ctx, HANDED));
+    let (whose, token) = handed.split_once('.')?;
+    (whose == user.to_string()).then(|| Secret::new(token.to_owned()))
 }
 
 /// The language that the person chose.
@@ -174,6 +189,7 @@ fn prefixed(name: &'static str) -> &'static str {
         VISITOR => "__Host-visitor",
         LINK => "__Host-link",
         NOTICE => "__Host-notice",
+        HANDED => "__Host-handed",
         _ => "__Host-device",
     }
 }

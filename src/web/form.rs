@@ -28,6 +28,9 @@ const MAX_FORM: u64 = 16;
 /// somebody who sends a byte a minute is not waited for.
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// What is wrong with a field that was sent before.
+const TWICE: &str = "form.twice";
+
 /// The hidden field with the form token.
 const TOKEN: &str = "csrf";
 
@@ -35,6 +38,9 @@ const TOKEN: &str = "csrf";
 pub(super) trait Form {
     /// Its visible fields, in the order of the page.
     const FIELDS: &'static [&'static str];
+
+    /// Fields that may be sent more than once, such as boxes to tick.
+    const REPEATED: &'static [&'static str] = &[];
 
     /// The values that come back. Passwords never do.
     fn kept(&self) -> Vec<(&'static str, &str)>;
@@ -107,10 +113,10 @@ fn read(body: &[u8]) -> Vec<Field> {
         let (name, _) = text(halves.next().unwrap_or_default());
         let (value, is_text) = text(halves.next().unwrap_or_default());
         let is_repeated = fields.iter().any(|field| field.name == name);
-        let wrong = if is_repeated {
-            Some("form.twice")
-        } else if !is_text || value.contains('\0') {
+        let wrong = if !is_text || value.contains('\0') {
             Some("form.unreadable")
+        } else if is_repeated {
+            Some(TWICE)
         } else {
             None
         };
@@ -140,6 +146,9 @@ impl<T: Form> Submitted<T> {
     pub(super) fn complaints(&self, rules: Result<(), ValidationErrors>) -> Complaints {
         let mut complaints = Complaints::default();
         for (name, why) in &self.spoilt {
+            if *why == TWICE && T::REPEATED.contains(&name.as_str()) {
+                continue;
+            }
             match T::FIELDS.iter().find(|field| *field == name) {
                 Some(field) => complaints.on(field, Complaint::new(why)),
                 None => complaints.top(Complaint::new(why)),
@@ -233,6 +242,16 @@ impl Complaints {
         self
     }
 
+    /// One more thing is wrong with a field.
+    pub(super) fn add(&mut self, field: &'static str, key: &'static str) {
+        self.on(field, Complaint::new(key));
+    }
+
+    /// The same with the values of the sentence.
+    pub(super) fn say(&mut self, field: &'static str, complaint: Complaint) {
+        self.on(field, complaint);
+    }
+
     fn on(&mut self, field: &'static str, complaint: Complaint) {
         self.0.push((Some(field), complaint));
     }
@@ -283,6 +302,12 @@ impl FormView {
     /// The value that comes back into a field.
     pub(super) fn value(&self, name: &str) -> &str {
         self.values.iter().find(|(field, _)| *field == name).map_or("", |(_, value)| value)
+    }
+
+    /// Whether this is among the values of a field that may have several.
+    pub(super) fn has(&self, name: &str, value: impl ToString) -> bool {
+        let value = value.to_string();
+        self.values.iter().any(|(field, kept)| *field == name && *kept == value)
     }
 
     /// What is wrong with a field.

@@ -16,10 +16,18 @@ pub(super) enum Notice {
     Protected,
     Leaving,
     Stayed,
+    PersonSaved,
+    PersonAdded,
+    PersonActivated,
+    PersonDeactivated,
+    PersonVerified,
+    PersonSessionsEnded,
+    PersonDeleted,
+    PersonPasswordLocked,
 }
 
 impl Notice {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 18] = [
         Self::ProfileSaved,
         Self::PasswordChanged,
         Self::PasswordReset,
@@ -30,6 +38,14 @@ impl Notice {
         Self::Protected,
         Self::Leaving,
         Self::Stayed,
+        Self::PersonSaved,
+        Self::PersonAdded,
+        Self::PersonActivated,
+        Self::PersonDeactivated,
+        Self::PersonVerified,
+        Self::PersonSessionsEnded,
+        Self::PersonDeleted,
+        Self::PersonPasswordLocked,
     ];
 
     /// The key of the sentence, and the name in the cookie.
@@ -45,6 +61,14 @@ impl Notice {
             Self::Protected => "notice.protected",
             Self::Leaving => "notice.leaving",
             Self::Stayed => "notice.stayed",
+            Self::PersonSaved => "notice.person_saved",
+            Self::PersonAdded => "notice.person_added",
+            Self::PersonActivated => "notice.person_activated",
+            Self::PersonDeactivated => "notice.person_deactivated",
+            Self::PersonVerified => "notice.person_verified",
+            Self::PersonSessionsEnded => "notice.person_sessions_ended",
+            Self::PersonDeleted => "notice.person_deleted",
+            Self::PersonPasswordLocked => "notice.person_password_locked",
         }
     }
 

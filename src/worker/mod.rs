@@ -145,6 +145,9 @@ pub async fn sweep_all(ctx: &Ctx) {
         while keeping::sweep(ctx).await? {
             sleep(BREATH).await;
         }
+        while keeping::end_suspensions(ctx).await? {
+            sleep(BREATH).await;
+        }
         // Some of those whose time has come may have to stay, so a short batch is not the last.
         while deletion::carry_out(ctx, LEAVING).await? > 0 {
             sleep(BREATH).await;

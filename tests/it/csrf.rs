@@ -132,6 +132,27 @@ on_both! {
         }
     }
 
+    async fn a_form_of_the_office_without_its_own_token_is_refused(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let id = app.id_of("ada").await;
+        let mut root = app.superuser("root").await;
+        let of_ada = ada.token().await;
+        let before = traces(&app).await;
+        let tails =
+            ["", "/password", "/activate", "/deactivate", "/verify", "/sessions/end", "/delete"];
+        let paths = tails.map(|tail| format!("/admin/users/{id}{tail}"));
+        for path in paths.into_iter().chain(["/admin/users/new".into()]) {
+            for token in ["", "rubbish", &of_ada] {
+                let fields = [("csrf", token), ("action", "unusable"), ("email", "a@example.com")];
+                let page = root.post(&path, &fields).await;
+                assert_eq!(page.status(), 403, "{path}: {token}");
+                assert_eq!(page.h1(), "The form could not be accepted", "{path}");
+            }
+        }
+        assert_eq!(traces(&app).await, before);
+    }
+
     async fn a_request_from_our_own_pages_is_welcome(world: World) {
         let app = world.app().await;
         app.person("ada").await;

@@ -227,7 +227,7 @@ on_both! {
 
     async fn the_last_superuser_stays(world: World) {
         let app = world.app().await;
-        app.superuser("root").await;
+        app.makes_superuser("root").await;
         let mut root = app.visitor();
         root.logs_in("root@example.com", GOOD).await;
 
@@ -238,14 +238,14 @@ on_both! {
             "You are the last administrator who may do everything. Make another one first.";
         assert_eq!(page.summary(), [sentence]);
         assert!(root.is_signed_in().await);
-        app.superuser("second").await;
+        app.makes_superuser("second").await;
         leaves(&mut root).await;
     }
 
     async fn a_superuser_who_leaves_or_is_suspended_does_not_count(world: World) {
         let app = world.app().await;
         for name in ["root", "second", "third"] {
-            app.superuser(name).await;
+            app.makes_superuser(name).await;
         }
         app.execute("UPDATE users SET is_active = FALSE WHERE email = 'third@example.com'").await;
         let (mut root, mut second) = (app.visitor(), app.visitor());
@@ -262,8 +262,8 @@ on_both! {
 
     async fn a_superuser_who_has_become_the_last_is_not_removed(world: World) {
         let app = world.app().await;
-        app.superuser("root").await;
-        app.superuser("second").await;
+        app.makes_superuser("root").await;
+        app.makes_superuser("second").await;
         let mut root = app.visitor();
         root.logs_in("root@example.com", GOOD).await;
         leaves(&mut root).await;
@@ -282,7 +282,7 @@ on_both! {
             let mut ready = Vec::new();
             for (place, node) in [&app, &node].into_iter().enumerate() {
                 let name = format!("root{round}{place}");
-                app.superuser(&name).await;
+                app.makes_superuser(&name).await;
                 let mut root = node.visitor();
                 root.logs_in(&format!("{name}@example.com"), GOOD).await;
                 let token = root.token().await;

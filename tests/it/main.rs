@@ -4,6 +4,8 @@
 mod support;
 
 mod activity;
+mod admin_permissions;
+mod admin_person;
 mod cli;
 mod courier;
 mod csrf;

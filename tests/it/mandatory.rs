@@ -307,7 +307,7 @@ on_both! {
         assert!(root.is_signed_in().await);
         root.logs_out().await;
         assert_eq!(root.logs_in("root@example.com", GOOD).await.status(), 303);
-        app.superuser("second").await;
+        app.makes_superuser("second").await;
         assert_eq!(app.visitor().logs_in("second@example.com", GOOD).await.status(), 303);
     }
 

@@ -142,7 +142,7 @@ on_both! {
 
     async fn every_room_of_an_account_is_whole_when_something_is_wrong(world: World) {
         let app = world.app().await;
-        app.superuser("ada").await;
+        app.makes_superuser("ada").await;
         let mut ada = app.visitor();
         ada.logs_in("ada@example.com", GOOD).await;
         let eve = app.person("eve").await;
@@ -287,6 +287,42 @@ on_both! {
             let page = visitor.logs_in("ada@example.com", GOOD).await;
             assert_eq!(page.status(), 422);
             is_whole(&page, language, "a wrong log-in");
+        }
+    }
+
+    async fn every_page_of_an_account_is_whole_in_every_language(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        let id = app.id_of("ada").await;
+        app.group("helpers", &daemun::types::Permission::ALL).await;
+        let root = app.superuser("root").await;
+        for language in ["ko", "en"] {
+            let mut root = root.clone().with("Accept-Language", language);
+            for tail in [
+                "",
+                "/password",
+                "/activate",
+                "/deactivate",
+                "/verify",
+                "/sessions/end",
+                "/delete",
+            ] {
+                let path = format!("/admin/users/{id}{tail}");
+                is_whole(&root.get(&path).await, language, &path);
+            }
+            is_whole(&root.get("/admin/users/new").await, language, "new");
+            let wrong = [("email", "x"), ("groups", "x"), ("is_staff", "x"), ("password1", "1")];
+            for path in [format!("/admin/users/{id}"), "/admin/users/new".into()] {
+                let page = root.submits(&path, &wrong).await;
+                assert_eq!(page.status(), 422);
+                is_whole(&page, language, &path);
+            }
+            let wrong = [("until", "x"), ("reason", "\u{7}")];
+            let page = root.submits(&format!("/admin/users/{id}/deactivate"), &wrong).await;
+            is_whole(&page, language, "a wrong suspension");
+            let path = format!("/admin/users/{id}/password");
+            is_whole(&root.submits(&path, &[("action", "link")]).await, language, "a link");
+            is_whole(&root.submits(&path, &[("action", "x")]).await, language, "a wrong action");
         }
     }
 

@@ -62,7 +62,7 @@ impl App {
     }
 
     /// Somebody who may do everything, made at the terminal.
-    pub(crate) async fn superuser(&self, name: &str) -> UserId {
+    pub(crate) async fn makes_superuser(&self, name: &str) -> UserId {
         let who = (Email::parse(&email(name)).expect("an address"), Language::English);
         let password = Password::parse(GOOD).expect("a password");
         superuser::at_the_terminal(&self.ctx, who, password, &caller()).await.expect("made")

@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod browser;
 pub(crate) mod mailbox;
+mod office;
 pub(crate) mod page;
 mod postgres;
 pub(crate) mod process;

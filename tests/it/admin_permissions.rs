@@ -1,0 +1,121 @@
+//! Who may open which page of the office, and who may send its forms: every route for every role.
+
+use daemun::types::Permission;
+use rocket::http::Method;
+
+use crate::support::{App, Browser, World};
+
+/// The routes of one account, and what each needs. `ID` is the account's number.
+const ROUTES: [(Method, &str, Permission); 16] = [
+    (Method::Get, "/admin/users/ID", Permission::UsersView),
+    (Method::Post, "/admin/users/ID", Permission::UsersChange),
+    (Method::Get, "/admin/users/new", Permission::UsersAdd),
+    (Method::Post, "/admin/users/new", Permission::UsersAdd),
+    (Method::Get, "/admin/users/ID/password", Permission::UsersChange),
+    (Method::Post, "/admin/users/ID/password", Permission::UsersChange),
+    (Method::Get, "/admin/users/ID/activate", Permission::UsersChange),
+    (Method::Post, "/admin/users/ID/activate", Permission::UsersChange),
+    (Method::Get, "/admin/users/ID/deactivate", Permission::UsersChange),
+    (Method::Post, "/admin/users/ID/deactivate", Permission::UsersChange),
+    (Method::Get, "/admin/users/ID/verify", Permission::UsersChange),
+    (Method::Post, "/admin/users/ID/verify", Permission::UsersChange),
+    (Method::Get, "/admin/users/ID/sessions/end", Permission::SessionsEnd),
+    (Method::Post, "/admin/users/ID/sessions/end", Permission::SessionsEnd),
+    (Method::Get, "/admin/users/ID/delete", Permission::UsersDelete),
+    (Method::Post, "/admin/users/ID/delete", Permission::UsersDelete),
+];
+
+async fn knock(browser: &mut Browser<'_>, method: Method, path: &str) -> u16 {
+    match method {
+        Method::Get => browser.get(path).await.status(),
+        _ => browser.submits(path, &[]).await.status(),
+    }
+}
+
+/// What each route answers somebody with these permissions, on the account `id`.
+async fn knocks(app: &App, browser: &mut Browser<'_>, granted: &[Permission], id: i64) {
+    for (method, path, needed) in ROUTES {
+        let path = path.replace("ID", &id.to_string());
+        let before = app.number("SELECT COUNT(*) FROM audit_events").await;
+
+        let status = knock(browser, method, &path).await;
+
+        let what = format!("{method} {path} with {granted:?}");
+        if granted.contains(&needed) {
+            assert!([200, 303, 422].contains(&status), "{status} {what}");
+        } else {
+            assert_eq!(status, 403, "{what}");
+            assert_eq!(app.number("SELECT COUNT(*) FROM audit_events").await, before, "{what}");
+        }
+    }
+}
+
+on_both! {
+    async fn each_role_may_do_what_it_is_granted_and_nothing_else(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        let id = app.id_of("ada").await;
+        for (method, path, _) in ROUTES {
+            let path = path.replace("ID", &id.to_string());
+            let mut stranger = app.visitor();
+            let page = match method {
+                Method::Get => stranger.get(&path).await,
+                _ => stranger.submits(&path, &[]).await,
+            };
+            let location = page.location().unwrap_or_default();
+            assert!(location.starts_with("/account/login"), "{method} {path}: {}", page.status());
+        }
+        let mut member = app.person("member").await;
+        knocks(&app, &mut member, &[], id).await;
+        let mut nobody = app.staff("nobody", &[]).await;
+        knocks(&app, &mut nobody, &[], id).await;
+        for (number, permission) in Permission::ALL.into_iter().enumerate() {
+            let name = format!("staff{number}");
+            let mut staff = app.staff(&name, &[permission]).await;
+            app.person(&format!("victim{number}")).await;
+            let victim = app.id_of(&format!("victim{number}")).await;
+            knocks(&app, &mut staff, &[permission], victim).await;
+        }
+        let mut root = app.superuser("root").await;
+        knocks(&app, &mut root, &Permission::ALL, id).await;
+    }
+
+    async fn an_account_that_does_not_exist_is_not_found(world: World) {
+        let app = world.app().await;
+        let mut root = app.superuser("root").await;
+        for id in ["999999", "0", "-1", "+1", "01", "x", "1x", "99999999999999999999", "%00"] {
+            for (method, path, _) in ROUTES {
+                if !path.contains("ID") {
+                    continue;
+                }
+                let path = path.replace("ID", id);
+                assert_eq!(knock(&mut root, method, &path).await, 404, "{method} {path}");
+            }
+        }
+    }
+
+    async fn staff_never_touch_a_superuser(world: World) {
+        let app = world.app().await;
+        app.superuser("root").await;
+        let root = app.id_of("root").await;
+        let all: Vec<Permission> = Permission::ALL.into();
+        let mut staff = app.staff("staff", &all).await;
+        let before = app.number("SELECT version FROM users WHERE is_superuser").await;
+        for (method, path, _) in ROUTES {
+            let path = path.replace("ID", &root.to_string());
+            let is_page = method == Method::Get && path.ends_with(&format!("/{root}"));
+            if path.ends_with("/new") || is_page {
+                continue;
+            }
+            assert_eq!(knock(&mut staff, method, &path).await, 403, "{method} {path}");
+        }
+        for action in ["link", "unusable"] {
+            let path = format!("/admin/users/{root}/password");
+            assert_eq!(staff.submits(&path, &[("action", action)]).await.status(), 403, "{action}");
+        }
+        let page = staff.get(&format!("/admin/users/{root}")).await;
+        let forms = page.texts(".sheet form").len();
+        assert_eq!((page.status(), forms), (200, 0), "only to be looked at");
+        assert_eq!(app.number("SELECT version FROM users WHERE is_superuser").await, before);
+    }
+}
