@@ -3,6 +3,7 @@
 //! Knows no sessions: what becomes of them when an account changes is a flow's business.
 
 mod password_policy;
+pub mod search;
 pub(crate) mod store;
 
 use thiserror::Error;
