@@ -148,7 +148,9 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    fn of(row: &Row, sort: Sort) -> Self {
+    /// Where somebody stands.
+    #[must_use]
+    pub fn of(row: &Row, sort: Sort) -> Self {
         let value = match sort.key {
             Key::Email => KeyValue::Text(row.email_canonical.clone()),
             Key::CreatedAt => KeyValue::Number(to_micros(row.created_at)),
