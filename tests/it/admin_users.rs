@@ -253,7 +253,9 @@ on_both! {
             ("(((", ""), ("^^^", ""), ("+++", ""), ("*:*", ""),
         ] {
             let mut names = found(&mut root, q).await;
-            names.iter_mut().for_each(|email| email.truncate(1));
+            for email in &mut names {
+                email.truncate(1);
+            }
             let names = names.concat();
             assert_eq!(names, expected, "{q}");
         }

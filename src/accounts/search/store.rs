@@ -215,11 +215,12 @@ fn single(mut chars: impl Iterator<Item = char>) -> Option<char> {
 }
 
 /// What rows are sorted by, as the indexes have it.
-fn key(sort: Sort) -> &'static str {
+fn key(sort: Sort, asked: &Asked) -> &'static str {
     match sort.key {
         Key::Email => "u.email_canonical",
         Key::CreatedAt => "u.created_at",
-        Key::LastLoginAt => "COALESCE(u.last_login_at, 0)",
+        Key::LastLoginAt if asked.is_postgres() => "COALESCE(u.last_login_at, 0)",
+        Key::LastLoginAt => "u.last_login_key",
     }
 }
 
@@ -229,7 +230,7 @@ fn order(sort: Sort, place: &Place, asked: &mut Asked) -> (Option<String>, Strin
     let is_back = matches!(place, Place::Before(_));
     let is_down = sort.is_descending != is_back;
     let (sign, word) = if is_down { ("<", "DESC") } else { (">", "ASC") };
-    let key = key(sort);
+    let key = key(sort, asked);
     let order = match sort.key {
         Key::Email => format!("ORDER BY {key} {word}"),
         Key::CreatedAt | Key::LastLoginAt => format!("ORDER BY {key} {word}, u.id {word}"),
@@ -347,7 +348,7 @@ pub(super) async fn find_end_of_window(
     let mut asked = Asked::of(db);
     let (rows, order) = in_order(filter, sort, place, &mut asked);
     let before_last = asked.bind(number(window.saturating_sub(1)));
-    let key = key(sort);
+    let key = key(sort, &asked);
     let sql = format!("SELECT {key}, u.id {rows} {order} LIMIT 1 OFFSET {before_last}");
     let Some(row) = db.reader().query_one_raw(asked.statement(sql)).await? else { return Ok(None) };
     let value = match sort.key {
