@@ -14,21 +14,18 @@ use sea_orm_migration::sea_orm::DbBackend;
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// The few that staff look for.
-const INDEXES: [&str; 4] = [
+/// `last_login_at` is indexed as it is sorted by: whoever never logged in stands at 1970, so that no
+/// row is without a place. The partial indexes hold the few that staff look for.
+const INDEXES: [&str; 6] = [
+    "DROP INDEX users_last_login_at",
+    "CREATE INDEX users_last_login_at ON users (COALESCE(last_login_at, 0), id)",
     "CREATE INDEX users_staff ON users (id) WHERE is_staff",
     "CREATE INDEX users_superusers ON users (id) WHERE is_superuser",
     "CREATE INDEX users_inactive ON users (id) WHERE NOT is_active",
     "CREATE INDEX users_unverified ON users (id) WHERE email_verified_at IS NULL",
 ];
 
-/// `last_login_at` is indexed as it is sorted by: whoever never logged in stands at 1970, so that no
-/// row is without a place. SQLite looks a pair up in an index only if both are columns.
-const ON_SQLITE: [&str; 8] = [
-    "DROP INDEX users_last_login_at",
-    "ALTER TABLE users ADD COLUMN last_login_key bigint
-        GENERATED ALWAYS AS (COALESCE(last_login_at, 0)) VIRTUAL",
-    "CREATE INDEX users_last_login_at ON users (last_login_key, id)",
+const ON_SQLITE: [&str; 5] = [
     "CREATE VIRTUAL TABLE users_search USING fts5(
         email, name, content='users', content_rowid='id', tokenize='trigram'
     )",
@@ -48,9 +45,7 @@ const ON_SQLITE: [&str; 8] = [
     "INSERT INTO users_search (users_search) VALUES ('rebuild')",
 ];
 
-const ON_POSTGRES: [&str; 8] = [
-    "DROP INDEX users_last_login_at",
-    "CREATE INDEX users_last_login_at ON users (COALESCE(last_login_at, 0), id)",
+const ON_POSTGRES: [&str; 6] = [
     "CREATE TABLE users_search (
         id bigint PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
         text text NOT NULL
@@ -96,14 +91,11 @@ impl MigrationTrait for Migration {
                 "DROP TRIGGER users_search_insert ON users",
                 "DROP TRIGGER users_search_update ON users",
                 "DROP FUNCTION users_search_keep",
-                "DROP INDEX users_last_login_at",
             ],
             _ => &[
                 "DROP TRIGGER users_search_insert",
                 "DROP TRIGGER users_search_delete",
                 "DROP TRIGGER users_search_update",
-                "DROP INDEX users_last_login_at",
-                "ALTER TABLE users DROP COLUMN last_login_key",
             ],
         };
         let rest = [
@@ -112,6 +104,7 @@ impl MigrationTrait for Migration {
             "DROP INDEX users_superusers",
             "DROP INDEX users_inactive",
             "DROP INDEX users_unverified",
+            "DROP INDEX users_last_login_at",
             "CREATE INDEX users_last_login_at ON users (last_login_at, id)",
         ];
         for statement in drop.iter().chain(&rest) {

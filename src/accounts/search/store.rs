@@ -215,12 +215,11 @@ fn single(mut chars: impl Iterator<Item = char>) -> Option<char> {
 }
 
 /// What rows are sorted by, as the indexes have it.
-fn key(sort: Sort, asked: &Asked) -> &'static str {
+fn key(sort: Sort) -> &'static str {
     match sort.key {
         Key::Email => "u.email_canonical",
         Key::CreatedAt => "u.created_at",
-        Key::LastLoginAt if asked.is_postgres() => "COALESCE(u.last_login_at, 0)",
-        Key::LastLoginAt => "u.last_login_key",
+        Key::LastLoginAt => "COALESCE(u.last_login_at, 0)",
     }
 }
 
@@ -230,7 +229,7 @@ fn order(sort: Sort, place: &Place, asked: &mut Asked) -> (Option<String>, Strin
     let is_back = matches!(place, Place::Before(_));
     let is_down = sort.is_descending != is_back;
     let (sign, word) = if is_down { ("<", "DESC") } else { (">", "ASC") };
-    let key = key(sort, asked);
+    let key = key(sort);
     let order = match sort.key {
         Key::Email => format!("ORDER BY {key} {word}"),
         Key::CreatedAt | Key::LastLoginAt => format!("ORDER BY {key} {word}, u.id {word}"),
@@ -302,38 +301,65 @@ pub(super) async fn list(
                 "{with} SELECT {COLUMNS} FROM c CROSS JOIN users u WHERE {all} {order} LIMIT {limit}"
             )
         }
+        Plan::Walk if is_everybody(filter) => {
+            let limit = asked.bind(number(limit));
+            let rows = in_order(filter, sort, place, &limit, &mut asked);
+            format!("SELECT {COLUMNS} {rows} LIMIT {limit}")
+        }
         Plan::Walk => {
-            let (rows, order) = in_order(filter, sort, place, &mut asked);
-            if is_everybody(filter) {
-                let limit = asked.bind(number(limit));
-                format!("SELECT {COLUMNS} {rows} {order} LIMIT {limit}")
-            } else {
-                // The rows of the window come in its order on both engines. Asking for that order
-                // once more would make SQLite read the whole window before it answers.
-                let window = asked.bind(number(bounds.window));
-                let all = conditions(filter, false, &mut asked).join(" AND ");
-                let limit = asked.bind(number(limit));
-                format!(
-                    "SELECT {COLUMNS} FROM (SELECT {COLUMNS} {rows} {order} LIMIT {window}) AS u \
-                     WHERE {all} LIMIT {limit}"
-                )
-            }
+            // The rows of the window come in its order on both engines. Asking for that order once
+            // more would make SQLite read the whole window before it answers.
+            let window = asked.bind(number(bounds.window));
+            let rows = in_order(filter, sort, place, &window, &mut asked);
+            let all = conditions(filter, false, &mut asked).join(" AND ");
+            let limit = asked.bind(number(limit));
+            format!(
+                "SELECT {COLUMNS} FROM (SELECT {COLUMNS} {rows} LIMIT {window}) AS u \
+                 WHERE {all} LIMIT {limit}"
+            )
         }
     };
     let rows = db.reader().query_all_raw(asked.statement(sql)).await?;
     rows.iter().map(row).collect()
 }
 
-/// The rows of a walk. Where the order is that of joining, the days asked for are its bounds.
-fn in_order(filter: &Filter, sort: Sort, place: &Place, asked: &mut Asked) -> (String, String) {
-    let (begin, order) = order(sort, place, asked);
-    let mut all = Vec::from_iter(begin);
-    if sort.key == Key::CreatedAt {
-        all.extend(joined(filter, asked));
-    }
-    let filter =
-        if all.is_empty() { String::new() } else { format!("WHERE {}", all.join(" AND ")) };
-    (format!("FROM users u {filter}"), order)
+/// The rows of a walk, sorted; no more than `at_most` are asked for. Where the order is that of
+/// joining, the days asked for are its bounds.
+fn in_order(
+    filter: &Filter,
+    sort: Sort,
+    place: &Place,
+    at_most: &str,
+    asked: &mut Asked,
+) -> String {
+    let days = if sort.key == Key::CreatedAt { joined(filter, asked) } else { Vec::new() };
+    let some = |mut all: Vec<String>| {
+        all.extend(days.iter().cloned());
+        if all.is_empty() { String::new() } else { format!("WHERE {}", all.join(" AND ")) }
+    };
+    let is_split = !asked.is_postgres() && sort.key != Key::Email;
+    let (Place::After(cursor) | Place::Before(cursor), true) = (place, is_split) else {
+        let (begin, order) = order(sort, place, asked);
+        return format!("FROM users u {} {order}", some(Vec::from_iter(begin)));
+    };
+    // SQLite does not look for a pair in an index when its second part is the row's number: it would
+    // read all who share the first. So those who do come first, by number, and then the others.
+    let is_back = matches!(place, Place::Before(_));
+    let (sign, word) = if sort.is_descending == is_back { (">", "ASC") } else { ("<", "DESC") };
+    let key = key(sort);
+    let order = format!("ORDER BY {key} {word}, u.id {word}");
+    let value = match &cursor.value {
+        KeyValue::Number(number) => asked.bind(*number),
+        KeyValue::Text(text) => asked.bind(text.as_str()),
+    };
+    let id = asked.bind(cursor.id);
+    let ties = some(vec![format!("{key} = {value}"), format!("u.id {sign} {id}")]);
+    let others = some(vec![format!("{key} {sign} {value}")]);
+    format!(
+        "FROM (SELECT * FROM (SELECT {COLUMNS} FROM users u {ties} ORDER BY u.id {word} \
+         LIMIT {at_most}) UNION ALL SELECT * FROM (SELECT {COLUMNS} FROM users u {others} {order} \
+         LIMIT {at_most})) AS u"
+    )
 }
 
 /// The last row that a window holds, if it is full. It is skipped to over the index alone, and never
@@ -346,10 +372,11 @@ pub(super) async fn find_end_of_window(
     window: u64,
 ) -> Result<Option<Cursor>, DbError> {
     let mut asked = Asked::of(db);
-    let (rows, order) = in_order(filter, sort, place, &mut asked);
+    let at_most = asked.bind(number(window));
+    let rows = in_order(filter, sort, place, &at_most, &mut asked);
     let before_last = asked.bind(number(window.saturating_sub(1)));
-    let key = key(sort, &asked);
-    let sql = format!("SELECT {key}, u.id {rows} {order} LIMIT 1 OFFSET {before_last}");
+    let key = key(sort);
+    let sql = format!("SELECT {key}, u.id {rows} LIMIT 1 OFFSET {before_last}");
     let Some(row) = db.reader().query_one_raw(asked.statement(sql)).await? else { return Ok(None) };
     let value = match sort.key {
         Key::Email => KeyValue::Text(row.try_get_by_index(0)?),
