@@ -45,7 +45,9 @@ const ON_SQLITE: [&str; 5] = [
     "INSERT INTO users_search (users_search) VALUES ('rebuild')",
 ];
 
-const ON_POSTGRES: [&str; 6] = [
+const ON_POSTGRES: [&str; 7] = [
+    // Among millions of people the index takes longer than a request may; until the migration ends.
+    "SET LOCAL statement_timeout = 0",
     "CREATE TABLE users_search (
         id bigint PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
         text text NOT NULL
