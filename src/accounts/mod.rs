@@ -4,6 +4,7 @@
 
 mod password_policy;
 mod proof;
+pub mod search;
 pub(crate) mod store;
 
 use serde_json::json;

@@ -78,6 +78,14 @@ pub async fn list(db: &Db, at_most: u64) -> Result<Vec<Group>, DbError> {
     store::list(db, at_most).await
 }
 
+/// The names of all groups, at most `at_most` of them. One statement.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn names(db: &Db, at_most: u64) -> Result<Vec<(GroupId, String)>, DbError> {
+    store::list_names(db, at_most).await
+}
+
 /// One group.
 ///
 /// # Errors

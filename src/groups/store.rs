@@ -23,6 +23,18 @@ pub(super) async fn list(db: &Db, at_most: u64) -> Result<Vec<Group>, DbError> {
     Ok(groups)
 }
 
+pub(super) async fn list_names(db: &Db, at_most: u64) -> Result<Vec<(GroupId, String)>, DbError> {
+    let names: Vec<(i64, String)> = group::Entity::find()
+        .select_only()
+        .columns([group::Column::Id, group::Column::Name])
+        .order_by_asc(group::Column::Name)
+        .limit(at_most)
+        .into_tuple()
+        .all(db.reader())
+        .await?;
+    Ok(names.into_iter().map(|(id, name)| (GroupId(id), name)).collect())
+}
+
 pub(super) async fn find<C: ConnectionTrait>(
     connection: &C,
     id: GroupId,

@@ -6,6 +6,7 @@ mod support;
 mod activity;
 mod admin_permissions;
 mod admin_person;
+mod admin_users;
 mod cli;
 mod courier;
 mod csrf;

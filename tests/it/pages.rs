@@ -326,6 +326,30 @@ on_both! {
         }
     }
 
+    async fn the_list_of_people_is_whole_in_every_language(world: World) {
+        let app = world.app().await;
+        let root = app.person("root").await;
+        app.execute("UPDATE users SET is_superuser = true").await;
+        app.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120) \
+             INSERT INTO users (email, email_canonical, name, created_at, updated_at) \
+             SELECT i || '@example.com', i || '@example.com', 'Person', i, 0 FROM n",
+        ).await;
+        world.clock.advance(std::time::Duration::from_secs(3));
+        for language in ["ko", "en"] {
+            let mut root = root.clone().with("Accept-Language", language);
+            let list = "/admin/users";
+            let page = root.get(list).await;
+            is_whole(&page, language, list);
+            let next = page.attribute(".pager [rel=next]", "href").expect("a second page");
+            is_whole(&root.get(&next).await, language, &next);
+            for query in ["q=nobody", "q=person&is_staff=false&sort=-email", "group=x", "sort=x"] {
+                is_whole(&root.get(&format!("{list}?{query}")).await, language, query);
+            }
+            is_whole(&root.get("/admin/users.csv?group=x").await, language, "400");
+        }
+    }
+
     async fn a_closed_site_is_whole_in_every_language(world: World) {
         let app = world.app_with(&[("signup", "closed")]).await;
         for language in ["ko", "en"] {

@@ -1,0 +1,403 @@
+//! Finding people among many: words, filters, an order, and a place in it.
+//!
+//! A search starts from its narrowest condition, for which there is an index, and looks at no more
+//! than [`Bounds::candidates`] of those it points to. Are there fewer, then they are all the answer
+//! can come from: they are counted exactly and sorted. Are there more, then people are read in the
+//! order asked for until a page is full, through a window of [`Bounds::window`] rows; whoever wants
+//! to look further goes on from the window's end. So no search costs more than its bounds, however
+//! many people there are. A search without any condition needs none of this: the order has an index.
+//!
+//! Words are compared regardless of case, as far as the engine can. SQLite knows the pairs of upper
+//! and lower letters of all scripts, one letter to one; PostgreSQL what `lower()` knows under the
+//! database's own locale: with locale `C` only A to Z, and its index then holds only A to Z and
+//! digits too, so that other scripts are found, but slowly. Nobody is found by "strasse" whose name
+//! has "ß", or by "e" whose name has "é". Words of one or two letters have no index.
+
+mod store;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use time::{Date, OffsetDateTime};
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::clock::to_micros;
+use crate::db::{Db, DbError};
+use crate::types::{GroupId, UserId};
+
+/// How many matches are counted; beyond them nobody reads a number anyway.
+pub const COUNTED: u64 = 10_000;
+
+/// Longest search, in code points: an address has at most 254.
+pub const MAX_QUERY: usize = 256;
+
+/// What people must be like. The default is everybody.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Every one of them is in the address or the name.
+    pub words: Words,
+    /// Whether the account may be used.
+    pub is_active: Option<bool>,
+    /// Whether they are staff.
+    pub is_staff: Option<bool>,
+    /// Whether they may do everything.
+    pub is_superuser: Option<bool>,
+    /// Whether their address is proved.
+    pub is_verified: Option<bool>,
+    /// The group that they are in.
+    pub group: Option<GroupId>,
+    /// The day since which they have been here, in UTC.
+    pub joined_from: Option<Date>,
+    /// The last day on which they came, in UTC.
+    pub joined_to: Option<Date>,
+}
+
+/// The words of a search.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words(Vec<String>);
+
+impl Words {
+    /// Takes what was typed apart; `None` when it is longer than [`MAX_QUERY`].
+    #[must_use]
+    pub fn parse(typed: &str) -> Option<Self> {
+        if typed.trim().chars().take(MAX_QUERY + 1).count() > MAX_QUERY {
+            return None;
+        }
+        // Pieces of a syllable are put together, as names from keyboards are.
+        let typed: String = typed.nfc().collect();
+        let mut words: Vec<String> = Vec::new();
+        for word in typed.split(|char: char| char.is_whitespace() || char.is_control()) {
+            if !word.is_empty() && !words.iter().any(|known| known == word) {
+                words.push(word.to_owned());
+            }
+        }
+        Some(Self(words))
+    }
+
+    /// Whether there is nothing to search for.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The words that have an index: it is made of pieces of three letters.
+    fn indexed(&self) -> Vec<&str> {
+        let is_long = |word: &&str| word.chars().nth(2).is_some();
+        self.0.iter().map(String::as_str).filter(is_long).collect()
+    }
+}
+
+/// By what people are sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Email,
+    CreatedAt,
+    LastLoginAt,
+}
+
+/// An order of people. Whoever never logged in stands before everybody who did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sort {
+    key: Key,
+    is_descending: bool,
+}
+
+/// The newest first.
+impl Default for Sort {
+    fn default() -> Self {
+        Self { key: Key::CreatedAt, is_descending: true }
+    }
+}
+
+impl Sort {
+    /// Every order and its name.
+    pub const ALL: [(&'static str, Self); 6] = [
+        ("email", Self { key: Key::Email, is_descending: false }),
+        ("-email", Self { key: Key::Email, is_descending: true }),
+        ("created_at", Self { key: Key::CreatedAt, is_descending: false }),
+        ("-created_at", Self { key: Key::CreatedAt, is_descending: true }),
+        ("last_login_at", Self { key: Key::LastLoginAt, is_descending: false }),
+        ("-last_login_at", Self { key: Key::LastLoginAt, is_descending: true }),
+    ];
+
+    /// The order of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, sort)| sort)
+    }
+
+    /// The name of the order.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, sort)| *sort == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// What somebody is sorted by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum KeyValue {
+    Text(String),
+    Number(i64),
+}
+
+/// A place between two people in an order: right after somebody, or right before, whether or not
+/// they are still there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    value: KeyValue,
+    id: i64,
+}
+
+impl Cursor {
+    /// Where somebody stands.
+    #[must_use]
+    pub fn of(row: &Row, sort: Sort) -> Self {
+        let value = match sort.key {
+            Key::Email => KeyValue::Text(row.email_canonical.clone()),
+            Key::CreatedAt => KeyValue::Number(to_micros(row.created_at)),
+            Key::LastLoginAt => KeyValue::Number(row.last_login_at.map_or(0, to_micros)),
+        };
+        Self { value, id: row.id.0 }
+    }
+
+    /// The place, for an address.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let (kind, value) = match &self.value {
+            KeyValue::Text(text) => ('t', text.clone()),
+            KeyValue::Number(number) => ('n', number.to_string()),
+        };
+        URL_SAFE_NO_PAD.encode(format!("{kind} {} {value}", self.id))
+    }
+
+    /// Reads a place in an order; `None` when it is none, or of an order by something else.
+    #[must_use]
+    pub fn parse(text: &str, sort: Sort) -> Option<Self> {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let mut parts = text.splitn(3, ' ');
+        let (kind, id, value) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
+        let value = match (kind, sort.key) {
+            ("t", Key::Email) if !value.contains('\0') => KeyValue::Text(value.to_owned()),
+            ("n", Key::CreatedAt | Key::LastLoginAt) => KeyValue::Number(value.parse().ok()?),
+            _ => return None,
+        };
+        Some(Self { value, id })
+    }
+}
+
+/// From where in the order people are read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Place {
+    /// From its beginning.
+    #[default]
+    First,
+    /// On from a place.
+    After(Cursor),
+    /// Back from a place.
+    Before(Cursor),
+}
+
+/// How much a search may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// How many people the narrowest condition may point to for all of them to be looked at.
+    pub candidates: u64,
+    /// How many are read in the order asked for before the page ends, full or not.
+    pub window: u64,
+}
+
+/// Some ten milliseconds of SQLite among a million people, with everything in memory; and as many
+/// candidates as are counted, so that the count is exact wherever the index alone answers.
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { candidates: COUNTED, window: 10_000 }
+    }
+}
+
+/// Somebody, as lists of people show them.
+#[expect(clippy::struct_excessive_bools, reason = "four facts that do not hang together")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The number of the account.
+    pub id: UserId,
+    /// The address.
+    pub email: String,
+    email_canonical: String,
+    /// The name, may be empty.
+    pub name: String,
+    /// Whether the account may be used.
+    pub is_active: bool,
+    /// Whether they are staff.
+    pub is_staff: bool,
+    /// Whether they may do everything.
+    pub is_superuser: bool,
+    /// Whether their address is proved.
+    pub is_verified: bool,
+    /// When they last signed in.
+    pub last_login_at: Option<OffsetDateTime>,
+    /// When they joined.
+    pub created_at: OffsetDateTime,
+}
+
+/// How many match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// So many.
+    Exactly(u64),
+    /// More than [`COUNTED`].
+    Many,
+    /// At least so many; counting all of them would have cost more than the bounds.
+    AtLeast(u64),
+}
+
+/// A page of people.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// They, in the order asked for.
+    pub people: Vec<Row>,
+    /// How many match on all pages.
+    pub count: Count,
+    /// Where the page before ends, if there may be one.
+    pub before: Option<Cursor>,
+    /// Where the page after begins, if there may be one.
+    pub after: Option<Cursor>,
+    /// Whether the page ended with the window: there may be more beyond it.
+    pub is_cut: bool,
+}
+
+/// How people are read: decided once, by counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// All candidates are looked at and sorted.
+    Sort,
+    /// The order is walked through a window.
+    Walk,
+}
+
+/// Some people in a row.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// They, in the order in which they were read.
+    pub people: Vec<Row>,
+    /// Where to read on, if there may be more.
+    pub end: Option<Cursor>,
+    /// Whether the window ended before the batch was full.
+    pub is_cut: bool,
+}
+
+/// How many people match, and how they are to be read. One statement.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn count(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(Count, Plan), DbError> {
+    let (candidates, matches) = store::count(db, filter, bounds).await?;
+    let plan = if candidates > bounds.candidates { Plan::Walk } else { Plan::Sort };
+    let count = match plan {
+        _ if matches > COUNTED => Count::Many,
+        Plan::Sort => Count::Exactly(matches),
+        Plan::Walk if store::is_everybody(filter) => Count::Exactly(matches),
+        Plan::Walk => Count::AtLeast(matches),
+    };
+    Ok((count, plan))
+}
+
+/// Up to `at_most` people from a place on, or back from it. One statement, and one more where the
+/// window ended first.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn batch(
+    db: &Db,
+    filter: &Filter,
+    sort: Sort,
+    place: &Place,
+    (plan, bounds): (Plan, Bounds),
+    at_most: u64,
+) -> Result<Batch, DbError> {
+    let mut people = store::list(db, filter, sort, place, (plan, bounds), at_most + 1).await?;
+    let wanted = usize::try_from(at_most).unwrap_or(usize::MAX);
+    if people.len() > wanted {
+        people.truncate(wanted);
+        let end = people.last().map(|row| Cursor::of(row, sort));
+        return Ok(Batch { people, end, is_cut: false });
+    }
+    let end = match plan {
+        Plan::Walk if !store::is_everybody(filter) => {
+            store::find_end_of_window(db, filter, sort, place, bounds.window).await?
+        }
+        _ => None,
+    };
+    Ok(Batch { people, is_cut: end.is_some(), end })
+}
+
+/// A page of people.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn page(
+    db: &Db,
+    filter: &Filter,
+    sort: Sort,
+    place: &Place,
+    bounds: Bounds,
+    at_most: u64,
+) -> Result<Found, DbError> {
+    let (count, plan) = count(db, filter, bounds).await?;
+    let Batch { mut people, end, is_cut } =
+        batch(db, filter, sort, place, (plan, bounds), at_most).await?;
+    let (before, after) = match place {
+        Place::Before(_) => {
+            people.reverse();
+            (end, people.last().map(|row| Cursor::of(row, sort)))
+        }
+        Place::After(_) => (people.first().map(|row| Cursor::of(row, sort)), end),
+        Place::First => (None, end),
+    };
+    Ok(Found { people, count, before, after, is_cut })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_what_stands_between_spaces() {
+        let words = |typed: &str| Words::parse(typed).expect("short").0;
+
+        assert_eq!(words("  ada   lovelace\tada "), ["ada", "lovelace"]);
+        assert_eq!(words("a\0b \u{1}"), ["a", "b"]);
+        assert_eq!(words("\u{1112}\u{1169}\u{11bc}"), ["홍"]);
+        assert!(words(" \n ").is_empty());
+        assert!(Words::parse(&"x".repeat(256)).is_some());
+        assert_eq!(Words::parse(&"x".repeat(257)), None);
+    }
+
+    #[test]
+    fn only_words_of_three_letters_have_an_index() {
+        let words = Words::parse("홍 길동 홍길동 ab abc").expect("short");
+
+        assert_eq!(words.indexed(), ["홍길동", "abc"]);
+    }
+
+    #[test]
+    fn a_place_reads_back_as_it_was_written_and_only_in_its_order() {
+        let email = Cursor { value: KeyValue::Text("a b@example.com".into()), id: 7 };
+        let instant = Cursor { value: KeyValue::Number(-5), id: 8 };
+
+        let by = |name| Sort::parse(name).expect("an order");
+        assert_eq!(Cursor::parse(&email.encode(), by("-email")), Some(email.clone()));
+        assert_eq!(Cursor::parse(&instant.encode(), by("last_login_at")), Some(instant.clone()));
+        assert_eq!(Cursor::parse(&email.encode(), by("created_at")), None);
+        assert_eq!(Cursor::parse(&instant.encode(), by("email")), None);
+        for spoilt in ["", "%", "bnVsbA", "biAx", &URL_SAFE_NO_PAD.encode("t 1 \0")] {
+            assert_eq!(Cursor::parse(spoilt, by("email")), None, "{spoilt}");
+        }
+    }
+
+    #[test]
+    fn an_order_reads_back_as_it_was_written() {
+        for (name, sort) in Sort::ALL {
+            assert_eq!((Sort::parse(name), sort.as_str()), (Some(sort), name));
+        }
+        assert_eq!((Sort::parse("password_hash"), Sort::default().as_str()), (None, "-created_at"));
+    }
+}

@@ -1,0 +1,433 @@
+//! Queries that find people. They are written out, because each engine is spoken to in its own way.
+
+use sea_orm::{ConnectionTrait as _, DbBackend, QueryResult, Statement, Value};
+use time::{Date, Time};
+
+use super::{Bounds, COUNTED, Cursor, Filter, Key, KeyValue, Place, Plan, Row, Sort};
+use crate::clock::{from_micros, to_micros};
+use crate::db::{Db, DbError};
+use crate::types::UserId;
+
+/// What [`row`] reads and conditions ask for.
+const COLUMNS: &str = "u.id, u.email, u.email_canonical, u.name, u.is_active, u.is_staff, \
+     u.is_superuser, u.email_verified_at, u.last_login_at, u.created_at";
+
+/// A statement in the making: the values that stand for `$1`, `$2`, ...
+struct Asked {
+    backend: DbBackend,
+    values: Vec<Value>,
+}
+
+impl Asked {
+    fn of(db: &Db) -> Self {
+        Self { backend: db.reader().get_database_backend(), values: Vec::new() }
+    }
+
+    fn is_postgres(&self) -> bool {
+        self.backend == DbBackend::Postgres
+    }
+
+    fn bind(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    fn statement(self, sql: String) -> Statement {
+        Statement::from_sql_and_values(self.backend, sql, self.values)
+    }
+}
+
+/// Where a search starts: a condition that an index answers, the narrowest first.
+enum Start {
+    Words,
+    Group,
+    Superusers,
+    Staff,
+    Inactive,
+    Unverified,
+    Joined,
+    Everybody,
+}
+
+fn start(filter: &Filter) -> Start {
+    if !filter.words.indexed().is_empty() {
+        Start::Words
+    } else if filter.group.is_some() {
+        Start::Group
+    } else if filter.is_superuser == Some(true) {
+        Start::Superusers
+    } else if filter.is_staff == Some(true) {
+        Start::Staff
+    } else if filter.is_active == Some(false) {
+        Start::Inactive
+    } else if filter.is_verified == Some(false) {
+        Start::Unverified
+    } else if filter.joined_from.is_some() || filter.joined_to.is_some() {
+        Start::Joined
+    } else {
+        Start::Everybody
+    }
+}
+
+pub(super) fn is_everybody(filter: &Filter) -> bool {
+    *filter == Filter::default()
+}
+
+/// The numbers of those from whom the search starts, and some who only may match.
+fn candidates(filter: &Filter, bounds: Bounds, asked: &mut Asked) -> String {
+    let from = match start(filter) {
+        Start::Words => by_index(&filter.words.indexed(), asked),
+        Start::Group => {
+            let group = asked.bind(filter.group.map(|group| group.0));
+            format!("SELECT user_id AS id FROM group_members WHERE group_id = {group}")
+        }
+        Start::Superusers => "SELECT id FROM users WHERE is_superuser".to_owned(),
+        Start::Staff => "SELECT id FROM users WHERE is_staff".to_owned(),
+        Start::Inactive => "SELECT id FROM users WHERE NOT is_active".to_owned(),
+        Start::Unverified => "SELECT id FROM users WHERE email_verified_at IS NULL".to_owned(),
+        Start::Joined => {
+            format!("SELECT u.id FROM users u WHERE {}", joined(filter, asked).join(" AND "))
+        }
+        Start::Everybody => "SELECT id FROM users".to_owned(),
+    };
+    let one_more = asked.bind(number(bounds.candidates + 1));
+    format!("WITH c AS MATERIALIZED ({from} LIMIT {one_more})")
+}
+
+/// Whoever has all of these words, by the index of three-letter pieces.
+fn by_index(words: &[&str], asked: &mut Asked) -> String {
+    if asked.is_postgres() {
+        let is_in = words.iter().map(|word| {
+            let pattern = asked.bind(like(word));
+            format!("text LIKE lower({pattern})")
+        });
+        let is_in: Vec<_> = is_in.collect();
+        return format!("SELECT id FROM users_search WHERE {}", is_in.join(" AND "));
+    }
+    // Each a string, in which only the quotation mark is special: no operator gets through.
+    let strings = words.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\"")));
+    let query = asked.bind(strings.collect::<Vec<_>>().join(" "));
+    format!("SELECT rowid AS id FROM users_search WHERE users_search MATCH {query}")
+}
+
+/// All conditions on a row of `users u`. With `but_start` those are left out that the candidates
+/// fulfil already.
+fn conditions(filter: &Filter, but_start: bool, asked: &mut Asked) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut flag = |is: Option<bool>, column: &str, is_known: bool| {
+        if let Some(is) = is
+            && !is_known
+        {
+            all.push(format!("{}u.{column}", if is { "" } else { "NOT " }));
+        }
+    };
+    let started = |from: fn(&Start) -> bool| but_start && from(&start(filter));
+    flag(filter.is_active, "is_active", started(|it| matches!(it, Start::Inactive)));
+    flag(filter.is_staff, "is_staff", started(|it| matches!(it, Start::Staff)));
+    flag(filter.is_superuser, "is_superuser", started(|it| matches!(it, Start::Superusers)));
+    if let Some(is) = filter.is_verified
+        && !started(|it| matches!(it, Start::Unverified))
+    {
+        all.push(format!("u.email_verified_at IS {}NULL", if is { "NOT " } else { "" }));
+    }
+    if let Some(group) = filter.group
+        && !started(|it| matches!(it, Start::Group))
+    {
+        let group = asked.bind(group.0);
+        all.push(format!(
+            "EXISTS (SELECT 1 FROM group_members m WHERE m.group_id = {group} AND m.user_id = u.id)"
+        ));
+    }
+    if !started(|it| matches!(it, Start::Joined)) {
+        all.extend(joined(filter, asked));
+    }
+    let are_indexed_known = started(|it| matches!(it, Start::Words));
+    let indexed = filter.words.indexed();
+    for word in &filter.words.0 {
+        if !(are_indexed_known && indexed.contains(&word.as_str())) {
+            all.push(has_word(word, asked));
+        }
+    }
+    all
+}
+
+fn joined(filter: &Filter, asked: &mut Asked) -> Vec<String> {
+    let midnight = |date: Date| to_micros(date.with_time(Time::MIDNIGHT).assume_utc());
+    let mut all = Vec::new();
+    if let Some(from) = filter.joined_from {
+        let from = asked.bind(midnight(from));
+        all.push(format!("u.created_at >= {from}"));
+    }
+    // The day after the last day that can be told has not come for anybody.
+    if let Some(after) = filter.joined_to.and_then(Date::next_day) {
+        let after = asked.bind(midnight(after));
+        all.push(format!("u.created_at < {after}"));
+    }
+    if all.is_empty() && filter.joined_to.is_some() {
+        all.push("u.id IS NOT NULL".to_owned());
+    }
+    all
+}
+
+/// Whether the address or the name has a word. It has no space, so on PostgreSQL both are one text.
+fn has_word(word: &str, asked: &mut Asked) -> String {
+    if asked.is_postgres() {
+        let pattern = asked.bind(like(word));
+        return format!("lower(u.email || ' ' || u.name) LIKE lower({pattern})");
+    }
+    let pattern = asked.bind(glob(word));
+    format!("(u.email GLOB {pattern} OR u.name GLOB {pattern})")
+}
+
+/// A word anywhere; what is special to LIKE stands for itself.
+fn like(word: &str) -> String {
+    let word = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{word}%")
+}
+
+/// A word anywhere, in upper or lower letters. SQLite's LIKE knows only the case of A to Z, so each
+/// letter with a case becomes the set of both; a set of one is how a special sign stands for itself.
+fn glob(word: &str) -> String {
+    let mut pattern = String::from("*");
+    for char in word.chars() {
+        let mut set = vec![char];
+        let folded = [single(char.to_lowercase()), single(char.to_uppercase())];
+        for other in folded.into_iter().flatten() {
+            if !set.contains(&other) {
+                set.push(other);
+            }
+        }
+        if set.len() > 1 || matches!(char, '*' | '?' | '[') {
+            pattern.push('[');
+            pattern.extend(set);
+            pattern.push(']');
+        } else {
+            pattern.push(char);
+        }
+    }
+    pattern.push('*');
+    pattern
+}
+
+fn single(mut chars: impl Iterator<Item = char>) -> Option<char> {
+    let first = chars.next();
+    if chars.next().is_some() { None } else { first }
+}
+
+/// What rows are sorted by, as the indexes have it.
+fn key(sort: Sort) -> &'static str {
+    match sort.key {
+        Key::Email => "u.email_canonical",
+        Key::CreatedAt => "u.created_at",
+        Key::LastLoginAt => "COALESCE(u.last_login_at, 0)",
+    }
+}
+
+/// The order in which rows are read, and where it begins. Canonical addresses are unique and need no
+/// second key.
+fn order(sort: Sort, place: &Place, asked: &mut Asked) -> (Option<String>, String) {
+    let is_back = matches!(place, Place::Before(_));
+    let is_down = sort.is_descending != is_back;
+    let (sign, word) = if is_down { ("<", "DESC") } else { (">", "ASC") };
+    let key = key(sort);
+    let order = match sort.key {
+        Key::Email => format!("ORDER BY {key} {word}"),
+        Key::CreatedAt | Key::LastLoginAt => format!("ORDER BY {key} {word}, u.id {word}"),
+    };
+    let begin = match place {
+        Place::First => None,
+        Place::After(cursor) | Place::Before(cursor) => Some(match &cursor.value {
+            KeyValue::Text(text) => {
+                let text = asked.bind(text.as_str());
+                format!("{key} {sign} {text}")
+            }
+            KeyValue::Number(number) => {
+                let (number, id) = (asked.bind(*number), asked.bind(cursor.id));
+                format!("({key}, u.id) {sign} ({number}, {id})")
+            }
+        }),
+    };
+    (begin, order)
+}
+
+/// How many candidates there are, and how many of them match; one more than the bounds is "more".
+pub(super) async fn count(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(u64, u64), DbError> {
+    let mut asked = Asked::of(db);
+    if is_everybody(filter) {
+        let enough = asked.bind(number(COUNTED + 1));
+        let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM users LIMIT {enough}) AS m");
+        let matches = numbers(db, asked.statement(sql), 1).await?[0];
+        // The order has an index: walking it costs a page.
+        return Ok((u64::MAX, matches));
+    }
+    let with = candidates(filter, bounds, &mut asked);
+    let conditions = conditions(filter, true, &mut asked);
+    if conditions.is_empty() {
+        let sql = format!("{with} SELECT COUNT(*) FROM c");
+        let candidates = numbers(db, asked.statement(sql), 1).await?[0];
+        return Ok((candidates, candidates));
+    }
+    let enough = asked.bind(number(COUNTED + 1));
+    let sql = format!(
+        "{with} SELECT (SELECT COUNT(*) FROM c), (SELECT COUNT(*) FROM (SELECT 1 FROM c \
+         CROSS JOIN users u WHERE u.id = c.id AND {} LIMIT {enough}) AS m)",
+        conditions.join(" AND ")
+    );
+    let found = numbers(db, asked.statement(sql), 2).await?;
+    Ok((found[0], found[1]))
+}
+
+/// Rows in the order in which they are read: backward from a place before which they stand.
+pub(super) async fn list(
+    db: &Db,
+    filter: &Filter,
+    sort: Sort,
+    place: &Place,
+    (plan, bounds): (Plan, Bounds),
+    limit: u64,
+) -> Result<Vec<Row>, DbError> {
+    let mut asked = Asked::of(db);
+    let sql = match plan {
+        Plan::Sort => {
+            // CROSS JOIN tells SQLite to start from the candidates; a join it is by the condition.
+            let with = candidates(filter, bounds, &mut asked);
+            let mut all = vec!["u.id = c.id".to_owned()];
+            all.extend(conditions(filter, true, &mut asked));
+            let (begin, order) = order(sort, place, &mut asked);
+            all.extend(begin);
+            let limit = asked.bind(number(limit));
+            let all = all.join(" AND ");
+            format!(
+                "{with} SELECT {COLUMNS} FROM c CROSS JOIN users u WHERE {all} {order} LIMIT {limit}"
+            )
+        }
+        Plan::Walk if is_everybody(filter) => {
+            let limit = asked.bind(number(limit));
+            let rows = in_order(filter, sort, place, &limit, &mut asked);
+            format!("SELECT {COLUMNS} {rows} LIMIT {limit}")
+        }
+        Plan::Walk => {
+            // The rows of the window come in its order on both engines. Asking for that order once
+            // more would make SQLite read the whole window before it answers.
+            let window = asked.bind(number(bounds.window));
+            let rows = in_order(filter, sort, place, &window, &mut asked);
+            let all = conditions(filter, false, &mut asked).join(" AND ");
+            let limit = asked.bind(number(limit));
+            format!(
+                "SELECT {COLUMNS} FROM (SELECT {COLUMNS} {rows} LIMIT {window}) AS u \
+                 WHERE {all} LIMIT {limit}"
+            )
+        }
+    };
+    let rows = db.reader().query_all_raw(asked.statement(sql)).await?;
+    rows.iter().map(row).collect()
+}
+
+/// The rows of a walk, sorted; no more than `at_most` are asked for. Where the order is that of
+/// joining, the days asked for are its bounds.
+fn in_order(
+    filter: &Filter,
+    sort: Sort,
+    place: &Place,
+    at_most: &str,
+    asked: &mut Asked,
+) -> String {
+    let days = if sort.key == Key::CreatedAt { joined(filter, asked) } else { Vec::new() };
+    let some = |mut all: Vec<String>| {
+        all.extend(days.iter().cloned());
+        if all.is_empty() { String::new() } else { format!("WHERE {}", all.join(" AND ")) }
+    };
+    let is_split = !asked.is_postgres() && sort.key != Key::Email;
+    let (Place::After(cursor) | Place::Before(cursor), true) = (place, is_split) else {
+        let (begin, order) = order(sort, place, asked);
+        return format!("FROM users u {} {order}", some(Vec::from_iter(begin)));
+    };
+    // SQLite does not look for a pair in an index when its second part is the row's number: it would
+    // read all who share the first. So those who do come first, by number, and then the others.
+    let is_back = matches!(place, Place::Before(_));
+    let (sign, word) = if sort.is_descending == is_back { (">", "ASC") } else { ("<", "DESC") };
+    let key = key(sort);
+    let order = format!("ORDER BY {key} {word}, u.id {word}");
+    let value = match &cursor.value {
+        KeyValue::Number(number) => asked.bind(*number),
+        KeyValue::Text(text) => asked.bind(text.as_str()),
+    };
+    let id = asked.bind(cursor.id);
+    let ties = some(vec![format!("{key} = {value}"), format!("u.id {sign} {id}")]);
+    let others = some(vec![format!("{key} {sign} {value}")]);
+    format!(
+        "FROM (SELECT * FROM (SELECT {COLUMNS} FROM users u {ties} ORDER BY u.id {word} \
+         LIMIT {at_most}) UNION ALL SELECT * FROM (SELECT {COLUMNS} FROM users u {others} {order} \
+         LIMIT {at_most})) AS u"
+    )
+}
+
+/// The last row that a window holds, if it is full. It is skipped to over the index alone, and never
+/// further than the window is wide.
+pub(super) async fn find_end_of_window(
+    db: &Db,
+    filter: &Filter,
+    sort: Sort,
+    place: &Place,
+    window: u64,
+) -> Result<Option<Cursor>, DbError> {
+    let mut asked = Asked::of(db);
+    let at_most = asked.bind(number(window));
+    let rows = in_order(filter, sort, place, &at_most, &mut asked);
+    let before_last = asked.bind(number(window.saturating_sub(1)));
+    let key = key(sort);
+    let sql = format!("SELECT {key}, u.id {rows} LIMIT 1 OFFSET {before_last}");
+    let Some(row) = db.reader().query_one_raw(asked.statement(sql)).await? else { return Ok(None) };
+    let value = match sort.key {
+        Key::Email => KeyValue::Text(row.try_get_by_index(0)?),
+        Key::CreatedAt | Key::LastLoginAt => KeyValue::Number(row.try_get_by_index(0)?),
+    };
+    Ok(Some(Cursor { value, id: row.try_get_by_index(1)? }))
+}
+
+async fn numbers(db: &Db, statement: Statement, count: usize) -> Result<Vec<u64>, DbError> {
+    let row = db.reader().query_one_raw(statement).await?;
+    let mut numbers = Vec::new();
+    for index in 0..count {
+        let number: i64 = match &row {
+            Some(row) => row.try_get_by_index(index)?,
+            None => 0,
+        };
+        numbers.push(u64::try_from(number).unwrap_or_default());
+    }
+    Ok(numbers)
+}
+
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn row(row: &QueryResult) -> Result<Row, DbError> {
+    let verified_at: Option<i64> = row.try_get_by_index(7)?;
+    let last_login_at: Option<i64> = row.try_get_by_index(8)?;
+    Ok(Row {
+        id: UserId(row.try_get_by_index(0)?),
+        email: row.try_get_by_index(1)?,
+        email_canonical: row.try_get_by_index(2)?,
+        name: row.try_get_by_index(3)?,
+        is_active: row.try_get_by_index(4)?,
+        is_staff: row.try_get_by_index(5)?,
+        is_superuser: row.try_get_by_index(6)?,
+        is_verified: verified_at.is_some(),
+        last_login_at: last_login_at.map(from_micros),
+        created_at: from_micros(row.try_get_by_index(9)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_stand_for_themselves() {
+        assert_eq!(like(r"50%_\"), r"%50\%\_\\%");
+        assert_eq!(glob("a*[?]^-"), "*[aA][*][[][?]]^-*");
+        assert_eq!(glob("홍길동"), "*홍길동*");
+        assert_eq!(glob("ßé"), "*ß[éÉ]*");
+    }
+}
