@@ -68,6 +68,14 @@ pub enum Action {
     ResetLinkMade,
     /// Staff made the password stop working.
     PasswordLocked,
+    /// Staff made a group.
+    GroupMade,
+    /// Staff changed a group.
+    GroupChanged,
+    /// Staff deleted a group.
+    GroupDeleted,
+    /// Staff had a letter tried again at once.
+    LetterRetried,
     /// Somebody ended one of their sessions from the list.
     SessionEnded,
     /// Somebody ended all their sessions but the one they were in.
@@ -76,7 +84,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 33] = [
         Self::SignedUp,
         Self::LoggedIn,
         Self::LogInFailed,
@@ -104,6 +112,10 @@ impl Action {
         Self::SessionsEndedByStaff,
         Self::ResetLinkMade,
         Self::PasswordLocked,
+        Self::GroupMade,
+        Self::GroupChanged,
+        Self::GroupDeleted,
+        Self::LetterRetried,
         Self::SessionEnded,
         Self::OtherSessionsEnded,
     ];
@@ -139,6 +151,10 @@ impl Action {
             Self::SessionsEndedByStaff => "sessions_ended_by_staff",
             Self::ResetLinkMade => "reset_link_made",
             Self::PasswordLocked => "password_locked",
+            Self::GroupMade => "group_made",
+            Self::GroupChanged => "group_changed",
+            Self::GroupDeleted => "group_deleted",
+            Self::LetterRetried => "letter_retried",
             Self::SessionEnded => "session_ended",
             Self::OtherSessionsEnded => "other_sessions_ended",
         }

@@ -20,4 +20,5 @@ pub mod signins;
 pub mod signup;
 pub mod sudo;
 pub mod superuser;
+pub mod teams;
 pub mod verification;

@@ -28,6 +28,9 @@ const MAX_FORM: u64 = 16;
 /// somebody who sends a byte a minute is not waited for.
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// A field stands twice where once is expected.
+const TWICE: &str = "form.twice";
+
 /// The hidden field with the form token.
 const TOKEN: &str = "csrf";
 
@@ -35,6 +38,9 @@ const TOKEN: &str = "csrf";
 pub(super) trait Form {
     /// Its visible fields, in the order of the page.
     const FIELDS: &'static [&'static str];
+
+    /// Those that may be sent more than once, as boxes that are ticked.
+    const REPEATED: &'static [&'static str] = &[];
 
     /// The values that come back. Passwords never do.
     fn kept(&self) -> Vec<(&'static str, &str)>;
@@ -107,10 +113,10 @@ fn read(body: &[u8]) -> Vec<Field> {
         let (name, _) = text(halves.next().unwrap_or_default());
         let (value, is_text) = text(halves.next().unwrap_or_default());
         let is_repeated = fields.iter().any(|field| field.name == name);
-        let wrong = if is_repeated {
-            Some("form.twice")
-        } else if !is_text || value.contains('\0') {
+        let wrong = if !is_text || value.contains('\0') {
             Some("form.unreadable")
+        } else if is_repeated {
+            Some(TWICE)
         } else {
             None
         };
@@ -139,7 +145,10 @@ impl<T: Form> Submitted<T> {
     /// cannot be read is not judged further.
     pub(super) fn complaints(&self, rules: Result<(), ValidationErrors>) -> Complaints {
         let mut complaints = Complaints::default();
-        for (name, why) in &self.spoilt {
+        let may_repeat = |name: &str| T::REPEATED.contains(&name);
+        for (name, why) in
+            self.spoilt.iter().filter(|(name, why)| *why != TWICE || !may_repeat(name))
+        {
             match T::FIELDS.iter().find(|field| *field == name) {
                 Some(field) => complaints.on(field, Complaint::new(why)),
                 None => complaints.top(Complaint::new(why)),
@@ -283,6 +292,11 @@ impl FormView {
     /// The value that comes back into a field.
     pub(super) fn value(&self, name: &str) -> &str {
         self.values.iter().find(|(field, _)| *field == name).map_or("", |(_, value)| value)
+    }
+
+    /// Whether this is among the values that come back into a field of boxes.
+    pub(super) fn has(&self, name: &str, value: &str) -> bool {
+        self.values.iter().any(|(field, kept)| *field == name && kept == value)
     }
 
     /// What is wrong with a field.

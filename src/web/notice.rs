@@ -16,10 +16,13 @@ pub(super) enum Notice {
     Protected,
     Leaving,
     Stayed,
+    GroupSaved,
+    GroupDeleted,
+    LetterRetried,
 }
 
 impl Notice {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::ProfileSaved,
         Self::PasswordChanged,
         Self::PasswordReset,
@@ -30,6 +33,9 @@ impl Notice {
         Self::Protected,
         Self::Leaving,
         Self::Stayed,
+        Self::GroupSaved,
+        Self::GroupDeleted,
+        Self::LetterRetried,
     ];
 
     /// The key of the sentence, and the name in the cookie.
@@ -45,6 +51,9 @@ impl Notice {
             Self::Protected => "notice.protected",
             Self::Leaving => "notice.leaving",
             Self::Stayed => "notice.stayed",
+            Self::GroupSaved => "notice.group_saved",
+            Self::GroupDeleted => "notice.group_deleted",
+            Self::LetterRetried => "notice.letter_retried",
         }
     }
 

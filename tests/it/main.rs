@@ -4,6 +4,7 @@
 mod support;
 
 mod activity;
+mod admin_groups;
 mod cli;
 mod csrf;
 mod database;

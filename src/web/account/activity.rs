@@ -77,7 +77,7 @@ fn show(event: &Recorded, reader: UserId, frame: &Frame) -> Shown {
 }
 
 /// Every action has its sentence: a new one does not compile without. Placeholders may use `count`.
-fn sentence(action: Option<Action>) -> &'static str {
+pub(in crate::web) fn sentence(action: Option<Action>) -> &'static str {
     let Some(action) = action else { return "activity.other" };
     match action {
         Action::SignedUp => "activity.signup",
@@ -107,6 +107,10 @@ fn sentence(action: Option<Action>) -> &'static str {
         Action::SessionsEndedByStaff => "activity.sessions_ended_by_staff",
         Action::ResetLinkMade => "activity.reset_link_made",
         Action::PasswordLocked => "activity.password_locked",
+        Action::GroupMade => "activity.group_made",
+        Action::GroupChanged => "activity.group_changed",
+        Action::GroupDeleted => "activity.group_deleted",
+        Action::LetterRetried => "activity.letter_retried",
         Action::SessionEnded => "activity.session_ended",
         Action::OtherSessionsEnded => "activity.other_sessions_ended",
     }

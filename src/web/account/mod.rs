@@ -1,6 +1,6 @@
 //! The pages of one's own account.
 
-mod activity;
+pub(super) mod activity;
 mod delete;
 mod email;
 mod export;
@@ -14,7 +14,7 @@ mod profile;
 mod reset;
 pub(super) mod rules;
 mod sessions;
-mod sudo;
+pub(super) mod sudo;
 mod told;
 mod verification;
 

@@ -23,7 +23,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// The way to the question, and back to where the person was going.
-pub(super) fn ask(frame: &Frame) -> Redirect {
+pub(in crate::web) fn ask(frame: &Frame) -> Redirect {
     let next: String = form_urlencoded::byte_serialize(frame.here().as_bytes()).collect();
     Redirect::to(format!("/account/sudo?next={next}"))
 }

@@ -1,9 +1,10 @@
 //! The pages of those who run the site.
 
+mod groups;
 mod setup;
 
 use rocket::Route;
 
 pub(super) fn routes() -> Vec<Route> {
-    setup::routes()
+    [groups::routes(), setup::routes()].concat()
 }
