@@ -18,6 +18,7 @@ mod m0008_language_and_leaving;
 mod m0009_links_to_addresses;
 mod m0010_groups;
 mod m0011_moderation;
+mod m0013_audit_indexes;
 
 /// Applies what is not applied yet.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_links_to_addresses::Migration),
             Box::new(m0010_groups::Migration),
             Box::new(m0011_moderation::Migration),
+            Box::new(m0013_audit_indexes::Migration),
         ]
     }
 }

@@ -1,10 +1,11 @@
 //! The pages of those who run the site.
 
+mod audit;
 mod groups;
 mod setup;
 
 use rocket::Route;
 
 pub(super) fn routes() -> Vec<Route> {
-    [groups::routes(), setup::routes()].concat()
+    [audit::routes(), groups::routes(), setup::routes()].concat()
 }
