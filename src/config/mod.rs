@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use rocket::figment::Figment;
 
 pub use mail::{MailFrom, MailLogin, MailSecurity, MailServer, MailUrl};
-pub use reader::{SettingError, Wrong};
+pub use reader::{Listed, SettingError, Source, Wrong};
 pub use values::{DatabaseUrl, EmailVerification, LogFormat, LogLevel, PublicUrl, SignUp};
 
 use crate::crypto::{Algorithm, Cost, MasterKey};
@@ -70,6 +70,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Which log lines are written.
     pub log_level: LogLevel,
+    /// All of them as they were given, secrets left out.
+    pub listed: Vec<Listed>,
 }
 
 impl Settings {
@@ -127,6 +129,7 @@ impl Settings {
             log_format: read.parsed("log_format", "setting.log_format", LogFormat::default),
             log_level: read.parsed("log_level", "setting.log_level", LogLevel::default),
             public_url,
+            listed: read.listed(figment),
         };
         reader.custom_claims();
         reader.finish().map(|()| settings)

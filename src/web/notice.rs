@@ -19,10 +19,11 @@ pub(super) enum Notice {
     GroupSaved,
     GroupDeleted,
     LetterRetried,
+    LetterNotWaiting,
 }
 
 impl Notice {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::ProfileSaved,
         Self::PasswordChanged,
         Self::PasswordReset,
@@ -36,6 +37,7 @@ impl Notice {
         Self::GroupSaved,
         Self::GroupDeleted,
         Self::LetterRetried,
+        Self::LetterNotWaiting,
     ];
 
     /// The key of the sentence, and the name in the cookie.
@@ -54,6 +56,7 @@ impl Notice {
             Self::GroupSaved => "notice.group_saved",
             Self::GroupDeleted => "notice.group_deleted",
             Self::LetterRetried => "notice.letter_retried",
+            Self::LetterNotWaiting => "notice.letter_not_waiting",
         }
     }
 

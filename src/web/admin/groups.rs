@@ -163,12 +163,12 @@ async fn create(
 
 #[get("/admin/groups/<id>")]
 async fn edit(
-    id: i64,
+    id: Option<i64>,
     reader: ViewsUsers,
     frame: Frame,
     ctx: &State<Ctx>,
 ) -> Result<Result<Page, Status>, Error> {
-    let Some(group) = groups::find(&ctx.db, GroupId(id)).await? else {
+    let Some(group) = groups::find(&ctx.db, number(id)).await? else {
         return Ok(Err(Status::NotFound));
     };
     let form = FormView::again(&frame, &GroupForm::of(&group), &Complaints::default());
@@ -177,7 +177,7 @@ async fn edit(
 
 #[post("/admin/groups/<id>", data = "<sent>")]
 async fn update(
-    id: i64,
+    id: Option<i64>,
     reader: ChangesUsers,
     sent: Submitted<GroupForm>,
     frame: Frame,
@@ -188,7 +188,7 @@ async fn update(
     if !reader.0.has_just_proved(ctx.clock.now()) {
         return Ok(Ok(Answer::Gone(sudo::ask(&frame))));
     }
-    let Some(group) = groups::find(&ctx.db, GroupId(id)).await? else {
+    let Some(group) = groups::find(&ctx.db, number(id)).await? else {
         return Ok(Err(Status::NotFound));
     };
     let complaints = sent.complaints(sent.form.validate());
@@ -205,7 +205,7 @@ async fn update(
 
 #[get("/admin/groups/<id>/delete")]
 async fn confirm(
-    id: i64,
+    id: Option<i64>,
     reader: ChangesUsers,
     frame: Frame,
     ctx: &State<Ctx>,
@@ -213,7 +213,7 @@ async fn confirm(
     if !reader.0.has_just_proved(ctx.clock.now()) {
         return Ok(Ok(Answer::Gone(sudo::ask(&frame))));
     }
-    let Some(group) = groups::find(&ctx.db, GroupId(id)).await? else {
+    let Some(group) = groups::find(&ctx.db, number(id)).await? else {
         return Ok(Err(Status::NotFound));
     };
     ask_to_delete(frame, group, reader.0.person()).map(|page| Ok(Answer::Shown(page)))
@@ -221,7 +221,7 @@ async fn confirm(
 
 #[post("/admin/groups/<id>/delete", data = "<_sent>")]
 async fn destroy(
-    id: i64,
+    id: Option<i64>,
     reader: ChangesUsers,
     _sent: Submitted<DeleteForm>,
     frame: Frame,
@@ -233,12 +233,17 @@ async fn destroy(
         return Ok(Ok(Answer::Gone(sudo::ask(&frame))));
     }
     let leading = Leading { by: reader.0.person(), caller };
-    match teams::delete(ctx, leading, GroupId(id)).await {
+    match teams::delete(ctx, leading, number(id)).await {
         Ok(()) => Ok(Ok(done(jar, ctx, Notice::GroupDeleted))),
         Err(TeamError::AboveOneself) => Ok(Err(Status::Forbidden)),
         Err(TeamError::Unknown | TeamError::NameTaken) => Ok(Err(Status::NotFound)),
         Err(TeamError::Broken(error)) => Err(error.into()),
     }
+}
+
+/// What is no number is the number of no group.
+fn number(id: Option<i64>) -> GroupId {
+    GroupId(id.unwrap_or_default())
 }
 
 fn done(jar: &CookieJar<'_>, ctx: &Ctx, notice: Notice) -> Answer {
