@@ -11,11 +11,14 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for (name, columns) in [
-            ("audit_events_actor_id", &["actor_id", "at"]),
-            ("audit_events_action", &["action", "at"]),
+            ("audit_events_actor_at", &["actor_id", "at"]),
+            ("audit_events_action_at", &["action", "at"]),
         ] {
             manager.create_index(index("audit_events", name, columns)).await?;
         }
+        // The first of the new ones answers what this one did.
+        let by_actor = Index::drop().name("audit_events_actor_id").to_owned();
+        manager.drop_index(by_actor).await?;
         // The few of their kind: everybody else is the difference. The letters that were given up are few
         // among those that were sent.
         let connection = manager.get_connection();
@@ -32,8 +35,8 @@ impl MigrationTrait for Migration {
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         for name in [
-            "audit_events_actor_id",
-            "audit_events_action",
+            "audit_events_actor_at",
+            "audit_events_action_at",
             "users_inactive",
             "users_unverified",
             "outbox_failed",
@@ -41,6 +44,6 @@ impl MigrationTrait for Migration {
         ] {
             manager.drop_index(Index::drop().name(name).to_owned()).await?;
         }
-        Ok(())
+        manager.create_index(index("audit_events", "audit_events_actor_id", &["actor_id"])).await
     }
 }

@@ -4,7 +4,11 @@
 mod support;
 
 mod activity;
+mod admin_audit;
+mod admin_desk;
 mod admin_groups;
+mod admin_mail;
+mod admin_settings;
 mod cli;
 mod csrf;
 mod database;

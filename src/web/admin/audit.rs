@@ -13,11 +13,12 @@ use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 use url::form_urlencoded;
 
+use super::groups::label;
 use crate::accounts;
 use crate::audit::{self, Action, Place, Recorded, Search};
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::types::{Email, UserId};
+use crate::types::{Email, Permission, UserId};
 use crate::web::account::activity::sentence;
 use crate::web::device;
 use crate::web::error::Error;
@@ -347,21 +348,34 @@ pub(super) async fn in_words(
                 _ => device::words(&event.user_agent, frame.language()),
             },
             address: event.ip.clone(),
-            changes: changes(&event.details),
+            changes: changes(frame, &event.details),
             facts: facts(frame, &event.details),
         }
     });
     Ok(shown.collect())
 }
 
-fn changes(details: &Value) -> Vec<Change> {
+fn changes(frame: &Frame, details: &Value) -> Vec<Change> {
     let fields = details.get("changes").and_then(Value::as_object).into_iter().flatten();
-    let changes = fields.map(|(field, both)| Change {
-        field: field.clone(),
-        old: text(both.get(0).unwrap_or(&Value::Null)),
-        new: text(both.get(1).unwrap_or(&Value::Null)),
+    let changes = fields.map(|(field, both)| {
+        let [old, new] = [0, 1].map(|side| {
+            let value = both.get(side).unwrap_or(&Value::Null);
+            let names =
+                value.as_array().filter(|names| field == "permissions" && !names.is_empty());
+            names.map_or_else(|| text(value), |names| granted(frame, names))
+        });
+        Change { field: field.clone(), old, new }
     });
     changes.collect()
+}
+
+/// Permissions by the names that people know.
+fn granted(frame: &Frame, names: &[Value]) -> String {
+    let named = names.iter().map(|name| {
+        let known = name.as_str().and_then(Permission::from_stored);
+        known.map_or_else(|| text(name), |permission| frame.t(label(permission)).into_owned())
+    });
+    named.collect::<Vec<_>>().join(", ")
 }
 
 /// What else is known of an event: reasons, instants.

@@ -309,7 +309,7 @@ fn show(group: Group) -> Shown {
 }
 
 /// The key of what a permission is called: a new one does not compile without.
-fn label(permission: Permission) -> &'static str {
+pub(super) fn label(permission: Permission) -> &'static str {
     match permission {
         Permission::UsersView => "permission.users_view",
         Permission::UsersAdd => "permission.users_add",
