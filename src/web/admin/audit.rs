@@ -136,9 +136,10 @@ async fn index(
 ) -> Result<Page, Error> {
     let before = before.and_then(Place::parse);
     let (search, wrong) = understand(ctx, &typed).await?;
-    let mut events = match wrong.is_empty() {
-        true => audit::search(&ctx.db, &search, before, ON_A_PAGE as u64 + 1).await?,
-        false => Vec::new(),
+    let mut events = if wrong.is_empty() {
+        audit::search(&ctx.db, &search, before, ON_A_PAGE as u64 + 1).await?
+    } else {
+        Vec::new()
     };
     let has_older = events.len() > ON_A_PAGE;
     events.truncate(ON_A_PAGE);
@@ -371,11 +372,11 @@ fn changes(frame: &Frame, details: &Value) -> Vec<Change> {
 
 /// Permissions by the names that people know.
 fn granted(frame: &Frame, names: &[Value]) -> String {
-    let named = names.iter().map(|name| {
+    let labels = names.iter().map(|name| {
         let known = name.as_str().and_then(Permission::from_stored);
         known.map_or_else(|| text(name), |permission| frame.t(label(permission)).into_owned())
     });
-    named.collect::<Vec<_>>().join(", ")
+    labels.collect::<Vec<_>>().join(", ")
 }
 
 /// What else is known of an event: reasons, instants.

@@ -54,18 +54,18 @@ async fn show(
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
     let may = |permission| reader.0.person().may(permission);
-    let (figures, days) = match may(Permission::UsersView) {
-        true => people(ctx, &frame).await?,
-        false => (Vec::new(), Vec::new()),
+    let (figures, days) = if may(Permission::UsersView) {
+        people(ctx, &frame).await?
+    } else {
+        (Vec::new(), Vec::new())
     };
-    let (events, letters) = match may(Permission::AuditView) {
-        true => {
-            let events = audit::search(&ctx.db, &Search::default(), None, LATEST).await?;
-            let letters = outbox::list(&ctx.db, Some(Fate::Failed), None, LATEST).await?;
-            let letters = letters.into_iter().map(|letter| mail::show(&frame, letter)).collect();
-            (Some(trail::in_words(ctx, &frame, &events).await?), Some(letters))
-        }
-        false => (None, None),
+    let (events, letters) = if may(Permission::AuditView) {
+        let events = audit::search(&ctx.db, &Search::default(), None, LATEST).await?;
+        let letters = outbox::list(&ctx.db, Some(Fate::Failed), None, LATEST).await?;
+        let letters = letters.into_iter().map(|letter| mail::show(&frame, letter)).collect();
+        (Some(trail::in_words(ctx, &frame, &events).await?), Some(letters))
+    } else {
+        (None, None)
     };
     let warnings = may(Permission::SettingsView).then(|| {
         let found = checkup::glance(&ctx.settings, rocket.address);

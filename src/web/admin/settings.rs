@@ -32,11 +32,12 @@ struct Shown {
 
 #[get("/admin/settings")]
 async fn show(
-    _reader: ViewsSettings,
+    reader: ViewsSettings,
     frame: Frame,
     rocket: &rocket::Config,
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
+    tracing::info!(staff.id = reader.0.person().id.0, "staff looked at the settings");
     let settings = ctx.settings.listed.iter().map(|setting| Shown {
         name: setting.name.clone(),
         value: match (&setting.value, setting.name.as_str()) {
