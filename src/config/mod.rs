@@ -71,7 +71,18 @@ pub struct Settings {
     /// Which log lines are written.
     pub log_level: LogLevel,
     /// All of them as they were given, secrets left out.
-    pub listed: Vec<Listed>,
+    pub listed: Given,
+}
+
+/// The settings as they were given. They say nothing that the settings themselves do not, and are left
+/// out where those are written down.
+#[derive(Clone)]
+pub struct Given(pub Vec<Listed>);
+
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
 }
 
 impl Settings {
@@ -129,7 +140,7 @@ impl Settings {
             log_format: read.parsed("log_format", "setting.log_format", LogFormat::default),
             log_level: read.parsed("log_level", "setting.log_level", LogLevel::default),
             public_url,
-            listed: read.listed(figment),
+            listed: Given(read.listed(figment)),
         };
         reader.custom_claims();
         reader.finish().map(|()| settings)

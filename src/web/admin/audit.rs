@@ -145,9 +145,8 @@ async fn index(
     events.truncate(ON_A_PAGE);
     let older = events.last().map(Recorded::place).filter(|_| has_older);
     let actions = Action::ALL.into_iter();
-    let actions = actions.map(|action| {
-        (action.as_str(), frame.t(sentence(Some(action))).replace(" (%{count})", ""))
-    });
+    let actions =
+        actions.map(|action| (action.as_str(), frame.tell(sentence(Some(action)), "count", "…")));
     let status = if wrong.is_empty() { Status::Ok } else { Status::UnprocessableEntity };
     let page = AuditPage {
         actions: actions.collect(),

@@ -38,7 +38,7 @@ async fn show(
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
     tracing::info!(staff.id = reader.0.person().id.0, "staff looked at the settings");
-    let settings = ctx.settings.listed.iter().map(|setting| Shown {
+    let settings = ctx.settings.listed.0.iter().map(|setting| Shown {
         name: setting.name.clone(),
         value: match (&setting.value, setting.name.as_str()) {
             (Some(value), _) => value.clone(),
