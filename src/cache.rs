@@ -29,6 +29,55 @@ pub struct Living {
     pub proved_at: OffsetDateTime,
 }
 
+/// How long figures of the overview are remembered: counting what there are millions of takes a while,
+/// and nobody reads them twice within this.
+const KEEP_FIGURES: time::Duration = time::Duration::seconds(30);
+
+/// What there is how many of. Counts are bounded; one that is at its bound means "at least".
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Accounts.
+    pub users: u64,
+    /// Accounts that may be used.
+    pub active: u64,
+    /// Accounts whose address is proved.
+    pub verified: u64,
+    /// Accounts made today.
+    pub new_today: u64,
+    /// Sessions that are alive.
+    pub sessions: u64,
+    /// Failed log-ins of the last 24 hours.
+    pub failures: u64,
+    /// The last days, the latest last: day since 1970 in UTC, sign-ups, log-ins.
+    pub days: Vec<(i64, u64, u64)>,
+}
+
+/// The figures of a moment ago, one set per process.
+#[derive(Debug, Default)]
+pub struct Memo(Mutex<Option<(Figures, OffsetDateTime)>>);
+
+impl Memo {
+    /// The figures, if they are fresh.
+    pub fn find(&self, now: OffsetDateTime) -> Option<Figures> {
+        let memo = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (figures, counted_at) = memo.as_ref()?;
+        (now - *counted_at < KEEP_FIGURES && now >= *counted_at).then(|| figures.clone())
+    }
+
+    /// The days before this one, which do not change any more, if they were counted on this day.
+    pub fn past(&self, today: i64) -> Option<Vec<(i64, u64, u64)>> {
+        let memo = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (figures, _) = memo.as_ref()?;
+        let (last, past) = figures.days.split_last()?;
+        (last.0 == today).then(|| past.to_vec())
+    }
+
+    /// Remembers figures.
+    pub fn remember(&self, figures: &Figures, now: OffsetDateTime) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((figures.clone(), now));
+    }
+}
+
 /// What a token proved when its signature was verified.
 #[derive(Debug, Clone, Copy)]
 pub struct Proof {

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use thiserror::Error;
 
-use crate::cache::SessionCache;
+use crate::cache::{Memo, SessionCache};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{Hasher, Keyring, Keys, MasterKey, MasterKeyError, Random};
@@ -37,6 +37,8 @@ pub struct Tools {
     pub mailer: Mailer,
     /// What may be taken for granted for a moment.
     pub cache: SessionCache,
+    /// The figures of the overview.
+    pub figures: Memo,
     keyring: RwLock<Arc<Keyring>>,
 }
 
@@ -83,6 +85,7 @@ impl Ctx {
             keys: Keys::derive(&master),
             mailer,
             cache: SessionCache::new(settings.session_cache),
+            figures: Memo::default(),
             keyring: RwLock::default(),
             settings,
         })))

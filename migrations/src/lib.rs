@@ -19,6 +19,7 @@ mod m0009_links_to_addresses;
 mod m0010_groups;
 mod m0011_moderation;
 mod m0012_users_search;
+mod m0013_audit_indexes;
 
 /// Applies what is not applied yet.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_groups::Migration),
             Box::new(m0011_moderation::Migration),
             Box::new(m0012_users_search::Migration),
+            Box::new(m0013_audit_indexes::Migration),
         ]
     }
 }

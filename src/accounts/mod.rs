@@ -7,6 +7,8 @@ mod proof;
 pub mod search;
 pub(crate) mod store;
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use thiserror::Error;
 use time::OffsetDateTime;
@@ -136,6 +138,26 @@ pub async fn find_by_id_in(
     id: UserId,
 ) -> Result<Option<Account>, DbError> {
     store::find_by_id(transaction.connection(), id).await
+}
+
+/// The addresses of these accounts, of those that there are.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn emails_of(db: &Db, ids: &[UserId]) -> Result<BTreeMap<UserId, String>, DbError> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    store::list_emails(db, ids).await
+}
+
+/// How many accounts there are: all of them, those that may not be used, those whose address is not
+/// proved, and those made since an instant. Each is counted up to `at_most`, in an index.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn count(db: &Db, since: OffsetDateTime, at_most: u64) -> Result<[u64; 4], DbError> {
+    store::count(db, since, at_most).await
 }
 
 /// The account of an address, as the transaction sees it.

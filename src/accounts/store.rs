@@ -1,9 +1,11 @@
 //! Queries on `users`.
 
+use std::collections::BTreeMap;
+
 use sea_orm::sea_query::{Alias, Cond, Expr, ExprTrait as _, LockType, SelectStatement};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, Order, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait as _, TryInsertResult,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _, Statement, TryInsertResult,
 };
 use time::OffsetDateTime;
 
@@ -13,6 +15,50 @@ use crate::crypto::PasswordHash;
 use crate::db::entity::user::{self, Column};
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{BirthDate, Email, Gender, Language, Name, Permissions, Person, UserId};
+
+pub(super) async fn list_emails(
+    db: &Db,
+    ids: &[UserId],
+) -> Result<BTreeMap<UserId, String>, DbError> {
+    let rows: Vec<(i64, String)> = user::Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::Email])
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.0)))
+        .into_tuple()
+        .all(db.reader())
+        .await?;
+    Ok(rows.into_iter().map(|(id, email)| (UserId(id), email)).collect())
+}
+
+/// Counted in one statement. The conditions stand as they stand in the partial indexes, or they would
+/// not be found there.
+pub(super) async fn count(
+    db: &Db,
+    since: OffsetDateTime,
+    at_most: u64,
+) -> Result<[u64; 4], DbError> {
+    let of = |condition: &str| {
+        format!("(SELECT COUNT(*) FROM (SELECT id FROM users {condition} LIMIT {at_most}) AS few)")
+    };
+    let since = format!("WHERE created_at >= {}", to_micros(since));
+    let sql = format!(
+        "SELECT {}, {}, {}, {}",
+        of(""),
+        of("WHERE NOT is_active"),
+        of("WHERE email_verified_at IS NULL"),
+        of(&since)
+    );
+    let connection = db.reader();
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let mut counts = [0; 4];
+    if let Some(row) = connection.query_one_raw(statement).await? {
+        for (place, count) in counts.iter_mut().enumerate() {
+            let number: i64 = row.try_get_by_index(place)?;
+            *count = number.unsigned_abs();
+        }
+    }
+    Ok(counts)
+}
 
 pub(super) async fn insert(
     transaction: &Transaction,

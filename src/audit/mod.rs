@@ -8,6 +8,7 @@ mod store;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use crate::clock::to_micros;
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{Caller, SessionId, UserId};
 
@@ -74,6 +75,14 @@ pub enum Action {
     ChangedByStaff,
     /// The account may be used again, because its suspension was over.
     SuspensionOver,
+    /// Staff made a group.
+    GroupMade,
+    /// Staff changed a group.
+    GroupChanged,
+    /// Staff deleted a group.
+    GroupDeleted,
+    /// Staff had a letter tried again at once.
+    LetterRetried,
     /// Somebody ended one of their sessions from the list.
     SessionEnded,
     /// Somebody ended all their sessions but the one they were in.
@@ -82,7 +91,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 36] = [
         Self::SignedUp,
         Self::LoggedIn,
         Self::LogInFailed,
@@ -113,6 +122,10 @@ impl Action {
         Self::AddedByStaff,
         Self::ChangedByStaff,
         Self::SuspensionOver,
+        Self::GroupMade,
+        Self::GroupChanged,
+        Self::GroupDeleted,
+        Self::LetterRetried,
         Self::SessionEnded,
         Self::OtherSessionsEnded,
     ];
@@ -151,6 +164,10 @@ impl Action {
             Self::AddedByStaff => "added_by_staff",
             Self::ChangedByStaff => "changed_by_staff",
             Self::SuspensionOver => "suspension_over",
+            Self::GroupMade => "group_made",
+            Self::GroupChanged => "group_changed",
+            Self::GroupDeleted => "group_deleted",
+            Self::LetterRetried => "letter_retried",
             Self::SessionEnded => "session_ended",
             Self::OtherSessionsEnded => "other_sessions_ended",
         }
@@ -224,6 +241,8 @@ pub struct Recorded {
     pub action: Option<Action>,
     /// Who did it.
     pub actor: Option<UserId>,
+    /// Whose account it happened to.
+    pub target: Option<UserId>,
     /// The stored name of what happened.
     pub name: String,
     /// In which session.
@@ -236,6 +255,49 @@ pub struct Recorded {
     pub user_agent: String,
     /// More facts.
     pub details: Value,
+}
+
+/// What is looked for in the trail; what is `None` may be anything.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Search {
+    /// Who did it.
+    pub actor: Option<UserId>,
+    /// Whose account it happened to.
+    pub target: Option<UserId>,
+    /// What happened.
+    pub action: Option<Action>,
+    /// Not before this instant.
+    pub from: Option<OffsetDateTime>,
+    /// Before this instant.
+    pub to: Option<OffsetDateTime>,
+}
+
+/// A place in the trail, written as `microseconds.number`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(i64, i64);
+
+impl Place {
+    /// Reads what [`Display`](std::fmt::Display) wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (at, id) = text.split_once('.')?;
+        let number = |text: &str| text.parse().ok().filter(|number: &i64| *number >= 0);
+        Some(Self(number(at)?, number(id)?))
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.0, self.1)
+    }
+}
+
+impl Recorded {
+    /// Where it stands in the trail.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place(to_micros(self.at), self.id)
+    }
 }
 
 /// How long failed log-ins are kept: strangers cause them, so they must not pile up.
@@ -286,6 +348,46 @@ pub async fn list_last(
     limit: u64,
 ) -> Result<Vec<Recorded>, DbError> {
     store::list_last(db, target, action, limit).await
+}
+
+/// What was looked for, newest first: at most `limit` events that stand before a place.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn search(
+    db: &Db,
+    search: &Search,
+    before: Option<Place>,
+    limit: u64,
+) -> Result<Vec<Recorded>, DbError> {
+    store::search(db, search, before, limit).await
+}
+
+/// How often each of two things happened a day, from an instant on: days since 1970 in UTC. Counted in
+/// an index and nowhere else.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn count_by_day(
+    db: &Db,
+    actions: [Action; 2],
+    from: OffsetDateTime,
+    to: OffsetDateTime,
+) -> Result<Vec<(Option<Action>, i64, i64)>, DbError> {
+    store::count_by_day(db, actions, from, to).await
+}
+
+/// How often something happened since an instant, counted up to `at_most`.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn count_since(
+    db: &Db,
+    action: Action,
+    from: OffsetDateTime,
+    at_most: u64,
+) -> Result<u64, DbError> {
+    store::count_since(db, action, from, at_most).await
 }
 
 /// Deletes up to `at_most` failed log-ins that are long past; tells how many. Everything else stays.

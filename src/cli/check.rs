@@ -50,35 +50,7 @@ pub(super) async fn mail(
 }
 
 fn sentence(language: Language, finding: &Finding) -> String {
-    let t = |key| language.say(key).into_owned();
-    let with = |key, name, value: &str| language.tell(key, &[(name, value)]);
-    match finding {
-        Finding::PlainHttp => t("check.plain_http"),
-        Finding::LocalLinks => t("check.local_links"),
-        Finding::ProxyNotTrusted => t("check.proxy_not_trusted"),
-        Finding::EverybodyTrusted => t("check.everybody_trusted"),
-        Finding::CheapHash(cost) => with("check.cheap_hash", "cost", &cost.to_string()),
-        Finding::SecretReadable(path) => {
-            with("check.secret_readable", "path", &path.display().to_string())
-        }
-        Finding::SecretMissing(path) => {
-            with("check.secret_missing", "path", &path.display().to_string())
-        }
-        Finding::TablesOutdated => t("check.tables_outdated"),
-        Finding::NoDatabase { url, why } => {
-            language.tell("cli.no_database", &[("url", url), ("why", why)])
-        }
-        Finding::CannotOpen(why) => with("cli.cannot_open", "why", why),
-        Finding::KeysSealed => t("check.keys_sealed"),
-        Finding::NoMail(why) => with("check.no_mail", "why", why),
-        Finding::PlainMail(server) => with("check.plain_mail", "server", server),
-        Finding::LocalSender(from) => with("check.local_sender", "from", from),
-        Finding::LettersAreFiles(path) => {
-            with("check.letters_are_files", "path", &path.display().to_string())
-        }
-        Finding::NotThereYet(path) => {
-            with("check.not_there_yet", "path", &path.display().to_string())
-        }
-        Finding::NoSuperuser => t("check.no_superuser"),
-    }
+    let (key, values) = finding.said();
+    let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    language.tell(key, &values)
 }

@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use rocket::figment::Figment;
 
 pub use mail::{MailFrom, MailLogin, MailSecurity, MailServer, MailUrl};
-pub use reader::{SettingError, Wrong};
+pub use reader::{Listed, SettingError, Source, Wrong};
 pub use values::{DatabaseUrl, EmailVerification, LogFormat, LogLevel, PublicUrl, SignUp};
 
 use crate::crypto::{Algorithm, Cost, MasterKey};
@@ -70,6 +70,19 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Which log lines are written.
     pub log_level: LogLevel,
+    /// All of them as they were given, secrets left out.
+    pub listed: Given,
+}
+
+/// The settings as they were given. They say nothing that the settings themselves do not, and are left
+/// out where those are written down.
+#[derive(Clone)]
+pub struct Given(pub Vec<Listed>);
+
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
 }
 
 impl Settings {
@@ -130,9 +143,41 @@ impl Settings {
             log_format: read.parsed("log_format", "setting.log_format", LogFormat::default),
             log_level: read.parsed("log_level", "setting.log_level", LogLevel::default),
             public_url,
+            listed: Given(read.listed(figment)),
         };
         reader.custom_claims();
         reader.finish().map(|()| settings)
+    }
+
+    /// The value of a setting that was not given, as text; empty for one that has none.
+    #[must_use]
+    pub fn default_of(&self, name: &str) -> String {
+        let seconds = |duration: Duration| format!("{}s", duration.as_secs());
+        match name {
+            "access_token_lifetime" => seconds(self.access_token_lifetime),
+            "refresh_token_lifetime" => seconds(self.refresh_token_lifetime),
+            "delete_unverified_after" => seconds(self.delete_unverified_after),
+            "leeway" => seconds(self.leeway),
+            "session_cache" => seconds(self.session_cache),
+            "allow_http" => "false".into(),
+            "rotate_refresh_tokens" => self.rotate_refresh_tokens.to_string(),
+            "audience" => self.audience.clone(),
+            "issuer" => self.issuer.clone(),
+            "user_id_claim" => self.user_id_claim.clone(),
+            "data_dir" => self.data_dir.display().to_string(),
+            "database_url" => self.database_url.to_string(),
+            "public_url" => self.public_url.as_str().to_owned(),
+            "mail_url" => "file:".into(),
+            "mail_from" => self.mail_from.to_string(),
+            "password_hash" => self.password_hash.to_string(),
+            "password_min_length" => self.password_min_length.to_string(),
+            "email_verification" => format!("{:?}", self.email_verification).to_lowercase(),
+            "signup" => format!("{:?}", self.signup).to_lowercase(),
+            "signing_algorithm" => format!("{:?}", self.signing_algorithm),
+            "log_format" => format!("{:?}", self.log_format).to_lowercase(),
+            "log_level" => format!("{:?}", self.log_level).to_lowercase(),
+            _ => String::new(),
+        }
     }
 }
 

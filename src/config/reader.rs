@@ -6,8 +6,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use rocket::figment::Figment;
 use rocket::figment::value::{Dict, Value};
+use rocket::figment::{self, Figment};
 use thiserror::Error;
 
 use super::values::without_password;
@@ -85,6 +85,28 @@ impl fmt::Display for Wrong {
     }
 }
 
+/// A setting as it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Its value, secrets left out; `None` where it was not given.
+    pub value: Option<String>,
+    /// Where it was given.
+    pub source: Source,
+}
+
+/// Where a setting was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Nowhere.
+    Default,
+    /// In this file.
+    File(String),
+    /// In a `ROCKET_…` variable.
+    Environment,
+}
+
 pub(super) struct Reader {
     values: Dict,
     port: u16,
@@ -111,6 +133,27 @@ impl Reader {
             SettingError { name: name.clone(), value: hint_at(value), what: Wrong::Unknown(near) }
         }));
         Self { values, port, wrong }
+    }
+
+    /// Every setting as it was given, secrets left out.
+    pub(super) fn listed(&self, figment: &Figment) -> Vec<Listed> {
+        let listed = NAMES.iter().chain(&["log_level", "address", "port"]).map(|name| {
+            let value = self.values.get(*name).map(|value| match value {
+                _ if SECRET.contains(name) => "***".to_owned(),
+                value if OPEN.contains(name) => {
+                    scalar(value).map_or_else(|| show(value), |text| on_one_line(&text))
+                }
+                value => show(value),
+            });
+            let source = figment.find_metadata(name).filter(|_| value.is_some());
+            let source = source.map_or(Source::Default, |metadata| match &metadata.source {
+                Some(figment::Source::File(path)) => Source::File(path.display().to_string()),
+                _ if metadata.name.contains("environment") => Source::Environment,
+                _ => Source::Default,
+            });
+            Listed { name: (*name).to_owned(), value, source }
+        });
+        listed.collect()
     }
 
     pub(super) fn finish(self) -> Result<(), Vec<SettingError>> {

@@ -69,6 +69,51 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// What a door says of it: the key of the sentence, and what it fills in.
+    #[must_use]
+    pub fn said(&self) -> (&'static str, Vec<(&'static str, String)>) {
+        let path = |path: &Path| vec![("path", path.display().to_string())];
+        match self {
+            Self::PlainHttp => ("check.plain_http", vec![]),
+            Self::LocalLinks => ("check.local_links", vec![]),
+            Self::ProxyNotTrusted => ("check.proxy_not_trusted", vec![]),
+            Self::EverybodyTrusted => ("check.everybody_trusted", vec![]),
+            Self::CheapHash(cost) => ("check.cheap_hash", vec![("cost", cost.to_string())]),
+            Self::SecretReadable(file) => ("check.secret_readable", path(file)),
+            Self::SecretMissing(file) => ("check.secret_missing", path(file)),
+            Self::TablesOutdated => ("check.tables_outdated", vec![]),
+            Self::NoDatabase { url, why } => {
+                ("cli.no_database", vec![("url", url.clone()), ("why", why.clone())])
+            }
+            Self::CannotOpen(why) => ("cli.cannot_open", vec![("why", why.clone())]),
+            Self::KeysSealed => ("check.keys_sealed", vec![]),
+            Self::NoMail(why) => ("check.no_mail", vec![("why", why.clone())]),
+            Self::PlainMail(server) => ("check.plain_mail", vec![("server", server.clone())]),
+            Self::LocalSender(from) => ("check.local_sender", vec![("from", from.clone())]),
+            Self::LettersAreFiles(folder) => ("check.letters_are_files", path(folder)),
+            Self::NotThereYet(file) => ("check.not_there_yet", path(file)),
+            Self::NoSuperuser => ("check.no_superuser", vec![]),
+        }
+    }
+}
+
+/// What can be told at a glance, without asking the database or the mail server.
+#[must_use]
+pub fn glance(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
+    let mut found = of_settings(settings, listens_on);
+    found.extend(of_secret_file(settings));
+    found
+}
+
+/// Looks at everything that [`examine`] looks at, from inside of a running Daemun.
+pub async fn examine_running(ctx: &Ctx, listens_on: IpAddr) -> Vec<Finding> {
+    let mut found = glance(&ctx.settings, listens_on);
+    found.extend(of_mail(&ctx.settings).await);
+    found.extend(of_database(ctx).await);
+    found
+}
+
 /// Looks at everything and changes nothing. `listens_on` is the address that the server binds.
 pub async fn examine(settings: &Settings, listens_on: IpAddr, clock: Clock) -> Vec<Finding> {
     let mut found = of_settings(settings, listens_on);

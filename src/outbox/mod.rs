@@ -244,6 +244,32 @@ pub async fn list_of(db: &Db, user: UserId, at_most: u64) -> Result<Vec<Logged>,
     store::list_of(db, user, at_most).await
 }
 
+/// All letters, newest first: at most `at_most` of a fate, older than the letter `before`.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list(
+    db: &Db,
+    fate: Option<Fate>,
+    before: Option<i64>,
+    at_most: u64,
+) -> Result<Vec<Logged>, DbError> {
+    store::list(db, fate, before, at_most).await
+}
+
+/// Makes a letter due now that has failed and waits; `false` for every other. A letter that somebody
+/// is sending is left alone, or it would go out twice: it has no reason while it is claimed.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn hasten(
+    transaction: &Transaction,
+    id: i64,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::update_hastened(transaction, id, now).await
+}
+
 /// Forgets every letter to a person, sent or not.
 ///
 /// # Errors

@@ -29,6 +29,12 @@ pub enum Fate {
 /// A letter as its row tells it, without what it says.
 #[derive(Debug, Clone)]
 pub struct Logged {
+    /// Number of the letter.
+    pub id: i64,
+    /// How often it has been tried.
+    pub tries: i64,
+    /// When it is tried next, while it waits.
+    pub due_at: Option<OffsetDateTime>,
     /// The stored name of the occasion.
     pub kind: String,
     /// The address it is for.
@@ -112,6 +118,7 @@ pub(super) async fn update_claimed(
     let mut rows = outbox::Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(to_micros(until)))
         .col_expr(Column::Tries, Expr::col(Column::Tries).add(1))
+        .col_expr(Column::Reason, Expr::value(""))
         .filter(Column::Id.in_subquery(due))
         .filter(Column::DueAt.lte(to_micros(now)))
         .exec_with_returning(db.writer())
@@ -232,7 +239,35 @@ pub(super) async fn list_of(db: &Db, user: UserId, at_most: u64) -> Result<Vec<L
         .limit(at_most)
         .all(db.reader())
         .await?;
-    let logged = rows.into_iter().map(|row| Logged {
+    Ok(rows.into_iter().map(logged).collect())
+}
+
+/// Each fate has its index, and the rest is read from the newest on.
+pub(super) async fn list(
+    db: &Db,
+    fate: Option<Fate>,
+    before: Option<i64>,
+    at_most: u64,
+) -> Result<Vec<Logged>, DbError> {
+    let mut letters = outbox::Entity::find();
+    letters = match fate {
+        None => letters,
+        Some(Fate::Waiting) => letters.filter(Column::DueAt.is_not_null()),
+        Some(Fate::Sent) => letters.filter(Column::SentAt.is_not_null()),
+        Some(Fate::Failed) => letters.filter(Column::FailedAt.is_not_null()),
+    };
+    if let Some(before) = before {
+        letters = letters.filter(Column::Id.lt(before));
+    }
+    let rows = letters.order_by(Column::Id, Order::Desc).limit(at_most).all(db.reader()).await?;
+    Ok(rows.into_iter().map(logged).collect())
+}
+
+fn logged(row: outbox::Model) -> Logged {
+    Logged {
+        id: row.id,
+        tries: row.tries,
+        due_at: row.due_at.map(from_micros),
         fate: match (row.sent_at, row.failed_at) {
             (Some(_), _) => Fate::Sent,
             (None, Some(_)) => Fate::Failed,
@@ -242,8 +277,22 @@ pub(super) async fn list_of(db: &Db, user: UserId, at_most: u64) -> Result<Vec<L
         recipient: row.recipient,
         written_at: from_micros(row.created_at),
         reason: row.reason,
-    });
-    Ok(logged.collect())
+    }
+}
+
+pub(super) async fn update_hastened(
+    transaction: &Transaction,
+    id: i64,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let done = outbox::Entity::update_many()
+        .col_expr(Column::DueAt, Expr::value(to_micros(now)))
+        .filter(Column::Id.eq(id))
+        .filter(Column::DueAt.is_not_null())
+        .filter(Column::Reason.ne(""))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
 }
 
 pub(super) async fn delete(db: &Db, request: &Claimed) -> Result<(), DbError> {

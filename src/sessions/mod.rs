@@ -369,6 +369,14 @@ pub fn ended(ctx: &Ctx, session: SessionId) {
     ctx.cache.forget(session);
 }
 
+/// How many sessions are alive, counted up to `at_most`.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn count_living(db: &Db, now: OffsetDateTime, at_most: u64) -> Result<u64, DbError> {
+    store::count_living(db, now, at_most).await
+}
+
 /// Deletes up to `at_most` sessions that have been over for a while; tells how many.
 ///
 /// # Errors

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, FromQueryResult, Order, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait as _, UpdateMany,
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, FromQueryResult, Order,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    UpdateMany,
 };
 use time::OffsetDateTime;
 
@@ -378,6 +379,20 @@ pub(super) async fn update_proved(
         .exec(transaction.connection())
         .await?;
     Ok(())
+}
+
+pub(super) async fn count_living(
+    db: &Db,
+    now: OffsetDateTime,
+    at_most: u64,
+) -> Result<u64, DbError> {
+    let living = session::Entity::find()
+        .select_only()
+        .column(Column::ExpiresAt)
+        .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .filter(Column::EndedAt.is_null())
+        .limit(at_most);
+    Ok(living.count(db.reader()).await?)
 }
 
 pub(super) async fn delete_over(

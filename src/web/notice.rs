@@ -24,10 +24,14 @@ pub(super) enum Notice {
     PersonSessionsEnded,
     PersonDeleted,
     PersonPasswordLocked,
+    GroupSaved,
+    GroupDeleted,
+    LetterRetried,
+    LetterNotWaiting,
 }
 
 impl Notice {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 22] = [
         Self::ProfileSaved,
         Self::PasswordChanged,
         Self::PasswordReset,
@@ -46,6 +50,10 @@ impl Notice {
         Self::PersonSessionsEnded,
         Self::PersonDeleted,
         Self::PersonPasswordLocked,
+        Self::GroupSaved,
+        Self::GroupDeleted,
+        Self::LetterRetried,
+        Self::LetterNotWaiting,
     ];
 
     /// The key of the sentence, and the name in the cookie.
@@ -69,6 +77,10 @@ impl Notice {
             Self::PersonSessionsEnded => "notice.person_sessions_ended",
             Self::PersonDeleted => "notice.person_deleted",
             Self::PersonPasswordLocked => "notice.person_password_locked",
+            Self::GroupSaved => "notice.group_saved",
+            Self::GroupDeleted => "notice.group_deleted",
+            Self::LetterRetried => "notice.letter_retried",
+            Self::LetterNotWaiting => "notice.letter_not_waiting",
         }
     }
 

@@ -114,6 +114,25 @@ on_both! {
         refuses(&app, &mut app.visitor(), None, "nothing at all").await;
     }
 
+    async fn a_form_of_staff_without_its_own_token_is_refused(world: World) {
+        let app = world.app().await;
+        let mut root = app.superuser("root").await;
+        let before = traces(&app).await;
+        for path in [
+            "/admin/groups/new",
+            "/admin/groups/1",
+            "/admin/groups/1/delete",
+            "/admin/mail/1/retry",
+        ] {
+            let fields = [("name", "x"), ("csrf", "rubbish")];
+            for fields in [&fields[..1], &fields] {
+                assert_eq!(root.post(path, fields).await.status(), 403, "{path}");
+            }
+        }
+        assert_eq!(traces(&app).await, before);
+        assert_eq!(app.number("SELECT COUNT(*) FROM groups").await, 0);
+    }
+
     async fn a_request_from_elsewhere_is_refused_even_with_the_token(world: World) {
         let app = world.app().await;
         let mut ada = app.person("ada").await;

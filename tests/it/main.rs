@@ -4,8 +4,13 @@
 mod support;
 
 mod activity;
+mod admin_audit;
+mod admin_desk;
+mod admin_groups;
+mod admin_mail;
 mod admin_permissions;
 mod admin_person;
+mod admin_settings;
 mod admin_users;
 mod cli;
 mod courier;

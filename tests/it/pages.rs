@@ -350,6 +350,34 @@ on_both! {
         }
     }
 
+    async fn every_admin_page_is_whole_in_every_language(world: World) {
+        let app = world.app().await;
+        let mut root = app.superuser("root").await;
+        let fields = [("name", "Desk"), ("permissions", "users.view")];
+        root.submits("/admin/groups/new", &fields).await;
+        let one = root.get("/admin/groups").await.attribute("tbody a", "href").expect("a link");
+        app.visitor().submits("/account/password/reset", &[("email", "root@example.com")]).await;
+        for language in ["ko", "en"] {
+            let root = root.clone().with("Accept-Language", language);
+            for path in [
+                "/admin",
+                "/admin/groups",
+                "/admin/groups/new",
+                &one,
+                &format!("{one}/delete"),
+                "/admin/audit",
+                "/admin/audit?actor=nobody&action=x&from=x",
+                "/admin/mail",
+                "/admin/mail?state=failed",
+                "/admin/settings",
+            ] {
+                is_whole(&root.clone().get(path).await, language, path);
+            }
+            let page = root.clone().submits(&one, &[("permissions", "x")]).await;
+            is_whole(&page, language, "a wrong group");
+        }
+    }
+
     async fn a_closed_site_is_whole_in_every_language(world: World) {
         let app = world.app_with(&[("signup", "closed")]).await;
         for language in ["ko", "en"] {

@@ -110,6 +110,10 @@ pub(in crate::web) fn sentence(action: Option<Action>) -> &'static str {
         Action::AddedByStaff => "activity.added_by_staff",
         Action::ChangedByStaff => "activity.changed_by_staff",
         Action::SuspensionOver => "activity.suspension_over",
+        Action::GroupMade => "activity.group_made",
+        Action::GroupChanged => "activity.group_changed",
+        Action::GroupDeleted => "activity.group_deleted",
+        Action::LetterRetried => "activity.letter_retried",
         Action::SessionEnded => "activity.session_ended",
         Action::OtherSessionsEnded => "activity.other_sessions_ended",
     }

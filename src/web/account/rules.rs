@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use time::Date;
 use validator::ValidationError;
 
+use crate::groups::{GroupName, GroupNameError};
 use crate::types::{
     BirthDate, BirthDateError, Email, EmailError, Gender, Language, Name, NameError, Password,
-    PasswordError,
+    PasswordError, Permission,
 };
 
 type Verdict = Result<(), ValidationError>;
@@ -29,6 +30,21 @@ pub(in crate::web) fn email(typed: &str) -> Verdict {
 
 pub(in crate::web) fn password(typed: &str) -> Verdict {
     Password::parse(typed).map(drop).map_err(|PasswordError::Missing| wrong("password.missing"))
+}
+
+pub(in crate::web) fn group_name(typed: &str) -> Verdict {
+    GroupName::parse(typed).map(drop).map_err(|error| {
+        wrong(match error {
+            GroupNameError::Missing => "name.missing",
+            GroupNameError::TooLong => "name.too_long",
+            GroupNameError::Unprintable => "name.unprintable",
+        })
+    })
+}
+
+pub(in crate::web) fn permissions(ticked: &[String]) -> Verdict {
+    let are_known = ticked.iter().all(|name| Permission::from_stored(name).is_some());
+    if are_known { Ok(()) } else { Err(wrong("permission.unknown")) }
 }
 
 pub(in crate::web) fn name(typed: &str) -> Verdict {

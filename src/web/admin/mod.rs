@@ -1,8 +1,13 @@
 //! The pages of those who run the site.
 
 mod acts;
+mod audit;
+mod desk;
+mod groups;
+mod mail;
 mod person;
 mod person_new;
+mod settings;
 mod setup;
 mod users;
 mod users_csv;
@@ -17,6 +22,11 @@ pub(super) fn routes() -> Vec<Route> {
         setup::routes(),
         users::routes(),
         users_csv::routes(),
+        audit::routes(),
+        desk::routes(),
+        groups::routes(),
+        mail::routes(),
+        settings::routes(),
     ]
     .concat()
 }

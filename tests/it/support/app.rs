@@ -1,7 +1,7 @@
 //! A running application in this process.
 
 use daemun::app;
-use daemun::clock::Clock;
+use daemun::clock::{Clock, to_micros};
 use daemun::config::Settings;
 use daemun::ctx::Ctx;
 use daemun::flows::signup::{self, Joined};
@@ -41,6 +41,35 @@ impl App {
         let mut browser = self.visitor();
         let answer = browser.joins(&email(name), GOOD).await;
         assert_eq!(answer.location(), Some("/account/mypage"), "{}", answer.text());
+        browser
+    }
+
+    /// Somebody who may do everything, as `name@example.com`.
+    pub(crate) async fn promoted(&self, name: &str) -> Browser<'_> {
+        let browser = self.person(name).await;
+        let whose = email(name);
+        let set = "UPDATE users SET is_staff = TRUE, is_superuser = TRUE";
+        self.execute(&format!("{set} WHERE email = '{whose}'")).await;
+        self.ctx.cache.forget_everybody();
+        browser
+    }
+
+    /// A member of staff whose own group, called `of name`, grants these permissions.
+    pub(crate) async fn promoted_staff(&self, name: &str, permissions: &[&str]) -> Browser<'_> {
+        let browser = self.person(name).await;
+        let (whose, now) = (email(name), to_micros(self.ctx.clock.now()));
+        self.execute(&format!("UPDATE users SET is_staff = TRUE WHERE email = '{whose}'")).await;
+        let group = format!("(SELECT id FROM groups WHERE name = 'of {name}')");
+        let columns = "INSERT INTO groups (name, created_at, updated_at)";
+        self.execute(&format!("{columns} VALUES ('of {name}', {now}, {now})")).await;
+        for permission in permissions {
+            let columns = "INSERT INTO group_permissions (group_id, permission)";
+            self.execute(&format!("{columns} VALUES ({group}, '{permission}')")).await;
+        }
+        let person = format!("(SELECT id FROM users WHERE email = '{whose}')");
+        let columns = "INSERT INTO group_members (group_id, user_id)";
+        self.execute(&format!("{columns} VALUES ({group}, {person})")).await;
+        self.ctx.cache.forget_everybody();
         browser
     }
 

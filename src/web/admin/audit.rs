@@ -1,0 +1,407 @@
+//! The trail: who did what to whom, when and from where, and what it was before.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use rocket::form::FromForm;
+use rocket::http::{ContentType, Header, Status};
+use rocket::response::stream::{ByteStream, stream};
+use rocket::{Responder, Route, State, get, routes};
+use serde_json::Value;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{Date, Duration, OffsetDateTime};
+use url::form_urlencoded;
+
+use super::groups::label;
+use crate::accounts;
+use crate::audit::{self, Action, Place, Recorded, Search};
+use crate::ctx::Ctx;
+use crate::db::DbError;
+use crate::types::{Email, Permission, UserId};
+use crate::web::account::activity::sentence;
+use crate::web::device;
+use crate::web::error::Error;
+use crate::web::guards::ReadsAudit;
+use crate::web::page::{Frame, Moment, Page};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![index, download]
+}
+
+/// Events on a page.
+const ON_A_PAGE: usize = 50;
+
+/// Events that are read at once for the file: it is as long as the trail, and no more of it than this
+/// is in memory.
+const AT_ONCE: u64 = 1_000;
+
+/// What is looked for, as it was typed.
+#[derive(FromForm)]
+struct Typed {
+    #[field(default = String::new())]
+    actor: String,
+    #[field(default = String::new())]
+    target: String,
+    #[field(default = String::new())]
+    action: String,
+    #[field(default = String::new())]
+    from: String,
+    #[field(default = String::new())]
+    to: String,
+}
+
+impl Typed {
+    fn pairs(&self) -> [(&'static str, &str); 5] {
+        [
+            ("actor", &self.actor),
+            ("target", &self.target),
+            ("action", &self.action),
+            ("from", &self.from),
+            ("to", &self.to),
+        ]
+    }
+
+    /// The same search as a query.
+    fn query(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.pairs().iter().filter(|(_, value)| !value.is_empty()));
+        query.finish()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "admin/audit.html")]
+struct AuditPage {
+    frame: Frame,
+    typed: Typed,
+    /// What cannot be looked for: field and key of the sentence.
+    wrong: Vec<(&'static str, &'static str)>,
+    actions: Vec<(&'static str, String)>,
+    events: Vec<Shown>,
+    query: String,
+    is_newest: bool,
+    older: Option<Place>,
+}
+
+impl AuditPage {
+    fn error(&self, field: &str) -> Option<&'static str> {
+        self.wrong.iter().find(|(name, _)| *name == field).map(|(_, key)| *key)
+    }
+
+    /// The way to a page of the same search.
+    fn way(&self, path: &str, place: Option<&Place>) -> String {
+        let before = place.map(|place| format!("before={place}"));
+        let parts: Vec<_> = [Some(self.query.clone()).filter(|query| !query.is_empty()), before]
+            .into_iter()
+            .flatten()
+            .collect();
+        if parts.is_empty() { path.to_owned() } else { format!("{path}?{}", parts.join("&")) }
+    }
+}
+
+/// An event in words.
+pub(super) struct Shown {
+    pub what: String,
+    pub at: Moment,
+    /// Who did it; `None` for strangers and for the terminal.
+    pub actor: Option<Whom>,
+    pub target: Option<Whom>,
+    pub place: String,
+    pub address: String,
+    pub changes: Vec<Change>,
+    pub facts: Vec<(String, String)>,
+}
+
+/// An account, which may be gone.
+pub(super) struct Whom {
+    pub id: UserId,
+    pub email: Option<String>,
+}
+
+/// What a field was, and what it became.
+pub(super) struct Change {
+    pub field: String,
+    pub old: String,
+    pub new: String,
+}
+
+#[get("/admin/audit?<before>&<typed..>")]
+async fn index(
+    before: Option<&str>,
+    typed: Typed,
+    _reader: ReadsAudit,
+    frame: Frame,
+    ctx: &State<Ctx>,
+) -> Result<Page, Error> {
+    let before = before.and_then(Place::parse);
+    let (search, wrong) = understand(ctx, &typed).await?;
+    let mut events = if wrong.is_empty() {
+        audit::search(&ctx.db, &search, before, ON_A_PAGE as u64 + 1).await?
+    } else {
+        Vec::new()
+    };
+    let has_older = events.len() > ON_A_PAGE;
+    events.truncate(ON_A_PAGE);
+    let older = events.last().map(Recorded::place).filter(|_| has_older);
+    let actions = Action::ALL.into_iter();
+    let actions =
+        actions.map(|action| (action.as_str(), frame.tell(sentence(Some(action)), "count", "…")));
+    let status = if wrong.is_empty() { Status::Ok } else { Status::UnprocessableEntity };
+    let page = AuditPage {
+        actions: actions.collect(),
+        events: in_words(ctx, &frame, &events).await?,
+        query: typed.query(),
+        is_newest: before.is_none(),
+        frame,
+        typed,
+        wrong,
+        older,
+    };
+    Ok(Page::draw(&page)?.with_status(status))
+}
+
+#[derive(Responder)]
+struct File<S> {
+    body: S,
+    kind: ContentType,
+    disposition: Header<'static>,
+}
+
+/// The whole trail, or what is looked for in it, as a table for other programs.
+#[get("/admin/audit.csv?<typed..>")]
+async fn download(
+    typed: Typed,
+    _reader: ReadsAudit,
+    ctx: &State<Ctx>,
+) -> Result<Result<File<ByteStream![Vec<u8>]>, Status>, Error> {
+    let (search, wrong) = understand(ctx, &typed).await?;
+    if !wrong.is_empty() {
+        return Ok(Err(Status::UnprocessableEntity));
+    }
+    let ctx = Ctx::clone(ctx);
+    let body = stream! {
+        yield table([HEAD.map(str::to_owned)].into_iter());
+        let mut before = None;
+        loop {
+            match some_rows(&ctx, &search, before).await {
+                Ok((rows, next)) => {
+                    yield table(rows.into_iter());
+                    if next.is_none() {
+                        break;
+                    }
+                    before = next;
+                }
+                // The status has gone out long ago, so the file itself says that it is not whole.
+                Err(error) => {
+                    tracing::error!(%error, "the trail could not be read to its end");
+                    yield b"INCOMPLETE\r\n".to_vec();
+                    break;
+                }
+            }
+        }
+    };
+    Ok(Ok(File {
+        body: ByteStream(body),
+        kind: ContentType::CSV,
+        disposition: Header::new("Content-Disposition", "attachment; filename=\"audit.csv\""),
+    }))
+}
+
+/// The columns of the file.
+const HEAD: [&str; 10] = [
+    "id",
+    "at",
+    "action",
+    "actor_id",
+    "actor",
+    "target_id",
+    "target",
+    "ip",
+    "user_agent",
+    "details",
+];
+
+type Row = [String; 10];
+
+async fn some_rows(
+    ctx: &Ctx,
+    search: &Search,
+    before: Option<Place>,
+) -> Result<(Vec<Row>, Option<Place>), DbError> {
+    let events = audit::search(&ctx.db, search, before, AT_ONCE).await?;
+    let emails = emails(ctx, &events).await?;
+    let email = |id: Option<UserId>| id.and_then(|id| emails.get(&id).cloned()).unwrap_or_default();
+    let number = |id: Option<UserId>| id.map(|id| id.to_string()).unwrap_or_default();
+    let is_full = u64::try_from(events.len()).is_ok_and(|length| length == AT_ONCE);
+    let next = events.last().map(Recorded::place).filter(|_| is_full);
+    let rows = events.into_iter().map(|event| {
+        [
+            event.id.to_string(),
+            event.at.format(&Rfc3339).unwrap_or_default(),
+            event.name,
+            number(event.actor),
+            email(event.actor),
+            number(event.target),
+            email(event.target),
+            event.ip,
+            event.user_agent,
+            event.details.to_string(),
+        ]
+    });
+    Ok((rows.collect(), next))
+}
+
+/// Rows as text (RFC 4180). A cell that a spreadsheet would take for a formula gets an apostrophe.
+fn table(rows: impl Iterator<Item = Row>) -> Vec<u8> {
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    for row in rows {
+        let cells = row.iter().map(|cell| tamed(cell));
+        writer
+            .write_record(cells)
+            .expect("rows are equally long, and memory takes what is written");
+    }
+    writer.into_inner().expect("memory takes what is written")
+}
+
+fn tamed(cell: &str) -> String {
+    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if is_formula { format!("'{cell}") } else { cell.to_owned() }
+}
+
+/// What is looked for, and what of it cannot be.
+async fn understand(
+    ctx: &Ctx,
+    typed: &Typed,
+) -> Result<(Search, Vec<(&'static str, &'static str)>), DbError> {
+    let mut wrong = Vec::new();
+    let mut people = [None, None];
+    for (place, (field, text)) in [("actor", &typed.actor), ("target", &typed.target)]
+        .into_iter()
+        .enumerate()
+        .filter(|(_, (_, text))| !text.trim().is_empty())
+    {
+        people[place] = person(ctx, text.trim()).await?;
+        if people[place].is_none() {
+            wrong.push((field, "trail.nobody"));
+        }
+    }
+    let action = Action::from_stored(&typed.action);
+    if action.is_none() && !typed.action.is_empty() {
+        wrong.push(("action", "trail.no_action"));
+    }
+    let mut days = [None, None];
+    for (place, (field, text)) in [("from", &typed.from), ("to", &typed.to)]
+        .into_iter()
+        .enumerate()
+        .filter(|(_, (_, text))| !text.is_empty())
+    {
+        days[place] = Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
+        if days[place].is_none() {
+            wrong.push((field, "trail.no_day"));
+        }
+    }
+    let [actor, target] = people;
+    let [from, to] = days.map(|day| day.map(|day| day.midnight().assume_utc()));
+    // The last day is looked at until it is over.
+    let to = to.map(|to| to.checked_add(Duration::DAY).unwrap_or(to));
+    Ok((Search { actor, target, action, from, to }, wrong))
+}
+
+/// An account by its number, which works when it is gone too, or by its address.
+async fn person(ctx: &Ctx, text: &str) -> Result<Option<UserId>, DbError> {
+    if let Ok(id) = text.parse() {
+        return Ok(Some(UserId(id)));
+    }
+    match Email::parse(text) {
+        Ok(email) => Ok(accounts::find(&ctx.db, &email).await?.map(|account| account.person.id)),
+        Err(_) => Ok(None),
+    }
+}
+
+async fn emails(ctx: &Ctx, events: &[Recorded]) -> Result<BTreeMap<UserId, String>, DbError> {
+    let mut ids: Vec<_> =
+        events.iter().flat_map(|event| [event.actor, event.target]).flatten().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    accounts::emails_of(&ctx.db, &ids).await
+}
+
+/// Events as people read them; the addresses of those who are in them cost one statement.
+pub(super) async fn in_words(
+    ctx: &Ctx,
+    frame: &Frame,
+    events: &[Recorded],
+) -> Result<Vec<Shown>, DbError> {
+    let emails = emails(ctx, events).await?;
+    let whom = |id: Option<UserId>| id.map(|id| Whom { id, email: emails.get(&id).cloned() });
+    let shown = events.iter().map(|event| {
+        let count = event.details.get("count").and_then(Value::as_u64).unwrap_or_default();
+        Shown {
+            what: frame.tell(sentence(event.action), "count", count),
+            at: Moment::of(frame, event.at),
+            actor: whom(event.actor),
+            target: whom(event.target).filter(|_| event.target != event.actor),
+            place: match event.ip.as_str() {
+                "" => String::new(),
+                _ => device::words(&event.user_agent, frame.language()),
+            },
+            address: event.ip.clone(),
+            changes: changes(frame, &event.details),
+            facts: facts(frame, &event.details),
+        }
+    });
+    Ok(shown.collect())
+}
+
+fn changes(frame: &Frame, details: &Value) -> Vec<Change> {
+    let fields = details.get("changes").and_then(Value::as_object).into_iter().flatten();
+    let changes = fields.map(|(field, both)| {
+        let [old, new] = [0, 1].map(|side| {
+            let value = both.get(side).unwrap_or(&Value::Null);
+            let names =
+                value.as_array().filter(|names| field == "permissions" && !names.is_empty());
+            names.map_or_else(|| text(value), |names| granted(frame, names))
+        });
+        Change { field: field.clone(), old, new }
+    });
+    changes.collect()
+}
+
+/// Permissions by the names that people know.
+fn granted(frame: &Frame, names: &[Value]) -> String {
+    let labels = names.iter().map(|name| {
+        let known = name.as_str().and_then(Permission::from_stored);
+        known.map_or_else(|| text(name), |permission| frame.t(label(permission)).into_owned())
+    });
+    labels.collect::<Vec<_>>().join(", ")
+}
+
+/// What else is known of an event: reasons, instants.
+fn facts(frame: &Frame, details: &Value) -> Vec<(String, String)> {
+    let others = details.as_object().into_iter().flatten();
+    let others = others.filter(|(name, value)| {
+        let is_said = ["changes", "count"].contains(&name.as_str());
+        let is_empty = value.is_null() || value.as_str() == Some("");
+        !is_said && !is_empty
+    });
+    let others = others.map(|(name, value)| {
+        let is_instant = name == "until" || name.ends_with("_at");
+        let instant = value.as_i64().filter(|_| is_instant);
+        let instant = instant.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+        (name.clone(), instant.map_or_else(|| text(value), |at| frame.moment(at)))
+    });
+    others.collect()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "–".into(),
+        Value::String(text) if text.is_empty() => "–".into(),
+        Value::Array(items) if items.is_empty() => "–".into(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,67 @@
+//! The settings as they are, and what the checkup says of them. Nothing is changed here: settings
+//! belong to whoever has the machine.
+
+use askama::Template;
+use rocket::{Route, State, get, routes};
+
+use crate::config::Source;
+use crate::ctx::Ctx;
+use crate::flows::checkup::{self, Finding};
+use crate::web::error::Error;
+use crate::web::guards::ViewsSettings;
+use crate::web::page::{Frame, Page};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![show]
+}
+
+#[derive(Template)]
+#[template(path = "admin/settings.html")]
+struct SettingsPage {
+    frame: Frame,
+    settings: Vec<Shown>,
+    /// What has to be mended, then what is worth knowing.
+    findings: Vec<(bool, String)>,
+}
+
+struct Shown {
+    name: String,
+    value: String,
+    source: String,
+}
+
+#[get("/admin/settings")]
+async fn show(
+    reader: ViewsSettings,
+    frame: Frame,
+    rocket: &rocket::Config,
+    ctx: &State<Ctx>,
+) -> Result<Page, Error> {
+    tracing::info!(staff.id = reader.0.person().id.0, "staff looked at the settings");
+    let settings = ctx.settings.listed.0.iter().map(|setting| Shown {
+        name: setting.name.clone(),
+        value: match (&setting.value, setting.name.as_str()) {
+            (Some(value), _) => value.clone(),
+            (None, "address") => rocket.address.to_string(),
+            (None, "port") => rocket.port.to_string(),
+            (None, name) => ctx.settings.default_of(name),
+        },
+        source: match &setting.source {
+            Source::Default => frame.t("config.default").into_owned(),
+            Source::Environment => frame.t("config.environment").into_owned(),
+            Source::File(path) => path.clone(),
+        },
+    });
+    let settings = settings.collect();
+    let mut found = checkup::examine_running(ctx, rocket.address).await;
+    found.sort_by_key(|finding| !finding.is_bad());
+    let findings = found.iter().map(|it| (it.is_bad(), sentence(&frame, it))).collect();
+    Page::draw(&SettingsPage { frame, settings, findings })
+}
+
+/// A finding in words.
+pub(super) fn sentence(frame: &Frame, finding: &Finding) -> String {
+    let (key, values) = finding.said();
+    let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    frame.language().tell(key, &values)
+}
