@@ -1,5 +1,6 @@
 //! Letters on their way. `sealed` holds what a letter says, links included, and is emptied once the
-//! letter is finished; `due_at` is when it is tried next, and `NULL` when it is finished. No foreign
+//! letter is finished; `due_at` is when it is tried next, and `NULL` when it is finished; while
+//! `is_claimed`, until then somebody is sending it. No foreign
 //! key: the last letter to a person goes out after the account is gone.
 
 use sea_orm_migration::prelude::*;
@@ -27,6 +28,7 @@ impl MigrationTrait for Migration {
             .col(column::number_or_null("sent_at"))
             .col(column::number_or_null("failed_at"))
             .col(column::text("reason").default(""))
+            .col(column::flag("is_claimed", false))
             .to_owned();
         manager.create_table(outbox).await?;
         manager.create_index(index("outbox", "outbox_due_at", &["due_at"])).await?;

@@ -19,12 +19,9 @@ impl MigrationTrait for Migration {
         // The first of the new ones answers what this one did.
         let by_actor = Index::drop().name("audit_events_actor_id").to_owned();
         manager.drop_index(by_actor).await?;
-        // The few of their kind: everybody else is the difference. The letters that were given up are few
-        // among those that were sent.
+        // The few of their kind among the letters that were sent.
         let connection = manager.get_connection();
         for sql in [
-            "CREATE INDEX users_inactive ON users (id) WHERE NOT is_active",
-            "CREATE INDEX users_unverified ON users (id) WHERE email_verified_at IS NULL",
             "CREATE INDEX outbox_failed ON outbox (id) WHERE failed_at IS NOT NULL",
             "CREATE INDEX outbox_waiting ON outbox (id) WHERE due_at IS NOT NULL",
         ] {
@@ -34,14 +31,9 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for name in [
-            "audit_events_actor_at",
-            "audit_events_action_at",
-            "users_inactive",
-            "users_unverified",
-            "outbox_failed",
-            "outbox_waiting",
-        ] {
+        for name in
+            ["audit_events_actor_at", "audit_events_action_at", "outbox_failed", "outbox_waiting"]
+        {
             manager.drop_index(Index::drop().name(name).to_owned()).await?;
         }
         manager.create_index(index("audit_events", "audit_events_actor_id", &["actor_id"])).await

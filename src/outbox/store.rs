@@ -68,6 +68,7 @@ pub(super) async fn insert(
         sent_at: Set(None),
         failed_at: Set(None),
         reason: Set(String::new()),
+        is_claimed: Set(false),
         ..Default::default()
     };
     outbox::Entity::insert(row).exec_without_returning(transaction.connection()).await?;
@@ -118,7 +119,7 @@ pub(super) async fn update_claimed(
     let mut rows = outbox::Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(to_micros(until)))
         .col_expr(Column::Tries, Expr::col(Column::Tries).add(1))
-        .col_expr(Column::Reason, Expr::value(""))
+        .col_expr(Column::IsClaimed, Expr::value(true))
         .filter(Column::Id.in_subquery(due))
         .filter(Column::DueAt.lte(to_micros(now)))
         .exec_with_returning(db.writer())
@@ -175,6 +176,7 @@ pub(super) async fn update_sent(db: &Db, id: i64, now: OffsetDateTime) -> Result
         .col_expr(Column::FailedAt, Expr::value(None::<i64>))
         .col_expr(Column::Sealed, Expr::value(""))
         .col_expr(Column::Reason, Expr::value(""))
+        .col_expr(Column::IsClaimed, Expr::value(false))
         .filter(Column::Id.eq(id))
         .exec(db.writer())
         .await?;
@@ -193,6 +195,7 @@ pub(super) async fn update_failed(
         .col_expr(Column::FailedAt, Expr::value(to_micros(now)))
         .col_expr(Column::Sealed, Expr::value(""))
         .col_expr(Column::Reason, Expr::value(reason))
+        .col_expr(Column::IsClaimed, Expr::value(false))
         .filter(Column::Id.eq(id))
         .filter(is_claimed_until(until))
         .exec(db.writer())
@@ -209,6 +212,7 @@ pub(super) async fn update_due(
     outbox::Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(to_micros(at)))
         .col_expr(Column::Reason, Expr::value(reason))
+        .col_expr(Column::IsClaimed, Expr::value(false))
         .filter(Column::Id.eq(letter.id))
         .filter(is_claimed_until(letter.until))
         .exec(db.writer())
@@ -225,6 +229,7 @@ pub(super) async fn update_released(
     outbox::Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(to_micros(at)))
         .col_expr(Column::Tries, Expr::col(Column::Tries).sub(1))
+        .col_expr(Column::IsClaimed, Expr::value(false))
         .filter(Column::Id.is_in(ids.iter().copied()))
         .filter(is_claimed_until(until))
         .exec(db.writer())
@@ -289,7 +294,7 @@ pub(super) async fn update_hastened(
         .col_expr(Column::DueAt, Expr::value(to_micros(now)))
         .filter(Column::Id.eq(id))
         .filter(Column::DueAt.is_not_null())
-        .filter(Column::Reason.ne(""))
+        .filter(Column::IsClaimed.eq(false))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)

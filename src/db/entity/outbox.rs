@@ -21,6 +21,7 @@ pub struct Model {
     pub sent_at: Option<i64>,
     pub failed_at: Option<i64>,
     pub reason: String,
+    pub is_claimed: bool,
 }
 
 /// Neither the address nor what the letter says.
