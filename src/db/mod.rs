@@ -133,7 +133,9 @@ impl Db {
             DatabaseUrl::Sqlite(path) => {
                 make_file(path)?;
                 let writer = connect_first(path).await?;
-                (writer, connect(sqlite(path, false)).await?)
+                let reader = connect(sqlite(path, false)).await?;
+                open_all(&reader).await?;
+                (writer, reader)
             }
             DatabaseUrl::Postgres(url) => {
                 let pool = connect(postgres(url)).await?;
@@ -257,6 +259,26 @@ async fn connect_first(path: &Path) -> Result<DatabaseConnection, DbError> {
             outcome => return outcome,
         }
     }
+}
+
+/// Opens every reader before anybody waits for one. Whoever opens a file at the moment at which its
+/// write-ahead log is made may be told that it cannot be opened (14); so we ask again for as long as
+/// we would have waited.
+async fn open_all(reader: &DatabaseConnection) -> Result<(), DbError> {
+    let pool = reader.get_sqlite_connection_pool();
+    let mut held = Vec::new();
+    let mut patience = WAIT;
+    while held.len() < SQLITE_READERS as usize {
+        match pool.acquire().await {
+            Ok(connection) => held.push(connection),
+            Err(error) if is_passing(&error) && !patience.is_zero() => {
+                tokio::time::sleep(ASK_AGAIN).await;
+                patience = patience.saturating_sub(ASK_AGAIN);
+            }
+            Err(error) => return Err(DbErr::Conn(RuntimeErr::SqlxError(error.into())).into()),
+        }
+    }
+    Ok(())
 }
 
 async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, DbError> {

@@ -827,12 +827,12 @@ fn a_server_prints_its_address_and_a_link_for_the_first_superuser() {
         let mut root = server.visitor();
         let path = link(&output).expect("a link");
         let opened = root.get(&path);
-        let page = opened.header("location").expect("the link leads to a page without a token");
-        assert_eq!((opened.status, root.get(page).status), (303, 200), "the link opens");
+        let page = opened.header("location").unwrap_or_else(|| panic!("{}", server.log()));
+        assert_eq!((opened.status, root.get(page).status), (303, 200), "{}", server.log());
         let fields = [("email", "root@example.com"), ("password1", GOOD), ("password2", GOOD)];
-        assert_eq!(root.submits(page, &fields).status, 303);
+        assert_eq!(root.submits(page, &fields).status, 303, "{}", server.log());
         assert!(root.is_signed_in());
-        assert_eq!(root.get(&path).status, 404, "once");
+        assert_eq!(root.get(&path).status, 404, "once: {}", server.log());
         assert!(!server.log().contains(path.rsplit('/').next().expect("a token")), "not logged");
     }
 }

@@ -13,6 +13,23 @@ async fn empty(world: &World) -> DatabaseUrl {
 }
 
 on_both! {
+    async fn readers_that_open_at_once_all_open(world: World) {
+        for number in 0..30 {
+            let url = world.empty_database(&format!("fresh{number}")).await;
+            let db = Db::open(&url.parse().expect("a database")).await.expect("opens");
+            db.migrate().await.expect("migrated");
+
+            let asked = join_all((0..4).map(|_| {
+                let db = db.clone();
+                rocket::tokio::spawn(async move { db.is_up_to_date().await })
+            }));
+            for answer in asked.await {
+                assert!(answer.expect("no panic").expect("the database answers"));
+            }
+            db.close().await;
+        }
+    }
+
     async fn eight_nodes_that_start_at_once_on_an_empty_database_agree(world: World) {
         let url = world.empty_database("fresh").await;
         let nodes = (0..8).map(|_| {
