@@ -258,7 +258,7 @@ pub async fn list(
 }
 
 /// Makes a letter due now that has failed and waits; `false` for every other. A letter that somebody
-/// is sending is left alone, or it would go out twice: it has no reason while it is claimed.
+/// is sending is left alone, or it would go out twice.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
