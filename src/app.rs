@@ -1,9 +1,14 @@
 //! Builds the application: the only file that knows every door.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use rocket::error::ErrorKind;
 use rocket::fairing::{AdHoc, Fairing};
 use rocket::figment::Figment;
 use rocket::figment::providers::Serialized;
-use rocket::{Build, Rocket};
+use rocket::tokio::time::{Instant, sleep};
+use rocket::{Build, Orbit, Rocket};
 use thiserror::Error;
 
 use crate::clock::Clock;
@@ -57,7 +62,7 @@ pub fn rocket(figment: Figment) -> Rocket<Build> {
 /// whoever asks it questions decides when letters go out.
 #[must_use]
 pub fn rocket_over(figment: Figment, ctx: Ctx) -> Rocket<Build> {
-    doors(quiet(tamed(figment))).manage(ctx)
+    doors(quiet(patient(tamed(figment)))).manage(ctx)
 }
 
 /// Serves the same application over tools that are open already, as the binary does: with a worker,
@@ -68,9 +73,30 @@ pub fn rocket_over(figment: Figment, ctx: Ctx) -> Rocket<Build> {
 pub async fn serve(figment: Figment, ctx: Ctx, greet: impl Fairing) -> Result<(), rocket::Error> {
     let worker = worker::Worker::waited_for();
     let rocket = rocket_over(figment, ctx).attach(worker.clone()).attach(greet);
+    let grace = Duration::from_secs(u64::from(GRACE));
     let launched = rocket.launch().await;
+    // Rocket may notice that it takes no more connections before it notices why; then it does not wait
+    // for those that it has (0.5.2, `http_server`), and we do.
+    let served = match launched {
+        Ok(_) => Ok(()),
+        Err(error) => match error.kind() {
+            ErrorKind::Shutdown(rocket, None) => {
+                finished(rocket, grace * 2).await;
+                Ok(())
+            }
+            _ => Err(error),
+        },
+    };
     worker.ends().await;
-    launched.map(drop)
+    served
+}
+
+/// Waits until nobody else holds the application, so every request has been answered; not for ever.
+async fn finished(rocket: &Arc<Rocket<Orbit>>, at_most: Duration) {
+    let deadline = Instant::now() + at_most;
+    while Arc::strong_count(rocket) > 1 && Instant::now() < deadline {
+        sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// Opens the tools, brings the tables up to date and loads the signing keys.
@@ -97,6 +123,17 @@ fn doors(figment: Figment) -> Rocket<Build> {
 /// itself.
 fn tamed(figment: Figment) -> Figment {
     figment.merge(Serialized::global("ip_header", false)).merge(Serialized::global("ident", false))
+}
+
+/// How long whoever has begun is waited for when the server stops, in seconds. Rocket's own two are
+/// shorter than a queue of hashes on a busy machine.
+const GRACE: u32 = 5;
+
+/// Waits for whoever has begun, unless somebody has set for how long.
+fn patient(figment: Figment) -> Figment {
+    let set = figment.find_metadata("shutdown.grace");
+    let is_set = set.is_some_and(|by| by.source.is_some() || by.name.contains("environment"));
+    if is_set { figment } else { figment.merge(Serialized::global("shutdown.grace", GRACE)) }
 }
 
 /// Daemun writes its own line per outcome. Rocket's own tell every refused form and every page that

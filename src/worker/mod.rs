@@ -57,7 +57,8 @@ impl Worker {
 
     /// Waits for the letters that are on the wire, not for long.
     pub async fn ends(&self) {
-        let Some(AtWork { mut mail, .. }) = self.at_work().take() else { return };
+        let Some(AtWork { mut mail, courier }) = self.at_work().take() else { return };
+        courier.stop();
         if timeout(LAST_LETTERS, &mut mail).await.is_err() {
             tracing::warn!("letters were cut off on their way; they are sent later");
             mail.abort();

@@ -325,7 +325,7 @@ on_both! {
             for tag in ["<script", "<img", "<svg", "onerror=", "https://evil.example"] {
                 assert!(!letter.html.contains(tag), "{tag} in {}", letter.html);
             }
-            assert!(!letter.text.contains("evil.example") && !letter.html.contains("49"));
+            assert!(!letter.text.contains("evil.example") && !letter.html.contains("{{"));
             world.clock.advance(Duration::from_hours(3));
         }
     }
