@@ -16,7 +16,7 @@ use crate::config::{SettingError, Settings};
 use crate::ctx::{Ctx, CtxError};
 use crate::db::DbError;
 use crate::keys::KeysError;
-use crate::{keys, web, worker};
+use crate::{http, keys, web, worker};
 
 /// Why the application cannot open.
 #[derive(Debug, Error)]
@@ -112,8 +112,9 @@ pub async fn open(settings: Settings, clock: Clock) -> Result<Ctx, OpenError> {
 
 fn doors(figment: Figment) -> Rocket<Build> {
     rocket::custom(figment)
-        .attach(web::Gatekeeper)
-        .attach(web::Headers)
+        .attach(http::Gatekeeper)
+        .attach(http::Headers)
+        .mount("/", http::routes())
         .mount("/", web::routes())
         .register("/", web::catchers())
 }

@@ -15,6 +15,9 @@ pub mod cli;
 pub mod web;
 pub mod worker;
 
+// The threshold: what the doors that speak HTTP share.
+pub mod http;
+
 // Flows: one story each.
 pub mod flows;
 
@@ -45,4 +48,4 @@ pub mod types;
 
 pub use app::rocket;
 pub use config::figment;
-pub use web::{SignedIn, Staff, Visitor};
+pub use http::{SignedIn, Staff, Visitor};

@@ -9,11 +9,11 @@ use rocket::{Catcher, Request, catch, catchers};
 use thiserror::Error as ThisError;
 use url::form_urlencoded;
 
-use super::caller;
 use super::page::{Frame, Page};
 use crate::crypto::QueueFull;
 use crate::ctx::Ctx;
 use crate::db::DbError;
+use crate::http::{caller, methods};
 
 /// When to come back after a 503: by then a full queue has been served.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
@@ -93,7 +93,7 @@ fn unauthorized(request: &Request<'_>) -> Redirect {
 /// A path that exists under another method is 405, and the answer names the methods.
 #[catch(404)]
 async fn not_found(request: &Request<'_>) -> Result<Shown, Status> {
-    let methods = methods_of(request);
+    let methods = methods::of(request);
     if methods.is_empty() {
         return draw(Status::NotFound, request).await.map(Shown::Page);
     }
@@ -143,57 +143,4 @@ fn sentences(status: Status, is_about_permission: bool) -> (&'static str, &'stat
 /// they come from.
 fn is_about_permission(request: &Request<'_>) -> bool {
     matches!(request.method(), Method::Get | Method::Head)
-}
-
-/// The methods under which the path of a request exists.
-fn methods_of(request: &Request<'_>) -> Vec<&'static str> {
-    let asked: Vec<&str> = request.uri().path().as_str().trim_matches('/').split('/').collect();
-    let mut methods: Vec<&'static str> = request
-        .rocket()
-        .routes()
-        .filter(|route| !route.uri.path().starts_with("/~") && is_path_of(route.uri.path(), &asked))
-        .map(|route| route.method.as_str())
-        .collect();
-    if methods.contains(&"GET") {
-        methods.push("HEAD");
-    }
-    methods.sort_unstable();
-    methods.dedup();
-    let is_allowed = methods.contains(&request.method().as_str());
-    if is_allowed { Vec::new() } else { methods }
-}
-
-fn is_path_of(route: &str, asked: &[&str]) -> bool {
-    let mut parts: Vec<&str> = route.trim_matches('/').split('/').collect();
-    let is_open = parts.last().is_some_and(|last| last.ends_with("..>"));
-    if is_open {
-        parts.pop();
-    }
-    let fits = if is_open { parts.len() <= asked.len() } else { parts.len() == asked.len() };
-    let is_part = |(part, asked): (&&str, &&str)| {
-        part == asked || (part.starts_with('<') && !asked.is_empty())
-    };
-    fits && parts.iter().zip(asked).all(is_part)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_path_of;
-
-    #[test]
-    fn a_path_belongs_to_the_routes_of_its_shape() {
-        let is = |route, path: &str| {
-            is_path_of(route, &path.trim_matches('/').split('/').collect::<Vec<_>>())
-        };
-
-        assert!(is("/", "/"));
-        assert!(is("/account/login", "/account/login"));
-        assert!(is("/admin/setup/<token>", "/admin/setup/abc"));
-        assert!(!is("/admin/setup/<token>", "/admin/setup"));
-        assert!(!is("/admin/setup/<token>", "/admin/setup/"));
-        assert!(!is("/account/login", "/account"));
-        assert!(!is("/account", "/account/login"));
-        assert!(!is("/", "/account"));
-        assert!(is("/files/<path..>", "/files/a/b") && is("/files/<path..>", "/files"));
-    }
 }

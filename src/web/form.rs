@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use rocket::data::{Data, FromData, Outcome, ToByteUnit as _};
 use rocket::form::{Form as RocketForm, FromForm, ValueField};
-use rocket::http::{RawStr, Status};
+use rocket::http::Status;
 use rocket::tokio::time::timeout;
 use rocket::{Request, outcome::Outcome as AnyOutcome};
 use validator::{ValidationError, ValidationErrors};
 
 use super::next::SafeNext;
 use super::page::Frame;
-use super::{csrf, guards};
 use crate::accounts::Weakness;
 use crate::ctx::Ctx;
+use crate::http::urlencoded::{self, Wrong};
+use crate::http::{csrf, guards};
 use crate::i18n::Language;
 use crate::types::Password;
 
@@ -27,9 +28,6 @@ const MAX_FORM: u64 = 16;
 /// How long the body of a form may take to arrive: a phone on a bad line sends 16 KiB in less, and
 /// somebody who sends a byte a minute is not waited for.
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// What is wrong with a field that was sent before.
-const TWICE: &str = "form.twice";
 
 /// The hidden field with the form token.
 const TOKEN: &str = "csrf";
@@ -51,12 +49,27 @@ pub(super) trait Form {
     }
 }
 
+/// A form with nothing but its button and its token, which has been checked when a handler sees it.
+#[derive(Debug, FromForm)]
+pub(super) struct ButtonForm {
+    #[field(name = "csrf", default = String::new())]
+    _token: String,
+}
+
+impl Form for ButtonForm {
+    const FIELDS: &'static [&'static str] = &[];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
+}
+
 /// A form that one of our own pages sent. As a data guard it refuses foreign, oversized, slow and
 /// unreadable ones before any handler sees them.
 #[derive(Debug)]
 pub(super) struct Submitted<T> {
     pub form: T,
-    spoilt: Vec<(String, &'static str)>,
+    spoilt: Vec<(String, Wrong)>,
 }
 
 #[rocket::async_trait]
@@ -84,7 +97,7 @@ async fn receive<T: for<'a> FromForm<'a>>(
     if !body.is_complete() {
         return Err(Status::PayloadTooLarge);
     }
-    let fields = read(&body);
+    let fields = urlencoded::fields(&body);
     let token = fields.iter().find(|field| field.name == TOKEN).map(|field| field.value.as_str());
     let person = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
     if !csrf::is_token(request, ctx, person.as_ref(), token.unwrap_or_default()) {
@@ -99,56 +112,19 @@ async fn receive<T: for<'a> FromForm<'a>>(
     Ok(Submitted { form, spoilt: spoilt.collect() })
 }
 
-struct Field {
-    name: String,
-    value: String,
-    wrong: Option<&'static str>,
-}
-
-/// The fields of a body (WHATWG URL, 5.1), each with what is wrong with its bytes.
-fn read(body: &[u8]) -> Vec<Field> {
-    let mut fields: Vec<Field> = Vec::new();
-    for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-        let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        let (name, _) = text(halves.next().unwrap_or_default());
-        let (value, is_text) = text(halves.next().unwrap_or_default());
-        let is_repeated = fields.iter().any(|field| field.name == name);
-        let wrong = if !is_text || value.contains('\0') {
-            Some("form.unreadable")
-        } else if is_repeated {
-            Some(TWICE)
-        } else {
-            None
-        };
-        fields.push(Field { name, value, wrong });
-    }
-    fields
-}
-
-/// Whether a form begins with the field by which Rocket would let it change its method.
-pub(super) fn is_method_override(body: &[u8]) -> bool {
-    read(body).first().is_some_and(|field| field.name == "_method")
-}
-
-fn text(encoded: &[u8]) -> (String, bool) {
-    let raw = String::from_utf8_lossy(encoded);
-    let is_text = matches!(raw, Cow::Borrowed(_));
-    let raw = RawStr::new(raw.as_ref());
-    match raw.url_decode() {
-        Ok(value) => (value.into_owned(), is_text),
-        Err(_) => (raw.url_decode_lossy().into_owned(), false),
-    }
-}
-
 impl<T: Form> Submitted<T> {
     /// What is wrong with the form: with its bytes, and by `rules` with its values. A field that
     /// cannot be read is not judged further.
     pub(super) fn complaints(&self, rules: Result<(), ValidationErrors>) -> Complaints {
         let mut complaints = Complaints::default();
         for (name, why) in &self.spoilt {
-            if *why == TWICE && T::REPEATED.contains(&name.as_str()) {
+            if *why == Wrong::Repeated && T::REPEATED.contains(&name.as_str()) {
                 continue;
             }
+            let why = match why {
+                Wrong::Unreadable => "form.unreadable",
+                Wrong::Repeated => "form.twice",
+            };
             match T::FIELDS.iter().find(|field| *field == name) {
                 Some(field) => complaints.on(field, Complaint::new(why)),
                 None => complaints.top(Complaint::new(why)),
@@ -339,34 +315,4 @@ impl FormView {
 /// The way that a form carries along, if it is one.
 fn safe(next: &str) -> String {
     SafeNext::parse(next).map_or_else(String::new, |next| next.as_str().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wrongs(body: &[u8]) -> Vec<(String, Option<&'static str>)> {
-        read(body).into_iter().map(|field| (field.name, field.wrong)).collect()
-    }
-
-    #[test]
-    fn a_body_is_read_as_browsers_write_it() {
-        let fields =
-            read("email=ada%40example.com&name=%ED%99%8D+%EA%B8%B8%EB%8F%99&empty=".as_bytes());
-
-        let values: Vec<_> = fields.iter().map(|field| field.value.as_str()).collect();
-        assert_eq!(values, ["ada@example.com", "홍 길동", ""]);
-        assert!(fields.iter().all(|field| field.wrong.is_none()));
-    }
-
-    #[test]
-    fn what_is_not_text_is_named_by_its_field() {
-        let unreadable = Some("form.unreadable");
-        assert_eq!(wrongs(b"a=%ff"), [("a".into(), unreadable)]);
-        assert_eq!(wrongs(b"a=\xff"), [("a".into(), unreadable)]);
-        assert_eq!(wrongs(b"a=x%00y"), [("a".into(), unreadable)]);
-        assert_eq!(wrongs(b"a=%ED%A0%80"), [("a".into(), unreadable)]);
-        assert_eq!(wrongs(b"a=1&a=2"), [("a".into(), None), ("a".into(), Some("form.twice"))]);
-        assert_eq!(wrongs(b"&&=&%"), [(String::new(), None), ("%".into(), None)]);
-    }
 }

@@ -5,18 +5,12 @@
 
 mod account;
 mod admin;
-mod caller;
-mod cookies;
-mod csrf;
 mod device;
 mod error;
 mod form;
-mod guards;
-mod headers;
 mod health;
 mod home;
 mod language;
-mod locale;
 mod next;
 mod notice;
 mod page;
@@ -24,10 +18,7 @@ mod refusal;
 mod statics;
 mod well_known;
 
-pub use csrf::Gatekeeper;
 pub use error::{Error, catchers};
-pub use guards::{SignedIn, Staff, Visitor};
-pub use headers::Headers;
 pub use page::Frame;
 
 use rocket::Route;
@@ -43,7 +34,6 @@ pub fn routes() -> Vec<Route> {
         statics::routes(),
         account::routes(),
         admin::routes(),
-        csrf::routes(),
     ]
     .concat()
 }

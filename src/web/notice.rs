@@ -3,6 +3,12 @@
 //! It travels in a cookie and is gone once it has been shown. The cookie names one of our own
 //! sentences, so nobody can make a page say anything else.
 
+use rocket::Request;
+use rocket::http::CookieJar;
+
+use crate::ctx::Ctx;
+use crate::http::cookies;
+
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Notice {
@@ -84,8 +90,18 @@ impl Notice {
         }
     }
 
+    /// Says so on the next page.
+    pub(super) fn say(self, jar: &CookieJar<'_>, ctx: &Ctx) {
+        cookies::carry_notice(jar, ctx, self.key());
+    }
+
+    /// What is to be said on this page; it is said once.
+    pub(super) fn take(request: &Request<'_>, ctx: &Ctx) -> Option<Self> {
+        Self::from_key(cookies::take_notice(request, ctx)?)
+    }
+
     /// Reads what a cookie says.
-    pub(super) fn from_key(key: &str) -> Option<Self> {
+    fn from_key(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|notice| notice.key() == key)
     }
 }

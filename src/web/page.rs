@@ -13,10 +13,11 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 use super::error::Error;
-use super::guards::{self, SignedIn, Unknown};
 use super::notice::Notice;
-use super::{cookies, csrf, locale, next, statics};
+use super::{next, statics};
 use crate::ctx::Ctx;
+use crate::http::guards::{self, SignedIn, Unknown};
+use crate::http::{csrf, locale};
 use crate::i18n::Language;
 use crate::types::Permission;
 
@@ -49,7 +50,7 @@ impl<'r> FromRequest<'r> for Frame {
         match guards::who(request).await {
             Ok(person) => match Self::around(request, person.clone()) {
                 Some((frame, ctx)) => {
-                    let notice = cookies::take_notice(request, ctx);
+                    let notice = Notice::take(request, ctx);
                     Outcome::Success(Self { notice, ..frame })
                 }
                 None => Outcome::Error((Status::InternalServerError, ())),

@@ -5,10 +5,10 @@ use rocket::{Route, State, get, routes};
 
 use crate::audit::{self, Action, Recorded};
 use crate::ctx::Ctx;
+use crate::http::guards::SignedIn;
 use crate::types::UserId;
 use crate::web::device;
 use crate::web::error::Error;
-use crate::web::guards::SignedIn;
 use crate::web::page::{Frame, Moment, Page};
 
 pub(super) fn routes() -> Vec<Route> {

@@ -10,11 +10,10 @@ use super::logout::LoggedOut;
 use super::rules;
 use crate::ctx::Ctx;
 use crate::flows::deletion::{self, LeaveError};
+use crate::http::guards::SignedIn;
 use crate::types::{Caller, Password};
-use crate::web::cookies;
 use crate::web::error::Error;
 use crate::web::form::{Form, FormView, Submitted};
-use crate::web::guards::SignedIn;
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
 use crate::web::refusal::Refusal;
@@ -75,7 +74,7 @@ async fn create(
     let password = Password::parse(&form.password).expect(holds);
     let refusal = match deletion::ask(ctx, &signed_in.person().email, password, caller).await {
         Ok(_) => {
-            cookies::say(jar, ctx, Notice::Leaving);
+            Notice::Leaving.say(jar, ctx);
             return Ok(Answer::Left(LoggedOut::of(jar, ctx)));
         }
         Err(LeaveError::LastSuperuser) => Refusal::of_all("delete.last_superuser"),

@@ -10,11 +10,10 @@ use validator::Validate;
 use super::{Answer, MY_PAGE, rules};
 use crate::ctx::Ctx;
 use crate::flows::email_change::{self, AskError};
+use crate::http::guards::SignedIn;
 use crate::types::{Caller, Email, Password};
-use crate::web::cookies;
 use crate::web::error::Error;
 use crate::web::form::{Form, FormView, Submitted};
-use crate::web::guards::SignedIn;
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
 use crate::web::refusal::Refusal;
@@ -73,7 +72,7 @@ async fn create(
     let current = &signed_in.person().email;
     let refusal = match email_change::ask(ctx, current, password, new, caller).await {
         Ok(()) => {
-            cookies::say(jar, ctx, Notice::EmailChangeAsked);
+            Notice::EmailChangeAsked.say(jar, ctx);
             return Ok(Answer::Gone(Redirect::to(MY_PAGE)));
         }
         Err(AskError::Same) => Refusal::about("email", "email.same"),

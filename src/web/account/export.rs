@@ -7,8 +7,8 @@ use rocket::{Responder, Route, State, get, routes};
 use super::sudo;
 use crate::ctx::Ctx;
 use crate::flows::export;
+use crate::http::guards::{self, SignedIn};
 use crate::web::error::Error;
-use crate::web::guards::{self, SignedIn};
 use crate::web::page::Frame;
 
 pub(super) fn routes() -> Vec<Route> {

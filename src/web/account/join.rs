@@ -13,13 +13,14 @@ use crate::accounts::OwnData;
 use crate::config::SignUp;
 use crate::ctx::Ctx;
 use crate::flows::signup::{self, Application, Joined, SignUpError};
+use crate::http::cookies;
+use crate::http::guards::SignedIn;
 use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password};
 use crate::web::error::Error;
 use crate::web::form::{Form, FormView, Submitted};
-use crate::web::guards::SignedIn;
+use crate::web::next;
 use crate::web::page::{Frame, Page};
 use crate::web::refusal::Refusal;
-use crate::web::{cookies, next};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![new, create, sent]

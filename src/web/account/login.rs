@@ -11,15 +11,16 @@ use super::{Answer, MY_PAGE, rules};
 use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::flows::login::{self, Credentials};
+use crate::http::cookies;
+use crate::http::guards::SignedIn;
 use crate::sessions::ProveError;
 use crate::types::{Caller, Email, Password};
 use crate::web::error::Error;
 use crate::web::form::{Form, FormView, Submitted};
-use crate::web::guards::SignedIn;
+use crate::web::next;
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
 use crate::web::refusal::Refusal;
-use crate::web::{cookies, next};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![new, create]
@@ -93,7 +94,7 @@ async fn create(
         Ok(login::LoggedIn { opened, has_stayed }) => {
             cookies::sign_in(jar, ctx, &opened);
             if has_stayed {
-                cookies::say(jar, ctx, Notice::Stayed);
+                Notice::Stayed.say(jar, ctx);
             }
             let to = next::after_sign_in(&sent.form.next, MY_PAGE);
             return Ok(Answer::Gone(Redirect::to(to)));

@@ -1,27 +1,19 @@
 //! Logging out; never by a link.
 
-use rocket::form::FromForm;
 use rocket::http::{CookieJar, Header};
 use rocket::response::Redirect;
 use rocket::{Responder, Route, State, post, routes};
 
 use crate::ctx::Ctx;
 use crate::flows::logout;
+use crate::http::cookies;
+use crate::http::guards::Visitor;
 use crate::types::Caller;
-use crate::web::cookies;
 use crate::web::error::Error;
-use crate::web::form::Submitted;
-use crate::web::guards::Visitor;
+use crate::web::form::{ButtonForm, Submitted};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![create]
-}
-
-/// The form has nothing but its token, which has been checked when a handler sees the form.
-#[derive(FromForm)]
-struct LogOutForm {
-    #[field(name = "csrf", default = String::new())]
-    _token: String,
 }
 
 /// The browser is signed out, and stands at the front page.
@@ -43,7 +35,7 @@ impl LoggedOut {
 /// Whoever is not signed in is signed out already.
 #[post("/account/logout", data = "<_sent>")]
 async fn create(
-    _sent: Submitted<LogOutForm>,
+    _sent: Submitted<ButtonForm>,
     visitor: Visitor,
     caller: &Caller,
     ctx: &State<Ctx>,

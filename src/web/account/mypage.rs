@@ -6,9 +6,9 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::config::EmailVerification;
 use crate::ctx::Ctx;
+use crate::http::guards::SignedIn;
 use crate::types::Gender;
 use crate::web::error::Error;
-use crate::web::guards::SignedIn;
 use crate::web::page::{Frame, Page};
 
 pub(super) fn routes() -> Vec<Route> {

@@ -5,7 +5,6 @@
 //! the button does it. The token is taken out of the address before that page is drawn.
 
 use askama::Template;
-use rocket::form::FromForm;
 use rocket::http::CookieJar;
 use rocket::request::FromParam;
 use rocket::response::Redirect;
@@ -15,12 +14,12 @@ use super::{Answer, MY_PAGE, told};
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::flows::{email_change, protection, verification};
+use crate::http::cookies;
+use crate::http::guards::SignedIn;
 use crate::links::{self, Link, LinkError, Purpose};
 use crate::types::{Caller, Secret};
-use crate::web::cookies;
 use crate::web::error::Error;
-use crate::web::form::Submitted;
-use crate::web::guards::SignedIn;
+use crate::web::form::{ButtonForm, Submitted};
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
 
@@ -87,13 +86,6 @@ impl FromParam<'_> for Deed {
             _ => Err(()),
         }
     }
-}
-
-/// The form has nothing but its token, which has been checked when a handler sees the form.
-#[derive(FromForm)]
-struct ButtonForm {
-    #[field(name = "csrf", default = String::new())]
-    _token: String,
 }
 
 #[derive(Template)]
@@ -217,7 +209,7 @@ async fn follow(
         Err(LinkError::Broken(error)) => return Err(error.into()),
     }
     cookies::drop_link(jar, ctx);
-    cookies::say(jar, ctx, deed.notice());
+    deed.notice().say(jar, ctx);
     let is_still_in = match session {
         Some(session) => crate::sessions::find(ctx, session).await?.is_some(),
         None => false,

@@ -10,12 +10,11 @@ use validator::Validate;
 use super::{Answer, MY_PAGE, rules};
 use crate::ctx::Ctx;
 use crate::flows::password::{self, ChangePasswordError};
+use crate::http::guards::SignedIn;
 use crate::sessions::ProveError;
 use crate::types::{Caller, Password};
-use crate::web::cookies;
 use crate::web::error::Error;
 use crate::web::form::{Form, FormView, Submitted};
-use crate::web::guards::SignedIn;
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
 use crate::web::refusal::Refusal;
@@ -85,7 +84,7 @@ async fn update(
     let new = Password::parse(&form.new_password1).expect(holds);
     match password::change(ctx, (email, signed_in.session()), old, new.clone(), caller).await {
         Ok(()) => {
-            cookies::say(jar, ctx, Notice::PasswordChanged);
+            Notice::PasswordChanged.say(jar, ctx);
             Ok(Answer::Gone(Redirect::to(MY_PAGE)))
         }
         // What is wrong with the new password is said with it.

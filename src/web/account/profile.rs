@@ -13,11 +13,11 @@ use super::{Answer, MY_PAGE};
 use crate::accounts::Profile;
 use crate::ctx::Ctx;
 use crate::flows::profile;
+use crate::http::cookies;
+use crate::http::guards::SignedIn;
 use crate::types::{BirthDate, Caller, Gender, Language, Name, Person};
-use crate::web::cookies;
 use crate::web::error::Error;
 use crate::web::form::{Complaints, Form, FormView, Submitted};
-use crate::web::guards::SignedIn;
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
 use crate::web::refusal::Refusal;
@@ -116,6 +116,6 @@ async fn update(
     if words.language != person.language {
         cookies::choose_language(jar, ctx, words.language);
     }
-    cookies::say(jar, ctx, Notice::ProfileSaved);
+    Notice::ProfileSaved.say(jar, ctx);
     Ok(Answer::Gone(Redirect::to(MY_PAGE)))
 }

@@ -10,8 +10,8 @@ use validator::Validate;
 use super::{Answer, rules, told};
 use crate::ctx::Ctx;
 use crate::flows::reset::{self, ResetError};
+use crate::http::cookies;
 use crate::types::{Caller, Email, Password, Secret};
-use crate::web::cookies;
 use crate::web::error::Error;
 use crate::web::form::{Form, FormView, Submitted};
 use crate::web::notice::Notice;
@@ -183,7 +183,7 @@ async fn set(
         Ok(()) => {
             cookies::drop_link(jar, ctx);
             cookies::sign_out(jar, ctx);
-            cookies::say(jar, ctx, Notice::PasswordReset);
+            Notice::PasswordReset.say(jar, ctx);
             Ok(Answer::Gone(Redirect::to("/account/login")))
         }
         Err(error) => refused(frame, &sent.form, error, ctx),

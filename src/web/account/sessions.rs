@@ -1,7 +1,6 @@
 //! The devices on which a person is signed in, and ending any of them.
 
 use askama::Template;
-use rocket::form::FromForm;
 use rocket::http::{CookieJar, Status};
 use rocket::response::Redirect;
 use rocket::{Responder, Route, State, get, post, routes};
@@ -9,12 +8,12 @@ use rocket::{Responder, Route, State, get, post, routes};
 use super::logout::LoggedOut;
 use crate::ctx::Ctx;
 use crate::flows::signins;
+use crate::http::guards::SignedIn;
 use crate::sessions::{self, SignIn, SignIns};
 use crate::types::{Caller, SessionId};
 use crate::web::device;
 use crate::web::error::Error;
-use crate::web::form::Submitted;
-use crate::web::guards::SignedIn;
+use crate::web::form::{ButtonForm, Submitted};
 use crate::web::page::{Frame, Moment, Page};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -70,13 +69,6 @@ fn show(row: SignIn, this: SessionId, frame: &Frame, ctx: &Ctx) -> Shown {
     }
 }
 
-/// The buttons have nothing but their token, which has been checked when a handler sees the form.
-#[derive(FromForm)]
-struct EndForm {
-    #[field(name = "csrf", default = String::new())]
-    _token: String,
-}
-
 #[derive(Responder)]
 enum Ended {
     /// Another one, and the list is shown again.
@@ -88,7 +80,7 @@ enum Ended {
 #[post("/account/sessions/<id>/end", data = "<_sent>")]
 async fn end(
     id: &str,
-    _sent: Submitted<EndForm>,
+    _sent: Submitted<ButtonForm>,
     signed_in: SignedIn,
     caller: &Caller,
     ctx: &State<Ctx>,
@@ -107,7 +99,7 @@ async fn end(
 
 #[post("/account/sessions/end-others", data = "<_sent>")]
 async fn end_others(
-    _sent: Submitted<EndForm>,
+    _sent: Submitted<ButtonForm>,
     signed_in: SignedIn,
     caller: &Caller,
     ctx: &State<Ctx>,

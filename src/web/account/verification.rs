@@ -1,6 +1,5 @@
 //! Sending the link that proves an address once more.
 
-use rocket::form::FromForm;
 use rocket::http::CookieJar;
 use rocket::response::Redirect;
 use rocket::{Route, State, post, routes};
@@ -8,12 +7,11 @@ use rocket::{Route, State, post, routes};
 use super::{Answer, MY_PAGE, told};
 use crate::ctx::Ctx;
 use crate::flows::verification::{self, SendAgainError};
+use crate::http::guards::SignedIn;
 use crate::throttle::ThrottleError;
 use crate::types::Caller;
-use crate::web::cookies;
 use crate::web::error::Error;
-use crate::web::form::Submitted;
-use crate::web::guards::SignedIn;
+use crate::web::form::{ButtonForm, Submitted};
 use crate::web::notice::Notice;
 use crate::web::page::Frame;
 
@@ -21,16 +19,9 @@ pub(super) fn routes() -> Vec<Route> {
     routes![create]
 }
 
-/// The form has nothing but its token, which has been checked when a handler sees the form.
-#[derive(FromForm)]
-struct AgainForm {
-    #[field(name = "csrf", default = String::new())]
-    _token: String,
-}
-
 #[post("/account/email/verify", data = "<_sent>")]
 async fn create(
-    _sent: Submitted<AgainForm>,
+    _sent: Submitted<ButtonForm>,
     signed_in: SignedIn,
     frame: Frame,
     caller: &Caller,
@@ -51,6 +42,6 @@ async fn create(
             return Err(error.into());
         }
     };
-    cookies::say(jar, ctx, done);
+    done.say(jar, ctx);
     Ok(Answer::Gone(Redirect::to(MY_PAGE)))
 }

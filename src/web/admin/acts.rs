@@ -16,12 +16,11 @@ use super::person;
 use crate::accounts::{self, Account};
 use crate::ctx::Ctx;
 use crate::flows::moderation::{self, Acting, ModerationError};
+use crate::http::guards::{ChangesUsers, DeletesUsers, EndsSessions, SignedIn};
 use crate::types::{Caller, Permission, UserId};
 use crate::web::account::{Answer, sudo};
-use crate::web::cookies;
 use crate::web::error::Error;
-use crate::web::form::{Form, FormView, Submitted};
-use crate::web::guards::{ChangesUsers, DeletesUsers, EndsSessions, SignedIn};
+use crate::web::form::{ButtonForm, Form, FormView, Submitted};
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
 use crate::web::refusal::Refusal;
@@ -103,21 +102,6 @@ impl Act {
     /// Whether the password is asked for again.
     fn is_dangerous(self) -> bool {
         matches!(self, Self::Deactivate | Self::Delete)
-    }
-}
-
-/// Most acts have nothing but their button and its token.
-#[derive(FromForm)]
-struct ButtonForm {
-    #[field(name = "csrf", default = String::new())]
-    _token: String,
-}
-
-impl Form for ButtonForm {
-    const FIELDS: &'static [&'static str] = &[];
-
-    fn kept(&self) -> Vec<(&'static str, &str)> {
-        Vec::new()
     }
 }
 
@@ -392,7 +376,7 @@ fn settle(
 ) -> Outcome {
     match result {
         Ok(()) => {
-            cookies::say(jar, ctx, act.notice());
+            act.notice().say(jar, ctx);
             Ok(Ok(Answer::Gone(back_to(account.person.id, staff))))
         }
         Err(error) => match refusal(error)? {

@@ -18,11 +18,11 @@ use crate::accounts;
 use crate::audit::{self, Action, Place, Recorded, Search};
 use crate::ctx::Ctx;
 use crate::db::DbError;
+use crate::http::guards::ReadsAudit;
 use crate::types::{Email, Permission, UserId};
 use crate::web::account::activity::sentence;
 use crate::web::device;
 use crate::web::error::Error;
-use crate::web::guards::ReadsAudit;
 use crate::web::page::{Frame, Moment, Page};
 
 pub(super) fn routes() -> Vec<Route> {

@@ -8,10 +8,10 @@ use super::{audit as trail, mail};
 use crate::audit::{self, Search};
 use crate::ctx::Ctx;
 use crate::flows::{checkup, overview};
+use crate::http::guards::Staff;
 use crate::outbox::{self, Fate};
 use crate::types::Permission;
 use crate::web::error::Error;
-use crate::web::guards::Staff;
 use crate::web::page::{Frame, Page};
 
 pub(super) fn routes() -> Vec<Route> {

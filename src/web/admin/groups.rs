@@ -10,12 +10,11 @@ use validator::Validate;
 use crate::ctx::Ctx;
 use crate::flows::teams::{self, Leading, TeamError};
 use crate::groups::{self, Group, GroupName};
+use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
 use crate::types::{Caller, GroupId, Permission, Permissions, Person};
 use crate::web::account::{Answer, rules, sudo};
-use crate::web::cookies;
 use crate::web::error::Error;
-use crate::web::form::{Complaints, Form, FormView, Submitted};
-use crate::web::guards::{ChangesUsers, SignedIn, ViewsUsers};
+use crate::web::form::{ButtonForm, Complaints, Form, FormView, Submitted};
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
 use crate::web::refusal::Refusal;
@@ -64,13 +63,6 @@ impl GroupForm {
         let ticked = self.permissions.iter();
         (name, ticked.filter_map(|name| Permission::from_stored(name)).collect())
     }
-}
-
-/// The form token is all that there is to it, and it has been looked at before.
-#[derive(FromForm)]
-struct DeleteForm {
-    #[field(name = "csrf", default = String::new())]
-    _token: String,
 }
 
 #[derive(Template)]
@@ -223,7 +215,7 @@ async fn confirm(
 async fn destroy(
     id: Option<i64>,
     reader: ChangesUsers,
-    _sent: Submitted<DeleteForm>,
+    _sent: Submitted<ButtonForm>,
     frame: Frame,
     caller: &Caller,
     ctx: &State<Ctx>,
@@ -247,7 +239,7 @@ fn number(id: Option<i64>) -> GroupId {
 }
 
 fn done(jar: &CookieJar<'_>, ctx: &Ctx, notice: Notice) -> Answer {
-    cookies::say(jar, ctx, notice);
+    notice.say(jar, ctx);
     Answer::Gone(Redirect::to(GROUPS))
 }
 

@@ -1,20 +1,18 @@
 //! Letters and what became of them.
 
 use askama::Template;
-use rocket::form::FromForm;
 use rocket::http::CookieJar;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
 use crate::ctx::Ctx;
 use crate::flows::letters::{self, Retried};
+use crate::http::guards::{ChangesUsers, ReadsAudit};
 use crate::mail::Kind;
 use crate::outbox::{self, Fate, Logged};
 use crate::types::{Caller, Permission};
-use crate::web::cookies;
 use crate::web::error::Error;
-use crate::web::form::Submitted;
-use crate::web::guards::{ChangesUsers, ReadsAudit};
+use crate::web::form::{ButtonForm, Submitted};
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Moment, Page};
 
@@ -28,13 +26,6 @@ const ON_A_PAGE: usize = 50;
 /// The fates: form value and key.
 const STATES: [(&str, &str); 4] =
     [("", "box.all"), ("waiting", "box.waiting"), ("sent", "box.sent"), ("failed", "box.failed")];
-
-/// The form token is all that there is to it, and it has been looked at before.
-#[derive(FromForm)]
-struct RetryForm {
-    #[field(name = "csrf", default = String::new())]
-    _token: String,
-}
 
 #[derive(Template)]
 #[template(path = "admin/mail.html")]
@@ -95,7 +86,7 @@ async fn index(
 #[post("/admin/mail/<id>/retry", data = "<_sent>")]
 async fn retry(
     id: Option<i64>,
-    _sent: Submitted<RetryForm>,
+    _sent: Submitted<ButtonForm>,
     reader: ChangesUsers,
     caller: &Caller,
     ctx: &State<Ctx>,
@@ -106,7 +97,7 @@ async fn retry(
         Retried::Due => Notice::LetterRetried,
         Retried::NotWaiting => Notice::LetterNotWaiting,
     };
-    cookies::say(jar, ctx, notice);
+    notice.say(jar, ctx);
     Ok(Redirect::to("/admin/mail"))
 }
 

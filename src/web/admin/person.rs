@@ -15,6 +15,8 @@ use crate::ctx::Ctx;
 use crate::flows::moderation::{self, Current, Edit, SaveError};
 use crate::flows::obstacle::{self, Obstacle};
 use crate::groups::{self, Group};
+use crate::http::cookies;
+use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
 use crate::mail::Kind;
 use crate::outbox::{self, Fate, Logged};
 use crate::sessions;
@@ -23,13 +25,12 @@ use crate::types::{
 };
 use crate::web::account::rules::{self, Today};
 use crate::web::account::{Answer, activity, sudo};
+use crate::web::device;
 use crate::web::error::Error;
 use crate::web::form::{Complaint, Complaints, Form, FormView, Submitted};
-use crate::web::guards::{ChangesUsers, SignedIn, ViewsUsers};
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Moment, Page};
 use crate::web::refusal::Refusal;
-use crate::web::{cookies, device};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show, update]
@@ -338,7 +339,7 @@ async fn update(
     let merged;
     let refusal = match moderation::save(ctx, acts::acting(&staff, caller), whom, &edit).await {
         Ok(_) => {
-            cookies::say(jar, ctx, Notice::PersonSaved);
+            Notice::PersonSaved.say(jar, ctx);
             return Ok(Ok(Answer::Gone(acts::back_to(whom, &staff))));
         }
         Err(SaveError::ProveFirst) => return Ok(Ok(Answer::Gone(sudo::ask(&frame)))),

@@ -10,13 +10,13 @@ use super::acts::{self, Outcome};
 use super::person::{self, GroupBox, group_ids, is_ticked, tick};
 use crate::ctx::Ctx;
 use crate::flows::moderation::{self, Addition, SaveError};
+use crate::http::cookies;
+use crate::http::guards::{AddsUsers, SignedIn};
 use crate::i18n::Language;
 use crate::types::{Caller, Email, GroupId, Name, Password, Permission};
 use crate::web::account::{Answer, rules, sudo};
-use crate::web::cookies;
 use crate::web::error::Error;
 use crate::web::form::{Complaints, Form, FormView, Submitted};
-use crate::web::guards::{AddsUsers, SignedIn};
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
 use crate::web::refusal::Refusal;
@@ -151,7 +151,7 @@ async fn create(
     let addition = form.words(ids, frame.language(), has_just_proved);
     match moderation::add(ctx, acts::acting(&staff, caller), addition).await {
         Ok(added) => {
-            cookies::say(jar, ctx, Notice::PersonAdded);
+            Notice::PersonAdded.say(jar, ctx);
             if let Some(invitation) = added.invitation {
                 cookies::hand_over(jar, ctx, added.user, &invitation);
             }

@@ -7,8 +7,8 @@ use rocket::{Route, State, get, routes};
 use crate::config::Source;
 use crate::ctx::Ctx;
 use crate::flows::checkup::{self, Finding};
+use crate::http::guards::ViewsSettings;
 use crate::web::error::Error;
-use crate::web::guards::ViewsSettings;
 use crate::web::page::{Frame, Page};
 
 pub(super) fn routes() -> Vec<Route> {

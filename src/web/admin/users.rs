@@ -12,9 +12,9 @@ use crate::accounts::search::{
 };
 use crate::ctx::Ctx;
 use crate::groups;
+use crate::http::guards::ViewsUsers;
 use crate::types::{GroupId, Permission};
 use crate::web::error::Error;
-use crate::web::guards::ViewsUsers;
 use crate::web::page::{Frame, Moment, Page};
 
 pub(super) fn routes() -> Vec<Route> {

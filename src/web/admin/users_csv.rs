@@ -14,8 +14,8 @@ use super::users::Asked;
 use crate::accounts::search::{self, Batch, Bounds, Filter, Place, Plan, Row, Sort};
 use crate::ctx::Ctx;
 use crate::db::DbError;
+use crate::http::guards::ViewsUsers;
 use crate::web::error::Error;
-use crate::web::guards::ViewsUsers;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![index]

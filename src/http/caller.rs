@@ -12,7 +12,7 @@ use crate::ctx::Ctx;
 use crate::types::Caller;
 
 /// The caller of a request; worked out once.
-pub(super) fn caller<'r>(request: &'r Request<'_>, ctx: &Ctx) -> &'r Caller {
+pub(crate) fn caller<'r>(request: &'r Request<'_>, ctx: &Ctx) -> &'r Caller {
     request.local_cache(|| {
         let peer = request.remote().map(|peer| peer.ip().to_canonical());
         let forwarded: Vec<_> = request.headers().get("X-Forwarded-For").collect();

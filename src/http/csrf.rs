@@ -11,11 +11,12 @@ use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route};
 
 use super::guards::{self, SignedIn};
-use super::{cookies, form};
+use super::{cookies, urlencoded};
 use crate::ctx::Ctx;
 
-/// Where refused requests are sent. Outside it is a page that does not exist.
-const REFUSED: &str = "/~refused";
+/// Where refused requests are sent: to the door that they knocked at, which draws the answer. Outside
+/// they are pages that do not exist.
+const REFUSED: [&str; 2] = ["/~refused", "/api/~refused"];
 
 /// How much of a body Rocket looks at for a method override, which it obeys in a form's first field.
 /// Whoever looks at more has to wait for it.
@@ -36,7 +37,9 @@ impl Fairing for Gatekeeper {
         let Some(ctx) = request.rocket().state::<Ctx>() else { return };
         if let Some(status) = refusal(ctx, request, data).await {
             request.local_cache(|| Refused(Some(status)));
-            request.set_uri(Origin::parse(REFUSED).expect("a constant path"));
+            let is_api = request.uri().path().as_str().starts_with("/api/");
+            let place = REFUSED[usize::from(is_api)];
+            request.set_uri(Origin::parse(place).expect("a constant path"));
         }
     }
 }
@@ -54,7 +57,7 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
     }
     // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
     let is_form = request.content_type().is_some_and(|kind| kind.is_form());
-    if is_form && form::is_method_override(data.peek(START_OF_BODY).await) {
+    if is_form && urlencoded::is_method_override(data.peek(START_OF_BODY).await) {
         return Some(Status::Forbidden);
     }
     let is_safe = matches!(request.method(), Method::Get | Method::Head | Method::Options);
@@ -89,7 +92,7 @@ fn is_foreign(ctx: &Ctx, request: &Request<'_>) -> bool {
 
 /// The token for the forms of a page, and the cookie that it is bound to if the reader is a visitor
 /// and has none.
-pub(super) fn token(request: &Request<'_>, ctx: &Ctx, person: Option<&SignedIn>) -> String {
+pub(crate) fn token(request: &Request<'_>, ctx: &Ctx, person: Option<&SignedIn>) -> String {
     if let Some(person) = person {
         return ctx.keys.csrf_token(&of_session(person));
     }
@@ -108,7 +111,7 @@ pub(super) fn token(request: &Request<'_>, ctx: &Ctx, person: Option<&SignedIn>)
 struct NewVisitor(String);
 
 /// Whether a form's token is the one that its sender's page carried.
-pub(super) fn is_token(
+pub(crate) fn is_token(
     request: &Request<'_>,
     ctx: &Ctx,
     person: Option<&SignedIn>,
@@ -132,8 +135,8 @@ fn of_visitor(visitor: &str) -> String {
     format!("visitor {visitor}")
 }
 
-/// The place of refused requests, for every method.
-pub(super) fn routes() -> Vec<Route> {
+/// The places of refused requests, for every method.
+pub(crate) fn routes() -> Vec<Route> {
     let methods = [
         Method::Get,
         Method::Head,
@@ -143,7 +146,8 @@ pub(super) fn routes() -> Vec<Route> {
         Method::Patch,
         Method::Delete,
     ];
-    methods.map(|method| Route::new(method, REFUSED, Refusal)).to_vec()
+    let places = REFUSED.iter();
+    places.flat_map(|place| methods.map(|method| Route::new(method, place, Refusal))).collect()
 }
 
 #[derive(Clone)]

@@ -9,7 +9,6 @@ use rocket::http::{Cookie, CookieJar, Header, SameSite};
 use rocket::time::Duration;
 use rocket::{Request, Response};
 
-use super::notice::Notice;
 use crate::ctx::Ctx;
 use crate::i18n::Language;
 use crate::sessions::Opened;
@@ -37,61 +36,61 @@ const NOTICE: &str = "notice";
 const HANDED: &str = "handed";
 
 /// The access cookie's token.
-pub(super) fn access<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
+pub(crate) fn access<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
     read(jar, ctx, ACCESS)
 }
 
 /// The refresh cookie's token.
-pub(super) fn refresh<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
+pub(crate) fn refresh<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
     read(jar, ctx, REFRESH)
 }
 
 /// The known-device statement.
-pub(super) fn device<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
+pub(crate) fn device<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
     read(jar, ctx, DEVICE)
 }
 
 /// What the form tokens of a visitor who is not signed in are bound to.
-pub(super) fn visitor<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
+pub(crate) fn visitor<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
     read(jar, ctx, VISITOR)
 }
 
 /// The token of the one-time link that brought the person here; without one, a token that opens
 /// nothing.
-pub(super) fn carried(jar: &CookieJar<'_>, ctx: &Ctx) -> Secret {
+pub(crate) fn carried(jar: &CookieJar<'_>, ctx: &Ctx) -> Secret {
     Secret::new(read(jar, ctx, LINK).unwrap_or_default().to_owned())
 }
 
 /// Carries the token of a one-time link to its form.
-pub(super) fn carry_link(jar: &CookieJar<'_>, ctx: &Ctx, token: &str) {
+pub(crate) fn carry_link(jar: &CookieJar<'_>, ctx: &Ctx, token: &str) {
     jar.add(cookie(ctx, LINK, token.to_owned(), Some(LINK_LASTS)));
 }
 
 /// Lets go of the token when it is used.
-pub(super) fn drop_link(jar: &CookieJar<'_>, ctx: &Ctx) {
+pub(crate) fn drop_link(jar: &CookieJar<'_>, ctx: &Ctx) {
     jar.add(removal(ctx, LINK));
 }
 
-/// Says something on the next page.
-pub(super) fn say(jar: &CookieJar<'_>, ctx: &Ctx, notice: Notice) {
-    jar.add(cookie(ctx, NOTICE, notice.key().to_owned(), Some(NOTICE_LASTS)));
+/// Carries the name of a sentence to the next page.
+pub(crate) fn carry_notice(jar: &CookieJar<'_>, ctx: &Ctx, name: &'static str) {
+    jar.add(cookie(ctx, NOTICE, name.to_owned(), Some(NOTICE_LASTS)));
 }
 
-/// What is to be said on this page; it is said once.
-pub(super) fn take_notice(request: &Request<'_>, ctx: &Ctx) -> Option<Notice> {
+/// The name of the sentence for this page; it is said once.
+pub(crate) fn take_notice<'r>(request: &'r Request<'_>, ctx: &Ctx) -> Option<&'r str> {
     let said = read(request.cookies(), ctx, NOTICE)?;
     Outgoing::of(request).push(removal(ctx, NOTICE));
-    Notice::from_key(said)
+    Some(said)
 }
 
 /// Carries the token of an invitation to the page of the account it is for, where staff copy it.
-pub(super) fn hand_over(jar: &CookieJar<'_>, ctx: &Ctx, user: UserId, token: &Secret) {
+pub(crate) fn hand_over(jar: &CookieJar<'_>, ctx: &Ctx, user: UserId, token: &Secret) {
     let value = format!("{user}.{}", token.expose());
     jar.add(cookie(ctx, HANDED, value, Some(NOTICE_LASTS)));
 }
 
 /// The token that was handed over for this account; it is shown once.
-pub(super) fn take_handed(jar: &CookieJar<'_>, ctx: &Ctx, user: UserId) -> Option<Secret> {
+pub(crate) fn take_handed(jar: &CookieJar<'_>, ctx: &Ctx, user: UserId) -> Option<Secret> {
     let handed = read(jar, ctx, HANDED)?;
     jar.add(removal(ctx, HANDED));
     let (whose, token) = handed.split_once('.')?;
@@ -99,7 +98,7 @@ pub(super) fn take_handed(jar: &CookieJar<'_>, ctx: &Ctx, user: UserId) -> Optio
 }
 
 /// The language that the person chose.
-pub(super) fn language(jar: &CookieJar<'_>) -> Option<Language> {
+pub(crate) fn language(jar: &CookieJar<'_>) -> Option<Language> {
     jar.get(LANGUAGE).and_then(|cookie| Language::from_tag(cookie.value()))
 }
 
@@ -116,7 +115,7 @@ impl Outgoing {
 }
 
 /// Adds the outgoing cookies to an answer, except those that its handler has set itself.
-pub(super) fn send(request: &Request<'_>, response: &mut Response<'_>) {
+pub(crate) fn send(request: &Request<'_>, response: &mut Response<'_>) {
     for cookie in Outgoing::of(request).drain(..) {
         let start = format!("{}=", cookie.name());
         if !response.headers().get("Set-Cookie").any(|other| other.starts_with(&start)) {
@@ -127,7 +126,7 @@ pub(super) fn send(request: &Request<'_>, response: &mut Response<'_>) {
 
 /// Signs a browser in. The form token's cookie goes: tokens of the stranger that the browser was a
 /// moment ago are worth nothing to the person it is now.
-pub(super) fn sign_in(jar: &CookieJar<'_>, ctx: &Ctx, opened: &Opened) {
+pub(crate) fn sign_in(jar: &CookieJar<'_>, ctx: &Ctx, opened: &Opened) {
     for cookie in tokens(ctx, opened) {
         jar.add(cookie);
     }
@@ -138,28 +137,28 @@ pub(super) fn sign_in(jar: &CookieJar<'_>, ctx: &Ctx, opened: &Opened) {
 }
 
 /// Gives a signed-in browser its next tokens.
-pub(super) fn renew(request: &Request<'_>, ctx: &Ctx, opened: &Opened) {
+pub(crate) fn renew(request: &Request<'_>, ctx: &Ctx, opened: &Opened) {
     Outgoing::of(request).extend(tokens(ctx, opened));
 }
 
 /// Takes cookies away that will never work again.
-pub(super) fn clear(request: &Request<'_>, ctx: &Ctx) {
+pub(crate) fn clear(request: &Request<'_>, ctx: &Ctx) {
     Outgoing::of(request).extend([removal(ctx, ACCESS), removal(ctx, REFRESH)]);
 }
 
 /// Signs a browser out.
-pub(super) fn sign_out(jar: &CookieJar<'_>, ctx: &Ctx) {
+pub(crate) fn sign_out(jar: &CookieJar<'_>, ctx: &Ctx) {
     jar.add(removal(ctx, ACCESS));
     jar.add(removal(ctx, REFRESH));
 }
 
 /// Gives a visitor something to bind form tokens to, until the browser is closed.
-pub(super) fn give_visitor(request: &Request<'_>, ctx: &Ctx, value: String) {
+pub(crate) fn give_visitor(request: &Request<'_>, ctx: &Ctx, value: String) {
     Outgoing::of(request).push(cookie(ctx, VISITOR, value, None));
 }
 
 /// Remembers a language; no secret, so its name has no prefix.
-pub(super) fn choose_language(jar: &CookieJar<'_>, ctx: &Ctx, language: Language) {
+pub(crate) fn choose_language(jar: &CookieJar<'_>, ctx: &Ctx, language: Language) {
     let mut cookie = cookie(ctx, LANGUAGE, language.tag().to_owned(), Some(LANGUAGE_LASTS));
     cookie.set_name(LANGUAGE);
     jar.add(cookie);

@@ -58,7 +58,7 @@ impl SignedIn {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
-pub(super) async fn has_just_proved(ctx: &Ctx, person: &SignedIn) -> Result<bool, DbError> {
+pub(crate) async fn has_just_proved(ctx: &Ctx, person: &SignedIn) -> Result<bool, DbError> {
     let now = ctx.clock.now();
     if person.has_just_proved(now) {
         return Ok(true);
@@ -77,7 +77,7 @@ macro_rules! who_may {
     ($($(#[$doc:meta])* $guard:ident = $permission:ident),+ $(,)?) => { $(
         $(#[$doc])*
         #[derive(Debug, Clone)]
-        pub(super) struct $guard(pub SignedIn);
+        pub(crate) struct $guard(pub SignedIn);
 
         #[rocket::async_trait]
         impl<'r> FromRequest<'r> for $guard {
@@ -115,7 +115,7 @@ pub struct Visitor(pub Option<SignedIn>);
 
 /// The database could not say who somebody is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Unknown(pub Status);
+pub(crate) struct Unknown(pub Status);
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for SignedIn {
@@ -153,14 +153,14 @@ impl<'r> FromRequest<'r> for Visitor {
 }
 
 /// The token of `Authorization: Bearer`, the scheme in any case (RFC 9110, 11.1).
-pub(super) fn bearer<'r>(request: &'r Request<'_>) -> Option<&'r str> {
+pub(crate) fn bearer<'r>(request: &'r Request<'_>) -> Option<&'r str> {
     let (scheme, token) = request.headers().get_one("Authorization")?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// Who a request is from; found out once. Cookies that were renewed on the way, or that will never
 /// work again, go out with the answer.
-pub(super) async fn who<'r>(request: &'r Request<'_>) -> &'r Result<Option<SignedIn>, Unknown> {
+pub(crate) async fn who<'r>(request: &'r Request<'_>) -> &'r Result<Option<SignedIn>, Unknown> {
     request.local_cache_async(find_out(request)).await
 }
 

@@ -1,0 +1,57 @@
+//! The methods under which a path exists: for an answer of 405, which has to name them (RFC 9110,
+//! 15.5.6). Rocket knows routes only and would say 404.
+
+use rocket::Request;
+
+/// The methods under which the path of a request exists.
+pub(crate) fn of(request: &Request<'_>) -> Vec<&'static str> {
+    let asked: Vec<&str> = request.uri().path().as_str().trim_matches('/').split('/').collect();
+    let mut methods: Vec<&'static str> = request
+        .rocket()
+        .routes()
+        .filter(|route| !route.uri.path().contains("/~") && is_path_of(route.uri.path(), &asked))
+        .map(|route| route.method.as_str())
+        .collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    let is_allowed = methods.contains(&request.method().as_str());
+    if is_allowed { Vec::new() } else { methods }
+}
+
+fn is_path_of(route: &str, asked: &[&str]) -> bool {
+    let mut parts: Vec<&str> = route.trim_matches('/').split('/').collect();
+    let is_open = parts.last().is_some_and(|last| last.ends_with("..>"));
+    if is_open {
+        parts.pop();
+    }
+    let fits = if is_open { parts.len() <= asked.len() } else { parts.len() == asked.len() };
+    let is_part = |(part, asked): (&&str, &&str)| {
+        part == asked || (part.starts_with('<') && !asked.is_empty())
+    };
+    fits && parts.iter().zip(asked).all(is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_path_of;
+
+    #[test]
+    fn a_path_belongs_to_the_routes_of_its_shape() {
+        let is = |route, path: &str| {
+            is_path_of(route, &path.trim_matches('/').split('/').collect::<Vec<_>>())
+        };
+
+        assert!(is("/", "/"));
+        assert!(is("/account/login", "/account/login"));
+        assert!(is("/admin/setup/<token>", "/admin/setup/abc"));
+        assert!(!is("/admin/setup/<token>", "/admin/setup"));
+        assert!(!is("/admin/setup/<token>", "/admin/setup/"));
+        assert!(!is("/account/login", "/account"));
+        assert!(!is("/account", "/account/login"));
+        assert!(!is("/", "/account"));
+        assert!(is("/files/<path..>", "/files/a/b") && is("/files/<path..>", "/files"));
+    }
+}

@@ -1,0 +1,25 @@
+//! What every door that speaks HTTP shares: who is asking and from where, in which language, the
+//! cookies, the gate against other sites, and the headers of every answer.
+//!
+//! Knows no page and no form: what an answer looks like is its door's business.
+
+pub(crate) mod caller;
+pub(crate) mod cookies;
+pub(crate) mod csrf;
+pub mod guards;
+pub(crate) mod headers;
+pub(crate) mod locale;
+pub(crate) mod methods;
+pub(crate) mod urlencoded;
+
+pub use csrf::Gatekeeper;
+pub use guards::{SignedIn, Staff, Visitor};
+pub use headers::Headers;
+
+use rocket::Route;
+
+/// Where the gate sends whom it refuses.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    csrf::routes()
+}

@@ -1,0 +1,90 @@
+//! Bodies of forms, as browsers write them (WHATWG URL, 5.1).
+
+use std::borrow::Cow;
+
+use rocket::http::RawStr;
+
+/// A field of a form.
+#[derive(Debug)]
+pub(crate) struct Field {
+    /// Its name.
+    pub name: String,
+    /// Its value, with replacement characters where it was no text.
+    pub value: String,
+    /// What is wrong with it.
+    pub wrong: Option<Wrong>,
+}
+
+/// What can be wrong with a field before anybody knows what it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// Its bytes are no text, or text with a NUL.
+    Unreadable,
+    /// A field of this name was there before.
+    Repeated,
+}
+
+/// The fields of a body, each with what is wrong with it.
+pub(crate) fn fields(body: &[u8]) -> Vec<Field> {
+    let mut fields: Vec<Field> = Vec::new();
+    for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        let (name, _) = text(halves.next().unwrap_or_default());
+        let (value, is_text) = text(halves.next().unwrap_or_default());
+        let is_repeated = fields.iter().any(|field| field.name == name);
+        let wrong = if !is_text || value.contains('\0') {
+            Some(Wrong::Unreadable)
+        } else if is_repeated {
+            Some(Wrong::Repeated)
+        } else {
+            None
+        };
+        fields.push(Field { name, value, wrong });
+    }
+    fields
+}
+
+/// Whether a form begins with the field by which Rocket would let it change its method.
+pub(crate) fn is_method_override(body: &[u8]) -> bool {
+    fields(body).first().is_some_and(|field| field.name == "_method")
+}
+
+fn text(encoded: &[u8]) -> (String, bool) {
+    let raw = String::from_utf8_lossy(encoded);
+    let is_text = matches!(raw, Cow::Borrowed(_));
+    let raw = RawStr::new(raw.as_ref());
+    match raw.url_decode() {
+        Ok(value) => (value.into_owned(), is_text),
+        Err(_) => (raw.url_decode_lossy().into_owned(), false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrongs(body: &[u8]) -> Vec<(String, Option<Wrong>)> {
+        fields(body).into_iter().map(|field| (field.name, field.wrong)).collect()
+    }
+
+    #[test]
+    fn a_body_is_read_as_browsers_write_it() {
+        let fields =
+            fields("email=ada%40example.com&name=%ED%99%8D+%EA%B8%B8%EB%8F%99&empty=".as_bytes());
+
+        let values: Vec<_> = fields.iter().map(|field| field.value.as_str()).collect();
+        assert_eq!(values, ["ada@example.com", "홍 길동", ""]);
+        assert!(fields.iter().all(|field| field.wrong.is_none()));
+    }
+
+    #[test]
+    fn what_is_not_text_is_named_by_its_field() {
+        let unreadable = Some(Wrong::Unreadable);
+        assert_eq!(wrongs(b"a=%ff"), [("a".into(), unreadable)]);
+        assert_eq!(wrongs(b"a=\xff"), [("a".into(), unreadable)]);
+        assert_eq!(wrongs(b"a=x%00y"), [("a".into(), unreadable)]);
+        assert_eq!(wrongs(b"a=%ED%A0%80"), [("a".into(), unreadable)]);
+        assert_eq!(wrongs(b"a=1&a=2"), [("a".into(), None), ("a".into(), Some(Wrong::Repeated))]);
+        assert_eq!(wrongs(b"&&=&%"), [(String::new(), None), ("%".into(), None)]);
+    }
+}
