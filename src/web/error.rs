@@ -1,7 +1,7 @@
-//! What goes wrong unexpectedly, and the pages that say so.
+//! What is not answered with a page of its own, and the pages that say so.
 //!
-//! An error is logged here, once, with the request's number; the person is told nothing of its
-//! cause. Catchers draw the page for every status.
+//! What nobody expected is logged here, once, with the request's number; the person is told nothing of
+//! its cause. Catchers draw the page for every status.
 
 use rocket::http::{Header, Method, Status};
 use rocket::response::{self, Redirect, Responder};
@@ -18,9 +18,12 @@ use crate::http::{caller, methods};
 /// When to come back after a 503: by then a full queue has been served.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Something that no handler expected.
+/// Why a handler answers with another page than its own.
 #[derive(Debug, ThisError)]
 pub enum Error {
+    /// What is asked for is not there, or not for this reader: an answer like any other.
+    #[error("refused with {0}")]
+    Refused(Status),
     /// The database failed.
     #[error("the database failed: {0}")]
     Broken(#[from] DbError),
@@ -32,6 +35,12 @@ pub enum Error {
     Undrawable(#[from] askama::Error),
 }
 
+impl From<Status> for Error {
+    fn from(status: Status) -> Self {
+        Self::Refused(status)
+    }
+}
+
 impl<'r> Responder<'r, 'static> for Error {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let id = request
@@ -40,6 +49,7 @@ impl<'r> Responder<'r, 'static> for Error {
             .map(|ctx| caller::caller(request, ctx).request_id.as_str())
             .unwrap_or_default();
         match self {
+            Self::Refused(status) => Err(status),
             Self::Busy(_) => {
                 tracing::warn!(request.id = id, "refused: too many are waiting");
                 Err(Status::ServiceUnavailable)

@@ -33,14 +33,14 @@ async fn create(
     visitor: Visitor,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Result<Redirect, Status>, Error> {
+) -> Result<Redirect, Error> {
     let Some(language) = Language::from_tag(&sent.form.language) else {
-        return Ok(Err(Status::UnprocessableEntity));
+        return Err(Status::UnprocessableEntity.into());
     };
     // Whoever reads pages in a language wants letters in it too.
     if let Visitor(Some(person)) = visitor {
         profile::speak(ctx, person.person(), language).await?;
     }
     cookies::choose_language(jar, ctx, language);
-    Ok(Ok(Redirect::to(next::back(&sent.form.next))))
+    Ok(Redirect::to(next::back(&sent.form.next)))
 }

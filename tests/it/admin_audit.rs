@@ -138,7 +138,7 @@ on_both! {
 
         let file = root.get("/admin/audit.csv?action=activated").await;
 
-        assert_eq!(file.header("content-type"), Some("text/csv; charset=utf-8"));
+        assert_eq!(file.header("content-type"), Some("text/csv; charset=utf-8; header=present"));
         let text = file.text();
         for cell in [",'=HYPERLINK(1),", ",'+1,", ",'-1,", ",'@SUM,", ",\"a,\"\"b\"\"\","] {
             assert!(text.contains(cell), "{cell}: {text}");

@@ -85,16 +85,16 @@ async fn end(
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Result<Ended, Status>, Error> {
-    let Ok(session) = id.parse::<SessionId>() else { return Ok(Err(Status::NotFound)) };
+) -> Result<Ended, Error> {
+    let Ok(session) = id.parse::<SessionId>() else { return Err(Status::NotFound.into()) };
     let by = (signed_in.person().id, signed_in.session());
     if !signins::end(ctx, by, session, caller).await? {
-        return Ok(Err(Status::NotFound));
+        return Err(Status::NotFound.into());
     }
     if session == signed_in.session() {
-        return Ok(Ok(Ended::This(LoggedOut::of(jar, ctx))));
+        return Ok(Ended::This(LoggedOut::of(jar, ctx)));
     }
-    Ok(Ok(Ended::Other(Redirect::to(LIST))))
+    Ok(Ended::Other(Redirect::to(LIST)))
 }
 
 #[post("/account/sessions/end-others", data = "<_sent>")]

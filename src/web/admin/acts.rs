@@ -43,7 +43,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// What becomes of a request about one account: 403 or 404 where there is nothing to answer.
-pub(super) type Outcome = Result<Result<Answer, Status>, Error>;
+pub(super) type Outcome = Result<Answer, Error>;
 
 /// Longest reason, in code points: a sentence or two.
 const MAX_REASON: usize = 500;
@@ -195,12 +195,9 @@ async fn deactivate(
     jar: &CookieJar<'_>,
 ) -> Outcome {
     let (form, now) = (&sent.form, ctx.clock.now());
-    let Some(account) = find(id, ctx).await? else { return Ok(Err(Status::NotFound)) };
-    if is_above(&account, &staff.0) {
-        return Ok(Err(Status::Forbidden));
-    }
+    let account = reach(id, &staff.0, ctx).await?;
     if !staff.0.has_just_proved(now) {
-        return Ok(Ok(Answer::Gone(sudo::ask(&frame))));
+        return Ok(Answer::Gone(sudo::ask(&frame)));
     }
     let until = until(&form.until, now.date());
     let mut complaints = sent.complaints(Ok(()));
@@ -295,10 +292,7 @@ async fn password(
     jar: &CookieJar<'_>,
 ) -> Outcome {
     let form = &sent.form;
-    let Some(account) = find(id, ctx).await? else { return Ok(Err(Status::NotFound)) };
-    if is_above(&account, &staff.0) {
-        return Ok(Err(Status::Forbidden));
-    }
+    let account = reach(id, &staff.0, ctx).await?;
     let complaints = sent.complaints(form.validate());
     if !complaints.is_empty() {
         return again(Act::Password, &account, form, frame, complaints.into());
@@ -311,12 +305,12 @@ async fn password(
                 let url = person::reset_url(ctx, &token);
                 let email = account.person.email.as_typed().to_owned();
                 let page = LinkPage { frame, id: whom, email, url, is_sent: by_letter };
-                return Ok(Ok(Answer::Shown(Page::draw(&page)?)));
+                return Ok(Answer::Shown(Page::draw(&page)?));
             }
             Err(error) => Err(error),
         },
         "unusable" if !staff.0.has_just_proved(ctx.clock.now()) => {
-            return Ok(Ok(Answer::Gone(sudo::ask(&frame))));
+            return Ok(Answer::Gone(sudo::ask(&frame)));
         }
         "unusable" => moderation::lock_password(ctx, acting, whom).await,
         _ => {
@@ -329,14 +323,11 @@ async fn password(
 
 /// The page of an act.
 async fn ask(act: Act, id: &str, staff: &SignedIn, frame: Frame, ctx: &Ctx) -> Outcome {
-    let Some(account) = find(id, ctx).await? else { return Ok(Err(Status::NotFound)) };
-    if is_above(&account, staff) {
-        return Ok(Err(Status::Forbidden));
-    }
+    let account = reach(id, staff, ctx).await?;
     if act.is_dangerous() && !staff.has_just_proved(ctx.clock.now()) {
-        return Ok(Ok(Answer::Gone(sudo::ask(&frame))));
+        return Ok(Answer::Gone(sudo::ask(&frame)));
     }
-    draw(act, &account, FormView::empty(""), frame).map(|page| Ok(Answer::Shown(page)))
+    draw(act, &account, FormView::empty(""), frame).map(Answer::Shown)
 }
 
 /// Does what has nothing but a button.
@@ -347,12 +338,9 @@ async fn done(
     staff: &SignedIn,
     (frame, caller, ctx, jar): (Frame, &Caller, &Ctx, &CookieJar<'_>),
 ) -> Outcome {
-    let Some(account) = find(id, ctx).await? else { return Ok(Err(Status::NotFound)) };
-    if is_above(&account, staff) {
-        return Ok(Err(Status::Forbidden));
-    }
+    let account = reach(id, staff, ctx).await?;
     if act.is_dangerous() && !staff.has_just_proved(ctx.clock.now()) {
-        return Ok(Ok(Answer::Gone(sudo::ask(&frame))));
+        return Ok(Answer::Gone(sudo::ask(&frame)));
     }
     let (acting, whom) = (acting(staff, caller), account.person.id);
     let result = match act {
@@ -360,7 +348,7 @@ async fn done(
         Act::Verify => moderation::verify(ctx, acting, whom).await,
         Act::EndSessions => moderation::end_sessions(ctx, acting, whom).await,
         Act::Delete => moderation::delete(ctx, acting, whom).await,
-        Act::Deactivate | Act::Password => return Ok(Err(Status::NotFound)),
+        Act::Deactivate | Act::Password => return Err(Status::NotFound.into()),
     };
     settle(act, result, &account, form, staff, (frame, ctx, jar))
 }
@@ -377,29 +365,26 @@ fn settle(
     match result {
         Ok(()) => {
             act.notice().say(jar, ctx);
-            Ok(Ok(Answer::Gone(back_to(account.person.id, staff))))
+            Ok(Answer::Gone(back_to(account.person.id, staff)))
         }
-        Err(error) => match refusal(error)? {
-            Ok(refusal) => again(act, account, form, frame, refusal),
-            Err(status) => Ok(Err(status)),
-        },
+        Err(error) => again(act, account, form, frame, refusal(error)?),
     }
 }
 
 /// What a page says about an act that was not done; 403 and 404 have pages of their own.
-pub(super) fn refusal(error: ModerationError) -> Result<Result<Refusal, Status>, Error> {
+pub(super) fn refusal(error: ModerationError) -> Result<Refusal, Error> {
     match error {
-        ModerationError::Unknown => Ok(Err(Status::NotFound)),
-        ModerationError::AboveOneself => Ok(Err(Status::Forbidden)),
-        ModerationError::Oneself => Ok(Ok(Refusal::of_all("act.oneself"))),
-        ModerationError::LastSuperuser => Ok(Ok(Refusal::of_all("act.last_superuser"))),
+        ModerationError::Unknown => Err(Status::NotFound.into()),
+        ModerationError::AboveOneself => Err(Status::Forbidden.into()),
+        ModerationError::Oneself => Ok(Refusal::of_all("act.oneself")),
+        ModerationError::LastSuperuser => Ok(Refusal::of_all("act.last_superuser")),
         ModerationError::Broken(error) => Err(error.into()),
     }
 }
 
 fn again(act: Act, account: &Account, form: &impl Form, frame: Frame, why: Refusal) -> Outcome {
     let form = FormView::again(&frame, form, &why.complaints);
-    Ok(Ok(Answer::Shown(why.mark(draw(act, account, form, frame)?))))
+    Ok(Answer::Shown(why.mark(draw(act, account, form, frame)?)))
 }
 
 fn draw(act: Act, account: &Account, form: FormView, frame: Frame) -> Result<Page, Error> {
@@ -418,10 +403,17 @@ fn draw(act: Act, account: &Account, form: FormView, frame: Frame) -> Result<Pag
     })
 }
 
+/// The account of a path, for somebody who is going to touch it.
+pub(super) async fn reach(id: &str, staff: &SignedIn, ctx: &Ctx) -> Result<Account, Error> {
+    let account = find(id, ctx).await?;
+    if is_above(&account, staff) { Err(Status::Forbidden.into()) } else { Ok(account) }
+}
+
 /// The account of a path. Whatever is not exactly a number of one is no account's.
-pub(super) async fn find(id: &str, ctx: &Ctx) -> Result<Option<Account>, Error> {
-    let Some(id) = number(id) else { return Ok(None) };
-    Ok(accounts::find_by_id(&ctx.db, UserId(id)).await?)
+pub(super) async fn find(id: &str, ctx: &Ctx) -> Result<Account, Error> {
+    let id = number(id).ok_or(Status::NotFound)?;
+    let account = accounts::find_by_id(&ctx.db, UserId(id)).await?;
+    account.ok_or_else(|| Status::NotFound.into())
 }
 
 /// A number in its one spelling.

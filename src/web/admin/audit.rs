@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use rocket::form::FromForm;
-use rocket::http::{ContentType, Header, Status};
-use rocket::response::stream::{ByteStream, stream};
-use rocket::{Responder, Route, State, get, routes};
+use rocket::http::Status;
+use rocket::{Route, State, get, routes};
 use serde_json::Value;
-use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 use url::form_urlencoded;
@@ -26,19 +24,15 @@ use crate::web::error::Error;
 use crate::web::page::{Frame, Moment, Page};
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![index, download]
+    routes![index]
 }
 
 /// Events on a page.
 const ON_A_PAGE: usize = 50;
 
-/// Events that are read at once for the file: it is as long as the trail, and no more of it than this
-/// is in memory.
-const AT_ONCE: u64 = 1_000;
-
 /// What is looked for, as it was typed.
 #[derive(FromForm)]
-struct Typed {
+pub(super) struct Typed {
     #[field(default = String::new())]
     actor: String,
     #[field(default = String::new())]
@@ -161,117 +155,8 @@ async fn index(
     Ok(Page::draw(&page)?.with_status(status))
 }
 
-#[derive(Responder)]
-struct File<S> {
-    body: S,
-    kind: ContentType,
-    disposition: Header<'static>,
-}
-
-/// The whole trail, or what is looked for in it, as a table for other programs.
-#[get("/admin/audit.csv?<typed..>")]
-async fn download(
-    typed: Typed,
-    _reader: ReadsAudit,
-    ctx: &State<Ctx>,
-) -> Result<Result<File<ByteStream![Vec<u8>]>, Status>, Error> {
-    let (search, wrong) = understand(ctx, &typed).await?;
-    if !wrong.is_empty() {
-        return Ok(Err(Status::UnprocessableEntity));
-    }
-    let ctx = Ctx::clone(ctx);
-    let body = stream! {
-        yield table([HEAD.map(str::to_owned)].into_iter());
-        let mut before = None;
-        loop {
-            match some_rows(&ctx, &search, before).await {
-                Ok((rows, next)) => {
-                    yield table(rows.into_iter());
-                    if next.is_none() {
-                        break;
-                    }
-                    before = next;
-                }
-                // The status has gone out long ago, so the file itself says that it is not whole.
-                Err(error) => {
-                    tracing::error!(%error, "the trail could not be read to its end");
-                    yield b"INCOMPLETE\r\n".to_vec();
-                    break;
-                }
-            }
-        }
-    };
-    Ok(Ok(File {
-        body: ByteStream(body),
-        kind: ContentType::CSV,
-        disposition: Header::new("Content-Disposition", "attachment; filename=\"audit.csv\""),
-    }))
-}
-
-/// The columns of the file.
-const HEAD: [&str; 10] = [
-    "id",
-    "at",
-    "action",
-    "actor_id",
-    "actor",
-    "target_id",
-    "target",
-    "ip",
-    "user_agent",
-    "details",
-];
-
-type Row = [String; 10];
-
-async fn some_rows(
-    ctx: &Ctx,
-    search: &Search,
-    before: Option<Place>,
-) -> Result<(Vec<Row>, Option<Place>), DbError> {
-    let events = audit::search(&ctx.db, search, before, AT_ONCE).await?;
-    let emails = emails(ctx, &events).await?;
-    let email = |id: Option<UserId>| id.and_then(|id| emails.get(&id).cloned()).unwrap_or_default();
-    let number = |id: Option<UserId>| id.map(|id| id.to_string()).unwrap_or_default();
-    let is_full = u64::try_from(events.len()).is_ok_and(|length| length == AT_ONCE);
-    let next = events.last().map(Recorded::place).filter(|_| is_full);
-    let rows = events.into_iter().map(|event| {
-        [
-            event.id.to_string(),
-            event.at.format(&Rfc3339).unwrap_or_default(),
-            event.name,
-            number(event.actor),
-            email(event.actor),
-            number(event.target),
-            email(event.target),
-            event.ip,
-            event.user_agent,
-            event.details.to_string(),
-        ]
-    });
-    Ok((rows.collect(), next))
-}
-
-/// Rows as text (RFC 4180). A cell that a spreadsheet would take for a formula gets an apostrophe.
-fn table(rows: impl Iterator<Item = Row>) -> Vec<u8> {
-    let mut writer =
-        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
-    for row in rows {
-        let cells = row.iter().map(|cell| tamed(cell));
-        writer
-            .write_record(cells)
-            .expect("rows are equally long, and memory takes what is written");
-    }
-    writer.into_inner().expect("memory takes what is written")
-}
-
-fn tamed(cell: &str) -> String {
-    let is_formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if is_formula { format!("'{cell}") } else { cell.to_owned() }
-}
-
 /// What is looked for, and what of it cannot be.
-async fn understand(
+pub(super) async fn understand(
     ctx: &Ctx,
     typed: &Typed,
 ) -> Result<(Search, Vec<(&'static str, &'static str)>), DbError> {
@@ -320,7 +205,11 @@ async fn person(ctx: &Ctx, text: &str) -> Result<Option<UserId>, DbError> {
     }
 }
 
-async fn emails(ctx: &Ctx, events: &[Recorded]) -> Result<BTreeMap<UserId, String>, DbError> {
+/// The addresses of those who did something or suffered it.
+pub(super) async fn emails(
+    ctx: &Ctx,
+    events: &[Recorded],
+) -> Result<BTreeMap<UserId, String>, DbError> {
     let mut ids: Vec<_> =
         events.iter().flat_map(|event| [event.actor, event.target]).flatten().collect();
     ids.sort_unstable();

@@ -137,18 +137,18 @@ async fn create(
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Result<Answer, Status>, Error> {
+) -> Result<Answer, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Ok(Answer::Gone(sudo::ask(&frame))));
+        return Ok(Answer::Gone(sudo::ask(&frame)));
     }
     let complaints = sent.complaints(sent.form.validate());
     if !complaints.is_empty() {
-        return again(frame, &sent.form, &complaints.into(), None, &reader.0).map(Ok);
+        return again(frame, &sent.form, &complaints.into(), None, &reader.0);
     }
     let (name, permissions) = sent.form.words();
     let leading = Leading { by: reader.0.person(), caller };
     match teams::open(ctx, leading, &name, permissions).await {
-        Ok(_) => Ok(Ok(done(jar, ctx, Notice::GroupSaved))),
+        Ok(_) => Ok(done(jar, ctx, Notice::GroupSaved)),
         Err(error) => refused(frame, &sent.form, error, None, &reader.0),
     }
 }
@@ -159,12 +159,10 @@ async fn edit(
     reader: ViewsUsers,
     frame: Frame,
     ctx: &State<Ctx>,
-) -> Result<Result<Page, Status>, Error> {
-    let Some(group) = groups::find(&ctx.db, number(id)).await? else {
-        return Ok(Err(Status::NotFound));
-    };
+) -> Result<Page, Error> {
+    let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
     let form = FormView::again(&frame, &GroupForm::of(&group), &Complaints::default());
-    draw(frame, form, Some(&group), &reader.0).map(Ok)
+    draw(frame, form, Some(&group), &reader.0)
 }
 
 #[post("/admin/groups/<id>", data = "<sent>")]
@@ -176,21 +174,19 @@ async fn update(
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Result<Answer, Status>, Error> {
+) -> Result<Answer, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Ok(Answer::Gone(sudo::ask(&frame))));
+        return Ok(Answer::Gone(sudo::ask(&frame)));
     }
-    let Some(group) = groups::find(&ctx.db, number(id)).await? else {
-        return Ok(Err(Status::NotFound));
-    };
+    let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
     let complaints = sent.complaints(sent.form.validate());
     if !complaints.is_empty() {
-        return again(frame, &sent.form, &complaints.into(), Some(&group), &reader.0).map(Ok);
+        return again(frame, &sent.form, &complaints.into(), Some(&group), &reader.0);
     }
     let (name, permissions) = sent.form.words();
     let leading = Leading { by: reader.0.person(), caller };
     match teams::change(ctx, leading, group.id, &name, permissions).await {
-        Ok(()) => Ok(Ok(done(jar, ctx, Notice::GroupSaved))),
+        Ok(()) => Ok(done(jar, ctx, Notice::GroupSaved)),
         Err(error) => refused(frame, &sent.form, error, Some(&group), &reader.0),
     }
 }
@@ -201,14 +197,12 @@ async fn confirm(
     reader: ChangesUsers,
     frame: Frame,
     ctx: &State<Ctx>,
-) -> Result<Result<Answer, Status>, Error> {
+) -> Result<Answer, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Ok(Answer::Gone(sudo::ask(&frame))));
+        return Ok(Answer::Gone(sudo::ask(&frame)));
     }
-    let Some(group) = groups::find(&ctx.db, number(id)).await? else {
-        return Ok(Err(Status::NotFound));
-    };
-    ask_to_delete(frame, group, reader.0.person()).map(|page| Ok(Answer::Shown(page)))
+    let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
+    ask_to_delete(frame, group, reader.0.person()).map(Answer::Shown)
 }
 
 #[post("/admin/groups/<id>/delete", data = "<_sent>")]
@@ -220,15 +214,15 @@ async fn destroy(
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Result<Answer, Status>, Error> {
+) -> Result<Answer, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Ok(Answer::Gone(sudo::ask(&frame))));
+        return Ok(Answer::Gone(sudo::ask(&frame)));
     }
     let leading = Leading { by: reader.0.person(), caller };
     match teams::delete(ctx, leading, number(id)).await {
-        Ok(()) => Ok(Ok(done(jar, ctx, Notice::GroupDeleted))),
-        Err(TeamError::AboveOneself) => Ok(Err(Status::Forbidden)),
-        Err(TeamError::Unknown | TeamError::NameTaken) => Ok(Err(Status::NotFound)),
+        Ok(()) => Ok(done(jar, ctx, Notice::GroupDeleted)),
+        Err(TeamError::AboveOneself) => Err(Status::Forbidden.into()),
+        Err(TeamError::Unknown | TeamError::NameTaken) => Err(Status::NotFound.into()),
         Err(TeamError::Broken(error)) => Err(error.into()),
     }
 }
@@ -249,14 +243,14 @@ fn refused(
     error: TeamError,
     group: Option<&Group>,
     reader: &SignedIn,
-) -> Result<Result<Answer, Status>, Error> {
+) -> Result<Answer, Error> {
     let refusal = match error {
-        TeamError::Unknown => return Ok(Err(Status::NotFound)),
+        TeamError::Unknown => return Err(Status::NotFound.into()),
         TeamError::AboveOneself => Refusal::about("permissions", "permission.not_yours"),
         TeamError::NameTaken => Refusal::about("name", "group.taken"),
         TeamError::Broken(error) => return Err(error.into()),
     };
-    again(frame, form, &refusal, group, reader).map(Ok)
+    again(frame, form, &refusal, group, reader)
 }
 
 fn again(

@@ -2,6 +2,7 @@
 
 mod acts;
 mod audit;
+mod audit_csv;
 mod desk;
 mod groups;
 mod mail;
@@ -9,6 +10,7 @@ mod person;
 mod person_new;
 mod settings;
 mod setup;
+mod table;
 mod users;
 mod users_csv;
 
@@ -23,6 +25,7 @@ pub(super) fn routes() -> Vec<Route> {
         users::routes(),
         users_csv::routes(),
         audit::routes(),
+        audit_csv::routes(),
         desk::routes(),
         groups::routes(),
         mail::routes(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use rocket::form::FromForm;
-use rocket::http::{CookieJar, Status};
+use rocket::http::CookieJar;
 use rocket::{Route, State, get, post, routes};
 use validator::{Validate, ValidateArgs as _, ValidationError};
 
@@ -42,7 +42,7 @@ const LATEST: u64 = 20;
 /// Groups on the page; a site has a handful.
 const MOST_GROUPS: u64 = 200;
 
-#[derive(FromForm, Validate)]
+#[derive(Clone, FromForm, Validate)]
 #[validate(context = Today)]
 struct PersonForm {
     #[field(default = String::new())]
@@ -297,7 +297,7 @@ async fn show(
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
-    let Some(account) = acts::find(id, ctx).await? else { return Ok(Err(Status::NotFound)) };
+    let account = acts::find(id, ctx).await?;
     let held = groups::of(&ctx.db, account.person.id).await?;
     let handed = cookies::take_handed(jar, ctx, account.person.id);
     let handed = handed.map(|token| reset_url(ctx, &token));
@@ -305,7 +305,7 @@ async fn show(
     let form = PersonForm::of(&current.account, &current.groups);
     let none = Complaints::default();
     let page = draw(&current, &form, &none, handed, (&staff.0, frame, ctx)).await?;
-    Ok(Ok(Answer::Shown(page)))
+    Ok(Answer::Shown(page))
 }
 
 #[post("/admin/users/<id>", data = "<sent>")]
@@ -318,11 +318,8 @@ async fn update(
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
-    let Some(account) = acts::find(id, ctx).await? else { return Ok(Err(Status::NotFound)) };
+    let account = acts::reach(id, &staff.0, ctx).await?;
     let (staff, mut form, whom) = (staff.0, &sent.form, account.person.id);
-    if acts::is_above(&account, &staff) {
-        return Ok(Err(Status::Forbidden));
-    }
     let now = ctx.clock.now();
     let today = Today(now.date());
     let mut complaints = sent.complaints(form.validate_with_args(&today));
@@ -340,32 +337,29 @@ async fn update(
     let refusal = match moderation::save(ctx, acts::acting(&staff, caller), whom, &edit).await {
         Ok(_) => {
             Notice::PersonSaved.say(jar, ctx);
-            return Ok(Ok(Answer::Gone(acts::back_to(whom, &staff))));
+            return Ok(Answer::Gone(acts::back_to(whom, &staff)));
         }
-        Err(SaveError::ProveFirst) => return Ok(Ok(Answer::Gone(sudo::ask(&frame)))),
+        Err(SaveError::ProveFirst) => return Ok(Answer::Gone(sudo::ask(&frame))),
         Err(SaveError::Stale(now)) => {
             let complaints;
             (merged, complaints) = merge(form, &now, &frame);
             (form, current) = (&merged, *now);
             complaints.into()
         }
-        Err(error) => match refused(error)? {
-            Ok(refusal) => refusal,
-            Err(status) => return Ok(Err(status)),
-        },
+        Err(error) => refused(error)?,
     };
     again(&current, form, &refusal, (&staff, frame, ctx)).await
 }
 
 /// What a page says about an account that was neither saved nor made.
-pub(super) fn refused(error: SaveError) -> Result<Result<Refusal, Status>, Error> {
+pub(super) fn refused(error: SaveError) -> Result<Refusal, Error> {
     match error {
         SaveError::NotDone(error) => acts::refusal(error),
-        SaveError::EmailTaken => Ok(Ok(Refusal::about("email", "email.taken"))),
-        SaveError::NoSuchGroup => Ok(Ok(Refusal::about("groups", "person.groups_unknown"))),
-        SaveError::NotTaken(error) => Refusal::not_taken("password1", error).map(Ok),
+        SaveError::EmailTaken => Ok(Refusal::about("email", "email.taken")),
+        SaveError::NoSuchGroup => Ok(Refusal::about("groups", "person.groups_unknown")),
+        SaveError::NotTaken(error) => Refusal::not_taken("password1", error),
         // Both have been answered before; here they only say that nothing was saved.
-        SaveError::Stale(_) | SaveError::ProveFirst => Ok(Ok(Refusal::of_all("person.stale"))),
+        SaveError::Stale(_) | SaveError::ProveFirst => Ok(Refusal::of_all("person.stale")),
     }
 }
 
@@ -376,7 +370,7 @@ fn merge(sent: &PersonForm, current: &Current, frame: &Frame) -> (PersonForm, Co
     let (now, typed) = (stands.fields(), sent.fields());
     let seen: Option<BTreeMap<String, String>> = serde_json::from_str(&sent.seen).ok();
     let seen = seen.unwrap_or_else(|| typed.clone());
-    let mut merged = PersonForm { groups: sent.groups.clone(), ..copy(sent) };
+    let mut merged = sent.clone();
     let mut complaints = Complaints::of_all(Complaint::new("person.stale"));
     for field in PersonForm::FIELDS {
         let (Some(value), before) = (now.get(*field), seen.get(*field)) else { continue };
@@ -392,22 +386,6 @@ fn merge(sent: &PersonForm, current: &Current, frame: &Frame) -> (PersonForm, Co
     merged.version = stands.version;
     merged.seen = stands.seen;
     (merged, complaints)
-}
-
-fn copy(form: &PersonForm) -> PersonForm {
-    PersonForm {
-        email: form.email.clone(),
-        email_verified: form.email_verified.clone(),
-        name: form.name.clone(),
-        gender: form.gender.clone(),
-        date_of_birth: form.date_of_birth.clone(),
-        is_active: form.is_active.clone(),
-        is_staff: form.is_staff.clone(),
-        is_superuser: form.is_superuser.clone(),
-        groups: Vec::new(),
-        version: String::new(),
-        seen: String::new(),
-    }
 }
 
 /// The value of a field as the reader would say it.
@@ -434,7 +412,7 @@ async fn again(
     (staff, frame, ctx): (&SignedIn, Frame, &Ctx),
 ) -> Outcome {
     let page = draw(current, form, &refusal.complaints, None, (staff, frame, ctx)).await?;
-    Ok(Ok(Answer::Shown(refusal.mark(page))))
+    Ok(Answer::Shown(refusal.mark(page)))
 }
 
 async fn draw(

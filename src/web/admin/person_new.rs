@@ -155,13 +155,10 @@ async fn create(
             if let Some(invitation) = added.invitation {
                 cookies::hand_over(jar, ctx, added.user, &invitation);
             }
-            Ok(Ok(Answer::Gone(acts::back_to(added.user, &staff))))
+            Ok(Answer::Gone(acts::back_to(added.user, &staff)))
         }
-        Err(SaveError::ProveFirst) => Ok(Ok(Answer::Gone(sudo::ask(&frame)))),
-        Err(error) => match person::refused(error)? {
-            Ok(refusal) => again(form, &refusal, (&staff, frame, ctx)).await,
-            Err(status) => Ok(Err(status)),
-        },
+        Err(SaveError::ProveFirst) => Ok(Answer::Gone(sudo::ask(&frame))),
+        Err(error) => again(form, &person::refused(error)?, (&staff, frame, ctx)).await,
     }
 }
 
@@ -171,7 +168,7 @@ async fn again(
     (staff, frame, ctx): (&SignedIn, Frame, &Ctx),
 ) -> Outcome {
     let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Ok(Answer::Shown(refusal.mark(draw(form, (staff, frame, ctx)).await?))))
+    Ok(Answer::Shown(refusal.mark(draw(form, (staff, frame, ctx)).await?)))
 }
 
 async fn draw(

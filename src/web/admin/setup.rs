@@ -62,28 +62,20 @@ struct SetupPage {
 /// The token goes from the address into a cookie before a page is drawn, so that it stands in no
 /// history, no Referer and no screenshot. Looking uses nothing up: only the form does.
 #[get("/admin/setup/<token>")]
-async fn arrive(
-    token: &str,
-    ctx: &State<Ctx>,
-    jar: &CookieJar<'_>,
-) -> Result<Result<Redirect, Status>, Error> {
+async fn arrive(token: &str, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Redirect, Error> {
     if !superuser::may_set_up(ctx, &Secret::new(token.to_owned())).await? {
-        return Ok(Err(Status::NotFound));
+        return Err(Status::NotFound.into());
     }
     cookies::carry_link(jar, ctx, token);
-    Ok(Ok(Redirect::to("/admin/setup")))
+    Ok(Redirect::to("/admin/setup"))
 }
 
 #[get("/admin/setup")]
-async fn new(
-    frame: Frame,
-    ctx: &State<Ctx>,
-    jar: &CookieJar<'_>,
-) -> Result<Result<Page, Status>, Error> {
+async fn new(frame: Frame, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
     if !superuser::may_set_up(ctx, &cookies::carried(jar, ctx)).await? {
-        return Ok(Err(Status::NotFound));
+        return Err(Status::NotFound.into());
     }
-    draw(frame, FormView::empty(""), ctx).map(Ok)
+    draw(frame, FormView::empty(""), ctx)
 }
 
 #[post("/admin/setup", data = "<sent>")]
@@ -93,7 +85,7 @@ async fn create(
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Result<Answer, Status>, Error> {
+) -> Result<Answer, Error> {
     make(&cookies::carried(jar, ctx), &sent, frame, caller, ctx, jar).await
 }
 
@@ -106,7 +98,7 @@ async fn create_at_once(
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Result<Answer, Status>, Error> {
+) -> Result<Answer, Error> {
     make(&Secret::new(token.to_owned()), &sent, frame, caller, ctx, jar).await
 }
 
@@ -117,7 +109,7 @@ async fn make(
     caller: &Caller,
     ctx: &Ctx,
     jar: &CookieJar<'_>,
-) -> Result<Result<Answer, Status>, Error> {
+) -> Result<Answer, Error> {
     let form = &sent.form;
     let complaints = sent.complaints(form.validate());
     if !complaints.is_empty() {
@@ -137,7 +129,7 @@ async fn make(
         Ok(opened) => {
             cookies::sign_in(jar, ctx, &opened);
             cookies::drop_link(jar, ctx);
-            Ok(Ok(Answer::Gone(Redirect::to(MY_PAGE))))
+            Ok(Answer::Gone(Redirect::to(MY_PAGE)))
         }
         Err(error) => refused(frame, form, error, ctx),
     }
@@ -148,9 +140,9 @@ fn refused(
     form: &SetupForm,
     error: SuperuserError,
     ctx: &Ctx,
-) -> Result<Result<Answer, Status>, Error> {
+) -> Result<Answer, Error> {
     let refusal = match error {
-        SuperuserError::BadLink => return Ok(Err(Status::NotFound)),
+        SuperuserError::BadLink => return Err(Status::NotFound.into()),
         SuperuserError::EmailTaken => Refusal::about("email", "email.taken"),
         SuperuserError::NotTaken(error) => Refusal::not_taken("password1", error)?,
         SuperuserError::Broken(error) => return Err(error.into()),
@@ -158,14 +150,9 @@ fn refused(
     again(frame, form, &refusal, ctx)
 }
 
-fn again(
-    frame: Frame,
-    form: &SetupForm,
-    refusal: &Refusal,
-    ctx: &Ctx,
-) -> Result<Result<Answer, Status>, Error> {
+fn again(frame: Frame, form: &SetupForm, refusal: &Refusal, ctx: &Ctx) -> Result<Answer, Error> {
     let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Ok(Answer::Shown(refusal.mark(draw(frame, form, ctx)?))))
+    Ok(Answer::Shown(refusal.mark(draw(frame, form, ctx)?)))
 }
 
 fn draw(frame: Frame, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
