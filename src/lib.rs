@@ -28,6 +28,7 @@ pub mod groups;
 pub mod keys;
 pub mod links;
 pub mod sessions;
+pub mod staff;
 
 // Tools: each wraps one outside thing; `ctx` bundles them.
 pub mod agent;

@@ -3,9 +3,11 @@
 //! A flow moves two or more features together, inside one transaction where they must move
 //! together, and answers in facts. It knows no HTTP, no language and no other flow.
 
+pub mod adding;
 pub mod checkup;
 pub mod deletion;
 pub mod delivery;
+pub mod editing;
 pub mod email_change;
 pub mod export;
 pub mod keeping;

@@ -10,7 +10,8 @@ use crate::audit::{self, Action, Event};
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::groups::{self, Group, GroupName};
-use crate::types::{Caller, GroupId, Permissions, Person};
+use crate::staff::Acting;
+use crate::types::{GroupId, Permissions, Person};
 
 /// Why nothing was done to a group.
 #[derive(Debug, Error)]
@@ -29,15 +30,6 @@ pub enum TeamError {
     Broken(#[from] DbError),
 }
 
-/// Who acts, and from where.
-#[derive(Debug, Clone, Copy)]
-pub struct Leading<'a> {
-    /// The member of staff.
-    pub by: &'a Person,
-    /// The request.
-    pub caller: &'a Caller,
-}
-
 /// Whether somebody may change or delete what grants this.
 #[must_use]
 pub fn may_lead(person: &Person, granted: Permissions) -> bool {
@@ -50,11 +42,11 @@ pub fn may_lead(person: &Person, granted: Permissions) -> bool {
 /// [`TeamError`] says why not.
 pub async fn open(
     ctx: &Ctx,
-    leading: Leading<'_>,
+    acting: Acting<'_>,
     name: &GroupName,
     permissions: Permissions,
 ) -> Result<GroupId, TeamError> {
-    if !may_lead(leading.by, permissions) {
+    if !may_lead(acting.by, permissions) {
         return Err(TeamError::AboveOneself);
     }
     let transaction = ctx.db.begin().await?;
@@ -64,7 +56,7 @@ pub async fn open(
         "name": [Value::Null, name.as_str()],
         "permissions": [json!([]), names(permissions)],
     });
-    finish(ctx, leading, transaction, Action::GroupMade, id, changes).await?;
+    finish(ctx, acting, transaction, Action::GroupMade, id, changes).await?;
     Ok(id)
 }
 
@@ -74,14 +66,14 @@ pub async fn open(
 /// [`TeamError`] says why not.
 pub async fn change(
     ctx: &Ctx,
-    leading: Leading<'_>,
+    acting: Acting<'_>,
     id: GroupId,
     name: &GroupName,
     permissions: Permissions,
 ) -> Result<(), TeamError> {
     let transaction = ctx.db.begin().await?;
-    let group = lock(&transaction, leading, id).await?;
-    if !may_lead(leading.by, permissions) {
+    let group = lock(&transaction, acting, id).await?;
+    if !may_lead(acting.by, permissions) {
         return Err(TeamError::AboveOneself);
     }
     let mut changes = serde_json::Map::new();
@@ -98,16 +90,16 @@ pub async fn change(
     if !groups::change(&transaction, id, name, permissions, ctx.clock.now()).await? {
         return Err(TeamError::NameTaken);
     }
-    finish(ctx, leading, transaction, Action::GroupChanged, id, changes.into()).await
+    finish(ctx, acting, transaction, Action::GroupChanged, id, changes.into()).await
 }
 
 /// Deletes a group; its members lose what it granted, and stay.
 ///
 /// # Errors
 /// [`TeamError`] says why not.
-pub async fn delete(ctx: &Ctx, leading: Leading<'_>, id: GroupId) -> Result<(), TeamError> {
+pub async fn delete(ctx: &Ctx, acting: Acting<'_>, id: GroupId) -> Result<(), TeamError> {
     let transaction = ctx.db.begin().await?;
-    let group = lock(&transaction, leading, id).await?;
+    let group = lock(&transaction, acting, id).await?;
     if !groups::delete(&transaction, id).await? {
         return Err(TeamError::Unknown);
     }
@@ -115,18 +107,18 @@ pub async fn delete(ctx: &Ctx, leading: Leading<'_>, id: GroupId) -> Result<(), 
         "name": [group.name, Value::Null],
         "permissions": [names(group.permissions), json!([])],
     });
-    finish(ctx, leading, transaction, Action::GroupDeleted, id, changes).await
+    finish(ctx, acting, transaction, Action::GroupDeleted, id, changes).await
 }
 
 /// The group as it stands until the transaction ends. Rights are asked only then: what it grants may
 /// have changed since the page was drawn.
 async fn lock(
     transaction: &Transaction,
-    leading: Leading<'_>,
+    acting: Acting<'_>,
     id: GroupId,
 ) -> Result<Group, TeamError> {
     let group = groups::lock(transaction, id).await?.ok_or(TeamError::Unknown)?;
-    if may_lead(leading.by, group.permissions) { Ok(group) } else { Err(TeamError::AboveOneself) }
+    if may_lead(acting.by, group.permissions) { Ok(group) } else { Err(TeamError::AboveOneself) }
 }
 
 fn names(permissions: Permissions) -> Vec<&'static str> {
@@ -135,23 +127,23 @@ fn names(permissions: Permissions) -> Vec<&'static str> {
 
 async fn finish(
     ctx: &Ctx,
-    leading: Leading<'_>,
+    acting: Acting<'_>,
     transaction: Transaction,
     action: Action,
     id: GroupId,
     changes: Value,
 ) -> Result<(), TeamError> {
     let details = json!({ "group": id.0, "changes": changes });
-    let event = Event { target: None, ..Event::by(leading.by.id, action, leading.caller) };
+    let event = Event { target: None, ..Event::by(acting.by.id, action, acting.caller) };
     audit::record(&transaction, event.with(details), ctx.clock.now()).await?;
     transaction.commit().await?;
     // What members may do is part of what is remembered of them.
     ctx.cache.forget_everybody();
     tracing::info!(
         group.id = id.0,
-        staff.id = leading.by.id.0,
+        staff.id = acting.by.id.0,
         action = action.as_str(),
-        request.id = leading.caller.request_id,
+        request.id = acting.caller.request_id,
         "staff changed a group"
     );
     Ok(())

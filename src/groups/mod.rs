@@ -173,20 +173,27 @@ pub async fn of_in(
     store::list_of(transaction.connection(), user).await
 }
 
-/// The groups among `ids` that there are, and what each grants, kept so until the transaction ends.
+/// These groups and what each grants, kept so until the transaction ends; `None` when one of them does
+/// not exist.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn lock_some(transaction: &Transaction, ids: &[GroupId]) -> Result<Vec<Group>, DbError> {
+pub async fn lock_all(
+    transaction: &Transaction,
+    ids: &[GroupId],
+) -> Result<Option<Vec<Group>>, DbError> {
     let mut ids = ids.to_vec();
     // In one order, so that two who do it take turns.
     ids.sort_unstable();
     ids.dedup();
     let mut groups = Vec::new();
     for id in ids {
-        groups.extend(store::lock(transaction, id).await?);
+        match store::lock(transaction, id).await? {
+            Some(group) => groups.push(group),
+            None => return Ok(None),
+        }
     }
-    Ok(groups)
+    Ok(Some(groups))
 }
 
 /// Puts a locked account into exactly these groups.

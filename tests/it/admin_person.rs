@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use daemun::accounts::{self, Edited};
+use daemun::flows::editing::{self, Edit};
 use daemun::flows::keeping;
-use daemun::flows::moderation::{self, Acting, Edit};
+use daemun::staff::Acting;
 use daemun::types::{Permission, Person, UserId};
 use futures::future::join;
 
@@ -163,6 +164,21 @@ on_both! {
         assert_eq!(person_of(&app, id).await.email.as_typed(), "ada@example.com");
     }
 
+    async fn whoever_is_leaving_and_is_suspended_still_leaves(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let id = app.id_of("ada").await;
+        let mut root = app.superuser("root").await;
+        assert_eq!(ada.submits("/account/delete", &[("password", GOOD)]).await.status(), 303);
+        let due = app.number("SELECT deletes_at FROM users WHERE email = 'ada@example.com'").await;
+
+        let answer = root.submits(&format!("{}/deactivate", path(id)), &[]).await;
+
+        assert_eq!(answer.status(), 303, "{}", answer.text());
+        let after = "SELECT COALESCE(deletes_at, 0) FROM users WHERE email = 'ada@example.com'";
+        assert_eq!(app.number(after).await, due);
+    }
+
     async fn an_administrator_may_vouch_for_the_new_address(world: World) {
         let app = world.app().await;
         app.person("ada").await;
@@ -272,8 +288,8 @@ on_both! {
             let [ada, eve] = [&people[0], &people[1]].map(|by| Acting { by, caller: &from });
 
             let (one, two) = join(
-                moderation::save(&app.ctx, ada, UserId(ids[1]), &edits[1]),
-                moderation::save(&app.ctx, eve, UserId(ids[0]), &edits[0]),
+                editing::save(&app.ctx, ada, UserId(ids[1]), &edits[1]),
+                editing::save(&app.ctx, eve, UserId(ids[0]), &edits[0]),
             )
             .await;
 

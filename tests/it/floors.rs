@@ -17,7 +17,7 @@ fn floor(module: &str) -> usize {
         "types" => TYPES,
         "agent" | "cache" | "clock" | "config" | "crypto" | "ctx" | "db" | "i18n" | "mail"
         | "outbox" | "private" | "throttle" => TOOLS,
-        "accounts" | "audit" | "groups" | "keys" | "links" | "sessions" => FEATURES,
+        "accounts" | "audit" | "groups" | "keys" | "links" | "sessions" | "staff" => FEATURES,
         "flows" => FLOWS,
         "http" => THRESHOLD,
         "cli" | "web" | "worker" | "api" => DOORS,
@@ -27,7 +27,8 @@ fn floor(module: &str) -> usize {
 }
 
 /// Features stand beside one another in this order; each may use those before it.
-const ORDER_OF_FEATURES: [&str; 6] = ["audit", "links", "keys", "groups", "accounts", "sessions"];
+const ORDER_OF_FEATURES: [&str; 7] =
+    ["audit", "links", "keys", "groups", "accounts", "sessions", "staff"];
 
 struct Source {
     path: PathBuf,

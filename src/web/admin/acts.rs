@@ -15,8 +15,9 @@ use validator::Validate;
 use super::person;
 use crate::accounts::{self, Account};
 use crate::ctx::Ctx;
-use crate::flows::moderation::{self, Acting, ModerationError};
+use crate::flows::moderation;
 use crate::http::guards::{ChangesUsers, DeletesUsers, EndsSessions, SignedIn};
+use crate::staff::{ActError, Acting, Deed};
 use crate::types::{Caller, Permission, UserId};
 use crate::web::account::{Answer, sudo};
 use crate::web::error::Error;
@@ -211,8 +212,8 @@ async fn deactivate(
         return again(Act::Deactivate, &account, form, frame, complaints.into());
     };
     let (acting, whom) = (acting(&staff.0, caller), account.person.id);
-    let why = (form.reason.trim(), until);
-    let result = moderation::deactivate(ctx, acting, whom, why).await;
+    let deed = Deed::Deactivate { reason: form.reason.trim().to_owned(), until };
+    let result = moderation::act(ctx, acting, whom, &deed).await;
     settle(Act::Deactivate, result, &account, form, &staff.0, (frame, ctx, jar))
 }
 
@@ -343,20 +344,21 @@ async fn done(
         return Ok(Answer::Gone(sudo::ask(&frame)));
     }
     let (acting, whom) = (acting(staff, caller), account.person.id);
-    let result = match act {
-        Act::Activate | Act::BringBack => moderation::activate(ctx, acting, whom).await,
-        Act::Verify => moderation::verify(ctx, acting, whom).await,
-        Act::EndSessions => moderation::end_sessions(ctx, acting, whom).await,
-        Act::Delete => moderation::delete(ctx, acting, whom).await,
+    let deed = match act {
+        Act::Activate | Act::BringBack => Deed::Activate,
+        Act::Verify => Deed::Verify,
+        Act::EndSessions => Deed::EndSessions,
+        Act::Delete => Deed::Delete,
         Act::Deactivate | Act::Password => return Err(Status::NotFound.into()),
     };
+    let result = moderation::act(ctx, acting, whom, &deed).await;
     settle(act, result, &account, form, staff, (frame, ctx, jar))
 }
 
 /// Goes back to the account's page, or says why nothing was done.
 fn settle(
     act: Act,
-    result: Result<(), ModerationError>,
+    result: Result<(), ActError>,
     account: &Account,
     form: &impl Form,
     staff: &SignedIn,
@@ -372,13 +374,13 @@ fn settle(
 }
 
 /// What a page says about an act that was not done; 403 and 404 have pages of their own.
-pub(super) fn refusal(error: ModerationError) -> Result<Refusal, Error> {
+pub(super) fn refusal(error: ActError) -> Result<Refusal, Error> {
     match error {
-        ModerationError::Unknown => Err(Status::NotFound.into()),
-        ModerationError::AboveOneself => Err(Status::Forbidden.into()),
-        ModerationError::Oneself => Ok(Refusal::of_all("act.oneself")),
-        ModerationError::LastSuperuser => Ok(Refusal::of_all("act.last_superuser")),
-        ModerationError::Broken(error) => Err(error.into()),
+        ActError::Unknown => Err(Status::NotFound.into()),
+        ActError::AboveOneself => Err(Status::Forbidden.into()),
+        ActError::Oneself => Ok(Refusal::of_all("act.oneself")),
+        ActError::LastSuperuser => Ok(Refusal::of_all("act.last_superuser")),
+        ActError::Broken(error) => Err(error.into()),
     }
 }
 

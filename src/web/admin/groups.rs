@@ -8,9 +8,10 @@ use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
 use crate::ctx::Ctx;
-use crate::flows::teams::{self, Leading, TeamError};
+use crate::flows::teams::{self, TeamError};
 use crate::groups::{self, Group, GroupName};
 use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
+use crate::staff::Acting;
 use crate::types::{Caller, GroupId, Permission, Permissions, Person};
 use crate::web::account::{Answer, rules, sudo};
 use crate::web::error::Error;
@@ -146,8 +147,8 @@ async fn create(
         return again(frame, &sent.form, &complaints.into(), None, &reader.0);
     }
     let (name, permissions) = sent.form.words();
-    let leading = Leading { by: reader.0.person(), caller };
-    match teams::open(ctx, leading, &name, permissions).await {
+    let acting = Acting { by: reader.0.person(), caller };
+    match teams::open(ctx, acting, &name, permissions).await {
         Ok(_) => Ok(done(jar, ctx, Notice::GroupSaved)),
         Err(error) => refused(frame, &sent.form, error, None, &reader.0),
     }
@@ -184,8 +185,8 @@ async fn update(
         return again(frame, &sent.form, &complaints.into(), Some(&group), &reader.0);
     }
     let (name, permissions) = sent.form.words();
-    let leading = Leading { by: reader.0.person(), caller };
-    match teams::change(ctx, leading, group.id, &name, permissions).await {
+    let acting = Acting { by: reader.0.person(), caller };
+    match teams::change(ctx, acting, group.id, &name, permissions).await {
         Ok(()) => Ok(done(jar, ctx, Notice::GroupSaved)),
         Err(error) => refused(frame, &sent.form, error, Some(&group), &reader.0),
     }
@@ -218,8 +219,8 @@ async fn destroy(
     if !reader.0.has_just_proved(ctx.clock.now()) {
         return Ok(Answer::Gone(sudo::ask(&frame)));
     }
-    let leading = Leading { by: reader.0.person(), caller };
-    match teams::delete(ctx, leading, number(id)).await {
+    let acting = Acting { by: reader.0.person(), caller };
+    match teams::delete(ctx, acting, number(id)).await {
         Ok(()) => Ok(done(jar, ctx, Notice::GroupDeleted)),
         Err(TeamError::AboveOneself) => Err(Status::Forbidden.into()),
         Err(TeamError::Unknown | TeamError::NameTaken) => Err(Status::NotFound.into()),

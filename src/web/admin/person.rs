@@ -12,7 +12,7 @@ use super::acts::{self, Outcome};
 use crate::accounts::{Account, Edited};
 use crate::audit::{self, Recorded};
 use crate::ctx::Ctx;
-use crate::flows::moderation::{self, Current, Edit, SaveError};
+use crate::flows::editing::{self, Current, Edit, SaveError};
 use crate::flows::obstacle::{self, Obstacle};
 use crate::groups::{self, Group};
 use crate::http::cookies;
@@ -334,7 +334,7 @@ async fn update(
     };
     let edit = form.words(today, ids, staff.has_just_proved(now));
     let merged;
-    let refusal = match moderation::save(ctx, acts::acting(&staff, caller), whom, &edit).await {
+    let refusal = match editing::save(ctx, acts::acting(&staff, caller), whom, &edit).await {
         Ok(_) => {
             Notice::PersonSaved.say(jar, ctx);
             return Ok(Answer::Gone(acts::back_to(whom, &staff)));
@@ -351,13 +351,12 @@ async fn update(
     again(&current, form, &refusal, (&staff, frame, ctx)).await
 }
 
-/// What a page says about an account that was neither saved nor made.
-pub(super) fn refused(error: SaveError) -> Result<Refusal, Error> {
+/// What the page says about an account that was not saved.
+fn refused(error: SaveError) -> Result<Refusal, Error> {
     match error {
         SaveError::NotDone(error) => acts::refusal(error),
         SaveError::EmailTaken => Ok(Refusal::about("email", "email.taken")),
         SaveError::NoSuchGroup => Ok(Refusal::about("groups", "person.groups_unknown")),
-        SaveError::NotTaken(error) => Refusal::not_taken("password1", error),
         // Both have been answered before; here they only say that nothing was saved.
         SaveError::Stale(_) | SaveError::ProveFirst => Ok(Refusal::of_all("person.stale")),
     }

@@ -2,14 +2,14 @@
 
 use askama::Template;
 use rocket::form::FromForm;
-use rocket::http::CookieJar;
+use rocket::http::{CookieJar, Status};
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
 use super::acts::{self, Outcome};
 use super::person::{self, GroupBox, group_ids, is_ticked, tick};
 use crate::ctx::Ctx;
-use crate::flows::moderation::{self, Addition, SaveError};
+use crate::flows::adding::{self, AddError, Addition};
 use crate::http::cookies;
 use crate::http::guards::{AddsUsers, SignedIn};
 use crate::i18n::Language;
@@ -149,7 +149,7 @@ async fn create(
     };
     let has_just_proved = staff.has_just_proved(ctx.clock.now());
     let addition = form.words(ids, frame.language(), has_just_proved);
-    match moderation::add(ctx, acts::acting(&staff, caller), addition).await {
+    match adding::add(ctx, acts::acting(&staff, caller), addition).await {
         Ok(added) => {
             Notice::PersonAdded.say(jar, ctx);
             if let Some(invitation) = added.invitation {
@@ -157,8 +157,20 @@ async fn create(
             }
             Ok(Answer::Gone(acts::back_to(added.user, &staff)))
         }
-        Err(SaveError::ProveFirst) => Ok(Answer::Gone(sudo::ask(&frame))),
-        Err(error) => again(form, &person::refused(error)?, (&staff, frame, ctx)).await,
+        Err(AddError::ProveFirst) => Ok(Answer::Gone(sudo::ask(&frame))),
+        Err(error) => again(form, &refused(error)?, (&staff, frame, ctx)).await,
+    }
+}
+
+/// What the page says about an account that was not made.
+fn refused(error: AddError) -> Result<Refusal, Error> {
+    match error {
+        AddError::NotDone(error) => acts::refusal(error),
+        AddError::EmailTaken => Ok(Refusal::about("email", "email.taken")),
+        AddError::NoSuchGroup => Ok(Refusal::about("groups", "person.groups_unknown")),
+        AddError::NotTaken(error) => Refusal::not_taken("password1", error),
+        // It has been answered with the way to the password.
+        AddError::ProveFirst => Err(Status::Forbidden.into()),
     }
 }
 

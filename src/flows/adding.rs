@@ -1,0 +1,148 @@
+//! Staff make an account for somebody else, who is invited to choose a password or has one already.
+
+use serde_json::json;
+use thiserror::Error;
+
+use crate::accounts::{self, NewAccount, NewPasswordError, OwnData};
+use crate::audit::Action;
+use crate::crypto::PasswordHash;
+use crate::ctx::Ctx;
+use crate::db::DbError;
+use crate::groups::{self, Group};
+use crate::outbox::Addressee;
+use crate::staff::{self, ActError, Acting};
+use crate::types::{Email, GroupId, Language, Name, Password, Permission, Secret, UserId};
+
+/// Why an account was not made.
+#[derive(Debug, Error)]
+pub enum AddError {
+    /// The rules of every act.
+    #[error(transparent)]
+    NotDone(#[from] ActError),
+    /// It is dangerous, and the password was given too long ago.
+    #[error("the password is to be given again")]
+    ProveFirst,
+    /// The address has another account.
+    #[error("the address is taken")]
+    EmailTaken,
+    /// There is no such group.
+    #[error("no such group")]
+    NoSuchGroup,
+    /// The password was not taken.
+    #[error(transparent)]
+    NotTaken(#[from] NewPasswordError),
+}
+
+impl From<DbError> for AddError {
+    fn from(error: DbError) -> Self {
+        Self::NotDone(ActError::Broken(error))
+    }
+}
+
+/// An account that staff make.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
+pub struct Addition {
+    /// The address.
+    pub email: Email,
+    /// The name, may be empty.
+    pub name: Name,
+    /// The password; without one the person is invited to choose it.
+    pub password: Option<Password>,
+    /// The language in which the person reads letters.
+    pub language: Language,
+    /// Whether the account may be used.
+    pub is_active: bool,
+    /// Whether its person may enter the admin pages.
+    pub is_staff: bool,
+    /// Whether it may do everything.
+    pub is_superuser: bool,
+    /// The groups it is in.
+    pub groups: Vec<GroupId>,
+    /// Whether whoever adds it has just given their password again.
+    pub has_just_proved: bool,
+}
+
+/// An account that was made, and the link of the invitation where there is one.
+#[derive(Debug, Clone)]
+pub struct Added {
+    /// The account.
+    pub user: UserId,
+    /// Where its person chooses a password; it also went out by letter.
+    pub invitation: Option<Secret>,
+}
+
+/// Makes an account for somebody else.
+///
+/// # Errors
+/// [`AddError`] says why not; nothing is written then.
+pub async fn add(ctx: &Ctx, acting: Acting<'_>, addition: Addition) -> Result<Added, AddError> {
+    let has_roles = addition.is_staff || addition.is_superuser || !addition.groups.is_empty();
+    if has_roles && !addition.has_just_proved {
+        return Err(AddError::ProveFirst);
+    }
+    let hash = match addition.password.clone() {
+        Some(password) => {
+            let (email, name) = (Some(addition.email.clone()), addition.name.clone());
+            let own = OwnData { email, name, date_of_birth: None };
+            Some(accounts::hash_new_password(ctx, password, own).await?)
+        }
+        None => None,
+    };
+    let now = ctx.clock.now();
+    let is_invited = hash.is_none() && addition.is_active;
+    let transaction = ctx.db.begin().await?;
+    let actor = staff::actor(&transaction, acting.by.id).await?;
+    let wanted = groups::lock_all(&transaction, &addition.groups).await?;
+    let wanted = wanted.ok_or(AddError::NoSuchGroup)?;
+    let grants: Vec<&Group> = wanted.iter().collect();
+    if !actor.may(Permission::UsersAdd)
+        || (addition.is_staff && !actor.may(Permission::UsersChange))
+        || !staff::may_grant(&actor, addition.is_superuser, &grants)
+    {
+        return Err(ActError::AboveOneself.into());
+    }
+    let account = new_account(&addition, hash);
+    let user = accounts::open(&transaction, account, now).await?.ok_or(AddError::EmailTaken)?;
+    let ids: Vec<GroupId> = wanted.iter().map(|group| group.id).collect();
+    groups::set_groups(&transaction, user, &ids).await?;
+    let invitation = if is_invited {
+        let (email, language) = (addition.email.clone(), addition.language);
+        let to = Addressee { user: Some(user), email, language };
+        Some(staff::invite(ctx, &transaction, user, &to).await?)
+    } else {
+        None
+    };
+    let names: Vec<&str> = wanted.iter().map(|group| group.name.as_str()).collect();
+    let details = json!({
+        "changes": {
+            "email": [null, addition.email.as_typed()],
+            "name": [null, addition.name.as_str()],
+            "is_active": [null, addition.is_active],
+            "is_staff": [null, addition.is_staff],
+            "is_superuser": [null, addition.is_superuser],
+            "groups": [null, names],
+        },
+        "invited": is_invited,
+    });
+    let what = (Action::AddedByStaff, details);
+    staff::record(&transaction, acting, user, what, now).await?;
+    transaction.commit().await?;
+    staff::done(ctx, acting, (user, Action::AddedByStaff), Vec::new());
+    Ok(Added { user, invitation })
+}
+
+fn new_account(addition: &Addition, password_hash: Option<PasswordHash>) -> NewAccount {
+    NewAccount {
+        email: addition.email.clone(),
+        password_hash,
+        name: addition.name.clone(),
+        gender: None,
+        date_of_birth: None,
+        language: addition.language,
+        is_active: addition.is_active,
+        is_staff: addition.is_staff,
+        is_superuser: addition.is_superuser,
+        is_verified: false,
+    }
+}
