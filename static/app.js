@@ -13,6 +13,11 @@
     time.textContent = local.format(new Date(time.dateTime));
   }
 
+  // What is being done goes on: look again while somebody is looking.
+  if (document.querySelector("[data-reload]")) {
+    setInterval(() => document.visibilityState === "visible" && location.reload(), 2000);
+  }
+
   // A button beside each password that shows what was typed.
   for (const input of document.querySelectorAll("input[data-show]")) {
     const button = document.createElement("button");

@@ -20,6 +20,7 @@ mod m0010_groups;
 mod m0011_moderation;
 mod m0012_users_search;
 mod m0013_audit_indexes;
+mod m0014_bulk_deeds;
 
 /// Applies what is not applied yet.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_moderation::Migration),
             Box::new(m0012_users_search::Migration),
             Box::new(m0013_audit_indexes::Migration),
+            Box::new(m0014_bulk_deeds::Migration),
         ]
     }
 }

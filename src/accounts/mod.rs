@@ -121,6 +121,14 @@ pub async fn find(db: &Db, email: &Email) -> Result<Option<Account>, DbError> {
     store::find_by_email(db.reader(), email).await
 }
 
+/// The accounts of these numbers, of those that there are.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list_by_ids(db: &Db, ids: &[UserId]) -> Result<Vec<Account>, DbError> {
+    store::list_by_ids(db, ids).await
+}
+
 /// The account of a number.
 ///
 /// # Errors
@@ -417,6 +425,43 @@ pub async fn activate(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     store::update_active(transaction, id, now).await
+}
+
+/// How an account stood before something was done to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// The version that it got by what was done.
+    pub version: i64,
+    /// Whether it could be used.
+    pub is_active: bool,
+    /// Why not, may be empty.
+    pub reason: String,
+    /// When it could have been used again by itself.
+    pub until: Option<OffsetDateTime>,
+    /// When it was to be deleted.
+    pub deletes_at: Option<OffsetDateTime>,
+}
+
+/// Lets an account be used, or not, as it could be before; `false` means that it is gone, or was saved
+/// again since.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn restore(
+    transaction: &Transaction,
+    id: UserId,
+    before: &Before,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::update_restored(transaction, id, before, now).await
+}
+
+/// The account with the highest number.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn find_last(db: &Db) -> Result<UserId, DbError> {
+    Ok(store::find_last(db).await?.unwrap_or(UserId(0)))
 }
 
 /// Up to `at_most` accounts whose deletion is due, or that have not proved their address since

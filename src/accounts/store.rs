@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use sea_orm::sea_query::{Alias, Cond, Expr, ExprTrait as _, LockType, SelectStatement};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, Order, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait as _, Statement, TryInsertResult,
+    QueryOrder as _, QuerySelect as _, QueryTrait as _, Statement, TryInsertResult, UpdateMany,
 };
 use time::OffsetDateTime;
 
-use super::{Account, Edited, Inactive, NewAccount, Profile, ProvedHash};
+use super::{Account, Before, Edited, Inactive, NewAccount, Profile, ProvedHash};
 use crate::clock::{from_micros, to_micros};
 use crate::crypto::PasswordHash;
 use crate::db::entity::user::{self, Column};
@@ -100,6 +100,12 @@ pub(super) async fn find_by_email<C: ConnectionTrait>(
         .one(connection)
         .await?;
     row.map(account).transpose()
+}
+
+pub(super) async fn list_by_ids(db: &Db, ids: &[UserId]) -> Result<Vec<Account>, DbError> {
+    let ids = ids.iter().map(|id| id.0);
+    let rows = user::Entity::find().filter(Column::Id.is_in(ids)).order_by(Column::Id, Order::Asc);
+    rows.all(db.reader()).await?.into_iter().map(account).collect()
 }
 
 pub(super) async fn find_by_id<C: ConnectionTrait>(
@@ -214,13 +220,10 @@ pub(super) async fn update_email(
         .filter(Column::EmailCanonical.eq(email.canonical()))
         .filter(Column::Id.ne(id.0))
         .into_query();
-    let done = user::Entity::update_many()
+    let done = saving(id, now)
         .col_expr(Column::Email, Expr::value(email.as_typed()))
         .col_expr(Column::EmailCanonical, Expr::value(email.canonical()))
         .col_expr(Column::EmailVerifiedAt, Expr::value(is_proved.then(|| to_micros(now))))
-        .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(id.0))
         .filter(Expr::exists(holder).not())
         .exec(transaction.connection())
         .await
@@ -239,14 +242,11 @@ pub(super) async fn update_profile(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let born = profile.date_of_birth.map(|date| date.to_string());
-    user::Entity::update_many()
+    saving(id, now)
         .col_expr(Column::Name, Expr::value(profile.name.as_str()))
         .col_expr(Column::Gender, Expr::value(profile.gender.map(Gender::as_str)))
         .col_expr(Column::DateOfBirth, Expr::value(born))
         .col_expr(Column::Language, Expr::value(profile.language.tag()))
-        .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(id.0))
         .exec(transaction.connection())
         .await?;
     Ok(())
@@ -287,14 +287,11 @@ pub(super) async fn update_inactive(
     why: Inactive<'_>,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let done = user::Entity::update_many()
+    let done = saving(id, now)
         .col_expr(Column::IsActive, Expr::value(false))
         .col_expr(Column::InactiveReason, Expr::value(why.reason))
         .col_expr(Column::InactiveUntil, Expr::value(why.until.map(to_micros)))
         .col_expr(Column::DeletesAt, Expr::value(why.deletes_at.map(to_micros)))
-        .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(id.0))
         .filter(may_go(id))
         .exec(transaction.connection())
         .await?;
@@ -306,17 +303,42 @@ pub(super) async fn update_active(
     id: UserId,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    user::Entity::update_many()
+    saving(id, now)
         .col_expr(Column::IsActive, Expr::value(true))
         .col_expr(Column::InactiveReason, Expr::value(""))
         .col_expr(Column::InactiveUntil, Expr::value(None::<i64>))
         .col_expr(Column::DeletesAt, Expr::value(None::<i64>))
-        .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(id.0))
         .exec(transaction.connection())
         .await?;
     Ok(())
+}
+
+pub(super) async fn update_restored(
+    transaction: &Transaction,
+    id: UserId,
+    before: &Before,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let done = saving(id, now)
+        .col_expr(Column::IsActive, Expr::value(before.is_active))
+        .col_expr(Column::InactiveReason, Expr::value(before.reason.as_str()))
+        .col_expr(Column::InactiveUntil, Expr::value(before.until.map(to_micros)))
+        .col_expr(Column::DeletesAt, Expr::value(before.deletes_at.map(to_micros)))
+        .filter(Column::Version.eq(before.version))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+pub(super) async fn find_last(db: &Db) -> Result<Option<UserId>, DbError> {
+    let last: Option<i64> = user::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .order_by(Column::Id, Order::Desc)
+        .into_tuple()
+        .one(db.reader())
+        .await?;
+    Ok(last.map(UserId))
 }
 
 pub(super) async fn update_edited(
@@ -327,7 +349,7 @@ pub(super) async fn update_edited(
 ) -> Result<bool, DbError> {
     let born = edited.date_of_birth.map(|date| date.to_string());
     let stays = edited.is_superuser && edited.is_active;
-    let mut update = user::Entity::update_many()
+    let mut update = saving(id, now)
         .col_expr(Column::Email, Expr::value(edited.email.as_typed()))
         .col_expr(Column::Name, Expr::value(edited.name.as_str()))
         .col_expr(Column::Gender, Expr::value(edited.gender.map(Gender::as_str)))
@@ -335,9 +357,6 @@ pub(super) async fn update_edited(
         .col_expr(Column::IsActive, Expr::value(edited.is_active))
         .col_expr(Column::IsStaff, Expr::value(edited.is_staff))
         .col_expr(Column::IsSuperuser, Expr::value(edited.is_superuser))
-        .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(id.0))
         .filter(Column::Version.eq(version));
     if !stays {
         update = update.filter(may_go(id));
@@ -351,13 +370,10 @@ pub(super) async fn update_suspension_over(
     id: UserId,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let done = user::Entity::update_many()
+    let done = saving(id, now)
         .col_expr(Column::IsActive, Expr::value(true))
         .col_expr(Column::InactiveReason, Expr::value(""))
         .col_expr(Column::InactiveUntil, Expr::value(None::<i64>))
-        .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::Id.eq(id.0))
         .filter(Column::IsActive.eq(false))
         .filter(Column::DeletesAt.is_null())
         .filter(Column::InactiveUntil.lte(to_micros(now)))
@@ -426,6 +442,14 @@ pub(super) async fn delete(transaction: &Transaction, id: UserId) -> Result<bool
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
+}
+
+/// What begins every statement that saves an account.
+fn saving(id: UserId, now: OffsetDateTime) -> UpdateMany<user::Entity> {
+    user::Entity::update_many()
+        .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+        .filter(Column::Id.eq(id.0))
 }
 
 fn account(row: user::Model) -> Result<Account, DbError> {

@@ -61,6 +61,8 @@ pub enum Action {
     Deactivated,
     /// Staff deleted the account; for a day it can be brought back.
     DeletionByStaff,
+    /// Staff took back what was done to many accounts.
+    UndoneByStaff,
     /// Staff took the address for proved.
     VerifiedByStaff,
     /// Staff ended the sessions.
@@ -91,7 +93,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::SignedUp,
         Self::LoggedIn,
         Self::LogInFailed,
@@ -115,6 +117,7 @@ impl Action {
         Self::Activated,
         Self::Deactivated,
         Self::DeletionByStaff,
+        Self::UndoneByStaff,
         Self::VerifiedByStaff,
         Self::SessionsEndedByStaff,
         Self::ResetLinkMade,
@@ -157,6 +160,7 @@ impl Action {
             Self::Activated => "activated",
             Self::Deactivated => "deactivated",
             Self::DeletionByStaff => "deletion_by_staff",
+            Self::UndoneByStaff => "undone_by_staff",
             Self::VerifiedByStaff => "verified_by_staff",
             Self::SessionsEndedByStaff => "sessions_ended_by_staff",
             Self::ResetLinkMade => "reset_link_made",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::ctx::Ctx;
 use crate::db::DbError;
+use crate::staff::bulk;
 use crate::{accounts, audit, links, outbox, sessions, throttle};
 
 /// Rows a transaction deletes at most: a few milliseconds of SQLite's one writer.
@@ -25,6 +26,7 @@ pub async fn sweep(ctx: &Ctx) -> Result<bool, DbError> {
         links::sweep(&transaction, now, u64::from(BATCH)).await?,
         audit::sweep(&transaction, now, u64::from(BATCH)).await?,
         outbox::sweep(&transaction, now, u64::from(BATCH)).await?,
+        bulk::sweep(&transaction, now, u64::from(BATCH)).await?,
     ];
     transaction.commit().await?;
     Ok(gone.into_iter().any(|rows| rows >= u64::from(BATCH)))

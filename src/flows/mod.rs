@@ -4,6 +4,7 @@
 //! together, and answers in facts. It knows no HTTP, no language and no other flow.
 
 pub mod adding;
+pub mod bulk;
 pub mod checkup;
 pub mod deletion;
 pub mod delivery;

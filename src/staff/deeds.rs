@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -16,7 +17,7 @@ use crate::types::{Permission, SessionId, UserId};
 const UNDO: Duration = Duration::from_hours(24);
 
 /// A deed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Deed {
     /// Lets an account be used again; also takes back a deletion that staff began.
     Activate,
@@ -65,7 +66,8 @@ impl Deed {
     }
 
     /// Whether the account is already as the deed would have it.
-    fn is_moot(&self, account: &Account, now: OffsetDateTime) -> bool {
+    #[must_use]
+    pub fn is_moot(&self, account: &Account, now: OffsetDateTime) -> bool {
         match self {
             Self::Activate => account.is_active && account.deletes_at.is_none(),
             Self::Verify => account.person.email_verified_at.is_some(),

@@ -6,7 +6,9 @@
 //! database decides. Whether somebody may do the kind of deed at all, the door has asked; what their
 //! roles are is read again beside the deed.
 
+pub mod bulk;
 mod deeds;
+mod store;
 
 use std::time::Duration;
 

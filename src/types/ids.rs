@@ -25,6 +25,16 @@ impl fmt::Display for GroupId {
     }
 }
 
+/// The number of something that staff do to many accounts at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BulkId(pub i64);
+
+impl fmt::Display for BulkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The name of one sign-in: 128 random bits, written as 32 hexadecimal digits.
 ///
 /// It names a session in tokens, in the database and in the owner's list of devices. Knowing it

@@ -1,6 +1,6 @@
 //! The door that nobody comes in by: work that the program gives itself.
 //!
-//! Two rounds, each in a task of its own, so that a slow mail server never keeps the sweeper waiting.
+//! Three rounds, each in a task of its own, so that a slow mail server never keeps the others waiting.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,10 +14,13 @@ use rocket::{Orbit, Rocket, Shutdown};
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::flows::delivery::Courier;
-use crate::flows::{deletion, keeping};
+use crate::flows::{bulk, deletion, keeping};
 
 /// How soon a letter leaves that was just written. Looking costs one cheap query.
 const MAIL_EVERY: Duration = Duration::from_secs(1);
+
+/// How soon a bulk deed goes on that was just ordered, or that another node has left.
+const BULK_EVERY: Duration = Duration::from_secs(1);
 
 /// How often there is something to throw away.
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
@@ -81,6 +84,7 @@ impl Fairing for Worker {
         let courier = Arc::new(Courier::new(ctx.clone()));
         let mail = rocket::tokio::spawn(mail(courier.clone(), rocket.shutdown()));
         rocket::tokio::spawn(sweep(ctx.clone(), rocket.shutdown()));
+        rocket::tokio::spawn(do_in_bulk(ctx.clone(), rocket.shutdown()));
         *self.at_work() = Some(AtWork { courier, mail });
     }
 
@@ -119,6 +123,36 @@ async fn send(courier: &Courier) {
             Ok(_) => return,
             Err(error) => {
                 tracing::error!(%error, "letters could not be sent; they are tried again");
+                return;
+            }
+        }
+    }
+}
+
+/// Does what staff ordered to be done to many accounts, until the server stops. A batch that is cut off
+/// has not happened.
+async fn do_in_bulk(ctx: Ctx, mut shutdown: Shutdown) {
+    let mut ticks = every(BULK_EVERY);
+    let working = async {
+        loop {
+            ticks.tick().await;
+            do_all_in_bulk(&ctx).await;
+        }
+    };
+    select! {
+        () = &mut shutdown => {}
+        () = working => {}
+    }
+}
+
+/// Does everything that staff ordered to be done to many accounts, batch by batch.
+pub async fn do_all_in_bulk(ctx: &Ctx) {
+    loop {
+        match bulk::step(ctx, None).await {
+            Ok(true) => tokio::task::yield_now().await,
+            Ok(false) => return,
+            Err(error) => {
+                tracing::error!(%error, "a batch failed; it is done again");
                 return;
             }
         }

@@ -5,24 +5,48 @@ use rocket::http::Method;
 
 use crate::support::{App, Browser, World};
 
-/// The routes of one account, and what each needs. `ID` is the account's number.
-const ROUTES: [(Method, &str, Permission); 16] = [
-    (Method::Get, "/admin/users/ID", Permission::UsersView),
-    (Method::Post, "/admin/users/ID", Permission::UsersChange),
-    (Method::Get, "/admin/users/new", Permission::UsersAdd),
-    (Method::Post, "/admin/users/new", Permission::UsersAdd),
-    (Method::Get, "/admin/users/ID/password", Permission::UsersChange),
-    (Method::Post, "/admin/users/ID/password", Permission::UsersChange),
-    (Method::Get, "/admin/users/ID/activate", Permission::UsersChange),
-    (Method::Post, "/admin/users/ID/activate", Permission::UsersChange),
-    (Method::Get, "/admin/users/ID/deactivate", Permission::UsersChange),
-    (Method::Post, "/admin/users/ID/deactivate", Permission::UsersChange),
-    (Method::Get, "/admin/users/ID/verify", Permission::UsersChange),
-    (Method::Post, "/admin/users/ID/verify", Permission::UsersChange),
-    (Method::Get, "/admin/users/ID/sessions/end", Permission::SessionsEnd),
-    (Method::Post, "/admin/users/ID/sessions/end", Permission::SessionsEnd),
-    (Method::Get, "/admin/users/ID/delete", Permission::UsersDelete),
-    (Method::Post, "/admin/users/ID/delete", Permission::UsersDelete),
+macro_rules! look {
+    ($action:literal) => {
+        concat!("/admin/users/actions?id=ID&action=", $action)
+    };
+}
+
+/// The routes, and what each needs. `ID` is an account's number.
+const ROUTES: [(Method, &str, &[Permission]); 34] = [
+    (Method::Get, "/admin", &[]),
+    (Method::Get, "/admin/users", &[Permission::UsersView]),
+    (Method::Get, "/admin/users.csv", &[Permission::UsersView]),
+    (Method::Get, "/admin/users/ID", &[Permission::UsersView]),
+    (Method::Post, "/admin/users/ID", &[Permission::UsersChange]),
+    (Method::Get, "/admin/users/new", &[Permission::UsersAdd]),
+    (Method::Post, "/admin/users/new", &[Permission::UsersAdd]),
+    (Method::Get, "/admin/users/ID/password", &[Permission::UsersChange]),
+    (Method::Post, "/admin/users/ID/password", &[Permission::UsersChange]),
+    (Method::Get, "/admin/users/ID/activate", &[Permission::UsersChange]),
+    (Method::Post, "/admin/users/ID/activate", &[Permission::UsersChange]),
+    (Method::Get, "/admin/users/ID/deactivate", &[Permission::UsersChange]),
+    (Method::Post, "/admin/users/ID/deactivate", &[Permission::UsersChange]),
+    (Method::Get, "/admin/users/ID/verify", &[Permission::UsersChange]),
+    (Method::Post, "/admin/users/ID/verify", &[Permission::UsersChange]),
+    (Method::Get, "/admin/users/ID/sessions/end", &[Permission::SessionsEnd]),
+    (Method::Post, "/admin/users/ID/sessions/end", &[Permission::SessionsEnd]),
+    (Method::Get, "/admin/users/ID/delete", &[Permission::UsersDelete]),
+    (Method::Post, "/admin/users/ID/delete", &[Permission::UsersDelete]),
+    (Method::Get, "/admin/bulk", &[Permission::UsersView]),
+    (Method::Get, look!("activate"), &[Permission::UsersView, Permission::UsersChange]),
+    (Method::Get, look!("deactivate"), &[Permission::UsersView, Permission::UsersChange]),
+    (Method::Get, look!("verify"), &[Permission::UsersView, Permission::UsersChange]),
+    (Method::Get, look!("end_sessions"), &[Permission::UsersView, Permission::SessionsEnd]),
+    (Method::Get, look!("delete"), &[Permission::UsersView, Permission::UsersDelete]),
+    (Method::Get, "/admin/groups", &[Permission::UsersView]),
+    (Method::Get, "/admin/groups/new", &[Permission::UsersChange]),
+    (Method::Post, "/admin/groups/new", &[Permission::UsersChange]),
+    (Method::Get, "/admin/audit", &[Permission::AuditView]),
+    (Method::Get, "/admin/audit.csv", &[Permission::AuditView]),
+    (Method::Get, "/admin/mail", &[Permission::AuditView]),
+    (Method::Post, "/admin/mail/999999/retry", &[Permission::UsersChange]),
+    (Method::Get, "/admin/settings", &[Permission::SettingsView]),
+    (Method::Post, "/admin/bulk/999999/undo", &[Permission::UsersView]),
 ];
 
 async fn knock(browser: &mut Browser<'_>, method: Method, path: &str) -> u16 {
@@ -33,7 +57,12 @@ async fn knock(browser: &mut Browser<'_>, method: Method, path: &str) -> u16 {
 }
 
 /// What each route answers somebody with these permissions, on the account `id`.
-async fn knocks(app: &App, browser: &mut Browser<'_>, granted: &[Permission], id: i64) {
+async fn knocks(
+    app: &App,
+    (browser, is_staff): (&mut Browser<'_>, bool),
+    granted: &[Permission],
+    id: i64,
+) {
     for (method, path, needed) in ROUTES {
         let path = path.replace("ID", &id.to_string());
         let before = app.number("SELECT COUNT(*) FROM audit_events").await;
@@ -41,8 +70,10 @@ async fn knocks(app: &App, browser: &mut Browser<'_>, granted: &[Permission], id
         let status = knock(browser, method, &path).await;
 
         let what = format!("{method} {path} with {granted:?}");
-        if granted.contains(&needed) {
-            assert!([200, 303, 422].contains(&status), "{status} {what}");
+        let is_there = !path.contains("/999999/");
+        if is_staff && needed.iter().all(|permission| granted.contains(permission)) {
+            let fine: &[u16] = if is_there { &[200, 303, 422] } else { &[303, 404] };
+            assert!(fine.contains(&status), "{status} {what}");
         } else {
             assert_eq!(status, 403, "{what}");
             assert_eq!(app.number("SELECT COUNT(*) FROM audit_events").await, before, "{what}");
@@ -66,18 +97,20 @@ on_both! {
             assert!(location.starts_with("/account/login"), "{method} {path}: {}", page.status());
         }
         let mut member = app.person("member").await;
-        knocks(&app, &mut member, &[], id).await;
+        knocks(&app, (&mut member, false), &[], id).await;
         let mut nobody = app.staff("nobody", &[]).await;
-        knocks(&app, &mut nobody, &[], id).await;
-        for (number, permission) in Permission::ALL.into_iter().enumerate() {
+        knocks(&app, (&mut nobody, true), &[], id).await;
+        let alone = Permission::ALL.map(|permission| vec![permission]);
+        let pairs = Permission::ALL.map(|permission| vec![Permission::UsersView, permission]);
+        for (number, granted) in alone.into_iter().chain(pairs).enumerate() {
             let name = format!("staff{number}");
-            let mut staff = app.staff(&name, &[permission]).await;
+            let mut staff = app.staff(&name, &granted).await;
             app.person(&format!("victim{number}")).await;
             let victim = app.id_of(&format!("victim{number}")).await;
-            knocks(&app, &mut staff, &[permission], victim).await;
+            knocks(&app, (&mut staff, true), &granted, victim).await;
         }
         let mut root = app.superuser("root").await;
-        knocks(&app, &mut root, &Permission::ALL, id).await;
+        knocks(&app, (&mut root, true), &Permission::ALL, id).await;
     }
 
     async fn an_account_that_does_not_exist_is_not_found(world: World) {
@@ -85,7 +118,7 @@ on_both! {
         let mut root = app.superuser("root").await;
         for id in ["999999", "0", "-1", "+1", "01", "x", "1x", "99999999999999999999", "%00"] {
             for (method, path, _) in ROUTES {
-                if !path.contains("ID") {
+                if !path.contains("/ID") {
                     continue;
                 }
                 let path = path.replace("ID", id);
@@ -104,7 +137,7 @@ on_both! {
         for (method, path, _) in ROUTES {
             let path = path.replace("ID", &root.to_string());
             let is_page = method == Method::Get && path.ends_with(&format!("/{root}"));
-            if path.ends_with("/new") || is_page {
+            if !path.contains(&format!("/users/{root}")) || is_page {
                 continue;
             }
             assert_eq!(knock(&mut staff, method, &path).await, 403, "{method} {path}");

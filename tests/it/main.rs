@@ -5,6 +5,7 @@ mod support;
 
 mod activity;
 mod admin_audit;
+mod admin_bulk;
 mod admin_desk;
 mod admin_groups;
 mod admin_mail;

@@ -347,6 +347,22 @@ on_both! {
                 is_whole(&root.get(&format!("{list}?{query}")).await, language, query);
             }
             is_whole(&root.get("/admin/users.csv?group=x").await, language, "400");
+            let bulk = "/admin/users/actions";
+            is_whole(&root.submits(bulk, &[("action", "delete")]).await, language, "nobody ticked");
+            let all = ("all", "true");
+            for action in ["activate", "deactivate", "verify", "end_sessions", "delete"] {
+                let page = root.submits(bulk, &[("action", action), all]).await;
+                is_whole(&page, language, action);
+            }
+            let wrong = [("action", "deactivate"), all, ("count", "7"), ("until", "x")];
+            is_whole(&root.submits(bulk, &wrong).await, language, "a wrong bulk deed");
+            let verify = [("action", "verify"), all, ("count", "121")];
+            let answer = root.submits(bulk, &verify).await;
+            let path = answer.location().expect("ordered").to_owned();
+            is_whole(&root.get(&path).await, language, "being done");
+            is_whole(&root.get("/admin/bulk").await, language, "the list of bulk deeds");
+            app.execute("UPDATE bulk_deeds SET state = 'done', kind = 'delete'").await;
+            is_whole(&root.get(&path).await, language, "done");
         }
     }
 

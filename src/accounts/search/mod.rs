@@ -17,6 +17,7 @@ mod store;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -31,7 +32,7 @@ pub const COUNTED: u64 = 10_000;
 pub const MAX_QUERY: usize = 256;
 
 /// What people must be like. The default is everybody.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
     /// Every one of them is in the address or the name.
     pub words: Words,
@@ -52,7 +53,7 @@ pub struct Filter {
 }
 
 /// The words of a search.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Words(Vec<String>);
 
 impl Words {
@@ -353,6 +354,28 @@ pub async fn page(
         Place::First => (None, end),
     };
     Ok(Found { people, count, before, after, is_cut })
+}
+
+/// How many accounts are looked at in a row for the few that match, before the answer is that there
+/// are none so far: some milliseconds.
+const ROW: i64 = 10_000;
+
+/// Up to `at_most` matching accounts in the order of their numbers, after one and up to another; and
+/// the number up to which everybody was looked at, which is the last one when it is over.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn ids(
+    db: &Db,
+    filter: &Filter,
+    (after, last): (UserId, UserId),
+    at_most: u64,
+) -> Result<(Vec<UserId>, UserId), DbError> {
+    let end = UserId(after.0.saturating_add(ROW).min(last.0));
+    let ids = store::list_ids(db, filter, (after, end), at_most).await?;
+    let is_full = ids.len() as u64 >= at_most;
+    let place = ids.last().copied().filter(|_| is_full).unwrap_or(end);
+    Ok((ids, place))
 }
 
 #[cfg(test)]

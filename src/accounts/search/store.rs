@@ -385,6 +385,24 @@ pub(super) async fn find_end_of_window(
     Ok(Some(Cursor { value, id: row.try_get_by_index(1)? }))
 }
 
+/// Matching numbers after one and up to another, in their order.
+pub(super) async fn list_ids(
+    db: &Db,
+    filter: &Filter,
+    (after, end): (UserId, UserId),
+    limit: u64,
+) -> Result<Vec<UserId>, DbError> {
+    let mut asked = Asked::of(db);
+    let (after, end) = (asked.bind(after.0), asked.bind(end.0));
+    let mut all = vec![format!("u.id > {after}"), format!("u.id <= {end}")];
+    all.extend(conditions(filter, false, &mut asked));
+    let limit = asked.bind(number(limit));
+    let all = all.join(" AND ");
+    let sql = format!("SELECT u.id FROM users u WHERE {all} ORDER BY u.id LIMIT {limit}");
+    let rows = db.reader().query_all_raw(asked.statement(sql)).await?;
+    rows.iter().map(|row| Ok(UserId(row.try_get_by_index(0)?))).collect()
+}
+
 async fn numbers(db: &Db, statement: Statement, count: usize) -> Result<Vec<u64>, DbError> {
     let row = db.reader().query_one_raw(statement).await?;
     let mut numbers = Vec::new();

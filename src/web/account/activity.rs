@@ -103,6 +103,7 @@ pub(in crate::web) fn sentence(action: Option<Action>) -> &'static str {
         Action::Activated => "activity.activated",
         Action::Deactivated => "activity.deactivated",
         Action::DeletionByStaff => "activity.deletion_by_staff",
+        Action::UndoneByStaff => "activity.undone_by_staff",
         Action::VerifiedByStaff => "activity.verified_by_staff",
         Action::SessionsEndedByStaff => "activity.sessions_ended_by_staff",
         Action::ResetLinkMade => "activity.reset_link_made",

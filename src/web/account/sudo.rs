@@ -24,7 +24,12 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// The way to the question, and back to where the person was going.
 pub(in crate::web) fn ask(frame: &Frame) -> Redirect {
-    let next: String = form_urlencoded::byte_serialize(frame.here().as_bytes()).collect();
+    ask_for(frame.here())
+}
+
+/// The way to the question, and on to a path of this site.
+pub(in crate::web) fn ask_for(next: &str) -> Redirect {
+    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
     Redirect::to(format!("/account/sudo?next={next}"))
 }
 

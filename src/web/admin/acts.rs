@@ -439,12 +439,12 @@ pub(super) fn back_to(id: UserId, staff: &SignedIn) -> Redirect {
     Redirect::to(if may_see { format!("/admin/users/{id}") } else { "/admin".to_owned() })
 }
 
-fn is_too_long_or_odd(reason: &str) -> bool {
+pub(super) fn is_too_long_or_odd(reason: &str) -> bool {
     reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control)
 }
 
 /// The instant at which a day is over; an empty one means no day.
-fn until(typed: &str, today: Date) -> Result<Option<OffsetDateTime>, &'static str> {
+pub(super) fn until(typed: &str, today: Date) -> Result<Option<OffsetDateTime>, &'static str> {
     if typed.is_empty() {
         return Ok(None);
     }

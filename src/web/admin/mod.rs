@@ -3,6 +3,8 @@
 mod acts;
 mod audit;
 mod audit_csv;
+mod bulk;
+mod bulk_progress;
 mod desk;
 mod groups;
 mod mail;
@@ -26,6 +28,8 @@ pub(super) fn routes() -> Vec<Route> {
         users_csv::routes(),
         audit::routes(),
         audit_csv::routes(),
+        bulk::routes(),
+        bulk_progress::routes(),
         desk::routes(),
         groups::routes(),
         mail::routes(),

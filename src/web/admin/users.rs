@@ -7,12 +7,13 @@ use time::Date;
 use time::macros::format_description;
 use url::form_urlencoded;
 
+use super::bulk;
 use crate::accounts::search::{
     self, Bounds, Count, Cursor, Filter, Found, Place, Row, Sort, Words,
 };
 use crate::ctx::Ctx;
 use crate::groups;
-use crate::http::guards::ViewsUsers;
+use crate::http::guards::{SignedIn, ViewsUsers};
 use crate::types::{GroupId, Permission};
 use crate::web::error::Error;
 use crate::web::page::{Frame, Moment, Page};
@@ -31,7 +32,7 @@ const PAGE: u64 = 50;
 const GROUPS: u64 = 200;
 
 /// What the address asks for. All of it is text: what cannot be understood is said on the page.
-#[derive(FromForm)]
+#[derive(Default, FromForm)]
 pub(super) struct Asked {
     #[field(default = String::new())]
     q: String,
@@ -169,6 +170,10 @@ struct UsersPage {
     is_filtered: bool,
     is_cut: bool,
     may_add: bool,
+    /// What the reader may do to many: form value, and key of its name.
+    deeds: Vec<(&'static str, &'static str)>,
+    /// The query of this list, for what is done to everybody in it.
+    filter: String,
     csv: String,
     first: Option<String>,
     before: Option<String>,
@@ -207,11 +212,35 @@ struct Shown {
 #[get("/admin/users?<asked..>")]
 async fn index(
     by: ViewsUsers,
-    mut asked: Asked,
+    asked: Asked,
     frame: Frame,
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
-    let Understood { filter, sort, place, complaints } = asked.understand();
+    draw(asked, None, &by.0, frame, ctx).await
+}
+
+/// The list once more, with what is wrong with what was to be done to those in it.
+pub(super) async fn again(
+    asked: Option<Asked>,
+    wrong: &'static str,
+    reader: &SignedIn,
+    frame: Frame,
+    ctx: &Ctx,
+) -> Result<Page, Error> {
+    draw(asked.unwrap_or_default(), Some(wrong), reader, frame, ctx).await
+}
+
+async fn draw(
+    mut asked: Asked,
+    wrong: Option<&'static str>,
+    reader: &SignedIn,
+    frame: Frame,
+    ctx: &Ctx,
+) -> Result<Page, Error> {
+    let Understood { filter, sort, place, mut complaints } = asked.understand();
+    if let Some(wrong) = wrong {
+        complaints.insert(0, wrong);
+    }
     let found = match &filter {
         Some(filter) => {
             search::page(&ctx.db, filter, sort, &place, Bounds::default(), PAGE).await?
@@ -226,7 +255,9 @@ async fn index(
         count: told(found.count, &frame),
         is_filtered: filter != Some(Filter::default()),
         is_cut: found.is_cut,
-        may_add: by.0.person().may(Permission::UsersAdd),
+        may_add: reader.person().may(Permission::UsersAdd),
+        deeds: bulk::choices(reader),
+        filter: asked.link("", Sort::default(), &[]).trim_start_matches('?').to_owned(),
         csv: asked.link(CSV, sort, &[]),
         first: (place != Place::First).then(|| asked.link(LIST, sort, &[])),
         before: found.before.as_ref().map(|cursor| link("before", cursor)),
@@ -244,7 +275,7 @@ fn nobody() -> Found {
     Found { people, count, before: None, after: None, is_cut: false }
 }
 
-fn told(count: Count, frame: &Frame) -> String {
+pub(super) fn told(count: Count, frame: &Frame) -> String {
     match count {
         Count::Exactly(1) => frame.tell("people.one", "count", 1),
         Count::Exactly(count) => frame.tell("people.count", "count", count),

@@ -1,0 +1,38 @@
+//! A row of `bulk_deeds`.
+
+use std::fmt;
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "bulk_deeds")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub kind: String,
+    pub actor_id: i64,
+    pub ip: String,
+    pub user_agent: String,
+    pub request_id: String,
+    pub orders: String,
+    pub state: String,
+    pub place: i64,
+    pub total: Option<i64>,
+    pub done: i64,
+    pub left_out: i64,
+    pub created_at: i64,
+    pub finished_at: Option<i64>,
+    pub undone_by: Option<i64>,
+}
+
+/// Not what was ordered: it may hold hashes.
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("bulk_deed").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
