@@ -3,6 +3,7 @@
 //!
 //! Knows nothing of accounts or sessions; it is handed bytes and gives back bytes.
 
+mod foreign;
 pub mod jwt;
 mod keyring;
 mod master;
@@ -13,6 +14,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+pub use foreign::UnknownHash;
 pub use keyring::{Algorithm, KeyError, Keyring, SigningKey};
 pub use master::{Keys, MasterKey, MasterKeyError, Unsealable};
 pub use passwords::{Cost, Hasher, PasswordHash, QueueFull, Verdict};

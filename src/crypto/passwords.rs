@@ -18,6 +18,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::Random;
+use super::foreign::{self, Pbkdf2, UnknownHash};
 use crate::types::Password;
 
 /// How many may wait: at 60 hashes a second and core, two cores serve them in about 4 seconds,
@@ -37,6 +38,9 @@ const GIVEN_BACK: usize = 33 * 1024;
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
+/// The most that a stored hash may cost, in KiB: Django's argon2 takes 100 MiB.
+const MOST_MEMORY: u32 = 256 * 1024;
+
 /// Length of a hash in bytes (RFC 9106, 4 recommends 256 bits).
 const OUTPUT: usize = 32;
 
@@ -49,6 +53,17 @@ impl PasswordHash {
     #[must_use]
     pub fn from_stored(phc: String) -> Self {
         Self(phc)
+    }
+
+    /// Takes over a hash that Django made; `None` for an account whose password it had turned off.
+    ///
+    /// # Errors
+    /// [`UnknownHash`] when it is of a kind that is not computed here, or damaged.
+    pub fn from_django(hash: &str) -> Result<Option<Self>, UnknownHash> {
+        let Some(hash) = foreign::take_over(hash)? else { return Ok(None) };
+        let hash = Self(hash.to_owned());
+        let is_known = Readable::of(&hash).is_some();
+        if is_known { Ok(Some(hash)) } else { Err(UnknownHash) }
     }
 
     /// The string to store.
@@ -193,13 +208,17 @@ impl Hasher {
         let is_somebody = stored.is_some();
         let stored = stored.unwrap_or_else(|| PasswordHash::clone(&self.nobody));
         let today = self.cost;
-        self.run(move |memory| {
-            let Some((cost, salt, expected)) = read_phc(&stored) else {
-                return Verdict { is_right: false, is_outdated: false };
-            };
-            let output = memory.compute(cost, &password, &salt);
-            let is_equal = constant_time::verify_slices_are_equal(&output, &expected).is_ok();
-            Verdict { is_right: is_equal && is_somebody, is_outdated: cost.is_below(today) }
+        self.run(move |memory| match Readable::of(&stored) {
+            None => Verdict { is_right: false, is_outdated: false },
+            Some(Readable::Django(hash)) => {
+                Verdict { is_right: hash.fits(&password), is_outdated: true }
+            }
+            Some(Readable::Argon2id(cost, salt, expected)) => {
+                let output = memory.compute(cost, &password, &salt);
+                let is_equal = constant_time::verify_slices_are_equal(&output, &expected);
+                let is_right = is_equal.is_ok() && is_somebody;
+                Verdict { is_right, is_outdated: cost.is_below(today) }
+            }
         })
         .await
     }
@@ -304,15 +323,28 @@ fn write_phc(cost: Cost, salt: &[u8], output: &[u8]) -> PasswordHash {
     PasswordHash(hash.to_string())
 }
 
-/// `None` for whatever we did not write: other algorithms, other lengths, damage.
-fn read_phc(stored: &PasswordHash) -> Option<(Cost, Vec<u8>, [u8; OUTPUT])> {
-    let hash = phc::PasswordHash::new(&stored.0).ok()?;
-    let is_ours = hash.algorithm == argon2::Algorithm::Argon2id.ident()
-        && hash.version == Some(Version::V0x13.into());
-    let cost = hash.params.to_string().parse().ok()?;
-    let salt = hash.salt.filter(|salt| salt.len() >= 8)?.to_vec();
-    let output = hash.hash?.as_bytes().try_into().ok()?;
-    is_ours.then_some((cost, salt, output))
+/// A hash that passwords can be compared with.
+enum Readable {
+    /// Cost, salt and output.
+    Argon2id(Cost, Vec<u8>, [u8; OUTPUT]),
+    /// One that was taken over.
+    Django(Pbkdf2),
+}
+
+impl Readable {
+    /// `None` for whatever we did not write or take over: other algorithms, other lengths, damage.
+    fn of(stored: &PasswordHash) -> Option<Self> {
+        if let Some(hash) = Pbkdf2::read(&stored.0) {
+            return Some(Self::Django(hash));
+        }
+        let hash = phc::PasswordHash::new(&stored.0).ok()?;
+        let is_argon2id = hash.algorithm == argon2::Algorithm::Argon2id.ident()
+            && hash.version == Some(Version::V0x13.into());
+        let cost: Cost = hash.params.to_string().parse().ok()?;
+        let salt = hash.salt.filter(|salt| salt.len() >= 8)?.to_vec();
+        let output = hash.hash?.as_bytes().try_into().ok()?;
+        (is_argon2id && cost.memory <= MOST_MEMORY).then_some(Self::Argon2id(cost, salt, output))
+    }
 }
 
 #[cfg(test)]
@@ -375,6 +407,48 @@ mod tests {
             let stored = PasswordHash::from_stored(stored.into());
             let verdict = hasher.verify(typed("x"), Some(stored)).await.expect("room");
             assert!(!verdict.is_right);
+        }
+    }
+
+    /// Made by Django 5.2 with `make_password("Correct-Horse-9", salt, hasher)`.
+    const DJANGO: [&str; 2] = [
+        "pbkdf2_sha256$1000000$Q3mZ8vT1kLpRs0$Ek2QO5qELLB40lx4TGA79E6mJXY3qcCl681dtttCRg4=",
+        "argon2$argon2id$v=19$m=102400,t=2,p=8$UTNtWjh2VDFrTHBSczA$pdTVaPGjgr8qr9m9AWFsNpaDv4QIuQ77+xlzZ3eS96M",
+    ];
+
+    #[tokio::test]
+    async fn a_hash_of_djangos_opens_and_is_outdated() {
+        let hasher = Hasher::start(CHEAP, Random);
+        for hash in DJANGO {
+            let hash = PasswordHash::from_django(hash).expect("known").expect("a password");
+
+            let right = hasher.verify(typed("Correct-Horse-9"), Some(hash.clone())).await;
+            let wrong = hasher.verify(typed("correct-horse-9"), Some(hash)).await;
+
+            assert!(right.expect("room").is_right && !wrong.expect("room").is_right);
+        }
+        let hash = PasswordHash::from_django(DJANGO[0]).expect("known");
+        let verdict = hasher.verify(typed("Correct-Horse-9"), hash).await.expect("room");
+        assert!(verdict.is_outdated, "it is made anew at the next log-in");
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_not_taken_over() {
+        assert_eq!(PasswordHash::from_django("!kPq3unusable"), Ok(None));
+        let good = DJANGO[0];
+        for bad in [
+            "",
+            "plain text",
+            "md5$salt$0123",
+            "bcrypt_sha256$$2b$12$abc",
+            "argon2$argon2i$v=19$m=512,t=2,p=2$c2FsdHNhbHQ$AAAA",
+            "argon2$argon2id$v=19$m=999999999,t=2,p=1$c2FsdHNhbHQ$AAAA",
+            "pbkdf2_sha256$0$salt$x",
+            &good.replace("pbkdf2_sha256$", "pbkdf2_sha256$99999999"),
+            &good[..good.len() - 5],
+            &format!("{good}$"),
+        ] {
+            assert_eq!(PasswordHash::from_django(bad), Err(UnknownHash), "{bad}");
         }
     }
 
