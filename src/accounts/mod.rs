@@ -159,6 +159,14 @@ pub async fn emails_of(db: &Db, ids: &[UserId]) -> Result<BTreeMap<UserId, Strin
     store::list_emails(db, ids).await
 }
 
+/// Those of these addresses that have an account, in their canonical form.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list_taken(db: &Db, emails: &[&Email]) -> Result<Vec<String>, DbError> {
+    store::list_taken(db, emails).await
+}
+
 /// How many accounts there are: all of them, those that may not be used, those whose address is not
 /// proved, and those made since an instant. Each is counted up to `at_most`, in an index.
 ///

@@ -30,6 +30,17 @@ pub(super) async fn list_emails(
     Ok(rows.into_iter().map(|(id, email)| (UserId(id), email)).collect())
 }
 
+pub(super) async fn list_taken(db: &Db, emails: &[&Email]) -> Result<Vec<String>, DbError> {
+    let taken = user::Entity::find()
+        .select_only()
+        .column(Column::EmailCanonical)
+        .filter(Column::EmailCanonical.is_in(emails.iter().map(|email| email.canonical())))
+        .into_tuple()
+        .all(db.reader())
+        .await?;
+    Ok(taken)
+}
+
 /// Counted in one statement. The conditions stand as they stand in the partial indexes, or they would
 /// not be found there.
 pub(super) async fn count(

@@ -237,6 +237,22 @@ impl Transaction {
         &self.0
     }
 
+    /// Begins a part that can be taken back alone; [`commit`](Self::commit) makes it a part of this one.
+    ///
+    /// # Errors
+    /// [`DbError`] when the database cannot.
+    pub async fn begin_part(&self) -> Result<Self, DbError> {
+        Ok(Self(self.0.begin().await?))
+    }
+
+    /// Takes back everything that was written.
+    ///
+    /// # Errors
+    /// [`DbError`] when the database could not be told; it has not happened anyway.
+    pub async fn roll_back(self) -> Result<(), DbError> {
+        Ok(self.0.rollback().await?)
+    }
+
     /// Makes everything that was written true.
     ///
     /// # Errors

@@ -14,11 +14,14 @@ use crate::audit::Action;
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::staff::bulk::{self, Bulk, Kind, Orders, Progress, State, Whom};
-use crate::staff::{self, ActError, Acting, Deed};
-use crate::types::{BulkId, SessionId, UserId};
+use crate::staff::{self, ActError, Acting, Deed, Newcomer};
+use crate::types::{BulkId, Permission, SessionId, UserId};
 
 /// Accounts of a batch: some ten milliseconds of SQLite's one writer.
 const BATCH: u64 = 50;
+
+/// People of a list in a batch. The whole list is unsealed for each, so they are more.
+const IMPORTED: usize = 200;
 
 /// How often a batch looks on where nobody matches, ten thousand accounts at a time.
 const LOOKS: usize = 20;
@@ -217,6 +220,8 @@ pub async fn step(ctx: &Ctx, this: Option<BulkId>) -> Result<bool, DbError> {
         Err(ActError::Broken(error)) => return Err(error),
         Err(_) => None,
     };
+    let is_import = bulk.kind == Some(Kind::Import);
+    let actor = actor.filter(|actor| !is_import || actor.may(Permission::UsersAdd));
     let (Some(actor), Some(orders)) = (actor, orders) else {
         let (place, state) = (bulk.place, State::Stopped);
         let progress = Progress { place, done: 0, left_out: 0, state };
@@ -229,6 +234,9 @@ pub async fn step(ctx: &Ctx, this: Option<BulkId>) -> Result<bool, DbError> {
     let batch = match orders {
         Orders::Do { deed, whom } => {
             do_batch(ctx, &transaction, (acting, &bulk), (&deed, &whom)).await?
+        }
+        Orders::Import { people, invite } => {
+            import_batch(ctx, &transaction, (acting, &bulk), (&people, invite)).await?
         }
         Orders::Undo { of } => undo_batch(ctx, &transaction, (acting, &bulk), of).await?,
     };
@@ -247,7 +255,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn from(place: UserId) -> Self {
+    fn from(place: i64) -> Self {
         let progress = Progress { place, done: 0, left_out: 0, state: State::Running };
         Self { progress, changed: Vec::new() }
     }
@@ -257,7 +265,7 @@ impl Batch {
         self.changed.push((whom, action, over));
     }
 
-    fn reaches(&mut self, place: UserId, is_over: bool) {
+    fn reaches(&mut self, place: i64, is_over: bool) {
         self.progress.place = place;
         self.progress.state = if is_over { State::Done } else { State::Running };
     }
@@ -270,7 +278,7 @@ async fn do_batch(
     (deed, whom): (&Deed, &Whom),
 ) -> Result<Batch, DbError> {
     let (mut batch, now) = (Batch::from(bulk.place), ctx.clock.now());
-    let (ids, place, is_over) = next(ctx, whom, bulk.place).await?;
+    let (ids, place, is_over) = next(ctx, whom, UserId(bulk.place)).await?;
     for id in ids {
         let facts = json!({ "bulk": bulk.id });
         match staff::carry_out(transaction, acting, id, (deed, facts), now).await {
@@ -284,7 +292,7 @@ async fn do_batch(
             Ok(None) | Err(_) => batch.progress.left_out += 1,
         }
     }
-    batch.reaches(place, is_over);
+    batch.reaches(place.0, is_over);
     Ok(batch)
 }
 
@@ -314,6 +322,26 @@ async fn next(
     }
 }
 
+async fn import_batch(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    (acting, bulk): (Acting<'_>, &Bulk),
+    (people, is_invited): (&[Newcomer], bool),
+) -> Result<Batch, DbError> {
+    let (mut batch, now) = (Batch::from(bulk.place), ctx.clock.now());
+    let begin = usize::try_from(bulk.place).unwrap_or(usize::MAX).min(people.len());
+    let end = people.len().min(begin + IMPORTED);
+    for person in &people[begin..end] {
+        let person = (bulk.id, person, is_invited);
+        match staff::let_in(ctx, transaction, acting, person, now).await? {
+            Some(user) => batch.changes(user, Action::AddedByStaff, Vec::new()),
+            None => batch.progress.left_out += 1,
+        }
+    }
+    batch.reaches(i64::try_from(end).unwrap_or(i64::MAX), end == people.len());
+    Ok(batch)
+}
+
 async fn undo_batch(
     ctx: &Ctx,
     transaction: &Transaction,
@@ -322,7 +350,7 @@ async fn undo_batch(
 ) -> Result<Batch, DbError> {
     let mut batch = Batch::from(bulk.place);
     let befores = bulk::list_befores(transaction, of, bulk.place, BATCH).await?;
-    let place = befores.last().map_or(bulk.place, |(id, _)| *id);
+    let place = befores.last().map_or(bulk.place, |(id, _)| id.0);
     let is_over = (befores.len() as u64) < BATCH;
     for (id, before) in befores {
         let facts = json!({

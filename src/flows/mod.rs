@@ -11,6 +11,7 @@ pub mod delivery;
 pub mod editing;
 pub mod email_change;
 pub mod export;
+pub mod importing;
 pub mod keeping;
 pub mod letters;
 pub mod login;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{Acting, Deed, store};
+use super::{Acting, Deed, Newcomer, store};
 use crate::accounts::search::Filter;
 use crate::accounts::{Account, Before};
 use crate::crypto::Keys;
@@ -20,6 +20,9 @@ pub const UNDO: Duration = Duration::from_hours(24);
 
 /// What the sealed orders are called.
 const LABEL: &str = "bulk deed";
+
+/// How long a plan waits to be ordered.
+const PLANNED: Duration = Duration::from_hours(1);
 
 /// How long it stays in the list after it is over.
 const KEEP: Duration = Duration::from_hours(30 * 24);
@@ -49,6 +52,13 @@ pub enum Orders {
         /// To whom.
         whom: Whom,
     },
+    /// Accounts are made for people on a list.
+    Import {
+        /// They.
+        people: Vec<Newcomer>,
+        /// Whether those without a password are invited to choose one.
+        invite: bool,
+    },
     /// Everything is to be as it was before a deed.
     Undo {
         /// The deed.
@@ -69,18 +79,21 @@ pub enum Kind {
     EndSessions,
     /// Accounts are deleted.
     Delete,
+    /// Accounts are made.
+    Import,
     /// Another one is taken back.
     Undo,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Activate,
         Self::Deactivate,
         Self::Verify,
         Self::EndSessions,
         Self::Delete,
+        Self::Import,
         Self::Undo,
     ];
 
@@ -93,6 +106,7 @@ impl Kind {
             Self::Verify => "verify",
             Self::EndSessions => "end_sessions",
             Self::Delete => "delete",
+            Self::Import => "import",
             Self::Undo => "undo",
         }
     }
@@ -109,7 +123,7 @@ impl Kind {
         match self {
             Self::Deactivate => Some(Permission::UsersChange),
             Self::Delete => Some(Permission::UsersDelete),
-            Self::Activate | Self::Verify | Self::EndSessions | Self::Undo => None,
+            Self::Activate | Self::Verify | Self::EndSessions | Self::Import | Self::Undo => None,
         }
     }
 }
@@ -124,6 +138,7 @@ impl Orders {
                 Deed::EndSessions => Kind::EndSessions,
                 Deed::Delete => Kind::Delete,
             },
+            Self::Import { .. } => Kind::Import,
             Self::Undo { .. } => Kind::Undo,
         }
     }
@@ -132,6 +147,8 @@ impl Orders {
 /// How it stands. The names are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
+    /// It was looked at and not ordered yet.
+    Planned,
     /// It is being done.
     Running,
     /// It is done.
@@ -144,6 +161,7 @@ pub enum State {
 impl State {
     pub(super) fn as_str(self) -> &'static str {
         match self {
+            Self::Planned => "planned",
             Self::Running => "running",
             Self::Done => "done",
             Self::Stopped => "stopped",
@@ -152,6 +170,7 @@ impl State {
 
     pub(super) fn from_stored(name: &str) -> Self {
         match name {
+            "planned" => Self::Planned,
             "running" => Self::Running,
             "done" => Self::Done,
             _ => Self::Stopped,
@@ -172,8 +191,8 @@ pub struct Bulk {
     pub caller: Caller,
     /// How it stands.
     pub state: State,
-    /// The last account that was looked at.
-    pub place: UserId,
+    /// The last account that was looked at; of a list of people, the number of those who were.
+    pub place: i64,
     /// To how many it is to be done, as far as they were counted.
     pub total: Option<u64>,
     /// To how many it was done.
@@ -194,7 +213,7 @@ impl Bulk {
     pub fn undoable_until(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let until = self.created_at + UNDO;
         let can_be = self.kind.is_some_and(|kind| kind.undone_with().is_some())
-            && self.state != State::Running
+            && matches!(self.state, State::Done | State::Stopped)
             && self.undone_by.is_none()
             && self.done > 0;
         (can_be && now < until).then_some(until)
@@ -212,9 +231,47 @@ pub async fn order(
     (orders, total): (&Orders, Option<u64>),
     now: OffsetDateTime,
 ) -> Result<BulkId, DbError> {
+    write(transaction, keys, acting, (orders, total, State::Running), now).await
+}
+
+/// Keeps what may be ordered in a moment; [`start`] does.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn plan(
+    transaction: &Transaction,
+    keys: &Keys,
+    acting: Acting<'_>,
+    (orders, total): (&Orders, Option<u64>),
+    now: OffsetDateTime,
+) -> Result<BulkId, DbError> {
+    write(transaction, keys, acting, (orders, total, State::Planned), now).await
+}
+
+async fn write(
+    transaction: &Transaction,
+    keys: &Keys,
+    acting: Acting<'_>,
+    (orders, total, state): (&Orders, Option<u64>, State),
+    now: OffsetDateTime,
+) -> Result<BulkId, DbError> {
     let json = Zeroizing::new(serde_json::to_vec(orders).expect("orders are plain data"));
     let sealed = keys.seal(LABEL, &json);
-    store::insert(transaction, acting, (orders.kind(), sealed, total), now).await
+    store::insert(transaction, acting, (orders.kind(), sealed, total, state), now).await
+}
+
+/// Orders what its maker planned not long ago; `false` means that there is no such plan. One statement
+/// decides, so it starts once.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn start(
+    transaction: &Transaction,
+    id: BulkId,
+    by: UserId,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::update_started(transaction, id, by, now - PLANNED).await
 }
 
 /// One of them.
@@ -260,8 +317,8 @@ pub async fn is_any_running(db: &Db) -> Result<bool, DbError> {
 /// How far a batch has come.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
-    /// The last account that was looked at.
-    pub place: UserId,
+    /// The last account that was looked at, or the number of people.
+    pub place: i64,
     /// To how many it was done.
     pub done: u64,
     /// How many were left as they are.
@@ -302,7 +359,7 @@ pub async fn remember(
 pub async fn list_befores(
     transaction: &Transaction,
     id: BulkId,
-    place: UserId,
+    place: i64,
     at_most: u64,
 ) -> Result<Vec<(UserId, Before)>, DbError> {
     store::list_befores(transaction, id, place, at_most).await
@@ -334,7 +391,8 @@ pub async fn stop(
     store::update_stopped(transaction, id, now).await
 }
 
-/// Deletes up to `at_most` that have been over for long, with what they remember; tells how many.
+/// Deletes up to `at_most` that have been over for long, with what they remember, or that nobody has
+/// ordered; tells how many.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -343,5 +401,5 @@ pub async fn sweep(
     now: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
-    store::delete_over(transaction, now - KEEP, at_most).await
+    store::delete_over(transaction, (now - KEEP, now - PLANNED), at_most).await
 }

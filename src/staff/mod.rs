@@ -8,6 +8,7 @@
 
 pub mod bulk;
 mod deeds;
+mod newcomer;
 mod store;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 pub use deeds::{Deed, Done, carry_out};
+pub use newcomer::{Newcomer, let_in};
 
 use crate::accounts::{self, Account};
 use crate::audit::{self, Action, Event};

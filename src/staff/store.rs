@@ -1,6 +1,6 @@
 //! Queries on `bulk_deeds` and `bulk_befores`.
 
-use sea_orm::sea_query::{Expr, ExprTrait as _, LockBehavior, LockType};
+use sea_orm::sea_query::{Cond, Expr, ExprTrait as _, LockBehavior, LockType};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, Order, QueryFilter as _, QueryOrder as _,
     QuerySelect as _, QueryTrait as _,
@@ -19,7 +19,7 @@ use crate::types::{BulkId, Caller, UserId};
 pub(super) async fn insert(
     transaction: &Transaction,
     acting: Acting<'_>,
-    (kind, orders, total): (Kind, String, Option<u64>),
+    (kind, orders, total, state): (Kind, String, Option<u64>, State),
     now: OffsetDateTime,
 ) -> Result<BulkId, DbError> {
     let row = bulk_deed::ActiveModel {
@@ -29,7 +29,7 @@ pub(super) async fn insert(
         user_agent: Set(acting.caller.user_agent.clone()),
         request_id: Set(acting.caller.request_id.clone()),
         orders: Set(orders),
-        state: Set(State::Running.as_str().to_owned()),
+        state: Set(state.as_str().to_owned()),
         total: Set(total.map(signed)),
         created_at: Set(to_micros(now)),
         ..Default::default()
@@ -43,7 +43,10 @@ pub(super) async fn find(db: &Db, id: BulkId) -> Result<Option<Bulk>, DbError> {
 }
 
 pub(super) async fn list_latest(db: &Db, at_most: u64) -> Result<Vec<Bulk>, DbError> {
-    let rows = Entity::find().order_by(Column::Id, Order::Desc).limit(at_most);
+    let rows = Entity::find()
+        .filter(Column::State.ne(State::Planned.as_str()))
+        .order_by(Column::Id, Order::Desc)
+        .limit(at_most);
     Ok(rows.all(db.reader()).await?.into_iter().map(bulk).collect())
 }
 
@@ -85,7 +88,7 @@ pub(super) async fn update_progress(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let mut update = Entity::update_many()
-        .col_expr(Column::Place, Expr::value(progress.place.0))
+        .col_expr(Column::Place, Expr::value(progress.place))
         .col_expr(Column::Done, Expr::col(Column::Done).add(signed(progress.done)))
         .col_expr(Column::LeftOut, Expr::col(Column::LeftOut).add(signed(progress.left_out)))
         .filter(Column::Id.eq(id.0));
@@ -97,6 +100,23 @@ pub(super) async fn update_progress(
     }
     update.exec(transaction.connection()).await?;
     Ok(())
+}
+
+pub(super) async fn update_started(
+    transaction: &Transaction,
+    id: BulkId,
+    by: UserId,
+    since: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let done = Entity::update_many()
+        .col_expr(Column::State, Expr::value(State::Running.as_str()))
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::ActorId.eq(by.0))
+        .filter(Column::State.eq(State::Planned.as_str()))
+        .filter(Column::CreatedAt.gt(to_micros(since)))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
 }
 
 pub(super) async fn update_stopped(
@@ -124,7 +144,7 @@ pub(super) async fn update_undone(
     let done = Entity::update_many()
         .col_expr(Column::UndoneBy, Expr::value(by.0))
         .filter(Column::Id.eq(id.0))
-        .filter(Column::State.ne(State::Running.as_str()))
+        .filter(Column::State.is_in([State::Done.as_str(), State::Stopped.as_str()]))
         .filter(Column::UndoneBy.is_null())
         .filter(Column::CreatedAt.gt(to_micros(since)))
         .exec(transaction.connection())
@@ -154,12 +174,12 @@ pub(super) async fn insert_before(
 pub(super) async fn list_befores(
     transaction: &Transaction,
     id: BulkId,
-    place: UserId,
+    place: i64,
     at_most: u64,
 ) -> Result<Vec<(UserId, Before)>, DbError> {
     let rows = bulk_before::Entity::find()
         .filter(bulk_before::Column::BulkId.eq(id.0))
-        .filter(bulk_before::Column::UserId.gt(place.0))
+        .filter(bulk_before::Column::UserId.gt(place))
         .order_by(bulk_before::Column::UserId, Order::Asc)
         .limit(at_most)
         .all(transaction.connection())
@@ -179,14 +199,17 @@ pub(super) async fn list_befores(
 
 pub(super) async fn delete_over(
     transaction: &Transaction,
-    before: OffsetDateTime,
+    (finished, planned): (OffsetDateTime, OffsetDateTime),
     at_most: u64,
 ) -> Result<u64, DbError> {
+    let is_forgotten = Cond::all()
+        .add(Column::State.eq(State::Planned.as_str()))
+        .add(Column::CreatedAt.lt(to_micros(planned)));
+    let is_over = Column::FinishedAt.lt(to_micros(finished));
     let over = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::State.ne(State::Running.as_str()))
-        .filter(Column::FinishedAt.lt(to_micros(before)))
+        .filter(Cond::any().add(is_over).add(is_forgotten))
         .limit(at_most)
         .into_query();
     let done = Entity::delete_many()
@@ -203,7 +226,7 @@ fn bulk(row: bulk_deed::Model) -> Bulk {
         actor: UserId(row.actor_id),
         caller: Caller::new(row.ip.parse().ok(), &row.user_agent, row.request_id, None),
         state: State::from_stored(&row.state),
-        place: UserId(row.place),
+        place: row.place,
         total: row.total.map(i64::unsigned_abs),
         done: row.done.unsigned_abs(),
         left_out: row.left_out.unsigned_abs(),

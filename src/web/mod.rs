@@ -16,6 +16,7 @@ mod notice;
 mod page;
 mod refusal;
 mod statics;
+mod upload;
 mod well_known;
 
 pub use error::{Error, catchers};

@@ -12,7 +12,7 @@ macro_rules! look {
 }
 
 /// The routes, and what each needs. `ID` is an account's number.
-const ROUTES: [(Method, &str, &[Permission]); 34] = [
+const ROUTES: [(Method, &str, &[Permission]); 36] = [
     (Method::Get, "/admin", &[]),
     (Method::Get, "/admin/users", &[Permission::UsersView]),
     (Method::Get, "/admin/users.csv", &[Permission::UsersView]),
@@ -20,6 +20,8 @@ const ROUTES: [(Method, &str, &[Permission]); 34] = [
     (Method::Post, "/admin/users/ID", &[Permission::UsersChange]),
     (Method::Get, "/admin/users/new", &[Permission::UsersAdd]),
     (Method::Post, "/admin/users/new", &[Permission::UsersAdd]),
+    (Method::Get, "/admin/users/import", &[Permission::UsersAdd]),
+    (Method::Post, "/admin/users/import", &[Permission::UsersAdd]),
     (Method::Get, "/admin/users/ID/password", &[Permission::UsersChange]),
     (Method::Post, "/admin/users/ID/password", &[Permission::UsersChange]),
     (Method::Get, "/admin/users/ID/activate", &[Permission::UsersChange]),

@@ -8,6 +8,7 @@ mod admin_audit;
 mod admin_bulk;
 mod admin_desk;
 mod admin_groups;
+mod admin_import;
 mod admin_mail;
 mod admin_permissions;
 mod admin_person;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use daemun::links::{self, Purpose};
 use daemun::types::{Email, UserId};
 
+use crate::admin_import;
 use crate::support::{GOOD, Page, World};
 
 fn is_whole(page: &Page, language: &str, what: &str) {
@@ -361,6 +362,13 @@ on_both! {
             let path = answer.location().expect("ordered").to_owned();
             is_whole(&root.get(&path).await, language, "being done");
             is_whole(&root.get("/admin/bulk").await, language, "the list of bulk deeds");
+            let import = "/admin/users/import";
+            is_whole(&root.get(import).await, language, import);
+            is_whole(&root.submits(import, &[("plan", "x")]).await, language, "no plan");
+            let list = b"email,x\nada@example.com,\nnonsense,,,\n";
+            let page = admin_import::uploads(&mut root, list, true).await;
+            assert_eq!(page.status(), 200);
+            is_whole(&page, language, "a list");
             app.execute("UPDATE bulk_deeds SET state = 'done', kind = 'delete'").await;
             is_whole(&root.get(&path).await, language, "done");
         }

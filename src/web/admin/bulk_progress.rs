@@ -139,6 +139,7 @@ async fn shown(ctx: &Ctx, frame: &Frame, all: &[Bulk]) -> Result<Vec<Shown>, Err
         id: bulk.id,
         title: title(bulk.kind),
         state: match bulk.state {
+            Stands::Planned => "bulk.planned",
             Stands::Running => "bulk.running",
             Stands::Done => "bulk.done",
             Stands::Stopped => "bulk.stopped",
@@ -162,6 +163,7 @@ fn title(kind: Option<Kind>) -> &'static str {
         Some(Kind::Verify) => "bulk.verify.title",
         Some(Kind::EndSessions) => "bulk.end.title",
         Some(Kind::Delete) => "bulk.delete.title",
+        Some(Kind::Import) => "import.title",
         Some(Kind::Undo) => "bulk.undo.title",
         None => "bulk.other.title",
     }

@@ -7,6 +7,8 @@ mod bulk;
 mod bulk_progress;
 mod desk;
 mod groups;
+mod import;
+mod import_list;
 mod mail;
 mod person;
 mod person_new;
@@ -32,6 +34,7 @@ pub(super) fn routes() -> Vec<Route> {
         bulk_progress::routes(),
         desk::routes(),
         groups::routes(),
+        import::routes(),
         mail::routes(),
         settings::routes(),
     ]

@@ -1,0 +1,74 @@
+//! Forms with a file, as browsers send them (RFC 7578).
+//!
+//! The file stays in memory: lists of people may hold hashes, which are not to lie about on a disk.
+
+use std::time::Duration;
+
+use multer::{Multipart, parse_boundary};
+use rocket::data::{Data, FromData, Outcome, ToByteUnit as _};
+use rocket::http::Status;
+use rocket::tokio::time::timeout;
+use rocket::{Request, outcome::Outcome as AnyOutcome};
+
+use crate::ctx::Ctx;
+use crate::http::{csrf, guards};
+
+/// The largest form with a file, in MiB: twenty thousand people with their hashes.
+const LARGEST: u64 = 4;
+
+/// How long a file may take to arrive: a few megabytes on a bad line.
+const DEADLINE: Duration = Duration::from_mins(1);
+
+/// A file that one of our own pages sent, and a box that may be ticked. As a data guard it refuses
+/// foreign, oversized and slow ones before any handler sees them.
+#[derive(Default)]
+pub(super) struct Uploaded {
+    /// The file; empty when none was chosen.
+    pub file: Vec<u8>,
+    /// Whether those on it are to be invited.
+    pub invite: bool,
+}
+
+#[rocket::async_trait]
+impl<'r> FromData<'r> for Uploaded {
+    type Error = ();
+
+    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
+        match receive(request, data).await {
+            Ok(uploaded) => AnyOutcome::Success(uploaded),
+            Err(status) => AnyOutcome::Error((status, ())),
+        }
+    }
+}
+
+async fn receive(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Status> {
+    let ctx = request.rocket().state::<Ctx>().ok_or(Status::InternalServerError)?;
+    let kind = request.headers().get_one("Content-Type").unwrap_or_default();
+    let boundary = parse_boundary(kind).map_err(|_| Status::BadRequest)?;
+    let body = timeout(DEADLINE, data.open(LARGEST.mebibytes()).into_bytes()).await;
+    let body = body.map_err(|_| Status::RequestTimeout)?.map_err(|_| Status::BadRequest)?;
+    if !body.is_complete() {
+        return Err(Status::PayloadTooLarge);
+    }
+    let (token, uploaded) = read(&body, boundary).await.map_err(|_| Status::BadRequest)?;
+    let person = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
+    if !csrf::is_token(request, ctx, person.as_ref(), &token) {
+        return Err(Status::Forbidden);
+    }
+    Ok(uploaded)
+}
+
+/// The form's token, and the rest of it.
+async fn read(body: &[u8], boundary: String) -> Result<(String, Uploaded), multer::Error> {
+    let (mut token, mut uploaded) = (String::new(), Uploaded::default());
+    let mut parts = Multipart::with_reader(body, boundary);
+    while let Some(part) = parts.next_field().await? {
+        match part.name().unwrap_or_default() {
+            "csrf" => token = part.text().await?,
+            "invite" => uploaded.invite = matches!(part.text().await?.as_str(), "true" | "on"),
+            "file" => uploaded.file = part.bytes().await?.to_vec(),
+            _ => {}
+        }
+    }
+    Ok((token, uploaded))
+}
