@@ -158,11 +158,13 @@ impl Frame {
         rooms.map(|(path, key, _)| (*path, *key)).collect()
     }
 
-    /// Whether the page is this one or one below it.
+    /// Whether the page is this one or one below it. What is done to many people is done in their room.
     #[must_use]
     pub fn is_in(&self, path: &str) -> bool {
         let here = self.here.split('?').next().unwrap_or_default();
-        here == path || (path != "/admin" && here.starts_with(&format!("{path}/")))
+        let is_below = |path: &str| here == path || here.starts_with(&format!("{path}/"));
+        let is_bulk = path == "/admin/users" && is_below("/admin/bulk");
+        here == path || is_bulk || (path != "/admin" && is_below(path))
     }
 
     /// A day, as people of the language write it.
