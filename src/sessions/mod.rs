@@ -14,7 +14,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 pub use proving::{ProveError, Proved, prove, waiting};
-pub use standing::{Presented, Standing, standing};
+pub use standing::{AccessError, Presented, Standing, by_access, standing};
 pub use store::EndReason;
 pub use tokens::Issued;
 
@@ -127,6 +127,23 @@ pub struct Kept {
     pub ip: String,
 }
 
+/// Why a session is worth nothing. To be told only to somebody with a token of it that is signed by us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Over {
+    /// There is no such session any more; its account was deleted, or it ended long ago.
+    #[error("the session is gone")]
+    Gone,
+    /// The account may not be used.
+    #[error("the account may not be used")]
+    Inactive,
+    /// It was ended, or its time is over.
+    #[error("the session is over")]
+    Ended,
+    /// The address must be proved first.
+    #[error("the address is not proved")]
+    Unverified,
+}
+
 /// Why a refresh token gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum RenewError {
@@ -134,8 +151,8 @@ pub enum RenewError {
     #[error(transparent)]
     Token(#[from] TokenError),
     /// Its session is over, or the account may not be used.
-    #[error("the session is over")]
-    Over,
+    #[error(transparent)]
+    Over(#[from] Over),
     /// It had been replaced: somebody has a copy, and the session was ended.
     #[error("the token had been replaced")]
     Reused,
@@ -190,27 +207,42 @@ pub async fn start(
 pub async fn renew(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, RenewError> {
     let now = ctx.clock.now();
     let shown = tokens::verify_refresh(ctx, token, now)?;
-    if !ctx.settings.rotate_refresh_tokens {
-        return again(ctx, &shown, now).await;
+    if ctx.settings.rotate_refresh_tokens {
+        let next = RefreshToken { id: ctx.random.token_id(), issued_at: now, ..shown.clone() };
+        // A transaction that did not change the row may have waited for it and hold it. Whoever ends
+        // sessions takes the account first, so it lets go before anything else is done.
+        let transaction = ctx.db.begin().await?;
+        if store::rotate(&transaction, &shown, &next, must_be_verified(ctx), caller).await? {
+            transaction.commit().await?;
+            return Ok(tokens::issue(ctx, &next, now));
+        }
     }
-    let next = RefreshToken { id: ctx.random.token_id(), issued_at: now, ..shown.clone() };
-    let must_be_verified = must_be_verified(ctx);
-    let transaction = ctx.db.begin().await?;
-    if store::rotate(&transaction, &shown, &next, must_be_verified, caller).await? {
-        transaction.commit().await?;
-        return Ok(tokens::issue(ctx, &next, now));
+    match current(ctx, &shown).await {
+        Ok(current) => Ok(tokens::issue(ctx, &current, now)),
+        Err(RenewError::Reused) => Err(end_copied(ctx, &shown, caller).await?),
+        Err(error) => Err(error),
     }
-    // The statement may have waited for the row and hold it now. Whoever ends sessions takes the
-    // account first, so this transaction lets go before it does.
-    drop(transaction);
-    let row = store::find_alive(&ctx.db, shown.session, must_be_verified, now).await?;
-    let Some(row) = row else { return Err(RenewError::Over) };
-    if row.previous_id.as_deref() == Some(&shown.id)
-        && now - row.current.issued_at < ROTATION_WINDOW
-    {
-        return Ok(tokens::issue(ctx, &row.current, now));
+}
+
+/// The token for which a shown one is good: itself, or for a moment its successor.
+async fn current(ctx: &Ctx, shown: &RefreshToken) -> Result<RefreshToken, RenewError> {
+    let now = ctx.clock.now();
+    let row = match store::find_alive(&ctx.db, shown.session, must_be_verified(ctx), now).await? {
+        Ok(row) => row,
+        // A row that is over is swept before a long token has run out; its person may still be here.
+        Err(Over::Gone) => {
+            let person = accounts::find_by_id(&ctx.db, shown.user).await?;
+            return Err(person.map_or(Over::Gone, |_| Over::Ended).into());
+        }
+        Err(over) => return Err(over.into()),
+    };
+    let was_just_replaced = row.previous_id.as_deref() == Some(&shown.id)
+        && now - row.current.issued_at < ROTATION_WINDOW;
+    if row.current.id == shown.id || was_just_replaced {
+        Ok(row.current)
+    } else {
+        Err(RenewError::Reused)
     }
-    Err(end_copied(ctx, &shown, caller).await?)
 }
 
 /// Ends a session of which somebody has a copy, and tells its owner, once: of many tries with the
@@ -224,7 +256,7 @@ async fn end_copied(
     let transaction = ctx.db.begin().await?;
     let owner = accounts::lock(&transaction, shown.user).await?;
     let has_ended = store::end(&transaction, shown.session, EndReason::TokenReused, now).await?;
-    let Some(owner) = owner.filter(|_| has_ended) else { return Ok(RenewError::Over) };
+    let Some(owner) = owner.filter(|_| has_ended) else { return Ok(Over::Ended.into()) };
     let event = Event::on(shown.user, Action::TokenReused, caller).in_session(shown.session);
     audit::record(&transaction, event, now).await?;
     let whose = (shown.user, Some(&owner.person.email));
@@ -240,36 +272,78 @@ async fn end_copied(
     Ok(RenewError::Reused)
 }
 
-/// Without rotation the token stays the same; only the access token is new.
-async fn again(ctx: &Ctx, shown: &RefreshToken, now: OffsetDateTime) -> Result<Opened, RenewError> {
-    match store::find_alive(&ctx.db, shown.session, must_be_verified(ctx), now).await? {
-        Some(row) if row.current.id == shown.id => Ok(tokens::issue(ctx, &row.current, now)),
-        _ => Err(RenewError::Over),
-    }
-}
-
 /// The session and its owner, if it is alive and the owner's account is active.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn find(ctx: &Ctx, session: SessionId) -> Result<Option<Living>, DbError> {
+    Ok(look_up(ctx, session).await?.ok())
+}
+
+/// The same, or why it is over.
+async fn look_up(ctx: &Ctx, session: SessionId) -> Result<Result<Living, Over>, DbError> {
     let now = ctx.clock.now();
     if let Some(living) = ctx.cache.find(session, now) {
-        return Ok(Some(living));
+        return Ok(Ok(living));
     }
     let asked = ctx.cache.epoch();
     let mut living = store::find_living(&ctx.db, session, must_be_verified(ctx), now).await?;
-    if let Some(Living { person, .. }) = &mut living
+    if let Ok(Living { person, .. }) = &mut living
         && person.is_staff
         && !person.is_superuser
     {
         let granted = groups::granted(&ctx.db, person.id).await?;
         Arc::make_mut(person).granted = granted;
     }
-    if let Some(living) = &living {
+    if let Ok(living) = &living {
         ctx.cache.remember(living, asked, now);
     }
     Ok(living)
+}
+
+/// Whether a token of either kind would be taken now. Nothing is exchanged, and nobody is taken for a
+/// thief.
+///
+/// # Errors
+/// [`RenewError`] says why it would not.
+pub async fn check(ctx: &Ctx, token: &str) -> Result<(), RenewError> {
+    match by_access(ctx, token).await {
+        Ok(_) => Ok(()),
+        Err(AccessError::Token(TokenError::WrongType)) => {
+            let shown = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
+            current(ctx, &shown).await.map(drop)
+        }
+        Err(AccessError::Token(error)) => Err(error.into()),
+        Err(AccessError::Over(over)) => Err(over.into()),
+        Err(AccessError::Broken(error)) => Err(error.into()),
+    }
+}
+
+/// The session that a refresh token names, and whose; whether they are still there is not asked.
+///
+/// # Errors
+/// [`TokenError`] when it is not a refresh token of ours, or has expired.
+pub fn named_by(ctx: &Ctx, token: &str) -> Result<(SessionId, UserId), TokenError> {
+    let shown = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
+    Ok((shown.session, shown.user))
+}
+
+/// The living session of a refresh token, and whose. Nothing is exchanged; a token that had been
+/// replaced ends the session, as in [`renew`].
+///
+/// # Errors
+/// [`RenewError`] says why there is none.
+pub async fn by_refresh(
+    ctx: &Ctx,
+    token: &str,
+    caller: &Caller,
+) -> Result<(SessionId, UserId), RenewError> {
+    let shown = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
+    match current(ctx, &shown).await {
+        Ok(current) => Ok((current.session, current.user)),
+        Err(RenewError::Reused) => Err(end_copied(ctx, &shown, caller).await?),
+        Err(error) => Err(error),
+    }
 }
 
 /// Ends a session; `false` means that it was over already. The caller commits, then tells the cache

@@ -1,7 +1,10 @@
 //! Who a request is from, judged by the credentials that came with it.
 
-use super::{Opened, RenewError, find, renew, tokens};
+use thiserror::Error;
+
+use super::{Opened, Over, RenewError, find, look_up, renew, tokens};
 use crate::cache::Living;
+use crate::crypto::jwt::TokenError;
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::types::Caller;
@@ -34,6 +37,20 @@ pub enum Standing {
     },
 }
 
+/// Why an access token opens nothing.
+#[derive(Debug, Error)]
+pub enum AccessError {
+    /// Not an access token of ours, or expired.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// Its session is over, or the account may not be used.
+    #[error(transparent)]
+    Over(#[from] Over),
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
 /// Finds out who a request is from. An access cookie that has run out is renewed silently with the
 /// refresh cookie.
 ///
@@ -45,12 +62,12 @@ pub async fn standing(
     caller: &Caller,
 ) -> Result<Standing, DbError> {
     if let Some(token) = presented.bearer {
-        let living = by_access(ctx, token).await?;
+        let living = by_any_access(ctx, token).await?;
         let stranger = Standing::Stranger { has_dead_cookies: false };
         return Ok(living.map_or(stranger, |living| Standing::SignedIn { living, renewed: None }));
     }
     if let Some(token) = presented.access
-        && let Some(living) = by_access(ctx, token).await?
+        && let Some(living) = by_any_access(ctx, token).await?
     {
         return Ok(Standing::SignedIn { living, renewed: None });
     }
@@ -63,10 +80,21 @@ pub async fn standing(
     Ok(Standing::Stranger { has_dead_cookies })
 }
 
-async fn by_access(ctx: &Ctx, token: &str) -> Result<Option<Living>, DbError> {
-    match tokens::verify_access(ctx, token, ctx.clock.now()) {
-        Ok(session) => find(ctx, session).await,
-        Err(_) => Ok(None),
+/// The living session that an access token opens.
+///
+/// # Errors
+/// [`AccessError`] says why it opens none.
+pub async fn by_access(ctx: &Ctx, token: &str) -> Result<Living, AccessError> {
+    let session = tokens::verify_access(ctx, token, ctx.clock.now())?;
+    Ok(look_up(ctx, session).await??)
+}
+
+/// The same for whoever does not ask why not.
+async fn by_any_access(ctx: &Ctx, token: &str) -> Result<Option<Living>, DbError> {
+    match by_access(ctx, token).await {
+        Ok(living) => Ok(Some(living)),
+        Err(AccessError::Token(_) | AccessError::Over(_)) => Ok(None),
+        Err(AccessError::Broken(error)) => Err(error),
     }
 }
 
@@ -78,6 +106,6 @@ async fn by_refresh(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Option<St
             Ok(living.map(|living| Standing::SignedIn { living, renewed }))
         }
         Err(RenewError::Broken(error)) => Err(error),
-        Err(RenewError::Token(_) | RenewError::Over | RenewError::Reused) => Ok(None),
+        Err(RenewError::Token(_) | RenewError::Over(_) | RenewError::Reused) => Ok(None),
     }
 }

@@ -11,7 +11,7 @@ use sea_orm::{
 use time::OffsetDateTime;
 
 use super::tokens::RefreshToken;
-use super::{Kept, Proof, SignIn, SignIns};
+use super::{Kept, Over, Proof, SignIn, SignIns};
 use crate::accounts::store::person;
 use crate::cache::Living;
 use crate::clock::{from_micros, to_micros};
@@ -137,15 +137,15 @@ pub(super) async fn rotate(
     Ok(done.rows_affected == 1)
 }
 
+/// What a living session's row says of its tokens, or why it is over.
 pub(super) async fn find_alive(
     db: &Db,
     session: SessionId,
     must_be_verified: bool,
     now: OffsetDateTime,
-) -> Result<Option<Alive>, DbError> {
+) -> Result<Result<Alive, Over>, DbError> {
     let found = find_rows(db, session, must_be_verified, now).await?;
-    let Some((row, _)) = found else { return Ok(None) };
-    Ok(Some(Alive {
+    Ok(found.map(|(row, _)| Alive {
         current: RefreshToken {
             session,
             user: UserId(row.user_id),
@@ -157,20 +157,22 @@ pub(super) async fn find_alive(
     }))
 }
 
+/// A living session with its person, or why it is over.
 pub(super) async fn find_living(
     db: &Db,
     session: SessionId,
     must_be_verified: bool,
     now: OffsetDateTime,
-) -> Result<Option<Living>, DbError> {
-    let found = find_rows(db, session, must_be_verified, now).await?;
-    let Some((row, owner)) = found else { return Ok(None) };
-    Ok(Some(Living {
-        session,
-        person: Arc::new(person(&owner)?),
-        expires_at: from_micros(row.expires_at),
-        proved_at: from_micros(row.proved_at),
-    }))
+) -> Result<Result<Living, Over>, DbError> {
+    match find_rows(db, session, must_be_verified, now).await? {
+        Ok((row, owner)) => Ok(Ok(Living {
+            session,
+            person: Arc::new(person(&owner)?),
+            expires_at: from_micros(row.expires_at),
+            proved_at: from_micros(row.proved_at),
+        })),
+        Err(over) => Ok(Err(over)),
+    }
 }
 
 async fn find_rows(
@@ -178,17 +180,20 @@ async fn find_rows(
     session: SessionId,
     must_be_verified: bool,
     now: OffsetDateTime,
-) -> Result<Option<(session::Model, user::Model)>, DbError> {
-    let mut query = session::Entity::find_by_id(session.to_string())
-        .filter(Column::EndedAt.is_null())
-        .filter(Column::ExpiresAt.gt(to_micros(now)))
-        .find_also_related(user::Entity)
-        .filter(user::Column::IsActive.eq(true));
-    if must_be_verified {
-        query = query.filter(user::Column::EmailVerifiedAt.is_not_null());
-    }
-    let found = query.one(db.reader()).await?;
-    Ok(found.and_then(|(row, owner)| Some((row, owner?))))
+) -> Result<Result<(session::Model, user::Model), Over>, DbError> {
+    let query = session::Entity::find_by_id(session.to_string()).find_also_related(user::Entity);
+    let Some((row, Some(owner))) = query.one(db.reader()).await? else {
+        return Ok(Err(Over::Gone));
+    };
+    Ok(if !owner.is_active {
+        Err(Over::Inactive)
+    } else if row.ended_at.is_some() || row.expires_at <= to_micros(now) {
+        Err(Over::Ended)
+    } else if must_be_verified && owner.email_verified_at.is_none() {
+        Err(Over::Unverified)
+    } else {
+        Ok((row, owner))
+    })
 }
 
 #[derive(FromQueryResult)]

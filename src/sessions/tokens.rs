@@ -70,7 +70,11 @@ pub(super) fn verify_access(
     if let Some(proof) = ctx.cache.find_proof(&digest, now) {
         return Ok(proof.session);
     }
-    let claims = jwt::verify(token, &ctx.keyring(), &expected(ctx, ACCESS, now))?;
+    let expected = expected(ctx, ACCESS, now);
+    let claims = jwt::verify(token, &ctx.keyring(), &expected).map_err(|why| {
+        let secret = ctx.keys.refresh_token();
+        or_else_why(why, || jwt::verify_with_secret(token, secret, &expected))
+    })?;
     let said = read(ctx, &claims)?;
     let proof = Proof { session: said.session, expires_at: said.expires_at };
     ctx.cache.remember_proof(digest, proof);
@@ -84,8 +88,21 @@ pub(super) fn verify_refresh(
     now: OffsetDateTime,
 ) -> Result<RefreshToken, TokenError> {
     let expected = expected(ctx, REFRESH, now);
-    let claims = jwt::verify_with_secret(token, ctx.keys.refresh_token(), &expected)?;
+    let claims = jwt::verify_with_secret(token, ctx.keys.refresh_token(), &expected)
+        .map_err(|why| or_else_why(why, || jwt::verify(token, &ctx.keyring(), &expected)))?;
     read(ctx, &claims)
+}
+
+/// What no key of ours signed is invalid. What the key of the other kind signed is still refused, but
+/// its owner may learn why: it has run out, or is for something else.
+fn or_else_why(
+    why: TokenError,
+    by_other_key: impl FnOnce() -> Result<Claims, TokenError>,
+) -> TokenError {
+    match why {
+        TokenError::Invalid => by_other_key().err().unwrap_or(why),
+        other => other,
+    }
 }
 
 fn expected<'a>(ctx: &'a Ctx, kind: &'a str, now: OffsetDateTime) -> Expected<'a> {

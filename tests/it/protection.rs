@@ -133,7 +133,7 @@ on_both! {
         });
         for outcome in join_all(tries).await {
             let outcome = outcome.expect("no panic");
-            assert!(matches!(outcome, Err(RenewError::Reused | RenewError::Over)), "{outcome:?}");
+            assert!(matches!(outcome, Err(RenewError::Reused | RenewError::Over(_))), "{outcome:?}");
         }
 
         let letters = app.letters_to(ADA).await;
@@ -166,7 +166,7 @@ on_both! {
             assert_eq!(answer.location(), Some("/account/mypage"), "{}", answer.text());
             for outcome in join_all(replays).await {
                 let outcome = outcome.expect("no panic");
-                let is_refused = matches!(outcome, Err(RenewError::Reused | RenewError::Over));
+                let is_refused = matches!(outcome, Err(RenewError::Reused | RenewError::Over(_)));
                 assert!(is_refused, "{outcome:?}");
             }
             old = new;
