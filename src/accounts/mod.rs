@@ -14,7 +14,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use password_policy::weaknesses;
-pub use password_policy::{OwnData, Trait, Weakness};
+pub use password_policy::{MAX_LENGTH as MAX_PASSWORD, OwnData, Trait, Weakness};
 pub use proof::{ask_for_proof, count_proof_letter};
 
 use crate::audit::{self, Action, Event};

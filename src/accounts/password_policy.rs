@@ -11,7 +11,7 @@ use crate::types::{BirthDate, Email, Name, Password};
 
 /// Longest password, in code points: more than NIST SP 800-63B-4 asks for (64), few enough that
 /// hashing and weighing stay cheap.
-const MAX_LENGTH: usize = 128;
+pub const MAX_LENGTH: usize = 128;
 
 /// How alike a password may be to the person's own data, in per cent, as Django measures it.
 const MAX_SIMILARITY: usize = 70;

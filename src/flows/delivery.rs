@@ -1,8 +1,8 @@
 //! Sending the letters that are due.
 //!
 //! A letter is claimed, sent and struck off, one by one, so that a crash repeats at most the letters
-//! that were with the mail server at that very moment. A request for a reset link becomes a letter
-//! only here, where nobody can time how long it takes.
+//! that were with the mail server at that very moment. A request for a link becomes a letter only
+//! here, where nobody can time how long it takes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,14 +12,15 @@ use time::OffsetDateTime;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::accounts;
+use crate::accounts::{self, Account};
 use crate::audit::{self, Action, Event};
 use crate::clock::to_micros;
 use crate::ctx::Ctx;
-use crate::db::DbError;
+use crate::db::{DbError, Transaction};
 use crate::links::{self, Purpose};
 use crate::mail::{Envelope, Kind, Letter, SendError};
 use crate::outbox::{self, Addressee, Claimed};
+use crate::throttle::ThrottleError;
 use crate::types::{Caller, UserId};
 
 /// Letters that are claimed at once.
@@ -266,42 +267,88 @@ async fn give_up(ctx: &Ctx, letter: &Claimed, reason: &str, is_final: bool) -> R
     Ok(())
 }
 
-/// The letter with its words: a request for a reset link gets its link now, once; if there is nobody
-/// to answer, it is dropped, and if it would come too late, it ends no link that works.
+/// The letter with its words: a request for a link gets its link now, once; if there is nobody to
+/// answer, it is dropped, and if it would come too late, it ends no link that works.
 async fn worded(ctx: &Ctx, letter: Claimed) -> Result<Option<Claimed>, DbError> {
-    let is_request = letter.letter.kind == Kind::ResetPassword && letter.letter.link.is_none();
-    if !is_request {
+    let kind = letter.letter.kind;
+    let is_asked_for = matches!(kind, Kind::ResetPassword | Kind::VerifyEmail);
+    if letter.letter.link.is_some() || !is_asked_for {
         return Ok(Some(letter));
     }
     let account = accounts::find(&ctx.db, &letter.to.email).await?;
-    let Some(user) = account.filter(|it| it.is_active).map(|account| account.person.id) else {
+    let Some(account) = account.filter(|account| wants(account, kind)) else {
         outbox::dismiss(&ctx.db, &letter).await?;
         return Ok(None);
     };
     if outbox::is_worthless(&letter, ctx.clock.now()) {
         return Ok(Some(letter));
     }
+    let user = account.person.id;
+    if kind == Kind::VerifyEmail && !may_be_proved_again(ctx, user).await? {
+        outbox::dismiss(&ctx.db, &letter).await?;
+        return Ok(None);
+    }
     answer(ctx, user, letter).await
+}
+
+/// Whether an account has a use for the link of such a letter.
+fn wants(account: &Account, kind: Kind) -> bool {
+    let is_proved = account.person.email_verified_at.is_some();
+    account.is_active && !(kind == Kind::VerifyEmail && is_proved)
+}
+
+/// Counts a letter with the link that proves an address; `false` when there were enough.
+async fn may_be_proved_again(ctx: &Ctx, user: UserId) -> Result<bool, DbError> {
+    match accounts::count_proof_letter(ctx, user).await {
+        Ok(()) => Ok(true),
+        Err(ThrottleError::TooSoon(_)) => {
+            tracing::info!(user.id = user.0, "no letter: there were enough");
+            Ok(false)
+        }
+        Err(ThrottleError::Broken(error)) => Err(error),
+    }
 }
 
 async fn answer(ctx: &Ctx, user: UserId, mut letter: Claimed) -> Result<Option<Claimed>, DbError> {
     let now = ctx.clock.now();
+    let kind = letter.letter.kind;
     let transaction = ctx.db.begin().await?;
     // The account is locked, so of several requests the last link is the one that works.
-    let Some(account) = accounts::lock(&transaction, user).await? else { return Ok(None) };
-    let reset = Purpose::ResetPassword;
-    links::end(&transaction, user, &[reset], time::OffsetDateTime::UNIX_EPOCH, now).await?;
-    let link = links::mint(&transaction, ctx.random, reset, (user, None), now).await?;
+    let account = accounts::lock(&transaction, user).await?;
+    let Some(account) = account.filter(|account| wants(account, kind)) else { return Ok(None) };
     let to: Addressee = account.addressee();
-    let words = Letter { link: Some(link), ..letter.letter.clone() };
+    let words = with_links(ctx, &transaction, (user, &to), letter.letter.clone()).await?;
     if !outbox::answer(&transaction, &ctx.keys, &letter, &to, &words).await? {
         return Ok(None);
     }
-    let caller = asker(ctx, &words);
-    audit::record(&transaction, Event::on(user, Action::ResetAsked, &caller), now).await?;
+    if kind == Kind::ResetPassword {
+        let caller = asker(ctx, &words);
+        audit::record(&transaction, Event::on(user, Action::ResetAsked, &caller), now).await?;
+    }
     transaction.commit().await?;
     (letter.to, letter.letter) = (to, words);
     Ok(Some(letter))
+}
+
+/// A request with the links that were asked for. Of reset links only the last one works.
+async fn with_links(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    (user, to): (UserId, &Addressee),
+    request: Letter,
+) -> Result<Letter, DbError> {
+    let now = ctx.clock.now();
+    if request.kind == Kind::VerifyEmail {
+        let purposes = [Purpose::VerifyEmail, Purpose::NotMe];
+        let whose = (user, Some(&to.email));
+        let [link, not_me] =
+            links::mint_each(transaction, ctx.random, purposes, whose, now).await?;
+        return Ok(request.with_link(link).with_not_me(not_me));
+    }
+    let reset = Purpose::ResetPassword;
+    links::end(transaction, user, &[reset], OffsetDateTime::UNIX_EPOCH, now).await?;
+    let link = links::mint(transaction, ctx.random, reset, (user, None), now).await?;
+    Ok(request.with_link(link))
 }
 
 /// Whoever asked, as the request remembers them.

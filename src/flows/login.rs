@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use thiserror::Error;
+
 use crate::accounts::{self, Account};
 use crate::audit::{self, Action, Event};
 use crate::config::EmailVerification;
@@ -45,16 +47,33 @@ pub struct LoggedIn {
     pub has_stayed: bool,
 }
 
+/// Why somebody could not log in.
+#[derive(Debug, Error)]
+pub enum LogInError {
+    /// The password proved nothing, or the account may not be used.
+    #[error(transparent)]
+    NotProved(#[from] ProveError),
+    /// The password was right, and the address must be proved first.
+    #[error("the address is not proved")]
+    Unverified,
+}
+
+impl From<DbError> for LogInError {
+    fn from(error: DbError) -> Self {
+        Self::NotProved(error.into())
+    }
+}
+
 /// Signs a person in. A session that the browser had before ends.
 ///
 /// # Errors
-/// [`ProveError`] says why not.
+/// [`LogInError`] says why not.
 pub async fn with_password(
     ctx: &Ctx,
     credentials: Credentials,
     before: Option<SessionId>,
     caller: &Caller,
-) -> Result<LoggedIn, ProveError> {
+) -> Result<LoggedIn, LogInError> {
     let Credentials { email, password } = credentials;
     let proved = sessions::prove(ctx, &email, password, caller).await?;
     let user = proved.account.person.id;
@@ -71,8 +90,9 @@ pub async fn with_password(
         tracing::info!(user.id = user.0, request.id = caller.request_id, "log-in refused");
         if is_unproved(ctx, &proved.account) {
             remind(ctx, &proved, caller).await?;
+            return Err(LogInError::Unverified);
         }
-        return Err(ProveError::Wrong);
+        return Err(ProveError::Wrong.into());
     };
     let has_stayed = proved.account.deletes_at.is_some();
     if has_stayed {

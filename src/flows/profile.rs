@@ -8,30 +8,36 @@ use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::types::{Caller, Language, Person, UserId};
 
-/// Writes a profile. The trail tells which fields changed, and not to what.
+/// Changes a profile, and gives the person as they are then; `None` when the account is gone. What
+/// the change leaves alone stays as it is at that very moment. The trail tells which fields changed,
+/// and not to what.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn update(
     ctx: &Ctx,
     user: UserId,
-    profile: &Profile,
+    change: impl FnOnce(&mut Profile),
     caller: &Caller,
-) -> Result<(), DbError> {
+) -> Result<Option<Person>, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    let Some(before) = accounts::lock(&transaction, user).await? else { return Ok(()) };
-    let changed = changed(&before.person, profile);
+    let Some(account) = accounts::lock(&transaction, user).await? else { return Ok(None) };
+    let before = account.person;
+    let mut profile = of(&before);
+    change(&mut profile);
+    let changed = changed(&before, &profile);
     if changed.is_empty() {
-        return Ok(());
+        return Ok(Some(before));
     }
-    accounts::set_profile(&transaction, user, profile, now).await?;
+    accounts::set_profile(&transaction, user, &profile, now).await?;
     let details = json!({ "fields": changed });
     let event = Event::by(user, Action::ProfileChanged, caller).with(details);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
     ctx.cache.forget_person(user);
-    Ok(())
+    let Profile { name, gender, date_of_birth, language } = profile;
+    Ok(Some(Person { name, gender, date_of_birth, language, ..before }))
 }
 
 /// Letters to a person come in the language that the person chose for the pages.
@@ -45,16 +51,20 @@ pub async fn speak(ctx: &Ctx, person: &Person, language: Language) -> Result<(),
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let Some(account) = accounts::lock(&transaction, person.id).await? else { return Ok(()) };
-    let profile = Profile {
-        name: account.person.name,
-        gender: account.person.gender,
-        date_of_birth: account.person.date_of_birth,
-        language,
-    };
+    let profile = Profile { language, ..of(&account.person) };
     accounts::set_profile(&transaction, person.id, &profile, now).await?;
     transaction.commit().await?;
     ctx.cache.forget_person(person.id);
     Ok(())
+}
+
+fn of(person: &Person) -> Profile {
+    Profile {
+        name: person.name.clone(),
+        gender: person.gender,
+        date_of_birth: person.date_of_birth,
+        language: person.language,
+    }
 }
 
 fn changed(before: &Person, profile: &Profile) -> Vec<&'static str> {

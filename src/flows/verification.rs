@@ -1,5 +1,7 @@
 //! Proving that an address belongs to the person: a letter, a button, and it is proved.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
 use crate::accounts::{self, Account};
@@ -8,9 +10,20 @@ use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::links::{self, LinkError, Purpose};
+use crate::mail::{Kind, Letter};
+use crate::outbox::{self, Addressee};
 use crate::sessions::{self, EndReason};
-use crate::throttle::ThrottleError;
-use crate::types::{Caller, Email, Secret, SessionId, UserId};
+use crate::throttle::{self, Limit, ThrottleError};
+use crate::types::{Caller, Email, Language, Secret, SessionId, UserId};
+
+/// Requests from one place, for whichever addresses: a school may join on one day.
+const BY_PLACE: Limit = Limit {
+    name: "verify-place",
+    free: 50,
+    forgets_one_in: Duration::from_mins(1),
+    first_wait: Duration::from_secs(30),
+    longest_wait: Duration::from_mins(10),
+};
 
 /// Why no letter was sent.
 #[derive(Debug, Error)]
@@ -47,6 +60,32 @@ pub async fn send_again(ctx: &Ctx, user: UserId, caller: &Caller) -> Result<(), 
     accounts::ask_for_proof(ctx, &transaction, user, &account.addressee(), caller).await?;
     transaction.commit().await?;
     tracing::info!(user.id = user.0, request.id = caller.request_id, "verification sent again");
+    Ok(())
+}
+
+/// Asks for the link again, for whatever address. Nobody learns here whether it has an account, or
+/// whether it is proved: whoever sends letters looks that up.
+///
+/// # Errors
+/// [`ThrottleError`] when nothing was asked.
+pub async fn ask(
+    ctx: &Ctx,
+    email: Email,
+    language: Language,
+    caller: &Caller,
+) -> Result<(), ThrottleError> {
+    if ctx.settings.email_verification == EmailVerification::None {
+        return Ok(());
+    }
+    let now = ctx.clock.now();
+    let place = BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()));
+    throttle::admit(&ctx.db, &[place], now).await?;
+    let to = Addressee { user: None, email, language };
+    let request = Letter::new(Kind::VerifyEmail).about(caller, now);
+    let transaction = ctx.db.begin().await?;
+    outbox::put(&transaction, &ctx.keys, &to, &request, now).await?;
+    transaction.commit().await?;
+    tracing::info!(request.id = caller.request_id, "the link that proves an address was asked for");
     Ok(())
 }
 

@@ -7,9 +7,6 @@ use std::fmt;
 use thiserror::Error;
 use validator::ValidateEmail;
 
-/// The longest address that fits into an SMTP path (RFC 5321, 4.5.3.1.3), in bytes.
-const MAX_BYTES: usize = 254;
-
 /// An e-mail address: as the person typed it, and canonical for comparison.
 ///
 /// Letters go to the typed form only. The canonical form has its domain in lower-case ASCII
@@ -35,6 +32,9 @@ pub enum EmailError {
 }
 
 impl Email {
+    /// The longest address that fits into an SMTP path (RFC 5321, 4.5.3.1.3), in bytes.
+    pub const MAX_BYTES: usize = 254;
+
     /// Parses what a person typed; white space around it is dropped.
     ///
     /// Accepted is the subset of RFC 5321 that every mail program agrees on: a dot-atom, `@`, and a
@@ -47,7 +47,7 @@ impl Email {
         if typed.is_empty() {
             return Err(EmailError::Missing);
         }
-        if typed.len() > MAX_BYTES {
+        if typed.len() > Self::MAX_BYTES {
             return Err(EmailError::TooLong);
         }
         let (local, domain) = typed.rsplit_once('@').ok_or(EmailError::Malformed)?;
@@ -56,7 +56,7 @@ impl Email {
         }
         let domain = ascii_domain(domain).ok_or(EmailError::Malformed)?;
         let canonical = format!("{}@{domain}", local.to_lowercase());
-        if canonical.len() > MAX_BYTES {
+        if canonical.len() > Self::MAX_BYTES {
             return Err(EmailError::TooLong);
         }
         Ok(Self { typed: typed.to_owned(), canonical })

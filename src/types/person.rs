@@ -9,9 +9,6 @@ use time::{Date, OffsetDateTime};
 
 use super::{Email, Language, Permission, Permissions, UserId};
 
-/// Longest name, in code points; as long as Django's first name.
-const MAX_NAME: usize = 150;
-
 /// Nobody alive is older than this, in years; the longest documented life lasted 122.
 const MAX_AGE_YEARS: i32 = 130;
 
@@ -31,13 +28,16 @@ pub enum NameError {
 }
 
 impl Name {
+    /// Longest name, in code points; as long as Django's first name.
+    pub const MAX: usize = 150;
+
     /// Parses what a person typed; white space around it is dropped.
     ///
     /// # Errors
     /// [`NameError`] says what is wrong.
     pub fn parse(typed: &str) -> Result<Self, NameError> {
         let typed = typed.trim();
-        if typed.chars().count() > MAX_NAME {
+        if typed.chars().count() > Self::MAX {
             return Err(NameError::TooLong);
         }
         if typed.chars().any(char::is_control) {

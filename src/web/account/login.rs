@@ -10,7 +10,7 @@ use validator::Validate;
 use super::{Answer, MY_PAGE, rules};
 use crate::config::EmailVerification;
 use crate::ctx::Ctx;
-use crate::flows::login::{self, Credentials};
+use crate::flows::login::{self, Credentials, LogInError};
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
 use crate::sessions::ProveError;
@@ -100,13 +100,16 @@ async fn create(
             return Ok(Answer::Gone(Redirect::to(to)));
         }
         // One sentence for all, so it has to help also those who have a letter to open.
-        Err(ProveError::Wrong) => match ctx.settings.email_verification {
-            EmailVerification::Mandatory => Refusal::of_all("login.wrong_or_unverified"),
-            _ => Refusal::of_all("login.wrong"),
+        Err(LogInError::Unverified) => Refusal::of_all("login.wrong_or_unverified"),
+        Err(LogInError::NotProved(error)) => match error {
+            ProveError::Wrong => match ctx.settings.email_verification {
+                EmailVerification::Mandatory => Refusal::of_all("login.wrong_or_unverified"),
+                _ => Refusal::of_all("login.wrong"),
+            },
+            ProveError::TooSoon(wait) => Refusal::too_soon(&frame, "login.too_soon", wait),
+            ProveError::Busy(full) => return Err(full.into()),
+            ProveError::Broken(error) => return Err(error.into()),
         },
-        Err(ProveError::TooSoon(wait)) => Refusal::too_soon(&frame, "login.too_soon", wait),
-        Err(ProveError::Busy(full)) => return Err(full.into()),
-        Err(ProveError::Broken(error)) => return Err(error.into()),
     };
     again(frame, &sent.form, &refusal)
 }

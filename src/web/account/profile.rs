@@ -112,9 +112,10 @@ async fn update(
     }
     let person = signed_in.person();
     let words = sent.form.words(person, today);
-    profile::update(ctx, person.id, &words, caller).await?;
-    if words.language != person.language {
-        cookies::choose_language(jar, ctx, words.language);
+    let language = words.language;
+    profile::update(ctx, person.id, |profile| *profile = words, caller).await?;
+    if language != person.language {
+        cookies::choose_language(jar, ctx, language);
     }
     Notice::ProfileSaved.say(jar, ctx);
     Ok(Answer::Gone(Redirect::to(MY_PAGE)))
