@@ -16,7 +16,7 @@ use crate::config::{SettingError, Settings};
 use crate::ctx::{Ctx, CtxError};
 use crate::db::DbError;
 use crate::keys::KeysError;
-use crate::{http, keys, web, worker};
+use crate::{api, http, keys, web, worker};
 
 /// Why the application cannot open.
 #[derive(Debug, Error)]
@@ -117,6 +117,8 @@ fn doors(figment: Figment) -> Rocket<Build> {
         .mount("/", http::routes())
         .mount("/", web::routes())
         .register("/", web::catchers())
+        .mount("/", api::routes())
+        .register("/api", api::catchers())
 }
 
 /// What is settled whatever the settings say: the client's address comes from the socket or from

@@ -10,6 +10,7 @@
 rust_i18n::i18n!("src/i18n", fallback = "en");
 
 // Doors: how the world comes in. `app` opens them all.
+pub mod api;
 pub mod app;
 pub mod cli;
 pub mod web;

@@ -40,6 +40,11 @@ pub(crate) fn access<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
     read(jar, ctx, ACCESS)
 }
 
+/// Whether there is an access cookie with nothing in it.
+pub(crate) fn is_access_empty(jar: &CookieJar<'_>, ctx: &Ctx) -> bool {
+    find(jar, ctx, ACCESS).is_some_and(|cookie| cookie.value().is_empty())
+}
+
 /// The refresh cookie's token.
 pub(crate) fn refresh<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
     read(jar, ctx, REFRESH)
@@ -127,12 +132,17 @@ pub(crate) fn send(request: &Request<'_>, response: &mut Response<'_>) {
 /// Signs a browser in. The form token's cookie goes: tokens of the stranger that the browser was a
 /// moment ago are worth nothing to the person it is now.
 pub(crate) fn sign_in(jar: &CookieJar<'_>, ctx: &Ctx, opened: &Opened) {
-    for cookie in tokens(ctx, opened) {
-        jar.add(cookie);
-    }
+    give_next(jar, ctx, opened);
     jar.add(removal(ctx, VISITOR));
     if let Some(statement) = &opened.device {
         jar.add(cookie(ctx, DEVICE, statement.clone(), Some(DEVICE_LASTS)));
+    }
+}
+
+/// Gives a browser the next tokens that it has asked for.
+pub(crate) fn give_next(jar: &CookieJar<'_>, ctx: &Ctx, opened: &Opened) {
+    for cookie in tokens(ctx, opened) {
+        jar.add(cookie);
     }
 }
 
@@ -172,8 +182,11 @@ fn tokens(ctx: &Ctx, opened: &Opened) -> [Cookie<'static>; 2] {
 }
 
 fn read<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx, name: &'static str) -> Option<&'j str> {
-    let cookie = if is_secure(ctx) { jar.get(prefixed(name)) } else { jar.get(name) };
-    cookie.map(Cookie::value).filter(|value| !value.is_empty())
+    find(jar, ctx, name).map(Cookie::value).filter(|value| !value.is_empty())
+}
+
+fn find<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx, name: &'static str) -> Option<&'j Cookie<'static>> {
+    jar.get(if is_secure(ctx) { prefixed(name) } else { name })
 }
 
 fn is_secure(ctx: &Ctx) -> bool {

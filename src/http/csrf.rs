@@ -37,7 +37,8 @@ impl Fairing for Gatekeeper {
         let Some(ctx) = request.rocket().state::<Ctx>() else { return };
         if let Some(status) = refusal(ctx, request, data).await {
             request.local_cache(|| Refused(Some(status)));
-            let is_api = request.uri().path().as_str().starts_with("/api/");
+            let path = request.uri().path().as_str();
+            let is_api = path == "/api" || path.starts_with("/api/");
             let place = REFUSED[usize::from(is_api)];
             request.set_uri(Origin::parse(place).expect("a constant path"));
         }
@@ -45,6 +46,11 @@ impl Fairing for Gatekeeper {
 }
 
 struct Refused(Option<Status>);
+
+/// Whether the gate has refused a request.
+pub(crate) fn has_refused(request: &Request<'_>) -> bool {
+    request.local_cache(|| Refused(None)).0.is_some()
+}
 
 async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Option<Status> {
     let hosts: Vec<&str> = request.headers().get("Host").collect();

@@ -27,6 +27,11 @@ const SUDO_LASTS: time::Duration = time::Duration::minutes(10);
 pub struct SignedIn(Living);
 
 impl SignedIn {
+    /// Whoever a door has found to have this session.
+    pub(crate) fn by(living: Living) -> Self {
+        Self(living)
+    }
+
     /// The person.
     #[must_use]
     pub fn person(&self) -> &Arc<Person> {

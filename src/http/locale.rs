@@ -1,6 +1,9 @@
 //! The language of an answer: the cookie's, else the browser's, else English.
 
+use std::convert::Infallible;
+
 use rocket::Request;
+use rocket::request::{FromRequest, Outcome};
 
 use super::cookies;
 use crate::i18n::Language;
@@ -10,4 +13,13 @@ pub(crate) fn language(request: &Request<'_>) -> Language {
     cookies::language(request.cookies())
         .or_else(|| Language::from_accepted(request.headers().get_one("Accept-Language")?))
         .unwrap_or(Language::English)
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Language {
+    type Error = Infallible;
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Infallible> {
+        Outcome::Success(language(request))
+    }
 }

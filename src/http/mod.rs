@@ -3,6 +3,7 @@
 //!
 //! Knows no page and no form: what an answer looks like is its door's business.
 
+pub(crate) mod body;
 pub(crate) mod caller;
 pub(crate) mod cookies;
 pub(crate) mod csrf;
@@ -10,6 +11,7 @@ pub mod guards;
 pub(crate) mod headers;
 pub(crate) mod locale;
 pub(crate) mod methods;
+pub(crate) mod retry;
 pub(crate) mod urlencoded;
 
 pub use csrf::Gatekeeper;

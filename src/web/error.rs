@@ -13,10 +13,7 @@ use super::page::{Frame, Page};
 use crate::crypto::QueueFull;
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::http::{caller, methods};
-
-/// When to come back after a 503: by then a full queue has been served.
-const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
+use crate::http::{caller, methods, retry};
 
 /// Why a handler answers with another page than its own.
 #[derive(Debug, ThisError)]
@@ -129,7 +126,7 @@ async fn draw(status: Status, request: &Request<'_>) -> Result<Page, Status> {
     };
     let page = Page::draw(&page).map_err(|_| Status::InternalServerError)?.with_status(status);
     let is_busy = status == Status::ServiceUnavailable;
-    Ok(if is_busy { page.retry_after(BUSY) } else { page })
+    Ok(if is_busy { page.retry_after(retry::BUSY) } else { page })
 }
 
 fn sentences(status: Status, is_about_permission: bool) -> (&'static str, &'static str) {

@@ -4,12 +4,10 @@
 //! what is wrong is a kind (an i18n key) until a page is drawn.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
-use rocket::data::{Data, FromData, Outcome, ToByteUnit as _};
+use rocket::data::{Data, FromData, Outcome};
 use rocket::form::{Form as RocketForm, FromForm, ValueField};
 use rocket::http::Status;
-use rocket::tokio::time::timeout;
 use rocket::{Request, outcome::Outcome as AnyOutcome};
 use validator::{ValidationError, ValidationErrors};
 
@@ -18,16 +16,11 @@ use super::page::Frame;
 use crate::accounts::Weakness;
 use crate::ctx::Ctx;
 use crate::http::urlencoded::{self, Wrong};
-use crate::http::{csrf, guards};
-use crate::i18n::Language;
+use crate::http::{body, csrf, guards};
 use crate::types::Password;
 
-/// The largest form, in KiB: ours have a handful of short fields.
-const MAX_FORM: u64 = 16;
-
-/// How long the body of a form may take to arrive: a phone on a bad line sends 16 KiB in less, and
-/// somebody who sends a byte a minute is not waited for.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// One thing that is wrong, as a kind with its values.
+pub(super) use crate::i18n::Sentence as Complaint;
 
 /// The hidden field with the form token.
 const TOKEN: &str = "csrf";
@@ -92,11 +85,7 @@ async fn receive<T: for<'a> FromForm<'a>>(
     if !request.content_type().is_some_and(|kind| kind.is_form()) {
         return Err(Status::UnsupportedMediaType);
     }
-    let body = timeout(DEADLINE, data.open(MAX_FORM.kibibytes()).into_bytes()).await;
-    let body = body.map_err(|_| Status::RequestTimeout)?.map_err(|_| Status::BadRequest)?;
-    if !body.is_complete() {
-        return Err(Status::PayloadTooLarge);
-    }
+    let body = body::read(data).await?;
     let fields = urlencoded::fields(&body);
     let token = fields.iter().find(|field| field.name == TOKEN).map(|field| field.value.as_str());
     let person = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
@@ -144,29 +133,6 @@ impl<T: Form> Submitted<T> {
     }
 }
 
-/// One thing that is wrong, as a kind with its values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Complaint {
-    key: &'static str,
-    values: Vec<(&'static str, String)>,
-}
-
-impl Complaint {
-    pub(super) fn new(key: &'static str) -> Self {
-        Self { key, values: Vec::new() }
-    }
-
-    pub(super) fn with(key: &'static str, name: &'static str, value: impl ToString) -> Self {
-        Self { key, values: vec![(name, value.to_string())] }
-    }
-
-    fn sentence(&self, language: Language) -> String {
-        let values: Vec<_> =
-            self.values.iter().map(|(name, text)| (*name, text.as_str())).collect();
-        language.tell(self.key, &values)
-    }
-}
-
 /// The codes of our rules are keys; a code of a rule that is not ours would be its own sentence.
 impl From<&ValidationError> for Complaint {
     fn from(error: &ValidationError) -> Self {
@@ -179,8 +145,10 @@ impl From<&ValidationError> for Complaint {
 
 impl From<Weakness> for Complaint {
     fn from(weakness: Weakness) -> Self {
-        let bound = weakness.bound().map(|(name, number)| (name, number.to_string()));
-        Self { key: weakness.key(), values: bound.into_iter().collect() }
+        match weakness.bound() {
+            Some((name, number)) => Self::with(weakness.key(), name, number),
+            None => Self::new(weakness.key()),
+        }
     }
 }
 
@@ -261,7 +229,7 @@ impl FormView {
         let mut in_order: Vec<_> = complaints.0.iter().collect();
         in_order.sort_by_key(|(field, _)| T::FIELDS.iter().position(|name| Some(*name) == *field));
         for (field, complaint) in in_order {
-            let sentence = complaint.sentence(frame.language());
+            let sentence = complaint.in_language(frame.language());
             let Some(field) = field else {
                 view.top.push(sentence);
                 continue;

@@ -8,7 +8,6 @@ mod admin;
 mod device;
 mod error;
 mod form;
-mod health;
 mod home;
 mod language;
 mod next;
@@ -17,7 +16,6 @@ mod page;
 mod refusal;
 mod statics;
 mod upload;
-mod well_known;
 
 pub use error::{Error, catchers};
 pub use page::Frame;
@@ -27,14 +25,6 @@ use rocket::Route;
 /// Every route of this door.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    [
-        home::routes(),
-        language::routes(),
-        health::routes(),
-        well_known::routes(),
-        statics::routes(),
-        account::routes(),
-        admin::routes(),
-    ]
-    .concat()
+    [home::routes(), language::routes(), statics::routes(), account::routes(), admin::routes()]
+        .concat()
 }

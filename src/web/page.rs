@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use askama::Template;
 use rocket::Request;
-use rocket::http::{ContentType, Header, Status};
+use rocket::http::{ContentType, Status};
 use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder, Response};
 use time::format_description::well_known::Rfc3339;
@@ -17,7 +17,7 @@ use super::notice::Notice;
 use super::{next, statics};
 use crate::ctx::Ctx;
 use crate::http::guards::{self, SignedIn, Unknown};
-use crate::http::{csrf, locale};
+use crate::http::{csrf, locale, retry};
 use crate::i18n::Language;
 use crate::types::Permission;
 
@@ -192,12 +192,7 @@ impl Frame {
     /// How long somebody has to wait, in words.
     #[must_use]
     pub fn wait(&self, wait: Duration) -> String {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        let (count, one, many) = match seconds {
-            0..=90 => (seconds, "wait.second", "wait.seconds"),
-            _ => (seconds.div_ceil(60), "wait.minute", "wait.minutes"),
-        };
-        self.tell(if count == 1 { one } else { many }, "count", count)
+        self.language.wait(wait)
     }
 }
 
@@ -253,8 +248,7 @@ impl<'r> Responder<'r, 'static> for Page {
             .header(ContentType::HTML)
             .sized_body(self.html.len(), std::io::Cursor::new(self.html));
         if let Some(wait) = self.retry_after {
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            response.header(Header::new("Retry-After", seconds.to_string()));
+            response.header(retry::after(wait));
         }
         response.ok()
     }

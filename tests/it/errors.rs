@@ -13,7 +13,6 @@ on_both! {
             "/account/nothing",
             "/static/app.css",
             "/admin/setup/x",
-            "/api",
         ] {
             let page = app.visitor().get(path).await;
             assert_eq!(

@@ -7,12 +7,15 @@ mod office;
 pub(crate) mod page;
 mod postgres;
 pub(crate) mod process;
+pub(crate) mod program;
 pub(crate) mod smtp;
+pub(crate) mod wire;
 pub(crate) mod world;
 
 pub(crate) use app::App;
 pub(crate) use browser::Browser;
 pub(crate) use page::Page;
+pub(crate) use program::{Program, Reply};
 pub(crate) use world::{World, tell};
 
 /// A password that no policy refuses.

@@ -1,0 +1,54 @@
+//! Logging in.
+
+use rocket::http::CookieJar;
+use rocket::serde::json::Json;
+use rocket::{Route, State, post, routes};
+
+use super::Welcome;
+use crate::api::body::Body;
+use crate::api::credentials::session_of;
+use crate::api::error::Error;
+use crate::api::fields::{Complaints, Fields, NON_FIELD};
+use crate::ctx::Ctx;
+use crate::flows::login::{self, Credentials, LogInError};
+use crate::i18n::Sentence;
+use crate::types::Caller;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![create]
+}
+
+#[post("/api/account/login", data = "<body>")]
+async fn create(
+    body: Body,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Json<Welcome>, Error> {
+    let credentials = credentials(&body)?;
+    let before = session_of(jar, ctx).await?;
+    match login::with_password(ctx, credentials, before, caller).await {
+        Ok(login::LoggedIn { opened, .. }) => Welcome::of(&opened, jar, ctx).await,
+        Err(LogInError::NotProved(error)) => {
+            Err(Error::not_proved(error, || of_all("api.login.wrong")))
+        }
+        Err(LogInError::Unverified) => Err(of_all("api.email_not_verified")),
+    }
+}
+
+fn credentials(body: &Body) -> Result<Credentials, Error> {
+    let mut fields = Fields::of(body);
+    let (email, password) = (fields.email_if_any("email"), fields.password("password"));
+    let complaints = fields.complaints();
+    if !complaints.is_empty() {
+        return Err(complaints.into());
+    }
+    match (email, password) {
+        (Some(email), Some(password)) => Ok(Credentials { email, password }),
+        _ => Err(of_all("api.login.must_include")),
+    }
+}
+
+fn of_all(key: &'static str) -> Error {
+    Complaints::about(NON_FIELD, Sentence::new(key)).into()
+}

@@ -1,0 +1,82 @@
+//! Changing one's password.
+
+use rocket::{Route, State, post, routes};
+
+use super::Said;
+use crate::accounts::NewPasswordError;
+use crate::api::body::Body;
+use crate::api::credentials::Member;
+use crate::api::error::Error;
+use crate::api::fields::{Complaints, Fields};
+use crate::ctx::Ctx;
+use crate::flows::password::{self, ChangePasswordError};
+use crate::i18n::Sentence;
+use crate::sessions::ProveError;
+use crate::types::{Caller, Password};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![update]
+}
+
+#[post("/api/account/password/change", data = "<body>")]
+async fn update(
+    member: Member,
+    body: Body,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+) -> Result<Said, Error> {
+    let Member(member) = member;
+    let mut fields = Fields::of(&body);
+    let old = fields.password("old_password");
+    let new = new_password(&mut fields);
+    let (Some(old), Some(new)) = (old, new) else { return Err(fields.complaints().into()) };
+    let email = &member.person().email;
+    match password::change(ctx, (email, member.session()), old, new.clone(), caller).await {
+        Ok(()) => Ok(Said::ok("api.password.saved")),
+        // What is wrong with the new password is said with it.
+        Err(ChangePasswordError::NotProved(ProveError::Wrong)) => {
+            let wrong = Sentence::new("api.password.wrong_old");
+            let mut complaints = Complaints::about("old_password", wrong);
+            let found = password::weigh(ctx, email, &new).await.map_err(refused)?;
+            complaints.add_weak(&found, |_| REPEATED);
+            Err(complaints.into())
+        }
+        Err(error) => Err(refused(error)),
+    }
+}
+
+/// Where Django says what is wrong with a new password: at the second time that it was typed.
+const REPEATED: &str = "new_password2";
+
+/// The new password, typed twice.
+pub(super) fn new_password(fields: &mut Fields<'_>) -> Option<Password> {
+    let (one, other) = (fields.new_password("new_password1"), fields.new_password(REPEATED));
+    let (one, other) = (one?, other?);
+    if one.expose() != other.expose() {
+        fields.complain(REPEATED, Sentence::new("api.password.differs"));
+        return None;
+    }
+    Some(one)
+}
+
+fn refused(error: ChangePasswordError) -> Error {
+    match error {
+        ChangePasswordError::NotTaken(error) => not_taken(error),
+        ChangePasswordError::NotProved(error) => Error::not_proved(error, || {
+            Complaints::about("old_password", Sentence::new("api.password.wrong_old")).into()
+        }),
+        ChangePasswordError::Broken(error) => error.into(),
+    }
+}
+
+/// A new password was not taken.
+pub(super) fn not_taken(error: NewPasswordError) -> Error {
+    match error {
+        NewPasswordError::Weak(found) => {
+            let mut complaints = Complaints::default();
+            complaints.add_weak(&found, |_| REPEATED);
+            complaints.into()
+        }
+        NewPasswordError::Busy(full) => full.into(),
+    }
+}

@@ -1,0 +1,51 @@
+//! A new password without the old one, by a link in a letter.
+
+use rocket::{Route, State, post, routes};
+
+use super::Said;
+use super::password::{new_password, not_taken};
+use crate::api::body::Body;
+use crate::api::error::Error;
+use crate::api::fields::{Complaints, Fields};
+use crate::ctx::Ctx;
+use crate::flows::reset::{self, ResetError};
+use crate::i18n::Sentence;
+use crate::types::{Caller, Language, Secret};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![create, update]
+}
+
+/// The same answer for every address.
+#[post("/api/account/password/reset", data = "<body>")]
+async fn create(
+    body: Body,
+    language: Language,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+) -> Result<Said, Error> {
+    let mut fields = Fields::of(&body);
+    let Some(email) = fields.email("email") else { return Err(fields.complaints().into()) };
+    reset::ask(ctx, email, language, caller).await?;
+    Ok(Said::ok("api.reset.sent"))
+}
+
+/// The token is the last part of the link in the letter. It names its account, so the `uid` that
+/// clients of Django send is not looked at.
+#[post("/api/account/password/reset/confirm", data = "<body>")]
+async fn update(body: Body, caller: &Caller, ctx: &State<Ctx>) -> Result<Said, Error> {
+    let mut fields = Fields::of(&body);
+    let token = fields.text("token");
+    let password = new_password(&mut fields);
+    let (Some(token), Some(password)) = (token, password) else {
+        return Err(fields.complaints().into());
+    };
+    match reset::by_link(ctx, &Secret::new(token), password, caller).await {
+        Ok(()) => Ok(Said::ok("api.reset.done")),
+        Err(ResetError::Dead) => {
+            Err(Complaints::about("token", Sentence::new("api.reset.dead")).into())
+        }
+        Err(ResetError::NotTaken(error)) => Err(not_taken(error)),
+        Err(ResetError::Broken(error)) => Err(error.into()),
+    }
+}

@@ -1,0 +1,50 @@
+//! Proving an address.
+
+use rocket::{Route, State, post, routes};
+
+use super::Said;
+use crate::api::body::Body;
+use crate::api::credentials::Anybody;
+use crate::api::error::{Error, Refusal};
+use crate::api::fields::Fields;
+use crate::ctx::Ctx;
+use crate::flows::verification;
+use crate::http::guards::SignedIn;
+use crate::links::LinkError;
+use crate::types::{Caller, Language, Secret};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![create, again]
+}
+
+/// The key is the last part of the link in the letter.
+#[post("/api/account/join/verify-email", data = "<body>")]
+async fn create(
+    body: Body,
+    who: Anybody,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+) -> Result<Said, Error> {
+    let mut fields = Fields::of(&body);
+    let Some(key) = fields.text("key") else { return Err(fields.complaints().into()) };
+    let session = who.0.as_ref().map(SignedIn::session);
+    match verification::by_link(ctx, &Secret::new(key), session, caller).await {
+        Ok(()) => Ok(Said::ok("api.ok")),
+        Err(LinkError::Dead) => Err(Refusal::not_found().into()),
+        Err(LinkError::Broken(error)) => Err(error.into()),
+    }
+}
+
+/// The same answer for every address.
+#[post("/api/account/join/resend-email", data = "<body>")]
+async fn again(
+    body: Body,
+    language: Language,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+) -> Result<Said, Error> {
+    let mut fields = Fields::of(&body);
+    let Some(email) = fields.email("email") else { return Err(fields.complaints().into()) };
+    verification::ask(ctx, email, language, caller).await?;
+    Ok(Said::ok("api.ok"))
+}

@@ -1,0 +1,281 @@
+//! What goes wrong at this door, and the one place where it is drawn.
+//!
+//! Shapes are those of Django REST framework: 400 names the fields, everything else has a `detail` in
+//! the reader's language and a `code` that is never translated. What nobody expected is logged here,
+//! once, with the request's number, and nothing is told of its cause.
+
+use std::time::Duration;
+
+use rocket::http::{Header, Status};
+use rocket::response::{self, Responder, Response};
+use rocket::serde::json::Json;
+use rocket::{Catcher, Request, catch, catchers};
+use serde::Serialize;
+
+use super::fields::Complaints;
+use crate::crypto::QueueFull;
+use crate::ctx::Ctx;
+use crate::db::DbError;
+use crate::http::{caller, csrf, locale, methods, retry};
+use crate::i18n::{Language, Sentence};
+use crate::sessions::ProveError;
+use crate::throttle::ThrottleError;
+
+/// How a request is refused to which no credentials were shown (RFC 6750, 3).
+const CHALLENGE: &str = "Bearer realm=\"api\"";
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Error {
+    /// Fields are wrong.
+    Wrong(Complaints),
+    /// The request as a whole is refused.
+    Refused(Refusal),
+    /// Too many people at once.
+    Busy,
+    /// The database failed.
+    Broken(DbError),
+}
+
+/// A refusal: a status, a code for programs and a sentence for people.
+#[derive(Debug, Clone)]
+pub(super) struct Refusal {
+    status: Status,
+    code: &'static str,
+    detail: Sentence,
+    /// What is wrong with the access token, where that is why.
+    access: Option<Sentence>,
+    wait: Option<Duration>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: Status, code: &'static str, detail: Sentence) -> Self {
+        Self { status, code, detail, access: None, wait: None }
+    }
+
+    /// A credential is refused.
+    pub(super) fn unauthorized(code: &'static str, key: &'static str) -> Self {
+        Self::new(Status::Unauthorized, code, Sentence::new(key))
+    }
+
+    /// There is no such thing.
+    pub(super) fn not_found() -> Self {
+        Self::new(Status::NotFound, "not_found", Sentence::new("api.not_found"))
+    }
+
+    /// The same, because of an access token with which something is wrong.
+    pub(super) fn because_of_access(self, why: Sentence) -> Self {
+        Self { access: Some(why), ..self }
+    }
+
+    /// There were too many tries. How long to wait is said when the language is known.
+    fn too_soon(wait: Duration) -> Self {
+        let detail = Sentence::new("api.throttled");
+        let refusal = Self::new(Status::TooManyRequests, "throttled", detail);
+        Self { wait: Some(wait), ..refusal }
+    }
+
+    /// A request that no handler has answered.
+    fn of(status: Status, request: &Request<'_>) -> Self {
+        let (code, key) = match status.code {
+            401 => ("not_authenticated", "api.not_authenticated"),
+            403 if csrf::has_refused(request) => ("csrf_failed", "api.csrf_failed"),
+            403 => ("permission_denied", "api.permission_denied"),
+            404 => ("not_found", "api.not_found"),
+            408 => ("request_timeout", "api.request_timeout"),
+            413 => ("request_too_large", "api.request_too_large"),
+            421 => ("misdirected_request", "api.misdirected_request"),
+            503 => ("service_unavailable", "api.service_unavailable"),
+            405 => return Self::not_allowed(request),
+            415 => return Self::unsupported(request),
+            400..=499 => ("parse_error", "api.malformed"),
+            _ => ("error", "api.broken"),
+        };
+        let wait = (status == Status::ServiceUnavailable).then_some(retry::BUSY);
+        Self { wait, ..Self::new(status, code, Sentence::new(key)) }
+    }
+
+    fn not_allowed(request: &Request<'_>) -> Self {
+        let detail = Sentence::with("api.method_not_allowed", "method", request.method());
+        Self::new(Status::MethodNotAllowed, "method_not_allowed", detail)
+    }
+
+    fn unsupported(request: &Request<'_>) -> Self {
+        let kind = request.content_type().map(|kind| format!("{}/{}", kind.top(), kind.sub()));
+        let detail = Sentence::with("api.unsupported_media_type", "type", kind.unwrap_or_default());
+        Self::new(Status::UnsupportedMediaType, "unsupported_media_type", detail)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Complaints> for Error {
+    fn from(complaints: Complaints) -> Self {
+        Self::Wrong(complaints)
+    }
+}
+
+impl From<DbError> for Error {
+    fn from(error: DbError) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl From<QueueFull> for Error {
+    fn from(_: QueueFull) -> Self {
+        Self::Busy
+    }
+}
+
+impl From<ThrottleError> for Error {
+    fn from(error: ThrottleError) -> Self {
+        match error {
+            ThrottleError::TooSoon(wait) => Refusal::too_soon(wait).into(),
+            ThrottleError::Broken(error) => error.into(),
+        }
+    }
+}
+
+impl Error {
+    /// A password proved nothing. `wrong` is how this place says that it is not the right one.
+    pub(super) fn not_proved(error: ProveError, wrong: impl FnOnce() -> Self) -> Self {
+        match error {
+            ProveError::Wrong => wrong(),
+            ProveError::TooSoon(wait) => Refusal::too_soon(wait).into(),
+            ProveError::Busy(full) => full.into(),
+            ProveError::Broken(error) => error.into(),
+        }
+    }
+
+    /// Leaves the reason of a guard for the catcher, which Rocket tells only the status.
+    pub(super) fn leave(self, request: &Request<'_>) -> Status {
+        let status = match &self {
+            Self::Wrong(_) => Status::BadRequest,
+            Self::Refused(refusal) => refusal.status,
+            Self::Busy => Status::ServiceUnavailable,
+            Self::Broken(error) if error.is_unavailable() => Status::ServiceUnavailable,
+            Self::Broken(_) => Status::InternalServerError,
+        };
+        request.local_cache(|| Left(Some(self)));
+        status
+    }
+
+    fn draw(&self, request: &Request<'_>) -> response::Result<'static> {
+        let language = locale::language(request);
+        match self {
+            Self::Wrong(complaints) => {
+                let mut response = Json(complaints.in_language(language)).respond_to(request)?;
+                response.set_status(Status::BadRequest);
+                Ok(response)
+            }
+            Self::Refused(refusal) => refusal.draw(language, request),
+            unexpected => Refusal::of(log(unexpected, request), request).draw(language, request),
+        }
+    }
+}
+
+impl<'r> Responder<'r, 'static> for Error {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        self.draw(request)
+    }
+}
+
+/// Notes what nobody expected, and tells under which status it is answered.
+fn log(error: &Error, request: &Request<'_>) -> Status {
+    let ctx = request.rocket().state::<Ctx>();
+    let id = ctx.map(|ctx| caller::caller(request, ctx).request_id.as_str()).unwrap_or_default();
+    match error {
+        Error::Broken(error) if error.is_unavailable() => {
+            tracing::error!(%error, request.id = id, "the database is not available");
+            Status::ServiceUnavailable
+        }
+        Error::Broken(error) => {
+            tracing::error!(%error, request.id = id, "a request failed");
+            Status::InternalServerError
+        }
+        _ => {
+            tracing::warn!(request.id = id, "refused: too many are waiting");
+            Status::ServiceUnavailable
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Answer {
+    detail: String,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<[AboutAccess; 1]>,
+}
+
+/// SimpleJWT's list of the kinds of token that it has tried; here there is one.
+#[derive(Serialize)]
+struct AboutAccess {
+    token_class: &'static str,
+    token_type: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    fn draw(&self, language: Language, request: &Request<'_>) -> response::Result<'static> {
+        let detail = match self.wait {
+            Some(wait) => self.detail.clone().and("wait", language.wait(wait)),
+            None => self.detail.clone(),
+        };
+        let about = |message: &Sentence| {
+            let message = message.in_language(language);
+            [AboutAccess { token_class: "AccessToken", token_type: "access", message }]
+        };
+        let messages = self.access.as_ref().map(about);
+        let body = Answer { detail: detail.in_language(language), code: self.code, messages };
+        let mut response = Json(body).respond_to(request)?;
+        response.set_status(self.status);
+        self.add_headers(&mut response, request);
+        Ok(response)
+    }
+
+    fn add_headers(&self, response: &mut Response<'_>, request: &Request<'_>) {
+        if self.status == Status::Unauthorized {
+            response.set_header(Header::new("WWW-Authenticate", CHALLENGE));
+        }
+        if self.status == Status::MethodNotAllowed {
+            response.set_header(Header::new("Allow", methods::of(request).join(", ")));
+        }
+        if let Some(wait) = self.wait {
+            response.set_header(retry::after(wait));
+        }
+    }
+}
+
+/// What a guard has left.
+struct Left(Option<Error>);
+
+/// The catcher of the JSON door.
+#[must_use]
+pub fn catchers() -> Vec<Catcher> {
+    catchers![show]
+}
+
+#[catch(default)]
+fn show(status: Status, _request: &Request<'_>) -> Caught {
+    Caught(status)
+}
+
+/// The answer to a request that no handler has answered.
+struct Caught(Status);
+
+impl<'r> Responder<'r, 'static> for Caught {
+    /// A path that exists under another method is 405.
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        if let Left(Some(error)) = request.local_cache(|| Left(None)) {
+            return error.draw(request);
+        }
+        let is_other_method = self.0 == Status::NotFound && !methods::of(request).is_empty();
+        let status = if is_other_method { Status::MethodNotAllowed } else { self.0 };
+        Refusal::of(status, request).draw(locale::language(request), request)
+    }
+}

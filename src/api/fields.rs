@@ -1,0 +1,266 @@
+//! Reading the fields of a body, and saying everything that is wrong with them at once.
+//!
+//! Each word's own `parse` is the rule; what is said here is said as Django REST framework says it.
+//! Fields that nobody asks for are not looked at.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+use serde_json::Value;
+use time::Date;
+
+use super::body::Body;
+use crate::accounts::{MAX_PASSWORD, Trait, Weakness};
+use crate::i18n::{Language, Sentence};
+use crate::types::{
+    BirthDate, BirthDateError, Email, EmailError, Gender, Name, NameError, Password,
+};
+
+/// Stands for the body as a whole.
+pub(super) const NON_FIELD: &str = "non_field_errors";
+
+/// Everything that is wrong with a body, field by field.
+#[derive(Debug, Default)]
+pub(super) struct Complaints(Vec<(&'static str, Sentence)>);
+
+impl Complaints {
+    /// One thing is wrong.
+    pub(super) fn about(field: &'static str, sentence: Sentence) -> Self {
+        Self(vec![(field, sentence)])
+    }
+
+    /// One more thing is wrong.
+    pub(super) fn add(&mut self, field: &'static str, sentence: Sentence) {
+        self.0.push((field, sentence));
+    }
+
+    /// A new password is weak; `field` tells where that is said.
+    pub(super) fn add_weak(
+        &mut self,
+        found: &[Weakness],
+        field: impl Fn(Weakness) -> &'static str,
+    ) {
+        for weakness in found {
+            self.add(field(*weakness), sentence_on(*weakness));
+        }
+    }
+
+    pub(super) fn is_about(&self, field: &str) -> bool {
+        self.0.iter().any(|(about, _)| *about == field)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The complaints as readers of a language have them.
+    pub(super) fn in_language(&self, language: Language) -> Told {
+        let mut told = Told(Vec::new());
+        for (field, sentence) in &self.0 {
+            let sentence = sentence.in_language(language);
+            match told.0.iter_mut().find(|(about, _)| about == field) {
+                Some((_, sentences)) => sentences.push(sentence),
+                None => told.0.push((field, vec![sentence])),
+            }
+        }
+        told
+    }
+}
+
+/// Sentences by field, in the order of the fields.
+#[derive(Debug)]
+pub(super) struct Told(Vec<(&'static str, Vec<String>)>);
+
+impl Serialize for Told {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (field, sentences) in &self.0 {
+            map.serialize_entry(field, sentences)?;
+        }
+        map.end()
+    }
+}
+
+/// A field that may be left out.
+#[derive(Debug)]
+pub(super) enum Sent<T> {
+    /// It was left out, or is wrong.
+    Not,
+    /// It was sent.
+    As(T),
+}
+
+impl<T> Sent<T> {
+    /// What was sent, or else what was there before.
+    pub(super) fn or(self, before: T) -> T {
+        match self {
+            Self::Not => before,
+            Self::As(value) => value,
+        }
+    }
+}
+
+/// The fields of a body while they are read.
+pub(super) struct Fields<'b> {
+    body: &'b Body,
+    complaints: Complaints,
+}
+
+impl<'b> Fields<'b> {
+    pub(super) fn of(body: &'b Body) -> Self {
+        Self { body, complaints: Complaints::default() }
+    }
+
+    /// What is wrong with the fields that were read.
+    pub(super) fn complaints(self) -> Complaints {
+        self.complaints
+    }
+
+    /// A text that must be there; white space around it is dropped.
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        let text = self.typed(name, true)?.trim().to_owned();
+        self.not_blank(name, text)
+    }
+
+    /// A text that may be left out, and not be blank.
+    pub(super) fn optional_text(&mut self, name: &'static str) -> Option<String> {
+        let text = self.typed(name, false)?.trim().to_owned();
+        self.not_blank(name, text)
+    }
+
+    /// A password, as it was typed.
+    pub(super) fn password(&mut self, name: &'static str) -> Option<Password> {
+        let typed = self.typed(name, true)?;
+        let typed = self.not_blank(name, typed)?;
+        Password::parse(&typed).ok()
+    }
+
+    /// A password that somebody wants to have from now on.
+    pub(super) fn new_password(&mut self, name: &'static str) -> Option<Password> {
+        let password = self.password(name)?;
+        if password.count() > MAX_PASSWORD {
+            self.complain(name, Sentence::with("api.too_long", "max", MAX_PASSWORD));
+            return None;
+        }
+        Some(password)
+    }
+
+    /// An address.
+    pub(super) fn email(&mut self, name: &'static str) -> Option<Email> {
+        let typed = self.text(name)?;
+        self.parsed_email(name, &typed)
+    }
+
+    /// An address; one that is missing or blank is nobody's business here.
+    pub(super) fn email_if_any(&mut self, name: &'static str) -> Option<Email> {
+        let typed = self.typed(name, false)?;
+        if typed.trim().is_empty() { None } else { self.parsed_email(name, &typed) }
+    }
+
+    /// A person's name.
+    pub(super) fn name(&mut self, name: &'static str) -> Sent<Name> {
+        let Some(typed) = self.typed(name, false) else { return Sent::Not };
+        match Name::parse(&typed) {
+            Ok(name) => Sent::As(name),
+            Err(NameError::TooLong) => {
+                self.wrong(name, Sentence::with("api.too_long", "max", Name::MAX))
+            }
+            Err(NameError::Unprintable) => self.wrong(name, Sentence::new("api.unprintable")),
+        }
+    }
+
+    /// A gender; the empty one is none.
+    pub(super) fn gender(&mut self, name: &'static str) -> Sent<Option<Gender>> {
+        let typed = match self.body.get(name) {
+            None => return Sent::Not,
+            Some(Value::Null) => return self.wrong(name, Sentence::new("api.null")),
+            Some(Value::String(typed)) => typed.clone(),
+            Some(other) => other.to_string(),
+        };
+        match Gender::parse(&typed) {
+            Ok(gender) => Sent::As(gender),
+            Err(_) => self.wrong(name, Sentence::with("api.not_a_choice", "value", typed)),
+        }
+    }
+
+    /// A date of birth; `null` and the empty one are none.
+    pub(super) fn date_of_birth(
+        &mut self,
+        name: &'static str,
+        today: Date,
+    ) -> Sent<Option<BirthDate>> {
+        let typed = match self.body.get(name) {
+            None => return Sent::Not,
+            Some(Value::Null) => return Sent::As(None),
+            Some(Value::String(typed)) => typed.clone(),
+            Some(other) => other.to_string(),
+        };
+        match BirthDate::parse(&typed, today) {
+            Ok(date) => Sent::As(date),
+            Err(BirthDateError::Malformed) => self.wrong(name, Sentence::new("api.not_a_date")),
+            Err(BirthDateError::Future) => self.wrong(name, Sentence::new("api.future_date")),
+            Err(BirthDateError::TooLongAgo) => self.wrong(name, Sentence::new("api.old_date")),
+        }
+    }
+
+    fn parsed_email(&mut self, name: &'static str, typed: &str) -> Option<Email> {
+        match Email::parse(typed) {
+            Ok(email) => return Some(email),
+            Err(EmailError::TooLong) => {
+                self.complain(name, Sentence::with("api.too_long", "max", Email::MAX_BYTES));
+            }
+            Err(EmailError::Missing | EmailError::Malformed) => {
+                self.complain(name, Sentence::new("api.not_an_email"));
+            }
+        }
+        None
+    }
+
+    /// A field as text. A whole number is taken as its digits, as Django REST framework does; one with
+    /// a fraction is not, because it may have been rounded on its way.
+    fn typed(&mut self, name: &'static str, is_required: bool) -> Option<String> {
+        let why = match self.body.get(name) {
+            Some(Value::String(text)) if text.contains('\0') => "api.nul",
+            Some(Value::String(text)) => return Some(text.clone()),
+            Some(Value::Number(number)) if !number.is_f64() => return Some(number.to_string()),
+            Some(Value::Null) => "api.null",
+            Some(_) => "api.not_a_string",
+            None if is_required => "api.required",
+            None => return None,
+        };
+        self.complain(name, Sentence::new(why));
+        None
+    }
+
+    fn not_blank(&mut self, name: &'static str, text: String) -> Option<String> {
+        if text.is_empty() {
+            self.complain(name, Sentence::new("api.blank"));
+            return None;
+        }
+        Some(text)
+    }
+
+    pub(super) fn complain(&mut self, name: &'static str, sentence: Sentence) {
+        self.complaints.add(name, sentence);
+    }
+
+    fn wrong<T>(&mut self, name: &'static str, sentence: Sentence) -> Sent<T> {
+        self.complain(name, sentence);
+        Sent::Not
+    }
+}
+
+/// What is said of a weak password, in the words of Django's validators.
+fn sentence_on(weakness: Weakness) -> Sentence {
+    match weakness {
+        Weakness::TooShort(min) => Sentence::with("api.password.too_short", "min", min),
+        Weakness::TooLong => Sentence::with("api.too_long", "max", MAX_PASSWORD),
+        Weakness::TooSimilar(Trait::Email) => Sentence::new("api.password.like_email"),
+        Weakness::TooSimilar(Trait::Name) => Sentence::new("api.password.like_name"),
+        Weakness::TooSimilar(Trait::DateOfBirth) => {
+            Sentence::new("api.password.like_date_of_birth")
+        }
+        Weakness::TooCommon => Sentence::new("api.password.too_common"),
+        Weakness::EntirelyNumeric => Sentence::new("api.password.entirely_numeric"),
+        Weakness::TooGuessable => Sentence::new("password.too_guessable"),
+    }
+}

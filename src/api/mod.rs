@@ -1,0 +1,26 @@
+//! The JSON door: the same accounts for apps, phones and other programs, over the flows that the pages
+//! use.
+//!
+//! Speaks the dialect of SimpleJWT and dj-rest-auth, so that their clients change nothing but the base
+//! URL. Holds no rule, and knows nothing of pages. Below `/api/token` nothing touches cookies; below
+//! `/api/account` a browser is signed in and out by them. Unlike a page, nothing here renews a session
+//! that was not asked to.
+
+mod account;
+mod body;
+mod credentials;
+mod error;
+mod fields;
+mod health;
+mod tokens;
+mod well_known;
+
+pub use error::catchers;
+
+use rocket::Route;
+
+/// Every route of this door.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    [tokens::routes(), account::routes(), health::routes(), well_known::routes()].concat()
+}

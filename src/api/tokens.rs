@@ -1,0 +1,107 @@
+//! Tokens for programs, which keep them themselves: no cookie is read or set here.
+
+use rocket::serde::json::Json;
+use rocket::{Route, State, post, routes};
+use serde::Serialize;
+
+use super::body::Body;
+use super::credentials::{refused_check, refused_refresh};
+use super::error::{Error, Refusal};
+use super::fields::Fields;
+use crate::ctx::Ctx;
+use crate::flows::login::{self, Credentials, LogInError};
+use crate::flows::logout;
+use crate::sessions::{self, Opened};
+use crate::types::{Caller, Email};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![create, update, show, show_at_account, destroy]
+}
+
+/// Nothing but that all is well.
+#[derive(Serialize)]
+struct Nothing {}
+
+/// Both tokens of a new session.
+#[derive(Serialize)]
+struct Pair {
+    refresh: String,
+    access: String,
+}
+
+/// Both tokens, when they were asked for again.
+#[derive(Serialize)]
+struct NextPair {
+    access: String,
+    refresh: String,
+}
+
+impl From<Opened> for Pair {
+    fn from(Opened { access, refresh, .. }: Opened) -> Self {
+        Self { refresh: refresh.token.expose().into(), access: access.token.expose().into() }
+    }
+}
+
+impl From<Opened> for NextPair {
+    fn from(Opened { access, refresh, .. }: Opened) -> Self {
+        Self { access: access.token.expose().into(), refresh: refresh.token.expose().into() }
+    }
+}
+
+/// An address that is none cannot have an account, so it is answered like an unknown one.
+#[post("/api/token", data = "<body>")]
+async fn create(body: Body, caller: &Caller, ctx: &State<Ctx>) -> Result<Json<Pair>, Error> {
+    let mut fields = Fields::of(&body);
+    let (email, password) = (fields.text("email"), fields.password("password"));
+    let (Some(email), Some(password)) = (email, password) else {
+        return Err(fields.complaints().into());
+    };
+    let Ok(email) = Email::parse(&email) else { return Err(no_active_account()) };
+    let credentials = Credentials { email, password };
+    match login::with_password(ctx, credentials, None, caller).await {
+        Ok(login::LoggedIn { opened, .. }) => Ok(Json(opened.into())),
+        Err(LogInError::NotProved(error)) => Err(Error::not_proved(error, no_active_account)),
+        Err(LogInError::Unverified) => {
+            Err(Refusal::unauthorized("email_not_verified", "api.email_not_verified").into())
+        }
+    }
+}
+
+fn no_active_account() -> Error {
+    Refusal::unauthorized("no_active_account", "api.no_active_account").into()
+}
+
+#[post("/api/token/refresh", data = "<body>")]
+async fn update(body: Body, caller: &Caller, ctx: &State<Ctx>) -> Result<Json<NextPair>, Error> {
+    let token = token(&body, "refresh")?;
+    let opened = sessions::renew(ctx, &token, caller).await.map_err(refused_refresh)?;
+    Ok(Json(opened.into()))
+}
+
+#[post("/api/token/verify", data = "<body>")]
+async fn show(body: Body, ctx: &State<Ctx>) -> Result<Json<Nothing>, Error> {
+    check(&body, ctx).await
+}
+
+#[post("/api/account/token/verify", data = "<body>")]
+async fn show_at_account(body: Body, ctx: &State<Ctx>) -> Result<Json<Nothing>, Error> {
+    check(&body, ctx).await
+}
+
+async fn check(body: &Body, ctx: &Ctx) -> Result<Json<Nothing>, Error> {
+    let token = token(body, "token")?;
+    sessions::check(ctx, &token).await.map_err(refused_check)?;
+    Ok(Json(Nothing {}))
+}
+
+#[post("/api/token/blacklist", data = "<body>")]
+async fn destroy(body: Body, caller: &Caller, ctx: &State<Ctx>) -> Result<Json<Nothing>, Error> {
+    let token = token(&body, "refresh")?;
+    logout::by_token(ctx, &token, caller).await.map_err(refused_refresh)?;
+    Ok(Json(Nothing {}))
+}
+
+fn token(body: &Body, field: &'static str) -> Result<String, Error> {
+    let mut fields = Fields::of(body);
+    fields.text(field).ok_or_else(|| fields.complaints().into())
+}

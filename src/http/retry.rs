@@ -1,0 +1,14 @@
+//! When to come back (RFC 9110, 10.2.3).
+
+use std::time::Duration;
+
+use rocket::http::Header;
+
+/// After a 503: by then a full queue has been served.
+pub(crate) const BUSY: Duration = Duration::from_secs(5);
+
+/// The header that says so, in whole seconds and never too soon.
+pub(crate) fn after(wait: Duration) -> Header<'static> {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    Header::new("Retry-After", seconds.to_string())
+}

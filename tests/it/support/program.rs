@@ -1,0 +1,137 @@
+//! Somebody's program: JSON in, a status, JSON and cookies out.
+
+use std::fmt::Write as _;
+
+use rocket::http::{ContentType, Method};
+use serde_json::{Value, json};
+
+use super::{App, Browser, GOOD, Page};
+
+/// A program on an application. It keeps cookies like a browser and tokens like an app.
+#[derive(Clone)]
+pub(crate) struct Program<'a> {
+    pub(crate) browser: Browser<'a>,
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+/// An answer of the JSON door.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) page: Page,
+    pub(crate) json: Value,
+}
+
+impl Reply {
+    pub(crate) fn status(&self) -> u16 {
+        self.page.status()
+    }
+
+    /// A member of the answer as text.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.json[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.json))
+    }
+
+    pub(crate) fn code(&self) -> &str {
+        self.text("code")
+    }
+
+    /// The names of the cookies that the answer sets, those that it removes with a minus.
+    pub(crate) fn cookies(&self) -> String {
+        let mut names = String::new();
+        for cookie in self.page.all("set-cookie") {
+            let name = cookie.split('=').next().unwrap_or_default();
+            let sign = if cookie.contains("Max-Age=0") { "-" } else { "" };
+            let space = if names.is_empty() { "" } else { " " };
+            write!(names, "{space}{sign}{name}").expect("a string takes everything");
+        }
+        names
+    }
+}
+
+impl<'a> Program<'a> {
+    pub(crate) fn new(browser: Browser<'a>) -> Self {
+        Self { browser, access: String::new(), refresh: String::new() }
+    }
+
+    /// The same program with another header on every request.
+    pub(crate) fn with(self, name: &str, value: &str) -> Self {
+        Self { browser: self.browser.with(name, value), ..self }
+    }
+
+    /// The same program with another cookie.
+    pub(crate) fn with_cookie(mut self, name: &str, value: &str) -> Self {
+        self.browser.cookies.insert(name.into(), value.into());
+        self
+    }
+
+    /// The same program, which shows its access token.
+    pub(crate) fn bearing(self) -> Self {
+        let header = format!("Bearer {}", self.access);
+        self.with("Authorization", &header)
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Reply {
+        self.send(Method::Get, path, None).await
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, body: Value) -> Reply {
+        let body = (ContentType::JSON, body.to_string().into_bytes());
+        self.send(Method::Post, path, Some(body)).await
+    }
+
+    pub(crate) async fn patch(&mut self, path: &str, body: Value) -> Reply {
+        let body = (ContentType::JSON, body.to_string().into_bytes());
+        self.send(Method::Patch, path, Some(body)).await
+    }
+
+    /// Asks for tokens, and keeps them.
+    pub(crate) async fn asks_for_tokens(&mut self, email: &str, password: &str) -> Reply {
+        let reply = self.post("/api/token", json!({ "email": email, "password": password })).await;
+        self.keep(reply)
+    }
+
+    /// Asks for the next tokens, and keeps them.
+    pub(crate) async fn renews(&mut self) -> Reply {
+        let reply = self.post("/api/token/refresh", json!({ "refresh": self.refresh })).await;
+        self.keep(reply)
+    }
+
+    fn keep(&mut self, reply: Reply) -> Reply {
+        if reply.status() == 200 {
+            reply.text("access").clone_into(&mut self.access);
+            reply.text("refresh").clone_into(&mut self.refresh);
+        }
+        reply
+    }
+
+    pub(crate) async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<(ContentType, Vec<u8>)>,
+    ) -> Reply {
+        let page = self.browser.send(method, path, body).await;
+        let is_json = page.header("content-type") == Some("application/json");
+        assert!(is_json || method == Method::Head, "{method} {path}: {}", page.text());
+        let json = serde_json::from_slice(page.bytes()).unwrap_or_default();
+        Reply { page, json }
+    }
+}
+
+impl App {
+    /// A program that belongs to nobody yet.
+    pub(crate) fn program(&self) -> Program<'_> {
+        Program::new(self.visitor())
+    }
+
+    /// The program of somebody who has just joined as `name@example.com`, with tokens and without
+    /// cookies.
+    pub(crate) async fn token(&self, name: &str) -> Program<'_> {
+        self.person(name).await;
+        let mut program = self.program();
+        let reply = program.asks_for_tokens(&super::app::email(name), GOOD).await;
+        assert_eq!(reply.status(), 200, "{}", reply.json);
+        program
+    }
+}

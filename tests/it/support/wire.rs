@@ -1,0 +1,249 @@
+//! One request and its answer as a row: how a request is made, and everything that must come back.
+//!
+//! Texts of a row may hold `<email>` (a person who has just joined), `<new>` (an address that nobody
+//! has), and `<access>` or `<refresh>`: that person's tokens, after a colon with a fault, such as
+//! `<access:expired>`. In an answer `<jwt>`, `<number>` and `<datetime>` stand for any of them.
+
+use daemun::crypto::jwt::{self, Claims};
+use daemun::sessions::Opened;
+use rocket::http::{ContentType, Method};
+use serde_json::{Value, json};
+
+use super::app::email;
+use super::{App, Program, Reply, World};
+
+/// A row.
+pub(crate) struct Row {
+    name: &'static str,
+    method: Method,
+    path: &'static str,
+    before: Option<&'static str>,
+    headers: Vec<(&'static str, &'static str)>,
+    cookies: Vec<(&'static str, &'static str)>,
+    body: Option<(ContentType, Vec<u8>)>,
+    status: u16,
+    answer: &'static str,
+    sets: &'static str,
+}
+
+pub(crate) fn get(path: &'static str, name: &'static str) -> Row {
+    asks(Method::Get, path, name)
+}
+
+pub(crate) fn post(path: &'static str, name: &'static str) -> Row {
+    asks(Method::Post, path, name)
+}
+
+pub(crate) fn asks(method: Method, path: &'static str, name: &'static str) -> Row {
+    let (headers, cookies) = (Vec::new(), Vec::new());
+    let (status, answer, sets) = (200, "", "");
+    Row { name, method, path, before: None, headers, cookies, body: None, status, answer, sets }
+}
+
+impl Row {
+    /// What has happened to the person before.
+    pub(crate) fn after(self, what: &'static str) -> Self {
+        Self { before: Some(what), ..self }
+    }
+
+    pub(crate) fn header(mut self, value: &'static str) -> Self {
+        self.headers.push(("Authorization", value));
+        self
+    }
+
+    pub(crate) fn cookie(mut self, name: &'static str, value: &'static str) -> Self {
+        self.cookies.push((name, value));
+        self
+    }
+
+    pub(crate) fn json(self, body: &str) -> Self {
+        self.body(ContentType::JSON, body.as_bytes())
+    }
+
+    pub(crate) fn body(self, kind: ContentType, body: &[u8]) -> Self {
+        Self { body: Some((kind, body.to_vec())), ..self }
+    }
+
+    pub(crate) fn gives(self, status: u16, answer: &'static str) -> Self {
+        Self { status, answer, ..self }
+    }
+
+    /// The cookies of the answer, in the order of the alphabet; removed ones have a minus.
+    pub(crate) fn sets(self, cookies: &'static str) -> Self {
+        Self { sets: cookies, ..self }
+    }
+
+    /// Asks, on behalf of the person with this number, and compares everything.
+    pub(crate) async fn holds(&self, world: &World, app: &App, number: usize) {
+        let name = format!("wire{number}");
+        let opened = app.session_of(&name).await;
+        self.prepare(world, app, &name, &opened).await;
+        let row = format!("{} {}: {}", self.method, self.path, self.name);
+        let fill = |text: &str| fill(text, app, &name, &opened);
+
+        let mut program = Program::new(app.visitor().from(&format!("192.0.2.{}:1", number % 250)));
+        for (name, value) in &self.headers {
+            program = program.with(name, &fill(value));
+        }
+        for (name, value) in &self.cookies {
+            program = program.with_cookie(name, &fill(value));
+        }
+        let body = self.body.clone().map(|(kind, bytes)| match String::from_utf8(bytes) {
+            Ok(text) => (kind, fill(&text).into_bytes()),
+            Err(bytes) => (kind, bytes.into_bytes()),
+        });
+        let reply = program.send(self.method, self.path, body).await;
+
+        assert_eq!(reply.status(), self.status, "{row}: {}", reply.json);
+        let answer: Value = match self.answer {
+            "" => Value::Null,
+            answer => serde_json::from_str(&fill(answer)).expect("an answer is JSON"),
+        };
+        assert!(fits(&answer, &reply.json), "{row}\n wanted {answer}\n but got {}", reply.json);
+        assert_eq!(sorted(&reply.cookies()), self.sets, "{row}");
+        carries_its_headers(&reply, &row);
+    }
+
+    async fn prepare(&self, world: &World, app: &App, name: &str, opened: &Opened) {
+        let set =
+            |what: &str| format!("UPDATE users SET {what} WHERE email = '{name}@example.com'");
+        let mut program = app.program();
+        let refresh = opened.refresh.token.expose();
+        match self.before {
+            None => {}
+            Some("suspended") => app.execute(&set("is_active = FALSE")).await,
+            Some("deleted") => {
+                let whose = format!("email = '{name}@example.com'");
+                app.execute(&format!("DELETE FROM users WHERE {whose}")).await;
+            }
+            Some("renewed") => {
+                let body = json!({ "refresh": refresh });
+                assert_eq!(program.post("/api/token/refresh", body).await.status(), 200);
+                world.clock.advance(std::time::Duration::from_secs(10));
+            }
+            Some("logged out") => {
+                let body = json!({ "refresh": refresh });
+                assert_eq!(program.post("/api/token/blacklist", body).await.status(), 200);
+            }
+            Some(other) => panic!("nobody knows how to be {other}"),
+        }
+        app.ctx.cache.forget_everybody();
+    }
+}
+
+/// What every answer of the JSON door carries.
+fn carries_its_headers(reply: &Reply, row: &str) {
+    let header = |name| reply.page.header(name);
+    assert_eq!(header("cache-control"), Some("no-store"), "{row}");
+    assert_eq!(header("x-content-type-options"), Some("nosniff"), "{row}");
+    let challenge = (reply.status() == 401).then_some("Bearer realm=\"api\"");
+    assert_eq!(header("www-authenticate"), challenge, "{row}");
+    assert_eq!(header("allow").is_some(), reply.status() == 405, "{row}");
+}
+
+fn sorted(names: &str) -> String {
+    let mut names: Vec<_> = names.split(' ').collect();
+    names.sort_unstable_by_key(|name| name.trim_start_matches('-'));
+    names.join(" ")
+}
+
+fn fits(wanted: &Value, got: &Value) -> bool {
+    match (wanted, got) {
+        (Value::String(wanted), got) if wanted == "<number>" => got.is_i64(),
+        (Value::String(wanted), Value::String(got)) if wanted == "<jwt>" => {
+            got.split('.').count() == 3 && got.len() > 100
+        }
+        (Value::String(wanted), Value::String(got)) if wanted == "<datetime>" => {
+            let format = &time::format_description::well_known::Rfc3339;
+            time::OffsetDateTime::parse(got, format).is_ok()
+        }
+        (Value::Object(wanted), Value::Object(got)) => {
+            let has = |(name, value): (&String, &Value)| {
+                got.get(name).is_some_and(|got| fits(value, got))
+            };
+            wanted.len() == got.len() && wanted.iter().all(has)
+        }
+        (Value::Array(wanted), Value::Array(got)) => {
+            wanted.len() == got.len() && wanted.iter().zip(got).all(|(one, two)| fits(one, two))
+        }
+        (wanted, got) => wanted == got,
+    }
+}
+
+fn fill(text: &str, app: &App, name: &str, opened: &Opened) -> String {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('<') {
+        filled.push_str(before);
+        let (word, after) = after.split_once('>').expect("every < has its >");
+        filled += &match word.split_once(':').unwrap_or((word, "")) {
+            ("email", _) => email(name),
+            ("new", _) => email(&format!("new.{name}")),
+            ("access", fault) => forged(app, opened, true, fault),
+            ("refresh", fault) => forged(app, opened, false, fault),
+            _ => format!("<{word}>"),
+        };
+        rest = after;
+    }
+    filled + rest
+}
+
+/// A token of a person with a fault, signed as our own are unless the signature is the fault.
+pub(crate) fn forged(app: &App, opened: &Opened, is_access: bool, fault: &str) -> String {
+    let issued = if is_access { &opened.access } else { &opened.refresh };
+    let good = issued.token.expose();
+    let [header, body, signature] = good.split('.').collect::<Vec<_>>()[..] else {
+        panic!("a token has three parts")
+    };
+    let mut claims: Claims = serde_json::from_slice(&decoded(body)).expect("claims");
+    let now = app.ctx.clock.now().unix_timestamp();
+    let sign = |claims: &Claims| {
+        let ring = app.ctx.keyring();
+        if is_access {
+            jwt::sign(claims, ring.current().expect("a key"))
+        } else {
+            jwt::sign_with_secret(claims, app.ctx.keys.refresh_token())
+        }
+    };
+    match fault {
+        "" => return good.to_owned(),
+        "rubbish" => return "rubbish".into(),
+        "three parts" => return "a.b.c".into(),
+        "other key" => return jwt::sign_with_secret(&claims, b"another key than ours is"),
+        "tampered" => return format!("{header}.{body}.{}", signature.to_lowercase()),
+        "none" => {
+            let header = encoded(br#"{"alg":"none","typ":"JWT"}"#);
+            return format!("{header}.{body}.");
+        }
+        "no signature" => return format!("{header}.{body}."),
+        "expired" => claims.insert("exp".into(), json!(now)),
+        "iat" => claims.insert("iat".into(), json!(now + 60)),
+        "nbf" => claims.insert("nbf".into(), json!(now + 60)),
+        "no type" => claims.remove("token_type"),
+        "no jti" => claims.remove("jti"),
+        "no exp" => claims.remove("exp"),
+        "no user" => claims.remove("user_id"),
+        "word" => claims.insert("user_id".into(), json!("word")),
+        "nobody" => {
+            claims.insert("sid".into(), json!("0".repeat(32)));
+            claims.insert("sub".into(), json!("999999"));
+            claims.insert("user_id".into(), json!("999999"))
+        }
+        "exp as text" => claims.insert("exp".into(), json!((now + 60).to_string())),
+        "exp with a fraction" => claims.insert("exp".into(), json!(9e15)),
+        "exp of old" => claims.insert("exp".into(), json!(-1)),
+        "exp null" => claims.insert("exp".into(), Value::Null),
+        other => panic!("nobody knows the fault {other}"),
+    };
+    sign(&claims)
+}
+
+fn decoded(part: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(part).expect("base64url")
+}
+
+fn encoded(part: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(part)
+}
