@@ -419,6 +419,22 @@ fn logout() -> Vec<Row> {
     ]
 }
 
+fn passwords_that_differ() -> [Row; 2] {
+    let change = |name, body: &str| post(CHANGE, name).header("Bearer <access>").json(body);
+    [
+        change(
+            "they differ",
+            r#"{"old_password":"x","new_password1":"quiet evening","new_password2":"loud"}"#,
+        )
+        .gives(400, DIFFER),
+        change(
+            "weak and they differ",
+            r#"{"old_password":"x","new_password1":"12345","new_password2":"54321"}"#,
+        )
+        .gives(400, DIFFER),
+    ]
+}
+
 /// The old password is always asked for, as the original does when it is told to.
 fn password_change() -> Vec<Row> {
     let change = |name, body: &str| post(CHANGE, name).header("Bearer <access>").json(body);
@@ -457,16 +473,6 @@ fn password_change() -> Vec<Row> {
                 "new_password1":["This field may not be null."],
                 "new_password2":["This field may not be null."]}"#,
         ),
-        change(
-            "they differ",
-            r#"{"old_password":"x","new_password1":"quiet evening","new_password2":"loud"}"#,
-        )
-        .gives(400, DIFFER),
-        change(
-            "weak and they differ",
-            r#"{"old_password":"x","new_password1":"12345","new_password2":"54321"}"#,
-        )
-        .gives(400, DIFFER),
         weak!(
             "weak: too short",
             "xKq9#v",
@@ -829,7 +835,8 @@ on_both! {
     async fn clients_of_the_original_get_what_they_are_used_to(world: World) {
         let app = world.app().await;
         let rows: Vec<_> = [
-            joined(), join(), login(), mypage(), logout(), password_change(), account_refresh(),
+            joined(), join(), login(), mypage(), logout(), password_change(),
+            passwords_that_differ().into(), account_refresh(),
             verify(VERIFY), verify("/api/account/token/verify"), token(), token_refresh(),
             user(), letters(), elsewhere(),
         ].into_iter().flatten().collect();

@@ -1,14 +1,13 @@
 //! Logging in and out.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use daemun::crypto::QueueFull;
 use daemun::flows::login::LogInError;
 use daemun::sessions::ProveError;
 use futures::FutureExt as _;
 
+use crate::support::jam::Jam;
 use crate::support::{App, GOOD, Page, World};
 
 /// A page without what differs from request to request.
@@ -336,29 +335,13 @@ on_both! {
     async fn a_full_queue_answers_503_and_when_to_come_back(world: World) {
         let app = world.app().await;
         app.person("ada").await;
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let gate = Arc::new(Barrier::new(cores + 1));
-        let hasher = &app.ctx.hasher;
-        let started = Arc::new(AtomicUsize::new(0));
-        let busy = |_| {
-            let (gate, started) = (gate.clone(), started.clone());
-            Box::pin(hasher.weigh(move || {
-                started.fetch_add(1, Ordering::SeqCst);
-                gate.wait();
-            }))
-        };
-        let mut held: Vec<_> = (0..cores).map(busy).collect();
-        assert!(held.iter_mut().all(|job| job.as_mut().now_or_never().is_none()));
-        while started.load(Ordering::SeqCst) < cores {
-            rocket::tokio::task::yield_now().await;
-        }
-        while hasher.weigh(|| ()).now_or_never() != Some(Err(QueueFull)) {}
+        let jam = Jam::on(&app).await;
 
         let page = app.visitor().logs_in("ada@example.com", GOOD).await;
 
         assert_eq!(page.status(), 503);
         assert_eq!(page.header("retry-after"), Some("5"));
         assert_eq!(page.h1(), "We are very busy right now");
-        rocket::tokio::task::spawn_blocking(move || gate.wait()).await.expect("the gate opens");
+        jam.ends().await;
     }
 }

@@ -14,6 +14,8 @@ mod admin_permissions;
 mod admin_person;
 mod admin_settings;
 mod admin_users;
+mod api_account;
+mod api_requests;
 mod api_tokens;
 mod api_wire;
 mod cli;

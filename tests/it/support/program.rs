@@ -1,7 +1,5 @@
 //! Somebody's program: JSON in, a status, JSON and cookies out.
 
-use std::fmt::Write as _;
-
 use rocket::http::{ContentType, Method};
 use serde_json::{Value, json};
 
@@ -36,16 +34,17 @@ impl Reply {
         self.text("code")
     }
 
-    /// The names of the cookies that the answer sets, those that it removes with a minus.
+    /// The names of the cookies that the answer sets, in the order of the alphabet, those that it
+    /// removes with a minus.
     pub(crate) fn cookies(&self) -> String {
-        let mut names = String::new();
-        for cookie in self.page.all("set-cookie") {
+        let mut cookies = self.page.all("set-cookie");
+        cookies.sort_unstable();
+        let names = cookies.iter().map(|cookie| {
             let name = cookie.split('=').next().unwrap_or_default();
             let sign = if cookie.contains("Max-Age=0") { "-" } else { "" };
-            let space = if names.is_empty() { "" } else { " " };
-            write!(names, "{space}{sign}{name}").expect("a string takes everything");
-        }
-        names
+            [sign, name].concat()
+        });
+        names.collect::<Vec<_>>().join(" ")
     }
 }
 
