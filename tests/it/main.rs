@@ -15,6 +15,7 @@ mod admin_person;
 mod admin_settings;
 mod admin_users;
 mod api_account;
+mod api_docs;
 mod api_requests;
 mod api_tokens;
 mod api_wire;

@@ -1,0 +1,96 @@
+//! What `docs/API.md` says: its commands are run, one after the other, as a reader would.
+
+use std::process::Output;
+
+use crate::support::process::{Machine, PATIENCE, Server, eventually};
+
+/// The commands of the page, block by block.
+fn blocks() -> Vec<String> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/API.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let blocks = page.split("```sh\n").skip(1);
+    blocks.map(|rest| rest.split("```").next().expect("its end").to_owned()).collect()
+}
+
+/// A reader at a terminal beside the server: what a block has put into a variable is there in the
+/// next one, and any answer but a success is noticed.
+struct Reader {
+    machine: Machine,
+    place: String,
+}
+
+impl Reader {
+    fn runs(&self, block: &str) -> Output {
+        let block = block.replace("http://localhost:8000", &self.place);
+        let script = format!(
+            "set -euo pipefail\n\
+             curl() {{ command curl --silent --show-error --fail-with-body \"$@\"; }}\n\
+             touch kept; . ./kept\n\
+             {block}\n\
+             set | grep -E '^(ACCESS|REFRESH|KEY|TOKEN)=' >kept || true\n"
+        );
+        self.machine.command("bash").args(["-c", &script]).output().expect("a shell")
+    }
+
+    /// The last part of the link that begins like this, out of the newest letter that has one.
+    fn finds(&self, link: &str) -> String {
+        let mut found = String::new();
+        let script = format!(
+            "cat $(ls -t data/mail/*.eml) | tr -d '\\r' | sed ':a;N;$!ba;s/=\\n//g' \
+             | grep -o '{link}[A-Za-z0-9_-]*' | head -n 1"
+        );
+        let is_there = eventually(PATIENCE, || {
+            let output = self.machine.command("bash").args(["-c", &script]).output();
+            found = String::from_utf8(output.expect("a shell").stdout).expect("text");
+            !found.trim().is_empty()
+        });
+        assert!(is_there, "no letter with {link}");
+        found.trim().rsplit('/').next().expect("a last part").to_owned()
+    }
+}
+
+fn place_of(server: &Server) -> String {
+    let output = server.output();
+    let start = output.find("http://").expect("it says where it serves");
+    output[start..].split_whitespace().next().expect("a place").trim_end_matches('/').to_owned()
+}
+
+#[test]
+fn every_command_of_the_api_page_works() {
+    let machine = Machine::new().in_a_hurry().with("PATH", "/usr/local/bin:/usr/bin:/bin");
+    let server = machine.serves();
+    let reader = Reader { place: place_of(&server), machine };
+    let blocks = blocks();
+    assert!(blocks.len() > 12, "the page was found");
+    for block in blocks {
+        let mut block = block;
+        if block.contains("$KEY") {
+            block = format!("KEY={}\n{block}", reader.finds("/account/email/verify/"));
+        }
+        if block.contains("$TOKEN\\") {
+            block = format!("TOKEN={}\n{block}", reader.finds("/account/password/reset/"));
+        }
+
+        let output = reader.runs(&block);
+
+        let said = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{block}\n{said}\n{errors}");
+    }
+}
+
+#[test]
+fn every_place_has_a_command_on_the_api_page() {
+    let commands = blocks().concat();
+    let routes = daemun::api::routes();
+    assert!(routes.len() > 15, "the routes were found");
+    for route in routes {
+        let path = route.uri.to_string();
+        let is_there = commands.lines().any(|line| {
+            line.split_whitespace()
+                .any(|word| word.strip_prefix("http://localhost:8000") == Some(&path))
+                || line.contains(&format!("localhost:8000{path})"))
+        });
+        assert!(is_there, "{} {path}", route.method);
+    }
+}
