@@ -18,6 +18,9 @@ use crate::i18n::Sentence;
 use crate::sessions::{self, AccessError, Over, RenewError};
 use crate::types::SessionId;
 
+/// The code of every token that is refused for itself.
+const NOT_VALID: &str = "token_not_valid";
+
 /// Somebody with a good access token: 401 for everybody else, and why.
 pub(super) struct Member(pub(super) SignedIn);
 
@@ -147,8 +150,6 @@ pub(super) fn refused_check(error: RenewError) -> Error {
         RenewError::Broken(error) => error.into(),
     }
 }
-
-const NOT_VALID: &str = "token_not_valid";
 
 fn refused_token(error: TokenError) -> Error {
     Refusal::new(Status::Unauthorized, NOT_VALID, sentence_on(error)).into()

@@ -58,14 +58,14 @@ impl Refusal {
         Self::new(Status::Unauthorized, code, Sentence::new(key))
     }
 
-    /// There is no such thing.
-    pub(super) fn not_found() -> Self {
-        Self::new(Status::NotFound, "not_found", Sentence::new("api.not_found"))
-    }
-
     /// The same, because of an access token with which something is wrong.
     pub(super) fn because_of_access(self, why: Sentence) -> Self {
         Self { access: Some(why), ..self }
+    }
+
+    /// There is no such thing.
+    pub(super) fn not_found() -> Self {
+        Self::new(Status::NotFound, "not_found", Sentence::new("api.not_found"))
     }
 
     /// There were too many tries. How long to wait is said when the language is known.

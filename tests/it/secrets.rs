@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::{App, GOOD, NEW, World};
@@ -56,6 +57,25 @@ async fn follows_every_letter(app: &App, email: &str) -> Vec<String> {
     secrets
 }
 
+/// Goes through the JSON door, well and badly, and tells the tokens that occurred.
+async fn goes_by_json(app: &App, email: &str) -> Vec<String> {
+    let mut program = app.program();
+    assert_eq!(program.asks_for_tokens(email, GOOD).await.status(), 200);
+    let mut tokens = vec![program.access.clone(), program.refresh.clone()];
+    program.renews().await;
+    tokens.extend([program.access.clone(), program.refresh.clone()]);
+    let body = json!({ "email": "marker@example.com", "password": "marker-json" });
+    for path in ["/api/token", "/api/account/login", "/api/account/join"] {
+        program.post(path, body.clone()).await;
+    }
+    let body = json!({ "refresh": "marker", "token": "marker", "key": "marker", "email": email });
+    for path in ["/api/token/refresh", "/api/token/verify", "/api/account/join/verify-email"] {
+        program.post(path, body.clone()).await;
+    }
+    program.with("Authorization", "Bearer marker").get("/api/account/user").await;
+    tokens
+}
+
 on_both! {
     async fn letters_that_wait_are_sealed(world: World) {
         let app = world.app().await;
@@ -91,6 +111,8 @@ on_both! {
         app.visitor().with("User-Agent", "marker\nforged line").joins("x", "marker-weak").await;
         ada.logs_out().await;
         tokens.extend(follows_every_letter(&app, "marker-ada@example.com").await);
+        app.visitor().joins("marker-eve@example.com", GOOD).await;
+        tokens.extend(goes_by_json(&app, "marker-eve@example.com").await);
 
         let said = String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("text");
 

@@ -14,6 +14,9 @@ use crate::i18n::Sentence;
 use crate::sessions::ProveError;
 use crate::types::{Caller, Password};
 
+/// Where Django says what is wrong with a new password: at the second time that it was typed.
+const REPEATED: &str = "new_password2";
+
 pub(super) fn routes() -> Vec<Route> {
     routes![update]
 }
@@ -44,9 +47,6 @@ async fn update(
         Err(error) => Err(refused(error)),
     }
 }
-
-/// Where Django says what is wrong with a new password: at the second time that it was typed.
-const REPEATED: &str = "new_password2";
 
 /// The new password, typed twice.
 pub(super) fn new_password(fields: &mut Fields<'_>) -> Option<Password> {
