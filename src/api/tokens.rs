@@ -8,6 +8,7 @@ use super::body::Body;
 use super::credentials::{refused_check, refused_refresh};
 use super::error::{Error, Refusal};
 use super::fields::Fields;
+use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::flows::login::{self, Credentials, LogInError};
 use crate::flows::logout;
@@ -56,19 +57,24 @@ async fn create(body: Body, caller: &Caller, ctx: &State<Ctx>) -> Result<Json<Pa
     let (Some(email), Some(password)) = (email, password) else {
         return Err(fields.complaints().into());
     };
-    let Ok(email) = Email::parse(&email) else { return Err(no_active_account()) };
+    let Ok(email) = Email::parse(&email) else { return Err(no_active_account(ctx)) };
     let credentials = Credentials { email, password };
     match login::with_password(ctx, credentials, None, caller).await {
         Ok(login::LoggedIn { opened, .. }) => Ok(Json(opened.into())),
-        Err(LogInError::NotProved(error)) => Err(Error::not_proved(error, no_active_account)),
-        Err(LogInError::Unverified) => {
-            Err(Refusal::unauthorized("email_not_verified", "api.email_not_verified").into())
+        Err(LogInError::NotProved(error)) => {
+            Err(Error::not_proved(error, || no_active_account(ctx)))
         }
+        Err(LogInError::Unverified) => Err(no_active_account(ctx)),
     }
 }
 
-fn no_active_account() -> Error {
-    Refusal::unauthorized("no_active_account", "api.no_active_account").into()
+/// One answer for all, as at the other log-in.
+fn no_active_account(ctx: &Ctx) -> Error {
+    let key = match ctx.settings.email_verification {
+        EmailVerification::Mandatory => "api.no_active_or_unverified_account",
+        _ => "api.no_active_account",
+    };
+    Refusal::unauthorized("no_active_account", key).into()
 }
 
 #[post("/api/token/refresh", data = "<body>")]

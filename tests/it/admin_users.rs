@@ -346,7 +346,7 @@ on_both! {
         let page = root.get(&format!("{LIST}?group={group}&is_staff=true")).await;
         assert_eq!(page.field("group").value, group.to_string());
         assert_eq!(page.field("is_staff").value, "true");
-        assert_eq!(page.attribute(".buttons a", "href").as_deref(), Some(LIST));
+        assert_eq!(page.attribute(".sieve .buttons a", "href").as_deref(), Some(LIST));
     }
 
     async fn days_are_whole_and_both_count(world: World) {

@@ -9,6 +9,7 @@ use crate::api::body::Body;
 use crate::api::credentials::session_of;
 use crate::api::error::Error;
 use crate::api::fields::{Complaints, Fields, NON_FIELD};
+use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::flows::login::{self, Credentials, LogInError};
 use crate::i18n::Sentence;
@@ -29,11 +30,18 @@ async fn create(
     let before = session_of(jar, ctx).await?;
     match login::with_password(ctx, credentials, before, caller).await {
         Ok(login::LoggedIn { opened, .. }) => Welcome::of(&opened, jar, ctx).await,
-        Err(LogInError::NotProved(error)) => {
-            Err(Error::not_proved(error, || of_all("api.login.wrong")))
-        }
-        Err(LogInError::Unverified) => Err(of_all("api.email_not_verified")),
+        Err(LogInError::NotProved(error)) => Err(Error::not_proved(error, || wrong(ctx))),
+        Err(LogInError::Unverified) => Err(wrong(ctx)),
     }
+}
+
+/// One answer for all. Where addresses must be proved it has to help also those who have a letter to
+/// open; and whoever joined with somebody else's address does not learn that it was free.
+fn wrong(ctx: &Ctx) -> Error {
+    of_all(match ctx.settings.email_verification {
+        EmailVerification::Mandatory => "api.login.wrong_or_unverified",
+        _ => "api.login.wrong",
+    })
 }
 
 fn credentials(body: &Body) -> Result<Credentials, Error> {

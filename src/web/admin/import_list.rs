@@ -69,18 +69,20 @@ pub(super) struct Reading {
 /// Reads a file; the key of a sentence when it is no such list.
 pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str> {
     let text = std::str::from_utf8(bytes).map_err(|_| "import.not_text")?;
-    let text = text.trim_start_matches('\u{feff}');
+    // Lines are counted by their one sign, whatever the system that wrote them ends them with.
+    let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     if text.trim().is_empty() {
         return Err("import.empty");
     }
     let mut reader = ReaderBuilder::new()
-        .delimiter(delimiter(text))
+        .delimiter(delimiter(&text))
         .flexible(true)
         .trim(Trim::All)
         .from_reader(text.as_bytes());
     let headings = reader.headers().map_err(|_| "import.malformed")?.clone();
     let mut list = List::default();
     let columns = columns(&headings, reading, &mut list)?;
+    let mut lines = Lines { text: text.as_bytes(), counted: 0, line: 1 };
     let mut seen = HashMap::new();
     for record in reader.records() {
         let record = record.map_err(|_| "import.malformed")?;
@@ -90,7 +92,7 @@ pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
         if list.people.len() + list.wrong >= MOST {
             return Err("import.too_many");
         }
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = lines.at(record.position().map_or(0, csv::Position::byte));
         let mut faults = Vec::new();
         if record.len() > headings.len() {
             faults.push(("", "import.too_wide"));
@@ -113,6 +115,26 @@ pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
         }
     }
     if list.people.is_empty() && list.wrong == 0 { Err("import.empty") } else { Ok(list) }
+}
+
+/// Lines as an editor numbers them; the reader does not count empty ones.
+struct Lines<'t> {
+    text: &'t [u8],
+    counted: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line of the next record, which begins at or after this byte.
+    fn at(&mut self, byte: u64) -> u64 {
+        let begin = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len());
+        let rest = &self.text[begin..];
+        let end = begin + rest.iter().take_while(|byte| **byte == b'\n').count();
+        let passed = self.text[self.counted..end].iter().filter(|byte| **byte == b'\n');
+        self.line += passed.count() as u64;
+        self.counted = end;
+        self.line
+    }
 }
 
 /// Spreadsheets of other countries write semicolons, and copied cells have tabs between them.
