@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::{SettingError, Settings};
 use crate::ctx::{Ctx, CtxError};
 use crate::db::DbError;
+use crate::flows::rotation;
 use crate::keys::KeysError;
 use crate::{api, http, keys, web, worker};
 
@@ -114,11 +115,21 @@ fn doors(figment: Figment) -> Rocket<Build> {
     rocket::custom(figment)
         .attach(http::Gatekeeper)
         .attach(http::Headers)
+        .attach(AdHoc::on_liftoff("Signing keys", |rocket| Box::pin(follow_settings(rocket))))
         .mount("/", http::routes())
         .mount("/", web::routes())
         .register("/", web::catchers())
         .mount("/", api::routes())
         .register("/api", api::catchers())
+}
+
+/// Whoever serves sees to it that keys are as the settings want them; a command that somebody runs beside
+/// the server, perhaps with other settings, does not.
+async fn follow_settings(rocket: &Rocket<Orbit>) {
+    let Some(ctx) = rocket.state::<Ctx>() else { return };
+    if let Err(error) = rotation::follow_settings(ctx).await {
+        tracing::error!(%error, "the signing keys stay as they are");
+    }
 }
 
 /// What is settled whatever the settings say: the client's address comes from the socket or from

@@ -5,6 +5,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use thiserror::Error;
+use time::OffsetDateTime;
 
 use crate::cache::{Memo, SessionCache};
 use crate::clock::Clock;
@@ -39,6 +40,8 @@ pub struct Tools {
     pub cache: SessionCache,
     /// The figures of the overview.
     pub figures: Memo,
+    /// Held by whoever reads the signing keys: when they were last read for the sake of a stranger.
+    pub keys_read_at: tokio::sync::Mutex<Option<OffsetDateTime>>,
     keyring: RwLock<Arc<Keyring>>,
 }
 
@@ -86,6 +89,7 @@ impl Ctx {
             mailer,
             cache: SessionCache::new(settings.session_cache),
             figures: Memo::default(),
+            keys_read_at: tokio::sync::Mutex::default(),
             keyring: RwLock::default(),
             settings,
         })))

@@ -21,6 +21,7 @@ mod m0011_moderation;
 mod m0012_users_search;
 mod m0013_audit_indexes;
 mod m0014_bulk_deeds;
+mod m0015_key_rotation;
 
 /// Applies what is not applied yet.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_users_search::Migration),
             Box::new(m0013_audit_indexes::Migration),
             Box::new(m0014_bulk_deeds::Migration),
+            Box::new(m0015_key_rotation::Migration),
         ]
     }
 }

@@ -5,13 +5,11 @@ use rocket::serde::json::{Json, Value};
 use rocket::{Responder, Route, State, get, routes};
 
 use crate::ctx::Ctx;
+use crate::keys::PUBLISHED_ARE_KEPT;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![jwks]
 }
-
-/// How long others may keep the keys.
-const KEPT: &str = "public, max-age=300";
 
 #[derive(Responder)]
 struct Published {
@@ -22,5 +20,7 @@ struct Published {
 /// The public keys with which access tokens can be verified (RFC 7517).
 #[get("/.well-known/jwks.json")]
 fn jwks(ctx: &State<Ctx>) -> Published {
-    Published { keys: Json(ctx.keyring().jwks()), cache: Header::new("Cache-Control", KEPT) }
+    let kept = format!("public, max-age={}", PUBLISHED_ARE_KEPT.as_secs());
+    let keys = ctx.keyring().jwks(ctx.clock.now());
+    Published { keys: Json(keys), cache: Header::new("Cache-Control", kept) }
 }

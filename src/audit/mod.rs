@@ -89,11 +89,13 @@ pub enum Action {
     SessionEnded,
     /// Somebody ended all their sessions but the one they were in.
     OtherSessionsEnded,
+    /// The next signing key was made.
+    KeyRotated,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::SignedUp,
         Self::LoggedIn,
         Self::LogInFailed,
@@ -131,6 +133,7 @@ impl Action {
         Self::LetterRetried,
         Self::SessionEnded,
         Self::OtherSessionsEnded,
+        Self::KeyRotated,
     ];
 
     /// The stored name.
@@ -174,6 +177,7 @@ impl Action {
             Self::LetterRetried => "letter_retried",
             Self::SessionEnded => "session_ended",
             Self::OtherSessionsEnded => "other_sessions_ended",
+            Self::KeyRotated => "key_rotated",
         }
     }
 
@@ -213,6 +217,12 @@ impl<'a> Event<'a> {
     #[must_use]
     pub fn on(target: UserId, action: Action, caller: &'a Caller) -> Self {
         Self { actor: None, ..Self::by(target, action, caller) }
+    }
+
+    /// An event that happens to the site and to nobody's account.
+    #[must_use]
+    pub fn of_the_site(action: Action, caller: &'a Caller) -> Self {
+        Self { action, actor: None, target: None, session: None, caller, details: json!({}) }
     }
 
     /// Done by this member of staff.

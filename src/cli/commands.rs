@@ -39,6 +39,13 @@ pub(super) fn daemun(language: Language) -> Command {
                     .value_parser(Email::parse)
                     .help(t("cli.check_mail")),
             ),
+        )
+        .subcommand(
+            command("keys", "cli.keys")
+                .subcommand_required(true)
+                .subcommand(command("rotate", "cli.keys_rotate"))
+                .subcommand(command("list", "cli.keys_list"))
+                .subcommand(command("show", "cli.keys_show")),
         );
     dressed(root, language).arg(
         Arg::new("version")
@@ -81,6 +88,9 @@ pub(super) fn misunderstood(language: Language, error: &clap::Error) -> String {
         // The one argument whose value clap itself reads is an address.
         ErrorKind::ValueValidation => {
             ("cli.not_an_address", what(&[ContextKind::InvalidValue]).escape_debug().to_string())
+        }
+        ErrorKind::MissingSubcommand => {
+            ("cli.missing_argument", what(&[ContextKind::ValidSubcommand]))
         }
         ErrorKind::MissingRequiredArgument
         | ErrorKind::InvalidValue

@@ -5,6 +5,7 @@
 
 mod check;
 mod commands;
+mod keys;
 mod logging;
 mod password;
 mod serve;
@@ -79,6 +80,7 @@ async fn obey(
             Some(to) => check::mail(language, &settings, to).await,
             None => check::check(language, &settings, &figment).await,
         },
+        Some(("keys", given)) => keys::obey(language, settings, given).await,
         Some((name, _)) => Err(Failed::line(name)),
     }
 }

@@ -34,6 +34,8 @@ pub struct Settings {
     pub secret_key: Option<MasterKey>,
     /// How access tokens are signed.
     pub signing_algorithm: Algorithm,
+    /// For how long a published key signs before the next one does.
+    pub signing_key_lifetime: Duration,
     /// How long an access token is good for.
     pub access_token_lifetime: Duration,
     /// How long a sign-in lasts, however often it is renewed.
@@ -124,6 +126,11 @@ impl Settings {
             secret_key: read.secret_key(),
             signing_algorithm: read
                 .parsed("signing_algorithm", "setting.algorithm", || Algorithm::Es256),
+            signing_key_lifetime: read.duration(
+                "signing_key_lifetime",
+                "90d",
+                86_400..=315_360_000,
+            ),
             access_token_lifetime: read.duration("access_token_lifetime", "5m", 1..=86_400),
             refresh_token_lifetime: read.duration("refresh_token_lifetime", "14d", 60..=31_536_000),
             rotate_refresh_tokens: read.parsed("rotate_refresh_tokens", "setting.bool", || true),
@@ -154,6 +161,7 @@ impl Settings {
     pub fn default_of(&self, name: &str) -> String {
         let seconds = |duration: Duration| format!("{}s", duration.as_secs());
         match name {
+            "signing_key_lifetime" => seconds(self.signing_key_lifetime),
             "access_token_lifetime" => seconds(self.access_token_lifetime),
             "refresh_token_lifetime" => seconds(self.refresh_token_lifetime),
             "delete_unverified_after" => seconds(self.delete_unverified_after),

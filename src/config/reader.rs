@@ -36,6 +36,7 @@ const NAMES: &[&str] = &[
     "secret_key",
     "session_cache",
     "signing_algorithm",
+    "signing_key_lifetime",
     "signup",
     "trusted_proxies",
     "user_id_claim",

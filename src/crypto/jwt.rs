@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::keyring::{Keyring, SigningKey};
+use super::keyring::Keyring;
+use super::signing_key::SigningKey;
 
 /// The claims of a token, by name.
 pub type Claims = Map<String, Value>;
@@ -74,13 +75,19 @@ fn encode(header: &Header, claims: &Claims, key: &EncodingKey) -> String {
     jsonwebtoken::encode(header, claims, key).expect("a key that was imported signs")
 }
 
+/// The name of the key that a token says it was signed with. Nobody has proved it.
+#[must_use]
+pub fn key_named_by(token: &str) -> Option<String> {
+    jsonwebtoken::decode_header(token).ok()?.kid
+}
+
 /// Verifies a token against the ring; its `kid` chooses the key, the key chooses the algorithm.
 ///
 /// # Errors
 /// [`TokenError`] says what is wrong, the signature first.
 pub fn verify(token: &str, ring: &Keyring, expected: &Expected<'_>) -> Result<Claims, TokenError> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
-    let key = header.kid.and_then(|id| ring.find(&id)).ok_or(TokenError::Invalid)?;
+    let key = header.kid.and_then(|id| ring.find(&id, expected.now)).ok_or(TokenError::Invalid)?;
     let claims = decode(token, &key.decoding, key.algorithm.jwa())?;
     check(&claims, expected).map(|()| claims)
 }
@@ -162,8 +169,7 @@ mod tests {
     use serde_json::json;
     use time::macros::datetime;
 
-    use super::super::keyring::Algorithm;
-    use super::super::{Random, base64url};
+    use super::super::{Algorithm, Random, TimedKey, base64url};
     use super::*;
 
     const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
@@ -187,11 +193,14 @@ mod tests {
 
     fn ring(algorithm: Algorithm) -> Keyring {
         let private = SigningKey::generate(algorithm, Random).expect("generated");
-        Keyring::new(vec![SigningKey::import(algorithm, &private).expect("imported")])
+        let key = SigningKey::import(algorithm, &private).expect("imported");
+        let signs_from = NOW;
+        let (generation, signs_until, refused_from) = (1, None, None);
+        Keyring::new(vec![TimedKey { key, generation, signs_from, signs_until, refused_from }])
     }
 
     fn signed(claims: &Claims, ring: &Keyring) -> String {
-        sign(claims, ring.current().expect("a key"))
+        sign(claims, ring.current(NOW).expect("a key"))
     }
 
     fn with(name: &str, value: Value) -> Claims {
@@ -260,7 +269,7 @@ mod tests {
     #[test]
     fn a_token_cannot_choose_how_it_is_verified() {
         let ring = ring(Algorithm::Es256);
-        let key = ring.current().expect("a key");
+        let key = ring.current(NOW).expect("a key");
         let good = signed(&claims(), &ring);
         let parts: Vec<_> = good.split('.').collect();
         let body = parts[1];

@@ -1,196 +1,182 @@
-//! The keys that sign access tokens: made, exported, imported and published.
+//! The keys of a moment: which one signs, which ones are published, and which ones still verify.
 //!
-//! Knows no database: `keys` stores what this module makes.
+//! Each key carries the instants of its own life, so that a ring answers rightly for as long as
+//! nobody makes another key.
 
-use std::fmt;
-use std::str::FromStr;
-
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
-};
-use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde_json::{Value, json};
-use thiserror::Error;
-use zeroize::Zeroizing;
+use time::OffsetDateTime;
 
-use super::{Random, base64url, hex, sha256};
+use super::base64url;
+use super::signing_key::SigningKey;
+use crate::types::Secret;
 
-/// Length of the curve's coordinates in an uncompressed P-256 point (SEC 1, 2.3.3).
-const P256_COORDINATE: usize = 32;
+/// A key with its times.
+#[derive(Debug)]
+pub struct TimedKey {
+    /// The key.
+    pub key: SigningKey,
+    /// Its place in the line of keys.
+    pub generation: i64,
+    /// From when on it signs; until then it is only published.
+    pub signs_from: OffsetDateTime,
+    /// From when on a younger key signs, if there is one.
+    pub signs_until: Option<OffsetDateTime>,
+    /// From when on nothing that it signed is accepted.
+    pub refused_from: Option<OffsetDateTime>,
+}
 
-/// How access tokens are signed.
+/// What a key is good for at some instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Algorithm {
-    /// ECDSA with P-256 and SHA-256.
-    Es256,
-    /// Ed25519.
-    EdDsa,
-    /// HMAC with SHA-256; its key is a secret and is not published.
-    Hs256,
+pub enum KeyState {
+    /// Published, so that everybody knows it when it signs.
+    Waiting,
+    /// The one that signs.
+    Signing,
+    /// Signs no more; what it signed is accepted.
+    Retired,
+    /// Over.
+    Refused,
 }
 
-impl Algorithm {
-    /// The name in a token's header (RFC 7518, 3.1; RFC 8037).
+impl TimedKey {
+    /// What the key is good for.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Es256 => "ES256",
-            Self::EdDsa => "EdDSA",
-            Self::Hs256 => "HS256",
-        }
-    }
-
-    pub(super) fn jwa(self) -> jsonwebtoken::Algorithm {
-        match self {
-            Self::Es256 => jsonwebtoken::Algorithm::ES256,
-            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
-            Self::Hs256 => jsonwebtoken::Algorithm::HS256,
+    pub fn state(&self, now: OffsetDateTime) -> KeyState {
+        let is_past = |instant: Option<OffsetDateTime>| instant.is_some_and(|at| at <= now);
+        if is_past(self.refused_from) {
+            KeyState::Refused
+        } else if is_past(self.signs_until) {
+            KeyState::Retired
+        } else if self.signs_from > now {
+            KeyState::Waiting
+        } else {
+            KeyState::Signing
         }
     }
 }
 
-impl FromStr for Algorithm {
-    type Err = KeyError;
-
-    fn from_str(name: &str) -> Result<Self, KeyError> {
-        [Self::Es256, Self::EdDsa, Self::Hs256]
-            .into_iter()
-            .find(|algorithm| algorithm.name() == name)
-            .ok_or(KeyError)
-    }
-}
-
-/// A key that cannot be one: damaged, or of another algorithm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not a signing key of this algorithm")]
-pub struct KeyError;
-
-/// One key, with the name by which tokens refer to it.
-pub struct SigningKey {
-    /// The `kid` of tokens and of the published key set.
-    pub id: String,
-    /// The one algorithm that this key is used with.
-    pub algorithm: Algorithm,
-    pub(super) encoding: EncodingKey,
-    pub(super) decoding: DecodingKey,
-    pub(super) public: Option<Value>,
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKey({}, {})", self.id, self.algorithm.name())
-    }
-}
-
-impl SigningKey {
-    /// Makes the private part of a new key: PKCS#8 for the asymmetric ones, raw bytes for HS256.
-    ///
-    /// # Errors
-    /// [`KeyError`] if the generator refuses, which it never did.
-    pub fn generate(algorithm: Algorithm, random: Random) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        let bytes = match algorithm {
-            Algorithm::Es256 => EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)
-                .and_then(|pair| pair.to_pkcs8v1())
-                .map_err(|_| KeyError)?
-                .as_ref()
-                .to_vec(),
-            Algorithm::EdDsa => Ed25519KeyPair::generate()
-                .and_then(|pair| pair.to_pkcs8v1())
-                .map_err(|_| KeyError)?
-                .as_ref()
-                .to_vec(),
-            Algorithm::Hs256 => random.bytes::<32>().to_vec(),
-        };
-        Ok(Zeroizing::new(bytes))
-    }
-
-    /// Reads a private part back.
-    ///
-    /// # Errors
-    /// [`KeyError`] when it is not a key of `algorithm`.
-    pub fn import(algorithm: Algorithm, private: &[u8]) -> Result<Self, KeyError> {
-        match algorithm {
-            Algorithm::Es256 => Self::import_es256(private),
-            Algorithm::EdDsa => Self::import_eddsa(private),
-            Algorithm::Hs256 => Ok(Self {
-                id: key_id(&sha256(private)),
-                algorithm,
-                encoding: EncodingKey::from_secret(private),
-                decoding: DecodingKey::from_secret(private),
-                public: None,
-            }),
-        }
-    }
-
-    fn import_es256(private: &[u8]) -> Result<Self, KeyError> {
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private)
-            .map_err(|_| KeyError)?;
-        let point = pair.public_key().as_ref();
-        let coordinates = point.strip_prefix(&[4]).ok_or(KeyError)?;
-        let (x, y) = coordinates.split_at_checked(P256_COORDINATE).ok_or(KeyError)?;
-        let (x, y) = (base64url(x), base64url(y));
-        let id = key_id(point);
-        Ok(Self {
-            algorithm: Algorithm::Es256,
-            encoding: EncodingKey::from_ec_der(private),
-            decoding: DecodingKey::from_ec_components(&x, &y).map_err(|_| KeyError)?,
-            public: Some(json!({
-                "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": id, "x": x, "y": y,
-            })),
-            id,
-        })
-    }
-
-    fn import_eddsa(private: &[u8]) -> Result<Self, KeyError> {
-        let pair = Ed25519KeyPair::from_pkcs8(private).map_err(|_| KeyError)?;
-        let point = pair.public_key().as_ref();
-        let x = base64url(point);
-        let id = key_id(point);
-        Ok(Self {
-            algorithm: Algorithm::EdDsa,
-            encoding: EncodingKey::from_ed_der(private),
-            decoding: DecodingKey::from_ed_components(&x).map_err(|_| KeyError)?,
-            public: Some(json!({
-                "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": id, "x": x,
-            })),
-            id,
-        })
-    }
-}
-
-fn key_id(public: &[u8]) -> String {
-    hex(&sha256(public)[..8])
-}
-
-/// All keys that are in use: the newest signs, all verify.
+/// All keys, the youngest first.
 #[derive(Debug, Default)]
 pub struct Keyring {
-    keys: Vec<SigningKey>,
+    keys: Vec<TimedKey>,
 }
 
 impl Keyring {
-    /// Takes the keys, the one that signs first.
+    /// Takes the keys in any order.
     #[must_use]
-    pub fn new(keys: Vec<SigningKey>) -> Self {
+    pub fn new(mut keys: Vec<TimedKey>) -> Self {
+        keys.sort_by_key(|timed| std::cmp::Reverse(timed.generation));
         Self { keys }
     }
 
-    /// The key that signs, if there is one.
+    /// The key that signs: the youngest whose time has come. Where a clock was set back and no key's
+    /// time has come yet, the oldest.
     #[must_use]
-    pub fn current(&self) -> Option<&SigningKey> {
-        self.keys.first()
+    pub fn current(&self, now: OffsetDateTime) -> Option<&SigningKey> {
+        let begun = self.keys.iter().find(|timed| timed.signs_from <= now);
+        begun.or(self.keys.last()).map(|timed| &timed.key)
     }
 
-    /// The key of this name.
+    /// The key of this name, if what it signed is accepted.
     #[must_use]
-    pub fn find(&self, id: &str) -> Option<&SigningKey> {
-        self.keys.iter().find(|key| key.id == id)
+    pub fn find(&self, id: &str, now: OffsetDateTime) -> Option<&SigningKey> {
+        let named = self.keys.iter().find(|timed| timed.key.id == id)?;
+        (named.state(now) != KeyState::Refused).then_some(&named.key)
     }
 
-    /// The public keys as a JSON Web Key Set (RFC 7517, 5).
+    /// Whether there is a key of this name, whatever it is good for.
     #[must_use]
-    pub fn jwks(&self) -> Value {
-        let keys: Vec<_> = self.keys.iter().filter_map(|key| key.public.as_ref()).collect();
+    pub fn knows(&self, id: &str) -> bool {
+        self.keys.iter().any(|timed| timed.key.id == id)
+    }
+
+    /// All keys, the youngest first.
+    #[must_use]
+    pub fn keys(&self) -> &[TimedKey] {
+        &self.keys
+    }
+
+    /// The keys that cannot be published as a JSON Web Key Set (RFC 7518, 6.4); `None` if there are
+    /// none.
+    #[must_use]
+    pub fn shared(&self, now: OffsetDateTime) -> Option<Secret> {
+        let keys = self.accepted(now).filter_map(|key| {
+            let shared = base64url(key.shared.as_ref()?);
+            let (id, algorithm) = (&key.id, key.algorithm.name());
+            Some(json!({ "kty": "oct", "use": "sig", "alg": algorithm, "kid": id, "k": shared }))
+        });
+        let keys: Vec<_> = keys.collect();
+        (!keys.is_empty()).then(|| Secret::new(json!({ "keys": keys }).to_string()))
+    }
+
+    /// The public keys as a JSON Web Key Set (RFC 7517, 5), those that wait among them.
+    #[must_use]
+    pub fn jwks(&self, now: OffsetDateTime) -> Value {
+        let keys: Vec<_> = self.accepted(now).filter_map(|key| key.public.as_ref()).collect();
         json!({ "keys": keys })
+    }
+
+    fn accepted(&self, now: OffsetDateTime) -> impl Iterator<Item = &SigningKey> {
+        let accepted = self.keys.iter().filter(move |it| it.state(now) != KeyState::Refused);
+        accepted.map(|timed| &timed.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::Duration;
+    use time::macros::datetime;
+
+    use super::super::{Algorithm, Random};
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+
+    fn key(generation: i64, signs_from: OffsetDateTime) -> TimedKey {
+        let private = SigningKey::generate(Algorithm::Es256, Random).expect("generated");
+        let key = SigningKey::import(Algorithm::Es256, &private).expect("imported");
+        TimedKey { key, generation, signs_from, signs_until: None, refused_from: None }
+    }
+
+    #[test]
+    fn a_key_waits_signs_retires_and_is_refused() {
+        let (takes_over, over) = (NOW + Duration::HOUR, NOW + Duration::DAY);
+        let mut old = key(1, NOW);
+        old.signs_until = Some(takes_over);
+        old.refused_from = Some(over);
+
+        for (at, state) in [
+            (NOW - Duration::SECOND, KeyState::Waiting),
+            (NOW, KeyState::Signing),
+            (takes_over, KeyState::Retired),
+            (over - Duration::SECOND, KeyState::Retired),
+            (over, KeyState::Refused),
+        ] {
+            assert_eq!(old.state(at), state, "{at}");
+        }
+    }
+
+    #[test]
+    fn the_youngest_whose_time_has_come_signs() {
+        let ring = Keyring::new(vec![key(1, NOW), key(2, NOW + Duration::HOUR)]);
+        let (young, old) = (&ring.keys()[0].key.id, &ring.keys()[1].key.id);
+        let signs = |at| ring.current(at).expect("a key").id.clone();
+
+        assert_eq!(signs(NOW), *old);
+        assert_eq!(signs(NOW + Duration::HOUR), *young);
+        assert_eq!(signs(NOW - Duration::DAY), *old, "a clock was set back");
+    }
+
+    #[test]
+    fn what_waits_is_published_and_what_is_refused_is_not() {
+        let mut old = key(1, NOW);
+        old.refused_from = Some(NOW + Duration::DAY);
+        let ring = Keyring::new(vec![old, key(2, NOW + Duration::HOUR)]);
+        let published = |at| ring.jwks(at)["keys"].as_array().map(Vec::len);
+
+        assert_eq!(published(NOW), Some(2));
+        assert_eq!(published(NOW + Duration::DAY), Some(1));
+        let old = &ring.keys()[1].key.id;
+        assert!(ring.find(old, NOW + Duration::DAY).is_none() && ring.knows(old));
     }
 }

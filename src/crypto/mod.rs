@@ -9,16 +9,18 @@ mod keyring;
 mod master;
 mod passwords;
 mod random;
+mod signing_key;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 pub use foreign::UnknownHash;
-pub use keyring::{Algorithm, KeyError, Keyring, SigningKey};
+pub use keyring::{KeyState, Keyring, TimedKey};
 pub use master::{Keys, MasterKey, MasterKeyError, Unsealable};
 pub use passwords::{Cost, Hasher, PasswordHash, QueueFull, Verdict};
 pub use random::Random;
+pub use signing_key::{Algorithm, KeyError, SigningKey};
 
 use crate::types::{HashedSecret, Secret};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::staff::bulk;
-use crate::{accounts, audit, links, outbox, sessions, throttle};
+use crate::{accounts, audit, keys, links, outbox, sessions, throttle};
 
 /// Rows a transaction deletes at most: a few milliseconds of SQLite's one writer.
 const BATCH: u32 = 500;
@@ -27,6 +27,7 @@ pub async fn sweep(ctx: &Ctx) -> Result<bool, DbError> {
         audit::sweep(&transaction, now, u64::from(BATCH)).await?,
         outbox::sweep(&transaction, now, u64::from(BATCH)).await?,
         bulk::sweep(&transaction, now, u64::from(BATCH)).await?,
+        keys::sweep(&transaction, now).await?,
     ];
     transaction.commit().await?;
     Ok(gone.into_iter().any(|rows| rows >= u64::from(BATCH)))

@@ -23,6 +23,7 @@ pub mod password;
 pub mod profile;
 pub mod protection;
 pub mod reset;
+pub mod rotation;
 pub mod signins;
 pub mod signup;
 pub mod sudo;

@@ -1,15 +1,39 @@
-//! The signing keys in the database: made once, sealed, shared by all nodes.
+//! The signing keys in the database: made by one node, sealed, shared by all.
+//!
+//! A key is published before it signs, so that whoever keeps the published ones knows it; then it
+//! signs until a younger one does; then what it signed is accepted until all of that is over. All of it
+//! follows from the rows, so every node comes to the same answer. Who decides that it is time for a
+//! new key is not known here.
 
 mod store;
 
 use thiserror::Error;
+use time::{Duration, OffsetDateTime};
 
-use crate::crypto::{Algorithm, KeyError, Keyring, SigningKey, Unsealable};
+use crate::crypto::{Algorithm, KeyError, Keyring, SigningKey, TimedKey, Unsealable, jwt};
 use crate::ctx::Ctx;
-use crate::db::DbError;
+use crate::db::{DbError, Transaction};
+use store::StoredKey;
 
 /// What sealed keys are labelled with.
 const LABEL: &str = "signing key";
+
+/// For this long others may keep the published keys without asking again.
+pub const PUBLISHED_ARE_KEPT: std::time::Duration = std::time::Duration::from_mins(5);
+
+/// A public key is published for this long before it signs: twice what others may keep, so that a
+/// node which has not read the keys for a moment does not matter.
+const PUBLISHED_BEFORE: Duration = Duration::minutes(10);
+
+/// A key that is not published has to be handed over by somebody.
+const HANDED_OVER_BEFORE: Duration = Duration::DAY;
+
+/// What a key signed is accepted for this long after all of it should be over: clocks differ.
+const SLACK: Duration = Duration::MINUTE;
+
+/// A token that names a key which this node does not know has it look, so often at most: strangers
+/// make up names.
+const LOOK_EVERY: Duration = Duration::SECOND;
 
 /// Why there are no signing keys.
 #[derive(Debug, Error)]
@@ -25,21 +49,28 @@ pub enum KeysError {
     Database(#[from] DbError),
 }
 
-/// Loads the keys; the first one of the wanted algorithm is made if there is none. Nodes that start
-/// at once agree, because a generation exists once only.
+/// A key that was made and does not count yet.
+#[derive(Debug)]
+pub struct NewKey {
+    /// The name by which tokens refer to it.
+    pub id: String,
+    /// The one algorithm that it is used with.
+    pub algorithm: Algorithm,
+    /// When it begins to sign.
+    pub signs_from: OffsetDateTime,
+    generation: i64,
+    sealed: String,
+    token_lifetime: Duration,
+}
+
+/// Loads the keys; the first one is made if there is none. Nodes that start at once agree, because a
+/// generation exists once only.
 ///
 /// # Errors
 /// [`KeysError`] when keys cannot be read or made.
 pub async fn load(ctx: &Ctx) -> Result<(), KeysError> {
-    let wanted = ctx.settings.signing_algorithm;
-    if !store::list(&ctx.db).await?.iter().any(|row| row.algorithm == wanted.name()) {
-        make_first(ctx, wanted).await?;
-    }
-    let mut keys = import_all(ctx).await?;
-    // The newest key of the wanted algorithm signs; `list` gives the newest first.
-    keys.sort_by_key(|key| key.algorithm != wanted);
-    ctx.use_keyring(Keyring::new(keys));
-    Ok(())
+    let _turn = ctx.keys_read_at.lock().await;
+    read(ctx).await
 }
 
 /// Looks whether the keys can be loaded; makes none.
@@ -47,29 +78,206 @@ pub async fn load(ctx: &Ctx) -> Result<(), KeysError> {
 /// # Errors
 /// [`KeysError`] when they cannot.
 pub async fn examine(ctx: &Ctx) -> Result<(), KeysError> {
-    import_all(ctx).await.map(drop)
+    let rows = store::list(&ctx.db).await?;
+    rows.iter().try_for_each(|row| import(ctx, row).map(drop))
 }
 
-async fn import_all(ctx: &Ctx) -> Result<Vec<SigningKey>, KeysError> {
-    let mut keys = Vec::new();
-    for row in store::list(&ctx.db).await? {
-        let algorithm: Algorithm = row.algorithm.parse()?;
-        let private = ctx.keys.unseal(LABEL, &row.sealed)?;
-        keys.push(SigningKey::import(algorithm, &private)?);
+/// Looks for the key that a token names, if this node does not know it: another node may have made it a
+/// moment ago. Tells whether the token is worth another look.
+pub async fn looks_for_key_of(ctx: &Ctx, token: &str) -> bool {
+    let Some(id) = jwt::key_named_by(token) else { return false };
+    if ctx.keyring().knows(&id) {
+        return false;
     }
-    Ok(keys)
+    let mut read_at = ctx.keys_read_at.lock().await;
+    let now = ctx.clock.now();
+    let was_just_read = read_at.is_some_and(|at| now >= at && now - at < LOOK_EVERY);
+    if !was_just_read && !ctx.keyring().knows(&id) {
+        *read_at = Some(now);
+        if let Err(error) = read(ctx).await {
+            tracing::error!(%error, "the signing keys could not be read");
+        }
+    }
+    ctx.keyring().knows(&id)
 }
 
-async fn make_first(ctx: &Ctx, algorithm: Algorithm) -> Result<(), KeysError> {
+/// Makes the key that follows the youngest one that this node knows. At the earliest convenience of
+/// whoever verifies, or, with `at_once`, from now on.
+///
+/// # Errors
+/// [`KeysError`] if no key can be made.
+pub fn make(ctx: &Ctx, algorithm: Algorithm, at_once: bool) -> Result<NewKey, KeysError> {
+    let generation = ctx.keyring().keys().first().map_or(1, |youngest| youngest.generation + 1);
+    let wait = if at_once { Duration::ZERO } else { published_before(algorithm) };
     let private = SigningKey::generate(algorithm, ctx.random)?;
-    let id = SigningKey::import(algorithm, &private)?.id;
-    let sealed = ctx.keys.seal(LABEL, &private);
+    Ok(NewKey {
+        id: SigningKey::import(algorithm, &private)?.id,
+        algorithm,
+        signs_from: ctx.clock.now() + wait,
+        generation,
+        sealed: ctx.keys.seal(LABEL, &private),
+        token_lifetime: token_lifetime(ctx),
+    })
+}
+
+/// Puts a key into the line; `false` means that another node has put one there. When the caller has
+/// committed, [`load`] has this node know it.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn add(
+    transaction: &Transaction,
+    key: &NewKey,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::insert(transaction, key, now).await
+}
+
+/// How long before it signs a key has to be known.
+#[must_use]
+pub fn published_before(algorithm: Algorithm) -> Duration {
+    match algorithm {
+        Algorithm::Es256 | Algorithm::EdDsa => PUBLISHED_BEFORE,
+        Algorithm::Hs256 => HANDED_OVER_BEFORE,
+    }
+}
+
+/// Deletes the keys that are over; tells how many.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn sweep(transaction: &Transaction, now: OffsetDateTime) -> Result<u64, DbError> {
+    store::delete_over(transaction, SLACK, now).await
+}
+
+/// Reads the keys, and uses them if they are others than before. Only one at a time may, or an old
+/// answer could come after a new one.
+async fn read(ctx: &Ctx) -> Result<(), KeysError> {
+    let mut rows = store::list(&ctx.db).await?;
+    if rows.is_empty() {
+        make_first(ctx).await?;
+        rows = store::list(&ctx.db).await?;
+    }
+    keep_token_lifetime(ctx, &mut rows).await?;
+    let ends = ends(&rows);
+    let known = ctx.keyring();
+    let known = known.keys().iter().map(|timed| (timed.key.id.as_str(), timed.refused_from));
+    if known.eq(rows.iter().zip(&ends).map(|(row, ends)| (row.id.as_str(), ends.refused_from))) {
+        return Ok(());
+    }
+    let mut keys = Vec::new();
+    for (row, ends) in rows.iter().zip(ends) {
+        keys.push(TimedKey {
+            key: import(ctx, row)?,
+            generation: row.generation,
+            signs_from: row.signs_from,
+            signs_until: ends.signs_until,
+            refused_from: ends.refused_from,
+        });
+    }
+    ctx.use_keyring(Keyring::new(keys));
+    Ok(())
+}
+
+/// When a key stops signing, and when what it signed is refused. The youngest does neither.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ends {
+    signs_until: Option<OffsetDateTime>,
+    refused_from: Option<OffsetDateTime>,
+}
+
+/// The ends of rows that have the youngest first. A key that was overtaken before its time never signs.
+fn ends(rows: &[StoredKey]) -> Vec<Ends> {
+    let mut overtaken_at: Option<OffsetDateTime> = None;
+    let ends = rows.iter().map(|row| {
+        let signs_until = overtaken_at;
+        overtaken_at = Some(signs_until.map_or(row.signs_from, |at| at.min(row.signs_from)));
+        let refused_from = signs_until.map(|until| until + row.token_lifetime + SLACK);
+        Ends { signs_until, refused_from }
+    });
+    ends.collect()
+}
+
+fn import(ctx: &Ctx, row: &StoredKey) -> Result<SigningKey, KeysError> {
+    let algorithm: Algorithm = row.algorithm.parse()?;
+    let private = ctx.keys.unseal(LABEL, &row.sealed)?;
+    Ok(SigningKey::import(algorithm, &private)?)
+}
+
+async fn make_first(ctx: &Ctx) -> Result<(), KeysError> {
+    let algorithm = ctx.settings.signing_algorithm;
+    let key = NewKey { generation: 1, ..make(ctx, algorithm, true)? };
     let transaction = ctx.db.begin().await?;
-    let row = store::NewKey { id, algorithm, generation: 1, sealed };
-    let is_ours = store::insert(&transaction, row, ctx.clock.now()).await?;
+    let is_ours = add(&transaction, &key, ctx.clock.now()).await?;
     transaction.commit().await?;
     if is_ours {
-        tracing::info!(algorithm = algorithm.name(), "a signing key was made");
+        tracing::info!(key.id = key.id, algorithm = algorithm.name(), "a signing key was made");
     }
     Ok(())
+}
+
+/// Where the setting was raised, keys that may still sign are remembered for longer. A setting that was
+/// lowered changes nothing: tokens from before are about.
+async fn keep_token_lifetime(ctx: &Ctx, rows: &mut [StoredKey]) -> Result<(), DbError> {
+    let (now, lifetime) = (ctx.clock.now(), token_lifetime(ctx));
+    let mut ids = Vec::new();
+    for (ends, row) in ends(rows).iter().zip(rows.iter_mut()) {
+        let may_sign = ends.signs_until.is_none_or(|until| until > now);
+        if may_sign && row.token_lifetime < lifetime {
+            row.token_lifetime = lifetime;
+            ids.push(row.id.clone());
+        }
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let transaction = ctx.db.begin().await?;
+    store::raise_token_lifetime(&transaction, &ids, lifetime).await?;
+    transaction.commit().await
+}
+
+/// How long what is signed now is accepted at most.
+fn token_lifetime(ctx: &Ctx) -> Duration {
+    Duration::ZERO + ctx.settings.access_token_lifetime + ctx.settings.leeway
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
+
+    fn row(generation: i64, signs_from: OffsetDateTime) -> StoredKey {
+        StoredKey {
+            id: generation.to_string(),
+            algorithm: "ES256".into(),
+            generation,
+            sealed: String::new(),
+            signs_from,
+            token_lifetime: Duration::minutes(5),
+        }
+    }
+
+    #[test]
+    fn a_key_is_accepted_until_the_last_token_that_it_can_have_signed_is_over() {
+        let next = NOW + Duration::HOUR;
+
+        let ends = ends(&[row(2, next), row(1, NOW)]);
+
+        let over = next + Duration::minutes(6);
+        assert_eq!(ends[0], Ends { signs_until: None, refused_from: None });
+        assert_eq!(ends[1], Ends { signs_until: Some(next), refused_from: Some(over) });
+    }
+
+    #[test]
+    fn a_key_that_is_overtaken_before_its_time_never_signs() {
+        let waiting = row(2, NOW + Duration::DAY);
+
+        let ends = ends(&[row(3, NOW), waiting, row(1, NOW - Duration::DAY)]);
+
+        let over = NOW + Duration::minutes(6);
+        assert_eq!(ends[1..], [Ends { signs_until: Some(NOW), refused_from: Some(over) }; 2]);
+    }
 }

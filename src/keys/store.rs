@@ -1,50 +1,100 @@
 //! Queries on `signing_keys`.
 
-use sea_orm::{ActiveValue::Set, EntityTrait as _, QueryOrder as _, TryInsertResult};
-use time::OffsetDateTime;
+use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Func, Query};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    TryInsertResult,
+};
+use time::{Duration, OffsetDateTime};
 
-use crate::clock::to_micros;
-use crate::crypto::Algorithm;
+use super::NewKey;
+use crate::clock::{from_micros, to_micros};
 use crate::db::entity::signing_key::{self, Column};
 use crate::db::{Db, DbError, Transaction};
 
-pub(super) struct NewKey {
+/// A key as it is kept.
+pub(super) struct StoredKey {
     pub id: String,
-    pub algorithm: Algorithm,
+    pub algorithm: String,
     pub generation: i64,
     pub sealed: String,
+    pub signs_from: OffsetDateTime,
+    /// The longest that a token is good for which it signed.
+    pub token_lifetime: Duration,
 }
 
-pub(super) struct StoredKey {
-    pub algorithm: String,
-    pub sealed: String,
-}
-
+/// All keys, the youngest first.
 pub(super) async fn list(db: &Db) -> Result<Vec<StoredKey>, DbError> {
     let rows =
         signing_key::Entity::find().order_by_desc(Column::Generation).all(db.reader()).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| StoredKey { algorithm: row.algorithm, sealed: row.sealed })
-        .collect())
+    let stored = rows.into_iter().map(|row| StoredKey {
+        id: row.id,
+        algorithm: row.algorithm,
+        generation: row.generation,
+        sealed: row.sealed,
+        signs_from: from_micros(row.signs_from),
+        token_lifetime: Duration::seconds(row.token_lifetime),
+    });
+    Ok(stored.collect())
 }
 
-/// `false` means that another node made this generation first.
+/// The one statement that decides who makes a generation; `false` means that another node did.
 pub(super) async fn insert(
     transaction: &Transaction,
-    key: NewKey,
+    key: &NewKey,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let row = signing_key::ActiveModel {
-        id: Set(key.id),
+        id: Set(key.id.clone()),
         algorithm: Set(key.algorithm.name().to_owned()),
         generation: Set(key.generation),
-        sealed: Set(key.sealed),
+        sealed: Set(key.sealed.clone()),
         created_at: Set(to_micros(now)),
+        signs_from: Set(to_micros(key.signs_from)),
+        token_lifetime: Set(key.token_lifetime.whole_seconds()),
     };
     let inserted = signing_key::Entity::insert(row)
-        .on_conflict_do_nothing_on([Column::Algorithm, Column::Generation])
+        .on_conflict_do_nothing_on([Column::Generation])
         .exec_without_returning(transaction.connection())
         .await?;
     Ok(matches!(inserted, TryInsertResult::Inserted(1)))
 }
+
+/// Notes that keys which may still sign do so for tokens that are good for this long.
+pub(super) async fn raise_token_lifetime(
+    transaction: &Transaction,
+    ids: &[String],
+    lifetime: Duration,
+) -> Result<(), DbError> {
+    signing_key::Entity::update_many()
+        .col_expr(Column::TokenLifetime, Expr::value(lifetime.whole_seconds()))
+        .filter(Column::Id.is_in(ids))
+        .filter(Column::TokenLifetime.lt(lifetime.whole_seconds()))
+        .exec(transaction.connection())
+        .await?;
+    Ok(())
+}
+
+/// Deletes keys that a younger one has followed so long ago that nothing they signed is good any more.
+pub(super) async fn delete_over(
+    transaction: &Transaction,
+    slack: Duration,
+    now: OffsetDateTime,
+) -> Result<u64, DbError> {
+    let younger = Alias::new("younger");
+    let of_younger = |column: Column| Expr::col((younger.clone(), column));
+    let of_key = |column: Column| Expr::col((signing_key::Entity, column));
+    let signs_until = Query::select()
+        .expr(Func::min(of_younger(Column::SignsFrom)))
+        .from_as(signing_key::Entity, younger.clone())
+        .and_where(of_younger(Column::Generation).gt(of_key(Column::Generation)))
+        .take();
+    let lifetime = of_key(Column::TokenLifetime).mul(MICROS_OF_A_SECOND);
+    let done = signing_key::Entity::delete_many()
+        .filter(Expr::expr(signs_until).add(lifetime).lte(to_micros(now - slack)))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected)
+}
+
+const MICROS_OF_A_SECOND: i64 = 1_000_000;

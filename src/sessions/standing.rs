@@ -85,7 +85,7 @@ pub async fn standing(
 /// # Errors
 /// [`AccessError`] says why it opens none.
 pub async fn by_access(ctx: &Ctx, token: &str) -> Result<Living, AccessError> {
-    let session = tokens::verify_access(ctx, token, ctx.clock.now())?;
+    let session = tokens::prove_access(ctx, token).await?;
     Ok(look_up(ctx, session).await??)
 }
 

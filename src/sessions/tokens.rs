@@ -8,6 +8,7 @@ use crate::cache::Proof;
 use crate::crypto::jwt::{self, Claims, Expected, TokenError};
 use crate::crypto::sha256;
 use crate::ctx::Ctx;
+use crate::keys;
 use crate::types::{Secret, SessionId, UserId};
 
 const ACCESS: &str = "access";
@@ -42,7 +43,7 @@ pub(super) fn issue(ctx: &Ctx, refresh: &RefreshToken, now: OffsetDateTime) -> O
     let access =
         RefreshToken { id: ctx.random.token_id(), issued_at: now, expires_at, ..refresh.clone() };
     let keyring = ctx.keyring();
-    let key = keyring.current().expect("a server that is open has a signing key");
+    let key = keyring.current(now).expect("a server that is open has a signing key");
     let issued = |text: String, expires_at: OffsetDateTime| Issued {
         token: Secret::new(text),
         expires_at,
@@ -60,12 +61,18 @@ pub(super) fn issue(ctx: &Ctx, refresh: &RefreshToken, now: OffsetDateTime) -> O
     }
 }
 
+/// The session that an access token names, also if another node has just made the key.
+pub(super) async fn prove_access(ctx: &Ctx, token: &str) -> Result<SessionId, TokenError> {
+    match verify_access(ctx, token, ctx.clock.now()) {
+        Err(TokenError::Invalid) if keys::looks_for_key_of(ctx, token).await => {
+            verify_access(ctx, token, ctx.clock.now())
+        }
+        proved => proved,
+    }
+}
+
 /// The session that an access token names. The signature is verified once and remembered.
-pub(super) fn verify_access(
-    ctx: &Ctx,
-    token: &str,
-    now: OffsetDateTime,
-) -> Result<SessionId, TokenError> {
+fn verify_access(ctx: &Ctx, token: &str, now: OffsetDateTime) -> Result<SessionId, TokenError> {
     let digest = sha256(token.as_bytes());
     if let Some(proof) = ctx.cache.find_proof(&digest, now) {
         return Ok(proof.session);

@@ -1,6 +1,6 @@
 //! The door that nobody comes in by: work that the program gives itself.
 //!
-//! Three rounds, each in a task of its own, so that a slow mail server never keeps the others waiting.
+//! Four rounds, each in a task of its own, so that a slow mail server never keeps the others waiting.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use rocket::{Orbit, Rocket, Shutdown};
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::flows::delivery::Courier;
-use crate::flows::{bulk, deletion, keeping};
+use crate::flows::{bulk, deletion, keeping, rotation};
 
 /// How soon a letter leaves that was just written. Looking costs one cheap query.
 const MAIL_EVERY: Duration = Duration::from_secs(1);
@@ -24,6 +24,9 @@ const BULK_EVERY: Duration = Duration::from_secs(1);
 
 /// How often there is something to throw away.
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
+
+/// How soon this node knows a key that another one has made. Looking costs one cheap query.
+const KEYS_EVERY: Duration = Duration::from_secs(10);
 
 /// Room for requests between two batches.
 const BREATH: Duration = Duration::from_millis(50);
@@ -85,6 +88,7 @@ impl Fairing for Worker {
         let mail = rocket::tokio::spawn(mail(courier.clone(), rocket.shutdown()));
         rocket::tokio::spawn(sweep(ctx.clone(), rocket.shutdown()));
         rocket::tokio::spawn(do_in_bulk(ctx.clone(), rocket.shutdown()));
+        rocket::tokio::spawn(keep_keys(ctx.clone(), rocket.shutdown()));
         *self.at_work() = Some(AtWork { courier, mail });
     }
 
@@ -171,6 +175,21 @@ async fn sweep(ctx: Ctx, mut shutdown: Shutdown) {
     select! {
         () = &mut shutdown => {}
         () = sweeping => {}
+    }
+}
+
+/// Looks after the signing keys until the server stops.
+async fn keep_keys(ctx: Ctx, mut shutdown: Shutdown) {
+    let mut ticks = every(KEYS_EVERY);
+    loop {
+        select! {
+            () = &mut shutdown => return,
+            _ = ticks.tick() => {
+                if let Err(error) = rotation::keep_young(&ctx).await {
+                    tracing::error!(%error, "the signing keys could not be looked after; they stay as they are");
+                }
+            }
+        }
     }
 }
 

@@ -204,7 +204,7 @@ on_both! {
         let ada = app.session_of("ada").await;
         let access = ada.access.token.expose();
         let parts: Vec<_> = access.split('.').collect();
-        let jwks = app.ctx.keyring().jwks();
+        let jwks = app.ctx.keyring().jwks(world.clock.now());
         let key = jwks["keys"][0].clone();
         let kid = key["kid"].as_str().expect("a name");
         let encode = |text: String| {

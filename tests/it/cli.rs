@@ -10,7 +10,8 @@ use crate::support::process::{
 const ENGLISH: &str = "C.UTF-8";
 const KOREAN: &str = "ko_KR.UTF-8";
 
-const COMMANDS: [&str; 5] = ["serve", "migrate", "createsuperuser", "changepassword", "check"];
+const COMMANDS: [&str; 6] =
+    ["serve", "migrate", "createsuperuser", "changepassword", "check", "keys"];
 
 fn is_korean(text: &str) -> bool {
     text.chars().any(|char| ('가'..='힣').contains(&char))
@@ -112,6 +113,9 @@ fn whoever_mistypes_a_command_gets_one_line() {
             (vec!["createsuperuser", "--email"], "--email"),
             (vec!["createsuperuser", "a@example.com"], "a@example.com"),
             (vec!["changepassword"], "E-MAIL"),
+            (vec!["keys"], "rotate, list, show"),
+            (vec!["keys", "burn"], "“burn”"),
+            (vec!["keys", "rotate", "now"], "now"),
         ] {
             let said = machine.runs(&arguments);
 

@@ -44,7 +44,8 @@ on_both! {
         let ids: Vec<_> = nodes
             .iter()
             .map(|node| {
-                node.as_ref().expect("opens").keyring().current().expect("a key").id.clone()
+                let keyring = node.as_ref().expect("opens").keyring();
+                keyring.current(world.clock.now()).expect("a key").id.clone()
             })
             .collect();
         assert!(ids.iter().all(|id| id == &ids[0]), "one signing key: {ids:?}");

@@ -31,6 +31,7 @@ mod export;
 mod floors;
 mod headers;
 mod join;
+mod keys;
 mod language;
 mod leaving;
 mod letters;

@@ -11,6 +11,8 @@ pub struct Model {
     pub generation: i64,
     pub sealed: String,
     pub created_at: i64,
+    pub signs_from: i64,
+    pub token_lifetime: i64,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -117,5 +117,6 @@ pub(in crate::web) fn sentence(action: Option<Action>) -> &'static str {
         Action::LetterRetried => "activity.letter_retried",
         Action::SessionEnded => "activity.session_ended",
         Action::OtherSessionsEnded => "activity.other_sessions_ended",
+        Action::KeyRotated => "activity.key_rotated",
     }
 }

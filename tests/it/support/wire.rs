@@ -195,7 +195,7 @@ pub(crate) fn forged(app: &App, opened: &Opened, is_access: bool, fault: &str) -
     let sign = |claims: &Claims| {
         let ring = app.ctx.keyring();
         if is_access {
-            jwt::sign(claims, ring.current().expect("a key"))
+            jwt::sign(claims, ring.current(app.ctx.clock.now()).expect("a key"))
         } else {
             jwt::sign_with_secret(claims, app.ctx.keys.refresh_token())
         }

@@ -1,0 +1,315 @@
+//! The signing keys: the next one is made, takes over, and the old one goes, and nobody notices.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use daemun::crypto::{Keyring, from_base64url, jwt};
+use daemun::flows::{keeping, rotation};
+use futures::future::join_all;
+use migrations::{Migrator, MigratorTrait as _};
+use sea_orm::{ConnectionTrait as _, Database, Statement};
+use serde_json::{Value, json};
+
+use crate::support::app::caller;
+use crate::support::process::{Machine, PATIENCE, eventually};
+use crate::support::{App, World};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+
+/// A part of a token: 0 is the header, 1 the claims.
+fn part(token: &str, number: usize) -> Value {
+    let part = token.split('.').nth(number).expect("a token has three parts");
+    serde_json::from_slice(&from_base64url(part).expect("base64")).expect("JSON")
+}
+
+/// The name of the key that signed a token.
+fn key_of(token: &str) -> String {
+    part(token, 0)["kid"].as_str().expect("a name").to_owned()
+}
+
+/// The access token of somebody who joins now.
+async fn token_of(app: &App, name: &str) -> String {
+    app.person(name).await.cookie("access").expect("signed in").to_owned()
+}
+
+async fn is_accepted(app: &App, token: &str) -> bool {
+    let mut bearer = app.visitor().with("Authorization", &format!("Bearer {token}"));
+    bearer.is_signed_in().await
+}
+
+/// The names of the published keys.
+async fn published(app: &App) -> Vec<String> {
+    let answer = app.visitor().get("/.well-known/jwks.json").await;
+    let set: Value = serde_json::from_str(&answer.text()).expect("JSON");
+    let keys = set["keys"].as_array().expect("a list").iter();
+    keys.map(|key| key["kid"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// The same claims at this moment, under a key of a ring from before.
+fn signed_again(app: &App, ring: &Arc<Keyring>, token: &str) -> String {
+    let now = app.ctx.clock.now();
+    let mut claims = part(token, 1);
+    claims["iat"] = json!(now.unix_timestamp());
+    claims["exp"] = json!(now.unix_timestamp() + 300);
+    let oldest = &ring.keys().last().expect("a key").key;
+    jwt::sign(claims.as_object().expect("claims"), oldest)
+}
+
+on_both! {
+    async fn the_next_key_is_published_before_it_signs_and_nobody_is_logged_out(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let before = published(&app).await;
+
+        let next = rotation::rotate(&app.ctx, &caller()).await.expect("made");
+
+        assert_eq!(published(&app).await, [std::slice::from_ref(&next.id), &before[..]].concat());
+        world.clock.advance(Duration::from_secs(599));
+        let last = token_of(&app, "bob").await;
+        assert_eq!(key_of(&last), before[0], "others may not have read the keys yet");
+        world.clock.advance(SECOND);
+        assert_eq!(key_of(&token_of(&app, "eve").await), next.id);
+        world.clock.advance(Duration::from_secs(298));
+        assert!(is_accepted(&app, &last).await, "as long as it is good");
+        world.clock.advance(DAY);
+        assert!(ada.is_signed_in().await);
+        assert_eq!(key_of(&ada.cookies["access"]), next.id);
+        assert_eq!(app.events("key_rotated").await, 1);
+    }
+
+    async fn after_the_overlap_the_old_key_is_refused_and_goes(world: World) {
+        let app = world.app().await;
+        let token = token_of(&app, "ada").await;
+        let old = app.ctx.keyring();
+        let next = rotation::rotate(&app.ctx, &caller()).await.expect("made");
+
+        world.clock.advance(Duration::from_secs(959));
+        assert!(is_accepted(&app, &signed_again(&app, &old, &token)).await);
+        keeping::sweep(&app.ctx).await.expect("swept");
+        assert_eq!(published(&app).await.len(), 2, "too early");
+        world.clock.advance(SECOND);
+        assert!(!is_accepted(&app, &signed_again(&app, &old, &token)).await);
+        assert_eq!(published(&app).await, std::slice::from_ref(&next.id));
+
+        keeping::sweep(&app.ctx).await.expect("swept");
+        assert_eq!(app.number("SELECT COUNT(*) FROM signing_keys").await, 1);
+        rotation::keep_young(&app.ctx).await.expect("read");
+        assert_eq!(app.ctx.keyring().keys().len(), 1);
+    }
+
+    async fn sixteen_nodes_that_rotate_at_once_make_one_key(world: World) {
+        let nodes = [world.app().await, world.app().await];
+        let asked = (0..16).map(|number| {
+            let ctx = nodes[number % 2].ctx.clone();
+            rocket::tokio::spawn(async move { rotation::rotate(&ctx, &caller()).await })
+        });
+
+        let told: Vec<_> = join_all(asked).await.into_iter()
+            .map(|it| it.expect("no panic").expect("answers")).collect();
+
+        let names: BTreeSet<_> = told.iter().map(|next| &next.id).collect();
+        assert_eq!((names.len(), told.iter().filter(|next| next.is_new).count()), (1, 1));
+        assert_eq!(nodes[0].number("SELECT COUNT(*) FROM signing_keys").await, 2);
+        assert_eq!(nodes[0].events("key_rotated").await, 1);
+    }
+
+    async fn nodes_that_follow_their_settings_at_once_make_one_key(world: World) {
+        let old = world.app().await;
+        let nodes = join_all((0..8).map(|_| world.app_with(&[("signing_algorithm", "EdDSA")])));
+
+        let nodes = nodes.await;
+
+        assert_eq!(old.number("SELECT COUNT(*) FROM signing_keys").await, 2);
+        for node in &nodes {
+            let keys = node.ctx.keyring();
+            let signs = keys.current(world.clock.now()).expect("a key");
+            assert_eq!((signs.algorithm.name(), keys.keys().len()), ("EdDSA", 2));
+        }
+    }
+
+    async fn a_key_of_another_node_is_known_when_a_token_names_it(world: World) {
+        let app = world.app().await;
+        let old = token_of(&app, "ada").await;
+        let other = world.app_with(&[("signing_algorithm", "EdDSA")]).await;
+        let new = token_of(&other, "bob").await;
+        assert_eq!((&part(&old, 0)["alg"], &part(&new, 0)["alg"]), (&json!("ES256"), &json!("EdDSA")));
+
+        world.clock.advance(SECOND);
+
+        assert!(is_accepted(&app, &new).await, "this node started earlier");
+        assert!(is_accepted(&other, &old).await, "old tokens are good through the overlap");
+        assert_eq!(key_of(&token_of(&app, "eve").await), key_of(&new), "all nodes sign alike");
+    }
+
+    async fn names_of_keys_that_strangers_make_up_cost_one_statement_a_second(world: World) {
+        let app = world.app().await;
+        let token = token_of(&app, "ada").await;
+        let (_, rest) = token.split_once('.').expect("a token");
+        world.clock.advance(SECOND);
+        let before = app.ctx.db.queries();
+
+        for number in 0..50 {
+            let header = json!({ "alg": "ES256", "kid": format!("{number:016x}") }).to_string();
+            let made_up = format!("{}.{rest}", daemun::crypto::base64url(header.as_bytes()));
+            assert!(!is_accepted(&app, &made_up).await);
+        }
+
+        assert_eq!(app.ctx.db.queries() - before, 1);
+    }
+
+    async fn a_key_that_has_signed_for_long_enough_is_followed(world: World) {
+        let app = world.app_with(&[("signing_key_lifetime", "30d")]).await;
+        let old = published(&app).await;
+
+        world.clock.advance(Duration::from_secs(30 * 86_400 - 601));
+        rotation::keep_young(&app.ctx).await.expect("looked after");
+        assert_eq!(published(&app).await, old, "too early");
+        world.clock.advance(SECOND);
+        for _ in 0..3 {
+            rotation::keep_young(&app.ctx).await.expect("looked after");
+        }
+        assert_eq!(published(&app).await.len(), 2, "once");
+        world.clock.advance(10 * MINUTE);
+
+        assert_ne!(key_of(&token_of(&app, "ada").await), old[0]);
+    }
+
+    async fn a_shared_key_is_not_replaced_behind_anybodys_back(world: World) {
+        let app = world.app_with(&[("signing_algorithm", "HS256")]).await;
+        assert!(published(&app).await.is_empty());
+        let token = token_of(&app, "ada").await;
+        assert!(is_accepted(&app, &token).await);
+
+        world.clock.advance(365 * DAY);
+        rotation::keep_young(&app.ctx).await.expect("looked after");
+        assert_eq!(app.ctx.keyring().keys().len(), 1);
+
+        let next = rotation::rotate(&app.ctx, &caller()).await.expect("made");
+        assert_eq!(next.signs_from, world.clock.now() + DAY, "somebody has to hand it over");
+    }
+
+    async fn tokens_of_a_longer_life_are_accepted_for_all_of_it(world: World) {
+        let short = world.app().await;
+        let long = world.app_with(&[("access_token_lifetime", "1h")]).await;
+        rotation::rotate(&short.ctx, &caller()).await.expect("made");
+        world.clock.advance(Duration::from_secs(599));
+        let token = token_of(&long, "ada").await;
+        rotation::keep_young(&short.ctx).await.expect("read");
+
+        world.clock.advance(59 * MINUTE);
+
+        assert!(is_accepted(&short, &token).await, "the setting of the node that signed counts");
+    }
+
+    async fn keys_that_somebody_deleted_are_made_anew(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let token = ada.cookies["access"].clone();
+        app.execute("DELETE FROM signing_keys").await;
+
+        rotation::keep_young(&app.ctx).await.expect("looked after");
+
+        assert!(!is_accepted(&app, &token).await, "whoever has the old key can do nothing with it");
+        assert!(ada.is_signed_in().await, "and people stay where they are");
+        assert_ne!(ada.cookies["access"], token);
+    }
+
+    async fn keys_from_before_there_was_a_line_of_them_stand_in_one(world: World) {
+        let url = world.empty_database("old").await;
+        let url = if url.starts_with("sqlite") { format!("{url}?mode=rwc") } else { url };
+        let connection = Database::connect(&url).await.expect("opens");
+        let before = Migrator::migrations().iter()
+            .position(|migration| migration.name() == "m0015_key_rotation").expect("there");
+        Migrator::up(&connection, u32::try_from(before).ok()).await.expect("the tables of then");
+        let columns = "INSERT INTO signing_keys (id, algorithm, generation, sealed, created_at)";
+        for row in ["('young', 'EdDSA', 1, '', 2000)", "('old', 'ES256', 1, '', 1000)"] {
+            connection.execute_unprepared(&format!("{columns} VALUES {row}")).await.expect(row);
+        }
+
+        Migrator::up(&connection, None).await.expect("up to date");
+
+        let sql = "SELECT generation, signs_from FROM signing_keys ORDER BY generation";
+        let sql = Statement::from_string(connection.get_database_backend(), sql);
+        let rows = connection.query_all_raw(sql).await.expect("rows");
+        let rows: Vec<(i64, i64)> = rows.iter()
+            .map(|row| (row.try_get_by_index(0).expect("a number"), row.try_get_by_index(1).expect("one")))
+            .collect();
+        assert_eq!(rows, [(1, 1000), (2, 2000)]);
+        connection.close().await.expect("closes");
+    }
+}
+
+/// The lines that `daemun keys list` prints.
+fn lines(machine: &Machine) -> Vec<String> {
+    let said = machine.runs(&["keys", "list"]);
+    assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+    said.output.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn at_the_terminal_the_next_key_is_made_once_and_shown() {
+    let machine = Machine::new();
+    let first = lines(&machine);
+    assert!(first.len() == 1 && first[0].contains("  ES256  signing since "), "{first:?}");
+
+    let made = machine.runs(&["keys", "rotate"]);
+    let again = machine.runs(&["keys", "rotate"]);
+
+    assert_eq!((made.code(), again.code()), (Some(0), Some(0)));
+    assert!(made.output.starts_with("The next key is "), "{made:#?}");
+    assert!(again.output.starts_with("The next key is waiting already: "), "{again:#?}");
+    let both = lines(&machine);
+    assert!(both[0].contains("  ES256  waiting, signs from "), "{both:?}");
+    assert!(
+        both[1].contains("  ES256  signing since ") && both[1].contains(", until "),
+        "{both:?}"
+    );
+    assert!(made.output.contains(&both[0][..16]) && both.len() == 2, "{both:?}");
+    let korean = machine.with("LANG", "ko_KR.UTF-8");
+    assert!(lines(&korean)[0].contains("  ES256  대기 중, "));
+    assert!(korean.runs(&["keys", "rotate"]).output.contains("이미 기다리고 있습니다"));
+}
+
+#[test]
+fn a_command_with_other_settings_does_not_change_how_the_server_signs() {
+    let machine = Machine::new();
+    let server = machine.with("ROCKET_SIGNING_ALGORITHM", "EdDSA").serves();
+
+    machine.runs(&["keys", "rotate"]);
+
+    let both = lines(&machine);
+    assert!(both.len() == 2 && both.iter().all(|line| line.contains("  EdDSA  ")), "{both:?}");
+    drop(server);
+}
+
+#[test]
+fn a_server_publishes_the_next_key_without_a_restart() {
+    let machine = Machine::new();
+    let server = machine.serves();
+    assert_eq!(machine.runs(&["keys", "rotate"]).code(), Some(0));
+
+    let publishes_both =
+        || server.visitor().get("/.well-known/jwks.json").text.matches("\"kid\"").count() == 2;
+
+    assert!(eventually(PATIENCE, publishes_both), "{}", server.log());
+}
+
+#[test]
+fn only_keys_that_cannot_be_published_are_shown() {
+    let public = Machine::new().runs(&["keys", "show"]);
+    assert_eq!((public.code(), public.output.as_str()), (Some(1), ""), "{public:#?}");
+    assert!(public.complaint().contains("/.well-known/jwks.json"), "{public:#?}");
+
+    let shared = Machine::new().with("ROCKET_SIGNING_ALGORITHM", "HS256").runs(&["keys", "show"]);
+
+    assert_eq!((shared.code(), shared.complaints()), (Some(0), vec![]), "{shared:#?}");
+    let set: Value = serde_json::from_str(&shared.output).expect("JSON");
+    let key = &set["keys"][0];
+    assert_eq!((&key["kty"], &key["alg"]), (&json!("oct"), &json!("HS256")));
+    let secret = key["k"].as_str().and_then(from_base64url).expect("base64");
+    assert_eq!(secret.len(), 32);
+    assert!(!shared.errors.contains(key["k"].as_str().expect("text")), "not in the log");
+}
