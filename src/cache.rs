@@ -4,7 +4,7 @@
 //! Bounded in number and in time. A write of this process is seen at once, because it takes the
 //! session out and because an answer that was read before the write is not put in after it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use quick_cache::unsync::Cache;
@@ -27,6 +27,8 @@ pub struct Living {
     pub expires_at: OffsetDateTime,
     /// When its owner last proved to be it.
     pub proved_at: OffsetDateTime,
+    /// The names of its owner's groups, once somebody has asked for them; forgotten with the rest.
+    pub groups: Arc<OnceLock<Vec<String>>>,
 }
 
 /// How long figures of the overview are remembered: counting what there are millions of takes a while,
@@ -210,6 +212,7 @@ mod tests {
             person: Arc::new(person),
             expires_at: NOW + time::Duration::DAY,
             proved_at: NOW,
+            groups: Arc::default(),
         }
     }
 

@@ -16,10 +16,12 @@ use rocket::figment::Figment;
 
 pub use mail::{MailFrom, MailLogin, MailSecurity, MailServer, MailUrl};
 pub use reader::{Listed, SettingError, Source, Wrong};
-pub use values::{DatabaseUrl, EmailVerification, LogFormat, LogLevel, PublicUrl, SignUp};
+pub use values::{
+    CustomClaim, DatabaseUrl, EmailVerification, LogFormat, LogLevel, PublicUrl, SignUp,
+};
 
 use crate::crypto::{Algorithm, Cost, MasterKey};
-use reader::Reader;
+use reader::{Reader, network};
 
 /// The settings of a running Daemun. Each field is the setting of the same name in the README.
 #[derive(Debug, Clone)]
@@ -50,6 +52,8 @@ pub struct Settings {
     pub leeway: Duration,
     /// Name of the claim that holds the account's number beside `sub`.
     pub user_id_claim: String,
+    /// What access tokens say beyond who it is.
+    pub custom_claims: Vec<CustomClaim>,
     /// Whether and when an address must be proved.
     pub email_verification: EmailVerification,
     /// How long an account whose address is not proved is kept; zero keeps it for ever.
@@ -120,6 +124,10 @@ impl Settings {
         if email_verification == EmailVerification::None && !delete_unverified_after.is_zero() {
             read.refuse("delete_unverified_after", "setting.delete_unverified_after");
         }
+        let user_id_claim = read.claim_name("user_id_claim", "user_id");
+        let custom_claims = read.list("custom_claims", "setting.custom_claims", |claim| {
+            claim.parse::<CustomClaim>().ok().filter(|claim| claim.as_str() != user_id_claim)
+        });
         let settings = Self {
             database_url: read.parsed("database_url", "setting.database_url", DatabaseUrl::default),
             data_dir: PathBuf::from(read.text("data_dir", "data")),
@@ -137,14 +145,15 @@ impl Settings {
             issuer,
             audience: read.text("audience", "daemun"),
             leeway: read.duration("leeway", "0s", 0..=5),
-            user_id_claim: read.claim_name("user_id_claim", "user_id"),
+            user_id_claim,
+            custom_claims,
             email_verification,
             delete_unverified_after,
             signup: read.parsed("signup", "setting.signup", SignUp::default),
             password_min_length: read.number("password_min_length", 8, 8..=64),
             mail_url,
             mail_from: read.parsed("mail_from", "setting.mail_from", MailFrom::default),
-            trusted_proxies: read.list("trusted_proxies", "setting.networks"),
+            trusted_proxies: read.list("trusted_proxies", "setting.networks", network),
             session_cache: read.duration("session_cache", "2s", 0..=60),
             password_hash: read.parsed("password_hash", "setting.password_hash", Cost::default),
             log_format: read.parsed("log_format", "setting.log_format", LogFormat::default),
@@ -152,7 +161,6 @@ impl Settings {
             public_url,
             listed: Given(read.listed(figment)),
         };
-        reader.custom_claims();
         reader.finish().map(|()| settings)
     }
 

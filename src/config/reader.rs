@@ -239,21 +239,18 @@ impl Reader {
         }
     }
 
-    pub(super) fn list(&mut self, name: &str, allowed: &'static str) -> Vec<IpNet> {
+    pub(super) fn list<T>(
+        &mut self,
+        name: &str,
+        allowed: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Vec<T> {
         let items = self.items(name);
-        let parsed = items.and_then(|items| items.iter().map(|item| network(item)).collect());
+        let parsed = items.and_then(|items| items.iter().map(|item| parse(item)).collect());
         parsed.unwrap_or_else(|| {
             self.refuse(name, allowed);
             Vec::new()
         })
-    }
-
-    /// Custom claims go into the tokens of the API, which is not there yet: none is the only list
-    /// that can be kept, and anything else is refused rather than silently dropped.
-    pub(super) fn custom_claims(&mut self) {
-        if self.items("custom_claims").is_none_or(|items| !items.is_empty()) {
-            self.refuse("custom_claims", "setting.custom_claims");
-        }
     }
 
     pub(super) fn secret_key(&mut self) -> Option<MasterKey> {
@@ -380,13 +377,13 @@ fn duration(text: &str) -> Option<Duration> {
 }
 
 /// `10.0.0.0/8`, or one address.
-fn network(text: &str) -> Option<IpNet> {
+pub(super) fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<std::net::IpAddr>().ok().map(IpNet::from))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Settings;
+    use super::super::{CustomClaim, Settings};
     use super::*;
 
     fn wrong(name: &'static str, value: impl serde::Serialize) -> String {
@@ -425,6 +422,14 @@ mod tests {
         );
         assert_eq!(wrong("leeway", "6s"), "leeway = 6s: setting.duration (0 to 5)");
         assert_eq!(wrong("user_id_claim", "sub"), "user_id_claim = sub: setting.claim_name");
+        assert_eq!(
+            wrong("custom_claims", ["email", "password"]),
+            "custom_claims = [email, password]: setting.custom_claims"
+        );
+        assert_eq!(
+            wrong("signing_key_lifetime", "23h"),
+            "signing_key_lifetime = 23h: setting.duration (86400 to 315360000)"
+        );
         assert_eq!(
             wrong("signing_algorithm", "none"),
             "signing_algorithm = none: setting.algorithm"
@@ -491,6 +496,15 @@ mod tests {
         assert_eq!(settings.issuer, "http://localhost:8000");
         assert_eq!(settings.access_token_lifetime, Duration::from_mins(5));
         assert_eq!(settings.database_url.to_string(), "sqlite://data/daemun.db");
+    }
+
+    #[test]
+    fn no_two_claims_have_one_name() {
+        let figment = rocket::Config::figment().merge(("custom_claims", "email, is_staff"));
+        let settings = Settings::from_figment(&figment).expect("claims");
+        assert_eq!(settings.custom_claims, [CustomClaim::Email, CustomClaim::IsStaff]);
+
+        assert!(Settings::from_figment(&figment.merge(("user_id_claim", "email"))).is_err());
     }
 
     #[test]

@@ -243,6 +243,43 @@ choice! {
     }
 }
 
+/// What access tokens may say of a person beyond who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CustomClaim {
+    /// The address.
+    Email,
+    /// The name.
+    Name,
+    /// Whether the person is staff.
+    IsStaff,
+    /// The names of the person's groups.
+    Groups,
+}
+
+impl CustomClaim {
+    /// The claim's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Name => "name",
+            Self::IsStaff => "is_staff",
+            Self::Groups => "groups",
+        }
+    }
+}
+
+impl FromStr for CustomClaim {
+    type Err = NotAllowed;
+
+    fn from_str(text: &str) -> Result<Self, NotAllowed> {
+        [Self::Email, Self::Name, Self::IsStaff, Self::Groups]
+            .into_iter()
+            .find(|claim| claim.as_str() == text)
+            .ok_or(NotAllowed)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 //! [`start`] is the only way in: whatever proved a person ends there, and there the account is
 //! checked. Knows how tokens look and not how they travel.
 
+mod claims;
 mod devices;
 mod proving;
 mod standing;
@@ -194,7 +195,8 @@ pub async fn start(
     let event = Event::by(user, Action::LoggedIn, caller).in_session(session);
     audit::record(transaction, event, now).await?;
     let device = Some(devices::remember(ctx, email, caller));
-    Ok(Some(Opened { device, ..tokens::issue(ctx, &token, now) }))
+    let custom = claims::at_log_in(ctx, transaction, user).await?;
+    Ok(Some(Opened { device, ..tokens::issue(ctx, &token, custom, now) }))
 }
 
 /// Exchanges a refresh token for the next pair.
@@ -214,11 +216,11 @@ pub async fn renew(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, Re
         let transaction = ctx.db.begin().await?;
         if store::rotate(&transaction, &shown, &next, must_be_verified(ctx), caller).await? {
             transaction.commit().await?;
-            return Ok(tokens::issue(ctx, &next, now));
+            return issue_next(ctx, &next, now).await;
         }
     }
     match current(ctx, &shown).await {
-        Ok(current) => Ok(tokens::issue(ctx, &current, now)),
+        Ok(current) => issue_next(ctx, &current, now).await,
         Err(RenewError::Reused) => Err(end_copied(ctx, &shown, caller).await?),
         Err(error) => Err(error),
     }
@@ -272,6 +274,16 @@ async fn end_copied(
     Ok(RenewError::Reused)
 }
 
+/// The next pair of a session, with what is true of its owner now.
+async fn issue_next(
+    ctx: &Ctx,
+    refresh: &RefreshToken,
+    now: OffsetDateTime,
+) -> Result<Opened, RenewError> {
+    let custom = claims::at_renewal(ctx, refresh.session).await?;
+    Ok(tokens::issue(ctx, refresh, custom, now))
+}
+
 /// The session and its owner, if it is alive and the owner's account is active.
 ///
 /// # Errors
@@ -299,6 +311,19 @@ async fn look_up(ctx: &Ctx, session: SessionId) -> Result<Result<Living, Over>, 
         ctx.cache.remember(living, asked, now);
     }
     Ok(living)
+}
+
+/// The names of the groups that the owner of a session is in: asked for once and remembered as long as
+/// the session is.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn groups_of<'l>(ctx: &Ctx, living: &'l Living) -> Result<&'l [String], DbError> {
+    if let Some(names) = living.groups.get() {
+        return Ok(names);
+    }
+    let groups = groups::of(&ctx.db, living.person.id).await?;
+    Ok(living.groups.get_or_init(|| groups.into_iter().map(|(_, name)| name).collect()))
 }
 
 /// Whether a token of either kind would be taken now. Nothing is exchanged, and nobody is taken for a

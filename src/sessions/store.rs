@@ -170,6 +170,7 @@ pub(super) async fn find_living(
             person: Arc::new(person(&owner)?),
             expires_at: from_micros(row.expires_at),
             proved_at: from_micros(row.proved_at),
+            groups: Arc::default(),
         })),
         Err(over) => Ok(Err(over)),
     }

@@ -36,9 +36,14 @@ pub(super) struct RefreshToken {
     pub expires_at: OffsetDateTime,
 }
 
-/// Signs a refresh token and a new access token that goes with it. An access token never outlives
-/// its session.
-pub(super) fn issue(ctx: &Ctx, refresh: &RefreshToken, now: OffsetDateTime) -> Opened {
+/// Signs a refresh token and a new access token that goes with it and says more. An access token never
+/// outlives its session.
+pub(super) fn issue(
+    ctx: &Ctx,
+    refresh: &RefreshToken,
+    custom: Claims,
+    now: OffsetDateTime,
+) -> Opened {
     let expires_at = refresh.expires_at.min(now + ctx.settings.access_token_lifetime);
     let access =
         RefreshToken { id: ctx.random.token_id(), issued_at: now, expires_at, ..refresh.clone() };
@@ -49,10 +54,12 @@ pub(super) fn issue(ctx: &Ctx, refresh: &RefreshToken, now: OffsetDateTime) -> O
         expires_at,
         lasts: expires_at - now,
     };
+    let mut says = claims(ctx, &access, ACCESS);
+    says.extend(custom);
     Opened {
         session: refresh.session,
         user: refresh.user,
-        access: issued(jwt::sign(&claims(ctx, &access, ACCESS), key), expires_at),
+        access: issued(jwt::sign(&says, key), expires_at),
         refresh: issued(
             jwt::sign_with_secret(&claims(ctx, refresh, REFRESH), ctx.keys.refresh_token()),
             refresh.expires_at,
@@ -123,7 +130,8 @@ fn expected<'a>(ctx: &'a Ctx, kind: &'a str, now: OffsetDateTime) -> Expected<'a
     }
 }
 
-/// Nothing personal stands in a token: names and addresses change, tokens travel.
+/// Nothing personal stands in a token unless the settings ask for it: names and addresses change, tokens
+/// travel.
 fn claims(ctx: &Ctx, token: &RefreshToken, kind: &str) -> Claims {
     let settings = &ctx.settings;
     let user = token.user.to_string();

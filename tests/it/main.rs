@@ -19,6 +19,7 @@ mod api_docs;
 mod api_requests;
 mod api_tokens;
 mod api_wire;
+mod claims;
 mod cli;
 mod courier;
 mod csrf;
