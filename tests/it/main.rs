@@ -48,6 +48,7 @@ mod process;
 mod profile;
 mod protection;
 mod reset;
+mod resource_server;
 mod secrets;
 mod sentences;
 mod sessions;

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use daemun::db::Db;
 use sea_orm::{ConnectionTrait as _, Database};
 
+use super::process::environment;
 use super::world::next_number;
 
 /// A running cluster.
@@ -153,11 +154,6 @@ fn unprivileged_user() -> Option<String> {
         .is_ok_and(|output| output.stdout.trim_ascii() == b"0");
     let exists = |user: &str| run(Command::new("id").arg(user));
     is_root.then(|| if exists("postgres") { "postgres" } else { "nobody" }.to_owned())
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test looks at the machine that it runs on")]
-fn environment(name: &str) -> Option<std::ffi::OsString> {
-    std::env::var_os(name)
 }
 
 fn run(command: &mut Command) -> bool {

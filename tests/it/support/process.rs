@@ -544,6 +544,17 @@ pub(crate) fn skip(what: &str, because: &str) {
     let _ = writeln!(io::stderr(), "SKIPPED: {what}, because {because}");
 }
 
+/// Says that something was not tried because the machine lacks it. On CI everything has to be.
+pub(crate) fn not_here(what: &str, because: &str) {
+    assert!(environment("CI").is_none(), "CI is set, and {what} is not tried because {because}");
+    skip(what, because);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test looks at the machine that it runs on")]
+pub(crate) fn environment(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name)
+}
+
 /// Whether this process may do everything on this machine.
 pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output();
