@@ -4,13 +4,14 @@
 //! Speaks the dialect of SimpleJWT and dj-rest-auth, so that their clients change nothing but the base
 //! URL. Holds no rule, and knows nothing of pages. Below `/api/token` nothing touches cookies; below
 //! `/api/account` a browser is signed in and out by them. Unlike a page, nothing here renews a session
-//! that was not asked to.
+//! that was not asked to, except for a proxy, which cannot ask.
 
 mod account;
 mod body;
 mod credentials;
 mod error;
 mod fields;
+mod forward_auth;
 mod health;
 mod tokens;
 mod well_known;
@@ -22,5 +23,12 @@ use rocket::Route;
 /// Every route of this door.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    [tokens::routes(), account::routes(), health::routes(), well_known::routes()].concat()
+    [
+        tokens::routes(),
+        account::routes(),
+        forward_auth::routes(),
+        health::routes(),
+        well_known::routes(),
+    ]
+    .concat()
 }

@@ -151,6 +151,12 @@ pub(crate) fn renew(request: &Request<'_>, ctx: &Ctx, opened: &Opened) {
     Outgoing::of(request).extend(tokens(ctx, opened));
 }
 
+/// Gives a signed-in browser its next access token alone.
+pub(crate) fn renew_access(request: &Request<'_>, ctx: &Ctx, opened: &Opened) {
+    let [access, _] = tokens(ctx, opened);
+    Outgoing::of(request).push(access);
+}
+
 /// Takes cookies away that will never work again.
 pub(crate) fn clear(request: &Request<'_>, ctx: &Ctx) {
     Outgoing::of(request).extend([removal(ctx, ACCESS), removal(ctx, REFRESH)]);

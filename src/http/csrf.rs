@@ -11,7 +11,7 @@ use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route};
 
 use super::guards::{self, SignedIn};
-use super::{cookies, urlencoded};
+use super::{cookies, proxy, urlencoded};
 use crate::ctx::Ctx;
 
 /// Where refused requests are sent: to the door that they knocked at, which draws the answer. Outside
@@ -56,7 +56,7 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
     let hosts: Vec<&str> = request.headers().get("Host").collect();
     match hosts[..] {
         [] => {}
-        [host] if is_our_host(ctx, host) => {}
+        [host] if is_our_host(ctx, host) || proxy::asks(request) => {}
         [_] => return Some(Status::MisdirectedRequest),
         // Two proxies could each believe another one (RFC 9112, 3.2).
         _ => return Some(Status::BadRequest),

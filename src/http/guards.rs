@@ -13,7 +13,7 @@ use crate::cache::Living;
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::sessions::{self, Presented, Standing};
-use crate::types::{Permission, Person, SessionId};
+use crate::types::{Caller, Permission, Person, SessionId};
 
 /// After this long what is dangerous asks for the password again: a phone that lies on a table is
 /// picked up later than that.
@@ -25,6 +25,12 @@ const SUDO_LASTS: time::Duration = time::Duration::minutes(10);
 /// page; `Option<SignedIn>` lets strangers pass as `None`.
 #[derive(Debug, Clone)]
 pub struct SignedIn(Living);
+
+impl From<Living> for SignedIn {
+    fn from(living: Living) -> Self {
+        Self(living)
+    }
+}
 
 impl SignedIn {
     /// Whoever a door has found to have this session.
@@ -171,12 +177,7 @@ pub(crate) async fn who<'r>(request: &'r Request<'_>) -> &'r Result<Option<Signe
 
 async fn find_out(request: &Request<'_>) -> Result<Option<SignedIn>, Unknown> {
     let ctx = request.rocket().state::<Ctx>().ok_or(Unknown(Status::InternalServerError))?;
-    let jar = request.cookies();
-    let presented = Presented {
-        bearer: bearer(request),
-        access: cookies::access(jar, ctx),
-        refresh: cookies::refresh(jar, ctx),
-    };
+    let presented = presented(request, ctx);
     let caller = caller::caller(request, ctx);
     match sessions::standing(ctx, presented, caller).await {
         Ok(Standing::Stranger { has_dead_cookies }) => {
@@ -191,11 +192,23 @@ async fn find_out(request: &Request<'_>) -> Result<Option<SignedIn>, Unknown> {
             }
             Ok(Some(SignedIn(living)))
         }
-        Err(error) => {
-            let is_passing = error.is_unavailable();
-            tracing::error!(%error, request.id = caller.request_id, "who is asking is not known");
-            let broken = Status::InternalServerError;
-            Err(Unknown(if is_passing { Status::ServiceUnavailable } else { broken }))
-        }
+        Err(error) => Err(unknown(&error, caller)),
     }
+}
+
+/// The credentials of a request.
+pub(super) fn presented<'r>(request: &'r Request<'_>, ctx: &Ctx) -> Presented<'r> {
+    let jar = request.cookies();
+    Presented {
+        bearer: bearer(request),
+        access: cookies::access(jar, ctx),
+        refresh: cookies::refresh(jar, ctx),
+    }
+}
+
+/// Notes that the database could not say.
+pub(super) fn unknown(error: &DbError, caller: &Caller) -> Unknown {
+    tracing::error!(%error, request.id = caller.request_id, "who is asking is not known");
+    let is_passing = error.is_unavailable();
+    Unknown(if is_passing { Status::ServiceUnavailable } else { Status::InternalServerError })
 }

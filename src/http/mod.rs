@@ -11,6 +11,8 @@ pub mod guards;
 pub(crate) mod headers;
 pub(crate) mod locale;
 pub(crate) mod methods;
+pub(crate) mod next;
+pub(crate) mod proxy;
 pub(crate) mod retry;
 pub(crate) mod urlencoded;
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 
 pub use proving::{ProveError, Proved, prove, waiting};
-pub use standing::{AccessError, Presented, Standing, by_access, standing};
+pub use standing::{AccessError, Presented, Standing, by_access, standing, standing_at_proxy};
 pub use store::EndReason;
 pub use tokens::Issued;
 
@@ -219,9 +219,24 @@ pub async fn renew(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, Re
             return issue_next(ctx, &next, now).await;
         }
     }
-    match current(ctx, &shown).await {
-        Ok(current) => issue_next(ctx, &current, now).await,
-        Err(RenewError::Reused) => Err(end_copied(ctx, &shown, caller).await?),
+    stay(ctx, &shown, caller).await
+}
+
+/// Gives the next access token for a refresh token that stays as it is. For those who may not be able
+/// to keep another one; a replaced token ends the session as in [`renew`].
+///
+/// # Errors
+/// [`RenewError`] says why there is none.
+pub async fn renew_access(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, RenewError> {
+    let shown = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
+    stay(ctx, &shown, caller).await
+}
+
+/// The next access token beside the refresh token for which a shown one is good.
+async fn stay(ctx: &Ctx, shown: &RefreshToken, caller: &Caller) -> Result<Opened, RenewError> {
+    match current(ctx, shown).await {
+        Ok(current) => issue_next(ctx, &current, ctx.clock.now()).await,
+        Err(RenewError::Reused) => Err(end_copied(ctx, shown, caller).await?),
         Err(error) => Err(error),
     }
 }

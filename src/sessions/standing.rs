@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Opened, Over, RenewError, find, look_up, renew, tokens};
+use super::{Opened, Over, RenewError, find, look_up, renew, renew_access, tokens};
 use crate::cache::Living;
 use crate::crypto::jwt::TokenError;
 use crate::ctx::Ctx;
@@ -61,6 +61,36 @@ pub async fn standing(
     presented: Presented<'_>,
     caller: &Caller,
 ) -> Result<Standing, DbError> {
+    judge(ctx, presented, caller, Renewal::Both).await
+}
+
+/// The same for a request that a proxy asks about. Not every proxy passes cookies on, and a browser that
+/// never got its next refresh token would soon look like a thief: so that one stays, and only the access
+/// token is new.
+///
+/// # Errors
+/// [`DbError`] when the database cannot say.
+pub async fn standing_at_proxy(
+    ctx: &Ctx,
+    presented: Presented<'_>,
+    caller: &Caller,
+) -> Result<Standing, DbError> {
+    judge(ctx, presented, caller, Renewal::AccessOnly).await
+}
+
+/// Which tokens are new when the access token has run out.
+#[derive(Debug, Clone, Copy)]
+enum Renewal {
+    Both,
+    AccessOnly,
+}
+
+async fn judge(
+    ctx: &Ctx,
+    presented: Presented<'_>,
+    caller: &Caller,
+    renewal: Renewal,
+) -> Result<Standing, DbError> {
     if let Some(token) = presented.bearer {
         let living = by_any_access(ctx, token).await?;
         let stranger = Standing::Stranger { has_dead_cookies: false };
@@ -72,7 +102,7 @@ pub async fn standing(
         return Ok(Standing::SignedIn { living, renewed: None });
     }
     if let Some(token) = presented.refresh
-        && let Some(standing) = by_refresh(ctx, token, caller).await?
+        && let Some(standing) = by_refresh(ctx, token, caller, renewal).await?
     {
         return Ok(standing);
     }
@@ -98,8 +128,17 @@ async fn by_any_access(ctx: &Ctx, token: &str) -> Result<Option<Living>, DbError
     }
 }
 
-async fn by_refresh(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Option<Standing>, DbError> {
-    match renew(ctx, token, caller).await {
+async fn by_refresh(
+    ctx: &Ctx,
+    token: &str,
+    caller: &Caller,
+    renewal: Renewal,
+) -> Result<Option<Standing>, DbError> {
+    let renewed = match renewal {
+        Renewal::Both => renew(ctx, token, caller).await,
+        Renewal::AccessOnly => renew_access(ctx, token, caller).await,
+    };
+    match renewed {
         Ok(opened) => {
             let living = find(ctx, opened.session).await?;
             let renewed = Some(Box::new(opened));

@@ -11,10 +11,10 @@ use rocket::http::Status;
 use rocket::{Request, outcome::Outcome as AnyOutcome};
 use validator::{ValidationError, ValidationErrors};
 
-use super::next::SafeNext;
 use super::page::Frame;
 use crate::accounts::Weakness;
 use crate::ctx::Ctx;
+use crate::http::next::SafeNext;
 use crate::http::urlencoded::{self, Wrong};
 use crate::http::{body, csrf, guards};
 use crate::types::Password;

@@ -7,11 +7,11 @@ use rocket::{Route, State, post, routes};
 
 use super::error::Error;
 use super::form::Submitted;
-use super::next;
 use crate::ctx::Ctx;
 use crate::flows::profile;
 use crate::http::cookies;
 use crate::http::guards::Visitor;
+use crate::http::next;
 use crate::i18n::Language;
 
 pub(super) fn routes() -> Vec<Route> {

@@ -10,7 +10,6 @@ mod error;
 mod form;
 mod home;
 mod language;
-mod next;
 mod notice;
 mod page;
 mod refusal;

@@ -14,10 +14,10 @@ use time::{OffsetDateTime, UtcOffset};
 
 use super::error::Error;
 use super::notice::Notice;
-use super::{next, statics};
+use super::statics;
 use crate::ctx::Ctx;
 use crate::http::guards::{self, SignedIn, Unknown};
-use crate::http::{csrf, locale, retry};
+use crate::http::{csrf, locale, next, retry};
 use crate::i18n::Language;
 use crate::types::Permission;
 

@@ -30,6 +30,7 @@ mod email_change;
 mod errors;
 mod export;
 mod floors;
+mod forward_auth;
 mod headers;
 mod join;
 mod keys;

@@ -15,10 +15,10 @@ use crate::ctx::Ctx;
 use crate::flows::signup::{self, Application, Joined, SignUpError};
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
+use crate::http::next;
 use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password};
 use crate::web::error::Error;
 use crate::web::form::{Form, FormView, Submitted};
-use crate::web::next;
 use crate::web::page::{Frame, Page};
 use crate::web::refusal::Refusal;
 

@@ -11,10 +11,10 @@ use super::{Answer, MY_PAGE, rules};
 use crate::ctx::Ctx;
 use crate::flows::sudo;
 use crate::http::guards::SignedIn;
+use crate::http::next;
 use crate::types::{Caller, Password};
 use crate::web::error::Error;
 use crate::web::form::{Form, FormView, Submitted};
-use crate::web::next;
 use crate::web::page::{Frame, Page};
 use crate::web::refusal::Refusal;
 

@@ -364,6 +364,12 @@ impl Remote {
         self
     }
 
+    /// The same browser at another port, where something stands before the server.
+    pub(crate) fn at(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
     /// The same browser with another header on every request.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));

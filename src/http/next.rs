@@ -16,7 +16,7 @@ const WAYS_IN: [&str; 2] = ["/account/login", "/account/join"];
 
 /// A path with an optional query that cannot lead off this origin, whatever a browser makes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SafeNext(String);
+pub(crate) struct SafeNext(String);
 
 impl SafeNext {
     /// Reads a path; `None` for everything that is not certainly one.
@@ -24,7 +24,7 @@ impl SafeNext {
     /// An allow-list, after six rounds of by-passes of Django's deny-list: printable ASCII that
     /// starts with one slash, no empty or dotted segment, no escaped slash, backslash or control
     /// character, and the WHATWG parser that browsers share must agree that nothing changes.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let path = path_of(text);
         let is_plain = text.len() <= MAX_BYTES
             && text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -50,19 +50,19 @@ impl SafeNext {
     }
 
     /// The path with its query.
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 /// Where somebody goes on who has just signed in.
-pub(super) fn after_sign_in(next: &str, default: &'static str) -> String {
+pub(crate) fn after_sign_in(next: &str, default: &'static str) -> String {
     let next = SafeNext::parse(next).filter(|next| !WAYS_IN.contains(&next.path()));
     next.map_or_else(|| default.to_owned(), |next| next.0)
 }
 
 /// Where somebody goes back to who has just chosen a language.
-pub(super) fn back(next: &str) -> String {
+pub(crate) fn back(next: &str) -> String {
     SafeNext::parse(next).map_or_else(|| "/".to_owned(), |next| next.0)
 }
 

@@ -1,0 +1,108 @@
+//! Whether a proxy may let a request pass to another app, and whose it is.
+//!
+//! The answer is in the status and in three headers, because that is all that nginx, Caddy and Traefik
+//! read.
+
+use std::fmt::Write as _;
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use rocket::http::{Header, Status};
+use rocket::response::Redirect;
+use rocket::{Responder, Route, State, get, routes};
+use url::form_urlencoded;
+
+use crate::ctx::Ctx;
+use crate::http::proxy::{Original, Passing};
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![show]
+}
+
+/// What cannot stand in a header as it is, or would be taken for something else: control characters,
+/// everything beyond ASCII, the comma between two groups, and the sign of this very encoding.
+const ENCODED: &AsciiSet = &CONTROLS.add(b',').add(b'%');
+
+/// Room for the names of groups, in bytes. Proxies refuse an answer whose headers fill their buffer,
+/// which is 4 KiB in nginx.
+const ROOM_FOR_GROUPS: usize = 2048;
+
+#[derive(Responder)]
+enum Verdict {
+    #[response(status = 200)]
+    Passes((), Header<'static>, Header<'static>, Header<'static>),
+    LogsIn(Redirect),
+}
+
+/// All three headers are always there, so that a proxy which copies them leaves nothing of a client's.
+#[get("/api/forward-auth?<redirect>")]
+fn show(
+    redirect: Option<&str>,
+    passing: Passing,
+    original: Original,
+    ctx: &State<Ctx>,
+) -> Result<Verdict, Status> {
+    match passing.0 {
+        Some((signed_in, groups)) => Ok(Verdict::Passes(
+            (),
+            Header::new("X-Auth-User", signed_in.person().id.to_string()),
+            Header::new("X-Auth-Email", encoded(signed_in.email())),
+            Header::new("X-Auth-Groups", joined(&groups)),
+        )),
+        None if redirect == Some("1") && original.is_visit => {
+            Ok(Verdict::LogsIn(Redirect::to(log_in(ctx, &original))))
+        }
+        None => Err(Status::Unauthorized),
+    }
+}
+
+fn log_in(ctx: &Ctx, original: &Original) -> String {
+    let mut url = format!("{}/account/login", ctx.settings.public_url.as_str());
+    if let Some(next) = &original.next {
+        let next = form_urlencoded::byte_serialize(next.as_str().as_bytes());
+        let _ = write!(url, "?next={}", next.collect::<String>());
+    }
+    url
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
+}
+
+/// The first groups that there is room for: to be in fewer groups lets nobody do more.
+fn joined(groups: &[String]) -> String {
+    let mut joined = String::new();
+    for name in groups {
+        let name = encoded(name);
+        if joined.len() + 1 + name.len() > ROOM_FOR_GROUPS {
+            break;
+        }
+        if !joined.is_empty() {
+            joined.push(',');
+        }
+        joined.push_str(&name);
+    }
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_name_can_stand_in_a_header_and_be_read_again() {
+        let groups = ["Site editors", "Authors, all", "100%", "편집"].map(str::to_owned);
+
+        let value = joined(&groups);
+
+        assert_eq!(value, "Site editors,Authors%2C all,100%25,%ED%8E%B8%EC%A7%91");
+        let decode = |name| percent_encoding::percent_decode_str(name).decode_utf8().expect("text");
+        assert!(value.split(',').map(decode).eq(groups));
+    }
+
+    #[test]
+    fn groups_for_which_there_is_no_room_are_left_out_whole() {
+        let groups: Vec<String> = (0..9).map(|number| format!("{number}").repeat(500)).collect();
+
+        assert_eq!(joined(&groups), groups[..4].join(","));
+    }
+}

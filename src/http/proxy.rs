@@ -1,0 +1,88 @@
+//! What a proxy asks on behalf of a request to another app: who it is from, and where it was going.
+//!
+//! The question is the same whatever the app is. What comes back in the proxy's answer may not reach the
+//! browser, so nothing is exchanged here that the browser would then lack.
+
+use rocket::Request;
+use rocket::http::{Method, Status};
+use rocket::request::{FromRequest, Outcome};
+
+use super::guards::{self, SignedIn};
+use super::next::SafeNext;
+use super::{caller, cookies};
+use crate::ctx::Ctx;
+use crate::sessions::{self, Standing};
+
+/// Where proxies ask.
+const PATH: &str = "/api/forward-auth";
+
+/// Whether a proxy asks. Some ask under a name of their own choice, such as that of a container, and may:
+/// the answer depends on the credentials alone and names no host but our own, and a browser that was
+/// lured here under another name brings no credentials.
+pub(super) fn asks(request: &Request<'_>) -> bool {
+    let path = request.uri().path().as_str();
+    let is_safe = matches!(request.method(), Method::Get | Method::Head);
+    is_safe && path.strip_suffix('/').unwrap_or(path) == PATH
+}
+
+/// Whoever a proxy asks about, with the names of their groups; `None` for strangers.
+pub(crate) struct Passing(pub Option<(SignedIn, Vec<String>)>);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Passing {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let Some(ctx) = request.rocket().state::<Ctx>() else {
+            return Outcome::Error((Status::InternalServerError, ()));
+        };
+        let presented = guards::presented(request, ctx);
+        let caller = caller::caller(request, ctx);
+        let asked = async {
+            let standing = sessions::standing_at_proxy(ctx, presented, caller).await?;
+            let Standing::SignedIn { living, renewed } = standing else { return Ok(None) };
+            if let Some(opened) = renewed {
+                cookies::renew_access(request, ctx, &opened);
+            }
+            let groups = sessions::groups_of(ctx, &living).await?.to_vec();
+            Ok(Some((SignedIn::from(living), groups)))
+        };
+        match asked.await {
+            Ok(passing) => Outcome::Success(Self(passing)),
+            Err(error) => Outcome::Error((guards::unknown(&error, caller).0, ())),
+        }
+    }
+}
+
+/// The request that a proxy asks about, as the proxy tells it.
+pub(crate) struct Original {
+    /// Where it was going, if somebody can go there again.
+    pub next: Option<SafeNext>,
+    /// Whether a person waits for a page. Scripts, pictures and programs cannot use a log-in page.
+    pub is_visit: bool,
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Original {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let header = |name| request.headers().get_one(name);
+        let method = header("X-Forwarded-Method").or(header("X-Original-Method"));
+        let was_read = method.is_none_or(|method| matches!(method, "GET" | "HEAD"));
+        let was_here = header("X-Forwarded-Host").is_none_or(|host| is_ours(request, host));
+        let next = header("X-Original-URI").or(header("X-Forwarded-Uri"));
+        let is_program = request.headers().contains("Authorization");
+        let mode = header("Sec-Fetch-Mode");
+        Outcome::Success(Self {
+            next: next.filter(|_| was_read && was_here).and_then(SafeNext::parse),
+            is_visit: !is_program && mode.is_none_or(|mode| mode == "navigate"),
+        })
+    }
+}
+
+/// Whether a host that the proxy was asked for is the one that the log-in page leads back to.
+fn is_ours(request: &Request<'_>, host: &str) -> bool {
+    let ctx = request.rocket().state::<Ctx>();
+    ctx.is_some_and(|ctx| host.eq_ignore_ascii_case(ctx.settings.public_url.authority()))
+}

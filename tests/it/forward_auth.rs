@@ -1,0 +1,392 @@
+//! Proxies ask whether a request may pass to another app: what they are told, and two real proxies.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use rocket::http::Method;
+
+use crate::support::process::{
+    Answer, Machine, PATIENCE, Remote, Running, Server, environment, eventually, free_port,
+    not_here, skip,
+};
+use crate::support::{App, GOOD, Page, World};
+
+const ASK: &str = "/api/forward-auth";
+const ASK_FOR_A_WAY: &str = "/api/forward-auth?redirect=1";
+
+/// The three headers.
+fn told(answer: &Page) -> [Option<&str>; 3] {
+    ["x-auth-user", "x-auth-email", "x-auth-groups"].map(|name| answer.header(name))
+}
+
+async fn joins_group(app: &App, name: &str, group: &str) {
+    let group = app.group(group, &[]).await;
+    let user = app.id_of(name).await;
+    let columns = "INSERT INTO group_members (group_id, user_id)";
+    app.execute(&format!("{columns} VALUES ({}, {user})", group.0)).await;
+    app.ctx.cache.forget_everybody();
+}
+
+/// Where a stranger who was going somewhere is sent.
+async fn way_of(app: &App, headers: &[(&str, &str)]) -> (u16, Option<String>) {
+    let mut stranger = app.visitor();
+    for (name, value) in headers {
+        stranger = stranger.with(name, value);
+    }
+    let answer = stranger.get(ASK_FOR_A_WAY).await;
+    (answer.status(), answer.location().map(str::to_owned))
+}
+
+on_both! {
+    async fn a_good_cookie_or_token_passes_with_its_person(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        joins_group(&app, "ada", "편집부").await;
+        joins_group(&app, "ada", "Authors, all").await;
+        let token = ada.cookie("access").expect("signed in").to_owned();
+        let mut program = app.visitor().with("Authorization", &format!("bearer {token}"));
+
+        for answer in [ada.get(ASK).await, program.get(ASK).await, ada.get(ASK_FOR_A_WAY).await] {
+            let id = app.id_of("ada").await.to_string();
+            let groups = "Authors%2C all,%ED%8E%B8%EC%A7%91%EB%B6%80";
+            assert_eq!(answer.status(), 200);
+            assert_eq!(told(&answer), [Some(&*id), Some("ada@example.com"), Some(groups)]);
+            assert_eq!(answer.header("cache-control"), Some("no-store"));
+        }
+    }
+
+    async fn whoever_is_in_no_group_has_an_empty_header(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+
+        assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some(""), "there is nothing to inherit");
+    }
+
+    async fn strangers_do_not_pass(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let (access, refresh) = (ada.cookies["access"].clone(), ada.cookies["refresh"].clone());
+        let bearer = |token: &str| app.visitor().with("Authorization", &format!("Bearer {token}"));
+        let mut strangers = vec![app.visitor(), bearer("rubbish"), bearer(&refresh), bearer("")];
+        ada.logs_out().await;
+        strangers.push(bearer(&access));
+        let mut thief = app.visitor();
+        thief.cookies = [("access", access), ("refresh", refresh)].map(|(n, v)| (n.into(), v)).into();
+        strangers.push(thief);
+
+        for stranger in &mut strangers {
+            let answer = stranger.get(ASK).await;
+            assert_eq!(answer.status(), 401);
+            let challenge = answer.header("www-authenticate").expect("as RFC 9110 asks, 15.5.2");
+            assert!(challenge.starts_with("Bearer"), "{challenge}");
+            assert_eq!(told(&answer), [None; 3]);
+        }
+    }
+
+    async fn a_suspended_person_does_not_pass(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        assert_eq!(ada.get(ASK).await.status(), 200);
+        app.execute("UPDATE users SET is_active = FALSE").await;
+        world.clock.advance(Duration::from_secs(3));
+
+        assert_eq!(ada.get(ASK).await.status(), 401);
+    }
+
+    async fn asking_again_costs_no_statement(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        joins_group(&app, "ada", "Authors").await;
+        ada.get(ASK).await;
+        let before = app.ctx.db.queries();
+
+        for _ in 0..3 {
+            assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some("Authors"));
+        }
+        app.visitor().get(ASK).await;
+
+        assert_eq!(app.ctx.db.queries() - before, 0);
+    }
+
+    async fn somebody_who_leaves_a_group_has_left_it_within_the_bound(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        joins_group(&app, "ada", "Authors").await;
+        assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some("Authors"));
+        app.execute("DELETE FROM group_members").await;
+
+        world.clock.advance(Duration::from_secs(2));
+
+        assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some(""));
+    }
+
+    async fn an_access_token_that_has_run_out_is_renewed_and_the_other_stays(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let mut lost = ada.clone();
+        world.clock.advance(Duration::from_mins(6));
+
+        let answer = ada.get(ASK).await;
+
+        assert_eq!(answer.status(), 200);
+        assert_ne!(ada.cookies["access"], lost.cookies["access"]);
+        assert_eq!(ada.cookies["refresh"], lost.cookies["refresh"]);
+        for _ in 0..3 {
+            world.clock.advance(Duration::from_mins(1));
+            assert_eq!(lost.clone().get(ASK).await.status(), 200, "a proxy that drops the cookie");
+        }
+        assert!(ada.is_signed_in().await && lost.is_signed_in().await, "nobody is a thief");
+        assert_eq!(app.events("token_reused").await, 0);
+    }
+
+    async fn a_replaced_token_is_theft_here_too(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let mut thief = ada.clone();
+        world.clock.advance(Duration::from_mins(6));
+        assert!(ada.is_signed_in().await, "and has the next one");
+        world.clock.advance(Duration::from_secs(11));
+
+        assert_eq!(thief.get(ASK).await.status(), 401);
+
+        assert_eq!(app.events("token_reused").await, 1);
+        assert!(!ada.is_signed_in().await);
+        app.letters().await;
+    }
+
+    async fn browsers_are_shown_the_way_in_and_back(world: World) {
+        let app = world.app().await;
+        let log_in = "http://localhost:8000/account/login";
+        let back = Some(format!("{log_in}?next=%2Fnotes%3Fa%3D1%26b%3D%252F"));
+        let plain = Some(log_in.to_owned());
+
+        for name in ["X-Original-URI", "X-Forwarded-Uri"] {
+            assert_eq!(way_of(&app, &[(name, "/notes?a=1&b=%2F")]).await, (303, back.clone()));
+            for evil in ["//evil.example", "https://evil.example/", "/\\evil.example", "/a/../b"] {
+                assert_eq!(way_of(&app, &[(name, evil)]).await, (303, plain.clone()), "{evil}");
+            }
+        }
+        let here = ("X-Original-URI", "/notes?a=1&b=%2F");
+        for (more, expected) in [
+            (("X-Forwarded-Method", "POST"), &plain),
+            (("X-Original-Method", "DELETE"), &plain),
+            (("X-Forwarded-Host", "evil.example"), &plain),
+            (("X-Forwarded-Host", "localhost:8000"), &back),
+            (("X-Forwarded-Method", "GET"), &back),
+            (("Sec-Fetch-Mode", "navigate"), &back),
+        ] {
+            assert_eq!(way_of(&app, &[here, more]).await, (303, expected.clone()), "{more:?}");
+        }
+    }
+
+    async fn programs_and_scripts_are_shown_no_page(world: World) {
+        let app = world.app().await;
+        for header in
+            [("Authorization", "Bearer rubbish"), ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Mode", "no-cors")]
+        {
+            assert_eq!(way_of(&app, &[header]).await, (401, None), "{header:?}");
+        }
+        assert_eq!(app.visitor().get("/api/forward-auth?redirect=0").await.status(), 401);
+    }
+
+    async fn a_proxy_may_ask_under_a_name_of_its_own(world: World) {
+        let app = world.app_with(&[("public_url", "https://gate.example")]).await;
+        let asks = |host: &str| app.visitor().with("Host", host);
+
+        assert_eq!(asks("daemun:8000").get(ASK).await.status(), 401);
+        let way = asks("evil.example").get(ASK_FOR_A_WAY).await;
+        assert_eq!(way.location(), Some("https://gate.example/account/login"), "and is told no other");
+        assert_eq!(asks("daemun:8000").get("/account/login").await.status(), 421);
+        assert_eq!(asks("daemun:8000").get("/api/forward-auth/x").await.status(), 421);
+        assert_eq!(asks("daemun:8000").send(Method::Post, ASK, None).await.status(), 421);
+        assert_eq!(asks("a").with("Host", "b").get(ASK).await.status(), 400);
+    }
+}
+
+// Real proxies.
+
+/// An app that answers with the request as it came.
+struct Echo {
+    port: u16,
+}
+
+impl Echo {
+    fn opens() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                thread::spawn(move || echo(connection));
+            }
+        });
+        Self { port }
+    }
+}
+
+fn echo(mut connection: TcpStream) {
+    let mut heard = Vec::new();
+    let mut buffer = [0; 1024];
+    while !heard.windows(4).any(|end| end == b"\r\n\r\n") {
+        match connection.read(&mut buffer) {
+            Ok(read @ 1..) => heard.extend_from_slice(&buffer[..read]),
+            _ => return,
+        }
+    }
+    let end = heard.windows(4).position(|end| end == b"\r\n\r\n").expect("seen");
+    let request = String::from_utf8_lossy(&heard[..end]).to_lowercase();
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{request}",
+        request.len()
+    );
+    let _ = connection.write_all(answer.as_bytes());
+    let _ = connection.shutdown(Shutdown::Write);
+}
+
+/// A proxy in front of Daemun and an app.
+struct Behind {
+    daemun: Server,
+    /// Stops with the story.
+    _proxy: Running,
+    port: u16,
+}
+
+impl Behind {
+    /// Somebody who comes through the proxy.
+    fn visitor(&self) -> Remote {
+        self.daemun.visitor().at(self.port)
+    }
+}
+
+fn is_installed(program: &str) -> bool {
+    Command::new(program).arg("-v").output().is_ok()
+}
+
+/// An example from `examples/` with the ports of this story.
+fn example(name: &str, daemun: u16, app: u16) -> String {
+    let path = format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).expect(name);
+    text.replace("127.0.0.1:8000", &format!("127.0.0.1:{daemun}"))
+        .replace("127.0.0.1:9000", &format!("127.0.0.1:{app}"))
+}
+
+/// Starts Daemun, an app, and a proxy in front of both, whose configuration is made of their ports.
+fn behind(program: &str, start: impl Fn(&Machine, [u16; 3]) -> Command) -> Behind {
+    let port = free_port();
+    let path = environment("PATH").unwrap_or_default();
+    let machine = Machine::new()
+        .in_a_hurry()
+        .with("PATH", path.to_string_lossy())
+        .with("ROCKET_PUBLIC_URL", format!("http://localhost:{port}"))
+        .with("ROCKET_TRUSTED_PROXIES", "127.0.0.1")
+        .with("ROCKET_ACCESS_TOKEN_LIFETIME", "1s");
+    let daemun = machine.serves();
+    let mut proxy = Running::new(start(&machine, [port, daemun.port, Echo::opens().port]));
+    let opens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+    let has_opened = eventually(PATIENCE, || opens() || proxy.is_over());
+    assert!(has_opened && !proxy.is_over(), "{program}: {:#?}", proxy.dies());
+    Behind { daemun, _proxy: proxy, port }
+}
+
+fn nginx() -> Behind {
+    behind("nginx", |machine, [port, daemun, app]| {
+        machine.write("locations.conf", example("forward-auth.nginx.conf", daemun, app));
+        let folder = machine.path("");
+        let folder = folder.display();
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {folder}/{kind};"))
+            .concat();
+        machine.write(
+            "nginx.conf",
+            format!(
+                "daemon off; master_process off; pid {folder}/pid; error_log stderr; events {{}}\n\
+                 http {{ access_log off; {temporary} server {{ listen 127.0.0.1:{port}; \
+                 server_name localhost; include {folder}/locations.conf; }} }}\n"
+            ),
+        );
+        let mut command = machine.command("nginx");
+        command.arg("-c").arg(machine.path("nginx.conf")).arg("-p").arg(machine.path(""));
+        command
+    })
+}
+
+fn caddy() -> Behind {
+    behind("caddy", |machine, [port, daemun, app]| {
+        let site = example("forward-auth.Caddyfile", daemun, app);
+        let site = site.replace("accounts.example.com", &format!("http://localhost:{port}"));
+        machine.write("Caddyfile", format!("{{\n\tadmin off\n}}\n{site}"));
+        let mut command = machine.command("caddy");
+        command.args(["run", "--adapter", "caddyfile", "--config"]).arg(machine.path("Caddyfile"));
+        command
+    })
+}
+
+/// Sends a form with the token of one of Daemun's own pages; the first page of the site is the app's.
+fn submits(person: &mut Remote, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+    let token = person.get(page).token().expect("every page has a form");
+    person.post(path, &[&[("csrf", token.as_str())], fields].concat())
+}
+
+/// The story that each proxy has to be right in.
+fn an_app_is_behind_the_log_in(site: &Behind) {
+    let forged = |visitor: Remote| {
+        visitor.with("X-Auth-User", "777").with("X-Auth-Groups", "root").with("X_Auth_User", "777")
+    };
+    let mut ada = forged(site.visitor());
+
+    let turned_away = ada.get("/notes?a=1&b=2");
+    let way = "/account/login?next=%2Fnotes%3Fa%3D1%26b%3D2";
+    assert_eq!(turned_away.status, 303, "{}", turned_away.text);
+    assert_eq!(
+        turned_away.header("location"),
+        Some(&*format!("http://localhost:{}{way}", site.port))
+    );
+    let script = ada.clone().with("Sec-Fetch-Mode", "cors").get("/notes");
+    assert_eq!(script.status, 401, "{}", script.text);
+
+    let fields = [("email", "ada@example.com"), ("password1", GOOD), ("password2", GOOD)];
+    assert_eq!(submits(&mut ada, "/account/join", "/account/join", &fields).status, 303);
+    for (method, fields) in [("GET", &[][..]), ("POST", &[("text", "hello")])] {
+        let passed = ada.tries(method, "/notes?a=1", fields).expect("an answer");
+        assert_eq!(passed.status, 200, "{method}: {}", passed.text);
+        let heard = &passed.text;
+        assert!(heard.starts_with(&format!("{} /notes?a=1 ", method.to_lowercase())), "{heard}");
+        assert!(
+            heard.contains("x-auth-user: 1\r\n") && heard.contains("x-auth-email: ada@example.com"),
+            "{heard}"
+        );
+        assert!(!heard.contains("777") && !heard.contains("root"), "{heard}");
+    }
+
+    // The token is good for a second; then the browser gets another one through the proxy.
+    let before = ada.cookies.clone();
+    let mut asking = ada.clone();
+    let is_renewed = || {
+        let passed = asking.get("/notes");
+        assert_eq!(passed.status, 200, "{}", passed.text);
+        asking.cookies["access"] != before["access"]
+    };
+    assert!(eventually(PATIENCE, is_renewed), "{}", site.daemun.log());
+    assert_eq!(asking.cookies["refresh"], before["refresh"]);
+
+    assert_eq!(submits(&mut ada, "/account/mypage", "/account/logout", &[]).status, 303);
+    assert_eq!(ada.get("/notes").status, 303, "and the app is closed again");
+}
+
+#[test]
+fn nginx_lets_pass_whom_daemun_knows() {
+    if !is_installed("nginx") {
+        return not_here("examples/forward-auth.nginx.conf", "nginx is not on this machine");
+    }
+    an_app_is_behind_the_log_in(&nginx());
+}
+
+#[test]
+fn caddy_lets_pass_whom_daemun_knows() {
+    if !is_installed("caddy") {
+        return skip("examples/forward-auth.Caddyfile", "caddy is not on this machine");
+    }
+    an_app_is_behind_the_log_in(&caddy());
+}
