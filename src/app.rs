@@ -118,7 +118,6 @@ fn doors(figment: Figment) -> Rocket<Build> {
         .attach(AdHoc::on_liftoff("Signing keys", |rocket| Box::pin(follow_settings(rocket))))
         .mount("/", http::routes())
         .mount("/", web::routes())
-        .mount("/", api::routes())
         .register("/", web::catchers())
         .mount("/", api::routes())
         .register("/api", api::catchers())
