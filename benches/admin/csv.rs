@@ -11,8 +11,8 @@ use crate::server::{Server, Staff};
 pub(crate) struct List {
     pub(crate) people: u32,
     pub(crate) took: Duration,
-    /// Megabytes at most.
-    pub(crate) peak: Option<f64>,
+    /// Megabytes that the server held before, and at most meanwhile.
+    pub(crate) memory: Option<(f64, f64)>,
 }
 
 impl List {
@@ -20,17 +20,22 @@ impl List {
     pub(crate) fn rate(&self) -> f64 {
         f64::from(self.people) / self.took.as_secs_f64()
     }
+
+    /// Megabytes more at most than before.
+    pub(crate) fn grown(&self) -> Option<f64> {
+        self.memory.map(|(before, peak)| peak - before)
+    }
 }
 
 /// Takes the list, and looks whether it is whole.
 pub(crate) fn measure(server: &Server, staff: &Staff, people: u32) -> List {
-    server.forget_peak();
+    let before = server.forget_peak();
     let start = Instant::now();
     let (lines, last) = take(server, staff).expect("the server answers");
     let took = start.elapsed();
     assert_eq!(lines, people + 2, "headings, the superuser and everybody");
     assert!(last.contains(&people::email(1)), "the first comes last: {last}");
-    List { people, took, peak: server.peak() }
+    List { people, took, memory: before.zip(server.peak()) }
 }
 
 /// How many lines came, and the last of them. A server that is spoken to in HTTP/1.0 sends the bare

@@ -84,13 +84,14 @@ impl Server {
         .into_bytes()
     }
 
-    /// Forgets what it held at most so far. Does nothing where there is no `/proc`.
-    pub(crate) fn forget_peak(&self) {
-        // Whatever cannot be forgotten is told by `peak`, which is too high then.
-        let _ = fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5");
+    /// Forgets what it held at most so far, and tells what it holds now, in megabytes; `None` where
+    /// there is no `/proc`.
+    pub(crate) fn forget_peak(&self) -> Option<f64> {
+        fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").ok()?;
+        self.peak()
     }
 
-    /// What it held at most since then, in megabytes; `None` where there is no `/proc`.
+    /// What it held at most since then.
     pub(crate) fn peak(&self) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
