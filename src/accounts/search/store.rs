@@ -250,6 +250,17 @@ fn order(sort: Sort, place: &Place, asked: &mut Asked) -> (Option<String>, Strin
     (begin, order)
 }
 
+/// The candidates with their rows, looked up one by one. A planner that thinks that few of the others
+/// match would rather read everybody: SQLite is told by CROSS JOIN to start from the candidates, and
+/// PostgreSQL by a subquery that it may not take apart.
+fn looked_up(asked: &Asked) -> &'static str {
+    if asked.is_postgres() {
+        "c CROSS JOIN LATERAL (SELECT * FROM users WHERE users.id = c.id OFFSET 0) AS u"
+    } else {
+        "c CROSS JOIN users u"
+    }
+}
+
 /// How many candidates there are, and how many of them match; one more than the bounds is "more".
 pub(super) async fn count(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(u64, u64), DbError> {
     let mut asked = Asked::of(db);
@@ -260,6 +271,17 @@ pub(super) async fn count(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(u
         // The order has an index: walking it costs a page.
         return Ok((u64::MAX, matches));
     }
+    if matches!(start(filter), Start::Everybody) {
+        // No index has to be asked who they are: they are read as they lie.
+        let one_more = asked.bind(number(bounds.candidates + 1));
+        let conditions = conditions(filter, true, &mut asked).join(" AND ");
+        let sql = format!(
+            "SELECT COUNT(*), COUNT(*) FILTER (WHERE {conditions}) \
+             FROM (SELECT {COLUMNS} FROM users u LIMIT {one_more}) AS u"
+        );
+        let found = numbers(db, asked.statement(sql), 2).await?;
+        return Ok((found[0], found[1]));
+    }
     let with = candidates(filter, bounds, &mut asked);
     let conditions = conditions(filter, true, &mut asked);
     if conditions.is_empty() {
@@ -268,9 +290,10 @@ pub(super) async fn count(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(u
         return Ok((candidates, candidates));
     }
     let enough = asked.bind(number(COUNTED + 1));
+    let rows = looked_up(&asked);
     let sql = format!(
-        "{with} SELECT (SELECT COUNT(*) FROM c), (SELECT COUNT(*) FROM (SELECT 1 FROM c \
-         CROSS JOIN users u WHERE u.id = c.id AND {} LIMIT {enough}) AS m)",
+        "{with} SELECT (SELECT COUNT(*) FROM c), (SELECT COUNT(*) FROM (SELECT 1 FROM {rows} \
+         WHERE u.id = c.id AND {} LIMIT {enough}) AS m)",
         conditions.join(" AND ")
     );
     let found = numbers(db, asked.statement(sql), 2).await?;
@@ -289,17 +312,14 @@ pub(super) async fn list(
     let mut asked = Asked::of(db);
     let sql = match plan {
         Plan::Sort => {
-            // CROSS JOIN tells SQLite to start from the candidates; a join it is by the condition.
             let with = candidates(filter, bounds, &mut asked);
             let mut all = vec!["u.id = c.id".to_owned()];
             all.extend(conditions(filter, true, &mut asked));
             let (begin, order) = order(sort, place, &mut asked);
             all.extend(begin);
             let limit = asked.bind(number(limit));
-            let all = all.join(" AND ");
-            format!(
-                "{with} SELECT {COLUMNS} FROM c CROSS JOIN users u WHERE {all} {order} LIMIT {limit}"
-            )
+            let (rows, all) = (looked_up(&asked), all.join(" AND "));
+            format!("{with} SELECT {COLUMNS} FROM {rows} WHERE {all} {order} LIMIT {limit}")
         }
         Plan::Walk if is_everybody(filter) => {
             let limit = asked.bind(number(limit));
