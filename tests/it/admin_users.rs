@@ -505,6 +505,24 @@ on_both! {
         }
     }
 
+    async fn a_whole_address_is_told_from_those_like_it(world: World) {
+        let app = world.app().await;
+        let mut root = root(&world, &app).await;
+        let addresses = [
+            "person12345@example.com", "aperson12345@example.com", "person12345@example.com.au",
+            "person12345@example.org", "person12346@example.com", "per_on12345@example.com",
+        ];
+        let people: Vec<_> = addresses.iter().map(|address| (*address, "")).collect();
+        insert(&app, &people).await;
+
+        let all = [addresses[1], addresses[0], addresses[2]];
+        assert_eq!(found(&mut root, "person12345@example.com").await, all);
+        assert_eq!(found(&mut root, "PERSON12345@Example.com").await, all);
+        assert_eq!(found(&mut root, "on12345@example.org").await, [addresses[3]]);
+        assert_eq!(found(&mut root, "per_on12345@example.com").await, [addresses[5]]);
+        assert_eq!(found(&mut root, "person12345@example.net").await.len(), 0);
+    }
+
     async fn more_than_ten_thousand_are_not_counted(world: World) {
         let app = world.app().await;
         let mut root = root(&world, &app).await;

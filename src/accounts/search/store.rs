@@ -97,17 +97,35 @@ fn candidates(filter: &Filter, bounds: Bounds, asked: &mut Asked) -> String {
 /// Whoever has all of these words, by the index of three-letter pieces.
 fn by_index(words: &[&str], asked: &mut Asked) -> String {
     if asked.is_postgres() {
-        let is_in = words.iter().map(|word| {
-            let pattern = asked.bind(like(word));
-            format!("text LIKE lower({pattern})")
-        });
-        let is_in: Vec<_> = is_in.collect();
+        let is_in: Vec<_> = words.iter().map(|word| is_in_text(word, asked)).collect();
         return format!("SELECT id FROM users_search WHERE {}", is_in.join(" AND "));
     }
     // Each a string, in which only the quotation mark is special: no operator gets through.
     let strings = words.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\"")));
     let query = asked.bind(strings.collect::<Vec<_>>().join(" "));
     format!("SELECT rowid AS id FROM users_search WHERE users_search MATCH {query}")
+}
+
+/// Whether PostgreSQL's text has a word. It reads the whole list of people for each piece that it is
+/// asked for, and in an address most pieces are everybody's: so it is asked for those that tell people
+/// apart, and what that points to is compared with the rest.
+fn is_in_text(word: &str, asked: &mut Asked) -> String {
+    let Some(end) = telling_end(word) else {
+        let pattern = asked.bind(like(word));
+        return format!("text LIKE lower({pattern})");
+    };
+    let (pattern, word) = (asked.bind(like(end)), asked.bind(word));
+    format!("text LIKE lower({pattern}) AND strpos(text, lower({word})) > 0")
+}
+
+/// What tells an address apart: the last signs before its `@`, where numbers stand, if there are
+/// enough of them in a row to narrow anything.
+fn telling_end(word: &str) -> Option<&str> {
+    let (local, _) = word.split_once('@')?;
+    let signs = local.chars().rev().take_while(|char| char.is_alphanumeric());
+    let signs: Vec<_> = signs.take(8).map(char::len_utf8).collect();
+    let start = local.len() - signs.iter().sum::<usize>();
+    (signs.len() >= 5).then(|| &word[start..=local.len()])
 }
 
 /// All conditions on a row of `users u`. With `but_start` those are left out that the candidates
@@ -460,6 +478,22 @@ fn row(row: &QueryResult) -> Result<Row, DbError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_told_apart_by_what_stands_before_its_at() {
+        for (word, end) in [
+            ("person12345@example.com", Some("son12345@")),
+            ("min.jun12345@naver.com", Some("jun12345@")),
+            ("nguyễnvăn@example.com", Some("guyễnvăn@")),
+            ("ab123@", Some("ab123@")),
+            ("min.kim@naver.com", None),
+            ("info@naver.com", None),
+            ("@naver.com", None),
+            ("person12345", None),
+        ] {
+            assert_eq!(telling_end(word), end, "{word}");
+        }
+    }
 
     #[test]
     fn signs_stand_for_themselves() {
