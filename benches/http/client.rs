@@ -67,10 +67,14 @@ impl<'a> Response<'a> {
         })
     }
 
+    /// The page that came, if it is text.
+    pub(crate) fn page(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.body).ok()
+    }
+
     /// The value of a hidden field on the page.
     pub(crate) fn hidden(&self, name: &str) -> Option<&'a str> {
-        let page = std::str::from_utf8(self.body).ok()?;
-        let (_, rest) = page.split_once(&format!("name=\"{name}\" value=\""))?;
+        let (_, rest) = self.page()?.split_once(&format!("name=\"{name}\" value=\""))?;
         rest.split('"').next()
     }
 }

@@ -43,7 +43,7 @@ fn others() -> Option<Duration> {
 
 /// The sum of so many fields from field 14 of `proc_pid_stat(5)` on: own time for two of them, that of
 /// children that have ended as well for four. The name before them may hold anything but `)`.
-fn times(stat: &str, fields: usize) -> Option<Duration> {
+pub(crate) fn times(stat: &str, fields: usize) -> Option<Duration> {
     let (_, rest) = stat.rsplit_once(')')?;
     let ticks = rest.split_whitespace().skip(11).take(fields).map(str::parse::<u32>);
     Some(TICK * ticks.sum::<Result<u32, _>>().ok()?)

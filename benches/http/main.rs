@@ -13,6 +13,7 @@ mod people;
 mod report;
 mod server;
 mod stages;
+mod targets;
 
 use std::process::ExitCode;
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::figures::{Subject, Target, median, milliseconds, range};
+use crate::figures::Subject;
 use crate::people::PEOPLE;
 use crate::server::Memory;
+use crate::targets::{Target, median, milliseconds, range};
 
 /// Above so many cores in other hands the figures are not to be trusted.
 const QUIET: f64 = 0.1;

@@ -505,6 +505,54 @@ on_both! {
         }
     }
 
+    async fn many_matches_are_the_same_whether_they_stand_near_or_far(world: World) {
+        let app = world.app().await;
+        app.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000) \
+             INSERT INTO users (email, email_canonical, name, created_at, updated_at) \
+             SELECT 'u' || i || '@example.com', 'u' || i || '@example.com', \
+             CASE WHEN i <= 1500 THEN 'Far' WHEN i % 2 = 0 THEN 'Near' ELSE 'Nobody' END, i, 0 FROM n",
+        ).await;
+        let newest = Sort::parse("-created_at").expect("an order");
+        let (far, near) = ((1..=1_500).rev(), (1_501..=4_000).rev().filter(|it| it % 2 == 0));
+        let expected: [(&str, Vec<i64>); 2] = [("far", far.collect()), ("near", near.collect())];
+
+        for (word, expected) in expected {
+            let words = Words::parse(word).expect("short");
+            let filter = Filter { words, ..Filter::default() };
+            let (mut met, mut place) = (Vec::new(), Some(Place::First));
+            while let Some(from) = place {
+                let page =
+                    search::page(&app.ctx.db, &filter, newest, &from, Bounds::default(), 200).await;
+                let page = page.expect("answers");
+                assert_eq!(page.count, Count::Exactly(expected.len() as u64), "{word}");
+                assert!(!page.is_cut, "all of them can be sorted: {word}");
+                met.extend(page.people.iter().map(|row| row.created_at.unix_timestamp_nanos()));
+                place = page.after.map(Place::After);
+            }
+            let expected: Vec<_> = expected.iter().map(|it| i128::from(*it) * 1_000).collect();
+            assert_eq!(met, expected, "{word}");
+        }
+    }
+
+    async fn a_whole_address_is_told_from_those_like_it(world: World) {
+        let app = world.app().await;
+        let mut root = root(&world, &app).await;
+        let addresses = [
+            "person12345@example.com", "aperson12345@example.com", "person12345@example.com.au",
+            "person12345@example.org", "person12346@example.com", "per_on12345@example.com",
+        ];
+        let people: Vec<_> = addresses.iter().map(|address| (*address, "")).collect();
+        insert(&app, &people).await;
+
+        let all = [addresses[1], addresses[0], addresses[2]];
+        assert_eq!(found(&mut root, "person12345@example.com").await, all);
+        assert_eq!(found(&mut root, "PERSON12345@Example.com").await, all);
+        assert_eq!(found(&mut root, "on12345@example.org").await, [addresses[3]]);
+        assert_eq!(found(&mut root, "per_on12345@example.com").await, [addresses[5]]);
+        assert_eq!(found(&mut root, "person12345@example.net").await.len(), 0);
+    }
+
     async fn more_than_ten_thousand_are_not_counted(world: World) {
         let app = world.app().await;
         let mut root = root(&world, &app).await;

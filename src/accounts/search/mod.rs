@@ -4,7 +4,8 @@
 //! than [`Bounds::candidates`] of those it points to. Are there fewer, then they are all the answer
 //! can come from: they are counted exactly and sorted. Are there more, then people are read in the
 //! order asked for until a page is full, through a window of [`Bounds::window`] rows; whoever wants
-//! to look further goes on from the window's end. So no search costs more than its bounds, however
+//! to look further goes on from the window's end. Between the two, where sorting is possible but takes
+//! a while, a page is first tried the second way. So no search costs more than its bounds, however
 //! many people there are. A search without any condition needs none of this: the order has an index.
 //!
 //! Words are compared regardless of case, as far as the engine can. SQLite knows the pairs of upper
@@ -290,6 +291,12 @@ pub struct Batch {
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn count(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(Count, Plan), DbError> {
+    let (count, plan, _) = weigh(db, filter, bounds).await?;
+    Ok((count, plan))
+}
+
+/// The same, and how many candidates there are.
+async fn weigh(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(Count, Plan, u64), DbError> {
     let (candidates, matches) = store::count(db, filter, bounds).await?;
     let plan = if candidates > bounds.candidates { Plan::Walk } else { Plan::Sort };
     let count = match plan {
@@ -298,7 +305,7 @@ pub async fn count(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(Count, P
         Plan::Walk if store::is_everybody(filter) => Count::Exactly(matches),
         Plan::Walk => Count::AtLeast(matches),
     };
-    Ok((count, plan))
+    Ok((count, plan, candidates))
 }
 
 /// Up to `at_most` people from a place on, or back from it. One statement, and one more where the
@@ -315,10 +322,8 @@ pub async fn batch(
     at_most: u64,
 ) -> Result<Batch, DbError> {
     let mut people = store::list(db, filter, sort, place, (plan, bounds), at_most + 1).await?;
-    let wanted = usize::try_from(at_most).unwrap_or(usize::MAX);
-    if people.len() > wanted {
-        people.truncate(wanted);
-        let end = people.last().map(|row| Cursor::of(row, sort));
+    let end = cut_to(at_most, &mut people, sort);
+    if end.is_some() {
         return Ok(Batch { people, end, is_cut: false });
     }
     let end = match plan {
@@ -329,6 +334,13 @@ pub async fn batch(
     };
     Ok(Batch { people, is_cut: end.is_some(), end })
 }
+
+/// So many candidates are sorted at once: a millisecond. Where there are more, chances are that a page
+/// of them stands near the place it is read from.
+const FEW: u64 = 1_000;
+
+/// How far that is looked: less than it costs to sort [`FEW`].
+const NEAR: u64 = 1_000;
 
 /// A page of people.
 ///
@@ -342,9 +354,17 @@ pub async fn page(
     bounds: Bounds,
     at_most: u64,
 ) -> Result<Found, DbError> {
-    let (count, plan) = count(db, filter, bounds).await?;
-    let Batch { mut people, end, is_cut } =
-        batch(db, filter, sort, place, (plan, bounds), at_most).await?;
+    let (count, plan, candidates) = weigh(db, filter, bounds).await?;
+    let near = match plan {
+        Plan::Sort if candidates > FEW => {
+            walk_near(db, filter, sort, place, bounds, at_most).await?
+        }
+        _ => None,
+    };
+    let Batch { mut people, end, is_cut } = match near {
+        Some(batch) => batch,
+        None => batch(db, filter, sort, place, (plan, bounds), at_most).await?,
+    };
     let (before, after) = match place {
         Place::Before(_) => {
             people.reverse();
@@ -354,6 +374,29 @@ pub async fn page(
         Place::First => (None, end),
     };
     Ok(Found { people, count, before, after, is_cut })
+}
+
+/// A whole page from near a place, or `None` when there is none so near.
+async fn walk_near(
+    db: &Db,
+    filter: &Filter,
+    sort: Sort,
+    place: &Place,
+    bounds: Bounds,
+    at_most: u64,
+) -> Result<Option<Batch>, DbError> {
+    let near = Bounds { window: NEAR, ..bounds };
+    let mut people = store::list(db, filter, sort, place, (Plan::Walk, near), at_most + 1).await?;
+    let end = cut_to(at_most, &mut people, sort);
+    Ok(end.map(|end| Batch { people, end: Some(end), is_cut: false }))
+}
+
+/// Leaves no more people than were asked for, and tells where to read on if there were more.
+fn cut_to(at_most: u64, people: &mut Vec<Row>, sort: Sort) -> Option<Cursor> {
+    let wanted = usize::try_from(at_most).unwrap_or(usize::MAX);
+    let is_longer = people.len() > wanted;
+    people.truncate(wanted);
+    people.last().filter(|_| is_longer).map(|row| Cursor::of(row, sort))
 }
 
 /// How many accounts are looked at in a row for the few that match, before the answer is that there

@@ -97,17 +97,35 @@ fn candidates(filter: &Filter, bounds: Bounds, asked: &mut Asked) -> String {
 /// Whoever has all of these words, by the index of three-letter pieces.
 fn by_index(words: &[&str], asked: &mut Asked) -> String {
     if asked.is_postgres() {
-        let is_in = words.iter().map(|word| {
-            let pattern = asked.bind(like(word));
-            format!("text LIKE lower({pattern})")
-        });
-        let is_in: Vec<_> = is_in.collect();
+        let is_in: Vec<_> = words.iter().map(|word| is_in_text(word, asked)).collect();
         return format!("SELECT id FROM users_search WHERE {}", is_in.join(" AND "));
     }
     // Each a string, in which only the quotation mark is special: no operator gets through.
     let strings = words.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\"")));
     let query = asked.bind(strings.collect::<Vec<_>>().join(" "));
     format!("SELECT rowid AS id FROM users_search WHERE users_search MATCH {query}")
+}
+
+/// Whether PostgreSQL's text has a word. It reads the whole list of people for each piece that it is
+/// asked for, and in an address most pieces are everybody's: so it is asked for those that tell people
+/// apart, and what that points to is compared with the rest.
+fn is_in_text(word: &str, asked: &mut Asked) -> String {
+    let Some(end) = telling_end(word) else {
+        let pattern = asked.bind(like(word));
+        return format!("text LIKE lower({pattern})");
+    };
+    let (pattern, word) = (asked.bind(like(end)), asked.bind(word));
+    format!("text LIKE lower({pattern}) AND strpos(text, lower({word})) > 0")
+}
+
+/// What tells an address apart: the last signs before its `@`, where numbers stand, if there are
+/// enough of them in a row to narrow anything.
+fn telling_end(word: &str) -> Option<&str> {
+    let (local, _) = word.split_once('@')?;
+    let signs = local.chars().rev().take_while(|char| char.is_alphanumeric());
+    let signs: Vec<_> = signs.take(8).map(char::len_utf8).collect();
+    let start = local.len() - signs.iter().sum::<usize>();
+    (signs.len() >= 5).then(|| &word[start..=local.len()])
 }
 
 /// All conditions on a row of `users u`. With `but_start` those are left out that the candidates
@@ -250,6 +268,17 @@ fn order(sort: Sort, place: &Place, asked: &mut Asked) -> (Option<String>, Strin
     (begin, order)
 }
 
+/// The candidates with their rows, looked up one by one. A planner that thinks that few of the others
+/// match would rather read everybody: SQLite is told by CROSS JOIN to start from the candidates, and
+/// PostgreSQL by a subquery that it may not take apart.
+fn looked_up(asked: &Asked) -> &'static str {
+    if asked.is_postgres() {
+        "c CROSS JOIN LATERAL (SELECT * FROM users WHERE users.id = c.id OFFSET 0) AS u"
+    } else {
+        "c CROSS JOIN users u"
+    }
+}
+
 /// How many candidates there are, and how many of them match; one more than the bounds is "more".
 pub(super) async fn count(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(u64, u64), DbError> {
     let mut asked = Asked::of(db);
@@ -260,6 +289,17 @@ pub(super) async fn count(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(u
         // The order has an index: walking it costs a page.
         return Ok((u64::MAX, matches));
     }
+    if matches!(start(filter), Start::Everybody) {
+        // No index has to be asked who they are: they are read as they lie.
+        let one_more = asked.bind(number(bounds.candidates + 1));
+        let conditions = conditions(filter, true, &mut asked).join(" AND ");
+        let sql = format!(
+            "SELECT COUNT(*), COUNT(*) FILTER (WHERE {conditions}) \
+             FROM (SELECT {COLUMNS} FROM users u LIMIT {one_more}) AS u"
+        );
+        let found = numbers(db, asked.statement(sql), 2).await?;
+        return Ok((found[0], found[1]));
+    }
     let with = candidates(filter, bounds, &mut asked);
     let conditions = conditions(filter, true, &mut asked);
     if conditions.is_empty() {
@@ -268,9 +308,10 @@ pub(super) async fn count(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(u
         return Ok((candidates, candidates));
     }
     let enough = asked.bind(number(COUNTED + 1));
+    let rows = looked_up(&asked);
     let sql = format!(
-        "{with} SELECT (SELECT COUNT(*) FROM c), (SELECT COUNT(*) FROM (SELECT 1 FROM c \
-         CROSS JOIN users u WHERE u.id = c.id AND {} LIMIT {enough}) AS m)",
+        "{with} SELECT (SELECT COUNT(*) FROM c), (SELECT COUNT(*) FROM (SELECT 1 FROM {rows} \
+         WHERE u.id = c.id AND {} LIMIT {enough}) AS m)",
         conditions.join(" AND ")
     );
     let found = numbers(db, asked.statement(sql), 2).await?;
@@ -289,17 +330,14 @@ pub(super) async fn list(
     let mut asked = Asked::of(db);
     let sql = match plan {
         Plan::Sort => {
-            // CROSS JOIN tells SQLite to start from the candidates; a join it is by the condition.
             let with = candidates(filter, bounds, &mut asked);
             let mut all = vec!["u.id = c.id".to_owned()];
             all.extend(conditions(filter, true, &mut asked));
             let (begin, order) = order(sort, place, &mut asked);
             all.extend(begin);
             let limit = asked.bind(number(limit));
-            let all = all.join(" AND ");
-            format!(
-                "{with} SELECT {COLUMNS} FROM c CROSS JOIN users u WHERE {all} {order} LIMIT {limit}"
-            )
+            let (rows, all) = (looked_up(&asked), all.join(" AND "));
+            format!("{with} SELECT {COLUMNS} FROM {rows} WHERE {all} {order} LIMIT {limit}")
         }
         Plan::Walk if is_everybody(filter) => {
             let limit = asked.bind(number(limit));
@@ -440,6 +478,22 @@ fn row(row: &QueryResult) -> Result<Row, DbError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_told_apart_by_what_stands_before_its_at() {
+        for (word, end) in [
+            ("person12345@example.com", Some("son12345@")),
+            ("min.jun12345@naver.com", Some("jun12345@")),
+            ("nguyễnvăn@example.com", Some("guyễnvăn@")),
+            ("ab123@", Some("ab123@")),
+            ("min.kim@naver.com", None),
+            ("info@naver.com", None),
+            ("@naver.com", None),
+            ("person12345", None),
+        ] {
+            assert_eq!(telling_end(word), end, "{word}");
+        }
+    }
 
     #[test]
     fn signs_stand_for_themselves() {

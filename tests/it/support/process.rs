@@ -18,6 +18,7 @@ use sea_orm::{ConnectionTrait as _, Database, Statement};
 use tempfile::TempDir;
 
 use super::browser::encode;
+use super::cluster::environment;
 use super::postgres::Cluster;
 
 /// The program.
@@ -554,11 +555,6 @@ pub(crate) fn skip(what: &str, because: &str) {
 pub(crate) fn not_here(what: &str, because: &str) {
     assert!(environment("CI").is_none(), "CI is set, and {what} is not tried because {because}");
     skip(what, because);
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test looks at the machine that it runs on")]
-pub(crate) fn environment(name: &str) -> Option<std::ffi::OsString> {
-    std::env::var_os(name)
 }
 
 /// Whether this process may do everything on this machine.

@@ -1,0 +1,66 @@
+//! How fast the pages of staff are, measured from outside: `cargo bench --bench admin`.
+//!
+//! Starts the release server on sites of 1,000, 100,000 and 1,000,000 people, on a temporary SQLite
+//! file and on a throw-away PostgreSQL cluster, asks for the list of people in every way, and takes
+//! the whole list as CSV. Prints a table and writes the same to `target/bench/admin.json`. A missed
+//! target is said and is no failure; a wrong answer is one. `docs/PERFORMANCE.md` says what each
+//! figure means.
+
+#[path = "../http/client.rs"]
+mod client;
+#[path = "../../tests/it/support/cluster.rs"]
+mod cluster;
+mod csv;
+#[expect(dead_code, reason = "the other bench asks for more")]
+#[path = "../http/machine.rs"]
+mod machine;
+mod others;
+mod pages;
+mod people;
+mod report;
+mod server;
+mod site;
+#[expect(dead_code, reason = "the other bench asks for more")]
+#[path = "../http/targets.rs"]
+mod targets;
+
+use std::process::ExitCode;
+
+use cluster::Cluster;
+use others::Watch;
+use report::{Report, Table};
+use site::{Engine, Site};
+
+/// How many people there are on each site, fewest first.
+const SIZES: [u32; 3] = [1_000, 100_000, 1_000_000];
+
+fn main() -> ExitCode {
+    // `cargo test --all-targets` runs benches too, without this flag; minutes are no test.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    // Its own settings are left as they come: commits are on disk, and memory is modest. Its locale
+    // is one that knows the letters of all scripts, as that of every PostgreSQL for people is.
+    let cluster = Cluster::start("C.UTF-8", "");
+    let engines = [Some(Engine::Sqlite), cluster.as_ref().map(Engine::Postgres)];
+    let tables = engines.into_iter().flatten().map(|engine| measure(engine, cluster.as_ref()));
+    let report = Report { tables: tables.collect() };
+    report.publish();
+    ExitCode::SUCCESS
+}
+
+/// All sites of an engine, one after the other; each is gone before the next is made.
+fn measure(engine: Engine<'_>, cluster: Option<&Cluster>) -> Table {
+    let mut table = Table::of(engine);
+    for people in SIZES {
+        let site = Site::with(people, engine);
+        let watch = Watch::start(cluster);
+        let server = site.serve();
+        let staff = server.log_in();
+        table.pages.push(pages::measure(&server, &staff, people));
+        table.lists.push(csv::measure(&server, &staff, people));
+        drop(server);
+        table.others.push(watch.others());
+    }
+    table
+}
