@@ -68,6 +68,17 @@ impl Refusal {
         Self::new(Status::NotFound, "not_found", Sentence::new("api.not_found"))
     }
 
+    /// Whoever asks may not.
+    pub(super) fn forbidden() -> Self {
+        Self::new(Status::Forbidden, "permission_denied", Sentence::new("api.permission_denied"))
+    }
+
+    /// The password was given too long ago for something dangerous.
+    pub(super) fn prove_first() -> Self {
+        let detail = Sentence::new("api.reauthentication_required");
+        Self::new(Status::Forbidden, "reauthentication_required", detail)
+    }
+
     /// There were too many tries. How long to wait is said when the language is known.
     fn too_soon(wait: Duration) -> Self {
         let detail = Sentence::new("api.throttled");

@@ -14,6 +14,7 @@ mod fields;
 mod forward_auth;
 mod health;
 mod tokens;
+mod users;
 mod well_known;
 
 pub use error::catchers;
@@ -26,6 +27,7 @@ pub fn routes() -> Vec<Route> {
     [
         tokens::routes(),
         account::routes(),
+        users::routes(),
         forward_auth::routes(),
         health::routes(),
         well_known::routes(),

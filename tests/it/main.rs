@@ -18,6 +18,7 @@ mod api_account;
 mod api_docs;
 mod api_requests;
 mod api_tokens;
+mod api_users;
 mod api_wire;
 mod claims;
 mod cli;
