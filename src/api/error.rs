@@ -11,6 +11,7 @@ use rocket::response::{self, Responder, Response};
 use rocket::serde::json::Json;
 use rocket::{Catcher, Request, catch, catchers};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::fields::Complaints;
 use crate::crypto::QueueFull;
@@ -215,16 +216,17 @@ fn log(error: &Error, request: &Request<'_>) -> Status {
     }
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Answer {
     detail: String,
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(inline)]
     messages: Option<[AboutAccess; 1]>,
 }
 
 /// SimpleJWT's list of the kinds of token that it has tried; here there is one.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct AboutAccess {
     token_class: &'static str,
     token_type: &'static str,

@@ -926,7 +926,6 @@ fn letters() -> Vec<Row> {
 
 fn elsewhere() -> Vec<Row> {
     vec![
-        get("/api", "404").gives(404, NOT_FOUND),
         get("/api/nothing", "404").gives(404, NOT_FOUND),
         post("/api/account/nothing", "404 under /account/").json("{}").gives(404, NOT_FOUND),
         asks(Method::Options, PAIR, "OPTIONS").gives(

@@ -16,6 +16,7 @@ mod admin_settings;
 mod admin_users;
 mod api_account;
 mod api_docs;
+mod api_reference;
 mod api_requests;
 mod api_tokens;
 mod api_users;

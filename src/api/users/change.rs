@@ -8,6 +8,7 @@ use super::{User, no_such_group, not_done, seen, taken};
 use crate::accounts::{Edited, Profile};
 use crate::api::body::Body;
 use crate::api::credentials::Member;
+use crate::api::describe::{Described, Field, HttpMethod, Kind, Section, closed, may, needs};
 use crate::api::error::{Error, Refusal};
 use crate::api::fields::{Complaints, Fields, Sent};
 use crate::ctx::Ctx;
@@ -19,6 +20,33 @@ use crate::types::{BirthDate, Caller, Email, Gender, GroupId, Name, Permission, 
 
 pub(super) fn routes() -> Vec<Route> {
     routes![update, replace]
+}
+
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route = |method, about| closed(method, "/api/users/{id}", Section::Users, about);
+    let fields = |email: Field| {
+        [
+            email,
+            may("name", Kind::Text),
+            may("gender", Kind::Gender),
+            may("date_of_birth", Kind::Day),
+            may("is_active", Kind::Flag),
+            may("is_staff", Kind::Flag),
+            may("is_superuser", Kind::Flag),
+            may("groups", Kind::Numbers),
+        ]
+    };
+    vec![
+        route(HttpMethod::Patch, "reference.users.update")
+            .takes(fields(may("email", Kind::Email)))
+            .gives::<User>(200)
+            .refuses(&[403, 404]),
+        route(HttpMethod::Put, "reference.users.replace")
+            .takes(fields(needs("email", Kind::Email)))
+            .gives::<User>(200)
+            .refuses(&[403, 404]),
+    ]
 }
 
 /// What is left out stays as it is.

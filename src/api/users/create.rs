@@ -7,6 +7,7 @@ use super::{User, no_such_group, not_done, taken};
 use crate::accounts::NewPasswordError;
 use crate::api::body::Body;
 use crate::api::credentials::Member;
+use crate::api::describe::{Described, HttpMethod, Kind, Section, closed, may, needs};
 use crate::api::error::{Error, Refusal};
 use crate::api::fields::{Complaints, Fields};
 use crate::ctx::Ctx;
@@ -18,6 +19,23 @@ use crate::types::{Caller, Name, Permission};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![create]
+}
+
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route = closed(HttpMethod::Post, "/api/users", Section::Users, "reference.users.create");
+    let fields = [
+        needs("email", Kind::Email),
+        may("password", Kind::Password),
+        may("name", Kind::Text),
+        may("gender", Kind::Gender),
+        may("date_of_birth", Kind::Day),
+        may("is_active", Kind::Flag),
+        may("is_staff", Kind::Flag),
+        may("is_superuser", Kind::Flag),
+        may("groups", Kind::Numbers),
+    ];
+    vec![route.takes(fields).gives::<User>(201).refuses(&[403, 503])]
 }
 
 /// The new account, and where it is.

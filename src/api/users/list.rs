@@ -5,12 +5,14 @@ use rocket::serde::json::Json;
 use rocket::{Route, State, get, routes};
 use serde::Serialize;
 use url::form_urlencoded;
+use utoipa::ToSchema;
 
 use super::{User, address};
 use crate::accounts::search::{
     self, Bounds, ConditionError, Cursor, Filter, MAX_QUERY, Place, Sort, Words,
 };
 use crate::api::credentials::Member;
+use crate::api::describe::{Described, HttpMethod, Kind, Section, closed, may};
 use crate::api::error::Error;
 use crate::api::fields::Complaints;
 use crate::ctx::Ctx;
@@ -19,6 +21,25 @@ use crate::types::Permission;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![index]
+}
+
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route = closed(HttpMethod::Get, "/api/users", Section::Users, "reference.users.index");
+    let query = [
+        may("search", Kind::Text),
+        may("is_active", Kind::Flag),
+        may("is_staff", Kind::Flag),
+        may("is_superuser", Kind::Flag),
+        may("verified", Kind::Flag),
+        may("group", Kind::Number),
+        may("joined_from", Kind::Day),
+        may("joined_to", Kind::Day),
+        may("sort", Kind::Text),
+        may("page_size", Kind::Number),
+        may("cursor", Kind::Text),
+    ];
+    vec![route.asks(query).gives::<Users>(200).refuses(&[400])]
 }
 
 /// People on a page, where nobody says how many.
@@ -146,9 +167,11 @@ fn read_place(typed: &str, sort: Sort) -> Option<Place> {
 }
 
 /// A page of people, and where those before and after it are.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Users {
+    #[schema(required)]
     next: Option<String>,
+    #[schema(required)]
     previous: Option<String>,
     results: Vec<User>,
 }

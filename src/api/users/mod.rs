@@ -12,11 +12,13 @@ use rocket::serde::json::Json;
 use rocket::{Route, State, delete, get, routes};
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use super::credentials::Member;
 use super::error::{Error, Refusal};
 use super::fields::{Complaints, NON_FIELD};
 use crate::accounts::search::{self, Row};
+use crate::api::describe::{Described, HttpMethod, Section, closed};
 use crate::ctx::Ctx;
 use crate::flows::moderation;
 use crate::http::guards::{self, SignedIn};
@@ -28,28 +30,48 @@ pub(super) fn routes() -> Vec<Route> {
     [list::routes(), create::routes(), change::routes(), routes![show, destroy]].concat()
 }
 
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route = |method, about| closed(method, "/api/users/{id}", Section::Users, about);
+    let mut all = list::described();
+    all.extend(create::described());
+    all.push(route(HttpMethod::Get, "reference.users.show").gives::<User>(200).refuses(&[404]));
+    all.extend(change::described());
+    all.push(
+        route(HttpMethod::Delete, "reference.users.destroy")
+            .gives_nothing(204)
+            .refuses(&[400, 403, 404]),
+    );
+    all
+}
+
 /// Where people are.
 const USERS: &str = "/api/users";
 
 /// A person.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "four facts that do not hang together")]
 struct User {
     url: String,
     id: i64,
     email: String,
     name: String,
+    #[schema(pattern = "^(|male|female)$")]
     gender: &'static str,
+    #[schema(required, format = Date)]
     date_of_birth: Option<String>,
     is_active: bool,
     is_staff: bool,
     is_superuser: bool,
     email_verified: bool,
     #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(required, value_type = Option<String>, format = DateTime)]
     last_login_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     updated_at: OffsetDateTime,
 }
 
