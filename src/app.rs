@@ -16,6 +16,7 @@ use crate::config::{SettingError, Settings};
 use crate::ctx::{Ctx, CtxError};
 use crate::db::DbError;
 use crate::flows::rotation;
+use crate::http::Reference;
 use crate::keys::KeysError;
 use crate::{api, http, keys, web, worker};
 
@@ -112,7 +113,11 @@ pub async fn open(settings: Settings, clock: Clock) -> Result<Ctx, OpenError> {
 }
 
 fn doors(figment: Figment) -> Rocket<Build> {
+    let describe = |language| {
+        serde_json::to_value(api::document(language)).expect("a description is plain data")
+    };
     rocket::custom(figment)
+        .manage(Reference::written_by(describe))
         .attach(http::Gatekeeper)
         .attach(http::Headers)
         .attach(AdHoc::on_liftoff("Signing keys", |rocket| Box::pin(follow_settings(rocket))))

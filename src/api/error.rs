@@ -11,6 +11,7 @@ use rocket::response::{self, Responder, Response};
 use rocket::serde::json::Json;
 use rocket::{Catcher, Request, catch, catchers};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::fields::Complaints;
 use crate::crypto::QueueFull;
@@ -66,6 +67,17 @@ impl Refusal {
     /// There is no such thing.
     pub(super) fn not_found() -> Self {
         Self::new(Status::NotFound, "not_found", Sentence::new("api.not_found"))
+    }
+
+    /// Whoever asks may not.
+    pub(super) fn forbidden() -> Self {
+        Self::new(Status::Forbidden, "permission_denied", Sentence::new("api.permission_denied"))
+    }
+
+    /// The password was given too long ago for something dangerous.
+    pub(super) fn prove_first() -> Self {
+        let detail = Sentence::new("api.reauthentication_required");
+        Self::new(Status::Forbidden, "reauthentication_required", detail)
     }
 
     /// There were too many tries. How long to wait is said when the language is known.
@@ -204,16 +216,17 @@ fn log(error: &Error, request: &Request<'_>) -> Status {
     }
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Answer {
     detail: String,
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(inline)]
     messages: Option<[AboutAccess; 1]>,
 }
 
 /// SimpleJWT's list of the kinds of token that it has tried; here there is one.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct AboutAccess {
     token_class: &'static str,
     token_type: &'static str,

@@ -12,7 +12,7 @@ use super::body::Body;
 use crate::accounts::{MAX_PASSWORD, Trait, Weakness};
 use crate::i18n::{Language, Sentence};
 use crate::types::{
-    BirthDate, BirthDateError, Email, EmailError, Gender, Name, NameError, Password,
+    BirthDate, BirthDateError, Email, EmailError, Gender, GroupId, Name, NameError, Password,
 };
 
 /// Stands for the body as a whole.
@@ -90,6 +90,13 @@ pub(super) enum Sent<T> {
 }
 
 impl<T> Sent<T> {
+    /// Takes the place of what was there before, if it was sent.
+    pub(super) fn replace(self, before: &mut T) {
+        if let Self::As(value) = self {
+            *before = value;
+        }
+    }
+
     /// What was sent, or else what was there before.
     pub(super) fn or(self, before: T) -> T {
         match self {
@@ -199,6 +206,43 @@ impl<'b> Fields<'b> {
             Err(BirthDateError::Malformed) => self.wrong(name, Sentence::new("api.not_a_date")),
             Err(BirthDateError::Future) => self.wrong(name, Sentence::new("api.future_date")),
             Err(BirthDateError::TooLongAgo) => self.wrong(name, Sentence::new("api.old_date")),
+        }
+    }
+
+    /// An address that may be left out; one that is there is one.
+    pub(super) fn email_if_sent(&mut self, name: &'static str) -> Option<Email> {
+        self.body.get(name)?;
+        self.email(name)
+    }
+
+    /// A password that may be left out, and not be blank.
+    pub(super) fn password_if_sent(&mut self, name: &'static str) -> Option<Password> {
+        self.body.get(name)?;
+        self.new_password(name)
+    }
+
+    /// Yes or no. Nothing is taken for either: what a text such as "off" means is not guessed.
+    pub(super) fn flag(&mut self, name: &'static str) -> Sent<bool> {
+        match self.body.get(name) {
+            None => Sent::Not,
+            Some(Value::Bool(is)) => Sent::As(*is),
+            Some(Value::Null) => self.wrong(name, Sentence::new("api.null")),
+            Some(_) => self.wrong(name, Sentence::new("api.not_a_boolean")),
+        }
+    }
+
+    /// The numbers of groups.
+    pub(super) fn groups(&mut self, name: &'static str) -> Sent<Vec<GroupId>> {
+        let values = match self.body.get(name) {
+            None => return Sent::Not,
+            Some(Value::Array(values)) => values,
+            Some(Value::Null) => return self.wrong(name, Sentence::new("api.null")),
+            Some(_) => return self.wrong(name, Sentence::new("api.not_a_list")),
+        };
+        let ids: Option<Vec<_>> = values.iter().map(|id| id.as_i64().map(GroupId)).collect();
+        match ids {
+            Some(ids) => Sent::As(ids),
+            None => self.wrong(name, Sentence::new("api.not_a_number")),
         }
     }
 

@@ -3,10 +3,20 @@
 use rocket::http::Status;
 use rocket::{Route, State, get, routes};
 
+use crate::api::describe::{Described, HttpMethod, Section, open};
 use crate::ctx::Ctx;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![live, ready]
+}
+
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route = |path, about| open(HttpMethod::Get, path, Section::Service, about);
+    vec![
+        route("/health/live", "reference.live").says(200),
+        route("/health/ready", "reference.ready").says(200).says(503),
+    ]
 }
 
 /// The process answers.

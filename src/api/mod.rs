@@ -9,16 +9,30 @@
 mod account;
 mod body;
 mod credentials;
+mod describe;
 mod error;
 mod fields;
 mod forward_auth;
 mod health;
 mod tokens;
+mod users;
 mod well_known;
 
+pub use describe::document;
 pub use error::catchers;
 
 use rocket::Route;
+
+/// Every route in words.
+fn described() -> Vec<describe::Described> {
+    let mut all = tokens::described();
+    all.extend(account::described());
+    all.extend(users::described());
+    all.extend(forward_auth::described());
+    all.extend(health::described());
+    all.extend(well_known::described());
+    all
+}
 
 /// Every route of this door.
 #[must_use]
@@ -26,6 +40,7 @@ pub fn routes() -> Vec<Route> {
     [
         tokens::routes(),
         account::routes(),
+        users::routes(),
         forward_auth::routes(),
         health::routes(),
         well_known::routes(),

@@ -3,11 +3,13 @@
 use rocket::serde::json::Json;
 use rocket::{Route, State, post, routes};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::body::Body;
 use super::credentials::{refused_check, refused_refresh};
 use super::error::{Error, Refusal};
 use super::fields::Fields;
+use crate::api::describe::{Described, HttpMethod, Kind, Section, needs, open};
 use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::flows::login::{self, Credentials, LogInError};
@@ -19,19 +21,51 @@ pub(super) fn routes() -> Vec<Route> {
     routes![create, update, show, show_at_account, destroy]
 }
 
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route = |path, about| open(HttpMethod::Post, path, Section::Tokens, about);
+    vec![
+        route("/api/token", "reference.token.create")
+            .takes([needs("email", Kind::Email), needs("password", Kind::Password)])
+            .gives::<Pair>(200)
+            .refuses(&[401, 429, 503]),
+        route("/api/token/refresh", "reference.token.refresh")
+            .takes([needs("refresh", Kind::Text)])
+            .gives::<NextPair>(200)
+            .refuses(&[401]),
+        route("/api/token/verify", "reference.token.verify")
+            .takes([needs("token", Kind::Text)])
+            .gives::<Nothing>(200)
+            .refuses(&[401]),
+        open(
+            HttpMethod::Post,
+            "/api/account/token/verify",
+            Section::Account,
+            "reference.account.verify_token",
+        )
+        .takes([needs("token", Kind::Text)])
+        .gives::<Nothing>(200)
+        .refuses(&[401]),
+        route("/api/token/blacklist", "reference.token.blacklist")
+            .takes([needs("refresh", Kind::Text)])
+            .gives::<Nothing>(200)
+            .refuses(&[401]),
+    ]
+}
+
 /// Nothing but that all is well.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Nothing {}
 
 /// Both tokens of a new session.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Pair {
     refresh: String,
     access: String,
 }
 
 /// Both tokens, when they were asked for again.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct NextPair {
     access: String,
     refresh: String,

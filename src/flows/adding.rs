@@ -1,6 +1,6 @@
 //! Staff make an account for somebody else, who is invited to choose a password or has one already.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::accounts::{self, NewAccount, NewPasswordError, OwnData};
@@ -11,7 +11,9 @@ use crate::db::DbError;
 use crate::groups::{self, Group};
 use crate::outbox::Addressee;
 use crate::staff::{self, ActError, Acting};
-use crate::types::{Email, GroupId, Language, Name, Password, Permission, Secret, UserId};
+use crate::types::{
+    BirthDate, Email, Gender, GroupId, Language, Name, Password, Permission, Secret, UserId,
+};
 
 /// Why an account was not made.
 #[derive(Debug, Error)]
@@ -47,6 +49,10 @@ pub struct Addition {
     pub email: Email,
     /// The name, may be empty.
     pub name: Name,
+    /// The gender, where given.
+    pub gender: Option<Gender>,
+    /// The date of birth, where given.
+    pub date_of_birth: Option<BirthDate>,
     /// The password; without one the person is invited to choose it.
     pub password: Option<Password>,
     /// The language in which the person reads letters.
@@ -84,7 +90,7 @@ pub async fn add(ctx: &Ctx, acting: Acting<'_>, addition: Addition) -> Result<Ad
     let hash = match addition.password.clone() {
         Some(password) => {
             let (email, name) = (Some(addition.email.clone()), addition.name.clone());
-            let own = OwnData { email, name, date_of_birth: None };
+            let own = OwnData { email, name, date_of_birth: addition.date_of_birth };
             Some(accounts::hash_new_password(ctx, password, own).await?)
         }
         None => None,
@@ -113,18 +119,7 @@ pub async fn add(ctx: &Ctx, acting: Acting<'_>, addition: Addition) -> Result<Ad
     } else {
         None
     };
-    let names: Vec<&str> = wanted.iter().map(|group| group.name.as_str()).collect();
-    let details = json!({
-        "changes": {
-            "email": [null, addition.email.as_typed()],
-            "name": [null, addition.name.as_str()],
-            "is_active": [null, addition.is_active],
-            "is_staff": [null, addition.is_staff],
-            "is_superuser": [null, addition.is_superuser],
-            "groups": [null, names],
-        },
-        "invited": is_invited,
-    });
+    let details = json!({ "changes": changes(&addition, &wanted), "invited": is_invited });
     let what = (Action::AddedByStaff, details);
     staff::record(&transaction, acting, user, what, now).await?;
     transaction.commit().await?;
@@ -132,13 +127,33 @@ pub async fn add(ctx: &Ctx, acting: Acting<'_>, addition: Addition) -> Result<Ad
     Ok(Added { user, invitation })
 }
 
+/// What the account starts with, for the trail; what was not given is not told.
+fn changes(addition: &Addition, groups: &[Group]) -> Value {
+    let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+    let mut changes = json!({
+        "email": [null, addition.email.as_typed()],
+        "name": [null, addition.name.as_str()],
+        "is_active": [null, addition.is_active],
+        "is_staff": [null, addition.is_staff],
+        "is_superuser": [null, addition.is_superuser],
+        "groups": [null, names],
+    });
+    if let Some(gender) = addition.gender {
+        changes["gender"] = json!([null, gender.as_str()]);
+    }
+    if let Some(born) = addition.date_of_birth {
+        changes["date_of_birth"] = json!([null, born.to_string()]);
+    }
+    changes
+}
+
 fn new_account(addition: &Addition, password_hash: Option<PasswordHash>) -> NewAccount {
     NewAccount {
         email: addition.email.clone(),
         password_hash,
         name: addition.name.clone(),
-        gender: None,
-        date_of_birth: None,
+        gender: addition.gender,
+        date_of_birth: addition.date_of_birth,
         language: addition.language,
         is_active: addition.is_active,
         is_staff: addition.is_staff,

@@ -1,7 +1,8 @@
 //! Staff change what an account says and may do, all at once.
 //!
 //! The rules are those of [`staff`], and one more: of two who edit an account at once, the later is
-//! told what the earlier changed.
+//! told what the earlier changed. Whoever names only what is to change needs no telling: the rest stays
+//! as it is at that very moment.
 
 use serde_json::{Map, Value, json};
 use thiserror::Error;
@@ -81,11 +82,46 @@ pub async fn save(
     whom: UserId,
     edit: &Edit,
 ) -> Result<bool, SaveError> {
+    write(ctx, acting, whom, |_, _| edit.clone()).await
+}
+
+/// Changes some of what an account says and its groups, and leaves the rest as it is at that very
+/// moment; `false` means that nothing was to be changed. Another address is to prove itself.
+///
+/// # Errors
+/// [`SaveError`] says why not; nothing is written then.
+pub async fn amend(
+    ctx: &Ctx,
+    acting: Acting<'_>,
+    whom: UserId,
+    has_just_proved: bool,
+    change: impl FnOnce(&mut Edited, &mut Vec<GroupId>),
+) -> Result<bool, SaveError> {
+    let amended = |account: &Account, groups: &[(GroupId, String)]| {
+        let mut edited = edited_of(account);
+        let mut groups: Vec<GroupId> = groups.iter().map(|(id, _)| *id).collect();
+        change(&mut edited, &mut groups);
+        groups.sort_unstable();
+        groups.dedup();
+        let version = account.version;
+        Edit { version, edited, groups, is_verified: false, has_just_proved }
+    };
+    write(ctx, acting, whom, amended).await
+}
+
+/// Saves what `edit` makes of an account that nobody else can change meanwhile.
+async fn write(
+    ctx: &Ctx,
+    acting: Acting<'_>,
+    whom: UserId,
+    edit: impl FnOnce(&Account, &[(GroupId, String)]) -> Edit,
+) -> Result<bool, SaveError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     accounts::lock_to_remove(&transaction).await?;
     let held = hold(&transaction, acting, whom).await?;
     let groups = groups::of_in(&transaction, whom).await?;
+    let edit = edit(&held.account, &groups);
     if held.account.version != edit.version {
         return Err(SaveError::Stale(Box::new(Current { account: held.account, groups })));
     }

@@ -13,12 +13,14 @@ pub(crate) mod locale;
 pub(crate) mod methods;
 pub(crate) mod next;
 pub(crate) mod proxy;
+mod reference;
 pub(crate) mod retry;
 pub(crate) mod urlencoded;
 
 pub use csrf::Gatekeeper;
 pub use guards::{SignedIn, Staff, Visitor};
 pub use headers::Headers;
+pub use reference::Reference;
 
 use rocket::Route;
 

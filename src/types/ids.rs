@@ -5,6 +5,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+/// A number as an address has it, in its one spelling.
+#[must_use]
+pub fn number(text: &str) -> Option<i64> {
+    let number: i64 = text.parse().ok()?;
+    (number > 0 && number.to_string() == text).then_some(number)
+}
+
 /// The number of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct UserId(pub i64);
@@ -76,6 +83,14 @@ mod tests {
         let id = SessionId::from_random([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
 
         assert_eq!(id.to_string().parse(), Ok(id));
+    }
+
+    #[test]
+    fn a_number_has_one_spelling() {
+        assert_eq!((number("7"), number("9223372036854775807")), (Some(7), Some(i64::MAX)));
+        for text in ["", "0", "-1", "+1", "01", "1.0", "x", "9223372036854775808"] {
+            assert_eq!(number(text), None, "{text:?}");
+        }
     }
 
     #[test]

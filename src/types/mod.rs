@@ -14,7 +14,7 @@ mod secret;
 
 pub use caller::Caller;
 pub use email::{Email, EmailError};
-pub use ids::{BulkId, GroupId, SessionId, UserId};
+pub use ids::{BulkId, GroupId, SessionId, UserId, number};
 pub use language::Language;
 pub use password::{Password, PasswordError};
 pub use permission::{Permission, Permissions};

@@ -12,6 +12,7 @@ mod home;
 mod language;
 mod notice;
 mod page;
+mod reference;
 mod refusal;
 mod statics;
 mod upload;
@@ -24,6 +25,13 @@ use rocket::Route;
 /// Every route of this door.
 #[must_use]
 pub fn routes() -> Vec<Route> {
-    [home::routes(), language::routes(), statics::routes(), account::routes(), admin::routes()]
-        .concat()
+    [
+        home::routes(),
+        language::routes(),
+        statics::routes(),
+        reference::routes(),
+        account::routes(),
+        admin::routes(),
+    ]
+    .concat()
 }

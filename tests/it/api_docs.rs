@@ -4,6 +4,9 @@ use std::process::Output;
 
 use crate::support::process::{Machine, PATIENCE, Server, eventually};
 
+/// The program.
+const DAEMUN: &str = env!("CARGO_BIN_EXE_daemun");
+
 /// The commands of the page, block by block.
 fn blocks() -> Vec<String> {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/API.md");
@@ -25,9 +28,10 @@ impl Reader {
         let script = format!(
             "set -euo pipefail\n\
              curl() {{ command curl --silent --show-error --fail-with-body \"$@\"; }}\n\
+             daemun() {{ {DAEMUN} \"$@\"; }}\n\
              touch kept; . ./kept\n\
              {block}\n\
-             set | grep -E '^(ACCESS|REFRESH|KEY|TOKEN)=' >kept || true\n"
+             set | grep -E '^(ACCESS|REFRESH|KEY|TOKEN|ID)=' >kept || true\n"
         );
         self.machine.command("bash").args(["-c", &script]).output().expect("a shell")
     }
@@ -85,10 +89,10 @@ fn every_place_has_a_command_on_the_api_page() {
     let routes = daemun::api::routes();
     assert!(routes.len() > 15, "the routes were found");
     for route in routes {
-        let path = route.uri.path().to_string();
+        let path = route.uri.path().replace("<id>", "$ID");
         let is_there = commands.lines().any(|line| {
             line.split_whitespace()
-                .any(|word| word.strip_prefix("http://localhost:8000") == Some(&path))
+                .any(|word| word.strip_prefix("http://localhost:8000") == Some(path.as_str()))
                 || line.contains(&format!("localhost:8000{path})"))
         });
         assert!(is_there, "{} {path}", route.method);

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{App, GOOD, NEW, Program, World};
 
 /// Every place that takes a body.
-const PLACES: [(Method, &str); 14] = [
+const PLACES: [(Method, &str); 17] = [
     (Method::Post, "/api/token"),
     (Method::Post, "/api/token/refresh"),
     (Method::Post, "/api/token/verify"),
@@ -21,6 +21,9 @@ const PLACES: [(Method, &str); 14] = [
     (Method::Post, "/api/account/join/verify-email"),
     (Method::Post, "/api/account/join/resend-email"),
     (Method::Patch, "/api/account/user"),
+    (Method::Post, "/api/users"),
+    (Method::Patch, "/api/users/1"),
+    (Method::Put, "/api/users/1"),
 ];
 
 async fn knocks(

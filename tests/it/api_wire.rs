@@ -20,6 +20,9 @@ const PAIR: &str = "/api/token";
 const NEXT: &str = "/api/token/refresh";
 const VERIFY: &str = "/api/token/verify";
 const BLACKLIST: &str = "/api/token/blacklist";
+const USERS: &str = "/api/users";
+const MINE: &str = "/api/users/<id>";
+const THEIRS: &str = "/api/users/<other>";
 
 const SIGNED_IN: &str = "access device refresh -visitor";
 const SIGNED_OUT: &str = "-access -refresh";
@@ -785,6 +788,108 @@ fn user() -> Vec<Row> {
     ]
 }
 
+/// A person of the list.
+macro_rules! person {
+    ($id:literal, $email:literal, $gender:literal, $role:literal) => {
+        concat!(
+            r#"{"url":"http://localhost:8000/api/users/"#,
+            $id,
+            r#"/","id":"#,
+            $id,
+            r#","email":""#,
+            $email,
+            r#"","name":"","gender":""#,
+            $gender,
+            r#"","date_of_birth":null,"is_active":true,"is_staff":"#,
+            $role,
+            r#","is_superuser":"#,
+            $role,
+            r#","email_verified":false,"#,
+            r#""last_login_at":"<datetime>","created_at":"<datetime>","updated_at":"<datetime>"}"#
+        )
+    };
+}
+
+fn users() -> Vec<Row> {
+    vec![
+        get(USERS, "not signed in").gives(401, NOT_PROVIDED),
+        // The original lists everybody to everybody, as a bare array.
+        get(USERS, "list").header("Bearer <access>").gives(
+            200,
+            concat!(
+                r#"{"next":null,"previous":null,"results":["#,
+                person!("<id>", "<email>", "", "false"),
+                "]}"
+            ),
+        ),
+        get("/api/users/", "list, with last slash").header("Bearer <access>").gives(
+            200,
+            concat!(
+                r#"{"next":null,"previous":null,"results":["#,
+                person!("<id>", "<email>", "", "false"),
+                "]}"
+            ),
+        ),
+        get(MINE, "detail")
+            .header("Bearer <access>")
+            .gives(200, person!("<id>", "<email>", "", "false")),
+        // A member sees itself alone, and staff see everybody.
+        get(THEIRS, "detail of another").header("Bearer <access>").gives(404, NOT_FOUND),
+        get(THEIRS, "detail of another, as staff")
+            .after("promoted")
+            .header("Bearer <access>")
+            .gives(200, person!("<other>", "wire0@example.com", "", "false")),
+        get("/api/users/999999", "no such member").header("Bearer <access>").gives(404, NOT_FOUND),
+        get("/api/users/x", "id not a number").header("Bearer <access>").gives(404, NOT_FOUND),
+        asks(Method::Patch, THEIRS, "PATCH another member")
+            .header("Bearer <access>")
+            .json(r#"{"gender":"male"}"#)
+            .gives(404, NOT_FOUND),
+        asks(Method::Patch, THEIRS, "PATCH another member, as staff")
+            .after("promoted")
+            .header("Bearer <access>")
+            .json(r#"{"gender":"male"}"#)
+            .gives(200, person!("<other>", "wire0@example.com", "male", "false")),
+        asks(Method::Patch, MINE, "PATCH to an address in use")
+            .after("promoted")
+            .header("Bearer <access>")
+            .json(r#"{"email":"wire0@example.com"}"#)
+            .gives(400, r#"{"email":["user with this email address already exists."]}"#),
+        asks(Method::Patch, MINE, "PATCH bad gender")
+            .header("Bearer <access>")
+            .json(r#"{"gender":"x"}"#)
+            .gives(400, r#"{"gender":["\"x\" is not a valid choice."]}"#),
+        asks(Method::Put, MINE, "PUT without email")
+            .after("promoted")
+            .header("Bearer <access>")
+            .json("{}")
+            .gives(400, r#"{"email":["This field is required."]}"#),
+        post(USERS, "POST").header("Bearer <access>").json(r#"{"email":"<new>"}"#).gives(
+            403,
+            r#"{"detail":"You do not have permission to perform this action.","code":"permission_denied"}"#,
+        ),
+        post(USERS, "POST (no password field), as staff")
+            .after("promoted")
+            .header("Bearer <access>")
+            .json(r#"{"email":"<new>"}"#)
+            .gives(
+                201,
+                r#"{"url":"<address>","id":"<number>","email":"<new>","name":"","gender":"",
+                    "date_of_birth":null,"is_active":true,"is_staff":false,"is_superuser":false,
+                    "email_verified":false,"last_login_at":null,"created_at":"<datetime>",
+                    "updated_at":"<datetime>"}"#,
+            ),
+        asks(Method::Delete, THEIRS, "DELETE another member, as staff")
+            .after("promoted")
+            .header("Bearer <access>")
+            .gives(204, ""),
+        asks(Method::Delete, USERS, "DELETE").header("Bearer <access>").gives(
+            405,
+            r#"{"detail":"Method \"DELETE\" not allowed.","code":"method_not_allowed"}"#,
+        ),
+    ]
+}
+
 fn letters() -> Vec<Row> {
     let sent = r#"{"detail":"Password reset e-mail has been sent."}"#;
     let ok = r#"{"detail":"ok"}"#;
@@ -821,7 +926,6 @@ fn letters() -> Vec<Row> {
 
 fn elsewhere() -> Vec<Row> {
     vec![
-        get("/api", "404").gives(404, NOT_FOUND),
         get("/api/nothing", "404").gives(404, NOT_FOUND),
         post("/api/account/nothing", "404 under /account/").json("{}").gives(404, NOT_FOUND),
         asks(Method::Options, PAIR, "OPTIONS").gives(
@@ -838,7 +942,7 @@ on_both! {
             joined(), join(), login(), mypage(), logout(), password_change(),
             passwords_that_differ().into(), account_refresh(),
             verify(VERIFY), verify("/api/account/token/verify"), token(), token_refresh(),
-            user(), letters(), elsewhere(),
+            user(), users(), letters(), elsewhere(),
         ].into_iter().flatten().collect();
 
         for (number, row) in rows.iter().enumerate() {

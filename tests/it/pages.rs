@@ -66,6 +66,7 @@ on_both! {
                 "/account/login",
                 "/account/login?next=/x",
                 "/nowhere",
+                "/api",
                 "/account/logout",
             ] {
                 is_whole(&visitor.clone().get(path).await, language, path);

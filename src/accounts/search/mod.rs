@@ -15,6 +15,9 @@
 //! has "ß", or by "e" whose name has "é". Words of one or two letters have no index.
 
 mod store;
+mod typed;
+
+pub use typed::ConditionError;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -24,7 +27,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::clock::to_micros;
 use crate::db::{Db, DbError};
-use crate::types::{GroupId, UserId};
+use crate::types::{BirthDate, Gender, GroupId, UserId};
 
 /// How many matches are counted; beyond them nobody reads a number anyway.
 pub const COUNTED: u64 = 10_000;
@@ -35,6 +38,9 @@ pub const MAX_QUERY: usize = 256;
 /// What people must be like. The default is everybody.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
+    /// This account and no other.
+    #[serde(default)]
+    pub only: Option<UserId>,
     /// Every one of them is in the address or the name.
     pub words: Words,
     /// Whether the account may be used.
@@ -226,6 +232,10 @@ pub struct Row {
     email_canonical: String,
     /// The name, may be empty.
     pub name: String,
+    /// The gender, where given.
+    pub gender: Option<Gender>,
+    /// The date of birth, where given.
+    pub date_of_birth: Option<BirthDate>,
     /// Whether the account may be used.
     pub is_active: bool,
     /// Whether they are staff.
@@ -238,6 +248,8 @@ pub struct Row {
     pub last_login_at: Option<OffsetDateTime>,
     /// When they joined.
     pub created_at: OffsetDateTime,
+    /// When the account last changed.
+    pub updated_at: OffsetDateTime,
 }
 
 /// How many match.
@@ -397,6 +409,17 @@ fn cut_to(at_most: u64, people: &mut Vec<Row>, sort: Sort) -> Option<Cursor> {
     let is_longer = people.len() > wanted;
     people.truncate(wanted);
     people.last().filter(|_| is_longer).map(|row| Cursor::of(row, sort))
+}
+
+/// One account, as lists show it.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn find(db: &Db, id: UserId) -> Result<Option<Row>, DbError> {
+    let filter = Filter { only: Some(id), ..Filter::default() };
+    let (sort, bounds) = (Sort::default(), Bounds::default());
+    let rows = store::list(db, &filter, sort, &Place::First, (Plan::Sort, bounds), 1).await?;
+    Ok(rows.into_iter().next())
 }
 
 /// How many accounts are looked at in a row for the few that match, before the answer is that there

@@ -1,16 +1,17 @@
 //! Queries that find people. They are written out, because each engine is spoken to in its own way.
 
-use sea_orm::{ConnectionTrait as _, DbBackend, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, QueryResult, Statement, Value};
 use time::{Date, Time};
 
 use super::{Bounds, COUNTED, Cursor, Filter, Key, KeyValue, Place, Plan, Row, Sort};
 use crate::clock::{from_micros, to_micros};
 use crate::db::{Db, DbError};
-use crate::types::UserId;
+use crate::types::{BirthDate, Gender, UserId};
 
 /// What [`row`] reads and conditions ask for.
 const COLUMNS: &str = "u.id, u.email, u.email_canonical, u.name, u.is_active, u.is_staff, \
-     u.is_superuser, u.email_verified_at, u.last_login_at, u.created_at";
+     u.is_superuser, u.email_verified_at, u.last_login_at, u.created_at, u.updated_at, u.gender, \
+     u.date_of_birth";
 
 /// A statement in the making: the values that stand for `$1`, `$2`, ...
 struct Asked {
@@ -39,6 +40,7 @@ impl Asked {
 
 /// Where a search starts: a condition that an index answers, the narrowest first.
 enum Start {
+    Only,
     Words,
     Group,
     Superusers,
@@ -50,7 +52,9 @@ enum Start {
 }
 
 fn start(filter: &Filter) -> Start {
-    if !filter.words.indexed().is_empty() {
+    if filter.only.is_some() {
+        Start::Only
+    } else if !filter.words.indexed().is_empty() {
         Start::Words
     } else if filter.group.is_some() {
         Start::Group
@@ -76,6 +80,10 @@ pub(super) fn is_everybody(filter: &Filter) -> bool {
 /// The numbers of those from whom the search starts, and some who only may match.
 fn candidates(filter: &Filter, bounds: Bounds, asked: &mut Asked) -> String {
     let from = match start(filter) {
+        Start::Only => {
+            let only = asked.bind(filter.only.map(|only| only.0));
+            format!("SELECT id FROM users WHERE id = {only}")
+        }
         Start::Words => by_index(&filter.words.indexed(), asked),
         Start::Group => {
             let group = asked.bind(filter.group.map(|group| group.0));
@@ -143,6 +151,12 @@ fn conditions(filter: &Filter, but_start: bool, asked: &mut Asked) -> Vec<String
     flag(filter.is_active, "is_active", started(|it| matches!(it, Start::Inactive)));
     flag(filter.is_staff, "is_staff", started(|it| matches!(it, Start::Staff)));
     flag(filter.is_superuser, "is_superuser", started(|it| matches!(it, Start::Superusers)));
+    if let Some(only) = filter.only
+        && !started(|it| matches!(it, Start::Only))
+    {
+        let only = asked.bind(only.0);
+        all.push(format!("u.id = {only}"));
+    }
     if let Some(is) = filter.is_verified
         && !started(|it| matches!(it, Start::Unverified))
     {
@@ -459,10 +473,16 @@ fn number(number: u64) -> i64 {
 }
 
 fn row(row: &QueryResult) -> Result<Row, DbError> {
+    let id: i64 = row.try_get_by_index(0)?;
     let verified_at: Option<i64> = row.try_get_by_index(7)?;
     let last_login_at: Option<i64> = row.try_get_by_index(8)?;
+    let gender: Option<String> = row.try_get_by_index(11)?;
+    let born: Option<String> = row.try_get_by_index(12)?;
+    let spoilt = |column: &str| DbErr::Type(format!("users.{column} of {id}"));
+    let gender = Gender::parse(&gender.unwrap_or_default()).map_err(|_| spoilt("gender"))?;
+    let born = born.map(|date| BirthDate::from_iso(&date).ok_or_else(|| spoilt("date_of_birth")));
     Ok(Row {
-        id: UserId(row.try_get_by_index(0)?),
+        id: UserId(id),
         email: row.try_get_by_index(1)?,
         email_canonical: row.try_get_by_index(2)?,
         name: row.try_get_by_index(3)?,
@@ -472,6 +492,9 @@ fn row(row: &QueryResult) -> Result<Row, DbError> {
         is_verified: verified_at.is_some(),
         last_login_at: last_login_at.map(from_micros),
         created_at: from_micros(row.try_get_by_index(9)?),
+        updated_at: from_micros(row.try_get_by_index(10)?),
+        gender,
+        date_of_birth: born.transpose()?,
     })
 }
 

@@ -9,6 +9,7 @@ use super::{Said, Welcome};
 use crate::accounts::{NewPasswordError, OwnData, Weakness};
 use crate::api::body::Body;
 use crate::api::credentials::session_of;
+use crate::api::describe::{Described, HttpMethod, Kind, Section, may, needs, open};
 use crate::api::error::{Error, Refusal};
 use crate::api::fields::{Complaints, Fields, NON_FIELD};
 use crate::config::SignUp;
@@ -19,6 +20,21 @@ use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![create]
+}
+
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route =
+        open(HttpMethod::Post, "/api/account/join", Section::Account, "reference.account.join");
+    let fields = [
+        needs("email", Kind::Email),
+        needs("password1", Kind::Password),
+        needs("password2", Kind::Password),
+        may("name", Kind::Text),
+        may("gender", Kind::Gender),
+        may("date_of_birth", Kind::Day),
+    ];
+    vec![route.takes(fields).gives::<Welcome>(201).refuses(&[403, 429, 503])]
 }
 
 #[derive(Responder)]

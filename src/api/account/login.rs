@@ -7,6 +7,7 @@ use rocket::{Route, State, post, routes};
 use super::Welcome;
 use crate::api::body::Body;
 use crate::api::credentials::session_of;
+use crate::api::describe::{Described, HttpMethod, Kind, Section, needs, open};
 use crate::api::error::Error;
 use crate::api::fields::{Complaints, Fields, NON_FIELD};
 use crate::config::EmailVerification;
@@ -17,6 +18,14 @@ use crate::types::Caller;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![create]
+}
+
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route =
+        open(HttpMethod::Post, "/api/account/login", Section::Account, "reference.account.login");
+    let fields = [needs("email", Kind::Email), needs("password", Kind::Password)];
+    vec![route.takes(fields).gives::<Welcome>(200).refuses(&[401, 429, 503])]
 }
 
 #[post("/api/account/login", data = "<body>")]

@@ -6,9 +6,10 @@
 use rocket::http::CookieJar;
 use rocket::{Route, State, post, routes};
 
-use super::Said;
+use super::{Detail, Said};
 use crate::api::body::Body;
 use crate::api::credentials::Anybody;
+use crate::api::describe::{Described, HttpMethod, Kind, Section, may, open};
 use crate::api::error::Error;
 use crate::api::fields::Fields;
 use crate::ctx::Ctx;
@@ -19,6 +20,13 @@ use crate::types::Caller;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![create]
+}
+
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route =
+        open(HttpMethod::Post, "/api/account/logout", Section::Account, "reference.account.logout");
+    vec![route.takes([may("refresh", Kind::Text)]).gives::<Detail>(200)]
 }
 
 /// A program without cookies shows its refresh token in the body.

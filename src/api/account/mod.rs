@@ -15,7 +15,9 @@ use rocket::http::{CookieJar, Status};
 use rocket::serde::json::Json;
 use rocket::{Request, Route, response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::describe::Described;
 use super::error::{Error, Refusal};
 use crate::ctx::Ctx;
 use crate::http::{cookies, locale};
@@ -38,6 +40,24 @@ pub(super) fn routes() -> Vec<Route> {
     .concat()
 }
 
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    [
+        join::described,
+        login::described,
+        logout::described,
+        user::described,
+        mypage::described,
+        password::described,
+        reset::described,
+        refresh::described,
+        verification::described,
+    ]
+    .iter()
+    .flat_map(|described| described())
+    .collect()
+}
+
 /// A sentence, in the reader's language.
 struct Said(Status, Sentence);
 
@@ -47,7 +67,7 @@ impl Said {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Detail {
     detail: String,
 }
@@ -62,7 +82,7 @@ impl<'r> response::Responder<'r, 'static> for Said {
 
 /// Somebody who has just signed in. The refresh token stands in a cookie that no script can read, and
 /// so not here.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Welcome {
     access: String,
     refresh: &'static str,

@@ -3,12 +3,24 @@
 use rocket::http::Status;
 use rocket::{Route, get, routes};
 
-use super::Said;
+use super::{Detail, Said};
 use crate::api::credentials::Member;
+use crate::api::describe::{Described, HttpMethod, Section, closed};
 use crate::i18n::Sentence;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show]
+}
+
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route = closed(
+        HttpMethod::Get,
+        "/api/account/mypage",
+        Section::Account,
+        "reference.account.mypage",
+    );
+    vec![route.gives::<Detail>(200)]
 }
 
 #[get("/api/account/mypage")]

@@ -2,10 +2,11 @@
 
 use rocket::{Route, State, post, routes};
 
-use super::Said;
+use super::{Detail, Said};
 use crate::accounts::NewPasswordError;
 use crate::api::body::Body;
 use crate::api::credentials::Member;
+use crate::api::describe::{Described, HttpMethod, Kind, Section, closed, needs};
 use crate::api::error::Error;
 use crate::api::fields::{Complaints, Fields};
 use crate::ctx::Ctx;
@@ -19,6 +20,19 @@ const REPEATED: &str = "new_password2";
 
 pub(super) fn routes() -> Vec<Route> {
     routes![update]
+}
+
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route = closed(
+        HttpMethod::Post,
+        "/api/account/password/change",
+        Section::Account,
+        "reference.account.password",
+    );
+    let fields = ["old_password", "new_password1", REPEATED];
+    let fields = fields.map(|name| needs(name, Kind::Password));
+    vec![route.takes(fields).gives::<Detail>(200).refuses(&[429, 503])]
 }
 
 #[post("/api/account/password/change", data = "<body>")]

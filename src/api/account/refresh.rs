@@ -5,9 +5,11 @@ use rocket::serde::json::Json;
 use rocket::{Route, State, post, routes};
 use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 use crate::api::body::Body;
 use crate::api::credentials::refused_refresh;
+use crate::api::describe::{Described, HttpMethod, Kind, Section, may, open};
 use crate::api::error::{Error, Refusal};
 use crate::api::fields::Fields;
 use crate::ctx::Ctx;
@@ -19,11 +21,23 @@ pub(super) fn routes() -> Vec<Route> {
     routes![create]
 }
 
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route = open(
+        HttpMethod::Post,
+        "/api/account/token/refresh",
+        Section::Account,
+        "reference.account.refresh",
+    );
+    vec![route.takes([may("refresh", Kind::Text)]).gives::<Renewed>(200).refuses(&[401])]
+}
+
 /// The access token and until when it is good; the refresh token is in its cookie.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Renewed {
     access: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
     access_expiration: OffsetDateTime,
 }
 

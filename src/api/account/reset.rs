@@ -2,9 +2,10 @@
 
 use rocket::{Route, State, post, routes};
 
-use super::Said;
 use super::password::{new_password, not_taken};
+use super::{Detail, Said};
 use crate::api::body::Body;
+use crate::api::describe::{Described, HttpMethod, Kind, Section, needs, open};
 use crate::api::error::Error;
 use crate::api::fields::{Complaints, Fields};
 use crate::ctx::Ctx;
@@ -14,6 +15,25 @@ use crate::types::{Caller, Language, Secret};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![create, update]
+}
+
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route = |path, about| open(HttpMethod::Post, path, Section::Account, about);
+    vec![
+        route("/api/account/password/reset", "reference.account.reset.ask")
+            .takes([needs("email", Kind::Email)])
+            .gives::<Detail>(200)
+            .refuses(&[429]),
+        route("/api/account/password/reset/confirm", "reference.account.reset.confirm")
+            .takes([
+                needs("token", Kind::Text),
+                needs("new_password1", Kind::Password),
+                needs("new_password2", Kind::Password),
+            ])
+            .gives::<Detail>(200)
+            .refuses(&[503]),
+    ]
 }
 
 /// The same answer for every address.

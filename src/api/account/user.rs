@@ -3,9 +3,11 @@
 use rocket::serde::json::Json;
 use rocket::{Route, State, get, patch, put, routes};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::api::body::Body;
 use crate::api::credentials::Member;
+use crate::api::describe::{Described, HttpMethod, Kind, Section, closed, may};
 use crate::api::error::{Error, Refusal};
 use crate::api::fields::Fields;
 use crate::ctx::Ctx;
@@ -16,13 +18,31 @@ pub(super) fn routes() -> Vec<Route> {
     routes![show, update, replace]
 }
 
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route = |method, about| closed(method, "/api/account/user", Section::Account, about);
+    let fields =
+        || [may("name", Kind::Text), may("gender", Kind::Gender), may("date_of_birth", Kind::Day)];
+    vec![
+        route(HttpMethod::Get, "reference.account.user.show").gives::<Profile>(200),
+        route(HttpMethod::Patch, "reference.account.user.update")
+            .takes(fields())
+            .gives::<Profile>(200),
+        route(HttpMethod::Put, "reference.account.user.replace")
+            .takes(fields())
+            .gives::<Profile>(200),
+    ]
+}
+
 /// What people may see of their own account.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Profile {
     pk: i64,
     email: String,
     name: String,
+    #[schema(pattern = "^(|male|female)$")]
     gender: &'static str,
+    #[schema(required, format = Date)]
     date_of_birth: Option<String>,
     email_verified: bool,
 }

@@ -2,9 +2,10 @@
 
 use rocket::{Route, State, post, routes};
 
-use super::Said;
+use super::{Detail, Said};
 use crate::api::body::Body;
 use crate::api::credentials::Anybody;
+use crate::api::describe::{Described, HttpMethod, Kind, Section, needs, open};
 use crate::api::error::{Error, Refusal};
 use crate::api::fields::Fields;
 use crate::ctx::Ctx;
@@ -15,6 +16,21 @@ use crate::types::{Caller, Language, Secret};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![create, again]
+}
+
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route = |path, about| open(HttpMethod::Post, path, Section::Account, about);
+    vec![
+        route("/api/account/join/verify-email", "reference.account.letter.verify")
+            .takes([needs("key", Kind::Text)])
+            .gives::<Detail>(200)
+            .refuses(&[404]),
+        route("/api/account/join/resend-email", "reference.account.letter.again")
+            .takes([needs("email", Kind::Email)])
+            .gives::<Detail>(200)
+            .refuses(&[429]),
+    ]
 }
 
 /// The key is the last part of the link in the letter.

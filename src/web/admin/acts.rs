@@ -18,6 +18,7 @@ use crate::ctx::Ctx;
 use crate::flows::moderation;
 use crate::http::guards::{ChangesUsers, DeletesUsers, EndsSessions, SignedIn};
 use crate::staff::{ActError, Acting, Deed};
+pub(super) use crate::types::number;
 use crate::types::{Caller, Permission, UserId};
 use crate::web::account::{Answer, sudo};
 use crate::web::error::Error;
@@ -416,12 +417,6 @@ pub(super) async fn find(id: &str, ctx: &Ctx) -> Result<Account, Error> {
     let id = number(id).ok_or(Status::NotFound)?;
     let account = accounts::find_by_id(&ctx.db, UserId(id)).await?;
     account.ok_or_else(|| Status::NotFound.into())
-}
-
-/// A number in its one spelling.
-pub(super) fn number(text: &str) -> Option<i64> {
-    let number: i64 = text.parse().ok()?;
-    (number > 0 && number.to_string() == text).then_some(number)
 }
 
 /// Only a superuser touches a superuser; the flow asks again beside the act.

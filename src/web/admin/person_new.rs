@@ -100,6 +100,8 @@ impl NewPersonForm {
         Addition {
             email: Email::parse(&self.email).expect(holds),
             name: Name::parse(&self.name).expect(holds),
+            gender: None,
+            date_of_birth: None,
             // Without a password there is an invitation.
             password: Password::parse(&self.password1).ok(),
             language,

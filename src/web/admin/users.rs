@@ -3,8 +3,6 @@
 use askama::Template;
 use rocket::form::FromForm;
 use rocket::{Route, State, get, routes};
-use time::Date;
-use time::macros::format_description;
 use url::form_urlencoded;
 
 use super::bulk;
@@ -14,7 +12,7 @@ use crate::accounts::search::{
 use crate::ctx::Ctx;
 use crate::groups;
 use crate::http::guards::{SignedIn, ViewsUsers};
-use crate::types::{GroupId, Permission};
+use crate::types::Permission;
 use crate::web::error::Error;
 use crate::web::page::{Frame, Moment, Page};
 
@@ -74,16 +72,13 @@ impl Asked {
     pub(super) fn understand(&mut self) -> Understood {
         let mut complaints = Vec::new();
         let is_odd = &mut false;
-        let mut filter = Filter {
-            words: Words::default(),
-            is_active: kept(&mut self.is_active, is_odd, flag),
-            is_staff: kept(&mut self.is_staff, is_odd, flag),
-            is_superuser: kept(&mut self.is_superuser, is_odd, flag),
-            is_verified: kept(&mut self.verified, is_odd, flag),
-            group: kept(&mut self.group, is_odd, |text| text.parse().ok().map(GroupId)),
-            joined_from: kept(&mut self.joined_from, is_odd, day),
-            joined_to: kept(&mut self.joined_to, is_odd, day),
-        };
+        let mut filter = Filter::default();
+        for (name, text) in self.conditions() {
+            if filter.read(name, text).is_err() {
+                *is_odd = true;
+                text.clear();
+            }
+        }
         let sort = kept(&mut self.sort, is_odd, Sort::parse).unwrap_or_default();
         let cursor = |text: &str| Cursor::parse(text, sort);
         let after = kept(&mut self.after, is_odd, cursor).map(Place::After);
@@ -103,6 +98,19 @@ impl Asked {
             }
         };
         Understood { filter, sort, place: after.or(before).unwrap_or_default(), complaints }
+    }
+
+    /// What [`Filter::read`] understands.
+    fn conditions(&mut self) -> [(&'static str, &mut String); 7] {
+        [
+            ("is_active", &mut self.is_active),
+            ("is_staff", &mut self.is_staff),
+            ("is_superuser", &mut self.is_superuser),
+            ("verified", &mut self.verified),
+            ("group", &mut self.group),
+            ("joined_from", &mut self.joined_from),
+            ("joined_to", &mut self.joined_to),
+        ]
     }
 
     fn filters(&self) -> [(&'static str, &str); 8] {
@@ -143,18 +151,6 @@ fn kept<T>(
         text.clear();
     }
     found
-}
-
-fn flag(text: &str) -> Option<bool> {
-    match text {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    }
-}
-
-fn day(text: &str) -> Option<Date> {
-    Date::parse(text, format_description!("[year]-[month]-[day]")).ok()
 }
 
 #[derive(Template)]

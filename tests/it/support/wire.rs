@@ -2,7 +2,8 @@
 //!
 //! Texts of a row may hold `<email>` (a person who has just joined), `<new>` (an address that nobody
 //! has), and `<access>` or `<refresh>`: that person's tokens, after a colon with a fault, such as
-//! `<access:expired>`. In an answer `<jwt>`, `<number>` and `<datetime>` stand for any of them.
+//! `<access:expired>`; `<id>` is the number of their account and `<other>` that of somebody else. In an
+//! answer `<jwt>`, `<number>`, `<address>` and `<datetime>` stand for any of them.
 
 use daemun::crypto::jwt::{self, Claims};
 use daemun::sessions::Opened;
@@ -79,7 +80,11 @@ impl Row {
         let opened = app.session_of(&name).await;
         self.prepare(world, app, &name, &opened).await;
         let row = format!("{} {}: {}", self.method, self.path, self.name);
-        let fill = |text: &str| fill(text, app, &name, &opened);
+        let (id, other) = (app.id_of(&name).await, app.id_of("wire0").await);
+        let numbered = |text: &str| {
+            text.replace("<id>", &id.to_string()).replace("<other>", &other.to_string())
+        };
+        let fill = |text: &str| fill(&numbered(text), app, &name, &opened);
 
         let mut program = Program::new(app.visitor().from(&format!("192.0.2.{}:1", number % 250)));
         for (name, value) in &self.headers {
@@ -92,7 +97,7 @@ impl Row {
             Ok(text) => (kind, fill(&text).into_bytes()),
             Err(bytes) => (kind, bytes.into_bytes()),
         });
-        let reply = program.send(self.method, self.path, body).await;
+        let reply = program.send(self.method, &fill(self.path), body).await;
 
         assert_eq!(reply.status(), self.status, "{row}: {}", reply.json);
         let answer: Value = match self.answer {
@@ -111,6 +116,7 @@ impl Row {
         let refresh = opened.refresh.token.expose();
         match self.before {
             None => {}
+            Some("promoted") => app.execute(&set("is_staff = TRUE, is_superuser = TRUE")).await,
             Some("suspended") => app.execute(&set("is_active = FALSE")).await,
             Some("deleted") => {
                 let whose = format!("email = '{name}@example.com'");
@@ -146,6 +152,9 @@ fn fits(wanted: &Value, got: &Value) -> bool {
         (Value::String(wanted), got) if wanted == "<number>" => got.is_i64(),
         (Value::String(wanted), Value::String(got)) if wanted == "<jwt>" => {
             got.split('.').count() == 3 && got.len() > 100
+        }
+        (Value::String(wanted), Value::String(got)) if wanted == "<address>" => {
+            got.starts_with("http://localhost:8000/")
         }
         (Value::String(wanted), Value::String(got)) if wanted == "<datetime>" => {
             let format = &time::format_description::well_known::Rfc3339;

@@ -1,0 +1,195 @@
+//! The list of people: searched, filtered and sorted as on the page of staff, a page at a time.
+
+use rocket::form::FromForm;
+use rocket::serde::json::Json;
+use rocket::{Route, State, get, routes};
+use serde::Serialize;
+use url::form_urlencoded;
+use utoipa::ToSchema;
+
+use super::{User, address};
+use crate::accounts::search::{
+    self, Bounds, ConditionError, Cursor, Filter, MAX_QUERY, Place, Sort, Words,
+};
+use crate::api::credentials::Member;
+use crate::api::describe::{Described, HttpMethod, Kind, Section, closed, may};
+use crate::api::error::Error;
+use crate::api::fields::Complaints;
+use crate::ctx::Ctx;
+use crate::i18n::Sentence;
+use crate::types::Permission;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![index]
+}
+
+/// The same in words.
+pub(super) fn described() -> Vec<Described> {
+    let route = closed(HttpMethod::Get, "/api/users", Section::Users, "reference.users.index");
+    let query = [
+        may("search", Kind::Text),
+        may("is_active", Kind::Flag),
+        may("is_staff", Kind::Flag),
+        may("is_superuser", Kind::Flag),
+        may("verified", Kind::Flag),
+        may("group", Kind::Number),
+        may("joined_from", Kind::Day),
+        may("joined_to", Kind::Day),
+        may("sort", Kind::Text),
+        may("page_size", Kind::Number),
+        may("cursor", Kind::Text),
+    ];
+    vec![route.asks(query).gives::<Users>(200).refuses(&[400])]
+}
+
+/// People on a page, where nobody says how many.
+const PAGE: u64 = 50;
+
+/// Most people on a page.
+const MOST: u64 = 100;
+
+/// What the address asks for. All of it is text: what cannot be understood is named.
+#[derive(FromForm)]
+struct Asked {
+    #[field(default = String::new())]
+    search: String,
+    #[field(default = String::new())]
+    is_active: String,
+    #[field(default = String::new())]
+    is_staff: String,
+    #[field(default = String::new())]
+    is_superuser: String,
+    #[field(default = String::new())]
+    verified: String,
+    #[field(default = String::new())]
+    group: String,
+    #[field(default = String::new())]
+    joined_from: String,
+    #[field(default = String::new())]
+    joined_to: String,
+    #[field(default = String::new())]
+    sort: String,
+    #[field(default = String::new())]
+    page_size: String,
+    #[field(default = String::new())]
+    cursor: String,
+}
+
+/// What was understood.
+struct Understood {
+    filter: Filter,
+    sort: Sort,
+    place: Place,
+    at_most: u64,
+}
+
+impl Asked {
+    fn understand(&self) -> Result<Understood, Complaints> {
+        let mut complaints = Complaints::default();
+        let mut filter = Filter::default();
+        for (name, typed) in self.conditions() {
+            if let Err(error) = filter.read(name, typed) {
+                complaints.add(name, sentence_on(error, typed));
+            }
+        }
+        match Words::parse(&self.search) {
+            Some(words) => filter.words = words,
+            None => complaints.add("search", Sentence::with("api.too_long", "max", MAX_QUERY)),
+        }
+        let sort = given(&self.sort, Sort::parse).unwrap_or_else(|typed| {
+            complaints.add("sort", Sentence::with("api.not_a_choice", "value", typed));
+            None
+        });
+        let sort = sort.unwrap_or_default();
+        let at_most = given(&self.page_size, size).unwrap_or_else(|_| {
+            let range = Sentence::with("api.out_of_range", "min", 1).and("max", MOST);
+            complaints.add("page_size", range);
+            None
+        });
+        let place = given(&self.cursor, |typed| read_place(typed, sort)).unwrap_or_else(|_| {
+            complaints.add("cursor", Sentence::new("api.not_a_cursor"));
+            None
+        });
+        if !complaints.is_empty() {
+            return Err(complaints);
+        }
+        let (place, at_most) = (place.unwrap_or_default(), at_most.unwrap_or(PAGE));
+        Ok(Understood { filter, sort, place, at_most })
+    }
+
+    fn conditions(&self) -> [(&'static str, &str); 7] {
+        [
+            ("is_active", &self.is_active),
+            ("is_staff", &self.is_staff),
+            ("is_superuser", &self.is_superuser),
+            ("verified", &self.verified),
+            ("group", &self.group),
+            ("joined_from", &self.joined_from),
+            ("joined_to", &self.joined_to),
+        ]
+    }
+
+    /// The same people in the same order, from another place on.
+    fn link(&self, ctx: &Ctx, cursor: &str) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let asked = [("search", self.search.as_str())].into_iter().chain(self.conditions());
+        let shape = [("sort", self.sort.as_str()), ("page_size", &self.page_size)];
+        query.extend_pairs(asked.chain(shape).filter(|(_, value)| !value.is_empty()));
+        query.append_pair("cursor", cursor);
+        format!("{}/?{}", address(ctx), query.finish())
+    }
+}
+
+/// What was given means; nothing given is nothing, and what means nothing comes back.
+fn given<T>(typed: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, &str> {
+    if typed.is_empty() { Ok(None) } else { read(typed).map(Some).ok_or(typed) }
+}
+
+fn size(typed: &str) -> Option<u64> {
+    typed.parse().ok().filter(|size| (1..=MOST).contains(size))
+}
+
+fn sentence_on(error: ConditionError, typed: &str) -> Sentence {
+    match error {
+        ConditionError::NoFlag => Sentence::new("api.not_a_boolean"),
+        ConditionError::NoNumber => Sentence::new("api.not_a_number"),
+        ConditionError::NoDay => Sentence::new("api.not_a_date"),
+        ConditionError::Unknown => Sentence::with("api.not_a_choice", "value", typed),
+    }
+}
+
+/// A place with its direction in front: `n` for those who come next, `p` for those before.
+fn read_place(typed: &str, sort: Sort) -> Option<Place> {
+    if let Some(cursor) = typed.strip_prefix('n') {
+        return Cursor::parse(cursor, sort).map(Place::After);
+    }
+    Cursor::parse(typed.strip_prefix('p')?, sort).map(Place::Before)
+}
+
+/// A page of people, and where those before and after it are.
+#[derive(Serialize, ToSchema)]
+struct Users {
+    #[schema(required)]
+    next: Option<String>,
+    #[schema(required)]
+    previous: Option<String>,
+    results: Vec<User>,
+}
+
+/// Whoever may not see everybody has themselves.
+#[get("/api/users?<asked..>")]
+async fn index(member: Member, asked: Asked, ctx: &State<Ctx>) -> Result<Json<Users>, Error> {
+    let Understood { mut filter, sort, place, at_most } = asked.understand()?;
+    let person = member.0.person();
+    if !person.may(Permission::UsersView) {
+        filter.only = Some(person.id);
+    }
+    let bounds = Bounds::default();
+    let found = search::page(&ctx.db, &filter, sort, &place, bounds, at_most).await?;
+    let link = |way: &str, cursor: &Cursor| asked.link(ctx, &[way, &cursor.encode()].concat());
+    Ok(Json(Users {
+        next: found.after.as_ref().map(|cursor| link("n", cursor)),
+        previous: found.before.as_ref().map(|cursor| link("p", cursor)),
+        results: found.people.into_iter().map(|row| User::of(row, ctx)).collect(),
+    }))
+}
