@@ -154,9 +154,9 @@ pub(super) fn closed(
 }
 
 impl Described {
-    /// The fields of the body.
+    /// The fields of the body. Whoever sends one from another site is refused.
     pub(super) fn takes(self, fields: impl Into<Vec<Field>>) -> Self {
-        Self { fields: fields.into(), ..self }.refuses(&[400, 413, 415])
+        Self { fields: fields.into(), ..self }.refuses(&[400, 403, 413, 415])
     }
 
     /// The fields of the address.
@@ -204,7 +204,7 @@ impl Described {
         let mut operation = OperationBuilder::new()
             .tag(self.section.name())
             .summary(Some(language.say(self.about)))
-            .operation_id(Some(self.about.trim_start_matches("reference.").replace('.', "_")));
+            .operation_id(Some(self.name()));
         for parameter in self.parameters() {
             operation = operation.parameter(parameter);
         }
@@ -219,6 +219,11 @@ impl Described {
             operation = operation.security(SecurityRequirement::new(BEARER, nothing));
         }
         operation.build()
+    }
+
+    /// What programs call it: the key without its first word.
+    fn name(&self) -> String {
+        self.about.split('.').skip(1).collect::<Vec<_>>().join("_")
     }
 
     fn parameters(&self) -> Vec<Parameter> {

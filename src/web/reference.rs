@@ -76,7 +76,7 @@ struct Answer {
 fn show(frame: Frame, reference: &State<Reference>) -> Result<Page, Error> {
     let document = reference.in_language(frame.language());
     Page::draw(&ReferencePage {
-        about: text(&document["info"]["description"]),
+        about: plain(&document["info"]["description"]),
         sections: list(&document["tags"]).map(|tag| section(document, tag)).collect(),
         frame,
     })
@@ -112,7 +112,7 @@ fn section(document: &Value, tag: &Value) -> Section {
     let operations = own.map(|(path, method, operation)| read(document, path, method, operation));
     let mut operations: Vec<_> = operations.collect();
     operations.sort_by(|one, other| (&one.path, &one.method).cmp(&(&other.path, &other.method)));
-    Section { about: text(&tag["description"]), operations, name }
+    Section { about: plain(&tag["description"]), operations, name }
 }
 
 fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Operation {
@@ -124,7 +124,7 @@ fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Operat
     let responses = operation["responses"].as_object().into_iter().flatten();
     let answers = responses.map(|(status, response)| Answer {
         status: status.clone(),
-        about: text(&response["description"]),
+        about: plain(&response["description"]),
         fields: if status.starts_with('2') {
             fields(document, schema_of(response))
         } else {
@@ -135,7 +135,7 @@ fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Operat
         id: text(&operation["operationId"]),
         method: method.to_uppercase(),
         path: path.to_owned(),
-        about: text(&operation["summary"]),
+        about: plain(&operation["summary"]),
         is_closed: operation.get("security").is_some(),
         parameters: list(&operation["parameters"]).map(parameter).collect(),
         fields: fields(document, schema_of(&operation["requestBody"])),
@@ -181,6 +181,11 @@ fn kind(schema: &Value) -> String {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// A sentence without the marks that programs draw code by.
+fn plain(value: &Value) -> String {
+    text(value).replace('`', "")
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {

@@ -89,9 +89,11 @@ on_both! {
         let described: BTreeSet<_> =
             reference.operations().map(|(method, path, _)| format!("{method} {path}")).collect();
         let ours = ["/api/", "/health/", "/.well-known/"];
+        // The page's own form, and where the gate sends those whom it refuses.
+        let others = |path: &str| path == "/api/ask" || path.contains("/~");
         let routes = app.client.rocket().routes().filter(|route| {
             let path = route.uri.path();
-            ours.iter().any(|start| path.starts_with(start)) && path != "/api/ask"
+            ours.iter().any(|start| path.starts_with(start)) && !others(path)
         });
         let routes: BTreeSet<_> = routes
             .map(|route| {

@@ -369,7 +369,6 @@ on_both! {
         for (path, body) in [
             (path_of(above), json!({ "name": "x" })),
             (path_of(own), json!({ "is_superuser": true })),
-            (path_of(own), json!({ "groups": [group] })),
             (below.clone(), json!({ "is_superuser": true })),
             (below, json!({ "is_staff": true, "groups": [group] })),
         ] {

@@ -78,9 +78,9 @@ impl Row {
     pub(crate) async fn holds(&self, world: &World, app: &App, number: usize) {
         let name = format!("wire{number}");
         let opened = app.session_of(&name).await;
+        let (id, other) = (app.id_of(&name).await, app.id_of("wire0").await);
         self.prepare(world, app, &name, &opened).await;
         let row = format!("{} {}: {}", self.method, self.path, self.name);
-        let (id, other) = (app.id_of(&name).await, app.id_of("wire0").await);
         let numbered = |text: &str| {
             text.replace("<id>", &id.to_string()).replace("<other>", &other.to_string())
         };
