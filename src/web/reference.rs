@@ -7,7 +7,7 @@ use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rocket::http::Status;
 use rocket::response::Redirect;
-use rocket::{Responder, Route, State, get, routes};
+use rocket::{Route, State, get, routes};
 use serde_json::Value;
 
 use super::error::Error;
@@ -82,23 +82,21 @@ fn show(frame: Frame, reference: &State<Reference>) -> Result<Page, Error> {
     })
 }
 
-/// A page that only the form leads to.
-#[derive(Responder)]
-enum Asked {
-    There(Redirect),
-    Nowhere(Status),
-}
-
 /// Fills the number into a path of the document, which a form without a script cannot.
 #[get("/api/ask?<path>&<id>")]
-fn ask(path: &str, id: &str, reference: &State<Reference>, frame: Frame) -> Asked {
+fn ask(
+    path: &str,
+    id: &str,
+    reference: &State<Reference>,
+    frame: Frame,
+) -> Result<Redirect, Error> {
     let document = reference.in_language(frame.language());
     let is_known = path.contains("{id}") && document["paths"][path].get("get").is_some();
     if !is_known {
-        return Asked::Nowhere(Status::NotFound);
+        return Err(Status::NotFound.into());
     }
     let id = utf8_percent_encode(id, NON_ALPHANUMERIC).to_string();
-    Asked::There(Redirect::to(path.replace("{id}", &id)))
+    Ok(Redirect::to(path.replace("{id}", &id)))
 }
 
 fn section(document: &Value, tag: &Value) -> Section {

@@ -431,8 +431,8 @@ on_both! {
             let theirs = path_of(app.id_of(&name).await);
 
             let (one, other) = join(
-                root.patch(&theirs, json!({ "name": "Ada" })),
-                grace.patch(&theirs, json!({ "gender": "female" })),
+                Box::pin(root.patch(&theirs, json!({ "name": "Ada" }))),
+                Box::pin(grace.patch(&theirs, json!({ "gender": "female" }))),
             ).await;
 
             assert_eq!((one.status(), other.status()), (200, 200));

@@ -110,7 +110,7 @@ fn unprivileged_user() -> Option<String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test looks at the machine that it runs on")]
-pub(super) fn environment(name: &str) -> Option<std::ffi::OsString> {
+pub(crate) fn environment(name: &str) -> Option<std::ffi::OsString> {
     std::env::var_os(name)
 }
 

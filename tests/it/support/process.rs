@@ -18,7 +18,7 @@ use sea_orm::{ConnectionTrait as _, Database, Statement};
 use tempfile::TempDir;
 
 use super::browser::encode;
-use super::cluster::environment;
+pub(crate) use super::cluster::environment;
 use super::postgres::Cluster;
 
 /// The program.
