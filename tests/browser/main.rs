@@ -10,3 +10,5 @@ mod admin;
 mod keyboard;
 mod reset;
 mod sessions;
+mod validity;
+mod weight;

@@ -171,6 +171,34 @@ impl<'a> Person<'a> {
         self.asks("Emulation.setEmulatedMedia", wishes).await;
     }
 
+    /// The page as the site sends it, asked for once more.
+    pub(crate) async fn source(&self) -> String {
+        let ask =
+            "fetch(location.href, { cache: 'no-store' }).then(it => it.text()).then(arguments[0])";
+        self.runs_to_the_end(ask).await.as_str().expect("a text").to_owned()
+    }
+
+    /// The page as it is shown, with what the script has added.
+    pub(crate) async fn shown(&self) -> String {
+        format!("<!doctype html>{}", self.driver.source().await.expect("a page"))
+    }
+
+    /// From the next page on, scripts of a story may ask the site, which pages forbid.
+    pub(crate) async fn may_ask(&self) {
+        self.asks("Page.setBypassCSP", json!({ "enabled": true })).await;
+    }
+
+    /// From the next page on, everything is fetched anew.
+    pub(crate) async fn remembers_nothing(&self) {
+        self.asks("Network.enable", json!({})).await;
+        self.asks("Network.setCacheDisabled", json!({ "cacheDisabled": true })).await;
+    }
+
+    /// The site, as the addresses of its pages begin.
+    pub(crate) fn origin(&self) -> String {
+        self.site.url("/")
+    }
+
     /// Asks the browser for what `WebDriver` has no word for.
     async fn asks(&self, method: &str, how: Value) -> Value {
         self.driver.cdp().send_raw(method, how).await.expect(method)
