@@ -6,7 +6,7 @@ use super::{GOOD, NEW, Person, Site, World};
 const LONG: &str = "the.longest.local.part.that.anybody.ever.typed.into.a.sign.up@a-domain-of-considerable-length.example.com";
 const NAME: &str = "김수한무거북이와두루미삼천갑자동방삭치치카포사리사리센타워리워리세브리깡";
 
-const STRANGER: [&str; 8] = [
+const STRANGER: [&str; 9] = [
     "/",
     "/account/join",
     "/account/login",
@@ -15,6 +15,7 @@ const STRANGER: [&str; 8] = [
     "/account/join/sent",
     "/account/link",
     "/nowhere",
+    "/api",
 ];
 
 const MEMBER: [&str; 10] = [
