@@ -6,6 +6,13 @@
   const wrong = document.querySelector(".summary") || document.querySelector("[aria-invalid=true]");
   if (wrong) wrong.focus();
 
+  // A personal page out of the browser's memory may be of somebody who has logged out since: the server knows.
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted || !document.querySelector("[action='/account/logout']")) return;
+    document.documentElement.hidden = true;
+    location.reload();
+  });
+
   // Instants, in the reader's own time.
   const local = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
   for (const time of document.querySelectorAll("time[data-local]")) {

@@ -346,7 +346,18 @@ on_both! {
         let page = root.get(&format!("{LIST}?group={group}&is_staff=true")).await;
         assert_eq!(page.field("group").value, group.to_string());
         assert_eq!(page.field("is_staff").value, "true");
-        assert_eq!(page.attribute(".sieve .buttons a", "href").as_deref(), Some(LIST));
+        assert_eq!(page.attribute(".filters .buttons a", "href").as_deref(), Some(LIST));
+    }
+
+    async fn seldom_filters_are_folded_away_until_one_is_set(world: World) {
+        let app = world.app().await;
+        let mut root = app.promoted("root").await;
+        for (query, is_open) in [("", false), ("?q=root", false), ("?is_staff=true", true)] {
+            let page = root.get(&format!("{LIST}{query}")).await;
+            assert!(page.attribute(".filters details", "class").is_some(), "{query}");
+            let is_shown = page.attribute(".filters details", "open").is_some();
+            assert_eq!(is_shown, is_open, "{query}");
+        }
     }
 
     async fn days_are_whole_and_both_count(world: World) {

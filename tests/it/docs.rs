@@ -22,7 +22,8 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
         let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         if path.is_dir() {
-            let is_ours = !name.starts_with('.') && !["target", "data"].contains(&name.as_str());
+            let foreign = ["target", "data", "node_modules"];
+            let is_ours = !name.starts_with('.') && !foreign.contains(&name.as_str());
             found.extend(is_ours.then(|| files(&path, ending)).into_iter().flatten());
         } else if name.ends_with(ending) {
             found.push(path);

@@ -2,14 +2,13 @@
 
 use askama::Template;
 use rocket::{Route, State, get, routes};
-use time::format_description::well_known::Rfc3339;
 
 use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::http::guards::SignedIn;
 use crate::types::Gender;
 use crate::web::error::Error;
-use crate::web::page::{Frame, Page};
+use crate::web::page::{Frame, Moment, Page};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![show]
@@ -47,7 +46,7 @@ fn show(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Err
         is_unproved: ctx.settings.email_verification != EmailVerification::None
             && person.email_verified_at.is_none(),
         joined: frame.date(person.created_at),
-        joined_iso: person.created_at.format(&Rfc3339).unwrap_or_default(),
+        joined_iso: Moment::of(&frame, person.created_at).iso,
     };
     Page::draw(&MyPage { frame, person: shown })
 }

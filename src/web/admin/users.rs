@@ -186,6 +186,11 @@ impl UsersPage {
             ("verified", "people.verified", &self.asked.verified),
         ]
     }
+
+    /// Whether anything but words is asked for.
+    fn has_seldom_filters(&self) -> bool {
+        self.asked.filters().iter().any(|(name, value)| *name != "q" && !value.is_empty())
+    }
 }
 
 /// A column's heading; with a link when people can be sorted by it.

@@ -1,0 +1,14 @@
+//! The main stories of Daemun as people live them: in a real browser, with JavaScript and without,
+//! with a mouse and by keyboard alone.
+
+#[macro_use]
+mod support;
+
+mod accessibility;
+mod account;
+mod admin;
+mod keyboard;
+mod reset;
+mod sessions;
+mod validity;
+mod weight;

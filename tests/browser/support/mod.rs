@@ -1,0 +1,80 @@
+//! The language of the stories in a browser: a site of its own for each, and people who come to it.
+
+mod chromium;
+mod person;
+mod site;
+mod tour;
+
+use std::future::Future;
+use std::time::Instant;
+
+pub(crate) use chromium::Habits;
+pub(crate) use person::Person;
+pub(crate) use site::{PATIENCE, Site};
+pub(crate) use tour::walk;
+
+/// A password that no policy refuses.
+pub(crate) const GOOD: &str = "correct horse battery staple";
+
+/// Another one.
+pub(crate) const NEW: &str = "quiet evening by the river";
+
+/// Who comes to a story's site, and with what browsers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct World {
+    pub(crate) has_scripts: bool,
+}
+
+impl World {
+    /// Somebody who reads English, in a browser of their own.
+    pub(crate) async fn visitor<'a>(&self, site: &'a Site) -> Person<'a> {
+        self.reader_of("en", site).await
+    }
+
+    pub(crate) async fn reader_of<'a>(&self, language: &'static str, site: &'a Site) -> Person<'a> {
+        Person::comes_to(site, Habits { language, has_scripts: self.has_scripts }).await
+    }
+}
+
+/// Tells a story, where there is a browser.
+pub(crate) fn tell<S>(has_scripts: bool, story: impl FnOnce(World) -> S)
+where
+    S: Future<Output = ()>,
+{
+    if !chromium::is_here() {
+        return;
+    }
+    // A browser is closed where its person is dropped; that blocks this thread, and connections go
+    // on living on the other.
+    let mut runtime = rocket::tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).enable_all().build().expect("a runtime");
+    runtime.block_on(story(World { has_scripts }));
+}
+
+/// Looks until something is so.
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so().await {
+        assert!(started.elapsed() < PATIENCE, "it never happens: {what}");
+        rocket::tokio::task::yield_now().await;
+    }
+}
+
+/// Tells each story twice: `name::with_scripts` and `name::without_scripts`.
+macro_rules! with_and_without_scripts {
+    ($(async fn $name:ident($world:ident: World) $body:block)+) => { $(
+        async fn $name($world: World) $body
+
+        mod $name {
+            #[test]
+            fn with_scripts() {
+                crate::support::tell(true, super::$name);
+            }
+
+            #[test]
+            fn without_scripts() {
+                crate::support::tell(false, super::$name);
+            }
+        }
+    )+ };
+}

@@ -1,0 +1,53 @@
+//! Every page, as it is sent and as it is shown, is HTML to the letter: the standard's own checker
+//! says so.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{tell, walk};
+
+/// What the checker finds in the pages of a folder; nothing, where all are right.
+fn findings(folder: &Path) -> String {
+    let checker = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/browser/node_modules/vnu-jar/build/dist/vnu.jar");
+    assert!(checker.exists(), "npm ci --prefix tests/browser was run");
+    let said = Command::new("java").arg("-jar").arg(checker).arg("--Werror").arg(folder).output();
+    let said = said.expect("java is on this machine");
+    assert_eq!(said.status.success(), said.stderr.is_empty(), "{said:?}");
+    String::from_utf8(said.stderr).expect("text")
+}
+
+#[test]
+fn every_page_is_valid() {
+    tell(true, async |world| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut names = Vec::new();
+        walk(world, "ko", async |person, page| {
+            person.may_ask().await;
+            if names.is_empty() {
+                person.opens(page).await;
+            }
+            for (how, source) in [("sent", person.source().await), ("shown", person.shown().await)]
+            {
+                let file = folder.path().join(format!("{}.html", names.len()));
+                std::fs::write(file, source).expect("a file");
+                names.push(format!("{page}, as {how}"));
+            }
+        })
+        .await;
+        let found = findings(folder.path());
+        assert!(names.len() > 100, "the pages were found");
+        assert_eq!(found, "", "of {:?}", names.iter().enumerate().collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn a_fault_would_be_found() {
+    tell(true, async |_| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let page = "<!doctype html><html lang=en><title>x</title><p><div>y</div></p>";
+        std::fs::write(folder.path().join("wrong.html"), page).expect("a file");
+
+        assert!(findings(folder.path()).contains("wrong.html"));
+    });
+}
