@@ -5,8 +5,9 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use askama::Template;
+use flate2::Compression;
 use rocket::Request;
-use rocket::http::{ContentType, Status};
+use rocket::http::{ContentType, Header, Status};
 use rocket::request::{FromRequest, Outcome};
 use rocket::response::{self, Responder, Response};
 use time::format_description::well_known::Rfc3339;
@@ -251,5 +252,25 @@ impl<'r> Responder<'r, 'static> for Page {
             response.header(retry::after(wait));
         }
         response.ok()
+    }
+}
+
+/// A long page that goes out compressed. Where an address has a query the page repeats it beside the
+/// token of its forms, and the length of what is compressed would tell about that (BREACH): then it
+/// goes out as it is.
+pub(super) struct Compressed(pub Page);
+
+impl<'r> Responder<'r, 'static> for Compressed {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let has_query = request.uri().query().is_some();
+        if has_query || !statics::takes_gzip(request) {
+            return self.0.respond_to(request);
+        }
+        let body = statics::gzip(self.0.html.as_bytes(), Compression::fast());
+        let mut response = self.0.respond_to(request)?;
+        response.set_header(Header::new("Content-Encoding", "gzip"));
+        response.set_header(Header::new("Vary", "Accept-Encoding"));
+        response.set_sized_body(body.len(), std::io::Cursor::new(body));
+        Ok(response)
     }
 }

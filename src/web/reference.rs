@@ -11,7 +11,7 @@ use rocket::{Route, State, get, routes};
 use serde_json::Value;
 
 use super::error::Error;
-use super::page::{Frame, Page};
+use super::page::{Compressed, Frame, Page};
 use crate::http::Reference;
 
 pub(super) fn routes() -> Vec<Route> {
@@ -73,13 +73,14 @@ struct Answer {
 }
 
 #[get("/api")]
-fn show(frame: Frame, reference: &State<Reference>) -> Result<Page, Error> {
+fn show(frame: Frame, reference: &State<Reference>) -> Result<Compressed, Error> {
     let document = reference.in_language(frame.language());
-    Page::draw(&ReferencePage {
+    let page = Page::draw(&ReferencePage {
         about: plain(&document["info"]["description"]),
         sections: list(&document["tags"]).map(|tag| section(document, tag)).collect(),
         frame,
-    })
+    });
+    page.map(Compressed)
 }
 
 /// Fills the number into a path of the document, which a form without a script cannot.

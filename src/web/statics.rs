@@ -38,10 +38,7 @@ impl Asset {
     fn new(name: &'static str, kind: ContentType, plain: &'static [u8]) -> Self {
         let (stem, extension) = name.split_once('.').expect("an asset has an extension");
         let path = format!("/static/{stem}.{}.{extension}", hex(&sha256(plain)[..8]));
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        let compressed = encoder.write_all(plain).and_then(|()| encoder.finish());
-        let compressed = compressed.expect("memory takes what is written to it");
-        Self { name, path, kind, plain, compressed }
+        Self { name, path, kind, plain, compressed: gzip(plain, Compression::best()) }
     }
 }
 
@@ -57,11 +54,7 @@ fn show(name: &str) -> Option<&'static Asset> {
 
 impl<'r> Responder<'r, 'static> for &'static Asset {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let accepted = request.headers().get_one("Accept-Encoding").unwrap_or_default();
-        let takes_gzip = accepted.split(',').any(|coding| {
-            let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
-            name.trim().eq_ignore_ascii_case("gzip") && !matches!(quality.trim(), "q=0" | "q=0.0")
-        });
+        let takes_gzip = takes_gzip(request);
         let body = if takes_gzip { self.compressed.as_slice() } else { self.plain };
         let mut response = Response::build();
         response
@@ -75,4 +68,20 @@ impl<'r> Responder<'r, 'static> for &'static Asset {
         }
         response.ok()
     }
+}
+
+/// Whether whoever asks takes gzip (RFC 9110, 12.5.3).
+pub(super) fn takes_gzip(request: &Request<'_>) -> bool {
+    let accepted = request.headers().get_one("Accept-Encoding").unwrap_or_default();
+    accepted.split(',').any(|coding| {
+        let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
+        name.trim().eq_ignore_ascii_case("gzip") && !matches!(quality.trim(), "q=0" | "q=0.0")
+    })
+}
+
+/// The same bytes, compressed.
+pub(super) fn gzip(plain: &[u8], effort: Compression) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), effort);
+    let compressed = encoder.write_all(plain).and_then(|()| encoder.finish());
+    compressed.expect("memory takes what is written to it")
 }
