@@ -234,6 +234,12 @@ impl Hasher {
         self.run(|_| work()).await
     }
 
+    /// How many jobs wait for a thread.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
@@ -381,12 +387,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_has_no_password() {
+    async fn nobody_has_no_password_and_costs_as_much_as_anybody() {
         let hasher = Hasher::start(CHEAP, Random);
 
         let verdict = hasher.verify(typed("anything"), None).await.expect("room");
+        let somebody = hasher.hash(typed("anything")).await.expect("room");
 
         assert!(!verdict.is_right);
+        let cost = |hash: &PasswordHash| match Readable::of(hash) {
+            Some(Readable::Argon2id(cost, ..)) => format!("{cost:?}"),
+            _ => panic!("{hash:?}"),
+        };
+        assert_eq!(cost(&hasher.nobody), cost(&somebody));
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::support::process::{Machine, PATIENCE, Server, eventually};
+use crate::support::process::{Machine, PATIENCE, Server, ask, eventually};
 
 /// The program.
 const DAEMUN: &str = env!("CARGO_BIN_EXE_daemun");
@@ -34,6 +34,13 @@ impl Reader {
              set | grep -E '^(ACCESS|REFRESH|KEY|TOKEN|ID)=' >kept || true\n"
         );
         self.machine.command("bash").args(["-c", &script]).output().expect("a shell")
+    }
+
+    /// Waits until every letter has been written, so that the next one is the newest.
+    fn waits_for_letters(&self) {
+        let (database, sql) =
+            (self.machine.database(), "SELECT recipient FROM outbox WHERE due_at > 0");
+        assert!(eventually(PATIENCE, || ask(&database, sql).is_empty()), "letters are waiting");
     }
 
     /// The last part of the link that begins like this, out of the newest letter that has one, of
@@ -76,6 +83,9 @@ fn every_command_of_the_api_page_works() {
             // Older letters have such links too; the one that was just asked for is on its way.
             let token = reader.finds("/account/password/reset/", "-newer begun");
             block = format!("TOKEN={token}\n{block}");
+        }
+        if block.contains("/account/password/reset ") {
+            reader.waits_for_letters();
         }
 
         let output = reader.runs(&block);
