@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::load::Round;
+use crate::load::{Drive, Errand, Round};
+use crate::server::Server;
 use crate::targets::{median, milliseconds, range};
 
 /// One thing that was asked for, in several turns.
@@ -14,6 +15,18 @@ pub(crate) struct Subject {
 impl Subject {
     pub(crate) fn new(name: &'static str) -> Self {
         Self { name, rounds: Vec::new() }
+    }
+
+    /// One turn more; hands the errands back for the next.
+    pub(crate) fn turn<E: Errand>(
+        &mut self,
+        drive: Drive,
+        server: &Server,
+        errands: Vec<E>,
+    ) -> Vec<E> {
+        let (round, errands) = drive.run(server, errands);
+        self.rounds.push(round);
+        errands
     }
 
     /// Requests per second, turn by turn.

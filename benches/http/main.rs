@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     if !std::env::args().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
-    let site = Site::with_people();
+    let site = Site::with_people(None);
     let watch = Watch::start();
     let report = Report {
         ready: stages::start(&site),

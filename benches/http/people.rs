@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
+use sea_orm::{ConnectionTrait as _, Database};
 
 use crate::argon;
 use crate::client::{Connection, Response};
@@ -16,23 +15,23 @@ use crate::load::Errand;
 pub(crate) const PEOPLE: u32 = 100_000;
 
 /// Everybody's password; being strong does not matter here.
-const PASSWORD: &str = "open-sesame";
+pub(crate) const PASSWORD: &str = "open-sesame";
 
-/// The first one is a superuser, as on a site that has been set up.
-const MOVE_IN: &str = "INSERT INTO users \
-     (email, email_canonical, password_hash, is_staff, is_superuser, created_at, updated_at) \
-     WITH RECURSIVE people(number) AS \
-     (SELECT 0 UNION ALL SELECT number + 1 FROM people WHERE number < $1 - 1) \
-     SELECT 'person' || number || '@example.com', 'person' || number || '@example.com', $2, \
-     number = 0, number = 0, 0, 0 FROM people";
-
-/// Makes the accounts in a database that has its tables and that nobody serves.
-pub(crate) fn move_in(database: &Path) {
+/// Makes the accounts in a database that has its tables and that nobody serves. The first one is a
+/// superuser, as on a site that has been set up.
+pub(crate) fn move_in(database_url: &str) {
+    let (last, hash) = (PEOPLE - 1, argon::stored(PASSWORD));
+    let sql = format!(
+        "INSERT INTO users \
+         (email, email_canonical, password_hash, is_staff, is_superuser, created_at, updated_at) \
+         WITH RECURSIVE people (number) AS \
+         (SELECT 0 UNION ALL SELECT number + 1 FROM people WHERE number < {last}) \
+         SELECT 'person' || number || '@example.com', 'person' || number || '@example.com', \
+         '{hash}', number = 0, number = 0, 0, 0 FROM people"
+    );
     let work = async {
-        let database = Database::connect(format!("sqlite://{}", database.display())).await?;
-        let values = [PEOPLE.into(), argon::stored(PASSWORD).into()];
-        let statement = Statement::from_sql_and_values(DbBackend::Sqlite, MOVE_IN, values);
-        database.execute_raw(statement).await?;
+        let database = Database::connect(database_url).await?;
+        database.execute_unprepared(&sql).await?;
         database.close().await
     };
     runtime().block_on(work).expect("accounts can be made in the tables of the server");

@@ -16,10 +16,11 @@ use crate::{machine, people};
 /// Longer than any start that is worth measuring.
 const GIVE_UP: Duration = Duration::from_secs(30);
 
-/// A folder with a database, and the address at which it is served. The folder stands on the disk of
-/// the target directory: a system's temporary folder is often memory, where a commit costs nothing.
+/// A folder, a database, and the address at which it is served. The folder stands on the disk of the
+/// target directory: a system's temporary folder is often memory, where a commit costs nothing.
 pub(crate) struct Site {
     folder: TempDir,
+    database_url: String,
     address: SocketAddr,
 }
 
@@ -38,16 +39,18 @@ pub(crate) struct Memory {
 }
 
 impl Site {
-    /// A site whose accounts are there.
-    pub(crate) fn with_people() -> Self {
+    /// A site whose accounts are there, in an empty database or in a file of its own.
+    pub(crate) fn with_people(database_url: Option<String>) -> Self {
         let folder =
             TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder is ours");
+        let file = || format!("sqlite://{}/daemun.db", folder.path().display());
+        let database_url = database_url.unwrap_or_else(file);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
         drop(listener);
-        let site = Self { folder, address };
+        let site = Self { folder, database_url, address };
         drop(site.serve(None)); // makes the tables
-        people::move_in(&site.folder.path().join("daemun.db"));
+        people::move_in(&site.database_url);
         site
     }
 
@@ -75,7 +78,7 @@ impl Site {
             .env("ROCKET_CONFIG", folder.join("Rocket.toml"))
             .env("ROCKET_PORT", &port)
             .env("ROCKET_PUBLIC_URL", format!("http://localhost:{port}"))
-            .env("ROCKET_DATABASE_URL", format!("sqlite://{}/daemun.db", folder.display()))
+            .env("ROCKET_DATABASE_URL", &self.database_url)
             .env("ROCKET_DATA_DIR", folder)
             .env("ROCKET_TRUSTED_PROXIES", "[\"127.0.0.1/32\"]")
             .env("ROCKET_LOG_LEVEL", "critical")
@@ -121,6 +124,12 @@ pub(crate) fn on_core<T: Send>(core: Option<CoreId>, work: impl FnOnce() -> T + 
         });
         pinned.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+/// One core for the server and one for the load, where there are two and the system pins threads.
+pub(crate) fn two_cores() -> Option<(CoreId, CoreId)> {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    Some((*cores.first()?, *cores.get(1)?))
 }
 
 fn is_ready(server: SocketAddr) -> bool {

@@ -5,14 +5,12 @@ use std::num::NonZero;
 use std::thread;
 use std::time::Duration;
 
-use core_affinity::CoreId;
-
 use crate::argon;
 use crate::figures::Subject;
-use crate::load::{Drive, Errand, Round};
+use crate::load::{Drive, Round};
 use crate::people::{Doorstep, LogIn, Visit};
 use crate::report::{Crowd, LogIns, MemoryUse, Pages};
-use crate::server::{Server, Site};
+use crate::server::{Server, Site, two_cores};
 
 /// Connections that drive the server as hard as it goes.
 const CONNECTIONS: usize = 32;
@@ -52,10 +50,10 @@ pub(crate) fn pages(site: &Site) -> Pages {
     };
     (_, live) = drive.run(&server, live); // warms up
     for _ in 0..7 {
-        live = turn(drive, &server, live, &mut pages.live);
-        home = turn(drive, &server, home, &mut pages.home);
-        my_page = turn(drive, &server, my_page, &mut pages.my_page);
-        renewal = turn(drive, &server, renewal, &mut pages.renewal);
+        live = pages.live.turn(drive, &server, live);
+        home = pages.home.turn(drive, &server, home);
+        my_page = pages.my_page.turn(drive, &server, my_page);
+        renewal = pages.renewal.turn(drive, &server, renewal);
     }
     pages
 }
@@ -71,7 +69,7 @@ pub(crate) fn log_in(site: &Site) -> LogIns {
     for _ in 0..5 {
         log_ins.one.push(argon::rate(1, SECOND / 2));
         let before = argon::rate(cores, SECOND);
-        turn(drive, &server, people.clone(), &mut log_ins.log_in);
+        log_ins.log_in.turn(drive, &server, people.clone());
         log_ins.all.push(f64::midpoint(before, argon::rate(cores, SECOND)));
     }
     log_ins
@@ -89,10 +87,10 @@ pub(crate) fn crowd(site: &Site) -> Crowd {
         log_in: Subject::new("log-in, 200 at once"),
     };
     for _ in 0..3 {
-        my_page = turn(drive, &server, my_page, &mut crowd.alone);
+        my_page = crowd.alone.turn(drive, &server, my_page);
         let log_in = while_logging_in(&server, doorstep.crowd(QUEUED), 5 * SECOND, || {
             thread::sleep(SECOND); // the queue fills
-            my_page = turn(drive, &server, std::mem::take(&mut my_page), &mut crowd.beside);
+            my_page = crowd.beside.turn(drive, &server, std::mem::take(&mut my_page));
         });
         crowd.log_in.rounds.push(log_in);
     }
@@ -127,22 +125,4 @@ fn while_logging_in(
         work();
         crowd.join().expect("the load does not panic")
     })
-}
-
-/// One turn of a subject; hands the errands back for the next.
-fn turn<E: Errand>(
-    drive: Drive,
-    server: &Server,
-    errands: Vec<E>,
-    subject: &mut Subject,
-) -> Vec<E> {
-    let (round, errands) = drive.run(server, errands);
-    subject.rounds.push(round);
-    errands
-}
-
-/// One core for the server and one for the load, where there are two and the system pins threads.
-fn two_cores() -> Option<(CoreId, CoreId)> {
-    let cores = core_affinity::get_core_ids().unwrap_or_default();
-    Some((*cores.first()?, *cores.get(1)?))
 }
