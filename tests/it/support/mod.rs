@@ -7,7 +7,7 @@ pub(crate) mod jam;
 pub(crate) mod mailbox;
 mod office;
 pub(crate) mod page;
-mod postgres;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod smtp;
