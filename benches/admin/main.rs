@@ -15,6 +15,8 @@ mod csv;
 #[path = "../http/machine.rs"]
 mod machine;
 mod others;
+#[path = "../http/outcome.rs"]
+mod outcome;
 mod pages;
 mod people;
 mod report;

@@ -1,18 +1,13 @@
 //! What a run has found: a table for each engine, the same as JSON, and the targets.
 
-use std::fs;
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use crate::SIZES;
 use crate::csv::List;
+use crate::outcome::{keep, noise};
 use crate::pages::Page;
 use crate::site::Engine;
 use crate::targets::Target;
-
-/// Above so many cores in other hands the figures are not to be trusted.
-const QUIET: f64 = 0.1;
 
 /// How many times as long a page may take among the most people as among the fewest.
 const TIMES: f64 = 2.0;
@@ -51,10 +46,7 @@ impl Report {
             );
         }
         println!("Also in target/bench/admin.json.");
-        let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let folder = temporary.parent().expect("it lies in the target folder").join("bench");
-        fs::create_dir_all(&folder).expect("the target folder is ours");
-        fs::write(folder.join("admin.json"), format!("{:#}\n", self.json())).expect("so is this");
+        keep("admin", &self.json());
     }
 
     fn json(&self) -> Value {
@@ -90,7 +82,7 @@ impl Table {
             format!("{:<28}{}{:>8.2}", row[0].name, figures.collect::<String>(), ratio(&row))
         }));
         lines.extend(self.lines_of_lists());
-        lines.extend(SIZES.into_iter().zip(&self.others).map(noise));
+        lines.extend(SIZES.into_iter().zip(&self.others).map(noise_of));
         lines.extend(self.targets().iter().map(Target::line));
         lines
     }
@@ -154,12 +146,6 @@ fn ratio(row: &[&Page]) -> f64 {
     of(row.last()) / of(row.first())
 }
 
-fn noise((people, others): (u32, &Option<f64>)) -> String {
-    match others {
-        Some(cores) if *cores > QUIET => {
-            format!("NOISE with {people} people: other programs used {cores:.2} cores")
-        }
-        Some(cores) => format!("quiet with {people} people: other programs used {cores:.2} cores"),
-        None => "what other programs used is not known".to_owned(),
-    }
+fn noise_of((people, others): (u32, &Option<f64>)) -> String {
+    format!("{people} people, {}", noise(*others))
 }

@@ -20,6 +20,8 @@ mod load;
 mod machine;
 #[path = "../admin/others.rs"]
 mod others;
+#[path = "../http/outcome.rs"]
+mod outcome;
 #[expect(dead_code, reason = "the other bench drives browsers")]
 #[path = "../http/people.rs"]
 mod people;

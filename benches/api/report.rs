@@ -1,16 +1,11 @@
 //! What a run has found: a table for each engine, the same as JSON, and the targets.
 
-use std::fs;
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use crate::figures::Subject;
+use crate::outcome::{keep, noise};
 use crate::people::PEOPLE;
 use crate::targets::{Target, median};
-
-/// Above so many cores in other hands the figures are not to be trusted.
-const QUIET: f64 = 0.1;
 
 /// Everything that was measured.
 pub(crate) struct Report {
@@ -58,12 +53,8 @@ impl Report {
             );
         }
         println!("Also in target/bench/api.json.");
-        let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let folder = temporary.parent().expect("it lies in the target folder").join("bench");
-        fs::create_dir_all(&folder).expect("the target folder is ours");
         let tables = self.tables.iter().map(Table::json).collect::<Vec<_>>();
-        let all = json!({ "accounts": PEOPLE, "engines": tables });
-        fs::write(folder.join("api.json"), format!("{all:#}\n")).expect("so is this");
+        keep("api", &json!({ "accounts": PEOPLE, "engines": tables }));
     }
 }
 
@@ -85,7 +76,7 @@ impl Table {
             "argon2 alone on all cores: {:.1} a second",
             median(&self.tokens.hashes)
         ));
-        lines.push(self.noise());
+        lines.push(noise(self.others));
         lines.extend(self.targets().iter().map(Target::line));
         lines.extend(self.subjects().iter().flat_map(|(subject, _)| subject.complaints()));
         lines
@@ -99,16 +90,6 @@ impl Table {
             "nothing is pinned, so the server shares cores with the load"
         };
         format!("{engine}, {PEOPLE} accounts; {pinned}; the last: all cores for both")
-    }
-
-    fn noise(&self) -> String {
-        match self.others {
-            Some(cores) if cores > QUIET => {
-                format!("NOISE: other programs used {cores:.2} cores; run it again in quiet")
-            }
-            Some(cores) => format!("quiet: other programs used {cores:.2} cores"),
-            None => "what other programs used is not known".to_owned(),
-        }
     }
 
     /// The Django stack renews 350 tokens a second on SQLite, and 195 on PostgreSQL.

@@ -9,6 +9,7 @@ mod client;
 mod figures;
 mod load;
 mod machine;
+mod outcome;
 mod people;
 mod report;
 mod server;

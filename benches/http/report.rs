@@ -1,18 +1,14 @@
 //! What a run has found: the table for people, the same as JSON, and the targets.
 
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::figures::Subject;
+use crate::outcome::{keep, noise};
 use crate::people::PEOPLE;
 use crate::server::Memory;
 use crate::targets::{Target, median, milliseconds, range};
-
-/// Above so many cores in other hands the figures are not to be trusted.
-const QUIET: f64 = 0.1;
 
 /// Everything that was measured.
 pub(crate) struct Report {
@@ -66,10 +62,7 @@ impl Report {
     #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
     pub(crate) fn publish(&self) {
         println!("{}\n\nAlso in target/bench/http.json.", self.table());
-        let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let folder = temporary.parent().expect("it lies in the target folder").join("bench");
-        fs::create_dir_all(&folder).expect("the target folder is ours");
-        fs::write(folder.join("http.json"), format!("{:#}\n", self.json())).expect("so is this");
+        keep("http", &self.json());
     }
 
     fn table(&self) -> String {
@@ -126,13 +119,7 @@ impl Report {
             ),
             format!("start to ready: {:.0} ms {}", median(&ready), range(&ready)),
             format!("memory: {idle} idle, {waiting} at most in the long queue, {after} after it"),
-            match self.others {
-                Some(cores) if cores > QUIET => {
-                    format!("NOISE: other programs used {cores:.2} cores; run it again in quiet")
-                }
-                Some(cores) => format!("quiet: other programs used {cores:.2} cores"),
-                None => "what other programs used is not known".to_owned(),
-            },
+            noise(self.others),
         ]
     }
 

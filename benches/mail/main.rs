@@ -10,6 +10,8 @@ mod client;
 #[expect(dead_code, reason = "the other bench asks for more")]
 #[path = "../http/machine.rs"]
 mod machine;
+#[path = "../http/outcome.rs"]
+mod outcome;
 mod queue;
 mod report;
 mod requests;

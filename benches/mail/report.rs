@@ -1,15 +1,10 @@
 //! What a run has found: the table for people, and the same as JSON.
 
-use std::fs;
-use std::path::Path;
-
 use serde_json::{Value, json};
 
+use crate::outcome::{keep, noise};
 use crate::queue::{LETTERS, Queue};
 use crate::requests::Requests;
-
-/// Above so many cores in other hands the figures are not to be trusted.
-const QUIET: f64 = 0.1;
 
 /// Below this, chance alone hardly explains that one kind of request is faster.
 const SUSPICIOUS: f64 = 0.01;
@@ -27,10 +22,7 @@ impl Report {
     #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
     pub(crate) fn publish(&self) {
         println!("{}\n\nAlso in target/bench/mail.json.", self.lines().join("\n"));
-        let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let folder = temporary.parent().expect("it lies in the target folder").join("bench");
-        fs::create_dir_all(&folder).expect("the target folder is ours");
-        fs::write(folder.join("mail.json"), format!("{:#}\n", self.json())).expect("so is this");
+        keep("mail", &self.json());
     }
 
     fn lines(&self) -> Vec<String> {
@@ -56,13 +48,7 @@ impl Report {
             format!("  ratio                       {:.2}", queue.rate / queue.floor),
             format!("  connections                 {}", queue.connections),
             format!("  memory                      {memory}"),
-            match self.others {
-                Some(cores) if cores > QUIET => {
-                    format!("NOISE: other programs used {cores:.2} cores; run it again in quiet")
-                }
-                Some(cores) => format!("quiet: other programs used {cores:.2} cores"),
-                None => "what other programs used is not known".to_owned(),
-            },
+            noise(self.others),
         ]
     }
 
