@@ -44,6 +44,7 @@ pub(super) fn daemun(language: Language) -> Command {
             command("keys", "cli.keys")
                 .subcommand_required(true)
                 .subcommand(command("rotate", "cli.keys_rotate"))
+                .subcommand(command("replace", "cli.keys_replace"))
                 .subcommand(command("list", "cli.keys_list"))
                 .subcommand(command("show", "cli.keys_show")),
         );

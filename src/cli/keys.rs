@@ -1,5 +1,5 @@
-//! The signing keys, for whoever runs the machine: having the next one made, seeing them all, and
-//! handing over those that are not published.
+//! The signing keys, for whoever runs the machine: having the next one made, throwing away those that
+//! somebody else may have, seeing them all, and handing over those that are not published.
 
 use clap::ArgMatches;
 use time::OffsetDateTime;
@@ -11,6 +11,7 @@ use crate::crypto::{KeyState, TimedKey};
 use crate::ctx::Ctx;
 use crate::flows::rotation::{self, Next};
 use crate::i18n::Language;
+use crate::keys::KeysError;
 use crate::types::Caller;
 
 /// Does what was asked with the keys; clap requires that something was.
@@ -23,6 +24,7 @@ pub(super) async fn obey(
     let ctx = serve::open(language, settings).await?;
     let done = match given.subcommand_name() {
         Some("rotate") => rotate(language, &ctx).await,
+        Some("replace") => replace(language, &ctx).await,
         Some("show") => show(language, &ctx),
         _ => {
             list(language, &ctx);
@@ -41,10 +43,23 @@ async fn rotate(language: Language, ctx: &Ctx) -> Result<(), Failed> {
             say(&language.tell(key, &[("key", &id), ("since", &instant(signs_from))]));
             Ok(())
         }
-        Err(error) => {
-            Err(Failed::line(language.tell("cli.cannot_open", &[("why", &error.to_string())])))
-        }
+        Err(error) => Err(cannot(language, &error)),
     }
+}
+
+async fn replace(language: Language, ctx: &Ctx) -> Result<(), Failed> {
+    let caller = Caller::at_the_terminal(ctx.random.request_id());
+    match rotation::replace(ctx, &caller).await {
+        Ok(only) => {
+            say(&language.tell("cli.keys_replaced", &[("key", &only.id)]));
+            Ok(())
+        }
+        Err(error) => Err(cannot(language, &error)),
+    }
+}
+
+fn cannot(language: Language, error: &KeysError) -> Failed {
+    Failed::line(language.tell("cli.cannot_open", &[("why", &error.to_string())]))
 }
 
 /// One line a key, the youngest first.

@@ -1,7 +1,8 @@
 //! A new signing key takes the place of the old one: because somebody at the terminal wants it, because
 //! the old one has signed for long enough, or because the settings name another algorithm.
 //!
-//! Nobody is logged out by it: what the old key signed is accepted until it is over.
+//! Nobody is logged out by it: what the old key signed is accepted until it is over, unless somebody
+//! else may have the key.
 
 use serde_json::json;
 use time::OffsetDateTime;
@@ -23,6 +24,17 @@ pub struct Next {
     pub is_new: bool,
 }
 
+/// Where a new key stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// It waits until whoever verifies can know it.
+    Waiting,
+    /// It signs from now on; what older ones signed is accepted until it is over.
+    Signing,
+    /// It signs from now on, and the older ones are gone with all that they signed.
+    Alone,
+}
+
 /// Has the next key made. Of many who want it at once, one makes it and the others are told of it.
 ///
 /// # Errors
@@ -36,8 +48,27 @@ pub async fn rotate(ctx: &Ctx, caller: &Caller) -> Result<Next, KeysError> {
             let (id, signs_from) = (youngest.key.id.clone(), youngest.signs_from);
             return Ok(Next { id, signs_from, is_new: false });
         }
-        if let Some(next) = put_in_line(ctx, youngest.key.algorithm, false, caller).await? {
+        if let Some(next) = put_in_line(ctx, youngest.key.algorithm, Place::Waiting, caller).await?
+        {
             return Ok(next);
+        }
+    }
+}
+
+/// Puts a new key in the place of all others at once, because somebody else may have one of them: no
+/// access token that any of them signed is accepted any more. Whoever is signed in stays so by the refresh
+/// token, which is no business of these keys.
+///
+/// # Errors
+/// [`KeysError`] when keys cannot be read or made.
+pub async fn replace(ctx: &Ctx, caller: &Caller) -> Result<Next, KeysError> {
+    loop {
+        keys::load(ctx).await?;
+        let ring = ctx.keyring();
+        let youngest = ring.keys().first().expect("a ring that was loaded has a key");
+        let algorithm = youngest.key.algorithm;
+        if let Some(only) = put_in_line(ctx, algorithm, Place::Alone, caller).await? {
+            return Ok(only);
         }
     }
 }
@@ -72,7 +103,7 @@ pub async fn follow_settings(ctx: &Ctx) -> Result<(), KeysError> {
         if ring.keys().first().is_some_and(|youngest| youngest.key.algorithm == wanted) {
             return Ok(());
         }
-        put_in_line(ctx, wanted, true, &nobody()).await?;
+        put_in_line(ctx, wanted, Place::Signing, &nobody()).await?;
         keys::load(ctx).await?;
     }
 }
@@ -81,17 +112,22 @@ pub async fn follow_settings(ctx: &Ctx) -> Result<(), KeysError> {
 async fn put_in_line(
     ctx: &Ctx,
     algorithm: Algorithm,
-    at_once: bool,
+    place: Place,
     caller: &Caller,
 ) -> Result<Option<Next>, KeysError> {
-    let key = keys::make(ctx, algorithm, at_once)?;
+    let key = keys::make(ctx, algorithm, place != Place::Waiting)?;
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     if !keys::add(&transaction, &key, now).await? {
         return Ok(None);
     }
+    let gone = match place {
+        Place::Alone => keys::delete_older(&transaction, &key).await?,
+        Place::Waiting | Place::Signing => 0,
+    };
     let facts = json!({
         "key": key.id, "algorithm": algorithm.name(), "signs_at": key.signs_from.unix_timestamp(),
+        "keys_gone": gone,
     });
     let event = Event::of_the_site(Action::KeyRotated, caller).with(facts);
     audit::record(&transaction, event, now).await?;

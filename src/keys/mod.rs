@@ -133,6 +133,14 @@ pub async fn add(
     store::insert(transaction, key, now).await
 }
 
+/// Deletes every key that is older than this one; tells how many.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn delete_older(transaction: &Transaction, key: &NewKey) -> Result<u64, DbError> {
+    store::delete_before(transaction, key.generation).await
+}
+
 /// How long before it signs a key has to be known.
 #[must_use]
 pub fn published_before(algorithm: Algorithm) -> Duration {

@@ -75,6 +75,17 @@ pub(super) async fn raise_token_lifetime(
     Ok(())
 }
 
+pub(super) async fn delete_before(
+    transaction: &Transaction,
+    generation: i64,
+) -> Result<u64, DbError> {
+    let done = signing_key::Entity::delete_many()
+        .filter(Column::Generation.lt(generation))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected)
+}
+
 /// Deletes keys that a younger one has followed so long ago that nothing they signed is good any more.
 pub(super) async fn delete_over(
     transaction: &Transaction,

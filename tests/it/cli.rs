@@ -113,7 +113,7 @@ fn whoever_mistypes_a_command_gets_one_line() {
             (vec!["createsuperuser", "--email"], "--email"),
             (vec!["createsuperuser", "a@example.com"], "a@example.com"),
             (vec!["changepassword"], "E-MAIL"),
-            (vec!["keys"], "rotate, list, show"),
+            (vec!["keys"], "rotate, replace, list, show"),
             (vec!["keys", "burn"], "“burn”"),
             (vec!["keys", "rotate", "now"], "now"),
         ] {

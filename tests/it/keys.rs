@@ -116,6 +116,42 @@ on_both! {
         assert_eq!(nodes[0].events("key_rotated").await, 1);
     }
 
+    async fn keys_that_somebody_else_may_have_are_worth_nothing_at_once(world: World) {
+        let (app, other) = (world.app().await, world.app().await);
+        let mut ada = app.person("ada").await;
+        let token = ada.cookies["access"].clone();
+        rotation::rotate(&app.ctx, &caller()).await.expect("a key waits");
+
+        let only = rotation::replace(&app.ctx, &caller()).await.expect("replaced");
+        rotation::keep_young(&other.ctx).await.expect("looked after");
+
+        for node in [&app, &other] {
+            assert!(!is_accepted(node, &token).await);
+            assert_eq!(published(node).await, [only.id.as_str()]);
+        }
+        assert!(ada.is_signed_in().await, "people stay where they are");
+        assert_eq!(key_of(&ada.cookies["access"]), only.id);
+        assert_eq!(app.events("key_rotated").await, 2);
+    }
+
+    async fn eight_who_replace_the_keys_at_once_leave_one(world: World) {
+        let nodes = [world.app().await, world.app().await];
+        let asked = (0..8).map(|number| {
+            let ctx = nodes[number % 2].ctx.clone();
+            rocket::tokio::spawn(async move { rotation::replace(&ctx, &caller()).await })
+        });
+
+        for told in join_all(asked).await {
+            told.expect("no panic").expect("answers");
+        }
+
+        assert_eq!(nodes[0].number("SELECT COUNT(*) FROM signing_keys").await, 1);
+        for node in &nodes {
+            rotation::keep_young(&node.ctx).await.expect("looked after");
+            assert_eq!(node.ctx.keyring().keys().len(), 1);
+        }
+    }
+
     async fn nodes_that_follow_their_settings_at_once_make_one_key(world: World) {
         let old = world.app().await;
         let nodes = join_all((0..8).map(|_| world.app_with(&[("signing_algorithm", "EdDSA")])));
@@ -271,6 +307,12 @@ fn at_the_terminal_the_next_key_is_made_once_and_shown() {
     let korean = machine.with("LANG", "ko_KR.UTF-8");
     assert!(lines(&korean)[0].contains("  ES256  대기 중, "));
     assert!(korean.runs(&["keys", "rotate"]).output.contains("이미 기다리고 있습니다"));
+
+    let only = machine.runs(&["keys", "replace"]);
+    assert!(only.output.contains(" is the only key now. "), "{only:#?}");
+    let left = lines(&machine);
+    assert!(left.len() == 1 && only.output.starts_with(&left[0][..16]), "{left:?}");
+    assert!(korean.runs(&["keys", "replace"]).output.starts_with("이제 키는 "));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::support::{GOOD, World};
 const DAEMUN: &str = env!("CARGO_BIN_EXE_daemun");
 
 /// A word of each block of commands, so that a new one is not forgotten; the last is `.ci/deploy`'s.
-const TRIED: [&str; 8] = [
+const TRIED: [&str; 9] = [
     "changepassword",
     "check --mail",
     "VACUUM INTO",
@@ -19,6 +19,7 @@ const TRIED: [&str; 8] = [
     "pg_dump",
     "pg_restore",
     "keys rotate",
+    "keys replace",
     "systemctl restart",
 ];
 
@@ -101,6 +102,7 @@ fn commands_go_beside_the_running_service() {
 
     runs(&machine, "changepassword", "another evening by the sea\n");
     runs(&machine, "keys rotate", "");
+    runs(&machine, "keys replace", "");
     runs(&machine, "check --mail", "");
 
     assert_eq!(server.visitor().logs_in("ada@example.com", GOOD).status, 422);
