@@ -13,6 +13,7 @@ use crate::config::Settings;
 use crate::crypto::{Hasher, Keyring, Keys, MasterKey, MasterKeyError, Random};
 use crate::db::{Db, OpenError};
 use crate::mail::{Mailer, MailerError};
+use crate::oauth::{Oauth, OauthError};
 use crate::private;
 
 /// The tools. Cheap to clone; clones share them.
@@ -36,6 +37,8 @@ pub struct Tools {
     pub keys: Keys,
     /// Whoever takes letters away.
     pub mailer: Mailer,
+    /// Whoever asks the providers of social log-in.
+    pub oauth: Oauth,
     /// What may be taken for granted for a moment.
     pub cache: SessionCache,
     /// The figures of the overview.
@@ -65,6 +68,9 @@ pub enum CtxError {
     /// Letters cannot be sent with these settings.
     #[error("mail: {0}")]
     Mail(#[from] MailerError),
+    /// Providers cannot be asked from this machine.
+    #[error("social log-in: {0}")]
+    Social(#[from] OauthError),
 }
 
 impl Ctx {
@@ -87,6 +93,7 @@ impl Ctx {
             hasher: Hasher::start(settings.password_hash, random),
             keys: Keys::derive(&master),
             mailer,
+            oauth: Oauth::open()?,
             cache: SessionCache::new(settings.session_cache),
             figures: Memo::default(),
             keys_read_at: tokio::sync::Mutex::default(),

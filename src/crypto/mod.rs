@@ -4,6 +4,7 @@
 //! Knows nothing of accounts or sessions; it is handed bytes and gives back bytes.
 
 mod foreign;
+mod foreign_token;
 pub mod jwt;
 mod keyring;
 mod master;
@@ -16,6 +17,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 pub use foreign::UnknownHash;
+pub use foreign_token::{ForeignKeys, ForeignTokenError};
 pub use keyring::{KeyState, Keyring, TimedKey};
 pub use master::{Keys, MasterKey, MasterKeyError, Unsealable};
 pub use passwords::{Cost, Hasher, PasswordHash, QueueFull, Verdict};

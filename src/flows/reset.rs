@@ -15,6 +15,7 @@ use crate::links::{self, Purpose};
 use crate::mail::{Kind, Letter};
 use crate::outbox::{self, Addressee};
 use crate::sessions::{self, EndReason};
+use crate::social;
 use crate::throttle::{self, Limit, ThrottleError};
 use crate::types::{Caller, Email, Language, Password, Secret};
 
@@ -129,6 +130,10 @@ pub async fn by_link(
         return Err(ResetError::Dead);
     }
     accounts::set_password(&transaction, user, Some(&hash), now).await?;
+    if account.person.email_verified_at.is_none() {
+        // Whoever connected a provider had not proved the address; its owner is here only now.
+        social::disconnect_all(&transaction, user).await?;
+    }
     accounts::set_verified(&transaction, user, now).await?;
     let over = sessions::end_all(&transaction, user, None, EndReason::PasswordChanged, now).await?;
     audit::record(&transaction, Event::by(user, Action::PasswordReset, caller), now).await?;

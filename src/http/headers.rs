@@ -12,6 +12,13 @@ use crate::ctx::Ctx;
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
      img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The same for a page whose forms are answered with the way to a provider: browsers hold where a form
+/// is redirected to against `form-action` too.
+pub(crate) fn policy_towards(origins: &[String]) -> String {
+    let forms = format!("form-action 'self' {}", origins.join(" "));
+    CONTENT_SECURITY_POLICY.replace("form-action 'self'", forms.trim_end())
+}
+
 /// With `no-referrer` browsers would send `Origin: null` with our own forms, and we would refuse
 /// them; `same-origin` tells other sites just as little.
 const ALWAYS: [(&str, &str); 8] = [
@@ -41,7 +48,10 @@ impl Fairing for Headers {
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         for (name, value) in ALWAYS {
-            response.set_header(Header::new(name, value));
+            // A page may lead further than most do.
+            if !response.headers().contains(name) {
+                response.set_header(Header::new(name, value));
+            }
         }
         if !response.headers().contains("Cache-Control") {
             response.set_header(Header::new("Cache-Control", "no-store"));

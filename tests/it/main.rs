@@ -58,6 +58,8 @@ mod sentences;
 mod sessions;
 mod setup;
 mod signins;
+mod social;
+mod social_ways;
 mod speed;
 mod statics;
 mod sudo;

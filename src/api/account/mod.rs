@@ -8,6 +8,7 @@ mod mypage;
 mod password;
 mod refresh;
 mod reset;
+mod social;
 mod user;
 mod verification;
 
@@ -35,6 +36,7 @@ pub(super) fn routes() -> Vec<Route> {
         password::routes(),
         reset::routes(),
         refresh::routes(),
+        social::routes(),
         verification::routes(),
     ]
     .concat()

@@ -1,0 +1,187 @@
+//! To a provider and back: setting out by a button, and coming back with a code.
+
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Status};
+use rocket::response::Redirect;
+use rocket::{Route, State, get, post, routes};
+
+use super::away::{Away, Newcomer};
+use super::{Answer, MY_PAGE, connections, join, sudo, told};
+use crate::ctx::Ctx;
+use crate::flows::social::{self, Arrived, Guest, SocialError};
+use crate::http::cookies;
+use crate::http::guards::{self, SignedIn};
+use crate::oauth::{Known, OauthError};
+use crate::social::Provider;
+use crate::throttle::ThrottleError;
+use crate::types::{Caller, Secret};
+use crate::web::error::Error;
+use crate::web::form::{Form, Submitted};
+use crate::web::next;
+use crate::web::notice::Notice;
+use crate::web::page::Frame;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![create, finish, finish_of_nobody]
+}
+
+/// Longest code and longest state that are read.
+const MAX_BYTES: usize = 4096;
+
+#[derive(Debug, FromForm)]
+struct SetOutForm {
+    #[field(default = String::new())]
+    next: String,
+    /// Sent by pages that want the person proved again, rather than another provider connected.
+    #[field(default = String::new())]
+    again: String,
+}
+
+impl Form for SetOutForm {
+    const FIELDS: &'static [&'static str] = &[];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
+}
+
+/// Whoever is signed in connects the provider, and proves before who they are.
+#[post("/account/social/<slug>", data = "<sent>")]
+async fn create(
+    slug: &str,
+    sent: Submitted<SetOutForm>,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    let is_connecting = sent.form.again.is_empty();
+    let reader = frame.person().filter(|_| is_connecting).cloned();
+    if let Some(reader) = &reader
+        && !guards::has_just_proved(ctx, reader).await?
+    {
+        return Ok(Answer::Gone(sudo::ask_for(connections::LIST)));
+    }
+    match social::set_out(ctx, slug, caller).await {
+        Ok((way, dance)) => {
+            let session = reader.as_ref().map(SignedIn::session);
+            Away::begin((ctx, jar), (slug, &sent.form.next), &dance, session);
+            Ok(Answer::Gone(Redirect::to(way)))
+        }
+        Err(error) => failed(frame, error),
+    }
+}
+
+#[get("/account/social/<slug>/callback?<code>&<state>&<error>")]
+#[expect(clippy::too_many_arguments, reason = "three of them are what a provider sends back")]
+async fn finish(
+    slug: &str,
+    code: Option<&str>,
+    state: Option<&str>,
+    error: Option<&str>,
+    away: Away,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    let Some(dance) = away.dance(ctx, slug, state.unwrap_or_default()) else {
+        return told_of(frame, Status::Forbidden, "social.stale");
+    };
+    let code = code.filter(|code| !code.is_empty() && code.len() <= MAX_BYTES);
+    let code = match (error, code) {
+        (None, Some(code)) => Secret::new(code.to_owned()),
+        (Some("access_denied"), _) => {
+            tracing::info!(provider = slug, request.id = caller.request_id, "consent was denied");
+            return told_of(frame, Status::UnprocessableEntity, "social.denied");
+        }
+        _ => return told_of(frame, Status::BadGateway, "social.broken"),
+    };
+    match social::come_back(ctx, slug, &dance, code, caller).await {
+        Ok((provider, known)) => arrive(&provider, &known, &away, frame, caller, (ctx, jar)).await,
+        Err(error) => failed(frame, error),
+    }
+}
+
+/// Nobody set out in this browser, or too long ago.
+#[get("/account/social/<_slug>/callback", rank = 2)]
+fn finish_of_nobody(_slug: &str, frame: Frame) -> Result<Answer, Error> {
+    told_of(frame, Status::Forbidden, "social.stale")
+}
+
+async fn arrive(
+    provider: &Provider,
+    known: &Known,
+    away: &Away,
+    frame: Frame,
+    caller: &Caller,
+    (ctx, jar): (&Ctx, &CookieJar<'_>),
+) -> Result<Answer, Error> {
+    let before = frame.person().map(SignedIn::session);
+    let language = frame.language();
+    let guest = Guest { provider, known, typed: None, language, before };
+    if let Some(session) = away.connects() {
+        // Somebody else may have signed in meanwhile, or nobody may be.
+        let reader = frame.person().filter(|reader| reader.session().to_string() == session);
+        let Some(user) = reader.map(|reader| reader.person().id) else {
+            return told_of(frame, Status::Forbidden, "social.stale");
+        };
+        return match social::attach(ctx, user, guest, caller).await {
+            Ok(true) => {
+                Notice::SocialConnected.say(jar, ctx);
+                Ok(Answer::Gone(Redirect::to(connections::LIST)))
+            }
+            Ok(false) => told_of(frame, Status::UnprocessableEntity, "social.not_connected"),
+            Err(error) => failed(frame, error),
+        };
+    }
+    match social::welcome(ctx, guest, caller).await {
+        Err(SocialError::NoEmail) => {
+            Newcomer::wait((ctx, jar), (provider.slug(), &away.next), known);
+            Ok(Answer::Gone(Redirect::to("/account/join/address")))
+        }
+        Ok(arrived) => Ok(welcomed(&arrived, &away.next, ctx, jar)),
+        Err(error) => failed(frame, error),
+    }
+}
+
+/// Where somebody goes on who has come in.
+pub(super) fn welcomed(arrived: &Arrived, next: &str, ctx: &Ctx, jar: &CookieJar<'_>) -> Answer {
+    match arrived {
+        Arrived::SignedIn(opened, has_stayed) => {
+            cookies::sign_in(jar, ctx, opened);
+            if *has_stayed {
+                Notice::Stayed.say(jar, ctx);
+            }
+            Answer::Gone(Redirect::to(next::after_sign_in(next, MY_PAGE)))
+        }
+        Arrived::LetterSent => Answer::Gone(Redirect::to("/account/join/sent")),
+    }
+}
+
+/// Why nobody came in, as a page.
+pub(super) fn failed(frame: Frame, error: SocialError) -> Result<Answer, Error> {
+    let (status, text) = match error {
+        SocialError::Unknown => return Err(Status::NotFound.into()),
+        SocialError::Closed => return join::closed(frame),
+        SocialError::NotNow(ThrottleError::TooSoon(wait)) => {
+            return told::too_soon(frame, wait).map(Answer::Shown);
+        }
+        SocialError::NotNow(ThrottleError::Broken(error)) | SocialError::Broken(error) => {
+            return Err(error.into());
+        }
+        SocialError::Provider(OauthError::Refused(_)) => {
+            (Status::UnprocessableEntity, "social.not_proved")
+        }
+        SocialError::Provider(_) => (Status::BadGateway, "social.broken"),
+        SocialError::Refused => (Status::UnprocessableEntity, "social.refused"),
+        SocialError::EmailTaken => (Status::UnprocessableEntity, "social.taken"),
+        SocialError::NoEmail => (Status::UnprocessableEntity, "social.no_email"),
+    };
+    told_of(frame, status, text)
+}
+
+fn told_of(frame: Frame, status: Status, text: &'static str) -> Result<Answer, Error> {
+    let page = told::draw(frame, ("social.failed", text))?;
+    Ok(Answer::Shown(page.with_status(status)))
+}
