@@ -205,9 +205,7 @@ on_both! {
 
         app.visitor().asks_for_reset("ada@example.com").await;
         let link = app.letter_to("ada@example.com").await.link("/account/password/reset/");
-        let mut ada = app.visitor();
-        ada.get(&link).await;
-        ada.chooses("/account/password/reset", GOOD).await;
+        assert_eq!(app.visitor().chooses(&link, GOOD).await.status(), 303);
 
         assert!(!eve.is_signed_in().await);
         assert_eq!(dances(&mut app.visitor(), &app, &provider, &claims).await.status(), 422);

@@ -80,7 +80,7 @@ async fn create(
             Ok(welcomed(&arrived, &newcomer.next, ctx, jar))
         }
         Err(SocialError::EmailTaken) => {
-            again(frame, &sent.form, &Refusal::about("email", "social.taken"))
+            again(frame, &sent.form, &Refusal::about("email", "provider.taken"))
         }
         Err(error) => failed(frame, error),
     }

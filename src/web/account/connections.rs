@@ -80,7 +80,7 @@ async fn destroy(
             Ok(Answer::Gone(Redirect::to(LIST)))
         }
         Err(DetachError::Stays) => {
-            let page = told::draw(frame, ("social.stays_title", "social.stays"))?;
+            let page = told::draw(frame, ("provider.stays_title", "provider.stays"))?;
             Ok(Answer::Shown(page.with_status(rocket::http::Status::UnprocessableEntity)))
         }
         Err(DetachError::Broken(error)) => Err(error.into()),

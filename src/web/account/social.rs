@@ -86,16 +86,16 @@ async fn finish(
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
     let Some(dance) = away.dance(ctx, slug, state.unwrap_or_default()) else {
-        return told_of(frame, Status::Forbidden, "social.stale");
+        return told_of(frame, Status::Forbidden, "provider.stale");
     };
     let code = code.filter(|code| !code.is_empty() && code.len() <= MAX_BYTES);
     let code = match (error, code) {
         (None, Some(code)) => Secret::new(code.to_owned()),
         (Some("access_denied"), _) => {
             tracing::info!(provider = slug, request.id = caller.request_id, "consent was denied");
-            return told_of(frame, Status::UnprocessableEntity, "social.denied");
+            return told_of(frame, Status::UnprocessableEntity, "provider.denied");
         }
-        _ => return told_of(frame, Status::BadGateway, "social.broken"),
+        _ => return told_of(frame, Status::BadGateway, "provider.broken"),
     };
     match social::come_back(ctx, slug, &dance, code, caller).await {
         Ok((provider, known)) => arrive(&provider, &known, &away, frame, caller, (ctx, jar)).await,
@@ -106,7 +106,7 @@ async fn finish(
 /// Nobody set out in this browser, or too long ago.
 #[get("/account/social/<_slug>/callback", rank = 2)]
 fn finish_of_nobody(_slug: &str, frame: Frame) -> Result<Answer, Error> {
-    told_of(frame, Status::Forbidden, "social.stale")
+    told_of(frame, Status::Forbidden, "provider.stale")
 }
 
 async fn arrive(
@@ -124,14 +124,14 @@ async fn arrive(
         // Somebody else may have signed in meanwhile, or nobody may be.
         let reader = frame.person().filter(|reader| reader.session().to_string() == session);
         let Some(user) = reader.map(|reader| reader.person().id) else {
-            return told_of(frame, Status::Forbidden, "social.stale");
+            return told_of(frame, Status::Forbidden, "provider.stale");
         };
         return match social::attach(ctx, user, guest, caller).await {
             Ok(true) => {
                 Notice::SocialConnected.say(jar, ctx);
                 Ok(Answer::Gone(Redirect::to(connections::LIST)))
             }
-            Ok(false) => told_of(frame, Status::UnprocessableEntity, "social.not_connected"),
+            Ok(false) => told_of(frame, Status::UnprocessableEntity, "provider.not_connected"),
             Err(error) => failed(frame, error),
         };
     }
@@ -171,17 +171,17 @@ pub(super) fn failed(frame: Frame, error: SocialError) -> Result<Answer, Error> 
             return Err(error.into());
         }
         SocialError::Provider(OauthError::Refused(_)) => {
-            (Status::UnprocessableEntity, "social.not_proved")
+            (Status::UnprocessableEntity, "provider.not_proved")
         }
-        SocialError::Provider(_) => (Status::BadGateway, "social.broken"),
-        SocialError::Refused => (Status::UnprocessableEntity, "social.refused"),
-        SocialError::EmailTaken => (Status::UnprocessableEntity, "social.taken"),
-        SocialError::NoEmail => (Status::UnprocessableEntity, "social.no_email"),
+        SocialError::Provider(_) => (Status::BadGateway, "provider.broken"),
+        SocialError::Refused => (Status::UnprocessableEntity, "provider.refused"),
+        SocialError::EmailTaken => (Status::UnprocessableEntity, "provider.taken"),
+        SocialError::NoEmail => (Status::UnprocessableEntity, "provider.no_email"),
     };
     told_of(frame, status, text)
 }
 
 fn told_of(frame: Frame, status: Status, text: &'static str) -> Result<Answer, Error> {
-    let page = told::draw(frame, ("social.failed", text))?;
+    let page = told::draw(frame, ("provider.failed", text))?;
     Ok(Answer::Shown(page.with_status(status)))
 }

@@ -52,11 +52,11 @@ pub(in crate::web) fn name_of(application: &Application, frame: &Frame) -> Strin
 /// The key of what a kind of provider is called: a new one does not compile without.
 pub(in crate::web) fn kind(kind: Kind) -> &'static str {
     match kind {
-        Kind::Kakao => "social.kakao",
-        Kind::Naver => "social.naver",
-        Kind::Google => "social.google",
-        Kind::Facebook => "social.facebook",
-        Kind::GitHub => "social.github",
-        Kind::Oidc => "social.oidc",
+        Kind::Kakao => "provider.kakao",
+        Kind::Naver => "provider.naver",
+        Kind::Google => "provider.google",
+        Kind::Facebook => "provider.facebook",
+        Kind::GitHub => "provider.github",
+        Kind::Oidc => "provider.oidc",
     }
 }

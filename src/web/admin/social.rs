@@ -313,7 +313,7 @@ async fn save(
     let mut complaints = sent.complaints(Ok(()));
     let wanted = sent.form.wanted();
     if wanted.is_none() {
-        complaints.add("position", "social.position");
+        complaints.add("position", "provider.position");
     }
     let Some(wanted) = wanted.filter(|_| complaints.is_empty()) else {
         return again(frame, &sent.form, &complaints.into(), provider, ctx).await;
@@ -327,11 +327,11 @@ async fn save(
         Ok(()) => return Ok(done(jar, ctx, Notice::ProviderSaved)),
         Err(ProviderError::Gone) => return Err(Status::NotFound.into()),
         Err(ProviderError::Broken(error)) => return Err(error.into()),
-        Err(ProviderError::SlugTaken) => Refusal::about("slug", "social.slug_taken"),
+        Err(ProviderError::SlugTaken) => Refusal::about("slug", "provider.slug_taken"),
         Err(ProviderError::Issuer(OauthError::Unreachable(_))) => {
-            Refusal::about("issuer", "social.issuer_away")
+            Refusal::about("issuer", "provider.issuer_away")
         }
-        Err(ProviderError::Issuer(_)) => Refusal::about("issuer", "social.issuer_wrong"),
+        Err(ProviderError::Issuer(_)) => Refusal::about("issuer", "provider.issuer_wrong"),
         Err(ProviderError::Wrong(flaws)) => {
             let mut complaints = Complaints::default();
             for (field, flaw) in flaws {
@@ -346,12 +346,12 @@ async fn save(
 /// The key of what is wrong with a field.
 fn said_of(flaw: Flaw) -> &'static str {
     match flaw {
-        Flaw::Missing => "social.missing",
-        Flaw::Unknown => "social.unknown",
-        Flaw::Malformed => "social.malformed",
-        Flaw::Endpoint(EndpointError::Malformed) => "social.no_address",
-        Flaw::Endpoint(EndpointError::NotHttps) => "social.not_https",
-        Flaw::Endpoint(EndpointError::Private) => "social.private",
+        Flaw::Missing => "provider.missing",
+        Flaw::Unknown => "provider.unknown",
+        Flaw::Malformed => "provider.malformed",
+        Flaw::Endpoint(EndpointError::Malformed) => "provider.no_address",
+        Flaw::Endpoint(EndpointError::NotHttps) => "provider.not_https",
+        Flaw::Endpoint(EndpointError::Private) => "provider.private",
     }
 }
 
