@@ -7,8 +7,17 @@ use serde_json::{Value, json};
 use crate::support::provider::Provider;
 use crate::support::{App, Browser, GOOD, Page, World};
 
-/// Registers a provider on the admin page, as staff would.
+/// A superuser registers a provider.
 pub(crate) async fn registers(app: &App, provider: &Provider, fields: &[(&str, &str)]) {
+    registers_as(&mut app.superuser("root").await, provider, fields).await;
+}
+
+/// Registers a provider on the admin page.
+pub(crate) async fn registers_as(
+    who: &mut Browser<'_>,
+    provider: &Provider,
+    fields: &[(&str, &str)],
+) {
     let [authorize, token, me, info] =
         ["authorize", "token", "me", "info"].map(|path| format!("{}/{path}", provider.url));
     let mut all: BTreeMap<&str, &str> = [
@@ -23,16 +32,21 @@ pub(crate) async fn registers(app: &App, provider: &Provider, fields: &[(&str, &
     .into();
     all.extend(fields.iter().copied());
     let all: Vec<_> = all.into_iter().collect();
-    let answer = app.superuser("root").await.submits("/admin/social/new", &all).await;
+    let answer = who.submits("/admin/social/new", &all).await;
     assert_eq!(answer.location(), Some("/admin/social"), "{}", answer.text());
 }
 
 /// An issuer called `id`.
 pub(crate) async fn with_issuer(app: &App) -> Provider {
+    with_issuer_of(&mut app.superuser("root").await).await
+}
+
+/// An issuer called `id`, which somebody registers.
+pub(crate) async fn with_issuer_of(who: &mut Browser<'_>) -> Provider {
     let provider = Provider::open().await;
     let url = provider.url.clone();
     let fields = [("provider", "oidc"), ("slug", "id"), ("name", "Our ID"), ("issuer", &url)];
-    registers(app, &provider, &fields).await;
+    registers_as(who, &provider, &fields).await;
     provider
 }
 
@@ -127,9 +141,9 @@ on_both! {
         let mut ada = app.visitor();
         let adas = sets_out(&mut ada, "id").await;
 
-        for (mut who, state) in
-            [(app.visitor(), &eves["state"]), (ada.clone(), &eves["state"]), (ada.clone(), &"".into())]
-        {
+        let (theirs, none) = (&eves["state"], &String::new());
+        let tries = [(app.visitor(), theirs), (ada.clone(), theirs), (ada.clone(), none)];
+        for (mut who, state) in tries {
             let page = comes_back(&mut who, "id", state).await;
             assert_eq!(page.status(), 403);
             assert!(who.cookie("social").is_none(), "it is good once");
@@ -176,14 +190,16 @@ on_both! {
 
         for proved in [json!(true), json!(false), json!("true"), Value::Null] {
             let mut ada = app.visitor();
-            let page = dances(&mut ada, &app, &provider, &json!({ "email_verified": proved })).await;
+            let claims = json!({ "email_verified": proved });
+            let page = dances(&mut ada, &app, &provider, &claims).await;
             assert_eq!(page.status(), 422, "our side has not proved it: {proved}");
             assert!(!ada.is_signed_in().await);
         }
         verify(&app, "ada").await;
         for proved in [json!(false), json!("true"), Value::Null] {
             let mut ada = app.visitor();
-            let page = dances(&mut ada, &app, &provider, &json!({ "email_verified": proved })).await;
+            let claims = json!({ "email_verified": proved });
+            let page = dances(&mut ada, &app, &provider, &claims).await;
             assert_eq!(page.status(), 422, "their side has not proved it: {proved}");
         }
         assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);

@@ -266,7 +266,8 @@ on_both! {
         let asked = sets_out(&mut ada, "kakao").await;
         comes_back(&mut ada, "kakao", &asked["state"]).await;
         let sent = &provider.asked("/token")[0].form;
-        assert_eq!((sent["client_id"].as_str(), sent["client_secret"].as_str()), ("us-too", "our-secret"));
+        assert_eq!(sent["client_id"], "us-too");
+        assert_eq!(sent["client_secret"], "our-secret");
         root.submits(&format!("{path}/delete"), &[]).await;
         assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
         assert_eq!(app.events("provider_deleted").await, 1);

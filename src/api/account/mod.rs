@@ -53,6 +53,7 @@ pub(super) fn described() -> Vec<Described> {
         password::described,
         reset::described,
         refresh::described,
+        social::described,
         verification::described,
     ]
     .iter()

@@ -4,9 +4,10 @@ use rocket::http::{CookieJar, Status};
 use rocket::serde::json::Json;
 use rocket::{Responder, Route, State, post, routes};
 
-use super::{Said, Welcome};
+use super::{Detail, Said, Welcome};
 use crate::api::body::Body;
 use crate::api::credentials::session_of;
+use crate::api::describe::{Described, HttpMethod, Kind, Section, may, open};
 use crate::api::error::{Error, Refusal};
 use crate::api::fields::{Complaints, Fields, NON_FIELD};
 use crate::config::EmailVerification;
@@ -18,6 +19,20 @@ use crate::types::{Caller, Email, Language, Secret};
 
 pub(super) fn routes() -> Vec<Route> {
     routes![create]
+}
+
+/// The same in words. One of the first three fields is needed.
+pub(super) fn described() -> Vec<Described> {
+    let (path, about) = ("/api/account/social/{slug}", "reference.account.social");
+    let fields = [
+        may("access_token", Kind::Text),
+        may("id_token", Kind::Text),
+        may("code", Kind::Text),
+        may("code_verifier", Kind::Text),
+        may("email", Kind::Email),
+    ];
+    let route = open(HttpMethod::Post, path, Section::Account, about).takes(fields);
+    vec![route.gives::<Welcome>(200).gives::<Detail>(201).refuses(&[401, 404, 429, 503])]
 }
 
 #[derive(Responder)]

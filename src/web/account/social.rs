@@ -11,13 +11,14 @@ use crate::ctx::Ctx;
 use crate::flows::social::{self, Arrived, Guest, SocialError};
 use crate::http::cookies;
 use crate::http::guards::{self, SignedIn};
+use crate::http::next;
 use crate::oauth::{Known, OauthError};
 use crate::social::Provider;
 use crate::throttle::ThrottleError;
 use crate::types::{Caller, Secret};
 use crate::web::error::Error;
 use crate::web::form::{Form, Submitted};
-use crate::web::next;
+
 use crate::web::notice::Notice;
 use crate::web::page::Frame;
 
