@@ -7,13 +7,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::cache::{Memo, SessionCache};
+use crate::cache::{Memo, Seldom, SessionCache};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{Hasher, Keyring, Keys, MasterKey, MasterKeyError, Random};
 use crate::db::{Db, OpenError};
 use crate::mail::{Mailer, MailerError};
-use crate::oauth::{Oauth, OauthError};
+use crate::oauth::{Application, Oauth, OauthError};
 use crate::private;
 
 /// The tools. Cheap to clone; clones share them.
@@ -41,6 +41,8 @@ pub struct Tools {
     pub oauth: Oauth,
     /// What may be taken for granted for a moment.
     pub cache: SessionCache,
+    /// The providers for whom pages have buttons.
+    pub buttons: Seldom<Arc<Vec<Application>>>,
     /// The figures of the overview.
     pub figures: Memo,
     /// Held by whoever reads the signing keys: when they were last read for the sake of a stranger.
@@ -95,6 +97,7 @@ impl Ctx {
             mailer,
             oauth: Oauth::open()?,
             cache: SessionCache::new(settings.session_cache),
+            buttons: Seldom::default(),
             figures: Memo::default(),
             keys_read_at: tokio::sync::Mutex::default(),
             keyring: RwLock::default(),

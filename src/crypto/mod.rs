@@ -12,6 +12,7 @@ mod passwords;
 mod random;
 mod signing_key;
 
+use aws_lc_rs::constant_time;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -31,6 +32,12 @@ use crate::types::{HashedSecret, Secret};
 #[must_use]
 pub fn hash_secret(secret: &Secret) -> HashedSecret {
     HashedSecret(hex(&sha256(secret.expose().as_bytes())))
+}
+
+/// Whether two secrets are the same; compared in constant time.
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
+    constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
 }
 
 /// SHA-256.

@@ -6,6 +6,7 @@
 pub mod adding;
 pub mod bulk;
 pub mod checkup;
+pub mod connections;
 pub mod deletion;
 pub mod delivery;
 pub mod editing;

@@ -81,7 +81,7 @@ async fn protect(
     let now = ctx.clock.now();
     let user = account.person.id;
     accounts::set_password(transaction, user, None, now).await?;
-    social::disconnect_all(transaction, user).await?;
+    social::disconnect_all(transaction, account, caller, now).await?;
     let over = sessions::end_all(transaction, user, None, EndReason::NotMe, now).await?;
     audit::record(transaction, Event::by(user, action, caller), now).await?;
     let whose = (user, None);

@@ -106,6 +106,7 @@ async fn finish(
     let event = Event { target: None, ..Event::by(acting.by.id, action, acting.caller) };
     audit::record(&transaction, event.with(details), ctx.clock.now()).await?;
     transaction.commit().await?;
+    ctx.buttons.forget();
     tracing::info!(
         provider.id = id,
         staff.id = acting.by.id.0,

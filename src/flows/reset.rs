@@ -130,10 +130,8 @@ pub async fn by_link(
         return Err(ResetError::Dead);
     }
     accounts::set_password(&transaction, user, Some(&hash), now).await?;
-    if account.person.email_verified_at.is_none() {
-        // Whoever connected a provider had not proved the address; its owner is here only now.
-        social::disconnect_all(&transaction, user).await?;
-    }
+    // Whoever joined by a provider with somebody else's address would otherwise stay in the account.
+    social::disconnect_unproved(&transaction, &account, caller, now).await?;
     accounts::set_verified(&transaction, user, now).await?;
     let over = sessions::end_all(&transaction, user, None, EndReason::PasswordChanged, now).await?;
     audit::record(&transaction, Event::by(user, Action::PasswordReset, caller), now).await?;

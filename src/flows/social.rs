@@ -14,14 +14,12 @@ use crate::audit::{self, Action, Event};
 use crate::config::{EmailVerification, SignUp};
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
-use crate::links::{self, Purpose};
-use crate::mail::{Kind, Letter};
-use crate::oauth::{Dance, Known, OauthError};
-use crate::outbox::{self, Addressee};
+use crate::oauth::{Dance, Known, OauthError, Returned};
+use crate::outbox::Addressee;
 use crate::sessions::{self, EndReason, Opened, Proof};
 use crate::social::{self, Provider};
 use crate::throttle::{self, Limit, ThrottleError};
-use crate::types::{Caller, Email, Language, Secret, SessionId, UserId};
+use crate::types::{Caller, Email, Language, Secret, SessionId};
 
 /// Providers are asked on behalf of strangers; from one place not more often than passwords are tried.
 const BY_PLACE: Limit = Limit {
@@ -96,13 +94,15 @@ pub enum SocialError {
     Broken(#[from] DbError),
 }
 
-/// Sends a browser to a provider: the way there, and what the browser has to keep.
+/// Sends a browser to a provider: the way there, and what the browser has to keep. Somebody who is to
+/// be proved once more is asked for the password there.
 ///
 /// # Errors
 /// [`SocialError`] when there is no such provider, or it does not answer.
 pub async fn set_out(
     ctx: &Ctx,
     slug: &str,
+    is_again: bool,
     caller: &Caller,
 ) -> Result<(String, Dance), SocialError> {
     count(ctx, caller).await?;
@@ -112,6 +112,7 @@ pub async fn set_out(
         state: Some(ctx.random.secret()),
         nonce: Some(ctx.random.secret()),
         verifier: Some(ctx.random.secret()),
+        is_again,
     };
     let way = ctx.oauth.way_in(&provider.application, &dance, ctx.clock.now()).await;
     let way = way.inspect_err(|error| note(slug, error, caller))?;
@@ -132,13 +133,13 @@ pub async fn come_back(
     ctx: &Ctx,
     slug: &str,
     dance: &Dance,
-    code: Secret,
+    returned: Returned,
     caller: &Caller,
 ) -> Result<(Provider, Known), SocialError> {
     count(ctx, caller).await?;
     let provider = social::find_active(ctx, slug).await?.ok_or(SocialError::Unknown)?;
     let now = ctx.clock.now();
-    let known = ctx.oauth.by_code(&provider.application, dance, code, now).await;
+    let known = ctx.oauth.by_code(&provider.application, dance, returned, now).await;
     let known = known.inspect_err(|error| note(slug, error, caller))?;
     Ok((provider, known))
 }
@@ -161,8 +162,10 @@ pub async fn by_token(
         Token::Id(token) => ctx.oauth.by_id_token(application, &token, now).await,
         Token::Code(code, verifier) => {
             let redirect_uri = redirect_uri(ctx, slug);
-            let dance = Dance { redirect_uri, state: None, nonce: None, verifier };
-            ctx.oauth.by_code(application, &dance, code, now).await
+            let (state, nonce) = (None, None);
+            let dance = Dance { redirect_uri, state, nonce, verifier, is_again: false };
+            let returned = Returned { code, issuer: None };
+            ctx.oauth.by_code(application, &dance, returned, now).await
         }
     };
     let known = known.inspect_err(|error| note(slug, error, caller))?;
@@ -175,6 +178,10 @@ pub async fn by_token(
 /// # Errors
 /// [`SocialError`] says why not; nothing is written then but a count.
 pub async fn welcome(ctx: &Ctx, guest: Guest<'_>, caller: &Caller) -> Result<Arrived, SocialError> {
+    if guest.typed.is_some() {
+        // Otherwise one who has come back could try any number of addresses.
+        count(ctx, caller).await?;
+    }
     let transaction = ctx.db.begin().await?;
     let now = ctx.clock.now();
     if let Some(user) = social::recognise(&transaction, guest.known).await? {
@@ -199,7 +206,10 @@ pub async fn welcome(ctx: &Ctx, guest: Guest<'_>, caller: &Caller) -> Result<Arr
     });
     match owner.filter(|_| is_vouched_for(&guest)) {
         Some(owner) if owner.is_active => {
-            connect(ctx, &transaction, &owner, &guest, caller).await?;
+            let identity = (guest.provider.slug(), guest.known);
+            if !social::connect_and_tell(ctx, &transaction, &owner, identity, caller).await? {
+                return Err(SocialError::Refused);
+            }
             enter(ctx, transaction, &owner, &guest, caller).await
         }
         Some(_) => Err(SocialError::Refused),
@@ -319,39 +329,6 @@ fn newcomer(email: &Email, guest: &Guest<'_>) -> NewAccount {
     }
 }
 
-/// Connects a person of a provider to a locked account, and tells its owner.
-async fn connect(
-    ctx: &Ctx,
-    transaction: &Transaction,
-    owner: &Account,
-    guest: &Guest<'_>,
-    caller: &Caller,
-) -> Result<(), SocialError> {
-    let (user, now, slug) = (owner.person.id, ctx.clock.now(), guest.provider.slug());
-    if !social::connect(transaction, user, slug, guest.known, now).await? {
-        return Err(SocialError::Refused);
-    }
-    let event = Event::by(user, Action::SocialConnected, caller);
-    audit::record(transaction, event.with(json!({ "provider": slug })), now).await?;
-    tell(ctx, transaction, owner, slug, caller).await?;
-    Ok(())
-}
-
-async fn tell(
-    ctx: &Ctx,
-    transaction: &Transaction,
-    owner: &Account,
-    slug: &str,
-    caller: &Caller,
-) -> Result<(), DbError> {
-    let now = ctx.clock.now();
-    let whose = (owner.person.id, Some(&owner.person.email));
-    let not_me = links::mint(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
-    let mut letter = Letter::new(Kind::SocialConnected).with_not_me(not_me).about(caller, now);
-    letter.facts.provider = Some(slug.to_owned());
-    outbox::put(transaction, &ctx.keys, &owner.addressee(), &letter, now).await
-}
-
 /// Where addresses must be proved first, nobody but its owner learns that one is taken.
 async fn taken(ctx: &Ctx, email: &Email, caller: &Caller) -> Result<Arrived, SocialError> {
     tracing::info!(request.id = caller.request_id, "sign-up refused: the address is taken");
@@ -360,77 +337,6 @@ async fn taken(ctx: &Ctx, email: &Email, caller: &Caller) -> Result<Arrived, Soc
     }
     accounts::tell_owner(ctx, email, caller).await?;
     Ok(Arrived::LetterSent)
-}
-
-/// Connects a person of a provider to the account of whoever is signed in. `false` means that this
-/// person opens an account already: whose is not told.
-///
-/// # Errors
-/// [`SocialError`] when it cannot be done.
-pub async fn attach(
-    ctx: &Ctx,
-    user: UserId,
-    guest: Guest<'_>,
-    caller: &Caller,
-) -> Result<bool, SocialError> {
-    let transaction = ctx.db.begin().await?;
-    let owner = accounts::lock(&transaction, user).await?.filter(|owner| owner.is_active);
-    let owner = owner.ok_or(SocialError::Refused)?;
-    match connect(ctx, &transaction, &owner, &guest, caller).await {
-        Ok(()) => {}
-        Err(SocialError::Refused) => return Ok(false),
-        Err(error) => return Err(error),
-    }
-    transaction.commit().await?;
-    let slug = guest.provider.slug();
-    tracing::info!(
-        user.id = user.0,
-        provider = slug,
-        request.id = caller.request_id,
-        "a provider was connected"
-    );
-    Ok(true)
-}
-
-/// Why an identity stays.
-#[derive(Debug, Error)]
-pub enum DetachError {
-    /// There is none such, or it is the last way to sign in.
-    #[error("the last way to sign in stays")]
-    Stays,
-    /// The database failed.
-    #[error(transparent)]
-    Broken(#[from] DbError),
-}
-
-/// Takes an identity from the account of whoever is signed in, unless it is the last way to sign in.
-/// Two of them at once take turns.
-///
-/// # Errors
-/// [`DetachError`] says why not.
-pub async fn detach(
-    ctx: &Ctx,
-    user: UserId,
-    identity: i64,
-    caller: &Caller,
-) -> Result<(), DetachError> {
-    let providers = social::list_active(ctx).await?;
-    let now = ctx.clock.now();
-    let transaction = ctx.db.begin().await?;
-    let owner = accounts::lock(&transaction, user).await?.ok_or(DetachError::Stays)?;
-    let has_password = owner.password_hash.is_some();
-    let gone = social::disconnect(&transaction, user, identity, &providers, has_password).await?;
-    let gone = gone.ok_or(DetachError::Stays)?;
-    let event = Event::by(user, Action::SocialDisconnected, caller);
-    audit::record(&transaction, event.with(json!({ "provider": gone.provider })), now).await?;
-    transaction.commit().await?;
-    tracing::info!(
-        user.id = user.0,
-        provider = gone.provider,
-        request.id = caller.request_id,
-        "a provider was disconnected"
-    );
-    Ok(())
 }
 
 /// Counts before anybody is asked.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use oauth2::basic::{
-    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
-    BasicTokenType,
+    BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse,
+    BasicTokenIntrospectionResponse, BasicTokenType,
 };
 use oauth2::{
     AccessToken, AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
@@ -29,6 +29,17 @@ pub struct Dance {
     pub nonce: Option<Secret>,
     /// What proves that whoever redeems the code has asked for it.
     pub verifier: Option<Secret>,
+    /// Whether the provider is asked to have the person proved anew.
+    pub is_again: bool,
+}
+
+/// What a browser brings back from a provider, or a phone hands in.
+#[derive(Debug, Clone)]
+pub struct Returned {
+    /// What tokens are given for.
+    pub code: Secret,
+    /// Who says to have sent the browser back (RFC 9207).
+    pub issuer: Option<String>,
 }
 
 impl Dance {
@@ -145,8 +156,34 @@ pub(super) async fn way_in(
     if let (Some(nonce), Kind::Oidc) = (dance.nonce(), application.kind) {
         request = request.add_extra_param("nonce", nonce.to_owned());
     }
+    if dance.is_again {
+        for (name, value) in application.kind.adapter().again {
+            request = request.add_extra_param(*name, *value);
+        }
+    }
     let (url, _) = request.url();
     Ok(url.into())
+}
+
+/// Whether a browser was sent back by the issuer that it was sent to (RFC 9207, 2.4). Who says nothing
+/// is taken, unless the issuer promises to say so. A phone was with the provider's own program.
+pub(super) async fn check_sender(
+    oauth: &Oauth,
+    application: &Application,
+    (dance, returned): (&Dance, &Returned),
+    now: OffsetDateTime,
+) -> Result<(), OauthError> {
+    let Some(ours) = application.token_issuer().filter(|_| dance.state.is_some()) else {
+        return Ok(());
+    };
+    let is_right = match &returned.issuer {
+        Some(named) => *named == ours,
+        None if application.kind == Kind::Oidc => {
+            !oauth.issuers.find(&oauth.outside, &ours, now).await?.names_itself
+        }
+        None => true,
+    };
+    if is_right { Ok(()) } else { Err(OauthError::refused("sent by another issuer")) }
 }
 
 /// Redeems a code.
@@ -173,7 +210,7 @@ pub(super) async fn exchange(
     }
     request.request_async(&oauth.outside).await.map_err(|error| match error {
         RequestTokenError::Request(error) => error,
-        RequestTokenError::ServerResponse(said) => OauthError::Refused(said.error().to_string()),
+        RequestTokenError::ServerResponse(said) => refusal(said.error()),
         // What could not be read may hold a token, and is not repeated. GitHub refuses with a 200.
         RequestTokenError::Parse(_, body) => refusal_in(&body),
         RequestTokenError::Other(_) => OauthError::Nonsense("no tokens"),
@@ -182,9 +219,21 @@ pub(super) async fn exchange(
 
 fn refusal_in(body: &[u8]) -> OauthError {
     match serde_json::from_slice::<BasicErrorResponse>(body) {
-        Ok(said) => OauthError::Refused(said.error().to_string()),
+        Ok(said) => refusal(said.error()),
         Err(_) => OauthError::Nonsense("no tokens"),
     }
+}
+
+/// The word for a refusal goes to the log. One of the provider's own might be anything, so it has to
+/// look like those of RFC 6749, 5.2.
+fn refusal(error: &BasicErrorResponseType) -> OauthError {
+    const LONGEST: usize = 40;
+    let word = error.to_string();
+    let is_word = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    if is_word && word.len() <= LONGEST {
+        return OauthError::Refused(word);
+    }
+    OauthError::refused("for reasons of its own")
 }
 
 fn us(application: &Application) -> Us {
@@ -197,4 +246,20 @@ fn us(application: &Application) -> Us {
 
 fn redirect_url(dance: &Dance) -> Result<RedirectUrl, OauthError> {
     RedirectUrl::new(dance.redirect_uri.clone()).map_err(|_| OauthError::Nonsense("no way back"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_for_a_refusal_is_repeated_only_if_it_is_one() {
+        let said =
+            |word: &str| refusal(&BasicErrorResponseType::Extension(word.into())).to_string();
+
+        assert_eq!(said("bad_verification_code"), "the provider refuses: bad_verification_code");
+        for odd in ["a code: 4/0AX4", "two\nlines", &"x".repeat(41)] {
+            assert_eq!(said(odd), "the provider refuses: for reasons of its own");
+        }
+    }
 }

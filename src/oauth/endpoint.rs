@@ -157,17 +157,18 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
         || is_for_protocols)
 }
 
-/// What is routed lies in `2000::/3` (RFC 4291, 2.4); of that, documentation is left out, and the two
-/// kinds of addresses that carry an IPv4 address inside (Teredo and 6to4) are as public as that one.
+/// What is routed lies in `2000::/3` (RFC 4291, 2.4). Of that, documentation and what is for protocols
+/// (`2001::/23`, Teredo among it) are left out, and 6to4 is as public as the IPv4 address inside.
 fn is_public_v6(ip: Ipv6Addr) -> bool {
     let [first, second, third, ..] = ip.segments();
     let is_routed = first & 0xe000 == 0x2000;
-    let is_documentation = (first, second) == (0x2001, 0xdb8);
-    let is_teredo = (first, second) == (0x2001, 0);
+    let is_documentation =
+        (first, second) == (0x2001, 0xdb8) || (first == 0x3fff && second < 0x1000);
+    let is_for_protocols = first == 0x2001 && second < 0x200;
     let [a, b] = second.to_be_bytes();
     let [c, d] = third.to_be_bytes();
     let is_inside = first != 0x2002 || is_public_v4(Ipv4Addr::new(a, b, c, d));
-    is_routed && !is_documentation && !is_teredo && is_inside
+    is_routed && !is_documentation && !is_for_protocols && is_inside
 }
 
 #[cfg(test)]
@@ -204,6 +205,12 @@ mod tests {
             ("https://[fd00::1]/", EndpointError::Private),
             ("https://[::ffff:10.0.0.1]/", EndpointError::Private),
             ("https://0x0a000001/", EndpointError::Private),
+            ("https://0.0.0.0/", EndpointError::Private),
+            ("https://[::]/", EndpointError::Private),
+            ("https://[::ffff:127.0.0.1]/", EndpointError::Private),
+            ("https://[fe80::1]/", EndpointError::Private),
+            ("https://100.64.0.1/", EndpointError::Private),
+            ("http://localhost.:9000/", EndpointError::NotHttps),
         ] {
             assert_eq!(Endpoint::typed(text), Err(why), "{text}");
         }
@@ -242,6 +249,12 @@ mod tests {
             ("64:ff9b::a9fe:a9fe", false),
             ("2002:a00:1::", false),
             ("2001:db8::1", false),
+            ("2001:0:7f00:1::", false),
+            ("2001:2::1", false),
+            ("3fff::1", false),
+            ("::127.0.0.1", false),
+            ("198.18.0.1", false),
+            ("192.0.0.8", false),
         ] {
             assert_eq!(is_public(ip.parse().expect(ip)), is, "{ip}");
         }

@@ -15,6 +15,7 @@ pub(super) const ADAPTER: Adapter = Adapter {
     token_info: "https://graph.facebook.com/v23.0/debug_token",
     scopes: &["email", "public_profile"],
     userinfo_query: &[("fields", "id,name,email")],
+    again: &[("auth_type", "reauthenticate")],
     issuer: None,
     read,
 };

@@ -15,6 +15,7 @@ pub(super) const ADAPTER: Adapter = Adapter {
     token_info: "https://api.github.com/applications",
     scopes: &["read:user", "user:email"],
     userinfo_query: &[],
+    again: &[("prompt", "select_account")],
     issuer: None,
     read,
 };

@@ -14,6 +14,7 @@ pub(super) const ADAPTER: Adapter = Adapter {
     token_info: "https://oauth2.googleapis.com/tokeninfo",
     scopes: &["openid", "email", "profile"],
     userinfo_query: &[],
+    again: &[("prompt", "select_account")],
     issuer: Some("https://accounts.google.com"),
     read,
 };

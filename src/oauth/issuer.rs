@@ -1,7 +1,7 @@
 //! Issuers of ID tokens: what their document says, and their keys, remembered for an hour.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
@@ -17,6 +17,13 @@ const REMEMBERED: Duration = Duration::hours(1);
 /// tokens.
 const NOT_SOONER: Duration = Duration::minutes(1);
 
+/// An issuer that did not answer is left alone for so long, whoever asks for it.
+const LEFT_ALONE: Duration = Duration::seconds(5);
+
+/// For the document and the keys together. Shorter than a person waits, so that the failure is
+/// remembered before the person has gone.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(4);
+
 /// More issuers than a site has. Only staff bring new ones.
 const AT_MOST: usize = 32;
 
@@ -27,13 +34,25 @@ pub(super) struct Issuer {
     pub token: Endpoint,
     /// Whether the token endpoint takes the application's secret in the body only.
     pub takes_secret_in_body: bool,
+    /// Whether it promises to say who it is when it sends a browser back (RFC 9207, 3).
+    pub names_itself: bool,
     pub keys: ForeignKeys,
     fetched_at: OffsetDateTime,
 }
 
+/// What is remembered of an issuer: what it said last, and why it did not answer since.
+#[derive(Debug, Default)]
+struct Memory {
+    issuer: Option<Issuer>,
+    failure: Option<(OffsetDateTime, OauthError)>,
+}
+
+/// One at a time asks an issuer, and the others wait for what it hears.
+type Shared = Arc<tokio::sync::Mutex<Memory>>;
+
 /// The issuers that were asked lately.
 #[derive(Debug, Default)]
-pub(super) struct Issuers(Mutex<BTreeMap<String, Issuer>>);
+pub(super) struct Issuers(Mutex<BTreeMap<String, Shared>>);
 
 impl Issuers {
     /// An issuer, as it was within the last hour.
@@ -63,7 +82,8 @@ impl Issuers {
         issuer: &str,
         now: OffsetDateTime,
     ) -> Result<(), OauthError> {
-        self.not_older_than(Duration::ZERO, outside, issuer, now).await.map(drop)
+        let memory = self.memory_of(issuer);
+        ask(&mut *memory.lock().await, outside, issuer, now).await.map(drop)
     }
 
     async fn not_older_than(
@@ -73,23 +93,41 @@ impl Issuers {
         issuer: &str,
         now: OffsetDateTime,
     ) -> Result<Issuer, OauthError> {
-        let remembered = self.remembered().get(issuer).cloned();
-        let is_fresh = |known: &Issuer| now - known.fetched_at < age;
-        if let Some(known) = remembered.filter(is_fresh) {
-            return Ok(known);
+        let memory = self.memory_of(issuer);
+        let mut memory = memory.lock().await;
+        if let Some(known) = memory.issuer.as_ref().filter(|known| now - known.fetched_at < age) {
+            return Ok(known.clone());
         }
-        let fetched = fetch(outside, issuer, now).await?;
-        let mut remembered = self.remembered();
-        if remembered.len() >= AT_MOST {
-            remembered.clear();
+        if let Some((at, error)) = &memory.failure
+            && now - *at < LEFT_ALONE
+        {
+            return Err(error.clone());
         }
-        remembered.insert(issuer.to_owned(), fetched.clone());
-        Ok(fetched)
+        ask(&mut memory, outside, issuer, now).await
     }
 
-    fn remembered(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Issuer>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn memory_of(&self, issuer: &str) -> Shared {
+        let mut memories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if memories.len() >= AT_MOST && !memories.contains_key(issuer) {
+            memories.clear();
+        }
+        memories.entry(issuer.to_owned()).or_default().clone()
     }
+}
+
+async fn ask(
+    memory: &mut Memory,
+    outside: &Outside,
+    issuer: &str,
+    now: OffsetDateTime,
+) -> Result<Issuer, OauthError> {
+    let fetched = tokio::time::timeout(PATIENCE, fetch(outside, issuer, now)).await;
+    let fetched = fetched.unwrap_or_else(|_| Err(OauthError::too_slow()));
+    match &fetched {
+        Ok(issuer) => *memory = Memory { issuer: Some(issuer.clone()), failure: None },
+        Err(error) => memory.failure = Some((now, error.clone())),
+    }
+    fetched
 }
 
 /// The document must say that it is of this very issuer, letter by letter (Discovery, 4.3): otherwise
@@ -112,6 +150,7 @@ async fn fetch(outside: &Outside, issuer: &str, now: OffsetDateTime) -> Result<I
         authorization: named("authorization_endpoint")?,
         token: named("token_endpoint")?,
         takes_secret_in_body: !takes("client_secret_basic"),
+        names_itself: said["authorization_response_iss_parameter_supported"] == true,
         keys: read(&keys)?,
         fetched_at: now,
     })

@@ -15,6 +15,7 @@ pub(super) const ADAPTER: Adapter = Adapter {
     // What is asked for is chosen in Kakao's console.
     scopes: &[],
     userinfo_query: &[],
+    again: &[("prompt", "login")],
     issuer: Some("https://kauth.kakao.com"),
     read,
 };

@@ -23,7 +23,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 pub use application::{Application, Draft, Flaw};
-pub use dance::Dance;
+pub use dance::{Dance, Returned};
 pub use endpoint::{Endpoint, EndpointError};
 use issuer::Issuers;
 pub use outside::Outside;
@@ -94,6 +94,8 @@ struct Adapter {
     token_info: &'static str,
     scopes: &'static [&'static str],
     userinfo_query: &'static [(&'static str, &'static str)],
+    /// What has the provider ask for the password although the person is logged in there.
+    again: &'static [(&'static str, &'static str)],
     issuer: Option<&'static str>,
     read: fn(&Value) -> Option<Profile>,
 }
@@ -138,6 +140,10 @@ pub enum OauthError {
 impl OauthError {
     fn refused(why: &str) -> Self {
         Self::Refused(why.to_owned())
+    }
+
+    fn too_slow() -> Self {
+        Self::Unreachable("no answer in time".into())
     }
 }
 
@@ -192,11 +198,12 @@ impl Oauth {
         &self,
         application: &Application,
         dance: &Dance,
-        code: Secret,
+        returned: Returned,
         now: OffsetDateTime,
     ) -> Result<Known, OauthError> {
         in_time(async {
-            let tokens = dance::exchange(self, application, dance, code, now).await?;
+            dance::check_sender(self, application, (dance, &returned), now).await?;
+            let tokens = dance::exchange(self, application, dance, returned.code, now).await?;
             if application.kind == Kind::Oidc {
                 let id_token = tokens.id_token().ok_or(OauthError::Nonsense("no ID token"))?;
                 let nonce = dance.nonce();
@@ -261,7 +268,7 @@ impl Oauth {
 
 async fn in_time<T>(asked: impl Future<Output = Result<T, OauthError>>) -> Result<T, OauthError> {
     let answered = tokio::time::timeout(PATIENCE, asked).await;
-    answered.unwrap_or_else(|_| Err(OauthError::Unreachable("no answer in time".into())))
+    answered.unwrap_or_else(|_| Err(OauthError::too_slow()))
 }
 
 /// A profile in words. A name that cannot be one is left out; so is an address.

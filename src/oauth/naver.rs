@@ -16,6 +16,7 @@ pub(super) const ADAPTER: Adapter = Adapter {
     // What is asked for is chosen in Naver's console.
     scopes: &[],
     userinfo_query: &[],
+    again: &[("auth_type", "reauthenticate")],
     issuer: None,
     read,
 };

@@ -19,6 +19,7 @@ pub(super) const ADAPTER: Adapter = Adapter {
     token_info: "",
     scopes: &["openid", "email", "profile"],
     userinfo_query: &[],
+    again: &[("prompt", "login")],
     issuer: None,
     read: google::read,
 };
@@ -87,10 +88,10 @@ fn flaw(
     if !is_for_us || text("azp").is_some_and(|party| party != client_id) {
         return Some("for another application");
     }
-    if instant("exp").is_none_or(|exp| exp + LEEWAY <= now) {
+    if instant("exp").is_none_or(|exp| exp.saturating_add(LEEWAY) <= now) {
         return Some("expired");
     }
-    if instant("iat").is_none_or(|iat| iat - LEEWAY > now) {
+    if instant("iat").is_none_or(|iat| iat.saturating_sub(LEEWAY) > now) {
         return Some("from the future");
     }
     if nonce.is_some() && text("nonce") != nonce {
@@ -124,6 +125,7 @@ mod tests {
         assert_eq!(wrong(&json!({})), None);
         assert_eq!(wrong(&json!({ "aud": ["us"] })), None);
         assert_eq!(wrong(&json!({ "aud": ["us", "them"], "azp": "us" })), None);
+        assert_eq!(wrong(&json!({ "exp": i64::MAX, "iat": i64::MIN })), None);
     }
 
     #[test]
@@ -142,6 +144,8 @@ mod tests {
             json!({ "exp": null }),
             json!({ "exp": "4102444800" }),
             json!({ "iat": future }),
+            json!({ "iat": i64::MAX }),
+            json!({ "exp": i64::MIN }),
             json!({ "iat": null }),
             json!({ "nonce": "other" }),
             json!({ "nonce": null }),

@@ -3,8 +3,12 @@
 //! A person of a provider is known by the issuer and the name that never changes there, never by an
 //! address. Knows no sessions; how a provider is asked is `oauth`'s business.
 
+mod connecting;
 mod store;
 
+use std::sync::Arc;
+
+pub use connecting::{connect_and_tell, disconnect_all, disconnect_unproved};
 use time::OffsetDateTime;
 
 use crate::ctx::Ctx;
@@ -98,6 +102,22 @@ pub async fn list_active(ctx: &Ctx) -> Result<Vec<Provider>, DbError> {
     let mut providers = list(ctx).await?;
     providers.retain(|provider| provider.is_active);
     Ok(providers)
+}
+
+/// The registrations for which pages have a button, as they were within the last ten seconds: every
+/// visitor's page asks. Who sets out is looked up anew.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list_buttons(ctx: &Ctx) -> Result<Arc<Vec<Application>>, DbError> {
+    let now = ctx.clock.now();
+    if let Some(known) = ctx.buttons.find(now) {
+        return Ok(known);
+    }
+    let active = list_active(ctx).await?.into_iter().map(|provider| provider.application);
+    let active = Arc::new(active.collect());
+    ctx.buttons.remember(Arc::clone(&active), now);
+    Ok(active)
 }
 
 /// The provider of a name in URLs, if people may come in by it now.
@@ -233,14 +253,6 @@ pub async fn disconnect(
 ) -> Result<Option<Identity>, DbError> {
     let slugs: Vec<&str> = providers.iter().map(Provider::slug).collect();
     store::delete_identity(transaction, user, id, &slugs, has_password).await
-}
-
-/// Takes every identity from a locked account.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn disconnect_all(transaction: &Transaction, user: UserId) -> Result<u64, DbError> {
-    store::delete_of_user(transaction, user).await
 }
 
 /// The identities of a person, in the order in which they were connected.

@@ -22,20 +22,19 @@ use social_provider::Column as Providers;
 pub(super) struct Row(social_provider::Model);
 
 impl Row {
-    /// The registration with its secret. One that another version wrote, or whose secret was sealed
-    /// under another master secret, is as good as none, and the log says so.
+    /// The registration with its secret. One that another version wrote is as good as none, and the log
+    /// says so. One whose secret was sealed under another master secret is off until staff type the
+    /// secret again.
     pub(super) fn opened(self, ctx: &Ctx) -> Option<Provider> {
         let Self(row) = self;
-        let secret = match &row.client_secret {
-            Some(sealed) => match ctx.keys.unseal(SEAL, sealed) {
-                Ok(secret) => String::from_utf8_lossy(&secret).into_owned(),
-                Err(error) => {
-                    tracing::error!(provider = row.slug, %error, "a provider cannot be used");
-                    return None;
-                }
-            },
-            None => String::new(),
-        };
+        let sealed = row.client_secret.as_ref();
+        let unsealed = sealed.map(|sealed| ctx.keys.unseal(SEAL, sealed)).transpose();
+        let unsealed = unsealed.inspect_err(|error| {
+            tracing::error!(provider = row.slug, %error, "a provider cannot be used");
+        });
+        let is_active = row.is_active && unsealed.is_ok();
+        let secret = unsealed.ok().flatten().unwrap_or_default();
+        let secret = String::from_utf8_lossy(&secret).into_owned();
         let draft = Draft {
             provider: row.kind,
             slug: row.slug.clone(),
@@ -53,8 +52,8 @@ impl Row {
             tracing::error!(provider = row.slug, "a provider is stored that cannot be one");
             return None;
         };
-        let (is_active, position) = (row.is_active, row.position);
-        Some(Provider { id: Some(row.id), application, is_active, position })
+        let (id, position) = (Some(row.id), row.position);
+        Some(Provider { id, application, is_active, position })
     }
 }
 
@@ -241,15 +240,18 @@ pub(super) async fn delete_identity(
     Ok(rows.into_iter().next().map(identity))
 }
 
+/// Those that were connected before an instant, or all.
 pub(super) async fn delete_of_user(
     transaction: &Transaction,
     user: UserId,
-) -> Result<u64, DbError> {
-    let done = social_identity::Entity::delete_many()
-        .filter(Identities::UserId.eq(user.0))
-        .exec(transaction.connection())
-        .await?;
-    Ok(done.rows_affected)
+    before: Option<OffsetDateTime>,
+) -> Result<Vec<Identity>, DbError> {
+    let mut delete = social_identity::Entity::delete_many().filter(Identities::UserId.eq(user.0));
+    if let Some(before) = before {
+        delete = delete.filter(Identities::ConnectedAt.lt(to_micros(before)));
+    }
+    let rows = delete.exec_with_returning(transaction.connection()).await?;
+    Ok(rows.into_iter().map(identity).collect())
 }
 
 pub(super) async fn list_of(db: &Db, user: UserId, at_most: u64) -> Result<Vec<Identity>, DbError> {

@@ -59,6 +59,7 @@ mod sessions;
 mod setup;
 mod signins;
 mod social;
+mod social_attacks;
 mod social_ways;
 mod speed;
 mod statics;

@@ -119,7 +119,8 @@ on_both! {
         let page = ada.get("/account/login").await;
         assert!(page.text().contains("Continue with Our ID"));
         let policy = page.header("content-security-policy").expect("a policy");
-        assert!(policy.contains(&format!("form-action 'self' {};", provider.url)), "{policy}");
+        let forms = format!("form-action 'self' https: {};", provider.url);
+        assert!(policy.contains(&forms), "{policy}");
 
         let asked = sets_out(&mut ada, "id").await;
 

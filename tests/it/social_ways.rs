@@ -288,4 +288,48 @@ on_both! {
         assert_eq!(sam.get("/admin/social/new").await.status(), 200);
         assert_eq!(sam.get("/admin/social/1").await.status(), 404);
     }
+
+    async fn somebody_without_a_password_is_proved_by_the_provider_before_what_is_dangerous(
+        world: World
+    ) {
+        let app = world.app().await;
+        let provider = with_issuer(&app).await;
+        let mut ada = app.visitor();
+        dances(&mut ada, &app, &provider, &json!({})).await;
+        world.clock.advance(std::time::Duration::from_mins(11));
+        for path in ["/account/email/change", "/account/delete"] {
+            let way = ada.get(path).await.location().expect("a way").to_owned();
+            assert!(way.starts_with("/account/sudo?next="), "{way}");
+            let page = ada.get(&way).await;
+            assert!(page.texts("input[name=password]").is_empty() && page.texts(".ways").len() == 1);
+            assert!(page.text().contains("/account/password/reset"));
+            assert_eq!(ada.submits(path, &[("email", "new@example.com")]).await.status(), 303);
+        }
+        assert_eq!(app.events("email_change_asked").await, 0);
+
+        let mut ada = app.visitor();
+        dances(&mut ada, &app, &provider, &json!({})).await;
+        assert!(ada.get("/account/email/change").await.texts("input[name=password]").is_empty());
+        let wrong = ada.submits("/account/email/change", &[("email", "new")]).await;
+        assert_eq!((wrong.status(), wrong.field("email").is_wrong), (422, true));
+        let asked = ada.submits("/account/email/change", &[("email", "new@example.com")]).await;
+        assert_eq!(asked.location(), Some("/account/mypage"), "{}", asked.text());
+        let link = app.letter_to("new@example.com").await.link("/account/email/change/");
+        ada.presses(&link).await;
+        assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, new@example.com!");
+        let gone = ada.submits("/account/delete", &[]).await;
+        assert_eq!(gone.status(), 303, "{}", gone.text());
+        assert_eq!(app.events("deletion_scheduled").await, 1);
+    }
+
+    async fn whoever_has_a_password_is_asked_for_it_however_recently_they_came(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+
+        let moved = ada.submits("/account/email/change", &[("email", "new@example.com")]).await;
+        let left = ada.submits("/account/delete", &[]).await;
+
+        assert_eq!((moved.status(), moved.field("password").is_wrong), (422, true));
+        assert_eq!((left.status(), left.field("password").is_wrong), (422, true));
+    }
 }

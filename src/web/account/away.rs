@@ -8,14 +8,30 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
+use crate::crypto;
 use crate::ctx::Ctx;
 use crate::flows::social;
 use crate::http::cookies::{self, AWAY_LASTS, NEWCOMER_LASTS};
 use crate::oauth::{Dance, Known};
-use crate::types::{Email, Name, Secret, SessionId};
+use crate::types::{Email, Name, Secret};
 
 const AWAY: &str = "away at a provider";
 const NEWCOMER: &str = "newcomer without an address";
+
+/// Longest place to go on to that is kept: a cookie has 4,096 bytes (RFC 6265, 6.1), and what is sealed
+/// grows by a third.
+const MAX_NEXT: usize = 1024;
+
+/// What somebody sets out to a provider for. A session stands for its person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Purpose {
+    /// To come in.
+    Enter,
+    /// To connect the provider to the account of a session.
+    Connect(String),
+    /// To prove once more whose session it is.
+    ProveAgain(String),
+}
 
 /// Somebody who set out to a provider in this browser.
 #[derive(Serialize, Deserialize)]
@@ -26,8 +42,7 @@ pub(super) struct Away {
     verifier: String,
     /// Where the person was going.
     pub(super) next: String,
-    /// Whose session it was, if a provider is to be connected to an account.
-    connects: Option<String>,
+    pub(super) purpose: Purpose,
     until: i64,
 }
 
@@ -37,7 +52,7 @@ impl Away {
         (ctx, jar): (&Ctx, &CookieJar<'_>),
         (slug, next): (&str, &str),
         dance: &Dance,
-        connects: Option<SessionId>,
+        purpose: Purpose,
     ) {
         let text = |secret: &Option<Secret>| {
             secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default()
@@ -47,8 +62,8 @@ impl Away {
             state: text(&dance.state),
             nonce: text(&dance.nonce),
             verifier: text(&dance.verifier),
-            next: next.to_owned(),
-            connects: connects.map(|session| session.to_string()),
+            next: kept(next),
+            purpose,
             until: (ctx.clock.now() + lasting(AWAY_LASTS)).unix_timestamp(),
         };
         cookies::send_away(jar, ctx, seal(ctx, AWAY, &away));
@@ -56,18 +71,14 @@ impl Away {
 
     /// The dance, if it is with this provider and this is its state.
     pub(super) fn dance(&self, ctx: &Ctx, slug: &str, state: &str) -> Option<Dance> {
-        let is_this_one = self.slug == slug && !self.state.is_empty() && self.state == state;
+        let is_this_one = self.slug == slug && crypto::is_same(&self.state, state);
         is_this_one.then(|| Dance {
             redirect_uri: social::redirect_uri(ctx, slug),
             state: Some(Secret::new(self.state.clone())),
             nonce: Some(Secret::new(self.nonce.clone())),
             verifier: Some(Secret::new(self.verifier.clone())),
+            is_again: matches!(self.purpose, Purpose::ProveAgain(_)),
         })
-    }
-
-    /// Whether a provider is to be connected; to whatever account the session is of, if it is this one.
-    pub(super) fn connects(&self) -> Option<&str> {
-        self.connects.as_deref()
     }
 }
 
@@ -108,7 +119,7 @@ impl Newcomer {
     ) {
         let newcomer = Self {
             slug: slug.to_owned(),
-            next: next.to_owned(),
+            next: kept(next),
             issuer: known.issuer.clone(),
             subject: known.subject.clone(),
             name: known.name.as_str().to_owned(),
@@ -133,6 +144,11 @@ impl Newcomer {
             name: Name::parse(&self.name).unwrap_or_default(),
         }
     }
+}
+
+/// A place to go on to, if a cookie can hold it.
+fn kept(next: &str) -> String {
+    if next.len() <= MAX_NEXT { next.to_owned() } else { String::new() }
 }
 
 fn seal(ctx: &Ctx, label: &str, what: &impl Serialize) -> String {

@@ -8,7 +8,7 @@ use rocket::{Route, State, get, post, routes};
 use super::ways::{self, Way};
 use super::{Answer, sudo, told};
 use crate::ctx::Ctx;
-use crate::flows::social::{self as flow, DetachError};
+use crate::flows::connections::{self as flow, DisconnectError};
 use crate::http::guards::{self, SignedIn};
 use crate::social::{self, Identity, Provider};
 use crate::types::Caller;
@@ -45,7 +45,7 @@ async fn index(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Pa
     let providers = social::list_active(ctx).await?;
     let identities = social::list_of(&ctx.db, signed_in.person().id).await?;
     let connections = identities.into_iter().map(|it| show(it, &providers, &frame)).collect();
-    let (ways, origins) = ways::shown(&providers, &frame);
+    let (ways, origins) = ways::shown(providers.iter().map(|it| &it.application), &frame);
     Ok(Page::draw(&ConnectionsPage { frame, connections, ways })?.leading_to(origins))
 }
 
@@ -74,15 +74,15 @@ async fn destroy(
     if !guards::has_just_proved(ctx, &signed_in).await? {
         return Ok(Answer::Gone(sudo::ask_for(LIST)));
     }
-    match flow::detach(ctx, signed_in.person().id, id.unwrap_or_default(), caller).await {
+    match flow::disconnect(ctx, signed_in.person().id, id.unwrap_or_default(), caller).await {
         Ok(()) => {
             Notice::SocialDisconnected.say(jar, ctx);
             Ok(Answer::Gone(Redirect::to(LIST)))
         }
-        Err(DetachError::Stays) => {
+        Err(DisconnectError::Stays) => {
             let page = told::draw(frame, ("provider.stays_title", "provider.stays"))?;
             Ok(Answer::Shown(page.with_status(rocket::http::Status::UnprocessableEntity)))
         }
-        Err(DetachError::Broken(error)) => Err(error.into()),
+        Err(DisconnectError::Broken(error)) => Err(error.into()),
     }
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod activity;
 mod address;
+mod asked;
 mod away;
 mod connections;
 mod delete;

@@ -5,14 +5,15 @@ use rocket::http::{CookieJar, Status};
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
-use super::away::{Away, Newcomer};
+use super::away::{Away, Newcomer, Purpose};
 use super::{Answer, MY_PAGE, connections, join, sudo, told};
 use crate::ctx::Ctx;
+use crate::flows::connections::{self as connections_flow, ConnectError};
 use crate::flows::social::{self, Arrived, Guest, SocialError};
 use crate::http::cookies;
 use crate::http::guards::{self, SignedIn};
 use crate::http::next;
-use crate::oauth::{Known, OauthError};
+use crate::oauth::{Known, OauthError, Returned};
 use crate::social::Provider;
 use crate::throttle::ThrottleError;
 use crate::types::{Caller, Secret};
@@ -26,7 +27,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes![create, finish, finish_of_nobody]
 }
 
-/// Longest code and longest state that are read.
+/// Longest code that is read.
 const MAX_BYTES: usize = 4096;
 
 #[derive(Debug, FromForm)]
@@ -56,49 +57,62 @@ async fn create(
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
-    let is_connecting = sent.form.again.is_empty();
-    let reader = frame.person().filter(|_| is_connecting).cloned();
-    if let Some(reader) = &reader
-        && !guards::has_just_proved(ctx, reader).await?
-    {
-        return Ok(Answer::Gone(sudo::ask_for(connections::LIST)));
-    }
-    match social::set_out(ctx, slug, caller).await {
+    let purpose = match frame.person() {
+        None => Purpose::Enter,
+        Some(reader) if !sent.form.again.is_empty() => {
+            Purpose::ProveAgain(reader.session().to_string())
+        }
+        Some(reader) if guards::has_just_proved(ctx, reader).await? => {
+            Purpose::Connect(reader.session().to_string())
+        }
+        Some(_) => return Ok(Answer::Gone(sudo::ask_for(connections::LIST))),
+    };
+    let is_again = matches!(purpose, Purpose::ProveAgain(_));
+    match social::set_out(ctx, slug, is_again, caller).await {
         Ok((way, dance)) => {
-            let session = reader.as_ref().map(SignedIn::session);
-            Away::begin((ctx, jar), (slug, &sent.form.next), &dance, session);
+            Away::begin((ctx, jar), (slug, &sent.form.next), &dance, purpose);
             Ok(Answer::Gone(Redirect::to(way)))
         }
         Err(error) => failed(frame, error),
     }
 }
 
-#[get("/account/social/<slug>/callback?<code>&<state>&<error>")]
-#[expect(clippy::too_many_arguments, reason = "three of them are what a provider sends back")]
+/// What a provider has a browser bring back (RFC 6749, 4.1.2; RFC 9207, 2).
+#[derive(FromForm)]
+struct BroughtBack<'r> {
+    code: Option<&'r str>,
+    state: Option<&'r str>,
+    error: Option<&'r str>,
+    iss: Option<&'r str>,
+}
+
+#[get("/account/social/<slug>/callback?<brought..>")]
 async fn finish(
     slug: &str,
-    code: Option<&str>,
-    state: Option<&str>,
-    error: Option<&str>,
+    brought: BroughtBack<'_>,
     away: Away,
     frame: Frame,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
-    let Some(dance) = away.dance(ctx, slug, state.unwrap_or_default()) else {
+    let Some(dance) = away.dance(ctx, slug, brought.state.unwrap_or_default()) else {
         return told_of(frame, Status::Forbidden, "provider.stale");
     };
-    let code = code.filter(|code| !code.is_empty() && code.len() <= MAX_BYTES);
-    let code = match (error, code) {
+    let code = brought.code.filter(|code| !code.is_empty() && code.len() <= MAX_BYTES);
+    let code = match (brought.error, code) {
         (None, Some(code)) => Secret::new(code.to_owned()),
         (Some("access_denied"), _) => {
             tracing::info!(provider = slug, request.id = caller.request_id, "consent was denied");
             return told_of(frame, Status::UnprocessableEntity, "provider.denied");
         }
-        _ => return told_of(frame, Status::BadGateway, "provider.broken"),
+        _ => {
+            tracing::warn!(provider = slug, request.id = caller.request_id, "no code came back");
+            return told_of(frame, Status::BadGateway, "provider.broken");
+        }
     };
-    match social::come_back(ctx, slug, &dance, code, caller).await {
+    let returned = Returned { code, issuer: brought.iss.map(str::to_owned) };
+    match social::come_back(ctx, slug, &dance, returned, caller).await {
         Ok((provider, known)) => arrive(&provider, &known, &away, frame, caller, (ctx, jar)).await,
         Err(error) => failed(frame, error),
     }
@@ -118,24 +132,49 @@ async fn arrive(
     caller: &Caller,
     (ctx, jar): (&Ctx, &CookieJar<'_>),
 ) -> Result<Answer, Error> {
+    let (session, is_again) = match &away.purpose {
+        Purpose::Enter => return enter(provider, known, away, frame, caller, (ctx, jar)).await,
+        Purpose::Connect(session) => (session, false),
+        Purpose::ProveAgain(session) => (session, true),
+    };
+    // Somebody else may have signed in meanwhile, or nobody may be.
+    let reader = frame.person().filter(|reader| reader.session().to_string() == *session);
+    let Some(reader) = reader else {
+        return told_of(frame, Status::Forbidden, "provider.stale");
+    };
+    let (user, identity) = (reader.person().id, (provider.slug(), known));
+    let done = if is_again {
+        connections_flow::prove(ctx, (user, reader.session()), identity, caller).await
+    } else {
+        connections_flow::connect(ctx, user, identity, caller).await
+    };
+    match done {
+        Ok(()) if is_again => {
+            Ok(Answer::Gone(Redirect::to(next::after_sign_in(&away.next, MY_PAGE))))
+        }
+        Ok(()) => {
+            Notice::SocialConnected.say(jar, ctx);
+            Ok(Answer::Gone(Redirect::to(connections::LIST)))
+        }
+        Err(ConnectError::Refused) => {
+            let text = if is_again { "provider.not_you" } else { "provider.not_connected" };
+            told_of(frame, Status::UnprocessableEntity, text)
+        }
+        Err(ConnectError::Broken(error)) => Err(error.into()),
+    }
+}
+
+async fn enter(
+    provider: &Provider,
+    known: &Known,
+    away: &Away,
+    frame: Frame,
+    caller: &Caller,
+    (ctx, jar): (&Ctx, &CookieJar<'_>),
+) -> Result<Answer, Error> {
     let before = frame.person().map(SignedIn::session);
     let language = frame.language();
     let guest = Guest { provider, known, typed: None, language, before };
-    if let Some(session) = away.connects() {
-        // Somebody else may have signed in meanwhile, or nobody may be.
-        let reader = frame.person().filter(|reader| reader.session().to_string() == session);
-        let Some(user) = reader.map(|reader| reader.person().id) else {
-            return told_of(frame, Status::Forbidden, "provider.stale");
-        };
-        return match social::attach(ctx, user, guest, caller).await {
-            Ok(true) => {
-                Notice::SocialConnected.say(jar, ctx);
-                Ok(Answer::Gone(Redirect::to(connections::LIST)))
-            }
-            Ok(false) => told_of(frame, Status::UnprocessableEntity, "provider.not_connected"),
-            Err(error) => failed(frame, error),
-        };
-    }
     match social::welcome(ctx, guest, caller).await {
         Err(SocialError::NoEmail) => {
             Newcomer::wait((ctx, jar), (provider.slug(), &away.next), known);

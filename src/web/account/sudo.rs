@@ -60,6 +60,7 @@ impl Form for SudoForm {
 struct SudoPage {
     frame: Frame,
     form: FormView,
+    has_password: bool,
     ways: Vec<Way>,
 }
 
@@ -109,8 +110,13 @@ async fn again(
     Ok(Answer::Shown(refusal.mark(draw(frame, form, reader, ctx).await?)))
 }
 
-/// Whoever came by a provider can come by it once more, instead of a password.
+/// Whoever has no password is proved by a provider once more.
 async fn draw(frame: Frame, form: FormView, reader: &SignedIn, ctx: &Ctx) -> Result<Page, Error> {
-    let (ways, origins) = ways::of_person(ctx, &frame, reader.person().id).await?;
-    Ok(Page::draw(&SudoPage { frame, form, ways })?.leading_to(origins))
+    let has_password = reader.person().has_password;
+    let (ways, origins) = if has_password {
+        Default::default()
+    } else {
+        ways::of_person(ctx, &frame, reader.person().id).await?
+    };
+    Ok(Page::draw(&SudoPage { frame, form, has_password, ways })?.leading_to(origins))
 }

@@ -3,7 +3,7 @@
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::oauth::{Application, Kind};
-use crate::social::{self, Provider};
+use crate::social;
 use crate::types::UserId;
 use crate::web::page::Frame;
 
@@ -15,7 +15,7 @@ pub(in crate::web) struct Way {
 
 /// A button for each provider, and the origins that they lead to.
 pub(super) async fn of(ctx: &Ctx, frame: &Frame) -> Result<(Vec<Way>, Vec<String>), DbError> {
-    Ok(shown(&social::list_active(ctx).await?, frame))
+    Ok(shown(social::list_buttons(ctx).await?.iter(), frame))
 }
 
 /// A button for each provider that lets this person in.
@@ -25,16 +25,14 @@ pub(super) async fn of_person(
     person: UserId,
 ) -> Result<(Vec<Way>, Vec<String>), DbError> {
     let ways = social::ways_of(ctx, person).await?;
-    if ways.is_empty() {
-        return Ok((Vec::new(), Vec::new()));
-    }
-    let mut providers = social::list_active(ctx).await?;
-    providers.retain(|provider| ways.iter().any(|way| way == provider.slug()));
-    Ok(shown(&providers, frame))
+    let buttons = social::list_buttons(ctx).await?;
+    Ok(shown(buttons.iter().filter(|it| ways.contains(&it.slug)), frame))
 }
 
-pub(super) fn shown(providers: &[Provider], frame: &Frame) -> (Vec<Way>, Vec<String>) {
-    let applications = providers.iter().map(|provider| &provider.application);
+pub(super) fn shown<'a>(
+    applications: impl Iterator<Item = &'a Application> + Clone,
+    frame: &Frame,
+) -> (Vec<Way>, Vec<String>) {
     let origins = applications.clone().filter_map(Application::origin).collect();
     let ways = applications.map(|it| Way { slug: it.slug.clone(), name: name_of(it, frame) });
     (ways.collect(), origins)

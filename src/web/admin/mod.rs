@@ -15,6 +15,7 @@ mod person_new;
 mod settings;
 mod setup;
 mod social;
+mod social_form;
 mod table;
 mod users;
 mod users_csv;

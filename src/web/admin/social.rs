@@ -1,22 +1,22 @@
 //! Providers of social log-in: with whom the site is registered, and how.
 
 use askama::Template;
-use rocket::form::FromForm;
 use rocket::http::{CookieJar, Status};
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
+use super::social_form::ProviderForm;
 use crate::ctx::Ctx;
 use crate::flows::providers::{self, ProviderError};
 use crate::flows::social::redirect_uri;
 use crate::http::guards::{ChangesSocial, SignedIn};
-use crate::oauth::{Draft, Endpoint, EndpointError, Flaw, Kind, OauthError};
-use crate::social::{self, Provider, Wanted};
+use crate::oauth::{EndpointError, Flaw, Kind, OauthError};
+use crate::social::{self, Provider};
 use crate::staff::Acting;
 use crate::types::Caller;
 use crate::web::account::{Answer, sudo, ways};
 use crate::web::error::Error;
-use crate::web::form::{ButtonForm, Complaints, Form, FormView, Submitted};
+use crate::web::form::{ButtonForm, Complaints, FormView, Submitted};
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
 use crate::web::refusal::Refusal;
@@ -28,153 +28,8 @@ pub(super) fn routes() -> Vec<Route> {
 /// Where the providers are listed.
 const LIST: &str = "/admin/social";
 
-/// The furthest place on pages.
-const LAST: i64 = 9999;
-
 /// People are counted up to this.
 const MANY: u64 = 1000;
-
-#[derive(Clone, FromForm)]
-struct ProviderForm {
-    #[field(default = String::new())]
-    provider: String,
-    #[field(default = String::new())]
-    slug: String,
-    #[field(default = String::new())]
-    name: String,
-    #[field(default = String::new())]
-    client_id: String,
-    #[field(default = String::new())]
-    client_secret: String,
-    #[field(default = String::new())]
-    app_id: String,
-    #[field(default = String::new())]
-    issuer: String,
-    #[field(default = String::new())]
-    authorization_endpoint: String,
-    #[field(default = String::new())]
-    token_endpoint: String,
-    #[field(default = String::new())]
-    userinfo_endpoint: String,
-    #[field(default = String::new())]
-    token_info_endpoint: String,
-    #[field(default = String::new())]
-    is_active: String,
-    #[field(default = String::new())]
-    position: String,
-}
-
-impl Form for ProviderForm {
-    const FIELDS: &'static [&'static str] = &[
-        "provider",
-        "slug",
-        "name",
-        "client_id",
-        "client_secret",
-        "app_id",
-        "issuer",
-        "authorization_endpoint",
-        "token_endpoint",
-        "userinfo_endpoint",
-        "token_info_endpoint",
-        "position",
-        "is_active",
-    ];
-
-    /// Everything but the secret.
-    fn kept(&self) -> Vec<(&'static str, &str)> {
-        vec![
-            ("provider", &self.provider),
-            ("slug", &self.slug),
-            ("name", &self.name),
-            ("client_id", &self.client_id),
-            ("app_id", &self.app_id),
-            ("issuer", &self.issuer),
-            ("authorization_endpoint", &self.authorization_endpoint),
-            ("token_endpoint", &self.token_endpoint),
-            ("userinfo_endpoint", &self.userinfo_endpoint),
-            ("token_info_endpoint", &self.token_info_endpoint),
-            ("position", &self.position),
-            ("is_active", &self.is_active),
-        ]
-    }
-}
-
-impl ProviderForm {
-    /// An empty form, for a provider by which people may come in at once.
-    fn empty() -> Self {
-        Self { is_active: "true".into(), position: "0".into(), ..Self::of_draft(&Draft::default()) }
-    }
-
-    /// The form as it stands for a provider.
-    fn of(provider: &Provider) -> Self {
-        let application = &provider.application;
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let endpoint = |place: usize| {
-            let endpoint: Option<&Endpoint> = application.endpoints[place].as_ref();
-            endpoint.map_or_else(String::new, |endpoint| endpoint.as_str().to_owned())
-        };
-        let draft = Draft {
-            provider: application.kind.as_str().to_owned(),
-            slug: application.slug.clone(),
-            name: application.name.clone(),
-            client_id: application.client_id.clone(),
-            client_secret: String::new(),
-            app_id: text(&application.app_id),
-            issuer: text(&application.issuer),
-            authorization_endpoint: endpoint(0),
-            token_endpoint: endpoint(1),
-            userinfo_endpoint: endpoint(2),
-            token_info_endpoint: endpoint(3),
-        };
-        let is_active = if provider.is_active { "true" } else { "" };
-        let position = provider.position.to_string();
-        Self { is_active: is_active.into(), position, ..Self::of_draft(&draft) }
-    }
-
-    fn of_draft(draft: &Draft) -> Self {
-        let draft = draft.clone();
-        Self {
-            provider: draft.provider,
-            slug: draft.slug,
-            name: draft.name,
-            client_id: draft.client_id,
-            client_secret: draft.client_secret,
-            app_id: draft.app_id,
-            issuer: draft.issuer,
-            authorization_endpoint: draft.authorization_endpoint,
-            token_endpoint: draft.token_endpoint,
-            userinfo_endpoint: draft.userinfo_endpoint,
-            token_info_endpoint: draft.token_info_endpoint,
-            is_active: String::new(),
-            position: String::new(),
-        }
-    }
-
-    /// What is wanted; `None` when the place is no number.
-    fn wanted(&self) -> Option<Wanted> {
-        let form = self.clone();
-        let position = match form.position.trim() {
-            "" => 0,
-            place => place.parse().ok().filter(|place| (0..=LAST).contains(place))?,
-        };
-        let is_active = !matches!(form.is_active.as_str(), "" | "false" | "0" | "off");
-        let draft = Draft {
-            provider: form.provider,
-            slug: form.slug,
-            name: form.name,
-            client_id: form.client_id,
-            client_secret: form.client_secret,
-            app_id: form.app_id,
-            issuer: form.issuer,
-            authorization_endpoint: form.authorization_endpoint,
-            token_endpoint: form.token_endpoint,
-            userinfo_endpoint: form.userinfo_endpoint,
-            token_info_endpoint: form.token_info_endpoint,
-        };
-        Some(Wanted { draft, is_active, position })
-    }
-}
 
 #[derive(Template)]
 #[template(path = "admin/social_list.html")]

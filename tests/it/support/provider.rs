@@ -64,15 +64,19 @@ impl Provider {
         said.asked.iter().rev().filter(|asked| asked.path == path).cloned().collect()
     }
 
-    fn is_an_issuer(&self) {
+    /// What an issuer says of itself.
+    pub(crate) fn document(&self) -> Value {
         let url = &self.url;
-        let document = json!({
+        json!({
             "issuer": url,
             "authorization_endpoint": format!("{url}/authorize"),
             "token_endpoint": format!("{url}/token"),
             "jwks_uri": format!("{url}/jwks"),
-        });
-        self.says("/.well-known/openid-configuration", 200, document);
+        })
+    }
+
+    fn is_an_issuer(&self) {
+        self.says("/.well-known/openid-configuration", 200, self.document());
         let point = self.key.der_bytes();
         let [x, y] = [&point[1..33], &point[33..65]].map(|part| URL_SAFE_NO_PAD.encode(part));
         let key = json!({"kty": "EC", "crv": "P-256", "kid": "1", "use": "sig", "x": x, "y": y});
@@ -81,9 +85,30 @@ impl Provider {
 
     /// An ID token that this provider signs.
     pub(crate) fn signs(&self, claims: &Value) -> String {
+        self.signs_as("1", claims)
+    }
+
+    /// The same under another name of the key.
+    pub(crate) fn signs_as(&self, kid: &str, claims: &Value) -> String {
         let mut header = Header::new(Algorithm::ES256);
-        header.kid = Some("1".into());
+        header.kid = Some(kid.into());
         let key = EncodingKey::from_ec_der(&self.key.serialize_der());
+        jsonwebtoken::encode(&header, claims, &key).expect("signed")
+    }
+
+    /// A token that says of itself that nobody signed it.
+    pub(crate) fn unsigned(claims: &Value) -> String {
+        let header = json!({ "alg": "none", "typ": "JWT", "kid": "1" });
+        let [header, claims] =
+            [&header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+        format!("{header}.{claims}.")
+    }
+
+    /// A token that is signed with what everybody may read, as if it were a shared secret.
+    pub(crate) fn signs_with_its_public_key(&self, claims: &Value) -> String {
+        let mut header = Header::new(Algorithm::HS256);
+        header.kid = Some("1".into());
+        let key = EncodingKey::from_secret(self.key.der_bytes());
         jsonwebtoken::encode(&header, claims, &key).expect("signed")
     }
 
