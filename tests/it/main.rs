@@ -45,6 +45,7 @@ mod login_letters;
 mod mail;
 mod mandatory;
 mod mypage;
+mod openid;
 mod operations;
 mod pages;
 mod password;
