@@ -44,8 +44,10 @@ struct Shown {
 async fn index(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
     let providers = social::list_active(ctx).await?;
     let identities = social::list_of(&ctx.db, signed_in.person().id).await?;
+    let is_new = |slug: &str| identities.iter().all(|identity| identity.provider != slug);
+    let others = providers.iter().filter(|provider| is_new(provider.slug()));
+    let (ways, origins) = ways::shown(others.map(|it| &it.application), &frame);
     let connections = identities.into_iter().map(|it| show(it, &providers, &frame)).collect();
-    let (ways, origins) = ways::shown(providers.iter().map(|it| &it.application), &frame);
     Ok(Page::draw(&ConnectionsPage { frame, connections, ways })?.leading_to(origins))
 }
 
