@@ -80,6 +80,38 @@ impl Memo {
     }
 }
 
+/// How long what changes seldom is remembered: as long as the signing keys are.
+const KEEP_SELDOM: time::Duration = time::Duration::seconds(10);
+
+/// Something that every visitor's page needs and that staff change seldom, as it was a moment ago.
+#[derive(Debug)]
+pub struct Seldom<T>(Mutex<Option<(T, OffsetDateTime)>>);
+
+impl<T> Default for Seldom<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Seldom<T> {
+    /// What is remembered, if it is fresh.
+    pub fn find(&self, now: OffsetDateTime) -> Option<T> {
+        let memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (known, since) = memory.as_ref()?;
+        (now - *since < KEEP_SELDOM && now >= *since).then(|| known.clone())
+    }
+
+    /// Remembers it.
+    pub fn remember(&self, known: T, now: OffsetDateTime) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((known, now));
+    }
+
+    /// Forgets it, because it has changed.
+    pub fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
 /// What a token proved when its signature was verified.
 #[derive(Debug, Clone, Copy)]
 pub struct Proof {
@@ -203,6 +235,7 @@ mod tests {
             is_staff: false,
             is_superuser: false,
             granted: Permissions::NONE,
+            has_password: true,
             email_verified_at: None,
             language: Language::English,
             created_at: NOW,

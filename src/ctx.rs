@@ -7,12 +7,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::cache::{Memo, SessionCache};
+use crate::cache::{Memo, Seldom, SessionCache};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{Hasher, Keyring, Keys, MasterKey, MasterKeyError, Random};
 use crate::db::{Db, OpenError};
 use crate::mail::{Mailer, MailerError};
+use crate::oauth::{Application, Oauth, OauthError};
 use crate::private;
 
 /// The tools. Cheap to clone; clones share them.
@@ -36,8 +37,12 @@ pub struct Tools {
     pub keys: Keys,
     /// Whoever takes letters away.
     pub mailer: Mailer,
+    /// Whoever asks the providers of social log-in.
+    pub oauth: Oauth,
     /// What may be taken for granted for a moment.
     pub cache: SessionCache,
+    /// The providers for whom pages have buttons.
+    pub buttons: Seldom<Arc<Vec<Application>>>,
     /// The figures of the overview.
     pub figures: Memo,
     /// Held by whoever reads the signing keys: when they were last read for the sake of a stranger.
@@ -65,6 +70,9 @@ pub enum CtxError {
     /// Letters cannot be sent with these settings.
     #[error("mail: {0}")]
     Mail(#[from] MailerError),
+    /// Providers cannot be asked from this machine.
+    #[error("social log-in: {0}")]
+    Social(#[from] OauthError),
 }
 
 impl Ctx {
@@ -87,7 +95,9 @@ impl Ctx {
             hasher: Hasher::start(settings.password_hash, random),
             keys: Keys::derive(&master),
             mailer,
+            oauth: Oauth::open()?,
             cache: SessionCache::new(settings.session_cache),
+            buttons: Seldom::default(),
             figures: Memo::default(),
             keys_read_at: tokio::sync::Mutex::default(),
             keyring: RwLock::default(),

@@ -29,6 +29,7 @@ pub mod groups;
 pub mod keys;
 pub mod links;
 pub mod sessions;
+pub mod social;
 pub mod staff;
 
 // Tools: each wraps one outside thing; `ctx` bundles them.
@@ -41,6 +42,7 @@ pub mod ctx;
 pub mod db;
 pub mod i18n;
 pub mod mail;
+pub mod oauth;
 pub mod outbox;
 pub mod private;
 pub mod throttle;

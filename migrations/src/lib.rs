@@ -22,6 +22,7 @@ mod m0012_users_search;
 mod m0013_audit_indexes;
 mod m0014_bulk_deeds;
 mod m0015_key_rotation;
+mod m0017_social;
 
 /// Applies what is not applied yet.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_audit_indexes::Migration),
             Box::new(m0014_bulk_deeds::Migration),
             Box::new(m0015_key_rotation::Migration),
+            Box::new(m0017_social::Migration),
         ]
     }
 }

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 
 use password_policy::weaknesses;
 pub use password_policy::{MAX_LENGTH as MAX_PASSWORD, OwnData, Trait, Weakness};
-pub use proof::{ask_for_proof, count_proof_letter};
+pub use proof::{ask_for_proof, count_proof_letter, tell_owner};
 
 use crate::audit::{self, Action, Event};
 use crate::crypto::{PasswordHash, QueueFull};

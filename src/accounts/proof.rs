@@ -9,7 +9,7 @@ use crate::links::{self, Purpose};
 use crate::mail::{Kind, Letter};
 use crate::outbox::{self, Addressee};
 use crate::throttle::{self, Limit, ThrottleError};
-use crate::types::{Caller, UserId};
+use crate::types::{Caller, Email, UserId};
 
 /// Once a minute: by then the first letter has arrived.
 const BY_MINUTE: Limit = Limit {
@@ -27,6 +27,15 @@ const BY_DAY: Limit = Limit {
     forgets_one_in: Duration::from_hours(24),
     first_wait: Duration::from_hours(24),
     longest_wait: Duration::from_hours(24),
+};
+
+/// Letters to the owner of a taken address, whoever tries to join with it.
+const LETTERS: Limit = Limit {
+    name: "signup-letters",
+    free: 2,
+    forgets_one_in: Duration::from_mins(30),
+    first_wait: Duration::from_hours(1),
+    longest_wait: Duration::from_hours(1),
 };
 
 /// Counts one more letter. To be called before the transaction that writes it.
@@ -57,4 +66,31 @@ pub async fn ask_for_proof(
     let [link, not_me] = links::mint_each(transaction, ctx.random, purposes, whose, now).await?;
     let letter = Letter::new(Kind::VerifyEmail).with_link(link).with_not_me(not_me);
     outbox::put(transaction, &ctx.keys, to, &letter.about(caller, now), now).await
+}
+
+/// Tells the owner of a taken address that somebody tried to join with it; with a link, if the owner
+/// has not proved the address yet and perhaps does not remember having joined.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn tell_owner(ctx: &Ctx, email: &Email, caller: &Caller) -> Result<(), DbError> {
+    let now = ctx.clock.now();
+    let letters = [LETTERS.on(&ctx.keys.pseudonym(email.canonical()))];
+    match throttle::admit(&ctx.db, &letters, now).await {
+        Ok(()) => {}
+        Err(ThrottleError::TooSoon(_)) => return Ok(()),
+        Err(ThrottleError::Broken(error)) => return Err(error),
+    }
+    let transaction = ctx.db.begin().await?;
+    let owner = super::find_in(&transaction, email).await?;
+    let Some(owner) = owner.filter(|owner| owner.is_active) else { return Ok(()) };
+    let person = &owner.person;
+    let mut letter = Letter::new(Kind::AlreadyJoined).about(caller, now);
+    if person.email_verified_at.is_none() {
+        let whose = (person.id, Some(&person.email));
+        let link = links::mint(&transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
+        letter = letter.with_link(link);
+    }
+    outbox::put(&transaction, &ctx.keys, &owner.addressee(), &letter, now).await?;
+    transaction.commit().await
 }

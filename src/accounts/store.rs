@@ -496,6 +496,7 @@ pub(crate) fn person(row: &user::Model) -> Result<Person, DbError> {
         is_staff: row.is_staff,
         is_superuser: row.is_superuser,
         granted: Permissions::NONE,
+        has_password: row.password_hash.is_some(),
         email_verified_at: row.email_verified_at.map(from_micros),
         language: Language::from_tag(&row.language).ok_or_else(|| spoilt("language"))?,
         created_at: from_micros(row.created_at),

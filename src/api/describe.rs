@@ -236,7 +236,9 @@ impl Described {
                 .build()
         };
         let in_path = self.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
-        let in_path = in_path.map(|name| parameter(name, ParameterIn::Path, true, Kind::Number));
+        // Accounts have numbers; whatever else stands in a path has a name.
+        let kind = |name| if name == "id" { Kind::Number } else { Kind::Text };
+        let in_path = in_path.map(|name| parameter(name, ParameterIn::Path, true, kind(name)));
         let in_query = self
             .query
             .iter()

@@ -91,11 +91,21 @@ pub enum Action {
     OtherSessionsEnded,
     /// The next signing key was made.
     KeyRotated,
+    /// A person of a provider opens the account from now on.
+    SocialConnected,
+    /// A person of a provider does not open the account any more.
+    SocialDisconnected,
+    /// Staff registered a provider of social log-in.
+    ProviderAdded,
+    /// Staff changed the registration with a provider.
+    ProviderChanged,
+    /// Staff ended the registration with a provider.
+    ProviderDeleted,
 }
 
 impl Action {
     /// All of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 43] = [
         Self::SignedUp,
         Self::LoggedIn,
         Self::LogInFailed,
@@ -134,6 +144,11 @@ impl Action {
         Self::SessionEnded,
         Self::OtherSessionsEnded,
         Self::KeyRotated,
+        Self::SocialConnected,
+        Self::SocialDisconnected,
+        Self::ProviderAdded,
+        Self::ProviderChanged,
+        Self::ProviderDeleted,
     ];
 
     /// The stored name.
@@ -178,6 +193,11 @@ impl Action {
             Self::SessionEnded => "session_ended",
             Self::OtherSessionsEnded => "other_sessions_ended",
             Self::KeyRotated => "key_rotated",
+            Self::SocialConnected => "social_connected",
+            Self::SocialDisconnected => "social_disconnected",
+            Self::ProviderAdded => "provider_added",
+            Self::ProviderChanged => "provider_changed",
+            Self::ProviderDeleted => "provider_deleted",
         }
     }
 

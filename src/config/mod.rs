@@ -21,6 +21,7 @@ pub use values::{
 };
 
 use crate::crypto::{Algorithm, Cost, MasterKey};
+use crate::oauth::Application;
 use reader::{Reader, network};
 
 /// The settings of a running Daemun. Each field is the setting of the same name in the README.
@@ -74,6 +75,8 @@ pub struct Settings {
     pub password_hash: Cost,
     /// How log lines are written.
     pub log_format: LogFormat,
+    /// Providers of social log-in that are registered by settings.
+    pub social: Vec<Application>,
     /// Which log lines are written.
     pub log_level: LogLevel,
     /// All of them as they were given, secrets left out.
@@ -157,6 +160,7 @@ impl Settings {
             session_cache: read.duration("session_cache", "2s", 0..=60),
             password_hash: read.parsed("password_hash", "setting.password_hash", Cost::default),
             log_format: read.parsed("log_format", "setting.log_format", LogFormat::default),
+            social: read.social(),
             log_level: read.parsed("log_level", "setting.log_level", LogLevel::default),
             public_url,
             listed: Given(read.listed(figment)),

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use super::values::without_password;
 use crate::crypto::MasterKey;
+use crate::oauth::{Application, Draft};
 
 /// Every setting of Daemun; Rocket's own come on top.
 const NAMES: &[&str] = &[
@@ -38,6 +39,7 @@ const NAMES: &[&str] = &[
     "signing_algorithm",
     "signing_key_lifetime",
     "signup",
+    "social",
     "trusted_proxies",
     "user_id_claim",
 ];
@@ -47,7 +49,7 @@ const NAMES: &[&str] = &[
 const FOREIGN: &[&str] = &["app", "config", "databases", "proxy_proto_header", "template_dir"];
 
 /// Settings whose value is a secret and is never repeated.
-const SECRET: &[&str] = &["secret_key"];
+const SECRET: &[&str] = &["secret_key", "social"];
 
 /// Settings that hold no password however they are written, although there is an `@` in them.
 const OPEN: &[&str] = &["mail_from"];
@@ -260,6 +262,25 @@ impl Reader {
             self.refuse("secret_key", "setting.secret_key");
         }
         key
+    }
+
+    /// Providers of social log-in, each as the admin page would take it, under a name of its own.
+    pub(super) fn social(&mut self) -> Vec<Application> {
+        let Some(value) = self.values.get("social") else { return Vec::new() };
+        let drafts: Option<Vec<Draft>> = value.deserialize().ok();
+        let parsed = drafts.and_then(|drafts| {
+            drafts.iter().map(|draft| Application::parse(draft).ok()).collect::<Option<Vec<_>>>()
+        });
+        let is_named_once = |all: &Vec<Application>| {
+            let is_first = |(place, it): (usize, &Application)| {
+                all.iter().position(|other| other.slug == it.slug) == Some(place)
+            };
+            all.iter().enumerate().all(is_first)
+        };
+        parsed.filter(is_named_once).unwrap_or_else(|| {
+            self.refuse("social", "setting.social");
+            Vec::new()
+        })
     }
 
     /// The texts of a list: an array, or one text with commas (handy in an environment variable).

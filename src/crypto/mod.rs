@@ -4,6 +4,7 @@
 //! Knows nothing of accounts or sessions; it is handed bytes and gives back bytes.
 
 mod foreign;
+mod foreign_token;
 pub mod jwt;
 mod keyring;
 mod master;
@@ -11,11 +12,13 @@ mod passwords;
 mod random;
 mod signing_key;
 
+use aws_lc_rs::constant_time;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 pub use foreign::UnknownHash;
+pub use foreign_token::{ForeignKeys, ForeignTokenError};
 pub use keyring::{KeyState, Keyring, TimedKey};
 pub use master::{Keys, MasterKey, MasterKeyError, Unsealable};
 pub use passwords::{Cost, Hasher, PasswordHash, QueueFull, Verdict};
@@ -29,6 +32,12 @@ use crate::types::{HashedSecret, Secret};
 #[must_use]
 pub fn hash_secret(secret: &Secret) -> HashedSecret {
     HashedSecret(hex(&sha256(secret.expose().as_bytes())))
+}
+
+/// Whether two secrets are the same; compared in constant time.
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
+    constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
 }
 
 /// SHA-256.

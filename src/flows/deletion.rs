@@ -14,7 +14,7 @@ use crate::db::DbError;
 use crate::mail::{Kind, Letter};
 use crate::outbox::{self, Addressee};
 use crate::sessions::{self, EndReason, ProveError};
-use crate::types::{Caller, Email, Password, UserId};
+use crate::types::{Caller, Password, Person, UserId};
 
 /// Time to think again, and for an owner whose account was taken over to notice.
 const GRACE: Duration = Duration::from_hours(14 * 24);
@@ -33,17 +33,21 @@ pub enum LeaveError {
     Broken(#[from] DbError),
 }
 
-/// Schedules the deletion of a person's own account and ends its sessions; tells when it is due.
+/// Schedules the deletion of a person's own account and ends its sessions; tells when it is due. Somebody
+/// who has no password has just been proved in another way.
 ///
 /// # Errors
 /// [`LeaveError`] says why not.
 pub async fn ask(
     ctx: &Ctx,
-    email: &Email,
-    password: Password,
+    person: &Person,
+    password: Option<Password>,
     caller: &Caller,
 ) -> Result<OffsetDateTime, LeaveError> {
-    let proved = sessions::prove(ctx, email, password, caller).await?;
+    let proved = match password {
+        Some(password) => sessions::prove(ctx, &person.email, password, caller).await?,
+        None => sessions::without_password(ctx, person.id).await?,
+    };
     let now = ctx.clock.now();
     let due_at = now + GRACE;
     let user = proved.account.person.id;

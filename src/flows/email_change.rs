@@ -17,7 +17,7 @@ use crate::mail::{Kind, Letter};
 use crate::outbox::{self, Addressee};
 use crate::sessions::{self, ProveError};
 use crate::throttle::{self, Limit};
-use crate::types::{Caller, Email, Password, Secret};
+use crate::types::{Caller, Email, Password, Person, Secret};
 
 /// Letters to addresses of a person's choosing: five a day are plenty for somebody who mistypes.
 const BY_PERSON: Limit = Limit {
@@ -42,18 +42,22 @@ pub enum AskError {
     Broken(#[from] DbError),
 }
 
-/// Begins a change: writes to the new address, whoever it belongs to.
+/// Begins a change: writes to the new address, whoever it belongs to. Somebody who has no password has
+/// just been proved in another way.
 ///
 /// # Errors
 /// [`AskError`] says why not.
 pub async fn ask(
     ctx: &Ctx,
-    current: &Email,
-    password: Password,
+    person: &Person,
+    password: Option<Password>,
     new: Email,
     caller: &Caller,
 ) -> Result<(), AskError> {
-    let proved = sessions::prove(ctx, current, password, caller).await?;
+    let proved = match password {
+        Some(password) => sessions::prove(ctx, &person.email, password, caller).await?,
+        None => sessions::without_password(ctx, person.id).await?,
+    };
     let user = proved.account.person.id;
     if new.canonical() == proved.account.person.email.canonical() {
         proved.was_honest(ctx).await?;

@@ -7,7 +7,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::types::{Gender, UserId};
-use crate::{accounts, audit, links, outbox, sessions};
+use crate::{accounts, audit, links, outbox, sessions, social};
 
 /// More letters and sessions than a person has within the time that they are kept.
 const AT_MOST: u64 = 10_000;
@@ -23,6 +23,7 @@ pub async fn gather(ctx: &Ctx, user: UserId) -> Result<Option<Value>, DbError> {
     let sessions = sessions::list_all(&ctx.db, user, AT_MOST).await?;
     let events = audit::list_of(&ctx.db, user, None, AT_MOST).await?;
     let letters = outbox::list_of(&ctx.db, user, AT_MOST).await?;
+    let identities = social::list_of(&ctx.db, user).await?;
     let links = links::list_of(&ctx.db, user, now, AT_MOST).await?;
     Ok(Some(json!({
         "exported_at": instant(now),
@@ -53,6 +54,14 @@ pub async fn gather(ctx: &Ctx, user: UserId) -> Result<Option<Value>, DbError> {
             "proved_by": session.proved_by,
             "user_agent": session.user_agent,
             "ip": session.ip,
+        })).collect::<Vec<_>>(),
+        "identities": identities.iter().map(|identity| json!({
+            "provider": identity.provider,
+            "issuer": identity.issuer,
+            "subject": identity.subject,
+            "label": identity.label,
+            "connected_at": instant(identity.connected_at),
+            "used_at": instant(identity.used_at),
         })).collect::<Vec<_>>(),
         "activity": events.iter().map(|event| json!({
             "at": instant(event.at),

@@ -83,7 +83,8 @@ pub async fn with_password(
     let transaction = ctx.db.begin().await?;
     // Whether the account may be used is asked after the password, and answered like a wrong one; so
     // is a password that was changed while it was being compared.
-    let proof = Proof::Password(&proved.hash);
+    let hash = proved.hash.as_ref().ok_or(ProveError::Wrong)?;
+    let proof = Proof::Password(hash);
     let opened = sessions::start(ctx, &transaction, (user, &email), proof, caller).await?;
     let Some(opened) = opened else {
         drop(transaction);

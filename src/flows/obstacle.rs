@@ -11,6 +11,7 @@ use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::sessions;
+use crate::social;
 
 /// Failures that are looked at.
 const LAST: u64 = 5;
@@ -26,6 +27,8 @@ pub enum Obstacle {
     Unverified,
     /// There is no password to log in with.
     NoPassword,
+    /// There is no password, and these providers let the person in.
+    OnlyBy(Vec<String>),
     /// Too many tries: strangers' devices wait for this long.
     Waiting(Duration),
     /// Nothing but wrong passwords: so many since the last log-in, the last of them then.
@@ -43,14 +46,15 @@ pub enum Obstacle {
 pub async fn find(ctx: &Ctx, account: &Account) -> Result<(Obstacle, Vec<Recorded>), DbError> {
     let user = account.person.id;
     let failures = audit::list_last(&ctx.db, user, Action::LogInFailed, LAST).await?;
+    let ways = social::ways_of(ctx, user).await?;
     let waiting = sessions::waiting(ctx, &account.person.email).await?;
-    Ok((judge(ctx, account, waiting, &failures), failures))
+    Ok((judge(ctx, account, (waiting, ways), &failures), failures))
 }
 
 fn judge(
     ctx: &Ctx,
     account: &Account,
-    waiting: Option<Duration>,
+    (waiting, ways): (Option<Duration>, Vec<String>),
     failures: &[Recorded],
 ) -> Obstacle {
     let is_over = account.inactive_until.is_some_and(|until| until <= ctx.clock.now());
@@ -65,7 +69,7 @@ fn judge(
         return Obstacle::Unverified;
     }
     if account.password_hash.is_none() {
-        return Obstacle::NoPassword;
+        return if ways.is_empty() { Obstacle::NoPassword } else { Obstacle::OnlyBy(ways) };
     }
     if let Some(wait) = waiting {
         return Obstacle::Waiting(wait);

@@ -11,6 +11,7 @@ use crate::links::{self, Link, LinkError, Purpose};
 use crate::mail::{Kind, Letter};
 use crate::outbox;
 use crate::sessions::{self, EndReason};
+use crate::social;
 use crate::types::{Caller, Secret, SessionId};
 
 /// Follows a link of a letter that told something which the reader did not do.
@@ -69,8 +70,8 @@ async fn begin(ctx: &Ctx, link: &Link) -> Result<(Transaction, Account), LinkErr
     Ok((transaction, account))
 }
 
-/// Whoever knows the password may be the one who did it, so it opens nothing any more; the link that
-/// replaces it goes to the account's address.
+/// Whoever knows the password, or came by a provider, may be the one who did it, so neither opens
+/// anything any more; the link that replaces it goes to the account's address.
 async fn protect(
     ctx: &Ctx,
     transaction: &Transaction,
@@ -80,6 +81,7 @@ async fn protect(
     let now = ctx.clock.now();
     let user = account.person.id;
     accounts::set_password(transaction, user, None, now).await?;
+    social::disconnect_all(transaction, account, caller, now).await?;
     let over = sessions::end_all(transaction, user, None, EndReason::NotMe, now).await?;
     audit::record(transaction, Event::by(user, action, caller), now).await?;
     let whose = (user, None);

@@ -15,6 +15,7 @@ use crate::links::{self, Purpose};
 use crate::mail::{Kind, Letter};
 use crate::outbox::{self, Addressee};
 use crate::sessions::{self, EndReason};
+use crate::social;
 use crate::throttle::{self, Limit, ThrottleError};
 use crate::types::{Caller, Email, Language, Password, Secret};
 
@@ -129,6 +130,8 @@ pub async fn by_link(
         return Err(ResetError::Dead);
     }
     accounts::set_password(&transaction, user, Some(&hash), now).await?;
+    // Whoever joined by a provider with somebody else's address would otherwise stay in the account.
+    social::disconnect_unproved(&transaction, &account, caller, now).await?;
     accounts::set_verified(&transaction, user, now).await?;
     let over = sessions::end_all(&transaction, user, None, EndReason::PasswordChanged, now).await?;
     audit::record(&transaction, Event::by(user, Action::PasswordReset, caller), now).await?;

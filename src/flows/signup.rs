@@ -12,9 +12,7 @@ use crate::audit::{self, Action, Event};
 use crate::config::{EmailVerification, SignUp};
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::links::{self, Purpose};
-use crate::mail::{Kind, Letter};
-use crate::outbox::{self, Addressee};
+use crate::outbox::Addressee;
 use crate::sessions::{self, EndReason, Opened, Proof};
 use crate::throttle::{self, Limit, ThrottleError, Try};
 use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password, SessionId};
@@ -35,15 +33,6 @@ const BY_EMAIL: Limit = Limit {
     free: 20,
     forgets_one_in: Duration::from_mins(10),
     first_wait: Duration::from_secs(30),
-    longest_wait: Duration::from_hours(1),
-};
-
-/// Letters to the owner of a taken address, whoever tries to join with it.
-const LETTERS: Limit = Limit {
-    name: "signup-letters",
-    free: 2,
-    forgets_one_in: Duration::from_mins(30),
-    first_wait: Duration::from_hours(1),
     longest_wait: Duration::from_hours(1),
 };
 
@@ -124,7 +113,7 @@ pub async fn join(
         if !must_verify {
             return Err(SignUpError::EmailTaken);
         }
-        tell_owner(ctx, &email, caller).await?;
+        accounts::tell_owner(ctx, &email, caller).await?;
         return Ok(Joined::LetterSent);
     };
     audit::record(&transaction, Event::by(user, Action::SignedUp, caller), now).await?;
@@ -170,30 +159,6 @@ async fn account(ctx: &Ctx, applicant: Application) -> Result<NewAccount, NewPas
         is_superuser: false,
         is_verified: false,
     })
-}
-
-/// Tells the owner of a taken address that somebody tried to join with it; with a link, if the owner
-/// has not proved the address yet and perhaps does not remember having joined.
-async fn tell_owner(ctx: &Ctx, email: &Email, caller: &Caller) -> Result<(), DbError> {
-    let now = ctx.clock.now();
-    let letters = [LETTERS.on(&ctx.keys.pseudonym(email.canonical()))];
-    match throttle::admit(&ctx.db, &letters, now).await {
-        Ok(()) => {}
-        Err(ThrottleError::TooSoon(_)) => return Ok(()),
-        Err(ThrottleError::Broken(error)) => return Err(error),
-    }
-    let transaction = ctx.db.begin().await?;
-    let owner = accounts::find_in(&transaction, email).await?;
-    let Some(owner) = owner.filter(|owner| owner.is_active) else { return Ok(()) };
-    let person = &owner.person;
-    let mut letter = Letter::new(Kind::AlreadyJoined).about(caller, now);
-    if person.email_verified_at.is_none() {
-        let whose = (person.id, Some(&person.email));
-        let link = links::mint(&transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
-        letter = letter.with_link(link);
-    }
-    outbox::put(&transaction, &ctx.keys, &owner.addressee(), &letter, now).await?;
-    transaction.commit().await
 }
 
 /// Everything that is wrong with a password, for somebody whose form cannot be taken anyway. Counted

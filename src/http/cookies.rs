@@ -34,6 +34,14 @@ const LINK: &str = "link";
 const LANGUAGE: &str = "language";
 const NOTICE: &str = "notice";
 const HANDED: &str = "handed";
+const SOCIAL: &str = "social";
+const NEWCOMER: &str = "newcomer";
+
+/// How long somebody may be away at a provider.
+pub(crate) const AWAY_LASTS: Duration = Duration::minutes(10);
+
+/// How long somebody whom a provider knows may think about an address.
+pub(crate) const NEWCOMER_LASTS: Duration = Duration::minutes(30);
 
 /// The access cookie's token.
 pub(crate) fn access<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
@@ -100,6 +108,33 @@ pub(crate) fn take_handed(jar: &CookieJar<'_>, ctx: &Ctx, user: UserId) -> Optio
     jar.add(removal(ctx, HANDED));
     let (whose, token) = handed.split_once('.')?;
     (whose == user.to_string()).then(|| Secret::new(token.to_owned()))
+}
+
+/// Lets a browser keep what it will have to show when it comes back from a provider.
+pub(crate) fn send_away(jar: &CookieJar<'_>, ctx: &Ctx, sealed: String) {
+    jar.add(cookie(ctx, SOCIAL, sealed, Some(AWAY_LASTS)));
+}
+
+/// What a browser shows that comes back from a provider; it is good once, whatever comes of it.
+pub(crate) fn take_away<'r>(request: &'r Request<'_>, ctx: &Ctx) -> Option<&'r str> {
+    let shown = read(request.cookies(), ctx, SOCIAL)?;
+    Outgoing::of(request).push(removal(ctx, SOCIAL));
+    Some(shown)
+}
+
+/// Lets a browser keep whom a provider knows, until there is an address.
+pub(crate) fn carry_newcomer(jar: &CookieJar<'_>, ctx: &Ctx, sealed: String) {
+    jar.add(cookie(ctx, NEWCOMER, sealed, Some(NEWCOMER_LASTS)));
+}
+
+/// Whom a provider knows, and who has no address yet.
+pub(crate) fn newcomer<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
+    read(jar, ctx, NEWCOMER)
+}
+
+/// Lets go of it.
+pub(crate) fn drop_newcomer(jar: &CookieJar<'_>, ctx: &Ctx) {
+    jar.add(removal(ctx, NEWCOMER));
 }
 
 /// The language that the person chose.
@@ -208,6 +243,8 @@ fn prefixed(name: &'static str) -> &'static str {
         LINK => "__Host-link",
         NOTICE => "__Host-notice",
         HANDED => "__Host-handed",
+        SOCIAL => "__Host-social",
+        NEWCOMER => "__Host-newcomer",
         _ => "__Host-device",
     }
 }

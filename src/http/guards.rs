@@ -118,6 +118,8 @@ who_may! {
     ReadsAudit = AuditView,
     /// Sees the settings.
     ViewsSettings = SettingsView,
+    /// Registers providers of social log-in.
+    ChangesSocial = SocialChange,
 }
 
 /// Anybody. Unlike `Option<SignedIn>` it does not take a database that cannot answer for a stranger.

@@ -7,15 +7,28 @@ use rocket::{Request, Response};
 use super::{caller, cookies};
 use crate::ctx::Ctx;
 
+const POLICY: &str = "Content-Security-Policy";
+
 /// What a page may load and where it may go: its own style, script and pictures, its own forms, and
 /// nothing else. `connect-src` is closed because the script asks nobody anything.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
      img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The same for a page whose forms are answered with the way to a provider. Chromium holds each hop of that
+/// way against `form-action`, and providers have hops that nobody outside knows (Kakao's lead from
+/// `kauth.kakao.com` to `accounts.kakao.com`, a company's to a log-in of its own), so every https address
+/// is taken. Plain http is of this machine, and named.
+pub(crate) fn policy_towards(origins: &[String]) -> String {
+    let plain = origins.iter().filter(|origin| origin.starts_with("http://"));
+    let forms = plain
+        .fold("form-action 'self' https:".to_owned(), |forms, origin| format!("{forms} {origin}"));
+    CONTENT_SECURITY_POLICY.replace("form-action 'self'", &forms)
+}
+
 /// With `no-referrer` browsers would send `Origin: null` with our own forms, and we would refuse
 /// them; `same-origin` tells other sites just as little.
 const ALWAYS: [(&str, &str); 8] = [
-    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+    (POLICY, CONTENT_SECURITY_POLICY),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "same-origin"),
@@ -41,7 +54,10 @@ impl Fairing for Headers {
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         for (name, value) in ALWAYS {
-            response.set_header(Header::new(name, value));
+            // A page may lead further than most do.
+            if name != POLICY || !response.headers().contains(name) {
+                response.set_header(Header::new(name, value));
+            }
         }
         if !response.headers().contains("Cache-Control") {
             response.set_header(Header::new("Cache-Control", "no-store"));

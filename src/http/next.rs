@@ -8,8 +8,9 @@ const MAX_BYTES: usize = 2048;
 /// Forms without a page: nobody can arrive there.
 const NOT_PLACES: [&str; 3] = ["/account/logout", "/account/email/verify", "/language"];
 
-/// Forms of single sign-ins stand below their list, which is a page.
-const NOT_PLACES_BELOW: &str = "/account/sessions/";
+/// Forms of single sign-ins and providers stand below their list, which is a page.
+const NOT_PLACES_BELOW: [&str; 3] =
+    ["/account/sessions/", "/account/social/", "/account/connections/"];
 
 /// Where somebody who has just signed in has no business.
 const WAYS_IN: [&str; 2] = ["/account/login", "/account/join"];
@@ -33,7 +34,8 @@ impl SafeNext {
         let has_good_segments =
             std::iter::from_fn(|| Some((segments.next()?, segments.peek().is_none())))
                 .all(|(segment, is_last)| is_segment(segment, is_last));
-        let is_place = !NOT_PLACES.contains(&path) && !path.starts_with(NOT_PLACES_BELOW);
+        let is_place = !NOT_PLACES.contains(&path)
+            && !NOT_PLACES_BELOW.iter().any(|below| path.starts_with(below));
         let base = Url::parse("https://here.invalid").ok()?;
         let url = base.join(text).ok()?;
         let is_here = url.origin() == base.origin();
@@ -141,6 +143,7 @@ mod tests {
             "/language",
             "/account/email/verify",
             "/account/sessions/end-others",
+            "/account/social/kakao/callback",
             "/account/sessions/0123456789abcdef0123456789abcdef/end",
             &long,
         ] {

@@ -35,13 +35,15 @@ pub enum Kind {
     DeletionScheduled,
     /// The account was deleted.
     Deleted,
+    /// A person of a provider opens the account from now on.
+    SocialConnected,
     /// `daemun check --mail` tries the mail server.
     Test,
 }
 
 impl Kind {
     /// Every occasion.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::VerifyEmail,
         Self::AlreadyJoined,
         Self::ResetPassword,
@@ -55,6 +57,7 @@ impl Kind {
         Self::EmailChanged,
         Self::DeletionScheduled,
         Self::Deleted,
+        Self::SocialConnected,
         Self::Test,
     ];
 
@@ -75,6 +78,7 @@ impl Kind {
             Self::EmailChanged => "email_changed",
             Self::DeletionScheduled => "deletion_scheduled",
             Self::Deleted => "deleted",
+            Self::SocialConnected => "social_connected",
             Self::Test => "test",
         }
     }
@@ -117,6 +121,9 @@ pub struct Facts {
     pub user_agent: Option<String>,
     /// Another e-mail address that the letter speaks of.
     pub email: Option<String>,
+    /// The name of a provider of social log-in.
+    #[serde(default)]
+    pub provider: Option<String>,
     /// When something will happen, in microseconds since 1970.
     pub due_at: Option<i64>,
 }

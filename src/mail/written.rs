@@ -152,7 +152,9 @@ impl Site<'_> {
         // Whoever reads any other letter need not be the one whose address this is.
         let email = facts.email.clone().filter(|_| letter.kind == Kind::EmailChanged);
         let device = facts.user_agent.as_deref().and_then(|agent| self.device(agent));
+        let provider = facts.provider.clone();
         [
+            provider.and_then(|name| fact("letter.fact.provider", name)),
             email.and_then(|email| fact("letter.fact.new_email", email)),
             facts.at.and_then(|at| fact("letter.fact.at", self.instant(clock::from_micros(at)))),
             facts.ip.clone().and_then(|ip| fact("letter.fact.ip", ip)),
@@ -233,6 +235,7 @@ pub(super) fn subject(kind: Kind) -> &'static str {
         Kind::EmailChanged => "letter.email_changed.subject",
         Kind::DeletionScheduled => "letter.deletion_scheduled.subject",
         Kind::Deleted => "letter.deleted.subject",
+        Kind::SocialConnected => "letter.social_connected.subject",
         Kind::Test => "letter.test.subject",
     }
 }
@@ -269,6 +272,7 @@ fn said(letter: &Letter) -> &'static [&'static str] {
             &["letter.deletion_scheduled.soon", "letter.deletion_scheduled.next"]
         }
         Kind::Deleted => &["letter.deleted.body", "letter.deleted.next"],
+        Kind::SocialConnected => &["letter.social_connected.body", "letter.nothing_to_do"],
         Kind::Test => &["letter.test.body"],
     }
 }
@@ -282,6 +286,7 @@ fn why(kind: Kind) -> &'static str {
         | Kind::PasswordChanged
         | Kind::NewDevice
         | Kind::TokenReused
+        | Kind::SocialConnected
         | Kind::DeletionScheduled => "letter.why.account",
         Kind::Invited => "letter.why.invited",
         Kind::ConfirmNewEmail | Kind::AddressInUse => "letter.why.move",

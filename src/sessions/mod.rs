@@ -12,9 +12,10 @@ mod tokens;
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-pub use proving::{ProveError, Proved, prove, waiting};
+pub use proving::{ProveError, Proved, prove, waiting, without_password};
 pub use standing::{AccessError, Presented, Standing, by_access, standing, standing_at_proxy};
 pub use store::EndReason;
 pub use tokens::Issued;
@@ -46,13 +47,15 @@ pub enum Proof<'a> {
     NewAccount,
     /// By the link that makes the first superuser.
     SetupLink,
+    /// By a provider of this name, who knows the person.
+    Social(&'a str),
 }
 
 impl<'a> Proof<'a> {
     fn hash(self) -> Option<&'a ProvedHash> {
         match self {
             Self::Password(hash) => Some(hash),
-            Self::NewAccount | Self::SetupLink => None,
+            Self::NewAccount | Self::SetupLink | Self::Social(_) => None,
         }
     }
 
@@ -60,6 +63,15 @@ impl<'a> Proof<'a> {
         match self {
             Self::Password(_) | Self::NewAccount => "password",
             Self::SetupLink => "setup_link",
+            Self::Social(_) => "social",
+        }
+    }
+
+    /// What the trail says of it beyond that.
+    fn details(self) -> Value {
+        match self {
+            Self::Social(provider) => json!({ "provider": provider }),
+            _ => json!({}),
         }
     }
 }
@@ -193,7 +205,7 @@ pub async fn start(
     };
     store::insert(transaction, &token, proof, caller).await?;
     let event = Event::by(user, Action::LoggedIn, caller).in_session(session);
-    audit::record(transaction, event, now).await?;
+    audit::record(transaction, event.with(proof.details()), now).await?;
     let device = Some(devices::remember(ctx, email, caller));
     let custom = claims::at_log_in(ctx, transaction, user).await?;
     Ok(Some(Opened { device, ..tokens::issue(ctx, &token, custom, now) }))

@@ -11,7 +11,7 @@ use thiserror::Error;
 use super::devices;
 use crate::accounts::{self, Account, ProvedHash};
 use crate::audit::{self, Action, Event};
-use crate::crypto::QueueFull;
+use crate::crypto::{PasswordHash, QueueFull};
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::throttle::{self, Limit, ThrottleError, Try};
@@ -51,8 +51,8 @@ const BY_DEVICE: Limit = Limit {
 pub struct Proved {
     /// The account, as it was when it was looked up. Whether it may be used is not asked yet.
     pub account: Account,
-    /// The hash that the password fits.
-    pub hash: ProvedHash,
+    /// The hash that the password fits; `None` for whoever has no password.
+    pub hash: Option<ProvedHash>,
     /// Whether the account was signed in to in this browser before.
     pub is_known_device: bool,
     tries: Vec<Try>,
@@ -77,11 +77,12 @@ impl Proved {
         transaction.commit().await
     }
 
-    /// Whether the hash still stands in an account that was read after the proof.
+    /// Whether the hash, or that there is none, still stands in an account that was read after the proof.
     #[must_use]
     pub fn stands_in(&self, account: &Account) -> bool {
-        let stored = account.password_hash.as_ref();
-        account.is_active && stored.is_some_and(|hash| hash.as_str() == self.hash.stored.as_str())
+        let stored = account.password_hash.as_ref().map(PasswordHash::as_str);
+        let proved = self.hash.as_ref().map(|hash| hash.stored.as_str());
+        account.is_active && stored == proved
     }
 }
 
@@ -140,10 +141,22 @@ pub async fn prove(
     let fresh = if verdict.is_outdated { ctx.hasher.hash(password).await? } else { stored.clone() };
     Ok(Proved {
         account: account.clone(),
-        hash: ProvedHash { stored, fresh },
+        hash: Some(ProvedHash { stored, fresh }),
         is_known_device: device.is_some(),
         tries,
     })
+}
+
+/// Whoever has no password proves nothing by one. The caller knows that the session has just been proved
+/// in another way.
+///
+/// # Errors
+/// [`ProveError::Wrong`] when there is a password after all.
+pub async fn without_password(ctx: &Ctx, user: UserId) -> Result<Proved, ProveError> {
+    let account = accounts::find_by_id(&ctx.db, user).await?;
+    let account = account.filter(|account| account.password_hash.is_none());
+    let account = account.ok_or(ProveError::Wrong)?;
+    Ok(Proved { account, hash: None, is_known_device: true, tries: Vec::new() })
 }
 
 /// How long strangers' devices have to wait before the next guess at this address; `None` when they

@@ -91,6 +91,9 @@ pub async fn waiting(
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn give_back(transaction: &Transaction, tries: &[Try]) -> Result<(), DbError> {
+    if tries.is_empty() {
+        return Ok(());
+    }
     store::give_back(transaction, tries).await
 }
 

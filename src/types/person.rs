@@ -163,6 +163,8 @@ pub struct Person {
     pub is_superuser: bool,
     /// What the groups of a member of staff grant; superusers need none.
     pub granted: Permissions,
+    /// Whether there is a password to log in with.
+    pub has_password: bool,
     /// When the address was proved to belong to the person.
     pub email_verified_at: Option<OffsetDateTime>,
     /// The language in which the person reads letters.

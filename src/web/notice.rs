@@ -34,10 +34,14 @@ pub(super) enum Notice {
     GroupDeleted,
     LetterRetried,
     LetterNotWaiting,
+    SocialConnected,
+    SocialDisconnected,
+    ProviderSaved,
+    ProviderDeleted,
 }
 
 impl Notice {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 26] = [
         Self::ProfileSaved,
         Self::PasswordChanged,
         Self::PasswordReset,
@@ -60,6 +64,10 @@ impl Notice {
         Self::GroupDeleted,
         Self::LetterRetried,
         Self::LetterNotWaiting,
+        Self::SocialConnected,
+        Self::SocialDisconnected,
+        Self::ProviderSaved,
+        Self::ProviderDeleted,
     ];
 
     /// The key of the sentence, and the name in the cookie.
@@ -87,6 +95,10 @@ impl Notice {
             Self::GroupDeleted => "notice.group_deleted",
             Self::LetterRetried => "notice.letter_retried",
             Self::LetterNotWaiting => "notice.letter_not_waiting",
+            Self::SocialConnected => "notice.social_connected",
+            Self::SocialDisconnected => "notice.social_disconnected",
+            Self::ProviderSaved => "notice.provider_saved",
+            Self::ProviderDeleted => "notice.provider_deleted",
         }
     }
 

@@ -18,15 +18,16 @@ use super::notice::Notice;
 use super::statics;
 use crate::ctx::Ctx;
 use crate::http::guards::{self, SignedIn, Unknown};
-use crate::http::{csrf, locale, next, retry};
+use crate::http::{csrf, headers, locale, next, retry};
 use crate::i18n::Language;
 use crate::types::Permission;
 
 /// The admin pages, and the permission that each needs.
-const ADMIN_ROOMS: [(&str, &str, Option<Permission>); 6] = [
+const ADMIN_ROOMS: [(&str, &str, Option<Permission>); 7] = [
     ("/admin", "admin.desk", None),
     ("/admin/users", "admin.users", Some(Permission::UsersView)),
     ("/admin/groups", "admin.groups", Some(Permission::UsersView)),
+    ("/admin/social", "admin.social", Some(Permission::SocialChange)),
     ("/admin/audit", "admin.audit", Some(Permission::AuditView)),
     ("/admin/mail", "admin.mail", Some(Permission::AuditView)),
     ("/admin/settings", "admin.settings", Some(Permission::SettingsView)),
@@ -221,18 +222,24 @@ pub(super) struct Page {
     status: Status,
     html: String,
     retry_after: Option<Duration>,
+    leads_to: Vec<String>,
 }
 
 impl Page {
     /// Draws a template.
     pub(super) fn draw(template: &impl Template) -> Result<Self, Error> {
         let html = template.render()?;
-        Ok(Self { status: Status::Ok, html, retry_after: None })
+        Ok(Self { status: Status::Ok, html, retry_after: None, leads_to: Vec::new() })
     }
 
     /// The same page with another status.
     pub(super) fn with_status(self, status: Status) -> Self {
         Self { status, ..self }
+    }
+
+    /// The page, whose forms may lead to these origins.
+    pub(super) fn leading_to(self, leads_to: Vec<String>) -> Self {
+        Self { leads_to, ..self }
     }
 
     /// The page, and when to come back (RFC 9110, 10.2.3).
@@ -248,6 +255,10 @@ impl<'r> Responder<'r, 'static> for Page {
             .status(self.status)
             .header(ContentType::HTML)
             .sized_body(self.html.len(), std::io::Cursor::new(self.html));
+        if !self.leads_to.is_empty() {
+            let policy = headers::policy_towards(&self.leads_to);
+            response.raw_header("Content-Security-Policy", policy);
+        }
         if let Some(wait) = self.retry_after {
             response.header(retry::after(wait));
         }

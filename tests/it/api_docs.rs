@@ -102,7 +102,7 @@ fn every_place_has_a_command_on_the_api_page() {
     let routes = daemun::api::routes();
     assert!(routes.len() > 15, "the routes were found");
     for route in routes {
-        let path = route.uri.path().replace("<id>", "$ID");
+        let path = route.uri.path().replace("<id>", "$ID").replace("<slug>", "kakao");
         let is_there = commands.lines().any(|line| {
             line.split_whitespace()
                 .any(|word| word.strip_prefix("http://localhost:8000") == Some(path.as_str()))

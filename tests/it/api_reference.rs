@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use rocket::http::Method;
 use serde_json::{Value, json};
 
+use crate::social::with_issuer_of;
 use crate::support::{App, GOOD, NEW, Program, Reply, World};
 
 /// The document, in which objects have the members that are named and no more.
@@ -80,6 +81,23 @@ async fn root(app: &App) -> Program<'_> {
     Program::new(app.superuser("root").await)
 }
 
+/// What somebody is answered who comes in by a provider: what should come, and what came.
+async fn answers_of_the_social_door(app: &App, root: &mut Program<'_>) -> [(u16, Reply); 4] {
+    let provider = with_issuer_of(&mut root.browser).await;
+    let mut claims = provider.claims("grace", app.ctx.clock.now());
+    let ours = json!({ "id_token": provider.signs(&claims) });
+    claims["aud"] = json!("them");
+    let theirs = json!({ "id_token": provider.signs(&claims) });
+    provider.says("/token", 500, "");
+    let (path, unknown) = ("/api/account/social/id", "/api/account/social/none");
+    [
+        (200, app.program().post(path, ours.clone()).await),
+        (404, app.program().post(unknown, ours).await),
+        (400, app.program().post(path, theirs).await),
+        (503, app.program().post(path, json!({ "code": "x" })).await),
+    ]
+}
+
 on_both! {
     async fn every_route_is_described_and_nothing_else(world: World) {
         let app = world.app().await;
@@ -110,6 +128,7 @@ on_both! {
         let app = world.app().await;
         let reference = Reference::of(&app).await;
         let mut root = root(&app).await;
+        with_issuer_of(&mut root.browser).await;
         let id = app.id_of("root").await.to_string();
         let mut seen = 0;
         for (method, path, operation) in reference.operations() {
@@ -120,7 +139,7 @@ on_both! {
             }
             seen += 1;
             let what = format!("{method} {path}");
-            let at = path.replace("{id}", &id);
+            let at = path.replace("{id}", &id).replace("{slug}", "id");
             let fields = names(&schema["properties"]);
             let odd: Value = fields.iter().map(|name| (name.clone(), json!({}))).collect();
             let body = |value: &Value| {
@@ -136,9 +155,11 @@ on_both! {
             let required = schema["required"].as_array().into_iter().flatten();
             let required: BTreeSet<_> =
                 required.map(|name| name.as_str().expect("a name").to_owned()).collect();
-            // The original asks for the password first, and then for both.
             let required = match path.as_str() {
+                // The original asks for the password first, and then for both.
                 "/api/account/login" => BTreeSet::from(["password".to_owned()]),
+                // One of three is required, which is said of none of them.
+                "/api/account/social/{slug}" => BTreeSet::from(["non_field_errors".to_owned()]),
                 _ => required,
             };
             let missed = if none.status() == 400 { names(&none.json) } else { BTreeSet::new() };
@@ -154,8 +175,7 @@ on_both! {
         let mut root = root(&app).await;
         let join = json!({ "email": "ada@example.com", "password1": GOOD, "password2": GOOD });
         let credentials = json!({ "email": "ada@example.com", "password": GOOD });
-        let mut ada = app.program();
-        let mut answered = BTreeSet::new();
+        let (mut ada, mut answered) = (app.program(), BTreeSet::new());
         let mut hold = |method: Method, path: &str, status: u16, reply: &Reply| {
             assert_eq!(reply.status(), status, "{method} {path}: {}", reply.page.text());
             reference.holds(method, path, reply);
@@ -165,9 +185,9 @@ on_both! {
         };
 
         let post = Method::Post;
-        let reply = ada.post("/api/account/join", join.clone()).await;
-        hold(post, "/api/account/join", 201, &reply);
-        hold(post, "/api/account/join", 400, &ada.post("/api/account/join", join).await);
+        let path = "/api/account/join";
+        hold(post, path, 201, &ada.post(path, join.clone()).await);
+        hold(post, path, 400, &ada.post(path, join).await);
         let login = "/api/account/login";
         hold(post, login, 200, &ada.post(login, credentials.clone()).await);
         let wrong = json!({ "email": "ada@example.com", "password": "wrong" });
@@ -201,10 +221,10 @@ on_both! {
         hold(post, path, 200, &ada.post(path, json!({})).await);
         hold(post, path, 401, &app.program().post(path, json!({})).await);
 
-        let key = token_of(&app, "/account/email/verify/").await;
+        let key = json!({ "key": token_of(&app, "/account/email/verify/").await });
         let path = "/api/account/join/verify-email";
-        hold(post, path, 200, &ada.post(path, json!({ "key": key })).await);
-        hold(post, path, 404, &ada.post(path, json!({ "key": key })).await);
+        hold(post, path, 200, &ada.post(path, key.clone()).await);
+        hold(post, path, 404, &ada.post(path, key).await);
         let address = json!({ "email": "ada@example.com" });
         for path in ["/api/account/join/resend-email", "/api/account/password/reset"] {
             hold(post, path, 200, &ada.post(path, address.clone()).await);
@@ -220,18 +240,22 @@ on_both! {
         let path = "/api/account/password/change";
         hold(post, path, 200, &ada.post(path, body).await);
 
+        for (status, reply) in answers_of_the_social_door(&app, &mut root).await {
+            hold(post, "/api/account/social/{slug}", status, &reply);
+        }
+
         let (users, one) = ("/api/users", "/api/users/{id}");
         hold(Method::Get, users, 200, &ada.get(users).await);
         hold(Method::Get, users, 200, &root.get("/api/users?page_size=1").await);
         hold(Method::Get, users, 400, &ada.get("/api/users?sort=x").await);
         hold(post, users, 403, &ada.post(users, address.clone()).await);
-        let made = root.post(users, json!({ "email": "grace@example.com" })).await;
+        let made = root.post(users, json!({ "email": "mary@example.com" })).await;
         hold(post, users, 201, &made);
         hold(post, users, 400, &root.post(users, address).await);
         let at = format!("{users}/{}", made.json["id"]);
         hold(Method::Get, one, 200, &root.get(&at).await);
         hold(Method::Get, one, 404, &ada.get(&at).await);
-        let born = json!({ "email": "grace@example.com", "date_of_birth": "1906-12-09" });
+        let born = json!({ "email": "mary@example.com", "date_of_birth": "1906-12-09" });
         hold(Method::Patch, one, 200, &root.patch(&at, born.clone()).await);
         hold(Method::Put, one, 200, &root.put(&at, born).await);
         hold(Method::Delete, one, 204, &root.delete(&at).await);

@@ -63,7 +63,7 @@ on_both! {
         ada.get("/account/mypage").await;
 
         let export = cost(&app, &mut ada, "/account/export").await;
-        assert_eq!(export, 5, "the person, the sessions, the trail, the letters, the links");
+        assert_eq!(export, 6, "the person, the sessions, the trail, the letters, the identities, the links");
         assert_eq!(cost(&app, &mut ada, &link).await, 1);
         assert_eq!(cost(&app, &mut ada, "/account/link").await, 1);
         world.clock.advance(Duration::from_mins(11));
@@ -73,6 +73,7 @@ on_both! {
 
     async fn a_visitor_costs_nothing_and_leaves_no_row(world: World) {
         let app = world.app().await;
+        app.visitor().get("/account/login").await;
         for path in
             ["/", "/account/join", "/account/login", "/account/mypage", "/nowhere", "/health/live"]
         {
@@ -93,6 +94,16 @@ on_both! {
         for table in ["sessions", "throttle", "audit_events", "one_time_links"] {
             assert_eq!(app.number(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
         }
+    }
+
+    async fn which_buttons_there_are_is_asked_every_ten_seconds(world: World) {
+        let app = world.app().await;
+        app.visitor().get("/account/login").await;
+
+        world.clock.advance(Duration::from_millis(9_999));
+        assert_eq!(cost(&app, &mut app.visitor(), "/account/join").await, 0);
+        world.clock.advance(Duration::from_millis(1));
+        assert_eq!(cost(&app, &mut app.visitor(), "/account/join").await, 1);
     }
 
     async fn a_renewal_costs_two_statements(world: World) {

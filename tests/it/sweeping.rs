@@ -136,7 +136,9 @@ on_both! {
         let bob = daemun::types::Email::parse(&email("bob")).expect("an address");
         let password = daemun::types::Password::parse(GOOD).expect("typed");
         let caller = crate::support::app::caller();
-        deletion::ask(&app.ctx, &bob, password, &caller).await.expect("asked");
+        let bob = daemun::accounts::find(&app.ctx.db, &bob).await.expect("answers");
+        let bob = bob.expect("an account").person;
+        deletion::ask(&app.ctx, &bob, Some(password), &caller).await.expect("asked");
 
         world.clock.advance(13 * DAY);
         worker::sweep_all(&app.ctx).await;

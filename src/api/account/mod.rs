@@ -8,6 +8,7 @@ mod mypage;
 mod password;
 mod refresh;
 mod reset;
+mod social;
 mod user;
 mod verification;
 
@@ -35,6 +36,7 @@ pub(super) fn routes() -> Vec<Route> {
         password::routes(),
         reset::routes(),
         refresh::routes(),
+        social::routes(),
         verification::routes(),
     ]
     .concat()
@@ -51,6 +53,7 @@ pub(super) fn described() -> Vec<Described> {
         password::described,
         reset::described,
         refresh::described,
+        social::described,
         verification::described,
     ]
     .iter()

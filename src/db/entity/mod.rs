@@ -12,4 +12,6 @@ pub mod one_time_link;
 pub mod outbox;
 pub mod session;
 pub mod signing_key;
+pub mod social_identity;
+pub mod social_provider;
 pub mod user;

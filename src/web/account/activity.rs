@@ -67,7 +67,12 @@ fn show(event: &Recorded, reader: UserId, frame: &Frame) -> Shown {
     };
     let is_suspicious = matches!(event.action, Some(Action::LogInFailed | Action::TokenReused));
     Shown {
-        what: frame.tell(sentence(event.action), "count", count),
+        what: match event.details.get("provider").and_then(serde_json::Value::as_str) {
+            Some(name) if event.action == Some(Action::LoggedIn) => {
+                frame.tell("activity.login_social", "provider", name)
+            }
+            _ => frame.tell(sentence(event.action), "count", count),
+        },
         at: Moment::of(frame, event.at),
         place,
         address: event.ip.clone(),
@@ -118,5 +123,10 @@ pub(in crate::web) fn sentence(action: Option<Action>) -> &'static str {
         Action::SessionEnded => "activity.session_ended",
         Action::OtherSessionsEnded => "activity.other_sessions_ended",
         Action::KeyRotated => "activity.key_rotated",
+        Action::SocialConnected => "activity.social_connected",
+        Action::SocialDisconnected => "activity.social_disconnected",
+        Action::ProviderAdded => "activity.provider_added",
+        Action::ProviderChanged => "activity.provider_changed",
+        Action::ProviderDeleted => "activity.provider_deleted",
     }
 }

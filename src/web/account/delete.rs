@@ -3,15 +3,17 @@
 use askama::Template;
 use rocket::form::FromForm;
 use rocket::http::CookieJar;
+use rocket::response::Redirect;
 use rocket::{Responder, Route, State, get, post, routes};
 use validator::Validate;
 
+use super::asked::Asked;
 use super::logout::LoggedOut;
 use super::rules;
 use crate::ctx::Ctx;
 use crate::flows::deletion::{self, LeaveError};
 use crate::http::guards::SignedIn;
-use crate::types::{Caller, Password};
+use crate::types::Caller;
 use crate::web::error::Error;
 use crate::web::form::{Form, FormView, Submitted};
 use crate::web::notice::Notice;
@@ -21,6 +23,9 @@ use crate::web::refusal::Refusal;
 pub(super) fn routes() -> Vec<Route> {
     routes![new, create]
 }
+
+/// The page itself.
+const HERE: &str = "/account/delete";
 
 #[derive(FromForm, Validate)]
 struct DeleteForm {
@@ -42,18 +47,22 @@ impl Form for DeleteForm {
 struct DeletePage {
     frame: Frame,
     form: FormView,
+    asks_password: bool,
 }
 
 #[derive(Responder)]
-#[expect(clippy::large_enum_variant, reason = "one is made per form, and it is moved once")]
 enum Answer {
     Shown(Page),
+    Gone(Redirect),
     Left(LoggedOut),
 }
 
 #[get("/account/delete")]
-fn new(_signed_in: SignedIn, frame: Frame) -> Result<Page, Error> {
-    Page::draw(&DeletePage { frame, form: FormView::empty("") })
+async fn new(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
+    match Asked::of(ctx, &signed_in, HERE).await? {
+        Ok(asked) => draw(frame, FormView::empty(""), asked).map(Answer::Shown),
+        Err(way) => Ok(Answer::Gone(way)),
+    }
 }
 
 #[post("/account/delete", data = "<sent>")]
@@ -66,13 +75,16 @@ async fn create(
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
     let form = &sent.form;
-    let complaints = sent.complaints(form.validate());
+    let asked = match Asked::of(ctx, &signed_in, HERE).await? {
+        Ok(asked) => asked,
+        Err(way) => return Ok(Answer::Gone(way)),
+    };
+    let complaints = sent.complaints(asked.rules(form.validate()));
     if !complaints.is_empty() {
-        return again(frame, form, &complaints.into());
+        return again(frame, form, &complaints.into(), asked);
     }
-    let holds = "the rules hold, and they are this parser";
-    let password = Password::parse(&form.password).expect(holds);
-    let refusal = match deletion::ask(ctx, &signed_in.person().email, password, caller).await {
+    let password = asked.password(&form.password);
+    let refusal = match deletion::ask(ctx, signed_in.person(), password, caller).await {
         Ok(_) => {
             Notice::Leaving.say(jar, ctx);
             return Ok(Answer::Left(LoggedOut::of(jar, ctx)));
@@ -81,10 +93,19 @@ async fn create(
         Err(LeaveError::NotProved(error)) => Refusal::not_proved(&frame, "password", error)?,
         Err(LeaveError::Broken(error)) => return Err(error.into()),
     };
-    again(frame, form, &refusal)
+    again(frame, form, &refusal, asked)
 }
 
-fn again(frame: Frame, form: &DeleteForm, refusal: &Refusal) -> Result<Answer, Error> {
+fn again(
+    frame: Frame,
+    form: &DeleteForm,
+    refusal: &Refusal,
+    asked: Asked,
+) -> Result<Answer, Error> {
     let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(Page::draw(&DeletePage { frame, form })?)))
+    Ok(Answer::Shown(refusal.mark(draw(frame, form, asked)?)))
+}
+
+fn draw(frame: Frame, form: FormView, asked: Asked) -> Result<Page, Error> {
+    Page::draw(&DeletePage { frame, form, asks_password: asked.is_password() })
 }

@@ -7,11 +7,12 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
+use super::asked::Asked;
 use super::{Answer, MY_PAGE, rules};
 use crate::ctx::Ctx;
 use crate::flows::email_change::{self, AskError};
 use crate::http::guards::SignedIn;
-use crate::types::{Caller, Email, Password};
+use crate::types::{Caller, Email};
 use crate::web::error::Error;
 use crate::web::form::{Form, FormView, Submitted};
 use crate::web::notice::Notice;
@@ -21,6 +22,9 @@ use crate::web::refusal::Refusal;
 pub(super) fn routes() -> Vec<Route> {
     routes![new, create]
 }
+
+/// The page itself.
+const HERE: &str = "/account/email/change";
 
 #[derive(FromForm, Validate)]
 struct EmailForm {
@@ -45,11 +49,15 @@ impl Form for EmailForm {
 struct EmailPage {
     frame: Frame,
     form: FormView,
+    asks_password: bool,
 }
 
 #[get("/account/email/change")]
-fn new(_signed_in: SignedIn, frame: Frame) -> Result<Page, Error> {
-    Page::draw(&EmailPage { frame, form: FormView::empty("") })
+async fn new(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
+    match Asked::of(ctx, &signed_in, HERE).await? {
+        Ok(asked) => draw(frame, FormView::empty(""), asked).map(Answer::Shown),
+        Err(way) => Ok(Answer::Gone(way)),
+    }
 }
 
 #[post("/account/email/change", data = "<sent>")]
@@ -62,15 +70,17 @@ async fn create(
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
     let form = &sent.form;
-    let complaints = sent.complaints(form.validate());
+    let asked = match Asked::of(ctx, &signed_in, HERE).await? {
+        Ok(asked) => asked,
+        Err(way) => return Ok(Answer::Gone(way)),
+    };
+    let complaints = sent.complaints(asked.rules(form.validate()));
     if !complaints.is_empty() {
-        return again(frame, form, &complaints.into());
+        return again(frame, form, &complaints.into(), asked);
     }
-    let holds = "the rules hold, and they are these parsers";
-    let new = Email::parse(&form.email).expect(holds);
-    let password = Password::parse(&form.password).expect(holds);
-    let current = &signed_in.person().email;
-    let refusal = match email_change::ask(ctx, current, password, new, caller).await {
+    let new = Email::parse(&form.email).expect("the rules hold, and they are this parser");
+    let password = asked.password(&form.password);
+    let refusal = match email_change::ask(ctx, signed_in.person(), password, new, caller).await {
         Ok(()) => {
             Notice::EmailChangeAsked.say(jar, ctx);
             return Ok(Answer::Gone(Redirect::to(MY_PAGE)));
@@ -79,10 +89,14 @@ async fn create(
         Err(AskError::NotProved(error)) => Refusal::not_proved(&frame, "password", error)?,
         Err(AskError::Broken(error)) => return Err(error.into()),
     };
-    again(frame, form, &refusal)
+    again(frame, form, &refusal, asked)
 }
 
-fn again(frame: Frame, form: &EmailForm, refusal: &Refusal) -> Result<Answer, Error> {
+fn again(frame: Frame, form: &EmailForm, refusal: &Refusal, asked: Asked) -> Result<Answer, Error> {
     let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(Page::draw(&EmailPage { frame, form })?)))
+    Ok(Answer::Shown(refusal.mark(draw(frame, form, asked)?)))
+}
+
+fn draw(frame: Frame, form: FormView, asked: Asked) -> Result<Page, Error> {
+    Page::draw(&EmailPage { frame, form, asks_password: asked.is_password() })
 }

@@ -8,6 +8,7 @@ use rocket::{Route, State, get, post, routes};
 use validator::{Validate, ValidateArgs as _};
 
 use super::rules::{self, Today};
+use super::ways::{self, Way};
 use super::{Answer, MY_PAGE, told};
 use crate::accounts::OwnData;
 use crate::config::SignUp;
@@ -91,6 +92,7 @@ impl JoinForm {
 struct JoinPage {
     frame: Frame,
     form: FormView,
+    ways: Vec<Way>,
     min_length: u8,
 }
 
@@ -107,7 +109,7 @@ fn sent(frame: Frame) -> Result<Page, Error> {
 }
 
 #[get("/account/join?<next>")]
-fn new(next: Option<&str>, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
+async fn new(next: Option<&str>, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
     let next = next.unwrap_or_default();
     if frame.person().is_some() {
         return Ok(Answer::Gone(Redirect::to(next::after_sign_in(next, MY_PAGE))));
@@ -115,8 +117,7 @@ fn new(next: Option<&str>, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Err
     if ctx.settings.signup == SignUp::Closed {
         return closed(frame);
     }
-    let page = JoinPage { frame, form: FormView::empty(next), min_length: min_length(ctx) };
-    Page::draw(&page).map(Answer::Shown)
+    draw(frame, FormView::empty(next), ctx).await.map(Answer::Shown)
 }
 
 #[post("/account/join", data = "<sent>")]
@@ -137,8 +138,11 @@ async fn create(
             None => Ok(Vec::new()),
         };
         return match found {
-            Ok(found) => again(frame, &sent.form, &complaints.and("password1", found).into(), ctx),
-            Err(error) => refused(frame, &sent.form, error, ctx),
+            Ok(found) => {
+                let refusal = complaints.and("password1", found).into();
+                again(frame, &sent.form, &refusal, ctx).await
+            }
+            Err(error) => refused(frame, &sent.form, error, ctx).await,
         };
     }
     let before = frame.person().map(SignedIn::session);
@@ -149,11 +153,16 @@ async fn create(
             cookies::sign_in(jar, ctx, &opened);
             Ok(Answer::Gone(Redirect::to(next::after_sign_in(&sent.form.next, MY_PAGE))))
         }
-        Err(error) => refused(frame, &sent.form, error, ctx),
+        Err(error) => refused(frame, &sent.form, error, ctx).await,
     }
 }
 
-fn refused(frame: Frame, form: &JoinForm, error: SignUpError, ctx: &Ctx) -> Result<Answer, Error> {
+async fn refused(
+    frame: Frame,
+    form: &JoinForm,
+    error: SignUpError,
+    ctx: &Ctx,
+) -> Result<Answer, Error> {
     let refusal = match error {
         SignUpError::Closed => return closed(frame),
         SignUpError::EmailTaken => Refusal::about("email", "email.taken"),
@@ -161,16 +170,26 @@ fn refused(frame: Frame, form: &JoinForm, error: SignUpError, ctx: &Ctx) -> Resu
         SignUpError::NotNow(error) => Refusal::not_now(&frame, error)?,
         SignUpError::Broken(error) => return Err(error.into()),
     };
-    again(frame, form, &refusal, ctx)
+    again(frame, form, &refusal, ctx).await
 }
 
-fn again(frame: Frame, form: &JoinForm, refusal: &Refusal, ctx: &Ctx) -> Result<Answer, Error> {
+async fn again(
+    frame: Frame,
+    form: &JoinForm,
+    refusal: &Refusal,
+    ctx: &Ctx,
+) -> Result<Answer, Error> {
     let form = FormView::again(&frame, form, &refusal.complaints);
-    let page = Page::draw(&JoinPage { frame, form, min_length: min_length(ctx) })?;
-    Ok(Answer::Shown(refusal.mark(page)))
+    Ok(Answer::Shown(refusal.mark(draw(frame, form, ctx).await?)))
 }
 
-fn closed(frame: Frame) -> Result<Answer, Error> {
+async fn draw(frame: Frame, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
+    let (ways, origins) = ways::of(ctx, &frame).await?;
+    let page = JoinPage { frame, form, ways, min_length: min_length(ctx) };
+    Ok(Page::draw(&page)?.leading_to(origins))
+}
+
+pub(super) fn closed(frame: Frame) -> Result<Answer, Error> {
     let page = Page::draw(&ClosedPage { frame })?;
     Ok(Answer::Shown(page.with_status(Status::Forbidden)))
 }

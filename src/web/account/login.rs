@@ -7,6 +7,7 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
+use super::ways::{self, Way};
 use super::{Answer, MY_PAGE, rules};
 use crate::config::EmailVerification;
 use crate::ctx::Ctx;
@@ -66,15 +67,16 @@ impl LogInForm {
 struct LogInPage {
     frame: Frame,
     form: FormView,
+    ways: Vec<Way>,
 }
 
 #[get("/account/login?<next>")]
-fn new(next: Option<&str>, frame: Frame) -> Result<Answer, Error> {
+async fn new(next: Option<&str>, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
     let next = next.unwrap_or_default();
     if frame.person().is_some() {
         return Ok(Answer::Gone(Redirect::to(next::after_sign_in(next, MY_PAGE))));
     }
-    Page::draw(&LogInPage { frame, form: FormView::empty(next) }).map(Answer::Shown)
+    draw(frame, FormView::empty(next), ctx).await.map(Answer::Shown)
 }
 
 #[post("/account/login", data = "<sent>")]
@@ -87,7 +89,7 @@ async fn create(
 ) -> Result<Answer, Error> {
     let complaints = sent.complaints(sent.form.validate());
     if !complaints.is_empty() {
-        return again(frame, &sent.form, &complaints.into());
+        return again(frame, &sent.form, &complaints.into(), ctx).await;
     }
     let before = frame.person().map(SignedIn::session);
     let refusal = match login::with_password(ctx, sent.form.words(), before, caller).await {
@@ -111,10 +113,20 @@ async fn create(
             ProveError::Broken(error) => return Err(error.into()),
         },
     };
-    again(frame, &sent.form, &refusal)
+    again(frame, &sent.form, &refusal, ctx).await
 }
 
-fn again(frame: Frame, form: &LogInForm, refusal: &Refusal) -> Result<Answer, Error> {
+async fn again(
+    frame: Frame,
+    form: &LogInForm,
+    refusal: &Refusal,
+    ctx: &Ctx,
+) -> Result<Answer, Error> {
     let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(Page::draw(&LogInPage { frame, form })?)))
+    Ok(Answer::Shown(refusal.mark(draw(frame, form, ctx).await?)))
+}
+
+async fn draw(frame: Frame, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
+    let (ways, origins) = ways::of(ctx, &frame).await?;
+    Ok(Page::draw(&LogInPage { frame, form, ways })?.leading_to(origins))
 }

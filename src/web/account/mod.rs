@@ -1,6 +1,10 @@
 //! The pages of one's own account.
 
 pub(super) mod activity;
+mod address;
+mod asked;
+mod away;
+mod connections;
 mod delete;
 mod email;
 mod export;
@@ -14,9 +18,11 @@ mod profile;
 mod reset;
 pub(super) mod rules;
 mod sessions;
+mod social;
 pub(super) mod sudo;
 mod told;
 mod verification;
+pub(super) mod ways;
 
 use rocket::Route;
 use rocket::response::{Redirect, Responder};
@@ -26,6 +32,8 @@ use super::page::Page;
 pub(super) fn routes() -> Vec<Route> {
     [
         activity::routes(),
+        address::routes(),
+        connections::routes(),
         delete::routes(),
         email::routes(),
         export::routes(),
@@ -38,6 +46,7 @@ pub(super) fn routes() -> Vec<Route> {
         profile::routes(),
         reset::routes(),
         sessions::routes(),
+        social::routes(),
         sudo::routes(),
         verification::routes(),
     ]
@@ -49,7 +58,6 @@ pub(super) const MY_PAGE: &str = "/account/mypage";
 
 /// What comes of a form.
 #[derive(Responder)]
-#[expect(clippy::large_enum_variant, reason = "one is made per form, and it is moved once")]
 pub(super) enum Answer {
     /// It is shown, perhaps again, with what is wrong.
     Shown(Page),

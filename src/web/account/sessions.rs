@@ -64,6 +64,7 @@ fn show(row: SignIn, this: SessionId, frame: &Frame, ctx: &Ctx) -> Shown {
         proved: match row.proved_by.as_str() {
             "password" => "sessions.by_password",
             "setup_link" => "sessions.by_setup_link",
+            "social" => "sessions.by_social",
             _ => "sessions.by_other",
         },
     }

@@ -7,6 +7,7 @@ use rocket::{Route, State, get, post, routes};
 use url::form_urlencoded;
 use validator::Validate;
 
+use super::ways::{self, Way};
 use super::{Answer, MY_PAGE, rules};
 use crate::ctx::Ctx;
 use crate::flows::sudo;
@@ -59,11 +60,18 @@ impl Form for SudoForm {
 struct SudoPage {
     frame: Frame,
     form: FormView,
+    has_password: bool,
+    ways: Vec<Way>,
 }
 
 #[get("/account/sudo?<next>")]
-fn new(next: Option<&str>, _signed_in: SignedIn, frame: Frame) -> Result<Page, Error> {
-    Page::draw(&SudoPage { frame, form: FormView::empty(next.unwrap_or_default()) })
+async fn new(
+    next: Option<&str>,
+    signed_in: SignedIn,
+    frame: Frame,
+    ctx: &State<Ctx>,
+) -> Result<Page, Error> {
+    draw(frame, FormView::empty(next.unwrap_or_default()), &signed_in, ctx).await
 }
 
 #[post("/account/sudo", data = "<sent>")]
@@ -77,7 +85,7 @@ async fn create(
     let form = &sent.form;
     let complaints = sent.complaints(form.validate());
     if !complaints.is_empty() {
-        return again(frame, form, &complaints.into());
+        return again(frame, form, &complaints.into(), &signed_in, ctx).await;
     }
     let password = Password::parse(&form.password);
     let password = password.expect("the rules hold, and they are this parser");
@@ -86,12 +94,29 @@ async fn create(
         Ok(()) => Ok(Answer::Gone(Redirect::to(next::after_sign_in(&form.next, MY_PAGE)))),
         Err(error) => {
             let refusal = Refusal::not_proved(&frame, "password", error)?;
-            again(frame, form, &refusal)
+            again(frame, form, &refusal, &signed_in, ctx).await
         }
     }
 }
 
-fn again(frame: Frame, form: &SudoForm, refusal: &Refusal) -> Result<Answer, Error> {
+async fn again(
+    frame: Frame,
+    form: &SudoForm,
+    refusal: &Refusal,
+    reader: &SignedIn,
+    ctx: &Ctx,
+) -> Result<Answer, Error> {
     let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(Page::draw(&SudoPage { frame, form })?)))
+    Ok(Answer::Shown(refusal.mark(draw(frame, form, reader, ctx).await?)))
+}
+
+/// Whoever has no password is proved by a provider once more.
+async fn draw(frame: Frame, form: FormView, reader: &SignedIn, ctx: &Ctx) -> Result<Page, Error> {
+    let has_password = reader.person().has_password;
+    let (ways, origins) = if has_password {
+        Default::default()
+    } else {
+        ways::of_person(ctx, &frame, reader.person().id).await?
+    };
+    Ok(Page::draw(&SudoPage { frame, form, has_password, ways })?.leading_to(origins))
 }

@@ -135,6 +135,7 @@ fn occasion(kind: Option<Kind>) -> &'static str {
         Kind::EmailChanged => "box.kind.email_changed",
         Kind::DeletionScheduled => "box.kind.deletion_scheduled",
         Kind::Deleted => "box.kind.deleted",
+        Kind::SocialConnected => "box.kind.social_connected",
         Kind::Invited => "box.kind.invited",
         Kind::Test => "box.kind.test",
     }

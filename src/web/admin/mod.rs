@@ -14,6 +14,8 @@ mod person;
 mod person_new;
 mod settings;
 mod setup;
+mod social;
+mod social_form;
 mod table;
 mod users;
 mod users_csv;
@@ -37,6 +39,7 @@ pub(super) fn routes() -> Vec<Route> {
         import::routes(),
         mail::routes(),
         settings::routes(),
+        social::routes(),
     ]
     .concat()
 }

@@ -252,6 +252,8 @@ struct PersonPage {
     obstacle: String,
     reason: String,
     has_password: bool,
+    /// The providers that are connected.
+    social: Vec<String>,
     verified: Option<Moment>,
     joined: Moment,
     last_login: Option<Moment>,
@@ -448,6 +450,7 @@ async fn draw(
         obstacle: sentence(&obstacle, &frame),
         reason: account.inactive_reason.clone(),
         has_password: account.password_hash.is_some(),
+        social: crate::social::ways_of(ctx, id).await?,
         verified: person.email_verified_at.map(|at| Moment::of(&frame, at)),
         joined: Moment::of(&frame, person.created_at),
         last_login: account.last_login_at.map(|at| Moment::of(&frame, at)),
@@ -470,6 +473,7 @@ fn sentence(obstacle: &Obstacle, frame: &Frame) -> String {
         Obstacle::Suspended(Some(at)) => frame.tell("why.suspended_until", "at", frame.moment(*at)),
         Obstacle::Suspended(None) => frame.t("why.suspended").into_owned(),
         Obstacle::Unverified => frame.t("why.unverified").into_owned(),
+        Obstacle::OnlyBy(ways) => frame.tell("why.only_by", "providers", ways.join(", ")),
         Obstacle::NoPassword => frame.t("why.no_password").into_owned(),
         Obstacle::Waiting(wait) => frame.tell("why.waiting", "wait", frame.wait(*wait)),
         Obstacle::WrongPassword(count, at) => {

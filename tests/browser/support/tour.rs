@@ -18,12 +18,13 @@ const STRANGER: [&str; 9] = [
     "/api",
 ];
 
-const MEMBER: [&str; 10] = [
+const MEMBER: [&str; 11] = [
     "/",
     "/account/mypage",
     "/account/profile",
     "/account/email/change",
     "/account/password/change",
+    "/account/connections",
     "/account/sessions",
     "/account/activity",
     "/account/sudo",
@@ -31,7 +32,7 @@ const MEMBER: [&str; 10] = [
     "/admin",
 ];
 
-const STAFF: [&str; 22] = [
+const STAFF: [&str; 24] = [
     "/admin",
     "/admin/users",
     "/admin/users?q=nobody&is_active=true",
@@ -47,6 +48,8 @@ const STAFF: [&str; 22] = [
     "/admin/groups/new",
     "/admin/groups/1",
     "/admin/groups/1/delete",
+    "/admin/social",
+    "/admin/social/new",
     "/admin/audit",
     "/admin/audit?actor=nobody",
     "/admin/mail",
@@ -120,9 +123,28 @@ async fn as_staff(person: &Person<'_>, look: &mut impl AsyncFnMut(&Person<'_>, &
         person.opens(path).await;
         look(person, path).await;
     }
-    for path in ["/admin/users/new", "/admin/groups/new"] {
+    for path in ["/admin/users/new", "/admin/groups/new", "/admin/social/new"] {
         person.opens(path).await;
         person.sends(path, &[]).await;
         look(person, &format!("{path}, wrong")).await;
+    }
+    with_providers(person, look).await;
+}
+
+/// Pages that have buttons of providers as soon as there are some.
+async fn with_providers(person: &Person<'_>, look: &mut impl AsyncFnMut(&Person<'_>, &str)) {
+    for slug in ["one", "a-name-as-long-as-a-name-in-urls-may-be"] {
+        person.opens("/admin/social/new").await;
+        let fields = [("slug", slug), ("name", NAME), ("client_id", "us")];
+        person.sends("/admin/social/new", &fields).await;
+    }
+    for path in ["/admin/social", "/admin/social/1", "/account/connections", "/account/sudo"] {
+        person.opens(path).await;
+        look(person, &format!("{path}, with providers")).await;
+    }
+    person.leaves_by("header form[action='/account/logout'] button").await;
+    for path in ["/account/login", "/account/join"] {
+        person.opens(path).await;
+        look(person, &format!("{path}, with providers")).await;
     }
 }

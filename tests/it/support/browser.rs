@@ -66,6 +66,11 @@ impl<'a> Browser<'a> {
         page.token().expect("every page has a form")
     }
 
+    /// Sends an object to the JSON door.
+    pub(crate) async fn sends_json(mut self, path: &str, body: &str) -> Page {
+        self.send(Method::Post, path, Some((ContentType::JSON, body.into()))).await
+    }
+
     pub(crate) async fn joins(&mut self, email: &str, password: &str) -> Page {
         let fields = [("email", email), ("password1", password), ("password2", password)];
         self.submits("/account/join", &fields).await

@@ -10,6 +10,7 @@ pub(crate) mod page;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod program;
+pub(crate) mod provider;
 pub(crate) mod smtp;
 pub(crate) mod wire;
 pub(crate) mod world;

@@ -1,0 +1,87 @@
+//! Tokens that others signed: the ID tokens of OpenID providers.
+//!
+//! The signature alone. Whose key set it is, and what the claims must say, is the caller's business.
+
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde_json::Value;
+use thiserror::Error;
+
+use super::jwt::Claims;
+
+/// Asymmetric ones only: with a shared secret, whoever can verify can sign.
+const ALGORITHMS: [Algorithm; 9] = [
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS256,
+    Algorithm::PS384,
+    Algorithm::PS512,
+    Algorithm::ES256,
+    Algorithm::ES384,
+    Algorithm::EdDSA,
+];
+
+/// The public keys of a provider (RFC 7517, 5).
+#[derive(Debug, Clone)]
+pub struct ForeignKeys(JwkSet);
+
+/// Why a foreign token proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ForeignTokenError {
+    /// No key of the set is the one that the token names.
+    #[error("signed with an unknown key")]
+    UnknownKey,
+    /// It is no token, or its signature is not that of the key.
+    #[error("the signature does not fit")]
+    Invalid,
+}
+
+impl ForeignKeys {
+    /// Reads a key set. Keys of a kind that is not known here are passed over.
+    #[must_use]
+    pub fn read(set: &Value) -> Option<Self> {
+        let keys = set["keys"].as_array()?;
+        let known = keys.iter().filter_map(|key| serde_json::from_value(key.clone()).ok());
+        Some(Self(JwkSet { keys: known.collect() }))
+    }
+
+    /// The claims of a token that one of these keys signed.
+    ///
+    /// # Errors
+    /// [`ForeignTokenError`] says why it proves nothing.
+    pub fn verify(&self, token: &str) -> Result<Claims, ForeignTokenError> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| ForeignTokenError::Invalid)?;
+        if !ALGORITHMS.contains(&header.alg) {
+            return Err(ForeignTokenError::Invalid);
+        }
+        let key = self.find(header.kid.as_deref(), header.alg);
+        let key = key.ok_or(ForeignTokenError::UnknownKey)?;
+        let key = DecodingKey::from_jwk(key).map_err(|_| ForeignTokenError::Invalid)?;
+        let mut validation = Validation::new(header.alg);
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.validate_aud = false;
+        jsonwebtoken::decode::<Claims>(token, &key, &validation)
+            .map(|data| data.claims)
+            .map_err(|_| ForeignTokenError::Invalid)
+    }
+
+    /// The key of this name that is for this algorithm. A token without a name fits only a set with
+    /// one key (OpenID Connect Core, 10.1).
+    fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&Jwk> {
+        let is_for = |key: &Jwk| {
+            let said = key.common.key_algorithm.map(|said| said.to_string());
+            let is_to_sign = !matches!(key.common.public_key_use, Some(PublicKeyUse::Encryption));
+            is_to_sign && said.is_none_or(|said| said == format!("{algorithm:?}"))
+        };
+        match id {
+            Some(id) => self.0.find(id).filter(|key| is_for(key)),
+            None => match self.0.keys.as_slice() {
+                [only] if is_for(only) => Some(only),
+                _ => None,
+            },
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Identities that come and go on a locked account, with what its owner learns of it.
+
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::{Identity, connect, store};
+use crate::accounts::Account;
+use crate::audit::{self, Action, Event};
+use crate::ctx::Ctx;
+use crate::db::{DbError, Transaction};
+use crate::links::{self, Purpose};
+use crate::mail::{Kind, Letter};
+use crate::oauth::Known;
+use crate::outbox;
+use crate::types::Caller;
+
+/// Connects a person of a provider to an account, and tells its owner by letter. `false` means that this
+/// person opens an account already.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn connect_and_tell(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    owner: &Account,
+    (slug, known): (&str, &Known),
+    caller: &Caller,
+) -> Result<bool, DbError> {
+    let (user, now) = (owner.person.id, ctx.clock.now());
+    if !connect(transaction, user, slug, known, now).await? {
+        return Ok(false);
+    }
+    let event = Event::by(user, Action::SocialConnected, caller);
+    audit::record(transaction, event.with(json!({ "provider": slug })), now).await?;
+    let whose = (user, Some(&owner.person.email));
+    let not_me = links::mint(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
+    let mut letter = Letter::new(Kind::SocialConnected).with_not_me(not_me).about(caller, now);
+    letter.facts.provider = Some(slug.to_owned());
+    outbox::put(transaction, &ctx.keys, &owner.addressee(), &letter, now).await?;
+    Ok(true)
+}
+
+/// Takes every identity from an account.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn disconnect_all(
+    transaction: &Transaction,
+    owner: &Account,
+    caller: &Caller,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    let gone = store::delete_of_user(transaction, owner.person.id, None).await?;
+    note(transaction, owner, gone, caller, now).await
+}
+
+/// Takes those identities from an account that were connected before its address was proved: whoever
+/// connected them need not be the one who proved it. If it was never proved, that is all of them.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn disconnect_unproved(
+    transaction: &Transaction,
+    owner: &Account,
+    caller: &Caller,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    let proved_at = owner.person.email_verified_at;
+    let gone = store::delete_of_user(transaction, owner.person.id, proved_at).await?;
+    note(transaction, owner, gone, caller, now).await
+}
+
+async fn note(
+    transaction: &Transaction,
+    owner: &Account,
+    gone: Vec<Identity>,
+    caller: &Caller,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    for identity in gone {
+        let event = Event::by(owner.person.id, Action::SocialDisconnected, caller);
+        let event = event.with(json!({ "provider": identity.provider }));
+        audit::record(transaction, event, now).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,288 @@
+//! Social log-in: with which providers the site is registered, and who is whom there.
+//!
+//! A person of a provider is known by the issuer and the name that never changes there, never by an
+//! address. Knows no sessions; how a provider is asked is `oauth`'s business.
+
+mod connecting;
+mod store;
+
+use std::sync::Arc;
+
+pub use connecting::{connect_and_tell, disconnect_all, disconnect_unproved};
+use time::OffsetDateTime;
+
+use crate::ctx::Ctx;
+use crate::db::{Db, DbError, Transaction};
+use crate::oauth::{Application, Draft, Known};
+use crate::types::UserId;
+
+/// Under which the secrets of applications are sealed.
+const SEAL: &str = "social client secret";
+
+/// More providers than anybody would look for their own in.
+const MOST_PROVIDERS: u64 = 50;
+
+/// More identities than a person has.
+const MOST_IDENTITIES: u64 = 100;
+
+/// A provider with which the site is registered.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// The number of its row; `None` when it stands in the settings.
+    pub id: Option<i64>,
+    /// The registration.
+    pub application: Application,
+    /// Whether people may come in by it.
+    pub is_active: bool,
+    /// Its place on pages, the smallest first.
+    pub position: i64,
+}
+
+impl Provider {
+    /// Its name in URLs.
+    #[must_use]
+    pub fn slug(&self) -> &str {
+        &self.application.slug
+    }
+}
+
+/// A registration as staff want it to be.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// What they typed, and what was kept of what they did not.
+    pub draft: Draft,
+    /// Whether people may come in by it.
+    pub is_active: bool,
+    /// Its place on pages.
+    pub position: i64,
+}
+
+/// A person of a provider who opens an account here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The number of the row.
+    pub id: i64,
+    /// Whose account it opens.
+    pub user: UserId,
+    /// The provider's name in URLs.
+    pub provider: String,
+    /// Among whose names the subject is one.
+    pub issuer: String,
+    /// The name there.
+    pub subject: String,
+    /// The address or name there, for people; may be empty.
+    pub label: String,
+    /// When it was connected.
+    pub connected_at: OffsetDateTime,
+    /// When it last opened the account.
+    pub used_at: OffsetDateTime,
+}
+
+/// All providers, those of the settings first. One statement.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list(ctx: &Ctx) -> Result<Vec<Provider>, DbError> {
+    let mut providers = of_settings(ctx);
+    let rows = store::list(&ctx.db, MOST_PROVIDERS).await?;
+    for row in rows.into_iter().filter_map(|row| row.opened(ctx)) {
+        // The machine's owner has the last word.
+        if !providers.iter().any(|provider| provider.slug() == row.slug()) {
+            providers.push(row);
+        }
+    }
+    Ok(providers)
+}
+
+/// The providers by which people may come in now.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list_active(ctx: &Ctx) -> Result<Vec<Provider>, DbError> {
+    let mut providers = list(ctx).await?;
+    providers.retain(|provider| provider.is_active);
+    Ok(providers)
+}
+
+/// The registrations for which pages have a button, as they were within the last ten seconds: every
+/// visitor's page asks. Who sets out is looked up anew.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list_buttons(ctx: &Ctx) -> Result<Arc<Vec<Application>>, DbError> {
+    let now = ctx.clock.now();
+    if let Some(known) = ctx.buttons.find(now) {
+        return Ok(known);
+    }
+    let active = list_active(ctx).await?.into_iter().map(|provider| provider.application);
+    let active = Arc::new(active.collect());
+    ctx.buttons.remember(Arc::clone(&active), now);
+    Ok(active)
+}
+
+/// The provider of a name in URLs, if people may come in by it now.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn find_active(ctx: &Ctx, slug: &str) -> Result<Option<Provider>, DbError> {
+    let provider = of_settings(ctx).into_iter().find(|provider| provider.slug() == slug);
+    let provider = match provider {
+        Some(provider) => Some(provider),
+        None => store::find_by_slug(&ctx.db, slug).await?.and_then(|row| row.opened(ctx)),
+    };
+    Ok(provider.filter(|provider| provider.is_active))
+}
+
+/// One provider of those that staff registered.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn find(ctx: &Ctx, id: i64) -> Result<Option<Provider>, DbError> {
+    Ok(store::find(&ctx.db, id).await?.and_then(|row| row.opened(ctx)))
+}
+
+fn of_settings(ctx: &Ctx) -> Vec<Provider> {
+    let applications = ctx.settings.social.iter().cloned();
+    let providers = applications.map(|application| Provider {
+        id: None,
+        application,
+        is_active: true,
+        position: 0,
+    });
+    providers.collect()
+}
+
+/// Registers a provider; `None` means that its name in URLs is taken.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn open(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    application: &Application,
+    wanted: &Wanted,
+) -> Result<Option<i64>, DbError> {
+    let is_taken = ctx.settings.social.iter().any(|it| it.slug == application.slug);
+    if is_taken {
+        return Ok(None);
+    }
+    store::insert(ctx, transaction, application, wanted, ctx.clock.now()).await
+}
+
+/// Changes a registration; its kind and its name in URLs stay. `false` means that it is gone.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn change(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    id: i64,
+    application: &Application,
+    wanted: &Wanted,
+) -> Result<bool, DbError> {
+    store::update(ctx, transaction, id, application, wanted, ctx.clock.now()).await
+}
+
+/// Ends a registration, and with it the identities that came by it: another registration under the
+/// same name may number people anew. `None` means that it was gone already; otherwise how many
+/// identities went with it.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn delete(
+    transaction: &Transaction,
+    provider: &Provider,
+) -> Result<Option<u64>, DbError> {
+    let Some(id) = provider.id else { return Ok(None) };
+    if !store::delete(transaction, id).await? {
+        return Ok(None);
+    }
+    store::delete_of_provider(transaction, provider.slug()).await.map(Some)
+}
+
+/// Whom a person of a provider is here.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn recognise(
+    transaction: &Transaction,
+    known: &Known,
+) -> Result<Option<UserId>, DbError> {
+    store::find_owner(transaction, known).await
+}
+
+/// Notes that a person of a provider opens a locked account; `false` means that it does not any more.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn set_used(
+    transaction: &Transaction,
+    user: UserId,
+    known: &Known,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::update_used(transaction, user, known, now).await
+}
+
+/// Lets a person of a provider open an account from now on. The unique index decides: `false` means
+/// that this person opens an account already.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn connect(
+    transaction: &Transaction,
+    user: UserId,
+    slug: &str,
+    known: &Known,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::insert_identity(transaction, user, slug, known, now).await
+}
+
+/// Takes an identity from a locked account, unless it is the last way to sign in: there is a password,
+/// or another identity by one of these providers. `None` means that it stays, or was not there.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn disconnect(
+    transaction: &Transaction,
+    user: UserId,
+    id: i64,
+    providers: &[Provider],
+    has_password: bool,
+) -> Result<Option<Identity>, DbError> {
+    let slugs: Vec<&str> = providers.iter().map(Provider::slug).collect();
+    store::delete_identity(transaction, user, id, &slugs, has_password).await
+}
+
+/// The identities of a person, in the order in which they were connected.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn list_of(db: &Db, user: UserId) -> Result<Vec<Identity>, DbError> {
+    store::list_of(db, user, MOST_IDENTITIES).await
+}
+
+/// The names of the providers by which a person may come in now.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn ways_of(ctx: &Ctx, user: UserId) -> Result<Vec<String>, DbError> {
+    let identities = list_of(&ctx.db, user).await?;
+    if identities.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut ways: Vec<String> = identities.into_iter().map(|identity| identity.provider).collect();
+    let providers = list_active(ctx).await?;
+    ways.retain(|way| providers.iter().any(|provider| provider.slug() == way));
+    ways.dedup();
+    Ok(ways)
+}
+
+/// How many people came by a provider, counted up to `at_most`.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn count_of(db: &Db, slug: &str, at_most: u64) -> Result<u64, DbError> {
+    store::count_of(db, slug, at_most).await
+}

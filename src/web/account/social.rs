@@ -1,0 +1,227 @@
+//! To a provider and back: setting out by a button, and coming back with a code.
+
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Status};
+use rocket::response::Redirect;
+use rocket::{Route, State, get, post, routes};
+
+use super::away::{Away, Newcomer, Purpose};
+use super::{Answer, MY_PAGE, connections, join, sudo, told};
+use crate::ctx::Ctx;
+use crate::flows::connections::{self as connections_flow, ConnectError};
+use crate::flows::social::{self, Arrived, Guest, SocialError};
+use crate::http::cookies;
+use crate::http::guards::{self, SignedIn};
+use crate::http::next;
+use crate::oauth::{Known, OauthError, Returned};
+use crate::social::Provider;
+use crate::throttle::ThrottleError;
+use crate::types::{Caller, Secret};
+use crate::web::error::Error;
+use crate::web::form::{Form, Submitted};
+
+use crate::web::notice::Notice;
+use crate::web::page::Frame;
+
+pub(super) fn routes() -> Vec<Route> {
+    routes![create, finish, finish_of_nobody]
+}
+
+/// Longest code that is read.
+const MAX_BYTES: usize = 4096;
+
+#[derive(Debug, FromForm)]
+struct SetOutForm {
+    #[field(default = String::new())]
+    next: String,
+    /// Sent by pages that want the person proved again, rather than another provider connected.
+    #[field(default = String::new())]
+    again: String,
+}
+
+impl Form for SetOutForm {
+    const FIELDS: &'static [&'static str] = &[];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
+}
+
+/// Whoever is signed in connects the provider, and proves before who they are.
+#[post("/account/social/<slug>", data = "<sent>")]
+async fn create(
+    slug: &str,
+    sent: Submitted<SetOutForm>,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    let purpose = match frame.person() {
+        None => Purpose::Enter,
+        Some(reader) if !sent.form.again.is_empty() => {
+            Purpose::ProveAgain(reader.session().to_string())
+        }
+        Some(reader) if guards::has_just_proved(ctx, reader).await? => {
+            Purpose::Connect(reader.session().to_string())
+        }
+        Some(_) => return Ok(Answer::Gone(sudo::ask_for(connections::LIST))),
+    };
+    let is_again = matches!(purpose, Purpose::ProveAgain(_));
+    match social::set_out(ctx, slug, is_again, caller).await {
+        Ok((way, dance)) => {
+            Away::begin((ctx, jar), (slug, &sent.form.next), &dance, purpose);
+            Ok(Answer::Gone(Redirect::to(way)))
+        }
+        Err(error) => failed(frame, error),
+    }
+}
+
+/// What a provider has a browser bring back (RFC 6749, 4.1.2; RFC 9207, 2).
+#[derive(FromForm)]
+struct BroughtBack<'r> {
+    code: Option<&'r str>,
+    state: Option<&'r str>,
+    error: Option<&'r str>,
+    iss: Option<&'r str>,
+}
+
+#[get("/account/social/<slug>/callback?<brought..>")]
+async fn finish(
+    slug: &str,
+    brought: BroughtBack<'_>,
+    away: Away,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    let Some(dance) = away.dance(ctx, slug, brought.state.unwrap_or_default()) else {
+        return told_of(frame, Status::Forbidden, "provider.stale");
+    };
+    let code = brought.code.filter(|code| !code.is_empty() && code.len() <= MAX_BYTES);
+    let code = match (brought.error, code) {
+        (None, Some(code)) => Secret::new(code.to_owned()),
+        (Some("access_denied"), _) => {
+            tracing::info!(provider = slug, request.id = caller.request_id, "consent was denied");
+            return told_of(frame, Status::UnprocessableEntity, "provider.denied");
+        }
+        _ => {
+            tracing::warn!(provider = slug, request.id = caller.request_id, "no code came back");
+            return told_of(frame, Status::BadGateway, "provider.broken");
+        }
+    };
+    let returned = Returned { code, issuer: brought.iss.map(str::to_owned) };
+    match social::come_back(ctx, slug, &dance, returned, caller).await {
+        Ok((provider, known)) => arrive(&provider, &known, &away, frame, caller, (ctx, jar)).await,
+        Err(error) => failed(frame, error),
+    }
+}
+
+/// Nobody set out in this browser, or too long ago.
+#[get("/account/social/<_slug>/callback", rank = 2)]
+fn finish_of_nobody(_slug: &str, frame: Frame) -> Result<Answer, Error> {
+    told_of(frame, Status::Forbidden, "provider.stale")
+}
+
+async fn arrive(
+    provider: &Provider,
+    known: &Known,
+    away: &Away,
+    frame: Frame,
+    caller: &Caller,
+    (ctx, jar): (&Ctx, &CookieJar<'_>),
+) -> Result<Answer, Error> {
+    let (session, is_again) = match &away.purpose {
+        Purpose::Enter => return enter(provider, known, away, frame, caller, (ctx, jar)).await,
+        Purpose::Connect(session) => (session, false),
+        Purpose::ProveAgain(session) => (session, true),
+    };
+    // Somebody else may have signed in meanwhile, or nobody may be.
+    let reader = frame.person().filter(|reader| reader.session().to_string() == *session);
+    let Some(reader) = reader else {
+        return told_of(frame, Status::Forbidden, "provider.stale");
+    };
+    let (user, identity) = (reader.person().id, (provider.slug(), known));
+    let done = if is_again {
+        connections_flow::prove(ctx, (user, reader.session()), identity, caller).await
+    } else {
+        connections_flow::connect(ctx, user, identity, caller).await
+    };
+    match done {
+        Ok(()) if is_again => {
+            Ok(Answer::Gone(Redirect::to(next::after_sign_in(&away.next, MY_PAGE))))
+        }
+        Ok(()) => {
+            Notice::SocialConnected.say(jar, ctx);
+            Ok(Answer::Gone(Redirect::to(connections::LIST)))
+        }
+        Err(ConnectError::Refused) => {
+            let text = if is_again { "provider.not_you" } else { "provider.not_connected" };
+            told_of(frame, Status::UnprocessableEntity, text)
+        }
+        Err(ConnectError::Broken(error)) => Err(error.into()),
+    }
+}
+
+async fn enter(
+    provider: &Provider,
+    known: &Known,
+    away: &Away,
+    frame: Frame,
+    caller: &Caller,
+    (ctx, jar): (&Ctx, &CookieJar<'_>),
+) -> Result<Answer, Error> {
+    let before = frame.person().map(SignedIn::session);
+    let language = frame.language();
+    let guest = Guest { provider, known, typed: None, language, before };
+    match social::welcome(ctx, guest, caller).await {
+        Err(SocialError::NoEmail) => {
+            Newcomer::wait((ctx, jar), (provider.slug(), &away.next), known);
+            Ok(Answer::Gone(Redirect::to("/account/join/address")))
+        }
+        Ok(arrived) => Ok(welcomed(&arrived, &away.next, ctx, jar)),
+        Err(error) => failed(frame, error),
+    }
+}
+
+/// Where somebody goes on who has come in.
+pub(super) fn welcomed(arrived: &Arrived, next: &str, ctx: &Ctx, jar: &CookieJar<'_>) -> Answer {
+    match arrived {
+        Arrived::SignedIn(opened, has_stayed) => {
+            cookies::sign_in(jar, ctx, opened);
+            if *has_stayed {
+                Notice::Stayed.say(jar, ctx);
+            }
+            Answer::Gone(Redirect::to(next::after_sign_in(next, MY_PAGE)))
+        }
+        Arrived::LetterSent => Answer::Gone(Redirect::to("/account/join/sent")),
+    }
+}
+
+/// Why nobody came in, as a page.
+pub(super) fn failed(frame: Frame, error: SocialError) -> Result<Answer, Error> {
+    let (status, text) = match error {
+        SocialError::Unknown => return Err(Status::NotFound.into()),
+        SocialError::Closed => return join::closed(frame),
+        SocialError::NotNow(ThrottleError::TooSoon(wait)) => {
+            return told::too_soon(frame, wait).map(Answer::Shown);
+        }
+        SocialError::NotNow(ThrottleError::Broken(error)) | SocialError::Broken(error) => {
+            return Err(error.into());
+        }
+        SocialError::Provider(OauthError::Refused(_)) => {
+            (Status::UnprocessableEntity, "provider.not_proved")
+        }
+        SocialError::Provider(_) => (Status::BadGateway, "provider.broken"),
+        SocialError::Refused => (Status::UnprocessableEntity, "provider.refused"),
+        SocialError::EmailTaken => (Status::UnprocessableEntity, "provider.taken"),
+        SocialError::NoEmail => (Status::UnprocessableEntity, "provider.no_email"),
+    };
+    told_of(frame, status, text)
+}
+
+fn told_of(frame: Frame, status: Status, text: &'static str) -> Result<Answer, Error> {
+    let page = told::draw(frame, ("provider.failed", text))?;
+    Ok(Answer::Shown(page.with_status(status)))
+}
