@@ -58,6 +58,19 @@ struct ProviderPage {
     callback: String,
 }
 
+impl ProviderPage {
+    /// Whether an address of the provider's own was typed, or something is wrong with one.
+    fn has_endpoints(&self) -> bool {
+        let endpoints = [
+            "authorization_endpoint",
+            "token_endpoint",
+            "userinfo_endpoint",
+            "token_info_endpoint",
+        ];
+        endpoints.iter().any(|name| !self.form.value(name).is_empty())
+    }
+}
+
 struct Registered {
     id: i64,
     name: String,
@@ -190,7 +203,7 @@ async fn save(
         Err(ProviderError::Wrong(flaws)) => {
             let mut complaints = Complaints::default();
             for (field, flaw) in flaws {
-                complaints.add(field, said_of(flaw));
+                complaints.add(field, said_of(field, flaw));
             }
             complaints.into()
         }
@@ -199,9 +212,10 @@ async fn save(
 }
 
 /// The key of what is wrong with a field.
-fn said_of(flaw: Flaw) -> &'static str {
+fn said_of(field: &str, flaw: Flaw) -> &'static str {
     match flaw {
-        Flaw::Missing => "provider.missing",
+        Flaw::Missing if field == "issuer" => "provider.issuer_missing",
+        Flaw::Missing => "provider.client_id_missing",
         Flaw::Unknown => "provider.unknown",
         Flaw::Malformed => "provider.malformed",
         Flaw::Endpoint(EndpointError::Malformed) => "provider.no_address",
