@@ -107,6 +107,14 @@ pub(super) struct Shown {
     pub facts: Vec<(String, String)>,
 }
 
+impl Shown {
+    /// Leaves the details to the trail.
+    pub(super) fn be_brief(&mut self) {
+        self.changes.clear();
+        self.facts.clear();
+    }
+}
+
 /// An account, which may be gone.
 pub(super) struct Whom {
     pub id: UserId,
