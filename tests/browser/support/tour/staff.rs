@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{NAME, OTHER, TOO_LONG, Tour};
-use crate::support::{Person, Site};
+use crate::support::{Person, Site, eventually};
 
 const ROOMS: [&str; 15] = [
     "/admin",
@@ -45,11 +45,12 @@ pub(super) async fn walk<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L
     makes_a_colleague(tour).await;
 }
 
-/// More people than one page shows, some of whom cannot be; every tenth has a long name.
+/// More people than are brought in while somebody looks, some of whom cannot be; every tenth has a long
+/// name.
 fn list_of_people() -> String {
     let mut list = String::from("email,name,gender,shoe_size\n");
     list.push_str("x,,,\nroot@example.com,,,\nodd@example.com,,neither,\n");
-    for number in 0..400 {
+    for number in 0..2000 {
         let _ = if number % 10 == 0 {
             writeln!(list, "{number}.{OTHER},{NAME},,42")
         } else {
@@ -67,6 +68,12 @@ async fn brings_people_in<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, 
     // The page would look again every two seconds, also while somebody looks at it here.
     tour.person.lets_nothing_go_on().await;
     tour.sends("/admin/users/import", &[], "/admin/bulk/1, running").await;
+    eventually("the first are there", async || {
+        tour.person.opens("/admin/users").await;
+        tour.person.sees("tbody tr:nth-child(3)").await
+    })
+    .await;
+    tour.person.opens("/admin/bulk/1").await;
     tour.person.leaves_by("main form[action$='/stop'] button").await;
     tour.shows("/admin/bulk/1, stopped").await;
 }
