@@ -49,7 +49,8 @@ pub(super) async fn walk<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L
 /// name.
 fn list_of_people() -> String {
     let mut list = String::from("email,name,gender,shoe_size\n");
-    list.push_str("x,,,\nroot@example.com,,,\nodd@example.com,,neither,\n");
+    list.push_str("root@example.com,,,\nodd@example.com,,neither,\n");
+    list.push_str(&"x,,,\n".repeat(60));
     for number in 0..2000 {
         let _ = if number % 10 == 0 {
             writeln!(list, "{number}.{OTHER},{NAME},,42")
