@@ -3,12 +3,13 @@
 use super::{LONG, NAME, OTHER, TOO_LONG, Tour};
 use crate::support::{GOOD, NEW, Person, Site};
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "/",
     "/account/mypage",
     "/account/profile",
     "/account/email/change",
     "/account/password/change",
+    "/account/connections",
     "/account/sessions",
     "/account/activity",
     "/account/sudo",

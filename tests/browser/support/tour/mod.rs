@@ -6,6 +6,7 @@
 
 mod members;
 mod operators;
+mod providers;
 mod staff;
 mod strangers;
 
@@ -39,6 +40,7 @@ pub(crate) async fn walk(
     strangers::walk(&mut tour).await;
     members::walk(&mut tour, &site, &laptop).await;
     staff::walk(&mut tour, &site).await;
+    providers::walk(&mut tour).await;
     operators::lose_everything(&mut tour, &site).await;
 
     let site = Site::without_anybody(&[("ROCKET_SIGNUP", "closed")]);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{NAME, OTHER, TOO_LONG, Tour};
 use crate::support::{Person, Site, eventually};
 
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 17] = [
     "/admin",
     "/admin/users",
     "/admin/users?sort=email&is_active=true",
@@ -16,6 +16,8 @@ const ROOMS: [&str; 15] = [
     "/admin/groups/new",
     "/admin/groups/1",
     "/admin/groups/1/delete",
+    "/admin/social",
+    "/admin/social/new",
     "/admin/audit",
     "/admin/audit?actor=nobody&from=x",
     "/admin/mail",
