@@ -1,7 +1,7 @@
 //! What changes where people may come in with an account that they have elsewhere.
 
 use super::{NAME, Tour};
-use crate::support::{GOOD, Person};
+use crate::support::Person;
 
 const PAGES: [&str; 4] =
     ["/admin/social", "/admin/social/1", "/account/connections", "/account/sudo"];
@@ -27,5 +27,5 @@ pub(super) async fn walk<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L
         tour.person.opens(path).await;
         tour.shows(&format!("{path}, with providers")).await;
     }
-    tour.person.sends(WAYS_IN[0], &[("email", "root@example.com"), ("password", GOOD)]).await;
+    tour.person.logs_in("root@example.com").await;
 }
