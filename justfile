@@ -8,3 +8,11 @@ check:
 
 bench:
     cargo bench
+
+# The pictures of the README and of docs/, taken anew.
+pictures:
+    DAEMUN_SCREENSHOTS=docs cargo test --test browser pictures
+
+# Every page in both languages and themes, wide and on a phone, in target/screenshots/.
+screenshots:
+    DAEMUN_SCREENSHOTS=all cargo test --test browser screenshots

@@ -20,6 +20,7 @@ pub(super) enum Notice {
     EmailChangeAsked,
     EmailChanged,
     Protected,
+    LoggedOut,
     Leaving,
     Stayed,
     PersonSaved,
@@ -41,7 +42,7 @@ pub(super) enum Notice {
 }
 
 impl Notice {
-    const ALL: [Self; 26] = [
+    const ALL: [Self; 27] = [
         Self::ProfileSaved,
         Self::PasswordChanged,
         Self::PasswordReset,
@@ -50,6 +51,7 @@ impl Notice {
         Self::EmailChangeAsked,
         Self::EmailChanged,
         Self::Protected,
+        Self::LoggedOut,
         Self::Leaving,
         Self::Stayed,
         Self::PersonSaved,
@@ -81,6 +83,7 @@ impl Notice {
             Self::EmailChangeAsked => "notice.email_change_asked",
             Self::EmailChanged => "notice.email_changed",
             Self::Protected => "notice.protected",
+            Self::LoggedOut => "notice.logged_out",
             Self::Leaving => "notice.leaving",
             Self::Stayed => "notice.stayed",
             Self::PersonSaved => "notice.person_saved",

@@ -22,9 +22,12 @@ fn every_page_is_valid() {
     tell(true, async |world| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut names = Vec::new();
+        let mut site = String::new();
         walk(world, "ko", async |person, page| {
-            person.may_ask().await;
-            if names.is_empty() {
+            // On the first page of a site its own policy still forbids what is asked here.
+            if site != person.origin() {
+                site = person.origin();
+                person.may_ask().await;
                 person.opens(page).await;
             }
             for (how, source) in [("sent", person.source().await), ("shown", person.shown().await)]
@@ -36,7 +39,7 @@ fn every_page_is_valid() {
         })
         .await;
         let found = findings(folder.path());
-        assert!(names.len() > 100, "the pages were found");
+        assert!(names.len() > 180, "the pages were found");
         assert_eq!(found, "", "of {:?}", names.iter().enumerate().collect::<Vec<_>>());
     });
 }

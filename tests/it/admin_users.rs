@@ -346,7 +346,7 @@ on_both! {
         let page = root.get(&format!("{LIST}?group={group}&is_staff=true")).await;
         assert_eq!(page.field("group").value, group.to_string());
         assert_eq!(page.field("is_staff").value, "true");
-        assert_eq!(page.attribute(".filters .buttons a", "href").as_deref(), Some(LIST));
+        assert_eq!(page.attribute(".filters a", "href").as_deref(), Some(LIST));
     }
 
     async fn seldom_filters_are_folded_away_until_one_is_set(world: World) {
@@ -397,7 +397,7 @@ on_both! {
                 let told = if query.is_empty() { 121 } else { 120 };
                 if query != "&q=p1" {
                     assert_eq!(all.len(), told, "nobody lost: {name}{query}");
-                    assert_eq!(pages.len(), 3, "{name}{query}");
+                    assert_eq!(pages.len(), told.div_ceil(20), "{name}{query}");
                     assert_eq!(first.texts("#tally"), [format!("{told} people")]);
                 }
                 let opposite = match name.strip_prefix('-') {
@@ -578,7 +578,7 @@ on_both! {
             for query in ["", "q=example", "verified=false&sort=email"] {
                 let page = root.get(&format!("{LIST}?{query}")).await;
                 assert_eq!(page.texts("#tally"), [told], "{query}");
-                assert_eq!(emails(&page).len(), 50);
+                assert_eq!(emails(&page).len(), 20);
             }
         }
         let csv = root.get(&format!("{CSV}?q=example&sort=email")).await;

@@ -288,3 +288,29 @@ fn every_decision_has_its_number_and_its_end() {
         assert!(text.lines().count() <= 80, "{name} is longer than a page");
     }
 }
+
+/// More would make whoever opens the README on a phone wait.
+const LARGEST_PICTURE: u64 = 60 * 1024;
+
+#[test]
+fn every_picture_is_light_and_shown() {
+    let pages: String = pages().into_iter().map(|(_, text)| text).collect();
+    let pictures = files(&root().join("docs/pictures"), "");
+    assert!(pictures.len() >= 5, "the pictures were found");
+    for picture in pictures {
+        let name = picture.file_name().expect("a name").to_string_lossy();
+        assert!(pages.contains(&format!("pictures/{name}\"")), "{name} is on no page");
+        let bytes = std::fs::metadata(&picture).expect("a file").len();
+        assert!(bytes <= LARGEST_PICTURE, "{name} has {bytes} bytes");
+    }
+}
+
+#[test]
+fn every_picture_is_said_in_words() {
+    for (path, text) in pages() {
+        for image in between(&prose(&text), "<img ", '>') {
+            let words = between(image, "alt=\"", '"').next().unwrap_or_default();
+            assert!(words.len() > 20, "{image} in {}", path.display());
+        }
+    }
+}

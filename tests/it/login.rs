@@ -153,6 +153,22 @@ on_both! {
         );
     }
 
+    async fn the_page_after_a_log_out_has_the_browser_forget(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        ada.logs_out().await;
+
+        let page = ada.get("/").await;
+        let forget = page.attribute("main ~ img[hidden]", "src").expect("one thing more to fetch");
+        let answer = ada.get(&forget).await;
+
+        assert_eq!(page.texts(".notice"), ["You are logged out."]);
+        assert_eq!((answer.status(), answer.text().as_str()), (204, ""));
+        assert_eq!(answer.header("clear-site-data"), Some("\"cache\""));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!(ada.get("/").await.attribute("img", "src"), None, "once is enough");
+    }
+
     async fn logging_out_twice_is_no_error(world: World) {
         let app = world.app().await;
         let mut ada = app.person("ada").await;

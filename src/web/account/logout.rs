@@ -1,8 +1,12 @@
 //! Logging out; never by a link.
+//!
+//! What a browser has kept of personal pages goes too. What it had kept goes with the answer; the page
+//! on which the button stood is put aside only after that, for the Back button, so the next page
+//! fetches one thing more that has it forgotten (`templates/base.html`).
 
 use rocket::http::{CookieJar, Header};
 use rocket::response::Redirect;
-use rocket::{Responder, Route, State, post, routes};
+use rocket::{Responder, Route, State, get, post, routes};
 
 use crate::ctx::Ctx;
 use crate::flows::logout;
@@ -11,10 +15,14 @@ use crate::http::guards::Visitor;
 use crate::types::Caller;
 use crate::web::error::Error;
 use crate::web::form::{ButtonForm, Submitted};
+use crate::web::notice::Notice;
 
 pub(super) fn routes() -> Vec<Route> {
-    routes![create]
+    routes![create, forget]
 }
+
+/// What browsers take for "forget the pages of this site" (W3C Clear Site Data).
+const CLEAR: &str = "Clear-Site-Data";
 
 /// The browser is signed out, and stands at the front page.
 #[derive(Responder)]
@@ -26,8 +34,7 @@ pub(super) struct LoggedOut {
 impl LoggedOut {
     pub(super) fn of(jar: &CookieJar<'_>, ctx: &Ctx) -> Self {
         cookies::sign_out(jar, ctx);
-        // What the browser has kept of personal pages goes too (W3C Clear Site Data).
-        let clear = Header::new("Clear-Site-Data", "\"cache\", \"storage\"");
+        let clear = Header::new(CLEAR, "\"cache\", \"storage\"");
         Self { to: Redirect::to("/"), clear }
     }
 }
@@ -44,5 +51,19 @@ async fn create(
     if let Visitor(Some(person)) = visitor {
         logout::log_out(ctx, person.session(), person.person().id, caller).await?;
     }
+    Notice::LoggedOut.say(jar, ctx);
     Ok(LoggedOut::of(jar, ctx))
+}
+
+/// Nothing, and the browser forgets the pages of this site.
+#[derive(Responder)]
+#[response(status = 204)]
+struct Forgotten {
+    nothing: (),
+    clear: Header<'static>,
+}
+
+#[get("/account/logout/forget")]
+fn forget() -> Forgotten {
+    Forgotten { nothing: (), clear: Header::new(CLEAR, "\"cache\"") }
 }

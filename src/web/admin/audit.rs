@@ -27,8 +27,8 @@ pub(super) fn routes() -> Vec<Route> {
     routes![index]
 }
 
-/// Events on a page.
-const ON_A_PAGE: usize = 50;
+/// Events on a page, which weighs 30 kB at most.
+const ON_A_PAGE: usize = 20;
 
 /// What is looked for, as it was typed.
 #[derive(FromForm)]
@@ -105,6 +105,14 @@ pub(super) struct Shown {
     pub address: String,
     pub changes: Vec<Change>,
     pub facts: Vec<(String, String)>,
+}
+
+impl Shown {
+    /// Leaves the details to the trail.
+    pub(super) fn be_brief(&mut self) {
+        self.changes.clear();
+        self.facts.clear();
+    }
 }
 
 /// An account, which may be gone.

@@ -63,7 +63,9 @@ async fn show(
         let events = audit::search(&ctx.db, &Search::default(), None, LATEST).await?;
         let letters = outbox::list(&ctx.db, Some(Fate::Failed), None, LATEST).await?;
         let letters = letters.into_iter().map(|letter| mail::show(&frame, letter)).collect();
-        (Some(trail::in_words(ctx, &frame, &events).await?), Some(letters))
+        let mut events = trail::in_words(ctx, &frame, &events).await?;
+        events.iter_mut().for_each(trail::Shown::be_brief);
+        (Some(events), Some(letters))
     } else {
         (None, None)
     };

@@ -26,7 +26,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// Faults that are shown; whoever mends these sees the next.
-const SHOWN: usize = 100;
+const SHOWN: usize = 50;
 
 /// The one thing that is sent to start: which list.
 #[derive(FromForm)]

@@ -20,8 +20,8 @@ pub(super) fn routes() -> Vec<Route> {
     routes![index, retry]
 }
 
-/// Letters on a page.
-const ON_A_PAGE: usize = 50;
+/// Letters on a page, which weighs 30 kB at most.
+const ON_A_PAGE: usize = 25;
 
 /// The fates: form value and key.
 const STATES: [(&str, &str); 4] =

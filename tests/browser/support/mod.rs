@@ -8,7 +8,7 @@ mod tour;
 use std::future::Future;
 use std::time::Instant;
 
-pub(crate) use chromium::Habits;
+pub(crate) use chromium::{Habits, environment};
 pub(crate) use person::Person;
 pub(crate) use site::{PATIENCE, Site};
 pub(crate) use tour::walk;

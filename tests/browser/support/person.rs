@@ -2,6 +2,9 @@
 //!
 //! Looks only at what a browser shows; a form is known by where it leads and a field by its name.
 
+use std::path::Path;
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 use thirtyfour::{By, Key, TypingData, WebDriver, WebElement};
 
@@ -86,6 +89,12 @@ impl<'a> Person<'a> {
         field.send_keys(text).await.expect("a field");
     }
 
+    /// Chooses a file of this machine.
+    pub(crate) async fn uploads(&self, field: &str, file: &Path) {
+        let field = self.find(&format!("main [name={field}]")).await;
+        field.send_keys(file.to_string_lossy()).await.expect("a field for files");
+    }
+
     pub(crate) async fn clicks(&self, selector: &str) {
         self.find(selector).await.click().await.expect(selector);
     }
@@ -157,9 +166,38 @@ impl<'a> Person<'a> {
     }
 
     pub(crate) async fn has_a_window_of(&self, width: u32) {
-        let size =
-            json!({ "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false });
+        self.has_a_window((width, 800), 1).await;
+    }
+
+    /// A window of so many pixels of a style sheet, each so many of the screen's.
+    pub(crate) async fn has_a_window(&self, (width, height): (u32, u32), scale: u32) {
+        let size = json!({
+            "width": width, "height": height, "deviceScaleFactor": scale, "mobile": false
+        });
         self.asks("Emulation.setDeviceMetricsOverride", size).await;
+    }
+
+    /// Whoever takes pictures has scrollbars as thin as those of a phone: none.
+    pub(crate) async fn hides_scrollbars(&self) {
+        self.asks("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await;
+    }
+
+    /// The window as a picture (PNG).
+    pub(crate) async fn picture(&self) -> Vec<u8> {
+        self.takes(json!({})).await
+    }
+
+    /// The whole page as a picture, also what would have to be scrolled to.
+    pub(crate) async fn whole_picture(&self) -> Vec<u8> {
+        let metrics = self.asks("Page.getLayoutMetrics", json!({})).await;
+        let mut clip = metrics["cssContentSize"].clone();
+        clip["scale"] = json!(1);
+        self.takes(json!({ "captureBeyondViewport": true, "clip": clip })).await
+    }
+
+    async fn takes(&self, what: Value) -> Vec<u8> {
+        let taken = self.asks("Page.captureScreenshot", what).await;
+        BASE64_STANDARD.decode(taken["data"].as_str().expect("a picture")).expect("base64")
     }
 
     /// Prefers a theme, `light` or `dark`, and no motion: colours are there at once.
@@ -192,6 +230,17 @@ impl<'a> Person<'a> {
     pub(crate) async fn remembers_nothing(&self) {
         self.asks("Network.enable", json!({})).await;
         self.asks("Network.setCacheDisabled", json!({ "cacheDisabled": true })).await;
+    }
+
+    /// From the next page on, this is what the browser says it is.
+    pub(crate) async fn calls_itself(&self, name: &str) {
+        self.asks("Emulation.setUserAgentOverride", json!({ "userAgent": name })).await;
+    }
+
+    /// From the next page on, nothing goes on by itself.
+    pub(crate) async fn lets_nothing_go_on(&self) {
+        let script = json!({ "source": "setInterval = () => 0" });
+        self.asks("Page.addScriptToEvaluateOnNewDocument", script).await;
     }
 
     /// The site, as the addresses of its pages begin.

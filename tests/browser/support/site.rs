@@ -4,12 +4,14 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use mail_parser::MessageParser;
+use sea_orm::{ConnectionTrait as _, Database};
 use tempfile::TempDir;
 
 use super::{GOOD, eventually};
@@ -19,6 +21,8 @@ pub(crate) struct Site {
     folder: TempDir,
     server: Child,
     port: u16,
+    /// What it said when it opened.
+    greeting: mpsc::Receiver<String>,
 }
 
 impl Site {
@@ -31,11 +35,20 @@ impl Site {
     pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         makes_superuser(folder.path(), "root@example.com");
+        Self::stands_in(folder, settings)
+    }
+
+    /// A site on its first day, when nobody may do everything.
+    pub(crate) fn without_anybody(settings: &[(&str, &str)]) -> Self {
+        Self::stands_in(tempfile::tempdir().expect("a temporary folder"), settings)
+    }
+
+    fn stands_in(folder: TempDir, settings: &[(&str, &str)]) -> Self {
         // Between the choice of a free port and its use somebody else may take it.
         for _ in 0..5 {
             let port = free_port();
-            if let Some(server) = serves(folder.path(), port, settings) {
-                return Self { folder, server, port };
+            if let Some((server, greeting)) = serves(folder.path(), port, settings) {
+                return Self { folder, server, port, greeting };
             }
         }
         panic!("the site does not open: {}", said(folder.path()));
@@ -43,6 +56,43 @@ impl Site {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.port)
+    }
+
+    /// The link that makes the first superuser, as the terminal shows it.
+    pub(crate) fn link_for_the_first(&self) -> String {
+        let mut lines = std::iter::from_fn(|| self.greeting.recv_timeout(PATIENCE).ok());
+        let start = self.url("/admin/setup/");
+        let link = lines.find_map(|line| {
+            line.split_whitespace().find(|word| word.starts_with(&start)).map(str::to_owned)
+        });
+        link.expect("the terminal shows it")
+    }
+
+    /// A file beside the site, for those who send files.
+    pub(crate) fn keeps(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path
+    }
+
+    /// From now on no letter can be written: a file stands where their folder was.
+    pub(crate) fn loses_its_letters(&self) {
+        let folder = self.folder.path().join("data/mail");
+        // A letter that is just being written may bring the folder back.
+        let mut places = (0..).map(|place| self.folder.path().join(format!("lost-{place}")));
+        while std::fs::write(&folder, "").is_err() {
+            let aside = places.next().expect("one more");
+            std::fs::rename(&folder, aside).expect("a folder of letters");
+        }
+    }
+
+    /// From now on nothing works that needs an account.
+    pub(crate) async fn loses_its_accounts(&self) {
+        let path = self.folder.path().join("data/daemun.db");
+        let database = Database::connect(format!("sqlite://{}", path.display()));
+        let database = database.await.expect("a database");
+        let lose = "ALTER TABLE users RENAME TO lost";
+        database.execute_unprepared(lose).await.expect("a statement");
     }
 
     /// The link in a letter to this address that begins like this, once the letter has come.
@@ -90,7 +140,11 @@ fn makes_superuser(folder: &Path, email: &str) {
 }
 
 /// `None` where it ended before it served.
-fn serves(folder: &Path, port: u16, settings: &[(&str, &str)]) -> Option<Child> {
+fn serves(
+    folder: &Path,
+    port: u16,
+    settings: &[(&str, &str)],
+) -> Option<(Child, mpsc::Receiver<String>)> {
     let log = std::fs::File::create(folder.join("said")).expect("a file");
     let mut command = daemun(folder);
     command.arg("serve").env("ROCKET_PORT", port.to_string());
@@ -98,9 +152,12 @@ fn serves(folder: &Path, port: u16, settings: &[(&str, &str)]) -> Option<Child> 
     let mut server = command.spawn().expect("the program starts");
     let mut output = BufReader::new(server.stdout.take().expect("a pipe")).lines();
     if output.any(|line| line.is_ok_and(|line| line.contains("http"))) {
-        // Whoever prints has to be read.
-        thread::spawn(move || output.for_each(drop));
-        return Some(server);
+        let (says, greeting) = mpsc::channel();
+        // Whoever prints has to be read, also when nobody listens any more.
+        thread::spawn(move || {
+            output.map_while(Result::ok).for_each(|line| drop(says.send(line)));
+        });
+        return Some((server, greeting));
     }
     server.wait().expect("it has ended");
     None

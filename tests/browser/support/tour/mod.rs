@@ -1,0 +1,88 @@
+//! A walk through every page, for those who look at pages and not at stories.
+//!
+//! Each part is walked by one kind of person on a site of its own; what was done before makes the
+//! next pages what they are. Everything has the longest name that it can have, because that is what
+//! pages burst from.
+
+mod members;
+mod operators;
+mod providers;
+mod staff;
+mod strangers;
+
+use super::{Person, Site, World};
+
+/// As long as an address gets.
+const LONG: &str = "the.longest.local.part.that.anybody.ever.typed.into.a.sign.up@a-domain-of-considerable-length.example.com";
+
+/// As long as addresses are that people have.
+const OTHER: &str = "a.very.long.address.with.many.parts@subdomain.of.a.long.example.org";
+
+/// A name without a place to break.
+const NAME: &str = "김수한무거북이와두루미삼천갑자동방삭치치카포사리사리센타워리워리세브리깡";
+
+/// More than any name or reason may have.
+const TOO_LONG: &str = match str::from_utf8(&[b'x'; 600]) {
+    Ok(letters) => letters,
+    Err(_) => panic!("letters are text"),
+};
+
+/// Goes through every page in one language and shows each to whoever looks, under a name.
+pub(crate) async fn walk(
+    world: World,
+    language: &'static str,
+    mut look: impl AsyncFnMut(&Person<'_>, &str),
+) {
+    let site = Site::opens();
+    let person = world.reader_of(language, &site).await;
+    let laptop = world.reader_of(language, &site).await;
+    let mut tour = Tour { person, look: &mut look };
+    strangers::walk(&mut tour).await;
+    members::walk(&mut tour, &site, &laptop).await;
+    staff::walk(&mut tour, &site).await;
+    providers::walk(&mut tour).await;
+    operators::lose_everything(&mut tour, &site).await;
+
+    let site = Site::without_anybody(&[("ROCKET_SIGNUP", "closed")]);
+    let person = world.reader_of(language, &site).await;
+    operators::set_up(&mut Tour { person, look: &mut look }, &site).await;
+}
+
+/// Somebody on a walk, and whoever looks over their shoulder.
+struct Tour<'a, Look> {
+    person: Person<'a>,
+    look: &'a mut Look,
+}
+
+impl<Look: AsyncFnMut(&Person<'_>, &str)> Tour<'_, Look> {
+    /// Shows the page at which the person stands.
+    async fn shows(&mut self, name: &str) {
+        (self.look)(&self.person, name).await;
+    }
+
+    /// Opens pages and shows each under its path.
+    async fn opens(&mut self, paths: &[&str]) {
+        for path in paths {
+            self.person.opens(path).await;
+            self.shows(path).await;
+        }
+    }
+
+    /// Sends the form of a page and shows what comes of it.
+    async fn sends(&mut self, action: &str, fields: &[(&str, &str)], name: &str) {
+        self.person.sends(action, fields).await;
+        self.shows(name).await;
+    }
+
+    /// Opens the page of a form and sends something wrong.
+    async fn errs(&mut self, path: &str, fields: &[(&str, &str)]) {
+        self.person.opens(path).await;
+        self.sends(path, fields, &format!("{path}, wrong")).await;
+    }
+
+    /// Opens the page of a form and sends what is right.
+    async fn succeeds(&mut self, path: &str, fields: &[(&str, &str)]) {
+        self.person.opens(path).await;
+        self.sends(path, fields, &format!("{path}, done")).await;
+    }
+}

@@ -1,0 +1,35 @@
+//! What whoever runs a site sees on its first day, and everybody on its worst.
+
+use super::Tour;
+use crate::support::{GOOD, Person, Site, eventually};
+
+/// A site that nobody may enter, until its first superuser is made.
+pub(super) async fn set_up<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L>, site: &Site) {
+    tour.opens(&["/account/join"]).await;
+    tour.person.opens(&site.link_for_the_first()).await;
+    tour.shows("/admin/setup").await;
+    tour.sends("/admin/setup", &[("email", "x")], "/admin/setup, wrong").await;
+    let first = [("email", "root@example.com"), ("password1", GOOD), ("password2", GOOD)];
+    tour.sends("/admin/setup", &first, "/admin/setup, done").await;
+}
+
+/// Letters cannot be written any more, and then the table of accounts is gone.
+pub(super) async fn lose_everything<L: AsyncFnMut(&Person<'_>, &str)>(
+    tour: &mut Tour<'_, L>,
+    site: &Site,
+) {
+    site.loses_its_letters();
+    tour.person.opens("/admin/users/2/password").await;
+    tour.person.clicks("#send").await;
+    tour.person.leaves_by("main form .button:not(.danger)").await;
+    eventually("a letter waits", async || {
+        tour.person.opens("/admin/mail?state=waiting").await;
+        tour.person.sees("main form[action$='/retry']").await
+    })
+    .await;
+    tour.shows("/admin/mail?state=waiting").await;
+
+    site.loses_its_accounts().await;
+    tour.person.opens("/admin/users").await;
+    tour.shows("/admin/users, broken").await;
+}

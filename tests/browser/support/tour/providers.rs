@@ -1,0 +1,31 @@
+//! What changes where people may come in with an account that they have elsewhere.
+
+use super::{NAME, Tour};
+use crate::support::Person;
+
+const PAGES: [&str; 4] =
+    ["/admin/social", "/admin/social/1", "/account/connections", "/account/sudo"];
+
+/// As long as a name in addresses gets.
+const SLUG: &str = "a-name-as-long-as-a-name-in-urls-may-be";
+
+const WAYS_IN: [&str; 2] = ["/account/login", "/account/join"];
+
+pub(super) async fn walk<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L>) {
+    tour.errs("/admin/social/new", &[]).await;
+    for slug in ["one", SLUG] {
+        tour.person.opens("/admin/social/new").await;
+        let fields = [("slug", slug), ("name", NAME), ("client_id", "us")];
+        tour.sends("/admin/social/new", &fields, &format!("/admin/social/new, {slug}")).await;
+    }
+    for path in PAGES {
+        tour.person.opens(path).await;
+        tour.shows(&format!("{path}, with providers")).await;
+    }
+    tour.person.leaves_by("header form[action='/account/logout'] button").await;
+    for path in WAYS_IN {
+        tour.person.opens(path).await;
+        tour.shows(&format!("{path}, with providers")).await;
+    }
+    tour.person.logs_in("root@example.com").await;
+}
