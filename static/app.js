@@ -13,11 +13,14 @@
     location.reload();
   });
 
-  // Instants, in the reader's own time.
-  const local = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+  // Instants, in the reader's own time; in lists the day is enough.
+  const written = (style) => new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", ...style });
+  const [moment, day] = [written({ timeStyle: "short" }), written({})];
   for (const time of document.querySelectorAll("time[data-local]")) {
-    time.title = time.textContent;
-    time.textContent = local.format(new Date(time.dateTime));
+    const instant = new Date(time.dateTime);
+    const isDay = time.dataset.local === "day";
+    time.title = isDay ? moment.format(instant) : time.textContent;
+    time.textContent = (isDay ? day : moment).format(instant);
   }
 
   // What is being done goes on: look again while somebody is looking.

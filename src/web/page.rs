@@ -214,6 +214,12 @@ impl Moment {
         let seconds = instant.replace_nanosecond(0).unwrap_or(instant);
         Self { words: frame.moment(instant), iso: seconds.format(&Rfc3339).unwrap_or_default() }
     }
+
+    /// The same, where the day says enough.
+    #[must_use]
+    pub(super) fn day_of(frame: &Frame, instant: OffsetDateTime) -> Self {
+        Self { words: frame.date(instant), ..Self::of(frame, instant) }
+    }
 }
 
 /// A drawn page.

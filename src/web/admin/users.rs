@@ -319,8 +319,8 @@ fn show(row: Row, frame: &Frame) -> Shown {
             ("people.superuser", row.is_superuser),
             ("people.verified", row.is_verified),
         ],
-        last_login: row.last_login_at.map(|at| Moment::of(frame, at)),
-        joined: Moment::of(frame, row.created_at),
+        last_login: row.last_login_at.map(|at| Moment::day_of(frame, at)),
+        joined: Moment::day_of(frame, row.created_at),
         email: row.email,
         name: row.name,
     }
