@@ -101,7 +101,7 @@ async fn at_the_desk(world: World, site: &Site) {
         root.sees("tbody tr:nth-child(11)").await
     })
     .await;
-    is_taken(&root, "people.png", (1280, 960)).await;
+    is_taken(&root, "people.png", (1280, 860)).await;
     root.opens("/admin/users/2").await;
     is_taken(&root, "person.png", (1280, 960)).await;
 }
