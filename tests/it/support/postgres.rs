@@ -13,8 +13,9 @@ use super::world::next_number;
 /// Databases are copied from this one, which has all tables.
 const TEMPLATE: &str = "daemun_template";
 
-/// What a test loses when the machine stops is nothing.
+/// What a test loses when the machine stops is nothing; what it may fill of the disk is little.
 const SETTINGS: &str = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off \
+     -c wal_level=minimal -c max_wal_senders=0 -c min_wal_size=32MB -c max_wal_size=128MB \
      -c max_connections=300 -c shared_buffers=64MB";
 
 impl Cluster {
@@ -55,6 +56,13 @@ impl Cluster {
         let name = format!("daemun_{}", next_number());
         self.execute(&format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}")).await;
         self.url(&name)
+    }
+
+    /// Gives back the room of a database, whoever is still connected with it.
+    pub(crate) async fn drop_database(&self, url: &str) {
+        let (_, rest) = url.rsplit_once('/').expect("a URL with a path");
+        let (name, _) = rest.split_once('?').expect("a URL with a query");
+        self.execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
     }
 
     /// A database without tables.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use daemun::clock::Clock;
 use rocket::figment::Figment;
@@ -22,6 +23,8 @@ pub(crate) enum Engine {
 pub(crate) struct World {
     pub(crate) clock: Clock,
     database_url: String,
+    /// The databases that were made in the cluster, whose room is given back when the story is over.
+    made: Arc<Mutex<Vec<String>>>,
     folder: TempDir,
 }
 
@@ -35,7 +38,12 @@ pub(crate) fn tell<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(Wo
         .expect("a runtime");
     runtime.block_on(async {
         if let Some(world) = World::new(engine).await {
+            let made = Arc::clone(&world.made);
             story(world).await;
+            let made = std::mem::take(&mut *made.lock().expect("no panic"));
+            for url in made {
+                Cluster::get().expect("it was made there").drop_database(&url).await;
+            }
         }
     });
 }
@@ -43,12 +51,13 @@ pub(crate) fn tell<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(Wo
 impl World {
     async fn new(engine: Engine) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let made = Arc::default();
         let database_url = match engine {
             Engine::Sqlite => format!("sqlite://{}/daemun.db", folder.path().display()),
-            Engine::Postgres => Cluster::get()?.new_database().await,
+            Engine::Postgres => noted(&made, Cluster::get()?.new_database().await),
         };
         let clock = Clock::standing_at(datetime!(2026-03-01 12:00 UTC));
-        Some(Self { clock, database_url, folder })
+        Some(Self { clock, database_url, made, folder })
     }
 
     /// The application with the settings of most stories.
@@ -66,7 +75,7 @@ impl World {
     pub(crate) async fn empty_database(&self, name: &str) -> String {
         match Cluster::get() {
             Some(cluster) if self.database_url.starts_with("postgres") => {
-                cluster.empty_database().await
+                noted(&self.made, cluster.empty_database().await)
             }
             _ => format!("sqlite://{}/{name}.db", self.folder.path().display()),
         }
@@ -90,6 +99,11 @@ impl World {
         }
         figment
     }
+}
+
+fn noted(made: &Mutex<Vec<String>>, url: String) -> String {
+    made.lock().expect("no panic").push(url.clone());
+    url
 }
 
 /// A number that no other part of this run has.
