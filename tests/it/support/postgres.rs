@@ -60,8 +60,7 @@ impl Cluster {
 
     /// Gives back the room of a database, whoever is still connected with it.
     pub(crate) async fn drop_database(&self, url: &str) {
-        let (_, rest) = url.rsplit_once('/').expect("a URL with a path");
-        let (name, _) = rest.split_once('?').expect("a URL with a query");
+        let name = url.split(['/', '?']).nth(3).expect("a URL with a path");
         self.execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
     }
 
