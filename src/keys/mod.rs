@@ -18,6 +18,9 @@ use store::StoredKey;
 /// What sealed keys are labelled with.
 const LABEL: &str = "signing key";
 
+/// The generation of the first key; each that follows has the next number.
+const FIRST: i64 = 1;
+
 /// For this long others may keep the published keys without asking again.
 pub const PUBLISHED_ARE_KEPT: std::time::Duration = std::time::Duration::from_mins(5);
 
@@ -107,7 +110,7 @@ pub async fn looks_for_key_of(ctx: &Ctx, token: &str) -> bool {
 /// # Errors
 /// [`KeysError`] if no key can be made.
 pub fn make(ctx: &Ctx, algorithm: Algorithm, at_once: bool) -> Result<NewKey, KeysError> {
-    let generation = ctx.keyring().keys().first().map_or(1, |youngest| youngest.generation + 1);
+    let generation = ctx.keyring().keys().first().map_or(FIRST, |youngest| youngest.generation + 1);
     let wait = if at_once { Duration::ZERO } else { published_before(algorithm) };
     let private = SigningKey::generate(algorithm, ctx.random)?;
     Ok(NewKey {
@@ -214,7 +217,7 @@ fn import(ctx: &Ctx, row: &StoredKey) -> Result<SigningKey, KeysError> {
 
 async fn make_first(ctx: &Ctx) -> Result<(), KeysError> {
     let algorithm = ctx.settings.signing_algorithm;
-    let key = NewKey { generation: 1, ..make(ctx, algorithm, true)? };
+    let key = NewKey { generation: FIRST, ..make(ctx, algorithm, true)? };
     let transaction = ctx.db.begin().await?;
     let is_ours = add(&transaction, &key, ctx.clock.now()).await?;
     transaction.commit().await?;

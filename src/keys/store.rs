@@ -1,13 +1,13 @@
 //! Queries on `signing_keys`.
 
-use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Func, Query};
+use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Func, OnConflict, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
-    TryInsertResult,
+    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    Value,
 };
 use time::{Duration, OffsetDateTime};
 
-use super::NewKey;
+use super::{FIRST, NewKey};
 use crate::clock::{from_micros, to_micros};
 use crate::db::entity::signing_key::{self, Column};
 use crate::db::{Db, DbError, Transaction};
@@ -38,26 +38,44 @@ pub(super) async fn list(db: &Db) -> Result<Vec<StoredKey>, DbError> {
     Ok(stored.collect())
 }
 
-/// The one statement that decides who makes a generation; `false` means that another node did.
+/// The one statement that decides who makes a generation: whoever finds the one before it still there,
+/// which nobody can take away meanwhile, and nothing in its own place. `false` means that another node
+/// was faster.
 pub(super) async fn insert(
     transaction: &Transaction,
     key: &NewKey,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let row = signing_key::ActiveModel {
-        id: Set(key.id.clone()),
-        algorithm: Set(key.algorithm.name().to_owned()),
-        generation: Set(key.generation),
-        sealed: Set(key.sealed.clone()),
-        created_at: Set(to_micros(now)),
-        signs_from: Set(to_micros(key.signs_from)),
-        token_lifetime: Set(key.token_lifetime.whole_seconds()),
-    };
-    let inserted = signing_key::Entity::insert(row)
-        .on_conflict_do_nothing_on([Column::Generation])
-        .exec_without_returning(transaction.connection())
-        .await?;
-    Ok(matches!(inserted, TryInsertResult::Inserted(1)))
+    let row: [(Column, Value); 7] = [
+        (Column::Id, key.id.clone().into()),
+        (Column::Algorithm, key.algorithm.name().into()),
+        (Column::Generation, key.generation.into()),
+        (Column::Sealed, key.sealed.clone().into()),
+        (Column::CreatedAt, to_micros(now).into()),
+        (Column::SignsFrom, to_micros(key.signs_from).into()),
+        (Column::TokenLifetime, key.token_lifetime.whole_seconds().into()),
+    ];
+    let (columns, values): (Vec<_>, Vec<_>) = row.into_iter().unzip();
+    let mut select = Query::select();
+    select.exprs(values.into_iter().map(Expr::value));
+    if key.generation == FIRST {
+        let any = Query::select().column(Column::Id).from(signing_key::Entity).take();
+        select.and_where(Expr::exists(any).not());
+    } else {
+        select
+            .from(signing_key::Entity)
+            .and_where(Column::Generation.eq(key.generation - 1))
+            .lock_exclusive();
+    }
+    let insert = Query::insert()
+        .into_table(signing_key::Entity)
+        .columns(columns)
+        .select_from(select)
+        .expect("as many values as columns")
+        .on_conflict(OnConflict::column(Column::Generation).do_nothing().to_owned())
+        .to_owned();
+    let done = transaction.connection().execute(&insert).await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Notes that keys which may still sign do so for tokens that are good for this long.

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daemun::crypto::{Keyring, from_base64url, jwt};
+use daemun::crypto::{Algorithm, Keyring, from_base64url, jwt};
 use daemun::flows::{keeping, rotation};
+use daemun::keys;
 use futures::future::join_all;
 use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{ConnectionTrait as _, Database, Statement};
@@ -150,6 +151,21 @@ on_both! {
             rotation::keep_young(&node.ctx).await.expect("looked after");
             assert_eq!(node.ctx.keyring().keys().len(), 1);
         }
+    }
+
+    async fn a_key_whose_place_in_the_line_was_taken_and_given_up_stays_out(world: World) {
+        let (app, other) = (world.app().await, world.app().await);
+        let late = keys::make(&app.ctx, Algorithm::EdDsa, true).expect("made");
+        rotation::replace(&other.ctx, &caller()).await.expect("replaced");
+        let only = rotation::replace(&other.ctx, &caller()).await.expect("replaced again");
+
+        let transaction = app.ctx.db.begin().await.expect("a transaction");
+        let is_added = keys::add(&transaction, &late, app.ctx.clock.now()).await.expect("answers");
+        transaction.commit().await.expect("committed");
+
+        assert!(!is_added);
+        rotation::keep_young(&app.ctx).await.expect("looked after");
+        assert_eq!(published(&app).await, [only.id.as_str()]);
     }
 
     async fn nodes_that_follow_their_settings_at_once_make_one_key(world: World) {
