@@ -272,10 +272,9 @@ pub async fn ways_of(ctx: &Ctx, user: UserId) -> Result<Vec<String>, DbError> {
     if identities.is_empty() {
         return Ok(Vec::new());
     }
-    let mut ways: Vec<String> = identities.into_iter().map(|identity| identity.provider).collect();
-    let providers = list_active(ctx).await?;
-    ways.retain(|way| providers.iter().any(|provider| provider.slug() == way));
-    ways.dedup();
+    let mut ways: Vec<String> =
+        list_active(ctx).await?.iter().map(|provider| provider.slug().to_owned()).collect();
+    ways.retain(|way| identities.iter().any(|identity| identity.provider == *way));
     Ok(ways)
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::social::{comes_back, dances, registers, sets_out, with_issuer};
+use crate::social::{comes_back, dances, registers, registers_as, sets_out, with_issuer};
 use crate::support::provider::Provider;
 use crate::support::{App, GOOD, World};
 
@@ -173,6 +173,28 @@ on_both! {
         assert_eq!(ada.submits(&path, &[]).await.location(), Some("/account/connections"));
         assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 1);
         assert_eq!(app.events("social_disconnected").await, 1);
+    }
+
+    async fn a_provider_that_knows_somebody_twice_is_one_way_in(world: World) {
+        let app = world.app().await;
+        let provider = Provider::open().await;
+        let mut root = app.superuser("root").await;
+        for slug in ["one", "two"] {
+            registers_as(&mut root, &provider, &[("provider", "kakao"), ("slug", slug)]).await;
+        }
+        app.person("ada").await;
+        let ada = app.id_of("ada").await;
+        for (subject, slug) in [("1", "one"), ("2", "two"), ("3", "one")] {
+            app.execute(&format!(
+                "INSERT INTO social_identities
+                 (user_id, provider, issuer, subject, label, connected_at, used_at)
+                 VALUES ({ada}, '{slug}', 'kakao:{slug}', '{subject}', '', 0, 0)"
+            )).await;
+        }
+
+        let ways = daemun::social::ways_of(&app.ctx, daemun::types::UserId(ada)).await;
+
+        assert_eq!(ways.expect("answers"), ["one", "two"]);
     }
 
     async fn of_two_ways_in_that_go_at_once_one_stays(world: World) {
