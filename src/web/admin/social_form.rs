@@ -10,7 +10,7 @@ use crate::web::form::Form;
 /// The furthest place on pages.
 const LAST: i64 = 9999;
 
-#[derive(Clone, FromForm)]
+#[derive(Clone, Default, FromForm)]
 pub(super) struct ProviderForm {
     #[field(default = String::new())]
     provider: String,
@@ -79,7 +79,7 @@ impl Form for ProviderForm {
 impl ProviderForm {
     /// An empty form, for a provider by which people may come in at once.
     pub(super) fn empty() -> Self {
-        Self { is_active: "true".into(), position: "0".into(), ..Self::of_draft(&Draft::default()) }
+        Self { is_active: "true".into(), position: "0".into(), ..Default::default() }
     }
 
     /// The form as it stands for a provider.
@@ -90,7 +90,7 @@ impl ProviderForm {
             let endpoint: Option<&Endpoint> = application.endpoints[place].as_ref();
             endpoint.map_or_else(String::new, |endpoint| endpoint.as_str().to_owned())
         };
-        let draft = Draft {
+        Self {
             provider: application.kind.as_str().to_owned(),
             slug: application.slug.clone(),
             name: application.name.clone(),
@@ -102,28 +102,8 @@ impl ProviderForm {
             token_endpoint: endpoint(1),
             userinfo_endpoint: endpoint(2),
             token_info_endpoint: endpoint(3),
-        };
-        let is_active = if provider.is_active { "true" } else { "" };
-        let position = provider.position.to_string();
-        Self { is_active: is_active.into(), position, ..Self::of_draft(&draft) }
-    }
-
-    fn of_draft(draft: &Draft) -> Self {
-        let draft = draft.clone();
-        Self {
-            provider: draft.provider,
-            slug: draft.slug,
-            name: draft.name,
-            client_id: draft.client_id,
-            client_secret: draft.client_secret,
-            app_id: draft.app_id,
-            issuer: draft.issuer,
-            authorization_endpoint: draft.authorization_endpoint,
-            token_endpoint: draft.token_endpoint,
-            userinfo_endpoint: draft.userinfo_endpoint,
-            token_info_endpoint: draft.token_info_endpoint,
-            is_active: String::new(),
-            position: String::new(),
+            is_active: if provider.is_active { "true" } else { "" }.to_owned(),
+            position: provider.position.to_string(),
         }
     }
 
