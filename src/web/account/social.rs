@@ -8,7 +8,7 @@ use rocket::{Route, State, get, post, routes};
 use super::away::{Away, Newcomer, Purpose};
 use super::{Answer, MY_PAGE, connections, join, sudo, told};
 use crate::ctx::Ctx;
-use crate::flows::connections::{self as connections_flow, ConnectError};
+use crate::flows::connections::{self as own, ConnectError};
 use crate::flows::social::{self, Arrived, Guest, SocialError};
 use crate::http::cookies;
 use crate::http::guards::{self, SignedIn};
@@ -16,10 +16,9 @@ use crate::http::next;
 use crate::oauth::{Known, OauthError, Returned};
 use crate::social::Provider;
 use crate::throttle::ThrottleError;
-use crate::types::{Caller, Secret};
+use crate::types::{Caller, Secret, SessionId, UserId};
 use crate::web::error::Error;
 use crate::web::form::{Form, Submitted};
-
 use crate::web::notice::Notice;
 use crate::web::page::Frame;
 
@@ -97,7 +96,7 @@ async fn finish(
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
     let Some(dance) = away.dance(ctx, slug, brought.state.unwrap_or_default()) else {
-        return told_of(frame, Status::Forbidden, "provider.stale");
+        return stale(frame);
     };
     let code = brought.code.filter(|code| !code.is_empty() && code.len() <= MAX_BYTES);
     let code = match (brought.error, code) {
@@ -121,7 +120,7 @@ async fn finish(
 /// Nobody set out in this browser, or too long ago.
 #[get("/account/social/<_slug>/callback", rank = 2)]
 fn finish_of_nobody(_slug: &str, frame: Frame) -> Result<Answer, Error> {
-    told_of(frame, Status::Forbidden, "provider.stale")
+    stale(frame)
 }
 
 async fn arrive(
@@ -132,35 +131,39 @@ async fn arrive(
     caller: &Caller,
     (ctx, jar): (&Ctx, &CookieJar<'_>),
 ) -> Result<Answer, Error> {
-    let (session, is_again) = match &away.purpose {
-        Purpose::Enter => return enter(provider, known, away, frame, caller, (ctx, jar)).await,
-        Purpose::Connect(session) => (session, false),
-        Purpose::ProveAgain(session) => (session, true),
-    };
-    // Somebody else may have signed in meanwhile, or nobody may be.
-    let reader = frame.person().filter(|reader| reader.session().to_string() == *session);
-    let Some(reader) = reader else {
-        return told_of(frame, Status::Forbidden, "provider.stale");
-    };
-    let (user, identity) = (reader.person().id, (provider.slug(), known));
-    let done = if is_again {
-        connections_flow::prove(ctx, (user, reader.session()), identity, caller).await
-    } else {
-        connections_flow::connect(ctx, user, identity, caller).await
-    };
-    match done {
-        Ok(()) if is_again => {
-            Ok(Answer::Gone(Redirect::to(next::after_sign_in(&away.next, MY_PAGE))))
+    let identity = (provider.slug(), known);
+    match &away.purpose {
+        Purpose::Enter => enter(provider, known, away, frame, caller, (ctx, jar)).await,
+        Purpose::Connect(session) => {
+            let Some((user, _)) = still_there(&frame, session) else { return stale(frame) };
+            match own::connect(ctx, user, identity, caller).await {
+                Ok(()) => {
+                    Notice::SocialConnected.say(jar, ctx);
+                    Ok(Answer::Gone(Redirect::to(connections::LIST)))
+                }
+                Err(error) => not_done(frame, error, "provider.not_connected"),
+            }
         }
-        Ok(()) => {
-            Notice::SocialConnected.say(jar, ctx);
-            Ok(Answer::Gone(Redirect::to(connections::LIST)))
+        Purpose::ProveAgain(session) => {
+            let Some(whose) = still_there(&frame, session) else { return stale(frame) };
+            match own::prove(ctx, whose, identity, caller).await {
+                Ok(()) => Ok(Answer::Gone(Redirect::to(next::after_sign_in(&away.next, MY_PAGE)))),
+                Err(error) => not_done(frame, error, "provider.not_you"),
+            }
         }
-        Err(ConnectError::Refused) => {
-            let text = if is_again { "provider.not_you" } else { "provider.not_connected" };
-            told_of(frame, Status::UnprocessableEntity, text)
-        }
-        Err(ConnectError::Broken(error)) => Err(error.into()),
+    }
+}
+
+/// Whoever set out in this session: somebody else may have signed in meanwhile, or nobody may be.
+fn still_there(frame: &Frame, session: &str) -> Option<(UserId, SessionId)> {
+    let reader = frame.person().filter(|reader| reader.session().to_string() == session)?;
+    Some((reader.person().id, reader.session()))
+}
+
+fn not_done(frame: Frame, error: ConnectError, text: &'static str) -> Result<Answer, Error> {
+    match error {
+        ConnectError::Refused => told_of(frame, Status::UnprocessableEntity, text),
+        ConnectError::Broken(error) => Err(error.into()),
     }
 }
 
@@ -219,6 +222,11 @@ pub(super) fn failed(frame: Frame, error: SocialError) -> Result<Answer, Error> 
         SocialError::NoEmail => (Status::UnprocessableEntity, "provider.no_email"),
     };
     told_of(frame, status, text)
+}
+
+/// This browser did not set out, or for something else.
+fn stale(frame: Frame) -> Result<Answer, Error> {
+    told_of(frame, Status::Forbidden, "provider.stale")
 }
 
 fn told_of(frame: Frame, status: Status, text: &'static str) -> Result<Answer, Error> {
