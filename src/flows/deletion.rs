@@ -44,10 +44,7 @@ pub async fn ask(
     password: Option<Password>,
     caller: &Caller,
 ) -> Result<OffsetDateTime, LeaveError> {
-    let proved = match password {
-        Some(password) => sessions::prove(ctx, &person.email, password, caller).await?,
-        None => sessions::without_password(ctx, person.id).await?,
-    };
+    let proved = sessions::prove_owner(ctx, person, password, caller).await?;
     let now = ctx.clock.now();
     let due_at = now + GRACE;
     let user = proved.account.person.id;

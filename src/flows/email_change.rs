@@ -54,10 +54,7 @@ pub async fn ask(
     new: Email,
     caller: &Caller,
 ) -> Result<(), AskError> {
-    let proved = match password {
-        Some(password) => sessions::prove(ctx, &person.email, password, caller).await?,
-        None => sessions::without_password(ctx, person.id).await?,
-    };
+    let proved = sessions::prove_owner(ctx, person, password, caller).await?;
     let user = proved.account.person.id;
     if new.canonical() == proved.account.person.email.canonical() {
         proved.was_honest(ctx).await?;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-pub use proving::{ProveError, Proved, prove, waiting, without_password};
+pub use proving::{ProveError, Proved, prove, prove_owner, waiting};
 pub use standing::{AccessError, Presented, Standing, by_access, standing, standing_at_proxy};
 pub use store::EndReason;
 pub use tokens::Issued;

@@ -15,7 +15,7 @@ use crate::crypto::{PasswordHash, QueueFull};
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::throttle::{self, Limit, ThrottleError, Try};
-use crate::types::{Caller, Email, Password, UserId};
+use crate::types::{Caller, Email, Password, Person, UserId};
 
 /// Guesses at one account from devices that it was never signed in on. Ten honest slips are free;
 /// at an hour's wait a guesser stays far below the 100 tries that NIST SP 800-63B-4, 3.2.2 allows.
@@ -147,12 +147,25 @@ pub async fn prove(
     })
 }
 
-/// Whoever has no password proves nothing by one. The caller knows that the session has just been proved
-/// in another way.
+/// Whoever is signed in proves it by the password; somebody who has none, and comes with `None`, has just
+/// been proved in another way, as the caller knows.
 ///
 /// # Errors
-/// [`ProveError::Wrong`] when there is a password after all.
-pub async fn without_password(ctx: &Ctx, user: UserId) -> Result<Proved, ProveError> {
+/// [`ProveError`] says why it proved nothing; without a password it is [`ProveError::Wrong`] when there is
+/// one after all.
+pub async fn prove_owner(
+    ctx: &Ctx,
+    person: &Person,
+    password: Option<Password>,
+    caller: &Caller,
+) -> Result<Proved, ProveError> {
+    match password {
+        Some(password) => prove(ctx, &person.email, password, caller).await,
+        None => without_password(ctx, person.id).await,
+    }
+}
+
+async fn without_password(ctx: &Ctx, user: UserId) -> Result<Proved, ProveError> {
     let account = accounts::find_by_id(&ctx.db, user).await?;
     let account = account.filter(|account| account.password_hash.is_none());
     let account = account.ok_or(ProveError::Wrong)?;
