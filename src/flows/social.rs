@@ -150,13 +150,12 @@ pub async fn come_back(
 /// [`SocialError`] says why nobody's.
 pub async fn by_token(
     ctx: &Ctx,
-    slug: &str,
+    provider: &Provider,
     token: Token,
     caller: &Caller,
-) -> Result<(Provider, Known), SocialError> {
+) -> Result<Known, SocialError> {
     count(ctx, caller).await?;
-    let provider = social::find_active(ctx, slug).await?.ok_or(SocialError::Unknown)?;
-    let (application, now) = (&provider.application, ctx.clock.now());
+    let (slug, application, now) = (provider.slug(), &provider.application, ctx.clock.now());
     let known = match token {
         Token::Access(token) => ctx.oauth.by_access_token(application, &token).await,
         Token::Id(token) => ctx.oauth.by_id_token(application, &token, now).await,
@@ -168,8 +167,7 @@ pub async fn by_token(
             ctx.oauth.by_code(application, &dance, returned, now).await
         }
     };
-    let known = known.inspect_err(|error| note(slug, error, caller))?;
-    Ok((provider, known))
+    Ok(known.inspect_err(|error| note(slug, error, caller))?)
 }
 
 /// Lets somebody in whom a provider knows: into the account that it opens, or that it may join, or

@@ -83,7 +83,7 @@ pub struct Identity {
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn list(ctx: &Ctx) -> Result<Vec<Provider>, DbError> {
-    let mut providers = of_settings(ctx);
+    let mut providers: Vec<_> = of_settings(ctx).collect();
     let rows = store::list(&ctx.db, MOST_PROVIDERS).await?;
     for row in rows.into_iter().filter_map(|row| row.opened(ctx)) {
         // The machine's owner has the last word.
@@ -125,7 +125,7 @@ pub async fn list_buttons(ctx: &Ctx) -> Result<Arc<Vec<Application>>, DbError> {
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn find_active(ctx: &Ctx, slug: &str) -> Result<Option<Provider>, DbError> {
-    let provider = of_settings(ctx).into_iter().find(|provider| provider.slug() == slug);
+    let provider = of_settings(ctx).find(|provider| provider.slug() == slug);
     let provider = match provider {
         Some(provider) => Some(provider),
         None => store::find_by_slug(&ctx.db, slug).await?.and_then(|row| row.opened(ctx)),
@@ -141,15 +141,9 @@ pub async fn find(ctx: &Ctx, id: i64) -> Result<Option<Provider>, DbError> {
     Ok(store::find(&ctx.db, id).await?.and_then(|row| row.opened(ctx)))
 }
 
-fn of_settings(ctx: &Ctx) -> Vec<Provider> {
+fn of_settings(ctx: &Ctx) -> impl Iterator<Item = Provider> {
     let applications = ctx.settings.social.iter().cloned();
-    let providers = applications.map(|application| Provider {
-        id: None,
-        application,
-        is_active: true,
-        position: 0,
-    });
-    providers.collect()
+    applications.map(|application| Provider { id: None, application, is_active: true, position: 0 })
 }
 
 /// Registers a provider; `None` means that its name in URLs is taken.
@@ -263,7 +257,7 @@ pub async fn list_of(db: &Db, user: UserId) -> Result<Vec<Identity>, DbError> {
     store::list_of(db, user, MOST_IDENTITIES).await
 }
 
-/// The names of the providers by which a person may come in now.
+/// The names of the providers by which a person may come in now, in the order in which pages show them.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.

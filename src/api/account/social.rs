@@ -15,6 +15,7 @@ use crate::ctx::Ctx;
 use crate::flows::social::{self, Arrived, Guest, SocialError, Token};
 use crate::i18n::Sentence;
 use crate::oauth::OauthError;
+use crate::social::find_active;
 use crate::types::{Caller, Email, Language, Secret};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -51,13 +52,11 @@ async fn create(
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
-    if crate::social::find_active(ctx, slug).await?.is_none() {
-        return Err(Refusal::not_found().into());
-    }
+    let provider = find_active(ctx, slug).await?.ok_or_else(Refusal::not_found)?;
     let (token, typed) = read(&body)?;
     let before = session_of(jar, ctx).await?;
-    let (provider, known) =
-        social::by_token(ctx, slug, token, caller).await.map_err(|error| refused(error, ctx))?;
+    let known = social::by_token(ctx, &provider, token, caller).await;
+    let known = known.map_err(|error| refused(error, ctx))?;
     let typed = typed.as_ref();
     let guest = Guest { provider: &provider, known: &known, typed, language, before };
     match social::welcome(ctx, guest, caller).await {
