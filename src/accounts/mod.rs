@@ -398,6 +398,25 @@ pub async fn schedule_deletion(
     store::update_deletes_at(transaction, id, at).await
 }
 
+/// Notes in the trail that a log-in has just called off the deletion of an account, if one was scheduled
+/// when the account was read; tells whether it was.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn note_stay(
+    transaction: &Transaction,
+    account: &Account,
+    caller: &Caller,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let has_stayed = account.deletes_at.is_some();
+    if has_stayed {
+        let event = Event::by(account.person.id, Action::DeletionCancelled, caller);
+        audit::record(transaction, event, now).await?;
+    }
+    Ok(has_stayed)
+}
+
 /// Why an account may not be used.
 #[derive(Debug, Clone, Copy)]
 pub struct Inactive<'a> {

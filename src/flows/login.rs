@@ -8,14 +8,13 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::accounts::{self, Account};
-use crate::audit::{self, Action, Event};
 use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::links::{self, Purpose};
 use crate::mail::{Kind, Letter};
 use crate::outbox;
-use crate::sessions::{self, EndReason, Opened, Proof, ProveError, Proved};
+use crate::sessions::{self, Opened, Proof, ProveError, Proved};
 use crate::throttle::{self, Limit, ThrottleError};
 use crate::types::{Caller, Email, Password, SessionId};
 
@@ -95,20 +94,12 @@ pub async fn with_password(
         }
         return Err(ProveError::Wrong.into());
     };
-    let has_stayed = proved.account.deletes_at.is_some();
-    if has_stayed {
-        let event = Event::by(user, Action::DeletionCancelled, caller);
-        audit::record(&transaction, event, now).await?;
-    }
+    let has_stayed = accounts::note_stay(&transaction, &proved.account, caller, now).await?;
     if is_news {
         tell(ctx, &transaction, &proved.account, caller).await?;
     }
     proved.give_back(&transaction).await?;
-    if let Some(before) = before {
-        sessions::end(&transaction, before, EndReason::Replaced, now).await?;
-    }
-    transaction.commit().await?;
-    before.inspect(|session| sessions::ended(ctx, *session));
+    sessions::commit_instead_of(ctx, transaction, before).await?;
     tracing::info!(
         user.id = user.0, session.id = %opened.session, request.id = caller.request_id,
         "logged in"

@@ -13,7 +13,7 @@ use crate::config::{EmailVerification, SignUp};
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::outbox::Addressee;
-use crate::sessions::{self, EndReason, Opened, Proof};
+use crate::sessions::{self, Opened, Proof};
 use crate::throttle::{self, Limit, ThrottleError, Try};
 use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password, SessionId};
 
@@ -129,11 +129,7 @@ pub async fn join(
     let opened =
         sessions::start(ctx, &transaction, (user, &to.email), Proof::NewAccount, caller).await?;
     let opened = opened.expect("an account is active when it is made");
-    if let Some(before) = before {
-        sessions::end(&transaction, before, EndReason::Replaced, now).await?;
-    }
-    transaction.commit().await?;
-    before.inspect(|session| sessions::ended(ctx, *session));
+    sessions::commit_instead_of(ctx, transaction, before).await?;
     tracing::info!(
         user.id = user.0, session.id = %opened.session, request.id = caller.request_id,
         "signed up"

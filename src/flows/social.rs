@@ -16,7 +16,7 @@ use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::oauth::{Dance, Known, OauthError, Returned};
 use crate::outbox::Addressee;
-use crate::sessions::{self, EndReason, Opened, Proof};
+use crate::sessions::{self, Opened, Proof};
 use crate::social::{self, Provider};
 use crate::throttle::{self, Limit, ThrottleError};
 use crate::types::{Caller, Email, Language, Secret, SessionId};
@@ -238,11 +238,7 @@ async fn enter(
         tracing::info!(user.id = user.0, request.id = caller.request_id, "log-in refused");
         return Err(SocialError::Refused);
     };
-    let has_stayed = account.deletes_at.is_some();
-    if has_stayed {
-        let event = Event::by(user, Action::DeletionCancelled, caller);
-        audit::record(&transaction, event, now).await?;
-    }
+    let has_stayed = accounts::note_stay(&transaction, account, caller, now).await?;
     finish(ctx, transaction, &opened, guest, caller).await?;
     Ok(Arrived::SignedIn(Box::new(opened), has_stayed))
 }
@@ -254,14 +250,9 @@ async fn finish(
     guest: &Guest<'_>,
     caller: &Caller,
 ) -> Result<(), DbError> {
-    let now = ctx.clock.now();
     let place = [BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()))];
     throttle::give_back(&transaction, &place).await?;
-    if let Some(before) = guest.before {
-        sessions::end(&transaction, before, EndReason::Replaced, now).await?;
-    }
-    transaction.commit().await?;
-    guest.before.inspect(|session| sessions::ended(ctx, *session));
+    sessions::commit_instead_of(ctx, transaction, guest.before).await?;
     tracing::info!(
         user.id = opened.user.0, session.id = %opened.session, provider = guest.provider.slug(),
         request.id = caller.request_id, "logged in by a provider"

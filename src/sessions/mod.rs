@@ -412,6 +412,23 @@ pub async fn end(
     store::end(transaction, session, why, now).await
 }
 
+/// Commits what opened a session; the one that the browser had before ends with it.
+///
+/// # Errors
+/// [`DbError`] when the database cannot; then nothing has happened.
+pub async fn commit_instead_of(
+    ctx: &Ctx,
+    transaction: Transaction,
+    before: Option<SessionId>,
+) -> Result<(), DbError> {
+    if let Some(before) = before {
+        end(&transaction, before, EndReason::Replaced, ctx.clock.now()).await?;
+    }
+    transaction.commit().await?;
+    before.inspect(|session| ended(ctx, *session));
+    Ok(())
+}
+
 /// The living sign-ins of a person: `this` first, then whichever was seen last.
 ///
 /// # Errors
