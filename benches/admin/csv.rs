@@ -5,7 +5,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::people;
-use crate::server::{Server, Staff};
+use crate::server::Server;
+use crate::staff::Staff;
 
 /// The list of a whole site.
 pub(crate) struct List {
@@ -35,7 +36,8 @@ pub(crate) fn measure(server: &Server, staff: &Staff, people: u32) -> List {
     let took = start.elapsed();
     assert_eq!(lines, people + 2, "headings, the superuser and everybody");
     assert!(last.contains(&people::email(1)), "the first comes last: {last}");
-    List { people, took, memory: before.zip(server.peak()) }
+    let memory = before.zip(server.memory()).map(|(before, now)| (before.resident, now.peak));
+    List { people, took, memory }
 }
 
 /// How many lines came, and the last of them. A server that is spoken to in HTTP/1.0 sends the bare

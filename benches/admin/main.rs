@@ -20,11 +20,15 @@ mod outcome;
 mod pages;
 mod people;
 mod report;
+#[expect(dead_code, reason = "the other bench asks for more")]
+#[path = "../http/server.rs"]
 mod server;
 mod site;
+mod staff;
 #[expect(dead_code, reason = "the other bench asks for more")]
 #[path = "../http/targets.rs"]
 mod targets;
+mod tools;
 
 use std::process::ExitCode;
 

@@ -8,10 +8,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::runtime::Runtime;
 
-use crate::client::Connection;
+use crate::client::{Connection, runtime};
 use crate::people;
-use crate::server::{Server, Staff};
-use crate::site::runtime;
+use crate::server::Server;
+use crate::staff::Staff;
 use crate::targets::median;
 
 /// Turns that count.

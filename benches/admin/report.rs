@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::SIZES;
 use crate::csv::List;
-use crate::outcome::{keep, noise};
+use crate::outcome::{noise, of_engines, publish};
 use crate::pages::Page;
 use crate::site::Engine;
 use crate::targets::Target;
@@ -35,18 +35,9 @@ pub(crate) struct Table {
 
 impl Report {
     /// Prints the tables, and writes the JSON to `target/bench/admin.json`.
-    #[expect(clippy::print_stdout, reason = "the tables are what the program is for")]
     pub(crate) fn publish(&self) {
-        for table in &self.tables {
-            println!("{}\n", table.lines().join("\n"));
-        }
-        if self.tables.len() == 1 {
-            println!(
-                "POSTGRESQL IS MISSING: initdb is not on this machine; nothing was measured on it.\n"
-            );
-        }
-        println!("Also in target/bench/admin.json.");
-        keep("admin", &self.json());
+        let tables = self.tables.iter().map(|table| table.lines().join("\n"));
+        publish("admin", &of_engines(tables.collect()), &self.json());
     }
 
     fn json(&self) -> Value {

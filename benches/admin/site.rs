@@ -1,14 +1,13 @@
 //! A temporary site of one size on one engine.
 
-use daemun::clock::Clock;
-use daemun::config::Settings;
-use daemun::ctx::Ctx;
-use rocket::figment::Figment;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
 use tempfile::TempDir;
 
+use crate::client::runtime;
 use crate::cluster::Cluster;
-use crate::people;
 use crate::server::Server;
+use crate::{people, tools};
 
 /// What keeps the people.
 #[derive(Clone, Copy)]
@@ -21,7 +20,7 @@ pub(crate) enum Engine<'a> {
 /// which it is served.
 pub(crate) struct Site {
     folder: TempDir,
-    port: u16,
+    address: SocketAddr,
     database_url: String,
 }
 
@@ -48,8 +47,8 @@ impl Site {
                 }
             };
             people::move_in(&database_url, people).await;
-            let site = Self { folder, port: free_port(), database_url };
-            people::appoint_root(&site.open().await).await;
+            let site = Self { folder, address: free_address(), database_url };
+            people::appoint_root(&tools::open(site.settings()).await).await;
             people::settle(&site.database_url).await;
             site
         })
@@ -57,24 +56,12 @@ impl Site {
 
     /// Starts the server and waits until it is ready.
     pub(crate) fn serve(&self) -> Server {
-        Server::start(self.folder.path(), self.port, &self.settings())
-    }
-
-    /// The site's tools, as its server has them. The tables are brought up to date.
-    async fn open(&self) -> Ctx {
-        let settings = self
-            .settings()
-            .into_iter()
-            .fold(Figment::from(rocket::Config::default()), |figment, (name, value)| {
-                figment.merge((name, value))
-            });
-        let settings = Settings::from_figment(&settings).expect("the settings are right");
-        daemun::app::open(settings, Clock::of_the_machine()).await.expect("the site opens")
+        Server::start(self.folder.path(), self.address, &self.settings(), None)
     }
 
     fn settings(&self) -> [(&'static str, String); 5] {
         [
-            ("public_url", format!("http://localhost:{}", self.port)),
+            ("public_url", format!("http://localhost:{}", self.address.port())),
             ("database_url", self.database_url.clone()),
             ("data_dir", self.folder.path().display().to_string()),
             ("secret_key", "0123456789abcdef".repeat(4)),
@@ -84,13 +71,7 @@ impl Site {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    listener.local_addr().expect("a listener has an address").port()
-}
-
-/// A runtime that stays on the thread that made it.
-pub(crate) fn runtime() -> tokio::runtime::Runtime {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().build().expect("a runtime can be made")
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    listener.local_addr().expect("a listener has an address")
 }

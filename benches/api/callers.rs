@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::client::{Connection, Response};
+use crate::client::{Connection, Response, runtime};
 use crate::load::Errand;
-use crate::people::{PASSWORD, PEOPLE, runtime};
+use crate::people::{PASSWORD, PEOPLE};
 
 /// Who asks for tokens next, and from where: tries are counted by account and by address, and nobody
 /// here is to be told to wait.

@@ -29,6 +29,8 @@ mod report;
 #[expect(dead_code, reason = "the other bench looks at memory and at the start")]
 #[path = "../http/server.rs"]
 mod server;
+#[path = "../http/site.rs"]
+mod site;
 mod stages;
 #[expect(dead_code, reason = "the other bench has targets below something")]
 #[path = "../http/targets.rs"]
@@ -39,7 +41,7 @@ use std::process::ExitCode;
 use cluster::Cluster;
 use others::Watch;
 use report::{Report, Table};
-use server::Site;
+use site::Site;
 
 fn main() -> ExitCode {
     // `cargo test --all-targets` runs benches too, without this flag; minutes are no test.
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
     // Its own settings are left as they come, so that commits are on disk.
     let cluster = Cluster::start("C.UTF-8", "");
     let postgres = cluster.as_ref().map(|cluster| {
-        people::runtime().block_on(cluster.execute("CREATE DATABASE site"));
+        client::runtime().block_on(cluster.execute("CREATE DATABASE site"));
         cluster.url("site")
     });
     let mut tables = vec![measure("SQLite", None, cluster.as_ref())];

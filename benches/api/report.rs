@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::figures::Subject;
-use crate::outcome::{keep, noise};
+use crate::outcome::{noise, of_engines, publish};
 use crate::people::PEOPLE;
 use crate::targets::{Target, median};
 
@@ -42,19 +42,11 @@ impl Report {
     }
 
     /// Prints the tables, and writes the JSON to `target/bench/api.json`.
-    #[expect(clippy::print_stdout, reason = "the tables are what the program is for")]
     pub(crate) fn publish(&self) {
-        for table in &self.tables {
-            println!("{}\n", table.lines().join("\n"));
-        }
-        if self.tables.len() == 1 {
-            println!(
-                "POSTGRESQL IS MISSING: initdb is not on this machine; nothing was measured on it.\n"
-            );
-        }
-        println!("Also in target/bench/api.json.");
-        let tables = self.tables.iter().map(Table::json).collect::<Vec<_>>();
-        keep("api", &json!({ "accounts": PEOPLE, "engines": tables }));
+        let tables = self.tables.iter().map(|table| table.lines().join("\n"));
+        let engines = self.tables.iter().map(Table::json).collect::<Vec<_>>();
+        let figures = json!({ "accounts": PEOPLE, "engines": engines });
+        publish("api", &of_engines(tables.collect()), &figures);
     }
 }
 

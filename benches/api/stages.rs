@@ -10,7 +10,8 @@ use crate::callers::{Obtain, Question, Refresh, Tokens};
 use crate::figures::Subject;
 use crate::load::Drive;
 use crate::report::{Calls, NewTokens};
-use crate::server::{Site, two_cores};
+use crate::server::two_cores;
+use crate::site::Site;
 
 /// Connections that drive the server as hard as it goes.
 const CONNECTIONS: usize = 32;

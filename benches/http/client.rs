@@ -1,5 +1,5 @@
 //! HTTP/1.1 with keep-alive, as little of it as the server's answers need: the load must cost less
-//! than what it measures.
+//! than what it measures. And the runtime on which one asks.
 
 use std::io;
 use std::net::SocketAddr;
@@ -97,4 +97,10 @@ fn text(head: &[u8]) -> io::Result<&str> {
 
 fn broken(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+/// A runtime that stays on the thread that made it.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime can be made")
 }

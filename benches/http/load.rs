@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use core_affinity::CoreId;
 use tokio::task::JoinSet;
 
-use crate::client::{Connection, Response};
-use crate::people::runtime;
+use crate::client::{Connection, Response, runtime};
 use crate::server::{Server, on_core};
 
 /// What one connection asks for.

@@ -9,10 +9,13 @@ mod client;
 mod figures;
 mod load;
 mod machine;
+#[expect(dead_code, reason = "other benches measure on two engines")]
 mod outcome;
 mod people;
 mod report;
+#[expect(dead_code, reason = "the bench of the pages of staff looks at a peak of its own")]
 mod server;
+mod site;
 mod stages;
 mod targets;
 
@@ -20,7 +23,7 @@ use std::process::ExitCode;
 
 use machine::Watch;
 use report::Report;
-use server::Site;
+use site::Site;
 
 fn main() -> ExitCode {
     // `cargo test --all-targets` runs benches too, without this flag; two minutes are no test.

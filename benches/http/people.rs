@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sea_orm::{ConnectionTrait as _, Database};
 
 use crate::argon;
-use crate::client::{Connection, Response};
+use crate::client::{Connection, Response, runtime};
 use crate::load::Errand;
 
 /// How many accounts there are.
@@ -177,10 +177,4 @@ fn get(server: SocketAddr, path: &str, cookie: Option<&str>) -> Vec<u8> {
     let port = server.port();
     format!("GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nUser-Agent: bench\r\n{cookie}\r\n")
         .into_bytes()
-}
-
-/// A runtime that stays on the thread that made it.
-pub(crate) fn runtime() -> tokio::runtime::Runtime {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().build().expect("a runtime can be made")
 }

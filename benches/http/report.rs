@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::figures::Subject;
-use crate::outcome::{keep, noise};
+use crate::outcome::{noise, publish};
 use crate::people::PEOPLE;
 use crate::server::Memory;
 use crate::targets::{Target, median, milliseconds, range};
@@ -59,10 +59,8 @@ impl Report {
     }
 
     /// Prints the table, and writes the JSON to `target/bench/http.json`.
-    #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
     pub(crate) fn publish(&self) {
-        println!("{}\n\nAlso in target/bench/http.json.", self.table());
-        keep("http", &self.json());
+        publish("http", &[self.table()], &self.json());
     }
 
     fn table(&self) -> String {

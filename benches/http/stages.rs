@@ -10,7 +10,8 @@ use crate::figures::Subject;
 use crate::load::{Drive, Round};
 use crate::people::{Doorstep, LogIn, Visit};
 use crate::report::{Crowd, LogIns, MemoryUse, Pages};
-use crate::server::{Server, Site, two_cores};
+use crate::server::{Server, two_cores};
+use crate::site::Site;
 
 /// Connections that drive the server as hard as it goes.
 const CONNECTIONS: usize = 32;

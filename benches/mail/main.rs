@@ -10,13 +10,19 @@ mod client;
 #[expect(dead_code, reason = "the other bench asks for more")]
 #[path = "../http/machine.rs"]
 mod machine;
+#[expect(dead_code, reason = "other benches measure on two engines")]
 #[path = "../http/outcome.rs"]
 mod outcome;
 mod queue;
 mod report;
 mod requests;
+#[expect(dead_code, reason = "the other bench asks for more")]
+#[path = "../http/server.rs"]
+mod server;
 mod sink;
 mod site;
+#[path = "../admin/tools.rs"]
+mod tools;
 
 use std::process::ExitCode;
 

@@ -11,8 +11,9 @@ use daemun::types::{Email, Language, Secret};
 use sea_orm::ConnectionTrait as _;
 use time::OffsetDateTime;
 
+use crate::client::runtime;
 use crate::sink::Sink;
-use crate::site::{PEOPLE, Site, runtime};
+use crate::site::{PEOPLE, Site};
 
 pub(crate) const LETTERS: usize = 10_000;
 
@@ -40,7 +41,8 @@ pub(crate) fn measure(site: &Site, sink: &Sink) -> Queue {
     runtime().block_on(write(site));
     let (before_letters, before_connections) = (sink.taken(), sink.connections());
     let server = site.serve();
-    let idle = server.memory();
+    let resident = || server.memory().map(|memory| memory.resident);
+    let idle = resident();
     let start = Instant::now();
     let (mut first, mut peak) = (None, idle);
     while sink.taken() - before_letters < LETTERS {
@@ -49,13 +51,13 @@ pub(crate) fn measure(site: &Site, sink: &Sink) -> Queue {
         if first.is_none() && sink.taken() > before_letters {
             first = Some(Instant::now());
         }
-        peak = peak.zip(server.memory()).map(|(before, now)| before.max(now));
+        peak = peak.zip(resident()).map(|(before, now)| before.max(now));
     }
     let took = first.expect("letters arrived").elapsed();
     let connections = sink.connections() - before_connections;
     // The last of them are struck off, and whatever is not needed any more is given back.
     thread::sleep(Duration::from_secs(1));
-    let after = server.memory();
+    let after = resident();
     drop(server);
     assert_eq!(sink.taken() - before_letters, LETTERS, "each once");
     Queue {

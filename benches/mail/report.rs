@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::outcome::{keep, noise};
+use crate::outcome::{noise, publish};
 use crate::queue::{LETTERS, Queue};
 use crate::requests::Requests;
 
@@ -19,10 +19,15 @@ pub(crate) struct Report {
 
 impl Report {
     /// Prints the table, and writes the JSON to `target/bench/mail.json`.
-    #[expect(clippy::print_stdout, reason = "the table is what the program is for")]
     pub(crate) fn publish(&self) {
-        println!("{}\n\nAlso in target/bench/mail.json.", self.lines().join("\n"));
-        keep("mail", &self.json());
+        publish(
+            "mail",
+            &[self.lines().join(
+                "
+",
+            )],
+            &self.json(),
+        );
     }
 
     fn lines(&self) -> Vec<String> {

@@ -4,8 +4,9 @@
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
-use crate::client::Connection;
-use crate::site::{Server, Site, runtime};
+use crate::client::{Connection, runtime};
+use crate::server::Server;
+use crate::site::Site;
 
 /// Requests of each kind that count.
 const EACH: u32 = 2_000;

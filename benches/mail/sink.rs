@@ -8,7 +8,7 @@ use std::thread;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::site::runtime;
+use crate::client::runtime;
 
 /// A mail server that runs until the program ends.
 pub(crate) struct Sink {

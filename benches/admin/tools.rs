@@ -1,0 +1,15 @@
+//! The tools of a temporary site, in the process of the bench.
+
+use daemun::clock::Clock;
+use daemun::config::Settings;
+use daemun::ctx::Ctx;
+use rocket::figment::Figment;
+
+/// The tools of a site with these settings, as its server has them. The tables are brought up to date.
+pub(crate) async fn open(settings: impl IntoIterator<Item = (&'static str, String)>) -> Ctx {
+    let settings = settings
+        .into_iter()
+        .fold(Figment::from(rocket::Config::default()), |figment, setting| figment.merge(setting));
+    let settings = Settings::from_figment(&settings).expect("the settings are right");
+    daemun::app::open(settings, Clock::of_the_machine()).await.expect("the site opens")
+}
