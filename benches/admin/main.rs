@@ -11,7 +11,6 @@ mod client;
 #[path = "../../tests/it/support/cluster.rs"]
 mod cluster;
 mod csv;
-#[expect(dead_code, reason = "the other bench asks for more")]
 #[path = "../http/machine.rs"]
 mod machine;
 mod others;

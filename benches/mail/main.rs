@@ -7,7 +7,6 @@
 
 #[path = "../http/client.rs"]
 mod client;
-#[expect(dead_code, reason = "the other bench asks for more")]
 #[path = "../http/machine.rs"]
 mod machine;
 #[expect(dead_code, reason = "other benches measure on two engines")]
