@@ -171,14 +171,13 @@ impl Settings {
     /// The value of a setting that was not given, as text; empty for one that has none.
     #[must_use]
     pub fn default_of(&self, name: &str) -> String {
-        let seconds = |duration: Duration| format!("{}s", duration.as_secs());
         match name {
-            "signing_key_lifetime" => seconds(self.signing_key_lifetime),
-            "access_token_lifetime" => seconds(self.access_token_lifetime),
-            "refresh_token_lifetime" => seconds(self.refresh_token_lifetime),
-            "delete_unverified_after" => seconds(self.delete_unverified_after),
-            "leeway" => seconds(self.leeway),
-            "session_cache" => seconds(self.session_cache),
+            "signing_key_lifetime" => as_given(self.signing_key_lifetime),
+            "access_token_lifetime" => as_given(self.access_token_lifetime),
+            "refresh_token_lifetime" => as_given(self.refresh_token_lifetime),
+            "delete_unverified_after" => as_given(self.delete_unverified_after),
+            "leeway" => as_given(self.leeway),
+            "session_cache" => as_given(self.session_cache),
             "allow_http" => "false".into(),
             "rotate_refresh_tokens" => self.rotate_refresh_tokens.to_string(),
             "audience" => self.audience.clone(),
@@ -187,18 +186,27 @@ impl Settings {
             "data_dir" => self.data_dir.display().to_string(),
             "database_url" => self.database_url.to_string(),
             "public_url" => self.public_url.as_str().to_owned(),
-            "mail_url" => "file:".into(),
+            "mail_url" => "file".into(),
             "mail_from" => self.mail_from.to_string(),
             "password_hash" => self.password_hash.to_string(),
             "password_min_length" => self.password_min_length.to_string(),
             "email_verification" => format!("{:?}", self.email_verification).to_lowercase(),
             "signup" => format!("{:?}", self.signup).to_lowercase(),
-            "signing_algorithm" => format!("{:?}", self.signing_algorithm),
+            "signing_algorithm" => self.signing_algorithm.name().to_owned(),
             "log_format" => format!("{:?}", self.log_format).to_lowercase(),
             "log_level" => format!("{:?}", self.log_level).to_lowercase(),
             _ => String::new(),
         }
     }
+}
+
+/// A duration as it may be given, in the largest unit that it is whole in.
+fn as_given(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [("d", 86_400), ("h", 3_600), ("m", 60)];
+    let unit = units.into_iter().find(|(_, length)| seconds > 0 && seconds.is_multiple_of(*length));
+    let (unit, length) = unit.unwrap_or(("s", 1));
+    format!("{}{unit}", seconds / length)
 }
 
 /// Rocket's own figment (`Rocket.toml` and `ROCKET_…`) on top of what Daemun prefers.

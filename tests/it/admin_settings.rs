@@ -32,7 +32,10 @@ on_both! {
         for name in ["secret_key", "public_url", "log_level", "port", "custom_claims"] {
             assert!(names.contains(&name.to_owned()), "{name}");
         }
-        assert!(page.texts("td").contains(&"300s".to_owned()), "defaults are shown");
+        let values = page.texts("td");
+        for default in ["5m", "14d", "90d", "0s", "ES256"] {
+            assert!(values.contains(&default.to_owned()), "{default} as it may be given: {values:?}");
+        }
     }
 
     async fn what_the_checkup_says_stands_there_and_on_the_overview(world: World) {
