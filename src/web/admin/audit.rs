@@ -8,16 +8,16 @@ use rocket::http::Status;
 use rocket::{Route, State, get, routes};
 use serde_json::Value;
 use time::macros::format_description;
-use time::{Date, Duration, OffsetDateTime};
+use time::{Date, Duration};
 use url::form_urlencoded;
 
-use super::groups::label;
+use super::details::{self, Change, Fact};
 use crate::accounts;
 use crate::audit::{self, Action, Place, Recorded, Search};
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::http::guards::ReadsAudit;
-use crate::types::{Email, Permission, UserId};
+use crate::types::{Email, UserId};
 use crate::web::account::activity::sentence;
 use crate::web::device;
 use crate::web::error::Error;
@@ -104,7 +104,7 @@ pub(super) struct Shown {
     pub place: String,
     pub address: String,
     pub changes: Vec<Change>,
-    pub facts: Vec<(String, String)>,
+    pub facts: Vec<Fact>,
 }
 
 impl Shown {
@@ -119,13 +119,6 @@ impl Shown {
 pub(super) struct Whom {
     pub id: UserId,
     pub email: Option<String>,
-}
-
-/// What a field was, and what it became.
-pub(super) struct Change {
-    pub field: String,
-    pub old: String,
-    pub new: String,
 }
 
 #[get("/admin/audit?<before>&<typed..>")]
@@ -245,60 +238,9 @@ pub(super) async fn in_words(
                 _ => device::words(&event.user_agent, frame.language()),
             },
             address: event.ip.clone(),
-            changes: changes(frame, &event.details),
-            facts: facts(frame, &event.details),
+            changes: details::changes(frame, &event.details),
+            facts: details::facts(frame, &event.details),
         }
     });
     Ok(shown.collect())
-}
-
-fn changes(frame: &Frame, details: &Value) -> Vec<Change> {
-    let fields = details.get("changes").and_then(Value::as_object).into_iter().flatten();
-    let changes = fields.map(|(field, both)| {
-        let [old, new] = [0, 1].map(|side| {
-            let value = both.get(side).unwrap_or(&Value::Null);
-            let names =
-                value.as_array().filter(|names| field == "permissions" && !names.is_empty());
-            names.map_or_else(|| text(value), |names| granted(frame, names))
-        });
-        Change { field: field.clone(), old, new }
-    });
-    changes.collect()
-}
-
-/// Permissions by the names that people know.
-fn granted(frame: &Frame, names: &[Value]) -> String {
-    let labels = names.iter().map(|name| {
-        let known = name.as_str().and_then(Permission::from_stored);
-        known.map_or_else(|| text(name), |permission| frame.t(label(permission)).into_owned())
-    });
-    labels.collect::<Vec<_>>().join(", ")
-}
-
-/// What else is known of an event: reasons, instants.
-fn facts(frame: &Frame, details: &Value) -> Vec<(String, String)> {
-    let others = details.as_object().into_iter().flatten();
-    let others = others.filter(|(name, value)| {
-        let is_said = ["changes", "count"].contains(&name.as_str());
-        let is_empty = value.is_null() || value.as_str() == Some("");
-        !is_said && !is_empty
-    });
-    let others = others.map(|(name, value)| {
-        let is_instant = name == "until" || name.ends_with("_at");
-        let instant = value.as_i64().filter(|_| is_instant);
-        let instant = instant.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
-        (name.clone(), instant.map_or_else(|| text(value), |at| frame.moment(at)))
-    });
-    others.collect()
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => "–".into(),
-        Value::String(text) if text.is_empty() => "–".into(),
-        Value::Array(items) if items.is_empty() => "–".into(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
-    }
 }

@@ -6,6 +6,7 @@ mod audit_csv;
 mod bulk;
 mod bulk_progress;
 mod desk;
+mod details;
 mod groups;
 mod import;
 mod import_list;
