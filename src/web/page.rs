@@ -16,6 +16,7 @@ use time::{OffsetDateTime, UtcOffset};
 use super::error::Error;
 use super::notice::Notice;
 use super::statics;
+use crate::config::SignUp;
 use crate::ctx::Ctx;
 use crate::http::guards::{self, SignedIn, Unknown};
 use crate::http::{csrf, headers, locale, next, retry};
@@ -41,6 +42,7 @@ pub struct Frame {
     csrf: String,
     here: String,
     notice: Option<Notice>,
+    may_join: bool,
 }
 
 /// Refused when the database cannot say who is reading.
@@ -77,6 +79,7 @@ impl Frame {
             csrf: csrf::token(request, ctx, person.as_ref()),
             here,
             notice: None,
+            may_join: ctx.settings.signup == SignUp::Open,
             person,
         };
         Some((frame, ctx))
@@ -110,6 +113,12 @@ impl Frame {
     #[must_use]
     pub fn csrf(&self) -> &str {
         &self.csrf
+    }
+
+    /// Whether a visitor may make an account.
+    #[must_use]
+    pub fn may_join(&self) -> bool {
+        self.may_join
     }
 
     /// The page's own path and query.

@@ -244,6 +244,10 @@ on_both! {
         let app = world.app_with(&[("signup", "closed")]).await;
         let mut visitor = app.visitor();
 
+        for page in ["/", "/account/login"] {
+            let ways = visitor.get(page).await.attribute("a[href^='/account/join']", "href");
+            assert_eq!(ways, None, "{page} leads nobody to a closed door");
+        }
         assert_eq!(visitor.get("/account/join").await.h1(), "Sign-up is closed");
         let answer = visitor.joins("ada@example.com", GOOD).await;
 
