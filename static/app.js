@@ -14,7 +14,8 @@
   });
 
   // Instants, in the reader's own time; in lists the day is enough.
-  const written = (style) => new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", ...style });
+  const { lang } = document.documentElement;
+  const written = (style) => new Intl.DateTimeFormat(lang === "en" ? "en-GB" : lang, { dateStyle: "medium", ...style });
   const [moment, day] = [written({ timeStyle: "short" }), written({})];
   for (const time of document.querySelectorAll("time[data-local]")) {
     const instant = new Date(time.dateTime);

@@ -80,7 +80,7 @@ on_both! {
 
         let path = answer.location().expect("ordered").to_owned();
         let (state, numbers) = figures(&mut root, &path).await;
-        assert_eq!((state.as_str(), &numbers[..2]), ("It is done.", &["2".to_owned(), "2".into()][..]));
+        assert_eq!((state.as_str(), &numbers[..2]), ("Done", &["2".to_owned(), "2".into()][..]));
         assert_eq!((active(&app).await, app.living().await), (2, 2), "bob and root are left");
         let told = "SELECT COUNT(*) FROM audit_events WHERE action = 'deactivated' AND \
             actor_id IS NOT NULL AND details LIKE '%\"reason\":\"Spam\"%' AND details LIKE '%\"bulk\":%'";
@@ -100,11 +100,11 @@ on_both! {
 
         let (state, numbers) = figures(&mut root, &path).await;
         let first = (state.as_str(), numbers[0].as_str(), numbers[1].as_str());
-        assert_eq!(first, ("It is being done.", "50", "130"), "the rest is the worker's");
+        assert_eq!(first, ("In progress", "50", "130"), "the rest is the worker's");
         crowd_of_one(&app, "late").await;
         worker::do_all_in_bulk(&app.ctx).await;
         let (state, numbers) = figures(&mut root, &path).await;
-        assert_eq!((state.as_str(), numbers[0].as_str()), ("It is done.", "130"));
+        assert_eq!((state.as_str(), numbers[0].as_str()), ("Done", "130"));
         assert_eq!(app.events("verified_by_staff").await, 130);
         let proved = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
         let late = format!("{proved} AND email = 'late@example.com'");
@@ -134,7 +134,7 @@ on_both! {
         let undo = answer.location().expect("undone").to_owned();
         let (state, numbers) = figures(&mut root, &undo).await;
         let found = (state.as_str(), numbers[0].as_str(), numbers[1].as_str());
-        assert_eq!(found, ("It is done.", "3", "1"), "bob was changed since");
+        assert_eq!(found, ("Done", "3", "1"), "bob was changed since");
         assert_eq!(active(&app).await, 3, "ada, kim and root");
         let reasons = "SELECT COUNT(*) FROM users WHERE NOT is_active AND deletes_at IS NULL AND \
             inactive_reason IN ('Old story', 'New')";
@@ -240,7 +240,7 @@ on_both! {
 
         assert_eq!(app.events("verified_by_staff").await, 50);
         let mut root = app.superuser("root").await;
-        assert_eq!(figures(&mut root, &path).await.0, "It was stopped.");
+        assert_eq!(figures(&mut root, &path).await.0, "Stopped");
     }
 
     async fn somebody_can_stop_it(world: World) {
@@ -255,7 +255,7 @@ on_both! {
         assert_eq!(root.submits(&format!("{path}/stop"), &[]).await.status(), 303);
         worker::do_all_in_bulk(&app.ctx).await;
 
-        assert_eq!(figures(&mut root, &path).await.0, "It was stopped.");
+        assert_eq!(figures(&mut root, &path).await.0, "Stopped");
         assert_eq!(app.events("deactivated").await, 50);
         root.submits(&format!("{path}/undo"), &[]).await;
         worker::do_all_in_bulk(&app.ctx).await;
@@ -276,7 +276,7 @@ on_both! {
         }
 
         let (state, numbers) = figures(&mut root, &path).await;
-        assert_eq!((state.as_str(), numbers[0].as_str()), ("It is done.", "400"));
+        assert_eq!((state.as_str(), numbers[0].as_str()), ("Done", "400"));
         assert_eq!(app.events("deactivated").await, 400);
         assert_eq!(app.number("SELECT COUNT(*) FROM bulk_befores").await, 400);
     }
@@ -299,7 +299,7 @@ on_both! {
             let page = looks(&mut root, "deactivate", whom).await;
             assert_eq!(page.status(), 422);
             assert_eq!(page.h1(), "People");
-            assert!(page.texts(".notice").concat().starts_with(sentence), "{sentence}");
+            assert!(page.texts(".banner").concat().starts_with(sentence), "{sentence}");
         }
         assert_eq!(looks(&mut root, "promote", &[("id", &id)]).await.status(), 422);
         let page = looks(&mut root, "deactivate", &[("id", "999999")]).await;
@@ -365,7 +365,7 @@ on_both! {
         let path = does(&mut root, "deactivate", &[("id", &id)]).await;
 
         let row = root.get(BULK).await.texts("tbody td");
-        assert_eq!(&row[..3], ["It is done.", "1", "root@example.com"]);
+        assert_eq!(&row[..3], ["Done", "1", "root@example.com"]);
         assert_eq!(app.word("SELECT orders FROM bulk_deeds").await, "", "and whom it was for is gone");
         world.clock.advance(Duration::from_hours(31 * 24));
         worker::sweep_all(&app.ctx).await;

@@ -93,7 +93,7 @@ on_both! {
         root.submits("/admin/groups/new", &[("name", "Desk")]).await;
 
         for (fields, about, sentence) in [
-            (vec![("name", " ")], "name", "Please enter a name."),
+            (vec![("name", " ")], "name", "Enter a name."),
             (vec![("name", "Desk")], "name", "There is already a group with this name."),
             (vec![("name", "a"), ("name", "b")], "name", "The form held this field more than once."),
             (

@@ -60,17 +60,17 @@ on_both! {
             eve@example.com,,,,,\n";
 
         let page = uploads(&mut root, list.as_bytes(), false).await;
-        assert_eq!((page.status(), page.texts(".lead")), (200, vec!["Accounts would be made for: 2 people".into()]));
+        assert_eq!((page.status(), page.texts(".lead")), (200, vec!["Will be added: 2 people".into()]));
         let rows = page.texts("tbody tr");
-        assert!(rows[0].starts_with("3 email Enter a valid email"), "{rows:?}");
-        assert_eq!(rows[1], "4 email There is already an account with this email.");
+        assert!(rows[0].starts_with("Line 3 email Enter a valid email"), "{rows:?}");
+        assert_eq!(rows[1], "Line 4 email There is already an account with this email.");
         assert_eq!(page.texts(".facts dd")[1], "is_staff", "roles are not given by a list");
         assert_eq!(people(&app).await, 2, "only looked at");
         let answer = starts(&mut root, &page).await;
         worker::do_all_in_bulk(&app.ctx).await;
 
         let path = answer.location().expect("started").to_owned();
-        assert_eq!(root.get(&path).await.texts(".lead"), ["It is done."]);
+        assert_eq!(root.get(&path).await.texts(".lead"), ["Done"]);
         let ada = "SELECT COUNT(*) FROM users WHERE email = 'ada@example.com' AND name = 'Ada Lovelace' \
             AND gender = 'female' AND date_of_birth = '1990-12-10' AND NOT is_staff \
             AND email_verified_at IS NOT NULL AND password_hash IS NULL AND language = 'en'";

@@ -73,7 +73,7 @@ on_both! {
         for letter in ["102", "103", "999", "x"] {
             root.submits(&format!("/admin/mail/{letter}/retry"), &[]).await;
             let said = root.get(BOX).await.texts(".notice");
-            assert!(said[0].starts_with("This letter is not waiting"), "{letter}: {said:?}");
+            assert!(said[0].starts_with("This email is not waiting"), "{letter}: {said:?}");
         }
         let noted = "SELECT COUNT(*) FROM audit_events WHERE action = 'letter_retried'";
         assert_eq!((app.number(due).await, app.number(noted).await), (0, 0));
@@ -81,7 +81,7 @@ on_both! {
         let action = root.get(BOX).await.attribute("td form", "action").expect("a button");
         assert_eq!(root.submits(&action, &[]).await.location(), Some(BOX));
 
-        assert_eq!(root.get(BOX).await.texts(".notice"), ["The letter is tried again now."]);
+        assert_eq!(root.get(BOX).await.texts(".notice"), ["The email is tried again now."]);
         assert_eq!((app.number(due).await, app.number(noted).await), (1, 1));
     }
 }

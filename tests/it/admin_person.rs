@@ -447,11 +447,11 @@ on_both! {
         let id = app.id_of("ada").await;
         let mut root = app.superuser("root").await;
         assert_eq!(root.submits(&format!("{}/delete", path(id)), &[]).await.status(), 303);
-        assert!(why(&mut root, id).await.contains("staff deleted the account"));
+        assert!(why(&mut root, id).await.contains("Staff deleted the account"));
         assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 422);
 
         let page = root.get(&format!("{}/activate", path(id))).await;
-        assert_eq!(page.h1(), "Bring the account back");
+        assert_eq!(page.h1(), "Restore the account");
         assert_eq!(root.submits(&format!("{}/activate", path(id)), &[]).await.status(), 303);
 
         assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
@@ -463,9 +463,9 @@ on_both! {
         app.visitor().joins("ada@example.com", GOOD).await;
         let id = app.id_of("ada").await;
 
-        assert!(why(&mut root, id).await.contains("must verify the email"));
+        assert!(why(&mut root, id).await.contains("must be verified first"));
         assert_eq!(root.submits(&format!("{}/verify", path(id)), &[]).await.status(), 303);
-        assert_eq!(why(&mut root, id).await, "Nothing stands in the way.");
+        assert_eq!(why(&mut root, id).await, "Yes, nothing stands in the way.");
         app.visitor().logs_in("ada@example.com", "wrong").await;
         while count(&app, "audit_events WHERE action = 'login_failed'").await == 0 {
             rocket::tokio::task::yield_now().await;

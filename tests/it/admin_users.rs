@@ -292,8 +292,8 @@ on_both! {
         ] {
             let page = root.get(&format!("{LIST}?{query}")).await;
             assert_eq!((page.status(), emails(&page).len()), (200, 1), "{query}");
-            let said = page.texts(".notice");
-            let left_out = "Part of the address was not understood and was left out.";
+            let said = page.texts(".banner");
+            let left_out = "Some filters in the link were not understood and were left out.";
             assert_eq!(said, [left_out], "{query}");
             assert_eq!(root.get(&format!("{CSV}?{query}")).await.status(), 400, "{query}");
         }

@@ -145,7 +145,7 @@ on_both! {
             let unproved = tries(&app, path, ADA, GOOD).await;
             assert_eq!(unproved, tries(&app, path, ADA, "wrong").await);
             assert_eq!(unproved, tries(&app, path, BOB, GOOD).await);
-            assert!(unproved.1.to_string().contains("open the link in our letter"), "{path}");
+            assert!(unproved.1.to_string().contains("open the link in our email"), "{path}");
         }
         let key = key(&app, ADA, "/account/email/verify/").await;
         assert_eq!(verifies(&app, &key).await.json, json!({ "detail": "ok" }));

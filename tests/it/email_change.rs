@@ -127,7 +127,7 @@ on_both! {
         let before = app.rows().await;
         let malformed = "Enter a valid email address, such as ada@example.com.";
         for (email, password, field, said) in [
-            (MOVED, "not the password", "password", "This password is not right."),
+            (MOVED, "not the password", "password", "This password is wrong."),
             (MOVED, "", "password", "Enter a password."),
             (OLD, GOOD, "email", "This is your email already."),
             ("ADA@Example.COM", GOOD, "email", "This is your email already."),
@@ -348,7 +348,7 @@ on_both! {
         let mut ada = app.visitor();
         assert_eq!(ada.get(&undo).await.location(), Some(BUTTON));
         let button = ada.get(BUTTON).await;
-        assert_eq!(button.h1(), "Undo the change");
+        assert_eq!(button.h1(), "Undo the change of email");
         assert_eq!(button.texts(".about"), [OLD]);
         assert_eq!(ada.presses(BUTTON).await.location(), Some("/account/login"));
 

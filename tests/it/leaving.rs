@@ -72,7 +72,7 @@ on_both! {
         let page = ada.submits(DELETE, &[("password", "wrong guess")]).await;
 
         assert_eq!(page.status(), 422);
-        assert_eq!(page.field("password").errors, ["This password is not right."]);
+        assert_eq!(page.field("password").errors, ["This password is wrong."]);
         assert_eq!(page.field("password").value, "");
         assert!(!page.text().contains("wrong guess") && ada.is_signed_in().await);
         let page = ada.submits(DELETE, &[]).await;

@@ -95,7 +95,7 @@ on_both! {
         let unknown = tries(&app, "bob@example.com", GOOD).await;
 
         assert_eq!(unknown.0, 422);
-        assert!(unknown.1.contains("The email or the password is not right."));
+        assert!(unknown.1.contains("The email or the password is wrong."));
         assert_eq!(tries(&app, "ada@example.com", "wrong").await, unknown);
         assert_eq!(tries(&app, "eve@example.com", GOOD).await, unknown, "suspended");
         assert_eq!(tries(&app, "eve@example.com", "wrong").await, unknown, "suspended");
@@ -251,7 +251,7 @@ on_both! {
         assert_eq!(page.field("email").value, "ada@example.com");
         assert_eq!(page.field("password").value, "");
         assert!(!page.text().contains("mistyped-secret"));
-        assert_eq!(page.summary(), ["The email or the password is not right."]);
+        assert_eq!(page.summary(), ["The email or the password is wrong."]);
     }
 
     async fn what_is_missing_or_malformed_is_named(world: World) {

@@ -346,11 +346,11 @@ fn whoever_runs_the_machine_can_try_the_mail_over_starttls() {
     let said = tries_mail(&machine);
 
     let whereto = format!("smtp://localhost:{}", office.port);
-    let line = format!("The test letter to ada@example.com was handed over to {whereto}.\n");
+    let line = format!("The test email to ada@example.com was handed over to {whereto}.\n");
     assert_eq!((said.code(), said.output.as_str()), (Some(0), line.as_str()), "{said:#?}");
     let [letter] = &office.taken()[..] else { panic!("one letter") };
     assert!(letter.was_encrypted);
-    assert!(String::from_utf8_lossy(&letter.message).contains("Subject: Daemun: test letter"));
+    assert!(String::from_utf8_lossy(&letter.message).contains("Subject: Daemun: test email"));
 }
 
 #[test]
@@ -399,7 +399,7 @@ fn a_wrong_password_is_one_line_without_it() {
 
     assert_eq!((said.code(), said.output.as_str()), (Some(1), ""), "{said:#?}");
     let why = format!("smtp://localhost:{}: logging in: 535 5.7.8 wrong password", office.port);
-    assert_eq!(said.complaint(), format!("The test letter was not sent: {why}"));
+    assert_eq!(said.complaint(), format!("The test email was not sent: {why}"));
     assert_eq!(office.taken().len(), 0);
 }
 
@@ -456,7 +456,7 @@ fn a_folder_that_cannot_be_made_is_one_line() {
 
     assert_eq!(said.code(), Some(1), "{said:#?}");
     let complaint = said.complaint();
-    assert!(complaint.starts_with("The test letter was not sent: data/mail: "), "{complaint}");
+    assert!(complaint.starts_with("The test email was not sent: data/mail: "), "{complaint}");
 }
 
 #[test]
@@ -469,7 +469,7 @@ fn the_checkup_finds_what_is_wrong_with_the_mail() {
         (
             "smtp://0.0.0.0:PORT?tls=none",
             "no-reply@gate.example",
-            &["Letters go to smtp://0.0.0.0:"],
+            &["Emails go to smtp://0.0.0.0:"],
         ),
         (
             "smtp://0.0.0.0:PORT",
@@ -506,7 +506,7 @@ fn a_real_site_whose_letters_are_files_is_told_so() {
     let said = site.runs(&["check"]);
 
     assert_eq!(said.code(), Some(0), "{said:#?}");
-    let note = "Note: there is no mail server, so letters are only files in data/mail.";
+    let note = "Note: there is no mail server, so emails are only files in data/mail.";
     assert!(said.output.contains(note), "{said:#?}");
     assert!(!site.path("data").exists(), "a checkup makes nothing");
     let at_home = Machine::new().with("LANG", "C.UTF-8").runs(&["check"]);

@@ -91,7 +91,7 @@ on_both! {
     async fn whoever_joins_is_let_in_when_the_address_is_proved(world: World) {
         let app = world.app_with(MANDATORY).await;
         let mut ada = joined(&app, ADA).await;
-        assert_eq!(ada.get("/account/join/sent").await.h1(), "Check your mail");
+        assert_eq!(ada.get("/account/join/sent").await.h1(), "Check your email");
         assert!(!ada.is_signed_in().await);
         assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 0);
 
@@ -205,7 +205,7 @@ on_both! {
         assert_eq!(tries(&app, ADA, "wrong guess").await, right);
         assert_eq!(tries(&app, BOB, "wrong guess").await, right);
         assert_eq!(tries(&app, "nobody@example.com", GOOD).await, right);
-        assert!(right.2.contains("open the link in our letter first"), "it helps all the same");
+        assert!(right.2.contains("open the link in our email first"), "it helps all the same");
     }
 
     async fn the_right_password_sends_the_link_again_as_rarely_as_the_button(world: World) {

@@ -74,9 +74,9 @@ on_both! {
         let page = ada.changes_password("not the old one", NEW).await;
 
         assert_eq!((page.status(), page.h1().as_str()), (422, "Change password"));
-        assert_eq!(page.summary(), ["This password is not right."]);
+        assert_eq!(page.summary(), ["This password is wrong."]);
         let old = page.field("old_password");
-        assert_eq!((old.is_wrong, old.errors), (true, vec!["This password is not right.".into()]));
+        assert_eq!((old.is_wrong, old.errors), (true, vec!["This password is wrong.".into()]));
         assert!(!page.field("new_password1").is_wrong);
         assert!(!page.text().contains("not the old one") && !page.text().contains(NEW));
         assert_eq!(changes(&app).await, 0);
@@ -110,7 +110,7 @@ on_both! {
         assert!(empty_and_weak.field("new_password1").errors.len() >= 3);
         let differs = ["The two passwords are not the same."];
         assert_eq!(empty_and_weak.field("new_password2").errors, differs);
-        assert_eq!(wrong_and_weak.field("old_password").errors, ["This password is not right."]);
+        assert_eq!(wrong_and_weak.field("old_password").errors, ["This password is wrong."]);
         assert!(wrong_and_weak.field("new_password1").errors.len() >= 3);
         assert_eq!(nothing.summary(), ["Enter a password.", "Enter a password."]);
         for name in ["old_password", "new_password1", "new_password2"] {

@@ -54,7 +54,7 @@ on_both! {
         let mut ada = app.visitor();
         assert_eq!(ada.get(&link).await.location(), Some(BUTTON));
         let page = ada.get(BUTTON).await;
-        assert_eq!(page.h1(), "This was not you?");
+        assert_eq!(page.h1(), "Wasn't this you?");
         assert_eq!(page.texts("button[type=submit]"), ["Protect my account"]);
         assert_eq!(ada.presses(BUTTON).await.location(), Some("/account/login"));
 

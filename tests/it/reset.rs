@@ -89,7 +89,7 @@ on_both! {
     async fn whoever_forgot_the_password_chooses_another(world: World) {
         let app = world.app().await;
         for (name, language, sent, subject, chosen) in [
-            ("ada", "en", "Check your mail", "choose a new password", "Choose a new password"),
+            ("ada", "en", "Check your email", "choose a new password", "Choose a new password"),
             ("bora", "ko", "메일을 확인해 주세요", "새 비밀번호를 정해 주세요", "새 비밀번호 정하기"),
         ] {
             let email = format!("{name}@example.com");

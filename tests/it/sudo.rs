@@ -39,7 +39,7 @@ on_both! {
         world.clock.advance(11 * MINUTE);
         assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
         let page = ada.get(ASKED).await;
-        assert_eq!((page.status(), page.h1().as_str()), (200, "Is it you?"));
+        assert_eq!((page.status(), page.h1().as_str()), (200, "Confirm that it is you"));
         let next = page.attribute("input[name=next]", "value").expect("carried along");
 
         let answer = ada.submits(SUDO, &[("password", GOOD), ("next", &next)]).await;
@@ -61,7 +61,7 @@ on_both! {
         let page = ada.submits(SUDO, &[("password", "wrong guess"), ("next", EXPORT)]).await;
 
         assert_eq!(page.status(), 422);
-        assert_eq!(page.field("password").errors, ["This password is not right."]);
+        assert_eq!(page.field("password").errors, ["This password is wrong."]);
         assert_eq!(page.field("password").value, "");
         assert!(page.field("password").is_wrong && !page.text().contains("wrong guess"));
         assert_eq!(page.attribute("input[name=next]", "value").as_deref(), Some(EXPORT));

@@ -73,7 +73,7 @@ on_both! {
         for (language, sentence, button) in [
             (
                 "en",
-                "Your email is not verified yet. Open the link in the letter that we sent you.",
+                "Your email is not verified yet. Open the link that we sent you.",
                 "Send again",
             ),
             (
@@ -98,10 +98,10 @@ on_both! {
         let too_soon = ada.submits(AGAIN, &[]).await;
 
         assert_eq!(answer.location(), Some("/account/mypage"));
-        assert_eq!(notice, ["The letter is on its way. Open the link in it."]);
+        assert_eq!(notice, ["We have sent you an email. Open the link in it."]);
         assert_eq!((too_soon.status(), too_soon.header("retry-after")), (429, Some("1")));
         assert_eq!(too_soon.h1(), "One moment, please");
-        let sentence = "We have just sent several letters. Try again in 1 second.";
+        let sentence = "We have just sent several emails. Try again in 1 second.";
         assert_eq!(too_soon.texts(".lead"), [sentence]);
         assert_eq!(app.letters_to(ADA).await.len(), 2);
         world.clock.advance(Duration::from_secs(1));

@@ -32,6 +32,8 @@ struct DeskPage {
     /// Key and figure.
     figures: Vec<(&'static str, String)>,
     days: Vec<Day>,
+    /// The most on a day, which the chart is as high as.
+    tallest: u64,
     events: Option<Vec<trail::Shown>>,
     letters: Option<Vec<mail::Shown>>,
     warnings: Option<Vec<String>>,
@@ -54,10 +56,10 @@ async fn show(
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
     let may = |permission| reader.0.person().may(permission);
-    let (figures, days) = if may(Permission::UsersView) {
+    let (figures, days, tallest) = if may(Permission::UsersView) {
         people(ctx, &frame).await?
     } else {
-        (Vec::new(), Vec::new())
+        (Vec::new(), Vec::new(), 0)
     };
     let (events, letters) = if may(Permission::AuditView) {
         let events = audit::search(&ctx.db, &Search::default(), None, LATEST).await?;
@@ -73,13 +75,13 @@ async fn show(
         let found = checkup::glance(&ctx.settings, rocket.address);
         found.iter().map(|finding| super::settings::sentence(&frame, finding)).collect()
     });
-    Page::draw(&DeskPage { frame, figures, days, events, letters, warnings })
+    Page::draw(&DeskPage { frame, figures, days, tallest, events, letters, warnings })
 }
 
 async fn people(
     ctx: &Ctx,
     frame: &Frame,
-) -> Result<(Vec<(&'static str, String)>, Vec<Day>), Error> {
+) -> Result<(Vec<(&'static str, String)>, Vec<Day>, u64), Error> {
     let figures = overview::figures(ctx).await?;
     let tallest = figures.days.iter().map(|(_, signups, logins)| *signups.max(logins)).max();
     let tallest = tallest.unwrap_or_default().max(1);
@@ -106,5 +108,5 @@ async fn people(
         ("desk.sessions", say(figures.sessions)),
         ("desk.failures", say(figures.failures)),
     ];
-    Ok((figures, days))
+    Ok((figures, days, tallest))
 }

@@ -178,7 +178,13 @@ fn person<'c>(
 ) -> Newcomer {
     let mut judge = |column, verdict: Result<(), ValidationError>| {
         if let Err(error) = verdict {
-            faults.push((column, key(&error)));
+            // A file has no list to choose from.
+            let key = match key(&error) {
+                "gender.unknown" => "import.no_gender",
+                "language.unknown" => "import.no_language",
+                key => key,
+            };
+            faults.push((column, key));
         }
     };
     let (email, name) = (plain(cell("email")), plain(cell("name")));
@@ -274,9 +280,9 @@ mod tests {
             found,
             [
                 (2, "email", "email.malformed"),
-                (2, "gender", "gender.unknown"),
+                (2, "gender", "import.no_gender"),
                 (2, "date_of_birth", "date_of_birth.future"),
-                (2, "language", "language.unknown"),
+                (2, "language", "import.no_language"),
                 (2, "is_active", "import.no_flag"),
                 (2, "password", "import.no_hash"),
                 (4, "", "import.too_wide"),

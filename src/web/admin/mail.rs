@@ -120,7 +120,7 @@ pub(super) fn show(frame: &Frame, letter: Logged) -> Shown {
 }
 
 /// The key of an occasion: a new one does not compile without.
-fn occasion(kind: Option<Kind>) -> &'static str {
+pub(super) fn occasion(kind: Option<Kind>) -> &'static str {
     let Some(kind) = kind else { return "box.kind.other" };
     match kind {
         Kind::VerifyEmail => "box.kind.verify_email",

@@ -9,6 +9,7 @@ use rocket::{Route, State, get, post, routes};
 use validator::{Validate, ValidateArgs as _, ValidationError};
 
 use super::acts::{self, Outcome};
+use super::mail;
 use crate::accounts::{Account, Edited};
 use crate::audit::{self, Recorded};
 use crate::ctx::Ctx;
@@ -497,10 +498,7 @@ fn event_row(event: &Recorded, person: UserId, frame: &Frame) -> EventRow {
 }
 
 fn letter_row(letter: &Logged, frame: &Frame) -> LetterRow {
-    let what = match Kind::from_stored(&letter.kind) {
-        Some(kind) => frame.t(kind.subject()).into_owned(),
-        None => letter.kind.clone(),
-    };
+    let what = frame.t(mail::occasion(Kind::from_stored(&letter.kind))).into_owned();
     LetterRow {
         what,
         to: letter.recipient.clone(),
