@@ -52,7 +52,7 @@ const MAX_REASON: usize = 500;
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Act {
+pub(super) enum Act {
     Activate,
     BringBack,
     Deactivate,
@@ -64,7 +64,7 @@ enum Act {
 
 impl Act {
     /// The last part of the path.
-    fn path(self) -> &'static str {
+    pub(super) fn path(self) -> &'static str {
         match self {
             Self::Activate | Self::BringBack => "activate",
             Self::Deactivate => "deactivate",
@@ -101,8 +101,14 @@ impl Act {
         }
     }
 
+    /// The key of its name beside other acts.
+    pub(super) fn name(self) -> &'static str {
+        let [title, _, button] = self.words();
+        if self == Self::Password { title } else { button }
+    }
+
     /// Whether the password is asked for again.
-    fn is_dangerous(self) -> bool {
+    pub(super) fn is_dangerous(self) -> bool {
         matches!(self, Self::Deactivate | Self::Delete)
     }
 }

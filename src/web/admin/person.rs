@@ -8,7 +8,7 @@ use rocket::http::CookieJar;
 use rocket::{Route, State, get, post, routes};
 use validator::{Validate, ValidateArgs as _, ValidationError};
 
-use super::acts::{self, Outcome};
+use super::acts::{self, Act, Outcome};
 use super::mail;
 use crate::accounts::{Account, Edited};
 use crate::audit::{self, Recorded};
@@ -264,7 +264,7 @@ struct PersonPage {
     letters: Vec<LetterRow>,
     events: Vec<EventRow>,
     may_read_audit: bool,
-    acts: Vec<(&'static str, &'static str)>,
+    acts: Vec<Act>,
     handed: Option<String>,
 }
 
@@ -512,8 +512,8 @@ fn letter_row(letter: &Logged, frame: &Frame) -> LetterRow {
     }
 }
 
-/// What the reader may do to the account: the path below it, and the key of its name.
-fn acts_on(account: &Account, staff: &SignedIn) -> Vec<(&'static str, &'static str)> {
+/// What the reader may do to the account.
+fn acts_on(account: &Account, staff: &SignedIn) -> Vec<Act> {
     let reader = staff.person();
     if acts::is_above(account, staff) {
         return Vec::new();
@@ -523,21 +523,21 @@ fn acts_on(account: &Account, staff: &SignedIn) -> Vec<(&'static str, &'static s
     let mut acts = Vec::new();
     if reader.may(Permission::UsersChange) {
         match (account.is_active, is_being_deleted) {
-            (_, true) => acts.push(("activate", "act.back.submit")),
-            (false, false) => acts.push(("activate", "act.activate.submit")),
-            (true, false) if !is_oneself => acts.push(("deactivate", "act.deactivate.submit")),
+            (_, true) => acts.push(Act::BringBack),
+            (false, false) => acts.push(Act::Activate),
+            (true, false) if !is_oneself => acts.push(Act::Deactivate),
             (true, false) => {}
         }
         if account.person.email_verified_at.is_none() {
-            acts.push(("verify", "act.verify.submit"));
+            acts.push(Act::Verify);
         }
-        acts.push(("password", "act.password.title"));
+        acts.push(Act::Password);
     }
     if reader.may(Permission::SessionsEnd) {
-        acts.push(("sessions/end", "act.end.submit"));
+        acts.push(Act::EndSessions);
     }
     if reader.may(Permission::UsersDelete) && !is_oneself && !is_being_deleted {
-        acts.push(("delete", "act.delete.submit"));
+        acts.push(Act::Delete);
     }
     acts
 }
