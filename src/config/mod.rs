@@ -172,12 +172,12 @@ impl Settings {
     #[must_use]
     pub fn default_of(&self, name: &str) -> String {
         match name {
-            "signing_key_lifetime" => as_given(self.signing_key_lifetime),
-            "access_token_lifetime" => as_given(self.access_token_lifetime),
-            "refresh_token_lifetime" => as_given(self.refresh_token_lifetime),
-            "delete_unverified_after" => as_given(self.delete_unverified_after),
-            "leeway" => as_given(self.leeway),
-            "session_cache" => as_given(self.session_cache),
+            "signing_key_lifetime" => reader::as_given(self.signing_key_lifetime),
+            "access_token_lifetime" => reader::as_given(self.access_token_lifetime),
+            "refresh_token_lifetime" => reader::as_given(self.refresh_token_lifetime),
+            "delete_unverified_after" => reader::as_given(self.delete_unverified_after),
+            "leeway" => reader::as_given(self.leeway),
+            "session_cache" => reader::as_given(self.session_cache),
             "allow_http" => "false".into(),
             "rotate_refresh_tokens" => self.rotate_refresh_tokens.to_string(),
             "audience" => self.audience.clone(),
@@ -198,15 +198,6 @@ impl Settings {
             _ => String::new(),
         }
     }
-}
-
-/// A duration as it may be given, in the largest unit that it is whole in.
-fn as_given(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let units = [("d", 86_400), ("h", 3_600), ("m", 60)];
-    let unit = units.into_iter().find(|(_, length)| seconds > 0 && seconds.is_multiple_of(*length));
-    let (unit, length) = unit.unwrap_or(("s", 1));
-    format!("{}{unit}", seconds / length)
 }
 
 /// Rocket's own figment (`Rocket.toml` and `ROCKET_…`) on top of what Daemun prefers.

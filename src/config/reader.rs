@@ -381,20 +381,26 @@ fn hint_at(value: &Value) -> String {
     if is_plain { text } else { "…".into() }
 }
 
+/// Units of durations in seconds, the longest first.
+const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
 /// `90s`, `5m`, `12h`, `14d`.
 fn duration(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let digits = &text[..text.len() - unit.len_utf8()];
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => return None,
-    };
+    let (_, seconds) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = is_number.then(|| digits.parse::<u64>().ok())??;
     number.checked_mul(seconds).map(Duration::from_secs)
+}
+
+/// A duration as it may be given, in the longest unit that it is whole in.
+pub(super) fn as_given(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let is_whole = |length: u64| seconds >= length && seconds.is_multiple_of(length);
+    let unit = UNITS.into_iter().find(|(_, length)| is_whole(*length));
+    let (unit, length) = unit.unwrap_or(('s', 1));
+    format!("{}{unit}", seconds / length)
 }
 
 /// `10.0.0.0/8`, or one address.
