@@ -11,7 +11,8 @@ use crate::web::page::{Frame, Moment};
 /// What a field was, and what it became.
 pub(super) struct Change {
     pub field: String,
-    pub old: String,
+    /// `None` where there was nothing, or nothing that can be told.
+    pub old: Option<String>,
     pub new: String,
 }
 
@@ -30,10 +31,11 @@ pub(super) fn changes(frame: &Frame, details: &Value) -> Vec<Change> {
     let fields = details.get("changes").and_then(Value::as_object).into_iter().flatten();
     let changes = fields.map(|(field, both)| {
         // What cannot be told, such as a secret, is only said to be another one.
-        let [old, new] = match both.as_array().map(Vec::as_slice) {
-            Some([old, new]) => [old, new].map(|side| words(frame, field, side)),
-            _ => [NOTHING.to_owned(), words(frame, field, both)],
+        let (old, new) = match both.as_array().map(Vec::as_slice) {
+            Some([old, new]) => (Some(words(frame, field, old)), words(frame, field, new)),
+            _ => (None, words(frame, field, both)),
         };
+        let old = old.filter(|old| old != NOTHING);
         Change { field: name_of(frame, field), old, new }
     });
     changes.collect()
