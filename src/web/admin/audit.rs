@@ -1,5 +1,6 @@
 //! The trail: who did what to whom, when and from where, and what it was before.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use askama::Template;
@@ -79,8 +80,10 @@ struct AuditPage {
 }
 
 impl AuditPage {
-    fn error(&self, field: &str) -> Option<&'static str> {
-        self.wrong.iter().find(|(name, _)| *name == field).map(|(_, key)| *key)
+    /// What is wrong with a field, as forms have it.
+    fn errors(&self, field: &str) -> Vec<Cow<'static, str>> {
+        let wrong = self.wrong.iter().filter(|(name, _)| *name == field);
+        wrong.map(|(_, key)| self.frame.t(key)).collect()
     }
 
     /// The way to a page of the same search.
