@@ -200,12 +200,19 @@ struct Column {
     order: &'static str,
 }
 
+/// A question with two answers.
+struct Flag {
+    label: &'static str,
+    is: bool,
+    /// So few have it that a no is no news.
+    is_rare: bool,
+}
+
 struct Shown {
     id: i64,
     email: String,
     name: String,
-    /// Label and answer.
-    flags: [(&'static str, bool); 4],
+    flags: [Flag; 4],
     last_login: Option<Moment>,
     joined: Moment,
 }
@@ -314,10 +321,10 @@ fn show(row: Row, frame: &Frame) -> Shown {
     Shown {
         id: row.id.0,
         flags: [
-            ("people.active", row.is_active),
-            ("people.staff", row.is_staff),
-            ("people.superuser", row.is_superuser),
-            ("people.verified", row.is_verified),
+            Flag { label: "people.active", is: row.is_active, is_rare: false },
+            Flag { label: "people.staff", is: row.is_staff, is_rare: true },
+            Flag { label: "people.superuser", is: row.is_superuser, is_rare: true },
+            Flag { label: "people.verified", is: row.is_verified, is_rare: false },
         ],
         last_login: row.last_login_at.map(|at| Moment::day_of(frame, at)),
         joined: Moment::day_of(frame, row.created_at),
