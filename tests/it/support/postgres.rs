@@ -40,7 +40,7 @@ impl Cluster {
             .as_ref()
     }
 
-    /// A database of its own with all tables in it.
+    /// The name of a database of its own with all tables in it.
     pub(crate) async fn new_database(&self) -> String {
         static TEMPLATE_MADE: rocket::tokio::sync::OnceCell<()> =
             rocket::tokio::sync::OnceCell::const_new();
@@ -55,19 +55,18 @@ impl Cluster {
             .await;
         let name = format!("daemun_{}", next_number());
         self.execute(&format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}")).await;
-        self.url(&name)
+        name
     }
 
     /// Gives back the room of a database, whoever is still connected with it.
-    pub(crate) async fn drop_database(&self, url: &str) {
-        let name = url.split(['/', '?']).nth(3).expect("a URL with a path");
+    pub(crate) async fn drop_database(&self, name: &str) {
         self.execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
     }
 
-    /// A database without tables.
+    /// The name of a database without tables.
     pub(crate) async fn empty_database(&self) -> String {
         let name = format!("daemun_empty_{}", next_number());
         self.execute(&format!("CREATE DATABASE {name}")).await;
-        self.url(&name)
+        name
     }
 }

@@ -538,7 +538,10 @@ pub(crate) fn ask(database: &str, sql: &str) -> Vec<String> {
 
 /// The URL of an empty database on PostgreSQL; `None` where the machine has none, which is said.
 pub(crate) fn postgres() -> Option<String> {
-    block_on(async { Some(Cluster::get()?.empty_database().await) })
+    block_on(async {
+        let cluster = Cluster::get()?;
+        Some(cluster.url(&cluster.empty_database().await))
+    })
 }
 
 fn block_on<T>(what: impl Future<Output = T>) -> T {

@@ -41,8 +41,8 @@ pub(crate) fn tell<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(Wo
             let made = Arc::clone(&world.made);
             story(world).await;
             let made = std::mem::take(&mut *made.lock().expect("no panic"));
-            for url in made {
-                Cluster::get().expect("it was made there").drop_database(&url).await;
+            for name in made {
+                Cluster::get().expect("it was made there").drop_database(&name).await;
             }
         }
     });
@@ -54,7 +54,10 @@ impl World {
         let made = Arc::default();
         let database_url = match engine {
             Engine::Sqlite => format!("sqlite://{}/daemun.db", folder.path().display()),
-            Engine::Postgres => noted(&made, Cluster::get()?.new_database().await),
+            Engine::Postgres => {
+                let cluster = Cluster::get()?;
+                noted(&made, cluster, cluster.new_database().await)
+            }
         };
         let clock = Clock::standing_at(datetime!(2026-03-01 12:00 UTC));
         Some(Self { clock, database_url, made, folder })
@@ -75,7 +78,7 @@ impl World {
     pub(crate) async fn empty_database(&self, name: &str) -> String {
         match Cluster::get() {
             Some(cluster) if self.database_url.starts_with("postgres") => {
-                noted(&self.made, cluster.empty_database().await)
+                noted(&self.made, cluster, cluster.empty_database().await)
             }
             _ => format!("sqlite://{}/{name}.db", self.folder.path().display()),
         }
@@ -101,8 +104,10 @@ impl World {
     }
 }
 
-fn noted(made: &Mutex<Vec<String>>, url: String) -> String {
-    made.lock().expect("no panic").push(url.clone());
+/// Where a database is whose room is to be given back.
+fn noted(made: &Mutex<Vec<String>>, cluster: &Cluster, name: String) -> String {
+    let url = cluster.url(&name);
+    made.lock().expect("no panic").push(name);
     url
 }
 
