@@ -49,11 +49,14 @@ pub(super) async fn walk<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L
 
 /// More people than are brought in while somebody looks, some of whom cannot be; every tenth has a long
 /// name.
+/// So many that they are still being brought in when the page that says so has been looked at.
+const PEOPLE: u32 = 15_000;
+
 fn list_of_people() -> String {
     let mut list = String::from("email,name,gender,shoe_size\n");
     list.push_str("root@example.com,,,\nodd@example.com,,neither,\n");
     list.push_str(&"x,,,\n".repeat(60));
-    for number in 0..2000 {
+    for number in 0..PEOPLE {
         let _ = if number % 10 == 0 {
             writeln!(list, "{number}.{OTHER},{NAME},,42")
         } else {
