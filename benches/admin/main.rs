@@ -18,6 +18,8 @@ mod others;
 mod outcome;
 mod pages;
 mod people;
+#[path = "../../tests/machine/requirement/postgres.rs"]
+mod postgres;
 mod report;
 #[expect(dead_code, reason = "the other bench asks for more")]
 #[path = "../http/server.rs"]
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
     }
     // Its own settings are left as they come: commits are on disk, and memory is modest. Its locale
     // is one that knows the letters of all scripts, as that of every PostgreSQL for people is.
-    let cluster = Cluster::start("C.UTF-8", "");
+    let cluster = postgres::binaries().map(|found| Cluster::start(&found, "C.UTF-8", ""));
     let engines = [Some(Engine::Sqlite), cluster.as_ref().map(Engine::Postgres)];
     let tables = engines.into_iter().flatten().map(|engine| measure(engine, cluster.as_ref()));
     let report = Report { tables: tables.collect() };

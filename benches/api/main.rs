@@ -25,6 +25,8 @@ mod outcome;
 #[expect(dead_code, reason = "the other bench drives browsers")]
 #[path = "../http/people.rs"]
 mod people;
+#[path = "../../tests/machine/requirement/postgres.rs"]
+mod postgres;
 mod report;
 #[expect(dead_code, reason = "the other bench looks at memory and at the start")]
 #[path = "../http/server.rs"]
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // Its own settings are left as they come, so that commits are on disk.
-    let cluster = Cluster::start("C.UTF-8", "");
+    let cluster = postgres::binaries().map(|found| Cluster::start(&found, "C.UTF-8", ""));
     let postgres = cluster.as_ref().map(|cluster| {
         client::runtime().block_on(cluster.execute("CREATE DATABASE site"));
         cluster.url("site")

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use crate::support::GOOD;
-use crate::support::process::{
-    Disk, Machine, PATIENCE, Running, Said, ask, eventually, free_port, is_root, skip,
-};
+use crate::support::process::{Disk, Machine, PATIENCE, Running, Said, ask, eventually, free_port};
+use crate::support::requirement::Requirement;
 
 const ENGLISH: &str = "C.UTF-8";
 const KOREAN: &str = "ko_KR.UTF-8";
@@ -370,8 +369,8 @@ fn a_data_folder_that_cannot_be_made_is_named() {
 #[test]
 fn a_data_folder_that_cannot_be_written_is_named() {
     use std::os::unix::fs::PermissionsExt as _;
-    if is_root() {
-        return skip("a data folder without write permission", "root needs none");
+    if !Requirement::OrdinaryUser.is_met() {
+        return;
     }
     let forbid = |machine: &Machine| {
         machine.write("data/x", "");
@@ -456,9 +455,7 @@ fn a_machine_that_dies_while_it_writes_its_secret_can_start_again() {
 
 #[test]
 fn a_disk_that_is_full_at_the_first_start_leaves_nothing_broken_behind() {
-    let Some(disk) = Disk::of("256k") else {
-        return skip("the first start on a full disk", "a small disk cannot be mounted here");
-    };
+    let Some(disk) = Disk::of("256k") else { return };
     let machine = Machine::new().with("ROCKET_DATA_DIR", disk.path().join("data").display());
     disk.fill();
 
@@ -646,9 +643,7 @@ fn nobodys_password_cannot_be_changed() {
 
 /// A command on a terminal of its own; `None` where the machine has no util-linux `script`.
 fn on_a_terminal(machine: &Machine, command: &str) -> Option<Running> {
-    let version = machine.command("script").arg("--version").output();
-    if !version.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains("util-linux")) {
-        skip("the password prompts of a terminal", "there is no script(1) of util-linux here");
+    if !Requirement::Terminal.is_met() {
         return None;
     }
     let mut script = machine.command("script");

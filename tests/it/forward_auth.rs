@@ -9,9 +9,9 @@ use std::time::Duration;
 use rocket::http::Method;
 
 use crate::support::process::{
-    Answer, Machine, PATIENCE, Remote, Running, Server, environment, eventually, free_port,
-    not_here, skip,
+    Answer, Machine, PATIENCE, Remote, Running, Server, eventually, free_port,
 };
+use crate::support::requirement::Requirement;
 use crate::support::{App, GOOD, Page, World};
 
 const ASK: &str = "/api/forward-auth";
@@ -260,10 +260,6 @@ impl Behind {
     }
 }
 
-fn is_installed(program: &str) -> bool {
-    Command::new(program).arg("-v").output().is_ok()
-}
-
 /// An example from `examples/` with the ports of this story.
 fn example(name: &str, daemun: u16, app: u16) -> String {
     let path = format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -275,10 +271,8 @@ fn example(name: &str, daemun: u16, app: u16) -> String {
 /// Starts Daemun, an app, and a proxy in front of both, whose configuration is made of their ports.
 fn behind(program: &str, start: impl Fn(&Machine, [u16; 3]) -> Command) -> Behind {
     let port = free_port();
-    let path = environment("PATH").unwrap_or_default();
     let machine = Machine::new()
         .in_a_hurry()
-        .with("PATH", path.to_string_lossy())
         .with("ROCKET_PUBLIC_URL", format!("http://localhost:{port}"))
         .with("ROCKET_TRUSTED_PROXIES", "127.0.0.1")
         .with("ROCKET_ACCESS_TOKEN_LIFETIME", "1s");
@@ -377,16 +371,14 @@ fn an_app_is_behind_the_log_in(site: &Behind) {
 
 #[test]
 fn nginx_lets_pass_whom_daemun_knows() {
-    if !is_installed("nginx") {
-        return not_here("examples/forward-auth.nginx.conf", "nginx is not on this machine");
+    if Requirement::Nginx.is_met() {
+        an_app_is_behind_the_log_in(&nginx());
     }
-    an_app_is_behind_the_log_in(&nginx());
 }
 
 #[test]
 fn caddy_lets_pass_whom_daemun_knows() {
-    if !is_installed("caddy") {
-        return skip("examples/forward-auth.Caddyfile", "caddy is not on this machine");
+    if Requirement::Caddy.is_met() {
+        an_app_is_behind_the_log_in(&caddy());
     }
-    an_app_is_behind_the_log_in(&caddy());
 }

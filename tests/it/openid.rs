@@ -10,7 +10,8 @@ use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Response, redirect};
 use serde_json::json;
 
-use crate::support::process::{PATIENCE, Running, eventually, not_here};
+use crate::support::process::{PATIENCE, Running, eventually};
+use crate::support::requirement::Requirement;
 use crate::support::{App, Browser, Page, World};
 
 const SECRET: &str = "a secret that both of them know";
@@ -25,13 +26,7 @@ impl Issuer {
     /// `None` where Node.js or the package is not there, which is said.
     fn start() -> Option<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/node");
-        let node = Command::new("node").arg("--version").output();
-        if !node.is_ok_and(|said| said.status.success()) {
-            not_here("a real OpenID provider", "there is no Node.js");
-            return None;
-        }
-        if !folder.join("node_modules/oidc-provider").is_dir() {
-            not_here("a real OpenID provider", "npm ci --prefix tests/node was not run");
+        if !Requirement::OpenIdProvider.is_met() {
             return None;
         }
         let client = |id: &str, slug: &str| {

@@ -4,7 +4,8 @@
 use std::process::Output;
 
 use crate::support::postgres::Cluster;
-use crate::support::process::{Machine, ask, not_here, postgres};
+use crate::support::process::{Machine, ask, postgres};
+use crate::support::requirement::Requirement;
 use crate::support::{GOOD, World};
 
 /// The program.
@@ -52,7 +53,6 @@ fn runs(machine: &Machine, word: &str, input: &str) -> Output {
     machine.write("input", input);
     let input = std::fs::File::open(machine.path("input")).expect("it was written");
     let mut command = machine.command("bash");
-    command.env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin");
     let output = command.args(["-c", &script]).stdin(input).output().expect("a shell");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{block}\n{errors}");
@@ -61,11 +61,6 @@ fn runs(machine: &Machine, word: &str, input: &str) -> Output {
 
 fn site() -> Machine {
     Machine::new().with_a_name()
-}
-
-fn is_installed(program: &str) -> bool {
-    let found = std::process::Command::new("which").arg(program).output();
-    found.is_ok_and(|output| output.status.success())
 }
 
 #[test]
@@ -96,6 +91,9 @@ fn every_variable_of_the_page_is_a_setting() {
 
 #[test]
 fn commands_go_beside_the_running_service() {
+    if !Requirement::ApiClients.is_met() {
+        return;
+    }
     let machine = site();
     let server = machine.serves();
     assert_eq!(server.visitor().joins("ada@example.com", GOOD).status, 303);
@@ -112,8 +110,8 @@ fn commands_go_beside_the_running_service() {
 
 #[test]
 fn what_was_backed_up_comes_back() {
-    if !is_installed("sqlite3") {
-        return not_here("the backup of SQLite", "sqlite3 is not on this machine");
+    if !Requirement::Sqlite.is_met() {
+        return;
     }
     let machine = site();
     let server = machine.serves();
@@ -133,8 +131,8 @@ fn what_was_backed_up_comes_back() {
 #[test]
 fn what_was_backed_up_comes_back_on_postgres_too() {
     let Some(database) = postgres() else { return };
-    if !is_installed("pg_dump") {
-        return not_here("the backup of PostgreSQL", "pg_dump is not on this machine");
+    if !Requirement::PostgresBackup.is_met() {
+        return;
     }
     let machine = site().with("ROCKET_DATABASE_URL", &database);
     let server = machine.serves();

@@ -3,13 +3,15 @@
 //! One chromedriver serves the whole run. A small shell watches a pipe to this process and ends it
 //! when the process ends, however it ends; browsers hang on a pipe to their driver and end with it.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::json;
 use thirtyfour::{ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver};
+
+use super::requirement::{Requirement, environment};
 
 /// Chromium's word for "this content is blocked".
 const BLOCKED: u8 = 2;
@@ -46,8 +48,7 @@ pub(crate) async fn opens(habits: Habits) -> WebDriver {
     WebDriver::new(&chromium.driver, wanted).await.expect("a browser opens")
 }
 
-/// Whether there is a browser on this machine. Where there is none, it is said past the test
-/// runner's capture, or everything fails if `DAEMUN_REQUIRE_BROWSER` insists.
+/// Whether there is a browser on this machine. Where there is none, it is said.
 pub(crate) fn is_here() -> bool {
     Chromium::get().is_some()
 }
@@ -63,26 +64,14 @@ impl Chromium {
         static CHROMIUM: OnceLock<Option<Chromium>> = OnceLock::new();
         CHROMIUM
             .get_or_init(|| {
-                let found = (on_path("chromium"), on_path("chromedriver"));
-                let (Some(program), Some(driver)) = found else {
-                    missing();
+                if !Requirement::Browser.is_met() {
                     return None;
-                };
-                Some(Self { program, driver: start(&driver) })
+                }
+                let program = on_path("chromium")?;
+                Some(Self { program, driver: start(&on_path("chromedriver")?) })
             })
             .as_ref()
     }
-}
-
-fn missing() {
-    assert!(
-        environment("DAEMUN_REQUIRE_BROWSER").is_none(),
-        "DAEMUN_REQUIRE_BROWSER is set and chromium or chromedriver is not on this machine"
-    );
-    let _ = writeln!(
-        std::io::stderr(),
-        "SKIPPED: every story in a browser, because chromium or chromedriver is not on this machine"
-    );
 }
 
 /// Starts a driver on a port that it chooses; the URL at which it listens.
@@ -114,9 +103,4 @@ fn start(driver: &std::path::Path) -> String {
 fn on_path(program: &str) -> Option<PathBuf> {
     let path = environment("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|it| it.is_file())
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test looks at the machine that it runs on")]
-pub(crate) fn environment(name: &str) -> Option<std::ffi::OsString> {
-    std::env::var_os(name)
 }

@@ -2,14 +2,17 @@
 
 mod chromium;
 mod person;
+#[path = "../../machine/requirement/mod.rs"]
+pub(crate) mod requirement;
 mod site;
 mod tour;
 
 use std::future::Future;
 use std::time::Instant;
 
-pub(crate) use chromium::{Habits, environment};
+pub(crate) use chromium::Habits;
 pub(crate) use person::Person;
+pub(crate) use requirement::environment;
 pub(crate) use site::{PATIENCE, Site};
 pub(crate) use tour::walk;
 

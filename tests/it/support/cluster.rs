@@ -14,10 +14,9 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts one with a locale and settings (`-c name=value ...`) of its own; `None` where the
-    /// machine has no PostgreSQL.
-    pub(crate) fn start(locale: &str, settings: &str) -> Option<Self> {
-        let binaries = binaries()?;
+    /// Starts one out of the folder with PostgreSQL's binaries, with a locale and settings
+    /// (`-c name=value ...`) of its own.
+    pub(crate) fn start(binaries: &Path, locale: &str, settings: &str) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("daemun-pg-")
             .tempdir()
@@ -61,7 +60,7 @@ impl Cluster {
         std::io::BufRead::read_line(&mut output, &mut said).expect("the watcher speaks");
         let log = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
         assert_eq!(said.trim(), "ready", "{}{}{}", log("initdb.log"), log("start.log"), log("log"));
-        Some(Self { folder })
+        Self { folder }
     }
 
     /// Does something for which there is no database yet.
@@ -82,23 +81,6 @@ impl Cluster {
     }
 }
 
-/// The folder with `initdb` in it: on the path, or where Debian puts the newest.
-fn binaries() -> Option<PathBuf> {
-    let on_path = environment("PATH")
-        .map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
-        .unwrap_or_default();
-    let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path().join("bin"))
-        .collect();
-    debian.sort();
-    let candidates = debian.into_iter().rev().chain(on_path);
-    let has = |folder: &Path, name: &str| folder.join(name).exists();
-    candidates.into_iter().find(|folder| has(folder, "initdb") && has(folder, "pg_ctl"))
-}
-
 /// PostgreSQL refuses to run as root: then as its own user, or as nobody.
 fn unprivileged_user() -> Option<String> {
     let is_root = Command::new("id")
@@ -107,11 +89,6 @@ fn unprivileged_user() -> Option<String> {
         .is_ok_and(|output| output.stdout.trim_ascii() == b"0");
     let exists = |user: &str| run(Command::new("id").arg(user));
     is_root.then(|| if exists("postgres") { "postgres" } else { "nobody" }.to_owned())
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test looks at the machine that it runs on")]
-pub(crate) fn environment(name: &str) -> Option<std::ffi::OsString> {
-    std::env::var_os(name)
 }
 
 fn run(command: &mut Command) -> bool {

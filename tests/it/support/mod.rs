@@ -11,6 +11,8 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod provider;
+#[path = "../../machine/requirement/mod.rs"]
+pub(crate) mod requirement;
 pub(crate) mod smtp;
 pub(crate) mod wire;
 pub(crate) mod world;

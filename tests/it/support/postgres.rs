@@ -1,13 +1,12 @@
 //! The databases of stories on PostgreSQL: one cluster for all tests of a run, which never writes to
 //! disk what it need not, and a database in it for each story.
 
-use std::io::Write as _;
 use std::sync::OnceLock;
 
 use daemun::db::Db;
 
 pub(crate) use super::cluster::Cluster;
-use super::cluster::environment;
+use super::requirement::{self, Requirement};
 use super::world::next_number;
 
 /// Databases are copied from this one, which has all tables.
@@ -24,18 +23,9 @@ impl Cluster {
         static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
         CLUSTER
             .get_or_init(|| {
-                let cluster = Self::start("C", SETTINGS);
-                if cluster.is_none() {
-                    assert!(
-                        environment("DAEMUN_REQUIRE_POSTGRES").is_none(),
-                        "DAEMUN_REQUIRE_POSTGRES is set and there is no PostgreSQL on this machine"
-                    );
-                    let _ = writeln!(
-                        std::io::stderr(),
-                        "SKIPPED: every test on PostgreSQL, because initdb is not on this machine"
-                    );
-                }
-                cluster
+                let binaries = requirement::postgres_binaries();
+                let is_met = Requirement::Postgres.is_met();
+                binaries.filter(|_| is_met).map(|binaries| Self::start(&binaries, "C", SETTINGS))
             })
             .as_ref()
     }

@@ -18,8 +18,8 @@ use sea_orm::{ConnectionTrait as _, Database, Statement};
 use tempfile::TempDir;
 
 use super::browser::encode;
-pub(crate) use super::cluster::environment;
 use super::postgres::Cluster;
+use super::requirement::{Requirement, environment};
 
 /// The program.
 const DAEMUN: &str = env!("CARGO_BIN_EXE_daemun");
@@ -28,7 +28,8 @@ const DAEMUN: &str = env!("CARGO_BIN_EXE_daemun");
 /// that does other things at the same time.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A machine: a folder to run in, and an environment that holds nothing but what the story puts in.
+/// A machine: a folder to run in, and an environment that holds where programs are and what the story
+/// puts in.
 pub(crate) struct Machine {
     folder: Arc<TempDir>,
     environment: BTreeMap<String, String>,
@@ -38,8 +39,9 @@ impl Machine {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // A panic must not hide behind a short message.
-        let environment = BTreeMap::from([("RUST_BACKTRACE".into(), "1".into())]);
-        Self { folder: Arc::new(folder), environment }
+        let path = environment("PATH").unwrap_or_default().to_string_lossy().into_owned();
+        let environment = [("RUST_BACKTRACE".into(), "1".into()), ("PATH".into(), path)];
+        Self { folder: Arc::new(folder), environment: environment.into() }
     }
 
     /// The same machine with another variable in its environment.
@@ -549,29 +551,15 @@ fn block_on<T>(what: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(what)
 }
 
-/// Says, past the test runner's capture, that something was not tried.
-pub(crate) fn skip(what: &str, because: &str) {
-    let _ = writeln!(io::stderr(), "SKIPPED: {what}, because {because}");
-}
-
-/// Says that something was not tried because the machine lacks it. On CI everything has to be.
-pub(crate) fn not_here(what: &str, because: &str) {
-    assert!(environment("CI").is_none(), "CI is set, and {what} is not tried because {because}");
-    skip(what, because);
-}
-
-/// Whether this process may do everything on this machine.
-pub(crate) fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
-}
-
 /// A small disk. Dropped, it is unmounted.
 pub(crate) struct Disk(TempDir);
 
 impl Disk {
-    /// `None` where this process may not mount one.
+    /// `None` where this process may not mount one, which is said.
     pub(crate) fn of(size: &str) -> Option<Self> {
+        if !Requirement::SmallDisk.is_met() {
+            return None;
+        }
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
