@@ -33,6 +33,7 @@ mod errors;
 mod export;
 mod floors;
 mod forward_auth;
+mod fuzz;
 mod headers;
 mod join;
 mod keys;
