@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod browser;
 pub(crate) mod cluster;
+pub(crate) mod faults;
 pub(crate) mod jam;
 pub(crate) mod mailbox;
 mod office;
