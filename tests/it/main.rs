@@ -69,4 +69,5 @@ mod sudo;
 mod sweeping;
 mod throttling;
 mod transactions;
+mod vanishing;
 mod verification;

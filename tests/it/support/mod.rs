@@ -13,6 +13,7 @@ pub(crate) mod process;
 pub(crate) mod program;
 pub(crate) mod provider;
 pub(crate) mod smtp;
+pub(crate) mod vanishing;
 pub(crate) mod wire;
 pub(crate) mod world;
 
