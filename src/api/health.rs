@@ -25,10 +25,10 @@ fn live() -> &'static str {
     "live\n"
 }
 
-/// The process answers and its database does too.
+/// The process answers, and what it is told can be written.
 #[get("/health/ready")]
 async fn ready(ctx: &State<Ctx>) -> (Status, &'static str) {
-    match ctx.db.ping().await {
+    match ctx.db.check_writable().await {
         Ok(()) => (Status::Ok, "ready\n"),
         Err(error) => {
             tracing::error!(%error, "not ready");

@@ -8,7 +8,8 @@ use super::{Failed, logging, say};
 use crate::app::{self, OpenError};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::ctx::Ctx;
+use crate::ctx::{Ctx, CtxError};
+use crate::db;
 use crate::flows::superuser;
 use crate::i18n::Language;
 
@@ -47,7 +48,13 @@ pub(super) async fn open(language: Language, settings: Settings) -> Result<Ctx, 
     app::open(settings, Clock::of_the_machine()).await.map_err(|error| {
         let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         let line = match &error {
-            OpenError::Tables(_) | OpenError::Tools(crate::ctx::CtxError::Database(_)) => {
+            OpenError::Tables(error)
+            | OpenError::Tools(CtxError::Database(db::OpenError::Database(error)))
+                if error.is_read_only() =>
+            {
+                language.tell("cli.read_only_database", &[("url", &url)])
+            }
+            OpenError::Tables(_) | OpenError::Tools(CtxError::Database(_)) => {
                 language.tell("cli.no_database", &[("url", &url), ("why", &why)])
             }
             _ => language.tell("cli.cannot_open", &[("why", &why)]),

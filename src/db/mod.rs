@@ -1,25 +1,29 @@
 //! The database: opening it, bringing its tables up to date, and telling its failures apart.
+//! `pool` and `transaction` see to it that what was answered is so.
 //!
 //! Knows two engines and nothing of what is stored; the queries are in the features' `store.rs`.
 
 pub mod entity;
+mod pool;
+mod transaction;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use migrations::{Migrator, MigratorTrait};
-use sea_orm::sqlx::postgres::PgConnectOptions;
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbErr,
-    RuntimeErr, SqlErr, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait as _, sqlx,
+    ConnectionTrait as _, DbErr, RuntimeErr, SqlErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait as _, sqlx,
 };
 use thiserror::Error;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
 
+pub use self::pool::Pool;
+pub use self::transaction::Transaction;
 use crate::config::DatabaseUrl;
 use crate::private;
 
@@ -27,14 +31,9 @@ use crate::private;
 /// database is busy: longer than any honest queue, shorter than a person's patience.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// How soon a file that another process is opening is tried again.
-const ASK_AGAIN: Duration = Duration::from_millis(20);
-
-/// Readers of a SQLite file. More than the cores of a small machine gain nothing.
-const SQLITE_READERS: u32 = 4;
-
-/// Connections to PostgreSQL per node; its default limit of 100 leaves room for several nodes.
-const POSTGRES_CONNECTIONS: u32 = 16;
+/// For how long it is believed whether something can be written. Each check costs a commit, and
+/// anybody may ask for one.
+const BELIEVE_FOR: Duration = Duration::from_secs(1);
 
 /// Held while migrations run, so that two nodes that start at once take turns. Any number that no
 /// other program uses will do; this one spells "daemun".
@@ -43,14 +42,16 @@ const MIGRATION_LOCK: i64 = 0x6461_656d_756e;
 /// The database behind all features.
 #[derive(Debug, Clone)]
 pub struct Db {
-    writer: DatabaseConnection,
-    reader: DatabaseConnection,
+    writer: Pool,
+    reader: Pool,
     queries: Arc<AtomicU64>,
+    last_check: Arc<Mutex<Option<(Instant, Result<(), NotWritable>)>>>,
 }
 
-/// A transaction that writes. Dropped without [`commit`](Transaction::commit) it never happened.
-#[derive(Debug)]
-pub struct Transaction(DatabaseTransaction);
+/// Why nothing can be written, for the log.
+#[derive(Debug, Clone, Error)]
+#[error("{0}")]
+pub struct NotWritable(String);
 
 /// Why the database could not be opened.
 #[derive(Debug, Error)]
@@ -78,12 +79,25 @@ impl DbError {
     /// statement is not at fault.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        match &self.0 {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-            DbErr::Exec(RuntimeErr::SqlxError(error))
-            | DbErr::Query(RuntimeErr::SqlxError(error)) => is_passing(error),
-            _ => false,
-        }
+        is_unavailable(&self.0)
+    }
+
+    /// Whether the database can be read and not written: a standby of PostgreSQL, or a file that is
+    /// write-protected.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        let (DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))
+        | DbErr::Conn(RuntimeErr::SqlxError(error))) = &self.0
+        else {
+            return false;
+        };
+        let code = error.as_database_error().and_then(|error| Some(error.code()?.into_owned()));
+        // 25006 of PostgreSQL, READONLY (8) in the low byte of SQLite's.
+        code.is_some_and(|code| {
+            code == "25006"
+                || code.len() != 5 && code.parse::<u32>().is_ok_and(|number| number & 0xff == 8)
+        })
     }
 
     /// Whether a unique index refused the statement: somebody else has the value.
@@ -100,9 +114,19 @@ impl DbError {
     }
 }
 
+fn is_unavailable(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            is_passing(error)
+        }
+        _ => false,
+    }
+}
+
 /// `SQLite`: BUSY 5, LOCKED 6, READONLY 8, IOERR 10, FULL 13, CANTOPEN 14 (the low byte of the code).
 /// PostgreSQL: classes 08 (connection), 40 (rollback), 53 (resources), 57 (operator intervention),
-/// and 25006 (read-only, as on a standby).
+/// 55P03 (a lock that was not to be had in time), and 25006 (read-only, as on a standby).
 fn is_passing(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else {
         return matches!(
@@ -118,7 +142,8 @@ fn is_passing(error: &sqlx::Error) -> bool {
     match code.parse::<u32>() {
         Ok(number) if code.len() != 5 => matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
         _ => {
-            code == "25006" || ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))
+            matches!(&*code, "25006" | "55P03")
+                || ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))
         }
     }
 }
@@ -132,24 +157,15 @@ impl Db {
         let (mut writer, mut reader) = match url {
             DatabaseUrl::Sqlite(path) => {
                 make_file(path)?;
-                let writer = connect_first(path).await?;
-                let reader = connect(sqlite(path, false)).await?;
-                open_all(&reader).await?;
-                (writer, reader)
+                pool::sqlite(path).await?
             }
-            DatabaseUrl::Postgres(url) => {
-                let pool = connect(postgres(url)).await?;
-                (pool.clone(), pool)
-            }
+            DatabaseUrl::Postgres(url) => pool::postgres(url).await?,
         };
         let queries = Arc::new(AtomicU64::new(0));
-        for connection in [&mut writer, &mut reader] {
-            let queries = queries.clone();
-            connection.set_metric_callback(move |_| {
-                queries.fetch_add(1, Ordering::Relaxed);
-            });
+        for pool in [&mut writer, &mut reader] {
+            pool.count_in(&queries);
         }
-        Ok(Self { writer, reader, queries })
+        Ok(Self { writer, reader, queries, last_check: Arc::default() })
     }
 
     /// Brings the tables up to date, all or nothing. Safe when several nodes do it at once.
@@ -159,10 +175,13 @@ impl Db {
     pub async fn migrate(&self) -> Result<(), DbError> {
         let transaction = self.begin().await?;
         if self.writer.get_database_backend() == sea_orm::DbBackend::Postgres {
-            let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
-            transaction.0.execute_unprepared(&lock).await?;
+            // A new index on a large table takes as long as it takes.
+            let lock = format!(
+                "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"
+            );
+            transaction.without_limits().execute_unprepared(&lock).await?;
         }
-        Migrator::up(&transaction.0, None).await?;
+        Migrator::up(transaction.without_limits(), None).await?;
         transaction.commit().await
     }
 
@@ -183,13 +202,13 @@ impl Db {
 
     /// The connection for reading.
     #[must_use]
-    pub fn reader(&self) -> &DatabaseConnection {
+    pub fn reader(&self) -> &Pool {
         &self.reader
     }
 
     /// The connection for one statement that writes and is a transaction of its own.
     #[must_use]
-    pub fn writer(&self) -> &DatabaseConnection {
+    pub fn writer(&self) -> &Pool {
         &self.writer
     }
 
@@ -203,7 +222,9 @@ impl Db {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(Transaction(self.writer.begin_with_options(options).await?))
+        let health = self.writer.health();
+        let begun = self.writer.connections().begin_with_options(options);
+        Ok(Transaction::new(health.answered(begun).await?, health.clone()))
     }
 
     /// Asks the database whether it is there.
@@ -211,7 +232,31 @@ impl Db {
     /// # Errors
     /// [`DbError`] when it is not.
     pub async fn ping(&self) -> Result<(), DbError> {
-        Ok(self.reader.ping().await?)
+        Ok(self.reader.health().answered(self.reader.connections().ping()).await?)
+    }
+
+    /// Finds out whether something can be written, by writing. Those who ask at the same moment, or
+    /// within a second, get the same answer.
+    ///
+    /// # Errors
+    /// [`NotWritable`] when nothing can be written: the disk is full, the database is read-only or
+    /// away, or the writer is busy for longer than a request would wait.
+    pub async fn check_writable(&self) -> Result<(), NotWritable> {
+        let mut last = self.last_check.lock().await;
+        if let Some((at, outcome)) = &*last
+            && at.elapsed() < BELIEVE_FOR
+        {
+            return outcome.clone();
+        }
+        let sql = "INSERT INTO write_checks (id, number) VALUES (1, 1) \
+                   ON CONFLICT (id) DO UPDATE SET number = write_checks.number + 1";
+        let outcome = match timeout(WAIT, self.writer.execute_unprepared(sql)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(NotWritable(error.to_string())),
+            Err(_) => Err(NotWritable("the writer is busy for too long".to_owned())),
+        };
+        *last = Some((Instant::now(), outcome.clone()));
+        outcome
     }
 
     /// How many statements have been sent so far.
@@ -222,83 +267,10 @@ impl Db {
 
     /// Closes the connections, so that SQLite can put its log away.
     pub async fn close(&self) {
-        for connection in [&self.reader, &self.writer] {
-            if let Err(error) = connection.clone().close().await {
-                tracing::warn!(%error, "the database did not close");
-            }
+        for pool in [&self.reader, &self.writer] {
+            pool.close().await;
         }
     }
-}
-
-impl Transaction {
-    /// The connection to write on.
-    #[must_use]
-    pub fn connection(&self) -> &DatabaseTransaction {
-        &self.0
-    }
-
-    /// Begins a part that can be taken back alone; [`commit`](Self::commit) makes it a part of this one.
-    ///
-    /// # Errors
-    /// [`DbError`] when the database cannot.
-    pub async fn begin_part(&self) -> Result<Self, DbError> {
-        Ok(Self(self.0.begin().await?))
-    }
-
-    /// Takes back everything that was written.
-    ///
-    /// # Errors
-    /// [`DbError`] when the database could not be told; it has not happened anyway.
-    pub async fn roll_back(self) -> Result<(), DbError> {
-        Ok(self.0.rollback().await?)
-    }
-
-    /// Makes everything that was written true.
-    ///
-    /// # Errors
-    /// [`DbError`] when the database could not; nothing has happened then.
-    pub async fn commit(self) -> Result<(), DbError> {
-        Ok(self.0.commit().await?)
-    }
-}
-
-/// Opens the writer. While another process makes the file or turns it to write-ahead logging, SQLite
-/// answers "locked" without waiting; so we ask again for as long as we would have waited.
-async fn connect_first(path: &Path) -> Result<DatabaseConnection, DbError> {
-    let mut patience = WAIT;
-    loop {
-        match connect(sqlite(path, true)).await {
-            Err(error) if error.is_locked() && !patience.is_zero() => {
-                tokio::time::sleep(ASK_AGAIN).await;
-                patience = patience.saturating_sub(ASK_AGAIN);
-            }
-            outcome => return outcome,
-        }
-    }
-}
-
-/// Opens every reader before anybody waits for one. Whoever opens a file at the moment at which its
-/// write-ahead log is made may be told that it cannot be opened (14); so we ask again for as long as
-/// we would have waited.
-async fn open_all(reader: &DatabaseConnection) -> Result<(), DbError> {
-    let pool = reader.get_sqlite_connection_pool();
-    let mut held = Vec::new();
-    let mut patience = WAIT;
-    while held.len() < SQLITE_READERS as usize {
-        match pool.acquire().await {
-            Ok(connection) => held.push(connection),
-            Err(error) if is_passing(&error) && !patience.is_zero() => {
-                tokio::time::sleep(ASK_AGAIN).await;
-                patience = patience.saturating_sub(ASK_AGAIN);
-            }
-            Err(error) => return Err(DbErr::Conn(RuntimeErr::SqlxError(error.into())).into()),
-        }
-    }
-    Ok(())
-}
-
-async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, DbError> {
-    Ok(Database::connect(options).await?)
 }
 
 /// Makes the file and its folder, for nobody but their owner: hashes of passwords will be in it.
@@ -311,52 +283,4 @@ fn make_file(path: &Path) -> Result<(), OpenError> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(path, error)),
         _ => Ok(()),
     }
-}
-
-fn sqlite(path: &Path, may_write: bool) -> ConnectOptions {
-    let path = path.to_owned();
-    let mut options = ConnectOptions::new("sqlite::memory:");
-    let connections = if may_write { 1 } else { SQLITE_READERS };
-    options
-        .max_connections(connections)
-        .min_connections(u32::from(may_write))
-        .acquire_timeout(WAIT)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-        .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(move |options: SqliteConnectOptions| {
-            let options = options
-                .filename(&path)
-                .in_memory(false)
-                .shared_cache(false)
-                .busy_timeout(WAIT)
-                .foreign_keys(true)
-                .synchronous(SqliteSynchronous::Full)
-                .statement_cache_capacity(256);
-            if may_write {
-                options.create_if_missing(true).journal_mode(SqliteJournalMode::Wal)
-            } else {
-                options.read_only(true).create_if_missing(false).pragma("query_only", "ON")
-            }
-        });
-    options
-}
-
-fn postgres(url: &str) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(WAIT)
-        .connect_timeout(WAIT)
-        .sqlx_logging(false)
-        .map_sqlx_postgres_opts(|options: PgConnectOptions| {
-            options
-                .application_name("daemun")
-                // What is read in milliseconds is not worth compiling, however dear it looks: ten
-                // thousand people looked up one by one come close to what PostgreSQL compiles.
-                .options([("lock_timeout", "5s"), ("statement_timeout", "30s"), ("jit", "off")])
-                .statement_cache_capacity(256)
-        });
-    options
 }

@@ -8,6 +8,13 @@ use crate::support::process::{Machine, ask, postgres};
 use crate::support::requirement::Requirement;
 use crate::support::{GOOD, World};
 
+/// What a backup holds is for its owner alone, whoever made it with whatever umask.
+fn is_its_owners_alone(machine: &Machine, backup: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = std::fs::metadata(machine.path(backup)).expect("the backup");
+    assert_eq!(file.permissions().mode() & 0o777, 0o600, "{backup}");
+}
+
 /// The program.
 const DAEMUN: &str = env!("CARGO_BIN_EXE_daemun");
 
@@ -44,6 +51,7 @@ fn runs(machine: &Machine, word: &str, input: &str) -> Output {
     let block = block.replace("/var/lib/daemun", &folder).replace("/backup/", "backup/");
     let script = format!(
         "set -euo pipefail\n\
+         umask 022\n\
          sudo() {{ shift 2; \"$@\"; }}\n\
          env() {{ while [[ $1 == *=* ]]; do shift; done; \"$@\"; }}\n\
          daemun() {{ {DAEMUN} \"$@\"; }}\n\
@@ -118,6 +126,7 @@ fn what_was_backed_up_comes_back() {
     assert_eq!(server.visitor().joins("ada@example.com", GOOD).status, 303);
     let said = runs(&machine, "VACUUM INTO", "");
     assert!(said.stdout.ends_with(b"ok\n"), "{said:?}");
+    is_its_owners_alone(&machine, "backup/daemun.db");
     assert_eq!(server.visitor().joins("bob@example.com", GOOD).status, 303);
     assert_eq!(server.stops().code(), Some(0));
 
@@ -138,6 +147,7 @@ fn what_was_backed_up_comes_back_on_postgres_too() {
     let server = machine.serves();
     assert_eq!(server.visitor().joins("ada@example.com", GOOD).status, 303);
     runs(&machine, "pg_dump", "");
+    is_its_owners_alone(&machine, "backup/daemun.dump");
     assert_eq!(server.visitor().joins("bob@example.com", GOOD).status, 303);
     assert_eq!(server.stops().code(), Some(0));
 

@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod browser;
 pub(crate) mod cluster;
+pub(crate) mod faults;
 pub(crate) mod jam;
 pub(crate) mod mailbox;
 mod office;
@@ -14,6 +15,7 @@ pub(crate) mod provider;
 #[path = "../../machine/requirement/mod.rs"]
 pub(crate) mod requirement;
 pub(crate) mod smtp;
+pub(crate) mod vanishing;
 pub(crate) mod wire;
 pub(crate) mod world;
 

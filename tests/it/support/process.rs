@@ -546,7 +546,7 @@ pub(crate) fn postgres() -> Option<String> {
     })
 }
 
-fn block_on<T>(what: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(what: impl Future<Output = T>) -> T {
     let runtime = rocket::tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(what)
 }

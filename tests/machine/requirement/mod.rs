@@ -30,13 +30,14 @@ pub(crate) enum Requirement {
     OpenIdProvider,
     TokenVerifiers,
     ApiClients,
+    CCompiler,
     Terminal,
     SmallDisk,
     OrdinaryUser,
 }
 
 impl Requirement {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Postgres,
         Self::PostgresBackup,
         Self::Sqlite,
@@ -48,6 +49,7 @@ impl Requirement {
         Self::OpenIdProvider,
         Self::TokenVerifiers,
         Self::ApiClients,
+        Self::CCompiler,
         Self::Terminal,
         Self::SmallDisk,
         Self::OrdinaryUser,
@@ -67,6 +69,7 @@ impl Requirement {
             Self::OpenIdProvider => "OPENID_PROVIDER",
             Self::TokenVerifiers => "TOKEN_VERIFIERS",
             Self::ApiClients => "API_CLIENTS",
+            Self::CCompiler => "C_COMPILER",
             Self::Terminal => "TERMINAL",
             Self::SmallDisk => "SMALL_DISK",
             Self::OrdinaryUser => "ORDINARY_USER",
@@ -87,6 +90,7 @@ impl Requirement {
             Self::OpenIdProvider => "log-in with a real OpenID provider",
             Self::TokenVerifiers => "PyJWT and Django on our tokens",
             Self::ApiClients => "the commands of docs/API.md and docs/OPERATIONS.md",
+            Self::CCompiler => "a disk that fails",
             Self::Terminal => "the password prompts of a terminal",
             Self::SmallDisk => "a full disk",
             Self::OrdinaryUser => "a data folder without write permission",
@@ -129,6 +133,10 @@ impl Requirement {
             Self::ApiClients => (
                 runs("bash", &["--version"]) && runs("curl", &["--version"]),
                 "bash and curl are not here",
+            ),
+            Self::CCompiler => (
+                cfg!(target_os = "linux") && runs("cc", &["--version"]),
+                "a C compiler for Linux is not here",
             ),
             Self::Terminal => (is_util_linux(), "script(1) of util-linux is not here"),
             Self::SmallDisk => (can_mount(), "this user may not mount a file system"),

@@ -1,0 +1,165 @@
+//! Transactions that write. One in which anything has failed is never committed, on either engine.
+//!
+//! sea-orm's own transaction does not see to that. PostgreSQL answers the COMMIT of a failed
+//! transaction with a roll-back and no error. SQLite rolls back by itself when it cannot write, and
+//! carries out each later statement on its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use sea_orm::prelude::async_trait::async_trait;
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
+    Statement, TransactionTrait as _,
+};
+
+use super::pool::Health;
+use super::{DbError, is_unavailable};
+
+/// Nothing has failed.
+const INTACT: u8 = 0;
+
+/// A statement was at fault.
+const AT_FAULT: u8 = 1;
+
+/// The database was away, busy or full, or an answer was not waited for.
+const UNAVAILABLE: u8 = 2;
+
+/// A transaction that writes. Dropped without [`commit`](Transaction::commit) it never happened.
+#[derive(Debug)]
+pub struct Transaction {
+    inner: DatabaseTransaction,
+    health: Arc<Health>,
+    /// What has failed in it or in one of its parts, and was not taken back.
+    failure: Arc<AtomicU8>,
+}
+
+impl Transaction {
+    pub(super) fn new(inner: DatabaseTransaction, health: Arc<Health>) -> Self {
+        Self { inner, health, failure: Arc::default() }
+    }
+
+    /// The connection to write on.
+    #[must_use]
+    pub fn connection(&self) -> &Self {
+        self
+    }
+
+    /// sea-orm's own transaction, for migrations, which take as long as they take.
+    pub(super) fn without_limits(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+
+    /// Begins a part that can be taken back alone; [`commit`](Self::commit) makes it a part of this one.
+    ///
+    /// # Errors
+    /// [`DbError`] when the database cannot.
+    pub async fn begin_part(&self) -> Result<Self, DbError> {
+        let inner = self.tried(self.inner.begin()).await?;
+        Ok(Self { inner, health: self.health.clone(), failure: self.failure.clone() })
+    }
+
+    /// Takes back everything that was written.
+    ///
+    /// # Errors
+    /// [`DbError`] when the database could not be told; it has not happened anyway.
+    pub async fn roll_back(self) -> Result<(), DbError> {
+        let Self { inner, health, failure } = self;
+        let attempt = Attempt::on(&failure);
+        let outcome = health.answered(inner.rollback()).await;
+        if outcome.is_ok() {
+            // What has failed in a part goes with the part.
+            failure.store(INTACT, Ordering::Release);
+        } else {
+            health.distrust_connections();
+        }
+        Ok(attempt.ended(outcome)?)
+    }
+
+    /// Makes everything that was written true.
+    ///
+    /// # Errors
+    /// [`DbError`] when the database could not, or when a statement has failed before; nothing has
+    /// happened then. Only if the database does not answer at all, it is not known.
+    pub async fn commit(self) -> Result<(), DbError> {
+        self.is_intact()?;
+        let Self { inner, health, failure } = self;
+        let attempt = Attempt::on(&failure);
+        let outcome = health.answered(inner.commit()).await;
+        if outcome.is_err() {
+            health.distrust_connections();
+        }
+        Ok(attempt.ended(outcome)?)
+    }
+
+    /// Refuses to go on after a failure: SQLite may have rolled back, and would carry out a statement
+    /// alone.
+    fn is_intact(&self) -> Result<(), DbErr> {
+        let why = "a statement of this transaction has failed before";
+        match self.failure.load(Ordering::Acquire) {
+            INTACT => Ok(()),
+            AT_FAULT => Err(DbErr::Custom(why.to_owned())),
+            _ => Err(DbErr::Conn(RuntimeErr::Internal(why.to_owned()))),
+        }
+    }
+
+    async fn tried<T>(&self, asked: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+        self.is_intact()?;
+        let attempt = Attempt::on(&self.failure);
+        let outcome = self.health.answered(asked).await;
+        attempt.ended(outcome)
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Transaction {
+    fn get_database_backend(&self) -> DbBackend {
+        self.inner.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.tried(self.inner.execute_raw(statement)).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.tried(self.inner.execute_unprepared(sql)).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        // To the end, where a failure after the first row is told.
+        Ok(self.query_all_raw(statement).await?.into_iter().next())
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.tried(self.inner.query_all_raw(statement)).await
+    }
+}
+
+/// A statement on its way. One that is not waited for to the end counts as failed.
+struct Attempt<'a> {
+    failure: &'a AtomicU8,
+    found: u8,
+}
+
+impl<'a> Attempt<'a> {
+    fn on(failure: &'a AtomicU8) -> Self {
+        Self { failure, found: UNAVAILABLE }
+    }
+
+    fn ended<T>(mut self, outcome: Result<T, DbErr>) -> Result<T, DbErr> {
+        self.found = match &outcome {
+            Ok(_) => INTACT,
+            Err(error) if is_unavailable(error) => UNAVAILABLE,
+            Err(_) => AT_FAULT,
+        };
+        outcome
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if self.found != INTACT {
+            self.failure.store(self.found, Ordering::Release);
+        }
+    }
+}
