@@ -90,6 +90,7 @@ impl Refusal {
     /// A request that no handler has answered.
     fn of(status: Status, request: &Request<'_>) -> Self {
         let (code, key) = match status.code {
+            401 if csrf::has_refused(request) => ("token_not_valid", "api.token.not_valid"),
             401 => ("not_authenticated", "api.not_authenticated"),
             403 if csrf::has_refused(request) => ("csrf_failed", "api.csrf_failed"),
             403 => ("permission_denied", "api.permission_denied"),
