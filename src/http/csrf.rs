@@ -1,8 +1,9 @@
 //! Keeping other sites' requests out, twice over.
 //!
 //! A fairing refuses every unsafe request that a browser says comes from elsewhere; and each form
-//! carries a token that only a page of ours can have put there. A request with a Bearer token needs
-//! neither: no other site can make a browser send one.
+//! carries a token that only a page of ours can have put there. A request that is authenticated by a
+//! Bearer token needs neither: no other site can make a browser send one. A Bearer token that opens no
+//! session exempts from nothing.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::uri::{Host, Origin};
@@ -11,8 +12,10 @@ use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route};
 
 use super::guards::{self, SignedIn};
-use super::{cookies, proxy, urlencoded};
+use super::{caller, cookies, proxy, urlencoded};
+use crate::crypto::jwt::TokenError;
 use crate::ctx::Ctx;
+use crate::sessions::{self, AccessError};
 
 /// Where refused requests are sent: to the door that they knocked at, which draws the answer. Outside
 /// they are pages that do not exist.
@@ -37,9 +40,7 @@ impl Fairing for Gatekeeper {
         let Some(ctx) = request.rocket().state::<Ctx>() else { return };
         if let Some(status) = refusal(ctx, request, data).await {
             request.local_cache(|| Refused(Some(status)));
-            let path = request.uri().path().as_str();
-            let is_api = path == "/api" || path.starts_with("/api/");
-            let place = REFUSED[usize::from(is_api)];
+            let place = REFUSED[usize::from(is_api(request))];
             request.set_uri(Origin::parse(place).expect("a constant path"));
         }
     }
@@ -52,6 +53,11 @@ pub(crate) fn has_refused(request: &Request<'_>) -> bool {
     request.local_cache(|| Refused(None)).0.is_some()
 }
 
+fn is_api(request: &Request<'_>) -> bool {
+    let path = request.uri().path().as_str();
+    path == "/api" || path.starts_with("/api/")
+}
+
 async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Option<Status> {
     let hosts: Vec<&str> = request.headers().get("Host").collect();
     match hosts[..] {
@@ -60,6 +66,10 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
         [_] => return Some(Status::MisdirectedRequest),
         // Two proxies could each believe another one (RFC 9112, 3.2).
         _ => return Some(Status::BadRequest),
+    }
+    // The same holds for credentials: what judged the request before us may have judged the other one.
+    if is_repeated(request, "Authorization") {
+        return Some(Status::BadRequest);
     }
     // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
     let is_form = request.content_type().is_some_and(|kind| kind.is_form());
@@ -70,19 +80,42 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
     if is_safe {
         return None;
     }
-    let is_foreign = guards::bearer(request).is_none() && is_foreign(ctx, request);
-    is_foreign.then_some(Status::Forbidden)
+    // No browser sends these twice, and which of two is true nobody can tell.
+    if is_repeated(request, "Origin") || is_repeated(request, "Sec-Fetch-Site") {
+        return Some(Status::Forbidden);
+    }
+    if is_foreign(ctx, request) { without_bearer(ctx, request).await } else { None }
+}
+
+fn is_repeated(request: &Request<'_>, name: &str) -> bool {
+    request.headers().get(name).nth(1).is_some()
+}
+
+/// Returns how a foreign request is refused, unless a Bearer token that opens a session comes with it.
+/// A program whose own token is over is told so (401), or it would never ask for the next one.
+async fn without_bearer(ctx: &Ctx, request: &Request<'_>) -> Option<Status> {
+    let Some(token) = guards::bearer(request) else { return Some(Status::Forbidden) };
+    match sessions::by_access(ctx, token).await {
+        Ok(_) => None,
+        Err(AccessError::Over(_) | AccessError::Token(TokenError::Expired)) if is_api(request) => {
+            Some(Status::Unauthorized)
+        }
+        Err(AccessError::Over(_) | AccessError::Token(_)) => Some(Status::Forbidden),
+        Err(AccessError::Broken(error)) => {
+            Some(guards::unknown(&error, caller::caller(request, ctx)).0)
+        }
+    }
 }
 
 /// The site's own name, or a bare address or this machine's name: health checks and proxies that do
 /// not pass the name on use those, and nobody can be lured to a foreign page by them.
-fn is_our_host(ctx: &Ctx, host: &str) -> bool {
-    let Ok(host) = Host::parse(host) else { return false };
+fn is_our_host(ctx: &Ctx, text: &str) -> bool {
+    let Ok(host) = Host::parse(text) else { return false };
     let name = host.domain().as_str();
     let is_address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
     is_address
         || name.eq_ignore_ascii_case("localhost")
-        || host.to_string().eq_ignore_ascii_case(ctx.settings.public_url.authority())
+        || ctx.settings.public_url.is_authority(text)
 }
 
 /// What the browser says about where a request comes from. Browsers that say nothing are left to
@@ -123,7 +156,8 @@ pub(crate) fn is_token(
     person: Option<&SignedIn>,
     token: &str,
 ) -> bool {
-    if guards::bearer(request).is_some() {
+    // Where there is a Bearer token, nothing but it can have told who the person is.
+    if person.is_some() && guards::bearer(request).is_some() {
         return true;
     }
     match person {
