@@ -86,7 +86,7 @@ async fn receive<T: for<'a> FromForm<'a>>(
         return Err(Status::UnsupportedMediaType);
     }
     let body = body::read(data).await?;
-    let fields = urlencoded::fields(&body);
+    let fields = urlencoded::fields(&body).map_err(|_| Status::PayloadTooLarge)?;
     let token = fields.iter().find(|field| field.name == TOKEN).map(|field| field.value.as_str());
     let person = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
     if !csrf::is_token(request, ctx, person.as_ref(), token.unwrap_or_default()) {
@@ -197,11 +197,18 @@ impl Complaints {
     }
 
     fn on(&mut self, field: &'static str, complaint: Complaint) {
-        self.0.push((Some(field), complaint));
+        self.once((Some(field), complaint));
     }
 
     fn top(&mut self, complaint: Complaint) {
-        self.0.push((None, complaint));
+        self.once((None, complaint));
+    }
+
+    /// A field that is sent a thousand times is one mistake, and one sentence on the page.
+    fn once(&mut self, complaint: (Option<&'static str>, Complaint)) {
+        if !self.0.contains(&complaint) {
+            self.0.push(complaint);
+        }
     }
 }
 
