@@ -1,5 +1,6 @@
 //! Builds the application: the only file that knows every door.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::{SettingError, Settings};
 use crate::ctx::{Ctx, CtxError};
 use crate::db::DbError;
-use crate::flows::rotation;
+use crate::flows::{checkup, rotation};
 use crate::http::Reference;
 use crate::keys::KeysError;
 use crate::{api, http, keys, web, worker};
@@ -26,6 +27,9 @@ pub enum OpenError {
     /// Settings are wrong.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Settings(Vec<SettingError>),
+    /// Every user of the machine can read a file with a secret in it.
+    #[error("{} holds a secret and can be read by every user of this machine", .0.display())]
+    SecretReadable(PathBuf),
     /// Something that the settings name cannot be opened.
     #[error(transparent)]
     Tools(#[from] CtxError),
@@ -106,6 +110,9 @@ async fn finished(rocket: &Arc<Rocket<Orbit>>, at_most: Duration) {
 /// # Errors
 /// [`OpenError`] says what cannot be opened.
 pub async fn open(settings: Settings, clock: Clock) -> Result<Ctx, OpenError> {
+    if let Some(file) = checkup::readable_secrets(&settings).into_iter().next() {
+        return Err(OpenError::SecretReadable(file));
+    }
     let ctx = Ctx::open(settings, clock).await?;
     ctx.db.migrate().await?;
     keys::load(&ctx).await?;

@@ -186,6 +186,17 @@ pub(super) fn without_password(text: &str) -> String {
     }
 }
 
+/// Whether a URL holds a password, in its usual place or in the query. One that is misread for a bare
+/// `/` or `#` in its password has its `@` too late.
+pub(super) fn has_password(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        url.password().is_some()
+            || url.query_pairs().any(|(name, _)| name == "password")
+            || url.path().contains('@')
+            || url.fragment().is_some_and(|it| it.contains('@'))
+    })
+}
+
 /// A setting that takes one of a few words.
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {

@@ -1,7 +1,7 @@
 //! The checkup: what is unsafe or broken in the settings and in what they name.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::accounts;
 use crate::clock::Clock;
@@ -10,6 +10,7 @@ use crate::crypto::{Cost, MasterKey};
 use crate::ctx::{Ctx, CtxError};
 use crate::keys::{self, KeysError};
 use crate::mail::Mailer;
+use crate::private;
 
 /// One thing that the checkup found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +25,10 @@ pub enum Finding {
     EverybodyTrusted,
     /// Unsafe: passwords are hashed more cheaply than recommended.
     CheapHash(Cost),
-    /// Unsafe: the secret key can be read by others.
-    SecretReadable(std::path::PathBuf),
+    /// Unsafe: a file with a secret in it can be read by others.
+    SecretReadable(PathBuf),
     /// Broken: there is a database and its secret key is gone; a new one would not open it.
-    SecretMissing(std::path::PathBuf),
+    SecretMissing(PathBuf),
     /// Broken: the database does not open, and why.
     NoDatabase {
         /// The database, without its password.
@@ -102,7 +103,7 @@ impl Finding {
 #[must_use]
 pub fn glance(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
     let mut found = of_settings(settings, listens_on);
-    found.extend(of_secret_file(settings));
+    found.extend(of_secret_files(settings));
     found
 }
 
@@ -118,7 +119,7 @@ pub async fn examine_running(ctx: &Ctx, listens_on: IpAddr) -> Vec<Finding> {
 pub async fn examine(settings: &Settings, listens_on: IpAddr, clock: Clock) -> Vec<Finding> {
     let mut found = of_settings(settings, listens_on);
     found.extend(of_mail(settings).await);
-    found.extend(of_secret_file(settings));
+    found.extend(of_secret_files(settings));
     let of_files = of_files(settings);
     if !of_files.is_empty() {
         found.extend(of_files);
@@ -222,17 +223,38 @@ async fn of_mail(settings: &Settings) -> Vec<Finding> {
     .collect()
 }
 
+/// Returns the files with a secret in them that every user of the machine can read; nothing starts while
+/// there is one.
+#[must_use]
+pub fn readable_secrets(settings: &Settings) -> Vec<PathBuf> {
+    let mut files = settings.secret_files.clone();
+    if settings.secret_key.is_none() {
+        files.push(MasterKey::file_in(&settings.data_dir));
+    }
+    files.retain(|file| private::is_for_everybody(file));
+    files
+}
+
+/// The same for the checkup, which says also where the group can read the generated secret: nobody but
+/// the server was ever meant to.
+fn of_secret_files(settings: &Settings) -> Vec<Finding> {
+    let mut files = readable_secrets(settings);
+    let generated = MasterKey::file_in(&settings.data_dir);
+    if settings.secret_key.is_none() && is_shared(&generated) && !files.contains(&generated) {
+        files.push(generated);
+    }
+    files.into_iter().map(Finding::SecretReadable).collect()
+}
+
 #[cfg(unix)]
-fn of_secret_file(settings: &Settings) -> Option<Finding> {
+fn is_shared(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    let path = MasterKey::file_in(&settings.data_dir);
-    let mode = std::fs::metadata(&path).ok()?.permissions().mode();
-    (settings.secret_key.is_none() && mode & 0o077 != 0).then_some(Finding::SecretReadable(path))
+    std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
 }
 
 #[cfg(not(unix))]
-fn of_secret_file(_: &Settings) -> Option<Finding> {
-    None
+fn is_shared(_: &Path) -> bool {
+    false
 }
 
 async fn of_database(ctx: &Ctx) -> Vec<Finding> {

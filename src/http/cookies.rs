@@ -137,9 +137,10 @@ pub(crate) fn drop_newcomer(jar: &CookieJar<'_>, ctx: &Ctx) {
     jar.add(removal(ctx, NEWCOMER));
 }
 
-/// The language that the person chose.
-pub(crate) fn language(jar: &CookieJar<'_>) -> Option<Language> {
-    jar.get(LANGUAGE).and_then(|cookie| Language::from_tag(cookie.value()))
+/// The language that the person chose. Choices from before the name had its prefix still count.
+pub(crate) fn language(jar: &CookieJar<'_>, ctx: &Ctx) -> Option<Language> {
+    let chosen = find(jar, ctx, LANGUAGE).or_else(|| jar.get(LANGUAGE));
+    chosen.and_then(|cookie| Language::from_tag(cookie.value()))
 }
 
 /// Cookies that go out with the answer whatever becomes of the request. Rocket forgets what a guard
@@ -208,11 +209,10 @@ pub(crate) fn give_visitor(request: &Request<'_>, ctx: &Ctx, value: String) {
     Outgoing::of(request).push(cookie(ctx, VISITOR, value, None));
 }
 
-/// Remembers a language; no secret, so its name has no prefix.
+/// Remembers a language. It is no secret, but with the prefix no neighbour under the same domain can
+/// choose it for us.
 pub(crate) fn choose_language(jar: &CookieJar<'_>, ctx: &Ctx, language: Language) {
-    let mut cookie = cookie(ctx, LANGUAGE, language.tag().to_owned(), Some(LANGUAGE_LASTS));
-    cookie.set_name(LANGUAGE);
-    jar.add(cookie);
+    jar.add(cookie(ctx, LANGUAGE, language.tag().to_owned(), Some(LANGUAGE_LASTS)));
 }
 
 fn tokens(ctx: &Ctx, opened: &Opened) -> [Cookie<'static>; 2] {
@@ -241,6 +241,7 @@ fn prefixed(name: &'static str) -> &'static str {
         REFRESH => "__Host-refresh",
         VISITOR => "__Host-visitor",
         LINK => "__Host-link",
+        LANGUAGE => "__Host-language",
         NOTICE => "__Host-notice",
         HANDED => "__Host-handed",
         SOCIAL => "__Host-social",
