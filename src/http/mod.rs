@@ -5,6 +5,7 @@
 
 pub(crate) mod body;
 pub(crate) mod caller;
+pub mod cookie_header;
 pub(crate) mod cookies;
 pub(crate) mod csrf;
 pub mod guards;
