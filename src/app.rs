@@ -128,6 +128,7 @@ fn doors(figment: Figment) -> Rocket<Build> {
         .attach(http::Gatekeeper)
         .attach(http::Headers)
         .attach(AdHoc::on_liftoff("Signing keys", |rocket| Box::pin(follow_settings(rocket))))
+        .attach(AdHoc::on_liftoff("Forwarding notes", |rocket| Box::pin(forget_notes(rocket))))
         .mount("/", http::routes())
         .mount("/", web::routes())
         .register("/", web::catchers())
@@ -144,6 +145,12 @@ async fn follow_settings(rocket: &Rocket<Orbit>) {
     }
 }
 
+/// A server that starts knows nothing of its proxies yet.
+async fn forget_notes(rocket: &Rocket<Orbit>) {
+    if let Some(ctx) = rocket.state::<Ctx>() {
+        ctx.forwarding.forget();
+    }
+}
 /// What is settled whatever the settings say: the client's address comes from the socket or from
 /// `trusted_proxies` and never from a header that anybody can send, and the server does not introduce
 /// itself.

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::config::{DatabaseUrl, MailUrl, Settings};
 use crate::crypto::{Cost, MasterKey};
 use crate::ctx::{Ctx, CtxError};
+use crate::forwarding;
 use crate::keys::{self, KeysError};
 use crate::mail::Mailer;
 use crate::private;
@@ -21,6 +22,8 @@ pub enum Finding {
     LocalLinks,
     /// Broken: behind a proxy that is not trusted, everybody shares one address and one throttle.
     ProxyNotTrusted,
+    /// Broken: what this trusted proxy tells about its clients cannot be read.
+    ProxyUnreadable(IpAddr),
     /// Unsafe: everybody is a trusted proxy and may choose an address.
     EverybodyTrusted,
     /// Unsafe: passwords are hashed more cheaply than recommended.
@@ -79,6 +82,9 @@ impl Finding {
             Self::PlainHttp => ("check.plain_http", vec![]),
             Self::LocalLinks => ("check.local_links", vec![]),
             Self::ProxyNotTrusted => ("check.proxy_not_trusted", vec![]),
+            Self::ProxyUnreadable(proxy) => {
+                ("check.proxy_unreadable", vec![("proxy", proxy.to_string())])
+            }
             Self::EverybodyTrusted => ("check.everybody_trusted", vec![]),
             Self::CheapHash(cost) => ("check.cheap_hash", vec![("cost", cost.to_string())]),
             Self::SecretReadable(file) => ("check.secret_readable", path(file)),
@@ -178,6 +184,9 @@ fn can_be_made(file: &Path) -> bool {
 fn of_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
     let url = &settings.public_url;
     let trusts_everybody = settings.trusted_proxies.iter().any(|net| net.prefix_len() == 0);
+    let is_trusted =
+        |proxy: &IpAddr| settings.trusted_proxies.iter().any(|network| network.contains(proxy));
+    let unreadable_proxy = forwarding::unreadable_proxy(&settings.data_dir).filter(is_trusted);
     let is_behind_proxy = url.is_https() && listens_on.is_loopback();
     let recommended = Cost::default();
     let cost = settings.password_hash;
@@ -187,6 +196,7 @@ fn of_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
         (url.is_loopback() && !listens_on.is_loopback()).then_some(Finding::LocalLinks),
         (is_behind_proxy && settings.trusted_proxies.is_empty())
             .then_some(Finding::ProxyNotTrusted),
+        unreadable_proxy.map(Finding::ProxyUnreadable),
         trusts_everybody.then_some(Finding::EverybodyTrusted),
         is_cheap.then_some(Finding::CheapHash(cost)),
     ]

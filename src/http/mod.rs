@@ -8,6 +8,7 @@ pub(crate) mod caller;
 pub mod cookie_header;
 pub(crate) mod cookies;
 pub(crate) mod csrf;
+mod forwarded;
 pub mod guards;
 pub(crate) mod headers;
 pub(crate) mod locale;

@@ -52,6 +52,7 @@ mod password;
 mod process;
 mod profile;
 mod protection;
+mod proxies;
 mod reset;
 mod resource_server;
 mod secrets;
