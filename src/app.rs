@@ -127,6 +127,7 @@ fn doors(figment: Figment) -> Rocket<Build> {
         .manage(Reference::written_by(describe))
         .attach(http::Gatekeeper)
         .attach(http::Headers)
+        .attach(http::RefusalLog)
         .attach(AdHoc::on_liftoff("Signing keys", |rocket| Box::pin(follow_settings(rocket))))
         .attach(AdHoc::on_liftoff("Forwarding notes", |rocket| Box::pin(forget_notes(rocket))))
         .mount("/", http::routes())
@@ -151,6 +152,7 @@ async fn forget_notes(rocket: &Rocket<Orbit>) {
         ctx.forwarding.forget();
     }
 }
+
 /// What is settled whatever the settings say: the client's address comes from the socket or from
 /// `trusted_proxies` and never from a header that anybody can send, and the server does not introduce
 /// itself.

@@ -68,6 +68,12 @@ pub(crate) fn visitor<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> 
     read(jar, ctx, VISITOR)
 }
 
+/// Whether a browser sends any cookie of those that everybody gets who has seen a page of ours. One that
+/// sends none does not take cookies, or was closed since.
+pub(crate) fn are_there(jar: &CookieJar<'_>, ctx: &Ctx) -> bool {
+    [VISITOR, ACCESS, REFRESH, DEVICE, LINK].iter().any(|name| find(jar, ctx, name).is_some())
+}
+
 /// The token of the one-time link that brought the person here; without one, a token that opens
 /// nothing.
 pub(crate) fn carried(jar: &CookieJar<'_>, ctx: &Ctx) -> Secret {

@@ -12,7 +12,7 @@ use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route};
 
 use super::guards::{self, SignedIn};
-use super::{caller, cookies, proxy, urlencoded};
+use super::{caller, cookies, proxy, refusals, urlencoded};
 use crate::crypto::jwt::TokenError;
 use crate::ctx::Ctx;
 use crate::sessions::{self, AccessError};
@@ -38,8 +38,9 @@ impl Fairing for Gatekeeper {
 
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
         let Some(ctx) = request.rocket().state::<Ctx>() else { return };
-        if let Some(status) = refusal(ctx, request, data).await {
+        if let Some((status, reason)) = refusal(ctx, request, data).await {
             request.local_cache(|| Refused(Some(status)));
+            refusals::because(request, reason);
             let place = REFUSED[usize::from(is_api(request))];
             request.set_uri(Origin::parse(place).expect("a constant path"));
         }
@@ -58,23 +59,26 @@ fn is_api(request: &Request<'_>) -> bool {
     path == "/api" || path.starts_with("/api/")
 }
 
-async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Option<Status> {
+/// A status, and the reason for the log.
+type Refusing = (Status, &'static str);
+
+async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Option<Refusing> {
     let hosts: Vec<&str> = request.headers().get("Host").collect();
     match hosts[..] {
         [] => {}
         [host] if is_our_host(ctx, host) || proxy::asks(request) => {}
-        [_] => return Some(Status::MisdirectedRequest),
+        [_] => return Some((Status::MisdirectedRequest, "foreign_host")),
         // Two proxies could each believe another one (RFC 9112, 3.2).
-        _ => return Some(Status::BadRequest),
+        _ => return Some((Status::BadRequest, "repeated_header")),
     }
     // The same holds for credentials: what judged the request before us may have judged the other one.
     if is_repeated(request, "Authorization") {
-        return Some(Status::BadRequest);
+        return Some((Status::BadRequest, "repeated_header"));
     }
     // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
     let is_form = request.content_type().is_some_and(|kind| kind.is_form());
     if is_form && urlencoded::is_method_override(data.peek(START_OF_BODY).await) {
-        return Some(Status::Forbidden);
+        return Some((Status::Forbidden, "method_override"));
     }
     let is_safe = matches!(request.method(), Method::Get | Method::Head | Method::Options);
     if is_safe {
@@ -82,7 +86,7 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
     }
     // No browser sends these twice, and which of two is true nobody can tell.
     if is_repeated(request, "Origin") || is_repeated(request, "Sec-Fetch-Site") {
-        return Some(Status::Forbidden);
+        return Some((Status::Forbidden, "repeated_header"));
     }
     if is_foreign(ctx, request) { without_bearer(ctx, request).await } else { None }
 }
@@ -93,16 +97,19 @@ fn is_repeated(request: &Request<'_>, name: &str) -> bool {
 
 /// Returns how a foreign request is refused, unless a Bearer token that opens a session comes with it.
 /// A program whose own token is over is told so (401), or it would never ask for the next one.
-async fn without_bearer(ctx: &Ctx, request: &Request<'_>) -> Option<Status> {
-    let Some(token) = guards::bearer(request) else { return Some(Status::Forbidden) };
+async fn without_bearer(ctx: &Ctx, request: &Request<'_>) -> Option<Refusing> {
+    const FOREIGN: Refusing = (Status::Forbidden, "foreign_origin");
+    let Some(token) = guards::bearer(request) else { return Some(FOREIGN) };
     match sessions::by_access(ctx, token).await {
         Ok(_) => None,
         Err(AccessError::Over(_) | AccessError::Token(TokenError::Expired)) if is_api(request) => {
-            Some(Status::Unauthorized)
+            Some((Status::Unauthorized, "token_not_valid"))
         }
-        Err(AccessError::Over(_) | AccessError::Token(_)) => Some(Status::Forbidden),
+        Err(AccessError::Over(_) | AccessError::Token(_)) => Some(FOREIGN),
+        // The line about the database is this one's.
         Err(AccessError::Broken(error)) => {
-            Some(guards::unknown(&error, caller::caller(request, ctx)).0)
+            let unknown = guards::unknown(&error, caller::caller(request, ctx));
+            Some((unknown.0, refusals::IS_LOGGED))
         }
     }
 }
@@ -136,7 +143,7 @@ pub(crate) fn token(request: &Request<'_>, ctx: &Ctx, person: Option<&SignedIn>)
         return ctx.keys.csrf_token(&of_session(person));
     }
     if let Some(visitor) = cookies::visitor(request.cookies(), ctx) {
-        return ctx.keys.csrf_token(&of_visitor(visitor));
+        return visitors_token(ctx, visitor);
     }
     // The same one for every page that is drawn in answer to this request.
     let NewVisitor(visitor) = request.local_cache(|| {
@@ -144,7 +151,21 @@ pub(crate) fn token(request: &Request<'_>, ctx: &Ctx, person: Option<&SignedIn>)
         cookies::give_visitor(request, ctx, visitor.clone());
         NewVisitor(visitor)
     });
-    ctx.keys.csrf_token(&of_visitor(visitor))
+    visitors_token(ctx, visitor)
+}
+
+/// The start of a visitor's token. A form that somebody sends who is signed in by now is told by it from
+/// one that was never ours; what it was bound to went with the log-in.
+const OF_VISITOR: &str = "v.";
+
+fn visitors_token(ctx: &Ctx, visitor: &str) -> String {
+    format!("{OF_VISITOR}{}", ctx.keys.csrf_token(&of_visitor(visitor)))
+}
+
+/// Whether a form's token says of itself that its page was drawn for a visitor. Anybody can make one up,
+/// so a form with it must do nothing.
+pub(crate) fn is_of_visitor(token: &str) -> bool {
+    token.starts_with(OF_VISITOR)
 }
 
 struct NewVisitor(String);
@@ -162,9 +183,19 @@ pub(crate) fn is_token(
     }
     match person {
         Some(person) => ctx.keys.is_csrf_token(token, &of_session(person)),
-        None => cookies::visitor(request.cookies(), ctx)
-            .is_some_and(|visitor| ctx.keys.is_csrf_token(token, &of_visitor(visitor))),
+        None => {
+            let visitor = cookies::visitor(request.cookies(), ctx);
+            let signature = token.strip_prefix(OF_VISITOR);
+            visitor.zip(signature).is_some_and(|(visitor, signature)| {
+                ctx.keys.is_csrf_token(signature, &of_visitor(visitor))
+            })
+        }
     }
+}
+
+/// Why a form's token is not taken, for the log.
+pub(crate) fn why_no_token(request: &Request<'_>, ctx: &Ctx) -> &'static str {
+    if cookies::are_there(request.cookies(), ctx) { "form_token" } else { "no_cookies" }
 }
 
 fn of_session(person: &SignedIn) -> String {

@@ -16,6 +16,7 @@ pub(crate) mod methods;
 pub(crate) mod next;
 pub(crate) mod proxy;
 mod reference;
+pub(crate) mod refusals;
 pub(crate) mod retry;
 pub(crate) mod urlencoded;
 
@@ -23,6 +24,7 @@ pub use csrf::Gatekeeper;
 pub use guards::{SignedIn, Staff, Visitor};
 pub use headers::Headers;
 pub use reference::Reference;
+pub use refusals::RefusalLog;
 
 use rocket::Route;
 

@@ -11,12 +11,13 @@ use rocket::http::Status;
 use rocket::{Request, outcome::Outcome as AnyOutcome};
 use validator::{ValidationError, ValidationErrors};
 
+use super::overtaken;
 use super::page::Frame;
 use crate::accounts::Weakness;
 use crate::ctx::Ctx;
 use crate::http::next::SafeNext;
 use crate::http::urlencoded::{self, Wrong};
-use crate::http::{body, csrf, guards};
+use crate::http::{body, csrf, guards, refusals};
 use crate::types::Password;
 
 /// One thing that is wrong, as a kind with its values.
@@ -24,6 +25,9 @@ pub(super) use crate::i18n::Sentence as Complaint;
 
 /// The hidden field with the form token.
 const TOKEN: &str = "csrf";
+
+/// The hidden field with the way on.
+const NEXT: &str = "next";
 
 /// A form that a page shows again when something is wrong with it.
 pub(super) trait Form {
@@ -89,7 +93,13 @@ async fn receive<T: for<'a> FromForm<'a>>(
     let fields = urlencoded::fields(&body).map_err(|_| Status::PayloadTooLarge)?;
     let token = fields.iter().find(|field| field.name == TOKEN).map(|field| field.value.as_str());
     let person = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
-    if !csrf::is_token(request, ctx, person.as_ref(), token.unwrap_or_default()) {
+    let token = token.unwrap_or_default();
+    if !csrf::is_token(request, ctx, person.as_ref(), token) {
+        if person.is_some() && csrf::is_of_visitor(token) {
+            let next = fields.iter().find(|field| field.name == NEXT);
+            overtaken::leave(request, next.map_or("", |next| &next.value));
+        }
+        refusals::because(request, csrf::why_no_token(request, ctx));
         return Err(Status::Forbidden);
     }
     let sent = fields.iter().map(|field| ValueField {

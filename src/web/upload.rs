@@ -11,7 +11,7 @@ use rocket::tokio::time::timeout;
 use rocket::{Request, outcome::Outcome as AnyOutcome};
 
 use crate::ctx::Ctx;
-use crate::http::{csrf, guards};
+use crate::http::{csrf, guards, refusals};
 
 /// The largest form with a file, in MiB: twenty thousand people with their hashes.
 const LARGEST: u64 = 4;
@@ -57,6 +57,7 @@ async fn receive(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Stat
     let (token, uploaded) = read.ok_or(Status::PayloadTooLarge)?;
     let person = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
     if !csrf::is_token(request, ctx, person.as_ref(), &token) {
+        refusals::because(request, csrf::why_no_token(request, ctx));
         return Err(Status::Forbidden);
     }
     Ok(uploaded)

@@ -69,6 +69,24 @@ async fn refuses(app: &App, browser: &mut Browser<'_>, token: Option<&str>, why:
     assert_eq!(traces(app).await, before, "{why}");
 }
 
+/// A visitor's form does nothing after the log-in, and leads to where its sender was going.
+async fn leads_on(app: &App, person: &mut Browser<'_>, token: &str) {
+    let before = traces(app).await;
+    for (path, fields) in FORMS.into_iter().chain(FORMS_OF_PEOPLE) {
+        let fields = [&[("csrf", token)], fields].concat();
+        let page = person.post(path, &fields).await;
+        let place = match path {
+            "/account/login" | "/account/join" => Some("/account/mypage"),
+            "/language" => Some("/"),
+            "/account/link" | "/account/password/new" | "/account/password/reset" => Some(path),
+            _ => None,
+        };
+        assert_eq!(page.location(), place, "{path}");
+        assert_eq!(page.status(), if place.is_some() { 303 } else { 403 }, "{path}");
+    }
+    assert_eq!(traces(app).await, before, "a stranger's token after the log-in");
+}
+
 on_both! {
     async fn a_letters_link_needs_its_form_too(world: World) {
         let app = world.app().await;
@@ -108,7 +126,7 @@ on_both! {
         refuses(&app, &mut ada, Some(""), "an empty token").await;
         refuses(&app, &mut ada, Some("rubbish"), "rubbish").await;
         refuses(&app, &mut ada, Some(&of_eve), "another session's token").await;
-        refuses(&app, &mut ada, Some(&of_visitor), "a stranger's token after the log-in").await;
+        leads_on(&app, &mut ada, &of_visitor).await;
         refuses(&app, &mut visitor, Some(&of_ada), "a session's token without the session").await;
         refuses(&app, &mut app.visitor(), Some(&of_visitor), "a token without its cookie").await;
         refuses(&app, &mut app.visitor(), None, "nothing at all").await;
