@@ -1,7 +1,7 @@
 //! What this server has learnt about the proxies that it trusts: that one of them tells something about
 //! clients that cannot be read.
 //!
-//! The log says so once. For `daemun check`, which is another process, it stands in a file of the data
+//! The log says so once. For `daemun check`, which is another process, it is kept in a file of the data
 //! directory until the server starts again. It holds the address of the proxy and nothing of a client.
 
 use std::io::Write as _;

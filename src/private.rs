@@ -39,7 +39,7 @@ pub fn is_for_everybody(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
 }
 
-/// Whether every user of this machine may read a file; without Unix modes nobody can tell.
+/// Whether every user of this machine may read a file; without Unix modes this is not known.
 #[cfg(not(unix))]
 #[must_use]
 pub fn is_for_everybody(_: &Path) -> bool {

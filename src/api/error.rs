@@ -66,7 +66,7 @@ impl Refusal {
         Self { access: Some(why), ..self }
     }
 
-    /// The same, where whoever compared the credential has logged it.
+    /// The same, where the comparison of the credential has logged it.
     pub(super) fn already_logged(self) -> Self {
         Self { is_logged: true, ..self }
     }

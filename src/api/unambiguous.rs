@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Reads a text. The inner error is the first key that stands twice in one object, at any depth.
+/// Reads a text. The inner error is the first repeated key of an object, at any depth.
 ///
 /// # Errors
 /// What `serde_json` says of a text that is no JSON.
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_stands_twice_is_named_wherever_it_stands() {
+    fn a_repeated_key_is_named_at_any_depth() {
         for text in [
             r#"{"a":1,"a":1}"#,
             r#"{"a":1,"b":2,"\u0061":3}"#,

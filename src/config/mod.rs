@@ -79,7 +79,7 @@ pub struct Settings {
     pub social: Vec<Application>,
     /// Whether browsers are told that sub-domains of the site are https too.
     pub hsts_include_subdomains: bool,
-    /// Files of settings in which a secret stands.
+    /// Files of settings that hold a secret.
     pub secret_files: Vec<PathBuf>,
     /// Which log lines are written.
     pub log_level: LogLevel,

@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_secret_when_a_secret_stands_in_it() {
+    fn a_settings_file_with_a_secret_is_known() {
         for (text, is_secret) in [
             (
                 "secret_key = \"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"",

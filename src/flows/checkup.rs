@@ -245,8 +245,8 @@ pub fn readable_secrets(settings: &Settings) -> Vec<PathBuf> {
     files
 }
 
-/// The same for the checkup, which says also where the group can read the generated secret: nobody but
-/// the server was ever meant to.
+/// The same for the checkup, which also reports a generated secret that the group can read: it was made
+/// for the server alone.
 fn of_secret_files(settings: &Settings) -> Vec<Finding> {
     let mut files = readable_secrets(settings);
     let generated = MasterKey::file_in(&settings.data_dir);

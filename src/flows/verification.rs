@@ -103,8 +103,8 @@ pub enum Done {
     Changed,
 }
 
-/// Returns what is done already of what a link was for; `None` when it is not, or not any more. Whoever
-/// opens a link for the second time is told so, rather than that something is wrong.
+/// Returns what is done already of what a link was for; `None` when it is not, or not any more. A user
+/// who opens a link for the second time is told so, rather than that something is wrong.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.

@@ -23,7 +23,7 @@ pub(crate) fn caller<'r>(request: &'r Request<'_>, ctx: &Ctx) -> &'r Caller {
 }
 
 /// The client behind a peer. Where a trusted proxy tells of none that can be read, or passes on two
-/// headers that tell of different ones, it is the proxy: nobody then chooses whom they are counted as.
+/// headers that name different ones, it is the proxy: a client then cannot choose its address.
 fn address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Ctx) -> IpAddr {
     let trusted = &ctx.settings.trusted_proxies;
     if !is_trusted(peer, trusted) {
@@ -48,7 +48,7 @@ fn address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Ctx) -> IpAddr {
     found.address
 }
 
-/// The name of a request: what a trusted proxy calls it, if that can stand in any log, else one of ours.
+/// The name of a request: what a trusted proxy calls it, if that is safe in any log, else one of ours.
 fn request_id(peer: Option<IpAddr>, request: &Request<'_>, ctx: &Ctx) -> String {
     let mut given = request.headers().get("X-Request-Id");
     let given = match (given.next(), given.next()) {
@@ -93,7 +93,7 @@ struct Found {
 }
 
 /// The client is the peer, unless the peer is a trusted proxy: then it is the last hop that no
-/// trusted proxy wrote down. What cannot be read ends the search, for what stands before it may be of
+/// trusted proxy wrote down. A hop that cannot be read ends the search, because what is left of it may be of
 /// the client's making.
 fn client(peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[IpNet]) -> Found {
     let mut client = peer;

@@ -1,8 +1,8 @@
-//! The `Cookie` header of a request, repaired: ours are found whatever bytes stand beside them.
+//! The `Cookie` header of a request, repaired: ours are found whatever bytes the others hold.
 //!
 //! Any application under a parent domain can set a cookie for this site too, with any bytes in its
 //! value, and browsers send all cookies in one header. Rocket 0.5 takes a header that is not UTF-8 for
-//! none at all, so one such neighbour would hide ours. Whoever takes requests off the wire calls
+//! none at all, so one such neighbour would hide ours. A server that reads requests itself calls
 //! [`repaired`] before Rocket sees them; behind Rocket's own server it is too late for that.
 //!
 //! Reads no cookie and knows no name.
@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn ours_are_found_whatever_bytes_stand_beside_them() {
+    fn ours_are_found_whatever_bytes_the_others_hold() {
         let ours = "__Host-visitor=abc; __Host-refresh=e.y.J";
         let neighbours: [&[u8]; 6] = [
             b"nick=\xc8\xab\xb9\xe6",

@@ -84,7 +84,7 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
     if is_safe {
         return None;
     }
-    // No browser sends these twice, and which of two is true nobody can tell.
+    // No browser sends these twice, and which of the two is true cannot be known.
     if is_repeated(request, "Origin") || is_repeated(request, "Sec-Fetch-Site") {
         return Some((Status::Forbidden, "repeated_header"));
     }
@@ -154,8 +154,8 @@ pub(crate) fn token(request: &Request<'_>, ctx: &Ctx, person: Option<&SignedIn>)
     visitors_token(ctx, visitor)
 }
 
-/// The start of a visitor's token. A form that somebody sends who is signed in by now is told by it from
-/// one that was never ours; what it was bound to went with the log-in.
+/// The start of a visitor's token. It tells a form whose sender has signed in since from
+/// one that was never ours; the cookie that it was bound to went with the log-in.
 const OF_VISITOR: &str = "v.";
 
 fn visitors_token(ctx: &Ctx, visitor: &str) -> String {

@@ -1,7 +1,7 @@
 //! What proxies write down about the client of a request: `X-Forwarded-For`, as most of them do, and
 //! `Forwarded` (RFC 7239).
 //!
-//! Reads from the right, for the nearest proxy writes last. What stands further left may be of the
+//! Reads from the right, because the nearest proxy writes last. What is further left may be of the
 //! client's making, so nothing there, not even an open quotation mark, changes how the right is read.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -44,7 +44,7 @@ fn value_of(pair: &str) -> Option<&str> {
     name.trim().eq_ignore_ascii_case("for").then(|| value.trim())
 }
 
-/// The parts between separators that stand in no quotation marks, from the right.
+/// Returns the parts between separators outside of quotation marks, from the right.
 fn rsplit_unquoted(text: &str, separator: u8) -> Vec<&str> {
     let (mut parts, mut end, mut is_quoted) = (Vec::new(), text.len(), false);
     for (at, byte) in text.bytes().enumerate().rev() {
@@ -79,7 +79,7 @@ fn is_port_or_nothing(text: &str) -> bool {
     text.is_empty() || text.strip_prefix(':').is_some_and(is_port)
 }
 
-/// A port, or a name that stands for one (RFC 7239, 6.2).
+/// A port, or an obfuscated one (RFC 7239, 6.2).
 fn is_port(text: &str) -> bool {
     let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     match text.strip_prefix('_') {

@@ -218,7 +218,7 @@ pub async fn find(db: &Db, token: &Secret, now: OffsetDateTime) -> Result<Option
     }))
 }
 
-/// Returns what a link was made for, also when it is used up or too old; whoever holds the token may know.
+/// Returns what a link was made for, also when it is used up or too old; its holder may know.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.

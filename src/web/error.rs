@@ -98,7 +98,7 @@ fn unauthorized(request: &Request<'_>) -> Redirect {
     Redirect::to(format!("/account/login{query}"))
 }
 
-/// A form that was sent by somebody who has signed in since it was drawn leads on.
+/// A visitor's form whose sender has signed in since it was drawn leads on.
 #[catch(403)]
 async fn forbidden(request: &Request<'_>) -> Result<Result<Redirect, Page>, Status> {
     match overtaken::leads_to(request) {

@@ -1,21 +1,21 @@
-//! Forms that were drawn for a visitor and sent by somebody who has signed in since, in another tab: they
-//! do nothing and lead on.
+//! Forms that were drawn for a visitor whose browser has signed in since, in another tab: they do nothing
+//! and lead on.
 
 use rocket::Request;
 
 use super::account::MY_PAGE;
 use crate::http::next;
 
-/// Where somebody signs in; whoever has done so goes on.
+/// Where visitors sign in; a user who has done so goes on.
 const WAYS_IN: [&str; 3] = ["/account/login", "/account/join", "/account/join/address"];
 
-/// The buttons of providers stand on those pages too.
+/// The buttons of providers on those pages.
 const PROVIDERS: &str = "/account/social/";
 
 /// Pages that make sense to people who are signed in, too: shown anew, their form works.
 const SHOWN_ANEW: [&str; 3] = ["/account/link", "/account/password/new", "/account/password/reset"];
 
-/// The language buttons lead back to where they stand.
+/// The language buttons lead back to their page.
 const LANGUAGE: &str = "/language";
 
 struct LeadsTo(Option<String>);

@@ -9,17 +9,17 @@ const NEEDED: &str = "Cookies are needed";
 const DEAD: &str = "This link does not work any more";
 
 async fn setup_link(app: &App) -> String {
-    let token = superuser::invite(&app.ctx).await.expect("answers").expect("nobody is superuser");
+    let token = superuser::invite(&app.ctx).await.expect("answers").expect("no superuser yet");
     format!("/admin/setup/{}", token.expose())
 }
 
-/// What somebody reads who opens a link in a browser that takes no cookies.
+/// The heading after a link was opened in a browser that takes no cookies.
 async fn opens_without_cookies(app: &App, link: &str) -> String {
     let arrival = app.visitor().get(link).await;
     app.visitor().get(arrival.location().expect("a good link leads on")).await.h1()
 }
 
-/// What somebody reads who opens a link for the second time, and what whoever presses its button does.
+/// The headings after a link was opened for the second time, and after its button was pressed.
 async fn is_answered(browser: &mut Browser<'_>, link: &str) -> [String; 2] {
     let page = browser.get(link).await;
     let fields = [("email", "eve@example.com"), ("password1", GOOD), ("password2", GOOD)];
@@ -167,7 +167,7 @@ on_both! {
         assert_eq!(is_answered(&mut app.visitor(), &change).await, [DEAD; 2], "not for anybody now");
     }
 
-    async fn a_setup_link_is_over_once_somebody_was_made_superuser_otherwise(world: World) {
+    async fn a_setup_link_is_over_once_a_superuser_was_made_otherwise(world: World) {
         let app = world.app().await;
         let setup = setup_link(&app).await;
         app.makes_superuser("root").await;

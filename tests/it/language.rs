@@ -24,7 +24,7 @@ on_both! {
         visitor.submits("/language", &[("language", "en"), ("next", "/")]).await;
 
         assert_eq!(visitor.cookie("__Host-language"), Some("en"));
-        assert_eq!(visitor.cookie("language"), Some("ko"), "whoever set it");
+        assert_eq!(visitor.cookie("language"), Some("ko"), "it is left alone");
         assert_eq!(visitor.get("/").await.language(), "en", "the one with the prefix counts");
     }
 

@@ -1,4 +1,4 @@
-//! Behind proxies: whom a request is counted as, and what is said of a proxy that cannot be understood.
+//! Behind proxies: which client a request counts for, and what is said of a proxy that cannot be understood.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -14,7 +14,7 @@ async fn behind_a_proxy(world: &World) -> App {
     world.app_with(&[("trusted_proxies", "198.51.100.0/24")]).await
 }
 
-/// The address from which somebody logged in whose request came through the proxy with these headers.
+/// The address of a log-in whose request came through the proxy with these headers.
 async fn seen_as(app: &App, headers: &[(&str, &str)]) -> String {
     let mut ada = app.visitor().from(PROXY);
     for (name, value) in headers {
@@ -51,7 +51,7 @@ on_both! {
         assert!(!findings(&app).iter().any(|it| matches!(it, Finding::ProxyUnreadable(_))));
     }
 
-    async fn nobody_chooses_an_address_by_the_header_that_the_proxy_does_not_write(world: World) {
+    async fn the_header_that_the_proxy_does_not_write_chooses_no_address(world: World) {
         let app = behind_a_proxy(&world).await;
         app.person("ada").await;
         for headers in [
@@ -68,7 +68,7 @@ on_both! {
         assert_eq!(app.number("SELECT COUNT(*) FROM sessions WHERE ip = '9.9.9.9'").await, 0);
     }
 
-    async fn what_a_trusted_proxy_sends_and_nobody_can_read_is_found_by_the_checkup(world: World) {
+    async fn a_header_of_a_trusted_proxy_that_cannot_be_read_is_found_by_the_checkup(world: World) {
         let app = behind_a_proxy(&world).await;
         app.person("ada").await;
         let is_found = |app: &App| {

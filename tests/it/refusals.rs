@@ -100,7 +100,7 @@ on_both! {
         is_told(&lines, &page, (403, "permission_denied"), "a place for staff");
         let body = Some((ContentType::JSON, b"{}".to_vec()));
         let page = elsewhere.send(Method::Post, "/api/token", body).await;
-        is_told(&lines, &page, (403, "foreign_origin"), "a foreign origin at the JSON door");
+        is_told(&lines, &page, (403, "foreign_origin"), "a foreign origin of the JSON API");
         let mut bearing = app.visitor().with("Authorization", "Bearer marker");
         for path in ["/api/account/user", "/api/forward-auth"] {
             is_told(&lines, &bearing.get(path).await, (401, "token_not_valid"), path);
@@ -146,7 +146,7 @@ on_both! {
         let page = visitor.logs_in("ada@example.com", "marker guess").await;
         is_told(&lines, &page, (429, "throttled"), "the log-in page");
         let page = guesses_by_json(&app, "/api/token").await;
-        is_told(&lines, &page, (429, "throttled"), "the JSON door");
+        is_told(&lines, &page, (429, "throttled"), "the JSON API");
     }
 
     async fn what_is_not_refused_leaves_none(world: World) {
