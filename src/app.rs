@@ -1,5 +1,6 @@
 //! Builds the application: the only file that knows every door.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::{SettingError, Settings};
 use crate::ctx::{Ctx, CtxError};
 use crate::db::DbError;
-use crate::flows::rotation;
+use crate::flows::{checkup, rotation};
 use crate::http::Reference;
 use crate::keys::KeysError;
 use crate::{api, http, keys, web, worker};
@@ -26,6 +27,9 @@ pub enum OpenError {
     /// Settings are wrong.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Settings(Vec<SettingError>),
+    /// Every user of the machine can read a file with a secret in it.
+    #[error("{} holds a secret and can be read by every user of this machine", .0.display())]
+    SecretReadable(PathBuf),
     /// Something that the settings name cannot be opened.
     #[error(transparent)]
     Tools(#[from] CtxError),
@@ -106,6 +110,9 @@ async fn finished(rocket: &Arc<Rocket<Orbit>>, at_most: Duration) {
 /// # Errors
 /// [`OpenError`] says what cannot be opened.
 pub async fn open(settings: Settings, clock: Clock) -> Result<Ctx, OpenError> {
+    if let Some(file) = checkup::readable_secrets(&settings).into_iter().next() {
+        return Err(OpenError::SecretReadable(file));
+    }
     let ctx = Ctx::open(settings, clock).await?;
     ctx.db.migrate().await?;
     keys::load(&ctx).await?;
@@ -120,7 +127,9 @@ fn doors(figment: Figment) -> Rocket<Build> {
         .manage(Reference::written_by(describe))
         .attach(http::Gatekeeper)
         .attach(http::Headers)
+        .attach(http::RefusalLog)
         .attach(AdHoc::on_liftoff("Signing keys", |rocket| Box::pin(follow_settings(rocket))))
+        .attach(AdHoc::on_liftoff("Forwarding notes", |rocket| Box::pin(forget_notes(rocket))))
         .mount("/", http::routes())
         .mount("/", web::routes())
         .register("/", web::catchers())
@@ -134,6 +143,13 @@ async fn follow_settings(rocket: &Rocket<Orbit>) {
     let Some(ctx) = rocket.state::<Ctx>() else { return };
     if let Err(error) = rotation::follow_settings(ctx).await {
         tracing::error!(%error, "the signing keys stay as they are");
+    }
+}
+
+/// A server that starts knows nothing of its proxies yet.
+async fn forget_notes(rocket: &Rocket<Orbit>) {
+    if let Some(ctx) = rocket.state::<Ctx>() {
+        ctx.forwarding.forget();
     }
 }
 

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{Hasher, Keyring, Keys, MasterKey, MasterKeyError, Random};
 use crate::db::{Db, OpenError};
+use crate::forwarding::ForwardingNotes;
 use crate::mail::{Mailer, MailerError};
 use crate::oauth::{Application, Oauth, OauthError};
 use crate::private;
@@ -45,6 +46,8 @@ pub struct Tools {
     pub buttons: Seldom<Arc<Vec<Application>>>,
     /// The figures of the overview.
     pub figures: Memo,
+    /// What was learnt about trusted proxies.
+    pub forwarding: ForwardingNotes,
     /// Held by whoever reads the signing keys: when they were last read for the sake of a stranger.
     pub keys_read_at: tokio::sync::Mutex<Option<OffsetDateTime>>,
     keyring: RwLock<Arc<Keyring>>,
@@ -99,6 +102,7 @@ impl Ctx {
             cache: SessionCache::new(settings.session_cache),
             buttons: Seldom::default(),
             figures: Memo::default(),
+            forwarding: ForwardingNotes::in_folder(&settings.data_dir),
             keys_read_at: tokio::sync::Mutex::default(),
             keyring: RwLock::default(),
             settings,

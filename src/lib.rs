@@ -40,6 +40,7 @@ pub mod config;
 pub mod crypto;
 pub mod ctx;
 pub mod db;
+pub mod forwarding;
 pub mod i18n;
 pub mod mail;
 pub mod oauth;

@@ -29,3 +29,19 @@ pub fn make_file(path: &Path) -> io::Result<File> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
 }
+
+/// Whether every user of this machine may read a file. A group may be the server's own, as a container's
+/// volume or a folder below `/etc` often has it.
+#[cfg(unix)]
+#[must_use]
+pub fn is_for_everybody(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
+}
+
+/// Whether every user of this machine may read a file; without Unix modes this is not known.
+#[cfg(not(unix))]
+#[must_use]
+pub fn is_for_everybody(_: &Path) -> bool {
+    false
+}

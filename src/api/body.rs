@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::error::{Error, Refusal};
 use super::fields::{Complaints, NON_FIELD};
+use super::unambiguous;
 use crate::http::body;
 use crate::i18n::Sentence;
 
@@ -60,10 +61,12 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Error> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         unreadable(Sentence::with("api.not_utf8", "position", error.valid_up_to()))
     })?;
-    let value = serde_json::from_str(text).map_err(|error| {
+    let value = unambiguous::from_str(text).map_err(|error| {
         let place = Sentence::with("api.not_json", "line", error.line());
         unreadable(place.and("column", error.column()))
     })?;
+    let value =
+        value.map_err(|key| unreadable(Sentence::with("api.repeated_key", "key", short(&key))))?;
     match value {
         Value::Object(fields) => Ok(fields),
         other => {
@@ -71,6 +74,11 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Error> {
             Err(Complaints::about(NON_FIELD, what).into())
         }
     }
+}
+
+/// As much of a key as is needed to find it; a sender may make it as long as a body.
+fn short(key: &str) -> String {
+    key.chars().take(64).collect()
 }
 
 fn unreadable(detail: Sentence) -> Error {

@@ -17,7 +17,7 @@ use super::fields::Complaints;
 use crate::crypto::QueueFull;
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::http::{caller, csrf, locale, methods, retry};
+use crate::http::{caller, csrf, locale, methods, refusals, retry};
 use crate::i18n::{Language, Sentence};
 use crate::sessions::ProveError;
 use crate::throttle::ThrottleError;
@@ -47,11 +47,13 @@ pub(super) struct Refusal {
     /// What is wrong with the access token, where that is why.
     access: Option<Sentence>,
     wait: Option<Duration>,
+    /// Whether the log has its line already.
+    is_logged: bool,
 }
 
 impl Refusal {
     pub(super) fn new(status: Status, code: &'static str, detail: Sentence) -> Self {
-        Self { status, code, detail, access: None, wait: None }
+        Self { status, code, detail, access: None, wait: None, is_logged: false }
     }
 
     /// A credential is refused.
@@ -62,6 +64,11 @@ impl Refusal {
     /// The same, because of an access token with which something is wrong.
     pub(super) fn because_of_access(self, why: Sentence) -> Self {
         Self { access: Some(why), ..self }
+    }
+
+    /// The same, where the comparison of the credential has logged it.
+    pub(super) fn already_logged(self) -> Self {
+        Self { is_logged: true, ..self }
     }
 
     /// There is no such thing.
@@ -90,7 +97,8 @@ impl Refusal {
     /// A request that no handler has answered.
     fn of(status: Status, request: &Request<'_>) -> Self {
         let (code, key) = match status.code {
-            401 => ("not_authenticated", "api.not_authenticated"),
+            401 if csrf::has_refused(request) => ("token_not_valid", "api.token.not_valid"),
+            401 => (refusals::NO_CREDENTIALS, "api.not_authenticated"),
             403 if csrf::has_refused(request) => ("csrf_failed", "api.csrf_failed"),
             403 => ("permission_denied", "api.permission_denied"),
             404 => ("not_found", "api.not_found"),
@@ -243,6 +251,7 @@ impl Refusal {
             let message = message.in_language(language);
             [AboutAccess { token_class: "AccessToken", token_type: "access", message }]
         };
+        refusals::because(request, if self.is_logged { refusals::IS_LOGGED } else { self.code });
         let messages = self.access.as_ref().map(about);
         let body = Answer { detail: detail.in_language(language), code: self.code, messages };
         let mut response = Json(body).respond_to(request)?;

@@ -15,6 +15,7 @@ mod fields;
 mod forward_auth;
 mod health;
 mod tokens;
+mod unambiguous;
 mod users;
 mod well_known;
 

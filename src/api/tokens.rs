@@ -108,7 +108,7 @@ fn no_active_account(ctx: &Ctx) -> Error {
         EmailVerification::Mandatory => "api.no_active_or_unverified_account",
         _ => "api.no_active_account",
     };
-    Refusal::unauthorized("no_active_account", key).into()
+    Refusal::unauthorized("no_active_account", key).already_logged().into()
 }
 
 #[post("/api/token/refresh", data = "<body>")]

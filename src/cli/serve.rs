@@ -57,6 +57,9 @@ pub(super) async fn open(language: Language, settings: Settings) -> Result<Ctx, 
             OpenError::Tables(_) | OpenError::Tools(CtxError::Database(_)) => {
                 language.tell("cli.no_database", &[("url", &url), ("why", &why)])
             }
+            OpenError::SecretReadable(file) => {
+                language.tell("check.secret_readable", &[("path", &file.display().to_string())])
+            }
             _ => language.tell("cli.cannot_open", &[("why", &why)]),
         };
         Failed::line(line)

@@ -77,6 +77,10 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Providers of social log-in that are registered by settings.
     pub social: Vec<Application>,
+    /// Whether browsers are told that sub-domains of the site are https too.
+    pub hsts_include_subdomains: bool,
+    /// Files of settings that hold a secret.
+    pub secret_files: Vec<PathBuf>,
     /// Which log lines are written.
     pub log_level: LogLevel,
     /// All of them as they were given, secrets left out.
@@ -161,6 +165,9 @@ impl Settings {
             password_hash: read.parsed("password_hash", "setting.password_hash", Cost::default),
             log_format: read.parsed("log_format", "setting.log_format", LogFormat::default),
             social: read.social(),
+            hsts_include_subdomains: read
+                .parsed("hsts_include_subdomains", "setting.bool", || false),
+            secret_files: read.secret_files(figment),
             log_level: read.parsed("log_level", "setting.log_level", LogLevel::default),
             public_url,
             listed: Given(read.listed(figment)),
@@ -179,6 +186,7 @@ impl Settings {
             "leeway" => reader::as_given(self.leeway),
             "session_cache" => reader::as_given(self.session_cache),
             "allow_http" => "false".into(),
+            "hsts_include_subdomains" => self.hsts_include_subdomains.to_string(),
             "rotate_refresh_tokens" => self.rotate_refresh_tokens.to_string(),
             "audience" => self.audience.clone(),
             "issuer" => self.issuer.clone(),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use rocket::figment::value::{Dict, Value};
 use rocket::figment::{self, Figment};
 use thiserror::Error;
 
-use super::values::without_password;
+use super::values::{has_password, without_password};
 use crate::crypto::MasterKey;
 use crate::oauth::{Application, Draft};
 
@@ -24,6 +25,7 @@ const NAMES: &[&str] = &[
     "database_url",
     "delete_unverified_after",
     "email_verification",
+    "hsts_include_subdomains",
     "issuer",
     "leeway",
     "log_format",
@@ -53,6 +55,9 @@ const SECRET: &[&str] = &["secret_key", "social"];
 
 /// Settings that hold no password however they are written, although there is an `@` in them.
 const OPEN: &[&str] = &["mail_from"];
+
+/// Settings whose URL may hold a password.
+const URLS: &[&str] = &["database_url", "mail_url"];
 
 /// One thing that is wrong with the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -157,6 +162,24 @@ impl Reader {
             Listed { name: (*name).to_owned(), value, source }
         });
         listed.collect()
+    }
+
+    /// Files that give a secret. A password in a URL is one, and so is a secret inside of a table.
+    pub(super) fn secret_files(&self, figment: &Figment) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for (name, value) in &self.values {
+            let hides = SECRET.contains(&name.as_str())
+                || (URLS.contains(&name.as_str())
+                    && scalar(value).is_some_and(|text| has_password(&text)));
+            let source = figment.find_metadata(name).and_then(|metadata| metadata.source.as_ref());
+            if let Some(figment::Source::File(path)) = source
+                && hides
+                && !files.contains(path)
+            {
+                files.push(path.clone());
+            }
+        }
+        files
     }
 
     pub(super) fn finish(self) -> Result<(), Vec<SettingError>> {
@@ -417,6 +440,34 @@ mod tests {
         let figment = rocket::Config::figment().merge((name, value));
         let errors = Settings::from_figment(&figment).expect_err("refused");
         errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_settings_file_with_a_secret_is_known() {
+        for (text, is_secret) in [
+            (
+                "secret_key = \"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"",
+                true,
+            ),
+            ("database_url = \"postgres://ada:sesame@db/x\"", true),
+            ("database_url = \"postgres://db/x?password=sesame\"", true),
+            ("mail_url = \"smtp://ada:sesame@relay.example\"", true),
+            ("database_url = \"postgres://ada@db/x\"", false),
+            ("mail_url = \"smtp://relay.example?tls=none\"", false),
+            ("mail_from = \"Daemun <no-reply@example.com>\"", false),
+            ("port = 8000", false),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let file = folder.path().join("Rocket.toml");
+            std::fs::write(&file, format!("[default]\n{text}\n")).expect("written");
+            let toml = <figment::providers::Toml as figment::providers::Format>::file(&file);
+            let figment = rocket::Config::figment().merge(toml.nested());
+
+            let settings = Settings::from_figment(&figment).expect(text);
+
+            assert_eq!(!settings.secret_files.is_empty(), is_secret, "{text}");
+            assert!(settings.secret_files.iter().all(|path| path.ends_with("Rocket.toml")));
+        }
     }
 
     #[test]

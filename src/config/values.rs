@@ -66,6 +66,16 @@ impl PublicUrl {
             })
     }
 
+    /// Whether a request's `Host` names this origin. The scheme's default port may be written out
+    /// (RFC 9110, 4.2.3), and some clients and proxies do.
+    #[must_use]
+    pub fn is_authority(&self, host: &str) -> bool {
+        let default = if self.is_https { ":443" } else { ":80" };
+        let has_default_port = self.port().is_none();
+        let host = host.strip_suffix(default).filter(|_| has_default_port).unwrap_or(host);
+        host.eq_ignore_ascii_case(&self.authority)
+    }
+
     fn port(&self) -> Option<u16> {
         self.authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok())
     }
@@ -174,6 +184,17 @@ pub(super) fn without_password(text: &str) -> String {
         Err(_) if text.contains('@') => "***".into(),
         _ => text.to_owned(),
     }
+}
+
+/// Whether a URL holds a password, in its usual place or in the query. One that is misread for a bare
+/// `/` or `#` in its password has its `@` too late.
+pub(super) fn has_password(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        url.password().is_some()
+            || url.query_pairs().any(|(name, _)| name == "password")
+            || url.path().contains('@')
+            || url.fragment().is_some_and(|it| it.contains('@'))
+    })
 }
 
 /// A setting that takes one of a few words.
@@ -321,6 +342,25 @@ mod tests {
         ] {
             assert!(!url.is_origin(other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn the_default_port_may_be_written_out() {
+        let is = |url: &str, host| url.parse::<PublicUrl>().expect("an origin").is_authority(host);
+
+        assert!(is("https://gate.example", "gate.example:443"));
+        assert!(is("https://gate.example", "Gate.Example:443"));
+        assert!(is("http://gate.example", "gate.example:80"));
+        assert!(is("https://[2001:db8::1]", "[2001:db8::1]:443"));
+        assert!(is("https://gate.example:8443", "gate.example:8443"));
+        for host in
+            ["gate.example:80", "gate.example:", "gate.example:0443", "gate.example:443:443", ""]
+        {
+            assert!(!is("https://gate.example", host), "{host:?}");
+        }
+        assert!(!is("https://gate.example:8443", "gate.example"));
+        assert!(!is("https://gate.example:8443", "gate.example:443"));
+        assert!(!is("https://gate.example:8443", "gate.example:8443:443"));
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! The checkup: what is unsafe or broken in the settings and in what they name.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::accounts;
 use crate::clock::Clock;
 use crate::config::{DatabaseUrl, MailUrl, Settings};
 use crate::crypto::{Cost, MasterKey};
 use crate::ctx::{Ctx, CtxError};
+use crate::forwarding;
 use crate::keys::{self, KeysError};
 use crate::mail::Mailer;
+use crate::private;
 
 /// One thing that the checkup found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,14 +22,16 @@ pub enum Finding {
     LocalLinks,
     /// Broken: behind a proxy that is not trusted, everybody shares one address and one throttle.
     ProxyNotTrusted,
+    /// Broken: what this trusted proxy tells about its clients cannot be read.
+    ProxyUnreadable(IpAddr),
     /// Unsafe: everybody is a trusted proxy and may choose an address.
     EverybodyTrusted,
     /// Unsafe: passwords are hashed more cheaply than recommended.
     CheapHash(Cost),
-    /// Unsafe: the secret key can be read by others.
-    SecretReadable(std::path::PathBuf),
+    /// Unsafe: a file with a secret in it can be read by others.
+    SecretReadable(PathBuf),
     /// Broken: there is a database and its secret key is gone; a new one would not open it.
-    SecretMissing(std::path::PathBuf),
+    SecretMissing(PathBuf),
     /// Broken: the database does not open, and why.
     NoDatabase {
         /// The database, without its password.
@@ -78,6 +82,9 @@ impl Finding {
             Self::PlainHttp => ("check.plain_http", vec![]),
             Self::LocalLinks => ("check.local_links", vec![]),
             Self::ProxyNotTrusted => ("check.proxy_not_trusted", vec![]),
+            Self::ProxyUnreadable(proxy) => {
+                ("check.proxy_unreadable", vec![("proxy", proxy.to_string())])
+            }
             Self::EverybodyTrusted => ("check.everybody_trusted", vec![]),
             Self::CheapHash(cost) => ("check.cheap_hash", vec![("cost", cost.to_string())]),
             Self::SecretReadable(file) => ("check.secret_readable", path(file)),
@@ -102,7 +109,7 @@ impl Finding {
 #[must_use]
 pub fn glance(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
     let mut found = of_settings(settings, listens_on);
-    found.extend(of_secret_file(settings));
+    found.extend(of_secret_files(settings));
     found
 }
 
@@ -118,7 +125,7 @@ pub async fn examine_running(ctx: &Ctx, listens_on: IpAddr) -> Vec<Finding> {
 pub async fn examine(settings: &Settings, listens_on: IpAddr, clock: Clock) -> Vec<Finding> {
     let mut found = of_settings(settings, listens_on);
     found.extend(of_mail(settings).await);
-    found.extend(of_secret_file(settings));
+    found.extend(of_secret_files(settings));
     let of_files = of_files(settings);
     if !of_files.is_empty() {
         found.extend(of_files);
@@ -177,6 +184,9 @@ fn can_be_made(file: &Path) -> bool {
 fn of_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
     let url = &settings.public_url;
     let trusts_everybody = settings.trusted_proxies.iter().any(|net| net.prefix_len() == 0);
+    let is_trusted =
+        |proxy: &IpAddr| settings.trusted_proxies.iter().any(|network| network.contains(proxy));
+    let unreadable_proxy = forwarding::unreadable_proxy(&settings.data_dir).filter(is_trusted);
     let is_behind_proxy = url.is_https() && listens_on.is_loopback();
     let recommended = Cost::default();
     let cost = settings.password_hash;
@@ -186,6 +196,7 @@ fn of_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
         (url.is_loopback() && !listens_on.is_loopback()).then_some(Finding::LocalLinks),
         (is_behind_proxy && settings.trusted_proxies.is_empty())
             .then_some(Finding::ProxyNotTrusted),
+        unreadable_proxy.map(Finding::ProxyUnreadable),
         trusts_everybody.then_some(Finding::EverybodyTrusted),
         is_cheap.then_some(Finding::CheapHash(cost)),
     ]
@@ -222,17 +233,38 @@ async fn of_mail(settings: &Settings) -> Vec<Finding> {
     .collect()
 }
 
+/// Returns the files with a secret in them that every user of the machine can read; nothing starts while
+/// there is one.
+#[must_use]
+pub fn readable_secrets(settings: &Settings) -> Vec<PathBuf> {
+    let mut files = settings.secret_files.clone();
+    if settings.secret_key.is_none() {
+        files.push(MasterKey::file_in(&settings.data_dir));
+    }
+    files.retain(|file| private::is_for_everybody(file));
+    files
+}
+
+/// The same for the checkup, which also reports a generated secret that the group can read: it was made
+/// for the server alone.
+fn of_secret_files(settings: &Settings) -> Vec<Finding> {
+    let mut files = readable_secrets(settings);
+    let generated = MasterKey::file_in(&settings.data_dir);
+    if settings.secret_key.is_none() && is_shared(&generated) && !files.contains(&generated) {
+        files.push(generated);
+    }
+    files.into_iter().map(Finding::SecretReadable).collect()
+}
+
 #[cfg(unix)]
-fn of_secret_file(settings: &Settings) -> Option<Finding> {
+fn is_shared(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    let path = MasterKey::file_in(&settings.data_dir);
-    let mode = std::fs::metadata(&path).ok()?.permissions().mode();
-    (settings.secret_key.is_none() && mode & 0o077 != 0).then_some(Finding::SecretReadable(path))
+    std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
 }
 
 #[cfg(not(unix))]
-fn of_secret_file(_: &Settings) -> Option<Finding> {
-    None
+fn is_shared(_: &Path) -> bool {
+    false
 }
 
 async fn of_database(ctx: &Ctx) -> Vec<Finding> {

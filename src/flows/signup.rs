@@ -97,11 +97,7 @@ pub async fn join(
         return Err(SignUpError::Closed);
     }
     let now = ctx.clock.now();
-    throttle::admit(&ctx.db, &tries(ctx, &applicant.email, caller), now).await.inspect_err(
-        |_| {
-            tracing::info!(request.id = caller.request_id, "sign-up refused: too many tries");
-        },
-    )?;
+    throttle::admit(&ctx.db, &tries(ctx, &applicant.email, caller), now).await?;
     let must_verify = ctx.settings.email_verification == EmailVerification::Mandatory;
     let (email, language) = (applicant.email.clone(), applicant.language);
     let account = account(ctx, applicant).await?;

@@ -47,7 +47,18 @@ pub async fn invite(ctx: &Ctx) -> Result<Option<Secret>, DbError> {
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn may_set_up(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
-    links::is_good(&ctx.db, token, Purpose::Setup, ctx.clock.now()).await
+    let is_good = links::is_good(&ctx.db, token, Purpose::Setup, ctx.clock.now()).await?;
+    Ok(is_good && !accounts::is_there_a_superuser(&ctx.db).await?)
+}
+
+/// Whether a link was made for setting up the site, and that is done.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn is_set_up(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
+    let link = links::find_past(&ctx.db, token).await?;
+    let is_ours = link.is_some_and(|link| link.purpose == Purpose::Setup);
+    Ok(is_ours && accounts::is_there_a_superuser(&ctx.db).await?)
 }
 
 /// Everything that is wrong with a password, for somebody with a good link and a form that cannot be

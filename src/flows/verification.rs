@@ -94,6 +94,38 @@ fn unproved(account: Option<Account>) -> Result<Account, SendAgainError> {
     account.ok_or(SendAgainError::Done)
 }
 
+/// What a link that does not work any more was for, where its work is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// The address is proved.
+    Verified,
+    /// The account has moved to the address.
+    Changed,
+}
+
+/// Returns what is done already of what a link was for; `None` when it is not, or not any more. A user
+/// who opens a link for the second time is told so, rather than that something is wrong.
+///
+/// # Errors
+/// [`DbError`] when the database cannot say.
+pub async fn done_by(ctx: &Ctx, token: &Secret) -> Result<Option<Done>, DbError> {
+    let Some(link) = links::find_past(&ctx.db, token).await? else { return Ok(None) };
+    let done = match link.purpose {
+        Purpose::VerifyEmail => Done::Verified,
+        Purpose::ChangeEmail => Done::Changed,
+        Purpose::Setup | Purpose::ResetPassword | Purpose::UndoEmailChange | Purpose::NotMe => {
+            return Ok(None);
+        }
+    };
+    let Some(user) = link.user else { return Ok(None) };
+    let account = accounts::find_by_id(&ctx.db, user).await?.filter(|account| account.is_active);
+    let is_so = account.zip(link.email).is_some_and(|(account, email)| {
+        account.person.email.canonical() == email.canonical()
+            && account.person.email_verified_at.is_some()
+    });
+    Ok(is_so.then_some(done))
+}
+
 /// Proves an address by link. Every session ends but the one of whoever follows the link: if somebody
 /// else joined with this address, they are out.
 ///

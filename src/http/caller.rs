@@ -7,7 +7,7 @@ use rocket::Request;
 use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
 
-use super::cookies;
+use super::{cookies, forwarded};
 use crate::ctx::Ctx;
 use crate::types::Caller;
 
@@ -15,12 +15,61 @@ use crate::types::Caller;
 pub(crate) fn caller<'r>(request: &'r Request<'_>, ctx: &Ctx) -> &'r Caller {
     request.local_cache(|| {
         let peer = request.remote().map(|peer| peer.ip().to_canonical());
-        let forwarded: Vec<_> = request.headers().get("X-Forwarded-For").collect();
-        let address = peer.map(|peer| client(peer, &forwarded, &ctx.settings.trusted_proxies));
+        let address = peer.map(|peer| address_behind(peer, request, ctx));
         let user_agent = request.headers().get_one("User-Agent").unwrap_or_default();
         let device = cookies::device(request.cookies(), ctx).map(str::to_owned);
-        Caller::new(address, user_agent, ctx.random.request_id(), device)
+        Caller::new(address, user_agent, request_id(peer, request, ctx), device)
     })
+}
+
+/// The client behind a peer. Where a trusted proxy tells of none that can be read, or passes on two
+/// headers that name different ones, it is the proxy: a client then cannot choose its address.
+fn address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Ctx) -> IpAddr {
+    let trusted = &ctx.settings.trusted_proxies;
+    if !is_trusted(peer, trusted) {
+        return peer;
+    }
+    let list: Vec<_> = request.headers().get("X-Forwarded-For").collect();
+    let rfc_7239: Vec<_> = request.headers().get("Forwarded").collect();
+    let by_list = (!list.is_empty()).then(|| client(peer, forwarded::by_list(&list), trusted));
+    let by_rfc_7239 = forwarded::names_clients(&rfc_7239)
+        .then(|| client(peer, forwarded::by_rfc_7239(&rfc_7239), trusted));
+    let found = match (by_list, by_rfc_7239) {
+        (Some(one), Some(other)) if one.address != other.address => {
+            ctx.forwarding.note_contradiction(peer);
+            return peer;
+        }
+        (Some(found), _) | (None, Some(found)) => found,
+        (None, None) => return peer,
+    };
+    if found.is_cut_short {
+        ctx.forwarding.note_unreadable(found.address);
+    }
+    found.address
+}
+
+/// The name of a request: what a trusted proxy calls it, if that is safe in any log, else one of ours.
+fn request_id(peer: Option<IpAddr>, request: &Request<'_>, ctx: &Ctx) -> String {
+    let mut given = request.headers().get("X-Request-Id");
+    let given = match (given.next(), given.next()) {
+        (Some(given), None) => Some(given),
+        _ => None,
+    };
+    let is_trusted = peer.is_some_and(|peer| is_trusted(peer, &ctx.settings.trusted_proxies));
+    match given.filter(|given| is_trusted && is_request_id(given)) {
+        Some(given) => given.to_owned(),
+        None => ctx.random.request_id(),
+    }
+}
+
+/// Long enough for a UUID or a hash.
+fn is_request_id(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (8..=64).contains(&text.len()) && text.bytes().all(is_plain)
+}
+
+fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 #[rocket::async_trait]
@@ -35,22 +84,29 @@ impl<'r> FromRequest<'r> for &'r Caller {
     }
 }
 
+/// Who the client is, as far as trusted proxies tell.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    address: IpAddr,
+    /// The address is that of a trusted proxy, because what it wrote cannot be read.
+    is_cut_short: bool,
+}
+
 /// The client is the peer, unless the peer is a trusted proxy: then it is the last hop that no
-/// trusted proxy wrote down. What is not an address ends the search, for whoever wrote it is not to
-/// be believed.
-fn client(peer: IpAddr, forwarded: &[&str], trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+/// trusted proxy wrote down. A hop that cannot be read ends the search, because what is left of it may be of
+/// the client's making.
+fn client(peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[IpNet]) -> Found {
     let mut client = peer;
-    for hop in forwarded.iter().rev().flat_map(|header| header.rsplit(',')) {
-        if !is_trusted(&client) {
+    for hop in hops {
+        if !is_trusted(client, trusted) {
             break;
         }
-        match hop.trim().parse::<IpAddr>() {
-            Ok(address) => client = address.to_canonical(),
-            Err(_) => break,
+        match hop {
+            Some(address) => client = address,
+            None => return Found { address: client, is_cut_short: true },
         }
     }
-    client
+    Found { address: client, is_cut_short: false }
 }
 
 #[cfg(test)]
@@ -58,9 +114,14 @@ mod tests {
     use super::*;
 
     fn seen(peer: &str, headers: &[&str], trusted: &[&str]) -> String {
+        found(peer, headers, trusted).address.to_string()
+    }
+
+    fn found(peer: &str, headers: &[&str], trusted: &[&str]) -> Found {
         let trusted: Vec<IpNet> =
             trusted.iter().map(|net| net.parse().expect("a network")).collect();
-        client(peer.parse().expect("an address"), headers, &trusted).to_string()
+        let peer = peer.parse().expect("an address");
+        client(peer, forwarded::by_list(headers), &trusted)
     }
 
     #[test]
@@ -79,5 +140,24 @@ mod tests {
         assert_eq!(seen("10.0.0.1", &[], &ours), "10.0.0.1");
         assert_eq!(seen("10.0.0.1", &["2001:db8::7"], &ours), "2001:db8::7");
         assert_eq!(seen("10.0.0.1", &["::ffff:192.0.2.7"], &ours), "192.0.2.7");
+        assert_eq!(seen("10.0.0.1", &["192.0.2.7:1, 10.0.0.2:2,"], &ours), "192.0.2.7");
+    }
+
+    #[test]
+    fn only_what_a_trusted_proxy_wrote_is_called_unreadable() {
+        let ours = ["10.0.0.0/8"];
+        assert!(!found("10.0.0.1", &["rubbish, 192.0.2.7"], &ours).is_cut_short);
+        assert!(!found("192.0.2.1", &["rubbish"], &ours).is_cut_short);
+        assert!(!found("10.0.0.1", &[], &ours).is_cut_short);
+        assert!(found("10.0.0.1", &["192.0.2.7, rubbish"], &ours).is_cut_short);
+        assert!(found("10.0.0.1", &["rubbish, 10.0.0.2"], &ours).is_cut_short);
+    }
+
+    #[test]
+    fn the_name_of_a_request_is_short_and_plain() {
+        assert!(is_request_id("0193e6a4-7b1c-7def-8123-456789abcdef"));
+        for text in ["", "short", "with space", "line\nbreak", "a=\"b\"cdef", &"x".repeat(65)] {
+            assert!(!is_request_id(text), "{text:?}");
+        }
     }
 }

@@ -68,6 +68,12 @@ pub(crate) fn visitor<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> 
     read(jar, ctx, VISITOR)
 }
 
+/// Whether a browser sends any cookie of those that everybody gets who has seen a page of ours. One that
+/// sends none does not take cookies, or was closed since.
+pub(crate) fn are_there(jar: &CookieJar<'_>, ctx: &Ctx) -> bool {
+    [VISITOR, ACCESS, REFRESH, DEVICE, LINK].iter().any(|name| find(jar, ctx, name).is_some())
+}
+
 /// The token of the one-time link that brought the person here; without one, a token that opens
 /// nothing.
 pub(crate) fn carried(jar: &CookieJar<'_>, ctx: &Ctx) -> Secret {
@@ -137,9 +143,10 @@ pub(crate) fn drop_newcomer(jar: &CookieJar<'_>, ctx: &Ctx) {
     jar.add(removal(ctx, NEWCOMER));
 }
 
-/// The language that the person chose.
-pub(crate) fn language(jar: &CookieJar<'_>) -> Option<Language> {
-    jar.get(LANGUAGE).and_then(|cookie| Language::from_tag(cookie.value()))
+/// The language that the person chose. Choices from before the name had its prefix still count.
+pub(crate) fn language(jar: &CookieJar<'_>, ctx: &Ctx) -> Option<Language> {
+    let chosen = find(jar, ctx, LANGUAGE).or_else(|| jar.get(LANGUAGE));
+    chosen.and_then(|cookie| Language::from_tag(cookie.value()))
 }
 
 /// Cookies that go out with the answer whatever becomes of the request. Rocket forgets what a guard
@@ -208,11 +215,10 @@ pub(crate) fn give_visitor(request: &Request<'_>, ctx: &Ctx, value: String) {
     Outgoing::of(request).push(cookie(ctx, VISITOR, value, None));
 }
 
-/// Remembers a language; no secret, so its name has no prefix.
+/// Remembers a language. It is no secret, but with the prefix no neighbour under the same domain can
+/// choose it for us.
 pub(crate) fn choose_language(jar: &CookieJar<'_>, ctx: &Ctx, language: Language) {
-    let mut cookie = cookie(ctx, LANGUAGE, language.tag().to_owned(), Some(LANGUAGE_LASTS));
-    cookie.set_name(LANGUAGE);
-    jar.add(cookie);
+    jar.add(cookie(ctx, LANGUAGE, language.tag().to_owned(), Some(LANGUAGE_LASTS)));
 }
 
 fn tokens(ctx: &Ctx, opened: &Opened) -> [Cookie<'static>; 2] {
@@ -241,6 +247,7 @@ fn prefixed(name: &'static str) -> &'static str {
         REFRESH => "__Host-refresh",
         VISITOR => "__Host-visitor",
         LINK => "__Host-link",
+        LANGUAGE => "__Host-language",
         NOTICE => "__Host-notice",
         HANDED => "__Host-handed",
         SOCIAL => "__Host-social",

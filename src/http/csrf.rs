@@ -1,8 +1,9 @@
 //! Keeping other sites' requests out, twice over.
 //!
 //! A fairing refuses every unsafe request that a browser says comes from elsewhere; and each form
-//! carries a token that only a page of ours can have put there. A request with a Bearer token needs
-//! neither: no other site can make a browser send one.
+//! carries a token that only a page of ours can have put there. A request that is authenticated by a
+//! Bearer token needs neither: no other site can make a browser send one. A Bearer token that opens no
+//! session exempts from nothing.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::uri::{Host, Origin};
@@ -11,8 +12,10 @@ use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route};
 
 use super::guards::{self, SignedIn};
-use super::{cookies, proxy, urlencoded};
+use super::{caller, cookies, proxy, refusals, urlencoded};
+use crate::crypto::jwt::TokenError;
 use crate::ctx::Ctx;
+use crate::sessions::{self, AccessError};
 
 /// Where refused requests are sent: to the door that they knocked at, which draws the answer. Outside
 /// they are pages that do not exist.
@@ -35,11 +38,10 @@ impl Fairing for Gatekeeper {
 
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
         let Some(ctx) = request.rocket().state::<Ctx>() else { return };
-        if let Some(status) = refusal(ctx, request, data).await {
+        if let Some((status, reason)) = refusal(ctx, request, data).await {
             request.local_cache(|| Refused(Some(status)));
-            let path = request.uri().path().as_str();
-            let is_api = path == "/api" || path.starts_with("/api/");
-            let place = REFUSED[usize::from(is_api)];
+            refusals::because(request, reason);
+            let place = REFUSED[usize::from(is_api(request))];
             request.set_uri(Origin::parse(place).expect("a constant path"));
         }
     }
@@ -52,37 +54,75 @@ pub(crate) fn has_refused(request: &Request<'_>) -> bool {
     request.local_cache(|| Refused(None)).0.is_some()
 }
 
-async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Option<Status> {
+fn is_api(request: &Request<'_>) -> bool {
+    let path = request.uri().path().as_str();
+    path == "/api" || path.starts_with("/api/")
+}
+
+/// A status, and the reason for the log.
+type Refusing = (Status, &'static str);
+
+async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Option<Refusing> {
     let hosts: Vec<&str> = request.headers().get("Host").collect();
     match hosts[..] {
         [] => {}
         [host] if is_our_host(ctx, host) || proxy::asks(request) => {}
-        [_] => return Some(Status::MisdirectedRequest),
+        [_] => return Some((Status::MisdirectedRequest, "foreign_host")),
         // Two proxies could each believe another one (RFC 9112, 3.2).
-        _ => return Some(Status::BadRequest),
+        _ => return Some((Status::BadRequest, "repeated_header")),
+    }
+    // The same holds for credentials: what judged the request before us may have judged the other one.
+    if is_repeated(request, "Authorization") {
+        return Some((Status::BadRequest, "repeated_header"));
     }
     // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
     let is_form = request.content_type().is_some_and(|kind| kind.is_form());
     if is_form && urlencoded::is_method_override(data.peek(START_OF_BODY).await) {
-        return Some(Status::Forbidden);
+        return Some((Status::Forbidden, "method_override"));
     }
     let is_safe = matches!(request.method(), Method::Get | Method::Head | Method::Options);
     if is_safe {
         return None;
     }
-    let is_foreign = guards::bearer(request).is_none() && is_foreign(ctx, request);
-    is_foreign.then_some(Status::Forbidden)
+    // No browser sends these twice, and which of the two is true cannot be known.
+    if is_repeated(request, "Origin") || is_repeated(request, "Sec-Fetch-Site") {
+        return Some((Status::Forbidden, "repeated_header"));
+    }
+    if is_foreign(ctx, request) { without_bearer(ctx, request).await } else { None }
+}
+
+fn is_repeated(request: &Request<'_>, name: &str) -> bool {
+    request.headers().get(name).nth(1).is_some()
+}
+
+/// Returns how a foreign request is refused, unless a Bearer token that opens a session comes with it.
+/// A program whose own token is over is told so (401), or it would never ask for the next one.
+async fn without_bearer(ctx: &Ctx, request: &Request<'_>) -> Option<Refusing> {
+    const FOREIGN: Refusing = (Status::Forbidden, "foreign_origin");
+    let Some(token) = guards::bearer(request) else { return Some(FOREIGN) };
+    match sessions::by_access(ctx, token).await {
+        Ok(_) => None,
+        Err(AccessError::Over(_) | AccessError::Token(TokenError::Expired)) if is_api(request) => {
+            Some((Status::Unauthorized, "token_not_valid"))
+        }
+        Err(AccessError::Over(_) | AccessError::Token(_)) => Some(FOREIGN),
+        // The line about the database is this one's.
+        Err(AccessError::Broken(error)) => {
+            let unknown = guards::unknown(&error, caller::caller(request, ctx));
+            Some((unknown.0, refusals::IS_LOGGED))
+        }
+    }
 }
 
 /// The site's own name, or a bare address or this machine's name: health checks and proxies that do
 /// not pass the name on use those, and nobody can be lured to a foreign page by them.
-fn is_our_host(ctx: &Ctx, host: &str) -> bool {
-    let Ok(host) = Host::parse(host) else { return false };
+fn is_our_host(ctx: &Ctx, text: &str) -> bool {
+    let Ok(host) = Host::parse(text) else { return false };
     let name = host.domain().as_str();
     let is_address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
     is_address
         || name.eq_ignore_ascii_case("localhost")
-        || host.to_string().eq_ignore_ascii_case(ctx.settings.public_url.authority())
+        || ctx.settings.public_url.is_authority(text)
 }
 
 /// What the browser says about where a request comes from. Browsers that say nothing are left to
@@ -103,7 +143,7 @@ pub(crate) fn token(request: &Request<'_>, ctx: &Ctx, person: Option<&SignedIn>)
         return ctx.keys.csrf_token(&of_session(person));
     }
     if let Some(visitor) = cookies::visitor(request.cookies(), ctx) {
-        return ctx.keys.csrf_token(&of_visitor(visitor));
+        return visitors_token(ctx, visitor);
     }
     // The same one for every page that is drawn in answer to this request.
     let NewVisitor(visitor) = request.local_cache(|| {
@@ -111,7 +151,21 @@ pub(crate) fn token(request: &Request<'_>, ctx: &Ctx, person: Option<&SignedIn>)
         cookies::give_visitor(request, ctx, visitor.clone());
         NewVisitor(visitor)
     });
-    ctx.keys.csrf_token(&of_visitor(visitor))
+    visitors_token(ctx, visitor)
+}
+
+/// The start of a visitor's token. It tells a form whose sender has signed in since from
+/// one that was never ours; the cookie that it was bound to went with the log-in.
+const OF_VISITOR: &str = "v.";
+
+fn visitors_token(ctx: &Ctx, visitor: &str) -> String {
+    format!("{OF_VISITOR}{}", ctx.keys.csrf_token(&of_visitor(visitor)))
+}
+
+/// Whether a form's token says of itself that its page was drawn for a visitor. Anybody can make one up,
+/// so a form with it must do nothing.
+pub(crate) fn is_of_visitor(token: &str) -> bool {
+    token.starts_with(OF_VISITOR)
 }
 
 struct NewVisitor(String);
@@ -123,14 +177,25 @@ pub(crate) fn is_token(
     person: Option<&SignedIn>,
     token: &str,
 ) -> bool {
-    if guards::bearer(request).is_some() {
+    // Where there is a Bearer token, nothing but it can have told who the person is.
+    if person.is_some() && guards::bearer(request).is_some() {
         return true;
     }
     match person {
         Some(person) => ctx.keys.is_csrf_token(token, &of_session(person)),
-        None => cookies::visitor(request.cookies(), ctx)
-            .is_some_and(|visitor| ctx.keys.is_csrf_token(token, &of_visitor(visitor))),
+        None => {
+            let visitor = cookies::visitor(request.cookies(), ctx);
+            let signature = token.strip_prefix(OF_VISITOR);
+            visitor.zip(signature).is_some_and(|(visitor, signature)| {
+                ctx.keys.is_csrf_token(signature, &of_visitor(visitor))
+            })
+        }
     }
+}
+
+/// Why a form's token is not taken, for the log.
+pub(crate) fn why_no_token(request: &Request<'_>, ctx: &Ctx) -> &'static str {
+    if cookies::are_there(request.cookies(), ctx) { "form_token" } else { "no_cookies" }
 }
 
 fn of_session(person: &SignedIn) -> String {

@@ -41,6 +41,9 @@ const ALWAYS: [(&str, &str); 8] = [
 /// A year, for sites that are https (RFC 6797). Sub-domains are their owner's to decide about.
 const STRICT_TRANSPORT: &str = "max-age=31536000";
 
+/// The same for an owner who has decided that none of them is ever plain http.
+const STRICT_TRANSPORT_EVERYWHERE: &str = "max-age=31536000; includeSubDomains";
+
 /// Sets the headers. An answer is not to be kept unless its handler says otherwise: every page has
 /// forms, and forms carry a token.
 #[derive(Debug)]
@@ -67,7 +70,9 @@ impl Fairing for Headers {
         let id = caller::caller(request, ctx).request_id.as_str();
         response.set_header(Header::new("X-Request-Id", id));
         if ctx.settings.public_url.is_https() {
-            response.set_header(Header::new("Strict-Transport-Security", STRICT_TRANSPORT));
+            let is_everywhere = ctx.settings.hsts_include_subdomains;
+            let value = if is_everywhere { STRICT_TRANSPORT_EVERYWHERE } else { STRICT_TRANSPORT };
+            response.set_header(Header::new("Strict-Transport-Security", value));
         }
     }
 }

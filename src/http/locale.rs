@@ -6,11 +6,13 @@ use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
 
 use super::cookies;
+use crate::ctx::Ctx;
 use crate::i18n::Language;
 
 /// The language in which a request wants to be answered.
 pub(crate) fn language(request: &Request<'_>) -> Language {
-    cookies::language(request.cookies())
+    let ctx = request.rocket().state::<Ctx>();
+    ctx.and_then(|ctx| cookies::language(request.cookies(), ctx))
         .or_else(|| Language::from_accepted(request.headers().get_one("Accept-Language")?))
         .unwrap_or(Language::English)
 }

@@ -5,8 +5,10 @@
 
 pub(crate) mod body;
 pub(crate) mod caller;
+pub mod cookie_header;
 pub(crate) mod cookies;
 pub(crate) mod csrf;
+mod forwarded;
 pub mod guards;
 pub(crate) mod headers;
 pub(crate) mod locale;
@@ -14,6 +16,7 @@ pub(crate) mod methods;
 pub(crate) mod next;
 pub(crate) mod proxy;
 mod reference;
+pub(crate) mod refusals;
 pub(crate) mod retry;
 pub(crate) mod urlencoded;
 
@@ -21,6 +24,7 @@ pub use csrf::Gatekeeper;
 pub use guards::{SignedIn, Staff, Visitor};
 pub use headers::Headers;
 pub use reference::Reference;
+pub use refusals::RefusalLog;
 
 use rocket::Route;
 

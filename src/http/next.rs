@@ -1,5 +1,6 @@
 //! Where a person was going: a path on this site, proved to be one.
 
+use rocket::http::uri::Origin;
 use url::Url;
 
 /// Longest path that is remembered; longer ones are nobody's bookmark.
@@ -26,6 +27,9 @@ impl SafeNext {
     /// starts with one slash, no empty or dotted segment, no escaped slash, backslash or control
     /// character, and the WHATWG parser that browsers share must agree that nothing changes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        // Browsers leave these two as they are, RFC 3986 (and with it Rocket's redirect) takes them only
+        // encoded, and every server reads them the same either way.
+        let text = &text.replace('|', "%7C").replace('^', "%5E");
         let path = path_of(text);
         let is_plain = text.len() <= MAX_BYTES
             && text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -40,11 +44,13 @@ impl SafeNext {
         let url = base.join(text).ok()?;
         let is_here = url.origin() == base.origin();
         let is_unchanged = match url.query() {
-            Some(query) => format!("{}?{query}", url.path()) == text,
+            Some(query) => format!("{}?{query}", url.path()) == *text,
             None => url.path() == text,
         };
-        (is_plain && has_good_segments && is_place && is_here && is_unchanged)
-            .then(|| Self(text.to_owned()))
+        // What Rocket does not take for a path it would answer with 500 instead of a redirect.
+        let is_for_rocket = Origin::parse(text).is_ok();
+        (is_plain && has_good_segments && is_place && is_here && is_unchanged && is_for_rocket)
+            .then(|| Self(text.clone()))
     }
 
     fn path(&self) -> &str {
@@ -101,6 +107,33 @@ mod tests {
             "/account/activity?before=7",
         ] {
             assert_eq!(SafeNext::parse(path).expect(path).as_str(), path);
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_kept_can_be_redirected_to() {
+        use rocket::http::uri::Reference;
+
+        for byte in 0x21_u8..0x7f {
+            let char = char::from(byte);
+            for text in [
+                format!("/{char}x"),
+                format!("/x{char}"),
+                format!("/x?{char}"),
+                format!("/x?y={char}z"),
+            ] {
+                if let Some(next) = SafeNext::parse(&text) {
+                    let kept = Reference::try_from(next.as_str().to_owned());
+                    assert!(kept.is_ok(), "{text}: {next:?}");
+                }
+            }
+        }
+        for (text, kept) in [
+            ("/a|b?c=d|e", "/a%7Cb?c=d%7Ce"),
+            ("/a^b?c^", "/a%5Eb?c%5E"),
+            ("/a[1]?b[]=c", "/a[1]?b[]=c"),
+        ] {
+            assert_eq!(SafeNext::parse(text).expect(text).as_str(), kept);
         }
     }
 

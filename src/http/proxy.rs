@@ -84,5 +84,5 @@ impl<'r> FromRequest<'r> for Original {
 /// Whether a host that the proxy was asked for is the one that the log-in page leads back to.
 fn is_ours(request: &Request<'_>, host: &str) -> bool {
     let ctx = request.rocket().state::<Ctx>();
-    ctx.is_some_and(|ctx| host.eq_ignore_ascii_case(ctx.settings.public_url.authority()))
+    ctx.is_some_and(|ctx| ctx.settings.public_url.is_authority(host))
 }

@@ -1,6 +1,7 @@
 //! Bodies of forms, as browsers write them (WHATWG URL, 5.1).
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use rocket::http::RawStr;
 
@@ -24,14 +25,29 @@ pub(crate) enum Wrong {
     Repeated,
 }
 
+/// How many names of fields a form may have: twice what our largest form has. A field that may be
+/// sent more than once, such as boxes to tick, counts as one; the size of a body bounds those.
+const MOST_NAMES: usize = 64;
+
+/// More names of fields than any form has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooManyFields;
+
 /// The fields of a body, each with what is wrong with it.
-pub(crate) fn fields(body: &[u8]) -> Vec<Field> {
+pub(crate) fn fields(body: &[u8]) -> Result<Vec<Field>, TooManyFields> {
     let mut fields: Vec<Field> = Vec::new();
+    let mut names = HashSet::new();
     for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         let (name, _) = text(halves.next().unwrap_or_default());
         let (value, is_text) = text(halves.next().unwrap_or_default());
-        let is_repeated = fields.iter().any(|field| field.name == name);
+        let is_repeated = names.contains(&name);
+        if !is_repeated {
+            if names.len() == MOST_NAMES {
+                return Err(TooManyFields);
+            }
+            names.insert(name.clone());
+        }
         let wrong = if !is_text || value.contains('\0') {
             Some(Wrong::Unreadable)
         } else if is_repeated {
@@ -41,12 +57,15 @@ pub(crate) fn fields(body: &[u8]) -> Vec<Field> {
         };
         fields.push(Field { name, value, wrong });
     }
-    fields
+    Ok(fields)
 }
 
 /// Whether a form begins with the field by which Rocket would let it change its method.
-pub(crate) fn is_method_override(body: &[u8]) -> bool {
-    fields(body).first().is_some_and(|field| field.name == "_method")
+pub(crate) fn is_method_override(start: &[u8]) -> bool {
+    let mut pairs = start.split(|byte| *byte == b'&');
+    let first = pairs.find(|pair| !pair.is_empty()).unwrap_or_default();
+    let name = first.split(|byte| *byte == b'=').next().unwrap_or_default();
+    text(name).0 == "_method"
 }
 
 fn text(encoded: &[u8]) -> (String, bool) {
@@ -64,13 +83,14 @@ mod tests {
     use super::*;
 
     fn wrongs(body: &[u8]) -> Vec<(String, Option<Wrong>)> {
-        fields(body).into_iter().map(|field| (field.name, field.wrong)).collect()
+        let fields = fields(body).expect("few names");
+        fields.into_iter().map(|field| (field.name, field.wrong)).collect()
     }
 
     #[test]
     fn a_body_is_read_as_browsers_write_it() {
-        let fields =
-            fields("email=ada%40example.com&name=%ED%99%8D+%EA%B8%B8%EB%8F%99&empty=".as_bytes());
+        let body = "email=ada%40example.com&name=%ED%99%8D+%EA%B8%B8%EB%8F%99&empty=";
+        let fields = fields(body.as_bytes()).expect("few names");
 
         let values: Vec<_> = fields.iter().map(|field| field.value.as_str()).collect();
         assert_eq!(values, ["ada@example.com", "홍 길동", ""]);
@@ -86,5 +106,25 @@ mod tests {
         assert_eq!(wrongs(b"a=%ED%A0%80"), [("a".into(), unreadable)]);
         assert_eq!(wrongs(b"a=1&a=2"), [("a".into(), None), ("a".into(), Some(Wrong::Repeated))]);
         assert_eq!(wrongs(b"&&=&%"), [(String::new(), None), ("%".into(), None)]);
+    }
+    #[test]
+    fn a_form_has_at_most_64_names_and_may_repeat_them() {
+        let body = |names: usize| {
+            let pairs: Vec<_> = (0..names).map(|name| format!("{name}=x")).collect();
+            pairs.join("&").into_bytes()
+        };
+        assert_eq!(fields(&body(64)).expect("as many as may be").len(), 64);
+        assert_eq!(fields(&body(65)).err(), Some(TooManyFields));
+
+        let ticked = [b"csrf=x".as_slice(), "&id=1".repeat(500).as_bytes()].concat();
+        assert_eq!(fields(&ticked).expect("two names").len(), 501);
+    }
+
+    #[test]
+    fn only_the_first_name_overrides_the_method() {
+        assert!(is_method_override(b"_method=delete"));
+        assert!(is_method_override(b"&&%5Fmethod=x&a"));
+        assert!(!is_method_override(b"a=1&_method=x"));
+        assert!(!is_method_override(b"&&") && !is_method_override(b"_metho"));
     }
 }

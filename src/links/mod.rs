@@ -85,6 +85,17 @@ pub struct Link {
     pub created_at: OffsetDateTime,
 }
 
+/// A link that may not work any more.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// What it was for.
+    pub purpose: Purpose,
+    /// Whose account it was about, if there was one.
+    pub user: Option<UserId>,
+    /// The address it was about, for the purposes that are about one.
+    pub email: Option<Email>,
+}
+
 /// A link that is under way, as far as its owner may see it.
 #[derive(Debug, Clone)]
 pub struct Pending {
@@ -203,6 +214,24 @@ pub async fn find(db: &Db, token: &Secret, now: OffsetDateTime) -> Result<Option
             user: UserId(row.user_id?),
             email: row.email.as_deref().and_then(|email| Email::parse(email).ok()),
             created_at: crate::clock::from_micros(row.created_at),
+        })
+    }))
+}
+
+/// Returns what a link was made for, also when it is used up or too old; its holder may know.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn find_past(db: &Db, token: &Secret) -> Result<Option<Past>, DbError> {
+    if token.expose().is_empty() {
+        return Ok(None);
+    }
+    let row = store::find(db, &hash_secret(token)).await?;
+    Ok(row.and_then(|row| {
+        Some(Past {
+            purpose: Purpose::from_stored(&row.purpose)?,
+            user: row.user_id.map(UserId),
+            email: row.email.as_deref().and_then(|email| Email::parse(email).ok()),
         })
     }))
 }

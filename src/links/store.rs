@@ -50,6 +50,13 @@ pub(super) async fn find_unused(
     Ok(row)
 }
 
+pub(super) async fn find(
+    db: &Db,
+    hash: &HashedSecret,
+) -> Result<Option<one_time_link::Model>, DbError> {
+    Ok(one_time_link::Entity::find_by_id(hash.as_str()).one(db.reader()).await?)
+}
+
 pub(super) async fn list_of(
     db: &Db,
     user: UserId,

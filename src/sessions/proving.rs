@@ -125,11 +125,7 @@ pub async fn prove(
 ) -> Result<Proved, ProveError> {
     let device = devices::known(&ctx.keys, email, caller);
     let tries = tries(ctx, email, device, caller);
-    throttle::admit(&ctx.db, &tries, ctx.clock.now()).await.inspect_err(|error| {
-        if let ThrottleError::TooSoon(_) = error {
-            tracing::info!(request.id = caller.request_id, "password refused: too many tries");
-        }
-    })?;
+    throttle::admit(&ctx.db, &tries, ctx.clock.now()).await?;
     let account = accounts::find(&ctx.db, email).await?;
     let stored = account.as_ref().and_then(|account| account.password_hash.clone());
     // Without an account the same work is done.

@@ -9,11 +9,12 @@ use rocket::{Catcher, Request, catch, catchers};
 use thiserror::Error as ThisError;
 use url::form_urlencoded;
 
+use super::overtaken;
 use super::page::{Frame, Page};
 use crate::crypto::QueueFull;
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::http::{caller, methods, retry};
+use crate::http::{caller, cookies, csrf, methods, retry};
 
 /// Why a handler answers with another page than its own.
 #[derive(Debug, ThisError)]
@@ -66,7 +67,7 @@ impl<'r> Responder<'r, 'static> for Error {
 /// The catchers of the HTML door.
 #[must_use]
 pub fn catchers() -> Vec<Catcher> {
-    catchers![unauthorized, not_found, show]
+    catchers![unauthorized, forbidden, not_found, show]
 }
 
 #[derive(askama::Template)]
@@ -97,6 +98,15 @@ fn unauthorized(request: &Request<'_>) -> Redirect {
     Redirect::to(format!("/account/login{query}"))
 }
 
+/// A visitor's form whose sender has signed in since it was drawn leads on.
+#[catch(403)]
+async fn forbidden(request: &Request<'_>) -> Result<Result<Redirect, Page>, Status> {
+    match overtaken::leads_to(request) {
+        Some(place) => Ok(Ok(Redirect::to(place.to_owned()))),
+        None => draw(Status::Forbidden, request).await.map(Err),
+    }
+}
+
 /// A path that exists under another method is 405, and the answer names the methods.
 #[catch(404)]
 async fn not_found(request: &Request<'_>) -> Result<Shown, Status> {
@@ -116,7 +126,12 @@ async fn show(status: Status, request: &Request<'_>) -> Result<Page, Status> {
 async fn draw(status: Status, request: &Request<'_>) -> Result<Page, Status> {
     let frame = Frame::of_error(request).await.ok_or(Status::InternalServerError)?;
     let ctx = request.rocket().state::<Ctx>().ok_or(Status::InternalServerError)?;
-    let (title, text) = sentences(status, is_about_permission(request));
+    let (title, text) = match sentences(status, is_about_permission(request)) {
+        (title, "error.403.text") if is_without_cookies(request, ctx) => {
+            (title, "error.403.no_cookies")
+        }
+        sentences => sentences,
+    };
     let page = ErrorPage {
         status: status.code,
         title: frame.t(title).into_owned(),
@@ -144,6 +159,11 @@ fn sentences(status: Status, is_about_permission: bool) -> (&'static str, &'stat
         400..=499 => ("error.400.title", "error.400.text"),
         _ => ("error.500.title", "error.500.text"),
     }
+}
+
+/// Whether a form was refused because its browser takes no cookies: its token is bound to one.
+fn is_without_cookies(request: &Request<'_>, ctx: &Ctx) -> bool {
+    !csrf::has_refused(request) && !cookies::are_there(request.cookies(), ctx)
 }
 
 /// A page that is refused when it is asked for is refused for who asks; forms are refused for where

@@ -11,12 +11,13 @@ use rocket::http::Status;
 use rocket::{Request, outcome::Outcome as AnyOutcome};
 use validator::{ValidationError, ValidationErrors};
 
+use super::overtaken;
 use super::page::Frame;
 use crate::accounts::Weakness;
 use crate::ctx::Ctx;
 use crate::http::next::SafeNext;
 use crate::http::urlencoded::{self, Wrong};
-use crate::http::{body, csrf, guards};
+use crate::http::{body, csrf, guards, refusals};
 use crate::types::Password;
 
 /// One thing that is wrong, as a kind with its values.
@@ -24,6 +25,9 @@ pub(super) use crate::i18n::Sentence as Complaint;
 
 /// The hidden field with the form token.
 const TOKEN: &str = "csrf";
+
+/// The hidden field with the way on.
+const NEXT: &str = "next";
 
 /// A form that a page shows again when something is wrong with it.
 pub(super) trait Form {
@@ -86,10 +90,16 @@ async fn receive<T: for<'a> FromForm<'a>>(
         return Err(Status::UnsupportedMediaType);
     }
     let body = body::read(data).await?;
-    let fields = urlencoded::fields(&body);
+    let fields = urlencoded::fields(&body).map_err(|_| Status::PayloadTooLarge)?;
     let token = fields.iter().find(|field| field.name == TOKEN).map(|field| field.value.as_str());
     let person = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
-    if !csrf::is_token(request, ctx, person.as_ref(), token.unwrap_or_default()) {
+    let token = token.unwrap_or_default();
+    if !csrf::is_token(request, ctx, person.as_ref(), token) {
+        if person.is_some() && csrf::is_of_visitor(token) {
+            let next = fields.iter().find(|field| field.name == NEXT);
+            overtaken::leave(request, next.map_or("", |next| &next.value));
+        }
+        refusals::because(request, csrf::why_no_token(request, ctx));
         return Err(Status::Forbidden);
     }
     let sent = fields.iter().map(|field| ValueField {
@@ -197,11 +207,18 @@ impl Complaints {
     }
 
     fn on(&mut self, field: &'static str, complaint: Complaint) {
-        self.0.push((Some(field), complaint));
+        self.once((Some(field), complaint));
     }
 
     fn top(&mut self, complaint: Complaint) {
-        self.0.push((None, complaint));
+        self.once((None, complaint));
+    }
+
+    /// A field that is sent a thousand times is one mistake, and one sentence on the page.
+    fn once(&mut self, complaint: (Option<&'static str>, Complaint)) {
+        if !self.0.contains(&complaint) {
+            self.0.push(complaint);
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod form;
 mod home;
 mod language;
 mod notice;
+mod overtaken;
 mod page;
 mod reference;
 mod refusal;

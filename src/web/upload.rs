@@ -11,10 +11,13 @@ use rocket::tokio::time::timeout;
 use rocket::{Request, outcome::Outcome as AnyOutcome};
 
 use crate::ctx::Ctx;
-use crate::http::{csrf, guards};
+use crate::http::{csrf, guards, refusals};
 
 /// The largest form with a file, in MiB: twenty thousand people with their hashes.
 const LARGEST: u64 = 4;
+
+/// How many parts are looked at; our form has three.
+const MOST_PARTS: usize = 64;
 
 /// How long a file may take to arrive: a few megabytes on a bad line.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -50,19 +53,26 @@ async fn receive(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Stat
     if !body.is_complete() {
         return Err(Status::PayloadTooLarge);
     }
-    let (token, uploaded) = read(&body, boundary).await.map_err(|_| Status::BadRequest)?;
+    let read = read(&body, boundary).await.map_err(|_| Status::BadRequest)?;
+    let (token, uploaded) = read.ok_or(Status::PayloadTooLarge)?;
     let person = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
     if !csrf::is_token(request, ctx, person.as_ref(), &token) {
+        refusals::because(request, csrf::why_no_token(request, ctx));
         return Err(Status::Forbidden);
     }
     Ok(uploaded)
 }
 
-/// The form's token, and the rest of it.
-async fn read(body: &[u8], boundary: String) -> Result<(String, Uploaded), multer::Error> {
+/// The form's token, and the rest of it; `None` where there are too many parts.
+async fn read(body: &[u8], boundary: String) -> Result<Option<(String, Uploaded)>, multer::Error> {
     let (mut token, mut uploaded) = (String::new(), Uploaded::default());
     let mut parts = Multipart::with_reader(body, boundary);
+    let mut seen = 0;
     while let Some(part) = parts.next_field().await? {
+        seen += 1;
+        if seen > MOST_PARTS {
+            return Ok(None);
+        }
         match part.name().unwrap_or_default() {
             "csrf" => token = part.text().await?,
             "invite" => uploaded.invite = matches!(part.text().await?.as_str(), "true" | "on"),
@@ -70,5 +80,5 @@ async fn read(body: &[u8], boundary: String) -> Result<(String, Uploaded), multe
             _ => {}
         }
     }
-    Ok((token, uploaded))
+    Ok(Some((token, uploaded)))
 }

@@ -57,9 +57,16 @@ on_both! {
             }
             let answer = knocks(&ada, place, ContentType::JSON, &large).await;
             assert_eq!(answer, (413, "request_too_large".into()), "{place:?}");
-            for garbled in
-                [&b"{"[..], b"\xff\xfe", b"{\"a\":\"\\ud800\"}", b"{\"a\":1e999}", b"nul", &deep]
-            {
+            for garbled in [
+                &b"{"[..],
+                b"\xff\xfe",
+                b"{\"a\":\"\\ud800\"}",
+                b"{\"a\":1e999}",
+                b"nul",
+                b"{\"email\":\"a\",\"email\":\"b\"}",
+                b"{\"a\":[{\"b\":1,\"c\":2,\"\\u0062\":1}]}",
+                &deep,
+            ] {
                 let answer = knocks(&ada, place, ContentType::JSON, garbled).await;
                 assert_eq!(answer, (400, "parse_error".into()), "{place:?}");
             }
@@ -119,6 +126,39 @@ on_both! {
         }
         assert_eq!(app.rows().await, before);
         assert_eq!(app.living().await, 1, "nobody was logged out");
+    }
+
+    async fn the_last_of_two_values_does_not_win_silently(world: World) {
+        let app = world.app().await;
+        app.session_of("ada").await;
+        let body = format!(
+            r#"{{"email":"eve@example.com","password":"{GOOD}","email":"ada@example.com"}}"#
+        );
+
+        let kind = ContentType::JSON;
+        let reply =
+            app.program().send(Method::Post, "/api/token", Some((kind, body.into_bytes()))).await;
+
+        assert_eq!((reply.status(), reply.code()), (400, "parse_error"));
+        assert_eq!(reply.text("detail"), "JSON parse error - \"email\" is given twice.");
+    }
+
+    async fn a_token_that_is_over_is_told_so_and_does_nothing_from_elsewhere(world: World) {
+        let app = world.app().await;
+        let mut program = app.token("ada").await.bearing().with("Origin", "https://app.example");
+        let browser = Program::new(app.person("eve").await);
+        world.clock.advance(std::time::Duration::from_mins(6));
+        let before = app.rows().await;
+
+        let reply = program.patch("/api/account/user", json!({ "name": "Ada" })).await;
+        assert_eq!((reply.status(), reply.code()), (401, "token_not_valid"));
+
+        let junk = browser.with("Authorization", "Bearer x").with("Origin", "null");
+        for place in PLACES {
+            let answer = knocks(&junk, place, ContentType::JSON, b"{}").await;
+            assert_eq!(answer, (403, "csrf_failed".into()), "{place:?}");
+        }
+        assert_eq!(app.rows().await, before);
     }
 
     async fn a_program_with_a_token_may_come_from_anywhere(world: World) {

@@ -786,6 +786,67 @@ fn a_secret_that_others_can_read_does_not_pass_the_checkup() {
     }
 }
 
+/// Gives a file to every user of the machine.
+fn gives_away(file: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let readable = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(file, readable).expect("it is ours");
+}
+
+#[test]
+fn nothing_starts_with_a_secret_key_that_others_can_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for (language, sentence) in [(ENGLISH, "can be read by other users"), (KOREAN, "chmod 600")] {
+        let machine = Machine::new().in_a_hurry().with("LANG", language);
+        assert_eq!(machine.runs(&["migrate"]).code(), Some(0));
+        let file = machine.path("data/secret_key");
+        gives_away(&file);
+        for command in [&["migrate"][..], &["keys", "list"]] {
+            let said = machine.runs(command);
+            assert_eq!(said.code(), Some(1), "{said:#?}");
+            assert!(said.complaint().contains(sentence), "{said:#?}");
+            assert!(said.complaint().contains("chmod 600 data/secret_key"), "{said:#?}");
+        }
+        let said = machine.starts_serving().gets_ready().err().expect("it does not start");
+        assert!(said.complaint().contains(sentence), "{said:#?}");
+        for mode in [0o600, 0o640, 0o400] {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(&file, mode).expect("it is ours");
+            assert_eq!(machine.runs(&["migrate"]).code(), Some(0));
+        }
+    }
+}
+
+#[test]
+fn nothing_starts_with_a_secret_in_a_settings_file_that_others_can_read() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let secret = "0123456789abcdef".repeat(4);
+    for (setting, is_secret) in [
+        (format!("secret_key = \"{secret}\""), true),
+        ("mail_url = \"smtps://ada:sesame@relay.example\"".into(), true),
+        ("signup = \"closed\"".into(), false),
+    ] {
+        let machine = Machine::new().in_a_hurry();
+        machine.write("Rocket.toml", format!("[default]\n{setting}\n"));
+        let file = machine.path("Rocket.toml");
+        gives_away(&file);
+
+        let said = machine.runs(&["migrate"]);
+
+        assert_eq!(said.code(), Some(i32::from(is_secret)), "{setting}: {said:#?}");
+        if is_secret {
+            assert!(said.complaint().contains("Rocket.toml can be read by"), "{said:#?}");
+            assert!(!said.errors.contains(&secret) && !said.errors.contains("sesame"));
+            assert!(!machine.path("data").exists(), "before anything else is done");
+            let check = machine.runs(&["check"]);
+            assert!(check.errors.contains("Rocket.toml can be read by"), "{check:#?}");
+        }
+        let private = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&file, private).expect("it is ours");
+        assert_eq!(machine.runs(&["migrate"]).code(), Some(0), "{setting}");
+    }
+}
+
 #[test]
 fn another_secret_key_does_not_pass_the_checkup_and_does_not_serve() {
     let machine = Machine::new();

@@ -69,6 +69,24 @@ async fn refuses(app: &App, browser: &mut Browser<'_>, token: Option<&str>, why:
     assert_eq!(traces(app).await, before, "{why}");
 }
 
+/// A visitor's form does nothing after the log-in, and leads to where its sender was going.
+async fn leads_on(app: &App, person: &mut Browser<'_>, token: &str) {
+    let before = traces(app).await;
+    for (path, fields) in FORMS.into_iter().chain(FORMS_OF_PEOPLE) {
+        let fields = [&[("csrf", token)], fields].concat();
+        let page = person.post(path, &fields).await;
+        let place = match path {
+            "/account/login" | "/account/join" => Some("/account/mypage"),
+            "/language" => Some("/"),
+            "/account/link" | "/account/password/new" | "/account/password/reset" => Some(path),
+            _ => None,
+        };
+        assert_eq!(page.location(), place, "{path}");
+        assert_eq!(page.status(), if place.is_some() { 303 } else { 403 }, "{path}");
+    }
+    assert_eq!(traces(app).await, before, "a stranger's token after the log-in");
+}
+
 on_both! {
     async fn a_letters_link_needs_its_form_too(world: World) {
         let app = world.app().await;
@@ -108,7 +126,7 @@ on_both! {
         refuses(&app, &mut ada, Some(""), "an empty token").await;
         refuses(&app, &mut ada, Some("rubbish"), "rubbish").await;
         refuses(&app, &mut ada, Some(&of_eve), "another session's token").await;
-        refuses(&app, &mut ada, Some(&of_visitor), "a stranger's token after the log-in").await;
+        leads_on(&app, &mut ada, &of_visitor).await;
         refuses(&app, &mut visitor, Some(&of_ada), "a session's token without the session").await;
         refuses(&app, &mut app.visitor(), Some(&of_visitor), "a token without its cookie").await;
         refuses(&app, &mut app.visitor(), None, "nothing at all").await;
@@ -251,19 +269,79 @@ on_both! {
         assert!(eve.is_signed_in().await, "a header never acts for a cookie");
     }
 
+    async fn a_bearer_token_that_opens_nothing_exempts_from_nothing(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let (access, refresh) = (ada.cookies["access"].clone(), ada.cookies["refresh"].clone());
+        ada.logs_out().await;
+        ada.logs_in("ada@example.com", GOOD).await;
+        let token = ada.token().await;
+        let before = traces(&app).await;
+        for bearer in ["x", "", &refresh, &access] {
+            let mut bearing = ada.clone().with("Authorization", &format!("Bearer {bearer}"));
+            let mut elsewhere = bearing.clone().with("Origin", "https://evil.example");
+            for (path, fields) in FORMS {
+                let page = bearing.post(path, fields).await;
+                assert_eq!(page.status(), 403, "{path} without its token: {bearer}");
+                let fields = [&[("csrf", token.as_str())][..], fields].concat();
+                let page = elsewhere.post(path, &fields).await;
+                assert_eq!(page.status(), 403, "{path} from elsewhere: {bearer}");
+            }
+        }
+        assert_eq!(traces(&app).await, before);
+        assert!(ada.is_signed_in().await);
+    }
+
+    async fn what_a_request_says_twice_is_refused(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        let token = ada.token().await;
+        for (name, value) in [("Origin", "http://localhost:8000"), ("Sec-Fetch-Site", "same-origin")] {
+            let mut twice = ada.clone().with(name, value).with(name, value);
+            refuses(&app, &mut twice, Some(&token), &format!("{name} twice")).await;
+        }
+        let bearer = format!("Bearer {}", ada.cookies["access"]);
+        let mut twice =
+            app.visitor().with("Authorization", "Bearer x").with("Authorization", &bearer);
+        assert_eq!(twice.get("/account/mypage").await.status(), 400, "two credentials");
+    }
+
     async fn only_our_own_host_is_answered_for(world: World) {
         let app = world.app_with(&[("public_url", "https://gate.example")]).await;
-        for host in
-            ["evil.example", "gate.example.evil.example", "evil.example:8000", "gate.example:1"]
-        {
+        for host in [
+            "evil.example",
+            "gate.example.evil.example",
+            "evil.example:8000",
+            "evil.example:443",
+            "gate.example:1",
+            "gate.example:80",
+            "gate.example:",
+            "gate.example:443:443",
+        ] {
             let mut visitor = app.visitor().with("Host", host);
             let page = visitor.get("/").await;
             assert_eq!((page.status(), visitor.cookies.len()), (421, 1), "{host}");
             assert!(page.texts("main p").join(" ").contains("https://gate.example"));
         }
-        for host in ["gate.example", "GATE.example", "127.0.0.1:8000", "[::1]:8000", "localhost"] {
+        for host in [
+            "gate.example",
+            "GATE.example",
+            "gate.example:443",
+            "127.0.0.1:8000",
+            "[::1]:8000",
+            "localhost",
+        ] {
             let mut visitor = app.visitor().with("Host", host);
             assert_eq!(visitor.get("/").await.status(), 200, "{host}");
+        }
+    }
+
+    async fn the_default_port_of_plain_http_is_80(world: World) {
+        let settings = [("public_url", "http://gate.example"), ("allow_http", "true")];
+        let app = world.app_with(&settings).await;
+        for (host, status) in [("gate.example:80", 200), ("gate.example:443", 421)] {
+            let mut visitor = app.visitor().with("Host", host);
+            assert_eq!(visitor.get("/").await.status(), status, "{host}");
         }
     }
 

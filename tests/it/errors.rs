@@ -95,6 +95,47 @@ on_both! {
         }
     }
 
+    async fn a_form_has_at_most_64_fields(world: World) {
+        let app = world.app().await;
+        let mut visitor = app.visitor();
+        let token = visitor.token().await;
+        let body = |others: usize| {
+            let others: String = (0..others).map(|name| format!("&x{name}=1")).collect();
+            format!("csrf={token}&email=ada%40example.com{others}").into_bytes()
+        };
+        for (others, status, heading) in [
+            (62, 422, "Log in"),
+            (63, 413, "That is too much at once"),
+            (2000, 413, "That is too much at once"),
+        ] {
+            let sent = Some((ContentType::Form, body(others)));
+            let page = visitor.send(Method::Post, "/account/login", sent).await;
+            assert_eq!((page.status(), page.h1().as_str()), (status, heading), "{others}");
+        }
+        let parts: String = (0..65)
+            .map(|name| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n\r\n"))
+            .collect();
+        let kind = ContentType::new("multipart", "form-data").with_params(("boundary", "x"));
+        let mut root = app.superuser("root").await;
+        let sent = Some((kind, format!("{parts}--x--").into_bytes()));
+        let page = root.send(Method::Post, "/admin/users/import", sent).await;
+        assert_eq!(page.status(), 413);
+    }
+
+    async fn a_mistake_that_is_made_a_thousand_times_is_said_once(world: World) {
+        let app = world.app().await;
+        let mut visitor = app.visitor();
+        let token = visitor.token().await;
+        let body = format!("csrf={token}{}{}", "&email=a".repeat(900), "&a=b".repeat(900));
+
+        let sent = Some((ContentType::Form, body.into_bytes()));
+        let page = visitor.send(Method::Post, "/account/login", sent).await;
+
+        assert_eq!(page.status(), 422);
+        assert_eq!(page.field("email").errors.len(), 1, "{:?}", page.field("email").errors);
+        assert!(page.summary().len() <= 4, "{:?}", page.summary());
+    }
+
     async fn odd_queries_are_a_normal_case(world: World) {
         let app = world.app().await;
         for path in [

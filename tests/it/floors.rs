@@ -15,8 +15,8 @@ const ROOF: usize = 6;
 fn floor(module: &str) -> usize {
     match module {
         "types" => TYPES,
-        "agent" | "cache" | "clock" | "config" | "crypto" | "ctx" | "db" | "i18n" | "mail"
-        | "oauth" | "outbox" | "private" | "throttle" => TOOLS,
+        "agent" | "cache" | "clock" | "config" | "crypto" | "ctx" | "db" | "forwarding"
+        | "i18n" | "mail" | "oauth" | "outbox" | "private" | "throttle" => TOOLS,
         "accounts" | "audit" | "groups" | "keys" | "links" | "sessions" | "social" | "staff" => {
             FEATURES
         }

@@ -86,6 +86,22 @@ on_both! {
         assert_eq!(page.header("strict-transport-security"), Some("max-age=31536000"));
     }
 
+    async fn sub_domains_are_https_too_where_the_owner_says_so(world: World) {
+        let settings = [
+            ("public_url", "https://gate.example"),
+            ("hsts_include_subdomains", "true"),
+        ];
+        let app = world.app_with(&settings).await;
+
+        for path in ["/", "/nowhere", "/health/live"] {
+            let page = app.visitor().get(path).await;
+            let said = page.header("strict-transport-security");
+            assert_eq!(said, Some("max-age=31536000; includeSubDomains"), "{path}");
+        }
+        let app = world.app_with(&[("hsts_include_subdomains", "true")]).await;
+        assert_eq!(app.visitor().get("/").await.header("strict-transport-security"), None);
+    }
+
     async fn on_an_https_site_logging_out_removes_the_cookies_for_good(world: World) {
         let app = world.app_with(&[("public_url", "https://gate.example")]).await;
         let mut ada = app.person("ada").await;

@@ -15,6 +15,19 @@ on_both! {
         assert_eq!(visitor.get("/nowhere").await.h1(), "페이지를 찾을 수 없습니다");
     }
 
+    async fn on_an_https_site_no_neighbour_chooses_the_language(world: World) {
+        let app = world.app_with(&[("public_url", "https://gate.example")]).await;
+        let mut visitor = app.visitor().with("Accept-Language", "en");
+        visitor.cookies.insert("language".into(), "ko".into());
+        assert_eq!(visitor.get("/").await.language(), "ko", "a choice from before the prefix");
+
+        visitor.submits("/language", &[("language", "en"), ("next", "/")]).await;
+
+        assert_eq!(visitor.cookie("__Host-language"), Some("en"));
+        assert_eq!(visitor.cookie("language"), Some("ko"), "it is left alone");
+        assert_eq!(visitor.get("/").await.language(), "en", "the one with the prefix counts");
+    }
+
     async fn without_a_choice_the_browser_decides_and_then_english(world: World) {
         let app = world.app().await;
         for (accepted, language) in [("ko-KR,ko;q=0.9,en;q=0.8", "ko"), ("fr", "en"), ("", "en")] {

@@ -210,6 +210,7 @@ on_both! {
             ("/\\evil.example", home),
             ("https://evil.example", home),
             ("javascript:alert(1)", home),
+            ("/notes/a|b?tags=x|y^z", "/notes/a%7Cb?tags=x%7Cy%5Ez"),
             ("/account/login?next=/x", home),
             ("", home),
         ] {

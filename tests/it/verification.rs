@@ -194,7 +194,7 @@ on_both! {
         for dead in [&first, &second] {
             let page = app.visitor().get(dead).await;
             assert_eq!(page.status(), 404);
-            assert_eq!(page.h1(), "This link does not work any more");
+            assert_eq!(page.h1(), "Your email is already verified");
             assert_eq!(app.visitor().submits(dead, &[]).await.status(), 404);
         }
 

@@ -20,7 +20,7 @@ pub(super) mod rules;
 mod sessions;
 mod social;
 pub(super) mod sudo;
-mod told;
+pub(super) mod told;
 mod verification;
 pub(super) mod ways;
 

@@ -13,7 +13,8 @@ use rocket::{Route, State, get, post, routes};
 use super::{Answer, MY_PAGE, told};
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::flows::{email_change, protection, verification};
+use crate::flows::verification::{self, Done};
+use crate::flows::{email_change, protection};
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
 use crate::links::{self, Link, LinkError, Purpose};
@@ -129,14 +130,37 @@ async fn arrive(
             cookies::carry_link(jar, ctx, token);
             Ok(Answer::Gone(Redirect::to(BUTTON)))
         }
-        _ => told::dead_link(frame).map(Answer::Shown),
+        _ => dead(frame, ctx, &Secret::new(token.to_owned())).await.map(Answer::Shown),
     }
+}
+
+/// The page for a link that does nothing: what it was for may be done.
+async fn dead(frame: Frame, ctx: &Ctx, token: &Secret) -> Result<Page, Error> {
+    match verification::done_by(ctx, token).await? {
+        Some(Done::Verified) => told::not_found(frame, ("already.verified.title", "already.text")),
+        Some(Done::Changed) => told::not_found(frame, ("already.changed.title", "already.text")),
+        None => told::dead_link(frame),
+    }
+}
+
+/// The same where the token comes in a cookie, if it does.
+async fn dead_or_lost(
+    frame: Frame,
+    ctx: &Ctx,
+    jar: &CookieJar<'_>,
+    token: &Secret,
+) -> Result<Page, Error> {
+    if token.expose().is_empty() {
+        return told::no_link(frame, ctx, jar);
+    }
+    dead(frame, ctx, token).await
 }
 
 #[get("/account/link")]
 async fn show(frame: Frame, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
-    let Some((deed, link)) = find(ctx, &cookies::carried(jar, ctx)).await? else {
-        return told::dead_link(frame);
+    let token = cookies::carried(jar, ctx);
+    let Some((deed, link)) = find(ctx, &token).await? else {
+        return dead_or_lost(frame, ctx, jar, &token).await;
     };
     let email = link.email.map(|email| email.as_typed().to_owned());
     Page::draw(&ButtonPage { frame, words: deed.words(), email })
@@ -158,7 +182,7 @@ async fn create(
     let token = cookies::carried(jar, ctx);
     match find(ctx, &token).await? {
         Some((deed, _)) => follow(deed, &token, frame, caller, (ctx, jar)).await,
-        None => told::dead_link(frame).map(Answer::Shown),
+        None => dead_or_lost(frame, ctx, jar, &token).await.map(Answer::Shown),
     }
 }
 
@@ -205,7 +229,7 @@ async fn follow(
     };
     match done {
         Ok(()) => {}
-        Err(LinkError::Dead) => return told::dead_link(frame).map(Answer::Shown),
+        Err(LinkError::Dead) => return dead(frame, ctx, token).await.map(Answer::Shown),
         Err(LinkError::Broken(error)) => return Err(error.into()),
     }
     cookies::drop_link(jar, ctx);

@@ -126,7 +126,7 @@ async fn arrive(
 #[get("/account/password/new")]
 async fn edit(frame: Frame, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
     if !reset::may_reset(ctx, &cookies::carried(jar, ctx)).await? {
-        return told::dead_link(frame);
+        return told::no_link(frame, ctx, jar);
     }
     draw(frame, FormView::empty(""), ctx)
 }

@@ -12,7 +12,7 @@ use crate::ctx::Ctx;
 use crate::flows::superuser::{self, SuperuserError};
 use crate::http::cookies;
 use crate::types::{Caller, Email, Name, Password, Secret};
-use crate::web::account::{Answer, MY_PAGE, rules};
+use crate::web::account::{Answer, MY_PAGE, rules, told};
 use crate::web::error::Error;
 use crate::web::form::{Form, FormView, Submitted};
 use crate::web::page::{Frame, Page};
@@ -62,18 +62,38 @@ struct SetupPage {
 /// The token goes from the address into a cookie before a page is drawn, so that it stands in no
 /// history, no Referer and no screenshot. Looking uses nothing up: only the form does.
 #[get("/admin/setup/<token>")]
-async fn arrive(token: &str, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Redirect, Error> {
-    if !superuser::may_set_up(ctx, &Secret::new(token.to_owned())).await? {
-        return Err(Status::NotFound.into());
+async fn arrive(
+    token: &str,
+    frame: Frame,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    let secret = Secret::new(token.to_owned());
+    if !superuser::may_set_up(ctx, &secret).await? {
+        return dead(frame, ctx, &secret).await.map(Answer::Shown);
     }
     cookies::carry_link(jar, ctx, token);
-    Ok(Redirect::to("/admin/setup"))
+    Ok(Answer::Gone(Redirect::to("/admin/setup")))
+}
+
+/// The page for a link that does nothing: the site may be set up already.
+async fn dead(frame: Frame, ctx: &Ctx, token: &Secret) -> Result<Page, Error> {
+    if superuser::is_set_up(ctx, token).await? {
+        return told::not_found(frame, ("already.set_up.title", "already.set_up.text"));
+    }
+    Err(Status::NotFound.into())
 }
 
 #[get("/admin/setup")]
 async fn new(frame: Frame, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
-    if !superuser::may_set_up(ctx, &cookies::carried(jar, ctx)).await? {
-        return Err(Status::NotFound.into());
+    let token = cookies::carried(jar, ctx);
+    if !superuser::may_set_up(ctx, &token).await? {
+        let takes_cookies = cookies::are_there(jar, ctx);
+        return if takes_cookies {
+            dead(frame, ctx, &token).await
+        } else {
+            told::no_cookies(frame)
+        };
     }
     draw(frame, FormView::empty(""), ctx)
 }
@@ -119,7 +139,7 @@ async fn make(
         };
         return match found {
             Ok(found) => again(frame, form, &complaints.and("password1", found).into(), ctx),
-            Err(error) => refused(frame, form, error, ctx),
+            Err(error) => refused(frame, form, error, ctx, token).await,
         };
     }
     let holds = "the rules hold, and they are these parsers";
@@ -131,18 +151,19 @@ async fn make(
             cookies::drop_link(jar, ctx);
             Ok(Answer::Gone(Redirect::to(MY_PAGE)))
         }
-        Err(error) => refused(frame, form, error, ctx),
+        Err(error) => refused(frame, form, error, ctx, token).await,
     }
 }
 
-fn refused(
+async fn refused(
     frame: Frame,
     form: &SetupForm,
     error: SuperuserError,
     ctx: &Ctx,
+    token: &Secret,
 ) -> Result<Answer, Error> {
     let refusal = match error {
-        SuperuserError::BadLink => return Err(Status::NotFound.into()),
+        SuperuserError::BadLink => return dead(frame, ctx, token).await.map(Answer::Shown),
         SuperuserError::EmailTaken => Refusal::about("email", "email.taken"),
         SuperuserError::NotTaken(error) => Refusal::not_taken("password1", error)?,
         SuperuserError::Broken(error) => return Err(error.into()),

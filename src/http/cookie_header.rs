@@ -1,0 +1,72 @@
+//! The `Cookie` header of a request, repaired: ours are found whatever bytes the others hold.
+//!
+//! Any application under a parent domain can set a cookie for this site too, with any bytes in its
+//! value, and browsers send all cookies in one header. Rocket 0.5 takes a header that is not UTF-8 for
+//! none at all, so one such neighbour would hide ours. A server that reads requests itself calls
+//! [`repaired`] before Rocket sees them; behind Rocket's own server it is too late for that.
+//!
+//! Reads no cookie and knows no name.
+
+use std::borrow::Cow;
+
+/// Returns the value of a `Cookie` header without the pairs that are not UTF-8, and as it is when all
+/// are; `None` when nothing is left.
+///
+/// Pairs are told apart by `;` alone (RFC 6265bis, 4.2.1). No byte of a UTF-8 sequence but the character
+/// itself is a semicolon, so an unreadable pair ends where the next one begins, whatever it holds.
+#[must_use]
+pub fn repaired(raw: &[u8]) -> Option<Cow<'_, str>> {
+    if let Ok(text) = std::str::from_utf8(raw) {
+        return Some(Cow::Borrowed(text));
+    }
+    let pairs = raw.split(|byte| *byte == b';');
+    let readable = pairs.filter_map(|pair| std::str::from_utf8(pair).ok().map(str::trim));
+    let kept: Vec<_> = readable.filter(|pair| !pair.is_empty()).collect();
+    (!kept.is_empty()).then(|| Cow::Owned(kept.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(raw: &[u8]) -> String {
+        repaired(raw).map(Cow::into_owned).unwrap_or_default()
+    }
+
+    #[test]
+    fn ours_are_found_whatever_bytes_the_others_hold() {
+        let ours = "__Host-visitor=abc; __Host-refresh=e.y.J";
+        let neighbours: [&[u8]; 6] = [
+            b"nick=\xc8\xab\xb9\xe6",
+            b"\xff",
+            b"=\xff",
+            b"\xfe=\xff=\xff",
+            b"x=\"\xff",
+            b"\xe2\x82",
+        ];
+        for neighbour in neighbours {
+            for raw in [
+                [neighbour, b"; ", ours.as_bytes()].concat(),
+                [ours.as_bytes(), b";", neighbour].concat(),
+                [b"__Host-visitor=abc; ", neighbour, b" ;__Host-refresh=e.y.J"].concat(),
+            ] {
+                assert_eq!(kept(&raw), ours, "{raw:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_can_be_read_stays_as_it_is() {
+        for text in ["a=b", "a=b;c=d ;; e", "이름=홍길동; a=\"b\"", ""] {
+            assert!(matches!(repaired(text.as_bytes()), Some(Cow::Borrowed(kept)) if kept == text));
+        }
+    }
+
+    #[test]
+    fn no_pair_is_made_out_of_two() {
+        // The tail of a broken pair must not become a pair of its own, or join its neighbour.
+        assert_eq!(kept(b"x=\xffaccess=evil; a=b"), "a=b");
+        assert_eq!(kept(b"a=\xff"), "");
+        assert_eq!(kept(b"\xff;\xfe;  ; "), "");
+    }
+}

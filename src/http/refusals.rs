@@ -1,0 +1,68 @@
+//! One log line for each request that is refused for who sends it, from where or how often: 403, 421, 429,
+//! whatever the gate turns away, and tokens that are no good. A refused password has its line where it is
+//! compared, with the number of the account.
+//!
+//! Says the route and never the path: paths hold tokens.
+
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::http::Status;
+use rocket::{Request, Response};
+
+use super::{caller, csrf, guards};
+use crate::ctx::Ctx;
+
+/// Why a request is refused, for the log; the first reason counts.
+struct Reason(Option<&'static str>);
+
+/// The reason of a refusal that has its line already.
+pub(crate) const IS_LOGGED: &str = "logged";
+
+/// The code of requests without any credentials; strangers who look around are no news.
+pub(crate) const NO_CREDENTIALS: &str = "not_authenticated";
+
+/// Notes why a request is refused.
+pub(crate) fn because(request: &Request<'_>, reason: &'static str) {
+    request.local_cache(|| Reason(Some(reason)));
+}
+
+/// Writes the lines.
+#[derive(Debug)]
+pub struct RefusalLog;
+
+#[rocket::async_trait]
+impl Fairing for RefusalLog {
+    fn info(&self) -> Info {
+        Info { name: "Refusal log", kind: Kind::Response }
+    }
+
+    async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        let Some(ctx) = request.rocket().state::<Ctx>() else { return };
+        let status = response.status();
+        let Some(reason) = reason(request, status) else { return };
+        let route = request.route().filter(|_| !csrf::has_refused(request));
+        tracing::info!(
+            http.status = status.code,
+            http.method = request.method().as_str(),
+            http.route = route.map_or("", |route| route.uri.as_str()),
+            refusal.reason = reason,
+            request.id = caller::caller(request, ctx).request_id,
+            "request refused"
+        );
+    }
+}
+
+/// Why an answer is a refusal that is still to be logged, if it is one.
+fn reason(request: &Request<'_>, status: Status) -> Option<&'static str> {
+    let shows_token = guards::bearer(request).is_some();
+    let Reason(given) = request.local_cache(|| Reason(None));
+    match (status.code, *given) {
+        (_, Some(IS_LOGGED)) => None,
+        (401, Some(NO_CREDENTIALS) | None) => shows_token.then_some("token_not_valid"),
+        (401 | 403 | 421 | 429, Some(reason)) => Some(reason),
+        (403, None) => Some("permission_denied"),
+        (421, None) => Some("misdirected_request"),
+        (429, None) => Some("throttled"),
+        (_, reason) if csrf::has_refused(request) => reason,
+        _ => None,
+    }
+}
