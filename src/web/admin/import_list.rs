@@ -39,6 +39,8 @@ pub(super) struct Fault {
     pub column: &'static str,
     /// The key of the sentence.
     pub key: &'static str,
+    /// The character that the sentence names; mostly none.
+    pub sign: String,
 }
 
 /// A list that was read.
@@ -107,10 +109,16 @@ pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
         }
         match email {
             Ok(email) if faults.is_empty() => list.people.push((line, email, person)),
-            _ => {
+            email => {
                 list.wrong += 1;
+                let sign = email.err().map(|error| error.sign()).unwrap_or_default();
                 let faults = faults.into_iter();
-                list.faults.extend(faults.map(|(column, key)| Fault { line, column, key }));
+                list.faults.extend(faults.map(|(column, key)| Fault {
+                    line,
+                    column,
+                    key,
+                    sign: sign.clone(),
+                }));
             }
         }
     }
