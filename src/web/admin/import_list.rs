@@ -9,6 +9,7 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 use time::Date;
 use validator::ValidationError;
 
+use super::table;
 use crate::crypto::PasswordHash;
 use crate::i18n::Language;
 use crate::staff::Newcomer;
@@ -100,6 +101,8 @@ pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
             faults.push(("", "import.too_wide"));
         }
         let cell = |name| columns.get(name).and_then(|place| record.get(*place)).unwrap_or("");
+        // Without the apostrophe by which our own tables keep spreadsheets from computing a cell.
+        let cell = |name| table::plain(cell(name));
         let person = person(cell, reading, &mut faults);
         let email = Email::parse(&person.email);
         if let Ok(email) = &email
@@ -195,7 +198,7 @@ fn person<'c>(
             faults.push((column, key));
         }
     };
-    let (email, name) = (plain(cell("email")), plain(cell("name")));
+    let (email, name) = (cell("email"), cell("name"));
     let (gender, born, tag) = (cell("gender"), cell("date_of_birth"), cell("language"));
     judge("email", rules::email(email));
     judge("name", rules::name(name));
@@ -237,12 +240,6 @@ fn key(error: &ValidationError) -> &'static str {
         std::borrow::Cow::Borrowed(key) => key,
         std::borrow::Cow::Owned(_) => "form.unreadable",
     }
-}
-
-/// Without the apostrophe by which our own tables keep spreadsheets from computing a cell.
-fn plain(cell: &str) -> &str {
-    let rest = cell.strip_prefix('\'');
-    rest.filter(|rest| rest.starts_with(['=', '+', '-', '@'])).unwrap_or(cell)
 }
 
 #[cfg(test)]
