@@ -67,7 +67,8 @@ pub(super) fn ask(language: Language) -> Result<Password, Failed> {
         let mut line = String::new();
         let mut input = std::io::Read::take(std::io::stdin().lock(), MAX_LINE);
         input.read_line(&mut line).map_err(unreadable)?;
-        line.trim_end_matches(['\r', '\n']).to_owned()
+        // Windows writes a byte order mark before a text that it pipes; nobody has typed it.
+        line.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']).to_owned()
     };
     if typed.contains('\0') {
         return Err(Failed::line(language.say("form.unreadable")));

@@ -3,6 +3,7 @@
 //! Knows two engines and nothing of what is stored; the queries are in the features' `store.rs`.
 
 pub mod entity;
+mod probe;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use migrations::{Migrator, MigratorTrait};
+pub use probe::why_not;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
@@ -128,8 +130,8 @@ impl Db {
     ///
     /// # Errors
     /// [`OpenError`] when it cannot be opened.
-    pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
-        let (mut writer, mut reader) = match url {
+    pub async fn open(given: &DatabaseUrl) -> Result<Self, OpenError> {
+        let (mut writer, mut reader) = match given {
             DatabaseUrl::Sqlite(path) => {
                 make_file(path)?;
                 let writer = connect_first(path).await?;
@@ -138,7 +140,10 @@ impl Db {
                 (writer, reader)
             }
             DatabaseUrl::Postgres(url) => {
-                let pool = connect(postgres(url)).await?;
+                let pool = match connect(postgres(url)).await {
+                    Ok(pool) => pool,
+                    Err(error) => return Err(why_not(given).await.unwrap_or(error).into()),
+                };
                 (pool.clone(), pool)
             }
         };
