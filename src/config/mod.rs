@@ -22,6 +22,7 @@ pub use values::{
 
 use crate::crypto::{Algorithm, Cost, MasterKey};
 use crate::oauth::Application;
+use crate::types::Email;
 use reader::{Reader, network};
 
 /// The settings of a running Daemun. Each field is the setting of the same name in the README.
@@ -59,6 +60,8 @@ pub struct Settings {
     pub email_verification: EmailVerification,
     /// How long an account whose address is not proved is kept; zero keeps it for ever.
     pub delete_unverified_after: Duration,
+    /// Whether accounts may have addresses at `localhost` or at names without a dot.
+    pub allow_local_email: bool,
     /// Whether strangers may join.
     pub signup: SignUp,
     /// Shortest password, in code points.
@@ -152,6 +155,7 @@ impl Settings {
             custom_claims,
             email_verification,
             delete_unverified_after,
+            allow_local_email: read.parsed("allow_local_email", "setting.bool", || false),
             signup: read.parsed("signup", "setting.signup", SignUp::default),
             password_min_length: read.number("password_min_length", 8, 8..=64),
             mail_url,
@@ -166,6 +170,20 @@ impl Settings {
             listed: Given(read.listed(figment)),
         };
         reader.finish().map(|()| settings)
+    }
+
+    /// Whether an account may have an address. No mail from here reaches a local one, and nobody can
+    /// prove that it is theirs.
+    #[must_use]
+    pub fn takes(&self, email: &Email) -> bool {
+        self.allow_local_email || !email.is_local()
+    }
+
+    /// Whether a superuser may have an address who is made by the owner of the machine: somebody who
+    /// tries things out on one machine needs no address of the world.
+    #[must_use]
+    pub fn takes_for_superuser(&self, email: &Email) -> bool {
+        self.public_url.is_loopback() || self.takes(email)
     }
 
     /// Whether people get the e-mails that are written to them: files are for trying things out, and
@@ -185,7 +203,7 @@ impl Settings {
             "delete_unverified_after" => reader::as_given(self.delete_unverified_after),
             "leeway" => reader::as_given(self.leeway),
             "session_cache" => reader::as_given(self.session_cache),
-            "allow_http" => "false".into(),
+            "allow_http" | "allow_local_email" => "false".into(),
             "rotate_refresh_tokens" => self.rotate_refresh_tokens.to_string(),
             "audience" => self.audience.clone(),
             "issuer" => self.issuer.clone(),

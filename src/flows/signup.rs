@@ -71,6 +71,9 @@ pub enum SignUpError {
     /// The address has an account.
     #[error("the address is taken")]
     EmailTaken,
+    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    #[error("a local address")]
+    LocalEmail,
     /// The password was not taken.
     #[error(transparent)]
     NotTaken(#[from] NewPasswordError),
@@ -95,6 +98,9 @@ pub async fn join(
 ) -> Result<Joined, SignUpError> {
     if ctx.settings.signup == SignUp::Closed {
         return Err(SignUpError::Closed);
+    }
+    if !ctx.settings.takes(&applicant.email) {
+        return Err(SignUpError::LocalEmail);
     }
     let now = ctx.clock.now();
     throttle::admit(&ctx.db, &tries(ctx, &applicant.email, caller), now).await.inspect_err(

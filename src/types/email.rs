@@ -132,6 +132,14 @@ impl Email {
         &self.typed
     }
 
+    /// Whether mail to the address stays on this machine or in this network: its domain is
+    /// `localhost`, below it, or a name without a dot.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        let domain = self.canonical.rsplit_once('@').map_or("", |(_, domain)| domain);
+        !domain.contains('.') || domain.ends_with(".localhost")
+    }
+
     /// The form under which the address is unique.
     #[must_use]
     pub fn canonical(&self) -> &str {
@@ -152,11 +160,10 @@ fn is_dot_atom(local: &str) -> bool {
 
 fn ascii_domain(domain: &str) -> Option<String> {
     let ascii = idna::domain_to_ascii_strict(domain).ok()?;
-    let is_named = ascii.contains('.') || ascii == "localhost";
     let is_plain = !ascii.starts_with('[') && !ascii.ends_with('.');
     let last = ascii.rsplit('.').next().unwrap_or_default();
     let is_address = last.bytes().all(|byte| byte.is_ascii_digit());
-    (is_named && is_plain && !is_address).then_some(ascii)
+    (is_plain && !is_address).then_some(ascii)
 }
 
 /// The spelling in which a domain is stored that is not plain ASCII.
@@ -291,11 +298,25 @@ mod tests {
             "ada@exa mple.com",
             "ada@example..com",
             "ada@-example.com",
-            "ada@intranet",
             "ada\u{0}@example.com",
             "ada@example.com\r\nBcc: eve@example.com",
         ] {
             assert_eq!(Email::parse(typed), Err(EmailError::Malformed), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_leaves_no_network_is_local() {
+        for (typed, is_local) in [
+            ("ada@localhost", true),
+            ("ada@LOCALHOST", true),
+            ("ada@dev.localhost", true),
+            ("ada@intranet", true),
+            ("ada@한국", true),
+            ("ada@example.com", false),
+            ("ada@localhost.example.com", false),
+        ] {
+            assert_eq!(Email::parse(typed).expect(typed).is_local(), is_local, "{typed}");
         }
     }
 

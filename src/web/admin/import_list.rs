@@ -67,6 +67,8 @@ pub(super) struct Reading {
     pub language: Language,
     /// Whether whoever reads it may vouch for addresses.
     pub may_verify: bool,
+    /// Whether accounts may have local addresses.
+    pub may_be_local: bool,
 }
 
 /// Reads a file; the key of a sentence when it is no such list.
@@ -105,6 +107,12 @@ pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
         let cell = |name| table::plain(cell(name));
         let person = person(cell, reading, &mut faults);
         let email = Email::parse(&person.email);
+        if let Ok(email) = &email
+            && email.is_local()
+            && !reading.may_be_local
+        {
+            faults.push(("email", "email.local"));
+        }
         if let Ok(email) = &email
             && seen.insert(email.canonical().to_owned(), line).is_some()
         {
@@ -250,7 +258,10 @@ mod tests {
 
     fn list(text: &str) -> Result<List, &'static str> {
         let today = date!(2026 - 03 - 01);
-        read(text.as_bytes(), &Reading { today, language: Language::Korean, may_verify: true })
+        read(
+            text.as_bytes(),
+            &Reading { today, language: Language::Korean, may_verify: true, may_be_local: false },
+        )
     }
 
     #[test]
@@ -319,6 +330,7 @@ mod tests {
             today: date!(2026 - 03 - 01),
             language: Language::English,
             may_verify: false,
+            may_be_local: true,
         };
         assert_eq!(read(b"email\n\xff", &reading).expect_err("bytes"), "import.not_text");
         let many: Vec<_> = (0..=MOST).map(|n| format!("p{n}@example.com")).collect();

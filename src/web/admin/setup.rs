@@ -144,6 +144,7 @@ fn refused(
     let refusal = match error {
         SuperuserError::BadLink => return Err(Status::NotFound.into()),
         SuperuserError::EmailTaken => Refusal::about("email", "email.taken"),
+        SuperuserError::LocalEmail => Refusal::about("email", "email.local"),
         SuperuserError::NotTaken(error) => Refusal::not_taken("password1", error)?,
         SuperuserError::Broken(error) => return Err(error.into()),
     };
