@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use crate::admin_import::uploads;
+use crate::social::{dances, with_issuer};
 use crate::support::process::Machine;
 use crate::support::{GOOD, Program, World};
 
@@ -38,6 +39,22 @@ on_both! {
         }
         assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 2);
         assert_eq!(app.visitor().logs_in("ada@localhost", GOOD).await.status(), 422, "no account");
+    }
+
+    async fn a_provider_that_tells_a_local_address_makes_no_account(world: World) {
+        let app = world.app().await;
+        let provider = with_issuer(&app).await;
+        let said = json!({ "sub": "eve", "email": "eve@intranet" });
+
+        let page = dances(&mut app.visitor(), &app, &provider, &said).await;
+
+        assert_eq!(page.status(), 422, "{}", page.text());
+        assert!(page.text().contains("only works in its own network"), "{}", page.text());
+        assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE NOT is_superuser").await, 0);
+        let app = world.app_with(&[("allow_local_email", "true")]).await;
+        let page = dances(&mut app.visitor(), &app, &provider, &said).await;
+        assert_eq!(page.location(), Some("/?a=b"), "{}", page.text());
+        app.execute("DELETE FROM outbox").await;
     }
 
     async fn a_local_address_is_taken_where_the_settings_allow_it(world: World) {
