@@ -41,9 +41,9 @@ pub enum EmailError {
 impl EmailError {
     /// The invisible character by its number, as in `U+200B`; empty where something else is wrong.
     #[must_use]
-    pub fn sign(&self) -> String {
+    pub fn sign(self) -> String {
         match self {
-            Self::Invisible(sign) => format!("U+{:04X}", u32::from(*sign)),
+            Self::Invisible(sign) => format!("U+{:04X}", u32::from(sign)),
             Self::Missing | Self::TooLong | Self::Malformed => String::new(),
         }
     }

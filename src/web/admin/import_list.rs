@@ -13,7 +13,7 @@ use super::table;
 use crate::crypto::PasswordHash;
 use crate::i18n::Language;
 use crate::staff::Newcomer;
-use crate::types::Email;
+use crate::types::{Email, EmailError};
 use crate::web::account::rules::{self, Today};
 
 /// More people are brought in several lists.
@@ -122,7 +122,7 @@ pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
             Ok(email) if faults.is_empty() => list.people.push((line, email, person)),
             email => {
                 list.wrong += 1;
-                let sign = email.err().map(|error| error.sign()).unwrap_or_default();
+                let sign = email.err().map(EmailError::sign).unwrap_or_default();
                 let faults = faults.into_iter();
                 list.faults.extend(faults.map(|(column, key)| Fault {
                     line,
