@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn a_spelling_that_would_be_too_long_stays_in_ascii() {
         let label = idna::domain_to_ascii(&"가".repeat(18)).expect("a label");
-        let domain = vec![label.as_str(); 5].join(".");
+        let domain = [label.as_str(); 5].join(".");
         let email = Email::parse(&format!("ada@{domain}.kr")).expect("short in ASCII");
 
         assert_eq!(email.as_typed(), format!("ada@{domain}.kr"));
