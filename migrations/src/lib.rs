@@ -24,6 +24,7 @@ mod m0014_bulk_deeds;
 mod m0015_key_rotation;
 mod m0017_social;
 mod m0018_write_checks;
+mod m0022_composed_text;
 
 /// Applies what is not applied yet.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_key_rotation::Migration),
             Box::new(m0017_social::Migration),
             Box::new(m0018_write_checks::Migration),
+            Box::new(m0022_composed_text::Migration),
         ]
     }
 }

@@ -483,7 +483,7 @@ pub(crate) fn person(row: &user::Model) -> Result<Person, DbError> {
     let spoilt = |column: &str| sea_orm::DbErr::Type(format!("users.{column} of {}", row.id));
     Ok(Person {
         id: UserId(row.id),
-        email: Email::parse(&row.email).map_err(|_| spoilt("email"))?,
+        email: Email::from_stored(&row.email).map_err(|_| spoilt("email"))?,
         name: Name::parse(&row.name).map_err(|_| spoilt("name"))?,
         gender: match &row.gender {
             Some(gender) => Gender::parse(gender).map_err(|_| spoilt("gender"))?,

@@ -255,6 +255,9 @@ impl<'b> Fields<'b> {
             Err(EmailError::Missing | EmailError::Malformed) => {
                 self.complain(name, Sentence::new("api.not_an_email"));
             }
+            Err(error @ EmailError::Invisible(_)) => {
+                self.complain(name, Sentence::with("email.invisible", "sign", error.sign()));
+            }
         }
         None
     }

@@ -7,7 +7,7 @@ use crate::accounts::{NewPasswordError, Weakness};
 use crate::config::Settings;
 use crate::flows::password::{self, SetPasswordError};
 use crate::i18n::Language;
-use crate::types::{Caller, Email, Password};
+use crate::types::{Caller, Email, EmailError, Password};
 
 /// More than any password has; whoever pipes in a disk image is stopped early.
 const MAX_LINE: u64 = 16 * 1024;
@@ -40,7 +40,16 @@ pub(super) async fn change(
 
 /// Reads an address.
 pub(super) fn email(language: Language, typed: &str) -> Result<Email, Failed> {
-    Email::parse(typed).map_err(|_| Failed::line(language.say("email.malformed")))
+    Email::parse(typed).map_err(|error| {
+        Failed::line(match error {
+            EmailError::Invisible(_) => {
+                language.tell("email.invisible", &[("sign", &error.sign())])
+            }
+            EmailError::Missing | EmailError::TooLong | EmailError::Malformed => {
+                language.say("email.malformed").into_owned()
+            }
+        })
+    })
 }
 
 /// Asks twice at a terminal; otherwise the first line of standard input is the password.
@@ -58,7 +67,8 @@ pub(super) fn ask(language: Language) -> Result<Password, Failed> {
         let mut line = String::new();
         let mut input = std::io::Read::take(std::io::stdin().lock(), MAX_LINE);
         input.read_line(&mut line).map_err(unreadable)?;
-        line.trim_end_matches(['\r', '\n']).to_owned()
+        // Windows writes a byte order mark before a text that it pipes; nobody has typed it.
+        line.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']).to_owned()
     };
     if typed.contains('\0') {
         return Err(Failed::line(language.say("form.unreadable")));

@@ -175,6 +175,13 @@ impl Settings {
         reader.finish().map(|()| settings)
     }
 
+    /// Whether people get the e-mails that are written to them: files are for trying things out, and
+    /// nobody of a real site reads them.
+    #[must_use]
+    pub fn delivers_mail(&self) -> bool {
+        self.mail_url != MailUrl::File || !self.public_url.is_https()
+    }
+
     /// The value of a setting that was not given, as text; empty for one that has none.
     #[must_use]
     pub fn default_of(&self, name: &str) -> String {

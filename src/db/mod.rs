@@ -5,6 +5,7 @@
 
 pub mod entity;
 mod pool;
+mod probe;
 mod transaction;
 
 use std::io;
@@ -23,6 +24,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 pub use self::pool::Pool;
+pub use self::probe::why_not;
 pub use self::transaction::Transaction;
 use crate::config::DatabaseUrl;
 use crate::private;
@@ -153,13 +155,16 @@ impl Db {
     ///
     /// # Errors
     /// [`OpenError`] when it cannot be opened.
-    pub async fn open(url: &DatabaseUrl) -> Result<Self, OpenError> {
-        let (mut writer, mut reader) = match url {
+    pub async fn open(given: &DatabaseUrl) -> Result<Self, OpenError> {
+        let (mut writer, mut reader) = match given {
             DatabaseUrl::Sqlite(path) => {
                 make_file(path)?;
                 pool::sqlite(path).await?
             }
-            DatabaseUrl::Postgres(url) => pool::postgres(url).await?,
+            DatabaseUrl::Postgres(url) => match pool::postgres(url).await {
+                Ok(pools) => pools,
+                Err(error) => return Err(why_not(given).await.unwrap_or(error).into()),
+            },
         };
         let queries = Arc::new(AtomicU64::new(0));
         for pool in [&mut writer, &mut reader] {

@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::config::{DatabaseUrl, MailUrl, Settings};
 use crate::crypto::{Cost, MasterKey};
 use crate::ctx::{Ctx, CtxError};
+use crate::db::{self, Db};
 use crate::forwarding;
 use crate::keys::{self, KeysError};
 use crate::mail::Mailer;
@@ -129,6 +130,9 @@ pub async fn examine(settings: &Settings, listens_on: IpAddr, clock: Clock) -> V
     let of_files = of_files(settings);
     if !of_files.is_empty() {
         found.extend(of_files);
+        if matches!(settings.database_url, DatabaseUrl::Postgres(_)) {
+            found.extend(of_server(settings).await);
+        }
         return found;
     }
     match Ctx::open(settings.clone(), clock).await {
@@ -140,6 +144,26 @@ pub async fn examine(settings: &Settings, listens_on: IpAddr, clock: Clock) -> V
         Err(error) => found.push(cannot_open(&error)),
     }
     found
+}
+
+/// Looks at a database that is not a file where the secret key is not there yet, or is no key: none is
+/// made for it.
+async fn of_server(settings: &Settings) -> Vec<Finding> {
+    let db = match Db::open(&settings.database_url).await {
+        Ok(db) => db,
+        Err(error) => return vec![no_database(settings, &error)],
+    };
+    let found = match db.is_up_to_date().await {
+        Ok(true) => match accounts::is_there_a_superuser(&db).await {
+            Ok(true) => None,
+            Ok(false) => Some(Finding::NoSuperuser),
+            Err(error) => Some(cannot_open(&error)),
+        },
+        Ok(false) => Some(Finding::TablesOutdated),
+        Err(error) => Some(no_database(settings, &error)),
+    };
+    db.close().await;
+    found.into_iter().collect()
 }
 
 /// The secret and the SQLite file: whether they are there, and if not, whether they can be made.
@@ -271,7 +295,10 @@ async fn of_database(ctx: &Ctx) -> Vec<Finding> {
     match ctx.db.is_up_to_date().await {
         Ok(true) => {}
         Ok(false) => return vec![Finding::TablesOutdated],
-        Err(error) => return vec![no_database(&ctx.settings, &error)],
+        Err(error) => {
+            let error = db::why_not(&ctx.settings.database_url).await.unwrap_or(error);
+            return vec![no_database(&ctx.settings, &error)];
+        }
     }
     let keys = match keys::examine(ctx).await {
         Ok(()) => None,

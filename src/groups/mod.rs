@@ -8,7 +8,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{GroupId, Permissions, UserId};
+use crate::types::{GroupId, Permissions, UserId, text};
 
 /// Longest name, in code points; as long as Django's.
 const MAX_NAME: usize = 150;
@@ -32,12 +32,13 @@ pub enum GroupNameError {
 }
 
 impl GroupName {
-    /// Parses what a person typed; white space around it is dropped.
+    /// Parses what a person typed: it is composed (NFC), and white space and invisible characters around
+    /// it are dropped.
     ///
     /// # Errors
     /// [`GroupNameError`] says what is wrong.
     pub fn parse(typed: &str) -> Result<Self, GroupNameError> {
-        let typed = typed.trim();
+        let typed = text::line(typed);
         if typed.is_empty() {
             return Err(GroupNameError::Missing);
         }
@@ -47,7 +48,7 @@ impl GroupName {
         if typed.chars().any(char::is_control) {
             return Err(GroupNameError::Unprintable);
         }
-        Ok(Self(typed.to_owned()))
+        Ok(Self(typed.into_owned()))
     }
 
     /// The name as text.

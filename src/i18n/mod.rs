@@ -4,10 +4,13 @@
 //! compiled in. A test fails when one is missing, unused, or differs in its placeholders. Only doors
 //! and letters speak; everything below them answers in facts.
 
+mod undelivered;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 pub use crate::types::Language;
+pub use undelivered::of_mail;
 
 /// A sentence before it is said: which one, and the values of its placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -212,7 +212,7 @@ pub async fn find(db: &Db, token: &Secret, now: OffsetDateTime) -> Result<Option
         Some(Link {
             purpose: Purpose::from_stored(&row.purpose)?,
             user: UserId(row.user_id?),
-            email: row.email.as_deref().and_then(|email| Email::parse(email).ok()),
+            email: row.email.as_deref().and_then(|email| Email::from_stored(email).ok()),
             created_at: crate::clock::from_micros(row.created_at),
         })
     }))

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::endpoint::{Endpoint, EndpointError};
 use super::{Adapter, Kind};
-use crate::types::Secret;
+use crate::types::{Secret, text};
 
 /// Longest name and longest identifier, in bytes; those of providers are far shorter.
 const MAX_BYTES: usize = 255;
@@ -125,7 +125,7 @@ impl Application {
         Ok(Self {
             kind,
             slug: slug.to_owned(),
-            name: draft.name.trim().to_owned(),
+            name: text::line(&draft.name).into_owned(),
             client_id: draft.client_id.trim().to_owned(),
             client_secret: filled(&draft.client_secret).map(Secret::new),
             app_id: filled(&draft.app_id),

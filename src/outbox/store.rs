@@ -139,7 +139,7 @@ pub(super) fn claimed(
         id: row.id,
         to: Addressee {
             user: row.user_id.map(UserId),
-            email: Email::parse(&row.recipient).map_err(|_| Unreadable::Address)?,
+            email: Email::from_stored(&row.recipient).map_err(|_| Unreadable::Address)?,
             language: Language::from_tag(&row.language).ok_or(Unreadable::Kind)?,
         },
         letter,

@@ -14,9 +14,14 @@ use crate::db::{DbError, Transaction};
 use crate::groups;
 use crate::types::{Person, SessionId, UserId};
 
-/// Room for the names of groups, in bytes. A token travels in a cookie, browsers drop cookies of more
-/// than 4096 bytes (RFC 6265, 6.1), and base64 makes four bytes of three.
+/// Room for the names of groups, in bytes: some twenty long ones.
 const ROOM_FOR_GROUPS: usize = 1536;
+
+/// Room for all that is said, with the issuer and the audience, in bytes of JSON. A token travels in a
+/// cookie, and browsers drop cookies of more than 4096 bytes (RFC 6265, 6.1). The longest name of the
+/// cookie, the head, the signature and the other claims take 600 of them, and base64 makes four bytes
+/// of three.
+const ROOM: usize = (4096 - 600) / 4 * 3;
 
 /// What a token says that is signed at a log-in, as the log-in's own transaction sees it.
 pub(super) async fn at_log_in(
@@ -52,22 +57,35 @@ fn asks_for_groups(ctx: &Ctx) -> bool {
 }
 
 fn said(ctx: &Ctx, person: &Person, groups: &[String]) -> Claims {
-    let asked = ctx.settings.custom_claims.iter();
-    let claims = asked.map(|claim| {
+    let (asked, settings) = (&ctx.settings.custom_claims, &ctx.settings);
+    let mut claims = Claims::new();
+    for claim in asked {
         let value: Value = match claim {
             CustomClaim::Email => person.email.as_typed().into(),
             CustomClaim::Name => person.name.as_str().into(),
             CustomClaim::IsStaff => person.is_staff.into(),
-            CustomClaim::Groups => fitting(person.id, groups).into(),
+            CustomClaim::Groups => continue,
         };
-        (claim.as_str().to_owned(), value)
-    });
-    claims.collect()
+        claims.insert(claim.as_str().to_owned(), value);
+    }
+    if asks_for_groups(ctx) {
+        // Groups get what the others leave.
+        let others: usize = claims.iter().map(|(name, value)| json_bytes(name, value)).sum();
+        let others = others + settings.issuer.len() + settings.audience.len();
+        let room = ROOM.saturating_sub(others).min(ROOM_FOR_GROUPS);
+        let groups = fitting(person.id, groups, room);
+        claims.insert(CustomClaim::Groups.as_str().to_owned(), groups.into());
+    }
+    claims
+}
+
+/// How many bytes a claim takes: two quotes, a colon and a comma beside its name and value.
+fn json_bytes(name: &str, value: &Value) -> usize {
+    name.len() + value.to_string().len() + 4
 }
 
 /// The first groups that there is room for: to be in fewer groups lets nobody do more.
-fn fitting(user: UserId, groups: &[String]) -> Vec<String> {
-    let mut room = ROOM_FOR_GROUPS;
+fn fitting(user: UserId, groups: &[String], mut room: usize) -> Vec<String> {
     let fit = groups.iter().map_while(|name| {
         // Two quotes and a comma; a quote or a backslash in the name takes two bytes.
         let length = name.len() + name.matches(['"', '\\']).count() + 3;
@@ -89,7 +107,9 @@ mod tests {
     fn groups_for_which_there_is_no_room_are_left_out() {
         let groups: Vec<String> = (0..9).map(|number| format!("{number}").repeat(300)).collect();
 
-        assert_eq!(fitting(UserId(1), &groups), groups[..5]);
-        assert_eq!(fitting(UserId(1), &groups[..2]), groups[..2]);
+        assert_eq!(fitting(UserId(1), &groups, ROOM_FOR_GROUPS), groups[..5]);
+        assert_eq!(fitting(UserId(1), &groups, 700), groups[..2]);
+        assert_eq!(fitting(UserId(1), &groups[..2], ROOM_FOR_GROUPS), groups[..2]);
+        assert!(fitting(UserId(1), &groups, 0).is_empty());
     }
 }

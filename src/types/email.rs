@@ -7,10 +7,14 @@ use std::fmt;
 use thiserror::Error;
 use validator::ValidateEmail;
 
+use super::text;
+
 /// An e-mail address: as the person typed it, and canonical for comparison.
 ///
-/// Letters go to the typed form only. The canonical form has its domain in lower-case ASCII
-/// (IDNA) and its local part in lower case, so that one mailbox cannot hold two accounts.
+/// Letters go to the typed form only, whose domain is as typed where that is plain ASCII, and else the
+/// Unicode spelling of the canonical one: wide letters are narrow and syllables are whole. The
+/// canonical form has its domain in lower-case ASCII (IDNA) and its local part in lower case, so that
+/// one mailbox cannot hold two accounts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email {
     typed: String,
@@ -29,13 +33,27 @@ pub enum EmailError {
     /// Not an address of the accepted grammar.
     #[error("not an address")]
     Malformed,
+    /// Holds a character that nobody sees, and so an address that is not what it looks like.
+    #[error("address with an invisible character")]
+    Invisible(char),
+}
+
+impl EmailError {
+    /// The invisible character by its number, as in `U+200B`; empty where something else is wrong.
+    #[must_use]
+    pub fn sign(&self) -> String {
+        match self {
+            Self::Invisible(sign) => format!("U+{:04X}", u32::from(*sign)),
+            Self::Missing | Self::TooLong | Self::Malformed => String::new(),
+        }
+    }
 }
 
 impl Email {
     /// The longest address that fits into an SMTP path (RFC 5321, 4.5.3.1.3), in bytes.
     pub const MAX_BYTES: usize = 254;
 
-    /// Parses what a person typed; white space around it is dropped.
+    /// Parses what a person typed; white space and invisible characters around it are dropped.
     ///
     /// Accepted is the subset of RFC 5321 that every mail program agrees on: a dot-atom, `@`, and a
     /// domain name. Quoted local parts, comments, address literals and trailing dots are refused.
@@ -43,7 +61,26 @@ impl Email {
     /// # Errors
     /// [`EmailError`] says what is wrong.
     pub fn parse(typed: &str) -> Result<Self, EmailError> {
-        let typed = typed.trim();
+        let typed = text::trimmed(typed);
+        match text::invisible_in(typed) {
+            Some(sign) => Err(EmailError::Invisible(sign)),
+            None => Self::read(typed),
+        }
+    }
+
+    /// Reads an address out of the database. One that was stored when invisible characters were not yet
+    /// refused loses them here, so that its account stays in reach.
+    ///
+    /// # Errors
+    /// [`EmailError`] says what is wrong.
+    pub fn from_stored(stored: &str) -> Result<Self, EmailError> {
+        match text::invisible_in(stored) {
+            Some(_) => Self::read(&text::visible(stored)),
+            None => Self::read(stored),
+        }
+    }
+
+    fn read(typed: &str) -> Result<Self, EmailError> {
         if typed.is_empty() {
             return Err(EmailError::Missing);
         }
@@ -54,15 +91,42 @@ impl Email {
         if !typed.validate_email() || !is_dot_atom(local) {
             return Err(EmailError::Malformed);
         }
-        let domain = ascii_domain(domain).ok_or(EmailError::Malformed)?;
-        let canonical = format!("{}@{domain}", local.to_lowercase());
+        let ascii = ascii_domain(domain).ok_or(EmailError::Malformed)?;
+        let canonical = format!("{}@{ascii}", local.to_lowercase());
         if canonical.len() > Self::MAX_BYTES {
             return Err(EmailError::TooLong);
         }
-        Ok(Self { typed: typed.to_owned(), canonical })
+        let typed = match stored_domain(domain, &ascii) {
+            // The Unicode spelling may have more bytes than the address that was typed.
+            Some(unicode) if local.len() + 1 + unicode.len() <= Self::MAX_BYTES => {
+                format!("{local}@{unicode}")
+            }
+            Some(_) => format!("{local}@{ascii}"),
+            None => typed.to_owned(),
+        };
+        Ok(Self { typed, canonical })
     }
 
-    /// The address as the person wrote it, white space around it aside.
+    /// Returns the spelling in which a piece of an address stands in the database, for searching; any
+    /// other text comes back as it is.
+    #[must_use]
+    pub fn spelled(piece: &str) -> String {
+        let (local, domain) = match piece.rsplit_once('@') {
+            Some((local, domain)) => (Some(local), domain),
+            None => (None, piece),
+        };
+        if !(is_encoded(domain) || (local.is_some() && !domain.is_ascii())) {
+            return piece.to_owned();
+        }
+        let (unicode, outcome) = idna::domain_to_unicode(domain);
+        match (local, outcome) {
+            (Some(local), Ok(())) => format!("{local}@{unicode}"),
+            (None, Ok(())) => unicode,
+            (_, Err(_)) => piece.to_owned(),
+        }
+    }
+
+    /// The address as the person wrote it, but for the spelling of a domain beyond ASCII.
     #[must_use]
     pub fn as_typed(&self) -> &str {
         &self.typed
@@ -93,6 +157,21 @@ fn ascii_domain(domain: &str) -> Option<String> {
     let last = ascii.rsplit('.').next().unwrap_or_default();
     let is_address = last.bytes().all(|byte| byte.is_ascii_digit());
     (is_named && is_plain && !is_address).then_some(ascii)
+}
+
+/// The spelling in which a domain is stored that is not plain ASCII.
+fn stored_domain(domain: &str, ascii: &str) -> Option<String> {
+    if domain.is_ascii() && !is_encoded(domain) {
+        return None;
+    }
+    let (unicode, outcome) = idna::domain_to_unicode(ascii);
+    let reads_back = outcome.is_ok() && ascii_domain(&unicode).as_deref() == Some(ascii);
+    Some(if reads_back { unicode } else { ascii.to_owned() })
+}
+
+/// Whether a domain has a label in the ASCII form of IDNA.
+fn is_encoded(domain: &str) -> bool {
+    domain.split('.').any(|label| label.get(..4).is_some_and(|it| it.eq_ignore_ascii_case("xn--")))
 }
 
 #[cfg(test)]
@@ -130,6 +209,67 @@ mod tests {
         let email = Email::parse("ada@한국.kr").expect("parses");
 
         assert_eq!(email.canonical(), "ada@xn--3e0b707e.kr");
+    }
+
+    #[test]
+    fn a_domain_beyond_ascii_is_kept_in_one_spelling() {
+        for (typed, kept) in [
+            ("ada@ｅｘａｍｐｌｅ.com", "ada@example.com"),
+            ("ada@ｅｘａｍｐｌｅ。ｃｏｍ", "ada@example.com"),
+            ("Ada@한국.KR", "Ada@한국.kr"),
+            ("ada@\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}.kr", "ada@한국.kr"),
+            ("ada@XN--3E0B707E.KR", "ada@한국.kr"),
+        ] {
+            let email = Email::parse(typed).expect(typed);
+
+            assert_eq!(email.as_typed(), kept, "{typed}");
+            assert_eq!(Email::parse(kept).expect(kept), email, "{typed}");
+        }
+    }
+
+    #[test]
+    fn an_invisible_sign_is_named_and_dropped_only_at_the_ends() {
+        let email = Email::parse("\u{feff}\u{200b} ada@example.com\u{2060}\u{3000}");
+        assert_eq!(email.expect("parses").as_typed(), "ada@example.com");
+
+        for (typed, sign, name) in [
+            ("zw@exam\u{200b}ple.com", '\u{200b}', "U+200B"),
+            ("z\u{ad}w@example.com", '\u{ad}', "U+00AD"),
+            ("zw\u{3000}@example.com", '\u{3000}', "U+3000"),
+            ("zw@\u{e0020}example.com", '\u{e0020}', "U+E0020"),
+        ] {
+            let refused = Email::parse(typed).expect_err(typed);
+            assert_eq!((refused, refused.sign().as_str()), (EmailError::Invisible(sign), name));
+        }
+        let stored = Email::from_stored("zw@exam\u{200b}ple.com").expect("reads");
+        assert_eq!(stored.as_typed(), "zw@example.com");
+    }
+
+    #[test]
+    fn a_piece_is_searched_for_as_it_is_stored() {
+        for (piece, spelled) in [
+            ("ada@xn--3e0b707e.kr", "ada@한국.kr"),
+            ("@XN--3e0b707e", "@한국"),
+            ("xn--3e0b707e.kr", "한국.kr"),
+            ("ada@ｅｘａｍｐｌｅ.com", "ada@example.com"),
+            ("ada@한", "ada@한"),
+            ("Ada@Example.COM", "Ada@Example.COM"),
+            ("ＡＤＡ", "ＡＤＡ"),
+            ("xn--", "xn--"),
+            ("a@b@c", "a@b@c"),
+        ] {
+            assert_eq!(Email::spelled(piece), spelled, "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_spelling_that_would_be_too_long_stays_in_ascii() {
+        let label = idna::domain_to_ascii(&"가".repeat(18)).expect("a label");
+        let domain = vec![label.as_str(); 5].join(".");
+        let email = Email::parse(&format!("ada@{domain}.kr")).expect("short in ASCII");
+
+        assert_eq!(email.as_typed(), format!("ada@{domain}.kr"));
+        assert_eq!(Email::from_stored(email.as_typed()), Ok(email));
     }
 
     #[test]

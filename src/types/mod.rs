@@ -11,6 +11,7 @@ mod password;
 mod permission;
 mod person;
 mod secret;
+pub mod text;
 
 pub use caller::Caller;
 pub use email::{Email, EmailError};

@@ -7,7 +7,7 @@ use thiserror::Error;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
-use super::{Email, Language, Permission, Permissions, UserId};
+use super::{Email, Language, Permission, Permissions, UserId, text};
 
 /// Nobody alive is older than this, in years; the longest documented life lasted 122.
 const MAX_AGE_YEARS: i32 = 130;
@@ -31,19 +31,20 @@ impl Name {
     /// Longest name, in code points; as long as Django's first name.
     pub const MAX: usize = 150;
 
-    /// Parses what a person typed; white space around it is dropped.
+    /// Parses what a person typed: it is composed (NFC), and white space and invisible characters around
+    /// it are dropped.
     ///
     /// # Errors
     /// [`NameError`] says what is wrong.
     pub fn parse(typed: &str) -> Result<Self, NameError> {
-        let typed = typed.trim();
+        let typed = text::line(typed);
         if typed.chars().count() > Self::MAX {
             return Err(NameError::TooLong);
         }
         if typed.chars().any(char::is_control) {
             return Err(NameError::Unprintable);
         }
-        Ok(Self(typed.to_owned()))
+        Ok(Self(typed.into_owned()))
     }
 
     /// The name as text.
@@ -221,6 +222,9 @@ mod tests {
     #[test]
     fn a_name_is_printable_and_of_bearable_length() {
         assert_eq!(Name::parse(" 홍길동 ").expect("a name").as_str(), "홍길동");
+        let decomposed = "\u{1112}\u{1169}\u{11bc}\u{1100}\u{1175}\u{11af}\u{1103}\u{1169}\u{11bc}";
+        assert_eq!(Name::parse(decomposed).expect("a name").as_str(), "홍길동");
+        assert!(Name::parse(&"\u{1112}\u{1169}\u{11bc}".repeat(150)).is_ok(), "counted composed");
         assert_eq!(Name::parse("a\nb"), Err(NameError::Unprintable));
         assert_eq!(Name::parse(&"가".repeat(151)), Err(NameError::TooLong));
     }

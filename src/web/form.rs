@@ -146,9 +146,11 @@ impl<T: Form> Submitted<T> {
 /// The codes of our rules are keys; a code of a rule that is not ours would be its own sentence.
 impl From<&ValidationError> for Complaint {
     fn from(error: &ValidationError) -> Self {
-        match error.code {
-            Cow::Borrowed(key) => Self::new(key),
-            Cow::Owned(_) => Self::new("form.unreadable"),
+        let Cow::Borrowed(key) = error.code else { return Self::new("form.unreadable") };
+        // What was typed is a parameter too, and is not repeated.
+        match error.params.get("sign").and_then(|sign| sign.as_str()) {
+            Some(sign) => Self::with(key, "sign", sign),
+            None => Self::new(key),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::config::SignUp;
 use crate::ctx::Ctx;
 use crate::http::guards::{self, SignedIn, Unknown};
 use crate::http::{csrf, headers, locale, next, retry};
-use crate::i18n::Language;
+use crate::i18n::{Language, of_mail};
 use crate::types::Permission;
 
 /// The admin pages, and the permission that each needs.
@@ -43,6 +43,7 @@ pub struct Frame {
     here: String,
     notice: Option<Notice>,
     may_join: bool,
+    is_mail_delivered: bool,
 }
 
 /// Refused when the database cannot say who is reading.
@@ -80,6 +81,7 @@ impl Frame {
             here,
             notice: None,
             may_join: ctx.settings.signup == SignUp::Open,
+            is_mail_delivered: ctx.settings.delivers_mail(),
             person,
         };
         Some((frame, ctx))
@@ -100,12 +102,13 @@ impl Frame {
     /// A sentence.
     #[must_use]
     pub fn t(&self, key: &'static str) -> Cow<'static, str> {
-        self.language.say(key)
+        self.language.say(of_mail(key, self.is_mail_delivered))
     }
 
     /// A sentence with one placeholder.
     #[must_use]
     pub fn tell(&self, key: &'static str, name: &str, value: impl Display) -> String {
+        let key = of_mail(key, self.is_mail_delivered);
         self.language.tell(key, &[(name, &value.to_string())])
     }
 
@@ -119,6 +122,12 @@ impl Frame {
     #[must_use]
     pub fn may_join(&self) -> bool {
         self.may_join
+    }
+
+    /// Whether people get the e-mails that are written to them.
+    #[must_use]
+    pub fn is_mail_delivered(&self) -> bool {
+        self.is_mail_delivered
     }
 
     /// The page's own path and query.

@@ -4,7 +4,7 @@ use daemun::audit::{self, Action, Event};
 use daemun::types::{Caller, UserId};
 use serde_json::{Value, json};
 
-use crate::support::{App, World};
+use crate::support::{App, GOOD, World};
 
 const TRAIL: &str = "/admin/audit";
 
@@ -18,6 +18,21 @@ async fn notes(app: &App, action: Action, agent: &str, details: Value) {
 }
 
 on_both! {
+    async fn the_file_of_the_trail_is_read_by_spreadsheets_and_computed_by_none(world: World) {
+        let app = world.app().await;
+        let mut root = app.superuser("root").await;
+        for agent in ["=cmd", "＝cmd"] {
+            app.visitor().with("User-Agent", agent).logs_in("root@example.com", GOOD).await;
+        }
+
+        let file = root.get("/admin/audit.csv").await;
+
+        let text = String::from_utf8(file.bytes().to_vec()).expect("UTF-8");
+        assert!(text.starts_with("\u{feff}id,at,action,"), "{text}");
+        assert!(text.contains(",'=cmd,"), "{text}");
+        assert!(!text.contains(",＝") && !text.contains(",="), "{text}");
+    }
+
     async fn only_readers_of_the_trail_read_it(world: World) {
         let app = world.app().await;
         let mut ada = app.person("ada").await;

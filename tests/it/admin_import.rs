@@ -44,11 +44,49 @@ async fn starts(browser: &mut Browser<'_>, page: &Page) -> Page {
     browser.submits(IMPORT, &[("plan", &plan)]).await
 }
 
+/// Names that spreadsheets would compute, and others; and how each stands in a file.
+const NAMES: [(&str, &str); 9] = [
+    ("＝1+1", "'＝1+1"),
+    ("＋1", "'＋1"),
+    ("－1", "'－1"),
+    ("＠SUM(A1)", "'＠SUM(A1)"),
+    ("=1", "'=1"),
+    ("'=1", "''=1"),
+    ("''＝1", "'''＝1"),
+    ("'already", "'already"),
+    ("홍 길동", "홍 길동"),
+];
+
 async fn people(app: &App) -> i64 {
     app.number("SELECT COUNT(*) FROM users").await
 }
 
 on_both! {
+    async fn our_own_export_comes_back_as_it_was(world: World) {
+        let app = world.app().await;
+        let mut root = app.superuser("root").await;
+        for (number, (name, _)) in NAMES.iter().enumerate() {
+            let mut person = app.person(&format!("p{number}")).await;
+            person.submits("/account/profile", &[("name", *name)]).await;
+        }
+        let file = root.get("/admin/users.csv?is_superuser=false").await;
+        let text = String::from_utf8(file.bytes().to_vec()).expect("UTF-8");
+        assert!(text.starts_with("\u{feff}id,email,name,"), "{text}");
+        for (_, cell) in NAMES {
+            assert!(text.contains(&format!("@example.com,{cell},")), "{cell}: {text}");
+        }
+        app.execute("DELETE FROM users WHERE NOT is_superuser").await;
+
+        let page = uploads(&mut root, file.bytes(), false).await;
+        starts(&mut root, &page).await;
+        worker::do_all_in_bulk(&app.ctx).await;
+
+        for (number, (name, _)) in NAMES.iter().enumerate() {
+            let whose = format!("SELECT MAX(name) FROM users WHERE email = 'p{number}@example.com'");
+            assert_eq!(app.word(&whose).await, *name);
+        }
+    }
+
     async fn a_list_is_looked_at_first_and_then_done(world: World) {
         let app = world.app().await;
         app.person("taken").await;

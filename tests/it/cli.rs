@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::support::GOOD;
-use crate::support::process::{Disk, Machine, PATIENCE, Running, Said, ask, eventually, free_port};
+use crate::support::process::{
+    Disk, Machine, PATIENCE, Running, Said, ask, eventually, free_port, postgres,
+};
 use crate::support::requirement::Requirement;
 
 const ENGLISH: &str = "C.UTF-8";
@@ -412,6 +414,65 @@ fn a_postgres_that_is_not_there_is_given_up_within_seconds_and_its_password_is_n
             assert!(said.took < Duration::from_secs(20), "{:?}", said.took);
         });
     }
+}
+
+#[test]
+fn a_checkup_says_that_postgres_is_away_and_why_also_in_an_empty_folder() {
+    let port = free_port();
+    let url = format!("postgres://ada:sesame@127.0.0.1:{port}/daemun");
+    for secret in [None, Some("0123456789abcdef".repeat(4))] {
+        let mut machine = Machine::new().with("LANG", ENGLISH).with("ROCKET_DATABASE_URL", &url);
+        if let Some(secret) = &secret {
+            machine = machine.with("ROCKET_SECRET_KEY", secret);
+        }
+        for command in ["check", "serve"] {
+            let said = machine.runs(&[command]);
+
+            assert_eq!(said.code(), Some(1), "{command}: {said:#?}");
+            let away =
+                format!("The database postgres://ada:***@127.0.0.1:{port}/daemun does not open: ");
+            let line = said.complaints().into_iter().find(|line| line.starts_with(&away));
+            let line = line.unwrap_or_else(|| panic!("{command}: {said:#?}"));
+            assert!(line.contains("refused") && !line.contains("pool"), "{line}");
+            assert!(!said.output.contains("Nothing"), "{said:#?}");
+            assert!(
+                command == "serve" || !machine.path("data").exists(),
+                "a checkup makes nothing"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_checkup_in_an_empty_folder_looks_at_the_postgres_that_is_there() {
+    let Some(url) = postgres() else { return };
+    let machine = Machine::new().with("LANG", ENGLISH).with("ROCKET_DATABASE_URL", &url);
+
+    let said = machine.runs(&["check"]);
+
+    assert_eq!(said.code(), Some(0), "{said:#?}");
+    assert!(said.output.contains("daemun migrate"), "the tables are not there yet: {said:#?}");
+    assert!(!machine.path("data").exists(), "a checkup makes nothing");
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_piped_password() {
+    let machine = Machine::new().in_a_hurry();
+    let piped = "\u{feff}a calm lighthouse keeper\r\n";
+    let made = machine.runs_with(&["createsuperuser", "--email", "root@example.com"], piped);
+    assert_eq!(made.code(), Some(0), "{made:#?}");
+
+    let server = machine.serves();
+
+    let answer = server.visitor().logs_in("root@example.com", "a calm lighthouse keeper");
+    assert_eq!(answer.status, 303);
+    server.stops();
+    let piped = "\u{feff}another calm keeper\n";
+    let changed = machine.runs_with(&["changepassword", "root@example.com"], piped);
+    assert_eq!(changed.code(), Some(0), "{changed:#?}");
+    let server = machine.serves();
+    assert_eq!(server.visitor().logs_in("root@example.com", "another calm keeper").status, 303);
+    server.stops();
 }
 
 #[test]

@@ -69,6 +69,7 @@ mod social_attacks;
 mod social_ways;
 mod speed;
 mod statics;
+mod stored_text;
 mod sudo;
 mod sweeping;
 mod throttling;

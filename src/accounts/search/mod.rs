@@ -23,11 +23,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
-use unicode_normalization::UnicodeNormalization as _;
 
 use crate::clock::to_micros;
 use crate::db::{Db, DbError};
-use crate::types::{BirthDate, Gender, GroupId, UserId};
+use crate::types::{BirthDate, Email, Gender, GroupId, UserId, text};
 
 /// How many matches are counted; beyond them nobody reads a number anyway.
 pub const COUNTED: u64 = 10_000;
@@ -70,12 +69,12 @@ impl Words {
         if typed.trim().chars().take(MAX_QUERY + 1).count() > MAX_QUERY {
             return None;
         }
-        // Pieces of a syllable are put together, as names from keyboards are.
-        let typed: String = typed.nfc().collect();
         let mut words: Vec<String> = Vec::new();
         for word in typed.split(|char: char| char.is_whitespace() || char.is_control()) {
-            if !word.is_empty() && !words.iter().any(|known| known == word) {
-                words.push(word.to_owned());
+            // In the form in which names and addresses are stored.
+            let word = Email::spelled(&text::line(word));
+            if !word.is_empty() && !words.contains(&word) {
+                words.push(word);
             }
         }
         Some(Self(words))
@@ -455,6 +454,7 @@ mod tests {
         assert_eq!(words("  ada   lovelace\tada "), ["ada", "lovelace"]);
         assert_eq!(words("a\0b \u{1}"), ["a", "b"]);
         assert_eq!(words("\u{1112}\u{1169}\u{11bc}"), ["홍"]);
+        assert_eq!(words("\u{feff}ada@xn--3e0b707e.kr\u{200b}"), ["ada@한국.kr"]);
         assert!(words(" \n ").is_empty());
         assert!(Words::parse(&"x".repeat(256)).is_some());
         assert_eq!(Words::parse(&"x".repeat(257)), None);

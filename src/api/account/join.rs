@@ -15,7 +15,7 @@ use crate::api::fields::{Complaints, Fields, NON_FIELD};
 use crate::config::SignUp;
 use crate::ctx::Ctx;
 use crate::flows::signup::{self, Application, Joined, SignUpError};
-use crate::i18n::Sentence;
+use crate::i18n::{Sentence, of_mail};
 use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -120,7 +120,8 @@ async fn create(
             Ok(Answer::Welcome(status::Custom(Status::Created, welcome)))
         }
         Ok(Joined::LetterSent) => {
-            let sent = Sentence::new("api.join.letter_sent");
+            let sent = of_mail("api.join.letter_sent", ctx.settings.delivers_mail());
+            let sent = Sentence::new(sent);
             Ok(Answer::LetterSent(Said(Status::Created, sent)))
         }
         Err(error) => Err(refused(error)),

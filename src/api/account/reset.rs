@@ -10,7 +10,7 @@ use crate::api::error::Error;
 use crate::api::fields::{Complaints, Fields};
 use crate::ctx::Ctx;
 use crate::flows::reset::{self, ResetError};
-use crate::i18n::Sentence;
+use crate::i18n::{Sentence, of_mail};
 use crate::types::{Caller, Language, Secret};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -47,7 +47,7 @@ async fn create(
     let mut fields = Fields::of(&body);
     let Some(email) = fields.email("email") else { return Err(fields.complaints().into()) };
     reset::ask(ctx, email, language, caller).await?;
-    Ok(Said::ok("api.reset.sent"))
+    Ok(Said::ok(of_mail("api.reset.sent", ctx.settings.delivers_mail())))
 }
 
 /// The token is the last part of the link in the letter. It names its account, so the `uid` that

@@ -13,7 +13,7 @@ use crate::api::fields::{Complaints, Fields, NON_FIELD};
 use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::flows::social::{self, Arrived, Guest, SocialError, Token};
-use crate::i18n::Sentence;
+use crate::i18n::{Sentence, of_mail};
 use crate::oauth::OauthError;
 use crate::social::find_active;
 use crate::types::{Caller, Email, Language, Secret};
@@ -64,7 +64,8 @@ async fn create(
             Welcome::of(&opened, jar, ctx).await.map(Answer::Welcome)
         }
         Ok(Arrived::LetterSent) => {
-            let sent = Sentence::new("api.join.letter_sent");
+            let sent = of_mail("api.join.letter_sent", ctx.settings.delivers_mail());
+            let sent = Sentence::new(sent);
             Ok(Answer::LetterSent(Said(Status::Created, sent)))
         }
         Err(error) => Err(refused(error, ctx)),

@@ -19,12 +19,15 @@ type Verdict = Result<(), ValidationError>;
 pub(in crate::web) struct Today(pub Date);
 
 pub(in crate::web) fn email(typed: &str) -> Verdict {
-    Email::parse(typed).map(drop).map_err(|error| {
-        wrong(match error {
-            EmailError::Missing => "email.missing",
-            EmailError::TooLong => "email.too_long",
-            EmailError::Malformed => "email.malformed",
-        })
+    Email::parse(typed).map(drop).map_err(|error| match error {
+        EmailError::Missing => wrong("email.missing"),
+        EmailError::TooLong => wrong("email.too_long"),
+        EmailError::Malformed => wrong("email.malformed"),
+        EmailError::Invisible(_) => {
+            let mut wrong = wrong("email.invisible");
+            wrong.add_param(Cow::Borrowed("sign"), &error.sign());
+            wrong
+        }
     })
 }
 

@@ -19,7 +19,7 @@ use crate::flows::moderation;
 use crate::http::guards::{ChangesUsers, DeletesUsers, EndsSessions, SignedIn};
 use crate::staff::{ActError, Acting, Deed};
 pub(super) use crate::types::number;
-use crate::types::{Caller, Permission, UserId};
+use crate::types::{Caller, Permission, UserId, text};
 use crate::web::account::{Answer, sudo};
 use crate::web::error::Error;
 use crate::web::form::{ButtonForm, Form, FormView, Submitted};
@@ -219,7 +219,7 @@ async fn deactivate(
         return again(Act::Deactivate, &account, form, frame, complaints.into());
     };
     let (acting, whom) = (acting(&staff.0, caller), account.person.id);
-    let deed = Deed::Deactivate { reason: form.reason.trim().to_owned(), until };
+    let deed = Deed::Deactivate { reason: text::line(&form.reason).into_owned(), until };
     let result = moderation::act(ctx, acting, whom, &deed).await;
     settle(Act::Deactivate, result, &account, form, &staff.0, (frame, ctx, jar))
 }

@@ -15,7 +15,7 @@ use crate::ctx::Ctx;
 use crate::flows::bulk::{self, Preview, Wanted};
 use crate::http::guards::{SignedIn, ViewsUsers};
 use crate::staff::{ActError, Deed};
-use crate::types::{Caller, Permission, UserId};
+use crate::types::{Caller, Permission, UserId, text};
 use crate::web::account::{Answer, sudo};
 use crate::web::error::Error;
 use crate::web::form::{Form, FormView, Submitted};
@@ -256,7 +256,7 @@ fn kind(form: &BulkForm, reader: &SignedIn) -> Result<&'static Kind, Error> {
 fn deed(kind: &Kind, form: &BulkForm, until: Option<time::OffsetDateTime>) -> Deed {
     match kind.value {
         "activate" => Deed::Activate,
-        "deactivate" => Deed::Deactivate { reason: form.reason.trim().to_owned(), until },
+        "deactivate" => Deed::Deactivate { reason: text::line(&form.reason).into_owned(), until },
         "verify" => Deed::Verify,
         "end_sessions" => Deed::EndSessions,
         _ => Deed::Delete,

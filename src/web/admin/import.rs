@@ -137,7 +137,8 @@ async fn leave_out_the_taken(ctx: &Ctx, list: &mut List) -> Result<(), Error> {
     for place in taken.into_iter().rev() {
         let (line, ..) = list.people.remove(place);
         list.wrong += 1;
-        list.faults.push(Fault { line, column: "email", key: "email.taken" });
+        let (column, key) = ("email", "email.taken");
+        list.faults.push(Fault { line, column, key, sign: String::new() });
     }
     list.faults.sort_by_key(|fault| fault.line);
     Ok(())
@@ -153,7 +154,7 @@ fn show(
     let faults = list.faults.into_iter().take(SHOWN).map(|fault| Shown {
         line: fault.line,
         column: fault.column,
-        what: frame.t(fault.key).into_owned(),
+        what: frame.tell(fault.key, "sign", fault.sign),
     });
     let key = if count == 1 { "people.one" } else { "people.count" };
     Page::draw(&LookPage {

@@ -9,6 +9,7 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 use time::Date;
 use validator::ValidationError;
 
+use super::table;
 use crate::crypto::PasswordHash;
 use crate::i18n::Language;
 use crate::staff::Newcomer;
@@ -39,6 +40,8 @@ pub(super) struct Fault {
     pub column: &'static str,
     /// The key of the sentence.
     pub key: &'static str,
+    /// The character that the sentence names; mostly none.
+    pub sign: String,
 }
 
 /// A list that was read.
@@ -98,6 +101,8 @@ pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
             faults.push(("", "import.too_wide"));
         }
         let cell = |name| columns.get(name).and_then(|place| record.get(*place)).unwrap_or("");
+        // Without the apostrophe by which our own tables keep spreadsheets from computing a cell.
+        let cell = |name| table::plain(cell(name));
         let person = person(cell, reading, &mut faults);
         let email = Email::parse(&person.email);
         if let Ok(email) = &email
@@ -107,10 +112,16 @@ pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
         }
         match email {
             Ok(email) if faults.is_empty() => list.people.push((line, email, person)),
-            _ => {
+            email => {
                 list.wrong += 1;
+                let sign = email.err().map(|error| error.sign()).unwrap_or_default();
                 let faults = faults.into_iter();
-                list.faults.extend(faults.map(|(column, key)| Fault { line, column, key }));
+                list.faults.extend(faults.map(|(column, key)| Fault {
+                    line,
+                    column,
+                    key,
+                    sign: sign.clone(),
+                }));
             }
         }
     }
@@ -187,7 +198,7 @@ fn person<'c>(
             faults.push((column, key));
         }
     };
-    let (email, name) = (plain(cell("email")), plain(cell("name")));
+    let (email, name) = (cell("email"), cell("name"));
     let (gender, born, tag) = (cell("gender"), cell("date_of_birth"), cell("language"));
     judge("email", rules::email(email));
     judge("name", rules::name(name));
@@ -229,12 +240,6 @@ fn key(error: &ValidationError) -> &'static str {
         std::borrow::Cow::Borrowed(key) => key,
         std::borrow::Cow::Owned(_) => "form.unreadable",
     }
-}
-
-/// Without the apostrophe by which our own tables keep spreadsheets from computing a cell.
-fn plain(cell: &str) -> &str {
-    let rest = cell.strip_prefix('\'');
-    rest.filter(|rest| rest.starts_with(['=', '+', '-', '@'])).unwrap_or(cell)
 }
 
 #[cfg(test)]

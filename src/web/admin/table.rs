@@ -1,8 +1,8 @@
 //! Tables that leave the house as files, for spreadsheets and programs (RFC 4180).
 //!
-//! Plain UTF-8 without a byte order mark, which programs would take for a part of the first heading;
-//! Excel opens it by "Data, From Text/CSV". Rows are sent in pieces, so a table takes no more memory
-//! however long it is.
+//! UTF-8 with a byte order mark, without which Excel reads the bytes in the code page of its country
+//! and shows rubbish for Korean; our own import drops it. Rows are sent in pieces, so a table takes no
+//! more memory however long it is.
 
 use rocket::Responder;
 use rocket::http::{ContentType, Header};
@@ -39,15 +39,33 @@ pub(super) fn rows<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) 
     writer.into_inner().expect("memory takes what is written to it")
 }
 
-/// The first row.
+/// The first bytes of a file, by which Excel knows its encoding.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// The beginning of a file and its first row.
 pub(super) fn headings<const N: usize>(names: [&str; N]) -> Vec<u8> {
-    rows([names.map(str::to_owned)])
+    let mut bytes = BYTE_ORDER_MARK.as_bytes().to_vec();
+    bytes.extend(rows([names.map(str::to_owned)]));
+    bytes
 }
 
-/// Spreadsheets would take such a text for a formula and compute it; after an apostrophe they do not.
+/// What begins a formula. The wide signs do so in spreadsheets of East Asia.
+const SIGNS: [char; 11] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n'];
+
+/// Whether a spreadsheet would take such a text for a formula and compute it. Apostrophes before it are
+/// looked through, so that [`plain`] takes away exactly the one that [`harmless`] has put there.
+fn is_formula(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(SIGNS)
+}
+
+/// After an apostrophe a spreadsheet computes nothing.
 fn harmless(text: String) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
-    if is_formula { format!("'{text}") } else { text }
+    if is_formula(&text) { format!("'{text}") } else { text }
+}
+
+/// A cell of our own tables as it was before.
+pub(super) fn plain(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|rest| is_formula(rest)).unwrap_or(cell)
 }
 
 #[cfg(test)]
@@ -58,6 +76,12 @@ mod tests {
     fn what_looks_like_a_formula_is_none() {
         for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"] {
             assert_eq!(harmless(text.into()), format!("'{text}"));
+        }
+        for text in ["＝1+1", "＋1", "－1", "＠SUM", "'=1", "''＝1"] {
+            assert_eq!(harmless(text.into()), format!("'{text}"));
+        }
+        for text in ["=1", "'=1", "''＝1", "'already", "'", "''", "＠a", "plain", ""] {
+            assert_eq!(plain(&harmless(text.into())), text, "comes back");
         }
         assert_eq!(harmless("Ada = Eve".into()), "Ada = Eve");
         assert_eq!(harmless(String::new()), "");

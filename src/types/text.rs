@@ -1,0 +1,91 @@
+//! Text as it is stored: composed (Unicode form NFC), and without what nobody sees at its ends.
+//!
+//! A Mac hands over the pieces of a Korean syllable where other systems hand over the syllable. Both
+//! look alike and differ byte by byte, so every text that people compare or search takes one form
+//! where it comes in.
+
+use std::borrow::Cow;
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
+
+/// Composes a text (NFC).
+#[must_use]
+pub fn composed(text: &str) -> Cow<'_, str> {
+    if is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.nfc().collect())
+    }
+}
+
+/// Returns a line of text as it is stored: composed, without white space and invisible characters at
+/// its ends.
+#[must_use]
+pub fn line(typed: &str) -> Cow<'_, str> {
+    composed(typed.trim_matches(|char: char| {
+        char.is_whitespace() || (is_invisible(char) && !is_selector(char))
+    }))
+}
+
+/// Drops white space and every invisible character at the ends of an address.
+pub(super) fn trimmed(typed: &str) -> &str {
+    typed.trim_matches(|char: char| char.is_whitespace() || is_invisible(char))
+}
+
+/// Returns the first character that nobody sees: an invisible one, or a space that is not the one of
+/// the keyboard.
+pub(super) fn invisible_in(text: &str) -> Option<char> {
+    text.chars().find(|char| {
+        let is_odd_space = char.is_whitespace() && !char.is_ascii() && !char.is_control();
+        is_invisible(*char) || is_odd_space
+    })
+}
+
+/// Drops every invisible character.
+pub(super) fn visible(text: &str) -> String {
+    text.chars().filter(|char| !is_invisible(*char)).collect()
+}
+
+/// Whether a character has no picture and takes no room: Unicode's `Default_Ignorable_Code_Point`
+/// (DerivedCoreProperties.txt), the marks of annotations, and the blank of Braille.
+fn is_invisible(char: char) -> bool {
+    matches!(char,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Whether a character belongs to the picture before it, as in many emoji, also at the end of a name.
+fn is_selector(char: char) -> bool {
+    matches!(char, '\u{fe00}'..='\u{fe0f}' | '\u{e0020}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_of_a_syllable_are_put_together() {
+        assert_eq!(line("\u{1112}\u{1169}\u{11bc}"), "홍");
+        assert_eq!(line("e\u{301}"), "é");
+        assert!(matches!(line("홍길동"), Cow::Borrowed(_)), "nothing is copied");
+    }
+
+    #[test]
+    fn what_nobody_sees_goes_at_the_ends_and_not_inside() {
+        assert_eq!(line("\u{feff}\u{200b} Ada\u{200d}B \u{2060}\u{3164}"), "Ada\u{200d}B");
+        assert_eq!(line("\u{3164}\u{200b} \u{a0}"), "");
+        assert_eq!(line("Ada ❤\u{fe0f}"), "Ada ❤\u{fe0f}", "an emoji keeps its look");
+        assert_eq!(trimmed("❤\u{fe0f}"), "❤");
+    }
+
+    #[test]
+    fn the_first_invisible_sign_is_found() {
+        assert_eq!(invisible_in("a\u{200b}b\u{feff}"), Some('\u{200b}'));
+        assert_eq!(invisible_in("a\u{3000}b"), Some('\u{3000}'));
+        assert_eq!(invisible_in("한 국\n"), None);
+        assert_eq!(visible("a\u{200b}b\u{feff}"), "ab");
+    }
+}
