@@ -3,6 +3,7 @@
 //! Knows two engines and nothing of what is stored; the queries are in the features' `store.rs`.
 
 pub mod entity;
+mod failure;
 
 use std::io;
 use std::path::{Path, PathBuf};

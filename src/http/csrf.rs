@@ -3,6 +3,8 @@
 //! A fairing refuses every unsafe request that a browser says comes from elsewhere; and each form
 //! carries a token that only a page of ours can have put there. A request with a Bearer token needs
 //! neither: no other site can make a browser send one.
+//!
+//! The gate also refuses addresses that hold a NUL.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::uri::{Host, Origin};
@@ -22,8 +24,8 @@ const REFUSED: [&str; 2] = ["/~refused", "/api/~refused"];
 /// Whoever looks at more has to wait for it.
 const START_OF_BODY: usize = "_method=delete".len();
 
-/// Refuses requests before any route sees them: foreign ones, ones for another host, and ones that
-/// try to change their method.
+/// Refuses requests before any route sees them: foreign ones, ones for another host, ones whose address
+/// holds a NUL, and ones that try to change their method.
 #[derive(Debug)]
 pub struct Gatekeeper;
 
@@ -61,6 +63,9 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
         // Two proxies could each believe another one (RFC 9112, 3.2).
         _ => return Some(Status::BadRequest),
     }
+    if holds_nul(request.uri()) {
+        return Some(Status::BadRequest);
+    }
     // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
     let is_form = request.content_type().is_some_and(|kind| kind.is_form());
     if is_form && urlencoded::is_method_override(data.peek(START_OF_BODY).await) {
@@ -72,6 +77,13 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
     }
     let is_foreign = guards::bearer(request).is_none() && is_foreign(ctx, request);
     is_foreign.then_some(Status::Forbidden)
+}
+
+/// Whether a path or a query holds an encoded NUL. No name, number or search word of ours has one, and
+/// PostgreSQL refuses every text that has; so it is refused here, before a route or a guard decodes it.
+fn holds_nul(uri: &Origin<'_>) -> bool {
+    let query = uri.query().map(|query| query.as_str()).unwrap_or_default();
+    [uri.path().as_str(), query].iter().any(|part| part.contains("%00"))
 }
 
 /// The site's own name, or a bare address or this machine's name: health checks and proxies that do
