@@ -4,9 +4,12 @@
 //! becomes of the code. Instants are whole microseconds since 1970-01-01T00:00:00Z (64 bits), which
 //! compare and sort alike on SQLite and PostgreSQL.
 
+pub use late::{LATE_INDEXES, LateIndex};
 pub use sea_orm_migration::MigratorTrait;
+pub use sea_orm_migration::prelude::SchemaManager;
 use sea_orm_migration::prelude::*;
 
+mod late;
 mod m0001_users;
 mod m0002_sessions;
 mod m0003_signing_keys;

@@ -37,4 +37,25 @@ impl DbError {
             _ => false,
         }
     }
+
+    /// Whether `SQLite` says that another process writes (BUSY 5, LOCKED 6).
+    pub(super) fn is_busy(&self) -> bool {
+        let code = self.code().unwrap_or_default();
+        code.len() != 5 && code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
+    }
+
+    /// Whether the database answers with this code.
+    pub(super) fn has_code(&self, code: &str) -> bool {
+        self.code().as_deref() == Some(code)
+    }
+
+    fn code(&self) -> Option<String> {
+        let (DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))
+        | DbErr::Conn(RuntimeErr::SqlxError(error))) = &self.0
+        else {
+            return None;
+        };
+        Some(error.as_database_error()?.code()?.into_owned())
+    }
 }

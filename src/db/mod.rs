@@ -2,8 +2,13 @@
 //!
 //! Knows two engines and nothing of what is stored; the queries are in the features' `store.rs`.
 
+mod connection;
 pub mod entity;
 mod failure;
+mod migrate;
+mod postgres;
+
+pub use connection::Connection;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +17,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use migrations::{Migrator, MigratorTrait};
-use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbErr,
@@ -34,18 +38,11 @@ const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// Readers of a SQLite file. More than the cores of a small machine gain nothing.
 const SQLITE_READERS: u32 = 4;
 
-/// Connections to PostgreSQL per node; its default limit of 100 leaves room for several nodes.
-const POSTGRES_CONNECTIONS: u32 = 16;
-
-/// Held while migrations run, so that two nodes that start at once take turns. Any number that no
-/// other program uses will do; this one spells "daemun".
-const MIGRATION_LOCK: i64 = 0x6461_656d_756e;
-
 /// The database behind all features.
 #[derive(Debug, Clone)]
 pub struct Db {
-    writer: DatabaseConnection,
-    reader: DatabaseConnection,
+    writer: Connection,
+    reader: Connection,
     queries: Arc<AtomicU64>,
 }
 
@@ -136,35 +133,21 @@ impl Db {
                 let writer = connect_first(path).await?;
                 let reader = connect(sqlite(path, false)).await?;
                 open_all(&reader).await?;
-                (writer, reader)
+                (Connection::direct(writer), Connection::direct(reader))
             }
             DatabaseUrl::Postgres(url) => {
-                let pool = connect(postgres(url)).await?;
+                let pool = postgres::connect(url).await?;
                 (pool.clone(), pool)
             }
         };
         let queries = Arc::new(AtomicU64::new(0));
         for connection in [&mut writer, &mut reader] {
             let queries = queries.clone();
-            connection.set_metric_callback(move |_| {
+            connection.pool.set_metric_callback(move |_| {
                 queries.fetch_add(1, Ordering::Relaxed);
             });
         }
         Ok(Self { writer, reader, queries })
-    }
-
-    /// Brings the tables up to date, all or nothing. Safe when several nodes do it at once.
-    ///
-    /// # Errors
-    /// [`DbError`] when a migration fails; none of them has happened then.
-    pub async fn migrate(&self) -> Result<(), DbError> {
-        let transaction = self.begin().await?;
-        if self.writer.get_database_backend() == sea_orm::DbBackend::Postgres {
-            let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
-            transaction.0.execute_unprepared(&lock).await?;
-        }
-        Migrator::up(&transaction.0, None).await?;
-        transaction.commit().await
     }
 
     /// Whether the tables are up to date; only looks.
@@ -173,24 +156,29 @@ impl Db {
     /// [`DbError`] when the database does not answer.
     pub async fn is_up_to_date(&self) -> Result<bool, DbError> {
         self.ping().await?;
+        let applied = self.count_applied().await?;
+        Ok(applied.is_some_and(|applied| applied >= Migrator::migrations().len()))
+    }
+
+    /// How many migrations were applied; without their table, nothing has been applied yet.
+    async fn count_applied(&self) -> Result<Option<usize>, DbError> {
         let backend = self.reader.get_database_backend();
         let sql = "SELECT COUNT(*) FROM seaql_migrations";
-        // Without the table nothing has been applied yet.
         let row = self.reader.query_one_raw(Statement::from_string(backend, sql)).await;
-        let Ok(Some(row)) = row else { return Ok(false) };
+        let Ok(Some(row)) = row else { return Ok(None) };
         let applied: i64 = row.try_get_by_index(0)?;
-        Ok(usize::try_from(applied).is_ok_and(|applied| applied >= Migrator::migrations().len()))
+        Ok(usize::try_from(applied).ok())
     }
 
     /// The connection for reading.
     #[must_use]
-    pub fn reader(&self) -> &DatabaseConnection {
+    pub fn reader(&self) -> &Connection {
         &self.reader
     }
 
     /// The connection for one statement that writes and is a transaction of its own.
     #[must_use]
-    pub fn writer(&self) -> &DatabaseConnection {
+    pub fn writer(&self) -> &Connection {
         &self.writer
     }
 
@@ -204,7 +192,10 @@ impl Db {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        Ok(Transaction(self.writer.begin_with_options(options).await?))
+        if self.writer.is_pooled {
+            return Ok(Transaction(self.writer.begin_pooled().await?));
+        }
+        Ok(Transaction(self.writer.pool.begin_with_options(options).await?))
     }
 
     /// Asks the database whether it is there.
@@ -212,7 +203,7 @@ impl Db {
     /// # Errors
     /// [`DbError`] when it is not.
     pub async fn ping(&self) -> Result<(), DbError> {
-        Ok(self.reader.ping().await?)
+        Ok(self.reader.pool.ping().await?)
     }
 
     /// How many statements have been sent so far.
@@ -224,7 +215,7 @@ impl Db {
     /// Closes the connections, so that SQLite can put its log away.
     pub async fn close(&self) {
         for connection in [&self.reader, &self.writer] {
-            if let Err(error) = connection.clone().close().await {
+            if let Err(error) = connection.pool.clone().close().await {
                 tracing::warn!(%error, "the database did not close");
             }
         }
@@ -340,24 +331,6 @@ fn sqlite(path: &Path, may_write: bool) -> ConnectOptions {
             } else {
                 options.read_only(true).create_if_missing(false).pragma("query_only", "ON")
             }
-        });
-    options
-}
-
-fn postgres(url: &str) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(WAIT)
-        .connect_timeout(WAIT)
-        .sqlx_logging(false)
-        .map_sqlx_postgres_opts(|options: PgConnectOptions| {
-            options
-                .application_name("daemun")
-                // What is read in milliseconds is not worth compiling, however dear it looks: ten
-                // thousand people looked up one by one come close to what PostgreSQL compiles.
-                .options([("lock_timeout", "5s"), ("statement_timeout", "30s"), ("jit", "off")])
-                .statement_cache_capacity(256)
         });
     options
 }
