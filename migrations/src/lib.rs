@@ -4,9 +4,12 @@
 //! becomes of the code. Instants are whole microseconds since 1970-01-01T00:00:00Z (64 bits), which
 //! compare and sort alike on SQLite and PostgreSQL.
 
+pub use late::{LATE_INDEXES, LateIndex};
 pub use sea_orm_migration::MigratorTrait;
+pub use sea_orm_migration::prelude::SchemaManager;
 use sea_orm_migration::prelude::*;
 
+mod late;
 mod m0001_users;
 mod m0002_sessions;
 mod m0003_signing_keys;
@@ -24,6 +27,7 @@ mod m0014_bulk_deeds;
 mod m0015_key_rotation;
 mod m0017_social;
 mod m0018_write_checks;
+mod m0019_outbox_claims;
 mod m0022_composed_text;
 
 /// Applies what is not applied yet.
@@ -51,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_key_rotation::Migration),
             Box::new(m0017_social::Migration),
             Box::new(m0018_write_checks::Migration),
+            Box::new(m0019_outbox_claims::Migration),
             Box::new(m0022_composed_text::Migration),
         ]
     }

@@ -3,7 +3,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column, index, table};
+use crate::{column, index, late, table};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -18,9 +18,10 @@ impl MigrationTrait for Migration {
             let users = Table::alter().table(table("users")).add_column(&mut column).to_owned();
             manager.alter_table(users).await?;
         }
-        manager.create_index(index("users", "users_deletes_at", &["deletes_at"])).await?;
+        let leaving = index("users", "users_deletes_at", &["deletes_at"]);
+        late::index(manager, "users", leaving).await?;
         let by_actor = index("audit_events", "audit_events_actor_id", &["actor_id"]);
-        manager.create_index(by_actor).await
+        late::index(manager, "audit_events", by_actor).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

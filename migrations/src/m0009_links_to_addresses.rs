@@ -3,7 +3,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column, index, table};
+use crate::{column, index, late, table};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -19,7 +19,7 @@ impl MigrationTrait for Migration {
         }
         let by_address =
             index("one_time_links", "one_time_links_email_canonical", &["email_canonical"]);
-        manager.create_index(by_address).await
+        late::index(manager, "one_time_links", by_address).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -3,7 +3,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column, index, table};
+use crate::{column, index, late, table};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -25,7 +25,7 @@ impl MigrationTrait for Migration {
             ("users_last_login_at", &["last_login_at", "id"]),
             ("users_inactive_until", &["inactive_until", "id"]),
         ] {
-            manager.create_index(index("users", name, columns)).await?;
+            late::index(manager, "users", index("users", name, columns)).await?;
         }
         Ok(())
     }

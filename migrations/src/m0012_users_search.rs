@@ -5,19 +5,22 @@
 //! changes a row of `users`, never writes there. On SQLite it is an FTS5 table without a copy of the
 //! text. On PostgreSQL it is a table with the text in small letters, under `pg_trgm`; where the
 //! extension is neither there nor may be made, the table stays without that index: searching is
-//! slower then, and finds the same. Who installs the extension later makes the index by
-//! `CREATE INDEX users_search_text ON users_search USING gin (text gin_trgm_ops) WITH (fastupdate = off)`.
+//! slower then, and finds the same. When the extension is there at a later start, the program builds the
+//! index then.
+
+use std::time::{Duration, Instant};
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::DbBackend;
+use sea_orm_migration::sea_orm::{DbBackend, Statement};
+
+use crate::late;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
 /// `last_login_at` is indexed as it is sorted by: whoever never logged in stands at 1970, so that no
 /// row is without a place. The partial indexes hold the few that staff look for.
-const INDEXES: [&str; 6] = [
-    "DROP INDEX users_last_login_at",
+const INDEXES: [&str; 5] = [
     "CREATE INDEX users_last_login_at ON users (COALESCE(last_login_at, 0), id)",
     "CREATE INDEX users_staff ON users (id) WHERE is_staff",
     "CREATE INDEX users_superusers ON users (id) WHERE is_superuser",
@@ -25,7 +28,7 @@ const INDEXES: [&str; 6] = [
     "CREATE INDEX users_unverified ON users (id) WHERE email_verified_at IS NULL",
 ];
 
-const ON_SQLITE: [&str; 5] = [
+const ON_SQLITE: [&str; 4] = [
     "CREATE VIRTUAL TABLE users_search USING fts5(
         email, name, content='users', content_rowid='id', tokenize='trigram'
     )",
@@ -42,17 +45,19 @@ const ON_SQLITE: [&str; 5] = [
             VALUES ('delete', old.id, old.email, old.name);
         INSERT INTO users_search (rowid, email, name) VALUES (new.id, new.email, new.name);
     END",
-    "INSERT INTO users_search (users_search) VALUES ('rebuild')",
 ];
 
-const ON_POSTGRES: [&str; 7] = [
-    // Among millions of people the index takes longer than a request may; until the migration ends.
-    "SET LOCAL statement_timeout = 0",
+/// How often it is said how far that is.
+const SAY_EVERY: Duration = Duration::from_secs(10);
+
+/// People that SQLite takes into the search at once.
+const BATCH: i64 = 10_000;
+
+const ON_POSTGRES: [&str; 5] = [
     "CREATE TABLE users_search (
         id bigint PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
         text text NOT NULL
     )",
-    "INSERT INTO users_search (id, text) SELECT id, lower(email || ' ' || name) FROM users",
     "CREATE FUNCTION users_search_keep() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         INSERT INTO users_search (id, text) VALUES (new.id, lower(new.email || ' ' || new.name))
@@ -67,6 +72,15 @@ const ON_POSTGRES: [&str; 7] = [
     // A block has a savepoint of its own: what fails in it leaves the migration alone.
     "DO $$ BEGIN
         CREATE EXTENSION IF NOT EXISTS pg_trgm;
+    EXCEPTION WHEN OTHERS THEN
+        RAISE WARNING 'no index for searching people: %', SQLERRM;
+    END $$",
+];
+
+/// Where there are few people, all of them and the index at once.
+const FEW_ON_POSTGRES: [&str; 2] = [
+    "INSERT INTO users_search (id, text) SELECT id, lower(email || ' ' || name) FROM users",
+    "DO $$ BEGIN
         CREATE INDEX users_search_text ON users_search
             USING gin (text gin_trgm_ops) WITH (fastupdate = off);
     EXCEPTION WHEN OTHERS THEN
@@ -74,17 +88,34 @@ const ON_POSTGRES: [&str; 7] = [
     END $$",
 ];
 
+/// Where there are many, the program fills the search in batches. The table is there until that is
+/// done, and holds the last account that was copied.
+const MANY_ON_POSTGRES: [&str; 2] = [
+    "CREATE TABLE users_search_fill (place bigint NOT NULL)",
+    "INSERT INTO users_search_fill (place) VALUES (0)",
+];
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let search: &[&str] = match manager.get_database_backend() {
-            DbBackend::Postgres => &ON_POSTGRES,
-            _ => &ON_SQLITE,
-        };
-        for statement in INDEXES.iter().chain(search) {
-            manager.get_connection().execute_unprepared(statement).await?;
+        let connection = manager.get_connection();
+        let is_postgres = manager.get_database_backend() == DbBackend::Postgres;
+        let are_many = late::is_large(manager, "users").await?;
+        connection.execute_unprepared("DROP INDEX IF EXISTS users_last_login_at").await?;
+        let mut statements: Vec<&str> = Vec::new();
+        if !are_many {
+            statements.extend(INDEXES);
         }
-        Ok(())
+        if is_postgres {
+            statements.extend(ON_POSTGRES);
+            statements.extend(if are_many { MANY_ON_POSTGRES } else { FEW_ON_POSTGRES });
+        } else {
+            statements.extend(ON_SQLITE);
+        }
+        for statement in statements {
+            connection.execute_unprepared(statement).await?;
+        }
+        if is_postgres { Ok(()) } else { fill(connection).await }
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -102,16 +133,46 @@ impl MigrationTrait for Migration {
         };
         let rest = [
             "DROP TABLE users_search",
-            "DROP INDEX users_staff",
-            "DROP INDEX users_superusers",
-            "DROP INDEX users_inactive",
-            "DROP INDEX users_unverified",
-            "DROP INDEX users_last_login_at",
+            "DROP TABLE IF EXISTS users_search_fill",
+            "DROP INDEX IF EXISTS users_staff",
+            "DROP INDEX IF EXISTS users_superusers",
+            "DROP INDEX IF EXISTS users_inactive",
+            "DROP INDEX IF EXISTS users_unverified",
+            "DROP INDEX IF EXISTS users_last_login_at",
             "CREATE INDEX users_last_login_at ON users (last_login_at, id)",
         ];
         for statement in drop.iter().chain(&rest) {
             manager.get_connection().execute_unprepared(statement).await?;
         }
         Ok(())
+    }
+}
+
+/// Takes everybody into SQLite's search, batch by batch: FTS5 writes what it has to disk as it goes, so
+/// that the memory this takes does not grow with the people.
+async fn fill(connection: &SchemaManagerConnection<'_>) -> Result<(), DbErr> {
+    let number = async |sql: String| {
+        let question = Statement::from_string(DbBackend::Sqlite, sql);
+        let row = connection.query_one_raw(question).await?;
+        row.map_or(Ok(None), |row| row.try_get_by_index::<Option<i64>>(0))
+    };
+    let last = number("SELECT MAX(id) FROM users".to_owned()).await?;
+    let mut place = 0;
+    let mut said = Instant::now();
+    loop {
+        let some = format!("SELECT id FROM users WHERE id > {place} ORDER BY id LIMIT {BATCH}");
+        let Some(end) = number(format!("SELECT MAX(id) FROM ({some})")).await? else {
+            return Ok(());
+        };
+        let sql = format!(
+            "INSERT INTO users_search (rowid, email, name) \
+             SELECT id, email, name FROM users WHERE id > {place} AND id <= {end}"
+        );
+        connection.execute_unprepared(&sql).await?;
+        place = end;
+        if said.elapsed() >= SAY_EVERY {
+            said = Instant::now();
+            tracing::info!(place, last, "the search of people is being filled");
+        }
     }
 }

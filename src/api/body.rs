@@ -1,5 +1,7 @@
 //! The body of a request: one JSON object, not too large, in time.
 
+use std::collections::HashSet;
+
 use rocket::Request;
 use rocket::data::{Data, FromData, Outcome};
 use rocket::http::Status;
@@ -12,12 +14,54 @@ use crate::http::body;
 use crate::i18n::Sentence;
 
 /// What was sent. It may hold passwords and tokens, so it cannot be printed.
-pub(super) struct Body(Map<String, Value>);
+///
+/// No text in it holds a NUL, however deep it is: each is replaced when the body is read, so that none
+/// can reach a statement, which PostgreSQL would refuse.
+#[derive(Default)]
+pub(super) struct Body {
+    fields: Map<String, Value>,
+    with_nul: HashSet<String>,
+}
 
 impl Body {
+    fn of(fields: Map<String, Value>) -> Self {
+        let mut body = Self::default();
+        for (name, mut value) in fields {
+            let name = name.replace('\0', "\u{fffd}");
+            if replace_nul(&mut value) {
+                body.with_nul.insert(name.clone());
+            }
+            body.fields.insert(name, value);
+        }
+        body
+    }
+
     /// The value of a field, whatever it is.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
-        self.0.get(name)
+        self.fields.get(name)
+    }
+
+    /// Whether a NUL was sent in a field.
+    pub(super) fn had_nul(&self, name: &str) -> bool {
+        self.with_nul.contains(name)
+    }
+}
+
+/// Replaces every NUL in the texts of a value; tells whether there was one. serde_json reads nothing
+/// that is nested deeper than 128 levels, which bounds the recursion.
+fn replace_nul(value: &mut Value) -> bool {
+    match value {
+        Value::String(text) if text.contains('\0') => {
+            *text = text.replace('\0', "\u{fffd}");
+            true
+        }
+        Value::Array(values) => {
+            values.iter_mut().fold(false, |had, value| replace_nul(value) | had)
+        }
+        Value::Object(fields) => {
+            fields.values_mut().fold(false, |had, value| replace_nul(value) | had)
+        }
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -49,12 +93,12 @@ async fn receive(request: &Request<'_>, data: Data<'_>) -> Result<Body, Refused>
     }
     let bytes = body::read(data).await.map_err(Refused::Plainly)?;
     if bytes.is_empty() {
-        return Ok(Body(Map::new()));
+        return Ok(Body::default());
     }
     if kind.is_none() {
         return Err(Refused::Plainly(Status::UnsupportedMediaType));
     }
-    parse(&bytes).map(Body).map_err(Refused::Because)
+    parse(&bytes).map(Body::of).map_err(Refused::Because)
 }
 
 fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Error> {

@@ -266,7 +266,7 @@ impl<'b> Fields<'b> {
     /// a fraction is not, because it may have been rounded on its way.
     fn typed(&mut self, name: &'static str, is_required: bool) -> Option<String> {
         let why = match self.body.get(name) {
-            Some(Value::String(text)) if text.contains('\0') => "api.nul",
+            Some(Value::String(_)) if self.body.had_nul(name) => "api.nul",
             Some(Value::String(text)) => return Some(text.clone()),
             Some(Value::Number(number)) if !number.is_f64() => return Some(number.to_string()),
             Some(Value::Null) => "api.null",

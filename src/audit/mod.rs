@@ -291,6 +291,35 @@ pub struct Recorded {
     pub details: Value,
 }
 
+/// An event as a file has it, with its details as they are stored.
+#[derive(Debug, Clone)]
+pub struct Exported {
+    /// Its place in the trail.
+    pub id: i64,
+    /// When it happened.
+    pub at: OffsetDateTime,
+    /// The stored name of what happened.
+    pub name: String,
+    /// Who did it.
+    pub actor: Option<UserId>,
+    /// Whose account it happened to.
+    pub target: Option<UserId>,
+    /// From which address; empty at the terminal.
+    pub ip: String,
+    /// What the browser called itself.
+    pub user_agent: String,
+    /// More facts, as JSON.
+    pub details: String,
+}
+
+impl Exported {
+    /// Where it stands in the trail.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place(to_micros(self.at), self.id)
+    }
+}
+
 /// What is looked for in the trail; what is `None` may be anything.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Search {
@@ -395,6 +424,19 @@ pub async fn search(
     limit: u64,
 ) -> Result<Vec<Recorded>, DbError> {
     store::search(db, search, before, limit).await
+}
+
+/// The same for a file.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn export(
+    db: &Db,
+    search: &Search,
+    before: Option<Place>,
+    limit: u64,
+) -> Result<Vec<Exported>, DbError> {
+    store::export(db, search, before, limit).await
 }
 
 /// How often each of two things happened a day, from an instant on: days since 1970 in UTC. Counted in

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Action, Event, Place, Recorded, Search};
+use super::{Action, Event, Exported, Place, Recorded, Search};
 use crate::clock::{from_micros, to_micros};
 use crate::db::entity::audit_event::{self, Column};
 use crate::db::{Db, DbError, Transaction};
@@ -105,6 +105,37 @@ pub(super) async fn search(
     before: Option<Place>,
     limit: u64,
 ) -> Result<Vec<Recorded>, DbError> {
+    let rows = find(db, search, before, limit).await?;
+    Ok(rows.into_iter().map(recorded).collect())
+}
+
+/// The details are left as they are stored: they were JSON when they were written.
+pub(super) async fn export(
+    db: &Db,
+    search: &Search,
+    before: Option<Place>,
+    limit: u64,
+) -> Result<Vec<Exported>, DbError> {
+    let rows = find(db, search, before, limit).await?;
+    let exported = rows.into_iter().map(|row| Exported {
+        id: row.id,
+        at: from_micros(row.at),
+        name: row.action,
+        actor: row.actor_id.map(UserId),
+        target: row.target_id.map(UserId),
+        ip: row.ip,
+        user_agent: row.user_agent,
+        details: row.details,
+    });
+    Ok(exported.collect())
+}
+
+async fn find(
+    db: &Db,
+    search: &Search,
+    before: Option<Place>,
+    limit: u64,
+) -> Result<Vec<audit_event::Model>, DbError> {
     let mut events = audit_event::Entity::find();
     let mut is_decided = false;
     if let Some(target) = search.target {
@@ -133,7 +164,7 @@ pub(super) async fn search(
         events = events.filter(Column::At.lte(at)).filter(is_older);
     }
     let rows = events.order_by_desc(Column::At).order_by_desc(Column::Id).limit(limit);
-    Ok(rows.all(db.reader()).await?.into_iter().map(recorded).collect())
+    Ok(rows.all(db.reader()).await?)
 }
 
 /// Microseconds of a day.

@@ -60,6 +60,10 @@ impl PasswordHash {
     /// # Errors
     /// [`UnknownHash`] when it is of a kind that is not computed here, or damaged.
     pub fn from_django(hash: &str) -> Result<Option<Self>, UnknownHash> {
+        // A salt may be any text to the reader of a hash, and PostgreSQL refuses text with a NUL.
+        if hash.chars().any(char::is_control) {
+            return Err(UnknownHash);
+        }
         let Some(hash) = foreign::take_over(hash)? else { return Ok(None) };
         let hash = Self(hash.to_owned());
         let is_known = Readable::of(&hash).is_some();
@@ -459,6 +463,7 @@ mod tests {
             &good.replace("pbkdf2_sha256$", "pbkdf2_sha256$99999999"),
             &good[..good.len() - 5],
             &format!("{good}$"),
+            &good.replace("Q3m", "Q3\0m"),
         ] {
             assert_eq!(PasswordHash::from_django(bad), Err(UnknownHash), "{bad}");
         }

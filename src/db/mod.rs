@@ -4,7 +4,10 @@
 //! Knows two engines and nothing of what is stored; the queries are in the features' `store.rs`.
 
 pub mod entity;
+mod failure;
+mod migrate;
 mod pool;
+mod postgres;
 mod probe;
 mod transaction;
 
@@ -37,9 +40,9 @@ const WAIT: Duration = Duration::from_secs(5);
 /// anybody may ask for one.
 const BELIEVE_FOR: Duration = Duration::from_secs(1);
 
-/// Held while migrations run, so that two nodes that start at once take turns. Any number that no
-/// other program uses will do; this one spells "daemun".
-const MIGRATION_LOCK: i64 = 0x6461_656d_756e;
+/// Finds out whether anything can be written.
+const WRITE_CHECK: &str = "INSERT INTO write_checks (id, number) VALUES (1, 1) \
+    ON CONFLICT (id) DO UPDATE SET number = write_checks.number + 1";
 
 /// The database behind all features.
 #[derive(Debug, Clone)]
@@ -107,13 +110,6 @@ impl DbError {
     pub fn is_duplicate(&self) -> bool {
         matches!(self.0.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
     }
-
-    /// Whether SQLite says BUSY (5) or LOCKED (6).
-    fn is_locked(&self) -> bool {
-        let DbErr::Conn(RuntimeErr::SqlxError(error)) = &self.0 else { return false };
-        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-        code.is_some_and(|code| matches!(code & 0xff, 5 | 6))
-    }
 }
 
 fn is_unavailable(error: &DbErr) -> bool {
@@ -173,36 +169,24 @@ impl Db {
         Ok(Self { writer, reader, queries, last_check: Arc::default() })
     }
 
-    /// Brings the tables up to date, all or nothing. Safe when several nodes do it at once.
-    ///
-    /// # Errors
-    /// [`DbError`] when a migration fails; none of them has happened then.
-    pub async fn migrate(&self) -> Result<(), DbError> {
-        let transaction = self.begin().await?;
-        if self.writer.get_database_backend() == sea_orm::DbBackend::Postgres {
-            // A new index on a large table takes as long as it takes.
-            let lock = format!(
-                "SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"
-            );
-            transaction.without_limits().execute_unprepared(&lock).await?;
-        }
-        Migrator::up(transaction.without_limits(), None).await?;
-        transaction.commit().await
-    }
-
     /// Whether the tables are up to date; only looks.
     ///
     /// # Errors
     /// [`DbError`] when the database does not answer.
     pub async fn is_up_to_date(&self) -> Result<bool, DbError> {
         self.ping().await?;
+        let applied = self.count_applied().await?;
+        Ok(applied.is_some_and(|applied| applied >= Migrator::migrations().len()))
+    }
+
+    /// How many migrations were applied; without their table, nothing has been applied yet.
+    async fn count_applied(&self) -> Result<Option<usize>, DbError> {
         let backend = self.reader.get_database_backend();
         let sql = "SELECT COUNT(*) FROM seaql_migrations";
-        // Without the table nothing has been applied yet.
         let row = self.reader.query_one_raw(Statement::from_string(backend, sql)).await;
-        let Ok(Some(row)) = row else { return Ok(false) };
+        let Ok(Some(row)) = row else { return Ok(None) };
         let applied: i64 = row.try_get_by_index(0)?;
-        Ok(usize::try_from(applied).is_ok_and(|applied| applied >= Migrator::migrations().len()))
+        Ok(usize::try_from(applied).ok())
     }
 
     /// The connection for reading.
@@ -228,6 +212,10 @@ impl Db {
             ..TransactionOptions::default()
         };
         let health = self.writer.health();
+        if self.writer.is_pooled() {
+            let begun = health.answered(self.writer.begin_pooled()).await?;
+            return Ok(Transaction::new(begun, health.clone()));
+        }
         let begun = self.writer.connections().begin_with_options(options);
         Ok(Transaction::new(health.answered(begun).await?, health.clone()))
     }
@@ -253,9 +241,7 @@ impl Db {
         {
             return outcome.clone();
         }
-        let sql = "INSERT INTO write_checks (id, number) VALUES (1, 1) \
-                   ON CONFLICT (id) DO UPDATE SET number = write_checks.number + 1";
-        let outcome = match timeout(WAIT, self.writer.execute_unprepared(sql)).await {
+        let outcome = match timeout(WAIT, self.writer.execute_unprepared(WRITE_CHECK)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(NotWritable(error.to_string())),
             Err(_) => Err(NotWritable("the writer is busy for too long".to_owned())),

@@ -10,15 +10,16 @@ use std::time::{Duration, Instant};
 
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::sqlx::pool::PoolConnectionMetadata;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
+use sea_orm::sqlx::postgres::{PgConnection, PgPoolOptions};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection as _};
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, ExecResult,
-    QueryResult, RuntimeErr, Statement,
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, ExecResult, QueryResult, RuntimeErr, Statement, TransactionTrait as _,
 };
 use tokio::time::timeout;
 
+use super::postgres::{self, SETTINGS};
 use super::{DbError, WAIT, is_passing};
 
 /// How soon a file that another process is opening is tried again.
@@ -27,17 +28,10 @@ const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// Readers of a SQLite file. More than the cores of a small machine gain nothing.
 const SQLITE_READERS: u32 = 4;
 
-/// Connections to PostgreSQL per node; its default limit of 100 leaves room for several nodes.
-const POSTGRES_CONNECTIONS: u32 = 16;
-
 /// How long a statement may take on its way to PostgreSQL and back, with the wait for a connection.
 /// PostgreSQL itself gives up waiting for a lock after 5 seconds and running a statement after
-/// [`STATEMENT_TIMEOUT`], so only a server that has vanished says nothing for so long.
+/// 6 seconds ([`SETTINGS`]), so only a server that has vanished says nothing for so long.
 const ANSWER_WITHIN: Duration = Duration::from_secs(7);
-
-/// PostgreSQL's own limit, below [`ANSWER_WITHIN`]: it ends the statement and says so, where we could
-/// only stop listening.
-const STATEMENT_TIMEOUT: &str = "6s";
 
 /// The same for the first answer of an idle connection, which costs a server nothing.
 const GREET_WITHIN: Duration = Duration::from_secs(1);
@@ -119,11 +113,16 @@ impl Health {
 }
 
 /// A pool on which each statement is a transaction of its own.
+///
+/// A statement with values is prepared first and run then, in two messages. A pooler in transaction mode
+/// may send them to two servers unless they are in one explicit transaction; so behind a pooler each
+/// statement is wrapped in one, which also tells the server what the connection could not.
 #[derive(Debug, Clone)]
 pub struct Pool {
     connections: DatabaseConnection,
     health: Arc<Health>,
     may_write: bool,
+    is_pooled: bool,
 }
 
 impl Pool {
@@ -136,6 +135,26 @@ impl Pool {
     /// sea-orm's own handle, for those who bound their waiting themselves.
     pub(super) fn connections(&self) -> &DatabaseConnection {
         &self.connections
+    }
+
+    /// Whether a pooler such as pgbouncer is between this program and PostgreSQL.
+    pub(super) fn is_pooled(&self) -> bool {
+        self.is_pooled
+    }
+
+    /// Begins a transaction behind a pooler. Statements of other clients that share the server are
+    /// forgotten first: the names under which ours are prepared could be theirs.
+    pub(super) async fn begin_pooled(&self) -> Result<DatabaseTransaction, DbErr> {
+        let transaction = self.connections.begin().await?;
+        let settings = SETTINGS.map(|(name, value)| format!("SET LOCAL {name} = '{value}'"));
+        let sql = format!("DEALLOCATE ALL; {}", settings.join("; "));
+        transaction.execute_unprepared(&sql).await?;
+        Ok(transaction)
+    }
+
+    /// Commits a statement that was wrapped for a pooler.
+    async fn commit_pooled(&self, transaction: DatabaseTransaction) -> Result<(), DbErr> {
+        transaction.commit().await.inspect_err(|_| self.health.distrust_connections())
     }
 
     pub(super) fn health(&self) -> &Arc<Health> {
@@ -167,15 +186,33 @@ impl ConnectionTrait for Pool {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.health.answered(self.connections.execute_raw(statement)).await
+        if !self.is_pooled {
+            return self.health.answered(self.connections.execute_raw(statement)).await;
+        }
+        let asked = async {
+            let transaction = self.begin_pooled().await?;
+            let result = transaction.execute_raw(statement).await?;
+            self.commit_pooled(transaction).await?;
+            Ok(result)
+        };
+        self.health.answered(asked).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.health.answered(self.connections.execute_unprepared(sql)).await
+        if !self.is_pooled {
+            return self.health.answered(self.connections.execute_unprepared(sql)).await;
+        }
+        let asked = async {
+            let transaction = self.begin_pooled().await?;
+            let result = transaction.execute_unprepared(sql).await?;
+            self.commit_pooled(transaction).await?;
+            Ok(result)
+        };
+        self.health.answered(asked).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        if self.may_write {
+        if self.may_write || self.is_pooled {
             // The statement commits after its last row. sqlx stops at the first one and never hears
             // of a commit that fails, so all are read.
             return Ok(self.query_all_raw(statement).await?.into_iter().next());
@@ -184,7 +221,16 @@ impl ConnectionTrait for Pool {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.health.answered(self.connections.query_all_raw(statement)).await
+        if !self.is_pooled {
+            return self.health.answered(self.connections.query_all_raw(statement)).await;
+        }
+        let asked = async {
+            let transaction = self.begin_pooled().await?;
+            let rows = transaction.query_all_raw(statement).await?;
+            self.commit_pooled(transaction).await?;
+            Ok(rows)
+        };
+        self.health.answered(asked).await
     }
 }
 
@@ -192,7 +238,8 @@ impl ConnectionTrait for Pool {
 pub(super) async fn sqlite(path: &Path) -> Result<(Pool, Pool), DbError> {
     // What fails on the writer says nothing against the readers. They stay open: a reader cannot open
     // a file whose write-ahead log was put away because nobody had it open.
-    let pool = |connections, health, may_write| Pool { connections, health, may_write };
+    let pool =
+        |connections, health, may_write| Pool { connections, health, may_write, is_pooled: false };
     let health = Arc::new(Health::new(false));
     let writer = pool(connect_first(path, &health).await?, health, true);
     let health = Arc::new(Health::new(false));
@@ -204,9 +251,11 @@ pub(super) async fn sqlite(path: &Path) -> Result<(Pool, Pool), DbError> {
 /// Opens connections to PostgreSQL, which write and read.
 pub(super) async fn postgres(url: &str) -> Result<(Pool, Pool), DbError> {
     let health = Arc::new(Health::new(true));
-    let connections = connect(postgres_options(url, &health)).await?;
-    let pool =
-        |may_write| Pool { connections: connections.clone(), health: health.clone(), may_write };
+    let (connections, is_pooled) = postgres::connect(url, &health).await?;
+    let pool = |may_write| {
+        let (connections, health) = (connections.clone(), health.clone());
+        Pool { connections, health, may_write, is_pooled }
+    };
     Ok((pool(true), pool(false)))
 }
 
@@ -216,7 +265,7 @@ async fn connect_first(path: &Path, health: &Arc<Health>) -> Result<DatabaseConn
     let mut patience = WAIT;
     loop {
         match connect(sqlite_options(path, true, health)).await {
-            Err(error) if error.is_locked() && !patience.is_zero() => {
+            Err(error) if error.is_busy() && !patience.is_zero() => {
                 tokio::time::sleep(ASK_AGAIN).await;
                 patience = patience.saturating_sub(ASK_AGAIN);
             }
@@ -330,53 +379,37 @@ async fn is_in_autocommit(connection: &mut PgConnection) -> Result<bool, sqlx::E
     }
 }
 
-fn postgres_options(url: &str, health: &Arc<Health>) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    let health = health.clone();
-    options
-        .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(WAIT)
-        .connect_timeout(WAIT)
-        .test_before_acquire(false)
-        .sqlx_logging(false)
-        .map_sqlx_postgres_pool_opts(move |pool| {
-            let (released, acquired) = (health.clone(), health.clone());
-            pool.after_release(move |connection, metadata| {
-                let is_trusted = released.trusts(&metadata);
-                Box::pin(async move {
-                    if !is_trusted {
-                        // An error closes it without a farewell, which may never be read.
-                        return Err(sqlx::Error::WorkerCrashed);
-                    }
-                    Ok(!connection.is_in_transaction() || closing("a transaction is open on it"))
-                })
-            })
-            .before_acquire(move |connection, metadata| {
-                let health = acquired.clone();
-                Box::pin(async move {
-                    if !health.trusts(&metadata) {
-                        return Err(sqlx::Error::WorkerCrashed);
-                    }
-                    let Ok(answer) = timeout(GREET_WITHIN, is_in_autocommit(connection)).await
-                    else {
-                        health.suspect();
-                        return Err(sqlx::Error::PoolTimedOut);
-                    };
-                    Ok(answer? || closing("a transaction is open on it"))
-                })
-            })
+/// Has PostgreSQL's connections looked at whenever one is given back or handed out.
+pub(super) fn watched(pool: PgPoolOptions, health: &Arc<Health>, is_pooled: bool) -> PgPoolOptions {
+    let (released, acquired) = (health.clone(), health.clone());
+    pool.after_release(move |connection, metadata| {
+        let is_trusted = released.trusts(&metadata);
+        Box::pin(async move {
+            if !is_trusted {
+                // An error closes it without a farewell, which may never be read.
+                return Err(sqlx::Error::WorkerCrashed);
+            }
+            if connection.is_in_transaction() {
+                return Ok(closing("a transaction is open on it"));
+            }
+            if is_pooled {
+                // The next transaction may be on another server, which knows none of them.
+                connection.clear_cached_statements().await?;
+            }
+            Ok(true)
         })
-        .map_sqlx_postgres_opts(|options: PgConnectOptions| {
-            options
-                .application_name("daemun")
-                // What is read in milliseconds is not worth compiling, however dear it looks: ten
-                // thousand people looked up one by one come close to what PostgreSQL compiles.
-                .options([
-                    ("lock_timeout", "5s"),
-                    ("statement_timeout", STATEMENT_TIMEOUT),
-                    ("jit", "off"),
-                ])
-                .statement_cache_capacity(256)
-        });
-    options
+    })
+    .before_acquire(move |connection, metadata| {
+        let health = acquired.clone();
+        Box::pin(async move {
+            if !health.trusts(&metadata) {
+                return Err(sqlx::Error::WorkerCrashed);
+            }
+            let Ok(answer) = timeout(GREET_WITHIN, is_in_autocommit(connection)).await else {
+                health.suspect();
+                return Err(sqlx::Error::PoolTimedOut);
+            };
+            Ok(answer? || closing("a transaction is open on it"))
+        })
+    })
 }

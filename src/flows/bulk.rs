@@ -4,17 +4,21 @@
 //! Each batch is one transaction: the accounts, their events, and how far it has come. A server that
 //! stops goes on where it was; two nodes take turns. The rights of whoever ordered it are asked again
 //! for each account.
+//!
+//! Each account has a part of the transaction of its own: one that the database refuses is reported and
+//! passed over, and the rest of its batch is done.
 
 use serde_json::json;
 use thiserror::Error;
+use time::OffsetDateTime;
 
 use crate::accounts::search::{self, Bounds, Count, Filter, Place, Sort};
 use crate::accounts::{self, Before};
 use crate::audit::Action;
 use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
-use crate::staff::bulk::{self, Bulk, Kind, Orders, Progress, State, Whom};
-use crate::staff::{self, ActError, Acting, Deed, Newcomer};
+use crate::staff::bulk::{self, Bulk, Kind, Orders, Progress, State, Which, Whom};
+use crate::staff::{self, ActError, Acting, Deed, Done, Newcomer};
 use crate::types::{BulkId, Permission, SessionId, UserId};
 
 /// Accounts of a batch: some ten milliseconds of SQLite's one writer.
@@ -196,23 +200,54 @@ async fn begin(ctx: &Ctx, acting: Acting<'_>, id: BulkId) {
         request.id = acting.caller.request_id,
         "staff ordered something to be done to many accounts"
     );
-    if let Err(error) = step(ctx, Some(id)).await {
+    if let Err(Failed { error, .. }) = batch_of(ctx, Which::This(id)).await {
         tracing::warn!(%error, bulk.id = id.0, "a first batch failed; it is done again");
     }
 }
 
-/// Does one batch of whatever is to be done, or of `this`; tells whether there was anything.
+/// A batch that failed, and has not happened.
+#[derive(Debug, Error)]
+#[error("a batch failed: {error}")]
+pub struct Failed {
+    /// Of what it was a batch; `None` when the database failed before that was known.
+    pub of: Option<BulkId>,
+    /// What the database said.
+    pub error: DbError,
+}
+
+impl From<DbError> for Failed {
+    fn from(error: DbError) -> Self {
+        Self { of: None, error }
+    }
+}
+
+/// Does one batch of the oldest that is to be done and is none of `others`; tells whether there was
+/// anything. Whoever calls names those that have failed as `others`, so that they block nothing.
 ///
 /// # Errors
-/// [`DbError`] when the database cannot; the batch has not happened then.
-pub async fn step(ctx: &Ctx, this: Option<BulkId>) -> Result<bool, DbError> {
-    if this.is_none() && !bulk::is_any_running(&ctx.db).await? {
+/// [`Failed`] when the database cannot; the batch has not happened then.
+pub async fn step(ctx: &Ctx, others: &[BulkId]) -> Result<bool, Failed> {
+    if !bulk::is_any_running(&ctx.db).await? {
         return Ok(false);
     }
-    let now = ctx.clock.now();
+    batch_of(ctx, Which::NextBut(others)).await
+}
+
+async fn batch_of(ctx: &Ctx, which: Which<'_>) -> Result<bool, Failed> {
     let transaction = ctx.db.begin().await?;
-    let held = bulk::hold_next(&transaction, &ctx.keys, this).await?;
+    let held = bulk::hold_next(&transaction, &ctx.keys, which).await?;
     let Some((bulk, orders)) = held else { return Ok(false) };
+    let of = Some(bulk.id);
+    let done = do_next(ctx, transaction, (bulk, orders)).await;
+    done.map(|()| true).map_err(|error| Failed { of, error })
+}
+
+async fn do_next(
+    ctx: &Ctx,
+    transaction: Transaction,
+    (bulk, orders): (Bulk, Option<Orders>),
+) -> Result<(), DbError> {
+    let now = ctx.clock.now();
     // Nobody takes a superuser's rights away meanwhile, and whoever locks accounts too takes turns.
     accounts::lock_to_remove(&transaction).await?;
     let actor = match staff::actor(&transaction, bulk.actor).await {
@@ -228,7 +263,7 @@ pub async fn step(ctx: &Ctx, this: Option<BulkId>) -> Result<bool, DbError> {
         bulk::advance(&transaction, bulk.id, progress, now).await?;
         transaction.commit().await?;
         tracing::warn!(bulk.id = bulk.id.0, "a bulk deed was stopped: nobody may do it any more");
-        return Ok(true);
+        return Ok(());
     };
     let acting = Acting { by: &actor, caller: &bulk.caller };
     let batch = match orders {
@@ -245,7 +280,7 @@ pub async fn step(ctx: &Ctx, this: Option<BulkId>) -> Result<bool, DbError> {
     for (whom, action, over) in batch.changed {
         staff::done(ctx, acting, (whom, action), over);
     }
-    Ok(true)
+    Ok(())
 }
 
 /// What came of a batch.
@@ -265,6 +300,17 @@ impl Batch {
         self.changed.push((whom, action, over));
     }
 
+    /// Reports a row that the database refuses, and goes on; any other failure ends the batch. What a
+    /// database says of a row can hold its values in the details, which are not told.
+    fn passes_over(&mut self, bulk: &Bulk, row: i64, error: DbError) -> Result<(), DbError> {
+        if !error.is_about_data() {
+            return Err(error);
+        }
+        tracing::error!(%error, bulk.id = bulk.id.0, row, "a row of a bulk deed was passed over");
+        self.progress.left_out += 1;
+        Ok(())
+    }
+
     fn reaches(&mut self, place: i64, is_over: bool) {
         self.progress.place = place;
         self.progress.state = if is_over { State::Done } else { State::Running };
@@ -280,20 +326,45 @@ async fn do_batch(
     let (mut batch, now) = (Batch::from(bulk.place), ctx.clock.now());
     let (ids, place, is_over) = next(ctx, whom, UserId(bulk.place)).await?;
     for id in ids {
-        let facts = json!({ "bulk": bulk.id });
-        match staff::carry_out(transaction, acting, id, (deed, facts), now).await {
+        let part = transaction.begin_part().await?;
+        match do_one(&part, (acting, bulk), id, deed, now).await {
             Ok(Some(done)) => {
-                if bulk.kind.is_some_and(|kind| kind.undone_with().is_some()) {
-                    bulk::remember(transaction, bulk.id, &done.before).await?;
-                }
+                part.commit().await?;
                 batch.changes(id, done.action, done.over);
             }
-            Err(ActError::Broken(error)) => return Err(error),
-            Ok(None) | Err(_) => batch.progress.left_out += 1,
+            Ok(None) => {
+                part.commit().await?;
+                batch.progress.left_out += 1;
+            }
+            Err(ActError::Broken(error)) => {
+                part.roll_back().await?;
+                batch.passes_over(bulk, id.0, error)?;
+            }
+            Err(_) => {
+                part.roll_back().await?;
+                batch.progress.left_out += 1;
+            }
         }
     }
     batch.reaches(place.0, is_over);
     Ok(batch)
+}
+
+async fn do_one(
+    part: &Transaction,
+    (acting, bulk): (Acting<'_>, &Bulk),
+    id: UserId,
+    deed: &Deed,
+    now: OffsetDateTime,
+) -> Result<Option<Done>, ActError> {
+    let facts = json!({ "bulk": bulk.id });
+    let done = staff::carry_out(part, acting, id, (deed, facts), now).await?;
+    if let Some(done) = &done
+        && bulk.kind.is_some_and(|kind| kind.undone_with().is_some())
+    {
+        bulk::remember(part, bulk.id, &done.before).await?;
+    }
+    Ok(done)
 }
 
 /// Whose turn it is, up to where everybody has been looked at, and whether that is the end.
@@ -331,11 +402,15 @@ async fn import_batch(
     let (mut batch, now) = (Batch::from(bulk.place), ctx.clock.now());
     let begin = usize::try_from(bulk.place).unwrap_or(usize::MAX).min(people.len());
     let end = people.len().min(begin + IMPORTED);
-    for person in &people[begin..end] {
+    for (place, person) in people[begin..end].iter().enumerate() {
         let person = (bulk.id, person, is_invited);
-        match staff::let_in(ctx, transaction, acting, person, now).await? {
-            Some(user) => batch.changes(user, Action::AddedByStaff, Vec::new()),
-            None => batch.progress.left_out += 1,
+        match staff::let_in(ctx, transaction, acting, person, now).await {
+            Ok(Some(user)) => batch.changes(user, Action::AddedByStaff, Vec::new()),
+            Ok(None) => batch.progress.left_out += 1,
+            Err(error) => {
+                let row = i64::try_from(begin + place + 1).unwrap_or(i64::MAX);
+                batch.passes_over(bulk, row, error)?;
+            }
         }
     }
     batch.reaches(i64::try_from(end).unwrap_or(i64::MAX), end == people.len());
@@ -358,10 +433,20 @@ async fn undo_batch(
             "bulk": bulk.id,
             "undone": of,
         });
-        match put_back(ctx, transaction, acting, (id, &before), facts).await {
-            Ok(true) => batch.changes(id, Action::UndoneByStaff, Vec::new()),
-            Err(ActError::Broken(error)) => return Err(error),
-            Ok(false) | Err(_) => batch.progress.left_out += 1,
+        let part = transaction.begin_part().await?;
+        match put_back(ctx, &part, acting, (id, &before), facts).await {
+            Ok(true) => {
+                part.commit().await?;
+                batch.changes(id, Action::UndoneByStaff, Vec::new());
+            }
+            Err(ActError::Broken(error)) => {
+                part.roll_back().await?;
+                batch.passes_over(bulk, id.0, error)?;
+            }
+            Ok(false) | Err(_) => {
+                part.roll_back().await?;
+                batch.progress.left_out += 1;
+            }
         }
     }
     batch.reaches(place, is_over);

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::select;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 use crate::accounts::{self, Account};
 use crate::audit::{self, Action, Event};
@@ -19,7 +20,7 @@ use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::links::{self, Purpose};
 use crate::mail::{Envelope, Kind, Letter, SendError};
-use crate::outbox::{self, Addressee, Claimed};
+use crate::outbox::{self, Addressee, Claim, Claimed};
 use crate::throttle::ThrottleError;
 use crate::types::{Caller, UserId};
 
@@ -55,6 +56,7 @@ pub struct Courier {
     ctx: Ctx,
     pause: Mutex<Option<Pause>>,
     is_stopped: Arc<AtomicBool>,
+    renew_every: Duration,
 }
 
 /// While the mail server is away.
@@ -83,7 +85,18 @@ impl Courier {
     /// A courier who knows nothing of the mail server yet.
     #[must_use]
     pub fn new(ctx: Ctx) -> Self {
-        Self { ctx, pause: Mutex::default(), is_stopped: Arc::default() }
+        Self {
+            ctx,
+            pause: Mutex::default(),
+            is_stopped: Arc::default(),
+            renew_every: outbox::RENEW_EVERY,
+        }
+    }
+
+    /// The same one, who renews the claims more often or less often.
+    #[must_use]
+    pub fn renewing_every(self, period: Duration) -> Self {
+        Self { renew_every: period, ..self }
     }
 
     /// Begins no more letters; those that are on the wire are finished.
@@ -120,23 +133,38 @@ impl Courier {
     }
 
     /// Sends letters on a few lanes at once, and waits for all of them: a lane that fails cuts off no
-    /// letter of another.
+    /// letter of another. The claim on the letters is renewed meanwhile, so that they stay ours however
+    /// slow the mail server is.
     async fn send(
         &self,
         letters: Vec<Claimed>,
         is_away: &Arc<AtomicBool>,
     ) -> Result<usize, DbError> {
+        let Some(claim) = Claim::on(&letters).map(Arc::new) else { return Ok(0) };
         let mut lanes = JoinSet::new();
         for letters in laned(letters, |letter| letter.to.email.canonical()) {
             lanes.spawn(lane(Lane {
                 ctx: self.ctx.clone(),
                 letters,
+                claim: claim.clone(),
                 is_away: is_away.clone(),
                 is_stopped: self.is_stopped.clone(),
             }));
         }
         let mut sent = Ok(0);
-        while let Some(done) = lanes.join_next().await {
+        let mut renewals = interval_at(Instant::now() + self.renew_every, self.renew_every);
+        renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let done = select! {
+                done = lanes.join_next() => done,
+                _ = renewals.tick() => {
+                    if let Err(error) = claim.renew(&self.ctx.db, self.ctx.clock.now()).await {
+                        tracing::warn!(%error, "a claim on letters could not be renewed");
+                    }
+                    continue;
+                }
+            };
+            let Some(done) = done else { break };
             match done {
                 Ok(Ok(count)) => sent = sent.map(|before| before + count),
                 Ok(Err(error)) => sent = Err(error),
@@ -170,6 +198,7 @@ fn laned<T>(letters: Vec<T>, address: impl Fn(&T) -> &str) -> Vec<Vec<T>> {
 struct Lane {
     ctx: Ctx,
     letters: Vec<Claimed>,
+    claim: Arc<Claim>,
     is_away: Arc<AtomicBool>,
     is_stopped: Arc<AtomicBool>,
 }
@@ -177,9 +206,15 @@ struct Lane {
 /// Sends letters one after the other until the mail server is away or nobody wants any more sent. What
 /// was not tried is given back as it was.
 async fn lane(lane: Lane) -> Result<usize, DbError> {
-    let Lane { ctx, letters, is_away, is_stopped } = lane;
+    let Lane { ctx, letters, claim, is_away, is_stopped } = lane;
     let mut sent = 0;
     for (number, letter) in letters.iter().enumerate() {
+        // A node that stood still for longer than its claim lasts finds its letters with another.
+        if !claim.holds(ctx.clock.now()) {
+            tracing::warn!("a claim on letters ended before they were sent; they are sent later");
+            outbox::release(&ctx.db, &letters[number..], ctx.clock.now()).await?;
+            break;
+        }
         if is_away.load(Ordering::Relaxed) || is_stopped.load(Ordering::Relaxed) {
             outbox::release(&ctx.db, &letters[number..], ctx.clock.now()).await?;
             break;

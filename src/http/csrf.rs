@@ -4,6 +4,8 @@
 //! carries a token that only a page of ours can have put there. A request that is authenticated by a
 //! Bearer token needs neither: no other site can make a browser send one. A Bearer token that opens no
 //! session exempts from nothing.
+//!
+//! The gate also refuses addresses that hold a NUL.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::uri::{Host, Origin};
@@ -25,8 +27,8 @@ const REFUSED: [&str; 2] = ["/~refused", "/api/~refused"];
 /// Whoever looks at more has to wait for it.
 const START_OF_BODY: usize = "_method=delete".len();
 
-/// Refuses requests before any route sees them: foreign ones, ones for another host, and ones that
-/// try to change their method.
+/// Refuses requests before any route sees them: foreign ones, ones for another host, ones whose address
+/// holds a NUL, and ones that try to change their method.
 #[derive(Debug)]
 pub struct Gatekeeper;
 
@@ -75,6 +77,9 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
     if is_repeated(request, "Authorization") {
         return Some((Status::BadRequest, "repeated_header"));
     }
+    if holds_nul(request.uri()) {
+        return Some((Status::BadRequest, "nul"));
+    }
     // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
     let is_form = request.content_type().is_some_and(|kind| kind.is_form());
     if is_form && urlencoded::is_method_override(data.peek(START_OF_BODY).await) {
@@ -112,6 +117,13 @@ async fn without_bearer(ctx: &Ctx, request: &Request<'_>) -> Option<Refusing> {
             Some((unknown.0, refusals::IS_LOGGED))
         }
     }
+}
+
+/// Whether a path or a query holds an encoded NUL. No name, number or search word of ours has one, and
+/// PostgreSQL refuses every text that has; so it is refused here, before a route or a guard decodes it.
+fn holds_nul(uri: &Origin<'_>) -> bool {
+    let query = uri.query().map(|query| query.as_str()).unwrap_or_default();
+    [uri.path().as_str(), query].iter().any(|part| part.contains("%00"))
 }
 
 /// The site's own name, or a bare address or this machine's name: health checks and proxies that do

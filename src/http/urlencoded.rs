@@ -10,7 +10,8 @@ use rocket::http::RawStr;
 pub(crate) struct Field {
     /// Its name.
     pub name: String,
-    /// Its value, with replacement characters where it was no text.
+    /// Its value, with replacement characters where it was no text. It never holds a NUL, so that no
+    /// form can bring one to a statement, which PostgreSQL would refuse.
     pub value: String,
     /// What is wrong with it.
     pub wrong: Option<Wrong>,
@@ -48,7 +49,7 @@ pub(crate) fn fields(body: &[u8]) -> Result<Vec<Field>, TooManyFields> {
             }
             names.insert(name.clone());
         }
-        let wrong = if !is_text || value.contains('\0') {
+        let wrong = if !is_text {
             Some(Wrong::Unreadable)
         } else if is_repeated {
             Some(Wrong::Repeated)
@@ -72,10 +73,14 @@ fn text(encoded: &[u8]) -> (String, bool) {
     let raw = String::from_utf8_lossy(encoded);
     let is_text = matches!(raw, Cow::Borrowed(_));
     let raw = RawStr::new(raw.as_ref());
-    match raw.url_decode() {
-        Ok(value) => (value.into_owned(), is_text),
-        Err(_) => (raw.url_decode_lossy().into_owned(), false),
+    let (value, is_text) = match raw.url_decode() {
+        Ok(value) => (value, is_text),
+        Err(_) => (raw.url_decode_lossy(), false),
+    };
+    if value.contains('\0') {
+        return (value.replace('\0', "\u{fffd}"), false);
     }
+    (value.into_owned(), is_text)
 }
 
 #[cfg(test)]

@@ -275,7 +275,8 @@ async fn in_time<T>(asked: impl Future<Output = Result<T, OauthError>>) -> Resul
 fn known(application: &Application, profile: Profile) -> Result<Known, OauthError> {
     const LONGEST_SUBJECT: usize = 255;
     let Profile { subject, email, is_email_verified, name } = profile;
-    if subject.is_empty() || subject.len() > LONGEST_SUBJECT {
+    let is_plain = !subject.chars().any(char::is_control);
+    if subject.is_empty() || subject.len() > LONGEST_SUBJECT || !is_plain {
         return Err(OauthError::Nonsense("a subject that cannot be one"));
     }
     Ok(Known {

@@ -1,12 +1,13 @@
 //! Letters on their way: written in the transaction of what caused them, sent by the worker.
 //!
-//! Whoever sends claims letters first, for long enough to send them; if it dies, they are due again
-//! when the claim is over. A letter that fails is tried again after a wait that doubles, for a day
+//! Whoever sends claims letters first, for a minute, and renews the claim while it sends; if it dies,
+//! they are due again when the claim is over. A letter that fails is tried again after a wait that doubles, for a day
 //! at most, and then given up. What a letter says is sealed while it waits and gone when it is
 //! finished. Knows neither accounts nor mail servers.
 
 mod store;
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
+use crate::clock::to_micros;
 use crate::crypto::{Keys, Unsealable};
 use crate::db::{Db, DbError, Transaction};
 use crate::mail::{Facts, Kind, Letter};
@@ -21,9 +23,13 @@ use crate::types::{Email, Language, Secret, UserId};
 
 pub use store::{Fate, Logged};
 
-/// How long a claimed letter is left alone: longer than a batch takes in which every letter takes all
-/// the time that a letter has, which is ten times a minute, and the database takes its time as well.
-const CLAIM: Duration = Duration::from_mins(15);
+/// How long a claimed letter is left alone: what a letter is late at most when the node that claimed it
+/// dies. A claim is renewed three times before it ends, so that neither a slow database nor one renewal
+/// that fails lets two nodes send one letter.
+const CLAIM: Duration = Duration::from_mins(1);
+
+/// How often whoever sends claimed letters renews the claim.
+pub const RENEW_EVERY: Duration = Duration::from_secs(15);
 
 /// The wait after the first failure; it doubles from there.
 const FIRST_WAIT: Duration = Duration::from_mins(1);
@@ -68,8 +74,9 @@ pub struct Claimed {
     pub worthless_at: OffsetDateTime,
     /// Why it could not be sent the last time, empty if it was not tried.
     pub reason: String,
-    /// When another may claim it. Whoever comes back later than that changes nothing any more.
-    until: OffsetDateTime,
+    /// Since when it is claimed, which is the name of the claim: after another has claimed it, whoever
+    /// comes back changes nothing any more.
+    claimed_at: OffsetDateTime,
 }
 
 /// Why a claimed row is no letter that can be sent.
@@ -132,6 +139,42 @@ pub async fn put(
     store::insert(transaction, to, letter.kind, &seal(keys, letter), now, now + worth).await
 }
 
+/// The claim on the letters of one batch.
+#[derive(Debug)]
+pub struct Claim {
+    ids: Vec<i64>,
+    claimed_at: OffsetDateTime,
+    until: AtomicI64,
+}
+
+impl Claim {
+    /// The claim on letters that were claimed together; `None` without letters.
+    #[must_use]
+    pub fn on(letters: &[Claimed]) -> Option<Self> {
+        let claimed_at = letters.first()?.claimed_at;
+        let ids = letters.iter().map(|letter| letter.id).collect();
+        Some(Self { ids, claimed_at, until: AtomicI64::new(to_micros(claimed_at + CLAIM)) })
+    }
+
+    /// Whether it still holds. When it does not, another node may have claimed the letters, and none of
+    /// them may be begun any more.
+    #[must_use]
+    pub fn holds(&self, now: OffsetDateTime) -> bool {
+        to_micros(now) < self.until.load(Ordering::Relaxed)
+    }
+
+    /// Makes the claim on those letters that are not finished last for another while.
+    ///
+    /// # Errors
+    /// [`DbError`] when the database cannot; the claim then lasts as long as it did.
+    pub async fn renew(&self, db: &Db, now: OffsetDateTime) -> Result<(), DbError> {
+        let until = now + CLAIM;
+        store::update_renewed(db, &self.ids, self.claimed_at, until).await?;
+        self.until.store(to_micros(until), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
 /// Claims up to `at_most` letters that are due. One statement decides which node sends a letter. Of
 /// kinds and languages that this version does not know it claims none: while nodes are replaced one
 /// by one, a newer one may have written them, and sends them.
@@ -155,7 +198,7 @@ pub async fn claim(
             Ok(letter) => claimed.push(letter),
             Err(why) => {
                 let reason = why.to_string();
-                store::update_failed(db, id, now + CLAIM, &reason, now).await?;
+                store::update_failed(db, id, now, &reason, now).await?;
                 tracing::error!(letter.id = id, reason, "a letter was given up");
             }
         }
@@ -214,7 +257,7 @@ pub async fn failed(
     let again_at = next_try(letter, now).filter(|_| !is_final);
     match again_at {
         Some(at) => store::update_due(db, letter, at, reason).await?,
-        None => store::update_failed(db, letter.id, letter.until, reason, now).await?,
+        None => store::update_failed(db, letter.id, letter.claimed_at, reason, now).await?,
     }
     Ok(again_at.is_none())
 }
@@ -230,10 +273,10 @@ pub fn is_worthless(letter: &Claimed, now: OffsetDateTime) -> bool {
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn release(db: &Db, letters: &[Claimed], at: OffsetDateTime) -> Result<(), DbError> {
-    // Letters of one batch are claimed until the same instant.
+    // Letters of one batch are claimed at the same instant.
     let Some(first) = letters.first() else { return Ok(()) };
     let ids: Vec<_> = letters.iter().map(|letter| letter.id).collect();
-    store::update_released(db, &ids, first.until, at).await
+    store::update_released(db, &ids, first.claimed_at, at).await
 }
 
 /// What became of the letters to a person: the newest first, at most `at_most`.

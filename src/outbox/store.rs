@@ -95,9 +95,10 @@ fn is_due(now: OffsetDateTime) -> SimpleExpr {
         .and(Column::Language.is_in(Language::ALL.map(Language::tag)))
 }
 
-/// Whether a letter is still claimed until an instant, which says by whom.
-fn is_claimed_until(until: OffsetDateTime) -> SimpleExpr {
-    Column::DueAt.eq(to_micros(until))
+/// Whether a letter is still claimed since an instant, which says by whom: until when it is claimed
+/// moves while it is sent, and a claim of another node begins later.
+fn is_claimed_since(claimed_at: OffsetDateTime) -> SimpleExpr {
+    Column::ClaimedAt.eq(to_micros(claimed_at)).and(Column::IsClaimed.eq(true))
 }
 
 /// The letters that this statement, and no other, has claimed. Rows that another node is claiming at
@@ -120,6 +121,7 @@ pub(super) async fn update_claimed(
         .col_expr(Column::DueAt, Expr::value(to_micros(until)))
         .col_expr(Column::Tries, Expr::col(Column::Tries).add(1))
         .col_expr(Column::IsClaimed, Expr::value(true))
+        .col_expr(Column::ClaimedAt, Expr::value(to_micros(now)))
         .filter(Column::Id.in_subquery(due))
         .filter(Column::DueAt.lte(to_micros(now)))
         .exec_with_returning(db.writer())
@@ -147,7 +149,7 @@ pub(super) fn claimed(
         tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
         worthless_at: from_micros(row.worthless_at),
         reason: row.reason,
-        until: from_micros(row.due_at.unwrap_or_default()),
+        claimed_at: from_micros(row.claimed_at.unwrap_or_default()),
     })
 }
 
@@ -163,7 +165,7 @@ pub(super) async fn update_words(
         .col_expr(Column::Language, Expr::value(to.language.tag()))
         .col_expr(Column::Sealed, Expr::value(sealed))
         .filter(Column::Id.eq(request.id))
-        .filter(is_claimed_until(request.until))
+        .filter(is_claimed_since(request.claimed_at))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
@@ -186,7 +188,7 @@ pub(super) async fn update_sent(db: &Db, id: i64, now: OffsetDateTime) -> Result
 pub(super) async fn update_failed(
     db: &Db,
     id: i64,
-    until: OffsetDateTime,
+    claimed_at: OffsetDateTime,
     reason: &str,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
@@ -197,7 +199,7 @@ pub(super) async fn update_failed(
         .col_expr(Column::Reason, Expr::value(reason))
         .col_expr(Column::IsClaimed, Expr::value(false))
         .filter(Column::Id.eq(id))
-        .filter(is_claimed_until(until))
+        .filter(is_claimed_since(claimed_at))
         .exec(db.writer())
         .await?;
     Ok(())
@@ -214,7 +216,7 @@ pub(super) async fn update_due(
         .col_expr(Column::Reason, Expr::value(reason))
         .col_expr(Column::IsClaimed, Expr::value(false))
         .filter(Column::Id.eq(letter.id))
-        .filter(is_claimed_until(letter.until))
+        .filter(is_claimed_since(letter.claimed_at))
         .exec(db.writer())
         .await?;
     Ok(())
@@ -223,7 +225,7 @@ pub(super) async fn update_due(
 pub(super) async fn update_released(
     db: &Db,
     ids: &[i64],
-    until: OffsetDateTime,
+    claimed_at: OffsetDateTime,
     at: OffsetDateTime,
 ) -> Result<(), DbError> {
     outbox::Entity::update_many()
@@ -231,7 +233,23 @@ pub(super) async fn update_released(
         .col_expr(Column::Tries, Expr::col(Column::Tries).sub(1))
         .col_expr(Column::IsClaimed, Expr::value(false))
         .filter(Column::Id.is_in(ids.iter().copied()))
-        .filter(is_claimed_until(until))
+        .filter(is_claimed_since(claimed_at))
+        .exec(db.writer())
+        .await?;
+    Ok(())
+}
+
+/// Letters that are finished, or that another node has claimed, are left alone.
+pub(super) async fn update_renewed(
+    db: &Db,
+    ids: &[i64],
+    claimed_at: OffsetDateTime,
+    until: OffsetDateTime,
+) -> Result<(), DbError> {
+    outbox::Entity::update_many()
+        .col_expr(Column::DueAt, Expr::value(to_micros(until)))
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .filter(is_claimed_since(claimed_at))
         .exec(db.writer())
         .await?;
     Ok(())
@@ -303,7 +321,7 @@ pub(super) async fn update_hastened(
 pub(super) async fn delete(db: &Db, request: &Claimed) -> Result<(), DbError> {
     outbox::Entity::delete_many()
         .filter(Column::Id.eq(request.id))
-        .filter(is_claimed_until(request.until))
+        .filter(is_claimed_since(request.claimed_at))
         .exec(db.writer())
         .await?;
     Ok(())

@@ -290,17 +290,26 @@ pub async fn list_latest(db: &Db, at_most: u64) -> Result<Vec<Bulk>, DbError> {
     store::list_latest(db, at_most).await
 }
 
-/// Takes hold of the oldest that is being done and that nobody else holds, or of `this` one, until the
-/// transaction ends. What cannot be read any more comes without orders.
+/// Which one is to be held.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    /// This one.
+    This(BulkId),
+    /// The oldest that no other node holds and that is none of these.
+    NextBut(&'a [BulkId]),
+}
+
+/// Takes hold of one that is being done, until the transaction ends. What cannot be read any more comes
+/// without orders.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn hold_next(
     transaction: &Transaction,
     keys: &Keys,
-    this: Option<BulkId>,
+    which: Which<'_>,
 ) -> Result<Option<(Bulk, Option<Orders>)>, DbError> {
-    let Some((bulk, sealed)) = store::lock_next(transaction, this).await? else { return Ok(None) };
+    let Some((bulk, sealed)) = store::lock_next(transaction, which).await? else { return Ok(None) };
     let json = keys.unseal(LABEL, &sealed).ok();
     let orders = json.and_then(|json| serde_json::from_slice(&json).ok());
     Ok(Some((bulk, orders)))

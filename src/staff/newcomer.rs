@@ -66,7 +66,8 @@ impl Newcomer {
     }
 }
 
-/// Makes an account for somebody on a list; `None` when the address has one meanwhile.
+/// Makes an account for somebody on a list; `None` when the address has one meanwhile. What fails
+/// leaves nothing behind, and the transaction can go on.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -74,21 +75,36 @@ pub async fn let_in(
     ctx: &Ctx,
     transaction: &Transaction,
     acting: Acting<'_>,
+    person: (BulkId, &Newcomer, bool),
+    now: OffsetDateTime,
+) -> Result<Option<UserId>, DbError> {
+    let part = transaction.begin_part().await?;
+    match make(ctx, &part, acting, person, now).await {
+        Ok(Some(user)) => {
+            part.commit().await?;
+            Ok(Some(user))
+        }
+        outcome => {
+            part.roll_back().await?;
+            outcome
+        }
+    }
+}
+
+async fn make(
+    ctx: &Ctx,
+    part: &Transaction,
+    acting: Acting<'_>,
     (bulk, person, is_invited): (BulkId, &Newcomer, bool),
     now: OffsetDateTime,
 ) -> Result<Option<UserId>, DbError> {
     let Some(account) = person.account() else { return Ok(None) };
     let (email, language) = (account.email.clone(), account.language);
     let is_invited = is_invited && account.is_active && account.password_hash.is_none();
-    // An address that turns out not to be free leaves nothing behind.
-    let part = transaction.begin_part().await?;
-    let Some(user) = accounts::open(&part, account, now).await? else {
-        part.roll_back().await?;
-        return Ok(None);
-    };
+    let Some(user) = accounts::open(part, account, now).await? else { return Ok(None) };
     if is_invited {
         let to = Addressee { user: Some(user), email, language };
-        invite(ctx, &part, user, &to).await?;
+        invite(ctx, part, user, &to).await?;
     }
     let details = json!({
         "changes": {
@@ -100,7 +116,6 @@ pub async fn let_in(
         "invited": is_invited,
         "bulk": bulk,
     });
-    record(&part, acting, user, (Action::AddedByStaff, details), now).await?;
-    part.commit().await?;
+    record(part, acting, user, (Action::AddedByStaff, details), now).await?;
     Ok(Some(user))
 }

@@ -8,7 +8,7 @@ use sea_orm::{
 use time::OffsetDateTime;
 
 use super::Acting;
-use super::bulk::{Bulk, Kind, Progress, State};
+use super::bulk::{Bulk, Kind, Progress, State, Which};
 use crate::accounts::{Account, Before};
 use crate::clock::{from_micros, to_micros};
 use crate::db::entity::bulk_deed::{self, Column};
@@ -64,12 +64,16 @@ pub(super) async fn is_any_running(db: &Db) -> Result<bool, DbError> {
 /// What another node holds is passed over.
 pub(super) async fn lock_next(
     transaction: &Transaction,
-    this: Option<BulkId>,
+    which: Which<'_>,
 ) -> Result<Option<(Bulk, String)>, DbError> {
     let mut query = Entity::find().filter(Column::State.eq(State::Running.as_str()));
-    if let Some(id) = this {
-        query = query.filter(Column::Id.eq(id.0));
-    }
+    query = match which {
+        Which::This(id) => query.filter(Column::Id.eq(id.0)),
+        Which::NextBut([]) => query,
+        Which::NextBut(others) => {
+            query.filter(Column::Id.is_not_in(others.iter().map(|other| other.0)))
+        }
+    };
     let row = query
         .order_by(Column::Id, Order::Asc)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)

@@ -2,6 +2,7 @@
 //!
 //! Four rounds, each in a task of its own, so that a slow mail server never keeps the others waiting.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,14 +14,19 @@ use rocket::{Orbit, Rocket, Shutdown};
 
 use crate::ctx::Ctx;
 use crate::db::DbError;
+use crate::flows::bulk::Failed;
 use crate::flows::delivery::Courier;
 use crate::flows::{bulk, deletion, keeping, rotation};
+use crate::types::BulkId;
 
 /// How soon a letter leaves that was just written. Looking costs one cheap query.
 const MAIL_EVERY: Duration = Duration::from_secs(1);
 
 /// How soon a bulk deed goes on that was just ordered, or that another node has left.
 const BULK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long one of which a batch has failed is left alone at most; others are done meanwhile.
+const BULK_LONGEST: Duration = Duration::from_mins(1);
 
 /// How often there is something to throw away.
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
@@ -137,10 +143,11 @@ async fn send(courier: &Courier) {
 /// has not happened.
 async fn do_in_bulk(ctx: Ctx, mut shutdown: Shutdown) {
     let mut ticks = every(BULK_EVERY);
+    let mut postponed = Postponed::default();
     let working = async {
         loop {
             ticks.tick().await;
-            do_all_in_bulk(&ctx).await;
+            do_in_turn(&ctx, &mut postponed).await;
         }
     };
     select! {
@@ -151,12 +158,40 @@ async fn do_in_bulk(ctx: Ctx, mut shutdown: Shutdown) {
 
 /// Does everything that staff ordered to be done to many accounts, batch by batch.
 pub async fn do_all_in_bulk(ctx: &Ctx) {
+    do_in_turn(ctx, &mut Postponed::default()).await;
+}
+
+/// Those of which a batch has failed, until when each waits, and how long it waits the next time.
+#[derive(Default)]
+struct Postponed(HashMap<BulkId, (Instant, Duration)>);
+
+impl Postponed {
+    /// Those that are not tried yet.
+    fn waiting(&self) -> Vec<BulkId> {
+        let now = Instant::now();
+        let waiting = self.0.iter().filter(|(_, (until, _))| *until > now);
+        waiting.map(|(id, _)| *id).collect()
+    }
+
+    fn postpone(&mut self, id: BulkId) {
+        let (_, wait) = self.0.remove(&id).unwrap_or((Instant::now(), BULK_EVERY));
+        self.0.insert(id, (Instant::now() + wait, (wait * 2).min(BULK_LONGEST)));
+    }
+}
+
+/// Does batches until there is nothing left to be done but what has failed a moment ago. A batch that
+/// fails is done again later, and what others have ordered is done meanwhile.
+async fn do_in_turn(ctx: &Ctx, postponed: &mut Postponed) {
     loop {
-        match bulk::step(ctx, None).await {
+        match bulk::step(ctx, &postponed.waiting()).await {
             Ok(true) => tokio::task::yield_now().await,
             Ok(false) => return,
-            Err(error) => {
-                tracing::error!(%error, "a batch failed; it is done again");
+            Err(Failed { of: Some(id), error }) => {
+                tracing::error!(%error, bulk.id = id.0, "a batch failed; it is done again later");
+                postponed.postpone(id);
+            }
+            Err(Failed { of: None, error }) => {
+                tracing::error!(%error, "nothing could be done in bulk; it is tried again");
                 return;
             }
         }

@@ -34,7 +34,7 @@ async fn orders(browser: &mut Browser<'_>, page: &Page, more: &[(&str, &str)]) -
 }
 
 /// Does it, and gives back the page on which it is followed.
-async fn does(browser: &mut Browser<'_>, action: &str, whom: &[(&str, &str)]) -> String {
+pub(crate) async fn does(browser: &mut Browser<'_>, action: &str, whom: &[(&str, &str)]) -> String {
     let page = looks(browser, action, whom).await;
     assert_eq!(page.status(), 200, "{}", page.text());
     let answer = orders(browser, &page, &[]).await;
@@ -270,7 +270,7 @@ on_both! {
         let path = does(&mut root, "deactivate", &[("all", "true"), ("filter", "q=crowd")]).await;
 
         for _ in 0..20 {
-            let (one, two) = join(bulk::step(&app.ctx, None), bulk::step(&other.ctx, None)).await;
+            let (one, two) = join(bulk::step(&app.ctx, &[]), bulk::step(&other.ctx, &[])).await;
             one.expect("works");
             two.expect("works");
         }

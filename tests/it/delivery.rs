@@ -18,9 +18,9 @@ use crate::support::{App, World};
 const RESET: &str = "/account/password/reset";
 
 /// How long a claimed letter is left alone.
-const CLAIM: Duration = Duration::from_mins(15);
+const CLAIM: Duration = Duration::from_mins(1);
 
-const ALMOST_THE_CLAIM: Duration = Duration::from_secs(15 * 60 - 1);
+const ALMOST_THE_CLAIM: Duration = Duration::from_secs(59);
 
 /// A node whose letters go to this office.
 async fn node(world: &World, office: &PostOffice) -> App {
@@ -163,6 +163,57 @@ on_both! {
         lives.delivers().await;
 
         assert_eq!(office.taken().len(), 1);
+    }
+
+    async fn a_claim_is_renewed_for_as_long_as_its_letters_are_being_sent(world: World) {
+        let mut slow = PostOffice::opens(Manners { stalls_at: Some("DATA"), ..Manners::default() });
+        let quick = PostOffice::opens(Manners::default());
+        let (app, other) = (node(&world, &slow).await, node(&world, &quick).await);
+        writes(&app, 1).await;
+        let courier = Courier::new(app.ctx.clone()).renewing_every(Duration::from_millis(5));
+        let sending = rocket::tokio::spawn(async move { courier.deliver().await });
+        slow.has_stalled().await;
+
+        for _ in 0..5 {
+            world.clock.advance(Duration::from_secs(50));
+            let now = daemun::clock::to_micros(world.clock.now());
+            let renewed = format!("is_claimed AND due_at = {now} + 60000000");
+            while count(&app, &renewed).await == 0 {
+                rocket::tokio::task::yield_now().await;
+            }
+            other.delivers().await;
+        }
+        slow.goes_on();
+
+        let delivered = sending.await.expect("no panic").expect("delivered");
+        assert_eq!((delivered.sent, slow.taken().len(), quick.taken().len()), (1, 1, 0));
+        assert_eq!(count(&app, "sent_at IS NOT NULL AND due_at IS NULL AND tries = 1").await, 1);
+    }
+
+    async fn a_node_that_stood_still_longer_than_its_claim_begins_no_letter(world: World) {
+        let mut slow = PostOffice::opens(Manners { stalls_at: Some("DATA"), ..Manners::default() });
+        let quick = PostOffice::opens(Manners::default());
+        let (app, other) = (node(&world, &slow).await, node(&world, &quick).await);
+        // More than there are lanes, so that some letters are not begun when the clock jumps.
+        writes(&app, 12).await;
+        let courier = Courier::new(app.ctx.clone()).renewing_every(Duration::from_hours(1));
+        let sending = rocket::tokio::spawn(async move { courier.deliver().await });
+        for _ in 0..4 {
+            slow.has_stalled().await;
+        }
+
+        world.clock.advance(CLAIM);
+        let claimed = outbox::claim(&other.ctx.db, &other.ctx.keys, 40, world.clock.now()).await;
+        for _ in 0..4 {
+            slow.goes_on();
+        }
+
+        let delivered = sending.await.expect("no panic").expect("delivered");
+        assert_eq!((claimed.expect("claimed").len(), delivered.sent), (12, 4));
+        assert_eq!(count(&app, "is_claimed AND due_at IS NOT NULL AND tries = 2").await, 8);
+        world.clock.advance(CLAIM);
+        other.delivers().await;
+        assert_eq!((slow.taken().len(), quick.taken().len()), (4, 8));
     }
 
     async fn whoever_comes_back_after_its_claim_changes_nothing(world: World) {

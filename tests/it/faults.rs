@@ -4,17 +4,15 @@
 use std::time::Duration;
 
 use crate::support::faults::{BROKEN, FULL, Faults, SYNCS, WRITES};
-use crate::support::process::{
-    Answer, Machine, PATIENCE, Remote, Server, ask, environment, eventually,
-};
+use crate::support::process::{Answer, Machine, PATIENCE, Remote, Server, ask, eventually};
+use crate::support::requirement;
 use crate::support::{GOOD, NEW};
 
-/// How many faults each kind of call is tried with; `DAEMUN_TEST_ROUNDS` asks for more.
+/// How many faults each kind of call is tried with; `DAEMUN_TEST_ROUNDS` asks for so many times as many.
 const ROUNDS: u32 = 16;
 
 fn rounds() -> u32 {
-    let asked = environment("DAEMUN_TEST_ROUNDS");
-    asked.map_or(ROUNDS, |asked| asked.to_str().and_then(|it| it.parse().ok()).expect("a number"))
+    ROUNDS * requirement::rounds()
 }
 
 fn site() -> Option<(Machine, Faults)> {

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use rocket::http::{ContentType, Method};
 
 use crate::support::browser::encode;
-use crate::support::requirement::environment;
+use crate::support::requirement::{self, environment};
 use crate::support::{App, Browser, World};
 
 /// Requests to each route in a round.
@@ -245,8 +245,14 @@ fn multipart(fields: &[(&str, &str)]) -> Vec<u8> {
     (fields.iter().map(part).collect::<String>() + "--x--\r\n").into_bytes()
 }
 
-fn number(name: &str) -> Option<u64> {
-    environment(name)?.to_str()?.parse().ok()
+fn seed() -> u64 {
+    let given = environment("DAEMUN_TEST_SEED");
+    given.map_or_else(
+        || RandomState::new().hash_one(0),
+        |seed| {
+            seed.to_str().and_then(|seed| seed.parse().ok()).expect("DAEMUN_TEST_SEED is a number")
+        },
+    )
 }
 
 /// A visitor, a member and a superuser of their own.
@@ -257,8 +263,8 @@ async fn people(app: &App, shift: usize) -> [Browser<'_>; 3] {
 
 on_both! {
     async fn no_request_is_answered_by_a_500(world: World) {
-        let seed = number("DAEMUN_TEST_SEED").unwrap_or_else(|| RandomState::new().hash_one(0));
-        let rounds = number("DAEMUN_TEST_ROUNDS").unwrap_or(1);
+        let seed = seed();
+        let rounds = requirement::rounds();
         let mut random = Random(seed.max(1));
         let app = world.app().await;
         let routes: Vec<(Method, String)> =

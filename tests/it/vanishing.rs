@@ -10,6 +10,7 @@ use crate::support::postgres::Cluster;
 use crate::support::process::{
     Machine, PATIENCE, Remote, Server, ask, block_on, eventually, postgres,
 };
+use crate::support::requirement::{self, Requirement};
 use crate::support::vanishing::Wire;
 
 /// How long a request may wait for a database that does not answer.
@@ -143,11 +144,13 @@ impl Drop for Stoppable {
 
 #[test]
 fn nobody_waits_for_a_postgres_that_is_stopped() {
-    if Cluster::get().is_none() {
+    let Some(binaries) =
+        requirement::postgres_binaries().filter(|_| Requirement::Postgres.is_met())
+    else {
         return;
-    }
+    };
     let settings = "-c fsync=off -c shared_buffers=16MB -c max_wal_size=64MB -c min_wal_size=32MB";
-    let cluster = Stoppable(Cluster::start("C", settings).expect("as the other one"));
+    let cluster = Stoppable(Cluster::start(&binaries, "C", settings));
     block_on(cluster.0.execute("CREATE DATABASE daemun"));
     let database = cluster.0.url("daemun");
     nobody_waits(&database, || cluster.signal("STOP"), || cluster.signal("CONT"));

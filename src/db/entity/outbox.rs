@@ -22,6 +22,7 @@ pub struct Model {
     pub failed_at: Option<i64>,
     pub reason: String,
     pub is_claimed: bool,
+    pub claimed_at: Option<i64>,
 }
 
 /// Neither the address nor what the letter says.

@@ -1,13 +1,16 @@
 //! The trail for spreadsheets and programs: all of it, or what is looked for.
 
+use std::collections::BTreeSet;
+
 use rocket::http::Status;
 use rocket::response::stream::ByteStream;
 use rocket::{Route, State, get, routes};
 use time::format_description::well_known::Rfc3339;
 
-use super::audit::{Typed, emails, understand};
+use super::audit::{Typed, understand};
 use super::table::{self, Table};
-use crate::audit::{self, Place, Recorded, Search};
+use crate::accounts;
+use crate::audit::{self, Exported, Place, Search};
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::http::guards::ReadsAudit;
@@ -71,12 +74,14 @@ async fn piece(
     search: &Search,
     before: Option<Place>,
 ) -> Result<(Vec<[String; 10]>, Option<Place>), DbError> {
-    let events = audit::search(&ctx.db, search, before, PIECE).await?;
-    let emails = emails(ctx, &events).await?;
+    let events = audit::export(&ctx.db, search, before, PIECE).await?;
+    let people = events.iter().flat_map(|event| [event.actor, event.target]).flatten();
+    let people: Vec<_> = people.collect::<BTreeSet<_>>().into_iter().collect();
+    let emails = accounts::emails_of(&ctx.db, &people).await?;
     let email = |id: Option<UserId>| id.and_then(|id| emails.get(&id).cloned()).unwrap_or_default();
     let number = |id: Option<UserId>| id.map(|id| id.to_string()).unwrap_or_default();
     let is_full = events.len() as u64 == PIECE;
-    let end = events.last().map(Recorded::place).filter(|_| is_full);
+    let end = events.last().map(Exported::place).filter(|_| is_full);
     let rows = events.into_iter().map(|event| {
         [
             event.id.to_string(),
@@ -88,7 +93,7 @@ async fn piece(
             email(event.target),
             event.ip,
             event.user_agent,
-            event.details.to_string(),
+            event.details,
         ]
     });
     Ok((rows.collect(), end))

@@ -82,7 +82,7 @@ impl Cluster {
 }
 
 /// PostgreSQL refuses to run as root: then as its own user, or as nobody.
-fn unprivileged_user() -> Option<String> {
+pub(crate) fn unprivileged_user() -> Option<String> {
     let is_root = Command::new("id")
         .arg("-u")
         .output()

@@ -8,6 +8,7 @@ pub(crate) mod jam;
 pub(crate) mod mailbox;
 mod office;
 pub(crate) mod page;
+pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod program;

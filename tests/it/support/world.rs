@@ -84,6 +84,12 @@ impl World {
         }
     }
 
+    /// The name of the story's database in the cluster.
+    pub(crate) fn database_name(&self) -> &str {
+        let rest = self.database_url.split('/').nth(3).expect("a database of the cluster");
+        rest.split('?').next().unwrap_or(rest)
+    }
+
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }

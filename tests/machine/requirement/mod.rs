@@ -21,6 +21,7 @@ use postgres::runs;
 pub(crate) enum Requirement {
     Postgres,
     PostgresBackup,
+    PgBouncer,
     Sqlite,
     Browser,
     Axe,
@@ -37,9 +38,10 @@ pub(crate) enum Requirement {
 }
 
 impl Requirement {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Postgres,
         Self::PostgresBackup,
+        Self::PgBouncer,
         Self::Sqlite,
         Self::Browser,
         Self::Axe,
@@ -60,6 +62,7 @@ impl Requirement {
         match self {
             Self::Postgres => "POSTGRES",
             Self::PostgresBackup => "POSTGRES_BACKUP",
+            Self::PgBouncer => "PGBOUNCER",
             Self::Sqlite => "SQLITE",
             Self::Browser => "BROWSER",
             Self::Axe => "AXE",
@@ -81,6 +84,7 @@ impl Requirement {
         match self {
             Self::Postgres => "every test on PostgreSQL",
             Self::PostgresBackup => "the backup of PostgreSQL",
+            Self::PgBouncer => "every test behind pgbouncer",
             Self::Sqlite => "the backup of SQLite",
             Self::Browser => "every test in a browser",
             Self::Axe => "the accessibility of every page",
@@ -109,6 +113,7 @@ impl Requirement {
                 runs("pg_dump", &["--version"]) && runs("pg_restore", &["--version"]),
                 "pg_dump and pg_restore are not here",
             ),
+            Self::PgBouncer => (pgbouncer().is_some(), "pgbouncer is not here"),
             Self::Sqlite => (runs("sqlite3", &["--version"]), "sqlite3 is not here"),
             Self::Browser => (
                 runs("chromium", &["--version"]) && runs("chromedriver", &["--version"]),
@@ -185,6 +190,17 @@ fn required() -> BTreeMap<String, bool> {
     wanted
 }
 
+/// How many times as long the campaigns against the program run: `DAEMUN_TEST_ROUNDS`, or once.
+///
+/// # Panics
+/// Where it is no number: a campaign that is shorter than it seems proves less than it seems.
+pub(crate) fn rounds() -> u32 {
+    let asked = environment("DAEMUN_TEST_ROUNDS");
+    asked.map_or(1, |asked| {
+        asked.to_str().and_then(|it| it.parse().ok()).expect("DAEMUN_TEST_ROUNDS is a number")
+    })
+}
+
 /// Writes a line past the test runner's capture.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
@@ -212,6 +228,16 @@ fn node_packages() -> PathBuf {
 /// The folder with PostgreSQL's binaries.
 pub(crate) fn postgres_binaries() -> Option<PathBuf> {
     postgres::binaries()
+}
+
+/// pgbouncer: on the path, or where Debian puts what is no command of users.
+pub(crate) fn pgbouncer() -> Option<PathBuf> {
+    let on_path = environment("PATH")
+        .map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
+        .unwrap_or_default();
+    let folders = on_path.into_iter().chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
+    let works = |binary: &PathBuf| runs(&binary.to_string_lossy(), &["--version"]);
+    folders.map(|folder| folder.join("pgbouncer")).find(works)
 }
 
 /// A Python that has what `tests/python/requirements.txt` names.

@@ -1,0 +1,85 @@
+//! Indexes of tables that may hold millions of rows: a migration builds them at once where there are
+//! few, because that is one transaction with the rest, and leaves them to the program where there are
+//! many. The program builds them after all migrations with `CONCURRENTLY`, which no transaction may
+//! hold, and makes sure at every start that all of them are there and whole.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::{DbBackend, Statement};
+
+/// So many rows are indexed in a fraction of a second, for which a table may be locked.
+const FEW: u32 = 100_000;
+
+/// An index that the program may have to build on PostgreSQL.
+#[derive(Debug, Clone, Copy)]
+pub struct LateIndex {
+    /// Its name.
+    pub name: &'static str,
+    /// Its table.
+    pub table: &'static str,
+    /// What is indexed and how, as SQL has it after the name of the table.
+    definition: &'static str,
+    /// Whether it needs the extension `pg_trgm`, without which it is left out.
+    pub needs_trigrams: bool,
+}
+
+impl LateIndex {
+    const fn on(table: &'static str, name: &'static str, definition: &'static str) -> Self {
+        Self { name, table, definition, needs_trigrams: false }
+    }
+
+    /// The statement that builds it; `how` may be `CONCURRENTLY`.
+    #[must_use]
+    pub fn statement(&self, how: &str) -> String {
+        let Self { name, table, definition, .. } = self;
+        format!("CREATE INDEX {how} {name} ON {table} {definition}")
+    }
+}
+
+/// All of them, as they are after the last migration.
+pub const LATE_INDEXES: [LateIndex; 14] = [
+    LateIndex::on("users", "users_deletes_at", "(deletes_at)"),
+    LateIndex::on("users", "users_created_at", "(created_at, id)"),
+    LateIndex::on("users", "users_last_login_at", "(COALESCE(last_login_at, 0), id)"),
+    LateIndex::on("users", "users_inactive_until", "(inactive_until, id)"),
+    LateIndex::on("users", "users_staff", "(id) WHERE is_staff"),
+    LateIndex::on("users", "users_superusers", "(id) WHERE is_superuser"),
+    LateIndex::on("users", "users_inactive", "(id) WHERE NOT is_active"),
+    LateIndex::on("users", "users_unverified", "(id) WHERE email_verified_at IS NULL"),
+    LateIndex::on("one_time_links", "one_time_links_email_canonical", "(email_canonical)"),
+    LateIndex::on("audit_events", "audit_events_actor_at", "(actor_id, at)"),
+    LateIndex::on("audit_events", "audit_events_action_at", "(action, at)"),
+    LateIndex::on("outbox", "outbox_failed", "(id) WHERE failed_at IS NOT NULL"),
+    LateIndex::on("outbox", "outbox_waiting", "(id) WHERE due_at IS NOT NULL"),
+    LateIndex {
+        needs_trigrams: true,
+        ..LateIndex::on(
+            "users_search",
+            "users_search_text",
+            "USING gin (text gin_trgm_ops) WITH (fastupdate = off)",
+        )
+    },
+];
+
+/// Whether a table has so many rows that it may not be locked until they are indexed.
+pub(crate) async fn is_large(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+) -> Result<bool, DbErr> {
+    if manager.get_database_backend() != DbBackend::Postgres {
+        return Ok(false);
+    }
+    let sql =
+        format!("SELECT COUNT(*) > {FEW} FROM (SELECT 1 FROM {table} LIMIT {FEW} + 1) AS some");
+    let question = Statement::from_string(DbBackend::Postgres, sql);
+    let row = manager.get_connection().query_one_raw(question).await?;
+    row.map_or(Ok(false), |row| row.try_get_by_index(0))
+}
+
+/// Builds an index, unless its table is large.
+pub(crate) async fn index(
+    manager: &SchemaManager<'_>,
+    table: &'static str,
+    index: IndexCreateStatement,
+) -> Result<(), DbErr> {
+    if is_large(manager, table).await? { Ok(()) } else { manager.create_index(index).await }
+}

@@ -1,0 +1,24 @@
+//! When the claim on a letter began, which says whose claim it is: its end moves while its letters are
+//! sent. A column without a default is added at once, however many rows there are.
+
+use sea_orm_migration::prelude::*;
+
+use crate::{column, table};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let mut claimed_at = column::number_or_null("claimed_at");
+        let outbox = Table::alter().table(table("outbox")).add_column(&mut claimed_at).to_owned();
+        manager.alter_table(outbox).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let outbox =
+            Table::alter().table(table("outbox")).drop_column(table("claimed_at")).to_owned();
+        manager.alter_table(outbox).await
+    }
+}

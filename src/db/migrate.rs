@@ -1,0 +1,417 @@
+//! Bringing the tables up to date, however many rows there are and however long that takes.
+//!
+//! On PostgreSQL each migration is a transaction, and what takes long among millions of rows comes after
+//! all of them, in steps that a server which is stopped goes on with at its next start: the search is
+//! filled in batches, and indexes of large tables are built beside those who write there. No step has a
+//! time-out. A step that waits for a lock lets go of its own place in the queue every few seconds, so
+//! that nobody who comes after it waits for longer. On `SQLite` everything is one transaction.
+
+use std::time::{Duration, Instant};
+
+use migrations::{LATE_INDEXES, LateIndex, Migrator, MigratorTrait as _, SchemaManager};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sea_orm::{
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
+    RuntimeErr, Statement, TransactionTrait as _,
+};
+use tokio::select;
+use tokio::time::{MissedTickBehavior, interval_at, sleep};
+
+use super::{Db, DbError};
+
+/// Held while migrations run, so that nodes that start at once take turns. Any number that no other
+/// program uses will do; this one spells "daemun".
+const LOCK: i64 = 0x6461_656d_756e;
+
+/// How often whoever waits or works says how far it is.
+const SAY_EVERY: Duration = Duration::from_secs(10);
+
+/// How soon a lock is asked for again that another holds.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+
+/// How long a migration stands in the queue for a table before it lets those behind it pass.
+const IN_QUEUE: &str = "3s";
+
+/// PostgreSQL's `lock_not_available`.
+const NOT_AVAILABLE: &str = "55P03";
+
+/// One connection holds the lock, one works, one looks how far that is.
+const CONNECTIONS: u32 = 3;
+
+/// People in a batch of the search: a second's work at most.
+const BATCH: u64 = 10_000;
+
+impl Db {
+    /// Brings the tables up to date. Safe when several nodes do it at once, and when a server is stopped
+    /// in between: a migration has happened or has not, and the next start goes on.
+    ///
+    /// # Errors
+    /// [`DbError`] when a migration fails; it has not happened then.
+    pub async fn migrate(&self) -> Result<(), DbError> {
+        if self.writer.get_database_backend() != DbBackend::Postgres {
+            return self.migrate_sqlite().await;
+        }
+        if self.is_finished().await? {
+            return self.refuse_read_only().await;
+        }
+        let node = Node::open(self).await?;
+        let outcome = node.migrate().await;
+        node.close().await;
+        outcome
+    }
+
+    /// A standby has all tables and takes nothing.
+    async fn refuse_read_only(&self) -> Result<(), DbError> {
+        match self.writer.execute_unprepared(super::WRITE_CHECK).await.map_err(DbError::from) {
+            Err(error) if error.is_read_only() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Another process may hold `SQLite`'s write lock for as long as it likes.
+    async fn migrate_sqlite(&self) -> Result<(), DbError> {
+        let mut waiting = Said::now();
+        let transaction = loop {
+            match self.begin().await {
+                Err(error) if error.is_busy() => {
+                    if waiting.is_due() {
+                        let seconds = waiting.seconds();
+                        tracing::info!(seconds, "waiting for another process that writes the file");
+                    }
+                    sleep(ASK_AGAIN).await;
+                }
+                outcome => break outcome?,
+            }
+        };
+        Migrator::up(transaction.without_limits(), None).await?;
+        transaction.commit().await
+    }
+
+    /// Whether nothing is left to be done, late indexes included. Two cheap questions of every start.
+    async fn is_finished(&self) -> Result<bool, DbError> {
+        let up_to_date = self.count_applied().await?;
+        if up_to_date != Some(Migrator::migrations().len()) {
+            return Ok(false);
+        }
+        let rows = self.reader.query_all_raw(statement(STATE)).await?;
+        let state = State::of(&rows)?;
+        Ok(!state.is_being_filled && state.missing().next().is_none())
+    }
+}
+
+/// What is left after the migrations: which indexes are there and whole, whether the search is still
+/// being filled, and whether the extension is there without which it has no index.
+const STATE: &str = "\
+    SELECT c.relname::text, i.indisvalid FROM pg_index i \
+        JOIN pg_class c ON c.oid = i.indexrelid \
+        WHERE c.relnamespace = current_schema()::regnamespace \
+    UNION ALL SELECT ' filling', TRUE WHERE to_regclass('users_search_fill') IS NOT NULL \
+    UNION ALL SELECT ' trigrams', TRUE FROM pg_extension WHERE extname = 'pg_trgm'";
+
+#[derive(Default)]
+struct State {
+    whole: Vec<String>,
+    broken: Vec<String>,
+    is_being_filled: bool,
+    has_trigrams: bool,
+}
+
+impl State {
+    fn of(rows: &[QueryResult]) -> Result<Self, DbError> {
+        let mut state = Self::default();
+        for row in rows {
+            let (name, is_valid): (String, bool) =
+                (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            match name.as_str() {
+                " filling" => state.is_being_filled = true,
+                " trigrams" => state.has_trigrams = true,
+                _ if is_valid => state.whole.push(name),
+                _ => state.broken.push(name),
+            }
+        }
+        Ok(state)
+    }
+
+    /// The late indexes that can be built and are not there, or are what a build left that was stopped.
+    fn missing(&self) -> impl Iterator<Item = &'static LateIndex> {
+        LATE_INDEXES.iter().filter(|index| {
+            let can_be = self.has_trigrams || !index.needs_trigrams;
+            can_be && !self.whole.iter().any(|name| name == index.name)
+        })
+    }
+}
+
+/// When something was last said of a thing that takes long.
+struct Said {
+    since: Instant,
+    last: Instant,
+}
+
+impl Said {
+    fn now() -> Self {
+        let now = Instant::now();
+        Self { since: now, last: now }
+    }
+
+    fn is_due(&mut self) -> bool {
+        let is_due = self.last.elapsed() >= SAY_EVERY;
+        if is_due {
+            self.last = Instant::now();
+        }
+        is_due
+    }
+
+    fn seconds(&self) -> u64 {
+        self.since.elapsed().as_secs()
+    }
+}
+
+fn statement(sql: impl Into<String>) -> Statement {
+    Statement::from_string(DbBackend::Postgres, sql)
+}
+
+/// A node that brings PostgreSQL's tables up to date, with connections of its own that have no time-out.
+struct Node {
+    pool: DatabaseConnection,
+    is_pooled: bool,
+}
+
+impl Node {
+    async fn open(db: &Db) -> Result<Self, DbError> {
+        let is_pooled = db.writer.is_pooled();
+        let known = db.writer.connections().get_postgres_connection_pool().connect_options();
+        let mut options: PgConnectOptions = (*known).clone();
+        if !is_pooled {
+            options = options.options([
+                ("lock_timeout", "0"),
+                ("statement_timeout", "0"),
+                ("idle_in_transaction_session_timeout", "0"),
+            ]);
+        }
+        let mut pool = PgPoolOptions::new().max_connections(CONNECTIONS);
+        if is_pooled {
+            pool = pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    sea_orm::sqlx::Connection::clear_cached_statements(connection).await?;
+                    Ok(true)
+                })
+            });
+        }
+        let failed = |error| DbErr::Conn(RuntimeErr::SqlxError(std::sync::Arc::new(error)));
+        let pool = pool.connect_with(options).await.map_err(failed)?;
+        Ok(Self { pool: pool.into(), is_pooled })
+    }
+
+    async fn close(self) {
+        if let Err(error) = self.pool.close().await {
+            tracing::warn!(%error, "a connection for migrations did not close");
+        }
+    }
+
+    /// A transaction without a time-out, but that on the queue for a table.
+    async fn begin(&self, lock_timeout: &str) -> Result<DatabaseTransaction, DbError> {
+        let transaction = self.pool.begin().await?;
+        let forget = if self.is_pooled { "DEALLOCATE ALL; " } else { "" };
+        let sql = format!(
+            "{forget}SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '{lock_timeout}'; \
+             SET LOCAL idle_in_transaction_session_timeout = 0"
+        );
+        transaction.execute_unprepared(&sql).await?;
+        Ok(transaction)
+    }
+
+    async fn migrate(&self) -> Result<(), DbError> {
+        let lock = self.lock().await?;
+        self.apply(&lock).await?;
+        self.fill_search(&lock).await?;
+        self.build_indexes(&lock).await?;
+        lock.0.rollback().await?;
+        Ok(())
+    }
+
+    /// Takes the lock. It belongs to a transaction rather than to a session, because behind a pooler a
+    /// session has no server of its own; that transaction does nothing else, so it keeps no old rows
+    /// alive. Whoever waits asks again and again rather than in one long statement: an index that is
+    /// built beside others waits for every statement that began before it, and would wait for that one.
+    async fn lock(&self) -> Result<Lock, DbError> {
+        let mut waiting = Said::now();
+        loop {
+            let transaction = self.begin("0").await?;
+            let sql = format!("SELECT pg_try_advisory_xact_lock({LOCK})");
+            let row = transaction.query_one_raw(statement(sql)).await?;
+            let is_ours: Option<bool> = row.map(|row| row.try_get_by_index(0)).transpose()?;
+            if is_ours == Some(true) {
+                return Ok(Lock(transaction));
+            }
+            transaction.rollback().await?;
+            if waiting.is_due() {
+                let seconds = waiting.seconds();
+                tracing::info!(
+                    seconds,
+                    "waiting for another node that brings the tables up to date"
+                );
+            }
+            sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// Applies what is not applied yet, each migration in a transaction.
+    async fn apply(&self, lock: &Lock) -> Result<(), DbError> {
+        let transaction = self.begin("0").await?;
+        Migrator::install(&transaction).await?;
+        let rows =
+            transaction.query_all_raw(statement("SELECT version FROM seaql_migrations")).await?;
+        let applied: Vec<String> =
+            rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
+        // Refuses tables of a version that is newer than this one.
+        Migrator::get_pending_migrations(&transaction).await?;
+        transaction.commit().await?;
+        for migration in Migrator::migrations() {
+            let name = migration.name();
+            if applied.iter().any(|other| other == name) {
+                continue;
+            }
+            let mut waiting = Said::now();
+            loop {
+                lock.holds().await?;
+                let transaction = self.begin(IN_QUEUE).await?;
+                let done = async {
+                    migration.up(&SchemaManager::new(&transaction)).await?;
+                    let record = format!(
+                        "INSERT INTO seaql_migrations (version, applied_at) \
+                         VALUES ('{name}', extract(epoch FROM now())::bigint)"
+                    );
+                    transaction.execute_unprepared(&record).await.map(drop)
+                };
+                match done.await.map_err(DbError::from) {
+                    Ok(()) => {
+                        transaction.commit().await?;
+                        tracing::info!(migration = name, "a migration was applied");
+                        break;
+                    }
+                    Err(error) if error.has_code(NOT_AVAILABLE) => {
+                        transaction.rollback().await?;
+                        if waiting.is_due() {
+                            let seconds = waiting.seconds();
+                            tracing::info!(migration = name, seconds, "waiting for a table");
+                        }
+                        sleep(ASK_AGAIN).await;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills the search where the migration left that for later. How far it has come is written down
+    /// with each batch. Triggers keep those who are new or change, so of two who write one row the later
+    /// is right: a batch leaves alone what is there, and nobody is deleted while they are copied.
+    async fn fill_search(&self, lock: &Lock) -> Result<(), DbError> {
+        let sql = "SELECT to_regclass('users_search_fill') IS NOT NULL";
+        let row = self.ask(sql).await?;
+        if !row.try_get_by_index::<bool>(0)? {
+            return Ok(());
+        }
+        let mut said = Said::now();
+        loop {
+            lock.holds().await?;
+            let transaction = self.begin("0").await?;
+            let sql = format!(
+                "WITH some AS ( \
+                     SELECT id, email, name FROM users \
+                     WHERE id > (SELECT place FROM users_search_fill) \
+                     ORDER BY id LIMIT {BATCH} FOR KEY SHARE \
+                 ), copied AS ( \
+                     INSERT INTO users_search (id, text) \
+                     SELECT id, lower(email || ' ' || name) FROM some ON CONFLICT (id) DO NOTHING \
+                 ) \
+                 SELECT max(id), (SELECT max(id) FROM users) FROM some"
+            );
+            let row = transaction.query_one_raw(statement(sql)).await?;
+            let place =
+                row.as_ref().map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?;
+            let last =
+                row.as_ref().map(|row| row.try_get_by_index::<Option<i64>>(1)).transpose()?;
+            let Some(place) = place.flatten() else {
+                transaction.execute_unprepared("DROP TABLE users_search_fill").await?;
+                transaction.commit().await?;
+                return Ok(());
+            };
+            let sql = format!("UPDATE users_search_fill SET place = {place}");
+            transaction.execute_unprepared(&sql).await?;
+            transaction.commit().await?;
+            if said.is_due() {
+                let last = last.flatten().unwrap_or(place);
+                tracing::info!(place, last, "the search of people is being filled");
+            }
+        }
+    }
+
+    /// Builds the late indexes that are missing, one after the other, beside those who read and write.
+    async fn build_indexes(&self, lock: &Lock) -> Result<(), DbError> {
+        let transaction = self.begin("0").await?;
+        let state = State::of(&transaction.query_all_raw(statement(STATE)).await?)?;
+        transaction.commit().await?;
+        for index in state.missing() {
+            lock.holds().await?;
+            let name = index.name;
+            if state.broken.iter().any(|other| other == name) {
+                tracing::warn!(index = name, "an index is built anew whose build was stopped");
+                let sql = format!("DROP INDEX CONCURRENTLY IF EXISTS {name}");
+                self.pool.execute_unprepared(&sql).await?;
+            }
+            let since = Instant::now();
+            let sql = index.statement("CONCURRENTLY");
+            let building = self.pool.execute_unprepared(&sql);
+            let watching = self.watch(lock, index);
+            select! {
+                built = building => built.map(drop)?,
+                error = watching => return Err(error),
+            }
+            let milliseconds = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(index = name, milliseconds, "an index was built");
+        }
+        Ok(())
+    }
+
+    /// Says how far the build of an index is, until the lock is lost.
+    async fn watch(&self, lock: &Lock, index: &LateIndex) -> DbError {
+        let mut ticks = interval_at(tokio::time::Instant::now() + SAY_EVERY, SAY_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = lock.holds().await {
+                return error;
+            }
+            let sql = format!(
+                "SELECT phase, coalesce(100 * blocks_done / nullif(blocks_total, 0), 0)::bigint \
+                 FROM pg_stat_progress_create_index WHERE relid = '{}'::regclass",
+                index.table
+            );
+            let Ok(row) = self.ask(&sql).await else { continue };
+            let phase: String = row.try_get_by_index(0).unwrap_or_default();
+            let percent: i64 = row.try_get_by_index(1).unwrap_or_default();
+            tracing::info!(index = index.name, phase, percent, "an index is being built");
+        }
+    }
+
+    async fn ask(&self, sql: &str) -> Result<QueryResult, DbError> {
+        let transaction = self.begin("0").await?;
+        let row = transaction.query_one_raw(statement(sql)).await?;
+        transaction.commit().await?;
+        row.ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()).into())
+    }
+}
+
+/// The lock, as long as this transaction lives.
+struct Lock(DatabaseTransaction);
+
+impl Lock {
+    /// Makes sure that the lock is still ours. The question also keeps a connection alive that is idle
+    /// for hours.
+    async fn holds(&self) -> Result<(), DbError> {
+        self.0.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+}
