@@ -1,6 +1,6 @@
 //! Who is asking: the address behind trusted proxies, the user agent, and a name for the request.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use rocket::Request;
@@ -16,7 +16,11 @@ pub(crate) fn caller<'r>(request: &'r Request<'_>, ctx: &Ctx) -> &'r Caller {
     request.local_cache(|| {
         let peer = request.remote().map(|peer| peer.ip().to_canonical());
         let forwarded: Vec<_> = request.headers().get("X-Forwarded-For").collect();
-        let address = peer.map(|peer| client(peer, &forwarded, &ctx.settings.trusted_proxies));
+        let trusted = &ctx.settings.trusted_proxies;
+        let address = match peer {
+            Some(peer) => Some(client(peer, &forwarded, trusted)),
+            None => is_over_unix_socket(request).then(|| behind_unix_socket(&forwarded, trusted)),
+        };
         let user_agent = request.headers().get_one("User-Agent").unwrap_or_default();
         let device = cookies::device(request.cookies(), ctx).map(str::to_owned);
         Caller::new(address, user_agent, ctx.random.request_id(), device)
@@ -33,6 +37,25 @@ impl<'r> FromRequest<'r> for &'r Caller {
             None => Outcome::Error((Status::InternalServerError, ())),
         }
     }
+}
+
+/// Whether a request came over a Unix socket.
+struct OverUnixSocket(bool);
+
+/// Notes that a request came over a Unix socket.
+pub(super) fn came_over_unix_socket(request: &Request<'_>) {
+    request.local_cache(|| OverUnixSocket(true));
+}
+
+fn is_over_unix_socket(request: &Request<'_>) -> bool {
+    request.local_cache(|| OverUnixSocket(false)).0
+}
+
+/// Returns the client of a proxy that connects to a Unix socket. The file system decides who may, so the
+/// peer is trusted like a proxy at this machine's own address.
+fn behind_unix_socket(forwarded: &[&str], trusted: &[IpNet]) -> IpAddr {
+    let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    client(peer, forwarded, &[trusted, &[IpNet::from(peer)]].concat())
 }
 
 /// The client is the peer, unless the peer is a trusted proxy: then it is the last hop that no

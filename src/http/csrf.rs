@@ -11,7 +11,7 @@ use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route};
 
 use super::guards::{self, SignedIn};
-use super::{cookies, proxy, urlencoded};
+use super::{body, cookies, proxy, urlencoded};
 use crate::ctx::Ctx;
 
 /// Where refused requests are sent: to the door that they knocked at, which draws the answer. Outside
@@ -36,13 +36,18 @@ impl Fairing for Gatekeeper {
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
         let Some(ctx) = request.rocket().state::<Ctx>() else { return };
         if let Some(status) = refusal(ctx, request, data).await {
-            request.local_cache(|| Refused(Some(status)));
-            let path = request.uri().path().as_str();
-            let is_api = path == "/api" || path.starts_with("/api/");
-            let place = REFUSED[usize::from(is_api)];
-            request.set_uri(Origin::parse(place).expect("a constant path"));
+            refuse(request, status);
         }
     }
+}
+
+/// Sends a request to where refused ones are answered. The first refusal counts.
+pub(crate) fn refuse(request: &mut Request<'_>, status: Status) {
+    request.local_cache(|| Refused(Some(status)));
+    let path = request.uri().path().as_str();
+    let is_api = path == "/api" || path.starts_with("/api/");
+    let place = REFUSED[usize::from(is_api)];
+    request.set_uri(Origin::parse(place).expect("a constant path"));
 }
 
 struct Refused(Option<Status>);
@@ -63,8 +68,12 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
     }
     // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
     let is_form = request.content_type().is_some_and(|kind| kind.is_form());
-    if is_form && urlencoded::is_method_override(data.peek(START_OF_BODY).await) {
-        return Some(Status::Forbidden);
+    if is_form {
+        match body::start(request, data, START_OF_BODY).await {
+            Ok(start) if urlencoded::is_method_override(&start) => return Some(Status::Forbidden),
+            Ok(_) => {}
+            Err(status) => return Some(status),
+        }
     }
     let is_safe = matches!(request.method(), Method::Get | Method::Head | Method::Options);
     if is_safe {
@@ -151,6 +160,8 @@ pub(crate) fn routes() -> Vec<Route> {
         Method::Put,
         Method::Patch,
         Method::Delete,
+        Method::Trace,
+        Method::Connect,
     ];
     let places = REFUSED.iter();
     places.flat_map(|place| methods.map(|method| Route::new(method, place, Refusal))).collect()

@@ -15,12 +15,14 @@ pub(crate) mod next;
 pub(crate) mod proxy;
 mod reference;
 pub(crate) mod retry;
+pub(crate) mod server;
 pub(crate) mod urlencoded;
 
 pub use csrf::Gatekeeper;
 pub use guards::{SignedIn, Staff, Visitor};
 pub use headers::Headers;
 pub use reference::Reference;
+pub use server::ServeError;
 
 use rocket::Route;
 
