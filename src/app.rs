@@ -1,14 +1,10 @@
 //! Builds the application: the only file that knows every door.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use rocket::error::ErrorKind;
 use rocket::fairing::{AdHoc, Fairing};
 use rocket::figment::Figment;
 use rocket::figment::providers::Serialized;
-use rocket::tokio::time::{Instant, sleep};
 use rocket::{Build, Orbit, Rocket};
 use thiserror::Error;
 
@@ -17,7 +13,7 @@ use crate::config::{SettingError, Settings};
 use crate::ctx::{Ctx, CtxError};
 use crate::db::DbError;
 use crate::flows::{checkup, rotation};
-use crate::http::Reference;
+use crate::http::{Reference, ServeError};
 use crate::keys::KeysError;
 use crate::{api, http, keys, web, worker};
 
@@ -75,34 +71,16 @@ pub fn rocket_over(figment: Figment, ctx: Ctx) -> Rocket<Build> {
 /// until the process is told to stop and what is on its way is finished.
 ///
 /// # Errors
-/// [`rocket::Error`] says why it does not serve.
-pub async fn serve(figment: Figment, ctx: Ctx, greet: impl Fairing) -> Result<(), rocket::Error> {
+/// [`ServeError`] says why it does not serve.
+pub async fn serve(figment: Figment, ctx: Ctx, greet: impl Fairing) -> Result<(), ServeError> {
     let worker = worker::Worker::waited_for();
+    let settings = ctx.settings.clone();
     let rocket = rocket_over(figment, ctx).attach(worker.clone()).attach(greet);
-    let grace = Duration::from_secs(u64::from(GRACE));
-    let launched = rocket.launch().await;
-    // Rocket may notice that it takes no more connections before it notices why; then it does not wait
-    // for those that it has (0.5.2, `http_server`), and we do.
-    let served = match launched {
-        Ok(_) => Ok(()),
-        Err(error) => match error.kind() {
-            ErrorKind::Shutdown(rocket, None) => {
-                finished(rocket, grace * 2).await;
-                Ok(())
-            }
-            _ => Err(error),
-        },
-    };
+    // Letters are finished while requests are.
+    let (trusted, unix_socket) = (&settings.trusted_proxies, settings.unix_socket.as_deref());
+    let served = http::server::serve(rocket, trusted, unix_socket, || worker.stops()).await;
     worker.ends().await;
     served
-}
-
-/// Waits until nobody else holds the application, so every request has been answered; not for ever.
-async fn finished(rocket: &Arc<Rocket<Orbit>>, at_most: Duration) {
-    let deadline = Instant::now() + at_most;
-    while Arc::strong_count(rocket) > 1 && Instant::now() < deadline {
-        sleep(Duration::from_millis(10)).await;
-    }
 }
 
 /// Opens the tools, brings the tables up to date and loads the signing keys.

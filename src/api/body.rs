@@ -91,7 +91,7 @@ async fn receive(request: &Request<'_>, data: Data<'_>) -> Result<Body, Refused>
     if kind.is_some_and(|kind| !kind.is_json()) {
         return Err(Refused::Plainly(Status::UnsupportedMediaType));
     }
-    let bytes = body::read(data).await.map_err(Refused::Plainly)?;
+    let bytes = body::read(request, data).await.map_err(Refused::Plainly)?;
     if bytes.is_empty() {
         return Ok(Body::default());
     }

@@ -105,6 +105,7 @@ impl Refusal {
             408 => ("request_timeout", "api.request_timeout"),
             413 => ("request_too_large", "api.request_too_large"),
             421 => ("misdirected_request", "api.misdirected_request"),
+            501 => ("method_not_implemented", "api.method_not_implemented"),
             503 => ("service_unavailable", "api.service_unavailable"),
             405 => return Self::not_allowed(request),
             415 => return Self::unsupported(request),

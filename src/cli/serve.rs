@@ -1,6 +1,7 @@
 //! Serving, and bringing the tables up to date without serving.
 
-use rocket::error::ErrorKind;
+use std::path::Path;
+
 use rocket::fairing::AdHoc;
 use rocket::figment::Figment;
 
@@ -11,6 +12,7 @@ use crate::config::Settings;
 use crate::ctx::{Ctx, CtxError};
 use crate::db;
 use crate::flows::superuser;
+use crate::http::ServeError;
 use crate::i18n::Language;
 
 /// Serves until the process is told to stop.
@@ -26,11 +28,12 @@ pub(super) async fn serve(
     }
     let ctx = open(language, settings).await?;
     let port = rocket::Config::try_from(&figment).map_or(0, |config| config.port);
+    let unix_socket = ctx.settings.unix_socket.clone();
     let greeting = ctx.clone();
     let greet = AdHoc::on_liftoff("Greeting", move |_| Box::pin(greet(language, greeting)));
     let served = app::serve(figment, ctx.clone(), greet).await;
     ctx.db.close().await;
-    served.map_err(|error| Failed::line(why_not(language, &error, port)))
+    served.map_err(|error| Failed::line(why_not(language, &error, port, unix_socket.as_deref())))
 }
 
 /// Brings the tables up to date.
@@ -79,15 +82,26 @@ async fn greet(language: Language, ctx: Ctx) {
     }
 }
 
-fn why_not(language: Language, error: &rocket::Error, port: u16) -> String {
+fn why_not(
+    language: Language,
+    error: &ServeError,
+    port: u16,
+    unix_socket: Option<&Path>,
+) -> String {
     let port = port.to_string();
-    match error.kind() {
-        ErrorKind::Bind(why) if why.kind() == std::io::ErrorKind::AddrInUse => {
+    match (error, unix_socket) {
+        (ServeError::Bind(why), Some(path)) => {
+            let path = path.display().to_string();
+            language.tell("cli.cannot_open_socket", &[("path", &path), ("why", &why.to_string())])
+        }
+        (ServeError::Bind(why), None) if why.kind() == std::io::ErrorKind::AddrInUse => {
             language.tell("cli.port_in_use", &[("port", &port)])
         }
-        ErrorKind::Bind(why) => {
+        (ServeError::Bind(why), None) => {
             language.tell("cli.cannot_bind", &[("port", &port), ("why", &why.to_string())])
         }
-        other => language.tell("cli.cannot_open", &[("why", &other.to_string())]),
+        (ServeError::Rocket(error), _) => {
+            language.tell("cli.cannot_open", &[("why", &error.kind().to_string())])
+        }
     }
 }

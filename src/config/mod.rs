@@ -69,6 +69,8 @@ pub struct Settings {
     pub mail_from: MailFrom,
     /// Networks of the proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// The Unix socket that the program listens on instead of a port.
+    pub unix_socket: Option<PathBuf>,
     /// How stale another node's revocation may be; zero asks the database each time.
     pub session_cache: Duration,
     /// What a password hash costs.
@@ -161,6 +163,9 @@ impl Settings {
             mail_url,
             mail_from: read.parsed("mail_from", "setting.mail_from", MailFrom::default),
             trusted_proxies: read.list("trusted_proxies", "setting.networks", network),
+            unix_socket: Some(read.text("unix_socket", ""))
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from),
             session_cache: read.duration("session_cache", "2s", 0..=60),
             password_hash: read.parsed("password_hash", "setting.password_hash", Cost::default),
             log_format: read.parsed("log_format", "setting.log_format", LogFormat::default),

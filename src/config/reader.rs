@@ -43,6 +43,7 @@ const NAMES: &[&str] = &[
     "signup",
     "social",
     "trusted_proxies",
+    "unix_socket",
     "user_id_claim",
 ];
 

@@ -211,13 +211,16 @@ fn of_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
     let is_trusted =
         |proxy: &IpAddr| settings.trusted_proxies.iter().any(|network| network.contains(proxy));
     let unreadable_proxy = forwarding::unreadable_proxy(&settings.data_dir).filter(is_trusted);
-    let is_behind_proxy = url.is_https() && listens_on.is_loopback();
+    // A peer on a Unix socket is trusted, and no other can connect.
+    let is_on_port = settings.unix_socket.is_none();
+    let is_behind_proxy = url.is_https() && listens_on.is_loopback() && is_on_port;
     let recommended = Cost::default();
     let cost = settings.password_hash;
     let is_cheap = cost.memory < recommended.memory || cost.passes < recommended.passes;
     [
         (!url.is_https() && !url.is_loopback()).then_some(Finding::PlainHttp),
-        (url.is_loopback() && !listens_on.is_loopback()).then_some(Finding::LocalLinks),
+        (url.is_loopback() && !listens_on.is_loopback() && is_on_port)
+            .then_some(Finding::LocalLinks),
         (is_behind_proxy && settings.trusted_proxies.is_empty())
             .then_some(Finding::ProxyNotTrusted),
         unreadable_proxy.map(Finding::ProxyUnreadable),

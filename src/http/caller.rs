@@ -1,6 +1,6 @@
 //! Who is asking: the address behind trusted proxies, the user agent, and a name for the request.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 use rocket::Request;
@@ -15,7 +15,10 @@ use crate::types::Caller;
 pub(crate) fn caller<'r>(request: &'r Request<'_>, ctx: &Ctx) -> &'r Caller {
     request.local_cache(|| {
         let peer = request.remote().map(|peer| peer.ip().to_canonical());
-        let address = peer.map(|peer| address_behind(peer, request, ctx));
+        let address = match peer {
+            Some(peer) => Some(address_behind(peer, request, ctx, &ctx.settings.trusted_proxies)),
+            None => is_over_unix_socket(request).then(|| behind_unix_socket(request, ctx)),
+        };
         let user_agent = request.headers().get_one("User-Agent").unwrap_or_default();
         let device = cookies::device(request.cookies(), ctx).map(str::to_owned);
         Caller::new(address, user_agent, request_id(peer, request, ctx), device)
@@ -24,8 +27,7 @@ pub(crate) fn caller<'r>(request: &'r Request<'_>, ctx: &Ctx) -> &'r Caller {
 
 /// The client behind a peer. Where a trusted proxy tells of none that can be read, or passes on two
 /// headers that name different ones, it is the proxy: a client then cannot choose its address.
-fn address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Ctx) -> IpAddr {
-    let trusted = &ctx.settings.trusted_proxies;
+fn address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Ctx, trusted: &[IpNet]) -> IpAddr {
     if !is_trusted(peer, trusted) {
         return peer;
     }
@@ -55,7 +57,10 @@ fn request_id(peer: Option<IpAddr>, request: &Request<'_>, ctx: &Ctx) -> String 
         (Some(given), None) => Some(given),
         _ => None,
     };
-    let is_trusted = peer.is_some_and(|peer| is_trusted(peer, &ctx.settings.trusted_proxies));
+    let is_trusted = match peer {
+        Some(peer) => is_trusted(peer, &ctx.settings.trusted_proxies),
+        None => is_over_unix_socket(request),
+    };
     match given.filter(|given| is_trusted && is_request_id(given)) {
         Some(given) => given.to_owned(),
         None => ctx.random.request_id(),
@@ -82,6 +87,26 @@ impl<'r> FromRequest<'r> for &'r Caller {
             None => Outcome::Error((Status::InternalServerError, ())),
         }
     }
+}
+
+/// Whether a request came over a Unix socket.
+struct OverUnixSocket(bool);
+
+/// Notes that a request came over a Unix socket.
+pub(super) fn came_over_unix_socket(request: &Request<'_>) {
+    request.local_cache(|| OverUnixSocket(true));
+}
+
+fn is_over_unix_socket(request: &Request<'_>) -> bool {
+    request.local_cache(|| OverUnixSocket(false)).0
+}
+
+/// Returns the client of a proxy that connects to a Unix socket. The file system decides who may, so the
+/// peer is trusted like a proxy at this machine's own address.
+fn behind_unix_socket(request: &Request<'_>, ctx: &Ctx) -> IpAddr {
+    let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let trusted = [&ctx.settings.trusted_proxies[..], &[IpNet::from(peer)]].concat();
+    address_behind(peer, request, ctx, &trusted)
 }
 
 /// Who the client is, as far as trusted proxies tell.

@@ -14,7 +14,7 @@ use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route};
 
 use super::guards::{self, SignedIn};
-use super::{caller, cookies, proxy, refusals, urlencoded};
+use super::{body, caller, cookies, proxy, refusals, urlencoded};
 use crate::crypto::jwt::TokenError;
 use crate::ctx::Ctx;
 use crate::sessions::{self, AccessError};
@@ -41,12 +41,17 @@ impl Fairing for Gatekeeper {
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
         let Some(ctx) = request.rocket().state::<Ctx>() else { return };
         if let Some((status, reason)) = refusal(ctx, request, data).await {
-            request.local_cache(|| Refused(Some(status)));
-            refusals::because(request, reason);
-            let place = REFUSED[usize::from(is_api(request))];
-            request.set_uri(Origin::parse(place).expect("a constant path"));
+            refuse(request, status, reason);
         }
     }
+}
+
+/// Sends a request to where refused ones are answered, with a reason for the log. The first refusal counts.
+pub(crate) fn refuse(request: &mut Request<'_>, status: Status, reason: &'static str) {
+    request.local_cache(|| Refused(Some(status)));
+    refusals::because(request, reason);
+    let place = REFUSED[usize::from(is_api(request))];
+    request.set_uri(Origin::parse(place).expect("a constant path"));
 }
 
 struct Refused(Option<Status>);
@@ -82,8 +87,14 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
     }
     // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
     let is_form = request.content_type().is_some_and(|kind| kind.is_form());
-    if is_form && urlencoded::is_method_override(data.peek(START_OF_BODY).await) {
-        return Some((Status::Forbidden, "method_override"));
+    if is_form {
+        match body::start(request, data, START_OF_BODY).await {
+            Ok(start) if urlencoded::is_method_override(&start) => {
+                return Some((Status::Forbidden, "method_override"));
+            }
+            Ok(_) => {}
+            Err(status) => return Some((status, "unreadable_body")),
+        }
     }
     let is_safe = matches!(request.method(), Method::Get | Method::Head | Method::Options);
     if is_safe {
@@ -228,6 +239,8 @@ pub(crate) fn routes() -> Vec<Route> {
         Method::Put,
         Method::Patch,
         Method::Delete,
+        Method::Trace,
+        Method::Connect,
     ];
     let places = REFUSED.iter();
     places.flat_map(|place| methods.map(|method| Route::new(method, place, Refusal))).collect()

@@ -18,6 +18,7 @@ pub(crate) mod proxy;
 mod reference;
 pub(crate) mod refusals;
 pub(crate) mod retry;
+pub(crate) mod server;
 pub(crate) mod urlencoded;
 
 pub use csrf::Gatekeeper;
@@ -25,6 +26,7 @@ pub use guards::{SignedIn, Staff, Visitor};
 pub use headers::Headers;
 pub use reference::Reference;
 pub use refusals::RefusalLog;
+pub use server::ServeError;
 
 use rocket::Route;
 

@@ -149,7 +149,7 @@ fn sentences(status: Status, is_about_permission: bool) -> (&'static str, &'stat
         403 if is_about_permission => ("error.forbidden.title", "error.forbidden.text"),
         403 => ("error.403.title", "error.403.text"),
         404 => ("error.404.title", "error.404.text"),
-        405 => ("error.405.title", "error.405.text"),
+        405 | 501 => ("error.405.title", "error.405.text"),
         408 => ("error.408.title", "error.408.text"),
         413 => ("error.413.title", "error.413.text"),
         415 => ("error.415.title", "error.415.text"),

@@ -89,7 +89,7 @@ async fn receive<T: for<'a> FromForm<'a>>(
     if !request.content_type().is_some_and(|kind| kind.is_form()) {
         return Err(Status::UnsupportedMediaType);
     }
-    let body = body::read(data).await?;
+    let body = body::read(request, data).await?;
     let fields = urlencoded::fields(&body).map_err(|_| Status::PayloadTooLarge)?;
     let token = fields.iter().find(|field| field.name == TOKEN).map(|field| field.value.as_str());
     let person = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;

@@ -7,11 +7,10 @@ use std::time::Duration;
 use multer::{Multipart, parse_boundary};
 use rocket::data::{Data, FromData, Outcome, ToByteUnit as _};
 use rocket::http::Status;
-use rocket::tokio::time::timeout;
 use rocket::{Request, outcome::Outcome as AnyOutcome};
 
 use crate::ctx::Ctx;
-use crate::http::{csrf, guards, refusals};
+use crate::http::{body, csrf, guards, refusals};
 
 /// The largest form with a file, in MiB: twenty thousand people with their hashes.
 const LARGEST: u64 = 4;
@@ -48,11 +47,7 @@ async fn receive(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Stat
     let ctx = request.rocket().state::<Ctx>().ok_or(Status::InternalServerError)?;
     let kind = request.headers().get_one("Content-Type").unwrap_or_default();
     let boundary = parse_boundary(kind).map_err(|_| Status::BadRequest)?;
-    let body = timeout(DEADLINE, data.open(LARGEST.mebibytes()).into_bytes()).await;
-    let body = body.map_err(|_| Status::RequestTimeout)?.map_err(|_| Status::BadRequest)?;
-    if !body.is_complete() {
-        return Err(Status::PayloadTooLarge);
-    }
+    let body = body::read_up_to(request, data, LARGEST.mebibytes(), DEADLINE).await?;
     let read = read(&body, boundary).await.map_err(|_| Status::BadRequest)?;
     let (token, uploaded) = read.ok_or(Status::PayloadTooLarge)?;
     let person = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;

@@ -67,6 +67,13 @@ impl Worker {
         Self { is_waited_for: true, ..Self::default() }
     }
 
+    /// Begins no more letters.
+    pub fn stops(&self) {
+        if let Some(at_work) = &*self.at_work() {
+            at_work.courier.stop();
+        }
+    }
+
     /// Waits for the letters that are on the wire, not for long.
     pub async fn ends(&self) {
         let Some(AtWork { mut mail, courier }) = self.at_work().take() else { return };
@@ -99,9 +106,7 @@ impl Fairing for Worker {
     }
 
     async fn on_shutdown(&self, _: &Rocket<Orbit>) {
-        if let Some(at_work) = &*self.at_work() {
-            at_work.courier.stop();
-        }
+        self.stops();
         if !self.is_waited_for {
             self.ends().await;
         }

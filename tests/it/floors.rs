@@ -150,6 +150,7 @@ fn outside_things_are_touched_where_they_belong() {
     };
     may("sea_orm", &["db/", "store.rs"]);
     may("rocket", &["http/", "web/", "api/", "worker/", "app.rs", "cli/", "config/"]);
+    may("hyper", &["http/server/", "http/body.rs"]);
     may("askama", &["web/", "mail/"]);
     may("lettre", &["mail/"]);
     may("jsonwebtoken", &["crypto/"]);
@@ -162,6 +163,21 @@ fn outside_things_are_touched_where_they_belong() {
     may("rust_i18n", &["i18n/", "lib.rs"]);
     may("OffsetDateTime::now_utc", &["clock.rs"]);
     may("std::env", &["config/", "main.rs"]);
+}
+
+/// Our own listener attaches a body where Rocket does not look for it.
+#[test]
+fn bodies_are_read_in_one_place() {
+    let reads = |source: &Source| {
+        let code = &source.code;
+        ["data.open(", "data.peek(", "Json<", "TempFile"].iter().any(|word| code.contains(word))
+            && (code.contains("Data<'") || code.contains("data = \""))
+    };
+    let sources = sources();
+    let readers: Vec<_> = sources.iter().filter(|source| reads(source)).collect();
+
+    let paths: Vec<_> = readers.iter().map(|source| source.path.display().to_string()).collect();
+    assert_eq!(paths, ["http/body.rs"]);
 }
 
 #[test]

@@ -44,6 +44,7 @@ mod language;
 mod leaving;
 mod letters;
 mod library;
+mod listener;
 mod login;
 mod login_letters;
 mod mail;

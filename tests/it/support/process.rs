@@ -115,6 +115,25 @@ impl Machine {
         panic!("every free port was taken by somebody else");
     }
 
+    /// Starts serving where a process may have only so many open files, and waits.
+    pub(crate) fn serves_with_files(&self, files: u32) -> Server {
+        let port = free_port();
+        let mut command = self.with("ROCKET_PORT", port).command("/bin/sh");
+        command.args(["-c", &format!("ulimit -n {files}; exec \"$0\" serve"), DAEMUN]);
+        let starting = Starting { running: Running::new(command), port };
+        starting.gets_ready().unwrap_or_else(|said| panic!("the server does not start: {said:#?}"))
+    }
+
+    /// Serves on a socket that listens already, as systemd hands it over, and waits.
+    pub(crate) fn serves_on(&self, listener: impl Into<std::os::fd::OwnedFd>) -> Server {
+        let mut command = self.command("/bin/sh");
+        let handing_over = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve";
+        command.args(["-c", handing_over, DAEMUN]);
+        let running = Running::with_input(command, Stdio::from(listener.into()));
+        let starting = Starting { running, port: 0 };
+        starting.gets_ready().unwrap_or_else(|said| panic!("the server does not start: {said:#?}"))
+    }
+
     /// Starts serving and does not wait.
     pub(crate) fn starts_serving(&self) -> Starting {
         let port = free_port();
@@ -163,8 +182,13 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn new(mut command: Command) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    pub(crate) fn new(command: Command) -> Self {
+        Self::with_input(command, Stdio::piped())
+    }
+
+    /// Runs a command with an input of one's own.
+    pub(crate) fn with_input(mut command: Command, input: Stdio) -> Self {
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let output = Heard::from(child.stdout.take().expect("a pipe"));
         let errors = Heard::from(child.stderr.take().expect("a pipe"));
@@ -345,6 +369,25 @@ impl Server {
         Ok(connection)
     }
 
+    /// The same from another address of this machine's own network.
+    pub(crate) fn hears_from(&self, address: [u8; 4], bytes: &[u8]) -> io::Result<TcpStream> {
+        let connection = block_on(async {
+            let socket = rocket::tokio::net::TcpSocket::new_v4()?;
+            socket.bind((address, 0).into())?;
+            socket.connect(([127, 0, 0, 1], self.port).into()).await?.into_std()
+        })?;
+        connection.set_nonblocking(false)?;
+        connection.set_read_timeout(Some(PATIENCE))?;
+        (&connection).write_all(bytes)?;
+        Ok(connection)
+    }
+
+    /// How many files the process has open, where the system tells.
+    pub(crate) fn open_files(&self) -> Option<usize> {
+        let folder = format!("/proc/{}/fd", self.running.child.id());
+        Some(std::fs::read_dir(folder).ok()?.count())
+    }
+
     /// The status of the answer to some bytes; `None` when the connection is closed without one.
     pub(crate) fn answers(&self, bytes: &[u8]) -> Option<u16> {
         // A server that refuses before it has read everything may close with a reset.
@@ -466,13 +509,13 @@ impl Remote {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) text: String,
 }
 
 impl Answer {
     /// Reads a whole answer; half a one is an error.
-    pub(crate) fn read(mut connection: TcpStream) -> io::Result<Self> {
+    pub(crate) fn read(mut connection: impl Read) -> io::Result<Self> {
         let mut bytes = Vec::new();
         // Whoever closes with a reset may have answered before.
         let ended = connection.read_to_end(&mut bytes);

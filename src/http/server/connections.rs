@@ -1,0 +1,346 @@
+//! Counts connections, whole and by client network, and decides which one is closed when there are too
+//! many.
+//!
+//! At any moment a connection waits either for us, to answer, or for its client: to send a head or a body,
+//! or to read. When a bound is reached, the connection that has waited longest for its client is closed
+//! for the new one. So half-open connections keep no client out, and no request that we work on is cut
+//! off.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ipnet::IpNet;
+use rocket::tokio::sync::Notify;
+use rocket::tokio::time::Instant;
+
+/// Where a connection comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Network {
+    /// What one subscriber can easily vary counts as one: an IPv4 address, or an IPv6 /64 (RFC 6177).
+    Of(IpAddr),
+    /// A peer that speaks for many clients: a trusted proxy, or the other end of a Unix socket.
+    Trusted,
+}
+
+impl Network {
+    /// Returns the network of a peer; `None` is a Unix socket. The file system decides which programs may
+    /// open that one, so its peers count as proxies.
+    pub(super) fn of(peer: Option<IpAddr>, trusted: &[IpNet]) -> Self {
+        let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return Self::Trusted };
+        if trusted.iter().any(|network| network.contains(&peer)) {
+            return Self::Trusted;
+        }
+        Self::Of(match peer {
+            IpAddr::V4(_) => peer,
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+            }
+        })
+    }
+}
+
+/// We work on its request.
+const OURS: u64 = 0;
+
+/// It is being closed.
+const CLOSED: u64 = u64::MAX;
+
+/// One connection.
+#[derive(Debug)]
+pub(in crate::http) struct Connection {
+    network: Network,
+    /// [`OURS`], [`CLOSED`], or since when it has been the client's turn, in milliseconds after
+    /// `epoch`.
+    turn: AtomicU64,
+    epoch: Instant,
+    closed: Notify,
+    has_unread: AtomicBool,
+}
+
+impl Connection {
+    fn new(network: Network, epoch: Instant) -> Self {
+        let closed = Notify::new();
+        let connection =
+            Self { network, turn: AtomicU64::new(OURS), epoch, closed, has_unread: false.into() };
+        connection.waits();
+        connection
+    }
+
+    /// Notes that the connection waits for its client.
+    pub(in crate::http) fn waits(&self) {
+        let millis = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(CLOSED - 2);
+        self.turn_to(millis + 1);
+    }
+
+    /// Notes that we work on a request; returns `false` when the connection is being closed.
+    pub(in crate::http) fn works(&self) -> bool {
+        self.turn_to(OURS)
+    }
+
+    fn turn_to(&self, turn: u64) -> bool {
+        let next = |now| (now != CLOSED).then_some(turn);
+        self.turn.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).is_ok()
+    }
+
+    pub(super) fn is_ours(&self) -> bool {
+        self.turn.load(Ordering::Acquire) == OURS
+    }
+
+    /// Returns since when the connection waits for its client.
+    fn waiting_since(&self) -> Option<u64> {
+        let turn = self.turn.load(Ordering::Acquire);
+        (turn != OURS && turn != CLOSED).then_some(turn)
+    }
+
+    /// Closes it, unless a request has arrived in the meantime.
+    fn close(&self) -> bool {
+        let close = |now| (now != OURS && now != CLOSED).then_some(CLOSED);
+        let is_closed = self.turn.fetch_update(Ordering::AcqRel, Ordering::Acquire, close).is_ok();
+        if is_closed {
+            self.closed.notify_one();
+        }
+        is_closed
+    }
+
+    /// Waits until it has to be closed.
+    pub(super) async fn closed(&self) {
+        self.closed.notified().await;
+    }
+
+    /// Notes whether the client has sent something that nothing has read.
+    pub(in crate::http) fn set_unread(&self, has_unread: bool) {
+        self.has_unread.store(has_unread, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_unread(&self) -> bool {
+        self.has_unread.load(Ordering::Relaxed)
+    }
+}
+
+/// All connections, and their bounds.
+#[derive(Debug)]
+pub(super) struct Connections {
+    at_most: usize,
+    per_network: usize,
+    epoch: Instant,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    count: usize,
+    networks: HashMap<Network, Vec<Arc<Connection>>>,
+}
+
+impl Connections {
+    pub(super) fn new(at_most: usize, per_network: usize) -> Arc<Self> {
+        let open = Mutex::new(Open::default());
+        Arc::new(Self { at_most, per_network, epoch: Instant::now(), open })
+    }
+
+    /// Admits a connection, if need be in the place of another one; `None` when every other one is being
+    /// worked on.
+    pub(super) fn admit(self: &Arc<Self>, network: Network) -> Option<Admitted> {
+        let mut open = self.open();
+        let beside = open.networks.get(&network).map_or(0, Vec::len);
+        let is_crowd = network != Network::Trusted && beside >= self.per_network;
+        if is_crowd && !open.close_one_of(network) {
+            return None;
+        }
+        if open.count >= self.at_most && !open.close_one() {
+            return None;
+        }
+        let connection = Arc::new(Connection::new(network, self.epoch));
+        open.networks.entry(network).or_default().push(connection.clone());
+        open.count += 1;
+        Some(Admitted { connection, connections: self.clone() })
+    }
+
+    /// Closes the connection that has waited longest for its client.
+    pub(super) fn close_one(&self) -> bool {
+        self.open().close_one()
+    }
+
+    /// Closes every connection that waits for its client.
+    pub(super) fn close_waiting(&self) {
+        let open = self.open();
+        for connection in open.networks.values().flatten() {
+            connection.close();
+        }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Open {
+    /// Closes one of the network that has most connections. Connections of proxies stay: each may carry the
+    /// next request of any client.
+    fn close_one(&mut self) -> bool {
+        let networks = self.networks.iter().filter(|(network, _)| **network != Network::Trusted);
+        let crowds = networks.filter_map(|(network, connections)| {
+            let since = connections.iter().filter_map(|it| it.waiting_since()).min()?;
+            Some((connections.len(), std::cmp::Reverse(since), *network))
+        });
+        let crowd = crowds.max_by_key(|(size, since, _)| (*size, *since));
+        crowd.is_some_and(|(_, _, network)| self.close_one_of(network))
+    }
+
+    fn close_one_of(&mut self, network: Network) -> bool {
+        loop {
+            let Some(connections) = self.networks.get(&network) else { return false };
+            let waiting = connections.iter().filter_map(|it| Some((it.waiting_since()?, it)));
+            let longest = waiting.min_by_key(|(since, _)| *since).map(|(_, it)| it.clone());
+            let Some(longest) = longest else { return false };
+            // Its request may have arrived just now; then another one goes.
+            if longest.close() {
+                self.remove(&longest);
+                return true;
+            }
+        }
+    }
+
+    fn remove(&mut self, connection: &Arc<Connection>) {
+        let Some(connections) = self.networks.get_mut(&connection.network) else { return };
+        // One that was closed for another is gone already.
+        let place = connections.iter().position(|it| Arc::ptr_eq(it, connection));
+        let Some(place) = place else { return };
+        connections.swap_remove(place);
+        self.count -= 1;
+        if connections.is_empty() {
+            self.networks.remove(&connection.network);
+        }
+    }
+}
+
+/// An open connection; dropping it frees its place.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) connection: Arc<Connection>,
+    connections: Arc<Connections>,
+}
+
+impl Admitted {
+    pub(super) fn is_trusted(&self) -> bool {
+        self.connection.network == Network::Trusted
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.connections.open().remove(&self.connection);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rocket::tokio::time::advance;
+
+    use super::*;
+
+    fn network(address: &str) -> Network {
+        Network::of(Some(address.parse().expect("an address")), &[])
+    }
+
+    fn is_closed(admitted: &Admitted) -> bool {
+        admitted.connection.turn.load(Ordering::Acquire) == CLOSED
+    }
+
+    async fn admitted(connections: &Arc<Connections>, address: &str) -> Admitted {
+        advance(Duration::from_millis(10)).await;
+        connections.admit(network(address)).expect("admitted")
+    }
+
+    #[test]
+    fn what_one_subscriber_can_vary_is_one_network() {
+        let proxies = ["10.0.0.0/8".parse().expect("a network")];
+        let of = |address: &str| Network::of(Some(address.parse().expect("one")), &proxies);
+
+        assert_eq!(of("2001:db8:1:2::7"), of("2001:db8:1:2:ffff::1"));
+        assert_ne!(of("2001:db8:1:2::7"), of("2001:db8:1:3::7"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_eq!(of("10.1.2.3"), Network::Trusted);
+        assert_eq!(of("::ffff:10.1.2.3"), Network::Trusted);
+        assert_eq!(Network::of(None, &[]), Network::Trusted);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_connection_that_has_waited_longest_is_closed_for_a_new_one_of_its_network() {
+        let connections = Connections::new(100, 3);
+        let working = admitted(&connections, "192.0.2.1").await;
+        assert!(working.connection.works());
+        let stranger = admitted(&connections, "192.0.2.2").await;
+        let first = admitted(&connections, "192.0.2.1").await;
+        let second = admitted(&connections, "192.0.2.1").await;
+
+        let third = admitted(&connections, "192.0.2.1").await;
+
+        assert!(is_closed(&first), "it has waited longest");
+        assert!(![&working, &stranger, &second, &third].into_iter().any(is_closed));
+        assert!(!first.connection.works(), "a request that comes too late is not begun");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_are_worked_on_are_never_cut_off() {
+        let connections = Connections::new(100, 2);
+        let working =
+            [admitted(&connections, "192.0.2.1").await, admitted(&connections, "192.0.2.1").await];
+        assert!(working.iter().all(|it| it.connection.works()));
+
+        assert!(connections.admit(network("192.0.2.1")).is_none());
+
+        working[0].connection.waits();
+        assert!(connections.admit(network("192.0.2.1")).is_some());
+        assert!(is_closed(&working[0]) && !is_closed(&working[1]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_all_places_are_taken_the_largest_network_makes_room_and_proxies_do_not() {
+        let connections = Connections::new(4, 100);
+        let proxy = connections.admit(Network::Trusted).expect("admitted");
+        let alone = admitted(&connections, "192.0.2.1").await;
+        let crowd =
+            [admitted(&connections, "192.0.2.2").await, admitted(&connections, "192.0.2.2").await];
+
+        let newcomer = admitted(&connections, "192.0.2.3").await;
+
+        assert!(is_closed(&crowd[0]));
+        assert!(![&proxy, &alone, &crowd[1], &newcomer].into_iter().any(is_closed));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_place_is_free_again_when_its_connection_is_gone() {
+        let connections = Connections::new(2, 2);
+        for _ in 0..10 {
+            let pair = [
+                admitted(&connections, "192.0.2.1").await,
+                admitted(&connections, "192.0.2.1").await,
+            ];
+            assert!(!pair.iter().any(is_closed));
+        }
+        let third: Vec<_> = (0..3).map(|_| connections.admit(network("192.0.2.1"))).collect();
+        assert!(third.iter().all(Option::is_some));
+
+        drop(third);
+
+        assert_eq!(connections.open().count, 0, "each is counted out once");
+        assert!(connections.open().networks.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_connection_wakes_its_task() {
+        let connections = Connections::new(1, 1);
+        let first = connections.admit(network("192.0.2.1")).expect("admitted");
+
+        let _second = connections.admit(network("192.0.2.1")).expect("admitted");
+
+        first.connection.closed().await;
+    }
+}

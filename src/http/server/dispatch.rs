@@ -1,0 +1,218 @@
+//! A request as hyper reads it becomes one of Rocket's, and Rocket's answer one that hyper writes.
+//!
+//! Mirrors what Rocket's own server does (0.5.2, `server.rs` and `Request::from_hyp`), and says where it
+//! differs. Everything that Rocket does to a request happens inside `dispatch`: fairings, routes,
+//! catchers, cookies, the stripping of bodies.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, TRANSFER_ENCODING};
+use hyper::http::request::Parts;
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::http::uri::{Host, Origin};
+use rocket::http::{Cookie, Header, Method, Status};
+use rocket::local::asynchronous::{Client, LocalRequest, LocalResponse};
+use rocket::tokio::io::{AsyncRead as _, ReadBuf};
+use rocket::tokio::sync::mpsc;
+use rocket::{Request, Response};
+
+use super::connections::Connection;
+use super::limits::CHUNK;
+use crate::http::{body, caller, cookie_header, csrf};
+
+/// The application, for as long as the process lives.
+#[derive(Clone)]
+pub(super) struct Application {
+    client: &'static Client,
+    /// Dropped with each request that is done.
+    working: mpsc::Sender<Infallible>,
+}
+
+impl Application {
+    /// An answer borrows from its request, and a request from the application; both live in tasks. So the
+    /// application is never dropped, and there is one per process. What has to be closed, the database
+    /// for one, is closed explicitly.
+    pub(super) fn new(client: Client) -> (Self, mpsc::Receiver<Infallible>) {
+        let (working, done) = mpsc::channel(1);
+        (Self { client: Box::leak(Box::new(client)), working }, done)
+    }
+
+    pub(super) fn rocket(&self) -> &'static rocket::Rocket<rocket::Orbit> {
+        self.client.rocket()
+    }
+
+    /// Answers one request.
+    ///
+    /// # Errors
+    /// When the connection is being closed for another one, and when the application fails in a place
+    /// that Rocket does not guard; hyper then closes without an answer, as under Rocket.
+    pub(super) async fn answer(
+        self,
+        request: hyper::Request<Incoming>,
+        peer: Option<std::net::SocketAddr>,
+        connection: Arc<Connection>,
+    ) -> io::Result<hyper::Response<Answer>> {
+        if !connection.works() {
+            return Err(io::Error::other("closed for another connection"));
+        }
+        let turn = Turn(connection);
+        let (parts, incoming) = request.into_parts();
+        turn.0.set_unread(!incoming.is_end_stream());
+        let request = translate(self.client, &parts, peer);
+        if !incoming.is_end_stream() {
+            body::attach(request.inner(), incoming, turn.0.clone());
+        }
+        // A task of its own: what has been begun is finished also when the client goes away meanwhile.
+        let working = self.working;
+        let dispatched = rocket::tokio::spawn(async move {
+            let response = request.dispatch().await;
+            drop(working);
+            response
+        });
+        let response = dispatched.await.map_err(io::Error::other)?;
+        answer_with(response, turn)
+    }
+}
+
+/// We work on a request until this is dropped.
+struct Turn(Arc<Connection>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.waits();
+    }
+}
+
+fn translate(
+    client: &'static Client,
+    parts: &Parts,
+    peer: Option<std::net::SocketAddr>,
+) -> LocalRequest<'static> {
+    // Rocket answers an unknown method with 400; the request is good, and we lack the method (RFC 9110,
+    // 15.6.2).
+    let known = Method::from_hyp(&parts.method).ok_or(Status::NotImplemented);
+    let place = parts.uri.path_and_query().ok_or(Status::BadRequest);
+    let mut request = client.req(known.unwrap_or(Method::Get), Origin::ROOT);
+    if let Ok(place) = place {
+        let query = place.query().map(str::to_owned);
+        request.set_uri(Origin::new(place.path().to_owned(), query));
+    }
+    match peer {
+        Some(peer) => request.set_remote(peer),
+        None => caller::came_over_unix_socket(request.inner()),
+    }
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    if let Some(Ok(host)) = host.map(|host| Host::parse_owned(host.to_owned())) {
+        request.set_host(host);
+    }
+    for cookie in cookies(&parts.headers) {
+        request = request.cookie(cookie);
+    }
+    for (name, value) in &parts.headers {
+        // Rocket knows no header that is not UTF-8.
+        if let Ok(value) = std::str::from_utf8(value.as_bytes()) {
+            request.add_header(Header::new(name.as_str().to_owned(), value.to_owned()));
+        }
+    }
+    if let Some(status) = known.err().or(place.err()) {
+        csrf::refuse(&mut request, status, "unknown_method_or_place");
+    }
+    request
+}
+
+/// Returns the cookies of a request. Rocket drops all of them for one byte that is not UTF-8; here only the
+/// cookie with that byte is dropped, which is not one of ours.
+fn cookies(headers: &HeaderMap) -> Vec<Cookie<'static>> {
+    let lines = headers.get_all(COOKIE).into_iter();
+    let texts = lines.filter_map(|line| cookie_header::repaired(line.as_bytes()));
+    let parsed = texts.flat_map(|text| {
+        let cookies = Cookie::split_parse_encoded(text.into_owned()).filter_map(Result::ok);
+        cookies.collect::<Vec<_>>()
+    });
+    parsed.collect()
+}
+
+fn answer_with(
+    response: LocalResponse<'static>,
+    turn: Turn,
+) -> io::Result<hyper::Response<Answer>> {
+    let mut answer = hyper::Response::builder().status(response.status().code);
+    let mut is_framed = false;
+    let has_coding = response.headers().contains("Transfer-Encoding");
+    let size = response.body().preset_size();
+    for header in response.headers().iter() {
+        let name = header.name.as_str();
+        let is_length = name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str());
+        if is_length && (has_coding || size.is_some()) {
+            continue;
+        }
+        is_framed |= is_length || name.eq_ignore_ascii_case(TRANSFER_ENCODING.as_str());
+        answer = answer.header(name, header.value.as_bytes());
+    }
+    if let Some(size) = size.filter(|_| !is_framed) {
+        answer = answer.header(CONTENT_LENGTH, size);
+    }
+    let body = Answer { response: Some(response), left: size, buffer: Vec::new(), _turn: turn };
+    answer.body(body).map_err(io::Error::other)
+}
+
+/// The body of an answer, read from Rocket when hyper can write it.
+///
+/// It does not tell hyper its size: that is in the head, where hyper leaves it as it is also where there
+/// is no body, as for HEAD and for 304.
+pub(super) struct Answer {
+    response: Option<LocalResponse<'static>>,
+    /// How much there is still, if that is known.
+    left: Option<usize>,
+    buffer: Vec<u8>,
+    _turn: Turn,
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let this = &mut *self;
+        let Some(response) = &mut this.response else { return Poll::Ready(None) };
+        if this.buffer.is_empty() {
+            let size = this.left.map_or(CHUNK, |left| left.clamp(1, CHUNK));
+            this.buffer = vec![0; size];
+        }
+        let mut buffer = ReadBuf::new(&mut this.buffer);
+        ready!(Pin::new(response).poll_read(cx, &mut buffer))?;
+        let length = buffer.filled().len();
+        if length == 0 {
+            this.response = None;
+            return Poll::Ready(None);
+        }
+        this.left = this.left.map(|left| left.saturating_sub(length));
+        let mut bytes = std::mem::take(&mut this.buffer);
+        bytes.truncate(length);
+        Poll::Ready(Some(Ok(Frame::data(bytes.into()))))
+    }
+}
+
+/// Measures bodies that can be measured, as Rocket's own server does after the last fairing: an answer
+/// that is dispatched cannot be asked any more.
+#[derive(Debug)]
+pub(crate) struct Lengths;
+
+#[rocket::async_trait]
+impl Fairing for Lengths {
+    fn info(&self) -> Info {
+        Info { name: "Lengths", kind: Kind::Response }
+    }
+
+    async fn on_response<'r>(&self, _: &'r Request<'_>, response: &mut Response<'r>) {
+        response.body_mut().size().await;
+    }
+}

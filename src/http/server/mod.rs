@@ -1,0 +1,247 @@
+//! The listener of the program: hyper's HTTP/1 with deadlines for slow clients and bounds on connections,
+//! in front of Rocket's routes.
+//!
+//! Rocket's own server (0.5.2) waits without end for a head, for the first bytes of a form and for a client
+//! that does not read. An application that mounts Daemun and calls `launch()` still runs that server, and
+//! needs a proxy. Speaks neither TLS nor HTTP/2: a proxy does.
+
+mod connections;
+mod dispatch;
+mod limits;
+mod listener;
+mod signals;
+mod stream;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
+use rocket::local::asynchronous::Client;
+use rocket::tokio::select;
+use rocket::tokio::sync::watch;
+use rocket::tokio::task::JoinSet;
+use rocket::tokio::time::{Instant, sleep, timeout};
+use rocket::{Build, Rocket};
+use thiserror::Error;
+
+pub(in crate::http) use connections::Connection;
+use connections::{Admitted, Connections, Network};
+use dispatch::Application;
+use listener::{Listeners, Socket};
+use stream::Guarded;
+
+/// Why the program does not serve.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// It cannot listen where it should.
+    #[error("cannot listen: {0}")]
+    Bind(#[source] io::Error),
+    /// Rocket does not ignite.
+    #[error(transparent)]
+    Rocket(#[from] Box<rocket::Error>),
+}
+
+/// Serves an application until the process is told to stop, and what has been begun is answered.
+/// `stopping` is called when it begins to stop.
+///
+/// # Errors
+/// [`ServeError`] says why it does not serve.
+pub(crate) async fn serve(
+    rocket: Rocket<Build>,
+    trusted: &[IpNet],
+    unix_socket: Option<&Path>,
+    stopping: impl FnOnce(),
+) -> Result<(), ServeError> {
+    let rocket = rocket.attach(dispatch::Lengths).ignite().await.map_err(Box::new)?;
+    let config = rocket.config().clone();
+    let address = SocketAddr::new(config.address, config.port);
+    let opened = Listeners::open(address, unix_socket).await;
+    let listeners = opened.map_err(ServeError::Bind)?;
+    let client = Client::untracked(rocket).await.map_err(Box::new)?;
+    signals::stop_on(&config.shutdown, &client.rocket().shutdown());
+
+    let (application, mut done) = Application::new(client);
+    let mut server = Server {
+        connections: Connections::new(limits::connections(open_files()), limits::PER_NETWORK),
+        builders: Builders::new(config.keep_alive != 0),
+        application,
+        trusted,
+        tasks: JoinSet::new(),
+        stop: watch::Sender::new(false),
+        refused: Seldom::default(),
+    };
+    server.accept(&listeners).await;
+    drop(listeners);
+
+    stopping();
+    let grace = Duration::from_secs(config.shutdown.grace.into());
+    let mercy = Duration::from_secs(config.shutdown.mercy.into());
+    server.stop(grace, mercy).await;
+    // A handler goes on when its client has gone away; what it has begun is finished too.
+    drop(server);
+    let _ = timeout(mercy, done.recv()).await;
+    Ok(())
+}
+
+/// How many files the process may have open.
+fn open_files() -> u64 {
+    #[cfg(unix)]
+    return rlimit::Resource::NOFILE.get_soft().unwrap_or(1024);
+    #[cfg(not(unix))]
+    u64::MAX
+}
+
+struct Server<'s> {
+    connections: Arc<Connections>,
+    builders: Builders,
+    application: Application,
+    trusted: &'s [IpNet],
+    tasks: JoinSet<()>,
+    stop: watch::Sender<bool>,
+    refused: Seldom,
+}
+
+/// What a client is told when every connection of its network, or of all, is being worked on.
+const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\
+                      Connection: close\r\n\r\n";
+
+impl Server<'_> {
+    /// Accepts connections until the server is told to stop.
+    async fn accept(&mut self, listeners: &Listeners) {
+        let mut told = pin!(self.application.rocket().shutdown());
+        loop {
+            select! {
+                biased;
+                () = &mut told => return,
+                accepted = listeners.accept() => match accepted {
+                    Ok((socket, peer)) => self.admit(socket, peer),
+                    Err(error) => self.make_room(&error).await,
+                },
+                // Ended tasks are removed from the set.
+                Some(_) = self.tasks.join_next(), if !self.tasks.is_empty() => {}
+            }
+        }
+    }
+
+    fn admit(&mut self, socket: Socket, peer: Option<SocketAddr>) {
+        let network = Network::of(peer.map(|peer| peer.ip()), self.trusted);
+        let Some(admitted) = self.connections.admit(network) else {
+            socket.say(BUSY);
+            self.refused.say("connections are refused: too many requests are being worked on");
+            return;
+        };
+        // In a rush the loop above never comes to this.
+        while self.tasks.try_join_next().is_some() {}
+        let builder = self.builders.of(&admitted).clone();
+        let (application, stop) = (self.application.clone(), self.stop.subscribe());
+        self.tasks.spawn(serve_connection(builder, application, admitted, (socket, peer), stop));
+    }
+
+    /// Accepting fails when there are no files left: then a connection goes that waits for its client.
+    async fn make_room(&mut self, error: &io::Error) {
+        let is_of_client = matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+        );
+        if !is_of_client {
+            self.refused.say(&format!("a connection could not be accepted: {error}"));
+            self.connections.close_one();
+            sleep(limits::REST).await;
+        }
+    }
+
+    /// Ends every connection: at once where no request is under way, within `grace` where the client has
+    /// sent half of one, and after the answer where we work on one, for `mercy` longer at most.
+    async fn stop(&mut self, grace: Duration, mercy: Duration) {
+        self.stop.send_replace(true);
+        if timeout(grace, self.all_end()).await.is_ok() {
+            return;
+        }
+        let deadline = Instant::now() + mercy;
+        while Instant::now() < deadline {
+            self.connections.close_waiting();
+            if timeout(limits::LOOK, self.all_end()).await.is_ok() {
+                return;
+            }
+        }
+        self.tasks.shutdown().await;
+    }
+
+    async fn all_end(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Serves one connection until its client closes it, or it has to be closed.
+async fn serve_connection(
+    builder: http1::Builder,
+    application: Application,
+    admitted: Admitted,
+    (socket, peer): (Socket, Option<SocketAddr>),
+    mut stop: watch::Receiver<bool>,
+) {
+    let connection = &admitted.connection;
+    let socket = TokioIo::new(Guarded::new(socket, connection.clone()));
+    let service =
+        service_fn(|request| application.clone().answer(request, peer, connection.clone()));
+    let mut serving = pin!(builder.serve_connection(socket, service));
+    // An error here is the client's: what it sent was no HTTP, or it went away.
+    select! {
+        biased;
+        _ = &mut serving => return,
+        () = connection.closed() => return,
+        _ = stop.wait_for(|stops| *stops) => serving.as_mut().graceful_shutdown(),
+    }
+    select! {
+        biased;
+        _ = serving => {}
+        () = connection.closed() => {}
+    }
+}
+
+/// hyper's settings for clients and for proxies.
+struct Builders {
+    client: http1::Builder,
+    proxy: http1::Builder,
+}
+
+impl Builders {
+    fn new(keep_alive: bool) -> Self {
+        let builder = |head| {
+            let mut builder = http1::Builder::new();
+            builder
+                .timer(TokioTimer::new())
+                .header_read_timeout(head)
+                .max_buf_size(limits::HEAD_BYTES)
+                .keep_alive(keep_alive);
+            builder
+        };
+        Self { client: builder(limits::HEAD), proxy: builder(limits::PROXY_HEAD) }
+    }
+
+    fn of(&self, admitted: &Admitted) -> &http1::Builder {
+        if admitted.is_trusted() { &self.proxy } else { &self.client }
+    }
+}
+
+/// A line of the log that is not repeated for a while: there may be thousands of reasons a second.
+#[derive(Default)]
+struct Seldom(Option<Instant>);
+
+impl Seldom {
+    fn say(&mut self, line: &str) {
+        if self.0.is_none_or(|last| last.elapsed() > limits::SAY_AGAIN) {
+            self.0 = Some(Instant::now());
+            tracing::warn!("{line}");
+        }
+    }
+}
