@@ -18,9 +18,20 @@ use crate::sessions::{self, Opened, Proof, ProveError, Proved};
 use crate::throttle::{self, Limit, ThrottleError};
 use crate::types::{Caller, Email, Password, SessionId};
 
-/// Letters that logging in again and again on new devices, which the owner alone can do, sends to one
-/// address: ten at once, then none for a day.
-const LETTERS: Limit = Limit {
+/// E-mails about log-ins by one program from one client network: one a day, however often it logs in. Each
+/// other program and network has its own, so that no log-in uses up the e-mail about a thief's.
+const LETTERS_ABOUT_A_PROGRAM: Limit = Limit {
+    name: "login-letters-program",
+    free: 0,
+    forgets_one_in: Duration::from_hours(24),
+    first_wait: Duration::from_hours(24),
+    longest_wait: Duration::from_hours(24),
+};
+
+/// E-mails about log-ins to an address that is not verified: ten at once, then none for a day. Somebody who
+/// joined with a foreign address can log in by as many programs as they like, and its owner did not ask
+/// for that.
+const LETTERS_TO_UNVERIFIED: Limit = Limit {
     name: "login-letters",
     free: 9,
     forgets_one_in: Duration::from_mins(144),
@@ -114,15 +125,21 @@ fn is_unproved(ctx: &Ctx, account: &Account) -> bool {
         && account.person.email_verified_at.is_none()
 }
 
-/// Whether the owner is to hear of this log-in: the device is new, and there were not too many
-/// letters today. A log-in that will be refused is not counted, or somebody who joined with a foreign
-/// address could use the letters up before its owner proves it.
+/// Whether the owner is to hear of this log-in: the device is new, and there was no e-mail today about the
+/// same program in the same client network. A log-in that will be refused is not counted, or somebody who
+/// joined with a foreign address could use the e-mails up before its owner proves it.
 async fn is_news(ctx: &Ctx, proved: &Proved, caller: &Caller) -> Result<bool, DbError> {
     let account = &proved.account;
     if proved.is_known_device || !account.is_active || is_unproved(ctx, account) {
         return Ok(false);
     }
-    let tries = [LETTERS.on(&account.person.id.to_string())];
+    let user = account.person.id;
+    let program = format!("{}\n{}", caller.place(), caller.user_agent);
+    let program = format!("{user}:{}", ctx.keys.pseudonym(&program));
+    let mut tries = vec![LETTERS_ABOUT_A_PROGRAM.on(&program)];
+    if account.person.email_verified_at.is_none() {
+        tries.push(LETTERS_TO_UNVERIFIED.on(&user.to_string()));
+    }
     is_admitted(throttle::admit(&ctx.db, &tries, ctx.clock.now()).await, caller)
 }
 
