@@ -9,7 +9,7 @@ use super::form::{Complaint, Complaints};
 use super::page::{Frame, Page};
 use crate::accounts::NewPasswordError;
 use crate::sessions::ProveError;
-use crate::throttle::ThrottleError;
+use crate::throttle::{self, ThrottleError};
 
 /// Everything that is wrong, and how long to wait if that is why.
 #[derive(Debug)]
@@ -41,6 +41,12 @@ impl Refusal {
         Self { complaints, wait: Some(wait) }
     }
 
+    /// There were too many wrong passwords in a row: waiting does not help, and the sentence says what does.
+    pub(super) fn closed() -> Self {
+        let complaints = Complaints::of_all(Complaint::new("form.closed"));
+        Self { complaints, wait: Some(throttle::CLOSED) }
+    }
+
     /// A try was not admitted.
     pub(super) fn not_now(frame: &Frame, error: ThrottleError) -> Result<Self, Error> {
         match error {
@@ -58,6 +64,7 @@ impl Refusal {
         match error {
             ProveError::Wrong => Ok(Self::about(field, "password.wrong")),
             ProveError::TooSoon(wait) => Ok(Self::too_soon(frame, "form.too_soon", wait)),
+            ProveError::Closed => Ok(Self::closed()),
             ProveError::Busy(full) => Err(full.into()),
             ProveError::Broken(error) => Err(error.into()),
         }

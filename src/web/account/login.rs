@@ -109,6 +109,7 @@ async fn create(
                 _ => Refusal::of_all("login.wrong"),
             },
             ProveError::TooSoon(wait) => Refusal::too_soon(&frame, "login.too_soon", wait),
+            ProveError::Closed => Refusal::closed(),
             ProveError::Busy(full) => return Err(full.into()),
             ProveError::Broken(error) => return Err(error.into()),
         },
