@@ -1,7 +1,7 @@
 //! Logging in by password.
 //!
-//! Whatever a stranger can get wrong (the address, the password, an account that is not active or
-//! whose address is not proved where it must be) costs the same work and gets the same answer.
+//! Whatever a stranger can get wrong (the address, the password) costs the same work and gets the same
+//! answer. What else keeps an account from being used is told to those alone who gave its password.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::db::{DbError, Transaction};
 use crate::links::{self, Purpose};
 use crate::mail::{Kind, Letter};
 use crate::outbox;
-use crate::sessions::{self, Opened, Proof, ProveError, Proved};
+use crate::sessions::{self, Inactive, Opened, Proof, ProveError, Proved};
 use crate::throttle::{self, Limit, ThrottleError};
 use crate::types::{Caller, Email, Password, SessionId};
 
@@ -66,6 +66,9 @@ pub enum LogInError {
     /// The password was right, and the address must be proved first.
     #[error("the address is not proved")]
     Unverified,
+    /// The password was right, and the account may not be used.
+    #[error("the account may not be used")]
+    Inactive(Inactive),
 }
 
 impl From<DbError> for LogInError {
@@ -91,8 +94,8 @@ pub async fn with_password(
 
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    // Whether the account may be used is asked after the password, and answered like a wrong one; so
-    // is a password that was changed while it was being compared.
+    // Whether the account may be used is asked after the password, so that a stranger learns nothing. A
+    // password that was changed while it was being compared is answered like a wrong one.
     let hash = proved.hash.as_ref().ok_or(ProveError::Wrong)?;
     let proof = Proof::Password(hash);
     let opened = sessions::start(ctx, &transaction, (user, &email), proof, caller).await?;
@@ -102,6 +105,12 @@ pub async fn with_password(
         if is_unproved(ctx, &proved.account) {
             remind(ctx, &proved, caller).await?;
             return Err(LogInError::Unverified);
+        }
+        // Whoever joined with a foreign address learns nothing of its account, not even that it is there.
+        if !must_prove_address(ctx, &proved.account)
+            && let Some(inactive) = sessions::why_inactive(ctx, &proved).await?
+        {
+            return Err(LogInError::Inactive(inactive));
         }
         return Err(ProveError::Wrong.into());
     };
@@ -120,8 +129,11 @@ pub async fn with_password(
 
 /// Whether the account may be used but for its address, which has to be proved first.
 fn is_unproved(ctx: &Ctx, account: &Account) -> bool {
+    account.is_active && must_prove_address(ctx, account)
+}
+
+fn must_prove_address(ctx: &Ctx, account: &Account) -> bool {
     ctx.settings.email_verification == EmailVerification::Mandatory
-        && account.is_active
         && account.person.email_verified_at.is_none()
 }
 

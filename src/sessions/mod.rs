@@ -15,7 +15,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-pub use proving::{ProveError, Proved, prove, prove_owner, start_over, waiting};
+pub use proving::{
+    Inactive, ProveError, Proved, prove, prove_owner, start_over, waiting, why_inactive,
+};
 pub use standing::{AccessError, Presented, Standing, by_access, standing, standing_at_proxy};
 pub use store::EndReason;
 pub use tokens::Issued;

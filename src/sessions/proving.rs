@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use thiserror::Error;
+use time::OffsetDateTime;
 
 use super::devices;
 use crate::accounts::{self, Account, ProvedHash, RoundUpError};
@@ -107,9 +108,35 @@ impl Proved {
     /// Whether the hash, or that there is none, still stands in an account that was read after the proof.
     #[must_use]
     pub fn stands_in(&self, account: &Account) -> bool {
+        account.is_active && self.is_password_of(account)
+    }
+
+    fn is_password_of(&self, account: &Account) -> bool {
         let stored = account.password_hash.as_ref().map(PasswordHash::as_str);
         let proved = self.hash.as_ref().map(|hash| hash.stored.as_str());
-        account.is_active && stored == proved
+        stored == proved
+    }
+}
+
+/// Why an account may not be used, as far as its owner is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inactive {
+    /// Staff forbade its use, perhaps until an instant.
+    Suspended(Option<OffsetDateTime>),
+    /// Staff deleted it; until then they can bring it back.
+    Deleted(OffsetDateTime),
+}
+
+impl Inactive {
+    /// Returns why this account may not be used; `None` when it may, also because a suspension is over.
+    #[must_use]
+    pub fn of(account: &Account, now: OffsetDateTime) -> Option<Self> {
+        match (account.is_active, account.deletes_at, account.inactive_until) {
+            (true, ..) => None,
+            (false, Some(at), _) => Some(Self::Deleted(at)),
+            (false, None, Some(until)) if until <= now => None,
+            (false, None, until) => Some(Self::Suspended(until)),
+        }
     }
 }
 
@@ -188,6 +215,21 @@ pub async fn prove(
         is_known_device,
         tries,
     })
+}
+
+/// Tells somebody who has just given the right password why the account may not be used; `None` when it
+/// may, or has another password by now. The try is given back.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn why_inactive(ctx: &Ctx, proved: &Proved) -> Result<Option<Inactive>, DbError> {
+    let account = accounts::find_by_id(&ctx.db, proved.account.person.id).await?;
+    let account = account.filter(|account| proved.is_password_of(account));
+    let now = ctx.clock.now();
+    let inactive = account.as_ref().and_then(|account| Inactive::of(account, now));
+    let Some(inactive) = inactive else { return Ok(None) };
+    proved.was_honest(ctx).await?;
+    Ok(Some(inactive))
 }
 
 /// Counts a try; also tells whether it counts as one on a device that knows the account. A known device

@@ -132,9 +132,53 @@ on_both! {
         assert_eq!(unknown.0, 422);
         assert!(unknown.1.contains("The email or the password is wrong."));
         assert_eq!(tries(&app, "ada@example.com", "wrong").await, unknown);
-        assert_eq!(tries(&app, "eve@example.com", GOOD).await, unknown, "suspended");
         assert_eq!(tries(&app, "eve@example.com", "wrong").await, unknown, "suspended");
         assert_eq!(tries(&app, "sam@example.com", GOOD).await, unknown, "no password");
+    }
+
+    async fn a_suspended_person_is_told_only_after_the_right_password(world: World) {
+        let app = world.app().await;
+        app.person("eve").await;
+        let until = daemun::clock::to_micros(app.ctx.clock.now() + time::Duration::days(2));
+        let of_the_site = "contact the operator of this site";
+
+        for (set, sentence) in [
+            ("", format!("This account is suspended. If you have questions, {of_the_site}.")),
+            (
+                &*format!(", inactive_until = {until}"),
+                format!(
+                    "This account is suspended until 3 March 2026, 12:00 UTC. \
+                     If you have questions, {of_the_site}."
+                ),
+            ),
+            (
+                &*format!(", inactive_until = NULL, deletes_at = {until}"),
+                format!(
+                    "This account was deleted and will be gone for good on 3 March 2026, 12:00 UTC. \
+                     To keep it, {of_the_site} before then."
+                ),
+            ),
+        ] {
+            app.execute(&format!("UPDATE users SET is_active = FALSE{set}")).await;
+            let right = app.visitor().logs_in("eve@example.com", GOOD).await;
+            let wrong = app.visitor().logs_in("eve@example.com", "wrong guess").await;
+
+            assert_eq!((right.status(), right.summary()), (422, vec![sentence]));
+            assert_eq!(wrong.summary(), ["The email or the password is wrong."]);
+        }
+        assert_eq!(app.living().await, 1, "nobody was let in");
+    }
+
+    async fn a_suspended_person_who_asks_often_is_not_taken_for_a_guesser(world: World) {
+        let app = world.app().await;
+        app.person("eve").await;
+        app.execute("UPDATE users SET is_active = FALSE").await;
+
+        for _ in 0..14 {
+            let page = app.visitor().logs_in("eve@example.com", GOOD).await;
+            assert!(page.summary()[0].starts_with("This account is suspended."), "{}", page.text());
+        }
+        assert_eq!(app.events("login_failed").await, 0);
     }
 
     async fn a_suspended_person_is_out_at_once(world: World) {

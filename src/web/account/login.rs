@@ -103,6 +103,7 @@ async fn create(
         }
         // One sentence for all, so it has to help also those who have a letter to open.
         Err(LogInError::Unverified) => Refusal::of_all("login.wrong_or_unverified"),
+        Err(LogInError::Inactive(inactive)) => Refusal::inactive(&frame, inactive),
         Err(LogInError::NotProved(error)) => match error {
             ProveError::Wrong => match ctx.settings.email_verification {
                 EmailVerification::Mandatory => Refusal::of_all("login.wrong_or_unverified"),
