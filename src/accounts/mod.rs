@@ -2,6 +2,7 @@
 //!
 //! Knows no sessions: what becomes of them when an account changes is a flow's business.
 
+mod hash_kinds;
 mod password_policy;
 mod proof;
 pub mod search;
@@ -13,6 +14,7 @@ use serde_json::json;
 use thiserror::Error;
 use time::OffsetDateTime;
 
+pub use hash_kinds::{RoundUpError, hash_kinds};
 use password_policy::weaknesses;
 pub use password_policy::{MAX_LENGTH as MAX_PASSWORD, OwnData, Trait, Weakness};
 pub use proof::{ask_for_proof, count_proof_letter, tell_owner};

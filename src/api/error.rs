@@ -20,7 +20,7 @@ use crate::db::DbError;
 use crate::http::{caller, csrf, locale, methods, refusals, retry};
 use crate::i18n::{Language, Sentence};
 use crate::sessions::ProveError;
-use crate::throttle::ThrottleError;
+use crate::throttle::{self, ThrottleError};
 
 /// How a request is refused to which no credentials were shown (RFC 6750, 3).
 const CHALLENGE: &str = "Bearer realm=\"api\"";
@@ -92,6 +92,11 @@ impl Refusal {
         let detail = Sentence::new("api.throttled");
         let refusal = Self::new(Status::TooManyRequests, "throttled", detail);
         Self { wait: Some(wait), ..refusal }
+    }
+
+    /// There were too many wrong passwords in a row: waiting does not help, and the sentence says what does.
+    fn closed() -> Self {
+        Self { detail: Sentence::new("api.closed"), ..Self::too_soon(throttle::CLOSED) }
     }
 
     /// A request that no handler has answered.
@@ -167,6 +172,7 @@ impl Error {
         match error {
             ProveError::Wrong => wrong(),
             ProveError::TooSoon(wait) => Refusal::too_soon(wait).into(),
+            ProveError::Closed => Refusal::closed().into(),
             ProveError::Busy(full) => full.into(),
             ProveError::Broken(error) => error.into(),
         }

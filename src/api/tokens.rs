@@ -98,7 +98,7 @@ async fn create(body: Body, caller: &Caller, ctx: &State<Ctx>) -> Result<Json<Pa
         Err(LogInError::NotProved(error)) => {
             Err(Error::not_proved(error, || no_active_account(ctx)))
         }
-        Err(LogInError::Unverified) => Err(no_active_account(ctx)),
+        Err(LogInError::Unverified | LogInError::Inactive(_)) => Err(no_active_account(ctx)),
     }
 }
 

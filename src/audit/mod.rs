@@ -378,6 +378,25 @@ pub async fn record(
     store::insert(transaction, event, now).await
 }
 
+/// Rows that failed log-ins at unknown addresses overwrite: enough that two of them seldom wait for
+/// each other.
+const UNKNOWN_FAILURES: u8 = 64;
+
+/// Does for a failed log-in at an address without an account what [`record`] does for a known one, so that
+/// the next request tells nobody which of them it was. Nothing is added to the trail, and nothing grows: one
+/// of a few rows is overwritten, chosen by `any`.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn record_unknown_failure(
+    transaction: &Transaction,
+    any: u8,
+    caller: &Caller,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    store::upsert_unknown_failure(transaction, any % UNKNOWN_FAILURES, caller, now).await
+}
+
 /// Takes what is personal out of every event that a person did or suffered: addresses, programs and
 /// details. That it happened stays.
 ///

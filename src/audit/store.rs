@@ -2,8 +2,9 @@
 
 use sea_orm::sea_query::{BinOper, Cond, Expr, ExprTrait as _};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, PaginatorTrait as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, EntityTrait as _,
+    PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
+    Statement,
 };
 use time::OffsetDateTime;
 
@@ -11,7 +12,7 @@ use super::{Action, Event, Exported, Place, Recorded, Search};
 use crate::clock::{from_micros, to_micros};
 use crate::db::entity::audit_event::{self, Column};
 use crate::db::{Db, DbError, Transaction};
-use crate::types::UserId;
+use crate::types::{Caller, UserId};
 
 pub(super) async fn insert(
     transaction: &Transaction,
@@ -31,6 +32,33 @@ pub(super) async fn insert(
         ..Default::default()
     };
     audit_event::Entity::insert(row).exec_without_returning(transaction.connection()).await?;
+    Ok(())
+}
+
+/// Writes a row of the same size as the event of a known address, with nothing of the caller in it.
+pub(super) async fn upsert_unknown_failure(
+    transaction: &Transaction,
+    slot: u8,
+    caller: &Caller,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    let filler = |text: &str| "-".repeat(text.len());
+    let connection = transaction.connection();
+    let sql = "INSERT INTO unknown_login_failures \
+        (id, at, action, actor_id, target_id, session_id, ip, user_agent, request_id, details) \
+        VALUES ($1, $2, $3, NULL, $1, NULL, $4, $5, $6, '{}') \
+        ON CONFLICT (id) DO UPDATE SET at = excluded.at, ip = excluded.ip, \
+        user_agent = excluded.user_agent, request_id = excluded.request_id";
+    let values = [
+        i64::from(slot).into(),
+        to_micros(now).into(),
+        Action::LogInFailed.as_str().into(),
+        filler(&caller.ip()).into(),
+        filler(&caller.user_agent).into(),
+        filler(&caller.request_id).into(),
+    ];
+    let backend = connection.get_database_backend();
+    connection.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
     Ok(())
 }
 

@@ -50,6 +50,10 @@ impl Pbkdf2 {
         })
     }
 
+    pub(super) fn iterations(&self) -> u32 {
+        self.iterations.get()
+    }
+
     pub(super) fn fits(&self, password: &Password) -> bool {
         let (salt, typed) = (self.salt.as_bytes(), password.expose().as_bytes());
         verify(PBKDF2_HMAC_SHA256, self.iterations, salt, typed, &self.output).is_ok()

@@ -3,8 +3,10 @@
 //!
 //! Knows nothing of accounts or sessions; it is handed bytes and gives back bytes.
 
+mod dummy_work;
 mod foreign;
 mod foreign_token;
+mod hash_cost;
 pub mod jwt;
 mod keyring;
 mod master;
@@ -17,8 +19,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+pub use dummy_work::HashKinds;
 pub use foreign::UnknownHash;
 pub use foreign_token::{ForeignKeys, ForeignTokenError};
+pub use hash_cost::CostLimit;
 pub use keyring::{KeyState, Keyring, TimedKey};
 pub use master::{Keys, MasterKey, MasterKeyError, Unsealable};
 pub use passwords::{Cost, Hasher, PasswordHash, QueueFull, Verdict};

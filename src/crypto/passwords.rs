@@ -18,7 +18,9 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::Random;
+use super::dummy_work::Done;
 use super::foreign::{self, Pbkdf2, UnknownHash};
+use super::hash_cost::Speed;
 use crate::types::Password;
 
 /// How many may wait: at 60 hashes a second and core, two cores serve them in about 4 seconds,
@@ -154,9 +156,11 @@ type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 #[derive(Clone)]
 pub struct Hasher {
     queue: Sender<Job>,
-    cost: Cost,
+    pub(super) cost: Cost,
     random: Random,
     nobody: Arc<PasswordHash>,
+    pub(super) speed: Arc<Speed>,
+    pub(super) done: Arc<Done>,
 }
 
 impl fmt::Debug for Hasher {
@@ -183,7 +187,8 @@ impl Hasher {
         }
         // Nobody's hash is never computed: any output that nothing hashes to will do.
         let nobody = write_phc(cost, &random.bytes::<16>(), &random.bytes::<OUTPUT>());
-        Self { queue, cost, random, nobody: Arc::new(nobody) }
+        let (nobody, speed, done) = (Arc::new(nobody), Arc::default(), Arc::default());
+        Self { queue, cost, random, nobody, speed, done }
     }
 
     /// Hashes a new password.
@@ -211,9 +216,13 @@ impl Hasher {
     ) -> Result<Verdict, QueueFull> {
         let is_somebody = stored.is_some();
         let stored = stored.unwrap_or_else(|| PasswordHash::clone(&self.nobody));
-        let today = self.cost;
-        self.run(move |memory| match Readable::of(&stored) {
-            None => Verdict { is_right: false, is_outdated: false },
+        let (today, speed) = (self.cost, self.speed.clone());
+        self.run(move |memory| match Readable::within(&stored, today, &speed, memory) {
+            // What is not computed costs as much as an account that does not exist.
+            None => {
+                memory.compute(today, &password, &[0; 16]);
+                Verdict { is_right: false, is_outdated: false }
+            }
             Some(Readable::Django(hash)) => {
                 Verdict { is_right: hash.fits(&password), is_outdated: true }
             }
@@ -244,7 +253,7 @@ impl Hasher {
         self.queue.len()
     }
 
-    async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, QueueFull> {
@@ -299,10 +308,10 @@ fn work(jobs: &Receiver<Job>) {
 
 /// The buffer that argon2 fills: allocated at first use, used again and again.
 #[derive(Default)]
-struct Memory(Vec<Block>);
+pub(super) struct Memory(Vec<Block>);
 
 impl Memory {
-    fn compute(&mut self, cost: Cost, password: &Password, salt: &[u8]) -> [u8; OUTPUT] {
+    pub(super) fn compute(&mut self, cost: Cost, password: &Password, salt: &[u8]) -> [u8; OUTPUT] {
         let params = cost.params().expect("a cost is checked when it is read");
         let blocks = params.block_count();
         if self.0.len() < blocks {
@@ -334,7 +343,7 @@ fn write_phc(cost: Cost, salt: &[u8], output: &[u8]) -> PasswordHash {
 }
 
 /// A hash that passwords can be compared with.
-enum Readable {
+pub(super) enum Readable {
     /// Cost, salt and output.
     Argon2id(Cost, Vec<u8>, [u8; OUTPUT]),
     /// One that was taken over.
@@ -343,7 +352,7 @@ enum Readable {
 
 impl Readable {
     /// `None` for whatever we did not write or take over: other algorithms, other lengths, damage.
-    fn of(stored: &PasswordHash) -> Option<Self> {
+    pub(super) fn of(stored: &PasswordHash) -> Option<Self> {
         if let Some(hash) = Pbkdf2::read(&stored.0) {
             return Some(Self::Django(hash));
         }
@@ -354,6 +363,19 @@ impl Readable {
         let salt = hash.salt.filter(|salt| salt.len() >= 8)?.to_vec();
         let output = hash.hash?.as_bytes().try_into().ok()?;
         (is_argon2id && cost.memory <= MOST_MEMORY).then_some(Self::Argon2id(cost, salt, output))
+    }
+
+    /// The same, if this machine computes it in time. What costs as much as today's is not asked.
+    pub(super) fn within(
+        stored: &PasswordHash,
+        today: Cost,
+        speed: &Speed,
+        memory: &mut Memory,
+    ) -> Option<Self> {
+        let hash = Self::of(stored)?;
+        let is_todays = matches!(&hash, Self::Argon2id(cost, ..) if *cost == today);
+        let is_within = is_todays || speed.limit_when_computed(memory).allows_readable(&hash);
+        is_within.then_some(hash)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use crate::accounts;
+use crate::crypto::{PasswordHash, QueueFull};
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::staff::bulk::{self, Orders};
@@ -25,6 +26,26 @@ pub async fn find_taken(ctx: &Ctx, emails: &[Email]) -> Result<Vec<usize>, DbErr
     }
     let places = emails.iter().enumerate().filter(|(_, email)| taken.contains(email.canonical()));
     Ok(places.map(|(place, _)| place).collect())
+}
+
+/// Finds those on a list whose hashes would take this machine too long to compute: their places in it.
+///
+/// # Errors
+/// [`QueueFull`] when the hashing threads are too busy to say how fast they are.
+pub async fn find_too_costly<'n>(
+    ctx: &Ctx,
+    people: impl Iterator<Item = &'n Newcomer>,
+) -> Result<Vec<usize>, QueueFull> {
+    let hashes: Vec<_> = people
+        .enumerate()
+        .filter(|(_, person)| !person.password_hash.is_empty())
+        .map(|(place, person)| (place, PasswordHash::from_stored(person.password_hash.clone())))
+        .collect();
+    if hashes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let limit = ctx.hasher.import_limit().await?;
+    Ok(hashes.iter().filter(|(_, hash)| !limit.allows(hash)).map(|(place, _)| *place).collect())
 }
 
 /// Keeps a list that was looked at, sealed, until it is ordered.

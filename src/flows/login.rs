@@ -1,7 +1,7 @@
 //! Logging in by password.
 //!
-//! Whatever a stranger can get wrong (the address, the password, an account that is not active or
-//! whose address is not proved where it must be) costs the same work and gets the same answer.
+//! Whatever a stranger can get wrong (the address, the password) costs the same work and gets the same
+//! answer. What else keeps an account from being used is told to those alone who gave its password.
 
 use std::time::Duration;
 
@@ -14,13 +14,24 @@ use crate::db::{DbError, Transaction};
 use crate::links::{self, Purpose};
 use crate::mail::{Kind, Letter};
 use crate::outbox;
-use crate::sessions::{self, Opened, Proof, ProveError, Proved};
+use crate::sessions::{self, Inactive, Opened, Proof, ProveError, Proved};
 use crate::throttle::{self, Limit, ThrottleError};
 use crate::types::{Caller, Email, Password, SessionId};
 
-/// Letters that logging in again and again on new devices, which the owner alone can do, sends to one
-/// address: ten at once, then none for a day.
-const LETTERS: Limit = Limit {
+/// E-mails about log-ins by one program from one client network: one a day, however often it logs in. Each
+/// other program and network has its own, so that no log-in uses up the e-mail about a thief's.
+const LETTERS_ABOUT_A_PROGRAM: Limit = Limit {
+    name: "login-letters-program",
+    free: 0,
+    forgets_one_in: Duration::from_hours(24),
+    first_wait: Duration::from_hours(24),
+    longest_wait: Duration::from_hours(24),
+};
+
+/// E-mails about log-ins to an address that is not verified: ten at once, then none for a day. Somebody who
+/// joined with a foreign address can log in by as many programs as they like, and its owner did not ask
+/// for that.
+const LETTERS_TO_UNVERIFIED: Limit = Limit {
     name: "login-letters",
     free: 9,
     forgets_one_in: Duration::from_mins(144),
@@ -55,6 +66,9 @@ pub enum LogInError {
     /// The password was right, and the address must be proved first.
     #[error("the address is not proved")]
     Unverified,
+    /// The password was right, and the account may not be used.
+    #[error("the account may not be used")]
+    Inactive(Inactive),
 }
 
 impl From<DbError> for LogInError {
@@ -80,8 +94,8 @@ pub async fn with_password(
 
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    // Whether the account may be used is asked after the password, and answered like a wrong one; so
-    // is a password that was changed while it was being compared.
+    // Whether the account may be used is asked after the password, so that a stranger learns nothing. A
+    // password that was changed while it was being compared is answered like a wrong one.
     let hash = proved.hash.as_ref().ok_or(ProveError::Wrong)?;
     let proof = Proof::Password(hash);
     let opened = sessions::start(ctx, &transaction, (user, &email), proof, caller).await?;
@@ -91,6 +105,12 @@ pub async fn with_password(
         if is_unproved(ctx, &proved.account) {
             remind(ctx, &proved, caller).await?;
             return Err(LogInError::Unverified);
+        }
+        // Whoever joined with a foreign address learns nothing of its account, not even that it is there.
+        if !must_prove_address(ctx, &proved.account)
+            && let Some(inactive) = sessions::why_inactive(ctx, &proved).await?
+        {
+            return Err(LogInError::Inactive(inactive));
         }
         return Err(ProveError::Wrong.into());
     };
@@ -109,20 +129,29 @@ pub async fn with_password(
 
 /// Whether the account may be used but for its address, which has to be proved first.
 fn is_unproved(ctx: &Ctx, account: &Account) -> bool {
+    account.is_active && must_prove_address(ctx, account)
+}
+
+fn must_prove_address(ctx: &Ctx, account: &Account) -> bool {
     ctx.settings.email_verification == EmailVerification::Mandatory
-        && account.is_active
         && account.person.email_verified_at.is_none()
 }
 
-/// Whether the owner is to hear of this log-in: the device is new, and there were not too many
-/// letters today. A log-in that will be refused is not counted, or somebody who joined with a foreign
-/// address could use the letters up before its owner proves it.
+/// Whether the owner is to hear of this log-in: the device is new, and there was no e-mail today about the
+/// same program in the same client network. A log-in that will be refused is not counted, or somebody who
+/// joined with a foreign address could use the e-mails up before its owner proves it.
 async fn is_news(ctx: &Ctx, proved: &Proved, caller: &Caller) -> Result<bool, DbError> {
     let account = &proved.account;
     if proved.is_known_device || !account.is_active || is_unproved(ctx, account) {
         return Ok(false);
     }
-    let tries = [LETTERS.on(&account.person.id.to_string())];
+    let user = account.person.id;
+    let program = format!("{}\n{}", caller.place(), caller.user_agent);
+    let program = format!("{user}:{}", ctx.keys.pseudonym(&program));
+    let mut tries = vec![LETTERS_ABOUT_A_PROGRAM.on(&program)];
+    if account.person.email_verified_at.is_none() {
+        tries.push(LETTERS_TO_UNVERIFIED.on(&user.to_string()));
+    }
     is_admitted(throttle::admit(&ctx.db, &tries, ctx.clock.now()).await, caller)
 }
 

@@ -12,6 +12,7 @@ use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::sessions;
 use crate::social;
+use crate::throttle;
 
 /// Failures that are looked at.
 const LAST: u64 = 5;
@@ -31,6 +32,8 @@ pub enum Obstacle {
     OnlyBy(Vec<String>),
     /// Too many tries: strangers' devices wait for this long.
     Waiting(Duration),
+    /// Too many wrong passwords in a row: strangers' devices need a new password.
+    Closed,
     /// Nothing but wrong passwords: so many since the last log-in, the last of them then.
     WrongPassword(usize, OffsetDateTime),
     /// None, but the owner wants the account deleted then; logging in takes that back.
@@ -71,8 +74,10 @@ fn judge(
     if account.password_hash.is_none() {
         return if ways.is_empty() { Obstacle::NoPassword } else { Obstacle::OnlyBy(ways) };
     }
-    if let Some(wait) = waiting {
-        return Obstacle::Waiting(wait);
+    match waiting {
+        Some(throttle::CLOSED) => return Obstacle::Closed,
+        Some(wait) => return Obstacle::Waiting(wait),
+        None => {}
     }
     let since = |failure: &&Recorded| account.last_login_at.is_none_or(|last| failure.at > last);
     let wrong = failures.iter().filter(since).count();

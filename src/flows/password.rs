@@ -109,6 +109,7 @@ pub async fn set(
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, account.person.id).await?;
     let account = account.ok_or(SetPasswordError::Unknown)?;
+    sessions::start_over(ctx, &transaction, email).await?;
     let event = Event::on(account.person.id, Action::PasswordSet, caller);
     let over = replace(ctx, &transaction, &account, &hash, (None, event)).await?;
     transaction.commit().await?;

@@ -130,6 +130,8 @@ pub async fn by_link(
         return Err(ResetError::Dead);
     }
     accounts::set_password(&transaction, user, Some(&hash), now).await?;
+    // What was guessed at was the old password.
+    sessions::start_over(ctx, &transaction, &account.person.email).await?;
     // Whoever joined by a provider with somebody else's address would otherwise stay in the account.
     social::disconnect_unproved(&transaction, &account, caller, now).await?;
     accounts::set_verified(&transaction, user, now).await?;

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use thiserror::Error;
+use time::OffsetDateTime;
 
 use crate::accounts::{self, NewAccount, NewPasswordError, OwnData, Weakness};
 use crate::audit::{self, Action, Event};
@@ -13,7 +14,7 @@ use crate::config::{EmailVerification, SignUp};
 use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::outbox::Addressee;
-use crate::sessions::{self, Opened, Proof};
+use crate::sessions::{self, Inactive, Opened, Proof, ProveError};
 use crate::throttle::{self, Limit, ThrottleError, Try};
 use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password, SessionId};
 
@@ -71,6 +72,12 @@ pub enum SignUpError {
     /// The address has an account.
     #[error("the address is taken")]
     EmailTaken,
+    /// The address has an account with the same password, which may not be used.
+    #[error("the address is taken, and its account may not be used")]
+    Inactive(Inactive),
+    /// The address has an account with the same password, which is deleted then unless its owner logs in.
+    #[error("the address is taken, and its account is about to be deleted")]
+    Leaving(OffsetDateTime),
     /// The password was not taken.
     #[error(transparent)]
     NotTaken(#[from] NewPasswordError),
@@ -100,6 +107,7 @@ pub async fn join(
     throttle::admit(&ctx.db, &tries(ctx, &applicant.email, caller), now).await?;
     let must_verify = ctx.settings.email_verification == EmailVerification::Mandatory;
     let (email, language) = (applicant.email.clone(), applicant.language);
+    let password = applicant.password.clone();
     let account = account(ctx, applicant).await?;
 
     let transaction = ctx.db.begin().await?;
@@ -107,7 +115,7 @@ pub async fn join(
         tracing::info!(request.id = caller.request_id, "sign-up refused: the address is taken");
         drop(transaction);
         if !must_verify {
-            return Err(SignUpError::EmailTaken);
+            return Err(why_taken(ctx, &email, password, caller).await?);
         }
         accounts::tell_owner(ctx, &email, caller).await?;
         return Ok(Joined::LetterSent);
@@ -131,6 +139,30 @@ pub async fn join(
         "signed up"
     );
     Ok(Joined::SignedIn(opened))
+}
+
+/// Tells its owner more of an account that is in the way: whoever joined with the password of the account
+/// is its owner, who may have forgotten that it was suspended or is about to be deleted. The password is
+/// compared and counted as at a log-in, whatever the state of the account, so a stranger learns that the
+/// address is taken and nothing else. Where an address must be proved first not even that is told, and
+/// the owner reads it at the log-in, to which the e-mail leads.
+async fn why_taken(
+    ctx: &Ctx,
+    email: &Email,
+    password: Password,
+    caller: &Caller,
+) -> Result<SignUpError, DbError> {
+    let proved = match sessions::prove(ctx, email, password, caller).await {
+        Ok(proved) => proved,
+        Err(ProveError::Broken(error)) => return Err(error),
+        Err(_) => return Ok(SignUpError::EmailTaken),
+    };
+    proved.was_honest(ctx).await?;
+    Ok(match (Inactive::of(&proved.account, ctx.clock.now()), proved.account.deletes_at) {
+        (Some(inactive), _) => SignUpError::Inactive(inactive),
+        (None, Some(at)) => SignUpError::Leaving(at),
+        (None, None) => SignUpError::EmailTaken,
+    })
 }
 
 async fn account(ctx: &Ctx, applicant: Application) -> Result<NewAccount, NewPasswordError> {

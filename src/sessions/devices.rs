@@ -8,11 +8,10 @@ use crate::crypto::Keys;
 use crate::ctx::Ctx;
 use crate::types::{Caller, Email};
 
-/// The statement for a browser on which `email` has just signed in. An id that the browser has
-/// already is kept.
-pub(super) fn remember(ctx: &Ctx, email: &Email, caller: &Caller) -> String {
-    let device = known(&ctx.keys, email, caller);
-    let device = device.map_or_else(|| ctx.random.token_id(), str::to_owned);
+/// Returns the statement for a browser on which `email` has just signed in. It is a new one each time: a
+/// thief's copy of the one before keeps the guesses that were spent on it.
+pub(super) fn remember(ctx: &Ctx, email: &Email) -> String {
+    let device = ctx.random.token_id();
     let signature = ctx.keys.sign_device(&statement(&ctx.keys, email, &device));
     format!("{device}.{signature}")
 }

@@ -15,7 +15,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-pub use proving::{ProveError, Proved, prove, prove_owner, waiting};
+pub use proving::{
+    Inactive, ProveError, Proved, prove, prove_owner, start_over, waiting, why_inactive,
+};
 pub use standing::{AccessError, Presented, Standing, by_access, standing, standing_at_proxy};
 pub use store::EndReason;
 pub use tokens::Issued;
@@ -206,7 +208,7 @@ pub async fn start(
     store::insert(transaction, &token, proof, caller).await?;
     let event = Event::by(user, Action::LoggedIn, caller).in_session(session);
     audit::record(transaction, event.with(proof.details()), now).await?;
-    let device = Some(devices::remember(ctx, email, caller));
+    let device = Some(devices::remember(ctx, email));
     let custom = claims::at_log_in(ctx, transaction, user).await?;
     Ok(Some(Opened { device, ..tokens::issue(ctx, &token, custom, now) }))
 }

@@ -34,14 +34,38 @@ impl Limit {
     /// A try on `subject`, which should be a pseudonym where it is personal.
     #[must_use]
     pub fn on(&'static self, subject: &str) -> Try {
-        Try { limit: self, key: format!("{}:{subject}", self.name) }
+        Try { limit: self, cap: None, key: format!("{}:{subject}", self.name) }
     }
 }
+
+/// A limit on tries in a row: unlike a [`Limit`] alone it does not reopen with time.
+#[derive(Debug, Clone, Copy)]
+pub struct Cap {
+    /// Its name, and the waits before it is reached. The level does not sink while tries are made: it is
+    /// forgotten at once, when `forgets_one_in` has passed for each try and there was no other.
+    pub limit: Limit,
+    /// Tries in a row. All further ones are refused until one is given back.
+    pub at_most: u32,
+    /// Whether a try that is given back ends the row, so that the next try is the first of another one.
+    pub starts_over: bool,
+}
+
+impl Cap {
+    /// A try on `subject`, which should be a pseudonym where it is personal.
+    #[must_use]
+    pub fn on(&'static self, subject: &str) -> Try {
+        Try { cap: Some(self), ..self.limit.on(subject) }
+    }
+}
+
+/// What a caller is told to wait where waiting does not help: a day, so that programs come back seldom.
+pub const CLOSED: Duration = Duration::from_hours(24);
 
 /// One try on one key.
 #[derive(Debug, Clone)]
 pub struct Try {
     limit: &'static Limit,
+    cap: Option<&'static Cap>,
     key: String,
 }
 
@@ -61,18 +85,25 @@ pub enum ThrottleError {
 /// The count is a statement and a transaction of its own: it stands whatever becomes of the try.
 ///
 /// # Errors
-/// [`ThrottleError::TooSoon`] when a key must wait.
+/// [`ThrottleError::TooSoon`] when a key must wait; for [`CLOSED`] when a [`Cap`] is reached.
 pub async fn admit(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result<(), ThrottleError> {
     if store::count(db, tries, now).await? == tries.len() {
         return Ok(());
     }
-    let open_at = store::find_open_at(db, tries).await?.unwrap_or(now);
-    let wait = Duration::try_from(open_at - now).unwrap_or_default();
+    let wait = waiting(db, tries, now).await?.unwrap_or_default();
     Err(ThrottleError::TooSoon(wait.max(Duration::from_secs(1))))
 }
 
+/// Ends the rows of tries on these keys, for whatever the tries were about has changed.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn start_over(transaction: &Transaction, tries: &[Try]) -> Result<(), DbError> {
+    store::start_over(transaction, tries).await
+}
+
 /// How long the next try on any of these would have to wait, without making one; `None` when it would
-/// be welcome at once.
+/// be welcome at once, and [`CLOSED`] when a [`Cap`] is reached.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -81,6 +112,9 @@ pub async fn waiting(
     tries: &[Try],
     now: OffsetDateTime,
 ) -> Result<Option<Duration>, DbError> {
+    if tries.iter().any(|each| each.cap.is_some()) && store::is_closed(db, tries).await? {
+        return Ok(Some(CLOSED));
+    }
     let open_at = store::find_open_at(db, tries).await?;
     let wait = open_at.and_then(|open_at| Duration::try_from(open_at - now).ok());
     Ok(wait.filter(|wait| !wait.is_zero()))

@@ -18,11 +18,18 @@ pub(super) async fn count(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result
         "(CASE WHEN throttle.counted_at > {now_parameter} THEN throttle.counted_at \
          ELSE {now_parameter} END)"
     );
-    let forget = per_key(tries, |limit| micros(limit.forgets_one_in).to_string());
     let elapsed = format!("CAST({latest} - throttle.counted_at AS double precision)");
-    let sunk = format!("throttle.level - {elapsed} / {forget}");
-    let level = format!("(CASE WHEN {sunk} > 0 THEN {sunk} ELSE 0 END + 1)");
-    let open_at = per_key(tries, |limit| open_at(&level, &latest, limit));
+    let level_of = |each: &Try| {
+        let sunk = format!("throttle.level - {elapsed} / {}", micros(each.limit.forgets_one_in));
+        // A row of tries is whole until all of it is forgotten.
+        let rest = if each.cap.is_some() { "throttle.level" } else { &sunk };
+        format!("(CASE WHEN {sunk} > 0 THEN {rest} ELSE 0 END + 1)")
+    };
+    let forget = per_key(tries, |each| micros(each.limit.forgets_one_in).to_string());
+    let level = per_key(tries, level_of);
+    let open_at = per_key(tries, |each| open_at(&level_of(each), &latest, each.limit));
+    let is_closed = is_closed_expression(tries, "throttle");
+    let other_is_closed = is_closed_expression(tries, "other");
     let keys = keys(tries);
     let rows: Vec<String> = tries
         .iter()
@@ -40,10 +47,11 @@ pub(super) async fn count(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result
          SELECT id, 1, {now_parameter}, CASE WHEN wait > 0 THEN {now_parameter} + wait ELSE 0 END, \
          {now_parameter} + forget FROM ({rows}) AS tries \
          WHERE NOT EXISTS (SELECT 1 FROM throttle AS other \
-         WHERE other.id IN ({keys}) AND other.open_at > {now_parameter}) \
+         WHERE other.id IN ({keys}) \
+         AND (other.open_at > {now_parameter} OR {other_is_closed})) \
          ON CONFLICT (id) DO UPDATE SET level = {level}, counted_at = {latest}, \
          open_at = {open_at}, forgotten_at = {latest} + CAST({level} * {forget} AS bigint) \
-         WHERE throttle.open_at <= {now_parameter} RETURNING level",
+         WHERE throttle.open_at <= {now_parameter} AND NOT {is_closed} RETURNING level",
         rows = rows.join(" UNION ALL "),
     );
     let values = values(tries).chain([to_micros(now).into()]);
@@ -70,26 +78,69 @@ pub(super) async fn find_open_at(
 /// caused itself and no other. An insert that always meets its rows, because it takes them in the
 /// order of the tries, as [`count`] does; an update takes them in any order.
 pub(super) async fn give_back(transaction: &Transaction, tries: &[Try]) -> Result<(), DbError> {
-    let level = "(CASE WHEN throttle.level > 1 THEN throttle.level - 1 ELSE 0 END)";
-    let open_at = per_key(tries, |limit| open_at(level, "throttle.counted_at", limit));
+    let level_of = |each: &Try| match each.cap {
+        Some(cap) if cap.starts_over => "0",
+        _ => "(CASE WHEN throttle.level > 1 THEN throttle.level - 1 ELSE 0 END)",
+    };
+    let level = per_key(tries, |each| level_of(each).into());
+    let open_at = per_key(tries, |each| open_at(level_of(each), "throttle.counted_at", each.limit));
+    // A row of tries is kept for long; one that is over need not be.
+    let forgotten_at = per_key(tries, |each| match each.cap {
+        Some(_) => {
+            let level = level_of(each);
+            format!("(CASE WHEN {level} > 0 THEN throttle.forgotten_at ELSE 0 END)")
+        }
+        None => "throttle.forgotten_at".into(),
+    });
     let rows: Vec<String> =
         (1..=tries.len()).map(|place| format!("SELECT CAST(${place} AS text) AS id")).collect();
     let sql = format!(
         "INSERT INTO throttle (id, level, counted_at, open_at, forgotten_at) \
          SELECT id, 0, 0, 0, 0 FROM ({rows}) AS tries WHERE true \
-         ON CONFLICT (id) DO UPDATE SET level = {level}, open_at = {open_at}",
+         ON CONFLICT (id) DO UPDATE SET level = {level}, open_at = {open_at}, \
+         forgotten_at = {forgotten_at}",
         rows = rows.join(" UNION ALL "),
     );
     transaction.connection().execute_raw(statement(transaction, &sql, values(tries))).await?;
     Ok(())
 }
 
+/// Whether the cap of any of the keys is reached.
+pub(super) async fn is_closed(db: &Db, tries: &[Try]) -> Result<bool, DbError> {
+    let is_closed = is_closed_expression(tries, "throttle");
+    let keys = keys(tries);
+    let sql = format!("SELECT id FROM throttle WHERE id IN ({keys}) AND {is_closed} LIMIT 1");
+    let reader = db.reader();
+    let statement =
+        Statement::from_sql_and_values(reader.get_database_backend(), sql, values(tries));
+    Ok(reader.query_one_raw(statement).await?.is_some())
+}
+
+/// Rows are taken one by one, in the order of the tries.
+pub(super) async fn start_over(transaction: &Transaction, tries: &[Try]) -> Result<(), DbError> {
+    for each in tries {
+        let sql = "UPDATE throttle SET level = 0, open_at = 0, forgotten_at = 0 WHERE id = $1";
+        let values = [each.key.as_str().into()];
+        transaction.connection().execute_raw(statement(transaction, sql, values)).await?;
+    }
+    Ok(())
+}
+
+/// Whether a row of `table` has reached its cap, as an SQL expression.
+fn is_closed_expression(tries: &[Try], table: &str) -> String {
+    let caps = tries.iter().enumerate().filter_map(|(place, each)| {
+        let at_most = each.cap?.at_most;
+        Some(format!(" OR ({table}.id = ${} AND {table}.level >= {at_most})", place + 1))
+    });
+    format!("(1 = 0{})", caps.collect::<String>())
+}
+
 /// An expression that depends on the key of the row.
-fn per_key(tries: &[Try], expression: impl Fn(&Limit) -> String) -> String {
+fn per_key(tries: &[Try], expression: impl Fn(&Try) -> String) -> String {
     let cases: Vec<String> = tries
         .iter()
         .enumerate()
-        .map(|(place, each)| format!(" WHEN ${} THEN {}", place + 1, expression(each.limit)))
+        .map(|(place, each)| format!(" WHEN ${} THEN {}", place + 1, expression(each)))
         .collect();
     format!("(CASE throttle.id{} END)", cases.concat())
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use rocket::http::Status;
+use time::OffsetDateTime;
 
 use super::error::Error;
 use super::form::{Complaint, Complaints};
 use super::page::{Frame, Page};
 use crate::accounts::NewPasswordError;
-use crate::sessions::ProveError;
-use crate::throttle::ThrottleError;
+use crate::sessions::{Inactive, ProveError};
+use crate::throttle::{self, ThrottleError};
 
 /// Everything that is wrong, and how long to wait if that is why.
 #[derive(Debug)]
@@ -41,6 +42,29 @@ impl Refusal {
         Self { complaints, wait: Some(wait) }
     }
 
+    /// There were too many wrong passwords in a row: waiting does not help, and the sentence says what does.
+    pub(super) fn closed() -> Self {
+        let complaints = Complaints::of_all(Complaint::new("form.closed"));
+        Self { complaints, wait: Some(throttle::CLOSED) }
+    }
+
+    /// The account may not be used; to be said only to somebody who gave its password.
+    pub(super) fn inactive(frame: &Frame, inactive: Inactive) -> Self {
+        Complaints::of_all(match inactive {
+            Inactive::Suspended(Some(until)) => {
+                Complaint::with("login.suspended_until", "until", frame.moment(until))
+            }
+            Inactive::Suspended(None) => Complaint::new("login.suspended"),
+            Inactive::Deleted(at) => Complaint::with("login.deleted", "at", frame.moment(at)),
+        })
+        .into()
+    }
+
+    /// The account that is in the way is about to be deleted; to be said only to its owner.
+    pub(super) fn leaving(frame: &Frame, at: OffsetDateTime) -> Self {
+        Complaints::of_all(Complaint::with("join.leaving", "at", frame.moment(at))).into()
+    }
+
     /// A try was not admitted.
     pub(super) fn not_now(frame: &Frame, error: ThrottleError) -> Result<Self, Error> {
         match error {
@@ -58,6 +82,7 @@ impl Refusal {
         match error {
             ProveError::Wrong => Ok(Self::about(field, "password.wrong")),
             ProveError::TooSoon(wait) => Ok(Self::too_soon(frame, "form.too_soon", wait)),
+            ProveError::Closed => Ok(Self::closed()),
             ProveError::Busy(full) => Err(full.into()),
             ProveError::Broken(error) => Err(error.into()),
         }

@@ -15,6 +15,13 @@ const IMPORT: &str = "/admin/users/import";
 const DJANGO: &str =
     "pbkdf2_sha256$1000$Q3mZ8vT1kLpRs0$IRc6t111qZYrgG4NgPBX1ec98SZu8ot0JDSBdNx0AJc=";
 
+/// The same password with ten million iterations.
+const MANY_ROUNDS: &str =
+    "pbkdf2_sha256$10000000$Q3mZ8vT1kLpRs0$4f3XruJXrK9AvpChIkKekkC/GtDaYTlRXPoz3+qHs+I=";
+
+/// Four million passes of argon2.
+const MANY_PASSES: &str = "argon2$argon2id$v=19$m=8,t=4000000,p=1$UTNtWjh2VDFrTHBSczA$pdTVaPGjgr8qr9m9AWFsNpaDv4QIuQ77+xlzZ3eS96M";
+
 const DJANGO_PASSWORD: &str = "Correct-Horse-9";
 
 /// Sends a file as browsers do, with a box ticked or not.
@@ -133,6 +140,32 @@ on_both! {
         assert_eq!(app.visitor().logs_in("ada@example.com", DJANGO_PASSWORD).await.status(), 303);
         assert_eq!(app.word("SELECT password_hash FROM users WHERE email = 'eve@example.com'").await, "");
         assert!(!app.word("SELECT orders FROM bulk_deeds").await.contains("pbkdf2"));
+    }
+
+    async fn a_hash_that_would_occupy_the_machine_is_not_imported(world: World) {
+        let app = world.app().await;
+        let mut root = app.superuser("root").await;
+        let list = format!("email,password\nada@example.com,{DJANGO}\n\
+            eve@example.com,{MANY_ROUNDS}\nbob@example.com,\"{MANY_PASSES}\"\n");
+
+        let page = uploads(&mut root, list.as_bytes(), false).await;
+
+        assert_eq!(page.texts(".lead"), ["Will be added: 1 person"]);
+        let rows = page.texts("tbody tr");
+        let begins = |place: usize, line: &str| rows[place].starts_with(&format!("{line} password Checking this hash would take"));
+        assert!(begins(0, "Line 3") && begins(1, "Line 4"), "{rows:?}");
+    }
+
+    async fn a_hash_that_would_occupy_the_machine_is_not_computed(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        app.execute(&format!("UPDATE users SET password_hash = '{DJANGO}'")).await;
+        assert_eq!(app.visitor().logs_in("ada@example.com", DJANGO_PASSWORD).await.status(), 303);
+
+        app.execute(&format!("UPDATE users SET password_hash = '{MANY_ROUNDS}'")).await;
+        let refused = app.visitor().logs_in("ada@example.com", DJANGO_PASSWORD).await;
+
+        assert_eq!(refused.status(), 422, "the password is right and was not compared");
     }
 
     async fn those_without_a_password_are_invited(world: World) {

@@ -65,6 +65,53 @@ on_both! {
         assert_eq!(people(&app).await, 1);
     }
 
+    async fn whoever_joins_again_meanwhile_is_told_to_log_in(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        leaves(&mut ada).await;
+        let taken = ["There is already an account with this email."];
+
+        let owner = app.visitor().joins(ADA, GOOD).await;
+        let stranger = app.visitor().joins(ADA, "another river in the evening").await;
+
+        assert_eq!(owner.status(), 422);
+        let sentence = "You already have an account with this email, and it will be deleted on \
+            15 March 2026, 12:00 UTC. Log in to keep it.";
+        assert_eq!(owner.summary(), [sentence]);
+        assert_eq!(stranger.field("email").errors, taken);
+        assert_eq!(people(&app).await, 1);
+        assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 303);
+        let active = app.visitor().joins(ADA, GOOD).await;
+        assert_eq!(active.field("email").errors, taken, "nothing else is told of an account in use");
+    }
+
+    async fn somebody_suspended_who_joins_again_is_told_so(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        app.execute("UPDATE users SET is_active = FALSE").await;
+
+        let owner = app.visitor().joins(ADA, GOOD).await;
+        let stranger = app.visitor().joins(ADA, "another river in the evening").await;
+
+        let sentence = "This account is suspended. If you have questions, contact the operator of this site.";
+        assert_eq!(owner.summary(), [sentence]);
+        assert_eq!(stranger.field("email").errors, ["There is already an account with this email."]);
+    }
+
+    async fn joining_again_is_no_way_to_guess_a_password(world: World) {
+        let app = world.app().await;
+        let mut ada = app.person("ada").await;
+        leaves(&mut ada).await;
+        for number in 0..11 {
+            app.visitor().joins(ADA, &format!("river number {number} in the evening")).await;
+        }
+
+        let page = app.visitor().joins(ADA, GOOD).await;
+
+        assert_eq!(page.field("email").errors, ["There is already an account with this email."]);
+        assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 429);
+    }
+
     async fn a_wrong_password_keeps_the_account(world: World) {
         let app = world.app().await;
         let mut ada = app.person("ada").await;

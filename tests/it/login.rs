@@ -6,6 +6,7 @@ use std::sync::{Arc, Barrier};
 use daemun::flows::login::LogInError;
 use daemun::sessions::ProveError;
 use futures::FutureExt as _;
+use sea_orm::DbBackend;
 
 use crate::support::jam::Jam;
 use crate::support::{App, GOOD, Page, World};
@@ -30,6 +31,40 @@ async fn tries(app: &App, email: &str, password: &str) -> (u16, String, Vec<Stri
     let page = visitor.post("/account/login", &fields).await;
     let (status, text, headers) = told(&page, &visitor, &token);
     (status, text.replace(email, "EMAIL"), headers)
+}
+
+/// Made by Django 5.2 with a thousand iterations; the password is "Correct-Horse-9".
+const DJANGO: &str =
+    "pbkdf2_sha256$1000$Q3mZ8vT1kLpRs0$IRc6t111qZYrgG4NgPBX1ec98SZu8ot0JDSBdNx0AJc=";
+
+/// The output of a hash of which nobody knows the password.
+const OUTPUT: &str = "Ek2QO5qELLB40lx4TGA79E6mJXY3qcCl681dtttCRg4=";
+
+/// What one wrong password costs: iterations of PBKDF2, blocks and hashes of argon2.
+async fn work(app: &App, name: &str) -> [u64; 3] {
+    let before = app.ctx.hasher.work_for_wrong_passwords();
+    let email = format!("{name}@example.com");
+    assert_eq!(app.visitor().logs_in(&email, "wrong guess").await.status(), 422);
+    let after = app.ctx.hasher.work_for_wrong_passwords();
+    std::array::from_fn(|place| after[place] - before[place])
+}
+
+/// Waits for what is written after an answer.
+async fn until_it_is_at_least(app: &App, sql: &str, least: i64) {
+    let reached = async {
+        while app.number(sql).await < least {
+            rocket::tokio::task::yield_now().await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(30);
+    rocket::tokio::time::timeout(patience, reached).await.expect(sql);
+}
+
+/// Memory times passes of one of our own hashes.
+fn blocks(hash: &str) -> u64 {
+    let cost: daemun::crypto::Cost =
+        hash.split('$').nth(3).expect("a cost").parse().expect("argon2's");
+    u64::from(cost.memory) * u64::from(cost.passes)
 }
 
 /// Every hashing thread is busy until the gate opens, so that a log-in waits before its hash.
@@ -97,9 +132,53 @@ on_both! {
         assert_eq!(unknown.0, 422);
         assert!(unknown.1.contains("The email or the password is wrong."));
         assert_eq!(tries(&app, "ada@example.com", "wrong").await, unknown);
-        assert_eq!(tries(&app, "eve@example.com", GOOD).await, unknown, "suspended");
         assert_eq!(tries(&app, "eve@example.com", "wrong").await, unknown, "suspended");
         assert_eq!(tries(&app, "sam@example.com", GOOD).await, unknown, "no password");
+    }
+
+    async fn a_suspended_person_is_told_only_after_the_right_password(world: World) {
+        let app = world.app().await;
+        app.person("eve").await;
+        let until = daemun::clock::to_micros(app.ctx.clock.now() + time::Duration::days(2));
+        let of_the_site = "contact the operator of this site";
+
+        for (set, sentence) in [
+            ("", format!("This account is suspended. If you have questions, {of_the_site}.")),
+            (
+                &*format!(", inactive_until = {until}"),
+                format!(
+                    "This account is suspended until 3 March 2026, 12:00 UTC. \
+                     If you have questions, {of_the_site}."
+                ),
+            ),
+            (
+                &*format!(", inactive_until = NULL, deletes_at = {until}"),
+                format!(
+                    "This account was deleted and will be gone for good on 3 March 2026, 12:00 UTC. \
+                     To keep it, {of_the_site} before then."
+                ),
+            ),
+        ] {
+            app.execute(&format!("UPDATE users SET is_active = FALSE{set}")).await;
+            let right = app.visitor().logs_in("eve@example.com", GOOD).await;
+            let wrong = app.visitor().logs_in("eve@example.com", "wrong guess").await;
+
+            assert_eq!((right.status(), right.summary()), (422, vec![sentence]));
+            assert_eq!(wrong.summary(), ["The email or the password is wrong."]);
+        }
+        assert_eq!(app.living().await, 1, "nobody was let in");
+    }
+
+    async fn a_suspended_person_who_asks_often_is_not_taken_for_a_guesser(world: World) {
+        let app = world.app().await;
+        app.person("eve").await;
+        app.execute("UPDATE users SET is_active = FALSE").await;
+
+        for _ in 0..14 {
+            let page = app.visitor().logs_in("eve@example.com", GOOD).await;
+            assert!(page.summary()[0].starts_with("This account is suspended."), "{}", page.text());
+        }
+        assert_eq!(app.events("login_failed").await, 0);
     }
 
     async fn a_suspended_person_is_out_at_once(world: World) {
@@ -341,9 +420,13 @@ on_both! {
 
     async fn an_unknown_address_costs_the_same_work_as_a_known_one(world: World) {
         world.app().await.person("ada").await;
+        let observer = world.app().await;
         let mut costs = Vec::new();
-        for email in ["ada@example.com", "bob@example.com"] {
-            // A node for each: the trail notes a failure after the answer, at any time.
+        for (email, written) in [
+            ("ada@example.com", "SELECT COUNT(*) FROM audit_events WHERE action = 'login_failed'"),
+            ("bob@example.com", "SELECT COUNT(*) FROM unknown_login_failures"),
+        ] {
+            // A node for each: a failure is noted after the answer, at any time.
             let app = world.app().await;
             let gate = HasherGate::close(&app).await;
             let mut visitor = app.visitor();
@@ -352,14 +435,105 @@ on_both! {
             let before = app.ctx.db.queries();
             let mut log_in = Box::pin(visitor.post("/account/login", &fields));
             gate.is_waited_for(&mut log_in).await;
-            costs.push(app.ctx.db.queries() - before);
+            let before_the_hash = app.ctx.db.queries() - before;
 
             gate.open().await;
 
             assert_eq!(log_in.await.status(), 422);
+            until_it_is_at_least(&observer, written, 1).await;
+            costs.push((before_the_hash, app.ctx.db.queries() - before));
         }
 
         assert_eq!(costs[0], costs[1]);
+    }
+
+    async fn failures_at_unknown_addresses_take_no_room(world: World) {
+        let app = world.app().await;
+        for number in 0..90 {
+            let from = format!("198.51.100.{number}:1");
+            let mut eve = app.visitor().from(&from).with("User-Agent", "a program");
+            eve.logs_in(&format!("nobody{number}@example.com"), "wrong guess").await;
+        }
+        world.clock.advance(std::time::Duration::from_secs(1));
+        let last = daemun::clock::to_micros(app.ctx.clock.now());
+        app.visitor().logs_in("nobody@example.com", "wrong guess").await;
+        let newest = "SELECT COALESCE(MAX(at), 0) FROM unknown_login_failures";
+        until_it_is_at_least(&app, newest, last).await;
+
+        assert!(app.number("SELECT COUNT(*) FROM unknown_login_failures").await <= 64);
+        assert_eq!(app.number("SELECT COUNT(*) FROM audit_events").await, 0);
+        let of_callers = "SELECT COUNT(*) FROM unknown_login_failures \
+            WHERE ip LIKE '%198%' OR user_agent LIKE '%program%'";
+        assert_eq!(app.number(of_callers).await, 0, "nothing is kept of them");
+    }
+
+    async fn what_is_written_for_an_unknown_address_has_the_same_indexes(world: World) {
+        let app = world.app().await;
+        let count = |table: &str| match app.ctx.db.reader().get_database_backend() {
+            DbBackend::Sqlite => {
+                format!("SELECT COUNT(*) FROM pragma_index_list('{table}') WHERE origin = 'c'")
+            }
+            _ => format!("SELECT COUNT(*) FROM pg_indexes WHERE tablename = '{table}'"),
+        };
+
+        let (known, unknown) = (count("audit_events"), count("unknown_login_failures"));
+
+        assert!(app.number(&known).await > 3);
+        assert_eq!(app.number(&known).await, app.number(&unknown).await);
+    }
+
+    async fn a_wrong_password_costs_the_same_hashing_whatever_the_account_has(world: World) {
+        let app = world.app().await;
+        for name in ["own", "none", "django", "old_django", "argon2", "damaged"] {
+            app.person(name).await;
+        }
+        let own = app.word("SELECT password_hash FROM users WHERE email = 'own@example.com'").await;
+        for (name, hash) in [
+            ("django", format!("'pbkdf2_sha256$2000$salt${OUTPUT}'")),
+            ("old_django", format!("'pbkdf2_sha256$700$salt${OUTPUT}'")),
+            ("argon2", format!("'$argon2id$v=19$m=64,t=3,p=2$UTNtWjh2VDFrTHBSczA$pdTVaPGjgr8qr9m9AWFsNpaDv4QIuQ77+xlzZ3eS96M'")),
+            ("damaged", "'pbkdf2_sha256$many$salt$x'".into()),
+            ("none", "NULL".into()),
+        ] {
+            let whose = format!("email = '{name}@example.com'");
+            app.execute(&format!("UPDATE users SET password_hash = {hash} WHERE {whose}")).await;
+        }
+
+        let unknown = work(&app, "nobody").await;
+
+        assert_eq!(unknown, [2_000, 64 * 3 + blocks(&own), 2]);
+        for name in ["own", "none", "django", "old_django", "argon2", "damaged"] {
+            assert_eq!(work(&app, name).await, unknown, "{name}");
+        }
+        app.execute("DELETE FROM users WHERE email LIKE '%django%' OR email LIKE 'argon2%'").await;
+        for name in ["nobody", "own", "none", "damaged"] {
+            assert_eq!(work(&app, name).await, [0, blocks(&own), 1], "the last one is gone: {name}");
+        }
+    }
+
+    async fn the_last_imported_hash_that_is_made_anew_makes_wrong_passwords_cheap_again(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        app.execute(&format!("UPDATE users SET password_hash = '{DJANGO}'")).await;
+        assert_eq!(work(&app, "nobody").await[0], 1_000);
+
+        assert_eq!(app.visitor().logs_in("ada@example.com", "Correct-Horse-9").await.status(), 303);
+
+        assert_eq!(work(&app, "nobody").await[0], 0);
+    }
+
+    async fn a_hash_that_is_too_costly_makes_no_wrong_password_costly(world: World) {
+        let app = world.app().await;
+        for (name, iterations) in [("ada", 1_000), ("eve", 10_000_000), ("bob", 999_999_999)] {
+            app.person(name).await;
+            let hash = format!("pbkdf2_sha256${iterations}$salt${OUTPUT}");
+            let set = format!("UPDATE users SET password_hash = '{hash}'");
+            app.execute(&format!("{set} WHERE email = '{name}@example.com'")).await;
+        }
+
+        for name in ["nobody", "ada", "eve", "bob"] {
+            assert_eq!(work(&app, name).await[0], 1_000, "{name}");
+        }
     }
 
     async fn password_managers_know_what_to_fill(world: World) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
+
 use crate::support::mailbox::Received;
 use crate::support::{App, GOOD, World};
 
@@ -61,7 +63,8 @@ on_both! {
         let app = world.app().await;
         app.person("ada").await;
         for forged in ["x.y", "x", "", "0123456789abcdef.0123456789abcdef"] {
-            let mut thief = app.visitor();
+            // Of one program only the first is told.
+            let mut thief = app.visitor().with("User-Agent", &format!("thief {forged}"));
             thief.cookies.insert("device".into(), forged.into());
             thief.logs_in(ADA, GOOD).await;
         }
@@ -102,23 +105,86 @@ on_both! {
         assert_eq!(thief.logs_in(ADA, GOOD).await.status(), 422);
     }
 
-    async fn ten_letters_a_day_are_enough_and_logging_in_goes_on(world: World) {
+    async fn a_program_is_told_of_once_a_day_and_a_stranger_always(world: World) {
         let app = world.app().await;
         app.person("ada").await;
+        let job = || app.visitor().with("User-Agent", "ci-job/1.0").from("198.51.100.7:1");
+        for _ in 0..10 {
+            assert_eq!(job().logs_in(ADA, GOOD).await.status(), 303);
+        }
+        assert_eq!(told(&app).await.len(), 1);
+
+        app.visitor().with("User-Agent", "thief").from("198.51.100.7:1").logs_in(ADA, GOOD).await;
+        assert_eq!(told(&app).await.len(), 2, "another program");
+        job().from("203.0.113.1:1").logs_in(ADA, GOOD).await;
+        assert_eq!(told(&app).await.len(), 3, "another network");
+
+        world.clock.advance(Duration::from_hours(24) - Duration::from_secs(1));
+        job().logs_in(ADA, GOOD).await;
+        assert_eq!(told(&app).await.len(), 3, "it is still the same day");
+        world.clock.advance(Duration::from_secs(1));
+        job().logs_in(ADA, GOOD).await;
+        assert_eq!(told(&app).await.len(), 4);
+    }
+
+    async fn one_client_network_is_one_place_for_a_program(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        for host in ["1", "2", "ffff"] {
+            let from = format!("[2001:db8:0:1::{host}]:1");
+            app.visitor().with("User-Agent", "job").from(&from).logs_in(ADA, GOOD).await;
+        }
+
+        assert_eq!(told(&app).await.len(), 1);
+    }
+
+    async fn of_eight_log_ins_of_a_program_at_once_one_is_told(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        let mut jobs = vec![app.visitor().with("User-Agent", "job"); 8];
+
+        let pages = join_all(jobs.iter_mut().map(|job| job.logs_in(ADA, GOOD))).await;
+
+        assert!(pages.iter().all(|page| page.status() == 303));
+        assert_eq!(told(&app).await.len(), 1);
+    }
+
+    async fn ten_letters_a_day_are_enough_for_an_address_that_is_not_verified(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        let mut number = 0;
+        let mut log_in = || {
+            number += 1;
+            app.visitor().with("User-Agent", &format!("program {number}"))
+        };
         for _ in 0..14 {
-            assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 303);
+            assert_eq!(log_in().logs_in(ADA, GOOD).await.status(), 303);
         }
         assert_eq!(told(&app).await.len(), 10);
 
         for _ in 0..23 {
             world.clock.advance(Duration::from_hours(1));
-            assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 303);
+            assert_eq!(log_in().logs_in(ADA, GOOD).await.status(), 303);
         }
         assert_eq!(told(&app).await.len(), 10, "it is still the same day");
 
         world.clock.advance(Duration::from_hours(1));
-        app.visitor().logs_in(ADA, GOOD).await;
+        log_in().logs_in(ADA, GOOD).await;
         assert_eq!(told(&app).await.len(), 11);
+    }
+
+    async fn the_owner_of_a_verified_address_is_told_of_every_program(world: World) {
+        let app = world.app().await;
+        app.person("ada").await;
+        let link = app.letter_to(ADA).await.link("/account/email/verify/");
+        app.visitor().follows(&link).await;
+
+        for number in 0..14 {
+            let program = app.visitor().with("User-Agent", &format!("program {number}"));
+            assert_eq!(program.clone().logs_in(ADA, GOOD).await.status(), 303);
+        }
+
+        assert_eq!(told(&app).await.len(), 14);
     }
 
     async fn the_letter_is_in_the_language_of_the_account(world: World) {

@@ -151,7 +151,8 @@ async fn everything_wrong(
 fn refused(error: SignUpError) -> Error {
     match error {
         SignUpError::Closed => closed(),
-        SignUpError::EmailTaken => {
+        // One answer for all, as at the log-in.
+        SignUpError::EmailTaken | SignUpError::Inactive(_) | SignUpError::Leaving(_) => {
             Complaints::about("email", Sentence::new("api.join.taken")).into()
         }
         SignUpError::NotTaken(NewPasswordError::Weak(found)) => {

@@ -40,7 +40,7 @@ async fn create(
     match login::with_password(ctx, credentials, before, caller).await {
         Ok(login::LoggedIn { opened, .. }) => Welcome::of(&opened, jar, ctx).await,
         Err(LogInError::NotProved(error)) => Err(Error::not_proved(error, || wrong(ctx))),
-        Err(LogInError::Unverified) => Err(wrong(ctx)),
+        Err(LogInError::Unverified | LogInError::Inactive(_)) => Err(wrong(ctx)),
     }
 }
 

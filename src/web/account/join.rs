@@ -166,6 +166,8 @@ async fn refused(
     let refusal = match error {
         SignUpError::Closed => return closed(frame),
         SignUpError::EmailTaken => Refusal::about("email", "email.taken"),
+        SignUpError::Inactive(inactive) => Refusal::inactive(&frame, inactive),
+        SignUpError::Leaving(at) => Refusal::leaving(&frame, at),
         SignUpError::NotTaken(error) => Refusal::not_taken("password1", error)?,
         SignUpError::NotNow(error) => Refusal::not_now(&frame, error)?,
         SignUpError::Broken(error) => return Err(error.into()),

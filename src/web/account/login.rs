@@ -103,12 +103,14 @@ async fn create(
         }
         // One sentence for all, so it has to help also those who have a letter to open.
         Err(LogInError::Unverified) => Refusal::of_all("login.wrong_or_unverified"),
+        Err(LogInError::Inactive(inactive)) => Refusal::inactive(&frame, inactive),
         Err(LogInError::NotProved(error)) => match error {
             ProveError::Wrong => match ctx.settings.email_verification {
                 EmailVerification::Mandatory => Refusal::of_all("login.wrong_or_unverified"),
                 _ => Refusal::of_all("login.wrong"),
             },
             ProveError::TooSoon(wait) => Refusal::too_soon(&frame, "login.too_soon", wait),
+            ProveError::Closed => Refusal::closed(),
             ProveError::Busy(full) => return Err(full.into()),
             ProveError::Broken(error) => return Err(error.into()),
         },

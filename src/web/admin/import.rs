@@ -95,6 +95,7 @@ async fn look(
         Ok(list) => list,
         Err(key) => return again(key, &staff.0, frame),
     };
+    leave_out_the_costly(ctx, &mut list).await?;
     leave_out_the_taken(ctx, &mut list).await?;
     let count = list.people.len();
     let plan = if count == 0 {
@@ -128,6 +129,18 @@ async fn start(
         return Ok(Answer::Gone(Redirect::to(format!("{BULK}/{plan}"))));
     }
     again("import.no_plan", &staff.0, frame).map(Answer::Shown)
+}
+
+/// Leaves out those whose hashes would keep everybody else waiting at each of their log-ins.
+async fn leave_out_the_costly(ctx: &Ctx, list: &mut List) -> Result<(), Error> {
+    let people = list.people.iter().map(|(.., person)| person);
+    for place in importing::find_too_costly(ctx, people).await?.into_iter().rev() {
+        let (line, ..) = list.people.remove(place);
+        list.wrong += 1;
+        list.faults.push(Fault { line, column: "password", key: "import.hash_too_costly" });
+    }
+    list.faults.sort_by_key(|fault| fault.line);
+    Ok(())
 }
 
 /// Whoever has an account already is not made one.

@@ -477,6 +477,7 @@ fn sentence(obstacle: &Obstacle, frame: &Frame) -> String {
         Obstacle::OnlyBy(ways) => frame.tell("why.only_by", "providers", ways.join(", ")),
         Obstacle::NoPassword => frame.t("why.no_password").into_owned(),
         Obstacle::Waiting(wait) => frame.tell("why.waiting", "wait", frame.wait(*wait)),
+        Obstacle::Closed => frame.t("why.closed").into_owned(),
         Obstacle::WrongPassword(count, at) => {
             let values = [("count", &*count.to_string()), ("at", &*frame.moment(*at))];
             frame.language().tell("why.wrong_password", &values)

@@ -1,0 +1,80 @@
+//! What a wrong password costs, whatever address it was tried at.
+//!
+//! Two indexes say which kinds of password hashes there are, so that each wrong password can be made to
+//! cost as much work as the most expensive of them; they follow the hashes by themselves. And a failed
+//! log-in at an address without an account overwrites a row of `unknown_login_failures`, which has the
+//! columns and the indexes of `audit_events`, where the others are written: it costs the same.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
+
+use crate::{column, index, table};
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+/// The casts are total: a text that is no number is one on SQLite, and none on PostgreSQL.
+const ON_SQLITE: [&str; 2] = [
+    "CREATE INDEX users_hash_iterations ON users (CAST(substr(password_hash, 15) AS INTEGER)) \
+     WHERE substr(password_hash, 1, 14) = 'pbkdf2_sha256$'",
+    "CREATE INDEX users_hash_cost ON users \
+     (substr(password_hash, 16, instr(substr(password_hash, 16), '$') - 1)) \
+     WHERE substr(password_hash, 1, 15) = '$argon2id$v=19$'",
+];
+
+const ON_POSTGRES: [&str; 3] = [
+    // Among millions of people the index takes longer than a request may; until the migration ends.
+    "SET LOCAL statement_timeout = 0",
+    "CREATE INDEX users_hash_iterations ON users \
+     (CAST(substring(password_hash from '^pbkdf2_sha256[$]([0-9]{1,9})[$]') AS bigint)) \
+     WHERE substr(password_hash, 1, 14) = 'pbkdf2_sha256$'",
+    "CREATE INDEX users_hash_cost ON users (split_part(password_hash, '$', 4)) \
+     WHERE substr(password_hash, 1, 15) = '$argon2id$v=19$'",
+];
+
+const INDEXES: [(&str, &[&str]); 4] = [
+    ("unknown_login_failures_target_id", &["target_id", "id"]),
+    ("unknown_login_failures_at", &["at"]),
+    ("unknown_login_failures_actor_at", &["actor_id", "at"]),
+    ("unknown_login_failures_action_at", &["action", "at"]),
+];
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let on_hashes: &[&str] = match manager.get_database_backend() {
+            DbBackend::Sqlite => &ON_SQLITE,
+            _ => &ON_POSTGRES,
+        };
+        for sql in on_hashes {
+            manager.get_connection().execute_unprepared(sql).await?;
+        }
+        let failures = Table::create()
+            .table(table("unknown_login_failures"))
+            .col(column::number("id").primary_key())
+            .col(column::number("at"))
+            .col(column::text("action"))
+            .col(column::number_or_null("actor_id"))
+            .col(column::number_or_null("target_id"))
+            .col(column::text_or_null("session_id"))
+            .col(column::text("ip"))
+            .col(column::text("user_agent"))
+            .col(column::text("request_id"))
+            .col(column::text("details").default("{}"))
+            .to_owned();
+        manager.create_table(failures).await?;
+        for (name, columns) in INDEXES {
+            manager.create_index(index("unknown_login_failures", name, columns)).await?;
+        }
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let failures = Table::drop().table(table("unknown_login_failures")).to_owned();
+        manager.drop_table(failures).await?;
+        for name in ["users_hash_iterations", "users_hash_cost"] {
+            manager.drop_index(Index::drop().name(name).to_owned()).await?;
+        }
+        Ok(())
+    }
+}

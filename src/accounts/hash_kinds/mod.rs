@@ -1,0 +1,47 @@
+//! Which kinds of password hashes the accounts hold: what a wrong password has to cost everywhere.
+//!
+//! The database knows it by two indexes, so nothing is remembered here: an import shows at once, on every
+//! node, and so does the log-in that makes the last imported hash anew.
+
+mod store;
+
+use crate::crypto::{CostLimit, HashKinds, QueueFull};
+use crate::ctx::Ctx;
+use crate::db::DbError;
+
+/// Different costs of argon2 that are looked for. A site that changed its own cost and imported from
+/// Django has three.
+const MOST_COSTS: u32 = 8;
+
+/// Why a wrong password was not made as expensive as all others.
+#[derive(Debug, thiserror::Error)]
+pub enum RoundUpError {
+    /// Too many people at once.
+    #[error(transparent)]
+    Busy(#[from] QueueFull),
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// Returns the kinds of hashes that are held. Those that cost too much to be computed are none.
+///
+/// # Errors
+/// [`RoundUpError`] says why they are not known.
+pub async fn hash_kinds(ctx: &Ctx) -> Result<HashKinds, RoundUpError> {
+    let held = held(ctx, CostLimit::CEILING).await?;
+    // A site that imported nothing need not know how fast its machine is.
+    if ctx.hasher.computes_alone(&held) {
+        return Ok(held);
+    }
+    let limit = ctx.hasher.compute_limit().await?;
+    let held = if limit.allows_iterations(&held) { held } else { self::held(ctx, limit).await? };
+    Ok(held.within(limit))
+}
+
+async fn held(ctx: &Ctx, limit: CostLimit) -> Result<HashKinds, DbError> {
+    let (iterations, costs) = store::find_kinds(&ctx.db, limit.iterations(), MOST_COSTS).await?;
+    // What is not a cost is computed by nobody.
+    let costs = costs.iter().filter_map(|cost| cost.parse().ok()).collect();
+    Ok(HashKinds { iterations, costs })
+}

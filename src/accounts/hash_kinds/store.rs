@@ -1,0 +1,53 @@
+//! The query behind the kinds of hashes; two indexes of `users` answer it.
+
+use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
+
+use crate::db::{Db, DbError};
+
+/// The texts of the indexes on SQLite: iterations of PBKDF2, and argon2's cost.
+const ON_SQLITE: [&str; 2] = [
+    "CAST(substr(password_hash, 15) AS INTEGER)",
+    "substr(password_hash, 16, instr(substr(password_hash, 16), '$') - 1)",
+];
+
+/// The same on PostgreSQL.
+const ON_POSTGRES: [&str; 2] = [
+    "CAST(substring(password_hash from '^pbkdf2_sha256[$]([0-9]{1,9})[$]') AS bigint)",
+    "split_part(password_hash, '$', 4)",
+];
+
+/// The most iterations of PBKDF2, not above `most_iterations` and 0 for none, and up to `most_costs`
+/// different costs of argon2. Each cost is found by one step in the index, however many accounts have it.
+pub(super) async fn find_kinds(
+    db: &Db,
+    most_iterations: u64,
+    most_costs: u32,
+) -> Result<(u32, Vec<String>), DbError> {
+    let reader = db.reader();
+    let backend = reader.get_database_backend();
+    let [iterations, cost] = match backend {
+        DbBackend::Sqlite => ON_SQLITE,
+        _ => ON_POSTGRES,
+    };
+    let argon2 = "FROM users WHERE substr(password_hash, 1, 15) = '$argon2id$v=19$'";
+    // `step` keeps the number of steps bounded whatever the costs are.
+    let sql = format!(
+        "WITH RECURSIVE costs (cost, step) AS ( \
+         SELECT (SELECT MIN({cost}) {argon2}), 1 UNION ALL \
+         SELECT (SELECT MIN({cost}) {argon2} AND {cost} > costs.cost), step + 1 \
+         FROM costs WHERE cost IS NOT NULL AND step < {most_costs}) \
+         SELECT cost, CAST(NULL AS bigint) AS iterations FROM costs WHERE cost IS NOT NULL \
+         UNION ALL SELECT NULL, (SELECT MAX({iterations}) FROM users \
+         WHERE substr(password_hash, 1, 14) = 'pbkdf2_sha256$' AND {iterations} <= $1)",
+    );
+    let most_iterations = i64::try_from(most_iterations).unwrap_or(i64::MAX);
+    let statement = Statement::from_sql_and_values(backend, sql, [most_iterations.into()]);
+    let (mut iterations, mut costs) = (0, Vec::new());
+    for row in reader.query_all_raw(statement).await? {
+        if let Some(most) = row.try_get::<Option<i64>>("", "iterations")? {
+            iterations = u32::try_from(most).unwrap_or_default();
+        }
+        costs.extend(row.try_get::<Option<String>>("", "cost")?);
+    }
+    Ok((iterations, costs))
+}

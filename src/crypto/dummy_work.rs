@@ -1,0 +1,220 @@
+//! Work that makes every wrong password cost the same.
+//!
+//! A hash that was imported costs more or less than our own, and a stopwatch would tell which accounts
+//! have one. So after a wrong password the rest is computed of what the site's hashes cost together: once
+//! for each cost of argon2 that there is, and PBKDF2 up to the most iterations that there are. Kinds are
+//! added up and not compared by their time: a machine that computes one of them faster than another then
+//! shows nothing either.
+
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_lc_rs::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
+
+use super::hash_cost::CostLimit;
+use super::passwords::{Cost, Hasher, Memory, PasswordHash, QueueFull, Readable};
+use crate::types::Password;
+
+/// The kinds of hashes that accounts have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HashKinds {
+    /// The most iterations of PBKDF2, 0 where no account has such a hash.
+    pub iterations: u32,
+    /// The costs of argon2, each once.
+    pub costs: Vec<Cost>,
+}
+
+impl HashKinds {
+    /// Those that this machine computes. Together they keep to the limit for one hash; the most expensive
+    /// come first.
+    #[must_use]
+    pub fn within(mut self, limit: CostLimit) -> Self {
+        let blocks = |cost: &Cost| u64::from(cost.memory) * u64::from(cost.passes);
+        self.costs.sort_unstable_by_key(|cost| std::cmp::Reverse(blocks(cost)));
+        let mut rest = limit.blocks;
+        self.costs.retain(|cost| match rest.checked_sub(blocks(cost)) {
+            Some(left) => {
+                rest = left;
+                true
+            }
+            None => false,
+        });
+        if u64::from(self.iterations) > limit.iterations {
+            self.iterations = 0;
+        }
+        self
+    }
+}
+
+/// An amount of hashing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Work {
+    iterations: u32,
+    costs: Vec<Cost>,
+}
+
+impl Work {
+    /// What comparing a password with a hash costs; what is not computed costs what our own hashes do.
+    fn of(computed: Option<&Readable>, today: Cost) -> Self {
+        match computed {
+            Some(Readable::Django(hash)) => {
+                Self { iterations: hash.iterations(), costs: Vec::new() }
+            }
+            Some(Readable::Argon2id(cost, ..)) => Self { iterations: 0, costs: vec![*cost] },
+            None => Self { iterations: 0, costs: vec![today] },
+        }
+    }
+
+    /// What is left to do so that every wrong password costs the same.
+    fn up_to(&self, kinds: &HashKinds, today: Cost) -> Self {
+        let mut costs = kinds.costs.clone();
+        if !costs.contains(&today) {
+            costs.push(today);
+        }
+        costs.retain(|cost| !self.costs.contains(cost));
+        Self { iterations: kinds.iterations.saturating_sub(self.iterations), costs }
+    }
+
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn perform(&self, memory: &mut Memory, password: &Password) {
+        const SALT: &[u8] = &[0; 16];
+        for cost in &self.costs {
+            memory.compute(*cost, password, SALT);
+        }
+        if let Some(iterations) = NonZeroU32::new(self.iterations) {
+            let mut output = [0; 32];
+            let typed = password.expose().as_bytes();
+            derive(PBKDF2_HMAC_SHA256, iterations, SALT, typed, &mut output);
+        }
+    }
+}
+
+/// How much hashing for wrong passwords was done so far, to be compared by tests: time varies, and this does
+/// not.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    iterations: AtomicU64,
+    blocks: AtomicU64,
+    hashes: AtomicU64,
+}
+
+impl Done {
+    fn add(&self, work: &Work) {
+        let blocks = work.costs.iter().map(|it| u64::from(it.memory) * u64::from(it.passes));
+        self.iterations.fetch_add(work.iterations.into(), Ordering::Relaxed);
+        self.blocks.fetch_add(blocks.sum(), Ordering::Relaxed);
+        self.hashes.fetch_add(work.costs.len() as u64, Ordering::Relaxed);
+    }
+}
+
+impl Hasher {
+    /// Whether our own hashes are the only kind.
+    #[must_use]
+    pub fn computes_alone(&self, kinds: &HashKinds) -> bool {
+        kinds.iterations == 0 && kinds.costs.iter().all(|cost| *cost == self.cost)
+    }
+
+    /// Computes the rest of what a wrong password costs on this site, after it was compared with `stored`.
+    ///
+    /// # Errors
+    /// [`QueueFull`] when too many are waiting.
+    pub async fn round_up(
+        &self,
+        password: Password,
+        stored: Option<PasswordHash>,
+        kinds: HashKinds,
+    ) -> Result<(), QueueFull> {
+        let (today, speed, done) = (self.cost, self.speed.clone(), self.done.clone());
+        if self.computes_alone(&kinds) {
+            // Without a measurement, what is not our own counts as not computed; there is none of it.
+            done.add(&Work::of(None, today));
+            return Ok(());
+        }
+        self.run(move |memory| {
+            let computed = stored.and_then(|hash| Readable::within(&hash, today, &speed, memory));
+            let compared = Work::of(computed.as_ref(), today);
+            let rest = compared.up_to(&kinds, today);
+            done.add(&compared);
+            done.add(&rest);
+            if !rest.is_nothing() {
+                rest.perform(memory, &password);
+            }
+        })
+        .await
+    }
+
+    /// Iterations of PBKDF2, blocks and hashes of argon2 that wrong passwords have cost so far.
+    #[must_use]
+    pub fn work_for_wrong_passwords(&self) -> [u64; 3] {
+        let done = &self.done;
+        [&done.iterations, &done.blocks, &done.hashes].map(|count| count.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TODAY: Cost = Cost { memory: 64, passes: 1, lanes: 1 };
+    const DJANGOS: Cost = Cost { memory: 1024, passes: 2, lanes: 8 };
+
+    fn readable(text: &str) -> Readable {
+        let stored = PasswordHash::from_django(text).expect("known").expect("a password");
+        Readable::of(&stored).expect("readable")
+    }
+
+    fn pbkdf2(iterations: u32) -> Readable {
+        let output = "Ek2QO5qELLB40lx4TGA79E6mJXY3qcCl681dtttCRg4=";
+        readable(&format!("pbkdf2_sha256${iterations}$Q3mZ8vT1kLpRs0${output}"))
+    }
+
+    fn argon2(cost: Cost) -> Readable {
+        let rest = "UTNtWjh2VDFrTHBSczA$pdTVaPGjgr8qr9m9AWFsNpaDv4QIuQ77+xlzZ3eS96M";
+        readable(&format!("argon2$argon2id$v=19${cost}${rest}"))
+    }
+
+    /// Everything that a wrong password costs, in a fixed order.
+    fn whole(computed: Option<&Readable>, kinds: &HashKinds) -> (u32, Vec<String>) {
+        let compared = Work::of(computed, TODAY);
+        let rest = compared.up_to(kinds, TODAY);
+        let costs = compared.costs.iter().chain(&rest.costs);
+        let mut costs: Vec<_> = costs.map(ToString::to_string).collect();
+        costs.sort();
+        (compared.iterations + rest.iterations, costs)
+    }
+
+    #[test]
+    fn every_wrong_password_costs_the_same_whatever_the_account_has() {
+        let kinds = HashKinds { iterations: 1_000_000, costs: vec![DJANGOS, TODAY] };
+        let unknown = whole(None, &kinds);
+
+        assert_eq!(unknown, (1_000_000, vec![DJANGOS.to_string(), TODAY.to_string()]));
+        for hash in [pbkdf2(1), pbkdf2(600_000), pbkdf2(1_000_000), argon2(TODAY), argon2(DJANGOS)]
+        {
+            assert_eq!(whole(Some(&hash), &kinds), unknown);
+        }
+    }
+
+    #[test]
+    fn where_nothing_was_imported_nothing_is_added() {
+        for kinds in [HashKinds::default(), HashKinds { iterations: 0, costs: vec![TODAY] }] {
+            assert!(Work::of(None, TODAY).up_to(&kinds, TODAY).is_nothing());
+            assert!(Work::of(Some(&argon2(TODAY)), TODAY).up_to(&kinds, TODAY).is_nothing());
+        }
+    }
+
+    #[test]
+    fn the_added_work_keeps_to_the_limit_of_one_hash() {
+        let limit = CostLimit { iterations: 1_000, blocks: 4_000 };
+        let costs = (1..=8).map(|passes| Cost { memory: 512, passes, lanes: 1 }).collect();
+
+        let kinds = HashKinds { iterations: 1_001, costs }.within(limit);
+
+        assert_eq!(kinds.iterations, 0);
+        let blocks: u32 = kinds.costs.iter().map(|cost| cost.memory * cost.passes).sum();
+        assert_eq!((blocks, kinds.costs[0].passes), (3_584, 7));
+    }
+}
