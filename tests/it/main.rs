@@ -49,6 +49,7 @@ mod openid;
 mod operations;
 mod pages;
 mod password;
+mod password_strength;
 mod process;
 mod profile;
 mod protection;
