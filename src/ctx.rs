@@ -3,6 +3,7 @@
 //! Bundles the tools and knows nothing of features, flows or doors.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use thiserror::Error;
 use time::OffsetDateTime;
@@ -10,12 +11,17 @@ use time::OffsetDateTime;
 use crate::cache::{Memo, Seldom, SessionCache};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::crypto::{Hasher, Keyring, Keys, MasterKey, MasterKeyError, Random};
+use crate::crypto::{Hasher, Keyring, Keys, Limits, MasterKey, MasterKeyError, Random, WorkQueue};
 use crate::db::{Db, OpenError};
 use crate::forwarding::ForwardingNotes;
 use crate::mail::{Mailer, MailerError};
 use crate::oauth::{Application, Oauth, OauthError};
 use crate::private;
+
+/// How passwords are weighed: by one thread, so that strangers who want passwords weighed keep one core
+/// busy at most, and at 6 ms for the dearest password a full queue is served in less than a second.
+const WEIGHING: Limits =
+    Limits { name: "weigher", threads: 1, length: 128, deadline: Duration::from_secs(5) };
 
 /// The tools. Cheap to clone; clones share them.
 #[derive(Debug, Clone)]
@@ -34,6 +40,8 @@ pub struct Tools {
     pub random: Random,
     /// Password hashing.
     pub hasher: Hasher,
+    /// Weighing how strong passwords are.
+    pub weigher: WorkQueue<()>,
     /// The keys derived from the master secret.
     pub keys: Keys,
     /// Whoever takes letters away.
@@ -96,6 +104,7 @@ impl Ctx {
             clock,
             random,
             hasher: Hasher::start(settings.password_hash, random),
+            weigher: WorkQueue::start(WEIGHING),
             keys: Keys::derive(&master),
             mailer,
             oauth: Oauth::open()?,

@@ -1,4 +1,5 @@
-// Comfort only: every page works without this file, and nothing typed here leaves the page except by the form itself.
+// Comfort only: every page works without this file. Nothing typed here leaves the page except by the form itself, and a
+// new password to the same server, which says what it thinks of it.
 (() => {
   "use strict";
 
@@ -48,46 +49,36 @@
     input.after(button);
   }
 
-  // A rough guess at the password's strength; the server has the last word.
-  const plain = (text) => text.normalize("NFC").toLowerCase();
-
-  // Neighbours that repeat or count up or down: "aaaa", "1234", "dcba".
-  const steps = (chars) => {
-    let found = 0;
-    for (let i = 1; i < chars.length; i++) {
-      if (Math.abs(chars[i].codePointAt(0) - chars[i - 1].codePointAt(0)) <= 1) found++;
-    }
-    return found;
-  };
-
-  const judge = (typed, email, min) => {
-    const text = plain(typed);
-    const chars = [...text];
-    const missing = min - [...typed.normalize("NFC")].length;
-    if (missing > 0) return ["short", missing];
-    if (/^\p{Nd}+$/u.test(text)) return ["digits"];
-    if (plain(email).split(/[^\p{L}\p{N}]+/u).some((part) => part.length > 3 && text.includes(part))) return ["email"];
-    const kinds = new Set(chars).size;
-    if (kinds < 5 || steps(chars) > chars.length / 2) return ["simple"];
-    return [chars.length >= min + 6 && kinds > 8 ? "good" : "fair"];
-  };
+  // The server says what it thinks of a new password, in the sentences of the form: one rule for both.
+  const told = ["csrf", "email", "name", "date_of_birth"];
 
   for (const line of document.querySelectorAll("[data-strength-of]")) {
     const input = document.getElementById(line.dataset.strengthOf);
-    if (!input) continue;
-    const email = document.getElementById("email");
-    const say = () => {
-      const [verdict, missing] = judge(input.value, email ? email.value : "", Number(line.dataset.min) || 8);
-      const sentence = input.value ? (line.dataset[verdict] || "").replace("{count}", missing) : "";
+    if (!input || !input.form) continue;
+    const fields = input.form.elements;
+    const say = (sentence, verdict) => {
       if (line.textContent !== sentence) line.textContent = sentence;
-      line.className = input.value ? "strength " + verdict : "strength";
+      line.className = verdict ? "strength " + verdict : "strength";
+    };
+    // Only the last question counts; without an answer the line is silent, and the form will tell.
+    let last = 0;
+    const ask = async () => {
+      const mine = ++last;
+      if (!input.value) return say("");
+      const body = new URLSearchParams({ owner: line.dataset.owner, password: input.value });
+      for (const name of told) if (fields[name]) body.set(name, fields[name].value);
+      let found = {};
+      try {
+        const answer = await fetch("/account/password/strength", { method: "POST", body });
+        if (answer.ok) found = await answer.json();
+      } catch { /* offline */ }
+      if (mine === last) say((found.sentences || []).join(" "), found.sentences && (found.is_good ? "good" : "weak"));
     };
     let soon;
     const later = () => {
       clearTimeout(soon);
-      soon = setTimeout(say, 400);
+      soon = setTimeout(ask, 400);
     };
-    input.addEventListener("input", later);
-    if (email) email.addEventListener("input", later);
+    for (const field of [input, ...told.map((name) => fields[name])]) if (field) field.addEventListener("input", later);
   }
 })();

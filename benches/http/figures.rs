@@ -47,7 +47,7 @@ impl Subject {
     }
 
     /// The server's processor time per request in microseconds.
-    fn cost(&self) -> Option<f64> {
+    pub(crate) fn cost(&self) -> Option<f64> {
         let costs: Option<Vec<_>> = self.rounds.iter().map(Round::cost).collect();
         costs.map(|costs| 1000.0 * median(&costs.into_iter().map(milliseconds).collect::<Vec<_>>()))
     }

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         pages: stages::pages(&site),
         log_in: stages::log_in(&site),
         crowd: stages::crowd(&site),
+        weighing: stages::weighing(&site),
         memory: stages::memory(&site),
         others: watch.others(),
     };

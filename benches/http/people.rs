@@ -17,6 +17,9 @@ pub(crate) const PEOPLE: u32 = 100_000;
 /// Everybody's password; being strong does not matter here.
 pub(crate) const PASSWORD: &str = "open-sesame";
 
+/// Sixteen times this is the dearest password that a search through 30,000 found: dates in all places.
+const DEAREST: &str = "19991231";
+
 /// Makes the accounts in a database that has its tables and that nobody serves. The first one is a
 /// superuser, as on a site that has been set up.
 pub(crate) fn move_in(database_url: &str) {
@@ -52,6 +55,10 @@ pub(crate) struct Doorstep {
 #[derive(Clone)]
 pub(crate) struct LogIn(Arc<Doorstep>);
 
+/// Asking how strong the password is that costs the server most.
+#[derive(Clone)]
+pub(crate) struct Weighing(Arc<Doorstep>);
+
 /// The same page each time.
 #[derive(Clone)]
 pub(crate) struct Visit(Vec<u8>);
@@ -84,6 +91,11 @@ impl Doorstep {
     /// As many people as want to log in at the same time.
     pub(crate) fn crowd(self: &Arc<Self>, size: usize) -> Vec<LogIn> {
         vec![LogIn(self.clone()); size]
+    }
+
+    /// Strangers who want a password weighed again and again.
+    pub(crate) fn weighings(self: &Arc<Self>, size: usize) -> Vec<Weighing> {
+        vec![Weighing(self.clone()); size]
     }
 
     /// Visits to My page, each by another person who is signed in.
@@ -119,11 +131,17 @@ impl Doorstep {
 
     fn post(&self) -> Vec<u8> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let (person, place) = (number % PEOPLE, Ipv4Addr::from_bits(0x0a00_0000 | number));
+        let email = format!("email=person{}%40example.com", number % PEOPLE);
+        self.form(number, "/account/login", &format!("{email}&password={PASSWORD}"))
+    }
+
+    /// A form from an address of its own.
+    fn form(&self, number: u32, path: &str, fields: &str) -> Vec<u8> {
+        let place = Ipv4Addr::from_bits(0x0a00_0000 | number);
         let (csrf, visitor, server) = (&self.csrf, &self.visitor, self.server.port());
-        let body = format!("csrf={csrf}&email=person{person}%40example.com&password={PASSWORD}");
+        let body = format!("csrf={csrf}&{fields}");
         format!(
-            "POST /account/login HTTP/1.1\r\nHost: localhost:{server}\r\n\
+            "POST {path} HTTP/1.1\r\nHost: localhost:{server}\r\n\
              Origin: http://localhost:{server}\r\nUser-Agent: bench\r\nX-Forwarded-For: {place}\r\n\
              Cookie: visitor={visitor}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
              Content-Length: {}\r\n\r\n{body}",
@@ -153,6 +171,16 @@ impl Errand for LogIn {
 
     fn request(&self) -> Cow<'_, [u8]> {
         Cow::Owned(self.0.post())
+    }
+}
+
+impl Errand for Weighing {
+    const EXPECTS: u16 = 200;
+
+    fn request(&self) -> Cow<'_, [u8]> {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let fields = format!("owner=form&password={}", DEAREST.repeat(16));
+        Cow::Owned(self.0.form(number, "/account/password/strength", &fields))
     }
 }
 

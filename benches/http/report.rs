@@ -16,6 +16,8 @@ pub(crate) struct Report {
     pub(crate) pages: Pages,
     pub(crate) log_in: LogIns,
     pub(crate) crowd: Crowd,
+    /// The dearest passwords, weighed.
+    pub(crate) weighing: Subject,
     pub(crate) memory: MemoryUse,
     /// Cores that other programs used meanwhile.
     pub(crate) others: Option<f64>,
@@ -85,7 +87,7 @@ impl Report {
     }
 
     /// Each subject, with its ratio to what limits it.
-    fn subjects(&self) -> [(&Subject, Option<f64>); 9] {
+    fn subjects(&self) -> [(&Subject, Option<f64>); 10] {
         let (pages, crowd) = (&self.pages, &self.crowd);
         let of_floor = |subject: &Subject| Some(subject.ratio_to(&pages.live.rates()));
         [
@@ -97,6 +99,7 @@ impl Report {
             (&crowd.alone, None),
             (&crowd.beside, None),
             (&crowd.log_in, None),
+            (&self.weighing, None),
             (&self.memory.log_in, None),
         ]
     }
@@ -121,7 +124,7 @@ impl Report {
         ]
     }
 
-    fn targets(&self) -> [Target; 6] {
+    fn targets(&self) -> [Target; 7] {
         let (pages, log_in, crowd) = (&self.pages, &self.log_in, &self.crowd);
         let ready: Vec<_> = self.ready.iter().copied().map(milliseconds).collect();
         let slower = crowd.beside.percentile(99) / crowd.alone.percentile(99);
@@ -134,6 +137,11 @@ impl Report {
                 0.9,
             ),
             Target::below("p99 of My page beside 200 log-ins / alone", Some(slower), 5.0),
+            Target::below(
+                "CPU ms to weigh the dearest password",
+                self.weighing.cost().map(|microseconds| microseconds / 1000.0),
+                10.0,
+            ),
             Target::below("MB idle", idle, 40.0),
             Target::below("MB with 500 log-ins waiting", waiting, 120.0),
             Target::below("ms from start to ready", Some(median(&ready)), 300.0),

@@ -98,6 +98,20 @@ pub(crate) fn crowd(site: &Site) -> Crowd {
     crowd
 }
 
+/// Strangers who have the dearest passwords weighed, as fast as the server does it.
+pub(crate) fn weighing(site: &Site) -> Subject {
+    let server = site.serve(None);
+    let strangers = Doorstep::of(server.address).weighings(4);
+    let drive = Drive { core: None, lasts: 2 * SECOND, every: None };
+    let mut weighing = Subject::new("weighing, dearest password");
+    let mut strangers = weighing.turn(drive, &server, strangers);
+    weighing.rounds.clear(); // it was the first, which reads the word lists
+    for _ in 0..3 {
+        strangers = weighing.turn(drive, &server, strangers);
+    }
+    weighing
+}
+
 /// What the server holds: just started, with people waiting to log in, and when they have gone.
 pub(crate) fn memory(site: &Site) -> MemoryUse {
     let server = site.serve(None);

@@ -7,6 +7,8 @@ mod password_policy;
 mod proof;
 pub mod search;
 pub(crate) mod store;
+mod strength;
+mod word_lists;
 
 use std::collections::BTreeMap;
 
@@ -15,8 +17,8 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 pub use hash_kinds::{RoundUpError, hash_kinds};
-use password_policy::weaknesses;
 pub use password_policy::{MAX_LENGTH as MAX_PASSWORD, OwnData, Trait, Weakness};
+use password_policy::{site_words, weaknesses};
 pub use proof::{ask_for_proof, count_proof_letter, tell_owner};
 
 use crate::audit::{self, Action, Event};
@@ -62,11 +64,7 @@ impl Account {
     /// What the account's password must not look like.
     #[must_use]
     pub fn own_data(&self) -> OwnData {
-        OwnData {
-            email: Some(self.person.email.clone()),
-            name: self.person.name.clone(),
-            date_of_birth: self.person.date_of_birth,
-        }
+        OwnData::of(&self.person)
     }
 }
 
@@ -540,7 +538,8 @@ pub enum NewPasswordError {
     Busy(#[from] QueueFull),
 }
 
-/// Everything that is wrong with a new password, or nothing.
+/// Everything that is wrong with a new password, or nothing. It costs a few milliseconds at most, on a
+/// thread of its own: those that hash have no other work, and async threads none that takes long.
 ///
 /// # Errors
 /// [`QueueFull`] when too many are waiting.
@@ -550,7 +549,9 @@ pub async fn weigh_password(
     own: OwnData,
 ) -> Result<Vec<Weakness>, QueueFull> {
     let (password, min_length) = (password.clone(), ctx.settings.password_min_length);
-    ctx.hasher.weigh(move || weaknesses(&password, &own, min_length)).await
+    let host = ctx.settings.public_url.host();
+    let site = site_words(host, ctx.settings.mail_from.name.as_deref());
+    ctx.weigher.run(move |()| weaknesses(&password, &own, &site, min_length)).await
 }
 
 /// Weighs a new password and hashes it.

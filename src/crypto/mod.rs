@@ -13,6 +13,7 @@ mod master;
 mod passwords;
 mod random;
 mod signing_key;
+mod work_queue;
 
 use aws_lc_rs::constant_time;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -25,9 +26,10 @@ pub use foreign_token::{ForeignKeys, ForeignTokenError};
 pub use hash_cost::CostLimit;
 pub use keyring::{KeyState, Keyring, TimedKey};
 pub use master::{Keys, MasterKey, MasterKeyError, Unsealable};
-pub use passwords::{Cost, Hasher, PasswordHash, QueueFull, Verdict};
+pub use passwords::{Cost, Hasher, PasswordHash, Verdict};
 pub use random::Random;
 pub use signing_key::{Algorithm, KeyError, SigningKey};
+pub use work_queue::{Limits, QueueFull, WorkQueue};
 
 use crate::types::{HashedSecret, Secret};
 

@@ -1,7 +1,7 @@
 //! Hashing passwords with argon2id, on threads of its own.
 //!
 //! A hash takes 15 ms of one core and 19 MiB of memory, so hashing is rationed: one thread and one
-//! buffer per core, and a queue of bounded length. Whoever finds the queue full is told so at once.
+//! buffer per core, behind a [`WorkQueue`] that is bounded in length and in time.
 
 use std::fmt;
 use std::num::NonZero;
@@ -13,32 +13,27 @@ use std::time::Duration;
 use argon2::password_hash::phc;
 use argon2::{Argon2, Block, Params, Version};
 use aws_lc_rs::constant_time;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use thiserror::Error;
-use tokio::sync::oneshot;
 
 use super::Random;
 use super::dummy_work::Done;
 use super::foreign::{self, Pbkdf2, UnknownHash};
 use super::hash_cost::Speed;
+use super::work_queue::{Limits, QueueFull, WorkQueue};
 use crate::types::Password;
 
 /// How many may wait: at 60 hashes a second and core, two cores serve them in about 4 seconds,
 /// which is about as long as a person waits.
 const QUEUE: usize = 512;
 
-/// After this long without work a thread gives its buffer back to the system.
-const KEEP_BUFFER: Duration = Duration::from_secs(2);
+/// How long a log-in waits for a thread: twice what a full queue takes two cores, and a quarter of the
+/// minute after which browsers and proxies give up. A job that was answered so is not done.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Room that the allocator surely gives back to the system when it is freed, in blocks of 1 KiB: glibc
 /// keeps pieces of up to 32 MiB once one of them was freed (`M_MMAP_THRESHOLD`). Room that is not
 /// touched costs nothing.
 const GIVEN_BACK: usize = 33 * 1024;
-
-/// How far hashing threads step back, of 19: they get a tenth of a core that others want, and all of
-/// one that nobody wants.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
 
 /// The most that a stored hash may cost, in KiB: Django's argon2 takes 100 MiB.
 const MOST_MEMORY: u32 = 256 * 1024;
@@ -145,17 +140,10 @@ pub struct Verdict {
     pub is_outdated: bool,
 }
 
-/// Too many are waiting for a hash already; try again in a few seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the hashing queue is full")]
-pub struct QueueFull;
-
-type Job = Box<dyn FnOnce(&mut Memory) + Send>;
-
 /// The hashing threads and their queue. Clones share them; the threads end with the last clone.
 #[derive(Clone)]
 pub struct Hasher {
-    queue: Sender<Job>,
+    queue: WorkQueue<Memory>,
     pub(super) cost: Cost,
     random: Random,
     nobody: Arc<PasswordHash>,
@@ -173,18 +161,9 @@ impl Hasher {
     /// Starts one thread per core.
     #[must_use]
     pub fn start(cost: Cost, random: Random) -> Self {
-        let (queue, jobs) = crossbeam_channel::bounded(QUEUE);
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        for _ in 0..cores {
-            let jobs = jobs.clone();
-            thread::Builder::new()
-                .name("hasher".into())
-                .spawn(move || {
-                    step_back();
-                    work(&jobs);
-                })
-                .expect("the system gives a thread per core");
-        }
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let limits = Limits { name: "hasher", threads, length: QUEUE, deadline: DEADLINE };
+        let queue = WorkQueue::start(limits);
         // Nobody's hash is never computed: any output that nothing hashes to will do.
         let nobody = write_phc(cost, &random.bytes::<16>(), &random.bytes::<OUTPUT>());
         let (nobody, speed, done) = (Arc::new(nobody), Arc::default(), Arc::default());
@@ -194,21 +173,22 @@ impl Hasher {
     /// Hashes a new password.
     ///
     /// # Errors
-    /// [`QueueFull`] when too many are waiting.
+    /// [`QueueFull`] when too many are waiting, or no thread got to it in time.
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, QueueFull> {
         let (cost, salt) = (self.cost, self.random.bytes::<16>());
-        self.run(move |memory| {
-            let output = memory.compute(cost, &password, &salt);
-            write_phc(cost, &salt, &output)
-        })
-        .await
+        self.queue
+            .run(move |memory| {
+                let output = memory.compute(cost, &password, &salt);
+                write_phc(cost, &salt, &output)
+            })
+            .await
     }
 
     /// Compares a password with a stored hash. `None` stands for an account that does not exist or
     /// has no password: the same work is done, and the answer is no.
     ///
     /// # Errors
-    /// [`QueueFull`] when too many are waiting.
+    /// [`QueueFull`] when too many are waiting, or no thread got to it in time.
     pub async fn verify(
         &self,
         password: Password,
@@ -236,73 +216,29 @@ impl Hasher {
         .await
     }
 
-    /// Does a piece of heavy work on a hashing thread, such as weighing a password's strength.
+    /// Does another piece of work on a hashing thread. Nothing in the server does, so that hashing is
+    /// delayed by hashing alone; tests keep the threads busy with it.
     ///
     /// # Errors
-    /// [`QueueFull`] when too many are waiting.
+    /// [`QueueFull`] when too many are waiting, or no thread got to it in time.
     pub async fn weigh<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, QueueFull> {
-        self.run(|_| work()).await
+        self.queue.run(|_| work()).await
     }
 
     /// How many jobs wait for a thread.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.queue.len()
+        self.queue.waiting()
     }
 
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Memory) -> T + Send + 'static,
     ) -> Result<T, QueueFull> {
-        let (give, take) = oneshot::channel();
-        let job: Job = Box::new(move |memory| {
-            // Nobody waits any more when the client went away: the work is skipped.
-            if !give.is_closed() {
-                let _ = give.send(work(memory));
-            }
-        });
-        match self.queue.try_send(job) {
-            Ok(()) => take.await.map_err(|_| QueueFull),
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(QueueFull),
-        }
-    }
-}
-
-/// Lets everything else go first: a hash takes milliseconds, and a page must not wait for one. Where
-/// the system refuses, hashing is merely as important as the rest.
-#[cfg(target_os = "linux")]
-fn step_back() {
-    let thread = rustix::thread::gettid();
-    if let Err(error) = rustix::process::setpriority_process(Some(thread), NICENESS) {
-        tracing::debug!(%error, "hashing keeps its priority");
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn step_back() {}
-
-fn work(jobs: &Receiver<Job>) {
-    let mut memory = Memory::default();
-    loop {
-        let job = match jobs.recv_timeout(KEEP_BUFFER) {
-            Ok(job) => job,
-            Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) => {
-                memory = Memory::default();
-                match jobs.recv() {
-                    Ok(job) => job,
-                    Err(_) => return,
-                }
-            }
-        };
-        // A panic in one job must not take the thread away from all that follow.
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job(&mut memory)));
-        if outcome.is_err() {
-            tracing::error!("a hashing job panicked");
-        }
+        self.queue.run(work).await
     }
 }
 
@@ -516,7 +452,7 @@ mod tests {
             let hasher = hasher.clone();
             waiting.push(tokio::spawn(async move { hasher.weigh(|| ()).await }));
         }
-        while hasher.queue.len() < QUEUE {
+        while hasher.waiting() < QUEUE {
             tokio::task::yield_now().await;
         }
 

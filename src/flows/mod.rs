@@ -21,6 +21,7 @@ pub mod moderation;
 pub mod obstacle;
 pub mod overview;
 pub mod password;
+pub mod password_strength;
 pub mod profile;
 pub mod protection;
 pub mod providers;

@@ -10,9 +10,9 @@ use crate::ctx::Ctx;
 const POLICY: &str = "Content-Security-Policy";
 
 /// What a page may load and where it may go: its own style, script and pictures, its own forms, and
-/// nothing else. `connect-src` is closed because the script asks nobody anything.
+/// nothing else. The script asks the site itself what it thinks of a password, and nobody anything else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
-     img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+     img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The same for a page whose forms are answered with the way to a provider. Chromium holds each hop of that
 /// way against `form-action`, and providers have hops that nobody outside knows (Kakao's lead from

@@ -9,7 +9,7 @@ use crate::support::{App, Browser, GOOD, NEW, World};
 type Form = (&'static str, &'static [(&'static str, &'static str)]);
 
 /// Every unsafe route with a form that would work.
-const FORMS: [Form; 12] = [
+const FORMS: [Form; 13] = [
     ("/account/join", &[("email", "new@example.com"), ("password1", GOOD), ("password2", GOOD)]),
     ("/account/login", &[("email", "ada@example.com"), ("password", GOOD)]),
     ("/account/logout", &[]),
@@ -17,6 +17,7 @@ const FORMS: [Form; 12] = [
     ("/account/password/reset", &[("email", "ada@example.com")]),
     ("/account/password/new", &[("new_password1", NEW), ("new_password2", NEW)]),
     ("/account/password/reset/token", &[("new_password1", NEW), ("new_password2", NEW)]),
+    ("/account/password/strength", &[("password", GOOD)]),
     ("/account/link", &[]),
     ("/account/email/verify/token", &[]),
     ("/account/email/change/token", &[]),

@@ -56,6 +56,7 @@ mod openid;
 mod operations;
 mod pages;
 mod password;
+mod password_strength;
 mod pgbouncer;
 mod process;
 mod profile;

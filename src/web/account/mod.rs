@@ -19,6 +19,7 @@ mod reset;
 pub(super) mod rules;
 mod sessions;
 mod social;
+mod strength;
 pub(super) mod sudo;
 pub(super) mod told;
 mod verification;
@@ -47,6 +48,7 @@ pub(super) fn routes() -> Vec<Route> {
         reset::routes(),
         sessions::routes(),
         social::routes(),
+        strength::routes(),
         sudo::routes(),
         verification::routes(),
     ]
