@@ -23,6 +23,7 @@ mod m0013_audit_indexes;
 mod m0014_bulk_deeds;
 mod m0015_key_rotation;
 mod m0017_social;
+mod m0020_session_rotation;
 
 /// Applies what is not applied yet.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_bulk_deeds::Migration),
             Box::new(m0015_key_rotation::Migration),
             Box::new(m0017_social::Migration),
+            Box::new(m0020_session_rotation::Migration),
         ]
     }
 }

@@ -12,7 +12,7 @@ mod permission;
 mod person;
 mod secret;
 
-pub use caller::Caller;
+pub use caller::{Caller, Transport};
 pub use email::{Email, EmailError};
 pub use ids::{BulkId, GroupId, SessionId, UserId, number};
 pub use language::Language;
