@@ -4,6 +4,7 @@
 //! Bounded in number and in time. A write of this process is seen at once, because it takes the
 //! session out and because an answer that was read before the write is not put in after it.
 
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -23,8 +24,10 @@ pub struct Living {
     pub session: SessionId,
     /// Its owner.
     pub person: Arc<Person>,
-    /// When it ends at the latest.
+    /// When it ends at the latest; unused it may end before.
     pub expires_at: OffsetDateTime,
+    /// When it was last seen, in microseconds; moved on when that is noted again.
+    pub last_seen_at: Arc<AtomicI64>,
     /// When its owner last proved to be it.
     pub proved_at: OffsetDateTime,
     /// The names of its owner's groups, once somebody has asked for them; forgotten with the rest.
@@ -113,10 +116,14 @@ impl<T: Clone> Seldom<T> {
 }
 
 /// What a token proved when its signature was verified.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Proof {
     /// The session that the token names.
     pub session: SessionId,
+    /// Whose it says the session is.
+    pub user: UserId,
+    /// The rotation that gave the token, where showing the token confirms it.
+    pub rotation: Option<Arc<str>>,
     /// When the token expires.
     pub expires_at: OffsetDateTime,
 }
@@ -135,6 +142,7 @@ pub struct SessionCache {
 struct Inner {
     living: Cache<SessionId, (Living, OffsetDateTime)>,
     proofs: Cache<[u8; 32], Proof>,
+    confirmed: Cache<SessionId, Arc<str>>,
     epoch: u64,
 }
 
@@ -148,7 +156,12 @@ impl SessionCache {
     /// A cache that remembers living sessions for `keep`; zero remembers none.
     #[must_use]
     pub fn new(keep: Duration) -> Self {
-        let inner = Inner { living: Cache::new(CAPACITY), proofs: Cache::new(CAPACITY), epoch: 0 };
+        let inner = Inner {
+            living: Cache::new(CAPACITY),
+            proofs: Cache::new(CAPACITY),
+            confirmed: Cache::new(CAPACITY),
+            epoch: 0,
+        };
         let keep = time::Duration::try_from(keep).unwrap_or(time::Duration::ZERO);
         Self { inner: Mutex::new(inner), keep }
     }
@@ -197,7 +210,23 @@ impl SessionCache {
 
     /// What the token with this digest proved, unless it has expired since.
     pub fn find_proof(&self, token: &[u8; 32], now: OffsetDateTime) -> Option<Proof> {
-        self.lock().proofs.get(token).filter(|proof| proof.expires_at > now).copied()
+        self.lock().proofs.get(token).filter(|proof| proof.expires_at > now).cloned()
+    }
+
+    /// Notes that a rotation of a session is confirmed, and tells whether that is news to this process:
+    /// of all requests that show what the rotation gave, one has to write it down.
+    pub fn is_first_to_confirm(&self, session: SessionId, rotation: &Arc<str>) -> bool {
+        let mut inner = self.lock();
+        if inner.confirmed.get(&session).is_some_and(|known| known == rotation) {
+            return false;
+        }
+        inner.confirmed.insert(session, rotation.clone());
+        true
+    }
+
+    /// To be called when that could not be written down: the next request tries again.
+    pub fn forget_confirmed(&self, session: SessionId) {
+        self.lock().confirmed.remove(&session);
     }
 
     /// Remembers what a verified token proved.
@@ -244,9 +273,26 @@ mod tests {
             session: SessionId::from_random([number; 16]),
             person: Arc::new(person),
             expires_at: NOW + time::Duration::DAY,
+            last_seen_at: Arc::default(),
             proved_at: NOW,
             groups: Arc::default(),
         }
+    }
+
+    fn proof(session: SessionId) -> Proof {
+        Proof { session, user: UserId(1), rotation: None, expires_at: NOW }
+    }
+
+    #[test]
+    fn a_rotation_is_confirmed_once() {
+        let (cache, session) = (SessionCache::new(Duration::ZERO), living(1).session);
+        let (first, next): (Arc<str>, Arc<str>) = ("first".into(), "next".into());
+
+        assert!(cache.is_first_to_confirm(session, &first));
+        assert!(!cache.is_first_to_confirm(session, &first));
+        assert!(cache.is_first_to_confirm(session, &next));
+        cache.forget_confirmed(session);
+        assert!(cache.is_first_to_confirm(session, &next), "it could not be written down");
     }
 
     #[test]
@@ -295,7 +341,7 @@ mod tests {
         let session = living(1).session;
         for number in 0..3 * CAPACITY {
             let token = crate::crypto::sha256(&number.to_be_bytes());
-            cache.remember_proof(token, Proof { session, expires_at: NOW });
+            cache.remember_proof(token, proof(session));
         }
 
         assert!(cache.lock().proofs.len() <= CAPACITY);
@@ -304,7 +350,7 @@ mod tests {
     #[test]
     fn an_expired_token_proves_nothing() {
         let cache = SessionCache::new(KEEP);
-        cache.remember_proof([7; 32], Proof { session: living(1).session, expires_at: NOW });
+        cache.remember_proof([7; 32], proof(living(1).session));
 
         assert!(cache.find_proof(&[7; 32], NOW).is_none());
     }

@@ -28,6 +28,7 @@ mod m0015_key_rotation;
 mod m0017_social;
 mod m0018_write_checks;
 mod m0019_outbox_claims;
+mod m0020_session_rotation;
 mod m0021_failed_logins;
 mod m0022_composed_text;
 
@@ -57,6 +58,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_social::Migration),
             Box::new(m0018_write_checks::Migration),
             Box::new(m0019_outbox_claims::Migration),
+            Box::new(m0020_session_rotation::Migration),
             Box::new(m0021_failed_logins::Migration),
             Box::new(m0022_composed_text::Migration),
         ]

@@ -5,14 +5,14 @@
 //! next one themselves.
 
 use rocket::Request;
-use rocket::http::{CookieJar, Status};
+use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
 
 use super::error::{Error, Refusal};
 use super::fields::{Complaints, NON_FIELD};
 use crate::crypto::jwt::TokenError;
 use crate::ctx::Ctx;
-use crate::http::cookies;
+use crate::http::cookies::{self, TokenCookies};
 use crate::http::guards::SignedIn;
 use crate::i18n::Sentence;
 use crate::sessions::{self, AccessError, Over, RenewError};
@@ -82,10 +82,9 @@ async fn find_out(request: &Request<'_>) -> Result<SignedIn, Error> {
 
 fn shown<'r>(request: &'r Request<'_>, ctx: &Ctx) -> Shown<'r> {
     let Some(header) = request.headers().get_one("Authorization") else {
-        let jar = request.cookies();
         // A cookie with nothing in it is a credential that is no good.
-        let empty = cookies::is_access_empty(jar, ctx).then_some("");
-        return cookies::access(jar, ctx).or(empty).map_or(Shown::Nothing, Shown::Token);
+        let empty = cookies::is_access_empty(request.cookies(), ctx).then_some("");
+        return cookies::access(request, ctx).or(empty).map_or(Shown::Nothing, Shown::Token);
     };
     let mut words = header.split_whitespace();
     let is_bearer = words.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer"));
@@ -98,12 +97,15 @@ fn shown<'r>(request: &'r Request<'_>, ctx: &Ctx) -> Shown<'r> {
 
 /// The session that the cookies of a browser belong to. Whoever signs in there signs it out; whether
 /// it is still alive is not asked.
-pub(super) async fn session_of(jar: &CookieJar<'_>, ctx: &Ctx) -> Result<Option<SessionId>, Error> {
-    let named = cookies::refresh(jar, ctx).and_then(|token| sessions::named_by(ctx, token).ok());
+pub(super) async fn session_of(
+    cookies: &TokenCookies<'_>,
+    ctx: &Ctx,
+) -> Result<Option<SessionId>, Error> {
+    let named = cookies.refresh.and_then(|token| sessions::named_by(ctx, token).ok());
     if let Some((session, _)) = named {
         return Ok(Some(session));
     }
-    let Some(token) = cookies::access(jar, ctx) else { return Ok(None) };
+    let Some(token) = cookies.access else { return Ok(None) };
     match sessions::by_access(ctx, token).await {
         Ok(living) => Ok(Some(living.session)),
         Err(AccessError::Broken(error)) => Err(error.into()),

@@ -141,6 +141,13 @@ impl<'b> Fields<'b> {
         Password::parse(&typed).ok()
     }
 
+    /// A password that may be left out.
+    pub(super) fn optional_password(&mut self, name: &'static str) -> Option<Password> {
+        let typed = self.typed(name, false)?;
+        let typed = self.not_blank(name, typed)?;
+        Password::parse(&typed).ok()
+    }
+
     /// A password that somebody wants to have from now on.
     pub(super) fn new_password(&mut self, name: &'static str) -> Option<Password> {
         let password = self.password(name)?;

@@ -93,7 +93,8 @@ async fn create(body: Body, caller: &Caller, ctx: &State<Ctx>) -> Result<Json<Pa
     };
     let Ok(email) = Email::parse(&email) else { return Err(no_active_account(ctx)) };
     let credentials = Credentials { email, password };
-    match login::with_password(ctx, credentials, None, caller).await {
+    let caller = caller.without_cookies();
+    match login::with_password(ctx, credentials, None, &caller).await {
         Ok(login::LoggedIn { opened, .. }) => Ok(Json(opened.into())),
         Err(LogInError::NotProved(error)) => {
             Err(Error::not_proved(error, || no_active_account(ctx)))

@@ -73,6 +73,8 @@ pub struct Settings {
     pub unix_socket: Option<PathBuf>,
     /// How stale another node's revocation may be; zero asks the database each time.
     pub session_cache: Duration,
+    /// After how long an unused session is over; zero: only its absolute lifetime counts.
+    pub session_idle_lifetime: Duration,
     /// What a password hash costs.
     pub password_hash: Cost,
     /// How log lines are written.
@@ -167,6 +169,7 @@ impl Settings {
                 .filter(|path| !path.is_empty())
                 .map(PathBuf::from),
             session_cache: read.duration("session_cache", "2s", 0..=60),
+            session_idle_lifetime: read.duration("session_idle_lifetime", "0s", 0..=31_536_000),
             password_hash: read.parsed("password_hash", "setting.password_hash", Cost::default),
             log_format: read.parsed("log_format", "setting.log_format", LogFormat::default),
             social: read.social(),
@@ -197,6 +200,7 @@ impl Settings {
             "delete_unverified_after" => reader::as_given(self.delete_unverified_after),
             "leeway" => reader::as_given(self.leeway),
             "session_cache" => reader::as_given(self.session_cache),
+            "session_idle_lifetime" => reader::as_given(self.session_idle_lifetime),
             "allow_http" => "false".into(),
             "hsts_include_subdomains" => self.hsts_include_subdomains.to_string(),
             "rotate_refresh_tokens" => self.rotate_refresh_tokens.to_string(),

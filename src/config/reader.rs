@@ -38,6 +38,7 @@ const NAMES: &[&str] = &[
     "rotate_refresh_tokens",
     "secret_key",
     "session_cache",
+    "session_idle_lifetime",
     "signing_algorithm",
     "signing_key_lifetime",
     "signup",

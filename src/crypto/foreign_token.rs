@@ -52,7 +52,8 @@ impl ForeignKeys {
     /// [`ForeignTokenError`] says why it proves nothing.
     pub fn verify(&self, token: &str) -> Result<Claims, ForeignTokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| ForeignTokenError::Invalid)?;
-        if !ALGORITHMS.contains(&header.alg) {
+        // No extension is understood here, so none may be critical (RFC 7515, 4.1.11).
+        if header.crit.is_some() || !ALGORITHMS.contains(&header.alg) {
             return Err(ForeignTokenError::Invalid);
         }
         let key = self.find(header.kid.as_deref(), header.alg);

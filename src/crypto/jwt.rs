@@ -12,6 +12,11 @@ use time::OffsetDateTime;
 use super::keyring::Keyring;
 use super::signing_key::SigningKey;
 
+/// How far ahead of ours the clock of the node that signed a token may be, in seconds. Nodes are a few
+/// milliseconds to a few seconds apart, and the first requests with a token come within that time.
+/// Nothing is gained by refusing such a token: it ends when its `exp` says so, which stays strict.
+const NEAR_FUTURE: i64 = 60;
+
 /// The claims of a token, by name.
 pub type Claims = Map<String, Value>;
 
@@ -54,6 +59,9 @@ pub struct Expected<'a> {
     pub now: OffsetDateTime,
     /// How far clocks may differ.
     pub leeway: std::time::Duration,
+    /// Whether an `iat` of any time is accepted. For tokens that the database knows: it was issued,
+    /// whatever the clock said, and a clock that was set back must not end a session.
+    pub any_issue_time: bool,
 }
 
 /// Signs claims with the key of a ring.
@@ -106,7 +114,8 @@ pub fn verify_with_secret(
     check(&claims, expected).map(|()| claims)
 }
 
-/// The signature alone. The library's own claim checks are off because they read the machine's
+/// The signature alone. An extension that the token calls critical must be understood (RFC 7515,
+/// 4.1.11), and none is. The library's own claim checks are off because they read the machine's
 /// clock and pass over claims that are missing; [`check`] does neither.
 fn decode(
     token: &str,
@@ -118,9 +127,12 @@ fn decode(
     validation.validate_exp = false;
     validation.validate_nbf = false;
     validation.validate_aud = false;
-    jsonwebtoken::decode::<Claims>(token, key, &validation)
-        .map(|data| data.claims)
-        .map_err(|_| TokenError::Invalid)
+    let data = jsonwebtoken::decode::<Claims>(token, key, &validation);
+    let data = data.map_err(|_| TokenError::Invalid)?;
+    if data.header.crit.is_some() {
+        return Err(TokenError::Invalid);
+    }
+    Ok(data.claims)
 }
 
 fn check(claims: &Claims, expected: &Expected<'_>) -> Result<(), TokenError> {
@@ -134,8 +146,9 @@ fn check(claims: &Claims, expected: &Expected<'_>) -> Result<(), TokenError> {
         return Err(TokenError::Expired);
     }
     let issued = seconds("iat").ok_or(TokenError::Invalid)??;
-    let not_before = seconds("nbf").unwrap_or(Ok(issued))?;
-    if issued.max(not_before) > now.saturating_add(leeway) {
+    let not_before = seconds("nbf").unwrap_or(Ok(0))?;
+    let latest = now.saturating_add(leeway.max(NEAR_FUTURE));
+    if not_before > latest || (issued > latest && !expected.any_issue_time) {
         return Err(TokenError::Invalid);
     }
     if text(claims, "iss") != Some(expected.issuer)
@@ -180,6 +193,7 @@ mod tests {
         kind: "access",
         now: NOW,
         leeway: std::time::Duration::ZERO,
+        any_issue_time: false,
     };
 
     fn claims() -> Claims {
@@ -244,8 +258,8 @@ mod tests {
             (with("exp", json!(-1)), TokenError::Invalid),
             (with("exp", Value::Null), TokenError::Invalid),
             (with("exp", json!(u64::MAX)), TokenError::Invalid),
-            (with("iat", json!(now + 1)), TokenError::Invalid),
-            (with("nbf", json!(now + 1)), TokenError::Invalid),
+            (with("iat", json!(now + 61)), TokenError::Invalid),
+            (with("nbf", json!(now + 61)), TokenError::Invalid),
             (with("nbf", json!("now")), TokenError::Invalid),
             (with("iss", json!("https://evil.example")), TokenError::Invalid),
             (with("aud", json!(["daemun", "other"])), TokenError::Invalid),
@@ -264,6 +278,55 @@ mod tests {
 
         assert!(verify(&late(4), &ring, &lenient).is_ok());
         assert_eq!(verify(&late(5), &ring, &lenient), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn a_token_from_the_next_minute_is_accepted() {
+        let ring = ring(Algorithm::EdDsa);
+        let now = NOW.unix_timestamp();
+
+        for name in ["iat", "nbf"] {
+            for ahead in [1, 60] {
+                let token = signed(&with(name, json!(now + ahead)), &ring);
+                assert!(verify(&token, &ring, &EXPECTED).is_ok(), "{name} in {ahead} seconds");
+            }
+        }
+    }
+
+    #[test]
+    fn where_any_issue_time_is_accepted_other_times_still_count() {
+        let ring = ring(Algorithm::EdDsa);
+        let expected = Expected { any_issue_time: true, ..EXPECTED };
+        let now = NOW.unix_timestamp();
+
+        let tomorrow = signed(&with("iat", json!(now + 86_400)), &ring);
+        assert!(verify(&tomorrow, &ring, &expected).is_ok());
+        for (claims, why) in [
+            (with("nbf", json!(now + 61)), TokenError::Invalid),
+            (with("iat", json!("now")), TokenError::Invalid),
+            (with("exp", json!(now)), TokenError::Expired),
+        ] {
+            assert_eq!(verify(&signed(&claims, &ring), &ring, &expected), Err(why), "{claims:?}");
+        }
+    }
+
+    #[test]
+    fn an_extension_that_must_be_understood_is_not() {
+        let ring = ring(Algorithm::Es256);
+        let key = ring.current(NOW).expect("a key");
+        for critical in [vec!["exp".to_owned()], vec!["b64".to_owned(), "x".to_owned()], vec![]] {
+            let mut header = Header::new(jsonwebtoken::Algorithm::ES256);
+            header.kid = Some(key.id.clone());
+            header.crit = Some(critical.clone());
+            let token = encode(&header, &claims(), &key.encoding);
+            assert_eq!(verify(&token, &ring, &EXPECTED), Err(TokenError::Invalid), "{critical:?}");
+
+            let mut header = Header::new(jsonwebtoken::Algorithm::HS256);
+            header.crit = Some(critical.clone());
+            let token = encode(&header, &claims(), &EncodingKey::from_secret(b"derived"));
+            let read = verify_with_secret(&token, b"derived", &EXPECTED);
+            assert_eq!(read, Err(TokenError::Invalid), "{critical:?}");
+        }
     }
 
     #[test]

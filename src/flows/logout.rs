@@ -38,7 +38,8 @@ async fn end(
 ) -> Result<bool, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    let has_ended = sessions::end(&transaction, session, EndReason::LoggedOut, now).await?;
+    let whose = (session, user);
+    let has_ended = sessions::end_own(&transaction, whose, EndReason::LoggedOut, now).await?;
     if has_ended {
         let event = Event::by(user, Action::LoggedOut, caller).in_session(session);
         audit::record(&transaction, event, now).await?;

@@ -43,7 +43,7 @@ pub async fn figures(ctx: &Ctx) -> Result<Figures, DbError> {
         active: users.saturating_sub(inactive),
         verified: users.saturating_sub(unverified),
         new_today,
-        sessions: sessions::count_living(&ctx.db, now, AT_MOST).await?,
+        sessions: sessions::count_living(ctx, now, AT_MOST).await?,
         failures: audit::count_since(&ctx.db, failed, since, AT_MOST).await?,
         days,
     };

@@ -12,9 +12,9 @@ use crate::db::DbError;
 use crate::links::{self, LinkError, Purpose};
 use crate::mail::{Kind, Letter};
 use crate::outbox::{self, Addressee};
-use crate::sessions::{self, EndReason};
+use crate::sessions::{self, EndReason, ProveError};
 use crate::throttle::{self, Limit, ThrottleError};
-use crate::types::{Caller, Email, Language, Secret, SessionId, UserId};
+use crate::types::{Caller, Email, Language, Password, Secret, SessionId, UserId};
 
 /// Requests from one place, for whichever addresses: a school may join on one day.
 const BY_PLACE: Limit = Limit {
@@ -126,39 +126,121 @@ pub async fn done_by(ctx: &Ctx, token: &Secret) -> Result<Option<Done>, DbError>
     Ok(is_so.then_some(done))
 }
 
-/// Proves an address by link. Every session ends but the one of whoever follows the link: if somebody
-/// else joined with this address, they are out.
+/// What the reader of a link shows besides the link.
+#[derive(Debug, Clone, Default)]
+pub struct Reader {
+    /// The living session of the browser, and whose it is.
+    pub session: Option<(SessionId, UserId)>,
+    /// The account's password, as typed.
+    pub password: Option<Password>,
+}
+
+/// Why following the link did nothing.
+#[derive(Debug, Error)]
+pub enum VerifyError {
+    /// The link does not work.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The password that came with it is not the account's.
+    #[error(transparent)]
+    NotProved(#[from] ProveError),
+}
+
+impl From<DbError> for VerifyError {
+    fn from(error: DbError) -> Self {
+        Self::Link(error.into())
+    }
+}
+
+/// What becomes of the account's sessions when the link is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// They stay alive, or there are none.
+    Stay,
+    /// They stay alive if the password is given.
+    NeedPassword,
+    /// They end: the account has no password to give.
+    End,
+}
+
+/// Returns what becomes of the sessions of the account that a link is about, if this reader follows it.
 ///
 /// # Errors
-/// [`LinkError`] says why not.
+/// [`DbError`] when the database cannot say.
+pub async fn outlook(
+    ctx: &Ctx,
+    user: UserId,
+    session: Option<(SessionId, UserId)>,
+) -> Result<Outlook, DbError> {
+    let is_signed_in = session.is_some_and(|(_, owner)| owner == user);
+    if is_signed_in || !sessions::has_living(ctx, user).await? {
+        return Ok(Outlook::Stay);
+    }
+    let account = accounts::find_by_id(&ctx.db, user).await?;
+    let has_password = account.is_some_and(|account| account.password_hash.is_some());
+    Ok(if has_password { Outlook::NeedPassword } else { Outlook::End })
+}
+
+/// Proves an address by link; tells how many sessions ended.
+///
+/// An attacker may have signed up with this address and still be signed in. The link proves who owns the
+/// address, not who signed up. So every session ends, unless the reader proves to be who signed up: by a
+/// session of the account, or by its password. All sessions were opened with that password, since any
+/// change of it ends the others.
+///
+/// # Errors
+/// [`VerifyError`] says why not; the link still works if the password was wrong.
 pub async fn by_link(
     ctx: &Ctx,
     token: &Secret,
-    session: Option<SessionId>,
+    reader: Reader,
     caller: &Caller,
-) -> Result<(), LinkError> {
+) -> Result<usize, VerifyError> {
     let now = ctx.clock.now();
     let link = links::find(&ctx.db, token, now).await?;
     let link = link.filter(|link| link.purpose == Purpose::VerifyEmail);
     let link = link.ok_or(LinkError::Dead)?;
     let user = link.user;
+    let is_signed_in = reader.session.is_some_and(|(_, owner)| owner == user);
+    let proved = match (reader.password, &link.email) {
+        (Some(password), Some(email)) if !is_signed_in => {
+            Some(sessions::prove(ctx, email, password, caller).await?)
+        }
+        _ => None,
+    };
 
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?.filter(|account| account.is_active);
     let email = account.as_ref().map(|account| account.person.email.canonical());
     let is_about_it = email.is_some() && email == link.email.as_ref().map(Email::canonical);
+    // The password may have been changed while it was compared.
+    let is_proved = account.zip(proved.as_ref()).is_some_and(|(it, proved)| proved.stands_in(&it));
+    if proved.is_some() && !is_proved {
+        return Err(ProveError::Wrong.into());
+    }
     if !is_about_it || !links::consume(&transaction, token, Purpose::VerifyEmail, now).await? {
-        return Err(LinkError::Dead);
+        return Err(LinkError::Dead.into());
     }
     accounts::set_verified(&transaction, user, now).await?;
-    let why = EndReason::EmailVerified;
-    let over = sessions::end_all(&transaction, user, session, why, now).await?;
+    if let Some(proved) = &proved {
+        proved.give_back(&transaction).await?;
+    }
+    let over = if is_signed_in || is_proved {
+        Vec::new()
+    } else {
+        sessions::end_all(&transaction, user, None, EndReason::EmailVerified, now).await?
+    };
     audit::record(&transaction, Event::by(user, Action::EmailVerified, caller), now).await?;
     transaction.commit().await?;
     ctx.cache.forget_person(user);
-    for session in over {
-        sessions::ended(ctx, session);
+    for session in &over {
+        sessions::ended(ctx, *session);
     }
-    tracing::info!(user.id = user.0, request.id = caller.request_id, "the address was proved");
-    Ok(())
+    tracing::info!(
+        user.id = user.0,
+        request.id = caller.request_id,
+        sessions.ended = over.len(),
+        "the address was proved"
+    );
+    Ok(over.len())
 }

@@ -5,13 +5,14 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rocket::http::{Cookie, CookieJar, Header, SameSite};
+use rocket::http::{Cookie, CookieJar, Header, SameSite, Status};
+use rocket::request::{FromRequest, Outcome};
 use rocket::time::Duration;
 use rocket::{Request, Response};
 
 use crate::ctx::Ctx;
 use crate::i18n::Language;
-use crate::sessions::Opened;
+use crate::sessions::{self, DeadCookies, Opened};
 use crate::types::{Secret, UserId};
 
 /// How long a browser is known after its last log-in.
@@ -43,9 +44,13 @@ pub(crate) const AWAY_LASTS: Duration = Duration::minutes(10);
 /// How long somebody whom a provider knows may think about an address.
 pub(crate) const NEWCOMER_LASTS: Duration = Duration::minutes(30);
 
+/// How many cookies of one name are looked at. Two sites on one host name, or two paths, make two; the
+/// rest would only make us verify signatures.
+const MOST_OF_ONE_NAME: usize = 8;
+
 /// The access cookie's token.
-pub(crate) fn access<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
-    read(jar, ctx, ACCESS)
+pub(crate) fn access<'r>(request: &'r Request<'_>, ctx: &Ctx) -> Option<&'r str> {
+    ours(request, ctx, ACCESS, sessions::is_our_access)
 }
 
 /// Whether there is an access cookie with nothing in it.
@@ -54,8 +59,56 @@ pub(crate) fn is_access_empty(jar: &CookieJar<'_>, ctx: &Ctx) -> bool {
 }
 
 /// The refresh cookie's token.
-pub(crate) fn refresh<'j>(jar: &'j CookieJar<'_>, ctx: &Ctx) -> Option<&'j str> {
-    read(jar, ctx, REFRESH)
+pub(crate) fn refresh<'r>(request: &'r Request<'_>, ctx: &Ctx) -> Option<&'r str> {
+    ours(request, ctx, REFRESH, sessions::is_our_refresh)
+}
+
+/// The tokens of a browser's cookies.
+pub(crate) struct TokenCookies<'r> {
+    pub(crate) access: Option<&'r str>,
+    pub(crate) refresh: Option<&'r str>,
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for TokenCookies<'r> {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match request.rocket().state::<Ctx>() {
+            Some(ctx) => Outcome::Success(Self {
+                access: access(request, ctx),
+                refresh: refresh(request, ctx),
+            }),
+            None => Outcome::Error((Status::InternalServerError, ())),
+        }
+    }
+}
+
+/// The cookie of this name, and of several the one that is ours: cookies do not know ports (RFC 6265,
+/// 8.5), so another site on the same host name may have set one of the same name. Rocket's jar keeps only
+/// the last of them.
+fn ours<'r>(
+    request: &'r Request<'_>,
+    ctx: &Ctx,
+    name: &'static str,
+    is_ours: impl Fn(&Ctx, &str) -> bool,
+) -> Option<&'r str> {
+    let full_name = if is_secure(ctx) { prefixed(name) } else { name };
+    let pairs = request.headers().get("Cookie").flat_map(|header| header.split(';'));
+    let values = pairs.filter_map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        (name.trim() == full_name).then_some(value.trim()).filter(|value| !value.is_empty())
+    });
+    let mut values = values.take(MOST_OF_ONE_NAME);
+    let (first, second) = (values.next(), values.next());
+    match (first, second) {
+        (Some(first), Some(second)) => {
+            let mut all = [first, second].into_iter().chain(values);
+            all.find(|value| is_ours(ctx, value)).or(Some(first))
+        }
+        (Some(only), None) => Some(only),
+        (None, _) => read(request.cookies(), ctx, name),
+    }
 }
 
 /// The known-device statement.
@@ -200,8 +253,10 @@ pub(crate) fn renew_access(request: &Request<'_>, ctx: &Ctx, opened: &Opened) {
 }
 
 /// Takes cookies away that will never work again.
-pub(crate) fn clear(request: &Request<'_>, ctx: &Ctx) {
-    Outgoing::of(request).extend([removal(ctx, ACCESS), removal(ctx, REFRESH)]);
+pub(crate) fn clear(request: &Request<'_>, ctx: &Ctx, over: DeadCookies) {
+    let gone = [(ACCESS, over.access), (REFRESH, over.refresh)];
+    let gone = gone.into_iter().filter(|(_, is_over)| *is_over);
+    Outgoing::of(request).extend(gone.map(|(name, _)| removal(ctx, name)));
 }
 
 /// Signs a browser out.

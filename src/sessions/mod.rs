@@ -5,12 +5,14 @@
 
 mod claims;
 mod devices;
+mod notes;
 mod proving;
 mod standing;
 mod store;
 mod tokens;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -18,7 +20,9 @@ use time::OffsetDateTime;
 pub use proving::{
     Inactive, ProveError, Proved, prove, prove_owner, start_over, waiting, why_inactive,
 };
-pub use standing::{AccessError, Presented, Standing, by_access, standing, standing_at_proxy};
+pub use standing::{
+    AccessError, DeadCookies, Presented, Standing, by_access, standing, standing_at_proxy,
+};
 pub use store::EndReason;
 pub use tokens::Issued;
 
@@ -34,10 +38,12 @@ use crate::links::{self, Purpose};
 use crate::mail::{Kind, Letter};
 use crate::outbox;
 use crate::types::{Caller, Email, SessionId, UserId};
-use tokens::RefreshToken;
+use store::Terms;
+use tokens::{RefreshToken, Shows};
 
-/// For this long after a rotation the replaced refresh token still gives its successor: two tabs
-/// may ask at once, and an answer may be lost on its way. Later it is theft.
+/// For this long after a rotation the replaced refresh token gives its successor whatever has been shown
+/// meanwhile: two tabs may ask at once. Later it does so only while nothing that was issued with the
+/// successor has been shown, for then the answer may have been lost; otherwise it is theft.
 const ROTATION_WINDOW: time::Duration = time::Duration::seconds(10);
 
 /// How a person proved who they are.
@@ -176,8 +182,17 @@ pub enum RenewError {
     Broken(#[from] DbError),
 }
 
-/// How many sign-ins are listed; whoever has more has programs that log in.
+/// How many sign-ins are listed: as many as one may have of either kind.
 const MOST_LISTED: u64 = 100;
+
+/// How many sessions of one account are alive at once, those in cookies and those of programs counted
+/// apart (ASVS 5.0, 7.1.2). No user has a hundred devices; a program that logs in for each of its runs
+/// has a hundred sessions soon, and then loses its own.
+const MOST_LIVING: u64 = 100;
+
+/// How many sessions beyond that one log-in ends at most: an account that has collected thousands of
+/// them loses them bit by bit, and no log-in waits for all.
+const ENDED_AT_ONCE: u64 = 200;
 
 /// Opens a session for an account that is active at this moment, and whose password is still the one
 /// that was proved; `None` means that it is not.
@@ -193,8 +208,8 @@ pub async fn start(
     caller: &Caller,
 ) -> Result<Option<Opened>, DbError> {
     let now = ctx.clock.now();
-    let must_be_verified = must_be_verified(ctx);
-    if !accounts::admit(transaction, user, proof.hash(), must_be_verified, now).await? {
+    let terms = terms(ctx);
+    if !accounts::admit(transaction, user, proof.hash(), terms.must_be_verified, now).await? {
         return Ok(None);
     }
     let session = ctx.random.session_id();
@@ -206,17 +221,23 @@ pub async fn start(
         expires_at: now + ctx.settings.refresh_token_lifetime,
     };
     store::insert(transaction, &token, proof, caller).await?;
+    let (whose, bounds) = ((user, session, caller.transport), (MOST_LIVING, ENDED_AT_ONCE));
+    for over in store::end_beyond(transaction, whose, bounds, terms, now).await? {
+        // Before the commit, so this node too may see one of them for `session_cache` more, as others do.
+        ctx.cache.forget(over);
+    }
     let event = Event::by(user, Action::LoggedIn, caller).in_session(session);
     audit::record(transaction, event.with(proof.details()), now).await?;
     let device = Some(devices::remember(ctx, email));
     let custom = claims::at_log_in(ctx, transaction, user).await?;
-    Ok(Some(Opened { device, ..tokens::issue(ctx, &token, custom, now) }))
+    Ok(Some(Opened { device, ..tokens::issue(ctx, &token, Shows::Nothing, custom, now) }))
 }
 
 /// Exchanges a refresh token for the next pair.
 ///
-/// One statement decides who rotates. Whoever loses within ten seconds gets what the winner
-/// got; whoever comes later with a replaced token ends the session.
+/// One statement decides who rotates. The replaced token gives the same successor again: for ten seconds
+/// always, and later while nothing issued with it has been shown. Otherwise there is a copy of the token,
+/// and the session ends.
 ///
 /// # Errors
 /// [`RenewError`] says why there is no next pair.
@@ -228,12 +249,14 @@ pub async fn renew(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, Re
         // A transaction that did not change the row may have waited for it and hold it. Whoever ends
         // sessions takes the account first, so it lets go before anything else is done.
         let transaction = ctx.db.begin().await?;
-        if store::rotate(&transaction, &shown, &next, must_be_verified(ctx), caller).await? {
+        if store::rotate(&transaction, &shown, &next, terms(ctx), caller).await? {
             transaction.commit().await?;
-            return issue_next(ctx, &next, now).await;
+            return issue_next(ctx, &next, Shows::Arrival, now).await;
         }
     }
-    stay(ctx, &shown, caller).await
+    let accepted = accept(ctx, &shown, caller).await?;
+    let proves = if accepted.is_unconfirmed { Shows::Arrival } else { Shows::Nothing };
+    issue_next(ctx, &accepted.current, proves, now).await
 }
 
 /// Gives the next access token for a refresh token that stays as it is. For those who may not be able
@@ -242,23 +265,46 @@ pub async fn renew(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, Re
 /// # Errors
 /// [`RenewError`] says why there is none.
 pub async fn renew_access(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, RenewError> {
-    let shown = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
-    stay(ctx, &shown, caller).await
+    let now = ctx.clock.now();
+    let shown = tokens::verify_refresh(ctx, token, now)?;
+    let accepted = accept(ctx, &shown, caller).await?;
+    // The refresh token does not go with it, so showing it says nothing of whether that has arrived.
+    issue_next(ctx, &accepted.current, Shows::Nothing, now).await
 }
 
-/// The next access token beside the refresh token for which a shown one is good.
-async fn stay(ctx: &Ctx, shown: &RefreshToken, caller: &Caller) -> Result<Opened, RenewError> {
-    match current(ctx, shown).await {
-        Ok(current) => issue_next(ctx, &current, ctx.clock.now()).await,
+/// What a refresh token is good for that rotates nothing.
+struct Accepted {
+    /// The token that counts now: the shown one, or its successor.
+    current: RefreshToken,
+    /// Whether it is the successor, and nothing that was issued with it has been shown.
+    is_unconfirmed: bool,
+    /// Whether that alone makes the shown one good.
+    is_late: bool,
+}
+
+/// Accepts a refresh token without rotating it; one that is no longer good ends the session.
+async fn accept(ctx: &Ctx, shown: &RefreshToken, caller: &Caller) -> Result<Accepted, RenewError> {
+    match find_accepted(ctx, shown).await {
+        Ok(accepted) if accepted.is_late && !ask_again(ctx, shown).await? => {
+            Err(end_copied(ctx, shown, caller).await?)
+        }
         Err(RenewError::Reused) => Err(end_copied(ctx, shown, caller).await?),
-        Err(error) => Err(error),
+        other => other,
     }
 }
 
-/// The token for which a shown one is good: itself, or for a moment its successor.
-async fn current(ctx: &Ctx, shown: &RefreshToken) -> Result<RefreshToken, RenewError> {
+async fn ask_again(ctx: &Ctx, shown: &RefreshToken) -> Result<bool, DbError> {
+    let transaction = ctx.db.begin().await?;
+    let may = store::ask_again(&transaction, shown, ctx.clock.now()).await?;
+    transaction.commit().await?;
+    Ok(may)
+}
+
+/// Finds the token for which a shown one is good: itself, or its successor. A successor that is shown
+/// confirms the rotation.
+async fn find_accepted(ctx: &Ctx, shown: &RefreshToken) -> Result<Accepted, RenewError> {
     let now = ctx.clock.now();
-    let row = match store::find_alive(&ctx.db, shown.session, must_be_verified(ctx), now).await? {
+    let row = match store::find_alive(&ctx.db, shown.session, terms(ctx), now).await? {
         Ok(row) => row,
         // A row that is over is swept before a long token has run out; its person may still be here.
         Err(Over::Gone) => {
@@ -267,13 +313,24 @@ async fn current(ctx: &Ctx, shown: &RefreshToken) -> Result<RefreshToken, RenewE
         }
         Err(over) => return Err(over.into()),
     };
-    let was_just_replaced = row.previous_id.as_deref() == Some(&shown.id)
-        && now - row.current.issued_at < ROTATION_WINDOW;
-    if row.current.id == shown.id || was_just_replaced {
-        Ok(row.current)
-    } else {
-        Err(RenewError::Reused)
+    if row.current.user != shown.user {
+        return Err(TokenError::Invalid.into());
     }
+    if row.current.id == shown.id {
+        if row.is_unconfirmed {
+            notes::arrived(ctx, shown.session, &Arc::from(shown.id.as_str()));
+        }
+        notes::used(ctx, shown.session, &Arc::new(AtomicI64::new(row.last_seen_at)));
+        return Ok(Accepted { current: row.current, is_unconfirmed: false, is_late: false });
+    }
+    // Clocks of nodes differ, and a clock may have been set back: the distance counts, not the order.
+    let is_window_open = (now - row.current.issued_at).abs() < ROTATION_WINDOW;
+    let is_replaced = row.previous_id.as_deref() == Some(&shown.id);
+    if !is_replaced || !(is_window_open || row.is_unconfirmed) {
+        return Err(RenewError::Reused);
+    }
+    let is_unconfirmed = row.is_unconfirmed;
+    Ok(Accepted { current: row.current, is_unconfirmed, is_late: !is_window_open })
 }
 
 /// Ends a session of which somebody has a copy, and tells its owner, once: of many tries with the
@@ -286,7 +343,8 @@ async fn end_copied(
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let owner = accounts::lock(&transaction, shown.user).await?;
-    let has_ended = store::end(&transaction, shown.session, EndReason::TokenReused, now).await?;
+    let whose = (shown.session, Some(shown.user));
+    let has_ended = store::end(&transaction, whose, EndReason::TokenReused, now).await?;
     let Some(owner) = owner.filter(|_| has_ended) else { return Ok(Over::Ended.into()) };
     let event = Event::on(shown.user, Action::TokenReused, caller).in_session(shown.session);
     audit::record(&transaction, event, now).await?;
@@ -307,10 +365,11 @@ async fn end_copied(
 async fn issue_next(
     ctx: &Ctx,
     refresh: &RefreshToken,
+    shows: Shows,
     now: OffsetDateTime,
 ) -> Result<Opened, RenewError> {
     let custom = claims::at_renewal(ctx, refresh.session).await?;
-    Ok(tokens::issue(ctx, refresh, custom, now))
+    Ok(tokens::issue(ctx, refresh, shows, custom, now))
 }
 
 /// The session and its owner, if it is alive and the owner's account is active.
@@ -328,7 +387,7 @@ async fn look_up(ctx: &Ctx, session: SessionId) -> Result<Result<Living, Over>, 
         return Ok(Ok(living));
     }
     let asked = ctx.cache.epoch();
-    let mut living = store::find_living(&ctx.db, session, must_be_verified(ctx), now).await?;
+    let mut living = store::find_living(&ctx.db, session, terms(ctx), now).await?;
     if let Ok(Living { person, .. }) = &mut living
         && person.is_staff
         && !person.is_superuser
@@ -365,12 +424,24 @@ pub async fn check(ctx: &Ctx, token: &str) -> Result<(), RenewError> {
         Ok(_) => Ok(()),
         Err(AccessError::Token(TokenError::WrongType)) => {
             let shown = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
-            current(ctx, &shown).await.map(drop)
+            find_accepted(ctx, &shown).await.map(drop)
         }
         Err(AccessError::Token(error)) => Err(error.into()),
         Err(AccessError::Over(over)) => Err(over.into()),
         Err(AccessError::Broken(error)) => Err(error.into()),
     }
+}
+
+/// Whether an access token is one of ours and has not expired; whether its session lives is not asked.
+#[must_use]
+pub fn is_our_access(ctx: &Ctx, token: &str) -> bool {
+    tokens::verify_access(ctx, token, ctx.clock.now()).is_ok()
+}
+
+/// The same of a refresh token.
+#[must_use]
+pub fn is_our_refresh(ctx: &Ctx, token: &str) -> bool {
+    tokens::verify_refresh(ctx, token, ctx.clock.now()).is_ok()
 }
 
 /// The session that a refresh token names, and whose; whether they are still there is not asked.
@@ -393,8 +464,8 @@ pub async fn by_refresh(
     caller: &Caller,
 ) -> Result<(SessionId, UserId), RenewError> {
     let shown = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
-    match current(ctx, &shown).await {
-        Ok(current) => Ok((current.session, current.user)),
+    match find_accepted(ctx, &shown).await {
+        Ok(Accepted { current, .. }) => Ok((current.session, current.user)),
         Err(RenewError::Reused) => Err(end_copied(ctx, &shown, caller).await?),
         Err(error) => Err(error),
     }
@@ -411,7 +482,20 @@ pub async fn end(
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    store::end(transaction, session, why, now).await
+    store::end(transaction, (session, None), why, now).await
+}
+
+/// The same if it is a session of this person.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn end_own(
+    transaction: &Transaction,
+    (session, user): (SessionId, UserId),
+    why: EndReason,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    store::end(transaction, (session, Some(user)), why, now).await
 }
 
 /// Commits what opened a session; the one that the browser had before ends with it.
@@ -436,7 +520,7 @@ pub async fn commit_instead_of(
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn list_of(ctx: &Ctx, user: UserId, this: SessionId) -> Result<SignIns, DbError> {
-    store::list_alive(&ctx.db, user, this, MOST_LISTED, ctx.clock.now()).await
+    store::list_alive(&ctx.db, user, this, MOST_LISTED, terms(ctx), ctx.clock.now()).await
 }
 
 /// Every sign-in of a person whose row is still there, living or over, newest first.
@@ -505,8 +589,15 @@ pub async fn set_proved(
 }
 
 /// Where an address must be proved, sessions of accounts without a proved one are worth nothing.
-fn must_be_verified(ctx: &Ctx) -> bool {
-    ctx.settings.email_verification == EmailVerification::Mandatory
+fn terms(ctx: &Ctx) -> Terms {
+    let must_be_verified = ctx.settings.email_verification == EmailVerification::Mandatory;
+    Terms { must_be_verified, idle: idle_lifetime(ctx) }
+}
+
+/// After how long an unused session is over, if that is asked for.
+fn idle_lifetime(ctx: &Ctx) -> Option<time::Duration> {
+    let idle = time::Duration::try_from(ctx.settings.session_idle_lifetime).ok()?;
+    (!idle.is_zero()).then_some(idle)
 }
 
 /// To be called after the end of a session has been committed.
@@ -514,12 +605,20 @@ pub fn ended(ctx: &Ctx, session: SessionId) {
     ctx.cache.forget(session);
 }
 
+/// Whether a person has a living session.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn has_living(ctx: &Ctx, user: UserId) -> Result<bool, DbError> {
+    store::has_living(&ctx.db, user, terms(ctx), ctx.clock.now()).await
+}
+
 /// How many sessions are alive, counted up to `at_most`.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn count_living(db: &Db, now: OffsetDateTime, at_most: u64) -> Result<u64, DbError> {
-    store::count_living(db, now, at_most).await
+pub async fn count_living(ctx: &Ctx, now: OffsetDateTime, at_most: u64) -> Result<u64, DbError> {
+    store::count_living(&ctx.db, terms(ctx), now, at_most).await
 }
 
 /// Deletes up to `at_most` sessions that have been over for a while; tells how many.

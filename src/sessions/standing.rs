@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Opened, Over, RenewError, find, look_up, renew, renew_access, tokens};
+use super::{Opened, Over, RenewError, find, look_up, notes, renew, renew_access, tokens};
 use crate::cache::Living;
 use crate::crypto::jwt::TokenError;
 use crate::ctx::Ctx;
@@ -25,8 +25,9 @@ pub struct Presented<'a> {
 pub enum Standing {
     /// Nobody we know.
     Stranger {
-        /// There were cookies, and they will never work again.
-        has_dead_cookies: bool,
+        /// The cookies whose session is known to be over. What is not ours, and what is ours and only not
+        /// good at this moment, is not among them.
+        over: DeadCookies,
     },
     /// A person with a living session.
     SignedIn {
@@ -35,6 +36,15 @@ pub enum Standing {
         /// The new tokens, when the access token had run out and was renewed on the way.
         renewed: Option<Box<Opened>>,
     },
+}
+
+/// Cookies that will never work again, for their session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DeadCookies {
+    /// The access cookie.
+    pub access: bool,
+    /// The refresh cookie.
+    pub refresh: bool,
 }
 
 /// Why an access token opens nothing.
@@ -92,22 +102,33 @@ async fn judge(
     renewal: Renewal,
 ) -> Result<Standing, DbError> {
     if let Some(token) = presented.bearer {
-        let living = by_any_access(ctx, token).await?;
-        let stranger = Standing::Stranger { has_dead_cookies: false };
-        return Ok(living.map_or(stranger, |living| Standing::SignedIn { living, renewed: None }));
+        return Ok(match by_access(ctx, token).await {
+            Ok(living) => Standing::SignedIn { living, renewed: None },
+            Err(AccessError::Broken(error)) => return Err(error),
+            Err(AccessError::Token(_) | AccessError::Over(_)) => {
+                Standing::Stranger { over: DeadCookies::default() }
+            }
+        });
     }
-    if let Some(token) = presented.access
-        && let Some(living) = by_any_access(ctx, token).await?
-    {
-        return Ok(Standing::SignedIn { living, renewed: None });
+    let mut over = DeadCookies::default();
+    let mut has_run_out = false;
+    if let Some(token) = presented.access {
+        match by_access(ctx, token).await {
+            Ok(living) => return Ok(Standing::SignedIn { living, renewed: None }),
+            Err(AccessError::Over(_)) => over.access = true,
+            Err(AccessError::Token(error)) => has_run_out = error == TokenError::Expired,
+            Err(AccessError::Broken(error)) => return Err(error),
+        }
     }
-    if let Some(token) = presented.refresh
-        && let Some(standing) = by_refresh(ctx, token, caller, renewal).await?
-    {
-        return Ok(standing);
+    if let Some(token) = presented.refresh {
+        match by_refresh(ctx, token, caller, renewal).await? {
+            Ok(standing) => return Ok(standing),
+            Err(is_over) => over.refresh = is_over,
+        }
     }
-    let has_dead_cookies = presented.access.is_some() || presented.refresh.is_some();
-    Ok(Standing::Stranger { has_dead_cookies })
+    // An access token that has run out says nothing of its session; its refresh token does.
+    over.access |= has_run_out && over.refresh;
+    Ok(Standing::Stranger { over })
 }
 
 /// The living session that an access token opens.
@@ -115,25 +136,25 @@ async fn judge(
 /// # Errors
 /// [`AccessError`] says why it opens none.
 pub async fn by_access(ctx: &Ctx, token: &str) -> Result<Living, AccessError> {
-    let session = tokens::prove_access(ctx, token).await?;
-    Ok(look_up(ctx, session).await??)
-}
-
-/// The same for whoever does not ask why not.
-async fn by_any_access(ctx: &Ctx, token: &str) -> Result<Option<Living>, DbError> {
-    match by_access(ctx, token).await {
-        Ok(living) => Ok(Some(living)),
-        Err(AccessError::Token(_) | AccessError::Over(_)) => Ok(None),
-        Err(AccessError::Broken(error)) => Err(error),
+    let proof = tokens::prove_access(ctx, token).await?;
+    let living = look_up(ctx, proof.session).await??;
+    if living.person.id != proof.user {
+        return Err(TokenError::Invalid.into());
     }
+    if let Some(rotation) = &proof.rotation {
+        notes::arrived(ctx, proof.session, rotation);
+    }
+    notes::used(ctx, proof.session, &living.last_seen_at);
+    Ok(living)
 }
 
+/// Who a refresh token is from, or whether its session is known to be over.
 async fn by_refresh(
     ctx: &Ctx,
     token: &str,
     caller: &Caller,
     renewal: Renewal,
-) -> Result<Option<Standing>, DbError> {
+) -> Result<Result<Standing, bool>, DbError> {
     let renewed = match renewal {
         Renewal::Both => renew(ctx, token, caller).await,
         Renewal::AccessOnly => renew_access(ctx, token, caller).await,
@@ -142,9 +163,12 @@ async fn by_refresh(
         Ok(opened) => {
             let living = find(ctx, opened.session).await?;
             let renewed = Some(Box::new(opened));
-            Ok(living.map(|living| Standing::SignedIn { living, renewed }))
+            Ok(living.map(|living| Standing::SignedIn { living, renewed }).ok_or(true))
         }
         Err(RenewError::Broken(error)) => Err(error),
-        Err(RenewError::Token(_) | RenewError::Over(_) | RenewError::Reused) => Ok(None),
+        Err(RenewError::Over(_) | RenewError::Reused | RenewError::Token(TokenError::Expired)) => {
+            Ok(Err(true))
+        }
+        Err(RenewError::Token(_)) => Ok(Err(false)),
     }
 }

@@ -1,6 +1,7 @@
 //! Queries on `sessions`.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{
@@ -18,10 +19,26 @@ use crate::clock::{from_micros, to_micros};
 use crate::db::entity::session::{self, Column};
 use crate::db::entity::user;
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{Caller, SessionId, UserId};
+use crate::types::{Caller, SessionId, Transport, UserId};
 
 /// A session that is over keeps its row for this long, so that its owner can still see it.
 const KEEP_OVER: time::Duration = time::Duration::days(30);
+
+/// What a session must be to count as alive, beside not having ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// Whether its owner's address must be proved.
+    pub must_be_verified: bool,
+    /// After how long without use it is over.
+    pub idle: Option<time::Duration>,
+}
+
+impl Terms {
+    /// When it must have been used at the latest, in microseconds.
+    fn seen_after(self, now: OffsetDateTime) -> i64 {
+        self.idle.map_or(i64::MIN, |idle| to_micros(now - idle))
+    }
+}
 
 /// Why a session ended. The names are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +65,8 @@ pub enum EndReason {
     EndedByStaff,
     /// Its owner ended it from the list of sign-ins.
     EndedByOwner,
+    /// Its owner has signed in so often since that it was one too many.
+    TooMany,
 }
 
 impl EndReason {
@@ -64,6 +83,7 @@ impl EndReason {
             Self::EmailChanged => "email_changed",
             Self::EndedByStaff => "ended_by_staff",
             Self::EndedByOwner => "ended_by_owner",
+            Self::TooMany => "too_many",
         }
     }
 }
@@ -72,6 +92,10 @@ impl EndReason {
 pub(super) struct Alive {
     pub current: RefreshToken,
     pub previous_id: Option<String>,
+    /// Whether nothing that was issued with the current token has been shown yet.
+    pub is_unconfirmed: bool,
+    /// In microseconds.
+    pub last_seen_at: i64,
 }
 
 pub(super) async fn insert(
@@ -96,6 +120,8 @@ pub(super) async fn insert(
         rotated_at: Set(now),
         ended_at: Set(None),
         ended_because: Set(None),
+        unconfirmed_jti: Set(None),
+        transport: Set(caller.transport.as_str().to_owned()),
     };
     session::Entity::insert(row).exec_without_returning(transaction.connection()).await?;
     Ok(())
@@ -106,7 +132,7 @@ pub(super) async fn rotate(
     transaction: &Transaction,
     shown: &RefreshToken,
     next: &RefreshToken,
-    must_be_verified: bool,
+    terms: Terms,
     caller: &Caller,
 ) -> Result<bool, DbError> {
     let now = next.issued_at;
@@ -117,35 +143,117 @@ pub(super) async fn rotate(
         .column(user::Column::Id)
         .filter(owner.equals((session::Entity, Column::UserId)))
         .filter(user::Column::IsActive.eq(true));
-    if must_be_verified {
+    if terms.must_be_verified {
         active_owner = active_owner.filter(user::Column::EmailVerifiedAt.is_not_null());
     }
     let done = session::Entity::update_many()
         .col_expr(Column::CurrentJti, Expr::value(next.id.as_str()))
         .col_expr(Column::PreviousJti, Expr::value(shown.id.as_str()))
+        .col_expr(Column::UnconfirmedJti, Expr::value(next.id.as_str()))
         .col_expr(Column::RotatedAt, Expr::value(to_micros(now)))
         .col_expr(Column::LastSeenAt, Expr::value(to_micros(now)))
         .col_expr(Column::Ip, Expr::value(caller.ip()))
         .col_expr(Column::UserAgent, Expr::value(caller.user_agent.as_str()))
         .filter(Column::Id.eq(shown.session.to_string()))
+        .filter(Column::UserId.eq(shown.user.0))
         .filter(Column::CurrentJti.eq(shown.id.as_str()))
         .filter(Column::EndedAt.is_null())
         .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .filter(Column::LastSeenAt.gt(terms.seen_after(now)))
         .filter(Expr::exists(active_owner.into_query()))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
 }
 
+/// Decides whether a replaced token still gives its successor: it does as long as nothing that was
+/// issued with the successor has been shown. Confirming the rotation changes the same row, so
+/// one of the two is first.
+pub(super) async fn ask_again(
+    transaction: &Transaction,
+    shown: &RefreshToken,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let done = session::Entity::update_many()
+        .col_expr(Column::LastSeenAt, Expr::value(to_micros(now)))
+        .filter(Column::Id.eq(shown.session.to_string()))
+        .filter(Column::PreviousJti.eq(shown.id.as_str()))
+        .filter(Expr::col(Column::UnconfirmedJti).equals(Column::CurrentJti))
+        .filter(Column::EndedAt.is_null())
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// Notes that something of the rotation that gave this token has been shown.
+pub(super) async fn confirm(db: &Db, session: SessionId, rotation: &str) -> Result<(), DbError> {
+    session::Entity::update_many()
+        .col_expr(Column::UnconfirmedJti, Expr::value(None::<String>))
+        .filter(Column::Id.eq(session.to_string()))
+        .filter(Column::UnconfirmedJti.eq(rotation))
+        .exec(db.writer())
+        .await?;
+    Ok(())
+}
+
+/// Notes that a session was used, unless it was noted later than that already.
+pub(super) async fn touch(db: &Db, session: SessionId, now: OffsetDateTime) -> Result<(), DbError> {
+    session::Entity::update_many()
+        .col_expr(Column::LastSeenAt, Expr::value(to_micros(now)))
+        .filter(Column::Id.eq(session.to_string()))
+        .filter(Column::EndedAt.is_null())
+        .filter(Column::LastSeenAt.lt(to_micros(now)))
+        .exec(db.writer())
+        .await?;
+    Ok(())
+}
+
+/// Ends those sessions of a user that are beyond the bound, among those whose tokens travel in the same
+/// way. Which ones go is decided within each user agent: a program that logs in again and again pushes
+/// out its own before those of another program. Of one user agent, the one that was unused for longest
+/// goes first.
+pub(super) async fn end_beyond(
+    transaction: &Transaction,
+    (user, new, transport): (UserId, SessionId, Transport),
+    (most, at_once): (u64, u64),
+    terms: Terms,
+    now: OffsetDateTime,
+) -> Result<Vec<SessionId>, DbError> {
+    let place_of_its_kind =
+        Expr::cust("ROW_NUMBER() OVER (PARTITION BY user_agent ORDER BY last_seen_at DESC, id)");
+    let beyond = session::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::UserId.eq(user.0))
+        .filter(Column::Transport.eq(transport.as_str()))
+        .filter(Column::Id.ne(new.to_string()))
+        .filter(Column::EndedAt.is_null())
+        .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .filter(Column::LastSeenAt.gt(terms.seen_after(now)))
+        .order_by(place_of_its_kind, Order::Asc)
+        .order_by_desc(Column::LastSeenAt)
+        .order_by_desc(Column::Id)
+        // The new one is not among them.
+        .offset(most - 1)
+        .limit(at_once);
+    let rows = ending(EndReason::TooMany, now)
+        .filter(Column::Id.in_subquery(beyond.into_query()))
+        .exec_with_returning(transaction.connection())
+        .await?;
+    Ok(ids(&rows))
+}
+
 /// What a living session's row says of its tokens, or why it is over.
 pub(super) async fn find_alive(
     db: &Db,
     session: SessionId,
-    must_be_verified: bool,
+    terms: Terms,
     now: OffsetDateTime,
 ) -> Result<Result<Alive, Over>, DbError> {
-    let found = find_rows(db, session, must_be_verified, now).await?;
+    let found = find_rows(db, session, terms, now).await?;
     Ok(found.map(|(row, _)| Alive {
+        is_unconfirmed: row.unconfirmed_jti.as_ref() == Some(&row.current_jti),
+        last_seen_at: row.last_seen_at,
         current: RefreshToken {
             session,
             user: UserId(row.user_id),
@@ -161,14 +269,15 @@ pub(super) async fn find_alive(
 pub(super) async fn find_living(
     db: &Db,
     session: SessionId,
-    must_be_verified: bool,
+    terms: Terms,
     now: OffsetDateTime,
 ) -> Result<Result<Living, Over>, DbError> {
-    match find_rows(db, session, must_be_verified, now).await? {
+    match find_rows(db, session, terms, now).await? {
         Ok((row, owner)) => Ok(Ok(Living {
             session,
             person: Arc::new(person(&owner)?),
-            expires_at: from_micros(row.expires_at),
+            expires_at: ends_at(&row, terms),
+            last_seen_at: Arc::new(AtomicI64::new(row.last_seen_at)),
             proved_at: from_micros(row.proved_at),
             groups: Arc::default(),
         })),
@@ -176,10 +285,16 @@ pub(super) async fn find_living(
     }
 }
 
+/// When a session is over if it is not used any more.
+fn ends_at(row: &session::Model, terms: Terms) -> OffsetDateTime {
+    let expires_at = from_micros(row.expires_at);
+    terms.idle.map_or(expires_at, |idle| Ord::min(expires_at, from_micros(row.last_seen_at) + idle))
+}
+
 async fn find_rows(
     db: &Db,
     session: SessionId,
-    must_be_verified: bool,
+    terms: Terms,
     now: OffsetDateTime,
 ) -> Result<Result<(session::Model, user::Model), Over>, DbError> {
     let query = session::Entity::find_by_id(session.to_string()).find_also_related(user::Entity);
@@ -188,9 +303,9 @@ async fn find_rows(
     };
     Ok(if !owner.is_active {
         Err(Over::Inactive)
-    } else if row.ended_at.is_some() || row.expires_at <= to_micros(now) {
+    } else if row.ended_at.is_some() || ends_at(&row, terms) <= now {
         Err(Over::Ended)
-    } else if must_be_verified && owner.email_verified_at.is_none() {
+    } else if terms.must_be_verified && owner.email_verified_at.is_none() {
         Err(Over::Unverified)
     } else {
         Ok((row, owner))
@@ -215,6 +330,7 @@ pub(super) async fn list_alive(
     user: UserId,
     this: SessionId,
     at_most: u64,
+    terms: Terms,
     now: OffsetDateTime,
 ) -> Result<SignIns, DbError> {
     let is_this = Expr::col((session::Entity, Column::Id)).eq(this.to_string());
@@ -226,6 +342,7 @@ pub(super) async fn list_alive(
         .filter(Column::UserId.eq(user.0))
         .filter(Column::EndedAt.is_null())
         .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .filter(Column::LastSeenAt.gt(terms.seen_after(now)))
         .order_by(is_this, Order::Desc)
         .order_by_desc(Column::LastSeenAt)
         .order_by_desc(Column::Id)
@@ -269,16 +386,18 @@ pub(super) async fn list_all(db: &Db, user: UserId, at_most: u64) -> Result<Vec<
     Ok(kept.collect())
 }
 
+/// With `user` only if it is a session of theirs.
 pub(super) async fn end(
     transaction: &Transaction,
-    session: SessionId,
+    (session, user): (SessionId, Option<UserId>),
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let done = ending(why, now)
-        .filter(Column::Id.eq(session.to_string()))
-        .exec(transaction.connection())
-        .await?;
+    let mut update = ending(why, now).filter(Column::Id.eq(session.to_string()));
+    if let Some(user) = user {
+        update = update.filter(Column::UserId.eq(user.0));
+    }
+    let done = update.exec(transaction.connection()).await?;
     Ok(done.rows_affected == 1)
 }
 
@@ -387,8 +506,27 @@ pub(super) async fn update_proved(
     Ok(())
 }
 
+pub(super) async fn has_living(
+    db: &Db,
+    user: UserId,
+    terms: Terms,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let living = session::Entity::find()
+        .select_only()
+        .column(Column::ExpiresAt)
+        .filter(Column::UserId.eq(user.0))
+        .filter(Column::EndedAt.is_null())
+        .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .filter(Column::LastSeenAt.gt(terms.seen_after(now)))
+        .limit(1)
+        .into_tuple::<i64>();
+    Ok(living.one(db.reader()).await?.is_some())
+}
+
 pub(super) async fn count_living(
     db: &Db,
+    terms: Terms,
     now: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
@@ -396,6 +534,7 @@ pub(super) async fn count_living(
         .select_only()
         .column(Column::ExpiresAt)
         .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .filter(Column::LastSeenAt.gt(terms.seen_after(now)))
         .filter(Column::EndedAt.is_null())
         .limit(at_most);
     Ok(living.count(db.reader()).await?)

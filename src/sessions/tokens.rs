@@ -1,5 +1,7 @@
 //! The two tokens of a session: what they claim, and reading them back.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -36,17 +38,35 @@ pub(super) struct RefreshToken {
     pub expires_at: OffsetDateTime,
 }
 
+/// What showing an access token says of the rotation that its refresh token came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shows {
+    /// Nothing: there was no rotation, or it is confirmed, or the refresh token does not go out with the
+    /// access token.
+    Nothing,
+    /// That its answer has arrived. The access token's `jti` begins with that of the refresh token.
+    Arrival,
+}
+
+/// Separates the rotation from the rest of a `jti`; not in the alphabet of ids.
+const AFTER_ROTATION: char = '.';
+
 /// Signs a refresh token and a new access token that goes with it and says more. An access token never
 /// outlives its session.
 pub(super) fn issue(
     ctx: &Ctx,
     refresh: &RefreshToken,
+    shows: Shows,
     custom: Claims,
     now: OffsetDateTime,
 ) -> Opened {
     let expires_at = refresh.expires_at.min(now + ctx.settings.access_token_lifetime);
-    let access =
-        RefreshToken { id: ctx.random.token_id(), issued_at: now, expires_at, ..refresh.clone() };
+    let own_id = ctx.random.token_id();
+    let id = match shows {
+        Shows::Nothing => own_id,
+        Shows::Arrival => format!("{}{AFTER_ROTATION}{own_id}", refresh.id),
+    };
+    let access = RefreshToken { id, issued_at: now, expires_at, ..refresh.clone() };
     let keyring = ctx.keyring();
     let key = keyring.current(now).expect("a server that is open has a signing key");
     let issued = |text: String, expires_at: OffsetDateTime| Issued {
@@ -68,8 +88,8 @@ pub(super) fn issue(
     }
 }
 
-/// The session that an access token names, also if another node has just made the key.
-pub(super) async fn prove_access(ctx: &Ctx, token: &str) -> Result<SessionId, TokenError> {
+/// What an access token proves, also if another node has just made the key.
+pub(super) async fn prove_access(ctx: &Ctx, token: &str) -> Result<Proof, TokenError> {
     match verify_access(ctx, token, ctx.clock.now()) {
         Err(TokenError::Invalid) if keys::looks_for_key_of(ctx, token).await => {
             verify_access(ctx, token, ctx.clock.now())
@@ -78,11 +98,15 @@ pub(super) async fn prove_access(ctx: &Ctx, token: &str) -> Result<SessionId, To
     }
 }
 
-/// The session that an access token names. The signature is verified once and remembered.
-fn verify_access(ctx: &Ctx, token: &str, now: OffsetDateTime) -> Result<SessionId, TokenError> {
+/// What an access token proves. The signature is verified once and remembered.
+pub(super) fn verify_access(
+    ctx: &Ctx,
+    token: &str,
+    now: OffsetDateTime,
+) -> Result<Proof, TokenError> {
     let digest = sha256(token.as_bytes());
     if let Some(proof) = ctx.cache.find_proof(&digest, now) {
-        return Ok(proof.session);
+        return Ok(proof);
     }
     let expected = expected(ctx, ACCESS, now);
     let claims = jwt::verify(token, &ctx.keyring(), &expected).map_err(|why| {
@@ -90,9 +114,14 @@ fn verify_access(ctx: &Ctx, token: &str, now: OffsetDateTime) -> Result<SessionI
         or_else_why(why, || jwt::verify_with_secret(token, secret, &expected))
     })?;
     let said = read(ctx, &claims)?;
-    let proof = Proof { session: said.session, expires_at: said.expires_at };
-    ctx.cache.remember_proof(digest, proof);
-    Ok(said.session)
+    let proof = Proof {
+        session: said.session,
+        user: said.user,
+        rotation: said.id.split_once(AFTER_ROTATION).map(|(rotation, _)| Arc::from(rotation)),
+        expires_at: said.expires_at,
+    };
+    ctx.cache.remember_proof(digest, proof.clone());
+    Ok(proof)
 }
 
 /// Verifies a refresh token's signature and claims; whether it is still good, the database knows.
@@ -127,6 +156,7 @@ fn expected<'a>(ctx: &'a Ctx, kind: &'a str, now: OffsetDateTime) -> Expected<'a
         kind,
         now,
         leeway: settings.leeway,
+        any_issue_time: kind == REFRESH,
     }
 }
 

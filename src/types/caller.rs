@@ -16,6 +16,29 @@ pub struct Caller {
     pub request_id: String,
     /// The known-device cookie, as it came.
     pub device: Option<String>,
+    /// How the client keeps the tokens of a session that it opens.
+    pub transport: Transport,
+}
+
+/// How a client keeps its tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// In cookies, as browsers do.
+    #[default]
+    Cookie,
+    /// By itself, as programs do: it gets them in the body of an answer.
+    Token,
+}
+
+impl Transport {
+    /// The stored name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cookie => "cookie",
+            Self::Token => "token",
+        }
+    }
 }
 
 impl Caller {
@@ -34,13 +57,26 @@ impl Caller {
             user_agent,
             request_id,
             device,
+            transport: Transport::Cookie,
         }
+    }
+
+    /// The same client, which keeps its tokens itself.
+    #[must_use]
+    pub fn without_cookies(&self) -> Self {
+        Self { transport: Transport::Token, ..self.clone() }
     }
 
     /// The person at the machine's own terminal.
     #[must_use]
     pub fn at_the_terminal(request_id: String) -> Self {
-        Self { address: None, user_agent: "daemun".into(), request_id, device: None }
+        Self {
+            address: None,
+            user_agent: "daemun".into(),
+            request_id,
+            device: None,
+            transport: Transport::Cookie,
+        }
     }
 
     /// The address as text, empty at the terminal.

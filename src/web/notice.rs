@@ -17,6 +17,7 @@ pub(super) enum Notice {
     PasswordReset,
     VerificationSent,
     EmailVerified,
+    EmailVerifiedAlone,
     EmailChangeAsked,
     EmailChanged,
     Protected,
@@ -42,12 +43,13 @@ pub(super) enum Notice {
 }
 
 impl Notice {
-    const ALL: [Self; 27] = [
+    const ALL: [Self; 28] = [
         Self::ProfileSaved,
         Self::PasswordChanged,
         Self::PasswordReset,
         Self::VerificationSent,
         Self::EmailVerified,
+        Self::EmailVerifiedAlone,
         Self::EmailChangeAsked,
         Self::EmailChanged,
         Self::Protected,
@@ -80,6 +82,7 @@ impl Notice {
             Self::PasswordReset => "notice.password_reset",
             Self::VerificationSent => "notice.verification_sent",
             Self::EmailVerified => "notice.email_verified",
+            Self::EmailVerifiedAlone => "notice.email_verified_alone",
             Self::EmailChangeAsked => "notice.email_change_asked",
             Self::EmailChanged => "notice.email_changed",
             Self::Protected => "notice.protected",

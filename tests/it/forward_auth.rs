@@ -147,7 +147,8 @@ on_both! {
         let mut ada = app.person("ada").await;
         let mut thief = ada.clone();
         world.clock.advance(Duration::from_mins(6));
-        assert!(ada.is_signed_in().await, "and has the next one");
+        assert!(ada.is_signed_in().await && ada.is_signed_in().await, "and has the next one");
+        app.has_confirmed().await;
         world.clock.advance(Duration::from_secs(11));
 
         assert_eq!(thief.get(ASK).await.status(), 401);

@@ -107,7 +107,9 @@ on_both! {
         let app = world.app().await;
         let opened = app.session_of("ada").await;
         let stolen = opened.refresh.token.expose();
-        sessions::renew(&app.ctx, stolen, &caller()).await.expect("renewed");
+        let next = sessions::renew(&app.ctx, stolen, &caller()).await.expect("renewed");
+        sessions::check(&app.ctx, next.access.token.expose()).await.expect("it has arrived");
+        app.has_confirmed().await;
         world.clock.advance(Duration::from_secs(11));
         let again = sessions::renew(&app.ctx, stolen, &caller()).await;
         assert!(matches!(again, Err(RenewError::Reused)), "{again:?}");
@@ -123,7 +125,9 @@ on_both! {
         let app = world.app().await;
         let opened = app.session_of("ada").await;
         let stolen = opened.refresh.token.expose();
-        sessions::renew(&app.ctx, stolen, &caller()).await.expect("renewed");
+        let next = sessions::renew(&app.ctx, stolen, &caller()).await.expect("renewed");
+        sessions::check(&app.ctx, next.access.token.expose()).await.expect("it has arrived");
+        app.has_confirmed().await;
         world.clock.advance(Duration::from_secs(11));
         app.delivers().await;
 
@@ -151,7 +155,9 @@ on_both! {
             let mut thief = app.visitor();
             assert_eq!(thief.logs_in(ADA, &old).await.status(), 303);
             let stolen = thief.cookies["refresh"].clone();
-            sessions::renew(&app.ctx, &stolen, &caller()).await.expect("renewed");
+            let next = sessions::renew(&app.ctx, &stolen, &caller()).await.expect("renewed");
+            sessions::check(&app.ctx, next.access.token.expose()).await.expect("it has arrived");
+            app.has_confirmed().await;
             world.clock.advance(Duration::from_mins(20));
             ada.get("/account/mypage").await;
             let new = format!("{NEW} {round}");

@@ -137,7 +137,8 @@ on_both! {
         let mut thief = app.visitor();
         thief.cookies.insert("refresh".into(), ada.cookies["refresh"].clone());
         world.clock.advance(6 * MINUTE);
-        assert!(ada.is_signed_in().await, "renewed");
+        assert!(ada.is_signed_in().await && ada.is_signed_in().await, "renewed, and it arrived");
+        app.has_confirmed().await;
         world.clock.advance(Duration::from_secs(10));
 
         assert!(!thief.is_signed_in().await);
@@ -234,7 +235,7 @@ on_both! {
         assert!(eve.is_signed_in().await);
     }
 
-    async fn rubbish_in_the_cookies_is_a_stranger_and_goes(world: World) {
+    async fn rubbish_in_the_cookies_is_a_stranger_and_stays(world: World) {
         let app = world.app().await;
         for rubbish in ["x", "a.b.c", "..", "null", &"x".repeat(4000)] {
             let mut visitor = app.visitor();
@@ -242,7 +243,8 @@ on_both! {
             visitor.cookies.insert("refresh".into(), rubbish.into());
 
             assert_eq!(visitor.get("/").await.status(), 200);
-            assert!(visitor.cookie("access").is_none() && visitor.cookie("refresh").is_none());
+            assert_eq!(visitor.cookie("access"), Some(rubbish), "it may be another site's");
+            assert_eq!(visitor.cookie("refresh"), Some(rubbish));
         }
     }
 

@@ -68,6 +68,10 @@ on_both! {
         assert_eq!(cost(&app, &mut ada, "/account/link").await, 1);
         world.clock.advance(Duration::from_mins(11));
         ada.get("/account/mypage").await;
+        // The new tokens arrive, and that is noted.
+        ada.get("/account/mypage").await;
+        app.has_confirmed().await;
+        ada.get("/account/mypage").await;
         assert_eq!(cost(&app, &mut ada, "/account/export").await, 1, "a no is asked again");
     }
 

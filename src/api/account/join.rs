@@ -15,6 +15,7 @@ use crate::api::fields::{Complaints, Fields, NON_FIELD};
 use crate::config::SignUp;
 use crate::ctx::Ctx;
 use crate::flows::signup::{self, Application, Joined, SignUpError};
+use crate::http::cookies::TokenCookies;
 use crate::i18n::{Sentence, of_mail};
 use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password};
 
@@ -104,6 +105,7 @@ async fn create(
     language: Language,
     caller: &Caller,
     ctx: &State<Ctx>,
+    cookies: TokenCookies<'_>,
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
     if ctx.settings.signup == SignUp::Closed {
@@ -113,7 +115,7 @@ async fn create(
     let Some(application) = form.words(&complaints, language) else {
         return Err(everything_wrong(&form, complaints, caller, ctx).await);
     };
-    let before = session_of(jar, ctx).await?;
+    let before = session_of(&cookies, ctx).await?;
     match signup::join(ctx, application, before, caller).await {
         Ok(Joined::SignedIn(opened)) => {
             let welcome = Welcome::of(&opened, jar, ctx).await?;

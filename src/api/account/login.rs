@@ -13,6 +13,7 @@ use crate::api::fields::{Complaints, Fields, NON_FIELD};
 use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::flows::login::{self, Credentials, LogInError};
+use crate::http::cookies::TokenCookies;
 use crate::i18n::Sentence;
 use crate::types::Caller;
 
@@ -33,10 +34,11 @@ async fn create(
     body: Body,
     caller: &Caller,
     ctx: &State<Ctx>,
+    cookies: TokenCookies<'_>,
     jar: &CookieJar<'_>,
 ) -> Result<Json<Welcome>, Error> {
     let credentials = credentials(&body)?;
-    let before = session_of(jar, ctx).await?;
+    let before = session_of(&cookies, ctx).await?;
     match login::with_password(ctx, credentials, before, caller).await {
         Ok(login::LoggedIn { opened, .. }) => Welcome::of(&opened, jar, ctx).await,
         Err(LogInError::NotProved(error)) => Err(Error::not_proved(error, || wrong(ctx))),

@@ -14,7 +14,7 @@ use crate::api::error::Error;
 use crate::api::fields::Fields;
 use crate::ctx::Ctx;
 use crate::flows::logout;
-use crate::http::cookies;
+use crate::http::cookies::{self, TokenCookies};
 use crate::sessions;
 use crate::types::Caller;
 
@@ -34,12 +34,13 @@ pub(super) fn described() -> Vec<Described> {
 async fn create(
     body: Body,
     who: Anybody,
+    sent: TokenCookies<'_>,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Result<Said, Error> {
     let in_body = Fields::of(&body).optional_text("refresh");
-    let shown = [in_body.as_deref(), cookies::refresh(jar, ctx)];
+    let shown = [in_body.as_deref(), sent.refresh];
     let named = shown.into_iter().flatten().filter_map(|token| sessions::named_by(ctx, token).ok());
     let signed_in = who.0.map(|person| (person.session(), person.person().id));
     let mut over = Vec::new();

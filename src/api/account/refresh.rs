@@ -13,7 +13,7 @@ use crate::api::describe::{Described, HttpMethod, Kind, Section, may, open};
 use crate::api::error::{Error, Refusal};
 use crate::api::fields::Fields;
 use crate::ctx::Ctx;
-use crate::http::cookies;
+use crate::http::cookies::{self, TokenCookies};
 use crate::sessions;
 use crate::types::Caller;
 
@@ -46,6 +46,7 @@ struct Renewed {
 #[post("/api/account/token/refresh", data = "<body>")]
 async fn create(
     body: Body,
+    sent: TokenCookies<'_>,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
@@ -56,7 +57,7 @@ async fn create(
     if !complaints.is_empty() {
         return Err(complaints.into());
     }
-    let Some(token) = in_body.as_deref().or_else(|| cookies::refresh(jar, ctx)) else {
+    let Some(token) = in_body.as_deref().or(sent.refresh) else {
         return Err(Refusal::unauthorized("token_not_valid", "api.token.missing").into());
     };
     let opened = sessions::renew(ctx, token, caller).await.map_err(refused_refresh)?;

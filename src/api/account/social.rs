@@ -13,6 +13,7 @@ use crate::api::fields::{Complaints, Fields, NON_FIELD};
 use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::flows::social::{self, Arrived, Guest, SocialError, Token};
+use crate::http::cookies::TokenCookies;
 use crate::i18n::{Sentence, of_mail};
 use crate::oauth::OauthError;
 use crate::social::find_active;
@@ -50,11 +51,12 @@ async fn create(
     language: Language,
     caller: &Caller,
     ctx: &State<Ctx>,
+    cookies: TokenCookies<'_>,
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
     let provider = find_active(ctx, slug).await?.ok_or_else(Refusal::not_found)?;
     let (token, typed) = read(&body)?;
-    let before = session_of(jar, ctx).await?;
+    let before = session_of(&cookies, ctx).await?;
     let known = social::by_token(ctx, &provider, token, caller).await;
     let known = known.map_err(|error| refused(error, ctx))?;
     let typed = typed.as_ref();

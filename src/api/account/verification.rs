@@ -5,12 +5,12 @@ use rocket::{Route, State, post, routes};
 use super::{Detail, Said};
 use crate::api::body::Body;
 use crate::api::credentials::Anybody;
-use crate::api::describe::{Described, HttpMethod, Kind, Section, needs, open};
+use crate::api::describe::{Described, HttpMethod, Kind, Section, may, needs, open};
 use crate::api::error::{Error, Refusal};
-use crate::api::fields::Fields;
+use crate::api::fields::{Complaints, Fields};
 use crate::ctx::Ctx;
-use crate::flows::verification;
-use crate::http::guards::SignedIn;
+use crate::flows::verification::{self, Reader, VerifyError};
+use crate::i18n::Sentence;
 use crate::links::LinkError;
 use crate::types::{Caller, Language, Secret};
 
@@ -23,9 +23,9 @@ pub(super) fn described() -> Vec<Described> {
     let route = |path, about| open(HttpMethod::Post, path, Section::Account, about);
     vec![
         route("/api/account/join/verify-email", "reference.account.letter.verify")
-            .takes([needs("key", Kind::Text)])
+            .takes([needs("key", Kind::Text), may("password", Kind::Password)])
             .gives::<Detail>(200)
-            .refuses(&[404]),
+            .refuses(&[404, 429, 503]),
         route("/api/account/join/resend-email", "reference.account.letter.again")
             .takes([needs("email", Kind::Email)])
             .gives::<Detail>(200)
@@ -33,7 +33,8 @@ pub(super) fn described() -> Vec<Described> {
     ]
 }
 
-/// The key is the last part of the link in the letter.
+/// The key is the last part of the link in the letter. The account's sessions stay alive for a program
+/// that is signed in to it, or shows its password.
 #[post("/api/account/join/verify-email", data = "<body>")]
 async fn create(
     body: Body,
@@ -42,12 +43,19 @@ async fn create(
     ctx: &State<Ctx>,
 ) -> Result<Said, Error> {
     let mut fields = Fields::of(&body);
-    let Some(key) = fields.text("key") else { return Err(fields.complaints().into()) };
-    let session = who.0.as_ref().map(SignedIn::session);
-    match verification::by_link(ctx, &Secret::new(key), session, caller).await {
-        Ok(()) => Ok(Said::ok("api.ok")),
-        Err(LinkError::Dead) => Err(Refusal::not_found().into()),
-        Err(LinkError::Broken(error)) => Err(error.into()),
+    let key = fields.text("key");
+    let password = fields.optional_password("password");
+    let complaints = fields.complaints();
+    let Some(key) = key.filter(|_| complaints.is_empty()) else { return Err(complaints.into()) };
+    let session = who.0.as_ref().map(|reader| (reader.session(), reader.person().id));
+    match verification::by_link(ctx, &Secret::new(key), Reader { session, password }, caller).await
+    {
+        Ok(_) => Ok(Said::ok("api.ok")),
+        Err(VerifyError::Link(LinkError::Dead)) => Err(Refusal::not_found().into()),
+        Err(VerifyError::Link(LinkError::Broken(error))) => Err(error.into()),
+        Err(VerifyError::NotProved(error)) => Err(Error::not_proved(error, || {
+            Complaints::about("password", Sentence::new("api.verify.wrong_password")).into()
+        })),
     }
 }
 

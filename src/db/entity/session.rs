@@ -20,6 +20,8 @@ pub struct Model {
     pub rotated_at: i64,
     pub ended_at: Option<i64>,
     pub ended_because: Option<String>,
+    pub unconfirmed_jti: Option<String>,
+    pub transport: String,
 }
 
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]

@@ -34,6 +34,10 @@ pub(super) struct LoggedOut {
 impl LoggedOut {
     pub(super) fn of(jar: &CookieJar<'_>, ctx: &Ctx) -> Self {
         cookies::sign_out(jar, ctx);
+        Self::of_a_stranger()
+    }
+
+    fn of_a_stranger() -> Self {
         let clear = Header::new(CLEAR, "\"cache\", \"storage\"");
         Self { to: Redirect::to("/"), clear }
     }
@@ -48,11 +52,15 @@ async fn create(
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Result<LoggedOut, Error> {
-    if let Visitor(Some(person)) = visitor {
-        logout::log_out(ctx, person.session(), person.person().id, caller).await?;
-    }
     Notice::LoggedOut.say(jar, ctx);
-    Ok(LoggedOut::of(jar, ctx))
+    match visitor {
+        Visitor(Some(person)) => {
+            logout::log_out(ctx, person.session(), person.person().id, caller).await?;
+            Ok(LoggedOut::of(jar, ctx))
+        }
+        // Cookies of a session that is over are gone already; what is left is not ours.
+        Visitor(None) => Ok(LoggedOut::of_a_stranger()),
+    }
 }
 
 /// Nothing, and the browser forgets the pages of this site.

@@ -5,6 +5,7 @@
 //! the button does it. The token is taken out of the address before that page is drawn.
 
 use askama::Template;
+use rocket::form::FromForm;
 use rocket::http::CookieJar;
 use rocket::request::FromParam;
 use rocket::response::Redirect;
@@ -13,16 +14,16 @@ use rocket::{Route, State, get, post, routes};
 use super::{Answer, MY_PAGE, told};
 use crate::ctx::Ctx;
 use crate::db::DbError;
-use crate::flows::verification::{self, Done};
+use crate::flows::verification::{self, Done, Outlook, Reader, VerifyError};
 use crate::flows::{email_change, protection};
 use crate::http::cookies;
-use crate::http::guards::SignedIn;
 use crate::links::{self, Link, LinkError, Purpose};
-use crate::types::{Caller, Secret};
+use crate::types::{Caller, Password, Secret, SessionId, UserId};
 use crate::web::error::Error;
-use crate::web::form::{ButtonForm, Submitted};
+use crate::web::form::{Form, FormView, Submitted};
 use crate::web::notice::Notice;
 use crate::web::page::{Frame, Page};
+use crate::web::refusal::Refusal;
 
 pub(super) fn routes() -> Vec<Route> {
     routes![arrive_at_email, arrive_not_me, show, create, create_at_email, create_not_me,]
@@ -89,12 +90,30 @@ impl FromParam<'_> for Deed {
     }
 }
 
+/// The button, and on the page that verifies an address a password that keeps other devices logged in.
+#[derive(FromForm)]
+struct LinkForm {
+    #[field(default = String::new())]
+    password: String,
+}
+
+impl Form for LinkForm {
+    const FIELDS: &'static [&'static str] = &["password"];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        Vec::new()
+    }
+}
+
 #[derive(Template)]
 #[template(path = "account/one_click.html")]
 struct ButtonPage {
     frame: Frame,
     words: [&'static str; 3],
     email: Option<String>,
+    asks_password: bool,
+    others_leave: bool,
+    form: FormView,
 }
 
 #[get("/account/email/<deed>/<token>", rank = 2)]
@@ -162,8 +181,32 @@ async fn show(frame: Frame, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Pag
     let Some((deed, link)) = find(ctx, &token).await? else {
         return dead_or_lost(frame, ctx, jar, &token).await;
     };
+    draw(frame, FormView::empty(""), (deed, link), ctx).await
+}
+
+async fn draw(
+    frame: Frame,
+    form: FormView,
+    (deed, link): (Deed, Link),
+    ctx: &Ctx,
+) -> Result<Page, Error> {
+    let outlook = match deed {
+        Deed::Verify => verification::outlook(ctx, link.user, session_of(&frame)).await?,
+        Deed::Move | Deed::Undo | Deed::NotMe => Outlook::Stay,
+    };
     let email = link.email.map(|email| email.as_typed().to_owned());
-    Page::draw(&ButtonPage { frame, words: deed.words(), email })
+    Page::draw(&ButtonPage {
+        frame,
+        words: deed.words(),
+        email,
+        asks_password: outlook == Outlook::NeedPassword,
+        others_leave: outlook == Outlook::End,
+        form,
+    })
+}
+
+fn session_of(frame: &Frame) -> Option<(SessionId, UserId)> {
+    frame.person().map(|reader| (reader.session(), reader.person().id))
 }
 
 async fn find(ctx: &Ctx, token: &Secret) -> Result<Option<(Deed, Link)>, DbError> {
@@ -171,9 +214,9 @@ async fn find(ctx: &Ctx, token: &Secret) -> Result<Option<(Deed, Link)>, DbError
     Ok(link.and_then(|link| Some((Deed::of(&link)?, link))))
 }
 
-#[post("/account/link", data = "<_sent>")]
+#[post("/account/link", data = "<sent>")]
 async fn create(
-    _sent: Submitted<ButtonForm>,
+    sent: Submitted<LinkForm>,
     frame: Frame,
     caller: &Caller,
     ctx: &State<Ctx>,
@@ -181,61 +224,113 @@ async fn create(
 ) -> Result<Answer, Error> {
     let token = cookies::carried(jar, ctx);
     match find(ctx, &token).await? {
-        Some((deed, _)) => follow(deed, &token, frame, caller, (ctx, jar)).await,
+        Some((deed, _)) => follow((deed, &token, &sent), frame, caller, (ctx, jar)).await,
         None => dead_or_lost(frame, ctx, jar, &token).await.map(Answer::Shown),
     }
 }
 
 /// The same for whoever sends the form to the link itself.
-#[post("/account/email/<deed>/<token>", data = "<_sent>", rank = 2)]
+#[post("/account/email/<deed>/<token>", data = "<sent>", rank = 2)]
 async fn create_at_email(
     deed: Deed,
     token: &str,
-    _sent: Submitted<ButtonForm>,
+    sent: Submitted<LinkForm>,
     frame: Frame,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
-    follow(deed, &Secret::new(token.to_owned()), frame, caller, (ctx, jar)).await
+    let token = Secret::new(token.to_owned());
+    follow((deed, &token, &sent), frame, caller, (ctx, jar)).await
 }
 
-#[post("/account/not-me/<token>", data = "<_sent>")]
+#[post("/account/not-me/<token>", data = "<sent>")]
 async fn create_not_me(
     token: &str,
-    _sent: Submitted<ButtonForm>,
+    sent: Submitted<LinkForm>,
     frame: Frame,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
-    follow(Deed::NotMe, &Secret::new(token.to_owned()), frame, caller, (ctx, jar)).await
+    let token = Secret::new(token.to_owned());
+    follow((Deed::NotMe, &token, &sent), frame, caller, (ctx, jar)).await
 }
 
-/// Does what the button says, and goes on to My page or to the log-in page.
-async fn follow(
-    deed: Deed,
+/// Verifies the address, with the password where one was typed.
+async fn verify(
     token: &Secret,
+    sent: &Submitted<LinkForm>,
     frame: Frame,
     caller: &Caller,
     (ctx, jar): (&Ctx, &CookieJar<'_>),
 ) -> Result<Answer, Error> {
-    let session = frame.person().map(SignedIn::session);
-    let done = match deed {
-        Deed::Verify => verification::by_link(ctx, token, session, caller).await,
+    let session = session_of(&frame);
+    let complaints = sent.complaints(Ok(()));
+    if !complaints.is_empty() {
+        return again(token, sent, &complaints.into(), frame, (ctx, jar)).await;
+    }
+    // An empty field is no password: the address is verified, and other devices are logged out.
+    let password = Password::parse(&sent.form.password).ok();
+    match verification::by_link(ctx, token, Reader { session, password }, caller).await {
+        Ok(0) => done(Notice::EmailVerified, session, ctx, jar).await,
+        Ok(_) => done(Notice::EmailVerifiedAlone, session, ctx, jar).await,
+        Err(VerifyError::NotProved(error)) => {
+            let refusal = Refusal::not_proved(&frame, "password", error)?;
+            again(token, sent, &refusal, frame, (ctx, jar)).await
+        }
+        Err(VerifyError::Link(LinkError::Dead)) => dead(frame, ctx, token).await.map(Answer::Shown),
+        Err(VerifyError::Link(LinkError::Broken(error))) => Err(error.into()),
+    }
+}
+
+/// The page once more. Its form goes to the place that reads the token from its cookie.
+async fn again(
+    token: &Secret,
+    sent: &Submitted<LinkForm>,
+    refusal: &Refusal,
+    frame: Frame,
+    (ctx, jar): (&Ctx, &CookieJar<'_>),
+) -> Result<Answer, Error> {
+    let Some(found) = find(ctx, token).await? else {
+        return dead(frame, ctx, token).await.map(Answer::Shown);
+    };
+    cookies::carry_link(jar, ctx, token.expose());
+    let form = FormView::again(&frame, &sent.form, &refusal.complaints);
+    Ok(Answer::Shown(refusal.mark(draw(frame, form, found, ctx).await?)))
+}
+
+/// Does what the button says, and goes on to My page or to the log-in page.
+async fn follow(
+    (deed, token, sent): (Deed, &Secret, &Submitted<LinkForm>),
+    frame: Frame,
+    caller: &Caller,
+    (ctx, jar): (&Ctx, &CookieJar<'_>),
+) -> Result<Answer, Error> {
+    let session = session_of(&frame);
+    let followed = match deed {
+        Deed::Verify => return verify(token, sent, frame, caller, (ctx, jar)).await,
         Deed::Move => email_change::by_link(ctx, token, caller).await,
         Deed::Undo => protection::undo_email_change(ctx, token, caller).await,
         Deed::NotMe => protection::not_me(ctx, token, caller).await,
     };
-    match done {
-        Ok(()) => {}
-        Err(LinkError::Dead) => return dead(frame, ctx, token).await.map(Answer::Shown),
-        Err(LinkError::Broken(error)) => return Err(error.into()),
+    match followed {
+        Ok(()) => done(deed.notice(), session, ctx, jar).await,
+        Err(LinkError::Dead) => dead(frame, ctx, token).await.map(Answer::Shown),
+        Err(LinkError::Broken(error)) => Err(error.into()),
     }
+}
+
+async fn done(
+    notice: Notice,
+    session: Option<(SessionId, UserId)>,
+    ctx: &Ctx,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
     cookies::drop_link(jar, ctx);
-    deed.notice().say(jar, ctx);
+    notice.say(jar, ctx);
     let is_still_in = match session {
-        Some(session) => crate::sessions::find(ctx, session).await?.is_some(),
+        Some((session, _)) => crate::sessions::find(ctx, session).await?.is_some(),
         None => false,
     };
     Ok(Answer::Gone(Redirect::to(if is_still_in { MY_PAGE } else { "/account/login" })))

@@ -182,7 +182,10 @@ async fn set(
     match reset::by_link(ctx, token, password, caller).await {
         Ok(()) => {
             cookies::drop_link(jar, ctx);
-            cookies::sign_out(jar, ctx);
+            // A browser that is not signed in has no cookies of ours; others are left alone.
+            if frame.person().is_some() {
+                cookies::sign_out(jar, ctx);
+            }
             Notice::PasswordReset.say(jar, ctx);
             Ok(Answer::Gone(Redirect::to("/account/login")))
         }

@@ -1,5 +1,7 @@
 //! A running application in this process.
 
+use std::time::Duration;
+
 use daemun::app;
 use daemun::clock::{Clock, to_micros};
 use daemun::config::Settings;
@@ -13,6 +15,9 @@ use rocket::local::asynchronous::Client;
 use sea_orm::{ConnectionTrait as _, Statement};
 
 use super::{Browser, GOOD};
+
+/// How long what is noted after an answer takes at most.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The application, and what a story may look at behind its doors.
 pub(crate) struct App {
@@ -126,6 +131,23 @@ impl App {
     /// How often something is in the trail.
     pub(crate) async fn events(&self, action: &str) -> i64 {
         self.number(&format!("SELECT COUNT(*) FROM audit_events WHERE action = '{action}'")).await
+    }
+
+    /// Waits until what was shown of the last rotations has been noted: that happens after the answer.
+    pub(crate) async fn has_confirmed(&self) {
+        self.has_confirmed_where("ended_at IS NULL").await;
+    }
+
+    /// The same of certain sessions.
+    pub(crate) async fn has_confirmed_where(&self, which: &str) {
+        let waiting = "SELECT COUNT(*) FROM sessions WHERE unconfirmed_jti IS NOT NULL";
+        let waiting = format!("{waiting} AND {which}");
+        let noted = async {
+            while self.number(&waiting).await != 0 {
+                rocket::tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        rocket::tokio::time::timeout(PATIENCE, noted).await.expect("the rotation is confirmed");
     }
 
     /// Sessions that are alive.

@@ -26,6 +26,10 @@ impl<'a> Browser<'a> {
         }
     }
 
+    pub(crate) fn app(&self) -> &'a App {
+        self.app
+    }
+
     /// The same browser on another node.
     pub(crate) fn on(mut self, app: &'a App) -> Self {
         self.app = app;

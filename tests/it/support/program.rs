@@ -99,6 +99,23 @@ impl<'a> Program<'a> {
         self.keep(reply)
     }
 
+    /// Shows its access token, and waits until that has been noted.
+    pub(crate) async fn shows(&self) {
+        let reply = self.clone().bearing().get("/api/account/user").await;
+        assert_eq!(reply.status(), 200);
+        let session = Self::session_of(&self.access);
+        self.browser.app().has_confirmed_where(&format!("id = '{session}'")).await;
+    }
+
+    fn session_of(token: &str) -> String {
+        use base64::Engine as _;
+        let body = token.split('.').nth(1).expect("three parts");
+        let body =
+            base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(body).expect("base64url");
+        let claims: Value = serde_json::from_slice(&body).expect("claims");
+        claims["sid"].as_str().expect("a session").to_owned()
+    }
+
     /// Asks for the next tokens, and keeps them.
     pub(crate) async fn renews(&mut self) -> Reply {
         let reply = self.post("/api/token/refresh", json!({ "refresh": self.refresh })).await;
