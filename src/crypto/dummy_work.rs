@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_lc_rs::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
 
 use super::hash_cost::CostLimit;
-use super::passwords::{Cost, Hasher, Memory, PasswordHash, QueueFull, Readable};
+use super::passwords::{Cost, Hasher, Memory, PasswordHash, Readable};
+use super::work_queue::QueueFull;
 use crate::types::Password;
 
 /// The kinds of hashes that accounts have.

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
 
 use super::dummy_work::HashKinds;
-use super::passwords::{Cost, Hasher, Memory, PasswordHash, QueueFull, Readable};
+use super::passwords::{Cost, Hasher, Memory, PasswordHash, Readable};
+use super::work_queue::QueueFull;
 use crate::types::Password;
 
 /// Computing an imported hash takes at most this long: Django's own take a quarter of it.

@@ -5,7 +5,7 @@ use daemun::flows::importing;
 use daemun::staff::{Acting, Newcomer};
 use daemun::types::{BulkId, UserId};
 use daemun::worker;
-use sea_orm::{ConnectionTrait as _, DbBackend};
+use sea_orm::DbBackend;
 
 use crate::admin_bulk::does;
 use crate::admin_import::uploads;

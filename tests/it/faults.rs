@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
+use crate::support;
 use crate::support::faults::{BROKEN, FULL, Faults, SYNCS, WRITES};
 use crate::support::process::{Answer, Machine, PATIENCE, Remote, Server, ask, eventually};
-use crate::support::requirement;
 use crate::support::{GOOD, NEW};
 
 /// How many faults each kind of call is tried with; `DAEMUN_TEST_ROUNDS` asks for so many times as many.
 const ROUNDS: u32 = 16;
 
 fn rounds() -> u32 {
-    ROUNDS * requirement::rounds()
+    ROUNDS * support::rounds()
 }
 
 fn site() -> Option<(Machine, Faults)> {

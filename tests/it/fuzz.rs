@@ -5,8 +5,9 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use rocket::http::{ContentType, Method};
 
+use crate::support;
 use crate::support::browser::encode;
-use crate::support::requirement::{self, environment};
+use crate::support::requirement::environment;
 use crate::support::{App, Browser, World};
 
 /// Requests to each route in a round.
@@ -264,7 +265,7 @@ async fn people(app: &App, shift: usize) -> [Browser<'_>; 3] {
 on_both! {
     async fn no_request_is_answered_by_a_500(world: World) {
         let seed = seed();
-        let rounds = requirement::rounds();
+        let rounds = support::rounds();
         let mut random = Random(seed.max(1));
         let app = world.app().await;
         let routes: Vec<(Method, String)> =

@@ -137,7 +137,8 @@ async fn leave_out_the_costly(ctx: &Ctx, list: &mut List) -> Result<(), Error> {
     for place in importing::find_too_costly(ctx, people).await?.into_iter().rev() {
         let (line, ..) = list.people.remove(place);
         list.wrong += 1;
-        list.faults.push(Fault { line, column: "password", key: "import.hash_too_costly" });
+        let (column, key) = ("password", "import.hash_too_costly");
+        list.faults.push(Fault { line, column, key, sign: String::new() });
     }
     list.faults.sort_by_key(|fault| fault.line);
     Ok(())

@@ -32,6 +32,17 @@ pub(crate) const GOOD: &str = "correct horse battery staple";
 /// Another one.
 pub(crate) const NEW: &str = "quiet evening by the river";
 
+/// How many times as long the campaigns against the program run: `DAEMUN_TEST_ROUNDS`, or once.
+///
+/// # Panics
+/// Where it is no number: a campaign that is shorter than it seems proves less than it seems.
+pub(crate) fn rounds() -> u32 {
+    let asked = requirement::environment("DAEMUN_TEST_ROUNDS");
+    asked.map_or(1, |asked| {
+        asked.to_str().and_then(|it| it.parse().ok()).expect("DAEMUN_TEST_ROUNDS is a number")
+    })
+}
+
 /// Tells each story once per database engine: `name::on_sqlite` and `name::on_postgres`.
 macro_rules! on_both {
     ($(async fn $name:ident($world:ident: World) $body:block)+) => { $(

@@ -1,7 +1,6 @@
 //! A pgbouncer of the machine in front of the stories' cluster, in transaction mode.
 
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 

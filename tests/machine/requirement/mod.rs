@@ -190,17 +190,6 @@ fn required() -> BTreeMap<String, bool> {
     wanted
 }
 
-/// How many times as long the campaigns against the program run: `DAEMUN_TEST_ROUNDS`, or once.
-///
-/// # Panics
-/// Where it is no number: a campaign that is shorter than it seems proves less than it seems.
-pub(crate) fn rounds() -> u32 {
-    let asked = environment("DAEMUN_TEST_ROUNDS");
-    asked.map_or(1, |asked| {
-        asked.to_str().and_then(|it| it.parse().ok()).expect("DAEMUN_TEST_ROUNDS is a number")
-    })
-}
-
 /// Writes a line past the test runner's capture.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
