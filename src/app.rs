@@ -107,7 +107,9 @@ fn doors(figment: Figment) -> Rocket<Build> {
         .attach(http::Headers)
         .attach(http::RefusalLog)
         .attach(AdHoc::on_liftoff("Signing keys", |rocket| Box::pin(follow_settings(rocket))))
-        .attach(AdHoc::on_liftoff("Forwarding notes", |rocket| Box::pin(forget_notes(rocket))))
+        .attach(AdHoc::on_liftoff("Forwarding notes", |rocket| {
+            Box::pin(async { forget_notes(rocket) })
+        }))
         .mount("/", http::routes())
         .mount("/", web::routes())
         .register("/", web::catchers())
@@ -125,7 +127,7 @@ async fn follow_settings(rocket: &Rocket<Orbit>) {
 }
 
 /// A server that starts knows nothing of its proxies yet.
-async fn forget_notes(rocket: &Rocket<Orbit>) {
+fn forget_notes(rocket: &Rocket<Orbit>) {
     if let Some(ctx) = rocket.state::<Ctx>() {
         ctx.forwarding.forget();
     }

@@ -19,7 +19,7 @@ use crate::oauth::{Application, Oauth, OauthError};
 use crate::private;
 
 /// How passwords are weighed: by one thread, so that strangers who want passwords weighed keep one core
-/// busy at most, and at 6 ms for the dearest password a full queue is served in less than a second.
+/// busy at most, and at 8 ms for the dearest password a full queue is served in about a second.
 const WEIGHING: Limits =
     Limits { name: "weigher", threads: 1, length: 128, deadline: Duration::from_secs(5) };
 

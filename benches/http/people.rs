@@ -17,7 +17,7 @@ pub(crate) const PEOPLE: u32 = 100_000;
 /// Everybody's password; being strong does not matter here.
 pub(crate) const PASSWORD: &str = "open-sesame";
 
-/// Sixteen times this is the dearest password that a search through 30,000 found: dates in all places.
+/// Sixteen times this is among the dearest passwords that a search found: dates in all places.
 const DEAREST: &str = "19991231";
 
 /// Makes the accounts in a database that has its tables and that nobody serves. The first one is a

@@ -69,7 +69,7 @@ pub(crate) async fn is_large(
         return Ok(false);
     }
     let sql =
-        format!("SELECT COUNT(*) > {FEW} FROM (SELECT 1 FROM {table} LIMIT {FEW} + 1) AS some");
+        format!("SELECT COUNT(*) > {FEW} FROM (SELECT 1 FROM {table} LIMIT {FEW} + 1) AS first");
     let question = Statement::from_string(DbBackend::Postgres, sql);
     let row = manager.get_connection().query_one_raw(question).await?;
     row.map_or(Ok(false), |row| row.try_get_by_index(0))

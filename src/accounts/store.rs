@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use sea_orm::sea_query::{Alias, Cond, Expr, ExprTrait as _, LockType, SelectStatement};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, EntityTrait as _, Order, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, QueryTrait as _, Statement, TryInsertResult, UpdateMany,
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbBackend, DbErr, EntityTrait as _, Order,
+    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Statement,
+    TryInsertResult, UpdateMany,
 };
 use time::OffsetDateTime;
 
@@ -16,31 +17,25 @@ use crate::db::entity::user::{self, Column};
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{BirthDate, Email, Gender, Language, Name, Permissions, Person, UserId};
 
-/// How many accounts are asked for at once. A list is filled up to one of these lengths by repeating its
-/// last number: a statement of another length is another statement, and preparing one with a thousand
-/// places takes longer than running it.
-const LENGTHS: [usize; 3] = [16, 128, 2_048];
-
+/// The list is one value, so that the statement is the same however long it is: to write and to prepare
+/// one with a place for each of a thousand numbers takes longer than to run it.
 pub(super) async fn list_emails(
     db: &Db,
     ids: &[UserId],
 ) -> Result<BTreeMap<UserId, String>, DbError> {
-    let [.., most] = LENGTHS;
-    let mut emails = BTreeMap::new();
-    for some in ids.chunks(most) {
-        let Some(last) = some.last() else { continue };
-        let length = LENGTHS.into_iter().find(|length| *length >= some.len()).unwrap_or(most);
-        let ids = some.iter().chain(std::iter::repeat(last)).take(length);
-        let rows: Vec<(i64, String)> = user::Entity::find()
-            .select_only()
-            .columns([Column::Id, Column::Email])
-            .filter(Column::Id.is_in(ids.map(|id| id.0)))
-            .into_tuple()
-            .all(db.reader())
-            .await?;
-        emails.extend(rows.into_iter().map(|(id, email)| (UserId(id), email)));
-    }
-    Ok(emails)
+    let ids = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let backend = db.reader().get_database_backend();
+    let (is_listed, ids) = match backend {
+        DbBackend::Postgres => ("= ANY(string_to_array($1, ',')::bigint[])", ids),
+        _ => ("IN (SELECT value FROM json_each($1))", format!("[{ids}]")),
+    };
+    let sql = format!("SELECT id, email FROM users WHERE id {is_listed}");
+    let statement = Statement::from_sql_and_values(backend, sql, [ids.into()]);
+    let rows = db.reader().query_all_raw(statement).await?;
+    let pairs = rows
+        .iter()
+        .map(|row| Ok::<_, DbErr>((UserId(row.try_get_by_index(0)?), row.try_get_by_index(1)?)));
+    Ok(pairs.collect::<Result<_, _>>()?)
 }
 
 pub(super) async fn list_taken(db: &Db, emails: &[&Email]) -> Result<Vec<String>, DbError> {

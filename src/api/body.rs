@@ -47,7 +47,7 @@ impl Body {
     }
 }
 
-/// Replaces every NUL in the texts of a value; tells whether there was one. serde_json reads nothing
+/// Replaces every NUL in the texts of a value; tells whether there was one. `serde_json` reads nothing
 /// that is nested deeper than 128 levels, which bounds the recursion.
 fn replace_nul(value: &mut Value) -> bool {
     match value {

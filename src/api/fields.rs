@@ -9,6 +9,7 @@ use serde_json::Value;
 use time::Date;
 
 use super::body::Body;
+use super::error::Error;
 use crate::accounts::{MAX_PASSWORD, Trait, Weakness};
 use crate::i18n::{Language, Sentence};
 use crate::types::{
@@ -172,6 +173,10 @@ impl<'b> Fields<'b> {
 
     /// A person's name.
     pub(super) fn name(&mut self, name: &'static str) -> Sent<Name> {
+        // A number is nobody's name: it may have lost digits on its way.
+        if matches!(self.body.get(name), Some(Value::Number(_))) {
+            return self.wrong(name, Sentence::new("api.not_a_string"));
+        }
         let Some(typed) = self.typed(name, false) else { return Sent::Not };
         match Name::parse(&typed) {
             Ok(name) => Sent::As(name),
@@ -196,7 +201,7 @@ impl<'b> Fields<'b> {
         }
     }
 
-    /// A date of birth; `null` and the empty one are none.
+    /// A date of birth; `null` is none. An empty text is no date, as the description of the API has it.
     pub(super) fn date_of_birth(
         &mut self,
         name: &'static str,
@@ -209,8 +214,10 @@ impl<'b> Fields<'b> {
             Some(other) => other.to_string(),
         };
         match BirthDate::parse(&typed, today) {
-            Ok(date) => Sent::As(date),
-            Err(BirthDateError::Malformed) => self.wrong(name, Sentence::new("api.not_a_date")),
+            Ok(Some(date)) => Sent::As(Some(date)),
+            Ok(None) | Err(BirthDateError::Malformed) => {
+                self.wrong(name, Sentence::new("api.not_a_date"))
+            }
             Err(BirthDateError::Future) => self.wrong(name, Sentence::new("api.future_date")),
             Err(BirthDateError::TooLongAgo) => self.wrong(name, Sentence::new("api.old_date")),
         }
@@ -301,6 +308,11 @@ impl<'b> Fields<'b> {
         self.complain(name, sentence);
         Sent::Not
     }
+}
+
+/// What is said of an address at which no mail from here arrives.
+pub(super) fn local_email() -> Error {
+    Complaints::about("email", Sentence::new("email.local")).into()
 }
 
 /// What is said of a weak password, in the words of Django's validators.

@@ -26,6 +26,7 @@ pub(super) async fn create(
             Ok(())
         }
         Err(SuperuserError::EmailTaken) => Err(Failed::line(language.say("email.taken"))),
+        Err(SuperuserError::LocalEmail) => Err(Failed::line(language.say("email.local"))),
         Err(SuperuserError::NotTaken(error)) => Err(not_taken(language, &error)),
         Err(error @ (SuperuserError::BadLink | SuperuserError::Broken(_))) => {
             Err(Failed::line(language.tell("cli.cannot_open", &[("why", &error.to_string())])))

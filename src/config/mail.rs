@@ -182,8 +182,7 @@ impl MailFrom {
     /// Whether nobody outside this machine can answer, or believe, this address.
     #[must_use]
     pub fn is_local(&self) -> bool {
-        let domain = self.email.canonical().rsplit('@').next().unwrap_or_default();
-        domain == "localhost" || domain.ends_with(".localhost")
+        self.email.is_local()
     }
 }
 

@@ -22,6 +22,7 @@ pub use values::{
 
 use crate::crypto::{Algorithm, Cost, MasterKey};
 use crate::oauth::Application;
+use crate::types::Email;
 use reader::{Reader, network};
 
 /// The settings of a running Daemun. Each field is the setting of the same name in the README.
@@ -59,6 +60,8 @@ pub struct Settings {
     pub email_verification: EmailVerification,
     /// How long an account whose address is not proved is kept; zero keeps it for ever.
     pub delete_unverified_after: Duration,
+    /// Whether accounts may have addresses at `localhost` or at names without a dot.
+    pub allow_local_email: bool,
     /// Whether strangers may join.
     pub signup: SignUp,
     /// Shortest password, in code points.
@@ -160,13 +163,14 @@ impl Settings {
             custom_claims,
             email_verification,
             delete_unverified_after,
+            allow_local_email: read.parsed("allow_local_email", "setting.bool", || false),
             signup: read.parsed("signup", "setting.signup", SignUp::default),
             password_min_length: read.number("password_min_length", 8, 8..=64),
             mail_url,
             mail_from: read.parsed("mail_from", "setting.mail_from", MailFrom::default),
             trusted_proxies: read.list("trusted_proxies", "setting.networks", network),
-            unix_socket: Some(read.text("unix_socket", ""))
-                .filter(|path| !path.is_empty())
+            unix_socket: Some(read.text("unix_socket", "none"))
+                .filter(|path| path != "none")
                 .map(PathBuf::from),
             session_cache: read.duration("session_cache", "2s", 0..=60),
             session_idle_lifetime: read.duration("session_idle_lifetime", "0s", 0..=31_536_000),
@@ -181,6 +185,20 @@ impl Settings {
             listed: Given(read.listed(figment)),
         };
         reader.finish().map(|()| settings)
+    }
+
+    /// Whether an account may have an address. No mail from here reaches a local one, and nobody can
+    /// prove that it is theirs.
+    #[must_use]
+    pub fn takes(&self, email: &Email) -> bool {
+        self.allow_local_email || !email.is_local()
+    }
+
+    /// Whether a superuser may have an address who is made by the owner of the machine: somebody who
+    /// tries things out on one machine needs no address of the world.
+    #[must_use]
+    pub fn takes_for_superuser(&self, email: &Email) -> bool {
+        self.public_url.is_loopback() || self.takes(email)
     }
 
     /// Whether people get the e-mails that are written to them: files are for trying things out, and
@@ -201,8 +219,8 @@ impl Settings {
             "leeway" => reader::as_given(self.leeway),
             "session_cache" => reader::as_given(self.session_cache),
             "session_idle_lifetime" => reader::as_given(self.session_idle_lifetime),
-            "allow_http" => "false".into(),
             "hsts_include_subdomains" => self.hsts_include_subdomains.to_string(),
+            "allow_http" | "allow_local_email" => "false".into(),
             "rotate_refresh_tokens" => self.rotate_refresh_tokens.to_string(),
             "audience" => self.audience.clone(),
             "issuer" => self.issuer.clone(),
@@ -211,6 +229,7 @@ impl Settings {
             "database_url" => self.database_url.to_string(),
             "public_url" => self.public_url.as_str().to_owned(),
             "mail_url" => "file".into(),
+            "unix_socket" => "none".into(),
             "mail_from" => self.mail_from.to_string(),
             "password_hash" => self.password_hash.to_string(),
             "password_min_length" => self.password_min_length.to_string(),

@@ -19,6 +19,7 @@ use crate::oauth::{Application, Draft};
 const NAMES: &[&str] = &[
     "access_token_lifetime",
     "allow_http",
+    "allow_local_email",
     "audience",
     "custom_claims",
     "data_dir",

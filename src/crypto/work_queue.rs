@@ -178,12 +178,12 @@ mod tests {
     /// Keeps the only thread busy until the sender is dropped; returns when the thread has begun.
     async fn hold(queue: &WorkQueue<()>) -> mpsc::Sender<()> {
         let (release, held) = mpsc::channel();
-        let (begin, begun) = oneshot::channel();
+        let (tell, begun) = oneshot::channel();
         let queue = queue.clone();
         tokio::spawn(async move {
             queue
                 .run(move |()| {
-                    let _ = begin.send(());
+                    let _ = tell.send(());
                     let _ = held.recv();
                 })
                 .await
@@ -232,13 +232,13 @@ mod tests {
     async fn a_job_that_has_begun_is_finished_past_the_deadline() {
         let queue = queue(Duration::from_millis(20));
         let (release, held) = mpsc::channel::<()>();
-        let (begin, begun) = oneshot::channel();
+        let (tell, begun) = oneshot::channel();
         let job = {
             let queue = queue.clone();
             tokio::spawn(async move {
                 queue
                     .run(move |()| {
-                        let _ = begin.send(());
+                        let _ = tell.send(());
                         let _ = held.recv();
                         7
                     })

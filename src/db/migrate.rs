@@ -286,7 +286,10 @@ impl Node {
                 match done.await.map_err(DbError::from) {
                     Ok(()) => {
                         transaction.commit().await?;
-                        tracing::info!(migration = name, "a migration was applied");
+                        // Of a new database it goes without saying.
+                        if !applied.is_empty() {
+                            tracing::info!(migration = name, "a migration was applied");
+                        }
                         break;
                     }
                     Err(error) if error.has_code(NOT_AVAILABLE) => {
@@ -318,15 +321,15 @@ impl Node {
             lock.holds().await?;
             let transaction = self.begin("0").await?;
             let sql = format!(
-                "WITH some AS ( \
+                "WITH batch AS ( \
                      SELECT id, email, name FROM users \
                      WHERE id > (SELECT place FROM users_search_fill) \
                      ORDER BY id LIMIT {BATCH} FOR KEY SHARE \
                  ), copied AS ( \
                      INSERT INTO users_search (id, text) \
-                     SELECT id, lower(email || ' ' || name) FROM some ON CONFLICT (id) DO NOTHING \
+                     SELECT id, lower(email || ' ' || name) FROM batch ON CONFLICT (id) DO NOTHING \
                  ) \
-                 SELECT max(id), (SELECT max(id) FROM users) FROM some"
+                 SELECT max(id), (SELECT max(id) FROM users) FROM batch"
             );
             let row = transaction.query_one_raw(statement(sql)).await?;
             let place =

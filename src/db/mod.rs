@@ -50,7 +50,14 @@ pub struct Db {
     writer: Pool,
     reader: Pool,
     queries: Arc<AtomicU64>,
-    last_check: Arc<Mutex<Option<(Instant, Result<(), NotWritable>)>>>,
+    last_check: Arc<Mutex<Option<Checked>>>,
+}
+
+/// Whether something could be written, and when.
+#[derive(Debug)]
+struct Checked {
+    at: Instant,
+    outcome: Result<(), NotWritable>,
 }
 
 /// Why nothing can be written, for the log.
@@ -236,7 +243,7 @@ impl Db {
     /// away, or the writer is busy for longer than a request would wait.
     pub async fn check_writable(&self) -> Result<(), NotWritable> {
         let mut last = self.last_check.lock().await;
-        if let Some((at, outcome)) = &*last
+        if let Some(Checked { at, outcome }) = &*last
             && at.elapsed() < BELIEVE_FOR
         {
             return outcome.clone();
@@ -246,7 +253,7 @@ impl Db {
             Ok(Err(error)) => Err(NotWritable(error.to_string())),
             Err(_) => Err(NotWritable("the writer is busy for too long".to_owned())),
         };
-        *last = Some((Instant::now(), outcome.clone()));
+        *last = Some(Checked { at: Instant::now(), outcome: outcome.clone() });
         outcome
     }
 

@@ -5,7 +5,7 @@
 //! carries out each later statement on its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::{
@@ -32,11 +32,12 @@ pub struct Transaction {
     health: Arc<Health>,
     /// What has failed in it or in one of its parts, and was not taken back.
     failure: Arc<AtomicU8>,
+    level: Level,
 }
 
 impl Transaction {
     pub(super) fn new(inner: DatabaseTransaction, health: Arc<Health>) -> Self {
-        Self { inner, health, failure: Arc::default() }
+        Self { inner, health, failure: Arc::default(), level: Level::first() }
     }
 
     /// The connection to write on.
@@ -55,8 +56,10 @@ impl Transaction {
     /// # Errors
     /// [`DbError`] when the database cannot.
     pub async fn begin_part(&self) -> Result<Self, DbError> {
+        self.level.is_deepest()?;
         let inner = self.tried(self.inner.begin()).await?;
-        Ok(Self { inner, health: self.health.clone(), failure: self.failure.clone() })
+        let (health, failure) = (self.health.clone(), self.failure.clone());
+        Ok(Self { inner, health, failure, level: self.level.next() })
     }
 
     /// Takes back everything that was written.
@@ -64,7 +67,8 @@ impl Transaction {
     /// # Errors
     /// [`DbError`] when the database could not be told; it has not happened anyway.
     pub async fn roll_back(self) -> Result<(), DbError> {
-        let Self { inner, health, failure } = self;
+        self.level.is_deepest()?;
+        let Self { inner, health, failure, level: _level } = self;
         let attempt = Attempt::on(&failure);
         let outcome = health.answered(inner.rollback()).await;
         if outcome.is_ok() {
@@ -83,7 +87,8 @@ impl Transaction {
     /// happened then. Only if the database does not answer at all, it is not known.
     pub async fn commit(self) -> Result<(), DbError> {
         self.is_intact()?;
-        let Self { inner, health, failure } = self;
+        self.level.is_deepest()?;
+        let Self { inner, health, failure, level: _level } = self;
         let attempt = Attempt::on(&failure);
         let outcome = health.answered(inner.commit()).await;
         if outcome.is_err() {
@@ -132,6 +137,39 @@ impl ConnectionTrait for Transaction {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.tried(self.inner.query_all_raw(statement)).await
+    }
+}
+
+/// How deep a transaction is in the one that it is a part of. What sqlx sends for a commit ends the
+/// deepest part that is open, so only that one may be ended.
+#[derive(Debug)]
+struct Level {
+    number: u32,
+    deepest: Arc<AtomicU32>,
+}
+
+impl Level {
+    fn first() -> Self {
+        Self { number: 1, deepest: Arc::new(AtomicU32::new(1)) }
+    }
+
+    fn next(&self) -> Self {
+        let number = self.number + 1;
+        self.deepest.store(number, Ordering::Release);
+        Self { number, deepest: self.deepest.clone() }
+    }
+
+    fn is_deepest(&self) -> Result<(), DbErr> {
+        if self.deepest.load(Ordering::Acquire) == self.number {
+            return Ok(());
+        }
+        Err(DbErr::Custom("a part of this transaction is open".to_owned()))
+    }
+}
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        self.deepest.store(self.number - 1, Ordering::Release);
     }
 }
 

@@ -27,6 +27,9 @@ pub enum AddError {
     /// The address has another account.
     #[error("the address is taken")]
     EmailTaken,
+    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    #[error("a local address")]
+    LocalEmail,
     /// There is no such group.
     #[error("no such group")]
     NoSuchGroup,
@@ -83,6 +86,9 @@ pub struct Added {
 /// # Errors
 /// [`AddError`] says why not; nothing is written then.
 pub async fn add(ctx: &Ctx, acting: Acting<'_>, addition: Addition) -> Result<Added, AddError> {
+    if !ctx.settings.takes(&addition.email) {
+        return Err(AddError::LocalEmail);
+    }
     let has_roles = addition.is_staff || addition.is_superuser || !addition.groups.is_empty();
     if has_roles && !addition.has_just_proved {
         return Err(AddError::ProveFirst);

@@ -66,12 +66,18 @@ pub async fn preview(
     match wanted {
         Wanted::These(ids) => {
             let now = ctx.clock.now();
-            let mut accounts = accounts::list_by_ids(&ctx.db, ids).await?;
-            accounts.retain(|account| {
-                let is_oneself = account.person.id == acting.by.id && deed.is_dangerous();
-                let is_above = account.person.is_superuser && !acting.by.is_superuser;
-                !is_oneself && !is_above && !deed.is_moot(account, now)
-            });
+            let mut accounts = Vec::new();
+            for account in accounts::list_by_ids(&ctx.db, ids).await? {
+                let person = &account.person;
+                let is_oneself = person.id == acting.by.id && deed.is_dangerous();
+                let is_above = person.is_superuser && !acting.by.is_superuser;
+                if is_oneself || is_above || deed.is_moot(&account, now) {
+                    continue;
+                }
+                if !deed.is_dangerous() || !staff::is_beyond(&ctx.db, person, acting.by).await? {
+                    accounts.push(account);
+                }
+            }
             let count = accounts.len() as u64;
             let some = accounts.iter().map(|account| account.person.email.as_typed().to_owned());
             Ok(Preview {

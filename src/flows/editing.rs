@@ -60,6 +60,9 @@ pub enum SaveError {
     /// The address has another account.
     #[error("the address is taken")]
     EmailTaken,
+    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    #[error("a local address")]
+    LocalEmail,
     /// There is no such group.
     #[error("no such group")]
     NoSuchGroup,
@@ -129,6 +132,9 @@ async fn write(
     let wanted = wanted.ok_or(SaveError::NoSuchGroup)?;
     let (before, after) = (edited_of(&held.account), &edit.edited);
     let has_moved = before.email.canonical() != after.email.canonical();
+    if has_moved && !ctx.settings.takes(&after.email) {
+        return Err(SaveError::LocalEmail);
+    }
     let added: Vec<&Group> =
         wanted.iter().filter(|group| groups.iter().all(|(id, _)| *id != group.id)).collect();
     let has_left = groups.iter().any(|(id, _)| wanted.iter().all(|group| group.id != *id));
@@ -209,11 +215,13 @@ async fn may_save(
     if is_oneself && is_less {
         return Err(ActError::Oneself.into());
     }
+    // Whoever may more than oneself is neither suspended nor stripped, as little as taken over.
+    let takes_away = is_less || has_left;
     let becomes_staff = after.is_staff && !before.is_staff;
     let gained: Vec<&Group> = if becomes_staff { wanted.iter().collect() } else { added.to_vec() };
     let has_moved = before.email.canonical() != after.email.canonical();
     if !staff::may_grant(actor, after.is_superuser && !before.is_superuser, &gained)
-        || (has_moved && !is_oneself && !held.is_within_reach(transaction).await?)
+        || ((has_moved || takes_away) && !is_oneself && !held.is_within_reach(transaction).await?)
     {
         return Err(ActError::AboveOneself.into());
     }

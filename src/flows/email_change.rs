@@ -34,6 +34,9 @@ pub enum AskError {
     /// It is the account's address already.
     #[error("it is the same address")]
     Same,
+    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    #[error("a local address")]
+    LocalEmail,
     /// The password proved nothing, or there were too many tries.
     #[error(transparent)]
     NotProved(#[from] ProveError),
@@ -54,6 +57,9 @@ pub async fn ask(
     new: Email,
     caller: &Caller,
 ) -> Result<(), AskError> {
+    if !ctx.settings.takes(&new) {
+        return Err(AskError::LocalEmail);
+    }
     let proved = sessions::prove_owner(ctx, person, password, caller).await?;
     let user = proved.account.person.id;
     if new.canonical() == proved.account.person.email.canonical() {

@@ -69,7 +69,10 @@ pub async fn reset_link(
 pub async fn lock_password(ctx: &Ctx, acting: Acting<'_>, whom: UserId) -> Result<(), ActError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    hold(&transaction, acting, whom).await?;
+    let held = hold(&transaction, acting, whom).await?;
+    if whom != acting.by.id {
+        held.must_be_within_reach(&transaction).await?;
+    }
     accounts::set_password(&transaction, whom, None, now).await?;
     let why = EndReason::PasswordChanged;
     let over = sessions::end_all(&transaction, whom, None, why, now).await?;

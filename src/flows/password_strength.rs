@@ -13,7 +13,7 @@ use crate::throttle::{self, Limit, ThrottleError};
 use crate::types::{Caller, Name, Password, Person, Secret};
 
 /// A page asks once in each pause of typing, a dozen times per sign-up, and a class signs up from one
-/// address. At the lasting rate of one a second one address keeps a core busy for 6 ms of each second.
+/// address. At the lasting rate of one a second one address keeps a core busy for 8 ms of each second.
 const BY_PLACE: Limit = Limit {
     name: "strength-place",
     free: 600,

@@ -78,6 +78,9 @@ pub enum SignUpError {
     /// The address has an account with the same password, which is deleted then unless its owner logs in.
     #[error("the address is taken, and its account is about to be deleted")]
     Leaving(OffsetDateTime),
+    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    #[error("a local address")]
+    LocalEmail,
     /// The password was not taken.
     #[error(transparent)]
     NotTaken(#[from] NewPasswordError),
@@ -102,6 +105,9 @@ pub async fn join(
 ) -> Result<Joined, SignUpError> {
     if ctx.settings.signup == SignUp::Closed {
         return Err(SignUpError::Closed);
+    }
+    if !ctx.settings.takes(&applicant.email) {
+        return Err(SignUpError::LocalEmail);
     }
     let now = ctx.clock.now();
     throttle::admit(&ctx.db, &tries(ctx, &applicant.email, caller), now).await?;

@@ -83,6 +83,9 @@ pub enum SocialError {
     /// The address has an account, and not both sides have had it proved.
     #[error("the address is taken")]
     EmailTaken,
+    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    #[error("a local address")]
+    LocalEmail,
     /// An account needs an address, and the provider tells none.
     #[error("the provider tells no address")]
     NoEmail,
@@ -271,6 +274,9 @@ async fn join(
 ) -> Result<Arrived, SocialError> {
     if ctx.settings.signup == SignUp::Closed {
         return Err(SocialError::Closed);
+    }
+    if !ctx.settings.takes(email) {
+        return Err(SocialError::LocalEmail);
     }
     let now = ctx.clock.now();
     let account = newcomer(email, guest);

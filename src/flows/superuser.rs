@@ -19,6 +19,9 @@ pub enum SuperuserError {
     /// The address has an account.
     #[error("the address is taken")]
     EmailTaken,
+    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    #[error("a local address")]
+    LocalEmail,
     /// The password was not taken.
     #[error(transparent)]
     NotTaken(#[from] NewPasswordError),
@@ -94,6 +97,7 @@ pub async fn by_link(
     if !may_set_up(ctx, token).await? {
         return Err(SuperuserError::BadLink);
     }
+    must_be_taken(ctx, &email)?;
     let account = prepare(ctx, (email.clone(), language), password).await?;
     let transaction = ctx.db.begin().await?;
     let is_first = links::consume_all(&transaction, token, Purpose::Setup, ctx.clock.now()).await?
@@ -119,12 +123,18 @@ pub async fn at_the_terminal(
     password: Password,
     caller: &Caller,
 ) -> Result<UserId, SuperuserError> {
+    must_be_taken(ctx, &email)?;
     let account = prepare(ctx, (email, language), password).await?;
     let transaction = ctx.db.begin().await?;
     let user = make(ctx, &transaction, account, caller).await?;
     transaction.commit().await?;
     tracing::info!(user.id = user.0, "superuser made at the terminal");
     Ok(user)
+}
+
+fn must_be_taken(ctx: &Ctx, email: &Email) -> Result<(), SuperuserError> {
+    let is_taken = ctx.settings.takes_for_superuser(email);
+    if is_taken { Ok(()) } else { Err(SuperuserError::LocalEmail) }
 }
 
 async fn prepare(

@@ -22,6 +22,9 @@ pub enum TeamError {
     /// It grants, or would grant, what whoever acts does not have.
     #[error("nobody grants what they do not have")]
     AboveOneself,
+    /// It would take something from a member who may do more than whoever acts.
+    #[error("a member may do more than whoever acts")]
+    AboveMember,
     /// Another group is called so.
     #[error("the name is taken")]
     NameTaken,
@@ -76,6 +79,9 @@ pub async fn change(
     if !may_lead(acting.by, permissions) {
         return Err(TeamError::AboveOneself);
     }
+    if !group.permissions.are_within(permissions) {
+        must_reach_members(&transaction, acting, id).await?;
+    }
     let mut changes = serde_json::Map::new();
     if group.name != name.as_str() {
         changes.insert("name".into(), json!([group.name, name.as_str()]));
@@ -100,6 +106,9 @@ pub async fn change(
 pub async fn delete(ctx: &Ctx, acting: Acting<'_>, id: GroupId) -> Result<(), TeamError> {
     let transaction = ctx.db.begin().await?;
     let group = lock(&transaction, acting, id).await?;
+    if group.permissions != Permissions::NONE {
+        must_reach_members(&transaction, acting, id).await?;
+    }
     if !groups::delete(&transaction, id).await? {
         return Err(TeamError::Unknown);
     }
@@ -119,6 +128,17 @@ async fn lock(
 ) -> Result<Group, TeamError> {
     let group = groups::lock(transaction, id).await?.ok_or(TeamError::Unknown)?;
     if may_lead(acting.by, group.permissions) { Ok(group) } else { Err(TeamError::AboveOneself) }
+}
+
+/// Nobody takes from a colleague who may do more than they do, also not by the group they are in.
+async fn must_reach_members(
+    transaction: &Transaction,
+    acting: Acting<'_>,
+    id: GroupId,
+) -> Result<(), TeamError> {
+    let others = acting.by.permissions().others();
+    let is_beyond = groups::has_member_granted(transaction, id, others).await?;
+    if is_beyond { Err(TeamError::AboveMember) } else { Ok(()) }
 }
 
 fn names(permissions: Permissions) -> Vec<&'static str> {

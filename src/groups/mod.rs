@@ -139,6 +139,19 @@ pub async fn delete(transaction: &Transaction, id: GroupId) -> Result<bool, DbEr
     store::delete(transaction, id).await
 }
 
+/// Whether a member of a group, who is on the staff and no superuser, is granted any of these by any
+/// group.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn has_member_granted(
+    transaction: &Transaction,
+    group: GroupId,
+    any: Permissions,
+) -> Result<bool, DbError> {
+    store::exists_member_granted(transaction, group, any).await
+}
+
 /// What the groups of a person grant together.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::{Group, GroupName};
 use crate::clock::to_micros;
-use crate::db::entity::{group, group_member, group_permission};
+use crate::db::entity::{group, group_member, group_permission, user};
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{GroupId, Permission, Permissions, UserId};
 
@@ -145,6 +145,40 @@ async fn replace_permissions(
 pub(super) async fn delete(transaction: &Transaction, id: GroupId) -> Result<bool, DbError> {
     let done = group::Entity::delete_by_id(id.0).exec(transaction.connection()).await?;
     Ok(done.rows_affected == 1)
+}
+
+pub(super) async fn exists_member_granted(
+    transaction: &Transaction,
+    group: GroupId,
+    any: Permissions,
+) -> Result<bool, DbError> {
+    let names = any.iter().map(Permission::as_str);
+    let granting = group_permission::Entity::find()
+        .select_only()
+        .column(group_permission::Column::GroupId)
+        .filter(group_permission::Column::Permission.is_in(names))
+        .into_query();
+    let granted = group_member::Entity::find()
+        .select_only()
+        .column(group_member::Column::UserId)
+        .filter(group_member::Column::GroupId.in_subquery(granting))
+        .into_query();
+    let staff = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(user::Column::IsStaff.eq(true))
+        .filter(user::Column::IsSuperuser.eq(false))
+        .into_query();
+    let member: Option<i64> = group_member::Entity::find()
+        .select_only()
+        .column(group_member::Column::UserId)
+        .filter(group_member::Column::GroupId.eq(group.0))
+        .filter(group_member::Column::UserId.in_subquery(granted))
+        .filter(group_member::Column::UserId.in_subquery(staff))
+        .into_tuple()
+        .one(transaction.connection())
+        .await?;
+    Ok(member.is_some())
 }
 
 pub(super) async fn granted<C: ConnectionTrait>(

@@ -59,6 +59,7 @@ pub struct Addressee {
 
 /// A letter that this process may send, and no other for the time being.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "it is named as its column is")]
 pub struct Claimed {
     /// Number of the letter.
     pub id: i64,

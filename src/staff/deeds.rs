@@ -108,7 +108,11 @@ pub async fn carry_out(
         }
         accounts::lock_to_remove(transaction).await?;
     }
-    let Held { actor, account } = hold(transaction, acting, whom).await?;
+    let held = hold(transaction, acting, whom).await?;
+    if deed.is_dangerous() {
+        held.must_be_within_reach(transaction).await?;
+    }
+    let Held { actor, account } = held;
     if !actor.may(deed.permission()) {
         return Err(ActError::AboveOneself);
     }

@@ -1,7 +1,8 @@
 //! What staff may do to accounts, whatever page or file they do it from: the rules, and the deeds
 //! within a transaction that a flow has begun and will commit.
 //!
-//! Only a superuser touches a superuser; nobody deactivates, demotes or deletes themselves; nobody
+//! Only a superuser touches a superuser; nobody suspends, deletes or strips a colleague who may do more
+//! than they do; nobody deactivates, demotes or deletes themselves; nobody
 //! grants what they do not have; and the last superuser whose account may be used stays, which the
 //! database decides. Whether somebody may do the kind of deed at all, the door has asked; what their
 //! roles are is read again beside the deed.
@@ -23,7 +24,7 @@ pub use newcomer::{Newcomer, let_in};
 use crate::accounts::{self, Account};
 use crate::audit::{self, Action, Event};
 use crate::ctx::Ctx;
-use crate::db::{DbError, Transaction};
+use crate::db::{Db, DbError, Transaction};
 use crate::groups::{self, Group};
 use crate::links::{self, Purpose};
 use crate::mail::{Kind, Letter};
@@ -49,7 +50,7 @@ pub enum ActError {
     /// There is no such account.
     #[error("no such account")]
     Unknown,
-    /// The account is a superuser's and whoever acts is none, or they may not do this at all.
+    /// The account's person may do more than whoever acts, or they may not do this at all.
     #[error("a superuser is touched by superusers only")]
     AboveOneself,
     /// Nobody does this to themselves.
@@ -101,6 +102,29 @@ impl Held {
         let person = as_granted(transaction, self.account.person.clone()).await?;
         Ok(person.permissions().are_within(self.actor.permissions()))
     }
+}
+
+impl Held {
+    /// Fails where the person may do something on the admin pages that whoever acts may not.
+    ///
+    /// # Errors
+    /// [`ActError::AboveOneself`] then, or what the database says.
+    pub async fn must_be_within_reach(&self, transaction: &Transaction) -> Result<(), ActError> {
+        let is_within = self.is_within_reach(transaction).await?;
+        if is_within { Ok(()) } else { Err(ActError::AboveOneself) }
+    }
+}
+
+/// Whether somebody may do something on the admin pages that a reader may not, as both are now.
+///
+/// # Errors
+/// [`DbError`] when the database cannot say.
+pub async fn is_beyond(db: &Db, person: &Person, reader: &Person) -> Result<bool, DbError> {
+    if person.is_superuser || !person.is_staff || reader.is_superuser {
+        return Ok(person.is_superuser && !reader.is_superuser);
+    }
+    let granted = groups::granted(db, person.id).await?;
+    Ok(!granted.are_within(reader.permissions()))
 }
 
 /// Whoever acts, as the database has them now: what the request knows of them may be older than the

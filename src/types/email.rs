@@ -41,9 +41,9 @@ pub enum EmailError {
 impl EmailError {
     /// The invisible character by its number, as in `U+200B`; empty where something else is wrong.
     #[must_use]
-    pub fn sign(&self) -> String {
+    pub fn sign(self) -> String {
         match self {
-            Self::Invisible(sign) => format!("U+{:04X}", u32::from(*sign)),
+            Self::Invisible(sign) => format!("U+{:04X}", u32::from(sign)),
             Self::Missing | Self::TooLong | Self::Malformed => String::new(),
         }
     }
@@ -132,6 +132,14 @@ impl Email {
         &self.typed
     }
 
+    /// Whether mail to the address stays on this machine or in this network: its domain is
+    /// `localhost`, below it, or a name without a dot.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        let domain = self.canonical.rsplit_once('@').map_or("", |(_, domain)| domain);
+        !domain.contains('.') || domain.ends_with(".localhost")
+    }
+
     /// The form under which the address is unique.
     #[must_use]
     pub fn canonical(&self) -> &str {
@@ -152,11 +160,10 @@ fn is_dot_atom(local: &str) -> bool {
 
 fn ascii_domain(domain: &str) -> Option<String> {
     let ascii = idna::domain_to_ascii_strict(domain).ok()?;
-    let is_named = ascii.contains('.') || ascii == "localhost";
     let is_plain = !ascii.starts_with('[') && !ascii.ends_with('.');
     let last = ascii.rsplit('.').next().unwrap_or_default();
     let is_address = last.bytes().all(|byte| byte.is_ascii_digit());
-    (is_named && is_plain && !is_address).then_some(ascii)
+    (is_plain && !is_address).then_some(ascii)
 }
 
 /// The spelling in which a domain is stored that is not plain ASCII.
@@ -265,7 +272,7 @@ mod tests {
     #[test]
     fn a_spelling_that_would_be_too_long_stays_in_ascii() {
         let label = idna::domain_to_ascii(&"가".repeat(18)).expect("a label");
-        let domain = vec![label.as_str(); 5].join(".");
+        let domain = [label.as_str(); 5].join(".");
         let email = Email::parse(&format!("ada@{domain}.kr")).expect("short in ASCII");
 
         assert_eq!(email.as_typed(), format!("ada@{domain}.kr"));
@@ -291,11 +298,25 @@ mod tests {
             "ada@exa mple.com",
             "ada@example..com",
             "ada@-example.com",
-            "ada@intranet",
             "ada\u{0}@example.com",
             "ada@example.com\r\nBcc: eve@example.com",
         ] {
             assert_eq!(Email::parse(typed), Err(EmailError::Malformed), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_leaves_no_network_is_local() {
+        for (typed, is_local) in [
+            ("ada@localhost", true),
+            ("ada@LOCALHOST", true),
+            ("ada@dev.localhost", true),
+            ("ada@intranet", true),
+            ("ada@한국", true),
+            ("ada@example.com", false),
+            ("ada@localhost.example.com", false),
+        ] {
+            assert_eq!(Email::parse(typed).expect(typed).is_local(), is_local, "{typed}");
         }
     }
 

@@ -76,6 +76,12 @@ impl Permissions {
         Permission::ALL.into_iter().collect()
     }
 
+    /// Every permission that is not among them.
+    #[must_use]
+    pub fn others(self) -> Self {
+        Self(Self::all().0 & !self.0)
+    }
+
     /// Whether a permission is among them.
     #[must_use]
     pub fn has(self, permission: Permission) -> bool {
@@ -117,6 +123,8 @@ mod tests {
         assert!(two.has(Permission::UsersView) && !two.has(Permission::UsersAdd));
         assert!(two.are_within(Permissions::all()) && !Permissions::all().are_within(two));
         assert!(Permissions::NONE.are_within(two));
+        assert!(!two.others().has(Permission::UsersView) && two.others().has(Permission::UsersAdd));
+        assert_eq!((two.others().others(), Permissions::all().others()), (two, Permissions::NONE));
         assert_eq!(two.iter().collect::<Vec<_>>(), [Permission::UsersView, Permission::AuditView]);
     }
 

@@ -47,7 +47,7 @@ pub(super) fn visible(text: &str) -> String {
 }
 
 /// Whether a character has no picture and takes no room: Unicode's `Default_Ignorable_Code_Point`
-/// (DerivedCoreProperties.txt), the marks of annotations, and the blank of Braille.
+/// (in `DerivedCoreProperties.txt`), the marks of annotations, and the blank of Braille.
 fn is_invisible(char: char) -> bool {
     matches!(char,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

@@ -148,7 +148,7 @@ impl From<&ValidationError> for Complaint {
     fn from(error: &ValidationError) -> Self {
         let Cow::Borrowed(key) = error.code else { return Self::new("form.unreadable") };
         // What was typed is a parameter too, and is not repeated.
-        match error.params.get("sign").and_then(|sign| sign.as_str()) {
+        match error.params.get("sign").and_then(serde_json::Value::as_str) {
             Some(sign) => Self::with(key, "sign", sign),
             None => Self::new(key),
         }

@@ -14,13 +14,13 @@ const LOOK: &str = "/admin/users/actions";
 const BULK: &str = "/admin/bulk";
 
 /// Chooses people and looks at what would come of it.
-async fn looks(browser: &mut Browser<'_>, action: &str, whom: &[(&str, &str)]) -> Page {
+pub(crate) async fn looks(browser: &mut Browser<'_>, action: &str, whom: &[(&str, &str)]) -> Page {
     let fields = [&[("action", action)], whom].concat();
     browser.submits(LOOK, &fields).await
 }
 
 /// Sends the page that shows what would come of it, as it stands, with more fields.
-async fn orders(browser: &mut Browser<'_>, page: &Page, more: &[(&str, &str)]) -> Page {
+pub(crate) async fn orders(browser: &mut Browser<'_>, page: &Page, more: &[(&str, &str)]) -> Page {
     let html = page.html();
     let hidden = scraper::Selector::parse(".sheet form.narrow input[type=hidden]").expect("css");
     let mut fields = Vec::new();

@@ -168,13 +168,11 @@ fn outside_things_are_touched_where_they_belong() {
 /// Our own listener attaches a body where Rocket does not look for it.
 #[test]
 fn bodies_are_read_in_one_place() {
-    let reads = |source: &Source| {
-        let code = &source.code;
-        ["data.open(", "data.peek(", "Json<", "TempFile"].iter().any(|word| code.contains(word))
-            && (code.contains("Data<'") || code.contains("data = \""))
-    };
+    // Rocket's own guards read what Rocket knows of.
+    let words = ["data.open(", "data.peek(", "TempFile", ": Form<"];
+    let reads = |source: &&Source| words.iter().any(|word| source.code.contains(word));
     let sources = sources();
-    let readers: Vec<_> = sources.iter().filter(|source| reads(source)).collect();
+    let readers: Vec<_> = sources.iter().filter(reads).collect();
 
     let paths: Vec<_> = readers.iter().map(|source| source.path.display().to_string()).collect();
     assert_eq!(paths, ["http/body.rs"]);

@@ -32,16 +32,15 @@ fn site() -> Machine {
 
 // Both ways answer alike.
 
-/// Requests that every HTTP server meets, with what is odd about them. `OWN` is the server's own host.
-fn requests() -> Vec<(&'static str, String)> {
-    let host = "Host: OWN\r\nConnection: close\r\n";
-    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
-    let json = "Content-Type: application/json\r\n";
+/// A request with its name. `OWN` stands for the server's own host.
+type Asked = (&'static str, String);
+
+const HOST: &str = "Host: OWN\r\nConnection: close\r\n";
+
+/// Requests that every HTTP server meets, odd ones and plain ones.
+fn heads() -> Vec<Asked> {
+    let host = HOST;
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\n{host}\r\n");
-    let post = |path: &str, kind: &str, body: &str| {
-        let length = body.len();
-        format!("POST {path} HTTP/1.1\r\n{host}{kind}Content-Length: {length}\r\n\r\n{body}")
-    };
     let with = |header: &str| format!("GET /account/join HTTP/1.1\r\n{host}{header}\r\n\r\n");
     vec![
         ("a page", get("/account/login")),
@@ -82,12 +81,25 @@ fn requests() -> Vec<(&'static str, String)> {
         ("a NUL in a header", with("X: a\0b")),
         ("a space before the colon", with("X : a")),
         ("a folded header", with("X: a\r\n b")),
-        ("many headers", with(&"X-Header: a\r\n".repeat(99).trim_end().to_owned())),
-        ("too many headers", with(&"X-Header: a\r\n".repeat(300).trim_end().to_owned())),
+        ("many headers", with("X-Header: a\r\n".repeat(99).trim_end())),
+        ("too many headers", with("X-Header: a\r\n".repeat(300).trim_end())),
         ("an address that is too long", get(&format!("/{}", "a".repeat(70_000)))),
         ("cookies", with("Cookie: language=ko; a=b%3Bc; =; d; e=\"f\"\r\nCookie: visitor=x")),
         ("a language in a cookie", with("Cookie: language=ko")),
         ("a header that is not UTF-8", with("X-Name: \u{e9}")),
+    ]
+}
+
+/// The same with bodies, alone and one after the other.
+fn bodies() -> Vec<Asked> {
+    let host = HOST;
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let json = "Content-Type: application/json\r\n";
+    let post = |path: &str, kind: &str, body: &str| {
+        let length = body.len();
+        format!("POST {path} HTTP/1.1\r\n{host}{kind}Content-Length: {length}\r\n\r\n{body}")
+    };
+    vec![
         ("a form without a token", post("/account/login", form, "email=a&password=b")),
         ("an empty form", post("/account/login", form, "")),
         ("a form of no kind", post("/account/login", "", "email=a")),
@@ -162,9 +174,9 @@ fn requests() -> Vec<(&'static str, String)> {
         ),
         (
             "an upgrade",
-            format!(
-                "GET /health/live HTTP/1.1\r\nHost: OWN\r\nConnection: close, upgrade\r\nUpgrade: websocket\r\n\r\n"
-            ),
+            "GET /health/live HTTP/1.1\r\nHost: OWN\r\nConnection: close, upgrade\r\n\
+             Upgrade: websocket\r\n\r\n"
+                .into(),
         ),
     ]
 }
@@ -172,7 +184,11 @@ fn requests() -> Vec<(&'static str, String)> {
 /// Everything that comes back on a connection.
 fn raw(port: u16, request: &str) -> Vec<u8> {
     let own = format!("localhost:{port}");
-    let bytes: Vec<u8> = request.replace("OWN", &own).chars().map(|char| char as u8).collect();
+    let bytes: Vec<u8> = request
+        .replace("OWN", &own)
+        .chars()
+        .map(|char| u8::try_from(char).expect("Latin-1"))
+        .collect();
     let mut connection = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
     connection.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let mut told = Vec::new();
@@ -234,7 +250,9 @@ fn rockets_own(folder: &std::path::Path) -> u16 {
         .merge(("shutdown.ctrlc", false))
         .merge(("port", port));
     thread::spawn(move || {
-        rocket::execute(async { daemun::rocket(figment).launch().await.map(drop) })
+        rocket::execute(async {
+            daemun::rocket(figment).launch().await.map(drop).map_err(Box::new)
+        })
     });
     let listens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
     assert!(eventually(PATIENCE, listens), "Rocket serves");
@@ -248,7 +266,7 @@ fn both_servers_answer_alike() {
     let server = site().with("ROCKET_SECRET_KEY", SECRET).serves();
 
     let mut different = Vec::new();
-    for (what, request) in requests() {
+    for (what, request) in heads().into_iter().chain(bodies()) {
         let (rockets, ours) = (raw(own, &request), raw(server.port, &request));
         let (rockets, ours) = (comparable(&rockets), comparable(&ours));
         if rockets != ours {
@@ -355,6 +373,8 @@ fn root(machine: &Machine, server: &Server) -> Remote {
 
 /// The request with a list of people, and its body.
 fn upload(server: &Server, root: &mut Remote, lines: usize) -> (String, Vec<u8>) {
+    use std::fmt::Write as _;
+
     let token = root.token();
     let mut body = format!(
         "--edge\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{token}\r\n\
@@ -362,7 +382,8 @@ fn upload(server: &Server, root: &mut Remote, lines: usize) -> (String, Vec<u8>)
          Content-Type: text/csv\r\n\r\nemail,name\r\n"
     );
     for number in 0..lines {
-        body += &format!("person{number}@example.com,A name of some length\r\n");
+        let line = writeln!(body, "person{number}@example.com,A name of some length\r");
+        line.expect("a text takes every line");
     }
     body += "\r\n--edge--\r\n";
     let head = root.head("POST", "/admin/users/import", body.len());

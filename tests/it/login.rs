@@ -491,7 +491,7 @@ on_both! {
         for (name, hash) in [
             ("django", format!("'pbkdf2_sha256$2000$salt${OUTPUT}'")),
             ("old_django", format!("'pbkdf2_sha256$700$salt${OUTPUT}'")),
-            ("argon2", format!("'$argon2id$v=19$m=64,t=3,p=2$UTNtWjh2VDFrTHBSczA$pdTVaPGjgr8qr9m9AWFsNpaDv4QIuQ77+xlzZ3eS96M'")),
+            ("argon2", "'$argon2id$v=19$m=64,t=3,p=2$UTNtWjh2VDFrTHBSczA$pdTVaPGjgr8qr9m9AWFsNpaDv4QIuQ77+xlzZ3eS96M'".into()),
             ("damaged", "'pbkdf2_sha256$many$salt$x'".into()),
             ("none", "NULL".into()),
         ] {

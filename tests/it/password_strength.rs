@@ -232,11 +232,11 @@ on_both! {
         let app = world.app().await;
         app.person("ada").await;
         let (release, held) = std::sync::mpsc::channel::<()>();
-        let (begin, begun) = rocket::tokio::sync::oneshot::channel();
+        let (tell, begun) = rocket::tokio::sync::oneshot::channel();
         let ctx = app.ctx.clone();
         let weighing = rocket::tokio::spawn(async move {
             let work = move |(): &mut ()| {
-                let _ = begin.send(());
+                let _ = tell.send(());
                 let _ = held.recv();
             };
             ctx.weigher.run(work).await
@@ -264,10 +264,10 @@ on_both! {
             (root.get("/admin/users/new").await, "password1", "form"),
         ];
         for (page, field, owner) in pages {
-            let line = ".strength";
-            assert_eq!(page.attribute(line, "data-strength-of").as_deref(), Some(field));
-            assert_eq!(page.attribute(line, "data-owner").as_deref(), Some(owner));
-            assert_eq!(page.texts(line), [""], "without the script it says nothing");
+            let meter = ".strength";
+            assert_eq!(page.attribute(meter, "data-strength-of").as_deref(), Some(field));
+            assert_eq!(page.attribute(meter, "data-owner").as_deref(), Some(owner));
+            assert_eq!(page.texts(meter), [""], "without the script it says nothing");
         }
     }
 }

@@ -5,6 +5,8 @@ use daemun::worker;
 use serde_json::{Value, json};
 
 use crate::admin_import::uploads;
+use crate::social::{dances, registers_as};
+use crate::support::provider::Provider;
 use crate::support::{App, GOOD, Program, World};
 
 /// 홍길동, as a Mac types it and as it is stored.
@@ -72,6 +74,24 @@ on_both! {
         for search in [DECOMPOSED, COMPOSED, "\u{feff}길동\u{200b}", "\u{1100}\u{1175}\u{11af}"] {
             assert_eq!(found(&mut program, search).await.len(), 5, "{search:?}");
         }
+    }
+
+    async fn a_provider_and_what_it_tells_are_stored_composed(world: World) {
+        let app = world.app().await;
+        let provider = Provider::open().await;
+        let url = provider.url.clone();
+        let name = format!("{DECOMPOSED} ID\u{200b}");
+        let fields = [("provider", "oidc"), ("slug", "id"), ("name", &name), ("issuer", &url)];
+        registers_as(&mut app.superuser("root").await, &provider, &fields).await;
+        let said = json!({ "name": DECOMPOSED, "email": "\u{feff}hong@ｅｘａｍｐｌｅ.com" });
+
+        let page = dances(&mut app.visitor(), &app, &provider, &said).await;
+
+        assert_eq!(page.location(), Some("/?a=b"), "{}", page.text());
+        assert_eq!(name_of(&app, "hong@example.com").await, COMPOSED);
+        assert_eq!(app.word("SELECT label FROM social_identities").await, "hong@example.com");
+        assert_eq!(app.word("SELECT name FROM social_providers").await, format!("{COMPOSED} ID"));
+        app.execute("DELETE FROM outbox").await;
     }
 
     async fn an_invisible_sign_in_an_address_is_named_and_dropped_at_its_ends(world: World) {

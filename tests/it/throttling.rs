@@ -48,8 +48,8 @@ async fn admitted(mut guessers: Vec<Browser<'_>>) -> usize {
 async fn reset_link(app: &App) -> String {
     app.visitor().submits("/account/password/reset", &[("email", ADA)]).await;
     let letters = app.letters_to(ADA).await;
-    let links = letters.iter().filter_map(|letter| letter.find_link("/account/password/reset/"));
-    links.last().expect("a link")
+    let mut links = letters.iter().filter_map(|it| it.find_link("/account/password/reset/"));
+    links.next_back().expect("a link")
 }
 
 /// Guesses from a new place each time.

@@ -78,6 +78,21 @@ on_both! {
         assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 0);
     }
 
+    async fn a_transaction_is_not_committed_while_a_part_of_it_is_open(world: World) {
+        let (app, other) = (world.app().await, world.app().await);
+        let transaction = app.ctx.db.begin().await.expect("begins");
+        transaction.execute_unprepared(&insert(1)).await.expect("inserts");
+        let part = transaction.begin_part().await.expect("begins");
+
+        let committed = transaction.commit().await;
+
+        assert!(committed.is_err(), "what would be sent ends the part alone");
+        drop(part);
+        app.execute(&insert(2)).await;
+        assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 1);
+        app.execute("DELETE FROM throttle").await;
+    }
+
     async fn a_transaction_that_was_given_up_at_any_moment_leaves_its_connection_clean(world: World) {
         let (app, other) = (world.app().await, world.app().await);
         let mut moments = 0;
@@ -182,7 +197,8 @@ on_both! {
 fn a_transaction_that_sqlite_rolled_back_by_itself_is_never_half_written() {
     crate::support::tell(Engine::Sqlite, |world| async move {
         let (app, other) = (world.app().await, world.app().await);
-        for is_told in [false, true] {
+        // The second time there are free pages of the first, and more are needed.
+        for (bytes, is_told) in [(200_000, false), (800_000, true)] {
             let transaction = app.ctx.db.begin().await.expect("begins");
             let sql = "SELECT page_count FROM pragma_page_count";
             let pages = other.number(sql).await;
@@ -190,8 +206,9 @@ fn a_transaction_that_sqlite_rolled_back_by_itself_is_never_half_written() {
             transaction.execute_unprepared(&insert(1)).await.expect("inserts");
             transaction.execute_unprepared(&limit).await.expect("a limit");
             // One row: SQLite takes back a statement of many alone, and this one with everything.
-            let large = "INSERT INTO throttle VALUES (hex(randomblob(200000)), 1, 0, 0, 0)";
-            let full = transaction.execute_unprepared(large).await.expect_err("the file is full");
+            let large =
+                format!("INSERT INTO throttle VALUES (hex(randomblob({bytes})), 1, 0, 0, 0)");
+            let full = transaction.execute_unprepared(&large).await.expect_err("the file is full");
             assert!(full.to_string().contains("full"), "{full}");
 
             transaction.execute_unprepared(&insert(2)).await.expect_err("it would be alone");
@@ -204,7 +221,7 @@ fn a_transaction_that_sqlite_rolled_back_by_itself_is_never_half_written() {
             assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 0);
             // The limit went with the connection, and so did the transaction.
             let writing = app.ctx.db.begin().await.expect("begins");
-            writing.execute_unprepared(large).await.expect("there is room again");
+            writing.execute_unprepared(&large).await.expect("there is room again");
             writing.commit().await.expect("commits");
             assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 1);
             app.execute("DELETE FROM throttle").await;

@@ -11,7 +11,7 @@ use crate::api::body::Body;
 use crate::api::credentials::session_of;
 use crate::api::describe::{Described, HttpMethod, Kind, Section, may, needs, open};
 use crate::api::error::{Error, Refusal};
-use crate::api::fields::{Complaints, Fields, NON_FIELD};
+use crate::api::fields::{Complaints, Fields, NON_FIELD, local_email};
 use crate::config::SignUp;
 use crate::ctx::Ctx;
 use crate::flows::signup::{self, Application, Joined, SignUpError};
@@ -157,6 +157,7 @@ fn refused(error: SignUpError) -> Error {
         SignUpError::EmailTaken | SignUpError::Inactive(_) | SignUpError::Leaving(_) => {
             Complaints::about("email", Sentence::new("api.join.taken")).into()
         }
+        SignUpError::LocalEmail => local_email(),
         SignUpError::NotTaken(NewPasswordError::Weak(found)) => {
             let mut complaints = Complaints::default();
             complaints.add_weak(&found, place_of);

@@ -9,7 +9,7 @@ use crate::api::body::Body;
 use crate::api::credentials::session_of;
 use crate::api::describe::{Described, HttpMethod, Kind, Section, may, open};
 use crate::api::error::{Error, Refusal};
-use crate::api::fields::{Complaints, Fields, NON_FIELD};
+use crate::api::fields::{Complaints, Fields, NON_FIELD, local_email};
 use crate::config::EmailVerification;
 use crate::ctx::Ctx;
 use crate::flows::social::{self, Arrived, Guest, SocialError, Token};
@@ -111,6 +111,7 @@ fn refused(error: SocialError, ctx: &Ctx) -> Error {
             Refusal::new(Status::Forbidden, "signup_closed", detail).into()
         }
         SocialError::EmailTaken => of_all("api.join.taken"),
+        SocialError::LocalEmail => local_email(),
         SocialError::NoEmail => {
             Complaints::about("email", Sentence::new("api.social.no_email")).into()
         }

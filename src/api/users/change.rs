@@ -10,7 +10,7 @@ use crate::api::body::Body;
 use crate::api::credentials::Member;
 use crate::api::describe::{Described, Field, HttpMethod, Kind, Section, closed, may, needs};
 use crate::api::error::{Error, Refusal};
-use crate::api::fields::{Complaints, Fields, Sent};
+use crate::api::fields::{Complaints, Fields, Sent, local_email};
 use crate::ctx::Ctx;
 use crate::flows::editing::{self, SaveError};
 use crate::flows::profile;
@@ -186,6 +186,7 @@ fn refused(error: SaveError) -> Error {
         SaveError::NotDone(error) => not_done(error),
         SaveError::ProveFirst => Refusal::prove_first().into(),
         SaveError::EmailTaken => taken(),
+        SaveError::LocalEmail => local_email(),
         SaveError::NoSuchGroup => no_such_group(),
         // Only a version that was seen can be old, and none was sent.
         SaveError::Stale(_) => Refusal::not_found().into(),

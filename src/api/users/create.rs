@@ -9,7 +9,7 @@ use crate::api::body::Body;
 use crate::api::credentials::Member;
 use crate::api::describe::{Described, HttpMethod, Kind, Section, closed, may, needs};
 use crate::api::error::{Error, Refusal};
-use crate::api::fields::{Complaints, Fields};
+use crate::api::fields::{Complaints, Fields, local_email};
 use crate::ctx::Ctx;
 use crate::flows::adding::{self, AddError, Addition};
 use crate::http::guards;
@@ -107,6 +107,7 @@ fn refused(error: AddError) -> Error {
         AddError::NotDone(error) => not_done(error),
         AddError::ProveFirst => Refusal::prove_first().into(),
         AddError::EmailTaken => taken(),
+        AddError::LocalEmail => local_email(),
         AddError::NoSuchGroup => no_such_group(),
         AddError::NotTaken(NewPasswordError::Weak(found)) => {
             let mut complaints = Complaints::default();

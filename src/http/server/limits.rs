@@ -16,7 +16,7 @@ pub(super) const PROXY_HEAD: Duration = Duration::from_secs(150);
 /// How long a client may take none of an answer that waits for it. This is about progress: a download of
 /// a million rows may take hours, as long as it moves. The kernel asks for more only once it has sent
 /// about a third of its buffer, which takes a slow but living line many seconds.
-pub(super) const STALL: Duration = Duration::from_secs(60);
+pub(super) const STALL: Duration = Duration::from_mins(1);
 
 /// How long we wait for more of what a client still sends after we refused it, only to discard it. If we
 /// closed at once, the kernel would answer those bytes with a reset, and the client would lose the answer

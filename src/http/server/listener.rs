@@ -81,7 +81,7 @@ impl Listener {
     }
 }
 
-/// Returns the sockets that systemd has opened for this process (`LISTEN_FDS`, sd_listen_fds(3)).
+/// Returns the sockets that systemd has opened for this process (`LISTEN_FDS`, see `sd_listen_fds(3)`).
 fn handed_over() -> io::Result<Vec<Listener>> {
     let mut sockets = ListenFd::from_env();
     let mut listeners = Vec::new();
@@ -137,7 +137,7 @@ pub(super) enum Socket {
 
 impl Socket {
     /// Writes what fits at once, for a client that is not served.
-    pub(super) fn say(&self, bytes: &[u8]) {
+    pub(super) fn send_at_once(&self, bytes: &[u8]) {
         let _ = match self {
             Self::Tcp(socket) => socket.try_write(bytes),
             #[cfg(unix)]

@@ -91,10 +91,14 @@ pub(crate) async fn serve(
 }
 
 /// How many files the process may have open.
+#[cfg(unix)]
 fn open_files() -> u64 {
-    #[cfg(unix)]
-    return rlimit::Resource::NOFILE.get_soft().unwrap_or(1024);
-    #[cfg(not(unix))]
+    rlimit::Resource::NOFILE.get_soft().unwrap_or(1024)
+}
+
+/// Files are not counted there.
+#[cfg(not(unix))]
+fn open_files() -> u64 {
     u64::MAX
 }
 
@@ -133,8 +137,8 @@ impl Server<'_> {
     fn admit(&mut self, socket: Socket, peer: Option<SocketAddr>) {
         let network = Network::of(peer.map(|peer| peer.ip()), self.trusted);
         let Some(admitted) = self.connections.admit(network) else {
-            socket.say(BUSY);
-            self.refused.say("connections are refused: too many requests are being worked on");
+            socket.send_at_once(BUSY);
+            self.refused.warn("connections are refused: too many requests are being worked on");
             return;
         };
         // In a rush the loop above never comes to this.
@@ -153,7 +157,7 @@ impl Server<'_> {
                 | io::ErrorKind::ConnectionReset
         );
         if !is_of_client {
-            self.refused.say(&format!("a connection could not be accepted: {error}"));
+            self.refused.warn(&format!("a connection could not be accepted: {error}"));
             self.connections.close_one();
             sleep(limits::REST).await;
         }
@@ -238,7 +242,7 @@ impl Builders {
 struct Seldom(Option<Instant>);
 
 impl Seldom {
-    fn say(&mut self, line: &str) {
+    fn warn(&mut self, line: &str) {
         if self.0.is_none_or(|last| last.elapsed() > limits::SAY_AGAIN) {
             self.0 = Some(Instant::now());
             tracing::warn!("{line}");

@@ -82,6 +82,9 @@ async fn create(
         Err(SocialError::EmailTaken) => {
             again(frame, &sent.form, &Refusal::about("email", "provider.taken"))
         }
+        Err(SocialError::LocalEmail) => {
+            again(frame, &sent.form, &Refusal::about("email", "email.local"))
+        }
         Err(error) => failed(frame, error),
     }
 }

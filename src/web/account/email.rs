@@ -85,6 +85,7 @@ async fn create(
             Notice::EmailChangeAsked.say(jar, ctx);
             return Ok(Answer::Gone(Redirect::to(MY_PAGE)));
         }
+        Err(AskError::LocalEmail) => Refusal::about("email", "email.local"),
         Err(AskError::Same) => Refusal::about("email", "email.same"),
         Err(AskError::NotProved(error)) => Refusal::not_proved(&frame, "password", error)?,
         Err(AskError::Broken(error)) => return Err(error.into()),

@@ -168,6 +168,7 @@ async fn refused(
         SignUpError::EmailTaken => Refusal::about("email", "email.taken"),
         SignUpError::Inactive(inactive) => Refusal::inactive(&frame, inactive),
         SignUpError::Leaving(at) => Refusal::leaving(&frame, at),
+        SignUpError::LocalEmail => Refusal::about("email", "email.local"),
         SignUpError::NotTaken(error) => Refusal::not_taken("password1", error)?,
         SignUpError::NotNow(error) => Refusal::not_now(&frame, error)?,
         SignUpError::Broken(error) => return Err(error.into()),

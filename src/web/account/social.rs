@@ -219,6 +219,7 @@ pub(super) fn failed(frame: Frame, error: SocialError) -> Result<Answer, Error> 
         SocialError::Provider(_) => (Status::BadGateway, "provider.broken"),
         SocialError::Refused => (Status::UnprocessableEntity, "provider.refused"),
         SocialError::EmailTaken => (Status::UnprocessableEntity, "provider.taken"),
+        SocialError::LocalEmail => (Status::UnprocessableEntity, "provider.local_email"),
         SocialError::NoEmail => (Status::UnprocessableEntity, "provider.no_email"),
     };
     told_of(frame, status, text)

@@ -222,7 +222,7 @@ async fn destroy(
     let acting = Acting { by: reader.0.person(), caller };
     match teams::delete(ctx, acting, number(id)).await {
         Ok(()) => Ok(done(jar, ctx, Notice::GroupDeleted)),
-        Err(TeamError::AboveOneself) => Err(Status::Forbidden.into()),
+        Err(TeamError::AboveOneself | TeamError::AboveMember) => Err(Status::Forbidden.into()),
         Err(TeamError::Unknown | TeamError::NameTaken) => Err(Status::NotFound.into()),
         Err(TeamError::Broken(error)) => Err(error.into()),
     }
@@ -248,6 +248,7 @@ fn refused(
     let refusal = match error {
         TeamError::Unknown => return Err(Status::NotFound.into()),
         TeamError::AboveOneself => Refusal::about("permissions", "permission.not_yours"),
+        TeamError::AboveMember => Refusal::about("permissions", "permission.above_member"),
         TeamError::NameTaken => Refusal::about("name", "group.taken"),
         TeamError::Broken(error) => return Err(error.into()),
     };

@@ -90,6 +90,7 @@ async fn look(
         today: ctx.clock.now().date(),
         language: frame.language(),
         may_verify: staff.0.person().may(Permission::UsersChange),
+        may_be_local: ctx.settings.allow_local_email,
     };
     let mut list = match import_list::read(&sent.file, &reading) {
         Ok(list) => list,

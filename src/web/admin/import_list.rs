@@ -13,7 +13,7 @@ use super::table;
 use crate::crypto::PasswordHash;
 use crate::i18n::Language;
 use crate::staff::Newcomer;
-use crate::types::Email;
+use crate::types::{Email, EmailError};
 use crate::web::account::rules::{self, Today};
 
 /// More people are brought in several lists.
@@ -67,6 +67,8 @@ pub(super) struct Reading {
     pub language: Language,
     /// Whether whoever reads it may vouch for addresses.
     pub may_verify: bool,
+    /// Whether accounts may have local addresses.
+    pub may_be_local: bool,
 }
 
 /// Reads a file; the key of a sentence when it is no such list.
@@ -106,6 +108,12 @@ pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
         let person = person(cell, reading, &mut faults);
         let email = Email::parse(&person.email);
         if let Ok(email) = &email
+            && email.is_local()
+            && !reading.may_be_local
+        {
+            faults.push(("email", "email.local"));
+        }
+        if let Ok(email) = &email
             && seen.insert(email.canonical().to_owned(), line).is_some()
         {
             faults.push(("email", "import.twice"));
@@ -114,7 +122,7 @@ pub(super) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
             Ok(email) if faults.is_empty() => list.people.push((line, email, person)),
             email => {
                 list.wrong += 1;
-                let sign = email.err().map(|error| error.sign()).unwrap_or_default();
+                let sign = email.err().map(EmailError::sign).unwrap_or_default();
                 let faults = faults.into_iter();
                 list.faults.extend(faults.map(|(column, key)| Fault {
                     line,
@@ -250,7 +258,10 @@ mod tests {
 
     fn list(text: &str) -> Result<List, &'static str> {
         let today = date!(2026 - 03 - 01);
-        read(text.as_bytes(), &Reading { today, language: Language::Korean, may_verify: true })
+        read(
+            text.as_bytes(),
+            &Reading { today, language: Language::Korean, may_verify: true, may_be_local: false },
+        )
     }
 
     #[test]
@@ -319,6 +330,7 @@ mod tests {
             today: date!(2026 - 03 - 01),
             language: Language::English,
             may_verify: false,
+            may_be_local: true,
         };
         assert_eq!(read(b"email\n\xff", &reading).expect_err("bytes"), "import.not_text");
         let many: Vec<_> = (0..=MOST).map(|n| format!("p{n}@example.com")).collect();

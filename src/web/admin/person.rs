@@ -359,6 +359,7 @@ fn refused(error: SaveError) -> Result<Refusal, Error> {
     match error {
         SaveError::NotDone(error) => acts::refusal(error),
         SaveError::EmailTaken => Ok(Refusal::about("email", "email.taken")),
+        SaveError::LocalEmail => Ok(Refusal::about("email", "email.local")),
         SaveError::NoSuchGroup => Ok(Refusal::about("groups", "person.groups_unknown")),
         // Both have been answered before; here they only say that nothing was saved.
         SaveError::Stale(_) | SaveError::ProveFirst => Ok(Refusal::of_all("person.stale")),
@@ -461,7 +462,7 @@ async fn draw(
         letters: letters.iter().map(|letter| letter_row(letter, &frame)).collect(),
         events: events.iter().map(show).collect(),
         may_read_audit: reader.may(Permission::AuditView),
-        acts: acts_on(account, staff),
+        acts: acts_on(account, staff, crate::staff::is_beyond(&ctx.db, person, reader).await?),
         handed,
         frame,
     })
@@ -513,8 +514,8 @@ fn letter_row(letter: &Logged, frame: &Frame) -> LetterRow {
     }
 }
 
-/// What the reader may do to the account.
-fn acts_on(account: &Account, staff: &SignedIn) -> Vec<Act> {
+/// What the reader may do to the account; less where its person may do more than the reader.
+fn acts_on(account: &Account, staff: &SignedIn, is_beyond: bool) -> Vec<Act> {
     let reader = staff.person();
     if acts::is_above(account, staff) {
         return Vec::new();
@@ -539,6 +540,9 @@ fn acts_on(account: &Account, staff: &SignedIn) -> Vec<Act> {
     }
     if reader.may(Permission::UsersDelete) && !is_oneself && !is_being_deleted {
         acts.push(Act::Delete);
+    }
+    if is_beyond && !is_oneself {
+        acts.retain(|act| !matches!(act, Act::Deactivate | Act::Delete | Act::Password));
     }
     acts
 }

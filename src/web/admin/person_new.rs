@@ -169,6 +169,7 @@ fn refused(error: AddError) -> Result<Refusal, Error> {
     match error {
         AddError::NotDone(error) => acts::refusal(error),
         AddError::EmailTaken => Ok(Refusal::about("email", "email.taken")),
+        AddError::LocalEmail => Ok(Refusal::about("email", "email.local")),
         AddError::NoSuchGroup => Ok(Refusal::about("groups", "person.groups_unknown")),
         AddError::NotTaken(error) => Refusal::not_taken("password1", error),
         // It has been answered with the way to the password.

@@ -165,6 +165,7 @@ async fn refused(
     let refusal = match error {
         SuperuserError::BadLink => return dead(frame, ctx, token).await.map(Answer::Shown),
         SuperuserError::EmailTaken => Refusal::about("email", "email.taken"),
+        SuperuserError::LocalEmail => Refusal::about("email", "email.local"),
         SuperuserError::NotTaken(error) => Refusal::not_taken("password1", error)?,
         SuperuserError::Broken(error) => return Err(error.into()),
     };
