@@ -246,7 +246,9 @@ impl Db {
         if let Some(Checked { at, outcome }) = &*last
             && at.elapsed() < BELIEVE_FOR
         {
-            return outcome.clone();
+            // Whether it answers at all is asked each time; that is cheap.
+            let answers = self.ping().await.map_err(|error| NotWritable(error.to_string()));
+            return outcome.clone().and(answers);
         }
         let outcome = match timeout(WAIT, self.writer.execute_unprepared(WRITE_CHECK)).await {
             Ok(Ok(_)) => Ok(()),

@@ -5,7 +5,7 @@
 //! Bearer token needs neither: no other site can make a browser send one. A Bearer token that opens no
 //! session exempts from nothing.
 //!
-//! The gate also refuses addresses that hold a NUL.
+//! The gate also lets no NUL of a URL through.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::uri::{Host, Origin};
@@ -40,6 +40,7 @@ impl Fairing for Gatekeeper {
 
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
         let Some(ctx) = request.rocket().state::<Ctx>() else { return };
+        replace_nul_in_query(request);
         if let Some((status, reason)) = refusal(ctx, request, data).await {
             refuse(request, status, reason);
         }
@@ -82,8 +83,8 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
     if is_repeated(request, "Authorization") {
         return Some((Status::BadRequest, "repeated_header"));
     }
-    if holds_nul(request.uri()) {
-        return Some((Status::BadRequest, "nul"));
+    if has_nul_in_path(request) {
+        return Some((Status::NotFound, "nul"));
     }
     // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
     let is_form = request.content_type().is_some_and(|kind| kind.is_form());
@@ -130,11 +131,25 @@ async fn without_bearer(ctx: &Ctx, request: &Request<'_>) -> Option<Refusing> {
     }
 }
 
-/// Whether a path or a query holds an encoded NUL. No name, number or search word of ours has one, and
-/// PostgreSQL refuses every text that has; so it is refused here, before a route or a guard decodes it.
-fn holds_nul(uri: &Origin<'_>) -> bool {
-    let query = uri.query().map(|query| query.as_str()).unwrap_or_default();
-    [uri.path().as_str(), query].iter().any(|part| part.contains("%00"))
+/// A NUL as a URL writes it. PostgreSQL refuses every text that has one, so none gets past the gate.
+const NUL: &str = "%00";
+
+/// What takes its place in a query, as in forms: U+FFFD, which no name and no search word has.
+const REPLACED: &str = "%EF%BF%BD";
+
+/// Nothing of ours has a NUL in its path.
+fn has_nul_in_path(request: &Request<'_>) -> bool {
+    request.uri().path().as_str().contains(NUL)
+}
+
+/// Replaces each NUL in the query, before a route or a guard decodes it.
+fn replace_nul_in_query(request: &mut Request<'_>) {
+    let uri = request.uri();
+    let Some(query) = uri.query().map(|query| query.as_str()) else { return };
+    if query.contains(NUL) {
+        let replaced = Origin::new(uri.path().to_string(), Some(query.replace(NUL, REPLACED)));
+        request.set_uri(replaced);
+    }
 }
 
 /// The site's own name, or a bare address or this machine's name: health checks and proxies that do

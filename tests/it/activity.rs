@@ -199,7 +199,7 @@ on_both! {
         let app = world.app().await;
         let mut ada = app.person("ada").await;
         for before in
-            ["", "x", "-1", "0", "9999999999999999999", "1%20OR%201", "%F0%9F%9A%AA"]
+            ["", "x", "-1", "0", "9999999999999999999", "1%20OR%201", "%00", "%F0%9F%9A%AA"]
         {
             let page = ada.get(&format!("{TRAIL}?before={before}")).await;
 

@@ -270,7 +270,8 @@ on_both! {
         let path = does(&mut root, "deactivate", &[("all", "true"), ("filter", "q=crowd")]).await;
 
         for _ in 0..20 {
-            let (one, two) = join(bulk::step(&app.ctx, &[]), bulk::step(&other.ctx, &[])).await;
+            let both = join(bulk::step(&app.ctx, &[]), bulk::step(&other.ctx, &[]));
+            let (one, two) = Box::pin(both).await;
             one.expect("works");
             two.expect("works");
         }

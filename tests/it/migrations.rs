@@ -65,11 +65,11 @@ on_both! {
         let file = if url.starts_with("sqlite") { format!("{url}?mode=rwc") } else { url.clone() };
         let other = Database::connect(file).await.expect("opens");
         let held = other.begin().await.expect("begins");
-        let hold = match backend(&url) {
+        let statement = match backend(&url) {
             DbBackend::Postgres => "SELECT pg_advisory_xact_lock(110369476277614)",
             _ => "CREATE TABLE held (id integer)",
         };
-        held.execute_unprepared(hold).await.expect("held");
+        held.execute_unprepared(statement).await.expect("held");
 
         let mut migrating = Box::pin(db.migrate());
         let waits = rocket::tokio::time::timeout(LONG, &mut migrating).await;
