@@ -16,3 +16,8 @@ pictures:
 # Every page in both languages and themes, wide and on a phone, in target/screenshots/.
 screenshots:
     DAEMUN_SCREENSHOTS=all cargo test --test browser screenshots
+
+# The campaigns against the program, longer than in `cargo test`: servers that are killed, nodes that start and
+# work at once, disks that fail, and requests to every route that no program sends.
+campaign rounds="50":
+    DAEMUN_TEST_ROUNDS={{rounds}} cargo test --test it -- fuzz:: faults:: process::n process::people process::two

@@ -6,7 +6,7 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::GOOD;
+use crate::support::{self, GOOD};
 use crate::support::process::{
     Answer, Disk, Machine, PATIENCE, Remote, Server, ask, eventually, postgres,
 };
@@ -141,15 +141,19 @@ fn nobody_who_was_told_so_is_lost(machine: &Machine, database: &str, rounds: u32
 
 #[test]
 fn nobody_who_was_told_that_they_joined_is_lost_when_the_server_is_killed() {
-    let machine = site();
-    nobody_who_was_told_so_is_lost(&machine, &machine.database(), 12);
+    for _ in 0..support::rounds() {
+        let machine = site();
+        nobody_who_was_told_so_is_lost(&machine, &machine.database(), 12);
+    }
 }
 
 #[test]
 fn nobody_who_was_told_that_they_joined_is_lost_on_postgres_either() {
-    let Some(database) = postgres() else { return };
-    let machine = site().with("ROCKET_DATABASE_URL", &database);
-    nobody_who_was_told_so_is_lost(&machine, &database, 4);
+    for _ in 0..support::rounds() {
+        let Some(database) = postgres() else { return };
+        let machine = site().with("ROCKET_DATABASE_URL", &database);
+        nobody_who_was_told_so_is_lost(&machine, &database, 4);
+    }
 }
 
 #[test]
