@@ -6,10 +6,10 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{self, GOOD};
 use crate::support::process::{
     Answer, Disk, Machine, PATIENCE, Remote, Server, ask, eventually, postgres,
 };
+use crate::support::{self, GOOD};
 
 /// Much longer than any page takes, much shorter than any deadline of the server.
 const SOON: Duration = Duration::from_secs(5);
