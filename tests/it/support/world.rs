@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use daemun::clock::Clock;
 use rocket::figment::Figment;
@@ -31,6 +31,7 @@ pub(crate) struct World {
 /// Tells a story on an engine. Where there is no PostgreSQL it says so on standard error, past the
 /// test runner's capture, or fails if `DAEMUN_REQUIRE_POSTGRES` insists.
 pub(crate) fn tell<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(World) -> F) {
+    keep_log_lines_on();
     let runtime = rocket::tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -45,6 +46,17 @@ pub(crate) fn tell<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(Wo
                 Cluster::get().expect("it was made there").drop_database(&name).await;
             }
         }
+    });
+}
+
+/// Registers a subscriber that hears every line and writes none. `tracing` remembers of each line whether
+/// anybody wants it; a line that is first reached beside no subscriber could be remembered as unwanted in the
+/// moment at which a test begins to listen on its own thread.
+fn keep_log_lines_on() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let silent = tracing_subscriber::registry();
+        tracing::subscriber::set_global_default(silent).expect("no test sets another one");
     });
 }
 
