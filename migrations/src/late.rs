@@ -36,7 +36,7 @@ impl LateIndex {
 }
 
 /// All of them, as they are after the last migration.
-pub const LATE_INDEXES: [LateIndex; 14] = [
+pub const LATE_INDEXES: [LateIndex; 17] = [
     LateIndex::on("users", "users_deletes_at", "(deletes_at)"),
     LateIndex::on("users", "users_created_at", "(created_at, id)"),
     LateIndex::on("users", "users_last_login_at", "(COALESCE(last_login_at, 0), id)"),
@@ -45,6 +45,19 @@ pub const LATE_INDEXES: [LateIndex; 14] = [
     LateIndex::on("users", "users_superusers", "(id) WHERE is_superuser"),
     LateIndex::on("users", "users_inactive", "(id) WHERE NOT is_active"),
     LateIndex::on("users", "users_unverified", "(id) WHERE email_verified_at IS NULL"),
+    LateIndex::on(
+        "users",
+        "users_hash_iterations",
+        "(CAST(substring(password_hash from '^pbkdf2_sha256[$]([0-9]{1,9})[$]') AS bigint)) \
+         WHERE substr(password_hash, 1, 14) = 'pbkdf2_sha256$'",
+    ),
+    LateIndex::on(
+        "users",
+        "users_hash_cost",
+        "(split_part(password_hash, '$', 4)) \
+         WHERE substr(password_hash, 1, 15) = '$argon2id$v=19$'",
+    ),
+    LateIndex::on("sessions", "sessions_open", "(user_id, transport) WHERE ended_at IS NULL"),
     LateIndex::on("one_time_links", "one_time_links_email_canonical", "(email_canonical)"),
     LateIndex::on("audit_events", "audit_events_actor_at", "(actor_id, at)"),
     LateIndex::on("audit_events", "audit_events_action_at", "(action, at)"),
@@ -82,4 +95,14 @@ pub(crate) async fn index(
     index: IndexCreateStatement,
 ) -> Result<(), DbErr> {
     if is_large(manager, table).await? { Ok(()) } else { manager.create_index(index).await }
+}
+
+/// Builds one of [`LATE_INDEXES`] as it is there, unless its table is large.
+pub(crate) async fn build(manager: &SchemaManager<'_>, name: &str) -> Result<(), DbErr> {
+    let index = LATE_INDEXES.iter().find(|index| index.name == name);
+    let index = index.ok_or_else(|| DbErr::Custom(format!("no late index {name}")))?;
+    if !is_large(manager, index.table).await? {
+        manager.get_connection().execute_unprepared(&index.statement("")).await?;
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use sea_orm_migration::prelude::*;
 
-use crate::{column, table};
+use crate::{column, late, table};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -23,15 +23,12 @@ impl MigrationTrait for Migration {
             .to_owned();
         manager.alter_table(transport).await?;
         // Each log-in looks for the sessions of one user that are beyond the bound.
-        let connection = manager.get_connection();
-        let sql =
-            "CREATE INDEX sessions_open ON sessions (user_id, transport) WHERE ended_at IS NULL";
-        connection.execute_unprepared(sql).await?;
-        Ok(())
+        late::build(manager, "sessions_open").await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        manager.drop_index(Index::drop().name("sessions_open").to_owned()).await?;
+        let connection = manager.get_connection();
+        connection.execute_unprepared("DROP INDEX IF EXISTS sessions_open").await?;
         for name in ["transport", "unconfirmed_jti"] {
             let gone =
                 Table::alter().table(table("sessions")).drop_column(Alias::new(name)).to_owned();

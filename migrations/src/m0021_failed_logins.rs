@@ -8,7 +8,7 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
-use crate::{column, index, table};
+use crate::{column, index, late, table};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -22,15 +22,8 @@ const ON_SQLITE: [&str; 2] = [
      WHERE substr(password_hash, 1, 15) = '$argon2id$v=19$'",
 ];
 
-const ON_POSTGRES: [&str; 3] = [
-    // Among millions of people the index takes longer than a request may; until the migration ends.
-    "SET LOCAL statement_timeout = 0",
-    "CREATE INDEX users_hash_iterations ON users \
-     (CAST(substring(password_hash from '^pbkdf2_sha256[$]([0-9]{1,9})[$]') AS bigint)) \
-     WHERE substr(password_hash, 1, 14) = 'pbkdf2_sha256$'",
-    "CREATE INDEX users_hash_cost ON users (split_part(password_hash, '$', 4)) \
-     WHERE substr(password_hash, 1, 15) = '$argon2id$v=19$'",
-];
+/// The same on PostgreSQL, where they may have to be built later.
+const ON_HASHES: [&str; 2] = ["users_hash_iterations", "users_hash_cost"];
 
 const INDEXES: [(&str, &[&str]); 4] = [
     ("unknown_login_failures_target_id", &["target_id", "id"]),
@@ -42,12 +35,14 @@ const INDEXES: [(&str, &[&str]); 4] = [
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let on_hashes: &[&str] = match manager.get_database_backend() {
-            DbBackend::Sqlite => &ON_SQLITE,
-            _ => &ON_POSTGRES,
-        };
-        for sql in on_hashes {
-            manager.get_connection().execute_unprepared(sql).await?;
+        if manager.get_database_backend() == DbBackend::Sqlite {
+            for sql in ON_SQLITE {
+                manager.get_connection().execute_unprepared(sql).await?;
+            }
+        } else {
+            for name in ON_HASHES {
+                late::build(manager, name).await?;
+            }
         }
         let failures = Table::create()
             .table(table("unknown_login_failures"))
@@ -72,8 +67,9 @@ impl MigrationTrait for Migration {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let failures = Table::drop().table(table("unknown_login_failures")).to_owned();
         manager.drop_table(failures).await?;
-        for name in ["users_hash_iterations", "users_hash_cost"] {
-            manager.drop_index(Index::drop().name(name).to_owned()).await?;
+        for name in ON_HASHES {
+            let sql = format!("DROP INDEX IF EXISTS {name}");
+            manager.get_connection().execute_unprepared(&sql).await?;
         }
         Ok(())
     }

@@ -82,6 +82,11 @@ impl CostLimit {
     }
 }
 
+/// PBKDF2 iterations that are computed however slow the machine seemed when it was measured, perhaps beside
+/// other work: more than any version of Django has asked for (1,200,000 in 6.0), so that nobody who came from
+/// there is locked out.
+const ALWAYS_COMPUTED: u64 = 2_000_000;
+
 /// How fast this machine is, measured when it is first asked for.
 #[derive(Debug, Default)]
 pub(super) struct Speed(OnceLock<[Sample; 2]>);
@@ -113,7 +118,8 @@ impl Sample {
 impl Speed {
     /// The limit before a hash is computed.
     pub(super) fn limit_when_computed(&self, memory: &mut Memory) -> CostLimit {
-        self.limit(memory, WHEN_COMPUTED)
+        let limit = self.limit(memory, WHEN_COMPUTED);
+        CostLimit { iterations: limit.iterations.max(ALWAYS_COMPUTED), ..limit }
     }
 
     fn limit(&self, memory: &mut Memory, time: Duration) -> CostLimit {

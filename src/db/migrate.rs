@@ -100,13 +100,15 @@ impl Db {
 }
 
 /// What is left after the migrations: which indexes are there and whole, whether the search is still
-/// being filled, and whether the extension is there without which it has no index.
+/// being filled, and whether the extension is there, and to be seen, without which it has no index.
 const STATE: &str = "\
     SELECT c.relname::text, i.indisvalid FROM pg_index i \
         JOIN pg_class c ON c.oid = i.indexrelid \
-        WHERE c.relnamespace = current_schema()::regnamespace \
+        JOIN pg_namespace n ON n.oid = c.relnamespace \
+        WHERE n.nspname = current_schema() \
     UNION ALL SELECT ' filling', TRUE WHERE to_regclass('users_search_fill') IS NOT NULL \
-    UNION ALL SELECT ' trigrams', TRUE FROM pg_extension WHERE extname = 'pg_trgm'";
+    UNION ALL SELECT ' trigrams', TRUE FROM pg_opclass \
+        WHERE opcname = 'gin_trgm_ops' AND pg_opclass_is_visible(oid)";
 
 #[derive(Default)]
 struct State {

@@ -103,6 +103,8 @@ pub async fn with_password(
         drop(transaction);
         tracing::info!(user.id = user.0, request.id = caller.request_id, "log-in refused");
         if is_unproved(ctx, &proved.account) {
+            // A program that asks again and again with the right password is no guesser.
+            proved.was_honest(ctx).await?;
             remind(ctx, &proved, caller).await?;
             return Err(LogInError::Unverified);
         }

@@ -16,7 +16,10 @@ pub(crate) fn caller<'r>(request: &'r Request<'_>, ctx: &Ctx) -> &'r Caller {
     request.local_cache(|| {
         let peer = request.remote().map(|peer| peer.ip().to_canonical());
         let address = match peer {
-            Some(peer) => Some(address_behind(peer, request, ctx, &ctx.settings.trusted_proxies)),
+            Some(peer) if is_trusted(peer, &ctx.settings.trusted_proxies) => {
+                Some(address_behind(peer, request, ctx))
+            }
+            Some(peer) => Some(peer),
             None => is_over_unix_socket(request).then(|| behind_unix_socket(request, ctx)),
         };
         let user_agent = request.headers().get_one("User-Agent").unwrap_or_default();
@@ -27,10 +30,8 @@ pub(crate) fn caller<'r>(request: &'r Request<'_>, ctx: &Ctx) -> &'r Caller {
 
 /// The client behind a peer. Where a trusted proxy tells of none that can be read, or passes on two
 /// headers that name different ones, it is the proxy: a client then cannot choose its address.
-fn address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Ctx, trusted: &[IpNet]) -> IpAddr {
-    if !is_trusted(peer, trusted) {
-        return peer;
-    }
+fn address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Ctx) -> IpAddr {
+    let trusted = &ctx.settings.trusted_proxies;
     let list: Vec<_> = request.headers().get("X-Forwarded-For").collect();
     let rfc_7239: Vec<_> = request.headers().get("Forwarded").collect();
     let by_list = (!list.is_empty()).then(|| client(peer, forwarded::by_list(&list), trusted));
@@ -102,11 +103,9 @@ fn is_over_unix_socket(request: &Request<'_>) -> bool {
 }
 
 /// Returns the client of a proxy that connects to a Unix socket. The file system decides who may, so the
-/// peer is trusted like a proxy at this machine's own address.
+/// peer is trusted; other proxies at this machine's own address only where `trusted_proxies` says so.
 fn behind_unix_socket(request: &Request<'_>, ctx: &Ctx) -> IpAddr {
-    let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let trusted = [&ctx.settings.trusted_proxies[..], &[IpNet::from(peer)]].concat();
-    address_behind(peer, request, ctx, &trusted)
+    address_behind(IpAddr::V4(Ipv4Addr::LOCALHOST), request, ctx)
 }
 
 /// Who the client is, as far as trusted proxies tell.
@@ -117,13 +116,13 @@ struct Found {
     is_cut_short: bool,
 }
 
-/// The client is the peer, unless the peer is a trusted proxy: then it is the last hop that no
-/// trusted proxy wrote down. A hop that cannot be read ends the search, because what is left of it may be of
+/// Returns the client behind a peer that is believed: the last hop that neither it nor a trusted proxy
+/// wrote down. A hop that cannot be read ends the search, because what is left of it may be of
 /// the client's making.
 fn client(peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[IpNet]) -> Found {
     let mut client = peer;
-    for hop in hops {
-        if !is_trusted(client, trusted) {
+    for (place, hop) in hops.enumerate() {
+        if place > 0 && !is_trusted(client, trusted) {
             break;
         }
         match hop {
@@ -146,6 +145,9 @@ mod tests {
         let trusted: Vec<IpNet> =
             trusted.iter().map(|net| net.parse().expect("a network")).collect();
         let peer = peer.parse().expect("an address");
+        if !is_trusted(peer, &trusted) {
+            return Found { address: peer, is_cut_short: false };
+        }
         client(peer, forwarded::by_list(headers), &trusted)
     }
 

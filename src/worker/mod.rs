@@ -179,6 +179,8 @@ impl Postponed {
     }
 
     fn postpone(&mut self, id: BulkId) {
+        // Who has done well for so long begins anew.
+        self.0.retain(|_, (until, _)| until.elapsed() < BULK_LONGEST);
         let (_, wait) = self.0.remove(&id).unwrap_or((Instant::now(), BULK_EVERY));
         self.0.insert(id, (Instant::now() + wait, (wait * 2).min(BULK_LONGEST)));
     }

@@ -326,11 +326,38 @@ fn a_cookie_that_is_no_text_does_not_take_ours_with_it() {
     let (first, rest) = ours.split_once("Cookie: ").expect("it is signed in");
     let mut request = first.as_bytes().to_vec();
     request.extend(b"Cookie: theirs=\xff\xfe; ");
-    request.extend(rest.as_bytes());
+    // Another site on this host has a cookie of the same name, which the browser sends last.
+    let (cookies, rest) = rest.split_once("\r\n").expect("a line");
+    request.extend(format!("{cookies}; access=a.b.c\r\n{rest}").as_bytes());
 
     let answer = Answer::read(server.hears(&request).expect("it listens")).expect("an answer");
 
     assert_eq!(answer.status, 200, "{}", answer.text);
+}
+
+#[test]
+fn a_header_that_is_no_text_is_not_overlooked() {
+    let machine = site().with("ROCKET_TRUSTED_PROXIES", "127.0.0.1");
+    let server = machine.serves();
+    // A proxy that adds the client's address to what the client sent.
+    let from = |email: &str, headers: &[u8]| {
+        let mut stranger = server.visitor();
+        let token = stranger.token();
+        let fields =
+            [("csrf", token.as_str()), ("email", email), ("password1", GOOD), ("password2", GOOD)];
+        let body = crate::support::browser::encode(&fields);
+        let head = stranger.head("POST", "/account/join", body.len());
+        let (first, rest) = head.split_once("\r\n").expect("a line");
+        let request = [first.as_bytes(), b"\r\n", headers, rest.as_bytes(), &body].concat();
+        let answer = Answer::read(server.hears(&request).expect("it listens"));
+        assert_eq!(answer.expect("an answer").status, 303);
+    };
+
+    from("ada@example.com", b"X-Forwarded-For: \xff, 203.0.113.5\r\n");
+    from("bob@example.com", b"X-Forwarded-For: \xff, 203.0.113.5\r\nForwarded: for=9.9.9.9\r\n");
+
+    let sql = "SELECT ip FROM audit_events WHERE action = 'signup' ORDER BY id";
+    assert_eq!(ask(&machine.database(), sql), ["203.0.113.5", "127.0.0.1"]);
 }
 
 #[test]
@@ -599,7 +626,8 @@ fn the_program_listens_on_a_unix_socket_and_takes_the_place_of_one_that_died() {
 fn a_proxy_on_a_unix_socket_is_believed_about_the_address() {
     let machine = site();
     let socket = machine.path("daemun.sock");
-    let server = machine.with("ROCKET_UNIX_SOCKET", socket.display()).serves();
+    let machine = machine.with("ROCKET_UNIX_SOCKET", socket.display());
+    let server = machine.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1").serves();
     let joins = |email: &str, forwarded: &str| {
         let page = asks_over(&socket, "/account/join", "").expect("a page");
         let visitor = page.header("set-cookie").and_then(|cookie| cookie.split(';').next());

@@ -58,13 +58,21 @@ pub(in crate::http) struct Connection {
     epoch: Instant,
     closed: Notify,
     has_unread: AtomicBool,
+    /// A request of it is under way, from its head to the end of its answer.
+    has_request: AtomicBool,
 }
 
 impl Connection {
     fn new(network: Network, epoch: Instant) -> Self {
         let closed = Notify::new();
-        let connection =
-            Self { network, turn: AtomicU64::new(OURS), epoch, closed, has_unread: false.into() };
+        let connection = Self {
+            network,
+            turn: AtomicU64::new(OURS),
+            epoch,
+            closed,
+            has_unread: false.into(),
+            has_request: false.into(),
+        };
         connection.waits();
         connection
     }
@@ -80,11 +88,33 @@ impl Connection {
         self.turn_to(OURS)
     }
 
+    /// Notes that a request has begun; returns `false` when the connection is being closed.
+    pub(super) fn begins(&self) -> bool {
+        self.has_request.store(true, Ordering::Release);
+        self.works()
+    }
+
+    /// Notes that the answer to it has ended.
+    pub(super) fn ends(&self) {
+        self.has_request.store(false, Ordering::Release);
+        self.waits();
+    }
+
+    /// Notes that the client has taken what it was waited for: it is our turn again if there is a request.
+    pub(super) fn resumes(&self) {
+        if self.has_request.load(Ordering::Acquire) {
+            self.works();
+        } else {
+            self.waits();
+        }
+    }
+
     fn turn_to(&self, turn: u64) -> bool {
         let next = |now| (now != CLOSED).then_some(turn);
         self.turn.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).is_ok()
     }
 
+    #[cfg(test)]
     pub(super) fn is_ours(&self) -> bool {
         self.turn.load(Ordering::Acquire) == OURS
     }

@@ -21,7 +21,7 @@ use rocket::tokio::io::{AsyncRead as _, ReadBuf};
 use rocket::tokio::sync::mpsc;
 use rocket::{Request, Response};
 
-use super::connections::Connection;
+use super::connections::Admitted;
 use super::limits::CHUNK;
 use crate::http::{body, caller, cookie_header, csrf};
 
@@ -55,36 +55,38 @@ impl Application {
         self,
         request: hyper::Request<Incoming>,
         peer: Option<std::net::SocketAddr>,
-        connection: Arc<Connection>,
+        place: Arc<Admitted>,
     ) -> io::Result<hyper::Response<Answer>> {
-        if !connection.works() {
+        let connection = place.connection.clone();
+        if !connection.begins() {
             return Err(io::Error::other("closed for another connection"));
         }
-        let turn = Turn(connection);
+        let turn = Turn(place);
         let (parts, incoming) = request.into_parts();
-        turn.0.set_unread(!incoming.is_end_stream());
+        connection.set_unread(!incoming.is_end_stream());
         let request = translate(self.client, &parts, peer);
         if !incoming.is_end_stream() {
-            body::attach(request.inner(), incoming, turn.0.clone());
+            body::attach(request.inner(), incoming, connection);
         }
-        // A task of its own: what has been begun is finished also when the client goes away meanwhile.
+        // A task of its own: what has been begun is finished also when the client goes away meanwhile. Until
+        // then it keeps its place, so that the bound on connections bounds what is worked on.
         let working = self.working;
         let dispatched = rocket::tokio::spawn(async move {
             let response = request.dispatch().await;
             drop(working);
-            response
+            (response, turn)
         });
-        let response = dispatched.await.map_err(io::Error::other)?;
+        let (response, turn) = dispatched.await.map_err(io::Error::other)?;
         answer_with(response, turn)
     }
 }
 
 /// We work on a request until this is dropped.
-struct Turn(Arc<Connection>);
+struct Turn(Arc<Admitted>);
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.waits();
+        self.0.connection.ends();
     }
 }
 
@@ -114,9 +116,16 @@ fn translate(
         request = request.cookie(cookie);
     }
     for (name, value) in &parts.headers {
-        // Rocket knows no header that is not UTF-8.
-        if let Ok(value) = std::str::from_utf8(value.as_bytes()) {
-            request.add_header(Header::new(name.as_str().to_owned(), value.to_owned()));
+        let bytes = value.as_bytes();
+        let value = if name == COOKIE {
+            cookie_header::repaired(bytes)
+        } else {
+            // Rocket drops a header that is not UTF-8. A header that vanished could make another one count
+            // that it contradicts, such as `Forwarded` beside `X-Forwarded-For`.
+            Some(String::from_utf8_lossy(bytes))
+        };
+        if let Some(value) = value {
+            request.add_header(Header::new(name.as_str().to_owned(), value.into_owned()));
         }
     }
     if let Some(status) = known.err().or(place.err()) {

@@ -64,8 +64,9 @@ pub(crate) async fn serve(
     let address = SocketAddr::new(config.address, config.port);
     let opened = Listeners::open(address, unix_socket).await;
     let listeners = opened.map_err(ServeError::Bind)?;
+    // Before anything begins that has to be ended.
+    signals::stop_on(&config.shutdown, &rocket.shutdown());
     let client = Client::untracked(rocket).await.map_err(Box::new)?;
-    signals::stop_on(&config.shutdown, &client.rocket().shutdown());
 
     let (application, mut done) = Application::new(client);
     let mut server = Server {
@@ -145,6 +146,7 @@ impl Server<'_> {
         while self.tasks.try_join_next().is_some() {}
         let builder = self.builders.of(&admitted).clone();
         let (application, stop) = (self.application.clone(), self.stop.subscribe());
+        let admitted = Arc::new(admitted);
         self.tasks.spawn(serve_connection(builder, application, admitted, (socket, peer), stop));
     }
 
@@ -189,14 +191,13 @@ impl Server<'_> {
 async fn serve_connection(
     builder: http1::Builder,
     application: Application,
-    admitted: Admitted,
+    admitted: Arc<Admitted>,
     (socket, peer): (Socket, Option<SocketAddr>),
     mut stop: watch::Receiver<bool>,
 ) {
     let connection = &admitted.connection;
     let socket = TokioIo::new(Guarded::new(socket, connection.clone()));
-    let service =
-        service_fn(|request| application.clone().answer(request, peer, connection.clone()));
+    let service = service_fn(|request| application.clone().answer(request, peer, admitted.clone()));
     let mut serving = pin!(builder.serve_connection(socket, service));
     // An error here is the client's: what it sent was no HTTP, or it went away.
     select! {

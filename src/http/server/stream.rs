@@ -18,7 +18,7 @@ pub(super) struct Guarded<S> {
     socket: S,
     connection: Arc<Connection>,
     /// Runs while the client reads nothing; with whether it was our turn before.
-    stall: Option<(Pin<Box<Sleep>>, bool)>,
+    stall: Option<Pin<Box<Sleep>>>,
     /// Runs while the rest of a refused request is discarded; with how much that is so far.
     linger: Option<Linger>,
 }
@@ -58,19 +58,14 @@ impl<S> Guarded<S> {
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
-            if let Some((_, was_ours)) = self.stall.take() {
-                if was_ours {
-                    self.connection.works();
-                } else {
-                    self.connection.waits();
-                }
+            if self.stall.take().is_some() {
+                self.connection.resumes();
             }
             return written;
         }
-        let (deadline, _) = self.stall.get_or_insert_with(|| {
-            let was_ours = self.connection.is_ours();
+        let deadline = self.stall.get_or_insert_with(|| {
             self.connection.waits();
-            (Box::pin(sleep(STALL)), was_ours)
+            Box::pin(sleep(STALL))
         });
         ready!(deadline.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing")))
@@ -167,7 +162,7 @@ mod tests {
     async fn a_client_that_reads_nothing_is_cut_off_after_a_minute() {
         let (client, socket) = duplex(64);
         let admitted = admitted();
-        assert!(admitted.connection.works());
+        assert!(admitted.connection.begins());
         let mut guarded = Guarded::new(socket, admitted.connection.clone());
         let begun = Instant::now();
 
@@ -182,7 +177,7 @@ mod tests {
     async fn a_client_that_reads_slowly_is_not_cut_off() {
         let (mut client, socket) = duplex(64);
         let admitted = admitted();
-        assert!(admitted.connection.works());
+        assert!(admitted.connection.begins());
         let mut guarded = Guarded::new(socket, admitted.connection.clone());
         let begun = Instant::now();
         let reading = tokio::spawn(async move {

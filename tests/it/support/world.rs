@@ -8,6 +8,9 @@ use daemun::clock::Clock;
 use rocket::figment::Figment;
 use tempfile::TempDir;
 use time::macros::datetime;
+use tracing::Metadata;
+use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::Interest;
 
 use super::App;
 use super::postgres::Cluster;
@@ -49,15 +52,40 @@ pub(crate) fn tell<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(Wo
     });
 }
 
-/// Registers a subscriber that hears every line and writes none. `tracing` remembers of each line whether
-/// anybody wants it; a line that is first reached beside no subscriber could be remembered as unwanted in the
-/// moment at which a test begins to listen on its own thread.
+/// Registers a subscriber that wants to be asked about every line and takes none. `tracing` remembers of each
+/// line whether anybody wants it; a line that is first reached beside no subscriber could be remembered as
+/// unwanted in the moment at which a test begins to listen on its own thread.
 fn keep_log_lines_on() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let silent = tracing_subscriber::registry();
-        tracing::subscriber::set_global_default(silent).expect("no test sets another one");
+        tracing::subscriber::set_global_default(Undecided).expect("no test sets another one");
     });
+}
+
+struct Undecided;
+
+impl tracing::Subscriber for Undecided {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        false
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 impl World {
