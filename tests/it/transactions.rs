@@ -95,28 +95,33 @@ on_both! {
 
     async fn a_transaction_that_was_given_up_at_any_moment_leaves_its_connection_clean(world: World) {
         let (app, other) = (world.app().await, world.app().await);
-        let mut moments = 0;
-        for polls in 0..60 {
-            let has_ended = given_up_after(polls, async {
-                let transaction = app.ctx.db.begin().await.expect("begins");
-                transaction.execute_unprepared(&insert(1000 + polls)).await.expect("inserts");
-                drop(transaction);
-            })
-            .await;
+        // How often it has to be looked at until it is done depends on what else the machine does, so this
+        // goes on until it was given up in the middle a few times.
+        let (mut moments, mut sweeps) = (0, 0);
+        while moments < 3 {
+            sweeps += 1;
+            assert!(sweeps <= 200, "it was given up at all: {moments}");
+            for polls in 1..60 {
+                let has_ended = given_up_after(polls, async {
+                    let transaction = app.ctx.db.begin().await.expect("begins");
+                    transaction.execute_unprepared(&insert(1000 + polls)).await.expect("inserts");
+                    drop(transaction);
+                })
+                .await;
 
-            // On PostgreSQL the next statement most likely gets the connection that was given up.
-            app.ctx.db.writer().execute_unprepared(&insert(polls)).await.expect("inserts");
-            let sql = format!("SELECT COUNT(*) FROM throttle WHERE id = 'row {polls}'");
-            assert_eq!(other.number(&sql).await, 1, "acknowledged, after {polls} polls");
-            moments += usize::from(!has_ended);
-            if has_ended && polls > 20 {
-                break;
+                // On PostgreSQL the next statement most likely gets the connection that was given up.
+                app.ctx.db.writer().execute_unprepared(&insert(polls)).await.expect("inserts");
+                let sql = format!("SELECT COUNT(*) FROM throttle WHERE id = 'row {polls}'");
+                assert_eq!(other.number(&sql).await, 1, "acknowledged, after {polls} polls");
+                moments += usize::from(!has_ended);
+                if has_ended && polls > 20 {
+                    break;
+                }
             }
+            let sql = "SELECT COUNT(*) FROM throttle WHERE id LIKE 'row 1___'";
+            assert_eq!(other.number(sql).await, 0, "nothing was committed");
+            app.execute("DELETE FROM throttle").await;
         }
-        assert!(moments > 2, "it was given up at all: {moments}");
-        let sql = "SELECT COUNT(*) FROM throttle WHERE id LIKE 'row 1___'";
-        assert_eq!(other.number(sql).await, 0, "nothing was committed");
-        app.execute("DELETE FROM throttle").await;
     }
 
     async fn a_commit_that_was_given_up_at_any_moment_leaves_its_connection_clean(world: World) {
