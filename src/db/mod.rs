@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use migrations::{Migrator, MigratorTrait};
 use sea_orm::{
-    ConnectionTrait as _, DbErr, RuntimeErr, SqlErr, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait as _, sqlx,
+    ConnectionTrait as _, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait as _,
 };
 use thiserror::Error;
 use tokio::sync::Mutex;
@@ -85,73 +85,6 @@ pub enum OpenError {
 #[derive(Debug, Error)]
 #[error(transparent)]
 pub struct DbError(#[from] DbErr);
-
-impl DbError {
-    /// Whether it is worth trying again in a moment: the database is away, busy or full, and the
-    /// statement is not at fault.
-    #[must_use]
-    pub fn is_unavailable(&self) -> bool {
-        is_unavailable(&self.0)
-    }
-
-    /// Whether the database can be read and not written: a standby of PostgreSQL, or a file that is
-    /// write-protected.
-    #[must_use]
-    pub fn is_read_only(&self) -> bool {
-        let (DbErr::Exec(RuntimeErr::SqlxError(error))
-        | DbErr::Query(RuntimeErr::SqlxError(error))
-        | DbErr::Conn(RuntimeErr::SqlxError(error))) = &self.0
-        else {
-            return false;
-        };
-        let code = error.as_database_error().and_then(|error| Some(error.code()?.into_owned()));
-        // 25006 of PostgreSQL, READONLY (8) in the low byte of SQLite's.
-        code.is_some_and(|code| {
-            code == "25006"
-                || code.len() != 5 && code.parse::<u32>().is_ok_and(|number| number & 0xff == 8)
-        })
-    }
-
-    /// Whether a unique index refused the statement: somebody else has the value.
-    #[must_use]
-    pub fn is_duplicate(&self) -> bool {
-        matches!(self.0.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
-    }
-}
-
-fn is_unavailable(error: &DbErr) -> bool {
-    match error {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
-            is_passing(error)
-        }
-        _ => false,
-    }
-}
-
-/// `SQLite`: BUSY 5, LOCKED 6, READONLY 8, IOERR 10, FULL 13, CANTOPEN 14 (the low byte of the code).
-/// PostgreSQL: classes 08 (connection), 40 (rollback), 53 (resources), 57 (operator intervention),
-/// 55P03 (a lock that was not to be had in time), and 25006 (read-only, as on a standby).
-fn is_passing(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(error) = error else {
-        return matches!(
-            error,
-            sqlx::Error::Io(_)
-                | sqlx::Error::Tls(_)
-                | sqlx::Error::PoolTimedOut
-                | sqlx::Error::PoolClosed
-                | sqlx::Error::WorkerCrashed
-        );
-    };
-    let code = error.code().unwrap_or_default();
-    match code.parse::<u32>() {
-        Ok(number) if code.len() != 5 => matches!(number & 0xff, 5 | 6 | 8 | 10 | 13 | 14),
-        _ => {
-            matches!(&*code, "25006" | "55P03")
-                || ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))
-        }
-    }
-}
 
 impl Db {
     /// Opens the database; a SQLite file and its folder are made when they are not there.

@@ -19,8 +19,9 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
+use super::failure::is_passing;
 use super::postgres::{self, SETTINGS};
-use super::{DbError, WAIT, is_passing};
+use super::{DbError, WAIT};
 
 /// How soon a file that another process is opening is tried again.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
@@ -152,9 +153,19 @@ impl Pool {
         Ok(transaction)
     }
 
-    /// Commits a statement that was wrapped for a pooler.
-    async fn commit_pooled(&self, transaction: DatabaseTransaction) -> Result<(), DbErr> {
-        transaction.commit().await.inspect_err(|_| self.health.distrust_connections())
+    /// Runs one statement in a transaction of its own, behind a pooler.
+    async fn alone<T>(
+        &self,
+        run: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, DbErr>,
+    ) -> Result<T, DbErr> {
+        let asked = async {
+            let transaction = self.begin_pooled().await?;
+            let answer = run(&transaction).await?;
+            let committed = transaction.commit().await;
+            committed.inspect_err(|_| self.health.distrust_connections())?;
+            Ok(answer)
+        };
+        self.health.answered(asked).await
     }
 
     pub(super) fn health(&self) -> &Arc<Health> {
@@ -186,29 +197,17 @@ impl ConnectionTrait for Pool {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        if !self.is_pooled {
-            return self.health.answered(self.connections.execute_raw(statement)).await;
+        if self.is_pooled {
+            return self.alone(async |transaction| transaction.execute_raw(statement).await).await;
         }
-        let asked = async {
-            let transaction = self.begin_pooled().await?;
-            let result = transaction.execute_raw(statement).await?;
-            self.commit_pooled(transaction).await?;
-            Ok(result)
-        };
-        self.health.answered(asked).await
+        self.health.answered(self.connections.execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        if !self.is_pooled {
-            return self.health.answered(self.connections.execute_unprepared(sql)).await;
+        if self.is_pooled {
+            return self.alone(async |transaction| transaction.execute_unprepared(sql).await).await;
         }
-        let asked = async {
-            let transaction = self.begin_pooled().await?;
-            let result = transaction.execute_unprepared(sql).await?;
-            self.commit_pooled(transaction).await?;
-            Ok(result)
-        };
-        self.health.answered(asked).await
+        self.health.answered(self.connections.execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
@@ -221,16 +220,12 @@ impl ConnectionTrait for Pool {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        if !self.is_pooled {
-            return self.health.answered(self.connections.query_all_raw(statement)).await;
+        if self.is_pooled {
+            return self
+                .alone(async |transaction| transaction.query_all_raw(statement).await)
+                .await;
         }
-        let asked = async {
-            let transaction = self.begin_pooled().await?;
-            let rows = transaction.query_all_raw(statement).await?;
-            self.commit_pooled(transaction).await?;
-            Ok(rows)
-        };
-        self.health.answered(asked).await
+        self.health.answered(self.connections.query_all_raw(statement)).await
     }
 }
 

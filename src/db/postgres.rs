@@ -46,8 +46,12 @@ pub(super) async fn connect(
                 tracing::warn!(%error, "a connection to the pooler did not close");
             }
         }
-        Err(error) if is_refused(&error) => {}
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            let error = DbError::from(error);
+            if !error.has_code(REFUSED) {
+                return Err(error);
+            }
+        }
     }
     tracing::info!("the database is behind a pooler: each transaction sets what it needs");
     Ok((Database::connect(pooled(url, health)).await?, true))
@@ -61,12 +65,6 @@ async fn is_marked(pool: &PgPool) -> Result<bool, DbError> {
     let answer = sqlx::raw_sql(sqlx::AssertSqlSafe(question)).fetch_one(pool).await;
     let answer: String = answer.and_then(|row| row.try_get(0)).map_err(failed)?;
     Ok(answer == MARK.1)
-}
-
-fn is_refused(error: &DbErr) -> bool {
-    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else { return false };
-    let code = error.as_database_error().and_then(|error| error.code().map(|code| code == REFUSED));
-    code.unwrap_or_default()
 }
 
 fn common(url: &str, health: &Arc<Health>, is_pooled: bool) -> ConnectOptions {

@@ -13,8 +13,9 @@ use sea_orm::{
     Statement, TransactionTrait as _,
 };
 
+use super::DbError;
+use super::failure::is_unavailable;
 use super::pool::Health;
-use super::{DbError, is_unavailable};
 
 /// Nothing has failed.
 const INTACT: u8 = 0;
