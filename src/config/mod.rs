@@ -8,6 +8,7 @@ mod mail;
 mod reader;
 mod values;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -103,6 +104,12 @@ impl std::fmt::Debug for Given {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("…")
     }
+}
+
+/// Whether an address is that of a proxy in `trusted_proxies`.
+#[must_use]
+pub fn is_trusted(address: IpAddr, trusted_proxies: &[IpNet]) -> bool {
+    trusted_proxies.iter().any(|network| network.contains(&address))
 }
 
 impl Settings {

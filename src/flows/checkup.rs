@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::accounts;
 use crate::clock::Clock;
-use crate::config::{DatabaseUrl, MailUrl, Settings};
+use crate::config::{DatabaseUrl, MailUrl, Settings, is_trusted};
 use crate::crypto::{Cost, MasterKey};
 use crate::ctx::{Ctx, CtxError};
 use crate::db::{self, Db};
@@ -208,9 +208,8 @@ fn can_be_made(file: &Path) -> bool {
 fn of_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
     let url = &settings.public_url;
     let trusts_everybody = settings.trusted_proxies.iter().any(|net| net.prefix_len() == 0);
-    let is_trusted =
-        |proxy: &IpAddr| settings.trusted_proxies.iter().any(|network| network.contains(proxy));
-    let unreadable_proxy = forwarding::unreadable_proxy(&settings.data_dir).filter(is_trusted);
+    let unreadable_proxy = forwarding::unreadable_proxy(&settings.data_dir)
+        .filter(|proxy| is_trusted(*proxy, &settings.trusted_proxies));
     // A peer on a Unix socket is trusted, and no other can connect.
     let is_on_port = settings.unix_socket.is_none();
     let is_behind_proxy = url.is_https() && listens_on.is_loopback() && is_on_port;

@@ -8,6 +8,7 @@ use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
 
 use super::{cookies, forwarded};
+use crate::config::is_trusted;
 use crate::ctx::Ctx;
 use crate::types::Caller;
 
@@ -72,10 +73,6 @@ fn request_id(peer: Option<IpAddr>, request: &Request<'_>, ctx: &Ctx) -> String 
 fn is_request_id(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (8..=64).contains(&text.len()) && text.bytes().all(is_plain)
-}
-
-fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
-    trusted.iter().any(|network| network.contains(&address))
 }
 
 #[rocket::async_trait]

@@ -85,17 +85,22 @@ impl Caller {
         self.address.map(|address| address.to_string()).unwrap_or_default()
     }
 
-    /// What one subscriber can easily vary is one place: an IPv4 address, or an IPv6 /64, which is
-    /// the smallest network that a provider hands out (RFC 6177).
+    /// The client network as text, empty at the terminal.
     #[must_use]
     pub fn place(&self) -> String {
-        match self.address {
-            None => String::new(),
-            Some(IpAddr::V4(address)) => address.to_string(),
-            Some(IpAddr::V6(address)) => {
-                let [a, b, c, d, ..] = address.segments();
-                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_string()
-            }
+        self.address.map(|address| client_network(address).to_string()).unwrap_or_default()
+    }
+}
+
+/// Returns the network that one subscriber can easily vary within: an IPv4 address alone, or an IPv6 /64,
+/// which is the smallest network that a provider hands out (RFC 6177).
+#[must_use]
+pub fn client_network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
         }
     }
 }

@@ -13,7 +13,7 @@ mod person;
 mod secret;
 pub mod text;
 
-pub use caller::{Caller, Transport};
+pub use caller::{Caller, Transport, client_network};
 pub use email::{Email, EmailError};
 pub use ids::{BulkId, GroupId, SessionId, UserId, number};
 pub use language::Language;

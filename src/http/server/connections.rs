@@ -7,7 +7,7 @@
 //! off.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,10 +15,13 @@ use ipnet::IpNet;
 use rocket::tokio::sync::Notify;
 use rocket::tokio::time::Instant;
 
+use crate::config::is_trusted;
+use crate::types::client_network;
+
 /// Where a connection comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Network {
-    /// What one subscriber can easily vary counts as one: an IPv4 address, or an IPv6 /64 (RFC 6177).
+    /// A client network.
     Of(IpAddr),
     /// A peer that speaks for many clients: a trusted proxy, or the other end of a Unix socket.
     Trusted,
@@ -29,16 +32,7 @@ impl Network {
     /// open that one, so its peers count as proxies.
     pub(super) fn of(peer: Option<IpAddr>, trusted: &[IpNet]) -> Self {
         let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return Self::Trusted };
-        if trusted.iter().any(|network| network.contains(&peer)) {
-            return Self::Trusted;
-        }
-        Self::Of(match peer {
-            IpAddr::V4(_) => peer,
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-            }
-        })
+        if is_trusted(peer, trusted) { Self::Trusted } else { Self::Of(client_network(peer)) }
     }
 }
 

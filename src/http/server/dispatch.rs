@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Bytes, Frame, Incoming};
-use hyper::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderMap, TRANSFER_ENCODING};
+use hyper::header::{CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::uri::{Host, Origin};
@@ -112,38 +112,26 @@ fn translate(
     if let Some(Ok(host)) = host.map(|host| Host::parse_owned(host.to_owned())) {
         request.set_host(host);
     }
-    for cookie in cookies(&parts.headers) {
-        request = request.cookie(cookie);
-    }
     for (name, value) in &parts.headers {
-        let bytes = value.as_bytes();
         let value = if name == COOKIE {
-            cookie_header::repaired(bytes)
+            // Rocket drops all cookies for one byte that is not UTF-8; here only the cookie with that byte is
+            // dropped, which is not one of ours.
+            let Some(text) = cookie_header::repaired(value.as_bytes()) else { continue };
+            for cookie in Cookie::split_parse_encoded(text.clone().into_owned()).flatten() {
+                request = request.cookie(cookie);
+            }
+            text
         } else {
             // Rocket drops a header that is not UTF-8. A header that vanished could make another one count
             // that it contradicts, such as `Forwarded` beside `X-Forwarded-For`.
-            Some(String::from_utf8_lossy(bytes))
+            String::from_utf8_lossy(value.as_bytes())
         };
-        if let Some(value) = value {
-            request.add_header(Header::new(name.as_str().to_owned(), value.into_owned()));
-        }
+        request.add_header(Header::new(name.as_str().to_owned(), value.into_owned()));
     }
     if let Some(status) = known.err().or(place.err()) {
         csrf::refuse(&mut request, status, "unknown_method_or_place");
     }
     request
-}
-
-/// Returns the cookies of a request. Rocket drops all of them for one byte that is not UTF-8; here only the
-/// cookie with that byte is dropped, which is not one of ours.
-fn cookies(headers: &HeaderMap) -> Vec<Cookie<'static>> {
-    let lines = headers.get_all(COOKIE).into_iter();
-    let texts = lines.filter_map(|line| cookie_header::repaired(line.as_bytes()));
-    let parsed = texts.flat_map(|text| {
-        let cookies = Cookie::split_parse_encoded(text.into_owned()).filter_map(Result::ok);
-        cookies.collect::<Vec<_>>()
-    });
-    parsed.collect()
 }
 
 fn answer_with(

@@ -76,7 +76,7 @@ pub(crate) async fn serve(
         trusted,
         tasks: JoinSet::new(),
         stop: watch::Sender::new(false),
-        refused: Seldom::default(),
+        refused: OccasionalWarning::default(),
     };
     server.accept(&listeners).await;
     drop(listeners);
@@ -110,7 +110,7 @@ struct Server<'s> {
     trusted: &'s [IpNet],
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
-    refused: Seldom,
+    refused: OccasionalWarning,
 }
 
 /// What a client is told when every connection of its network, or of all, is being worked on.
@@ -240,9 +240,9 @@ impl Builders {
 
 /// A line of the log that is not repeated for a while: there may be thousands of reasons a second.
 #[derive(Default)]
-struct Seldom(Option<Instant>);
+struct OccasionalWarning(Option<Instant>);
 
-impl Seldom {
+impl OccasionalWarning {
     fn warn(&mut self, line: &str) {
         if self.0.is_none_or(|last| last.elapsed() > limits::SAY_AGAIN) {
             self.0 = Some(Instant::now());
