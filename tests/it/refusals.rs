@@ -1,61 +1,21 @@
 //! What the log says of requests that are refused: one line each, with the number that the answer has.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use rocket::http::{ContentType, Method};
 use serde_json::json;
-use tracing_subscriber::fmt::MakeWriter;
 
+use crate::support::log_lines::LogLines;
 use crate::support::{App, GOOD, Page, Program, World};
 
-/// Takes log lines.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    /// The lines since the last time, as objects.
-    fn taken(&self) -> Vec<serde_json::Value> {
-        let bytes = std::mem::take(&mut *self.0.lock().expect("no panic"));
-        let text = String::from_utf8(bytes).expect("text");
-        text.lines().map(|line| serde_json::from_str(line).expect("an object")).collect()
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no panic").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-/// The story runs on this thread alone while the subscriber listens to it.
-fn listens(lines: &Lines) -> tracing::subscriber::DefaultGuard {
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_max_level(tracing::Level::INFO)
-        .with_writer(lines.clone())
-        .finish();
-    tracing::subscriber::set_default(subscriber)
+/// The lines since the last time, as objects.
+fn objects(lines: &LogLines) -> Vec<serde_json::Value> {
+    let text = lines.taken();
+    text.lines().map(|line| serde_json::from_str(line).expect("an object")).collect()
 }
 
 /// Looks at the one line about a refused request.
-fn is_told(lines: &Lines, page: &Page, (status, reason): (u16, &str), what: &str) {
+fn is_told(lines: &LogLines, page: &Page, (status, reason): (u16, &str), what: &str) {
     assert_eq!(page.status(), status, "{what}: {}", page.text());
-    let said = lines.taken();
+    let said = objects(lines);
     assert_eq!(said.len(), 1, "{what}: {said:#?}");
     let id = page.header("x-request-id").expect("every answer has one");
     assert_eq!(said[0]["request.id"], id, "{what}: {said:#?}");
@@ -78,8 +38,8 @@ on_both! {
         let app = world.app().await;
         let mut ada = app.person("ada").await;
         let token = ada.token().await;
-        let lines = Lines::default();
-        let _listening = listens(&lines);
+        let lines = LogLines::default();
+        let _listening = lines.listens_for_objects();
 
         let page = app.visitor().with("Host", "marker.example").get("/account/login").await;
         is_told(&lines, &page, (421, "foreign_host"), "a foreign host");
@@ -112,8 +72,8 @@ on_both! {
     async fn the_line_of_a_wrong_password_is_the_only_one(world: World) {
         let app = world.app().await;
         app.person("ada").await;
-        let lines = Lines::default();
-        let _listening = listens(&lines);
+        let lines = LogLines::default();
+        let _listening = lines.listens_for_objects();
 
         let mut visitor = app.visitor();
         visitor.get("/").await;
@@ -126,7 +86,7 @@ on_both! {
             assert!([422, 400, 401].contains(&page.status()), "{}", page.status());
         }
 
-        let said = lines.taken();
+        let said = objects(&lines);
         assert_eq!(said.len(), 4, "{said:#?}");
         assert!(said.iter().all(|it| it["message"] == "password refused: wrong credentials"));
         assert!(said.iter().all(|it| it["request.id"].is_string()));
@@ -140,8 +100,8 @@ on_both! {
         }
         let mut visitor = app.visitor();
         visitor.get("/").await;
-        let lines = Lines::default();
-        let _listening = listens(&lines);
+        let lines = LogLines::default();
+        let _listening = lines.listens_for_objects();
 
         let page = visitor.logs_in("ada@example.com", "marker guess").await;
         is_told(&lines, &page, (429, "throttled"), "the log-in page");
@@ -152,8 +112,8 @@ on_both! {
     async fn what_is_not_refused_leaves_none(world: World) {
         let app = world.app().await;
         let mut ada = app.person("ada").await;
-        let lines = Lines::default();
-        let _listening = listens(&lines);
+        let lines = LogLines::default();
+        let _listening = lines.listens_for_objects();
 
         for path in ["/", "/nowhere", "/account/mypage", "/account/link"] {
             ada.get(path).await;
@@ -164,6 +124,6 @@ on_both! {
         }
         app.visitor().submits("/account/login", &[("email", "x")]).await;
 
-        assert!(lines.taken().is_empty());
+        assert!(objects(&lines).is_empty());
     }
 }

@@ -1,35 +1,9 @@
 //! What must never be written down.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use serde_json::json;
-use tracing_subscriber::fmt::MakeWriter;
 
+use crate::support::log_lines::LogLines;
 use crate::support::{App, GOOD, NEW, World};
-
-/// Takes log lines.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no panic").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 /// Goes through every story that has a letter, and tells the tokens and passwords that occurred.
 async fn follows_every_letter(app: &App, email: &str) -> Vec<String> {
@@ -92,13 +66,9 @@ on_both! {
     }
 
     async fn log_lines_tell_outcomes_and_no_secrets(world: World) {
-        let lines = Lines::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_writer(lines.clone())
-            .finish();
-        // The story runs on this thread alone while the subscriber listens to it.
-        let _listening = tracing::subscriber::set_default(subscriber);
+        let lines = LogLines::default();
+        // The story runs on this thread alone.
+        let _listening = lines.listens();
         let app = world.app().await;
         let mut ada = app.person("marker-ada").await;
         let mut tokens = ada.cookies.values().cloned().collect::<Vec<_>>();
@@ -114,7 +84,7 @@ on_both! {
         app.visitor().joins("marker-eve@example.com", GOOD).await;
         tokens.extend(goes_by_json(&app, "marker-eve@example.com").await);
 
-        let said = String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("text");
+        let said = lines.taken();
 
         assert!(said.contains("signed up") && said.contains("logged out"), "{said}");
         for secret in tokens.iter().map(String::as_str).chain(["marker", GOOD, "example.com"]) {

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use serde_json::json;
 use thirtyfour::{ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver};
 
-use super::requirement::{Requirement, environment};
+use super::requirement::{Requirement, path_folders};
 
 /// Chromium's word for "this content is blocked".
 const BLOCKED: u8 = 2;
@@ -101,6 +101,5 @@ fn start(driver: &std::path::Path) -> String {
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {
-    let path = environment("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|it| it.is_file())
+    path_folders().into_iter().map(|folder| folder.join(program)).find(|it| it.is_file())
 }

@@ -5,6 +5,7 @@ pub(crate) mod browser;
 pub(crate) mod cluster;
 pub(crate) mod faults;
 pub(crate) mod jam;
+pub(crate) mod log_lines;
 pub(crate) mod mailbox;
 mod office;
 pub(crate) mod page;

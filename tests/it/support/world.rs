@@ -2,17 +2,15 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex};
 
 use daemun::clock::Clock;
 use rocket::figment::Figment;
 use tempfile::TempDir;
 use time::macros::datetime;
-use tracing::Metadata;
-use tracing::span::{Attributes, Id, Record};
-use tracing::subscriber::Interest;
 
 use super::App;
+use super::log_lines;
 use super::postgres::Cluster;
 
 /// A database engine.
@@ -34,7 +32,7 @@ pub(crate) struct World {
 /// Tells a story on an engine. Where there is no PostgreSQL it says so on standard error, past the
 /// test runner's capture, or fails if `DAEMUN_REQUIRE_POSTGRES` insists.
 pub(crate) fn tell<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(World) -> F) {
-    keep_log_lines_on();
+    log_lines::keep_on();
     let runtime = rocket::tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -50,42 +48,6 @@ pub(crate) fn tell<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(Wo
             }
         }
     });
-}
-
-/// Registers a subscriber that wants to be asked about every line and takes none. `tracing` remembers of each
-/// line whether anybody wants it; a line that is first reached beside no subscriber could be remembered as
-/// unwanted in the moment at which a test begins to listen on its own thread.
-fn keep_log_lines_on() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        tracing::subscriber::set_global_default(Undecided).expect("no test sets another one");
-    });
-}
-
-struct Undecided;
-
-impl tracing::Subscriber for Undecided {
-    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
-        Interest::sometimes()
-    }
-
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        false
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, _: &tracing::Event<'_>) {}
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
 }
 
 impl World {

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
-pub(crate) use postgres::environment;
 use postgres::runs;
+pub(crate) use postgres::{environment, path_folders};
 
 /// One thing that tests need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -221,10 +221,7 @@ pub(crate) fn postgres_binaries() -> Option<PathBuf> {
 
 /// pgbouncer: on the path, or where Debian puts what is no command of users.
 pub(crate) fn pgbouncer() -> Option<PathBuf> {
-    let on_path = environment("PATH")
-        .map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
-        .unwrap_or_default();
-    let folders = on_path.into_iter().chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
+    let folders = path_folders().into_iter().chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
     let works = |binary: &PathBuf| runs(&binary.to_string_lossy(), &["--version"]);
     folders.map(|folder| folder.join("pgbouncer")).find(works)
 }

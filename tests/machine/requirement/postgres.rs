@@ -6,9 +6,6 @@ use std::process::{Command, Stdio};
 
 /// The folder with `initdb` in it: where Debian puts the newest, or on the path.
 pub(crate) fn binaries() -> Option<PathBuf> {
-    let on_path = environment("PATH")
-        .map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
-        .unwrap_or_default();
     let mut debian: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -16,10 +13,16 @@ pub(crate) fn binaries() -> Option<PathBuf> {
         .map(|entry| entry.path().join("bin"))
         .collect();
     debian.sort();
-    let candidates = debian.into_iter().rev().chain(on_path);
+    let candidates = debian.into_iter().rev().chain(path_folders());
     let works =
         |folder: &Path, name: &str| runs(&folder.join(name).to_string_lossy(), &["--version"]);
     candidates.into_iter().find(|folder| works(folder, "initdb") && works(folder, "pg_ctl"))
+}
+
+/// The folders in which programs are looked for.
+pub(crate) fn path_folders() -> Vec<PathBuf> {
+    let path = environment("PATH");
+    path.map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
 /// Whether a program is here and works.
