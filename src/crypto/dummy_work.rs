@@ -30,10 +30,9 @@ impl HashKinds {
     /// come first.
     #[must_use]
     pub fn within(mut self, limit: CostLimit) -> Self {
-        let blocks = |cost: &Cost| u64::from(cost.memory) * u64::from(cost.passes);
-        self.costs.sort_unstable_by_key(|cost| std::cmp::Reverse(blocks(cost)));
+        self.costs.sort_unstable_by_key(|cost| std::cmp::Reverse(cost.blocks()));
         let mut rest = limit.blocks;
-        self.costs.retain(|cost| match rest.checked_sub(blocks(cost)) {
+        self.costs.retain(|cost| match rest.checked_sub(cost.blocks()) {
             Some(left) => {
                 rest = left;
                 true
@@ -104,7 +103,7 @@ pub(super) struct Done {
 
 impl Done {
     fn add(&self, work: &Work) {
-        let blocks = work.costs.iter().map(|it| u64::from(it.memory) * u64::from(it.passes));
+        let blocks = work.costs.iter().map(|cost| cost.blocks());
         self.iterations.fetch_add(work.iterations.into(), Ordering::Relaxed);
         self.blocks.fetch_add(blocks.sum(), Ordering::Relaxed);
         self.hashes.fetch_add(work.costs.len() as u64, Ordering::Relaxed);

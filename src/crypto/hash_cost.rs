@@ -78,12 +78,12 @@ impl CostLimit {
     }
 
     pub(super) fn allows_cost(&self, cost: Cost) -> bool {
-        u64::from(cost.memory) * u64::from(cost.passes) <= self.blocks
+        cost.blocks() <= self.blocks
     }
 }
 
 /// PBKDF2 iterations that are computed however slow the machine seemed when it was measured, perhaps beside
-/// other work: more than any version of Django has asked for (1,200,000 in 6.0), so that nobody who came from
+/// other work: more than any version of Django has asked for (1,200,000 in 6.0), so that no user who came from
 /// there is locked out.
 const ALWAYS_COMPUTED: u64 = 2_000_000;
 
@@ -138,8 +138,7 @@ fn measure(memory: &mut Memory) -> [Sample; 2] {
         let typed = password.expose().as_bytes();
         derive(PBKDF2_HMAC_SHA256, SAMPLE_ITERATIONS, b"salt", typed, &mut output);
     });
-    let work = u64::from(SAMPLE_COST.memory) * u64::from(SAMPLE_COST.passes);
-    let blocks = Sample::of(work, || {
+    let blocks = Sample::of(SAMPLE_COST.blocks(), || {
         memory.compute(SAMPLE_COST, &password, b"salt and salt");
     });
     [iterations, blocks]

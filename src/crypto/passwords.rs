@@ -126,6 +126,11 @@ impl Cost {
         Params::new(self.memory, self.passes, self.lanes, Some(OUTPUT)).map_err(|_| CostError)
     }
 
+    /// What it costs in all: blocks of 1 KiB that are computed.
+    pub(super) fn blocks(self) -> u64 {
+        u64::from(self.memory) * u64::from(self.passes)
+    }
+
     fn is_below(self, other: Self) -> bool {
         self.memory < other.memory || self.passes < other.passes
     }

@@ -1,6 +1,6 @@
 //! Heavy work on threads of its own, behind a queue that is bounded in length and in time.
 //!
-//! A job that nobody waits for any more, or that waited past the deadline, is dropped without being
+//! A job whose requester has gone away, or that waited past the deadline, is dropped without being
 //! done: under overload the threads do only work whose answer still counts. Knows nothing of what the
 //! work is.
 

@@ -8,7 +8,7 @@ use rocket::{Route, State, get, post, routes};
 
 use super::acts::{acting, number};
 use super::bulk_progress::BULK;
-use super::import_list::{self, Fault, List, Reading};
+use super::import_list::{self, List, Reading};
 use crate::ctx::Ctx;
 use crate::flows::importing;
 use crate::http::guards::{AddsUsers, SignedIn};
@@ -135,13 +135,8 @@ async fn start(
 /// Leaves out those whose hashes would keep everybody else waiting at each of their log-ins.
 async fn leave_out_the_costly(ctx: &Ctx, list: &mut List) -> Result<(), Error> {
     let people = list.people.iter().map(|(.., person)| person);
-    for place in importing::find_too_costly(ctx, people).await?.into_iter().rev() {
-        let (line, ..) = list.people.remove(place);
-        list.wrong += 1;
-        let (column, key) = ("password", "import.hash_too_costly");
-        list.faults.push(Fault { line, column, key, sign: String::new() });
-    }
-    list.faults.sort_by_key(|fault| fault.line);
+    let too_costly = importing::find_too_costly(ctx, people).await?;
+    list.leave_out(&too_costly, "password", "import.hash_too_costly");
     Ok(())
 }
 
@@ -149,13 +144,7 @@ async fn leave_out_the_costly(ctx: &Ctx, list: &mut List) -> Result<(), Error> {
 async fn leave_out_the_taken(ctx: &Ctx, list: &mut List) -> Result<(), Error> {
     let emails: Vec<_> = list.people.iter().map(|(_, email, _)| email.clone()).collect();
     let taken = importing::find_taken(ctx, &emails).await?;
-    for place in taken.into_iter().rev() {
-        let (line, ..) = list.people.remove(place);
-        list.wrong += 1;
-        let (column, key) = ("email", "email.taken");
-        list.faults.push(Fault { line, column, key, sign: String::new() });
-    }
-    list.faults.sort_by_key(|fault| fault.line);
+    list.leave_out(&taken, "email", "email.taken");
     Ok(())
 }
 

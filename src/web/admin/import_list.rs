@@ -59,6 +59,25 @@ pub(super) struct List {
     pub unused: Vec<String>,
 }
 
+impl List {
+    /// Leaves out the people at these places, which are in order, for a fault that they have in common.
+    pub(super) fn leave_out(&mut self, places: &[usize], column: &'static str, key: &'static str) {
+        let mut places = places.iter().copied().peekable();
+        let mut place = 0;
+        let Self { people, faults, wrong, .. } = self;
+        people.retain(|(line, ..)| {
+            let is_left_out = places.next_if_eq(&place).is_some();
+            place += 1;
+            if is_left_out {
+                *wrong += 1;
+                faults.push(Fault { line: *line, column, key, sign: String::new() });
+            }
+            !is_left_out
+        });
+        faults.sort_by_key(|fault| fault.line);
+    }
+}
+
 /// What a list is read for.
 pub(super) struct Reading {
     /// Which day it is.
