@@ -173,7 +173,7 @@ impl<'b> Fields<'b> {
 
     /// A person's name.
     pub(super) fn name(&mut self, name: &'static str) -> Sent<Name> {
-        // A number is nobody's name: it may have lost digits on its way.
+        // A number is not a name: it may have lost digits on its way.
         if matches!(self.body.get(name), Some(Value::Number(_))) {
             return self.wrong(name, Sentence::new("api.not_a_string"));
         }

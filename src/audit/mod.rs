@@ -383,7 +383,7 @@ pub async fn record(
 const UNKNOWN_FAILURES: u8 = 64;
 
 /// Does for a failed log-in at an address without an account what [`record`] does for a known one, so that
-/// the next request tells nobody which of them it was. Nothing is added to the trail, and nothing grows: one
+/// the next request does not tell which of them it was. Nothing is added to the trail, and nothing grows: one
 /// of a few rows is overwritten, chosen by `any`.
 ///
 /// # Errors

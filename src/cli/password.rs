@@ -67,7 +67,7 @@ pub(super) fn ask(language: Language) -> Result<Password, Failed> {
         let mut line = String::new();
         let mut input = std::io::Read::take(std::io::stdin().lock(), MAX_LINE);
         input.read_line(&mut line).map_err(unreadable)?;
-        // Windows writes a byte order mark before a text that it pipes; nobody has typed it.
+        // Windows writes a byte order mark before a text that it pipes; it is no part of what was typed.
         line.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']).to_owned()
     };
     if typed.contains('\0') {

@@ -194,22 +194,22 @@ impl Settings {
         reader.finish().map(|()| settings)
     }
 
-    /// Whether an account may have an address. No mail from here reaches a local one, and nobody can
-    /// prove that it is theirs.
+    /// Whether an account may have an address. No mail from here reaches a local one, so it
+    /// cannot be verified.
     #[must_use]
     pub fn takes(&self, email: &Email) -> bool {
         self.allow_local_email || !email.is_local()
     }
 
-    /// Whether a superuser may have an address who is made by the owner of the machine: somebody who
-    /// tries things out on one machine needs no address of the world.
+    /// Whether a superuser may have an address who is made by the owner of the machine: to try
+    /// the program out on one machine, a local address will do.
     #[must_use]
     pub fn takes_for_superuser(&self, email: &Email) -> bool {
         self.public_url.is_loopback() || self.takes(email)
     }
 
     /// Whether people get the e-mails that are written to them: files are for trying things out, and
-    /// nobody of a real site reads them.
+    /// users of a real site cannot read them.
     #[must_use]
     pub fn delivers_mail(&self) -> bool {
         self.mail_url != MailUrl::File || !self.public_url.is_https()

@@ -4,7 +4,7 @@
 //! all of them, in steps that a server which is stopped goes on with at its next start: the search is
 //! filled in batches, and indexes of large tables are built beside those who write there. No step has a
 //! time-out. A step that waits for a lock lets go of its own place in the queue every few seconds, so
-//! that nobody who comes after it waits for longer. On `SQLite` everything is one transaction.
+//! that no later statement waits for longer. On `SQLite` everything is one transaction.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ use super::{Db, DbError};
 /// program uses will do; this one spells "daemun".
 const LOCK: i64 = 0x6461_656d_756e;
 
-/// How often whoever waits or works says how far it is.
+/// How often a node that waits or works logs how far it is.
 const SAY_EVERY: Duration = Duration::from_secs(10);
 
 /// How soon a lock is asked for again that another holds.
@@ -233,7 +233,7 @@ impl Node {
 
     /// Takes the lock. It belongs to a transaction rather than to a session, because behind a pooler a
     /// session has no server of its own; that transaction does nothing else, so it keeps no old rows
-    /// alive. Whoever waits asks again and again rather than in one long statement: an index that is
+    /// alive. A node that waits asks again and again rather than in one long statement: an index that is
     /// built beside others waits for every statement that began before it, and would wait for that one.
     async fn lock(&self) -> Result<Lock, DbError> {
         let mut waiting = Said::now();
@@ -311,7 +311,7 @@ impl Node {
 
     /// Fills the search where the migration left that for later. How far it has come is written down
     /// with each batch. Triggers keep those who are new or change, so of two who write one row the later
-    /// is right: a batch leaves alone what is there, and nobody is deleted while they are copied.
+    /// is right: a batch leaves alone what is there, and no user is deleted while being copied.
     async fn fill_search(&self, lock: &Lock) -> Result<(), DbError> {
         let sql = "SELECT to_regclass('users_search_fill') IS NOT NULL";
         let row = self.ask(sql).await?;

@@ -232,7 +232,7 @@ impl ConnectionTrait for Pool {
 /// Opens SQLite's one writer and its readers.
 pub(super) async fn sqlite(path: &Path) -> Result<(Pool, Pool), DbError> {
     // What fails on the writer says nothing against the readers. They stay open: a reader cannot open
-    // a file whose write-ahead log was put away because nobody had it open.
+    // a file whose write-ahead log was put away because no process had it open.
     let pool =
         |connections, health, may_write| Pool { connections, health, may_write, is_pooled: false };
     let health = Arc::new(Health::new(false));
@@ -269,8 +269,8 @@ async fn connect_first(path: &Path, health: &Arc<Health>) -> Result<DatabaseConn
     }
 }
 
-/// Opens every reader before anybody waits for one. Whoever opens a file at the moment at which its
-/// write-ahead log is made may be told that it cannot be opened (14); so we ask again for as long as
+/// Opens every reader before a request waits for one. A file that is opened at the moment at which its
+/// write-ahead log is made may be called one that cannot be opened (14); so we ask again for as long as
 /// we would have waited.
 async fn open_all(reader: &DatabaseConnection) -> Result<(), DbError> {
     let pool = reader.get_sqlite_connection_pool();
@@ -293,7 +293,7 @@ async fn connect(options: ConnectOptions) -> Result<DatabaseConnection, DbError>
     Ok(Database::connect(options).await?)
 }
 
-/// Says that a connection is closed, so that whoever reads the log knows why another is opened.
+/// Logs that a connection is closed, and so why another one is opened.
 fn closing(why: &'static str) -> bool {
     tracing::warn!(why, "a connection to the database is closed and another one opened");
     false
@@ -361,7 +361,7 @@ fn sqlite_options(path: &Path, may_write: bool, health: &Arc<Health>) -> Connect
 
 /// Whether PostgreSQL answers on this connection and says that it is in autocommit. sqlx looks at the
 /// state that the server reports after the statement that is to begin a transaction, and says that
-/// none has begun. A BEGIN that nobody waited for to the end is found here; a mere ping costs as much
+/// none has begun. A BEGIN whose answer was not waited for is found here; a mere ping costs as much
 /// and finds nothing.
 async fn is_in_autocommit(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     if connection.is_in_transaction() {

@@ -228,7 +228,7 @@ impl From<DbError> for Failed {
 }
 
 /// Does one batch of the oldest that is to be done and is none of `others`; tells whether there was
-/// anything. Whoever calls names those that have failed as `others`, so that they block nothing.
+/// anything. The caller names those that have failed as `others`, so that they block nothing.
 ///
 /// # Errors
 /// [`Failed`] when the database cannot; the batch has not happened then.

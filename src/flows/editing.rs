@@ -215,7 +215,7 @@ async fn may_save(
     if is_oneself && is_less {
         return Err(ActError::Oneself.into());
     }
-    // Whoever may more than oneself is neither suspended nor stripped, as little as taken over.
+    // A colleague who may do more than the actor is neither suspended nor stripped, nor taken over.
     let takes_away = is_less || has_left;
     let becomes_staff = after.is_staff && !before.is_staff;
     let gained: Vec<&Group> = if becomes_staff { wanted.iter().collect() } else { added.to_vec() };

@@ -28,8 +28,8 @@ const LETTERS_ABOUT_A_PROGRAM: Limit = Limit {
     longest_wait: Duration::from_hours(24),
 };
 
-/// E-mails about log-ins to an address that is not verified: ten at once, then none for a day. Somebody who
-/// joined with a foreign address can log in by as many programs as they like, and its owner did not ask
+/// E-mails about log-ins to an address that is not verified: ten at once, then none for a day. A user who
+/// signed up with a foreign address can log in by as many programs as they like, and its owner did not ask
 /// for that.
 const LETTERS_TO_UNVERIFIED: Limit = Limit {
     name: "login-letters",
@@ -108,7 +108,7 @@ pub async fn with_password(
             remind(ctx, &proved, caller).await?;
             return Err(LogInError::Unverified);
         }
-        // Whoever joined with a foreign address learns nothing of its account, not even that it is there.
+        // A user who signed up with a foreign address learns nothing of its account, not even that it exists.
         if !must_prove_address(ctx, &proved.account)
             && let Some(inactive) = sessions::why_inactive(ctx, &proved).await?
         {
@@ -140,8 +140,8 @@ fn must_prove_address(ctx: &Ctx, account: &Account) -> bool {
 }
 
 /// Whether the owner is to hear of this log-in: the device is new, and there was no e-mail today about the
-/// same program in the same client network. A log-in that will be refused is not counted, or somebody who
-/// joined with a foreign address could use the e-mails up before its owner proves it.
+/// same program in the same client network. A log-in that will be refused is not counted, or a user who
+/// signed up with a foreign address could use the e-mails up before its owner verifies it.
 async fn is_news(ctx: &Ctx, proved: &Proved, caller: &Caller) -> Result<bool, DbError> {
     let account = &proved.account;
     if proved.is_known_device || !account.is_active || is_unproved(ctx, account) {

@@ -147,7 +147,7 @@ pub async fn join(
     Ok(Joined::SignedIn(opened))
 }
 
-/// Tells its owner more of an account that is in the way: whoever joined with the password of the account
+/// Tells its owner more of an account that is in the way: a visitor who signs up with the password of the account
 /// is its owner, who may have forgotten that it was suspended or is about to be deleted. The password is
 /// compared and counted as at a log-in, whatever the state of the account, so a stranger learns that the
 /// address is taken and nothing else. Where an address must be proved first not even that is told, and

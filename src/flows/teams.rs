@@ -22,8 +22,8 @@ pub enum TeamError {
     /// It grants, or would grant, what whoever acts does not have.
     #[error("nobody grants what they do not have")]
     AboveOneself,
-    /// It would take something from a member who may do more than whoever acts.
-    #[error("a member may do more than whoever acts")]
+    /// It would take something from a member who may do more than the actor.
+    #[error("a member may do more than the actor")]
     AboveMember,
     /// Another group is called so.
     #[error("the name is taken")]
@@ -130,7 +130,7 @@ async fn lock(
     if may_lead(acting.by, group.permissions) { Ok(group) } else { Err(TeamError::AboveOneself) }
 }
 
-/// Nobody takes from a colleague who may do more than they do, also not by the group they are in.
+/// Refuses to take from a colleague who may do more than the actor, also by the group they are in.
 async fn must_reach_members(
     transaction: &Transaction,
     acting: Acting<'_>,

@@ -10,7 +10,7 @@ use crate::ctx::Ctx;
 const POLICY: &str = "Content-Security-Policy";
 
 /// What a page may load and where it may go: its own style, script and pictures, its own forms, and
-/// nothing else. The script asks the site itself what it thinks of a password, and nobody anything else.
+/// nothing else. The script asks only the site itself, and only what it thinks of a password.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
      img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 

@@ -1,5 +1,4 @@
-//! What pages and answers say on a site whose e-mails reach nobody: they go to files, and the site is a
-//! real one.
+//! What pages and answers say on a real site whose e-mails are only files.
 
 /// Returns the key of the sentence to say in the place of `key`: the same one where e-mails are
 /// delivered, and where they are not and the sentence says that they are, one that is true.
@@ -48,7 +47,7 @@ mod tests {
             include_str!("api.toml"),
             include_str!("social.toml"),
         ];
-        // What was sent or failed to be, by whom, is history and stays; so do captions of buttons.
+        // What was sent, or failed to be, is history and stays; so do captions of buttons.
         let stay =
             ["detail.by_letter", "desk.letters", "box.failed", "fate.failed", "reset.submit"];
         let claims = [

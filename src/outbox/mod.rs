@@ -1,6 +1,6 @@
 //! Letters on their way: written in the transaction of what caused them, sent by the worker.
 //!
-//! Whoever sends claims letters first, for a minute, and renews the claim while it sends; if it dies,
+//! A node that sends claims letters first, for a minute, and renews the claim while it sends; if it dies,
 //! they are due again when the claim is over. A letter that fails is tried again after a wait that doubles, for a day
 //! at most, and then given up. What a letter says is sealed while it waits and gone when it is
 //! finished. Knows neither accounts nor mail servers.
@@ -28,7 +28,7 @@ pub use store::{Fate, Logged};
 /// that fails lets two nodes send one letter.
 const CLAIM: Duration = Duration::from_mins(1);
 
-/// How often whoever sends claimed letters renews the claim.
+/// How often a node renews the claim on the letters that it sends.
 pub const RENEW_EVERY: Duration = Duration::from_secs(15);
 
 /// The wait after the first failure; it doubles from there.
@@ -75,8 +75,8 @@ pub struct Claimed {
     pub worthless_at: OffsetDateTime,
     /// Why it could not be sent the last time, empty if it was not tried.
     pub reason: String,
-    /// Since when it is claimed, which is the name of the claim: after another has claimed it, whoever
-    /// comes back changes nothing any more.
+    /// Since when it is claimed, which is the name of the claim: after another node has claimed it, the
+    /// first one changes nothing any more.
     claimed_at: OffsetDateTime,
 }
 

@@ -95,7 +95,7 @@ fn is_due(now: OffsetDateTime) -> SimpleExpr {
         .and(Column::Language.is_in(Language::ALL.map(Language::tag)))
 }
 
-/// Whether a letter is still claimed since an instant, which says by whom: until when it is claimed
+/// Whether a letter is still claimed since an instant, which tells the claims of nodes apart: until when it is claimed
 /// moves while it is sent, and a claim of another node begins later.
 fn is_claimed_since(claimed_at: OffsetDateTime) -> SimpleExpr {
     Column::ClaimedAt.eq(to_micros(claimed_at)).and(Column::IsClaimed.eq(true))

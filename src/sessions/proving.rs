@@ -71,7 +71,7 @@ const ROW: Limit = Limit {
 };
 
 /// Rows of addresses without an account are kept too, or their absence would tell. So a row is forgotten
-/// when for a month per try nobody tried: a guesser who waits for that has twelve guesses a year.
+/// after a month per try without a try: a guesser who waits for that has twelve guesses a year.
 const FORGETS_ONE_OF_A_ROW_IN: Duration = Duration::from_hours(30 * 24);
 
 /// A password that fits.
@@ -213,7 +213,7 @@ pub async fn prove(
     })
 }
 
-/// Tells somebody who has just given the right password why the account may not be used; `None` when it
+/// Returns, for a user who has just given the right password, why the account may not be used; `None` when it
 /// may, or has another password by now. The try is given back.
 ///
 /// # Errors

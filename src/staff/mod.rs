@@ -1,9 +1,9 @@
 //! What staff may do to accounts, whatever page or file they do it from: the rules, and the deeds
 //! within a transaction that a flow has begun and will commit.
 //!
-//! Only a superuser touches a superuser; nobody suspends, deletes or strips a colleague who may do more
-//! than they do; nobody deactivates, demotes or deletes themselves; nobody
-//! grants what they do not have; and the last superuser whose account may be used stays, which the
+//! Only a superuser touches a superuser; staff suspend, delete or strip no colleague who may do more
+//! than they do, deactivate, demote or delete not themselves, and
+//! grant only what they have; and the last superuser whose account may be used stays, which the
 //! database decides. Whether somebody may do the kind of deed at all, the door has asked; what their
 //! roles are is read again beside the deed.
 
@@ -50,7 +50,7 @@ pub enum ActError {
     /// There is no such account.
     #[error("no such account")]
     Unknown,
-    /// The account's person may do more than whoever acts, or they may not do this at all.
+    /// The user may do more than the actor, or the actor may not do this at all.
     #[error("a superuser is touched by superusers only")]
     AboveOneself,
     /// Nobody does this to themselves.
@@ -105,7 +105,7 @@ impl Held {
 }
 
 impl Held {
-    /// Fails where the person may do something on the admin pages that whoever acts may not.
+    /// Fails where the user may do something on the admin pages that the actor may not.
     ///
     /// # Errors
     /// [`ActError::AboveOneself`] then, or what the database says.
@@ -115,7 +115,7 @@ impl Held {
     }
 }
 
-/// Whether somebody may do something on the admin pages that a reader may not, as both are now.
+/// Whether a user may do something on the admin pages that a reader may not, as both are now.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.

@@ -66,7 +66,7 @@ impl Newcomer {
     }
 }
 
-/// Makes an account for somebody on a list; `None` when the address has one meanwhile. What fails
+/// Makes an account for a user on a list; `None` when the address has one meanwhile. What fails
 /// leaves nothing behind, and the transaction can go on.
 ///
 /// # Errors

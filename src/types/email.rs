@@ -33,7 +33,7 @@ pub enum EmailError {
     /// Not an address of the accepted grammar.
     #[error("not an address")]
     Malformed,
-    /// Holds a character that nobody sees, and so an address that is not what it looks like.
+    /// Holds an invisible character, and so an address that is not what it looks like.
     #[error("address with an invisible character")]
     Invisible(char),
 }

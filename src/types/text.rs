@@ -1,4 +1,4 @@
-//! Text as it is stored: composed (Unicode form NFC), and without what nobody sees at its ends.
+//! Text as it is stored: composed (Unicode form NFC), and without invisible characters at its ends.
 //!
 //! A Mac hands over the pieces of a Korean syllable where other systems hand over the syllable. Both
 //! look alike and differ byte by byte, so every text that people compare or search takes one form
@@ -32,7 +32,7 @@ pub(super) fn trimmed(typed: &str) -> &str {
     typed.trim_matches(|char: char| char.is_whitespace() || is_invisible(char))
 }
 
-/// Returns the first character that nobody sees: an invisible one, or a space that is not the one of
+/// Returns the first character that cannot be seen: an invisible one, or a space that is not the one of
 /// the keyboard.
 pub(super) fn invisible_in(text: &str) -> Option<char> {
     text.chars().find(|char| {

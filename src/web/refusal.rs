@@ -48,7 +48,7 @@ impl Refusal {
         Self { complaints, wait: Some(throttle::CLOSED) }
     }
 
-    /// The account may not be used; to be said only to somebody who gave its password.
+    /// The account may not be used; to be said only after its password was given.
     pub(super) fn inactive(frame: &Frame, inactive: Inactive) -> Self {
         Complaints::of_all(match inactive {
             Inactive::Suspended(Some(until)) => {

@@ -21,7 +21,7 @@ fn site() -> Option<(Machine, Faults)> {
     Faults::under(&machine)
 }
 
-/// A stranger from an address of their own, so that nobody is told that there are too many.
+/// A stranger from an address of their own, so that none is throttled.
 fn stranger(server: &Server, number: u32) -> Remote {
     let address = format!("10.{}.{}.{}", number >> 16, (number >> 8) & 255, number & 255);
     server.visitor().with("X-Forwarded-For", &address)
@@ -49,7 +49,7 @@ fn changes_password(person: &mut Remote) -> Answer {
     person.submits("/account/password/change", &fields)
 }
 
-/// Somebody joins while the disk fails. Tells whether they were told that they did.
+/// Signs up while the disk fails. Returns whether the answer was a success.
 fn joins(person: &mut Remote, database: &str, email: &str, faults: &Faults) -> bool {
     let answer = person.joins(email, GOOD);
     faults.end();
@@ -78,7 +78,7 @@ fn after_a_failed_commit_and_a_roll_back_what_is_answered_is_so() {
             faults.fail(kind, after, 1, FULL);
             let has_joined =
                 joins(&mut eve, &database, &format!("eve{after}@example.com"), &faults);
-            // An ordinary roll-back of somebody else; one address may be tried twenty times.
+            // An ordinary roll-back of another request; one address may be tried twenty times.
             let taken = ["ada@example.com", "bob@example.com"][after as usize % 2];
             let taken = stranger(&server, 200 + after).joins(taken, GOOD);
             assert_eq!(taken.status, 422, "the address is taken: {}", taken.text);

@@ -1,4 +1,4 @@
-//! Requests that nobody would send, to every route, as a visitor, a member and a superuser: no answer is
+//! Requests that no program would send, to every route, as a visitor, a member and a superuser: no answer is
 //! a 500. `DAEMUN_TEST_ROUNDS` sends more of them, `DAEMUN_TEST_SEED` sends the same ones again.
 
 use std::hash::{BuildHasher as _, RandomState};

@@ -37,7 +37,7 @@ async fn tries(app: &App, email: &str, password: &str) -> (u16, String, Vec<Stri
 const DJANGO: &str =
     "pbkdf2_sha256$1000$Q3mZ8vT1kLpRs0$IRc6t111qZYrgG4NgPBX1ec98SZu8ot0JDSBdNx0AJc=";
 
-/// The output of a hash of which nobody knows the password.
+/// The output of a hash whose password is not known.
 const OUTPUT: &str = "Ek2QO5qELLB40lx4TGA79E6mJXY3qcCl681dtttCRg4=";
 
 /// What one wrong password costs: iterations of PBKDF2, blocks and hashes of argon2.

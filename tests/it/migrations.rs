@@ -162,7 +162,7 @@ on_both! {
         let others = rocket::tokio::join!(
             rocket::tokio::time::timeout(Duration::from_mins(1), migrating.as_mut()),
             async {
-                // Somebody who comes later than the migration, which is in the queue already.
+                // A request that comes later than the migration, which is in the queue already.
                 let name = "UPDATE users SET name = 'Ada' WHERE id = 1";
                 let done = rocket::tokio::time::timeout(LONG, database.execute_unprepared(name)).await;
                 reading.rollback().await.expect("let go");

@@ -8,7 +8,7 @@ use crate::support::process::{Machine, ask, postgres};
 use crate::support::requirement::Requirement;
 use crate::support::{GOOD, World};
 
-/// What a backup holds is for its owner alone, whoever made it with whatever umask.
+/// What a backup holds is for its owner alone, whatever the umask.
 fn is_its_owners_alone(machine: &Machine, backup: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     let file = std::fs::metadata(machine.path(backup)).expect("the backup");

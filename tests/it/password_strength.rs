@@ -10,7 +10,7 @@ use crate::support::{App, Browser, GOOD, NEW, Page, World};
 const METER: &str = "/account/password/strength";
 const JOIN: &str = "/account/join";
 
-/// Passwords that nobody may choose here.
+/// Passwords that are refused here.
 const REFUSED: [&str; 52] = [
     // Too short, or nothing but digits.
     "xK9#q2",

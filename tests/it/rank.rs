@@ -1,4 +1,4 @@
-//! Who may do what to a colleague: nobody suspends, deletes or strips somebody who may do more.
+//! What staff may do to a colleague: not suspend, delete or strip one who may do more.
 
 use daemun::types::Permission;
 use daemun::worker;

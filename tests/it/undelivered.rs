@@ -1,4 +1,4 @@
-//! A real site without a mail server: its e-mails are files that nobody reads, and it says so wherever
+//! A real site without a mail server: its e-mails are only files, and it says so wherever
 //! it would say that one was sent.
 
 use serde_json::json;

@@ -37,7 +37,7 @@ fn timed(asked: impl FnOnce() -> u16) -> (Duration, u16) {
     (started.elapsed(), status)
 }
 
-/// Somebody joins; each of the requests for it is timed.
+/// Signs up; each of the requests for it is timed.
 fn joins(person: &mut Remote, email: &str) -> Vec<(Duration, u16)> {
     let mut token = None;
     let page = timed(|| {
@@ -51,7 +51,7 @@ fn joins(person: &mut Remote, email: &str) -> Vec<(Duration, u16)> {
     vec![page, timed(|| person.post("/account/join", &fields).status)]
 }
 
-/// Whoever asks while the database says nothing is answered in time, and all is well when it speaks
+/// A request while the database says nothing is answered in time, and all is well when it speaks
 /// again.
 fn nobody_waits(database: &str, vanishes: impl Fn(), returns: impl Fn()) {
     let server = site(database).serves();

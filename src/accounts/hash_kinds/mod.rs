@@ -41,7 +41,7 @@ pub async fn hash_kinds(ctx: &Ctx) -> Result<HashKinds, RoundUpError> {
 
 async fn held(ctx: &Ctx, limit: CostLimit) -> Result<HashKinds, DbError> {
     let (iterations, costs) = store::find_kinds(&ctx.db, limit.iterations(), MOST_COSTS).await?;
-    // What is not a cost is computed by nobody.
+    // What is not a cost is never computed.
     let costs = costs.iter().filter_map(|cost| cost.parse().ok()).collect();
     Ok(HashKinds { iterations, costs })
 }

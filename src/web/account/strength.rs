@@ -1,4 +1,4 @@
-//! What the script of a form with a new password asks while somebody types.
+//! What the script of a form with a new password asks as it is typed.
 
 use rocket::form::FromForm;
 use rocket::http::{CookieJar, Header, Status};

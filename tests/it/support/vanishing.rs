@@ -1,4 +1,4 @@
-//! A wire to PostgreSQL that can be cut without a word: nothing arrives any more, and nobody hangs up.
+//! A wire to PostgreSQL that can be cut without a word: nothing arrives any more, and neither end hangs up.
 
 use std::io::Read;
 use std::net::TcpListener;
