@@ -26,7 +26,8 @@ fn undelivered(key: &'static str) -> &'static str {
         "handed.invitation" => "no_mail.invitation",
         "handed.sent" => "no_mail.handed",
         "import.invites" => "no_mail.invites",
-        "box.sent" | "fate.sent" => "no_mail.filed",
+        "box.sent" => "no_mail.box",
+        "fate.sent" => "no_mail.filed",
         key => key,
     }
 }

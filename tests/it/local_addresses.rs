@@ -41,6 +41,20 @@ on_both! {
         assert_eq!(app.visitor().logs_in("ada@localhost", GOOD).await.status(), 422, "no account");
     }
 
+    async fn a_local_address_is_named_beside_all_else_that_is_wrong(world: World) {
+        let app = world.app().await;
+        let fields = [("email", LOCAL[0]), ("password1", "Seoul2024!"), ("password2", "x")];
+
+        let page = app.visitor().submits("/account/join", &fields).await;
+        let body = json!({ "email": LOCAL[0], "password1": "Seoul2024!", "password2": "x" });
+        let reply = app.program().post("/api/account/join", body).await;
+
+        assert!(page.field("email").errors[0].contains(SENTENCE), "{}", page.text());
+        assert!(page.field("password1").is_wrong && page.field("password2").is_wrong);
+        assert!(reply.json["email"][0].as_str().is_some_and(|it| it.contains(SENTENCE)));
+        assert!(reply.json["password1"].is_array(), "{}", reply.json);
+    }
+
     async fn a_provider_that_tells_a_local_address_makes_no_account(world: World) {
         let app = world.app().await;
         let provider = with_issuer(&app).await;

@@ -66,7 +66,12 @@ impl JoinForm {
             gender: fields.gender("gender").or(None),
             date_of_birth: fields.date_of_birth("date_of_birth", today).or(None),
         };
-        (form, fields.complaints())
+        let mut complaints = fields.complaints();
+        // The settings decide this, which the field itself does not know; it is said beside all else.
+        if form.email.as_ref().is_some_and(|email| !ctx.settings.takes(email)) {
+            complaints.add("email", Sentence::new("email.local"));
+        }
+        (form, complaints)
     }
 
     /// The words of a form with which nothing is wrong.

@@ -129,7 +129,11 @@ async fn create(
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
     let today = Today(ctx.clock.now().date());
-    let complaints = sent.complaints(sent.form.validate_with_args(&today));
+    let mut complaints = sent.complaints(sent.form.validate_with_args(&today));
+    // The settings decide this, which the form's own rules do not know; it is said beside all else.
+    if Email::parse(&sent.form.email).is_ok_and(|email| !ctx.settings.takes(&email)) {
+        complaints.add("email", "email.local");
+    }
     if !complaints.is_empty() {
         let found = match complaints.unjudged("password1", &sent.form.password1) {
             Some(password) => {
