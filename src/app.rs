@@ -10,9 +10,9 @@ use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::config::{SettingError, Settings};
-use crate::ctx::{Ctx, CtxError};
+use crate::context::{Ctx, CtxError};
 use crate::db::DbError;
-use crate::flows::{checkup, rotation};
+use crate::flows;
 use crate::http::{Reference, ServeError};
 use crate::keys::KeysError;
 use crate::{api, http, keys, web, worker};
@@ -88,7 +88,7 @@ pub async fn serve(figment: Figment, ctx: Ctx, greet: impl Fairing) -> Result<()
 /// # Errors
 /// [`OpenError`] says what cannot be opened.
 pub async fn open(settings: Settings, clock: Clock) -> Result<Ctx, OpenError> {
-    if let Some(file) = checkup::readable_secrets(&settings).into_iter().next() {
+    if let Some(file) = flows::system::checks::readable_secrets(&settings).into_iter().next() {
         return Err(OpenError::SecretReadable(file));
     }
     let ctx = Ctx::open(settings, clock).await?;
@@ -121,7 +121,7 @@ fn doors(figment: Figment) -> Rocket<Build> {
 /// the server, perhaps with other settings, does not.
 async fn follow_settings(rocket: &Rocket<Orbit>) {
     let Some(ctx) = rocket.state::<Ctx>() else { return };
-    if let Err(error) = rotation::follow_settings(ctx).await {
+    if let Err(error) = flows::system::key_rotation::follow_settings(ctx).await {
         tracing::error!(%error, "the signing keys stay as they are");
     }
 }

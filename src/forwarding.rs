@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::private;
+use crate::owner_only;
 
 /// The notes of one server.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl ForwardingNotes {
         let file = self.file.clone();
         // A file is written at the pace of a disk, and the request does not depend on it.
         tokio::task::spawn_blocking(move || {
-            let written = private::make_file(&file)
+            let written = owner_only::make_file(&file)
                 .and_then(|mut file| file.write_all(proxy.to_string().as_bytes()));
             if let Err(error) = written
                 && error.kind() != std::io::ErrorKind::AlreadyExists

@@ -24,29 +24,29 @@ pub mod flows;
 
 // Features: each owns its tables.
 pub mod accounts;
+pub mod admin;
 pub mod audit;
 pub mod groups;
 pub mod keys;
 pub mod links;
 pub mod sessions;
 pub mod social;
-pub mod staff;
 
 // Tools: each wraps one outside thing; `ctx` bundles them.
-pub mod agent;
 pub mod cache;
 pub mod clock;
 pub mod config;
+pub mod context;
 pub mod crypto;
-pub mod ctx;
 pub mod db;
 pub mod forwarding;
 pub mod i18n;
 pub mod mail;
 pub mod oauth;
 pub mod outbox;
-pub mod private;
+pub mod owner_only;
 pub mod throttle;
+pub mod user_agent;
 
 // Types: words that have proved something.
 pub mod types;

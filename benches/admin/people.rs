@@ -4,8 +4,8 @@
 //! it had one: the migration fills the index at once, where the triggers would take minutes for a
 //! million. What is found is the same.
 
-use daemun::ctx::Ctx;
-use daemun::flows::superuser;
+use daemun::context::Ctx;
+use daemun::flows;
 use daemun::types::{Caller, Email, Language, Password};
 use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend};
@@ -72,7 +72,8 @@ pub(crate) async fn appoint_root(ctx: &Ctx) {
     let password = Password::parse(PASSWORD).expect("a password");
     let caller = Caller::new(None, "bench", "request".into(), None);
     let made =
-        superuser::at_the_terminal(ctx, (address, Language::English), password, &caller).await;
+        flows::admin::setup::at_the_terminal(ctx, (address, Language::English), password, &caller)
+            .await;
     made.expect("a superuser can be made");
     ctx.db.close().await;
 }

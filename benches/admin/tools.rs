@@ -2,7 +2,7 @@
 
 use daemun::clock::Clock;
 use daemun::config::Settings;
-use daemun::ctx::Ctx;
+use daemun::context::Ctx;
 use rocket::figment::Figment;
 
 /// The tools of a site with these settings, as its server has them. The tables are brought up to date.

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use daemun::mail::{Envelope, Kind, Letter};
-use daemun::outbox::{self, Addressee};
+use daemun::outbox;
+use daemun::outbox::Addressee;
 use daemun::types::{Email, Language, Secret};
 use sea_orm::ConnectionTrait as _;
 use time::OffsetDateTime;

@@ -2,9 +2,9 @@
 //!
 //! Knows no sessions: what becomes of them when an account changes is a flow's business.
 
+mod email_verification;
 mod hash_kinds;
 mod password_policy;
-mod proof;
 pub mod search;
 pub(crate) mod store;
 mod strength;
@@ -16,16 +16,18 @@ use serde_json::json;
 use thiserror::Error;
 use time::OffsetDateTime;
 
+pub use email_verification::{ask_for_proof, count_proof_letter, tell_owner};
 pub use hash_kinds::{RoundUpError, hash_kinds};
 pub use password_policy::{MAX_LENGTH as MAX_PASSWORD, OwnData, Trait, Weakness};
 use password_policy::{site_words, weaknesses};
-pub use proof::{ask_for_proof, count_proof_letter, tell_owner};
 
-use crate::audit::{self, Action, Event};
+use crate::audit;
+use crate::audit::{Action, Event};
+use crate::context::Ctx;
 use crate::crypto::{PasswordHash, QueueFull};
-use crate::ctx::Ctx;
 use crate::db::{Db, DbError, Transaction};
-use crate::links::{self, Purpose};
+use crate::links;
+use crate::links::Purpose;
 use crate::outbox::Addressee;
 use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password, Person, UserId};
 

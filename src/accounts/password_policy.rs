@@ -6,7 +6,8 @@
 
 use std::cmp::Ordering;
 
-use super::strength::{self, Estimate};
+use super::strength;
+use super::strength::Estimate;
 use super::word_lists;
 use crate::types::{BirthDate, Email, Name, Password, Person};
 

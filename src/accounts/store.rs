@@ -13,7 +13,8 @@ use time::OffsetDateTime;
 use super::{Account, Before, Edited, Inactive, NewAccount, Profile, ProvedHash};
 use crate::clock::{from_micros, to_micros};
 use crate::crypto::PasswordHash;
-use crate::db::entity::user::{self, Column};
+use crate::db::entity::user;
+use crate::db::entity::user::Column;
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{BirthDate, Email, Gender, Language, Name, Permissions, Person, UserId};
 

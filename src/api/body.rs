@@ -18,7 +18,7 @@ use crate::i18n::Sentence;
 /// No text in it holds a NUL, however deep it is: each is replaced when the body is read, so that none
 /// can reach a statement, which PostgreSQL would refuse.
 #[derive(Default)]
-pub(super) struct Body {
+pub(crate) struct Body {
     fields: Map<String, Value>,
     with_nul: HashSet<String>,
 }
@@ -37,12 +37,12 @@ impl Body {
     }
 
     /// The value of a field, whatever it is.
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.fields.get(name)
     }
 
     /// Whether a NUL was sent in a field.
-    pub(super) fn had_nul(&self, name: &str) -> bool {
+    pub(crate) fn had_nul(&self, name: &str) -> bool {
         self.with_nul.contains(name)
     }
 }

@@ -10,22 +10,24 @@ use rocket::request::{FromRequest, Outcome};
 
 use super::error::{Error, Refusal};
 use super::fields::{Complaints, NON_FIELD};
+use crate::context::Ctx;
 use crate::crypto::jwt::TokenError;
-use crate::ctx::Ctx;
-use crate::http::cookies::{self, TokenCookies};
+use crate::http::cookies;
+use crate::http::cookies::TokenCookies;
 use crate::http::guards::SignedIn;
 use crate::i18n::Sentence;
-use crate::sessions::{self, AccessError, Over, RenewError};
+use crate::sessions;
+use crate::sessions::{AccessError, Over, RenewError};
 use crate::types::SessionId;
 
 /// The code of every token that is refused for itself.
 const NOT_VALID: &str = "token_not_valid";
 
 /// Somebody with a good access token: 401 for everybody else, and why.
-pub(super) struct Member(pub(super) SignedIn);
+pub(crate) struct Member(pub(crate) SignedIn);
 
 /// Anybody. A credential that is no good makes a stranger, not an error.
-pub(super) struct Anybody(pub(super) Option<SignedIn>);
+pub(crate) struct Anybody(pub(crate) Option<SignedIn>);
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Member {
@@ -97,7 +99,7 @@ fn shown<'r>(request: &'r Request<'_>, ctx: &Ctx) -> Shown<'r> {
 
 /// The session that the cookies of a browser belong to. Whoever signs in there signs it out; whether
 /// it is still alive is not asked.
-pub(super) async fn session_of(
+pub(crate) async fn session_of(
     cookies: &TokenCookies<'_>,
     ctx: &Ctx,
 ) -> Result<Option<SessionId>, Error> {
@@ -131,7 +133,7 @@ fn not_valid_for_any_type(why: Sentence) -> Error {
 }
 
 /// A refresh token gives nothing.
-pub(super) fn refused_refresh(error: RenewError) -> Error {
+pub(crate) fn refused_refresh(error: RenewError) -> Error {
     match error {
         RenewError::Token(error) => refused_token(error),
         RenewError::Over(Over::Gone | Over::Inactive) => {
@@ -144,7 +146,7 @@ pub(super) fn refused_refresh(error: RenewError) -> Error {
 }
 
 /// A token of either kind that somebody asks about would not be taken.
-pub(super) fn refused_check(error: RenewError) -> Error {
+pub(crate) fn refused_check(error: RenewError) -> Error {
     match error {
         RenewError::Token(error) => refused_token(error),
         RenewError::Over(over) => refused_session(over).unwrap_or_else(blacklisted_here),

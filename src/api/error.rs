@@ -14,20 +14,21 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::fields::Complaints;
+use crate::context::Ctx;
 use crate::crypto::QueueFull;
-use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::http::{caller, csrf, locale, methods, refusals, retry};
 use crate::i18n::{Language, Sentence};
 use crate::sessions::ProveError;
-use crate::throttle::{self, ThrottleError};
+use crate::throttle;
+use crate::throttle::ThrottleError;
 
 /// How a request is refused to which no credentials were shown (RFC 6750, 3).
 const CHALLENGE: &str = "Bearer realm=\"api\"";
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(super) enum Error {
+pub(crate) enum Error {
     /// Fields are wrong.
     Wrong(Complaints),
     /// The request as a whole is refused.
@@ -40,7 +41,7 @@ pub(super) enum Error {
 
 /// A refusal: a status, a code for programs and a sentence for people.
 #[derive(Debug, Clone)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     status: Status,
     code: &'static str,
     detail: Sentence,
@@ -52,37 +53,37 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(status: Status, code: &'static str, detail: Sentence) -> Self {
+    pub(crate) fn new(status: Status, code: &'static str, detail: Sentence) -> Self {
         Self { status, code, detail, access: None, wait: None, is_logged: false }
     }
 
     /// A credential is refused.
-    pub(super) fn unauthorized(code: &'static str, key: &'static str) -> Self {
+    pub(crate) fn unauthorized(code: &'static str, key: &'static str) -> Self {
         Self::new(Status::Unauthorized, code, Sentence::new(key))
     }
 
     /// The same, because of an access token with which something is wrong.
-    pub(super) fn because_of_access(self, why: Sentence) -> Self {
+    pub(crate) fn because_of_access(self, why: Sentence) -> Self {
         Self { access: Some(why), ..self }
     }
 
     /// The same, where the comparison of the credential has logged it.
-    pub(super) fn already_logged(self) -> Self {
+    pub(crate) fn already_logged(self) -> Self {
         Self { is_logged: true, ..self }
     }
 
     /// There is no such thing.
-    pub(super) fn not_found() -> Self {
+    pub(crate) fn not_found() -> Self {
         Self::new(Status::NotFound, "not_found", Sentence::new("api.not_found"))
     }
 
     /// Whoever asks may not.
-    pub(super) fn forbidden() -> Self {
+    pub(crate) fn forbidden() -> Self {
         Self::new(Status::Forbidden, "permission_denied", Sentence::new("api.permission_denied"))
     }
 
     /// The password was given too long ago for something dangerous.
-    pub(super) fn prove_first() -> Self {
+    pub(crate) fn prove_first() -> Self {
         let detail = Sentence::new("api.reauthentication_required");
         Self::new(Status::Forbidden, "reauthentication_required", detail)
     }
@@ -168,7 +169,7 @@ impl From<ThrottleError> for Error {
 
 impl Error {
     /// A password proved nothing. `wrong` is how this place says that it is not the right one.
-    pub(super) fn not_proved(error: ProveError, wrong: impl FnOnce() -> Self) -> Self {
+    pub(crate) fn not_proved(error: ProveError, wrong: impl FnOnce() -> Self) -> Self {
         match error {
             ProveError::Wrong => wrong(),
             ProveError::TooSoon(wait) => Refusal::too_soon(wait).into(),
@@ -179,7 +180,7 @@ impl Error {
     }
 
     /// Leaves the reason of a guard for the catcher, which Rocket tells only the status.
-    pub(super) fn leave(self, request: &Request<'_>) -> Status {
+    pub(crate) fn leave(self, request: &Request<'_>) -> Status {
         let status = match &self {
             Self::Wrong(_) => Status::BadRequest,
             Self::Refused(refusal) => refusal.status,
@@ -232,7 +233,7 @@ fn log(error: &Error, request: &Request<'_>) -> Status {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     detail: String,
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]

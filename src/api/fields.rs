@@ -17,25 +17,25 @@ use crate::types::{
 };
 
 /// Stands for the body as a whole.
-pub(super) const NON_FIELD: &str = "non_field_errors";
+pub(crate) const NON_FIELD: &str = "non_field_errors";
 
 /// Everything that is wrong with a body, field by field.
 #[derive(Debug, Default)]
-pub(super) struct Complaints(Vec<(&'static str, Sentence)>);
+pub(crate) struct Complaints(Vec<(&'static str, Sentence)>);
 
 impl Complaints {
     /// One thing is wrong.
-    pub(super) fn about(field: &'static str, sentence: Sentence) -> Self {
+    pub(crate) fn about(field: &'static str, sentence: Sentence) -> Self {
         Self(vec![(field, sentence)])
     }
 
     /// One more thing is wrong.
-    pub(super) fn add(&mut self, field: &'static str, sentence: Sentence) {
+    pub(crate) fn add(&mut self, field: &'static str, sentence: Sentence) {
         self.0.push((field, sentence));
     }
 
     /// A new password is weak; `field` tells where that is said.
-    pub(super) fn add_weak(
+    pub(crate) fn add_weak(
         &mut self,
         found: &[Weakness],
         field: impl Fn(Weakness) -> &'static str,
@@ -45,16 +45,16 @@ impl Complaints {
         }
     }
 
-    pub(super) fn is_about(&self, field: &str) -> bool {
+    pub(crate) fn is_about(&self, field: &str) -> bool {
         self.0.iter().any(|(about, _)| *about == field)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The complaints as readers of a language have them.
-    pub(super) fn in_language(&self, language: Language) -> Told {
+    pub(crate) fn in_language(&self, language: Language) -> Told {
         let mut told = Told(Vec::new());
         for (field, sentence) in &self.0 {
             let sentence = sentence.in_language(language);
@@ -69,7 +69,7 @@ impl Complaints {
 
 /// Sentences by field, in the order of the fields.
 #[derive(Debug)]
-pub(super) struct Told(Vec<(&'static str, Vec<String>)>);
+pub(crate) struct Told(Vec<(&'static str, Vec<String>)>);
 
 impl Serialize for Told {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -83,7 +83,7 @@ impl Serialize for Told {
 
 /// A field that may be left out.
 #[derive(Debug)]
-pub(super) enum Sent<T> {
+pub(crate) enum Sent<T> {
     /// It was left out, or is wrong.
     Not,
     /// It was sent.
@@ -92,14 +92,14 @@ pub(super) enum Sent<T> {
 
 impl<T> Sent<T> {
     /// Takes the place of what was there before, if it was sent.
-    pub(super) fn replace(self, before: &mut T) {
+    pub(crate) fn replace(self, before: &mut T) {
         if let Self::As(value) = self {
             *before = value;
         }
     }
 
     /// What was sent, or else what was there before.
-    pub(super) fn or(self, before: T) -> T {
+    pub(crate) fn or(self, before: T) -> T {
         match self {
             Self::Not => before,
             Self::As(value) => value,
@@ -108,49 +108,49 @@ impl<T> Sent<T> {
 }
 
 /// The fields of a body while they are read.
-pub(super) struct Fields<'b> {
+pub(crate) struct Fields<'b> {
     body: &'b Body,
     complaints: Complaints,
 }
 
 impl<'b> Fields<'b> {
-    pub(super) fn of(body: &'b Body) -> Self {
+    pub(crate) fn of(body: &'b Body) -> Self {
         Self { body, complaints: Complaints::default() }
     }
 
     /// What is wrong with the fields that were read.
-    pub(super) fn complaints(self) -> Complaints {
+    pub(crate) fn complaints(self) -> Complaints {
         self.complaints
     }
 
     /// A text that must be there; white space around it is dropped.
-    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
         let text = self.typed(name, true)?.trim().to_owned();
         self.not_blank(name, text)
     }
 
     /// A text that may be left out, and not be blank.
-    pub(super) fn optional_text(&mut self, name: &'static str) -> Option<String> {
+    pub(crate) fn optional_text(&mut self, name: &'static str) -> Option<String> {
         let text = self.typed(name, false)?.trim().to_owned();
         self.not_blank(name, text)
     }
 
     /// A password, as it was typed.
-    pub(super) fn password(&mut self, name: &'static str) -> Option<Password> {
+    pub(crate) fn password(&mut self, name: &'static str) -> Option<Password> {
         let typed = self.typed(name, true)?;
         let typed = self.not_blank(name, typed)?;
         Password::parse(&typed).ok()
     }
 
     /// A password that may be left out.
-    pub(super) fn optional_password(&mut self, name: &'static str) -> Option<Password> {
+    pub(crate) fn optional_password(&mut self, name: &'static str) -> Option<Password> {
         let typed = self.typed(name, false)?;
         let typed = self.not_blank(name, typed)?;
         Password::parse(&typed).ok()
     }
 
     /// A password that somebody wants to have from now on.
-    pub(super) fn new_password(&mut self, name: &'static str) -> Option<Password> {
+    pub(crate) fn new_password(&mut self, name: &'static str) -> Option<Password> {
         let password = self.password(name)?;
         if password.count() > MAX_PASSWORD {
             self.complain(name, Sentence::with("api.too_long", "max", MAX_PASSWORD));
@@ -160,19 +160,19 @@ impl<'b> Fields<'b> {
     }
 
     /// An address.
-    pub(super) fn email(&mut self, name: &'static str) -> Option<Email> {
+    pub(crate) fn email(&mut self, name: &'static str) -> Option<Email> {
         let typed = self.text(name)?;
         self.parsed_email(name, &typed)
     }
 
     /// An address; one that is missing or blank is nobody's business here.
-    pub(super) fn email_if_any(&mut self, name: &'static str) -> Option<Email> {
+    pub(crate) fn email_if_any(&mut self, name: &'static str) -> Option<Email> {
         let typed = self.typed(name, false)?;
         if typed.trim().is_empty() { None } else { self.parsed_email(name, &typed) }
     }
 
     /// A person's name.
-    pub(super) fn name(&mut self, name: &'static str) -> Sent<Name> {
+    pub(crate) fn name(&mut self, name: &'static str) -> Sent<Name> {
         // A number is not a name: it may have lost digits on its way.
         if matches!(self.body.get(name), Some(Value::Number(_))) {
             return self.wrong(name, Sentence::new("api.not_a_string"));
@@ -188,7 +188,7 @@ impl<'b> Fields<'b> {
     }
 
     /// A gender; the empty one is none.
-    pub(super) fn gender(&mut self, name: &'static str) -> Sent<Option<Gender>> {
+    pub(crate) fn gender(&mut self, name: &'static str) -> Sent<Option<Gender>> {
         let typed = match self.body.get(name) {
             None => return Sent::Not,
             Some(Value::Null) => return self.wrong(name, Sentence::new("api.null")),
@@ -202,7 +202,7 @@ impl<'b> Fields<'b> {
     }
 
     /// A date of birth; `null` is none. An empty text is no date, as the description of the API has it.
-    pub(super) fn date_of_birth(
+    pub(crate) fn date_of_birth(
         &mut self,
         name: &'static str,
         today: Date,
@@ -224,19 +224,19 @@ impl<'b> Fields<'b> {
     }
 
     /// An address that may be left out; one that is there is one.
-    pub(super) fn email_if_sent(&mut self, name: &'static str) -> Option<Email> {
+    pub(crate) fn email_if_sent(&mut self, name: &'static str) -> Option<Email> {
         self.body.get(name)?;
         self.email(name)
     }
 
     /// A password that may be left out, and not be blank.
-    pub(super) fn password_if_sent(&mut self, name: &'static str) -> Option<Password> {
+    pub(crate) fn password_if_sent(&mut self, name: &'static str) -> Option<Password> {
         self.body.get(name)?;
         self.new_password(name)
     }
 
     /// Yes or no. Nothing is taken for either: what a text such as "off" means is not guessed.
-    pub(super) fn flag(&mut self, name: &'static str) -> Sent<bool> {
+    pub(crate) fn flag(&mut self, name: &'static str) -> Sent<bool> {
         match self.body.get(name) {
             None => Sent::Not,
             Some(Value::Bool(is)) => Sent::As(*is),
@@ -246,7 +246,7 @@ impl<'b> Fields<'b> {
     }
 
     /// The numbers of groups.
-    pub(super) fn groups(&mut self, name: &'static str) -> Sent<Vec<GroupId>> {
+    pub(crate) fn groups(&mut self, name: &'static str) -> Sent<Vec<GroupId>> {
         let values = match self.body.get(name) {
             None => return Sent::Not,
             Some(Value::Array(values)) => values,
@@ -300,7 +300,7 @@ impl<'b> Fields<'b> {
         Some(text)
     }
 
-    pub(super) fn complain(&mut self, name: &'static str, sentence: Sentence) {
+    pub(crate) fn complain(&mut self, name: &'static str, sentence: Sentence) {
         self.complaints.add(name, sentence);
     }
 
@@ -311,7 +311,7 @@ impl<'b> Fields<'b> {
 }
 
 /// What is said of an address at which no mail from here arrives.
-pub(super) fn local_email() -> Error {
+pub(crate) fn local_email() -> Error {
     Complaints::about("email", Sentence::new("email.local")).into()
 }
 

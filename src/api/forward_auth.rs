@@ -11,16 +11,16 @@ use rocket::response::Redirect;
 use rocket::{Responder, Route, State, get, routes};
 use url::form_urlencoded;
 
-use crate::api::describe::{Described, HttpMethod, Kind, Section, may, open};
-use crate::ctx::Ctx;
+use crate::api::openapi::{Described, HttpMethod, Kind, Section, may, open};
+use crate::context::Ctx;
 use crate::http::proxy::{Original, Passing};
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![show]
 }
 
 /// The same in words.
-pub(super) fn described() -> Vec<Described> {
+pub(crate) fn described() -> Vec<Described> {
     let (path, about) = ("/api/forward-auth", "reference.forward_auth");
     let route = open(HttpMethod::Get, path, Section::Service, about);
     let route = route.asks([may("redirect", Kind::Number)]);

@@ -3,15 +3,15 @@
 use rocket::http::Status;
 use rocket::{Route, State, get, routes};
 
-use crate::api::describe::{Described, HttpMethod, Section, open};
-use crate::ctx::Ctx;
+use crate::api::openapi::{Described, HttpMethod, Section, open};
+use crate::context::Ctx;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![live, ready]
 }
 
 /// The same in words.
-pub(super) fn described() -> Vec<Described> {
+pub(crate) fn described() -> Vec<Described> {
     let route = |path, about| open(HttpMethod::Get, path, Section::Service, about);
     vec![
         route("/health/live", "reference.live").says(200),

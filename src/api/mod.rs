@@ -9,23 +9,23 @@
 mod account;
 mod body;
 mod credentials;
-mod describe;
 mod error;
 mod fields;
 mod forward_auth;
 mod health;
+mod openapi;
 mod tokens;
 mod unambiguous;
 mod users;
 mod well_known;
 
-pub use describe::document;
 pub use error::catchers;
+pub use openapi::document;
 
 use rocket::Route;
 
 /// Every route in words.
-fn described() -> Vec<describe::Described> {
+fn described() -> Vec<openapi::Described> {
     let mut all = tokens::described();
     all.extend(account::described());
     all.extend(users::described());

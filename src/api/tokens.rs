@@ -9,20 +9,21 @@ use super::body::Body;
 use super::credentials::{refused_check, refused_refresh};
 use super::error::{Error, Refusal};
 use super::fields::Fields;
-use crate::api::describe::{Described, HttpMethod, Kind, Section, needs, open};
+use crate::api::openapi::{Described, HttpMethod, Kind, Section, needs, open};
 use crate::config::EmailVerification;
-use crate::ctx::Ctx;
-use crate::flows::login::{self, Credentials, LogInError};
-use crate::flows::logout;
-use crate::sessions::{self, Opened};
+use crate::context::Ctx;
+use crate::flows;
+use crate::flows::account::login::{Credentials, LogInError};
+use crate::sessions;
+use crate::sessions::Opened;
 use crate::types::{Caller, Email};
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![create, update, show, show_at_account, destroy]
 }
 
 /// The same in words.
-pub(super) fn described() -> Vec<Described> {
+pub(crate) fn described() -> Vec<Described> {
     let route = |path, about| open(HttpMethod::Post, path, Section::Tokens, about);
     vec![
         route("/api/token", "reference.token.create")
@@ -94,8 +95,8 @@ async fn create(body: Body, caller: &Caller, ctx: &State<Ctx>) -> Result<Json<Pa
     let Ok(email) = Email::parse(&email) else { return Err(no_active_account(ctx)) };
     let credentials = Credentials { email, password };
     let caller = caller.without_cookies();
-    match login::with_password(ctx, credentials, None, &caller).await {
-        Ok(login::LoggedIn { opened, .. }) => Ok(Json(opened.into())),
+    match flows::account::login::with_password(ctx, credentials, None, &caller).await {
+        Ok(flows::account::login::LoggedIn { opened, .. }) => Ok(Json(opened.into())),
         Err(LogInError::NotProved(error)) => {
             Err(Error::not_proved(error, || no_active_account(ctx)))
         }
@@ -138,7 +139,7 @@ async fn check(body: &Body, ctx: &Ctx) -> Result<Json<Nothing>, Error> {
 #[post("/api/token/blacklist", data = "<body>")]
 async fn destroy(body: Body, caller: &Caller, ctx: &State<Ctx>) -> Result<Json<Nothing>, Error> {
     let token = token(&body, "refresh")?;
-    logout::by_token(ctx, &token, caller).await.map_err(refused_refresh)?;
+    flows::account::logout::by_token(ctx, &token, caller).await.map_err(refused_refresh)?;
     Ok(Json(Nothing {}))
 }
 

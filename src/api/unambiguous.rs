@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 ///
 /// # Errors
 /// What `serde_json` says of a text that is no JSON.
-pub(super) fn from_str(text: &str) -> Result<Result<Value, String>, serde_json::Error> {
+pub(crate) fn from_str(text: &str) -> Result<Result<Value, String>, serde_json::Error> {
     let mut repeated = None;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = Reading { repeated: &mut repeated }.deserialize(&mut deserializer)?;

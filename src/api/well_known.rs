@@ -4,18 +4,18 @@ use rocket::http::Header;
 use rocket::serde::json::{Json, Value};
 use rocket::{Responder, Route, State, get, routes};
 
-use crate::api::describe::{Described, HttpMethod, Section, open};
-use crate::ctx::Ctx;
+use crate::api::openapi::{Described, HttpMethod, Section, open};
+use crate::context::Ctx;
 use crate::http::Reference;
 use crate::i18n::Language;
 use crate::keys::PUBLISHED_ARE_KEPT;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![jwks, description]
 }
 
 /// The same in words.
-pub(super) fn described() -> Vec<Described> {
+pub(crate) fn described() -> Vec<Described> {
     let route = |path, about| open(HttpMethod::Get, path, Section::Service, about);
     vec![
         route("/.well-known/jwks.json", "reference.jwks").gives_keys(),

@@ -10,7 +10,8 @@ use time::OffsetDateTime;
 
 use super::{Action, Event, Exported, Place, Recorded, Search};
 use crate::clock::{from_micros, to_micros};
-use crate::db::entity::audit_event::{self, Column};
+use crate::db::entity::audit_event;
+use crate::db::entity::audit_event::Column;
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{Caller, UserId};
 

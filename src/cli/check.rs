@@ -6,7 +6,8 @@ use super::{Failed, say};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::Random;
-use crate::flows::checkup::{self, Finding};
+use crate::flows;
+use crate::flows::system::checks::Finding;
 use crate::i18n::Language;
 use crate::mail::{Envelope, Kind, Letter, Mailer};
 use crate::types::Email;
@@ -19,7 +20,7 @@ pub(super) async fn check(
 ) -> Result<(), Failed> {
     let listens_on = rocket::Config::try_from(figment).map(|config| config.address);
     let listens_on = listens_on.map_err(|error| Failed::line(error.to_string()))?;
-    let found = checkup::examine(settings, listens_on, Clock::of_the_machine()).await;
+    let found = flows::system::checks::examine(settings, listens_on, Clock::of_the_machine()).await;
     let (bad, good): (Vec<_>, Vec<_>) = found.iter().partition(|finding| finding.is_bad());
     for finding in good {
         say(&sentence(language, finding));

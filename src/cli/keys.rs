@@ -7,9 +7,10 @@ use time::macros::format_description;
 
 use super::{Failed, logging, say, serve};
 use crate::config::Settings;
+use crate::context::Ctx;
 use crate::crypto::{KeyState, TimedKey};
-use crate::ctx::Ctx;
-use crate::flows::rotation::{self, Next};
+use crate::flows;
+use crate::flows::system::key_rotation::Next;
 use crate::i18n::Language;
 use crate::keys::KeysError;
 use crate::types::Caller;
@@ -37,7 +38,7 @@ pub(super) async fn obey(
 
 async fn rotate(language: Language, ctx: &Ctx) -> Result<(), Failed> {
     let caller = Caller::at_the_terminal(ctx.random.request_id());
-    match rotation::rotate(ctx, &caller).await {
+    match flows::system::key_rotation::rotate(ctx, &caller).await {
         Ok(Next { id, signs_from, is_new }) => {
             let key = if is_new { "cli.key_made" } else { "cli.key_waits" };
             say(&language.tell(key, &[("key", &id), ("since", &instant(signs_from))]));
@@ -49,7 +50,7 @@ async fn rotate(language: Language, ctx: &Ctx) -> Result<(), Failed> {
 
 async fn replace(language: Language, ctx: &Ctx) -> Result<(), Failed> {
     let caller = Caller::at_the_terminal(ctx.random.request_id());
-    match rotation::replace(ctx, &caller).await {
+    match flows::system::key_rotation::replace(ctx, &caller).await {
         Ok(only) => {
             say(&language.tell("cli.keys_replaced", &[("key", &only.id)]));
             Ok(())

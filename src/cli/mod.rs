@@ -19,7 +19,8 @@ use std::process::ExitCode;
 use clap::ArgMatches;
 use rocket::figment::Figment;
 
-use crate::config::{self, Settings};
+use crate::config;
+use crate::config::Settings;
 use crate::i18n::Language;
 use crate::types::Email;
 

@@ -5,7 +5,8 @@ use std::io::{BufRead as _, IsTerminal as _};
 use super::{Failed, logging, say, serve};
 use crate::accounts::{NewPasswordError, Weakness};
 use crate::config::Settings;
-use crate::flows::password::{self, SetPasswordError};
+use crate::flows;
+use crate::flows::account::password_change::SetPasswordError;
 use crate::i18n::Language;
 use crate::types::{Caller, Email, EmailError, Password};
 
@@ -23,7 +24,7 @@ pub(super) async fn change(
     let ctx = serve::open(language, settings).await?;
     let password = ask(language)?;
     let caller = Caller::at_the_terminal(ctx.random.request_id());
-    let changed = password::set(&ctx, &email, password, &caller).await;
+    let changed = flows::account::password_change::set(&ctx, &email, password, &caller).await;
     ctx.db.close().await;
     match changed {
         Ok(()) => {

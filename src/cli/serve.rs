@@ -6,12 +6,13 @@ use rocket::fairing::AdHoc;
 use rocket::figment::Figment;
 
 use super::{Failed, logging, say};
-use crate::app::{self, OpenError};
+use crate::app;
+use crate::app::OpenError;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::ctx::{Ctx, CtxError};
+use crate::context::{Ctx, CtxError};
 use crate::db;
-use crate::flows::superuser;
+use crate::flows;
 use crate::http::ServeError;
 use crate::i18n::Language;
 
@@ -72,7 +73,7 @@ pub(super) async fn open(language: Language, settings: Settings) -> Result<Ctx, 
 async fn greet(language: Language, ctx: Ctx) {
     let url = ctx.settings.public_url.as_str();
     say(&language.tell("cli.serving", &[("url", url)]));
-    match superuser::invite(&ctx).await {
+    match flows::admin::setup::invite(&ctx).await {
         Ok(None) => {}
         Ok(Some(token)) => {
             let link = format!("{url}/admin/setup/{}", token.expose());

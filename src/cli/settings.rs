@@ -3,7 +3,8 @@
 use rocket::figment::Figment;
 
 use super::Failed;
-use crate::config::{self, SettingError, Settings, Wrong};
+use crate::config;
+use crate::config::{SettingError, Settings, Wrong};
 use crate::i18n::Language;
 
 /// The settings with the figment that they came from.

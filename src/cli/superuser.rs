@@ -3,7 +3,8 @@
 use super::password::{ask, email, not_taken};
 use super::{Failed, logging, say, serve};
 use crate::config::Settings;
-use crate::flows::superuser::{self, SuperuserError};
+use crate::flows;
+use crate::flows::admin::setup::SuperuserError;
 use crate::i18n::Language;
 use crate::types::Caller;
 
@@ -18,7 +19,8 @@ pub(super) async fn create(
     let ctx = serve::open(language, settings).await?;
     let password = ask(language)?;
     let caller = Caller::at_the_terminal(ctx.random.request_id());
-    let made = superuser::at_the_terminal(&ctx, (email, language), password, &caller).await;
+    let made =
+        flows::admin::setup::at_the_terminal(&ctx, (email, language), password, &caller).await;
     ctx.db.close().await;
     match made {
         Ok(_) => {

@@ -3,13 +3,13 @@
 //!
 //! Knows nothing of accounts or sessions; it is handed bytes and gives back bytes.
 
+mod django_hashes;
 mod dummy_work;
-mod foreign;
-mod foreign_token;
 mod hash_cost;
+mod id_token;
 pub mod jwt;
+mod key_derivation;
 mod keyring;
-mod master;
 mod passwords;
 mod random;
 mod signing_key;
@@ -20,12 +20,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+pub use django_hashes::UnknownHash;
 pub use dummy_work::HashKinds;
-pub use foreign::UnknownHash;
-pub use foreign_token::{ForeignKeys, ForeignTokenError};
 pub use hash_cost::CostLimit;
+pub use id_token::{ForeignKeys, ForeignTokenError};
+pub use key_derivation::{Keys, MasterKey, MasterKeyError, Unsealable};
 pub use keyring::{KeyState, Keyring, TimedKey};
-pub use master::{Keys, MasterKey, MasterKeyError, Unsealable};
 pub use passwords::{Cost, Hasher, PasswordHash, Verdict};
 pub use random::Random;
 pub use signing_key::{Algorithm, KeyError, SigningKey};

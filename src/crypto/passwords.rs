@@ -16,8 +16,9 @@ use aws_lc_rs::constant_time;
 use thiserror::Error;
 
 use super::Random;
+use super::django_hashes;
+use super::django_hashes::{Pbkdf2, UnknownHash};
 use super::dummy_work::Done;
-use super::foreign::{self, Pbkdf2, UnknownHash};
 use super::hash_cost::Speed;
 use super::work_queue::{Limits, QueueFull, WorkQueue};
 use crate::types::Password;
@@ -61,7 +62,7 @@ impl PasswordHash {
         if hash.chars().any(char::is_control) {
             return Err(UnknownHash);
         }
-        let Some(hash) = foreign::take_over(hash)? else { return Ok(None) };
+        let Some(hash) = django_hashes::take_over(hash)? else { return Ok(None) };
         let hash = Self(hash.to_owned());
         let is_known = Readable::of(&hash).is_some();
         if is_known { Ok(Some(hash)) } else { Err(UnknownHash) }

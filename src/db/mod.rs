@@ -30,7 +30,7 @@ pub use self::pool::Pool;
 pub use self::probe::why_not;
 pub use self::transaction::Transaction;
 use crate::config::DatabaseUrl;
-use crate::private;
+use crate::owner_only;
 
 /// How long a request waits for a connection or for SQLite's one writer before it is told that the
 /// database is busy: longer than any honest queue, shorter than a person's patience.
@@ -211,8 +211,8 @@ impl Db {
 fn make_file(path: &Path) -> Result<(), OpenError> {
     let failed = |path: &Path, source| OpenError::File { path: path.to_owned(), source };
     let folder = path.parent().unwrap_or(Path::new(""));
-    private::make_folder(folder).map_err(|source| failed(folder, source))?;
-    match private::make_file(path) {
+    owner_only::make_folder(folder).map_err(|source| failed(folder, source))?;
+    match owner_only::make_file(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(path, error)),
         _ => Ok(()),
     }

@@ -20,7 +20,8 @@ use sea_orm::{
 use tokio::time::timeout;
 
 use super::failure::is_passing;
-use super::postgres::{self, SETTINGS};
+use super::postgres;
+use super::postgres::SETTINGS;
 use super::{DbError, WAIT};
 
 /// How soon a file that another process is opening is tried again.

@@ -9,7 +9,7 @@ use rocket::request::{FromRequest, Outcome};
 
 use super::{cookies, forwarded};
 use crate::config::is_trusted;
-use crate::ctx::Ctx;
+use crate::context::Ctx;
 use crate::types::Caller;
 
 /// The caller of a request; worked out once.

@@ -10,9 +10,10 @@ use rocket::request::{FromRequest, Outcome};
 use rocket::time::Duration;
 use rocket::{Request, Response};
 
-use crate::ctx::Ctx;
+use crate::context::Ctx;
 use crate::i18n::Language;
-use crate::sessions::{self, DeadCookies, Opened};
+use crate::sessions;
+use crate::sessions::{DeadCookies, Opened};
 use crate::types::{Secret, UserId};
 
 /// How long a browser is known after its last log-in.

@@ -13,11 +13,13 @@ use rocket::http::{Method, Status};
 use rocket::route::{Handler, Outcome};
 use rocket::{Data, Request, Route};
 
-use super::guards::{self, SignedIn};
+use super::guards;
+use super::guards::SignedIn;
 use super::{body, caller, cookies, proxy, refusals, urlencoded};
+use crate::context::Ctx;
 use crate::crypto::jwt::TokenError;
-use crate::ctx::Ctx;
-use crate::sessions::{self, AccessError};
+use crate::sessions;
+use crate::sessions::AccessError;
 
 /// Where refused requests are sent: to the door that they knocked at, which draws the answer. Outside
 /// they are pages that do not exist.

@@ -10,9 +10,10 @@ use time::OffsetDateTime;
 
 use super::{caller, cookies};
 use crate::cache::Living;
-use crate::ctx::Ctx;
+use crate::context::Ctx;
 use crate::db::DbError;
-use crate::sessions::{self, Presented, Standing};
+use crate::sessions;
+use crate::sessions::{Presented, Standing};
 use crate::types::{Caller, Permission, Person, SessionId};
 
 /// After this long what is dangerous asks for the password again: a phone that lies on a table is

@@ -5,7 +5,7 @@ use rocket::http::Header;
 use rocket::{Request, Response};
 
 use super::{caller, cookies};
-use crate::ctx::Ctx;
+use crate::context::Ctx;
 
 const POLICY: &str = "Content-Security-Policy";
 

@@ -6,7 +6,7 @@ use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
 
 use super::cookies;
-use crate::ctx::Ctx;
+use crate::context::Ctx;
 use crate::i18n::Language;
 
 /// The language in which a request wants to be answered.

@@ -14,8 +14,8 @@ pub(crate) mod headers;
 pub(crate) mod locale;
 pub(crate) mod methods;
 pub(crate) mod next;
+mod openapi;
 pub(crate) mod proxy;
-mod reference;
 pub(crate) mod refusals;
 pub(crate) mod retry;
 pub(crate) mod server;
@@ -24,7 +24,7 @@ pub(crate) mod urlencoded;
 pub use csrf::Gatekeeper;
 pub use guards::{SignedIn, Staff, Visitor};
 pub use headers::Headers;
-pub use reference::Reference;
+pub use openapi::Reference;
 pub use refusals::RefusalLog;
 pub use server::ServeError;
 

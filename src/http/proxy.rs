@@ -7,11 +7,13 @@ use rocket::Request;
 use rocket::http::{Method, Status};
 use rocket::request::{FromRequest, Outcome};
 
-use super::guards::{self, SignedIn};
+use super::guards;
+use super::guards::SignedIn;
 use super::next::SafeNext;
 use super::{caller, cookies};
-use crate::ctx::Ctx;
-use crate::sessions::{self, Standing};
+use crate::context::Ctx;
+use crate::sessions;
+use crate::sessions::Standing;
 
 /// Where proxies ask.
 const PATH: &str = "/api/forward-auth";

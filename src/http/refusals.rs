@@ -9,7 +9,7 @@ use rocket::http::Status;
 use rocket::{Request, Response};
 
 use super::{caller, csrf, guards};
-use crate::ctx::Ctx;
+use crate::context::Ctx;
 
 /// Why a request is refused, for the log; the first reason counts.
 struct Reason(Option<&'static str>);

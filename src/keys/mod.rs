@@ -10,8 +10,8 @@ mod store;
 use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 
+use crate::context::Ctx;
 use crate::crypto::{Algorithm, KeyError, Keyring, SigningKey, TimedKey, Unsealable, jwt};
-use crate::ctx::Ctx;
 use crate::db::{DbError, Transaction};
 use store::StoredKey;
 

@@ -9,7 +9,8 @@ use time::{Duration, OffsetDateTime};
 
 use super::{FIRST, NewKey};
 use crate::clock::{from_micros, to_micros};
-use crate::db::entity::signing_key::{self, Column};
+use crate::db::entity::signing_key;
+use crate::db::entity::signing_key::Column;
 use crate::db::{Db, DbError, Transaction};
 
 /// A key as it is kept.

@@ -11,7 +11,8 @@ use time::OffsetDateTime;
 
 use super::{Pending, Purpose};
 use crate::clock::{from_micros, to_micros};
-use crate::db::entity::one_time_link::{self, Column};
+use crate::db::entity::one_time_link;
+use crate::db::entity::one_time_link::Column;
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{Email, HashedSecret, UserId};
 

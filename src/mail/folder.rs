@@ -12,7 +12,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
 use super::mime::plain;
-use crate::private;
+use crate::owner_only;
 
 /// How an instant stands in a file name: to the microsecond, in UTC.
 const STAMP: &[BorrowedFormatItem<'static>] =
@@ -36,7 +36,7 @@ impl Folder {
     /// Makes the folder, if it is not there.
     pub(super) async fn make(&self) -> io::Result<()> {
         let path = self.0.clone();
-        aside(move || private::make_folder(&path)).await
+        aside(move || owner_only::make_folder(&path)).await
     }
 
     /// Puts a letter into the folder.
@@ -48,7 +48,7 @@ impl Folder {
     ) -> io::Result<()> {
         let path = self.0.join(format!("{}-{}.eml", stamp(written_at), plain(id)));
         aside(move || {
-            private::make_folder(path.parent().unwrap_or(Path::new(".")))?;
+            owner_only::make_folder(path.parent().unwrap_or(Path::new(".")))?;
             put_whole(&path, &bytes)
         })
         .await
@@ -84,10 +84,10 @@ fn put_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
-    let made = private::make_file(draft).or_else(|error| match error.kind() {
+    let made = owner_only::make_file(draft).or_else(|error| match error.kind() {
         // The program was stopped while it wrote this.
         io::ErrorKind::AlreadyExists => {
-            std::fs::remove_file(draft).and_then(|()| private::make_file(draft))
+            std::fs::remove_file(draft).and_then(|()| owner_only::make_file(draft))
         }
         _ => Err(error),
     });

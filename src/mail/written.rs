@@ -9,10 +9,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use time::OffsetDateTime;
 
 use super::{Kind, Letter};
-use crate::agent;
 use crate::clock;
 use crate::i18n::Language;
 use crate::types::{Email, Secret};
+use crate::user_agent;
 
 /// What a link's token keeps of its punctuation: that of base64 for URLs.
 const NOT_IN_TOKENS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
@@ -95,13 +95,13 @@ struct Sheet {
 }
 
 #[derive(Template)]
-#[template(path = "mail/letter.html")]
+#[template(path = "emails/email.html")]
 struct Page<'a> {
     sheet: &'a Sheet,
 }
 
 #[derive(Template)]
-#[template(path = "mail/letter.txt", whitespace = "preserve")]
+#[template(path = "emails/email.txt", whitespace = "preserve")]
 struct Plain<'a> {
     sheet: &'a Sheet,
 }
@@ -166,7 +166,7 @@ impl Site<'_> {
     }
 
     fn device(&self, user_agent: &str) -> Option<String> {
-        let agent = agent::describe(user_agent);
+        let agent = user_agent::describe(user_agent);
         match (agent.browser, agent.system) {
             (Some(browser), Some(system)) => {
                 let values = [("browser", browser.as_str()), ("system", system.as_str())];

@@ -145,7 +145,7 @@ impl Application {
     }
 
     /// Who signs the ID tokens that we take.
-    pub(super) fn token_issuer(&self) -> Option<String> {
+    pub(crate) fn token_issuer(&self) -> Option<String> {
         let issuer = self.issuer.as_deref().or(self.adapter().issuer);
         issuer.map(str::to_owned)
     }
@@ -159,20 +159,20 @@ impl Application {
         Endpoint::typed(self.issuer.as_deref()?).ok().map(|issuer| issuer.origin())
     }
 
-    pub(super) fn authorization_endpoint(&self) -> Option<Endpoint> {
+    pub(crate) fn authorization_endpoint(&self) -> Option<Endpoint> {
         self.endpoint(0, self.adapter().authorization)
     }
 
-    pub(super) fn token_endpoint(&self) -> Option<Endpoint> {
+    pub(crate) fn token_endpoint(&self) -> Option<Endpoint> {
         self.endpoint(1, self.adapter().token)
     }
 
-    pub(super) fn userinfo_endpoint(&self) -> Endpoint {
+    pub(crate) fn userinfo_endpoint(&self) -> Endpoint {
         let endpoint = self.endpoint(2, self.adapter().userinfo);
         endpoint.expect("who is asked for a person has an address for it")
     }
 
-    pub(super) fn token_info_endpoint(&self) -> Endpoint {
+    pub(crate) fn token_info_endpoint(&self) -> Endpoint {
         let endpoint = self.endpoint(3, self.adapter().token_info);
         endpoint.expect("who is asked about a token has an address for it")
     }

@@ -78,7 +78,7 @@ impl Endpoint {
     }
 
     /// An address that is written in the program.
-    pub(super) fn known(text: &'static str) -> Self {
+    pub(crate) fn known(text: &'static str) -> Self {
         Self::typed(text).expect("addresses in the program can be asked")
     }
 
@@ -106,7 +106,7 @@ impl Endpoint {
     }
 
     /// The address with these values in its query.
-    pub(super) fn with(&self, query: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(&self, query: &[(&str, &str)]) -> Self {
         let mut url = self.0.clone();
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
@@ -115,7 +115,7 @@ impl Endpoint {
     }
 
     /// The address of something below this one.
-    pub(super) fn below(&self, name: &str) -> Self {
+    pub(crate) fn below(&self, name: &str) -> Self {
         let mut url = self.0.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(name.split('/'));
@@ -123,14 +123,14 @@ impl Endpoint {
         Self(url)
     }
 
-    pub(super) fn url(&self) -> &Url {
+    pub(crate) fn url(&self) -> &Url {
         &self.0
     }
 }
 
 /// Whether an address is of the Internet that everybody sees (the registries of RFC 6890, and what
 /// clouds put beside them).
-pub(super) fn is_public(ip: IpAddr) -> bool {
+pub(crate) fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
         IpAddr::V6(ip) => match ip.to_ipv4_mapped() {

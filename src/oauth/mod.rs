@@ -5,16 +5,13 @@
 //! per provider says what differs; `outside` alone speaks HTTP to them.
 
 mod application;
-mod dance;
+mod authorization;
 mod endpoint;
-mod facebook;
-mod github;
-mod google;
-mod issuer;
-mod kakao;
-mod naver;
-mod oidc;
-mod outside;
+
+mod discovery;
+
+mod http_client;
+mod providers;
 
 use std::time::Duration;
 
@@ -23,10 +20,10 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 pub use application::{Application, Draft, Flaw};
-pub use dance::{Dance, Returned};
+pub use authorization::{Dance, Returned};
+use discovery::Issuers;
 pub use endpoint::{Endpoint, EndpointError};
-use issuer::Issuers;
-pub use outside::Outside;
+pub use http_client::Outside;
 
 use crate::types::{Email, Name, Secret};
 
@@ -76,12 +73,12 @@ impl Kind {
 
     fn adapter(self) -> &'static Adapter {
         match self {
-            Self::Kakao => &kakao::ADAPTER,
-            Self::Naver => &naver::ADAPTER,
-            Self::Google => &google::ADAPTER,
-            Self::Facebook => &facebook::ADAPTER,
-            Self::GitHub => &github::ADAPTER,
-            Self::Oidc => &oidc::ADAPTER,
+            Self::Kakao => &providers::kakao::ADAPTER,
+            Self::Naver => &providers::naver::ADAPTER,
+            Self::Google => &providers::google::ADAPTER,
+            Self::Facebook => &providers::facebook::ADAPTER,
+            Self::GitHub => &providers::github::ADAPTER,
+            Self::Oidc => &providers::oidc::ADAPTER,
         }
     }
 }
@@ -173,7 +170,7 @@ impl Oauth {
         dance: &Dance,
         now: OffsetDateTime,
     ) -> Result<String, OauthError> {
-        in_time(dance::way_in(self, application, dance, now)).await
+        in_time(authorization::way_in(self, application, dance, now)).await
     }
 
     /// Whether the issuer of an application is there and is who it says; nothing is asked of one that
@@ -202,12 +199,13 @@ impl Oauth {
         now: OffsetDateTime,
     ) -> Result<Known, OauthError> {
         in_time(async {
-            dance::check_sender(self, application, (dance, &returned), now).await?;
-            let tokens = dance::exchange(self, application, dance, returned.code, now).await?;
+            authorization::check_sender(self, application, (dance, &returned), now).await?;
+            let tokens =
+                authorization::exchange(self, application, dance, returned.code, now).await?;
             if application.kind == Kind::Oidc {
                 let id_token = tokens.id_token().ok_or(OauthError::Nonsense("no ID token"))?;
                 let nonce = dance.nonce();
-                return oidc::person(self, application, (&id_token, nonce), now).await;
+                return providers::oidc::person(self, application, (&id_token, nonce), now).await;
             }
             self.holder(application, &tokens.access_token()).await
         })
@@ -226,10 +224,16 @@ impl Oauth {
     ) -> Result<Known, OauthError> {
         in_time(async {
             let is_ours = match application.kind {
-                Kind::Kakao => kakao::is_ours(&self.outside, application, token).await?,
-                Kind::Google => google::is_ours(&self.outside, application, token).await?,
-                Kind::Facebook => facebook::is_ours(&self.outside, application, token).await?,
-                Kind::GitHub => github::is_ours(&self.outside, application, token).await?,
+                Kind::Kakao => providers::kakao::is_ours(&self.outside, application, token).await?,
+                Kind::Google => {
+                    providers::google::is_ours(&self.outside, application, token).await?
+                }
+                Kind::Facebook => {
+                    providers::facebook::is_ours(&self.outside, application, token).await?
+                }
+                Kind::GitHub => {
+                    providers::github::is_ours(&self.outside, application, token).await?
+                }
                 Kind::Naver | Kind::Oidc => false,
             };
             if !is_ours {
@@ -250,7 +254,7 @@ impl Oauth {
         token: &Secret,
         now: OffsetDateTime,
     ) -> Result<Known, OauthError> {
-        in_time(oidc::person(self, application, (token, None), now)).await
+        in_time(providers::oidc::person(self, application, (token, None), now)).await
     }
 
     /// Who holds an access token that is ours.
@@ -260,7 +264,8 @@ impl Oauth {
         let said = self.outside.get(&endpoint, Some(token)).await?;
         let mut profile = (adapter.read)(&said).ok_or(OauthError::Nonsense("no person"))?;
         if application.kind == Kind::GitHub {
-            profile = github::with_email(&self.outside, application, token, profile).await?;
+            profile =
+                providers::github::with_email(&self.outside, application, token, profile).await?;
         }
         known(application, profile)
     }

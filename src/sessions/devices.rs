@@ -4,8 +4,8 @@
 //! throttled on its own, so strangers who guess at an account cannot lock its owner out. The
 //! statement opens nothing and names nobody.
 
+use crate::context::Ctx;
 use crate::crypto::Keys;
-use crate::ctx::Ctx;
 use crate::types::{Caller, Email};
 
 /// Returns the statement for a browser on which `email` has just signed in. It is a new one each time: a

@@ -3,11 +3,11 @@
 //! [`start`] is the only way in: whatever proved a person ends there, and there the account is
 //! checked. Knows how tokens look and not how they travel.
 
+mod authenticate;
 mod claims;
 mod devices;
 mod notes;
-mod proving;
-mod standing;
+mod password;
 mod store;
 mod tokens;
 
@@ -17,24 +17,27 @@ use std::sync::atomic::AtomicI64;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-pub use proving::{
-    Inactive, ProveError, Proved, prove, prove_owner, start_over, waiting, why_inactive,
-};
-pub use standing::{
+pub use authenticate::{
     AccessError, DeadCookies, Presented, Standing, by_access, standing, standing_at_proxy,
+};
+pub use password::{
+    Inactive, ProveError, Proved, prove, prove_owner, start_over, waiting, why_inactive,
 };
 pub use store::EndReason;
 pub use tokens::Issued;
 
-use crate::accounts::{self, ProvedHash};
-use crate::audit::{self, Action, Event};
+use crate::accounts;
+use crate::accounts::ProvedHash;
+use crate::audit;
+use crate::audit::{Action, Event};
 use crate::cache::Living;
 use crate::config::EmailVerification;
+use crate::context::Ctx;
 use crate::crypto::jwt::TokenError;
-use crate::ctx::Ctx;
 use crate::db::{Db, DbError, Transaction};
 use crate::groups;
-use crate::links::{self, Purpose};
+use crate::links;
+use crate::links::Purpose;
 use crate::mail::{Kind, Letter};
 use crate::outbox;
 use crate::types::{Caller, Email, SessionId, UserId};

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::store;
 use crate::clock::to_micros;
-use crate::ctx::Ctx;
+use crate::context::Ctx;
 use crate::types::SessionId;
 
 /// How often it is noted at most that a session was used: a twentieth of the time after which an unused

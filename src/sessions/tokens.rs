@@ -7,9 +7,10 @@ use time::OffsetDateTime;
 
 use super::Opened;
 use crate::cache::Proof;
-use crate::crypto::jwt::{self, Claims, Expected, TokenError};
+use crate::context::Ctx;
+use crate::crypto::jwt;
+use crate::crypto::jwt::{Claims, Expected, TokenError};
 use crate::crypto::sha256;
-use crate::ctx::Ctx;
 use crate::keys;
 use crate::types::{Secret, SessionId, UserId};
 

@@ -5,10 +5,12 @@ use time::OffsetDateTime;
 
 use super::{Identity, connect, store};
 use crate::accounts::Account;
-use crate::audit::{self, Action, Event};
-use crate::ctx::Ctx;
+use crate::audit;
+use crate::audit::{Action, Event};
+use crate::context::Ctx;
 use crate::db::{DbError, Transaction};
-use crate::links::{self, Purpose};
+use crate::links;
+use crate::links::Purpose;
 use crate::mail::{Kind, Letter};
 use crate::oauth::Known;
 use crate::outbox;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub use connecting::{connect_and_tell, disconnect_all, disconnect_unproved};
 use time::OffsetDateTime;
 
-use crate::ctx::Ctx;
+use crate::context::Ctx;
 use crate::db::{Db, DbError, Transaction};
 use crate::oauth::{Application, Draft, Known};
 use crate::types::UserId;

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::{Identity, Provider, SEAL, Wanted};
 use crate::clock::{from_micros, to_micros};
-use crate::ctx::Ctx;
+use crate::context::Ctx;
 use crate::db::entity::{social_identity, social_provider};
 use crate::db::{Db, DbError, Transaction};
 use crate::oauth::{Application, Draft, Known};

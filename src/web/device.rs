@@ -1,11 +1,12 @@
 //! A device in words: what a list of sign-ins or events calls it.
 
-use crate::agent::{self, Agent};
 use crate::i18n::Language;
+use crate::user_agent;
+use crate::user_agent::Agent;
 
 /// The device of this `User-Agent`, such as `Firefox on Windows`.
-pub(super) fn words(user_agent: &str, language: Language) -> String {
-    match agent::describe(user_agent) {
+pub(crate) fn words(user_agent: &str, language: Language) -> String {
+    match user_agent::describe(user_agent) {
         Agent { browser: Some(browser), system: Some(system) } => {
             language.tell("agent.both", &[("browser", &browser), ("system", &system)])
         }

@@ -9,10 +9,10 @@ use rocket::{Catcher, Request, catch, catchers};
 use thiserror::Error as ThisError;
 use url::form_urlencoded;
 
-use super::overtaken;
+use super::already_signed_in;
 use super::page::{Frame, Page};
+use crate::context::Ctx;
 use crate::crypto::QueueFull;
-use crate::ctx::Ctx;
 use crate::db::DbError;
 use crate::http::{caller, cookies, csrf, methods, retry};
 
@@ -101,7 +101,7 @@ fn unauthorized(request: &Request<'_>) -> Redirect {
 /// A visitor's form whose sender has signed in since it was drawn leads on.
 #[catch(403)]
 async fn forbidden(request: &Request<'_>) -> Result<Result<Redirect, Page>, Status> {
-    match overtaken::leads_to(request) {
+    match already_signed_in::leads_to(request) {
         Some(place) => Ok(Ok(Redirect::to(place.to_owned()))),
         None => draw(Status::Forbidden, request).await.map(Err),
     }

@@ -6,7 +6,7 @@ use rocket::{Route, get, routes};
 use super::error::Error;
 use super::page::{Frame, Page};
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![show]
 }
 

@@ -6,15 +6,15 @@ use rocket::response::Redirect;
 use rocket::{Route, State, post, routes};
 
 use super::error::Error;
-use super::form::Submitted;
-use crate::ctx::Ctx;
-use crate::flows::profile;
+use super::forms::Submitted;
+use crate::context::Ctx;
+use crate::flows;
 use crate::http::cookies;
 use crate::http::guards::Visitor;
 use crate::http::next;
 use crate::i18n::Language;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
@@ -39,7 +39,7 @@ async fn create(
     };
     // Whoever reads pages in a language wants letters in it too.
     if let Visitor(Some(person)) = visitor {
-        profile::speak(ctx, person.person(), language).await?;
+        flows::account::profile::speak(ctx, person.person(), language).await?;
     }
     cookies::choose_language(jar, ctx, language);
     Ok(Redirect::to(next::back(&sent.form.next)))

@@ -5,16 +5,18 @@
 
 mod account;
 mod admin;
+mod already_signed_in;
+mod api_reference;
+pub(crate) mod csv;
 mod device;
 mod error;
-mod form;
+mod flash;
+mod forms;
 mod home;
 mod language;
-mod notice;
-mod overtaken;
+pub(crate) mod message_page;
 mod page;
-mod reference;
-mod refusal;
+
 mod statics;
 mod upload;
 
@@ -30,7 +32,7 @@ pub fn routes() -> Vec<Route> {
         home::routes(),
         language::routes(),
         statics::routes(),
-        reference::routes(),
+        api_reference::routes(),
         account::routes(),
         admin::routes(),
     ]

@@ -14,11 +14,12 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 use super::error::Error;
-use super::notice::Notice;
+use super::flash::Notice;
 use super::statics;
 use crate::config::SignUp;
-use crate::ctx::Ctx;
-use crate::http::guards::{self, SignedIn, Unknown};
+use crate::context::Ctx;
+use crate::http::guards;
+use crate::http::guards::{SignedIn, Unknown};
 use crate::http::{csrf, headers, locale, next, retry};
 use crate::i18n::{Language, of_mail};
 use crate::types::Permission;
@@ -67,7 +68,7 @@ impl<'r> FromRequest<'r> for Frame {
 
 impl Frame {
     /// The frame of an error page: a reader who cannot be made out is a visitor.
-    pub(super) async fn of_error(request: &Request<'_>) -> Option<Self> {
+    pub(crate) async fn of_error(request: &Request<'_>) -> Option<Self> {
         let person = guards::who(request).await.clone().unwrap_or_default();
         Self::around(request, person).map(|(frame, _)| frame)
     }
@@ -218,7 +219,7 @@ impl Frame {
 
 /// An instant for people and for programs.
 #[derive(Debug, Clone)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     /// In words.
     pub words: String,
     /// As `<time datetime>` has it.
@@ -228,21 +229,21 @@ pub(super) struct Moment {
 impl Moment {
     /// An instant in the words of the frame's language.
     #[must_use]
-    pub(super) fn of(frame: &Frame, instant: OffsetDateTime) -> Self {
+    pub(crate) fn of(frame: &Frame, instant: OffsetDateTime) -> Self {
         let seconds = instant.replace_nanosecond(0).unwrap_or(instant);
         Self { words: frame.moment(instant), iso: seconds.format(&Rfc3339).unwrap_or_default() }
     }
 
     /// The same, where the day says enough.
     #[must_use]
-    pub(super) fn day_of(frame: &Frame, instant: OffsetDateTime) -> Self {
+    pub(crate) fn day_of(frame: &Frame, instant: OffsetDateTime) -> Self {
         Self { words: frame.date(instant), ..Self::of(frame, instant) }
     }
 }
 
 /// A drawn page.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(crate) struct Page {
     status: Status,
     html: String,
     retry_after: Option<Duration>,
@@ -251,23 +252,23 @@ pub(super) struct Page {
 
 impl Page {
     /// Draws a template.
-    pub(super) fn draw(template: &impl Template) -> Result<Self, Error> {
+    pub(crate) fn draw(template: &impl Template) -> Result<Self, Error> {
         let html = template.render()?;
         Ok(Self { status: Status::Ok, html, retry_after: None, leads_to: Vec::new() })
     }
 
     /// The same page with another status.
-    pub(super) fn with_status(self, status: Status) -> Self {
+    pub(crate) fn with_status(self, status: Status) -> Self {
         Self { status, ..self }
     }
 
     /// The page, whose forms may lead to these origins.
-    pub(super) fn leading_to(self, leads_to: Vec<String>) -> Self {
+    pub(crate) fn leading_to(self, leads_to: Vec<String>) -> Self {
         Self { leads_to, ..self }
     }
 
     /// The page, and when to come back (RFC 9110, 10.2.3).
-    pub(super) fn retry_after(self, wait: Duration) -> Self {
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
         Self { retry_after: Some(wait), ..self }
     }
 }
@@ -293,7 +294,7 @@ impl<'r> Responder<'r, 'static> for Page {
 /// A long page that goes out compressed. Where an address has a query the page repeats it beside the
 /// token of its forms, and the length of what is compressed would tell about that (BREACH): then it
 /// goes out as it is.
-pub(super) struct Compressed(pub Page);
+pub(crate) struct Compressed(pub Page);
 
 impl<'r> Responder<'r, 'static> for Compressed {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {

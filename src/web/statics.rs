@@ -12,7 +12,7 @@ use rocket::{Request, Route, get, routes};
 
 use crate::crypto::{hex, sha256};
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![show]
 }
 
@@ -43,7 +43,7 @@ impl Asset {
 }
 
 /// The path of a static file by its plain name; the templates ask, and a test draws them all.
-pub(super) fn path(name: &str) -> &'static str {
+pub(crate) fn path(name: &str) -> &'static str {
     ASSETS.iter().find(|asset| asset.name == name).map_or("/static/", |asset| asset.path.as_str())
 }
 
@@ -71,7 +71,7 @@ impl<'r> Responder<'r, 'static> for &'static Asset {
 }
 
 /// Whether whoever asks takes gzip (RFC 9110, 12.5.3).
-pub(super) fn takes_gzip(request: &Request<'_>) -> bool {
+pub(crate) fn takes_gzip(request: &Request<'_>) -> bool {
     let accepted = request.headers().get_one("Accept-Encoding").unwrap_or_default();
     accepted.split(',').any(|coding| {
         let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
@@ -80,7 +80,7 @@ pub(super) fn takes_gzip(request: &Request<'_>) -> bool {
 }
 
 /// The same bytes, compressed.
-pub(super) fn gzip(plain: &[u8], effort: Compression) -> Vec<u8> {
+pub(crate) fn gzip(plain: &[u8], effort: Compression) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), effort);
     let compressed = encoder.write_all(plain).and_then(|()| encoder.finish());
     compressed.expect("memory takes what is written to it")

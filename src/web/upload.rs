@@ -9,7 +9,7 @@ use rocket::data::{Data, FromData, Outcome, ToByteUnit as _};
 use rocket::http::Status;
 use rocket::{Request, outcome::Outcome as AnyOutcome};
 
-use crate::ctx::Ctx;
+use crate::context::Ctx;
 use crate::http::{body, csrf, guards, refusals};
 
 /// The largest form with a file, in MiB: twenty thousand people with their hashes.
@@ -24,7 +24,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 /// A file that one of our own pages sent, and a box that may be ticked. As a data guard it refuses
 /// foreign, oversized and slow ones before any handler sees them.
 #[derive(Default)]
-pub(super) struct Uploaded {
+pub(crate) struct Uploaded {
     /// The file; empty when none was chosen.
     pub file: Vec<u8>,
     /// Whether those on it are to be invited.

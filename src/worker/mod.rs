@@ -12,11 +12,11 @@ use rocket::tokio::task::JoinHandle;
 use rocket::tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 use rocket::{Orbit, Rocket, Shutdown};
 
-use crate::ctx::Ctx;
+use crate::context::Ctx;
 use crate::db::DbError;
-use crate::flows::bulk::Failed;
-use crate::flows::delivery::Courier;
-use crate::flows::{bulk, deletion, keeping, rotation};
+use crate::flows;
+use crate::flows::admin::bulk_jobs::Failed;
+use crate::flows::system::email_delivery::Courier;
 use crate::types::BulkId;
 
 /// How soon a letter leaves that was just written. Looking costs one cheap query.
@@ -190,7 +190,7 @@ impl Postponed {
 /// fails is done again later, and what others have ordered is done meanwhile.
 async fn do_in_turn(ctx: &Ctx, postponed: &mut Postponed) {
     loop {
-        match bulk::step(ctx, &postponed.waiting()).await {
+        match flows::admin::bulk_jobs::step(ctx, &postponed.waiting()).await {
             Ok(true) => tokio::task::yield_now().await,
             Ok(false) => return,
             Err(Failed { of: Some(id), error }) => {
@@ -227,7 +227,7 @@ async fn keep_keys(ctx: Ctx, mut shutdown: Shutdown) {
         select! {
             () = &mut shutdown => return,
             _ = ticks.tick() => {
-                if let Err(error) = rotation::keep_young(&ctx).await {
+                if let Err(error) = flows::system::key_rotation::keep_young(&ctx).await {
                     tracing::error!(%error, "the signing keys could not be looked after; they stay as they are");
                 }
             }
@@ -238,14 +238,14 @@ async fn keep_keys(ctx: Ctx, mut shutdown: Shutdown) {
 /// Throws away everything that nobody needs any more, batch by batch.
 pub async fn sweep_all(ctx: &Ctx) {
     let swept: Result<(), DbError> = async {
-        while keeping::sweep(ctx).await? {
+        while flows::system::cleanup::sweep(ctx).await? {
             sleep(BREATH).await;
         }
-        while keeping::end_suspensions(ctx).await? {
+        while flows::system::cleanup::end_suspensions(ctx).await? {
             sleep(BREATH).await;
         }
         // Some of those whose time has come may have to stay, so a short batch is not the last.
-        while deletion::carry_out(ctx, LEAVING).await? > 0 {
+        while flows::account::account_deletion::carry_out(ctx, LEAVING).await? > 0 {
             sleep(BREATH).await;
         }
         Ok(())
@@ -255,7 +255,7 @@ pub async fn sweep_all(ctx: &Ctx) {
         tracing::error!(%error, "sweeping failed; it goes on at the next turn");
     }
     loop {
-        match keeping::sweep_letters(ctx).await {
+        match flows::system::cleanup::sweep_letters(ctx).await {
             Ok(true) => sleep(BREATH).await,
             Ok(false) => return,
             Err(error) => {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use daemun::audit::{self, Action, Event};
-use daemun::flows::password;
+use daemun::audit;
+use daemun::audit::{Action, Event};
+use daemun::flows;
 use daemun::types::{Caller, Email, Password, UserId};
 
 use crate::support::{App, GOOD, Page, World};
@@ -111,7 +112,7 @@ on_both! {
         app.person("ada").await;
         let (email, good) = (Email::parse("ada@example.com"), Password::parse("a brand new one!"));
         let terminal = Caller::at_the_terminal("request".into());
-        password::set(&app.ctx, &email.expect("an address"), good.expect("a password"), &terminal)
+        flows::account::password_change::set(&app.ctx, &email.expect("an address"), good.expect("a password"), &terminal)
             .await
             .expect("set");
         let mut ada = app.visitor();

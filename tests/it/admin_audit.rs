@@ -1,6 +1,7 @@
 //! The trail of the whole site.
 
-use daemun::audit::{self, Action, Event};
+use daemun::audit;
+use daemun::audit::{Action, Event};
 use daemun::types::{Caller, UserId};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use daemun::clock::to_micros;
-use daemun::flows::bulk;
+use daemun::flows;
 use daemun::types::Permission;
 use daemun::worker;
 use futures::future::{join, join_all};
@@ -270,7 +270,7 @@ on_both! {
         let path = does(&mut root, "deactivate", &[("all", "true"), ("filter", "q=crowd")]).await;
 
         for _ in 0..20 {
-            let both = join(bulk::step(&app.ctx, &[]), bulk::step(&other.ctx, &[]));
+            let both = join(flows::admin::bulk_jobs::step(&app.ctx, &[]), flows::admin::bulk_jobs::step(&other.ctx, &[]));
             let (one, two) = Box::pin(both).await;
             one.expect("works");
             two.expect("works");

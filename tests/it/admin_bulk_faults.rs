@@ -1,8 +1,8 @@
 //! One row that the database refuses, and one job of which every batch fails: neither keeps the rest
 //! waiting.
 
-use daemun::flows::importing;
-use daemun::staff::{Acting, Newcomer};
+use daemun::admin::{Acting, Newcomer};
+use daemun::flows;
 use daemun::types::{BulkId, UserId};
 use daemun::worker;
 use sea_orm::DbBackend;
@@ -107,8 +107,8 @@ on_both! {
         let by = whole.expect("the database answers").expect("an account").person;
         let acting = Acting { by: &by, caller: &caller() };
 
-        let id: BulkId = importing::plan(&app.ctx, acting, people, false).await.expect("planned");
-        assert!(importing::start(&app.ctx, acting, id).await.expect("started"));
+        let id: BulkId = flows::admin::user_import::plan(&app.ctx, acting, people, false).await.expect("planned");
+        assert!(flows::admin::user_import::start(&app.ctx, acting, id).await.expect("started"));
         worker::do_all_in_bulk(&app.ctx).await;
 
         assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE email = 'eve@example.com'").await, 1);

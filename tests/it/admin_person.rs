@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use daemun::accounts::{self, Edited};
-use daemun::flows::editing::{self, Edit};
-use daemun::flows::keeping;
-use daemun::staff::Acting;
+use daemun::accounts;
+use daemun::accounts::Edited;
+use daemun::admin::Acting;
+use daemun::flows;
+use daemun::flows::admin::user_update::Edit;
 use daemun::types::{Permission, Person, UserId};
 use futures::future::join;
 
@@ -288,8 +289,8 @@ on_both! {
             let [ada, eve] = [&people[0], &people[1]].map(|by| Acting { by, caller: &from });
 
             let (one, two) = join(
-                editing::save(&app.ctx, ada, UserId(ids[1]), &edits[1]),
-                editing::save(&app.ctx, eve, UserId(ids[0]), &edits[0]),
+                flows::admin::user_update::save(&app.ctx, ada, UserId(ids[1]), &edits[1]),
+                flows::admin::user_update::save(&app.ctx, eve, UserId(ids[0]), &edits[0]),
             )
             .await;
 
@@ -435,7 +436,7 @@ on_both! {
 
         world.clock.advance(Duration::from_hours(36));
         assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
-        keeping::end_suspensions(&app.ctx).await.expect("swept");
+        flows::system::cleanup::end_suspensions(&app.ctx).await.expect("swept");
 
         assert_eq!(count(&app, "users WHERE is_active").await, 3);
         assert_eq!(count(&app, "audit_events WHERE action = 'suspension_over'").await, 2);

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use daemun::accounts::search::{self, Bounds, Count, Cursor, Filter, Place, Sort, Words};
-use daemun::groups::{self, GroupName};
+use daemun::accounts::search;
+use daemun::accounts::search::{Bounds, Count, Cursor, Filter, Place, Sort, Words};
+use daemun::groups;
+use daemun::groups::GroupName;
 use daemun::types::{GroupId, Permission, Permissions, UserId};
 
 use crate::support::app::email;

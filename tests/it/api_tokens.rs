@@ -168,7 +168,7 @@ on_both! {
         for _ in 0..16 {
             let (ctx, token) = (app.ctx.clone(), opened.refresh.token.clone());
             racers.push(rocket::tokio::spawn(async move {
-                daemun::flows::logout::by_token(&ctx, token.expose(), &caller()).await.is_ok()
+                daemun::flows::account::logout::by_token(&ctx, token.expose(), &caller()).await.is_ok()
             }));
         }
 

@@ -1,6 +1,6 @@
 //! Browsers without cookies, forms that were overtaken by a log-in, and links that are opened again.
 
-use daemun::flows::superuser;
+use daemun::flows;
 
 use crate::support::{App, Browser, GOOD, NEW, World};
 
@@ -9,7 +9,8 @@ const NEEDED: &str = "Cookies are needed";
 const DEAD: &str = "This link does not work any more";
 
 async fn setup_link(app: &App) -> String {
-    let token = superuser::invite(&app.ctx).await.expect("answers").expect("no superuser yet");
+    let token =
+        flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("no superuser yet");
     format!("/admin/setup/{}", token.expose())
 }
 

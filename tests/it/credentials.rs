@@ -1,7 +1,9 @@
 //! Credentials that are none of ours, and such as do not belong together.
 
-use daemun::crypto::jwt::{self, Claims};
-use daemun::sessions::{self, Opened, RenewError};
+use daemun::crypto::jwt;
+use daemun::crypto::jwt::Claims;
+use daemun::sessions;
+use daemun::sessions::{Opened, RenewError};
 use rocket::http::Method;
 use serde_json::{Value, json};
 

@@ -65,7 +65,7 @@ on_both! {
         let writers = (0..64).map(|number| {
             let ctx = app.ctx.clone();
             rocket::tokio::spawn(async move {
-                let application = daemun::flows::signup::Application {
+                let application = daemun::flows::account::signup::Application {
                     email: daemun::types::Email::parse(&format!("w{number}@example.com"))
                         .expect("an address"),
                     password: daemun::types::Password::parse(crate::support::GOOD).expect("typed"),
@@ -75,7 +75,7 @@ on_both! {
                     language: daemun::types::Language::English,
                 };
                 let caller = crate::support::app::caller();
-                daemun::flows::signup::join(&ctx, application, None, &caller).await.is_ok()
+                daemun::flows::account::signup::join(&ctx, application, None, &caller).await.is_ok()
             })
         });
 

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use daemun::crypto::{Keys, MasterKey};
-use daemun::flows::delivery::{self, Courier};
+use daemun::flows;
+use daemun::flows::system::email_delivery::Courier;
 use daemun::mail::{Kind, Letter};
-use daemun::outbox::{self, Addressee};
+use daemun::outbox;
+use daemun::outbox::Addressee;
 use daemun::types::{Email, Language, Secret};
 use futures::future::join_all;
 
@@ -304,7 +306,7 @@ on_both! {
         let app = world.app_with(&[("mail_url", &url)]).await;
         writes(&app, 40).await;
 
-        let delivered = delivery::deliver(&app.ctx).await.expect("delivers");
+        let delivered = flows::system::email_delivery::deliver(&app.ctx).await.expect("delivers");
 
         assert_eq!((delivered.sent, delivered.is_more), (0, false));
         let tried = count(&app, "tries = 1").await;
@@ -504,7 +506,7 @@ fn a_letter_that_cannot_be_struck_off_takes_no_other_with_it() {
                        AND NEW.sent_at IS NOT NULL BEGIN SELECT RAISE(ABORT, 'jammed'); END";
         app.execute(trigger).await;
 
-        delivery::deliver(&app.ctx).await.expect_err("one of them was jammed");
+        flows::system::email_delivery::deliver(&app.ctx).await.expect_err("one of them was jammed");
 
         assert_eq!((office.taken().len(), count(&app, "sent_at IS NOT NULL").await), (31, 30));
     });

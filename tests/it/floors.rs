@@ -15,9 +15,9 @@ const ROOF: usize = 6;
 fn floor(module: &str) -> usize {
     match module {
         "types" => TYPES,
-        "agent" | "cache" | "clock" | "config" | "crypto" | "ctx" | "db" | "forwarding"
-        | "i18n" | "mail" | "oauth" | "outbox" | "private" | "throttle" => TOOLS,
-        "accounts" | "audit" | "groups" | "keys" | "links" | "sessions" | "social" | "staff" => {
+        "cache" | "clock" | "config" | "context" | "crypto" | "db" | "forwarding" | "i18n"
+        | "mail" | "oauth" | "outbox" | "owner_only" | "throttle" | "user_agent" => TOOLS,
+        "accounts" | "audit" | "groups" | "keys" | "links" | "sessions" | "social" | "admin" => {
             FEATURES
         }
         "flows" => FLOWS,
@@ -30,7 +30,7 @@ fn floor(module: &str) -> usize {
 
 /// Features stand beside one another in this order; each may use those before it.
 const ORDER_OF_FEATURES: [&str; 8] =
-    ["audit", "links", "keys", "groups", "accounts", "social", "sessions", "staff"];
+    ["audit", "links", "keys", "groups", "accounts", "social", "sessions", "admin"];
 
 struct Source {
     path: PathBuf,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daemun::crypto::{Algorithm, Keyring, from_base64url, jwt};
-use daemun::flows::{keeping, rotation};
+use daemun::flows;
 use daemun::keys;
 use futures::future::join_all;
 use migrations::{Migrator, MigratorTrait as _};
@@ -65,7 +65,7 @@ on_both! {
         let mut ada = app.person("ada").await;
         let before = published(&app).await;
 
-        let next = rotation::rotate(&app.ctx, &caller()).await.expect("made");
+        let next = flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("made");
 
         assert_eq!(published(&app).await, [std::slice::from_ref(&next.id), &before[..]].concat());
         world.clock.advance(Duration::from_secs(599));
@@ -85,19 +85,19 @@ on_both! {
         let app = world.app().await;
         let token = token_of(&app, "ada").await;
         let old = app.ctx.keyring();
-        let next = rotation::rotate(&app.ctx, &caller()).await.expect("made");
+        let next = flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("made");
 
         world.clock.advance(Duration::from_secs(959));
         assert!(is_accepted(&app, &signed_again(&app, &old, &token)).await);
-        keeping::sweep(&app.ctx).await.expect("swept");
+        flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
         assert_eq!(published(&app).await.len(), 2, "too early");
         world.clock.advance(SECOND);
         assert!(!is_accepted(&app, &signed_again(&app, &old, &token)).await);
         assert_eq!(published(&app).await, std::slice::from_ref(&next.id));
 
-        keeping::sweep(&app.ctx).await.expect("swept");
+        flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
         assert_eq!(app.number("SELECT COUNT(*) FROM signing_keys").await, 1);
-        rotation::keep_young(&app.ctx).await.expect("read");
+        flows::system::key_rotation::keep_young(&app.ctx).await.expect("read");
         assert_eq!(app.ctx.keyring().keys().len(), 1);
     }
 
@@ -105,7 +105,7 @@ on_both! {
         let nodes = [world.app().await, world.app().await];
         let asked = (0..16).map(|number| {
             let ctx = nodes[number % 2].ctx.clone();
-            rocket::tokio::spawn(async move { rotation::rotate(&ctx, &caller()).await })
+            rocket::tokio::spawn(async move { flows::system::key_rotation::rotate(&ctx, &caller()).await })
         });
 
         let told: Vec<_> = join_all(asked).await.into_iter()
@@ -121,10 +121,10 @@ on_both! {
         let (app, other) = (world.app().await, world.app().await);
         let mut ada = app.person("ada").await;
         let token = ada.cookies["access"].clone();
-        rotation::rotate(&app.ctx, &caller()).await.expect("a key waits");
+        flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("a key waits");
 
-        let only = rotation::replace(&app.ctx, &caller()).await.expect("replaced");
-        rotation::keep_young(&other.ctx).await.expect("looked after");
+        let only = flows::system::key_rotation::replace(&app.ctx, &caller()).await.expect("replaced");
+        flows::system::key_rotation::keep_young(&other.ctx).await.expect("looked after");
 
         for node in [&app, &other] {
             assert!(!is_accepted(node, &token).await);
@@ -139,7 +139,7 @@ on_both! {
         let nodes = [world.app().await, world.app().await];
         let asked = (0..8).map(|number| {
             let ctx = nodes[number % 2].ctx.clone();
-            rocket::tokio::spawn(async move { rotation::replace(&ctx, &caller()).await })
+            rocket::tokio::spawn(async move { flows::system::key_rotation::replace(&ctx, &caller()).await })
         });
 
         for told in join_all(asked).await {
@@ -148,7 +148,7 @@ on_both! {
 
         assert_eq!(nodes[0].number("SELECT COUNT(*) FROM signing_keys").await, 1);
         for node in &nodes {
-            rotation::keep_young(&node.ctx).await.expect("looked after");
+            flows::system::key_rotation::keep_young(&node.ctx).await.expect("looked after");
             assert_eq!(node.ctx.keyring().keys().len(), 1);
         }
     }
@@ -156,15 +156,15 @@ on_both! {
     async fn a_key_whose_place_in_the_line_was_taken_and_given_up_stays_out(world: World) {
         let (app, other) = (world.app().await, world.app().await);
         let late = keys::make(&app.ctx, Algorithm::EdDsa, true).expect("made");
-        rotation::replace(&other.ctx, &caller()).await.expect("replaced");
-        let only = rotation::replace(&other.ctx, &caller()).await.expect("replaced again");
+        flows::system::key_rotation::replace(&other.ctx, &caller()).await.expect("replaced");
+        let only = flows::system::key_rotation::replace(&other.ctx, &caller()).await.expect("replaced again");
 
         let transaction = app.ctx.db.begin().await.expect("a transaction");
         let is_added = keys::add(&transaction, &late, app.ctx.clock.now()).await.expect("answers");
         transaction.commit().await.expect("committed");
 
         assert!(!is_added);
-        rotation::keep_young(&app.ctx).await.expect("looked after");
+        flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
         assert_eq!(published(&app).await, [only.id.as_str()]);
     }
 
@@ -217,11 +217,11 @@ on_both! {
         let old = published(&app).await;
 
         world.clock.advance(Duration::from_secs(30 * 86_400 - 601));
-        rotation::keep_young(&app.ctx).await.expect("looked after");
+        flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
         assert_eq!(published(&app).await, old, "too early");
         world.clock.advance(SECOND);
         for _ in 0..3 {
-            rotation::keep_young(&app.ctx).await.expect("looked after");
+            flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
         }
         assert_eq!(published(&app).await.len(), 2, "once");
         world.clock.advance(10 * MINUTE);
@@ -236,20 +236,20 @@ on_both! {
         assert!(is_accepted(&app, &token).await);
 
         world.clock.advance(365 * DAY);
-        rotation::keep_young(&app.ctx).await.expect("looked after");
+        flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
         assert_eq!(app.ctx.keyring().keys().len(), 1);
 
-        let next = rotation::rotate(&app.ctx, &caller()).await.expect("made");
+        let next = flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("made");
         assert_eq!(next.signs_from, world.clock.now() + DAY, "somebody has to hand it over");
     }
 
     async fn tokens_of_a_longer_life_are_accepted_for_all_of_it(world: World) {
         let short = world.app().await;
         let long = world.app_with(&[("access_token_lifetime", "1h")]).await;
-        rotation::rotate(&short.ctx, &caller()).await.expect("made");
+        flows::system::key_rotation::rotate(&short.ctx, &caller()).await.expect("made");
         world.clock.advance(Duration::from_secs(599));
         let token = token_of(&long, "ada").await;
-        rotation::keep_young(&short.ctx).await.expect("read");
+        flows::system::key_rotation::keep_young(&short.ctx).await.expect("read");
 
         world.clock.advance(59 * MINUTE);
 
@@ -262,7 +262,7 @@ on_both! {
         let token = ada.cookies["access"].clone();
         app.execute("DELETE FROM signing_keys").await;
 
-        rotation::keep_young(&app.ctx).await.expect("looked after");
+        flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
 
         assert!(!is_accepted(&app, &token).await, "whoever has the old key can do nothing with it");
         assert!(ada.is_signed_in().await, "and people stay where they are");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daemun::flows::deletion;
+use daemun::flows;
 use futures::future::{join, join_all};
 
 use crate::support::{App, Browser, GOOD, World};
@@ -22,7 +22,7 @@ async fn leaves(browser: &mut Browser<'_>) {
 
 /// Does what is due; tells how many are gone.
 async fn carries_out(app: &App) -> u64 {
-    deletion::carry_out(&app.ctx, 50).await.expect("the database answers")
+    flows::account::account_deletion::carry_out(&app.ctx, 50).await.expect("the database answers")
 }
 
 async fn people(app: &App) -> i64 {
@@ -252,8 +252,8 @@ on_both! {
         }
         world.clock.advance(14 * DAY);
 
-        let first = deletion::carry_out(&app.ctx, 2).await.expect("answers");
-        let second = deletion::carry_out(&app.ctx, 2).await.expect("answers");
+        let first = flows::account::account_deletion::carry_out(&app.ctx, 2).await.expect("answers");
+        let second = flows::account::account_deletion::carry_out(&app.ctx, 2).await.expect("answers");
 
         assert_eq!((first, second, people(&app).await), (2, 1, 0));
     }
@@ -364,7 +364,7 @@ on_both! {
         world.clock.advance(14 * DAY);
 
         let ctx = app.ctx.clone();
-        let sweep = rocket::tokio::spawn(async move { deletion::carry_out(&ctx, 50).await });
+        let sweep = rocket::tokio::spawn(async move { flows::account::account_deletion::carry_out(&ctx, 50).await });
         let racers = join_all(ready.iter_mut().map(|(person, token, email)| async move {
             let fields = [("csrf", token.as_str()), ("email", email), ("password", GOOD)];
             person.post("/account/login", &fields).await.status()
@@ -399,7 +399,7 @@ on_both! {
         world.clock.advance(30 * DAY + SECOND);
 
         let ctx = app.ctx.clone();
-        let sweep = rocket::tokio::spawn(async move { deletion::carry_out(&ctx, 50).await });
+        let sweep = rocket::tokio::spawn(async move { flows::account::account_deletion::carry_out(&ctx, 50).await });
         let racers = join_all(ready.iter_mut().map(|(person, token, email)| async move {
             let fields = [("csrf", token.as_str()), ("email", email), ("password", GOOD)];
             person.post("/account/login", &fields).await.status()

@@ -11,7 +11,7 @@ mod notes;
 on_both! {
     async fn an_application_guards_its_own_routes(world: World) {
         let client = Client::untracked(notes::app(world.figment(&[]))).await.expect("ignites");
-        let ctx = client.rocket().state::<daemun::ctx::Ctx>().expect("opened").clone();
+        let ctx = client.rocket().state::<daemun::context::Ctx>().expect("opened").clone();
         let app = crate::support::App { client, ctx };
         let mut stranger = app.visitor();
         let mut ada: Browser<'_> = app.person("ada").await;

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, Barrier};
 
-use daemun::flows::login::LogInError;
+use daemun::flows::account::login::LogInError;
 use daemun::sessions::ProveError;
 use futures::FutureExt as _;
 use sea_orm::DbBackend;
@@ -372,9 +372,9 @@ on_both! {
             racers.push(rocket::tokio::spawn(async move {
                 let email = daemun::types::Email::parse("ada@example.com").expect("an address");
                 let password = daemun::types::Password::parse(GOOD).expect("typed");
-                let credentials = daemun::flows::login::Credentials { email, password };
+                let credentials = daemun::flows::account::login::Credentials { email, password };
                 let caller = crate::support::app::caller();
-                daemun::flows::login::with_password(&ctx, credentials, None, &caller)
+                daemun::flows::account::login::with_password(&ctx, credentials, None, &caller)
                     .await
                     .map(drop)
             }));

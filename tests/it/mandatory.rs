@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use daemun::flows::superuser;
-use daemun::sessions::{self, RenewError};
+use daemun::flows;
+use daemun::sessions;
+use daemun::sessions::RenewError;
 
 use crate::support::app::caller;
 use crate::support::{App, Browser, GOOD, Page, World};
@@ -295,7 +296,7 @@ on_both! {
 
     async fn whoever_makes_the_site_is_let_in(world: World) {
         let app = world.app_with(MANDATORY).await;
-        let token = superuser::invite(&app.ctx).await.expect("answers").expect("invited");
+        let token = flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited");
         let mut root = app.visitor();
         let fields =
             [("email", "root@example.com"), ("password1", GOOD), ("password2", GOOD)];

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use daemun::links::{self, Purpose};
+use daemun::links;
+use daemun::links::Purpose;
 use daemun::types::{Email, UserId};
 
 use crate::admin_import;
@@ -54,7 +55,7 @@ on_both! {
     async fn every_page_is_whole_in_every_language(world: World) {
         let app = world.app().await;
         let token =
-            daemun::flows::superuser::invite(&app.ctx).await.expect("answers").expect("invited");
+            daemun::flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited");
         let setup = format!("/admin/setup/{}", token.expose());
         let ada = app.person("ada").await;
         app.visitor().logs_in("ada@example.com", GOOD).await;

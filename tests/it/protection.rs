@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use daemun::sessions::{self, RenewError};
+use daemun::sessions;
+use daemun::sessions::RenewError;
 use futures::future::join_all;
 use rocket::http::Method;
 

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use daemun::flows::checkup::{self, Finding};
+use daemun::flows;
+use daemun::flows::system::checks::Finding;
 
 use crate::support::process::{Machine, PATIENCE, eventually};
 use crate::support::{App, GOOD, World};
@@ -26,7 +27,7 @@ async fn seen_as(app: &App, headers: &[(&str, &str)]) -> String {
 }
 
 fn findings(app: &App) -> Vec<Finding> {
-    checkup::glance(&app.ctx.settings, IpAddr::V4(Ipv4Addr::LOCALHOST))
+    flows::system::checks::glance(&app.ctx.settings, IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
 on_both! {

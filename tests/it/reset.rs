@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use daemun::flows::{password, superuser};
-use daemun::links::{self, Purpose};
+use daemun::flows;
+use daemun::links;
+use daemun::links::Purpose;
 use daemun::sessions;
 use daemun::types::{Email, Password, UserId};
 use futures::future::join_all;
@@ -397,7 +398,7 @@ on_both! {
         let link = link(&app, "ada@example.com").await;
 
         let new = Password::parse(NEW).expect("typed");
-        let set = password::set(&app.ctx, &address("ada@example.com"), new, &caller()).await;
+        let set = flows::account::password_change::set(&app.ctx, &address("ada@example.com"), new, &caller()).await;
 
         set.expect("set");
         assert!(is_dead(&app, &link).await);
@@ -567,7 +568,7 @@ on_both! {
         for purpose in Purpose::ALL {
             let (random, now) = (app.ctx.random, app.ctx.clock.now());
             let token = if purpose == Purpose::Setup {
-                superuser::invite(&app.ctx).await.expect("answers").expect("invited")
+                flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited")
             } else {
                 let transaction = app.ctx.db.begin().await.expect("a transaction");
                 let email = address("ada@example.com");

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use daemun::sessions::{self, Opened, Presented, RenewError, Standing};
+use daemun::sessions;
+use daemun::sessions::{Opened, Presented, RenewError, Standing};
 use futures::future::join_all;
 use rocket::tokio;
 

@@ -121,7 +121,7 @@ on_both! {
     async fn a_token_in_an_address_is_told_to_nobody(world: World) {
         let app = world.app().await;
         let token =
-            daemun::flows::superuser::invite(&app.ctx).await.expect("answers").expect("invited");
+            daemun::flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited");
 
         let mut visitor = app.visitor();
         let answer = visitor.get(&format!("/admin/setup/{}", token.expose())).await;

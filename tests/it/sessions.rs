@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use daemun::sessions::{self, EndReason, Presented, RenewError, Standing};
+use daemun::sessions;
+use daemun::sessions::{EndReason, Presented, RenewError, Standing};
 use futures::future::join_all;
 
 use crate::support::app::caller;
@@ -347,7 +348,7 @@ on_both! {
         let app = world.app().await;
         app.session_of("ada").await;
         world.clock.advance(43 * DAY);
-        assert!(!daemun::flows::keeping::sweep(&app.ctx).await.expect("swept"));
+        assert!(!daemun::flows::system::cleanup::sweep(&app.ctx).await.expect("swept"));
         assert_eq!(
             app.number("SELECT COUNT(*) FROM sessions").await,
             1,
@@ -355,7 +356,7 @@ on_both! {
         );
 
         world.clock.advance(2 * DAY);
-        daemun::flows::keeping::sweep(&app.ctx).await.expect("swept");
+        daemun::flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
 
         assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 0);
         assert_eq!(app.number("SELECT COUNT(*) FROM throttle").await, 0);

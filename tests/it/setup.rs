@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use daemun::flows::superuser::{self, SuperuserError};
+use daemun::flows;
+use daemun::flows::admin::setup::SuperuserError;
 use daemun::types::{Email, Language, Password, Secret};
 use futures::future::join_all;
 
@@ -10,7 +11,8 @@ use crate::support::app::caller;
 use crate::support::{App, GOOD, World};
 
 async fn link(app: &App) -> String {
-    let token = superuser::invite(&app.ctx).await.expect("answers").expect("nobody is superuser");
+    let token =
+        flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("nobody is superuser");
     format!("/admin/setup/{}", token.expose())
 }
 
@@ -50,9 +52,9 @@ on_both! {
         let early = link(&app).await;
         let email = Email::parse("root@example.com").expect("an address");
         let password = Password::parse(GOOD).expect("typed");
-        superuser::at_the_terminal(&app.ctx, (email, Language::English), password, &caller()).await.expect("made");
+        flows::admin::setup::at_the_terminal(&app.ctx, (email, Language::English), password, &caller()).await.expect("made");
 
-        assert!(superuser::invite(&app.ctx).await.expect("answers").is_none());
+        assert!(flows::admin::setup::invite(&app.ctx).await.expect("answers").is_none());
         assert_eq!(app.visitor().submits(&early, &fields("eve@example.com")).await.status(), 404);
         assert_eq!(superusers(&app).await, 1);
     }
@@ -61,7 +63,7 @@ on_both! {
         let app = world.app().await;
         let mut tokens = Vec::new();
         for _ in 0..2 {
-            tokens.push(superuser::invite(&app.ctx).await.expect("answers").expect("invited"));
+            tokens.push(flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited"));
         }
         let mut racers = Vec::new();
         for number in 0..16 {
@@ -69,7 +71,7 @@ on_both! {
             racers.push(rocket::tokio::spawn(async move {
                 let email = Email::parse(&format!("root{number}@example.com")).expect("an address");
                 let password = Password::parse(GOOD).expect("typed");
-                superuser::by_link(&ctx, &token, (email, Language::English), password, &caller()).await
+                flows::admin::setup::by_link(&ctx, &token, (email, Language::English), password, &caller()).await
             }));
         }
 
@@ -118,7 +120,7 @@ on_both! {
             assert_eq!(page.status(), 404, "{token}");
         }
         let unknown = Secret::new("x".repeat(43));
-        assert!(!superuser::may_set_up(&app.ctx, &unknown).await.expect("answers"));
+        assert!(!flows::admin::setup::may_set_up(&app.ctx, &unknown).await.expect("answers"));
     }
 
     async fn only_the_hash_of_a_link_is_kept(world: World) {

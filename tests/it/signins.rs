@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use daemun::flows::signins;
-use daemun::sessions::{self, EndReason};
+use daemun::flows;
+use daemun::sessions;
+use daemun::sessions::EndReason;
 use daemun::types::{SessionId, UserId};
 use futures::future::{join, join_all};
 use rocket::http::Method;
@@ -354,7 +355,7 @@ on_both! {
             let racers = [(pair.0, pair.1), (pair.1, pair.0)].map(|(asking, other)| {
                 let ctx = app.ctx.clone();
                 rocket::tokio::spawn(async move {
-                    signins::end(&ctx, (user, asking), other, &caller()).await.expect("answers")
+                    flows::account::sessions::end(&ctx, (user, asking), other, &caller()).await.expect("answers")
                 })
             });
             let ended: Vec<_> =
@@ -378,7 +379,7 @@ on_both! {
             let ctx = app.ctx.clone();
             rocket::tokio::spawn(async move {
                 if number % 2 == 0 {
-                    return signins::end_others(&ctx, (user, device), &caller()).await.map(|_| ());
+                    return flows::account::sessions::end_others(&ctx, (user, device), &caller()).await.map(|_| ());
                 }
                 let transaction = ctx.db.begin().await?;
                 daemun::accounts::lock(&transaction, user).await?;

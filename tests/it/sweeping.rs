@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use daemun::clock::to_micros;
-use daemun::flows::{deletion, keeping};
+use daemun::flows;
 use daemun::worker;
 use futures::future::join_all;
 
@@ -35,13 +35,13 @@ async fn count(app: &App, table: &str) -> u64 {
 /// Rows are still there after so long, and an instant later they go in three batches.
 async fn go_after(world: &World, app: &App, table: &str, time: Duration) {
     world.clock.advance(time);
-    assert!(!keeping::sweep(&app.ctx).await.expect("swept"), "nothing is over");
+    assert!(!flows::system::cleanup::sweep(&app.ctx).await.expect("swept"), "nothing is over");
     assert_eq!(count(app, table).await, ROWS, "too early: {table}");
     world.clock.advance(INSTANT);
 
     let mut left = Vec::new();
     for _ in 0..3 {
-        let is_more = keeping::sweep(&app.ctx).await.expect("swept");
+        let is_more = flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
         left.push((is_more, count(app, table).await));
     }
 
@@ -138,7 +138,7 @@ on_both! {
         let caller = crate::support::app::caller();
         let bob = daemun::accounts::find(&app.ctx.db, &bob).await.expect("answers");
         let bob = bob.expect("an account").person;
-        deletion::ask(&app.ctx, &bob, Some(password), &caller).await.expect("asked");
+        flows::account::account_deletion::ask(&app.ctx, &bob, Some(password), &caller).await.expect("asked");
 
         world.clock.advance(13 * DAY);
         worker::sweep_all(&app.ctx).await;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use daemun::flows::password;
-use daemun::throttle::{self, Limit, ThrottleError};
+use daemun::flows;
+use daemun::throttle;
+use daemun::throttle::{Limit, ThrottleError};
 use daemun::types::{Email, Password};
 use daemun::worker;
 use futures::future::join_all;
@@ -235,7 +236,7 @@ on_both! {
         let email = Email::parse(ADA).expect("an address");
         let password = Password::parse("another river in the evening").expect("typed");
 
-        password::set(&app.ctx, &email, password, &caller()).await.expect("set");
+        flows::account::password_change::set(&app.ctx, &email, password, &caller()).await.expect("set");
         world.clock.advance(HOUR);
 
         let page = app.visitor().logs_in(ADA, "another river in the evening").await;

@@ -5,8 +5,8 @@
 
 mod store;
 
+use crate::context::Ctx;
 use crate::crypto::{CostLimit, HashKinds, QueueFull};
-use crate::ctx::Ctx;
 use crate::db::DbError;
 
 /// Different costs of argon2 that are looked for. A site that changed its own cost and imported from

@@ -7,22 +7,23 @@ use rocket::{Route, State, post, routes};
 use super::Welcome;
 use crate::api::body::Body;
 use crate::api::credentials::session_of;
-use crate::api::describe::{Described, HttpMethod, Kind, Section, needs, open};
 use crate::api::error::Error;
 use crate::api::fields::{Complaints, Fields, NON_FIELD};
+use crate::api::openapi::{Described, HttpMethod, Kind, Section, needs, open};
 use crate::config::EmailVerification;
-use crate::ctx::Ctx;
-use crate::flows::login::{self, Credentials, LogInError};
+use crate::context::Ctx;
+use crate::flows;
+use crate::flows::account::login::{Credentials, LogInError};
 use crate::http::cookies::TokenCookies;
 use crate::i18n::Sentence;
 use crate::types::Caller;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
 /// The same in words.
-pub(super) fn described() -> Vec<Described> {
+pub(crate) fn described() -> Vec<Described> {
     let route =
         open(HttpMethod::Post, "/api/account/login", Section::Account, "reference.account.login");
     let fields = [needs("email", Kind::Email), needs("password", Kind::Password)];
@@ -39,8 +40,8 @@ async fn create(
 ) -> Result<Json<Welcome>, Error> {
     let credentials = credentials(&body)?;
     let before = session_of(&cookies, ctx).await?;
-    match login::with_password(ctx, credentials, before, caller).await {
-        Ok(login::LoggedIn { opened, .. }) => Welcome::of(&opened, jar, ctx).await,
+    match flows::account::login::with_password(ctx, credentials, before, caller).await {
+        Ok(flows::account::login::LoggedIn { opened, .. }) => Welcome::of(&opened, jar, ctx).await,
         Err(LogInError::NotProved(error)) => Err(Error::not_proved(error, || wrong(ctx))),
         Err(LogInError::Unverified | LogInError::Inactive(_)) => Err(wrong(ctx)),
     }

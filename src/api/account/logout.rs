@@ -9,21 +9,22 @@ use rocket::{Route, State, post, routes};
 use super::{Detail, Said};
 use crate::api::body::Body;
 use crate::api::credentials::Anybody;
-use crate::api::describe::{Described, HttpMethod, Kind, Section, may, open};
 use crate::api::error::Error;
 use crate::api::fields::Fields;
-use crate::ctx::Ctx;
-use crate::flows::logout;
-use crate::http::cookies::{self, TokenCookies};
+use crate::api::openapi::{Described, HttpMethod, Kind, Section, may, open};
+use crate::context::Ctx;
+use crate::flows;
+use crate::http::cookies;
+use crate::http::cookies::TokenCookies;
 use crate::sessions;
 use crate::types::Caller;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
 /// The same in words.
-pub(super) fn described() -> Vec<Described> {
+pub(crate) fn described() -> Vec<Described> {
     let route =
         open(HttpMethod::Post, "/api/account/logout", Section::Account, "reference.account.logout");
     vec![route.takes([may("refresh", Kind::Text)]).gives::<Detail>(200)]
@@ -46,7 +47,7 @@ async fn create(
     let mut over = Vec::new();
     for (session, user) in named.chain(signed_in) {
         if !over.contains(&session) {
-            logout::log_out(ctx, session, user, caller).await?;
+            flows::account::logout::log_out(ctx, session, user, caller).await?;
             over.push(session);
         }
     }

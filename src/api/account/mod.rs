@@ -1,16 +1,16 @@
 //! One's own account, for the scripts of a site: what `dj-rest-auth` does, with the cookies that the
 //! pages use.
 
-mod join;
+mod email_verification;
 mod login;
 mod logout;
 mod mypage;
-mod password;
+mod password_change;
+mod password_reset;
 mod refresh;
-mod reset;
-mod social;
+mod signup;
+mod social_login;
 mod user;
-mod verification;
 
 use rocket::http::{CookieJar, Status};
 use rocket::serde::json::Json;
@@ -18,43 +18,44 @@ use rocket::{Request, Route, response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::describe::Described;
 use super::error::{Error, Refusal};
-use crate::ctx::Ctx;
+use super::openapi::Described;
+use crate::context::Ctx;
 use crate::http::{cookies, locale};
 use crate::i18n::Sentence;
-use crate::sessions::{self, Opened};
+use crate::sessions;
+use crate::sessions::Opened;
 use user::Profile;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     [
-        join::routes(),
+        signup::routes(),
         login::routes(),
         logout::routes(),
         user::routes(),
         mypage::routes(),
-        password::routes(),
-        reset::routes(),
+        password_change::routes(),
+        password_reset::routes(),
         refresh::routes(),
-        social::routes(),
-        verification::routes(),
+        social_login::routes(),
+        email_verification::routes(),
     ]
     .concat()
 }
 
 /// The same in words.
-pub(super) fn described() -> Vec<Described> {
+pub(crate) fn described() -> Vec<Described> {
     [
-        join::described,
+        signup::described,
         login::described,
         logout::described,
         user::described,
         mypage::described,
-        password::described,
-        reset::described,
+        password_change::described,
+        password_reset::described,
         refresh::described,
-        social::described,
-        verification::described,
+        social_login::described,
+        email_verification::described,
     ]
     .iter()
     .flat_map(|described| described())

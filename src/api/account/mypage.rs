@@ -5,15 +5,15 @@ use rocket::{Route, get, routes};
 
 use super::{Detail, Said};
 use crate::api::credentials::Member;
-use crate::api::describe::{Described, HttpMethod, Section, closed};
+use crate::api::openapi::{Described, HttpMethod, Section, closed};
 use crate::i18n::Sentence;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![show]
 }
 
 /// The same in words.
-pub(super) fn described() -> Vec<Described> {
+pub(crate) fn described() -> Vec<Described> {
     let route = closed(
         HttpMethod::Get,
         "/api/account/mypage",

@@ -9,20 +9,21 @@ use utoipa::ToSchema;
 
 use crate::api::body::Body;
 use crate::api::credentials::refused_refresh;
-use crate::api::describe::{Described, HttpMethod, Kind, Section, may, open};
 use crate::api::error::{Error, Refusal};
 use crate::api::fields::Fields;
-use crate::ctx::Ctx;
-use crate::http::cookies::{self, TokenCookies};
+use crate::api::openapi::{Described, HttpMethod, Kind, Section, may, open};
+use crate::context::Ctx;
+use crate::http::cookies;
+use crate::http::cookies::TokenCookies;
 use crate::sessions;
 use crate::types::Caller;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
 /// The same in words.
-pub(super) fn described() -> Vec<Described> {
+pub(crate) fn described() -> Vec<Described> {
     let route = open(
         HttpMethod::Post,
         "/api/account/token/refresh",

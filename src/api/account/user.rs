@@ -7,19 +7,19 @@ use utoipa::ToSchema;
 
 use crate::api::body::Body;
 use crate::api::credentials::Member;
-use crate::api::describe::{Described, HttpMethod, Kind, Section, closed, may};
 use crate::api::error::{Error, Refusal};
 use crate::api::fields::Fields;
-use crate::ctx::Ctx;
-use crate::flows::profile;
+use crate::api::openapi::{Described, HttpMethod, Kind, Section, closed, may};
+use crate::context::Ctx;
+use crate::flows;
 use crate::types::{Caller, Gender, Person};
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![show, update, replace]
 }
 
 /// The same in words.
-pub(super) fn described() -> Vec<Described> {
+pub(crate) fn described() -> Vec<Described> {
     let route = |method, about| closed(method, "/api/account/user", Section::Account, about);
     let fields =
         || [may("name", Kind::Text), may("gender", Kind::Gender), may("date_of_birth", Kind::Day)];
@@ -36,7 +36,7 @@ pub(super) fn described() -> Vec<Described> {
 
 /// What people may see of their own account.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Profile {
+pub(crate) struct Profile {
     pk: i64,
     email: String,
     name: String,
@@ -48,7 +48,7 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    pub(super) fn of(person: &Person) -> Self {
+    pub(crate) fn of(person: &Person) -> Self {
         Self {
             pk: person.id.0,
             email: person.email.as_typed().to_owned(),
@@ -106,7 +106,7 @@ async fn change(
         profile.gender = gender.or(profile.gender);
         profile.date_of_birth = date_of_birth.or(profile.date_of_birth);
     };
-    let person = profile::update(ctx, member.person().id, change, caller).await?;
+    let person = flows::account::profile::update(ctx, member.person().id, change, caller).await?;
     let person = person.ok_or_else(Refusal::not_found)?;
     Ok(Json(Profile::of(&person)))
 }

@@ -5,24 +5,25 @@ use rocket::{Responder, Route, State, post, routes};
 
 use super::{User, no_such_group, not_done, taken};
 use crate::accounts::NewPasswordError;
+use crate::admin::Acting;
 use crate::api::body::Body;
 use crate::api::credentials::Member;
-use crate::api::describe::{Described, HttpMethod, Kind, Section, closed, may, needs};
 use crate::api::error::{Error, Refusal};
 use crate::api::fields::{Complaints, Fields, local_email};
-use crate::ctx::Ctx;
-use crate::flows::adding::{self, AddError, Addition};
+use crate::api::openapi::{Described, HttpMethod, Kind, Section, closed, may, needs};
+use crate::context::Ctx;
+use crate::flows;
+use crate::flows::admin::user_create::{AddError, Addition};
 use crate::http::guards;
 use crate::i18n::Language;
-use crate::staff::Acting;
 use crate::types::{Caller, Name, Permission};
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
 /// The same in words.
-pub(super) fn described() -> Vec<Described> {
+pub(crate) fn described() -> Vec<Described> {
     let route = closed(HttpMethod::Post, "/api/users", Section::Users, "reference.users.create");
     let fields = [
         needs("email", Kind::Email),
@@ -62,7 +63,7 @@ async fn create(
     let has_just_proved = guards::has_just_proved(ctx, &member).await?;
     let addition = addition(&body, language, has_just_proved, ctx)?;
     let acting = Acting { by: member.person(), caller };
-    let added = adding::add(ctx, acting, addition).await.map_err(refused)?;
+    let added = flows::admin::user_create::add(ctx, acting, addition).await.map_err(refused)?;
     let user = User::find(ctx, added.user).await?;
     let location = rocket::http::Header::new("Location", user.url.clone());
     Ok(Created { user, location })

@@ -8,23 +8,24 @@ use url::form_urlencoded;
 use utoipa::ToSchema;
 
 use super::{User, address};
+use crate::accounts::search;
 use crate::accounts::search::{
-    self, Bounds, ConditionError, Cursor, Filter, MAX_QUERY, Place, Sort, Words,
+    Bounds, ConditionError, Cursor, Filter, MAX_QUERY, Place, Sort, Words,
 };
 use crate::api::credentials::Member;
-use crate::api::describe::{Described, HttpMethod, Kind, Section, closed, may};
 use crate::api::error::Error;
 use crate::api::fields::Complaints;
-use crate::ctx::Ctx;
+use crate::api::openapi::{Described, HttpMethod, Kind, Section, closed, may};
+use crate::context::Ctx;
 use crate::i18n::Sentence;
 use crate::types::Permission;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![index]
 }
 
 /// The same in words.
-pub(super) fn described() -> Vec<Described> {
+pub(crate) fn described() -> Vec<Described> {
     let route = closed(HttpMethod::Get, "/api/users", Section::Users, "reference.users.index");
     let query = [
         may("search", Kind::Text),

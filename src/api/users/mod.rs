@@ -3,9 +3,9 @@
 //!
 //! Nothing here decides what staff may do to whom: the flows of the admin pages do.
 
-mod change;
 mod create;
 mod list;
+mod update;
 
 use rocket::http::Status;
 use rocket::serde::json::Json;
@@ -17,26 +17,28 @@ use utoipa::ToSchema;
 use super::credentials::Member;
 use super::error::{Error, Refusal};
 use super::fields::{Complaints, NON_FIELD};
-use crate::accounts::search::{self, Row};
-use crate::api::describe::{Described, HttpMethod, Section, closed};
-use crate::ctx::Ctx;
-use crate::flows::moderation;
-use crate::http::guards::{self, SignedIn};
+use crate::accounts::search;
+use crate::accounts::search::Row;
+use crate::admin::{ActError, Acting, Deed};
+use crate::api::openapi::{Described, HttpMethod, Section, closed};
+use crate::context::Ctx;
+use crate::flows;
+use crate::http::guards;
+use crate::http::guards::SignedIn;
 use crate::i18n::Sentence;
-use crate::staff::{ActError, Acting, Deed};
 use crate::types::{Caller, Gender, Permission, UserId, number};
 
-pub(super) fn routes() -> Vec<Route> {
-    [list::routes(), create::routes(), change::routes(), routes![show, destroy]].concat()
+pub(crate) fn routes() -> Vec<Route> {
+    [list::routes(), create::routes(), update::routes(), routes![show, destroy]].concat()
 }
 
 /// The same in words.
-pub(super) fn described() -> Vec<Described> {
+pub(crate) fn described() -> Vec<Described> {
     let route = |method, about| closed(method, "/api/users/{id}", Section::Users, about);
     let mut all = list::described();
     all.extend(create::described());
     all.push(route(HttpMethod::Get, "reference.users.show").gives::<User>(200).refuses(&[404]));
-    all.extend(change::described());
+    all.extend(update::described());
     all.push(
         route(HttpMethod::Delete, "reference.users.destroy")
             .gives_nothing(204)
@@ -131,7 +133,7 @@ async fn destroy(
         return Err(Refusal::prove_first().into());
     }
     let acting = Acting { by: member.person(), caller };
-    moderation::act(ctx, acting, whom, &Deed::Delete).await.map_err(not_done)?;
+    flows::admin::user_actions::act(ctx, acting, whom, &Deed::Delete).await.map_err(not_done)?;
     Ok(Status::NoContent)
 }
 

@@ -3,15 +3,16 @@
 use askama::Template;
 use rocket::{Route, State, get, routes};
 
-use crate::audit::{self, Action, Recorded};
-use crate::ctx::Ctx;
+use crate::audit;
+use crate::audit::{Action, Recorded};
+use crate::context::Ctx;
 use crate::http::guards::SignedIn;
 use crate::types::UserId;
 use crate::web::device;
 use crate::web::error::Error;
 use crate::web::page::{Frame, Moment, Page};
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![index]
 }
 

@@ -7,23 +7,26 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
-use super::ways::{self, Way};
-use super::{Answer, MY_PAGE, rules};
+use super::login_methods;
+use super::login_methods::Way;
+use super::{Answer, MY_PAGE};
 use crate::config::EmailVerification;
-use crate::ctx::Ctx;
-use crate::flows::login::{self, Credentials, LogInError};
+use crate::context::Ctx;
+use crate::flows;
+use crate::flows::account::login::{Credentials, LogInError};
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
 use crate::http::next;
 use crate::sessions::ProveError;
 use crate::types::{Caller, Email, Password};
 use crate::web::error::Error;
-use crate::web::form::{Form, FormView, Submitted};
-use crate::web::notice::Notice;
+use crate::web::flash::Notice;
+use crate::web::forms::rejection::Refusal;
+use crate::web::forms::rules;
+use crate::web::forms::{Form, FormView, Submitted};
 use crate::web::page::{Frame, Page};
-use crate::web::refusal::Refusal;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
 }
 
@@ -92,29 +95,30 @@ async fn create(
         return again(frame, &sent.form, &complaints.into(), ctx).await;
     }
     let before = frame.person().map(SignedIn::session);
-    let refusal = match login::with_password(ctx, sent.form.words(), before, caller).await {
-        Ok(login::LoggedIn { opened, has_stayed }) => {
-            cookies::sign_in(jar, ctx, &opened);
-            if has_stayed {
-                Notice::Stayed.say(jar, ctx);
+    let refusal =
+        match flows::account::login::with_password(ctx, sent.form.words(), before, caller).await {
+            Ok(flows::account::login::LoggedIn { opened, has_stayed }) => {
+                cookies::sign_in(jar, ctx, &opened);
+                if has_stayed {
+                    Notice::Stayed.say(jar, ctx);
+                }
+                let to = next::after_sign_in(&sent.form.next, MY_PAGE);
+                return Ok(Answer::Gone(Redirect::to(to)));
             }
-            let to = next::after_sign_in(&sent.form.next, MY_PAGE);
-            return Ok(Answer::Gone(Redirect::to(to)));
-        }
-        // One sentence for all, so it has to help also those who have a letter to open.
-        Err(LogInError::Unverified) => Refusal::of_all("login.wrong_or_unverified"),
-        Err(LogInError::Inactive(inactive)) => Refusal::inactive(&frame, inactive),
-        Err(LogInError::NotProved(error)) => match error {
-            ProveError::Wrong => match ctx.settings.email_verification {
-                EmailVerification::Mandatory => Refusal::of_all("login.wrong_or_unverified"),
-                _ => Refusal::of_all("login.wrong"),
+            // One sentence for all, so it has to help also those who have a letter to open.
+            Err(LogInError::Unverified) => Refusal::of_all("login.wrong_or_unverified"),
+            Err(LogInError::Inactive(inactive)) => Refusal::inactive(&frame, inactive),
+            Err(LogInError::NotProved(error)) => match error {
+                ProveError::Wrong => match ctx.settings.email_verification {
+                    EmailVerification::Mandatory => Refusal::of_all("login.wrong_or_unverified"),
+                    _ => Refusal::of_all("login.wrong"),
+                },
+                ProveError::TooSoon(wait) => Refusal::too_soon(&frame, "login.too_soon", wait),
+                ProveError::Closed => Refusal::closed(),
+                ProveError::Busy(full) => return Err(full.into()),
+                ProveError::Broken(error) => return Err(error.into()),
             },
-            ProveError::TooSoon(wait) => Refusal::too_soon(&frame, "login.too_soon", wait),
-            ProveError::Closed => Refusal::closed(),
-            ProveError::Busy(full) => return Err(full.into()),
-            ProveError::Broken(error) => return Err(error.into()),
-        },
-    };
+        };
     again(frame, &sent.form, &refusal, ctx).await
 }
 
@@ -129,6 +133,6 @@ async fn again(
 }
 
 async fn draw(frame: Frame, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
-    let (ways, origins) = ways::of(ctx, &frame).await?;
+    let (ways, origins) = login_methods::of(ctx, &frame).await?;
     Ok(Page::draw(&LogInPage { frame, form, ways })?.leading_to(origins))
 }

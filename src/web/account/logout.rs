@@ -8,16 +8,16 @@ use rocket::http::{CookieJar, Header};
 use rocket::response::Redirect;
 use rocket::{Responder, Route, State, get, post, routes};
 
-use crate::ctx::Ctx;
-use crate::flows::logout;
+use crate::context::Ctx;
+use crate::flows;
 use crate::http::cookies;
 use crate::http::guards::Visitor;
 use crate::types::Caller;
 use crate::web::error::Error;
-use crate::web::form::{ButtonForm, Submitted};
-use crate::web::notice::Notice;
+use crate::web::flash::Notice;
+use crate::web::forms::{ButtonForm, Submitted};
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![create, forget]
 }
 
@@ -26,13 +26,13 @@ const CLEAR: &str = "Clear-Site-Data";
 
 /// The browser is signed out, and stands at the front page.
 #[derive(Responder)]
-pub(super) struct LoggedOut {
+pub(crate) struct LoggedOut {
     to: Redirect,
     clear: Header<'static>,
 }
 
 impl LoggedOut {
-    pub(super) fn of(jar: &CookieJar<'_>, ctx: &Ctx) -> Self {
+    pub(crate) fn of(jar: &CookieJar<'_>, ctx: &Ctx) -> Self {
         cookies::sign_out(jar, ctx);
         Self::of_a_stranger()
     }
@@ -55,7 +55,8 @@ async fn create(
     Notice::LoggedOut.say(jar, ctx);
     match visitor {
         Visitor(Some(person)) => {
-            logout::log_out(ctx, person.session(), person.person().id, caller).await?;
+            flows::account::logout::log_out(ctx, person.session(), person.person().id, caller)
+                .await?;
             Ok(LoggedOut::of(jar, ctx))
         }
         // Cookies of a session that is over are gone already; what is left is not ours.

@@ -1,66 +1,66 @@
 //! The pages of one's own account.
 
-pub(super) mod activity;
-mod address;
-mod asked;
-mod away;
-mod connections;
-mod delete;
-mod email;
-mod export;
-mod join;
+mod account_deletion;
+pub(crate) mod activity;
+mod data_export;
+mod email_change;
+mod email_links;
 mod login;
 mod logout;
 mod mypage;
-mod one_click;
-mod password;
+mod oauth_state;
+mod password_change;
+mod password_reset;
 mod profile;
-mod reset;
-pub(super) mod rules;
+mod reauthenticated;
+mod signup;
+mod social_accounts;
+mod social_signup;
+
+mod password_strength;
+pub(crate) mod reauthentication;
 mod sessions;
-mod social;
-mod strength;
-pub(super) mod sudo;
-pub(super) mod told;
-mod verification;
-pub(super) mod ways;
+mod social_login;
+
+mod email_verification;
+pub(crate) mod login_methods;
 
 use rocket::Route;
 use rocket::response::{Redirect, Responder};
 
 use super::page::Page;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     [
         activity::routes(),
-        address::routes(),
-        connections::routes(),
-        delete::routes(),
-        email::routes(),
-        export::routes(),
-        join::routes(),
+        social_signup::routes(),
+        social_accounts::routes(),
+        account_deletion::routes(),
+        email_change::routes(),
+        data_export::routes(),
+        signup::routes(),
         login::routes(),
         logout::routes(),
         mypage::routes(),
-        one_click::routes(),
-        password::routes(),
+        email_links::routes(),
+        password_change::routes(),
         profile::routes(),
-        reset::routes(),
+        password_reset::routes(),
         sessions::routes(),
-        social::routes(),
-        strength::routes(),
-        sudo::routes(),
-        verification::routes(),
+        social_login::routes(),
+        password_strength::routes(),
+        reauthentication::routes(),
+        email_verification::routes(),
     ]
     .concat()
 }
 
 /// Where people arrive who were going nowhere in particular.
-pub(super) const MY_PAGE: &str = "/account/mypage";
+pub(crate) const MY_PAGE: &str = "/account/mypage";
 
 /// What comes of a form.
 #[derive(Responder)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// It is shown, perhaps again, with what is wrong.
     Shown(Page),
     /// It is done, and the person goes on from here.

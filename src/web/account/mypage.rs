@@ -4,13 +4,13 @@ use askama::Template;
 use rocket::{Route, State, get, routes};
 
 use crate::config::EmailVerification;
-use crate::ctx::Ctx;
+use crate::context::Ctx;
 use crate::http::guards::SignedIn;
 use crate::types::Gender;
 use crate::web::error::Error;
 use crate::web::page::{Frame, Moment, Page};
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![show]
 }
 

@@ -8,21 +8,22 @@ use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 use validator::ValidateArgs as _;
 
-use super::rules::{self, Today};
 use super::{Answer, MY_PAGE};
 use crate::accounts::Profile;
-use crate::ctx::Ctx;
-use crate::flows::profile;
+use crate::context::Ctx;
+use crate::flows;
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
 use crate::types::{BirthDate, Caller, Gender, Language, Name, Person};
 use crate::web::error::Error;
-use crate::web::form::{Complaints, Form, FormView, Submitted};
-use crate::web::notice::Notice;
+use crate::web::flash::Notice;
+use crate::web::forms::rejection::Refusal;
+use crate::web::forms::rules;
+use crate::web::forms::rules::Today;
+use crate::web::forms::{Complaints, Form, FormView, Submitted};
 use crate::web::page::{Frame, Page};
-use crate::web::refusal::Refusal;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![edit, update]
 }
 
@@ -113,7 +114,7 @@ async fn update(
     let person = signed_in.person();
     let words = sent.form.words(person, today);
     let language = words.language;
-    profile::update(ctx, person.id, |profile| *profile = words, caller).await?;
+    flows::account::profile::update(ctx, person.id, |profile| *profile = words, caller).await?;
     if language != person.language {
         cookies::choose_language(jar, ctx, language);
     }

@@ -6,17 +6,18 @@ use rocket::response::Redirect;
 use rocket::{Responder, Route, State, get, post, routes};
 
 use super::logout::LoggedOut;
-use crate::ctx::Ctx;
-use crate::flows::signins;
+use crate::context::Ctx;
+use crate::flows;
 use crate::http::guards::SignedIn;
-use crate::sessions::{self, SignIn, SignIns};
+use crate::sessions;
+use crate::sessions::{SignIn, SignIns};
 use crate::types::{Caller, SessionId};
 use crate::web::device;
 use crate::web::error::Error;
-use crate::web::form::{ButtonForm, Submitted};
+use crate::web::forms::{ButtonForm, Submitted};
 use crate::web::page::{Frame, Moment, Page};
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![index, end, end_others]
 }
 
@@ -89,7 +90,7 @@ async fn end(
 ) -> Result<Ended, Error> {
     let Ok(session) = id.parse::<SessionId>() else { return Err(Status::NotFound.into()) };
     let by = (signed_in.person().id, signed_in.session());
-    if !signins::end(ctx, by, session, caller).await? {
+    if !flows::account::sessions::end(ctx, by, session, caller).await? {
         return Err(Status::NotFound.into());
     }
     if session == signed_in.session() {
@@ -106,6 +107,6 @@ async fn end_others(
     ctx: &State<Ctx>,
 ) -> Result<Redirect, Error> {
     let by = (signed_in.person().id, signed_in.session());
-    signins::end_others(ctx, by, caller).await?;
+    flows::account::sessions::end_others(ctx, by, caller).await?;
     Ok(Redirect::to(LIST))
 }

@@ -7,20 +7,23 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
-use crate::ctx::Ctx;
-use crate::flows::teams::{self, TeamError};
-use crate::groups::{self, Group, GroupName};
+use crate::admin::Acting;
+use crate::context::Ctx;
+use crate::flows;
+use crate::flows::admin::groups::TeamError;
+use crate::groups;
+use crate::groups::{Group, GroupName};
 use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
-use crate::staff::Acting;
 use crate::types::{Caller, GroupId, Permission, Permissions, Person};
-use crate::web::account::{Answer, rules, sudo};
+use crate::web::account::{Answer, reauthentication};
 use crate::web::error::Error;
-use crate::web::form::{ButtonForm, Complaints, Form, FormView, Submitted};
-use crate::web::notice::Notice;
+use crate::web::flash::Notice;
+use crate::web::forms::rejection::Refusal;
+use crate::web::forms::rules;
+use crate::web::forms::{ButtonForm, Complaints, Form, FormView, Submitted};
 use crate::web::page::{Frame, Page};
-use crate::web::refusal::Refusal;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![index, new, create, edit, update, confirm, destroy]
 }
 
@@ -67,7 +70,7 @@ impl GroupForm {
 }
 
 #[derive(Template)]
-#[template(path = "admin/groups.html")]
+#[template(path = "admin/groups/index.html")]
 struct GroupsPage {
     frame: Frame,
     groups: Vec<Shown>,
@@ -83,7 +86,7 @@ struct Shown {
 }
 
 #[derive(Template)]
-#[template(path = "admin/group.html")]
+#[template(path = "admin/groups/edit.html")]
 struct GroupPage {
     frame: Frame,
     form: FormView,
@@ -104,7 +107,7 @@ struct TickBox {
 }
 
 #[derive(Template)]
-#[template(path = "admin/group_delete.html")]
+#[template(path = "admin/groups/delete.html")]
 struct DeletePage {
     frame: Frame,
     group: Shown,
@@ -125,7 +128,7 @@ async fn index(reader: ViewsUsers, frame: Frame, ctx: &State<Ctx>) -> Result<Pag
 #[get("/admin/groups/new")]
 fn new(reader: ChangesUsers, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(sudo::ask(&frame)));
+        return Ok(Answer::Gone(reauthentication::ask(&frame)));
     }
     draw(frame, FormView::empty(""), None, &reader.0).map(Answer::Shown)
 }
@@ -140,7 +143,7 @@ async fn create(
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(sudo::ask(&frame)));
+        return Ok(Answer::Gone(reauthentication::ask(&frame)));
     }
     let complaints = sent.complaints(sent.form.validate());
     if !complaints.is_empty() {
@@ -148,7 +151,7 @@ async fn create(
     }
     let (name, permissions) = sent.form.words();
     let acting = Acting { by: reader.0.person(), caller };
-    match teams::open(ctx, acting, &name, permissions).await {
+    match flows::admin::groups::open(ctx, acting, &name, permissions).await {
         Ok(_) => Ok(done(jar, ctx, Notice::GroupSaved)),
         Err(error) => refused(frame, &sent.form, error, None, &reader.0),
     }
@@ -177,7 +180,7 @@ async fn update(
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(sudo::ask(&frame)));
+        return Ok(Answer::Gone(reauthentication::ask(&frame)));
     }
     let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
     let complaints = sent.complaints(sent.form.validate());
@@ -186,7 +189,7 @@ async fn update(
     }
     let (name, permissions) = sent.form.words();
     let acting = Acting { by: reader.0.person(), caller };
-    match teams::change(ctx, acting, group.id, &name, permissions).await {
+    match flows::admin::groups::change(ctx, acting, group.id, &name, permissions).await {
         Ok(()) => Ok(done(jar, ctx, Notice::GroupSaved)),
         Err(error) => refused(frame, &sent.form, error, Some(&group), &reader.0),
     }
@@ -200,7 +203,7 @@ async fn confirm(
     ctx: &State<Ctx>,
 ) -> Result<Answer, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(sudo::ask(&frame)));
+        return Ok(Answer::Gone(reauthentication::ask(&frame)));
     }
     let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
     ask_to_delete(frame, group, reader.0.person()).map(Answer::Shown)
@@ -217,10 +220,10 @@ async fn destroy(
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(sudo::ask(&frame)));
+        return Ok(Answer::Gone(reauthentication::ask(&frame)));
     }
     let acting = Acting { by: reader.0.person(), caller };
-    match teams::delete(ctx, acting, number(id)).await {
+    match flows::admin::groups::delete(ctx, acting, number(id)).await {
         Ok(()) => Ok(done(jar, ctx, Notice::GroupDeleted)),
         Err(TeamError::AboveOneself | TeamError::AboveMember) => Err(Status::Forbidden.into()),
         Err(TeamError::Unknown | TeamError::NameTaken) => Err(Status::NotFound.into()),
@@ -274,7 +277,8 @@ fn draw(
 ) -> Result<Page, Error> {
     let person = reader.person();
     let granted = group.map_or(Permissions::NONE, |group| group.permissions);
-    let may_change = person.may(Permission::UsersChange) && teams::may_lead(person, granted);
+    let may_change =
+        person.may(Permission::UsersChange) && flows::admin::groups::may_lead(person, granted);
     let boxes = Permission::ALL.into_iter().map(|permission| TickBox {
         name: permission.as_str(),
         label: label(permission),
@@ -287,7 +291,7 @@ fn draw(
 }
 
 fn ask_to_delete(frame: Frame, group: Group, reader: &Person) -> Result<Page, Error> {
-    let may_change = teams::may_lead(reader, group.permissions);
+    let may_change = flows::admin::groups::may_lead(reader, group.permissions);
     Page::draw(&DeletePage { frame, group: show(group), may_change })
 }
 
@@ -297,7 +301,7 @@ fn show(group: Group) -> Shown {
 }
 
 /// The key of what a permission is called: a new one does not compile without.
-pub(super) fn label(permission: Permission) -> &'static str {
+pub(crate) fn label(permission: Permission) -> &'static str {
     match permission {
         Permission::UsersView => "permission.users_view",
         Permission::UsersAdd => "permission.users_add",

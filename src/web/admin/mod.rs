@@ -1,45 +1,27 @@
 //! The pages of those who run the site.
 
-mod acts;
-mod audit;
-mod audit_csv;
-mod bulk;
-mod bulk_progress;
-mod desk;
-mod details;
+pub(crate) mod audit;
+pub(crate) mod bulk;
+mod dashboard;
+mod emails;
 mod groups;
-mod import;
-mod import_list;
-mod mail;
-mod person;
-mod person_new;
 mod settings;
 mod setup;
 mod social;
-mod social_form;
-mod table;
-mod users;
-mod users_csv;
+pub(crate) mod users;
 
 use rocket::Route;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     [
-        acts::routes(),
-        person::routes(),
-        person_new::routes(),
-        setup::routes(),
         users::routes(),
-        users_csv::routes(),
         audit::routes(),
-        audit_csv::routes(),
         bulk::routes(),
-        bulk_progress::routes(),
-        desk::routes(),
+        dashboard::routes(),
         groups::routes(),
-        import::routes(),
-        mail::routes(),
+        emails::routes(),
         settings::routes(),
+        setup::routes(),
         social::routes(),
     ]
     .concat()

@@ -5,13 +5,14 @@ use askama::Template;
 use rocket::{Route, State, get, routes};
 
 use crate::config::Source;
-use crate::ctx::Ctx;
-use crate::flows::checkup::{self, Finding};
+use crate::context::Ctx;
+use crate::flows;
+use crate::flows::system::checks::Finding;
 use crate::http::guards::ViewsSettings;
 use crate::web::error::Error;
 use crate::web::page::{Frame, Page};
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![show]
 }
 
@@ -53,14 +54,14 @@ async fn show(
         },
     });
     let settings = settings.collect();
-    let mut found = checkup::examine_running(ctx, rocket.address).await;
+    let mut found = flows::system::checks::examine_running(ctx, rocket.address).await;
     found.sort_by_key(|finding| !finding.is_bad());
     let findings = found.iter().map(|it| (it.is_bad(), sentence(&frame, it))).collect();
     Page::draw(&SettingsPage { frame, settings, findings })
 }
 
 /// A finding in words.
-pub(super) fn sentence(frame: &Frame, finding: &Finding) -> String {
+pub(crate) fn sentence(frame: &Frame, finding: &Finding) -> String {
     let (key, values) = finding.said();
     let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
     frame.language().tell(key, &values)

@@ -8,17 +8,20 @@ use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
 use crate::accounts::OwnData;
-use crate::ctx::Ctx;
-use crate::flows::superuser::{self, SuperuserError};
+use crate::context::Ctx;
+use crate::flows;
+use crate::flows::admin::setup::SuperuserError;
 use crate::http::cookies;
 use crate::types::{Caller, Email, Name, Password, Secret};
-use crate::web::account::{Answer, MY_PAGE, rules, told};
+use crate::web::account::{Answer, MY_PAGE};
 use crate::web::error::Error;
-use crate::web::form::{Form, FormView, Submitted};
+use crate::web::forms::rejection::Refusal;
+use crate::web::forms::rules;
+use crate::web::forms::{Form, FormView, Submitted};
+use crate::web::message_page;
 use crate::web::page::{Frame, Page};
-use crate::web::refusal::Refusal;
 
-pub(super) fn routes() -> Vec<Route> {
+pub(crate) fn routes() -> Vec<Route> {
     routes![arrive, new, create, create_at_once]
 }
 
@@ -69,7 +72,7 @@ async fn arrive(
     jar: &CookieJar<'_>,
 ) -> Result<Answer, Error> {
     let secret = Secret::new(token.to_owned());
-    if !superuser::may_set_up(ctx, &secret).await? {
+    if !flows::admin::setup::may_set_up(ctx, &secret).await? {
         return dead(frame, ctx, &secret).await.map(Answer::Shown);
     }
     cookies::carry_link(jar, ctx, token);
@@ -78,8 +81,8 @@ async fn arrive(
 
 /// The page for a link that does nothing: the site may be set up already.
 async fn dead(frame: Frame, ctx: &Ctx, token: &Secret) -> Result<Page, Error> {
-    if superuser::is_set_up(ctx, token).await? {
-        return told::not_found(frame, ("already.set_up.title", "already.set_up.text"));
+    if flows::admin::setup::is_set_up(ctx, token).await? {
+        return message_page::not_found(frame, ("already.set_up.title", "already.set_up.text"));
     }
     Err(Status::NotFound.into())
 }
@@ -87,12 +90,12 @@ async fn dead(frame: Frame, ctx: &Ctx, token: &Secret) -> Result<Page, Error> {
 #[get("/admin/setup")]
 async fn new(frame: Frame, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
     let token = cookies::carried(jar, ctx);
-    if !superuser::may_set_up(ctx, &token).await? {
+    if !flows::admin::setup::may_set_up(ctx, &token).await? {
         let takes_cookies = cookies::are_there(jar, ctx);
         return if takes_cookies {
             dead(frame, ctx, &token).await
         } else {
-            told::no_cookies(frame)
+            message_page::no_cookies(frame)
         };
     }
     draw(frame, FormView::empty(""), ctx)
@@ -134,7 +137,9 @@ async fn make(
     let complaints = sent.complaints(form.validate());
     if !complaints.is_empty() {
         let found = match complaints.unjudged("password1", &form.password1) {
-            Some(password) => superuser::weigh(ctx, token, &password, form.own_data()).await,
+            Some(password) => {
+                flows::admin::setup::weigh(ctx, token, &password, form.own_data()).await
+            }
             None => Ok(Vec::new()),
         };
         return match found {
@@ -145,7 +150,9 @@ async fn make(
     let holds = "the rules hold, and they are these parsers";
     let email = Email::parse(&form.email).expect(holds);
     let password = Password::parse(&form.password1).expect(holds);
-    match superuser::by_link(ctx, token, (email, frame.language()), password, caller).await {
+    match flows::admin::setup::by_link(ctx, token, (email, frame.language()), password, caller)
+        .await
+    {
         Ok(opened) => {
             cookies::sign_in(jar, ctx, &opened);
             cookies::drop_link(jar, ctx);

@@ -5,9 +5,9 @@ use std::time::Duration;
 use daemun::app;
 use daemun::clock::{Clock, to_micros};
 use daemun::config::Settings;
-use daemun::ctx::Ctx;
-use daemun::flows::signup::{self, Joined};
-use daemun::flows::superuser;
+use daemun::context::Ctx;
+use daemun::flows;
+use daemun::flows::account::signup::Joined;
 use daemun::sessions::Opened;
 use daemun::types::{Caller, Email, Language, Name, Password, UserId};
 use rocket::figment::Figment;
@@ -80,7 +80,7 @@ impl App {
 
     /// An account made behind the doors, and its session.
     pub(crate) async fn session_of(&self, name: &str) -> Opened {
-        let application = signup::Application {
+        let application = flows::account::signup::Application {
             email: Email::parse(&email(name)).expect("an address"),
             password: Password::parse(GOOD).expect("a password"),
             name: Name::default(),
@@ -88,7 +88,9 @@ impl App {
             date_of_birth: None,
             language: Language::English,
         };
-        let joined = signup::join(&self.ctx, application, None, &caller()).await.expect("joins");
+        let joined = flows::account::signup::join(&self.ctx, application, None, &caller())
+            .await
+            .expect("joins");
         match joined {
             Joined::SignedIn(opened) => opened,
             Joined::LetterSent => panic!("the address must be proved first"),
@@ -99,7 +101,9 @@ impl App {
     pub(crate) async fn makes_superuser(&self, name: &str) -> UserId {
         let who = (Email::parse(&email(name)).expect("an address"), Language::English);
         let password = Password::parse(GOOD).expect("a password");
-        superuser::at_the_terminal(&self.ctx, who, password, &caller()).await.expect("made")
+        flows::admin::setup::at_the_terminal(&self.ctx, who, password, &caller())
+            .await
+            .expect("made")
     }
 
     /// One number out of the database.

@@ -1,7 +1,7 @@
 //! The letters of a world: whoever opens the box has them sent first, and reads them as a mail
 //! program would.
 
-use daemun::flows::delivery;
+use daemun::flows;
 use mail_parser::MessageParser;
 
 use super::App;
@@ -34,7 +34,11 @@ impl Received {
 impl App {
     /// Sends everything that is due.
     pub(crate) async fn delivers(&self) {
-        while delivery::deliver(&self.ctx).await.expect("letters are sent").is_more {}
+        while flows::system::email_delivery::deliver(&self.ctx)
+            .await
+            .expect("letters are sent")
+            .is_more
+        {}
     }
 
     /// Every letter that was sent so far, the oldest first.

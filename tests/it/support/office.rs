@@ -1,7 +1,8 @@
 //! The people of the office: superusers, and staff with exactly the permissions of a story.
 
-use daemun::flows::superuser;
-use daemun::groups::{self, GroupName};
+use daemun::flows;
+use daemun::groups;
+use daemun::groups::GroupName;
 use daemun::types::{Email, GroupId, Language, Password, Permission, UserId};
 
 use super::app::{caller, email};
@@ -13,7 +14,9 @@ impl App {
         let address = Email::parse(&email(name)).expect("an address");
         let password = Password::parse(GOOD).expect("typed");
         let whose = (address, Language::English);
-        superuser::at_the_terminal(&self.ctx, whose, password, &caller()).await.expect("made");
+        flows::admin::setup::at_the_terminal(&self.ctx, whose, password, &caller())
+            .await
+            .expect("made");
         self.back_again(name).await
     }
 

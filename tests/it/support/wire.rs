@@ -5,7 +5,8 @@
 //! `<access:expired>`; `<id>` is the number of their account and `<other>` that of somebody else. In an
 //! answer `<jwt>`, `<number>`, `<address>` and `<datetime>` stand for any of them.
 
-use daemun::crypto::jwt::{self, Claims};
+use daemun::crypto::jwt;
+use daemun::crypto::jwt::Claims;
 use daemun::sessions::Opened;
 use rocket::http::{ContentType, Method};
 use serde_json::{Value, json};

@@ -1,0 +1,99 @@
+//! Asking for the proof of an address: the letter, and how often it is sent again, whichever door it
+//! is asked for at.
+
+use std::time::Duration;
+
+use crate::context::Ctx;
+use crate::db::{DbError, Transaction};
+use crate::links;
+use crate::links::Purpose;
+use crate::mail::{Kind, Letter};
+use crate::outbox;
+use crate::outbox::Addressee;
+use crate::throttle;
+use crate::throttle::{Limit, ThrottleError};
+use crate::types::{Caller, Email, UserId};
+
+/// Once a minute: by then the first letter has arrived.
+const BY_MINUTE: Limit = Limit {
+    name: "verify-minute",
+    free: 0,
+    forgets_one_in: Duration::from_mins(1),
+    first_wait: Duration::from_mins(1),
+    longest_wait: Duration::from_mins(1),
+};
+
+/// Five times a day: whoever does not find the letter then will not find a sixth.
+const BY_DAY: Limit = Limit {
+    name: "verify-day",
+    free: 4,
+    forgets_one_in: Duration::from_hours(24),
+    first_wait: Duration::from_hours(24),
+    longest_wait: Duration::from_hours(24),
+};
+
+/// Letters to the owner of a taken address, whoever tries to join with it.
+const LETTERS: Limit = Limit {
+    name: "signup-letters",
+    free: 2,
+    forgets_one_in: Duration::from_mins(30),
+    first_wait: Duration::from_hours(1),
+    longest_wait: Duration::from_hours(1),
+};
+
+/// Counts one more letter. To be called before the transaction that writes it.
+///
+/// # Errors
+/// [`ThrottleError::TooSoon`] when the last one is too recent, or there were enough today.
+pub async fn count_proof_letter(ctx: &Ctx, user: UserId) -> Result<(), ThrottleError> {
+    let subject = user.to_string();
+    let tries = [BY_DAY.on(&subject), BY_MINUTE.on(&subject)];
+    throttle::admit(&ctx.db, &tries, ctx.clock.now()).await
+}
+
+/// Writes to an address, so that its owner can prove it, or say that somebody else gave it. The
+/// account is locked, or was made in this transaction.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn ask_for_proof(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    user: UserId,
+    to: &Addressee,
+    caller: &Caller,
+) -> Result<(), DbError> {
+    let now = ctx.clock.now();
+    let purposes = [Purpose::VerifyEmail, Purpose::NotMe];
+    let whose = (user, Some(&to.email));
+    let [link, not_me] = links::mint_each(transaction, ctx.random, purposes, whose, now).await?;
+    let letter = Letter::new(Kind::VerifyEmail).with_link(link).with_not_me(not_me);
+    outbox::put(transaction, &ctx.keys, to, &letter.about(caller, now), now).await
+}
+
+/// Tells the owner of a taken address that somebody tried to join with it; with a link, if the owner
+/// has not proved the address yet and perhaps does not remember having joined.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn tell_owner(ctx: &Ctx, email: &Email, caller: &Caller) -> Result<(), DbError> {
+    let now = ctx.clock.now();
+    let letters = [LETTERS.on(&ctx.keys.pseudonym(email.canonical()))];
+    match throttle::admit(&ctx.db, &letters, now).await {
+        Ok(()) => {}
+        Err(ThrottleError::TooSoon(_)) => return Ok(()),
+        Err(ThrottleError::Broken(error)) => return Err(error),
+    }
+    let transaction = ctx.db.begin().await?;
+    let owner = super::find_in(&transaction, email).await?;
+    let Some(owner) = owner.filter(|owner| owner.is_active) else { return Ok(()) };
+    let person = &owner.person;
+    let mut letter = Letter::new(Kind::AlreadyJoined).about(caller, now);
+    if person.email_verified_at.is_none() {
+        let whose = (person.id, Some(&person.email));
+        let link = links::mint(&transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
+        letter = letter.with_link(link);
+    }
+    outbox::put(&transaction, &ctx.keys, &owner.addressee(), &letter, now).await?;
+    transaction.commit().await
+}

@@ -1,0 +1,247 @@
+//! Queries on `bulk_deeds` and `bulk_befores`.
+
+use sea_orm::sea_query::{Cond, Expr, ExprTrait as _, LockBehavior, LockType};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, Order, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait as _,
+};
+use time::OffsetDateTime;
+
+use super::Acting;
+use super::bulk_job::{Bulk, Kind, Progress, State, Which};
+use crate::accounts::{Account, Before};
+use crate::clock::{from_micros, to_micros};
+use crate::db::entity::bulk_before;
+use crate::db::entity::bulk_deed;
+use crate::db::entity::bulk_deed::Column;
+use crate::db::entity::bulk_deed::Entity;
+use crate::db::{Db, DbError, Transaction};
+use crate::types::{BulkId, Caller, UserId};
+
+pub(super) async fn insert(
+    transaction: &Transaction,
+    acting: Acting<'_>,
+    (kind, orders, total, state): (Kind, String, Option<u64>, State),
+    now: OffsetDateTime,
+) -> Result<BulkId, DbError> {
+    let row = bulk_deed::ActiveModel {
+        kind: Set(kind.as_str().to_owned()),
+        actor_id: Set(acting.by.id.0),
+        ip: Set(acting.caller.ip()),
+        user_agent: Set(acting.caller.user_agent.clone()),
+        request_id: Set(acting.caller.request_id.clone()),
+        orders: Set(orders),
+        state: Set(state.as_str().to_owned()),
+        total: Set(total.map(signed)),
+        created_at: Set(to_micros(now)),
+        ..Default::default()
+    };
+    let done = Entity::insert(row).exec(transaction.connection()).await?;
+    Ok(BulkId(done.last_insert_id))
+}
+
+pub(super) async fn find(db: &Db, id: BulkId) -> Result<Option<Bulk>, DbError> {
+    Ok(Entity::find_by_id(id.0).one(db.reader()).await?.map(bulk))
+}
+
+pub(super) async fn list_latest(db: &Db, at_most: u64) -> Result<Vec<Bulk>, DbError> {
+    let rows = Entity::find()
+        .filter(Column::State.ne(State::Planned.as_str()))
+        .order_by(Column::Id, Order::Desc)
+        .limit(at_most);
+    Ok(rows.all(db.reader()).await?.into_iter().map(bulk).collect())
+}
+
+pub(super) async fn is_any_running(db: &Db) -> Result<bool, DbError> {
+    let row: Option<i64> = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::State.eq(State::Running.as_str()))
+        .into_tuple()
+        .one(db.reader())
+        .await?;
+    Ok(row.is_some())
+}
+
+/// What another node holds is passed over.
+pub(super) async fn lock_next(
+    transaction: &Transaction,
+    which: Which<'_>,
+) -> Result<Option<(Bulk, String)>, DbError> {
+    let mut query = Entity::find().filter(Column::State.eq(State::Running.as_str()));
+    query = match which {
+        Which::This(id) => query.filter(Column::Id.eq(id.0)),
+        Which::NextBut([]) => query,
+        Which::NextBut(others) => {
+            query.filter(Column::Id.is_not_in(others.iter().map(|other| other.0)))
+        }
+    };
+    let row = query
+        .order_by(Column::Id, Order::Asc)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        .one(transaction.connection())
+        .await?;
+    Ok(row.map(|row| {
+        let orders = row.orders.clone();
+        (bulk(row), orders)
+    }))
+}
+
+pub(super) async fn update_progress(
+    transaction: &Transaction,
+    id: BulkId,
+    progress: Progress,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
+    let mut update = Entity::update_many()
+        .col_expr(Column::Place, Expr::value(progress.place))
+        .col_expr(Column::Done, Expr::col(Column::Done).add(signed(progress.done)))
+        .col_expr(Column::LeftOut, Expr::col(Column::LeftOut).add(signed(progress.left_out)))
+        .filter(Column::Id.eq(id.0));
+    if progress.state != State::Running {
+        update = update
+            .col_expr(Column::State, Expr::value(progress.state.as_str()))
+            .col_expr(Column::FinishedAt, Expr::value(to_micros(now)))
+            .col_expr(Column::Orders, Expr::value(""));
+    }
+    update.exec(transaction.connection()).await?;
+    Ok(())
+}
+
+pub(super) async fn update_started(
+    transaction: &Transaction,
+    id: BulkId,
+    by: UserId,
+    since: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let done = Entity::update_many()
+        .col_expr(Column::State, Expr::value(State::Running.as_str()))
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::ActorId.eq(by.0))
+        .filter(Column::State.eq(State::Planned.as_str()))
+        .filter(Column::CreatedAt.gt(to_micros(since)))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+pub(super) async fn update_stopped(
+    transaction: &Transaction,
+    id: BulkId,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let done = Entity::update_many()
+        .col_expr(Column::State, Expr::value(State::Stopped.as_str()))
+        .col_expr(Column::FinishedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::Orders, Expr::value(""))
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::State.eq(State::Running.as_str()))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+pub(super) async fn update_undone(
+    transaction: &Transaction,
+    id: BulkId,
+    by: BulkId,
+    since: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let done = Entity::update_many()
+        .col_expr(Column::UndoneBy, Expr::value(by.0))
+        .filter(Column::Id.eq(id.0))
+        .filter(Column::State.is_in([State::Done.as_str(), State::Stopped.as_str()]))
+        .filter(Column::UndoneBy.is_null())
+        .filter(Column::CreatedAt.gt(to_micros(since)))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+pub(super) async fn insert_before(
+    transaction: &Transaction,
+    id: BulkId,
+    before: &Account,
+) -> Result<(), DbError> {
+    let row = bulk_before::ActiveModel {
+        bulk_id: Set(id.0),
+        user_id: Set(before.person.id.0),
+        // The deed has been the next version of the account.
+        version: Set(before.version + 1),
+        is_active: Set(before.is_active),
+        inactive_reason: Set(before.inactive_reason.clone()),
+        inactive_until: Set(before.inactive_until.map(to_micros)),
+        deletes_at: Set(before.deletes_at.map(to_micros)),
+    };
+    bulk_before::Entity::insert(row).exec_without_returning(transaction.connection()).await?;
+    Ok(())
+}
+
+pub(super) async fn list_befores(
+    transaction: &Transaction,
+    id: BulkId,
+    place: i64,
+    at_most: u64,
+) -> Result<Vec<(UserId, Before)>, DbError> {
+    let rows = bulk_before::Entity::find()
+        .filter(bulk_before::Column::BulkId.eq(id.0))
+        .filter(bulk_before::Column::UserId.gt(place))
+        .order_by(bulk_before::Column::UserId, Order::Asc)
+        .limit(at_most)
+        .all(transaction.connection())
+        .await?;
+    let befores = rows.into_iter().map(|row| {
+        let before = Before {
+            version: row.version,
+            is_active: row.is_active,
+            reason: row.inactive_reason,
+            until: row.inactive_until.map(from_micros),
+            deletes_at: row.deletes_at.map(from_micros),
+        };
+        (UserId(row.user_id), before)
+    });
+    Ok(befores.collect())
+}
+
+pub(super) async fn delete_over(
+    transaction: &Transaction,
+    (finished, planned): (OffsetDateTime, OffsetDateTime),
+    at_most: u64,
+) -> Result<u64, DbError> {
+    let is_forgotten = Cond::all()
+        .add(Column::State.eq(State::Planned.as_str()))
+        .add(Column::CreatedAt.lt(to_micros(planned)));
+    let is_over = Column::FinishedAt.lt(to_micros(finished));
+    let over = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Cond::any().add(is_over).add(is_forgotten))
+        .limit(at_most)
+        .into_query();
+    let done = Entity::delete_many()
+        .filter(Column::Id.in_subquery(over))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected)
+}
+
+fn bulk(row: bulk_deed::Model) -> Bulk {
+    Bulk {
+        id: BulkId(row.id),
+        kind: Kind::from_stored(&row.kind),
+        actor: UserId(row.actor_id),
+        caller: Caller::new(row.ip.parse().ok(), &row.user_agent, row.request_id, None),
+        state: State::from_stored(&row.state),
+        place: row.place,
+        total: row.total.map(i64::unsigned_abs),
+        done: row.done.unsigned_abs(),
+        left_out: row.left_out.unsigned_abs(),
+        created_at: from_micros(row.created_at),
+        finished_at: row.finished_at.map(from_micros),
+        undone_by: row.undone_by.map(BulkId),
+    }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

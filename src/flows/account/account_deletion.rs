@@ -1,0 +1,124 @@
+//! Leaving: asked with the password, done after two weeks, taken back by logging in.
+
+use std::time::Duration;
+
+use serde_json::json;
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use crate::accounts;
+use crate::audit;
+use crate::audit::{Action, Event};
+use crate::clock::to_micros;
+use crate::context::Ctx;
+use crate::db::DbError;
+use crate::mail::{Kind, Letter};
+use crate::outbox;
+use crate::outbox::Addressee;
+use crate::sessions;
+use crate::sessions::{EndReason, ProveError};
+use crate::types::{Caller, Password, Person, UserId};
+
+/// Time to think again, and for an owner whose account was taken over to notice.
+const GRACE: Duration = Duration::from_hours(14 * 24);
+
+/// Why the account stays.
+#[derive(Debug, Error)]
+pub enum LeaveError {
+    /// The password proved nothing.
+    #[error(transparent)]
+    NotProved(#[from] ProveError),
+    /// Nobody else could do everything.
+    #[error("the last superuser stays")]
+    LastSuperuser,
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// Schedules the deletion of a person's own account and ends its sessions; tells when it is due. Somebody
+/// who has no password has just been proved in another way.
+///
+/// # Errors
+/// [`LeaveError`] says why not.
+pub async fn ask(
+    ctx: &Ctx,
+    person: &Person,
+    password: Option<Password>,
+    caller: &Caller,
+) -> Result<OffsetDateTime, LeaveError> {
+    let proved = sessions::prove_owner(ctx, person, password, caller).await?;
+    let now = ctx.clock.now();
+    let due_at = now + GRACE;
+    let user = proved.account.person.id;
+
+    let transaction = ctx.db.begin().await?;
+    if !accounts::schedule_deletion(&transaction, user, due_at).await? {
+        return Err(LeaveError::LastSuperuser);
+    }
+    let account = accounts::lock(&transaction, user).await?;
+    let account = account.filter(|account| proved.stands_in(account)).ok_or(ProveError::Wrong)?;
+    proved.give_back(&transaction).await?;
+    let over = sessions::end_all(&transaction, user, None, EndReason::Leaving, now).await?;
+    let details = json!({ "due_at": due_at.unix_timestamp() });
+    let event = Event::by(user, Action::DeletionScheduled, caller).with(details);
+    audit::record(&transaction, event, now).await?;
+    let mut letter = Letter::new(Kind::DeletionScheduled).about(caller, now);
+    letter.facts.due_at = Some(to_micros(due_at));
+    outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    transaction.commit().await?;
+    for session in over {
+        sessions::ended(ctx, session);
+    }
+    tracing::info!(user.id = user.0, request.id = caller.request_id, "a deletion was scheduled");
+    Ok(due_at)
+}
+
+/// Removes up to `at_most` accounts whose time has come, each in a transaction of its own; tells how
+/// many. What happened stays in the trail without anything personal.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn carry_out(ctx: &Ctx, at_most: u64) -> Result<u64, DbError> {
+    let now = ctx.clock.now();
+    let patience = ctx.settings.delete_unverified_after;
+    let unverified_before = (!patience.is_zero()).then(|| now - patience);
+    let mut gone = 0;
+    for user in accounts::list_leaving(&ctx.db, unverified_before, now, at_most).await? {
+        gone += u64::from(remove(ctx, user, unverified_before, now).await?);
+    }
+    Ok(gone)
+}
+
+async fn remove(
+    ctx: &Ctx,
+    user: UserId,
+    unverified_before: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    let transaction = ctx.db.begin().await?;
+    accounts::lock_to_remove(&transaction).await?;
+    let Some(account) = accounts::lock(&transaction, user).await? else { return Ok(false) };
+    // Asked again under the lock: its owner may have logged in or proved the address since.
+    let person = &account.person;
+    let is_due = account.deletes_at.is_some_and(|due_at| due_at <= now);
+    let never_verified = person.email_verified_at.is_none()
+        && !(person.is_staff || person.is_superuser)
+        && unverified_before.is_some_and(|before| person.created_at < before);
+    if !(is_due || never_verified) || !accounts::remove(&transaction, user).await? {
+        return Ok(false);
+    }
+    let nobody = Caller::at_the_terminal(String::new());
+    outbox::forget(&transaction, user).await?;
+    audit::record(&transaction, Event::on(user, Action::Deleted, &nobody), now).await?;
+    audit::forget(&transaction, user).await?;
+    if is_due {
+        let to = Addressee { user: None, ..account.addressee() };
+        let letter = Letter::new(Kind::Deleted);
+        outbox::put(&transaction, &ctx.keys, &to, &letter, now).await?;
+    }
+    transaction.commit().await?;
+    ctx.cache.forget_person(user);
+    tracing::info!(user.id = user.0, "an account was deleted");
+    Ok(true)
+}

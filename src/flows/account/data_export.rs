@@ -1,0 +1,92 @@
+//! Everything that is held on a person, for that person.
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::context::Ctx;
+use crate::db::DbError;
+use crate::types::{Gender, UserId};
+use crate::{accounts, audit, links, outbox, sessions, social};
+
+/// More letters and sessions than a person has within the time that they are kept.
+const AT_MOST: u64 = 10_000;
+
+/// Gathers it as one JSON document; `None` when there is no such account.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn gather(ctx: &Ctx, user: UserId) -> Result<Option<Value>, DbError> {
+    let now = ctx.clock.now();
+    let Some(account) = accounts::find_by_id(&ctx.db, user).await? else { return Ok(None) };
+    let person = account.person;
+    let sessions = sessions::list_all(&ctx.db, user, AT_MOST).await?;
+    let events = audit::list_of(&ctx.db, user, None, AT_MOST).await?;
+    let letters = outbox::list_of(&ctx.db, user, AT_MOST).await?;
+    let identities = social::list_of(&ctx.db, user).await?;
+    let links = links::list_of(&ctx.db, user, now, AT_MOST).await?;
+    Ok(Some(json!({
+        "exported_at": instant(now),
+        "site": ctx.settings.public_url.as_str(),
+        "account": {
+            "id": person.id.0,
+            "email": person.email.as_typed(),
+            "email_verified_at": person.email_verified_at.map(instant),
+            "name": person.name.as_str(),
+            "gender": person.gender.map(Gender::as_str),
+            "date_of_birth": person.date_of_birth.map(|date| date.to_string()),
+            "language": person.language.tag(),
+            "has_password": account.password_hash.is_some(),
+            "is_active": account.is_active,
+            "is_staff": person.is_staff,
+            "is_superuser": person.is_superuser,
+            "created_at": instant(person.created_at),
+            "last_login_at": account.last_login_at.map(instant),
+            "deletes_at": account.deletes_at.map(instant),
+        },
+        "sessions": sessions.iter().map(|session| json!({
+            "id": session.id,
+            "created_at": instant(session.created_at),
+            "last_seen_at": instant(session.last_seen_at),
+            "expires_at": instant(session.expires_at),
+            "ended_at": session.ended_at.map(instant),
+            "ended_because": session.ended_because,
+            "proved_by": session.proved_by,
+            "user_agent": session.user_agent,
+            "ip": session.ip,
+        })).collect::<Vec<_>>(),
+        "identities": identities.iter().map(|identity| json!({
+            "provider": identity.provider,
+            "issuer": identity.issuer,
+            "subject": identity.subject,
+            "label": identity.label,
+            "connected_at": instant(identity.connected_at),
+            "used_at": instant(identity.used_at),
+        })).collect::<Vec<_>>(),
+        "activity": events.iter().map(|event| json!({
+            "at": instant(event.at),
+            "action": event.name,
+            "ip": event.ip,
+            "user_agent": event.user_agent,
+            "session": event.session,
+            "request": event.request_id,
+            "details": event.details,
+        })).collect::<Vec<_>>(),
+        "letters": letters.iter().map(|letter| json!({
+            "kind": letter.kind,
+            "recipient": letter.recipient,
+            "written_at": instant(letter.written_at),
+        })).collect::<Vec<_>>(),
+        "links": links.iter().map(|link| json!({
+            "purpose": link.purpose,
+            "email": link.email,
+            "created_at": instant(link.created_at),
+            "expires_at": instant(link.expires_at),
+        })).collect::<Vec<_>>(),
+    })))
+}
+
+/// RFC 3339, as every program reads it.
+fn instant(instant: OffsetDateTime) -> String {
+    instant.format(&Rfc3339).unwrap_or_default()
+}

@@ -1,0 +1,170 @@
+//! Moving an account to another address: the new one proves itself, the old one is told and can take
+//! it back for a week.
+//!
+//! Whether an address is taken is told to nobody but its owner.
+
+use std::time::Duration;
+
+use serde_json::json;
+use thiserror::Error;
+
+use crate::accounts;
+use crate::accounts::Account;
+use crate::audit;
+use crate::audit::{Action, Event};
+use crate::context::Ctx;
+use crate::db::{DbError, Transaction};
+use crate::links;
+use crate::links::{LinkError, Purpose};
+use crate::mail::{Kind, Letter};
+use crate::outbox;
+use crate::outbox::Addressee;
+use crate::sessions;
+use crate::sessions::ProveError;
+use crate::throttle;
+use crate::throttle::Limit;
+use crate::types::{Caller, Email, Password, Person, Secret};
+
+/// Letters to addresses of a person's choosing: five a day are plenty for somebody who mistypes.
+const BY_PERSON: Limit = Limit {
+    name: "email-change",
+    free: 4,
+    forgets_one_in: Duration::from_hours(12),
+    first_wait: Duration::from_hours(1),
+    longest_wait: Duration::from_hours(24),
+};
+
+/// Why the change was not begun.
+#[derive(Debug, Error)]
+pub enum AskError {
+    /// It is the account's address already.
+    #[error("it is the same address")]
+    Same,
+    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    #[error("a local address")]
+    LocalEmail,
+    /// The password proved nothing, or there were too many tries.
+    #[error(transparent)]
+    NotProved(#[from] ProveError),
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// Begins a change: writes to the new address, whoever it belongs to. Somebody who has no password has
+/// just been proved in another way.
+///
+/// # Errors
+/// [`AskError`] says why not.
+pub async fn ask(
+    ctx: &Ctx,
+    person: &Person,
+    password: Option<Password>,
+    new: Email,
+    caller: &Caller,
+) -> Result<(), AskError> {
+    if !ctx.settings.takes(&new) {
+        return Err(AskError::LocalEmail);
+    }
+    let proved = sessions::prove_owner(ctx, person, password, caller).await?;
+    let user = proved.account.person.id;
+    if new.canonical() == proved.account.person.email.canonical() {
+        proved.was_honest(ctx).await?;
+        return Err(AskError::Same);
+    }
+    let now = ctx.clock.now();
+    let tries = [BY_PERSON.on(&user.to_string())];
+    if let Err(error) = throttle::admit(&ctx.db, &tries, now).await {
+        proved.was_honest(ctx).await?;
+        return Err(ProveError::from(error).into());
+    }
+
+    let transaction = ctx.db.begin().await?;
+    let account = accounts::lock(&transaction, user).await?;
+    let account = account.filter(|account| proved.stands_in(account)).ok_or(ProveError::Wrong)?;
+    proved.give_back(&transaction).await?;
+    write_to(ctx, &transaction, &account, &new, caller).await?;
+    let details = json!({ "to": new.as_typed() });
+    let event = Event::by(user, Action::EmailChangeAsked, caller).with(details);
+    audit::record(&transaction, event, now).await?;
+    transaction.commit().await?;
+    tracing::info!(
+        user.id = user.0,
+        request.id = caller.request_id,
+        "an address change was asked for"
+    );
+    Ok(())
+}
+
+/// The letter to the new address: a link, or word to its owner that it is in use.
+async fn write_to(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    account: &Account,
+    new: &Email,
+    caller: &Caller,
+) -> Result<(), DbError> {
+    let now = ctx.clock.now();
+    let user = account.person.id;
+    let every = time::OffsetDateTime::UNIX_EPOCH;
+    links::end(transaction, user, &[Purpose::ChangeEmail], every, now).await?;
+    // Made in either case, so that both take the same time.
+    let whose = (user, Some(new));
+    let link = links::mint(transaction, ctx.random, Purpose::ChangeEmail, whose, now).await?;
+    let (to, letter) = match accounts::find_in(transaction, new).await? {
+        Some(owner) if !owner.is_active => return Ok(()),
+        Some(owner) => (owner.addressee(), Letter::new(Kind::AddressInUse)),
+        None => {
+            let (email, language) = (new.clone(), account.person.language);
+            let letter = Letter::new(Kind::ConfirmNewEmail).with_link(link);
+            (Addressee { user: Some(user), email, language }, letter)
+        }
+    };
+    outbox::put(transaction, &ctx.keys, &to, &letter.about(caller, now), now).await
+}
+
+/// Moves the account to the address that the link went to, and tells the old one.
+///
+/// # Errors
+/// [`LinkError`] says why not.
+pub async fn by_link(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), LinkError> {
+    let now = ctx.clock.now();
+    let link = links::find(&ctx.db, token, now).await?;
+    let link = link.filter(|link| link.purpose == Purpose::ChangeEmail);
+    let link = link.ok_or(LinkError::Dead)?;
+    let new = link.email.ok_or(LinkError::Dead)?;
+    let user = link.user;
+
+    let transaction = ctx.db.begin().await?;
+    let account = accounts::lock(&transaction, user).await?.filter(|account| account.is_active);
+    let account = account.ok_or(LinkError::Dead)?;
+    if !links::consume(&transaction, token, Purpose::ChangeEmail, now).await? {
+        return Err(LinkError::Dead);
+    }
+    if !accounts::change_email(&transaction, user, &new, true, now).await? {
+        drop(transaction);
+        use_up(ctx, token).await?;
+        return Err(LinkError::Dead);
+    }
+    let old = &account.person.email;
+    let undo = (user, Some(old));
+    let undo = links::mint(&transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
+    let mut letter = Letter::new(Kind::EmailChanged).with_link(undo).about(caller, now);
+    letter.facts.email = Some(new.as_typed().to_owned());
+    outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    let details = json!({ "from": old.as_typed(), "to": new.as_typed() });
+    let event = Event::by(user, Action::EmailChanged, caller).with(details);
+    audit::record(&transaction, event, now).await?;
+    transaction.commit().await?;
+    ctx.cache.forget_person(user);
+    tracing::info!(user.id = user.0, request.id = caller.request_id, "the address was changed");
+    Ok(())
+}
+
+/// A link to an address that somebody else has by now stays dead, also when the address becomes free
+/// once more.
+async fn use_up(ctx: &Ctx, token: &Secret) -> Result<(), DbError> {
+    let transaction = ctx.db.begin().await?;
+    links::consume(&transaction, token, Purpose::ChangeEmail, ctx.clock.now()).await?;
+    transaction.commit().await
+}

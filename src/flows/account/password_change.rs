@@ -1,0 +1,147 @@
+//! Changing a password: by its owner, who knows the old one, or at the terminal.
+
+use thiserror::Error;
+
+use crate::accounts;
+use crate::accounts::{Account, NewPasswordError, Weakness};
+use crate::audit;
+use crate::audit::{Action, Event};
+use crate::context::Ctx;
+use crate::crypto::PasswordHash;
+use crate::db::{DbError, Transaction};
+use crate::links;
+use crate::links::Purpose;
+use crate::mail::{Kind, Letter};
+use crate::outbox;
+use crate::sessions;
+use crate::sessions::{EndReason, ProveError};
+use crate::types::{Caller, Email, Password, SessionId};
+
+/// Why the password was not set at the terminal.
+#[derive(Debug, Error)]
+pub enum SetPasswordError {
+    /// There is no such account.
+    #[error("no account has this address")]
+    Unknown,
+    /// The password was not taken.
+    #[error(transparent)]
+    NotTaken(#[from] NewPasswordError),
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// Why its owner could not change a password.
+#[derive(Debug, Error)]
+pub enum ChangePasswordError {
+    /// The old password proved nothing.
+    #[error(transparent)]
+    NotProved(#[from] ProveError),
+    /// The new password was not taken.
+    #[error(transparent)]
+    NotTaken(#[from] NewPasswordError),
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// Replaces the password of a person who knows it, and ends the person's other sessions.
+///
+/// # Errors
+/// [`ChangePasswordError`] says why not; nothing has changed then.
+pub async fn change(
+    ctx: &Ctx,
+    (email, session): (&Email, SessionId),
+    old: Password,
+    new: Password,
+    caller: &Caller,
+) -> Result<(), ChangePasswordError> {
+    let proved = sessions::prove(ctx, email, old, caller).await?;
+    let hash = match accounts::hash_new_password(ctx, new, proved.account.own_data()).await {
+        Ok(hash) => hash,
+        Err(error) => {
+            proved.was_honest(ctx).await?;
+            return Err(error.into());
+        }
+    };
+
+    let transaction = ctx.db.begin().await?;
+    let account = accounts::lock(&transaction, proved.account.person.id).await?;
+    let account = account.filter(|account| proved.stands_in(account));
+    let account = account.ok_or(ProveError::Wrong)?;
+    proved.give_back(&transaction).await?;
+    sessions::set_proved(&transaction, session, ctx.clock.now()).await?;
+    let event = Event::by(account.person.id, Action::PasswordChanged, caller).in_session(session);
+    let over = replace(ctx, &transaction, &account, &hash, (Some(session), event)).await?;
+    transaction.commit().await?;
+    for session in over.into_iter().chain([session]) {
+        sessions::ended(ctx, session);
+    }
+    let user = account.person.id.0;
+    tracing::info!(user.id = user, request.id = caller.request_id, "the password was changed");
+    Ok(())
+}
+
+/// Everything that is wrong with a new password, for a signed-in person whose form cannot be taken
+/// anyway.
+///
+/// # Errors
+/// [`ChangePasswordError`] when there is no answer.
+pub async fn weigh(
+    ctx: &Ctx,
+    email: &Email,
+    new: &Password,
+) -> Result<Vec<Weakness>, ChangePasswordError> {
+    let account = accounts::find(&ctx.db, email).await?.ok_or(ProveError::Wrong)?;
+    let found = accounts::weigh_password(ctx, new, account.own_data()).await;
+    Ok(found.map_err(NewPasswordError::from)?)
+}
+
+/// Gives an account another password and ends its sessions, for a person who cannot do it alone.
+///
+/// # Errors
+/// [`SetPasswordError`] says why not.
+pub async fn set(
+    ctx: &Ctx,
+    email: &Email,
+    password: Password,
+    caller: &Caller,
+) -> Result<(), SetPasswordError> {
+    let account = accounts::find(&ctx.db, email).await?.ok_or(SetPasswordError::Unknown)?;
+    let hash = accounts::hash_new_password(ctx, password, account.own_data()).await?;
+
+    let transaction = ctx.db.begin().await?;
+    let account = accounts::lock(&transaction, account.person.id).await?;
+    let account = account.ok_or(SetPasswordError::Unknown)?;
+    sessions::start_over(ctx, &transaction, email).await?;
+    let event = Event::on(account.person.id, Action::PasswordSet, caller);
+    let over = replace(ctx, &transaction, &account, &hash, (None, event)).await?;
+    transaction.commit().await?;
+    for session in over {
+        sessions::ended(ctx, session);
+    }
+    tracing::info!(user.id = account.person.id.0, "the password was set at the terminal");
+    Ok(())
+}
+
+/// The password, the sessions, the trail and the letter, together.
+async fn replace(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    account: &Account,
+    hash: &PasswordHash,
+    (except, event): (Option<SessionId>, Event<'_>),
+) -> Result<Vec<SessionId>, DbError> {
+    let now = ctx.clock.now();
+    let person = &account.person;
+    let caller = event.caller;
+    accounts::set_password(transaction, person.id, Some(hash), now).await?;
+    let why = EndReason::PasswordChanged;
+    let over = sessions::end_all(transaction, person.id, except, why, now).await?;
+    audit::record(transaction, event, now).await?;
+    let whose = (person.id, Some(&person.email));
+    let not_me = links::mint(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
+    let letter = Letter::new(Kind::PasswordChanged).with_not_me(not_me).about(caller, now);
+    outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    Ok(over)
+}

@@ -1,0 +1,166 @@
+//! Choosing a new password without the old one, by a link in a letter.
+//!
+//! Asking does the same for every address: it counts, and puts a request into the outbox. Whether the
+//! address has an account is looked up by whoever sends letters, long after the answer.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::accounts;
+use crate::accounts::{Account, NewPasswordError, Weakness};
+use crate::audit;
+use crate::audit::{Action, Event};
+use crate::context::Ctx;
+use crate::db::DbError;
+use crate::links;
+use crate::links::Purpose;
+use crate::mail::{Kind, Letter};
+use crate::outbox;
+use crate::outbox::Addressee;
+use crate::sessions;
+use crate::sessions::EndReason;
+use crate::social;
+use crate::throttle;
+use crate::throttle::{Limit, ThrottleError};
+use crate::types::{Caller, Email, Language, Password, Secret};
+
+/// Three letters to one address in any hour, whoever asks for them: two that are free, for what is
+/// forgotten takes an hour, and one that is followed by an hour's wait. More requests are answered
+/// like all others and send nothing.
+const BY_EMAIL: Limit = Limit {
+    name: "reset-email",
+    free: 2,
+    forgets_one_in: Duration::from_hours(1),
+    first_wait: Duration::from_hours(1),
+    longest_wait: Duration::from_hours(1),
+};
+
+/// Requests from one place, for whichever addresses: a school may forget a lot on its first day.
+const BY_PLACE: Limit = Limit {
+    name: "reset-place",
+    free: 50,
+    forgets_one_in: Duration::from_mins(1),
+    first_wait: Duration::from_secs(30),
+    longest_wait: Duration::from_mins(10),
+};
+
+/// Why a new password was not taken.
+#[derive(Debug, Error)]
+pub enum ResetError {
+    /// The link is used, too old, has been overtaken by a later change, or never was one.
+    #[error("the link does not work")]
+    Dead,
+    /// The password was not taken.
+    #[error(transparent)]
+    NotTaken(#[from] NewPasswordError),
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// Asks for a link. Nobody learns here whether the address has an account.
+///
+/// # Errors
+/// [`ThrottleError`] when nothing was asked.
+pub async fn ask(
+    ctx: &Ctx,
+    email: Email,
+    language: Language,
+    caller: &Caller,
+) -> Result<(), ThrottleError> {
+    let now = ctx.clock.now();
+    let place = BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()));
+    throttle::admit(&ctx.db, &[place], now).await?;
+    let address = BY_EMAIL.on(&ctx.keys.pseudonym(email.canonical()));
+    match throttle::admit(&ctx.db, &[address], now).await {
+        Ok(()) => {}
+        Err(ThrottleError::TooSoon(_)) => {
+            tracing::info!(request.id = caller.request_id, "no reset letter: there were enough");
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    }
+    let to = Addressee { user: None, email, language };
+    let request = Letter::new(Kind::ResetPassword).about(caller, now);
+    let transaction = ctx.db.begin().await?;
+    outbox::put(&transaction, &ctx.keys, &to, &request, now).await?;
+    transaction.commit().await?;
+    tracing::info!(request.id = caller.request_id, "a reset link was asked for");
+    Ok(())
+}
+
+/// Whether a link would work.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn may_reset(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
+    Ok(account(ctx, token).await?.is_some())
+}
+
+/// Everything that is wrong with a password, for somebody with a good link and a form that cannot be
+/// taken anyway.
+///
+/// # Errors
+/// [`ResetError`] when there is no answer.
+pub async fn weigh(
+    ctx: &Ctx,
+    token: &Secret,
+    password: &Password,
+) -> Result<Vec<Weakness>, ResetError> {
+    let account = account(ctx, token).await?.ok_or(ResetError::Dead)?;
+    let found = accounts::weigh_password(ctx, password, account.own_data()).await;
+    Ok(found.map_err(NewPasswordError::from)?)
+}
+
+/// Replaces the password by link and ends every session. Of any number of tries, one succeeds. It
+/// does not sign in; and since the link came by letter, it proves the address.
+///
+/// # Errors
+/// [`ResetError`] says why not; the link is still good unless it was the reason.
+pub async fn by_link(
+    ctx: &Ctx,
+    token: &Secret,
+    password: Password,
+    caller: &Caller,
+) -> Result<(), ResetError> {
+    let account = account(ctx, token).await?.ok_or(ResetError::Dead)?;
+    let hash = accounts::hash_new_password(ctx, password, account.own_data()).await?;
+
+    let now = ctx.clock.now();
+    let user = account.person.id;
+    let transaction = ctx.db.begin().await?;
+    let account = accounts::lock(&transaction, user).await?.filter(|account| account.is_active);
+    let account = account.ok_or(ResetError::Dead)?;
+    if !links::consume(&transaction, token, Purpose::ResetPassword, now).await? {
+        return Err(ResetError::Dead);
+    }
+    accounts::set_password(&transaction, user, Some(&hash), now).await?;
+    // What was guessed at was the old password.
+    sessions::start_over(ctx, &transaction, &account.person.email).await?;
+    // Whoever joined by a provider with somebody else's address would otherwise stay in the account.
+    social::disconnect_unproved(&transaction, &account, caller, now).await?;
+    accounts::set_verified(&transaction, user, now).await?;
+    let over = sessions::end_all(&transaction, user, None, EndReason::PasswordChanged, now).await?;
+    audit::record(&transaction, Event::by(user, Action::PasswordReset, caller), now).await?;
+    let whose = (user, Some(&account.person.email));
+    let not_me = links::mint(&transaction, ctx.random, Purpose::NotMe, whose, now).await?;
+    let letter = Letter::new(Kind::PasswordChanged).with_not_me(not_me).about(caller, now);
+    outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    transaction.commit().await?;
+    for session in over {
+        sessions::ended(ctx, session);
+    }
+    tracing::info!(user.id = user.0, request.id = caller.request_id, "the password was reset");
+    Ok(())
+}
+
+/// The account of a link that would work.
+async fn account(ctx: &Ctx, token: &Secret) -> Result<Option<Account>, DbError> {
+    let link = links::find(&ctx.db, token, ctx.clock.now()).await?;
+    let Some(link) = link.filter(|link| link.purpose == Purpose::ResetPassword) else {
+        return Ok(None);
+    };
+    let account = accounts::find_by_id(&ctx.db, link.user).await?;
+    Ok(account.filter(|account| account.is_active))
+}

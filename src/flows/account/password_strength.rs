@@ -1,0 +1,82 @@
+//! Saying how good a password is while it is being typed, by the rule that the forms go by.
+//!
+//! Nothing is written but a count, and nothing of the password is kept.
+
+use thiserror::Error;
+
+use crate::accounts;
+use crate::accounts::{OwnData, Weakness};
+use crate::context::Ctx;
+use crate::crypto::QueueFull;
+use crate::db::DbError;
+use crate::links;
+use crate::links::Purpose;
+use crate::throttle;
+use crate::throttle::{Limit, ThrottleError};
+use crate::types::{Caller, Name, Password, Person, Secret};
+
+/// A page asks once in each pause of typing, a dozen times per sign-up, and a class signs up from one
+/// address. At the lasting rate of one a second one address keeps a core busy for 8 ms of each second.
+const BY_PLACE: Limit = Limit {
+    name: "strength-place",
+    free: 600,
+    forgets_one_in: std::time::Duration::from_secs(1),
+    first_wait: std::time::Duration::from_secs(2),
+    longest_wait: std::time::Duration::from_mins(1),
+};
+
+/// Whose password it will be.
+#[derive(Debug)]
+pub enum Owner<'a> {
+    /// Of the person that a form describes.
+    Described(OwnData),
+    /// Of a person who is signed in.
+    SignedIn(&'a Person),
+    /// Of the account of a reset link.
+    OfLink(&'a Secret),
+}
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum StrengthError {
+    /// Too many questions from there.
+    #[error(transparent)]
+    NotNow(#[from] ThrottleError),
+    /// Too many are waiting.
+    #[error(transparent)]
+    Busy(#[from] QueueFull),
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// Returns everything that is wrong with a password, or nothing: what the form would answer.
+///
+/// # Errors
+/// [`StrengthError`] when there is no answer.
+pub async fn weigh(
+    ctx: &Ctx,
+    password: &Password,
+    owner: Owner<'_>,
+    caller: &Caller,
+) -> Result<Vec<Weakness>, StrengthError> {
+    let place = BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()));
+    throttle::admit(&ctx.db, &[place], ctx.clock.now()).await?;
+    let own = match owner {
+        Owner::Described(own) => own,
+        Owner::SignedIn(person) => OwnData::of(person),
+        Owner::OfLink(token) => of_link(ctx, token).await?,
+    };
+    Ok(accounts::weigh_password(ctx, password, own).await?)
+}
+
+/// What is known of the owner of a reset link; nothing when it is dead, which its form says.
+async fn of_link(ctx: &Ctx, token: &Secret) -> Result<OwnData, DbError> {
+    let unknown = OwnData { email: None, name: Name::default(), date_of_birth: None };
+    let link = links::find(&ctx.db, token, ctx.clock.now()).await?;
+    let Some(link) = link.filter(|link| link.purpose == Purpose::ResetPassword) else {
+        return Ok(unknown);
+    };
+    let account = accounts::find_by_id(&ctx.db, link.user).await?;
+    Ok(account.map_or(unknown, |account| account.own_data()))
+}

@@ -1,0 +1,80 @@
+//! What a person says about themselves.
+
+use serde_json::json;
+
+use crate::accounts;
+use crate::accounts::Profile;
+use crate::audit;
+use crate::audit::{Action, Event};
+use crate::context::Ctx;
+use crate::db::DbError;
+use crate::types::{Caller, Language, Person, UserId};
+
+/// Changes a profile, and gives the person as they are then; `None` when the account is gone. What
+/// the change leaves alone stays as it is at that very moment. The trail tells which fields changed,
+/// and not to what.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn update(
+    ctx: &Ctx,
+    user: UserId,
+    change: impl FnOnce(&mut Profile),
+    caller: &Caller,
+) -> Result<Option<Person>, DbError> {
+    let now = ctx.clock.now();
+    let transaction = ctx.db.begin().await?;
+    let Some(account) = accounts::lock(&transaction, user).await? else { return Ok(None) };
+    let before = account.person;
+    let mut profile = of(&before);
+    change(&mut profile);
+    let changed = changed(&before, &profile);
+    if changed.is_empty() {
+        return Ok(Some(before));
+    }
+    accounts::set_profile(&transaction, user, &profile, now).await?;
+    let details = json!({ "fields": changed });
+    let event = Event::by(user, Action::ProfileChanged, caller).with(details);
+    audit::record(&transaction, event, now).await?;
+    transaction.commit().await?;
+    ctx.cache.forget_person(user);
+    let Profile { name, gender, date_of_birth, language } = profile;
+    Ok(Some(Person { name, gender, date_of_birth, language, ..before }))
+}
+
+/// Letters to a person come in the language that the person chose for the pages.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn speak(ctx: &Ctx, person: &Person, language: Language) -> Result<(), DbError> {
+    if person.language == language {
+        return Ok(());
+    }
+    let now = ctx.clock.now();
+    let transaction = ctx.db.begin().await?;
+    let Some(account) = accounts::lock(&transaction, person.id).await? else { return Ok(()) };
+    let profile = Profile { language, ..of(&account.person) };
+    accounts::set_profile(&transaction, person.id, &profile, now).await?;
+    transaction.commit().await?;
+    ctx.cache.forget_person(person.id);
+    Ok(())
+}
+
+fn of(person: &Person) -> Profile {
+    Profile {
+        name: person.name.clone(),
+        gender: person.gender,
+        date_of_birth: person.date_of_birth,
+        language: person.language,
+    }
+}
+
+fn changed(before: &Person, profile: &Profile) -> Vec<&'static str> {
+    let fields = [
+        ("name", before.name != profile.name),
+        ("gender", before.gender != profile.gender),
+        ("date_of_birth", before.date_of_birth != profile.date_of_birth),
+        ("language", before.language != profile.language),
+    ];
+    fields.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name).collect()
+}

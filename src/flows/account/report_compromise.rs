@@ -1,0 +1,111 @@
+//! "This wasn't me": one click from a letter ends every session, locks the password and sends the
+//! owner a link to choose another.
+//!
+//! Taking an address change back is the same, after the account has moved back to where it was.
+
+use crate::accounts;
+use crate::accounts::Account;
+use crate::audit;
+use crate::audit::{Action, Event};
+use crate::context::Ctx;
+use crate::db::{DbError, Transaction};
+use crate::links;
+use crate::links::{Link, LinkError, Purpose};
+use crate::mail::{Kind, Letter};
+use crate::outbox;
+use crate::sessions;
+use crate::sessions::EndReason;
+use crate::social;
+use crate::types::{Caller, Secret, SessionId};
+
+/// Follows a link of a letter that told something which the reader did not do.
+///
+/// # Errors
+/// [`LinkError`] says why nothing was done.
+pub async fn not_me(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), LinkError> {
+    let link = find(ctx, token, Purpose::NotMe).await?;
+    let (transaction, account) = begin(ctx, &link).await?;
+    let is_about_it =
+        link.email.as_ref().is_some_and(|it| it.canonical() == account.person.email.canonical());
+    let now = ctx.clock.now();
+    if !is_about_it || !links::consume(&transaction, token, Purpose::NotMe, now).await? {
+        return Err(LinkError::Dead);
+    }
+    let over = protect(ctx, &transaction, &account, (Action::NotMe, caller)).await?;
+    finish(ctx, transaction, &account, over).await
+}
+
+/// Moves an account back to the address that the link went to. It works also when the account has
+/// moved on since; the links of later changes die, so the first owner has the last word.
+///
+/// # Errors
+/// [`LinkError`] says why nothing was done.
+pub async fn undo_email_change(
+    ctx: &Ctx,
+    token: &Secret,
+    caller: &Caller,
+) -> Result<(), LinkError> {
+    let link = find(ctx, token, Purpose::UndoEmailChange).await?;
+    let (transaction, mut account) = begin(ctx, &link).await?;
+    let now = ctx.clock.now();
+    let old = link.email.ok_or(LinkError::Dead)?;
+    if !links::consume(&transaction, token, Purpose::UndoEmailChange, now).await?
+        || !accounts::change_email(&transaction, link.user, &old, true, now).await?
+    {
+        return Err(LinkError::Dead);
+    }
+    let later = [Purpose::UndoEmailChange];
+    links::end(&transaction, link.user, &later, link.created_at, now).await?;
+    account.person.email = old;
+    let done = (Action::EmailChangeUndone, caller);
+    let over = protect(ctx, &transaction, &account, done).await?;
+    finish(ctx, transaction, &account, over).await
+}
+
+async fn find(ctx: &Ctx, token: &Secret, purpose: Purpose) -> Result<Link, LinkError> {
+    let link = links::find(&ctx.db, token, ctx.clock.now()).await?;
+    link.filter(|link| link.purpose == purpose).ok_or(LinkError::Dead)
+}
+
+async fn begin(ctx: &Ctx, link: &Link) -> Result<(Transaction, Account), LinkError> {
+    let transaction = ctx.db.begin().await?;
+    let account = accounts::lock(&transaction, link.user).await?;
+    let account = account.filter(|account| account.is_active).ok_or(LinkError::Dead)?;
+    Ok((transaction, account))
+}
+
+/// Whoever knows the password, or came by a provider, may be the one who did it, so neither opens
+/// anything any more; the link that replaces it goes to the account's address.
+async fn protect(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    account: &Account,
+    (action, caller): (Action, &Caller),
+) -> Result<Vec<SessionId>, DbError> {
+    let now = ctx.clock.now();
+    let user = account.person.id;
+    accounts::set_password(transaction, user, None, now).await?;
+    social::disconnect_all(transaction, account, caller, now).await?;
+    let over = sessions::end_all(transaction, user, None, EndReason::NotMe, now).await?;
+    audit::record(transaction, Event::by(user, action, caller), now).await?;
+    let whose = (user, None);
+    let link = links::mint(transaction, ctx.random, Purpose::ResetPassword, whose, now).await?;
+    let letter = Letter::new(Kind::AccountLocked).with_link(link).about(caller, now);
+    outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    Ok(over)
+}
+
+async fn finish(
+    ctx: &Ctx,
+    transaction: Transaction,
+    account: &Account,
+    over: Vec<SessionId>,
+) -> Result<(), LinkError> {
+    transaction.commit().await?;
+    ctx.cache.forget_person(account.person.id);
+    for session in over {
+        sessions::ended(ctx, session);
+    }
+    tracing::warn!(user.id = account.person.id.0, "an account was locked by its owner's letter");
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! Ending one's own sign-ins from the list of them.
+
+use serde_json::json;
+
+use crate::audit;
+use crate::audit::{Action, Event};
+use crate::context::Ctx;
+use crate::db::DbError;
+use crate::sessions;
+use crate::sessions::EndReason;
+use crate::types::{Caller, SessionId, UserId};
+
+/// Ends one session of a person, who asks for it in the session `asking`. `false` means that there
+/// is nothing to end: it is somebody else's, over, or was never there, and nobody learns which.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn end(
+    ctx: &Ctx,
+    (user, asking): (UserId, SessionId),
+    session: SessionId,
+    caller: &Caller,
+) -> Result<bool, DbError> {
+    let now = ctx.clock.now();
+    let transaction = ctx.db.begin().await?;
+    let why = EndReason::EndedByOwner;
+    if !sessions::end_of(&transaction, (user, asking), session, why, now).await? {
+        return Ok(false);
+    }
+    let event = Event::by(user, Action::SessionEnded, caller)
+        .in_session(asking)
+        .with(json!({ "session": session.to_string() }));
+    audit::record(&transaction, event, now).await?;
+    transaction.commit().await?;
+    sessions::ended(ctx, session);
+    tracing::info!(
+        user.id = user.0, session.id = %session, request.id = caller.request_id,
+        "session ended by its owner"
+    );
+    Ok(true)
+}
+
+/// Ends every session of a person but the one in which it is asked for; tells how many. Out of a
+/// session that is over itself, none is ended.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn end_others(
+    ctx: &Ctx,
+    (user, asking): (UserId, SessionId),
+    caller: &Caller,
+) -> Result<usize, DbError> {
+    let now = ctx.clock.now();
+    let transaction = ctx.db.begin().await?;
+    let why = EndReason::EndedByOwner;
+    let over = sessions::end_others(&transaction, (user, asking), why, now).await?;
+    if !over.is_empty() {
+        let event = Event::by(user, Action::OtherSessionsEnded, caller)
+            .in_session(asking)
+            .with(json!({ "count": over.len() }));
+        audit::record(&transaction, event, now).await?;
+    }
+    transaction.commit().await?;
+    for session in &over {
+        sessions::ended(ctx, *session);
+    }
+    tracing::info!(
+        user.id = user.0, session.id = %asking, count = over.len(),
+        request.id = caller.request_id, "other sessions ended by their owner"
+    );
+    Ok(over.len())
+}

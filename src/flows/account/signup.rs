@@ -1,0 +1,223 @@
+//! Joining: an account and its first session, or neither.
+//!
+//! Where addresses must be proved first there is no session yet, and a taken address is answered like
+//! a free one: its owner alone learns of it, by letter.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use time::OffsetDateTime;
+
+use crate::accounts;
+use crate::accounts::{NewAccount, NewPasswordError, OwnData, Weakness};
+use crate::audit;
+use crate::audit::{Action, Event};
+use crate::config::{EmailVerification, SignUp};
+use crate::context::Ctx;
+use crate::db::DbError;
+use crate::outbox::Addressee;
+use crate::sessions;
+use crate::sessions::{Inactive, Opened, Proof, ProveError};
+use crate::throttle;
+use crate::throttle::{Limit, ThrottleError, Try};
+use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password, SessionId};
+
+/// A school or an office joins from one address within an hour; a robot goes on all night.
+const BY_PLACE: Limit = Limit {
+    name: "signup-place",
+    free: 200,
+    forgets_one_in: Duration::from_mins(1),
+    first_wait: Duration::from_secs(30),
+    longest_wait: Duration::from_mins(10),
+};
+
+/// Whether an address is taken is told to whoever asks, or its owner by letter; this bounds how often
+/// about one address.
+const BY_EMAIL: Limit = Limit {
+    name: "signup-email",
+    free: 20,
+    forgets_one_in: Duration::from_mins(10),
+    first_wait: Duration::from_secs(30),
+    longest_wait: Duration::from_hours(1),
+};
+
+/// What a person joins with.
+#[derive(Debug, Clone)]
+pub struct Application {
+    /// The address.
+    pub email: Email,
+    /// The password.
+    pub password: Password,
+    /// The name, may be empty.
+    pub name: Name,
+    /// The gender, where given.
+    pub gender: Option<Gender>,
+    /// The date of birth, where given.
+    pub date_of_birth: Option<BirthDate>,
+    /// The language in which the person reads.
+    pub language: Language,
+}
+
+/// What became of an application.
+#[derive(Debug, Clone)]
+pub enum Joined {
+    /// The account is made and signed in.
+    SignedIn(Opened),
+    /// A letter is on its way, and says how to go on; nobody else learns whether the address was free.
+    LetterSent,
+}
+
+/// Why somebody could not join.
+#[derive(Debug, Error)]
+pub enum SignUpError {
+    /// Nobody may.
+    #[error("sign-up is closed")]
+    Closed,
+    /// The address has an account.
+    #[error("the address is taken")]
+    EmailTaken,
+    /// The address has an account with the same password, which may not be used.
+    #[error("the address is taken, and its account may not be used")]
+    Inactive(Inactive),
+    /// The address has an account with the same password, which is deleted then unless its owner logs in.
+    #[error("the address is taken, and its account is about to be deleted")]
+    Leaving(OffsetDateTime),
+    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    #[error("a local address")]
+    LocalEmail,
+    /// The password was not taken.
+    #[error(transparent)]
+    NotTaken(#[from] NewPasswordError),
+    /// Too many tries from there.
+    #[error(transparent)]
+    NotNow(#[from] ThrottleError),
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// Makes an account, and signs it in unless its address must be proved first. A session that the
+/// browser had before ends.
+///
+/// # Errors
+/// [`SignUpError`] says why not; nothing is written then but a count.
+pub async fn join(
+    ctx: &Ctx,
+    applicant: Application,
+    before: Option<SessionId>,
+    caller: &Caller,
+) -> Result<Joined, SignUpError> {
+    if ctx.settings.signup == SignUp::Closed {
+        return Err(SignUpError::Closed);
+    }
+    if !ctx.settings.takes(&applicant.email) {
+        return Err(SignUpError::LocalEmail);
+    }
+    let now = ctx.clock.now();
+    throttle::admit(&ctx.db, &tries(ctx, &applicant.email, caller), now).await?;
+    let must_verify = ctx.settings.email_verification == EmailVerification::Mandatory;
+    let (email, language) = (applicant.email.clone(), applicant.language);
+    let password = applicant.password.clone();
+    let account = account(ctx, applicant).await?;
+
+    let transaction = ctx.db.begin().await?;
+    let Some(user) = accounts::open(&transaction, account, now).await? else {
+        tracing::info!(request.id = caller.request_id, "sign-up refused: the address is taken");
+        drop(transaction);
+        if !must_verify {
+            return Err(why_taken(ctx, &email, password, caller).await?);
+        }
+        accounts::tell_owner(ctx, &email, caller).await?;
+        return Ok(Joined::LetterSent);
+    };
+    audit::record(&transaction, Event::by(user, Action::SignedUp, caller), now).await?;
+    let to = Addressee { user: Some(user), email, language };
+    if ctx.settings.email_verification != EmailVerification::None {
+        accounts::ask_for_proof(ctx, &transaction, user, &to, caller).await?;
+    }
+    if must_verify {
+        transaction.commit().await?;
+        tracing::info!(user.id = user.0, request.id = caller.request_id, "signed up");
+        return Ok(Joined::LetterSent);
+    }
+    let opened =
+        sessions::start(ctx, &transaction, (user, &to.email), Proof::NewAccount, caller).await?;
+    let opened = opened.expect("an account is active when it is made");
+    sessions::commit_instead_of(ctx, transaction, before).await?;
+    tracing::info!(
+        user.id = user.0, session.id = %opened.session, request.id = caller.request_id,
+        "signed up"
+    );
+    Ok(Joined::SignedIn(opened))
+}
+
+/// Tells its owner more of an account that is in the way: a visitor who signs up with the password of the account
+/// is its owner, who may have forgotten that it was suspended or is about to be deleted. The password is
+/// compared and counted as at a log-in, whatever the state of the account, so a stranger learns that the
+/// address is taken and nothing else. Where an address must be proved first not even that is told, and
+/// the owner reads it at the log-in, to which the e-mail leads.
+async fn why_taken(
+    ctx: &Ctx,
+    email: &Email,
+    password: Password,
+    caller: &Caller,
+) -> Result<SignUpError, DbError> {
+    let proved = match sessions::prove(ctx, email, password, caller).await {
+        Ok(proved) => proved,
+        Err(ProveError::Broken(error)) => return Err(error),
+        Err(_) => return Ok(SignUpError::EmailTaken),
+    };
+    proved.was_honest(ctx).await?;
+    Ok(match (Inactive::of(&proved.account, ctx.clock.now()), proved.account.deletes_at) {
+        (Some(inactive), _) => SignUpError::Inactive(inactive),
+        (None, Some(at)) => SignUpError::Leaving(at),
+        (None, None) => SignUpError::EmailTaken,
+    })
+}
+
+async fn account(ctx: &Ctx, applicant: Application) -> Result<NewAccount, NewPasswordError> {
+    let own = OwnData {
+        email: Some(applicant.email.clone()),
+        name: applicant.name.clone(),
+        date_of_birth: applicant.date_of_birth,
+    };
+    Ok(NewAccount {
+        password_hash: Some(accounts::hash_new_password(ctx, applicant.password, own).await?),
+        email: applicant.email,
+        name: applicant.name,
+        gender: applicant.gender,
+        date_of_birth: applicant.date_of_birth,
+        language: applicant.language,
+        is_active: true,
+        is_staff: false,
+        is_superuser: false,
+        is_verified: false,
+    })
+}
+
+/// Everything that is wrong with a password, for somebody whose form cannot be taken anyway. Counted
+/// like joining: weighing is work too.
+///
+/// # Errors
+/// [`SignUpError`] when there is no answer.
+pub async fn weigh(
+    ctx: &Ctx,
+    password: &Password,
+    own: OwnData,
+    caller: &Caller,
+) -> Result<Vec<Weakness>, SignUpError> {
+    if ctx.settings.signup == SignUp::Closed {
+        return Err(SignUpError::Closed);
+    }
+    let place = BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()));
+    throttle::admit(&ctx.db, &[place], ctx.clock.now()).await?;
+    let found = accounts::weigh_password(ctx, password, own).await;
+    Ok(found.map_err(NewPasswordError::from)?)
+}
+
+fn tries(ctx: &Ctx, email: &Email, caller: &Caller) -> [Try; 2] {
+    [
+        BY_EMAIL.on(&ctx.keys.pseudonym(email.canonical())),
+        BY_PLACE.on(&ctx.keys.pseudonym(&caller.place())),
+    ]
+}

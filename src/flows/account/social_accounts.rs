@@ -1,0 +1,119 @@
+//! One's own providers: connecting another one, disconnecting one, and proving by one once more.
+
+use serde_json::json;
+use thiserror::Error;
+
+use crate::accounts;
+use crate::accounts::Account;
+use crate::audit;
+use crate::audit::{Action, Event};
+use crate::context::Ctx;
+use crate::db::{DbError, Transaction};
+use crate::oauth::Known;
+use crate::sessions;
+use crate::social;
+use crate::types::{Caller, SessionId, UserId};
+
+/// Why nothing was connected or proved.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// Somebody else is meant, or the account may not be used; which of both is not told.
+    #[error("it is not for this account")]
+    Refused,
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// Why an identity stays.
+#[derive(Debug, Error)]
+pub enum DisconnectError {
+    /// There is none such, or it is the last way to sign in.
+    #[error("the last way to sign in stays")]
+    Stays,
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// Connects a person of a provider to the account of whoever is signed in, unless this person opens an
+/// account already.
+///
+/// # Errors
+/// [`ConnectError`] says why not.
+pub async fn connect(
+    ctx: &Ctx,
+    user: UserId,
+    (slug, known): (&str, &Known),
+    caller: &Caller,
+) -> Result<(), ConnectError> {
+    let (transaction, owner) = begin(ctx, user).await?;
+    if !social::connect_and_tell(ctx, &transaction, &owner, (slug, known), caller).await? {
+        return Err(ConnectError::Refused);
+    }
+    transaction.commit().await?;
+    let id = caller.request_id.as_str();
+    tracing::info!(user.id = user.0, provider = slug, request.id = id, "a provider was connected");
+    Ok(())
+}
+
+/// Notes in the session that its owner, who has no password, has just been proved by a provider.
+///
+/// # Errors
+/// [`ConnectError`] when the provider knows somebody else, or there is a password.
+pub async fn prove(
+    ctx: &Ctx,
+    (user, session): (UserId, SessionId),
+    (slug, known): (&str, &Known),
+    caller: &Caller,
+) -> Result<(), ConnectError> {
+    let now = ctx.clock.now();
+    let (transaction, owner) = begin(ctx, user).await?;
+    let has_password = owner.password_hash.is_some();
+    if has_password || !social::set_used(&transaction, user, known, now).await? {
+        return Err(ConnectError::Refused);
+    }
+    sessions::set_proved(&transaction, session, now).await?;
+    let event = Event::by(user, Action::ProvedAgain, caller).in_session(session);
+    audit::record(&transaction, event.with(json!({ "provider": slug })), now).await?;
+    transaction.commit().await?;
+    sessions::ended(ctx, session);
+    Ok(())
+}
+
+/// Takes an identity from the account of whoever is signed in, unless it is the last way to sign in.
+/// Two of them at once take turns.
+///
+/// # Errors
+/// [`DisconnectError`] says why not.
+pub async fn disconnect(
+    ctx: &Ctx,
+    user: UserId,
+    identity: i64,
+    caller: &Caller,
+) -> Result<(), DisconnectError> {
+    let providers = social::list_active(ctx).await?;
+    let now = ctx.clock.now();
+    let transaction = ctx.db.begin().await?;
+    let owner = accounts::lock(&transaction, user).await?.ok_or(DisconnectError::Stays)?;
+    let has_password = owner.password_hash.is_some();
+    let gone = social::disconnect(&transaction, user, identity, &providers, has_password).await?;
+    let gone = gone.ok_or(DisconnectError::Stays)?;
+    let event = Event::by(user, Action::SocialDisconnected, caller);
+    audit::record(&transaction, event.with(json!({ "provider": gone.provider })), now).await?;
+    transaction.commit().await?;
+    let (slug, id) = (gone.provider, caller.request_id.as_str());
+    tracing::info!(
+        user.id = user.0,
+        provider = slug,
+        request.id = id,
+        "a provider was disconnected"
+    );
+    Ok(())
+}
+
+async fn begin(ctx: &Ctx, user: UserId) -> Result<(Transaction, Account), ConnectError> {
+    let transaction = ctx.db.begin().await?;
+    let owner = accounts::lock(&transaction, user).await?.filter(|owner| owner.is_active);
+    Ok((transaction, owner.ok_or(ConnectError::Refused)?))
+}

@@ -1,0 +1,63 @@
+//! The overview: how many there are of what, and how it went in the last days.
+//!
+//! Every count is bounded and taken in an index, and all of them together are remembered for half a
+//! minute; what was counted of past days is remembered until the day is over.
+
+use std::ops::Range;
+
+use time::{Duration, OffsetDateTime};
+
+use crate::cache::Figures;
+use crate::context::Ctx;
+use crate::db::DbError;
+use crate::{accounts, audit, sessions};
+
+/// Nothing is counted further: beyond this a figure tells nobody anything, and takes its time.
+pub const AT_MOST: u64 = 1_000_000;
+
+/// Days in the chart, today included.
+const DAYS: i64 = 30;
+
+/// The figures, at most half a minute old.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn figures(ctx: &Ctx) -> Result<Figures, DbError> {
+    let now = ctx.clock.now();
+    if let Some(figures) = ctx.figures.find(now) {
+        return Ok(figures);
+    }
+    let midnight = now.date().midnight().assume_utc();
+    let [users, inactive, unverified, new_today] =
+        accounts::count(&ctx.db, midnight, AT_MOST).await?;
+    let since = now - Duration::DAY;
+    let failed = audit::Action::LogInFailed;
+    let today = midnight.unix_timestamp() / Duration::DAY.whole_seconds();
+    let mut days = match ctx.figures.past(today) {
+        Some(past) => past,
+        None => count(ctx, today - DAYS + 1..today).await?,
+    };
+    days.extend(count(ctx, today..today + 1).await?);
+    let figures = Figures {
+        users,
+        active: users.saturating_sub(inactive),
+        verified: users.saturating_sub(unverified),
+        new_today,
+        sessions: sessions::count_living(ctx, now, AT_MOST).await?,
+        failures: audit::count_since(&ctx.db, failed, since, AT_MOST).await?,
+        days,
+    };
+    ctx.figures.remember(&figures, now);
+    Ok(figures)
+}
+
+async fn count(ctx: &Ctx, days: Range<i64>) -> Result<Vec<(i64, u64, u64)>, DbError> {
+    let start = |day: i64| OffsetDateTime::UNIX_EPOCH + Duration::days(day);
+    let actions = [audit::Action::SignedUp, audit::Action::LoggedIn];
+    let counted = audit::count_by_day(&ctx.db, actions, start(days.start), start(days.end)).await?;
+    let times = |action, day| {
+        let is_it = |(what, when, _): &&(_, i64, i64)| *what == Some(action) && *when == day;
+        counted.iter().find(is_it).map_or(0, |(_, _, times)| times.unsigned_abs())
+    };
+    Ok(days.map(|day| (day, times(actions[0], day), times(actions[1], day))).collect())
+}

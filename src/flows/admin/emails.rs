@@ -1,0 +1,46 @@
+//! What staff do to letters that wait.
+
+use serde_json::json;
+
+use crate::audit;
+use crate::audit::{Action, Event};
+use crate::context::Ctx;
+use crate::db::DbError;
+use crate::outbox;
+use crate::types::{Caller, Person};
+
+/// What became of the wish to send a letter again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retried {
+    /// It is due now.
+    Due,
+    /// It is finished, or somebody is sending it at this moment; there is nothing to be done.
+    NotWaiting,
+}
+
+/// Makes a letter due now that failed and waits for its next try.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn retry(
+    ctx: &Ctx,
+    by: &Person,
+    caller: &Caller,
+    letter: i64,
+) -> Result<Retried, DbError> {
+    let now = ctx.clock.now();
+    let transaction = ctx.db.begin().await?;
+    if !outbox::hasten(&transaction, letter, now).await? {
+        return Ok(Retried::NotWaiting);
+    }
+    let event = Event { target: None, ..Event::by(by.id, Action::LetterRetried, caller) };
+    audit::record(&transaction, event.with(json!({ "letter": letter })), now).await?;
+    transaction.commit().await?;
+    tracing::info!(
+        letter.id = letter,
+        staff.id = by.id.0,
+        request.id = caller.request_id,
+        "staff had a letter tried again"
+    );
+    Ok(Retried::Due)
+}

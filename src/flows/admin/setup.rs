@@ -1,0 +1,176 @@
+//! The first superuser: by a link that is printed at start, or at the terminal.
+
+use thiserror::Error;
+
+use crate::accounts;
+use crate::accounts::{NewAccount, NewPasswordError, OwnData, Weakness};
+use crate::audit;
+use crate::audit::{Action, Event};
+use crate::context::Ctx;
+use crate::db::{DbError, Transaction};
+use crate::links;
+use crate::links::Purpose;
+use crate::sessions;
+use crate::sessions::{Opened, Proof};
+use crate::types::{Caller, Email, Language, Name, Password, Secret, UserId};
+
+/// Why nobody became superuser.
+#[derive(Debug, Error)]
+pub enum SuperuserError {
+    /// The link is used, too old, or never was one.
+    #[error("the link does not work")]
+    BadLink,
+    /// The address has an account.
+    #[error("the address is taken")]
+    EmailTaken,
+    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    #[error("a local address")]
+    LocalEmail,
+    /// The password was not taken.
+    #[error(transparent)]
+    NotTaken(#[from] NewPasswordError),
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// A link for making the first superuser, while there is none.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn invite(ctx: &Ctx) -> Result<Option<Secret>, DbError> {
+    let transaction = ctx.db.begin().await?;
+    if accounts::has_superuser(&transaction).await? {
+        return Ok(None);
+    }
+    let token = ctx.random.secret();
+    links::keep(&transaction, &token, Purpose::Setup, ctx.clock.now()).await?;
+    transaction.commit().await?;
+    Ok(Some(token))
+}
+
+/// Whether a link would work.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn may_set_up(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
+    let is_good = links::is_good(&ctx.db, token, Purpose::Setup, ctx.clock.now()).await?;
+    Ok(is_good && !accounts::is_there_a_superuser(&ctx.db).await?)
+}
+
+/// Whether a link was made for setting up the site, and that is done.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn is_set_up(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
+    let link = links::find_past(&ctx.db, token).await?;
+    let is_ours = link.is_some_and(|link| link.purpose == Purpose::Setup);
+    Ok(is_ours && accounts::is_there_a_superuser(&ctx.db).await?)
+}
+
+/// Everything that is wrong with a password, for somebody with a good link and a form that cannot be
+/// taken anyway.
+///
+/// # Errors
+/// [`SuperuserError`] when there is no answer.
+pub async fn weigh(
+    ctx: &Ctx,
+    token: &Secret,
+    password: &Password,
+    own: OwnData,
+) -> Result<Vec<Weakness>, SuperuserError> {
+    if !may_set_up(ctx, token).await? {
+        return Err(SuperuserError::BadLink);
+    }
+    let found = accounts::weigh_password(ctx, password, own).await;
+    Ok(found.map_err(NewPasswordError::from)?)
+}
+
+/// Makes the first superuser by link, and signs it in. Of any number of tries with any number of
+/// links, one succeeds.
+///
+/// # Errors
+/// [`SuperuserError`] says why not; the link is still good unless it was the reason.
+pub async fn by_link(
+    ctx: &Ctx,
+    token: &Secret,
+    (email, language): (Email, Language),
+    password: Password,
+    caller: &Caller,
+) -> Result<Opened, SuperuserError> {
+    if !may_set_up(ctx, token).await? {
+        return Err(SuperuserError::BadLink);
+    }
+    must_be_taken(ctx, &email)?;
+    let account = prepare(ctx, (email.clone(), language), password).await?;
+    let transaction = ctx.db.begin().await?;
+    let is_first = links::consume_all(&transaction, token, Purpose::Setup, ctx.clock.now()).await?
+        && !accounts::has_superuser(&transaction).await?;
+    if !is_first {
+        return Err(SuperuserError::BadLink);
+    }
+    let user = make(ctx, &transaction, account, caller).await?;
+    let opened =
+        sessions::start(ctx, &transaction, (user, &email), Proof::SetupLink, caller).await?;
+    transaction.commit().await?;
+    tracing::info!(user.id = user.0, request.id = caller.request_id, "superuser made by link");
+    Ok(opened.expect("an account is active when it is made"))
+}
+
+/// Makes a superuser at the terminal, where no link is needed.
+///
+/// # Errors
+/// [`SuperuserError`] says why not.
+pub async fn at_the_terminal(
+    ctx: &Ctx,
+    (email, language): (Email, Language),
+    password: Password,
+    caller: &Caller,
+) -> Result<UserId, SuperuserError> {
+    must_be_taken(ctx, &email)?;
+    let account = prepare(ctx, (email, language), password).await?;
+    let transaction = ctx.db.begin().await?;
+    let user = make(ctx, &transaction, account, caller).await?;
+    transaction.commit().await?;
+    tracing::info!(user.id = user.0, "superuser made at the terminal");
+    Ok(user)
+}
+
+fn must_be_taken(ctx: &Ctx, email: &Email) -> Result<(), SuperuserError> {
+    let is_taken = ctx.settings.takes_for_superuser(email);
+    if is_taken { Ok(()) } else { Err(SuperuserError::LocalEmail) }
+}
+
+async fn prepare(
+    ctx: &Ctx,
+    (email, language): (Email, Language),
+    password: Password,
+) -> Result<NewAccount, NewPasswordError> {
+    let own = OwnData { email: Some(email.clone()), name: Name::default(), date_of_birth: None };
+    let password_hash = accounts::hash_new_password(ctx, password, own).await?;
+    Ok(NewAccount {
+        email,
+        password_hash: Some(password_hash),
+        name: Name::default(),
+        gender: None,
+        date_of_birth: None,
+        language,
+        is_active: true,
+        is_staff: true,
+        is_superuser: true,
+        is_verified: true,
+    })
+}
+
+async fn make(
+    ctx: &Ctx,
+    transaction: &Transaction,
+    account: NewAccount,
+    caller: &Caller,
+) -> Result<UserId, SuperuserError> {
+    let now = ctx.clock.now();
+    let user =
+        accounts::open(transaction, account, now).await?.ok_or(SuperuserError::EmailTaken)?;
+    audit::record(transaction, Event::on(user, Action::SuperuserMade, caller), now).await?;
+    Ok(user)
+}

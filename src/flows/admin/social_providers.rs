@@ -1,0 +1,120 @@
+//! What staff do to the providers of social log-in.
+
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::admin::Acting;
+use crate::audit;
+use crate::audit::{Action, Event};
+use crate::context::Ctx;
+use crate::db::{DbError, Transaction};
+use crate::oauth::{Application, Flaw, OauthError};
+use crate::social;
+use crate::social::{Provider, Wanted};
+
+/// Why a registration was not written.
+#[derive(Debug, Error)]
+pub enum ProviderError {
+    /// There is no such registration.
+    #[error("no such provider")]
+    Gone,
+    /// Fields are wrong.
+    #[error("fields are wrong")]
+    Wrong(Vec<(&'static str, Flaw)>),
+    /// Another registration has this name in URLs.
+    #[error("the name is taken")]
+    SlugTaken,
+    /// The issuer is not there, or is not who it should be.
+    #[error(transparent)]
+    Issuer(#[from] OauthError),
+    /// The database failed.
+    #[error(transparent)]
+    Broken(#[from] DbError),
+}
+
+/// Registers a provider, after its issuer has answered.
+///
+/// # Errors
+/// [`ProviderError`] says why not.
+pub async fn open(ctx: &Ctx, acting: Acting<'_>, wanted: &Wanted) -> Result<(), ProviderError> {
+    let application = Application::parse(&wanted.draft).map_err(ProviderError::Wrong)?;
+    ctx.oauth.look_up(&application, ctx.clock.now()).await?;
+    let transaction = ctx.db.begin().await?;
+    let id = social::open(ctx, &transaction, &application, wanted).await?;
+    let id = id.ok_or(ProviderError::SlugTaken)?;
+    let changes = json!({ "slug": [Value::Null, application.slug] });
+    finish(ctx, acting, transaction, (Action::ProviderAdded, id), changes).await
+}
+
+/// Changes a registration. What is left empty where a secret stands keeps it; kind and name in URLs
+/// stay.
+///
+/// # Errors
+/// [`ProviderError`] says why not.
+pub async fn change(
+    ctx: &Ctx,
+    acting: Acting<'_>,
+    provider: &Provider,
+    wanted: &Wanted,
+) -> Result<(), ProviderError> {
+    let id = provider.id.ok_or(ProviderError::Gone)?;
+    let before = &provider.application;
+    let mut wanted = wanted.clone();
+    wanted.draft.provider = before.kind.as_str().into();
+    wanted.draft.slug.clone_from(&before.slug);
+    let is_secret_new = !wanted.draft.client_secret.trim().is_empty();
+    if let (false, Some(secret)) = (is_secret_new, &before.client_secret) {
+        wanted.draft.client_secret = secret.expose().to_owned();
+    }
+    let application = Application::parse(&wanted.draft).map_err(ProviderError::Wrong)?;
+    ctx.oauth.look_up(&application, ctx.clock.now()).await?;
+    let transaction = ctx.db.begin().await?;
+    if !social::change(ctx, &transaction, id, &application, &wanted).await? {
+        return Err(ProviderError::Gone);
+    }
+    let changes = json!({
+        "client_id": [before.client_id, application.client_id],
+        "client_secret": is_secret_new,
+        "is_active": [provider.is_active, wanted.is_active],
+        "issuer": [before.issuer, application.issuer],
+    });
+    finish(ctx, acting, transaction, (Action::ProviderChanged, id), changes).await
+}
+
+/// Ends a registration; whoever came by it does not any more.
+///
+/// # Errors
+/// [`ProviderError`] says why not.
+pub async fn delete(
+    ctx: &Ctx,
+    acting: Acting<'_>,
+    provider: &Provider,
+) -> Result<(), ProviderError> {
+    let id = provider.id.ok_or(ProviderError::Gone)?;
+    let transaction = ctx.db.begin().await?;
+    let gone = social::delete(&transaction, provider).await?.ok_or(ProviderError::Gone)?;
+    let changes = json!({ "slug": [provider.slug(), Value::Null], "identities": gone });
+    finish(ctx, acting, transaction, (Action::ProviderDeleted, id), changes).await
+}
+
+async fn finish(
+    ctx: &Ctx,
+    acting: Acting<'_>,
+    transaction: Transaction,
+    (action, id): (Action, i64),
+    changes: Value,
+) -> Result<(), ProviderError> {
+    let details = json!({ "provider": id, "changes": changes });
+    let event = Event { target: None, ..Event::by(acting.by.id, action, acting.caller) };
+    audit::record(&transaction, event.with(details), ctx.clock.now()).await?;
+    transaction.commit().await?;
+    ctx.buttons.forget();
+    tracing::info!(
+        provider.id = id,
+        staff.id = acting.by.id.0,
+        action = action.as_str(),
+        request.id = acting.caller.request_id,
+        "staff changed a provider"
+    );
+    Ok(())
+}

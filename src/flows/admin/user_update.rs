@@ -1,0 +1,301 @@
+//! Staff change what an account says and may do, all at once.
+//!
+//! The rules are those of [`staff`], and one more: of two who edit an account at once, the later is
+//! told what the earlier changed. Whoever names only what is to change needs no telling: the rest stays
+//! as it is at that very moment.
+
+use serde_json::{Map, Value, json};
+use thiserror::Error;
+
+use crate::accounts;
+use crate::accounts::{Account, Edited};
+use crate::admin;
+use crate::admin::{ActError, Acting, Held, hold};
+use crate::audit::Action;
+use crate::clock::to_micros;
+use crate::config::EmailVerification;
+use crate::context::Ctx;
+use crate::db::{DbError, Transaction};
+use crate::groups;
+use crate::groups::Group;
+use crate::links;
+use crate::links::Purpose;
+use crate::mail::{Kind, Letter};
+use crate::outbox;
+use crate::outbox::Addressee;
+use crate::sessions;
+use crate::sessions::EndReason;
+use crate::types::{Email, Gender, GroupId, Permission, UserId};
+
+/// What staff write of an account.
+#[derive(Debug, Clone)]
+pub struct Edit {
+    /// The version of the account that they saw.
+    pub version: i64,
+    /// What it is to say and may do.
+    pub edited: Edited,
+    /// The groups it is to be in, and no other.
+    pub groups: Vec<GroupId>,
+    /// Whether another address is taken for proved.
+    pub is_verified: bool,
+    /// Whether they have just given their password again.
+    pub has_just_proved: bool,
+}
+
+/// An account as it stands, with its groups.
+#[derive(Debug, Clone)]
+pub struct Current {
+    /// The account.
+    pub account: Account,
+    /// Its groups.
+    pub groups: Vec<(GroupId, String)>,
+}
+
+/// Why an account was not saved.
+#[derive(Debug, Error)]
+pub enum SaveError {
+    /// The rules of every act.
+    #[error(transparent)]
+    NotDone(#[from] ActError),
+    /// Somebody else has saved the account since; this is what it says now.
+    #[error("somebody else saved the account")]
+    Stale(Box<Current>),
+    /// It is dangerous, and the password was given too long ago.
+    #[error("the password is to be given again")]
+    ProveFirst,
+    /// The address has another account.
+    #[error("the address is taken")]
+    EmailTaken,
+    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    #[error("a local address")]
+    LocalEmail,
+    /// There is no such group.
+    #[error("no such group")]
+    NoSuchGroup,
+}
+
+impl From<DbError> for SaveError {
+    fn from(error: DbError) -> Self {
+        Self::NotDone(ActError::Broken(error))
+    }
+}
+
+/// Saves an account; `false` means that nothing was to be changed. Roles take effect at once; another
+/// address ends the sessions and the links, and its old owner is told.
+///
+/// # Errors
+/// [`SaveError`] says why not; nothing is written then.
+pub async fn save(
+    ctx: &Ctx,
+    acting: Acting<'_>,
+    whom: UserId,
+    edit: &Edit,
+) -> Result<bool, SaveError> {
+    write(ctx, acting, whom, |_, _| edit.clone()).await
+}
+
+/// Changes some of what an account says and its groups, and leaves the rest as it is at that very
+/// moment; `false` means that nothing was to be changed. Another address is to prove itself.
+///
+/// # Errors
+/// [`SaveError`] says why not; nothing is written then.
+pub async fn amend(
+    ctx: &Ctx,
+    acting: Acting<'_>,
+    whom: UserId,
+    has_just_proved: bool,
+    change: impl FnOnce(&mut Edited, &mut Vec<GroupId>),
+) -> Result<bool, SaveError> {
+    let amended = |account: &Account, groups: &[(GroupId, String)]| {
+        let mut edited = edited_of(account);
+        let mut groups: Vec<GroupId> = groups.iter().map(|(id, _)| *id).collect();
+        change(&mut edited, &mut groups);
+        groups.sort_unstable();
+        groups.dedup();
+        let version = account.version;
+        Edit { version, edited, groups, is_verified: false, has_just_proved }
+    };
+    write(ctx, acting, whom, amended).await
+}
+
+/// Saves what `edit` makes of an account that nobody else can change meanwhile.
+async fn write(
+    ctx: &Ctx,
+    acting: Acting<'_>,
+    whom: UserId,
+    edit: impl FnOnce(&Account, &[(GroupId, String)]) -> Edit,
+) -> Result<bool, SaveError> {
+    let now = ctx.clock.now();
+    let transaction = ctx.db.begin().await?;
+    accounts::lock_to_remove(&transaction).await?;
+    let held = hold(&transaction, acting, whom).await?;
+    let groups = groups::of_in(&transaction, whom).await?;
+    let edit = edit(&held.account, &groups);
+    if held.account.version != edit.version {
+        return Err(SaveError::Stale(Box::new(Current { account: held.account, groups })));
+    }
+    let wanted = groups::lock_all(&transaction, &edit.groups).await?;
+    let wanted = wanted.ok_or(SaveError::NoSuchGroup)?;
+    let (before, after) = (edited_of(&held.account), &edit.edited);
+    let has_moved = before.email.canonical() != after.email.canonical();
+    if has_moved && !ctx.settings.takes(&after.email) {
+        return Err(SaveError::LocalEmail);
+    }
+    let added: Vec<&Group> =
+        wanted.iter().filter(|group| groups.iter().all(|(id, _)| *id != group.id)).collect();
+    let has_left = groups.iter().any(|(id, _)| wanted.iter().all(|group| group.id != *id));
+
+    may_save(&transaction, &held, after, (&wanted, &added, has_left)).await?;
+    let is_dangerous = has_moved
+        || has_left
+        || !added.is_empty()
+        || before.is_staff != after.is_staff
+        || before.is_superuser != after.is_superuser
+        || (before.is_active && !after.is_active);
+    if is_dangerous && !edit.has_just_proved {
+        return Err(SaveError::ProveFirst);
+    }
+
+    let mut changes = changes(&before, after);
+    if has_left || !added.is_empty() {
+        let names = |names: Vec<&str>| json!(names);
+        let old = names(groups.iter().map(|(_, name)| name.as_str()).collect());
+        let new = names(wanted.iter().map(|group| group.name.as_str()).collect());
+        changes.insert("groups".to_owned(), json!([old, new]));
+    }
+    if changes.is_empty() {
+        return Ok(false);
+    }
+    let was_verified = held.account.person.email_verified_at.is_some();
+    if has_moved && was_verified != edit.is_verified {
+        let verified = json!([was_verified, edit.is_verified]);
+        changes.insert("email_verified".to_owned(), verified);
+    }
+
+    // First what depends on the version, which moving and activating change too.
+    if !accounts::edit(&transaction, (whom, edit.version), &unmoved(&before, after), now).await? {
+        return Err(ActError::LastSuperuser.into());
+    }
+    if !before.is_active && after.is_active {
+        accounts::activate(&transaction, whom, now).await?;
+    }
+    if has_left || !added.is_empty() {
+        let ids: Vec<GroupId> = wanted.iter().map(|group| group.id).collect();
+        groups::set_groups(&transaction, whom, &ids).await?;
+    }
+    if has_moved {
+        relocate(ctx, (&transaction, &held.account), &after.email, edit.is_verified).await?;
+    }
+    let why = match (before.is_active && !after.is_active, has_moved) {
+        (true, _) => Some(EndReason::Deactivated),
+        (false, true) => Some(EndReason::EmailChanged),
+        (false, false) => None,
+    };
+    let over = match why {
+        Some(why) => sessions::end_all(&transaction, whom, None, why, now).await?,
+        None => Vec::new(),
+    };
+    let what = (Action::ChangedByStaff, json!({ "changes": changes }));
+    admin::record(&transaction, acting, whom, what, now).await?;
+    transaction.commit().await?;
+    admin::done(ctx, acting, (whom, Action::ChangedByStaff), over);
+    Ok(true)
+}
+
+/// The rules of saving.
+async fn may_save(
+    transaction: &Transaction,
+    held: &Held,
+    after: &Edited,
+    (wanted, added, has_left): (&[Group], &[&Group], bool),
+) -> Result<(), SaveError> {
+    let (actor, before) = (&held.actor, edited_of(&held.account));
+    if !actor.may(Permission::UsersChange) {
+        return Err(ActError::AboveOneself.into());
+    }
+    let is_oneself = actor.id == held.account.person.id;
+    let is_less = (before.is_active && !after.is_active)
+        || (before.is_staff && !after.is_staff)
+        || (before.is_superuser && !after.is_superuser)
+        || (has_left && !actor.is_superuser);
+    if is_oneself && is_less {
+        return Err(ActError::Oneself.into());
+    }
+    // A colleague who may do more than the actor is neither suspended nor stripped, nor taken over.
+    let takes_away = is_less || has_left;
+    let becomes_staff = after.is_staff && !before.is_staff;
+    let gained: Vec<&Group> = if becomes_staff { wanted.iter().collect() } else { added.to_vec() };
+    let has_moved = before.email.canonical() != after.email.canonical();
+    if !admin::may_grant(actor, after.is_superuser && !before.is_superuser, &gained)
+        || ((has_moved || takes_away) && !is_oneself && !held.is_within_reach(transaction).await?)
+    {
+        return Err(ActError::AboveOneself.into());
+    }
+    Ok(())
+}
+
+fn edited_of(account: &Account) -> Edited {
+    let person = &account.person;
+    Edited {
+        email: person.email.clone(),
+        name: person.name.clone(),
+        gender: person.gender,
+        date_of_birth: person.date_of_birth,
+        is_active: account.is_active,
+        is_staff: person.is_staff,
+        is_superuser: person.is_superuser,
+    }
+}
+
+/// What is written at once; another address has a statement of its own.
+fn unmoved(before: &Edited, after: &Edited) -> Edited {
+    let is_same = before.email.canonical() == after.email.canonical();
+    let email = if is_same { after.email.clone() } else { before.email.clone() };
+    Edited { email, ..after.clone() }
+}
+
+/// Every changed field with its old and its new value.
+fn changes(before: &Edited, after: &Edited) -> Map<String, Value> {
+    let fields = |edited: &Edited| {
+        [
+            ("email", json!(edited.email.as_typed())),
+            ("name", json!(edited.name.as_str())),
+            ("gender", json!(edited.gender.map(Gender::as_str))),
+            ("date_of_birth", json!(edited.date_of_birth.map(|date| date.to_string()))),
+            ("is_active", json!(edited.is_active)),
+            ("is_staff", json!(edited.is_staff)),
+            ("is_superuser", json!(edited.is_superuser)),
+        ]
+    };
+    let pairs = fields(before).into_iter().zip(fields(after));
+    let changed = pairs.filter(|((_, old), (_, new))| old != new);
+    changed.map(|((name, old), (_, new))| (name.to_owned(), json!([old, new]))).collect()
+}
+
+/// Moves the account to another address. The old one is told and can take it back; the new one gets
+/// the link that proves it, unless it is taken for proved.
+async fn relocate(
+    ctx: &Ctx,
+    (transaction, account): (&Transaction, &Account),
+    new: &Email,
+    is_verified: bool,
+) -> Result<(), SaveError> {
+    let (user, now) = (account.person.id, ctx.clock.now());
+    if !accounts::change_email(transaction, user, new, is_verified, now).await? {
+        return Err(SaveError::EmailTaken);
+    }
+    let undo = (user, Some(&account.person.email));
+    let undo = links::mint(transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
+    let mut letter = Letter::new(Kind::EmailChanged).with_link(undo);
+    letter.facts.email = Some(new.as_typed().to_owned());
+    letter.facts.at = Some(to_micros(now));
+    outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    if !is_verified && ctx.settings.email_verification != EmailVerification::None {
+        let to = Addressee { email: new.clone(), ..account.addressee() };
+        let whose = (user, Some(new));
+        let link = links::mint(transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
+        let letter = Letter::new(Kind::VerifyEmail).with_link(link);
+        outbox::put(transaction, &ctx.keys, &to, &letter, now).await?;
+    }
+    Ok(())
+}

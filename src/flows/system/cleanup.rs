@@ -1,0 +1,63 @@
+//! Housekeeping: what nobody needs any more is thrown away, a little at a time.
+
+use std::time::Duration;
+
+use crate::admin::bulk_job;
+use crate::context::Ctx;
+use crate::db::DbError;
+use crate::{accounts, audit, keys, links, outbox, sessions, throttle};
+
+/// Rows a transaction deletes at most: a few milliseconds of SQLite's one writer.
+const BATCH: u32 = 500;
+
+/// How long letters are kept that went into a folder.
+const KEEP_LETTERS: Duration = Duration::from_hours(30 * 24);
+
+/// Deletes one batch of everything that is over; tells whether there may be more.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn sweep(ctx: &Ctx) -> Result<bool, DbError> {
+    let now = ctx.clock.now();
+    let transaction = ctx.db.begin().await?;
+    let gone = [
+        throttle::sweep(&transaction, now, BATCH).await?,
+        sessions::sweep(&transaction, now, u64::from(BATCH)).await?,
+        links::sweep(&transaction, now, u64::from(BATCH)).await?,
+        audit::sweep(&transaction, now, u64::from(BATCH)).await?,
+        outbox::sweep(&transaction, now, u64::from(BATCH)).await?,
+        bulk_job::sweep(&transaction, now, u64::from(BATCH)).await?,
+        keys::sweep(&transaction, now).await?,
+    ];
+    transaction.commit().await?;
+    Ok(gone.into_iter().any(|rows| rows >= u64::from(BATCH)))
+}
+
+/// Lets one batch of accounts be used again whose suspension is over, each in a transaction of its own;
+/// tells whether there may be more.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn end_suspensions(ctx: &Ctx) -> Result<bool, DbError> {
+    let now = ctx.clock.now();
+    let batch = u64::from(BATCH);
+    let suspended = accounts::list_suspended_until(&ctx.db, now, batch).await?;
+    for user in &suspended {
+        let transaction = ctx.db.begin().await?;
+        if accounts::end_suspension(&transaction, *user, now).await? {
+            transaction.commit().await?;
+            tracing::info!(user.id = user.0, "a suspension is over");
+        }
+    }
+    Ok(suspended.len() as u64 >= batch)
+}
+
+/// Deletes one batch of old letters from the folder, where letters are files; tells whether there may
+/// be more.
+///
+/// # Errors
+/// What the system says.
+pub async fn sweep_letters(ctx: &Ctx) -> std::io::Result<bool> {
+    let gone = ctx.mailer.sweep(ctx.clock.now() - KEEP_LETTERS).await?;
+    Ok(gone > 0)
+}

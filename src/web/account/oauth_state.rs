@@ -1,0 +1,170 @@
+//! What a browser keeps, sealed, while its person is away at a provider, so that nobody has to remember
+//! strangers: no row is written before somebody has come back.
+
+use rocket::Request;
+use rocket::http::{CookieJar, Status};
+use rocket::request::{FromRequest, Outcome};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::context::Ctx;
+use crate::crypto;
+use crate::flows;
+use crate::http::cookies;
+use crate::http::cookies::{AWAY_LASTS, NEWCOMER_LASTS};
+use crate::oauth::{Dance, Known};
+use crate::types::{Email, Name, Secret};
+
+const AWAY: &str = "away at a provider";
+const NEWCOMER: &str = "newcomer without an address";
+
+/// Longest place to go on to that is kept: a cookie has 4,096 bytes (RFC 6265, 6.1), and what is sealed
+/// grows by a third.
+const MAX_NEXT: usize = 1024;
+
+/// What somebody sets out to a provider for. A session stands for its person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Purpose {
+    /// To come in.
+    Enter,
+    /// To connect the provider to the account of a session.
+    Connect(String),
+    /// To prove once more whose session it is.
+    ProveAgain(String),
+}
+
+/// Somebody who set out to a provider in this browser.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Away {
+    slug: String,
+    state: String,
+    nonce: String,
+    verifier: String,
+    /// Where the person was going.
+    pub(crate) next: String,
+    pub(crate) purpose: Purpose,
+    until: i64,
+}
+
+impl Away {
+    /// Remembers a dance in the browser that begins it.
+    pub(crate) fn begin(
+        (ctx, jar): (&Ctx, &CookieJar<'_>),
+        (slug, next): (&str, &str),
+        dance: &Dance,
+        purpose: Purpose,
+    ) {
+        let text = |secret: &Option<Secret>| {
+            secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default()
+        };
+        let away = Self {
+            slug: slug.to_owned(),
+            state: text(&dance.state),
+            nonce: text(&dance.nonce),
+            verifier: text(&dance.verifier),
+            next: kept(next),
+            purpose,
+            until: (ctx.clock.now() + lasting(AWAY_LASTS)).unix_timestamp(),
+        };
+        cookies::send_away(jar, ctx, seal(ctx, AWAY, &away));
+    }
+
+    /// The dance, if it is with this provider and this is its state.
+    pub(crate) fn dance(&self, ctx: &Ctx, slug: &str, state: &str) -> Option<Dance> {
+        let is_this_one = self.slug == slug && crypto::is_same(&self.state, state);
+        is_this_one.then(|| Dance {
+            redirect_uri: flows::account::social_login::redirect_uri(ctx, slug),
+            state: Some(Secret::new(self.state.clone())),
+            nonce: Some(Secret::new(self.nonce.clone())),
+            verifier: Some(Secret::new(self.verifier.clone())),
+            is_again: matches!(self.purpose, Purpose::ProveAgain(_)),
+        })
+    }
+}
+
+/// As a guard it is taken out of the browser, whatever comes of the request.
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Away {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let Some(ctx) = request.rocket().state::<Ctx>() else {
+            return Outcome::Error((Status::InternalServerError, ()));
+        };
+        let away = cookies::take_away(request, ctx).and_then(|it| unseal::<Self>(ctx, AWAY, it));
+        match away.filter(|away| is_before(away.until, ctx.clock.now())) {
+            Some(away) => Outcome::Success(away),
+            None => Outcome::Forward(Status::Forbidden),
+        }
+    }
+}
+
+/// Somebody whom a provider knows, and who has no address yet.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Newcomer {
+    pub(crate) slug: String,
+    pub(crate) next: String,
+    issuer: String,
+    subject: String,
+    name: String,
+    until: i64,
+}
+
+impl Newcomer {
+    /// Remembers somebody in the browser who has just come back.
+    pub(crate) fn wait(
+        (ctx, jar): (&Ctx, &CookieJar<'_>),
+        (slug, next): (&str, &str),
+        known: &Known,
+    ) {
+        let newcomer = Self {
+            slug: slug.to_owned(),
+            next: kept(next),
+            issuer: known.issuer.clone(),
+            subject: known.subject.clone(),
+            name: known.name.as_str().to_owned(),
+            until: (ctx.clock.now() + lasting(NEWCOMER_LASTS)).unix_timestamp(),
+        };
+        cookies::carry_newcomer(jar, ctx, seal(ctx, NEWCOMER, &newcomer));
+    }
+
+    /// Whoever waits in this browser.
+    pub(crate) fn in_browser(ctx: &Ctx, jar: &CookieJar<'_>) -> Option<Self> {
+        let newcomer = unseal::<Self>(ctx, NEWCOMER, cookies::newcomer(jar, ctx)?)?;
+        is_before(newcomer.until, ctx.clock.now()).then_some(newcomer)
+    }
+
+    /// Whom the provider knows.
+    pub(crate) fn known(&self) -> Known {
+        Known {
+            issuer: self.issuer.clone(),
+            subject: self.subject.clone(),
+            email: None::<Email>,
+            is_email_verified: false,
+            name: Name::parse(&self.name).unwrap_or_default(),
+        }
+    }
+}
+
+/// A place to go on to, if a cookie can hold it.
+fn kept(next: &str) -> String {
+    if next.len() <= MAX_NEXT { next.to_owned() } else { String::new() }
+}
+
+fn seal(ctx: &Ctx, label: &str, what: &impl Serialize) -> String {
+    let text = serde_json::to_vec(what).expect("texts and numbers can be written");
+    ctx.keys.seal(label, &text)
+}
+
+fn unseal<T: DeserializeOwned>(ctx: &Ctx, label: &str, sealed: &str) -> Option<T> {
+    serde_json::from_slice(&ctx.keys.unseal(label, sealed).ok()?).ok()
+}
+
+fn is_before(until: i64, now: OffsetDateTime) -> bool {
+    now.unix_timestamp() < until
+}
+
+fn lasting(cookie: rocket::time::Duration) -> time::Duration {
+    time::Duration::seconds(cookie.whole_seconds())
+}

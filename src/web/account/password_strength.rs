@@ -1,0 +1,107 @@
+//! What the script of a form with a new password asks as it is typed.
+
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Header, Status};
+use rocket::response::Responder;
+use rocket::serde::json::Json;
+use rocket::{Route, State, post, routes};
+use serde::Serialize;
+
+use crate::accounts::OwnData;
+use crate::context::Ctx;
+use crate::flows;
+use crate::flows::account::password_strength::{Owner, StrengthError};
+use crate::http::guards::Visitor;
+use crate::http::{cookies, retry};
+use crate::i18n::Language;
+use crate::throttle::ThrottleError;
+use crate::types::{BirthDate, Caller, Email, Name, Password};
+use crate::web::error::Error;
+use crate::web::forms::rules::Today;
+use crate::web::forms::{Complaint, Submitted};
+
+pub(crate) fn routes() -> Vec<Route> {
+    routes![create]
+}
+
+#[derive(FromForm)]
+struct StrengthForm {
+    #[field(default = String::new())]
+    password: String,
+    /// `self`, `link`, or else the person whom the other fields describe.
+    #[field(default = String::new())]
+    owner: String,
+    #[field(default = String::new())]
+    email: String,
+    #[field(default = String::new())]
+    name: String,
+    #[field(default = String::new())]
+    date_of_birth: String,
+}
+
+impl StrengthForm {
+    /// What is known of the person, whatever is wrong with the form.
+    fn own_data(&self, today: Today) -> OwnData {
+        OwnData {
+            email: Email::parse(&self.email).ok(),
+            name: Name::parse(&self.name).unwrap_or_default(),
+            date_of_birth: BirthDate::parse(&self.date_of_birth, today.0).ok().flatten(),
+        }
+    }
+}
+
+/// Whether the password would be taken, and the sentences that say so.
+#[derive(Serialize)]
+struct Strength {
+    is_good: bool,
+    sentences: Vec<String>,
+}
+
+#[derive(Responder)]
+enum Answer {
+    Known(Json<Strength>),
+    #[response(status = 429)]
+    TooSoon((), Header<'static>),
+}
+
+/// The password comes in a body and not in an address, which would be logged on its way; the token of
+/// the form comes with it.
+#[post("/account/password/strength", data = "<sent>")]
+async fn create(
+    sent: Submitted<StrengthForm>,
+    visitor: Visitor,
+    language: Language,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Answer, Error> {
+    let form = &sent.form;
+    let Ok(password) = Password::parse(&form.password) else {
+        return Err(Status::UnprocessableEntity.into());
+    };
+    let carried = cookies::carried(jar, ctx);
+    let owner = match (form.owner.as_str(), &visitor.0) {
+        ("self", Some(person)) => Owner::SignedIn(person.person()),
+        ("link", _) => Owner::OfLink(&carried),
+        _ => Owner::Described(form.own_data(Today(ctx.clock.now().date()))),
+    };
+    let found = match flows::account::password_strength::weigh(ctx, &password, owner, caller).await
+    {
+        Ok(found) => found,
+        Err(StrengthError::NotNow(ThrottleError::TooSoon(wait))) => {
+            return Ok(Answer::TooSoon((), retry::after(wait)));
+        }
+        Err(StrengthError::NotNow(ThrottleError::Broken(error)) | StrengthError::Broken(error)) => {
+            return Err(error.into());
+        }
+        Err(StrengthError::Busy(full)) => return Err(full.into()),
+    };
+    let is_good = found.is_empty();
+    let complaints = if is_good {
+        vec![Complaint::new("strength.good")]
+    } else {
+        found.into_iter().map(Complaint::from).collect()
+    };
+    let sentences = complaints.iter().map(|complaint| complaint.in_language(language)).collect();
+    Ok(Answer::Known(Json(Strength { is_good, sentences })))
+}

@@ -1,0 +1,124 @@
+//! What an event changed and what else is known of it, in the reader's language. What a newer version
+//! has written is shown as it stands.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::types::Permission;
+use crate::web::admin::groups::label;
+use crate::web::page::{Frame, Moment};
+
+/// What a field was, and what it became.
+pub(crate) struct Change {
+    pub field: String,
+    /// `None` where there was nothing, or nothing that can be told.
+    pub old: Option<String>,
+    pub new: String,
+}
+
+/// What else is known of an event: a reason, an instant.
+pub(crate) struct Fact {
+    pub name: String,
+    pub value: String,
+    /// The value, if it is an instant.
+    pub at: Option<Moment>,
+}
+
+/// Stands for a value that there is not.
+const NOTHING: &str = "–";
+
+pub(crate) fn changes(frame: &Frame, details: &Value) -> Vec<Change> {
+    let fields = details.get("changes").and_then(Value::as_object).into_iter().flatten();
+    let changes = fields.map(|(field, both)| {
+        // What cannot be told, such as a secret, is only said to be another one.
+        let (old, new) = match both.as_array().map(Vec::as_slice) {
+            Some([old, new]) => (Some(words(frame, field, old)), words(frame, field, new)),
+            _ => (None, words(frame, field, both)),
+        };
+        let old = old.filter(|old| old != NOTHING);
+        Change { field: name_of(frame, field), old, new }
+    });
+    changes.collect()
+}
+
+pub(crate) fn facts(frame: &Frame, details: &Value) -> Vec<Fact> {
+    let others = details.as_object().into_iter().flatten();
+    let others = others.filter(|(name, value)| {
+        let is_said = ["changes", "count"].contains(&name.as_str());
+        let is_empty = value.is_null() || value.as_str() == Some("");
+        !is_said && !is_empty
+    });
+    let others = others.map(|(name, value)| {
+        let is_instant = name == "until" || name.ends_with("_at");
+        let instant = value.as_i64().filter(|_| is_instant);
+        let instant = instant.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+        Fact {
+            name: name_of(frame, name),
+            value: words(frame, name, value),
+            at: instant.map(|at| Moment::of(frame, at)),
+        }
+    });
+    others.collect()
+}
+
+fn words(frame: &Frame, field: &str, value: &Value) -> String {
+    match value {
+        Value::Null => NOTHING.into(),
+        Value::Bool(true) => frame.t("people.yes").into_owned(),
+        Value::Bool(false) => frame.t("people.no").into_owned(),
+        Value::String(text) if text.is_empty() => NOTHING.into(),
+        Value::Array(items) if items.is_empty() => NOTHING.into(),
+        Value::String(text) => match (field, text.as_str()) {
+            ("gender", "female") => frame.t("gender.female").into_owned(),
+            ("gender", "male") => frame.t("gender.male").into_owned(),
+            ("fields", name) => name_of(frame, name),
+            ("permissions", name) => Permission::from_stored(name)
+                .map_or_else(|| text.clone(), |known| frame.t(label(known)).into_owned()),
+            _ => text.clone(),
+        },
+        Value::Array(items) => {
+            items.iter().map(|item| words(frame, field, item)).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn name_of(frame: &Frame, stored: &str) -> String {
+    let key = match stored {
+        "algorithm" => "detail.algorithm",
+        "bulk" => "detail.bulk",
+        "by_letter" => "detail.by_letter",
+        "client_id" => "provider.client_id",
+        "client_secret" => "provider.client_secret",
+        "date_of_birth" => "field.date_of_birth",
+        "due_at" => "detail.due_at",
+        "email" => "field.email",
+        "email_verified" => "people.verified",
+        "fields" => "detail.fields",
+        "from" => "detail.from",
+        "gender" => "field.gender",
+        "group" => "people.group",
+        "groups" => "person.groups",
+        "identities" => "provider.connections",
+        "invited" => "detail.invited",
+        "is_active" => "people.active",
+        "is_staff" => "people.staff",
+        "is_superuser" => "people.superuser",
+        "issuer" => "provider.issuer",
+        "key" => "detail.key",
+        "keys_gone" => "detail.keys_gone",
+        "language" => "field.language",
+        "letter" => "detail.letter",
+        "name" => "field.name",
+        "permissions" => "group.permissions",
+        "provider" => "provider.provider",
+        "reason" => "act.reason",
+        "signs_at" => "detail.signs_at",
+        "slug" => "provider.slug",
+        "to" => "detail.to",
+        "undone" => "detail.undone",
+        "until" => "detail.until",
+        other => return other.to_owned(),
+    };
+    frame.t(key).into_owned()
+}

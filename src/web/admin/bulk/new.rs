@@ -1,0 +1,299 @@
+//! One deed for many people: chosen on the list, looked at here, and ordered.
+
+use askama::Template;
+use rocket::form::{Form as RocketForm, FromForm};
+use rocket::http::Status;
+use rocket::response::Redirect;
+use rocket::{Route, State, get, post, routes};
+use url::form_urlencoded;
+
+use super::show::BULK;
+use crate::accounts::search::Count;
+use crate::admin::{ActError, Deed};
+use crate::context::Ctx;
+use crate::flows;
+use crate::flows::admin::bulk_jobs::{Preview, Wanted};
+use crate::http::guards::{SignedIn, ViewsUsers};
+use crate::types::{Caller, Permission, UserId, text};
+use crate::web::account::{Answer, reauthentication};
+use crate::web::admin::users::actions::{acting, is_too_long_or_odd, number, until};
+use crate::web::admin::users::index;
+use crate::web::admin::users::index::Asked;
+use crate::web::error::Error;
+use crate::web::forms::rejection::Refusal;
+use crate::web::forms::{Form, FormView, Submitted};
+use crate::web::page::{Frame, Page};
+
+pub(crate) fn routes() -> Vec<Route> {
+    routes![look, create]
+}
+
+/// Where it is looked at.
+const LOOK: &str = "/admin/users/actions";
+
+/// More than are on a page of the list, and as many as fit into a form.
+const MOST_CHOSEN: usize = 500;
+
+/// The longest way back from the password question; a longer one leads to the list.
+const LONGEST_WAY: usize = 2_000;
+
+/// What can be done to many: form value, permission, keys of its name, heading and text, and whether it
+/// takes accounts away.
+struct Kind {
+    value: &'static str,
+    permission: Permission,
+    words: [&'static str; 3],
+    is_dangerous: bool,
+}
+
+const KINDS: [Kind; 5] = [
+    Kind {
+        value: "activate",
+        permission: Permission::UsersChange,
+        words: ["act.activate.submit", "bulk.activate.title", "bulk.activate.text"],
+        is_dangerous: false,
+    },
+    Kind {
+        value: "deactivate",
+        permission: Permission::UsersChange,
+        words: ["act.deactivate.submit", "bulk.deactivate.title", "bulk.deactivate.text"],
+        is_dangerous: true,
+    },
+    Kind {
+        value: "verify",
+        permission: Permission::UsersChange,
+        words: ["act.verify.submit", "bulk.verify.title", "bulk.verify.text"],
+        is_dangerous: false,
+    },
+    Kind {
+        value: "end_sessions",
+        permission: Permission::SessionsEnd,
+        words: ["act.end.submit", "bulk.end.title", "bulk.end.text"],
+        is_dangerous: false,
+    },
+    Kind {
+        value: "delete",
+        permission: Permission::UsersDelete,
+        words: ["act.delete.submit", "bulk.delete.title", "bulk.delete.text"],
+        is_dangerous: true,
+    },
+];
+
+/// What the reader may do to many: form value, and key of its name.
+pub(crate) fn choices(reader: &SignedIn) -> Vec<(&'static str, &'static str)> {
+    let may = KINDS.iter().filter(|kind| reader.person().may(kind.permission));
+    may.map(|kind| (kind.value, kind.words[0])).collect()
+}
+
+#[derive(FromForm)]
+struct BulkForm {
+    #[field(default = String::new())]
+    action: String,
+    #[field(default = Vec::new())]
+    id: Vec<String>,
+    /// Not those ticked, but everybody who matches the filter.
+    #[field(default = String::new())]
+    all: String,
+    /// The query of the list.
+    #[field(default = String::new())]
+    filter: String,
+    #[field(default = String::new())]
+    reason: String,
+    #[field(default = String::new())]
+    until: String,
+    /// How many it was when it was looked at; without it, it is looked at first.
+    #[field(default = String::new())]
+    count: String,
+}
+
+impl Form for BulkForm {
+    const FIELDS: &'static [&'static str] = &["id", "reason", "until"];
+    const REPEATED: &'static [&'static str] = &["id"];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        vec![("reason", &self.reason), ("until", &self.until)]
+    }
+}
+
+impl BulkForm {
+    fn kind(&self) -> Option<&'static Kind> {
+        KINDS.iter().find(|kind| kind.value == self.action)
+    }
+
+    fn wants_all(&self) -> bool {
+        matches!(self.all.as_str(), "true" | "on")
+    }
+
+    /// What the list was asked for.
+    fn asked(&self) -> Option<Asked> {
+        RocketForm::<Asked>::parse(&self.filter).ok()
+    }
+
+    /// Whom it is for; or the key of what is wrong.
+    fn wanted(&self) -> Result<Wanted, &'static str> {
+        if self.wants_all() {
+            let understood = self.asked().map(|mut asked| asked.understand());
+            let understood = understood.filter(|it| it.complaints.is_empty());
+            let filter = understood.and_then(|it| it.filter).ok_or("bulk.filter_odd")?;
+            return Ok(Wanted::Matching(filter));
+        }
+        if self.id.is_empty() {
+            return Err("bulk.nobody");
+        }
+        if self.id.len() > MOST_CHOSEN {
+            return Err("bulk.too_many");
+        }
+        let ids = self.id.iter().map(|id| number(id).map(UserId));
+        ids.collect::<Option<Vec<_>>>().map(Wanted::These).ok_or("bulk.id_odd")
+    }
+
+    /// The way back to looking at it, without what is typed on that page.
+    fn way(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("action", &self.action);
+        query.extend_pairs(self.id.iter().map(|id| ("id", id)));
+        if self.wants_all() {
+            query.append_pair("all", "true").append_pair("filter", &self.filter);
+        }
+        let way = format!("{LOOK}?{}", query.finish());
+        if way.len() > LONGEST_WAY { "/admin/users".to_owned() } else { way }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "admin/bulk/new.html")]
+struct BulkPage {
+    frame: Frame,
+    form: FormView,
+    sent: BulkForm,
+    kind: &'static Kind,
+    count: String,
+    counted: String,
+    is_nobody: bool,
+    some: Vec<String>,
+    has_more: bool,
+    left_out: Option<String>,
+}
+
+/// Looking at it once more, on the way back from the password question; without a deed, the list of
+/// what was done before.
+#[get("/admin/users/actions?<sent..>")]
+async fn look(
+    sent: BulkForm,
+    staff: ViewsUsers,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+) -> Result<Answer, Error> {
+    if sent.action.is_empty() {
+        return Ok(Answer::Gone(Redirect::to(BULK)));
+    }
+    let kind = kind(&sent, &staff.0)?;
+    let Ok(wanted) = sent.wanted() else { return Ok(Answer::Gone(Redirect::to("/admin/users"))) };
+    if kind.is_dangerous && !staff.0.has_just_proved(ctx.clock.now()) {
+        return Ok(Answer::Gone(reauthentication::ask_for(&sent.way())));
+    }
+    let deed = deed(kind, &sent, None);
+    let preview =
+        flows::admin::bulk_jobs::preview(ctx, acting(&staff.0, caller), &deed, &wanted).await?;
+    draw(kind, sent, FormView::empty(""), preview, frame).map(Answer::Shown)
+}
+
+/// Shows first what would come of it; orders it when the page that shows it is sent.
+#[post("/admin/users/actions", data = "<sent>")]
+async fn create(
+    sent: Submitted<BulkForm>,
+    staff: ViewsUsers,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+) -> Result<Answer, Error> {
+    let mut complaints = sent.complaints(Ok(()));
+    let form = sent.form;
+    let kind = kind(&form, &staff.0)?;
+    let wanted = match form.wanted() {
+        Ok(wanted) => wanted,
+        Err(key) => {
+            let page = index::again(form.asked(), key, &staff.0, frame, ctx).await?;
+            return Ok(Answer::Shown(page.with_status(Status::UnprocessableEntity)));
+        }
+    };
+    if kind.is_dangerous && !staff.0.has_just_proved(ctx.clock.now()) {
+        return Ok(Answer::Gone(reauthentication::ask_for(&form.way())));
+    }
+    let until = until(&form.until, ctx.clock.now().date());
+    if is_too_long_or_odd(&form.reason) {
+        complaints.add("reason", "act.reason_wrong");
+    }
+    if let Err(key) = until {
+        complaints.add("until", key);
+    }
+    let deed = deed(kind, &form, until.ok().flatten());
+    let acting = acting(&staff.0, caller);
+    let preview = flows::admin::bulk_jobs::preview(ctx, acting, &deed, &wanted).await?;
+    if form.count.is_empty() {
+        return draw(kind, form, FormView::empty(""), preview, frame).map(Answer::Shown);
+    }
+    let refusal: Refusal = if !complaints.is_empty() {
+        complaints.into()
+    } else if form.count != counted(preview.count) {
+        Refusal::of_all("bulk.count_changed")
+    } else {
+        match flows::admin::bulk_jobs::order(ctx, acting, deed, wanted).await {
+            Ok(id) => return Ok(Answer::Gone(Redirect::to(format!("{BULK}/{id}")))),
+            Err(ActError::Broken(error)) => return Err(error.into()),
+            Err(_) => return Err(Status::Forbidden.into()),
+        }
+    };
+    let view = FormView::again(&frame, &form, &refusal.complaints);
+    Ok(Answer::Shown(refusal.mark(draw(kind, form, view, preview, frame)?)))
+}
+
+/// The kind of deed, if there is such a one and the reader may do it.
+fn kind(form: &BulkForm, reader: &SignedIn) -> Result<&'static Kind, Error> {
+    let kind = form.kind().ok_or(Status::UnprocessableEntity)?;
+    let may = reader.person().may(kind.permission);
+    if may { Ok(kind) } else { Err(Status::Forbidden.into()) }
+}
+
+fn deed(kind: &Kind, form: &BulkForm, until: Option<time::OffsetDateTime>) -> Deed {
+    match kind.value {
+        "activate" => Deed::Activate,
+        "deactivate" => Deed::Deactivate { reason: text::line(&form.reason).into_owned(), until },
+        "verify" => Deed::Verify,
+        "end_sessions" => Deed::EndSessions,
+        _ => Deed::Delete,
+    }
+}
+
+/// A count as the form carries it.
+fn counted(count: Count) -> String {
+    match count {
+        Count::Exactly(count) => count.to_string(),
+        Count::AtLeast(count) => format!("{count}+"),
+        Count::Many => "many".to_owned(),
+    }
+}
+
+fn draw(
+    kind: &'static Kind,
+    sent: BulkForm,
+    form: FormView,
+    preview: Preview,
+    frame: Frame,
+) -> Result<Page, Error> {
+    let shown = preview.some.len() as u64;
+    Page::draw(&BulkPage {
+        kind,
+        count: index::told(preview.count, &frame),
+        counted: counted(preview.count),
+        is_nobody: preview.count == Count::Exactly(0),
+        has_more: preview.count != Count::Exactly(shown),
+        some: preview.some,
+        left_out: (preview.left_out > 0)
+            .then(|| frame.tell("bulk.left_out_before", "count", preview.left_out)),
+        sent,
+        form,
+        frame,
+    })
+}

@@ -1,0 +1,115 @@
+//! The overview: how the site is, at a glance. Each part is only for whoever may see it.
+
+use askama::Template;
+use rocket::{Route, State, get, routes};
+use time::{Duration, OffsetDateTime};
+
+use super::audit::index as trail;
+use super::emails;
+use crate::audit;
+use crate::audit::Search;
+use crate::context::Ctx;
+use crate::flows;
+use crate::http::guards::Staff;
+use crate::outbox;
+use crate::outbox::Fate;
+use crate::types::Permission;
+use crate::web::error::Error;
+use crate::web::page::{Frame, Page};
+
+pub(crate) fn routes() -> Vec<Route> {
+    routes![show]
+}
+
+/// Events, and letters, that are shown.
+const LATEST: u64 = 10;
+
+/// The chart, in its own units.
+const WIDTH: u64 = 600;
+const HEIGHT: u64 = 150;
+
+#[derive(Template)]
+#[template(path = "admin/dashboard.html")]
+struct DeskPage {
+    frame: Frame,
+    /// Key and figure.
+    figures: Vec<(&'static str, String)>,
+    days: Vec<Day>,
+    /// The most on a day, which the chart is as high as.
+    tallest: u64,
+    events: Option<Vec<trail::Shown>>,
+    letters: Option<Vec<emails::Shown>>,
+    warnings: Option<Vec<String>>,
+}
+
+/// A day in the table and in the chart.
+struct Day {
+    name: String,
+    signups: u64,
+    logins: u64,
+    /// Left edges and heights of its two bars.
+    bars: [(u64, u64); 2],
+}
+
+#[get("/admin")]
+async fn show(
+    reader: Staff,
+    frame: Frame,
+    rocket: &rocket::Config,
+    ctx: &State<Ctx>,
+) -> Result<Page, Error> {
+    let may = |permission| reader.0.person().may(permission);
+    let (figures, days, tallest) = if may(Permission::UsersView) {
+        people(ctx, &frame).await?
+    } else {
+        (Vec::new(), Vec::new(), 0)
+    };
+    let (events, letters) = if may(Permission::AuditView) {
+        let events = audit::search(&ctx.db, &Search::default(), None, LATEST).await?;
+        let letters = outbox::list(&ctx.db, Some(Fate::Failed), None, LATEST).await?;
+        let letters = letters.into_iter().map(|letter| emails::show(&frame, letter)).collect();
+        let mut events = trail::in_words(ctx, &frame, &events).await?;
+        events.iter_mut().for_each(trail::Shown::be_brief);
+        (Some(events), Some(letters))
+    } else {
+        (None, None)
+    };
+    let warnings = may(Permission::SettingsView).then(|| {
+        let found = flows::system::checks::glance(&ctx.settings, rocket.address);
+        found.iter().map(|finding| super::settings::sentence(&frame, finding)).collect()
+    });
+    Page::draw(&DeskPage { frame, figures, days, tallest, events, letters, warnings })
+}
+
+async fn people(
+    ctx: &Ctx,
+    frame: &Frame,
+) -> Result<(Vec<(&'static str, String)>, Vec<Day>, u64), Error> {
+    let figures = flows::admin::dashboard::figures(ctx).await?;
+    let tallest = figures.days.iter().map(|(_, signups, logins)| *signups.max(logins)).max();
+    let tallest = tallest.unwrap_or_default().max(1);
+    let wide = WIDTH / u64::try_from(figures.days.len().max(1)).unwrap_or(1);
+    let days = figures.days.iter().zip(0_u64..).map(|(&(day, signups, logins), place)| {
+        let bar = |times: u64, offset| (place * wide + offset, times * HEIGHT / tallest);
+        Day {
+            name: frame.date(OffsetDateTime::UNIX_EPOCH + Duration::days(day)),
+            signups,
+            logins,
+            bars: [bar(signups, 2), bar(logins, wide / 2 + 1)],
+        }
+    });
+    let days = days.collect();
+    let say = |count: u64| match count {
+        flows::admin::dashboard::AT_MOST.. => frame.tell("desk.at_least", "count", count),
+        _ => count.to_string(),
+    };
+    let figures = vec![
+        ("desk.users", say(figures.users)),
+        ("desk.active", say(figures.active)),
+        ("desk.verified", say(figures.verified)),
+        ("desk.new_today", say(figures.new_today)),
+        ("desk.sessions", say(figures.sessions)),
+        ("desk.failures", say(figures.failures)),
+    ];
+    Ok((figures, days, tallest))
+}

@@ -1,0 +1,145 @@
+//! Letters and what became of them.
+
+use askama::Template;
+use rocket::http::CookieJar;
+use rocket::response::Redirect;
+use rocket::{Route, State, get, post, routes};
+
+use crate::context::Ctx;
+use crate::flows;
+use crate::flows::admin::emails::Retried;
+use crate::http::guards::{ChangesUsers, ReadsAudit};
+use crate::mail::Kind;
+use crate::outbox;
+use crate::outbox::{Fate, Logged};
+use crate::types::{Caller, Permission};
+use crate::web::error::Error;
+use crate::web::flash::Notice;
+use crate::web::forms::{ButtonForm, Submitted};
+use crate::web::page::{Frame, Moment, Page};
+
+pub(crate) fn routes() -> Vec<Route> {
+    routes![index, retry]
+}
+
+/// Letters on a page, which weighs 30 kB at most.
+const ON_A_PAGE: usize = 25;
+
+/// The fates: form value and key.
+const STATES: [(&str, &str); 4] =
+    [("", "box.all"), ("waiting", "box.waiting"), ("sent", "box.sent"), ("failed", "box.failed")];
+
+#[derive(Template)]
+#[template(path = "admin/emails.html")]
+struct MailPage {
+    frame: Frame,
+    state: &'static str,
+    states: [(&'static str, &'static str); 4],
+    letters: Vec<Shown>,
+    may_retry: bool,
+    is_newest: bool,
+    older: Option<i64>,
+}
+
+/// A letter in words.
+pub(crate) struct Shown {
+    pub id: i64,
+    pub recipient: String,
+    pub occasion: &'static str,
+    pub state: &'static str,
+    pub written: Moment,
+    pub tries: i64,
+    pub reason: String,
+    /// It has failed, and waits to be tried again.
+    pub is_waiting: bool,
+}
+
+/// A `state` that there is not shows all, and a `before` that is no number the newest.
+#[get("/admin/mail?<state>&<before>")]
+async fn index(
+    state: Option<&str>,
+    before: Option<i64>,
+    reader: ReadsAudit,
+    frame: Frame,
+    ctx: &State<Ctx>,
+) -> Result<Page, Error> {
+    let (state, fate) = match state {
+        Some("waiting") => ("waiting", Some(Fate::Waiting)),
+        Some("sent") => ("sent", Some(Fate::Sent)),
+        Some("failed") => ("failed", Some(Fate::Failed)),
+        _ => ("", None),
+    };
+    let before = before.filter(|before| *before > 0);
+    let mut letters = outbox::list(&ctx.db, fate, before, ON_A_PAGE as u64 + 1).await?;
+    let has_older = letters.len() > ON_A_PAGE;
+    letters.truncate(ON_A_PAGE);
+    let page = MailPage {
+        state,
+        states: STATES,
+        older: letters.last().map(|letter| letter.id).filter(|_| has_older),
+        letters: letters.into_iter().map(|letter| show(&frame, letter)).collect(),
+        may_retry: reader.0.person().may(Permission::UsersChange),
+        is_newest: before.is_none(),
+        frame,
+    };
+    Page::draw(&page)
+}
+
+#[post("/admin/mail/<id>/retry", data = "<_sent>")]
+async fn retry(
+    id: Option<i64>,
+    _sent: Submitted<ButtonForm>,
+    reader: ChangesUsers,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Result<Redirect, Error> {
+    let retried =
+        flows::admin::emails::retry(ctx, reader.0.person(), caller, id.unwrap_or_default()).await?;
+    let notice = match retried {
+        Retried::Due => Notice::LetterRetried,
+        Retried::NotWaiting => Notice::LetterNotWaiting,
+    };
+    notice.say(jar, ctx);
+    Ok(Redirect::to("/admin/mail"))
+}
+
+pub(crate) fn show(frame: &Frame, letter: Logged) -> Shown {
+    let state = match letter.fate {
+        Fate::Waiting => "box.waiting",
+        Fate::Sent => "box.sent",
+        Fate::Failed => "box.failed",
+    };
+    Shown {
+        id: letter.id,
+        occasion: occasion(Kind::from_stored(&letter.kind)),
+        written: Moment::of(frame, letter.written_at),
+        tries: letter.tries,
+        is_waiting: letter.fate == Fate::Waiting && !letter.reason.is_empty(),
+        recipient: letter.recipient,
+        reason: letter.reason,
+        state,
+    }
+}
+
+/// The key of an occasion: a new one does not compile without.
+pub(crate) fn occasion(kind: Option<Kind>) -> &'static str {
+    let Some(kind) = kind else { return "box.kind.other" };
+    match kind {
+        Kind::VerifyEmail => "box.kind.verify_email",
+        Kind::AlreadyJoined => "box.kind.already_joined",
+        Kind::ResetPassword => "box.kind.reset_password",
+        Kind::AccountLocked => "box.kind.account_locked",
+        Kind::PasswordChanged => "box.kind.password_changed",
+        Kind::NewDevice => "box.kind.new_device",
+        Kind::TokenReused => "box.kind.token_reused",
+        Kind::ConfirmNewEmail => "box.kind.confirm_new_email",
+        Kind::AddressInUse => "box.kind.address_in_use",
+        Kind::EmailChanged => "box.kind.email_changed",
+        Kind::DeletionScheduled => "box.kind.deletion_scheduled",
+        Kind::Deleted => "box.kind.deleted",
+        Kind::SocialConnected => "box.kind.social_connected",
+        Kind::Invited => "box.kind.invited",
+        Kind::Test => "box.kind.test",
+    }
+}

@@ -1,0 +1,490 @@
+//! What is done to one account, each act with a page that says what it will do.
+//!
+//! Whoever does something dangerous has given the password within the last minutes, or is asked for
+//! it on the way.
+
+use askama::Template;
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Status};
+use rocket::response::Redirect;
+use rocket::{Route, State, get, post, routes};
+use time::macros::format_description;
+use time::{Date, OffsetDateTime};
+use validator::Validate;
+
+use super::edit;
+use crate::accounts;
+use crate::accounts::Account;
+use crate::admin::{ActError, Acting, Deed};
+use crate::context::Ctx;
+use crate::flows;
+use crate::http::guards::{ChangesUsers, DeletesUsers, EndsSessions, SignedIn};
+pub(crate) use crate::types::number;
+use crate::types::{Caller, Permission, UserId, text};
+use crate::web::account::{Answer, reauthentication};
+use crate::web::error::Error;
+use crate::web::flash::Notice;
+use crate::web::forms::rejection::Refusal;
+use crate::web::forms::{ButtonForm, Form, FormView, Submitted};
+use crate::web::page::{Frame, Page};
+
+pub(crate) fn routes() -> Vec<Route> {
+    routes![
+        ask_activate,
+        activate,
+        ask_deactivate,
+        deactivate,
+        ask_verify,
+        verify,
+        ask_end_sessions,
+        end_sessions,
+        ask_delete,
+        delete,
+        ask_password,
+        password,
+    ]
+}
+
+/// What becomes of a request about one account: 403 or 404 where there is nothing to answer.
+pub(crate) type Outcome = Result<Answer, Error>;
+
+/// Longest reason, in code points: a sentence or two.
+const MAX_REASON: usize = 500;
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    Activate,
+    BringBack,
+    Deactivate,
+    Verify,
+    EndSessions,
+    Delete,
+    Password,
+}
+
+impl Act {
+    /// The last part of the path.
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::Activate | Self::BringBack => "activate",
+            Self::Deactivate => "deactivate",
+            Self::Verify => "verify",
+            Self::EndSessions => "sessions/end",
+            Self::Delete => "delete",
+            Self::Password => "password",
+        }
+    }
+
+    /// The keys of the page's title, text and button.
+    fn words(self) -> [&'static str; 3] {
+        match self {
+            Self::Activate => ["act.activate.title", "act.activate.text", "act.activate.submit"],
+            Self::BringBack => ["act.back.title", "act.back.text", "act.back.submit"],
+            Self::Deactivate => {
+                ["act.deactivate.title", "act.deactivate.text", "act.deactivate.submit"]
+            }
+            Self::Verify => ["act.verify.title", "act.verify.text", "act.verify.submit"],
+            Self::EndSessions => ["act.end.title", "act.end.text", "act.end.submit"],
+            Self::Delete => ["act.delete.title", "act.delete.text", "act.delete.submit"],
+            Self::Password => ["act.password.title", "act.password.text", "act.password.submit"],
+        }
+    }
+
+    fn notice(self) -> Notice {
+        match self {
+            Self::Activate | Self::BringBack => Notice::PersonActivated,
+            Self::Deactivate => Notice::PersonDeactivated,
+            Self::Verify => Notice::PersonVerified,
+            Self::EndSessions => Notice::PersonSessionsEnded,
+            Self::Delete => Notice::PersonDeleted,
+            Self::Password => Notice::PersonPasswordLocked,
+        }
+    }
+
+    /// The key of its name beside other acts.
+    pub(crate) fn name(self) -> &'static str {
+        let [title, _, button] = self.words();
+        if self == Self::Password { title } else { button }
+    }
+
+    /// Whether the password is asked for again.
+    pub(crate) fn is_dangerous(self) -> bool {
+        matches!(self, Self::Deactivate | Self::Delete)
+    }
+}
+
+#[derive(FromForm)]
+struct DeactivateForm {
+    #[field(default = String::new())]
+    reason: String,
+    #[field(default = String::new())]
+    until: String,
+}
+
+impl Form for DeactivateForm {
+    const FIELDS: &'static [&'static str] = &["reason", "until"];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        vec![("reason", &self.reason), ("until", &self.until)]
+    }
+}
+
+#[derive(FromForm, Validate)]
+struct PasswordForm {
+    #[field(default = String::new())]
+    action: String,
+    #[field(default = String::new())]
+    send: String,
+}
+
+impl Form for PasswordForm {
+    const FIELDS: &'static [&'static str] = &["action", "send"];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        vec![("action", &self.action), ("send", &self.send)]
+    }
+}
+
+#[derive(Template)]
+#[template(path = "admin/users/confirm.html")]
+struct ConfirmPage {
+    frame: Frame,
+    form: FormView,
+    id: UserId,
+    email: String,
+    path: &'static str,
+    words: [&'static str; 3],
+    has_reason: bool,
+    has_password: bool,
+    is_dangerous: bool,
+}
+
+#[derive(Template)]
+#[template(path = "admin/users/link.html")]
+struct LinkPage {
+    frame: Frame,
+    id: UserId,
+    email: String,
+    url: String,
+    is_sent: bool,
+}
+
+#[get("/admin/users/<id>/activate")]
+async fn ask_activate(id: &str, staff: ChangesUsers, frame: Frame, ctx: &State<Ctx>) -> Outcome {
+    ask(Act::Activate, id, &staff.0, frame, ctx).await
+}
+
+#[post("/admin/users/<id>/activate", data = "<sent>")]
+async fn activate(
+    id: &str,
+    sent: Submitted<ButtonForm>,
+    staff: ChangesUsers,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Outcome {
+    done(Act::Activate, id, &sent.form, &staff.0, (frame, caller, ctx, jar)).await
+}
+
+#[get("/admin/users/<id>/deactivate")]
+async fn ask_deactivate(id: &str, staff: ChangesUsers, frame: Frame, ctx: &State<Ctx>) -> Outcome {
+    ask(Act::Deactivate, id, &staff.0, frame, ctx).await
+}
+
+#[post("/admin/users/<id>/deactivate", data = "<sent>")]
+async fn deactivate(
+    id: &str,
+    sent: Submitted<DeactivateForm>,
+    staff: ChangesUsers,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Outcome {
+    let (form, now) = (&sent.form, ctx.clock.now());
+    let account = reach(id, &staff.0, ctx).await?;
+    if !staff.0.has_just_proved(now) {
+        return Ok(Answer::Gone(reauthentication::ask(&frame)));
+    }
+    let until = until(&form.until, now.date());
+    let mut complaints = sent.complaints(Ok(()));
+    if is_too_long_or_odd(&form.reason) {
+        complaints.add("reason", "act.reason_wrong");
+    }
+    if let Err(key) = until {
+        complaints.add("until", key);
+    }
+    let (true, Ok(until)) = (complaints.is_empty(), until) else {
+        return again(Act::Deactivate, &account, form, frame, complaints.into());
+    };
+    let (acting, whom) = (acting(&staff.0, caller), account.person.id);
+    let deed = Deed::Deactivate { reason: text::line(&form.reason).into_owned(), until };
+    let result = flows::admin::user_actions::act(ctx, acting, whom, &deed).await;
+    settle(Act::Deactivate, result, &account, form, &staff.0, (frame, ctx, jar))
+}
+
+#[get("/admin/users/<id>/verify")]
+async fn ask_verify(id: &str, staff: ChangesUsers, frame: Frame, ctx: &State<Ctx>) -> Outcome {
+    ask(Act::Verify, id, &staff.0, frame, ctx).await
+}
+
+#[post("/admin/users/<id>/verify", data = "<sent>")]
+async fn verify(
+    id: &str,
+    sent: Submitted<ButtonForm>,
+    staff: ChangesUsers,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Outcome {
+    done(Act::Verify, id, &sent.form, &staff.0, (frame, caller, ctx, jar)).await
+}
+
+#[get("/admin/users/<id>/sessions/end")]
+async fn ask_end_sessions(
+    id: &str,
+    staff: EndsSessions,
+    frame: Frame,
+    ctx: &State<Ctx>,
+) -> Outcome {
+    ask(Act::EndSessions, id, &staff.0, frame, ctx).await
+}
+
+#[post("/admin/users/<id>/sessions/end", data = "<sent>")]
+async fn end_sessions(
+    id: &str,
+    sent: Submitted<ButtonForm>,
+    staff: EndsSessions,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Outcome {
+    done(Act::EndSessions, id, &sent.form, &staff.0, (frame, caller, ctx, jar)).await
+}
+
+#[get("/admin/users/<id>/delete")]
+async fn ask_delete(id: &str, staff: DeletesUsers, frame: Frame, ctx: &State<Ctx>) -> Outcome {
+    ask(Act::Delete, id, &staff.0, frame, ctx).await
+}
+
+#[post("/admin/users/<id>/delete", data = "<sent>")]
+async fn delete(
+    id: &str,
+    sent: Submitted<ButtonForm>,
+    staff: DeletesUsers,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Outcome {
+    done(Act::Delete, id, &sent.form, &staff.0, (frame, caller, ctx, jar)).await
+}
+
+#[get("/admin/users/<id>/password")]
+async fn ask_password(id: &str, staff: ChangesUsers, frame: Frame, ctx: &State<Ctx>) -> Outcome {
+    ask(Act::Password, id, &staff.0, frame, ctx).await
+}
+
+/// A link for a new password, or none that works any more.
+#[post("/admin/users/<id>/password", data = "<sent>")]
+async fn password(
+    id: &str,
+    sent: Submitted<PasswordForm>,
+    staff: ChangesUsers,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Outcome {
+    let form = &sent.form;
+    let account = reach(id, &staff.0, ctx).await?;
+    let complaints = sent.complaints(form.validate());
+    if !complaints.is_empty() {
+        return again(Act::Password, &account, form, frame, complaints.into());
+    }
+    let (acting, whom) = (acting(&staff.0, caller), account.person.id);
+    let by_letter = matches!(form.send.as_str(), "true" | "on");
+    let result = match form.action.as_str() {
+        "link" => {
+            match flows::admin::user_actions::reset_link(ctx, acting, whom, by_letter).await {
+                Ok(token) => {
+                    let url = edit::reset_url(ctx, &token);
+                    let email = account.person.email.as_typed().to_owned();
+                    let page = LinkPage { frame, id: whom, email, url, is_sent: by_letter };
+                    return Ok(Answer::Shown(Page::draw(&page)?));
+                }
+                Err(error) => Err(error),
+            }
+        }
+        "unusable" if !staff.0.has_just_proved(ctx.clock.now()) => {
+            return Ok(Answer::Gone(reauthentication::ask(&frame)));
+        }
+        "unusable" => flows::admin::user_actions::lock_password(ctx, acting, whom).await,
+        _ => {
+            let refusal = Refusal::of_all("act.password.which");
+            return again(Act::Password, &account, form, frame, refusal);
+        }
+    };
+    settle(Act::Password, result, &account, form, &staff.0, (frame, ctx, jar))
+}
+
+/// The page of an act.
+async fn ask(act: Act, id: &str, staff: &SignedIn, frame: Frame, ctx: &Ctx) -> Outcome {
+    let account = reach(id, staff, ctx).await?;
+    if act.is_dangerous() && !staff.has_just_proved(ctx.clock.now()) {
+        return Ok(Answer::Gone(reauthentication::ask(&frame)));
+    }
+    draw(act, &account, FormView::empty(""), frame).map(Answer::Shown)
+}
+
+/// Does what has nothing but a button.
+async fn done(
+    act: Act,
+    id: &str,
+    form: &ButtonForm,
+    staff: &SignedIn,
+    (frame, caller, ctx, jar): (Frame, &Caller, &Ctx, &CookieJar<'_>),
+) -> Outcome {
+    let account = reach(id, staff, ctx).await?;
+    if act.is_dangerous() && !staff.has_just_proved(ctx.clock.now()) {
+        return Ok(Answer::Gone(reauthentication::ask(&frame)));
+    }
+    let (acting, whom) = (acting(staff, caller), account.person.id);
+    let deed = match act {
+        Act::Activate | Act::BringBack => Deed::Activate,
+        Act::Verify => Deed::Verify,
+        Act::EndSessions => Deed::EndSessions,
+        Act::Delete => Deed::Delete,
+        Act::Deactivate | Act::Password => return Err(Status::NotFound.into()),
+    };
+    let result = flows::admin::user_actions::act(ctx, acting, whom, &deed).await;
+    settle(act, result, &account, form, staff, (frame, ctx, jar))
+}
+
+/// Goes back to the account's page, or says why nothing was done.
+fn settle(
+    act: Act,
+    result: Result<(), ActError>,
+    account: &Account,
+    form: &impl Form,
+    staff: &SignedIn,
+    (frame, ctx, jar): (Frame, &Ctx, &CookieJar<'_>),
+) -> Outcome {
+    match result {
+        Ok(()) => {
+            act.notice().say(jar, ctx);
+            Ok(Answer::Gone(back_to(account.person.id, staff)))
+        }
+        Err(error) => again(act, account, form, frame, refusal(error)?),
+    }
+}
+
+/// What a page says about an act that was not done; 403 and 404 have pages of their own.
+pub(crate) fn refusal(error: ActError) -> Result<Refusal, Error> {
+    match error {
+        ActError::Unknown => Err(Status::NotFound.into()),
+        ActError::AboveOneself => Err(Status::Forbidden.into()),
+        ActError::Oneself => Ok(Refusal::of_all("act.oneself")),
+        ActError::LastSuperuser => Ok(Refusal::of_all("act.last_superuser")),
+        ActError::Broken(error) => Err(error.into()),
+    }
+}
+
+fn again(act: Act, account: &Account, form: &impl Form, frame: Frame, why: Refusal) -> Outcome {
+    let form = FormView::again(&frame, form, &why.complaints);
+    Ok(Answer::Shown(why.mark(draw(act, account, form, frame)?)))
+}
+
+fn draw(act: Act, account: &Account, form: FormView, frame: Frame) -> Result<Page, Error> {
+    let is_back = act == Act::Activate && !account.is_active && account.deletes_at.is_some();
+    let act = if is_back { Act::BringBack } else { act };
+    Page::draw(&ConfirmPage {
+        frame,
+        form,
+        id: account.person.id,
+        email: account.person.email.as_typed().to_owned(),
+        path: act.path(),
+        words: act.words(),
+        has_reason: act == Act::Deactivate,
+        has_password: act == Act::Password,
+        is_dangerous: act.is_dangerous(),
+    })
+}
+
+/// The account of a path, for somebody who is going to touch it.
+pub(crate) async fn reach(id: &str, staff: &SignedIn, ctx: &Ctx) -> Result<Account, Error> {
+    let account = find(id, ctx).await?;
+    if is_above(&account, staff) { Err(Status::Forbidden.into()) } else { Ok(account) }
+}
+
+/// The account of a path. Whatever is not exactly a number of one is no account's.
+pub(crate) async fn find(id: &str, ctx: &Ctx) -> Result<Account, Error> {
+    let id = number(id).ok_or(Status::NotFound)?;
+    let account = accounts::find_by_id(&ctx.db, UserId(id)).await?;
+    account.ok_or_else(|| Status::NotFound.into())
+}
+
+/// Only a superuser touches a superuser; the flow asks again beside the act.
+pub(crate) fn is_above(account: &Account, staff: &SignedIn) -> bool {
+    account.person.is_superuser && !staff.person().is_superuser
+}
+
+pub(crate) fn acting<'a>(staff: &'a SignedIn, caller: &'a Caller) -> Acting<'a> {
+    Acting { by: staff.person(), caller }
+}
+
+/// The account's page, for those who may see it.
+pub(crate) fn back_to(id: UserId, staff: &SignedIn) -> Redirect {
+    let may_see = staff.person().may(Permission::UsersView);
+    Redirect::to(if may_see { format!("/admin/users/{id}") } else { "/admin".to_owned() })
+}
+
+pub(crate) fn is_too_long_or_odd(reason: &str) -> bool {
+    reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control)
+}
+
+/// The instant at which a day is over; an empty one means no day.
+pub(crate) fn until(typed: &str, today: Date) -> Result<Option<OffsetDateTime>, &'static str> {
+    if typed.is_empty() {
+        return Ok(None);
+    }
+    let day = Date::parse(typed, format_description!("[year]-[month]-[day]")).ok();
+    let is_iso = typed.len() == 10 && typed.as_bytes()[0].is_ascii_digit();
+    let day = day.filter(|_| is_iso).ok_or("act.until_malformed")?;
+    if day < today {
+        return Err("act.until_past");
+    }
+    let next = day.next_day().ok_or("act.until_malformed")?;
+    Ok(Some(next.midnight().assume_utc()))
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::{date, datetime};
+
+    use super::*;
+
+    #[test]
+    fn a_suspension_lasts_until_its_day_is_over() {
+        let today = date!(2026 - 03 - 01);
+
+        assert_eq!(until("", today), Ok(None));
+        assert_eq!(until("2026-03-01", today), Ok(Some(datetime!(2026-03-02 00:00 UTC))));
+        assert_eq!(until("2026-02-28", today), Err("act.until_past"));
+        for typed in ["2026-2-28", "tomorrow", "2026-02-30", "+026-03-01", "9999-12-31"] {
+            assert_eq!(until(typed, today), Err("act.until_malformed"), "{typed}");
+        }
+    }
+
+    #[test]
+    fn an_account_has_one_path() {
+        assert_eq!(number("7"), Some(7));
+        for text in ["", "0", "-7", "+7", "07", "7 ", "x", "9223372036854775808"] {
+            assert_eq!(number(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,557 @@
+//! One account as staff see it: what it says, why its person cannot log in, and everything around it.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use rocket::form::FromForm;
+use rocket::http::CookieJar;
+use rocket::{Route, State, get, post, routes};
+use validator::{Validate, ValidateArgs as _, ValidationError};
+
+use super::actions;
+use super::actions::{Act, Outcome};
+use crate::accounts::{Account, Edited};
+use crate::audit;
+use crate::audit::Recorded;
+use crate::context::Ctx;
+use crate::flows;
+use crate::flows::admin::login_diagnosis::Obstacle;
+use crate::flows::admin::user_update::{Current, Edit, SaveError};
+use crate::groups;
+use crate::groups::Group;
+use crate::http::cookies;
+use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
+use crate::mail::Kind;
+use crate::outbox;
+use crate::outbox::{Fate, Logged};
+use crate::sessions;
+use crate::types::{
+    BirthDate, Caller, Email, Gender, GroupId, Name, Permission, Permissions, Secret, UserId,
+};
+use crate::web::account::{Answer, activity, reauthentication};
+use crate::web::admin::emails;
+use crate::web::device;
+use crate::web::error::Error;
+use crate::web::flash::Notice;
+use crate::web::forms::rejection::Refusal;
+use crate::web::forms::rules;
+use crate::web::forms::rules::Today;
+use crate::web::forms::{Complaint, Complaints, Form, FormView, Submitted};
+use crate::web::page::{Frame, Moment, Page};
+
+pub(crate) fn routes() -> Vec<Route> {
+    routes![show, update]
+}
+
+/// Events, and letters, on the page; the trail has a page of its own.
+const LATEST: u64 = 20;
+
+/// Groups on the page; a site has a handful.
+const MOST_GROUPS: u64 = 200;
+
+#[derive(Clone, FromForm, Validate)]
+#[validate(context = Today)]
+struct PersonForm {
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::email"))]
+    email: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "tick"))]
+    email_verified: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::name"))]
+    name: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::gender"))]
+    gender: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::date_of_birth", use_context))]
+    date_of_birth: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "tick"))]
+    is_active: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "tick"))]
+    is_staff: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "tick"))]
+    is_superuser: String,
+    #[field(default = Vec::new())]
+    groups: Vec<String>,
+    /// The version of the account that the form was made of.
+    #[field(default = String::new())]
+    version: String,
+    /// What the account said then, so that a later change can be told from a change in the form.
+    #[field(default = String::new())]
+    seen: String,
+}
+
+impl Form for PersonForm {
+    const FIELDS: &'static [&'static str] = &[
+        "email",
+        "email_verified",
+        "name",
+        "gender",
+        "date_of_birth",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+        "groups",
+    ];
+
+    const REPEATED: &'static [&'static str] = &["groups"];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        let mut kept = vec![
+            ("email", self.email.as_str()),
+            ("email_verified", self.email_verified.as_str()),
+            ("name", self.name.as_str()),
+            ("gender", self.gender.as_str()),
+            ("date_of_birth", self.date_of_birth.as_str()),
+            ("is_active", self.is_active.as_str()),
+            ("is_staff", self.is_staff.as_str()),
+            ("is_superuser", self.is_superuser.as_str()),
+        ];
+        kept.extend(self.groups.iter().map(|id| ("groups", id.as_str())));
+        kept
+    }
+}
+
+impl PersonForm {
+    /// The form as it stands for an account.
+    fn of(account: &Account, groups: &[(GroupId, String)]) -> Self {
+        let person = &account.person;
+        let born = person.date_of_birth.map(|date| date.to_string());
+        let mut form = Self {
+            email: person.email.as_typed().to_owned(),
+            email_verified: String::new(),
+            name: person.name.as_str().to_owned(),
+            gender: person.gender.map_or("", Gender::as_str).to_owned(),
+            date_of_birth: born.unwrap_or_default(),
+            is_active: ticked(account.is_active),
+            is_staff: ticked(person.is_staff),
+            is_superuser: ticked(person.is_superuser),
+            groups: groups.iter().map(|(id, _)| id.to_string()).collect(),
+            version: account.version.to_string(),
+            seen: String::new(),
+        };
+        form.seen = serde_json::to_string(&form.fields()).unwrap_or_default();
+        form
+    }
+
+    /// Its fields as one text each, to be compared.
+    fn fields(&self) -> BTreeMap<String, String> {
+        let mut groups: Vec<&str> = self.groups.iter().map(String::as_str).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        let is = |tick: &str| ticked(is_ticked(tick));
+        let fields = [
+            ("email", self.email.clone()),
+            ("name", self.name.clone()),
+            ("gender", self.gender.clone()),
+            ("date_of_birth", self.date_of_birth.clone()),
+            ("is_active", is(&self.is_active)),
+            ("is_staff", is(&self.is_staff)),
+            ("is_superuser", is(&self.is_superuser)),
+            ("groups", groups.join(",")),
+        ];
+        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// Takes over one field of the account as it stands.
+    fn take(&mut self, field: &str, from: &Self) {
+        match field {
+            "email" => self.email.clone_from(&from.email),
+            "name" => self.name.clone_from(&from.name),
+            "gender" => self.gender.clone_from(&from.gender),
+            "date_of_birth" => self.date_of_birth.clone_from(&from.date_of_birth),
+            "is_active" => self.is_active.clone_from(&from.is_active),
+            "is_staff" => self.is_staff.clone_from(&from.is_staff),
+            "is_superuser" => self.is_superuser.clone_from(&from.is_superuser),
+            _ => self.groups.clone_from(&from.groups),
+        }
+    }
+
+    /// The words of a form whose rules hold.
+    fn words(&self, today: Today, groups: Vec<GroupId>, has_just_proved: bool) -> Edit {
+        let holds = "the rules hold, and they are these parsers";
+        let edited = Edited {
+            email: Email::parse(&self.email).expect(holds),
+            name: Name::parse(&self.name).expect(holds),
+            gender: Gender::parse(&self.gender).expect(holds),
+            date_of_birth: BirthDate::parse(&self.date_of_birth, today.0).expect(holds),
+            is_active: is_ticked(&self.is_active),
+            is_staff: is_ticked(&self.is_staff),
+            is_superuser: is_ticked(&self.is_superuser),
+        };
+        // A version that cannot be read is not the account's.
+        let version = self.version.parse().unwrap_or(-1);
+        let is_verified = is_ticked(&self.email_verified);
+        Edit { version, edited, groups, is_verified, has_just_proved }
+    }
+}
+
+/// The rule of a box: ticked or not.
+pub(crate) fn tick(typed: &str) -> Result<(), ValidationError> {
+    match typed {
+        "" | "true" | "on" | "false" => Ok(()),
+        _ => Err(ValidationError::new("gender.unknown")),
+    }
+}
+
+pub(crate) fn is_ticked(typed: &str) -> bool {
+    matches!(typed, "true" | "on")
+}
+
+fn ticked(is: bool) -> String {
+    if is { "true".to_owned() } else { String::new() }
+}
+
+/// The numbers of ticked groups, each once; `None` when one of them is none.
+pub(crate) fn group_ids(typed: &[String]) -> Option<Vec<GroupId>> {
+    let ids: Option<Vec<_>> = typed.iter().map(|id| actions::number(id).map(GroupId)).collect();
+    let mut ids = ids?;
+    ids.sort_unstable();
+    ids.dedup();
+    Some(ids)
+}
+
+/// A group as a box.
+pub(crate) struct GroupBox {
+    pub id: GroupId,
+    pub name: String,
+    /// Whether the reader may put somebody into it.
+    pub may_grant: bool,
+}
+
+/// Every group, with what the reader may do with it.
+pub(crate) async fn boxes(ctx: &Ctx, own: Permissions) -> Result<Vec<GroupBox>, Error> {
+    let groups = groups::list(&ctx.db, MOST_GROUPS).await?;
+    let show = |group: Group| GroupBox {
+        id: group.id,
+        may_grant: group.permissions.are_within(own),
+        name: group.name,
+    };
+    Ok(groups.into_iter().map(show).collect())
+}
+
+/// Where the token of a link for a new password leads.
+pub(crate) fn reset_url(ctx: &Ctx, token: &Secret) -> String {
+    let site = ctx.settings.public_url.as_str().trim_end_matches('/');
+    format!("{site}/account/password/reset/{}", token.expose())
+}
+
+#[derive(Template)]
+#[template(path = "admin/users/edit.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of the template")]
+struct PersonPage {
+    frame: Frame,
+    form: FormView,
+    version: String,
+    seen: String,
+    id: UserId,
+    email: String,
+    name: String,
+    may_change: bool,
+    may_make_superusers: bool,
+    groups: Vec<GroupBox>,
+    held: Vec<String>,
+    obstacle: String,
+    reason: String,
+    has_password: bool,
+    /// The providers that are connected.
+    social: Vec<String>,
+    verified: Option<Moment>,
+    joined: Moment,
+    last_login: Option<Moment>,
+    sessions: Vec<SessionRow>,
+    more_sessions: u64,
+    failures: Vec<EventRow>,
+    letters: Vec<LetterRow>,
+    events: Vec<EventRow>,
+    may_read_audit: bool,
+    acts: Vec<Act>,
+    handed: Option<String>,
+}
+
+struct SessionRow {
+    device: String,
+    address: String,
+    since: Moment,
+    seen: Moment,
+}
+
+struct EventRow {
+    what: String,
+    at: Moment,
+    address: String,
+    device: String,
+    /// Whoever did it, when it was not the person.
+    actor: Option<UserId>,
+}
+
+struct LetterRow {
+    what: String,
+    to: String,
+    at: Moment,
+    fate: &'static str,
+    reason: String,
+}
+
+#[get("/admin/users/<id>")]
+async fn show(
+    id: &str,
+    staff: ViewsUsers,
+    frame: Frame,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Outcome {
+    let account = actions::find(id, ctx).await?;
+    let held = groups::of(&ctx.db, account.person.id).await?;
+    let handed = cookies::take_handed(jar, ctx, account.person.id);
+    let handed = handed.map(|token| reset_url(ctx, &token));
+    let current = Current { account, groups: held };
+    let form = PersonForm::of(&current.account, &current.groups);
+    let none = Complaints::default();
+    let page = draw(&current, &form, &none, handed, (&staff.0, frame, ctx)).await?;
+    Ok(Answer::Shown(page))
+}
+
+#[post("/admin/users/<id>", data = "<sent>")]
+async fn update(
+    id: &str,
+    sent: Submitted<PersonForm>,
+    staff: ChangesUsers,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Outcome {
+    let account = actions::reach(id, &staff.0, ctx).await?;
+    let (staff, mut form, whom) = (staff.0, &sent.form, account.person.id);
+    let now = ctx.clock.now();
+    let today = Today(now.date());
+    let mut complaints = sent.complaints(form.validate_with_args(&today));
+    let ids = group_ids(&form.groups);
+    if ids.is_none() {
+        complaints.add("groups", "person.groups_unknown");
+    }
+    let held = groups::of(&ctx.db, whom).await?;
+    let mut current = Current { account, groups: held };
+    let (true, Some(ids)) = (complaints.is_empty(), ids) else {
+        return again(&current, form, &complaints.into(), (&staff, frame, ctx)).await;
+    };
+    let edit = form.words(today, ids, staff.has_just_proved(now));
+    let merged;
+    let refusal =
+        match flows::admin::user_update::save(ctx, actions::acting(&staff, caller), whom, &edit)
+            .await
+        {
+            Ok(_) => {
+                Notice::PersonSaved.say(jar, ctx);
+                return Ok(Answer::Gone(actions::back_to(whom, &staff)));
+            }
+            Err(SaveError::ProveFirst) => return Ok(Answer::Gone(reauthentication::ask(&frame))),
+            Err(SaveError::Stale(now)) => {
+                let complaints;
+                (merged, complaints) = merge(form, &now, &frame);
+                (form, current) = (&merged, *now);
+                complaints.into()
+            }
+            Err(error) => refused(error)?,
+        };
+    again(&current, form, &refusal, (&staff, frame, ctx)).await
+}
+
+/// What the page says about an account that was not saved.
+fn refused(error: SaveError) -> Result<Refusal, Error> {
+    match error {
+        SaveError::NotDone(error) => actions::refusal(error),
+        SaveError::EmailTaken => Ok(Refusal::about("email", "email.taken")),
+        SaveError::LocalEmail => Ok(Refusal::about("email", "email.local")),
+        SaveError::NoSuchGroup => Ok(Refusal::about("groups", "person.groups_unknown")),
+        // Both have been answered before; here they only say that nothing was saved.
+        SaveError::Stale(_) | SaveError::ProveFirst => Ok(Refusal::of_all("person.stale")),
+    }
+}
+
+/// A form whose account was saved by somebody else meanwhile: what the reader has not touched is as it
+/// stands now, and each field that has changed says to what.
+fn merge(sent: &PersonForm, current: &Current, frame: &Frame) -> (PersonForm, Complaints) {
+    let stands = PersonForm::of(&current.account, &current.groups);
+    let (now, typed) = (stands.fields(), sent.fields());
+    let seen: Option<BTreeMap<String, String>> = serde_json::from_str(&sent.seen).ok();
+    let seen = seen.unwrap_or_else(|| typed.clone());
+    let mut merged = sent.clone();
+    let mut complaints = Complaints::of_all(Complaint::new("person.stale"));
+    for field in PersonForm::FIELDS {
+        let (Some(value), before) = (now.get(*field), seen.get(*field)) else { continue };
+        if before == Some(value) {
+            continue;
+        }
+        if typed.get(*field) == before {
+            merged.take(field, &stands);
+        }
+        let words = in_words(field, value, current, frame);
+        complaints.say(field, Complaint::with("person.changed_meanwhile", "value", words));
+    }
+    merged.version = stands.version;
+    merged.seen = stands.seen;
+    (merged, complaints)
+}
+
+/// The value of a field as the reader would say it.
+fn in_words(field: &str, value: &str, current: &Current, frame: &Frame) -> String {
+    let key = match (field, value) {
+        ("is_active" | "is_staff" | "is_superuser", "") => "person.no",
+        ("is_active" | "is_staff" | "is_superuser", _) => "person.yes",
+        ("gender", "male") => "gender.male",
+        ("gender", "female") => "gender.female",
+        (_, "") => "person.nothing",
+        ("groups", _) => {
+            let names: Vec<_> = current.groups.iter().map(|(_, name)| name.as_str()).collect();
+            return names.join(", ");
+        }
+        _ => return value.to_owned(),
+    };
+    frame.t(key).into_owned()
+}
+
+async fn again(
+    current: &Current,
+    form: &PersonForm,
+    refusal: &Refusal,
+    (staff, frame, ctx): (&SignedIn, Frame, &Ctx),
+) -> Outcome {
+    let page = draw(current, form, &refusal.complaints, None, (staff, frame, ctx)).await?;
+    Ok(Answer::Shown(refusal.mark(page)))
+}
+
+async fn draw(
+    current: &Current,
+    form: &PersonForm,
+    complaints: &Complaints,
+    handed: Option<String>,
+    (staff, frame, ctx): (&SignedIn, Frame, &Ctx),
+) -> Result<Page, Error> {
+    let (account, reader) = (&current.account, staff.person());
+    let (person, id) = (&account.person, account.person.id);
+    let (obstacle, failures) = flows::admin::login_diagnosis::find(ctx, account).await?;
+    let signins = sessions::list_of(ctx, id, staff.session()).await?;
+    let sessions = signins.shown.iter().map(|row| SessionRow {
+        device: device::words(&row.user_agent, frame.language()),
+        address: row.ip.clone(),
+        since: Moment::of(&frame, row.created_at),
+        seen: Moment::of(&frame, row.last_seen_at),
+    });
+    let letters = outbox::list_of(&ctx.db, id, LATEST).await?;
+    let events = audit::list_of(&ctx.db, id, None, LATEST).await?;
+    let show = |event: &Recorded| event_row(event, id, &frame);
+    Page::draw(&PersonPage {
+        form: FormView::again(&frame, form, complaints),
+        version: form.version.clone(),
+        seen: form.seen.clone(),
+        id,
+        email: person.email.as_typed().to_owned(),
+        name: person.name.as_str().to_owned(),
+        may_change: reader.may(Permission::UsersChange) && !actions::is_above(account, staff),
+        may_make_superusers: reader.is_superuser,
+        groups: boxes(ctx, reader.permissions()).await?,
+        held: current.groups.iter().map(|(_, name)| name.clone()).collect(),
+        obstacle: sentence(&obstacle, &frame),
+        reason: account.inactive_reason.clone(),
+        has_password: account.password_hash.is_some(),
+        social: crate::social::ways_of(ctx, id).await?,
+        verified: person.email_verified_at.map(|at| Moment::of(&frame, at)),
+        joined: Moment::of(&frame, person.created_at),
+        last_login: account.last_login_at.map(|at| Moment::of(&frame, at)),
+        sessions: sessions.collect(),
+        more_sessions: signins.more,
+        failures: failures.iter().map(show).collect(),
+        letters: letters.iter().map(|letter| letter_row(letter, &frame)).collect(),
+        events: events.iter().map(show).collect(),
+        may_read_audit: reader.may(Permission::AuditView),
+        acts: acts_on(account, staff, crate::admin::is_beyond(&ctx.db, person, reader).await?),
+        handed,
+        frame,
+    })
+}
+
+/// Why the person cannot log in, in one sentence.
+fn sentence(obstacle: &Obstacle, frame: &Frame) -> String {
+    match obstacle {
+        Obstacle::Deleted(at) => frame.tell("why.deleted", "at", frame.moment(*at)),
+        Obstacle::Suspended(Some(at)) => frame.tell("why.suspended_until", "at", frame.moment(*at)),
+        Obstacle::Suspended(None) => frame.t("why.suspended").into_owned(),
+        Obstacle::Unverified => frame.t("why.unverified").into_owned(),
+        Obstacle::OnlyBy(ways) => frame.tell("why.only_by", "providers", ways.join(", ")),
+        Obstacle::NoPassword => frame.t("why.no_password").into_owned(),
+        Obstacle::Waiting(wait) => frame.tell("why.waiting", "wait", frame.wait(*wait)),
+        Obstacle::Closed => frame.t("why.closed").into_owned(),
+        Obstacle::WrongPassword(count, at) => {
+            let values = [("count", &*count.to_string()), ("at", &*frame.moment(*at))];
+            frame.language().tell("why.wrong_password", &values)
+        }
+        Obstacle::Leaving(at) => frame.tell("why.leaving", "at", frame.moment(*at)),
+        Obstacle::Nothing => frame.t("why.nothing").into_owned(),
+    }
+}
+
+fn event_row(event: &Recorded, person: UserId, frame: &Frame) -> EventRow {
+    let count = event.details.get("count").and_then(serde_json::Value::as_u64).unwrap_or_default();
+    EventRow {
+        what: frame.tell(activity::sentence(event.action), "count", count),
+        at: Moment::of(frame, event.at),
+        address: event.ip.clone(),
+        device: device::words(&event.user_agent, frame.language()),
+        actor: event.actor.filter(|actor| *actor != person),
+    }
+}
+
+fn letter_row(letter: &Logged, frame: &Frame) -> LetterRow {
+    let what = frame.t(emails::occasion(Kind::from_stored(&letter.kind))).into_owned();
+    LetterRow {
+        what,
+        to: letter.recipient.clone(),
+        at: Moment::of(frame, letter.written_at),
+        fate: match letter.fate {
+            Fate::Waiting => "fate.waiting",
+            Fate::Sent => "fate.sent",
+            Fate::Failed => "fate.failed",
+        },
+        reason: letter.reason.clone(),
+    }
+}
+
+/// What the reader may do to the account; less where its person may do more than the reader.
+fn acts_on(account: &Account, staff: &SignedIn, is_beyond: bool) -> Vec<Act> {
+    let reader = staff.person();
+    if actions::is_above(account, staff) {
+        return Vec::new();
+    }
+    let is_oneself = account.person.id == reader.id;
+    let is_being_deleted = !account.is_active && account.deletes_at.is_some();
+    let mut acts = Vec::new();
+    if reader.may(Permission::UsersChange) {
+        match (account.is_active, is_being_deleted) {
+            (_, true) => acts.push(Act::BringBack),
+            (false, false) => acts.push(Act::Activate),
+            (true, false) if !is_oneself => acts.push(Act::Deactivate),
+            (true, false) => {}
+        }
+        if account.person.email_verified_at.is_none() {
+            acts.push(Act::Verify);
+        }
+        acts.push(Act::Password);
+    }
+    if reader.may(Permission::SessionsEnd) {
+        acts.push(Act::EndSessions);
+    }
+    if reader.may(Permission::UsersDelete) && !is_oneself && !is_being_deleted {
+        acts.push(Act::Delete);
+    }
+    if is_beyond && !is_oneself {
+        acts.retain(|act| !matches!(act, Act::Deactivate | Act::Delete | Act::Password));
+    }
+    acts
+}

@@ -1,0 +1,23 @@
+//! Pages about users: the list, one user, actions, the import and the CSV export.
+
+pub(crate) mod actions;
+pub(crate) mod csv;
+pub(crate) mod edit;
+pub(crate) mod import;
+pub(crate) mod import_list;
+pub(crate) mod index;
+pub(crate) mod new;
+
+use rocket::Route;
+
+pub(crate) fn routes() -> Vec<Route> {
+    [
+        index::routes(),
+        new::routes(),
+        edit::routes(),
+        actions::routes(),
+        import::routes(),
+        csv::routes(),
+    ]
+    .concat()
+}

@@ -1,0 +1,206 @@
+//! Making an account for somebody else, with a password or with an invitation to choose one.
+
+use askama::Template;
+use rocket::form::FromForm;
+use rocket::http::{CookieJar, Status};
+use rocket::{Route, State, get, post, routes};
+use validator::Validate;
+
+use super::actions;
+use super::actions::Outcome;
+use super::edit;
+use super::edit::{GroupBox, group_ids, is_ticked, tick};
+use crate::context::Ctx;
+use crate::flows;
+use crate::flows::admin::user_create::{AddError, Addition};
+use crate::http::cookies;
+use crate::http::guards::{AddsUsers, SignedIn};
+use crate::i18n::Language;
+use crate::types::{Caller, Email, GroupId, Name, Password, Permission};
+use crate::web::account::{Answer, reauthentication};
+use crate::web::error::Error;
+use crate::web::flash::Notice;
+use crate::web::forms::rejection::Refusal;
+use crate::web::forms::rules;
+use crate::web::forms::{Complaints, Form, FormView, Submitted};
+use crate::web::page::{Frame, Page};
+
+pub(crate) fn routes() -> Vec<Route> {
+    routes![new, create]
+}
+
+#[derive(FromForm, Validate)]
+struct NewPersonForm {
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::email"))]
+    email: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "rules::name"))]
+    name: String,
+    #[field(default = String::new())]
+    password1: String,
+    #[field(default = String::new())]
+    #[validate(must_match(other = "password1", code = "password.differs"))]
+    password2: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "tick"))]
+    is_active: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "tick"))]
+    is_staff: String,
+    #[field(default = String::new())]
+    #[validate(custom(function = "tick"))]
+    is_superuser: String,
+    #[field(default = Vec::new())]
+    groups: Vec<String>,
+}
+
+impl Form for NewPersonForm {
+    const FIELDS: &'static [&'static str] = &[
+        "email",
+        "name",
+        "password1",
+        "password2",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+        "groups",
+    ];
+
+    const REPEATED: &'static [&'static str] = &["groups"];
+
+    fn kept(&self) -> Vec<(&'static str, &str)> {
+        let mut kept = vec![
+            ("email", self.email.as_str()),
+            ("name", self.name.as_str()),
+            ("is_active", self.is_active.as_str()),
+            ("is_staff", self.is_staff.as_str()),
+            ("is_superuser", self.is_superuser.as_str()),
+        ];
+        kept.extend(self.groups.iter().map(|id| ("groups", id.as_str())));
+        kept
+    }
+}
+
+impl NewPersonForm {
+    /// The form before anybody has touched it.
+    fn blank() -> Self {
+        let empty = String::new;
+        Self {
+            email: empty(),
+            name: empty(),
+            password1: empty(),
+            password2: empty(),
+            is_active: "true".to_owned(),
+            is_staff: empty(),
+            is_superuser: empty(),
+            groups: Vec::new(),
+        }
+    }
+
+    /// The words of a form whose rules hold.
+    fn words(&self, groups: Vec<GroupId>, language: Language, has_just_proved: bool) -> Addition {
+        let holds = "the rules hold, and they are these parsers";
+        Addition {
+            email: Email::parse(&self.email).expect(holds),
+            name: Name::parse(&self.name).expect(holds),
+            gender: None,
+            date_of_birth: None,
+            // Without a password there is an invitation.
+            password: Password::parse(&self.password1).ok(),
+            language,
+            is_active: is_ticked(&self.is_active),
+            is_staff: is_ticked(&self.is_staff),
+            is_superuser: is_ticked(&self.is_superuser),
+            groups,
+            has_just_proved,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "admin/users/new.html")]
+struct NewPersonPage {
+    frame: Frame,
+    form: FormView,
+    groups: Vec<GroupBox>,
+    may_make_staff: bool,
+    may_make_superusers: bool,
+    min_length: u8,
+}
+
+#[get("/admin/users/new")]
+async fn new(staff: AddsUsers, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
+    let form = FormView::again(&frame, &NewPersonForm::blank(), &Complaints::default());
+    draw(form, (&staff.0, frame, ctx)).await
+}
+
+#[post("/admin/users/new", data = "<sent>")]
+async fn create(
+    sent: Submitted<NewPersonForm>,
+    staff: AddsUsers,
+    frame: Frame,
+    caller: &Caller,
+    ctx: &State<Ctx>,
+    jar: &CookieJar<'_>,
+) -> Outcome {
+    let (staff, form) = (staff.0, &sent.form);
+    let mut complaints = sent.complaints(form.validate());
+    let ids = group_ids(&form.groups);
+    if ids.is_none() {
+        complaints.add("groups", "person.groups_unknown");
+    }
+    let (true, Some(ids)) = (complaints.is_empty(), ids) else {
+        return again(form, &complaints.into(), (&staff, frame, ctx)).await;
+    };
+    let has_just_proved = staff.has_just_proved(ctx.clock.now());
+    let addition = form.words(ids, frame.language(), has_just_proved);
+    match flows::admin::user_create::add(ctx, actions::acting(&staff, caller), addition).await {
+        Ok(added) => {
+            Notice::PersonAdded.say(jar, ctx);
+            if let Some(invitation) = added.invitation {
+                cookies::hand_over(jar, ctx, added.user, &invitation);
+            }
+            Ok(Answer::Gone(actions::back_to(added.user, &staff)))
+        }
+        Err(AddError::ProveFirst) => Ok(Answer::Gone(reauthentication::ask(&frame))),
+        Err(error) => again(form, &refused(error)?, (&staff, frame, ctx)).await,
+    }
+}
+
+/// What the page says about an account that was not made.
+fn refused(error: AddError) -> Result<Refusal, Error> {
+    match error {
+        AddError::NotDone(error) => actions::refusal(error),
+        AddError::EmailTaken => Ok(Refusal::about("email", "email.taken")),
+        AddError::LocalEmail => Ok(Refusal::about("email", "email.local")),
+        AddError::NoSuchGroup => Ok(Refusal::about("groups", "person.groups_unknown")),
+        AddError::NotTaken(error) => Refusal::not_taken("password1", error),
+        // It has been answered with the way to the password.
+        AddError::ProveFirst => Err(Status::Forbidden.into()),
+    }
+}
+
+async fn again(
+    form: &NewPersonForm,
+    refusal: &Refusal,
+    (staff, frame, ctx): (&SignedIn, Frame, &Ctx),
+) -> Outcome {
+    let form = FormView::again(&frame, form, &refusal.complaints);
+    Ok(Answer::Shown(refusal.mark(draw(form, (staff, frame, ctx)).await?)))
+}
+
+async fn draw(
+    form: FormView,
+    (staff, frame, ctx): (&SignedIn, Frame, &Ctx),
+) -> Result<Page, Error> {
+    let reader = staff.person();
+    Page::draw(&NewPersonPage {
+        frame,
+        form,
+        groups: edit::boxes(ctx, reader.permissions()).await?,
+        may_make_staff: reader.may(Permission::UsersChange),
+        may_make_superusers: reader.is_superuser,
+        min_length: ctx.settings.password_min_length,
+    })
+}

@@ -1,0 +1,192 @@
+//! The reference of the JSON door for people, from the same document that programs read, and a form
+//! that asks what can be asked without changing anything.
+//!
+//! Knows the document and not the door: what the document does not say is not here.
+
+use askama::Template;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use rocket::http::Status;
+use rocket::response::Redirect;
+use rocket::{Route, State, get, routes};
+use serde_json::Value;
+
+use super::error::Error;
+use super::page::{Compressed, Frame, Page};
+use crate::http::Reference;
+
+pub(crate) fn routes() -> Vec<Route> {
+    routes![show, ask]
+}
+
+/// Where schemas stand in the document.
+const SCHEMAS: &str = "#/components/schemas/";
+
+#[derive(Template)]
+#[template(path = "api_reference.html")]
+struct ReferencePage {
+    frame: Frame,
+    about: String,
+    sections: Vec<Section>,
+}
+
+struct Section {
+    name: String,
+    about: String,
+    operations: Vec<Operation>,
+}
+
+struct Operation {
+    id: String,
+    method: String,
+    path: String,
+    about: String,
+    is_closed: bool,
+    /// What stands in the address.
+    parameters: Vec<Field>,
+    /// What stands in the body.
+    fields: Vec<Field>,
+    answers: Vec<Answer>,
+}
+
+impl Operation {
+    /// Whether asking changes nothing, so that a form may ask.
+    fn is_harmless(&self) -> bool {
+        self.method == "GET"
+    }
+
+    /// Whether a number stands in the path, which a form cannot fill in by itself.
+    fn has_gap(&self) -> bool {
+        self.path.contains('{')
+    }
+}
+
+struct Field {
+    name: String,
+    kind: String,
+    is_required: bool,
+}
+
+struct Answer {
+    status: String,
+    about: String,
+    fields: Vec<Field>,
+}
+
+#[get("/api")]
+fn show(frame: Frame, reference: &State<Reference>) -> Result<Compressed, Error> {
+    let document = reference.in_language(frame.language());
+    let page = Page::draw(&ReferencePage {
+        about: plain(&document["info"]["description"]),
+        sections: list(&document["tags"]).map(|tag| section(document, tag)).collect(),
+        frame,
+    });
+    page.map(Compressed)
+}
+
+/// Fills the number into a path of the document, which a form without a script cannot.
+#[get("/api/ask?<path>&<id>")]
+fn ask(
+    path: &str,
+    id: &str,
+    reference: &State<Reference>,
+    frame: Frame,
+) -> Result<Redirect, Error> {
+    let document = reference.in_language(frame.language());
+    let is_known = path.contains("{id}") && document["paths"][path].get("get").is_some();
+    if !is_known {
+        return Err(Status::NotFound.into());
+    }
+    let id = utf8_percent_encode(id, NON_ALPHANUMERIC).to_string();
+    Ok(Redirect::to(path.replace("{id}", &id)))
+}
+
+fn section(document: &Value, tag: &Value) -> Section {
+    let name = text(&tag["name"]);
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let operations = paths.flat_map(|(path, item)| {
+        let methods = item.as_object().into_iter().flatten();
+        methods.map(move |(method, operation)| (path, method, operation))
+    });
+    let own = operations.filter(|(_, _, operation)| operation["tags"][0] == tag["name"]);
+    let operations = own.map(|(path, method, operation)| read(document, path, method, operation));
+    let mut operations: Vec<_> = operations.collect();
+    operations.sort_by(|one, other| (&one.path, &one.method).cmp(&(&other.path, &other.method)));
+    Section { about: plain(&tag["description"]), operations, name }
+}
+
+fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Operation {
+    let parameter = |parameter: &Value| Field {
+        name: text(&parameter["name"]),
+        kind: kind(&parameter["schema"]),
+        is_required: parameter["required"] == true,
+    };
+    let responses = operation["responses"].as_object().into_iter().flatten();
+    let answers = responses.map(|(status, response)| Answer {
+        status: status.clone(),
+        about: plain(&response["description"]),
+        fields: if status.starts_with('2') {
+            fields(document, schema_of(response))
+        } else {
+            Vec::new()
+        },
+    });
+    Operation {
+        id: text(&operation["operationId"]),
+        method: method.to_uppercase(),
+        path: path.to_owned(),
+        about: plain(&operation["summary"]),
+        is_closed: operation.get("security").is_some(),
+        parameters: list(&operation["parameters"]).map(parameter).collect(),
+        fields: fields(document, schema_of(&operation["requestBody"])),
+        answers: answers.collect(),
+    }
+}
+
+fn schema_of(holder: &Value) -> &Value {
+    &holder["content"]["application/json"]["schema"]
+}
+
+/// The fields of an object, or of what a reference leads to.
+fn fields(document: &Value, schema: &Value) -> Vec<Field> {
+    let name = schema["$ref"].as_str().and_then(|place| place.strip_prefix(SCHEMAS));
+    let schema = name.map_or(schema, |name| &document["components"]["schemas"][name]);
+    let required = &schema["required"];
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let field = |(name, schema): (&String, &Value)| Field {
+        name: name.clone(),
+        kind: kind(schema),
+        is_required: list(required).any(|required| required == name.as_str()),
+    };
+    properties.map(field).collect()
+}
+
+/// A schema in a word or two, as programmers of any language know them.
+fn kind(schema: &Value) -> String {
+    if let Some(place) = schema["$ref"].as_str() {
+        return place.trim_start_matches(SCHEMAS).to_owned();
+    }
+    let types: Vec<&str> = match &schema["type"] {
+        Value::Array(types) => types.iter().filter_map(Value::as_str).collect(),
+        one => one.as_str().into_iter().collect(),
+    };
+    let format = schema["format"].as_str();
+    let word = |of: &str| match (of, format) {
+        ("array", _) => format!("{}[]", kind(&schema["items"])),
+        ("string", Some(format)) => format.to_owned(),
+        _ => of.to_owned(),
+    };
+    types.into_iter().map(word).collect::<Vec<_>>().join(" | ")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// A sentence without the marks that programs draw code by.
+fn plain(value: &Value) -> String {
+    text(value).replace('`', "")
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
