@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use thirtyfour::Key;
 
 use crate::support::requirement::{self, Requirement};
-use crate::support::{Person, Site, World, tell, walk};
+use crate::support::{Person, Site, World, tell, walk, with_and_without_scripts};
 
 /// Everything that axe knows, also what it does not look at unasked.
 const LOOK: &str = "
@@ -92,17 +92,16 @@ fn every_page_is_for_everybody_in_korean() {
     nothing_is_found("ko");
 }
 
-with_and_without_scripts! {
-    async fn nothing_moves_for_who_wants_no_motion(world: World) {
-        let site = Site::opens();
-        let ada = world.visitor(&site).await;
-        ada.prefers("light").await;
-        ada.opens("/").await;
+#[with_and_without_scripts]
+async fn nothing_moves_for_who_wants_no_motion(world: World) {
+    let site = Site::opens();
+    let ada = world.visitor(&site).await;
+    ada.prefers("light").await;
+    ada.opens("/").await;
 
-        let moving = "return [...document.querySelectorAll('*')]
+    let moving = "return [...document.querySelectorAll('*')]
             .filter(it => getComputedStyle(it).transitionDuration !== '0s').length";
-        assert_eq!(ada.runs(moving, Value::Null).await, json!(0));
-    }
+    assert_eq!(ada.runs(moving, Value::Null).await, json!(0));
 }
 
 #[test]

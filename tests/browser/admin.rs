@@ -1,35 +1,34 @@
 //! An administrator at the desk.
 
-use crate::support::{GOOD, Site, World};
+use crate::support::{GOOD, Site, World, with_and_without_scripts};
 
-with_and_without_scripts! {
-    async fn an_administrator_finds_deactivates_and_restores_somebody(world: World) {
-        let site = Site::opens();
-        let ada = world.visitor(&site).await;
-        ada.joins("ada@example.com").await;
-        let root = world.visitor(&site).await;
-        root.logs_in("root@example.com").await;
+#[with_and_without_scripts]
+async fn an_administrator_finds_deactivates_and_restores_somebody(world: World) {
+    let site = Site::opens();
+    let ada = world.visitor(&site).await;
+    ada.joins("ada@example.com").await;
+    let root = world.visitor(&site).await;
+    root.logs_in("root@example.com").await;
 
-        root.leaves_by("header a[href='/admin']").await;
-        root.leaves_by(".desk a[href='/admin/users']").await;
-        root.sends("/admin/users", &[("q", "ada")]).await;
-        root.leaves_by("tbody th a").await;
-        assert_eq!(root.h1().await, "ada@example.com");
-        let person = root.path().await;
-        root.leaves_by(&format!("main a[href='{person}/deactivate']")).await;
-        root.sends(&format!("{person}/deactivate"), &[("reason", "stolen phone")]).await;
+    root.leaves_by("header a[href='/admin']").await;
+    root.leaves_by(".desk a[href='/admin/users']").await;
+    root.sends("/admin/users", &[("q", "ada")]).await;
+    root.leaves_by("tbody th a").await;
+    assert_eq!(root.h1().await, "ada@example.com");
+    let person = root.path().await;
+    root.leaves_by(&format!("main a[href='{person}/deactivate']")).await;
+    root.sends(&format!("{person}/deactivate"), &[("reason", "stolen phone")]).await;
 
-        root.arrives_at(&person).await;
-        assert!(root.text("main").await.contains("stolen phone"));
-        ada.opens("/account/mypage").await;
-        ada.arrives_at("/account/login").await;
-        ada.tries_to_log_in("ada@example.com", GOOD).await;
-        assert!(ada.sees(".summary").await);
+    root.arrives_at(&person).await;
+    assert!(root.text("main").await.contains("stolen phone"));
+    ada.opens("/account/mypage").await;
+    ada.arrives_at("/account/login").await;
+    ada.tries_to_log_in("ada@example.com", GOOD).await;
+    assert!(ada.sees(".summary").await);
 
-        root.leaves_by(&format!("main a[href='{person}/activate']")).await;
-        root.sends(&format!("{person}/activate"), &[]).await;
+    root.leaves_by(&format!("main a[href='{person}/activate']")).await;
+    root.sends(&format!("{person}/activate"), &[]).await;
 
-        root.arrives_at(&person).await;
-        ada.logs_in("ada@example.com").await;
-    }
+    root.arrives_at(&person).await;
+    ada.logs_in("ada@example.com").await;
 }

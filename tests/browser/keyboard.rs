@@ -2,7 +2,7 @@
 
 use thirtyfour::Key;
 
-use crate::support::{GOOD, Person, Site, World};
+use crate::support::{GOOD, Person, Site, World, with_and_without_scripts};
 
 /// Goes to fields by tab and types, then to the button and presses it.
 async fn fills(person: &Person<'_>, fields: &[(&str, &str)], action: &str) {
@@ -14,58 +14,59 @@ async fn fills(person: &Person<'_>, fields: &[(&str, &str)], action: &str) {
     person.presses(Key::Space).await;
 }
 
-with_and_without_scripts! {
-    async fn somebody_joins_logs_out_and_in_by_keyboard(world: World) {
-        let site = Site::opens();
-        let ada = world.visitor(&site).await;
-        ada.opens("/").await;
-        ada.tabs_to("main a[href='/account/join']").await;
-        ada.presses(Key::Enter).await;
-        ada.arrives_at("/account/join").await;
-        let fields = [("email", "ada@example.com"), ("password1", GOOD), ("password2", GOOD)];
-        fills(&ada, &fields, "/account/join").await;
-        ada.arrives_at("/account/mypage").await;
+#[with_and_without_scripts]
+async fn somebody_joins_logs_out_and_in_by_keyboard(world: World) {
+    let site = Site::opens();
+    let ada = world.visitor(&site).await;
+    ada.opens("/").await;
+    ada.tabs_to("main a[href='/account/join']").await;
+    ada.presses(Key::Enter).await;
+    ada.arrives_at("/account/join").await;
+    let fields = [("email", "ada@example.com"), ("password1", GOOD), ("password2", GOOD)];
+    fills(&ada, &fields, "/account/join").await;
+    ada.arrives_at("/account/mypage").await;
 
-        fills(&ada, &[], "/account/logout").await;
-        ada.arrives_at("/").await;
+    fills(&ada, &[], "/account/logout").await;
+    ada.arrives_at("/").await;
 
-        ada.tabs_to("main a[href='/account/login']").await;
-        ada.presses(Key::Enter).await;
-        ada.arrives_at("/account/login").await;
-        ada.tabs_to("main [name=email]").await;
-        ada.presses("ada@example.com").await;
-        ada.tabs_to("main [name=password]").await;
-        ada.presses(GOOD).await;
-        ada.presses(Key::Enter).await;
-        ada.arrives_at("/account/mypage").await;
-    }
+    ada.tabs_to("main a[href='/account/login']").await;
+    ada.presses(Key::Enter).await;
+    ada.arrives_at("/account/login").await;
+    ada.tabs_to("main [name=email]").await;
+    ada.presses("ada@example.com").await;
+    ada.tabs_to("main [name=password]").await;
+    ada.presses(GOOD).await;
+    ada.presses(Key::Enter).await;
+    ada.arrives_at("/account/mypage").await;
+}
 
-    async fn the_first_stop_leads_past_the_header(world: World) {
-        let site = Site::opens();
-        let ada = world.visitor(&site).await;
-        ada.opens("/account/login").await;
+#[with_and_without_scripts]
+async fn the_first_stop_leads_past_the_header(world: World) {
+    let site = Site::opens();
+    let ada = world.visitor(&site).await;
+    ada.opens("/account/login").await;
 
-        ada.presses(Key::Tab).await;
-        assert!(ada.is_at(".skip").await);
-        ada.presses(Key::Enter).await;
-        ada.presses(Key::Tab).await;
+    ada.presses(Key::Tab).await;
+    assert!(ada.is_at(".skip").await);
+    ada.presses(Key::Enter).await;
+    ada.presses(Key::Tab).await;
 
-        assert!(ada.is_at("main [name=email]").await);
-    }
+    assert!(ada.is_at("main [name=email]").await);
+}
 
-    async fn an_administrator_finds_somebody_by_keyboard(world: World) {
-        let site = Site::opens();
-        let root = world.visitor(&site).await;
-        root.logs_in("root@example.com").await;
-        root.opens("/admin/users").await;
+#[with_and_without_scripts]
+async fn an_administrator_finds_somebody_by_keyboard(world: World) {
+    let site = Site::opens();
+    let root = world.visitor(&site).await;
+    root.logs_in("root@example.com").await;
+    root.opens("/admin/users").await;
 
-        root.tabs_to("main [name=q]").await;
-        root.presses("root").await;
-        root.presses(Key::Enter).await;
-        root.tabs_to("tbody th a").await;
-        root.presses(Key::Enter).await;
+    root.tabs_to("main [name=q]").await;
+    root.presses("root").await;
+    root.presses(Key::Enter).await;
+    root.tabs_to("tbody th a").await;
+    root.presses(Key::Enter).await;
 
-        root.arrives_at("/admin/users/1").await;
-        assert_eq!(root.h1().await, "root@example.com");
-    }
+    root.arrives_at("/admin/users/1").await;
+    assert_eq!(root.h1().await, "root@example.com");
 }

@@ -1,7 +1,6 @@
 //! The main stories of Daemun as people live them: in a real browser, with JavaScript and without,
 //! with a mouse and by keyboard alone.
 
-#[macro_use]
 mod support;
 
 mod accessibility;

@@ -1,40 +1,40 @@
 //! Somebody has forgotten their password, and follows the link in a letter.
 
-use crate::support::{NEW, Site, World, eventually};
+use crate::support::{NEW, Site, World, eventually, with_and_without_scripts};
 
-with_and_without_scripts! {
-    async fn a_forgotten_password_is_replaced_by_the_letters_link(world: World) {
-        let site = Site::opens();
-        let ada = world.visitor(&site).await;
-        ada.joins("ada@example.com").await;
-        ada.sends("/account/logout", &[]).await;
-        ada.opens("/account/login").await;
-        ada.leaves_by("main a[href='/account/password/reset']").await;
-        ada.sends("/account/password/reset", &[("email", "ada@example.com")]).await;
-        let link = site.link_to("ada@example.com", "/account/password/reset/").await;
+#[with_and_without_scripts]
+async fn a_forgotten_password_is_replaced_by_the_letters_link(world: World) {
+    let site = Site::opens();
+    let ada = world.visitor(&site).await;
+    ada.joins("ada@example.com").await;
+    ada.sends("/account/logout", &[]).await;
+    ada.opens("/account/login").await;
+    ada.leaves_by("main a[href='/account/password/reset']").await;
+    ada.sends("/account/password/reset", &[("email", "ada@example.com")]).await;
+    let link = site.link_to("ada@example.com", "/account/password/reset/").await;
 
-        ada.opens(&link).await;
-        assert_eq!(ada.path().await, "/account/password/new", "the token is out of the address");
-        let twice = [("new_password1", NEW), ("new_password2", NEW)];
-        ada.sends("/account/password/new", &twice).await;
+    ada.opens(&link).await;
+    assert_eq!(ada.path().await, "/account/password/new", "the token is out of the address");
+    let twice = [("new_password1", NEW), ("new_password2", NEW)];
+    ada.sends("/account/password/new", &twice).await;
 
-        ada.tries_to_log_in("ada@example.com", NEW).await;
-        ada.arrives_at("/account/mypage").await;
-        let eve = world.visitor(&site).await;
-        eve.opens(&link).await;
-        assert!(!eve.sees("[name=new_password1]").await, "a link works once");
-    }
+    ada.tries_to_log_in("ada@example.com", NEW).await;
+    ada.arrives_at("/account/mypage").await;
+    let eve = world.visitor(&site).await;
+    eve.opens(&link).await;
+    assert!(!eve.sees("[name=new_password1]").await, "a link works once");
+}
 
-    async fn an_address_is_proved_with_one_button(world: World) {
-        let site = Site::opens();
-        let ada = world.visitor(&site).await;
-        ada.joins("ada@example.com").await;
-        assert!(ada.sees(".banner").await);
+#[with_and_without_scripts]
+async fn an_address_is_proved_with_one_button(world: World) {
+    let site = Site::opens();
+    let ada = world.visitor(&site).await;
+    ada.joins("ada@example.com").await;
+    assert!(ada.sees(".banner").await);
 
-        ada.opens(&site.link_to("ada@example.com", "/account/email/verify/").await).await;
-        ada.sends("/account/link", &[]).await;
+    ada.opens(&site.link_to("ada@example.com", "/account/email/verify/").await).await;
+    ada.sends("/account/link", &[]).await;
 
-        ada.opens("/account/mypage").await;
-        eventually("the reminder goes", async || !ada.sees(".banner").await).await;
-    }
+    ada.opens("/account/mypage").await;
+    eventually("the reminder goes", async || !ada.sees(".banner").await).await;
 }

@@ -7,7 +7,7 @@ use daemun::audit::{Action, Event};
 use daemun::flows;
 use daemun::types::{Caller, Email, Password, UserId};
 
-use crate::support::{App, GOOD, Page, World};
+use crate::support::{App, GOOD, Page, World, on_both};
 
 const TRAIL: &str = "/account/activity";
 
@@ -42,193 +42,210 @@ async fn a_long_trail(app: &App, length: u8) {
     }
 }
 
-on_both! {
-    async fn a_person_reads_what_happened_newest_first(world: World) {
-        let app = world.app().await;
-        let mut ada = app.visitor().with("User-Agent", FIREFOX);
-        ada.joins("ada@example.com", GOOD).await;
-        app.person("eve").await;
-        world.clock.advance(Duration::from_mins(61));
-        ada.logs_out().await;
-        ada.logs_in("ada@example.com", GOOD).await;
+#[on_both]
+async fn a_person_reads_what_happened_newest_first(world: World) {
+    let app = world.app().await;
+    let mut ada = app.visitor().with("User-Agent", FIREFOX);
+    ada.joins("ada@example.com", GOOD).await;
+    app.person("eve").await;
+    world.clock.advance(Duration::from_mins(61));
+    ada.logs_out().await;
+    ada.logs_in("ada@example.com", GOOD).await;
 
-        let page = ada.get(TRAIL).await;
+    let page = ada.get(TRAIL).await;
 
-        assert_eq!(page.h1(), "Account activity");
-        assert_eq!(said(&page), ["Logged in", "Logged out", "Logged in", "Account created"]);
-        let times = page.texts(".events time");
-        let (late, early) = ("1 March 2026, 13:01 UTC", "1 March 2026, 12:00 UTC");
-        assert_eq!(times, [late, late, early, early]);
-        assert_eq!(page.texts(".events .where")[0], "Firefox on Windows · 192.0.2.1");
-        assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.h1(), "Account activity");
+    assert_eq!(said(&page), ["Logged in", "Logged out", "Logged in", "Account created"]);
+    let times = page.texts(".events time");
+    let (late, early) = ("1 March 2026, 13:01 UTC", "1 March 2026, 12:00 UTC");
+    assert_eq!(times, [late, late, early, early]);
+    assert_eq!(page.texts(".events .where")[0], "Firefox on Windows · 192.0.2.1");
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+}
+
+#[on_both]
+async fn the_trail_is_in_korean_too(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await.with("Accept-Language", "ko");
+
+    let page = ada.get(TRAIL).await;
+
+    assert_eq!(page.h1(), "계정 활동");
+    assert_eq!(said(&page), ["로그인했습니다", "가입했습니다"]);
+    assert_eq!(page.texts(".events .where")[0], "알 수 없는 기기 · 192.0.2.1");
+}
+
+#[on_both]
+async fn a_strangers_guess_is_told_apart(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut stranger = app.visitor().with("User-Agent", FIREFOX).from("203.0.113.7:9");
+    stranger.logs_in("ada@example.com", "a wild guess").await;
+    is_noted(&app, "login_failed").await;
+
+    let page = ada.get(TRAIL).await;
+
+    assert_eq!(page.texts(".suspicious .what"), ["Somebody entered a wrong password"]);
+    assert_eq!(page.texts(".suspicious .where"), ["Firefox on Windows · 203.0.113.7"]);
+    assert_eq!(page.texts(".events .what").len(), 3, "one's own acts are not marked");
+}
+
+#[on_both]
+async fn ending_sessions_is_in_the_trail_with_their_number(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    for _ in 0..3 {
+        app.visitor().logs_in("ada@example.com", GOOD).await;
     }
+    let page = ada.get("/account/sessions").await;
+    let button = page.attribute(".rows li:last-child form", "action").expect("a button");
 
-    async fn the_trail_is_in_korean_too(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await.with("Accept-Language", "ko");
+    ada.submits(&button, &[]).await;
+    ada.submits("/account/sessions/end-others", &[]).await;
 
-        let page = ada.get(TRAIL).await;
+    let page = ada.get(TRAIL).await;
+    assert_eq!(
+        said(&page)[..2],
+        ["All other devices were logged out (2)", "A device was logged out from the list",]
+    );
+}
 
-        assert_eq!(page.h1(), "계정 활동");
-        assert_eq!(said(&page), ["로그인했습니다", "가입했습니다"]);
-        assert_eq!(page.texts(".events .where")[0], "알 수 없는 기기 · 192.0.2.1");
-    }
+#[on_both]
+async fn what_was_done_at_the_terminal_says_so(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let (email, good) = (Email::parse("ada@example.com"), Password::parse("a brand new one!"));
+    let terminal = Caller::at_the_terminal("request".into());
+    flows::account::password_change::set(
+        &app.ctx,
+        &email.expect("an address"),
+        good.expect("a password"),
+        &terminal,
+    )
+    .await
+    .expect("set");
+    let mut ada = app.visitor();
+    ada.logs_in("ada@example.com", "a brand new one!").await;
 
-    async fn a_strangers_guess_is_told_apart(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut stranger = app.visitor().with("User-Agent", FIREFOX).from("203.0.113.7:9");
-        stranger.logs_in("ada@example.com", "a wild guess").await;
-        is_noted(&app, "login_failed").await;
+    let page = ada.get(TRAIL).await;
 
-        let page = ada.get(TRAIL).await;
+    assert_eq!(said(&page)[1], "The password was set by whoever runs this site");
+    assert_eq!(page.texts(".events .where")[1], "On the server itself");
+}
 
-        assert_eq!(page.texts(".suspicious .what"), ["Somebody entered a wrong password"]);
-        assert_eq!(page.texts(".suspicious .where"), ["Firefox on Windows · 203.0.113.7"]);
-        assert_eq!(page.texts(".events .what").len(), 3, "one's own acts are not marked");
-    }
+#[on_both]
+async fn what_an_administrator_did_says_so(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    app.execute("UPDATE audit_events SET actor_id = 99 WHERE action = 'signup'").await;
 
-    async fn ending_sessions_is_in_the_trail_with_their_number(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        for _ in 0..3 {
-            app.visitor().logs_in("ada@example.com", GOOD).await;
+    let page = ada.get(TRAIL).await;
+
+    assert_eq!(page.texts(".events .badge"), ["By an administrator"]);
+    assert_eq!(page.texts(".events li:last-child .badge").len(), 1);
+}
+
+#[on_both]
+async fn every_action_has_a_sentence_in_every_language(world: World) {
+    let app = world.app().await;
+    let ada = app.person("ada").await;
+    for action in Action::ALL {
+        let name = action.as_str();
+        app.execute(&format!("UPDATE audit_events SET action = '{name}'")).await;
+        for language in ["ko", "en"] {
+            let page = ada.clone().with("Accept-Language", language).get(TRAIL).await;
+            let sentences = said(&page);
+            assert!(!sentences[0].contains("activity.") && !sentences[0].contains('%'));
+            let other = ["계정에 바뀐 것이 있습니다", "Something about the account changed"];
+            assert!(!other.contains(&sentences[0].as_str()), "{name} in {language}");
         }
-        let page = ada.get("/account/sessions").await;
-        let button = page.attribute(".rows li:last-child form", "action").expect("a button");
+    }
+}
 
-        ada.submits(&button, &[]).await;
-        ada.submits("/account/sessions/end-others", &[]).await;
+#[on_both]
+async fn what_another_version_wrote_has_a_sentence_too(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    app.execute("UPDATE audit_events SET action = '<b>moon</b>', details = 'no json'").await;
 
-        let page = ada.get(TRAIL).await;
-        assert_eq!(said(&page)[..2], [
-            "All other devices were logged out (2)",
-            "A device was logged out from the list",
-        ]);
+    let page = ada.get(TRAIL).await;
+
+    assert_eq!(said(&page), ["Something about the account changed"; 2]);
+    assert!(!page.text().contains("moon"));
+}
+
+#[on_both]
+async fn a_long_trail_is_read_page_by_page_without_script(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    a_long_trail(&app, 103).await;
+
+    let (mut places, mut pages) = (Vec::new(), Vec::new());
+    let mut next = Some(TRAIL.to_owned());
+    while let Some(path) = next {
+        let page = ada.get(&path).await;
+        places.extend(page.texts(".events .where"));
+        next = page.attribute(".pager a[rel=next]", "href");
+        pages.push((page.texts(".events li").len(), page.texts(".pager a")));
     }
 
-    async fn what_was_done_at_the_terminal_says_so(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let (email, good) = (Email::parse("ada@example.com"), Password::parse("a brand new one!"));
-        let terminal = Caller::at_the_terminal("request".into());
-        flows::account::password_change::set(&app.ctx, &email.expect("an address"), good.expect("a password"), &terminal)
-            .await
-            .expect("set");
-        let mut ada = app.visitor();
-        ada.logs_in("ada@example.com", "a brand new one!").await;
-
-        let page = ada.get(TRAIL).await;
-
-        assert_eq!(said(&page)[1], "The password was set by whoever runs this site");
-        assert_eq!(page.texts(".events .where")[1], "On the server itself");
-    }
-
-    async fn what_an_administrator_did_says_so(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        app.execute("UPDATE audit_events SET actor_id = 99 WHERE action = 'signup'").await;
-
-        let page = ada.get(TRAIL).await;
-
-        assert_eq!(page.texts(".events .badge"), ["By an administrator"]);
-        assert_eq!(page.texts(".events li:last-child .badge").len(), 1);
-    }
-
-    async fn every_action_has_a_sentence_in_every_language(world: World) {
-        let app = world.app().await;
-        let ada = app.person("ada").await;
-        for action in Action::ALL {
-            let name = action.as_str();
-            app.execute(&format!("UPDATE audit_events SET action = '{name}'")).await;
-            for language in ["ko", "en"] {
-                let page = ada.clone().with("Accept-Language", language).get(TRAIL).await;
-                let sentences = said(&page);
-                assert!(!sentences[0].contains("activity.") && !sentences[0].contains('%'));
-                let other = ["계정에 바뀐 것이 있습니다", "Something about the account changed"];
-                assert!(!other.contains(&sentences[0].as_str()), "{name} in {language}");
-            }
-        }
-    }
-
-    async fn what_another_version_wrote_has_a_sentence_too(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        app.execute("UPDATE audit_events SET action = '<b>moon</b>', details = 'no json'").await;
-
-        let page = ada.get(TRAIL).await;
-
-        assert_eq!(said(&page), ["Something about the account changed"; 2]);
-        assert!(!page.text().contains("moon"));
-    }
-
-    async fn a_long_trail_is_read_page_by_page_without_script(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        a_long_trail(&app, 103).await;
-
-        let (mut places, mut pages) = (Vec::new(), Vec::new());
-        let mut next = Some(TRAIL.to_owned());
-        while let Some(path) = next {
-            let page = ada.get(&path).await;
-            places.extend(page.texts(".events .where"));
-            next = page.attribute(".pager a[rel=next]", "href");
-            pages.push((page.texts(".events li").len(), page.texts(".pager a")));
-        }
-
-        assert_eq!(pages, [
+    assert_eq!(
+        pages,
+        [
             (50, vec!["Older".to_owned()]),
             (50, vec!["Newest".to_owned(), "Older".to_owned()]),
             (5, vec!["Newest".to_owned()]),
-        ]);
-        let expected = (1..=103).rev().map(|it| format!("Firefox on Windows · 198.51.100.{it}"));
-        assert_eq!(places[..103], expected.collect::<Vec<_>>(), "each once, and in order");
+        ]
+    );
+    let expected = (1..=103).rev().map(|it| format!("Firefox on Windows · 198.51.100.{it}"));
+    assert_eq!(places[..103], expected.collect::<Vec<_>>(), "each once, and in order");
+}
+
+#[on_both]
+async fn a_page_that_is_just_full_has_nothing_older(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    a_long_trail(&app, 48).await;
+
+    let page = ada.get(TRAIL).await;
+
+    assert_eq!(page.texts(".events li").len(), 50);
+    assert!(page.texts(".pager").is_empty());
+}
+
+#[on_both]
+async fn a_place_that_makes_no_sense_is_the_newest_page(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    for before in ["", "x", "-1", "0", "9999999999999999999", "1%20OR%201", "%00", "%F0%9F%9A%AA"] {
+        let page = ada.get(&format!("{TRAIL}?before={before}")).await;
+
+        assert_eq!((page.status(), said(&page).len()), (200, 2), "{before}");
     }
+    let page = ada.get(&format!("{TRAIL}?before=1")).await;
+    assert_eq!(page.texts(".lead"), ["There is nothing older."]);
+    assert_eq!(page.texts(".pager a"), ["Newest"]);
+}
 
-    async fn a_page_that_is_just_full_has_nothing_older(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        a_long_trail(&app, 48).await;
+#[on_both]
+async fn nobody_reads_the_trail_of_somebody_else(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    a_long_trail(&app, 5).await;
+    let mut eve = app.person("eve").await;
 
-        let page = ada.get(TRAIL).await;
+    let page = eve.get(&format!("{TRAIL}?before=8")).await;
 
-        assert_eq!(page.texts(".events li").len(), 50);
-        assert!(page.texts(".pager").is_empty());
-    }
+    assert!(said(&page).is_empty(), "older than her own are only others'");
+    assert_eq!(said(&eve.get(TRAIL).await), ["Logged in", "Account created"]);
+}
 
-    async fn a_place_that_makes_no_sense_is_the_newest_page(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        for before in
-            ["", "x", "-1", "0", "9999999999999999999", "1%20OR%201", "%00", "%F0%9F%9A%AA"]
-        {
-            let page = ada.get(&format!("{TRAIL}?before={before}")).await;
+#[on_both]
+async fn a_stranger_is_shown_the_way_in_and_back(world: World) {
+    let app = world.app().await;
 
-            assert_eq!((page.status(), said(&page).len()), (200, 2), "{before}");
-        }
-        let page = ada.get(&format!("{TRAIL}?before=1")).await;
-        assert_eq!(page.texts(".lead"), ["There is nothing older."]);
-        assert_eq!(page.texts(".pager a"), ["Newest"]);
-    }
+    let answer = app.visitor().get("/account/activity?before=7").await;
 
-    async fn nobody_reads_the_trail_of_somebody_else(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        a_long_trail(&app, 5).await;
-        let mut eve = app.person("eve").await;
-
-        let page = eve.get(&format!("{TRAIL}?before=8")).await;
-
-        assert!(said(&page).is_empty(), "older than her own are only others'");
-        assert_eq!(said(&eve.get(TRAIL).await), ["Logged in", "Account created"]);
-    }
-
-    async fn a_stranger_is_shown_the_way_in_and_back(world: World) {
-        let app = world.app().await;
-
-        let answer = app.visitor().get("/account/activity?before=7").await;
-
-        let login = "/account/login?next=%2Faccount%2Factivity%3Fbefore%3D7";
-        assert_eq!(answer.location(), Some(login));
-    }
+    let login = "/account/login?next=%2Faccount%2Factivity%3Fbefore%3D7";
+    assert_eq!(answer.location(), Some(login));
 }

@@ -5,7 +5,7 @@ use daemun::audit::{Action, Event};
 use daemun::types::{Caller, UserId};
 use serde_json::{Value, json};
 
-use crate::support::{App, GOOD, World};
+use crate::support::{App, GOOD, World, on_both};
 
 const TRAIL: &str = "/admin/audit";
 
@@ -18,147 +18,151 @@ async fn notes(app: &App, action: Action, agent: &str, details: Value) {
     transaction.commit().await.expect("committed");
 }
 
-on_both! {
-    async fn the_file_of_the_trail_is_read_by_spreadsheets_and_computed_by_none(world: World) {
-        let app = world.app().await;
-        let mut root = app.superuser("root").await;
-        for agent in ["=cmd", "＝cmd"] {
-            app.visitor().with("User-Agent", agent).logs_in("root@example.com", GOOD).await;
-        }
-
-        let file = root.get("/admin/audit.csv").await;
-
-        let text = String::from_utf8(file.bytes().to_vec()).expect("UTF-8");
-        assert!(text.starts_with("\u{feff}id,at,action,"), "{text}");
-        assert!(text.contains(",'=cmd,"), "{text}");
-        assert!(!text.contains(",＝") && !text.contains(",="), "{text}");
+#[on_both]
+async fn the_file_of_the_trail_is_read_by_spreadsheets_and_computed_by_none(world: World) {
+    let app = world.app().await;
+    let mut root = app.superuser("root").await;
+    for agent in ["=cmd", "＝cmd"] {
+        app.visitor().with("User-Agent", agent).logs_in("root@example.com", GOOD).await;
     }
 
-    async fn only_readers_of_the_trail_read_it(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut other = app.promoted_staff("other", &["users.view", "users.change"]).await;
-        let mut reader = app.promoted_staff("reader", &["audit.view"]).await;
-        let mut root = app.promoted("root").await;
-        for path in [TRAIL, "/admin/audit.csv"] {
-            assert_eq!(app.visitor().get(path).await.status(), 303, "{path}");
-            assert_eq!(ada.get(path).await.status(), 403, "{path}");
-            assert_eq!(other.get(path).await.status(), 403, "{path}");
-            assert_eq!(reader.get(path).await.status(), 200, "{path}");
-            assert_eq!(root.get(path).await.status(), 200, "{path}");
-        }
+    let file = root.get("/admin/audit.csv").await;
+
+    let text = String::from_utf8(file.bytes().to_vec()).expect("UTF-8");
+    assert!(text.starts_with("\u{feff}id,at,action,"), "{text}");
+    assert!(text.contains(",'=cmd,"), "{text}");
+    assert!(!text.contains(",＝") && !text.contains(",="), "{text}");
+}
+
+#[on_both]
+async fn only_readers_of_the_trail_read_it(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut other = app.promoted_staff("other", &["users.view", "users.change"]).await;
+    let mut reader = app.promoted_staff("reader", &["audit.view"]).await;
+    let mut root = app.promoted("root").await;
+    for path in [TRAIL, "/admin/audit.csv"] {
+        assert_eq!(app.visitor().get(path).await.status(), 303, "{path}");
+        assert_eq!(ada.get(path).await.status(), 403, "{path}");
+        assert_eq!(other.get(path).await.status(), 403, "{path}");
+        assert_eq!(reader.get(path).await.status(), 200, "{path}");
+        assert_eq!(root.get(path).await.status(), 200, "{path}");
+    }
+}
+
+#[on_both]
+async fn an_event_says_what_was_and_what_became(world: World) {
+    let app = world.app().await;
+    let mut root = app.promoted("root").await;
+    app.person("eve").await;
+    let details = json!({
+        "changes": { "name": ["<b>old</b>", "new"], "is_active": [true, false] },
+        "reason": "<script>alert(1)</script>",
+    });
+    notes(&app, Action::Deactivated, "<img src=x onerror=1>", details).await;
+
+    let page = root.get(TRAIL).await;
+
+    let row = page.texts("tbody tr:first-child th, tbody tr:first-child td").join(" | ");
+    for part in [
+        "The account was suspended",
+        "Name: <b>old</b> → new",
+        "Active: Yes → No",
+        "Reason: <script>alert(1)</script>",
+        "root@example.com #1",
+        "eve@example.com #2",
+        "203.0.113.7",
+    ] {
+        assert!(row.contains(part), "{part}: {row}");
+    }
+    assert!(!page.text().contains("<script>a") && !page.text().contains("<img src=x"));
+
+    app.execute("DELETE FROM users WHERE id = 2").await;
+    let page = root.get(TRAIL).await;
+    let row = page.texts("tbody tr:first-child td").join(" | ");
+    assert!(row.contains("#2") && !row.contains("eve@"), "{row}");
+}
+
+#[on_both]
+async fn the_trail_is_searched(world: World) {
+    let app = world.app().await;
+    let mut root = app.promoted("root").await;
+    app.person("eve").await;
+    notes(&app, Action::Deactivated, "", json!({})).await;
+    world.clock.advance(std::time::Duration::from_hours(24));
+    notes(&app, Action::Activated, "", json!({})).await;
+
+    for (query, found) in [
+        ("", 6),
+        ("?target=2", 4),
+        ("?target=EVE%40example.com", 4),
+        ("?target=eve%40example.com&actor=1", 2),
+        ("?actor=root%40example.com", 4),
+        ("?action=login", 2),
+        ("?action=login&target=2&actor=2", 1),
+        ("?from=2026-03-02", 1),
+        ("?to=2026-03-01", 5),
+        ("?from=2026-03-02&to=2026-03-02&action=activated&actor=1", 1),
+        ("?from=2026-03-03", 0),
+        ("?target=99", 0),
+        ("?before=rubbish", 6),
+        ("?before=-1.-1", 6),
+    ] {
+        let page = root.get(&format!("{TRAIL}{query}")).await;
+        assert_eq!((page.status(), page.texts("tbody tr").len()), (200, found), "{query}");
+        let file = root.get(&format!("/admin/audit.csv{query}")).await;
+        assert_eq!(file.text().lines().count(), found + 1, "{query}");
+    }
+    for query in [
+        "?actor=nobody%40example.com",
+        "?target=%27%20OR%201%3D1",
+        "?action=flown",
+        "?from=yesterday",
+        "?to=2026-02-30",
+    ] {
+        let page = root.get(&format!("{TRAIL}{query}")).await;
+        assert_eq!((page.status(), page.texts("tbody tr").len()), (422, 0), "{query}");
+        assert_eq!(page.texts(".wrong").len(), 1, "{query}");
+        assert_eq!(root.get(&format!("/admin/audit.csv{query}")).await.status(), 422);
+    }
+}
+
+#[on_both]
+async fn a_long_trail_is_read_page_by_page(world: World) {
+    let app = world.app().await;
+    let mut root = app.promoted("root").await;
+    for number in 0..43 {
+        notes(&app, Action::Activated, "", json!({ "reason": number })).await;
     }
 
-    async fn an_event_says_what_was_and_what_became(world: World) {
-        let app = world.app().await;
-        let mut root = app.promoted("root").await;
-        app.person("eve").await;
-        let details = json!({
-            "changes": { "name": ["<b>old</b>", "new"], "is_active": [true, false] },
-            "reason": "<script>alert(1)</script>",
-        });
-        notes(&app, Action::Deactivated, "<img src=x onerror=1>", details).await;
-
-        let page = root.get(TRAIL).await;
-
-        let row = page.texts("tbody tr:first-child th, tbody tr:first-child td").join(" | ");
-        for part in [
-            "The account was suspended",
-            "Name: <b>old</b> → new",
-            "Active: Yes → No",
-            "Reason: <script>alert(1)</script>",
-            "root@example.com #1",
-            "eve@example.com #2",
-            "203.0.113.7",
-        ] {
-            assert!(row.contains(part), "{part}: {row}");
-        }
-        assert!(!page.text().contains("<script>a") && !page.text().contains("<img src=x"));
-
-        app.execute("DELETE FROM users WHERE id = 2").await;
-        let page = root.get(TRAIL).await;
-        let row = page.texts("tbody tr:first-child td").join(" | ");
-        assert!(row.contains("#2") && !row.contains("eve@"), "{row}");
+    let (mut next, mut seen) = (Some(format!("{TRAIL}?action=activated")), Vec::new());
+    let mut pages = Vec::new();
+    while let Some(path) = next {
+        let page = root.get(&path).await;
+        seen.extend(page.texts("tbody .change"));
+        pages.push(page.texts("tbody tr").len());
+        next = page.attribute(".pager a[rel=next]", "href");
     }
 
-    async fn the_trail_is_searched(world: World) {
-        let app = world.app().await;
-        let mut root = app.promoted("root").await;
-        app.person("eve").await;
-        notes(&app, Action::Deactivated, "", json!({})).await;
-        world.clock.advance(std::time::Duration::from_hours(24));
-        notes(&app, Action::Activated, "", json!({})).await;
+    assert_eq!(pages, [20, 20, 3]);
+    let all = (0..43).rev().map(|number| format!("Reason: {number}"));
+    assert_eq!(seen, all.collect::<Vec<_>>(), "each once, newest first");
+}
 
-        for (query, found) in [
-            ("", 6),
-            ("?target=2", 4),
-            ("?target=EVE%40example.com", 4),
-            ("?target=eve%40example.com&actor=1", 2),
-            ("?actor=root%40example.com", 4),
-            ("?action=login", 2),
-            ("?action=login&target=2&actor=2", 1),
-            ("?from=2026-03-02", 1),
-            ("?to=2026-03-01", 5),
-            ("?from=2026-03-02&to=2026-03-02&action=activated&actor=1", 1),
-            ("?from=2026-03-03", 0),
-            ("?target=99", 0),
-            ("?before=rubbish", 6),
-            ("?before=-1.-1", 6),
-        ] {
-            let page = root.get(&format!("{TRAIL}{query}")).await;
-            assert_eq!((page.status(), page.texts("tbody tr").len()), (200, found), "{query}");
-            let file = root.get(&format!("/admin/audit.csv{query}")).await;
-            assert_eq!(file.text().lines().count(), found + 1, "{query}");
-        }
-        for query in [
-            "?actor=nobody%40example.com",
-            "?target=%27%20OR%201%3D1",
-            "?action=flown",
-            "?from=yesterday",
-            "?to=2026-02-30",
-        ] {
-            let page = root.get(&format!("{TRAIL}{query}")).await;
-            assert_eq!((page.status(), page.texts("tbody tr").len()), (422, 0), "{query}");
-            assert_eq!(page.texts(".wrong").len(), 1, "{query}");
-            assert_eq!(root.get(&format!("/admin/audit.csv{query}")).await.status(), 422);
-        }
+#[on_both]
+async fn the_file_holds_no_formula(world: World) {
+    let app = world.app().await;
+    let mut root = app.promoted("root").await;
+    for agent in ["=HYPERLINK(1)", "+1", "-1", "@SUM", "a,\"b\""] {
+        notes(&app, Action::Activated, agent, json!({})).await;
     }
 
-    async fn a_long_trail_is_read_page_by_page(world: World) {
-        let app = world.app().await;
-        let mut root = app.promoted("root").await;
-        for number in 0..43 {
-            notes(&app, Action::Activated, "", json!({ "reason": number })).await;
-        }
+    let file = root.get("/admin/audit.csv?action=activated").await;
 
-        let (mut next, mut seen) = (Some(format!("{TRAIL}?action=activated")), Vec::new());
-        let mut pages = Vec::new();
-        while let Some(path) = next {
-            let page = root.get(&path).await;
-            seen.extend(page.texts("tbody .change"));
-            pages.push(page.texts("tbody tr").len());
-            next = page.attribute(".pager a[rel=next]", "href");
-        }
-
-        assert_eq!(pages, [20, 20, 3]);
-        let all = (0..43).rev().map(|number| format!("Reason: {number}"));
-        assert_eq!(seen, all.collect::<Vec<_>>(), "each once, newest first");
+    assert_eq!(file.header("content-type"), Some("text/csv; charset=utf-8; header=present"));
+    let text = file.text();
+    for cell in [",'=HYPERLINK(1),", ",'+1,", ",'-1,", ",'@SUM,", ",\"a,\"\"b\"\"\","] {
+        assert!(text.contains(cell), "{cell}: {text}");
     }
-
-    async fn the_file_holds_no_formula(world: World) {
-        let app = world.app().await;
-        let mut root = app.promoted("root").await;
-        for agent in ["=HYPERLINK(1)", "+1", "-1", "@SUM", "a,\"b\""] {
-            notes(&app, Action::Activated, agent, json!({})).await;
-        }
-
-        let file = root.get("/admin/audit.csv?action=activated").await;
-
-        assert_eq!(file.header("content-type"), Some("text/csv; charset=utf-8; header=present"));
-        let text = file.text();
-        for cell in [",'=HYPERLINK(1),", ",'+1,", ",'-1,", ",'@SUM,", ",\"a,\"\"b\"\"\","] {
-            assert!(text.contains(cell), "{cell}: {text}");
-        }
-        assert_eq!(text.lines().count(), 6);
-    }
+    assert_eq!(text.lines().count(), 6);
 }

@@ -8,7 +8,7 @@ use daemun::types::Permission;
 use daemun::worker;
 use futures::future::{join, join_all};
 
-use crate::support::{App, Browser, Page, World};
+use crate::support::{App, Browser, Page, World, on_both};
 
 const LOOK: &str = "/admin/users/actions";
 const BULK: &str = "/admin/bulk";
@@ -62,320 +62,338 @@ async fn active(app: &App) -> i64 {
     app.number("SELECT COUNT(*) FROM users WHERE is_active").await
 }
 
-on_both! {
-    async fn those_ticked_are_suspended_for_a_reason(world: World) {
-        let app = world.app().await;
-        for name in ["ada", "eve", "bob"] {
-            app.person(name).await;
+#[on_both]
+async fn those_ticked_are_suspended_for_a_reason(world: World) {
+    let app = world.app().await;
+    for name in ["ada", "eve", "bob"] {
+        app.person(name).await;
+    }
+    let ids = [app.id_of("ada").await.to_string(), app.id_of("eve").await.to_string()];
+    let mut root = app.superuser("root").await;
+
+    let page = looks(&mut root, "deactivate", &[("id", &ids[0]), ("id", &ids[1])]).await;
+    assert_eq!((page.status(), page.texts(".lead")), (200, vec!["2 people".to_owned()]));
+    assert_eq!(page.texts(".some li"), ["ada@example.com", "eve@example.com"]);
+    assert_eq!((active(&app).await, app.events("deactivated").await), (4, 0), "only looked at");
+    let why = [("reason", "Spam"), ("until", "2026-03-09")];
+    let answer = orders(&mut root, &page, &why).await;
+
+    let path = answer.location().expect("ordered").to_owned();
+    let (state, numbers) = figures(&mut root, &path).await;
+    assert_eq!((state.as_str(), &numbers[..2]), ("Done", &["2".to_owned(), "2".into()][..]));
+    assert_eq!((active(&app).await, app.living().await), (2, 2), "bob and root are left");
+    let told = "SELECT COUNT(*) FROM audit_events WHERE action = 'deactivated' AND \
+        actor_id IS NOT NULL AND details LIKE '%\"reason\":\"Spam\"%' AND details LIKE '%\"bulk\":%'";
+    assert_eq!(app.number(told).await, 2);
+    let until = "SELECT COUNT(*) FROM users WHERE inactive_until IS NOT NULL";
+    assert_eq!(app.number(until).await, 2);
+}
+
+#[on_both]
+async fn everybody_found_is_done_batch_by_batch(world: World) {
+    let app = world.app().await;
+    crowd(&app, 130).await;
+    app.person("ada").await;
+    let mut root = app.superuser("root").await;
+
+    let whom = [("all", "true"), ("filter", "q=crowd")];
+    let path = does(&mut root, "verify", &whom).await;
+
+    let (state, numbers) = figures(&mut root, &path).await;
+    let first = (state.as_str(), numbers[0].as_str(), numbers[1].as_str());
+    assert_eq!(first, ("In progress", "50", "130"), "the rest is the worker's");
+    crowd_of_one(&app, "late").await;
+    worker::do_all_in_bulk(&app.ctx).await;
+    let (state, numbers) = figures(&mut root, &path).await;
+    assert_eq!((state.as_str(), numbers[0].as_str()), ("Done", "130"));
+    assert_eq!(app.events("verified_by_staff").await, 130);
+    let proved = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
+    let late = format!("{proved} AND email = 'late@example.com'");
+    assert_eq!(app.number(&late).await, 0, "whoever came later is not meant");
+}
+
+#[on_both]
+async fn what_was_done_can_be_undone_for_a_day_and_once(world: World) {
+    let app = world.app().await;
+    for name in ["ada", "eve", "bob", "kim"] {
+        app.person(name).await;
+    }
+    let mut root = app.superuser("root").await;
+    let mut ids = Vec::new();
+    for name in ["ada", "eve", "bob", "kim"] {
+        ids.push(app.id_of(name).await.to_string());
+    }
+    let was = [("reason", "Old story")];
+    root.submits(&format!("/admin/users/{}/deactivate", ids[1]), &was).await;
+    let whom: Vec<_> = ids.iter().map(|id| ("id", id.as_str())).collect();
+
+    let path = does(&mut root, "delete", &whom).await;
+    assert_eq!(active(&app).await, 1, "only root");
+    root.submits(&format!("/admin/users/{}/activate", ids[2]), &[]).await;
+    root.submits(&format!("/admin/users/{}/deactivate", ids[2]), &[("reason", "New")]).await;
+    let answer = root.submits(&format!("{path}/undo"), &[]).await;
+
+    let undo = answer.location().expect("undone").to_owned();
+    let (state, numbers) = figures(&mut root, &undo).await;
+    let found = (state.as_str(), numbers[0].as_str(), numbers[1].as_str());
+    assert_eq!(found, ("Done", "3", "1"), "bob was changed since");
+    assert_eq!(active(&app).await, 3, "ada, kim and root");
+    let reasons = "SELECT COUNT(*) FROM users WHERE NOT is_active AND deletes_at IS NULL AND \
+        inactive_reason IN ('Old story', 'New')";
+    assert_eq!(app.number(reasons).await, 2, "eve is suspended as before, and bob as since");
+    let again = root.submits(&format!("{path}/undo"), &[]).await;
+    assert_eq!(again.location(), Some(path.as_str()));
+    let page = root.get(&path).await;
+    assert_eq!(page.attribute(".notice a", "href"), Some(undo));
+    assert!(page.html().select(&scraper::Selector::parse("#undo").expect("css")).next().is_none());
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 2);
+}
+
+#[on_both]
+async fn after_a_day_it_is_too_late_to_undo(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let id = app.id_of("ada").await.to_string();
+    let mut root = app.superuser("root").await;
+    let path = does(&mut root, "deactivate", &[("id", &id)]).await;
+    assert_eq!(root.get(&path).await.texts("#undo").len(), 1);
+
+    world.clock.advance(Duration::from_hours(24));
+    let answer = root.submits(&format!("{path}/undo"), &[]).await;
+
+    assert_eq!(answer.location(), Some(path.as_str()));
+    assert!(root.get(&path).await.texts("#undo").is_empty());
+    assert_eq!(active(&app).await, 1);
+}
+
+#[on_both]
+async fn of_sixteen_who_undo_at_once_one_does(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let id = app.id_of("ada").await.to_string();
+    let mut root = app.superuser("root").await;
+    let path = does(&mut root, "deactivate", &[("id", &id)]).await;
+    let undo = format!("{path}/undo");
+
+    let token = root.token().await;
+    let mut browsers = vec![root.clone(); 16];
+    let answers = join_all(browsers.iter_mut().map(|root| {
+        let (undo, token) = (undo.clone(), token.clone());
+        async move { root.post(&undo, &[("csrf", &token)]).await }
+    }))
+    .await;
+
+    let winners = answers.iter().filter(|answer| answer.location() != Some(path.as_str()));
+    assert_eq!(winners.count(), 1);
+    assert_eq!(app.events("undone_by_staff").await, 1);
+}
+
+#[on_both]
+async fn nobody_reaches_themselves_or_above(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    app.superuser("root").await;
+    let may = [Permission::UsersView, Permission::UsersChange];
+    let mut staff = app.staff("staff", &may).await;
+    let mut ids = Vec::new();
+    for name in ["ada", "root", "staff"] {
+        ids.push(app.id_of(name).await.to_string());
+    }
+    let whom: Vec<_> = ids.iter().map(|id| ("id", id.as_str())).collect();
+
+    let page = looks(&mut staff, "deactivate", &whom).await;
+    assert_eq!(page.texts(".lead"), ["1 person"]);
+    assert!(page.texts(".notice")[0].starts_with("2 of those ticked are left as they are"));
+    let path = does(&mut staff, "deactivate", &[("all", "true"), ("filter", "")]).await;
+
+    let (_, numbers) = figures(&mut staff, &path).await;
+    assert_eq!((numbers[0].as_str(), numbers[1].as_str()), ("1", "2"));
+    assert_eq!(active(&app).await, 2);
+    assert_eq!(looks(&mut staff, "delete", &whom).await.status(), 403, "needs users.delete");
+    assert_eq!(looks(&mut staff, "end_sessions", &whom).await.status(), 403);
+    let mut blind = app.staff("blind", &[Permission::UsersChange]).await;
+    assert_eq!(looks(&mut blind, "verify", &whom).await.status(), 403, "needs users.view");
+    assert_eq!(blind.get(&path).await.status(), 403);
+}
+
+#[on_both]
+async fn the_last_superuser_stays_when_two_select_everybody(world: World) {
+    let app = world.app().await;
+    let mut ada = app.superuser("ada").await;
+    let mut eve = app.superuser("eve").await;
+    let whom = [("all", "true"), ("filter", "")];
+    let pages = [looks(&mut ada, "delete", &whom).await, looks(&mut eve, "delete", &whom).await];
+
+    let ordered = (orders(&mut ada, &pages[0], &[]), orders(&mut eve, &pages[1], &[]));
+    let (one, other) = join(Box::pin(ordered.0), Box::pin(ordered.1)).await;
+
+    let answers = [one.status(), other.status()];
+    assert!(
+        answers.contains(&303) && answers.iter().all(|it| [303, 403].contains(it)),
+        "{answers:?}"
+    );
+    worker::do_all_in_bulk(&app.ctx).await;
+    assert_eq!(active(&app).await, 1);
+    assert_eq!(app.events("deletion_by_staff").await, 1);
+}
+
+#[on_both]
+async fn whoever_loses_their_rights_meanwhile_does_no_more(world: World) {
+    let app = world.app().await;
+    crowd(&app, 70).await;
+    let may = [Permission::UsersView, Permission::UsersChange];
+    let mut staff = app.staff("staff", &may).await;
+    let path = does(&mut staff, "verify", &[("all", "true"), ("filter", "q=crowd")]).await;
+
+    app.execute("UPDATE users SET is_staff = false").await;
+    worker::do_all_in_bulk(&app.ctx).await;
+
+    assert_eq!(app.events("verified_by_staff").await, 50);
+    let mut root = app.superuser("root").await;
+    assert_eq!(figures(&mut root, &path).await.0, "Stopped");
+}
+
+#[on_both]
+async fn somebody_can_stop_it(world: World) {
+    let app = world.app().await;
+    crowd(&app, 70).await;
+    let mut root = app.superuser("root").await;
+    let may = [Permission::UsersView, Permission::UsersChange];
+    let mut staff = app.staff("staff", &may).await;
+    let path = does(&mut root, "deactivate", &[("all", "true"), ("filter", "q=crowd")]).await;
+
+    assert_eq!(staff.submits(&format!("{path}/stop"), &[]).await.status(), 403);
+    assert_eq!(root.submits(&format!("{path}/stop"), &[]).await.status(), 303);
+    worker::do_all_in_bulk(&app.ctx).await;
+
+    assert_eq!(figures(&mut root, &path).await.0, "Stopped");
+    assert_eq!(app.events("deactivated").await, 50);
+    root.submits(&format!("{path}/undo"), &[]).await;
+    worker::do_all_in_bulk(&app.ctx).await;
+    assert_eq!(app.events("undone_by_staff").await, 50);
+}
+
+#[on_both]
+async fn nodes_that_work_at_once_do_it_to_everybody_once(world: World) {
+    let app = world.app().await;
+    let other = world.app().await;
+    crowd(&app, 400).await;
+    let mut root = app.superuser("root").await;
+    let path = does(&mut root, "deactivate", &[("all", "true"), ("filter", "q=crowd")]).await;
+
+    for _ in 0..20 {
+        let both = join(
+            flows::admin::bulk_jobs::step(&app.ctx, &[]),
+            flows::admin::bulk_jobs::step(&other.ctx, &[]),
+        );
+        let (one, two) = Box::pin(both).await;
+        one.expect("works");
+        two.expect("works");
+    }
+
+    let (state, numbers) = figures(&mut root, &path).await;
+    assert_eq!((state.as_str(), numbers[0].as_str()), ("Done", "400"));
+    assert_eq!(app.events("deactivated").await, 400);
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_befores").await, 400);
+}
+
+#[on_both]
+async fn wrong_input_is_said_and_nothing_is_done(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let id = app.id_of("ada").await.to_string();
+    let mut root = app.superuser("root").await;
+    let many: Vec<_> = (0..501).map(|_| ("id", id.as_str())).collect();
+
+    for (whom, sentence) in [
+        (&[][..], "Nobody is ticked"),
+        (&[("id", "x")][..], "One of those ticked is nobody's account"),
+        (&[("id", "-1")][..], "One of those ticked is nobody's account"),
+        (&[("all", "true"), ("filter", "group=x")][..], "The search was not understood"),
+        (&[("all", "true"), ("filter", "joined_from=9")][..], "The search was not understood"),
+        (&many[..], "These are too many to tick"),
+    ] {
+        let page = looks(&mut root, "deactivate", whom).await;
+        assert_eq!(page.status(), 422);
+        assert_eq!(page.h1(), "People");
+        assert!(page.texts(".banner").concat().starts_with(sentence), "{sentence}");
+    }
+    assert_eq!(looks(&mut root, "promote", &[("id", &id)]).await.status(), 422);
+    let page = looks(&mut root, "deactivate", &[("id", "999999")]).await;
+    assert_eq!(page.texts(".lead"), ["0 people"]);
+    let page = looks(&mut root, "deactivate", &[("id", &id)]).await;
+    let wrong = orders(&mut root, &page, &[("until", "tomorrow"), ("reason", "a\nb")]).await;
+    assert_eq!((wrong.status(), wrong.summary().len()), (422, 2), "{}", wrong.text());
+    assert!(wrong.field("until").is_wrong && wrong.field("reason").is_wrong);
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 0);
+    for path in ["/999", "/x", "/0", "/-1"] {
+        assert_eq!(root.get(&format!("{BULK}{path}")).await.status(), 404, "{path}");
+        for tail in ["/undo", "/stop"] {
+            assert_eq!(root.submits(&format!("{BULK}{path}{tail}"), &[]).await.status(), 404);
         }
-        let ids = [app.id_of("ada").await.to_string(), app.id_of("eve").await.to_string()];
-        let mut root = app.superuser("root").await;
-
-        let page = looks(&mut root, "deactivate", &[("id", &ids[0]), ("id", &ids[1])]).await;
-        assert_eq!((page.status(), page.texts(".lead")), (200, vec!["2 people".to_owned()]));
-        assert_eq!(page.texts(".some li"), ["ada@example.com", "eve@example.com"]);
-        assert_eq!((active(&app).await, app.events("deactivated").await), (4, 0), "only looked at");
-        let why = [("reason", "Spam"), ("until", "2026-03-09")];
-        let answer = orders(&mut root, &page, &why).await;
-
-        let path = answer.location().expect("ordered").to_owned();
-        let (state, numbers) = figures(&mut root, &path).await;
-        assert_eq!((state.as_str(), &numbers[..2]), ("Done", &["2".to_owned(), "2".into()][..]));
-        assert_eq!((active(&app).await, app.living().await), (2, 2), "bob and root are left");
-        let told = "SELECT COUNT(*) FROM audit_events WHERE action = 'deactivated' AND \
-            actor_id IS NOT NULL AND details LIKE '%\"reason\":\"Spam\"%' AND details LIKE '%\"bulk\":%'";
-        assert_eq!(app.number(told).await, 2);
-        let until = "SELECT COUNT(*) FROM users WHERE inactive_until IS NOT NULL";
-        assert_eq!(app.number(until).await, 2);
     }
+}
 
-    async fn everybody_found_is_done_batch_by_batch(world: World) {
-        let app = world.app().await;
-        crowd(&app, 130).await;
-        app.person("ada").await;
-        let mut root = app.superuser("root").await;
+#[on_both]
+async fn a_number_that_has_changed_is_looked_at_again(world: World) {
+    let app = world.app().await;
+    crowd(&app, 3).await;
+    let mut root = app.superuser("root").await;
+    let whom = [("all", "true"), ("filter", "q=crowd")];
+    let page = looks(&mut root, "delete", &whom).await;
+    crowd_of_one(&app, "crowdling").await;
 
-        let whom = [("all", "true"), ("filter", "q=crowd")];
-        let path = does(&mut root, "verify", &whom).await;
+    let again = orders(&mut root, &page, &[]).await;
 
-        let (state, numbers) = figures(&mut root, &path).await;
-        let first = (state.as_str(), numbers[0].as_str(), numbers[1].as_str());
-        assert_eq!(first, ("In progress", "50", "130"), "the rest is the worker's");
-        crowd_of_one(&app, "late").await;
-        worker::do_all_in_bulk(&app.ctx).await;
-        let (state, numbers) = figures(&mut root, &path).await;
-        assert_eq!((state.as_str(), numbers[0].as_str()), ("Done", "130"));
-        assert_eq!(app.events("verified_by_staff").await, 130);
-        let proved = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
-        let late = format!("{proved} AND email = 'late@example.com'");
-        assert_eq!(app.number(&late).await, 0, "whoever came later is not meant");
-    }
+    assert_eq!((again.status(), again.texts(".lead")), (422, vec!["4 people".to_owned()]));
+    assert!(again.summary()[0].starts_with("The number of people has changed"));
+    assert_eq!(orders(&mut root, &again, &[]).await.status(), 303);
+    assert_eq!(app.events("deletion_by_staff").await, 4);
+}
 
-    async fn what_was_done_can_be_undone_for_a_day_and_once(world: World) {
-        let app = world.app().await;
-        for name in ["ada", "eve", "bob", "kim"] {
-            app.person(name).await;
-        }
-        let mut root = app.superuser("root").await;
-        let mut ids = Vec::new();
-        for name in ["ada", "eve", "bob", "kim"] {
-            ids.push(app.id_of(name).await.to_string());
-        }
-        let was = [("reason", "Old story")];
-        root.submits(&format!("/admin/users/{}/deactivate", ids[1]), &was).await;
-        let whom: Vec<_> = ids.iter().map(|id| ("id", id.as_str())).collect();
+#[on_both]
+async fn what_is_dangerous_asks_for_the_password_and_leads_back(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let id = app.id_of("ada").await.to_string();
+    let mut root = app.superuser("root").await;
+    world.clock.advance(Duration::from_mins(11));
 
-        let path = does(&mut root, "delete", &whom).await;
-        assert_eq!(active(&app).await, 1, "only root");
-        root.submits(&format!("/admin/users/{}/activate", ids[2]), &[]).await;
-        root.submits(&format!("/admin/users/{}/deactivate", ids[2]), &[("reason", "New")]).await;
-        let answer = root.submits(&format!("{path}/undo"), &[]).await;
+    let answer = looks(&mut root, "delete", &[("id", &id)]).await;
+    let way = answer.location().expect("asked").to_owned();
+    assert!(way.starts_with("/account/sudo?next="), "{way}");
+    let harmless = looks(&mut root, "verify", &[("id", &id)]).await;
+    assert_eq!(harmless.status(), 200);
+    let next = url::Url::parse(&format!("http://h{way}")).expect("a URL");
+    let next = next.query_pairs().next().expect("a way back").1.into_owned();
+    let fields = [("password", crate::support::GOOD), ("next", next.as_str())];
+    let back = root.submits("/account/sudo", &fields).await;
 
-        let undo = answer.location().expect("undone").to_owned();
-        let (state, numbers) = figures(&mut root, &undo).await;
-        let found = (state.as_str(), numbers[0].as_str(), numbers[1].as_str());
-        assert_eq!(found, ("Done", "3", "1"), "bob was changed since");
-        assert_eq!(active(&app).await, 3, "ada, kim and root");
-        let reasons = "SELECT COUNT(*) FROM users WHERE NOT is_active AND deletes_at IS NULL AND \
-            inactive_reason IN ('Old story', 'New')";
-        assert_eq!(app.number(reasons).await, 2, "eve is suspended as before, and bob as since");
-        let again = root.submits(&format!("{path}/undo"), &[]).await;
-        assert_eq!(again.location(), Some(path.as_str()));
-        let page = root.get(&path).await;
-        assert_eq!(page.attribute(".notice a", "href"), Some(undo));
-        assert!(page.html().select(&scraper::Selector::parse("#undo").expect("css")).next().is_none());
-        assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 2);
-    }
+    assert_eq!(back.location(), Some(next.as_str()));
+    let page = root.get(&next).await;
+    assert_eq!((page.status(), page.texts(".lead")), (200, vec!["1 person".to_owned()]));
+    assert_eq!(orders(&mut root, &page, &[]).await.status(), 303);
+    assert_eq!(app.events("deletion_by_staff").await, 1);
+}
 
-    async fn after_a_day_it_is_too_late_to_undo(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let id = app.id_of("ada").await.to_string();
-        let mut root = app.superuser("root").await;
-        let path = does(&mut root, "deactivate", &[("id", &id)]).await;
-        assert_eq!(root.get(&path).await.texts("#undo").len(), 1);
+#[on_both]
+async fn what_was_done_is_listed_for_a_month(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let id = app.id_of("ada").await.to_string();
+    let mut root = app.superuser("root").await;
+    let path = does(&mut root, "deactivate", &[("id", &id)]).await;
 
-        world.clock.advance(Duration::from_hours(24));
-        let answer = root.submits(&format!("{path}/undo"), &[]).await;
+    let row = root.get(BULK).await.texts("tbody td");
+    assert_eq!(&row[..3], ["Done", "1", "root@example.com"]);
+    assert_eq!(app.word("SELECT orders FROM bulk_deeds").await, "", "and whom it was for is gone");
+    world.clock.advance(Duration::from_hours(31 * 24));
+    worker::sweep_all(&app.ctx).await;
 
-        assert_eq!(answer.location(), Some(path.as_str()));
-        assert!(root.get(&path).await.texts("#undo").is_empty());
-        assert_eq!(active(&app).await, 1);
-    }
-
-    async fn of_sixteen_who_undo_at_once_one_does(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let id = app.id_of("ada").await.to_string();
-        let mut root = app.superuser("root").await;
-        let path = does(&mut root, "deactivate", &[("id", &id)]).await;
-        let undo = format!("{path}/undo");
-
-        let token = root.token().await;
-        let mut browsers = vec![root.clone(); 16];
-        let answers = join_all(browsers.iter_mut().map(|root| {
-            let (undo, token) = (undo.clone(), token.clone());
-            async move { root.post(&undo, &[("csrf", &token)]).await }
-        }))
-        .await;
-
-        let winners = answers.iter().filter(|answer| answer.location() != Some(path.as_str()));
-        assert_eq!(winners.count(), 1);
-        assert_eq!(app.events("undone_by_staff").await, 1);
-    }
-
-    async fn nobody_reaches_themselves_or_above(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        app.superuser("root").await;
-        let may = [Permission::UsersView, Permission::UsersChange];
-        let mut staff = app.staff("staff", &may).await;
-        let mut ids = Vec::new();
-        for name in ["ada", "root", "staff"] {
-            ids.push(app.id_of(name).await.to_string());
-        }
-        let whom: Vec<_> = ids.iter().map(|id| ("id", id.as_str())).collect();
-
-        let page = looks(&mut staff, "deactivate", &whom).await;
-        assert_eq!(page.texts(".lead"), ["1 person"]);
-        assert!(page.texts(".notice")[0].starts_with("2 of those ticked are left as they are"));
-        let path = does(&mut staff, "deactivate", &[("all", "true"), ("filter", "")]).await;
-
-        let (_, numbers) = figures(&mut staff, &path).await;
-        assert_eq!((numbers[0].as_str(), numbers[1].as_str()), ("1", "2"));
-        assert_eq!(active(&app).await, 2);
-        assert_eq!(looks(&mut staff, "delete", &whom).await.status(), 403, "needs users.delete");
-        assert_eq!(looks(&mut staff, "end_sessions", &whom).await.status(), 403);
-        let mut blind = app.staff("blind", &[Permission::UsersChange]).await;
-        assert_eq!(looks(&mut blind, "verify", &whom).await.status(), 403, "needs users.view");
-        assert_eq!(blind.get(&path).await.status(), 403);
-    }
-
-    async fn the_last_superuser_stays_when_two_select_everybody(world: World) {
-        let app = world.app().await;
-        let mut ada = app.superuser("ada").await;
-        let mut eve = app.superuser("eve").await;
-        let whom = [("all", "true"), ("filter", "")];
-        let pages = [looks(&mut ada, "delete", &whom).await, looks(&mut eve, "delete", &whom).await];
-
-        let ordered = (orders(&mut ada, &pages[0], &[]), orders(&mut eve, &pages[1], &[]));
-        let (one, other) = join(Box::pin(ordered.0), Box::pin(ordered.1)).await;
-
-        let answers = [one.status(), other.status()];
-        assert!(answers.contains(&303) && answers.iter().all(|it| [303, 403].contains(it)), "{answers:?}");
-        worker::do_all_in_bulk(&app.ctx).await;
-        assert_eq!(active(&app).await, 1);
-        assert_eq!(app.events("deletion_by_staff").await, 1);
-    }
-
-    async fn whoever_loses_their_rights_meanwhile_does_no_more(world: World) {
-        let app = world.app().await;
-        crowd(&app, 70).await;
-        let may = [Permission::UsersView, Permission::UsersChange];
-        let mut staff = app.staff("staff", &may).await;
-        let path = does(&mut staff, "verify", &[("all", "true"), ("filter", "q=crowd")]).await;
-
-        app.execute("UPDATE users SET is_staff = false").await;
-        worker::do_all_in_bulk(&app.ctx).await;
-
-        assert_eq!(app.events("verified_by_staff").await, 50);
-        let mut root = app.superuser("root").await;
-        assert_eq!(figures(&mut root, &path).await.0, "Stopped");
-    }
-
-    async fn somebody_can_stop_it(world: World) {
-        let app = world.app().await;
-        crowd(&app, 70).await;
-        let mut root = app.superuser("root").await;
-        let may = [Permission::UsersView, Permission::UsersChange];
-        let mut staff = app.staff("staff", &may).await;
-        let path = does(&mut root, "deactivate", &[("all", "true"), ("filter", "q=crowd")]).await;
-
-        assert_eq!(staff.submits(&format!("{path}/stop"), &[]).await.status(), 403);
-        assert_eq!(root.submits(&format!("{path}/stop"), &[]).await.status(), 303);
-        worker::do_all_in_bulk(&app.ctx).await;
-
-        assert_eq!(figures(&mut root, &path).await.0, "Stopped");
-        assert_eq!(app.events("deactivated").await, 50);
-        root.submits(&format!("{path}/undo"), &[]).await;
-        worker::do_all_in_bulk(&app.ctx).await;
-        assert_eq!(app.events("undone_by_staff").await, 50);
-    }
-
-    async fn nodes_that_work_at_once_do_it_to_everybody_once(world: World) {
-        let app = world.app().await;
-        let other = world.app().await;
-        crowd(&app, 400).await;
-        let mut root = app.superuser("root").await;
-        let path = does(&mut root, "deactivate", &[("all", "true"), ("filter", "q=crowd")]).await;
-
-        for _ in 0..20 {
-            let both = join(flows::admin::bulk_jobs::step(&app.ctx, &[]), flows::admin::bulk_jobs::step(&other.ctx, &[]));
-            let (one, two) = Box::pin(both).await;
-            one.expect("works");
-            two.expect("works");
-        }
-
-        let (state, numbers) = figures(&mut root, &path).await;
-        assert_eq!((state.as_str(), numbers[0].as_str()), ("Done", "400"));
-        assert_eq!(app.events("deactivated").await, 400);
-        assert_eq!(app.number("SELECT COUNT(*) FROM bulk_befores").await, 400);
-    }
-
-    async fn wrong_input_is_said_and_nothing_is_done(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let id = app.id_of("ada").await.to_string();
-        let mut root = app.superuser("root").await;
-        let many: Vec<_> = (0..501).map(|_| ("id", id.as_str())).collect();
-
-        for (whom, sentence) in [
-            (&[][..], "Nobody is ticked"),
-            (&[("id", "x")][..], "One of those ticked is nobody's account"),
-            (&[("id", "-1")][..], "One of those ticked is nobody's account"),
-            (&[("all", "true"), ("filter", "group=x")][..], "The search was not understood"),
-            (&[("all", "true"), ("filter", "joined_from=9")][..], "The search was not understood"),
-            (&many[..], "These are too many to tick"),
-        ] {
-            let page = looks(&mut root, "deactivate", whom).await;
-            assert_eq!(page.status(), 422);
-            assert_eq!(page.h1(), "People");
-            assert!(page.texts(".banner").concat().starts_with(sentence), "{sentence}");
-        }
-        assert_eq!(looks(&mut root, "promote", &[("id", &id)]).await.status(), 422);
-        let page = looks(&mut root, "deactivate", &[("id", "999999")]).await;
-        assert_eq!(page.texts(".lead"), ["0 people"]);
-        let page = looks(&mut root, "deactivate", &[("id", &id)]).await;
-        let wrong = orders(&mut root, &page, &[("until", "tomorrow"), ("reason", "a\nb")]).await;
-        assert_eq!((wrong.status(), wrong.summary().len()), (422, 2), "{}", wrong.text());
-        assert!(wrong.field("until").is_wrong && wrong.field("reason").is_wrong);
-        assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 0);
-        for path in ["/999", "/x", "/0", "/-1"] {
-            assert_eq!(root.get(&format!("{BULK}{path}")).await.status(), 404, "{path}");
-            for tail in ["/undo", "/stop"] {
-                assert_eq!(root.submits(&format!("{BULK}{path}{tail}"), &[]).await.status(), 404);
-            }
-        }
-    }
-
-    async fn a_number_that_has_changed_is_looked_at_again(world: World) {
-        let app = world.app().await;
-        crowd(&app, 3).await;
-        let mut root = app.superuser("root").await;
-        let whom = [("all", "true"), ("filter", "q=crowd")];
-        let page = looks(&mut root, "delete", &whom).await;
-        crowd_of_one(&app, "crowdling").await;
-
-        let again = orders(&mut root, &page, &[]).await;
-
-        assert_eq!((again.status(), again.texts(".lead")), (422, vec!["4 people".to_owned()]));
-        assert!(again.summary()[0].starts_with("The number of people has changed"));
-        assert_eq!(orders(&mut root, &again, &[]).await.status(), 303);
-        assert_eq!(app.events("deletion_by_staff").await, 4);
-    }
-
-    async fn what_is_dangerous_asks_for_the_password_and_leads_back(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let id = app.id_of("ada").await.to_string();
-        let mut root = app.superuser("root").await;
-        world.clock.advance(Duration::from_mins(11));
-
-        let answer = looks(&mut root, "delete", &[("id", &id)]).await;
-        let way = answer.location().expect("asked").to_owned();
-        assert!(way.starts_with("/account/sudo?next="), "{way}");
-        let harmless = looks(&mut root, "verify", &[("id", &id)]).await;
-        assert_eq!(harmless.status(), 200);
-        let next = url::Url::parse(&format!("http://h{way}")).expect("a URL");
-        let next = next.query_pairs().next().expect("a way back").1.into_owned();
-        let fields = [("password", crate::support::GOOD), ("next", next.as_str())];
-        let back = root.submits("/account/sudo", &fields).await;
-
-        assert_eq!(back.location(), Some(next.as_str()));
-        let page = root.get(&next).await;
-        assert_eq!((page.status(), page.texts(".lead")), (200, vec!["1 person".to_owned()]));
-        assert_eq!(orders(&mut root, &page, &[]).await.status(), 303);
-        assert_eq!(app.events("deletion_by_staff").await, 1);
-    }
-
-    async fn what_was_done_is_listed_for_a_month(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let id = app.id_of("ada").await.to_string();
-        let mut root = app.superuser("root").await;
-        let path = does(&mut root, "deactivate", &[("id", &id)]).await;
-
-        let row = root.get(BULK).await.texts("tbody td");
-        assert_eq!(&row[..3], ["Done", "1", "root@example.com"]);
-        assert_eq!(app.word("SELECT orders FROM bulk_deeds").await, "", "and whom it was for is gone");
-        world.clock.advance(Duration::from_hours(31 * 24));
-        worker::sweep_all(&app.ctx).await;
-
-        let mut root = app.visitor();
-        root.logs_in("root@example.com", crate::support::GOOD).await;
-        assert_eq!(root.get(&path).await.status(), 404);
-        assert_eq!(app.number("SELECT COUNT(*) FROM bulk_befores").await, 0);
-    }
+    let mut root = app.visitor();
+    root.logs_in("root@example.com", crate::support::GOOD).await;
+    assert_eq!(root.get(&path).await.status(), 404);
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_befores").await, 0);
 }
 
 async fn crowd_of_one(app: &App, name: &str) {

@@ -2,73 +2,74 @@
 
 use std::time::Duration;
 
-use crate::support::World;
+use crate::support::{World, on_both};
 
-on_both! {
-    async fn each_part_is_for_whoever_may_see_it(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        assert_eq!(app.visitor().get("/admin").await.status(), 303);
-        assert_eq!(ada.get("/admin").await.status(), 403);
-        for (permission, figures, trail, warnings) in [
-            ("social.change", 0, 0, 0),
-            ("users.view", 1, 0, 0),
-            ("audit.view", 0, 1, 0),
-            ("settings.view", 0, 0, 1),
-        ] {
-            let name = permission.replace('.', "");
-            let mut staff = app.promoted_staff(&name, &[permission]).await;
-            let page = staff.get("/admin").await;
-            assert_eq!(page.texts(".figures").len(), figures, "{permission}");
-            assert_eq!(page.texts("svg[role=img]").len(), figures, "{permission}");
-            assert_eq!(page.texts(".trail").len(), trail, "{permission}");
-            assert_eq!(page.texts(".banner").len(), warnings, "{permission}");
-        }
+#[on_both]
+async fn each_part_is_for_whoever_may_see_it(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    assert_eq!(app.visitor().get("/admin").await.status(), 303);
+    assert_eq!(ada.get("/admin").await.status(), 403);
+    for (permission, figures, trail, warnings) in [
+        ("social.change", 0, 0, 0),
+        ("users.view", 1, 0, 0),
+        ("audit.view", 0, 1, 0),
+        ("settings.view", 0, 0, 1),
+    ] {
+        let name = permission.replace('.', "");
+        let mut staff = app.promoted_staff(&name, &[permission]).await;
+        let page = staff.get("/admin").await;
+        assert_eq!(page.texts(".figures").len(), figures, "{permission}");
+        assert_eq!(page.texts("svg[role=img]").len(), figures, "{permission}");
+        assert_eq!(page.texts(".trail").len(), trail, "{permission}");
+        assert_eq!(page.texts(".banner").len(), warnings, "{permission}");
     }
+}
 
-    async fn what_there_is_is_counted(world: World) {
-        let app = world.app().await;
-        app.person("old").await;
-        world.clock.advance(Duration::from_hours(24 * 3));
-        app.person("ada").await;
-        app.execute("UPDATE users SET is_active = FALSE WHERE id = 1").await;
-        app.execute("UPDATE users SET email_verified_at = 1 WHERE id = 2").await;
-        let mut root = app.promoted("root").await;
+#[on_both]
+async fn what_there_is_is_counted(world: World) {
+    let app = world.app().await;
+    app.person("old").await;
+    world.clock.advance(Duration::from_hours(24 * 3));
+    app.person("ada").await;
+    app.execute("UPDATE users SET is_active = FALSE WHERE id = 1").await;
+    app.execute("UPDATE users SET email_verified_at = 1 WHERE id = 2").await;
+    let mut root = app.promoted("root").await;
 
-        let page = root.get("/admin").await;
+    let page = root.get("/admin").await;
 
-        assert_eq!(page.texts(".figures dd"), ["3", "2", "1", "2", "3", "0"]);
-        let days = page.texts(".chart tbody tr");
-        assert_eq!(days.len(), 30);
-        assert_eq!(days[29], "4 March 202622");
-        assert_eq!(days[26], "1 March 202611");
-        assert_eq!(page.texts("svg rect").len(), 60);
-        assert!(!page.text().contains("style="));
+    assert_eq!(page.texts(".figures dd"), ["3", "2", "1", "2", "3", "0"]);
+    let days = page.texts(".chart tbody tr");
+    assert_eq!(days.len(), 30);
+    assert_eq!(days[29], "4 March 202622");
+    assert_eq!(days[26], "1 March 202611");
+    assert_eq!(page.texts("svg rect").len(), 60);
+    assert!(!page.text().contains("style="));
 
-        app.person("late").await;
-        assert_eq!(root.get("/admin").await.texts(".figures dd")[0], "3", "remembered");
-        world.clock.advance(Duration::from_secs(31));
-        let page = root.get("/admin").await;
-        assert_eq!(page.texts(".figures dd")[0], "4");
-        assert_eq!(page.texts(".chart tbody tr")[29], "4 March 202633");
-        assert_eq!(page.texts(".chart tbody tr")[26], "1 March 202611");
-    }
+    app.person("late").await;
+    assert_eq!(root.get("/admin").await.texts(".figures dd")[0], "3", "remembered");
+    world.clock.advance(Duration::from_secs(31));
+    let page = root.get("/admin").await;
+    assert_eq!(page.texts(".figures dd")[0], "4");
+    assert_eq!(page.texts(".chart tbody tr")[29], "4 March 202633");
+    assert_eq!(page.texts(".chart tbody tr")[26], "1 March 202611");
+}
 
-    async fn the_rooms_cost_a_handful_of_statements(world: World) {
-        let app = world.app_with(&[("session_cache", "60s")]).await;
-        let mut root = app.promoted("root").await;
-        root.get("/account/mypage").await;
-        for (path, most) in [
-            ("/admin", 8),
-            ("/admin", 3),
-            ("/admin/audit", 2),
-            ("/admin/audit?target=1&action=login", 2),
-            ("/admin/mail", 1),
-        ] {
-            let before = app.ctx.db.queries();
-            assert_eq!(root.get(path).await.status(), 200, "{path}");
-            let cost = app.ctx.db.queries() - before;
-            assert!(cost <= most, "{path}: {cost}");
-        }
+#[on_both]
+async fn the_rooms_cost_a_handful_of_statements(world: World) {
+    let app = world.app_with(&[("session_cache", "60s")]).await;
+    let mut root = app.promoted("root").await;
+    root.get("/account/mypage").await;
+    for (path, most) in [
+        ("/admin", 8),
+        ("/admin", 3),
+        ("/admin/audit", 2),
+        ("/admin/audit?target=1&action=login", 2),
+        ("/admin/mail", 1),
+    ] {
+        let before = app.ctx.db.queries();
+        assert_eq!(root.get(path).await.status(), 200, "{path}");
+        let cost = app.ctx.db.queries() - before;
+        assert!(cost <= most, "{path}: {cost}");
     }
 }

@@ -7,7 +7,7 @@ use daemun::worker;
 use futures::future::join_all;
 use rocket::http::{ContentType, Method};
 
-use crate::support::{App, Browser, Page, World};
+use crate::support::{App, Browser, Page, World, on_both};
 
 const IMPORT: &str = "/admin/users/import";
 
@@ -68,221 +68,244 @@ async fn people(app: &App) -> i64 {
     app.number("SELECT COUNT(*) FROM users").await
 }
 
-on_both! {
-    async fn our_own_export_comes_back_as_it_was(world: World) {
-        let app = world.app().await;
-        let mut root = app.superuser("root").await;
-        for (number, (name, _)) in NAMES.iter().enumerate() {
-            let mut person = app.person(&format!("p{number}")).await;
-            person.submits("/account/profile", &[("name", *name)]).await;
+#[on_both]
+async fn our_own_export_comes_back_as_it_was(world: World) {
+    let app = world.app().await;
+    let mut root = app.superuser("root").await;
+    for (number, (name, _)) in NAMES.iter().enumerate() {
+        let mut person = app.person(&format!("p{number}")).await;
+        person.submits("/account/profile", &[("name", *name)]).await;
+    }
+    let file = root.get("/admin/users.csv?is_superuser=false").await;
+    let text = String::from_utf8(file.bytes().to_vec()).expect("UTF-8");
+    assert!(text.starts_with("\u{feff}id,email,name,"), "{text}");
+    for (_, cell) in NAMES {
+        assert!(text.contains(&format!("@example.com,{cell},")), "{cell}: {text}");
+    }
+    app.execute("DELETE FROM users WHERE NOT is_superuser").await;
+
+    let page = uploads(&mut root, file.bytes(), false).await;
+    starts(&mut root, &page).await;
+    worker::do_all_in_bulk(&app.ctx).await;
+
+    for (number, (name, _)) in NAMES.iter().enumerate() {
+        let whose = format!("SELECT MAX(name) FROM users WHERE email = 'p{number}@example.com'");
+        assert_eq!(app.word(&whose).await, *name);
+    }
+}
+
+#[on_both]
+async fn a_list_is_looked_at_first_and_then_done(world: World) {
+    let app = world.app().await;
+    app.person("taken").await;
+    let mut root = app.superuser("root").await;
+    let list = "email,name,gender,date_of_birth,verified,is_staff\n\
+        ada@example.com,Ada Lovelace,female,1990-12-10,true,true\n\
+        nonsense,,,,,\n\
+        Taken@Example.com,,,,,\n\
+        eve@example.com,,,,,\n";
+
+    let page = uploads(&mut root, list.as_bytes(), false).await;
+    assert_eq!((page.status(), page.texts(".lead")), (200, vec!["Will be added: 2 people".into()]));
+    let rows = page.texts("tbody tr");
+    assert!(rows[0].starts_with("Line 3 email Enter a valid email"), "{rows:?}");
+    assert_eq!(rows[1], "Line 4 email There is already an account with this email.");
+    assert_eq!(page.texts(".facts dd")[1], "is_staff", "roles are not given by a list");
+    assert_eq!(people(&app).await, 2, "only looked at");
+    let answer = starts(&mut root, &page).await;
+    worker::do_all_in_bulk(&app.ctx).await;
+
+    let path = answer.location().expect("started").to_owned();
+    assert_eq!(root.get(&path).await.texts(".lead"), ["Done"]);
+    let ada = "SELECT COUNT(*) FROM users WHERE email = 'ada@example.com' AND name = 'Ada Lovelace' \
+        AND gender = 'female' AND date_of_birth = '1990-12-10' AND NOT is_staff \
+        AND email_verified_at IS NOT NULL AND password_hash IS NULL AND language = 'en'";
+    assert_eq!((app.number(ada).await, people(&app).await), (1, 4));
+    assert_eq!(app.events("added_by_staff").await, 2);
+}
+
+#[on_both]
+async fn whoever_comes_from_django_keeps_the_password(world: World) {
+    let app = world.app().await;
+    let mut root = app.superuser("root").await;
+    let list = format!("email,password\nada@example.com,{DJANGO}\neve@example.com,!abc\n");
+
+    let page = uploads(&mut root, list.as_bytes(), false).await;
+    starts(&mut root, &page).await;
+    worker::do_all_in_bulk(&app.ctx).await;
+
+    let mut ada = app.visitor();
+    assert_eq!(ada.logs_in("ada@example.com", "Wrong-Horse-9").await.status(), 422);
+    assert_eq!(ada.logs_in("ada@example.com", DJANGO_PASSWORD).await.status(), 303);
+    let hash = app.word("SELECT password_hash FROM users WHERE email = 'ada@example.com'").await;
+    assert!(hash.starts_with("$argon2id$"), "it was made anew: {hash}");
+    assert_eq!(app.visitor().logs_in("ada@example.com", DJANGO_PASSWORD).await.status(), 303);
+    assert_eq!(
+        app.word("SELECT password_hash FROM users WHERE email = 'eve@example.com'").await,
+        ""
+    );
+    assert!(!app.word("SELECT orders FROM bulk_deeds").await.contains("pbkdf2"));
+}
+
+#[on_both]
+async fn a_hash_that_would_occupy_the_machine_is_not_imported(world: World) {
+    let app = world.app().await;
+    let mut root = app.superuser("root").await;
+    let list = format!(
+        "email,password\nada@example.com,{DJANGO}\n\
+        eve@example.com,{MANY_ROUNDS}\nbob@example.com,\"{MANY_PASSES}\"\n"
+    );
+
+    let page = uploads(&mut root, list.as_bytes(), false).await;
+
+    assert_eq!(page.texts(".lead"), ["Will be added: 1 person"]);
+    let rows = page.texts("tbody tr");
+    let begins = |place: usize, line: &str| {
+        rows[place].starts_with(&format!("{line} password Checking this hash would take"))
+    };
+    assert!(begins(0, "Line 3") && begins(1, "Line 4"), "{rows:?}");
+}
+
+#[on_both]
+async fn a_hash_that_would_occupy_the_machine_is_not_computed(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    app.execute(&format!("UPDATE users SET password_hash = '{DJANGO}'")).await;
+    assert_eq!(app.visitor().logs_in("ada@example.com", DJANGO_PASSWORD).await.status(), 303);
+
+    app.execute(&format!("UPDATE users SET password_hash = '{MANY_ROUNDS}'")).await;
+    let refused = app.visitor().logs_in("ada@example.com", DJANGO_PASSWORD).await;
+
+    assert_eq!(refused.status(), 422, "the password is right and was not compared");
+}
+
+#[on_both]
+async fn those_without_a_password_are_invited(world: World) {
+    let app = world.app().await;
+    let mut root = app.superuser("root").await;
+    let list = format!(
+        "email,password,is_active,language\nada@example.com,,,ko\n\
+        eve@example.com,{DJANGO},,\nbob@example.com,,false,\n"
+    );
+
+    let page = uploads(&mut root, list.as_bytes(), true).await;
+    starts(&mut root, &page).await;
+    worker::do_all_in_bulk(&app.ctx).await;
+
+    let letter = app.letter_to("ada@example.com").await;
+    let link = letter.link("/account/password/reset/");
+    assert_eq!(
+        app.number("SELECT COUNT(*) FROM outbox WHERE kind = 'invited'").await,
+        1,
+        "nobody else is"
+    );
+    assert_eq!(app.visitor().chooses(&link, "Correct-Horse-9").await.status(), 303);
+}
+
+#[on_both]
+async fn a_long_list_is_done_batch_by_batch_and_started_once(world: World) {
+    let app = world.app().await;
+    let mut root = app.superuser("root").await;
+    let list: Vec<_> = (0..450).map(|n| format!("p{n}@example.com")).collect();
+    let list = format!("email\n{}", list.join("\n"));
+    let page = uploads(&mut root, list.as_bytes(), false).await;
+    let plan = page.attribute("input[name=plan]", "value").expect("a plan");
+    let token = root.token().await;
+
+    let mut browsers = vec![root.clone(); 8];
+    let answers = join_all(browsers.iter_mut().map(|root| {
+        let fields = [("csrf", token.clone()), ("plan", plan.clone())];
+        async move {
+            let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
+            root.post(IMPORT, &fields).await.status()
         }
-        let file = root.get("/admin/users.csv?is_superuser=false").await;
-        let text = String::from_utf8(file.bytes().to_vec()).expect("UTF-8");
-        assert!(text.starts_with("\u{feff}id,email,name,"), "{text}");
-        for (_, cell) in NAMES {
-            assert!(text.contains(&format!("@example.com,{cell},")), "{cell}: {text}");
-        }
-        app.execute("DELETE FROM users WHERE NOT is_superuser").await;
+    }))
+    .await;
+    app.visitor().joins("p300@example.com", crate::support::GOOD).await;
+    worker::do_all_in_bulk(&app.ctx).await;
 
-        let page = uploads(&mut root, file.bytes(), false).await;
-        starts(&mut root, &page).await;
-        worker::do_all_in_bulk(&app.ctx).await;
+    assert_eq!(answers.iter().filter(|status| **status == 303).count(), 1, "{answers:?}");
+    let row = "SELECT done * 1000 + left_out FROM bulk_deeds";
+    assert_eq!(app.number(row).await, 449_001, "one has joined meanwhile");
+    assert_eq!(people(&app).await, 451);
+    assert_eq!(app.events("added_by_staff").await, 449);
+}
 
-        for (number, (name, _)) in NAMES.iter().enumerate() {
-            let whose = format!("SELECT MAX(name) FROM users WHERE email = 'p{number}@example.com'");
-            assert_eq!(app.word(&whose).await, *name);
-        }
+#[on_both]
+async fn a_plan_is_its_makers_and_lasts_an_hour(world: World) {
+    let app = world.app().await;
+    let mut root = app.superuser("root").await;
+    let mut staff = app.staff("staff", &[Permission::UsersAdd]).await;
+    let page = uploads(&mut root, b"email\nada@example.com\n", false).await;
+
+    assert_eq!(starts(&mut staff, &page).await.status(), 422);
+    world.clock.advance(Duration::from_hours(1));
+    let late = starts(&mut root, &page).await;
+
+    assert_eq!((late.status(), late.summary().len()), (422, 1));
+    assert!(late.field("file").errors[0].starts_with("The list is no longer there"));
+    assert_eq!(root.get("/admin/bulk").await.texts("tbody tr").len(), 0);
+    world.clock.advance(Duration::from_secs(1));
+    worker::sweep_all(&app.ctx).await;
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 0);
+}
+
+#[on_both]
+async fn not_everybody_who_adds_may_vouch(world: World) {
+    let app = world.app().await;
+    let mut staff = app.staff("staff", &[Permission::UsersAdd]).await;
+
+    let page = uploads(&mut staff, b"email,verified\nada@example.com,true\n", false).await;
+    assert_eq!(page.texts(".facts dd")[1], "verified");
+    starts(&mut staff, &page).await;
+    worker::do_all_in_bulk(&app.ctx).await;
+
+    let proved = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
+    assert_eq!((app.number(proved).await, people(&app).await), (0, 2));
+}
+
+#[on_both]
+async fn what_is_no_list_is_said_and_nothing_is_kept(world: World) {
+    let app = world.app().await;
+    let mut root = app.superuser("root").await;
+    for (file, sentence) in [
+        (&b""[..], "Choose a file"),
+        (b"\xff\xfe", "The file is not text"),
+        (b"name\nAda\n", "There is no column email"),
+        (b"email,Email\na@example.com,\n", "A column stands"),
+    ] {
+        let page = uploads(&mut root, file, false).await;
+        assert_eq!(page.status(), 422);
+        let errors = page.field("file").errors;
+        assert!(errors[0].starts_with(sentence), "{errors:?}");
     }
+    let none = uploads(&mut root, b"email\nnonsense\n", false).await;
+    assert_eq!((none.status(), none.attribute("input[name=plan]", "value")), (200, None));
+    let large = vec![b'x'; 5 * 1024 * 1024];
+    assert_eq!(uploads(&mut root, &large, false).await.status(), 413);
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 0);
+    let mut member = app.person("member").await;
+    assert_eq!(uploads(&mut member, b"email\na@example.com\n", false).await.status(), 403);
+    let mut blind = app.staff("blind", &[Permission::UsersChange]).await;
+    assert_eq!(uploads(&mut blind, b"email\na@example.com\n", false).await.status(), 403);
+    assert_eq!(blind.get(IMPORT).await.status(), 403);
+}
 
-    async fn a_list_is_looked_at_first_and_then_done(world: World) {
-        let app = world.app().await;
-        app.person("taken").await;
-        let mut root = app.superuser("root").await;
-        let list = "email,name,gender,date_of_birth,verified,is_staff\n\
-            ada@example.com,Ada Lovelace,female,1990-12-10,true,true\n\
-            nonsense,,,,,\n\
-            Taken@Example.com,,,,,\n\
-            eve@example.com,,,,,\n";
+#[on_both]
+async fn another_site_cannot_send_a_list(world: World) {
+    let app = world.app().await;
+    let root = app.superuser("root").await;
+    let list = b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n\
+        email\nada@example.com\n\r\n--edge--\r\n";
+    let kind = ContentType::new("multipart", "form-data").with_params(("boundary", "edge"));
 
-        let page = uploads(&mut root, list.as_bytes(), false).await;
-        assert_eq!((page.status(), page.texts(".lead")), (200, vec!["Will be added: 2 people".into()]));
-        let rows = page.texts("tbody tr");
-        assert!(rows[0].starts_with("Line 3 email Enter a valid email"), "{rows:?}");
-        assert_eq!(rows[1], "Line 4 email There is already an account with this email.");
-        assert_eq!(page.texts(".facts dd")[1], "is_staff", "roles are not given by a list");
-        assert_eq!(people(&app).await, 2, "only looked at");
-        let answer = starts(&mut root, &page).await;
-        worker::do_all_in_bulk(&app.ctx).await;
+    let no_token =
+        root.clone().send(Method::Post, IMPORT, Some((kind.clone(), list.to_vec()))).await;
+    let mut foreign = root.clone().with("Sec-Fetch-Site", "cross-site");
+    let foreign = foreign.send(Method::Post, IMPORT, Some((kind.clone(), list.to_vec()))).await;
+    let cut = root.clone().send(Method::Post, IMPORT, Some((kind, list[..60].to_vec()))).await;
 
-        let path = answer.location().expect("started").to_owned();
-        assert_eq!(root.get(&path).await.texts(".lead"), ["Done"]);
-        let ada = "SELECT COUNT(*) FROM users WHERE email = 'ada@example.com' AND name = 'Ada Lovelace' \
-            AND gender = 'female' AND date_of_birth = '1990-12-10' AND NOT is_staff \
-            AND email_verified_at IS NOT NULL AND password_hash IS NULL AND language = 'en'";
-        assert_eq!((app.number(ada).await, people(&app).await), (1, 4));
-        assert_eq!(app.events("added_by_staff").await, 2);
-    }
-
-    async fn whoever_comes_from_django_keeps_the_password(world: World) {
-        let app = world.app().await;
-        let mut root = app.superuser("root").await;
-        let list = format!("email,password\nada@example.com,{DJANGO}\neve@example.com,!abc\n");
-
-        let page = uploads(&mut root, list.as_bytes(), false).await;
-        starts(&mut root, &page).await;
-        worker::do_all_in_bulk(&app.ctx).await;
-
-        let mut ada = app.visitor();
-        assert_eq!(ada.logs_in("ada@example.com", "Wrong-Horse-9").await.status(), 422);
-        assert_eq!(ada.logs_in("ada@example.com", DJANGO_PASSWORD).await.status(), 303);
-        let hash = app.word("SELECT password_hash FROM users WHERE email = 'ada@example.com'").await;
-        assert!(hash.starts_with("$argon2id$"), "it was made anew: {hash}");
-        assert_eq!(app.visitor().logs_in("ada@example.com", DJANGO_PASSWORD).await.status(), 303);
-        assert_eq!(app.word("SELECT password_hash FROM users WHERE email = 'eve@example.com'").await, "");
-        assert!(!app.word("SELECT orders FROM bulk_deeds").await.contains("pbkdf2"));
-    }
-
-    async fn a_hash_that_would_occupy_the_machine_is_not_imported(world: World) {
-        let app = world.app().await;
-        let mut root = app.superuser("root").await;
-        let list = format!("email,password\nada@example.com,{DJANGO}\n\
-            eve@example.com,{MANY_ROUNDS}\nbob@example.com,\"{MANY_PASSES}\"\n");
-
-        let page = uploads(&mut root, list.as_bytes(), false).await;
-
-        assert_eq!(page.texts(".lead"), ["Will be added: 1 person"]);
-        let rows = page.texts("tbody tr");
-        let begins = |place: usize, line: &str| rows[place].starts_with(&format!("{line} password Checking this hash would take"));
-        assert!(begins(0, "Line 3") && begins(1, "Line 4"), "{rows:?}");
-    }
-
-    async fn a_hash_that_would_occupy_the_machine_is_not_computed(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        app.execute(&format!("UPDATE users SET password_hash = '{DJANGO}'")).await;
-        assert_eq!(app.visitor().logs_in("ada@example.com", DJANGO_PASSWORD).await.status(), 303);
-
-        app.execute(&format!("UPDATE users SET password_hash = '{MANY_ROUNDS}'")).await;
-        let refused = app.visitor().logs_in("ada@example.com", DJANGO_PASSWORD).await;
-
-        assert_eq!(refused.status(), 422, "the password is right and was not compared");
-    }
-
-    async fn those_without_a_password_are_invited(world: World) {
-        let app = world.app().await;
-        let mut root = app.superuser("root").await;
-        let list = format!("email,password,is_active,language\nada@example.com,,,ko\n\
-            eve@example.com,{DJANGO},,\nbob@example.com,,false,\n");
-
-        let page = uploads(&mut root, list.as_bytes(), true).await;
-        starts(&mut root, &page).await;
-        worker::do_all_in_bulk(&app.ctx).await;
-
-        let letter = app.letter_to("ada@example.com").await;
-        let link = letter.link("/account/password/reset/");
-        assert_eq!(app.number("SELECT COUNT(*) FROM outbox WHERE kind = 'invited'").await, 1, "nobody else is");
-        assert_eq!(app.visitor().chooses(&link, "Correct-Horse-9").await.status(), 303);
-    }
-
-    async fn a_long_list_is_done_batch_by_batch_and_started_once(world: World) {
-        let app = world.app().await;
-        let mut root = app.superuser("root").await;
-        let list: Vec<_> = (0..450).map(|n| format!("p{n}@example.com")).collect();
-        let list = format!("email\n{}", list.join("\n"));
-        let page = uploads(&mut root, list.as_bytes(), false).await;
-        let plan = page.attribute("input[name=plan]", "value").expect("a plan");
-        let token = root.token().await;
-
-        let mut browsers = vec![root.clone(); 8];
-        let answers = join_all(browsers.iter_mut().map(|root| {
-            let fields = [("csrf", token.clone()), ("plan", plan.clone())];
-            async move {
-                let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
-                root.post(IMPORT, &fields).await.status()
-            }
-        }))
-        .await;
-        app.visitor().joins("p300@example.com", crate::support::GOOD).await;
-        worker::do_all_in_bulk(&app.ctx).await;
-
-        assert_eq!(answers.iter().filter(|status| **status == 303).count(), 1, "{answers:?}");
-        let row = "SELECT done * 1000 + left_out FROM bulk_deeds";
-        assert_eq!(app.number(row).await, 449_001, "one has joined meanwhile");
-        assert_eq!(people(&app).await, 451);
-        assert_eq!(app.events("added_by_staff").await, 449);
-    }
-
-    async fn a_plan_is_its_makers_and_lasts_an_hour(world: World) {
-        let app = world.app().await;
-        let mut root = app.superuser("root").await;
-        let mut staff = app.staff("staff", &[Permission::UsersAdd]).await;
-        let page = uploads(&mut root, b"email\nada@example.com\n", false).await;
-
-        assert_eq!(starts(&mut staff, &page).await.status(), 422);
-        world.clock.advance(Duration::from_hours(1));
-        let late = starts(&mut root, &page).await;
-
-        assert_eq!((late.status(), late.summary().len()), (422, 1));
-        assert!(late.field("file").errors[0].starts_with("The list is no longer there"));
-        assert_eq!(root.get("/admin/bulk").await.texts("tbody tr").len(), 0);
-        world.clock.advance(Duration::from_secs(1));
-        worker::sweep_all(&app.ctx).await;
-        assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 0);
-    }
-
-    async fn not_everybody_who_adds_may_vouch(world: World) {
-        let app = world.app().await;
-        let mut staff = app.staff("staff", &[Permission::UsersAdd]).await;
-
-        let page = uploads(&mut staff, b"email,verified\nada@example.com,true\n", false).await;
-        assert_eq!(page.texts(".facts dd")[1], "verified");
-        starts(&mut staff, &page).await;
-        worker::do_all_in_bulk(&app.ctx).await;
-
-        let proved = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
-        assert_eq!((app.number(proved).await, people(&app).await), (0, 2));
-    }
-
-    async fn what_is_no_list_is_said_and_nothing_is_kept(world: World) {
-        let app = world.app().await;
-        let mut root = app.superuser("root").await;
-        for (file, sentence) in [
-            (&b""[..], "Choose a file"),
-            (b"\xff\xfe", "The file is not text"),
-            (b"name\nAda\n", "There is no column email"),
-            (b"email,Email\na@example.com,\n", "A column stands"),
-        ] {
-            let page = uploads(&mut root, file, false).await;
-            assert_eq!(page.status(), 422);
-            let errors = page.field("file").errors;
-            assert!(errors[0].starts_with(sentence), "{errors:?}");
-        }
-        let none = uploads(&mut root, b"email\nnonsense\n", false).await;
-        assert_eq!((none.status(), none.attribute("input[name=plan]", "value")), (200, None));
-        let large = vec![b'x'; 5 * 1024 * 1024];
-        assert_eq!(uploads(&mut root, &large, false).await.status(), 413);
-        assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 0);
-        let mut member = app.person("member").await;
-        assert_eq!(uploads(&mut member, b"email\na@example.com\n", false).await.status(), 403);
-        let mut blind = app.staff("blind", &[Permission::UsersChange]).await;
-        assert_eq!(uploads(&mut blind, b"email\na@example.com\n", false).await.status(), 403);
-        assert_eq!(blind.get(IMPORT).await.status(), 403);
-    }
-
-    async fn another_site_cannot_send_a_list(world: World) {
-        let app = world.app().await;
-        let root = app.superuser("root").await;
-        let list = b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n\
-            email\nada@example.com\n\r\n--edge--\r\n";
-        let kind = ContentType::new("multipart", "form-data").with_params(("boundary", "edge"));
-
-        let no_token = root.clone().send(Method::Post, IMPORT, Some((kind.clone(), list.to_vec()))).await;
-        let mut foreign = root.clone().with("Sec-Fetch-Site", "cross-site");
-        let foreign = foreign.send(Method::Post, IMPORT, Some((kind.clone(), list.to_vec()))).await;
-        let cut = root.clone().send(Method::Post, IMPORT, Some((kind, list[..60].to_vec()))).await;
-
-        assert_eq!((no_token.status(), foreign.status()), (403, 403));
-        assert_eq!(cut.status(), 400);
-        assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 0);
-    }
+    assert_eq!((no_token.status(), foreign.status()), (403, 403));
+    assert_eq!(cut.status(), 400);
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 0);
 }

@@ -1,6 +1,6 @@
 //! Letters, as staff see them.
 
-use crate::support::{App, World};
+use crate::support::{App, World, on_both};
 
 const BOX: &str = "/admin/mail";
 
@@ -21,67 +21,67 @@ async fn three_letters(app: &App) {
     }
 }
 
-on_both! {
-    async fn only_readers_of_the_trail_see_letters(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut other = app.promoted_staff("other", &["users.view", "settings.view"]).await;
-        let mut reader = app.promoted_staff("reader", &["audit.view"]).await;
-        three_letters(&app).await;
-        assert_eq!(app.visitor().get(BOX).await.status(), 303);
-        assert_eq!(ada.get(BOX).await.status(), 403);
-        assert_eq!(other.get(BOX).await.status(), 403);
-        let page = reader.get(BOX).await;
-        assert_eq!(page.status(), 200);
-        assert!(page.texts("td form").is_empty(), "may look only");
-        for browser in [&mut ada, &mut other, &mut reader] {
-            assert_eq!(browser.submits("/admin/mail/101/retry", &[]).await.status(), 403);
-        }
+#[on_both]
+async fn only_readers_of_the_trail_see_letters(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut other = app.promoted_staff("other", &["users.view", "settings.view"]).await;
+    let mut reader = app.promoted_staff("reader", &["audit.view"]).await;
+    three_letters(&app).await;
+    assert_eq!(app.visitor().get(BOX).await.status(), 303);
+    assert_eq!(ada.get(BOX).await.status(), 403);
+    assert_eq!(other.get(BOX).await.status(), 403);
+    let page = reader.get(BOX).await;
+    assert_eq!(page.status(), 200);
+    assert!(page.texts("td form").is_empty(), "may look only");
+    for browser in [&mut ada, &mut other, &mut reader] {
+        assert_eq!(browser.submits("/admin/mail/101/retry", &[]).await.status(), 403);
     }
+}
 
-    async fn letters_are_listed_by_their_state(world: World) {
-        let app = world.app().await;
-        let mut root = app.promoted("root").await;
-        three_letters(&app).await;
-        for (query, found) in [
-            ("", vec!["a103@example.com", "a102@example.com", "a101@example.com"]),
-            ("?state=waiting", vec!["a101@example.com"]),
-            ("?state=sent", vec!["a102@example.com"]),
-            ("?state=failed", vec!["a103@example.com"]),
-            ("?before=103", vec!["a102@example.com", "a101@example.com"]),
-            ("?state=nonsense&before=x", vec![
-                "a103@example.com",
-                "a102@example.com",
-                "a101@example.com",
-            ]),
-        ] {
-            let page = root.get(&format!("{BOX}{query}")).await;
-            assert_eq!(page.texts("tbody th"), found, "{query}");
-        }
-        let page = root.get(BOX).await;
-        assert!(page.texts("tbody td").contains(&"550 no such user".to_owned()));
-        assert!(page.texts("tbody td").contains(&"New password".to_owned()));
-        assert!(!page.text().contains("<script>a"));
-        assert!(root.get("/admin").await.text().contains("550 no such user"));
+#[on_both]
+async fn letters_are_listed_by_their_state(world: World) {
+    let app = world.app().await;
+    let mut root = app.promoted("root").await;
+    three_letters(&app).await;
+    for (query, found) in [
+        ("", vec!["a103@example.com", "a102@example.com", "a101@example.com"]),
+        ("?state=waiting", vec!["a101@example.com"]),
+        ("?state=sent", vec!["a102@example.com"]),
+        ("?state=failed", vec!["a103@example.com"]),
+        ("?before=103", vec!["a102@example.com", "a101@example.com"]),
+        (
+            "?state=nonsense&before=x",
+            vec!["a103@example.com", "a102@example.com", "a101@example.com"],
+        ),
+    ] {
+        let page = root.get(&format!("{BOX}{query}")).await;
+        assert_eq!(page.texts("tbody th"), found, "{query}");
     }
+    let page = root.get(BOX).await;
+    assert!(page.texts("tbody td").contains(&"550 no such user".to_owned()));
+    assert!(page.texts("tbody td").contains(&"New password".to_owned()));
+    assert!(!page.text().contains("<script>a"));
+    assert!(root.get("/admin").await.text().contains("550 no such user"));
+}
 
-    async fn a_letter_that_waits_is_tried_again_and_no_other(world: World) {
-        let app = world.app().await;
-        let mut root = app.promoted("root").await;
-        three_letters(&app).await;
-        let due = "SELECT COUNT(*) FROM outbox WHERE due_at < 9000000000000000";
-        for letter in ["102", "103", "999", "x"] {
-            root.submits(&format!("/admin/mail/{letter}/retry"), &[]).await;
-            let said = root.get(BOX).await.texts(".notice");
-            assert!(said[0].starts_with("This email is not waiting"), "{letter}: {said:?}");
-        }
-        let noted = "SELECT COUNT(*) FROM audit_events WHERE action = 'letter_retried'";
-        assert_eq!((app.number(due).await, app.number(noted).await), (0, 0));
-
-        let action = root.get(BOX).await.attribute("td form", "action").expect("a button");
-        assert_eq!(root.submits(&action, &[]).await.location(), Some(BOX));
-
-        assert_eq!(root.get(BOX).await.texts(".notice"), ["The email is tried again now."]);
-        assert_eq!((app.number(due).await, app.number(noted).await), (1, 1));
+#[on_both]
+async fn a_letter_that_waits_is_tried_again_and_no_other(world: World) {
+    let app = world.app().await;
+    let mut root = app.promoted("root").await;
+    three_letters(&app).await;
+    let due = "SELECT COUNT(*) FROM outbox WHERE due_at < 9000000000000000";
+    for letter in ["102", "103", "999", "x"] {
+        root.submits(&format!("/admin/mail/{letter}/retry"), &[]).await;
+        let said = root.get(BOX).await.texts(".notice");
+        assert!(said[0].starts_with("This email is not waiting"), "{letter}: {said:?}");
     }
+    let noted = "SELECT COUNT(*) FROM audit_events WHERE action = 'letter_retried'";
+    assert_eq!((app.number(due).await, app.number(noted).await), (0, 0));
+
+    let action = root.get(BOX).await.attribute("td form", "action").expect("a button");
+    assert_eq!(root.submits(&action, &[]).await.location(), Some(BOX));
+
+    assert_eq!(root.get(BOX).await.texts(".notice"), ["The email is tried again now."]);
+    assert_eq!((app.number(due).await, app.number(noted).await), (1, 1));
 }

@@ -3,7 +3,7 @@
 use daemun::types::Permission;
 use rocket::http::Method;
 
-use crate::support::{App, Browser, World};
+use crate::support::{App, Browser, World, on_both};
 
 macro_rules! look {
     ($action:literal) => {
@@ -83,74 +83,75 @@ async fn knocks(
     }
 }
 
-on_both! {
-    async fn each_role_may_do_what_it_is_granted_and_nothing_else(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let id = app.id_of("ada").await;
-        for (method, path, _) in ROUTES {
-            let path = path.replace("ID", &id.to_string());
-            let mut stranger = app.visitor();
-            let page = match method {
-                Method::Get => stranger.get(&path).await,
-                _ => stranger.submits(&path, &[]).await,
-            };
-            let location = page.location().unwrap_or_default();
-            assert!(location.starts_with("/account/login"), "{method} {path}: {}", page.status());
-        }
-        let mut member = app.person("member").await;
-        knocks(&app, (&mut member, false), &[], id).await;
-        let mut nobody = app.staff("nobody", &[]).await;
-        knocks(&app, (&mut nobody, true), &[], id).await;
-        let alone = Permission::ALL.map(|permission| vec![permission]);
-        let pairs = Permission::ALL.map(|permission| vec![Permission::UsersView, permission]);
-        for (number, granted) in alone.into_iter().chain(pairs).enumerate() {
-            let name = format!("staff{number}");
-            let mut staff = app.staff(&name, &granted).await;
-            app.person(&format!("victim{number}")).await;
-            let victim = app.id_of(&format!("victim{number}")).await;
-            knocks(&app, (&mut staff, true), &granted, victim).await;
-        }
-        let mut root = app.superuser("root").await;
-        knocks(&app, (&mut root, true), &Permission::ALL, id).await;
+#[on_both]
+async fn each_role_may_do_what_it_is_granted_and_nothing_else(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let id = app.id_of("ada").await;
+    for (method, path, _) in ROUTES {
+        let path = path.replace("ID", &id.to_string());
+        let mut stranger = app.visitor();
+        let page = match method {
+            Method::Get => stranger.get(&path).await,
+            _ => stranger.submits(&path, &[]).await,
+        };
+        let location = page.location().unwrap_or_default();
+        assert!(location.starts_with("/account/login"), "{method} {path}: {}", page.status());
     }
-
-    async fn an_account_that_does_not_exist_is_not_found(world: World) {
-        let app = world.app().await;
-        let mut root = app.superuser("root").await;
-        for id in ["999999", "0", "-1", "+1", "01", "x", "1x", "99999999999999999999", "%00"] {
-            for (method, path, _) in ROUTES {
-                if !path.contains("/ID") {
-                    continue;
-                }
-                let path = path.replace("ID", id);
-                assert_eq!(knock(&mut root, method, &path).await, 404, "{method} {path}");
-            }
-        }
+    let mut member = app.person("member").await;
+    knocks(&app, (&mut member, false), &[], id).await;
+    let mut nobody = app.staff("nobody", &[]).await;
+    knocks(&app, (&mut nobody, true), &[], id).await;
+    let alone = Permission::ALL.map(|permission| vec![permission]);
+    let pairs = Permission::ALL.map(|permission| vec![Permission::UsersView, permission]);
+    for (number, granted) in alone.into_iter().chain(pairs).enumerate() {
+        let name = format!("staff{number}");
+        let mut staff = app.staff(&name, &granted).await;
+        app.person(&format!("victim{number}")).await;
+        let victim = app.id_of(&format!("victim{number}")).await;
+        knocks(&app, (&mut staff, true), &granted, victim).await;
     }
+    let mut root = app.superuser("root").await;
+    knocks(&app, (&mut root, true), &Permission::ALL, id).await;
+}
 
-    async fn staff_never_touch_a_superuser(world: World) {
-        let app = world.app().await;
-        app.superuser("root").await;
-        let root = app.id_of("root").await;
-        let all: Vec<Permission> = Permission::ALL.into();
-        let mut staff = app.staff("staff", &all).await;
-        let before = app.number("SELECT version FROM users WHERE is_superuser").await;
+#[on_both]
+async fn an_account_that_does_not_exist_is_not_found(world: World) {
+    let app = world.app().await;
+    let mut root = app.superuser("root").await;
+    for id in ["999999", "0", "-1", "+1", "01", "x", "1x", "99999999999999999999", "%00"] {
         for (method, path, _) in ROUTES {
-            let path = path.replace("ID", &root.to_string());
-            let is_page = method == Method::Get && path.ends_with(&format!("/{root}"));
-            if !path.contains(&format!("/users/{root}")) || is_page {
+            if !path.contains("/ID") {
                 continue;
             }
-            assert_eq!(knock(&mut staff, method, &path).await, 403, "{method} {path}");
+            let path = path.replace("ID", id);
+            assert_eq!(knock(&mut root, method, &path).await, 404, "{method} {path}");
         }
-        for action in ["link", "unusable"] {
-            let path = format!("/admin/users/{root}/password");
-            assert_eq!(staff.submits(&path, &[("action", action)]).await.status(), 403, "{action}");
-        }
-        let page = staff.get(&format!("/admin/users/{root}")).await;
-        let forms = page.texts(".sheet form").len();
-        assert_eq!((page.status(), forms), (200, 0), "only to be looked at");
-        assert_eq!(app.number("SELECT version FROM users WHERE is_superuser").await, before);
     }
+}
+
+#[on_both]
+async fn staff_never_touch_a_superuser(world: World) {
+    let app = world.app().await;
+    app.superuser("root").await;
+    let root = app.id_of("root").await;
+    let all: Vec<Permission> = Permission::ALL.into();
+    let mut staff = app.staff("staff", &all).await;
+    let before = app.number("SELECT version FROM users WHERE is_superuser").await;
+    for (method, path, _) in ROUTES {
+        let path = path.replace("ID", &root.to_string());
+        let is_page = method == Method::Get && path.ends_with(&format!("/{root}"));
+        if !path.contains(&format!("/users/{root}")) || is_page {
+            continue;
+        }
+        assert_eq!(knock(&mut staff, method, &path).await, 403, "{method} {path}");
+    }
+    for action in ["link", "unusable"] {
+        let path = format!("/admin/users/{root}/password");
+        assert_eq!(staff.submits(&path, &[("action", action)]).await.status(), 403, "{action}");
+    }
+    let page = staff.get(&format!("/admin/users/{root}")).await;
+    let forms = page.texts(".sheet form").len();
+    assert_eq!((page.status(), forms), (200, 0), "only to be looked at");
+    assert_eq!(app.number("SELECT version FROM users WHERE is_superuser").await, before);
 }

@@ -12,7 +12,7 @@ use futures::future::join;
 
 use crate::support::app::caller;
 use crate::support::mailbox::Received;
-use crate::support::{App, Browser, GOOD, Page, World};
+use crate::support::{App, Browser, GOOD, Page, World, on_both};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -80,435 +80,453 @@ async fn count(app: &App, what: &str) -> i64 {
     app.number(&format!("SELECT COUNT(*) FROM {what}")).await
 }
 
-on_both! {
-    async fn staff_change_what_an_account_says(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let id = app.id_of("ada").await;
-        let may = [Permission::UsersView, Permission::UsersChange];
-        let mut staff = app.staff("staff", &may).await;
+#[on_both]
+async fn staff_change_what_an_account_says(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let id = app.id_of("ada").await;
+    let may = [Permission::UsersView, Permission::UsersChange];
+    let mut staff = app.staff("staff", &may).await;
 
-        let name = ("name", "Ada Lovelace");
-        let changes = [name, ("gender", "female"), ("date_of_birth", "1990-12-10")];
-        let answer = saves(&mut staff, id, &changes).await;
+    let name = ("name", "Ada Lovelace");
+    let changes = [name, ("gender", "female"), ("date_of_birth", "1990-12-10")];
+    let answer = saves(&mut staff, id, &changes).await;
 
-        assert_eq!(answer.location(), Some(path(id).as_str()), "{}", answer.text());
-        let page = staff.get(&path(id)).await;
-        assert_eq!(page.texts(".notice"), ["The account is saved."]);
-        assert_eq!(page.field("name").value, "Ada Lovelace");
-        let event = "audit_events WHERE action = 'changed_by_staff' AND details LIKE \
-            '%\"name\":[\"\",\"Ada Lovelace\"]%' AND details LIKE '%\"gender\":[null,\"female\"]%'";
-        assert_eq!(count(&app, event).await, 1);
-        assert_eq!(saves(&mut staff, id, &[]).await.status(), 303);
-        assert_eq!(count(&app, "audit_events WHERE action = 'changed_by_staff'").await, 1);
+    assert_eq!(answer.location(), Some(path(id).as_str()), "{}", answer.text());
+    let page = staff.get(&path(id)).await;
+    assert_eq!(page.texts(".notice"), ["The account is saved."]);
+    assert_eq!(page.field("name").value, "Ada Lovelace");
+    let event = "audit_events WHERE action = 'changed_by_staff' AND details LIKE \
+        '%\"name\":[\"\",\"Ada Lovelace\"]%' AND details LIKE '%\"gender\":[null,\"female\"]%'";
+    assert_eq!(count(&app, event).await, 1);
+    assert_eq!(saves(&mut staff, id, &[]).await.status(), 303);
+    assert_eq!(count(&app, "audit_events WHERE action = 'changed_by_staff'").await, 1);
+}
+
+#[on_both]
+async fn wrong_input_comes_back_with_what_was_typed(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    app.person("eve").await;
+    let id = app.id_of("ada").await;
+    let mut root = app.superuser("root").await;
+
+    let wrong = [("email", "nonsense"), ("name", "Ada"), ("date_of_birth", "2999-01-01")];
+    let page = saves(&mut root, id, &wrong).await;
+    let taken = saves(&mut root, id, &[("email", "eve@example.com")]).await;
+
+    assert_eq!((page.status(), page.summary().len()), (422, 2));
+    assert_eq!(page.field("name").value, "Ada");
+    assert!(page.field("email").is_wrong && page.field("date_of_birth").is_wrong);
+    assert_eq!(taken.field("email").errors, ["There is already an account with this email."]);
+    assert_eq!(person_of(&app, id).await.email.as_typed(), "ada@example.com");
+}
+
+#[on_both]
+async fn the_later_of_two_who_save_is_told_what_the_earlier_changed(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let id = app.id_of("ada").await;
+    let mut root = app.superuser("root").await;
+    let stale = changed(&mut root, id, &[("gender", "female")]).await;
+    assert_eq!(saves(&mut root, id, &[("name", "Countess")]).await.status(), 303);
+
+    let page = send(&mut root, id, &stale).await;
+
+    assert_eq!(page.status(), 422);
+    assert!(page.summary()[0].starts_with("Somebody else has saved this account"));
+    assert_eq!(page.field("name").errors, ["Somebody else changed this to: Countess"]);
+    let shown = [page.field("name").value, page.field("gender").value];
+    assert_eq!(shown, ["Countess", "female"]);
+    assert_eq!(person_of(&app, id).await.gender, None, "nothing is overwritten");
+    assert_eq!(send(&mut root, id, &with(&page, &[])).await.status(), 303);
+    let person = person_of(&app, id).await;
+    assert_eq!((person.name.as_str(), person.gender.is_some()), ("Countess", true));
+}
+
+#[on_both]
+async fn another_address_is_told_to_the_old_one_and_ends_the_sessions(world: World) {
+    let app = world.app_with(&[("email_verification", "optional")]).await;
+    let mut ada = app.person("ada").await;
+    let id = app.id_of("ada").await;
+    let mut root = app.superuser("root").await;
+    let send = [("action", "link"), ("send", "true")];
+    root.submits(&format!("{}/password", path(id)), &send).await;
+    let reset = app.letter_to("ada@example.com").await.link("/account/password/reset/");
+
+    let answer = saves(&mut root, id, &[("email", "lovelace@example.com")]).await;
+
+    assert_eq!(answer.status(), 303, "{}", answer.text());
+    assert!(!ada.is_signed_in().await);
+    assert_eq!(app.visitor().get(&reset).await.status(), 404, "older links are dead");
+    assert!(person_of(&app, id).await.email_verified_at.is_none());
+    app.letter_to("lovelace@example.com").await.link("/account/email/verify/");
+    let undo = app.letter_to("ada@example.com").await.link("/account/email/undo/");
+    let mut owner = app.visitor();
+    owner.get(&undo).await;
+    assert_eq!(owner.submits("/account/link", &[]).await.status(), 303);
+    assert_eq!(person_of(&app, id).await.email.as_typed(), "ada@example.com");
+}
+
+#[on_both]
+async fn whoever_is_leaving_and_is_suspended_still_leaves(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let id = app.id_of("ada").await;
+    let mut root = app.superuser("root").await;
+    assert_eq!(ada.submits("/account/delete", &[("password", GOOD)]).await.status(), 303);
+    let due = app.number("SELECT deletes_at FROM users WHERE email = 'ada@example.com'").await;
+
+    let answer = root.submits(&format!("{}/deactivate", path(id)), &[]).await;
+
+    assert_eq!(answer.status(), 303, "{}", answer.text());
+    let after = "SELECT COALESCE(deletes_at, 0) FROM users WHERE email = 'ada@example.com'";
+    assert_eq!(app.number(after).await, due);
+}
+
+#[on_both]
+async fn an_administrator_may_vouch_for_the_new_address(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let id = app.id_of("ada").await;
+    let mut root = app.superuser("root").await;
+
+    let new = [("email", "lovelace@example.com"), ("email_verified", "true")];
+    assert_eq!(saves(&mut root, id, &new).await.status(), 303);
+
+    assert!(person_of(&app, id).await.email_verified_at.is_some());
+}
+
+#[on_both]
+async fn nobody_grants_what_they_do_not_have(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let id = app.id_of("ada").await;
+    let may = [Permission::UsersView, Permission::UsersChange, Permission::UsersAdd];
+    let mut staff = app.staff("staff", &may).await;
+    let strong = app.group("strong", &[Permission::UsersDelete]).await.to_string();
+    let weak = app.group("weak", &[Permission::UsersView]).await.to_string();
+
+    for (changes, status) in [
+        (vec![("is_superuser", "true")], 403),
+        (vec![("groups", strong.as_str())], 403),
+        (vec![("groups", "999999")], 422),
+        (vec![("groups", "-1")], 422),
+        (vec![("groups", "x")], 422),
+        (vec![("is_staff", "maybe")], 422),
+    ] {
+        assert_eq!(saves(&mut staff, id, &changes).await.status(), status, "{changes:?}");
     }
+    let mut twice = changed(&mut staff, id, &[]).await;
+    twice.extend([("groups".into(), weak.clone()), ("groups".into(), strong.clone())]);
+    assert_eq!(send(&mut staff, id, &twice).await.status(), 403);
+    let new = [("email", "new@example.com"), ("is_active", "true"), ("is_superuser", "true")];
+    assert_eq!(staff.submits("/admin/users/new", &new).await.status(), 403);
+    let mut nested = changed(&mut staff, id, &[]).await;
+    nested.extend([("user[is_superuser]".into(), "true".into()), ("id".into(), "1".into())]);
+    assert_eq!(send(&mut staff, id, &nested).await.status(), 303);
+    assert_eq!(count(&app, "users WHERE is_superuser").await, 0);
+    assert_eq!(count(&app, &format!("group_members WHERE user_id = {id}")).await, 0);
 
-    async fn wrong_input_comes_back_with_what_was_typed(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        app.person("eve").await;
-        let id = app.id_of("ada").await;
-        let mut root = app.superuser("root").await;
+    let mut good = changed(&mut staff, id, &[("is_staff", "true")]).await;
+    good.extend([("groups".into(), weak.clone()), ("groups".into(), weak.clone())]);
+    let page = send(&mut staff, id, &good).await;
+    assert_eq!(page.status(), 303, "what they have they may grant");
+    assert_eq!(count(&app, &format!("group_members WHERE user_id = {id}")).await, 1);
+}
 
-        let wrong = [("email", "nonsense"), ("name", "Ada"), ("date_of_birth", "2999-01-01")];
-        let page = saves(&mut root, id, &wrong).await;
-        let taken = saves(&mut root, id, &[("email", "eve@example.com")]).await;
+#[on_both]
+async fn a_member_with_groups_becomes_staff_by_those_who_have_as_much(world: World) {
+    let app = world.app().await;
+    app.staff("ada", &[Permission::UsersDelete]).await;
+    let id = app.id_of("ada").await;
+    let may = [Permission::UsersView, Permission::UsersChange];
+    let mut staff = app.staff("staff", &may).await;
+    let link = staff.submits(&format!("{}/password", path(id)), &[("action", "link")]).await;
+    assert_eq!(link.status(), 403, "a link would make them somebody who may more");
+    assert_eq!(saves(&mut staff, id, &[("email", "mine@example.com")]).await.status(), 403);
+    app.execute(&format!("UPDATE users SET is_staff = false WHERE id = {id}")).await;
 
-        assert_eq!((page.status(), page.summary().len()), (422, 2));
-        assert_eq!(page.field("name").value, "Ada");
-        assert!(page.field("email").is_wrong && page.field("date_of_birth").is_wrong);
-        assert_eq!(taken.field("email").errors, ["There is already an account with this email."]);
-        assert_eq!(person_of(&app, id).await.email.as_typed(), "ada@example.com");
+    assert_eq!(saves(&mut staff, id, &[("is_staff", "true")]).await.status(), 403);
+}
+
+#[on_both]
+async fn nobody_takes_their_own_rights_away(world: World) {
+    let app = world.app().await;
+    let mut root = app.superuser("root").await;
+    app.superuser("other").await;
+    let id = app.id_of("root").await;
+
+    for field in ["is_active", "is_staff", "is_superuser"] {
+        let page = saves(&mut root, id, &[(field, "")]).await;
+        assert_eq!(page.status(), 422, "{field}");
+        assert!(page.summary()[0].starts_with("Nobody does this to themselves"), "{field}");
     }
-
-    async fn the_later_of_two_who_save_is_told_what_the_earlier_changed(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let id = app.id_of("ada").await;
-        let mut root = app.superuser("root").await;
-        let stale = changed(&mut root, id, &[("gender", "female")]).await;
-        assert_eq!(saves(&mut root, id, &[("name", "Countess")]).await.status(), 303);
-
-        let page = send(&mut root, id, &stale).await;
-
-        assert_eq!(page.status(), 422);
-        assert!(page.summary()[0].starts_with("Somebody else has saved this account"));
-        assert_eq!(page.field("name").errors, ["Somebody else changed this to: Countess"]);
-        let shown = [page.field("name").value, page.field("gender").value];
-        assert_eq!(shown, ["Countess", "female"]);
-        assert_eq!(person_of(&app, id).await.gender, None, "nothing is overwritten");
-        assert_eq!(send(&mut root, id, &with(&page, &[])).await.status(), 303);
-        let person = person_of(&app, id).await;
-        assert_eq!((person.name.as_str(), person.gender.is_some()), ("Countess", true));
+    for act in ["deactivate", "delete"] {
+        let page = root.submits(&format!("{}/{act}", path(id)), &[]).await;
+        assert_eq!(page.status(), 422, "{act}");
     }
+    assert_eq!(count(&app, "users WHERE is_superuser AND is_active").await, 2);
+}
 
-    async fn another_address_is_told_to_the_old_one_and_ends_the_sessions(world: World) {
-        let app = world.app_with(&[("email_verification", "optional")]).await;
-        let mut ada = app.person("ada").await;
-        let id = app.id_of("ada").await;
-        let mut root = app.superuser("root").await;
-        let send = [("action", "link"), ("send", "true")];
-        root.submits(&format!("{}/password", path(id)), &send).await;
-        let reset = app.letter_to("ada@example.com").await.link("/account/password/reset/");
-
-        let answer = saves(&mut root, id, &[("email", "lovelace@example.com")]).await;
-
-        assert_eq!(answer.status(), 303, "{}", answer.text());
-        assert!(!ada.is_signed_in().await);
-        assert_eq!(app.visitor().get(&reset).await.status(), 404, "older links are dead");
-        assert!(person_of(&app, id).await.email_verified_at.is_none());
-        app.letter_to("lovelace@example.com").await.link("/account/email/verify/");
-        let undo = app.letter_to("ada@example.com").await.link("/account/email/undo/");
-        let mut owner = app.visitor();
-        owner.get(&undo).await;
-        assert_eq!(owner.submits("/account/link", &[]).await.status(), 303);
-        assert_eq!(person_of(&app, id).await.email.as_typed(), "ada@example.com");
-    }
-
-    async fn whoever_is_leaving_and_is_suspended_still_leaves(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let id = app.id_of("ada").await;
-        let mut root = app.superuser("root").await;
-        assert_eq!(ada.submits("/account/delete", &[("password", GOOD)]).await.status(), 303);
-        let due = app.number("SELECT deletes_at FROM users WHERE email = 'ada@example.com'").await;
-
-        let answer = root.submits(&format!("{}/deactivate", path(id)), &[]).await;
-
-        assert_eq!(answer.status(), 303, "{}", answer.text());
-        let after = "SELECT COALESCE(deletes_at, 0) FROM users WHERE email = 'ada@example.com'";
-        assert_eq!(app.number(after).await, due);
-    }
-
-    async fn an_administrator_may_vouch_for_the_new_address(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let id = app.id_of("ada").await;
-        let mut root = app.superuser("root").await;
-
-        let new = [("email", "lovelace@example.com"), ("email_verified", "true")];
-        assert_eq!(saves(&mut root, id, &new).await.status(), 303);
-
-        assert!(person_of(&app, id).await.email_verified_at.is_some());
-    }
-
-    async fn nobody_grants_what_they_do_not_have(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let id = app.id_of("ada").await;
-        let may = [Permission::UsersView, Permission::UsersChange, Permission::UsersAdd];
-        let mut staff = app.staff("staff", &may).await;
-        let strong = app.group("strong", &[Permission::UsersDelete]).await.to_string();
-        let weak = app.group("weak", &[Permission::UsersView]).await.to_string();
-
-        for (changes, status) in [
-            (vec![("is_superuser", "true")], 403),
-            (vec![("groups", strong.as_str())], 403),
-            (vec![("groups", "999999")], 422),
-            (vec![("groups", "-1")], 422),
-            (vec![("groups", "x")], 422),
-            (vec![("is_staff", "maybe")], 422),
-        ] {
-            assert_eq!(saves(&mut staff, id, &changes).await.status(), status, "{changes:?}");
+#[on_both]
+async fn two_superusers_who_demote_each_other_leave_one(world: World) {
+    let app = world.app().await;
+    app.superuser("ada").await;
+    app.superuser("eve").await;
+    let ids = [app.id_of("ada").await, app.id_of("eve").await];
+    for round in 0..50 {
+        app.execute("UPDATE users SET is_superuser = true, is_active = true").await;
+        let people = [person_of(&app, ids[0]).await, person_of(&app, ids[1]).await];
+        let mut edits = Vec::new();
+        for (person, id) in people.iter().zip(ids) {
+            let sql = format!("SELECT version FROM users WHERE id = {id}");
+            let version = app.number(&sql).await;
+            let edited = Edited {
+                email: person.email.clone(),
+                name: person.name.clone(),
+                gender: None,
+                date_of_birth: None,
+                is_active: round % 2 == 0,
+                is_staff: true,
+                is_superuser: false,
+            };
+            let (groups, is_verified) = (Vec::new(), false);
+            edits.push(Edit { version, edited, groups, is_verified, has_just_proved: true });
         }
-        let mut twice = changed(&mut staff, id, &[]).await;
-        twice.extend([("groups".into(), weak.clone()), ("groups".into(), strong.clone())]);
-        assert_eq!(send(&mut staff, id, &twice).await.status(), 403);
-        let new = [("email", "new@example.com"), ("is_active", "true"), ("is_superuser", "true")];
-        assert_eq!(staff.submits("/admin/users/new", &new).await.status(), 403);
-        let mut nested = changed(&mut staff, id, &[]).await;
-        nested.extend([("user[is_superuser]".into(), "true".into()), ("id".into(), "1".into())]);
-        assert_eq!(send(&mut staff, id, &nested).await.status(), 303);
-        assert_eq!(count(&app, "users WHERE is_superuser").await, 0);
-        assert_eq!(count(&app, &format!("group_members WHERE user_id = {id}")).await, 0);
+        let from = caller();
+        let [ada, eve] = [&people[0], &people[1]].map(|by| Acting { by, caller: &from });
 
-        let mut good = changed(&mut staff, id, &[("is_staff", "true")]).await;
-        good.extend([("groups".into(), weak.clone()), ("groups".into(), weak.clone())]);
-        let page = send(&mut staff, id, &good).await;
-        assert_eq!(page.status(), 303, "what they have they may grant");
-        assert_eq!(count(&app, &format!("group_members WHERE user_id = {id}")).await, 1);
+        let (one, two) = join(
+            flows::admin::user_update::save(&app.ctx, ada, UserId(ids[1]), &edits[1]),
+            flows::admin::user_update::save(&app.ctx, eve, UserId(ids[0]), &edits[0]),
+        )
+        .await;
+
+        let done = usize::from(one.is_ok()) + usize::from(two.is_ok());
+        assert_eq!(done, 1, "round {round}: {one:?} {two:?}");
+        assert_eq!(count(&app, "users WHERE is_superuser AND is_active").await, 1);
     }
+}
 
-    async fn a_member_with_groups_becomes_staff_by_those_who_have_as_much(world: World) {
-        let app = world.app().await;
-        app.staff("ada", &[Permission::UsersDelete]).await;
-        let id = app.id_of("ada").await;
-        let may = [Permission::UsersView, Permission::UsersChange];
-        let mut staff = app.staff("staff", &may).await;
-        let link = staff.submits(&format!("{}/password", path(id)), &[("action", "link")]).await;
-        assert_eq!(link.status(), 403, "a link would make them somebody who may more");
-        assert_eq!(saves(&mut staff, id, &[("email", "mine@example.com")]).await.status(), 403);
-        app.execute(&format!("UPDATE users SET is_staff = false WHERE id = {id}")).await;
+#[on_both]
+async fn roles_take_effect_at_once(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let id = app.id_of("ada").await;
+    let mut root = app.superuser("root").await;
+    assert_eq!(ada.get("/admin/users/1").await.status(), 403);
 
-        assert_eq!(saves(&mut staff, id, &[("is_staff", "true")]).await.status(), 403);
+    let group = app.group("viewers", &[Permission::UsersView]).await.to_string();
+    saves(&mut root, id, &[("is_staff", "true"), ("groups", &group)]).await;
+    assert_eq!(ada.get("/admin/users/1").await.status(), 200, "without a new log-in");
+    saves(&mut root, id, &[("groups", "")]).await;
+
+    assert_eq!(ada.get("/admin/users/1").await.status(), 403);
+    assert!(ada.is_signed_in().await);
+}
+
+#[on_both]
+async fn what_is_dangerous_asks_for_the_password_again(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let id = app.id_of("ada").await;
+    let mut root = app.superuser("root").await;
+    let roles = changed(&mut root, id, &[("is_staff", "true")]).await;
+    let name = changed(&mut root, id, &[("name", "Ada")]).await;
+    world.clock.advance(Duration::from_mins(11));
+
+    for act in ["deactivate", "delete"] {
+        let here = format!("{}/{act}", path(id));
+        let sudo = format!("/account/sudo?next={}", here.replace('/', "%2F"));
+        assert_eq!(root.get(&here).await.location(), Some(sudo.as_str()));
+        assert_eq!(root.submits(&here, &[]).await.location(), Some(sudo.as_str()));
     }
+    let unusable = [("action", "unusable")];
+    let page = root.submits(&format!("{}/password", path(id)), &unusable).await;
+    assert!(page.location().expect("gone").starts_with("/account/sudo?next="));
+    let page = send(&mut root, id, &roles).await;
+    assert!(page.location().expect("gone").starts_with("/account/sudo"));
+    assert_eq!(count(&app, "audit_events WHERE actor_id <> target_id").await, 0);
+    assert_eq!(send(&mut root, id, &name).await.location(), Some(path(id).as_str()));
 
-    async fn nobody_takes_their_own_rights_away(world: World) {
-        let app = world.app().await;
-        let mut root = app.superuser("root").await;
-        app.superuser("other").await;
-        let id = app.id_of("root").await;
+    root.submits("/account/sudo", &[("password", GOOD)]).await;
+    let answer = root.submits(&format!("{}/delete", path(id)), &[]).await;
+    assert_eq!(answer.location(), Some(path(id).as_str()));
+}
 
-        for field in ["is_active", "is_staff", "is_superuser"] {
-            let page = saves(&mut root, id, &[(field, "")]).await;
-            assert_eq!(page.status(), 422, "{field}");
-            assert!(page.summary()[0].starts_with("Nobody does this to themselves"), "{field}");
-        }
-        for act in ["deactivate", "delete"] {
-            let page = root.submits(&format!("{}/{act}", path(id)), &[]).await;
-            assert_eq!(page.status(), 422, "{act}");
-        }
-        assert_eq!(count(&app, "users WHERE is_superuser AND is_active").await, 2);
+#[on_both]
+async fn an_invited_person_chooses_a_password_and_logs_in(world: World) {
+    let app = world.app_with(&[("email_verification", "mandatory")]).await;
+    let mut root = app.superuser("root").await;
+    let fields = [("email", "ada@example.com"), ("name", "Ada"), ("is_active", "true")];
+
+    let answer = root.submits("/admin/users/new", &fields).await;
+
+    let page_of_ada = path(app.id_of("ada").await);
+    assert_eq!(answer.location(), Some(page_of_ada.as_str()), "{}", answer.text());
+    let letter = app.letter_to("ada@example.com").await;
+    let link = letter.link("/account/password/reset/");
+    let shown = root.get(&page_of_ada).await.texts(".handed").join("");
+    assert!(shown.ends_with(&link), "the same link can be copied: {shown}");
+    assert!(root.get(&page_of_ada).await.texts(".handed").is_empty(), "and is shown once");
+    world.clock.advance(2 * DAY);
+    let mut ada = app.visitor();
+    ada.get(&link).await;
+    let chosen = [("new_password1", GOOD), ("new_password2", GOOD)];
+    assert_eq!(ada.submits("/account/password/new", &chosen).await.status(), 303);
+    assert_eq!(ada.logs_in("ada@example.com", GOOD).await.status(), 303);
+}
+
+#[on_both]
+async fn a_new_account_may_have_a_password_and_roles(world: World) {
+    let app = world.app().await;
+    let mut root = app.superuser("root").await;
+    let group = app.group("viewers", &[Permission::UsersView]).await.to_string();
+    let mut fields = vec![
+        ("email", "ada@example.com"),
+        ("password1", "1234"),
+        ("password2", "1234"),
+        ("is_active", "true"),
+        ("is_staff", "true"),
+        ("groups", group.as_str()),
+    ];
+    let weak = root.submits("/admin/users/new", &fields).await;
+    assert_eq!(weak.status(), 422);
+    assert!(weak.field("password1").is_wrong && weak.field("password1").value.is_empty());
+    fields[1].1 = GOOD;
+    assert_eq!(root.submits("/admin/users/new", &fields).await.status(), 422, "they differ");
+    fields[2].1 = GOOD;
+
+    assert_eq!(root.submits("/admin/users/new", &fields).await.status(), 303);
+
+    let mut ada = app.visitor();
+    assert_eq!(ada.logs_in("ada@example.com", GOOD).await.status(), 303);
+    assert_eq!(ada.get("/admin/users/1").await.status(), 200);
+    assert_eq!(root.submits("/admin/users/new", &fields).await.field("email").errors.len(), 1);
+}
+
+#[on_both]
+async fn a_link_is_handed_over_without_a_mail_server(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let id = app.id_of("ada").await;
+    let mut root = app.superuser("root").await;
+
+    let page = root.submits(&format!("{}/password", path(id)), &[("action", "link")]).await;
+
+    assert_eq!(page.status(), 200);
+    let url = page.texts(".handed").join("");
+    let link = &url[url.find("/account").expect("a path")..];
+    let letters = app.letters_to("ada@example.com").await;
+    let is_sent = |letter: &Received| letter.find_link("/account/password/reset/").is_some();
+    assert!(!letters.iter().any(is_sent));
+    let mut ada = app.visitor();
+    ada.get(link).await;
+    let new = "another battery horse staple";
+    let chosen = [("new_password1", new), ("new_password2", new)];
+    assert_eq!(ada.submits("/account/password/new", &chosen).await.status(), 303);
+    assert_eq!(ada.logs_in("ada@example.com", new).await.status(), 303);
+}
+
+#[on_both]
+async fn a_suspension_ends_with_its_day(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    app.person("eve").await;
+    let (id, eve) = (app.id_of("ada").await, app.id_of("eve").await);
+    let mut root = app.superuser("root").await;
+    for until in ["2026-02-28", "soon"] {
+        let page = root.submits(&format!("{}/deactivate", path(id)), &[("until", until)]).await;
+        assert_eq!(page.status(), 422, "{until}");
+        assert_eq!(page.field("until").value, until);
     }
-
-    async fn two_superusers_who_demote_each_other_leave_one(world: World) {
-        let app = world.app().await;
-        app.superuser("ada").await;
-        app.superuser("eve").await;
-        let ids = [app.id_of("ada").await, app.id_of("eve").await];
-        for round in 0..50 {
-            app.execute("UPDATE users SET is_superuser = true, is_active = true").await;
-            let people = [person_of(&app, ids[0]).await, person_of(&app, ids[1]).await];
-            let mut edits = Vec::new();
-            for (person, id) in people.iter().zip(ids) {
-                let sql = format!("SELECT version FROM users WHERE id = {id}");
-                let version = app.number(&sql).await;
-                let edited = Edited {
-                    email: person.email.clone(),
-                    name: person.name.clone(),
-                    gender: None,
-                    date_of_birth: None,
-                    is_active: round % 2 == 0,
-                    is_staff: true,
-                    is_superuser: false,
-                };
-                let (groups, is_verified) = (Vec::new(), false);
-                edits.push(Edit { version, edited, groups, is_verified, has_just_proved: true });
-            }
-            let from = caller();
-            let [ada, eve] = [&people[0], &people[1]].map(|by| Acting { by, caller: &from });
-
-            let (one, two) = join(
-                flows::admin::user_update::save(&app.ctx, ada, UserId(ids[1]), &edits[1]),
-                flows::admin::user_update::save(&app.ctx, eve, UserId(ids[0]), &edits[0]),
-            )
-            .await;
-
-            let done = usize::from(one.is_ok()) + usize::from(two.is_ok());
-            assert_eq!(done, 1, "round {round}: {one:?} {two:?}");
-            assert_eq!(count(&app, "users WHERE is_superuser AND is_active").await, 1);
-        }
+    for id in [id, eve] {
+        let why = [("reason", "spam"), ("until", "2026-03-02")];
+        assert_eq!(root.submits(&format!("{}/deactivate", path(id)), &why).await.status(), 303);
     }
+    assert!(!ada.is_signed_in().await);
+    assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 422);
+    assert!(why(&mut root, id).await.contains("suspended until 3 March 2026, 00:00 UTC"));
 
-    async fn roles_take_effect_at_once(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let id = app.id_of("ada").await;
-        let mut root = app.superuser("root").await;
-        assert_eq!(ada.get("/admin/users/1").await.status(), 403);
+    world.clock.advance(Duration::from_hours(36));
+    assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
+    flows::system::cleanup::end_suspensions(&app.ctx).await.expect("swept");
 
-        let group = app.group("viewers", &[Permission::UsersView]).await.to_string();
-        saves(&mut root, id, &[("is_staff", "true"), ("groups", &group)]).await;
-        assert_eq!(ada.get("/admin/users/1").await.status(), 200, "without a new log-in");
-        saves(&mut root, id, &[("groups", "")]).await;
+    assert_eq!(count(&app, "users WHERE is_active").await, 3);
+    assert_eq!(count(&app, "audit_events WHERE action = 'suspension_over'").await, 2);
+}
 
-        assert_eq!(ada.get("/admin/users/1").await.status(), 403);
-        assert!(ada.is_signed_in().await);
+#[on_both]
+async fn a_deletion_by_staff_can_be_taken_back_for_a_day(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let id = app.id_of("ada").await;
+    let mut root = app.superuser("root").await;
+    assert_eq!(root.submits(&format!("{}/delete", path(id)), &[]).await.status(), 303);
+    assert!(why(&mut root, id).await.contains("Staff deleted the account"));
+    assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 422);
+
+    let page = root.get(&format!("{}/activate", path(id))).await;
+    assert_eq!(page.h1(), "Restore the account");
+    assert_eq!(root.submits(&format!("{}/activate", path(id)), &[]).await.status(), 303);
+
+    assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
+}
+
+#[on_both]
+async fn staff_are_told_why_somebody_cannot_log_in(world: World) {
+    let app = world.app_with(&[("email_verification", "mandatory")]).await;
+    let mut root = app.superuser("root").await;
+    app.visitor().joins("ada@example.com", GOOD).await;
+    let id = app.id_of("ada").await;
+
+    assert!(why(&mut root, id).await.contains("must be verified first"));
+    assert_eq!(root.submits(&format!("{}/verify", path(id)), &[]).await.status(), 303);
+    assert_eq!(why(&mut root, id).await, "Yes, nothing stands in the way.");
+    app.visitor().logs_in("ada@example.com", "wrong").await;
+    while count(&app, "audit_events WHERE action = 'login_failed'").await == 0 {
+        rocket::tokio::task::yield_now().await;
     }
-
-    async fn what_is_dangerous_asks_for_the_password_again(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let id = app.id_of("ada").await;
-        let mut root = app.superuser("root").await;
-        let roles = changed(&mut root, id, &[("is_staff", "true")]).await;
-        let name = changed(&mut root, id, &[("name", "Ada")]).await;
-        world.clock.advance(Duration::from_mins(11));
-
-        for act in ["deactivate", "delete"] {
-            let here = format!("{}/{act}", path(id));
-            let sudo = format!("/account/sudo?next={}", here.replace('/', "%2F"));
-            assert_eq!(root.get(&here).await.location(), Some(sudo.as_str()));
-            assert_eq!(root.submits(&here, &[]).await.location(), Some(sudo.as_str()));
-        }
-        let unusable = [("action", "unusable")];
-        let page = root.submits(&format!("{}/password", path(id)), &unusable).await;
-        assert!(page.location().expect("gone").starts_with("/account/sudo?next="));
-        let page = send(&mut root, id, &roles).await;
-        assert!(page.location().expect("gone").starts_with("/account/sudo"));
-        assert_eq!(count(&app, "audit_events WHERE actor_id <> target_id").await, 0);
-        assert_eq!(send(&mut root, id, &name).await.location(), Some(path(id).as_str()));
-
-        root.submits("/account/sudo", &[("password", GOOD)]).await;
-        let answer = root.submits(&format!("{}/delete", path(id)), &[]).await;
-        assert_eq!(answer.location(), Some(path(id).as_str()));
-    }
-
-    async fn an_invited_person_chooses_a_password_and_logs_in(world: World) {
-        let app = world.app_with(&[("email_verification", "mandatory")]).await;
-        let mut root = app.superuser("root").await;
-        let fields = [("email", "ada@example.com"), ("name", "Ada"), ("is_active", "true")];
-
-        let answer = root.submits("/admin/users/new", &fields).await;
-
-        let page_of_ada = path(app.id_of("ada").await);
-        assert_eq!(answer.location(), Some(page_of_ada.as_str()), "{}", answer.text());
-        let letter = app.letter_to("ada@example.com").await;
-        let link = letter.link("/account/password/reset/");
-        let shown = root.get(&page_of_ada).await.texts(".handed").join("");
-        assert!(shown.ends_with(&link), "the same link can be copied: {shown}");
-        assert!(root.get(&page_of_ada).await.texts(".handed").is_empty(), "and is shown once");
-        world.clock.advance(2 * DAY);
-        let mut ada = app.visitor();
-        ada.get(&link).await;
-        let chosen = [("new_password1", GOOD), ("new_password2", GOOD)];
-        assert_eq!(ada.submits("/account/password/new", &chosen).await.status(), 303);
-        assert_eq!(ada.logs_in("ada@example.com", GOOD).await.status(), 303);
-    }
-
-    async fn a_new_account_may_have_a_password_and_roles(world: World) {
-        let app = world.app().await;
-        let mut root = app.superuser("root").await;
-        let group = app.group("viewers", &[Permission::UsersView]).await.to_string();
-        let mut fields = vec![
-            ("email", "ada@example.com"),
-            ("password1", "1234"),
-            ("password2", "1234"),
-            ("is_active", "true"),
-            ("is_staff", "true"),
-            ("groups", group.as_str()),
-        ];
-        let weak = root.submits("/admin/users/new", &fields).await;
-        assert_eq!(weak.status(), 422);
-        assert!(weak.field("password1").is_wrong && weak.field("password1").value.is_empty());
-        fields[1].1 = GOOD;
-        assert_eq!(root.submits("/admin/users/new", &fields).await.status(), 422, "they differ");
-        fields[2].1 = GOOD;
-
-        assert_eq!(root.submits("/admin/users/new", &fields).await.status(), 303);
-
-        let mut ada = app.visitor();
-        assert_eq!(ada.logs_in("ada@example.com", GOOD).await.status(), 303);
-        assert_eq!(ada.get("/admin/users/1").await.status(), 200);
-        assert_eq!(root.submits("/admin/users/new", &fields).await.field("email").errors.len(), 1);
-    }
-
-    async fn a_link_is_handed_over_without_a_mail_server(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let id = app.id_of("ada").await;
-        let mut root = app.superuser("root").await;
-
-        let page = root.submits(&format!("{}/password", path(id)), &[("action", "link")]).await;
-
-        assert_eq!(page.status(), 200);
-        let url = page.texts(".handed").join("");
-        let link = &url[url.find("/account").expect("a path")..];
-        let letters = app.letters_to("ada@example.com").await;
-        let is_sent = |letter: &Received| letter.find_link("/account/password/reset/").is_some();
-        assert!(!letters.iter().any(is_sent));
-        let mut ada = app.visitor();
-        ada.get(link).await;
-        let new = "another battery horse staple";
-        let chosen = [("new_password1", new), ("new_password2", new)];
-        assert_eq!(ada.submits("/account/password/new", &chosen).await.status(), 303);
-        assert_eq!(ada.logs_in("ada@example.com", new).await.status(), 303);
-    }
-
-    async fn a_suspension_ends_with_its_day(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        app.person("eve").await;
-        let (id, eve) = (app.id_of("ada").await, app.id_of("eve").await);
-        let mut root = app.superuser("root").await;
-        for until in ["2026-02-28", "soon"] {
-            let page = root.submits(&format!("{}/deactivate", path(id)), &[("until", until)]).await;
-            assert_eq!(page.status(), 422, "{until}");
-            assert_eq!(page.field("until").value, until);
-        }
-        for id in [id, eve] {
-            let why = [("reason", "spam"), ("until", "2026-03-02")];
-            assert_eq!(root.submits(&format!("{}/deactivate", path(id)), &why).await.status(), 303);
-        }
-        assert!(!ada.is_signed_in().await);
-        assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 422);
-        assert!(why(&mut root, id).await.contains("suspended until 3 March 2026, 00:00 UTC"));
-
-        world.clock.advance(Duration::from_hours(36));
-        assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
-        flows::system::cleanup::end_suspensions(&app.ctx).await.expect("swept");
-
-        assert_eq!(count(&app, "users WHERE is_active").await, 3);
-        assert_eq!(count(&app, "audit_events WHERE action = 'suspension_over'").await, 2);
-    }
-
-    async fn a_deletion_by_staff_can_be_taken_back_for_a_day(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let id = app.id_of("ada").await;
-        let mut root = app.superuser("root").await;
-        assert_eq!(root.submits(&format!("{}/delete", path(id)), &[]).await.status(), 303);
-        assert!(why(&mut root, id).await.contains("Staff deleted the account"));
-        assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 422);
-
-        let page = root.get(&format!("{}/activate", path(id))).await;
-        assert_eq!(page.h1(), "Restore the account");
-        assert_eq!(root.submits(&format!("{}/activate", path(id)), &[]).await.status(), 303);
-
-        assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
-    }
-
-    async fn staff_are_told_why_somebody_cannot_log_in(world: World) {
-        let app = world.app_with(&[("email_verification", "mandatory")]).await;
-        let mut root = app.superuser("root").await;
-        app.visitor().joins("ada@example.com", GOOD).await;
-        let id = app.id_of("ada").await;
-
-        assert!(why(&mut root, id).await.contains("must be verified first"));
-        assert_eq!(root.submits(&format!("{}/verify", path(id)), &[]).await.status(), 303);
-        assert_eq!(why(&mut root, id).await, "Yes, nothing stands in the way.");
+    assert!(why(&mut root, id).await.contains("wrong in the last tries"));
+    for _ in 0..12 {
         app.visitor().logs_in("ada@example.com", "wrong").await;
-        while count(&app, "audit_events WHERE action = 'login_failed'").await == 0 {
-            rocket::tokio::task::yield_now().await;
-        }
-        assert!(why(&mut root, id).await.contains("wrong in the last tries"));
-        for _ in 0..12 {
-            app.visitor().logs_in("ada@example.com", "wrong").await;
-        }
-        assert!(why(&mut root, id).await.contains("too many wrong passwords"));
-        root.submits(&format!("{}/password", path(id)), &[("action", "unusable")]).await;
-        assert!(why(&mut root, id).await.contains("There is no password"));
-        root.submits(&format!("{}/deactivate", path(id)), &[]).await;
-        assert!(why(&mut root, id).await.contains("is suspended."));
     }
+    assert!(why(&mut root, id).await.contains("too many wrong passwords"));
+    root.submits(&format!("{}/password", path(id)), &[("action", "unusable")]).await;
+    assert!(why(&mut root, id).await.contains("There is no password"));
+    root.submits(&format!("{}/deactivate", path(id)), &[]).await;
+    assert!(why(&mut root, id).await.contains("is suspended."));
+}
 
-    async fn sessions_end_at_the_request_of_staff(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let id = app.id_of("ada").await;
-        let mut staff = app.staff("staff", &[Permission::SessionsEnd]).await;
+#[on_both]
+async fn sessions_end_at_the_request_of_staff(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let id = app.id_of("ada").await;
+    let mut staff = app.staff("staff", &[Permission::SessionsEnd]).await;
 
-        let answer = staff.submits(&format!("{}/sessions/end", path(id)), &[]).await;
+    let answer = staff.submits(&format!("{}/sessions/end", path(id)), &[]).await;
 
-        assert_eq!(answer.location(), Some("/admin"), "the account's page is not theirs to see");
-        assert!(!ada.is_signed_in().await);
-        assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
-    }
+    assert_eq!(answer.location(), Some("/admin"), "the account's page is not theirs to see");
+    assert!(!ada.is_signed_in().await);
+    assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
+}
 
-    async fn what_a_stranger_chose_is_text_and_nothing_else(world: World) {
-        let app = world.app().await;
-        let nasty = "\"><script>alert(1)</script><img src=x onerror=alert(1)>";
-        app.person("ada").await;
-        let mut ada = app.visitor().with("User-Agent", nasty);
-        ada.logs_in("ada@example.com", GOOD).await;
-        ada.submits("/account/profile", &[("name", nasty)]).await;
-        let id = app.id_of("ada").await;
-        let mut root = app.superuser("root").await;
-        root.submits(&format!("{}/deactivate", path(id)), &[("reason", nasty)]).await;
+#[on_both]
+async fn what_a_stranger_chose_is_text_and_nothing_else(world: World) {
+    let app = world.app().await;
+    let nasty = "\"><script>alert(1)</script><img src=x onerror=alert(1)>";
+    app.person("ada").await;
+    let mut ada = app.visitor().with("User-Agent", nasty);
+    ada.logs_in("ada@example.com", GOOD).await;
+    ada.submits("/account/profile", &[("name", nasty)]).await;
+    let id = app.id_of("ada").await;
+    let mut root = app.superuser("root").await;
+    root.submits(&format!("{}/deactivate", path(id)), &[("reason", nasty)]).await;
 
-        let page = root.get(&path(id)).await;
+    let page = root.get(&path(id)).await;
 
-        assert_eq!(page.field("name").value, nasty);
-        assert!(!page.text().contains("<script>alert") && !page.text().contains("<img"));
-    }
+    assert_eq!(page.field("name").value, nasty);
+    assert!(!page.text().contains("<script>alert") && !page.text().contains("<img"));
 }

@@ -7,7 +7,7 @@ use rocket::http::Method;
 use serde_json::{Value, json};
 
 use crate::social::with_issuer_of;
-use crate::support::{App, GOOD, NEW, Program, Reply, World};
+use crate::support::{App, GOOD, NEW, Program, Reply, World, on_both};
 
 /// The document, in which objects have the members that are named and no more.
 struct Reference(Value);
@@ -98,222 +98,224 @@ async fn answers_of_the_social_door(app: &App, root: &mut Program<'_>) -> [(u16,
     ]
 }
 
-on_both! {
-    async fn every_route_is_described_and_nothing_else(world: World) {
-        let app = world.app().await;
+#[on_both]
+async fn every_route_is_described_and_nothing_else(world: World) {
+    let app = world.app().await;
 
-        let reference = Reference::of(&app).await;
+    let reference = Reference::of(&app).await;
 
-        let described: BTreeSet<_> =
-            reference.operations().map(|(method, path, _)| format!("{method} {path}")).collect();
-        let ours = ["/api/", "/health/", "/.well-known/"];
-        // The page's own form, and where the gate sends those whom it refuses.
-        let others = |path: &str| path == "/api/ask" || path.contains("/~");
-        let routes = app.client.rocket().routes().filter(|route| {
-            let path = route.uri.path();
-            ours.iter().any(|start| path.starts_with(start)) && !others(path)
-        });
-        let routes: BTreeSet<_> = routes
-            .map(|route| {
-                let path = route.uri.path().replace('<', "{").replace('>', "}");
-                format!("{} {path}", route.method)
-            })
-            .collect();
-        assert!(routes.len() > 25, "the routes were found");
-        assert_eq!(described, routes);
-        assert_eq!(reference.0["openapi"], "3.1.0");
-    }
+    let described: BTreeSet<_> =
+        reference.operations().map(|(method, path, _)| format!("{method} {path}")).collect();
+    let ours = ["/api/", "/health/", "/.well-known/"];
+    // The page's own form, and where the gate sends those whom it refuses.
+    let others = |path: &str| path == "/api/ask" || path.contains("/~");
+    let routes = app.client.rocket().routes().filter(|route| {
+        let path = route.uri.path();
+        ours.iter().any(|start| path.starts_with(start)) && !others(path)
+    });
+    let routes: BTreeSet<_> = routes
+        .map(|route| {
+            let path = route.uri.path().replace('<', "{").replace('>', "}");
+            format!("{} {path}", route.method)
+        })
+        .collect();
+    assert!(routes.len() > 25, "the routes were found");
+    assert_eq!(described, routes);
+    assert_eq!(reference.0["openapi"], "3.1.0");
+}
 
-    async fn every_field_is_read_and_every_required_one_is_missed(world: World) {
-        let app = world.app().await;
-        let reference = Reference::of(&app).await;
-        let mut root = root(&app).await;
-        with_issuer_of(&mut root.browser).await;
-        let id = app.id_of("root").await.to_string();
-        let mut seen = 0;
-        for (method, path, operation) in reference.operations() {
-            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
-            // Logging out works whatever is sent.
-            if schema.is_null() || path == "/api/account/logout" {
-                continue;
-            }
-            seen += 1;
-            let what = format!("{method} {path}");
-            let at = path.replace("{id}", &id).replace("{slug}", "id");
-            let fields = names(&schema["properties"]);
-            let odd: Value = fields.iter().map(|name| (name.clone(), json!({}))).collect();
-            let body = |value: &Value| {
-                Some((rocket::http::ContentType::JSON, value.to_string().into_bytes()))
-            };
-
-            let wrong = root.clone().send(method_of(&method), &at, body(&odd)).await;
-            let none = root.clone().send(method_of(&method), &at, body(&json!({}))).await;
-
-            assert_eq!((wrong.status(), names(&wrong.json)), (400, fields), "{what}");
-            reference.holds(method_of(&method), &path, &wrong);
-            reference.holds(method_of(&method), &path, &none);
-            let required = schema["required"].as_array().into_iter().flatten();
-            let required: BTreeSet<_> =
-                required.map(|name| name.as_str().expect("a name").to_owned()).collect();
-            let required = match path.as_str() {
-                // The original asks for the password first, and then for both.
-                "/api/account/login" => BTreeSet::from(["password".to_owned()]),
-                // One of three is required, which is said of none of them.
-                "/api/account/social/{slug}" => BTreeSet::from(["non_field_errors".to_owned()]),
-                _ => required,
-            };
-            let missed = if none.status() == 400 { names(&none.json) } else { BTreeSet::new() };
-            assert_eq!(missed, required, "{what}");
+#[on_both]
+async fn every_field_is_read_and_every_required_one_is_missed(world: World) {
+    let app = world.app().await;
+    let reference = Reference::of(&app).await;
+    let mut root = root(&app).await;
+    with_issuer_of(&mut root.browser).await;
+    let id = app.id_of("root").await.to_string();
+    let mut seen = 0;
+    for (method, path, operation) in reference.operations() {
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        // Logging out works whatever is sent.
+        if schema.is_null() || path == "/api/account/logout" {
+            continue;
         }
-        assert!(seen > 15, "the bodies were found");
-        assert_eq!(root.get("/api/users").await.status(), 200, "none of it ended the session");
-    }
+        seen += 1;
+        let what = format!("{method} {path}");
+        let at = path.replace("{id}", &id).replace("{slug}", "id");
+        let fields = names(&schema["properties"]);
+        let odd: Value = fields.iter().map(|name| (name.clone(), json!({}))).collect();
+        let body =
+            |value: &Value| Some((rocket::http::ContentType::JSON, value.to_string().into_bytes()));
 
-    async fn every_answer_has_the_shape_that_it_is_said_to_have(world: World) {
-        let app = world.app().await;
-        let reference = Reference::of(&app).await;
-        let mut root = root(&app).await;
-        let join = json!({ "email": "ada@example.com", "password1": GOOD, "password2": GOOD });
-        let credentials = json!({ "email": "ada@example.com", "password": GOOD });
-        let (mut ada, mut answered) = (app.program(), BTreeSet::new());
-        let mut hold = |method: Method, path: &str, status: u16, reply: &Reply| {
-            assert_eq!(reply.status(), status, "{method} {path}: {}", reply.page.text());
-            reference.holds(method, path, reply);
-            if status < 300 {
-                answered.insert(format!("{method} {path}"));
-            }
+        let wrong = root.clone().send(method_of(&method), &at, body(&odd)).await;
+        let none = root.clone().send(method_of(&method), &at, body(&json!({}))).await;
+
+        assert_eq!((wrong.status(), names(&wrong.json)), (400, fields), "{what}");
+        reference.holds(method_of(&method), &path, &wrong);
+        reference.holds(method_of(&method), &path, &none);
+        let required = schema["required"].as_array().into_iter().flatten();
+        let required: BTreeSet<_> =
+            required.map(|name| name.as_str().expect("a name").to_owned()).collect();
+        let required = match path.as_str() {
+            // The original asks for the password first, and then for both.
+            "/api/account/login" => BTreeSet::from(["password".to_owned()]),
+            // One of three is required, which is said of none of them.
+            "/api/account/social/{slug}" => BTreeSet::from(["non_field_errors".to_owned()]),
+            _ => required,
         };
+        let missed = if none.status() == 400 { names(&none.json) } else { BTreeSet::new() };
+        assert_eq!(missed, required, "{what}");
+    }
+    assert!(seen > 15, "the bodies were found");
+    assert_eq!(root.get("/api/users").await.status(), 200, "none of it ended the session");
+}
 
-        let post = Method::Post;
-        let path = "/api/account/join";
-        hold(post, path, 201, &ada.post(path, join.clone()).await);
-        hold(post, path, 400, &ada.post(path, join).await);
-        let login = "/api/account/login";
-        hold(post, login, 200, &ada.post(login, credentials.clone()).await);
-        let wrong = json!({ "email": "ada@example.com", "password": "wrong" });
-        hold(post, login, 400, &ada.post(login, wrong.clone()).await);
-        hold(post, "/api/token", 401, &app.program().post("/api/token", wrong).await);
-        let pair = app.program().post("/api/token", credentials.clone()).await;
-        hold(post, "/api/token", 200, &pair);
-        let refresh = json!({ "refresh": pair.text("refresh") });
-        let next = app.program().post("/api/token/refresh", refresh).await;
-        hold(post, "/api/token/refresh", 200, &next);
-        let token = json!({ "token": next.text("access") });
-        for path in ["/api/token/verify", "/api/account/token/verify"] {
-            hold(post, path, 200, &ada.post(path, token.clone()).await);
-            hold(post, path, 401, &ada.post(path, json!({ "token": "x" })).await);
+#[on_both]
+async fn every_answer_has_the_shape_that_it_is_said_to_have(world: World) {
+    let app = world.app().await;
+    let reference = Reference::of(&app).await;
+    let mut root = root(&app).await;
+    let join = json!({ "email": "ada@example.com", "password1": GOOD, "password2": GOOD });
+    let credentials = json!({ "email": "ada@example.com", "password": GOOD });
+    let (mut ada, mut answered) = (app.program(), BTreeSet::new());
+    let mut hold = |method: Method, path: &str, status: u16, reply: &Reply| {
+        assert_eq!(reply.status(), status, "{method} {path}: {}", reply.page.text());
+        reference.holds(method, path, reply);
+        if status < 300 {
+            answered.insert(format!("{method} {path}"));
         }
-        let refresh = json!({ "refresh": next.text("refresh") });
-        let path = "/api/token/blacklist";
-        hold(post, path, 200, &ada.post(path, refresh.clone()).await);
-        hold(post, path, 401, &ada.post(path, refresh).await);
+    };
 
-        let user = "/api/account/user";
-        hold(Method::Get, user, 200, &ada.get(user).await);
-        hold(Method::Get, user, 401, &app.program().get(user).await);
-        let rubbish = app.program().with("Authorization", "Bearer rubbish").get(user).await;
-        hold(Method::Get, user, 401, &rubbish);
-        let born = json!({ "gender": "female", "date_of_birth": "1990-02-28" });
-        hold(Method::Patch, user, 200, &ada.patch(user, born.clone()).await);
-        hold(Method::Put, user, 200, &ada.put(user, born).await);
-        hold(Method::Get, "/api/account/mypage", 200, &ada.get("/api/account/mypage").await);
-        let path = "/api/account/token/refresh";
-        hold(post, path, 200, &ada.post(path, json!({})).await);
-        hold(post, path, 401, &app.program().post(path, json!({})).await);
+    let post = Method::Post;
+    let path = "/api/account/join";
+    hold(post, path, 201, &ada.post(path, join.clone()).await);
+    hold(post, path, 400, &ada.post(path, join).await);
+    let login = "/api/account/login";
+    hold(post, login, 200, &ada.post(login, credentials.clone()).await);
+    let wrong = json!({ "email": "ada@example.com", "password": "wrong" });
+    hold(post, login, 400, &ada.post(login, wrong.clone()).await);
+    hold(post, "/api/token", 401, &app.program().post("/api/token", wrong).await);
+    let pair = app.program().post("/api/token", credentials.clone()).await;
+    hold(post, "/api/token", 200, &pair);
+    let refresh = json!({ "refresh": pair.text("refresh") });
+    let next = app.program().post("/api/token/refresh", refresh).await;
+    hold(post, "/api/token/refresh", 200, &next);
+    let token = json!({ "token": next.text("access") });
+    for path in ["/api/token/verify", "/api/account/token/verify"] {
+        hold(post, path, 200, &ada.post(path, token.clone()).await);
+        hold(post, path, 401, &ada.post(path, json!({ "token": "x" })).await);
+    }
+    let refresh = json!({ "refresh": next.text("refresh") });
+    let path = "/api/token/blacklist";
+    hold(post, path, 200, &ada.post(path, refresh.clone()).await);
+    hold(post, path, 401, &ada.post(path, refresh).await);
 
-        let key = json!({ "key": token_of(&app, "/account/email/verify/").await });
-        let path = "/api/account/join/verify-email";
-        hold(post, path, 200, &ada.post(path, key.clone()).await);
-        hold(post, path, 404, &ada.post(path, key).await);
-        let address = json!({ "email": "ada@example.com" });
-        for path in ["/api/account/join/resend-email", "/api/account/password/reset"] {
-            hold(post, path, 200, &ada.post(path, address.clone()).await);
-        }
-        let token = token_of(&app, "/account/password/reset/").await;
-        let body = json!({ "token": token, "new_password1": NEW, "new_password2": NEW });
-        let path = "/api/account/password/reset/confirm";
-        hold(post, path, 200, &ada.post(path, body.clone()).await);
-        hold(post, path, 400, &ada.post(path, body).await);
-        let again = json!({ "email": "ada@example.com", "password": NEW });
-        hold(post, login, 200, &ada.post(login, again).await);
-        let body = json!({ "old_password": NEW, "new_password1": GOOD, "new_password2": GOOD });
-        let path = "/api/account/password/change";
-        hold(post, path, 200, &ada.post(path, body).await);
+    let user = "/api/account/user";
+    hold(Method::Get, user, 200, &ada.get(user).await);
+    hold(Method::Get, user, 401, &app.program().get(user).await);
+    let rubbish = app.program().with("Authorization", "Bearer rubbish").get(user).await;
+    hold(Method::Get, user, 401, &rubbish);
+    let born = json!({ "gender": "female", "date_of_birth": "1990-02-28" });
+    hold(Method::Patch, user, 200, &ada.patch(user, born.clone()).await);
+    hold(Method::Put, user, 200, &ada.put(user, born).await);
+    hold(Method::Get, "/api/account/mypage", 200, &ada.get("/api/account/mypage").await);
+    let path = "/api/account/token/refresh";
+    hold(post, path, 200, &ada.post(path, json!({})).await);
+    hold(post, path, 401, &app.program().post(path, json!({})).await);
 
-        for (status, reply) in answers_of_the_social_door(&app, &mut root).await {
-            hold(post, "/api/account/social/{slug}", status, &reply);
-        }
+    let key = json!({ "key": token_of(&app, "/account/email/verify/").await });
+    let path = "/api/account/join/verify-email";
+    hold(post, path, 200, &ada.post(path, key.clone()).await);
+    hold(post, path, 404, &ada.post(path, key).await);
+    let address = json!({ "email": "ada@example.com" });
+    for path in ["/api/account/join/resend-email", "/api/account/password/reset"] {
+        hold(post, path, 200, &ada.post(path, address.clone()).await);
+    }
+    let token = token_of(&app, "/account/password/reset/").await;
+    let body = json!({ "token": token, "new_password1": NEW, "new_password2": NEW });
+    let path = "/api/account/password/reset/confirm";
+    hold(post, path, 200, &ada.post(path, body.clone()).await);
+    hold(post, path, 400, &ada.post(path, body).await);
+    let again = json!({ "email": "ada@example.com", "password": NEW });
+    hold(post, login, 200, &ada.post(login, again).await);
+    let body = json!({ "old_password": NEW, "new_password1": GOOD, "new_password2": GOOD });
+    let path = "/api/account/password/change";
+    hold(post, path, 200, &ada.post(path, body).await);
 
-        let (users, one) = ("/api/users", "/api/users/{id}");
-        hold(Method::Get, users, 200, &ada.get(users).await);
-        hold(Method::Get, users, 200, &root.get("/api/users?page_size=1").await);
-        hold(Method::Get, users, 400, &ada.get("/api/users?sort=x").await);
-        hold(post, users, 403, &ada.post(users, address.clone()).await);
-        let made = root.post(users, json!({ "email": "mary@example.com" })).await;
-        hold(post, users, 201, &made);
-        hold(post, users, 400, &root.post(users, address).await);
-        let at = format!("{users}/{}", made.json["id"]);
-        hold(Method::Get, one, 200, &root.get(&at).await);
-        hold(Method::Get, one, 404, &ada.get(&at).await);
-        let born = json!({ "email": "mary@example.com", "date_of_birth": "1906-12-09" });
-        hold(Method::Patch, one, 200, &root.patch(&at, born.clone()).await);
-        hold(Method::Put, one, 200, &root.put(&at, born).await);
-        hold(Method::Delete, one, 204, &root.delete(&at).await);
-        hold(Method::Delete, one, 404, &ada.delete(&at).await);
-        let mine = format!("{users}/{}", app.id_of("ada").await);
-        hold(Method::Delete, one, 403, &ada.delete(&mine).await);
-
-        for path in ["/health/live", "/health/ready", "/api/forward-auth"] {
-            let page = ada.browser.get(path).await;
-            hold(Method::Get, path, 200, &Reply { page, json: Value::Null });
-        }
-        hold(post, "/api/account/logout", 200, &ada.post("/api/account/logout", json!({})).await);
-        for path in ["/.well-known/jwks.json", "/api/openapi.json"] {
-            hold(Method::Get, path, 200, &app.program().get(path).await);
-        }
-        let described: BTreeSet<_> =
-            reference.operations().map(|(method, path, _)| format!("{method} {path}")).collect();
-        assert_eq!(answered, described, "each was answered");
+    for (status, reply) in answers_of_the_social_door(&app, &mut root).await {
+        hold(post, "/api/account/social/{slug}", status, &reply);
     }
 
-    async fn the_description_speaks_the_readers_language(world: World) {
-        let app = world.app().await;
+    let (users, one) = ("/api/users", "/api/users/{id}");
+    hold(Method::Get, users, 200, &ada.get(users).await);
+    hold(Method::Get, users, 200, &root.get("/api/users?page_size=1").await);
+    hold(Method::Get, users, 400, &ada.get("/api/users?sort=x").await);
+    hold(post, users, 403, &ada.post(users, address.clone()).await);
+    let made = root.post(users, json!({ "email": "mary@example.com" })).await;
+    hold(post, users, 201, &made);
+    hold(post, users, 400, &root.post(users, address).await);
+    let at = format!("{users}/{}", made.json["id"]);
+    hold(Method::Get, one, 200, &root.get(&at).await);
+    hold(Method::Get, one, 404, &ada.get(&at).await);
+    let born = json!({ "email": "mary@example.com", "date_of_birth": "1906-12-09" });
+    hold(Method::Patch, one, 200, &root.patch(&at, born.clone()).await);
+    hold(Method::Put, one, 200, &root.put(&at, born).await);
+    hold(Method::Delete, one, 204, &root.delete(&at).await);
+    hold(Method::Delete, one, 404, &ada.delete(&at).await);
+    let mine = format!("{users}/{}", app.id_of("ada").await);
+    hold(Method::Delete, one, 403, &ada.delete(&mine).await);
 
-        let korean = app.program().with("Accept-Language", "ko").get("/api/openapi.json").await;
-        let english = app.program().get("/api/openapi.json").await;
-
-        let summary = |reply: &Reply| {
-            reply.json["paths"]["/api/users"]["get"]["summary"].as_str().expect("one").to_owned()
-        };
-        assert!(summary(&english).is_ascii() && !summary(&korean).is_ascii());
-        assert_eq!(names(&english.json["paths"]), names(&korean.json["paths"]));
+    for path in ["/health/live", "/health/ready", "/api/forward-auth"] {
+        let page = ada.browser.get(path).await;
+        hold(Method::Get, path, 200, &Reply { page, json: Value::Null });
     }
-
-    async fn the_page_shows_every_route_and_asks_what_is_harmless(world: World) {
-        let app = world.app().await;
-        let reference = Reference::of(&app).await;
-        let mut root = app.superuser("root").await;
-
-        let page = root.get("/api").await;
-
-        let shown: BTreeSet<_> = page.texts(".route h3").into_iter().collect();
-        let described: BTreeSet<_> =
-            reference.operations().map(|(method, path, _)| format!("{method} {path}")).collect();
-        assert_eq!(shown, described);
-        let harmless = described.iter().filter(|it| it.starts_with("GET ")).count();
-        assert_eq!(page.texts("form.try").len(), harmless);
-        let asked = root.get("/api/ask?path=/api/users/%7Bid%7D&id=1").await;
-        assert_eq!(asked.location(), Some("/api/users/1"));
-        for nowhere in [
-            "/api/ask?path=/api/users&id=1",
-            "/api/ask?path=//evil.example/%7Bid%7D&id=1",
-            "/api/ask?path=https://evil.example/%7Bid%7D&id=1",
-        ] {
-            assert_eq!(root.get(nowhere).await.status(), 404, "{nowhere}");
-        }
-        let odd = root.get("/api/ask?path=/api/users/%7Bid%7D&id=../../x%3F%0d%0aA:b").await;
-        let place = odd.location().expect("a place").to_owned();
-        assert!(place.starts_with("/api/users/%2E%2E%2F"), "{place}");
-        assert_eq!(root.get(&place).await.status(), 404);
+    hold(post, "/api/account/logout", 200, &ada.post("/api/account/logout", json!({})).await);
+    for path in ["/.well-known/jwks.json", "/api/openapi.json"] {
+        hold(Method::Get, path, 200, &app.program().get(path).await);
     }
+    let described: BTreeSet<_> =
+        reference.operations().map(|(method, path, _)| format!("{method} {path}")).collect();
+    assert_eq!(answered, described, "each was answered");
+}
+
+#[on_both]
+async fn the_description_speaks_the_readers_language(world: World) {
+    let app = world.app().await;
+
+    let korean = app.program().with("Accept-Language", "ko").get("/api/openapi.json").await;
+    let english = app.program().get("/api/openapi.json").await;
+
+    let summary = |reply: &Reply| {
+        reply.json["paths"]["/api/users"]["get"]["summary"].as_str().expect("one").to_owned()
+    };
+    assert!(summary(&english).is_ascii() && !summary(&korean).is_ascii());
+    assert_eq!(names(&english.json["paths"]), names(&korean.json["paths"]));
+}
+
+#[on_both]
+async fn the_page_shows_every_route_and_asks_what_is_harmless(world: World) {
+    let app = world.app().await;
+    let reference = Reference::of(&app).await;
+    let mut root = app.superuser("root").await;
+
+    let page = root.get("/api").await;
+
+    let shown: BTreeSet<_> = page.texts(".route h3").into_iter().collect();
+    let described: BTreeSet<_> =
+        reference.operations().map(|(method, path, _)| format!("{method} {path}")).collect();
+    assert_eq!(shown, described);
+    let harmless = described.iter().filter(|it| it.starts_with("GET ")).count();
+    assert_eq!(page.texts("form.try").len(), harmless);
+    let asked = root.get("/api/ask?path=/api/users/%7Bid%7D&id=1").await;
+    assert_eq!(asked.location(), Some("/api/users/1"));
+    for nowhere in [
+        "/api/ask?path=/api/users&id=1",
+        "/api/ask?path=//evil.example/%7Bid%7D&id=1",
+        "/api/ask?path=https://evil.example/%7Bid%7D&id=1",
+    ] {
+        assert_eq!(root.get(nowhere).await.status(), 404, "{nowhere}");
+    }
+    let odd = root.get("/api/ask?path=/api/users/%7Bid%7D&id=../../x%3F%0d%0aA:b").await;
+    let place = odd.location().expect("a place").to_owned();
+    assert!(place.starts_with("/api/users/%2E%2E%2F"), "{place}");
+    assert_eq!(root.get(&place).await.status(), 404);
 }

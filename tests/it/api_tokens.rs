@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::caller;
 use crate::support::wire::forged;
-use crate::support::{App, GOOD, World};
+use crate::support::{App, GOOD, World, on_both};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -34,332 +34,358 @@ async fn taken(app: &App, token: &str) -> [u16; 5] {
     ]
 }
 
-on_both! {
-    async fn a_program_gets_tokens_and_no_cookies(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let mut program = app.program();
+#[on_both]
+async fn a_program_gets_tokens_and_no_cookies(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let mut program = app.program();
 
-        let reply = program.asks_for_tokens("Ada@EXAMPLE.com", GOOD).await;
+    let reply = program.asks_for_tokens("Ada@EXAMPLE.com", GOOD).await;
 
-        assert_eq!((reply.status(), reply.cookies().as_str()), (200, ""));
-        assert!(reply.page.text().starts_with("{\"refresh\":"), "{}", reply.json);
-        let me = program.bearing().get("/api/account/user").await;
-        assert_eq!((me.status(), me.text("email")), (200, "ada@example.com"));
+    assert_eq!((reply.status(), reply.cookies().as_str()), (200, ""));
+    assert!(reply.page.text().starts_with("{\"refresh\":"), "{}", reply.json);
+    let me = program.bearing().get("/api/account/user").await;
+    assert_eq!((me.status(), me.text("email")), (200, "ada@example.com"));
+}
+
+#[on_both]
+async fn a_token_says_who_and_nothing_personal(world: World) {
+    let app = world.app().await;
+    let program = app.token("ada").await;
+
+    for (token, kind) in [(&program.access, "access"), (&program.refresh, "refresh")] {
+        let claims = claims(token);
+        let mut names: Vec<_> = claims.as_object().expect("an object").keys().collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            ["aud", "exp", "iat", "iss", "jti", "sid", "sub", "token_type", "user_id"]
+        );
+        assert_eq!(claims["token_type"], kind);
+        assert_eq!(claims["user_id"], claims["sub"]);
+        assert!(claims["user_id"].is_string());
     }
+}
 
-    async fn a_token_says_who_and_nothing_personal(world: World) {
-        let app = world.app().await;
-        let program = app.token("ada").await;
+#[on_both]
+async fn the_next_tokens_replace_these(world: World) {
+    let app = world.app().await;
+    let mut program = app.token("ada").await;
+    let first = program.clone();
+    world.clock.advance(6 * MINUTE);
 
-        for (token, kind) in [(&program.access, "access"), (&program.refresh, "refresh")] {
-            let claims = claims(token);
-            let mut names: Vec<_> = claims.as_object().expect("an object").keys().collect();
-            names.sort_unstable();
-            assert_eq!(
-                names,
-                ["aud", "exp", "iat", "iss", "jti", "sid", "sub", "token_type", "user_id"]
-            );
-            assert_eq!(claims["token_type"], kind);
-            assert_eq!(claims["user_id"], claims["sub"]);
-            assert!(claims["user_id"].is_string());
+    let reply = program.renews().await;
+
+    assert_eq!((reply.status(), reply.cookies().as_str()), (200, ""));
+    assert!(reply.page.text().starts_with("{\"access\":"), "{}", reply.json);
+    assert_ne!(program.refresh, first.refresh);
+    assert_eq!(program.bearing().get("/api/account/mypage").await.status(), 200);
+}
+
+#[on_both]
+async fn a_lost_answer_can_be_asked_for_again(world: World) {
+    let app = world.app().await;
+    let mut program = app.token("ada").await;
+    let mut again = program.clone();
+    program.renews().await;
+    world.clock.advance(Duration::from_secs(9));
+
+    assert_eq!(again.renews().await.status(), 200);
+
+    assert_eq!(again.refresh, program.refresh, "the same successor, no second branch");
+}
+
+#[on_both]
+async fn a_replaced_token_that_comes_back_ends_the_session(world: World) {
+    let app = world.app().await;
+    let mut program = app.token("ada").await;
+    let mut thief = program.clone();
+    program.renews().await;
+    program.shows().await;
+    world.clock.advance(Duration::from_secs(10));
+
+    let caught = thief.renews().await;
+
+    assert_eq!((caught.status(), caught.code()), (401, "token_not_valid"));
+    assert_eq!(caught.text("detail"), "Token is blacklisted");
+    assert_eq!(program.renews().await.text("detail"), "Token is blacklisted");
+    let reply = program.bearing().get("/api/account/user").await;
+    assert_eq!(reply.json["messages"][0]["message"], "Token is blacklisted");
+    assert_eq!(app.events("token_reused").await, 1);
+    let letter = app.letter_to("ada@example.com").await;
+    assert!(letter.find_link("/account/not-me/").is_some(), "{}", letter.text);
+}
+
+#[on_both]
+async fn a_replaced_token_that_is_given_up_is_theft_too(world: World) {
+    let app = world.app().await;
+    let mut program = app.token("ada").await;
+    let old = program.refresh.clone();
+    program.renews().await;
+    program.shows().await;
+    world.clock.advance(Duration::from_secs(10));
+
+    let reply = app.program().post("/api/token/blacklist", json!({ "refresh": old })).await;
+
+    assert_eq!(reply.text("detail"), "Token is blacklisted");
+    assert_eq!((app.events("token_reused").await, program.renews().await.status()), (1, 401));
+}
+
+#[on_both]
+async fn asking_about_a_token_takes_nobody_for_a_thief(world: World) {
+    let app = world.app().await;
+    let mut program = app.token("ada").await;
+    let old = program.refresh.clone();
+    program.renews().await;
+    let ask = json!({ "token": old });
+    assert_eq!(app.program().post("/api/token/verify", ask.clone()).await.status(), 200);
+    program.shows().await;
+    world.clock.advance(Duration::from_secs(10));
+
+    assert_eq!(app.program().post("/api/token/verify", ask).await.status(), 400);
+
+    assert_eq!(app.events("token_reused").await, 0);
+    assert_eq!(program.renews().await.status(), 200);
+}
+
+#[on_both]
+async fn sixteen_programs_that_renew_at_once_get_the_same_token(world: World) {
+    let app = world.app().await;
+    let program = app.token("ada").await;
+    world.clock.advance(MINUTE);
+
+    let racers = (0..16).map(|_| {
+        let mut racer = program.clone();
+        async move {
+            assert_eq!(racer.renews().await.status(), 200);
+            racer.refresh
         }
+    });
+    let tokens = join_all(racers).await;
+
+    assert!(tokens.iter().all(|other| other == &tokens[0]), "one successor for all");
+    assert_ne!(tokens[0], program.refresh);
+    assert_eq!(app.events("token_reused").await, 0);
+}
+
+#[on_both]
+async fn of_sixteen_who_give_up_one_token_one_ends_the_session(world: World) {
+    let app = world.app().await;
+    let opened = app.session_of("ada").await;
+    let mut racers = Vec::new();
+    for _ in 0..16 {
+        let (ctx, token) = (app.ctx.clone(), opened.refresh.token.clone());
+        racers.push(rocket::tokio::spawn(async move {
+            daemun::flows::account::logout::by_token(&ctx, token.expose(), &caller()).await.is_ok()
+        }));
     }
 
-    async fn the_next_tokens_replace_these(world: World) {
-        let app = world.app().await;
-        let mut program = app.token("ada").await;
-        let first = program.clone();
-        world.clock.advance(6 * MINUTE);
+    let ended = join_all(racers).await.into_iter().map(|it| it.expect("no panic"));
 
-        let reply = program.renews().await;
+    assert_eq!(ended.filter(|has_ended| *has_ended).count(), 1);
+    assert_eq!((app.living().await, app.events("logout").await), (0, 1));
+}
 
-        assert_eq!((reply.status(), reply.cookies().as_str()), (200, ""));
-        assert!(reply.page.text().starts_with("{\"access\":"), "{}", reply.json);
-        assert_ne!(program.refresh, first.refresh);
-        assert_eq!(program.bearing().get("/api/account/mypage").await.status(), 200);
+#[on_both]
+async fn a_token_opens_the_doors_of_its_kind_only(world: World) {
+    let app = world.app().await;
+    let ada = app.session_of("ada").await;
+    app.visitor().asks_for_reset("ada@example.com").await;
+    let reset = app.letter_to("ada@example.com").await.link("/account/password/reset/");
+    let reset = reset.rsplit_once('/').expect("a path").1.to_owned();
+    let device = ada.device.clone().expect("a new session");
+    let csrf = app.visitor().token().await;
+
+    for token in [&reset, &device, &csrf, ada.session.to_string().as_str()] {
+        assert_eq!(taken(&app, token).await, [401; 5], "{token}");
     }
-
-    async fn a_lost_answer_can_be_asked_for_again(world: World) {
-        let app = world.app().await;
-        let mut program = app.token("ada").await;
-        let mut again = program.clone();
-        program.renews().await;
-        world.clock.advance(Duration::from_secs(9));
-
-        assert_eq!(again.renews().await.status(), 200);
-
-        assert_eq!(again.refresh, program.refresh, "the same successor, no second branch");
+    let access = ada.access.token.expose();
+    assert_eq!(taken(&app, access).await, [200, 200, 401, 401, 401]);
+    assert_eq!(taken(&app, ada.refresh.token.expose()).await, [401, 200, 200, 200, 200]);
+    for token in [access, &csrf, &device] {
+        let body = json!({ "token": token, "new_password1": GOOD, "new_password2": GOOD });
+        let reply = app.program().post("/api/account/password/reset/confirm", body).await;
+        assert_eq!(reply.json, json!({ "token": ["Invalid value"] }));
+        let body = json!({ "key": token });
+        let reply = app.program().post("/api/account/join/verify-email", body).await;
+        assert_eq!(reply.status(), 404);
     }
+}
 
-    async fn a_replaced_token_that_comes_back_ends_the_session(world: World) {
-        let app = world.app().await;
-        let mut program = app.token("ada").await;
-        let mut thief = program.clone();
-        program.renews().await;
-        program.shows().await;
-        world.clock.advance(Duration::from_secs(10));
-
-        let caught = thief.renews().await;
-
-        assert_eq!((caught.status(), caught.code()), (401, "token_not_valid"));
-        assert_eq!(caught.text("detail"), "Token is blacklisted");
-        assert_eq!(program.renews().await.text("detail"), "Token is blacklisted");
-        let reply = program.bearing().get("/api/account/user").await;
-        assert_eq!(reply.json["messages"][0]["message"], "Token is blacklisted");
-        assert_eq!(app.events("token_reused").await, 1);
-        let letter = app.letter_to("ada@example.com").await;
-        assert!(letter.find_link("/account/not-me/").is_some(), "{}", letter.text);
+#[on_both]
+async fn a_token_cannot_choose_how_it_is_verified(world: World) {
+    let app = world.app().await;
+    let ada = app.session_of("ada").await;
+    let access = ada.access.token.expose();
+    let parts: Vec<_> = access.split('.').collect();
+    let jwks = app.ctx.keyring().jwks(world.clock.now());
+    let key = jwks["keys"][0].clone();
+    let kid = key["kid"].as_str().expect("a name");
+    let encode = |text: String| {
+        use base64::Engine as _;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
+    };
+    let header = |json: Value| encode(json.to_string());
+    let claims: daemun::crypto::jwt::Claims =
+        serde_json::from_value(claims(access)).expect("claims");
+    let confused = daemun::crypto::jwt::sign_with_secret(&claims, key.to_string().as_bytes());
+    let body = parts[1];
+    let signature = parts[2];
+    let tokens = [
+        String::new(),
+        ".".into(),
+        "..".into(),
+        format!("{}.{body}.", header(json!({ "alg": "none" }))),
+        format!("{}.{body}.", header(json!({ "alg": "None", "kid": kid }))),
+        format!("{}.{body}.", header(json!({ "alg": "nOnE", "kid": kid }))),
+        format!("{}.{body}.{signature}", header(json!({ "alg": "ES256" }))),
+        format!("{}.{body}.{signature}", header(json!({ "alg": "HS256", "kid": kid }))),
+        format!("{}.{body}.{signature}", header(json!({ "alg": "ES256", "kid": "../../x" }))),
+        format!("{}.{body}.{signature}", header(json!({ "alg": "ES256", "kid": ["x"] }))),
+        format!(
+            "{}.{body}.{signature}",
+            header(json!({ "alg": "ES256", "kid": "' OR 1=1 --", "jku": "http://evil" }))
+        ),
+        format!("{}.{body}.{signature}", header(json!({ "alg": "ES256", "jwk": key }))),
+        format!("{access}.x.y"),
+        confused,
+        daemun::crypto::jwt::sign_with_secret(&claims, b""),
+    ];
+    for token in tokens {
+        let statuses = taken(&app, &token).await;
+        assert!(statuses.iter().all(|status| [400, 401].contains(status)), "{token:?}");
     }
+    assert_eq!(taken(&app, access).await[0], 200);
+}
 
-    async fn a_replaced_token_that_is_given_up_is_theft_too(world: World) {
-        let app = world.app().await;
-        let mut program = app.token("ada").await;
-        let old = program.refresh.clone();
-        program.renews().await;
-        program.shows().await;
-        world.clock.advance(Duration::from_secs(10));
-
-        let reply = app.program().post("/api/token/blacklist", json!({ "refresh": old })).await;
-
-        assert_eq!(reply.text("detail"), "Token is blacklisted");
-        assert_eq!((app.events("token_reused").await, program.renews().await.status()), (1, 401));
-    }
-
-    async fn asking_about_a_token_takes_nobody_for_a_thief(world: World) {
-        let app = world.app().await;
-        let mut program = app.token("ada").await;
-        let old = program.refresh.clone();
-        program.renews().await;
-        let ask = json!({ "token": old });
-        assert_eq!(app.program().post("/api/token/verify", ask.clone()).await.status(), 200);
-        program.shows().await;
-        world.clock.advance(Duration::from_secs(10));
-
-        assert_eq!(app.program().post("/api/token/verify", ask).await.status(), 400);
-
-        assert_eq!(app.events("token_reused").await, 0);
-        assert_eq!(program.renews().await.status(), 200);
-    }
-
-    async fn sixteen_programs_that_renew_at_once_get_the_same_token(world: World) {
-        let app = world.app().await;
-        let program = app.token("ada").await;
-        world.clock.advance(MINUTE);
-
-        let racers = (0..16).map(|_| {
-            let mut racer = program.clone();
-            async move {
-                assert_eq!(racer.renews().await.status(), 200);
-                racer.refresh
+#[on_both]
+async fn every_claim_is_required_and_typed_at_every_place(world: World) {
+    let app = world.app().await;
+    let ada = app.session_of("ada").await;
+    for fault in [
+        "no type",
+        "no jti",
+        "no exp",
+        "no user",
+        "expired",
+        "iat",
+        "nbf",
+        "word",
+        "exp as text",
+        "exp with a fraction",
+        "exp of old",
+        "exp null",
+    ] {
+        for is_access in [true, false] {
+            if !is_access && fault == "iat" {
+                // The database knows that it was issued, whatever the clock said.
+                continue;
             }
-        });
-        let tokens = join_all(racers).await;
-
-        assert!(tokens.iter().all(|other| other == &tokens[0]), "one successor for all");
-        assert_ne!(tokens[0], program.refresh);
-        assert_eq!(app.events("token_reused").await, 0);
-    }
-
-    async fn of_sixteen_who_give_up_one_token_one_ends_the_session(world: World) {
-        let app = world.app().await;
-        let opened = app.session_of("ada").await;
-        let mut racers = Vec::new();
-        for _ in 0..16 {
-            let (ctx, token) = (app.ctx.clone(), opened.refresh.token.clone());
-            racers.push(rocket::tokio::spawn(async move {
-                daemun::flows::account::logout::by_token(&ctx, token.expose(), &caller()).await.is_ok()
-            }));
-        }
-
-        let ended = join_all(racers).await.into_iter().map(|it| it.expect("no panic"));
-
-        assert_eq!(ended.filter(|has_ended| *has_ended).count(), 1);
-        assert_eq!((app.living().await, app.events("logout").await), (0, 1));
-    }
-
-    async fn a_token_opens_the_doors_of_its_kind_only(world: World) {
-        let app = world.app().await;
-        let ada = app.session_of("ada").await;
-        app.visitor().asks_for_reset("ada@example.com").await;
-        let reset = app.letter_to("ada@example.com").await.link("/account/password/reset/");
-        let reset = reset.rsplit_once('/').expect("a path").1.to_owned();
-        let device = ada.device.clone().expect("a new session");
-        let csrf = app.visitor().token().await;
-
-        for token in [&reset, &device, &csrf, ada.session.to_string().as_str()] {
-            assert_eq!(taken(&app, token).await, [401; 5], "{token}");
-        }
-        let access = ada.access.token.expose();
-        assert_eq!(taken(&app, access).await, [200, 200, 401, 401, 401]);
-        assert_eq!(taken(&app, ada.refresh.token.expose()).await, [401, 200, 200, 200, 200]);
-        for token in [access, &csrf, &device] {
-            let body = json!({ "token": token, "new_password1": GOOD, "new_password2": GOOD });
-            let reply = app.program().post("/api/account/password/reset/confirm", body).await;
-            assert_eq!(reply.json, json!({ "token": ["Invalid value"] }));
-            let body = json!({ "key": token });
-            let reply = app.program().post("/api/account/join/verify-email", body).await;
-            assert_eq!(reply.status(), 404);
+            let token = forged(&app, &ada, is_access, fault);
+            assert_eq!(taken(&app, &token).await, [401; 5], "{fault}");
         }
     }
+    assert_eq!(app.living().await, 1);
+}
 
-    async fn a_token_cannot_choose_how_it_is_verified(world: World) {
-        let app = world.app().await;
-        let ada = app.session_of("ada").await;
-        let access = ada.access.token.expose();
-        let parts: Vec<_> = access.split('.').collect();
-        let jwks = app.ctx.keyring().jwks(world.clock.now());
-        let key = jwks["keys"][0].clone();
-        let kid = key["kid"].as_str().expect("a name");
-        let encode = |text: String| {
-            use base64::Engine as _;
-            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
-        };
-        let header = |json: Value| encode(json.to_string());
-        let claims: daemun::crypto::jwt::Claims =
-            serde_json::from_value(claims(access)).expect("claims");
-        let confused = daemun::crypto::jwt::sign_with_secret(&claims, key.to_string().as_bytes());
-        let body = parts[1];
-        let signature = parts[2];
-        let tokens = [
-            String::new(),
-            ".".into(),
-            "..".into(),
-            format!("{}.{body}.", header(json!({ "alg": "none" }))),
-            format!("{}.{body}.", header(json!({ "alg": "None", "kid": kid }))),
-            format!("{}.{body}.", header(json!({ "alg": "nOnE", "kid": kid }))),
-            format!("{}.{body}.{signature}", header(json!({ "alg": "ES256" }))),
-            format!("{}.{body}.{signature}", header(json!({ "alg": "HS256", "kid": kid }))),
-            format!("{}.{body}.{signature}", header(json!({ "alg": "ES256", "kid": "../../x" }))),
-            format!("{}.{body}.{signature}", header(json!({ "alg": "ES256", "kid": ["x"] }))),
-            format!(
-                "{}.{body}.{signature}",
-                header(json!({ "alg": "ES256", "kid": "' OR 1=1 --", "jku": "http://evil" }))
-            ),
-            format!("{}.{body}.{signature}", header(json!({ "alg": "ES256", "jwk": key }))),
-            format!("{access}.x.y"),
-            confused,
-            daemun::crypto::jwt::sign_with_secret(&claims, b""),
-        ];
-        for token in tokens {
-            let statuses = taken(&app, &token).await;
-            assert!(statuses.iter().all(|status| [400, 401].contains(status)), "{token:?}");
-        }
-        assert_eq!(taken(&app, access).await[0], 200);
-    }
+#[on_both]
+async fn a_session_ends_on_its_day_however_often_it_is_renewed(world: World) {
+    let app = world.app().await;
+    let mut program = app.token("ada").await;
 
-    async fn every_claim_is_required_and_typed_at_every_place(world: World) {
-        let app = world.app().await;
-        let ada = app.session_of("ada").await;
-        for fault in [
-            "no type", "no jti", "no exp", "no user", "expired", "iat", "nbf", "word",
-            "exp as text", "exp with a fraction", "exp of old", "exp null",
-        ] {
-            for is_access in [true, false] {
-                if !is_access && fault == "iat" {
-                    // The database knows that it was issued, whatever the clock said.
-                    continue;
-                }
-                let token = forged(&app, &ada, is_access, fault);
-                assert_eq!(taken(&app, &token).await, [401; 5], "{fault}");
-            }
-        }
-        assert_eq!(app.living().await, 1);
-    }
-
-    async fn a_session_ends_on_its_day_however_often_it_is_renewed(world: World) {
-        let app = world.app().await;
-        let mut program = app.token("ada").await;
-
-        for _ in 0..13 {
-            world.clock.advance(24 * 60 * MINUTE);
-            assert_eq!(program.renews().await.status(), 200);
-        }
+    for _ in 0..13 {
         world.clock.advance(24 * 60 * MINUTE);
-
-        assert_eq!(program.renews().await.text("detail"), "Token is expired");
-    }
-
-    async fn without_rotation_the_refresh_token_stays_the_same(world: World) {
-        let app = world.app_with(&[("rotate_refresh_tokens", "false")]).await;
-        let mut program = app.token("ada").await;
-        let first = program.clone();
-        world.clock.advance(6 * MINUTE);
-
         assert_eq!(program.renews().await.status(), 200);
-
-        assert_eq!(program.refresh, first.refresh);
-        assert_ne!(program.access, first.access);
-        let body = json!({ "refresh": program.refresh });
-        assert_eq!(program.post("/api/token/blacklist", body).await.status(), 200);
-        assert_eq!(program.renews().await.text("detail"), "Token is blacklisted");
     }
+    world.clock.advance(24 * 60 * MINUTE);
 
-    async fn a_token_whose_row_was_swept_is_blacklisted_as_long_as_its_person_is_here(world: World) {
-        let app = world.app_with(&[("refresh_token_lifetime", "100d")]).await;
-        let mut program = app.token("ada").await;
-        app.execute("DELETE FROM sessions").await;
+    assert_eq!(program.renews().await.text("detail"), "Token is expired");
+}
 
-        assert_eq!(program.renews().await.text("detail"), "Token is blacklisted");
+#[on_both]
+async fn without_rotation_the_refresh_token_stays_the_same(world: World) {
+    let app = world.app_with(&[("rotate_refresh_tokens", "false")]).await;
+    let mut program = app.token("ada").await;
+    let first = program.clone();
+    world.clock.advance(6 * MINUTE);
 
-        app.execute("DELETE FROM users").await;
-        let reply = program.renews().await;
-        assert_eq!((reply.status(), reply.code()), (401, "no_active_account"));
+    assert_eq!(program.renews().await.status(), 200);
+
+    assert_eq!(program.refresh, first.refresh);
+    assert_ne!(program.access, first.access);
+    let body = json!({ "refresh": program.refresh });
+    assert_eq!(program.post("/api/token/blacklist", body).await.status(), 200);
+    assert_eq!(program.renews().await.text("detail"), "Token is blacklisted");
+}
+
+#[on_both]
+async fn a_token_whose_row_was_swept_is_blacklisted_as_long_as_its_person_is_here(world: World) {
+    let app = world.app_with(&[("refresh_token_lifetime", "100d")]).await;
+    let mut program = app.token("ada").await;
+    app.execute("DELETE FROM sessions").await;
+
+    assert_eq!(program.renews().await.text("detail"), "Token is blacklisted");
+
+    app.execute("DELETE FROM users").await;
+    let reply = program.renews().await;
+    assert_eq!((reply.status(), reply.code()), (401, "no_active_account"));
+}
+
+#[on_both]
+async fn what_another_node_revokes_is_dead_here(world: World) {
+    let settings = [("session_cache", "0s")];
+    let (here, there) = (world.app_with(&settings).await, world.app_with(&settings).await);
+    let program = here.token("ada").await;
+    let mut known = program.clone().bearing();
+    assert_eq!(known.get("/api/account/user").await.status(), 200);
+
+    let body = json!({ "refresh": program.refresh });
+    assert_eq!(there.program().post("/api/token/blacklist", body).await.status(), 200);
+
+    assert_eq!(known.get("/api/account/user").await.status(), 401);
+}
+
+#[on_both]
+async fn asking_who_one_is_costs_no_statement_while_the_cache_is_warm(world: World) {
+    let app = world.app().await;
+    let mut program = app.token("ada").await.bearing();
+    program.get("/api/account/user").await;
+    let before = app.ctx.db.queries();
+
+    for path in ["/api/account/user", "/api/account/mypage", "/api/nothing", "/api/account/login"] {
+        program.get(path).await;
     }
+    let body = json!({ "token": program.access });
+    program.post("/api/token/verify", body).await;
 
-    async fn what_another_node_revokes_is_dead_here(world: World) {
-        let settings = [("session_cache", "0s")];
-        let (here, there) = (world.app_with(&settings).await, world.app_with(&settings).await);
-        let program = here.token("ada").await;
-        let mut known = program.clone().bearing();
-        assert_eq!(known.get("/api/account/user").await.status(), 200);
+    assert_eq!(app.ctx.db.queries() - before, 0);
+    world.clock.advance(Duration::from_secs(3));
+    program.get("/api/account/user").await;
+    assert_eq!(app.ctx.db.queries() - before, 1, "one when it is cold");
+}
 
-        let body = json!({ "refresh": program.refresh });
-        assert_eq!(there.program().post("/api/token/blacklist", body).await.status(), 200);
+#[on_both]
+async fn renewing_costs_one_statement(world: World) {
+    let app = world.app().await;
+    let mut program = app.token("ada").await;
+    world.clock.advance(6 * MINUTE);
+    let before = app.ctx.db.queries();
 
-        assert_eq!(known.get("/api/account/user").await.status(), 401);
-    }
+    program.renews().await;
 
-    async fn asking_who_one_is_costs_no_statement_while_the_cache_is_warm(world: World) {
-        let app = world.app().await;
-        let mut program = app.token("ada").await.bearing();
-        program.get("/api/account/user").await;
-        let before = app.ctx.db.queries();
+    assert_eq!(app.ctx.db.queries() - before, 1);
+}
 
-        for path in ["/api/account/user", "/api/account/mypage", "/api/nothing", "/api/account/login"]
-        {
-            program.get(path).await;
-        }
-        let body = json!({ "token": program.access });
-        program.post("/api/token/verify", body).await;
+#[on_both]
+async fn somebody_who_may_not_log_in_may_not_renew(world: World) {
+    let app = world.app().await;
+    let mut program = app.token("ada").await;
+    let token = program.refresh.clone();
+    app.execute("UPDATE users SET is_active = FALSE").await;
 
-        assert_eq!(app.ctx.db.queries() - before, 0);
-        world.clock.advance(Duration::from_secs(3));
-        program.get("/api/account/user").await;
-        assert_eq!(app.ctx.db.queries() - before, 1, "one when it is cold");
-    }
+    let reply = program.renews().await;
 
-    async fn renewing_costs_one_statement(world: World) {
-        let app = world.app().await;
-        let mut program = app.token("ada").await;
-        world.clock.advance(6 * MINUTE);
-        let before = app.ctx.db.queries();
-
-        program.renews().await;
-
-        assert_eq!(app.ctx.db.queries() - before, 1);
-    }
-
-    async fn somebody_who_may_not_log_in_may_not_renew(world: World) {
-        let app = world.app().await;
-        let mut program = app.token("ada").await;
-        let token = program.refresh.clone();
-        app.execute("UPDATE users SET is_active = FALSE").await;
-
-        let reply = program.renews().await;
-
-        assert_eq!((reply.status(), reply.code()), (401, "no_active_account"));
-        let renewed = sessions::renew(&app.ctx, &token, &caller()).await;
-        assert!(matches!(renewed, Err(sessions::RenewError::Over(sessions::Over::Inactive))));
-    }
+    assert_eq!((reply.status(), reply.code()), (401, "no_active_account"));
+    let renewed = sessions::renew(&app.ctx, &token, &caller()).await;
+    assert!(matches!(renewed, Err(sessions::RenewError::Over(sessions::Over::Inactive))));
 }

@@ -4,8 +4,8 @@
 
 use rocket::http::{ContentType, Method};
 
-use crate::support::World;
 use crate::support::wire::{Row, asks, get, post};
+use crate::support::{World, on_both};
 
 const JOIN: &str = "/api/account/join";
 const LOGIN: &str = "/api/account/login";
@@ -934,20 +934,34 @@ fn elsewhere() -> Vec<Row> {
     ]
 }
 
-on_both! {
-    async fn clients_of_the_original_get_what_they_are_used_to(world: World) {
-        let app = world.app().await;
-        let rows: Vec<_> = [
-            joined(), join(), login(), mypage(), logout(), password_change(),
-            passwords_that_differ().into(), account_refresh(),
-            verify(VERIFY), verify("/api/account/token/verify"), token(), token_refresh(),
-            user(), users(), letters(), elsewhere(),
-        ].into_iter().flatten().collect();
+#[on_both]
+async fn clients_of_the_original_get_what_they_are_used_to(world: World) {
+    let app = world.app().await;
+    let rows: Vec<_> = [
+        joined(),
+        join(),
+        login(),
+        mypage(),
+        logout(),
+        password_change(),
+        passwords_that_differ().into(),
+        account_refresh(),
+        verify(VERIFY),
+        verify("/api/account/token/verify"),
+        token(),
+        token_refresh(),
+        user(),
+        users(),
+        letters(),
+        elsewhere(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
 
-        for (number, row) in rows.iter().enumerate() {
-            // Everybody joins from one place, which may not be in a hurry.
-            world.clock.advance(std::time::Duration::from_mins(1));
-            row.holds(&world, &app, number).await;
-        }
+    for (number, row) in rows.iter().enumerate() {
+        // Everybody joins from one place, which may not be in a hurry.
+        world.clock.advance(std::time::Duration::from_mins(1));
+        row.holds(&world, &app, number).await;
     }
 }

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use crate::support::wire::forged;
-use crate::support::{App, World};
+use crate::support::{App, World, on_both};
 
 const NOON: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 
@@ -20,118 +20,123 @@ async fn nodes(world: &World, behind: Duration) -> (App, App) {
     (ahead, late)
 }
 
-on_both! {
-    async fn a_node_whose_clock_is_behind_turns_nobody_away(world: World) {
-        for (number, behind) in [
-            Duration::from_millis(10),
-            Duration::from_secs(1),
-            Duration::from_secs(59),
-            Duration::from_mins(1),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let (ahead, late) = nodes(&world, behind).await;
-            let ada = ahead.person(&format!("ada{number}")).await;
+#[on_both]
+async fn a_node_whose_clock_is_behind_turns_nobody_away(world: World) {
+    for (number, behind) in [
+        Duration::from_millis(10),
+        Duration::from_secs(1),
+        Duration::from_secs(59),
+        Duration::from_mins(1),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (ahead, late) = nodes(&world, behind).await;
+        let ada = ahead.person(&format!("ada{number}")).await;
 
-            let page = ada.clone().on(&late).get("/account/mypage").await;
+        let page = ada.clone().on(&late).get("/account/mypage").await;
 
-            assert_eq!(page.status(), 200, "{behind:?}");
-            assert!(page.all("set-cookie").is_empty(), "{behind:?}: nothing had to be renewed");
-            let access = ada.cookies["access"].clone();
-            let mut program = late.visitor().with("Authorization", &format!("Bearer {access}"));
-            assert_eq!(program.get("/api/account/user").await.status(), 200, "{behind:?}");
-        }
+        assert_eq!(page.status(), 200, "{behind:?}");
+        assert!(page.all("set-cookie").is_empty(), "{behind:?}: nothing had to be renewed");
+        let access = ada.cookies["access"].clone();
+        let mut program = late.visitor().with("Authorization", &format!("Bearer {access}"));
+        assert_eq!(program.get("/api/account/user").await.status(), 200, "{behind:?}");
     }
+}
 
-    async fn a_clock_that_is_set_back_takes_nobodys_session(world: World) {
-        for (number, behind) in
-            [Duration::from_secs(61), Duration::from_hours(1), Duration::from_hours(24 * 3)]
-                .into_iter()
-                .enumerate()
-        {
-            let (before, after) = nodes(&world, behind).await;
-            let name = format!("ada{number}");
-            let mut ada = before.person(&name).await.on(&after);
-            let mut program = before.token(&format!("bob{number}")).await;
-            program.browser = program.browser.on(&after);
-
-            let page = ada.get("/account/mypage").await;
-
-            assert_eq!(page.status(), 200, "{behind:?}: renewed by the refresh token");
-            assert!(ada.cookie("access").is_some() && ada.cookie("refresh").is_some());
-            assert!(ada.is_signed_in().await);
-            assert_eq!(program.renews().await.status(), 200, "{behind:?}");
-            assert_eq!(after.events("token_reused").await, 0);
-        }
-    }
-
-    async fn a_replaced_token_is_no_better_for_a_clock_that_was_set_back(world: World) {
-        let (before, after) = nodes(&world, Duration::from_hours(1)).await;
-        let mut program = before.token("ada").await;
-        let first = program.refresh.clone();
-        assert_eq!(program.renews().await.status(), 200);
-        program.shows().await;
+#[on_both]
+async fn a_clock_that_is_set_back_takes_nobodys_session(world: World) {
+    for (number, behind) in
+        [Duration::from_secs(61), Duration::from_hours(1), Duration::from_hours(24 * 3)]
+            .into_iter()
+            .enumerate()
+    {
+        let (before, after) = nodes(&world, behind).await;
+        let name = format!("ada{number}");
+        let mut ada = before.person(&name).await.on(&after);
+        let mut program = before.token(&format!("bob{number}")).await;
         program.browser = program.browser.on(&after);
 
-        let replayed = program.post("/api/token/refresh", json!({ "refresh": first })).await;
+        let page = ada.get("/account/mypage").await;
 
-        assert_eq!(replayed.status(), 401);
-        assert_eq!(after.events("token_reused").await, 1);
+        assert_eq!(page.status(), 200, "{behind:?}: renewed by the refresh token");
+        assert!(ada.cookie("access").is_some() && ada.cookie("refresh").is_some());
+        assert!(ada.is_signed_in().await);
+        assert_eq!(program.renews().await.status(), 200, "{behind:?}");
+        assert_eq!(after.events("token_reused").await, 0);
     }
+}
 
-    async fn a_clock_that_is_set_back_makes_no_proof_last_longer(world: World) {
-        let (before, after) = nodes(&world, Duration::from_hours(1)).await;
-        let ada = before.person("ada").await;
-        let (ahead, late) = nodes(&world, Duration::from_mins(1)).await;
+#[on_both]
+async fn a_replaced_token_is_no_better_for_a_clock_that_was_set_back(world: World) {
+    let (before, after) = nodes(&world, Duration::from_hours(1)).await;
+    let mut program = before.token("ada").await;
+    let first = program.refresh.clone();
+    assert_eq!(program.renews().await.status(), 200);
+    program.shows().await;
+    program.browser = program.browser.on(&after);
 
-        let asked = ada.clone().on(&after).get("/account/export").await;
+    let replayed = program.post("/api/token/refresh", json!({ "refresh": first })).await;
 
-        assert_eq!(asked.location(), Some("/account/sudo?next=%2Faccount%2Fexport"));
-        assert_eq!(ada.clone().on(&ahead).get("/account/export").await.status(), 200);
-        assert_eq!(ada.on(&late).get("/account/export").await.status(), 200, "clocks differ");
+    assert_eq!(replayed.status(), 401);
+    assert_eq!(after.events("token_reused").await, 1);
+}
+
+#[on_both]
+async fn a_clock_that_is_set_back_makes_no_proof_last_longer(world: World) {
+    let (before, after) = nodes(&world, Duration::from_hours(1)).await;
+    let ada = before.person("ada").await;
+    let (ahead, late) = nodes(&world, Duration::from_mins(1)).await;
+
+    let asked = ada.clone().on(&after).get("/account/export").await;
+
+    assert_eq!(asked.location(), Some("/account/sudo?next=%2Faccount%2Fexport"));
+    assert_eq!(ada.clone().on(&ahead).get("/account/export").await.status(), 200);
+    assert_eq!(ada.on(&late).get("/account/export").await.status(), 200, "clocks differ");
+}
+
+#[on_both]
+async fn expiry_is_strict(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let access = ada.cookies["access"].clone();
+    ada.cookies.clear();
+    let mut program = ada.with("Authorization", &format!("Bearer {access}"));
+
+    world.clock.advance(Duration::from_secs(299));
+    assert_eq!(program.get("/api/account/user").await.status(), 200);
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(program.get("/api/account/user").await.status(), 401);
+}
+
+#[on_both]
+async fn an_access_token_from_the_far_future_opens_nothing(world: World) {
+    let app = world.app().await;
+    let ada = app.session_of("ada").await;
+    for fault in ["iat", "nbf"] {
+        let token = forged(&app, &ada, true, fault);
+        let mut program = app.visitor().with("Authorization", &format!("Bearer {token}"));
+
+        assert_eq!(program.get("/api/account/user").await.status(), 401, "{fault}");
     }
+}
 
-    async fn expiry_is_strict(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let access = ada.cookies["access"].clone();
-        ada.cookies.clear();
-        let mut program = ada.with("Authorization", &format!("Bearer {access}"));
+#[on_both]
+async fn cookies_are_taken_away_only_when_the_session_is_known_to_be_over(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut early = ada.clone();
+    early.cookies.remove("refresh");
+    let opened = app.session_of("bob").await;
+    early.cookies.insert("access".into(), forged(&app, &opened, true, "iat"));
 
-        world.clock.advance(Duration::from_secs(299));
-        assert_eq!(program.get("/api/account/user").await.status(), 200);
-        world.clock.advance(Duration::from_secs(1));
-        assert_eq!(program.get("/api/account/user").await.status(), 401);
-    }
+    let page = early.get("/").await;
 
-    async fn an_access_token_from_the_far_future_opens_nothing(world: World) {
-        let app = world.app().await;
-        let ada = app.session_of("ada").await;
-        for fault in ["iat", "nbf"] {
-            let token = forged(&app, &ada, true, fault);
-            let mut program = app.visitor().with("Authorization", &format!("Bearer {token}"));
-
-            assert_eq!(program.get("/api/account/user").await.status(), 401, "{fault}");
-        }
-    }
-
-    async fn cookies_are_taken_away_only_when_the_session_is_known_to_be_over(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut early = ada.clone();
-        early.cookies.remove("refresh");
-        let opened = app.session_of("bob").await;
-        early.cookies.insert("access".into(), forged(&app, &opened, true, "iat"));
-
-        let page = early.get("/").await;
-
-        assert_eq!(page.status(), 200);
-        assert!(page.all("set-cookie").iter().all(|set| !set.starts_with("access=")));
-        assert!(early.cookie("access").is_some(), "in a moment it is good");
-        let mut other = ada.clone();
-        ada.logs_out().await;
-        other.send(Method::Get, "/", None).await;
-        assert!(other.cookie("access").is_none() && other.cookie("refresh").is_none());
-    }
+    assert_eq!(page.status(), 200);
+    assert!(page.all("set-cookie").iter().all(|set| !set.starts_with("access=")));
+    assert!(early.cookie("access").is_some(), "in a moment it is good");
+    let mut other = ada.clone();
+    ada.logs_out().await;
+    other.send(Method::Get, "/", None).await;
+    assert!(other.cookie("access").is_none() && other.cookie("refresh").is_none());
 }

@@ -2,7 +2,7 @@
 
 use daemun::flows;
 
-use crate::support::{App, Browser, GOOD, NEW, World};
+use crate::support::{App, Browser, GOOD, NEW, World, on_both};
 
 const ADA: &str = "ada@example.com";
 const NEEDED: &str = "Cookies are needed";
@@ -29,152 +29,156 @@ async fn is_answered(browser: &mut Browser<'_>, link: &str) -> [String; 2] {
     [page.h1(), pressed.h1()]
 }
 
-on_both! {
-    async fn without_cookies_a_form_says_that_they_are_needed(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let token = app.visitor().token().await;
-        let fields = [("csrf", token.as_str()), ("email", ADA), ("password", GOOD)];
-        for path in ["/account/login", "/account/join", "/account/password/reset", "/account/link"] {
-            let page = app.visitor().post(path, &fields).await;
-            assert_eq!(page.status(), 403, "{path}");
-            let said = page.texts("main p").join(" ");
-            assert!(said.contains("Allow cookies for http://localhost:8000"), "{path}: {said}");
-            let page = app.visitor().with("Accept-Language", "ko").post(path, &fields).await;
-            assert!(page.texts("main p").join(" ").contains("쿠키를 허용"), "{path}");
-        }
-        let mut elsewhere = app.visitor();
-        elsewhere.get("/").await;
-        let said = elsewhere.post("/account/login", &fields).await.texts("main p").join(" ");
-        assert!(said.contains("open too long"), "this one takes cookies: {said}");
-        let mut foreign = app.visitor().with("Origin", "https://evil.example");
-        let said = foreign.post("/account/login", &fields).await.texts("main p").join(" ");
-        assert!(said.contains("from another site"), "not for want of a cookie: {said}");
+#[on_both]
+async fn without_cookies_a_form_says_that_they_are_needed(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let token = app.visitor().token().await;
+    let fields = [("csrf", token.as_str()), ("email", ADA), ("password", GOOD)];
+    for path in ["/account/login", "/account/join", "/account/password/reset", "/account/link"] {
+        let page = app.visitor().post(path, &fields).await;
+        assert_eq!(page.status(), 403, "{path}");
+        let said = page.texts("main p").join(" ");
+        assert!(said.contains("Allow cookies for http://localhost:8000"), "{path}: {said}");
+        let page = app.visitor().with("Accept-Language", "ko").post(path, &fields).await;
+        assert!(page.texts("main p").join(" ").contains("쿠키를 허용"), "{path}");
+    }
+    let mut elsewhere = app.visitor();
+    elsewhere.get("/").await;
+    let said = elsewhere.post("/account/login", &fields).await.texts("main p").join(" ");
+    assert!(said.contains("open too long"), "this one takes cookies: {said}");
+    let mut foreign = app.visitor().with("Origin", "https://evil.example");
+    let said = foreign.post("/account/login", &fields).await.texts("main p").join(" ");
+    assert!(said.contains("from another site"), "not for want of a cookie: {said}");
+}
+
+#[on_both]
+async fn without_cookies_a_good_link_says_that_they_are_needed(world: World) {
+    let app = world.app().await;
+    let setup = setup_link(&app).await;
+    let mut ada = app.person("ada").await;
+    let letter = app.letter_to(ADA).await;
+    app.visitor().asks_for_reset(ADA).await;
+    let reset = app.letter_to(ADA).await.link("/account/password/reset/");
+    ada.asks_to_move("ada@new.example", GOOD).await;
+    let change = app.letter_to("ada@new.example").await.link("/account/email/change/");
+    let undo = app.letter_to(ADA).await.find_link("/account/email/undo/");
+    let links = ["/account/email/verify/", "/account/not-me/"].map(|start| letter.link(start));
+
+    for link in links.into_iter().chain([setup, reset, change]).chain(undo) {
+        assert_eq!(opens_without_cookies(&app, &link).await, NEEDED, "{link}");
+        let mut reader = app.visitor();
+        let place = reader.get(&link).await.location().expect("a good link").to_owned();
+        assert_eq!(reader.get(&place).await.status(), 200, "it was not used up: {link}");
+    }
+    for place in ["/account/link", "/account/password/new"] {
+        let mut reader = app.visitor();
+        reader.get("/").await;
+        assert_eq!(reader.get(place).await.h1(), DEAD, "a browser with cookies, and no link");
+    }
+}
+
+#[on_both]
+async fn a_form_that_was_overtaken_by_a_log_in_leads_on(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let verify = app.letter_to(ADA).await.link("/account/email/verify/");
+    let mut ada = app.visitor();
+    let token = ada.token().await;
+    assert_eq!(ada.get(&verify).await.location(), Some("/account/link"));
+    ada.logs_in(ADA, GOOD).await;
+    let before = app.rows().await;
+
+    for (path, next, place) in [
+        ("/account/login", "/account/profile", "/account/profile"),
+        ("/account/login", "", "/account/mypage"),
+        ("/account/login", "//evil.example", "/account/mypage"),
+        ("/account/join", "/account/profile", "/account/profile"),
+        ("/account/join/address", "", "/account/mypage"),
+        ("/account/social/kakao", "/account/profile", "/account/profile"),
+        ("/language", "/account/profile", "/account/profile"),
+        ("/account/link", "", "/account/link"),
+        ("/account/password/reset", "", "/account/password/reset"),
+    ] {
+        let fields = [
+            ("csrf", token.as_str()),
+            ("next", next),
+            ("email", "eve@example.com"),
+            ("password", GOOD),
+            ("password1", GOOD),
+            ("password2", GOOD),
+            ("language", "ko"),
+        ];
+        let page = ada.post(path, &fields).await;
+        assert_eq!(page.location(), Some(place), "{path} {next}");
+        assert_eq!(page.all("set-cookie"), [""; 0], "{path}");
     }
 
-    async fn without_cookies_a_good_link_says_that_they_are_needed(world: World) {
-        let app = world.app().await;
-        let setup = setup_link(&app).await;
-        let mut ada = app.person("ada").await;
-        let letter = app.letter_to(ADA).await;
-        app.visitor().asks_for_reset(ADA).await;
-        let reset = app.letter_to(ADA).await.link("/account/password/reset/");
-        ada.asks_to_move("ada@new.example", GOOD).await;
-        let change = app.letter_to("ada@new.example").await.link("/account/email/change/");
-        let undo = app.letter_to(ADA).await.find_link("/account/email/undo/");
-        let links = ["/account/email/verify/", "/account/not-me/"].map(|start| letter.link(start));
+    assert_eq!(app.rows().await, before, "they do nothing");
+    assert_eq!(app.events("email_verified").await, 0);
+    assert_eq!(ada.submits("/account/link", &[]).await.location(), Some("/account/mypage"));
+    assert_eq!(app.events("email_verified").await, 1, "pressed again, the button works");
+}
 
-        for link in links.into_iter().chain([setup, reset, change]).chain(undo) {
-            assert_eq!(opens_without_cookies(&app, &link).await, NEEDED, "{link}");
-            let mut reader = app.visitor();
-            let place = reader.get(&link).await.location().expect("a good link").to_owned();
-            assert_eq!(reader.get(&place).await.status(), 200, "it was not used up: {link}");
-        }
-        for place in ["/account/link", "/account/password/new"] {
-            let mut reader = app.visitor();
-            reader.get("/").await;
-            assert_eq!(reader.get(place).await.h1(), DEAD, "a browser with cookies, and no link");
-        }
+#[on_both]
+async fn a_form_of_another_session_or_for_people_leads_nowhere(world: World) {
+    let app = world.app().await;
+    let of_visitor = app.visitor().token().await;
+    let mut ada = app.person("ada").await;
+    let of_eve = app.person("eve").await.token().await;
+    for (path, token) in [
+        ("/account/login", of_eve.as_str()),
+        ("/account/login", "rubbish"),
+        ("/account/login", ""),
+        ("/account/delete", &of_visitor),
+        ("/account/logout", &of_visitor),
+        ("/account/password/change", &of_visitor),
+        ("/account/sudo", &of_visitor),
+    ] {
+        let fields = [("csrf", token), ("password", GOOD), ("old_password", NEW)];
+        assert_eq!(ada.post(path, &fields).await.status(), 403, "{path} {token}");
     }
+    let mut elsewhere = ada.clone().with("Sec-Fetch-Site", "cross-site");
+    let fields = [("csrf", of_visitor.as_str())];
+    assert_eq!(elsewhere.post("/account/login", &fields).await.status(), 403);
+    assert!(ada.is_signed_in().await);
+}
 
-    async fn a_form_that_was_overtaken_by_a_log_in_leads_on(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let verify = app.letter_to(ADA).await.link("/account/email/verify/");
-        let mut ada = app.visitor();
-        let token = ada.token().await;
-        assert_eq!(ada.get(&verify).await.location(), Some("/account/link"));
-        ada.logs_in(ADA, GOOD).await;
-        let before = app.rows().await;
+#[on_both]
+async fn a_link_whose_work_is_done_says_so(world: World) {
+    let app = world.app().await;
+    let setup = setup_link(&app).await;
+    let fields = [("email", "root@example.com"), ("password1", GOOD), ("password2", GOOD)];
+    app.visitor().submits(&setup, &fields).await;
+    let mut ada = app.person("ada").await;
+    let verify = app.letter_to(ADA).await.link("/account/email/verify/");
+    ada.follows(&verify).await;
+    ada.asks_to_move("ada@new.example", GOOD).await;
+    let change = app.letter_to("ada@new.example").await.link("/account/email/change/");
 
-        for (path, next, place) in [
-            ("/account/login", "/account/profile", "/account/profile"),
-            ("/account/login", "", "/account/mypage"),
-            ("/account/login", "//evil.example", "/account/mypage"),
-            ("/account/join", "/account/profile", "/account/profile"),
-            ("/account/join/address", "", "/account/mypage"),
-            ("/account/social/kakao", "/account/profile", "/account/profile"),
-            ("/language", "/account/profile", "/account/profile"),
-            ("/account/link", "", "/account/link"),
-            ("/account/password/reset", "", "/account/password/reset"),
-        ] {
-            let fields = [
-                ("csrf", token.as_str()),
-                ("next", next),
-                ("email", "eve@example.com"),
-                ("password", GOOD),
-                ("password1", GOOD),
-                ("password2", GOOD),
-                ("language", "ko"),
-            ];
-            let page = ada.post(path, &fields).await;
-            assert_eq!(page.location(), Some(place), "{path} {next}");
-            assert_eq!(page.all("set-cookie"), [""; 0], "{path}");
-        }
-
-        assert_eq!(app.rows().await, before, "they do nothing");
-        assert_eq!(app.events("email_verified").await, 0);
-        assert_eq!(ada.submits("/account/link", &[]).await.location(), Some("/account/mypage"));
-        assert_eq!(app.events("email_verified").await, 1, "pressed again, the button works");
-    }
-
-    async fn a_form_of_another_session_or_for_people_leads_nowhere(world: World) {
-        let app = world.app().await;
-        let of_visitor = app.visitor().token().await;
-        let mut ada = app.person("ada").await;
-        let of_eve = app.person("eve").await.token().await;
-        for (path, token) in [
-            ("/account/login", of_eve.as_str()),
-            ("/account/login", "rubbish"),
-            ("/account/login", ""),
-            ("/account/delete", &of_visitor),
-            ("/account/logout", &of_visitor),
-            ("/account/password/change", &of_visitor),
-            ("/account/sudo", &of_visitor),
-        ] {
-            let fields = [("csrf", token), ("password", GOOD), ("old_password", NEW)];
-            assert_eq!(ada.post(path, &fields).await.status(), 403, "{path} {token}");
-        }
-        let mut elsewhere = ada.clone().with("Sec-Fetch-Site", "cross-site");
-        let fields = [("csrf", of_visitor.as_str())];
-        assert_eq!(elsewhere.post("/account/login", &fields).await.status(), 403);
-        assert!(ada.is_signed_in().await);
-    }
-
-    async fn a_link_whose_work_is_done_says_so(world: World) {
-        let app = world.app().await;
-        let setup = setup_link(&app).await;
-        let fields = [("email", "root@example.com"), ("password1", GOOD), ("password2", GOOD)];
-        app.visitor().submits(&setup, &fields).await;
-        let mut ada = app.person("ada").await;
-        let verify = app.letter_to(ADA).await.link("/account/email/verify/");
-        ada.follows(&verify).await;
-        ada.asks_to_move("ada@new.example", GOOD).await;
-        let change = app.letter_to("ada@new.example").await.link("/account/email/change/");
-
-        for mut reader in [app.visitor(), ada.clone()] {
-            let said = is_answered(&mut reader, &setup).await;
-            assert_eq!(said, ["This site is already set up"; 2]);
-            let said = is_answered(&mut reader, &verify).await;
-            assert_eq!(said, ["Your email is already verified"; 2]);
-        }
-        assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 2);
-
-        ada.follows(&change).await;
-        let said = is_answered(&mut app.visitor(), &change).await;
-        assert_eq!(said, ["Your email is already changed"; 2]);
-        assert_eq!(is_answered(&mut app.visitor(), &verify).await, [DEAD; 2], "of another address");
-        app.execute("UPDATE users SET is_active = FALSE").await;
-        assert_eq!(is_answered(&mut app.visitor(), &change).await, [DEAD; 2], "not for anybody now");
-    }
-
-    async fn a_setup_link_is_over_once_a_superuser_was_made_otherwise(world: World) {
-        let app = world.app().await;
-        let setup = setup_link(&app).await;
-        app.makes_superuser("root").await;
-
-        let said = is_answered(&mut app.visitor(), &setup).await;
-
+    for mut reader in [app.visitor(), ada.clone()] {
+        let said = is_answered(&mut reader, &setup).await;
         assert_eq!(said, ["This site is already set up"; 2]);
+        let said = is_answered(&mut reader, &verify).await;
+        assert_eq!(said, ["Your email is already verified"; 2]);
     }
+    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 2);
+
+    ada.follows(&change).await;
+    let said = is_answered(&mut app.visitor(), &change).await;
+    assert_eq!(said, ["Your email is already changed"; 2]);
+    assert_eq!(is_answered(&mut app.visitor(), &verify).await, [DEAD; 2], "of another address");
+    app.execute("UPDATE users SET is_active = FALSE").await;
+    assert_eq!(is_answered(&mut app.visitor(), &change).await, [DEAD; 2], "not for anybody now");
+}
+
+#[on_both]
+async fn a_setup_link_is_over_once_a_superuser_was_made_otherwise(world: World) {
+    let app = world.app().await;
+    let setup = setup_link(&app).await;
+    app.makes_superuser("root").await;
+
+    let said = is_answered(&mut app.visitor(), &setup).await;
+
+    assert_eq!(said, ["This site is already set up"; 2]);
 }

@@ -8,7 +8,7 @@ use rocket::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::app::caller;
-use crate::support::{App, GOOD, NEW, Page, World};
+use crate::support::{App, GOOD, NEW, Page, World, on_both};
 
 /// What a site of another make keeps under our names.
 const FOREIGN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmVkIGJ5IHNvbWVib2R5IGVsc2U";
@@ -63,144 +63,148 @@ fn of_session(app: &App, opened: &Opened, other: &Opened, is_access: bool) -> St
     })
 }
 
-on_both! {
-    async fn a_cookie_that_is_none_of_ours_is_left_alone(world: World) {
-        let app = world.app().await;
-        let elsewhere = another_site(&world).await.session_of("eve").await;
-        for (access, refresh) in [
-            ("x", "x"),
-            ("a.b.c", ".."),
-            (FOREIGN, FOREIGN),
-            (elsewhere.access.token.expose(), elsewhere.refresh.token.expose()),
-            (&"x".repeat(4000), "null"),
-        ] {
-            let mut visitor = app.visitor();
-            visitor.cookies.insert("access".into(), access.into());
-            visitor.cookies.insert("refresh".into(), refresh.into());
+#[on_both]
+async fn a_cookie_that_is_none_of_ours_is_left_alone(world: World) {
+    let app = world.app().await;
+    let elsewhere = another_site(&world).await.session_of("eve").await;
+    for (access, refresh) in [
+        ("x", "x"),
+        ("a.b.c", ".."),
+        (FOREIGN, FOREIGN),
+        (elsewhere.access.token.expose(), elsewhere.refresh.token.expose()),
+        (&"x".repeat(4000), "null"),
+    ] {
+        let mut visitor = app.visitor();
+        visitor.cookies.insert("access".into(), access.into());
+        visitor.cookies.insert("refresh".into(), refresh.into());
 
-            for (path, status) in
-                [("/", 200), ("/account/login", 200), ("/account/mypage", 303), ("/nowhere", 404)]
-            {
-                let page = visitor.get(path).await;
-                assert_eq!(page.status(), status, "{path}");
-                assert!(!touches(&page, "access") && !touches(&page, "refresh"), "{path}");
-            }
-            visitor.logs_out().await;
-            assert_eq!(visitor.cookie("access"), Some(access), "nobody was logged in");
-            assert_eq!(visitor.cookie("refresh"), Some(refresh));
+        for (path, status) in
+            [("/", 200), ("/account/login", 200), ("/account/mypage", 303), ("/nowhere", 404)]
+        {
+            let page = visitor.get(path).await;
+            assert_eq!(page.status(), status, "{path}");
+            assert!(!touches(&page, "access") && !touches(&page, "refresh"), "{path}");
         }
+        visitor.logs_out().await;
+        assert_eq!(visitor.cookie("access"), Some(access), "nobody was logged in");
+        assert_eq!(visitor.cookie("refresh"), Some(refresh));
     }
+}
 
-    async fn a_cookie_that_is_none_of_ours_does_not_hinder(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        ada.cookies.insert("access".into(), FOREIGN.into());
+#[on_both]
+async fn a_cookie_that_is_none_of_ours_does_not_hinder(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    ada.cookies.insert("access".into(), FOREIGN.into());
 
-        assert!(ada.is_signed_in().await, "by the refresh token that is ours");
+    assert!(ada.is_signed_in().await, "by the refresh token that is ours");
 
-        let mut ada = app.visitor();
-        ada.cookies.insert("access".into(), FOREIGN.into());
-        ada.cookies.insert("refresh".into(), FOREIGN.into());
-        assert_eq!(ada.logs_in("ada@example.com", GOOD).await.status(), 303);
-        assert!(ada.is_signed_in().await);
+    let mut ada = app.visitor();
+    ada.cookies.insert("access".into(), FOREIGN.into());
+    ada.cookies.insert("refresh".into(), FOREIGN.into());
+    assert_eq!(ada.logs_in("ada@example.com", GOOD).await.status(), 303);
+    assert!(ada.is_signed_in().await);
+}
+
+#[on_both]
+async fn choosing_a_new_password_leaves_foreign_cookies_alone(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let mut browser = app.visitor();
+    browser.cookies.insert("access".into(), FOREIGN.into());
+    browser.cookies.insert("refresh".into(), FOREIGN.into());
+    browser.asks_for_reset("ada@example.com").await;
+    let link = app.letter_to("ada@example.com").await.link("/account/password/reset/");
+    browser.get(&link).await;
+
+    let answer = browser.chooses("/account/password/new", NEW).await;
+
+    assert_eq!(answer.location(), Some("/account/login"));
+    assert_eq!(browser.cookie("access"), Some(FOREIGN));
+    assert_eq!(browser.cookie("refresh"), Some(FOREIGN));
+}
+
+#[on_both]
+async fn only_the_cookie_whose_session_is_over_goes(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut other = ada.clone();
+    other.cookies.insert("refresh".into(), FOREIGN.into());
+    ada.logs_out().await;
+
+    let page = other.get("/").await;
+
+    assert!(touches(&page, "access") && other.cookie("access").is_none());
+    assert!(!touches(&page, "refresh") && other.cookie("refresh") == Some(FOREIGN));
+}
+
+#[on_both]
+async fn of_two_cookies_of_one_name_ours_is_found(world: World) {
+    let app = world.app().await;
+    let ada = app.person("ada").await;
+    let (access, refresh) = (&ada.cookies["access"], &ada.cookies["refresh"]);
+    for cookies in [
+        format!("access={FOREIGN}; access={access}"),
+        format!("access={access}; access={FOREIGN}"),
+        format!("access=; theme=dark;access={access}; access=x"),
+        format!("refresh={FOREIGN}; refresh={refresh}; refresh={FOREIGN}"),
+        format!("refresh={refresh}; access={FOREIGN}; refresh=x; access=x"),
+    ] {
+        let mut browser = app.visitor().with("Cookie", &cookies);
+        assert!(browser.is_signed_in().await, "{cookies}");
     }
-
-    async fn choosing_a_new_password_leaves_foreign_cookies_alone(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let mut browser = app.visitor();
-        browser.cookies.insert("access".into(), FOREIGN.into());
-        browser.cookies.insert("refresh".into(), FOREIGN.into());
-        browser.asks_for_reset("ada@example.com").await;
-        let link = app.letter_to("ada@example.com").await.link("/account/password/reset/");
-        browser.get(&link).await;
-
-        let answer = browser.chooses("/account/password/new", NEW).await;
-
-        assert_eq!(answer.location(), Some("/account/login"));
-        assert_eq!(browser.cookie("access"), Some(FOREIGN));
-        assert_eq!(browser.cookie("refresh"), Some(FOREIGN));
+    for cookies in
+        [format!("access={FOREIGN}; access={access}"), format!("access={access}; access={FOREIGN}")]
+    {
+        let mut program = app.visitor().with("Cookie", &cookies);
+        assert_eq!(program.get("/api/account/user").await.status(), 200, "{cookies}");
+        assert_eq!(program.get("/api/forward-auth").await.status(), 200, "{cookies}");
     }
+    let many = format!("{}access={access}", format!("access={FOREIGN}; ").repeat(200));
+    let page = app.visitor().with("Cookie", &many).get("/").await;
+    assert_eq!(page.status(), 200, "the work for a heap of them is bounded");
+}
 
-    async fn only_the_cookie_whose_session_is_over_goes(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut other = ada.clone();
-        other.cookies.insert("refresh".into(), FOREIGN.into());
-        ada.logs_out().await;
+#[on_both]
+async fn of_two_refresh_cookies_ours_is_renewed_by_json(world: World) {
+    let app = world.app().await;
+    let ada = app.person("ada").await;
+    let refresh = &ada.cookies["refresh"];
 
-        let page = other.get("/").await;
+    let cookies = format!("refresh={refresh}; refresh={FOREIGN}");
+    let program = app.visitor().with("Cookie", &cookies);
+    let answer = program.sends_json("/api/account/token/refresh", "{}").await;
 
-        assert!(touches(&page, "access") && other.cookie("access").is_none());
-        assert!(!touches(&page, "refresh") && other.cookie("refresh") == Some(FOREIGN));
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+}
+
+#[on_both]
+async fn the_session_of_a_token_must_be_its_persons(world: World) {
+    let app = world.app().await;
+    let (ada, eve) = (app.session_of("ada").await, app.session_of("eve").await);
+
+    let access = of_session(&app, &ada, &eve, true);
+    let mut program = app.visitor().with("Authorization", &format!("Bearer {access}"));
+    assert_eq!(program.get("/api/account/user").await.status(), 401);
+    assert_eq!(program.get("/api/forward-auth").await.status(), 401);
+    let mut browser = app.visitor();
+    browser.cookies.insert("access".into(), access.clone());
+    assert!(!browser.is_signed_in().await);
+    // Also when the proof and the session are remembered.
+    assert_eq!(program.get("/api/account/user").await.status(), 401);
+
+    let refresh = of_session(&app, &ada, &eve, false);
+    let renewed = sessions::renew(&app.ctx, &refresh, &caller()).await;
+    assert!(matches!(renewed, Err(RenewError::Token(_))), "{renewed:?}");
+    assert!(sessions::check(&app.ctx, &refresh).await.is_err());
+    let mut browser = app.visitor();
+    browser.cookies.insert("refresh".into(), refresh.clone());
+    assert!(!browser.is_signed_in().await);
+    let body = json!({ "refresh": refresh }).to_string();
+    for path in ["/api/token/blacklist", "/api/account/logout"] {
+        app.visitor().sends_json(path, &body).await;
     }
-
-    async fn of_two_cookies_of_one_name_ours_is_found(world: World) {
-        let app = world.app().await;
-        let ada = app.person("ada").await;
-        let (access, refresh) = (&ada.cookies["access"], &ada.cookies["refresh"]);
-        for cookies in [
-            format!("access={FOREIGN}; access={access}"),
-            format!("access={access}; access={FOREIGN}"),
-            format!("access=; theme=dark;access={access}; access=x"),
-            format!("refresh={FOREIGN}; refresh={refresh}; refresh={FOREIGN}"),
-            format!("refresh={refresh}; access={FOREIGN}; refresh=x; access=x"),
-        ] {
-            let mut browser = app.visitor().with("Cookie", &cookies);
-            assert!(browser.is_signed_in().await, "{cookies}");
-        }
-        for cookies in [
-            format!("access={FOREIGN}; access={access}"),
-            format!("access={access}; access={FOREIGN}"),
-        ] {
-            let mut program = app.visitor().with("Cookie", &cookies);
-            assert_eq!(program.get("/api/account/user").await.status(), 200, "{cookies}");
-            assert_eq!(program.get("/api/forward-auth").await.status(), 200, "{cookies}");
-        }
-        let many = format!("{}access={access}", format!("access={FOREIGN}; ").repeat(200));
-        let page = app.visitor().with("Cookie", &many).get("/").await;
-        assert_eq!(page.status(), 200, "the work for a heap of them is bounded");
-    }
-
-    async fn of_two_refresh_cookies_ours_is_renewed_by_json(world: World) {
-        let app = world.app().await;
-        let ada = app.person("ada").await;
-        let refresh = &ada.cookies["refresh"];
-
-        let cookies = format!("refresh={refresh}; refresh={FOREIGN}");
-        let program = app.visitor().with("Cookie", &cookies);
-        let answer = program.sends_json("/api/account/token/refresh", "{}").await;
-
-        assert_eq!(answer.status(), 200, "{}", answer.text());
-    }
-
-    async fn the_session_of_a_token_must_be_its_persons(world: World) {
-        let app = world.app().await;
-        let (ada, eve) = (app.session_of("ada").await, app.session_of("eve").await);
-
-        let access = of_session(&app, &ada, &eve, true);
-        let mut program = app.visitor().with("Authorization", &format!("Bearer {access}"));
-        assert_eq!(program.get("/api/account/user").await.status(), 401);
-        assert_eq!(program.get("/api/forward-auth").await.status(), 401);
-        let mut browser = app.visitor();
-        browser.cookies.insert("access".into(), access.clone());
-        assert!(!browser.is_signed_in().await);
-        // Also when the proof and the session are remembered.
-        assert_eq!(program.get("/api/account/user").await.status(), 401);
-
-        let refresh = of_session(&app, &ada, &eve, false);
-        let renewed = sessions::renew(&app.ctx, &refresh, &caller()).await;
-        assert!(matches!(renewed, Err(RenewError::Token(_))), "{renewed:?}");
-        assert!(sessions::check(&app.ctx, &refresh).await.is_err());
-        let mut browser = app.visitor();
-        browser.cookies.insert("refresh".into(), refresh.clone());
-        assert!(!browser.is_signed_in().await);
-        let body = json!({ "refresh": refresh }).to_string();
-        for path in ["/api/token/blacklist", "/api/account/logout"] {
-            app.visitor().sends_json(path, &body).await;
-        }
-        browser.send(Method::Get, "/", None).await;
-        assert_eq!(app.living().await, 2, "nobody's session has ended");
-        assert_eq!(app.events("token_reused").await + app.events("logged_out").await, 0);
-    }
+    browser.send(Method::Get, "/", None).await;
+    assert_eq!(app.living().await, 2, "nobody's session has ended");
+    assert_eq!(app.events("token_reused").await + app.events("logged_out").await, 0);
 }

@@ -4,99 +4,101 @@ use daemun::config::DatabaseUrl;
 use daemun::db::Db;
 use futures::future::join_all;
 
-use crate::support::World;
 use crate::support::world::Engine;
+use crate::support::{World, on_both};
 
 /// An empty database on the world's engine.
 async fn empty(world: &World) -> DatabaseUrl {
     world.empty_database("fresh").await.parse().expect("a URL")
 }
 
-on_both! {
-    async fn readers_that_open_at_once_all_open(world: World) {
-        for number in 0..30 {
-            let url = world.empty_database(&format!("fresh{number}")).await;
-            let db = Db::open(&url.parse().expect("a database")).await.expect("opens");
-            db.migrate().await.expect("migrated");
+#[on_both]
+async fn readers_that_open_at_once_all_open(world: World) {
+    for number in 0..30 {
+        let url = world.empty_database(&format!("fresh{number}")).await;
+        let db = Db::open(&url.parse().expect("a database")).await.expect("opens");
+        db.migrate().await.expect("migrated");
 
-            let asked = join_all((0..4).map(|_| {
-                let db = db.clone();
-                rocket::tokio::spawn(async move { db.is_up_to_date().await })
-            }));
-            for answer in asked.await {
-                assert!(answer.expect("no panic").expect("the database answers"));
-            }
-            db.close().await;
+        let asked = join_all((0..4).map(|_| {
+            let db = db.clone();
+            rocket::tokio::spawn(async move { db.is_up_to_date().await })
+        }));
+        for answer in asked.await {
+            assert!(answer.expect("no panic").expect("the database answers"));
         }
-    }
-
-    async fn eight_nodes_that_start_at_once_on_an_empty_database_agree(world: World) {
-        let url = world.empty_database("fresh").await;
-        let nodes = (0..8).map(|_| {
-            let figment = world.figment(&[("database_url", &url)]);
-            let settings = daemun::config::Settings::from_figment(&figment).expect("settings");
-            rocket::tokio::spawn(daemun::app::open(settings, world.clock.clone()))
-        });
-
-        let nodes: Vec<_> =
-            join_all(nodes).await.into_iter().map(|it| it.expect("no panic")).collect();
-
-        let ids: Vec<_> = nodes
-            .iter()
-            .map(|node| {
-                let keyring = node.as_ref().expect("opens").keyring();
-                keyring.current(world.clock.now()).expect("a key").id.clone()
-            })
-            .collect();
-        assert!(ids.iter().all(|id| id == &ids[0]), "one signing key: {ids:?}");
-    }
-
-    async fn bringing_tables_up_to_date_twice_changes_nothing(world: World) {
-        let db = Db::open(&empty(&world).await).await.expect("opens");
-
-        db.migrate().await.expect("the first time");
-        db.migrate().await.expect("the second time");
-
         db.close().await;
     }
+}
 
-    async fn sixty_four_writers_at_once_are_all_served(world: World) {
-        let app = world.app().await;
-        let writers = (0..64).map(|number| {
-            let ctx = app.ctx.clone();
-            rocket::tokio::spawn(async move {
-                let application = daemun::flows::account::signup::Application {
-                    email: daemun::types::Email::parse(&format!("w{number}@example.com"))
-                        .expect("an address"),
-                    password: daemun::types::Password::parse(crate::support::GOOD).expect("typed"),
-                    name: daemun::types::Name::default(),
-                    gender: None,
-                    date_of_birth: None,
-                    language: daemun::types::Language::English,
-                };
-                let caller = crate::support::app::caller();
-                daemun::flows::account::signup::join(&ctx, application, None, &caller).await.is_ok()
-            })
-        });
+#[on_both]
+async fn eight_nodes_that_start_at_once_on_an_empty_database_agree(world: World) {
+    let url = world.empty_database("fresh").await;
+    let nodes = (0..8).map(|_| {
+        let figment = world.figment(&[("database_url", &url)]);
+        let settings = daemun::config::Settings::from_figment(&figment).expect("settings");
+        rocket::tokio::spawn(daemun::app::open(settings, world.clock.clone()))
+    });
 
-        let served = join_all(writers).await;
+    let nodes: Vec<_> = join_all(nodes).await.into_iter().map(|it| it.expect("no panic")).collect();
 
-        assert!(served.into_iter().all(|it| it.expect("no panic")));
-        assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 64);
+    let ids: Vec<_> = nodes
+        .iter()
+        .map(|node| {
+            let keyring = node.as_ref().expect("opens").keyring();
+            keyring.current(world.clock.now()).expect("a key").id.clone()
+        })
+        .collect();
+    assert!(ids.iter().all(|id| id == &ids[0]), "one signing key: {ids:?}");
+}
+
+#[on_both]
+async fn bringing_tables_up_to_date_twice_changes_nothing(world: World) {
+    let db = Db::open(&empty(&world).await).await.expect("opens");
+
+    db.migrate().await.expect("the first time");
+    db.migrate().await.expect("the second time");
+
+    db.close().await;
+}
+
+#[on_both]
+async fn sixty_four_writers_at_once_are_all_served(world: World) {
+    let app = world.app().await;
+    let writers = (0..64).map(|number| {
+        let ctx = app.ctx.clone();
+        rocket::tokio::spawn(async move {
+            let application = daemun::flows::account::signup::Application {
+                email: daemun::types::Email::parse(&format!("w{number}@example.com"))
+                    .expect("an address"),
+                password: daemun::types::Password::parse(crate::support::GOOD).expect("typed"),
+                name: daemun::types::Name::default(),
+                gender: None,
+                date_of_birth: None,
+                language: daemun::types::Language::English,
+            };
+            let caller = crate::support::app::caller();
+            daemun::flows::account::signup::join(&ctx, application, None, &caller).await.is_ok()
+        })
+    });
+
+    let served = join_all(writers).await;
+
+    assert!(served.into_iter().all(|it| it.expect("no panic")));
+    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 64);
+}
+
+#[on_both]
+async fn an_unfinished_transaction_never_happened(world: World) {
+    let app = world.app().await;
+    {
+        let transaction = app.ctx.db.begin().await.expect("begins");
+        let sql = "INSERT INTO throttle (id, level, counted_at, open_at, forgotten_at) VALUES ('x', 1, 0, 0, 0)";
+        sea_orm::ConnectionTrait::execute_unprepared(transaction.connection(), sql)
+            .await
+            .expect(sql);
     }
-
-    async fn an_unfinished_transaction_never_happened(world: World) {
-        let app = world.app().await;
-        {
-            let transaction = app.ctx.db.begin().await.expect("begins");
-            let sql = "INSERT INTO throttle (id, level, counted_at, open_at, forgotten_at) VALUES ('x', 1, 0, 0, 0)";
-            sea_orm::ConnectionTrait::execute_unprepared(transaction.connection(), sql)
-                .await
-                .expect(sql);
-        }
-        assert_eq!(app.number("SELECT COUNT(*) FROM throttle").await, 0);
-        app.execute("DELETE FROM throttle").await;
-    }
+    assert_eq!(app.number("SELECT COUNT(*) FROM throttle").await, 0);
+    app.execute("DELETE FROM throttle").await;
 }
 
 #[test]

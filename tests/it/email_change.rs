@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::{join, join_all};
 
-use crate::support::{App, Browser, GOOD, NEW, Page, World};
+use crate::support::{App, Browser, GOOD, NEW, Page, World, on_both};
 
 const FORM: &str = "/account/email/change";
 const LINK: &str = "/account/email/change/";
@@ -61,449 +61,472 @@ fn shape(page: &Page) -> (u16, String, String) {
     (page.status(), format!("{:?}", page.headers()), page.text())
 }
 
-on_both! {
-    async fn the_new_address_proves_itself_from_any_browser(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let page = ada.get(FORM).await;
-        assert_eq!((page.status(), page.h1().as_str()), (200, "Change email"));
-        assert_eq!(ada.asks_to_move(MOVED, GOOD).await.location(), MY_PAGE);
-        assert_eq!(ada.get("/account/mypage").await.texts(".notice").len(), 1);
-        let letter = app.letter_to(MOVED).await;
-        assert!(letter.subject.contains("confirm your new email address"), "{}", letter.subject);
-        assert!(can_log_in(&app, OLD).await && !can_log_in(&app, MOVED).await, "not yet");
+#[on_both]
+async fn the_new_address_proves_itself_from_any_browser(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let page = ada.get(FORM).await;
+    assert_eq!((page.status(), page.h1().as_str()), (200, "Change email"));
+    assert_eq!(ada.asks_to_move(MOVED, GOOD).await.location(), MY_PAGE);
+    assert_eq!(ada.get("/account/mypage").await.texts(".notice").len(), 1);
+    let letter = app.letter_to(MOVED).await;
+    assert!(letter.subject.contains("confirm your new email address"), "{}", letter.subject);
+    assert!(can_log_in(&app, OLD).await && !can_log_in(&app, MOVED).await, "not yet");
 
-        let mut phone = app.visitor();
-        assert_eq!(phone.get(&letter.link(LINK)).await.location(), Some(BUTTON));
-        let button = phone.get(BUTTON).await;
-        assert_eq!(button.h1(), "Use this address");
-        assert_eq!(button.texts(".about"), [MOVED]);
-        assert_eq!(phone.presses(BUTTON).await.location(), Some("/account/login"));
+    let mut phone = app.visitor();
+    assert_eq!(phone.get(&letter.link(LINK)).await.location(), Some(BUTTON));
+    let button = phone.get(BUTTON).await;
+    assert_eq!(button.h1(), "Use this address");
+    assert_eq!(button.texts(".about"), [MOVED]);
+    assert_eq!(phone.presses(BUTTON).await.location(), Some("/account/login"));
 
-        assert!(!phone.is_signed_in().await);
-        let page = ada.get("/account/mypage").await;
-        assert_eq!((page.status(), page.h1().as_str()), (200, "Welcome, new@example.com!"));
-        assert!(page.texts(".banner").is_empty(), "the new address is proved");
-        assert!(!can_log_in(&app, OLD).await && can_log_in(&app, MOVED).await);
-        let trail = "SELECT COUNT(*) FROM audit_events WHERE action = 'email_changed' \
-            AND details LIKE '%ada@example.com%new@example.com%'";
-        assert_eq!((app.number(trail).await, app.events("email_change_asked").await), (1, 1));
+    assert!(!phone.is_signed_in().await);
+    let page = ada.get("/account/mypage").await;
+    assert_eq!((page.status(), page.h1().as_str()), (200, "Welcome, new@example.com!"));
+    assert!(page.texts(".banner").is_empty(), "the new address is proved");
+    assert!(!can_log_in(&app, OLD).await && can_log_in(&app, MOVED).await);
+    let trail = "SELECT COUNT(*) FROM audit_events WHERE action = 'email_changed' \
+        AND details LIKE '%ada@example.com%new@example.com%'";
+    assert_eq!((app.number(trail).await, app.events("email_change_asked").await), (1, 1));
+}
+
+#[on_both]
+async fn it_is_told_in_korean_too(world: World) {
+    let app = world.app().await;
+    let mut bora = app.visitor().with("Accept-Language", "ko");
+    bora.joins("bora@example.com", GOOD).await;
+
+    let asked = link(&app, &mut bora, MOVED).await;
+    assert!(app.letter_to(MOVED).await.subject.contains("새 이메일 주소를 확인해 주세요"));
+    bora.get(&asked).await;
+    assert_eq!(bora.get(BUTTON).await.h1(), "이메일 바꾸기");
+    assert_eq!(bora.presses(BUTTON).await.location(), MY_PAGE);
+
+    assert_eq!(bora.get("/account/mypage").await.h1(), "반갑습니다, new@example.com님!");
+    let told = app.letter_to("bora@example.com").await;
+    assert!(told.subject.contains("계정의 이메일 주소가 바뀌었습니다"), "{}", told.subject);
+    assert!(told.text.contains(MOVED));
+}
+
+#[on_both]
+async fn another_node_greets_by_the_new_address_at_once(world: World) {
+    let settings = [("session_cache", "0s")];
+    let (here, there) = (world.app_with(&settings).await, world.app_with(&settings).await);
+    let mut ada = here.person("ada").await;
+    let mut elsewhere = ada.clone().on(&there);
+    assert_eq!(elsewhere.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
+    let link = link(&here, &mut ada, MOVED).await;
+
+    here.visitor().presses(&link).await;
+
+    assert_eq!(elsewhere.get("/account/mypage").await.h1(), "Welcome, new@example.com!");
+}
+
+#[on_both]
+async fn a_form_that_is_wrong_moves_nothing(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    app.delivers().await;
+    let before = app.rows().await;
+    let malformed = "Enter a valid email address, such as ada@example.com.";
+    for (email, password, field, said) in [
+        (MOVED, "not the password", "password", "This password is wrong."),
+        (MOVED, "", "password", "Enter a password."),
+        (OLD, GOOD, "email", "This is your email already."),
+        ("ADA@Example.COM", GOOD, "email", "This is your email already."),
+        ("new", GOOD, "email", malformed),
+        ("new@example.com\r\nBcc: eve@example.com", GOOD, "email", malformed),
+        ("", GOOD, "email", "Enter your email."),
+    ] {
+        let page = ada.asks_to_move(email, password).await;
+        assert_eq!((page.status(), page.h1().as_str()), (422, "Change email"), "{email}");
+        assert_eq!(page.summary(), [said]);
+        assert!(page.field(field).is_wrong && page.field("password").value.is_empty());
+        assert!(!page.text().contains("not the password"));
+    }
+    let both = ada.asks_to_move("new", "").await;
+
+    assert_eq!(both.summary(), [malformed, "Enter a password."]);
+    assert_eq!(both.field("email").value, "new");
+    let grown = ["throttle", "audit_events"];
+    for (now, then) in app.rows().await.into_iter().zip(before) {
+        assert!(now == then || grown.contains(&now.0), "{now:?} {then:?}");
+    }
+}
+
+#[on_both]
+async fn giving_ones_own_address_is_not_guessing(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    for _ in 0..13 {
+        assert_eq!(ada.asks_to_move(OLD, GOOD).await.status(), 422);
     }
 
-    async fn it_is_told_in_korean_too(world: World) {
-        let app = world.app().await;
-        let mut bora = app.visitor().with("Accept-Language", "ko");
-        bora.joins("bora@example.com", GOOD).await;
+    assert_eq!(ada.asks_to_move(MOVED, GOOD).await.location(), MY_PAGE);
+}
 
-        let asked = link(&app, &mut bora, MOVED).await;
-        assert!(app.letter_to(MOVED).await.subject.contains("새 이메일 주소를 확인해 주세요"));
-        bora.get(&asked).await;
-        assert_eq!(bora.get(BUTTON).await.h1(), "이메일 바꾸기");
-        assert_eq!(bora.presses(BUTTON).await.location(), MY_PAGE);
-
-        assert_eq!(bora.get("/account/mypage").await.h1(), "반갑습니다, new@example.com님!");
-        let told = app.letter_to("bora@example.com").await;
-        assert!(told.subject.contains("계정의 이메일 주소가 바뀌었습니다"), "{}", told.subject);
-        assert!(told.text.contains(MOVED));
+#[on_both]
+async fn guessing_here_counts_with_guessing_at_the_log_in(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    for _ in 0..11 {
+        assert_eq!(ada.asks_to_move(MOVED, "a guess").await.status(), 422);
     }
 
-    async fn another_node_greets_by_the_new_address_at_once(world: World) {
-        let settings = [("session_cache", "0s")];
-        let (here, there) = (world.app_with(&settings).await, world.app_with(&settings).await);
-        let mut ada = here.person("ada").await;
-        let mut elsewhere = ada.clone().on(&there);
-        assert_eq!(elsewhere.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
-        let link = link(&here, &mut ada, MOVED).await;
+    let page = ada.asks_to_move(MOVED, GOOD).await;
 
-        here.visitor().presses(&link).await;
+    assert_eq!((page.status(), page.header("retry-after")), (429, Some("30")));
+    assert_eq!(page.field("email").value, MOVED);
+    assert_eq!(ada.logs_in(OLD, GOOD).await.status(), 429);
+}
 
-        assert_eq!(elsewhere.get("/account/mypage").await.h1(), "Welcome, new@example.com!");
+#[on_both]
+async fn a_person_writes_to_a_handful_of_strangers_a_day(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut statuses = Vec::new();
+    for number in 0..7 {
+        statuses.push(ada.asks_to_move(&format!("p{number}@example.com"), GOOD).await.status());
     }
 
-    async fn a_form_that_is_wrong_moves_nothing(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        app.delivers().await;
-        let before = app.rows().await;
-        let malformed = "Enter a valid email address, such as ada@example.com.";
-        for (email, password, field, said) in [
-            (MOVED, "not the password", "password", "This password is wrong."),
-            (MOVED, "", "password", "Enter a password."),
-            (OLD, GOOD, "email", "This is your email already."),
-            ("ADA@Example.COM", GOOD, "email", "This is your email already."),
-            ("new", GOOD, "email", malformed),
-            ("new@example.com\r\nBcc: eve@example.com", GOOD, "email", malformed),
-            ("", GOOD, "email", "Enter your email."),
-        ] {
-            let page = ada.asks_to_move(email, password).await;
-            assert_eq!((page.status(), page.h1().as_str()), (422, "Change email"), "{email}");
-            assert_eq!(page.summary(), [said]);
-            assert!(page.field(field).is_wrong && page.field("password").value.is_empty());
-            assert!(!page.text().contains("not the password"));
+    let page = ada.asks_to_move(MOVED, GOOD).await;
+
+    assert_eq!(statuses, [303, 303, 303, 303, 303, 429, 429]);
+    assert_eq!((page.status(), page.header("retry-after")), (429, Some("3600")));
+    assert_eq!(app.letters_to("p5@example.com").await.len(), 0);
+    for _ in 0..13 {
+        assert_eq!(ada.asks_to_move(MOVED, GOOD).await.status(), 429);
+    }
+    assert_eq!(ada.changes_password(GOOD, NEW).await.location(), MY_PAGE, "it was no guess");
+}
+
+#[on_both]
+async fn looking_at_a_link_uses_nothing_up(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let link = link(&app, &mut ada, MOVED).await;
+    let before = app.rows().await;
+    for _ in 0..20 {
+        for method in [rocket::http::Method::Get, rocket::http::Method::Head] {
+            let mut scanner = app.visitor();
+            assert_eq!(scanner.send(method, &link, None).await.location(), Some(BUTTON));
+            assert_eq!(scanner.send(method, BUTTON, None).await.status(), 200);
         }
-        let both = ada.asks_to_move("new", "").await;
-
-        assert_eq!(both.summary(), [malformed, "Enter a password."]);
-        assert_eq!(both.field("email").value, "new");
-        let grown = ["throttle", "audit_events"];
-        for (now, then) in app.rows().await.into_iter().zip(before) {
-            assert!(now == then || grown.contains(&now.0), "{now:?} {then:?}");
-        }
+        assert_eq!(app.visitor().post(&link, &[]).await.status(), 403, "no form of ours");
     }
 
-    async fn giving_ones_own_address_is_not_guessing(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        for _ in 0..13 {
-            assert_eq!(ada.asks_to_move(OLD, GOOD).await.status(), 422);
-        }
+    assert_eq!(app.rows().await, before);
+    assert!(can_log_in(&app, OLD).await);
+    assert_eq!(app.visitor().presses(&link).await.status(), 303);
+}
 
-        assert_eq!(ada.asks_to_move(MOVED, GOOD).await.location(), MY_PAGE);
+#[on_both]
+async fn nobody_learns_whether_an_address_is_taken(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    app.person("eve").await;
+    let token = ada.token().await;
+    let mut answers = Vec::new();
+    for email in ["eve@example.com", MOVED] {
+        let (before, queries) = (app.rows().await, app.ctx.db.queries());
+        let fields = [("csrf", &*token), ("email", email), ("password", GOOD)];
+        let answer = ada.clone().post(FORM, &fields).await;
+        let queries = app.ctx.db.queries() - queries;
+        let rows = app.rows().await.into_iter().zip(before);
+        let grown: Vec<_> = rows
+            .filter(|((table, _), _)| *table != "throttle")
+            .map(|((table, now), (_, then))| (table, now - then))
+            .collect();
+        answers.push((shape(&answer), queries, grown));
     }
 
-    async fn guessing_here_counts_with_guessing_at_the_log_in(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        for _ in 0..11 {
-            assert_eq!(ada.asks_to_move(MOVED, "a guess").await.status(), 422);
-        }
+    assert_eq!(answers[0], answers[1]);
+    let letter = app.letter_to("eve@example.com").await;
+    assert!(letter.subject.contains("this address already has an account"));
+    assert!(letter.find_link("/account/email").is_none(), "{}", letter.text);
+    assert!(!letter.text.contains(OLD), "nor does its owner learn who it was");
+}
 
-        let page = ada.asks_to_move(MOVED, GOOD).await;
+#[on_both]
+async fn of_two_people_who_want_one_address_one_gets_it(world: World) {
+    let app = world.app().await;
+    for round in 0..4 {
+        let names = [format!("ada{round}"), format!("eve{round}")];
+        let wanted = format!("wanted{round}@example.com");
+        let (mut ada, mut eve) = (app.person(&names[0]).await, app.person(&names[1]).await);
+        let of_ada = link(&app, &mut ada, &wanted).await;
+        let of_eve = link(&app, &mut eve, &wanted).await;
+        let (ada_token, eve_token) = (ada.token().await, eve.token().await);
+        let fields = ([("csrf", &*ada_token)], [("csrf", &*eve_token)]);
 
-        assert_eq!((page.status(), page.header("retry-after")), (429, Some("30")));
-        assert_eq!(page.field("email").value, MOVED);
-        assert_eq!(ada.logs_in(OLD, GOOD).await.status(), 429);
+        let (one, other) =
+            Box::pin(join(ada.post(&of_ada, &fields.0), eve.post(&of_eve, &fields.1))).await;
+
+        let mut statuses = [one.status(), other.status()];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [303, 404]);
+        let loser = if one.status() == 404 { &of_ada } else { &of_eve };
+        assert!(is_dead(&app, loser).await);
+        let holders = format!("SELECT COUNT(*) FROM users WHERE email = '{wanted}'");
+        assert_eq!(app.number(&holders).await, 1);
+        assert!(ada.is_signed_in().await && eve.is_signed_in().await);
+    }
+}
+
+#[on_both]
+async fn of_sixteen_tries_with_one_link_one_wins(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let verify = app.letter_to(OLD).await.link("/account/email/verify/");
+    assert_eq!(race(&app, &verify).await, 1);
+    ada.logs_in(OLD, GOOD).await;
+    let link = link(&app, &mut ada, MOVED).await;
+    assert_eq!(race(&app, &link).await, 1);
+    let undo = app.letter_to(OLD).await.link(UNDO);
+    assert_eq!(race(&app, &undo).await, 1);
+
+    for action in ["email_verified", "email_changed", "email_change_undone"] {
+        assert_eq!(app.events(action).await, 1, "{action}");
+    }
+    let told = app.letters_to(OLD).await;
+    let resets = told.iter().filter(|it| it.find_link("/account/password/reset/").is_some());
+    assert_eq!(resets.count(), 1);
+}
+
+#[on_both]
+async fn somebody_who_joins_meanwhile_keeps_the_address(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let link = link(&app, &mut ada, MOVED).await;
+    let mut eve = app.visitor();
+    assert_eq!(eve.joins(MOVED, GOOD).await.location(), MY_PAGE);
+
+    assert_eq!(app.visitor().presses(&link).await.status(), 404);
+
+    assert_eq!(eve.get("/account/mypage").await.h1(), "Welcome, new@example.com!");
+    assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
+}
+
+#[on_both]
+async fn a_newer_request_takes_the_place_of_an_older(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let older = link(&app, &mut ada, "mistyped@example.com").await;
+    world.clock.advance(MINUTE);
+    let newer = link(&app, &mut ada, MOVED).await;
+
+    assert!(is_dead(&app, &older).await);
+    assert_eq!(app.visitor().presses(&newer).await.status(), 303);
+    assert!(is_dead(&app, &newer).await, "once");
+}
+
+#[on_both]
+async fn a_link_works_for_a_day(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let link = link(&app, &mut ada, MOVED).await;
+    world.clock.advance(DAY);
+
+    assert!(is_dead(&app, &link).await);
+}
+
+#[on_both]
+async fn a_link_is_dead_once_the_password_was_changed(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let link = link(&app, &mut ada, MOVED).await;
+
+    ada.changes_password(GOOD, NEW).await;
+
+    assert!(is_dead(&app, &link).await);
+}
+
+#[on_both]
+async fn a_link_is_dead_while_the_account_may_not_be_used(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let link = link(&app, &mut ada, MOVED).await;
+    app.execute("UPDATE users SET is_active = FALSE").await;
+
+    assert_eq!(app.visitor().presses(&link).await.status(), 404);
+}
+
+#[on_both]
+async fn the_old_address_takes_it_back_within_a_week(world: World) {
+    let app = world.app().await;
+    let mut eve = app.person("ada").await;
+    let undo = moved(&app, &mut eve, OLD, MOVED).await;
+    let told = app.letter_to(OLD).await;
+    assert!(told.text.contains(MOVED), "{}", told.text);
+    world.clock.advance(6 * DAY + 23 * 60 * MINUTE);
+    assert!(eve.is_signed_in().await);
+
+    let mut ada = app.visitor();
+    assert_eq!(ada.get(&undo).await.location(), Some(BUTTON));
+    let button = ada.get(BUTTON).await;
+    assert_eq!(button.h1(), "Undo the change of email");
+    assert_eq!(button.texts(".about"), [OLD]);
+    assert_eq!(ada.presses(BUTTON).await.location(), Some("/account/login"));
+
+    assert!(!eve.is_signed_in().await);
+    assert!(!can_log_in(&app, OLD).await && !can_log_in(&app, MOVED).await, "no password");
+    let reset = app.letter_to(OLD).await.link("/account/password/reset/");
+    assert_eq!(ada.chooses(&reset, NEW).await.status(), 303);
+    assert_eq!(ada.logs_in(OLD, NEW).await.location(), MY_PAGE);
+    assert!(ada.get("/account/mypage").await.texts(".banner").is_empty(), "still proved");
+    assert_eq!(app.events("email_change_undone").await, 1);
+    assert!(is_dead(&app, &undo).await, "once");
+    assert_eq!(app.visitor().joins(MOVED, GOOD).await.status(), 303, "and that one is free");
+}
+
+#[on_both]
+async fn after_a_week_it_is_too_late(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let undo = moved(&app, &mut ada, OLD, MOVED).await;
+    world.clock.advance(7 * DAY);
+
+    assert!(is_dead(&app, &undo).await);
+    assert!(ada.is_signed_in().await);
+}
+
+#[on_both]
+async fn a_thief_cannot_shake_the_first_owner_off(world: World) {
+    let app = world.app().await;
+    let mut thief = app.person("ada").await;
+    let of_owner = moved(&app, &mut thief, OLD, "evil1@example.com").await;
+    world.clock.advance(MINUTE);
+    let of_thief = moved(&app, &mut thief, "evil1@example.com", "evil2@example.com").await;
+    world.clock.advance(MINUTE);
+    thief.changes_password(GOOD, NEW).await;
+    let not_me = app.letter_to("evil2@example.com").await.link("/account/not-me/");
+
+    let mut ada = app.visitor();
+    assert_eq!(ada.presses(&of_owner).await.status(), 303);
+
+    assert!(!thief.is_signed_in().await);
+    for link in [&of_thief, &not_me] {
+        assert!(is_dead(&app, link).await, "{link}");
+    }
+    let reset = app.letter_to(OLD).await.link("/account/password/reset/");
+    ada.chooses(&reset, NEW).await;
+    ada.logs_in(OLD, NEW).await;
+    assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
+}
+
+#[on_both]
+async fn the_first_owner_has_the_last_word(world: World) {
+    let app = world.app().await;
+    let mut thief = app.person("ada").await;
+    let of_owner = moved(&app, &mut thief, OLD, "evil1@example.com").await;
+    world.clock.advance(MINUTE);
+    let of_thief = moved(&app, &mut thief, "evil1@example.com", "evil2@example.com").await;
+
+    assert_eq!(app.visitor().presses(&of_thief).await.status(), 303);
+    let reset = app.letter_to("evil1@example.com").await.link("/account/password/reset/");
+    app.visitor().chooses(&reset, NEW).await;
+    assert_eq!(thief.logs_in("evil1@example.com", NEW).await.location(), MY_PAGE);
+
+    assert_eq!(app.visitor().presses(&of_owner).await.status(), 303);
+    assert!(!thief.is_signed_in().await);
+    let holder = "SELECT COUNT(*) FROM users WHERE email = 'ada@example.com'";
+    assert_eq!(app.number(holder).await, 1);
+}
+
+#[on_both]
+async fn links_that_went_to_the_new_address_die_with_the_move_back(world: World) {
+    let app = world.app().await;
+    let mut thief = app.person("ada").await;
+    let undo = moved(&app, &mut thief, OLD, MOVED).await;
+    app.visitor().asks_for_reset(MOVED).await;
+    let reset = app.letter_to(MOVED).await.link("/account/password/reset/");
+    app.visitor().logs_in(MOVED, GOOD).await;
+    let not_me = app.letter_to(MOVED).await.link("/account/not-me/");
+    let further = link(&app, &mut thief, "further@example.com").await;
+
+    app.visitor().presses(&undo).await;
+
+    for link in [&reset, &not_me, &further] {
+        assert_eq!(app.visitor().get(link).await.status(), 404, "{link}");
+    }
+}
+
+#[on_both]
+async fn an_address_that_may_be_taken_back_is_not_given_away(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut eve = app.person("eve").await;
+    moved(&app, &mut ada, OLD, MOVED).await;
+
+    let taken = app.visitor().joins(MOVED, GOOD).await;
+    let reserved = app.visitor().joins("Ada@example.com", GOOD).await;
+    let to_reserved = link(&app, &mut eve, OLD).await;
+
+    assert_eq!(taken.field("email").errors, ["There is already an account with this email."]);
+    assert_eq!((reserved.status(), reserved.summary()), (422, taken.summary()));
+    assert_eq!(app.visitor().presses(&to_reserved).await.status(), 404);
+    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 2);
+    world.clock.advance(7 * DAY);
+    assert_eq!(app.visitor().joins(OLD, GOOD).await.location(), MY_PAGE);
+}
+
+#[on_both]
+async fn where_addresses_are_proved_first_a_reserved_one_looks_free(world: World) {
+    let app = world.app_with(&[("email_verification", "mandatory")]).await;
+    let mut ada = app.visitor();
+    ada.joins(OLD, GOOD).await;
+    let verify = app.letter_to(OLD).await.link("/account/email/verify/");
+    ada.presses(&verify).await;
+    ada.logs_in(OLD, GOOD).await;
+    moved(&app, &mut ada, OLD, MOVED).await;
+    let letters = app.letters().await.len();
+
+    let mut eve = app.visitor();
+    let token = eve.token().await;
+    let mut answers = Vec::new();
+    for email in [OLD, "free@example.com"] {
+        let fields = [("csrf", &*token), ("email", email), ("password1", NEW), ("password2", NEW)];
+        answers.push(shape(&eve.clone().post("/account/join", &fields).await));
     }
 
-    async fn a_person_writes_to_a_handful_of_strangers_a_day(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut statuses = Vec::new();
-        for number in 0..7 {
-            statuses.push(ada.asks_to_move(&format!("p{number}@example.com"), GOOD).await.status());
-        }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(app.letters().await.len(), letters + 1, "one letter, to the free address");
+}
 
-        let page = ada.asks_to_move(MOVED, GOOD).await;
+#[on_both]
+async fn its_owner_may_move_back_by_hand(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    moved(&app, &mut ada, OLD, MOVED).await;
+    world.clock.advance(MINUTE);
 
-        assert_eq!(statuses, [303, 303, 303, 303, 303, 429, 429]);
-        assert_eq!((page.status(), page.header("retry-after")), (429, Some("3600")));
-        assert_eq!(app.letters_to("p5@example.com").await.len(), 0);
-        for _ in 0..13 {
-            assert_eq!(ada.asks_to_move(MOVED, GOOD).await.status(), 429);
-        }
-        assert_eq!(ada.changes_password(GOOD, NEW).await.location(), MY_PAGE, "it was no guess");
-    }
+    moved(&app, &mut ada, MOVED, OLD).await;
 
-    async fn looking_at_a_link_uses_nothing_up(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let link = link(&app, &mut ada, MOVED).await;
-        let before = app.rows().await;
-        for _ in 0..20 {
-            for method in [rocket::http::Method::Get, rocket::http::Method::Head] {
-                let mut scanner = app.visitor();
-                assert_eq!(scanner.send(method, &link, None).await.location(), Some(BUTTON));
-                assert_eq!(scanner.send(method, BUTTON, None).await.status(), 200);
-            }
-            assert_eq!(app.visitor().post(&link, &[]).await.status(), 403, "no form of ours");
-        }
+    assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
+}
 
-        assert_eq!(app.rows().await, before);
-        assert!(can_log_in(&app, OLD).await);
-        assert_eq!(app.visitor().presses(&link).await.status(), 303);
-    }
+#[on_both]
+async fn another_persons_browser_may_press_the_button(world: World) {
+    let app = world.app().await;
+    let (mut ada, mut eve) = (app.person("ada").await, app.person("eve").await);
+    let link = link(&app, &mut ada, MOVED).await;
 
-    async fn nobody_learns_whether_an_address_is_taken(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        app.person("eve").await;
-        let token = ada.token().await;
-        let mut answers = Vec::new();
-        for email in ["eve@example.com", MOVED] {
-            let (before, queries) = (app.rows().await, app.ctx.db.queries());
-            let fields = [("csrf", &*token), ("email", email), ("password", GOOD)];
-            let answer = ada.clone().post(FORM, &fields).await;
-            let queries = app.ctx.db.queries() - queries;
-            let rows = app.rows().await.into_iter().zip(before);
-            let grown: Vec<_> = rows
-                .filter(|((table, _), _)| *table != "throttle")
-                .map(|((table, now), (_, then))| (table, now - then))
-                .collect();
-            answers.push((shape(&answer), queries, grown));
-        }
+    assert_eq!(eve.presses(&link).await.location(), MY_PAGE);
 
-        assert_eq!(answers[0], answers[1]);
-        let letter = app.letter_to("eve@example.com").await;
-        assert!(letter.subject.contains("this address already has an account"));
-        assert!(letter.find_link("/account/email").is_none(), "{}", letter.text);
-        assert!(!letter.text.contains(OLD), "nor does its owner learn who it was");
-    }
+    assert_eq!(eve.get("/account/mypage").await.h1(), "Welcome, eve@example.com!");
+    assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, new@example.com!");
+}
 
-    async fn of_two_people_who_want_one_address_one_gets_it(world: World) {
-        let app = world.app().await;
-        for round in 0..4 {
-            let names = [format!("ada{round}"), format!("eve{round}")];
-            let wanted = format!("wanted{round}@example.com");
-            let (mut ada, mut eve) = (app.person(&names[0]).await, app.person(&names[1]).await);
-            let of_ada = link(&app, &mut ada, &wanted).await;
-            let of_eve = link(&app, &mut eve, &wanted).await;
-            let (ada_token, eve_token) = (ada.token().await, eve.token().await);
-            let fields = ([("csrf", &*ada_token)], [("csrf", &*eve_token)]);
+#[on_both]
+async fn a_letter_shows_an_address_and_never_obeys_it(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let odd = "o'hara&co{{x}}`$@example.com";
 
-            let (one, other) =
-                Box::pin(join(ada.post(&of_ada, &fields.0), eve.post(&of_eve, &fields.1))).await;
+    moved(&app, &mut ada, OLD, odd).await;
 
-            let mut statuses = [one.status(), other.status()];
-            statuses.sort_unstable();
-            assert_eq!(statuses, [303, 404]);
-            let loser = if one.status() == 404 { &of_ada } else { &of_eve };
-            assert!(is_dead(&app, loser).await);
-            let holders = format!("SELECT COUNT(*) FROM users WHERE email = '{wanted}'");
-            assert_eq!(app.number(&holders).await, 1);
-            assert!(ada.is_signed_in().await && eve.is_signed_in().await);
-        }
-    }
-
-    async fn of_sixteen_tries_with_one_link_one_wins(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let verify = app.letter_to(OLD).await.link("/account/email/verify/");
-        assert_eq!(race(&app, &verify).await, 1);
-        ada.logs_in(OLD, GOOD).await;
-        let link = link(&app, &mut ada, MOVED).await;
-        assert_eq!(race(&app, &link).await, 1);
-        let undo = app.letter_to(OLD).await.link(UNDO);
-        assert_eq!(race(&app, &undo).await, 1);
-
-        for action in ["email_verified", "email_changed", "email_change_undone"] {
-            assert_eq!(app.events(action).await, 1, "{action}");
-        }
-        let told = app.letters_to(OLD).await;
-        let resets = told.iter().filter(|it| it.find_link("/account/password/reset/").is_some());
-        assert_eq!(resets.count(), 1);
-    }
-
-    async fn somebody_who_joins_meanwhile_keeps_the_address(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let link = link(&app, &mut ada, MOVED).await;
-        let mut eve = app.visitor();
-        assert_eq!(eve.joins(MOVED, GOOD).await.location(), MY_PAGE);
-
-        assert_eq!(app.visitor().presses(&link).await.status(), 404);
-
-        assert_eq!(eve.get("/account/mypage").await.h1(), "Welcome, new@example.com!");
-        assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
-    }
-
-    async fn a_newer_request_takes_the_place_of_an_older(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let older = link(&app, &mut ada, "mistyped@example.com").await;
-        world.clock.advance(MINUTE);
-        let newer = link(&app, &mut ada, MOVED).await;
-
-        assert!(is_dead(&app, &older).await);
-        assert_eq!(app.visitor().presses(&newer).await.status(), 303);
-        assert!(is_dead(&app, &newer).await, "once");
-    }
-
-    async fn a_link_works_for_a_day(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let link = link(&app, &mut ada, MOVED).await;
-        world.clock.advance(DAY);
-
-        assert!(is_dead(&app, &link).await);
-    }
-
-    async fn a_link_is_dead_once_the_password_was_changed(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let link = link(&app, &mut ada, MOVED).await;
-
-        ada.changes_password(GOOD, NEW).await;
-
-        assert!(is_dead(&app, &link).await);
-    }
-
-    async fn a_link_is_dead_while_the_account_may_not_be_used(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let link = link(&app, &mut ada, MOVED).await;
-        app.execute("UPDATE users SET is_active = FALSE").await;
-
-        assert_eq!(app.visitor().presses(&link).await.status(), 404);
-    }
-
-    async fn the_old_address_takes_it_back_within_a_week(world: World) {
-        let app = world.app().await;
-        let mut eve = app.person("ada").await;
-        let undo = moved(&app, &mut eve, OLD, MOVED).await;
-        let told = app.letter_to(OLD).await;
-        assert!(told.text.contains(MOVED), "{}", told.text);
-        world.clock.advance(6 * DAY + 23 * 60 * MINUTE);
-        assert!(eve.is_signed_in().await);
-
-        let mut ada = app.visitor();
-        assert_eq!(ada.get(&undo).await.location(), Some(BUTTON));
-        let button = ada.get(BUTTON).await;
-        assert_eq!(button.h1(), "Undo the change of email");
-        assert_eq!(button.texts(".about"), [OLD]);
-        assert_eq!(ada.presses(BUTTON).await.location(), Some("/account/login"));
-
-        assert!(!eve.is_signed_in().await);
-        assert!(!can_log_in(&app, OLD).await && !can_log_in(&app, MOVED).await, "no password");
-        let reset = app.letter_to(OLD).await.link("/account/password/reset/");
-        assert_eq!(ada.chooses(&reset, NEW).await.status(), 303);
-        assert_eq!(ada.logs_in(OLD, NEW).await.location(), MY_PAGE);
-        assert!(ada.get("/account/mypage").await.texts(".banner").is_empty(), "still proved");
-        assert_eq!(app.events("email_change_undone").await, 1);
-        assert!(is_dead(&app, &undo).await, "once");
-        assert_eq!(app.visitor().joins(MOVED, GOOD).await.status(), 303, "and that one is free");
-    }
-
-    async fn after_a_week_it_is_too_late(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let undo = moved(&app, &mut ada, OLD, MOVED).await;
-        world.clock.advance(7 * DAY);
-
-        assert!(is_dead(&app, &undo).await);
-        assert!(ada.is_signed_in().await);
-    }
-
-    async fn a_thief_cannot_shake_the_first_owner_off(world: World) {
-        let app = world.app().await;
-        let mut thief = app.person("ada").await;
-        let of_owner = moved(&app, &mut thief, OLD, "evil1@example.com").await;
-        world.clock.advance(MINUTE);
-        let of_thief = moved(&app, &mut thief, "evil1@example.com", "evil2@example.com").await;
-        world.clock.advance(MINUTE);
-        thief.changes_password(GOOD, NEW).await;
-        let not_me = app.letter_to("evil2@example.com").await.link("/account/not-me/");
-
-        let mut ada = app.visitor();
-        assert_eq!(ada.presses(&of_owner).await.status(), 303);
-
-        assert!(!thief.is_signed_in().await);
-        for link in [&of_thief, &not_me] {
-            assert!(is_dead(&app, link).await, "{link}");
-        }
-        let reset = app.letter_to(OLD).await.link("/account/password/reset/");
-        ada.chooses(&reset, NEW).await;
-        ada.logs_in(OLD, NEW).await;
-        assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
-    }
-
-    async fn the_first_owner_has_the_last_word(world: World) {
-        let app = world.app().await;
-        let mut thief = app.person("ada").await;
-        let of_owner = moved(&app, &mut thief, OLD, "evil1@example.com").await;
-        world.clock.advance(MINUTE);
-        let of_thief = moved(&app, &mut thief, "evil1@example.com", "evil2@example.com").await;
-
-        assert_eq!(app.visitor().presses(&of_thief).await.status(), 303);
-        let reset = app.letter_to("evil1@example.com").await.link("/account/password/reset/");
-        app.visitor().chooses(&reset, NEW).await;
-        assert_eq!(thief.logs_in("evil1@example.com", NEW).await.location(), MY_PAGE);
-
-        assert_eq!(app.visitor().presses(&of_owner).await.status(), 303);
-        assert!(!thief.is_signed_in().await);
-        let holder = "SELECT COUNT(*) FROM users WHERE email = 'ada@example.com'";
-        assert_eq!(app.number(holder).await, 1);
-    }
-
-    async fn links_that_went_to_the_new_address_die_with_the_move_back(world: World) {
-        let app = world.app().await;
-        let mut thief = app.person("ada").await;
-        let undo = moved(&app, &mut thief, OLD, MOVED).await;
-        app.visitor().asks_for_reset(MOVED).await;
-        let reset = app.letter_to(MOVED).await.link("/account/password/reset/");
-        app.visitor().logs_in(MOVED, GOOD).await;
-        let not_me = app.letter_to(MOVED).await.link("/account/not-me/");
-        let further = link(&app, &mut thief, "further@example.com").await;
-
-        app.visitor().presses(&undo).await;
-
-        for link in [&reset, &not_me, &further] {
-            assert_eq!(app.visitor().get(link).await.status(), 404, "{link}");
-        }
-    }
-
-    async fn an_address_that_may_be_taken_back_is_not_given_away(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut eve = app.person("eve").await;
-        moved(&app, &mut ada, OLD, MOVED).await;
-
-        let taken = app.visitor().joins(MOVED, GOOD).await;
-        let reserved = app.visitor().joins("Ada@example.com", GOOD).await;
-        let to_reserved = link(&app, &mut eve, OLD).await;
-
-        assert_eq!(taken.field("email").errors, ["There is already an account with this email."]);
-        assert_eq!((reserved.status(), reserved.summary()), (422, taken.summary()));
-        assert_eq!(app.visitor().presses(&to_reserved).await.status(), 404);
-        assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 2);
-        world.clock.advance(7 * DAY);
-        assert_eq!(app.visitor().joins(OLD, GOOD).await.location(), MY_PAGE);
-    }
-
-    async fn where_addresses_are_proved_first_a_reserved_one_looks_free(world: World) {
-        let app = world.app_with(&[("email_verification", "mandatory")]).await;
-        let mut ada = app.visitor();
-        ada.joins(OLD, GOOD).await;
-        let verify = app.letter_to(OLD).await.link("/account/email/verify/");
-        ada.presses(&verify).await;
-        ada.logs_in(OLD, GOOD).await;
-        moved(&app, &mut ada, OLD, MOVED).await;
-        let letters = app.letters().await.len();
-
-        let mut eve = app.visitor();
-        let token = eve.token().await;
-        let mut answers = Vec::new();
-        for email in [OLD, "free@example.com"] {
-            let fields =
-                [("csrf", &*token), ("email", email), ("password1", NEW), ("password2", NEW)];
-            answers.push(shape(&eve.clone().post("/account/join", &fields).await));
-        }
-
-        assert_eq!(answers[0], answers[1]);
-        assert_eq!(app.letters().await.len(), letters + 1, "one letter, to the free address");
-    }
-
-    async fn its_owner_may_move_back_by_hand(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        moved(&app, &mut ada, OLD, MOVED).await;
-        world.clock.advance(MINUTE);
-
-        moved(&app, &mut ada, MOVED, OLD).await;
-
-        assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
-    }
-
-    async fn another_persons_browser_may_press_the_button(world: World) {
-        let app = world.app().await;
-        let (mut ada, mut eve) = (app.person("ada").await, app.person("eve").await);
-        let link = link(&app, &mut ada, MOVED).await;
-
-        assert_eq!(eve.presses(&link).await.location(), MY_PAGE);
-
-        assert_eq!(eve.get("/account/mypage").await.h1(), "Welcome, eve@example.com!");
-        assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, new@example.com!");
-    }
-
-    async fn a_letter_shows_an_address_and_never_obeys_it(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let odd = "o'hara&co{{x}}`$@example.com";
-
-        moved(&app, &mut ada, OLD, odd).await;
-
-        let letter = app.letter_to(OLD).await;
-        assert!(letter.text.contains(odd), "{}", letter.text);
-        assert!(!letter.html.contains("&co") || letter.html.contains("&amp;co"));
-        assert!(ada.get("/account/mypage").await.h1().contains(odd));
-    }
+    let letter = app.letter_to(OLD).await;
+    assert!(letter.text.contains(odd), "{}", letter.text);
+    assert!(!letter.html.contains("&co") || letter.html.contains("&amp;co"));
+    assert!(ada.get("/account/mypage").await.h1().contains(odd));
 }

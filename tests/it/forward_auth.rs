@@ -12,7 +12,7 @@ use crate::support::process::{
     Answer, Machine, PATIENCE, Remote, Running, Server, eventually, free_port,
 };
 use crate::support::requirement::Requirement;
-use crate::support::{App, GOOD, Page, World};
+use crate::support::{App, GOOD, Page, World, on_both};
 
 const ASK: &str = "/api/forward-auth";
 const ASK_FOR_A_WAY: &str = "/api/forward-auth?redirect=1";
@@ -40,171 +40,182 @@ async fn way_of(app: &App, headers: &[(&str, &str)]) -> (u16, Option<String>) {
     (answer.status(), answer.location().map(str::to_owned))
 }
 
-on_both! {
-    async fn a_good_cookie_or_token_passes_with_its_person(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        joins_group(&app, "ada", "편집부").await;
-        joins_group(&app, "ada", "Authors, all").await;
-        let token = ada.cookie("access").expect("signed in").to_owned();
-        let mut program = app.visitor().with("Authorization", &format!("bearer {token}"));
+#[on_both]
+async fn a_good_cookie_or_token_passes_with_its_person(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    joins_group(&app, "ada", "편집부").await;
+    joins_group(&app, "ada", "Authors, all").await;
+    let token = ada.cookie("access").expect("signed in").to_owned();
+    let mut program = app.visitor().with("Authorization", &format!("bearer {token}"));
 
-        for answer in [ada.get(ASK).await, program.get(ASK).await, ada.get(ASK_FOR_A_WAY).await] {
-            let id = app.id_of("ada").await.to_string();
-            let groups = "Authors%2C all,%ED%8E%B8%EC%A7%91%EB%B6%80";
-            assert_eq!(answer.status(), 200);
-            assert_eq!(told(&answer), [Some(&*id), Some("ada@example.com"), Some(groups)]);
-            assert_eq!(answer.header("cache-control"), Some("no-store"));
-        }
-    }
-
-    async fn whoever_is_in_no_group_has_an_empty_header(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-
-        assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some(""), "there is nothing to inherit");
-    }
-
-    async fn strangers_do_not_pass(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let (access, refresh) = (ada.cookies["access"].clone(), ada.cookies["refresh"].clone());
-        let bearer = |token: &str| app.visitor().with("Authorization", &format!("Bearer {token}"));
-        let mut strangers = vec![app.visitor(), bearer("rubbish"), bearer(&refresh), bearer("")];
-        ada.logs_out().await;
-        strangers.push(bearer(&access));
-        let mut thief = app.visitor();
-        thief.cookies = [("access", access), ("refresh", refresh)].map(|(n, v)| (n.into(), v)).into();
-        strangers.push(thief);
-
-        for stranger in &mut strangers {
-            let answer = stranger.get(ASK).await;
-            assert_eq!(answer.status(), 401);
-            let challenge = answer.header("www-authenticate").expect("as RFC 9110 asks, 15.5.2");
-            assert!(challenge.starts_with("Bearer"), "{challenge}");
-            assert_eq!(told(&answer), [None; 3]);
-        }
-    }
-
-    async fn a_suspended_person_does_not_pass(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        assert_eq!(ada.get(ASK).await.status(), 200);
-        app.execute("UPDATE users SET is_active = FALSE").await;
-        world.clock.advance(Duration::from_secs(3));
-
-        assert_eq!(ada.get(ASK).await.status(), 401);
-    }
-
-    async fn asking_again_costs_no_statement(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        joins_group(&app, "ada", "Authors").await;
-        ada.get(ASK).await;
-        let before = app.ctx.db.queries();
-
-        for _ in 0..3 {
-            assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some("Authors"));
-        }
-        app.visitor().get(ASK).await;
-
-        assert_eq!(app.ctx.db.queries() - before, 0);
-    }
-
-    async fn somebody_who_leaves_a_group_has_left_it_within_the_bound(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        joins_group(&app, "ada", "Authors").await;
-        assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some("Authors"));
-        app.execute("DELETE FROM group_members").await;
-
-        world.clock.advance(Duration::from_secs(2));
-
-        assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some(""));
-    }
-
-    async fn an_access_token_that_has_run_out_is_renewed_and_the_other_stays(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut lost = ada.clone();
-        world.clock.advance(Duration::from_mins(6));
-
-        let answer = ada.get(ASK).await;
-
+    for answer in [ada.get(ASK).await, program.get(ASK).await, ada.get(ASK_FOR_A_WAY).await] {
+        let id = app.id_of("ada").await.to_string();
+        let groups = "Authors%2C all,%ED%8E%B8%EC%A7%91%EB%B6%80";
         assert_eq!(answer.status(), 200);
-        assert_ne!(ada.cookies["access"], lost.cookies["access"]);
-        assert_eq!(ada.cookies["refresh"], lost.cookies["refresh"]);
-        for _ in 0..3 {
-            world.clock.advance(Duration::from_mins(1));
-            assert_eq!(lost.clone().get(ASK).await.status(), 200, "a proxy that drops the cookie");
+        assert_eq!(told(&answer), [Some(&*id), Some("ada@example.com"), Some(groups)]);
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+}
+
+#[on_both]
+async fn whoever_is_in_no_group_has_an_empty_header(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+
+    assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some(""), "there is nothing to inherit");
+}
+
+#[on_both]
+async fn strangers_do_not_pass(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let (access, refresh) = (ada.cookies["access"].clone(), ada.cookies["refresh"].clone());
+    let bearer = |token: &str| app.visitor().with("Authorization", &format!("Bearer {token}"));
+    let mut strangers = vec![app.visitor(), bearer("rubbish"), bearer(&refresh), bearer("")];
+    ada.logs_out().await;
+    strangers.push(bearer(&access));
+    let mut thief = app.visitor();
+    thief.cookies = [("access", access), ("refresh", refresh)].map(|(n, v)| (n.into(), v)).into();
+    strangers.push(thief);
+
+    for stranger in &mut strangers {
+        let answer = stranger.get(ASK).await;
+        assert_eq!(answer.status(), 401);
+        let challenge = answer.header("www-authenticate").expect("as RFC 9110 asks, 15.5.2");
+        assert!(challenge.starts_with("Bearer"), "{challenge}");
+        assert_eq!(told(&answer), [None; 3]);
+    }
+}
+
+#[on_both]
+async fn a_suspended_person_does_not_pass(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    assert_eq!(ada.get(ASK).await.status(), 200);
+    app.execute("UPDATE users SET is_active = FALSE").await;
+    world.clock.advance(Duration::from_secs(3));
+
+    assert_eq!(ada.get(ASK).await.status(), 401);
+}
+
+#[on_both]
+async fn asking_again_costs_no_statement(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    joins_group(&app, "ada", "Authors").await;
+    ada.get(ASK).await;
+    let before = app.ctx.db.queries();
+
+    for _ in 0..3 {
+        assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some("Authors"));
+    }
+    app.visitor().get(ASK).await;
+
+    assert_eq!(app.ctx.db.queries() - before, 0);
+}
+
+#[on_both]
+async fn somebody_who_leaves_a_group_has_left_it_within_the_bound(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    joins_group(&app, "ada", "Authors").await;
+    assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some("Authors"));
+    app.execute("DELETE FROM group_members").await;
+
+    world.clock.advance(Duration::from_secs(2));
+
+    assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some(""));
+}
+
+#[on_both]
+async fn an_access_token_that_has_run_out_is_renewed_and_the_other_stays(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut lost = ada.clone();
+    world.clock.advance(Duration::from_mins(6));
+
+    let answer = ada.get(ASK).await;
+
+    assert_eq!(answer.status(), 200);
+    assert_ne!(ada.cookies["access"], lost.cookies["access"]);
+    assert_eq!(ada.cookies["refresh"], lost.cookies["refresh"]);
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_mins(1));
+        assert_eq!(lost.clone().get(ASK).await.status(), 200, "a proxy that drops the cookie");
+    }
+    assert!(ada.is_signed_in().await && lost.is_signed_in().await, "nobody is a thief");
+    assert_eq!(app.events("token_reused").await, 0);
+}
+
+#[on_both]
+async fn a_replaced_token_is_theft_here_too(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut thief = ada.clone();
+    world.clock.advance(Duration::from_mins(6));
+    assert!(ada.is_signed_in().await && ada.is_signed_in().await, "and has the next one");
+    app.has_confirmed().await;
+    world.clock.advance(Duration::from_secs(11));
+
+    assert_eq!(thief.get(ASK).await.status(), 401);
+
+    assert_eq!(app.events("token_reused").await, 1);
+    assert!(!ada.is_signed_in().await);
+    app.letters().await;
+}
+
+#[on_both]
+async fn browsers_are_shown_the_way_in_and_back(world: World) {
+    let app = world.app().await;
+    let log_in = "http://localhost:8000/account/login";
+    let back = Some(format!("{log_in}?next=%2Fnotes%3Fa%3D1%26b%3D%252F"));
+    let plain = Some(log_in.to_owned());
+
+    for name in ["X-Original-URI", "X-Forwarded-Uri"] {
+        assert_eq!(way_of(&app, &[(name, "/notes?a=1&b=%2F")]).await, (303, back.clone()));
+        for evil in ["//evil.example", "https://evil.example/", "/\\evil.example", "/a/../b"] {
+            assert_eq!(way_of(&app, &[(name, evil)]).await, (303, plain.clone()), "{evil}");
         }
-        assert!(ada.is_signed_in().await && lost.is_signed_in().await, "nobody is a thief");
-        assert_eq!(app.events("token_reused").await, 0);
     }
-
-    async fn a_replaced_token_is_theft_here_too(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut thief = ada.clone();
-        world.clock.advance(Duration::from_mins(6));
-        assert!(ada.is_signed_in().await && ada.is_signed_in().await, "and has the next one");
-        app.has_confirmed().await;
-        world.clock.advance(Duration::from_secs(11));
-
-        assert_eq!(thief.get(ASK).await.status(), 401);
-
-        assert_eq!(app.events("token_reused").await, 1);
-        assert!(!ada.is_signed_in().await);
-        app.letters().await;
+    let here = ("X-Original-URI", "/notes?a=1&b=%2F");
+    for (more, expected) in [
+        (("X-Forwarded-Method", "POST"), &plain),
+        (("X-Original-Method", "DELETE"), &plain),
+        (("X-Forwarded-Host", "evil.example"), &plain),
+        (("X-Forwarded-Host", "localhost:8000"), &back),
+        (("X-Forwarded-Method", "GET"), &back),
+        (("Sec-Fetch-Mode", "navigate"), &back),
+    ] {
+        assert_eq!(way_of(&app, &[here, more]).await, (303, expected.clone()), "{more:?}");
     }
+}
 
-    async fn browsers_are_shown_the_way_in_and_back(world: World) {
-        let app = world.app().await;
-        let log_in = "http://localhost:8000/account/login";
-        let back = Some(format!("{log_in}?next=%2Fnotes%3Fa%3D1%26b%3D%252F"));
-        let plain = Some(log_in.to_owned());
-
-        for name in ["X-Original-URI", "X-Forwarded-Uri"] {
-            assert_eq!(way_of(&app, &[(name, "/notes?a=1&b=%2F")]).await, (303, back.clone()));
-            for evil in ["//evil.example", "https://evil.example/", "/\\evil.example", "/a/../b"] {
-                assert_eq!(way_of(&app, &[(name, evil)]).await, (303, plain.clone()), "{evil}");
-            }
-        }
-        let here = ("X-Original-URI", "/notes?a=1&b=%2F");
-        for (more, expected) in [
-            (("X-Forwarded-Method", "POST"), &plain),
-            (("X-Original-Method", "DELETE"), &plain),
-            (("X-Forwarded-Host", "evil.example"), &plain),
-            (("X-Forwarded-Host", "localhost:8000"), &back),
-            (("X-Forwarded-Method", "GET"), &back),
-            (("Sec-Fetch-Mode", "navigate"), &back),
-        ] {
-            assert_eq!(way_of(&app, &[here, more]).await, (303, expected.clone()), "{more:?}");
-        }
+#[on_both]
+async fn programs_and_scripts_are_shown_no_page(world: World) {
+    let app = world.app().await;
+    for header in [
+        ("Authorization", "Bearer rubbish"),
+        ("Sec-Fetch-Mode", "cors"),
+        ("Sec-Fetch-Mode", "no-cors"),
+    ] {
+        assert_eq!(way_of(&app, &[header]).await, (401, None), "{header:?}");
     }
+    assert_eq!(app.visitor().get("/api/forward-auth?redirect=0").await.status(), 401);
+}
 
-    async fn programs_and_scripts_are_shown_no_page(world: World) {
-        let app = world.app().await;
-        for header in
-            [("Authorization", "Bearer rubbish"), ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Mode", "no-cors")]
-        {
-            assert_eq!(way_of(&app, &[header]).await, (401, None), "{header:?}");
-        }
-        assert_eq!(app.visitor().get("/api/forward-auth?redirect=0").await.status(), 401);
-    }
+#[on_both]
+async fn a_proxy_may_ask_under_a_name_of_its_own(world: World) {
+    let app = world.app_with(&[("public_url", "https://gate.example")]).await;
+    let asks = |host: &str| app.visitor().with("Host", host);
 
-    async fn a_proxy_may_ask_under_a_name_of_its_own(world: World) {
-        let app = world.app_with(&[("public_url", "https://gate.example")]).await;
-        let asks = |host: &str| app.visitor().with("Host", host);
-
-        assert_eq!(asks("daemun:8000").get(ASK).await.status(), 401);
-        let way = asks("evil.example").get(ASK_FOR_A_WAY).await;
-        assert_eq!(way.location(), Some("https://gate.example/account/login"), "and is told no other");
-        assert_eq!(asks("daemun:8000").get("/account/login").await.status(), 421);
-        assert_eq!(asks("daemun:8000").get("/api/forward-auth/x").await.status(), 421);
-        assert_eq!(asks("daemun:8000").send(Method::Post, ASK, None).await.status(), 421);
-        assert_eq!(asks("a").with("Host", "b").get(ASK).await.status(), 400);
-    }
+    assert_eq!(asks("daemun:8000").get(ASK).await.status(), 401);
+    let way = asks("evil.example").get(ASK_FOR_A_WAY).await;
+    assert_eq!(way.location(), Some("https://gate.example/account/login"), "and is told no other");
+    assert_eq!(asks("daemun:8000").get("/account/login").await.status(), 421);
+    assert_eq!(asks("daemun:8000").get("/api/forward-auth/x").await.status(), 421);
+    assert_eq!(asks("daemun:8000").send(Method::Post, ASK, None).await.status(), 421);
+    assert_eq!(asks("a").with("Host", "b").get(ASK).await.status(), 400);
 }
 
 // Real proxies.

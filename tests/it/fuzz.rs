@@ -8,7 +8,7 @@ use rocket::http::{ContentType, Method};
 use crate::support;
 use crate::support::browser::encode;
 use crate::support::requirement::environment;
-use crate::support::{App, Browser, World};
+use crate::support::{App, Browser, World, on_both};
 
 /// Requests to each route in a round.
 const REQUESTS: usize = 3;
@@ -262,35 +262,38 @@ async fn people(app: &App, shift: usize) -> [Browser<'_>; 3] {
     [app.visitor(), member, app.superuser(&format!("root{shift}")).await]
 }
 
-on_both! {
-    async fn no_request_is_answered_by_a_500(world: World) {
-        let seed = seed();
-        let rounds = support::rounds();
-        let mut random = Random(seed.max(1));
-        let app = world.app().await;
-        let routes: Vec<(Method, String)> =
-            app.client.rocket().routes().map(|route| (route.method, route.uri.path().to_owned())).collect();
-        assert!(routes.len() > 100, "the routes were found");
-        let mut sent = 0;
-        let mut people = people(&app, sent).await;
-        for _ in 0..rounds {
-            for (method, route) in &routes {
-                for _ in 0..REQUESTS {
-                    sent += 1;
-                    if sent % SHIFT == 0 {
-                        people = self::people(&app, sent).await;
-                    }
-                    let person = &mut people[random.below(3)];
-                    let csrf = person.get("/").await.token().expect("every page has a form");
-                    let (path, body) = (random.path(route), random.body(&csrf));
-                    let said = format!("{method} {path} {body:?} (DAEMUN_TEST_SEED={seed})");
-
-                    let page = person.send(*method, &path, body).await;
-
-                    assert!(page.status() < 500, "{} to {said}", page.status());
+#[on_both]
+async fn no_request_is_answered_by_a_500(world: World) {
+    let seed = seed();
+    let rounds = support::rounds();
+    let mut random = Random(seed.max(1));
+    let app = world.app().await;
+    let routes: Vec<(Method, String)> = app
+        .client
+        .rocket()
+        .routes()
+        .map(|route| (route.method, route.uri.path().to_owned()))
+        .collect();
+    assert!(routes.len() > 100, "the routes were found");
+    let mut sent = 0;
+    let mut people = people(&app, sent).await;
+    for _ in 0..rounds {
+        for (method, route) in &routes {
+            for _ in 0..REQUESTS {
+                sent += 1;
+                if sent % SHIFT == 0 {
+                    people = self::people(&app, sent).await;
                 }
+                let person = &mut people[random.below(3)];
+                let csrf = person.get("/").await.token().expect("every page has a form");
+                let (path, body) = (random.path(route), random.body(&csrf));
+                let said = format!("{method} {path} {body:?} (DAEMUN_TEST_SEED={seed})");
+
+                let page = person.send(*method, &path, body).await;
+
+                assert!(page.status() < 500, "{} to {said}", page.status());
             }
         }
-        assert_eq!(app.visitor().get("/health/ready").await.status(), 200, "DAEMUN_TEST_SEED={seed}");
     }
+    assert_eq!(app.visitor().get("/health/ready").await.status(), 200, "DAEMUN_TEST_SEED={seed}");
 }

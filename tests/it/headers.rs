@@ -2,7 +2,7 @@
 
 use rocket::http::{ContentType, Cookie, Method};
 
-use crate::support::{Page, World};
+use crate::support::{Page, World, on_both};
 
 fn is_guarded(page: &Page, what: &str) {
     let policy = page.header("content-security-policy").expect(what);
@@ -25,113 +25,116 @@ fn is_guarded(page: &Page, what: &str) {
     assert_eq!(page.header("x-request-id").map(str::len), Some(16), "{what}");
 }
 
-on_both! {
-    async fn every_answer_is_guarded_errors_too(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        for path in [
-            "/",
-            "/account/join",
-            "/account/login",
-            "/account/mypage",
-            "/nowhere",
-            "/account/logout",
-            "/health/live",
-            "/health/ready",
-            "/.well-known/jwks.json",
-            "/static/nothing",
-            "/admin/setup/x",
-            "/~refused",
-        ] {
-            is_guarded(&ada.get(path).await, path);
-            is_guarded(&app.visitor().get(path).await, path);
-        }
-        is_guarded(&ada.post("/account/logout", &[]).await, "403");
-        is_guarded(&app.visitor().with("Host", "evil.example").get("/").await, "421");
-        let large = Some((ContentType::Form, vec![b'x'; 1 << 20]));
-        is_guarded(&ada.send(Method::Post, "/account/login", large).await, "413");
-        let plain = Some((ContentType::Plain, Vec::new()));
-        is_guarded(&ada.send(Method::Post, "/account/login", plain).await, "415");
-        app.execute("DROP TABLE audit_events").await;
-        is_guarded(&app.visitor().joins("eve@example.com", crate::support::GOOD).await, "500");
+#[on_both]
+async fn every_answer_is_guarded_errors_too(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    for path in [
+        "/",
+        "/account/join",
+        "/account/login",
+        "/account/mypage",
+        "/nowhere",
+        "/account/logout",
+        "/health/live",
+        "/health/ready",
+        "/.well-known/jwks.json",
+        "/static/nothing",
+        "/admin/setup/x",
+        "/~refused",
+    ] {
+        is_guarded(&ada.get(path).await, path);
+        is_guarded(&app.visitor().get(path).await, path);
     }
+    is_guarded(&ada.post("/account/logout", &[]).await, "403");
+    is_guarded(&app.visitor().with("Host", "evil.example").get("/").await, "421");
+    let large = Some((ContentType::Form, vec![b'x'; 1 << 20]));
+    is_guarded(&ada.send(Method::Post, "/account/login", large).await, "413");
+    let plain = Some((ContentType::Plain, Vec::new()));
+    is_guarded(&ada.send(Method::Post, "/account/login", plain).await, "415");
+    app.execute("DROP TABLE audit_events").await;
+    is_guarded(&app.visitor().joins("eve@example.com", crate::support::GOOD).await, "500");
+}
 
-    async fn pages_are_not_kept(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        for path in ["/", "/account/mypage", "/account/login", "/nowhere"] {
-            assert_eq!(ada.get(path).await.header("cache-control"), Some("no-store"), "{path}");
-        }
+#[on_both]
+async fn pages_are_not_kept(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    for path in ["/", "/account/mypage", "/account/login", "/nowhere"] {
+        assert_eq!(ada.get(path).await.header("cache-control"), Some("no-store"), "{path}");
     }
+}
 
-    async fn on_an_https_site_cookies_are_bound_to_the_host(world: World) {
-        let app = world.app_with(&[("public_url", "https://gate.example")]).await;
-        let mut ada = app.visitor();
+#[on_both]
+async fn on_an_https_site_cookies_are_bound_to_the_host(world: World) {
+    let app = world.app_with(&[("public_url", "https://gate.example")]).await;
+    let mut ada = app.visitor();
 
-        let answer = ada.joins("ada@example.com", crate::support::GOOD).await;
+    let answer = ada.joins("ada@example.com", crate::support::GOOD).await;
 
-        let cookies: Vec<_> = answer.all("set-cookie").into_iter().map(parsed).collect();
-        let names: Vec<_> = cookies.iter().map(|cookie| cookie.name().to_owned()).collect();
-        assert!(
-            names.contains(&"__Host-access".into()) && names.contains(&"__Host-refresh".into())
-        );
-        for cookie in &cookies {
-            assert_eq!(cookie.secure(), Some(true), "{cookie}");
-            assert_eq!(cookie.http_only(), Some(true), "{cookie}");
-            assert_eq!(cookie.path(), Some("/"), "{cookie}");
-            assert_eq!(cookie.domain(), None, "{cookie}");
-            assert_eq!(cookie.same_site(), Some(rocket::http::SameSite::Lax), "{cookie}");
-        }
-        let page = ada.get("/account/mypage").await;
-        assert_eq!(page.header("strict-transport-security"), Some("max-age=31536000"));
+    let cookies: Vec<_> = answer.all("set-cookie").into_iter().map(parsed).collect();
+    let names: Vec<_> = cookies.iter().map(|cookie| cookie.name().to_owned()).collect();
+    assert!(names.contains(&"__Host-access".into()) && names.contains(&"__Host-refresh".into()));
+    for cookie in &cookies {
+        assert_eq!(cookie.secure(), Some(true), "{cookie}");
+        assert_eq!(cookie.http_only(), Some(true), "{cookie}");
+        assert_eq!(cookie.path(), Some("/"), "{cookie}");
+        assert_eq!(cookie.domain(), None, "{cookie}");
+        assert_eq!(cookie.same_site(), Some(rocket::http::SameSite::Lax), "{cookie}");
     }
+    let page = ada.get("/account/mypage").await;
+    assert_eq!(page.header("strict-transport-security"), Some("max-age=31536000"));
+}
 
-    async fn sub_domains_are_https_too_where_the_owner_says_so(world: World) {
-        let settings = [
-            ("public_url", "https://gate.example"),
-            ("hsts_include_subdomains", "true"),
-        ];
-        let app = world.app_with(&settings).await;
+#[on_both]
+async fn sub_domains_are_https_too_where_the_owner_says_so(world: World) {
+    let settings = [("public_url", "https://gate.example"), ("hsts_include_subdomains", "true")];
+    let app = world.app_with(&settings).await;
 
-        for path in ["/", "/nowhere", "/health/live"] {
-            let page = app.visitor().get(path).await;
-            let said = page.header("strict-transport-security");
-            assert_eq!(said, Some("max-age=31536000; includeSubDomains"), "{path}");
-        }
-        let app = world.app_with(&[("hsts_include_subdomains", "true")]).await;
-        assert_eq!(app.visitor().get("/").await.header("strict-transport-security"), None);
+    for path in ["/", "/nowhere", "/health/live"] {
+        let page = app.visitor().get(path).await;
+        let said = page.header("strict-transport-security");
+        assert_eq!(said, Some("max-age=31536000; includeSubDomains"), "{path}");
     }
+    let app = world.app_with(&[("hsts_include_subdomains", "true")]).await;
+    assert_eq!(app.visitor().get("/").await.header("strict-transport-security"), None);
+}
 
-    async fn on_an_https_site_logging_out_removes_the_cookies_for_good(world: World) {
-        let app = world.app_with(&[("public_url", "https://gate.example")]).await;
-        let mut ada = app.person("ada").await;
-        assert!(ada.cookie("__Host-access").is_some());
+#[on_both]
+async fn on_an_https_site_logging_out_removes_the_cookies_for_good(world: World) {
+    let app = world.app_with(&[("public_url", "https://gate.example")]).await;
+    let mut ada = app.person("ada").await;
+    assert!(ada.cookie("__Host-access").is_some());
 
-        ada.logs_out().await;
-        ada.get("/").await;
+    ada.logs_out().await;
+    ada.get("/").await;
 
-        let left: Vec<_> = ada.cookies.keys().map(String::as_str).collect();
-        assert_eq!(left, ["__Host-device", "__Host-visitor"], "a browser that insists on the prefix lets them go");
+    let left: Vec<_> = ada.cookies.keys().map(String::as_str).collect();
+    assert_eq!(
+        left,
+        ["__Host-device", "__Host-visitor"],
+        "a browser that insists on the prefix lets them go"
+    );
+}
+
+#[on_both]
+async fn on_this_machine_cookies_have_plain_names(world: World) {
+    let app = world.app().await;
+    let mut ada = app.visitor();
+
+    let answer = ada.joins("ada@example.com", crate::support::GOOD).await;
+
+    let cookies: Vec<_> = answer.all("set-cookie").into_iter().map(parsed).collect();
+    for name in ["access", "refresh"] {
+        let cookie = cookies.iter().find(|cookie| cookie.name() == name).expect(name);
+        assert_eq!((cookie.http_only(), cookie.secure()), (Some(true), None), "{name}");
+        assert_eq!(cookie.same_site(), Some(rocket::http::SameSite::Lax), "{name}");
     }
-
-    async fn on_this_machine_cookies_have_plain_names(world: World) {
-        let app = world.app().await;
-        let mut ada = app.visitor();
-
-        let answer = ada.joins("ada@example.com", crate::support::GOOD).await;
-
-        let cookies: Vec<_> = answer.all("set-cookie").into_iter().map(parsed).collect();
-        for name in ["access", "refresh"] {
-            let cookie = cookies.iter().find(|cookie| cookie.name() == name).expect(name);
-            assert_eq!((cookie.http_only(), cookie.secure()), (Some(true), None), "{name}");
-            assert_eq!(cookie.same_site(), Some(rocket::http::SameSite::Lax), "{name}");
-        }
-        let access = cookies.iter().find(|cookie| cookie.name() == "access").expect("set");
-        let refresh = cookies.iter().find(|cookie| cookie.name() == "refresh").expect("set");
-        assert_eq!(access.max_age().map(rocket::time::Duration::whole_seconds), Some(300));
-        assert_eq!(refresh.max_age().map(rocket::time::Duration::whole_seconds), Some(14 * 86_400));
-        assert_eq!(ada.get("/").await.header("strict-transport-security"), None);
-    }
+    let access = cookies.iter().find(|cookie| cookie.name() == "access").expect("set");
+    let refresh = cookies.iter().find(|cookie| cookie.name() == "refresh").expect("set");
+    assert_eq!(access.max_age().map(rocket::time::Duration::whole_seconds), Some(300));
+    assert_eq!(refresh.max_age().map(rocket::time::Duration::whole_seconds), Some(14 * 86_400));
+    assert_eq!(ada.get("/").await.header("strict-transport-security"), None);
 }
 
 fn parsed(header: &str) -> Cookie<'static> {

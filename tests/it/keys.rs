@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::caller;
 use crate::support::process::{Machine, PATIENCE, eventually};
-use crate::support::{App, World};
+use crate::support::{App, World, on_both};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -59,239 +59,264 @@ fn signed_again(app: &App, ring: &Arc<Keyring>, token: &str) -> String {
     jwt::sign(claims.as_object().expect("claims"), oldest)
 }
 
-on_both! {
-    async fn the_next_key_is_published_before_it_signs_and_nobody_is_logged_out(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let before = published(&app).await;
+#[on_both]
+async fn the_next_key_is_published_before_it_signs_and_nobody_is_logged_out(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let before = published(&app).await;
 
-        let next = flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("made");
+    let next = flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("made");
 
-        assert_eq!(published(&app).await, [std::slice::from_ref(&next.id), &before[..]].concat());
-        world.clock.advance(Duration::from_secs(599));
-        let last = token_of(&app, "bob").await;
-        assert_eq!(key_of(&last), before[0], "others may not have read the keys yet");
-        world.clock.advance(SECOND);
-        assert_eq!(key_of(&token_of(&app, "eve").await), next.id);
-        world.clock.advance(Duration::from_secs(298));
-        assert!(is_accepted(&app, &last).await, "as long as it is good");
-        world.clock.advance(DAY);
-        assert!(ada.is_signed_in().await);
-        assert_eq!(key_of(&ada.cookies["access"]), next.id);
-        assert_eq!(app.events("key_rotated").await, 1);
+    assert_eq!(published(&app).await, [std::slice::from_ref(&next.id), &before[..]].concat());
+    world.clock.advance(Duration::from_secs(599));
+    let last = token_of(&app, "bob").await;
+    assert_eq!(key_of(&last), before[0], "others may not have read the keys yet");
+    world.clock.advance(SECOND);
+    assert_eq!(key_of(&token_of(&app, "eve").await), next.id);
+    world.clock.advance(Duration::from_secs(298));
+    assert!(is_accepted(&app, &last).await, "as long as it is good");
+    world.clock.advance(DAY);
+    assert!(ada.is_signed_in().await);
+    assert_eq!(key_of(&ada.cookies["access"]), next.id);
+    assert_eq!(app.events("key_rotated").await, 1);
+}
+
+#[on_both]
+async fn after_the_overlap_the_old_key_is_refused_and_goes(world: World) {
+    let app = world.app().await;
+    let token = token_of(&app, "ada").await;
+    let old = app.ctx.keyring();
+    let next = flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("made");
+
+    world.clock.advance(Duration::from_secs(959));
+    assert!(is_accepted(&app, &signed_again(&app, &old, &token)).await);
+    flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
+    assert_eq!(published(&app).await.len(), 2, "too early");
+    world.clock.advance(SECOND);
+    assert!(!is_accepted(&app, &signed_again(&app, &old, &token)).await);
+    assert_eq!(published(&app).await, std::slice::from_ref(&next.id));
+
+    flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
+    assert_eq!(app.number("SELECT COUNT(*) FROM signing_keys").await, 1);
+    flows::system::key_rotation::keep_young(&app.ctx).await.expect("read");
+    assert_eq!(app.ctx.keyring().keys().len(), 1);
+}
+
+#[on_both]
+async fn sixteen_nodes_that_rotate_at_once_make_one_key(world: World) {
+    let nodes = [world.app().await, world.app().await];
+    let asked = (0..16).map(|number| {
+        let ctx = nodes[number % 2].ctx.clone();
+        rocket::tokio::spawn(
+            async move { flows::system::key_rotation::rotate(&ctx, &caller()).await },
+        )
+    });
+
+    let told: Vec<_> = join_all(asked)
+        .await
+        .into_iter()
+        .map(|it| it.expect("no panic").expect("answers"))
+        .collect();
+
+    let names: BTreeSet<_> = told.iter().map(|next| &next.id).collect();
+    assert_eq!((names.len(), told.iter().filter(|next| next.is_new).count()), (1, 1));
+    assert_eq!(nodes[0].number("SELECT COUNT(*) FROM signing_keys").await, 2);
+    assert_eq!(nodes[0].events("key_rotated").await, 1);
+}
+
+#[on_both]
+async fn keys_that_somebody_else_may_have_are_worth_nothing_at_once(world: World) {
+    let (app, other) = (world.app().await, world.app().await);
+    let mut ada = app.person("ada").await;
+    let token = ada.cookies["access"].clone();
+    flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("a key waits");
+
+    let only = flows::system::key_rotation::replace(&app.ctx, &caller()).await.expect("replaced");
+    flows::system::key_rotation::keep_young(&other.ctx).await.expect("looked after");
+
+    for node in [&app, &other] {
+        assert!(!is_accepted(node, &token).await);
+        assert_eq!(published(node).await, [only.id.as_str()]);
+    }
+    assert!(ada.is_signed_in().await, "people stay where they are");
+    assert_eq!(key_of(&ada.cookies["access"]), only.id);
+    assert_eq!(app.events("key_rotated").await, 2);
+}
+
+#[on_both]
+async fn eight_who_replace_the_keys_at_once_leave_one(world: World) {
+    let nodes = [world.app().await, world.app().await];
+    let asked = (0..8).map(|number| {
+        let ctx = nodes[number % 2].ctx.clone();
+        rocket::tokio::spawn(
+            async move { flows::system::key_rotation::replace(&ctx, &caller()).await },
+        )
+    });
+
+    for told in join_all(asked).await {
+        told.expect("no panic").expect("answers");
     }
 
-    async fn after_the_overlap_the_old_key_is_refused_and_goes(world: World) {
-        let app = world.app().await;
-        let token = token_of(&app, "ada").await;
-        let old = app.ctx.keyring();
-        let next = flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("made");
+    assert_eq!(nodes[0].number("SELECT COUNT(*) FROM signing_keys").await, 1);
+    for node in &nodes {
+        flows::system::key_rotation::keep_young(&node.ctx).await.expect("looked after");
+        assert_eq!(node.ctx.keyring().keys().len(), 1);
+    }
+}
 
-        world.clock.advance(Duration::from_secs(959));
-        assert!(is_accepted(&app, &signed_again(&app, &old, &token)).await);
-        flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
-        assert_eq!(published(&app).await.len(), 2, "too early");
-        world.clock.advance(SECOND);
-        assert!(!is_accepted(&app, &signed_again(&app, &old, &token)).await);
-        assert_eq!(published(&app).await, std::slice::from_ref(&next.id));
+#[on_both]
+async fn a_key_whose_place_in_the_line_was_taken_and_given_up_stays_out(world: World) {
+    let (app, other) = (world.app().await, world.app().await);
+    let late = keys::make(&app.ctx, Algorithm::EdDsa, true).expect("made");
+    flows::system::key_rotation::replace(&other.ctx, &caller()).await.expect("replaced");
+    let only =
+        flows::system::key_rotation::replace(&other.ctx, &caller()).await.expect("replaced again");
 
-        flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
-        assert_eq!(app.number("SELECT COUNT(*) FROM signing_keys").await, 1);
-        flows::system::key_rotation::keep_young(&app.ctx).await.expect("read");
-        assert_eq!(app.ctx.keyring().keys().len(), 1);
+    let transaction = app.ctx.db.begin().await.expect("a transaction");
+    let is_added = keys::add(&transaction, &late, app.ctx.clock.now()).await.expect("answers");
+    transaction.commit().await.expect("committed");
+
+    assert!(!is_added);
+    flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
+    assert_eq!(published(&app).await, [only.id.as_str()]);
+}
+
+#[on_both]
+async fn nodes_that_follow_their_settings_at_once_make_one_key(world: World) {
+    let old = world.app().await;
+    let nodes = join_all((0..8).map(|_| world.app_with(&[("signing_algorithm", "EdDSA")])));
+
+    let nodes = nodes.await;
+
+    assert_eq!(old.number("SELECT COUNT(*) FROM signing_keys").await, 2);
+    for node in &nodes {
+        let keys = node.ctx.keyring();
+        let signs = keys.current(world.clock.now()).expect("a key");
+        assert_eq!((signs.algorithm.name(), keys.keys().len()), ("EdDSA", 2));
+    }
+}
+
+#[on_both]
+async fn a_key_of_another_node_is_known_when_a_token_names_it(world: World) {
+    let app = world.app().await;
+    let old = token_of(&app, "ada").await;
+    let other = world.app_with(&[("signing_algorithm", "EdDSA")]).await;
+    let new = token_of(&other, "bob").await;
+    assert_eq!((&part(&old, 0)["alg"], &part(&new, 0)["alg"]), (&json!("ES256"), &json!("EdDSA")));
+
+    world.clock.advance(SECOND);
+
+    assert!(is_accepted(&app, &new).await, "this node started earlier");
+    assert!(is_accepted(&other, &old).await, "old tokens are good through the overlap");
+    assert_eq!(key_of(&token_of(&app, "eve").await), key_of(&new), "all nodes sign alike");
+}
+
+#[on_both]
+async fn names_of_keys_that_strangers_make_up_cost_one_statement_a_second(world: World) {
+    let app = world.app().await;
+    let token = token_of(&app, "ada").await;
+    let (_, rest) = token.split_once('.').expect("a token");
+    world.clock.advance(SECOND);
+    let before = app.ctx.db.queries();
+
+    for number in 0..50 {
+        let header = json!({ "alg": "ES256", "kid": format!("{number:016x}") }).to_string();
+        let made_up = format!("{}.{rest}", daemun::crypto::base64url(header.as_bytes()));
+        assert!(!is_accepted(&app, &made_up).await);
     }
 
-    async fn sixteen_nodes_that_rotate_at_once_make_one_key(world: World) {
-        let nodes = [world.app().await, world.app().await];
-        let asked = (0..16).map(|number| {
-            let ctx = nodes[number % 2].ctx.clone();
-            rocket::tokio::spawn(async move { flows::system::key_rotation::rotate(&ctx, &caller()).await })
-        });
+    assert_eq!(app.ctx.db.queries() - before, 1);
+}
 
-        let told: Vec<_> = join_all(asked).await.into_iter()
-            .map(|it| it.expect("no panic").expect("answers")).collect();
+#[on_both]
+async fn a_key_that_has_signed_for_long_enough_is_followed(world: World) {
+    let app = world.app_with(&[("signing_key_lifetime", "30d")]).await;
+    let old = published(&app).await;
 
-        let names: BTreeSet<_> = told.iter().map(|next| &next.id).collect();
-        assert_eq!((names.len(), told.iter().filter(|next| next.is_new).count()), (1, 1));
-        assert_eq!(nodes[0].number("SELECT COUNT(*) FROM signing_keys").await, 2);
-        assert_eq!(nodes[0].events("key_rotated").await, 1);
-    }
-
-    async fn keys_that_somebody_else_may_have_are_worth_nothing_at_once(world: World) {
-        let (app, other) = (world.app().await, world.app().await);
-        let mut ada = app.person("ada").await;
-        let token = ada.cookies["access"].clone();
-        flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("a key waits");
-
-        let only = flows::system::key_rotation::replace(&app.ctx, &caller()).await.expect("replaced");
-        flows::system::key_rotation::keep_young(&other.ctx).await.expect("looked after");
-
-        for node in [&app, &other] {
-            assert!(!is_accepted(node, &token).await);
-            assert_eq!(published(node).await, [only.id.as_str()]);
-        }
-        assert!(ada.is_signed_in().await, "people stay where they are");
-        assert_eq!(key_of(&ada.cookies["access"]), only.id);
-        assert_eq!(app.events("key_rotated").await, 2);
-    }
-
-    async fn eight_who_replace_the_keys_at_once_leave_one(world: World) {
-        let nodes = [world.app().await, world.app().await];
-        let asked = (0..8).map(|number| {
-            let ctx = nodes[number % 2].ctx.clone();
-            rocket::tokio::spawn(async move { flows::system::key_rotation::replace(&ctx, &caller()).await })
-        });
-
-        for told in join_all(asked).await {
-            told.expect("no panic").expect("answers");
-        }
-
-        assert_eq!(nodes[0].number("SELECT COUNT(*) FROM signing_keys").await, 1);
-        for node in &nodes {
-            flows::system::key_rotation::keep_young(&node.ctx).await.expect("looked after");
-            assert_eq!(node.ctx.keyring().keys().len(), 1);
-        }
-    }
-
-    async fn a_key_whose_place_in_the_line_was_taken_and_given_up_stays_out(world: World) {
-        let (app, other) = (world.app().await, world.app().await);
-        let late = keys::make(&app.ctx, Algorithm::EdDsa, true).expect("made");
-        flows::system::key_rotation::replace(&other.ctx, &caller()).await.expect("replaced");
-        let only = flows::system::key_rotation::replace(&other.ctx, &caller()).await.expect("replaced again");
-
-        let transaction = app.ctx.db.begin().await.expect("a transaction");
-        let is_added = keys::add(&transaction, &late, app.ctx.clock.now()).await.expect("answers");
-        transaction.commit().await.expect("committed");
-
-        assert!(!is_added);
+    world.clock.advance(Duration::from_secs(30 * 86_400 - 601));
+    flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
+    assert_eq!(published(&app).await, old, "too early");
+    world.clock.advance(SECOND);
+    for _ in 0..3 {
         flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
-        assert_eq!(published(&app).await, [only.id.as_str()]);
+    }
+    assert_eq!(published(&app).await.len(), 2, "once");
+    world.clock.advance(10 * MINUTE);
+
+    assert_ne!(key_of(&token_of(&app, "ada").await), old[0]);
+}
+
+#[on_both]
+async fn a_shared_key_is_not_replaced_behind_anybodys_back(world: World) {
+    let app = world.app_with(&[("signing_algorithm", "HS256")]).await;
+    assert!(published(&app).await.is_empty());
+    let token = token_of(&app, "ada").await;
+    assert!(is_accepted(&app, &token).await);
+
+    world.clock.advance(365 * DAY);
+    flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
+    assert_eq!(app.ctx.keyring().keys().len(), 1);
+
+    let next = flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("made");
+    assert_eq!(next.signs_from, world.clock.now() + DAY, "somebody has to hand it over");
+}
+
+#[on_both]
+async fn tokens_of_a_longer_life_are_accepted_for_all_of_it(world: World) {
+    let short = world.app().await;
+    let long = world.app_with(&[("access_token_lifetime", "1h")]).await;
+    flows::system::key_rotation::rotate(&short.ctx, &caller()).await.expect("made");
+    world.clock.advance(Duration::from_secs(599));
+    let token = token_of(&long, "ada").await;
+    flows::system::key_rotation::keep_young(&short.ctx).await.expect("read");
+
+    world.clock.advance(59 * MINUTE);
+
+    assert!(is_accepted(&short, &token).await, "the setting of the node that signed counts");
+}
+
+#[on_both]
+async fn keys_that_somebody_deleted_are_made_anew(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let token = ada.cookies["access"].clone();
+    app.execute("DELETE FROM signing_keys").await;
+
+    flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
+
+    assert!(!is_accepted(&app, &token).await, "whoever has the old key can do nothing with it");
+    assert!(ada.is_signed_in().await, "and people stay where they are");
+    assert_ne!(ada.cookies["access"], token);
+}
+
+#[on_both]
+async fn keys_from_before_there_was_a_line_of_them_stand_in_one(world: World) {
+    let url = world.empty_database("old").await;
+    let url = if url.starts_with("sqlite") { format!("{url}?mode=rwc") } else { url };
+    let connection = Database::connect(&url).await.expect("opens");
+    let before = Migrator::migrations()
+        .iter()
+        .position(|migration| migration.name() == "m0015_key_rotation")
+        .expect("there");
+    Migrator::up(&connection, u32::try_from(before).ok()).await.expect("the tables of then");
+    let columns = "INSERT INTO signing_keys (id, algorithm, generation, sealed, created_at)";
+    for row in ["('young', 'EdDSA', 1, '', 2000)", "('old', 'ES256', 1, '', 1000)"] {
+        connection.execute_unprepared(&format!("{columns} VALUES {row}")).await.expect(row);
     }
 
-    async fn nodes_that_follow_their_settings_at_once_make_one_key(world: World) {
-        let old = world.app().await;
-        let nodes = join_all((0..8).map(|_| world.app_with(&[("signing_algorithm", "EdDSA")])));
+    Migrator::up(&connection, None).await.expect("up to date");
 
-        let nodes = nodes.await;
-
-        assert_eq!(old.number("SELECT COUNT(*) FROM signing_keys").await, 2);
-        for node in &nodes {
-            let keys = node.ctx.keyring();
-            let signs = keys.current(world.clock.now()).expect("a key");
-            assert_eq!((signs.algorithm.name(), keys.keys().len()), ("EdDSA", 2));
-        }
-    }
-
-    async fn a_key_of_another_node_is_known_when_a_token_names_it(world: World) {
-        let app = world.app().await;
-        let old = token_of(&app, "ada").await;
-        let other = world.app_with(&[("signing_algorithm", "EdDSA")]).await;
-        let new = token_of(&other, "bob").await;
-        assert_eq!((&part(&old, 0)["alg"], &part(&new, 0)["alg"]), (&json!("ES256"), &json!("EdDSA")));
-
-        world.clock.advance(SECOND);
-
-        assert!(is_accepted(&app, &new).await, "this node started earlier");
-        assert!(is_accepted(&other, &old).await, "old tokens are good through the overlap");
-        assert_eq!(key_of(&token_of(&app, "eve").await), key_of(&new), "all nodes sign alike");
-    }
-
-    async fn names_of_keys_that_strangers_make_up_cost_one_statement_a_second(world: World) {
-        let app = world.app().await;
-        let token = token_of(&app, "ada").await;
-        let (_, rest) = token.split_once('.').expect("a token");
-        world.clock.advance(SECOND);
-        let before = app.ctx.db.queries();
-
-        for number in 0..50 {
-            let header = json!({ "alg": "ES256", "kid": format!("{number:016x}") }).to_string();
-            let made_up = format!("{}.{rest}", daemun::crypto::base64url(header.as_bytes()));
-            assert!(!is_accepted(&app, &made_up).await);
-        }
-
-        assert_eq!(app.ctx.db.queries() - before, 1);
-    }
-
-    async fn a_key_that_has_signed_for_long_enough_is_followed(world: World) {
-        let app = world.app_with(&[("signing_key_lifetime", "30d")]).await;
-        let old = published(&app).await;
-
-        world.clock.advance(Duration::from_secs(30 * 86_400 - 601));
-        flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
-        assert_eq!(published(&app).await, old, "too early");
-        world.clock.advance(SECOND);
-        for _ in 0..3 {
-            flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
-        }
-        assert_eq!(published(&app).await.len(), 2, "once");
-        world.clock.advance(10 * MINUTE);
-
-        assert_ne!(key_of(&token_of(&app, "ada").await), old[0]);
-    }
-
-    async fn a_shared_key_is_not_replaced_behind_anybodys_back(world: World) {
-        let app = world.app_with(&[("signing_algorithm", "HS256")]).await;
-        assert!(published(&app).await.is_empty());
-        let token = token_of(&app, "ada").await;
-        assert!(is_accepted(&app, &token).await);
-
-        world.clock.advance(365 * DAY);
-        flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
-        assert_eq!(app.ctx.keyring().keys().len(), 1);
-
-        let next = flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("made");
-        assert_eq!(next.signs_from, world.clock.now() + DAY, "somebody has to hand it over");
-    }
-
-    async fn tokens_of_a_longer_life_are_accepted_for_all_of_it(world: World) {
-        let short = world.app().await;
-        let long = world.app_with(&[("access_token_lifetime", "1h")]).await;
-        flows::system::key_rotation::rotate(&short.ctx, &caller()).await.expect("made");
-        world.clock.advance(Duration::from_secs(599));
-        let token = token_of(&long, "ada").await;
-        flows::system::key_rotation::keep_young(&short.ctx).await.expect("read");
-
-        world.clock.advance(59 * MINUTE);
-
-        assert!(is_accepted(&short, &token).await, "the setting of the node that signed counts");
-    }
-
-    async fn keys_that_somebody_deleted_are_made_anew(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let token = ada.cookies["access"].clone();
-        app.execute("DELETE FROM signing_keys").await;
-
-        flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
-
-        assert!(!is_accepted(&app, &token).await, "whoever has the old key can do nothing with it");
-        assert!(ada.is_signed_in().await, "and people stay where they are");
-        assert_ne!(ada.cookies["access"], token);
-    }
-
-    async fn keys_from_before_there_was_a_line_of_them_stand_in_one(world: World) {
-        let url = world.empty_database("old").await;
-        let url = if url.starts_with("sqlite") { format!("{url}?mode=rwc") } else { url };
-        let connection = Database::connect(&url).await.expect("opens");
-        let before = Migrator::migrations().iter()
-            .position(|migration| migration.name() == "m0015_key_rotation").expect("there");
-        Migrator::up(&connection, u32::try_from(before).ok()).await.expect("the tables of then");
-        let columns = "INSERT INTO signing_keys (id, algorithm, generation, sealed, created_at)";
-        for row in ["('young', 'EdDSA', 1, '', 2000)", "('old', 'ES256', 1, '', 1000)"] {
-            connection.execute_unprepared(&format!("{columns} VALUES {row}")).await.expect(row);
-        }
-
-        Migrator::up(&connection, None).await.expect("up to date");
-
-        let sql = "SELECT generation, signs_from FROM signing_keys ORDER BY generation";
-        let sql = Statement::from_string(connection.get_database_backend(), sql);
-        let rows = connection.query_all_raw(sql).await.expect("rows");
-        let rows: Vec<(i64, i64)> = rows.iter()
-            .map(|row| (row.try_get_by_index(0).expect("a number"), row.try_get_by_index(1).expect("one")))
-            .collect();
-        assert_eq!(rows, [(1, 1000), (2, 2000)]);
-        connection.close().await.expect("closes");
-    }
+    let sql = "SELECT generation, signs_from FROM signing_keys ORDER BY generation";
+    let sql = Statement::from_string(connection.get_database_backend(), sql);
+    let rows = connection.query_all_raw(sql).await.expect("rows");
+    let rows: Vec<(i64, i64)> = rows
+        .iter()
+        .map(|row| {
+            (row.try_get_by_index(0).expect("a number"), row.try_get_by_index(1).expect("one"))
+        })
+        .collect();
+    assert_eq!(rows, [(1, 1000), (2, 2000)]);
+    connection.close().await.expect("closes");
 }
 
 /// The lines that `daemun keys list` prints.

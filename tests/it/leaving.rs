@@ -5,7 +5,7 @@ use std::time::Duration;
 use daemun::flows;
 use futures::future::{join, join_all};
 
-use crate::support::{App, Browser, GOOD, World};
+use crate::support::{App, Browser, GOOD, World, on_both};
 
 const DELETE: &str = "/account/delete";
 const ADA: &str = "ada@example.com";
@@ -43,412 +43,438 @@ async fn orphans(app: &App) -> i64 {
     orphans
 }
 
-on_both! {
-    async fn whoever_leaves_is_logged_out_everywhere_and_told_the_day(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let (mut phone, mut copy) = (app.visitor(), ada.clone());
-        phone.logs_in(ADA, GOOD).await;
+#[on_both]
+async fn whoever_leaves_is_logged_out_everywhere_and_told_the_day(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let (mut phone, mut copy) = (app.visitor(), ada.clone());
+    phone.logs_in(ADA, GOOD).await;
 
-        let answer = ada.submits(DELETE, &[("password", GOOD)]).await;
+    let answer = ada.submits(DELETE, &[("password", GOOD)]).await;
 
-        assert_eq!(answer.location(), Some("/"));
-        assert_eq!(answer.header("clear-site-data"), Some("\"cache\", \"storage\""));
-        assert!(ada.cookie("access").is_none() && ada.cookie("refresh").is_none());
-        let sentence = "Your account will be deleted in 14 days. Log in before then to keep it.";
-        assert_eq!(ada.get("/").await.texts(".notice"), [sentence]);
-        assert!(!phone.is_signed_in().await && !copy.is_signed_in().await);
-        let letter = app.letter_to(ADA).await;
-        assert!(letter.text.contains("will be deleted on 15 March 2026"), "{}", letter.text);
-        assert!(letter.text.contains("logging in cancels the deletion"));
-        assert_eq!(app.events("deletion_scheduled").await, 1);
-        assert_eq!(people(&app).await, 1);
+    assert_eq!(answer.location(), Some("/"));
+    assert_eq!(answer.header("clear-site-data"), Some("\"cache\", \"storage\""));
+    assert!(ada.cookie("access").is_none() && ada.cookie("refresh").is_none());
+    let sentence = "Your account will be deleted in 14 days. Log in before then to keep it.";
+    assert_eq!(ada.get("/").await.texts(".notice"), [sentence]);
+    assert!(!phone.is_signed_in().await && !copy.is_signed_in().await);
+    let letter = app.letter_to(ADA).await;
+    assert!(letter.text.contains("will be deleted on 15 March 2026"), "{}", letter.text);
+    assert!(letter.text.contains("logging in cancels the deletion"));
+    assert_eq!(app.events("deletion_scheduled").await, 1);
+    assert_eq!(people(&app).await, 1);
+}
+
+#[on_both]
+async fn whoever_joins_again_meanwhile_is_told_to_log_in(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    leaves(&mut ada).await;
+    let taken = ["There is already an account with this email."];
+
+    let owner = app.visitor().joins(ADA, GOOD).await;
+    let stranger = app.visitor().joins(ADA, "another river in the evening").await;
+
+    assert_eq!(owner.status(), 422);
+    let sentence = "You already have an account with this email, and it will be deleted on \
+        15 March 2026, 12:00 UTC. Log in to keep it.";
+    assert_eq!(owner.summary(), [sentence]);
+    assert_eq!(stranger.field("email").errors, taken);
+    assert_eq!(people(&app).await, 1);
+    assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 303);
+    let active = app.visitor().joins(ADA, GOOD).await;
+    assert_eq!(active.field("email").errors, taken, "nothing else is told of an account in use");
+}
+
+#[on_both]
+async fn somebody_suspended_who_joins_again_is_told_so(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    app.execute("UPDATE users SET is_active = FALSE").await;
+
+    let owner = app.visitor().joins(ADA, GOOD).await;
+    let stranger = app.visitor().joins(ADA, "another river in the evening").await;
+
+    let sentence =
+        "This account is suspended. If you have questions, contact the operator of this site.";
+    assert_eq!(owner.summary(), [sentence]);
+    assert_eq!(stranger.field("email").errors, ["There is already an account with this email."]);
+}
+
+#[on_both]
+async fn joining_again_is_no_way_to_guess_a_password(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    leaves(&mut ada).await;
+    for number in 0..11 {
+        app.visitor().joins(ADA, &format!("river number {number} in the evening")).await;
     }
 
-    async fn whoever_joins_again_meanwhile_is_told_to_log_in(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        leaves(&mut ada).await;
-        let taken = ["There is already an account with this email."];
+    let page = app.visitor().joins(ADA, GOOD).await;
 
-        let owner = app.visitor().joins(ADA, GOOD).await;
-        let stranger = app.visitor().joins(ADA, "another river in the evening").await;
+    assert_eq!(page.field("email").errors, ["There is already an account with this email."]);
+    assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 429);
+}
 
-        assert_eq!(owner.status(), 422);
-        let sentence = "You already have an account with this email, and it will be deleted on \
-            15 March 2026, 12:00 UTC. Log in to keep it.";
-        assert_eq!(owner.summary(), [sentence]);
-        assert_eq!(stranger.field("email").errors, taken);
-        assert_eq!(people(&app).await, 1);
-        assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 303);
-        let active = app.visitor().joins(ADA, GOOD).await;
-        assert_eq!(active.field("email").errors, taken, "nothing else is told of an account in use");
+#[on_both]
+async fn a_wrong_password_keeps_the_account(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+
+    let page = ada.submits(DELETE, &[("password", "wrong guess")]).await;
+
+    assert_eq!(page.status(), 422);
+    assert_eq!(page.field("password").errors, ["This password is wrong."]);
+    assert_eq!(page.field("password").value, "");
+    assert!(!page.text().contains("wrong guess") && ada.is_signed_in().await);
+    let page = ada.submits(DELETE, &[]).await;
+    assert_eq!(page.field("password").errors, ["Enter a password."]);
+    assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE deletes_at > 0").await, 0);
+}
+
+#[on_both]
+async fn the_password_is_asked_for_however_fresh_the_session(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+
+    assert_eq!(ada.get(DELETE).await.field("password").autocomplete, "current-password");
+    assert_eq!(ada.submits(DELETE, &[]).await.status(), 422);
+}
+
+#[on_both]
+async fn guesses_are_slowed_down(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        statuses.push(ada.submits(DELETE, &[("password", "wrong guess")]).await.status());
     }
 
-    async fn somebody_suspended_who_joins_again_is_told_so(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        app.execute("UPDATE users SET is_active = FALSE").await;
+    assert_eq!(statuses, [&[422; 11][..], &[429]].concat());
+    let page = ada.submits(DELETE, &[("password", GOOD)]).await;
+    assert_eq!((page.status(), page.header("retry-after")), (429, Some("30")));
+}
 
-        let owner = app.visitor().joins(ADA, GOOD).await;
-        let stranger = app.visitor().joins(ADA, "another river in the evening").await;
+#[on_both]
+async fn logging_in_takes_it_back(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    leaves(&mut ada).await;
+    world.clock.advance(13 * DAY);
+    assert_eq!(ada.logs_in(ADA, "wrong guess").await.status(), 422);
+    assert_eq!(app.events("deletion_cancelled").await, 0, "a wrong password does nothing");
+    let due = "SELECT COUNT(*) FROM users WHERE deletes_at IS NOT NULL";
+    assert_eq!(app.number(due).await, 1);
 
-        let sentence = "This account is suspended. If you have questions, contact the operator of this site.";
-        assert_eq!(owner.summary(), [sentence]);
-        assert_eq!(stranger.field("email").errors, ["There is already an account with this email."]);
+    let answer = ada.logs_in(ADA, GOOD).await;
+
+    assert_eq!(answer.location(), Some("/account/mypage"));
+    let page = ada.get("/account/mypage").await;
+    assert_eq!(page.texts(".notice"), ["Welcome back. Your account will not be deleted."]);
+    assert_eq!(app.events("deletion_cancelled").await, 1);
+    world.clock.advance(30 * DAY);
+    assert_eq!((carries_out(&app).await, people(&app).await), (0, 1));
+    ada.logs_in(ADA, GOOD).await;
+    assert_eq!(app.events("deletion_cancelled").await, 1, "and it is told once");
+}
+
+#[on_both]
+async fn after_two_weeks_and_not_a_second_before_everything_is_gone(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    app.person("bob").await;
+    ada.submits("/account/profile", &[("name", "Ada")]).await;
+    leaves(&mut ada).await;
+    app.letters().await;
+    world.clock.advance(13 * DAY + NEARLY_A_DAY);
+    assert_eq!((carries_out(&app).await, people(&app).await), (0, 2));
+
+    world.clock.advance(SECOND);
+    assert_eq!(carries_out(&app).await, 1);
+
+    assert_eq!((people(&app).await, orphans(&app).await), (1, 0));
+    for table in ["sessions", "one_time_links", "outbox"] {
+        let of_ada = format!("SELECT COUNT(*) FROM {table} WHERE user_id = 1");
+        assert_eq!(app.number(&of_ada).await, 0, "{table}");
     }
+    let trail = "SELECT COUNT(*) FROM audit_events WHERE target_id = 1";
+    let personal = format!(
+        "{trail} AND (ip <> '' OR user_agent <> '' OR request_id <> '' OR details <> '{{}}')"
+    );
+    assert!(app.number(trail).await >= 4);
+    assert_eq!(app.number(&personal).await, 0);
+    assert_eq!(app.events("deleted").await, 1);
+    let of_bob = "SELECT COUNT(*) FROM audit_events WHERE target_id = 2 AND ip <> ''";
+    assert!(app.number(of_bob).await > 0, "what is about others stays");
+    let letter = app.letter_to(ADA).await;
+    assert!(letter.subject.contains("your account was deleted"), "{}", letter.subject);
+    assert!(!letter.text.contains("Ada,"), "{}", letter.text);
+    let kept = format!("SELECT COUNT(*) FROM outbox WHERE recipient = '{ADA}'");
+    assert_eq!(app.number(&kept).await, 0, "not even the last letter's row");
+    assert_eq!(carries_out(&app).await, 0);
+}
 
-    async fn joining_again_is_no_way_to_guess_a_password(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        leaves(&mut ada).await;
-        for number in 0..11 {
-            app.visitor().joins(ADA, &format!("river number {number} in the evening")).await;
+#[on_both]
+async fn nothing_opens_the_account_afterwards(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut copy = ada.clone();
+    let first = app.letter_to(ADA).await;
+    app.visitor().submits("/account/password/reset", &[("email", ADA)]).await;
+    leaves(&mut ada).await;
+    world.clock.advance(14 * DAY);
+    carries_out(&app).await;
+
+    assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 422);
+    assert!(!copy.is_signed_in().await);
+    for link in ["/account/email/verify/", "/account/not-me/"] {
+        assert_eq!(app.visitor().get(&first.link(link)).await.status(), 404);
+    }
+}
+
+#[on_both]
+async fn the_address_can_join_again_as_somebody_new(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    ada.submits("/account/profile", &[("name", "Ada")]).await;
+    leaves(&mut ada).await;
+    world.clock.advance(14 * DAY);
+    carries_out(&app).await;
+
+    let mut again = app.person("ada").await;
+
+    assert_eq!(again.get("/account/profile").await.field("name").value, "");
+    let page = again.get("/account/activity").await;
+    assert!(!page.texts("main").join(" ").contains("profile"), "a clean trail");
+    assert_eq!(carries_out(&app).await, 0);
+}
+
+#[on_both]
+async fn while_the_deletion_waits_the_address_is_taken(world: World) {
+    let app = world.app().await;
+    leaves(&mut app.person("ada").await).await;
+
+    assert_eq!(app.visitor().joins(ADA, GOOD).await.status(), 422);
+}
+
+#[on_both]
+async fn many_leave_a_batch_at_a_time(world: World) {
+    let app = world.app().await;
+    for name in ["ada", "bob", "eve"] {
+        leaves(&mut app.person(name).await).await;
+    }
+    world.clock.advance(14 * DAY);
+
+    let first = flows::account::account_deletion::carry_out(&app.ctx, 2).await.expect("answers");
+    let second = flows::account::account_deletion::carry_out(&app.ctx, 2).await.expect("answers");
+
+    assert_eq!((first, second, people(&app).await), (2, 1, 0));
+}
+
+#[on_both]
+async fn two_nodes_that_carry_out_at_once_remove_each_account_once(world: World) {
+    let app = world.app().await;
+    let node = world.app().await;
+    for name in ["ada", "bob", "eve", "sam"] {
+        leaves(&mut app.person(name).await).await;
+    }
+    world.clock.advance(14 * DAY);
+
+    let (here, there) = join(carries_out(&app), carries_out(&node)).await;
+
+    assert_eq!((here + there, people(&app).await), (4, 0));
+    assert_eq!(app.events("deleted").await, 4);
+}
+
+#[on_both]
+async fn the_last_superuser_stays(world: World) {
+    let app = world.app().await;
+    app.makes_superuser("root").await;
+    let mut root = app.visitor();
+    root.logs_in("root@example.com", GOOD).await;
+
+    let page = root.submits(DELETE, &[("password", GOOD)]).await;
+
+    assert_eq!(page.status(), 422);
+    let sentence = "You are the last administrator who may do everything. Make another one first.";
+    assert_eq!(page.summary(), [sentence]);
+    assert!(root.is_signed_in().await);
+    app.makes_superuser("second").await;
+    leaves(&mut root).await;
+}
+
+#[on_both]
+async fn a_superuser_who_leaves_or_is_suspended_does_not_count(world: World) {
+    let app = world.app().await;
+    for name in ["root", "second", "third"] {
+        app.makes_superuser(name).await;
+    }
+    app.execute("UPDATE users SET is_active = FALSE WHERE email = 'third@example.com'").await;
+    let (mut root, mut second) = (app.visitor(), app.visitor());
+    root.logs_in("root@example.com", GOOD).await;
+    second.logs_in("second@example.com", GOOD).await;
+    leaves(&mut second).await;
+
+    assert_eq!(root.submits(DELETE, &[("password", GOOD)]).await.status(), 422);
+
+    world.clock.advance(14 * DAY);
+    assert_eq!(carries_out(&app).await, 1);
+    assert_eq!(people(&app).await, 2);
+}
+
+#[on_both]
+async fn a_superuser_who_has_become_the_last_is_not_removed(world: World) {
+    let app = world.app().await;
+    app.makes_superuser("root").await;
+    app.makes_superuser("second").await;
+    let mut root = app.visitor();
+    root.logs_in("root@example.com", GOOD).await;
+    leaves(&mut root).await;
+    app.execute("UPDATE users SET is_active = FALSE WHERE email = 'second@example.com'").await;
+    world.clock.advance(14 * DAY);
+
+    assert_eq!((carries_out(&app).await, people(&app).await), (0, 2));
+
+    assert_eq!(root.logs_in("root@example.com", GOOD).await.status(), 303);
+}
+
+#[on_both]
+async fn of_two_superusers_who_leave_at_once_one_may(world: World) {
+    let app = world.app().await;
+    let node = world.app().await;
+    for round in 0..5 {
+        let mut ready = Vec::new();
+        for (place, node) in [&app, &node].into_iter().enumerate() {
+            let name = format!("root{round}{place}");
+            app.makes_superuser(&name).await;
+            let mut root = node.visitor();
+            root.logs_in(&format!("{name}@example.com"), GOOD).await;
+            let token = root.token().await;
+            ready.push((root, token));
         }
+        app.execute(&format!(
+            "UPDATE users SET is_superuser = FALSE WHERE email NOT LIKE 'root{round}%'"
+        ))
+        .await;
 
-        let page = app.visitor().joins(ADA, GOOD).await;
+        let answers = join_all(ready.iter_mut().map(|(root, token)| async move {
+            root.post(DELETE, &[("csrf", token), ("password", GOOD)]).await.status()
+        }))
+        .await;
 
-        assert_eq!(page.field("email").errors, ["There is already an account with this email."]);
-        assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 429);
+        let left = answers.iter().filter(|status| **status == 303).count();
+        let stayed = answers.iter().filter(|status| **status == 422).count();
+        assert_eq!((left, stayed), (1, 1), "{answers:?}");
     }
+}
 
-    async fn a_wrong_password_keeps_the_account(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-
-        let page = ada.submits(DELETE, &[("password", "wrong guess")]).await;
-
-        assert_eq!(page.status(), 422);
-        assert_eq!(page.field("password").errors, ["This password is wrong."]);
-        assert_eq!(page.field("password").value, "");
-        assert!(!page.text().contains("wrong guess") && ada.is_signed_in().await);
-        let page = ada.submits(DELETE, &[]).await;
-        assert_eq!(page.field("password").errors, ["Enter a password."]);
-        assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE deletes_at > 0").await, 0);
+#[on_both]
+async fn logging_in_while_the_account_is_removed_is_one_or_the_other(world: World) {
+    let app = world.app().await;
+    let names: Vec<_> = (0..8).map(|number| format!("person{number}")).collect();
+    let mut ready = Vec::new();
+    for name in &names {
+        let mut person = app.person(name).await;
+        leaves(&mut person).await;
+        let token = person.token().await;
+        ready.push((person, token, format!("{name}@example.com")));
     }
+    world.clock.advance(14 * DAY);
 
-    async fn the_password_is_asked_for_however_fresh_the_session(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-
-        assert_eq!(ada.get(DELETE).await.field("password").autocomplete, "current-password");
-        assert_eq!(ada.submits(DELETE, &[]).await.status(), 422);
-    }
-
-    async fn guesses_are_slowed_down(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut statuses = Vec::new();
-        for _ in 0..12 {
-            statuses.push(ada.submits(DELETE, &[("password", "wrong guess")]).await.status());
-        }
-
-        assert_eq!(statuses, [&[422; 11][..], &[429]].concat());
-        let page = ada.submits(DELETE, &[("password", GOOD)]).await;
-        assert_eq!((page.status(), page.header("retry-after")), (429, Some("30")));
-    }
-
-    async fn logging_in_takes_it_back(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        leaves(&mut ada).await;
-        world.clock.advance(13 * DAY);
-        assert_eq!(ada.logs_in(ADA, "wrong guess").await.status(), 422);
-        assert_eq!(app.events("deletion_cancelled").await, 0, "a wrong password does nothing");
-        let due = "SELECT COUNT(*) FROM users WHERE deletes_at IS NOT NULL";
-        assert_eq!(app.number(due).await, 1);
-
-        let answer = ada.logs_in(ADA, GOOD).await;
-
-        assert_eq!(answer.location(), Some("/account/mypage"));
-        let page = ada.get("/account/mypage").await;
-        assert_eq!(page.texts(".notice"), ["Welcome back. Your account will not be deleted."]);
-        assert_eq!(app.events("deletion_cancelled").await, 1);
-        world.clock.advance(30 * DAY);
-        assert_eq!((carries_out(&app).await, people(&app).await), (0, 1));
-        ada.logs_in(ADA, GOOD).await;
-        assert_eq!(app.events("deletion_cancelled").await, 1, "and it is told once");
-    }
-
-    async fn after_two_weeks_and_not_a_second_before_everything_is_gone(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        app.person("bob").await;
-        ada.submits("/account/profile", &[("name", "Ada")]).await;
-        leaves(&mut ada).await;
-        app.letters().await;
-        world.clock.advance(13 * DAY + NEARLY_A_DAY);
-        assert_eq!((carries_out(&app).await, people(&app).await), (0, 2));
-
-        world.clock.advance(SECOND);
-        assert_eq!(carries_out(&app).await, 1);
-
-        assert_eq!((people(&app).await, orphans(&app).await), (1, 0));
-        for table in ["sessions", "one_time_links", "outbox"] {
-            let of_ada = format!("SELECT COUNT(*) FROM {table} WHERE user_id = 1");
-            assert_eq!(app.number(&of_ada).await, 0, "{table}");
-        }
-        let trail = "SELECT COUNT(*) FROM audit_events WHERE target_id = 1";
-        let personal = format!(
-            "{trail} AND (ip <> '' OR user_agent <> '' OR request_id <> '' OR details <> '{{}}')"
+    let ctx = app.ctx.clone();
+    let sweep =
+        rocket::tokio::spawn(
+            async move { flows::account::account_deletion::carry_out(&ctx, 50).await },
         );
-        assert!(app.number(trail).await >= 4);
-        assert_eq!(app.number(&personal).await, 0);
-        assert_eq!(app.events("deleted").await, 1);
-        let of_bob = "SELECT COUNT(*) FROM audit_events WHERE target_id = 2 AND ip <> ''";
-        assert!(app.number(of_bob).await > 0, "what is about others stays");
-        let letter = app.letter_to(ADA).await;
-        assert!(letter.subject.contains("your account was deleted"), "{}", letter.subject);
-        assert!(!letter.text.contains("Ada,"), "{}", letter.text);
-        let kept = format!("SELECT COUNT(*) FROM outbox WHERE recipient = '{ADA}'");
-        assert_eq!(app.number(&kept).await, 0, "not even the last letter's row");
-        assert_eq!(carries_out(&app).await, 0);
+    let racers = join_all(ready.iter_mut().map(|(person, token, email)| async move {
+        let fields = [("csrf", token.as_str()), ("email", email), ("password", GOOD)];
+        person.post("/account/login", &fields).await.status()
+    }));
+    let (gone, answers) = join(sweep, racers).await;
+
+    let gone = gone.expect("no panic").expect("no deadlock");
+    let came_in = answers.iter().filter(|status| **status == 303).count();
+    let refused = answers.iter().filter(|status| **status == 422).count();
+    assert_eq!(came_in + refused, 8, "{answers:?}");
+    assert_eq!(u64::try_from(refused).expect("few"), gone);
+    assert_eq!(people(&app).await, i64::try_from(came_in).expect("few"));
+    assert_eq!(orphans(&app).await, 0);
+    for (person, _, _) in &mut ready {
+        let page = person.get("/account/mypage").await;
+        assert!(page.status() == 200 || page.status() == 303);
     }
+}
 
-    async fn nothing_opens_the_account_afterwards(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut copy = ada.clone();
-        let first = app.letter_to(ADA).await;
-        app.visitor().submits("/account/password/reset", &[("email", ADA)]).await;
-        leaves(&mut ada).await;
-        world.clock.advance(14 * DAY);
-        carries_out(&app).await;
-
-        assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 422);
-        assert!(!copy.is_signed_in().await);
-        for link in ["/account/email/verify/", "/account/not-me/"] {
-            assert_eq!(app.visitor().get(&first.link(link)).await.status(), 404);
-        }
+#[on_both]
+async fn reminding_somebody_who_is_being_removed_breaks_nothing(world: World) {
+    let settings = [("email_verification", "mandatory"), ("delete_unverified_after", "30d")];
+    let app = world.app_with(&settings).await;
+    let mut ready = Vec::new();
+    for number in 0..8 {
+        let mut person = app.visitor();
+        let email = format!("person{number}@example.com");
+        person.joins(&email, GOOD).await;
+        let token = person.token().await;
+        ready.push((person, token, email));
     }
+    world.clock.advance(30 * DAY + SECOND);
 
-    async fn the_address_can_join_again_as_somebody_new(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        ada.submits("/account/profile", &[("name", "Ada")]).await;
-        leaves(&mut ada).await;
-        world.clock.advance(14 * DAY);
-        carries_out(&app).await;
+    let ctx = app.ctx.clone();
+    let sweep =
+        rocket::tokio::spawn(
+            async move { flows::account::account_deletion::carry_out(&ctx, 50).await },
+        );
+    let racers = join_all(ready.iter_mut().map(|(person, token, email)| async move {
+        let fields = [("csrf", token.as_str()), ("email", email), ("password", GOOD)];
+        person.post("/account/login", &fields).await.status()
+    }));
+    let (gone, answers) = join(sweep, racers).await;
 
-        let mut again = app.person("ada").await;
+    assert_eq!(answers, [422; 8]);
+    assert_eq!(gone.expect("no panic").expect("no deadlock"), 8);
+    assert_eq!((people(&app).await, orphans(&app).await), (0, 0));
+}
 
-        assert_eq!(again.get("/account/profile").await.field("name").value, "");
-        let page = again.get("/account/activity").await;
-        assert!(!page.texts("main").join(" ").contains("profile"), "a clean trail");
-        assert_eq!(carries_out(&app).await, 0);
-    }
+#[on_both]
+async fn whoever_never_proved_the_address_goes_when_the_site_says_so(world: World) {
+    let app = world.app_with(&[("delete_unverified_after", "30d")]).await;
+    app.person("never").await;
+    let mut ada = app.person("ada").await;
+    ada.follows(&app.letter_to(ADA).await.link("/account/email/verify/")).await;
+    app.person("clerk").await;
+    app.execute("UPDATE users SET is_staff = TRUE WHERE email = 'clerk@example.com'").await;
+    world.clock.advance(SECOND);
+    app.person("late").await;
 
-    async fn while_the_deletion_waits_the_address_is_taken(world: World) {
-        let app = world.app().await;
-        leaves(&mut app.person("ada").await).await;
+    world.clock.advance(29 * DAY + NEARLY_A_DAY);
+    assert_eq!(carries_out(&app).await, 0, "not a moment before");
+    world.clock.advance(SECOND);
 
-        assert_eq!(app.visitor().joins(ADA, GOOD).await.status(), 422);
-    }
+    assert_eq!(carries_out(&app).await, 1);
+    let never = "SELECT COUNT(*) FROM users WHERE email = 'never@example.com'";
+    assert_eq!((app.number(never).await, people(&app).await), (0, 3));
+    assert_eq!(app.letters_to("never@example.com").await.len(), 1, "no word to a stranger");
+    assert_eq!(orphans(&app).await, 0);
+}
 
-    async fn many_leave_a_batch_at_a_time(world: World) {
-        let app = world.app().await;
-        for name in ["ada", "bob", "eve"] {
-            leaves(&mut app.person(name).await).await;
-        }
-        world.clock.advance(14 * DAY);
+#[on_both]
+async fn otherwise_nobody_goes_who_did_not_ask(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    world.clock.advance(3650 * DAY);
 
-        let first = flows::account::account_deletion::carry_out(&app.ctx, 2).await.expect("answers");
-        let second = flows::account::account_deletion::carry_out(&app.ctx, 2).await.expect("answers");
+    assert_eq!((carries_out(&app).await, people(&app).await), (0, 1));
+}
 
-        assert_eq!((first, second, people(&app).await), (2, 1, 0));
-    }
+#[on_both]
+async fn a_stranger_is_shown_the_way_in_and_a_foreign_form_does_nothing(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
 
-    async fn two_nodes_that_carry_out_at_once_remove_each_account_once(world: World) {
-        let app = world.app().await;
-        let node = world.app().await;
-        for name in ["ada", "bob", "eve", "sam"] {
-            leaves(&mut app.person(name).await).await;
-        }
-        world.clock.advance(14 * DAY);
+    let answer = app.visitor().get(DELETE).await;
 
-        let (here, there) = join(carries_out(&app), carries_out(&node)).await;
-
-        assert_eq!((here + there, people(&app).await), (4, 0));
-        assert_eq!(app.events("deleted").await, 4);
-    }
-
-    async fn the_last_superuser_stays(world: World) {
-        let app = world.app().await;
-        app.makes_superuser("root").await;
-        let mut root = app.visitor();
-        root.logs_in("root@example.com", GOOD).await;
-
-        let page = root.submits(DELETE, &[("password", GOOD)]).await;
-
-        assert_eq!(page.status(), 422);
-        let sentence =
-            "You are the last administrator who may do everything. Make another one first.";
-        assert_eq!(page.summary(), [sentence]);
-        assert!(root.is_signed_in().await);
-        app.makes_superuser("second").await;
-        leaves(&mut root).await;
-    }
-
-    async fn a_superuser_who_leaves_or_is_suspended_does_not_count(world: World) {
-        let app = world.app().await;
-        for name in ["root", "second", "third"] {
-            app.makes_superuser(name).await;
-        }
-        app.execute("UPDATE users SET is_active = FALSE WHERE email = 'third@example.com'").await;
-        let (mut root, mut second) = (app.visitor(), app.visitor());
-        root.logs_in("root@example.com", GOOD).await;
-        second.logs_in("second@example.com", GOOD).await;
-        leaves(&mut second).await;
-
-        assert_eq!(root.submits(DELETE, &[("password", GOOD)]).await.status(), 422);
-
-        world.clock.advance(14 * DAY);
-        assert_eq!(carries_out(&app).await, 1);
-        assert_eq!(people(&app).await, 2);
-    }
-
-    async fn a_superuser_who_has_become_the_last_is_not_removed(world: World) {
-        let app = world.app().await;
-        app.makes_superuser("root").await;
-        app.makes_superuser("second").await;
-        let mut root = app.visitor();
-        root.logs_in("root@example.com", GOOD).await;
-        leaves(&mut root).await;
-        app.execute("UPDATE users SET is_active = FALSE WHERE email = 'second@example.com'").await;
-        world.clock.advance(14 * DAY);
-
-        assert_eq!((carries_out(&app).await, people(&app).await), (0, 2));
-
-        assert_eq!(root.logs_in("root@example.com", GOOD).await.status(), 303);
-    }
-
-    async fn of_two_superusers_who_leave_at_once_one_may(world: World) {
-        let app = world.app().await;
-        let node = world.app().await;
-        for round in 0..5 {
-            let mut ready = Vec::new();
-            for (place, node) in [&app, &node].into_iter().enumerate() {
-                let name = format!("root{round}{place}");
-                app.makes_superuser(&name).await;
-                let mut root = node.visitor();
-                root.logs_in(&format!("{name}@example.com"), GOOD).await;
-                let token = root.token().await;
-                ready.push((root, token));
-            }
-            app.execute(&format!(
-                "UPDATE users SET is_superuser = FALSE WHERE email NOT LIKE 'root{round}%'"
-            ))
-            .await;
-
-            let answers = join_all(ready.iter_mut().map(|(root, token)| async move {
-                root.post(DELETE, &[("csrf", token), ("password", GOOD)]).await.status()
-            }))
-            .await;
-
-            let left = answers.iter().filter(|status| **status == 303).count();
-            let stayed = answers.iter().filter(|status| **status == 422).count();
-            assert_eq!((left, stayed), (1, 1), "{answers:?}");
-        }
-    }
-
-    async fn logging_in_while_the_account_is_removed_is_one_or_the_other(world: World) {
-        let app = world.app().await;
-        let names: Vec<_> = (0..8).map(|number| format!("person{number}")).collect();
-        let mut ready = Vec::new();
-        for name in &names {
-            let mut person = app.person(name).await;
-            leaves(&mut person).await;
-            let token = person.token().await;
-            ready.push((person, token, format!("{name}@example.com")));
-        }
-        world.clock.advance(14 * DAY);
-
-        let ctx = app.ctx.clone();
-        let sweep = rocket::tokio::spawn(async move { flows::account::account_deletion::carry_out(&ctx, 50).await });
-        let racers = join_all(ready.iter_mut().map(|(person, token, email)| async move {
-            let fields = [("csrf", token.as_str()), ("email", email), ("password", GOOD)];
-            person.post("/account/login", &fields).await.status()
-        }));
-        let (gone, answers) = join(sweep, racers).await;
-
-        let gone = gone.expect("no panic").expect("no deadlock");
-        let came_in = answers.iter().filter(|status| **status == 303).count();
-        let refused = answers.iter().filter(|status| **status == 422).count();
-        assert_eq!(came_in + refused, 8, "{answers:?}");
-        assert_eq!(u64::try_from(refused).expect("few"), gone);
-        assert_eq!(people(&app).await, i64::try_from(came_in).expect("few"));
-        assert_eq!(orphans(&app).await, 0);
-        for (person, _, _) in &mut ready {
-            let page = person.get("/account/mypage").await;
-            assert!(page.status() == 200 || page.status() == 303);
-        }
-    }
-
-    async fn reminding_somebody_who_is_being_removed_breaks_nothing(world: World) {
-        let settings =
-            [("email_verification", "mandatory"), ("delete_unverified_after", "30d")];
-        let app = world.app_with(&settings).await;
-        let mut ready = Vec::new();
-        for number in 0..8 {
-            let mut person = app.visitor();
-            let email = format!("person{number}@example.com");
-            person.joins(&email, GOOD).await;
-            let token = person.token().await;
-            ready.push((person, token, email));
-        }
-        world.clock.advance(30 * DAY + SECOND);
-
-        let ctx = app.ctx.clone();
-        let sweep = rocket::tokio::spawn(async move { flows::account::account_deletion::carry_out(&ctx, 50).await });
-        let racers = join_all(ready.iter_mut().map(|(person, token, email)| async move {
-            let fields = [("csrf", token.as_str()), ("email", email), ("password", GOOD)];
-            person.post("/account/login", &fields).await.status()
-        }));
-        let (gone, answers) = join(sweep, racers).await;
-
-        assert_eq!(answers, [422; 8]);
-        assert_eq!(gone.expect("no panic").expect("no deadlock"), 8);
-        assert_eq!((people(&app).await, orphans(&app).await), (0, 0));
-    }
-
-    async fn whoever_never_proved_the_address_goes_when_the_site_says_so(world: World) {
-        let app = world.app_with(&[("delete_unverified_after", "30d")]).await;
-        app.person("never").await;
-        let mut ada = app.person("ada").await;
-        ada.follows(&app.letter_to(ADA).await.link("/account/email/verify/")).await;
-        app.person("clerk").await;
-        app.execute("UPDATE users SET is_staff = TRUE WHERE email = 'clerk@example.com'").await;
-        world.clock.advance(SECOND);
-        app.person("late").await;
-
-        world.clock.advance(29 * DAY + NEARLY_A_DAY);
-        assert_eq!(carries_out(&app).await, 0, "not a moment before");
-        world.clock.advance(SECOND);
-
-        assert_eq!(carries_out(&app).await, 1);
-        let never = "SELECT COUNT(*) FROM users WHERE email = 'never@example.com'";
-        assert_eq!((app.number(never).await, people(&app).await), (0, 3));
-        assert_eq!(app.letters_to("never@example.com").await.len(), 1, "no word to a stranger");
-        assert_eq!(orphans(&app).await, 0);
-    }
-
-    async fn otherwise_nobody_goes_who_did_not_ask(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        world.clock.advance(3650 * DAY);
-
-        assert_eq!((carries_out(&app).await, people(&app).await), (0, 1));
-    }
-
-    async fn a_stranger_is_shown_the_way_in_and_a_foreign_form_does_nothing(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-
-        let answer = app.visitor().get(DELETE).await;
-
-        assert_eq!(answer.location(), Some("/account/login?next=%2Faccount%2Fdelete"));
-        assert_eq!(ada.post(DELETE, &[("password", GOOD)]).await.status(), 403);
-        assert!(ada.is_signed_in().await);
-        assert_eq!(ada.get(DELETE).await.status(), 200, "looking does nothing");
-    }
+    assert_eq!(answer.location(), Some("/account/login?next=%2Faccount%2Fdelete"));
+    assert_eq!(ada.post(DELETE, &[("password", GOOD)]).await.status(), 403);
+    assert!(ada.is_signed_in().await);
+    assert_eq!(ada.get(DELETE).await.status(), 200, "looking does nothing");
 }

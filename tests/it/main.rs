@@ -1,6 +1,5 @@
 //! The stories of Daemun, told through its doors, on SQLite and on PostgreSQL.
 
-#[macro_use]
 mod support;
 
 mod activity;

@@ -7,7 +7,7 @@ use daemun::sessions;
 use daemun::sessions::RenewError;
 
 use crate::support::app::caller;
-use crate::support::{App, Browser, GOOD, Page, World};
+use crate::support::{App, Browser, GOOD, Page, World, on_both};
 
 const VERIFY: &str = "/account/email/verify/";
 const RESET: &str = "/account/password/reset/";
@@ -88,273 +88,287 @@ async fn cost(app: &App, email: &str) -> u64 {
     app.ctx.db.queries() - before
 }
 
-on_both! {
-    async fn whoever_joins_is_let_in_when_the_address_is_proved(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        let mut ada = joined(&app, ADA).await;
-        assert_eq!(ada.get("/account/join/sent").await.h1(), "Check your email");
-        assert!(!ada.is_signed_in().await);
-        assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 0);
+#[on_both]
+async fn whoever_joins_is_let_in_when_the_address_is_proved(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    let mut ada = joined(&app, ADA).await;
+    assert_eq!(ada.get("/account/join/sent").await.h1(), "Check your email");
+    assert!(!ada.is_signed_in().await);
+    assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 0);
 
-        let answer = ada.follows(&app.letter_to(ADA).await.link(VERIFY)).await;
+    let answer = ada.follows(&app.letter_to(ADA).await.link(VERIFY)).await;
 
-        assert_eq!(answer.location(), Some("/account/login"));
-        let page = ada.get("/account/login").await;
-        assert_eq!(page.texts(".notice"), ["Your email is verified."]);
-        assert_eq!(ada.logs_in(ADA, GOOD).await.location(), Some("/account/mypage"));
-        assert!(ada.get("/account/mypage").await.texts(".banner").is_empty());
+    assert_eq!(answer.location(), Some("/account/login"));
+    let page = ada.get("/account/login").await;
+    assert_eq!(page.texts(".notice"), ["Your email is verified."]);
+    assert_eq!(ada.logs_in(ADA, GOOD).await.location(), Some("/account/mypage"));
+    assert!(ada.get("/account/mypage").await.texts(".banner").is_empty());
+}
+
+#[on_both]
+async fn a_free_and_a_taken_address_get_one_answer(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    proved(&app, ADA).await;
+    joined(&app, BOB).await;
+    proved(&app, "sam@example.com").await;
+    app.execute("UPDATE users SET is_active = FALSE WHERE email = 'sam@example.com'").await;
+
+    let free = joins_again(&app, "new@example.com").await;
+
+    assert_eq!(free.0, 303);
+    for taken in [ADA, "ADA@Example.COM", BOB, "sam@example.com"] {
+        assert_eq!(joins_again(&app, taken).await, free, "{taken}");
+    }
+    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 4);
+}
+
+#[on_both]
+async fn an_invalid_form_is_told_so_for_both(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    proved(&app, ADA).await;
+    for email in [ADA, "new@example.com"] {
+        let page = app.visitor().joins(email, "1234").await;
+        assert_eq!(page.status(), 422);
+        assert!(!page.field("email").is_wrong && page.field("password1").is_wrong);
+    }
+}
+
+#[on_both]
+async fn the_owner_of_a_taken_address_is_told_by_letter(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    proved(&app, ADA).await;
+    let before = rows(&app).await;
+
+    joins_again(&app, ADA).await;
+
+    assert_eq!(difference(rows(&app).await, before), [0, 0, 0, 0, 1], "a letter, no more");
+    let letter = app.letter_to(ADA).await;
+    assert!(letter.subject.contains("you already have an account"), "{}", letter.subject);
+    assert!(letter.find_link(VERIFY).is_none());
+    assert!(letter.find_link("/account/login").is_some());
+    assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 303, "nothing was changed");
+}
+
+#[on_both]
+async fn an_owner_who_has_not_proved_the_address_gets_another_link(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    let mut ada = joined(&app, ADA).await;
+    let before = rows(&app).await;
+
+    joins_again(&app, ADA).await;
+
+    assert_eq!(difference(rows(&app).await, before), [0, 0, 0, 1, 1]);
+    let letter = app.letter_to(ADA).await;
+    assert!(letter.subject.contains("you already have an account"), "{}", letter.subject);
+    assert_eq!(ada.follows(&letter.link(VERIFY)).await.location(), Some("/account/login"));
+    assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 303);
+}
+
+#[on_both]
+async fn a_suspended_owner_gets_nothing(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    proved(&app, ADA).await;
+    app.execute("UPDATE users SET is_active = FALSE").await;
+    let before = rows(&app).await;
+
+    joins_again(&app, ADA).await;
+
+    assert_eq!(rows(&app).await, before);
+}
+
+#[on_both]
+async fn joining_costs_about_the_same_for_a_free_and_a_taken_address(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    proved(&app, ADA).await;
+    joined(&app, BOB).await;
+
+    let free = cost(&app, "new@example.com").await;
+
+    for taken in [ADA, BOB] {
+        let taken = cost(&app, taken).await;
+        assert!(free.abs_diff(taken) <= 2, "free {free}, taken {taken}");
+    }
+}
+
+#[on_both]
+async fn letters_about_a_taken_address_are_bounded(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    proved(&app, ADA).await;
+    let before = app.letters_to(ADA).await.len();
+    for place in 0..40 {
+        app.visitor().from(&format!("198.51.100.{place}:1")).joins(ADA, GOOD).await;
     }
 
-    async fn a_free_and_a_taken_address_get_one_answer(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        proved(&app, ADA).await;
-        joined(&app, BOB).await;
-        proved(&app, "sam@example.com").await;
-        app.execute("UPDATE users SET is_active = FALSE WHERE email = 'sam@example.com'").await;
+    assert_eq!(app.letters_to(ADA).await.len() - before, 3, "an hour's worth");
+}
 
-        let free = joins_again(&app, "new@example.com").await;
+#[on_both]
+async fn before_the_address_is_proved_the_right_password_looks_wrong(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    joined(&app, ADA).await;
+    proved(&app, BOB).await;
 
-        assert_eq!(free.0, 303);
-        for taken in [ADA, "ADA@Example.COM", BOB, "sam@example.com"] {
-            assert_eq!(joins_again(&app, taken).await, free, "{taken}");
-        }
-        assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 4);
+    let right = tries(&app, ADA, GOOD).await;
+
+    assert_eq!(right.0, 422);
+    assert_eq!(tries(&app, ADA, "wrong guess").await, right);
+    assert_eq!(tries(&app, BOB, "wrong guess").await, right);
+    assert_eq!(tries(&app, "nobody@example.com", GOOD).await, right);
+    assert!(right.2.contains("open the link in our email first"), "it helps all the same");
+}
+
+#[on_both]
+async fn the_right_password_sends_the_link_again_as_rarely_as_the_button(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    let mut ada = joined(&app, ADA).await;
+    app.visitor().logs_in(ADA, "wrong guess").await;
+    assert_eq!(app.letters_to(ADA).await.len(), 1, "a wrong one sends nothing");
+
+    app.visitor().logs_in(ADA, GOOD).await;
+    app.visitor().logs_in(ADA, GOOD).await;
+    assert_eq!(app.letters_to(ADA).await.len(), 2, "once a minute");
+    for _ in 0..20 {
+        world.clock.advance(Duration::from_hours(1));
+        assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 422);
     }
 
-    async fn an_invalid_form_is_told_so_for_both(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        proved(&app, ADA).await;
-        for email in [ADA, "new@example.com"] {
-            let page = app.visitor().joins(email, "1234").await;
-            assert_eq!(page.status(), 422);
-            assert!(!page.field("email").is_wrong && page.field("password1").is_wrong);
-        }
-    }
+    assert_eq!(app.letters_to(ADA).await.len(), 6, "five a day");
+    let letter = app.letter_to(ADA).await;
+    assert!(letter.find_link("/account/not-me/").is_some());
+    assert_eq!(ada.follows(&letter.link(VERIFY)).await.status(), 303);
+    assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 303);
+}
 
-    async fn the_owner_of_a_taken_address_is_told_by_letter(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        proved(&app, ADA).await;
-        let before = rows(&app).await;
+#[on_both]
+async fn a_suspended_person_is_not_reminded(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    joined(&app, ADA).await;
+    app.execute("UPDATE users SET is_active = FALSE").await;
 
-        joins_again(&app, ADA).await;
+    let right = tries(&app, ADA, GOOD).await;
 
-        assert_eq!(difference(rows(&app).await, before), [0, 0, 0, 0, 1], "a letter, no more");
-        let letter = app.letter_to(ADA).await;
-        assert!(letter.subject.contains("you already have an account"), "{}", letter.subject);
-        assert!(letter.find_link(VERIFY).is_none());
-        assert!(letter.find_link("/account/login").is_some());
-        assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 303, "nothing was changed");
-    }
+    assert_eq!(right, tries(&app, "nobody@example.com", GOOD).await);
+    assert_eq!(app.letters_to(ADA).await.len(), 1, "the one from joining");
+}
 
-    async fn an_owner_who_has_not_proved_the_address_gets_another_link(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        let mut ada = joined(&app, ADA).await;
-        let before = rows(&app).await;
+#[on_both]
+async fn choosing_a_new_password_by_letter_proves_the_address(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    let mut ada = joined(&app, ADA).await;
+    let verify = app.letter_to(ADA).await.link(VERIFY);
+    ada.submits("/account/password/reset", &[("email", ADA)]).await;
+    let link = app.letter_to(ADA).await.link(RESET);
+    let new = "another long sentence";
 
-        joins_again(&app, ADA).await;
+    ada.get(&link).await;
+    let fields = [("new_password1", new), ("new_password2", new)];
+    let answer = ada.submits(&link, &fields).await;
 
-        assert_eq!(difference(rows(&app).await, before), [0, 0, 0, 1, 1]);
-        let letter = app.letter_to(ADA).await;
-        assert!(letter.subject.contains("you already have an account"), "{}", letter.subject);
-        assert_eq!(ada.follows(&letter.link(VERIFY)).await.location(), Some("/account/login"));
-        assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 303);
-    }
+    assert_eq!(answer.location(), Some("/account/login"), "{}", answer.text());
+    assert_eq!(ada.logs_in(ADA, new).await.location(), Some("/account/mypage"));
+    assert_eq!(app.visitor().get(&verify).await.status(), 404, "there is nothing to prove");
+}
 
-    async fn a_suspended_owner_gets_nothing(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        proved(&app, ADA).await;
-        app.execute("UPDATE users SET is_active = FALSE").await;
-        let before = rows(&app).await;
+#[on_both]
+async fn a_stranger_who_joined_first_is_out_when_the_owner_takes_the_account(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    let mut eve = joined(&app, ADA).await;
+    assert_eq!(eve.logs_in(ADA, GOOD).await.status(), 422, "eve cannot read ada's letters");
+    let (mut ada, new) = (app.visitor(), "the sentence of the owner");
+    assert_eq!(ada.joins(ADA, new).await.location(), Some("/account/join/sent"));
+    ada.submits("/account/password/reset", &[("email", ADA)]).await;
+    let link = app.letter_to(ADA).await.link(RESET);
 
-        joins_again(&app, ADA).await;
+    ada.submits(&link, &[("new_password1", new), ("new_password2", new)]).await;
 
-        assert_eq!(rows(&app).await, before);
-    }
+    assert_eq!(ada.logs_in(ADA, new).await.status(), 303);
+    assert_eq!(eve.logs_in(ADA, GOOD).await.status(), 422);
+    assert!(ada.is_signed_in().await);
+}
 
-    async fn joining_costs_about_the_same_for_a_free_and_a_taken_address(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        proved(&app, ADA).await;
-        joined(&app, BOB).await;
+#[on_both]
+async fn a_stranger_with_two_tabs_is_out_of_both_when_the_owner_resets(world: World) {
+    let app = world.app().await;
+    let mut eve = app.person("ada").await;
+    let (mut first_tab, mut second_tab) = (eve.clone(), eve.clone());
+    world.clock.advance(Duration::from_secs(301));
+    assert!(eve.is_signed_in().await, "renewed, so there is a newer token too");
+    let (mut ada, new) = (app.visitor(), "the sentence of the owner");
+    ada.submits("/account/password/reset", &[("email", ADA)]).await;
+    let link = app.letter_to(ADA).await.link(RESET);
 
-        let free = cost(&app, "new@example.com").await;
+    ada.submits(&link, &[("new_password1", new), ("new_password2", new)]).await;
 
-        for taken in [ADA, BOB] {
-            let taken = cost(&app, taken).await;
-            assert!(free.abs_diff(taken) <= 2, "free {free}, taken {taken}");
-        }
-    }
-
-    async fn letters_about_a_taken_address_are_bounded(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        proved(&app, ADA).await;
-        let before = app.letters_to(ADA).await.len();
-        for place in 0..40 {
-            app.visitor().from(&format!("198.51.100.{place}:1")).joins(ADA, GOOD).await;
-        }
-
-        assert_eq!(app.letters_to(ADA).await.len() - before, 3, "an hour's worth");
-    }
-
-    async fn before_the_address_is_proved_the_right_password_looks_wrong(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        joined(&app, ADA).await;
-        proved(&app, BOB).await;
-
-        let right = tries(&app, ADA, GOOD).await;
-
-        assert_eq!(right.0, 422);
-        assert_eq!(tries(&app, ADA, "wrong guess").await, right);
-        assert_eq!(tries(&app, BOB, "wrong guess").await, right);
-        assert_eq!(tries(&app, "nobody@example.com", GOOD).await, right);
-        assert!(right.2.contains("open the link in our email first"), "it helps all the same");
-    }
-
-    async fn the_right_password_sends_the_link_again_as_rarely_as_the_button(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        let mut ada = joined(&app, ADA).await;
-        app.visitor().logs_in(ADA, "wrong guess").await;
-        assert_eq!(app.letters_to(ADA).await.len(), 1, "a wrong one sends nothing");
-
-        app.visitor().logs_in(ADA, GOOD).await;
-        app.visitor().logs_in(ADA, GOOD).await;
-        assert_eq!(app.letters_to(ADA).await.len(), 2, "once a minute");
-        for _ in 0..20 {
-            world.clock.advance(Duration::from_hours(1));
-            assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 422);
-        }
-
-        assert_eq!(app.letters_to(ADA).await.len(), 6, "five a day");
-        let letter = app.letter_to(ADA).await;
-        assert!(letter.find_link("/account/not-me/").is_some());
-        assert_eq!(ada.follows(&letter.link(VERIFY)).await.status(), 303);
-        assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 303);
-    }
-
-    async fn a_suspended_person_is_not_reminded(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        joined(&app, ADA).await;
-        app.execute("UPDATE users SET is_active = FALSE").await;
-
-        let right = tries(&app, ADA, GOOD).await;
-
-        assert_eq!(right, tries(&app, "nobody@example.com", GOOD).await);
-        assert_eq!(app.letters_to(ADA).await.len(), 1, "the one from joining");
-    }
-
-    async fn choosing_a_new_password_by_letter_proves_the_address(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        let mut ada = joined(&app, ADA).await;
-        let verify = app.letter_to(ADA).await.link(VERIFY);
-        ada.submits("/account/password/reset", &[("email", ADA)]).await;
-        let link = app.letter_to(ADA).await.link(RESET);
-        let new = "another long sentence";
-
-        ada.get(&link).await;
-        let fields = [("new_password1", new), ("new_password2", new)];
-        let answer = ada.submits(&link, &fields).await;
-
-        assert_eq!(answer.location(), Some("/account/login"), "{}", answer.text());
-        assert_eq!(ada.logs_in(ADA, new).await.location(), Some("/account/mypage"));
-        assert_eq!(app.visitor().get(&verify).await.status(), 404, "there is nothing to prove");
-    }
-
-    async fn a_stranger_who_joined_first_is_out_when_the_owner_takes_the_account(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        let mut eve = joined(&app, ADA).await;
-        assert_eq!(eve.logs_in(ADA, GOOD).await.status(), 422, "eve cannot read ada's letters");
-        let (mut ada, new) = (app.visitor(), "the sentence of the owner");
-        assert_eq!(ada.joins(ADA, new).await.location(), Some("/account/join/sent"));
-        ada.submits("/account/password/reset", &[("email", ADA)]).await;
-        let link = app.letter_to(ADA).await.link(RESET);
-
-        ada.submits(&link, &[("new_password1", new), ("new_password2", new)]).await;
-
-        assert_eq!(ada.logs_in(ADA, new).await.status(), 303);
-        assert_eq!(eve.logs_in(ADA, GOOD).await.status(), 422);
-        assert!(ada.is_signed_in().await);
-    }
-
-    async fn a_stranger_with_two_tabs_is_out_of_both_when_the_owner_resets(world: World) {
-        let app = world.app().await;
-        let mut eve = app.person("ada").await;
-        let (mut first_tab, mut second_tab) = (eve.clone(), eve.clone());
+    for tab in [&mut eve, &mut first_tab, &mut second_tab] {
+        assert!(!tab.is_signed_in().await);
         world.clock.advance(Duration::from_secs(301));
-        assert!(eve.is_signed_in().await, "renewed, so there is a newer token too");
-        let (mut ada, new) = (app.visitor(), "the sentence of the owner");
-        ada.submits("/account/password/reset", &[("email", ADA)]).await;
-        let link = app.letter_to(ADA).await.link(RESET);
-
-        ada.submits(&link, &[("new_password1", new), ("new_password2", new)]).await;
-
-        for tab in [&mut eve, &mut first_tab, &mut second_tab] {
-            assert!(!tab.is_signed_in().await);
-            world.clock.advance(Duration::from_secs(301));
-            assert!(!tab.is_signed_in().await, "nor by a refresh token");
-        }
-        assert_eq!(eve.logs_in(ADA, GOOD).await.status(), 422);
+        assert!(!tab.is_signed_in().await, "nor by a refresh token");
     }
+    assert_eq!(eve.logs_in(ADA, GOOD).await.status(), 422);
+}
 
-    async fn whoever_makes_the_site_is_let_in(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        let token = flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited");
-        let mut root = app.visitor();
-        let fields =
-            [("email", "root@example.com"), ("password1", GOOD), ("password2", GOOD)];
+#[on_both]
+async fn whoever_makes_the_site_is_let_in(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    let token = flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited");
+    let mut root = app.visitor();
+    let fields = [("email", "root@example.com"), ("password1", GOOD), ("password2", GOOD)];
 
-        let answer =
-            root.submits(&format!("/admin/setup/{}", token.expose()), &fields).await;
+    let answer = root.submits(&format!("/admin/setup/{}", token.expose()), &fields).await;
 
-        assert_eq!(answer.location(), Some("/account/mypage"));
-        assert!(root.is_signed_in().await);
-        root.logs_out().await;
-        assert_eq!(root.logs_in("root@example.com", GOOD).await.status(), 303);
-        app.makes_superuser("second").await;
-        assert_eq!(app.visitor().logs_in("second@example.com", GOOD).await.status(), 303);
+    assert_eq!(answer.location(), Some("/account/mypage"));
+    assert!(root.is_signed_in().await);
+    root.logs_out().await;
+    assert_eq!(root.logs_in("root@example.com", GOOD).await.status(), 303);
+    app.makes_superuser("second").await;
+    assert_eq!(app.visitor().logs_in("second@example.com", GOOD).await.status(), 303);
+}
+
+#[on_both]
+async fn a_site_that_becomes_strict_ends_unproved_sessions_at_once(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut bob = app.person("bob").await;
+    bob.follows(&app.letter_to(BOB).await.link(VERIFY)).await;
+    let strict = world.app_with(MANDATORY).await;
+    let (mut fresh, mut bob) = (ada.clone().on(&strict), bob.on(&strict));
+
+    assert!(!fresh.is_signed_in().await);
+    assert!(bob.is_signed_in().await);
+    assert!(fresh.cookie("refresh").is_none(), "cookies that open nothing are taken away");
+    world.clock.advance(Duration::from_secs(301));
+    assert!(!ada.clone().on(&strict).is_signed_in().await, "nor by renewing");
+    assert!(bob.is_signed_in().await);
+    assert!(ada.is_signed_in().await, "where it is not asked for, the session lives on");
+}
+
+#[on_both]
+async fn a_refresh_token_of_an_unproved_account_gives_nothing(world: World) {
+    for rotate in ["true", "false"] {
+        let lax = world.app().await;
+        let opened = lax.session_of(&format!("ada{rotate}")).await;
+        let settings = [MANDATORY, &[("rotate_refresh_tokens", rotate)]].concat();
+        let strict = world.app_with(&settings).await;
+
+        let token = opened.refresh.token.expose();
+        let renewed = sessions::renew(&strict.ctx, token, &caller()).await;
+
+        assert!(matches!(renewed, Err(RenewError::Over(_))), "{renewed:?}");
+        let lax = sessions::renew(&lax.ctx, token, &caller()).await;
+        assert!(lax.is_ok(), "nothing was used up: {lax:?}");
     }
+}
 
-    async fn a_site_that_becomes_strict_ends_unproved_sessions_at_once(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut bob = app.person("bob").await;
-        bob.follows(&app.letter_to(BOB).await.link(VERIFY)).await;
-        let strict = world.app_with(MANDATORY).await;
-        let (mut fresh, mut bob) = (ada.clone().on(&strict), bob.on(&strict));
+#[on_both]
+async fn of_two_who_join_at_once_both_get_the_same_answer(world: World) {
+    let app = world.app_with(MANDATORY).await;
+    let racers = (0..8).map(|_| joins_again(&app, ADA));
 
-        assert!(!fresh.is_signed_in().await);
-        assert!(bob.is_signed_in().await);
-        assert!(fresh.cookie("refresh").is_none(), "cookies that open nothing are taken away");
-        world.clock.advance(Duration::from_secs(301));
-        assert!(!ada.clone().on(&strict).is_signed_in().await, "nor by renewing");
-        assert!(bob.is_signed_in().await);
-        assert!(ada.is_signed_in().await, "where it is not asked for, the session lives on");
+    let answers = futures::future::join_all(racers).await;
+
+    for answer in &answers {
+        assert_eq!(answer, &answers[0]);
     }
-
-    async fn a_refresh_token_of_an_unproved_account_gives_nothing(world: World) {
-        for rotate in ["true", "false"] {
-            let lax = world.app().await;
-            let opened = lax.session_of(&format!("ada{rotate}")).await;
-            let settings = [MANDATORY, &[("rotate_refresh_tokens", rotate)]].concat();
-            let strict = world.app_with(&settings).await;
-
-            let token = opened.refresh.token.expose();
-            let renewed = sessions::renew(&strict.ctx, token, &caller()).await;
-
-            assert!(matches!(renewed, Err(RenewError::Over(_))), "{renewed:?}");
-            let lax = sessions::renew(&lax.ctx, token, &caller()).await;
-            assert!(lax.is_ok(), "nothing was used up: {lax:?}");
-        }
-    }
-
-    async fn of_two_who_join_at_once_both_get_the_same_answer(world: World) {
-        let app = world.app_with(MANDATORY).await;
-        let racers = (0..8).map(|_| joins_again(&app, ADA));
-
-        let answers = futures::future::join_all(racers).await;
-
-        for answer in &answers {
-            assert_eq!(answer, &answers[0]);
-        }
-        assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 1);
-        assert_eq!(app.letters_to(ADA).await.len(), 4, "one to prove it, and three at most");
-    }
+    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 1);
+    assert_eq!(app.letters_to(ADA).await.len(), 4, "one to prove it, and three at most");
 }

@@ -10,7 +10,7 @@ use sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, TransactionTrait as _,
 };
 
-use crate::support::World;
+use crate::support::{World, on_both};
 
 /// Longer than any request waits, which is what migrations once gave up after.
 const LONG: Duration = Duration::from_secs(6);
@@ -57,148 +57,151 @@ async fn whole(database: &DatabaseConnection) -> i64 {
     number(database, &sql).await
 }
 
-on_both! {
-    async fn whoever_waits_for_another_node_waits_as_long_as_it_takes(world: World) {
-        let url = world.empty_database("waits").await;
-        let database: DatabaseUrl = url.parse().expect("a URL");
-        let db = Db::open(&database).await.expect("opens");
-        let file = if url.starts_with("sqlite") { format!("{url}?mode=rwc") } else { url.clone() };
-        let other = Database::connect(file).await.expect("opens");
-        let held = other.begin().await.expect("begins");
-        let statement = match backend(&url) {
-            DbBackend::Postgres => "SELECT pg_advisory_xact_lock(110369476277614)",
-            _ => "CREATE TABLE held (id integer)",
-        };
-        held.execute_unprepared(statement).await.expect("held");
+#[on_both]
+async fn whoever_waits_for_another_node_waits_as_long_as_it_takes(world: World) {
+    let url = world.empty_database("waits").await;
+    let database: DatabaseUrl = url.parse().expect("a URL");
+    let db = Db::open(&database).await.expect("opens");
+    let file = if url.starts_with("sqlite") { format!("{url}?mode=rwc") } else { url.clone() };
+    let other = Database::connect(file).await.expect("opens");
+    let held = other.begin().await.expect("begins");
+    let statement = match backend(&url) {
+        DbBackend::Postgres => "SELECT pg_advisory_xact_lock(110369476277614)",
+        _ => "CREATE TABLE held (id integer)",
+    };
+    held.execute_unprepared(statement).await.expect("held");
 
-        let mut migrating = Box::pin(db.migrate());
-        let waits = rocket::tokio::time::timeout(LONG, &mut migrating).await;
-        held.rollback().await.expect("let go");
-        let done = migrating.await;
+    let mut migrating = Box::pin(db.migrate());
+    let waits = rocket::tokio::time::timeout(LONG, &mut migrating).await;
+    held.rollback().await.expect("let go");
+    let done = migrating.await;
 
-        assert!(waits.is_err(), "{waits:?}");
-        done.expect("migrated");
-        assert!(db.is_up_to_date().await.expect("asked"));
-        db.close().await;
+    assert!(waits.is_err(), "{waits:?}");
+    done.expect("migrated");
+    assert!(db.is_up_to_date().await.expect("asked"));
+    db.close().await;
+}
+
+#[on_both]
+async fn many_people_are_indexed_beside_those_who_write(world: World) {
+    let url = world.empty_database("many").await;
+    if backend(&url) != DbBackend::Postgres {
+        // SQLite has one writer at all times; `a_crowd_is_found_after_the_migration` is its story.
+        return;
+    }
+    let database = crowded(&url).await;
+    let db = Db::open(&url.parse().expect("a URL")).await.expect("opens");
+    // What the migrations run with, as they see it.
+    for sql in [
+        "CREATE TABLE seen (setting text)",
+        "CREATE FUNCTION see() RETURNS event_trigger LANGUAGE plpgsql AS \
+         $$ BEGIN INSERT INTO seen VALUES (current_setting('statement_timeout')); END $$",
+        "CREATE EVENT TRIGGER see ON ddl_command_end EXECUTE FUNCTION see()",
+    ] {
+        database.execute_unprepared(sql).await.expect(sql);
     }
 
-    async fn many_people_are_indexed_beside_those_who_write(world: World) {
-        let url = world.empty_database("many").await;
-        if backend(&url) != DbBackend::Postgres {
-            // SQLite has one writer at all times; `a_crowd_is_found_after_the_migration` is its story.
-            return;
-        }
-        let database = crowded(&url).await;
-        let db = Db::open(&url.parse().expect("a URL")).await.expect("opens");
-        // What the migrations run with, as they see it.
-        for sql in [
-            "CREATE TABLE seen (setting text)",
-            "CREATE FUNCTION see() RETURNS event_trigger LANGUAGE plpgsql AS \
-             $$ BEGIN INSERT INTO seen VALUES (current_setting('statement_timeout')); END $$",
-            "CREATE EVENT TRIGGER see ON ddl_command_end EXECUTE FUNCTION see()",
-        ] {
-            database.execute_unprepared(sql).await.expect(sql);
-        }
+    db.migrate().await.expect("migrated");
 
-        db.migrate().await.expect("migrated");
+    assert_eq!(number(&database, "SELECT COUNT(*) FROM users_search").await, i64::from(MANY));
+    assert_eq!(whole(&database).await, all());
+    assert!(number(&database, "SELECT COUNT(*) FROM seen").await > 10);
+    assert_eq!(number(&database, "SELECT COUNT(*) FROM seen WHERE setting <> '0'").await, 0);
+    let left = "SELECT COUNT(*) FROM pg_class WHERE relname = 'users_search_fill'";
+    assert_eq!(number(&database, left).await, 0);
+    db.close().await;
+    database.close().await.expect("closes");
+}
 
-        assert_eq!(number(&database, "SELECT COUNT(*) FROM users_search").await, i64::from(MANY));
-        assert_eq!(whole(&database).await, all());
-        assert!(number(&database, "SELECT COUNT(*) FROM seen").await > 10);
-        assert_eq!(number(&database, "SELECT COUNT(*) FROM seen WHERE setting <> '0'").await, 0);
-        let left = "SELECT COUNT(*) FROM pg_class WHERE relname = 'users_search_fill'";
-        assert_eq!(number(&database, left).await, 0);
-        db.close().await;
-        database.close().await.expect("closes");
+#[on_both]
+async fn a_start_that_was_cut_off_is_gone_on_with(world: World) {
+    let url = world.empty_database("cut").await;
+    if backend(&url) != DbBackend::Postgres {
+        // On SQLite all of it is one transaction.
+        return;
+    }
+    let db = Db::open(&url.parse().expect("a URL")).await.expect("opens");
+    db.migrate().await.expect("migrated");
+    let database = Database::connect(&url).await.expect("opens");
+    // As a server leaves it that is killed while it fills the search, and while it builds an index.
+    for sql in [
+        "INSERT INTO users (email, email_canonical, name, created_at, updated_at) \
+         SELECT 'p' || i, 'p' || i, 'Crowd', i, 0 FROM generate_series(1, 25000) i",
+        "DELETE FROM users_search WHERE id > 12000",
+        "UPDATE users_search SET text = 'newer' WHERE id = 11999",
+        "CREATE TABLE users_search_fill (place bigint NOT NULL)",
+        "INSERT INTO users_search_fill (place) VALUES (10000)",
+        "UPDATE pg_index SET indisvalid = FALSE WHERE indexrelid = 'users_created_at'::regclass",
+        "DROP INDEX users_staff",
+    ] {
+        database.execute_unprepared(sql).await.expect(sql);
     }
 
-    async fn a_start_that_was_cut_off_is_gone_on_with(world: World) {
-        let url = world.empty_database("cut").await;
-        if backend(&url) != DbBackend::Postgres {
-            // On SQLite all of it is one transaction.
-            return;
-        }
-        let db = Db::open(&url.parse().expect("a URL")).await.expect("opens");
-        db.migrate().await.expect("migrated");
-        let database = Database::connect(&url).await.expect("opens");
-        // As a server leaves it that is killed while it fills the search, and while it builds an index.
-        for sql in [
-            "INSERT INTO users (email, email_canonical, name, created_at, updated_at) \
-             SELECT 'p' || i, 'p' || i, 'Crowd', i, 0 FROM generate_series(1, 25000) i",
-            "DELETE FROM users_search WHERE id > 12000",
-            "UPDATE users_search SET text = 'newer' WHERE id = 11999",
-            "CREATE TABLE users_search_fill (place bigint NOT NULL)",
-            "INSERT INTO users_search_fill (place) VALUES (10000)",
-            "UPDATE pg_index SET indisvalid = FALSE WHERE indexrelid = 'users_created_at'::regclass",
-            "DROP INDEX users_staff",
-        ] {
-            database.execute_unprepared(sql).await.expect(sql);
-        }
+    db.migrate().await.expect("gone on with");
 
-        db.migrate().await.expect("gone on with");
+    assert_eq!(number(&database, "SELECT COUNT(*) FROM users_search").await, 25_000);
+    let newer = "SELECT COUNT(*) FROM users_search WHERE text = 'newer'";
+    assert_eq!(number(&database, newer).await, 1, "what is there is left alone");
+    assert_eq!(whole(&database).await, all());
+    let left = "SELECT COUNT(*) FROM pg_class WHERE relname = 'users_search_fill'";
+    assert_eq!(number(&database, left).await, 0);
+    db.close().await;
+    database.close().await.expect("closes");
+}
 
-        assert_eq!(number(&database, "SELECT COUNT(*) FROM users_search").await, 25_000);
-        let newer = "SELECT COUNT(*) FROM users_search WHERE text = 'newer'";
-        assert_eq!(number(&database, newer).await, 1, "what is there is left alone");
-        assert_eq!(whole(&database).await, all());
-        let left = "SELECT COUNT(*) FROM pg_class WHERE relname = 'users_search_fill'";
-        assert_eq!(number(&database, left).await, 0);
-        db.close().await;
-        database.close().await.expect("closes");
+#[on_both]
+async fn a_table_that_somebody_uses_is_waited_for_without_keeping_others_waiting(world: World) {
+    let url = world.empty_database("used").await;
+    if backend(&url) != DbBackend::Postgres {
+        return;
     }
+    let database = crowded(&url).await;
+    let db = Db::open(&url.parse().expect("a URL")).await.expect("opens");
+    let reading = database.begin().await.expect("begins");
+    reading.execute_unprepared("SELECT COUNT(*) FROM users").await.expect("reads");
 
-    async fn a_table_that_somebody_uses_is_waited_for_without_keeping_others_waiting(world: World) {
-        let url = world.empty_database("used").await;
-        if backend(&url) != DbBackend::Postgres {
-            return;
+    let mut migrating = Box::pin(db.migrate());
+    let waits = rocket::tokio::time::timeout(LONG, &mut migrating).await;
+    let others = rocket::tokio::join!(
+        rocket::tokio::time::timeout(Duration::from_mins(1), migrating.as_mut()),
+        async {
+            // A request that comes later than the migration, which is in the queue already.
+            let name = "UPDATE users SET name = 'Ada' WHERE id = 1";
+            let done = rocket::tokio::time::timeout(LONG, database.execute_unprepared(name)).await;
+            reading.rollback().await.expect("let go");
+            done
         }
-        let database = crowded(&url).await;
-        let db = Db::open(&url.parse().expect("a URL")).await.expect("opens");
-        let reading = database.begin().await.expect("begins");
-        reading.execute_unprepared("SELECT COUNT(*) FROM users").await.expect("reads");
+    );
 
-        let mut migrating = Box::pin(db.migrate());
-        let waits = rocket::tokio::time::timeout(LONG, &mut migrating).await;
-        let others = rocket::tokio::join!(
-            rocket::tokio::time::timeout(Duration::from_mins(1), migrating.as_mut()),
-            async {
-                // A request that comes later than the migration, which is in the queue already.
-                let name = "UPDATE users SET name = 'Ada' WHERE id = 1";
-                let done = rocket::tokio::time::timeout(LONG, database.execute_unprepared(name)).await;
-                reading.rollback().await.expect("let go");
-                done
-            }
-        );
+    assert!(waits.is_err(), "it waits");
+    others.1.expect("it was not kept waiting").expect("written");
+    others.0.expect("it goes on").expect("migrated");
+    db.close().await;
+    database.close().await.expect("closes");
+}
 
-        assert!(waits.is_err(), "it waits");
-        others.1.expect("it was not kept waiting").expect("written");
-        others.0.expect("it goes on").expect("migrated");
-        db.close().await;
-        database.close().await.expect("closes");
-    }
+#[on_both]
+async fn a_crowd_is_found_after_the_migration(world: World) {
+    let url = world.empty_database("crowd").await;
+    let file = if url.starts_with("sqlite") { format!("{url}?mode=rwc") } else { url.clone() };
+    let database = Database::connect(file).await.expect("opens");
+    let before = Migrator::migrations().iter().position(|it| it.name() == "m0012_users_search");
+    let before = u32::try_from(before.expect("a migration")).ok();
+    Migrator::up(&database, before).await.expect("the tables of then");
+    // Two batches and a bit, with a gap.
+    let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20100) \
+        INSERT INTO users (id, email, email_canonical, name, created_at, updated_at) \
+        SELECT i * 3, 'p' || i || '@example.com', 'p' || i || '@example.com', 'Crowd', i, 0 FROM n";
+    database.execute_unprepared(sql).await.expect("people");
+    let db = Db::open(&url.parse().expect("a URL")).await.expect("opens");
 
-    async fn a_crowd_is_found_after_the_migration(world: World) {
-        let url = world.empty_database("crowd").await;
-        let file = if url.starts_with("sqlite") { format!("{url}?mode=rwc") } else { url.clone() };
-        let database = Database::connect(file).await.expect("opens");
-        let before = Migrator::migrations().iter().position(|it| it.name() == "m0012_users_search");
-        let before = u32::try_from(before.expect("a migration")).ok();
-        Migrator::up(&database, before).await.expect("the tables of then");
-        // Two batches and a bit, with a gap.
-        let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20100) \
-            INSERT INTO users (id, email, email_canonical, name, created_at, updated_at) \
-            SELECT i * 3, 'p' || i || '@example.com', 'p' || i || '@example.com', 'Crowd', i, 0 FROM n";
-        database.execute_unprepared(sql).await.expect("people");
-        let db = Db::open(&url.parse().expect("a URL")).await.expect("opens");
+    db.migrate().await.expect("migrated");
 
-        db.migrate().await.expect("migrated");
-
-        let found = match backend(&url) {
-            DbBackend::Postgres => "SELECT COUNT(*) FROM users_search WHERE text LIKE '%crowd%'",
-            _ => "SELECT COUNT(*) FROM users_search WHERE users_search MATCH '\"crowd\"'",
-        };
-        assert_eq!(number(&database, found).await, 20_100);
-        db.close().await;
-        database.close().await.expect("closes");
-    }
+    let found = match backend(&url) {
+        DbBackend::Postgres => "SELECT COUNT(*) FROM users_search WHERE text LIKE '%crowd%'",
+        _ => "SELECT COUNT(*) FROM users_search WHERE users_search MATCH '\"crowd\"'",
+    };
+    assert_eq!(number(&database, found).await, 20_100);
+    db.close().await;
+    database.close().await.expect("closes");
 }

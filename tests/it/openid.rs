@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::support::process::{PATIENCE, Running, eventually};
 use crate::support::requirement::Requirement;
-use crate::support::{App, Browser, Page, World};
+use crate::support::{App, Browser, Page, World, on_both};
 
 const SECRET: &str = "a secret that both of them know";
 
@@ -145,87 +145,90 @@ fn part(way: &str, name: &str) -> String {
     found.unwrap_or_else(|| panic!("no {name} in {way}")).1.into_owned()
 }
 
-on_both! {
-    async fn a_real_provider_lets_people_in(world: World) {
-        let Some(issuer) = Issuer::start() else { return };
-        let app = site(&world, &issuer).await;
-        let mut ada = app.visitor();
+#[on_both]
+async fn a_real_provider_lets_people_in(world: World) {
+    let Some(issuer) = Issuer::start() else { return };
+    let app = site(&world, &issuer).await;
+    let mut ada = app.visitor();
 
-        let way = sets_out(&mut ada, "id").await;
-        let back = Wanderer::new().agrees(&way, "ada").await;
-        let answer = returns(&mut ada, &back).await;
+    let way = sets_out(&mut ada, "id").await;
+    let back = Wanderer::new().agrees(&way, "ada").await;
+    let answer = returns(&mut ada, &back).await;
 
-        assert_eq!(answer.location(), Some("/?a=b"), "{back}: {}", answer.text());
-        assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
-        assert_eq!(part(&back, "iss"), issuer.url);
-        let proved = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
-        assert_eq!(app.number(&format!("{proved} AND email = 'ada@example.com'")).await, 1);
-        let subject = app.word("SELECT subject FROM social_identities").await;
-        assert_eq!(subject, "ada");
-    }
+    assert_eq!(answer.location(), Some("/?a=b"), "{back}: {}", answer.text());
+    assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
+    assert_eq!(part(&back, "iss"), issuer.url);
+    let proved = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
+    assert_eq!(app.number(&format!("{proved} AND email = 'ada@example.com'")).await, 1);
+    let subject = app.word("SELECT subject FROM social_identities").await;
+    assert_eq!(subject, "ada");
+}
 
-    async fn a_real_provider_gives_tokens_for_a_code_once(world: World) {
-        let Some(issuer) = Issuer::start() else { return };
-        let app = site(&world, &issuer).await;
-        let (mut ada, mut wanderer) = (app.visitor(), Wanderer::new());
-        let way = sets_out(&mut ada, "id").await;
-        let back = wanderer.agrees(&way, "ada").await;
-        assert_eq!(returns(&mut ada.clone(), &back).await.status(), 303);
+#[on_both]
+async fn a_real_provider_gives_tokens_for_a_code_once(world: World) {
+    let Some(issuer) = Issuer::start() else { return };
+    let app = site(&world, &issuer).await;
+    let (mut ada, mut wanderer) = (app.visitor(), Wanderer::new());
+    let way = sets_out(&mut ada, "id").await;
+    let back = wanderer.agrees(&way, "ada").await;
+    assert_eq!(returns(&mut ada.clone(), &back).await.status(), 303);
 
-        assert_eq!(returns(&mut ada, &back).await.status(), 422, "the same answer once more");
-        let mut eve = app.visitor();
-        let state = part(&sets_out(&mut eve, "id").await, "state");
-        let theirs = back.replace(&part(&back, "state"), &state);
-        assert_eq!(returns(&mut eve, &theirs).await.status(), 422, "a code of another browser");
+    assert_eq!(returns(&mut ada, &back).await.status(), 422, "the same answer once more");
+    let mut eve = app.visitor();
+    let state = part(&sets_out(&mut eve, "id").await, "state");
+    let theirs = back.replace(&part(&back, "state"), &state);
+    assert_eq!(returns(&mut eve, &theirs).await.status(), 422, "a code of another browser");
 
-        assert!(!ada.is_signed_in().await && !eve.is_signed_in().await);
-        assert_eq!(app.events("login").await, 2, "root and Ada");
-    }
+    assert!(!ada.is_signed_in().await && !eve.is_signed_in().await);
+    assert_eq!(app.events("login").await, 2, "root and Ada");
+}
 
-    async fn who_does_not_agree_at_a_real_provider_is_told_that_nothing_was_done(world: World) {
-        let Some(issuer) = Issuer::start() else { return };
-        let app = site(&world, &issuer).await;
-        let mut ada = app.visitor();
+#[on_both]
+async fn who_does_not_agree_at_a_real_provider_is_told_that_nothing_was_done(world: World) {
+    let Some(issuer) = Issuer::start() else { return };
+    let app = site(&world, &issuer).await;
+    let mut ada = app.visitor();
 
-        let way = sets_out(&mut ada, "id").await;
-        let back = Wanderer::new().refuses(&way).await;
-        let page = returns(&mut ada, &back).await;
+    let way = sets_out(&mut ada, "id").await;
+    let back = Wanderer::new().refuses(&way).await;
+    let page = returns(&mut ada, &back).await;
 
-        assert_eq!((page.status(), page.h1().as_str()), (422, "That did not work"));
-        assert!(page.text().contains("You did not agree"), "{}", page.text());
-        assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
-    }
+    assert_eq!((page.status(), page.h1().as_str()), (422, "That did not work"));
+    assert!(page.text().contains("You did not agree"), "{}", page.text());
+    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
+}
 
-    async fn a_real_provider_refuses_who_does_not_know_the_secret(world: World) {
-        let Some(issuer) = Issuer::start() else { return };
-        let app = site(&world, &issuer).await;
-        let mut ada = app.visitor();
+#[on_both]
+async fn a_real_provider_refuses_who_does_not_know_the_secret(world: World) {
+    let Some(issuer) = Issuer::start() else { return };
+    let app = site(&world, &issuer).await;
+    let mut ada = app.visitor();
 
-        let way = sets_out(&mut ada, "wrong").await;
-        let back = Wanderer::new().agrees(&way, "ada").await;
-        let page = returns(&mut ada, &back).await;
+    let way = sets_out(&mut ada, "wrong").await;
+    let back = Wanderer::new().agrees(&way, "ada").await;
+    let page = returns(&mut ada, &back).await;
 
-        assert_eq!(page.status(), 422, "{}", page.text());
-        assert!(!ada.is_signed_in().await);
-    }
+    assert_eq!(page.status(), 422, "{}", page.text());
+    assert!(!ada.is_signed_in().await);
+}
 
-    async fn a_real_provider_asks_again_who_is_to_be_proved_again(world: World) {
-        let Some(issuer) = Issuer::start() else { return };
-        let app = site(&world, &issuer).await;
-        let (mut ada, mut wanderer) = (app.visitor(), Wanderer::new());
-        let way = sets_out(&mut ada, "id").await;
-        let back = wanderer.agrees(&way, "ada").await;
-        returns(&mut ada, &back).await;
+#[on_both]
+async fn a_real_provider_asks_again_who_is_to_be_proved_again(world: World) {
+    let Some(issuer) = Issuer::start() else { return };
+    let app = site(&world, &issuer).await;
+    let (mut ada, mut wanderer) = (app.visitor(), Wanderer::new());
+    let way = sets_out(&mut ada, "id").await;
+    let back = wanderer.agrees(&way, "ada").await;
+    returns(&mut ada, &back).await;
 
-        let fields = [("again", "true"), ("next", "/account/export")];
-        let answer = ada.submits("/account/social/id", &fields).await;
-        let page = wanderer.goes(answer.location().expect("a way"), &[]).await;
+    let fields = [("again", "true"), ("next", "/account/export")];
+    let answer = ada.submits("/account/social/id", &fields).await;
+    let page = wanderer.goes(answer.location().expect("a way"), &[]).await;
 
-        assert!(page.starts_with(&issuer.url), "it asks although Ada is logged in there: {page}");
-        let login = [("prompt", "login"), ("login", "ada"), ("password", "any")];
-        let back = wanderer.goes(&page, &login).await;
-        let answer = returns(&mut ada, &back).await;
-        assert_eq!(answer.location(), Some("/account/export"), "{back} {}", answer.text());
-        assert_eq!(app.events("proved_again").await, 1);
-    }
+    assert!(page.starts_with(&issuer.url), "it asks although Ada is logged in there: {page}");
+    let login = [("prompt", "login"), ("login", "ada"), ("password", "any")];
+    let back = wanderer.goes(&page, &login).await;
+    let answer = returns(&mut ada, &back).await;
+    assert_eq!(answer.location(), Some("/account/export"), "{back} {}", answer.text());
+    assert_eq!(app.events("proved_again").await, 1);
 }

@@ -6,7 +6,7 @@ use std::process::Output;
 use crate::support::postgres::Cluster;
 use crate::support::process::{Machine, ask, postgres};
 use crate::support::requirement::Requirement;
-use crate::support::{GOOD, World};
+use crate::support::{GOOD, World, on_both};
 
 /// What a backup holds is for its owner alone, whatever the umask.
 fn is_its_owners_alone(machine: &Machine, backup: &str) {
@@ -196,24 +196,22 @@ fn a_program_that_is_older_than_the_tables_does_not_start() {
     }
 }
 
-on_both! {
-    async fn every_statement_of_the_page_is_understood(world: World) {
-        let app = world.app().await;
-        let (page, mut tried) = (page(), 0);
-        let blocks = blocks("sql").join("\n");
-        let lines = blocks.lines().filter(|line| line.starts_with("SELECT"));
-        let spoken = page.split('`').map(|text| text.replace('\n', " "));
-        let spoken = spoken.filter(|text| {
-            ["SELECT ", "UPDATE ", "DELETE "].iter().any(|verb| text.starts_with(verb))
-        });
-        let is_sqlite = app.ctx.db.reader().get_database_backend() == sea_orm::DbBackend::Sqlite;
-        let other = if is_sqlite { "-- PostgreSQL" } else { "-- SQLite" };
-        for statement in lines.map(str::to_owned).chain(spoken) {
-            if !statement.contains(other) {
-                app.execute(&statement).await;
-                tried += 1;
-            }
+#[on_both]
+async fn every_statement_of_the_page_is_understood(world: World) {
+    let app = world.app().await;
+    let (page, mut tried) = (page(), 0);
+    let blocks = blocks("sql").join("\n");
+    let lines = blocks.lines().filter(|line| line.starts_with("SELECT"));
+    let spoken = page.split('`').map(|text| text.replace('\n', " "));
+    let spoken = spoken
+        .filter(|text| ["SELECT ", "UPDATE ", "DELETE "].iter().any(|verb| text.starts_with(verb)));
+    let is_sqlite = app.ctx.db.reader().get_database_backend() == sea_orm::DbBackend::Sqlite;
+    let other = if is_sqlite { "-- PostgreSQL" } else { "-- SQLite" };
+    for statement in lines.map(str::to_owned).chain(spoken) {
+        if !statement.contains(other) {
+            app.execute(&statement).await;
+            tried += 1;
         }
-        assert!(tried > 5, "{tried}");
     }
+    assert!(tried > 5, "{tried}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use crate::support::{App, GOOD, NEW, World};
+use crate::support::{App, GOOD, NEW, World, on_both};
 
 const FORM: &str = "/account/password/change";
 const MY_PAGE: Option<&str> = Some("/account/mypage");
@@ -18,257 +18,267 @@ async fn changes(app: &App) -> i64 {
     app.events("password_changed").await
 }
 
-on_both! {
-    async fn the_owner_changes_it_and_stays_while_other_devices_are_out(world: World) {
-        let app = world.app().await;
-        let (mut ada, mut eve) = (app.person("ada").await, app.person("eve").await);
-        let mut phone = app.visitor();
-        phone.logs_in(ADA, GOOD).await;
-        let page = ada.get(FORM).await;
-        assert_eq!((page.status(), page.h1().as_str()), (200, "Change password"));
-        assert_eq!(page.field("old_password").autocomplete, "current-password");
-        assert_eq!(page.field("new_password1").autocomplete, "new-password");
+#[on_both]
+async fn the_owner_changes_it_and_stays_while_other_devices_are_out(world: World) {
+    let app = world.app().await;
+    let (mut ada, mut eve) = (app.person("ada").await, app.person("eve").await);
+    let mut phone = app.visitor();
+    phone.logs_in(ADA, GOOD).await;
+    let page = ada.get(FORM).await;
+    assert_eq!((page.status(), page.h1().as_str()), (200, "Change password"));
+    assert_eq!(page.field("old_password").autocomplete, "current-password");
+    assert_eq!(page.field("new_password1").autocomplete, "new-password");
 
-        let answer = ada.changes_password(GOOD, NEW).await;
+    let answer = ada.changes_password(GOOD, NEW).await;
 
-        assert_eq!(answer.location(), MY_PAGE);
-        let said = "Your password is changed, and you are logged out everywhere else.";
-        assert_eq!(ada.get("/account/mypage").await.texts(".notice"), [said]);
-        assert!(!phone.is_signed_in().await, "at once");
-        assert!(eve.is_signed_in().await);
-        assert_eq!((app.living().await, changes(&app).await), (2, 1));
-        assert!(!can_log_in(&app, GOOD).await && can_log_in(&app, NEW).await);
+    assert_eq!(answer.location(), MY_PAGE);
+    let said = "Your password is changed, and you are logged out everywhere else.";
+    assert_eq!(ada.get("/account/mypage").await.texts(".notice"), [said]);
+    assert!(!phone.is_signed_in().await, "at once");
+    assert!(eve.is_signed_in().await);
+    assert_eq!((app.living().await, changes(&app).await), (2, 1));
+    assert!(!can_log_in(&app, GOOD).await && can_log_in(&app, NEW).await);
+}
+
+#[on_both]
+async fn the_owner_is_told_by_letter_in_their_language(world: World) {
+    let app = world.app().await;
+    for (name, language, subject) in
+        [("ada", "en", "your password was changed"), ("bora", "ko", "비밀번호가 바뀌었습니다")]
+    {
+        let email = format!("{name}@example.com");
+        let mut person = app.visitor().with("Accept-Language", language);
+        person.joins(&email, GOOD).await;
+
+        person.changes_password(GOOD, NEW).await;
+
+        let letter = app.letter_to(&email).await;
+        assert!(letter.subject.contains(subject), "{}", letter.subject);
+        assert!(letter.text.contains("192.0.2.1"), "{}", letter.text);
+        assert!(letter.find_link("/account/not-me/").is_some());
+    }
+}
+
+#[on_both]
+async fn a_session_that_changed_it_has_to_know_it_next_time(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    ada.changes_password(GOOD, NEW).await;
+
+    assert_eq!(ada.changes_password(GOOD, GOOD).await.status(), 422);
+    assert_eq!(ada.changes_password(NEW, GOOD).await.location(), MY_PAGE);
+}
+
+#[on_both]
+async fn a_wrong_old_password_changes_nothing(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+
+    let page = ada.changes_password("not the old one", NEW).await;
+
+    assert_eq!((page.status(), page.h1().as_str()), (422, "Change password"));
+    assert_eq!(page.summary(), ["This password is wrong."]);
+    let old = page.field("old_password");
+    assert_eq!((old.is_wrong, old.errors), (true, vec!["This password is wrong.".into()]));
+    assert!(!page.field("new_password1").is_wrong);
+    assert!(!page.text().contains("not the old one") && !page.text().contains(NEW));
+    assert_eq!(changes(&app).await, 0);
+    assert!(can_log_in(&app, GOOD).await);
+}
+
+#[on_both]
+async fn a_weak_new_password_changes_nothing(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+
+    let page = ada.changes_password(GOOD, "ada@example.com").await;
+
+    assert_eq!((page.status(), page.field("old_password").is_wrong), (422, false));
+    let own = "This password is too similar to your email.".to_owned();
+    assert!(page.field("new_password1").errors.contains(&own));
+    assert_eq!(changes(&app).await, 0);
+    assert!(can_log_in(&app, GOOD).await);
+}
+
+#[on_both]
+async fn everything_that_is_wrong_is_said_at_once(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+
+    let fields = [("old_password", ""), ("new_password1", "1234"), ("new_password2", "12")];
+    let empty_and_weak = ada.submits(FORM, &fields).await;
+    let wrong_and_weak = ada.changes_password("not the old one", "1234").await;
+    let nothing = ada.submits(FORM, &[]).await;
+
+    assert_eq!(empty_and_weak.status(), 422);
+    assert_eq!(empty_and_weak.field("old_password").errors, ["Enter a password."]);
+    assert!(empty_and_weak.field("new_password1").errors.len() >= 3);
+    let differs = ["The two passwords are not the same."];
+    assert_eq!(empty_and_weak.field("new_password2").errors, differs);
+    assert_eq!(wrong_and_weak.field("old_password").errors, ["This password is wrong."]);
+    assert!(wrong_and_weak.field("new_password1").errors.len() >= 3);
+    assert_eq!(nothing.summary(), ["Enter a password.", "Enter a password."]);
+    for name in ["old_password", "new_password1", "new_password2"] {
+        let field = empty_and_weak.field(name);
+        assert!(field.is_wrong && field.value.is_empty(), "{name}");
+    }
+}
+
+#[on_both]
+async fn looking_for_a_strong_enough_password_is_not_guessing(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    for _ in 0..13 {
+        assert_eq!(ada.changes_password(GOOD, "1234").await.status(), 422);
     }
 
-    async fn the_owner_is_told_by_letter_in_their_language(world: World) {
-        let app = world.app().await;
-        for (name, language, subject) in
-            [("ada", "en", "your password was changed"), ("bora", "ko", "비밀번호가 바뀌었습니다")]
-        {
-            let email = format!("{name}@example.com");
-            let mut person = app.visitor().with("Accept-Language", language);
-            person.joins(&email, GOOD).await;
+    assert_eq!(ada.changes_password(GOOD, NEW).await.location(), MY_PAGE);
+}
 
-            person.changes_password(GOOD, NEW).await;
-
-            let letter = app.letter_to(&email).await;
-            assert!(letter.subject.contains(subject), "{}", letter.subject);
-            assert!(letter.text.contains("192.0.2.1"), "{}", letter.text);
-            assert!(letter.find_link("/account/not-me/").is_some());
-        }
+#[on_both]
+async fn guessing_here_counts_with_guessing_at_the_log_in(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    for _ in 0..11 {
+        assert_eq!(ada.changes_password("a guess", NEW).await.status(), 422);
     }
 
-    async fn a_session_that_changed_it_has_to_know_it_next_time(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        ada.changes_password(GOOD, NEW).await;
+    let page = ada.changes_password(GOOD, NEW).await;
 
-        assert_eq!(ada.changes_password(GOOD, GOOD).await.status(), 422);
-        assert_eq!(ada.changes_password(NEW, GOOD).await.location(), MY_PAGE);
+    assert_eq!((page.status(), page.header("retry-after")), (429, Some("30")));
+    assert_eq!(page.summary(), ["Too many tries. Try again in 30 seconds."]);
+    ada.logs_out().await;
+    assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 429, "on this device");
+    assert!(can_log_in(&app, GOOD).await, "and on no other");
+    assert_eq!(changes(&app).await, 0);
+}
+
+#[on_both]
+async fn a_stolen_session_guesses_no_faster_than_a_stranger(world: World) {
+    let app = world.app().await;
+    let mut thief = app.person("ada").await;
+    thief.cookies.remove("device");
+    for place in 0..11 {
+        let mut stranger = app.visitor().from(&format!("198.51.100.{place}:1"));
+        assert_eq!(stranger.logs_in(ADA, "a guess").await.status(), 422);
     }
 
-    async fn a_wrong_old_password_changes_nothing(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
+    assert_eq!(thief.changes_password("a guess", NEW).await.status(), 429);
+    world.clock.advance(Duration::from_secs(30));
+    assert_eq!(thief.changes_password("a guess", NEW).await.status(), 422);
+    assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 429);
+}
 
-        let page = ada.changes_password("not the old one", NEW).await;
-
-        assert_eq!((page.status(), page.h1().as_str()), (422, "Change password"));
-        assert_eq!(page.summary(), ["This password is wrong."]);
-        let old = page.field("old_password");
-        assert_eq!((old.is_wrong, old.errors), (true, vec!["This password is wrong.".into()]));
-        assert!(!page.field("new_password1").is_wrong);
-        assert!(!page.text().contains("not the old one") && !page.text().contains(NEW));
-        assert_eq!(changes(&app).await, 0);
-        assert!(can_log_in(&app, GOOD).await);
+#[on_both]
+async fn of_sixteen_changes_from_two_sessions_one_wins(world: World) {
+    let app = world.app().await;
+    let ada = app.person("ada").await;
+    let mut phone = app.visitor();
+    phone.logs_in(ADA, GOOD).await;
+    let mut ready = Vec::new();
+    for number in 0..16 {
+        let mut browser = if number % 2 == 0 { ada.clone() } else { phone.clone() };
+        let token = browser.token().await;
+        ready.push((browser, token, format!("{NEW} {number}")));
     }
 
-    async fn a_weak_new_password_changes_nothing(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-
-        let page = ada.changes_password(GOOD, "ada@example.com").await;
-
-        assert_eq!((page.status(), page.field("old_password").is_wrong), (422, false));
-        let own = "This password is too similar to your email.".to_owned();
-        assert!(page.field("new_password1").errors.contains(&own));
-        assert_eq!(changes(&app).await, 0);
-        assert!(can_log_in(&app, GOOD).await);
-    }
-
-    async fn everything_that_is_wrong_is_said_at_once(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-
-        let fields = [("old_password", ""), ("new_password1", "1234"), ("new_password2", "12")];
-        let empty_and_weak = ada.submits(FORM, &fields).await;
-        let wrong_and_weak = ada.changes_password("not the old one", "1234").await;
-        let nothing = ada.submits(FORM, &[]).await;
-
-        assert_eq!(empty_and_weak.status(), 422);
-        assert_eq!(empty_and_weak.field("old_password").errors, ["Enter a password."]);
-        assert!(empty_and_weak.field("new_password1").errors.len() >= 3);
-        let differs = ["The two passwords are not the same."];
-        assert_eq!(empty_and_weak.field("new_password2").errors, differs);
-        assert_eq!(wrong_and_weak.field("old_password").errors, ["This password is wrong."]);
-        assert!(wrong_and_weak.field("new_password1").errors.len() >= 3);
-        assert_eq!(nothing.summary(), ["Enter a password.", "Enter a password."]);
-        for name in ["old_password", "new_password1", "new_password2"] {
-            let field = empty_and_weak.field(name);
-            assert!(field.is_wrong && field.value.is_empty(), "{name}");
-        }
-    }
-
-    async fn looking_for_a_strong_enough_password_is_not_guessing(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        for _ in 0..13 {
-            assert_eq!(ada.changes_password(GOOD, "1234").await.status(), 422);
-        }
-
-        assert_eq!(ada.changes_password(GOOD, NEW).await.location(), MY_PAGE);
-    }
-
-    async fn guessing_here_counts_with_guessing_at_the_log_in(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        for _ in 0..11 {
-            assert_eq!(ada.changes_password("a guess", NEW).await.status(), 422);
-        }
-
-        let page = ada.changes_password(GOOD, NEW).await;
-
-        assert_eq!((page.status(), page.header("retry-after")), (429, Some("30")));
-        assert_eq!(page.summary(), ["Too many tries. Try again in 30 seconds."]);
-        ada.logs_out().await;
-        assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 429, "on this device");
-        assert!(can_log_in(&app, GOOD).await, "and on no other");
-        assert_eq!(changes(&app).await, 0);
-    }
-
-    async fn a_stolen_session_guesses_no_faster_than_a_stranger(world: World) {
-        let app = world.app().await;
-        let mut thief = app.person("ada").await;
-        thief.cookies.remove("device");
-        for place in 0..11 {
-            let mut stranger = app.visitor().from(&format!("198.51.100.{place}:1"));
-            assert_eq!(stranger.logs_in(ADA, "a guess").await.status(), 422);
-        }
-
-        assert_eq!(thief.changes_password("a guess", NEW).await.status(), 429);
-        world.clock.advance(Duration::from_secs(30));
-        assert_eq!(thief.changes_password("a guess", NEW).await.status(), 422);
-        assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 429);
-    }
-
-    async fn of_sixteen_changes_from_two_sessions_one_wins(world: World) {
-        let app = world.app().await;
-        let ada = app.person("ada").await;
-        let mut phone = app.visitor();
-        phone.logs_in(ADA, GOOD).await;
-        let mut ready = Vec::new();
-        for number in 0..16 {
-            let mut browser = if number % 2 == 0 { ada.clone() } else { phone.clone() };
-            let token = browser.token().await;
-            ready.push((browser, token, format!("{NEW} {number}")));
-        }
-
-        let racers = ready.into_iter().map(|(mut browser, token, new)| async move {
-            let new = new.as_str();
-            let fields = [
-                ("csrf", &*token),
-                ("old_password", GOOD),
-                ("new_password1", new),
-                ("new_password2", new),
-            ];
-            let answer = browser.post(FORM, &fields).await;
-            (answer.location() == MY_PAGE, answer.status(), new.to_owned(), browser)
-        });
-        let done = join_all(racers).await;
-
-        let expected = [303, 422, 403];
-        assert!(done.iter().all(|(_, status, ..)| expected.contains(status)), "no 5xx");
-        let mut won: Vec<_> = done.into_iter().filter(|(has_won, ..)| *has_won).collect();
-        assert_eq!((won.len(), changes(&app).await, app.living().await), (1, 1, 1));
-        assert!(won[0].3.is_signed_in().await, "the winner's session is the one that is left");
-        assert!(can_log_in(&app, &won[0].2).await && !can_log_in(&app, GOOD).await);
-    }
-
-    async fn an_account_that_may_not_be_used_changes_nothing(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let token = ada.token().await;
-        app.execute("UPDATE users SET is_active = FALSE").await;
+    let racers = ready.into_iter().map(|(mut browser, token, new)| async move {
+        let new = new.as_str();
         let fields = [
             ("csrf", &*token),
             ("old_password", GOOD),
-            ("new_password1", NEW),
-            ("new_password2", NEW),
+            ("new_password1", new),
+            ("new_password2", new),
         ];
+        let answer = browser.post(FORM, &fields).await;
+        (answer.location() == MY_PAGE, answer.status(), new.to_owned(), browser)
+    });
+    let done = join_all(racers).await;
 
-        let while_remembered = ada.post(FORM, &fields).await;
-        world.clock.advance(Duration::from_secs(3));
-        let later = ada.get(FORM).await;
+    let expected = [303, 422, 403];
+    assert!(done.iter().all(|(_, status, ..)| expected.contains(status)), "no 5xx");
+    let mut won: Vec<_> = done.into_iter().filter(|(has_won, ..)| *has_won).collect();
+    assert_eq!((won.len(), changes(&app).await, app.living().await), (1, 1, 1));
+    assert!(won[0].3.is_signed_in().await, "the winner's session is the one that is left");
+    assert!(can_log_in(&app, &won[0].2).await && !can_log_in(&app, GOOD).await);
+}
 
-        assert_ne!(while_remembered.location(), MY_PAGE);
-        assert_eq!(later.location(), Some("/account/login?next=%2Faccount%2Fpassword%2Fchange"));
-        app.execute("UPDATE users SET is_active = TRUE").await;
-        assert!(can_log_in(&app, GOOD).await);
-        assert_eq!(changes(&app).await, 0);
+#[on_both]
+async fn an_account_that_may_not_be_used_changes_nothing(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let token = ada.token().await;
+    app.execute("UPDATE users SET is_active = FALSE").await;
+    let fields =
+        [("csrf", &*token), ("old_password", GOOD), ("new_password1", NEW), ("new_password2", NEW)];
+
+    let while_remembered = ada.post(FORM, &fields).await;
+    world.clock.advance(Duration::from_secs(3));
+    let later = ada.get(FORM).await;
+
+    assert_ne!(while_remembered.location(), MY_PAGE);
+    assert_eq!(later.location(), Some("/account/login?next=%2Faccount%2Fpassword%2Fchange"));
+    app.execute("UPDATE users SET is_active = TRUE").await;
+    assert!(can_log_in(&app, GOOD).await);
+    assert_eq!(changes(&app).await, 0);
+}
+
+#[on_both]
+async fn a_stranger_is_shown_the_way_in(world: World) {
+    let app = world.app().await;
+    for (form, next) in [
+        (FORM, "/account/login?next=%2Faccount%2Fpassword%2Fchange"),
+        ("/account/email/change", "/account/login?next=%2Faccount%2Femail%2Fchange"),
+    ] {
+        let mut visitor = app.visitor();
+        assert_eq!(visitor.get(form).await.location(), Some(next));
+        let answer = visitor.submits(form, &[("old_password", GOOD)]).await;
+        assert!(answer.location().is_some_and(|it| it.starts_with("/account/login")));
+    }
+}
+
+#[on_both]
+async fn a_form_without_its_token_changes_nothing(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let before = app.rows().await;
+    let fields = [("old_password", GOOD), ("new_password1", NEW), ("new_password2", NEW)];
+
+    assert_eq!(ada.post(FORM, &fields).await.status(), 403);
+
+    assert_eq!(app.rows().await, before);
+    assert!(can_log_in(&app, GOOD).await);
+}
+
+#[on_both]
+async fn a_hash_becomes_dearer_when_its_owner_logs_in(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let dearer = world.app_with(&[("password_hash", "m=16,t=2,p=1")]).await;
+    let count = "SELECT COUNT(*) FROM users WHERE password_hash LIKE '%m=16,t=2,p=1%'";
+
+    assert_eq!(dearer.visitor().logs_in(ADA, "a wrong guess").await.status(), 422);
+    assert_eq!(app.number(count).await, 0);
+    assert!(can_log_in(&dearer, GOOD).await);
+
+    assert_eq!(app.number(count).await, 1);
+    assert!(can_log_in(&app, GOOD).await && can_log_in(&dearer, GOOD).await);
+    assert_eq!(app.number(count).await, 1, "and never cheaper");
+}
+
+#[on_both]
+async fn a_password_may_hold_whatever_can_be_typed(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let long = "강물이 풀리면 배가 뜨네 ".repeat(9);
+    let mut old = GOOD.to_owned();
+    for new in ["  산 넘어 남촌에는 누가 살길래  ", "&<>\"'%00+=;🌊 sea breeze 17", &long]
+    {
+        assert_eq!(ada.changes_password(&old, new).await.location(), MY_PAGE, "{new}");
+        assert!(can_log_in(&app, new).await, "{new}");
+        old = new.to_owned();
     }
 
-    async fn a_stranger_is_shown_the_way_in(world: World) {
-        let app = world.app().await;
-        for (form, next) in [
-            (FORM, "/account/login?next=%2Faccount%2Fpassword%2Fchange"),
-            ("/account/email/change", "/account/login?next=%2Faccount%2Femail%2Fchange"),
-        ] {
-            let mut visitor = app.visitor();
-            assert_eq!(visitor.get(form).await.location(), Some(next));
-            let answer = visitor.submits(form, &[("old_password", GOOD)]).await;
-            assert!(answer.location().is_some_and(|it| it.starts_with("/account/login")));
-        }
-    }
-
-    async fn a_form_without_its_token_changes_nothing(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let before = app.rows().await;
-        let fields = [("old_password", GOOD), ("new_password1", NEW), ("new_password2", NEW)];
-
-        assert_eq!(ada.post(FORM, &fields).await.status(), 403);
-
-        assert_eq!(app.rows().await, before);
-        assert!(can_log_in(&app, GOOD).await);
-    }
-
-    async fn a_hash_becomes_dearer_when_its_owner_logs_in(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let dearer = world.app_with(&[("password_hash", "m=16,t=2,p=1")]).await;
-        let count = "SELECT COUNT(*) FROM users WHERE password_hash LIKE '%m=16,t=2,p=1%'";
-
-        assert_eq!(dearer.visitor().logs_in(ADA, "a wrong guess").await.status(), 422);
-        assert_eq!(app.number(count).await, 0);
-        assert!(can_log_in(&dearer, GOOD).await);
-
-        assert_eq!(app.number(count).await, 1);
-        assert!(can_log_in(&app, GOOD).await && can_log_in(&dearer, GOOD).await);
-        assert_eq!(app.number(count).await, 1, "and never cheaper");
-    }
-
-    async fn a_password_may_hold_whatever_can_be_typed(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let long = "강물이 풀리면 배가 뜨네 ".repeat(9);
-        let mut old = GOOD.to_owned();
-        for new in ["  산 넘어 남촌에는 누가 살길래  ", "&<>\"'%00+=;🌊 sea breeze 17", &long] {
-            assert_eq!(ada.changes_password(&old, new).await.location(), MY_PAGE, "{new}");
-            assert!(can_log_in(&app, new).await, "{new}");
-            old = new.to_owned();
-        }
-
-        let too_long = ada.changes_password(&old, &"river ".repeat(22)).await;
-        assert!(too_long.summary().join(" ").contains("128"), "{:?}", too_long.summary());
-    }
+    let too_long = ada.changes_password(&old, &"river ".repeat(22)).await;
+    assert!(too_long.summary().join(" ").contains("128"), "{:?}", too_long.summary());
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::jam::Jam;
-use crate::support::{App, Browser, GOOD, NEW, Page, World};
+use crate::support::{App, Browser, GOOD, NEW, Page, World, on_both};
 
 const METER: &str = "/account/password/strength";
 const JOIN: &str = "/account/join";
@@ -131,143 +131,148 @@ async fn is_taken(app: &App, number: usize, password: &str, language: &str) -> b
     false
 }
 
-on_both! {
-    async fn the_meter_and_the_form_agree_on_every_password(world: World) {
-        let app = world.app().await;
-        let mut number = 0;
-        for language in ["en", "ko"] {
-            let rows = REFUSED.iter().map(|it| (it, false)).chain(TAKEN.iter().map(|it| (it, true)));
-            for (password, expected) in rows {
-                number += 1;
-                assert_eq!(is_taken(&app, number, password, language).await, expected, "{password}");
-            }
+#[on_both]
+async fn the_meter_and_the_form_agree_on_every_password(world: World) {
+    let app = world.app().await;
+    let mut number = 0;
+    for language in ["en", "ko"] {
+        let rows = REFUSED.iter().map(|it| (it, false)).chain(TAKEN.iter().map(|it| (it, true)));
+        for (password, expected) in rows {
+            number += 1;
+            assert_eq!(is_taken(&app, number, password, language).await, expected, "{password}");
         }
     }
+}
 
-    async fn whose_password_it_will_be_is_looked_at(world: World) {
-        let app = world.app().await;
-        let mut kestrel = app.person("kestrelmarsh").await;
-        kestrel.asks_for_reset("kestrelmarsh@example.com").await;
-        let link = app.letter_to("kestrelmarsh@example.com").await.link("/account/password/reset/");
-        let own = "kestrelmarsh7!".to_owned();
-        let similar = (false, vec!["This password is too similar to your email.".to_owned()]);
+#[on_both]
+async fn whose_password_it_will_be_is_looked_at(world: World) {
+    let app = world.app().await;
+    let mut kestrel = app.person("kestrelmarsh").await;
+    kestrel.asks_for_reset("kestrelmarsh@example.com").await;
+    let link = app.letter_to("kestrelmarsh@example.com").await.link("/account/password/reset/");
+    let own = "kestrelmarsh7!".to_owned();
+    let similar = (false, vec!["This password is too similar to your email.".to_owned()]);
 
-        let mut visitor = app.visitor();
-        let (is_good, _) = asks(&mut visitor, &[("password", "kestrelmarsh7!kq")]).await;
-        assert!(is_good, "of a stranger it is good enough");
-        let typed = [("email", "kestrelmarsh@mail.example"), ("password", &*own)];
-        assert_eq!(asks(&mut visitor, &typed).await, similar, "typed");
-        assert_eq!(asks(&mut kestrel, &[("owner", "self"), ("password", &own)]).await, similar);
-        let mut reader = app.visitor();
-        assert_eq!(reader.get(&link).await.location(), Some("/account/password/new"));
-        assert_eq!(asks(&mut reader, &[("owner", "link"), ("password", &own)]).await, similar);
-        let born = [("date_of_birth", "1990-04-17"), ("password", "17041990-0417")];
-        assert!(!asks(&mut visitor, &born).await.0);
-    }
+    let mut visitor = app.visitor();
+    let (is_good, _) = asks(&mut visitor, &[("password", "kestrelmarsh7!kq")]).await;
+    assert!(is_good, "of a stranger it is good enough");
+    let typed = [("email", "kestrelmarsh@mail.example"), ("password", &*own)];
+    assert_eq!(asks(&mut visitor, &typed).await, similar, "typed");
+    assert_eq!(asks(&mut kestrel, &[("owner", "self"), ("password", &own)]).await, similar);
+    let mut reader = app.visitor();
+    assert_eq!(reader.get(&link).await.location(), Some("/account/password/new"));
+    assert_eq!(asks(&mut reader, &[("owner", "link"), ("password", &own)]).await, similar);
+    let born = [("date_of_birth", "1990-04-17"), ("password", "17041990-0417")];
+    assert!(!asks(&mut visitor, &born).await.0);
+}
 
-    async fn a_question_needs_the_token_of_a_page_and_has_no_address(world: World) {
-        let app = world.app().await;
-        let mut visitor = app.visitor();
-        let token = visitor.token().await;
-        let before = app.rows().await;
+#[on_both]
+async fn a_question_needs_the_token_of_a_page_and_has_no_address(world: World) {
+    let app = world.app().await;
+    let mut visitor = app.visitor();
+    let token = visitor.token().await;
+    let before = app.rows().await;
 
-        assert_eq!(visitor.post(METER, &[("password", GOOD)]).await.status(), 403);
-        let mut elsewhere = visitor.clone().with("Sec-Fetch-Site", "cross-site");
-        let fields = [("csrf", &*token), ("password", GOOD)];
-        assert_eq!(elsewhere.post(METER, &fields).await.status(), 403);
-        assert_eq!(visitor.get(&format!("{METER}?password=x")).await.status(), 405);
-        assert_eq!(app.rows().await, before);
+    assert_eq!(visitor.post(METER, &[("password", GOOD)]).await.status(), 403);
+    let mut elsewhere = visitor.clone().with("Sec-Fetch-Site", "cross-site");
+    let fields = [("csrf", &*token), ("password", GOOD)];
+    assert_eq!(elsewhere.post(METER, &fields).await.status(), 403);
+    assert_eq!(visitor.get(&format!("{METER}?password=x")).await.status(), 405);
+    assert_eq!(app.rows().await, before);
 
-        let page = visitor.submits(METER, &[("password", GOOD)]).await;
-        assert_eq!(page.header("cache-control"), Some("no-store"));
-        assert_eq!(page.header("content-type"), Some("application/json"));
-        assert!(!page.text().contains(GOOD));
-        assert_eq!(visitor.submits(METER, &[("password", "")]).await.status(), 422);
-        let policy = page.header("content-security-policy").expect("a policy").to_owned();
-        assert!(policy.contains("connect-src 'self'"), "{policy}");
-    }
+    let page = visitor.submits(METER, &[("password", GOOD)]).await;
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.header("content-type"), Some("application/json"));
+    assert!(!page.text().contains(GOOD));
+    assert_eq!(visitor.submits(METER, &[("password", "")]).await.status(), 422);
+    let policy = page.header("content-security-policy").expect("a policy").to_owned();
+    assert!(policy.contains("connect-src 'self'"), "{policy}");
+}
 
-    async fn who_asks_without_end_has_to_wait_and_may_still_sign_up(world: World) {
-        let app = world.app().await;
-        let mut visitor = app.visitor();
-        let token = visitor.token().await;
-        let fields = [("csrf", &*token), ("password", "1234")];
-        let mut asked = 0;
-        let refused = loop {
-            let page = visitor.post(METER, &fields).await;
-            if page.status() != 200 {
-                break page;
-            }
-            asked += 1;
-            assert!(asked <= 601, "it is never enough");
+#[on_both]
+async fn who_asks_without_end_has_to_wait_and_may_still_sign_up(world: World) {
+    let app = world.app().await;
+    let mut visitor = app.visitor();
+    let token = visitor.token().await;
+    let fields = [("csrf", &*token), ("password", "1234")];
+    let mut asked = 0;
+    let refused = loop {
+        let page = visitor.post(METER, &fields).await;
+        if page.status() != 200 {
+            break page;
+        }
+        asked += 1;
+        assert!(asked <= 601, "it is never enough");
+    };
+
+    // The first question that is not free is answered, and the next one has to wait.
+    let wait = refused.header("retry-after");
+    assert_eq!((asked, refused.status(), wait), (601, 429, Some("2")));
+    let mut neighbour = app.visitor().from("198.51.100.9:1");
+    assert_eq!(neighbour.submits(METER, &[("password", "1234")]).await.status(), 200);
+    assert_eq!(visitor.joins("new@example.com", GOOD).await.status(), 303);
+    world.clock.advance(Duration::from_secs(3));
+    assert_eq!(app.visitor().submits(METER, &[("password", "1234")]).await.status(), 200);
+}
+
+#[on_both]
+async fn weighing_a_password_waits_for_no_hash(world: World) {
+    let app = world.app().await;
+    let mut visitor = app.visitor();
+    let jam = Jam::on(&app).await;
+
+    assert!(asks(&mut visitor, &[("password", GOOD)]).await.0);
+    let mistyped = [("email", "new@example.com"), ("password1", "1234"), ("password2", "12")];
+    let page = visitor.submits(JOIN, &mistyped).await;
+    assert_eq!(page.status(), 422);
+    assert!(page.field("password1").errors.len() >= 3);
+    let full = visitor.joins("new@example.com", GOOD).await;
+    assert_eq!((full.status(), full.header("retry-after")), (503, Some("5")));
+
+    jam.ends().await;
+}
+
+#[on_both]
+async fn no_log_in_waits_for_a_password_that_is_weighed(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let (tell, begun) = rocket::tokio::sync::oneshot::channel();
+    let ctx = app.ctx.clone();
+    let weighing = rocket::tokio::spawn(async move {
+        let work = move |(): &mut ()| {
+            let _ = tell.send(());
+            let _ = held.recv();
         };
+        ctx.weigher.run(work).await
+    });
+    begun.await.expect("the thread that weighs is busy");
 
-        // The first question that is not free is answered, and the next one has to wait.
-        let wait = refused.header("retry-after");
-        assert_eq!((asked, refused.status(), wait), (601, 429, Some("2")));
-        let mut neighbour = app.visitor().from("198.51.100.9:1");
-        assert_eq!(neighbour.submits(METER, &[("password", "1234")]).await.status(), 200);
-        assert_eq!(visitor.joins("new@example.com", GOOD).await.status(), 303);
-        world.clock.advance(Duration::from_secs(3));
-        assert_eq!(app.visitor().submits(METER, &[("password", "1234")]).await.status(), 200);
-    }
+    assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
 
-    async fn weighing_a_password_waits_for_no_hash(world: World) {
-        let app = world.app().await;
-        let mut visitor = app.visitor();
-        let jam = Jam::on(&app).await;
+    drop(release);
+    assert_eq!(weighing.await.expect("no panic"), Ok(()));
+}
 
-        assert!(asks(&mut visitor, &[("password", GOOD)]).await.0);
-        let mistyped = [("email", "new@example.com"), ("password1", "1234"), ("password2", "12")];
-        let page = visitor.submits(JOIN, &mistyped).await;
-        assert_eq!(page.status(), 422);
-        assert!(page.field("password1").errors.len() >= 3);
-        let full = visitor.joins("new@example.com", GOOD).await;
-        assert_eq!((full.status(), full.header("retry-after")), (503, Some("5")));
-
-        jam.ends().await;
-    }
-
-    async fn no_log_in_waits_for_a_password_that_is_weighed(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let (release, held) = std::sync::mpsc::channel::<()>();
-        let (tell, begun) = rocket::tokio::sync::oneshot::channel();
-        let ctx = app.ctx.clone();
-        let weighing = rocket::tokio::spawn(async move {
-            let work = move |(): &mut ()| {
-                let _ = tell.send(());
-                let _ = held.recv();
-            };
-            ctx.weigher.run(work).await
-        });
-        begun.await.expect("the thread that weighs is busy");
-
-        assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
-
-        drop(release);
-        assert_eq!(weighing.await.expect("no panic"), Ok(()));
-    }
-
-    async fn every_form_with_a_new_password_has_a_meter(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut root = app.superuser("root").await;
-        ada.asks_for_reset("ada@example.com").await;
-        let link = app.letter_to("ada@example.com").await.link("/account/password/reset/");
-        let mut reader = app.visitor();
-        reader.get(&link).await;
-        let pages = [
-            (app.visitor().get(JOIN).await, "password1", "form"),
-            (ada.get("/account/password/change").await, "new_password1", "self"),
-            (reader.get("/account/password/new").await, "new_password1", "link"),
-            (root.get("/admin/users/new").await, "password1", "form"),
-        ];
-        for (page, field, owner) in pages {
-            let meter = ".strength";
-            assert_eq!(page.attribute(meter, "data-strength-of").as_deref(), Some(field));
-            assert_eq!(page.attribute(meter, "data-owner").as_deref(), Some(owner));
-            assert_eq!(page.texts(meter), [""], "without the script it says nothing");
-        }
+#[on_both]
+async fn every_form_with_a_new_password_has_a_meter(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut root = app.superuser("root").await;
+    ada.asks_for_reset("ada@example.com").await;
+    let link = app.letter_to("ada@example.com").await.link("/account/password/reset/");
+    let mut reader = app.visitor();
+    reader.get(&link).await;
+    let pages = [
+        (app.visitor().get(JOIN).await, "password1", "form"),
+        (ada.get("/account/password/change").await, "new_password1", "self"),
+        (reader.get("/account/password/new").await, "new_password1", "link"),
+        (root.get("/admin/users/new").await, "password1", "form"),
+    ];
+    for (page, field, owner) in pages {
+        let meter = ".strength";
+        assert_eq!(page.attribute(meter, "data-strength-of").as_deref(), Some(field));
+        assert_eq!(page.attribute(meter, "data-owner").as_deref(), Some(owner));
+        assert_eq!(page.texts(meter), [""], "without the script it says nothing");
     }
 }

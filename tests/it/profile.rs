@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{App, World};
+use crate::support::{App, World, on_both};
 
 const PROFILE: &str = "/account/profile";
 const MALFORMED: &str = "Enter the date as year-month-day, such as 1990-02-28.";
@@ -12,236 +12,246 @@ async fn told(app: &App) -> String {
     app.word("SELECT details FROM audit_events WHERE action = 'profile_changed'").await
 }
 
-on_both! {
-    async fn what_is_saved_is_shown_at_once(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        ada.get("/account/mypage").await;
-        let fields =
-            [("name", " Ada Lovelace "), ("gender", "female"), ("date_of_birth", "1985-12-10")];
+#[on_both]
+async fn what_is_saved_is_shown_at_once(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    ada.get("/account/mypage").await;
+    let fields =
+        [("name", " Ada Lovelace "), ("gender", "female"), ("date_of_birth", "1985-12-10")];
 
-        let answer = ada.submits(PROFILE, &fields).await;
+    let answer = ada.submits(PROFILE, &fields).await;
 
-        assert_eq!(answer.location(), Some("/account/mypage"));
-        let page = ada.get("/account/mypage").await;
-        assert_eq!(page.texts(".notice"), ["Your profile is saved."]);
-        let facts = page.texts("dd");
-        assert_eq!(facts[1..4], ["Ada Lovelace", "Female", "1985-12-10"]);
-        let page = ada.get(PROFILE).await;
-        assert_eq!(page.field("name").value, "Ada Lovelace");
-        assert_eq!(page.field("gender").value, "female");
-        assert_eq!(page.field("date_of_birth").value, "1985-12-10");
-        assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.location(), Some("/account/mypage"));
+    let page = ada.get("/account/mypage").await;
+    assert_eq!(page.texts(".notice"), ["Your profile is saved."]);
+    let facts = page.texts("dd");
+    assert_eq!(facts[1..4], ["Ada Lovelace", "Female", "1985-12-10"]);
+    let page = ada.get(PROFILE).await;
+    assert_eq!(page.field("name").value, "Ada Lovelace");
+    assert_eq!(page.field("gender").value, "female");
+    assert_eq!(page.field("date_of_birth").value, "1985-12-10");
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+}
+
+#[on_both]
+async fn what_is_emptied_is_gone(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let fields = [("name", "Ada"), ("gender", "female"), ("date_of_birth", "1985-12-10")];
+    ada.submits(PROFILE, &fields).await;
+
+    ada.submits(PROFILE, &[("name", ""), ("gender", ""), ("date_of_birth", "")]).await;
+
+    let left = "SELECT COUNT(*) FROM users \
+        WHERE name <> '' OR gender IS NOT NULL OR date_of_birth IS NOT NULL";
+    assert_eq!(app.number(left).await, 0);
+}
+
+#[on_both]
+async fn another_node_shows_it_within_seconds(world: World) {
+    let app = world.app().await;
+    let node = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut there = ada.clone().on(&node);
+    there.get("/account/mypage").await;
+
+    ada.submits(PROFILE, &[("name", "Ada")]).await;
+    world.clock.advance(Duration::from_secs(2));
+
+    assert!(there.get("/account/mypage").await.texts("dd").contains(&"Ada".into()));
+}
+
+#[on_both]
+async fn only_a_date_that_a_person_can_have_is_taken(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    for (date, sentence) in [
+        ("2026-03-02", "This date is still to come."),
+        ("9999-12-31", "This date is still to come."),
+        ("1895-12-31", "This date is too long ago."),
+        ("0001-01-01", "This date is too long ago."),
+        ("2023-02-29", MALFORMED),
+        ("1990-13-01", MALFORMED),
+        ("1990-00-10", MALFORMED),
+        ("1990-1-1", MALFORMED),
+        ("28.02.1990", MALFORMED),
+        ("+1990-01-1", MALFORMED),
+        ("-990-01-01", MALFORMED),
+        ("1990-01-01T00:00", MALFORMED),
+        (" 1990-01-01", MALFORMED),
+        ("１９９０-01-01", MALFORMED),
+    ] {
+        let page = ada.submits(PROFILE, &[("name", "Ada"), ("date_of_birth", date)]).await;
+
+        assert_eq!(page.status(), 422, "{date}");
+        let field = page.field("date_of_birth");
+        assert!(field.is_wrong, "{date}");
+        assert_eq!(field.errors, [sentence], "{date}");
+        assert_eq!(page.field("name").value, "Ada", "what was typed comes back");
+        assert_eq!(page.summary(), [sentence]);
+    }
+    assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE name <> ''").await, 0);
+    for date in ["2026-03-01", "1896-01-01", "2024-02-29"] {
+        let answer = ada.submits(PROFILE, &[("date_of_birth", date)]).await;
+        assert_eq!(answer.status(), 303, "{date}");
+    }
+}
+
+#[on_both]
+async fn a_name_has_150_characters_at_most_and_none_that_cannot_be_seen(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let (longest, too_long) = ("가".repeat(150), "가".repeat(151));
+    for (name, sentence) in [
+        (too_long.as_str(), "A name has at most 150 characters."),
+        ("a\nb", "A name cannot hold line breaks or control characters."),
+        ("a\u{1b}[31mb", "A name cannot hold line breaks or control characters."),
+        ("a\u{85}b", "A name cannot hold line breaks or control characters."),
+    ] {
+        let page = ada.submits(PROFILE, &[("name", name)]).await;
+        assert_eq!(page.status(), 422, "{name:?}");
+        assert_eq!(page.field("name").errors, [sentence]);
     }
 
-    async fn what_is_emptied_is_gone(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let fields = [("name", "Ada"), ("gender", "female"), ("date_of_birth", "1985-12-10")];
-        ada.submits(PROFILE, &fields).await;
+    assert_eq!(ada.submits(PROFILE, &[("name", &longest)]).await.status(), 303);
 
-        ada.submits(PROFILE, &[("name", ""), ("gender", ""), ("date_of_birth", "")]).await;
+    assert!(ada.get("/account/mypage").await.texts("dd").contains(&longest));
+}
 
-        let left = "SELECT COUNT(*) FROM users \
-            WHERE name <> '' OR gender IS NOT NULL OR date_of_birth IS NOT NULL";
-        assert_eq!(app.number(left).await, 0);
+#[on_both]
+async fn bytes_that_are_no_text_are_refused(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let token = ada.token().await;
+    for (rest, field) in [
+        ("name=a%00b", "name"),
+        ("name=a%FFb", "name"),
+        ("name=a&name=b", "name"),
+        ("gender=robot", "gender"),
+        ("date_of_birth=1990-01-01%00", "date_of_birth"),
+    ] {
+        let body = format!("csrf={token}&{rest}").into_bytes();
+        let form = Some((rocket::http::ContentType::Form, body));
+        let page = ada.send(rocket::http::Method::Post, PROFILE, form).await;
+        assert_eq!(page.status(), 422, "{rest}");
+        assert!(page.field(field).is_wrong, "{rest}");
     }
+    assert_eq!(app.events("profile_changed").await, 0);
+}
 
-    async fn another_node_shows_it_within_seconds(world: World) {
-        let app = world.app().await;
-        let node = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut there = ada.clone().on(&node);
-        there.get("/account/mypage").await;
+#[on_both]
+async fn a_chosen_language_is_the_language_of_pages_and_letters(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    assert_eq!(ada.get(PROFILE).await.field("language").value, "en");
 
-        ada.submits(PROFILE, &[("name", "Ada")]).await;
-        world.clock.advance(Duration::from_secs(2));
+    ada.submits(PROFILE, &[("language", "ko")]).await;
 
-        assert!(there.get("/account/mypage").await.texts("dd").contains(&"Ada".into()));
+    assert_eq!(ada.get("/account/mypage").await.language(), "ko");
+    assert_eq!(ada.get(PROFILE).await.field("language").value, "ko");
+    ada.submits("/account/email/verify", &[]).await;
+    let letter = app.letter_to("ada@example.com").await;
+    assert!(letter.subject.contains("이메일 주소를 확인해 주세요"), "{}", letter.subject);
+}
+
+#[on_both]
+async fn a_form_without_a_language_keeps_it_and_an_unknown_one_is_refused(world: World) {
+    let app = world.app().await;
+    let mut ada = app.visitor().with("Accept-Language", "ko");
+    ada.joins("ada@example.com", crate::support::GOOD).await;
+
+    assert_eq!(ada.submits(PROFILE, &[("name", "에이다")]).await.status(), 303);
+    assert_eq!(app.word("SELECT language FROM users").await, "ko");
+
+    for unknown in ["fr", "KO", "en-US", "<script>", "1"] {
+        let page = ada.submits(PROFILE, &[("language", unknown)]).await;
+        assert_eq!(page.status(), 422, "{unknown}");
+        assert_eq!(page.field("language").errors, ["목록에 있는 언어를 골라 주세요."]);
     }
+    assert_eq!(app.word("SELECT language FROM users").await, "ko");
+    assert_eq!(app.word("SELECT name FROM users").await, "에이다");
+}
 
-    async fn only_a_date_that_a_person_can_have_is_taken(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        for (date, sentence) in [
-            ("2026-03-02", "This date is still to come."),
-            ("9999-12-31", "This date is still to come."),
-            ("1895-12-31", "This date is too long ago."),
-            ("0001-01-01", "This date is too long ago."),
-            ("2023-02-29", MALFORMED),
-            ("1990-13-01", MALFORMED),
-            ("1990-00-10", MALFORMED),
-            ("1990-1-1", MALFORMED),
-            ("28.02.1990", MALFORMED),
-            ("+1990-01-1", MALFORMED),
-            ("-990-01-01", MALFORMED),
-            ("1990-01-01T00:00", MALFORMED),
-            (" 1990-01-01", MALFORMED),
-            ("１９９０-01-01", MALFORMED),
-        ] {
-            let page = ada.submits(PROFILE, &[("name", "Ada"), ("date_of_birth", date)]).await;
+#[on_both]
+async fn fields_that_are_not_on_the_form_change_nothing(world: World) {
+    let app = world.app().await;
+    let mut eve = app.person("eve").await;
+    app.person("ada").await;
+    let fields = [
+        ("name", "Eve"),
+        ("is_staff", "true"),
+        ("is_superuser", "1"),
+        ("is_active", "false"),
+        ("id", "2"),
+        ("user_id", "2"),
+        ("email", "root@example.com"),
+        ("email_canonical", "root@example.com"),
+        ("email_verified_at", "1"),
+        ("password_hash", "x"),
+        ("deletes_at", "1"),
+        ("user[is_staff]", "true"),
+        ("profile.is_staff", "true"),
+    ];
 
-            assert_eq!(page.status(), 422, "{date}");
-            let field = page.field("date_of_birth");
-            assert!(field.is_wrong, "{date}");
-            assert_eq!(field.errors, [sentence], "{date}");
-            assert_eq!(page.field("name").value, "Ada", "what was typed comes back");
-            assert_eq!(page.summary(), [sentence]);
-        }
-        assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE name <> ''").await, 0);
-        for date in ["2026-03-01", "1896-01-01", "2024-02-29"] {
-            let answer = ada.submits(PROFILE, &[("date_of_birth", date)]).await;
-            assert_eq!(answer.status(), 303, "{date}");
-        }
+    assert_eq!(eve.submits(PROFILE, &fields).await.status(), 303);
+
+    let same = "SELECT COUNT(*) FROM users WHERE id = 1 AND name = 'Eve' \
+        AND email = 'eve@example.com' AND email_canonical = 'eve@example.com' \
+        AND email_verified_at IS NULL AND deletes_at IS NULL AND password_hash <> 'x' \
+        AND is_active AND NOT is_staff AND NOT is_superuser";
+    assert_eq!(app.number(same).await, 1);
+    assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE name = ''").await, 1, "ada's");
+}
+
+#[on_both]
+async fn the_trail_tells_which_fields_changed_and_not_to_what(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let fields = [("name", "Ada"), ("date_of_birth", "1985-12-10"), ("language", "en")];
+
+    ada.submits(PROFILE, &fields).await;
+    ada.submits(PROFILE, &fields).await;
+
+    assert_eq!(told(&app).await, r#"{"fields":["name","date_of_birth"]}"#);
+    assert_eq!(app.events("profile_changed").await, 1, "the second time nothing changed");
+    let page = ada.get("/account/activity").await;
+    assert!(page.texts("main").join(" ").contains("The profile was changed"));
+}
+
+#[on_both]
+async fn a_name_is_shown_and_never_obeyed(world: World) {
+    let app = world.app().await;
+    let mut eve = app.person("eve").await;
+    for name in [
+        "<script>alert(1)</script>",
+        "\"><img src=x onerror=alert(1)>",
+        "' onfocus='alert(1)' autofocus='",
+        "</title><svg/onload=alert(1)>",
+        "{{ 7 * 7 }} %{email}",
+    ] {
+        eve.submits(PROFILE, &[("name", name)]).await;
+
+        let page = eve.get("/account/mypage").await;
+        assert!(page.texts("dd").contains(&name.to_owned()), "{:?}", page.texts("dd"));
+        assert!(page.texts("main script, main img, main svg[onload]").is_empty());
+        let page = eve.get(PROFILE).await;
+        assert_eq!(page.field("name").value, name);
+        assert_eq!(page.attribute("[name=name]", "onfocus"), None);
+        assert!(page.texts("main script, main img, main svg[onload]").is_empty());
+        let wrong = eve.submits(PROFILE, &[("name", name), ("gender", "x")]).await;
+        assert_eq!((wrong.status(), wrong.field("name").value.as_str()), (422, name));
     }
+}
 
-    async fn a_name_has_150_characters_at_most_and_none_that_cannot_be_seen(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let (longest, too_long) = ("가".repeat(150), "가".repeat(151));
-        for (name, sentence) in [
-            (too_long.as_str(), "A name has at most 150 characters."),
-            ("a\nb", "A name cannot hold line breaks or control characters."),
-            ("a\u{1b}[31mb", "A name cannot hold line breaks or control characters."),
-            ("a\u{85}b", "A name cannot hold line breaks or control characters."),
-        ] {
-            let page = ada.submits(PROFILE, &[("name", name)]).await;
-            assert_eq!(page.status(), 422, "{name:?}");
-            assert_eq!(page.field("name").errors, [sentence]);
-        }
+#[on_both]
+async fn a_stranger_is_shown_the_way_in(world: World) {
+    let app = world.app().await;
+    let mut visitor = app.visitor();
 
-        assert_eq!(ada.submits(PROFILE, &[("name", &longest)]).await.status(), 303);
+    let answer = visitor.get(PROFILE).await;
 
-        assert!(ada.get("/account/mypage").await.texts("dd").contains(&longest));
-    }
-
-    async fn bytes_that_are_no_text_are_refused(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let token = ada.token().await;
-        for (rest, field) in [
-            ("name=a%00b", "name"),
-            ("name=a%FFb", "name"),
-            ("name=a&name=b", "name"),
-            ("gender=robot", "gender"),
-            ("date_of_birth=1990-01-01%00", "date_of_birth"),
-        ] {
-            let body = format!("csrf={token}&{rest}").into_bytes();
-            let form = Some((rocket::http::ContentType::Form, body));
-            let page = ada.send(rocket::http::Method::Post, PROFILE, form).await;
-            assert_eq!(page.status(), 422, "{rest}");
-            assert!(page.field(field).is_wrong, "{rest}");
-        }
-        assert_eq!(app.events("profile_changed").await, 0);
-    }
-
-    async fn a_chosen_language_is_the_language_of_pages_and_letters(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        assert_eq!(ada.get(PROFILE).await.field("language").value, "en");
-
-        ada.submits(PROFILE, &[("language", "ko")]).await;
-
-        assert_eq!(ada.get("/account/mypage").await.language(), "ko");
-        assert_eq!(ada.get(PROFILE).await.field("language").value, "ko");
-        ada.submits("/account/email/verify", &[]).await;
-        let letter = app.letter_to("ada@example.com").await;
-        assert!(letter.subject.contains("이메일 주소를 확인해 주세요"), "{}", letter.subject);
-    }
-
-    async fn a_form_without_a_language_keeps_it_and_an_unknown_one_is_refused(world: World) {
-        let app = world.app().await;
-        let mut ada = app.visitor().with("Accept-Language", "ko");
-        ada.joins("ada@example.com", crate::support::GOOD).await;
-
-        assert_eq!(ada.submits(PROFILE, &[("name", "에이다")]).await.status(), 303);
-        assert_eq!(app.word("SELECT language FROM users").await, "ko");
-
-        for unknown in ["fr", "KO", "en-US", "<script>", "1"] {
-            let page = ada.submits(PROFILE, &[("language", unknown)]).await;
-            assert_eq!(page.status(), 422, "{unknown}");
-            assert_eq!(page.field("language").errors, ["목록에 있는 언어를 골라 주세요."]);
-        }
-        assert_eq!(app.word("SELECT language FROM users").await, "ko");
-        assert_eq!(app.word("SELECT name FROM users").await, "에이다");
-    }
-
-    async fn fields_that_are_not_on_the_form_change_nothing(world: World) {
-        let app = world.app().await;
-        let mut eve = app.person("eve").await;
-        app.person("ada").await;
-        let fields = [
-            ("name", "Eve"),
-            ("is_staff", "true"),
-            ("is_superuser", "1"),
-            ("is_active", "false"),
-            ("id", "2"),
-            ("user_id", "2"),
-            ("email", "root@example.com"),
-            ("email_canonical", "root@example.com"),
-            ("email_verified_at", "1"),
-            ("password_hash", "x"),
-            ("deletes_at", "1"),
-            ("user[is_staff]", "true"),
-            ("profile.is_staff", "true"),
-        ];
-
-        assert_eq!(eve.submits(PROFILE, &fields).await.status(), 303);
-
-        let same = "SELECT COUNT(*) FROM users WHERE id = 1 AND name = 'Eve' \
-            AND email = 'eve@example.com' AND email_canonical = 'eve@example.com' \
-            AND email_verified_at IS NULL AND deletes_at IS NULL AND password_hash <> 'x' \
-            AND is_active AND NOT is_staff AND NOT is_superuser";
-        assert_eq!(app.number(same).await, 1);
-        assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE name = ''").await, 1, "ada's");
-    }
-
-    async fn the_trail_tells_which_fields_changed_and_not_to_what(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let fields = [("name", "Ada"), ("date_of_birth", "1985-12-10"), ("language", "en")];
-
-        ada.submits(PROFILE, &fields).await;
-        ada.submits(PROFILE, &fields).await;
-
-        assert_eq!(told(&app).await, r#"{"fields":["name","date_of_birth"]}"#);
-        assert_eq!(app.events("profile_changed").await, 1, "the second time nothing changed");
-        let page = ada.get("/account/activity").await;
-        assert!(page.texts("main").join(" ").contains("The profile was changed"));
-    }
-
-    async fn a_name_is_shown_and_never_obeyed(world: World) {
-        let app = world.app().await;
-        let mut eve = app.person("eve").await;
-        for name in [
-            "<script>alert(1)</script>",
-            "\"><img src=x onerror=alert(1)>",
-            "' onfocus='alert(1)' autofocus='",
-            "</title><svg/onload=alert(1)>",
-            "{{ 7 * 7 }} %{email}",
-        ] {
-            eve.submits(PROFILE, &[("name", name)]).await;
-
-            let page = eve.get("/account/mypage").await;
-            assert!(page.texts("dd").contains(&name.to_owned()), "{:?}", page.texts("dd"));
-            assert!(page.texts("main script, main img, main svg[onload]").is_empty());
-            let page = eve.get(PROFILE).await;
-            assert_eq!(page.field("name").value, name);
-            assert_eq!(page.attribute("[name=name]", "onfocus"), None);
-            assert!(page.texts("main script, main img, main svg[onload]").is_empty());
-            let wrong = eve.submits(PROFILE, &[("name", name), ("gender", "x")]).await;
-            assert_eq!((wrong.status(), wrong.field("name").value.as_str()), (422, name));
-        }
-    }
-
-    async fn a_stranger_is_shown_the_way_in(world: World) {
-        let app = world.app().await;
-        let mut visitor = app.visitor();
-
-        let answer = visitor.get(PROFILE).await;
-
-        assert_eq!(answer.location(), Some("/account/login?next=%2Faccount%2Fprofile"));
-        let posted = visitor.submits(PROFILE, &[("name", "Eve")]).await;
-        assert!(posted.location().expect("away").starts_with("/account/login"));
-    }
+    assert_eq!(answer.location(), Some("/account/login?next=%2Faccount%2Fprofile"));
+    let posted = visitor.submits(PROFILE, &[("name", "Eve")]).await;
+    assert!(posted.location().expect("away").starts_with("/account/login"));
 }

@@ -7,7 +7,7 @@ use daemun::flows;
 use daemun::flows::system::checks::Finding;
 
 use crate::support::process::{Machine, PATIENCE, eventually};
-use crate::support::{App, GOOD, World};
+use crate::support::{App, GOOD, World, on_both};
 
 const PROXY: &str = "198.51.100.1:4711";
 
@@ -30,91 +30,99 @@ fn findings(app: &App) -> Vec<Finding> {
     flows::system::checks::glance(&app.ctx.settings, IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
-on_both! {
-    async fn people_are_told_apart_however_the_proxy_writes_their_addresses(world: World) {
-        let app = behind_a_proxy(&world).await;
-        app.person("ada").await;
-        for (headers, address) in [
-            (&[("X-Forwarded-For", "203.0.113.7:51234")][..], "203.0.113.7"),
-            (&[("X-Forwarded-For", "[2001:db8::7]:443")], "2001:db8::7"),
-            (&[("X-Forwarded-For", "[2001:db8::8]")], "2001:db8::8"),
-            (&[("X-Forwarded-For", "\"203.0.113.9\"")], "203.0.113.9"),
-            (&[("X-Forwarded-For", "203.0.113.10,")], "203.0.113.10"),
-            (&[("X-Forwarded-For", "9.9.9.9, 203.0.113.11:1, 198.51.100.2:2")], "203.0.113.11"),
-            (&[("Forwarded", "for=203.0.113.12;proto=https")], "203.0.113.12"),
-            (&[("Forwarded", "for=9.9.9.9"), ("Forwarded", "for=\"[2001:db8::9]:80\"")], "2001:db8::9"),
-            (&[("Forwarded", "for=203.0.113.13"), ("X-Forwarded-For", "203.0.113.13:9")], "203.0.113.13"),
-            (&[("Forwarded", "proto=https"), ("X-Forwarded-For", "203.0.113.14")], "203.0.113.14"),
-        ] {
-            world.clock.advance(Duration::from_secs(1));
-            assert_eq!(seen_as(&app, headers).await, address, "{headers:?}");
-        }
-        assert!(!findings(&app).iter().any(|it| matches!(it, Finding::ProxyUnreadable(_))));
-    }
-
-    async fn the_header_that_the_proxy_does_not_write_chooses_no_address(world: World) {
-        let app = behind_a_proxy(&world).await;
-        app.person("ada").await;
-        for headers in [
-            &[("X-Forwarded-For", "203.0.113.7"), ("Forwarded", "for=9.9.9.9")][..],
-            &[("X-Forwarded-For", "9.9.9.9"), ("Forwarded", "for=203.0.113.7")],
-            &[("X-Forwarded-For", "9.9.9.9"), ("Forwarded", "for=_hidden")],
-        ] {
-            world.clock.advance(Duration::from_secs(1));
-            assert_eq!(seen_as(&app, headers).await, "198.51.100.1", "{headers:?}");
-        }
-        let mut stranger = app.visitor().from("192.0.2.50:1").with("Forwarded", "for=9.9.9.9");
+#[on_both]
+async fn people_are_told_apart_however_the_proxy_writes_their_addresses(world: World) {
+    let app = behind_a_proxy(&world).await;
+    app.person("ada").await;
+    for (headers, address) in [
+        (&[("X-Forwarded-For", "203.0.113.7:51234")][..], "203.0.113.7"),
+        (&[("X-Forwarded-For", "[2001:db8::7]:443")], "2001:db8::7"),
+        (&[("X-Forwarded-For", "[2001:db8::8]")], "2001:db8::8"),
+        (&[("X-Forwarded-For", "\"203.0.113.9\"")], "203.0.113.9"),
+        (&[("X-Forwarded-For", "203.0.113.10,")], "203.0.113.10"),
+        (&[("X-Forwarded-For", "9.9.9.9, 203.0.113.11:1, 198.51.100.2:2")], "203.0.113.11"),
+        (&[("Forwarded", "for=203.0.113.12;proto=https")], "203.0.113.12"),
+        (&[("Forwarded", "for=9.9.9.9"), ("Forwarded", "for=\"[2001:db8::9]:80\"")], "2001:db8::9"),
+        (
+            &[("Forwarded", "for=203.0.113.13"), ("X-Forwarded-For", "203.0.113.13:9")],
+            "203.0.113.13",
+        ),
+        (&[("Forwarded", "proto=https"), ("X-Forwarded-For", "203.0.113.14")], "203.0.113.14"),
+    ] {
         world.clock.advance(Duration::from_secs(1));
-        assert_eq!(stranger.logs_in("ada@example.com", GOOD).await.status(), 303);
-        assert_eq!(app.number("SELECT COUNT(*) FROM sessions WHERE ip = '9.9.9.9'").await, 0);
+        assert_eq!(seen_as(&app, headers).await, address, "{headers:?}");
     }
+    assert!(!findings(&app).iter().any(|it| matches!(it, Finding::ProxyUnreadable(_))));
+}
 
-    async fn a_header_of_a_trusted_proxy_that_cannot_be_read_is_found_by_the_checkup(world: World) {
-        let app = behind_a_proxy(&world).await;
-        app.person("ada").await;
-        let is_found = |app: &App| {
-            findings(app).contains(&Finding::ProxyUnreadable("198.51.100.1".parse().expect("one")))
-        };
-        let mut client = app.visitor().from(PROXY).with("X-Forwarded-For", "rubbish, 203.0.113.7");
-        client.get("/").await;
-        app.visitor().with("X-Forwarded-For", "unknown").get("/").await;
-        assert!(!is_found(&app), "what clients send is no fault of the proxy");
-
+#[on_both]
+async fn the_header_that_the_proxy_does_not_write_chooses_no_address(world: World) {
+    let app = behind_a_proxy(&world).await;
+    app.person("ada").await;
+    for headers in [
+        &[("X-Forwarded-For", "203.0.113.7"), ("Forwarded", "for=9.9.9.9")][..],
+        &[("X-Forwarded-For", "9.9.9.9"), ("Forwarded", "for=203.0.113.7")],
+        &[("X-Forwarded-For", "9.9.9.9"), ("Forwarded", "for=_hidden")],
+    ] {
         world.clock.advance(Duration::from_secs(1));
-        assert_eq!(seen_as(&app, &[("X-Forwarded-For", "203.0.113.7, unknown")]).await, "198.51.100.1");
-        assert!(eventually(PATIENCE, || is_found(&app)));
-
-        assert!(!findings(&world.app().await).iter().any(|it| matches!(it, Finding::ProxyUnreadable(_))));
-        behind_a_proxy(&world).await;
-        assert!(!is_found(&app), "a server that starts knows nothing of its proxies yet");
+        assert_eq!(seen_as(&app, headers).await, "198.51.100.1", "{headers:?}");
     }
+    let mut stranger = app.visitor().from("192.0.2.50:1").with("Forwarded", "for=9.9.9.9");
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(stranger.logs_in("ada@example.com", GOOD).await.status(), 303);
+    assert_eq!(app.number("SELECT COUNT(*) FROM sessions WHERE ip = '9.9.9.9'").await, 0);
+}
 
-    async fn a_trusted_proxy_names_the_request(world: World) {
-        let app = behind_a_proxy(&world).await;
-        let given = "0193e6a4-7b1c-7def-8123-456789abcdef";
-        let named = |address: &str, id: &str| {
-            let (mut visitor, path) = (app.visitor().from(address).with("X-Request-Id", id), "/nowhere");
-            async move { visitor.get(path).await }
-        };
+#[on_both]
+async fn a_header_of_a_trusted_proxy_that_cannot_be_read_is_found_by_the_checkup(world: World) {
+    let app = behind_a_proxy(&world).await;
+    app.person("ada").await;
+    let is_found = |app: &App| {
+        findings(app).contains(&Finding::ProxyUnreadable("198.51.100.1".parse().expect("one")))
+    };
+    let mut client = app.visitor().from(PROXY).with("X-Forwarded-For", "rubbish, 203.0.113.7");
+    client.get("/").await;
+    app.visitor().with("X-Forwarded-For", "unknown").get("/").await;
+    assert!(!is_found(&app), "what clients send is no fault of the proxy");
 
-        let page = named(PROXY, given).await;
-        assert_eq!(page.header("x-request-id"), Some(given));
-        assert!(page.text().contains(given), "the error page names it too");
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(seen_as(&app, &[("X-Forwarded-For", "203.0.113.7, unknown")]).await, "198.51.100.1");
+    assert!(eventually(PATIENCE, || is_found(&app)));
 
-        for (address, id) in [
-            ("192.0.2.1:1", given),
-            (PROXY, "short"),
-            (PROXY, "<script>alert(1)</script>"),
-            (PROXY, &"x".repeat(65)),
-        ] {
-            let page = named(address, id).await;
-            assert_eq!(page.header("x-request-id").map(str::len), Some(16), "{address} {id}");
-            assert!(!page.text().contains(id), "{id}");
-        }
-        let mut twice =
-            app.visitor().from(PROXY).with("X-Request-Id", given).with("X-Request-Id", given);
-        assert_ne!(twice.get("/").await.header("x-request-id"), Some(given));
+    assert!(
+        !findings(&world.app().await).iter().any(|it| matches!(it, Finding::ProxyUnreadable(_)))
+    );
+    behind_a_proxy(&world).await;
+    assert!(!is_found(&app), "a server that starts knows nothing of its proxies yet");
+}
+
+#[on_both]
+async fn a_trusted_proxy_names_the_request(world: World) {
+    let app = behind_a_proxy(&world).await;
+    let given = "0193e6a4-7b1c-7def-8123-456789abcdef";
+    let named = |address: &str, id: &str| {
+        let (mut visitor, path) =
+            (app.visitor().from(address).with("X-Request-Id", id), "/nowhere");
+        async move { visitor.get(path).await }
+    };
+
+    let page = named(PROXY, given).await;
+    assert_eq!(page.header("x-request-id"), Some(given));
+    assert!(page.text().contains(given), "the error page names it too");
+
+    for (address, id) in [
+        ("192.0.2.1:1", given),
+        (PROXY, "short"),
+        (PROXY, "<script>alert(1)</script>"),
+        (PROXY, &"x".repeat(65)),
+    ] {
+        let page = named(address, id).await;
+        assert_eq!(page.header("x-request-id").map(str::len), Some(16), "{address} {id}");
+        assert!(!page.text().contains(id), "{id}");
     }
+    let mut twice =
+        app.visitor().from(PROXY).with("X-Request-Id", given).with("X-Request-Id", given);
+    assert_ne!(twice.get("/").await.header("x-request-id"), Some(given));
 }
 
 #[test]

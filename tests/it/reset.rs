@@ -11,7 +11,7 @@ use futures::future::join_all;
 use rocket::http::{Cookie, Method};
 
 use crate::support::app::caller;
-use crate::support::{App, Browser, GOOD, NEW, World};
+use crate::support::{App, Browser, GOOD, NEW, World, on_both};
 
 const ASK: &str = "/account/password/reset";
 const SENT: &str = "/account/password/sent";
@@ -86,560 +86,590 @@ async fn statements(app: &App, browser: &mut Browser<'_>, token: &str, email: &s
     app.ctx.db.queries() - before
 }
 
-on_both! {
-    async fn whoever_forgot_the_password_chooses_another(world: World) {
-        let app = world.app().await;
-        for (name, language, sent, subject, chosen) in [
-            ("ada", "en", "Check your email", "choose a new password", "Choose a new password"),
-            ("bora", "ko", "메일을 확인해 주세요", "새 비밀번호를 정해 주세요", "새 비밀번호 정하기"),
-        ] {
-            let email = format!("{name}@example.com");
-            let visitor = app.visitor().with("Accept-Language", language);
-            visitor.clone().joins(&email, GOOD).await;
-            let mut person = visitor.clone();
-            assert_eq!(person.asks_for_reset(&email).await.location(), Some(SENT));
-            assert_eq!(person.get(SENT).await.h1(), sent);
-            let letter = app.letter_to(&email).await;
-            assert!(letter.subject.contains(subject), "{}", letter.subject);
+#[on_both]
+async fn whoever_forgot_the_password_chooses_another(world: World) {
+    let app = world.app().await;
+    for (name, language, sent, subject, chosen) in [
+        ("ada", "en", "Check your email", "choose a new password", "Choose a new password"),
+        ("bora", "ko", "메일을 확인해 주세요", "새 비밀번호를 정해 주세요", "새 비밀번호 정하기"),
+    ] {
+        let email = format!("{name}@example.com");
+        let visitor = app.visitor().with("Accept-Language", language);
+        visitor.clone().joins(&email, GOOD).await;
+        let mut person = visitor.clone();
+        assert_eq!(person.asks_for_reset(&email).await.location(), Some(SENT));
+        assert_eq!(person.get(SENT).await.h1(), sent);
+        let letter = app.letter_to(&email).await;
+        assert!(letter.subject.contains(subject), "{}", letter.subject);
 
-            assert_eq!(person.get(&letter.link(LINK)).await.location(), Some(FORM));
-            assert_eq!(person.get(FORM).await.h1(), chosen);
-            let answer = person.chooses(FORM, NEW).await;
+        assert_eq!(person.get(&letter.link(LINK)).await.location(), Some(FORM));
+        assert_eq!(person.get(FORM).await.h1(), chosen);
+        let answer = person.chooses(FORM, NEW).await;
 
-            assert_eq!(answer.location(), Some("/account/login"), "{}", answer.text());
-            assert!(person.cookie("link").is_none() && person.cookie("access").is_none());
-            assert_eq!(person.get("/account/login").await.texts(".notice").len(), 1);
-            assert!(!person.is_signed_in().await, "it proves the mailbox, and signs nobody in");
-            assert!(!can_log_in(&app, &email, GOOD).await && can_log_in(&app, &email, NEW).await);
+        assert_eq!(answer.location(), Some("/account/login"), "{}", answer.text());
+        assert!(person.cookie("link").is_none() && person.cookie("access").is_none());
+        assert_eq!(person.get("/account/login").await.texts(".notice").len(), 1);
+        assert!(!person.is_signed_in().await, "it proves the mailbox, and signs nobody in");
+        assert!(!can_log_in(&app, &email, GOOD).await && can_log_in(&app, &email, NEW).await);
+    }
+    assert_eq!((app.events("reset_asked").await, app.events("password_reset").await), (2, 2));
+}
+
+#[on_both]
+async fn nobody_learns_which_addresses_have_accounts(world: World) {
+    let app = world.app().await;
+    for name in ["ada", "gone", "busy"] {
+        app.person(name).await;
+    }
+    app.execute("UPDATE users SET is_active = FALSE WHERE email LIKE 'gone%'").await;
+    for _ in 0..3 {
+        app.visitor().from("198.51.100.1:1").asks_for_reset("busy@example.com").await;
+    }
+    app.delivers().await;
+    let mut eve = app.visitor();
+    let token = eve.token().await;
+
+    let mut answers = Vec::new();
+    for name in ["ada", "nobody", "gone", "busy"] {
+        let before = app.rows().await;
+        let email = format!("{name}@example.com");
+        let answer = eve.post(ASK, &[("csrf", &token), ("email", &email)]).await;
+        let new: Vec<_> = app.rows().await.into_iter().zip(before).collect();
+        for ((table, now), (_, then)) in new {
+            let may_grow = i64::from(table == "throttle" || table == "outbox");
+            assert!((0..=may_grow + i64::from(table == "throttle")).contains(&(now - then)));
         }
-        assert_eq!((app.events("reset_asked").await, app.events("password_reset").await), (2, 2));
+        answers.push((answer.status(), format!("{:?}", answer.headers()), answer.text()));
     }
 
-    async fn nobody_learns_which_addresses_have_accounts(world: World) {
-        let app = world.app().await;
-        for name in ["ada", "gone", "busy"] {
-            app.person(name).await;
-        }
-        app.execute("UPDATE users SET is_active = FALSE WHERE email LIKE 'gone%'").await;
-        for _ in 0..3 {
-            app.visitor().from("198.51.100.1:1").asks_for_reset("busy@example.com").await;
+    assert_eq!(answers[0].0, 303);
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+}
+
+#[on_both]
+async fn a_known_and_an_unknown_address_cost_the_same_statements(world: World) {
+    let app = world.app().await;
+    for name in ["ada", "gone"] {
+        app.person(name).await;
+    }
+    app.execute("UPDATE users SET is_active = FALSE WHERE email LIKE 'gone%'").await;
+    let mut eve = app.visitor();
+    let token = eve.token().await;
+    eve.asks_for_reset("first@example.com").await;
+
+    let mut counts = Vec::new();
+    for name in ["ada", "nobody", "gone"] {
+        counts.push(statements(&app, &mut eve, &token, &format!("{name}@example.com")).await);
+    }
+
+    assert!(counts.iter().all(|count| *count == counts[0] && *count > 0), "{counts:?}");
+}
+
+#[on_both]
+async fn a_request_for_nobody_leaves_nothing_behind(world: World) {
+    let app = world.app().await;
+    app.person("gone").await;
+    app.delivers().await;
+    app.execute("UPDATE users SET is_active = FALSE").await;
+    let before = (app.letters().await.len(), app.rows().await);
+
+    for email in ["nobody@example.com", "gone@example.com"] {
+        app.visitor().asks_for_reset(email).await;
+    }
+    app.delivers().await;
+
+    let left = |rows: Vec<(&'static str, i64)>| -> Vec<_> {
+        rows.into_iter().filter(|(table, _)| *table != "throttle").collect()
+    };
+    assert_eq!(app.letters().await.len(), before.0);
+    assert_eq!(left(app.rows().await), left(before.1));
+}
+
+#[on_both]
+async fn letters_go_to_the_address_as_its_owner_wrote_it(world: World) {
+    let app = world.app().await;
+    app.visitor().with("Accept-Language", "ko").joins("Ada.Byron@Example.com", GOOD).await;
+
+    app.visitor().asks_for_reset("ada.BYRON@EXAMPLE.COM").await;
+
+    let letters = app.letters().await;
+    let letter = letters.iter().find(|it| it.find_link(LINK).is_some()).expect("a letter");
+    assert_eq!(letter.to.split('@').next(), Some("Ada.Byron"), "{}", letter.to);
+    assert!(letter.to.eq_ignore_ascii_case("ada.byron@example.com"));
+    assert!(letter.subject.contains("비밀번호"), "in its owner's language: {}", letter.subject);
+}
+
+#[on_both]
+async fn flooding_somebody_with_letters_sends_three_an_hour(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let mut place = 0;
+    for (requests, later) in [(2, 30), (9, 29), (9, 0)] {
+        for _ in 0..requests {
+            place += 1;
+            let mut eve = app.visitor().from(&format!("198.51.100.{place}:1"));
+            assert_eq!(eve.asks_for_reset("ada@example.com").await.location(), Some(SENT));
         }
         app.delivers().await;
-        let mut eve = app.visitor();
-        let token = eve.token().await;
-
-        let mut answers = Vec::new();
-        for name in ["ada", "nobody", "gone", "busy"] {
-            let before = app.rows().await;
-            let email = format!("{name}@example.com");
-            let answer = eve.post(ASK, &[("csrf", &token), ("email", &email)]).await;
-            let new: Vec<_> = app.rows().await.into_iter().zip(before).collect();
-            for ((table, now), (_, then)) in new {
-                let may_grow = i64::from(table == "throttle" || table == "outbox");
-                assert!((0..=may_grow + i64::from(table == "throttle")).contains(&(now - then)));
-            }
-            answers.push((answer.status(), format!("{:?}", answer.headers()), answer.text()));
-        }
-
-        assert_eq!(answers[0].0, 303);
-        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+        world.clock.advance(later * MINUTE);
     }
 
-    async fn a_known_and_an_unknown_address_cost_the_same_statements(world: World) {
-        let app = world.app().await;
-        for name in ["ada", "gone"] {
-            app.person(name).await;
-        }
-        app.execute("UPDATE users SET is_active = FALSE WHERE email LIKE 'gone%'").await;
-        let mut eve = app.visitor();
-        let token = eve.token().await;
-        eve.asks_for_reset("first@example.com").await;
+    assert!(letters(&app, "ada@example.com").await <= 3, "within an hour");
+    assert!(can_log_in(&app, "ada@example.com", GOOD).await, "nobody is locked out");
+    world.clock.advance(2 * HOUR);
+    let before = letters(&app, "ada@example.com").await;
+    app.visitor().asks_for_reset("ada@example.com").await;
+    assert_eq!(letters(&app, "ada@example.com").await, before + 1, "it does not last");
+}
 
-        let mut counts = Vec::new();
-        for name in ["ada", "nobody", "gone"] {
-            counts.push(statements(&app, &mut eve, &token, &format!("{name}@example.com")).await);
-        }
+#[on_both]
+async fn asking_about_everybody_from_one_place_is_slowed_down(world: World) {
+    let app = world.app().await;
+    let mut eve = app.visitor().from("198.51.100.1:1");
+    let mut statuses = Vec::new();
+    for number in 0..52 {
+        statuses.push(eve.asks_for_reset(&format!("p{number}@example.com")).await.status());
+    }
+    let page = eve.asks_for_reset("ada@example.com").await;
 
-        assert!(counts.iter().all(|count| *count == counts[0] && *count > 0), "{counts:?}");
+    assert_eq!(statuses, [&[303; 51][..], &[429]].concat());
+    assert_eq!((page.status(), page.header("retry-after")), (429, Some("30")));
+    assert!(page.texts("main").join(" ").contains("30 seconds"));
+    let mut elsewhere = app.visitor().from("198.51.100.2:1");
+    assert_eq!(elsewhere.asks_for_reset("ada@example.com").await.status(), 303);
+}
+
+#[on_both]
+async fn what_is_no_address_is_said_to_be_none(world: World) {
+    let app = world.app().await;
+    let before = app.rows().await;
+    for (typed, said) in [
+        ("", "Enter your email."),
+        ("ada", "Enter a valid email address, such as ada@example.com."),
+        (
+            "ada@example.com\r\nBcc: eve@example.com",
+            "Enter a valid email address, such as ada@example.com.",
+        ),
+    ] {
+        let page = app.visitor().asks_for_reset(typed).await;
+        assert_eq!((page.status(), page.summary()), (422, vec![said.to_owned()]), "{typed}");
+        assert!(page.field("email").is_wrong);
+    }
+    assert_eq!(app.rows().await, before);
+}
+
+#[on_both]
+async fn a_mail_scanner_uses_nothing_up(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+    let before = app.rows().await;
+    for _ in 0..20 {
+        for method in [Method::Get, Method::Head] {
+            let mut scanner = app.visitor().with("User-Agent", SAFE_LINKS);
+            assert_eq!(scanner.send(method, &link, None).await.location(), Some(FORM));
+            assert_eq!(scanner.send(method, FORM, None).await.status(), 200);
+        }
+        assert_eq!(app.visitor().post(&link, &[]).await.status(), 403, "no form of ours");
     }
 
-    async fn a_request_for_nobody_leaves_nothing_behind(world: World) {
-        let app = world.app().await;
-        app.person("gone").await;
-        app.delivers().await;
-        app.execute("UPDATE users SET is_active = FALSE").await;
-        let before = (app.letters().await.len(), app.rows().await);
+    assert_eq!(app.rows().await, before);
+    assert_eq!(app.number("SELECT COUNT(*) FROM one_time_links WHERE used_at > 0").await, 0);
+    assert_eq!(app.visitor().chooses(&link, NEW).await.location(), Some("/account/login"));
+}
 
-        for email in ["nobody@example.com", "gone@example.com"] {
-            app.visitor().asks_for_reset(email).await;
-        }
-        app.delivers().await;
+#[on_both]
+async fn the_token_is_out_of_the_address_before_a_page_is_drawn(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+    let token = link.strip_prefix(LINK).expect("a token");
+    let mut ada = app.visitor();
 
-        let left = |rows: Vec<(&'static str, i64)>| -> Vec<_> {
-            rows.into_iter().filter(|(table, _)| *table != "throttle").collect()
-        };
-        assert_eq!(app.letters().await.len(), before.0);
-        assert_eq!(left(app.rows().await), left(before.1));
+    let arrival = ada.get(&link).await;
+    let drawn = [ada.get(FORM).await, ada.chooses(FORM, "weak").await];
+
+    assert_eq!(arrival.location(), Some(FORM));
+    assert!(!arrival.text().contains(token));
+    assert_eq!(arrival.header("cache-control"), Some("no-store"));
+    let cookie = arrival.all("set-cookie").into_iter().find(|it| it.starts_with("link="));
+    let cookie = Cookie::parse(cookie.expect("a cookie").to_owned()).expect("a cookie");
+    assert_eq!((cookie.http_only(), cookie.path()), (Some(true), Some("/")));
+    assert_eq!(cookie.max_age(), Some(rocket::time::Duration::minutes(30)));
+    for page in drawn {
+        assert!(!page.text().contains(token), "{}", page.text());
+        let outside = "[src^='http'], [href^='http'], [src^='//'], [href^='//'], img, iframe";
+        assert!(page.texts(outside).is_empty());
+        assert_eq!(page.header("referrer-policy"), Some("same-origin"));
+        assert_eq!(page.header("cache-control"), Some("no-store"));
+    }
+}
+
+#[on_both]
+async fn every_dead_link_is_answered_with_one_page(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let used = link(&app, "ada@example.com").await;
+    app.visitor().chooses(&used, NEW).await;
+    let old = link(&app, "ada@example.com").await;
+    world.clock.advance(HOUR);
+    let never = format!("{LINK}{}", "x".repeat(43));
+
+    let mut pages = Vec::new();
+    let mut visitor = app.visitor();
+    visitor.token().await;
+    for link in [&used, &old, &never] {
+        let page = visitor.get(link).await;
+        let headers = format!("{:?}", page.headers());
+        pages.push((page.status(), headers, page.text().replace(link.as_str(), "")));
     }
 
-    async fn letters_go_to_the_address_as_its_owner_wrote_it(world: World) {
-        let app = world.app().await;
-        app.visitor().with("Accept-Language", "ko").joins("Ada.Byron@Example.com", GOOD).await;
-
-        app.visitor().asks_for_reset("ada.BYRON@EXAMPLE.COM").await;
-
-        let letters = app.letters().await;
-        let letter = letters.iter().find(|it| it.find_link(LINK).is_some()).expect("a letter");
-        assert_eq!(letter.to.split('@').next(), Some("Ada.Byron"), "{}", letter.to);
-        assert!(letter.to.eq_ignore_ascii_case("ada.byron@example.com"));
-        assert!(letter.subject.contains("비밀번호"), "in its owner's language: {}", letter.subject);
+    assert_eq!(pages[0].0, 404);
+    assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
+    for link in [&used, &old, &never] {
+        assert!(is_dead(&app, link).await);
+        assert_eq!(app.visitor().chooses(link, "weak").await.status(), 404);
+        assert_eq!(app.visitor().submits(link, &[]).await.status(), 404);
+        assert_eq!(app.visitor().submits(link, &[("new_password1", "x")]).await.status(), 404);
     }
+    assert_eq!(app.visitor().get(FORM).await.status(), 404, "without any link");
+}
 
-    async fn flooding_somebody_with_letters_sends_three_an_hour(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let mut place = 0;
-        for (requests, later) in [(2, 30), (9, 29), (9, 0)] {
-            for _ in 0..requests {
-                place += 1;
-                let mut eve = app.visitor().from(&format!("198.51.100.{place}:1"));
-                assert_eq!(eve.asks_for_reset("ada@example.com").await.location(), Some(SENT));
-            }
-            app.delivers().await;
-            world.clock.advance(later * MINUTE);
-        }
+#[on_both]
+async fn a_link_works_for_an_hour(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+    let mut ada = app.visitor();
+    ada.get(&link).await;
+    world.clock.advance(59 * MINUTE);
+    assert_eq!(app.visitor().get(&link).await.location(), Some(FORM));
 
-        assert!(letters(&app, "ada@example.com").await <= 3, "within an hour");
-        assert!(can_log_in(&app, "ada@example.com", GOOD).await, "nobody is locked out");
-        world.clock.advance(2 * HOUR);
-        let before = letters(&app, "ada@example.com").await;
+    world.clock.advance(MINUTE);
+
+    assert!(is_dead(&app, &link).await);
+    assert_eq!(ada.chooses(FORM, NEW).await.status(), 404, "also when it was opened in time");
+}
+
+#[on_both]
+async fn a_newer_link_takes_the_place_of_an_older(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let older = link(&app, "ada@example.com").await;
+    world.clock.advance(MINUTE);
+    let newer = link(&app, "ada@example.com").await;
+
+    assert!(is_dead(&app, &older).await);
+    assert_eq!(app.visitor().chooses(&newer, NEW).await.status(), 303);
+}
+
+#[on_both]
+async fn of_two_requests_at_once_the_last_letter_has_the_link_that_works(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    for _ in 0..2 {
         app.visitor().asks_for_reset("ada@example.com").await;
-        assert_eq!(letters(&app, "ada@example.com").await, before + 1, "it does not last");
     }
 
-    async fn asking_about_everybody_from_one_place_is_slowed_down(world: World) {
-        let app = world.app().await;
-        let mut eve = app.visitor().from("198.51.100.1:1");
-        let mut statuses = Vec::new();
-        for number in 0..52 {
-            statuses.push(eve.asks_for_reset(&format!("p{number}@example.com")).await.status());
-        }
-        let page = eve.asks_for_reset("ada@example.com").await;
+    let link = app.letter_to("ada@example.com").await.link(LINK);
 
-        assert_eq!(statuses, [&[303; 51][..], &[429]].concat());
-        assert_eq!((page.status(), page.header("retry-after")), (429, Some("30")));
-        assert!(page.texts("main").join(" ").contains("30 seconds"));
-        let mut elsewhere = app.visitor().from("198.51.100.2:1");
-        assert_eq!(elsewhere.asks_for_reset("ada@example.com").await.status(), 303);
-    }
+    assert_eq!(letters(&app, "ada@example.com").await, 2);
+    assert_eq!(app.visitor().chooses(&link, NEW).await.status(), 303);
+}
 
-    async fn what_is_no_address_is_said_to_be_none(world: World) {
-        let app = world.app().await;
-        let before = app.rows().await;
-        for (typed, said) in [
-            ("", "Enter your email."),
-            ("ada", "Enter a valid email address, such as ada@example.com."),
-            ("ada@example.com\r\nBcc: eve@example.com",
-             "Enter a valid email address, such as ada@example.com."),
-        ] {
-            let page = app.visitor().asks_for_reset(typed).await;
-            assert_eq!((page.status(), page.summary()), (422, vec![said.to_owned()]), "{typed}");
-            assert!(page.field("email").is_wrong);
-        }
-        assert_eq!(app.rows().await, before);
-    }
+#[on_both]
+async fn a_request_that_waited_too_long_does_not_spoil_a_newer_one(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    app.delivers().await;
+    app.visitor().asks_for_reset("ada@example.com").await;
+    // As if a worker had claimed it and gone away.
+    app.execute("UPDATE outbox SET due_at = due_at + 3600000000 WHERE due_at > 0").await;
+    world.clock.advance(50 * MINUTE);
+    app.visitor().asks_for_reset("ada@example.com").await;
+    let link = app.letter_to("ada@example.com").await.link(LINK);
 
-    async fn a_mail_scanner_uses_nothing_up(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let link = link(&app, "ada@example.com").await;
-        let before = app.rows().await;
-        for _ in 0..20 {
-            for method in [Method::Get, Method::Head] {
-                let mut scanner = app.visitor().with("User-Agent", SAFE_LINKS);
-                assert_eq!(scanner.send(method, &link, None).await.location(), Some(FORM));
-                assert_eq!(scanner.send(method, FORM, None).await.status(), 200);
-            }
-            assert_eq!(app.visitor().post(&link, &[]).await.status(), 403, "no form of ours");
-        }
+    world.clock.advance(15 * MINUTE);
+    app.delivers().await;
 
-        assert_eq!(app.rows().await, before);
-        assert_eq!(app.number("SELECT COUNT(*) FROM one_time_links WHERE used_at > 0").await, 0);
-        assert_eq!(app.visitor().chooses(&link, NEW).await.location(), Some("/account/login"));
-    }
+    assert_eq!(letters(&app, "ada@example.com").await, 1);
+    assert_eq!(app.number("SELECT COUNT(*) FROM outbox WHERE due_at > 0").await, 0);
+    assert_eq!(app.visitor().chooses(&link, NEW).await.status(), 303);
+}
 
-    async fn the_token_is_out_of_the_address_before_a_page_is_drawn(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let link = link(&app, "ada@example.com").await;
-        let token = link.strip_prefix(LINK).expect("a token");
-        let mut ada = app.visitor();
+#[on_both]
+async fn a_link_is_dead_once_the_password_was_changed(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
 
-        let arrival = ada.get(&link).await;
-        let drawn = [ada.get(FORM).await, ada.chooses(FORM, "weak").await];
+    assert_eq!(ada.changes_password(GOOD, NEW).await.location(), Some("/account/mypage"));
 
-        assert_eq!(arrival.location(), Some(FORM));
-        assert!(!arrival.text().contains(token));
-        assert_eq!(arrival.header("cache-control"), Some("no-store"));
-        let cookie = arrival.all("set-cookie").into_iter().find(|it| it.starts_with("link="));
-        let cookie = Cookie::parse(cookie.expect("a cookie").to_owned()).expect("a cookie");
-        assert_eq!((cookie.http_only(), cookie.path()), (Some(true), Some("/")));
-        assert_eq!(cookie.max_age(), Some(rocket::time::Duration::minutes(30)));
-        for page in drawn {
-            assert!(!page.text().contains(token), "{}", page.text());
-            let outside = "[src^='http'], [href^='http'], [src^='//'], [href^='//'], img, iframe";
-            assert!(page.texts(outside).is_empty());
-            assert_eq!(page.header("referrer-policy"), Some("same-origin"));
-            assert_eq!(page.header("cache-control"), Some("no-store"));
-        }
-    }
+    assert!(is_dead(&app, &link).await);
+    assert!(can_log_in(&app, "ada@example.com", NEW).await);
+}
 
-    async fn every_dead_link_is_answered_with_one_page(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let used = link(&app, "ada@example.com").await;
-        app.visitor().chooses(&used, NEW).await;
-        let old = link(&app, "ada@example.com").await;
-        world.clock.advance(HOUR);
-        let never = format!("{LINK}{}", "x".repeat(43));
+#[on_both]
+async fn a_link_is_dead_once_the_password_was_set_at_the_terminal(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
 
-        let mut pages = Vec::new();
-        let mut visitor = app.visitor();
-        visitor.token().await;
-        for link in [&used, &old, &never] {
-            let page = visitor.get(link).await;
-            let headers = format!("{:?}", page.headers());
-            pages.push((page.status(), headers, page.text().replace(link.as_str(), "")));
-        }
+    let new = Password::parse(NEW).expect("typed");
+    let set =
+        flows::account::password_change::set(&app.ctx, &address("ada@example.com"), new, &caller())
+            .await;
 
-        assert_eq!(pages[0].0, 404);
-        assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
-        for link in [&used, &old, &never] {
-            assert!(is_dead(&app, link).await);
-            assert_eq!(app.visitor().chooses(link, "weak").await.status(), 404);
-            assert_eq!(app.visitor().submits(link, &[]).await.status(), 404);
-            assert_eq!(app.visitor().submits(link, &[("new_password1", "x")]).await.status(), 404);
-        }
-        assert_eq!(app.visitor().get(FORM).await.status(), 404, "without any link");
-    }
+    set.expect("set");
+    assert!(is_dead(&app, &link).await);
+}
 
-    async fn a_link_works_for_an_hour(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let link = link(&app, "ada@example.com").await;
-        let mut ada = app.visitor();
-        ada.get(&link).await;
-        world.clock.advance(59 * MINUTE);
-        assert_eq!(app.visitor().get(&link).await.location(), Some(FORM));
+#[on_both]
+async fn a_link_is_dead_once_the_account_has_moved(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
 
-        world.clock.advance(MINUTE);
+    ada.asks_to_move("new@example.com", GOOD).await;
+    let confirm = app.letter_to("new@example.com").await.link("/account/email/change/");
+    ada.presses(&confirm).await;
 
-        assert!(is_dead(&app, &link).await);
-        assert_eq!(ada.chooses(FORM, NEW).await.status(), 404, "also when it was opened in time");
-    }
+    assert!(is_dead(&app, &link).await);
+}
 
-    async fn a_newer_link_takes_the_place_of_an_older(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let older = link(&app, "ada@example.com").await;
-        world.clock.advance(MINUTE);
-        let newer = link(&app, "ada@example.com").await;
+#[on_both]
+async fn a_request_is_not_answered_at_an_address_that_was_left(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    ada.asks_to_move("new@example.com", GOOD).await;
+    let confirm = app.letter_to("new@example.com").await.link("/account/email/change/");
 
-        assert!(is_dead(&app, &older).await);
-        assert_eq!(app.visitor().chooses(&newer, NEW).await.status(), 303);
-    }
+    app.visitor().asks_for_reset("ada@example.com").await;
+    ada.presses(&confirm).await;
 
-    async fn of_two_requests_at_once_the_last_letter_has_the_link_that_works(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
+    assert_eq!(letters(&app, "ada@example.com").await, 0);
+    assert_eq!(letters(&app, "new@example.com").await, 0);
+}
+
+#[on_both]
+async fn a_link_is_dead_while_the_account_may_not_be_used(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+
+    app.execute("UPDATE users SET is_active = FALSE").await;
+
+    assert!(is_dead(&app, &link).await);
+}
+
+#[on_both]
+async fn of_sixteen_tries_with_one_link_one_wins(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+
+    let won = race(&app, &vec![link; 16]).await;
+
+    assert_eq!(won.len(), 1);
+    assert!(can_log_in(&app, "ada@example.com", &won[0]).await, "the winner's password");
+    assert_eq!((app.events("password_reset").await, app.events("logged_in").await), (1, 0));
+}
+
+#[on_both]
+async fn of_two_links_to_one_account_one_wins(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    for _ in 0..3 {
+        let transaction = app.ctx.db.begin().await.expect("a transaction");
+        let mut pair = Vec::new();
         for _ in 0..2 {
-            app.visitor().asks_for_reset("ada@example.com").await;
+            let (random, now) = (app.ctx.random, app.ctx.clock.now());
+            let whose = (UserId(1), None);
+            let token = links::mint(&transaction, random, Purpose::ResetPassword, whose, now);
+            pair.push(format!("{LINK}{}", token.await.expect("minted").expose()));
         }
+        transaction.commit().await.expect("committed");
 
-        let link = app.letter_to("ada@example.com").await.link(LINK);
-
-        assert_eq!(letters(&app, "ada@example.com").await, 2);
-        assert_eq!(app.visitor().chooses(&link, NEW).await.status(), 303);
-    }
-
-    async fn a_request_that_waited_too_long_does_not_spoil_a_newer_one(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        app.delivers().await;
-        app.visitor().asks_for_reset("ada@example.com").await;
-        // As if a worker had claimed it and gone away.
-        app.execute("UPDATE outbox SET due_at = due_at + 3600000000 WHERE due_at > 0").await;
-        world.clock.advance(50 * MINUTE);
-        app.visitor().asks_for_reset("ada@example.com").await;
-        let link = app.letter_to("ada@example.com").await.link(LINK);
-
-        world.clock.advance(15 * MINUTE);
-        app.delivers().await;
-
-        assert_eq!(letters(&app, "ada@example.com").await, 1);
-        assert_eq!(app.number("SELECT COUNT(*) FROM outbox WHERE due_at > 0").await, 0);
-        assert_eq!(app.visitor().chooses(&link, NEW).await.status(), 303);
-    }
-
-    async fn a_link_is_dead_once_the_password_was_changed(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let link = link(&app, "ada@example.com").await;
-
-        assert_eq!(ada.changes_password(GOOD, NEW).await.location(), Some("/account/mypage"));
-
-        assert!(is_dead(&app, &link).await);
-        assert!(can_log_in(&app, "ada@example.com", NEW).await);
-    }
-
-    async fn a_link_is_dead_once_the_password_was_set_at_the_terminal(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let link = link(&app, "ada@example.com").await;
-
-        let new = Password::parse(NEW).expect("typed");
-        let set = flows::account::password_change::set(&app.ctx, &address("ada@example.com"), new, &caller()).await;
-
-        set.expect("set");
-        assert!(is_dead(&app, &link).await);
-    }
-
-    async fn a_link_is_dead_once_the_account_has_moved(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let link = link(&app, "ada@example.com").await;
-
-        ada.asks_to_move("new@example.com", GOOD).await;
-        let confirm = app.letter_to("new@example.com").await.link("/account/email/change/");
-        ada.presses(&confirm).await;
-
-        assert!(is_dead(&app, &link).await);
-    }
-
-    async fn a_request_is_not_answered_at_an_address_that_was_left(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        ada.asks_to_move("new@example.com", GOOD).await;
-        let confirm = app.letter_to("new@example.com").await.link("/account/email/change/");
-
-        app.visitor().asks_for_reset("ada@example.com").await;
-        ada.presses(&confirm).await;
-
-        assert_eq!(letters(&app, "ada@example.com").await, 0);
-        assert_eq!(letters(&app, "new@example.com").await, 0);
-    }
-
-    async fn a_link_is_dead_while_the_account_may_not_be_used(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let link = link(&app, "ada@example.com").await;
-
-        app.execute("UPDATE users SET is_active = FALSE").await;
-
-        assert!(is_dead(&app, &link).await);
-    }
-
-    async fn of_sixteen_tries_with_one_link_one_wins(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let link = link(&app, "ada@example.com").await;
-
-        let won = race(&app, &vec![link; 16]).await;
+        let won = race(&app, &pair.iter().cycle().take(8).cloned().collect::<Vec<_>>()).await;
 
         assert_eq!(won.len(), 1);
-        assert!(can_log_in(&app, "ada@example.com", &won[0]).await, "the winner's password");
-        assert_eq!((app.events("password_reset").await, app.events("logged_in").await), (1, 0));
+        assert!(can_log_in(&app, "ada@example.com", &won[0]).await);
     }
+}
 
-    async fn of_two_links_to_one_account_one_wins(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        for _ in 0..3 {
+#[on_both]
+async fn a_weak_password_does_not_use_the_link_up(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+    let mut ada = app.visitor();
+    ada.get(&link).await;
+
+    let weak = ada.submits(FORM, &[("new_password1", "1234"), ("new_password2", "12")]).await;
+    let own = ada.chooses(FORM, "ada@example.com").await;
+    let empty = ada.submits(FORM, &[]).await;
+
+    assert_eq!(weak.status(), 422);
+    assert!(weak.field("new_password1").errors.len() >= 3, "all that is wrong at once");
+    assert_eq!(weak.field("new_password2").errors, ["The two passwords are not the same."]);
+    let field = weak.field("new_password1");
+    assert!(field.is_wrong && field.value.is_empty());
+    assert!(!weak.text().contains("1234"));
+    assert!(own.summary().contains(&"This password is too similar to your email.".into()));
+    assert_eq!((empty.status(), empty.summary()), (422, vec!["Enter a password.".into()]));
+    assert_eq!(ada.chooses(FORM, NEW).await.location(), Some("/account/login"));
+}
+
+#[on_both]
+async fn every_session_ends(world: World) {
+    let app = world.app().await;
+    let (mut ada, mut eve) = (app.person("ada").await, app.person("eve").await);
+    let mut phone = app.visitor();
+    phone.logs_in("ada@example.com", GOOD).await;
+    let refresh = ada.cookies["refresh"].clone();
+    assert!(ada.is_signed_in().await && phone.is_signed_in().await);
+    let link = link(&app, "ada@example.com").await;
+
+    app.visitor().chooses(&link, NEW).await;
+
+    assert!(!ada.is_signed_in().await && !phone.is_signed_in().await, "at once");
+    assert!(sessions::renew(&app.ctx, &refresh, &caller()).await.is_err());
+    assert!(eve.is_signed_in().await);
+    let letter = app.letter_to("ada@example.com").await;
+    assert!(letter.subject.contains("your password was changed"), "{}", letter.subject);
+    assert!(letter.find_link("/account/not-me/").is_some());
+}
+
+#[on_both]
+async fn a_link_proves_the_address(world: World) {
+    let app = world.app_with(&[("email_verification", "mandatory")]).await;
+    app.visitor().joins("ada@example.com", GOOD).await;
+    assert!(!can_log_in(&app, "ada@example.com", GOOD).await);
+    let link = link(&app, "ada@example.com").await;
+
+    app.visitor().chooses(&link, NEW).await;
+
+    assert!(can_log_in(&app, "ada@example.com", NEW).await);
+}
+
+#[on_both]
+async fn whoever_joined_with_somebody_elses_address_is_out(world: World) {
+    let app = world.app().await;
+    let mut eve = app.visitor();
+    eve.joins("ada@example.com", GOOD).await;
+    eve.asks_to_move("eve@example.com", GOOD).await;
+    let moving = app.letter_to("eve@example.com").await.link("/account/email/change/");
+    let link = link(&app, "ada@example.com").await;
+
+    app.visitor().chooses(&link, NEW).await;
+
+    assert!(!eve.is_signed_in().await);
+    assert_eq!(eve.presses(&moving).await.status(), 404, "nor does the account move away");
+    assert!(!can_log_in(&app, "ada@example.com", GOOD).await);
+}
+
+#[on_both]
+async fn a_token_opens_what_it_was_made_for_and_nothing_else(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let paths = [
+        (Purpose::Setup, "/admin/setup/"),
+        (Purpose::VerifyEmail, "/account/email/verify/"),
+        (Purpose::ResetPassword, LINK),
+        (Purpose::ChangeEmail, "/account/email/change/"),
+        (Purpose::UndoEmailChange, "/account/email/undo/"),
+        (Purpose::NotMe, "/account/not-me/"),
+    ];
+    assert_eq!(paths.map(|(purpose, _)| purpose), Purpose::ALL);
+    let carried = [
+        ("/admin/setup", &[Purpose::Setup][..]),
+        (FORM, &[Purpose::ResetPassword][..]),
+        ("/account/link", &Purpose::ALL[3..]),
+    ];
+    let fields = [
+        ("email", "eve@example.com"),
+        ("password1", NEW),
+        ("password2", NEW),
+        ("new_password1", NEW),
+        ("new_password2", NEW),
+    ];
+    let before = "SELECT COUNT(*) FROM one_time_links WHERE used_at IS NOT NULL";
+
+    for purpose in Purpose::ALL {
+        let (random, now) = (app.ctx.random, app.ctx.clock.now());
+        let token = if purpose == Purpose::Setup {
+            flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited")
+        } else {
             let transaction = app.ctx.db.begin().await.expect("a transaction");
-            let mut pair = Vec::new();
-            for _ in 0..2 {
-                let (random, now) = (app.ctx.random, app.ctx.clock.now());
-                let whose = (UserId(1), None);
-                let token = links::mint(&transaction, random, Purpose::ResetPassword, whose, now);
-                pair.push(format!("{LINK}{}", token.await.expect("minted").expose()));
-            }
+            let email = address("ada@example.com");
+            let whose = (UserId(1), Some(&email));
+            let token = links::mint(&transaction, random, purpose, whose, now).await;
             transaction.commit().await.expect("committed");
-
-            let won = race(&app, &pair.iter().cycle().take(8).cloned().collect::<Vec<_>>()).await;
-
-            assert_eq!(won.len(), 1);
-            assert!(can_log_in(&app, "ada@example.com", &won[0]).await);
+            token.expect("minted")
+        };
+        for (_, path) in paths.iter().filter(|(other, _)| *other != purpose) {
+            let path = format!("{path}{}", token.expose());
+            assert_eq!(app.visitor().get(&path).await.status(), 404, "{purpose:?} at {path}");
+            let sent = app.visitor().submits(&path, &fields).await;
+            assert_eq!(sent.status(), 404, "{purpose:?} at {path}");
         }
-    }
-
-    async fn a_weak_password_does_not_use_the_link_up(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let link = link(&app, "ada@example.com").await;
-        let mut ada = app.visitor();
-        ada.get(&link).await;
-
-        let weak = ada.submits(FORM, &[("new_password1", "1234"), ("new_password2", "12")]).await;
-        let own = ada.chooses(FORM, "ada@example.com").await;
-        let empty = ada.submits(FORM, &[]).await;
-
-        assert_eq!(weak.status(), 422);
-        assert!(weak.field("new_password1").errors.len() >= 3, "all that is wrong at once");
-        assert_eq!(weak.field("new_password2").errors, ["The two passwords are not the same."]);
-        let field = weak.field("new_password1");
-        assert!(field.is_wrong && field.value.is_empty());
-        assert!(!weak.text().contains("1234"));
-        assert!(own.summary().contains(&"This password is too similar to your email.".into()));
-        assert_eq!((empty.status(), empty.summary()), (422, vec!["Enter a password.".into()]));
-        assert_eq!(ada.chooses(FORM, NEW).await.location(), Some("/account/login"));
-    }
-
-    async fn every_session_ends(world: World) {
-        let app = world.app().await;
-        let (mut ada, mut eve) = (app.person("ada").await, app.person("eve").await);
-        let mut phone = app.visitor();
-        phone.logs_in("ada@example.com", GOOD).await;
-        let refresh = ada.cookies["refresh"].clone();
-        assert!(ada.is_signed_in().await && phone.is_signed_in().await);
-        let link = link(&app, "ada@example.com").await;
-
-        app.visitor().chooses(&link, NEW).await;
-
-        assert!(!ada.is_signed_in().await && !phone.is_signed_in().await, "at once");
-        assert!(sessions::renew(&app.ctx, &refresh, &caller()).await.is_err());
-        assert!(eve.is_signed_in().await);
-        let letter = app.letter_to("ada@example.com").await;
-        assert!(letter.subject.contains("your password was changed"), "{}", letter.subject);
-        assert!(letter.find_link("/account/not-me/").is_some());
-    }
-
-    async fn a_link_proves_the_address(world: World) {
-        let app = world.app_with(&[("email_verification", "mandatory")]).await;
-        app.visitor().joins("ada@example.com", GOOD).await;
-        assert!(!can_log_in(&app, "ada@example.com", GOOD).await);
-        let link = link(&app, "ada@example.com").await;
-
-        app.visitor().chooses(&link, NEW).await;
-
-        assert!(can_log_in(&app, "ada@example.com", NEW).await);
-    }
-
-    async fn whoever_joined_with_somebody_elses_address_is_out(world: World) {
-        let app = world.app().await;
-        let mut eve = app.visitor();
-        eve.joins("ada@example.com", GOOD).await;
-        eve.asks_to_move("eve@example.com", GOOD).await;
-        let moving = app.letter_to("eve@example.com").await.link("/account/email/change/");
-        let link = link(&app, "ada@example.com").await;
-
-        app.visitor().chooses(&link, NEW).await;
-
-        assert!(!eve.is_signed_in().await);
-        assert_eq!(eve.presses(&moving).await.status(), 404, "nor does the account move away");
-        assert!(!can_log_in(&app, "ada@example.com", GOOD).await);
-    }
-
-    async fn a_token_opens_what_it_was_made_for_and_nothing_else(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let paths = [
-            (Purpose::Setup, "/admin/setup/"),
-            (Purpose::VerifyEmail, "/account/email/verify/"),
-            (Purpose::ResetPassword, LINK),
-            (Purpose::ChangeEmail, "/account/email/change/"),
-            (Purpose::UndoEmailChange, "/account/email/undo/"),
-            (Purpose::NotMe, "/account/not-me/"),
-        ];
-        assert_eq!(paths.map(|(purpose, _)| purpose), Purpose::ALL);
-        let carried = [
-            ("/admin/setup", &[Purpose::Setup][..]),
-            (FORM, &[Purpose::ResetPassword][..]),
-            ("/account/link", &Purpose::ALL[3..]),
-        ];
-        let fields = [
-            ("email", "eve@example.com"),
-            ("password1", NEW),
-            ("password2", NEW),
-            ("new_password1", NEW),
-            ("new_password2", NEW),
-        ];
-        let before = "SELECT COUNT(*) FROM one_time_links WHERE used_at IS NOT NULL";
-
-        for purpose in Purpose::ALL {
-            let (random, now) = (app.ctx.random, app.ctx.clock.now());
-            let token = if purpose == Purpose::Setup {
-                flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited")
-            } else {
-                let transaction = app.ctx.db.begin().await.expect("a transaction");
-                let email = address("ada@example.com");
-                let whose = (UserId(1), Some(&email));
-                let token = links::mint(&transaction, random, purpose, whose, now).await;
-                transaction.commit().await.expect("committed");
-                token.expect("minted")
-            };
-            for (_, path) in paths.iter().filter(|(other, _)| *other != purpose) {
-                let path = format!("{path}{}", token.expose());
-                assert_eq!(app.visitor().get(&path).await.status(), 404, "{purpose:?} at {path}");
-                let sent = app.visitor().submits(&path, &fields).await;
-                assert_eq!(sent.status(), 404, "{purpose:?} at {path}");
-            }
-            for (path, purposes) in carried {
-                let is_right = purposes.contains(&purpose)
-                    || (path == "/account/link" && purpose == Purpose::VerifyEmail);
-                if is_right {
-                    continue;
-                }
-                let mut visitor = app.visitor();
-                visitor.cookies.insert("link".into(), token.expose().to_owned());
-                assert_eq!(visitor.get(path).await.status(), 404, "{purpose:?} at {path}");
-                let sent = visitor.submits(path, &fields).await;
-                assert_eq!(sent.status(), 404, "{purpose:?} at {path}");
-            }
-        }
-
-        assert_eq!(app.number(before).await, 0);
-        assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 1);
-        assert!(can_log_in(&app, "ada@example.com", GOOD).await);
-    }
-
-    async fn rubbish_is_a_dead_link(world: World) {
-        let app = world.app().await;
-        for rubbish in ["x", "%00", "%ff", "..%2f..%2fetc", "'%20OR%20'1'='1", &"x".repeat(5000)] {
-            for start in [LINK, "/account/email/verify/", "/account/email/undo/", "/account/not-me/"]
-            {
-                let link = format!("{start}{rubbish}");
-                assert_eq!(app.visitor().get(&link).await.status(), 404, "{link}");
-                assert_eq!(app.visitor().chooses(&link, NEW).await.status(), 404, "{link}");
+        for (path, purposes) in carried {
+            let is_right = purposes.contains(&purpose)
+                || (path == "/account/link" && purpose == Purpose::VerifyEmail);
+            if is_right {
+                continue;
             }
             let mut visitor = app.visitor();
-            visitor.cookies.insert("link".into(), rubbish.into());
-            assert_eq!(visitor.get(FORM).await.status(), 404);
-            assert_eq!(visitor.get("/account/link").await.status(), 404);
+            visitor.cookies.insert("link".into(), token.expose().to_owned());
+            assert_eq!(visitor.get(path).await.status(), 404, "{purpose:?} at {path}");
+            let sent = visitor.submits(path, &fields).await;
+            assert_eq!(sent.status(), 404, "{purpose:?} at {path}");
         }
     }
 
-    async fn links_lead_to_our_own_site_whatever_a_request_says(world: World) {
-        let app = world.app_with(&[("public_url", "https://gate.example")]).await;
-        app.visitor().joins("ada@example.com", GOOD).await;
-        app.delivers().await;
-        let before = app.rows().await;
+    assert_eq!(app.number(before).await, 0);
+    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 1);
+    assert!(can_log_in(&app, "ada@example.com", GOOD).await);
+}
 
-        let mut evil = app.visitor();
-        let token = evil.token().await;
-        let mut evil = evil.with("Host", "evil.example");
-        let fields = [("csrf", &*token), ("email", "ada@example.com")];
-        assert_eq!(evil.post(ASK, &fields).await.status(), 421);
-        assert_eq!(app.rows().await, before);
-
-        let mut sly = app.visitor();
-        for name in ["X-Forwarded-Host", "X-Host", "X-Original-URL", "Forwarded"] {
-            sly = sly.with(name, "evil.example");
+#[on_both]
+async fn rubbish_is_a_dead_link(world: World) {
+    let app = world.app().await;
+    for rubbish in ["x", "%00", "%ff", "..%2f..%2fetc", "'%20OR%20'1'='1", &"x".repeat(5000)] {
+        for start in [LINK, "/account/email/verify/", "/account/email/undo/", "/account/not-me/"] {
+            let link = format!("{start}{rubbish}");
+            assert_eq!(app.visitor().get(&link).await.status(), 404, "{link}");
+            assert_eq!(app.visitor().chooses(&link, NEW).await.status(), 404, "{link}");
         }
-        assert_eq!(sly.asks_for_reset("ada@example.com").await.location(), Some(SENT));
-        let letter = app.letter_to("ada@example.com").await;
-        assert!(letter.text.contains(&format!("https://gate.example{LINK}")), "{}", letter.text);
-        assert!(!letter.text.contains("evil") && !letter.html.contains("evil"));
-        assert_eq!(sly.get(&letter.link(LINK)).await.location(), Some(FORM));
-        assert!(sly.cookie("__Host-link").is_some());
+        let mut visitor = app.visitor();
+        visitor.cookies.insert("link".into(), rubbish.into());
+        assert_eq!(visitor.get(FORM).await.status(), 404);
+        assert_eq!(visitor.get("/account/link").await.status(), 404);
     }
+}
+
+#[on_both]
+async fn links_lead_to_our_own_site_whatever_a_request_says(world: World) {
+    let app = world.app_with(&[("public_url", "https://gate.example")]).await;
+    app.visitor().joins("ada@example.com", GOOD).await;
+    app.delivers().await;
+    let before = app.rows().await;
+
+    let mut evil = app.visitor();
+    let token = evil.token().await;
+    let mut evil = evil.with("Host", "evil.example");
+    let fields = [("csrf", &*token), ("email", "ada@example.com")];
+    assert_eq!(evil.post(ASK, &fields).await.status(), 421);
+    assert_eq!(app.rows().await, before);
+
+    let mut sly = app.visitor();
+    for name in ["X-Forwarded-Host", "X-Host", "X-Original-URL", "Forwarded"] {
+        sly = sly.with(name, "evil.example");
+    }
+    assert_eq!(sly.asks_for_reset("ada@example.com").await.location(), Some(SENT));
+    let letter = app.letter_to("ada@example.com").await;
+    assert!(letter.text.contains(&format!("https://gate.example{LINK}")), "{}", letter.text);
+    assert!(!letter.text.contains("evil") && !letter.html.contains("evil"));
+    assert_eq!(sly.get(&letter.link(LINK)).await.location(), Some(FORM));
+    assert!(sly.cookie("__Host-link").is_some());
 }

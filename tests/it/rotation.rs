@@ -8,7 +8,7 @@ use futures::future::join_all;
 use rocket::tokio;
 
 use crate::support::app::caller;
-use crate::support::{App, Browser, World};
+use crate::support::{App, Browser, World, on_both};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -46,233 +46,242 @@ async fn is_stolen(app: &App) -> bool {
     ended == 1
 }
 
-on_both! {
-    async fn a_lost_answer_can_be_asked_for_until_something_of_it_was_shown(world: World) {
-        let app = world.app().await;
-        let opened = app.session_of("ada").await;
-        let first = opened.refresh.token.expose();
-        let lost = renewed(&app, first).await.expect("renewed");
+#[on_both]
+async fn a_lost_answer_can_be_asked_for_until_something_of_it_was_shown(world: World) {
+    let app = world.app().await;
+    let opened = app.session_of("ada").await;
+    let first = opened.refresh.token.expose();
+    let lost = renewed(&app, first).await.expect("renewed");
 
-        for wait in [11 * SECOND, MINUTE, 60 * MINUTE] {
-            world.clock.advance(wait);
-            let again = renewed(&app, first).await.expect("renewed again");
-            assert_eq!(lost.refresh.token.expose(), again.refresh.token.expose(), "{wait:?}");
-        }
-
+    for wait in [11 * SECOND, MINUTE, 60 * MINUTE] {
+        world.clock.advance(wait);
         let again = renewed(&app, first).await.expect("renewed again");
-        assert!(shows(&app, again.access.token.expose()).await);
-        app.has_confirmed().await;
-        assert!(!is_stolen(&app).await);
-        world.clock.advance(11 * SECOND);
-        assert!(matches!(renewed(&app, first).await, Err(RenewError::Reused)));
-        assert!(is_stolen(&app).await);
+        assert_eq!(lost.refresh.token.expose(), again.refresh.token.expose(), "{wait:?}");
     }
 
-    async fn a_page_whose_answer_was_lost_is_asked_for_again_after_an_hour(world: World) {
-        let app = world.app().await;
-        let ada = app.person("ada").await;
-        world.clock.advance(6 * MINUTE);
-        assert_eq!(ada.clone().get("/account/mypage").await.status(), 200, "and the answer is lost");
-        world.clock.advance(60 * MINUTE);
-        let mut ada = ada;
+    let again = renewed(&app, first).await.expect("renewed again");
+    assert!(shows(&app, again.access.token.expose()).await);
+    app.has_confirmed().await;
+    assert!(!is_stolen(&app).await);
+    world.clock.advance(11 * SECOND);
+    assert!(matches!(renewed(&app, first).await, Err(RenewError::Reused)));
+    assert!(is_stolen(&app).await);
+}
 
-        assert!(ada.is_signed_in().await);
-        world.clock.advance(6 * MINUTE);
-        assert!(ada.is_signed_in().await);
-        assert_eq!(app.events("token_reused").await, 0);
+#[on_both]
+async fn a_page_whose_answer_was_lost_is_asked_for_again_after_an_hour(world: World) {
+    let app = world.app().await;
+    let ada = app.person("ada").await;
+    world.clock.advance(6 * MINUTE);
+    assert_eq!(ada.clone().get("/account/mypage").await.status(), 200, "and the answer is lost");
+    world.clock.advance(60 * MINUTE);
+    let mut ada = ada;
+
+    assert!(ada.is_signed_in().await);
+    world.clock.advance(6 * MINUTE);
+    assert!(ada.is_signed_in().await);
+    assert_eq!(app.events("token_reused").await, 0);
+}
+
+#[on_both]
+async fn the_thief_who_renews_first_and_then_acts_is_found_out(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut thief = ada.clone();
+    world.clock.advance(6 * MINUTE);
+    assert!(thief.is_signed_in().await, "renewed");
+    assert!(thief.is_signed_in().await, "and acts with what he got");
+    app.has_confirmed().await;
+    world.clock.advance(11 * SECOND);
+
+    assert!(!ada.is_signed_in().await);
+
+    assert!(is_stolen(&app).await);
+    assert!(!thief.is_signed_in().await);
+}
+
+#[on_both]
+async fn the_thief_who_renews_first_and_waits_is_found_out(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut thief = ada.clone();
+    world.clock.advance(6 * MINUTE);
+    assert!(thief.is_signed_in().await, "renewed, and shows nothing of it");
+    world.clock.advance(60 * MINUTE);
+
+    assert!(ada.is_signed_in().await, "as if the answer had been lost");
+    assert!(ada.is_signed_in().await, "acts");
+    app.has_confirmed().await;
+    world.clock.advance(6 * MINUTE);
+    assert!(ada.is_signed_in().await && ada.is_signed_in().await, "renews and acts");
+    app.has_confirmed().await;
+    world.clock.advance(11 * SECOND);
+    thief.cookies.remove("access");
+
+    assert!(!thief.is_signed_in().await);
+    assert!(is_stolen(&app).await);
+    assert!(!ada.is_signed_in().await);
+}
+
+#[on_both]
+async fn the_thief_who_waits_for_the_owner_is_found_out(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut thief = ada.clone();
+    world.clock.advance(6 * MINUTE);
+    assert!(ada.is_signed_in().await && ada.is_signed_in().await, "renews and acts");
+    app.has_confirmed().await;
+    world.clock.advance(60 * MINUTE);
+
+    assert!(!thief.is_signed_in().await);
+
+    assert!(is_stolen(&app).await);
+    assert!(!ada.is_signed_in().await);
+}
+
+#[on_both]
+async fn a_refresh_token_that_is_shown_confirms_too(world: World) {
+    let app = world.app().await;
+    let opened = app.session_of("ada").await;
+    let first = opened.refresh.token.expose();
+    let second = renewed(&app, first).await.expect("renewed");
+
+    sessions::check(&app.ctx, second.refresh.token.expose()).await.expect("is good");
+    app.has_confirmed().await;
+    world.clock.advance(11 * SECOND);
+
+    assert!(matches!(renewed(&app, first).await, Err(RenewError::Reused)));
+}
+
+#[on_both]
+async fn another_node_confirms_although_it_knew_the_session_from_before(world: World) {
+    let (here, there) = (world.app().await, world.app().await);
+    let opened = here.session_of("ada").await;
+    assert!(shows(&there, opened.access.token.expose()).await, "its cache is warm");
+    let first = opened.refresh.token.expose();
+    let second = renewed(&here, first).await.expect("renewed");
+
+    assert!(shows(&there, second.access.token.expose()).await);
+
+    here.has_confirmed().await;
+    world.clock.advance(11 * SECOND);
+    assert!(matches!(renewed(&here, first).await, Err(RenewError::Reused)));
+}
+
+#[on_both]
+async fn a_rotation_is_confirmed_by_one_write_and_a_warm_page_costs_none(world: World) {
+    let app = world.app().await;
+    let opened = app.session_of("ada").await;
+    world.clock.advance(6 * MINUTE);
+    let (one, two) = (
+        renewed(&app, opened.refresh.token.expose()).await.expect("renewed"),
+        renewed(&app, opened.refresh.token.expose()).await.expect("by another tab"),
+    );
+    let (mut tab, mut other) = (with(&app, &one), with(&app, &two));
+    let before = app.ctx.db.queries();
+
+    for _ in 0..3 {
+        assert!(tab.is_signed_in().await && other.is_signed_in().await);
+    }
+    app.has_confirmed().await;
+    assert!(tab.is_signed_in().await);
+    let looked = app.ctx.db.queries();
+    for _ in 0..3 {
+        assert!(tab.is_signed_in().await && other.is_signed_in().await);
     }
 
-    async fn the_thief_who_renews_first_and_then_acts_is_found_out(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut thief = ada.clone();
-        world.clock.advance(6 * MINUTE);
-        assert!(thief.is_signed_in().await, "renewed");
-        assert!(thief.is_signed_in().await, "and acts with what he got");
-        app.has_confirmed().await;
-        world.clock.advance(11 * SECOND);
-
-        assert!(!ada.is_signed_in().await);
-
-        assert!(is_stolen(&app).await);
-        assert!(!thief.is_signed_in().await);
+    assert_eq!(app.ctx.db.queries(), looked, "a warm page costs nothing");
+    assert!(looked > before);
+    let writes = "SELECT COUNT(*) FROM written";
+    app.execute("CREATE TABLE written (id TEXT)").await;
+    app.execute(note_writes(&app)).await;
+    if let Some(trigger) = trigger(&app) {
+        app.execute(trigger).await;
     }
-
-    async fn the_thief_who_renews_first_and_waits_is_found_out(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut thief = ada.clone();
-        world.clock.advance(6 * MINUTE);
-        assert!(thief.is_signed_in().await, "renewed, and shows nothing of it");
-        world.clock.advance(60 * MINUTE);
-
-        assert!(ada.is_signed_in().await, "as if the answer had been lost");
-        assert!(ada.is_signed_in().await, "acts");
-        app.has_confirmed().await;
-        world.clock.advance(6 * MINUTE);
-        assert!(ada.is_signed_in().await && ada.is_signed_in().await, "renews and acts");
-        app.has_confirmed().await;
-        world.clock.advance(11 * SECOND);
-        thief.cookies.remove("access");
-
-        assert!(!thief.is_signed_in().await);
-        assert!(is_stolen(&app).await);
-        assert!(!ada.is_signed_in().await);
-    }
-
-    async fn the_thief_who_waits_for_the_owner_is_found_out(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut thief = ada.clone();
-        world.clock.advance(6 * MINUTE);
-        assert!(ada.is_signed_in().await && ada.is_signed_in().await, "renews and acts");
-        app.has_confirmed().await;
-        world.clock.advance(60 * MINUTE);
-
-        assert!(!thief.is_signed_in().await);
-
-        assert!(is_stolen(&app).await);
-        assert!(!ada.is_signed_in().await);
-    }
-
-    async fn a_refresh_token_that_is_shown_confirms_too(world: World) {
-        let app = world.app().await;
-        let opened = app.session_of("ada").await;
-        let first = opened.refresh.token.expose();
-        let second = renewed(&app, first).await.expect("renewed");
-
-        sessions::check(&app.ctx, second.refresh.token.expose()).await.expect("is good");
-        app.has_confirmed().await;
-        world.clock.advance(11 * SECOND);
-
-        assert!(matches!(renewed(&app, first).await, Err(RenewError::Reused)));
-    }
-
-    async fn another_node_confirms_although_it_knew_the_session_from_before(world: World) {
-        let (here, there) = (world.app().await, world.app().await);
-        let opened = here.session_of("ada").await;
-        assert!(shows(&there, opened.access.token.expose()).await, "its cache is warm");
-        let first = opened.refresh.token.expose();
-        let second = renewed(&here, first).await.expect("renewed");
-
-        assert!(shows(&there, second.access.token.expose()).await);
-
-        here.has_confirmed().await;
-        world.clock.advance(11 * SECOND);
-        assert!(matches!(renewed(&here, first).await, Err(RenewError::Reused)));
-    }
-
-    async fn a_rotation_is_confirmed_by_one_write_and_a_warm_page_costs_none(world: World) {
-        let app = world.app().await;
-        let opened = app.session_of("ada").await;
-        world.clock.advance(6 * MINUTE);
-        let (one, two) = (
-            renewed(&app, opened.refresh.token.expose()).await.expect("renewed"),
-            renewed(&app, opened.refresh.token.expose()).await.expect("by another tab"),
-        );
-        let (mut tab, mut other) = (with(&app, &one), with(&app, &two));
-        let before = app.ctx.db.queries();
-
-        for _ in 0..3 {
-            assert!(tab.is_signed_in().await && other.is_signed_in().await);
-        }
-        app.has_confirmed().await;
+    world.clock.advance(6 * MINUTE);
+    assert!(tab.is_signed_in().await, "rotates: one write");
+    for _ in 0..3 {
         assert!(tab.is_signed_in().await);
-        let looked = app.ctx.db.queries();
-        for _ in 0..3 {
-            assert!(tab.is_signed_in().await && other.is_signed_in().await);
-        }
+    }
+    app.has_confirmed().await;
+    assert!(tab.is_signed_in().await);
+    assert_eq!(app.number(writes).await, 2, "one rotates, one confirms");
+}
 
-        assert_eq!(app.ctx.db.queries(), looked, "a warm page costs nothing");
-        assert!(looked > before);
-        let writes = "SELECT COUNT(*) FROM written";
-        app.execute("CREATE TABLE written (id TEXT)").await;
-        app.execute(note_writes(&app)).await;
-        if let Some(trigger) = trigger(&app) {
-            app.execute(trigger).await;
-        }
-        world.clock.advance(6 * MINUTE);
-        assert!(tab.is_signed_in().await, "rotates: one write");
-        for _ in 0..3 {
-            assert!(tab.is_signed_in().await);
-        }
-        app.has_confirmed().await;
-        assert!(tab.is_signed_in().await);
-        assert_eq!(app.number(writes).await, 2, "one rotates, one confirms");
+#[on_both]
+async fn the_first_tokens_of_a_session_need_nothing(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    ada.get("/account/mypage").await;
+    let before = app.ctx.db.queries();
+
+    for _ in 0..3 {
+        assert!(ada.is_signed_in().await);
     }
 
-    async fn the_first_tokens_of_a_session_need_nothing(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        ada.get("/account/mypage").await;
-        let before = app.ctx.db.queries();
+    assert_eq!(app.ctx.db.queries(), before);
+    let waiting = "SELECT COUNT(*) FROM sessions WHERE unconfirmed_jti IS NOT NULL";
+    assert_eq!(app.number(waiting).await, 0);
+}
 
-        for _ in 0..3 {
-            assert!(ada.is_signed_in().await);
-        }
-
-        assert_eq!(app.ctx.db.queries(), before);
-        let waiting = "SELECT COUNT(*) FROM sessions WHERE unconfirmed_jti IS NOT NULL";
-        assert_eq!(app.number(waiting).await, 0);
-    }
-
-    async fn of_replays_and_confirmations_at_once_the_database_decides(world: World) {
-        let app = world.app().await;
-        let opened = app.session_of("ada").await;
-        let first = opened.refresh.token.clone();
-        let second = renewed(&app, first.expose()).await.expect("renewed");
-        world.clock.advance(11 * SECOND);
-        let mut racers = Vec::new();
-        for number in 0..16 {
-            let (ctx, first, access) = (app.ctx.clone(), first.clone(), second.access.token.clone());
-            racers.push(tokio::spawn(async move {
-                if number % 2 == 0 {
-                    let bearer = Some(access.expose());
-                    let presented = Presented { bearer, ..Presented::default() };
-                    sessions::standing(&ctx, presented, &caller()).await.expect("answers");
-                    return None;
-                }
-                Some(sessions::renew(&ctx, first.expose(), &caller()).await)
-            }));
-        }
-
-        let answers = join_all(racers).await;
-
-        let replays: Vec<_> =
-            answers.into_iter().filter_map(|answer| answer.expect("no panic")).collect();
-        let mut found_out = 0;
-        for replay in &replays {
-            match replay {
-                Ok(opened) => {
-                    assert_eq!(opened.refresh.token.expose(), second.refresh.token.expose());
-                }
-                Err(RenewError::Reused) => found_out += 1,
-                Err(error) => assert!(matches!(error, RenewError::Over(_)), "{error}"),
+#[on_both]
+async fn of_replays_and_confirmations_at_once_the_database_decides(world: World) {
+    let app = world.app().await;
+    let opened = app.session_of("ada").await;
+    let first = opened.refresh.token.clone();
+    let second = renewed(&app, first.expose()).await.expect("renewed");
+    world.clock.advance(11 * SECOND);
+    let mut racers = Vec::new();
+    for number in 0..16 {
+        let (ctx, first, access) = (app.ctx.clone(), first.clone(), second.access.token.clone());
+        racers.push(tokio::spawn(async move {
+            if number % 2 == 0 {
+                let bearer = Some(access.expose());
+                let presented = Presented { bearer, ..Presented::default() };
+                sessions::standing(&ctx, presented, &caller()).await.expect("answers");
+                return None;
             }
-        }
-        assert!(found_out <= 1, "one of them ends the session");
-        assert_eq!(is_stolen(&app).await, found_out == 1);
-        if found_out == 0 {
-            app.has_confirmed().await;
-            assert!(matches!(renewed(&app, first.expose()).await, Err(RenewError::Reused)));
-        }
+            Some(sessions::renew(&ctx, first.expose(), &caller()).await)
+        }));
     }
 
-    async fn what_a_proxy_gets_for_a_replaced_token_confirms_nothing(world: World) {
-        let app = world.app().await;
-        let ada = app.person("ada").await;
-        world.clock.advance(6 * MINUTE);
-        assert_eq!(ada.clone().get("/account/mypage").await.status(), 200, "and the answer is lost");
-        world.clock.advance(6 * MINUTE);
-        let mut ada = ada;
-        assert_eq!(ada.get("/api/forward-auth").await.status(), 200);
-        assert!(ada.is_signed_in().await, "with the access token that the proxy passed on");
+    let answers = join_all(racers).await;
 
-        world.clock.advance(6 * MINUTE);
-
-        assert!(ada.is_signed_in().await, "the browser never got another refresh token");
-        assert_eq!(app.events("token_reused").await, 0);
+    let replays: Vec<_> =
+        answers.into_iter().filter_map(|answer| answer.expect("no panic")).collect();
+    let mut found_out = 0;
+    for replay in &replays {
+        match replay {
+            Ok(opened) => {
+                assert_eq!(opened.refresh.token.expose(), second.refresh.token.expose());
+            }
+            Err(RenewError::Reused) => found_out += 1,
+            Err(error) => assert!(matches!(error, RenewError::Over(_)), "{error}"),
+        }
     }
+    assert!(found_out <= 1, "one of them ends the session");
+    assert_eq!(is_stolen(&app).await, found_out == 1);
+    if found_out == 0 {
+        app.has_confirmed().await;
+        assert!(matches!(renewed(&app, first.expose()).await, Err(RenewError::Reused)));
+    }
+}
+
+#[on_both]
+async fn what_a_proxy_gets_for_a_replaced_token_confirms_nothing(world: World) {
+    let app = world.app().await;
+    let ada = app.person("ada").await;
+    world.clock.advance(6 * MINUTE);
+    assert_eq!(ada.clone().get("/account/mypage").await.status(), 200, "and the answer is lost");
+    world.clock.advance(6 * MINUTE);
+    let mut ada = ada;
+    assert_eq!(ada.get("/api/forward-auth").await.status(), 200);
+    assert!(ada.is_signed_in().await, "with the access token that the proxy passed on");
+
+    world.clock.advance(6 * MINUTE);
+
+    assert!(ada.is_signed_in().await, "the browser never got another refresh token");
+    assert_eq!(app.events("token_reused").await, 0);
 }
 
 /// Makes each change of a session leave a row in `written`.

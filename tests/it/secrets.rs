@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::log_lines::LogLines;
-use crate::support::{App, GOOD, NEW, World};
+use crate::support::{App, GOOD, NEW, World, on_both};
 
 /// Goes through every story that has a letter, and tells the tokens and passwords that occurred.
 async fn follows_every_letter(app: &App, email: &str) -> Vec<String> {
@@ -50,89 +50,91 @@ async fn goes_by_json(app: &App, email: &str) -> Vec<String> {
     tokens
 }
 
-on_both! {
-    async fn letters_that_wait_are_sealed(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let waiting = "SELECT COUNT(*) FROM outbox WHERE sealed LIKE '%link%' OR sealed LIKE '%{%' \
-            OR sealed LIKE '%192.0.2.1%' OR length(sealed) < 40";
+#[on_both]
+async fn letters_that_wait_are_sealed(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let waiting = "SELECT COUNT(*) FROM outbox WHERE sealed LIKE '%link%' OR sealed LIKE '%{%' \
+        OR sealed LIKE '%192.0.2.1%' OR length(sealed) < 40";
 
-        assert_eq!(app.number("SELECT COUNT(*) FROM outbox").await, 1);
-        assert_eq!(app.number(waiting).await, 0);
+    assert_eq!(app.number("SELECT COUNT(*) FROM outbox").await, 1);
+    assert_eq!(app.number(waiting).await, 0);
 
-        app.delivers().await;
-        let gone = "SELECT COUNT(*) FROM outbox WHERE sealed = ''";
-        assert_eq!(app.number(gone).await, 1, "when it is sent, nothing is left of it");
+    app.delivers().await;
+    let gone = "SELECT COUNT(*) FROM outbox WHERE sealed = ''";
+    assert_eq!(app.number(gone).await, 1, "when it is sent, nothing is left of it");
+}
+
+#[on_both]
+async fn log_lines_tell_outcomes_and_no_secrets(world: World) {
+    let lines = LogLines::default();
+    // The story runs on this thread alone.
+    let _listening = lines.listens();
+    let app = world.app().await;
+    let mut ada = app.person("marker-ada").await;
+    let mut tokens = ada.cookies.values().cloned().collect::<Vec<_>>();
+    tokens.push(ada.token().await);
+    world.clock.advance(std::time::Duration::from_mins(10));
+    ada.get("/account/mypage").await;
+    tokens.extend(ada.cookies.values().cloned());
+    app.visitor().logs_in("marker-ada@example.com", "marker-wrong-password").await;
+    app.visitor().with("Authorization", "Bearer marker-bearer").get("/account/mypage").await;
+    app.visitor().with("User-Agent", "marker\nforged line").joins("x", "marker-weak").await;
+    ada.logs_out().await;
+    tokens.extend(follows_every_letter(&app, "marker-ada@example.com").await);
+    app.visitor().joins("marker-eve@example.com", GOOD).await;
+    tokens.extend(goes_by_json(&app, "marker-eve@example.com").await);
+
+    let said = lines.taken();
+
+    assert!(said.contains("signed up") && said.contains("logged out"), "{said}");
+    for secret in tokens.iter().map(String::as_str).chain(["marker", GOOD, "example.com"]) {
+        assert!(!said.contains(secret), "{secret} in {said}");
     }
+}
 
-    async fn log_lines_tell_outcomes_and_no_secrets(world: World) {
-        let lines = LogLines::default();
-        // The story runs on this thread alone.
-        let _listening = lines.listens();
-        let app = world.app().await;
-        let mut ada = app.person("marker-ada").await;
-        let mut tokens = ada.cookies.values().cloned().collect::<Vec<_>>();
-        tokens.push(ada.token().await);
-        world.clock.advance(std::time::Duration::from_mins(10));
-        ada.get("/account/mypage").await;
-        tokens.extend(ada.cookies.values().cloned());
-        app.visitor().logs_in("marker-ada@example.com", "marker-wrong-password").await;
-        app.visitor().with("Authorization", "Bearer marker-bearer").get("/account/mypage").await;
-        app.visitor().with("User-Agent", "marker\nforged line").joins("x", "marker-weak").await;
-        ada.logs_out().await;
-        tokens.extend(follows_every_letter(&app, "marker-ada@example.com").await);
-        app.visitor().joins("marker-eve@example.com", GOOD).await;
-        tokens.extend(goes_by_json(&app, "marker-eve@example.com").await);
-
-        let said = lines.taken();
-
-        assert!(said.contains("signed up") && said.contains("logged out"), "{said}");
-        for secret in tokens.iter().map(String::as_str).chain(["marker", GOOD, "example.com"]) {
-            assert!(!said.contains(secret), "{secret} in {said}");
+#[on_both]
+async fn the_database_holds_no_secret_in_clear(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    ada.logs_in("ada@example.com", GOOD).await;
+    let mut secrets: Vec<_> = ada.cookies.values().cloned().chain([GOOD.to_owned()]).collect();
+    secrets.extend(follows_every_letter(&app, "ada@example.com").await);
+    let columns = [
+        ("users", "password_hash"),
+        ("sessions", "id || current_jti || user_agent"),
+        ("signing_keys", "sealed"),
+        ("audit_events", "details || user_agent"),
+        ("one_time_links", "id"),
+        ("outbox", "sealed || reason"),
+        ("throttle", "id"),
+    ];
+    for (table, column) in columns {
+        for secret in &secrets {
+            let sql = format!("SELECT COUNT(*) FROM {table} WHERE {column} LIKE '%{secret}%'");
+            assert_eq!(app.number(&sql).await, 0, "{table}");
         }
     }
+    let sealed =
+        "SELECT COUNT(*) FROM signing_keys WHERE sealed LIKE '%BEGIN%' OR sealed LIKE 'MIG%'";
+    assert_eq!(app.number(sealed).await, 0);
+}
 
-    async fn the_database_holds_no_secret_in_clear(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        ada.logs_in("ada@example.com", GOOD).await;
-        let mut secrets: Vec<_> = ada.cookies.values().cloned().chain([GOOD.to_owned()]).collect();
-        secrets.extend(follows_every_letter(&app, "ada@example.com").await);
-        let columns = [
-            ("users", "password_hash"),
-            ("sessions", "id || current_jti || user_agent"),
-            ("signing_keys", "sealed"),
-            ("audit_events", "details || user_agent"),
-            ("one_time_links", "id"),
-            ("outbox", "sealed || reason"),
-            ("throttle", "id"),
-        ];
-        for (table, column) in columns {
-            for secret in &secrets {
-                let sql = format!("SELECT COUNT(*) FROM {table} WHERE {column} LIKE '%{secret}%'");
-                assert_eq!(app.number(&sql).await, 0, "{table}");
-            }
-        }
-        let sealed =
-            "SELECT COUNT(*) FROM signing_keys WHERE sealed LIKE '%BEGIN%' OR sealed LIKE 'MIG%'";
-        assert_eq!(app.number(sealed).await, 0);
-    }
+#[on_both]
+async fn a_token_in_an_address_is_told_to_nobody(world: World) {
+    let app = world.app().await;
+    let token =
+        daemun::flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited");
 
-    async fn a_token_in_an_address_is_told_to_nobody(world: World) {
-        let app = world.app().await;
-        let token =
-            daemun::flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited");
+    let mut visitor = app.visitor();
+    let answer = visitor.get(&format!("/admin/setup/{}", token.expose())).await;
+    assert_eq!(answer.location(), Some("/admin/setup"), "out of the address first");
+    let page = visitor.get("/admin/setup").await;
+    assert!(!page.text().contains(token.expose()));
 
-        let mut visitor = app.visitor();
-        let answer = visitor.get(&format!("/admin/setup/{}", token.expose())).await;
-        assert_eq!(answer.location(), Some("/admin/setup"), "out of the address first");
-        let page = visitor.get("/admin/setup").await;
-        assert!(!page.text().contains(token.expose()));
-
-        assert_eq!(page.header("referrer-policy"), Some("same-origin"));
-        assert!(page.texts("[src^='http'], [href^='http'], [src^='//'], [href^='//']").is_empty());
-        assert_eq!(page.header("cache-control"), Some("no-store"));
-    }
+    assert_eq!(page.header("referrer-policy"), Some("same-origin"));
+    assert!(page.texts("[src^='http'], [href^='http'], [src^='//'], [href^='//']").is_empty());
+    assert_eq!(page.header("cache-control"), Some("no-store"));
 }
 
 #[test]

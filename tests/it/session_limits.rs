@@ -9,7 +9,7 @@ use rocket::tokio;
 use serde_json::json;
 
 use crate::support::app::caller;
-use crate::support::{App, GOOD, Program, World};
+use crate::support::{App, GOOD, Program, World, on_both};
 
 const ADA: &str = "ada@example.com";
 const MINUTE: Duration = Duration::from_mins(1);
@@ -42,125 +42,130 @@ async fn living_of(app: &App, transport: &str) -> i64 {
     app.number(&format!("{sql} = '{transport}'")).await
 }
 
-on_both! {
-    async fn a_session_that_is_used_stays_and_one_that_is_not_is_over(world: World) {
-        let app = world.app_with(&[IDLE]).await;
-        let mut ada = app.person("ada").await;
-        for _ in 0..5 {
-            world.clock.advance(29 * MINUTE);
-            assert!(ada.is_signed_in().await);
-        }
+#[on_both]
+async fn a_session_that_is_used_stays_and_one_that_is_not_is_over(world: World) {
+    let app = world.app_with(&[IDLE]).await;
+    let mut ada = app.person("ada").await;
+    for _ in 0..5 {
+        world.clock.advance(29 * MINUTE);
+        assert!(ada.is_signed_in().await);
+    }
+
+    world.clock.advance(30 * MINUTE);
+
+    assert!(!ada.is_signed_in().await);
+    assert!(ada.cookie("refresh").is_none(), "it is known to be over");
+    let mut again = app.visitor();
+    again.logs_in(ADA, GOOD).await;
+    let listed = again.get("/account/sessions").await.texts("ul.rows > li").len();
+    assert_eq!(listed, 1, "what is over is not listed");
+    assert_eq!(sessions::count_living(&app.ctx, app.ctx.clock.now(), 10).await.expect("counts"), 1);
+}
+
+#[on_both]
+async fn what_an_access_token_does_is_use_too(world: World) {
+    let settings = [IDLE, ("access_token_lifetime", "12h")];
+    let app = world.app_with(&settings).await;
+    let mut ada = app.person("ada").await;
+    for _ in 0..4 {
+        world.clock.advance(29 * MINUTE);
+        assert!(ada.is_signed_in().await);
+        is_noted(&app).await;
+    }
+    assert!(ada.is_signed_in().await);
+    let before = app.ctx.db.queries();
+    world.clock.advance(Duration::from_secs(1));
+    assert!(ada.is_signed_in().await && ada.is_signed_in().await);
+    assert_eq!(app.ctx.db.queries(), before, "within a minute it is not noted again");
+
+    world.clock.advance(30 * MINUTE);
+
+    assert!(!ada.is_signed_in().await);
+}
+
+#[on_both]
+async fn a_program_that_was_away_for_too_long_gets_no_next_token(world: World) {
+    for rotates in ["true", "false"] {
+        let app = world.app_with(&[IDLE, ("rotate_refresh_tokens", rotates)]).await;
+        let mut program = app.token(&format!("rotates-{rotates}")).await;
+        world.clock.advance(29 * MINUTE);
+        assert_eq!(program.renews().await.status(), 200);
+        is_noted(&app).await;
+        world.clock.advance(29 * MINUTE);
+        assert_eq!(program.renews().await.status(), 200);
+        is_noted(&app).await;
 
         world.clock.advance(30 * MINUTE);
 
-        assert!(!ada.is_signed_in().await);
-        assert!(ada.cookie("refresh").is_none(), "it is known to be over");
-        let mut again = app.visitor();
-        again.logs_in(ADA, GOOD).await;
-        let listed = again.get("/account/sessions").await.texts("ul.rows > li").len();
-        assert_eq!(listed, 1, "what is over is not listed");
-        assert_eq!(sessions::count_living(&app.ctx, app.ctx.clock.now(), 10).await.expect("counts"), 1);
+        let reply = program.renews().await;
+        assert_eq!((reply.status(), reply.code()), (401, "token_not_valid"));
+        let ask = json!({ "token": program.refresh });
+        assert_eq!(app.program().post("/api/token/verify", ask).await.status(), 400);
     }
+}
 
-    async fn what_an_access_token_does_is_use_too(world: World) {
-        let settings = [IDLE, ("access_token_lifetime", "12h")];
-        let app = world.app_with(&settings).await;
-        let mut ada = app.person("ada").await;
-        for _ in 0..4 {
-            world.clock.advance(29 * MINUTE);
-            assert!(ada.is_signed_in().await);
-            is_noted(&app).await;
-        }
-        assert!(ada.is_signed_in().await);
-        let before = app.ctx.db.queries();
+#[on_both]
+async fn unless_it_is_asked_for_only_the_absolute_lifetime_counts(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+
+    world.clock.advance(13 * DAY);
+
+    assert!(ada.is_signed_in().await);
+}
+
+#[on_both]
+async fn a_program_that_logs_in_for_ever_pushes_out_its_own_sessions_only(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut first = logs_in(&app).await;
+    let mut second = logs_in(&app).await;
+    for _ in 0..98 {
         world.clock.advance(Duration::from_secs(1));
-        assert!(ada.is_signed_in().await && ada.is_signed_in().await);
-        assert_eq!(app.ctx.db.queries(), before, "within a minute it is not noted again");
+        logs_in(&app).await;
+    }
+    assert_eq!(living_of(&app, "token").await, 100);
+    assert_eq!(first.renews().await.status(), 200, "used just now");
 
-        world.clock.advance(30 * MINUTE);
+    let mut last = logs_in(&app).await;
 
-        assert!(!ada.is_signed_in().await);
+    assert_eq!(living_of(&app, "token").await, 100);
+    assert_eq!(first.renews().await.status(), 200);
+    assert_eq!(last.renews().await.status(), 200);
+    assert_eq!(second.renews().await.status(), 401, "the one that was unused for longest");
+    assert!(ada.is_signed_in().await);
+    let why = "SELECT COUNT(*) FROM sessions WHERE ended_because = 'too_many'";
+    assert_eq!(app.number(why).await, 1);
+}
+
+#[on_both]
+async fn of_two_programs_the_busy_one_loses_its_own(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let phone = app.visitor().with("User-Agent", "phone/1.0");
+    let mut phone = Program::new(phone);
+    phone.asks_for_tokens(ADA, GOOD).await;
+    for _ in 0..105 {
+        world.clock.advance(Duration::from_secs(1));
+        logs_in(&app).await;
     }
 
-    async fn a_program_that_was_away_for_too_long_gets_no_next_token(world: World) {
-        for rotates in ["true", "false"] {
-            let app = world.app_with(&[IDLE, ("rotate_refresh_tokens", rotates)]).await;
-            let mut program = app.token(&format!("rotates-{rotates}")).await;
-            world.clock.advance(29 * MINUTE);
-            assert_eq!(program.renews().await.status(), 200);
-            is_noted(&app).await;
-            world.clock.advance(29 * MINUTE);
-            assert_eq!(program.renews().await.status(), 200);
-            is_noted(&app).await;
+    assert_eq!(phone.renews().await.status(), 200, "the oldest of all, and alone of its kind");
+    assert_eq!(living_of(&app, "token").await, 100);
+}
 
-            world.clock.advance(30 * MINUTE);
-
-            let reply = program.renews().await;
-            assert_eq!((reply.status(), reply.code()), (401, "token_not_valid"));
-            let ask = json!({ "token": program.refresh });
-            assert_eq!(app.program().post("/api/token/verify", ask).await.status(), 400);
-        }
+#[on_both]
+async fn log_ins_at_once_keep_the_bound(world: World) {
+    let app = world.app().await;
+    let ada = app.session_of("ada").await;
+    for _ in 0..99 {
+        logs_in(&app).await;
     }
 
-    async fn unless_it_is_asked_for_only_the_absolute_lifetime_counts(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
+    let racers = (0..8).map(|_| async { logs_in(&app).await.access });
+    join_all(racers).await;
 
-        world.clock.advance(13 * DAY);
-
-        assert!(ada.is_signed_in().await);
-    }
-
-    async fn a_program_that_logs_in_for_ever_pushes_out_its_own_sessions_only(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut first = logs_in(&app).await;
-        let mut second = logs_in(&app).await;
-        for _ in 0..98 {
-            world.clock.advance(Duration::from_secs(1));
-            logs_in(&app).await;
-        }
-        assert_eq!(living_of(&app, "token").await, 100);
-        assert_eq!(first.renews().await.status(), 200, "used just now");
-
-        let mut last = logs_in(&app).await;
-
-        assert_eq!(living_of(&app, "token").await, 100);
-        assert_eq!(first.renews().await.status(), 200);
-        assert_eq!(last.renews().await.status(), 200);
-        assert_eq!(second.renews().await.status(), 401, "the one that was unused for longest");
-        assert!(ada.is_signed_in().await);
-        let why = "SELECT COUNT(*) FROM sessions WHERE ended_because = 'too_many'";
-        assert_eq!(app.number(why).await, 1);
-    }
-
-    async fn of_two_programs_the_busy_one_loses_its_own(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let phone = app.visitor().with("User-Agent", "phone/1.0");
-        let mut phone = Program::new(phone);
-        phone.asks_for_tokens(ADA, GOOD).await;
-        for _ in 0..105 {
-            world.clock.advance(Duration::from_secs(1));
-            logs_in(&app).await;
-        }
-
-        assert_eq!(phone.renews().await.status(), 200, "the oldest of all, and alone of its kind");
-        assert_eq!(living_of(&app, "token").await, 100);
-    }
-
-    async fn log_ins_at_once_keep_the_bound(world: World) {
-        let app = world.app().await;
-        let ada = app.session_of("ada").await;
-        for _ in 0..99 {
-            logs_in(&app).await;
-        }
-
-        let racers = (0..8).map(|_| async { logs_in(&app).await.access });
-        join_all(racers).await;
-
-        assert_eq!(living_of(&app, "token").await, 100);
-        let renewed = sessions::renew(&app.ctx, ada.refresh.token.expose(), &caller()).await;
-        assert!(!matches!(renewed, Err(RenewError::Over(_))), "{renewed:?}");
-    }
+    assert_eq!(living_of(&app, "token").await, 100);
+    let renewed = sessions::renew(&app.ctx, ada.refresh.token.expose(), &caller()).await;
+    assert!(!matches!(renewed, Err(RenewError::Over(_))), "{renewed:?}");
 }

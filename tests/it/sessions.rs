@@ -7,359 +7,373 @@ use daemun::sessions::{EndReason, Presented, RenewError, Standing};
 use futures::future::join_all;
 
 use crate::support::app::caller;
-use crate::support::{GOOD, World};
+use crate::support::{GOOD, World, on_both};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
-on_both! {
-    async fn an_access_token_that_has_run_out_is_renewed_silently(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let before = (ada.cookies["access"].clone(), ada.cookies["refresh"].clone());
+#[on_both]
+async fn an_access_token_that_has_run_out_is_renewed_silently(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let before = (ada.cookies["access"].clone(), ada.cookies["refresh"].clone());
 
-        world.clock.advance(6 * MINUTE);
-        let page = ada.get("/account/mypage").await;
+    world.clock.advance(6 * MINUTE);
+    let page = ada.get("/account/mypage").await;
 
-        assert_eq!(page.h1(), "Welcome, ada@example.com!");
-        assert_ne!(ada.cookies["access"], before.0);
-        assert_ne!(ada.cookies["refresh"], before.1, "rotated");
-        assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 1, "the same session");
-    }
+    assert_eq!(page.h1(), "Welcome, ada@example.com!");
+    assert_ne!(ada.cookies["access"], before.0);
+    assert_ne!(ada.cookies["refresh"], before.1, "rotated");
+    assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 1, "the same session");
+}
 
-    async fn a_form_can_be_sent_after_the_access_token_has_run_out(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let token = ada.token().await;
+#[on_both]
+async fn a_form_can_be_sent_after_the_access_token_has_run_out(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let token = ada.token().await;
 
-        world.clock.advance(60 * MINUTE);
-        let answer = ada.post("/account/logout", &[("csrf", &token)]).await;
+    world.clock.advance(60 * MINUTE);
+    let answer = ada.post("/account/logout", &[("csrf", &token)]).await;
 
-        assert_eq!(answer.location(), Some("/"), "the form's token belongs to the session");
-    }
+    assert_eq!(answer.location(), Some("/"), "the form's token belongs to the session");
+}
 
-    async fn a_renewal_is_not_lost_when_the_page_is_an_error(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        for (path, status) in [("/account/logout", 403), ("/nowhere", 404), ("/account/login", 413)]
-        {
-            let before = ada.cookies["refresh"].clone();
-            world.clock.advance(6 * MINUTE);
-
-            let long = if status == 413 { "x".repeat(99_999) } else { String::new() };
-            let page = ada.post(path, &[("csrf", &long)]).await;
-
-            assert_eq!(page.status(), status);
-            if status != 413 {
-                assert_ne!(ada.cookies["refresh"], before, "{path}");
-            }
-            world.clock.advance(MINUTE);
-            assert!(ada.is_signed_in().await, "{path}: nobody is taken for a thief");
-        }
-    }
-
-    async fn nothing_is_renewed_while_the_access_token_is_good(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-
-        let page = ada.get("/account/mypage").await;
-
-        assert!(page.all("set-cookie").is_empty());
-    }
-
-    async fn a_session_ends_on_its_day_however_often_it_is_renewed(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-
-        for _ in 0..13 {
-            world.clock.advance(DAY);
-            assert!(ada.is_signed_in().await);
-        }
-        world.clock.advance(DAY);
-
-        assert!(!ada.is_signed_in().await);
-        assert!(ada.cookie("refresh").is_none(), "the cookies that will never work again are gone");
-    }
-
-    async fn two_tabs_that_renew_at_once_get_the_same_token(world: World) {
-        let app = world.app().await;
-        let opened = app.session_of("ada").await;
-        let token = opened.refresh.token.expose();
-        world.clock.advance(MINUTE);
-
-        let caller = caller();
-        let renewals = (0..16).map(|_| sessions::renew(&app.ctx, token, &caller));
-        let renewed: Vec<_> = join_all(renewals).await;
-
-        let tokens: Vec<_> = renewed
-            .iter()
-            .map(|renewed| renewed.as_ref().expect("renewed").refresh.token.expose())
-            .collect();
-        assert!(tokens.iter().all(|other| other == &tokens[0]), "one successor for all");
-        assert_ne!(tokens[0], token);
-    }
-
-    async fn sixteen_threads_that_renew_at_once_get_the_same_token(world: World) {
-        let app = world.app().await;
-        let opened = app.session_of("ada").await;
-        world.clock.advance(MINUTE);
-        let mut racers = Vec::new();
-        for _ in 0..16 {
-            let (ctx, token) = (app.ctx.clone(), opened.refresh.token.clone());
-            racers.push(rocket::tokio::spawn(async move {
-                let renewed = sessions::renew(&ctx, token.expose(), &caller()).await;
-                renewed.expect("renewed").refresh.token.expose().to_owned()
-            }));
-        }
-
-        let tokens: Vec<_> =
-            join_all(racers).await.into_iter().map(|it| it.expect("no panic")).collect();
-
-        assert!(tokens.iter().all(|other| other == &tokens[0]), "one successor for all");
-        let ended = "SELECT COUNT(*) FROM sessions WHERE ended_at IS NOT NULL";
-        assert_eq!(app.number(ended).await, 0, "nobody is logged out");
-    }
-
-    async fn a_lost_answer_can_be_asked_for_again_within_ten_seconds(world: World) {
-        let app = world.app().await;
-        let opened = app.session_of("ada").await;
-        let first = sessions::renew(&app.ctx, opened.refresh.token.expose(), &caller()).await;
-        world.clock.advance(Duration::from_secs(9));
-
-        let again = sessions::renew(&app.ctx, opened.refresh.token.expose(), &caller()).await;
-
-        let (first, again) = (first.expect("renewed"), again.expect("renewed again"));
-        assert_eq!(first.refresh.token.expose(), again.refresh.token.expose());
-    }
-
-    async fn a_replaced_token_that_comes_back_later_is_theft(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut thief = app.visitor();
-        thief.cookies.insert("refresh".into(), ada.cookies["refresh"].clone());
-        world.clock.advance(6 * MINUTE);
-        assert!(ada.is_signed_in().await && ada.is_signed_in().await, "renewed, and it arrived");
-        app.has_confirmed().await;
-        world.clock.advance(Duration::from_secs(10));
-
-        assert!(!thief.is_signed_in().await);
-
-        assert!(!ada.is_signed_in().await, "the whole session is over, new tokens too");
-        assert_eq!(
-            app.number("SELECT COUNT(*) FROM audit_events WHERE action = 'token_reused'").await,
-            1
-        );
-        assert_eq!(
-            app.number("SELECT COUNT(*) FROM sessions WHERE ended_because = 'token_reused'").await,
-            1
-        );
-    }
-
-    async fn without_rotation_the_refresh_token_stays_the_same(world: World) {
-        let app = world.app_with(&[("rotate_refresh_tokens", "false")]).await;
-        let mut ada = app.person("ada").await;
+#[on_both]
+async fn a_renewal_is_not_lost_when_the_page_is_an_error(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    for (path, status) in [("/account/logout", 403), ("/nowhere", 404), ("/account/login", 413)] {
         let before = ada.cookies["refresh"].clone();
-
         world.clock.advance(6 * MINUTE);
+
+        let long = if status == 413 { "x".repeat(99_999) } else { String::new() };
+        let page = ada.post(path, &[("csrf", &long)]).await;
+
+        assert_eq!(page.status(), status);
+        if status != 413 {
+            assert_ne!(ada.cookies["refresh"], before, "{path}");
+        }
+        world.clock.advance(MINUTE);
+        assert!(ada.is_signed_in().await, "{path}: nobody is taken for a thief");
+    }
+}
+
+#[on_both]
+async fn nothing_is_renewed_while_the_access_token_is_good(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+
+    let page = ada.get("/account/mypage").await;
+
+    assert!(page.all("set-cookie").is_empty());
+}
+
+#[on_both]
+async fn a_session_ends_on_its_day_however_often_it_is_renewed(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+
+    for _ in 0..13 {
+        world.clock.advance(DAY);
         assert!(ada.is_signed_in().await);
-        assert_eq!(ada.cookies["refresh"], before);
+    }
+    world.clock.advance(DAY);
 
-        ada.logs_out().await;
-        let renewed = sessions::renew(&app.ctx, &before, &caller()).await;
-        assert!(matches!(renewed, Err(RenewError::Over(_))));
+    assert!(!ada.is_signed_in().await);
+    assert!(ada.cookie("refresh").is_none(), "the cookies that will never work again are gone");
+}
+
+#[on_both]
+async fn two_tabs_that_renew_at_once_get_the_same_token(world: World) {
+    let app = world.app().await;
+    let opened = app.session_of("ada").await;
+    let token = opened.refresh.token.expose();
+    world.clock.advance(MINUTE);
+
+    let caller = caller();
+    let renewals = (0..16).map(|_| sessions::renew(&app.ctx, token, &caller));
+    let renewed: Vec<_> = join_all(renewals).await;
+
+    let tokens: Vec<_> = renewed
+        .iter()
+        .map(|renewed| renewed.as_ref().expect("renewed").refresh.token.expose())
+        .collect();
+    assert!(tokens.iter().all(|other| other == &tokens[0]), "one successor for all");
+    assert_ne!(tokens[0], token);
+}
+
+#[on_both]
+async fn sixteen_threads_that_renew_at_once_get_the_same_token(world: World) {
+    let app = world.app().await;
+    let opened = app.session_of("ada").await;
+    world.clock.advance(MINUTE);
+    let mut racers = Vec::new();
+    for _ in 0..16 {
+        let (ctx, token) = (app.ctx.clone(), opened.refresh.token.clone());
+        racers.push(rocket::tokio::spawn(async move {
+            let renewed = sessions::renew(&ctx, token.expose(), &caller()).await;
+            renewed.expect("renewed").refresh.token.expose().to_owned()
+        }));
     }
 
-    async fn a_suspended_person_cannot_renew(world: World) {
-        let app = world.app().await;
-        let opened = app.session_of("ada").await;
-        app.execute("UPDATE users SET is_active = FALSE").await;
+    let tokens: Vec<_> =
+        join_all(racers).await.into_iter().map(|it| it.expect("no panic")).collect();
 
-        let renewed = sessions::renew(&app.ctx, opened.refresh.token.expose(), &caller()).await;
+    assert!(tokens.iter().all(|other| other == &tokens[0]), "one successor for all");
+    let ended = "SELECT COUNT(*) FROM sessions WHERE ended_at IS NOT NULL";
+    assert_eq!(app.number(ended).await, 0, "nobody is logged out");
+}
 
-        assert!(matches!(renewed, Err(RenewError::Over(_))), "{renewed:?}");
+#[on_both]
+async fn a_lost_answer_can_be_asked_for_again_within_ten_seconds(world: World) {
+    let app = world.app().await;
+    let opened = app.session_of("ada").await;
+    let first = sessions::renew(&app.ctx, opened.refresh.token.expose(), &caller()).await;
+    world.clock.advance(Duration::from_secs(9));
+
+    let again = sessions::renew(&app.ctx, opened.refresh.token.expose(), &caller()).await;
+
+    let (first, again) = (first.expect("renewed"), again.expect("renewed again"));
+    assert_eq!(first.refresh.token.expose(), again.refresh.token.expose());
+}
+
+#[on_both]
+async fn a_replaced_token_that_comes_back_later_is_theft(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut thief = app.visitor();
+    thief.cookies.insert("refresh".into(), ada.cookies["refresh"].clone());
+    world.clock.advance(6 * MINUTE);
+    assert!(ada.is_signed_in().await && ada.is_signed_in().await, "renewed, and it arrived");
+    app.has_confirmed().await;
+    world.clock.advance(Duration::from_secs(10));
+
+    assert!(!thief.is_signed_in().await);
+
+    assert!(!ada.is_signed_in().await, "the whole session is over, new tokens too");
+    assert_eq!(
+        app.number("SELECT COUNT(*) FROM audit_events WHERE action = 'token_reused'").await,
+        1
+    );
+    assert_eq!(
+        app.number("SELECT COUNT(*) FROM sessions WHERE ended_because = 'token_reused'").await,
+        1
+    );
+}
+
+#[on_both]
+async fn without_rotation_the_refresh_token_stays_the_same(world: World) {
+    let app = world.app_with(&[("rotate_refresh_tokens", "false")]).await;
+    let mut ada = app.person("ada").await;
+    let before = ada.cookies["refresh"].clone();
+
+    world.clock.advance(6 * MINUTE);
+    assert!(ada.is_signed_in().await);
+    assert_eq!(ada.cookies["refresh"], before);
+
+    ada.logs_out().await;
+    let renewed = sessions::renew(&app.ctx, &before, &caller()).await;
+    assert!(matches!(renewed, Err(RenewError::Over(_))));
+}
+
+#[on_both]
+async fn a_suspended_person_cannot_renew(world: World) {
+    let app = world.app().await;
+    let opened = app.session_of("ada").await;
+    app.execute("UPDATE users SET is_active = FALSE").await;
+
+    let renewed = sessions::renew(&app.ctx, opened.refresh.token.expose(), &caller()).await;
+
+    assert!(matches!(renewed, Err(RenewError::Over(_))), "{renewed:?}");
+}
+
+#[on_both]
+async fn a_deleted_person_cannot_renew(world: World) {
+    let app = world.app().await;
+    let opened = app.session_of("ada").await;
+    app.execute("DELETE FROM users").await;
+
+    let renewed = sessions::renew(&app.ctx, opened.refresh.token.expose(), &caller()).await;
+
+    assert!(matches!(renewed, Err(RenewError::Over(_))), "{renewed:?}");
+    assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 0);
+}
+
+#[on_both]
+async fn logging_out_on_one_node_is_seen_by_the_other_at_once(world: World) {
+    let settings = [("session_cache", "0s")];
+    let (here, there) = (world.app_with(&settings).await, world.app_with(&settings).await);
+    let mut ada = here.person("ada").await;
+    let mut elsewhere = ada.clone().on(&there);
+    assert!(elsewhere.is_signed_in().await);
+
+    ada.logs_out().await;
+
+    assert!(!elsewhere.is_signed_in().await);
+}
+
+#[on_both]
+async fn with_a_cache_another_node_sees_it_within_its_bound(world: World) {
+    let (here, there) = (world.app().await, world.app().await);
+    let mut ada = here.person("ada").await;
+    let mut elsewhere = ada.clone().on(&there);
+    assert!(elsewhere.is_signed_in().await);
+
+    ada.logs_out().await;
+
+    assert!(!ada.is_signed_in().await, "this node knows at once");
+    world.clock.advance(Duration::from_secs(2));
+    assert!(!elsewhere.is_signed_in().await, "and the other within two seconds");
+}
+
+#[on_both]
+async fn ending_every_session_of_a_person_ends_nobody_elses(world: World) {
+    let app = world.app().await;
+    let (mut ada, mut eve) = (app.person("ada").await, app.person("eve").await);
+    let mut phone = app.visitor();
+    phone.logs_in("ada@example.com", GOOD).await;
+
+    let transaction = app.ctx.db.begin().await.expect("a transaction");
+    let user = daemun::types::UserId(1);
+    let why = EndReason::PasswordChanged;
+    let over =
+        sessions::end_all(&transaction, user, None, why, app.ctx.clock.now()).await.expect("ended");
+    transaction.commit().await.expect("committed");
+    for session in &over {
+        sessions::ended(&app.ctx, *session);
     }
 
-    async fn a_deleted_person_cannot_renew(world: World) {
-        let app = world.app().await;
-        let opened = app.session_of("ada").await;
-        app.execute("DELETE FROM users").await;
+    assert_eq!(over.len(), 2);
+    assert!(!ada.is_signed_in().await && !phone.is_signed_in().await);
+    assert!(eve.is_signed_in().await);
+}
 
-        let renewed = sessions::renew(&app.ctx, opened.refresh.token.expose(), &caller()).await;
+#[on_both]
+async fn rubbish_in_the_cookies_is_a_stranger_and_stays(world: World) {
+    let app = world.app().await;
+    for rubbish in ["x", "a.b.c", "..", "null", &"x".repeat(4000)] {
+        let mut visitor = app.visitor();
+        visitor.cookies.insert("access".into(), rubbish.into());
+        visitor.cookies.insert("refresh".into(), rubbish.into());
 
-        assert!(matches!(renewed, Err(RenewError::Over(_))), "{renewed:?}");
-        assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 0);
+        assert_eq!(visitor.get("/").await.status(), 200);
+        assert_eq!(visitor.cookie("access"), Some(rubbish), "it may be another site's");
+        assert_eq!(visitor.cookie("refresh"), Some(rubbish));
     }
+}
 
-    async fn logging_out_on_one_node_is_seen_by_the_other_at_once(world: World) {
-        let settings = [("session_cache", "0s")];
-        let (here, there) = (world.app_with(&settings).await, world.app_with(&settings).await);
-        let mut ada = here.person("ada").await;
-        let mut elsewhere = ada.clone().on(&there);
-        assert!(elsewhere.is_signed_in().await);
+#[on_both]
+async fn bad_cookies_never_stop_a_log_in(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let mut ada = app.visitor();
+    ada.cookies.insert("access".into(), "rubbish".into());
 
-        ada.logs_out().await;
+    assert_eq!(ada.logs_in("ada@example.com", GOOD).await.status(), 303);
+}
 
-        assert!(!elsewhere.is_signed_in().await);
-    }
+#[on_both]
+async fn no_other_signed_thing_is_an_access_token(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    app.visitor().logs_in("ada@example.com", GOOD).await;
+    let mut device = app.visitor();
+    device.logs_in("ada@example.com", GOOD).await;
+    let form_token = ada.token().await;
+    let device = device.cookies["device"].clone();
 
-    async fn with_a_cache_another_node_sees_it_within_its_bound(world: World) {
-        let (here, there) = (world.app().await, world.app().await);
-        let mut ada = here.person("ada").await;
-        let mut elsewhere = ada.clone().on(&there);
-        assert!(elsewhere.is_signed_in().await);
-
-        ada.logs_out().await;
-
-        assert!(!ada.is_signed_in().await, "this node knows at once");
-        world.clock.advance(Duration::from_secs(2));
-        assert!(!elsewhere.is_signed_in().await, "and the other within two seconds");
-    }
-
-    async fn ending_every_session_of_a_person_ends_nobody_elses(world: World) {
-        let app = world.app().await;
-        let (mut ada, mut eve) = (app.person("ada").await, app.person("eve").await);
-        let mut phone = app.visitor();
-        phone.logs_in("ada@example.com", GOOD).await;
-
-        let transaction = app.ctx.db.begin().await.expect("a transaction");
-        let user = daemun::types::UserId(1);
-        let why = EndReason::PasswordChanged;
-        let over =
-            sessions::end_all(&transaction, user, None, why, app.ctx.clock.now()).await.expect("ended");
-        transaction.commit().await.expect("committed");
-        for session in &over {
-            sessions::ended(&app.ctx, *session);
+    for token in [form_token, device] {
+        for name in ["access", "refresh"] {
+            let mut eve = app.visitor();
+            eve.cookies.insert(name.into(), token.clone());
+            assert!(!eve.is_signed_in().await, "{name}");
         }
-
-        assert_eq!(over.len(), 2);
-        assert!(!ada.is_signed_in().await && !phone.is_signed_in().await);
-        assert!(eve.is_signed_in().await);
     }
+}
 
-    async fn rubbish_in_the_cookies_is_a_stranger_and_stays(world: World) {
-        let app = world.app().await;
-        for rubbish in ["x", "a.b.c", "..", "null", &"x".repeat(4000)] {
-            let mut visitor = app.visitor();
-            visitor.cookies.insert("access".into(), rubbish.into());
-            visitor.cookies.insert("refresh".into(), rubbish.into());
+#[on_both]
+async fn the_public_keys_verify_an_access_token_and_hold_no_private_part(world: World) {
+    for algorithm in ["ES256", "EdDSA"] {
+        let app = world.app_with(&[("signing_algorithm", algorithm)]).await;
 
-            assert_eq!(visitor.get("/").await.status(), 200);
-            assert_eq!(visitor.cookie("access"), Some(rubbish), "it may be another site's");
-            assert_eq!(visitor.cookie("refresh"), Some(rubbish));
-        }
-    }
+        let page = app.visitor().get("/.well-known/jwks.json").await;
 
-    async fn bad_cookies_never_stop_a_log_in(world: World) {
-        let app = world.app().await;
-        app.person("ada").await;
-        let mut ada = app.visitor();
-        ada.cookies.insert("access".into(), "rubbish".into());
-
-        assert_eq!(ada.logs_in("ada@example.com", GOOD).await.status(), 303);
-    }
-
-    async fn no_other_signed_thing_is_an_access_token(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        app.visitor().logs_in("ada@example.com", GOOD).await;
-        let mut device = app.visitor();
-        device.logs_in("ada@example.com", GOOD).await;
-        let form_token = ada.token().await;
-        let device = device.cookies["device"].clone();
-
-        for token in [form_token, device] {
-            for name in ["access", "refresh"] {
-                let mut eve = app.visitor();
-                eve.cookies.insert(name.into(), token.clone());
-                assert!(!eve.is_signed_in().await, "{name}");
-            }
-        }
-    }
-
-    async fn the_public_keys_verify_an_access_token_and_hold_no_private_part(world: World) {
-        for algorithm in ["ES256", "EdDSA"] {
-            let app = world.app_with(&[("signing_algorithm", algorithm)]).await;
-
-            let page = app.visitor().get("/.well-known/jwks.json").await;
-
-            let set: jsonwebtoken::jwk::JwkSet =
-                serde_json::from_slice(page.bytes()).expect("a key set");
-            assert!(!page.text().contains("\"d\""));
-            let name = if algorithm == "ES256" { "ada" } else { "eve" };
-            let opened = app.session_of(name).await;
-            let token = opened.access.token.expose();
-            let header = jsonwebtoken::decode_header(token).expect("a header");
-            let jwk = set.find(&header.kid.expect("a key id")).expect("the key is published");
-            let key = jsonwebtoken::DecodingKey::from_jwk(jwk).expect("a key");
-            let mut validation = jsonwebtoken::Validation::new(header.alg);
-            validation.validate_exp = false;
-            validation.set_audience(&["daemun"]);
-            let claims = jsonwebtoken::decode::<serde_json::Value>(token, &key, &validation);
-            let claims = claims.expect("verifies").claims;
-            assert_eq!(claims["iss"], "http://localhost:8000");
-            assert_eq!(claims["user_id"], claims["sub"]);
-            let mut names: Vec<_> = claims.as_object().expect("claims").keys().cloned().collect();
-            names.sort();
-            let all = ["aud", "exp", "iat", "iss", "jti", "sid", "sub", "token_type", "user_id"];
-            assert_eq!(names, all, "nothing personal");
-        }
-    }
-
-    async fn tokens_of_another_secret_or_issuer_are_worth_nothing(world: World) {
-        let app = world.app().await;
-        let opened = app.session_of("ada").await;
-        let elsewhere = world.app_with(&[("issuer", "https://elsewhere.example")]).await;
+        let set: jsonwebtoken::jwk::JwkSet =
+            serde_json::from_slice(page.bytes()).expect("a key set");
+        assert!(!page.text().contains("\"d\""));
+        let name = if algorithm == "ES256" { "ada" } else { "eve" };
+        let opened = app.session_of(name).await;
         let token = opened.access.token.expose();
-
-        let presented = Presented { bearer: Some(token), ..Presented::default() };
-        let standing =
-            sessions::standing(&elsewhere.ctx, presented, &caller()).await.expect("answers");
-
-        assert!(matches!(standing, Standing::Stranger { .. }));
-        let renewed =
-            sessions::renew(&elsewhere.ctx, opened.refresh.token.expose(), &caller()).await;
-        assert!(matches!(renewed, Err(RenewError::Token(_))));
+        let header = jsonwebtoken::decode_header(token).expect("a header");
+        let jwk = set.find(&header.kid.expect("a key id")).expect("the key is published");
+        let key = jsonwebtoken::DecodingKey::from_jwk(jwk).expect("a key");
+        let mut validation = jsonwebtoken::Validation::new(header.alg);
+        validation.validate_exp = false;
+        validation.set_audience(&["daemun"]);
+        let claims = jsonwebtoken::decode::<serde_json::Value>(token, &key, &validation);
+        let claims = claims.expect("verifies").claims;
+        assert_eq!(claims["iss"], "http://localhost:8000");
+        assert_eq!(claims["user_id"], claims["sub"]);
+        let mut names: Vec<_> = claims.as_object().expect("claims").keys().cloned().collect();
+        names.sort();
+        let all = ["aud", "exp", "iat", "iss", "jti", "sid", "sub", "token_type", "user_id"];
+        assert_eq!(names, all, "nothing personal");
     }
+}
 
-    async fn a_change_of_algorithm_logs_nobody_out(world: World) {
-        let app = world.app().await;
-        let ada = app.person("ada").await;
+#[on_both]
+async fn tokens_of_another_secret_or_issuer_are_worth_nothing(world: World) {
+    let app = world.app().await;
+    let opened = app.session_of("ada").await;
+    let elsewhere = world.app_with(&[("issuer", "https://elsewhere.example")]).await;
+    let token = opened.access.token.expose();
 
-        let changed = world.app_with(&[("signing_algorithm", "EdDSA")]).await;
+    let presented = Presented { bearer: Some(token), ..Presented::default() };
+    let standing = sessions::standing(&elsewhere.ctx, presented, &caller()).await.expect("answers");
 
-        assert!(ada.on(&changed).is_signed_in().await, "the old key still verifies");
-        let page = changed.visitor().get("/.well-known/jwks.json").await;
-        let set: serde_json::Value = serde_json::from_slice(page.bytes()).expect("JSON");
-        assert_eq!(set["keys"].as_array().expect("keys").len(), 2);
-    }
+    assert!(matches!(standing, Standing::Stranger { .. }));
+    let renewed = sessions::renew(&elsewhere.ctx, opened.refresh.token.expose(), &caller()).await;
+    assert!(matches!(renewed, Err(RenewError::Token(_))));
+}
 
-    async fn keys_of_another_secret_stop_the_start(world: World) {
-        world.app().await;
-        let secret = "f".repeat(64);
-        let figment = world.figment(&[("secret_key", &secret)]);
-        let settings = daemun::config::Settings::from_figment(&figment).expect("settings");
+#[on_both]
+async fn a_change_of_algorithm_logs_nobody_out(world: World) {
+    let app = world.app().await;
+    let ada = app.person("ada").await;
 
-        let opened = daemun::app::open(settings, world.clock.clone()).await;
+    let changed = world.app_with(&[("signing_algorithm", "EdDSA")]).await;
 
-        assert!(opened.expect_err("refused").to_string().contains("another secret_key"));
-    }
+    assert!(ada.on(&changed).is_signed_in().await, "the old key still verifies");
+    let page = changed.visitor().get("/.well-known/jwks.json").await;
+    let set: serde_json::Value = serde_json::from_slice(page.bytes()).expect("JSON");
+    assert_eq!(set["keys"].as_array().expect("keys").len(), 2);
+}
 
-    async fn what_is_long_over_is_swept(world: World) {
-        let app = world.app().await;
-        app.session_of("ada").await;
-        world.clock.advance(43 * DAY);
-        assert!(!daemun::flows::system::cleanup::sweep(&app.ctx).await.expect("swept"));
-        assert_eq!(
-            app.number("SELECT COUNT(*) FROM sessions").await,
-            1,
-            "its owner may still see it"
-        );
+#[on_both]
+async fn keys_of_another_secret_stop_the_start(world: World) {
+    world.app().await;
+    let secret = "f".repeat(64);
+    let figment = world.figment(&[("secret_key", &secret)]);
+    let settings = daemun::config::Settings::from_figment(&figment).expect("settings");
 
-        world.clock.advance(2 * DAY);
-        daemun::flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
+    let opened = daemun::app::open(settings, world.clock.clone()).await;
 
-        assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 0);
-        assert_eq!(app.number("SELECT COUNT(*) FROM throttle").await, 0);
-        assert_eq!(app.number("SELECT COUNT(*) FROM audit_events").await, 2, "the trail stays");
-    }
+    assert!(opened.expect_err("refused").to_string().contains("another secret_key"));
+}
+
+#[on_both]
+async fn what_is_long_over_is_swept(world: World) {
+    let app = world.app().await;
+    app.session_of("ada").await;
+    world.clock.advance(43 * DAY);
+    assert!(!daemun::flows::system::cleanup::sweep(&app.ctx).await.expect("swept"));
+    assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 1, "its owner may still see it");
+
+    world.clock.advance(2 * DAY);
+    daemun::flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
+
+    assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 0);
+    assert_eq!(app.number("SELECT COUNT(*) FROM throttle").await, 0);
+    assert_eq!(app.number("SELECT COUNT(*) FROM audit_events").await, 2, "the trail stays");
 }

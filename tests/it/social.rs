@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::support::provider::Provider;
-use crate::support::{App, Browser, GOOD, Page, World};
+use crate::support::{App, Browser, GOOD, Page, World, on_both};
 
 /// A superuser registers a provider.
 pub(crate) async fn registers(app: &App, provider: &Provider, fields: &[(&str, &str)]) {
@@ -91,225 +91,234 @@ async fn verify(app: &App, name: &str) {
     .await;
 }
 
-on_both! {
-    async fn somebody_whom_a_provider_knows_gets_an_account_and_comes_again(world: World) {
-        let app = world.app().await;
-        let provider = with_issuer(&app).await;
-        let mut ada = app.visitor();
+#[on_both]
+async fn somebody_whom_a_provider_knows_gets_an_account_and_comes_again(world: World) {
+    let app = world.app().await;
+    let provider = with_issuer(&app).await;
+    let mut ada = app.visitor();
 
-        let answer = dances(&mut ada, &app, &provider, &json!({})).await;
+    let answer = dances(&mut ada, &app, &provider, &json!({})).await;
 
-        assert_eq!(answer.location(), Some("/?a=b"), "{}", answer.text());
-        assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
-        assert!(ada.cookie("social").is_none());
-        let (before, events) = (people(&app).await, app.events("signup").await);
-        let mut again = app.visitor();
-        dances(&mut again, &app, &provider, &json!({ "email": "moved@example.com" })).await;
-        assert_eq!(again.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
-        assert_eq!((people(&app).await, app.events("signup").await), (before, events));
-        let sent = &provider.asked("/token")[0];
-        assert_eq!(sent.form["code"], "the-code");
-        assert!(sent.head.to_lowercase().contains("authorization: basic"));
+    assert_eq!(answer.location(), Some("/?a=b"), "{}", answer.text());
+    assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
+    assert!(ada.cookie("social").is_none());
+    let (before, events) = (people(&app).await, app.events("signup").await);
+    let mut again = app.visitor();
+    dances(&mut again, &app, &provider, &json!({ "email": "moved@example.com" })).await;
+    assert_eq!(again.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
+    assert_eq!((people(&app).await, app.events("signup").await), (before, events));
+    let sent = &provider.asked("/token")[0];
+    assert_eq!(sent.form["code"], "the-code");
+    assert!(sent.head.to_lowercase().contains("authorization: basic"));
+}
+
+#[on_both]
+async fn a_browser_is_sent_with_state_nonce_and_pkce(world: World) {
+    let app = world.app().await;
+    let provider = with_issuer(&app).await;
+    let mut ada = app.visitor();
+    let page = ada.get("/account/login").await;
+    assert!(page.text().contains("Continue with Our ID"));
+    let policy = page.header("content-security-policy").expect("a policy");
+    let forms = format!("form-action 'self' https: {};", provider.url);
+    assert!(policy.contains(&forms), "{policy}");
+
+    let asked = sets_out(&mut ada, "id").await;
+
+    assert_eq!(asked["response_type"], "code");
+    assert_eq!(asked["client_id"], "us");
+    assert_eq!(asked["code_challenge_method"], "S256");
+    assert_eq!(asked["scope"], "openid email profile");
+    let callback = "http://localhost:8000/account/social/id/callback";
+    assert_eq!(asked["redirect_uri"], callback);
+    assert_ne!(asked["state"], sets_out(&mut app.visitor(), "id").await["state"]);
+    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
+}
+
+#[on_both]
+async fn a_code_that_this_browser_did_not_ask_for_opens_nothing(world: World) {
+    let app = world.app().await;
+    let provider = with_issuer(&app).await;
+    let mut eve = app.visitor();
+    let eves = sets_out(&mut eve, "id").await;
+    let mut ada = app.visitor();
+    let adas = sets_out(&mut ada, "id").await;
+
+    let (theirs, none) = (&eves["state"], &String::new());
+    let tries = [(app.visitor(), theirs), (ada.clone(), theirs), (ada.clone(), none)];
+    for (mut who, state) in tries {
+        let page = comes_back(&mut who, "id", state).await;
+        assert_eq!(page.status(), 403);
+        assert!(who.cookie("social").is_none(), "it is good once");
+        assert_eq!(comes_back(&mut who, "id", &adas["state"]).await.status(), 403);
     }
+    let mut late = ada.clone();
+    app.ctx.clock.advance(std::time::Duration::from_mins(11));
+    assert_eq!(comes_back(&mut late, "id", &adas["state"]).await.status(), 403);
+    assert!(provider.asked("/token").is_empty(), "no code was redeemed");
+}
 
-    async fn a_browser_is_sent_with_state_nonce_and_pkce(world: World) {
-        let app = world.app().await;
-        let provider = with_issuer(&app).await;
-        let mut ada = app.visitor();
-        let page = ada.get("/account/login").await;
-        assert!(page.text().contains("Continue with Our ID"));
-        let policy = page.header("content-security-policy").expect("a policy");
-        let forms = format!("form-action 'self' https: {};", provider.url);
-        assert!(policy.contains(&forms), "{policy}");
+#[on_both]
+async fn an_id_token_that_is_not_for_this_sign_in_opens_nothing(world: World) {
+    let app = world.app().await;
+    let provider = with_issuer(&app).await;
+    let before = people(&app).await;
 
-        let asked = sets_out(&mut ada, "id").await;
-
-        assert_eq!(asked["response_type"], "code");
-        assert_eq!(asked["client_id"], "us");
-        assert_eq!(asked["code_challenge_method"], "S256");
-        assert_eq!(asked["scope"], "openid email profile");
-        let callback = "http://localhost:8000/account/social/id/callback";
-        assert_eq!(asked["redirect_uri"], callback);
-        assert_ne!(asked["state"], sets_out(&mut app.visitor(), "id").await["state"]);
-        assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
-    }
-
-    async fn a_code_that_this_browser_did_not_ask_for_opens_nothing(world: World) {
-        let app = world.app().await;
-        let provider = with_issuer(&app).await;
+    for change in [
+        json!({ "nonce": "another" }),
+        json!({ "nonce": null }),
+        json!({ "aud": "them" }),
+        json!({ "iss": "https://evil.example" }),
+        json!({ "exp": 1 }),
+        json!({ "sub": "" }),
+    ] {
         let mut eve = app.visitor();
-        let eves = sets_out(&mut eve, "id").await;
+        let page = dances(&mut eve, &app, &provider, &change).await;
+        assert!([422, 502].contains(&page.status()), "{change}: {}", page.status());
+        assert!(!eve.is_signed_in().await, "{change}");
+    }
+    let mut eve = app.visitor();
+    let asked = sets_out(&mut eve, "id").await;
+    let mut claims = provider.claims("ada", app.ctx.clock.now());
+    claims["nonce"] = json!(asked["nonce"]);
+    let stranger = Provider::open().await;
+    provider.redeems(Some(stranger.signs(&claims)));
+    assert_eq!(comes_back(&mut eve, "id", &asked["state"]).await.status(), 422);
+    assert_eq!(people(&app).await, before);
+}
+
+#[on_both]
+async fn an_address_joins_an_account_only_if_both_sides_proved_it(world: World) {
+    let app = world.app().await;
+    let provider = with_issuer(&app).await;
+    app.person("ada").await;
+
+    for proved in [json!(true), json!(false), json!("true"), Value::Null] {
         let mut ada = app.visitor();
-        let adas = sets_out(&mut ada, "id").await;
-
-        let (theirs, none) = (&eves["state"], &String::new());
-        let tries = [(app.visitor(), theirs), (ada.clone(), theirs), (ada.clone(), none)];
-        for (mut who, state) in tries {
-            let page = comes_back(&mut who, "id", state).await;
-            assert_eq!(page.status(), 403);
-            assert!(who.cookie("social").is_none(), "it is good once");
-            assert_eq!(comes_back(&mut who, "id", &adas["state"]).await.status(), 403);
-        }
-        let mut late = ada.clone();
-        app.ctx.clock.advance(std::time::Duration::from_mins(11));
-        assert_eq!(comes_back(&mut late, "id", &adas["state"]).await.status(), 403);
-        assert!(provider.asked("/token").is_empty(), "no code was redeemed");
-    }
-
-    async fn an_id_token_that_is_not_for_this_sign_in_opens_nothing(world: World) {
-        let app = world.app().await;
-        let provider = with_issuer(&app).await;
-        let before = people(&app).await;
-
-        for change in [
-            json!({ "nonce": "another" }),
-            json!({ "nonce": null }),
-            json!({ "aud": "them" }),
-            json!({ "iss": "https://evil.example" }),
-            json!({ "exp": 1 }),
-            json!({ "sub": "" }),
-        ] {
-            let mut eve = app.visitor();
-            let page = dances(&mut eve, &app, &provider, &change).await;
-            assert!([422, 502].contains(&page.status()), "{change}: {}", page.status());
-            assert!(!eve.is_signed_in().await, "{change}");
-        }
-        let mut eve = app.visitor();
-        let asked = sets_out(&mut eve, "id").await;
-        let mut claims = provider.claims("ada", app.ctx.clock.now());
-        claims["nonce"] = json!(asked["nonce"]);
-        let stranger = Provider::open().await;
-        provider.redeems(Some(stranger.signs(&claims)));
-        assert_eq!(comes_back(&mut eve, "id", &asked["state"]).await.status(), 422);
-        assert_eq!(people(&app).await, before);
-    }
-
-    async fn an_address_joins_an_account_only_if_both_sides_proved_it(world: World) {
-        let app = world.app().await;
-        let provider = with_issuer(&app).await;
-        app.person("ada").await;
-
-        for proved in [json!(true), json!(false), json!("true"), Value::Null] {
-            let mut ada = app.visitor();
-            let claims = json!({ "email_verified": proved });
-            let page = dances(&mut ada, &app, &provider, &claims).await;
-            assert_eq!(page.status(), 422, "our side has not proved it: {proved}");
-            assert!(!ada.is_signed_in().await);
-        }
-        verify(&app, "ada").await;
-        for proved in [json!(false), json!("true"), Value::Null] {
-            let mut ada = app.visitor();
-            let claims = json!({ "email_verified": proved });
-            let page = dances(&mut ada, &app, &provider, &claims).await;
-            assert_eq!(page.status(), 422, "their side has not proved it: {proved}");
-        }
-        assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
-
-        let mut ada = app.visitor();
-        dances(&mut ada, &app, &provider, &json!({})).await;
-        assert!(ada.is_signed_in().await);
-        assert_eq!(app.events("social_connected").await, 1);
-        app.letter_to("ada@example.com").await.link("/account/not-me/");
-    }
-
-    async fn who_made_an_account_before_its_owner_came_is_out_after_the_reset(world: World) {
-        let app = world.app().await;
-        let provider = with_issuer(&app).await;
-        let mut eve = app.visitor();
-        let claims = json!({ "email_verified": false });
-        dances(&mut eve, &app, &provider, &claims).await;
-        assert!(eve.is_signed_in().await, "an address that is not proved, as at sign-up");
-
-        app.visitor().asks_for_reset("ada@example.com").await;
-        let link = app.letter_to("ada@example.com").await.link("/account/password/reset/");
-        assert_eq!(app.visitor().chooses(&link, GOOD).await.status(), 303);
-
-        assert!(!eve.is_signed_in().await);
-        assert_eq!(dances(&mut app.visitor(), &app, &provider, &claims).await.status(), 422);
-        assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
-    }
-
-    async fn a_suspended_person_does_not_come_in_by_a_provider_either(world: World) {
-        let app = world.app().await;
-        let provider = with_issuer(&app).await;
-        dances(&mut app.visitor(), &app, &provider, &json!({})).await;
-        app.execute("UPDATE users SET is_active = FALSE WHERE email = 'ada@example.com'").await;
-
-        let mut ada = app.visitor();
-        let page = dances(&mut ada, &app, &provider, &json!({})).await;
-
-        assert_eq!(page.status(), 422);
+        let claims = json!({ "email_verified": proved });
+        let page = dances(&mut ada, &app, &provider, &claims).await;
+        assert_eq!(page.status(), 422, "our side has not proved it: {proved}");
         assert!(!ada.is_signed_in().await);
     }
-
-    async fn of_eight_who_come_back_at_once_for_one_person_one_makes_the_account(world: World) {
-        let app = world.app().await;
-        let provider = with_issuer(&app).await;
-        let before = people(&app).await;
-        let mut claims = provider.claims("ada", app.ctx.clock.now());
-        claims.as_object_mut().expect("an object").remove("nonce");
-        let token = provider.signs(&claims);
-        let body = json!({ "id_token": token }).to_string();
-
-        let tries = (0..8).map(|_| app.visitor().sends_json("/api/account/social/id", &body));
-        let answers = futures::future::join_all(tries).await;
-
-        assert!(answers.iter().any(|page| page.status() == 200));
-        assert!(answers.iter().all(|page| [200, 400].contains(&page.status())));
-        assert_eq!(people(&app).await, before + 1);
-        assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 1);
+    verify(&app, "ada").await;
+    for proved in [json!(false), json!("true"), Value::Null] {
+        let mut ada = app.visitor();
+        let claims = json!({ "email_verified": proved });
+        let page = dances(&mut ada, &app, &provider, &claims).await;
+        assert_eq!(page.status(), 422, "their side has not proved it: {proved}");
     }
+    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
 
-    async fn a_provider_that_fails_says_so_on_a_page_and_leaves_nothing(world: World) {
-        let app = world.app().await;
-        let provider = with_issuer(&app).await;
-        let before = people(&app).await;
-        let huge = "x".repeat(70_000);
-        for (status, body, told) in [
-            (500, "{}", 502),
-            (200, "not json", 502),
-            (200, huge.as_str(), 502),
-            (302, "{}", 502),
-            (400, r#"{"error": "invalid_grant"}"#, 422),
-            (200, r#"{"error": "bad_verification_code"}"#, 422),
-        ] {
-            let mut ada = app.visitor();
-            let asked = sets_out(&mut ada, "id").await;
-            provider.says("/token", status, body);
-            let page = comes_back(&mut ada, "id", &asked["state"]).await;
-            assert_eq!(page.status(), told, "{status}");
-            assert_eq!(page.h1(), "That did not work");
-        }
+    let mut ada = app.visitor();
+    dances(&mut ada, &app, &provider, &json!({})).await;
+    assert!(ada.is_signed_in().await);
+    assert_eq!(app.events("social_connected").await, 1);
+    app.letter_to("ada@example.com").await.link("/account/not-me/");
+}
+
+#[on_both]
+async fn who_made_an_account_before_its_owner_came_is_out_after_the_reset(world: World) {
+    let app = world.app().await;
+    let provider = with_issuer(&app).await;
+    let mut eve = app.visitor();
+    let claims = json!({ "email_verified": false });
+    dances(&mut eve, &app, &provider, &claims).await;
+    assert!(eve.is_signed_in().await, "an address that is not proved, as at sign-up");
+
+    app.visitor().asks_for_reset("ada@example.com").await;
+    let link = app.letter_to("ada@example.com").await.link("/account/password/reset/");
+    assert_eq!(app.visitor().chooses(&link, GOOD).await.status(), 303);
+
+    assert!(!eve.is_signed_in().await);
+    assert_eq!(dances(&mut app.visitor(), &app, &provider, &claims).await.status(), 422);
+    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
+}
+
+#[on_both]
+async fn a_suspended_person_does_not_come_in_by_a_provider_either(world: World) {
+    let app = world.app().await;
+    let provider = with_issuer(&app).await;
+    dances(&mut app.visitor(), &app, &provider, &json!({})).await;
+    app.execute("UPDATE users SET is_active = FALSE WHERE email = 'ada@example.com'").await;
+
+    let mut ada = app.visitor();
+    let page = dances(&mut ada, &app, &provider, &json!({})).await;
+
+    assert_eq!(page.status(), 422);
+    assert!(!ada.is_signed_in().await);
+}
+
+#[on_both]
+async fn of_eight_who_come_back_at_once_for_one_person_one_makes_the_account(world: World) {
+    let app = world.app().await;
+    let provider = with_issuer(&app).await;
+    let before = people(&app).await;
+    let mut claims = provider.claims("ada", app.ctx.clock.now());
+    claims.as_object_mut().expect("an object").remove("nonce");
+    let token = provider.signs(&claims);
+    let body = json!({ "id_token": token }).to_string();
+
+    let tries = (0..8).map(|_| app.visitor().sends_json("/api/account/social/id", &body));
+    let answers = futures::future::join_all(tries).await;
+
+    assert!(answers.iter().any(|page| page.status() == 200));
+    assert!(answers.iter().all(|page| [200, 400].contains(&page.status())));
+    assert_eq!(people(&app).await, before + 1);
+    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 1);
+}
+
+#[on_both]
+async fn a_provider_that_fails_says_so_on_a_page_and_leaves_nothing(world: World) {
+    let app = world.app().await;
+    let provider = with_issuer(&app).await;
+    let before = people(&app).await;
+    let huge = "x".repeat(70_000);
+    for (status, body, told) in [
+        (500, "{}", 502),
+        (200, "not json", 502),
+        (200, huge.as_str(), 502),
+        (302, "{}", 502),
+        (400, r#"{"error": "invalid_grant"}"#, 422),
+        (200, r#"{"error": "bad_verification_code"}"#, 422),
+    ] {
         let mut ada = app.visitor();
         let asked = sets_out(&mut ada, "id").await;
-        let denied = format!("error=access_denied&state={}", asked["state"]);
-        let page = ada.get(&format!("/account/social/id/callback?{denied}")).await;
-        assert_eq!(page.status(), 422);
-        assert!(page.text().contains("You did not agree"));
-        assert_eq!(people(&app).await, before);
-    }
-
-    async fn a_provider_that_does_not_answer_is_waited_for_five_seconds(world: World) {
-        let app = world.app().await;
-        let provider = with_issuer(&app).await;
-        let mut ada = app.visitor();
-        let asked = sets_out(&mut ada, "id").await;
-        provider.says("/token", 0, "");
-
-        let began = std::time::Instant::now();
+        provider.says("/token", status, body);
         let page = comes_back(&mut ada, "id", &asked["state"]).await;
-
-        assert_eq!(page.status(), 502);
-        assert!(began.elapsed() < std::time::Duration::from_secs(8));
+        assert_eq!(page.status(), told, "{status}");
+        assert_eq!(page.h1(), "That did not work");
     }
+    let mut ada = app.visitor();
+    let asked = sets_out(&mut ada, "id").await;
+    let denied = format!("error=access_denied&state={}", asked["state"]);
+    let page = ada.get(&format!("/account/social/id/callback?{denied}")).await;
+    assert_eq!(page.status(), 422);
+    assert!(page.text().contains("You did not agree"));
+    assert_eq!(people(&app).await, before);
+}
 
-    async fn an_unknown_provider_is_not_found(world: World) {
-        let app = world.app().await;
-        let mut ada = app.visitor();
+#[on_both]
+async fn a_provider_that_does_not_answer_is_waited_for_five_seconds(world: World) {
+    let app = world.app().await;
+    let provider = with_issuer(&app).await;
+    let mut ada = app.visitor();
+    let asked = sets_out(&mut ada, "id").await;
+    provider.says("/token", 0, "");
 
-        assert_eq!(ada.submits("/account/social/myspace", &[]).await.status(), 404);
-        assert_eq!(ada.post("/account/social/myspace", &[]).await.status(), 403, "no form token");
-        let body = r#"{"access_token": "x"}"#;
-        assert_eq!(ada.clone().sends_json("/api/account/social/myspace", body).await.status(), 404);
-    }
+    let began = std::time::Instant::now();
+    let page = comes_back(&mut ada, "id", &asked["state"]).await;
+
+    assert_eq!(page.status(), 502);
+    assert!(began.elapsed() < std::time::Duration::from_secs(8));
+}
+
+#[on_both]
+async fn an_unknown_provider_is_not_found(world: World) {
+    let app = world.app().await;
+    let mut ada = app.visitor();
+
+    assert_eq!(ada.submits("/account/social/myspace", &[]).await.status(), 404);
+    assert_eq!(ada.post("/account/social/myspace", &[]).await.status(), 403, "no form token");
+    let body = r#"{"access_token": "x"}"#;
+    assert_eq!(ada.clone().sends_json("/api/account/social/myspace", body).await.status(), 404);
 }

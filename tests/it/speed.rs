@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{App, Browser, World};
+use crate::support::{App, Browser, World, on_both};
 
 async fn cost(app: &App, browser: &mut Browser<'_>, path: &str) -> u64 {
     let before = app.ctx.db.queries();
@@ -10,111 +10,119 @@ async fn cost(app: &App, browser: &mut Browser<'_>, path: &str) -> u64 {
     app.ctx.db.queries() - before
 }
 
-on_both! {
-    async fn a_signed_in_page_costs_no_statement_while_the_cache_is_warm(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        ada.get("/account/mypage").await;
+#[on_both]
+async fn a_signed_in_page_costs_no_statement_while_the_cache_is_warm(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    ada.get("/account/mypage").await;
 
-        for path in [
-            "/account/mypage",
-            "/",
-            "/nowhere",
-            "/account/login",
-            "/account/profile",
-            "/account/sudo?next=/account/export",
-            "/account/delete",
-            "/account/email/change",
-            "/account/password/change",
-            "/account/password/reset",
-            "/account/join/sent",
-        ] {
-            assert_eq!(cost(&app, &mut ada, path).await, 0, "{path}");
-        }
+    for path in [
+        "/account/mypage",
+        "/",
+        "/nowhere",
+        "/account/login",
+        "/account/profile",
+        "/account/sudo?next=/account/export",
+        "/account/delete",
+        "/account/email/change",
+        "/account/password/change",
+        "/account/password/reset",
+        "/account/join/sent",
+    ] {
+        assert_eq!(cost(&app, &mut ada, path).await, 0, "{path}");
     }
+}
 
-    async fn a_signed_in_page_costs_one_statement_when_the_cache_is_cold_or_off(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        world.clock.advance(Duration::from_secs(3));
-        assert_eq!(cost(&app, &mut ada, "/account/mypage").await, 1);
+#[on_both]
+async fn a_signed_in_page_costs_one_statement_when_the_cache_is_cold_or_off(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    world.clock.advance(Duration::from_secs(3));
+    assert_eq!(cost(&app, &mut ada, "/account/mypage").await, 1);
 
-        let uncached = world.app_with(&[("session_cache", "0s")]).await;
-        let mut ada = ada.on(&uncached);
-        assert_eq!(cost(&uncached, &mut ada, "/account/mypage").await, 1);
-        assert_eq!(cost(&uncached, &mut ada, "/account/mypage").await, 1);
+    let uncached = world.app_with(&[("session_cache", "0s")]).await;
+    let mut ada = ada.on(&uncached);
+    assert_eq!(cost(&uncached, &mut ada, "/account/mypage").await, 1);
+    assert_eq!(cost(&uncached, &mut ada, "/account/mypage").await, 1);
+}
+
+#[on_both]
+async fn a_list_of_ones_own_costs_one_statement(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    app.visitor().logs_in("ada@example.com", crate::support::GOOD).await;
+    ada.get("/account/mypage").await;
+
+    for path in ["/account/sessions", "/account/activity", "/account/activity?before=2"] {
+        assert_eq!(cost(&app, &mut ada, path).await, 1, "{path}");
     }
+}
 
-    async fn a_list_of_ones_own_costs_one_statement(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        app.visitor().logs_in("ada@example.com", crate::support::GOOD).await;
-        ada.get("/account/mypage").await;
+#[on_both]
+async fn a_page_that_must_read_reads_each_thing_once(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let link = app.letter_to("ada@example.com").await.link("/account/email/verify/");
+    ada.get("/account/mypage").await;
 
-        for path in ["/account/sessions", "/account/activity", "/account/activity?before=2"] {
-            assert_eq!(cost(&app, &mut ada, path).await, 1, "{path}");
-        }
+    let export = cost(&app, &mut ada, "/account/export").await;
+    assert_eq!(
+        export, 6,
+        "the person, the sessions, the trail, the letters, the identities, the links"
+    );
+    assert_eq!(cost(&app, &mut ada, &link).await, 1);
+    assert_eq!(cost(&app, &mut ada, "/account/link").await, 1);
+    world.clock.advance(Duration::from_mins(11));
+    ada.get("/account/mypage").await;
+    // The new tokens arrive, and that is noted.
+    ada.get("/account/mypage").await;
+    app.has_confirmed().await;
+    ada.get("/account/mypage").await;
+    assert_eq!(cost(&app, &mut ada, "/account/export").await, 1, "a no is asked again");
+}
+
+#[on_both]
+async fn a_visitor_costs_nothing_and_leaves_no_row(world: World) {
+    let app = world.app().await;
+    app.visitor().get("/account/login").await;
+    for path in
+        ["/", "/account/join", "/account/login", "/account/mypage", "/nowhere", "/health/live"]
+    {
+        assert_eq!(cost(&app, &mut app.visitor(), path).await, 0, "{path}");
     }
-
-    async fn a_page_that_must_read_reads_each_thing_once(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let link = app.letter_to("ada@example.com").await.link("/account/email/verify/");
-        ada.get("/account/mypage").await;
-
-        let export = cost(&app, &mut ada, "/account/export").await;
-        assert_eq!(export, 6, "the person, the sessions, the trail, the letters, the identities, the links");
-        assert_eq!(cost(&app, &mut ada, &link).await, 1);
-        assert_eq!(cost(&app, &mut ada, "/account/link").await, 1);
-        world.clock.advance(Duration::from_mins(11));
-        ada.get("/account/mypage").await;
-        // The new tokens arrive, and that is noted.
-        ada.get("/account/mypage").await;
-        app.has_confirmed().await;
-        ada.get("/account/mypage").await;
-        assert_eq!(cost(&app, &mut ada, "/account/export").await, 1, "a no is asked again");
+    for path in [
+        "/account/sessions",
+        "/account/activity",
+        "/account/profile",
+        "/account/sudo",
+        "/account/delete",
+        "/account/export",
+        "/account/join/sent",
+        "/account/link",
+    ] {
+        assert_eq!(cost(&app, &mut app.visitor(), path).await, 0, "{path}");
     }
-
-    async fn a_visitor_costs_nothing_and_leaves_no_row(world: World) {
-        let app = world.app().await;
-        app.visitor().get("/account/login").await;
-        for path in
-            ["/", "/account/join", "/account/login", "/account/mypage", "/nowhere", "/health/live"]
-        {
-            assert_eq!(cost(&app, &mut app.visitor(), path).await, 0, "{path}");
-        }
-        for path in [
-            "/account/sessions",
-            "/account/activity",
-            "/account/profile",
-            "/account/sudo",
-            "/account/delete",
-            "/account/export",
-            "/account/join/sent",
-            "/account/link",
-        ] {
-            assert_eq!(cost(&app, &mut app.visitor(), path).await, 0, "{path}");
-        }
-        for table in ["sessions", "throttle", "audit_events", "one_time_links"] {
-            assert_eq!(app.number(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
-        }
+    for table in ["sessions", "throttle", "audit_events", "one_time_links"] {
+        assert_eq!(app.number(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
     }
+}
 
-    async fn which_buttons_there_are_is_asked_every_ten_seconds(world: World) {
-        let app = world.app().await;
-        app.visitor().get("/account/login").await;
+#[on_both]
+async fn which_buttons_there_are_is_asked_every_ten_seconds(world: World) {
+    let app = world.app().await;
+    app.visitor().get("/account/login").await;
 
-        world.clock.advance(Duration::from_millis(9_999));
-        assert_eq!(cost(&app, &mut app.visitor(), "/account/join").await, 0);
-        world.clock.advance(Duration::from_millis(1));
-        assert_eq!(cost(&app, &mut app.visitor(), "/account/join").await, 1);
-    }
+    world.clock.advance(Duration::from_millis(9_999));
+    assert_eq!(cost(&app, &mut app.visitor(), "/account/join").await, 0);
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(cost(&app, &mut app.visitor(), "/account/join").await, 1);
+}
 
-    async fn a_renewal_costs_two_statements(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        world.clock.advance(Duration::from_secs(301));
+#[on_both]
+async fn a_renewal_costs_two_statements(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    world.clock.advance(Duration::from_secs(301));
 
-        assert_eq!(cost(&app, &mut ada, "/account/mypage").await, 2, "one rotates, one reads");
-    }
+    assert_eq!(cost(&app, &mut ada, "/account/mypage").await, 2, "one rotates, one reads");
 }

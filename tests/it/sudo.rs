@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{App, Browser, GOOD, World};
+use crate::support::{App, Browser, GOOD, World, on_both};
 
 const EXPORT: &str = "/account/export";
 const SUDO: &str = "/account/sudo";
@@ -20,201 +20,212 @@ async fn another(app: &App) -> Browser<'_> {
     browser
 }
 
-on_both! {
-    async fn within_ten_minutes_of_logging_in_nothing_is_asked(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        assert_eq!(ada.get(EXPORT).await.status(), 200);
+#[on_both]
+async fn within_ten_minutes_of_logging_in_nothing_is_asked(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    assert_eq!(ada.get(EXPORT).await.status(), 200);
 
-        world.clock.advance(10 * MINUTE);
-        assert_eq!(ada.get(EXPORT).await.status(), 200);
+    world.clock.advance(10 * MINUTE);
+    assert_eq!(ada.get(EXPORT).await.status(), 200);
 
-        world.clock.advance(Duration::from_secs(1));
-        assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
+}
+
+#[on_both]
+async fn later_the_password_is_asked_for_and_leads_back_for_ten_minutes(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    world.clock.advance(11 * MINUTE);
+    assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
+    let page = ada.get(ASKED).await;
+    assert_eq!((page.status(), page.h1().as_str()), (200, "Confirm that it is you"));
+    let next = page.attribute("input[name=next]", "value").expect("carried along");
+
+    let answer = ada.submits(SUDO, &[("password", GOOD), ("next", &next)]).await;
+
+    assert_eq!(answer.location(), Some(EXPORT));
+    assert_eq!(ada.get(EXPORT).await.status(), 200);
+    world.clock.advance(10 * MINUTE);
+    assert_eq!(ada.get(EXPORT).await.status(), 200);
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
+    assert_eq!(app.events("proved_again").await, 1);
+}
+
+#[on_both]
+async fn a_wrong_password_is_said_so_and_does_not_come_back(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    world.clock.advance(11 * MINUTE);
+
+    let page = ada.submits(SUDO, &[("password", "wrong guess"), ("next", EXPORT)]).await;
+
+    assert_eq!(page.status(), 422);
+    assert_eq!(page.field("password").errors, ["This password is wrong."]);
+    assert_eq!(page.field("password").value, "");
+    assert!(page.field("password").is_wrong && !page.text().contains("wrong guess"));
+    assert_eq!(page.attribute("input[name=next]", "value").as_deref(), Some(EXPORT));
+    assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
+    let page = ada.submits(SUDO, &[]).await;
+    assert_eq!(page.field("password").errors, ["Enter a password."]);
+}
+
+#[on_both]
+async fn another_session_of_the_same_person_has_proved_nothing(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let mut phone = another(&app).await;
+    world.clock.advance(11 * MINUTE);
+
+    proves(&mut ada).await;
+
+    assert_eq!(ada.get(EXPORT).await.status(), 200);
+    assert_eq!(phone.get(EXPORT).await.location(), Some(ASKED));
+}
+
+#[on_both]
+async fn what_is_proved_on_one_node_is_proved_on_all(world: World) {
+    let app = world.app().await;
+    let node = world.app().await;
+    let mut ada = app.person("ada").await;
+    world.clock.advance(11 * MINUTE);
+    assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
+
+    proves(&mut ada).await;
+
+    assert_eq!(ada.clone().on(&node).get(EXPORT).await.status(), 200);
+}
+
+#[on_both]
+async fn a_node_that_has_just_seen_the_session_believes_the_proof_at_once(world: World) {
+    let app = world.app().await;
+    let node = world.app().await;
+    let mut ada = app.person("ada").await;
+    world.clock.advance(11 * MINUTE);
+    ada.get("/account/mypage").await;
+    assert_eq!(ada.clone().on(&node).get(EXPORT).await.location(), Some(ASKED));
+
+    proves(&mut ada).await;
+
+    assert_eq!(ada.clone().on(&node).get(EXPORT).await.status(), 200, "nobody is asked twice");
+}
+
+#[on_both]
+async fn guesses_here_and_at_the_log_in_are_counted_together(world: World) {
+    let app = world.app().await;
+    let ada = app.person("ada").await;
+    // A stolen session without the owner's device.
+    let mut thief = ada.clone();
+    thief.cookies.remove("device");
+    world.clock.advance(11 * MINUTE);
+    let mut statuses = Vec::new();
+    for place in 0..6 {
+        let mut thief = thief.clone().from(&format!("198.51.100.{place}:1"));
+        statuses.push(thief.submits(SUDO, &[("password", "wrong guess")]).await.status());
+        let mut visitor = app.visitor().from(&format!("198.51.101.{place}:1"));
+        statuses.push(visitor.logs_in("ada@example.com", "wrong guess").await.status());
     }
 
-    async fn later_the_password_is_asked_for_and_leads_back_for_ten_minutes(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        world.clock.advance(11 * MINUTE);
-        assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
-        let page = ada.get(ASKED).await;
-        assert_eq!((page.status(), page.h1().as_str()), (200, "Confirm that it is you"));
-        let next = page.attribute("input[name=next]", "value").expect("carried along");
+    assert_eq!(statuses, [&[422; 11][..], &[429]].concat());
+    let page = thief.submits(SUDO, &[("password", GOOD)]).await;
+    assert_eq!((page.status(), page.header("retry-after")), (429, Some("30")));
+    let sentence = "Too many tries. Try again in 30 seconds.";
+    assert_eq!(page.summary(), [sentence], "though the password was right");
+    assert_eq!(thief.get(EXPORT).await.location(), Some(ASKED));
+}
 
-        let answer = ada.submits(SUDO, &[("password", GOOD), ("next", &next)]).await;
-
-        assert_eq!(answer.location(), Some(EXPORT));
-        assert_eq!(ada.get(EXPORT).await.status(), 200);
-        world.clock.advance(10 * MINUTE);
-        assert_eq!(ada.get(EXPORT).await.status(), 200);
-        world.clock.advance(Duration::from_secs(1));
-        assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
-        assert_eq!(app.events("proved_again").await, 1);
-    }
-
-    async fn a_wrong_password_is_said_so_and_does_not_come_back(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        world.clock.advance(11 * MINUTE);
-
-        let page = ada.submits(SUDO, &[("password", "wrong guess"), ("next", EXPORT)]).await;
-
-        assert_eq!(page.status(), 422);
-        assert_eq!(page.field("password").errors, ["This password is wrong."]);
-        assert_eq!(page.field("password").value, "");
-        assert!(page.field("password").is_wrong && !page.text().contains("wrong guess"));
-        assert_eq!(page.attribute("input[name=next]", "value").as_deref(), Some(EXPORT));
-        assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
-        let page = ada.submits(SUDO, &[]).await;
-        assert_eq!(page.field("password").errors, ["Enter a password."]);
-    }
-
-    async fn another_session_of_the_same_person_has_proved_nothing(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let mut phone = another(&app).await;
-        world.clock.advance(11 * MINUTE);
-
+#[on_both]
+async fn an_honest_proof_does_not_count(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    for _ in 0..30 {
         proves(&mut ada).await;
-
-        assert_eq!(ada.get(EXPORT).await.status(), 200);
-        assert_eq!(phone.get(EXPORT).await.location(), Some(ASKED));
     }
+    assert_eq!(app.events("proved_again").await, 30);
+}
 
-    async fn what_is_proved_on_one_node_is_proved_on_all(world: World) {
-        let app = world.app().await;
-        let node = world.app().await;
-        let mut ada = app.person("ada").await;
-        world.clock.advance(11 * MINUTE);
-        assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
-
-        proves(&mut ada).await;
-
-        assert_eq!(ada.clone().on(&node).get(EXPORT).await.status(), 200);
+#[on_both]
+async fn the_way_back_never_leads_off_the_site(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    for next in [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "/%09/evil.example",
+        "javascript:alert(1)",
+        "/account/logout",
+        "/account/email/verify",
+        "/account/login",
+        "",
+    ] {
+        let answer = ada.submits(SUDO, &[("password", GOOD), ("next", next)]).await;
+        assert_eq!(answer.location(), Some("/account/mypage"), "{next}");
+        let encoded: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+        let page = ada.get(&format!("{SUDO}?next={encoded}")).await;
+        let kept = page.attribute("main input[name=next]", "value").unwrap_or_default();
+        assert!(!kept.contains("evil") && !kept.contains("script"), "{kept}");
     }
+}
 
-    async fn a_node_that_has_just_seen_the_session_believes_the_proof_at_once(world: World) {
-        let app = world.app().await;
-        let node = world.app().await;
-        let mut ada = app.person("ada").await;
-        world.clock.advance(11 * MINUTE);
-        ada.get("/account/mypage").await;
-        assert_eq!(ada.clone().on(&node).get(EXPORT).await.location(), Some(ASKED));
+#[on_both]
+async fn a_session_that_is_over_proves_nothing(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let token = ada.token().await;
+    let mut copy = ada.clone();
+    ada.logs_out().await;
 
-        proves(&mut ada).await;
+    let answer = copy.post(SUDO, &[("csrf", &token), ("password", GOOD)]).await;
 
-        assert_eq!(ada.clone().on(&node).get(EXPORT).await.status(), 200, "nobody is asked twice");
-    }
+    assert_eq!(answer.location(), Some("/account/login"));
+    assert_eq!(app.events("proved_again").await, 0);
+}
 
-    async fn guesses_here_and_at_the_log_in_are_counted_together(world: World) {
-        let app = world.app().await;
-        let ada = app.person("ada").await;
-        // A stolen session without the owner's device.
-        let mut thief = ada.clone();
-        thief.cookies.remove("device");
-        world.clock.advance(11 * MINUTE);
-        let mut statuses = Vec::new();
-        for place in 0..6 {
-            let mut thief = thief.clone().from(&format!("198.51.100.{place}:1"));
-            statuses.push(thief.submits(SUDO, &[("password", "wrong guess")]).await.status());
-            let mut visitor = app.visitor().from(&format!("198.51.101.{place}:1"));
-            statuses.push(visitor.logs_in("ada@example.com", "wrong guess").await.status());
-        }
+#[on_both]
+async fn a_password_that_was_changed_meanwhile_proves_nothing(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    world.clock.advance(11 * MINUTE);
+    let new = "another long sentence";
+    let fields = [("old_password", GOOD), ("new_password1", new), ("new_password2", new)];
+    assert_eq!(ada.submits("/account/password/change", &fields).await.status(), 303);
+    world.clock.advance(11 * MINUTE);
 
-        assert_eq!(statuses, [&[422; 11][..], &[429]].concat());
-        let page = thief.submits(SUDO, &[("password", GOOD)]).await;
-        assert_eq!((page.status(), page.header("retry-after")), (429, Some("30")));
-        let sentence = "Too many tries. Try again in 30 seconds.";
-        assert_eq!(page.summary(), [sentence], "though the password was right");
-        assert_eq!(thief.get(EXPORT).await.location(), Some(ASKED));
-    }
+    assert_eq!(ada.submits(SUDO, &[("password", GOOD)]).await.status(), 422);
+    assert_eq!(ada.submits(SUDO, &[("password", new)]).await.status(), 303);
+}
 
-    async fn an_honest_proof_does_not_count(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        for _ in 0..30 {
-            proves(&mut ada).await;
-        }
-        assert_eq!(app.events("proved_again").await, 30);
-    }
+#[on_both]
+async fn a_bearer_gets_the_export_and_is_asked_as_well(world: World) {
+    let app = world.app().await;
+    let ada = app.person("ada").await;
+    let bearer = format!("Bearer {}", ada.cookies["access"]);
+    let mut program = app.visitor().with("Authorization", &bearer);
 
-    async fn the_way_back_never_leads_off_the_site(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        for next in [
-            "https://evil.example",
-            "//evil.example",
-            "/\\evil.example",
-            "/%09/evil.example",
-            "javascript:alert(1)",
-            "/account/logout",
-            "/account/email/verify",
-            "/account/login",
-            "",
-        ] {
-            let answer = ada.submits(SUDO, &[("password", GOOD), ("next", next)]).await;
-            assert_eq!(answer.location(), Some("/account/mypage"), "{next}");
-            let encoded: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
-            let page = ada.get(&format!("{SUDO}?next={encoded}")).await;
-            let kept = page.attribute("main input[name=next]", "value").unwrap_or_default();
-            assert!(!kept.contains("evil") && !kept.contains("script"), "{kept}");
-        }
-    }
+    assert_eq!(program.get(EXPORT).await.status(), 200);
 
-    async fn a_session_that_is_over_proves_nothing(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        let token = ada.token().await;
-        let mut copy = ada.clone();
-        ada.logs_out().await;
+    let mut app_of_an_hour = ada.clone();
+    world.clock.advance(11 * MINUTE);
+    app_of_an_hour.get("/account/mypage").await;
+    let bearer = format!("Bearer {}", app_of_an_hour.cookies["access"]);
+    let mut program = app.visitor().with("Authorization", &bearer);
+    assert_eq!(program.get(EXPORT).await.location(), Some(ASKED));
+    let answer = program.post(SUDO, &[("password", GOOD), ("next", EXPORT)]).await;
+    assert_eq!(answer.location(), Some(EXPORT));
+    assert_eq!(program.get(EXPORT).await.status(), 200);
+}
 
-        let answer = copy.post(SUDO, &[("csrf", &token), ("password", GOOD)]).await;
+#[on_both]
+async fn a_stranger_is_shown_the_way_in(world: World) {
+    let app = world.app().await;
+    let mut visitor = app.visitor();
 
-        assert_eq!(answer.location(), Some("/account/login"));
-        assert_eq!(app.events("proved_again").await, 0);
-    }
+    let answer = visitor.get(SUDO).await;
+    let posted = visitor.submits(SUDO, &[("password", GOOD)]).await;
 
-    async fn a_password_that_was_changed_meanwhile_proves_nothing(world: World) {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
-        world.clock.advance(11 * MINUTE);
-        let new = "another long sentence";
-        let fields = [("old_password", GOOD), ("new_password1", new), ("new_password2", new)];
-        assert_eq!(ada.submits("/account/password/change", &fields).await.status(), 303);
-        world.clock.advance(11 * MINUTE);
-
-        assert_eq!(ada.submits(SUDO, &[("password", GOOD)]).await.status(), 422);
-        assert_eq!(ada.submits(SUDO, &[("password", new)]).await.status(), 303);
-    }
-
-    async fn a_bearer_gets_the_export_and_is_asked_as_well(world: World) {
-        let app = world.app().await;
-        let ada = app.person("ada").await;
-        let bearer = format!("Bearer {}", ada.cookies["access"]);
-        let mut program = app.visitor().with("Authorization", &bearer);
-
-        assert_eq!(program.get(EXPORT).await.status(), 200);
-
-        let mut app_of_an_hour = ada.clone();
-        world.clock.advance(11 * MINUTE);
-        app_of_an_hour.get("/account/mypage").await;
-        let bearer = format!("Bearer {}", app_of_an_hour.cookies["access"]);
-        let mut program = app.visitor().with("Authorization", &bearer);
-        assert_eq!(program.get(EXPORT).await.location(), Some(ASKED));
-        let answer = program.post(SUDO, &[("password", GOOD), ("next", EXPORT)]).await;
-        assert_eq!(answer.location(), Some(EXPORT));
-        assert_eq!(program.get(EXPORT).await.status(), 200);
-    }
-
-    async fn a_stranger_is_shown_the_way_in(world: World) {
-        let app = world.app().await;
-        let mut visitor = app.visitor();
-
-        let answer = visitor.get(SUDO).await;
-        let posted = visitor.submits(SUDO, &[("password", GOOD)]).await;
-
-        assert_eq!(answer.location(), Some("/account/login?next=%2Faccount%2Fsudo"));
-        assert!(posted.location().expect("away").starts_with("/account/login"));
-    }
+    assert_eq!(answer.location(), Some("/account/login?next=%2Faccount%2Fsudo"));
+    assert!(posted.location().expect("away").starts_with("/account/login"));
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait as _, Statement};
 
-use crate::support::World;
 use crate::support::world::Engine;
+use crate::support::{World, on_both};
 
 /// A row of the smallest table, with a number in it.
 fn insert(number: usize) -> String {
@@ -32,170 +32,177 @@ async fn given_up_after<T>(polls: usize, asked: impl Future<Output = T>) -> bool
     .await
 }
 
-on_both! {
-    async fn a_transaction_in_which_a_statement_failed_is_never_committed(world: World) {
-        let (app, other) = (world.app().await, world.app().await);
-        let transaction = app.ctx.db.begin().await.expect("begins");
-        transaction.execute_unprepared(&insert(1)).await.expect("inserts");
-        transaction.execute_unprepared("INSERT INTO nowhere VALUES (1)").await.expect_err("fails");
-        let later = transaction.execute_unprepared(&insert(2)).await;
-        let committed = transaction.commit().await;
+#[on_both]
+async fn a_transaction_in_which_a_statement_failed_is_never_committed(world: World) {
+    let (app, other) = (world.app().await, world.app().await);
+    let transaction = app.ctx.db.begin().await.expect("begins");
+    transaction.execute_unprepared(&insert(1)).await.expect("inserts");
+    transaction.execute_unprepared("INSERT INTO nowhere VALUES (1)").await.expect_err("fails");
+    let later = transaction.execute_unprepared(&insert(2)).await;
+    let committed = transaction.commit().await;
 
-        assert!(later.is_err() && committed.is_err(), "{later:?} {committed:?}");
-        assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 0);
-        app.execute(&insert(3)).await;
-        assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 1, "the next one works");
-        app.execute("DELETE FROM throttle").await;
-    }
+    assert!(later.is_err() && committed.is_err(), "{later:?} {committed:?}");
+    assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 0);
+    app.execute(&insert(3)).await;
+    assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 1, "the next one works");
+    app.execute("DELETE FROM throttle").await;
+}
 
-    async fn a_part_that_failed_is_taken_back_alone(world: World) {
-        let (app, other) = (world.app().await, world.app().await);
-        let transaction = app.ctx.db.begin().await.expect("begins");
-        transaction.execute_unprepared(&insert(1)).await.expect("inserts");
-        let part = transaction.begin_part().await.expect("begins");
-        part.execute_unprepared(&insert(2)).await.expect("inserts");
-        part.execute_unprepared(&insert(1)).await.expect_err("twice");
-        part.roll_back().await.expect("is taken back");
-        let part = transaction.begin_part().await.expect("begins again");
-        part.execute_unprepared(&insert(3)).await.expect("inserts");
-        part.commit().await.expect("becomes a part");
-        transaction.commit().await.expect("commits");
+#[on_both]
+async fn a_part_that_failed_is_taken_back_alone(world: World) {
+    let (app, other) = (world.app().await, world.app().await);
+    let transaction = app.ctx.db.begin().await.expect("begins");
+    transaction.execute_unprepared(&insert(1)).await.expect("inserts");
+    let part = transaction.begin_part().await.expect("begins");
+    part.execute_unprepared(&insert(2)).await.expect("inserts");
+    part.execute_unprepared(&insert(1)).await.expect_err("twice");
+    part.roll_back().await.expect("is taken back");
+    let part = transaction.begin_part().await.expect("begins again");
+    part.execute_unprepared(&insert(3)).await.expect("inserts");
+    part.commit().await.expect("becomes a part");
+    transaction.commit().await.expect("commits");
 
-        assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 2);
-        app.execute("DELETE FROM throttle").await;
-    }
+    assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 2);
+    app.execute("DELETE FROM throttle").await;
+}
 
-    async fn a_part_that_failed_and_was_not_taken_back_spoils_the_whole(world: World) {
-        let (app, other) = (world.app().await, world.app().await);
-        let transaction = app.ctx.db.begin().await.expect("begins");
-        transaction.execute_unprepared(&insert(1)).await.expect("inserts");
-        let part = transaction.begin_part().await.expect("begins");
-        part.execute_unprepared(&insert(1)).await.expect_err("twice");
-        drop(part);
+#[on_both]
+async fn a_part_that_failed_and_was_not_taken_back_spoils_the_whole(world: World) {
+    let (app, other) = (world.app().await, world.app().await);
+    let transaction = app.ctx.db.begin().await.expect("begins");
+    transaction.execute_unprepared(&insert(1)).await.expect("inserts");
+    let part = transaction.begin_part().await.expect("begins");
+    part.execute_unprepared(&insert(1)).await.expect_err("twice");
+    drop(part);
 
-        transaction.commit().await.expect_err("nobody knows what is in it");
+    transaction.commit().await.expect_err("nobody knows what is in it");
 
-        assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 0);
-    }
+    assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 0);
+}
 
-    async fn a_transaction_is_not_committed_while_a_part_of_it_is_open(world: World) {
-        let (app, other) = (world.app().await, world.app().await);
-        let transaction = app.ctx.db.begin().await.expect("begins");
-        transaction.execute_unprepared(&insert(1)).await.expect("inserts");
-        let part = transaction.begin_part().await.expect("begins");
+#[on_both]
+async fn a_transaction_is_not_committed_while_a_part_of_it_is_open(world: World) {
+    let (app, other) = (world.app().await, world.app().await);
+    let transaction = app.ctx.db.begin().await.expect("begins");
+    transaction.execute_unprepared(&insert(1)).await.expect("inserts");
+    let part = transaction.begin_part().await.expect("begins");
 
-        let committed = transaction.commit().await;
+    let committed = transaction.commit().await;
 
-        assert!(committed.is_err(), "what would be sent ends the part alone");
-        drop(part);
-        app.execute(&insert(2)).await;
-        assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 1);
-        app.execute("DELETE FROM throttle").await;
-    }
+    assert!(committed.is_err(), "what would be sent ends the part alone");
+    drop(part);
+    app.execute(&insert(2)).await;
+    assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 1);
+    app.execute("DELETE FROM throttle").await;
+}
 
-    async fn a_transaction_that_was_given_up_at_any_moment_leaves_its_connection_clean(world: World) {
-        let (app, other) = (world.app().await, world.app().await);
-        // How often it has to be looked at until it is done depends on what else the machine does, so this
-        // goes on until it was given up in the middle a few times.
-        let (mut moments, mut sweeps) = (0, 0);
-        while moments < 3 {
-            sweeps += 1;
-            assert!(sweeps <= 200, "it was given up at all: {moments}");
-            for polls in 1..60 {
-                let has_ended = given_up_after(polls, async {
-                    let transaction = app.ctx.db.begin().await.expect("begins");
-                    transaction.execute_unprepared(&insert(1000 + polls)).await.expect("inserts");
-                    drop(transaction);
-                })
-                .await;
+#[on_both]
+async fn a_transaction_that_was_given_up_at_any_moment_leaves_its_connection_clean(world: World) {
+    let (app, other) = (world.app().await, world.app().await);
+    // How often it has to be looked at until it is done depends on what else the machine does, so this
+    // goes on until it was given up in the middle a few times.
+    let (mut moments, mut sweeps) = (0, 0);
+    while moments < 3 {
+        sweeps += 1;
+        assert!(sweeps <= 200, "it was given up at all: {moments}");
+        for polls in 1..60 {
+            let has_ended = given_up_after(polls, async {
+                let transaction = app.ctx.db.begin().await.expect("begins");
+                transaction.execute_unprepared(&insert(1000 + polls)).await.expect("inserts");
+                drop(transaction);
+            })
+            .await;
 
-                // On PostgreSQL the next statement most likely gets the connection that was given up.
-                app.ctx.db.writer().execute_unprepared(&insert(polls)).await.expect("inserts");
-                let sql = format!("SELECT COUNT(*) FROM throttle WHERE id = 'row {polls}'");
-                assert_eq!(other.number(&sql).await, 1, "acknowledged, after {polls} polls");
-                moments += usize::from(!has_ended);
-                if has_ended && polls > 20 {
-                    break;
-                }
-            }
-            let sql = "SELECT COUNT(*) FROM throttle WHERE id LIKE 'row 1___'";
-            assert_eq!(other.number(sql).await, 0, "nothing was committed");
-            app.execute("DELETE FROM throttle").await;
-        }
-    }
-
-    async fn a_commit_that_was_given_up_at_any_moment_leaves_its_connection_clean(world: World) {
-        let (app, other) = (world.app().await, world.app().await);
-        for polls in 0..20 {
-            let transaction = app.ctx.db.begin().await.expect("begins");
-            transaction.execute_unprepared(&insert(1000 + polls)).await.expect("inserts");
-            given_up_after(polls, transaction.commit()).await;
-
+            // On PostgreSQL the next statement most likely gets the connection that was given up.
             app.ctx.db.writer().execute_unprepared(&insert(polls)).await.expect("inserts");
             let sql = format!("SELECT COUNT(*) FROM throttle WHERE id = 'row {polls}'");
             assert_eq!(other.number(&sql).await, 1, "acknowledged, after {polls} polls");
+            moments += usize::from(!has_ended);
+            if has_ended && polls > 20 {
+                break;
+            }
         }
+        let sql = "SELECT COUNT(*) FROM throttle WHERE id LIKE 'row 1___'";
+        assert_eq!(other.number(sql).await, 0, "nothing was committed");
         app.execute("DELETE FROM throttle").await;
     }
+}
 
-    async fn a_commit_that_fails_after_the_last_row_is_told(world: World) {
-        let (app, other) = (world.app().await, world.app().await);
-        app.execute("CREATE TABLE parents (id BIGINT PRIMARY KEY)").await;
-        app.execute(
-            "CREATE TABLE children (id BIGINT PRIMARY KEY, parent_id BIGINT NOT NULL \
-             REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)",
-        )
-        .await;
-        let writer = app.ctx.db.writer();
-        let sql = "INSERT INTO children (id, parent_id) VALUES (1, 7) RETURNING id";
-        let statement = Statement::from_string(writer.get_database_backend(), sql);
+#[on_both]
+async fn a_commit_that_was_given_up_at_any_moment_leaves_its_connection_clean(world: World) {
+    let (app, other) = (world.app().await, world.app().await);
+    for polls in 0..20 {
+        let transaction = app.ctx.db.begin().await.expect("begins");
+        transaction.execute_unprepared(&insert(1000 + polls)).await.expect("inserts");
+        given_up_after(polls, transaction.commit()).await;
 
-        let answer = writer.query_one_raw(statement).await;
-
-        assert!(answer.is_err(), "it has no parent: {answer:?}");
-        assert_eq!(other.number("SELECT COUNT(*) FROM children").await, 0);
+        app.ctx.db.writer().execute_unprepared(&insert(polls)).await.expect("inserts");
+        let sql = format!("SELECT COUNT(*) FROM throttle WHERE id = 'row {polls}'");
+        assert_eq!(other.number(&sql).await, 1, "acknowledged, after {polls} polls");
     }
+    app.execute("DELETE FROM throttle").await;
+}
 
-    async fn the_writer_is_not_ready_while_it_is_stuck(world: World) {
-        let app = world.app().await;
-        let mut machine = app.visitor();
-        assert_eq!(machine.get("/health/ready").await.status(), 200);
-        // Everything that anybody could write with.
-        let mut held = Vec::new();
-        while let Ok(Ok(transaction)) =
-            rocket::tokio::time::timeout(Duration::from_secs(1), app.ctx.db.begin()).await
-        {
-            held.push(transaction);
-        }
-        let asked = Instant::now();
-        // What is believed from a moment ago is believed for a second.
-        while machine.get("/health/ready").await.status() == 200 {
-            assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
-        }
+#[on_both]
+async fn a_commit_that_fails_after_the_last_row_is_told(world: World) {
+    let (app, other) = (world.app().await, world.app().await);
+    app.execute("CREATE TABLE parents (id BIGINT PRIMARY KEY)").await;
+    app.execute(
+        "CREATE TABLE children (id BIGINT PRIMARY KEY, parent_id BIGINT NOT NULL \
+         REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)",
+    )
+    .await;
+    let writer = app.ctx.db.writer();
+    let sql = "INSERT INTO children (id, parent_id) VALUES (1, 7) RETURNING id";
+    let statement = Statement::from_string(writer.get_database_backend(), sql);
+
+    let answer = writer.query_one_raw(statement).await;
+
+    assert!(answer.is_err(), "it has no parent: {answer:?}");
+    assert_eq!(other.number("SELECT COUNT(*) FROM children").await, 0);
+}
+
+#[on_both]
+async fn the_writer_is_not_ready_while_it_is_stuck(world: World) {
+    let app = world.app().await;
+    let mut machine = app.visitor();
+    assert_eq!(machine.get("/health/ready").await.status(), 200);
+    // Everything that anybody could write with.
+    let mut held = Vec::new();
+    while let Ok(Ok(transaction)) =
+        rocket::tokio::time::timeout(Duration::from_secs(1), app.ctx.db.begin()).await
+    {
+        held.push(transaction);
+    }
+    let asked = Instant::now();
+    // What is believed from a moment ago is believed for a second.
+    while machine.get("/health/ready").await.status() == 200 {
+        assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+    }
+    assert!(asked.elapsed() < Duration::from_secs(9), "{:?}", asked.elapsed());
+    assert_eq!(machine.get("/health/live").await.status(), 200);
+
+    drop(held);
+
+    let asked = Instant::now();
+    while machine.get("/health/ready").await.status() != 200 {
         assert!(asked.elapsed() < Duration::from_secs(9), "{:?}", asked.elapsed());
-        assert_eq!(machine.get("/health/live").await.status(), 200);
+    }
+}
 
-        drop(held);
+#[on_both]
+async fn asking_whether_it_is_ready_a_hundred_times_writes_once(world: World) {
+    let app = world.app().await;
+    let checks = "SELECT COALESCE(MAX(number), 0) FROM write_checks";
+    let (before, asked) = (app.number(checks).await, Instant::now());
 
-        let asked = Instant::now();
-        while machine.get("/health/ready").await.status() != 200 {
-            assert!(asked.elapsed() < Duration::from_secs(9), "{:?}", asked.elapsed());
-        }
+    for _ in 0..100 {
+        assert_eq!(app.visitor().get("/health/ready").await.status(), 200);
     }
 
-    async fn asking_whether_it_is_ready_a_hundred_times_writes_once(world: World) {
-        let app = world.app().await;
-        let checks = "SELECT COALESCE(MAX(number), 0) FROM write_checks";
-        let (before, asked) = (app.number(checks).await, Instant::now());
-
-        for _ in 0..100 {
-            assert_eq!(app.visitor().get("/health/ready").await.status(), 200);
-        }
-
-        let most = 1 + i64::try_from(asked.elapsed().as_secs()).expect("not for ever");
-        let written = app.number(checks).await - before;
-        assert!((1..=most + 1).contains(&written), "{written} in {:?}", asked.elapsed());
-    }
+    let most = 1 + i64::try_from(asked.elapsed().as_secs()).expect("not for ever");
+    let written = app.number(checks).await - before;
+    assert!((1..=most + 1).contains(&written), "{written} in {:?}", asked.elapsed());
 }
 
 #[test]

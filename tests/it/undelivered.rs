@@ -3,77 +3,83 @@
 
 use serde_json::json;
 
-use crate::support::{GOOD, World};
+use crate::support::{GOOD, World, on_both};
 
 const SITE: (&str, &str) = ("public_url", "https://gate.example");
 const CANNOT: &str = "This site cannot send email yet";
 const NOBODY: &str = "Nobody gets emails from this site";
 
-on_both! {
-    async fn visitors_are_not_told_that_an_email_was_sent(world: World) {
-        let app = world.app_with(&[SITE, ("email_verification", "mandatory")]).await;
-        let mut ada = app.visitor();
+#[on_both]
+async fn visitors_are_not_told_that_an_email_was_sent(world: World) {
+    let app = world.app_with(&[SITE, ("email_verification", "mandatory")]).await;
+    let mut ada = app.visitor();
 
-        let asked = ada.asks_for_reset("nobody@example.com").await;
-        let reset = ada.get(asked.location().expect("leads on")).await;
-        let form = ada.get("/account/password/reset").await;
-        let joined = ada.joins("ada@example.com", GOOD).await;
-        let joined = ada.get(joined.location().expect("leads on")).await;
+    let asked = ada.asks_for_reset("nobody@example.com").await;
+    let reset = ada.get(asked.location().expect("leads on")).await;
+    let form = ada.get("/account/password/reset").await;
+    let joined = ada.joins("ada@example.com", GOOD).await;
+    let joined = ada.get(joined.location().expect("leads on")).await;
 
-        for page in [&reset, &form, &joined] {
-            assert!(page.text().contains(CANNOT), "{}", page.text());
-            assert!(!page.text().contains("have sent"), "{}", page.text());
-        }
-        assert_eq!((reset.h1(), joined.h1()), ("No email will arrive".into(), "No email will arrive".into()));
-        let mut korean = app.visitor().with("Accept-Language", "ko");
-        let page = korean.get("/account/join/sent").await;
-        assert!(page.text().contains("메일을 보낼 수 없"), "{}", page.text());
-        let mut program = app.program();
-        let reply = program.post("/api/account/password/reset", json!({ "email": "x@example.com" })).await;
-        assert!(reply.text("detail").contains(CANNOT), "{}", reply.json);
-        let body = json!({ "email": "eve@example.com", "password1": GOOD, "password2": GOOD });
-        let reply = program.post("/api/account/join", body).await;
-        assert!(reply.status() == 201 && reply.text("detail").contains(CANNOT), "{}", reply.json);
-        app.execute("DELETE FROM outbox").await;
+    for page in [&reset, &form, &joined] {
+        assert!(page.text().contains(CANNOT), "{}", page.text());
+        assert!(!page.text().contains("have sent"), "{}", page.text());
     }
+    assert_eq!(
+        (reset.h1(), joined.h1()),
+        ("No email will arrive".into(), "No email will arrive".into())
+    );
+    let mut korean = app.visitor().with("Accept-Language", "ko");
+    let page = korean.get("/account/join/sent").await;
+    assert!(page.text().contains("메일을 보낼 수 없"), "{}", page.text());
+    let mut program = app.program();
+    let reply =
+        program.post("/api/account/password/reset", json!({ "email": "x@example.com" })).await;
+    assert!(reply.text("detail").contains(CANNOT), "{}", reply.json);
+    let body = json!({ "email": "eve@example.com", "password1": GOOD, "password2": GOOD });
+    let reply = program.post("/api/account/join", body).await;
+    assert!(reply.status() == 201 && reply.text("detail").contains(CANNOT), "{}", reply.json);
+    app.execute("DELETE FROM outbox").await;
+}
 
-    async fn members_are_told_on_their_pages(world: World) {
-        let app = world.app_with(&[SITE]).await;
-        let mut ada = app.person("ada").await;
+#[on_both]
+async fn members_are_told_on_their_pages(world: World) {
+    let app = world.app_with(&[SITE]).await;
+    let mut ada = app.person("ada").await;
 
-        let page = ada.get("/account/mypage").await;
-        assert!(page.text().contains(CANNOT), "the reminder: {}", page.text());
-        let form = ada.get("/account/email/change").await;
-        assert!(form.text().contains(CANNOT), "{}", form.text());
-        let asked = ada.asks_to_move("new@example.com", GOOD).await;
-        let page = ada.get(asked.location().expect("leads on")).await;
-        assert!(page.texts(".notice")[0].contains(CANNOT), "{:?}", page.texts(".notice"));
-        app.execute("DELETE FROM outbox").await;
+    let page = ada.get("/account/mypage").await;
+    assert!(page.text().contains(CANNOT), "the reminder: {}", page.text());
+    let form = ada.get("/account/email/change").await;
+    assert!(form.text().contains(CANNOT), "{}", form.text());
+    let asked = ada.asks_to_move("new@example.com", GOOD).await;
+    let page = ada.get(asked.location().expect("leads on")).await;
+    assert!(page.texts(".notice")[0].contains(CANNOT), "{:?}", page.texts(".notice"));
+    app.execute("DELETE FROM outbox").await;
+}
+
+#[on_both]
+async fn staff_are_told_on_the_dashboard_and_the_page_of_emails(world: World) {
+    let app = world.app_with(&[SITE]).await;
+    let mut reader = app.staff("reader", &[daemun::types::Permission::AuditView]).await;
+
+    for path in ["/admin", "/admin/mail"] {
+        let banner = reader.get(path).await.texts(".banner").join(" ");
+        assert!(banner.contains(NOBODY), "{path}: {banner}");
     }
+    app.execute("DELETE FROM outbox").await;
+}
 
-    async fn staff_are_told_on_the_dashboard_and_the_page_of_emails(world: World) {
-        let app = world.app_with(&[SITE]).await;
-        let mut reader = app.staff("reader", &[daemun::types::Permission::AuditView]).await;
+#[on_both]
+async fn where_emails_are_delivered_or_tried_out_nothing_changes(world: World) {
+    for settings in [&[][..], &[SITE, ("mail_url", "smtp://127.0.0.1:1")]] {
+        let app = world.app_with(settings).await;
+        let mut visitor = app.visitor();
 
+        let page = visitor.get("/account/join/sent").await;
+        assert!(page.text().contains("We have sent you an email"), "{}", page.text());
+        let mut root = app.superuser(&format!("root{}", settings.len())).await;
         for path in ["/admin", "/admin/mail"] {
-            let banner = reader.get(path).await.texts(".banner").join(" ");
-            assert!(banner.contains(NOBODY), "{path}: {banner}");
+            assert!(!root.get(path).await.text().contains(NOBODY), "{path}");
         }
         app.execute("DELETE FROM outbox").await;
-    }
-
-    async fn where_emails_are_delivered_or_tried_out_nothing_changes(world: World) {
-        for settings in [&[][..], &[SITE, ("mail_url", "smtp://127.0.0.1:1")]] {
-            let app = world.app_with(settings).await;
-            let mut visitor = app.visitor();
-
-            let page = visitor.get("/account/join/sent").await;
-            assert!(page.text().contains("We have sent you an email"), "{}", page.text());
-            let mut root = app.superuser(&format!("root{}", settings.len())).await;
-            for path in ["/admin", "/admin/mail"] {
-                assert!(!root.get(path).await.text().contains(NOBODY), "{path}");
-            }
-            app.execute("DELETE FROM outbox").await;
-        }
     }
 }

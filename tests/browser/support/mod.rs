@@ -14,6 +14,7 @@ pub(crate) use chromium::Habits;
 pub(crate) use person::Person;
 pub(crate) use requirement::environment;
 pub(crate) use site::{PATIENCE, Site};
+pub(crate) use test_macros::with_and_without_scripts;
 pub(crate) use tour::walk;
 
 /// A password that no policy refuses.
@@ -61,23 +62,4 @@ pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool)
         assert!(started.elapsed() < PATIENCE, "it never happens: {what}");
         rocket::tokio::task::yield_now().await;
     }
-}
-
-/// Tells each story twice: `name::with_scripts` and `name::without_scripts`.
-macro_rules! with_and_without_scripts {
-    ($(async fn $name:ident($world:ident: World) $body:block)+) => { $(
-        async fn $name($world: World) $body
-
-        mod $name {
-            #[test]
-            fn with_scripts() {
-                crate::support::tell(true, super::$name);
-            }
-
-            #[test]
-            fn without_scripts() {
-                crate::support::tell(false, super::$name);
-            }
-        }
-    )+ };
 }

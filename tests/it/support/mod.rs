@@ -25,6 +25,7 @@ pub(crate) use app::App;
 pub(crate) use browser::Browser;
 pub(crate) use page::Page;
 pub(crate) use program::{Program, Reply};
+pub(crate) use test_macros::on_both;
 pub(crate) use world::{World, tell};
 
 /// A password that no policy refuses.
@@ -42,26 +43,4 @@ pub(crate) fn rounds() -> u32 {
     asked.map_or(1, |asked| {
         asked.to_str().and_then(|it| it.parse().ok()).expect("DAEMUN_TEST_ROUNDS is a number")
     })
-}
-
-/// Tells each story once per database engine: `name::on_sqlite` and `name::on_postgres`.
-macro_rules! on_both {
-    ($(async fn $name:ident($world:ident: World) $body:block)+) => { $(
-        async fn $name($world: World) $body
-
-        mod $name {
-            use crate::support::tell;
-            use crate::support::world::Engine;
-
-            #[test]
-            fn on_sqlite() {
-                tell(Engine::Sqlite, super::$name);
-            }
-
-            #[test]
-            fn on_postgres() {
-                tell(Engine::Postgres, super::$name);
-            }
-        }
-    )+ };
 }
