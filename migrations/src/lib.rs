@@ -31,6 +31,7 @@ mod m0019_outbox_claims;
 mod m0020_session_rotation;
 mod m0021_failed_logins;
 mod m0022_composed_text;
+mod m0023_plain_names;
 
 /// Applies what is not applied yet.
 #[derive(Debug)]
@@ -61,6 +62,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0020_session_rotation::Migration),
             Box::new(m0021_failed_logins::Migration),
             Box::new(m0022_composed_text::Migration),
+            Box::new(m0023_plain_names::Migration),
         ]
     }
 }

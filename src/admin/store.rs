@@ -1,4 +1,4 @@
-//! Queries on `bulk_deeds` and `bulk_befores`.
+//! Queries on `bulk_jobs` and `bulk_snapshots`.
 
 use sea_orm::sea_query::{Cond, Expr, ExprTrait as _, LockBehavior, LockType};
 use sea_orm::{
@@ -11,10 +11,10 @@ use super::Acting;
 use super::bulk_job::{Bulk, Kind, Progress, State, Which};
 use crate::accounts::{Account, Before};
 use crate::clock::{from_micros, to_micros};
-use crate::db::entity::bulk_before;
-use crate::db::entity::bulk_deed;
-use crate::db::entity::bulk_deed::Column;
-use crate::db::entity::bulk_deed::Entity;
+use crate::db::entity::bulk_job;
+use crate::db::entity::bulk_job::Column;
+use crate::db::entity::bulk_job::Entity;
+use crate::db::entity::bulk_snapshot;
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{BulkId, Caller, UserId};
 
@@ -24,13 +24,13 @@ pub(super) async fn insert(
     (kind, orders, total, state): (Kind, String, Option<u64>, State),
     now: OffsetDateTime,
 ) -> Result<BulkId, DbError> {
-    let row = bulk_deed::ActiveModel {
+    let row = bulk_job::ActiveModel {
         kind: Set(kind.as_str().to_owned()),
         actor_id: Set(acting.by.id.0),
         ip: Set(acting.caller.ip()),
         user_agent: Set(acting.caller.user_agent.clone()),
         request_id: Set(acting.caller.request_id.clone()),
-        orders: Set(orders),
+        payload: Set(orders),
         state: Set(state.as_str().to_owned()),
         total: Set(total.map(signed)),
         created_at: Set(to_micros(now)),
@@ -82,7 +82,7 @@ pub(super) async fn lock_next(
         .one(transaction.connection())
         .await?;
     Ok(row.map(|row| {
-        let orders = row.orders.clone();
+        let orders = row.payload.clone();
         (bulk(row), orders)
     }))
 }
@@ -94,15 +94,15 @@ pub(super) async fn update_progress(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let mut update = Entity::update_many()
-        .col_expr(Column::Place, Expr::value(progress.place))
+        .col_expr(Column::Cursor, Expr::value(progress.place))
         .col_expr(Column::Done, Expr::col(Column::Done).add(signed(progress.done)))
-        .col_expr(Column::LeftOut, Expr::col(Column::LeftOut).add(signed(progress.left_out)))
+        .col_expr(Column::Skipped, Expr::col(Column::Skipped).add(signed(progress.left_out)))
         .filter(Column::Id.eq(id.0));
     if progress.state != State::Running {
         update = update
             .col_expr(Column::State, Expr::value(progress.state.as_str()))
             .col_expr(Column::FinishedAt, Expr::value(to_micros(now)))
-            .col_expr(Column::Orders, Expr::value(""));
+            .col_expr(Column::Payload, Expr::value(""));
     }
     update.exec(transaction.connection()).await?;
     Ok(())
@@ -133,7 +133,7 @@ pub(super) async fn update_stopped(
     let done = Entity::update_many()
         .col_expr(Column::State, Expr::value(State::Stopped.as_str()))
         .col_expr(Column::FinishedAt, Expr::value(to_micros(now)))
-        .col_expr(Column::Orders, Expr::value(""))
+        .col_expr(Column::Payload, Expr::value(""))
         .filter(Column::Id.eq(id.0))
         .filter(Column::State.eq(State::Running.as_str()))
         .exec(transaction.connection())
@@ -163,8 +163,8 @@ pub(super) async fn insert_before(
     id: BulkId,
     before: &Account,
 ) -> Result<(), DbError> {
-    let row = bulk_before::ActiveModel {
-        bulk_id: Set(id.0),
+    let row = bulk_snapshot::ActiveModel {
+        job_id: Set(id.0),
         user_id: Set(before.person.id.0),
         // The deed has been the next version of the account.
         version: Set(before.version + 1),
@@ -173,7 +173,7 @@ pub(super) async fn insert_before(
         inactive_until: Set(before.inactive_until.map(to_micros)),
         deletes_at: Set(before.deletes_at.map(to_micros)),
     };
-    bulk_before::Entity::insert(row).exec_without_returning(transaction.connection()).await?;
+    bulk_snapshot::Entity::insert(row).exec_without_returning(transaction.connection()).await?;
     Ok(())
 }
 
@@ -183,10 +183,10 @@ pub(super) async fn list_befores(
     place: i64,
     at_most: u64,
 ) -> Result<Vec<(UserId, Before)>, DbError> {
-    let rows = bulk_before::Entity::find()
-        .filter(bulk_before::Column::BulkId.eq(id.0))
-        .filter(bulk_before::Column::UserId.gt(place))
-        .order_by(bulk_before::Column::UserId, Order::Asc)
+    let rows = bulk_snapshot::Entity::find()
+        .filter(bulk_snapshot::Column::JobId.eq(id.0))
+        .filter(bulk_snapshot::Column::UserId.gt(place))
+        .order_by(bulk_snapshot::Column::UserId, Order::Asc)
         .limit(at_most)
         .all(transaction.connection())
         .await?;
@@ -225,17 +225,17 @@ pub(super) async fn delete_over(
     Ok(done.rows_affected)
 }
 
-fn bulk(row: bulk_deed::Model) -> Bulk {
+fn bulk(row: bulk_job::Model) -> Bulk {
     Bulk {
         id: BulkId(row.id),
         kind: Kind::from_stored(&row.kind),
         actor: UserId(row.actor_id),
         caller: Caller::new(row.ip.parse().ok(), &row.user_agent, row.request_id, None),
         state: State::from_stored(&row.state),
-        place: row.place,
+        place: row.cursor,
         total: row.total.map(i64::unsigned_abs),
         done: row.done.unsigned_abs(),
-        left_out: row.left_out.unsigned_abs(),
+        left_out: row.skipped.unsigned_abs(),
         created_at: from_micros(row.created_at),
         finished_at: row.finished_at.map(from_micros),
         undone_by: row.undone_by.map(BulkId),

@@ -325,7 +325,7 @@ impl Node {
             let sql = format!(
                 "WITH batch AS ( \
                      SELECT id, email, name FROM users \
-                     WHERE id > (SELECT place FROM users_search_fill) \
+                     WHERE id > (SELECT last_id FROM users_search_fill) \
                      ORDER BY id LIMIT {BATCH} FOR KEY SHARE \
                  ), copied AS ( \
                      INSERT INTO users_search (id, text) \
@@ -343,7 +343,7 @@ impl Node {
                 transaction.commit().await?;
                 return Ok(());
             };
-            let sql = format!("UPDATE users_search_fill SET place = {place}");
+            let sql = format!("UPDATE users_search_fill SET last_id = {place}");
             transaction.execute_unprepared(&sql).await?;
             transaction.commit().await?;
             if said.is_due() {

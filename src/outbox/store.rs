@@ -64,11 +64,11 @@ pub(super) async fn insert(
         sealed: Set(sealed.to_owned()),
         created_at: Set(to_micros(now)),
         due_at: Set(Some(to_micros(now))),
-        worthless_at: Set(to_micros(worthless_at)),
-        tries: Set(0),
+        expires_at: Set(to_micros(worthless_at)),
+        attempts: Set(0),
         sent_at: Set(None),
         failed_at: Set(None),
-        reason: Set(String::new()),
+        last_error: Set(String::new()),
         is_claimed: Set(false),
         ..Default::default()
     };
@@ -120,7 +120,7 @@ pub(super) async fn update_claimed(
         .into_query();
     let mut rows = outbox::Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(to_micros(until)))
-        .col_expr(Column::Tries, Expr::col(Column::Tries).add(1))
+        .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
         .col_expr(Column::IsClaimed, Expr::value(true))
         .col_expr(Column::ClaimedAt, Expr::value(to_micros(now)))
         .filter(Column::Id.in_subquery(due))
@@ -147,9 +147,9 @@ pub(super) fn claimed(
         },
         letter,
         written_at: from_micros(row.created_at),
-        tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
-        worthless_at: from_micros(row.worthless_at),
-        reason: row.reason,
+        tries: u32::try_from(row.attempts).unwrap_or(u32::MAX),
+        worthless_at: from_micros(row.expires_at),
+        reason: row.last_error,
         claimed_at: from_micros(row.claimed_at.unwrap_or_default()),
     })
 }
@@ -178,7 +178,7 @@ pub(super) async fn update_sent(db: &Db, id: i64, now: OffsetDateTime) -> Result
         .col_expr(Column::SentAt, Expr::value(to_micros(now)))
         .col_expr(Column::FailedAt, Expr::value(None::<i64>))
         .col_expr(Column::Sealed, Expr::value(""))
-        .col_expr(Column::Reason, Expr::value(""))
+        .col_expr(Column::LastError, Expr::value(""))
         .col_expr(Column::IsClaimed, Expr::value(false))
         .filter(Column::Id.eq(id))
         .exec(db.writer())
@@ -197,7 +197,7 @@ pub(super) async fn update_failed(
         .col_expr(Column::DueAt, Expr::value(None::<i64>))
         .col_expr(Column::FailedAt, Expr::value(to_micros(now)))
         .col_expr(Column::Sealed, Expr::value(""))
-        .col_expr(Column::Reason, Expr::value(reason))
+        .col_expr(Column::LastError, Expr::value(reason))
         .col_expr(Column::IsClaimed, Expr::value(false))
         .filter(Column::Id.eq(id))
         .filter(is_claimed_since(claimed_at))
@@ -214,7 +214,7 @@ pub(super) async fn update_due(
 ) -> Result<(), DbError> {
     outbox::Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(to_micros(at)))
-        .col_expr(Column::Reason, Expr::value(reason))
+        .col_expr(Column::LastError, Expr::value(reason))
         .col_expr(Column::IsClaimed, Expr::value(false))
         .filter(Column::Id.eq(letter.id))
         .filter(is_claimed_since(letter.claimed_at))
@@ -231,7 +231,7 @@ pub(super) async fn update_released(
 ) -> Result<(), DbError> {
     outbox::Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(to_micros(at)))
-        .col_expr(Column::Tries, Expr::col(Column::Tries).sub(1))
+        .col_expr(Column::Attempts, Expr::col(Column::Attempts).sub(1))
         .col_expr(Column::IsClaimed, Expr::value(false))
         .filter(Column::Id.is_in(ids.iter().copied()))
         .filter(is_claimed_since(claimed_at))
@@ -290,7 +290,7 @@ pub(super) async fn list(
 fn logged(row: outbox::Model) -> Logged {
     Logged {
         id: row.id,
-        tries: row.tries,
+        tries: row.attempts,
         due_at: row.due_at.map(from_micros),
         fate: match (row.sent_at, row.failed_at) {
             (Some(_), _) => Fate::Sent,
@@ -300,7 +300,7 @@ fn logged(row: outbox::Model) -> Logged {
         kind: row.kind,
         recipient: row.recipient,
         written_at: from_micros(row.created_at),
-        reason: row.reason,
+        reason: row.last_error,
     }
 }
 
@@ -345,7 +345,7 @@ pub(super) async fn delete_finished(
         .select_only()
         .column(Column::Id)
         .filter(Column::CreatedAt.lt(to_micros(before)))
-        .filter(Column::DueAt.is_null().or(Column::WorthlessAt.lt(to_micros(before))))
+        .filter(Column::DueAt.is_null().or(Column::ExpiresAt.lt(to_micros(before))))
         .limit(at_most)
         .into_query();
     let done = outbox::Entity::delete_many()

@@ -114,8 +114,8 @@ pub(super) async fn insert(
         expires_at: Set(to_micros(token.expires_at)),
         user_agent: Set(caller.user_agent.clone()),
         ip: Set(caller.ip()),
-        proved_by: Set(proof.as_str().to_owned()),
-        proved_at: Set(now),
+        auth_method: Set(proof.as_str().to_owned()),
+        authenticated_at: Set(now),
         current_jti: Set(token.id.clone()),
         previous_jti: Set(None),
         rotated_at: Set(now),
@@ -279,7 +279,7 @@ pub(super) async fn find_living(
             person: Arc::new(person(&owner)?),
             expires_at: ends_at(&row, terms),
             last_seen_at: Arc::new(AtomicI64::new(row.last_seen_at)),
-            proved_at: from_micros(row.proved_at),
+            proved_at: from_micros(row.authenticated_at),
             groups: Arc::default(),
         })),
         Err(over) => Ok(Err(over)),
@@ -320,7 +320,7 @@ struct Listed {
     last_seen_at: i64,
     user_agent: String,
     ip: String,
-    proved_by: String,
+    auth_method: String,
     living: i64,
 }
 
@@ -338,7 +338,7 @@ pub(super) async fn list_alive(
     let rows = session::Entity::find()
         .select_only()
         .columns([Column::Id, Column::CreatedAt, Column::LastSeenAt])
-        .columns([Column::UserAgent, Column::Ip, Column::ProvedBy])
+        .columns([Column::UserAgent, Column::Ip, Column::AuthMethod])
         .expr_as(Expr::cust("COUNT(*) OVER ()"), "living")
         .filter(Column::UserId.eq(user.0))
         .filter(Column::EndedAt.is_null())
@@ -360,7 +360,7 @@ pub(super) async fn list_alive(
             last_seen_at: from_micros(row.last_seen_at),
             user_agent: row.user_agent,
             ip: row.ip,
-            proved_by: row.proved_by,
+            proved_by: row.auth_method,
         })
     });
     Ok(SignIns { shown: shown.collect(), more })
@@ -380,7 +380,7 @@ pub(super) async fn list_all(db: &Db, user: UserId, at_most: u64) -> Result<Vec<
         expires_at: from_micros(row.expires_at),
         ended_at: row.ended_at.map(from_micros),
         ended_because: row.ended_because,
-        proved_by: row.proved_by,
+        proved_by: row.auth_method,
         user_agent: row.user_agent,
         ip: row.ip,
     });
@@ -499,7 +499,7 @@ pub(super) async fn update_proved(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     session::Entity::update_many()
-        .col_expr(Column::ProvedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::AuthenticatedAt, Expr::value(to_micros(now)))
         .filter(Column::Id.eq(session.to_string()))
         .filter(Column::EndedAt.is_null())
         .exec(transaction.connection())

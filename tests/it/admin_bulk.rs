@@ -146,7 +146,7 @@ async fn what_was_done_can_be_undone_for_a_day_and_once(world: World) {
     let page = root.get(&path).await;
     assert_eq!(page.attribute(".notice a", "href"), Some(undo));
     assert!(page.html().select(&scraper::Selector::parse("#undo").expect("css")).next().is_none());
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 2);
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_jobs").await, 2);
 }
 
 #[on_both]
@@ -294,7 +294,7 @@ async fn nodes_that_work_at_once_do_it_to_everybody_once(world: World) {
     let (state, numbers) = figures(&mut root, &path).await;
     assert_eq!((state.as_str(), numbers[0].as_str()), ("Done", "400"));
     assert_eq!(app.events("deactivated").await, 400);
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_befores").await, 400);
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_snapshots").await, 400);
 }
 
 #[on_both]
@@ -325,7 +325,7 @@ async fn wrong_input_is_said_and_nothing_is_done(world: World) {
     let wrong = orders(&mut root, &page, &[("until", "tomorrow"), ("reason", "a\nb")]).await;
     assert_eq!((wrong.status(), wrong.summary().len()), (422, 2), "{}", wrong.text());
     assert!(wrong.field("until").is_wrong && wrong.field("reason").is_wrong);
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 0);
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_jobs").await, 0);
     for path in ["/999", "/x", "/0", "/-1"] {
         assert_eq!(root.get(&format!("{BULK}{path}")).await.status(), 404, "{path}");
         for tail in ["/undo", "/stop"] {
@@ -386,14 +386,14 @@ async fn what_was_done_is_listed_for_a_month(world: World) {
 
     let row = root.get(BULK).await.texts("tbody td");
     assert_eq!(&row[..3], ["Done", "1", "root@example.com"]);
-    assert_eq!(app.word("SELECT orders FROM bulk_deeds").await, "", "and whom it was for is gone");
+    assert_eq!(app.word("SELECT payload FROM bulk_jobs").await, "", "and whom it was for is gone");
     world.clock.advance(Duration::from_hours(31 * 24));
     worker::sweep_all(&app.ctx).await;
 
     let mut root = app.visitor();
     root.logs_in("root@example.com", crate::support::GOOD).await;
     assert_eq!(root.get(&path).await.status(), 404);
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_befores").await, 0);
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_snapshots").await, 0);
 }
 
 async fn crowd_of_one(app: &App, name: &str) {

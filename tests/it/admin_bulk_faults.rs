@@ -50,7 +50,7 @@ async fn a_row_that_the_database_refuses_is_passed_over(world: World) {
     imports(&mut root, "email\nada@example.com\nbob@example.com\neve@example.com\n").await;
     worker::do_all_in_bulk(&app.ctx).await;
 
-    let row = "SELECT done * 1000 + left_out FROM bulk_deeds WHERE state = 'done'";
+    let row = "SELECT done * 1000 + skipped FROM bulk_jobs WHERE state = 'done'";
     assert_eq!(app.number(row).await, 2_001);
     assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 3);
     assert_eq!(app.events("added_by_staff").await, 2);
@@ -71,7 +71,7 @@ async fn an_account_that_the_database_refuses_to_change_is_passed_over(world: Wo
     does(&mut root, "deactivate", &whom).await;
     worker::do_all_in_bulk(&app.ctx).await;
 
-    let row = "SELECT done * 1000 + left_out FROM bulk_deeds WHERE state = 'done'";
+    let row = "SELECT done * 1000 + skipped FROM bulk_jobs WHERE state = 'done'";
     assert_eq!(app.number(row).await, 2_001);
     assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE NOT is_active").await, 2);
     assert_eq!(app.events("deactivated").await, 2);
@@ -82,14 +82,14 @@ async fn a_job_that_fails_keeps_nobody_elses_waiting(world: World) {
     let app = world.app().await;
     let mut root = app.superuser("root").await;
     imports(&mut root, "email\nada@example.com\n").await;
-    let first = app.number("SELECT id FROM bulk_deeds").await;
-    refuses(&app, "no_first", "UPDATE", "bulk_deeds", &format!("old.id = {first}")).await;
+    let first = app.number("SELECT id FROM bulk_jobs").await;
+    refuses(&app, "no_first", "UPDATE", "bulk_jobs", &format!("old.id = {first}")).await;
     imports(&mut root, "email\neve@example.com\n").await;
 
     worker::do_all_in_bulk(&app.ctx).await;
 
     assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE email = 'eve@example.com'").await, 1);
-    let first = format!("SELECT COUNT(*) FROM bulk_deeds WHERE id = {first} AND state = 'running'");
+    let first = format!("SELECT COUNT(*) FROM bulk_jobs WHERE id = {first} AND state = 'running'");
     assert_eq!(app.number(&first).await, 1, "it is tried again");
 }
 
@@ -116,6 +116,6 @@ async fn a_hash_with_a_nul_in_a_stored_list_stops_nothing(world: World) {
     worker::do_all_in_bulk(&app.ctx).await;
 
     assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE email = 'eve@example.com'").await, 1);
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds WHERE state = 'done'").await, 1);
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_jobs WHERE state = 'done'").await, 1);
     assert!(root.is_signed_in().await);
 }

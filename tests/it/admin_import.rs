@@ -144,7 +144,7 @@ async fn whoever_comes_from_django_keeps_the_password(world: World) {
         app.word("SELECT password_hash FROM users WHERE email = 'eve@example.com'").await,
         ""
     );
-    assert!(!app.word("SELECT orders FROM bulk_deeds").await.contains("pbkdf2"));
+    assert!(!app.word("SELECT payload FROM bulk_jobs").await.contains("pbkdf2"));
 }
 
 #[on_both]
@@ -225,7 +225,7 @@ async fn a_long_list_is_done_batch_by_batch_and_started_once(world: World) {
     worker::do_all_in_bulk(&app.ctx).await;
 
     assert_eq!(answers.iter().filter(|status| **status == 303).count(), 1, "{answers:?}");
-    let row = "SELECT done * 1000 + left_out FROM bulk_deeds";
+    let row = "SELECT done * 1000 + skipped FROM bulk_jobs";
     assert_eq!(app.number(row).await, 449_001, "one has joined meanwhile");
     assert_eq!(people(&app).await, 451);
     assert_eq!(app.events("added_by_staff").await, 449);
@@ -247,7 +247,7 @@ async fn a_plan_is_its_makers_and_lasts_an_hour(world: World) {
     assert_eq!(root.get("/admin/bulk").await.texts("tbody tr").len(), 0);
     world.clock.advance(Duration::from_secs(1));
     worker::sweep_all(&app.ctx).await;
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 0);
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_jobs").await, 0);
 }
 
 #[on_both]
@@ -283,7 +283,7 @@ async fn what_is_no_list_is_said_and_nothing_is_kept(world: World) {
     assert_eq!((none.status(), none.attribute("input[name=plan]", "value")), (200, None));
     let large = vec![b'x'; 5 * 1024 * 1024];
     assert_eq!(uploads(&mut root, &large, false).await.status(), 413);
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 0);
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_jobs").await, 0);
     let mut member = app.person("member").await;
     assert_eq!(uploads(&mut member, b"email\na@example.com\n", false).await.status(), 403);
     let mut blind = app.staff("blind", &[Permission::UsersChange]).await;
@@ -307,5 +307,5 @@ async fn another_site_cannot_send_a_list(world: World) {
 
     assert_eq!((no_token.status(), foreign.status()), (403, 403));
     assert_eq!(cut.status(), 400);
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_deeds").await, 0);
+    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_jobs").await, 0);
 }

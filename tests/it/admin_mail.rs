@@ -14,7 +14,7 @@ async fn three_letters(app: &App) {
     ] {
         app.execute(&format!(
             "INSERT INTO outbox (id, recipient, language, kind, sealed, created_at, due_at, \
-             worthless_at, tries, sent_at, failed_at, reason) VALUES ({id}, 'a{id}@example.com', \
+             expires_at, attempts, sent_at, failed_at, last_error) VALUES ({id}, 'a{id}@example.com', \
              'en', 'reset_password', '', 1, {due}, 9000000000000000, 1, {sent}, {failed}, '{reason}')"
         ))
         .await;

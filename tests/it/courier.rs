@@ -111,7 +111,7 @@ fn a_letter_waits_for_a_mail_server_that_is_stopped() {
     let machine = site(port);
     let server = machine.serves();
     joins(&server, "ada");
-    let tried = "SELECT recipient FROM outbox WHERE tries > 0 AND reason <> ''";
+    let tried = "SELECT recipient FROM outbox WHERE attempts > 0 AND last_error <> ''";
     assert!(eventually(PATIENCE, || !ask(&machine.database(), tried).is_empty()), "it is tried");
 
     let office = PostOffice::opens_at(port, Manners::default());

@@ -65,7 +65,7 @@ async fn count(app: &App, condition: &str) -> i64 {
 /// How many letters were given up for a reason that begins or ends like this.
 async fn given_up(app: &App, reason: &str) -> i64 {
     let condition = "due_at IS NULL AND failed_at IS NOT NULL AND sealed = ''";
-    count(app, &format!("{condition} AND reason LIKE '{reason}'")).await
+    count(app, &format!("{condition} AND last_error LIKE '{reason}'")).await
 }
 
 /// The path of the reset link in a letter.
@@ -111,7 +111,7 @@ async fn a_letter_that_was_sent_is_finished_and_says_nothing_any_more(world: Wor
     let message = office.taken()[0].message.clone();
     assert!(String::from_utf8_lossy(&message).contains("open-sesame"));
     let finished = "due_at IS NULL AND sent_at IS NOT NULL AND failed_at IS NULL";
-    let is_silent = "sealed = '' AND reason = '' AND tries = 1";
+    let is_silent = "sealed = '' AND last_error = '' AND attempts = 1";
     assert_eq!(count(&app, &format!("{finished} AND {is_silent}")).await, 3);
     assert_eq!(office.taken().len(), 3, "once each");
 }
@@ -194,7 +194,7 @@ async fn a_claim_is_renewed_for_as_long_as_its_letters_are_being_sent(world: Wor
 
     let delivered = sending.await.expect("no panic").expect("delivered");
     assert_eq!((delivered.sent, slow.taken().len(), quick.taken().len()), (1, 1, 0));
-    assert_eq!(count(&app, "sent_at IS NOT NULL AND due_at IS NULL AND tries = 1").await, 1);
+    assert_eq!(count(&app, "sent_at IS NOT NULL AND due_at IS NULL AND attempts = 1").await, 1);
 }
 
 #[on_both]
@@ -218,7 +218,7 @@ async fn a_node_that_stood_still_longer_than_its_claim_begins_no_letter(world: W
 
     let delivered = sending.await.expect("no panic").expect("delivered");
     assert_eq!((claimed.expect("claimed").len(), delivered.sent), (12, 4));
-    assert_eq!(count(&app, "is_claimed AND due_at IS NOT NULL AND tries = 2").await, 8);
+    assert_eq!(count(&app, "is_claimed AND due_at IS NOT NULL AND attempts = 2").await, 8);
     world.clock.advance(CLAIM);
     other.delivers().await;
     assert_eq!((slow.taken().len(), quick.taken().len()), (4, 8));
@@ -261,7 +261,10 @@ async fn what_the_server_does_not_take_now_waits_twice_as_long_each_time(world: 
         assert_eq!(tries(&office), number + 2, "{minutes} minutes are over");
     }
 
-    assert_eq!(count(&app, "tries = 11 AND reason LIKE '%451 4.7.1%' AND sealed <> ''").await, 1);
+    assert_eq!(
+        count(&app, "attempts = 11 AND last_error LIKE '%451 4.7.1%' AND sealed <> ''").await,
+        1
+    );
 }
 
 #[on_both]
@@ -292,7 +295,7 @@ async fn what_nobody_tried_for_a_day_comes_too_late(world: World) {
     let office = PostOffice::opens(Manners::default());
     let app = node(&world, &office).await;
     writes(&app, 1).await;
-    app.execute("UPDATE outbox SET reason = 'the last time'").await;
+    app.execute("UPDATE outbox SET last_error = 'the last time'").await;
     world.clock.advance(Duration::from_hours(24));
 
     app.delivers().await;
@@ -321,9 +324,9 @@ async fn where_the_server_is_away_the_rest_is_given_back_untried(world: World) {
     let delivered = flows::system::email_delivery::deliver(&app.ctx).await.expect("delivers");
 
     assert_eq!((delivered.sent, delivered.is_more), (0, false));
-    let tried = count(&app, "tries = 1").await;
+    let tried = count(&app, "attempts = 1").await;
     assert!((1..=4).contains(&tried), "one on each lane: {tried}");
-    assert_eq!(count(&app, "tries = 0 AND reason = '' AND sealed <> ''").await, 40 - tried);
+    assert_eq!(count(&app, "attempts = 0 AND last_error = '' AND sealed <> ''").await, 40 - tried);
 }
 
 #[on_both]
@@ -342,7 +345,7 @@ async fn a_server_that_is_away_is_asked_less_and_less_often(world: World) {
 
     assert!((1..=4).contains(&asked[4]), "nobody else while it is left alone: {asked:?}");
     assert!(asked[59] <= 8 && asked[599] <= 17, "{asked:?}");
-    assert_eq!(count(&app, "tries > 2").await, 0, "it is the server's fault, not theirs");
+    assert_eq!(count(&app, "attempts > 2").await, 0, "it is the server's fault, not theirs");
 }
 
 #[on_both]
@@ -382,7 +385,7 @@ async fn whoever_is_stopped_begins_no_letter_and_gives_back_what_was_claimed(wor
 
     let delivered = delivering.await.expect("no panic").expect("delivers");
     assert_eq!((delivered.sent, delivered.is_more), (4, false));
-    assert_eq!(count(&app, "tries = 0 AND due_at = created_at AND sent_at IS NULL").await, 36);
+    assert_eq!(count(&app, "attempts = 0 AND due_at = created_at AND sent_at IS NULL").await, 36);
     assert_eq!((office.taken().len(), count(&app, "sent_at IS NOT NULL").await), (4, 4));
 }
 
@@ -497,7 +500,7 @@ async fn what_a_newer_version_wrote_is_left_to_it(world: World) {
     app.delivers().await;
 
     assert_eq!(office.taken().len(), 2, "they stand in nobody's way");
-    let untouched = "due_at = created_at AND tries = 0 AND failed_at IS NULL AND sealed <> ''";
+    let untouched = "due_at = created_at AND attempts = 0 AND failed_at IS NULL AND sealed <> ''";
     assert_eq!(count(&app, untouched).await, 43);
     app.execute("UPDATE outbox SET kind = 'verify_email', language = 'en'").await;
     app.delivers().await;
@@ -514,7 +517,7 @@ async fn no_page_speaks_to_the_mail_server(world: World) {
     forgets(&app, "nobody").await;
 
     assert!(ada.is_signed_in().await);
-    assert_eq!((office.connections(), count(&app, "tries = 0").await), (0, 3));
+    assert_eq!((office.connections(), count(&app, "attempts = 0").await), (0, 3));
 }
 
 #[test]

@@ -129,8 +129,8 @@ async fn a_start_that_was_cut_off_is_gone_on_with(world: World) {
          SELECT 'p' || i, 'p' || i, 'Crowd', i, 0 FROM generate_series(1, 25000) i",
         "DELETE FROM users_search WHERE id > 12000",
         "UPDATE users_search SET text = 'newer' WHERE id = 11999",
-        "CREATE TABLE users_search_fill (place bigint NOT NULL)",
-        "INSERT INTO users_search_fill (place) VALUES (10000)",
+        "CREATE TABLE users_search_fill (last_id bigint NOT NULL)",
+        "INSERT INTO users_search_fill (last_id) VALUES (10000)",
         "UPDATE pg_index SET indisvalid = FALSE WHERE indexrelid = 'users_created_at'::regclass",
         "DROP INDEX users_staff",
     ] {
@@ -202,6 +202,61 @@ async fn a_crowd_is_found_after_the_migration(world: World) {
         _ => "SELECT COUNT(*) FROM users_search WHERE users_search MATCH '\"crowd\"'",
     };
     assert_eq!(number(&database, found).await, 20_100);
+    db.close().await;
+    database.close().await.expect("closes");
+}
+
+#[on_both]
+async fn tables_and_columns_are_renamed_with_what_is_in_them(world: World) {
+    let url = world.empty_database("renamed").await;
+    let file = if url.starts_with("sqlite") { format!("{url}?mode=rwc") } else { url.clone() };
+    let database = Database::connect(file).await.expect("opens");
+    let before = Migrator::migrations().iter().position(|it| it.name() == "m0023_plain_names");
+    let before = u32::try_from(before.expect("a migration")).ok();
+    Migrator::up(&database, before).await.expect("the tables of then");
+    for sql in [
+        "INSERT INTO users (id, email, email_canonical, created_at, updated_at) \
+         VALUES (7, 'ada@example.com', 'ada@example.com', 1, 1)",
+        "INSERT INTO sessions (id, user_id, created_at, last_seen_at, expires_at, user_agent, ip, \
+         proved_by, proved_at, current_jti, rotated_at) \
+         VALUES ('s', 7, 1, 1, 9, '', '', 'password', 4, 'j', 1)",
+        "INSERT INTO outbox (recipient, language, kind, sealed, created_at, due_at, worthless_at, \
+         tries, reason) VALUES ('ada@example.com', 'en', 'test', 'x', 1, 2, 3, 4, 'no answer')",
+        "INSERT INTO bulk_deeds (kind, actor_id, ip, user_agent, request_id, orders, state, place, \
+         done, left_out, created_at) VALUES ('delete', 7, '', '', '', 'sealed', 'running', 5, 6, 8, 1)",
+        "INSERT INTO bulk_befores (bulk_id, user_id, version, inactive_reason) VALUES (1, 7, 2, '')",
+    ] {
+        database.execute_unprepared(sql).await.expect(sql);
+    }
+    let db = Db::open(&url.parse().expect("a URL")).await.expect("opens");
+
+    db.migrate().await.expect("migrated");
+
+    for kept in [
+        "sessions WHERE auth_method = 'password' AND authenticated_at = 4",
+        "outbox WHERE expires_at = 3 AND attempts = 4 AND last_error = 'no answer' AND due_at = 2",
+        "bulk_jobs WHERE id = 1 AND payload = 'sealed' AND cursor = 5 AND skipped = 8 AND done = 6",
+        "bulk_snapshots WHERE job_id = 1 AND user_id = 7 AND version = 2",
+    ] {
+        assert_eq!(number(&database, &format!("SELECT COUNT(*) FROM {kept}")).await, 1, "{kept}");
+    }
+    // Numbers go on where they were, the index is there, and a job still takes its snapshots with it.
+    let next = "INSERT INTO bulk_jobs (kind, actor_id, ip, user_agent, request_id, payload, state, \
+        created_at) VALUES ('verify', 7, '', '', '', '', 'done', 1)";
+    database.execute_unprepared(next).await.expect(next);
+    assert_eq!(number(&database, "SELECT MAX(id) FROM bulk_jobs").await, 2);
+    let index = match backend(&url) {
+        DbBackend::Postgres => "SELECT COUNT(*) FROM pg_indexes WHERE indexname LIKE 'bulk_jobs_%'",
+        _ => "SELECT COUNT(*) + 1 FROM sqlite_master WHERE name LIKE 'bulk_jobs_%'",
+    };
+    assert_eq!(number(&database, index).await, 2);
+    database.execute_unprepared("DELETE FROM bulk_jobs WHERE id = 1").await.expect("deleted");
+    assert_eq!(number(&database, "SELECT COUNT(*) FROM bulk_snapshots").await, 0);
+
+    // And back, for whoever has to go back to the version before.
+    Migrator::down(&database, Some(1)).await.expect("the names of then");
+    let old = "SELECT COUNT(*) FROM bulk_deeds WHERE orders = '' AND place = 0";
+    assert_eq!(number(&database, old).await, 1);
     db.close().await;
     database.close().await.expect("closes");
 }

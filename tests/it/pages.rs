@@ -371,7 +371,7 @@ async fn the_list_of_people_is_whole_in_every_language(world: World) {
         let page = admin_import::uploads(&mut root, list, true).await;
         assert_eq!(page.status(), 200);
         is_whole(&page, language, "a list");
-        app.execute("UPDATE bulk_deeds SET state = 'done', kind = 'delete'").await;
+        app.execute("UPDATE bulk_jobs SET state = 'done', kind = 'delete'").await;
         is_whole(&root.get(&path).await, language, "done");
     }
 }

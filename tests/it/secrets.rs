@@ -106,7 +106,7 @@ async fn the_database_holds_no_secret_in_clear(world: World) {
         ("signing_keys", "sealed"),
         ("audit_events", "details || user_agent"),
         ("one_time_links", "id"),
-        ("outbox", "sealed || reason"),
+        ("outbox", "sealed || last_error"),
         ("throttle", "id"),
     ];
     for (table, column) in columns {

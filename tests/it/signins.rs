@@ -128,7 +128,7 @@ async fn how_somebody_was_proved_is_said_whatever_is_stored(world: World) {
     for (stored, said) in
         [("password", "Password"), ("setup_link", "Set-up link"), ("retina", "Another way")]
     {
-        app.execute(&format!("UPDATE sessions SET proved_by = '{stored}'")).await;
+        app.execute(&format!("UPDATE sessions SET auth_method = '{stored}'")).await;
 
         assert_eq!(ada.get(LIST).await.texts("dd").last().map(String::as_str), Some(said));
     }
@@ -303,8 +303,8 @@ async fn a_spoilt_row_is_escaped(world: World) {
 async fn a_long_list_is_cut_and_says_so(world: World) {
     let app = world.app().await;
     let mut ada = app.person("ada").await;
-    let columns = "user_id, created_at, last_seen_at, expires_at, user_agent, ip, proved_by, \
-        proved_at, current_jti, rotated_at";
+    let columns = "user_id, created_at, last_seen_at, expires_at, user_agent, ip, auth_method, \
+        authenticated_at, current_jti, rotated_at";
     let copies = (0..130).map(|number| {
         let seen = columns.replace("last_seen_at", &format!("last_seen_at + {number}"));
         format!(

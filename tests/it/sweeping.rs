@@ -66,7 +66,7 @@ async fn a_session_goes_thirty_days_after_its_end(world: World) {
     app.execute("DELETE FROM sessions").await;
     app.execute("DELETE FROM throttle").await;
     let into = "sessions (id, user_id, created_at, last_seen_at, expires_at, user_agent, ip, \
-                proved_by, proved_at, current_jti, rotated_at)";
+                auth_method, authenticated_at, current_jti, rotated_at)";
     let values = "'s' || i, 1, 0, 0, NOW, '', '', 'password', 0, '', 0";
     rows(&app, ROWS, into, values).await;
     app.execute("DELETE FROM one_time_links").await;
@@ -99,7 +99,7 @@ async fn a_failed_log_in_goes_after_ninety_days_and_everything_else_stays(world:
 #[on_both]
 async fn a_finished_letter_goes_after_thirty_days(world: World) {
     let app = world.app().await;
-    let into = "outbox (recipient, language, kind, sealed, created_at, due_at, worthless_at, \
+    let into = "outbox (recipient, language, kind, sealed, created_at, due_at, expires_at, \
                 sent_at, failed_at)";
     let sent = "'a@example.com', 'en', 'test', '', NOW, NULL, NOW, NOW, NULL";
     rows(&app, ROWS, into, sent).await;
@@ -113,7 +113,7 @@ async fn a_finished_letter_goes_after_thirty_days(world: World) {
 #[on_both]
 async fn a_letter_that_nobody_can_finish_goes_thirty_days_after_its_worth(world: World) {
     let app = world.app().await;
-    let into = "outbox (recipient, language, kind, sealed, created_at, due_at, worthless_at)";
+    let into = "outbox (recipient, language, kind, sealed, created_at, due_at, expires_at)";
     let values = "'a@example.com', 'en', 'carrier_pigeon', 'x', NOW, NOW, NOW + 86400000000";
     rows(&app, ROWS, into, values).await;
 

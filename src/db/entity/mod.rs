@@ -3,8 +3,8 @@
 #![expect(missing_docs, reason = "a column is documented in its migration and in its word")]
 
 pub mod audit_event;
-pub mod bulk_before;
-pub mod bulk_deed;
+pub mod bulk_job;
+pub mod bulk_snapshot;
 pub mod group;
 pub mod group_member;
 pub mod group_permission;

@@ -1,11 +1,11 @@
-//! A row of `bulk_deeds`.
+//! A row of `bulk_jobs`.
 
 use std::fmt;
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "bulk_deeds")]
+#[sea_orm(table_name = "bulk_jobs")]
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
@@ -14,12 +14,12 @@ pub struct Model {
     pub ip: String,
     pub user_agent: String,
     pub request_id: String,
-    pub orders: String,
+    pub payload: String,
     pub state: String,
-    pub place: i64,
+    pub cursor: i64,
     pub total: Option<i64>,
     pub done: i64,
-    pub left_out: i64,
+    pub skipped: i64,
     pub created_at: i64,
     pub finished_at: Option<i64>,
     pub undone_by: Option<i64>,
@@ -28,7 +28,7 @@ pub struct Model {
 /// Not what was ordered: it may hold hashes.
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("bulk_deed").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("bulk_job").field("id", &self.id).finish_non_exhaustive()
     }
 }
 

@@ -1,12 +1,12 @@
-//! A row of `bulk_befores`.
+//! A row of `bulk_snapshots`.
 
 use sea_orm::entity::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "bulk_befores")]
+#[sea_orm(table_name = "bulk_snapshots")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
-    pub bulk_id: i64,
+    pub job_id: i64,
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: i64,
     pub version: i64,
