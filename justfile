@@ -20,4 +20,4 @@ screenshots:
 # The campaigns against the program, longer than in `cargo test`: servers that are killed, nodes that start and
 # work at once, disks that fail, and requests to every route that no program sends.
 campaign rounds="50":
-    DAEMUN_TEST_ROUNDS={{rounds}} cargo test --test it -- fuzz:: faults:: process::n process::people process::two
+    DAEMUN_TEST_ROUNDS={{rounds}} cargo test --test it -- fuzz:: disk_faults:: process::n process::people process::two

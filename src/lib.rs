@@ -2,7 +2,7 @@
 //!
 //! This file is the map of the house. Arrows only go down: a door calls flows, a flow moves features
 //! together, features and flows use tools, everybody speaks in types. A door never calls a door, a
-//! flow never calls a flow; `tests/it/floors.rs` fails on an arrow that goes up.
+//! flow never calls a flow; `tests/it/layers.rs` fails on an arrow that goes up.
 //!
 //! An application of your own mounts its routes on [`rocket()`] and guards them with [`SignedIn`],
 //! [`Staff`] or `Option<SignedIn>`; see `examples/notes.rs`.

@@ -1,0 +1,31 @@
+//! What people do with their own account: signing up, logging in, and everything below `/account`.
+
+mod account_deletion;
+mod activity;
+mod data_export;
+mod email_change;
+mod email_change_undo;
+mod email_verification;
+mod email_verification_sessions;
+mod failure_limit;
+mod local_addresses;
+mod login;
+mod login_cost;
+mod login_notifications;
+mod logout;
+mod mandatory_verification;
+mod mypage;
+mod password_change;
+mod password_reset;
+mod password_reset_link;
+mod password_strength;
+mod profile;
+mod reauthentication;
+mod refresh_rotation;
+mod report_compromise;
+mod session_limits;
+mod session_tokens;
+mod sessions;
+mod signup;
+mod text_normalization;
+mod throttling;

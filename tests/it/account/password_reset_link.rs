@@ -1,0 +1,385 @@
+//! When the link of a password reset works, and what else ends with it.
+
+use daemun::flows;
+use daemun::links;
+use daemun::links::Purpose;
+use daemun::types::{Password, UserId};
+use futures::future::join_all;
+use rocket::http::{Cookie, Method};
+
+use crate::account::password_reset::{
+    ASK, FORM, HOUR, LINK, MINUTE, SENT, address, can_log_in, letters, link,
+};
+use crate::support::app::caller;
+use crate::support::{App, Browser, GOOD, NEW, World, on_both};
+
+const SAFE_LINKS: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like \
+    Gecko) Chrome/120.0.0.0 Safari/537.36 (Microsoft Safe Links)";
+
+/// Whether a link opens nothing, whichever way it is tried.
+async fn is_dead(app: &App, link: &str) -> bool {
+    let (shown, sent) =
+        (app.visitor().get(link).await, app.visitor().chooses(link, "a fine dead link").await);
+    assert_eq!(shown.status(), sent.status(), "{link}");
+    shown.status() == 404
+}
+
+/// Browsers that have opened a form and are about to send it.
+async fn ready(app: &App, count: usize) -> Vec<(Browser<'_>, String)> {
+    let mut ready = Vec::new();
+    for _ in 0..count {
+        let mut browser = app.visitor();
+        let token = browser.token().await;
+        ready.push((browser, token));
+    }
+    ready
+}
+
+/// Sends a new password for each of these links at once; tells which passwords were taken.
+async fn race(app: &App, links: &[String]) -> Vec<String> {
+    let racers = ready(app, links.len()).await.into_iter().zip(links).enumerate();
+    let racers = racers.map(|(number, ((mut browser, token), link))| async move {
+        let password = format!("{NEW} {number}");
+        let fields =
+            [("csrf", &*token), ("new_password1", &password), ("new_password2", &password)];
+        let answer = browser.post(link, &fields).await;
+        (answer.status(), password)
+    });
+    let done = join_all(racers).await;
+    assert!(done.iter().all(|(status, _)| [303, 404].contains(status)), "{done:?}");
+    done.into_iter().filter(|(status, _)| *status == 303).map(|(_, password)| password).collect()
+}
+
+#[on_both]
+async fn a_mail_scanner_uses_nothing_up(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+    let before = app.rows().await;
+    for _ in 0..20 {
+        for method in [Method::Get, Method::Head] {
+            let mut scanner = app.visitor().with("User-Agent", SAFE_LINKS);
+            assert_eq!(scanner.send(method, &link, None).await.location(), Some(FORM));
+            assert_eq!(scanner.send(method, FORM, None).await.status(), 200);
+        }
+        assert_eq!(app.visitor().post(&link, &[]).await.status(), 403, "no form of ours");
+    }
+
+    assert_eq!(app.rows().await, before);
+    assert_eq!(app.number("SELECT COUNT(*) FROM one_time_links WHERE used_at > 0").await, 0);
+    assert_eq!(app.visitor().chooses(&link, NEW).await.location(), Some("/account/login"));
+}
+
+#[on_both]
+async fn the_token_is_out_of_the_address_before_a_page_is_drawn(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+    let token = link.strip_prefix(LINK).expect("a token");
+    let mut ada = app.visitor();
+
+    let arrival = ada.get(&link).await;
+    let drawn = [ada.get(FORM).await, ada.chooses(FORM, "weak").await];
+
+    assert_eq!(arrival.location(), Some(FORM));
+    assert!(!arrival.text().contains(token));
+    assert_eq!(arrival.header("cache-control"), Some("no-store"));
+    let cookie = arrival.all("set-cookie").into_iter().find(|it| it.starts_with("link="));
+    let cookie = Cookie::parse(cookie.expect("a cookie").to_owned()).expect("a cookie");
+    assert_eq!((cookie.http_only(), cookie.path()), (Some(true), Some("/")));
+    assert_eq!(cookie.max_age(), Some(rocket::time::Duration::minutes(30)));
+    for page in drawn {
+        assert!(!page.text().contains(token), "{}", page.text());
+        let outside = "[src^='http'], [href^='http'], [src^='//'], [href^='//'], img, iframe";
+        assert!(page.texts(outside).is_empty());
+        assert_eq!(page.header("referrer-policy"), Some("same-origin"));
+        assert_eq!(page.header("cache-control"), Some("no-store"));
+    }
+}
+
+#[on_both]
+async fn every_dead_link_is_answered_with_one_page(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let used = link(&app, "ada@example.com").await;
+    app.visitor().chooses(&used, NEW).await;
+    let old = link(&app, "ada@example.com").await;
+    world.clock.advance(HOUR);
+    let never = format!("{LINK}{}", "x".repeat(43));
+
+    let mut pages = Vec::new();
+    let mut visitor = app.visitor();
+    visitor.token().await;
+    for link in [&used, &old, &never] {
+        let page = visitor.get(link).await;
+        let headers = format!("{:?}", page.headers());
+        pages.push((page.status(), headers, page.text().replace(link.as_str(), "")));
+    }
+
+    assert_eq!(pages[0].0, 404);
+    assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
+    for link in [&used, &old, &never] {
+        assert!(is_dead(&app, link).await);
+        assert_eq!(app.visitor().chooses(link, "weak").await.status(), 404);
+        assert_eq!(app.visitor().submits(link, &[]).await.status(), 404);
+        assert_eq!(app.visitor().submits(link, &[("new_password1", "x")]).await.status(), 404);
+    }
+    assert_eq!(app.visitor().get(FORM).await.status(), 404, "without any link");
+}
+
+#[on_both]
+async fn a_link_works_for_an_hour(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+    let mut ada = app.visitor();
+    ada.get(&link).await;
+    world.clock.advance(59 * MINUTE);
+    assert_eq!(app.visitor().get(&link).await.location(), Some(FORM));
+
+    world.clock.advance(MINUTE);
+
+    assert!(is_dead(&app, &link).await);
+    assert_eq!(ada.chooses(FORM, NEW).await.status(), 404, "also when it was opened in time");
+}
+
+#[on_both]
+async fn a_newer_link_takes_the_place_of_an_older(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let older = link(&app, "ada@example.com").await;
+    world.clock.advance(MINUTE);
+    let newer = link(&app, "ada@example.com").await;
+
+    assert!(is_dead(&app, &older).await);
+    assert_eq!(app.visitor().chooses(&newer, NEW).await.status(), 303);
+}
+
+#[on_both]
+async fn of_two_requests_at_once_the_last_letter_has_the_link_that_works(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    for _ in 0..2 {
+        app.visitor().asks_for_reset("ada@example.com").await;
+    }
+
+    let link = app.letter_to("ada@example.com").await.link(LINK);
+
+    assert_eq!(letters(&app, "ada@example.com").await, 2);
+    assert_eq!(app.visitor().chooses(&link, NEW).await.status(), 303);
+}
+
+#[on_both]
+async fn a_link_is_dead_once_the_password_was_changed(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+
+    assert_eq!(ada.changes_password(GOOD, NEW).await.location(), Some("/account/mypage"));
+
+    assert!(is_dead(&app, &link).await);
+    assert!(can_log_in(&app, "ada@example.com", NEW).await);
+}
+
+#[on_both]
+async fn a_link_is_dead_once_the_password_was_set_at_the_terminal(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+
+    let new = Password::parse(NEW).expect("typed");
+    let set =
+        flows::account::password_change::set(&app.ctx, &address("ada@example.com"), new, &caller())
+            .await;
+
+    set.expect("set");
+    assert!(is_dead(&app, &link).await);
+}
+
+#[on_both]
+async fn a_link_is_dead_once_the_account_has_moved(world: World) {
+    let app = world.app().await;
+    let mut ada = app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+
+    ada.asks_to_move("new@example.com", GOOD).await;
+    let confirm = app.letter_to("new@example.com").await.link("/account/email/change/");
+    ada.presses(&confirm).await;
+
+    assert!(is_dead(&app, &link).await);
+}
+
+#[on_both]
+async fn a_link_is_dead_while_the_account_may_not_be_used(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+
+    app.execute("UPDATE users SET is_active = FALSE").await;
+
+    assert!(is_dead(&app, &link).await);
+}
+
+#[on_both]
+async fn of_sixteen_tries_with_one_link_one_wins(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+
+    let won = race(&app, &vec![link; 16]).await;
+
+    assert_eq!(won.len(), 1);
+    assert!(can_log_in(&app, "ada@example.com", &won[0]).await, "the winner's password");
+    assert_eq!((app.events("password_reset").await, app.events("logged_in").await), (1, 0));
+}
+
+#[on_both]
+async fn of_two_links_to_one_account_one_wins(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    for _ in 0..3 {
+        let transaction = app.ctx.db.begin().await.expect("a transaction");
+        let mut pair = Vec::new();
+        for _ in 0..2 {
+            let (random, now) = (app.ctx.random, app.ctx.clock.now());
+            let whose = (UserId(1), None);
+            let token = links::mint(&transaction, random, Purpose::ResetPassword, whose, now);
+            pair.push(format!("{LINK}{}", token.await.expect("minted").expose()));
+        }
+        transaction.commit().await.expect("committed");
+
+        let won = race(&app, &pair.iter().cycle().take(8).cloned().collect::<Vec<_>>()).await;
+
+        assert_eq!(won.len(), 1);
+        assert!(can_log_in(&app, "ada@example.com", &won[0]).await);
+    }
+}
+
+#[on_both]
+async fn a_weak_password_does_not_use_the_link_up(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let link = link(&app, "ada@example.com").await;
+    let mut ada = app.visitor();
+    ada.get(&link).await;
+
+    let weak = ada.submits(FORM, &[("new_password1", "1234"), ("new_password2", "12")]).await;
+    let own = ada.chooses(FORM, "ada@example.com").await;
+    let empty = ada.submits(FORM, &[]).await;
+
+    assert_eq!(weak.status(), 422);
+    assert!(weak.field("new_password1").errors.len() >= 3, "all that is wrong at once");
+    assert_eq!(weak.field("new_password2").errors, ["The two passwords are not the same."]);
+    let field = weak.field("new_password1");
+    assert!(field.is_wrong && field.value.is_empty());
+    assert!(!weak.text().contains("1234"));
+    assert!(own.summary().contains(&"This password is too similar to your email.".into()));
+    assert_eq!((empty.status(), empty.summary()), (422, vec!["Enter a password.".into()]));
+    assert_eq!(ada.chooses(FORM, NEW).await.location(), Some("/account/login"));
+}
+
+#[on_both]
+async fn a_token_opens_what_it_was_made_for_and_nothing_else(world: World) {
+    let app = world.app().await;
+    app.person("ada").await;
+    let paths = [
+        (Purpose::Setup, "/admin/setup/"),
+        (Purpose::VerifyEmail, "/account/email/verify/"),
+        (Purpose::ResetPassword, LINK),
+        (Purpose::ChangeEmail, "/account/email/change/"),
+        (Purpose::UndoEmailChange, "/account/email/undo/"),
+        (Purpose::NotMe, "/account/not-me/"),
+    ];
+    assert_eq!(paths.map(|(purpose, _)| purpose), Purpose::ALL);
+    let carried = [
+        ("/admin/setup", &[Purpose::Setup][..]),
+        (FORM, &[Purpose::ResetPassword][..]),
+        ("/account/link", &Purpose::ALL[3..]),
+    ];
+    let fields = [
+        ("email", "eve@example.com"),
+        ("password1", NEW),
+        ("password2", NEW),
+        ("new_password1", NEW),
+        ("new_password2", NEW),
+    ];
+    let before = "SELECT COUNT(*) FROM one_time_links WHERE used_at IS NOT NULL";
+
+    for purpose in Purpose::ALL {
+        let (random, now) = (app.ctx.random, app.ctx.clock.now());
+        let token = if purpose == Purpose::Setup {
+            flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited")
+        } else {
+            let transaction = app.ctx.db.begin().await.expect("a transaction");
+            let email = address("ada@example.com");
+            let whose = (UserId(1), Some(&email));
+            let token = links::mint(&transaction, random, purpose, whose, now).await;
+            transaction.commit().await.expect("committed");
+            token.expect("minted")
+        };
+        for (_, path) in paths.iter().filter(|(other, _)| *other != purpose) {
+            let path = format!("{path}{}", token.expose());
+            assert_eq!(app.visitor().get(&path).await.status(), 404, "{purpose:?} at {path}");
+            let sent = app.visitor().submits(&path, &fields).await;
+            assert_eq!(sent.status(), 404, "{purpose:?} at {path}");
+        }
+        for (path, purposes) in carried {
+            let is_right = purposes.contains(&purpose)
+                || (path == "/account/link" && purpose == Purpose::VerifyEmail);
+            if is_right {
+                continue;
+            }
+            let mut visitor = app.visitor();
+            visitor.cookies.insert("link".into(), token.expose().to_owned());
+            assert_eq!(visitor.get(path).await.status(), 404, "{purpose:?} at {path}");
+            let sent = visitor.submits(path, &fields).await;
+            assert_eq!(sent.status(), 404, "{purpose:?} at {path}");
+        }
+    }
+
+    assert_eq!(app.number(before).await, 0);
+    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 1);
+    assert!(can_log_in(&app, "ada@example.com", GOOD).await);
+}
+
+#[on_both]
+async fn rubbish_is_a_dead_link(world: World) {
+    let app = world.app().await;
+    for rubbish in ["x", "%00", "%ff", "..%2f..%2fetc", "'%20OR%20'1'='1", &"x".repeat(5000)] {
+        for start in [LINK, "/account/email/verify/", "/account/email/undo/", "/account/not-me/"] {
+            let link = format!("{start}{rubbish}");
+            assert_eq!(app.visitor().get(&link).await.status(), 404, "{link}");
+            assert_eq!(app.visitor().chooses(&link, NEW).await.status(), 404, "{link}");
+        }
+        let mut visitor = app.visitor();
+        visitor.cookies.insert("link".into(), rubbish.into());
+        assert_eq!(visitor.get(FORM).await.status(), 404);
+        assert_eq!(visitor.get("/account/link").await.status(), 404);
+    }
+}
+
+#[on_both]
+async fn links_lead_to_our_own_site_whatever_a_request_says(world: World) {
+    let app = world.app_with(&[("public_url", "https://gate.example")]).await;
+    app.visitor().joins("ada@example.com", GOOD).await;
+    app.delivers().await;
+    let before = app.rows().await;
+
+    let mut evil = app.visitor();
+    let token = evil.token().await;
+    let mut evil = evil.with("Host", "evil.example");
+    let fields = [("csrf", &*token), ("email", "ada@example.com")];
+    assert_eq!(evil.post(ASK, &fields).await.status(), 421);
+    assert_eq!(app.rows().await, before);
+
+    let mut sly = app.visitor();
+    for name in ["X-Forwarded-Host", "X-Host", "X-Original-URL", "Forwarded"] {
+        sly = sly.with(name, "evil.example");
+    }
+    assert_eq!(sly.asks_for_reset("ada@example.com").await.location(), Some(SENT));
+    let letter = app.letter_to("ada@example.com").await;
+    assert!(letter.text.contains(&format!("https://gate.example{LINK}")), "{}", letter.text);
+    assert!(!letter.text.contains("evil") && !letter.html.contains("evil"));
+    assert_eq!(sly.get(&letter.link(LINK)).await.location(), Some(FORM));
+    assert!(sly.cookie("__Host-link").is_some());
+}

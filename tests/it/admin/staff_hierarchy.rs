@@ -1,0 +1,137 @@
+//! What staff may do to a colleague: not suspend, delete or strip one who may do more.
+
+use daemun::types::Permission;
+use daemun::worker;
+use serde_json::json;
+
+use crate::admin::bulk_jobs::{looks, orders};
+use crate::support::{App, Program, World, on_both};
+
+const HELPER: [Permission; 3] =
+    [Permission::UsersView, Permission::UsersChange, Permission::UsersDelete];
+const CHIEF: [Permission; 2] = [Permission::UsersView, Permission::AuditView];
+
+/// Whether the account is as it was: active, on the staff, and in this many groups.
+async fn is_whole(app: &App, id: i64, groups: i64) -> bool {
+    let whole = format!(
+        "SELECT COUNT(*) FROM users WHERE id = {id} AND is_active AND is_staff \
+        AND password_hash IS NOT NULL AND deletes_at IS NULL"
+    );
+    let held = format!("SELECT COUNT(*) FROM group_members WHERE user_id = {id}");
+    app.number(&whole).await == 1 && app.number(&held).await == groups
+}
+
+#[on_both]
+async fn a_colleague_who_may_more_is_neither_suspended_nor_stripped(world: World) {
+    let app = world.app().await;
+    app.staff("chief", &CHIEF).await;
+    let chief = app.id_of("chief").await;
+    let mut helper = app.staff("helper", &HELPER).await;
+
+    for (path, fields) in [
+        ("deactivate", &[("reason", ""), ("until", "")][..]),
+        ("delete", &[]),
+        ("password", &[("action", "unusable")]),
+        ("password", &[("action", "link")]),
+    ] {
+        let answer = helper.submits(&format!("/admin/users/{chief}/{path}"), fields).await;
+        assert_eq!(answer.status(), 403, "{path}: {}", answer.text());
+        assert!(is_whole(&app, chief, 1).await, "{path}");
+    }
+    let page = helper.get(&format!("/admin/users/{chief}")).await;
+    for act in ["deactivate", "delete", "password"] {
+        let link = page.attribute(&format!("a[href$='{chief}/{act}']"), "href");
+        assert_eq!(link, None, "no way leads to what is refused");
+    }
+    let mut program = Program::new(helper.clone());
+    let path = format!("/api/users/{chief}");
+    for change in
+        [json!({ "is_active": false }), json!({ "is_staff": false }), json!({ "groups": [] })]
+    {
+        let reply = program.patch(&path, change.clone()).await;
+        assert_eq!(reply.status(), 403, "{change}: {}", reply.json);
+    }
+    assert_eq!(program.delete(&path).await.status(), 403);
+    assert!(is_whole(&app, chief, 1).await);
+    let reply = program.patch(&path, json!({ "name": "Chief" })).await;
+    assert_eq!(reply.status(), 200, "what takes nothing away may be written: {}", reply.json);
+}
+
+#[on_both]
+async fn a_colleague_who_may_no_more_than_oneself_can_be_suspended(world: World) {
+    let app = world.app().await;
+    app.staff("junior", &[Permission::UsersView]).await;
+    // Without the staff flag groups grant nothing.
+    app.staff("former", &CHIEF).await;
+    app.execute("UPDATE users SET is_staff = FALSE WHERE email = 'former@example.com'").await;
+    let mut helper = app.staff("helper", &HELPER).await;
+
+    for name in ["junior", "former"] {
+        let id = app.id_of(name).await;
+        let fields = [("reason", ""), ("until", "")];
+        let answer = helper.submits(&format!("/admin/users/{id}/deactivate"), &fields).await;
+        assert_eq!(answer.status(), 303, "{name}: {}", answer.text());
+    }
+    assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE NOT is_active").await, 2);
+    let root = app.superuser("root").await;
+    app.staff("chief", &CHIEF).await;
+    let chief = app.id_of("chief").await;
+    let reply = Program::new(root)
+        .patch(&format!("/api/users/{chief}"), json!({ "is_active": false }))
+        .await;
+    assert_eq!(reply.status(), 200, "superusers may all: {}", reply.json);
+}
+
+#[on_both]
+async fn what_is_done_to_many_passes_over_colleagues_who_may_more(world: World) {
+    let app = world.app().await;
+    app.staff("chief", &CHIEF).await;
+    app.person("ada").await;
+    let (chief, ada) = (app.id_of("chief").await, app.id_of("ada").await);
+    let mut helper = app.staff("helper", &HELPER).await;
+    let ids = [chief.to_string(), ada.to_string()];
+
+    for action in ["deactivate", "delete"] {
+        let page = looks(&mut helper, action, &[("id", &ids[0]), ("id", &ids[1])]).await;
+        assert_eq!(page.texts(".some li"), ["ada@example.com"], "{action}");
+        orders(&mut helper, &page, &[]).await;
+        worker::do_all_in_bulk(&app.ctx).await;
+        assert!(is_whole(&app, chief, 1).await, "{action}");
+        assert!(!is_whole(&app, ada, 0).await);
+    }
+    let page =
+        looks(&mut helper, "deactivate", &[("all", "true"), ("filter", "is_staff=true")]).await;
+    orders(&mut helper, &page, &[]).await;
+    worker::do_all_in_bulk(&app.ctx).await;
+    assert!(is_whole(&app, chief, 1).await, "everybody found");
+}
+
+#[on_both]
+async fn a_group_is_no_way_to_strip_a_colleague_who_may_more(world: World) {
+    let app = world.app().await;
+    app.staff("chief", &CHIEF).await;
+    let chief = app.id_of("chief").await;
+    let desk = app.group("desk", &[Permission::UsersView, Permission::UsersChange]).await.0;
+    let columns = "INSERT INTO group_members (group_id, user_id)";
+    app.execute(&format!("{columns} VALUES ({desk}, {chief})")).await;
+    let mut root = app.superuser("root").await;
+    let mut helper = app.staff("helper", &HELPER).await;
+    let path = format!("/admin/groups/{desk}");
+    let grants = format!("SELECT COUNT(*) FROM group_permissions WHERE group_id = {desk}");
+    let less = [("name", "desk"), ("permissions", "users.view")];
+    let renamed =
+        [("name", "front desk"), ("permissions", "users.view"), ("permissions", "users.change")];
+
+    let answer = helper.submits(&path, &less).await;
+    assert_eq!((answer.status(), app.number(&grants).await), (422, 2), "{}", answer.text());
+    assert!(answer.text().contains("may do more than you"), "{}", answer.text());
+    assert_eq!(helper.submits(&format!("{path}/delete"), &[]).await.status(), 403);
+    assert_eq!(helper.submits(&path, &renamed).await.status(), 303, "nothing is taken");
+    assert_eq!((root.submits(&path, &less).await.status(), app.number(&grants).await), (303, 1));
+    app.execute(&format!(
+        "DELETE FROM group_members WHERE user_id = {chief} AND group_id <> {desk}"
+    ))
+    .await;
+    app.ctx.cache.forget_everybody();
+    assert_eq!(helper.submits(&format!("{path}/delete"), &[]).await.status(), 303);
+}

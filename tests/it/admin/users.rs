@@ -1,0 +1,322 @@
+//! The list of users: who may see it, what it shows, and its filters.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use daemun::groups;
+use daemun::groups::GroupName;
+use daemun::types::{GroupId, Permission, Permissions, UserId};
+
+use crate::support::app::email;
+use crate::support::{App, Browser, Page, World, on_both};
+
+pub(crate) const LIST: &str = "/admin/users";
+
+pub(crate) const CSV: &str = "/admin/users.csv";
+
+/// Somebody on the staff, with these permissions by a group of their own.
+async fn staff<'a>(
+    world: &World,
+    app: &'a App,
+    name: &str,
+    permissions: &[Permission],
+) -> Browser<'a> {
+    let browser = app.person(name).await;
+    let address = email(name);
+    app.execute(&format!("UPDATE users SET is_staff = true WHERE email = '{address}'")).await;
+    let id = app.number(&format!("SELECT id FROM users WHERE email = '{address}'")).await;
+    let group = group_of(app, name, permissions, &[id]).await;
+    assert!(group.0 > 0);
+    // Sessions are remembered for two seconds.
+    world.clock.advance(Duration::from_secs(3));
+    browser
+}
+
+async fn group_of(app: &App, name: &str, grants: &[Permission], members: &[i64]) -> GroupId {
+    let transaction = app.ctx.db.begin().await.expect("begins");
+    let permissions: Permissions = grants.iter().copied().collect();
+    let name = GroupName::parse(name).expect("a name");
+    let group = groups::open(&transaction, &name, permissions, app.ctx.clock.now()).await;
+    let group = group.expect("answers").expect("the name is free");
+    for member in members {
+        let done = groups::set_groups(&transaction, UserId(*member), &[group]).await;
+        done.expect("becomes a member");
+    }
+    transaction.commit().await.expect("commits");
+    group
+}
+
+/// A superuser, who is nobody that a search below finds.
+pub(crate) async fn root<'a>(world: &World, app: &'a App) -> Browser<'a> {
+    let browser = app.person("root").await;
+    app.execute("UPDATE users SET is_staff = true, is_superuser = true").await;
+    world.clock.advance(Duration::from_secs(3));
+    browser
+}
+
+/// People as a console would insert them: address and name.
+pub(crate) async fn insert(app: &App, people: &[(&str, &str)]) {
+    let mut sql = String::new();
+    for (number, (email, name)) in people.iter().enumerate() {
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
+        let canonical = quoted(&email.to_lowercase());
+        let (email, name) = (quoted(email), quoted(name));
+        write!(
+            sql,
+            "INSERT INTO users (email, email_canonical, name, created_at, updated_at) \
+             VALUES ({email}, {canonical}, {name}, {number}, {number});"
+        )
+        .expect("a string");
+    }
+    app.execute(&sql).await;
+}
+
+pub(crate) fn encoded(value: &str) -> String {
+    url::form_urlencoded::byte_serialize(value.as_bytes()).collect()
+}
+
+pub(crate) fn emails(page: &Page) -> Vec<String> {
+    page.texts("tbody th")
+}
+
+async fn filtered(root: &mut Browser<'_>, query: &str) -> BTreeSet<String> {
+    let page = root.get(&format!("{LIST}?{query}")).await;
+    assert_eq!(page.status(), 200, "{query}");
+    emails(&page).into_iter().map(|email| email.replace("@example.com", "")).collect()
+}
+
+fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
+    names.into_iter().map(str::to_owned).collect()
+}
+
+/// A hundred and twenty people with ties in when they came and when they last logged in, and many
+/// who never did.
+pub(crate) async fn crowd(app: &App) {
+    let mut sql = String::new();
+    for number in 0..120 {
+        let (joined, seen) = (number / 7, number % 5);
+        let seen = if number % 3 == 0 { "NULL".to_owned() } else { (1000 + seen).to_string() };
+        write!(
+            sql,
+            "INSERT INTO users (email, email_canonical, name, created_at, updated_at, last_login_at) \
+             VALUES ('p{number}@example.com', 'p{number}@example.com', 'Person', {joined}, 0, {seen});"
+        )
+        .expect("a string");
+    }
+    app.execute(&sql).await;
+}
+
+pub(crate) fn records(page: &Page) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(page.bytes());
+    let records = reader.records().map(|record| record.expect("a whole record"));
+    records.map(|record| record.iter().map(str::to_owned).collect()).collect()
+}
+
+#[on_both]
+async fn only_staff_who_may_see_people_do(world: World) {
+    let app = world.app().await;
+    let mut member = app.person("member").await;
+    let mut clerk = staff(&world, &app, "clerk", &[Permission::AuditView]).await;
+    let mut viewer = staff(&world, &app, "viewer", &[Permission::UsersView]).await;
+
+    for path in [LIST, CSV, "/admin/users?q=a&sort=email"] {
+        let answer = app.visitor().get(path).await;
+        let login = format!("/account/login?next={}", encoded(path));
+        assert_eq!(answer.location(), Some(login.as_str()));
+        assert_eq!(member.get(path).await.status(), 403, "{path}");
+        assert_eq!(clerk.get(path).await.status(), 403, "{path}");
+        assert_eq!(viewer.get(path).await.status(), 200, "{path}");
+        assert_eq!(viewer.submits(path, &[]).await.status(), 405, "{path}");
+    }
+    let mut root = root(&world, &app).await;
+    assert_eq!(root.get(LIST).await.status(), 200);
+    assert_eq!(root.get(CSV).await.status(), 200);
+}
+
+#[on_both]
+async fn the_list_says_what_staff_want_to_know(world: World) {
+    let app = world.app().await;
+    let mut root = root(&world, &app).await;
+    insert(&app, &[("Ada@example.com", "Ada Lovelace")]).await;
+
+    let page = root.get(LIST).await;
+
+    assert_eq!(page.h1(), "People");
+    assert_eq!(emails(&page), ["root@example.com", "Ada@example.com"], "the newest first");
+    assert_eq!(
+        page.texts("tbody tr:last-child td"),
+        ["Ada Lovelace", "Yes", "No", "No", "No", "Never", "1 January 1970",]
+    );
+    assert_eq!(page.texts("#tally"), ["2 people"]);
+    let id = app.number("SELECT id FROM users WHERE name = 'Ada Lovelace'").await;
+    let link = page.attribute("tbody tr:last-child a", "href");
+    assert_eq!(link, Some(format!("{LIST}/{id}")));
+    let labels = page.texts("thead th");
+    assert_eq!(
+        labels,
+        ["Email", "Name", "Active", "Staff", "Superuser", "Verified", "Last log-in", "Joined",]
+    );
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+}
+
+#[on_both]
+async fn what_is_not_understood_is_left_out_and_said(world: World) {
+    let app = world.app().await;
+    let mut root = root(&world, &app).await;
+
+    for query in [
+        "is_active=maybe",
+        "is_staff=1",
+        "is_superuser=TRUE",
+        "verified=%20true",
+        "group=x",
+        "group=99999999999999999999",
+        "joined_from=yesterday",
+        "joined_from=2026-02-30",
+        "joined_to=1/1/2026",
+        "sort=password_hash",
+        "sort=email%3B--",
+        "after=%21",
+        "before=x",
+        "after=dCAxIHg",
+        "joined_to=%2B10000-01-01",
+    ] {
+        let page = root.get(&format!("{LIST}?{query}")).await;
+        assert_eq!((page.status(), emails(&page).len()), (200, 1), "{query}");
+        let said = page.texts(".banner");
+        let left_out = "Some filters in the link were not understood and were left out.";
+        assert_eq!(said, [left_out], "{query}");
+        assert_eq!(root.get(&format!("{CSV}?{query}")).await.status(), 400, "{query}");
+    }
+    for query in ["is_active=&q=&group=&joined_from=&sort=", "unknown=1"] {
+        assert!(root.get(&format!("{LIST}?{query}")).await.texts(".notice").is_empty());
+    }
+    assert_eq!(filtered(&mut root, "joined_to=9999-12-31").await, set(["root"]));
+    assert_eq!(filtered(&mut root, "joined_from=-9999-01-01").await, set(["root"]));
+}
+
+#[on_both]
+async fn every_filter_leaves_those_it_names(world: World) {
+    let app = world.app().await;
+    let mut root = root(&world, &app).await;
+    insert(&app, &[("off@example.com", ""), ("desk@example.com", ""), ("proved@example.com", "")])
+        .await;
+    app.execute(
+        "UPDATE users SET is_active = false WHERE email LIKE 'off@%';
+             UPDATE users SET is_staff = true WHERE email LIKE 'desk@%';
+             UPDATE users SET email_verified_at = 5 WHERE email LIKE 'proved@%';",
+    )
+    .await;
+    let desk = app.number("SELECT id FROM users WHERE email LIKE 'desk@%'").await;
+    let group = group_of(&app, "Desk", &[], &[desk]).await;
+
+    for (query, expected) in [
+        ("is_active=true".to_owned(), set(["root", "desk", "proved"])),
+        ("is_active=false".into(), set(["off"])),
+        ("is_staff=true".into(), set(["root", "desk"])),
+        ("is_staff=false".into(), set(["off", "proved"])),
+        ("is_superuser=true".into(), set(["root"])),
+        ("is_superuser=false".into(), set(["off", "desk", "proved"])),
+        ("verified=true".into(), set(["proved"])),
+        ("verified=false".into(), set(["root", "off", "desk"])),
+        (format!("group={group}"), set(["desk"])),
+        ("group=4711".into(), set([])),
+        ("is_staff=true&is_superuser=false".into(), set(["desk"])),
+        (format!("group={group}&is_staff=true&verified=false&q=des"), set(["desk"])),
+        (format!("group={group}&is_staff=false"), set([])),
+        ("is_active=false&q=of".into(), set(["off"])),
+        ("is_active=false&q=root".into(), set([])),
+    ] {
+        assert_eq!(filtered(&mut root, &query).await, expected, "{query}");
+        let page = root.get(&format!("{LIST}?{query}")).await;
+        let told = match expected.len() {
+            1 => "1 person".to_owned(),
+            count => format!("{count} people"),
+        };
+        assert_eq!(page.texts("#tally"), [told], "{query}");
+    }
+    let page = root.get(&format!("{LIST}?group={group}&is_staff=true")).await;
+    assert_eq!(page.field("group").value, group.to_string());
+    assert_eq!(page.field("is_staff").value, "true");
+    assert_eq!(page.attribute(".filters a", "href").as_deref(), Some(LIST));
+}
+
+#[on_both]
+async fn seldom_filters_are_folded_away_until_one_is_set(world: World) {
+    let app = world.app().await;
+    let mut root = app.promoted("root").await;
+    for (query, is_open) in [("", false), ("?q=root", false), ("?is_staff=true", true)] {
+        let page = root.get(&format!("{LIST}{query}")).await;
+        assert!(page.attribute(".filters details", "class").is_some(), "{query}");
+        let is_shown = page.attribute(".filters details", "open").is_some();
+        assert_eq!(is_shown, is_open, "{query}");
+    }
+}
+
+#[on_both]
+async fn days_are_whole_and_both_count(world: World) {
+    let app = world.app().await;
+    let mut root = root(&world, &app).await;
+    let day = 86_400_000_000_i64;
+    insert(&app, &[("a@example.com", ""), ("b@example.com", ""), ("c@example.com", "")]).await;
+    for (name, at) in [("a", 10 * day), ("b", 11 * day - 1), ("c", 11 * day)] {
+        let sql = format!("UPDATE users SET created_at = {at} WHERE email LIKE '{name}@%'");
+        app.execute(&sql).await;
+    }
+
+    for (query, expected) in [
+        ("joined_from=1970-01-11&joined_to=1970-01-11", set(["a", "b"])),
+        ("joined_from=1970-01-12", set(["c", "root"])),
+        ("joined_to=1970-01-10", set([])),
+        ("joined_to=1970-01-12", set(["a", "b", "c"])),
+        ("joined_from=1970-01-12&joined_to=1970-01-11", set([])),
+    ] {
+        assert_eq!(filtered(&mut root, query).await, expected, "{query}");
+    }
+}
+
+#[on_both]
+async fn a_name_is_never_obeyed(world: World) {
+    let app = world.app().await;
+    let mut root = root(&world, &app).await;
+    let rude = "<script>alert(1)</script>\"'><img src=x>";
+    insert(&app, &[("x\"<b>@example.com", rude)]).await;
+    group_of(&app, rude, &[], &[]).await;
+
+    for path in [LIST.to_owned(), format!("{LIST}?q={}", encoded(rude))] {
+        let page = root.get(&path).await;
+        assert!(page.texts("main script, main img, main b").is_empty(), "{path}");
+        assert!(page.texts("td").contains(&rude.to_owned()), "{path}");
+    }
+    let link = root.get(&format!("{LIST}?q={}", encoded("a\"&b=c#d"))).await;
+    let csv = link.attribute(".tally a", "href");
+    assert_eq!(csv.as_deref(), Some("/admin/users.csv?q=a%22%26b%3Dc%23d"));
+}
+
+#[on_both]
+async fn a_page_of_people_costs_three_statements(world: World) {
+    let app = world.app().await;
+    let mut root = root(&world, &app).await;
+    crowd(&app).await;
+    root.get(LIST).await;
+
+    for query in ["", "?q=person", "?q=p1&is_staff=false&sort=email", "?verified=false"] {
+        let before = app.ctx.db.queries();
+        root.get(&format!("{LIST}{query}")).await;
+        assert_eq!(app.ctx.db.queries() - before, 3, "count, people, groups: {query}");
+    }
+}
+
+#[on_both]
+async fn the_list_is_in_korean_too(world: World) {
+    let app = world.app().await;
+    let mut root = root(&world, &app).await.with("Accept-Language", "ko");
+    crowd(&app).await;
+
+    let page = root.get(&format!("{LIST}?q={}", encoded("없는사람"))).await;
+
+    assert_eq!((page.h1().as_str(), page.language().as_str()), ("사용자", "ko"));
+    assert_eq!(page.texts("#tally"), ["0명"]);
+    assert_eq!(page.texts(".lead"), ["조건에 맞는 사용자가 없습니다."]);
+}

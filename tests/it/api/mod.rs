@@ -1,0 +1,12 @@
+//! What programs do: the JSON API, tokens, and forward auth.
+
+mod account;
+mod compatibility;
+mod forward_auth;
+mod openapi;
+mod requests;
+mod resource_servers;
+mod token_claims;
+mod tokens;
+mod user_list;
+mod users;

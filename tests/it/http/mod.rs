@@ -1,0 +1,13 @@
+//! What holds for every request and every page, whatever it is about.
+
+mod cookieless;
+mod credentials;
+mod csrf;
+mod errors;
+mod fuzz;
+mod headers;
+mod language;
+mod nul_characters;
+mod pages;
+mod statement_counts;
+mod static_files;

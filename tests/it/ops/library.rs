@@ -1,0 +1,45 @@
+//! Daemun inside somebody else's Rocket application.
+
+use rocket::local::asynchronous::Client;
+
+use crate::support::{Browser, World, on_both};
+
+#[expect(dead_code, unreachable_pub, reason = "an example is a program of its own")]
+#[path = "../../../examples/notes.rs"]
+mod notes;
+
+#[on_both]
+async fn an_application_guards_its_own_routes(world: World) {
+    let client = Client::untracked(notes::app(world.figment(&[]))).await.expect("ignites");
+    let ctx = client.rocket().state::<daemun::context::Ctx>().expect("opened").clone();
+    let app = crate::support::App { client, ctx };
+    let mut stranger = app.visitor();
+    let mut ada: Browser<'_> = app.person("ada").await;
+
+    assert_eq!(stranger.get("/notes").await.location(), Some("/account/login?next=%2Fnotes"));
+    assert_eq!(stranger.get("/hello").await.text(), "Hello, stranger!\n");
+    assert_eq!(ada.get("/notes").await.text(), "The notes of ada@example.com.\n");
+    assert_eq!(ada.get("/hello").await.text(), "Hello, ada@example.com!\n");
+
+    let page = ada.get("/numbers").await;
+    assert_eq!((page.status(), page.h1().as_str()), (403, "You have no access to this page"));
+    app.execute("UPDATE users SET is_staff = TRUE").await;
+    app.ctx.cache.forget_person(daemun::types::UserId(1));
+    assert_eq!(ada.get("/numbers").await.text(), "Figures for ada@example.com.\n");
+}
+
+#[on_both]
+async fn an_application_with_wrong_settings_does_not_ignite(world: World) {
+    let figment = world.figment(&[("signup", "perhaps")]);
+
+    let error = daemun::rocket(figment).ignite().await.expect_err("does not ignite");
+
+    assert!(matches!(error.kind(), rocket::error::ErrorKind::FailedFairings(_)));
+}
+
+#[on_both]
+async fn an_application_keeps_its_own_settings_in_a_table(world: World) {
+    let figment = world.figment(&[]).merge(("app.colour", "green"));
+
+    assert!(daemun::rocket(figment).ignite().await.is_ok());
+}

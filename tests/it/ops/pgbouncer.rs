@@ -1,0 +1,129 @@
+//! Behind pgbouncer in transaction mode, where each transaction may be on another server.
+
+use daemun::worker;
+use futures::future::join_all;
+
+use crate::admin::user_import::uploads;
+use crate::support::pgbouncer::PgBouncer;
+use crate::support::postgres::Cluster;
+use crate::support::tell;
+use crate::support::world::Engine;
+use crate::support::{GOOD, NEW, World};
+
+/// Startup parameters that pgbouncer drops: none, as it comes, and those that people add to the list.
+const IGNORED: [&str; 2] = ["", "extra_float_digits,options"];
+
+/// The database of a story behind a pgbouncer.
+fn behind(world: &World, ignored: &str) -> Option<(PgBouncer, String)> {
+    let bouncer = PgBouncer::start(Cluster::get()?, ignored)?;
+    let url = bouncer.url(world.database_name());
+    Some((bouncer, url))
+}
+
+#[test]
+fn people_are_served_by_two_nodes_and_nobody_sees_what_is_anothers() {
+    for ignored in IGNORED {
+        tell(Engine::Postgres, |world| async move {
+            let Some((bouncer, url)) = behind(&world, ignored) else { return };
+            let settings = [("database_url", url.as_str()), ("session_cache", "0s")];
+            let nodes = [world.app_with(&settings).await, world.app_with(&settings).await];
+
+            let stories = (0..16).map(|number| {
+                let app = &nodes[number % 2];
+                async move {
+                    let name = format!("person{number}");
+                    let email = format!("{name}@example.com");
+                    let mut person = app.visitor().from(&format!("192.0.2.{number}:4000"));
+                    let joined = person.joins(&email, GOOD).await;
+                    assert_eq!(joined.location(), Some("/account/mypage"), "{}", joined.text());
+                    for _ in 0..4 {
+                        let page = person.get("/account/mypage").await;
+                        assert_eq!(page.status(), 200, "{}", page.text());
+                        assert!(page.text().contains(&email), "{email}: {}", page.text());
+                    }
+                    let changed = person.changes_password(GOOD, NEW).await;
+                    assert_eq!(changed.status(), 303, "{}", changed.text());
+                    let mut again = app.visitor().from(&format!("192.0.2.{number}:4001"));
+                    assert_eq!(again.logs_in(&email, NEW).await.status(), 303);
+                    assert_eq!(again.logs_out().await.status(), 303);
+                }
+            });
+            join_all(stories).await;
+
+            assert_eq!(
+                nodes[0].number("SELECT COUNT(*) FROM users").await,
+                16,
+                "{}",
+                bouncer.log()
+            );
+            assert_eq!(nodes[1].events("password_changed").await, 16);
+            nodes[0].execute("DELETE FROM outbox").await;
+        });
+    }
+}
+
+#[test]
+fn staff_and_the_worker_work_behind_it() {
+    tell(Engine::Postgres, |world| async move {
+        let Some((_bouncer, url)) = behind(&world, IGNORED[0]) else { return };
+        let app = world.app_with(&[("database_url", url.as_str())]).await;
+        let mut root = app.superuser("root").await;
+        let list: Vec<_> = (0..300).map(|n| format!("p{n}@example.com")).collect();
+
+        let page =
+            uploads(&mut root, format!("email\n{}", list.join("\n")).as_bytes(), false).await;
+        let plan = page.attribute("input[name=plan]", "value").expect("a plan");
+        root.submits("/admin/users/import", &[("plan", &plan)]).await;
+        worker::do_all_in_bulk(&app.ctx).await;
+
+        assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 301);
+        let page = root.get("/admin/users?q=p299").await;
+        assert!(page.text().contains("p299@example.com"), "{}", page.text());
+        let csv = root.get("/admin/users.csv").await;
+        assert_eq!(csv.text().lines().count(), 302);
+        worker::sweep_all(&app.ctx).await;
+    });
+}
+
+#[test]
+fn each_transaction_has_the_time_outs_that_a_connection_of_its_own_would_have() {
+    tell(Engine::Postgres, |world| async move {
+        let Some((_bouncer, url)) = behind(&world, IGNORED[1]) else { return };
+        let direct = world.app().await;
+        let pooled = world.app_with(&[("database_url", url.as_str())]).await;
+        for app in [&direct, &pooled] {
+            for (name, expected) in [("lock_timeout", 5_000), ("statement_timeout", 6_000)] {
+                let sql = format!("SELECT setting::bigint FROM pg_settings WHERE name = '{name}'");
+
+                assert_eq!(app.number(&sql).await, expected, "{name}");
+            }
+        }
+        let marked = "SELECT COUNT(*) FROM (SELECT current_setting('daemun.is_direct', true) AS it) s \
+            WHERE it = 'on'";
+        assert_eq!((direct.number(marked).await, pooled.number(marked).await), (1, 0));
+    });
+}
+
+#[test]
+fn tables_are_made_and_taken_turns_for_behind_it() {
+    tell(Engine::Postgres, |world| async move {
+        let Some((bouncer, _)) = behind(&world, IGNORED[0]) else { return };
+        let empty = world.empty_database("bounced").await;
+        let name = empty.split('/').nth(3).and_then(|rest| rest.split('?').next()).expect("a name");
+        let url: daemun::config::DatabaseUrl = bouncer.url(name).parse().expect("a URL");
+        let mut nodes = Vec::new();
+        for _ in 0..3 {
+            nodes.push(daemun::db::Db::open(&url).await.expect("opens"));
+        }
+
+        let done = join_all(nodes.iter().map(daemun::db::Db::migrate)).await;
+
+        for outcome in done {
+            outcome.expect("migrated");
+        }
+        for node in nodes {
+            assert!(node.is_up_to_date().await.expect("asked"));
+            node.close().await;
+        }
+    });
+}

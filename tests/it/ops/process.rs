@@ -1,0 +1,435 @@
+//! The life of a server process: how it starts, what it survives, and how it stops.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{Read as _, Write as _};
+use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::process::{
+    Answer, Disk, Machine, PATIENCE, Remote, Server, ask, eventually, postgres,
+};
+use crate::support::{self, GOOD};
+
+/// A site whose passwords are hashed at next to no cost.
+pub(crate) fn site() -> Machine {
+    Machine::new().in_a_hurry().with_a_name()
+}
+
+/// A moment within so many milliseconds.
+fn a_moment(at_most: u64) -> Duration {
+    Duration::from_millis(RandomState::new().hash_one(0) % at_most)
+}
+
+/// Each engine with its name and a fresh machine; PostgreSQL only where there is one.
+fn on_each_engine(story: impl Fn(Machine, String)) {
+    let machine = site();
+    let database = machine.database();
+    story(machine, database);
+    if let Some(database) = postgres() {
+        story(site().with("ROCKET_DATABASE_URL", &database), database);
+    }
+}
+
+/// Nothing is half done: whoever joined is in the trail and signed in, and nobody else is.
+fn is_whole(database: &str) {
+    for (sql, what) in [
+        (
+            "SELECT email FROM users WHERE id NOT IN \
+             (SELECT target_id FROM audit_events WHERE action = 'signup')",
+            "joined without a trace",
+        ),
+        (
+            "SELECT CAST(target_id AS TEXT) FROM audit_events WHERE action = 'signup' \
+             AND target_id NOT IN (SELECT id FROM users)",
+            "left a trace and did not join",
+        ),
+        (
+            "SELECT email FROM users WHERE id NOT IN (SELECT user_id FROM sessions)",
+            "joined and was not signed in",
+        ),
+        (
+            "SELECT CAST(target_id AS TEXT) FROM audit_events WHERE action = 'signup' \
+             GROUP BY target_id HAVING COUNT(*) > 1",
+            "joined twice",
+        ),
+        ("SELECT email FROM users WHERE password_hash IS NULL", "has no password"),
+    ] {
+        let found = ask(database, sql);
+        assert!(found.is_empty(), "{what}: {found:?}");
+    }
+    if database.starts_with("sqlite") {
+        assert_eq!(ask(database, "PRAGMA integrity_check"), ["ok"]);
+    }
+}
+
+/// Joins one person after the other, each at an address of their own below `place`, until the server
+/// is gone; tells whom the server acknowledged, and at once that it did. From one address it would be
+/// told that it is a crowd.
+fn joins_until_it_dies(
+    server: &Remote,
+    name: &str,
+    place: &str,
+    told: &mpsc::Sender<()>,
+) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    let mut stranger = server.clone();
+    let Ok(page) = stranger.tries("GET", "/", &[]) else { return acknowledged };
+    let token = page.token().expect("every page has a form");
+    for number in 0.. {
+        let email = format!("{name}.{number}@example.com");
+        let fields =
+            [("csrf", token.as_str()), ("email", &email), ("password1", GOOD), ("password2", GOOD)];
+        let address = format!("{place}.{}.{}", number / 250, number % 250);
+        let mut stranger = stranger.clone().with("X-Forwarded-For", &address);
+        match stranger.tries("POST", "/account/join", &fields) {
+            Ok(answer) if answer.status == 303 => {
+                acknowledged.push(email);
+                // Whoever waits may have heard enough.
+                let _ = told.send(());
+            }
+            Ok(answer) => panic!("{}: {}", answer.status, answer.text),
+            Err(_) => break,
+        }
+    }
+    acknowledged
+}
+
+fn nobody_who_was_told_so_is_lost(machine: &Machine, database: &str, rounds: u32) {
+    let machine = machine.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1");
+    let mut acknowledged: Vec<String> = Vec::new();
+    let mut moments = Vec::new();
+    for round in 0..rounds {
+        let server = machine.serves();
+        let moment = a_moment(400);
+        moments.push(moment);
+        let (told, joined) = mpsc::channel();
+        let crowd: Vec<_> = (0..3)
+            .map(|client| {
+                let (stranger, name) = (server.visitor(), format!("r{round}c{client}"));
+                let (place, told) = (format!("10.{}", round * 3 + client), told.clone());
+                thread::spawn(move || joins_until_it_dies(&stranger, &name, &place, &told))
+            })
+            .collect();
+        joined.recv_timeout(PATIENCE).expect("somebody joins");
+        // The moment is what this story is about.
+        thread::sleep(moment);
+        server.dies();
+        let mut joined = crowd.into_iter().flat_map(|it| it.join().expect("no panic"));
+        let sample = joined.next();
+        acknowledged.extend(sample.clone().into_iter().chain(joined));
+
+        if let Some(email) = sample {
+            let server = machine.serves();
+            let mut person = server.visitor().with("X-Forwarded-For", &format!("11.0.0.{round}"));
+            assert_eq!(person.logs_in(&email, GOOD).status, 303, "{email} after {moments:?}");
+            assert!(person.is_signed_in());
+        }
+    }
+
+    let present = ask(database, "SELECT email FROM users");
+    let lost: Vec<_> = acknowledged.iter().filter(|email| !present.contains(email)).collect();
+    assert!(lost.is_empty(), "lost after {moments:?}: {lost:?}");
+    assert!(acknowledged.len() >= rounds as usize, "they joined at all: {acknowledged:?}");
+    is_whole(database);
+}
+
+#[test]
+fn nobody_who_was_told_that_they_joined_is_lost_when_the_server_is_killed() {
+    for _ in 0..support::rounds() {
+        let machine = site();
+        nobody_who_was_told_so_is_lost(&machine, &machine.database(), 12);
+    }
+}
+
+#[test]
+fn nobody_who_was_told_that_they_joined_is_lost_on_postgres_either() {
+    for _ in 0..support::rounds() {
+        let Some(database) = postgres() else { return };
+        let machine = site().with("ROCKET_DATABASE_URL", &database);
+        nobody_who_was_told_so_is_lost(&machine, &database, 4);
+    }
+}
+
+#[test]
+fn a_server_that_is_killed_while_it_starts_starts_the_next_time() {
+    let mut moments = Vec::new();
+    for _ in 0..20 {
+        let machine = site();
+        for _ in 0..2 {
+            let starting = machine.starts_serving();
+            let moment = a_moment(70);
+            moments.push(moment);
+            // The moment is what this story is about.
+            thread::sleep(moment);
+            starting.running.dies();
+        }
+
+        let said = machine.runs(&["migrate"]);
+
+        assert_eq!(said.code(), Some(0), "killed after {moments:?}: {said:#?}");
+        assert_eq!(ask(&machine.database(), "PRAGMA integrity_check"), ["ok"]);
+        assert_eq!(ask(&machine.database(), "SELECT id FROM signing_keys").len(), 1);
+    }
+}
+
+#[test]
+fn a_killed_server_is_back_within_seconds_and_people_are_still_signed_in() {
+    on_each_engine(|machine, _| {
+        let server = machine.serves();
+        let mut ada = server.visitor();
+        assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+        server.dies();
+
+        let started = Instant::now();
+        let server = machine.serves();
+
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+        assert!(ada.on(&server).is_signed_in());
+    });
+}
+
+/// What a server says when it begins to read a body that asks whether it will (RFC 9110, 10.1.1).
+const GO_ON: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// A form that the server is reading, and whose first half is on its way.
+pub(crate) fn half_sent(
+    server: &Server,
+    path: &str,
+    fields: &[(&str, &str)],
+) -> (std::net::TcpStream, Vec<u8>) {
+    let mut person = server.visitor();
+    let token = person.token();
+    let body = crate::support::browser::encode(&[&[("csrf", token.as_str())], fields].concat());
+    let head = person.head("POST", path, body.len());
+    let head = head.replacen("\r\n", "\r\nExpect: 100-continue\r\n", 1);
+    let mut connection = server.hears(head.as_bytes()).expect("it listens");
+    let mut said = vec![0; GO_ON.len()];
+    connection.read_exact(&mut said).expect("it begins to read");
+    assert_eq!(said, GO_ON, "{}", String::from_utf8_lossy(&said));
+    let (now, later) = body.split_at(body.len() / 2);
+    connection.write_all(now).expect("it reads");
+    (connection, later.to_vec())
+}
+
+#[test]
+fn a_server_that_is_asked_to_stop_answers_what_it_has_begun() {
+    on_each_engine(|machine, database| {
+        for signal in ["TERM", "INT"] {
+            let server = machine.serves();
+            let email = format!("{signal}@example.com").to_lowercase();
+            let fields = [("email", email.as_str()), ("password1", GOOD), ("password2", GOOD)];
+            let (mut connection, rest) = half_sent(&server, "/account/join", &fields);
+            server.is_asked_to_stop(signal);
+            assert!(eventually(PATIENCE, || server.is_closed()), "nobody new is let in");
+            connection.write_all(&rest).expect("it still listens");
+            let answer = Answer::read(connection).expect("a whole answer");
+
+            assert_eq!(answer.status, 303, "{}", answer.text);
+            let said = server.ends();
+            assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+            let joined = format!("SELECT email FROM users WHERE email = '{email}'");
+            assert_eq!(ask(&database, &joined), [email]);
+        }
+        is_whole(&database);
+    });
+}
+
+#[test]
+fn a_server_that_is_asked_to_stop_in_the_rush_hour_keeps_its_word() {
+    on_each_engine(|machine, database| {
+        let server = machine.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1").serves();
+        let (told, joined) = mpsc::channel();
+        let crowd: Vec<_> = (0..4)
+            .map(|client| {
+                let (stranger, name) = (server.visitor(), format!("c{client}"));
+                let (place, told) = (format!("10.{client}"), told.clone());
+                thread::spawn(move || joins_until_it_dies(&stranger, &name, &place, &told))
+            })
+            .collect();
+        for _ in 0..10 {
+            joined.recv_timeout(PATIENCE).expect("somebody joins");
+        }
+
+        let said = server.stops();
+
+        assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+        let acknowledged = crowd.into_iter().flat_map(|it| it.join().expect("no panic"));
+        let present = ask(&database, "SELECT email FROM users");
+        let lost: Vec<_> = acknowledged.filter(|email| !present.contains(email)).collect();
+        assert!(lost.is_empty(), "{lost:?}");
+        is_whole(&database);
+    });
+}
+
+#[test]
+fn people_stay_signed_in_when_the_server_starts_again() {
+    on_each_engine(|machine, _| {
+        let server = machine.serves();
+        let mut ada = server.visitor();
+        assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+        let mut bob = server.visitor();
+        assert_eq!(bob.joins("bob@example.com", GOOD).status, 303);
+        assert_eq!(bob.clone().submits("/account/logout", &[]).status, 303);
+        assert_eq!(server.stops().code(), Some(0));
+
+        let server = machine.serves();
+
+        assert!(ada.on(&server).is_signed_in());
+        assert!(!bob.on(&server).is_signed_in(), "who had logged out stays out");
+    });
+}
+
+#[test]
+fn nobody_can_keep_a_server_from_stopping() {
+    let server = site().serves();
+    let nothing = server.hears(b"").expect("it listens");
+    let half_a_head = server.hears(b"GET / HTTP/1.1\r\nHost: loc").expect("it listens");
+    let head = server.visitor().head("POST", "/account/login", 1000);
+    let no_body = server.hears(head.as_bytes()).expect("it listens");
+    let half_a_body = server.hears(format!("{head}email=ada%40example.com").as_bytes());
+    let idle = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let idle = server.hears(idle).expect("it listens");
+    assert_eq!(server.visitor().get("/").status, 200);
+
+    let asked = Instant::now();
+    let said = server.stops();
+
+    assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
+    assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+    drop((nothing, half_a_head, no_body, half_a_body, idle));
+}
+
+#[test]
+fn a_database_that_was_closed_properly_is_one_file() {
+    let machine = site();
+    let server = machine.serves();
+    assert_eq!(server.visitor().joins("ada@example.com", GOOD).status, 303);
+    assert!(machine.path("data/daemun.db-wal").exists());
+
+    assert_eq!(server.stops().code(), Some(0));
+
+    assert!(!machine.path("data/daemun.db-wal").exists(), "a copy of the file is a copy of it all");
+}
+
+#[test]
+fn nodes_that_start_at_once_on_an_empty_database_serve_the_same_people() {
+    for _ in 0..3 {
+        let Some(database) = postgres() else { return };
+        let node = || {
+            site()
+                .with("ROCKET_DATABASE_URL", &database)
+                .with("ROCKET_SECRET_KEY", "0123456789abcdef".repeat(4))
+                .starts_serving()
+        };
+        let starting = [node(), node(), node()];
+
+        let nodes = starting.map(|it| it.gets_ready().unwrap_or_else(|said| panic!("{said:#?}")));
+
+        for node in &nodes {
+            assert_eq!(node.visitor().get("/health/ready").status, 200);
+        }
+        let mut ada = nodes[0].visitor();
+        assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+        assert!(ada.on(&nodes[1]).is_signed_in());
+        assert_eq!(nodes[2].visitor().logs_in("ada@example.com", GOOD).status, 303);
+        assert_eq!(ask(&database, "SELECT id FROM signing_keys").len(), 1);
+    }
+}
+
+#[test]
+fn two_servers_on_one_file_serve_the_same_people() {
+    let machine = site();
+    let starting = [machine.starts_serving(), machine.starts_serving()];
+
+    let servers = starting.map(|it| it.gets_ready().unwrap_or_else(|said| panic!("{said:#?}")));
+
+    let joined = Mutex::new(0);
+    thread::scope(|scope| {
+        for (number, server) in servers.iter().enumerate() {
+            let joined = &joined;
+            scope.spawn(move || {
+                for count in 0..10 {
+                    let email = format!("s{number}n{count}@example.com");
+                    assert_eq!(server.visitor().joins(&email, GOOD).status, 303);
+                    *joined.lock().expect("no panic") += 1;
+                }
+            });
+        }
+    });
+    assert_eq!(joined.into_inner().expect("no panic"), 20);
+    assert_eq!(servers[0].visitor().logs_in("s1n9@example.com", GOOD).status, 303);
+    is_whole(&machine.database());
+}
+
+#[test]
+fn people_who_join_at_the_same_moment_are_not_too_many() {
+    on_each_engine(|machine, database| {
+        let nodes = [machine.serves(), machine.serves()];
+        let refused = Mutex::new(Vec::new());
+
+        thread::scope(|scope| {
+            for client in 0..8 {
+                let (node, refused) = (&nodes[client % 2], &refused);
+                scope.spawn(move || {
+                    for number in 0..10 {
+                        let email = format!("c{client}n{number}@example.com");
+                        let status = node.visitor().joins(&email, GOOD).status;
+                        if status != 303 {
+                            refused.lock().expect("no panic").push((email, status));
+                        }
+                    }
+                });
+            }
+        });
+
+        let refused = refused.into_inner().expect("no panic");
+        assert!(refused.is_empty(), "80 from one place are a class, not a robot: {refused:?}");
+        is_whole(&database);
+    });
+}
+
+#[test]
+fn a_full_disk_stops_writing_and_nothing_else() {
+    let Some(disk) = Disk::of("2m") else { return };
+    let file = disk.path().join("daemun.db");
+    let database = format!("sqlite://{}", file.display());
+    let machine = site().with("ROCKET_DATABASE_URL", &database);
+    let mut server = machine.serves();
+    let mut ada = server.visitor();
+    assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+    disk.fill();
+
+    // What is left inside the files of the database may do for a few.
+    let mut admitted = Vec::new();
+    let refused = (0..200).find_map(|number| {
+        let email = format!("eve{number}@example.com");
+        let answer = server.visitor().joins(&email, GOOD);
+        if answer.status == 303 {
+            admitted.push(email);
+            return None;
+        }
+        Some(answer)
+    });
+
+    let refused = refused.expect("the disk is full");
+    assert_eq!(refused.status, 503, "{}", refused.text);
+    assert!(refused.header("retry-after").is_some(), "when to come back");
+    assert!(refused.text.contains("<h1>"), "a page: {}", refused.text);
+    assert_eq!(server.visitor().logs_in("ada@example.com", GOOD).status, 503);
+    assert!(ada.is_signed_in(), "reading works");
+    assert_eq!(server.visitor().get("/account/login").status, 200);
+    assert!(server.lives());
+    let kept = ask(&database, "SELECT email FROM users WHERE email LIKE 'eve%' ORDER BY id");
+    assert_eq!(kept, admitted, "who was refused has not joined");
+
+    disk.make_room();
+
+    assert_eq!(server.visitor().joins("bob@example.com", GOOD).status, 303, "without a restart");
+    assert_eq!(server.visitor().logs_in("ada@example.com", GOOD).status, 303);
+    is_whole(&database);
+    let said = server.stops();
+    assert_eq!(said.code(), Some(0), "{said:#?}");
+    assert!(said.errors.contains("the database is not available"), "the log says so: {said:#?}");
+    assert_eq!(ask(&database, "PRAGMA integrity_check"), ["ok"]);
+}

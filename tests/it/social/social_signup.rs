@@ -1,0 +1,39 @@
+//! Signing up by a provider that shares no address.
+
+use serde_json::json;
+
+use crate::social::social_login::{dances, with_issuer};
+use crate::support::{World, on_both};
+
+#[on_both]
+async fn somebody_without_an_address_is_asked_for_one(world: World) {
+    let app = world.app().await;
+    let provider = with_issuer(&app).await;
+    let mut ada = app.visitor();
+
+    let answer = dances(&mut ada, &app, &provider, &json!({ "email": null })).await;
+
+    assert_eq!(answer.location(), Some("/account/join/address"));
+    assert_eq!(ada.get("/account/join/address").await.status(), 200);
+    let wrong = ada.submits("/account/join/address", &[("email", "ada")]).await;
+    assert_eq!(wrong.status(), 422);
+    let answer = ada.submits("/account/join/address", &[("email", "ada@example.com")]).await;
+    assert_eq!(answer.location(), Some("/?a=b"));
+    app.letter_to("ada@example.com").await.link("/account/email/verify/");
+    assert_eq!(ada.get("/account/join/address").await.status(), 404);
+}
+
+#[on_both]
+async fn where_addresses_must_be_proved_nobody_learns_that_one_is_taken(world: World) {
+    let app = world.app_with(&[("email_verification", "mandatory")]).await;
+    let provider = with_issuer(&app).await;
+    let claims = json!({ "email_verified": false });
+
+    let free = dances(&mut app.visitor(), &app, &provider, &claims).await;
+    let claims = json!({ "sub": "eve", "email_verified": false });
+    let taken = dances(&mut app.visitor(), &app, &provider, &claims).await;
+
+    assert_eq!(free.location(), Some("/account/join/sent"));
+    assert_eq!(taken.location(), Some("/account/join/sent"));
+    assert_eq!(app.living().await, 1, "root alone");
+}
