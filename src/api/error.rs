@@ -97,7 +97,7 @@ impl Refusal {
 
     /// There were too many wrong passwords in a row: waiting does not help, and the sentence says what does.
     fn closed() -> Self {
-        Self { detail: Sentence::new("api.closed"), ..Self::too_soon(throttle::CLOSED) }
+        Self { detail: Sentence::new("api.password_locked"), ..Self::too_soon(throttle::CLOSED) }
     }
 
     /// A request that no handler has answered.
@@ -116,7 +116,7 @@ impl Refusal {
             405 => return Self::not_allowed(request),
             415 => return Self::unsupported(request),
             400..=499 => ("parse_error", "api.malformed"),
-            _ => ("error", "api.broken"),
+            _ => ("error", "api.server_error"),
         };
         let wait = (status == Status::ServiceUnavailable).then_some(retry::BUSY);
         Self { wait, ..Self::new(status, code, Sentence::new(key)) }

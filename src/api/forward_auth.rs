@@ -21,7 +21,7 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// The same in words.
 pub(crate) fn described() -> Vec<Described> {
-    let (path, about) = ("/api/forward-auth", "reference.forward_auth");
+    let (path, about) = ("/api/forward-auth", "openapi.forward_auth");
     let route = open(HttpMethod::Get, path, Section::Service, about);
     let route = route.asks([may("redirect", Kind::Number)]);
     vec![route.gives_nothing(200).gives_nothing(303).refuses(&[401])]

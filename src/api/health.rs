@@ -14,8 +14,8 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn described() -> Vec<Described> {
     let route = |path, about| open(HttpMethod::Get, path, Section::Service, about);
     vec![
-        route("/health/live", "reference.live").says(200),
-        route("/health/ready", "reference.ready").says(200).says(503),
+        route("/health/live", "openapi.live").says(200),
+        route("/health/ready", "openapi.ready").says(200).says(503),
     ]
 }
 

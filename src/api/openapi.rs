@@ -49,10 +49,10 @@ impl Section {
 
     fn about(self) -> &'static str {
         match self {
-            Self::Tokens => "reference.section.tokens",
-            Self::Account => "reference.section.account",
-            Self::Users => "reference.section.users",
-            Self::Service => "reference.section.service",
+            Self::Tokens => "openapi.section.tokens",
+            Self::Account => "openapi.section.account",
+            Self::Users => "openapi.section.users",
+            Self::Service => "openapi.section.service",
         }
     }
 }
@@ -278,18 +278,18 @@ fn answer(status: u16, body: &Body, language: Language) -> Response {
 /// What a status means, wherever it is answered.
 fn meaning(status: u16) -> &'static str {
     match status {
-        201 => "reference.answer.made",
-        204 => "reference.answer.gone",
-        303 => "reference.answer.log_in",
-        400 => "reference.answer.wrong",
-        401 => "reference.answer.stranger",
-        403 => "reference.answer.forbidden",
-        404 => "reference.answer.not_there",
-        413 => "reference.answer.too_large",
-        415 => "reference.answer.not_json",
-        429 => "reference.answer.too_soon",
-        503 => "reference.answer.busy",
-        _ => "reference.answer.done",
+        201 => "openapi.response.created",
+        204 => "openapi.response.no_content",
+        303 => "openapi.response.login",
+        400 => "openapi.response.bad_request",
+        401 => "openapi.response.unauthorized",
+        403 => "openapi.response.forbidden",
+        404 => "openapi.response.not_found",
+        413 => "openapi.response.too_large",
+        415 => "openapi.response.unsupported_media_type",
+        429 => "openapi.response.throttled",
+        503 => "openapi.response.unavailable",
+        _ => "openapi.response.done",
     }
 }
 
@@ -319,7 +319,7 @@ pub fn document(language: Language) -> OpenApi {
         components.schemas.extend(route.schemas);
     }
     let mut info = Info::new(language.say("site.name"), env!("CARGO_PKG_VERSION").into());
-    info.description = Some(language.say("reference.about").into_owned());
+    info.description = Some(language.say("openapi.about").into_owned());
     let mut document = OpenApi::new(info, paths);
     document.components = Some(components);
     document.tags = Some(Section::ALL.map(|section| tag(section, language)).into());

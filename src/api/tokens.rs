@@ -26,15 +26,15 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn described() -> Vec<Described> {
     let route = |path, about| open(HttpMethod::Post, path, Section::Tokens, about);
     vec![
-        route("/api/token", "reference.token.create")
+        route("/api/token", "openapi.token.create")
             .takes([needs("email", Kind::Email), needs("password", Kind::Password)])
             .gives::<Pair>(200)
             .refuses(&[401, 429, 503]),
-        route("/api/token/refresh", "reference.token.refresh")
+        route("/api/token/refresh", "openapi.token.refresh")
             .takes([needs("refresh", Kind::Text)])
             .gives::<NextPair>(200)
             .refuses(&[401]),
-        route("/api/token/verify", "reference.token.verify")
+        route("/api/token/verify", "openapi.token.verify")
             .takes([needs("token", Kind::Text)])
             .gives::<Nothing>(200)
             .refuses(&[401]),
@@ -42,12 +42,12 @@ pub(crate) fn described() -> Vec<Described> {
             HttpMethod::Post,
             "/api/account/token/verify",
             Section::Account,
-            "reference.account.verify_token",
+            "openapi.account.verify_token",
         )
         .takes([needs("token", Kind::Text)])
         .gives::<Nothing>(200)
         .refuses(&[401]),
-        route("/api/token/blacklist", "reference.token.blacklist")
+        route("/api/token/blacklist", "openapi.token.blacklist")
             .takes([needs("refresh", Kind::Text)])
             .gives::<Nothing>(200)
             .refuses(&[401]),

@@ -18,8 +18,8 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn described() -> Vec<Described> {
     let route = |path, about| open(HttpMethod::Get, path, Section::Service, about);
     vec![
-        route("/.well-known/jwks.json", "reference.jwks").gives_keys(),
-        route("/api/openapi.json", "reference.document").gives_keys(),
+        route("/.well-known/jwks.json", "openapi.jwks").gives_keys(),
+        route("/api/openapi.json", "openapi.document").gives_keys(),
     ]
 }
 

@@ -40,7 +40,7 @@ async fn rotate(language: Language, ctx: &Ctx) -> Result<(), Failed> {
     let caller = Caller::at_the_terminal(ctx.random.request_id());
     match flows::system::key_rotation::rotate(ctx, &caller).await {
         Ok(Next { id, signs_from, is_new }) => {
-            let key = if is_new { "cli.key_made" } else { "cli.key_waits" };
+            let key = if is_new { "cli.key_created" } else { "cli.key_waits" };
             say(&language.tell(key, &[("key", &id), ("since", &instant(signs_from))]));
             Ok(())
         }
@@ -60,7 +60,7 @@ async fn replace(language: Language, ctx: &Ctx) -> Result<(), Failed> {
 }
 
 fn cannot(language: Language, error: &KeysError) -> Failed {
-    Failed::line(language.tell("cli.cannot_open", &[("why", &error.to_string())]))
+    Failed::line(language.tell("cli.cannot_start", &[("why", &error.to_string())]))
 }
 
 /// One line a key, the youngest first.
@@ -93,7 +93,7 @@ fn line(language: Language, timed: &TimedKey, now: OffsetDateTime) -> String {
 fn show(language: Language, ctx: &Ctx) -> Result<(), Failed> {
     let Some(shared) = ctx.keyring().shared(ctx.clock.now()) else {
         let url = ctx.settings.public_url.as_str();
-        return Err(Failed::line(language.tell("cli.keys_are_public", &[("url", url)])));
+        return Err(Failed::line(language.tell("cli.no_shared_keys", &[("url", url)])));
     };
     say(shared.expose());
     Ok(())

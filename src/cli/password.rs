@@ -34,7 +34,7 @@ pub(super) async fn change(
         Err(SetPasswordError::Unknown) => Err(Failed::line(language.say("cli.no_account"))),
         Err(SetPasswordError::NotTaken(error)) => Err(not_taken(language, &error)),
         Err(SetPasswordError::Broken(error)) => {
-            Err(Failed::line(language.tell("cli.cannot_open", &[("why", &error.to_string())])))
+            Err(Failed::line(language.tell("cli.cannot_start", &[("why", &error.to_string())])))
         }
     }
 }

@@ -64,7 +64,7 @@ pub(super) async fn open(language: Language, settings: Settings) -> Result<Ctx, 
             OpenError::SecretReadable(file) => {
                 language.tell("check.secret_readable", &[("path", &file.display().to_string())])
             }
-            _ => language.tell("cli.cannot_open", &[("why", &why)]),
+            _ => language.tell("cli.cannot_start", &[("why", &why)]),
         };
         Failed::line(line)
     })
@@ -102,7 +102,7 @@ fn why_not(
             language.tell("cli.cannot_bind", &[("port", &port), ("why", &why.to_string())])
         }
         (ServeError::Rocket(error), _) => {
-            language.tell("cli.cannot_open", &[("why", &error.kind().to_string())])
+            language.tell("cli.cannot_start", &[("why", &error.kind().to_string())])
         }
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn read(language: Language) -> Result<(Settings, Figment), Failed> {
 
 /// One line: the setting's name, its value, and what is allowed.
 fn sentence(language: Language, error: &SettingError) -> String {
-    let value = language.tell("setting.is", &[("name", &error.name), ("value", &error.value)]);
+    let value = language.tell("setting.wrong", &[("name", &error.name), ("value", &error.value)]);
     let what = match &error.what {
         Wrong::Unknown(None) => language.say("setting.unknown").into_owned(),
         Wrong::Unknown(Some(near)) => language.tell("setting.unknown_near", &[("near", near)]),

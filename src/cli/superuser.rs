@@ -24,14 +24,14 @@ pub(super) async fn create(
     ctx.db.close().await;
     match made {
         Ok(_) => {
-            say(&language.say("cli.superuser_made"));
+            say(&language.say("cli.superuser_created"));
             Ok(())
         }
         Err(SuperuserError::EmailTaken) => Err(Failed::line(language.say("email.taken"))),
         Err(SuperuserError::LocalEmail) => Err(Failed::line(language.say("email.local"))),
         Err(SuperuserError::NotTaken(error)) => Err(not_taken(language, &error)),
         Err(error @ (SuperuserError::BadLink | SuperuserError::Broken(_))) => {
-            Err(Failed::line(language.tell("cli.cannot_open", &[("why", &error.to_string())])))
+            Err(Failed::line(language.tell("cli.cannot_start", &[("why", &error.to_string())])))
         }
     }
 }

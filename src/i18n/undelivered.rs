@@ -9,25 +9,25 @@ pub fn of_mail(key: &'static str, is_delivered: bool) -> &'static str {
 
 fn undelivered(key: &'static str) -> &'static str {
     match key {
-        "join.sent.title" | "reset.sent.title" => "no_mail.title",
-        "notice.verification_sent"
-        | "notice.email_change_asked"
-        | "join.sent.text"
-        | "reset.sent.text"
-        | "mypage.unproved"
-        | "api.join.letter_sent"
-        | "api.reset.sent" => "no_mail.text",
-        "reset.text" => "no_mail.reset",
-        "email.text" => "no_mail.email",
-        "notice.protected" => "no_mail.protected",
-        "not_me.text" => "no_mail.not_me",
-        "provider.address.text" => "no_mail.provider_address",
-        "too_soon.text" => "no_mail.too_soon",
-        "handed.invitation" => "no_mail.invitation",
-        "handed.sent" => "no_mail.handed",
-        "import.invites" => "no_mail.invites",
-        "box.sent" => "no_mail.box",
-        "fate.sent" => "no_mail.filed",
+        "signup.sent.title" | "password_reset.sent.title" => "undelivered.title",
+        "flash.verification_sent"
+        | "flash.email_change_requested"
+        | "signup.sent.text"
+        | "password_reset.sent.text"
+        | "mypage.unverified"
+        | "api.signup.verification_sent"
+        | "api.password_reset.sent" => "undelivered.text",
+        "password_reset.text" => "undelivered.password_reset",
+        "email_change.text" => "undelivered.email_change",
+        "flash.compromise_reported" => "undelivered.compromise_reported",
+        "report_compromise.text" => "undelivered.report_compromise",
+        "social_signup.text" => "undelivered.social_signup",
+        "too_soon.text" => "undelivered.too_soon",
+        "admin.user_link.invitation" => "undelivered.invitation",
+        "admin.user_link.sent" => "undelivered.user_link",
+        "admin.import.invites" => "undelivered.invites",
+        "admin.emails.sent" => "undelivered.state",
+        "admin.user.email_sent" => "undelivered.state_short",
         key => key,
     }
 }
@@ -41,16 +41,21 @@ mod tests {
     fn no_sentence_claims_that_an_email_is_sent_where_none_is() {
         let files = [
             include_str!("account.toml"),
-            include_str!("admin.toml"),
-            include_str!("admin_import.toml"),
-            include_str!("admin_person.toml"),
-            include_str!("admin_rooms.toml"),
+            include_str!("admin/dashboard.toml"),
+            include_str!("admin/users.toml"),
+            include_str!("admin/import.toml"),
+            include_str!("admin/emails.toml"),
             include_str!("api.toml"),
-            include_str!("social.toml"),
+            include_str!("shared.toml"),
         ];
         // What was sent, or failed to be, is history and stays; so do captions of buttons.
-        let stay =
-            ["detail.by_letter", "desk.letters", "box.failed", "fate.failed", "reset.submit"];
+        let stay = [
+            "admin.audit.detail.sent_by_email",
+            "admin.dashboard.failed_emails",
+            "admin.emails.failed",
+            "admin.user.email_failed",
+            "password_reset.submit",
+        ];
         let claims = [
             "have sent",
             "have emailed",
@@ -70,7 +75,9 @@ mod tests {
             let sentence = line.to_lowercase();
             let is_claim =
                 line.starts_with("en = ") && claims.iter().any(|it| sentence.contains(it));
-            if is_claim && !stay.contains(&key) {
+            // The replacements themselves, and what the API description says of a route.
+            let is_exempt = key.starts_with("undelivered.") || key.starts_with("openapi.");
+            if is_claim && !is_exempt && !stay.contains(&key) {
                 found += 1;
                 assert_ne!(undelivered(key), key, "{line}");
             }
@@ -80,10 +87,12 @@ mod tests {
 
     #[test]
     fn where_emails_are_delivered_nothing_changes() {
-        assert_eq!(of_mail("reset.sent.text", true), "reset.sent.text");
-        assert_eq!(of_mail("reset.title", false), "reset.title");
+        assert_eq!(of_mail("password_reset.sent.text", true), "password_reset.sent.text");
+        assert_eq!(of_mail("password_reset.title", false), "password_reset.title");
         assert!(
-            Language::Korean.say(of_mail("reset.sent.text", false)).contains("메일을 보낼 수 없")
+            Language::Korean
+                .say(of_mail("password_reset.sent.text", false))
+                .contains("메일을 보낼 수 없")
         );
     }
 }

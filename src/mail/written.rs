@@ -40,9 +40,9 @@ impl Written {
         let values = [("site", &*site_name), ("what", &*language.say(subject(letter.kind)))];
         let sheet = Sheet {
             lang: language.tag(),
-            subject: language.tell("letter.subject", &values),
-            hello: language.say("letter.hello").into_owned(),
-            or_paste: language.say("letter.or_paste").into_owned(),
+            subject: language.tell("emails.subject", &values),
+            hello: language.say("emails.greeting").into_owned(),
+            or_paste: language.say("emails.or_open_link").into_owned(),
             paragraphs: site.paragraphs(letter),
             button: site.button(letter),
             facts: site.facts(letter),
@@ -122,13 +122,13 @@ impl Site<'_> {
     /// The one thing to do. Without a token there is nothing to press but the way to log in.
     fn button(&self, letter: &Letter) -> Option<Button> {
         let (path, label) = match letter.kind {
-            Kind::VerifyEmail | Kind::AlreadyJoined => ("email/verify", "letter.button.verify"),
-            Kind::ConfirmNewEmail => ("email/change", "letter.button.verify"),
+            Kind::VerifyEmail | Kind::AlreadyJoined => ("email/verify", "emails.button.verify"),
+            Kind::ConfirmNewEmail => ("email/change", "emails.button.verify"),
             Kind::ResetPassword | Kind::AccountLocked => {
-                ("password/reset", "letter.reset_password.button")
+                ("password/reset", "emails.reset_password.button")
             }
-            Kind::Invited => ("password/reset", "letter.invited.button"),
-            Kind::EmailChanged => ("email/undo", "letter.email_changed.button"),
+            Kind::Invited => ("password/reset", "emails.invited.button"),
+            Kind::EmailChanged => ("email/undo", "emails.email_changed.button"),
             _ => ("", ""),
         };
         let leads_to_log_in = matches!(
@@ -137,7 +137,7 @@ impl Site<'_> {
         );
         let (url, label) = match &letter.link {
             Some(token) if !path.is_empty() => (self.link(path, token), label),
-            _ if leads_to_log_in => (self.at("login"), "letter.button.log_in"),
+            _ if leads_to_log_in => (self.at("login"), "emails.button.login"),
             _ => return None,
         };
         Some(Button { label: self.language.say(label).into_owned(), url })
@@ -154,11 +154,11 @@ impl Site<'_> {
         let device = facts.user_agent.as_deref().and_then(|agent| self.device(agent));
         let provider = facts.provider.clone();
         [
-            provider.and_then(|name| fact("letter.fact.provider", name)),
-            email.and_then(|email| fact("letter.fact.new_email", email)),
-            facts.at.and_then(|at| fact("letter.fact.at", self.instant(clock::from_micros(at)))),
-            facts.ip.clone().and_then(|ip| fact("letter.fact.ip", ip)),
-            device.and_then(|device| fact("letter.fact.device", device)),
+            provider.and_then(|name| fact("emails.fact.provider", name)),
+            email.and_then(|email| fact("emails.fact.new_email", email)),
+            facts.at.and_then(|at| fact("emails.fact.at", self.instant(clock::from_micros(at)))),
+            facts.ip.clone().and_then(|ip| fact("emails.fact.ip", ip)),
+            device.and_then(|device| fact("emails.fact.device", device)),
         ]
         .into_iter()
         .flatten()
@@ -170,7 +170,7 @@ impl Site<'_> {
         match (agent.browser, agent.system) {
             (Some(browser), Some(system)) => {
                 let values = [("browser", browser.as_str()), ("system", system.as_str())];
-                Some(self.language.tell("letter.device", &values))
+                Some(self.language.tell("emails.device", &values))
             }
             (browser, system) => browser.or(system),
         }
@@ -178,12 +178,12 @@ impl Site<'_> {
 
     fn not_me(&self, kind: Kind, token: &Secret) -> NotMe {
         let sentence = match kind {
-            Kind::VerifyEmail => "letter.verify_email.not_me",
-            _ => "letter.not_me.sentence",
+            Kind::VerifyEmail => "emails.verify_email.not_me",
+            _ => "emails.not_me.text",
         };
         NotMe {
             sentence: self.language.say(sentence).into_owned(),
-            label: self.language.say("letter.not_me.label").into_owned(),
+            label: self.language.say("emails.not_me.label").into_owned(),
             url: self.link("not-me", token),
         }
     }
@@ -191,7 +191,7 @@ impl Site<'_> {
     fn footer(&self, site: &str, to: &Email) -> String {
         let host = self.public_url.split_once("://").map_or(self.public_url, |(_, host)| host);
         let values = [("site", site), ("url", host), ("email", to.as_typed())];
-        self.language.tell("letter.footer", &values)
+        self.language.tell("emails.footer", &values)
     }
 
     fn at(&self, path: &str) -> String {
@@ -210,33 +210,33 @@ impl Site<'_> {
             Language::English => month.to_string(),
         };
         let values = [("year", &*year.to_string()), ("month", &month), ("day", &day.to_string())];
-        self.language.tell("letter.day", &values)
+        self.language.tell("emails.day", &values)
     }
 
     fn instant(&self, instant: OffsetDateTime) -> String {
         let instant = instant.to_offset(time::UtcOffset::UTC);
         let time = format!("{:02}:{:02}", instant.hour(), instant.minute());
-        self.language.tell("letter.instant", &[("day", &self.day(instant)), ("time", &time)])
+        self.language.tell("emails.instant", &[("day", &self.day(instant)), ("time", &time)])
     }
 }
 
 pub(super) fn subject(kind: Kind) -> &'static str {
     match kind {
-        Kind::VerifyEmail => "letter.verify_email.subject",
-        Kind::AlreadyJoined => "letter.already_joined.subject",
-        Kind::ResetPassword => "letter.reset_password.subject",
-        Kind::AccountLocked => "letter.account_locked.subject",
-        Kind::Invited => "letter.invited.subject",
-        Kind::PasswordChanged => "letter.password_changed.subject",
-        Kind::NewDevice => "letter.new_device.subject",
-        Kind::TokenReused => "letter.token_reused.subject",
-        Kind::ConfirmNewEmail => "letter.confirm_new_email.subject",
-        Kind::AddressInUse => "letter.address_in_use.subject",
-        Kind::EmailChanged => "letter.email_changed.subject",
-        Kind::DeletionScheduled => "letter.deletion_scheduled.subject",
-        Kind::Deleted => "letter.deleted.subject",
-        Kind::SocialConnected => "letter.social_connected.subject",
-        Kind::Test => "letter.test.subject",
+        Kind::VerifyEmail => "emails.verify_email.subject",
+        Kind::AlreadyJoined => "emails.already_joined.subject",
+        Kind::ResetPassword => "emails.reset_password.subject",
+        Kind::AccountLocked => "emails.account_locked.subject",
+        Kind::Invited => "emails.invited.subject",
+        Kind::PasswordChanged => "emails.password_changed.subject",
+        Kind::NewDevice => "emails.new_device.subject",
+        Kind::TokenReused => "emails.token_reused.subject",
+        Kind::ConfirmNewEmail => "emails.confirm_new_email.subject",
+        Kind::AddressInUse => "emails.address_in_use.subject",
+        Kind::EmailChanged => "emails.email_changed.subject",
+        Kind::DeletionScheduled => "emails.deletion_scheduled.subject",
+        Kind::Deleted => "emails.deleted.subject",
+        Kind::SocialConnected => "emails.social_connected.subject",
+        Kind::Test => "emails.test.subject",
     }
 }
 
@@ -244,54 +244,54 @@ pub(super) fn subject(kind: Kind) -> &'static str {
 fn said(letter: &Letter) -> &'static [&'static str] {
     let has_link = letter.link.is_some();
     match letter.kind {
-        Kind::VerifyEmail => &["letter.verify_email.body", "letter.verify_email.stranger"],
+        Kind::VerifyEmail => &["emails.verify_email.body", "emails.verify_email.stranger"],
         Kind::AlreadyJoined if has_link => &[
-            "letter.already_joined.body",
-            "letter.already_joined.verify",
-            "letter.already_joined.stranger",
+            "emails.already_joined.body",
+            "emails.already_joined.verify",
+            "emails.already_joined.stranger",
         ],
-        Kind::AlreadyJoined => &["letter.already_joined.body", "letter.already_joined.log_in"],
-        Kind::ResetPassword => &["letter.reset_password.body", "letter.reset_password.stranger"],
-        Kind::AccountLocked => &["letter.account_locked.body", "letter.reset_password.body"],
-        Kind::Invited => &["letter.invited.body", "letter.invited.stranger"],
-        Kind::PasswordChanged => &["letter.password_changed.body", "letter.nothing_to_do"],
-        Kind::NewDevice => &["letter.new_device.body", "letter.nothing_to_do"],
-        Kind::TokenReused => &["letter.token_reused.body", "letter.token_reused.next"],
+        Kind::AlreadyJoined => &["emails.already_joined.body", "emails.already_joined.login"],
+        Kind::ResetPassword => &["emails.reset_password.body", "emails.reset_password.stranger"],
+        Kind::AccountLocked => &["emails.account_locked.body", "emails.reset_password.body"],
+        Kind::Invited => &["emails.invited.body", "emails.invited.stranger"],
+        Kind::PasswordChanged => &["emails.password_changed.body", "emails.nothing_to_do"],
+        Kind::NewDevice => &["emails.new_device.body", "emails.nothing_to_do"],
+        Kind::TokenReused => &["emails.token_reused.body", "emails.token_reused.next"],
         Kind::ConfirmNewEmail => {
-            &["letter.confirm_new_email.body", "letter.confirm_new_email.stranger"]
+            &["emails.confirm_new_email.body", "emails.confirm_new_email.stranger"]
         }
-        Kind::AddressInUse => &["letter.address_in_use.body", "letter.address_in_use.next"],
+        Kind::AddressInUse => &["emails.address_in_use.body", "emails.address_in_use.next"],
         Kind::EmailChanged if has_link => {
-            &["letter.email_changed.body", "letter.nothing_to_do", "letter.email_changed.undo"]
+            &["emails.email_changed.body", "emails.nothing_to_do", "emails.email_changed.undo"]
         }
-        Kind::EmailChanged => &["letter.email_changed.body", "letter.nothing_to_do"],
+        Kind::EmailChanged => &["emails.email_changed.body", "emails.nothing_to_do"],
         Kind::DeletionScheduled if letter.facts.due_at.is_some() => {
-            &["letter.deletion_scheduled.on", "letter.deletion_scheduled.next"]
+            &["emails.deletion_scheduled.on", "emails.deletion_scheduled.next"]
         }
         Kind::DeletionScheduled => {
-            &["letter.deletion_scheduled.soon", "letter.deletion_scheduled.next"]
+            &["emails.deletion_scheduled.soon", "emails.deletion_scheduled.next"]
         }
-        Kind::Deleted => &["letter.deleted.body", "letter.deleted.next"],
-        Kind::SocialConnected => &["letter.social_connected.body", "letter.nothing_to_do"],
-        Kind::Test => &["letter.test.body"],
+        Kind::Deleted => &["emails.deleted.body", "emails.deleted.next"],
+        Kind::SocialConnected => &["emails.social_connected.body", "emails.nothing_to_do"],
+        Kind::Test => &["emails.test.body"],
     }
 }
 
 /// Why the reader of all people gets it.
 fn why(kind: Kind) -> &'static str {
     match kind {
-        Kind::VerifyEmail | Kind::AlreadyJoined => "letter.why.join",
-        Kind::ResetPassword => "letter.why.reset",
+        Kind::VerifyEmail | Kind::AlreadyJoined => "emails.why.signup",
+        Kind::ResetPassword => "emails.why.password_reset",
         Kind::AccountLocked
         | Kind::PasswordChanged
         | Kind::NewDevice
         | Kind::TokenReused
         | Kind::SocialConnected
-        | Kind::DeletionScheduled => "letter.why.account",
-        Kind::Invited => "letter.why.invited",
-        Kind::ConfirmNewEmail | Kind::AddressInUse => "letter.why.move",
-        Kind::EmailChanged | Kind::Deleted => "letter.why.moved",
-        Kind::Test => "letter.why.test",
+        | Kind::DeletionScheduled => "emails.why.account",
+        Kind::Invited => "emails.why.invited",
+        Kind::ConfirmNewEmail | Kind::AddressInUse => "emails.why.email_change",
+        Kind::EmailChanged | Kind::Deleted => "emails.why.old_address",
+        Kind::Test => "emails.why.test",
     }
 }
 

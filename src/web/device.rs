@@ -8,10 +8,10 @@ use crate::user_agent::Agent;
 pub(crate) fn words(user_agent: &str, language: Language) -> String {
     match user_agent::describe(user_agent) {
         Agent { browser: Some(browser), system: Some(system) } => {
-            language.tell("agent.both", &[("browser", &browser), ("system", &system)])
+            language.tell("device.browser_on_system", &[("browser", &browser), ("system", &system)])
         }
         Agent { browser: Some(one), .. } | Agent { system: Some(one), .. } => one,
-        Agent { browser: None, system: None } => language.say("agent.unknown").into_owned(),
+        Agent { browser: None, system: None } => language.say("device.unknown").into_owned(),
     }
 }
 

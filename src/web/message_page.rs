@@ -28,8 +28,8 @@ pub(crate) fn draw(
 
 /// The one page for a link that is used, too old, overtaken, or never was one.
 pub(crate) fn dead_link(frame: Frame) -> Result<Page, Error> {
-    let text = frame.t("dead_link.text").into_owned();
-    let page = ToldPage { frame, title: "dead_link.title", text, is_dead_link: true };
+    let text = frame.t("invalid_link.text").into_owned();
+    let page = ToldPage { frame, title: "invalid_link.title", text, is_dead_link: true };
     Ok(Page::draw(&page)?.with_status(Status::NotFound))
 }
 

@@ -26,13 +26,13 @@ use crate::types::Permission;
 
 /// The admin pages, and the permission that each needs.
 const ADMIN_ROOMS: [(&str, &str, Option<Permission>); 7] = [
-    ("/admin", "admin.desk", None),
-    ("/admin/users", "admin.users", Some(Permission::UsersView)),
-    ("/admin/groups", "admin.groups", Some(Permission::UsersView)),
-    ("/admin/social", "admin.social", Some(Permission::SocialChange)),
-    ("/admin/audit", "admin.audit", Some(Permission::AuditView)),
-    ("/admin/mail", "admin.mail", Some(Permission::AuditView)),
-    ("/admin/settings", "admin.settings", Some(Permission::SettingsView)),
+    ("/admin", "admin.nav.dashboard", None),
+    ("/admin/users", "admin.nav.users", Some(Permission::UsersView)),
+    ("/admin/groups", "admin.nav.groups", Some(Permission::UsersView)),
+    ("/admin/social", "admin.nav.social", Some(Permission::SocialChange)),
+    ("/admin/audit", "admin.nav.audit", Some(Permission::AuditView)),
+    ("/admin/mail", "admin.nav.emails", Some(Permission::AuditView)),
+    ("/admin/settings", "admin.nav.settings", Some(Permission::SettingsView)),
 ];
 
 /// The frame around a page: its language, its reader, and the token for its forms.

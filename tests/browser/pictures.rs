@@ -93,7 +93,7 @@ async fn at_the_desk(world: World, site: &Site) {
     for (email, name) in PEOPLE {
         let _ = writeln!(list, "{email},{name}");
     }
-    root.uploads("file", &site.keeps("people.csv", &list)).await;
+    root.uploads("file", &site.keeps("admin.users.csv", &list)).await;
     root.sends("/admin/users/import", &[]).await;
     root.sends("/admin/users/import", &[]).await;
     eventually("everybody is there", async || {

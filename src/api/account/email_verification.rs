@@ -23,11 +23,11 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn described() -> Vec<Described> {
     let route = |path, about| open(HttpMethod::Post, path, Section::Account, about);
     vec![
-        route("/api/account/join/verify-email", "reference.account.letter.verify")
+        route("/api/account/join/verify-email", "openapi.account.email_verification.confirm")
             .takes([needs("key", Kind::Text), may("password", Kind::Password)])
             .gives::<Detail>(200)
             .refuses(&[404, 429, 503]),
-        route("/api/account/join/resend-email", "reference.account.letter.again")
+        route("/api/account/join/resend-email", "openapi.account.email_verification.resend")
             .takes([needs("email", Kind::Email)])
             .gives::<Detail>(200)
             .refuses(&[429]),
@@ -61,7 +61,8 @@ async fn create(
         Err(VerifyError::Link(LinkError::Dead)) => Err(Refusal::not_found().into()),
         Err(VerifyError::Link(LinkError::Broken(error))) => Err(error.into()),
         Err(VerifyError::NotProved(error)) => Err(Error::not_proved(error, || {
-            Complaints::about("password", Sentence::new("api.verify.wrong_password")).into()
+            Complaints::about("password", Sentence::new("api.email_verification.wrong_password"))
+                .into()
         })),
     }
 }

@@ -25,7 +25,7 @@ pub(crate) fn routes() -> Vec<Route> {
 /// The same in words.
 pub(crate) fn described() -> Vec<Described> {
     let route =
-        open(HttpMethod::Post, "/api/account/login", Section::Account, "reference.account.login");
+        open(HttpMethod::Post, "/api/account/login", Section::Account, "openapi.account.login");
     let fields = [needs("email", Kind::Email), needs("password", Kind::Password)];
     vec![route.takes(fields).gives::<Welcome>(200).refuses(&[401, 429, 503])]
 }

@@ -26,7 +26,7 @@ pub(crate) fn routes() -> Vec<Route> {
 /// The same in words.
 pub(crate) fn described() -> Vec<Described> {
     let route =
-        open(HttpMethod::Post, "/api/account/logout", Section::Account, "reference.account.logout");
+        open(HttpMethod::Post, "/api/account/logout", Section::Account, "openapi.account.logout");
     vec![route.takes([may("refresh", Kind::Text)]).gives::<Detail>(200)]
 }
 

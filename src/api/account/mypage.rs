@@ -14,12 +14,8 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// The same in words.
 pub(crate) fn described() -> Vec<Described> {
-    let route = closed(
-        HttpMethod::Get,
-        "/api/account/mypage",
-        Section::Account,
-        "reference.account.mypage",
-    );
+    let route =
+        closed(HttpMethod::Get, "/api/account/mypage", Section::Account, "openapi.account.mypage");
     vec![route.gives::<Detail>(200)]
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn described() -> Vec<Described> {
         HttpMethod::Post,
         "/api/account/password/change",
         Section::Account,
-        "reference.account.password",
+        "openapi.account.password_change",
     );
     let fields = ["old_password", "new_password1", REPEATED];
     let fields = fields.map(|name| needs(name, Kind::Password));

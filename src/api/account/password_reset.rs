@@ -22,11 +22,11 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn described() -> Vec<Described> {
     let route = |path, about| open(HttpMethod::Post, path, Section::Account, about);
     vec![
-        route("/api/account/password/reset", "reference.account.reset.ask")
+        route("/api/account/password/reset", "openapi.account.password_reset.request")
             .takes([needs("email", Kind::Email)])
             .gives::<Detail>(200)
             .refuses(&[429]),
-        route("/api/account/password/reset/confirm", "reference.account.reset.confirm")
+        route("/api/account/password/reset/confirm", "openapi.account.password_reset.confirm")
             .takes([
                 needs("token", Kind::Text),
                 needs("new_password1", Kind::Password),
@@ -48,7 +48,7 @@ async fn create(
     let mut fields = Fields::of(&body);
     let Some(email) = fields.email("email") else { return Err(fields.complaints().into()) };
     flows::account::password_reset::ask(ctx, email, language, caller).await?;
-    Ok(Said::ok(of_mail("api.reset.sent", ctx.settings.delivers_mail())))
+    Ok(Said::ok(of_mail("api.password_reset.sent", ctx.settings.delivers_mail())))
 }
 
 /// The token is the last part of the link in the letter. It names its account, so the `uid` that
@@ -63,9 +63,10 @@ async fn update(body: Body, caller: &Caller, ctx: &State<Ctx>) -> Result<Said, E
     };
     match flows::account::password_reset::by_link(ctx, &Secret::new(token), password, caller).await
     {
-        Ok(()) => Ok(Said::ok("api.reset.done")),
+        Ok(()) => Ok(Said::ok("api.password_reset.done")),
         Err(ResetError::Dead) => {
-            Err(Complaints::about("token", Sentence::new("api.reset.dead")).into())
+            Err(Complaints::about("token", Sentence::new("api.password_reset.invalid_token"))
+                .into())
         }
         Err(ResetError::NotTaken(error)) => Err(not_taken(error)),
         Err(ResetError::Broken(error)) => Err(error.into()),

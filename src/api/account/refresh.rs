@@ -28,7 +28,7 @@ pub(crate) fn described() -> Vec<Described> {
         HttpMethod::Post,
         "/api/account/token/refresh",
         Section::Account,
-        "reference.account.refresh",
+        "openapi.account.refresh",
     );
     vec![route.takes([may("refresh", Kind::Text)]).gives::<Renewed>(200).refuses(&[401])]
 }

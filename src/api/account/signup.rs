@@ -27,7 +27,7 @@ pub(crate) fn routes() -> Vec<Route> {
 /// The same in words.
 pub(crate) fn described() -> Vec<Described> {
     let route =
-        open(HttpMethod::Post, "/api/account/join", Section::Account, "reference.account.join");
+        open(HttpMethod::Post, "/api/account/join", Section::Account, "openapi.account.signup");
     let fields = [
         needs("email", Kind::Email),
         needs("password1", Kind::Password),
@@ -128,7 +128,7 @@ async fn create(
             Ok(Answer::Welcome(status::Custom(Status::Created, welcome)))
         }
         Ok(Joined::LetterSent) => {
-            let sent = of_mail("api.join.letter_sent", ctx.settings.delivers_mail());
+            let sent = of_mail("api.signup.verification_sent", ctx.settings.delivers_mail());
             let sent = Sentence::new(sent);
             Ok(Answer::LetterSent(Said(Status::Created, sent)))
         }
@@ -151,7 +151,7 @@ async fn everything_wrong(
         }
     }
     if form.differs() && !complaints.is_about("password1") {
-        complaints.add(NON_FIELD, Sentence::new("api.join.passwords_differ"));
+        complaints.add(NON_FIELD, Sentence::new("api.signup.passwords_differ"));
     }
     complaints.into()
 }
@@ -161,7 +161,7 @@ fn refused(error: SignUpError) -> Error {
         SignUpError::Closed => closed(),
         // One answer for all, as at the log-in.
         SignUpError::EmailTaken | SignUpError::Inactive(_) | SignUpError::Leaving(_) => {
-            Complaints::about("email", Sentence::new("api.join.taken")).into()
+            Complaints::about("email", Sentence::new("api.signup.taken")).into()
         }
         SignUpError::LocalEmail => local_email(),
         SignUpError::NotTaken(NewPasswordError::Weak(found)) => {
@@ -181,5 +181,5 @@ fn place_of(weakness: Weakness) -> &'static str {
 }
 
 fn closed() -> Error {
-    Refusal::new(Status::Forbidden, "signup_closed", Sentence::new("api.join.closed")).into()
+    Refusal::new(Status::Forbidden, "signup_closed", Sentence::new("api.signup.closed")).into()
 }

@@ -26,7 +26,7 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// The same in words. One of the first three fields is needed.
 pub(crate) fn described() -> Vec<Described> {
-    let (path, about) = ("/api/account/social/{slug}", "reference.account.social");
+    let (path, about) = ("/api/account/social/{slug}", "openapi.account.social_login");
     let fields = [
         may("access_token", Kind::Text),
         may("id_token", Kind::Text),
@@ -67,7 +67,7 @@ async fn create(
             Welcome::of(&opened, jar, ctx).await.map(Answer::Welcome)
         }
         Ok(Arrived::LetterSent) => {
-            let sent = of_mail("api.join.letter_sent", ctx.settings.delivers_mail());
+            let sent = of_mail("api.signup.verification_sent", ctx.settings.delivers_mail());
             let sent = Sentence::new(sent);
             Ok(Answer::LetterSent(Said(Status::Created, sent)))
         }
@@ -108,10 +108,10 @@ fn refused(error: SocialError, ctx: &Ctx) -> Error {
             _ => "api.login.wrong",
         }),
         SocialError::Closed => {
-            let detail = Sentence::new("api.join.closed");
+            let detail = Sentence::new("api.signup.closed");
             Refusal::new(Status::Forbidden, "signup_closed", detail).into()
         }
-        SocialError::EmailTaken => of_all("api.join.taken"),
+        SocialError::EmailTaken => of_all("api.signup.taken"),
         SocialError::LocalEmail => local_email(),
         SocialError::NoEmail => {
             Complaints::about("email", Sentence::new("api.social.no_email")).into()

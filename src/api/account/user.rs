@@ -24,11 +24,11 @@ pub(crate) fn described() -> Vec<Described> {
     let fields =
         || [may("name", Kind::Text), may("gender", Kind::Gender), may("date_of_birth", Kind::Day)];
     vec![
-        route(HttpMethod::Get, "reference.account.user.show").gives::<Profile>(200),
-        route(HttpMethod::Patch, "reference.account.user.update")
+        route(HttpMethod::Get, "openapi.account.user.show").gives::<Profile>(200),
+        route(HttpMethod::Patch, "openapi.account.user.update")
             .takes(fields())
             .gives::<Profile>(200),
-        route(HttpMethod::Put, "reference.account.user.replace")
+        route(HttpMethod::Put, "openapi.account.user.replace")
             .takes(fields())
             .gives::<Profile>(200),
     ]

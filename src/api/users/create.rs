@@ -24,7 +24,7 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// The same in words.
 pub(crate) fn described() -> Vec<Described> {
-    let route = closed(HttpMethod::Post, "/api/users", Section::Users, "reference.users.create");
+    let route = closed(HttpMethod::Post, "/api/users", Section::Users, "openapi.users.create");
     let fields = [
         needs("email", Kind::Email),
         may("password", Kind::Password),

@@ -26,7 +26,7 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// The same in words.
 pub(crate) fn described() -> Vec<Described> {
-    let route = closed(HttpMethod::Get, "/api/users", Section::Users, "reference.users.index");
+    let route = closed(HttpMethod::Get, "/api/users", Section::Users, "openapi.users.index");
     let query = [
         may("search", Kind::Text),
         may("is_active", Kind::Flag),

@@ -37,10 +37,10 @@ pub(crate) fn described() -> Vec<Described> {
     let route = |method, about| closed(method, "/api/users/{id}", Section::Users, about);
     let mut all = list::described();
     all.extend(create::described());
-    all.push(route(HttpMethod::Get, "reference.users.show").gives::<User>(200).refuses(&[404]));
+    all.push(route(HttpMethod::Get, "openapi.users.show").gives::<User>(200).refuses(&[404]));
     all.extend(update::described());
     all.push(
-        route(HttpMethod::Delete, "reference.users.destroy")
+        route(HttpMethod::Delete, "openapi.users.destroy")
             .gives_nothing(204)
             .refuses(&[400, 403, 404]),
     );
@@ -151,8 +151,8 @@ fn not_done(error: ActError) -> Error {
     let key = match error {
         ActError::Unknown => return Refusal::not_found().into(),
         ActError::AboveOneself => return Refusal::forbidden().into(),
-        ActError::Oneself => "act.oneself",
-        ActError::LastSuperuser => "act.last_superuser",
+        ActError::Oneself => "admin.user_action.yourself",
+        ActError::LastSuperuser => "admin.user_action.last_superuser",
         ActError::Broken(error) => return error.into(),
     };
     Complaints::about(NON_FIELD, Sentence::new(key)).into()

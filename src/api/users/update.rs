@@ -39,11 +39,11 @@ pub(crate) fn described() -> Vec<Described> {
         ]
     };
     vec![
-        route(HttpMethod::Patch, "reference.users.update")
+        route(HttpMethod::Patch, "openapi.users.update")
             .takes(fields(may("email", Kind::Email)))
             .gives::<User>(200)
             .refuses(&[403, 404]),
-        route(HttpMethod::Put, "reference.users.replace")
+        route(HttpMethod::Put, "openapi.users.replace")
             .takes(fields(needs("email", Kind::Email)))
             .gives::<User>(200)
             .refuses(&[403, 404]),

@@ -96,13 +96,13 @@ impl Finding {
             Self::NoDatabase { url, why } => {
                 ("cli.no_database", vec![("url", url.clone()), ("why", why.clone())])
             }
-            Self::CannotOpen(why) => ("cli.cannot_open", vec![("why", why.clone())]),
-            Self::KeysSealed => ("check.keys_sealed", vec![]),
+            Self::CannotOpen(why) => ("cli.cannot_start", vec![("why", why.clone())]),
+            Self::KeysSealed => ("check.other_secret_key", vec![]),
             Self::NoMail(why) => ("check.no_mail", vec![("why", why.clone())]),
             Self::PlainMail(server) => ("check.plain_mail", vec![("server", server.clone())]),
             Self::LocalSender(from) => ("check.local_sender", vec![("from", from.clone())]),
-            Self::LettersAreFiles(folder) => ("check.letters_are_files", path(folder)),
-            Self::NotThereYet(file) => ("check.not_there_yet", path(file)),
+            Self::LettersAreFiles(folder) => ("check.emails_are_files", path(folder)),
+            Self::NotThereYet(file) => ("check.file_not_created_yet", path(file)),
             Self::NoSuperuser => ("check.no_superuser", vec![]),
         }
     }

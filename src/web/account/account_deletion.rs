@@ -97,7 +97,7 @@ async fn create(
             Notice::Leaving.say(jar, ctx);
             return Ok(Answer::Left(LoggedOut::of(jar, ctx)));
         }
-        Err(LeaveError::LastSuperuser) => Refusal::of_all("delete.last_superuser"),
+        Err(LeaveError::LastSuperuser) => Refusal::of_all("account_deletion.last_superuser"),
         Err(LeaveError::NotProved(error)) => Refusal::not_proved(&frame, "password", error)?,
         Err(LeaveError::Broken(error)) => return Err(error.into()),
     };

@@ -62,10 +62,20 @@ impl Deed {
     /// The keys of the page's title, text and button.
     fn words(self) -> [&'static str; 3] {
         match self {
-            Self::Verify => ["verify.title", "verify.text", "verify.submit"],
-            Self::Move => ["move.title", "move.text", "move.submit"],
-            Self::Undo => ["undo.title", "undo.text", "undo.submit"],
-            Self::NotMe => ["not_me.title", "not_me.text", "not_me.submit"],
+            Self::Verify => {
+                ["email_verification.title", "email_verification.text", "email_verification.submit"]
+            }
+            Self::Move => [
+                "email_change.confirm.title",
+                "email_change.confirm.text",
+                "email_change.confirm.submit",
+            ],
+            Self::Undo => {
+                ["email_change.undo.title", "email_change.undo.text", "email_change.undo.submit"]
+            }
+            Self::NotMe => {
+                ["report_compromise.title", "report_compromise.text", "report_compromise.submit"]
+            }
         }
     }
 
@@ -159,10 +169,10 @@ async fn arrive(
 async fn dead(frame: Frame, ctx: &Ctx, token: &Secret) -> Result<Page, Error> {
     match flows::account::email_verification::done_by(ctx, token).await? {
         Some(Done::Verified) => {
-            message_page::not_found(frame, ("already.verified.title", "already.text"))
+            message_page::not_found(frame, ("email_verification.already.title", "used_link.text"))
         }
         Some(Done::Changed) => {
-            message_page::not_found(frame, ("already.changed.title", "already.text"))
+            message_page::not_found(frame, ("email_change.already.title", "used_link.text"))
         }
         None => message_page::dead_link(frame),
     }

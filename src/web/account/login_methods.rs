@@ -50,11 +50,11 @@ pub(in crate::web) fn name_of(application: &Application, frame: &Frame) -> Strin
 /// The key of what a kind of provider is called: a new one does not compile without.
 pub(in crate::web) fn kind(kind: Kind) -> &'static str {
     match kind {
-        Kind::Kakao => "provider.kakao",
-        Kind::Naver => "provider.naver",
-        Kind::Google => "provider.google",
-        Kind::Facebook => "provider.facebook",
-        Kind::GitHub => "provider.github",
-        Kind::Oidc => "provider.oidc",
+        Kind::Kakao => "social_provider.kakao",
+        Kind::Naver => "social_provider.naver",
+        Kind::Google => "social_provider.google",
+        Kind::Facebook => "social_provider.facebook",
+        Kind::GitHub => "social_provider.github",
+        Kind::Oidc => "social_provider.oidc",
     }
 }

@@ -107,7 +107,7 @@ fn ask_again(frame: Frame, form: &AskForm, refusal: &Refusal) -> Result<Answer, 
 /// Everybody who asked arrives here, whatever the address.
 #[get("/account/password/sent")]
 fn sent(frame: Frame) -> Result<Page, Error> {
-    message_page::draw(frame, ("reset.sent.title", "reset.sent.text"))
+    message_page::draw(frame, ("password_reset.sent.title", "password_reset.sent.text"))
 }
 
 /// The token goes from the address into a cookie before a page is drawn, so that it stands in no

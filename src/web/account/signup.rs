@@ -109,7 +109,7 @@ struct ClosedPage {
 /// Where an address must be proved first, everybody who joins arrives here.
 #[get("/account/join/sent")]
 fn sent(frame: Frame) -> Result<Page, Error> {
-    message_page::draw(frame, ("join.sent.title", "join.sent.text"))
+    message_page::draw(frame, ("signup.sent.title", "signup.sent.text"))
 }
 
 #[get("/account/join?<next>")]

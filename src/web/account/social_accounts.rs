@@ -94,7 +94,10 @@ async fn destroy(
             Ok(Answer::Gone(Redirect::to(LIST)))
         }
         Err(DisconnectError::Stays) => {
-            let page = message_page::draw(frame, ("provider.stays_title", "provider.stays"))?;
+            let page = message_page::draw(
+                frame,
+                ("social_accounts.last_method.title", "social_accounts.last_method.text"),
+            )?;
             Ok(Answer::Shown(page.with_status(rocket::http::Status::UnprocessableEntity)))
         }
         Err(DisconnectError::Broken(error)) => Err(error.into()),

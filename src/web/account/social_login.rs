@@ -106,11 +106,11 @@ async fn finish(
         (None, Some(code)) => Secret::new(code.to_owned()),
         (Some("access_denied"), _) => {
             tracing::info!(provider = slug, request.id = caller.request_id, "consent was denied");
-            return told_of(frame, Status::UnprocessableEntity, "provider.denied");
+            return told_of(frame, Status::UnprocessableEntity, "social_login.denied");
         }
         _ => {
             tracing::warn!(provider = slug, request.id = caller.request_id, "no code came back");
-            return told_of(frame, Status::BadGateway, "provider.broken");
+            return told_of(frame, Status::BadGateway, "social_login.unavailable");
         }
     };
     let returned = Returned { code, issuer: brought.iss.map(str::to_owned) };
@@ -144,14 +144,14 @@ async fn arrive(
                     Notice::SocialConnected.say(jar, ctx);
                     Ok(Answer::Gone(Redirect::to(social_accounts::LIST)))
                 }
-                Err(error) => not_done(frame, error, "provider.not_connected"),
+                Err(error) => not_done(frame, error, "social_accounts.not_connected"),
             }
         }
         Purpose::ProveAgain(session) => {
             let Some(whose) = still_there(&frame, session) else { return stale(frame) };
             match flows::account::social_accounts::prove(ctx, whose, identity, caller).await {
                 Ok(()) => Ok(Answer::Gone(Redirect::to(next::after_sign_in(&away.next, MY_PAGE)))),
-                Err(error) => not_done(frame, error, "provider.not_you"),
+                Err(error) => not_done(frame, error, "social_login.other_user"),
             }
         }
     }
@@ -217,23 +217,23 @@ pub(crate) fn failed(frame: Frame, error: SocialError) -> Result<Answer, Error> 
             return Err(error.into());
         }
         SocialError::Provider(OauthError::Refused(_)) => {
-            (Status::UnprocessableEntity, "provider.not_proved")
+            (Status::UnprocessableEntity, "social_login.not_authenticated")
         }
-        SocialError::Provider(_) => (Status::BadGateway, "provider.broken"),
-        SocialError::Refused => (Status::UnprocessableEntity, "provider.refused"),
-        SocialError::EmailTaken => (Status::UnprocessableEntity, "provider.taken"),
-        SocialError::LocalEmail => (Status::UnprocessableEntity, "provider.local_email"),
-        SocialError::NoEmail => (Status::UnprocessableEntity, "provider.no_email"),
+        SocialError::Provider(_) => (Status::BadGateway, "social_login.unavailable"),
+        SocialError::Refused => (Status::UnprocessableEntity, "social_login.refused"),
+        SocialError::EmailTaken => (Status::UnprocessableEntity, "social_login.email_taken"),
+        SocialError::LocalEmail => (Status::UnprocessableEntity, "social_login.local_email"),
+        SocialError::NoEmail => (Status::UnprocessableEntity, "social_login.no_email"),
     };
     told_of(frame, status, text)
 }
 
 /// This browser did not set out, or for something else.
 fn stale(frame: Frame) -> Result<Answer, Error> {
-    told_of(frame, Status::Forbidden, "provider.stale")
+    told_of(frame, Status::Forbidden, "social_login.stale")
 }
 
 fn told_of(frame: Frame, status: Status, text: &'static str) -> Result<Answer, Error> {
-    let page = message_page::draw(frame, ("provider.failed", text))?;
+    let page = message_page::draw(frame, ("social_login.failed", text))?;
     Ok(Answer::Shown(page.with_status(status)))
 }

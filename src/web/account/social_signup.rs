@@ -82,7 +82,7 @@ async fn create(
             Ok(welcomed(&arrived, &newcomer.next, ctx, jar))
         }
         Err(SocialError::EmailTaken) => {
-            again(frame, &sent.form, &Refusal::about("email", "provider.taken"))
+            again(frame, &sent.form, &Refusal::about("email", "social_login.email_taken"))
         }
         Err(SocialError::LocalEmail) => {
             again(frame, &sent.form, &Refusal::about("email", "email.local"))

@@ -100,16 +100,18 @@ async fn people(
     });
     let days = days.collect();
     let say = |count: u64| match count {
-        flows::admin::dashboard::AT_MOST.. => frame.tell("desk.at_least", "count", count),
+        flows::admin::dashboard::AT_MOST.. => {
+            frame.tell("admin.dashboard.at_least", "count", count)
+        }
         _ => count.to_string(),
     };
     let figures = vec![
-        ("desk.users", say(figures.users)),
-        ("desk.active", say(figures.active)),
-        ("desk.verified", say(figures.verified)),
-        ("desk.new_today", say(figures.new_today)),
-        ("desk.sessions", say(figures.sessions)),
-        ("desk.failures", say(figures.failures)),
+        ("admin.dashboard.users", say(figures.users)),
+        ("admin.dashboard.active", say(figures.active)),
+        ("admin.dashboard.verified", say(figures.verified)),
+        ("admin.dashboard.new_today", say(figures.new_today)),
+        ("admin.dashboard.sessions", say(figures.sessions)),
+        ("admin.dashboard.failed_logins", say(figures.failures)),
     ];
     Ok((figures, days, tallest))
 }

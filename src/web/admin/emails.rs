@@ -26,8 +26,12 @@ pub(crate) fn routes() -> Vec<Route> {
 const ON_A_PAGE: usize = 25;
 
 /// The fates: form value and key.
-const STATES: [(&str, &str); 4] =
-    [("", "box.all"), ("waiting", "box.waiting"), ("sent", "box.sent"), ("failed", "box.failed")];
+const STATES: [(&str, &str); 4] = [
+    ("", "admin.emails.all"),
+    ("waiting", "admin.emails.waiting"),
+    ("sent", "admin.emails.sent"),
+    ("failed", "admin.emails.failed"),
+];
 
 #[derive(Template)]
 #[template(path = "admin/emails.html")]
@@ -106,9 +110,9 @@ async fn retry(
 
 pub(crate) fn show(frame: &Frame, letter: Logged) -> Shown {
     let state = match letter.fate {
-        Fate::Waiting => "box.waiting",
-        Fate::Sent => "box.sent",
-        Fate::Failed => "box.failed",
+        Fate::Waiting => "admin.emails.waiting",
+        Fate::Sent => "admin.emails.sent",
+        Fate::Failed => "admin.emails.failed",
     };
     Shown {
         id: letter.id,
@@ -124,22 +128,22 @@ pub(crate) fn show(frame: &Frame, letter: Logged) -> Shown {
 
 /// The key of an occasion: a new one does not compile without.
 pub(crate) fn occasion(kind: Option<Kind>) -> &'static str {
-    let Some(kind) = kind else { return "box.kind.other" };
+    let Some(kind) = kind else { return "admin.emails.kind.other" };
     match kind {
-        Kind::VerifyEmail => "box.kind.verify_email",
-        Kind::AlreadyJoined => "box.kind.already_joined",
-        Kind::ResetPassword => "box.kind.reset_password",
-        Kind::AccountLocked => "box.kind.account_locked",
-        Kind::PasswordChanged => "box.kind.password_changed",
-        Kind::NewDevice => "box.kind.new_device",
-        Kind::TokenReused => "box.kind.token_reused",
-        Kind::ConfirmNewEmail => "box.kind.confirm_new_email",
-        Kind::AddressInUse => "box.kind.address_in_use",
-        Kind::EmailChanged => "box.kind.email_changed",
-        Kind::DeletionScheduled => "box.kind.deletion_scheduled",
-        Kind::Deleted => "box.kind.deleted",
-        Kind::SocialConnected => "box.kind.social_connected",
-        Kind::Invited => "box.kind.invited",
-        Kind::Test => "box.kind.test",
+        Kind::VerifyEmail => "admin.emails.kind.verify_email",
+        Kind::AlreadyJoined => "admin.emails.kind.already_joined",
+        Kind::ResetPassword => "admin.emails.kind.reset_password",
+        Kind::AccountLocked => "admin.emails.kind.account_locked",
+        Kind::PasswordChanged => "admin.emails.kind.password_changed",
+        Kind::NewDevice => "admin.emails.kind.new_device",
+        Kind::TokenReused => "admin.emails.kind.token_reused",
+        Kind::ConfirmNewEmail => "admin.emails.kind.confirm_new_email",
+        Kind::AddressInUse => "admin.emails.kind.address_in_use",
+        Kind::EmailChanged => "admin.emails.kind.email_changed",
+        Kind::DeletionScheduled => "admin.emails.kind.deletion_scheduled",
+        Kind::Deleted => "admin.emails.kind.deleted",
+        Kind::SocialConnected => "admin.emails.kind.social_connected",
+        Kind::Invited => "admin.emails.kind.invited",
+        Kind::Test => "admin.emails.kind.test",
     }
 }

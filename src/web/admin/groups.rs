@@ -250,9 +250,9 @@ fn refused(
 ) -> Result<Answer, Error> {
     let refusal = match error {
         TeamError::Unknown => return Err(Status::NotFound.into()),
-        TeamError::AboveOneself => Refusal::about("permissions", "permission.not_yours"),
+        TeamError::AboveOneself => Refusal::about("permissions", "permission.above_actor"),
         TeamError::AboveMember => Refusal::about("permissions", "permission.above_member"),
-        TeamError::NameTaken => Refusal::about("name", "group.taken"),
+        TeamError::NameTaken => Refusal::about("name", "admin.groups.name_taken"),
         TeamError::Broken(error) => return Err(error.into()),
     };
     again(frame, form, &refusal, group, reader)

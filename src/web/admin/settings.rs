@@ -48,8 +48,8 @@ async fn show(
             (None, name) => ctx.settings.default_of(name),
         },
         source: match &setting.source {
-            Source::Default => frame.t("config.default").into_owned(),
-            Source::Environment => frame.t("config.environment").into_owned(),
+            Source::Default => frame.t("admin.settings.default").into_owned(),
+            Source::Environment => frame.t("admin.settings.environment").into_owned(),
             Source::File(path) => path.clone(),
         },
     });

@@ -82,7 +82,7 @@ async fn arrive(
 /// The page for a link that does nothing: the site may be set up already.
 async fn dead(frame: Frame, ctx: &Ctx, token: &Secret) -> Result<Page, Error> {
     if flows::admin::setup::is_set_up(ctx, token).await? {
-        return message_page::not_found(frame, ("already.set_up.title", "already.set_up.text"));
+        return message_page::not_found(frame, ("setup.already.title", "setup.already.text"));
     }
     Err(Status::NotFound.into())
 }

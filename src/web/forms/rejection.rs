@@ -45,7 +45,7 @@ impl Refusal {
 
     /// There were too many wrong passwords in a row: waiting does not help, and the sentence says what does.
     pub(crate) fn closed() -> Self {
-        let complaints = Complaints::of_all(Complaint::new("form.closed"));
+        let complaints = Complaints::of_all(Complaint::new("form.password_locked"));
         Self { complaints, wait: Some(throttle::CLOSED) }
     }
 
@@ -63,7 +63,8 @@ impl Refusal {
 
     /// The account that is in the way is about to be deleted; to be said only to its owner.
     pub(crate) fn leaving(frame: &Frame, at: OffsetDateTime) -> Self {
-        Complaints::of_all(Complaint::with("join.leaving", "at", frame.moment(at))).into()
+        Complaints::of_all(Complaint::with("signup.deletion_pending", "at", frame.moment(at)))
+            .into()
     }
 
     /// A try was not admitted.

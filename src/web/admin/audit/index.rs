@@ -175,12 +175,12 @@ pub(crate) async fn understand(
     {
         people[place] = person(ctx, text.trim()).await?;
         if people[place].is_none() {
-            wrong.push((field, "trail.nobody"));
+            wrong.push((field, "admin.audit.no_account"));
         }
     }
     let action = Action::from_stored(&typed.action);
     if action.is_none() && !typed.action.is_empty() {
-        wrong.push(("action", "trail.no_action"));
+        wrong.push(("action", "admin.audit.unknown_event"));
     }
     let mut days = [None, None];
     for (place, (field, text)) in [("from", &typed.from), ("to", &typed.to)]
@@ -190,7 +190,7 @@ pub(crate) async fn understand(
     {
         days[place] = Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
         if days[place].is_none() {
-            wrong.push((field, "trail.no_day"));
+            wrong.push((field, "admin.audit.malformed_date"));
         }
     }
     let [actor, target] = people;

@@ -50,31 +50,51 @@ const KINDS: [Kind; 5] = [
     Kind {
         value: "activate",
         permission: Permission::UsersChange,
-        words: ["act.activate.submit", "bulk.activate.title", "bulk.activate.text"],
+        words: [
+            "admin.user_action.activate.submit",
+            "admin.bulk.activate.title",
+            "admin.bulk.activate.text",
+        ],
         is_dangerous: false,
     },
     Kind {
         value: "deactivate",
         permission: Permission::UsersChange,
-        words: ["act.deactivate.submit", "bulk.deactivate.title", "bulk.deactivate.text"],
+        words: [
+            "admin.user_action.deactivate.submit",
+            "admin.bulk.deactivate.title",
+            "admin.bulk.deactivate.text",
+        ],
         is_dangerous: true,
     },
     Kind {
         value: "verify",
         permission: Permission::UsersChange,
-        words: ["act.verify.submit", "bulk.verify.title", "bulk.verify.text"],
+        words: [
+            "admin.user_action.verify.submit",
+            "admin.bulk.verify.title",
+            "admin.bulk.verify.text",
+        ],
         is_dangerous: false,
     },
     Kind {
         value: "end_sessions",
         permission: Permission::SessionsEnd,
-        words: ["act.end.submit", "bulk.end.title", "bulk.end.text"],
+        words: [
+            "admin.user_action.end_sessions.submit",
+            "admin.bulk.end_sessions.title",
+            "admin.bulk.end_sessions.text",
+        ],
         is_dangerous: false,
     },
     Kind {
         value: "delete",
         permission: Permission::UsersDelete,
-        words: ["act.delete.submit", "bulk.delete.title", "bulk.delete.text"],
+        words: [
+            "admin.user_action.delete.submit",
+            "admin.bulk.delete.title",
+            "admin.bulk.delete.text",
+        ],
         is_dangerous: true,
     },
 ];
@@ -134,17 +154,18 @@ impl BulkForm {
         if self.wants_all() {
             let understood = self.asked().map(|mut asked| asked.understand());
             let understood = understood.filter(|it| it.complaints.is_empty());
-            let filter = understood.and_then(|it| it.filter).ok_or("bulk.filter_odd")?;
+            let filter =
+                understood.and_then(|it| it.filter).ok_or("admin.bulk.unreadable_filter")?;
             return Ok(Wanted::Matching(filter));
         }
         if self.id.is_empty() {
-            return Err("bulk.nobody");
+            return Err("admin.bulk.none_selected");
         }
         if self.id.len() > MOST_CHOSEN {
-            return Err("bulk.too_many");
+            return Err("admin.bulk.too_many");
         }
         let ids = self.id.iter().map(|id| number(id).map(UserId));
-        ids.collect::<Option<Vec<_>>>().map(Wanted::These).ok_or("bulk.id_odd")
+        ids.collect::<Option<Vec<_>>>().map(Wanted::These).ok_or("admin.bulk.unknown_user")
     }
 
     /// The way back to looking at it, without what is typed on that page.
@@ -223,7 +244,7 @@ async fn create(
     }
     let until = until(&form.until, ctx.clock.now().date());
     if is_too_long_or_odd(&form.reason) {
-        complaints.add("reason", "act.reason_wrong");
+        complaints.add("reason", "admin.user_action.reason_malformed");
     }
     if let Err(key) = until {
         complaints.add("until", key);
@@ -237,7 +258,7 @@ async fn create(
     let refusal: Refusal = if !complaints.is_empty() {
         complaints.into()
     } else if form.count != counted(preview.count) {
-        Refusal::of_all("bulk.count_changed")
+        Refusal::of_all("admin.bulk.count_changed")
     } else {
         match flows::admin::bulk_jobs::order(ctx, acting, deed, wanted).await {
             Ok(id) => return Ok(Answer::Gone(Redirect::to(format!("{BULK}/{id}")))),
@@ -291,7 +312,7 @@ fn draw(
         has_more: preview.count != Count::Exactly(shown),
         some: preview.some,
         left_out: (preview.left_out > 0)
-            .then(|| frame.tell("bulk.left_out_before", "count", preview.left_out)),
+            .then(|| frame.tell("admin.bulk.will_be_left_out", "count", preview.left_out)),
         sent,
         form,
         frame,

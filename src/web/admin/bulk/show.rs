@@ -141,10 +141,10 @@ async fn shown(ctx: &Ctx, frame: &Frame, all: &[Bulk]) -> Result<Vec<Shown>, Err
         id: bulk.id,
         title: title(bulk.kind),
         state: match bulk.state {
-            Stands::Planned => "bulk.planned",
-            Stands::Running => "bulk.running",
-            Stands::Done => "bulk.done",
-            Stands::Stopped => "bulk.stopped",
+            Stands::Planned => "admin.bulk.planned",
+            Stands::Running => "admin.bulk.running",
+            Stands::Done => "admin.bulk.done",
+            Stands::Stopped => "admin.bulk.stopped",
         },
         is_running: bulk.state == Stands::Running,
         total: bulk.total,
@@ -160,13 +160,13 @@ async fn shown(ctx: &Ctx, frame: &Frame, all: &[Bulk]) -> Result<Vec<Shown>, Err
 /// The key of what is done.
 fn title(kind: Option<Kind>) -> &'static str {
     match kind {
-        Some(Kind::Activate) => "bulk.activate.title",
-        Some(Kind::Deactivate) => "bulk.deactivate.title",
-        Some(Kind::Verify) => "bulk.verify.title",
-        Some(Kind::EndSessions) => "bulk.end.title",
-        Some(Kind::Delete) => "bulk.delete.title",
-        Some(Kind::Import) => "import.title",
-        Some(Kind::Undo) => "bulk.undo.title",
-        None => "bulk.other.title",
+        Some(Kind::Activate) => "admin.bulk.activate.title",
+        Some(Kind::Deactivate) => "admin.bulk.deactivate.title",
+        Some(Kind::Verify) => "admin.bulk.verify.title",
+        Some(Kind::EndSessions) => "admin.bulk.end_sessions.title",
+        Some(Kind::Delete) => "admin.bulk.delete.title",
+        Some(Kind::Import) => "admin.import.title",
+        Some(Kind::Undo) => "admin.bulk.undo.title",
+        None => "admin.bulk.other.title",
     }
 }

@@ -183,7 +183,7 @@ async fn save(
     let mut complaints = sent.complaints(Ok(()));
     let wanted = sent.form.wanted();
     if wanted.is_none() {
-        complaints.add("position", "provider.position");
+        complaints.add("position", "admin.social.position_malformed");
     }
     let Some(wanted) = wanted.filter(|_| complaints.is_empty()) else {
         return again(frame, &sent.form, &complaints.into(), provider, ctx).await;
@@ -199,11 +199,11 @@ async fn save(
         Ok(()) => return Ok(done(jar, ctx, Notice::ProviderSaved)),
         Err(ProviderError::Gone) => return Err(Status::NotFound.into()),
         Err(ProviderError::Broken(error)) => return Err(error.into()),
-        Err(ProviderError::SlugTaken) => Refusal::about("slug", "provider.slug_taken"),
+        Err(ProviderError::SlugTaken) => Refusal::about("slug", "admin.social.slug_taken"),
         Err(ProviderError::Issuer(OauthError::Unreachable(_))) => {
-            Refusal::about("issuer", "provider.issuer_away")
+            Refusal::about("issuer", "admin.social.issuer_unreachable")
         }
-        Err(ProviderError::Issuer(_)) => Refusal::about("issuer", "provider.issuer_wrong"),
+        Err(ProviderError::Issuer(_)) => Refusal::about("issuer", "admin.social.issuer_wrong"),
         Err(ProviderError::Wrong(flaws)) => {
             let mut complaints = Complaints::default();
             for (field, flaw) in flaws {
@@ -218,13 +218,13 @@ async fn save(
 /// The key of what is wrong with a field.
 fn said_of(field: &str, flaw: Flaw) -> &'static str {
     match flaw {
-        Flaw::Missing if field == "issuer" => "provider.issuer_missing",
-        Flaw::Missing => "provider.client_id_missing",
-        Flaw::Unknown => "provider.unknown",
-        Flaw::Malformed => "provider.malformed",
-        Flaw::Endpoint(EndpointError::Malformed) => "provider.no_address",
-        Flaw::Endpoint(EndpointError::NotHttps) => "provider.not_https",
-        Flaw::Endpoint(EndpointError::Private) => "provider.private",
+        Flaw::Missing if field == "issuer" => "admin.social.issuer_missing",
+        Flaw::Missing => "admin.social.client_id_missing",
+        Flaw::Unknown => "admin.social.unknown",
+        Flaw::Malformed => "admin.social.malformed",
+        Flaw::Endpoint(EndpointError::Malformed) => "admin.social.not_a_url",
+        Flaw::Endpoint(EndpointError::NotHttps) => "admin.social.not_https",
+        Flaw::Endpoint(EndpointError::Private) => "admin.social.private",
     }
 }
 

@@ -79,15 +79,41 @@ impl Act {
     /// The keys of the page's title, text and button.
     fn words(self) -> [&'static str; 3] {
         match self {
-            Self::Activate => ["act.activate.title", "act.activate.text", "act.activate.submit"],
-            Self::BringBack => ["act.back.title", "act.back.text", "act.back.submit"],
-            Self::Deactivate => {
-                ["act.deactivate.title", "act.deactivate.text", "act.deactivate.submit"]
-            }
-            Self::Verify => ["act.verify.title", "act.verify.text", "act.verify.submit"],
-            Self::EndSessions => ["act.end.title", "act.end.text", "act.end.submit"],
-            Self::Delete => ["act.delete.title", "act.delete.text", "act.delete.submit"],
-            Self::Password => ["act.password.title", "act.password.text", "act.password.submit"],
+            Self::Activate => [
+                "admin.user_action.activate.title",
+                "admin.user_action.activate.text",
+                "admin.user_action.activate.submit",
+            ],
+            Self::BringBack => [
+                "admin.user_action.restore.title",
+                "admin.user_action.restore.text",
+                "admin.user_action.restore.submit",
+            ],
+            Self::Deactivate => [
+                "admin.user_action.deactivate.title",
+                "admin.user_action.deactivate.text",
+                "admin.user_action.deactivate.submit",
+            ],
+            Self::Verify => [
+                "admin.user_action.verify.title",
+                "admin.user_action.verify.text",
+                "admin.user_action.verify.submit",
+            ],
+            Self::EndSessions => [
+                "admin.user_action.end_sessions.title",
+                "admin.user_action.end_sessions.text",
+                "admin.user_action.end_sessions.submit",
+            ],
+            Self::Delete => [
+                "admin.user_action.delete.title",
+                "admin.user_action.delete.text",
+                "admin.user_action.delete.submit",
+            ],
+            Self::Password => [
+                "admin.user_action.password_reset.title",
+                "admin.user_action.password_reset.text",
+                "admin.user_action.password_reset.submit",
+            ],
         }
     }
 
@@ -211,7 +237,7 @@ async fn deactivate(
     let until = until(&form.until, now.date());
     let mut complaints = sent.complaints(Ok(()));
     if is_too_long_or_odd(&form.reason) {
-        complaints.add("reason", "act.reason_wrong");
+        complaints.add("reason", "admin.user_action.reason_malformed");
     }
     if let Err(key) = until {
         complaints.add("until", key);
@@ -325,7 +351,7 @@ async fn password(
         }
         "unusable" => flows::admin::user_actions::lock_password(ctx, acting, whom).await,
         _ => {
-            let refusal = Refusal::of_all("act.password.which");
+            let refusal = Refusal::of_all("admin.user_action.unknown");
             return again(Act::Password, &account, form, frame, refusal);
         }
     };
@@ -388,8 +414,8 @@ pub(crate) fn refusal(error: ActError) -> Result<Refusal, Error> {
     match error {
         ActError::Unknown => Err(Status::NotFound.into()),
         ActError::AboveOneself => Err(Status::Forbidden.into()),
-        ActError::Oneself => Ok(Refusal::of_all("act.oneself")),
-        ActError::LastSuperuser => Ok(Refusal::of_all("act.last_superuser")),
+        ActError::Oneself => Ok(Refusal::of_all("admin.user_action.yourself")),
+        ActError::LastSuperuser => Ok(Refusal::of_all("admin.user_action.last_superuser")),
         ActError::Broken(error) => Err(error.into()),
     }
 }
@@ -454,11 +480,11 @@ pub(crate) fn until(typed: &str, today: Date) -> Result<Option<OffsetDateTime>, 
     }
     let day = Date::parse(typed, format_description!("[year]-[month]-[day]")).ok();
     let is_iso = typed.len() == 10 && typed.as_bytes()[0].is_ascii_digit();
-    let day = day.filter(|_| is_iso).ok_or("act.until_malformed")?;
+    let day = day.filter(|_| is_iso).ok_or("admin.user_action.until_malformed")?;
     if day < today {
-        return Err("act.until_past");
+        return Err("admin.user_action.until_past");
     }
-    let next = day.next_day().ok_or("act.until_malformed")?;
+    let next = day.next_day().ok_or("admin.user_action.until_malformed")?;
     Ok(Some(next.midnight().assume_utc()))
 }
 
@@ -474,9 +500,9 @@ mod tests {
 
         assert_eq!(until("", today), Ok(None));
         assert_eq!(until("2026-03-01", today), Ok(Some(datetime!(2026-03-02 00:00 UTC))));
-        assert_eq!(until("2026-02-28", today), Err("act.until_past"));
+        assert_eq!(until("2026-02-28", today), Err("admin.user_action.until_past"));
         for typed in ["2026-2-28", "tomorrow", "2026-02-30", "+026-03-01", "9999-12-31"] {
-            assert_eq!(until(typed, today), Err("act.until_malformed"), "{typed}");
+            assert_eq!(until(typed, today), Err("admin.user_action.until_malformed"), "{typed}");
         }
     }
 

@@ -334,7 +334,7 @@ async fn update(
     let mut complaints = sent.complaints(form.validate_with_args(&today));
     let ids = group_ids(&form.groups);
     if ids.is_none() {
-        complaints.add("groups", "person.groups_unknown");
+        complaints.add("groups", "admin.user.groups_unknown");
     }
     let held = groups::of(&ctx.db, whom).await?;
     let mut current = Current { account, groups: held };
@@ -369,9 +369,9 @@ fn refused(error: SaveError) -> Result<Refusal, Error> {
         SaveError::NotDone(error) => actions::refusal(error),
         SaveError::EmailTaken => Ok(Refusal::about("email", "email.taken")),
         SaveError::LocalEmail => Ok(Refusal::about("email", "email.local")),
-        SaveError::NoSuchGroup => Ok(Refusal::about("groups", "person.groups_unknown")),
+        SaveError::NoSuchGroup => Ok(Refusal::about("groups", "admin.user.groups_unknown")),
         // Both have been answered before; here they only say that nothing was saved.
-        SaveError::Stale(_) | SaveError::ProveFirst => Ok(Refusal::of_all("person.stale")),
+        SaveError::Stale(_) | SaveError::ProveFirst => Ok(Refusal::of_all("admin.user.stale")),
     }
 }
 
@@ -383,7 +383,7 @@ fn merge(sent: &PersonForm, current: &Current, frame: &Frame) -> (PersonForm, Co
     let seen: Option<BTreeMap<String, String>> = serde_json::from_str(&sent.seen).ok();
     let seen = seen.unwrap_or_else(|| typed.clone());
     let mut merged = sent.clone();
-    let mut complaints = Complaints::of_all(Complaint::new("person.stale"));
+    let mut complaints = Complaints::of_all(Complaint::new("admin.user.stale"));
     for field in PersonForm::FIELDS {
         let (Some(value), before) = (now.get(*field), seen.get(*field)) else { continue };
         if before == Some(value) {
@@ -393,7 +393,7 @@ fn merge(sent: &PersonForm, current: &Current, frame: &Frame) -> (PersonForm, Co
             merged.take(field, &stands);
         }
         let words = in_words(field, value, current, frame);
-        complaints.say(field, Complaint::with("person.changed_meanwhile", "value", words));
+        complaints.say(field, Complaint::with("admin.user.changed_meanwhile", "value", words));
     }
     merged.version = stands.version;
     merged.seen = stands.seen;
@@ -403,11 +403,11 @@ fn merge(sent: &PersonForm, current: &Current, frame: &Frame) -> (PersonForm, Co
 /// The value of a field as the reader would say it.
 fn in_words(field: &str, value: &str, current: &Current, frame: &Frame) -> String {
     let key = match (field, value) {
-        ("is_active" | "is_staff" | "is_superuser", "") => "person.no",
-        ("is_active" | "is_staff" | "is_superuser", _) => "person.yes",
+        ("is_active" | "is_staff" | "is_superuser", "") => "admin.user.no",
+        ("is_active" | "is_staff" | "is_superuser", _) => "admin.user.yes",
         ("gender", "male") => "gender.male",
         ("gender", "female") => "gender.female",
-        (_, "") => "person.nothing",
+        (_, "") => "admin.user.nothing",
         ("groups", _) => {
             let names: Vec<_> = current.groups.iter().map(|(_, name)| name.as_str()).collect();
             return names.join(", ");
@@ -480,20 +480,30 @@ async fn draw(
 /// Why the person cannot log in, in one sentence.
 fn sentence(obstacle: &Obstacle, frame: &Frame) -> String {
     match obstacle {
-        Obstacle::Deleted(at) => frame.tell("why.deleted", "at", frame.moment(*at)),
-        Obstacle::Suspended(Some(at)) => frame.tell("why.suspended_until", "at", frame.moment(*at)),
-        Obstacle::Suspended(None) => frame.t("why.suspended").into_owned(),
-        Obstacle::Unverified => frame.t("why.unverified").into_owned(),
-        Obstacle::OnlyBy(ways) => frame.tell("why.only_by", "providers", ways.join(", ")),
-        Obstacle::NoPassword => frame.t("why.no_password").into_owned(),
-        Obstacle::Waiting(wait) => frame.tell("why.waiting", "wait", frame.wait(*wait)),
-        Obstacle::Closed => frame.t("why.closed").into_owned(),
+        Obstacle::Deleted(at) => {
+            frame.tell("admin.login_diagnosis.deleted", "at", frame.moment(*at))
+        }
+        Obstacle::Suspended(Some(at)) => {
+            frame.tell("admin.login_diagnosis.suspended_until", "at", frame.moment(*at))
+        }
+        Obstacle::Suspended(None) => frame.t("admin.login_diagnosis.suspended").into_owned(),
+        Obstacle::Unverified => frame.t("admin.login_diagnosis.unverified").into_owned(),
+        Obstacle::OnlyBy(ways) => {
+            frame.tell("admin.login_diagnosis.social_only", "providers", ways.join(", "))
+        }
+        Obstacle::NoPassword => frame.t("admin.login_diagnosis.no_password").into_owned(),
+        Obstacle::Waiting(wait) => {
+            frame.tell("admin.login_diagnosis.throttled", "wait", frame.wait(*wait))
+        }
+        Obstacle::Closed => frame.t("admin.login_diagnosis.password_locked").into_owned(),
         Obstacle::WrongPassword(count, at) => {
             let values = [("count", &*count.to_string()), ("at", &*frame.moment(*at))];
-            frame.language().tell("why.wrong_password", &values)
+            frame.language().tell("admin.login_diagnosis.wrong_password", &values)
         }
-        Obstacle::Leaving(at) => frame.tell("why.leaving", "at", frame.moment(*at)),
-        Obstacle::Nothing => frame.t("why.nothing").into_owned(),
+        Obstacle::Leaving(at) => {
+            frame.tell("admin.login_diagnosis.deletion_pending", "at", frame.moment(*at))
+        }
+        Obstacle::Nothing => frame.t("admin.login_diagnosis.fine").into_owned(),
     }
 }
 
@@ -515,9 +525,9 @@ fn letter_row(letter: &Logged, frame: &Frame) -> LetterRow {
         to: letter.recipient.clone(),
         at: Moment::of(frame, letter.written_at),
         fate: match letter.fate {
-            Fate::Waiting => "fate.waiting",
-            Fate::Sent => "fate.sent",
-            Fate::Failed => "fate.failed",
+            Fate::Waiting => "admin.user.email_waiting",
+            Fate::Sent => "admin.user.email_sent",
+            Fate::Failed => "admin.user.email_failed",
         },
         reason: letter.reason.clone(),
     }

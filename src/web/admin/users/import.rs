@@ -135,14 +135,14 @@ async fn start(
     {
         return Ok(Answer::Gone(Redirect::to(format!("{BULK}/{plan}"))));
     }
-    again("import.no_plan", &staff.0, frame).map(Answer::Shown)
+    again("admin.import.draft_gone", &staff.0, frame).map(Answer::Shown)
 }
 
 /// Leaves out those whose hashes would keep everybody else waiting at each of their log-ins.
 async fn leave_out_the_costly(ctx: &Ctx, list: &mut List) -> Result<(), Error> {
     let people = list.people.iter().map(|(.., person)| person);
     let too_costly = flows::admin::user_import::find_too_costly(ctx, people).await?;
-    list.leave_out(&too_costly, "password", "import.hash_too_costly");
+    list.leave_out(&too_costly, "password", "admin.import.hash_too_costly");
     Ok(())
 }
 
@@ -166,7 +166,7 @@ fn show(
         column: fault.column,
         what: frame.tell(fault.key, "sign", fault.sign),
     });
-    let key = if count == 1 { "people.one" } else { "people.count" };
+    let key = if count == 1 { "admin.users.one" } else { "admin.users.many" };
     Page::draw(&LookPage {
         good: frame.tell(key, "count", count),
         plan,

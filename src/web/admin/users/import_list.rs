@@ -93,34 +93,34 @@ pub(crate) struct Reading {
 
 /// Reads a file; the key of a sentence when it is no such list.
 pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "import.not_text")?;
+    let text = std::str::from_utf8(bytes).map_err(|_| "admin.import.not_text")?;
     // Lines are counted by their one sign, whatever the system that wrote them ends them with.
     let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     if text.trim().is_empty() {
-        return Err("import.empty");
+        return Err("admin.import.empty");
     }
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter(&text))
         .flexible(true)
         .trim(Trim::All)
         .from_reader(text.as_bytes());
-    let headings = reader.headers().map_err(|_| "import.malformed")?.clone();
+    let headings = reader.headers().map_err(|_| "admin.import.malformed")?.clone();
     let mut list = List::default();
     let columns = columns(&headings, reading, &mut list)?;
     let mut lines = Lines { text: text.as_bytes(), counted: 0, line: 1 };
     let mut seen = HashMap::new();
     for record in reader.records() {
-        let record = record.map_err(|_| "import.malformed")?;
+        let record = record.map_err(|_| "admin.import.malformed")?;
         if record.iter().all(str::is_empty) {
             continue;
         }
         if list.people.len() + list.wrong >= MOST {
-            return Err("import.too_many");
+            return Err("admin.import.too_many");
         }
         let line = lines.at(record.position().map_or(0, ::csv::Position::byte));
         let mut faults = Vec::new();
         if record.len() > headings.len() {
-            faults.push(("", "import.too_wide"));
+            faults.push(("", "admin.import.too_wide"));
         }
         let cell = |name| columns.get(name).and_then(|place| record.get(*place)).unwrap_or("");
         // Without the apostrophe by which our own tables keep spreadsheets from computing a cell.
@@ -136,7 +136,7 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
         if let Ok(email) = &email
             && seen.insert(email.canonical().to_owned(), line).is_some()
         {
-            faults.push(("email", "import.twice"));
+            faults.push(("email", "admin.import.email_twice"));
         }
         match email {
             Ok(email) if faults.is_empty() => list.people.push((line, email, person)),
@@ -153,7 +153,7 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
             }
         }
     }
-    if list.people.is_empty() && list.wrong == 0 { Err("import.empty") } else { Ok(list) }
+    if list.people.is_empty() && list.wrong == 0 { Err("admin.import.empty") } else { Ok(list) }
 }
 
 /// Lines as an editor numbers them; the reader does not count empty ones.
@@ -200,14 +200,14 @@ fn columns(
         match known {
             Some((name, _)) if *name != "verified" || reading.may_verify => {
                 if columns.insert(*name, place).is_some() {
-                    return Err("import.column_twice");
+                    return Err("admin.import.column_twice");
                 }
                 list.used.push(name);
             }
             _ => list.unused.push(heading.to_owned()),
         }
     }
-    if columns.contains_key("email") { Ok(columns) } else { Err("import.no_email") }
+    if columns.contains_key("email") { Ok(columns) } else { Err("admin.import.no_email_column") }
 }
 
 fn person<'c>(
@@ -219,8 +219,8 @@ fn person<'c>(
         if let Err(error) = verdict {
             // A file has no list to choose from.
             let key = match key(&error) {
-                "gender.unknown" => "import.no_gender",
-                "language.unknown" => "import.no_language",
+                "gender.unknown" => "admin.import.unknown_gender",
+                "language.unknown" => "admin.import.unknown_language",
                 key => key,
             };
             faults.push((column, key));
@@ -238,7 +238,7 @@ fn person<'c>(
         "true" | "t" | "yes" | "1" => true,
         "false" | "f" | "no" | "0" => false,
         _ => {
-            faults.push((column, "import.no_flag"));
+            faults.push((column, "admin.import.not_a_boolean"));
             default
         }
     };
@@ -246,7 +246,7 @@ fn person<'c>(
     let password_hash = match cell("password") {
         "" => None,
         hash => PasswordHash::from_django(hash).unwrap_or_else(|_| {
-            faults.push(("password", "import.no_hash"));
+            faults.push(("password", "admin.import.unsupported_hash"));
             None
         }),
     };
@@ -316,13 +316,13 @@ mod tests {
             found,
             [
                 (2, "email", "email.malformed"),
-                (2, "gender", "import.no_gender"),
+                (2, "gender", "admin.import.unknown_gender"),
                 (2, "date_of_birth", "date_of_birth.future"),
-                (2, "language", "import.no_language"),
-                (2, "is_active", "import.no_flag"),
-                (2, "password", "import.no_hash"),
-                (4, "", "import.too_wide"),
-                (4, "email", "import.twice"),
+                (2, "language", "admin.import.unknown_language"),
+                (2, "is_active", "admin.import.not_a_boolean"),
+                (2, "password", "admin.import.unsupported_hash"),
+                (4, "", "admin.import.too_wide"),
+                (4, "email", "admin.import.email_twice"),
             ]
         );
         assert_eq!((list.people.len(), list.wrong), (1, 2));
@@ -338,11 +338,11 @@ mod tests {
     #[test]
     fn what_is_no_list_is_said() {
         for (text, key) in [
-            ("", "import.empty"),
-            ("\u{feff} \n", "import.empty"),
-            ("email,name\n", "import.empty"),
-            ("name\nAda\n", "import.no_email"),
-            ("email,E-Mail,EMAIL\na@example.com,,\n", "import.column_twice"),
+            ("", "admin.import.empty"),
+            ("\u{feff} \n", "admin.import.empty"),
+            ("email,name\n", "admin.import.empty"),
+            ("name\nAda\n", "admin.import.no_email_column"),
+            ("email,E-Mail,EMAIL\na@example.com,,\n", "admin.import.column_twice"),
         ] {
             assert_eq!(list(text).expect_err(text), key);
         }
@@ -352,10 +352,10 @@ mod tests {
             may_verify: false,
             may_be_local: true,
         };
-        assert_eq!(read(b"email\n\xff", &reading).expect_err("bytes"), "import.not_text");
+        assert_eq!(read(b"email\n\xff", &reading).expect_err("bytes"), "admin.import.not_text");
         let many: Vec<_> = (0..=MOST).map(|n| format!("p{n}@example.com")).collect();
         let many = format!("email\n{}", many.join("\n"));
-        assert_eq!(read(many.as_bytes(), &reading).expect_err("many"), "import.too_many");
+        assert_eq!(read(many.as_bytes(), &reading).expect_err("many"), "admin.import.too_many");
         let list = read(b"email,verified\na@example.com,true", &reading).expect("a list");
         assert!(!list.people[0].2.is_verified, "not everybody vouches");
         assert_eq!(list.unused, ["verified"]);

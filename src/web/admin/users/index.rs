@@ -83,7 +83,7 @@ impl Asked {
         let after = kept(&mut self.after, is_odd, cursor).map(Place::After);
         let before = kept(&mut self.before, is_odd, cursor).map(Place::Before);
         if *is_odd {
-            complaints.push("people.odd");
+            complaints.push("admin.users.filters_ignored");
         }
         let filter = match Words::parse(&self.q) {
             Some(words) => {
@@ -92,7 +92,7 @@ impl Asked {
             }
             None => {
                 self.q.clear();
-                complaints.push("people.too_long");
+                complaints.push("admin.users.search_too_long");
                 None
             }
         };
@@ -179,10 +179,10 @@ impl UsersPage {
     /// The filters with two answers: name, label, what was chosen.
     fn flags(&self) -> [(&'static str, &'static str, &str); 4] {
         [
-            ("is_active", "people.active", &self.asked.is_active),
-            ("is_staff", "people.staff", &self.asked.is_staff),
-            ("is_superuser", "people.superuser", &self.asked.is_superuser),
-            ("verified", "people.verified", &self.asked.verified),
+            ("is_active", "admin.users.active", &self.asked.is_active),
+            ("is_staff", "admin.users.staff", &self.asked.is_staff),
+            ("is_superuser", "admin.users.superuser", &self.asked.is_superuser),
+            ("verified", "admin.users.verified", &self.asked.verified),
         ]
     }
 
@@ -284,10 +284,10 @@ fn nobody() -> Found {
 
 pub(crate) fn told(count: Count, frame: &Frame) -> String {
     match count {
-        Count::Exactly(1) => frame.tell("people.one", "count", 1),
-        Count::Exactly(count) => frame.tell("people.count", "count", count),
-        Count::AtLeast(count) => frame.tell("people.at_least", "count", count),
-        Count::Many => frame.tell("people.many", "count", "10,000"),
+        Count::Exactly(1) => frame.tell("admin.users.one", "count", 1),
+        Count::Exactly(count) => frame.tell("admin.users.many", "count", count),
+        Count::AtLeast(count) => frame.tell("admin.users.at_least", "count", count),
+        Count::Many => frame.tell("admin.users.more_than", "count", "10,000"),
     }
 }
 
@@ -305,14 +305,14 @@ fn columns(asked: &Asked, sort: Sort) -> Vec<Column> {
     };
     let plain = |label| Column { label, link: None, order: "" };
     vec![
-        sorted("people.email", "email", "-email"),
-        plain("people.name"),
-        plain("people.active"),
-        plain("people.staff"),
-        plain("people.superuser"),
-        plain("people.verified"),
-        sorted("people.last_login", "-last_login_at", "last_login_at"),
-        sorted("people.joined", "-created_at", "created_at"),
+        sorted("admin.users.email", "email", "-email"),
+        plain("admin.users.name"),
+        plain("admin.users.active"),
+        plain("admin.users.staff"),
+        plain("admin.users.superuser"),
+        plain("admin.users.verified"),
+        sorted("admin.users.last_login", "-last_login_at", "last_login_at"),
+        sorted("admin.users.joined", "-created_at", "created_at"),
     ]
 }
 
@@ -320,10 +320,10 @@ fn show(row: Row, frame: &Frame) -> Shown {
     Shown {
         id: row.id.0,
         flags: [
-            Flag { label: "people.active", is: row.is_active, is_rare: false },
-            Flag { label: "people.staff", is: row.is_staff, is_rare: true },
-            Flag { label: "people.superuser", is: row.is_superuser, is_rare: true },
-            Flag { label: "people.verified", is: row.is_verified, is_rare: false },
+            Flag { label: "admin.users.active", is: row.is_active, is_rare: false },
+            Flag { label: "admin.users.staff", is: row.is_staff, is_rare: true },
+            Flag { label: "admin.users.superuser", is: row.is_superuser, is_rare: true },
+            Flag { label: "admin.users.verified", is: row.is_verified, is_rare: false },
         ],
         last_login: row.last_login_at.map(|at| Moment::day_of(frame, at)),
         joined: Moment::day_of(frame, row.created_at),

@@ -148,7 +148,7 @@ async fn create(
     let mut complaints = sent.complaints(form.validate());
     let ids = group_ids(&form.groups);
     if ids.is_none() {
-        complaints.add("groups", "person.groups_unknown");
+        complaints.add("groups", "admin.user.groups_unknown");
     }
     let (true, Some(ids)) = (complaints.is_empty(), ids) else {
         return again(form, &complaints.into(), (&staff, frame, ctx)).await;
@@ -174,7 +174,7 @@ fn refused(error: AddError) -> Result<Refusal, Error> {
         AddError::NotDone(error) => actions::refusal(error),
         AddError::EmailTaken => Ok(Refusal::about("email", "email.taken")),
         AddError::LocalEmail => Ok(Refusal::about("email", "email.local")),
-        AddError::NoSuchGroup => Ok(Refusal::about("groups", "person.groups_unknown")),
+        AddError::NoSuchGroup => Ok(Refusal::about("groups", "admin.user.groups_unknown")),
         AddError::NotTaken(error) => Refusal::not_taken("password1", error),
         // It has been answered with the way to the password.
         AddError::ProveFirst => Err(Status::Forbidden.into()),

@@ -68,7 +68,7 @@ fn list_of_people() -> String {
 
 async fn brings_people_in<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L>, site: &Site) {
     tour.errs("/admin/users/import", &[]).await;
-    let list = site.keeps("people.csv", &list_of_people());
+    let list = site.keeps("admin.users.csv", &list_of_people());
     tour.person.uploads("file", &list).await;
     tour.sends("/admin/users/import", &[], "/admin/users/import, looked at").await;
     // The page would look again every two seconds, also while somebody looks at it here.
