@@ -34,7 +34,7 @@
   for (const input of document.querySelectorAll("input[data-show]")) {
     const button = document.createElement("button");
     button.type = "button";
-    button.className = "peek";
+    button.className = "reveal";
     button.textContent = input.dataset.show;
     button.setAttribute("aria-label", input.dataset.showLabel || input.dataset.show);
     button.setAttribute("aria-controls", input.id);

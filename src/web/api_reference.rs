@@ -11,7 +11,7 @@ use rocket::{Route, State, get, routes};
 use serde_json::Value;
 
 use super::error::Error;
-use super::page::{Compressed, Frame, Page};
+use super::page::{Compressed, Page, PageContext};
 use crate::http::Reference;
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -24,31 +24,31 @@ const SCHEMAS: &str = "#/components/schemas/";
 #[derive(Template)]
 #[template(path = "api_reference.html")]
 struct ReferencePage {
-    frame: Frame,
+    page: PageContext,
     about: String,
-    sections: Vec<Section>,
+    sections: Vec<SectionEntry>,
 }
 
-struct Section {
+struct SectionEntry {
     name: String,
     about: String,
-    operations: Vec<Operation>,
+    operations: Vec<OperationEntry>,
 }
 
-struct Operation {
+struct OperationEntry {
     id: String,
     method: String,
     path: String,
     about: String,
     is_closed: bool,
     /// What stands in the address.
-    parameters: Vec<Field>,
+    parameters: Vec<FieldEntry>,
     /// What stands in the body.
-    fields: Vec<Field>,
-    answers: Vec<Answer>,
+    fields: Vec<FieldEntry>,
+    answers: Vec<ResponseEntry>,
 }
 
-impl Operation {
+impl OperationEntry {
     /// Whether asking changes nothing, so that a form may ask.
     fn is_harmless(&self) -> bool {
         self.method == "GET"
@@ -60,25 +60,25 @@ impl Operation {
     }
 }
 
-struct Field {
+struct FieldEntry {
     name: String,
     kind: String,
     is_required: bool,
 }
 
-struct Answer {
+struct ResponseEntry {
     status: String,
     about: String,
-    fields: Vec<Field>,
+    fields: Vec<FieldEntry>,
 }
 
 #[get("/api")]
-fn show(frame: Frame, reference: &State<Reference>) -> Result<Compressed, Error> {
-    let document = reference.in_language(frame.language());
-    let page = Page::draw(&ReferencePage {
+fn show(page: PageContext, reference: &State<Reference>) -> Result<Compressed, Error> {
+    let document = reference.in_language(page.language());
+    let page = Page::render(&ReferencePage {
         about: plain(&document["info"]["description"]),
         sections: list(&document["tags"]).map(|tag| section(document, tag)).collect(),
-        frame,
+        page,
     });
     page.map(Compressed)
 }
@@ -89,9 +89,9 @@ fn ask(
     path: &str,
     id: &str,
     reference: &State<Reference>,
-    frame: Frame,
+    page: PageContext,
 ) -> Result<Redirect, Error> {
-    let document = reference.in_language(frame.language());
+    let document = reference.in_language(page.language());
     let is_known = path.contains("{id}") && document["paths"][path].get("get").is_some();
     if !is_known {
         return Err(Status::NotFound.into());
@@ -100,7 +100,7 @@ fn ask(
     Ok(Redirect::to(path.replace("{id}", &id)))
 }
 
-fn section(document: &Value, tag: &Value) -> Section {
+fn section(document: &Value, tag: &Value) -> SectionEntry {
     let name = text(&tag["name"]);
     let paths = document["paths"].as_object().into_iter().flatten();
     let operations = paths.flat_map(|(path, item)| {
@@ -111,17 +111,17 @@ fn section(document: &Value, tag: &Value) -> Section {
     let operations = own.map(|(path, method, operation)| read(document, path, method, operation));
     let mut operations: Vec<_> = operations.collect();
     operations.sort_by(|one, other| (&one.path, &one.method).cmp(&(&other.path, &other.method)));
-    Section { about: plain(&tag["description"]), operations, name }
+    SectionEntry { about: plain(&tag["description"]), operations, name }
 }
 
-fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Operation {
-    let parameter = |parameter: &Value| Field {
+fn read(document: &Value, path: &str, method: &str, operation: &Value) -> OperationEntry {
+    let parameter = |parameter: &Value| FieldEntry {
         name: text(&parameter["name"]),
         kind: kind(&parameter["schema"]),
         is_required: parameter["required"] == true,
     };
     let responses = operation["responses"].as_object().into_iter().flatten();
-    let answers = responses.map(|(status, response)| Answer {
+    let answers = responses.map(|(status, response)| ResponseEntry {
         status: status.clone(),
         about: plain(&response["description"]),
         fields: if status.starts_with('2') {
@@ -130,7 +130,7 @@ fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Operat
             Vec::new()
         },
     });
-    Operation {
+    OperationEntry {
         id: text(&operation["operationId"]),
         method: method.to_uppercase(),
         path: path.to_owned(),
@@ -147,12 +147,12 @@ fn schema_of(holder: &Value) -> &Value {
 }
 
 /// The fields of an object, or of what a reference leads to.
-fn fields(document: &Value, schema: &Value) -> Vec<Field> {
+fn fields(document: &Value, schema: &Value) -> Vec<FieldEntry> {
     let name = schema["$ref"].as_str().and_then(|place| place.strip_prefix(SCHEMAS));
     let schema = name.map_or(schema, |name| &document["components"]["schemas"][name]);
     let required = &schema["required"];
     let properties = schema["properties"].as_object().into_iter().flatten();
-    let field = |(name, schema): (&String, &Value)| Field {
+    let field = |(name, schema): (&String, &Value)| FieldEntry {
         name: name.clone(),
         kind: kind(schema),
         is_required: list(required).any(|required| required == name.as_str()),

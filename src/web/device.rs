@@ -5,7 +5,7 @@ use crate::user_agent;
 use crate::user_agent::Agent;
 
 /// The device of this `User-Agent`, such as `Firefox on Windows`.
-pub(crate) fn words(user_agent: &str, language: Language) -> String {
+pub(crate) fn label(user_agent: &str, language: Language) -> String {
     match user_agent::describe(user_agent) {
         Agent { browser: Some(browser), system: Some(system) } => {
             language.tell("device.browser_on_system", &[("browser", &browser), ("system", &system)])
@@ -28,8 +28,8 @@ mod tests {
             ("MyApp/1.0 CFNetwork/1568.200.51 Darwin/24.1.0", "iOS", "iOS"),
             ("", "Unknown device", "알 수 없는 기기"),
         ] {
-            assert_eq!(words(user_agent, Language::English), english);
-            assert_eq!(words(user_agent, Language::Korean), korean);
+            assert_eq!(label(user_agent, Language::English), english);
+            assert_eq!(label(user_agent, Language::Korean), korean);
         }
     }
 }

@@ -10,7 +10,7 @@ use thiserror::Error as ThisError;
 use url::form_urlencoded;
 
 use super::already_signed_in;
-use super::page::{Frame, Page};
+use super::page::{Page, PageContext};
 use crate::context::Ctx;
 use crate::crypto::QueueFull;
 use crate::db::DbError;
@@ -73,7 +73,7 @@ pub fn catchers() -> Vec<Catcher> {
 #[derive(askama::Template)]
 #[template(path = "error.html")]
 struct ErrorPage {
-    frame: Frame,
+    page: PageContext,
     status: u16,
     title: String,
     text: String,
@@ -81,9 +81,9 @@ struct ErrorPage {
 }
 
 #[derive(Responder)]
-enum Shown {
+enum ErrorResponse {
     Page(Page),
-    Allowing(Page, Header<'static>),
+    WithAllow(Page, Header<'static>),
 }
 
 /// Strangers are shown the way in, and come back afterwards to where they were going.
@@ -101,30 +101,30 @@ fn unauthorized(request: &Request<'_>) -> Redirect {
 /// A visitor's form whose sender has signed in since it was drawn leads on.
 #[catch(403)]
 async fn forbidden(request: &Request<'_>) -> Result<Result<Redirect, Page>, Status> {
-    match already_signed_in::leads_to(request) {
+    match already_signed_in::redirect_target(request) {
         Some(place) => Ok(Ok(Redirect::to(place.to_owned()))),
-        None => draw(Status::Forbidden, request).await.map(Err),
+        None => render(Status::Forbidden, request).await.map(Err),
     }
 }
 
 /// A path that exists under another method is 405, and the answer names the methods.
 #[catch(404)]
-async fn not_found(request: &Request<'_>) -> Result<Shown, Status> {
+async fn not_found(request: &Request<'_>) -> Result<ErrorResponse, Status> {
     let methods = methods::of(request);
     if methods.is_empty() {
-        return draw(Status::NotFound, request).await.map(Shown::Page);
+        return render(Status::NotFound, request).await.map(ErrorResponse::Page);
     }
-    let page = draw(Status::MethodNotAllowed, request).await?;
-    Ok(Shown::Allowing(page, Header::new("Allow", methods.join(", "))))
+    let page = render(Status::MethodNotAllowed, request).await?;
+    Ok(ErrorResponse::WithAllow(page, Header::new("Allow", methods.join(", "))))
 }
 
 #[catch(default)]
 async fn show(status: Status, request: &Request<'_>) -> Result<Page, Status> {
-    draw(status, request).await
+    render(status, request).await
 }
 
-async fn draw(status: Status, request: &Request<'_>) -> Result<Page, Status> {
-    let frame = Frame::of_error(request).await.ok_or(Status::InternalServerError)?;
+async fn render(status: Status, request: &Request<'_>) -> Result<Page, Status> {
+    let page = PageContext::for_error_page(request).await.ok_or(Status::InternalServerError)?;
     let ctx = request.rocket().state::<Ctx>().ok_or(Status::InternalServerError)?;
     let (title, text) = match sentences(status, is_about_permission(request)) {
         (title, "error.403.text") if is_without_cookies(request, ctx) => {
@@ -134,12 +134,12 @@ async fn draw(status: Status, request: &Request<'_>) -> Result<Page, Status> {
     };
     let page = ErrorPage {
         status: status.code,
-        title: frame.t(title).into_owned(),
-        text: frame.tell(text, "url", ctx.settings.public_url.as_str()),
+        title: page.t(title).into_owned(),
+        text: page.t_with(text, "url", ctx.settings.public_url.as_str()),
         request_id: caller::caller(request, ctx).request_id.clone(),
-        frame,
+        page,
     };
-    let page = Page::draw(&page).map_err(|_| Status::InternalServerError)?.with_status(status);
+    let page = Page::render(&page).map_err(|_| Status::InternalServerError)?.with_status(status);
     let is_busy = status == Status::ServiceUnavailable;
     Ok(if is_busy { page.retry_after(retry::BUSY) } else { page })
 }

@@ -11,63 +11,63 @@ use crate::http::cookies;
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Notice {
+pub(crate) enum Flash {
     ProfileSaved,
     PasswordChanged,
     PasswordReset,
     VerificationSent,
     EmailVerified,
-    EmailVerifiedAlone,
-    EmailChangeAsked,
+    EmailVerifiedOthersLoggedOut,
+    EmailChangeRequested,
     EmailChanged,
-    Protected,
+    AccountProtected,
     LoggedOut,
-    Leaving,
-    Stayed,
-    PersonSaved,
-    PersonAdded,
-    PersonActivated,
-    PersonDeactivated,
-    PersonVerified,
-    PersonSessionsEnded,
-    PersonDeleted,
-    PersonPasswordLocked,
+    DeletionScheduled,
+    DeletionCancelled,
+    UserSaved,
+    UserCreated,
+    UserActivated,
+    UserDeactivated,
+    UserVerified,
+    UserSessionsEnded,
+    UserDeleted,
+    UserPasswordLocked,
     GroupSaved,
     GroupDeleted,
-    LetterRetried,
-    LetterNotWaiting,
+    EmailRetried,
+    EmailNotWaiting,
     SocialConnected,
     SocialDisconnected,
     ProviderSaved,
     ProviderDeleted,
 }
 
-impl Notice {
+impl Flash {
     const ALL: [Self; 28] = [
         Self::ProfileSaved,
         Self::PasswordChanged,
         Self::PasswordReset,
         Self::VerificationSent,
         Self::EmailVerified,
-        Self::EmailVerifiedAlone,
-        Self::EmailChangeAsked,
+        Self::EmailVerifiedOthersLoggedOut,
+        Self::EmailChangeRequested,
         Self::EmailChanged,
-        Self::Protected,
+        Self::AccountProtected,
         Self::LoggedOut,
-        Self::Leaving,
-        Self::Stayed,
-        Self::PersonSaved,
-        Self::PersonAdded,
-        Self::PersonActivated,
-        Self::PersonDeactivated,
-        Self::PersonVerified,
-        Self::PersonSessionsEnded,
-        Self::PersonDeleted,
-        Self::PersonPasswordLocked,
+        Self::DeletionScheduled,
+        Self::DeletionCancelled,
+        Self::UserSaved,
+        Self::UserCreated,
+        Self::UserActivated,
+        Self::UserDeactivated,
+        Self::UserVerified,
+        Self::UserSessionsEnded,
+        Self::UserDeleted,
+        Self::UserPasswordLocked,
         Self::GroupSaved,
         Self::GroupDeleted,
-        Self::LetterRetried,
-        Self::LetterNotWaiting,
+        Self::EmailRetried,
+        Self::EmailNotWaiting,
         Self::SocialConnected,
         Self::SocialDisconnected,
         Self::ProviderSaved,
@@ -82,25 +82,25 @@ impl Notice {
             Self::PasswordReset => "flash.password_reset",
             Self::VerificationSent => "flash.verification_sent",
             Self::EmailVerified => "flash.email_verified",
-            Self::EmailVerifiedAlone => "flash.email_verified_sessions_ended",
-            Self::EmailChangeAsked => "flash.email_change_requested",
+            Self::EmailVerifiedOthersLoggedOut => "flash.email_verified_sessions_ended",
+            Self::EmailChangeRequested => "flash.email_change_requested",
             Self::EmailChanged => "flash.email_changed",
-            Self::Protected => "flash.compromise_reported",
+            Self::AccountProtected => "flash.compromise_reported",
             Self::LoggedOut => "flash.logged_out",
-            Self::Leaving => "flash.deletion_scheduled",
-            Self::Stayed => "flash.deletion_cancelled",
-            Self::PersonSaved => "flash.user_saved",
-            Self::PersonAdded => "flash.user_created",
-            Self::PersonActivated => "flash.user_activated",
-            Self::PersonDeactivated => "flash.user_deactivated",
-            Self::PersonVerified => "flash.user_verified",
-            Self::PersonSessionsEnded => "flash.user_sessions_ended",
-            Self::PersonDeleted => "flash.user_deleted",
-            Self::PersonPasswordLocked => "flash.user_password_disabled",
+            Self::DeletionScheduled => "flash.deletion_scheduled",
+            Self::DeletionCancelled => "flash.deletion_cancelled",
+            Self::UserSaved => "flash.user_saved",
+            Self::UserCreated => "flash.user_created",
+            Self::UserActivated => "flash.user_activated",
+            Self::UserDeactivated => "flash.user_deactivated",
+            Self::UserVerified => "flash.user_verified",
+            Self::UserSessionsEnded => "flash.user_sessions_ended",
+            Self::UserDeleted => "flash.user_deleted",
+            Self::UserPasswordLocked => "flash.user_password_disabled",
             Self::GroupSaved => "flash.group_saved",
             Self::GroupDeleted => "flash.group_deleted",
-            Self::LetterRetried => "flash.email_retried",
-            Self::LetterNotWaiting => "flash.email_not_waiting",
+            Self::EmailRetried => "flash.email_retried",
+            Self::EmailNotWaiting => "flash.email_not_waiting",
             Self::SocialConnected => "flash.social_connected",
             Self::SocialDisconnected => "flash.social_disconnected",
             Self::ProviderSaved => "flash.provider_saved",
@@ -109,7 +109,7 @@ impl Notice {
     }
 
     /// Says so on the next page.
-    pub(crate) fn say(self, jar: &CookieJar<'_>, ctx: &Ctx) {
+    pub(crate) fn set(self, jar: &CookieJar<'_>, ctx: &Ctx) {
         cookies::carry_notice(jar, ctx, self.key());
     }
 
@@ -120,20 +120,20 @@ impl Notice {
 
     /// Reads what a cookie says.
     fn from_key(key: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|notice| notice.key() == key)
+        Self::ALL.into_iter().find(|flash| flash.key() == key)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Notice;
+    use super::Flash;
 
     #[test]
     fn a_cookie_says_one_of_our_sentences_or_nothing() {
-        for notice in Notice::ALL {
-            assert_eq!(Notice::from_key(notice.key()), Some(notice));
+        for flash in Flash::ALL {
+            assert_eq!(Flash::from_key(flash.key()), Some(flash));
         }
-        assert_eq!(Notice::from_key("error.500.title"), None);
-        assert_eq!(Notice::from_key("<script>"), None);
+        assert_eq!(Flash::from_key("error.500.title"), None);
+        assert_eq!(Flash::from_key("<script>"), None);
     }
 }

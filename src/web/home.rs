@@ -4,7 +4,7 @@ use askama::Template;
 use rocket::{Route, get, routes};
 
 use super::error::Error;
-use super::page::{Frame, Page};
+use super::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show]
@@ -12,11 +12,11 @@ pub(crate) fn routes() -> Vec<Route> {
 
 #[derive(Template)]
 #[template(path = "home.html")]
-struct Home {
-    frame: Frame,
+struct HomePage {
+    page: PageContext,
 }
 
 #[get("/")]
-fn show(frame: Frame) -> Result<Page, Error> {
-    Page::draw(&Home { frame })
+fn show(page: PageContext) -> Result<Page, Error> {
+    Page::render(&HomePage { page })
 }

@@ -21,7 +21,7 @@ mod statics;
 mod upload;
 
 pub use error::{Error, catchers};
-pub use page::Frame;
+pub use page::PageContext;
 
 use rocket::Route;
 

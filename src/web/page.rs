@@ -14,7 +14,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
 use super::error::Error;
-use super::flash::Notice;
+use super::flash::Flash;
 use super::statics;
 use crate::config::SignUp;
 use crate::context::Ctx;
@@ -25,7 +25,7 @@ use crate::i18n::{Language, of_mail};
 use crate::types::Permission;
 
 /// The admin pages, and the permission that each needs.
-const ADMIN_ROOMS: [(&str, &str, Option<Permission>); 7] = [
+const ADMIN_SECTIONS: [(&str, &str, Option<Permission>); 7] = [
     ("/admin", "admin.nav.dashboard", None),
     ("/admin/users", "admin.nav.users", Some(Permission::UsersView)),
     ("/admin/groups", "admin.nav.groups", Some(Permission::UsersView)),
@@ -35,29 +35,29 @@ const ADMIN_ROOMS: [(&str, &str, Option<Permission>); 7] = [
     ("/admin/settings", "admin.nav.settings", Some(Permission::SettingsView)),
 ];
 
-/// The frame around a page: its language, its reader, and the token for its forms.
+/// The page build a page: its language, its reader, and the token for its forms.
 #[derive(Debug, Clone)]
-pub struct Frame {
+pub struct PageContext {
     language: Language,
-    person: Option<SignedIn>,
+    user: Option<SignedIn>,
     csrf: String,
-    here: String,
-    notice: Option<Notice>,
-    may_join: bool,
+    path_and_query: String,
+    flash: Option<Flash>,
+    may_sign_up: bool,
     is_mail_delivered: bool,
 }
 
 /// Refused when the database cannot say who is reading.
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for Frame {
+impl<'r> FromRequest<'r> for PageContext {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match guards::who(request).await {
-            Ok(person) => match Self::around(request, person.clone()) {
-                Some((frame, ctx)) => {
-                    let notice = Notice::take(request, ctx);
-                    Outcome::Success(Self { notice, ..frame })
+            Ok(user) => match Self::build(request, user.clone()) {
+                Some((page, ctx)) => {
+                    let flash = Flash::take(request, ctx);
+                    Outcome::Success(Self { flash, ..page })
                 }
                 None => Outcome::Error((Status::InternalServerError, ())),
             },
@@ -66,26 +66,26 @@ impl<'r> FromRequest<'r> for Frame {
     }
 }
 
-impl Frame {
-    /// The frame of an error page: a reader who cannot be made out is a visitor.
-    pub(crate) async fn of_error(request: &Request<'_>) -> Option<Self> {
-        let person = guards::who(request).await.clone().unwrap_or_default();
-        Self::around(request, person).map(|(frame, _)| frame)
+impl PageContext {
+    /// The page of an error page: a reader who cannot be made out is a visitor.
+    pub(crate) async fn for_error_page(request: &Request<'_>) -> Option<Self> {
+        let user = guards::who(request).await.clone().unwrap_or_default();
+        Self::build(request, user).map(|(page, _)| page)
     }
 
-    fn around<'r>(request: &'r Request<'_>, person: Option<SignedIn>) -> Option<(Self, &'r Ctx)> {
+    fn build<'r>(request: &'r Request<'_>, user: Option<SignedIn>) -> Option<(Self, &'r Ctx)> {
         let ctx = request.rocket().state::<Ctx>()?;
-        let here = next::back(&request.uri().to_string());
-        let frame = Self {
+        let path_and_query = next::back(&request.uri().to_string());
+        let page = Self {
             language: locale::language(request),
-            csrf: csrf::token(request, ctx, person.as_ref()),
-            here,
-            notice: None,
-            may_join: ctx.settings.signup == SignUp::Open,
+            csrf: csrf::token(request, ctx, user.as_ref()),
+            path_and_query,
+            flash: None,
+            may_sign_up: ctx.settings.signup == SignUp::Open,
             is_mail_delivered: ctx.settings.delivers_mail(),
-            person,
+            user,
         };
-        Some((frame, ctx))
+        Some((page, ctx))
     }
 
     /// The language of the page.
@@ -108,7 +108,7 @@ impl Frame {
 
     /// A sentence with one placeholder.
     #[must_use]
-    pub fn tell(&self, key: &'static str, name: &str, value: impl Display) -> String {
+    pub fn t_with(&self, key: &'static str, name: &str, value: impl Display) -> String {
         let key = of_mail(key, self.is_mail_delivered);
         self.language.tell(key, &[(name, &value.to_string())])
     }
@@ -121,8 +121,8 @@ impl Frame {
 
     /// Whether a visitor may make an account.
     #[must_use]
-    pub fn may_join(&self) -> bool {
-        self.may_join
+    pub fn may_sign_up(&self) -> bool {
+        self.may_sign_up
     }
 
     /// Whether people get the e-mails that are written to them.
@@ -133,8 +133,8 @@ impl Frame {
 
     /// The page's own path and query.
     #[must_use]
-    pub fn here(&self) -> &str {
-        &self.here
+    pub fn path_and_query(&self) -> &str {
+        &self.path_and_query
     }
 
     /// The path of a static file.
@@ -146,46 +146,46 @@ impl Frame {
     /// The reader's address, when signed in.
     #[must_use]
     pub fn email(&self) -> Option<&str> {
-        self.person.as_ref().map(SignedIn::email)
+        self.user.as_ref().map(SignedIn::email)
     }
 
     /// The key of the sentence that something is done, on the page after it.
     #[must_use]
-    pub fn notice(&self) -> Option<&'static str> {
-        self.notice.map(Notice::key)
+    pub fn flash(&self) -> Option<&'static str> {
+        self.flash.map(Flash::key)
     }
 
     /// The reader, when signed in.
     #[must_use]
-    pub fn person(&self) -> Option<&SignedIn> {
-        self.person.as_ref()
+    pub fn user(&self) -> Option<&SignedIn> {
+        self.user.as_ref()
     }
 
     /// Whether the reader may enter the admin pages.
     #[must_use]
     pub fn may_enter_admin(&self) -> bool {
-        self.person.as_ref().is_some_and(|person| {
-            let person = person.person();
-            person.is_staff || person.is_superuser
+        self.user.as_ref().is_some_and(|user| {
+            let user = user.person();
+            user.is_staff || user.is_superuser
         })
     }
 
     /// The admin pages that the reader may see: path and key of the name.
     #[must_use]
-    pub fn admin_rooms(&self) -> Vec<(&'static str, &'static str)> {
-        let may =
-            |permission| self.person.as_ref().is_some_and(|person| person.person().may(permission));
-        let rooms = ADMIN_ROOMS.iter().filter(|(_, _, permission)| permission.is_none_or(may));
+    pub fn admin_sections(&self) -> Vec<(&'static str, &'static str)> {
+        let may = |permission| self.user.as_ref().is_some_and(|user| user.person().may(permission));
+        let rooms = ADMIN_SECTIONS.iter().filter(|(_, _, permission)| permission.is_none_or(may));
         rooms.map(|(path, key, _)| (*path, *key)).collect()
     }
 
     /// Whether the page is this one or one below it. What is done to many people is done in their room.
     #[must_use]
-    pub fn is_in(&self, path: &str) -> bool {
-        let here = self.here.split('?').next().unwrap_or_default();
-        let is_below = |path: &str| here == path || here.starts_with(&format!("{path}/"));
+    pub fn is_current_section(&self, path: &str) -> bool {
+        let path_and_query = self.path_and_query.split('?').next().unwrap_or_default();
+        let is_below =
+            |path: &str| path_and_query == path || path_and_query.starts_with(&format!("{path}/"));
         let is_bulk = path == "/admin/users" && is_below("/admin/bulk");
-        here == path || is_bulk || (path != "/admin" && is_below(path))
+        path_and_query == path || is_bulk || (path != "/admin" && is_below(path))
     }
 
     /// A day, as people of the language write it.
@@ -201,7 +201,7 @@ impl Frame {
     /// A day and a time of day, as people of the language write them. Where the reader is, nobody
     /// knows, so it is UTC and says so; the script turns it into the reader's own time.
     #[must_use]
-    pub fn moment(&self, instant: OffsetDateTime) -> String {
+    pub fn date_time(&self, instant: OffsetDateTime) -> String {
         let instant = instant.to_offset(UtcOffset::UTC);
         let (day, hour, minute) = (self.date(instant), instant.hour(), instant.minute());
         match self.language {
@@ -219,25 +219,25 @@ impl Frame {
 
 /// An instant for people and for programs.
 #[derive(Debug, Clone)]
-pub(crate) struct Moment {
+pub(crate) struct Timestamp {
     /// In words.
-    pub words: String,
+    pub text: String,
     /// As `<time datetime>` has it.
     pub iso: String,
 }
 
-impl Moment {
-    /// An instant in the words of the frame's language.
+impl Timestamp {
+    /// An instant in the words of the page's language.
     #[must_use]
-    pub(crate) fn of(frame: &Frame, instant: OffsetDateTime) -> Self {
+    pub(crate) fn new(page: &PageContext, instant: OffsetDateTime) -> Self {
         let seconds = instant.replace_nanosecond(0).unwrap_or(instant);
-        Self { words: frame.moment(instant), iso: seconds.format(&Rfc3339).unwrap_or_default() }
+        Self { text: page.date_time(instant), iso: seconds.format(&Rfc3339).unwrap_or_default() }
     }
 
     /// The same, where the day says enough.
     #[must_use]
-    pub(crate) fn day_of(frame: &Frame, instant: OffsetDateTime) -> Self {
-        Self { words: frame.date(instant), ..Self::of(frame, instant) }
+    pub(crate) fn day(page: &PageContext, instant: OffsetDateTime) -> Self {
+        Self { text: page.date(instant), ..Self::new(page, instant) }
     }
 }
 
@@ -247,14 +247,14 @@ pub(crate) struct Page {
     status: Status,
     html: String,
     retry_after: Option<Duration>,
-    leads_to: Vec<String>,
+    form_action: Vec<String>,
 }
 
 impl Page {
     /// Draws a template.
-    pub(crate) fn draw(template: &impl Template) -> Result<Self, Error> {
+    pub(crate) fn render(template: &impl Template) -> Result<Self, Error> {
         let html = template.render()?;
-        Ok(Self { status: Status::Ok, html, retry_after: None, leads_to: Vec::new() })
+        Ok(Self { status: Status::Ok, html, retry_after: None, form_action: Vec::new() })
     }
 
     /// The same page with another status.
@@ -263,8 +263,8 @@ impl Page {
     }
 
     /// The page, whose forms may lead to these origins.
-    pub(crate) fn leading_to(self, leads_to: Vec<String>) -> Self {
-        Self { leads_to, ..self }
+    pub(crate) fn with_form_action(self, form_action: Vec<String>) -> Self {
+        Self { form_action, ..self }
     }
 
     /// The page, and when to come back (RFC 9110, 10.2.3).
@@ -280,8 +280,8 @@ impl<'r> Responder<'r, 'static> for Page {
             .status(self.status)
             .header(ContentType::HTML)
             .sized_body(self.html.len(), std::io::Cursor::new(self.html));
-        if !self.leads_to.is_empty() {
-            let policy = headers::policy_towards(&self.leads_to);
+        if !self.form_action.is_empty() {
+            let policy = headers::policy_towards(&self.form_action);
             response.raw_header("Content-Security-Policy", policy);
         }
         if let Some(wait) = self.retry_after {

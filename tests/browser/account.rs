@@ -107,7 +107,7 @@ async fn the_back_button_does_not_bring_my_page_back(world: World) {
 
         ada.sends("/account/logout", &[]).await;
         ada.arrives_at("/").await;
-        assert!(ada.sees(".notice").await);
+        assert!(ada.sees(".flash").await);
         assert_eq!((ada.cookie("access").await, ada.cookie("refresh").await), (None, None));
         ada.goes_back().await;
 

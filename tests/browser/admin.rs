@@ -11,7 +11,7 @@ async fn an_administrator_finds_deactivates_and_restores_somebody(world: World) 
     root.logs_in("root@example.com").await;
 
     root.leaves_by("header a[href='/admin']").await;
-    root.leaves_by(".desk a[href='/admin/users']").await;
+    root.leaves_by(".tabs a[href='/admin/users']").await;
     root.sends("/admin/users", &[("q", "ada")]).await;
     root.leaves_by("tbody th a").await;
     assert_eq!(root.h1().await, "ada@example.com");

@@ -8,18 +8,18 @@ use rocket::{Responder, Route, State, get, post, routes};
 use validator::Validate;
 
 use super::logout::LoggedOut;
-use super::reauthenticated::Asked;
+use super::reauthenticated::ReauthenticationPrompt;
 use crate::context::Ctx;
 use crate::flows;
 use crate::flows::account::account_deletion::LeaveError;
 use crate::http::guards::SignedIn;
 use crate::types::Caller;
 use crate::web::error::Error;
-use crate::web::flash::Notice;
-use crate::web::forms::rejection::Refusal;
+use crate::web::flash::Flash;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
 use crate::web::forms::{Form, FormView, Submitted};
-use crate::web::page::{Frame, Page};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
@@ -29,63 +29,67 @@ pub(crate) fn routes() -> Vec<Route> {
 const HERE: &str = "/account/delete";
 
 #[derive(FromForm, Validate)]
-struct DeleteForm {
+struct AccountDeletionForm {
     #[field(default = String::new())]
     #[validate(custom(function = "rules::password"))]
     password: String,
 }
 
-impl Form for DeleteForm {
+impl Form for AccountDeletionForm {
     const FIELDS: &'static [&'static str] = &["password"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         Vec::new()
     }
 }
 
 #[derive(Template)]
 #[template(path = "account/account_deletion.html")]
-struct DeletePage {
-    frame: Frame,
+struct AccountDeletionPage {
+    page: PageContext,
     form: FormView,
     asks_password: bool,
 }
 
 #[derive(Responder)]
-enum Answer {
-    Shown(Page),
-    Gone(Redirect),
-    Left(LoggedOut),
+enum DeletionResponse {
+    Page(Page),
+    Redirect(Redirect),
+    LoggedOut(LoggedOut),
 }
 
 #[get("/account/delete")]
-async fn new(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
-    match Asked::of(ctx, &signed_in, HERE).await? {
-        Ok(asked) => draw(frame, FormView::empty(""), asked).map(Answer::Shown),
-        Err(way) => Ok(Answer::Gone(way)),
+async fn new(
+    signed_in: SignedIn,
+    page: PageContext,
+    ctx: &State<Ctx>,
+) -> Result<DeletionResponse, Error> {
+    match ReauthenticationPrompt::of(ctx, &signed_in, HERE).await? {
+        Ok(prompt) => render(page, FormView::empty(""), prompt).map(DeletionResponse::Page),
+        Err(way) => Ok(DeletionResponse::Redirect(way)),
     }
 }
 
 #[post("/account/delete", data = "<sent>")]
 async fn create(
-    sent: Submitted<DeleteForm>,
+    sent: Submitted<AccountDeletionForm>,
     signed_in: SignedIn,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<DeletionResponse, Error> {
     let form = &sent.form;
-    let asked = match Asked::of(ctx, &signed_in, HERE).await? {
-        Ok(asked) => asked,
-        Err(way) => return Ok(Answer::Gone(way)),
+    let prompt = match ReauthenticationPrompt::of(ctx, &signed_in, HERE).await? {
+        Ok(prompt) => prompt,
+        Err(way) => return Ok(DeletionResponse::Redirect(way)),
     };
-    let complaints = sent.complaints(asked.rules(form.validate()));
-    if !complaints.is_empty() {
-        return again(frame, form, &complaints.into(), asked);
+    let errors = sent.errors(prompt.filter(form.validate()));
+    if !errors.is_empty() {
+        return rerender(page, form, &errors.into(), prompt);
     }
-    let password = asked.password(&form.password);
-    let refusal = match flows::account::account_deletion::ask(
+    let password = prompt.password(&form.password);
+    let rejection = match flows::account::account_deletion::ask(
         ctx,
         signed_in.person(),
         password,
@@ -94,26 +98,32 @@ async fn create(
     .await
     {
         Ok(_) => {
-            Notice::Leaving.say(jar, ctx);
-            return Ok(Answer::Left(LoggedOut::of(jar, ctx)));
+            Flash::DeletionScheduled.set(jar, ctx);
+            return Ok(DeletionResponse::LoggedOut(LoggedOut::of(jar, ctx)));
         }
-        Err(LeaveError::LastSuperuser) => Refusal::of_all("account_deletion.last_superuser"),
-        Err(LeaveError::NotProved(error)) => Refusal::not_proved(&frame, "password", error)?,
+        Err(LeaveError::LastSuperuser) => Rejection::on_form("account_deletion.last_superuser"),
+        Err(LeaveError::NotProved(error)) => {
+            Rejection::not_authenticated(&page, "password", error)?
+        }
         Err(LeaveError::Broken(error)) => return Err(error.into()),
     };
-    again(frame, form, &refusal, asked)
+    rerender(page, form, &rejection, prompt)
 }
 
-fn again(
-    frame: Frame,
-    form: &DeleteForm,
-    refusal: &Refusal,
-    asked: Asked,
-) -> Result<Answer, Error> {
-    let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(draw(frame, form, asked)?)))
+fn rerender(
+    page: PageContext,
+    form: &AccountDeletionForm,
+    rejection: &Rejection,
+    prompt: ReauthenticationPrompt,
+) -> Result<DeletionResponse, Error> {
+    let form = FormView::filled(&page, form, &rejection.errors);
+    Ok(DeletionResponse::Page(rejection.apply_to(render(page, form, prompt)?)))
 }
 
-fn draw(frame: Frame, form: FormView, asked: Asked) -> Result<Page, Error> {
-    Page::draw(&DeletePage { frame, form, asks_password: asked.is_password() })
+fn render(
+    page: PageContext,
+    form: FormView,
+    prompt: ReauthenticationPrompt,
+) -> Result<Page, Error> {
+    Page::render(&AccountDeletionPage { page, form, asks_password: prompt.asks_password() })
 }

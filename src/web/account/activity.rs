@@ -10,7 +10,7 @@ use crate::http::guards::SignedIn;
 use crate::types::UserId;
 use crate::web::device;
 use crate::web::error::Error;
-use crate::web::page::{Frame, Moment, Page};
+use crate::web::page::{Page, PageContext, Timestamp};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![index]
@@ -22,15 +22,15 @@ const ON_A_PAGE: usize = 50;
 #[derive(Template)]
 #[template(path = "account/activity.html")]
 struct ActivityPage {
-    frame: Frame,
-    events: Vec<Shown>,
+    page: PageContext,
+    events: Vec<ActivityRow>,
     is_newest: bool,
     older: Option<i64>,
 }
 
-struct Shown {
+struct ActivityRow {
     what: String,
-    at: Moment,
+    at: Timestamp,
     /// On which device, or at the server's own terminal.
     place: String,
     /// Empty at the terminal.
@@ -46,7 +46,7 @@ struct Shown {
 async fn index(
     before: Option<i64>,
     signed_in: SignedIn,
-    frame: Frame,
+    page: PageContext,
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
     let before = before.filter(|before| *before > 0);
@@ -56,25 +56,25 @@ async fn index(
     let has_older = events.len() > ON_A_PAGE;
     events.truncate(ON_A_PAGE);
     let older = events.last().map(|event| event.id).filter(|_| has_older);
-    let events = events.iter().map(|event| show(event, reader, &frame)).collect();
-    Page::draw(&ActivityPage { events, is_newest: before.is_none(), older, frame })
+    let events = events.iter().map(|event| row(event, reader, &page)).collect();
+    Page::render(&ActivityPage { events, is_newest: before.is_none(), older, page })
 }
 
-fn show(event: &Recorded, reader: UserId, frame: &Frame) -> Shown {
+fn row(event: &Recorded, reader: UserId, page: &PageContext) -> ActivityRow {
     let count = event.details.get("count").and_then(serde_json::Value::as_u64).unwrap_or_default();
     let place = match event.ip.as_str() {
-        "" => frame.t("activity.terminal").into_owned(),
-        _ => device::words(&event.user_agent, frame.language()),
+        "" => page.t("activity.terminal").into_owned(),
+        _ => device::label(&event.user_agent, page.language()),
     };
     let is_suspicious = matches!(event.action, Some(Action::LogInFailed | Action::TokenReused));
-    Shown {
+    ActivityRow {
         what: match event.details.get("provider").and_then(serde_json::Value::as_str) {
             Some(name) if event.action == Some(Action::LoggedIn) => {
-                frame.tell("audit_event.social_login", "provider", name)
+                page.t_with("audit_event.social_login", "provider", name)
             }
-            _ => frame.tell(sentence(event.action), "count", count),
+            _ => page.t_with(label(event.action), "count", count),
         },
-        at: Moment::of(frame, event.at),
+        at: Timestamp::new(page, event.at),
         place,
         address: event.ip.clone(),
         is_by_staff: event.actor.is_some_and(|actor| actor != reader),
@@ -83,7 +83,7 @@ fn show(event: &Recorded, reader: UserId, frame: &Frame) -> Shown {
 }
 
 /// Every action has its sentence: a new one does not compile without. Placeholders may use `count`.
-pub(in crate::web) fn sentence(action: Option<Action>) -> &'static str {
+pub(in crate::web) fn label(action: Option<Action>) -> &'static str {
     let Some(action) = action else { return "audit_event.other" };
     match action {
         Action::SignedUp => "audit_event.signup",

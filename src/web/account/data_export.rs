@@ -10,38 +10,42 @@ use crate::flows;
 use crate::http::guards;
 use crate::http::guards::SignedIn;
 use crate::web::error::Error;
-use crate::web::page::Frame;
+use crate::web::page::PageContext;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show]
 }
 
 #[derive(Responder)]
-struct Document {
+struct ExportFile {
     json: (ContentType, String),
     disposition: Header<'static>,
 }
 
 #[derive(Responder)]
-enum Answer {
-    File(Document),
-    Sudo(Redirect),
-    Gone(Status),
+enum ExportResponse {
+    File(ExportFile),
+    Redirect(Redirect),
+    NotFound(Status),
 }
 
 /// All of a person in one file is what a thief of an open phone wants, so it asks for the password
 /// like everything that is dangerous.
 #[get("/account/export")]
-async fn show(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
+async fn show(
+    signed_in: SignedIn,
+    page: PageContext,
+    ctx: &State<Ctx>,
+) -> Result<ExportResponse, Error> {
     if !guards::has_just_proved(ctx, &signed_in).await? {
-        return Ok(Answer::Sudo(reauthentication::ask(&frame)));
+        return Ok(ExportResponse::Redirect(reauthentication::redirect(&page)));
     }
     let Some(everything) = flows::account::data_export::gather(ctx, signed_in.person().id).await?
     else {
-        return Ok(Answer::Gone(Status::NotFound));
+        return Ok(ExportResponse::NotFound(Status::NotFound));
     };
     let name = "attachment; filename=\"daemun-export.json\"";
-    Ok(Answer::File(Document {
+    Ok(ExportResponse::File(ExportFile {
         json: (ContentType::JSON, format!("{everything:#}\n")),
         disposition: Header::new("Content-Disposition", name),
     }))

@@ -7,19 +7,19 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
-use super::reauthenticated::Asked;
-use super::{Answer, MY_PAGE};
+use super::reauthenticated::ReauthenticationPrompt;
+use super::{MY_PAGE, Response};
 use crate::context::Ctx;
 use crate::flows;
 use crate::flows::account::email_change::AskError;
 use crate::http::guards::SignedIn;
 use crate::types::{Caller, Email};
 use crate::web::error::Error;
-use crate::web::flash::Notice;
-use crate::web::forms::rejection::Refusal;
+use crate::web::flash::Flash;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
 use crate::web::forms::{Form, FormView, Submitted};
-use crate::web::page::{Frame, Page};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Vec<Route> {
 const HERE: &str = "/account/email/change";
 
 #[derive(FromForm, Validate)]
-struct EmailForm {
+struct EmailChangeForm {
     #[field(default = String::new())]
     #[validate(custom(function = "rules::email"))]
     email: String,
@@ -38,71 +38,82 @@ struct EmailForm {
     password: String,
 }
 
-impl Form for EmailForm {
+impl Form for EmailChangeForm {
     const FIELDS: &'static [&'static str] = &["email", "password"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         vec![("email", &self.email)]
     }
 }
 
 #[derive(Template)]
 #[template(path = "account/email_change.html")]
-struct EmailPage {
-    frame: Frame,
+struct EmailChangePage {
+    page: PageContext,
     form: FormView,
     asks_password: bool,
 }
 
 #[get("/account/email/change")]
-async fn new(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
-    match Asked::of(ctx, &signed_in, HERE).await? {
-        Ok(asked) => draw(frame, FormView::empty(""), asked).map(Answer::Shown),
-        Err(way) => Ok(Answer::Gone(way)),
+async fn new(signed_in: SignedIn, page: PageContext, ctx: &State<Ctx>) -> Result<Response, Error> {
+    match ReauthenticationPrompt::of(ctx, &signed_in, HERE).await? {
+        Ok(prompt) => render(page, FormView::empty(""), prompt).map(Response::Page),
+        Err(way) => Ok(Response::Redirect(way)),
     }
 }
 
 #[post("/account/email/change", data = "<sent>")]
 async fn create(
-    sent: Submitted<EmailForm>,
+    sent: Submitted<EmailChangeForm>,
     signed_in: SignedIn,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let form = &sent.form;
-    let asked = match Asked::of(ctx, &signed_in, HERE).await? {
-        Ok(asked) => asked,
-        Err(way) => return Ok(Answer::Gone(way)),
+    let prompt = match ReauthenticationPrompt::of(ctx, &signed_in, HERE).await? {
+        Ok(prompt) => prompt,
+        Err(way) => return Ok(Response::Redirect(way)),
     };
-    let complaints = sent.complaints(asked.rules(form.validate()));
-    if !complaints.is_empty() {
-        return again(frame, form, &complaints.into(), asked);
+    let errors = sent.errors(prompt.filter(form.validate()));
+    if !errors.is_empty() {
+        return rerender(page, form, &errors.into(), prompt);
     }
     let new = Email::parse(&form.email).expect("the rules hold, and they are this parser");
-    let password = asked.password(&form.password);
-    let refusal =
+    let password = prompt.password(&form.password);
+    let rejection =
         match flows::account::email_change::ask(ctx, signed_in.person(), password, new, caller)
             .await
         {
             Ok(()) => {
-                Notice::EmailChangeAsked.say(jar, ctx);
-                return Ok(Answer::Gone(Redirect::to(MY_PAGE)));
+                Flash::EmailChangeRequested.set(jar, ctx);
+                return Ok(Response::Redirect(Redirect::to(MY_PAGE)));
             }
-            Err(AskError::LocalEmail) => Refusal::about("email", "email.local"),
-            Err(AskError::Same) => Refusal::about("email", "email.same"),
-            Err(AskError::NotProved(error)) => Refusal::not_proved(&frame, "password", error)?,
+            Err(AskError::LocalEmail) => Rejection::on_field("email", "email.local"),
+            Err(AskError::Same) => Rejection::on_field("email", "email.same"),
+            Err(AskError::NotProved(error)) => {
+                Rejection::not_authenticated(&page, "password", error)?
+            }
             Err(AskError::Broken(error)) => return Err(error.into()),
         };
-    again(frame, form, &refusal, asked)
+    rerender(page, form, &rejection, prompt)
 }
 
-fn again(frame: Frame, form: &EmailForm, refusal: &Refusal, asked: Asked) -> Result<Answer, Error> {
-    let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(draw(frame, form, asked)?)))
+fn rerender(
+    page: PageContext,
+    form: &EmailChangeForm,
+    rejection: &Rejection,
+    prompt: ReauthenticationPrompt,
+) -> Result<Response, Error> {
+    let form = FormView::filled(&page, form, &rejection.errors);
+    Ok(Response::Page(rejection.apply_to(render(page, form, prompt)?)))
 }
 
-fn draw(frame: Frame, form: FormView, asked: Asked) -> Result<Page, Error> {
-    Page::draw(&EmailPage { frame, form, asks_password: asked.is_password() })
+fn render(
+    page: PageContext,
+    form: FormView,
+    prompt: ReauthenticationPrompt,
+) -> Result<Page, Error> {
+    Page::render(&EmailChangePage { page, form, asks_password: prompt.asks_password() })
 }

@@ -11,7 +11,7 @@ use rocket::request::FromParam;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
-use super::{Answer, MY_PAGE};
+use super::{MY_PAGE, Response};
 use crate::context::Ctx;
 use crate::db::DbError;
 use crate::flows;
@@ -21,14 +21,14 @@ use crate::links;
 use crate::links::{Link, LinkError, Purpose};
 use crate::types::{Caller, Password, Secret, SessionId, UserId};
 use crate::web::error::Error;
-use crate::web::flash::Notice;
-use crate::web::forms::rejection::Refusal;
+use crate::web::flash::Flash;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Form, FormView, Submitted};
 use crate::web::message_page;
-use crate::web::page::{Frame, Page};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
-    routes![arrive_at_email, arrive_not_me, show, create, create_at_email, create_not_me,]
+    routes![new_at_email, new_at_report, show, create, create_at_email, create_at_report,]
 }
 
 /// Where the button stands.
@@ -36,67 +36,68 @@ const BUTTON: &str = "/account/link";
 
 /// What a button does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Deed {
-    Verify,
-    Move,
-    Undo,
-    NotMe,
+enum LinkAction {
+    VerifyEmail,
+    ChangeEmail,
+    UndoEmailChange,
+    ReportCompromise,
 }
 
-impl Deed {
-    const ALL: [Self; 4] = [Self::Verify, Self::Move, Self::Undo, Self::NotMe];
+impl LinkAction {
+    const ALL: [Self; 4] =
+        [Self::VerifyEmail, Self::ChangeEmail, Self::UndoEmailChange, Self::ReportCompromise];
 
     fn purpose(self) -> Purpose {
         match self {
-            Self::Verify => Purpose::VerifyEmail,
-            Self::Move => Purpose::ChangeEmail,
-            Self::Undo => Purpose::UndoEmailChange,
-            Self::NotMe => Purpose::NotMe,
+            Self::VerifyEmail => Purpose::VerifyEmail,
+            Self::ChangeEmail => Purpose::ChangeEmail,
+            Self::UndoEmailChange => Purpose::UndoEmailChange,
+            Self::ReportCompromise => Purpose::NotMe,
         }
     }
 
     fn of(link: &Link) -> Option<Self> {
-        Self::ALL.into_iter().find(|deed| deed.purpose() == link.purpose)
+        Self::ALL.into_iter().find(|action| action.purpose() == link.purpose)
     }
 
     /// The keys of the page's title, text and button.
-    fn words(self) -> [&'static str; 3] {
+    fn labels(self) -> [&'static str; 3] {
         match self {
-            Self::Verify => {
+            Self::VerifyEmail => {
                 ["email_verification.title", "email_verification.text", "email_verification.submit"]
             }
-            Self::Move => [
+            Self::ChangeEmail => [
                 "email_change.confirm.title",
                 "email_change.confirm.text",
                 "email_change.confirm.submit",
             ],
-            Self::Undo => {
+            Self::UndoEmailChange => {
                 ["email_change.undo.title", "email_change.undo.text", "email_change.undo.submit"]
             }
-            Self::NotMe => {
+            Self::ReportCompromise => {
                 ["report_compromise.title", "report_compromise.text", "report_compromise.submit"]
             }
         }
     }
 
-    fn notice(self) -> Notice {
+    fn flash(self) -> Flash {
         match self {
-            Self::Verify => Notice::EmailVerified,
-            Self::Move => Notice::EmailChanged,
-            Self::Undo | Self::NotMe => Notice::Protected,
+            Self::VerifyEmail => Flash::EmailVerified,
+            Self::ChangeEmail => Flash::EmailChanged,
+            Self::UndoEmailChange | Self::ReportCompromise => Flash::AccountProtected,
         }
     }
 }
 
 /// The word in the address of the link.
-impl FromParam<'_> for Deed {
+impl FromParam<'_> for LinkAction {
     type Error = ();
 
     fn from_param(param: &str) -> Result<Self, ()> {
         match param {
-            "verify" => Ok(Self::Verify),
-            "change" => Ok(Self::Move),
-            "undo" => Ok(Self::Undo),
+            "verify" => Ok(Self::VerifyEmail),
+            "change" => Ok(Self::ChangeEmail),
+            "undo" => Ok(Self::UndoEmailChange),
             _ => Err(()),
         }
     }
@@ -104,189 +105,191 @@ impl FromParam<'_> for Deed {
 
 /// The button, and on the page that verifies an address a password that keeps other devices logged in.
 #[derive(FromForm)]
-struct LinkForm {
+struct EmailLinkForm {
     #[field(default = String::new())]
     password: String,
 }
 
-impl Form for LinkForm {
+impl Form for EmailLinkForm {
     const FIELDS: &'static [&'static str] = &["password"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         Vec::new()
     }
 }
 
 #[derive(Template)]
 #[template(path = "account/email_link.html")]
-struct ButtonPage {
-    frame: Frame,
-    words: [&'static str; 3],
+struct EmailLinkPage {
+    page: PageContext,
+    labels: [&'static str; 3],
     email: Option<String>,
     asks_password: bool,
-    others_leave: bool,
+    ends_other_sessions: bool,
     form: FormView,
 }
 
-#[get("/account/email/<deed>/<token>", rank = 2)]
-async fn arrive_at_email(
-    deed: Deed,
+#[get("/account/email/<action>/<token>", rank = 2)]
+async fn new_at_email(
+    action: LinkAction,
     token: &str,
-    frame: Frame,
+    page: PageContext,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
-    arrive(deed, token, frame, ctx, jar).await
+) -> Result<Response, Error> {
+    take_token(action, token, page, ctx, jar).await
 }
 
 #[get("/account/not-me/<token>")]
-async fn arrive_not_me(
+async fn new_at_report(
     token: &str,
-    frame: Frame,
+    page: PageContext,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
-    arrive(Deed::NotMe, token, frame, ctx, jar).await
+) -> Result<Response, Error> {
+    take_token(LinkAction::ReportCompromise, token, page, ctx, jar).await
 }
 
-async fn arrive(
-    deed: Deed,
+async fn take_token(
+    action: LinkAction,
     token: &str,
-    frame: Frame,
+    page: PageContext,
     ctx: &Ctx,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     match find(ctx, &Secret::new(token.to_owned())).await? {
-        Some((found, _)) if found == deed => {
+        Some((found, _)) if found == action => {
             cookies::carry_link(jar, ctx, token);
-            Ok(Answer::Gone(Redirect::to(BUTTON)))
+            Ok(Response::Redirect(Redirect::to(BUTTON)))
         }
-        _ => dead(frame, ctx, &Secret::new(token.to_owned())).await.map(Answer::Shown),
+        _ => dead_link(page, ctx, &Secret::new(token.to_owned())).await.map(Response::Page),
     }
 }
 
 /// The page for a link that does nothing: what it was for may be done.
-async fn dead(frame: Frame, ctx: &Ctx, token: &Secret) -> Result<Page, Error> {
+async fn dead_link(page: PageContext, ctx: &Ctx, token: &Secret) -> Result<Page, Error> {
     match flows::account::email_verification::done_by(ctx, token).await? {
         Some(Done::Verified) => {
-            message_page::not_found(frame, ("email_verification.already.title", "used_link.text"))
+            message_page::not_found(page, ("email_verification.already.title", "used_link.text"))
         }
         Some(Done::Changed) => {
-            message_page::not_found(frame, ("email_change.already.title", "used_link.text"))
+            message_page::not_found(page, ("email_change.already.title", "used_link.text"))
         }
-        None => message_page::dead_link(frame),
+        None => message_page::dead_link(page),
     }
 }
 
 /// The same where the token comes in a cookie, if it does.
-async fn dead_or_lost(
-    frame: Frame,
+async fn dead_or_missing_link(
+    page: PageContext,
     ctx: &Ctx,
     jar: &CookieJar<'_>,
     token: &Secret,
 ) -> Result<Page, Error> {
     if token.expose().is_empty() {
-        return message_page::no_link(frame, ctx, jar);
+        return message_page::no_link(page, ctx, jar);
     }
-    dead(frame, ctx, token).await
+    dead_link(page, ctx, token).await
 }
 
 #[get("/account/link")]
-async fn show(frame: Frame, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
+async fn show(page: PageContext, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
     let token = cookies::carried(jar, ctx);
-    let Some((deed, link)) = find(ctx, &token).await? else {
-        return dead_or_lost(frame, ctx, jar, &token).await;
+    let Some((action, link)) = find(ctx, &token).await? else {
+        return dead_or_missing_link(page, ctx, jar, &token).await;
     };
-    draw(frame, FormView::empty(""), (deed, link), ctx).await
+    render(page, FormView::empty(""), (action, link), ctx).await
 }
 
-async fn draw(
-    frame: Frame,
+async fn render(
+    page: PageContext,
     form: FormView,
-    (deed, link): (Deed, Link),
+    (action, link): (LinkAction, Link),
     ctx: &Ctx,
 ) -> Result<Page, Error> {
-    let outlook = match deed {
-        Deed::Verify => {
-            flows::account::email_verification::outlook(ctx, link.user, session_of(&frame)).await?
+    let outlook = match action {
+        LinkAction::VerifyEmail => {
+            flows::account::email_verification::outlook(ctx, link.user, session_of(&page)).await?
         }
-        Deed::Move | Deed::Undo | Deed::NotMe => Outlook::Stay,
+        LinkAction::ChangeEmail | LinkAction::UndoEmailChange | LinkAction::ReportCompromise => {
+            Outlook::Stay
+        }
     };
     let email = link.email.map(|email| email.as_typed().to_owned());
-    Page::draw(&ButtonPage {
-        frame,
-        words: deed.words(),
+    Page::render(&EmailLinkPage {
+        page,
+        labels: action.labels(),
         email,
         asks_password: outlook == Outlook::NeedPassword,
-        others_leave: outlook == Outlook::End,
+        ends_other_sessions: outlook == Outlook::End,
         form,
     })
 }
 
-fn session_of(frame: &Frame) -> Option<(SessionId, UserId)> {
-    frame.person().map(|reader| (reader.session(), reader.person().id))
+fn session_of(page: &PageContext) -> Option<(SessionId, UserId)> {
+    page.user().map(|reader| (reader.session(), reader.person().id))
 }
 
-async fn find(ctx: &Ctx, token: &Secret) -> Result<Option<(Deed, Link)>, DbError> {
+async fn find(ctx: &Ctx, token: &Secret) -> Result<Option<(LinkAction, Link)>, DbError> {
     let link = links::find(&ctx.db, token, ctx.clock.now()).await?;
-    Ok(link.and_then(|link| Some((Deed::of(&link)?, link))))
+    Ok(link.and_then(|link| Some((LinkAction::of(&link)?, link))))
 }
 
 #[post("/account/link", data = "<sent>")]
 async fn create(
-    sent: Submitted<LinkForm>,
-    frame: Frame,
+    sent: Submitted<EmailLinkForm>,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let token = cookies::carried(jar, ctx);
     match find(ctx, &token).await? {
-        Some((deed, _)) => follow((deed, &token, &sent), frame, caller, (ctx, jar)).await,
-        None => dead_or_lost(frame, ctx, jar, &token).await.map(Answer::Shown),
+        Some((action, _)) => run((action, &token, &sent), page, caller, (ctx, jar)).await,
+        None => dead_or_missing_link(page, ctx, jar, &token).await.map(Response::Page),
     }
 }
 
 /// The same for whoever sends the form to the link itself.
-#[post("/account/email/<deed>/<token>", data = "<sent>", rank = 2)]
+#[post("/account/email/<action>/<token>", data = "<sent>", rank = 2)]
 async fn create_at_email(
-    deed: Deed,
+    action: LinkAction,
     token: &str,
-    sent: Submitted<LinkForm>,
-    frame: Frame,
+    sent: Submitted<EmailLinkForm>,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let token = Secret::new(token.to_owned());
-    follow((deed, &token, &sent), frame, caller, (ctx, jar)).await
+    run((action, &token, &sent), page, caller, (ctx, jar)).await
 }
 
 #[post("/account/not-me/<token>", data = "<sent>")]
-async fn create_not_me(
+async fn create_at_report(
     token: &str,
-    sent: Submitted<LinkForm>,
-    frame: Frame,
+    sent: Submitted<EmailLinkForm>,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let token = Secret::new(token.to_owned());
-    follow((Deed::NotMe, &token, &sent), frame, caller, (ctx, jar)).await
+    run((LinkAction::ReportCompromise, &token, &sent), page, caller, (ctx, jar)).await
 }
 
 /// Verifies the address, with the password where one was typed.
 async fn verify(
     token: &Secret,
-    sent: &Submitted<LinkForm>,
-    frame: Frame,
+    sent: &Submitted<EmailLinkForm>,
+    page: PageContext,
     caller: &Caller,
     (ctx, jar): (&Ctx, &CookieJar<'_>),
-) -> Result<Answer, Error> {
-    let session = session_of(&frame);
-    let complaints = sent.complaints(Ok(()));
-    if !complaints.is_empty() {
-        return again(token, sent, &complaints.into(), frame, (ctx, jar)).await;
+) -> Result<Response, Error> {
+    let session = session_of(&page);
+    let errors = sent.errors(Ok(()));
+    if !errors.is_empty() {
+        return rerender(token, sent, &errors.into(), page, (ctx, jar)).await;
     }
     // An empty field is no password: the address is verified, and other devices are logged out.
     let password = Password::parse(&sent.form.password).ok();
@@ -298,67 +301,71 @@ async fn verify(
     )
     .await
     {
-        Ok(0) => done(Notice::EmailVerified, session, ctx, jar).await,
-        Ok(_) => done(Notice::EmailVerifiedAlone, session, ctx, jar).await,
+        Ok(0) => done(Flash::EmailVerified, session, ctx, jar).await,
+        Ok(_) => done(Flash::EmailVerifiedOthersLoggedOut, session, ctx, jar).await,
         Err(VerifyError::NotProved(error)) => {
-            let refusal = Refusal::not_proved(&frame, "password", error)?;
-            again(token, sent, &refusal, frame, (ctx, jar)).await
+            let rejection = Rejection::not_authenticated(&page, "password", error)?;
+            rerender(token, sent, &rejection, page, (ctx, jar)).await
         }
-        Err(VerifyError::Link(LinkError::Dead)) => dead(frame, ctx, token).await.map(Answer::Shown),
+        Err(VerifyError::Link(LinkError::Dead)) => {
+            dead_link(page, ctx, token).await.map(Response::Page)
+        }
         Err(VerifyError::Link(LinkError::Broken(error))) => Err(error.into()),
     }
 }
 
 /// The page once more. Its form goes to the place that reads the token from its cookie.
-async fn again(
+async fn rerender(
     token: &Secret,
-    sent: &Submitted<LinkForm>,
-    refusal: &Refusal,
-    frame: Frame,
+    sent: &Submitted<EmailLinkForm>,
+    rejection: &Rejection,
+    page: PageContext,
     (ctx, jar): (&Ctx, &CookieJar<'_>),
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let Some(found) = find(ctx, token).await? else {
-        return dead(frame, ctx, token).await.map(Answer::Shown);
+        return dead_link(page, ctx, token).await.map(Response::Page);
     };
     cookies::carry_link(jar, ctx, token.expose());
-    let form = FormView::again(&frame, &sent.form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(draw(frame, form, found, ctx).await?)))
+    let form = FormView::filled(&page, &sent.form, &rejection.errors);
+    Ok(Response::Page(rejection.apply_to(render(page, form, found, ctx).await?)))
 }
 
 /// Does what the button says, and goes on to My page or to the log-in page.
-async fn follow(
-    (deed, token, sent): (Deed, &Secret, &Submitted<LinkForm>),
-    frame: Frame,
+async fn run(
+    (action, token, sent): (LinkAction, &Secret, &Submitted<EmailLinkForm>),
+    page: PageContext,
     caller: &Caller,
     (ctx, jar): (&Ctx, &CookieJar<'_>),
-) -> Result<Answer, Error> {
-    let session = session_of(&frame);
-    let followed = match deed {
-        Deed::Verify => return verify(token, sent, frame, caller, (ctx, jar)).await,
-        Deed::Move => flows::account::email_change::by_link(ctx, token, caller).await,
-        Deed::Undo => {
+) -> Result<Response, Error> {
+    let session = session_of(&page);
+    let followed = match action {
+        LinkAction::VerifyEmail => return verify(token, sent, page, caller, (ctx, jar)).await,
+        LinkAction::ChangeEmail => flows::account::email_change::by_link(ctx, token, caller).await,
+        LinkAction::UndoEmailChange => {
             flows::account::report_compromise::undo_email_change(ctx, token, caller).await
         }
-        Deed::NotMe => flows::account::report_compromise::not_me(ctx, token, caller).await,
+        LinkAction::ReportCompromise => {
+            flows::account::report_compromise::not_me(ctx, token, caller).await
+        }
     };
     match followed {
-        Ok(()) => done(deed.notice(), session, ctx, jar).await,
-        Err(LinkError::Dead) => dead(frame, ctx, token).await.map(Answer::Shown),
+        Ok(()) => done(action.flash(), session, ctx, jar).await,
+        Err(LinkError::Dead) => dead_link(page, ctx, token).await.map(Response::Page),
         Err(LinkError::Broken(error)) => Err(error.into()),
     }
 }
 
 async fn done(
-    notice: Notice,
+    flash: Flash,
     session: Option<(SessionId, UserId)>,
     ctx: &Ctx,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     cookies::drop_link(jar, ctx);
-    notice.say(jar, ctx);
+    flash.set(jar, ctx);
     let is_still_in = match session {
         Some((session, _)) => crate::sessions::find(ctx, session).await?.is_some(),
         None => false,
     };
-    Ok(Answer::Gone(Redirect::to(if is_still_in { MY_PAGE } else { "/account/login" })))
+    Ok(Response::Redirect(Redirect::to(if is_still_in { MY_PAGE } else { "/account/login" })))
 }

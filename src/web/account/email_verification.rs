@@ -4,7 +4,7 @@ use rocket::http::CookieJar;
 use rocket::response::Redirect;
 use rocket::{Route, State, post, routes};
 
-use super::{Answer, MY_PAGE};
+use super::{MY_PAGE, Response};
 use crate::context::Ctx;
 use crate::flows;
 use crate::flows::account::email_verification::SendAgainError;
@@ -12,10 +12,10 @@ use crate::http::guards::SignedIn;
 use crate::throttle::ThrottleError;
 use crate::types::Caller;
 use crate::web::error::Error;
-use crate::web::flash::Notice;
+use crate::web::flash::Flash;
 use crate::web::forms::{ButtonForm, Submitted};
 use crate::web::message_page;
-use crate::web::page::Frame;
+use crate::web::page::PageContext;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![create]
@@ -25,21 +25,21 @@ pub(crate) fn routes() -> Vec<Route> {
 async fn create(
     _sent: Submitted<ButtonForm>,
     signed_in: SignedIn,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let done =
         match flows::account::email_verification::send_again(ctx, signed_in.person().id, caller)
             .await
         {
-            Ok(()) => Notice::VerificationSent,
-            Err(SendAgainError::Done) => Notice::EmailVerified,
+            Ok(()) => Flash::VerificationSent,
+            Err(SendAgainError::Done) => Flash::EmailVerified,
             // No page of such a site has the button.
-            Err(SendAgainError::Off) => return Ok(Answer::Gone(Redirect::to(MY_PAGE))),
+            Err(SendAgainError::Off) => return Ok(Response::Redirect(Redirect::to(MY_PAGE))),
             Err(SendAgainError::NotNow(ThrottleError::TooSoon(wait))) => {
-                return message_page::too_soon(frame, wait).map(Answer::Shown);
+                return message_page::too_soon(page, wait).map(Response::Page);
             }
             Err(
                 SendAgainError::NotNow(ThrottleError::Broken(error))
@@ -48,6 +48,6 @@ async fn create(
                 return Err(error.into());
             }
         };
-    done.say(jar, ctx);
-    Ok(Answer::Gone(Redirect::to(MY_PAGE)))
+    done.set(jar, ctx);
+    Ok(Response::Redirect(Redirect::to(MY_PAGE)))
 }

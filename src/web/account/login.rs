@@ -8,8 +8,8 @@ use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
 use super::login_methods;
-use super::login_methods::Way;
-use super::{Answer, MY_PAGE};
+use super::login_methods::LoginMethod;
+use super::{MY_PAGE, Response};
 use crate::config::EmailVerification;
 use crate::context::Ctx;
 use crate::flows;
@@ -20,18 +20,18 @@ use crate::http::next;
 use crate::sessions::ProveError;
 use crate::types::{Caller, Email, Password};
 use crate::web::error::Error;
-use crate::web::flash::Notice;
-use crate::web::forms::rejection::Refusal;
+use crate::web::flash::Flash;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
 use crate::web::forms::{Form, FormView, Submitted};
-use crate::web::page::{Frame, Page};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
 }
 
 #[derive(FromForm, Validate)]
-struct LogInForm {
+struct LoginForm {
     #[field(default = String::new())]
     #[validate(custom(function = "rules::email"))]
     email: String,
@@ -42,10 +42,10 @@ struct LogInForm {
     next: String,
 }
 
-impl Form for LogInForm {
+impl Form for LoginForm {
     const FIELDS: &'static [&'static str] = &["email", "password"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         vec![("email", &self.email)]
     }
 
@@ -54,9 +54,9 @@ impl Form for LogInForm {
     }
 }
 
-impl LogInForm {
+impl LoginForm {
     /// The words of a form whose rules hold.
-    fn words(&self) -> Credentials {
+    fn parsed(&self) -> Credentials {
         let holds = "the rules hold, and they are these parsers";
         Credentials {
             email: Email::parse(&self.email).expect(holds),
@@ -67,72 +67,72 @@ impl LogInForm {
 
 #[derive(Template)]
 #[template(path = "account/login.html")]
-struct LogInPage {
-    frame: Frame,
+struct LoginPage {
+    page: PageContext,
     form: FormView,
-    ways: Vec<Way>,
+    login_methods: Vec<LoginMethod>,
 }
 
 #[get("/account/login?<next>")]
-async fn new(next: Option<&str>, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
+async fn new(next: Option<&str>, page: PageContext, ctx: &State<Ctx>) -> Result<Response, Error> {
     let next = next.unwrap_or_default();
-    if frame.person().is_some() {
-        return Ok(Answer::Gone(Redirect::to(next::after_sign_in(next, MY_PAGE))));
+    if page.user().is_some() {
+        return Ok(Response::Redirect(Redirect::to(next::after_sign_in(next, MY_PAGE))));
     }
-    draw(frame, FormView::empty(next), ctx).await.map(Answer::Shown)
+    render(page, FormView::empty(next), ctx).await.map(Response::Page)
 }
 
 #[post("/account/login", data = "<sent>")]
 async fn create(
-    sent: Submitted<LogInForm>,
-    frame: Frame,
+    sent: Submitted<LoginForm>,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
-    let complaints = sent.complaints(sent.form.validate());
-    if !complaints.is_empty() {
-        return again(frame, &sent.form, &complaints.into(), ctx).await;
+) -> Result<Response, Error> {
+    let errors = sent.errors(sent.form.validate());
+    if !errors.is_empty() {
+        return rerender(page, &sent.form, &errors.into(), ctx).await;
     }
-    let before = frame.person().map(SignedIn::session);
-    let refusal =
-        match flows::account::login::with_password(ctx, sent.form.words(), before, caller).await {
+    let before = page.user().map(SignedIn::session);
+    let rejection =
+        match flows::account::login::with_password(ctx, sent.form.parsed(), before, caller).await {
             Ok(flows::account::login::LoggedIn { opened, has_stayed }) => {
                 cookies::sign_in(jar, ctx, &opened);
                 if has_stayed {
-                    Notice::Stayed.say(jar, ctx);
+                    Flash::DeletionCancelled.set(jar, ctx);
                 }
                 let to = next::after_sign_in(&sent.form.next, MY_PAGE);
-                return Ok(Answer::Gone(Redirect::to(to)));
+                return Ok(Response::Redirect(Redirect::to(to)));
             }
             // One sentence for all, so it has to help also those who have a letter to open.
-            Err(LogInError::Unverified) => Refusal::of_all("login.wrong_or_unverified"),
-            Err(LogInError::Inactive(inactive)) => Refusal::inactive(&frame, inactive),
+            Err(LogInError::Unverified) => Rejection::on_form("login.wrong_or_unverified"),
+            Err(LogInError::Inactive(inactive)) => Rejection::inactive(&page, inactive),
             Err(LogInError::NotProved(error)) => match error {
                 ProveError::Wrong => match ctx.settings.email_verification {
-                    EmailVerification::Mandatory => Refusal::of_all("login.wrong_or_unverified"),
-                    _ => Refusal::of_all("login.wrong"),
+                    EmailVerification::Mandatory => Rejection::on_form("login.wrong_or_unverified"),
+                    _ => Rejection::on_form("login.wrong"),
                 },
-                ProveError::TooSoon(wait) => Refusal::too_soon(&frame, "login.too_soon", wait),
-                ProveError::Closed => Refusal::closed(),
+                ProveError::TooSoon(wait) => Rejection::too_soon(&page, "login.too_soon", wait),
+                ProveError::Closed => Rejection::locked(),
                 ProveError::Busy(full) => return Err(full.into()),
                 ProveError::Broken(error) => return Err(error.into()),
             },
         };
-    again(frame, &sent.form, &refusal, ctx).await
+    rerender(page, &sent.form, &rejection, ctx).await
 }
 
-async fn again(
-    frame: Frame,
-    form: &LogInForm,
-    refusal: &Refusal,
+async fn rerender(
+    page: PageContext,
+    form: &LoginForm,
+    rejection: &Rejection,
     ctx: &Ctx,
-) -> Result<Answer, Error> {
-    let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(draw(frame, form, ctx).await?)))
+) -> Result<Response, Error> {
+    let form = FormView::filled(&page, form, &rejection.errors);
+    Ok(Response::Page(rejection.apply_to(render(page, form, ctx).await?)))
 }
 
-async fn draw(frame: Frame, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
-    let (ways, origins) = login_methods::of(ctx, &frame).await?;
-    Ok(Page::draw(&LogInPage { frame, form, ways })?.leading_to(origins))
+async fn render(page: PageContext, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
+    let (login_methods, origins) = login_methods::list(ctx, &page).await?;
+    Ok(Page::render(&LoginPage { page, form, login_methods })?.with_form_action(origins))
 }

@@ -5,50 +5,54 @@ use crate::db::DbError;
 use crate::oauth::{Application, Kind};
 use crate::social;
 use crate::types::UserId;
-use crate::web::page::Frame;
+use crate::web::page::PageContext;
 
 /// One button.
-pub(in crate::web) struct Way {
+pub(in crate::web) struct LoginMethod {
     pub slug: String,
     pub name: String,
 }
 
 /// A button for each provider, and the origins that they lead to.
-pub(crate) async fn of(ctx: &Ctx, frame: &Frame) -> Result<(Vec<Way>, Vec<String>), DbError> {
-    Ok(shown(social::list_buttons(ctx).await?.iter(), frame))
+pub(crate) async fn list(
+    ctx: &Ctx,
+    page: &PageContext,
+) -> Result<(Vec<LoginMethod>, Vec<String>), DbError> {
+    Ok(buttons(social::list_buttons(ctx).await?.iter(), page))
 }
 
 /// A button for each provider that lets this person in.
-pub(crate) async fn of_person(
+pub(crate) async fn list_of_user(
     ctx: &Ctx,
-    frame: &Frame,
+    page: &PageContext,
     person: UserId,
-) -> Result<(Vec<Way>, Vec<String>), DbError> {
-    let ways = social::ways_of(ctx, person).await?;
-    let buttons = social::list_buttons(ctx).await?;
-    Ok(shown(buttons.iter().filter(|it| ways.contains(&it.slug)), frame))
+) -> Result<(Vec<LoginMethod>, Vec<String>), DbError> {
+    let login_methods = social::ways_of(ctx, person).await?;
+    let applications = social::list_buttons(ctx).await?;
+    Ok(buttons(applications.iter().filter(|it| login_methods.contains(&it.slug)), page))
 }
 
-pub(crate) fn shown<'a>(
+pub(crate) fn buttons<'a>(
     applications: impl Iterator<Item = &'a Application> + Clone,
-    frame: &Frame,
-) -> (Vec<Way>, Vec<String>) {
+    page: &PageContext,
+) -> (Vec<LoginMethod>, Vec<String>) {
     let origins = applications.clone().filter_map(Application::origin).collect();
-    let ways = applications.map(|it| Way { slug: it.slug.clone(), name: name_of(it, frame) });
-    (ways.collect(), origins)
+    let login_methods =
+        applications.map(|it| LoginMethod { slug: it.slug.clone(), name: provider_name(it, page) });
+    (login_methods.collect(), origins)
 }
 
 /// What a provider is called: as staff call it, or as it calls itself.
-pub(in crate::web) fn name_of(application: &Application, frame: &Frame) -> String {
+pub(in crate::web) fn provider_name(application: &Application, page: &PageContext) -> String {
     match application.name.as_str() {
         "" if application.kind == Kind::Oidc => application.slug.clone(),
-        "" => frame.t(kind(application.kind)).into_owned(),
+        "" => page.t(provider_label(application.kind)).into_owned(),
         name => name.to_owned(),
     }
 }
 
 /// The key of what a kind of provider is called: a new one does not compile without.
-pub(in crate::web) fn kind(kind: Kind) -> &'static str {
+pub(in crate::web) fn provider_label(kind: Kind) -> &'static str {
     match kind {
         Kind::Kakao => "social_provider.kakao",
         Kind::Naver => "social_provider.naver",

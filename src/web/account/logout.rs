@@ -14,7 +14,7 @@ use crate::http::cookies;
 use crate::http::guards::Visitor;
 use crate::types::Caller;
 use crate::web::error::Error;
-use crate::web::flash::Notice;
+use crate::web::flash::Flash;
 use crate::web::forms::{ButtonForm, Submitted};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -52,7 +52,7 @@ async fn create(
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Result<LoggedOut, Error> {
-    Notice::LoggedOut.say(jar, ctx);
+    Flash::LoggedOut.set(jar, ctx);
     match visitor {
         Visitor(Some(person)) => {
             flows::account::logout::log_out(ctx, person.session(), person.person().id, caller)

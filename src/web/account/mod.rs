@@ -60,9 +60,9 @@ pub(crate) const MY_PAGE: &str = "/account/mypage";
 
 /// What comes of a form.
 #[derive(Responder)]
-pub(crate) enum Answer {
+pub(crate) enum Response {
     /// It is shown, perhaps again, with what is wrong.
-    Shown(Page),
+    Page(Page),
     /// It is done, and the person goes on from here.
-    Gone(Redirect),
+    Redirect(Redirect),
 }

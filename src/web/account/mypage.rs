@@ -8,7 +8,7 @@ use crate::context::Ctx;
 use crate::http::guards::SignedIn;
 use crate::types::Gender;
 use crate::web::error::Error;
-use crate::web::page::{Frame, Moment, Page};
+use crate::web::page::{Page, PageContext, Timestamp};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show]
@@ -17,36 +17,36 @@ pub(crate) fn routes() -> Vec<Route> {
 #[derive(Template)]
 #[template(path = "account/mypage.html")]
 struct MyPage<'a> {
-    frame: Frame,
-    person: Shown<'a>,
+    page: PageContext,
+    user: MyPageUser<'a>,
 }
 
-struct Shown<'a> {
+struct MyPageUser<'a> {
     email: &'a str,
     name: &'a str,
     gender_key: Option<&'static str>,
     born: Option<String>,
     joined: String,
     joined_iso: String,
-    is_unproved: bool,
+    is_unverified: bool,
 }
 
 #[get("/account/mypage")]
-fn show(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
+fn show(signed_in: SignedIn, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
     let person = signed_in.person();
     let gender_key = person.gender.map(|gender| match gender {
         Gender::Male => "gender.male",
         Gender::Female => "gender.female",
     });
-    let shown = Shown {
+    let shown = MyPageUser {
         email: signed_in.email(),
         name: person.name.as_str(),
         gender_key,
         born: person.date_of_birth.map(|date| date.to_string()),
-        is_unproved: ctx.settings.email_verification != EmailVerification::None
+        is_unverified: ctx.settings.email_verification != EmailVerification::None
             && person.email_verified_at.is_none(),
-        joined: frame.date(person.created_at),
-        joined_iso: Moment::of(&frame, person.created_at).iso,
+        joined: page.date(person.created_at),
+        joined_iso: Timestamp::new(&page, person.created_at).iso,
     };
-    Page::draw(&MyPage { frame, person: shown })
+    Page::render(&MyPage { page, user: shown })
 }

@@ -1,4 +1,4 @@
-//! What a browser keeps, sealed, while its person is away at a provider, so that nobody has to remember
+//! What a browser keeps, sealed, while its person is state at a provider, so that nobody has to remember
 //! strangers: no row is written before somebody has come back.
 
 use rocket::Request;
@@ -16,8 +16,8 @@ use crate::http::cookies::{AWAY_LASTS, NEWCOMER_LASTS};
 use crate::oauth::{Dance, Known};
 use crate::types::{Email, Name, Secret};
 
-const AWAY: &str = "away at a provider";
-const NEWCOMER: &str = "newcomer without an address";
+const OAUTH_STATE: &str = "away at a provider";
+const PENDING_SIGNUP: &str = "newcomer without an address";
 
 /// Longest place to go on to that is kept: a cookie has 4,096 bytes (RFC 6265, 6.1), and what is sealed
 /// grows by a third.
@@ -25,49 +25,49 @@ const MAX_NEXT: usize = 1024;
 
 /// What somebody sets out to a provider for. A session stands for its person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Purpose {
+pub(crate) enum OAuthPurpose {
     /// To come in.
-    Enter,
+    LogIn,
     /// To connect the provider to the account of a session.
     Connect(String),
     /// To prove once more whose session it is.
-    ProveAgain(String),
+    Reauthenticate(String),
 }
 
 /// Somebody who set out to a provider in this browser.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Away {
+pub(crate) struct OAuthState {
     slug: String,
     state: String,
     nonce: String,
     verifier: String,
     /// Where the person was going.
     pub(crate) next: String,
-    pub(crate) purpose: Purpose,
+    pub(crate) purpose: OAuthPurpose,
     until: i64,
 }
 
-impl Away {
+impl OAuthState {
     /// Remembers a dance in the browser that begins it.
-    pub(crate) fn begin(
+    pub(crate) fn set(
         (ctx, jar): (&Ctx, &CookieJar<'_>),
         (slug, next): (&str, &str),
         dance: &Dance,
-        purpose: Purpose,
+        purpose: OAuthPurpose,
     ) {
         let text = |secret: &Option<Secret>| {
             secret.as_ref().map(|secret| secret.expose().to_owned()).unwrap_or_default()
         };
-        let away = Self {
+        let state = Self {
             slug: slug.to_owned(),
             state: text(&dance.state),
             nonce: text(&dance.nonce),
             verifier: text(&dance.verifier),
-            next: kept(next),
+            next: bounded(next),
             purpose,
-            until: (ctx.clock.now() + lasting(AWAY_LASTS)).unix_timestamp(),
+            until: (ctx.clock.now() + cookie_lifetime(AWAY_LASTS)).unix_timestamp(),
         };
-        cookies::send_away(jar, ctx, seal(ctx, AWAY, &away));
+        cookies::send_away(jar, ctx, seal(ctx, OAUTH_STATE, &state));
     }
 
     /// The dance, if it is with this provider and this is its state.
@@ -78,23 +78,24 @@ impl Away {
             state: Some(Secret::new(self.state.clone())),
             nonce: Some(Secret::new(self.nonce.clone())),
             verifier: Some(Secret::new(self.verifier.clone())),
-            is_again: matches!(self.purpose, Purpose::ProveAgain(_)),
+            is_again: matches!(self.purpose, OAuthPurpose::Reauthenticate(_)),
         })
     }
 }
 
 /// As a guard it is taken out of the browser, whatever comes of the request.
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for Away {
+impl<'r> FromRequest<'r> for OAuthState {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         let Some(ctx) = request.rocket().state::<Ctx>() else {
             return Outcome::Error((Status::InternalServerError, ()));
         };
-        let away = cookies::take_away(request, ctx).and_then(|it| unseal::<Self>(ctx, AWAY, it));
-        match away.filter(|away| is_before(away.until, ctx.clock.now())) {
-            Some(away) => Outcome::Success(away),
+        let state =
+            cookies::take_away(request, ctx).and_then(|it| unseal::<Self>(ctx, OAUTH_STATE, it));
+        match state.filter(|state| is_valid(state.until, ctx.clock.now())) {
+            Some(state) => Outcome::Success(state),
             None => Outcome::Forward(Status::Forbidden),
         }
     }
@@ -102,7 +103,7 @@ impl<'r> FromRequest<'r> for Away {
 
 /// Somebody whom a provider knows, and who has no address yet.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Newcomer {
+pub(crate) struct PendingSocialSignup {
     pub(crate) slug: String,
     pub(crate) next: String,
     issuer: String,
@@ -111,28 +112,28 @@ pub(crate) struct Newcomer {
     until: i64,
 }
 
-impl Newcomer {
+impl PendingSocialSignup {
     /// Remembers somebody in the browser who has just come back.
-    pub(crate) fn wait(
+    pub(crate) fn set(
         (ctx, jar): (&Ctx, &CookieJar<'_>),
         (slug, next): (&str, &str),
         known: &Known,
     ) {
-        let newcomer = Self {
+        let pending = Self {
             slug: slug.to_owned(),
-            next: kept(next),
+            next: bounded(next),
             issuer: known.issuer.clone(),
             subject: known.subject.clone(),
             name: known.name.as_str().to_owned(),
-            until: (ctx.clock.now() + lasting(NEWCOMER_LASTS)).unix_timestamp(),
+            until: (ctx.clock.now() + cookie_lifetime(NEWCOMER_LASTS)).unix_timestamp(),
         };
-        cookies::carry_newcomer(jar, ctx, seal(ctx, NEWCOMER, &newcomer));
+        cookies::carry_newcomer(jar, ctx, seal(ctx, PENDING_SIGNUP, &pending));
     }
 
     /// Whoever waits in this browser.
-    pub(crate) fn in_browser(ctx: &Ctx, jar: &CookieJar<'_>) -> Option<Self> {
-        let newcomer = unseal::<Self>(ctx, NEWCOMER, cookies::newcomer(jar, ctx)?)?;
-        is_before(newcomer.until, ctx.clock.now()).then_some(newcomer)
+    pub(crate) fn from_cookie(ctx: &Ctx, jar: &CookieJar<'_>) -> Option<Self> {
+        let pending = unseal::<Self>(ctx, PENDING_SIGNUP, cookies::newcomer(jar, ctx)?)?;
+        is_valid(pending.until, ctx.clock.now()).then_some(pending)
     }
 
     /// Whom the provider knows.
@@ -148,7 +149,7 @@ impl Newcomer {
 }
 
 /// A place to go on to, if a cookie can hold it.
-fn kept(next: &str) -> String {
+fn bounded(next: &str) -> String {
     if next.len() <= MAX_NEXT { next.to_owned() } else { String::new() }
 }
 
@@ -161,10 +162,10 @@ fn unseal<T: DeserializeOwned>(ctx: &Ctx, label: &str, sealed: &str) -> Option<T
     serde_json::from_slice(&ctx.keys.unseal(label, sealed).ok()?).ok()
 }
 
-fn is_before(until: i64, now: OffsetDateTime) -> bool {
+fn is_valid(until: i64, now: OffsetDateTime) -> bool {
     now.unix_timestamp() < until
 }
 
-fn lasting(cookie: rocket::time::Duration) -> time::Duration {
+fn cookie_lifetime(cookie: rocket::time::Duration) -> time::Duration {
     time::Duration::seconds(cookie.whole_seconds())
 }

@@ -7,7 +7,7 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
-use super::{Answer, MY_PAGE};
+use super::{MY_PAGE, Response};
 use crate::context::Ctx;
 use crate::flows;
 use crate::flows::account::password_change::ChangePasswordError;
@@ -15,18 +15,18 @@ use crate::http::guards::SignedIn;
 use crate::sessions::ProveError;
 use crate::types::{Caller, Password};
 use crate::web::error::Error;
-use crate::web::flash::Notice;
-use crate::web::forms::rejection::Refusal;
+use crate::web::flash::Flash;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
 use crate::web::forms::{Form, FormView, Submitted};
-use crate::web::page::{Frame, Page};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![edit, update]
 }
 
 #[derive(FromForm, Validate)]
-struct PasswordForm {
+struct PasswordChangeForm {
     #[field(default = String::new())]
     #[validate(custom(function = "rules::password"))]
     old_password: String,
@@ -38,47 +38,49 @@ struct PasswordForm {
     new_password2: String,
 }
 
-impl Form for PasswordForm {
+impl Form for PasswordChangeForm {
     const FIELDS: &'static [&'static str] = &["old_password", "new_password1", "new_password2"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         Vec::new()
     }
 }
 
 #[derive(Template)]
 #[template(path = "account/password_change.html")]
-struct PasswordPage {
-    frame: Frame,
+struct PasswordChangePage {
+    page: PageContext,
     form: FormView,
     min_length: u8,
 }
 
 #[get("/account/password/change")]
-fn edit(_signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
-    draw(frame, FormView::empty(""), ctx)
+fn edit(_signed_in: SignedIn, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
+    render(page, FormView::empty(""), ctx)
 }
 
 #[post("/account/password/change", data = "<sent>")]
 async fn update(
-    sent: Submitted<PasswordForm>,
+    sent: Submitted<PasswordChangeForm>,
     signed_in: SignedIn,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let form = &sent.form;
     let email = &signed_in.person().email;
-    let complaints = sent.complaints(form.validate());
-    if !complaints.is_empty() {
-        let found = match complaints.unjudged("new_password1", &form.new_password1) {
+    let errors = sent.errors(form.validate());
+    if !errors.is_empty() {
+        let found = match errors.unchecked_password("new_password1", &form.new_password1) {
             Some(new) => flows::account::password_change::weigh(ctx, email, &new).await,
             None => Ok(Vec::new()),
         };
         return match found {
-            Ok(found) => again(frame, form, &complaints.and("new_password1", found).into(), ctx),
-            Err(error) => refused(frame, form, error, ctx),
+            Ok(found) => {
+                rerender(page, form, &errors.with_weaknesses("new_password1", found).into(), ctx)
+            }
+            Err(error) => reject(page, form, error, ctx),
         };
     }
     let holds = "the rules hold, and they are this parser";
@@ -94,43 +96,52 @@ async fn update(
     .await
     {
         Ok(()) => {
-            Notice::PasswordChanged.say(jar, ctx);
-            Ok(Answer::Gone(Redirect::to(MY_PAGE)))
+            Flash::PasswordChanged.set(jar, ctx);
+            Ok(Response::Redirect(Redirect::to(MY_PAGE)))
         }
         // What is wrong with the new password is said with it.
         Err(ChangePasswordError::NotProved(ProveError::Wrong)) => {
-            let wrong = Refusal::about("old_password", "password.wrong").complaints;
+            let wrong = Rejection::on_field("old_password", "password.wrong").errors;
             match flows::account::password_change::weigh(ctx, email, &new).await {
-                Ok(found) => again(frame, form, &wrong.and("new_password1", found).into(), ctx),
-                Err(error) => refused(frame, form, error, ctx),
+                Ok(found) => {
+                    rerender(page, form, &wrong.with_weaknesses("new_password1", found).into(), ctx)
+                }
+                Err(error) => reject(page, form, error, ctx),
             }
         }
-        Err(error) => refused(frame, form, error, ctx),
+        Err(error) => reject(page, form, error, ctx),
     }
 }
 
-fn refused(
-    frame: Frame,
-    form: &PasswordForm,
+fn reject(
+    page: PageContext,
+    form: &PasswordChangeForm,
     error: ChangePasswordError,
     ctx: &Ctx,
-) -> Result<Answer, Error> {
-    let refusal = match error {
+) -> Result<Response, Error> {
+    let rejection = match error {
         ChangePasswordError::NotProved(error) => {
-            Refusal::not_proved(&frame, "old_password", error)?
+            Rejection::not_authenticated(&page, "old_password", error)?
         }
-        ChangePasswordError::NotTaken(error) => Refusal::not_taken("new_password1", error)?,
+        ChangePasswordError::NotTaken(error) => {
+            Rejection::new_password_rejected("new_password1", error)?
+        }
         ChangePasswordError::Broken(error) => return Err(error.into()),
     };
-    again(frame, form, &refusal, ctx)
+    rerender(page, form, &rejection, ctx)
 }
 
-fn again(frame: Frame, form: &PasswordForm, refusal: &Refusal, ctx: &Ctx) -> Result<Answer, Error> {
-    let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(draw(frame, form, ctx)?)))
+fn rerender(
+    page: PageContext,
+    form: &PasswordChangeForm,
+    rejection: &Rejection,
+    ctx: &Ctx,
+) -> Result<Response, Error> {
+    let form = FormView::filled(&page, form, &rejection.errors);
+    Ok(Response::Page(rejection.apply_to(render(page, form, ctx)?)))
 }
 
-fn draw(frame: Frame, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
+fn render(page: PageContext, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
     let min_length = ctx.settings.password_min_length;
-    Page::draw(&PasswordPage { frame, form, min_length })
+    Page::render(&PasswordChangePage { page, form, min_length })
 }

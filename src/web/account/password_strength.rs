@@ -18,14 +18,14 @@ use crate::throttle::ThrottleError;
 use crate::types::{BirthDate, Caller, Email, Name, Password};
 use crate::web::error::Error;
 use crate::web::forms::rules::Today;
-use crate::web::forms::{Complaint, Submitted};
+use crate::web::forms::{FormError, Submitted};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
 #[derive(FromForm)]
-struct StrengthForm {
+struct PasswordStrengthForm {
     #[field(default = String::new())]
     password: String,
     /// `self`, `link`, or else the person whom the other fields describe.
@@ -39,7 +39,7 @@ struct StrengthForm {
     date_of_birth: String,
 }
 
-impl StrengthForm {
+impl PasswordStrengthForm {
     /// What is known of the person, whatever is wrong with the form.
     fn own_data(&self, today: Today) -> OwnData {
         OwnData {
@@ -58,7 +58,7 @@ struct Strength {
 }
 
 #[derive(Responder)]
-enum Answer {
+enum StrengthResponse {
     Known(Json<Strength>),
     #[response(status = 429)]
     TooSoon((), Header<'static>),
@@ -68,13 +68,13 @@ enum Answer {
 /// the form comes with it.
 #[post("/account/password/strength", data = "<sent>")]
 async fn create(
-    sent: Submitted<StrengthForm>,
+    sent: Submitted<PasswordStrengthForm>,
     visitor: Visitor,
     language: Language,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<StrengthResponse, Error> {
     let form = &sent.form;
     let Ok(password) = Password::parse(&form.password) else {
         return Err(Status::UnprocessableEntity.into());
@@ -89,7 +89,7 @@ async fn create(
     {
         Ok(found) => found,
         Err(StrengthError::NotNow(ThrottleError::TooSoon(wait))) => {
-            return Ok(Answer::TooSoon((), retry::after(wait)));
+            return Ok(StrengthResponse::TooSoon((), retry::after(wait)));
         }
         Err(StrengthError::NotNow(ThrottleError::Broken(error)) | StrengthError::Broken(error)) => {
             return Err(error.into());
@@ -97,11 +97,11 @@ async fn create(
         Err(StrengthError::Busy(full)) => return Err(full.into()),
     };
     let is_good = found.is_empty();
-    let complaints = if is_good {
-        vec![Complaint::new("strength.good")]
+    let errors = if is_good {
+        vec![FormError::new("strength.good")]
     } else {
-        found.into_iter().map(Complaint::from).collect()
+        found.into_iter().map(FormError::from).collect()
     };
-    let sentences = complaints.iter().map(|complaint| complaint.in_language(language)).collect();
-    Ok(Answer::Known(Json(Strength { is_good, sentences })))
+    let sentences = errors.iter().map(|error| error.in_language(language)).collect();
+    Ok(StrengthResponse::Known(Json(Strength { is_good, sentences })))
 }

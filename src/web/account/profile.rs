@@ -8,7 +8,7 @@ use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 use validator::ValidateArgs as _;
 
-use super::{Answer, MY_PAGE};
+use super::{MY_PAGE, Response};
 use crate::accounts::Profile;
 use crate::context::Ctx;
 use crate::flows;
@@ -16,12 +16,12 @@ use crate::http::cookies;
 use crate::http::guards::SignedIn;
 use crate::types::{BirthDate, Caller, Gender, Language, Name, Person};
 use crate::web::error::Error;
-use crate::web::flash::Notice;
-use crate::web::forms::rejection::Refusal;
+use crate::web::flash::Flash;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
 use crate::web::forms::rules::Today;
-use crate::web::forms::{Complaints, Form, FormView, Submitted};
-use crate::web::page::{Frame, Page};
+use crate::web::forms::{Form, FormErrors, FormView, Submitted};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![edit, update]
@@ -47,7 +47,7 @@ struct ProfileForm {
 impl Form for ProfileForm {
     const FIELDS: &'static [&'static str] = &["name", "gender", "date_of_birth", "language"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         vec![
             ("name", &self.name),
             ("gender", &self.gender),
@@ -69,8 +69,8 @@ impl ProfileForm {
         }
     }
 
-    /// The words of a form whose rules hold.
-    fn words(&self, person: &Person, today: Today) -> Profile {
+    /// The new_profile of a form whose rules hold.
+    fn parsed(&self, person: &Person, today: Today) -> Profile {
         let holds = "the rules hold, and they are these parsers";
         Profile {
             name: Name::parse(&self.name).expect(holds),
@@ -84,40 +84,41 @@ impl ProfileForm {
 #[derive(Template)]
 #[template(path = "account/profile.html")]
 struct ProfilePage {
-    frame: Frame,
+    page: PageContext,
     form: FormView,
 }
 
 #[get("/account/profile")]
-fn edit(signed_in: SignedIn, frame: Frame) -> Result<Page, Error> {
+fn edit(signed_in: SignedIn, page: PageContext) -> Result<Page, Error> {
     let form = ProfileForm::of(signed_in.person());
-    let form = FormView::again(&frame, &form, &Complaints::default());
-    Page::draw(&ProfilePage { frame, form })
+    let form = FormView::filled(&page, &form, &FormErrors::default());
+    Page::render(&ProfilePage { page, form })
 }
 
 #[post("/account/profile", data = "<sent>")]
 async fn update(
     sent: Submitted<ProfileForm>,
     signed_in: SignedIn,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let today = Today(ctx.clock.now().date());
-    let complaints = sent.complaints(sent.form.validate_with_args(&today));
-    if !complaints.is_empty() {
-        let form = FormView::again(&frame, &sent.form, &complaints);
-        let page = Page::draw(&ProfilePage { frame, form })?;
-        return Ok(Answer::Shown(Refusal::from(complaints).mark(page)));
+    let errors = sent.errors(sent.form.validate_with_args(&today));
+    if !errors.is_empty() {
+        let form = FormView::filled(&page, &sent.form, &errors);
+        let page = Page::render(&ProfilePage { page, form })?;
+        return Ok(Response::Page(Rejection::from(errors).apply_to(page)));
     }
     let person = signed_in.person();
-    let words = sent.form.words(person, today);
-    let language = words.language;
-    flows::account::profile::update(ctx, person.id, |profile| *profile = words, caller).await?;
+    let new_profile = sent.form.parsed(person, today);
+    let language = new_profile.language;
+    flows::account::profile::update(ctx, person.id, |profile| *profile = new_profile, caller)
+        .await?;
     if language != person.language {
         cookies::choose_language(jar, ctx, language);
     }
-    Notice::ProfileSaved.say(jar, ctx);
-    Ok(Answer::Gone(Redirect::to(MY_PAGE)))
+    Flash::ProfileSaved.set(jar, ctx);
+    Ok(Response::Redirect(Redirect::to(MY_PAGE)))
 }

@@ -14,16 +14,16 @@ use crate::web::error::Error;
 /// The name that the password has on every such form.
 const PASSWORD: &str = "password";
 
-/// What is asked.
+/// What is prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum ReauthenticationPrompt {
     /// The password.
     Password,
-    /// Nothing more.
-    Nothing,
+    /// NotNeeded more.
+    NotNeeded,
 }
 
-impl Asked {
+impl ReauthenticationPrompt {
     /// What is asked of somebody, or the way to being proved, which leads back to this path.
     pub(crate) async fn of(
         ctx: &Ctx,
@@ -34,26 +34,29 @@ impl Asked {
             return Ok(Ok(Self::Password));
         }
         let has_proved = guards::has_just_proved(ctx, reader).await?;
-        Ok(if has_proved { Ok(Self::Nothing) } else { Err(reauthentication::ask_for(back)) })
+        Ok(if has_proved { Ok(Self::NotNeeded) } else { Err(reauthentication::redirect_for(back)) })
     }
 
     /// Whether the form has a field for the password.
-    pub(crate) fn is_password(self) -> bool {
+    pub(crate) fn asks_password(self) -> bool {
         self == Self::Password
     }
 
-    /// What is wrong with a form, without what was not asked.
-    pub(crate) fn rules(self, rules: Result<(), ValidationErrors>) -> Result<(), ValidationErrors> {
+    /// What is wrong with a form, without what was not prompt.
+    pub(crate) fn filter(
+        self,
+        rules: Result<(), ValidationErrors>,
+    ) -> Result<(), ValidationErrors> {
         let Err(mut errors) = rules else { return Ok(()) };
-        if !self.is_password() {
+        if !self.asks_password() {
             errors.errors_mut().remove(PASSWORD);
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    /// The password, if it was asked. The rules hold.
+    /// The password, if it was prompt. The rules hold.
     pub(crate) fn password(self, typed: &str) -> Option<Password> {
-        self.is_password()
+        self.asks_password()
             .then(|| Password::parse(typed).expect("the rules hold, and they are this parser"))
     }
 }

@@ -8,36 +8,36 @@ use url::form_urlencoded;
 use validator::Validate;
 
 use super::login_methods;
-use super::login_methods::Way;
-use super::{Answer, MY_PAGE};
+use super::login_methods::LoginMethod;
+use super::{MY_PAGE, Response};
 use crate::context::Ctx;
 use crate::flows;
 use crate::http::guards::SignedIn;
 use crate::http::next;
 use crate::types::{Caller, Password};
 use crate::web::error::Error;
-use crate::web::forms::rejection::Refusal;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
 use crate::web::forms::{Form, FormView, Submitted};
-use crate::web::page::{Frame, Page};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
 }
 
 /// The way to the question, and back to where the person was going.
-pub(in crate::web) fn ask(frame: &Frame) -> Redirect {
-    ask_for(frame.here())
+pub(in crate::web) fn redirect(page: &PageContext) -> Redirect {
+    redirect_for(page.path_and_query())
 }
 
 /// The way to the question, and on to a path of this site.
-pub(in crate::web) fn ask_for(next: &str) -> Redirect {
+pub(in crate::web) fn redirect_for(next: &str) -> Redirect {
     let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
     Redirect::to(format!("/account/sudo?next={next}"))
 }
 
 #[derive(FromForm, Validate)]
-struct SudoForm {
+struct ReauthenticationForm {
     #[field(default = String::new())]
     #[validate(custom(function = "rules::password"))]
     password: String,
@@ -45,10 +45,10 @@ struct SudoForm {
     next: String,
 }
 
-impl Form for SudoForm {
+impl Form for ReauthenticationForm {
     const FIELDS: &'static [&'static str] = &["password"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         Vec::new()
     }
 
@@ -59,66 +59,72 @@ impl Form for SudoForm {
 
 #[derive(Template)]
 #[template(path = "account/reauthentication.html")]
-struct SudoPage {
-    frame: Frame,
+struct ReauthenticationPage {
+    page: PageContext,
     form: FormView,
     has_password: bool,
-    ways: Vec<Way>,
+    login_methods: Vec<LoginMethod>,
 }
 
 #[get("/account/sudo?<next>")]
 async fn new(
     next: Option<&str>,
     signed_in: SignedIn,
-    frame: Frame,
+    page: PageContext,
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
-    draw(frame, FormView::empty(next.unwrap_or_default()), &signed_in, ctx).await
+    render(page, FormView::empty(next.unwrap_or_default()), &signed_in, ctx).await
 }
 
 #[post("/account/sudo", data = "<sent>")]
 async fn create(
-    sent: Submitted<SudoForm>,
+    sent: Submitted<ReauthenticationForm>,
     signed_in: SignedIn,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let form = &sent.form;
-    let complaints = sent.complaints(form.validate());
-    if !complaints.is_empty() {
-        return again(frame, form, &complaints.into(), &signed_in, ctx).await;
+    let errors = sent.errors(form.validate());
+    if !errors.is_empty() {
+        return rerender(page, form, &errors.into(), &signed_in, ctx).await;
     }
     let password = Password::parse(&form.password);
     let password = password.expect("the rules hold, and they are this parser");
     let whose = (&signed_in.person().email, signed_in.session());
     match flows::account::reauthentication::prove(ctx, whose, password, caller).await {
-        Ok(()) => Ok(Answer::Gone(Redirect::to(next::after_sign_in(&form.next, MY_PAGE)))),
+        Ok(()) => Ok(Response::Redirect(Redirect::to(next::after_sign_in(&form.next, MY_PAGE)))),
         Err(error) => {
-            let refusal = Refusal::not_proved(&frame, "password", error)?;
-            again(frame, form, &refusal, &signed_in, ctx).await
+            let rejection = Rejection::not_authenticated(&page, "password", error)?;
+            rerender(page, form, &rejection, &signed_in, ctx).await
         }
     }
 }
 
-async fn again(
-    frame: Frame,
-    form: &SudoForm,
-    refusal: &Refusal,
+async fn rerender(
+    page: PageContext,
+    form: &ReauthenticationForm,
+    rejection: &Rejection,
     reader: &SignedIn,
     ctx: &Ctx,
-) -> Result<Answer, Error> {
-    let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(draw(frame, form, reader, ctx).await?)))
+) -> Result<Response, Error> {
+    let form = FormView::filled(&page, form, &rejection.errors);
+    Ok(Response::Page(rejection.apply_to(render(page, form, reader, ctx).await?)))
 }
 
 /// Whoever has no password is proved by a provider once more.
-async fn draw(frame: Frame, form: FormView, reader: &SignedIn, ctx: &Ctx) -> Result<Page, Error> {
+async fn render(
+    page: PageContext,
+    form: FormView,
+    reader: &SignedIn,
+    ctx: &Ctx,
+) -> Result<Page, Error> {
     let has_password = reader.person().has_password;
-    let (ways, origins) = if has_password {
+    let (login_methods, origins) = if has_password {
         Default::default()
     } else {
-        login_methods::of_person(ctx, &frame, reader.person().id).await?
+        login_methods::list_of_user(ctx, &page, reader.person().id).await?
     };
-    Ok(Page::draw(&SudoPage { frame, form, has_password, ways })?.leading_to(origins))
+    Ok(Page::render(&ReauthenticationPage { page, form, has_password, login_methods })?
+        .with_form_action(origins))
 }

@@ -15,7 +15,7 @@ use crate::types::{Caller, SessionId};
 use crate::web::device;
 use crate::web::error::Error;
 use crate::web::forms::{ButtonForm, Submitted};
-use crate::web::page::{Frame, Moment, Page};
+use crate::web::page::{Page, PageContext, Timestamp};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![index, end, end_others]
@@ -27,42 +27,42 @@ const LIST: &str = "/account/sessions";
 #[derive(Template)]
 #[template(path = "account/sessions.html")]
 struct SessionsPage {
-    frame: Frame,
-    sessions: Vec<Shown>,
+    page: PageContext,
+    sessions: Vec<SessionRow>,
     more: u64,
     has_others: bool,
 }
 
-struct Shown {
+struct SessionRow {
     id: SessionId,
     device: String,
     is_this: bool,
-    since: Moment,
-    seen: Moment,
+    since: Timestamp,
+    seen: Timestamp,
     address: String,
-    proved: &'static str,
+    proved_by: &'static str,
 }
 
 #[get("/account/sessions")]
-async fn index(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
+async fn index(signed_in: SignedIn, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
     let this = signed_in.session();
     let SignIns { shown, more } = sessions::list_of(ctx, signed_in.person().id, this).await?;
     let has_others = shown.iter().any(|row| row.session != this);
-    let sessions = shown.into_iter().map(|row| show(row, this, &frame, ctx)).collect();
-    Page::draw(&SessionsPage { frame, sessions, more, has_others })
+    let sessions = shown.into_iter().map(|row| session_row(row, this, &page, ctx)).collect();
+    Page::render(&SessionsPage { page, sessions, more, has_others })
 }
 
-fn show(row: SignIn, this: SessionId, frame: &Frame, ctx: &Ctx) -> Shown {
+fn session_row(row: SignIn, this: SessionId, page: &PageContext, ctx: &Ctx) -> SessionRow {
     let is_this = row.session == this;
-    Shown {
+    SessionRow {
         id: row.session,
-        device: device::words(&row.user_agent, frame.language()),
+        device: device::label(&row.user_agent, page.language()),
         is_this,
-        since: Moment::of(frame, row.created_at),
+        since: Timestamp::new(page, row.created_at),
         // The row knows the last renewal; of this session we know better.
-        seen: Moment::of(frame, if is_this { ctx.clock.now() } else { row.last_seen_at }),
+        seen: Timestamp::new(page, if is_this { ctx.clock.now() } else { row.last_seen_at }),
         address: row.ip,
-        proved: match row.proved_by.as_str() {
+        proved_by: match row.proved_by.as_str() {
             "password" => "sessions.by_password",
             "setup_link" => "sessions.by_setup_link",
             "social" => "sessions.by_social",
@@ -72,7 +72,7 @@ fn show(row: SignIn, this: SessionId, frame: &Frame, ctx: &Ctx) -> Shown {
 }
 
 #[derive(Responder)]
-enum Ended {
+enum EndSessionResponse {
     /// Another one, and the list is shown again.
     Other(Redirect),
     /// The one in which it was asked for.
@@ -87,16 +87,16 @@ async fn end(
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Ended, Error> {
+) -> Result<EndSessionResponse, Error> {
     let Ok(session) = id.parse::<SessionId>() else { return Err(Status::NotFound.into()) };
     let by = (signed_in.person().id, signed_in.session());
     if !flows::account::sessions::end(ctx, by, session, caller).await? {
         return Err(Status::NotFound.into());
     }
     if session == signed_in.session() {
-        return Ok(Ended::This(LoggedOut::of(jar, ctx)));
+        return Ok(EndSessionResponse::This(LoggedOut::of(jar, ctx)));
     }
-    Ok(Ended::Other(Redirect::to(LIST)))
+    Ok(EndSessionResponse::Other(Redirect::to(LIST)))
 }
 
 #[post("/account/sessions/end-others", data = "<_sent>")]

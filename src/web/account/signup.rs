@@ -8,8 +8,8 @@ use rocket::{Route, State, get, post, routes};
 use validator::{Validate, ValidateArgs as _};
 
 use super::login_methods;
-use super::login_methods::Way;
-use super::{Answer, MY_PAGE};
+use super::login_methods::LoginMethod;
+use super::{MY_PAGE, Response};
 use crate::accounts::OwnData;
 use crate::config::SignUp;
 use crate::context::Ctx;
@@ -20,12 +20,12 @@ use crate::http::guards::SignedIn;
 use crate::http::next;
 use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password};
 use crate::web::error::Error;
-use crate::web::forms::rejection::Refusal;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
 use crate::web::forms::rules::Today;
 use crate::web::forms::{Form, FormView, Submitted};
 use crate::web::message_page;
-use crate::web::page::{Frame, Page};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create, sent]
@@ -33,7 +33,7 @@ pub(crate) fn routes() -> Vec<Route> {
 
 #[derive(FromForm, Validate)]
 #[validate(context = Today)]
-struct JoinForm {
+struct SignupForm {
     #[field(default = String::new())]
     #[validate(custom(function = "rules::email"))]
     email: String,
@@ -53,11 +53,11 @@ struct JoinForm {
     next: String,
 }
 
-impl Form for JoinForm {
+impl Form for SignupForm {
     const FIELDS: &'static [&'static str] =
         &["email", "password1", "password2", "gender", "date_of_birth"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         vec![
             ("email", &self.email),
             ("gender", &self.gender),
@@ -70,7 +70,7 @@ impl Form for JoinForm {
     }
 }
 
-impl JoinForm {
+impl SignupForm {
     /// What is known of the person, whatever else is wrong with the form.
     fn own_data(&self, today: Today) -> OwnData {
         let date_of_birth = BirthDate::parse(&self.date_of_birth, today.0).ok().flatten();
@@ -78,7 +78,7 @@ impl JoinForm {
     }
 
     /// The words of a form whose rules hold.
-    fn words(&self, today: Today, language: Language) -> Application {
+    fn parsed(&self, today: Today, language: Language) -> Application {
         let holds = "the rules hold, and they are these parsers";
         Application {
             email: Email::parse(&self.email).expect(holds),
@@ -93,53 +93,53 @@ impl JoinForm {
 
 #[derive(Template)]
 #[template(path = "account/signup.html")]
-struct JoinPage {
-    frame: Frame,
+struct SignupPage {
+    page: PageContext,
     form: FormView,
-    ways: Vec<Way>,
+    login_methods: Vec<LoginMethod>,
     min_length: u8,
 }
 
 #[derive(Template)]
 #[template(path = "account/signup_closed.html")]
-struct ClosedPage {
-    frame: Frame,
+struct SignupClosedPage {
+    page: PageContext,
 }
 
 /// Where an address must be proved first, everybody who joins arrives here.
 #[get("/account/join/sent")]
-fn sent(frame: Frame) -> Result<Page, Error> {
-    message_page::draw(frame, ("signup.sent.title", "signup.sent.text"))
+fn sent(page: PageContext) -> Result<Page, Error> {
+    message_page::render(page, ("signup.sent.title", "signup.sent.text"))
 }
 
 #[get("/account/join?<next>")]
-async fn new(next: Option<&str>, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
+async fn new(next: Option<&str>, page: PageContext, ctx: &State<Ctx>) -> Result<Response, Error> {
     let next = next.unwrap_or_default();
-    if frame.person().is_some() {
-        return Ok(Answer::Gone(Redirect::to(next::after_sign_in(next, MY_PAGE))));
+    if page.user().is_some() {
+        return Ok(Response::Redirect(Redirect::to(next::after_sign_in(next, MY_PAGE))));
     }
     if ctx.settings.signup == SignUp::Closed {
-        return closed(frame);
+        return closed(page);
     }
-    draw(frame, FormView::empty(next), ctx).await.map(Answer::Shown)
+    render(page, FormView::empty(next), ctx).await.map(Response::Page)
 }
 
 #[post("/account/join", data = "<sent>")]
 async fn create(
-    sent: Submitted<JoinForm>,
-    frame: Frame,
+    sent: Submitted<SignupForm>,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let today = Today(ctx.clock.now().date());
-    let mut complaints = sent.complaints(sent.form.validate_with_args(&today));
+    let mut errors = sent.errors(sent.form.validate_with_args(&today));
     // The settings decide this, which the form's own rules do not know; it is said beside all else.
     if Email::parse(&sent.form.email).is_ok_and(|email| !ctx.settings.takes(&email)) {
-        complaints.add("email", "email.local");
+        errors.add("email", "email.local");
     }
-    if !complaints.is_empty() {
-        let found = match complaints.unjudged("password1", &sent.form.password1) {
+    if !errors.is_empty() {
+        let found = match errors.unchecked_password("password1", &sent.form.password1) {
             Some(password) => {
                 flows::account::signup::weigh(ctx, &password, sent.form.own_data(today), caller)
                     .await
@@ -148,62 +148,62 @@ async fn create(
         };
         return match found {
             Ok(found) => {
-                let refusal = complaints.and("password1", found).into();
-                again(frame, &sent.form, &refusal, ctx).await
+                let rejection = errors.with_weaknesses("password1", found).into();
+                rerender(page, &sent.form, &rejection, ctx).await
             }
-            Err(error) => refused(frame, &sent.form, error, ctx).await,
+            Err(error) => reject(page, &sent.form, error, ctx).await,
         };
     }
-    let before = frame.person().map(SignedIn::session);
-    let application = sent.form.words(today, frame.language());
+    let before = page.user().map(SignedIn::session);
+    let application = sent.form.parsed(today, page.language());
     match flows::account::signup::join(ctx, application, before, caller).await {
-        Ok(Joined::LetterSent) => Ok(Answer::Gone(Redirect::to("/account/join/sent"))),
+        Ok(Joined::LetterSent) => Ok(Response::Redirect(Redirect::to("/account/join/sent"))),
         Ok(Joined::SignedIn(opened)) => {
             cookies::sign_in(jar, ctx, &opened);
-            Ok(Answer::Gone(Redirect::to(next::after_sign_in(&sent.form.next, MY_PAGE))))
+            Ok(Response::Redirect(Redirect::to(next::after_sign_in(&sent.form.next, MY_PAGE))))
         }
-        Err(error) => refused(frame, &sent.form, error, ctx).await,
+        Err(error) => reject(page, &sent.form, error, ctx).await,
     }
 }
 
-async fn refused(
-    frame: Frame,
-    form: &JoinForm,
+async fn reject(
+    page: PageContext,
+    form: &SignupForm,
     error: SignUpError,
     ctx: &Ctx,
-) -> Result<Answer, Error> {
-    let refusal = match error {
-        SignUpError::Closed => return closed(frame),
-        SignUpError::EmailTaken => Refusal::about("email", "email.taken"),
-        SignUpError::Inactive(inactive) => Refusal::inactive(&frame, inactive),
-        SignUpError::Leaving(at) => Refusal::leaving(&frame, at),
-        SignUpError::LocalEmail => Refusal::about("email", "email.local"),
-        SignUpError::NotTaken(error) => Refusal::not_taken("password1", error)?,
-        SignUpError::NotNow(error) => Refusal::not_now(&frame, error)?,
+) -> Result<Response, Error> {
+    let rejection = match error {
+        SignUpError::Closed => return closed(page),
+        SignUpError::EmailTaken => Rejection::on_field("email", "email.taken"),
+        SignUpError::Inactive(inactive) => Rejection::inactive(&page, inactive),
+        SignUpError::Leaving(at) => Rejection::deletion_pending(&page, at),
+        SignUpError::LocalEmail => Rejection::on_field("email", "email.local"),
+        SignUpError::NotTaken(error) => Rejection::new_password_rejected("password1", error)?,
+        SignUpError::NotNow(error) => Rejection::throttled(&page, error)?,
         SignUpError::Broken(error) => return Err(error.into()),
     };
-    again(frame, form, &refusal, ctx).await
+    rerender(page, form, &rejection, ctx).await
 }
 
-async fn again(
-    frame: Frame,
-    form: &JoinForm,
-    refusal: &Refusal,
+async fn rerender(
+    page: PageContext,
+    form: &SignupForm,
+    rejection: &Rejection,
     ctx: &Ctx,
-) -> Result<Answer, Error> {
-    let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(draw(frame, form, ctx).await?)))
+) -> Result<Response, Error> {
+    let form = FormView::filled(&page, form, &rejection.errors);
+    Ok(Response::Page(rejection.apply_to(render(page, form, ctx).await?)))
 }
 
-async fn draw(frame: Frame, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
-    let (ways, origins) = login_methods::of(ctx, &frame).await?;
-    let page = JoinPage { frame, form, ways, min_length: min_length(ctx) };
-    Ok(Page::draw(&page)?.leading_to(origins))
+async fn render(page: PageContext, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
+    let (login_methods, origins) = login_methods::list(ctx, &page).await?;
+    let page = SignupPage { page, form, login_methods, min_length: min_length(ctx) };
+    Ok(Page::render(&page)?.with_form_action(origins))
 }
 
-pub(crate) fn closed(frame: Frame) -> Result<Answer, Error> {
-    let page = Page::draw(&ClosedPage { frame })?;
-    Ok(Answer::Shown(page.with_status(Status::Forbidden)))
+pub(crate) fn closed(page: PageContext) -> Result<Response, Error> {
+    let page = Page::render(&SignupClosedPage { page })?;
+    Ok(Response::Page(page.with_status(Status::Forbidden)))
 }
 
 fn min_length(ctx: &Ctx) -> u8 {

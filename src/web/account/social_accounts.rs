@@ -6,8 +6,8 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
 use super::login_methods;
-use super::login_methods::Way;
-use super::{Answer, reauthentication};
+use super::login_methods::LoginMethod;
+use super::{Response, reauthentication};
 use crate::context::Ctx;
 use crate::flows;
 use crate::flows::account::social_accounts::DisconnectError;
@@ -17,10 +17,10 @@ use crate::social;
 use crate::social::{Identity, Provider};
 use crate::types::Caller;
 use crate::web::error::Error;
-use crate::web::flash::Notice;
+use crate::web::flash::Flash;
 use crate::web::forms::{ButtonForm, Submitted};
 use crate::web::message_page;
-use crate::web::page::{Frame, Moment, Page};
+use crate::web::page::{Page, PageContext, Timestamp};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![index, destroy]
@@ -31,40 +31,41 @@ pub(crate) const LIST: &str = "/account/connections";
 
 #[derive(Template)]
 #[template(path = "account/social_accounts.html")]
-struct ConnectionsPage {
-    frame: Frame,
-    connections: Vec<Shown>,
-    ways: Vec<Way>,
+struct SocialAccountsPage {
+    page: PageContext,
+    social_accounts: Vec<SocialAccountRow>,
+    login_methods: Vec<LoginMethod>,
 }
 
-struct Shown {
+struct SocialAccountRow {
     id: i64,
     name: String,
     label: String,
-    since: Moment,
-    used: Moment,
+    since: Timestamp,
+    used: Timestamp,
 }
 
 #[get("/account/connections")]
-async fn index(signed_in: SignedIn, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
+async fn index(signed_in: SignedIn, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
     let providers = social::list_active(ctx).await?;
     let identities = social::list_of(&ctx.db, signed_in.person().id).await?;
     let is_new = |slug: &str| identities.iter().all(|identity| identity.provider != slug);
     let others = providers.iter().filter(|provider| is_new(provider.slug()));
-    let (ways, origins) = login_methods::shown(others.map(|it| &it.application), &frame);
-    let connections = identities.into_iter().map(|it| show(it, &providers, &frame)).collect();
-    Ok(Page::draw(&ConnectionsPage { frame, connections, ways })?.leading_to(origins))
+    let (login_methods, origins) = login_methods::buttons(others.map(|it| &it.application), &page);
+    let social_accounts = identities.into_iter().map(|it| row(it, &providers, &page)).collect();
+    Ok(Page::render(&SocialAccountsPage { page, social_accounts, login_methods })?
+        .with_form_action(origins))
 }
 
-fn show(identity: Identity, providers: &[Provider], frame: &Frame) -> Shown {
+fn row(identity: Identity, providers: &[Provider], page: &PageContext) -> SocialAccountRow {
     let provider = providers.iter().find(|provider| provider.slug() == identity.provider);
-    let name = provider.map(|provider| login_methods::name_of(&provider.application, frame));
-    Shown {
+    let name = provider.map(|provider| login_methods::provider_name(&provider.application, page));
+    SocialAccountRow {
         id: identity.id,
         name: name.unwrap_or(identity.provider),
         label: identity.label,
-        since: Moment::of(frame, identity.connected_at),
-        used: Moment::of(frame, identity.used_at),
+        since: Timestamp::new(page, identity.connected_at),
+        used: Timestamp::new(page, identity.used_at),
     }
 }
 
@@ -73,13 +74,13 @@ async fn destroy(
     id: Option<i64>,
     _sent: Submitted<ButtonForm>,
     signed_in: SignedIn,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     if !guards::has_just_proved(ctx, &signed_in).await? {
-        return Ok(Answer::Gone(reauthentication::ask_for(LIST)));
+        return Ok(Response::Redirect(reauthentication::redirect_for(LIST)));
     }
     match flows::account::social_accounts::disconnect(
         ctx,
@@ -90,15 +91,15 @@ async fn destroy(
     .await
     {
         Ok(()) => {
-            Notice::SocialDisconnected.say(jar, ctx);
-            Ok(Answer::Gone(Redirect::to(LIST)))
+            Flash::SocialDisconnected.set(jar, ctx);
+            Ok(Response::Redirect(Redirect::to(LIST)))
         }
         Err(DisconnectError::Stays) => {
-            let page = message_page::draw(
-                frame,
+            let page = message_page::render(
+                page,
                 ("social_accounts.last_method.title", "social_accounts.last_method.text"),
             )?;
-            Ok(Answer::Shown(page.with_status(rocket::http::Status::UnprocessableEntity)))
+            Ok(Response::Page(page.with_status(rocket::http::Status::UnprocessableEntity)))
         }
         Err(DisconnectError::Broken(error)) => Err(error.into()),
     }

@@ -5,8 +5,8 @@ use rocket::http::{CookieJar, Status};
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
-use super::oauth_state::{Away, Newcomer, Purpose};
-use super::{Answer, MY_PAGE, reauthentication, signup, social_accounts};
+use super::oauth_state::{OAuthPurpose, OAuthState, PendingSocialSignup};
+use super::{MY_PAGE, Response, reauthentication, signup, social_accounts};
 use crate::context::Ctx;
 use crate::flows;
 use crate::flows::account::social_accounts::ConnectError;
@@ -20,20 +20,20 @@ use crate::social::Provider;
 use crate::throttle::ThrottleError;
 use crate::types::{Caller, Secret, SessionId, UserId};
 use crate::web::error::Error;
-use crate::web::flash::Notice;
+use crate::web::flash::Flash;
 use crate::web::forms::{Form, Submitted};
 use crate::web::message_page;
-use crate::web::page::Frame;
+use crate::web::page::PageContext;
 
 pub(crate) fn routes() -> Vec<Route> {
-    routes![create, finish, finish_of_nobody]
+    routes![create, callback, callback_without_state]
 }
 
 /// Longest code that is read.
 const MAX_BYTES: usize = 4096;
 
 #[derive(Debug, FromForm)]
-struct SetOutForm {
+struct SocialLoginForm {
     #[field(default = String::new())]
     next: String,
     /// Sent by pages that want the person proved again, rather than another provider connected.
@@ -41,10 +41,10 @@ struct SetOutForm {
     again: String,
 }
 
-impl Form for SetOutForm {
+impl Form for SocialLoginForm {
     const FIELDS: &'static [&'static str] = &[];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         Vec::new()
     }
 }
@@ -53,165 +53,180 @@ impl Form for SetOutForm {
 #[post("/account/social/<slug>", data = "<sent>")]
 async fn create(
     slug: &str,
-    sent: Submitted<SetOutForm>,
-    frame: Frame,
+    sent: Submitted<SocialLoginForm>,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
-    let purpose = match frame.person() {
-        None => Purpose::Enter,
+) -> Result<Response, Error> {
+    let purpose = match page.user() {
+        None => OAuthPurpose::LogIn,
         Some(reader) if !sent.form.again.is_empty() => {
-            Purpose::ProveAgain(reader.session().to_string())
+            OAuthPurpose::Reauthenticate(reader.session().to_string())
         }
         Some(reader) if guards::has_just_proved(ctx, reader).await? => {
-            Purpose::Connect(reader.session().to_string())
+            OAuthPurpose::Connect(reader.session().to_string())
         }
-        Some(_) => return Ok(Answer::Gone(reauthentication::ask_for(social_accounts::LIST))),
+        Some(_) => {
+            return Ok(Response::Redirect(reauthentication::redirect_for(social_accounts::LIST)));
+        }
     };
-    let is_again = matches!(purpose, Purpose::ProveAgain(_));
+    let is_again = matches!(purpose, OAuthPurpose::Reauthenticate(_));
     match flows::account::social_login::set_out(ctx, slug, is_again, caller).await {
         Ok((way, dance)) => {
-            Away::begin((ctx, jar), (slug, &sent.form.next), &dance, purpose);
-            Ok(Answer::Gone(Redirect::to(way)))
+            OAuthState::set((ctx, jar), (slug, &sent.form.next), &dance, purpose);
+            Ok(Response::Redirect(Redirect::to(way)))
         }
-        Err(error) => failed(frame, error),
+        Err(error) => failure_response(page, error),
     }
 }
 
 /// What a provider has a browser bring back (RFC 6749, 4.1.2; RFC 9207, 2).
 #[derive(FromForm)]
-struct BroughtBack<'r> {
+struct CallbackQuery<'r> {
     code: Option<&'r str>,
     state: Option<&'r str>,
     error: Option<&'r str>,
     iss: Option<&'r str>,
 }
 
-#[get("/account/social/<slug>/callback?<brought..>")]
-async fn finish(
+#[get("/account/social/<slug>/callback?<query..>")]
+async fn callback(
     slug: &str,
-    brought: BroughtBack<'_>,
-    away: Away,
-    frame: Frame,
+    query: CallbackQuery<'_>,
+    state: OAuthState,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
-    let Some(dance) = away.dance(ctx, slug, brought.state.unwrap_or_default()) else {
-        return stale(frame);
+) -> Result<Response, Error> {
+    let Some(dance) = state.dance(ctx, slug, query.state.unwrap_or_default()) else {
+        return stale_state(page);
     };
-    let code = brought.code.filter(|code| !code.is_empty() && code.len() <= MAX_BYTES);
-    let code = match (brought.error, code) {
+    let code = query.code.filter(|code| !code.is_empty() && code.len() <= MAX_BYTES);
+    let code = match (query.error, code) {
         (None, Some(code)) => Secret::new(code.to_owned()),
         (Some("access_denied"), _) => {
             tracing::info!(provider = slug, request.id = caller.request_id, "consent was denied");
-            return told_of(frame, Status::UnprocessableEntity, "social_login.denied");
+            return message(page, Status::UnprocessableEntity, "social_login.denied");
         }
         _ => {
             tracing::warn!(provider = slug, request.id = caller.request_id, "no code came back");
-            return told_of(frame, Status::BadGateway, "social_login.unavailable");
+            return message(page, Status::BadGateway, "social_login.unavailable");
         }
     };
-    let returned = Returned { code, issuer: brought.iss.map(str::to_owned) };
+    let returned = Returned { code, issuer: query.iss.map(str::to_owned) };
     match flows::account::social_login::come_back(ctx, slug, &dance, returned, caller).await {
-        Ok((provider, known)) => arrive(&provider, &known, &away, frame, caller, (ctx, jar)).await,
-        Err(error) => failed(frame, error),
+        Ok((provider, known)) => {
+            complete(&provider, &known, &state, page, caller, (ctx, jar)).await
+        }
+        Err(error) => failure_response(page, error),
     }
 }
 
 /// Nobody set out in this browser, or too long ago.
 #[get("/account/social/<_slug>/callback", rank = 2)]
-fn finish_of_nobody(_slug: &str, frame: Frame) -> Result<Answer, Error> {
-    stale(frame)
+fn callback_without_state(_slug: &str, page: PageContext) -> Result<Response, Error> {
+    stale_state(page)
 }
 
-async fn arrive(
+async fn complete(
     provider: &Provider,
     known: &Known,
-    away: &Away,
-    frame: Frame,
+    state: &OAuthState,
+    page: PageContext,
     caller: &Caller,
     (ctx, jar): (&Ctx, &CookieJar<'_>),
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let identity = (provider.slug(), known);
-    match &away.purpose {
-        Purpose::Enter => enter(provider, known, away, frame, caller, (ctx, jar)).await,
-        Purpose::Connect(session) => {
-            let Some((user, _)) = still_there(&frame, session) else { return stale(frame) };
+    match &state.purpose {
+        OAuthPurpose::LogIn => sign_in(provider, known, state, page, caller, (ctx, jar)).await,
+        OAuthPurpose::Connect(session) => {
+            let Some((user, _)) = same_session(&page, session) else { return stale_state(page) };
             match flows::account::social_accounts::connect(ctx, user, identity, caller).await {
                 Ok(()) => {
-                    Notice::SocialConnected.say(jar, ctx);
-                    Ok(Answer::Gone(Redirect::to(social_accounts::LIST)))
+                    Flash::SocialConnected.set(jar, ctx);
+                    Ok(Response::Redirect(Redirect::to(social_accounts::LIST)))
                 }
-                Err(error) => not_done(frame, error, "social_accounts.not_connected"),
+                Err(error) => rejected_connection(page, error, "social_accounts.not_connected"),
             }
         }
-        Purpose::ProveAgain(session) => {
-            let Some(whose) = still_there(&frame, session) else { return stale(frame) };
+        OAuthPurpose::Reauthenticate(session) => {
+            let Some(whose) = same_session(&page, session) else { return stale_state(page) };
             match flows::account::social_accounts::prove(ctx, whose, identity, caller).await {
-                Ok(()) => Ok(Answer::Gone(Redirect::to(next::after_sign_in(&away.next, MY_PAGE)))),
-                Err(error) => not_done(frame, error, "social_login.other_user"),
+                Ok(()) => {
+                    Ok(Response::Redirect(Redirect::to(next::after_sign_in(&state.next, MY_PAGE))))
+                }
+                Err(error) => rejected_connection(page, error, "social_login.other_user"),
             }
         }
     }
 }
 
 /// Whoever set out in this session: somebody else may have signed in meanwhile, or nobody may be.
-fn still_there(frame: &Frame, session: &str) -> Option<(UserId, SessionId)> {
-    let reader = frame.person().filter(|reader| reader.session().to_string() == session)?;
+fn same_session(page: &PageContext, session: &str) -> Option<(UserId, SessionId)> {
+    let reader = page.user().filter(|reader| reader.session().to_string() == session)?;
     Some((reader.person().id, reader.session()))
 }
 
-fn not_done(frame: Frame, error: ConnectError, text: &'static str) -> Result<Answer, Error> {
+fn rejected_connection(
+    page: PageContext,
+    error: ConnectError,
+    text: &'static str,
+) -> Result<Response, Error> {
     match error {
-        ConnectError::Refused => told_of(frame, Status::UnprocessableEntity, text),
+        ConnectError::Refused => message(page, Status::UnprocessableEntity, text),
         ConnectError::Broken(error) => Err(error.into()),
     }
 }
 
-async fn enter(
+async fn sign_in(
     provider: &Provider,
     known: &Known,
-    away: &Away,
-    frame: Frame,
+    state: &OAuthState,
+    page: PageContext,
     caller: &Caller,
     (ctx, jar): (&Ctx, &CookieJar<'_>),
-) -> Result<Answer, Error> {
-    let before = frame.person().map(SignedIn::session);
-    let language = frame.language();
+) -> Result<Response, Error> {
+    let before = page.user().map(SignedIn::session);
+    let language = page.language();
     let guest = Guest { provider, known, typed: None, language, before };
     match flows::account::social_login::welcome(ctx, guest, caller).await {
         Err(SocialError::NoEmail) => {
-            Newcomer::wait((ctx, jar), (provider.slug(), &away.next), known);
-            Ok(Answer::Gone(Redirect::to("/account/join/address")))
+            PendingSocialSignup::set((ctx, jar), (provider.slug(), &state.next), known);
+            Ok(Response::Redirect(Redirect::to("/account/join/address")))
         }
-        Ok(arrived) => Ok(welcomed(&arrived, &away.next, ctx, jar)),
-        Err(error) => failed(frame, error),
+        Ok(arrived) => Ok(signed_in_response(&arrived, &state.next, ctx, jar)),
+        Err(error) => failure_response(page, error),
     }
 }
 
 /// Where somebody goes on who has come in.
-pub(crate) fn welcomed(arrived: &Arrived, next: &str, ctx: &Ctx, jar: &CookieJar<'_>) -> Answer {
+pub(crate) fn signed_in_response(
+    arrived: &Arrived,
+    next: &str,
+    ctx: &Ctx,
+    jar: &CookieJar<'_>,
+) -> Response {
     match arrived {
         Arrived::SignedIn(opened, has_stayed) => {
             cookies::sign_in(jar, ctx, opened);
             if *has_stayed {
-                Notice::Stayed.say(jar, ctx);
+                Flash::DeletionCancelled.set(jar, ctx);
             }
-            Answer::Gone(Redirect::to(next::after_sign_in(next, MY_PAGE)))
+            Response::Redirect(Redirect::to(next::after_sign_in(next, MY_PAGE)))
         }
-        Arrived::LetterSent => Answer::Gone(Redirect::to("/account/join/sent")),
+        Arrived::LetterSent => Response::Redirect(Redirect::to("/account/join/sent")),
     }
 }
 
 /// Why nobody came in, as a page.
-pub(crate) fn failed(frame: Frame, error: SocialError) -> Result<Answer, Error> {
+pub(crate) fn failure_response(page: PageContext, error: SocialError) -> Result<Response, Error> {
     let (status, text) = match error {
         SocialError::Unknown => return Err(Status::NotFound.into()),
-        SocialError::Closed => return signup::closed(frame),
+        SocialError::Closed => return signup::closed(page),
         SocialError::NotNow(ThrottleError::TooSoon(wait)) => {
-            return message_page::too_soon(frame, wait).map(Answer::Shown);
+            return message_page::too_soon(page, wait).map(Response::Page);
         }
         SocialError::NotNow(ThrottleError::Broken(error)) | SocialError::Broken(error) => {
             return Err(error.into());
@@ -225,15 +240,15 @@ pub(crate) fn failed(frame: Frame, error: SocialError) -> Result<Answer, Error> 
         SocialError::LocalEmail => (Status::UnprocessableEntity, "social_login.local_email"),
         SocialError::NoEmail => (Status::UnprocessableEntity, "social_login.no_email"),
     };
-    told_of(frame, status, text)
+    message(page, status, text)
 }
 
 /// This browser did not set out, or for something else.
-fn stale(frame: Frame) -> Result<Answer, Error> {
-    told_of(frame, Status::Forbidden, "social_login.stale")
+fn stale_state(page: PageContext) -> Result<Response, Error> {
+    message(page, Status::Forbidden, "social_login.stale")
 }
 
-fn told_of(frame: Frame, status: Status, text: &'static str) -> Result<Answer, Error> {
-    let page = message_page::draw(frame, ("social_login.failed", text))?;
-    Ok(Answer::Shown(page.with_status(status)))
+fn message(page: PageContext, status: Status, text: &'static str) -> Result<Response, Error> {
+    let page = message_page::render(page, ("social_login.failed", text))?;
+    Ok(Response::Page(page.with_status(status)))
 }

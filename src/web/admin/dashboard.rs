@@ -15,7 +15,7 @@ use crate::outbox;
 use crate::outbox::Fate;
 use crate::types::Permission;
 use crate::web::error::Error;
-use crate::web::page::{Frame, Page};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show]
@@ -31,7 +31,7 @@ const HEIGHT: u64 = 150;
 #[derive(Template)]
 #[template(path = "admin/dashboard.html")]
 struct DeskPage {
-    frame: Frame,
+    page: PageContext,
     /// Key and figure.
     figures: Vec<(&'static str, String)>,
     days: Vec<Day>,
@@ -54,21 +54,21 @@ struct Day {
 #[get("/admin")]
 async fn show(
     reader: Staff,
-    frame: Frame,
+    page: PageContext,
     rocket: &rocket::Config,
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
     let may = |permission| reader.0.person().may(permission);
     let (figures, days, tallest) = if may(Permission::UsersView) {
-        people(ctx, &frame).await?
+        people(ctx, &page).await?
     } else {
         (Vec::new(), Vec::new(), 0)
     };
     let (events, letters) = if may(Permission::AuditView) {
         let events = audit::search(&ctx.db, &Search::default(), None, LATEST).await?;
         let letters = outbox::list(&ctx.db, Some(Fate::Failed), None, LATEST).await?;
-        let letters = letters.into_iter().map(|letter| emails::show(&frame, letter)).collect();
-        let mut events = trail::in_words(ctx, &frame, &events).await?;
+        let letters = letters.into_iter().map(|letter| emails::show(&page, letter)).collect();
+        let mut events = trail::in_words(ctx, &page, &events).await?;
         events.iter_mut().for_each(trail::Shown::be_brief);
         (Some(events), Some(letters))
     } else {
@@ -76,14 +76,14 @@ async fn show(
     };
     let warnings = may(Permission::SettingsView).then(|| {
         let found = flows::system::checks::glance(&ctx.settings, rocket.address);
-        found.iter().map(|finding| super::settings::sentence(&frame, finding)).collect()
+        found.iter().map(|finding| super::settings::sentence(&page, finding)).collect()
     });
-    Page::draw(&DeskPage { frame, figures, days, tallest, events, letters, warnings })
+    Page::render(&DeskPage { page, figures, days, tallest, events, letters, warnings })
 }
 
 async fn people(
     ctx: &Ctx,
-    frame: &Frame,
+    page: &PageContext,
 ) -> Result<(Vec<(&'static str, String)>, Vec<Day>, u64), Error> {
     let figures = flows::admin::dashboard::figures(ctx).await?;
     let tallest = figures.days.iter().map(|(_, signups, logins)| *signups.max(logins)).max();
@@ -92,7 +92,7 @@ async fn people(
     let days = figures.days.iter().zip(0_u64..).map(|(&(day, signups, logins), place)| {
         let bar = |times: u64, offset| (place * wide + offset, times * HEIGHT / tallest);
         Day {
-            name: frame.date(OffsetDateTime::UNIX_EPOCH + Duration::days(day)),
+            name: page.date(OffsetDateTime::UNIX_EPOCH + Duration::days(day)),
             signups,
             logins,
             bars: [bar(signups, 2), bar(logins, wide / 2 + 1)],
@@ -101,7 +101,7 @@ async fn people(
     let days = days.collect();
     let say = |count: u64| match count {
         flows::admin::dashboard::AT_MOST.. => {
-            frame.tell("admin.dashboard.at_least", "count", count)
+            page.t_with("admin.dashboard.at_least", "count", count)
         }
         _ => count.to_string(),
     };

@@ -14,9 +14,9 @@ use crate::outbox;
 use crate::outbox::{Fate, Logged};
 use crate::types::{Caller, Permission};
 use crate::web::error::Error;
-use crate::web::flash::Notice;
+use crate::web::flash::Flash;
 use crate::web::forms::{ButtonForm, Submitted};
-use crate::web::page::{Frame, Moment, Page};
+use crate::web::page::{Page, PageContext, Timestamp};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![index, retry]
@@ -36,7 +36,7 @@ const STATES: [(&str, &str); 4] = [
 #[derive(Template)]
 #[template(path = "admin/emails.html")]
 struct MailPage {
-    frame: Frame,
+    page: PageContext,
     state: &'static str,
     states: [(&'static str, &'static str); 4],
     letters: Vec<Shown>,
@@ -51,7 +51,7 @@ pub(crate) struct Shown {
     pub recipient: String,
     pub occasion: &'static str,
     pub state: &'static str,
-    pub written: Moment,
+    pub written: Timestamp,
     pub tries: i64,
     pub reason: String,
     /// It has failed, and waits to be tried again.
@@ -64,7 +64,7 @@ async fn index(
     state: Option<&str>,
     before: Option<i64>,
     reader: ReadsAudit,
-    frame: Frame,
+    page: PageContext,
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
     let (state, fate) = match state {
@@ -81,12 +81,12 @@ async fn index(
         state,
         states: STATES,
         older: letters.last().map(|letter| letter.id).filter(|_| has_older),
-        letters: letters.into_iter().map(|letter| show(&frame, letter)).collect(),
+        letters: letters.into_iter().map(|letter| show(&page, letter)).collect(),
         may_retry: reader.0.person().may(Permission::UsersChange),
         is_newest: before.is_none(),
-        frame,
+        page,
     };
-    Page::draw(&page)
+    Page::render(&page)
 }
 
 #[post("/admin/mail/<id>/retry", data = "<_sent>")]
@@ -100,15 +100,15 @@ async fn retry(
 ) -> Result<Redirect, Error> {
     let retried =
         flows::admin::emails::retry(ctx, reader.0.person(), caller, id.unwrap_or_default()).await?;
-    let notice = match retried {
-        Retried::Due => Notice::LetterRetried,
-        Retried::NotWaiting => Notice::LetterNotWaiting,
+    let flash = match retried {
+        Retried::Due => Flash::EmailRetried,
+        Retried::NotWaiting => Flash::EmailNotWaiting,
     };
-    notice.say(jar, ctx);
+    flash.set(jar, ctx);
     Ok(Redirect::to("/admin/mail"))
 }
 
-pub(crate) fn show(frame: &Frame, letter: Logged) -> Shown {
+pub(crate) fn show(page: &PageContext, letter: Logged) -> Shown {
     let state = match letter.fate {
         Fate::Waiting => "admin.emails.waiting",
         Fate::Sent => "admin.emails.sent",
@@ -117,7 +117,7 @@ pub(crate) fn show(frame: &Frame, letter: Logged) -> Shown {
     Shown {
         id: letter.id,
         occasion: occasion(Kind::from_stored(&letter.kind)),
-        written: Moment::of(frame, letter.written_at),
+        written: Timestamp::new(page, letter.written_at),
         tries: letter.tries,
         is_waiting: letter.fate == Fate::Waiting && !letter.reason.is_empty(),
         recipient: letter.recipient,

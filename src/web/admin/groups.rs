@@ -15,13 +15,13 @@ use crate::groups;
 use crate::groups::{Group, GroupName};
 use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
 use crate::types::{Caller, GroupId, Permission, Permissions, Person};
-use crate::web::account::{Answer, reauthentication};
+use crate::web::account::{Response, reauthentication};
 use crate::web::error::Error;
-use crate::web::flash::Notice;
-use crate::web::forms::rejection::Refusal;
+use crate::web::flash::Flash;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
-use crate::web::forms::{ButtonForm, Complaints, Form, FormView, Submitted};
-use crate::web::page::{Frame, Page};
+use crate::web::forms::{ButtonForm, Form, FormErrors, FormView, Submitted};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![index, new, create, edit, update, confirm, destroy]
@@ -47,7 +47,7 @@ impl Form for GroupForm {
     const FIELDS: &'static [&'static str] = &["name", "permissions"];
     const REPEATED: &'static [&'static str] = &["permissions"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         let ticked = self.permissions.iter().map(|name| ("permissions", name.as_str()));
         std::iter::once(("name", self.name.as_str())).chain(ticked).collect()
     }
@@ -72,7 +72,7 @@ impl GroupForm {
 #[derive(Template)]
 #[template(path = "admin/groups/index.html")]
 struct GroupsPage {
-    frame: Frame,
+    page: PageContext,
     groups: Vec<Shown>,
     has_more: bool,
     may_add: bool,
@@ -88,7 +88,7 @@ struct Shown {
 #[derive(Template)]
 #[template(path = "admin/groups/edit.html")]
 struct GroupPage {
-    frame: Frame,
+    page: PageContext,
     form: FormView,
     boxes: Vec<TickBox>,
     /// `None` while it is being made.
@@ -109,51 +109,51 @@ struct TickBox {
 #[derive(Template)]
 #[template(path = "admin/groups/delete.html")]
 struct DeletePage {
-    frame: Frame,
+    page: PageContext,
     group: Shown,
     may_change: bool,
 }
 
 #[get("/admin/groups")]
-async fn index(reader: ViewsUsers, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
+async fn index(reader: ViewsUsers, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
     let mut groups = groups::list(&ctx.db, AT_MOST as u64 + 1).await?;
     let has_more = groups.len() > AT_MOST;
     groups.truncate(AT_MOST);
     let may_add = reader.0.person().may(Permission::UsersChange);
     let groups = groups.into_iter().map(show).collect();
-    Page::draw(&GroupsPage { frame, groups, has_more, may_add })
+    Page::render(&GroupsPage { page, groups, has_more, may_add })
 }
 
 /// What is typed into a form would be lost on the way to the password, so it is asked for before.
 #[get("/admin/groups/new")]
-fn new(reader: ChangesUsers, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
+fn new(reader: ChangesUsers, page: PageContext, ctx: &State<Ctx>) -> Result<Response, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(reauthentication::ask(&frame)));
+        return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    draw(frame, FormView::empty(""), None, &reader.0).map(Answer::Shown)
+    render(page, FormView::empty(""), None, &reader.0).map(Response::Page)
 }
 
 #[post("/admin/groups/new", data = "<sent>")]
 async fn create(
     reader: ChangesUsers,
     sent: Submitted<GroupForm>,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(reauthentication::ask(&frame)));
+        return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    let complaints = sent.complaints(sent.form.validate());
-    if !complaints.is_empty() {
-        return again(frame, &sent.form, &complaints.into(), None, &reader.0);
+    let errors = sent.errors(sent.form.validate());
+    if !errors.is_empty() {
+        return rerender(page, &sent.form, &errors.into(), None, &reader.0);
     }
     let (name, permissions) = sent.form.words();
     let acting = Acting { by: reader.0.person(), caller };
     match flows::admin::groups::open(ctx, acting, &name, permissions).await {
-        Ok(_) => Ok(done(jar, ctx, Notice::GroupSaved)),
-        Err(error) => refused(frame, &sent.form, error, None, &reader.0),
+        Ok(_) => Ok(done(jar, ctx, Flash::GroupSaved)),
+        Err(error) => reject(page, &sent.form, error, None, &reader.0),
     }
 }
 
@@ -161,12 +161,12 @@ async fn create(
 async fn edit(
     id: Option<i64>,
     reader: ViewsUsers,
-    frame: Frame,
+    page: PageContext,
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
     let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
-    let form = FormView::again(&frame, &GroupForm::of(&group), &Complaints::default());
-    draw(frame, form, Some(&group), &reader.0)
+    let form = FormView::filled(&page, &GroupForm::of(&group), &FormErrors::default());
+    render(page, form, Some(&group), &reader.0)
 }
 
 #[post("/admin/groups/<id>", data = "<sent>")]
@@ -174,24 +174,24 @@ async fn update(
     id: Option<i64>,
     reader: ChangesUsers,
     sent: Submitted<GroupForm>,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(reauthentication::ask(&frame)));
+        return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
-    let complaints = sent.complaints(sent.form.validate());
-    if !complaints.is_empty() {
-        return again(frame, &sent.form, &complaints.into(), Some(&group), &reader.0);
+    let errors = sent.errors(sent.form.validate());
+    if !errors.is_empty() {
+        return rerender(page, &sent.form, &errors.into(), Some(&group), &reader.0);
     }
     let (name, permissions) = sent.form.words();
     let acting = Acting { by: reader.0.person(), caller };
     match flows::admin::groups::change(ctx, acting, group.id, &name, permissions).await {
-        Ok(()) => Ok(done(jar, ctx, Notice::GroupSaved)),
-        Err(error) => refused(frame, &sent.form, error, Some(&group), &reader.0),
+        Ok(()) => Ok(done(jar, ctx, Flash::GroupSaved)),
+        Err(error) => reject(page, &sent.form, error, Some(&group), &reader.0),
     }
 }
 
@@ -199,14 +199,14 @@ async fn update(
 async fn confirm(
     id: Option<i64>,
     reader: ChangesUsers,
-    frame: Frame,
+    page: PageContext,
     ctx: &State<Ctx>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(reauthentication::ask(&frame)));
+        return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
-    ask_to_delete(frame, group, reader.0.person()).map(Answer::Shown)
+    ask_to_delete(page, group, reader.0.person()).map(Response::Page)
 }
 
 #[post("/admin/groups/<id>/delete", data = "<_sent>")]
@@ -214,17 +214,17 @@ async fn destroy(
     id: Option<i64>,
     reader: ChangesUsers,
     _sent: Submitted<ButtonForm>,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(reauthentication::ask(&frame)));
+        return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let acting = Acting { by: reader.0.person(), caller };
     match flows::admin::groups::delete(ctx, acting, number(id)).await {
-        Ok(()) => Ok(done(jar, ctx, Notice::GroupDeleted)),
+        Ok(()) => Ok(done(jar, ctx, Flash::GroupDeleted)),
         Err(TeamError::AboveOneself | TeamError::AboveMember) => Err(Status::Forbidden.into()),
         Err(TeamError::Unknown | TeamError::NameTaken) => Err(Status::NotFound.into()),
         Err(TeamError::Broken(error)) => Err(error.into()),
@@ -236,41 +236,41 @@ fn number(id: Option<i64>) -> GroupId {
     GroupId(id.unwrap_or_default())
 }
 
-fn done(jar: &CookieJar<'_>, ctx: &Ctx, notice: Notice) -> Answer {
-    notice.say(jar, ctx);
-    Answer::Gone(Redirect::to(GROUPS))
+fn done(jar: &CookieJar<'_>, ctx: &Ctx, flash: Flash) -> Response {
+    flash.set(jar, ctx);
+    Response::Redirect(Redirect::to(GROUPS))
 }
 
-fn refused(
-    frame: Frame,
+fn reject(
+    page: PageContext,
     form: &GroupForm,
     error: TeamError,
     group: Option<&Group>,
     reader: &SignedIn,
-) -> Result<Answer, Error> {
-    let refusal = match error {
+) -> Result<Response, Error> {
+    let rejection = match error {
         TeamError::Unknown => return Err(Status::NotFound.into()),
-        TeamError::AboveOneself => Refusal::about("permissions", "permission.above_actor"),
-        TeamError::AboveMember => Refusal::about("permissions", "permission.above_member"),
-        TeamError::NameTaken => Refusal::about("name", "admin.groups.name_taken"),
+        TeamError::AboveOneself => Rejection::on_field("permissions", "permission.above_actor"),
+        TeamError::AboveMember => Rejection::on_field("permissions", "permission.above_member"),
+        TeamError::NameTaken => Rejection::on_field("name", "admin.groups.name_taken"),
         TeamError::Broken(error) => return Err(error.into()),
     };
-    again(frame, form, &refusal, group, reader)
+    rerender(page, form, &rejection, group, reader)
 }
 
-fn again(
-    frame: Frame,
+fn rerender(
+    page: PageContext,
     form: &GroupForm,
-    refusal: &Refusal,
+    rejection: &Rejection,
     group: Option<&Group>,
     reader: &SignedIn,
-) -> Result<Answer, Error> {
-    let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(draw(frame, form, group, reader)?)))
+) -> Result<Response, Error> {
+    let form = FormView::filled(&page, form, &rejection.errors);
+    Ok(Response::Page(rejection.apply_to(render(page, form, group, reader)?)))
 }
 
-fn draw(
-    frame: Frame,
+fn render(
+    page: PageContext,
     form: FormView,
     group: Option<&Group>,
     reader: &SignedIn,
@@ -287,12 +287,12 @@ fn draw(
     });
     let boxes = boxes.collect();
     let group = group.map(|group| (group.id, group.members));
-    Page::draw(&GroupPage { frame, form, boxes, group, may_change })
+    Page::render(&GroupPage { page, form, boxes, group, may_change })
 }
 
-fn ask_to_delete(frame: Frame, group: Group, reader: &Person) -> Result<Page, Error> {
+fn ask_to_delete(page: PageContext, group: Group, reader: &Person) -> Result<Page, Error> {
     let may_change = flows::admin::groups::may_lead(reader, group.permissions);
-    Page::draw(&DeletePage { frame, group: show(group), may_change })
+    Page::render(&DeletePage { page, group: show(group), may_change })
 }
 
 fn show(group: Group) -> Shown {

@@ -10,7 +10,7 @@ use crate::flows;
 use crate::flows::system::checks::Finding;
 use crate::http::guards::ViewsSettings;
 use crate::web::error::Error;
-use crate::web::page::{Frame, Page};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show]
@@ -19,7 +19,7 @@ pub(crate) fn routes() -> Vec<Route> {
 #[derive(Template)]
 #[template(path = "admin/settings.html")]
 struct SettingsPage {
-    frame: Frame,
+    page: PageContext,
     settings: Vec<Shown>,
     /// What has to be mended, then what is worth knowing.
     findings: Vec<(bool, String)>,
@@ -34,7 +34,7 @@ struct Shown {
 #[get("/admin/settings")]
 async fn show(
     reader: ViewsSettings,
-    frame: Frame,
+    page: PageContext,
     rocket: &rocket::Config,
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
@@ -48,21 +48,21 @@ async fn show(
             (None, name) => ctx.settings.default_of(name),
         },
         source: match &setting.source {
-            Source::Default => frame.t("admin.settings.default").into_owned(),
-            Source::Environment => frame.t("admin.settings.environment").into_owned(),
+            Source::Default => page.t("admin.settings.default").into_owned(),
+            Source::Environment => page.t("admin.settings.environment").into_owned(),
             Source::File(path) => path.clone(),
         },
     });
     let settings = settings.collect();
     let mut found = flows::system::checks::examine_running(ctx, rocket.address).await;
     found.sort_by_key(|finding| !finding.is_bad());
-    let findings = found.iter().map(|it| (it.is_bad(), sentence(&frame, it))).collect();
-    Page::draw(&SettingsPage { frame, settings, findings })
+    let findings = found.iter().map(|it| (it.is_bad(), sentence(&page, it))).collect();
+    Page::render(&SettingsPage { page, settings, findings })
 }
 
 /// A finding in words.
-pub(crate) fn sentence(frame: &Frame, finding: &Finding) -> String {
+pub(crate) fn sentence(page: &PageContext, finding: &Finding) -> String {
     let (key, values) = finding.said();
     let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    frame.language().tell(key, &values)
+    page.language().tell(key, &values)
 }

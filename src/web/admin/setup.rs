@@ -13,13 +13,13 @@ use crate::flows;
 use crate::flows::admin::setup::SuperuserError;
 use crate::http::cookies;
 use crate::types::{Caller, Email, Name, Password, Secret};
-use crate::web::account::{Answer, MY_PAGE};
+use crate::web::account::{MY_PAGE, Response};
 use crate::web::error::Error;
-use crate::web::forms::rejection::Refusal;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
 use crate::web::forms::{Form, FormView, Submitted};
 use crate::web::message_page;
-use crate::web::page::{Frame, Page};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![arrive, new, create, create_at_once]
@@ -41,7 +41,7 @@ struct SetupForm {
 impl Form for SetupForm {
     const FIELDS: &'static [&'static str] = &["email", "password1", "password2"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         vec![("email", &self.email)]
     }
 }
@@ -57,7 +57,7 @@ impl SetupForm {
 #[derive(Template)]
 #[template(path = "admin/setup.html")]
 struct SetupPage {
-    frame: Frame,
+    page: PageContext,
     form: FormView,
     min_length: u8,
 }
@@ -67,49 +67,49 @@ struct SetupPage {
 #[get("/admin/setup/<token>")]
 async fn arrive(
     token: &str,
-    frame: Frame,
+    page: PageContext,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let secret = Secret::new(token.to_owned());
     if !flows::admin::setup::may_set_up(ctx, &secret).await? {
-        return dead(frame, ctx, &secret).await.map(Answer::Shown);
+        return dead(page, ctx, &secret).await.map(Response::Page);
     }
     cookies::carry_link(jar, ctx, token);
-    Ok(Answer::Gone(Redirect::to("/admin/setup")))
+    Ok(Response::Redirect(Redirect::to("/admin/setup")))
 }
 
 /// The page for a link that does nothing: the site may be set up already.
-async fn dead(frame: Frame, ctx: &Ctx, token: &Secret) -> Result<Page, Error> {
+async fn dead(page: PageContext, ctx: &Ctx, token: &Secret) -> Result<Page, Error> {
     if flows::admin::setup::is_set_up(ctx, token).await? {
-        return message_page::not_found(frame, ("setup.already.title", "setup.already.text"));
+        return message_page::not_found(page, ("setup.already.title", "setup.already.text"));
     }
     Err(Status::NotFound.into())
 }
 
 #[get("/admin/setup")]
-async fn new(frame: Frame, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
+async fn new(page: PageContext, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
     let token = cookies::carried(jar, ctx);
     if !flows::admin::setup::may_set_up(ctx, &token).await? {
         let takes_cookies = cookies::are_there(jar, ctx);
         return if takes_cookies {
-            dead(frame, ctx, &token).await
+            dead(page, ctx, &token).await
         } else {
-            message_page::no_cookies(frame)
+            message_page::no_cookies(page)
         };
     }
-    draw(frame, FormView::empty(""), ctx)
+    render(page, FormView::empty(""), ctx)
 }
 
 #[post("/admin/setup", data = "<sent>")]
 async fn create(
     sent: Submitted<SetupForm>,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
-    make(&cookies::carried(jar, ctx), &sent, frame, caller, ctx, jar).await
+) -> Result<Response, Error> {
+    make(&cookies::carried(jar, ctx), &sent, page, caller, ctx, jar).await
 }
 
 /// The same for whoever sends the form to the link itself.
@@ -117,74 +117,80 @@ async fn create(
 async fn create_at_once(
     token: &str,
     sent: Submitted<SetupForm>,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
-    make(&Secret::new(token.to_owned()), &sent, frame, caller, ctx, jar).await
+) -> Result<Response, Error> {
+    make(&Secret::new(token.to_owned()), &sent, page, caller, ctx, jar).await
 }
 
 async fn make(
     token: &Secret,
     sent: &Submitted<SetupForm>,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &Ctx,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let form = &sent.form;
-    let complaints = sent.complaints(form.validate());
-    if !complaints.is_empty() {
-        let found = match complaints.unjudged("password1", &form.password1) {
+    let errors = sent.errors(form.validate());
+    if !errors.is_empty() {
+        let found = match errors.unchecked_password("password1", &form.password1) {
             Some(password) => {
                 flows::admin::setup::weigh(ctx, token, &password, form.own_data()).await
             }
             None => Ok(Vec::new()),
         };
         return match found {
-            Ok(found) => again(frame, form, &complaints.and("password1", found).into(), ctx),
-            Err(error) => refused(frame, form, error, ctx, token).await,
+            Ok(found) => {
+                rerender(page, form, &errors.with_weaknesses("password1", found).into(), ctx)
+            }
+            Err(error) => reject(page, form, error, ctx, token).await,
         };
     }
     let holds = "the rules hold, and they are these parsers";
     let email = Email::parse(&form.email).expect(holds);
     let password = Password::parse(&form.password1).expect(holds);
-    match flows::admin::setup::by_link(ctx, token, (email, frame.language()), password, caller)
-        .await
+    match flows::admin::setup::by_link(ctx, token, (email, page.language()), password, caller).await
     {
         Ok(opened) => {
             cookies::sign_in(jar, ctx, &opened);
             cookies::drop_link(jar, ctx);
-            Ok(Answer::Gone(Redirect::to(MY_PAGE)))
+            Ok(Response::Redirect(Redirect::to(MY_PAGE)))
         }
-        Err(error) => refused(frame, form, error, ctx, token).await,
+        Err(error) => reject(page, form, error, ctx, token).await,
     }
 }
 
-async fn refused(
-    frame: Frame,
+async fn reject(
+    page: PageContext,
     form: &SetupForm,
     error: SuperuserError,
     ctx: &Ctx,
     token: &Secret,
-) -> Result<Answer, Error> {
-    let refusal = match error {
-        SuperuserError::BadLink => return dead(frame, ctx, token).await.map(Answer::Shown),
-        SuperuserError::EmailTaken => Refusal::about("email", "email.taken"),
-        SuperuserError::LocalEmail => Refusal::about("email", "email.local"),
-        SuperuserError::NotTaken(error) => Refusal::not_taken("password1", error)?,
+) -> Result<Response, Error> {
+    let rejection = match error {
+        SuperuserError::BadLink => return dead(page, ctx, token).await.map(Response::Page),
+        SuperuserError::EmailTaken => Rejection::on_field("email", "email.taken"),
+        SuperuserError::LocalEmail => Rejection::on_field("email", "email.local"),
+        SuperuserError::NotTaken(error) => Rejection::new_password_rejected("password1", error)?,
         SuperuserError::Broken(error) => return Err(error.into()),
     };
-    again(frame, form, &refusal, ctx)
+    rerender(page, form, &rejection, ctx)
 }
 
-fn again(frame: Frame, form: &SetupForm, refusal: &Refusal, ctx: &Ctx) -> Result<Answer, Error> {
-    let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(draw(frame, form, ctx)?)))
+fn rerender(
+    page: PageContext,
+    form: &SetupForm,
+    rejection: &Rejection,
+    ctx: &Ctx,
+) -> Result<Response, Error> {
+    let form = FormView::filled(&page, form, &rejection.errors);
+    Ok(Response::Page(rejection.apply_to(render(page, form, ctx)?)))
 }
 
-fn draw(frame: Frame, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
+fn render(page: PageContext, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
     let min_length = ctx.settings.password_min_length;
-    Page::draw(&SetupPage { frame, form, min_length })
+    Page::render(&SetupPage { page, form, min_length })
 }

@@ -15,7 +15,7 @@ use rocket::{Request, outcome::Outcome as AnyOutcome};
 use validator::{ValidationError, ValidationErrors};
 
 use super::already_signed_in;
-use super::page::Frame;
+use super::page::PageContext;
 use crate::accounts::Weakness;
 use crate::context::Ctx;
 use crate::http::next::SafeNext;
@@ -25,7 +25,7 @@ use crate::http::{body, csrf, guards, refusals};
 use crate::types::Password;
 
 /// One thing that is wrong, as a kind with its values.
-pub(crate) use crate::i18n::Sentence as Complaint;
+pub(crate) use crate::i18n::Sentence as FormError;
 
 /// The hidden field with the form token.
 const TOKEN: &str = "csrf";
@@ -42,7 +42,7 @@ pub(crate) trait Form {
     const REPEATED: &'static [&'static str] = &[];
 
     /// The values that come back. Passwords never do.
-    fn kept(&self) -> Vec<(&'static str, &str)>;
+    fn retained_values(&self) -> Vec<(&'static str, &str)>;
 
     /// Where the person was going.
     fn next(&self) -> &str {
@@ -60,7 +60,7 @@ pub(crate) struct ButtonForm {
 impl Form for ButtonForm {
     const FIELDS: &'static [&'static str] = &[];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         Vec::new()
     }
 }
@@ -70,7 +70,7 @@ impl Form for ButtonForm {
 #[derive(Debug)]
 pub(crate) struct Submitted<T> {
     pub form: T,
-    spoilt: Vec<(String, Wrong)>,
+    malformed: Vec<(String, Wrong)>,
 }
 
 #[rocket::async_trait]
@@ -101,7 +101,7 @@ async fn receive<T: for<'a> FromForm<'a>>(
     if !csrf::is_token(request, ctx, person.as_ref(), token) {
         if person.is_some() && csrf::is_of_visitor(token) {
             let next = fields.iter().find(|field| field.name == NEXT);
-            already_signed_in::leave(request, next.map_or("", |next| &next.value));
+            already_signed_in::remember(request, next.map_or("", |next| &next.value));
         }
         refusals::because(request, csrf::why_no_token(request, ctx));
         return Err(Status::Forbidden);
@@ -111,16 +111,16 @@ async fn receive<T: for<'a> FromForm<'a>>(
         value: &field.value,
     });
     let form = RocketForm::<T>::parse_iter(sent).map_err(|_| Status::UnprocessableEntity)?;
-    let spoilt = fields.iter().filter_map(|field| Some((field.name.clone(), field.wrong?)));
-    Ok(Submitted { form, spoilt: spoilt.collect() })
+    let malformed = fields.iter().filter_map(|field| Some((field.name.clone(), field.wrong?)));
+    Ok(Submitted { form, malformed: malformed.collect() })
 }
 
 impl<T: Form> Submitted<T> {
     /// What is wrong with the form: with its bytes, and by `rules` with its values. A field that
     /// cannot be read is not judged further.
-    pub(crate) fn complaints(&self, rules: Result<(), ValidationErrors>) -> Complaints {
-        let mut complaints = Complaints::default();
-        for (name, why) in &self.spoilt {
+    pub(crate) fn errors(&self, rules: Result<(), ValidationErrors>) -> FormErrors {
+        let mut errors = FormErrors::default();
+        for (name, why) in &self.malformed {
             if *why == Wrong::Repeated && T::REPEATED.contains(&name.as_str()) {
                 continue;
             }
@@ -129,26 +129,26 @@ impl<T: Form> Submitted<T> {
                 Wrong::Repeated => "form.twice",
             };
             match T::FIELDS.iter().find(|field| *field == name) {
-                Some(field) => complaints.on(field, Complaint::new(why)),
-                None => complaints.top(Complaint::new(why)),
+                Some(field) => errors.on(field, FormError::new(why)),
+                None => errors.top(FormError::new(why)),
             }
         }
         let broken = rules.err();
         let broken = broken.as_ref().map(ValidationErrors::field_errors).unwrap_or_default();
         for field in T::FIELDS {
-            if complaints.0.iter().any(|(about, _)| *about == Some(*field)) {
+            if errors.0.iter().any(|(about, _)| *about == Some(*field)) {
                 continue;
             }
             for error in broken.get(*field).into_iter().flat_map(|errors| errors.iter()) {
-                complaints.on(field, Complaint::from(error));
+                errors.on(field, FormError::from(error));
             }
         }
-        complaints
+        errors
     }
 }
 
 /// The codes of our rules are keys; a code of a rule that is not ours would be its own sentence.
-impl From<&ValidationError> for Complaint {
+impl From<&ValidationError> for FormError {
     fn from(error: &ValidationError) -> Self {
         let Cow::Borrowed(key) = error.code else { return Self::new("form.unreadable") };
         // What was typed is a parameter too, and is not repeated.
@@ -159,7 +159,7 @@ impl From<&ValidationError> for Complaint {
     }
 }
 
-impl From<Weakness> for Complaint {
+impl From<Weakness> for FormError {
     fn from(weakness: Weakness) -> Self {
         match weakness.bound() {
             Some((name, number)) => Self::with(weakness.key(), name, number),
@@ -170,60 +170,60 @@ impl From<Weakness> for Complaint {
 
 /// Everything that is wrong with a form; `None` stands for the form as a whole.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Complaints(Vec<(Option<&'static str>, Complaint)>);
+pub(crate) struct FormErrors(Vec<(Option<&'static str>, FormError)>);
 
-impl Complaints {
-    pub(crate) fn about(
+impl FormErrors {
+    pub(crate) fn on_field(
         field: &'static str,
-        complaints: impl IntoIterator<Item = Complaint>,
+        errors: impl IntoIterator<Item = FormError>,
     ) -> Self {
-        Self(complaints.into_iter().map(|complaint| (Some(field), complaint)).collect())
+        Self(errors.into_iter().map(|error| (Some(field), error)).collect())
     }
 
-    pub(crate) fn of_all(complaint: Complaint) -> Self {
-        Self(vec![(None, complaint)])
+    pub(crate) fn on_form(error: FormError) -> Self {
+        Self(vec![(None, error)])
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The password that goes with these complaints and has not been judged yet, if there is one.
-    pub(crate) fn unjudged(&self, field: &'static str, typed: &str) -> Option<Password> {
+    /// The password that goes with these errors and has not been judged yet, if there is one.
+    pub(crate) fn unchecked_password(&self, field: &'static str, typed: &str) -> Option<Password> {
         let is_judged = self.0.iter().any(|(about, _)| *about == Some(field));
         Password::parse(typed).ok().filter(|_| !is_judged)
     }
 
     /// These, and what is wrong with a password: everything is said at once.
-    pub(crate) fn and(mut self, field: &'static str, found: Vec<Weakness>) -> Self {
+    pub(crate) fn with_weaknesses(mut self, field: &'static str, found: Vec<Weakness>) -> Self {
         for weakness in found {
-            self.on(field, Complaint::from(weakness));
+            self.on(field, FormError::from(weakness));
         }
         self
     }
 
     /// One more thing is wrong with a field.
     pub(crate) fn add(&mut self, field: &'static str, key: &'static str) {
-        self.on(field, Complaint::new(key));
+        self.on(field, FormError::new(key));
     }
 
     /// The same with the values of the sentence.
-    pub(crate) fn say(&mut self, field: &'static str, complaint: Complaint) {
-        self.on(field, complaint);
+    pub(crate) fn add_sentence(&mut self, field: &'static str, error: FormError) {
+        self.on(field, error);
     }
 
-    fn on(&mut self, field: &'static str, complaint: Complaint) {
-        self.once((Some(field), complaint));
+    fn on(&mut self, field: &'static str, error: FormError) {
+        self.once((Some(field), error));
     }
 
-    fn top(&mut self, complaint: Complaint) {
-        self.once((None, complaint));
+    fn top(&mut self, error: FormError) {
+        self.once((None, error));
     }
 
     /// A field that is sent a thousand times is one mistake, and one sentence on the page.
-    fn once(&mut self, complaint: (Option<&'static str>, Complaint)) {
-        if !self.0.contains(&complaint) {
-            self.0.push(complaint);
+    fn once(&mut self, error: (Option<&'static str>, FormError)) {
+        if !self.0.contains(&error) {
+            self.0.push(error);
         }
     }
 }
@@ -245,14 +245,14 @@ impl FormView {
     }
 
     /// A form that was sent, with everything that is wrong with it.
-    pub(crate) fn again<T: Form>(frame: &Frame, form: &T, complaints: &Complaints) -> Self {
-        let kept = form.kept();
-        let values = kept.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+    pub(crate) fn filled<T: Form>(page: &PageContext, form: &T, errors: &FormErrors) -> Self {
+        let retained = form.retained_values();
+        let values = retained.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
         let mut view = Self { values, next: safe(form.next()), ..Self::default() };
-        let mut in_order: Vec<_> = complaints.0.iter().collect();
+        let mut in_order: Vec<_> = errors.0.iter().collect();
         in_order.sort_by_key(|(field, _)| T::FIELDS.iter().position(|name| Some(*name) == *field));
-        for (field, complaint) in in_order {
-            let sentence = complaint.in_language(frame.language());
+        for (field, error) in in_order {
+            let sentence = error.in_language(page.language());
             let Some(field) = field else {
                 view.top.push(sentence);
                 continue;
@@ -274,7 +274,7 @@ impl FormView {
     /// Whether this is among the values of a field that may have several.
     pub(crate) fn has(&self, name: &str, value: impl ToString) -> bool {
         let value = value.to_string();
-        self.values.iter().any(|(field, kept)| *field == name && *kept == value)
+        self.values.iter().any(|(field, retained)| *field == name && *retained == value)
     }
 
     /// What is wrong with a field.
@@ -283,17 +283,17 @@ impl FormView {
     }
 
     /// Whether anything is wrong.
-    pub(crate) fn is_wrong(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         !self.all.is_empty() || !self.top.is_empty()
     }
 
     /// What is wrong with the form as a whole.
-    pub(crate) fn top(&self) -> &[String] {
+    pub(crate) fn form_errors(&self) -> &[String] {
         &self.top
     }
 
     /// What is wrong with its fields, one by one.
-    pub(crate) fn all(&self) -> &[(String, String)] {
+    pub(crate) fn field_errors(&self) -> &[(String, String)] {
         &self.all
     }
 

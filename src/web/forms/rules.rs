@@ -12,32 +12,34 @@ use crate::types::{
     PasswordError, Permission,
 };
 
-type Verdict = Result<(), ValidationError>;
+type RuleResult = Result<(), ValidationError>;
 
 /// What the rules have to be told: which day it is.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::web) struct Today(pub Date);
 
-pub(in crate::web) fn email(typed: &str) -> Verdict {
+pub(in crate::web) fn email(typed: &str) -> RuleResult {
     Email::parse(typed).map(drop).map_err(|error| match error {
-        EmailError::Missing => wrong("email.missing"),
-        EmailError::TooLong => wrong("email.too_long"),
-        EmailError::Malformed => wrong("email.malformed"),
+        EmailError::Missing => broken_rule("email.missing"),
+        EmailError::TooLong => broken_rule("email.too_long"),
+        EmailError::Malformed => broken_rule("email.malformed"),
         EmailError::Invisible(_) => {
-            let mut wrong = wrong("email.invisible");
-            wrong.add_param(Cow::Borrowed("sign"), &error.sign());
-            wrong
+            let mut broken = broken_rule("email.invisible");
+            broken.add_param(Cow::Borrowed("sign"), &error.sign());
+            broken
         }
     })
 }
 
-pub(in crate::web) fn password(typed: &str) -> Verdict {
-    Password::parse(typed).map(drop).map_err(|PasswordError::Missing| wrong("password.missing"))
+pub(in crate::web) fn password(typed: &str) -> RuleResult {
+    Password::parse(typed)
+        .map(drop)
+        .map_err(|PasswordError::Missing| broken_rule("password.missing"))
 }
 
-pub(in crate::web) fn group_name(typed: &str) -> Verdict {
+pub(in crate::web) fn group_name(typed: &str) -> RuleResult {
     GroupName::parse(typed).map(drop).map_err(|error| {
-        wrong(match error {
+        broken_rule(match error {
             GroupNameError::Missing => "name.missing",
             GroupNameError::TooLong => "name.too_long",
             GroupNameError::Unprintable => "name.unprintable",
@@ -45,14 +47,14 @@ pub(in crate::web) fn group_name(typed: &str) -> Verdict {
     })
 }
 
-pub(in crate::web) fn permissions(ticked: &[String]) -> Verdict {
+pub(in crate::web) fn permissions(ticked: &[String]) -> RuleResult {
     let are_known = ticked.iter().all(|name| Permission::from_stored(name).is_some());
-    if are_known { Ok(()) } else { Err(wrong("permission.unknown")) }
+    if are_known { Ok(()) } else { Err(broken_rule("permission.unknown")) }
 }
 
-pub(in crate::web) fn name(typed: &str) -> Verdict {
+pub(in crate::web) fn name(typed: &str) -> RuleResult {
     Name::parse(typed).map(drop).map_err(|error| {
-        wrong(match error {
+        broken_rule(match error {
             NameError::TooLong => "name.too_long",
             NameError::Unprintable => "name.unprintable",
         })
@@ -60,19 +62,19 @@ pub(in crate::web) fn name(typed: &str) -> Verdict {
 }
 
 /// An empty language is one that the form does not speak of.
-pub(in crate::web) fn language(tag: &str) -> Verdict {
+pub(in crate::web) fn language(tag: &str) -> RuleResult {
     let is_known = tag.is_empty() || Language::from_tag(tag).is_some();
-    if is_known { Ok(()) } else { Err(wrong("language.unknown")) }
+    if is_known { Ok(()) } else { Err(broken_rule("language.unknown")) }
 }
 
-pub(in crate::web) fn gender(typed: &str) -> Verdict {
-    Gender::parse(typed).map(drop).map_err(|_| wrong("gender.unknown"))
+pub(in crate::web) fn gender(typed: &str) -> RuleResult {
+    Gender::parse(typed).map(drop).map_err(|_| broken_rule("gender.unknown"))
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "validator hands contexts over by reference")]
-pub(in crate::web) fn date_of_birth(typed: &str, today: &Today) -> Verdict {
+pub(in crate::web) fn date_of_birth(typed: &str, today: &Today) -> RuleResult {
     BirthDate::parse(typed, today.0).map(drop).map_err(|error| {
-        wrong(match error {
+        broken_rule(match error {
             BirthDateError::Malformed => "date_of_birth.malformed",
             BirthDateError::Future => "date_of_birth.future",
             BirthDateError::TooLongAgo => "date_of_birth.too_long_ago",
@@ -80,6 +82,6 @@ pub(in crate::web) fn date_of_birth(typed: &str, today: &Today) -> Verdict {
     })
 }
 
-fn wrong(key: &'static str) -> ValidationError {
+fn broken_rule(key: &'static str) -> ValidationError {
     ValidationError { code: Cow::Borrowed(key), message: None, params: HashMap::default() }
 }

@@ -56,7 +56,7 @@ async fn whoever_leaves_is_logged_out_everywhere_and_told_the_day(world: World) 
     assert_eq!(answer.header("clear-site-data"), Some("\"cache\", \"storage\""));
     assert!(ada.cookie("access").is_none() && ada.cookie("refresh").is_none());
     let sentence = "Your account will be deleted in 14 days. Log in before then to keep it.";
-    assert_eq!(ada.get("/").await.texts(".notice"), [sentence]);
+    assert_eq!(ada.get("/").await.texts(".flash"), [sentence]);
     assert!(!phone.is_signed_in().await && !copy.is_signed_in().await);
     let letter = app.letter_to(ADA).await;
     assert!(letter.text.contains("will be deleted on 15 March 2026"), "{}", letter.text);
@@ -170,7 +170,7 @@ async fn logging_in_takes_it_back(world: World) {
 
     assert_eq!(answer.location(), Some("/account/mypage"));
     let page = ada.get("/account/mypage").await;
-    assert_eq!(page.texts(".notice"), ["Welcome back. Your account will not be deleted."]);
+    assert_eq!(page.texts(".flash"), ["Welcome back. Your account will not be deleted."]);
     assert_eq!(app.events("deletion_cancelled").await, 1);
     world.clock.advance(30 * DAY);
     assert_eq!((carries_out(&app).await, people(&app).await), (0, 1));

@@ -75,7 +75,7 @@ async fn the_new_address_proves_itself_from_any_browser(world: World) {
     let page = ada.get(FORM).await;
     assert_eq!((page.status(), page.h1().as_str()), (200, "Change email"));
     assert_eq!(ada.asks_to_move(MOVED, GOOD).await.location(), MY_PAGE);
-    assert_eq!(ada.get("/account/mypage").await.texts(".notice").len(), 1);
+    assert_eq!(ada.get("/account/mypage").await.texts(".flash").len(), 1);
     let letter = app.letter_to(MOVED).await;
     assert!(letter.subject.contains("confirm your new email address"), "{}", letter.subject);
     assert!(can_log_in(&app, OLD).await && !can_log_in(&app, MOVED).await, "not yet");

@@ -52,9 +52,9 @@ async fn whoever_joins_gets_a_letter_and_proves_the_address_with_one_button(worl
 
     assert_eq!(answer.location(), Some("/account/mypage"));
     let page = ada.get("/account/mypage").await;
-    assert_eq!(page.texts(".notice"), ["Your email is verified."]);
+    assert_eq!(page.texts(".flash"), ["Your email is verified."]);
     assert!(page.texts(".banner").is_empty());
-    assert!(ada.get("/account/mypage").await.texts(".notice").is_empty(), "said once");
+    assert!(ada.get("/account/mypage").await.texts(".flash").is_empty(), "said once");
     assert_eq!(app.events("email_verified").await, 1);
 }
 
@@ -68,7 +68,7 @@ async fn a_site_that_does_not_ask_writes_no_letter_and_shows_no_banner(world: Wo
 
     assert!(page.texts(".banner").is_empty());
     assert_eq!(answer.location(), Some("/account/mypage"));
-    assert!(ada.get("/account/mypage").await.texts(".notice").is_empty(), "nothing was done");
+    assert!(ada.get("/account/mypage").await.texts(".flash").is_empty(), "nothing was done");
     assert!(app.letters().await.is_empty());
     assert_eq!(app.number("SELECT COUNT(*) FROM one_time_links").await, 0);
 }
@@ -97,7 +97,7 @@ async fn the_link_is_sent_again_but_not_twice_within_a_minute(world: World) {
     let mut ada = app.person("ada").await;
 
     let answer = ada.submits(AGAIN, &[]).await;
-    let notice = ada.get("/account/mypage").await.texts(".notice");
+    let notice = ada.get("/account/mypage").await.texts(".flash");
     world.clock.advance(Duration::from_secs(59));
     let too_soon = ada.submits(AGAIN, &[]).await;
 
@@ -171,7 +171,7 @@ async fn whoever_has_proved_the_address_is_told_so_and_gets_no_letter(world: Wor
     let answer = ada.submits(AGAIN, &[]).await;
 
     assert_eq!(answer.location(), Some("/account/mypage"));
-    let notice = ada.get("/account/mypage").await.texts(".notice");
+    let notice = ada.get("/account/mypage").await.texts(".flash");
     assert_eq!(notice, ["Your email is verified."]);
     assert_eq!(app.letters_to(ADA).await.len(), 1);
 }

@@ -52,7 +52,7 @@ async fn the_computer_stays_signed_in_when_the_phone_knows_the_password(world: W
     assert_eq!(page.attribute("#password", "required"), None);
     assert!(page.texts("#password-hint")[0].contains("your other devices stay logged in"));
     assert_eq!(answer.location(), Some("/account/login"), "a link opens no session");
-    assert_eq!(phone.get("/account/login").await.texts(".notice"), ["Your email is verified."]);
+    assert_eq!(phone.get("/account/login").await.texts(".flash"), ["Your email is verified."]);
     assert!(is_proved(&app).await && computer.is_signed_in().await);
     assert_eq!(app.number(ENDED).await, 0);
 }
@@ -67,7 +67,7 @@ async fn without_the_password_other_devices_are_logged_out_and_it_is_said_why(wo
     let answer = phone.submits("/account/link", &[("password", "")]).await;
 
     assert_eq!(answer.location(), Some("/account/login"));
-    let notice = phone.get("/account/login").await.texts(".notice");
+    let notice = phone.get("/account/login").await.texts(".flash");
     assert!(notice[0].contains("because we could not tell whether it was you"), "{notice:?}");
     assert!(is_proved(&app).await && !computer.is_signed_in().await);
     assert_eq!(app.number(ENDED).await, 1);

@@ -30,7 +30,7 @@ async fn the_page_after_a_log_out_has_the_browser_forget(world: World) {
     let forget = page.attribute("main ~ img[hidden]", "src").expect("one thing more to fetch");
     let answer = ada.get(&forget).await;
 
-    assert_eq!(page.texts(".notice"), ["You are logged out."]);
+    assert_eq!(page.texts(".flash"), ["You are logged out."]);
     assert_eq!((answer.status(), answer.text().as_str()), (204, ""));
     assert_eq!(answer.header("clear-site-data"), Some("\"cache\""));
     assert_eq!(answer.header("cache-control"), Some("no-store"));

@@ -100,7 +100,7 @@ async fn whoever_joins_is_let_in_when_the_address_is_proved(world: World) {
 
     assert_eq!(answer.location(), Some("/account/login"));
     let page = ada.get("/account/login").await;
-    assert_eq!(page.texts(".notice"), ["Your email is verified."]);
+    assert_eq!(page.texts(".flash"), ["Your email is verified."]);
     assert_eq!(ada.logs_in(ADA, GOOD).await.location(), Some("/account/mypage"));
     assert!(ada.get("/account/mypage").await.texts(".banner").is_empty());
 }

@@ -33,7 +33,7 @@ async fn the_owner_changes_it_and_stays_while_other_devices_are_out(world: World
 
     assert_eq!(answer.location(), MY_PAGE);
     let said = "Your password is changed, and you are logged out everywhere else.";
-    assert_eq!(ada.get("/account/mypage").await.texts(".notice"), [said]);
+    assert_eq!(ada.get("/account/mypage").await.texts(".flash"), [said]);
     assert!(!phone.is_signed_in().await, "at once");
     assert!(eve.is_signed_in().await);
     assert_eq!((app.living().await, changes(&app).await), (2, 1));

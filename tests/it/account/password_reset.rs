@@ -70,7 +70,7 @@ async fn whoever_forgot_the_password_chooses_another(world: World) {
 
         assert_eq!(answer.location(), Some("/account/login"), "{}", answer.text());
         assert!(person.cookie("link").is_none() && person.cookie("access").is_none());
-        assert_eq!(person.get("/account/login").await.texts(".notice").len(), 1);
+        assert_eq!(person.get("/account/login").await.texts(".flash").len(), 1);
         assert!(!person.is_signed_in().await, "it proves the mailbox, and signs nobody in");
         assert!(!can_log_in(&app, &email, GOOD).await && can_log_in(&app, &email, NEW).await);
     }

@@ -24,7 +24,7 @@ async fn what_is_saved_is_shown_at_once(world: World) {
 
     assert_eq!(answer.location(), Some("/account/mypage"));
     let page = ada.get("/account/mypage").await;
-    assert_eq!(page.texts(".notice"), ["Your profile is saved."]);
+    assert_eq!(page.texts(".flash"), ["Your profile is saved."]);
     let facts = page.texts("dd");
     assert_eq!(facts[1..4], ["Ada Lovelace", "Female", "1985-12-10"]);
     let page = ada.get(PROFILE).await;

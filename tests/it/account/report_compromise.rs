@@ -59,7 +59,7 @@ async fn a_log_in_on_a_new_device_is_undone_with_one_button(world: World) {
     assert_eq!(page.texts("button[type=submit]"), ["Protect my account"]);
     assert_eq!(ada.presses(BUTTON).await.location(), Some("/account/login"));
 
-    assert_eq!(ada.get("/account/login").await.texts(".notice").len(), 1);
+    assert_eq!(ada.get("/account/login").await.texts(".flash").len(), 1);
     assert!(!eve.is_signed_in().await && !home.is_signed_in().await, "at once");
     assert!(sessions::renew(&app.ctx, &refresh, &caller()).await.is_err());
     is_protected(&app, GOOD).await;

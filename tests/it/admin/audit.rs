@@ -122,7 +122,7 @@ async fn the_trail_is_searched(world: World) {
     ] {
         let page = root.get(&format!("{TRAIL}{query}")).await;
         assert_eq!((page.status(), page.texts("tbody tr").len()), (422, 0), "{query}");
-        assert_eq!(page.texts(".wrong").len(), 1, "{query}");
+        assert_eq!(page.texts(".errors").len(), 1, "{query}");
         assert_eq!(root.get(&format!("/admin/audit.csv{query}")).await.status(), 422);
     }
 }

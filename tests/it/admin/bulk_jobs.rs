@@ -22,7 +22,7 @@ pub(crate) async fn looks(browser: &mut Browser<'_>, action: &str, whom: &[(&str
 /// Sends the page that shows what would come of it, as it stands, with more fields.
 pub(crate) async fn orders(browser: &mut Browser<'_>, page: &Page, more: &[(&str, &str)]) -> Page {
     let html = page.html();
-    let hidden = scraper::Selector::parse(".sheet form.narrow input[type=hidden]").expect("css");
+    let hidden = scraper::Selector::parse(".panel form.narrow input[type=hidden]").expect("css");
     let mut fields = Vec::new();
     for input in html.select(&hidden) {
         let attribute = |name| input.value().attr(name).unwrap_or_default().to_owned();
@@ -73,7 +73,7 @@ async fn those_ticked_are_suspended_for_a_reason(world: World) {
 
     let page = looks(&mut root, "deactivate", &[("id", &ids[0]), ("id", &ids[1])]).await;
     assert_eq!((page.status(), page.texts(".lead")), (200, vec!["2 people".to_owned()]));
-    assert_eq!(page.texts(".some li"), ["ada@example.com", "eve@example.com"]);
+    assert_eq!(page.texts(".sample li"), ["ada@example.com", "eve@example.com"]);
     assert_eq!((active(&app).await, app.events("deactivated").await), (4, 0), "only looked at");
     let why = [("reason", "Spam"), ("until", "2026-03-09")];
     let answer = orders(&mut root, &page, &why).await;
@@ -144,7 +144,7 @@ async fn what_was_done_can_be_undone_for_a_day_and_once(world: World) {
     let again = root.submits(&format!("{path}/undo"), &[]).await;
     assert_eq!(again.location(), Some(path.as_str()));
     let page = root.get(&path).await;
-    assert_eq!(page.attribute(".notice a", "href"), Some(undo));
+    assert_eq!(page.attribute(".flash a", "href"), Some(undo));
     assert!(page.html().select(&scraper::Selector::parse("#undo").expect("css")).next().is_none());
     assert_eq!(app.number("SELECT COUNT(*) FROM bulk_jobs").await, 2);
 }
@@ -203,7 +203,7 @@ async fn nobody_reaches_themselves_or_above(world: World) {
 
     let page = looks(&mut staff, "deactivate", &whom).await;
     assert_eq!(page.texts(".lead"), ["1 person"]);
-    assert!(page.texts(".notice")[0].starts_with("2 of those ticked are left as they are"));
+    assert!(page.texts(".flash")[0].starts_with("2 of those ticked are left as they are"));
     let path = does(&mut staff, "deactivate", &[("all", "true"), ("filter", "")]).await;
 
     let (_, numbers) = figures(&mut staff, &path).await;

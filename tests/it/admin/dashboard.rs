@@ -19,9 +19,9 @@ async fn each_part_is_for_whoever_may_see_it(world: World) {
         let name = permission.replace('.', "");
         let mut staff = app.promoted_staff(&name, &[permission]).await;
         let page = staff.get("/admin").await;
-        assert_eq!(page.texts(".figures").len(), figures, "{permission}");
+        assert_eq!(page.texts(".stats").len(), figures, "{permission}");
         assert_eq!(page.texts("svg[role=img]").len(), figures, "{permission}");
-        assert_eq!(page.texts(".trail").len(), trail, "{permission}");
+        assert_eq!(page.texts(".audit").len(), trail, "{permission}");
         assert_eq!(page.texts(".banner").len(), warnings, "{permission}");
     }
 }
@@ -38,7 +38,7 @@ async fn what_there_is_is_counted(world: World) {
 
     let page = root.get("/admin").await;
 
-    assert_eq!(page.texts(".figures dd"), ["3", "2", "1", "2", "3", "0"]);
+    assert_eq!(page.texts(".stats dd"), ["3", "2", "1", "2", "3", "0"]);
     let days = page.texts(".chart tbody tr");
     assert_eq!(days.len(), 30);
     assert_eq!(days[29], "4 March 202622");
@@ -47,10 +47,10 @@ async fn what_there_is_is_counted(world: World) {
     assert!(!page.text().contains("style="));
 
     app.person("late").await;
-    assert_eq!(root.get("/admin").await.texts(".figures dd")[0], "3", "remembered");
+    assert_eq!(root.get("/admin").await.texts(".stats dd")[0], "3", "remembered");
     world.clock.advance(Duration::from_secs(31));
     let page = root.get("/admin").await;
-    assert_eq!(page.texts(".figures dd")[0], "4");
+    assert_eq!(page.texts(".stats dd")[0], "4");
     assert_eq!(page.texts(".chart tbody tr")[29], "4 March 202633");
     assert_eq!(page.texts(".chart tbody tr")[26], "1 March 202611");
 }

@@ -73,7 +73,7 @@ async fn a_letter_that_waits_is_tried_again_and_no_other(world: World) {
     let due = "SELECT COUNT(*) FROM outbox WHERE due_at < 9000000000000000";
     for letter in ["102", "103", "999", "x"] {
         root.submits(&format!("/admin/mail/{letter}/retry"), &[]).await;
-        let said = root.get(BOX).await.texts(".notice");
+        let said = root.get(BOX).await.texts(".flash");
         assert!(said[0].starts_with("This email is not waiting"), "{letter}: {said:?}");
     }
     let noted = "SELECT COUNT(*) FROM audit_events WHERE action = 'letter_retried'";
@@ -82,6 +82,6 @@ async fn a_letter_that_waits_is_tried_again_and_no_other(world: World) {
     let action = root.get(BOX).await.attribute("td form", "action").expect("a button");
     assert_eq!(root.submits(&action, &[]).await.location(), Some(BOX));
 
-    assert_eq!(root.get(BOX).await.texts(".notice"), ["The email is tried again now."]);
+    assert_eq!(root.get(BOX).await.texts(".flash"), ["The email is tried again now."]);
     assert_eq!((app.number(due).await, app.number(noted).await), (1, 1));
 }

@@ -60,7 +60,7 @@ async fn a_superuser_makes_changes_and_deletes_a_group(world: World) {
     assert_eq!(answer.location(), Some("/admin/groups"), "{}", answer.text());
     let id = group(&app, "Help desk").await;
     let list = root.get("/admin/groups").await;
-    assert_eq!(list.texts(".notice"), ["The group is saved."]);
+    assert_eq!(list.texts(".flash"), ["The group is saved."]);
     assert_eq!(list.texts("tbody th"), ["Help desk"]);
     assert!(list.texts("tbody td")[0].contains("See people, Change people and groups"));
 

@@ -151,7 +151,7 @@ async fn staff_never_touch_a_superuser(world: World) {
         assert_eq!(staff.submits(&path, &[("action", action)]).await.status(), 403, "{action}");
     }
     let page = staff.get(&format!("/admin/users/{root}")).await;
-    let forms = page.texts(".sheet form").len();
+    let forms = page.texts(".panel form").len();
     assert_eq!((page.status(), forms), (200, 0), "only to be looked at");
     assert_eq!(app.number("SELECT version FROM users WHERE is_superuser").await, before);
 }

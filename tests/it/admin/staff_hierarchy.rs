@@ -93,7 +93,7 @@ async fn what_is_done_to_many_passes_over_colleagues_who_may_more(world: World) 
 
     for action in ["deactivate", "delete"] {
         let page = looks(&mut helper, action, &[("id", &ids[0]), ("id", &ids[1])]).await;
-        assert_eq!(page.texts(".some li"), ["ada@example.com"], "{action}");
+        assert_eq!(page.texts(".sample li"), ["ada@example.com"], "{action}");
         orders(&mut helper, &page, &[]).await;
         worker::do_all_in_bulk(&app.ctx).await;
         assert!(is_whole(&app, chief, 1).await, "{action}");

@@ -22,9 +22,9 @@ async fn an_invited_person_chooses_a_password_and_logs_in(world: World) {
     assert_eq!(answer.location(), Some(page_of_ada.as_str()), "{}", answer.text());
     let letter = app.letter_to("ada@example.com").await;
     let link = letter.link("/account/password/reset/");
-    let shown = root.get(&page_of_ada).await.texts(".handed").join("");
+    let shown = root.get(&page_of_ada).await.texts(".copyable").join("");
     assert!(shown.ends_with(&link), "the same link can be copied: {shown}");
-    assert!(root.get(&page_of_ada).await.texts(".handed").is_empty(), "and is shown once");
+    assert!(root.get(&page_of_ada).await.texts(".copyable").is_empty(), "and is shown once");
     world.clock.advance(2 * DAY);
     let mut ada = app.visitor();
     ada.get(&link).await;
@@ -71,7 +71,7 @@ async fn a_link_is_handed_over_without_a_mail_server(world: World) {
     let page = root.submits(&format!("{}/password", path(id)), &[("action", "link")]).await;
 
     assert_eq!(page.status(), 200);
-    let url = page.texts(".handed").join("");
+    let url = page.texts(".copyable").join("");
     let link = &url[url.find("/account").expect("a path")..];
     let letters = app.letters_to("ada@example.com").await;
     let is_sent = |letter: &Received| letter.find_link("/account/password/reset/").is_some();

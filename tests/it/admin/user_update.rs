@@ -39,7 +39,7 @@ fn with(page: &Page, changes: &[(&str, &str)]) -> Vec<(String, String)> {
         fields.push((name.to_owned(), page.field(name).value));
     }
     let html = page.html();
-    let boxes = scraper::Selector::parse(".sheet input[type=checkbox][checked]").expect("css");
+    let boxes = scraper::Selector::parse(".panel input[type=checkbox][checked]").expect("css");
     for tick in html.select(&boxes) {
         let name = tick.value().attr("name").expect("a name");
         fields.push((name.to_owned(), tick.value().attr("value").unwrap_or("on").to_owned()));
@@ -65,7 +65,7 @@ async fn saves(browser: &mut Browser<'_>, id: i64, changes: &[(&str, &str)]) -> 
 }
 
 pub(crate) async fn why(browser: &mut Browser<'_>, id: i64) -> String {
-    browser.get(&path(id)).await.texts(".why").join(" ")
+    browser.get(&path(id)).await.texts(".reason").join(" ")
 }
 
 async fn person_of(app: &App, id: i64) -> Person {
@@ -91,7 +91,7 @@ async fn staff_change_what_an_account_says(world: World) {
 
     assert_eq!(answer.location(), Some(path(id).as_str()), "{}", answer.text());
     let page = staff.get(&path(id)).await;
-    assert_eq!(page.texts(".notice"), ["The account is saved."]);
+    assert_eq!(page.texts(".flash"), ["The account is saved."]);
     assert_eq!(page.field("name").value, "Ada Lovelace");
     let event = "audit_events WHERE action = 'changed_by_staff' AND details LIKE \
         '%\"name\":[\"\",\"Ada Lovelace\"]%' AND details LIKE '%\"gender\":[null,\"female\"]%'";

@@ -190,7 +190,7 @@ async fn what_is_not_understood_is_left_out_and_said(world: World) {
         assert_eq!(root.get(&format!("{CSV}?{query}")).await.status(), 400, "{query}");
     }
     for query in ["is_active=&q=&group=&joined_from=&sort=", "unknown=1"] {
-        assert!(root.get(&format!("{LIST}?{query}")).await.texts(".notice").is_empty());
+        assert!(root.get(&format!("{LIST}?{query}")).await.texts(".flash").is_empty());
     }
     assert_eq!(filtered(&mut root, "joined_to=9999-12-31").await, set(["root"]));
     assert_eq!(filtered(&mut root, "joined_from=-9999-01-01").await, set(["root"]));
@@ -290,7 +290,7 @@ async fn a_name_is_never_obeyed(world: World) {
         assert!(page.texts("td").contains(&rude.to_owned()), "{path}");
     }
     let link = root.get(&format!("{LIST}?q={}", encoded("a\"&b=c#d"))).await;
-    let csv = link.attribute(".tally a", "href");
+    let csv = link.attribute(".totals a", "href");
     assert_eq!(csv.as_deref(), Some("/admin/users.csv?q=a%22%26b%3Dc%23d"));
 }
 

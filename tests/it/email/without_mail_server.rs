@@ -52,7 +52,7 @@ async fn members_are_told_on_their_pages(world: World) {
     assert!(form.text().contains(CANNOT), "{}", form.text());
     let asked = ada.asks_to_move("new@example.com", GOOD).await;
     let page = ada.get(asked.location().expect("leads on")).await;
-    assert!(page.texts(".notice")[0].contains(CANNOT), "{:?}", page.texts(".notice"));
+    assert!(page.texts(".flash")[0].contains(CANNOT), "{:?}", page.texts(".flash"));
     app.execute("DELETE FROM outbox").await;
 }
 

@@ -120,7 +120,10 @@ async fn somebody_without_a_password_is_proved_by_the_provider_before_what_is_da
         let way = ada.get(path).await.location().expect("a way").to_owned();
         assert!(way.starts_with("/account/sudo?next="), "{way}");
         let page = ada.get(&way).await;
-        assert!(page.texts("input[name=password]").is_empty() && page.texts(".ways").len() == 1);
+        assert!(
+            page.texts("input[name=password]").is_empty()
+                && page.texts(".login-methods").len() == 1
+        );
         assert!(page.text().contains("/account/password/reset"));
         assert_eq!(ada.submits(path, &[("email", "new@example.com")]).await.status(), 303);
     }

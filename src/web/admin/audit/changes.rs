@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use crate::types::Permission;
 use crate::web::admin::groups::label;
-use crate::web::page::{Frame, Moment};
+use crate::web::page::{PageContext, Timestamp};
 
 /// What a field was, and what it became.
 pub(crate) struct Change {
@@ -21,27 +21,27 @@ pub(crate) struct Fact {
     pub name: String,
     pub value: String,
     /// The value, if it is an instant.
-    pub at: Option<Moment>,
+    pub at: Option<Timestamp>,
 }
 
 /// Stands for a value that there is not.
 const NOTHING: &str = "–";
 
-pub(crate) fn changes(frame: &Frame, details: &Value) -> Vec<Change> {
+pub(crate) fn changes(page: &PageContext, details: &Value) -> Vec<Change> {
     let fields = details.get("changes").and_then(Value::as_object).into_iter().flatten();
     let changes = fields.map(|(field, both)| {
         // What cannot be told, such as a secret, is only said to be another one.
         let (old, new) = match both.as_array().map(Vec::as_slice) {
-            Some([old, new]) => (Some(words(frame, field, old)), words(frame, field, new)),
-            _ => (None, words(frame, field, both)),
+            Some([old, new]) => (Some(words(page, field, old)), words(page, field, new)),
+            _ => (None, words(page, field, both)),
         };
         let old = old.filter(|old| old != NOTHING);
-        Change { field: name_of(frame, field), old, new }
+        Change { field: name_of(page, field), old, new }
     });
     changes.collect()
 }
 
-pub(crate) fn facts(frame: &Frame, details: &Value) -> Vec<Fact> {
+pub(crate) fn facts(page: &PageContext, details: &Value) -> Vec<Fact> {
     let others = details.as_object().into_iter().flatten();
     let others = others.filter(|(name, value)| {
         let is_said = ["changes", "count"].contains(&name.as_str());
@@ -53,37 +53,37 @@ pub(crate) fn facts(frame: &Frame, details: &Value) -> Vec<Fact> {
         let instant = value.as_i64().filter(|_| is_instant);
         let instant = instant.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
         Fact {
-            name: name_of(frame, name),
-            value: words(frame, name, value),
-            at: instant.map(|at| Moment::of(frame, at)),
+            name: name_of(page, name),
+            value: words(page, name, value),
+            at: instant.map(|at| Timestamp::new(page, at)),
         }
     });
     others.collect()
 }
 
-fn words(frame: &Frame, field: &str, value: &Value) -> String {
+fn words(page: &PageContext, field: &str, value: &Value) -> String {
     match value {
         Value::Null => NOTHING.into(),
-        Value::Bool(true) => frame.t("choice.yes").into_owned(),
-        Value::Bool(false) => frame.t("choice.no").into_owned(),
+        Value::Bool(true) => page.t("choice.yes").into_owned(),
+        Value::Bool(false) => page.t("choice.no").into_owned(),
         Value::String(text) if text.is_empty() => NOTHING.into(),
         Value::Array(items) if items.is_empty() => NOTHING.into(),
         Value::String(text) => match (field, text.as_str()) {
-            ("gender", "female") => frame.t("gender.female").into_owned(),
-            ("gender", "male") => frame.t("gender.male").into_owned(),
-            ("fields", name) => name_of(frame, name),
+            ("gender", "female") => page.t("gender.female").into_owned(),
+            ("gender", "male") => page.t("gender.male").into_owned(),
+            ("fields", name) => name_of(page, name),
             ("permissions", name) => Permission::from_stored(name)
-                .map_or_else(|| text.clone(), |known| frame.t(label(known)).into_owned()),
+                .map_or_else(|| text.clone(), |known| page.t(label(known)).into_owned()),
             _ => text.clone(),
         },
         Value::Array(items) => {
-            items.iter().map(|item| words(frame, field, item)).collect::<Vec<_>>().join(", ")
+            items.iter().map(|item| words(page, field, item)).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
     }
 }
 
-fn name_of(frame: &Frame, stored: &str) -> String {
+fn name_of(page: &PageContext, stored: &str) -> String {
     let key = match stored {
         "algorithm" => "admin.audit.detail.algorithm",
         "bulk" => "admin.audit.detail.bulk_job",
@@ -120,5 +120,5 @@ fn name_of(frame: &Frame, stored: &str) -> String {
         "until" => "admin.audit.detail.until",
         other => return other.to_owned(),
     };
-    frame.t(key).into_owned()
+    page.t(key).into_owned()
 }

@@ -21,10 +21,10 @@ use crate::context::Ctx;
 use crate::db::DbError;
 use crate::http::guards::ReadsAudit;
 use crate::types::{Email, UserId};
-use crate::web::account::activity::sentence;
+use crate::web::account::activity::label;
 use crate::web::device;
 use crate::web::error::Error;
-use crate::web::page::{Frame, Moment, Page};
+use crate::web::page::{Page, PageContext, Timestamp};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![index]
@@ -70,7 +70,7 @@ impl Typed {
 #[derive(Template)]
 #[template(path = "admin/audit/index.html")]
 struct AuditPage {
-    frame: Frame,
+    page: PageContext,
     typed: Typed,
     /// What cannot be looked for: field and key of the sentence.
     wrong: Vec<(&'static str, &'static str)>,
@@ -85,7 +85,7 @@ impl AuditPage {
     /// What is wrong with a field, as forms have it.
     fn errors(&self, field: &str) -> Vec<Cow<'static, str>> {
         let wrong = self.wrong.iter().filter(|(name, _)| *name == field);
-        wrong.map(|(_, key)| self.frame.t(key)).collect()
+        wrong.map(|(_, key)| self.page.t(key)).collect()
     }
 
     /// The way to a page of the same search.
@@ -102,7 +102,7 @@ impl AuditPage {
 /// An event in words.
 pub(crate) struct Shown {
     pub what: String,
-    pub at: Moment,
+    pub at: Timestamp,
     /// Who did it; `None` for strangers and for the terminal.
     pub actor: Option<Whom>,
     pub target: Option<Whom>,
@@ -131,7 +131,7 @@ async fn index(
     before: Option<&str>,
     typed: Typed,
     _reader: ReadsAudit,
-    frame: Frame,
+    page: PageContext,
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
     let before = before.and_then(Place::parse);
@@ -146,19 +146,19 @@ async fn index(
     let older = events.last().map(Recorded::place).filter(|_| has_older);
     let actions = Action::ALL.into_iter();
     let actions =
-        actions.map(|action| (action.as_str(), frame.tell(sentence(Some(action)), "count", "…")));
+        actions.map(|action| (action.as_str(), page.t_with(label(Some(action)), "count", "…")));
     let status = if wrong.is_empty() { Status::Ok } else { Status::UnprocessableEntity };
     let page = AuditPage {
         actions: actions.collect(),
-        events: in_words(ctx, &frame, &events).await?,
+        events: in_words(ctx, &page, &events).await?,
         query: typed.query(),
         is_newest: before.is_none(),
-        frame,
+        page,
         typed,
         wrong,
         older,
     };
-    Ok(Page::draw(&page)?.with_status(status))
+    Ok(Page::render(&page)?.with_status(status))
 }
 
 /// What is looked for, and what of it cannot be.
@@ -226,7 +226,7 @@ pub(crate) async fn emails(
 /// Events as people read them; the addresses of those who are in them cost one statement.
 pub(crate) async fn in_words(
     ctx: &Ctx,
-    frame: &Frame,
+    page: &PageContext,
     events: &[Recorded],
 ) -> Result<Vec<Shown>, DbError> {
     let emails = emails(ctx, events).await?;
@@ -234,17 +234,17 @@ pub(crate) async fn in_words(
     let shown = events.iter().map(|event| {
         let count = event.details.get("count").and_then(Value::as_u64).unwrap_or_default();
         Shown {
-            what: frame.tell(sentence(event.action), "count", count),
-            at: Moment::of(frame, event.at),
+            what: page.t_with(label(event.action), "count", count),
+            at: Timestamp::new(page, event.at),
             actor: whom(event.actor),
             target: whom(event.target).filter(|_| event.target != event.actor),
             place: match event.ip.as_str() {
                 "" => String::new(),
-                _ => device::words(&event.user_agent, frame.language()),
+                _ => device::label(&event.user_agent, page.language()),
             },
             address: event.ip.clone(),
-            changes: changes::changes(frame, &event.details),
-            facts: changes::facts(frame, &event.details),
+            changes: changes::changes(page, &event.details),
+            facts: changes::facts(page, &event.details),
         }
     });
     Ok(shown.collect())

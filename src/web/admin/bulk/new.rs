@@ -15,14 +15,14 @@ use crate::flows;
 use crate::flows::admin::bulk_jobs::{Preview, Wanted};
 use crate::http::guards::{SignedIn, ViewsUsers};
 use crate::types::{Caller, Permission, UserId, text};
-use crate::web::account::{Answer, reauthentication};
+use crate::web::account::{Response, reauthentication};
 use crate::web::admin::users::actions::{acting, is_too_long_or_odd, number, until};
 use crate::web::admin::users::index;
 use crate::web::admin::users::index::Asked;
 use crate::web::error::Error;
-use crate::web::forms::rejection::Refusal;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Form, FormView, Submitted};
-use crate::web::page::{Frame, Page};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![look, create]
@@ -130,7 +130,7 @@ impl Form for BulkForm {
     const FIELDS: &'static [&'static str] = &["id", "reason", "until"];
     const REPEATED: &'static [&'static str] = &["id"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         vec![("reason", &self.reason), ("until", &self.until)]
     }
 }
@@ -153,7 +153,7 @@ impl BulkForm {
     fn wanted(&self) -> Result<Wanted, &'static str> {
         if self.wants_all() {
             let understood = self.asked().map(|mut asked| asked.understand());
-            let understood = understood.filter(|it| it.complaints.is_empty());
+            let understood = understood.filter(|it| it.errors.is_empty());
             let filter =
                 understood.and_then(|it| it.filter).ok_or("admin.bulk.unreadable_filter")?;
             return Ok(Wanted::Matching(filter));
@@ -184,7 +184,7 @@ impl BulkForm {
 #[derive(Template)]
 #[template(path = "admin/bulk/new.html")]
 struct BulkPage {
-    frame: Frame,
+    page: PageContext,
     form: FormView,
     sent: BulkForm,
     kind: &'static Kind,
@@ -202,22 +202,24 @@ struct BulkPage {
 async fn look(
     sent: BulkForm,
     staff: ViewsUsers,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     if sent.action.is_empty() {
-        return Ok(Answer::Gone(Redirect::to(BULK)));
+        return Ok(Response::Redirect(Redirect::to(BULK)));
     }
     let kind = kind(&sent, &staff.0)?;
-    let Ok(wanted) = sent.wanted() else { return Ok(Answer::Gone(Redirect::to("/admin/users"))) };
+    let Ok(wanted) = sent.wanted() else {
+        return Ok(Response::Redirect(Redirect::to("/admin/users")));
+    };
     if kind.is_dangerous && !staff.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(reauthentication::ask_for(&sent.way())));
+        return Ok(Response::Redirect(reauthentication::redirect_for(&sent.way())));
     }
     let deed = deed(kind, &sent, None);
     let preview =
         flows::admin::bulk_jobs::preview(ctx, acting(&staff.0, caller), &deed, &wanted).await?;
-    draw(kind, sent, FormView::empty(""), preview, frame).map(Answer::Shown)
+    render(kind, sent, FormView::empty(""), preview, page).map(Response::Page)
 }
 
 /// Shows first what would come of it; orders it when the page that shows it is sent.
@@ -225,49 +227,49 @@ async fn look(
 async fn create(
     sent: Submitted<BulkForm>,
     staff: ViewsUsers,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
-) -> Result<Answer, Error> {
-    let mut complaints = sent.complaints(Ok(()));
+) -> Result<Response, Error> {
+    let mut errors = sent.errors(Ok(()));
     let form = sent.form;
     let kind = kind(&form, &staff.0)?;
     let wanted = match form.wanted() {
         Ok(wanted) => wanted,
         Err(key) => {
-            let page = index::again(form.asked(), key, &staff.0, frame, ctx).await?;
-            return Ok(Answer::Shown(page.with_status(Status::UnprocessableEntity)));
+            let page = index::rerender(form.asked(), key, &staff.0, page, ctx).await?;
+            return Ok(Response::Page(page.with_status(Status::UnprocessableEntity)));
         }
     };
     if kind.is_dangerous && !staff.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(reauthentication::ask_for(&form.way())));
+        return Ok(Response::Redirect(reauthentication::redirect_for(&form.way())));
     }
     let until = until(&form.until, ctx.clock.now().date());
     if is_too_long_or_odd(&form.reason) {
-        complaints.add("reason", "admin.user_action.reason_malformed");
+        errors.add("reason", "admin.user_action.reason_malformed");
     }
     if let Err(key) = until {
-        complaints.add("until", key);
+        errors.add("until", key);
     }
     let deed = deed(kind, &form, until.ok().flatten());
     let acting = acting(&staff.0, caller);
     let preview = flows::admin::bulk_jobs::preview(ctx, acting, &deed, &wanted).await?;
     if form.count.is_empty() {
-        return draw(kind, form, FormView::empty(""), preview, frame).map(Answer::Shown);
+        return render(kind, form, FormView::empty(""), preview, page).map(Response::Page);
     }
-    let refusal: Refusal = if !complaints.is_empty() {
-        complaints.into()
+    let rejection: Rejection = if !errors.is_empty() {
+        errors.into()
     } else if form.count != counted(preview.count) {
-        Refusal::of_all("admin.bulk.count_changed")
+        Rejection::on_form("admin.bulk.count_changed")
     } else {
         match flows::admin::bulk_jobs::order(ctx, acting, deed, wanted).await {
-            Ok(id) => return Ok(Answer::Gone(Redirect::to(format!("{BULK}/{id}")))),
+            Ok(id) => return Ok(Response::Redirect(Redirect::to(format!("{BULK}/{id}")))),
             Err(ActError::Broken(error)) => return Err(error.into()),
             Err(_) => return Err(Status::Forbidden.into()),
         }
     };
-    let view = FormView::again(&frame, &form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(draw(kind, form, view, preview, frame)?)))
+    let view = FormView::filled(&page, &form, &rejection.errors);
+    Ok(Response::Page(rejection.apply_to(render(kind, form, view, preview, page)?)))
 }
 
 /// The kind of deed, if there is such a one and the reader may do it.
@@ -296,25 +298,25 @@ fn counted(count: Count) -> String {
     }
 }
 
-fn draw(
+fn render(
     kind: &'static Kind,
     sent: BulkForm,
     form: FormView,
     preview: Preview,
-    frame: Frame,
+    page: PageContext,
 ) -> Result<Page, Error> {
     let shown = preview.some.len() as u64;
-    Page::draw(&BulkPage {
+    Page::render(&BulkPage {
         kind,
-        count: index::told(preview.count, &frame),
+        count: index::told(preview.count, &page),
         counted: counted(preview.count),
         is_nobody: preview.count == Count::Exactly(0),
         has_more: preview.count != Count::Exactly(shown),
         some: preview.some,
         left_out: (preview.left_out > 0)
-            .then(|| frame.tell("admin.bulk.will_be_left_out", "count", preview.left_out)),
+            .then(|| page.t_with("admin.bulk.will_be_left_out", "count", preview.left_out)),
         sent,
         form,
-        frame,
+        page,
     })
 }

@@ -16,7 +16,7 @@ use crate::types::{BulkId, Caller};
 use crate::web::admin::users::actions::{acting, number};
 use crate::web::error::Error;
 use crate::web::forms::{ButtonForm, Submitted};
-use crate::web::page::{Frame, Moment, Page};
+use crate::web::page::{Page, PageContext, Timestamp};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![index, show, undo, stop]
@@ -31,17 +31,17 @@ const LISTED: u64 = 50;
 #[derive(Template)]
 #[template(path = "admin/bulk/index.html")]
 struct ListPage {
-    frame: Frame,
+    page: PageContext,
     all: Vec<Shown>,
 }
 
 #[derive(Template)]
 #[template(path = "admin/bulk/show.html")]
 struct ProgressPage {
-    frame: Frame,
+    page: PageContext,
     bulk: Shown,
     /// Until when it can be taken back, by this reader.
-    undo: Option<Moment>,
+    undo: Option<Timestamp>,
     undone_by: Option<BulkId>,
     may_stop: bool,
 }
@@ -56,32 +56,37 @@ struct Shown {
     done: u64,
     left_out: u64,
     by: String,
-    since: Moment,
-    finished: Option<Moment>,
+    since: Timestamp,
+    finished: Option<Timestamp>,
 }
 
 /// The latest of them.
 #[get("/admin/bulk")]
-async fn index(_staff: ViewsUsers, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
+async fn index(_staff: ViewsUsers, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
     let all = bulk_job::list_latest(&ctx.db, LISTED).await?;
-    let all = shown(ctx, &frame, &all).await?;
-    Page::draw(&ListPage { frame, all })
+    let all = shown(ctx, &page, &all).await?;
+    Page::render(&ListPage { page, all })
 }
 
 #[get("/admin/bulk/<id>")]
-async fn show(id: &str, staff: ViewsUsers, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
+async fn show(
+    id: &str,
+    staff: ViewsUsers,
+    page: PageContext,
+    ctx: &State<Ctx>,
+) -> Result<Page, Error> {
     let bulk = find(id, ctx).await?;
     let may_undo = bulk.kind.and_then(Kind::undone_with).is_some_and(|it| staff.0.person().may(it));
     let until = bulk.undoable_until(ctx.clock.now()).filter(|_| may_undo);
-    let mut all = shown(ctx, &frame, std::slice::from_ref(&bulk)).await?;
+    let mut all = shown(ctx, &page, std::slice::from_ref(&bulk)).await?;
     let page = ProgressPage {
-        undo: until.map(|at| Moment::of(&frame, at)),
+        undo: until.map(|at| Timestamp::new(&page, at)),
         undone_by: bulk.undone_by,
         may_stop: may_stop(&bulk, &staff.0),
         bulk: all.pop().ok_or(Status::NotFound)?,
-        frame,
+        page,
     };
-    Page::draw(&page)
+    Page::render(&page)
 }
 
 #[post("/admin/bulk/<id>/undo", data = "<_sent>")]
@@ -97,7 +102,7 @@ async fn undo(
         Ok(undo) => Ok(Redirect::to(format!("{BULK}/{undo}"))),
         // The page says that it is too late, or by what it was undone.
         Err(UndoError::TooLate) => Ok(Redirect::to(format!("{BULK}/{id}"))),
-        Err(error) => Err(refused(error)),
+        Err(error) => Err(reject(error)),
     }
 }
 
@@ -112,11 +117,11 @@ async fn stop(
     let id = BulkId(number(id).ok_or(Status::NotFound)?);
     match flows::admin::bulk_jobs::stop(ctx, acting(&staff.0, caller), id).await {
         Ok(()) | Err(UndoError::TooLate) => Ok(Redirect::to(format!("{BULK}/{id}"))),
-        Err(error) => Err(refused(error)),
+        Err(error) => Err(reject(error)),
     }
 }
 
-fn refused(error: UndoError) -> Error {
+fn reject(error: UndoError) -> Error {
     match error {
         UndoError::Unknown | UndoError::TooLate => Status::NotFound.into(),
         UndoError::Forbidden => Status::Forbidden.into(),
@@ -134,7 +139,7 @@ fn may_stop(bulk: &Bulk, reader: &SignedIn) -> bool {
     bulk.state == Stands::Running && (person.is_superuser || person.id == bulk.actor)
 }
 
-async fn shown(ctx: &Ctx, frame: &Frame, all: &[Bulk]) -> Result<Vec<Shown>, Error> {
+async fn shown(ctx: &Ctx, page: &PageContext, all: &[Bulk]) -> Result<Vec<Shown>, Error> {
     let actors: Vec<_> = all.iter().map(|bulk| bulk.actor).collect();
     let emails = accounts::emails_of(&ctx.db, &actors).await?;
     let shown = all.iter().map(|bulk| Shown {
@@ -151,8 +156,8 @@ async fn shown(ctx: &Ctx, frame: &Frame, all: &[Bulk]) -> Result<Vec<Shown>, Err
         done: bulk.done,
         left_out: bulk.left_out,
         by: emails.get(&bulk.actor).cloned().unwrap_or_else(|| format!("#{}", bulk.actor)),
-        since: Moment::of(frame, bulk.created_at),
-        finished: bulk.finished_at.map(|at| Moment::of(frame, at)),
+        since: Timestamp::new(page, bulk.created_at),
+        finished: bulk.finished_at.map(|at| Timestamp::new(page, at)),
     });
     Ok(shown.collect())
 }

@@ -58,7 +58,7 @@ impl Form for ProviderForm {
     ];
 
     /// Everything but the secret.
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         vec![
             ("provider", &self.provider),
             ("slug", &self.slug),

@@ -16,12 +16,12 @@ use crate::oauth::{EndpointError, Flaw, Kind, OauthError};
 use crate::social;
 use crate::social::Provider;
 use crate::types::Caller;
-use crate::web::account::{Answer, login_methods, reauthentication};
+use crate::web::account::{Response, login_methods, reauthentication};
 use crate::web::error::Error;
-use crate::web::flash::Notice;
-use crate::web::forms::rejection::Refusal;
-use crate::web::forms::{ButtonForm, Complaints, FormView, Submitted};
-use crate::web::page::{Frame, Page};
+use crate::web::flash::Flash;
+use crate::web::forms::rejection::Rejection;
+use crate::web::forms::{ButtonForm, FormErrors, FormView, Submitted};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![index, new, create, edit, update, destroy]
@@ -36,7 +36,7 @@ const MANY: u64 = 1000;
 #[derive(Template)]
 #[template(path = "admin/social/index.html")]
 struct ListPage {
-    frame: Frame,
+    page: PageContext,
     providers: Vec<Shown>,
 }
 
@@ -51,7 +51,7 @@ struct Shown {
 #[derive(Template)]
 #[template(path = "admin/social/form.html")]
 struct ProviderPage {
-    frame: Frame,
+    page: PageContext,
     form: FormView,
     kinds: Vec<(&'static str, &'static str)>,
     /// `None` while it is being registered.
@@ -82,52 +82,56 @@ struct Registered {
 }
 
 #[get("/admin/social")]
-async fn index(_reader: ChangesSocial, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
+async fn index(_reader: ChangesSocial, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
     let providers = social::list(ctx).await?.into_iter().map(|provider| Shown {
         id: provider.id,
-        name: login_methods::name_of(&provider.application, &frame),
+        name: login_methods::provider_name(&provider.application, &page),
         slug: provider.slug().to_owned(),
         is_active: provider.is_active,
     });
     let providers = providers.collect();
-    Page::draw(&ListPage { frame, providers })
+    Page::render(&ListPage { page, providers })
 }
 
 /// What is typed into a form would be lost on the way to the password, so it is asked for before.
 #[get("/admin/social/new")]
-async fn new(reader: ChangesSocial, frame: Frame, ctx: &State<Ctx>) -> Result<Answer, Error> {
+async fn new(
+    reader: ChangesSocial,
+    page: PageContext,
+    ctx: &State<Ctx>,
+) -> Result<Response, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(reauthentication::ask(&frame)));
+        return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    let form = FormView::again(&frame, &ProviderForm::empty(), &Complaints::default());
-    draw(frame, form, None, ctx).await.map(Answer::Shown)
+    let form = FormView::filled(&page, &ProviderForm::empty(), &FormErrors::default());
+    render(page, form, None, ctx).await.map(Response::Page)
 }
 
 #[post("/admin/social/new", data = "<sent>")]
 async fn create(
     reader: ChangesSocial,
     sent: Submitted<ProviderForm>,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
-    save(&reader.0, &sent, None, frame, caller, (ctx, jar)).await
+) -> Result<Response, Error> {
+    save(&reader.0, &sent, None, page, caller, (ctx, jar)).await
 }
 
 #[get("/admin/social/<id>", rank = 2)]
 async fn edit(
     id: Option<i64>,
     reader: ChangesSocial,
-    frame: Frame,
+    page: PageContext,
     ctx: &State<Ctx>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let provider = find(ctx, id).await?;
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(reauthentication::ask(&frame)));
+        return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    let form = FormView::again(&frame, &ProviderForm::of(&provider), &Complaints::default());
-    draw(frame, form, Some(&provider), ctx).await.map(Answer::Shown)
+    let form = FormView::filled(&page, &ProviderForm::of(&provider), &FormErrors::default());
+    render(page, form, Some(&provider), ctx).await.map(Response::Page)
 }
 
 #[post("/admin/social/<id>", data = "<sent>", rank = 2)]
@@ -135,13 +139,13 @@ async fn update(
     id: Option<i64>,
     reader: ChangesSocial,
     sent: Submitted<ProviderForm>,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let provider = find(ctx, id).await?;
-    save(&reader.0, &sent, Some(&provider), frame, caller, (ctx, jar)).await
+    save(&reader.0, &sent, Some(&provider), page, caller, (ctx, jar)).await
 }
 
 #[post("/admin/social/<id>/delete", data = "<_sent>")]
@@ -152,14 +156,14 @@ async fn destroy(
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     if !reader.0.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(reauthentication::ask_for(LIST)));
+        return Ok(Response::Redirect(reauthentication::redirect_for(LIST)));
     }
     let provider = find(ctx, id).await?;
     let acting = Acting { by: reader.0.person(), caller };
     match flows::admin::social_providers::delete(ctx, acting, &provider).await {
-        Ok(()) => Ok(done(jar, ctx, Notice::ProviderDeleted)),
+        Ok(()) => Ok(done(jar, ctx, Flash::ProviderDeleted)),
         Err(ProviderError::Broken(error)) => Err(error.into()),
         Err(_) => Err(Status::NotFound.into()),
     }
@@ -173,20 +177,20 @@ async fn save(
     reader: &SignedIn,
     sent: &Submitted<ProviderForm>,
     provider: Option<&Provider>,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     (ctx, jar): (&Ctx, &CookieJar<'_>),
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     if !reader.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(reauthentication::ask(&frame)));
+        return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    let mut complaints = sent.complaints(Ok(()));
+    let mut errors = sent.errors(Ok(()));
     let wanted = sent.form.wanted();
     if wanted.is_none() {
-        complaints.add("position", "admin.social.position_malformed");
+        errors.add("position", "admin.social.position_malformed");
     }
-    let Some(wanted) = wanted.filter(|_| complaints.is_empty()) else {
-        return again(frame, &sent.form, &complaints.into(), provider, ctx).await;
+    let Some(wanted) = wanted.filter(|_| errors.is_empty()) else {
+        return rerender(page, &sent.form, &errors.into(), provider, ctx).await;
     };
     let acting = Acting { by: reader.person(), caller };
     let saved = match provider {
@@ -195,24 +199,24 @@ async fn save(
             flows::admin::social_providers::change(ctx, acting, provider, &wanted).await
         }
     };
-    let refusal = match saved {
-        Ok(()) => return Ok(done(jar, ctx, Notice::ProviderSaved)),
+    let rejection = match saved {
+        Ok(()) => return Ok(done(jar, ctx, Flash::ProviderSaved)),
         Err(ProviderError::Gone) => return Err(Status::NotFound.into()),
         Err(ProviderError::Broken(error)) => return Err(error.into()),
-        Err(ProviderError::SlugTaken) => Refusal::about("slug", "admin.social.slug_taken"),
+        Err(ProviderError::SlugTaken) => Rejection::on_field("slug", "admin.social.slug_taken"),
         Err(ProviderError::Issuer(OauthError::Unreachable(_))) => {
-            Refusal::about("issuer", "admin.social.issuer_unreachable")
+            Rejection::on_field("issuer", "admin.social.issuer_unreachable")
         }
-        Err(ProviderError::Issuer(_)) => Refusal::about("issuer", "admin.social.issuer_wrong"),
+        Err(ProviderError::Issuer(_)) => Rejection::on_field("issuer", "admin.social.issuer_wrong"),
         Err(ProviderError::Wrong(flaws)) => {
-            let mut complaints = Complaints::default();
+            let mut errors = FormErrors::default();
             for (field, flaw) in flaws {
-                complaints.add(field, said_of(field, flaw));
+                errors.add(field, said_of(field, flaw));
             }
-            complaints.into()
+            errors.into()
         }
     };
-    again(frame, &sent.form, &refusal, provider, ctx).await
+    rerender(page, &sent.form, &rejection, provider, ctx).await
 }
 
 /// The key of what is wrong with a field.
@@ -228,24 +232,24 @@ fn said_of(field: &str, flaw: Flaw) -> &'static str {
     }
 }
 
-fn done(jar: &CookieJar<'_>, ctx: &Ctx, notice: Notice) -> Answer {
-    notice.say(jar, ctx);
-    Answer::Gone(Redirect::to(LIST))
+fn done(jar: &CookieJar<'_>, ctx: &Ctx, flash: Flash) -> Response {
+    flash.set(jar, ctx);
+    Response::Redirect(Redirect::to(LIST))
 }
 
-async fn again(
-    frame: Frame,
+async fn rerender(
+    page: PageContext,
     form: &ProviderForm,
-    refusal: &Refusal,
+    rejection: &Rejection,
     provider: Option<&Provider>,
     ctx: &Ctx,
-) -> Result<Answer, Error> {
-    let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(draw(frame, form, provider, ctx).await?)))
+) -> Result<Response, Error> {
+    let form = FormView::filled(&page, form, &rejection.errors);
+    Ok(Response::Page(rejection.apply_to(render(page, form, provider, ctx).await?)))
 }
 
-async fn draw(
-    frame: Frame,
+async fn render(
+    page: PageContext,
     form: FormView,
     provider: Option<&Provider>,
     ctx: &Ctx,
@@ -253,15 +257,17 @@ async fn draw(
     let registered = match provider {
         Some(provider) => Some(Registered {
             id: provider.id.unwrap_or_default(),
-            name: login_methods::name_of(&provider.application, &frame),
+            name: login_methods::provider_name(&provider.application, &page),
             has_secret: provider.application.client_secret.is_some(),
             callback: redirect_uri(ctx, provider.slug()),
             people: social::count_of(&ctx.db, provider.slug(), MANY).await?,
         }),
         None => None,
     };
-    let kinds =
-        Kind::ALL.into_iter().map(|kind| (kind.as_str(), login_methods::kind(kind))).collect();
+    let kinds = Kind::ALL
+        .into_iter()
+        .map(|kind| (kind.as_str(), login_methods::provider_label(kind)))
+        .collect();
     let callback = redirect_uri(ctx, "…");
-    Page::draw(&ProviderPage { frame, form, kinds, provider: registered, callback })
+    Page::render(&ProviderPage { page, form, kinds, provider: registered, callback })
 }

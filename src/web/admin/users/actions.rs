@@ -21,12 +21,12 @@ use crate::flows;
 use crate::http::guards::{ChangesUsers, DeletesUsers, EndsSessions, SignedIn};
 pub(crate) use crate::types::number;
 use crate::types::{Caller, Permission, UserId, text};
-use crate::web::account::{Answer, reauthentication};
+use crate::web::account::{Response, reauthentication};
 use crate::web::error::Error;
-use crate::web::flash::Notice;
-use crate::web::forms::rejection::Refusal;
+use crate::web::flash::Flash;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{ButtonForm, Form, FormView, Submitted};
-use crate::web::page::{Frame, Page};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![
@@ -46,7 +46,7 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 /// What becomes of a request about one account: 403 or 404 where there is nothing to answer.
-pub(crate) type Outcome = Result<Answer, Error>;
+pub(crate) type Outcome = Result<Response, Error>;
 
 /// Longest reason, in code points: a sentence or two.
 const MAX_REASON: usize = 500;
@@ -117,14 +117,14 @@ impl Act {
         }
     }
 
-    fn notice(self) -> Notice {
+    fn flash(self) -> Flash {
         match self {
-            Self::Activate | Self::BringBack => Notice::PersonActivated,
-            Self::Deactivate => Notice::PersonDeactivated,
-            Self::Verify => Notice::PersonVerified,
-            Self::EndSessions => Notice::PersonSessionsEnded,
-            Self::Delete => Notice::PersonDeleted,
-            Self::Password => Notice::PersonPasswordLocked,
+            Self::Activate | Self::BringBack => Flash::UserActivated,
+            Self::Deactivate => Flash::UserDeactivated,
+            Self::Verify => Flash::UserVerified,
+            Self::EndSessions => Flash::UserSessionsEnded,
+            Self::Delete => Flash::UserDeleted,
+            Self::Password => Flash::UserPasswordLocked,
         }
     }
 
@@ -151,7 +151,7 @@ struct DeactivateForm {
 impl Form for DeactivateForm {
     const FIELDS: &'static [&'static str] = &["reason", "until"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         vec![("reason", &self.reason), ("until", &self.until)]
     }
 }
@@ -167,7 +167,7 @@ struct PasswordForm {
 impl Form for PasswordForm {
     const FIELDS: &'static [&'static str] = &["action", "send"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         vec![("action", &self.action), ("send", &self.send)]
     }
 }
@@ -175,7 +175,7 @@ impl Form for PasswordForm {
 #[derive(Template)]
 #[template(path = "admin/users/confirm.html")]
 struct ConfirmPage {
-    frame: Frame,
+    page: PageContext,
     form: FormView,
     id: UserId,
     email: String,
@@ -189,7 +189,7 @@ struct ConfirmPage {
 #[derive(Template)]
 #[template(path = "admin/users/link.html")]
 struct LinkPage {
-    frame: Frame,
+    page: PageContext,
     id: UserId,
     email: String,
     url: String,
@@ -197,8 +197,13 @@ struct LinkPage {
 }
 
 #[get("/admin/users/<id>/activate")]
-async fn ask_activate(id: &str, staff: ChangesUsers, frame: Frame, ctx: &State<Ctx>) -> Outcome {
-    ask(Act::Activate, id, &staff.0, frame, ctx).await
+async fn ask_activate(
+    id: &str,
+    staff: ChangesUsers,
+    page: PageContext,
+    ctx: &State<Ctx>,
+) -> Outcome {
+    ask(Act::Activate, id, &staff.0, page, ctx).await
 }
 
 #[post("/admin/users/<id>/activate", data = "<sent>")]
@@ -206,17 +211,22 @@ async fn activate(
     id: &str,
     sent: Submitted<ButtonForm>,
     staff: ChangesUsers,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
-    done(Act::Activate, id, &sent.form, &staff.0, (frame, caller, ctx, jar)).await
+    done(Act::Activate, id, &sent.form, &staff.0, (page, caller, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/deactivate")]
-async fn ask_deactivate(id: &str, staff: ChangesUsers, frame: Frame, ctx: &State<Ctx>) -> Outcome {
-    ask(Act::Deactivate, id, &staff.0, frame, ctx).await
+async fn ask_deactivate(
+    id: &str,
+    staff: ChangesUsers,
+    page: PageContext,
+    ctx: &State<Ctx>,
+) -> Outcome {
+    ask(Act::Deactivate, id, &staff.0, page, ctx).await
 }
 
 #[post("/admin/users/<id>/deactivate", data = "<sent>")]
@@ -224,7 +234,7 @@ async fn deactivate(
     id: &str,
     sent: Submitted<DeactivateForm>,
     staff: ChangesUsers,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
@@ -232,28 +242,28 @@ async fn deactivate(
     let (form, now) = (&sent.form, ctx.clock.now());
     let account = reach(id, &staff.0, ctx).await?;
     if !staff.0.has_just_proved(now) {
-        return Ok(Answer::Gone(reauthentication::ask(&frame)));
+        return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let until = until(&form.until, now.date());
-    let mut complaints = sent.complaints(Ok(()));
+    let mut errors = sent.errors(Ok(()));
     if is_too_long_or_odd(&form.reason) {
-        complaints.add("reason", "admin.user_action.reason_malformed");
+        errors.add("reason", "admin.user_action.reason_malformed");
     }
     if let Err(key) = until {
-        complaints.add("until", key);
+        errors.add("until", key);
     }
-    let (true, Ok(until)) = (complaints.is_empty(), until) else {
-        return again(Act::Deactivate, &account, form, frame, complaints.into());
+    let (true, Ok(until)) = (errors.is_empty(), until) else {
+        return rerender(Act::Deactivate, &account, form, page, errors.into());
     };
     let (acting, whom) = (acting(&staff.0, caller), account.person.id);
     let deed = Deed::Deactivate { reason: text::line(&form.reason).into_owned(), until };
     let result = flows::admin::user_actions::act(ctx, acting, whom, &deed).await;
-    settle(Act::Deactivate, result, &account, form, &staff.0, (frame, ctx, jar))
+    settle(Act::Deactivate, result, &account, form, &staff.0, (page, ctx, jar))
 }
 
 #[get("/admin/users/<id>/verify")]
-async fn ask_verify(id: &str, staff: ChangesUsers, frame: Frame, ctx: &State<Ctx>) -> Outcome {
-    ask(Act::Verify, id, &staff.0, frame, ctx).await
+async fn ask_verify(id: &str, staff: ChangesUsers, page: PageContext, ctx: &State<Ctx>) -> Outcome {
+    ask(Act::Verify, id, &staff.0, page, ctx).await
 }
 
 #[post("/admin/users/<id>/verify", data = "<sent>")]
@@ -261,22 +271,22 @@ async fn verify(
     id: &str,
     sent: Submitted<ButtonForm>,
     staff: ChangesUsers,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
-    done(Act::Verify, id, &sent.form, &staff.0, (frame, caller, ctx, jar)).await
+    done(Act::Verify, id, &sent.form, &staff.0, (page, caller, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/sessions/end")]
 async fn ask_end_sessions(
     id: &str,
     staff: EndsSessions,
-    frame: Frame,
+    page: PageContext,
     ctx: &State<Ctx>,
 ) -> Outcome {
-    ask(Act::EndSessions, id, &staff.0, frame, ctx).await
+    ask(Act::EndSessions, id, &staff.0, page, ctx).await
 }
 
 #[post("/admin/users/<id>/sessions/end", data = "<sent>")]
@@ -284,17 +294,17 @@ async fn end_sessions(
     id: &str,
     sent: Submitted<ButtonForm>,
     staff: EndsSessions,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
-    done(Act::EndSessions, id, &sent.form, &staff.0, (frame, caller, ctx, jar)).await
+    done(Act::EndSessions, id, &sent.form, &staff.0, (page, caller, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/delete")]
-async fn ask_delete(id: &str, staff: DeletesUsers, frame: Frame, ctx: &State<Ctx>) -> Outcome {
-    ask(Act::Delete, id, &staff.0, frame, ctx).await
+async fn ask_delete(id: &str, staff: DeletesUsers, page: PageContext, ctx: &State<Ctx>) -> Outcome {
+    ask(Act::Delete, id, &staff.0, page, ctx).await
 }
 
 #[post("/admin/users/<id>/delete", data = "<sent>")]
@@ -302,17 +312,22 @@ async fn delete(
     id: &str,
     sent: Submitted<ButtonForm>,
     staff: DeletesUsers,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
-    done(Act::Delete, id, &sent.form, &staff.0, (frame, caller, ctx, jar)).await
+    done(Act::Delete, id, &sent.form, &staff.0, (page, caller, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/password")]
-async fn ask_password(id: &str, staff: ChangesUsers, frame: Frame, ctx: &State<Ctx>) -> Outcome {
-    ask(Act::Password, id, &staff.0, frame, ctx).await
+async fn ask_password(
+    id: &str,
+    staff: ChangesUsers,
+    page: PageContext,
+    ctx: &State<Ctx>,
+) -> Outcome {
+    ask(Act::Password, id, &staff.0, page, ctx).await
 }
 
 /// A link for a new password, or none that works any more.
@@ -321,16 +336,16 @@ async fn password(
     id: &str,
     sent: Submitted<PasswordForm>,
     staff: ChangesUsers,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
     let form = &sent.form;
     let account = reach(id, &staff.0, ctx).await?;
-    let complaints = sent.complaints(form.validate());
-    if !complaints.is_empty() {
-        return again(Act::Password, &account, form, frame, complaints.into());
+    let errors = sent.errors(form.validate());
+    if !errors.is_empty() {
+        return rerender(Act::Password, &account, form, page, errors.into());
     }
     let (acting, whom) = (acting(&staff.0, caller), account.person.id);
     let by_letter = matches!(form.send.as_str(), "true" | "on");
@@ -340,31 +355,31 @@ async fn password(
                 Ok(token) => {
                     let url = edit::reset_url(ctx, &token);
                     let email = account.person.email.as_typed().to_owned();
-                    let page = LinkPage { frame, id: whom, email, url, is_sent: by_letter };
-                    return Ok(Answer::Shown(Page::draw(&page)?));
+                    let page = LinkPage { page, id: whom, email, url, is_sent: by_letter };
+                    return Ok(Response::Page(Page::render(&page)?));
                 }
                 Err(error) => Err(error),
             }
         }
         "unusable" if !staff.0.has_just_proved(ctx.clock.now()) => {
-            return Ok(Answer::Gone(reauthentication::ask(&frame)));
+            return Ok(Response::Redirect(reauthentication::redirect(&page)));
         }
         "unusable" => flows::admin::user_actions::lock_password(ctx, acting, whom).await,
         _ => {
-            let refusal = Refusal::of_all("admin.user_action.unknown");
-            return again(Act::Password, &account, form, frame, refusal);
+            let rejection = Rejection::on_form("admin.user_action.unknown");
+            return rerender(Act::Password, &account, form, page, rejection);
         }
     };
-    settle(Act::Password, result, &account, form, &staff.0, (frame, ctx, jar))
+    settle(Act::Password, result, &account, form, &staff.0, (page, ctx, jar))
 }
 
 /// The page of an act.
-async fn ask(act: Act, id: &str, staff: &SignedIn, frame: Frame, ctx: &Ctx) -> Outcome {
+async fn ask(act: Act, id: &str, staff: &SignedIn, page: PageContext, ctx: &Ctx) -> Outcome {
     let account = reach(id, staff, ctx).await?;
     if act.is_dangerous() && !staff.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(reauthentication::ask(&frame)));
+        return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    draw(act, &account, FormView::empty(""), frame).map(Answer::Shown)
+    render(act, &account, FormView::empty(""), page).map(Response::Page)
 }
 
 /// Does what has nothing but a button.
@@ -373,11 +388,11 @@ async fn done(
     id: &str,
     form: &ButtonForm,
     staff: &SignedIn,
-    (frame, caller, ctx, jar): (Frame, &Caller, &Ctx, &CookieJar<'_>),
+    (page, caller, ctx, jar): (PageContext, &Caller, &Ctx, &CookieJar<'_>),
 ) -> Outcome {
     let account = reach(id, staff, ctx).await?;
     if act.is_dangerous() && !staff.has_just_proved(ctx.clock.now()) {
-        return Ok(Answer::Gone(reauthentication::ask(&frame)));
+        return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let (acting, whom) = (acting(staff, caller), account.person.id);
     let deed = match act {
@@ -388,7 +403,7 @@ async fn done(
         Act::Deactivate | Act::Password => return Err(Status::NotFound.into()),
     };
     let result = flows::admin::user_actions::act(ctx, acting, whom, &deed).await;
-    settle(act, result, &account, form, staff, (frame, ctx, jar))
+    settle(act, result, &account, form, staff, (page, ctx, jar))
 }
 
 /// Goes back to the account's page, or says why nothing was done.
@@ -398,38 +413,44 @@ fn settle(
     account: &Account,
     form: &impl Form,
     staff: &SignedIn,
-    (frame, ctx, jar): (Frame, &Ctx, &CookieJar<'_>),
+    (page, ctx, jar): (PageContext, &Ctx, &CookieJar<'_>),
 ) -> Outcome {
     match result {
         Ok(()) => {
-            act.notice().say(jar, ctx);
-            Ok(Answer::Gone(back_to(account.person.id, staff)))
+            act.flash().set(jar, ctx);
+            Ok(Response::Redirect(back_to(account.person.id, staff)))
         }
-        Err(error) => again(act, account, form, frame, refusal(error)?),
+        Err(error) => rerender(act, account, form, page, rejection(error)?),
     }
 }
 
 /// What a page says about an act that was not done; 403 and 404 have pages of their own.
-pub(crate) fn refusal(error: ActError) -> Result<Refusal, Error> {
+pub(crate) fn rejection(error: ActError) -> Result<Rejection, Error> {
     match error {
         ActError::Unknown => Err(Status::NotFound.into()),
         ActError::AboveOneself => Err(Status::Forbidden.into()),
-        ActError::Oneself => Ok(Refusal::of_all("admin.user_action.yourself")),
-        ActError::LastSuperuser => Ok(Refusal::of_all("admin.user_action.last_superuser")),
+        ActError::Oneself => Ok(Rejection::on_form("admin.user_action.yourself")),
+        ActError::LastSuperuser => Ok(Rejection::on_form("admin.user_action.last_superuser")),
         ActError::Broken(error) => Err(error.into()),
     }
 }
 
-fn again(act: Act, account: &Account, form: &impl Form, frame: Frame, why: Refusal) -> Outcome {
-    let form = FormView::again(&frame, form, &why.complaints);
-    Ok(Answer::Shown(why.mark(draw(act, account, form, frame)?)))
+fn rerender(
+    act: Act,
+    account: &Account,
+    form: &impl Form,
+    page: PageContext,
+    why: Rejection,
+) -> Outcome {
+    let form = FormView::filled(&page, form, &why.errors);
+    Ok(Response::Page(why.apply_to(render(act, account, form, page)?)))
 }
 
-fn draw(act: Act, account: &Account, form: FormView, frame: Frame) -> Result<Page, Error> {
+fn render(act: Act, account: &Account, form: FormView, page: PageContext) -> Result<Page, Error> {
     let is_back = act == Act::Activate && !account.is_active && account.deletes_at.is_some();
     let act = if is_back { Act::BringBack } else { act };
-    Page::draw(&ConfirmPage {
-        frame,
+    Page::render(&ConfirmPage {
+        page,
         form,
         id: account.person.id,
         email: account.person.email.as_typed().to_owned(),

@@ -44,7 +44,7 @@ async fn index(
     ctx: &State<Ctx>,
 ) -> Result<Table<ByteStream![Vec<u8>]>, Error> {
     let understood = asked.understand();
-    let Some(filter) = understood.filter.filter(|_| understood.complaints.is_empty()) else {
+    let Some(filter) = understood.filter.filter(|_| understood.errors.is_empty()) else {
         return Err(Status::BadRequest.into());
     };
     let sort = understood.sort;

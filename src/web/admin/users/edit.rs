@@ -28,16 +28,16 @@ use crate::sessions;
 use crate::types::{
     BirthDate, Caller, Email, Gender, GroupId, Name, Permission, Permissions, Secret, UserId,
 };
-use crate::web::account::{Answer, activity, reauthentication};
+use crate::web::account::{Response, activity, reauthentication};
 use crate::web::admin::emails;
 use crate::web::device;
 use crate::web::error::Error;
-use crate::web::flash::Notice;
-use crate::web::forms::rejection::Refusal;
+use crate::web::flash::Flash;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
 use crate::web::forms::rules::Today;
-use crate::web::forms::{Complaint, Complaints, Form, FormView, Submitted};
-use crate::web::page::{Frame, Moment, Page};
+use crate::web::forms::{Form, FormError, FormErrors, FormView, Submitted};
+use crate::web::page::{Page, PageContext, Timestamp};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show, update]
@@ -101,7 +101,7 @@ impl Form for PersonForm {
 
     const REPEATED: &'static [&'static str] = &["groups"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         let mut kept = vec![
             ("email", self.email.as_str()),
             ("email_verified", self.email_verified.as_str()),
@@ -245,7 +245,7 @@ pub(crate) fn reset_url(ctx: &Ctx, token: &Secret) -> String {
 #[template(path = "admin/users/edit.html")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of the template")]
 struct PersonPage {
-    frame: Frame,
+    page: PageContext,
     form: FormView,
     version: String,
     seen: String,
@@ -261,9 +261,9 @@ struct PersonPage {
     has_password: bool,
     /// The providers that are connected.
     social: Vec<String>,
-    verified: Option<Moment>,
-    joined: Moment,
-    last_login: Option<Moment>,
+    verified: Option<Timestamp>,
+    joined: Timestamp,
+    last_login: Option<Timestamp>,
     sessions: Vec<SessionRow>,
     more_sessions: u64,
     failures: Vec<EventRow>,
@@ -277,13 +277,13 @@ struct PersonPage {
 struct SessionRow {
     device: String,
     address: String,
-    since: Moment,
-    seen: Moment,
+    since: Timestamp,
+    seen: Timestamp,
 }
 
 struct EventRow {
     what: String,
-    at: Moment,
+    at: Timestamp,
     address: String,
     device: String,
     /// Whoever did it, when it was not the person.
@@ -293,7 +293,7 @@ struct EventRow {
 struct LetterRow {
     what: String,
     to: String,
-    at: Moment,
+    at: Timestamp,
     fate: &'static str,
     reason: String,
 }
@@ -302,7 +302,7 @@ struct LetterRow {
 async fn show(
     id: &str,
     staff: ViewsUsers,
-    frame: Frame,
+    page: PageContext,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
@@ -312,9 +312,9 @@ async fn show(
     let handed = handed.map(|token| reset_url(ctx, &token));
     let current = Current { account, groups: held };
     let form = PersonForm::of(&current.account, &current.groups);
-    let none = Complaints::default();
-    let page = draw(&current, &form, &none, handed, (&staff.0, frame, ctx)).await?;
-    Ok(Answer::Shown(page))
+    let none = FormErrors::default();
+    let page = render(&current, &form, &none, handed, (&staff.0, page, ctx)).await?;
+    Ok(Response::Page(page))
 }
 
 #[post("/admin/users/<id>", data = "<sent>")]
@@ -322,7 +322,7 @@ async fn update(
     id: &str,
     sent: Submitted<PersonForm>,
     staff: ChangesUsers,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
@@ -331,59 +331,61 @@ async fn update(
     let (staff, mut form, whom) = (staff.0, &sent.form, account.person.id);
     let now = ctx.clock.now();
     let today = Today(now.date());
-    let mut complaints = sent.complaints(form.validate_with_args(&today));
+    let mut errors = sent.errors(form.validate_with_args(&today));
     let ids = group_ids(&form.groups);
     if ids.is_none() {
-        complaints.add("groups", "admin.user.groups_unknown");
+        errors.add("groups", "admin.user.groups_unknown");
     }
     let held = groups::of(&ctx.db, whom).await?;
     let mut current = Current { account, groups: held };
-    let (true, Some(ids)) = (complaints.is_empty(), ids) else {
-        return again(&current, form, &complaints.into(), (&staff, frame, ctx)).await;
+    let (true, Some(ids)) = (errors.is_empty(), ids) else {
+        return rerender(&current, form, &errors.into(), (&staff, page, ctx)).await;
     };
     let edit = form.words(today, ids, staff.has_just_proved(now));
     let merged;
-    let refusal =
+    let rejection =
         match flows::admin::user_update::save(ctx, actions::acting(&staff, caller), whom, &edit)
             .await
         {
             Ok(_) => {
-                Notice::PersonSaved.say(jar, ctx);
-                return Ok(Answer::Gone(actions::back_to(whom, &staff)));
+                Flash::UserSaved.set(jar, ctx);
+                return Ok(Response::Redirect(actions::back_to(whom, &staff)));
             }
-            Err(SaveError::ProveFirst) => return Ok(Answer::Gone(reauthentication::ask(&frame))),
+            Err(SaveError::ProveFirst) => {
+                return Ok(Response::Redirect(reauthentication::redirect(&page)));
+            }
             Err(SaveError::Stale(now)) => {
-                let complaints;
-                (merged, complaints) = merge(form, &now, &frame);
+                let errors;
+                (merged, errors) = merge(form, &now, &page);
                 (form, current) = (&merged, *now);
-                complaints.into()
+                errors.into()
             }
-            Err(error) => refused(error)?,
+            Err(error) => reject(error)?,
         };
-    again(&current, form, &refusal, (&staff, frame, ctx)).await
+    rerender(&current, form, &rejection, (&staff, page, ctx)).await
 }
 
 /// What the page says about an account that was not saved.
-fn refused(error: SaveError) -> Result<Refusal, Error> {
+fn reject(error: SaveError) -> Result<Rejection, Error> {
     match error {
-        SaveError::NotDone(error) => actions::refusal(error),
-        SaveError::EmailTaken => Ok(Refusal::about("email", "email.taken")),
-        SaveError::LocalEmail => Ok(Refusal::about("email", "email.local")),
-        SaveError::NoSuchGroup => Ok(Refusal::about("groups", "admin.user.groups_unknown")),
+        SaveError::NotDone(error) => actions::rejection(error),
+        SaveError::EmailTaken => Ok(Rejection::on_field("email", "email.taken")),
+        SaveError::LocalEmail => Ok(Rejection::on_field("email", "email.local")),
+        SaveError::NoSuchGroup => Ok(Rejection::on_field("groups", "admin.user.groups_unknown")),
         // Both have been answered before; here they only say that nothing was saved.
-        SaveError::Stale(_) | SaveError::ProveFirst => Ok(Refusal::of_all("admin.user.stale")),
+        SaveError::Stale(_) | SaveError::ProveFirst => Ok(Rejection::on_form("admin.user.stale")),
     }
 }
 
 /// A form whose account was saved by somebody else meanwhile: what the reader has not touched is as it
 /// stands now, and each field that has changed says to what.
-fn merge(sent: &PersonForm, current: &Current, frame: &Frame) -> (PersonForm, Complaints) {
+fn merge(sent: &PersonForm, current: &Current, page: &PageContext) -> (PersonForm, FormErrors) {
     let stands = PersonForm::of(&current.account, &current.groups);
     let (now, typed) = (stands.fields(), sent.fields());
     let seen: Option<BTreeMap<String, String>> = serde_json::from_str(&sent.seen).ok();
     let seen = seen.unwrap_or_else(|| typed.clone());
     let mut merged = sent.clone();
-    let mut complaints = Complaints::of_all(Complaint::new("admin.user.stale"));
+    let mut errors = FormErrors::on_form(FormError::new("admin.user.stale"));
     for field in PersonForm::FIELDS {
         let (Some(value), before) = (now.get(*field), seen.get(*field)) else { continue };
         if before == Some(value) {
@@ -392,16 +394,16 @@ fn merge(sent: &PersonForm, current: &Current, frame: &Frame) -> (PersonForm, Co
         if typed.get(*field) == before {
             merged.take(field, &stands);
         }
-        let words = in_words(field, value, current, frame);
-        complaints.say(field, Complaint::with("admin.user.changed_meanwhile", "value", words));
+        let words = in_words(field, value, current, page);
+        errors.add_sentence(field, FormError::with("admin.user.changed_meanwhile", "value", words));
     }
     merged.version = stands.version;
     merged.seen = stands.seen;
-    (merged, complaints)
+    (merged, errors)
 }
 
 /// The value of a field as the reader would say it.
-fn in_words(field: &str, value: &str, current: &Current, frame: &Frame) -> String {
+fn in_words(field: &str, value: &str, current: &Current, page: &PageContext) -> String {
     let key = match (field, value) {
         ("is_active" | "is_staff" | "is_superuser", "") => "admin.user.no",
         ("is_active" | "is_staff" | "is_superuser", _) => "admin.user.yes",
@@ -414,41 +416,41 @@ fn in_words(field: &str, value: &str, current: &Current, frame: &Frame) -> Strin
         }
         _ => return value.to_owned(),
     };
-    frame.t(key).into_owned()
+    page.t(key).into_owned()
 }
 
-async fn again(
+async fn rerender(
     current: &Current,
     form: &PersonForm,
-    refusal: &Refusal,
-    (staff, frame, ctx): (&SignedIn, Frame, &Ctx),
+    rejection: &Rejection,
+    (staff, page, ctx): (&SignedIn, PageContext, &Ctx),
 ) -> Outcome {
-    let page = draw(current, form, &refusal.complaints, None, (staff, frame, ctx)).await?;
-    Ok(Answer::Shown(refusal.mark(page)))
+    let page = render(current, form, &rejection.errors, None, (staff, page, ctx)).await?;
+    Ok(Response::Page(rejection.apply_to(page)))
 }
 
-async fn draw(
+async fn render(
     current: &Current,
     form: &PersonForm,
-    complaints: &Complaints,
+    errors: &FormErrors,
     handed: Option<String>,
-    (staff, frame, ctx): (&SignedIn, Frame, &Ctx),
+    (staff, page, ctx): (&SignedIn, PageContext, &Ctx),
 ) -> Result<Page, Error> {
     let (account, reader) = (&current.account, staff.person());
     let (person, id) = (&account.person, account.person.id);
     let (obstacle, failures) = flows::admin::login_diagnosis::find(ctx, account).await?;
     let signins = sessions::list_of(ctx, id, staff.session()).await?;
     let sessions = signins.shown.iter().map(|row| SessionRow {
-        device: device::words(&row.user_agent, frame.language()),
+        device: device::label(&row.user_agent, page.language()),
         address: row.ip.clone(),
-        since: Moment::of(&frame, row.created_at),
-        seen: Moment::of(&frame, row.last_seen_at),
+        since: Timestamp::new(&page, row.created_at),
+        seen: Timestamp::new(&page, row.last_seen_at),
     });
     let letters = outbox::list_of(&ctx.db, id, LATEST).await?;
     let events = audit::list_of(&ctx.db, id, None, LATEST).await?;
-    let show = |event: &Recorded| event_row(event, id, &frame);
-    Page::draw(&PersonPage {
-        form: FormView::again(&frame, form, complaints),
+    let show = |event: &Recorded| event_row(event, id, &page);
+    Page::render(&PersonPage {
+        form: FormView::filled(&page, form, errors),
         version: form.version.clone(),
         seen: form.seen.clone(),
         id,
@@ -458,72 +460,72 @@ async fn draw(
         may_make_superusers: reader.is_superuser,
         groups: boxes(ctx, reader.permissions()).await?,
         held: current.groups.iter().map(|(_, name)| name.clone()).collect(),
-        obstacle: sentence(&obstacle, &frame),
+        obstacle: sentence(&obstacle, &page),
         reason: account.inactive_reason.clone(),
         has_password: account.password_hash.is_some(),
         social: crate::social::ways_of(ctx, id).await?,
-        verified: person.email_verified_at.map(|at| Moment::of(&frame, at)),
-        joined: Moment::of(&frame, person.created_at),
-        last_login: account.last_login_at.map(|at| Moment::of(&frame, at)),
+        verified: person.email_verified_at.map(|at| Timestamp::new(&page, at)),
+        joined: Timestamp::new(&page, person.created_at),
+        last_login: account.last_login_at.map(|at| Timestamp::new(&page, at)),
         sessions: sessions.collect(),
         more_sessions: signins.more,
         failures: failures.iter().map(show).collect(),
-        letters: letters.iter().map(|letter| letter_row(letter, &frame)).collect(),
+        letters: letters.iter().map(|letter| letter_row(letter, &page)).collect(),
         events: events.iter().map(show).collect(),
         may_read_audit: reader.may(Permission::AuditView),
         acts: acts_on(account, staff, crate::admin::is_beyond(&ctx.db, person, reader).await?),
         handed,
-        frame,
+        page,
     })
 }
 
 /// Why the person cannot log in, in one sentence.
-fn sentence(obstacle: &Obstacle, frame: &Frame) -> String {
+fn sentence(obstacle: &Obstacle, page: &PageContext) -> String {
     match obstacle {
         Obstacle::Deleted(at) => {
-            frame.tell("admin.login_diagnosis.deleted", "at", frame.moment(*at))
+            page.t_with("admin.login_diagnosis.deleted", "at", page.date_time(*at))
         }
         Obstacle::Suspended(Some(at)) => {
-            frame.tell("admin.login_diagnosis.suspended_until", "at", frame.moment(*at))
+            page.t_with("admin.login_diagnosis.suspended_until", "at", page.date_time(*at))
         }
-        Obstacle::Suspended(None) => frame.t("admin.login_diagnosis.suspended").into_owned(),
-        Obstacle::Unverified => frame.t("admin.login_diagnosis.unverified").into_owned(),
+        Obstacle::Suspended(None) => page.t("admin.login_diagnosis.suspended").into_owned(),
+        Obstacle::Unverified => page.t("admin.login_diagnosis.unverified").into_owned(),
         Obstacle::OnlyBy(ways) => {
-            frame.tell("admin.login_diagnosis.social_only", "providers", ways.join(", "))
+            page.t_with("admin.login_diagnosis.social_only", "providers", ways.join(", "))
         }
-        Obstacle::NoPassword => frame.t("admin.login_diagnosis.no_password").into_owned(),
+        Obstacle::NoPassword => page.t("admin.login_diagnosis.no_password").into_owned(),
         Obstacle::Waiting(wait) => {
-            frame.tell("admin.login_diagnosis.throttled", "wait", frame.wait(*wait))
+            page.t_with("admin.login_diagnosis.throttled", "wait", page.wait(*wait))
         }
-        Obstacle::Closed => frame.t("admin.login_diagnosis.password_locked").into_owned(),
+        Obstacle::Closed => page.t("admin.login_diagnosis.password_locked").into_owned(),
         Obstacle::WrongPassword(count, at) => {
-            let values = [("count", &*count.to_string()), ("at", &*frame.moment(*at))];
-            frame.language().tell("admin.login_diagnosis.wrong_password", &values)
+            let values = [("count", &*count.to_string()), ("at", &*page.date_time(*at))];
+            page.language().tell("admin.login_diagnosis.wrong_password", &values)
         }
         Obstacle::Leaving(at) => {
-            frame.tell("admin.login_diagnosis.deletion_pending", "at", frame.moment(*at))
+            page.t_with("admin.login_diagnosis.deletion_pending", "at", page.date_time(*at))
         }
-        Obstacle::Nothing => frame.t("admin.login_diagnosis.fine").into_owned(),
+        Obstacle::Nothing => page.t("admin.login_diagnosis.fine").into_owned(),
     }
 }
 
-fn event_row(event: &Recorded, person: UserId, frame: &Frame) -> EventRow {
+fn event_row(event: &Recorded, person: UserId, page: &PageContext) -> EventRow {
     let count = event.details.get("count").and_then(serde_json::Value::as_u64).unwrap_or_default();
     EventRow {
-        what: frame.tell(activity::sentence(event.action), "count", count),
-        at: Moment::of(frame, event.at),
+        what: page.t_with(activity::label(event.action), "count", count),
+        at: Timestamp::new(page, event.at),
         address: event.ip.clone(),
-        device: device::words(&event.user_agent, frame.language()),
+        device: device::label(&event.user_agent, page.language()),
         actor: event.actor.filter(|actor| *actor != person),
     }
 }
 
-fn letter_row(letter: &Logged, frame: &Frame) -> LetterRow {
-    let what = frame.t(emails::occasion(Kind::from_stored(&letter.kind))).into_owned();
+fn letter_row(letter: &Logged, page: &PageContext) -> LetterRow {
+    let what = page.t(emails::occasion(Kind::from_stored(&letter.kind))).into_owned();
     LetterRow {
         what,
         to: letter.recipient.clone(),
-        at: Moment::of(frame, letter.written_at),
+        at: Timestamp::new(page, letter.written_at),
         fate: match letter.fate {
             Fate::Waiting => "admin.user.email_waiting",
             Fate::Sent => "admin.user.email_sent",

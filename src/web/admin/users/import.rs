@@ -14,12 +14,12 @@ use crate::context::Ctx;
 use crate::flows;
 use crate::http::guards::{AddsUsers, SignedIn};
 use crate::types::{BulkId, Caller, Permission};
-use crate::web::account::Answer;
+use crate::web::account::Response;
 use crate::web::admin::bulk::show::BULK;
 use crate::web::error::Error;
-use crate::web::forms::rejection::Refusal;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Form, FormView, Submitted};
-use crate::web::page::{Frame, Page};
+use crate::web::page::{Page, PageContext};
 use crate::web::upload::Uploaded;
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -39,7 +39,7 @@ struct StartForm {
 impl Form for StartForm {
     const FIELDS: &'static [&'static str] = &["file"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         Vec::new()
     }
 }
@@ -47,7 +47,7 @@ impl Form for StartForm {
 #[derive(Template)]
 #[template(path = "admin/users/import.html")]
 struct ImportPage {
-    frame: Frame,
+    page: PageContext,
     form: FormView,
     may_verify: bool,
 }
@@ -55,7 +55,7 @@ struct ImportPage {
 #[derive(Template)]
 #[template(path = "admin/users/import_preview.html")]
 struct LookPage {
-    frame: Frame,
+    page: PageContext,
     /// How many accounts would be made, and what that is called.
     good: String,
     plan: Option<BulkId>,
@@ -74,8 +74,8 @@ struct Shown {
 }
 
 #[get("/admin/users/import")]
-fn new(staff: AddsUsers, frame: Frame) -> Result<Page, Error> {
-    draw(&staff.0, FormView::empty(""), frame)
+fn new(staff: AddsUsers, page: PageContext) -> Result<Page, Error> {
+    render(&staff.0, FormView::empty(""), page)
 }
 
 /// Looks at a file. What is good of it is kept for an hour, sealed.
@@ -83,19 +83,19 @@ fn new(staff: AddsUsers, frame: Frame) -> Result<Page, Error> {
 async fn look(
     sent: Uploaded,
     staff: AddsUsers,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
     let reading = Reading {
         today: ctx.clock.now().date(),
-        language: frame.language(),
+        language: page.language(),
         may_verify: staff.0.person().may(Permission::UsersChange),
         may_be_local: ctx.settings.allow_local_email,
     };
     let mut list = match import_list::read(&sent.file, &reading) {
         Ok(list) => list,
-        Err(key) => return again(key, &staff.0, frame),
+        Err(key) => return rerender(key, &staff.0, page),
     };
     leave_out_the_costly(ctx, &mut list).await?;
     leave_out_the_taken(ctx, &mut list).await?;
@@ -117,7 +117,7 @@ async fn look(
             Err(_) => return Err(Status::Forbidden.into()),
         }
     };
-    show(list, count, (plan, sent.invite), frame)
+    show(list, count, (plan, sent.invite), page)
 }
 
 /// Does what was looked at.
@@ -125,17 +125,17 @@ async fn look(
 async fn start(
     sent: Submitted<StartForm>,
     staff: AddsUsers,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let plan = number(&sent.form.plan).map(BulkId);
     if let Some(plan) = plan
         && flows::admin::user_import::start(ctx, acting(&staff.0, caller), plan).await?
     {
-        return Ok(Answer::Gone(Redirect::to(format!("{BULK}/{plan}"))));
+        return Ok(Response::Redirect(Redirect::to(format!("{BULK}/{plan}"))));
     }
-    again("admin.import.draft_gone", &staff.0, frame).map(Answer::Shown)
+    rerender("admin.import.draft_gone", &staff.0, page).map(Response::Page)
 }
 
 /// Leaves out those whose hashes would keep everybody else waiting at each of their log-ins.
@@ -158,17 +158,17 @@ fn show(
     list: List,
     count: usize,
     (plan, invites): (Option<BulkId>, bool),
-    frame: Frame,
+    page: PageContext,
 ) -> Result<Page, Error> {
     let has_more = list.faults.len() > SHOWN;
     let faults = list.faults.into_iter().take(SHOWN).map(|fault| Shown {
         line: fault.line,
         column: fault.column,
-        what: frame.tell(fault.key, "sign", fault.sign),
+        what: page.t_with(fault.key, "sign", fault.sign),
     });
     let key = if count == 1 { "admin.users.one" } else { "admin.users.many" };
-    Page::draw(&LookPage {
-        good: frame.tell(key, "count", count),
+    Page::render(&LookPage {
+        good: page.t_with(key, "count", count),
         plan,
         wrong: list.wrong,
         faults: faults.collect(),
@@ -176,17 +176,17 @@ fn show(
         used: list.used.join(", "),
         unused: list.unused.join(", "),
         invites,
-        frame,
+        page,
     })
 }
 
-fn again(key: &'static str, reader: &SignedIn, frame: Frame) -> Result<Page, Error> {
-    let refusal = Refusal::about("file", key);
-    let form = FormView::again(&frame, &StartForm { plan: String::new() }, &refusal.complaints);
-    Ok(refusal.mark(draw(reader, form, frame)?))
+fn rerender(key: &'static str, reader: &SignedIn, page: PageContext) -> Result<Page, Error> {
+    let rejection = Rejection::on_field("file", key);
+    let form = FormView::filled(&page, &StartForm { plan: String::new() }, &rejection.errors);
+    Ok(rejection.apply_to(render(reader, form, page)?))
 }
 
-fn draw(reader: &SignedIn, form: FormView, frame: Frame) -> Result<Page, Error> {
+fn render(reader: &SignedIn, form: FormView, page: PageContext) -> Result<Page, Error> {
     let may_verify = reader.person().may(Permission::UsersChange);
-    Page::draw(&ImportPage { frame, form, may_verify })
+    Page::render(&ImportPage { page, form, may_verify })
 }

@@ -13,7 +13,7 @@ use crate::http::guards::{SignedIn, ViewsUsers};
 use crate::types::Permission;
 use crate::web::admin::bulk::new;
 use crate::web::error::Error;
-use crate::web::page::{Frame, Moment, Page};
+use crate::web::page::{Page, PageContext, Timestamp};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![index]
@@ -63,13 +63,13 @@ pub(crate) struct Understood {
     pub sort: Sort,
     place: Place,
     /// The keys of what was not understood.
-    pub complaints: Vec<&'static str>,
+    pub errors: Vec<&'static str>,
 }
 
 impl Asked {
     /// What was understood, and everything else left empty.
     pub(crate) fn understand(&mut self) -> Understood {
-        let mut complaints = Vec::new();
+        let mut errors = Vec::new();
         let is_odd = &mut false;
         let mut filter = Filter::default();
         for (name, text) in self.conditions() {
@@ -78,12 +78,12 @@ impl Asked {
                 text.clear();
             }
         }
-        let sort = kept(&mut self.sort, is_odd, Sort::parse).unwrap_or_default();
+        let sort = parse_or_clear(&mut self.sort, is_odd, Sort::parse).unwrap_or_default();
         let cursor = |text: &str| Cursor::parse(text, sort);
-        let after = kept(&mut self.after, is_odd, cursor).map(Place::After);
-        let before = kept(&mut self.before, is_odd, cursor).map(Place::Before);
+        let after = parse_or_clear(&mut self.after, is_odd, cursor).map(Place::After);
+        let before = parse_or_clear(&mut self.before, is_odd, cursor).map(Place::Before);
         if *is_odd {
-            complaints.push("admin.users.filters_ignored");
+            errors.push("admin.users.filters_ignored");
         }
         let filter = match Words::parse(&self.q) {
             Some(words) => {
@@ -92,11 +92,11 @@ impl Asked {
             }
             None => {
                 self.q.clear();
-                complaints.push("admin.users.search_too_long");
+                errors.push("admin.users.search_too_long");
                 None
             }
         };
-        Understood { filter, sort, place: after.or(before).unwrap_or_default(), complaints }
+        Understood { filter, sort, place: after.or(before).unwrap_or_default(), errors }
     }
 
     /// What [`Filter::read`] understands.
@@ -139,7 +139,7 @@ impl Asked {
 }
 
 /// What a text means; one that means nothing is emptied, and remembered as odd.
-fn kept<T>(
+fn parse_or_clear<T>(
     text: &mut String,
     is_odd: &mut bool,
     read: impl FnOnce(&str) -> Option<T>,
@@ -155,13 +155,13 @@ fn kept<T>(
 #[derive(Template)]
 #[template(path = "admin/users/index.html")]
 struct UsersPage {
-    frame: Frame,
+    page: PageContext,
     asked: Asked,
     groups: Vec<(String, String)>,
     columns: Vec<Column>,
     people: Vec<Shown>,
     count: String,
-    complaints: Vec<&'static str>,
+    errors: Vec<&'static str>,
     is_filtered: bool,
     is_cut: bool,
     may_add: bool,
@@ -212,41 +212,41 @@ struct Shown {
     email: String,
     name: String,
     flags: [Flag; 4],
-    last_login: Option<Moment>,
-    joined: Moment,
+    last_login: Option<Timestamp>,
+    joined: Timestamp,
 }
 
 #[get("/admin/users?<asked..>")]
 async fn index(
     by: ViewsUsers,
     asked: Asked,
-    frame: Frame,
+    page: PageContext,
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
-    draw(asked, None, &by.0, frame, ctx).await
+    render(asked, None, &by.0, page, ctx).await
 }
 
 /// The list once more, with what is wrong with what was to be done to those in it.
-pub(crate) async fn again(
+pub(crate) async fn rerender(
     asked: Option<Asked>,
     wrong: &'static str,
     reader: &SignedIn,
-    frame: Frame,
+    page: PageContext,
     ctx: &Ctx,
 ) -> Result<Page, Error> {
-    draw(asked.unwrap_or_default(), Some(wrong), reader, frame, ctx).await
+    render(asked.unwrap_or_default(), Some(wrong), reader, page, ctx).await
 }
 
-async fn draw(
+async fn render(
     mut asked: Asked,
     wrong: Option<&'static str>,
     reader: &SignedIn,
-    frame: Frame,
+    page: PageContext,
     ctx: &Ctx,
 ) -> Result<Page, Error> {
-    let Understood { filter, sort, place, mut complaints } = asked.understand();
+    let Understood { filter, sort, place, mut errors } = asked.understand();
     if let Some(wrong) = wrong {
-        complaints.insert(0, wrong);
+        errors.insert(0, wrong);
     }
     let found = match &filter {
         Some(filter) => {
@@ -259,7 +259,7 @@ async fn draw(
     let page = UsersPage {
         groups: groups.into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
         columns: columns(&asked, sort),
-        count: told(found.count, &frame),
+        count: told(found.count, &page),
         is_filtered: filter != Some(Filter::default()),
         is_cut: found.is_cut,
         may_add: reader.person().may(Permission::UsersAdd),
@@ -269,12 +269,12 @@ async fn draw(
         first: (place != Place::First).then(|| asked.link(LIST, sort, &[])),
         before: found.before.as_ref().map(|cursor| link("before", cursor)),
         after: found.after.as_ref().map(|cursor| link("after", cursor)),
-        people: found.people.into_iter().map(|row| show(row, &frame)).collect(),
-        complaints,
+        people: found.people.into_iter().map(|row| show(row, &page)).collect(),
+        errors,
         asked,
-        frame,
+        page,
     };
-    Page::draw(&page)
+    Page::render(&page)
 }
 
 fn nobody() -> Found {
@@ -282,12 +282,12 @@ fn nobody() -> Found {
     Found { people, count, before: None, after: None, is_cut: false }
 }
 
-pub(crate) fn told(count: Count, frame: &Frame) -> String {
+pub(crate) fn told(count: Count, page: &PageContext) -> String {
     match count {
-        Count::Exactly(1) => frame.tell("admin.users.one", "count", 1),
-        Count::Exactly(count) => frame.tell("admin.users.many", "count", count),
-        Count::AtLeast(count) => frame.tell("admin.users.at_least", "count", count),
-        Count::Many => frame.tell("admin.users.more_than", "count", "10,000"),
+        Count::Exactly(1) => page.t_with("admin.users.one", "count", 1),
+        Count::Exactly(count) => page.t_with("admin.users.many", "count", count),
+        Count::AtLeast(count) => page.t_with("admin.users.at_least", "count", count),
+        Count::Many => page.t_with("admin.users.more_than", "count", "10,000"),
     }
 }
 
@@ -316,7 +316,7 @@ fn columns(asked: &Asked, sort: Sort) -> Vec<Column> {
     ]
 }
 
-fn show(row: Row, frame: &Frame) -> Shown {
+fn show(row: Row, page: &PageContext) -> Shown {
     Shown {
         id: row.id.0,
         flags: [
@@ -325,8 +325,8 @@ fn show(row: Row, frame: &Frame) -> Shown {
             Flag { label: "admin.users.superuser", is: row.is_superuser, is_rare: true },
             Flag { label: "admin.users.verified", is: row.is_verified, is_rare: false },
         ],
-        last_login: row.last_login_at.map(|at| Moment::day_of(frame, at)),
-        joined: Moment::day_of(frame, row.created_at),
+        last_login: row.last_login_at.map(|at| Timestamp::day(page, at)),
+        joined: Timestamp::day(page, row.created_at),
         email: row.email,
         name: row.name,
     }

@@ -17,13 +17,13 @@ use crate::http::cookies;
 use crate::http::guards::{AddsUsers, SignedIn};
 use crate::i18n::Language;
 use crate::types::{Caller, Email, GroupId, Name, Password, Permission};
-use crate::web::account::{Answer, reauthentication};
+use crate::web::account::{Response, reauthentication};
 use crate::web::error::Error;
-use crate::web::flash::Notice;
-use crate::web::forms::rejection::Refusal;
+use crate::web::flash::Flash;
+use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
-use crate::web::forms::{Complaints, Form, FormView, Submitted};
-use crate::web::page::{Frame, Page};
+use crate::web::forms::{Form, FormErrors, FormView, Submitted};
+use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
@@ -69,7 +69,7 @@ impl Form for NewPersonForm {
 
     const REPEATED: &'static [&'static str] = &["groups"];
 
-    fn kept(&self) -> Vec<(&'static str, &str)> {
+    fn retained_values(&self) -> Vec<(&'static str, &str)> {
         let mut kept = vec![
             ("email", self.email.as_str()),
             ("name", self.name.as_str()),
@@ -121,7 +121,7 @@ impl NewPersonForm {
 #[derive(Template)]
 #[template(path = "admin/users/new.html")]
 struct NewPersonPage {
-    frame: Frame,
+    page: PageContext,
     form: FormView,
     groups: Vec<GroupBox>,
     may_make_staff: bool,
@@ -130,73 +130,73 @@ struct NewPersonPage {
 }
 
 #[get("/admin/users/new")]
-async fn new(staff: AddsUsers, frame: Frame, ctx: &State<Ctx>) -> Result<Page, Error> {
-    let form = FormView::again(&frame, &NewPersonForm::blank(), &Complaints::default());
-    draw(form, (&staff.0, frame, ctx)).await
+async fn new(staff: AddsUsers, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
+    let form = FormView::filled(&page, &NewPersonForm::blank(), &FormErrors::default());
+    render(form, (&staff.0, page, ctx)).await
 }
 
 #[post("/admin/users/new", data = "<sent>")]
 async fn create(
     sent: Submitted<NewPersonForm>,
     staff: AddsUsers,
-    frame: Frame,
+    page: PageContext,
     caller: &Caller,
     ctx: &State<Ctx>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
     let (staff, form) = (staff.0, &sent.form);
-    let mut complaints = sent.complaints(form.validate());
+    let mut errors = sent.errors(form.validate());
     let ids = group_ids(&form.groups);
     if ids.is_none() {
-        complaints.add("groups", "admin.user.groups_unknown");
+        errors.add("groups", "admin.user.groups_unknown");
     }
-    let (true, Some(ids)) = (complaints.is_empty(), ids) else {
-        return again(form, &complaints.into(), (&staff, frame, ctx)).await;
+    let (true, Some(ids)) = (errors.is_empty(), ids) else {
+        return rerender(form, &errors.into(), (&staff, page, ctx)).await;
     };
     let has_just_proved = staff.has_just_proved(ctx.clock.now());
-    let addition = form.words(ids, frame.language(), has_just_proved);
+    let addition = form.words(ids, page.language(), has_just_proved);
     match flows::admin::user_create::add(ctx, actions::acting(&staff, caller), addition).await {
         Ok(added) => {
-            Notice::PersonAdded.say(jar, ctx);
+            Flash::UserCreated.set(jar, ctx);
             if let Some(invitation) = added.invitation {
                 cookies::hand_over(jar, ctx, added.user, &invitation);
             }
-            Ok(Answer::Gone(actions::back_to(added.user, &staff)))
+            Ok(Response::Redirect(actions::back_to(added.user, &staff)))
         }
-        Err(AddError::ProveFirst) => Ok(Answer::Gone(reauthentication::ask(&frame))),
-        Err(error) => again(form, &refused(error)?, (&staff, frame, ctx)).await,
+        Err(AddError::ProveFirst) => Ok(Response::Redirect(reauthentication::redirect(&page))),
+        Err(error) => rerender(form, &reject(error)?, (&staff, page, ctx)).await,
     }
 }
 
 /// What the page says about an account that was not made.
-fn refused(error: AddError) -> Result<Refusal, Error> {
+fn reject(error: AddError) -> Result<Rejection, Error> {
     match error {
-        AddError::NotDone(error) => actions::refusal(error),
-        AddError::EmailTaken => Ok(Refusal::about("email", "email.taken")),
-        AddError::LocalEmail => Ok(Refusal::about("email", "email.local")),
-        AddError::NoSuchGroup => Ok(Refusal::about("groups", "admin.user.groups_unknown")),
-        AddError::NotTaken(error) => Refusal::not_taken("password1", error),
+        AddError::NotDone(error) => actions::rejection(error),
+        AddError::EmailTaken => Ok(Rejection::on_field("email", "email.taken")),
+        AddError::LocalEmail => Ok(Rejection::on_field("email", "email.local")),
+        AddError::NoSuchGroup => Ok(Rejection::on_field("groups", "admin.user.groups_unknown")),
+        AddError::NotTaken(error) => Rejection::new_password_rejected("password1", error),
         // It has been answered with the way to the password.
         AddError::ProveFirst => Err(Status::Forbidden.into()),
     }
 }
 
-async fn again(
+async fn rerender(
     form: &NewPersonForm,
-    refusal: &Refusal,
-    (staff, frame, ctx): (&SignedIn, Frame, &Ctx),
+    rejection: &Rejection,
+    (staff, page, ctx): (&SignedIn, PageContext, &Ctx),
 ) -> Outcome {
-    let form = FormView::again(&frame, form, &refusal.complaints);
-    Ok(Answer::Shown(refusal.mark(draw(form, (staff, frame, ctx)).await?)))
+    let form = FormView::filled(&page, form, &rejection.errors);
+    Ok(Response::Page(rejection.apply_to(render(form, (staff, page, ctx)).await?)))
 }
 
-async fn draw(
+async fn render(
     form: FormView,
-    (staff, frame, ctx): (&SignedIn, Frame, &Ctx),
+    (staff, page, ctx): (&SignedIn, PageContext, &Ctx),
 ) -> Result<Page, Error> {
     let reader = staff.person();
-    Page::draw(&NewPersonPage {
-        frame,
+    Page::render(&NewPersonPage {
+        page,
         form,
         groups: edit::boxes(ctx, reader.permissions()).await?,
         may_make_staff: reader.may(Permission::UsersChange),

@@ -88,8 +88,8 @@ async fn does_something_to_many<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tou
     tour.person.opens("/admin/users").await;
     tour.person.clicks("tbody tr:nth-child(2) [type=checkbox]").await;
     tour.person.clicks("tbody tr:nth-child(3) [type=checkbox]").await;
-    tour.person.clicks(".deeds option[value=deactivate]").await;
-    tour.person.leaves_by(".deeds button").await;
+    tour.person.clicks(".bulk option[value=deactivate]").await;
+    tour.person.leaves_by(".bulk button").await;
     tour.shows("/admin/users/actions").await;
     let odd = [("reason", TOO_LONG)];
     tour.sends("/admin/users/actions", &odd, "/admin/users/actions, wrong").await;
