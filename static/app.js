@@ -1,36 +1,36 @@
-// Comfort only: every page works without this file. Nothing typed here leaves the page except by the form itself, and a
-// new password to the same server, which says what it thinks of it.
+// Comfort only: every page works without this file. What is typed leaves the page only with its form, except a new
+// password, which goes to the same server to be checked.
 (() => {
   "use strict";
 
-  // After an error, start where it is explained.
+  // After an error, focus its explanation.
   const wrong = document.querySelector(".summary") || document.querySelector("[aria-invalid=true]");
   if (wrong) wrong.focus();
 
-  // A personal page out of the browser's memory may be of somebody who has logged out since: the server knows.
+  // A page restored by the Back button may belong to a user who has logged out since: ask the server.
   addEventListener("pageshow", (event) => {
     if (!event.persisted || !document.querySelector("[action='/account/logout']")) return;
     document.documentElement.hidden = true;
     location.reload();
   });
 
-  // Instants, in the reader's own time; in lists the day is enough.
+  // Timestamps in local time; lists show the date only.
   const { lang } = document.documentElement;
-  const written = (style) => new Intl.DateTimeFormat(lang === "en" ? "en-GB" : lang, { dateStyle: "medium", ...style });
-  const [moment, day] = [written({ timeStyle: "short" }), written({})];
+  const format = (style) => new Intl.DateTimeFormat(lang === "en" ? "en-GB" : lang, { dateStyle: "medium", ...style });
+  const [dateTime, day] = [format({ timeStyle: "short" }), format({})];
   for (const time of document.querySelectorAll("time[data-local]")) {
     const instant = new Date(time.dateTime);
     const isDay = time.dataset.local === "day";
-    time.title = isDay ? moment.format(instant) : time.textContent;
-    time.textContent = (isDay ? day : moment).format(instant);
+    time.title = isDay ? dateTime.format(instant) : time.textContent;
+    time.textContent = (isDay ? day : dateTime).format(instant);
   }
 
-  // What is being done goes on: look again while somebody is looking.
+  // A running job: reload while the page is visible.
   if (document.querySelector("[data-reload]")) {
     setInterval(() => document.visibilityState === "visible" && location.reload(), 2000);
   }
 
-  // A button beside each password that shows what was typed.
+  // A button beside each password field that shows the password.
   for (const input of document.querySelectorAll("input[data-show]")) {
     const button = document.createElement("button");
     button.type = "button";
@@ -44,13 +44,13 @@
     };
     show(false);
     button.addEventListener("click", () => show(input.type === "password"));
-    // Hidden again before it is sent, so that no browser remembers it as ordinary text.
+    // Hidden again before the form is sent, so that no browser remembers it as ordinary text.
     if (input.form) input.form.addEventListener("submit", () => show(false));
     input.after(button);
   }
 
-  // The server says what it thinks of a new password, in the sentences of the form: one rule for both.
-  const told = ["csrf", "email", "name", "date_of_birth"];
+  // The server checks a new password by the same rules as the form, and returns its sentences.
+  const sent = ["csrf", "email", "name", "date_of_birth"];
 
   for (const line of document.querySelectorAll("[data-strength-of]")) {
     const input = document.getElementById(line.dataset.strengthOf);
@@ -60,13 +60,13 @@
       if (line.textContent !== sentence) line.textContent = sentence;
       line.className = verdict ? "strength " + verdict : "strength";
     };
-    // Only the last question counts; without an answer the line is silent, and the form will tell.
+    // Only the last request counts. Without a response the line stays empty; the form reports the same later.
     let last = 0;
     const ask = async () => {
       const mine = ++last;
       if (!input.value) return say("");
       const body = new URLSearchParams({ owner: line.dataset.owner, password: input.value });
-      for (const name of told) if (fields[name]) body.set(name, fields[name].value);
+      for (const name of sent) if (fields[name]) body.set(name, fields[name].value);
       let found = {};
       try {
         const answer = await fetch("/account/password/strength", { method: "POST", body });
@@ -79,6 +79,6 @@
       clearTimeout(soon);
       soon = setTimeout(ask, 400);
     };
-    for (const field of [input, ...told.map((name) => fields[name])]) if (field) field.addEventListener("input", later);
+    for (const field of [input, ...sent.map((name) => fields[name])]) if (field) field.addEventListener("input", later);
   }
 })();

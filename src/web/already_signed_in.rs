@@ -1,27 +1,31 @@
-//! Forms that were drawn for a visitor whose browser has signed in since, in another tab: they do nothing
-//! and lead on.
+//! Redirects for forms that were rendered for a visitor whose browser has logged in since, in
+//! another tab.
+//!
+//! Such a form carries a visitor's token and is refused; this module only decides where the 403
+//! leads. It never runs the form.
 
 use rocket::Request;
 
 use super::account::MY_PAGE;
 use crate::http::next;
 
-/// Where visitors sign in; a user who has done so goes on.
+/// Pages for visitors only: a user who is logged in by now is sent on to the form's `next`.
 const LOGIN_PAGES: [&str; 3] = ["/account/login", "/account/join", "/account/join/address"];
 
-/// The buttons of providers on those pages.
+/// The provider buttons on those pages.
 const PROVIDER_BUTTONS: &str = "/account/social/";
 
-/// Pages that make sense to people who are signed in, too: shown anew, their form works.
+/// Pages that users may open too: they are rendered again, and their form works then.
 const OPEN_TO_USERS: [&str; 3] =
     ["/account/link", "/account/password/new", "/account/password/reset"];
 
-/// The language buttons lead back to their page.
+/// The language buttons lead back to the page they were on.
 const LANGUAGE: &str = "/language";
 
 struct RedirectTarget(Option<String>);
 
-/// Notes where a form leads that was overtaken; a data guard can answer with a status alone.
+/// Remembers where an overtaken form leads. A data guard can answer only with a status, so the 403
+/// catcher reads it from the request.
 pub(crate) fn remember(request: &Request<'_>, next: &str) {
     let path = request.uri().path().as_str();
     let path = path.strip_suffix('/').unwrap_or(path);
@@ -37,7 +41,7 @@ pub(crate) fn remember(request: &Request<'_>, next: &str) {
     request.local_cache(|| RedirectTarget(to));
 }
 
-/// Where the form of a refused request leads, if it was overtaken.
+/// Returns where the form of a refused request leads, if it was overtaken.
 pub(crate) fn redirect_target<'r>(request: &'r Request<'_>) -> Option<&'r str> {
     request.local_cache(|| RedirectTarget(None)).0.as_deref()
 }

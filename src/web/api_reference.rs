@@ -1,7 +1,8 @@
-//! The reference of the JSON door for people, from the same document that programs read, and a form
-//! that asks what can be asked without changing anything.
+//! The page with the API reference. It renders the OpenAPI document that programs read, and offers
+//! a form for each request that changes nothing.
 //!
-//! Knows the document and not the door: what the document does not say is not here.
+//! Reads the document only: it does not look at the API's code, so anything the document leaves out
+//! is missing here.
 
 use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -18,7 +19,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![show, ask]
 }
 
-/// Where schemas stand in the document.
+/// Where the document keeps its schemas.
 const SCHEMAS: &str = "#/components/schemas/";
 
 #[derive(Template)]
@@ -41,20 +42,20 @@ struct OperationEntry {
     path: String,
     about: String,
     is_closed: bool,
-    /// What stands in the address.
+    /// Path and query parameters.
     parameters: Vec<FieldEntry>,
-    /// What stands in the body.
+    /// Fields of the body.
     fields: Vec<FieldEntry>,
     answers: Vec<ResponseEntry>,
 }
 
 impl OperationEntry {
-    /// Whether asking changes nothing, so that a form may ask.
+    /// Returns whether the request changes nothing, so that the page may offer a form for it.
     fn is_harmless(&self) -> bool {
         self.method == "GET"
     }
 
-    /// Whether a number stands in the path, which a form cannot fill in by itself.
+    /// Returns whether the path has an id, which a plain form cannot fill in.
     fn has_gap(&self) -> bool {
         self.path.contains('{')
     }
@@ -83,7 +84,7 @@ fn show(page: PageContext, reference: &State<Reference>) -> Result<Compressed, E
     page.map(Compressed)
 }
 
-/// Fills the number into a path of the document, which a form without a script cannot.
+/// Puts the id into the path and redirects there: a form without script cannot do that.
 #[get("/api/ask?<path>&<id>")]
 fn ask(
     path: &str,
@@ -146,7 +147,7 @@ fn schema_of(holder: &Value) -> &Value {
     &holder["content"]["application/json"]["schema"]
 }
 
-/// The fields of an object, or of what a reference leads to.
+/// Lists the fields of an object, following a reference to a schema.
 fn fields(document: &Value, schema: &Value) -> Vec<FieldEntry> {
     let name = schema["$ref"].as_str().and_then(|place| place.strip_prefix(SCHEMAS));
     let schema = name.map_or(schema, |name| &document["components"]["schemas"][name]);
@@ -160,7 +161,7 @@ fn fields(document: &Value, schema: &Value) -> Vec<FieldEntry> {
     properties.map(field).collect()
 }
 
-/// A schema in a word or two, as programmers of any language know them.
+/// Names a schema in a word or two that programmers of any language know.
 fn kind(schema: &Value) -> String {
     if let Some(place) = schema["$ref"].as_str() {
         return place.trim_start_matches(SCHEMAS).to_owned();
@@ -182,7 +183,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// A sentence without the marks that programs draw code by.
+/// Removes the back quotes that mark code in the document's texts.
 fn plain(value: &Value) -> String {
     text(value).replace('`', "")
 }

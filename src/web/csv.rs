@@ -1,17 +1,17 @@
-//! Tables that leave the house as files, for spreadsheets and programs (RFC 4180).
+//! CSV downloads (RFC 4180), for spreadsheets and programs.
 //!
-//! UTF-8 with a byte order mark, without which Excel reads the bytes in the code page of its country
-//! and shows rubbish for Korean; our own import drops it. Rows are sent in pieces, so a table takes no
-//! more memory however long it is.
+//! UTF-8 with a byte order mark: without it Excel reads the bytes in the code page of its country
+//! and garbles Korean. Rows are streamed, so memory use does not depend on the table's length. What
+//! the columns are is decided by the pages that offer a download.
 
 use rocket::Responder;
 use rocket::http::{ContentType, Header};
 
-/// What the last line says when the rest could not be read: the status has gone out long ago. It is
-/// one field, so that readers of tables take offence and nobody takes the table for whole.
+/// The last line of a download that could not be completed: the status went out long ago. It is one
+/// field, so that readers of CSV report an error rather than take the table as complete.
 pub(crate) const BROKEN_OFF: &[u8] = b"incomplete\r\n";
 
-/// A table on its way to a file.
+/// A CSV response.
 #[derive(Responder)]
 pub(crate) struct Table<T> {
     rows: (ContentType, T),
@@ -19,7 +19,7 @@ pub(crate) struct Table<T> {
 }
 
 impl<T> Table<T> {
-    /// A table whose file is called `name`, which is a name without quotation marks.
+    /// Returns a download called `name`, which must not contain quotation marks.
     pub(crate) fn named(name: &str, rows: T) -> Self {
         let kind = ContentType::new("text", "csv");
         let kind = kind.with_params([("charset", "utf-8"), ("header", "present")]);
@@ -29,7 +29,7 @@ impl<T> Table<T> {
     }
 }
 
-/// Rows as they stand in the file.
+/// Writes rows as CSV.
 pub(crate) fn rows<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) -> Vec<u8> {
     let mut writer =
         csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
@@ -39,31 +39,31 @@ pub(crate) fn rows<const N: usize>(rows: impl IntoIterator<Item = [String; N]>) 
     writer.into_inner().expect("memory takes what is written to it")
 }
 
-/// The first bytes of a file, by which Excel knows its encoding.
+/// Excel recognises UTF-8 by these first bytes.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// The beginning of a file and its first row.
+/// Writes the byte order mark and the row of headings.
 pub(crate) fn headings<const N: usize>(names: [&str; N]) -> Vec<u8> {
     let mut bytes = BYTE_ORDER_MARK.as_bytes().to_vec();
     bytes.extend(rows([names.map(str::to_owned)]));
     bytes
 }
 
-/// What begins a formula. The wide signs do so in spreadsheets of East Asia.
+/// First characters of a formula. Spreadsheets in East Asia accept the full-width ones.
 const SIGNS: [char; 11] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n'];
 
-/// Whether a spreadsheet would take such a text for a formula and compute it. Apostrophes before it are
-/// looked through, so that [`plain`] takes away exactly the one that [`harmless`] has put there.
+/// Returns whether a spreadsheet would compute this text as a formula. Leading apostrophes are
+/// skipped, so that [`plain`] removes exactly the one that [`harmless`] added.
 fn is_formula(text: &str) -> bool {
     text.trim_start_matches('\'').starts_with(SIGNS)
 }
 
-/// After an apostrophe a spreadsheet computes nothing.
+/// Puts an apostrophe before a formula, which keeps spreadsheets from computing it.
 fn harmless(text: String) -> String {
     if is_formula(&text) { format!("'{text}") } else { text }
 }
 
-/// A cell of our own tables as it was before.
+/// Undoes [`harmless`] in a cell of a table that was exported here.
 pub(crate) fn plain(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|rest| is_formula(rest)).unwrap_or(cell)
 }

@@ -1,10 +1,10 @@
-//! A device in words: what a list of sign-ins or events calls it.
+//! Names a device for lists of sessions and events.
 
 use crate::i18n::Language;
 use crate::user_agent;
 use crate::user_agent::Agent;
 
-/// The device of this `User-Agent`, such as `Firefox on Windows`.
+/// Returns a name for the device with this `User-Agent`, such as `Firefox on Windows`.
 pub(crate) fn label(user_agent: &str, language: Language) -> String {
     match user_agent::describe(user_agent) {
         Agent { browser: Some(browser), system: Some(system) } => {

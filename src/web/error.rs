@@ -1,7 +1,8 @@
-//! What is not answered with a page of its own, and the pages that say so.
+//! Errors of page handlers, and the pages for every status.
 //!
-//! What nobody expected is logged here, once, with the request's number; the person is told nothing of
-//! its cause. Catchers draw the page for every status.
+//! An unexpected error is logged here, once, with the request id; its page says nothing about the
+//! cause. Expected outcomes (a wrong password, a taken address) are not errors: handlers render
+//! them as form errors.
 
 use rocket::http::{Header, Method, Status};
 use rocket::response::{self, Redirect, Responder};
@@ -16,19 +17,19 @@ use crate::crypto::QueueFull;
 use crate::db::DbError;
 use crate::http::{caller, cookies, csrf, methods, retry};
 
-/// Why a handler answers with another page than its own.
+/// Why a handler returns an error page.
 #[derive(Debug, ThisError)]
 pub enum Error {
-    /// What is asked for is not there, or not for this reader: an answer like any other.
+    /// A status such as 404 or 403: part of normal operation, so it is not logged.
     #[error("refused with {0}")]
     Refused(Status),
     /// The database failed.
     #[error("the database failed: {0}")]
     Broken(#[from] DbError),
-    /// Too many people at once.
+    /// The queue for password hashing is full.
     #[error(transparent)]
     Busy(#[from] QueueFull),
-    /// A page could not be drawn.
+    /// A template could not be rendered.
     #[error("a page could not be drawn: {0}")]
     Undrawable(#[from] askama::Error),
 }
@@ -64,7 +65,7 @@ impl<'r> Responder<'r, 'static> for Error {
     }
 }
 
-/// The catchers of the HTML door.
+/// Returns the catchers for pages.
 #[must_use]
 pub fn catchers() -> Vec<Catcher> {
     catchers![unauthorized, forbidden, not_found, show]
@@ -86,7 +87,7 @@ enum ErrorResponse {
     WithAllow(Page, Header<'static>),
 }
 
-/// Strangers are shown the way in, and come back afterwards to where they were going.
+/// Redirects visitors to the log-in page, which leads back to this URL.
 #[catch(401)]
 fn unauthorized(request: &Request<'_>) -> Redirect {
     let next = match request.method() {
@@ -98,7 +99,7 @@ fn unauthorized(request: &Request<'_>) -> Redirect {
     Redirect::to(format!("/account/login{query}"))
 }
 
-/// A visitor's form whose sender has signed in since it was drawn leads on.
+/// Redirects a form that was overtaken by a log-in in another tab; any other refusal gets its page.
 #[catch(403)]
 async fn forbidden(request: &Request<'_>) -> Result<Result<Redirect, Page>, Status> {
     match already_signed_in::redirect_target(request) {
@@ -107,7 +108,7 @@ async fn forbidden(request: &Request<'_>) -> Result<Result<Redirect, Page>, Stat
     }
 }
 
-/// A path that exists under another method is 405, and the answer names the methods.
+/// Answers 405 with `Allow` when the path exists under another method, else 404.
 #[catch(404)]
 async fn not_found(request: &Request<'_>) -> Result<ErrorResponse, Status> {
     let methods = methods::of(request);
@@ -161,13 +162,14 @@ fn sentences(status: Status, is_about_permission: bool) -> (&'static str, &'stat
     }
 }
 
-/// Whether a form was refused because its browser takes no cookies: its token is bound to one.
+/// Returns whether the form was refused because the browser sends no cookies: the form token is
+/// bound to one.
 fn is_without_cookies(request: &Request<'_>, ctx: &Ctx) -> bool {
     !csrf::has_refused(request) && !cookies::are_there(request.cookies(), ctx)
 }
 
-/// A page that is refused when it is asked for is refused for who asks; forms are refused for where
-/// they come from.
+/// Returns whether the refusal is about the user's permissions. A GET is refused for its user, a
+/// POST for where it came from.
 fn is_about_permission(request: &Request<'_>) -> bool {
     matches!(request.method(), Method::Get | Method::Head)
 }

@@ -1,7 +1,7 @@
-//! One sentence on the next page: that something is done.
+//! Flash messages: one sentence on the next page that says what was done.
 //!
-//! It travels in a cookie and is gone once it has been shown. The cookie names one of our own
-//! sentences, so nobody can make a page say anything else.
+//! The message travels in a cookie and is removed when it is shown. The cookie holds a translation
+//! key from a fixed list, so no link can make a page display other text.
 
 use rocket::Request;
 use rocket::http::CookieJar;
@@ -9,7 +9,7 @@ use rocket::http::CookieJar;
 use crate::context::Ctx;
 use crate::http::cookies;
 
-/// What is done.
+/// A flash message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flash {
     ProfileSaved,
@@ -74,7 +74,7 @@ impl Flash {
         Self::ProviderDeleted,
     ];
 
-    /// The key of the sentence, and the name in the cookie.
+    /// Returns the translation key, which is also the cookie's value.
     pub(crate) fn key(self) -> &'static str {
         match self {
             Self::ProfileSaved => "flash.profile_saved",
@@ -108,17 +108,17 @@ impl Flash {
         }
     }
 
-    /// Says so on the next page.
+    /// Shows the message on the next page.
     pub(crate) fn set(self, jar: &CookieJar<'_>, ctx: &Ctx) {
         cookies::carry_notice(jar, ctx, self.key());
     }
 
-    /// What is to be said on this page; it is said once.
+    /// Returns the message for this page and removes it.
     pub(crate) fn take(request: &Request<'_>, ctx: &Ctx) -> Option<Self> {
         Self::from_key(cookies::take_notice(request, ctx)?)
     }
 
-    /// Reads what a cookie says.
+    /// Parses a cookie's value.
     fn from_key(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|flash| flash.key() == key)
     }

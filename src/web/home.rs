@@ -1,4 +1,4 @@
-//! The front page: who you are, and the ways in.
+//! The front page: greets a user, and offers visitors to log in or sign up.
 
 use askama::Template;
 use rocket::{Route, get, routes};

@@ -1,4 +1,4 @@
-//! Choosing a language.
+//! The language buttons at the foot of every page.
 
 use rocket::form::FromForm;
 use rocket::http::{CookieJar, Status};
@@ -26,7 +26,8 @@ struct LanguageForm {
     next: String,
 }
 
-/// The buttons know two languages; whoever sends another is not using them.
+/// Stores the language. The buttons send one of two tags; anything else did not come from them and
+/// is 422.
 #[post("/language", data = "<sent>")]
 async fn create(
     sent: Submitted<LanguageForm>,
@@ -37,9 +38,9 @@ async fn create(
     let Some(language) = Language::from_tag(&sent.form.language) else {
         return Err(Status::UnprocessableEntity.into());
     };
-    // Whoever reads pages in a language wants letters in it too.
-    if let Visitor(Some(person)) = visitor {
-        flows::account::profile::speak(ctx, person.person(), language).await?;
+    // E-mails follow the language of the pages.
+    if let Visitor(Some(user)) = visitor {
+        flows::account::profile::speak(ctx, user.person(), language).await?;
     }
     cookies::choose_language(jar, ctx, language);
     Ok(Redirect::to(next::back(&sent.form.next)))

@@ -1,4 +1,4 @@
-//! Pages that only tell something: a letter is on its way, a link does not work.
+//! Pages with one message and no form: an e-mail is on its way, a link does not work.
 
 use askama::Template;
 use rocket::http::{CookieJar, Status};
@@ -17,7 +17,7 @@ struct MessagePage {
     is_dead_link: bool,
 }
 
-/// A page with a title and a text, given by their keys.
+/// Renders a title and a text, given by their translation keys.
 pub(crate) fn render(
     page: PageContext,
     (title, text): (&'static str, &'static str),
@@ -26,25 +26,26 @@ pub(crate) fn render(
     Page::render(&MessagePage { page, title, text, is_dead_link: false })
 }
 
-/// The one page for a link that is used, too old, overtaken, or never was one.
+/// Renders the page for a link that is used, expired, replaced by a newer one, or was never valid.
+/// It is one page, so that it does not tell these cases apart.
 pub(crate) fn dead_link(page: PageContext) -> Result<Page, Error> {
     let text = page.t("invalid_link.text").into_owned();
     let page = MessagePage { page, title: "invalid_link.title", text, is_dead_link: true };
     Ok(Page::render(&page)?.with_status(Status::NotFound))
 }
 
-/// The page behind a link whose token did not come along in its cookie: a browser that sends none of
-/// ours takes none, and the link may well be good.
+/// Renders the page for a link whose token did not arrive in its cookie. A browser that sends none
+/// of our cookies probably stores none, and the link may be valid.
 pub(crate) fn no_link(page: PageContext, ctx: &Ctx, jar: &CookieJar<'_>) -> Result<Page, Error> {
     if cookies::are_there(jar, ctx) { dead_link(page) } else { no_cookies(page) }
 }
 
-/// The browser takes no cookies.
+/// Renders the page for a browser that stores no cookies.
 pub(in crate::web) fn no_cookies(page: PageContext) -> Result<Page, Error> {
     not_found(page, ("no_cookies.title", "no_cookies.text"))
 }
 
-/// A link that does not work any more, and that need not.
+/// Renders a message with status 404, for a link that has already done its work.
 pub(in crate::web) fn not_found(
     page: PageContext,
     words: (&'static str, &'static str),
@@ -52,7 +53,7 @@ pub(in crate::web) fn not_found(
     Ok(render(page, words)?.with_status(Status::NotFound))
 }
 
-/// Too many letters, and how long to wait for the next.
+/// Renders the message that too many e-mails were requested, with the time to wait.
 pub(crate) fn too_soon(page: PageContext, wait: std::time::Duration) -> Result<Page, Error> {
     let text = page.t_with("too_soon.text", "wait", page.wait(wait));
     let page = MessagePage { page, title: "too_soon.title", text, is_dead_link: false };

@@ -1,7 +1,8 @@
-//! The HTML door: pages and forms for people, over the flows.
+//! Pages and forms.
 //!
-//! Holds no rule. It turns what a browser sends into words, asks a flow, and draws the answer in the
-//! reader's language.
+//! An entry point: it parses what a browser sends, calls a use case in `flows` (or reads from a
+//! domain module) and renders the result in the user's language. Rules about accounts do not belong
+//! here.
 
 mod account;
 mod admin;
@@ -25,7 +26,7 @@ pub use page::PageContext;
 
 use rocket::Route;
 
-/// Every route of this door.
+/// Returns the routes of all pages.
 #[must_use]
 pub fn routes() -> Vec<Route> {
     [

@@ -1,4 +1,7 @@
-//! What every page is drawn in, and the drawn page itself.
+//! The context that every page needs, and the rendered page.
+//!
+//! [`PageContext`] is what templates ask for language, user, form token and flash message. It reads
+//! nothing but the request and the session; what a page is about comes from its handler.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -24,7 +27,7 @@ use crate::http::{csrf, headers, locale, next, retry};
 use crate::i18n::{Language, of_mail};
 use crate::types::Permission;
 
-/// The admin pages, and the permission that each needs.
+/// The admin sections: path, translation key, and the permission that each needs.
 const ADMIN_SECTIONS: [(&str, &str, Option<Permission>); 7] = [
     ("/admin", "admin.nav.dashboard", None),
     ("/admin/users", "admin.nav.users", Some(Permission::UsersView)),
@@ -35,7 +38,7 @@ const ADMIN_SECTIONS: [(&str, &str, Option<Permission>); 7] = [
     ("/admin/settings", "admin.nav.settings", Some(Permission::SettingsView)),
 ];
 
-/// The page build a page: its language, its reader, and the token for its forms.
+/// What every template needs: language, user, form token, flash message.
 #[derive(Debug, Clone)]
 pub struct PageContext {
     language: Language,
@@ -47,7 +50,7 @@ pub struct PageContext {
     is_mail_delivered: bool,
 }
 
-/// Refused when the database cannot say who is reading.
+/// Fails when the database cannot tell who is logged in.
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for PageContext {
     type Error = ();
@@ -67,7 +70,8 @@ impl<'r> FromRequest<'r> for PageContext {
 }
 
 impl PageContext {
-    /// The page of an error page: a reader who cannot be made out is a visitor.
+    /// Builds the context of an error page, which treats a user as a visitor when the database
+    /// cannot tell.
     pub(crate) async fn for_error_page(request: &Request<'_>) -> Option<Self> {
         let user = guards::who(request).await.clone().unwrap_or_default();
         Self::build(request, user).map(|(page, _)| page)
@@ -88,80 +92,80 @@ impl PageContext {
         Some((page, ctx))
     }
 
-    /// The language of the page.
+    /// Returns the page's language.
     #[must_use]
     pub fn language(&self) -> Language {
         self.language
     }
 
-    /// The language's tag, for `<html lang>`.
+    /// Returns the language's tag, for `<html lang>`.
     #[must_use]
     pub fn lang(&self) -> &'static str {
         self.language.tag()
     }
 
-    /// A sentence.
+    /// Returns a translated sentence.
     #[must_use]
     pub fn t(&self, key: &'static str) -> Cow<'static, str> {
         self.language.say(of_mail(key, self.is_mail_delivered))
     }
 
-    /// A sentence with one placeholder.
+    /// Returns a translated sentence with one placeholder filled in.
     #[must_use]
     pub fn t_with(&self, key: &'static str, name: &str, value: impl Display) -> String {
         let key = of_mail(key, self.is_mail_delivered);
         self.language.tell(key, &[(name, &value.to_string())])
     }
 
-    /// The token of the page's forms.
+    /// Returns the token for the page's forms.
     #[must_use]
     pub fn csrf(&self) -> &str {
         &self.csrf
     }
 
-    /// Whether a visitor may make an account.
+    /// Returns whether sign-up is open.
     #[must_use]
     pub fn may_sign_up(&self) -> bool {
         self.may_sign_up
     }
 
-    /// Whether people get the e-mails that are written to them.
+    /// Returns whether e-mails are delivered, rather than written to a folder.
     #[must_use]
     pub fn is_mail_delivered(&self) -> bool {
         self.is_mail_delivered
     }
 
-    /// The page's own path and query.
+    /// Returns the path and query of this page.
     #[must_use]
     pub fn path_and_query(&self) -> &str {
         &self.path_and_query
     }
 
-    /// The path of a static file.
+    /// Returns the path of a static file.
     #[must_use]
     pub fn asset(&self, name: &str) -> &'static str {
         statics::path(name)
     }
 
-    /// The reader's address, when signed in.
+    /// Returns the user's address, when logged in.
     #[must_use]
     pub fn email(&self) -> Option<&str> {
         self.user.as_ref().map(SignedIn::email)
     }
 
-    /// The key of the sentence that something is done, on the page after it.
+    /// Returns the translation key of the flash message.
     #[must_use]
     pub fn flash(&self) -> Option<&'static str> {
         self.flash.map(Flash::key)
     }
 
-    /// The reader, when signed in.
+    /// Returns the user, when logged in.
     #[must_use]
     pub fn user(&self) -> Option<&SignedIn> {
         self.user.as_ref()
     }
 
-    /// Whether the reader may enter the admin pages.
+    /// Returns whether the user may open the admin pages.
     #[must_use]
     pub fn may_enter_admin(&self) -> bool {
         self.user.as_ref().is_some_and(|user| {
@@ -170,7 +174,7 @@ impl PageContext {
         })
     }
 
-    /// The admin pages that the reader may see: path and key of the name.
+    /// Returns the admin sections that the user may open: path and translation key.
     #[must_use]
     pub fn admin_sections(&self) -> Vec<(&'static str, &'static str)> {
         let may = |permission| self.user.as_ref().is_some_and(|user| user.person().may(permission));
@@ -178,7 +182,7 @@ impl PageContext {
         rooms.map(|(path, key, _)| (*path, *key)).collect()
     }
 
-    /// Whether the page is this one or one below it. What is done to many people is done in their room.
+    /// Returns whether this page belongs to the section at `path`. Bulk jobs belong to the users.
     #[must_use]
     pub fn is_current_section(&self, path: &str) -> bool {
         let path_and_query = self.path_and_query.split('?').next().unwrap_or_default();
@@ -188,7 +192,7 @@ impl PageContext {
         path_and_query == path || is_bulk || (path != "/admin" && is_below(path))
     }
 
-    /// A day, as people of the language write it.
+    /// Formats a date as is usual in the page's language.
     #[must_use]
     pub fn date(&self, instant: OffsetDateTime) -> String {
         let (year, month, day) = (instant.year(), instant.month(), instant.day());
@@ -198,8 +202,8 @@ impl PageContext {
         }
     }
 
-    /// A day and a time of day, as people of the language write them. Where the reader is, nobody
-    /// knows, so it is UTC and says so; the script turns it into the reader's own time.
+    /// Formats a date and time as is usual in the page's language. The server does not know the
+    /// user's time zone, so it is UTC and says so; the script replaces it with local time.
     #[must_use]
     pub fn date_time(&self, instant: OffsetDateTime) -> String {
         let instant = instant.to_offset(UtcOffset::UTC);
@@ -210,38 +214,37 @@ impl PageContext {
         }
     }
 
-    /// How long somebody has to wait, in words.
+    /// Formats a duration.
     #[must_use]
     pub fn wait(&self, wait: Duration) -> String {
         self.language.wait(wait)
     }
 }
 
-/// An instant for people and for programs.
+/// An instant as text and as `<time datetime>` wants it.
 #[derive(Debug, Clone)]
 pub(crate) struct Timestamp {
-    /// In words.
     pub text: String,
-    /// As `<time datetime>` has it.
+    /// RFC 3339.
     pub iso: String,
 }
 
 impl Timestamp {
-    /// An instant in the words of the page's language.
+    /// Formats date and time in the page's language.
     #[must_use]
     pub(crate) fn new(page: &PageContext, instant: OffsetDateTime) -> Self {
         let seconds = instant.replace_nanosecond(0).unwrap_or(instant);
         Self { text: page.date_time(instant), iso: seconds.format(&Rfc3339).unwrap_or_default() }
     }
 
-    /// The same, where the day says enough.
+    /// Formats the date only.
     #[must_use]
     pub(crate) fn day(page: &PageContext, instant: OffsetDateTime) -> Self {
         Self { text: page.date(instant), ..Self::new(page, instant) }
     }
 }
 
-/// A drawn page.
+/// A rendered page with its status and headers.
 #[derive(Debug)]
 pub(crate) struct Page {
     status: Status,
@@ -251,23 +254,23 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Draws a template.
+    /// Renders a template.
     pub(crate) fn render(template: &impl Template) -> Result<Self, Error> {
         let html = template.render()?;
         Ok(Self { status: Status::Ok, html, retry_after: None, form_action: Vec::new() })
     }
 
-    /// The same page with another status.
     pub(crate) fn with_status(self, status: Status) -> Self {
         Self { status, ..self }
     }
 
-    /// The page, whose forms may lead to these origins.
+    /// Allows the page's forms to lead to these origins (`form-action`), such as a login
+    /// provider's.
     pub(crate) fn with_form_action(self, form_action: Vec<String>) -> Self {
         Self { form_action, ..self }
     }
 
-    /// The page, and when to come back (RFC 9110, 10.2.3).
+    /// Adds `Retry-After` (RFC 9110, 10.2.3).
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         Self { retry_after: Some(wait), ..self }
     }
@@ -291,9 +294,9 @@ impl<'r> Responder<'r, 'static> for Page {
     }
 }
 
-/// A long page that goes out compressed. Where an address has a query the page repeats it beside the
-/// token of its forms, and the length of what is compressed would tell about that (BREACH): then it
-/// goes out as it is.
+/// A long page that is sent compressed. A URL with a query is repeated on the page beside the form
+/// token, and the length of the compressed page would reveal the token (BREACH); then it is sent
+/// uncompressed.
 pub(crate) struct Compressed(pub Page);
 
 impl<'r> Responder<'r, 'static> for Compressed {

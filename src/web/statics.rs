@@ -1,5 +1,7 @@
-//! Style, script and mark: embedded in the binary, served under names that change with the content,
-//! so that browsers may keep them for ever.
+//! Style sheet, script and logo: embedded in the binary and served under names that change with
+//! their content, so that browsers may cache them for ever.
+//!
+//! No other file is served: there is no folder to configure and no path to escape from.
 
 use std::io::Write as _;
 use std::sync::LazyLock;
@@ -42,7 +44,8 @@ impl Asset {
     }
 }
 
-/// The path of a static file by its plain name; the templates ask, and a test draws them all.
+/// Returns the path of a static file by its plain name. Templates call it, and a test renders all
+/// of them.
 pub(crate) fn path(name: &str) -> &'static str {
     ASSETS.iter().find(|asset| asset.name == name).map_or("/static/", |asset| asset.path.as_str())
 }
@@ -70,7 +73,7 @@ impl<'r> Responder<'r, 'static> for &'static Asset {
     }
 }
 
-/// Whether whoever asks takes gzip (RFC 9110, 12.5.3).
+/// Returns whether the client accepts gzip (RFC 9110, 12.5.3).
 pub(crate) fn takes_gzip(request: &Request<'_>) -> bool {
     let accepted = request.headers().get_one("Accept-Encoding").unwrap_or_default();
     accepted.split(',').any(|coding| {
@@ -79,7 +82,6 @@ pub(crate) fn takes_gzip(request: &Request<'_>) -> bool {
     })
 }
 
-/// The same bytes, compressed.
 pub(crate) fn gzip(plain: &[u8], effort: Compression) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), effort);
     let compressed = encoder.write_all(plain).and_then(|()| encoder.finish());

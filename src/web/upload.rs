@@ -1,6 +1,7 @@
-//! Forms with a file, as browsers send them (RFC 7578).
+//! Forms with a file (RFC 7578).
 //!
-//! The file stays in memory: lists of people may hold hashes, which are not to lie about on a disk.
+//! The file stays in memory: an import may hold password hashes, which must not be written to a
+//! temporary folder.
 
 use std::time::Duration;
 
@@ -12,22 +13,22 @@ use rocket::{Request, outcome::Outcome as AnyOutcome};
 use crate::context::Ctx;
 use crate::http::{body, csrf, guards, refusals};
 
-/// The largest form with a file, in MiB: twenty thousand people with their hashes.
+/// Largest form with a file, in MiB: room for twenty thousand users with their hashes.
 const LARGEST: u64 = 4;
 
-/// How many parts are looked at; our form has three.
+/// Most parts that are read; our form has three.
 const MOST_PARTS: usize = 64;
 
-/// How long a file may take to arrive: a few megabytes on a bad line.
+/// Longest time for the upload: a few megabytes on a slow line.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// A file that one of our own pages sent, and a box that may be ticked. As a data guard it refuses
-/// foreign, oversized and slow ones before any handler sees them.
+/// A file from one of our forms, and its checkbox. As a data guard it refuses foreign, oversized
+/// and slow requests before a handler runs.
 #[derive(Default)]
 pub(crate) struct Uploaded {
     /// The file; empty when none was chosen.
     pub file: Vec<u8>,
-    /// Whether those on it are to be invited.
+    /// Whether the imported users are invited by e-mail.
     pub invite: bool,
 }
 
@@ -50,15 +51,15 @@ async fn receive(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Stat
     let body = body::read_up_to(request, data, LARGEST.mebibytes(), DEADLINE).await?;
     let read = read(&body, boundary).await.map_err(|_| Status::BadRequest)?;
     let (token, uploaded) = read.ok_or(Status::PayloadTooLarge)?;
-    let person = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
-    if !csrf::is_token(request, ctx, person.as_ref(), &token) {
+    let user = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
+    if !csrf::is_token(request, ctx, user.as_ref(), &token) {
         refusals::because(request, csrf::why_no_token(request, ctx));
         return Err(Status::Forbidden);
     }
     Ok(uploaded)
 }
 
-/// The form's token, and the rest of it; `None` where there are too many parts.
+/// Reads the form token and the other parts; `None` when there are too many.
 async fn read(body: &[u8], boundary: String) -> Result<Option<(String, Uploaded)>, multer::Error> {
     let (mut token, mut uploaded) = (String::new(), Uploaded::default());
     let mut parts = Multipart::with_reader(body, boundary);

@@ -1,4 +1,6 @@
-//! Leaving.
+//! The page for deleting one's own account.
+//!
+//! It asks for the password; the use case schedules the deletion and sends the e-mail.
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -25,7 +27,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
 }
 
-/// The page itself.
+/// The page's path.
 const HERE: &str = "/account/delete";
 
 #[derive(FromForm, Validate)]

@@ -1,4 +1,7 @@
-//! What happened to one's own account, newest first.
+//! The list of events of one's own account, newest first.
+//!
+//! Shows what the audit log has about the user; it does not name the administrators who did
+//! something.
 
 use askama::Template;
 use rocket::{Route, State, get, routes};
@@ -16,7 +19,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![index]
 }
 
-/// Events on a page.
+/// Events per page.
 const ON_A_PAGE: usize = 50;
 
 #[derive(Template)]
@@ -31,17 +34,17 @@ struct ActivityPage {
 struct ActivityRow {
     what: String,
     at: Timestamp,
-    /// On which device, or at the server's own terminal.
+    /// The device, or the server's terminal.
     place: String,
-    /// Empty at the terminal.
+    /// The network address; empty for the terminal.
     address: String,
-    /// Somebody who runs the site did it, and not the reader.
+    /// Done by an administrator, not by the user.
     is_by_staff: bool,
-    /// Perhaps a stranger was at work, and the reader had better look twice.
+    /// Possibly an attack: the user should look twice.
     is_suspicious: bool,
 }
 
-/// A `before` that is not the number of an event shows the newest page.
+/// Renders a page of events. A `before` that is not the id of an event shows the newest page.
 #[get("/account/activity?<before>")]
 async fn index(
     before: Option<i64>,
@@ -82,7 +85,8 @@ fn row(event: &Recorded, reader: UserId, page: &PageContext) -> ActivityRow {
     }
 }
 
-/// Every action has its sentence: a new one does not compile without. Placeholders may use `count`.
+/// Returns the label of an action; a new action does not compile without one. Labels may use the
+/// placeholder `count`.
 pub(in crate::web) fn label(action: Option<Action>) -> &'static str {
     let Some(action) = action else { return "audit_event.other" };
     match action {

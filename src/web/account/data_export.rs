@@ -1,4 +1,4 @@
-//! Everything that is held on a person, as a file for that person.
+//! The download of everything stored about the user.
 
 use rocket::http::{ContentType, Header, Status};
 use rocket::response::Redirect;
@@ -29,8 +29,8 @@ enum ExportResponse {
     NotFound(Status),
 }
 
-/// All of a person in one file is what a thief of an open phone wants, so it asks for the password
-/// like everything that is dangerous.
+/// Downloads the file. A thief of an unlocked phone would want it, so a recent reauthentication is
+/// required.
 #[get("/account/export")]
 async fn show(
     signed_in: SignedIn,

@@ -1,4 +1,6 @@
-//! Asking to move the account to another address.
+//! The page for changing the account's e-mail address.
+//!
+//! It only requests the change: the link in the e-mail to the new address makes it (`email_links`).
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -25,7 +27,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
 }
 
-/// The page itself.
+/// The page's path.
 const HERE: &str = "/account/email/change";
 
 #[derive(FromForm, Validate)]

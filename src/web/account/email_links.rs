@@ -1,8 +1,8 @@
-//! Links of letters behind which one button stands: proving an address, moving to it, taking that
-//! back, and "this wasn't me".
+//! Links in e-mails that lead to a page with one button: verify an address, change it, undo the
+//! change, and report a compromised account.
 //!
-//! Opening a link does nothing, for mail scanners open links too; it shows a page with a button, and
-//! the button does it. The token is taken out of the address before that page is drawn.
+//! Opening a link does nothing, because mail scanners open links too; the button acts. The token
+//! moves from the URL to a cookie before the page is rendered.
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -31,10 +31,10 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![new_at_email, new_at_report, show, create, create_at_email, create_at_report,]
 }
 
-/// Where the button stands.
+/// The page with the button.
 const BUTTON: &str = "/account/link";
 
-/// What a button does.
+/// What a link's button does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LinkAction {
     VerifyEmail,
@@ -60,7 +60,7 @@ impl LinkAction {
         Self::ALL.into_iter().find(|action| action.purpose() == link.purpose)
     }
 
-    /// The keys of the page's title, text and button.
+    /// Returns the translation keys of title, text and button.
     fn labels(self) -> [&'static str; 3] {
         match self {
             Self::VerifyEmail => {
@@ -89,7 +89,7 @@ impl LinkAction {
     }
 }
 
-/// The word in the address of the link.
+/// The last but one part of the link's path.
 impl FromParam<'_> for LinkAction {
     type Error = ();
 
@@ -103,7 +103,7 @@ impl FromParam<'_> for LinkAction {
     }
 }
 
-/// The button, and on the page that verifies an address a password that keeps other devices logged in.
+/// The button, and on the page that verifies an address a password that keeps other sessions.
 #[derive(FromForm)]
 struct EmailLinkForm {
     #[field(default = String::new())]
@@ -166,7 +166,7 @@ async fn take_token(
     }
 }
 
-/// The page for a link that does nothing: what it was for may be done.
+/// Renders the page for a dead link, which says if its work is already done.
 async fn dead_link(page: PageContext, ctx: &Ctx, token: &Secret) -> Result<Page, Error> {
     match flows::account::email_verification::done_by(ctx, token).await? {
         Some(Done::Verified) => {
@@ -179,7 +179,7 @@ async fn dead_link(page: PageContext, ctx: &Ctx, token: &Secret) -> Result<Page,
     }
 }
 
-/// The same where the token comes in a cookie, if it does.
+/// Renders the page for a dead link whose token comes from the cookie, if it came.
 async fn dead_or_missing_link(
     page: PageContext,
     ctx: &Ctx,
@@ -250,7 +250,7 @@ async fn create(
     }
 }
 
-/// The same for whoever sends the form to the link itself.
+/// Runs a form that is sent to the link's own URL.
 #[post("/account/email/<action>/<token>", data = "<sent>", rank = 2)]
 async fn create_at_email(
     action: LinkAction,
@@ -278,7 +278,7 @@ async fn create_at_report(
     run((LinkAction::ReportCompromise, &token, &sent), page, caller, (ctx, jar)).await
 }
 
-/// Verifies the address, with the password where one was typed.
+/// Verifies the address, with the password if one was typed.
 async fn verify(
     token: &Secret,
     sent: &Submitted<EmailLinkForm>,
@@ -291,7 +291,7 @@ async fn verify(
     if !errors.is_empty() {
         return rerender(token, sent, &errors.into(), page, (ctx, jar)).await;
     }
-    // An empty field is no password: the address is verified, and other devices are logged out.
+    // Without a password the address is verified and other sessions end.
     let password = Password::parse(&sent.form.password).ok();
     match flows::account::email_verification::by_link(
         ctx,
@@ -314,7 +314,7 @@ async fn verify(
     }
 }
 
-/// The page once more. Its form goes to the place that reads the token from its cookie.
+/// Renders the page again. Its form goes to the path that reads the token from the cookie.
 async fn rerender(
     token: &Secret,
     sent: &Submitted<EmailLinkForm>,
@@ -330,7 +330,7 @@ async fn rerender(
     Ok(Response::Page(rejection.apply_to(render(page, form, found, ctx).await?)))
 }
 
-/// Does what the button says, and goes on to My page or to the log-in page.
+/// Runs the action, then redirects to My page or the log-in page.
 async fn run(
     (action, token, sent): (LinkAction, &Secret, &Submitted<EmailLinkForm>),
     page: PageContext,

@@ -1,4 +1,4 @@
-//! Sending the link that proves an address once more.
+//! The button on My page that sends the verification e-mail again.
 
 use rocket::http::CookieJar;
 use rocket::response::Redirect;
@@ -36,7 +36,7 @@ async fn create(
         {
             Ok(()) => Flash::VerificationSent,
             Err(SendAgainError::Done) => Flash::EmailVerified,
-            // No page of such a site has the button.
+            // No page shows the button when verification is off.
             Err(SendAgainError::Off) => return Ok(Response::Redirect(Redirect::to(MY_PAGE))),
             Err(SendAgainError::NotNow(ThrottleError::TooSoon(wait))) => {
                 return message_page::too_soon(page, wait).map(Response::Page);

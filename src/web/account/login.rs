@@ -1,4 +1,7 @@
-//! Logging in.
+//! The log-in page.
+//!
+//! The use case decides about the log-in. This module only chooses the sentence for a failure,
+//! which must be the same for every failure that a stranger can cause.
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -55,7 +58,7 @@ impl Form for LoginForm {
 }
 
 impl LoginForm {
-    /// The words of a form whose rules hold.
+    /// Returns the parsed values of a form that has passed its rules.
     fn parsed(&self) -> Credentials {
         let holds = "the rules hold, and they are these parsers";
         Credentials {
@@ -105,7 +108,8 @@ async fn create(
                 let to = next::after_sign_in(&sent.form.next, MY_PAGE);
                 return Ok(Response::Redirect(Redirect::to(to)));
             }
-            // One sentence for all, so it has to help also those who have a letter to open.
+            // The sentence is the same for everybody, so it must also help a user who has yet to
+            // open the e-mail.
             Err(LogInError::Unverified) => Rejection::on_form("login.wrong_or_unverified"),
             Err(LogInError::Inactive(inactive)) => Rejection::inactive(&page, inactive),
             Err(LogInError::NotProved(error)) => match error {

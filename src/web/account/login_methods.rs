@@ -1,4 +1,4 @@
-//! The buttons that lead to providers, on every page that has them.
+//! The provider buttons, for every page that has them.
 
 use crate::context::Ctx;
 use crate::db::DbError;
@@ -7,13 +7,13 @@ use crate::social;
 use crate::types::UserId;
 use crate::web::page::PageContext;
 
-/// One button.
+/// A provider's button.
 pub(in crate::web) struct LoginMethod {
     pub slug: String,
     pub name: String,
 }
 
-/// A button for each provider, and the origins that they lead to.
+/// Returns a button for each provider, and the origins that the buttons lead to.
 pub(crate) async fn list(
     ctx: &Ctx,
     page: &PageContext,
@@ -21,13 +21,13 @@ pub(crate) async fn list(
     Ok(buttons(social::list_buttons(ctx).await?.iter(), page))
 }
 
-/// A button for each provider that lets this person in.
+/// Returns the same for the providers that this user has connected.
 pub(crate) async fn list_of_user(
     ctx: &Ctx,
     page: &PageContext,
-    person: UserId,
+    user: UserId,
 ) -> Result<(Vec<LoginMethod>, Vec<String>), DbError> {
-    let login_methods = social::ways_of(ctx, person).await?;
+    let login_methods = social::ways_of(ctx, user).await?;
     let applications = social::list_buttons(ctx).await?;
     Ok(buttons(applications.iter().filter(|it| login_methods.contains(&it.slug)), page))
 }
@@ -42,7 +42,7 @@ pub(crate) fn buttons<'a>(
     (login_methods.collect(), origins)
 }
 
-/// What a provider is called: as staff call it, or as it calls itself.
+/// Returns a provider's name: the one from the settings, or its usual one.
 pub(in crate::web) fn provider_name(application: &Application, page: &PageContext) -> String {
     match application.name.as_str() {
         "" if application.kind == Kind::Oidc => application.slug.clone(),
@@ -51,7 +51,7 @@ pub(in crate::web) fn provider_name(application: &Application, page: &PageContex
     }
 }
 
-/// The key of what a kind of provider is called: a new one does not compile without.
+/// Returns the translation key of a provider's usual name; a new kind does not compile without one.
 pub(in crate::web) fn provider_label(kind: Kind) -> &'static str {
     match kind {
         Kind::Kakao => "social_provider.kakao",

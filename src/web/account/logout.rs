@@ -1,8 +1,8 @@
-//! Logging out; never by a link.
+//! Logging out, always by POST.
 //!
-//! What a browser has kept of personal pages goes too. What it had kept goes with the answer; the page
-//! on which the button stood is put aside only after that, for the Back button, so the next page
-//! fetches one thing more that has it forgotten (`templates/base.html`).
+//! The browser also forgets its copies of personal pages. The response clears what is cached so
+//! far; the page with the button is cached only afterwards, for the Back button, so the next page
+//! fetches `/account/logout/forget`, which clears the cache again (`templates/base.html`).
 
 use rocket::http::{CookieJar, Header};
 use rocket::response::Redirect;
@@ -21,10 +21,10 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![create, forget]
 }
 
-/// What browsers take for "forget the pages of this site" (W3C Clear Site Data).
+/// The header by which browsers drop what they stored for the site (W3C Clear Site Data).
 const CLEAR: &str = "Clear-Site-Data";
 
-/// The browser is signed out, and stands at the front page.
+/// Logs the browser out and redirects to the front page.
 #[derive(Responder)]
 pub(crate) struct LoggedOut {
     to: Redirect,
@@ -43,7 +43,7 @@ impl LoggedOut {
     }
 }
 
-/// Whoever is not signed in is signed out already.
+/// Logs out. A visitor is logged out already and gets the same answer.
 #[post("/account/logout", data = "<_sent>")]
 async fn create(
     _sent: Submitted<ButtonForm>,
@@ -54,17 +54,16 @@ async fn create(
 ) -> Result<LoggedOut, Error> {
     Flash::LoggedOut.set(jar, ctx);
     match visitor {
-        Visitor(Some(person)) => {
-            flows::account::logout::log_out(ctx, person.session(), person.person().id, caller)
-                .await?;
+        Visitor(Some(user)) => {
+            flows::account::logout::log_out(ctx, user.session(), user.person().id, caller).await?;
             Ok(LoggedOut::of(jar, ctx))
         }
-        // Cookies of a session that is over are gone already; what is left is not ours.
+        // Cookies of an ended session are already gone; other cookies are not ours.
         Visitor(None) => Ok(LoggedOut::of_a_stranger()),
     }
 }
 
-/// Nothing, and the browser forgets the pages of this site.
+/// An empty response that clears the cache.
 #[derive(Responder)]
 #[response(status = 204)]
 struct Forgotten {

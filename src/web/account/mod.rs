@@ -1,4 +1,4 @@
-//! The pages of one's own account.
+//! Pages about the user's own account, under `/account`.
 
 mod account_deletion;
 pub(crate) mod activity;
@@ -55,14 +55,14 @@ pub(crate) fn routes() -> Vec<Route> {
     .concat()
 }
 
-/// Where people arrive who were going nowhere in particular.
+/// The page after a log-in without `next`.
 pub(crate) const MY_PAGE: &str = "/account/mypage";
 
-/// What comes of a form.
+/// The response of a page with a form.
 #[derive(Responder)]
 pub(crate) enum Response {
-    /// It is shown, perhaps again, with what is wrong.
+    /// The page, with errors if something is wrong.
     Page(Page),
-    /// It is done, and the person goes on from here.
+    /// The form is done; the user goes on from here.
     Redirect(Redirect),
 }

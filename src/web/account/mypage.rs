@@ -1,4 +1,4 @@
-//! My page: greets by address, and shows what the account says about its person.
+//! My page: what the account says about its user, and links to what can be changed.
 
 use askama::Template;
 use rocket::{Route, State, get, routes};
@@ -33,20 +33,20 @@ struct MyPageUser<'a> {
 
 #[get("/account/mypage")]
 fn show(signed_in: SignedIn, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
-    let person = signed_in.person();
-    let gender_key = person.gender.map(|gender| match gender {
+    let user = signed_in.person();
+    let gender_key = user.gender.map(|gender| match gender {
         Gender::Male => "gender.male",
         Gender::Female => "gender.female",
     });
     let shown = MyPageUser {
         email: signed_in.email(),
-        name: person.name.as_str(),
+        name: user.name.as_str(),
         gender_key,
-        born: person.date_of_birth.map(|date| date.to_string()),
+        born: user.date_of_birth.map(|date| date.to_string()),
         is_unverified: ctx.settings.email_verification != EmailVerification::None
-            && person.email_verified_at.is_none(),
-        joined: page.date(person.created_at),
-        joined_iso: Timestamp::new(&page, person.created_at).iso,
+            && user.email_verified_at.is_none(),
+        joined: page.date(user.created_at),
+        joined_iso: Timestamp::new(&page, user.created_at).iso,
     };
     Page::render(&MyPage { page, user: shown })
 }

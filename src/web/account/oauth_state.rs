@@ -1,5 +1,8 @@
-//! What a browser keeps, sealed, while its person is state at a provider, so that nobody has to remember
-//! strangers: no row is written before somebody has come back.
+//! Sealed cookies for a social log-in: the state of an authorization request, and a pending sign-up
+//! without an e-mail address.
+//!
+//! The browser keeps them, so that requests of visitors write no row to the database before the
+//! provider has answered.
 
 use rocket::Request;
 use rocket::http::{CookieJar, Status};
@@ -19,36 +22,36 @@ use crate::types::{Email, Name, Secret};
 const OAUTH_STATE: &str = "away at a provider";
 const PENDING_SIGNUP: &str = "newcomer without an address";
 
-/// Longest place to go on to that is kept: a cookie has 4,096 bytes (RFC 6265, 6.1), and what is sealed
-/// grows by a third.
+/// Longest `next` that is stored: a cookie has 4,096 bytes (RFC 6265, 6.1), and sealing adds a
+/// third.
 const MAX_NEXT: usize = 1024;
 
-/// What somebody sets out to a provider for. A session stands for its person.
+/// What an authorization request is for. A session id stands for its user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum OAuthPurpose {
-    /// To come in.
+    /// Log in, or sign up.
     LogIn,
-    /// To connect the provider to the account of a session.
+    /// Connect the provider to the account of this session.
     Connect(String),
-    /// To prove once more whose session it is.
+    /// Reauthenticate the user of this session.
     Reauthenticate(String),
 }
 
-/// Somebody who set out to a provider in this browser.
+/// The state of an authorization request (RFC 6749, 10.12), with the PKCE verifier.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct OAuthState {
     slug: String,
     state: String,
     nonce: String,
     verifier: String,
-    /// Where the person was going.
+    /// The path to go on to.
     pub(crate) next: String,
     pub(crate) purpose: OAuthPurpose,
     until: i64,
 }
 
 impl OAuthState {
-    /// Remembers a dance in the browser that begins it.
+    /// Stores the state in the browser.
     pub(crate) fn set(
         (ctx, jar): (&Ctx, &CookieJar<'_>),
         (slug, next): (&str, &str),
@@ -70,7 +73,7 @@ impl OAuthState {
         cookies::send_away(jar, ctx, seal(ctx, OAUTH_STATE, &state));
     }
 
-    /// The dance, if it is with this provider and this is its state.
+    /// Returns the authorization request, if it is with this provider and has this state.
     pub(crate) fn dance(&self, ctx: &Ctx, slug: &str, state: &str) -> Option<Dance> {
         let is_this_one = self.slug == slug && crypto::is_same(&self.state, state);
         is_this_one.then(|| Dance {
@@ -83,7 +86,8 @@ impl OAuthState {
     }
 }
 
-/// As a guard it is taken out of the browser, whatever comes of the request.
+/// As a request guard it removes the cookie, whatever the outcome of the request: a state is valid
+/// once.
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for OAuthState {
     type Error = ();
@@ -101,7 +105,7 @@ impl<'r> FromRequest<'r> for OAuthState {
     }
 }
 
-/// Somebody whom a provider knows, and who has no address yet.
+/// A sign-up with a provider that shared no e-mail address.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct PendingSocialSignup {
     pub(crate) slug: String,
@@ -113,7 +117,7 @@ pub(crate) struct PendingSocialSignup {
 }
 
 impl PendingSocialSignup {
-    /// Remembers somebody in the browser who has just come back.
+    /// Stores the sign-up in the browser.
     pub(crate) fn set(
         (ctx, jar): (&Ctx, &CookieJar<'_>),
         (slug, next): (&str, &str),
@@ -130,13 +134,13 @@ impl PendingSocialSignup {
         cookies::carry_newcomer(jar, ctx, seal(ctx, PENDING_SIGNUP, &pending));
     }
 
-    /// Whoever waits in this browser.
+    /// Reads the sign-up from the cookie.
     pub(crate) fn from_cookie(ctx: &Ctx, jar: &CookieJar<'_>) -> Option<Self> {
         let pending = unseal::<Self>(ctx, PENDING_SIGNUP, cookies::newcomer(jar, ctx)?)?;
         is_valid(pending.until, ctx.clock.now()).then_some(pending)
     }
 
-    /// Whom the provider knows.
+    /// Returns the user as the provider described them.
     pub(crate) fn known(&self) -> Known {
         Known {
             issuer: self.issuer.clone(),
@@ -148,7 +152,7 @@ impl PendingSocialSignup {
     }
 }
 
-/// A place to go on to, if a cookie can hold it.
+/// Returns `next`, or nothing when it does not fit into a cookie.
 fn bounded(next: &str) -> String {
     if next.len() <= MAX_NEXT { next.to_owned() } else { String::new() }
 }

@@ -1,4 +1,4 @@
-//! Changing the password.
+//! The page for changing the password.
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -99,7 +99,7 @@ async fn update(
             Flash::PasswordChanged.set(jar, ctx);
             Ok(Response::Redirect(Redirect::to(MY_PAGE)))
         }
-        // What is wrong with the new password is said with it.
+        // The weaknesses of the new password are shown together with the wrong old one.
         Err(ChangePasswordError::NotProved(ProveError::Wrong)) => {
             let wrong = Rejection::on_field("old_password", "password.wrong").errors;
             match flows::account::password_change::weigh(ctx, email, &new).await {

@@ -1,4 +1,5 @@
-//! Choosing a new password without the old one.
+//! The pages for resetting a forgotten password: requesting the link, and choosing the new
+//! password.
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -108,14 +109,14 @@ fn rerender_request(
     Ok(Response::Page(rejection.apply_to(Page::render(&ResetRequestPage { page, form })?)))
 }
 
-/// Everybody who asked arrives here, whatever the address.
+/// Renders the answer to every request, whether the address has an account or not.
 #[get("/account/password/sent")]
 fn sent(page: PageContext) -> Result<Page, Error> {
     message_page::render(page, ("password_reset.sent.title", "password_reset.sent.text"))
 }
 
-/// The token goes from the address into a cookie before a page is drawn, so that it stands in no
-/// history, no Referer and no screenshot. Looking uses nothing up: only the form does.
+/// Moves the token from the URL to a cookie before a page is rendered, so that it is in no history,
+/// `Referer` or screenshot. Opening the link uses nothing up; the form does.
 #[get("/account/password/reset/<token>")]
 async fn arrive(
     token: &str,
@@ -149,7 +150,7 @@ async fn update(
     set(&cookies::carried(jar, ctx), &sent, page, caller, (ctx, jar)).await
 }
 
-/// The same for whoever sends the form to the link itself.
+/// Runs a form that is sent to the link's own URL.
 #[post("/account/password/reset/<token>", data = "<sent>")]
 async fn update_at_once(
     token: &str,
@@ -173,7 +174,7 @@ async fn set(
     if !errors.is_empty() {
         let found = match errors.unchecked_password("new_password1", &sent.form.new_password1) {
             Some(password) => flows::account::password_reset::weigh(ctx, token, &password).await,
-            // A dead link is dead whatever the form says.
+            // A dead link is reported whatever the form holds.
             None if !flows::account::password_reset::may_reset(ctx, token).await? => {
                 Err(ResetError::Dead)
             }
@@ -194,7 +195,7 @@ async fn set(
     match flows::account::password_reset::by_link(ctx, token, password, caller).await {
         Ok(()) => {
             cookies::drop_link(jar, ctx);
-            // A browser that is not signed in has no cookies of ours; others are left alone.
+            // A visitor's browser has no cookies of ours; others are left alone.
             if page.user().is_some() {
                 cookies::sign_out(jar, ctx);
             }

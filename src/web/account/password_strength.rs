@@ -1,4 +1,6 @@
-//! What the script of a form with a new password asks as it is typed.
+//! The strength of a password while it is typed, for the script of a form.
+//!
+//! The same rules as at the form itself: without script the form reports the same weaknesses.
 
 use rocket::form::FromForm;
 use rocket::http::{CookieJar, Header, Status};
@@ -28,7 +30,7 @@ pub(crate) fn routes() -> Vec<Route> {
 struct PasswordStrengthForm {
     #[field(default = String::new())]
     password: String,
-    /// `self`, `link`, or else the person whom the other fields describe.
+    /// `self`, `link`, or the user whom the other fields describe.
     #[field(default = String::new())]
     owner: String,
     #[field(default = String::new())]
@@ -40,7 +42,7 @@ struct PasswordStrengthForm {
 }
 
 impl PasswordStrengthForm {
-    /// What is known of the person, whatever is wrong with the form.
+    /// Returns what is known about the user, ignoring fields that do not parse.
     fn own_data(&self, today: Today) -> OwnData {
         OwnData {
             email: Email::parse(&self.email).ok(),
@@ -50,7 +52,7 @@ impl PasswordStrengthForm {
     }
 }
 
-/// Whether the password would be taken, and the sentences that say so.
+/// Whether the password is strong enough, and the sentences about it.
 #[derive(Serialize)]
 struct Strength {
     is_good: bool,
@@ -64,8 +66,8 @@ enum StrengthResponse {
     TooSoon((), Header<'static>),
 }
 
-/// The password comes in a body and not in an address, which would be logged on its way; the token of
-/// the form comes with it.
+/// Checks a password. It comes in the body, not in the URL, which proxies log; the form token comes
+/// with it.
 #[post("/account/password/strength", data = "<sent>")]
 async fn create(
     sent: Submitted<PasswordStrengthForm>,
@@ -81,7 +83,7 @@ async fn create(
     };
     let carried = cookies::carried(jar, ctx);
     let owner = match (form.owner.as_str(), &visitor.0) {
-        ("self", Some(person)) => Owner::SignedIn(person.person()),
+        ("self", Some(user)) => Owner::SignedIn(user.person()),
         ("link", _) => Owner::OfLink(&carried),
         _ => Owner::Described(form.own_data(Today(ctx.clock.now().date()))),
     };

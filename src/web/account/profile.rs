@@ -1,4 +1,4 @@
-//! What a person says about themselves.
+//! The page for the user's own profile.
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -58,25 +58,25 @@ impl Form for ProfileForm {
 }
 
 impl ProfileForm {
-    /// The form as it stands for a person.
-    fn of(person: &Person) -> Self {
-        let born = person.date_of_birth.map(|date| date.to_string());
+    /// Returns the form filled in from the account.
+    fn of(user: &Person) -> Self {
+        let born = user.date_of_birth.map(|date| date.to_string());
         Self {
-            name: person.name.as_str().to_owned(),
-            gender: person.gender.map_or("", Gender::as_str).to_owned(),
+            name: user.name.as_str().to_owned(),
+            gender: user.gender.map_or("", Gender::as_str).to_owned(),
             date_of_birth: born.unwrap_or_default(),
-            language: person.language.tag().to_owned(),
+            language: user.language.tag().to_owned(),
         }
     }
 
-    /// The new_profile of a form whose rules hold.
-    fn parsed(&self, person: &Person, today: Today) -> Profile {
+    /// Returns the parsed values of a form that has passed its rules.
+    fn parsed(&self, user: &Person, today: Today) -> Profile {
         let holds = "the rules hold, and they are these parsers";
         Profile {
             name: Name::parse(&self.name).expect(holds),
             gender: Gender::parse(&self.gender).expect(holds),
             date_of_birth: BirthDate::parse(&self.date_of_birth, today.0).expect(holds),
-            language: Language::from_tag(&self.language).unwrap_or(person.language),
+            language: Language::from_tag(&self.language).unwrap_or(user.language),
         }
     }
 }
@@ -111,12 +111,11 @@ async fn update(
         let page = Page::render(&ProfilePage { page, form })?;
         return Ok(Response::Page(Rejection::from(errors).apply_to(page)));
     }
-    let person = signed_in.person();
-    let new_profile = sent.form.parsed(person, today);
+    let user = signed_in.person();
+    let new_profile = sent.form.parsed(user, today);
     let language = new_profile.language;
-    flows::account::profile::update(ctx, person.id, |profile| *profile = new_profile, caller)
-        .await?;
-    if language != person.language {
+    flows::account::profile::update(ctx, user.id, |profile| *profile = new_profile, caller).await?;
+    if language != user.language {
         cookies::choose_language(jar, ctx, language);
     }
     Flash::ProfileSaved.set(jar, ctx);

@@ -1,5 +1,5 @@
-//! What a dangerous form asks of its sender: the password, or of whoever has none to have just been
-//! proved by a provider.
+//! What a dangerous form requires: the password, or a recent reauthentication by a provider from
+//! users without a password.
 
 use rocket::response::Redirect;
 use validator::ValidationErrors;
@@ -11,20 +11,21 @@ use crate::http::guards::SignedIn;
 use crate::types::Password;
 use crate::web::error::Error;
 
-/// The name that the password has on every such form.
+/// The password's field on every such form.
 const PASSWORD: &str = "password";
 
-/// What is prompt.
+/// What the form requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReauthenticationPrompt {
-    /// The password.
+    /// The password, in the form.
     Password,
-    /// NotNeeded more.
+    /// Nothing: the user has reauthenticated recently.
     NotNeeded,
 }
 
 impl ReauthenticationPrompt {
-    /// What is asked of somebody, or the way to being proved, which leads back to this path.
+    /// Returns what is required of the user, or the redirect to the reauthentication page, which
+    /// leads back to `back`.
     pub(crate) async fn of(
         ctx: &Ctx,
         reader: &SignedIn,
@@ -37,12 +38,12 @@ impl ReauthenticationPrompt {
         Ok(if has_proved { Ok(Self::NotNeeded) } else { Err(reauthentication::redirect_for(back)) })
     }
 
-    /// Whether the form has a field for the password.
+    /// Returns whether the form has a password field.
     pub(crate) fn asks_password(self) -> bool {
         self == Self::Password
     }
 
-    /// What is wrong with a form, without what was not prompt.
+    /// Removes the errors of a password field that the form does not have.
     pub(crate) fn filter(
         self,
         rules: Result<(), ValidationErrors>,
@@ -54,7 +55,7 @@ impl ReauthenticationPrompt {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    /// The password, if it was prompt. The rules hold.
+    /// Returns the password, if it was required. The form has passed its rules.
     pub(crate) fn password(self, typed: &str) -> Option<Password> {
         self.asks_password()
             .then(|| Password::parse(typed).expect("the rules hold, and they are this parser"))

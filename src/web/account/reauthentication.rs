@@ -1,4 +1,4 @@
-//! Giving the password once more, on the way to something dangerous.
+//! The reauthentication page, on the way to something dangerous.
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -25,12 +25,12 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
 }
 
-/// The way to the question, and back to where the person was going.
+/// Returns the redirect to the reauthentication page, which leads back to this page.
 pub(in crate::web) fn redirect(page: &PageContext) -> Redirect {
     redirect_for(page.path_and_query())
 }
 
-/// The way to the question, and on to a path of this site.
+/// Returns the redirect to the reauthentication page, which goes on to a path of this site.
 pub(in crate::web) fn redirect_for(next: &str) -> Redirect {
     let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
     Redirect::to(format!("/account/sudo?next={next}"))
@@ -112,7 +112,7 @@ async fn rerender(
     Ok(Response::Page(rejection.apply_to(render(page, form, reader, ctx).await?)))
 }
 
-/// Whoever has no password is proved by a provider once more.
+/// Renders the page; a user without a password reauthenticates by a provider.
 async fn render(
     page: PageContext,
     form: FormView,

@@ -1,4 +1,4 @@
-//! The devices on which a person is signed in, and ending any of them.
+//! The list of the user's sessions, and ending them.
 
 use askama::Template;
 use rocket::http::{CookieJar, Status};
@@ -21,7 +21,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![index, end, end_others]
 }
 
-/// The page itself.
+/// The page's path.
 const LIST: &str = "/account/sessions";
 
 #[derive(Template)]
@@ -59,7 +59,7 @@ fn session_row(row: SignIn, this: SessionId, page: &PageContext, ctx: &Ctx) -> S
         device: device::label(&row.user_agent, page.language()),
         is_this,
         since: Timestamp::new(page, row.created_at),
-        // The row knows the last renewal; of this session we know better.
+        // The row has the last token refresh; this session is in use right now.
         seen: Timestamp::new(page, if is_this { ctx.clock.now() } else { row.last_seen_at }),
         address: row.ip,
         proved_by: match row.proved_by.as_str() {
@@ -73,9 +73,9 @@ fn session_row(row: SignIn, this: SessionId, page: &PageContext, ctx: &Ctx) -> S
 
 #[derive(Responder)]
 enum EndSessionResponse {
-    /// Another one, and the list is shown again.
+    /// Another session ended; the list is shown again.
     Other(Redirect),
-    /// The one in which it was asked for.
+    /// This session ended.
     This(LoggedOut),
 }
 

@@ -1,4 +1,7 @@
-//! Joining.
+//! The sign-up page.
+//!
+//! Says whether an address is taken only as far as the use case lets it: with mandatory
+//! verification every sign-up gets the same page.
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -71,13 +74,13 @@ impl Form for SignupForm {
 }
 
 impl SignupForm {
-    /// What is known of the person, whatever else is wrong with the form.
+    /// Returns what is known about the user, ignoring fields that do not parse.
     fn own_data(&self, today: Today) -> OwnData {
         let date_of_birth = BirthDate::parse(&self.date_of_birth, today.0).ok().flatten();
         OwnData { email: Email::parse(&self.email).ok(), name: Name::default(), date_of_birth }
     }
 
-    /// The words of a form whose rules hold.
+    /// Returns the parsed values of a form that has passed its rules.
     fn parsed(&self, today: Today, language: Language) -> Application {
         let holds = "the rules hold, and they are these parsers";
         Application {
@@ -106,7 +109,7 @@ struct SignupClosedPage {
     page: PageContext,
 }
 
-/// Where an address must be proved first, everybody who joins arrives here.
+/// Renders the answer to every sign-up when verification is mandatory.
 #[get("/account/join/sent")]
 fn sent(page: PageContext) -> Result<Page, Error> {
     message_page::render(page, ("signup.sent.title", "signup.sent.text"))
@@ -134,7 +137,8 @@ async fn create(
 ) -> Result<Response, Error> {
     let today = Today(ctx.clock.now().date());
     let mut errors = sent.errors(sent.form.validate_with_args(&today));
-    // The settings decide this, which the form's own rules do not know; it is said beside all else.
+    // The settings decide this, not the form's own rules; it is reported together with everything
+    // else.
     if Email::parse(&sent.form.email).is_ok_and(|email| !ctx.settings.takes(&email)) {
         errors.add("email", "email.local");
     }

@@ -1,4 +1,4 @@
-//! The providers by which a person comes in: connecting others, and disconnecting them.
+//! The user's connected login providers: connecting others and disconnecting them.
 
 use askama::Template;
 use rocket::http::CookieJar;
@@ -26,7 +26,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![index, destroy]
 }
 
-/// The page itself.
+/// The page's path.
 pub(crate) const LIST: &str = "/account/connections";
 
 #[derive(Template)]

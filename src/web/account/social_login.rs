@@ -1,4 +1,7 @@
-//! To a provider and back: setting out by a button, and coming back with a code.
+//! Social log-in: the redirect to a provider, and its callback.
+//!
+//! The protocol is in `oauth`, the decision who is logged in or signed up in
+//! `flows::account::social_login`.
 
 use rocket::form::FromForm;
 use rocket::http::{CookieJar, Status};
@@ -29,14 +32,14 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![create, callback, callback_without_state]
 }
 
-/// Longest code that is read.
+/// Longest authorization code that is accepted.
 const MAX_BYTES: usize = 4096;
 
 #[derive(Debug, FromForm)]
 struct SocialLoginForm {
     #[field(default = String::new())]
     next: String,
-    /// Sent by pages that want the person proved again, rather than another provider connected.
+    /// Sent by the reauthentication page: reauthenticate rather than connect another provider.
     #[field(default = String::new())]
     again: String,
 }
@@ -49,7 +52,7 @@ impl Form for SocialLoginForm {
     }
 }
 
-/// Whoever is signed in connects the provider, and proves before who they are.
+/// Redirects to the provider. A logged-in user connects the provider, after reauthenticating.
 #[post("/account/social/<slug>", data = "<sent>")]
 async fn create(
     slug: &str,
@@ -81,7 +84,7 @@ async fn create(
     }
 }
 
-/// What a provider has a browser bring back (RFC 6749, 4.1.2; RFC 9207, 2).
+/// What a provider sends with the browser (RFC 6749, 4.1.2; RFC 9207, 2).
 #[derive(FromForm)]
 struct CallbackQuery<'r> {
     code: Option<&'r str>,
@@ -124,7 +127,7 @@ async fn callback(
     }
 }
 
-/// Nobody set out in this browser, or too long ago.
+/// Answers a callback without a state cookie: the log-in began in another browser, or too long ago.
 #[get("/account/social/<_slug>/callback", rank = 2)]
 fn callback_without_state(_slug: &str, page: PageContext) -> Result<Response, Error> {
     stale_state(page)
@@ -163,7 +166,8 @@ async fn complete(
     }
 }
 
-/// Whoever set out in this session: somebody else may have signed in meanwhile, or nobody may be.
+/// Returns the user if this is still the session in which the request began; another user may have
+/// logged in meanwhile.
 fn same_session(page: &PageContext, session: &str) -> Option<(UserId, SessionId)> {
     let reader = page.user().filter(|reader| reader.session().to_string() == session)?;
     Some((reader.person().id, reader.session()))
@@ -201,7 +205,7 @@ async fn sign_in(
     }
 }
 
-/// Where somebody goes on who has come in.
+/// Returns the response after a log-in or sign-up.
 pub(crate) fn signed_in_response(
     arrived: &Arrived,
     next: &str,
@@ -220,7 +224,7 @@ pub(crate) fn signed_in_response(
     }
 }
 
-/// Why nobody came in, as a page.
+/// Renders why the log-in failed.
 pub(crate) fn failure_response(page: PageContext, error: SocialError) -> Result<Response, Error> {
     let (status, text) = match error {
         SocialError::Unknown => return Err(Status::NotFound.into()),
@@ -243,7 +247,7 @@ pub(crate) fn failure_response(page: PageContext, error: SocialError) -> Result<
     message(page, status, text)
 }
 
-/// This browser did not set out, or for something else.
+/// Answers a callback whose state is not this browser's or is for something else.
 fn stale_state(page: PageContext) -> Result<Response, Error> {
     message(page, Status::Forbidden, "social_login.stale")
 }

@@ -1,4 +1,4 @@
-//! An address for somebody whom a provider knows, and of whom it tells none.
+//! The page that asks for an e-mail address when the provider shares none.
 
 use askama::Template;
 use rocket::form::FromForm;

@@ -1,7 +1,7 @@
-//! Forms: what was sent, what is wrong with it, and how it is shown again.
+//! Forms: what was sent, what is wrong with it, and how it is rendered again.
 //!
-//! A form is a struct of raw texts. Its rules call the words' own `parse`, so each rule exists once;
-//! what is wrong is a kind (an i18n key) until a page is drawn.
+//! A form is a struct of raw texts. Its rules call the types' own `parse`, so each rule exists
+//! once; an error is a translation key until a page is rendered.
 
 pub(crate) mod rejection;
 pub(crate) mod rules;
@@ -24,33 +24,33 @@ use crate::http::urlencoded::Wrong;
 use crate::http::{body, csrf, guards, refusals};
 use crate::types::Password;
 
-/// One thing that is wrong, as a kind with its values.
+/// One error: a translation key with its values.
 pub(crate) use crate::i18n::Sentence as FormError;
 
 /// The hidden field with the form token.
 const TOKEN: &str = "csrf";
 
-/// The hidden field with the way on.
+/// The hidden field with the path to go on to.
 const NEXT: &str = "next";
 
-/// A form that a page shows again when something is wrong with it.
+/// A form that is rendered again when something is wrong with it.
 pub(crate) trait Form {
     /// Its visible fields, in the order of the page.
     const FIELDS: &'static [&'static str];
 
-    /// Fields that may be sent more than once, such as boxes to tick.
+    /// Fields that may be sent more than once, such as checkboxes.
     const REPEATED: &'static [&'static str] = &[];
 
-    /// The values that come back. Passwords never do.
+    /// Returns the values to render again. Passwords are never among them.
     fn retained_values(&self) -> Vec<(&'static str, &str)>;
 
-    /// Where the person was going.
+    /// Returns the path to go on to.
     fn next(&self) -> &str {
         Default::default()
     }
 }
 
-/// A form with nothing but its button and its token, which has been checked when a handler sees it.
+/// A form with a button and its token. The token has been checked before a handler sees the form.
 #[derive(Debug, FromForm)]
 pub(crate) struct ButtonForm {
     #[field(name = "csrf", default = String::new())]
@@ -65,8 +65,8 @@ impl Form for ButtonForm {
     }
 }
 
-/// A form that one of our own pages sent. As a data guard it refuses foreign, oversized, slow and
-/// unreadable ones before any handler sees them.
+/// A form from one of our pages. As a data guard it refuses foreign, oversized, slow and unreadable
+/// requests before a handler runs.
 #[derive(Debug)]
 pub(crate) struct Submitted<T> {
     pub form: T,
@@ -96,10 +96,10 @@ async fn receive<T: for<'a> FromForm<'a>>(
     let body = body::read(request, data).await?;
     let fields = urlencoded::fields(&body).map_err(|_| Status::PayloadTooLarge)?;
     let token = fields.iter().find(|field| field.name == TOKEN).map(|field| field.value.as_str());
-    let person = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
+    let user = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
     let token = token.unwrap_or_default();
-    if !csrf::is_token(request, ctx, person.as_ref(), token) {
-        if person.is_some() && csrf::is_of_visitor(token) {
+    if !csrf::is_token(request, ctx, user.as_ref(), token) {
+        if user.is_some() && csrf::is_of_visitor(token) {
             let next = fields.iter().find(|field| field.name == NEXT);
             already_signed_in::remember(request, next.map_or("", |next| &next.value));
         }
@@ -116,8 +116,8 @@ async fn receive<T: for<'a> FromForm<'a>>(
 }
 
 impl<T: Form> Submitted<T> {
-    /// What is wrong with the form: with its bytes, and by `rules` with its values. A field that
-    /// cannot be read is not judged further.
+    /// Collects the errors of the request's bytes and of the form's rules. A field that is
+    /// malformed is not checked by the rules.
     pub(crate) fn errors(&self, rules: Result<(), ValidationErrors>) -> FormErrors {
         let mut errors = FormErrors::default();
         for (name, why) in &self.malformed {
@@ -147,11 +147,11 @@ impl<T: Form> Submitted<T> {
     }
 }
 
-/// The codes of our rules are keys; a code of a rule that is not ours would be its own sentence.
+/// The codes of our own rules are translation keys; any other code is a rule of `validator` itself.
 impl From<&ValidationError> for FormError {
     fn from(error: &ValidationError) -> Self {
         let Cow::Borrowed(key) = error.code else { return Self::new("form.unreadable") };
-        // What was typed is a parameter too, and is not repeated.
+        // The typed value is a parameter too, and must not be repeated.
         match error.params.get("sign").and_then(serde_json::Value::as_str) {
             Some(sign) => Self::with(key, "sign", sign),
             None => Self::new(key),
@@ -168,7 +168,7 @@ impl From<Weakness> for FormError {
     }
 }
 
-/// Everything that is wrong with a form; `None` stands for the form as a whole.
+/// The errors of a form; `None` stands for the form as a whole.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct FormErrors(Vec<(Option<&'static str>, FormError)>);
 
@@ -188,13 +188,14 @@ impl FormErrors {
         self.0.is_empty()
     }
 
-    /// The password that goes with these errors and has not been judged yet, if there is one.
+    /// Returns the password if nothing is wrong with its field yet, so that its strength can be
+    /// checked too.
     pub(crate) fn unchecked_password(&self, field: &'static str, typed: &str) -> Option<Password> {
         let is_judged = self.0.iter().any(|(about, _)| *about == Some(field));
         Password::parse(typed).ok().filter(|_| !is_judged)
     }
 
-    /// These, and what is wrong with a password: everything is said at once.
+    /// Adds the weaknesses of a password.
     pub(crate) fn with_weaknesses(mut self, field: &'static str, found: Vec<Weakness>) -> Self {
         for weakness in found {
             self.on(field, FormError::from(weakness));
@@ -202,12 +203,12 @@ impl FormErrors {
         self
     }
 
-    /// One more thing is wrong with a field.
+    /// Adds an error about a field.
     pub(crate) fn add(&mut self, field: &'static str, key: &'static str) {
         self.on(field, FormError::new(key));
     }
 
-    /// The same with the values of the sentence.
+    /// Adds an error with values about a field.
     pub(crate) fn add_sentence(&mut self, field: &'static str, error: FormError) {
         self.on(field, error);
     }
@@ -220,7 +221,7 @@ impl FormErrors {
         self.once((None, error));
     }
 
-    /// A field that is sent a thousand times is one mistake, and one sentence on the page.
+    /// Adds an error once: a field that is sent a thousand times is one mistake and one sentence.
     fn once(&mut self, error: (Option<&'static str>, FormError)) {
         if !self.0.contains(&error) {
             self.0.push(error);
@@ -228,7 +229,7 @@ impl FormErrors {
     }
 }
 
-/// A form as a page shows it: the values that came back, and sentences about what is wrong.
+/// A form as a template renders it: the retained values and the sentences about errors.
 #[derive(Debug, Default)]
 pub(crate) struct FormView {
     values: Vec<(&'static str, String)>,
@@ -239,12 +240,12 @@ pub(crate) struct FormView {
 }
 
 impl FormView {
-    /// An empty form on the way to `next`.
+    /// Returns an empty form that goes on to `next`.
     pub(crate) fn empty(next: &str) -> Self {
         Self { next: safe(next), ..Self::default() }
     }
 
-    /// A form that was sent, with everything that is wrong with it.
+    /// Returns a form with its values and errors.
     pub(crate) fn filled<T: Form>(page: &PageContext, form: &T, errors: &FormErrors) -> Self {
         let retained = form.retained_values();
         let values = retained.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
@@ -266,44 +267,44 @@ impl FormView {
         view
     }
 
-    /// The value that comes back into a field.
+    /// Returns the retained value of a field.
     pub(crate) fn value(&self, name: &str) -> &str {
         self.values.iter().find(|(field, _)| *field == name).map_or("", |(_, value)| value)
     }
 
-    /// Whether this is among the values of a field that may have several.
+    /// Returns whether this is one of the values of a field with several.
     pub(crate) fn has(&self, name: &str, value: impl ToString) -> bool {
         let value = value.to_string();
         self.values.iter().any(|(field, retained)| *field == name && *retained == value)
     }
 
-    /// What is wrong with a field.
+    /// Returns the errors of a field.
     pub(crate) fn errors(&self, name: &str) -> &[String] {
         self.wrong.iter().find(|(field, _)| *field == name).map_or(&[], |(_, errors)| errors)
     }
 
-    /// Whether anything is wrong.
+    /// Returns whether the form has errors.
     pub(crate) fn has_errors(&self) -> bool {
         !self.all.is_empty() || !self.top.is_empty()
     }
 
-    /// What is wrong with the form as a whole.
+    /// Returns the errors of the form as a whole.
     pub(crate) fn form_errors(&self) -> &[String] {
         &self.top
     }
 
-    /// What is wrong with its fields, one by one.
+    /// Returns the errors of all fields, in the order of the page.
     pub(crate) fn field_errors(&self) -> &[(String, String)] {
         &self.all
     }
 
-    /// Where the person was going.
+    /// Returns the path to go on to.
     pub(crate) fn next(&self) -> &str {
         &self.next
     }
 }
 
-/// The way that a form carries along, if it is one.
+/// Returns the path to go on to, if it is a safe one.
 fn safe(next: &str) -> String {
     SafeNext::parse(next).map_or_else(String::new, |next| next.as_str().to_owned())
 }

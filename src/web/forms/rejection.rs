@@ -1,4 +1,6 @@
-//! Why a form was not taken, as its page says it: 422 with what is wrong, or 429 with how long to wait.
+//! Why a form was rejected, as its page says it: 422 with the errors, or 429 with the time to wait.
+//!
+//! Turns the expected errors that several use cases share into form errors; it decides nothing.
 
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use crate::throttle::ThrottleError;
 use crate::web::error::Error;
 use crate::web::page::{Page, PageContext};
 
-/// Everything that is wrong, and how long to wait if that is why.
+/// The errors of a form, and how long to wait if that is the reason.
 #[derive(Debug)]
 pub(crate) struct Rejection {
     pub errors: FormErrors,
@@ -27,29 +29,30 @@ impl From<FormErrors> for Rejection {
 }
 
 impl Rejection {
-    /// One thing is wrong with one field.
+    /// Returns one error about one field.
     pub(crate) fn on_field(field: &'static str, key: &'static str) -> Self {
         FormErrors::on_field(field, [FormError::new(key)]).into()
     }
 
-    /// The form as a whole cannot be taken.
+    /// Returns one error about the form as a whole.
     pub(crate) fn on_form(key: &'static str) -> Self {
         FormErrors::on_form(FormError::new(key)).into()
     }
 
-    /// There were too many tries; the sentence says how long to wait.
+    /// Rejects one attempt too many; the sentence says how long to wait.
     pub(crate) fn too_soon(page: &PageContext, key: &'static str, wait: Duration) -> Self {
         let errors = FormErrors::on_form(FormError::with(key, "wait", page.wait(wait)));
         Self { errors, wait: Some(wait) }
     }
 
-    /// There were too many wrong passwords in a row: waiting does not help, and the sentence says what does.
+    /// Rejects log-ins to an account with too many wrong passwords in a row: waiting does not help,
+    /// and the sentence says what does.
     pub(crate) fn locked() -> Self {
         let errors = FormErrors::on_form(FormError::new("form.password_locked"));
         Self { errors, wait: Some(throttle::CLOSED) }
     }
 
-    /// The account may not be used; to be said only after its password was given.
+    /// Rejects a suspended or deleted account. Only for use after its password was verified.
     pub(crate) fn inactive(page: &PageContext, inactive: Inactive) -> Self {
         FormErrors::on_form(match inactive {
             Inactive::Suspended(Some(until)) => {
@@ -61,13 +64,13 @@ impl Rejection {
         .into()
     }
 
-    /// The account that is in the way is about to be deleted; to be said only to its owner.
+    /// Rejects a sign-up because the owner's account is about to be deleted. Only for its owner.
     pub(crate) fn deletion_pending(page: &PageContext, at: OffsetDateTime) -> Self {
         FormErrors::on_form(FormError::with("signup.deletion_pending", "at", page.date_time(at)))
             .into()
     }
 
-    /// A try was not admitted.
+    /// Rejects a throttled attempt.
     pub(crate) fn throttled(page: &PageContext, error: ThrottleError) -> Result<Self, Error> {
         match error {
             ThrottleError::TooSoon(wait) => Ok(Self::too_soon(page, "form.too_soon", wait)),
@@ -75,7 +78,7 @@ impl Rejection {
         }
     }
 
-    /// A signed-in person's password in `field` proved nothing.
+    /// Rejects the user's own password in `field`.
     pub(crate) fn not_authenticated(
         page: &PageContext,
         field: &'static str,
@@ -90,7 +93,7 @@ impl Rejection {
         }
     }
 
-    /// A new password in `field` was not taken.
+    /// Rejects a new password in `field`.
     pub(crate) fn new_password_rejected(
         field: &'static str,
         error: NewPasswordError,
@@ -103,7 +106,7 @@ impl Rejection {
         }
     }
 
-    /// The page of the form with the status of the rejection.
+    /// Sets the status of the form's page.
     pub(crate) fn apply_to(&self, page: Page) -> Page {
         match self.wait {
             Some(wait) => page.with_status(Status::TooManyRequests).retry_after(wait),

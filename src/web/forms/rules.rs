@@ -1,4 +1,5 @@
-//! The rules of form fields: each asks the word itself, and answers with the key of a sentence.
+//! Rules of form fields for `validator`. Each calls the type's own `parse` and returns a
+//! translation key; none holds a rule of its own.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ use crate::types::{
 
 type RuleResult = Result<(), ValidationError>;
 
-/// What the rules have to be told: which day it is.
+/// Today, which rules about dates need.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::web) struct Today(pub Date);
 
@@ -61,7 +62,7 @@ pub(in crate::web) fn name(typed: &str) -> RuleResult {
     })
 }
 
-/// An empty language is one that the form does not speak of.
+/// Accepts an empty language: the form does not have the field then.
 pub(in crate::web) fn language(tag: &str) -> RuleResult {
     let is_known = tag.is_empty() || Language::from_tag(tag).is_some();
     if is_known { Ok(()) } else { Err(broken_rule("language.unknown")) }
