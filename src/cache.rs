@@ -34,13 +34,13 @@ pub struct Living {
     pub groups: Arc<OnceLock<Vec<String>>>,
 }
 
-/// How long figures of the overview are remembered: counting what there are millions of takes a while,
+/// How long stats of the overview are remembered: counting what there are millions of takes a while,
 /// and nobody reads them twice within this.
-const KEEP_FIGURES: time::Duration = time::Duration::seconds(30);
+const KEEP_STATS: time::Duration = time::Duration::seconds(30);
 
 /// What there is how many of. Counts are bounded; one that is at its bound means "at least".
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct DashboardStats {
     /// Accounts.
     pub users: u64,
     /// Accounts that may be used.
@@ -57,51 +57,51 @@ pub struct Figures {
     pub days: Vec<(i64, u64, u64)>,
 }
 
-/// The figures of a moment ago, one set per process.
+/// The stats of a moment ago, one set per process.
 #[derive(Debug, Default)]
-pub struct Memo(Mutex<Option<(Figures, OffsetDateTime)>>);
+pub struct DashboardStatsCache(Mutex<Option<(DashboardStats, OffsetDateTime)>>);
 
-impl Memo {
-    /// The figures, if they are fresh.
-    pub fn find(&self, now: OffsetDateTime) -> Option<Figures> {
+impl DashboardStatsCache {
+    /// The stats, if they are fresh.
+    pub fn find(&self, now: OffsetDateTime) -> Option<DashboardStats> {
         let memo = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (figures, counted_at) = memo.as_ref()?;
-        (now - *counted_at < KEEP_FIGURES && now >= *counted_at).then(|| figures.clone())
+        let (stats, counted_at) = memo.as_ref()?;
+        (now - *counted_at < KEEP_STATS && now >= *counted_at).then(|| stats.clone())
     }
 
     /// The days before this one, which do not change any more, if they were counted on this day.
     pub fn past(&self, today: i64) -> Option<Vec<(i64, u64, u64)>> {
         let memo = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (figures, _) = memo.as_ref()?;
-        let (last, past) = figures.days.split_last()?;
+        let (stats, _) = memo.as_ref()?;
+        let (last, past) = stats.days.split_last()?;
         (last.0 == today).then(|| past.to_vec())
     }
 
-    /// Remembers figures.
-    pub fn remember(&self, figures: &Figures, now: OffsetDateTime) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((figures.clone(), now));
+    /// Remembers stats.
+    pub fn remember(&self, stats: &DashboardStats, now: OffsetDateTime) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((stats.clone(), now));
     }
 }
 
 /// How long what changes seldom is remembered: as long as the signing keys are.
-const KEEP_SELDOM: time::Duration = time::Duration::seconds(10);
+const TTL: time::Duration = time::Duration::seconds(10);
 
 /// Something that every visitor's page needs and that staff change seldom, as it was a moment ago.
 #[derive(Debug)]
-pub struct Seldom<T>(Mutex<Option<(T, OffsetDateTime)>>);
+pub struct TtlCell<T>(Mutex<Option<(T, OffsetDateTime)>>);
 
-impl<T> Default for Seldom<T> {
+impl<T> Default for TtlCell<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T: Clone> Seldom<T> {
+impl<T: Clone> TtlCell<T> {
     /// What is remembered, if it is fresh.
     pub fn find(&self, now: OffsetDateTime) -> Option<T> {
         let memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (known, since) = memory.as_ref()?;
-        (now - *since < KEEP_SELDOM && now >= *since).then(|| known.clone())
+        (now - *since < TTL && now >= *since).then(|| known.clone())
     }
 
     /// Remembers it.

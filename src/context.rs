@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::cache::{Memo, Seldom, SessionCache};
+use crate::cache::{DashboardStatsCache, SessionCache, TtlCell};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{Hasher, Keyring, Keys, Limits, MasterKey, MasterKeyError, Random, WorkQueue};
@@ -51,9 +51,9 @@ pub struct Tools {
     /// What may be taken for granted for a moment.
     pub cache: SessionCache,
     /// The providers for whom pages have buttons.
-    pub buttons: Seldom<Arc<Vec<Application>>>,
-    /// The figures of the overview.
-    pub figures: Memo,
+    pub buttons: TtlCell<Arc<Vec<Application>>>,
+    /// The dashboard_stats of the overview.
+    pub dashboard_stats: DashboardStatsCache,
     /// What was learnt about trusted proxies.
     pub forwarding: ForwardingNotes,
     /// Held by whoever reads the signing keys: when they were last read for the sake of a stranger.
@@ -109,8 +109,8 @@ impl Ctx {
             mailer,
             oauth: Oauth::open()?,
             cache: SessionCache::new(settings.session_cache),
-            buttons: Seldom::default(),
-            figures: Memo::default(),
+            buttons: TtlCell::default(),
+            dashboard_stats: DashboardStatsCache::default(),
             forwarding: ForwardingNotes::in_folder(&settings.data_dir),
             keys_read_at: tokio::sync::Mutex::default(),
             keyring: RwLock::default(),

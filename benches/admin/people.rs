@@ -72,7 +72,7 @@ pub(crate) async fn appoint_root(ctx: &Ctx) {
     let password = Password::parse(PASSWORD).expect("a password");
     let caller = Caller::new(None, "bench", "request".into(), None);
     let made =
-        flows::admin::setup::at_the_terminal(ctx, (address, Language::English), password, &caller)
+        flows::admin::setup::create_superuser(ctx, (address, Language::English), password, &caller)
             .await;
     made.expect("a superuser can be made");
     ctx.db.close().await;

@@ -22,7 +22,7 @@ pub use password_policy::{MAX_LENGTH as MAX_PASSWORD, OwnData, Trait, Weakness};
 use password_policy::{site_words, weaknesses};
 
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::crypto::{PasswordHash, QueueFull};
 use crate::db::{Db, DbError, Transaction};
@@ -257,7 +257,8 @@ pub async fn end_suspension(
     }
     let nobody = Caller::at_the_terminal(String::new());
     let changes = json!({ "changes": { "is_active": [false, true] } });
-    let event = Event::on(id, Action::SuspensionOver, &nobody).with(changes);
+    let event =
+        AuditEvent::on_user(id, AuditEventKind::SuspensionExpired, &nobody).with_details(changes);
     audit::record(transaction, event, now).await?;
     Ok(true)
 }
@@ -413,7 +414,8 @@ pub async fn note_stay(
 ) -> Result<bool, DbError> {
     let has_stayed = account.deletes_at.is_some();
     if has_stayed {
-        let event = Event::by(account.person.id, Action::DeletionCancelled, caller);
+        let event =
+            AuditEvent::by_owner(account.person.id, AuditEventKind::DeletionCancelled, caller);
         audit::record(transaction, event, now).await?;
     }
     Ok(has_stayed)
@@ -458,7 +460,7 @@ pub async fn activate(
 
 /// How an account stood before something was done to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Before {
+pub struct AccountSnapshot {
     /// The version that it got by what was done.
     pub version: i64,
     /// Whether it could be used.
@@ -479,7 +481,7 @@ pub struct Before {
 pub async fn restore(
     transaction: &Transaction,
     id: UserId,
-    before: &Before,
+    before: &AccountSnapshot,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     store::update_restored(transaction, id, before, now).await

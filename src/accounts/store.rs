@@ -10,7 +10,7 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Account, Before, Edited, Inactive, NewAccount, Profile, ProvedHash};
+use super::{Account, AccountSnapshot, Edited, Inactive, NewAccount, Profile, ProvedHash};
 use crate::clock::{from_micros, to_micros};
 use crate::crypto::PasswordHash;
 use crate::db::entity::user;
@@ -336,7 +336,7 @@ pub(super) async fn update_active(
 pub(super) async fn update_restored(
     transaction: &Transaction,
     id: UserId,
-    before: &Before,
+    before: &AccountSnapshot,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let done = saving(id, now)

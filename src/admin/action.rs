@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::{ActError, Acting, Held, hold, record};
+use super::{Actor, AdminError, LockedTarget, lock_target, record_event};
 use crate::accounts;
 use crate::accounts::{Account, Inactive};
-use crate::audit::Action;
+use crate::audit::AuditEventKind;
 use crate::db::Transaction;
 use crate::sessions;
 use crate::sessions::EndReason;
 use crate::types::{Permission, SessionId, UserId};
 
 /// How long a deletion by staff can be undone.
-const UNDO: Duration = Duration::from_hours(24);
+const UNDO_WINDOW: Duration = Duration::from_hours(24);
 
-/// A deed.
+/// A action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Deed {
+pub enum AdminAction {
     /// Lets an account be used again; also takes back a deletion that staff began.
     Activate,
     /// Forbids the use of an account and ends its sessions.
@@ -31,7 +31,7 @@ pub enum Deed {
         until: Option<OffsetDateTime>,
     },
     /// Takes the address for proved, because whoever acts knows that it is.
-    Verify,
+    VerifyEmail,
     /// Ends every session of a person.
     EndSessions,
     /// Forbids the use of an account at once and deletes it after a day, within which
@@ -39,12 +39,12 @@ pub enum Deed {
     Delete,
 }
 
-impl Deed {
+impl AdminAction {
     /// What whoever does it must be allowed.
     #[must_use]
     pub fn permission(&self) -> Permission {
         match self {
-            Self::Activate | Self::Deactivate { .. } | Self::Verify => Permission::UsersChange,
+            Self::Activate | Self::Deactivate { .. } | Self::VerifyEmail => Permission::UsersChange,
             Self::EndSessions => Permission::SessionsEnd,
             Self::Delete => Permission::UsersDelete,
         }
@@ -57,95 +57,95 @@ impl Deed {
     }
 
     /// What the trail calls it.
-    fn action(&self) -> Action {
+    fn action(&self) -> AuditEventKind {
         match self {
-            Self::Activate => Action::Activated,
-            Self::Deactivate { .. } => Action::Deactivated,
-            Self::Verify => Action::VerifiedByStaff,
-            Self::EndSessions => Action::SessionsEndedByStaff,
-            Self::Delete => Action::DeletionByStaff,
+            Self::Activate => AuditEventKind::Activated,
+            Self::Deactivate { .. } => AuditEventKind::Deactivated,
+            Self::VerifyEmail => AuditEventKind::VerifiedByStaff,
+            Self::EndSessions => AuditEventKind::SessionsEndedByStaff,
+            Self::Delete => AuditEventKind::DeletedByStaff,
         }
     }
 
-    /// Whether the account is already as the deed would have it.
+    /// Whether the account is already as the action would have it.
     #[must_use]
     pub fn is_moot(&self, account: &Account, now: OffsetDateTime) -> bool {
         match self {
             Self::Activate => account.is_active && account.deletes_at.is_none(),
-            Self::Verify => account.person.email_verified_at.is_some(),
+            Self::VerifyEmail => account.person.email_verified_at.is_some(),
             Self::Delete => {
-                !account.is_active && account.deletes_at.is_some_and(|at| at <= now + UNDO)
+                !account.is_active && account.deletes_at.is_some_and(|at| at <= now + UNDO_WINDOW)
             }
             Self::Deactivate { .. } | Self::EndSessions => false,
         }
     }
 }
 
-/// What was done; to be told with [`done`](super::done) after the commit.
+/// What was done; to be told with [`done`](super::after_commit) after the commit.
 #[derive(Debug)]
-pub struct Done {
+pub struct PerformedAction {
     /// The account as it was before.
     pub before: Account,
     /// What the trail calls it.
-    pub action: Action,
+    pub action: AuditEventKind,
     /// The sessions that are over.
     pub over: Vec<SessionId>,
 }
 
-/// Does a deed to an account, and writes it into the trail with these further facts; `None` means
+/// Does a action to an account, and writes it into the trail with these further facts; `None` means
 /// that there was nothing to be done.
 ///
 /// # Errors
-/// [`ActError`] says why it was not done.
-pub async fn carry_out(
+/// [`AdminError`] says why it was not done.
+pub async fn perform(
     transaction: &Transaction,
-    acting: Acting<'_>,
-    whom: UserId,
-    (deed, facts): (&Deed, Value),
+    actor: Actor<'_>,
+    target: UserId,
+    (action, facts): (&AdminAction, Value),
     now: OffsetDateTime,
-) -> Result<Option<Done>, ActError> {
-    if deed.is_dangerous() {
-        if acting.by.id == whom {
-            return Err(ActError::Oneself);
+) -> Result<Option<PerformedAction>, AdminError> {
+    if action.is_dangerous() {
+        if actor.user.id == target {
+            return Err(AdminError::OwnAccount);
         }
         accounts::lock_to_remove(transaction).await?;
     }
-    let held = hold(transaction, acting, whom).await?;
-    if deed.is_dangerous() {
-        held.must_be_within_reach(transaction).await?;
+    let locked = lock_target(transaction, actor, target).await?;
+    if action.is_dangerous() {
+        locked.must_not_outrank(transaction).await?;
     }
-    let Held { actor, account } = held;
-    if !actor.may(deed.permission()) {
-        return Err(ActError::AboveOneself);
+    let LockedTarget { actor: staff, account } = locked;
+    if !staff.may(action.permission()) {
+        return Err(AdminError::Forbidden);
     }
-    if deed.is_moot(&account, now) {
+    if action.is_moot(&account, now) {
         return Ok(None);
     }
-    let (mut details, over) = change(transaction, &account, deed, now).await?;
+    let (mut details, over) = change(transaction, &account, action, now).await?;
     if let (Some(details), Value::Object(facts)) = (details.as_object_mut(), facts) {
         details.extend(facts);
     }
-    record(transaction, acting, whom, (deed.action(), details), now).await?;
-    Ok(Some(Done { before: account, action: deed.action(), over }))
+    record_event(transaction, actor, target, (action.action(), details), now).await?;
+    Ok(Some(PerformedAction { before: account, action: action.action(), over }))
 }
 
 /// Changes the account; tells the facts for the trail, and the sessions that are over.
 async fn change(
     transaction: &Transaction,
     account: &Account,
-    deed: &Deed,
+    action: &AdminAction,
     now: OffsetDateTime,
-) -> Result<(Value, Vec<SessionId>), ActError> {
-    let (whom, was_active) = (account.person.id, account.is_active);
-    match deed {
-        Deed::Activate => {
-            accounts::activate(transaction, whom, now).await?;
+) -> Result<(Value, Vec<SessionId>), AdminError> {
+    let (target, was_active) = (account.person.id, account.is_active);
+    match action {
+        AdminAction::Activate => {
+            accounts::activate(transaction, target, now).await?;
             Ok((json!({ "changes": { "is_active": [was_active, true] } }), Vec::new()))
         }
-        Deed::Deactivate { reason, until } => {
+        AdminAction::Deactivate { reason, until } => {
             // Whoever is leaving still leaves.
             let why = Inactive { reason, until: *until, deletes_at: account.deletes_at };
-            let over = suspend(transaction, whom, why, now).await?;
+            let over = suspend(transaction, target, why, now).await?;
             let details = json!({
                 "changes": { "is_active": [was_active, false] },
                 "reason": reason,
@@ -153,19 +153,19 @@ async fn change(
             });
             Ok((details, over))
         }
-        Deed::Verify => {
-            accounts::set_verified(transaction, whom, now).await?;
+        AdminAction::VerifyEmail => {
+            accounts::set_verified(transaction, target, now).await?;
             Ok((json!({ "changes": { "email_verified": [false, true] } }), Vec::new()))
         }
-        Deed::EndSessions => {
+        AdminAction::EndSessions => {
             let why = EndReason::EndedByStaff;
-            let over = sessions::end_all(transaction, whom, None, why, now).await?;
+            let over = sessions::end_all(transaction, target, None, why, now).await?;
             Ok((json!({ "count": over.len() }), over))
         }
-        Deed::Delete => {
-            let due = now + UNDO;
+        AdminAction::Delete => {
+            let due = now + UNDO_WINDOW;
             let why = Inactive { reason: "", until: None, deletes_at: Some(due) };
-            let over = suspend(transaction, whom, why, now).await?;
+            let over = suspend(transaction, target, why, now).await?;
             let details = json!({
                 "changes": { "is_active": [was_active, false] },
                 "due_at": due.unix_timestamp(),
@@ -177,13 +177,13 @@ async fn change(
 
 async fn suspend(
     transaction: &Transaction,
-    whom: UserId,
+    target: UserId,
     why: Inactive<'_>,
     now: OffsetDateTime,
-) -> Result<Vec<SessionId>, ActError> {
-    if !accounts::deactivate(transaction, whom, why, now).await? {
-        return Err(ActError::LastSuperuser);
+) -> Result<Vec<SessionId>, AdminError> {
+    if !accounts::deactivate(transaction, target, why, now).await? {
+        return Err(AdminError::LastSuperuser);
     }
     let why = EndReason::Deactivated;
-    Ok(sessions::end_all(transaction, whom, None, why, now).await?)
+    Ok(sessions::end_all(transaction, target, None, why, now).await?)
 }

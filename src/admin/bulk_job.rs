@@ -8,30 +8,30 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-use super::{Acting, Deed, Newcomer, store};
+use super::{Actor, AdminAction, ImportedUser, store};
 use crate::accounts::search::Filter;
-use crate::accounts::{Account, Before};
+use crate::accounts::{Account, AccountSnapshot};
 use crate::crypto::Keys;
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{BulkId, Caller, Permission, UserId};
+use crate::types::{BulkJobId, Caller, Permission, UserId};
 
 /// How long what was done can be taken back.
-pub const UNDO: Duration = Duration::from_hours(24);
+pub const UNDO_WINDOW: Duration = Duration::from_hours(24);
 
-/// What the sealed orders are called.
-const LABEL: &str = "bulk deed";
+/// What the sealed spec are called.
+const LABEL: &str = "bulk job";
 
 /// How long a plan waits to be ordered.
-const PLANNED: Duration = Duration::from_hours(1);
+const DRAFT_LIFETIME: Duration = Duration::from_hours(1);
 
 /// How long it stays in the list after it is over.
 const KEEP: Duration = Duration::from_hours(30 * 24);
 
-/// To whom something is done.
+/// To target something is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Whom {
+pub enum BulkTargets {
     /// To these, and nobody else.
-    These(Vec<UserId>),
+    Ids(Vec<UserId>),
     /// To everybody who is like this when their turn comes, up to the account that was the last when
     /// it was ordered.
     Matching {
@@ -44,31 +44,31 @@ pub enum Whom {
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Orders {
-    /// A deed.
+pub enum BulkJobSpec {
+    /// A action.
     Do {
-        /// Which.
-        deed: Deed,
-        /// To whom.
-        whom: Whom,
+        /// Claim.
+        action: AdminAction,
+        /// To target.
+        target: BulkTargets,
     },
     /// Accounts are made for people on a list.
     Import {
         /// They.
-        people: Vec<Newcomer>,
+        people: Vec<ImportedUser>,
         /// Whether those without a password are invited to choose one.
         invite: bool,
     },
-    /// Everything is to be as it was before a deed.
+    /// Everything is to be as it was before a action.
     Undo {
-        /// The deed.
-        of: BulkId,
+        /// The action.
+        of: BulkJobId,
     },
 }
 
 /// What kind of thing is done. The names are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum BulkJobKind {
     /// Accounts may be used again.
     Activate,
     /// Accounts may not be used.
@@ -85,7 +85,7 @@ pub enum Kind {
     Undo,
 }
 
-impl Kind {
+impl BulkJobKind {
     /// All of them.
     pub const ALL: [Self; 7] = [
         Self::Activate,
@@ -119,7 +119,7 @@ impl Kind {
 
     /// What whoever takes it back must be allowed; `None` when it cannot be taken back.
     #[must_use]
-    pub fn undone_with(self) -> Option<Permission> {
+    pub fn undo_permission(self) -> Option<Permission> {
         match self {
             Self::Deactivate => Some(Permission::UsersChange),
             Self::Delete => Some(Permission::UsersDelete),
@@ -128,27 +128,27 @@ impl Kind {
     }
 }
 
-impl Orders {
-    fn kind(&self) -> Kind {
+impl BulkJobSpec {
+    fn kind(&self) -> BulkJobKind {
         match self {
-            Self::Do { deed, .. } => match deed {
-                Deed::Activate => Kind::Activate,
-                Deed::Deactivate { .. } => Kind::Deactivate,
-                Deed::Verify => Kind::Verify,
-                Deed::EndSessions => Kind::EndSessions,
-                Deed::Delete => Kind::Delete,
+            Self::Do { action, .. } => match action {
+                AdminAction::Activate => BulkJobKind::Activate,
+                AdminAction::Deactivate { .. } => BulkJobKind::Deactivate,
+                AdminAction::VerifyEmail => BulkJobKind::Verify,
+                AdminAction::EndSessions => BulkJobKind::EndSessions,
+                AdminAction::Delete => BulkJobKind::Delete,
             },
-            Self::Import { .. } => Kind::Import,
-            Self::Undo { .. } => Kind::Undo,
+            Self::Import { .. } => BulkJobKind::Import,
+            Self::Undo { .. } => BulkJobKind::Undo,
         }
     }
 }
 
 /// How it stands. The names are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum BulkJobState {
     /// It was looked at and not ordered yet.
-    Planned,
+    Draft,
     /// It is being done.
     Running,
     /// It is done.
@@ -158,10 +158,10 @@ pub enum State {
     Stopped,
 }
 
-impl State {
+impl BulkJobState {
     pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::Planned => "planned",
+            Self::Draft => "planned",
             Self::Running => "running",
             Self::Done => "done",
             Self::Stopped => "stopped",
@@ -170,7 +170,7 @@ impl State {
 
     pub(super) fn from_stored(name: &str) -> Self {
         match name {
-            "planned" => Self::Planned,
+            "planned" => Self::Draft,
             "running" => Self::Running,
             "done" => Self::Done,
             _ => Self::Stopped,
@@ -180,105 +180,105 @@ impl State {
 
 /// Something that is done to many.
 #[derive(Debug, Clone)]
-pub struct Bulk {
+pub struct BulkJob {
     /// Its number.
-    pub id: BulkId,
+    pub id: BulkJobId,
     /// What is done; `None` when another version of the program ordered it.
-    pub kind: Option<Kind>,
+    pub kind: Option<BulkJobKind>,
     /// Who ordered it.
     pub actor: UserId,
     /// From where; without the address where it cannot be read any more.
     pub caller: Caller,
     /// How it stands.
-    pub state: State,
+    pub state: BulkJobState,
     /// The last account that was looked at; of a list of people, the number of those who were.
-    pub place: i64,
+    pub cursor: i64,
     /// To how many it is to be done, as far as they were counted.
     pub total: Option<u64>,
     /// To how many it was done.
     pub done: u64,
     /// How many were looked at and left as they are.
-    pub left_out: u64,
+    pub skipped: u64,
     /// When it was ordered.
     pub created_at: OffsetDateTime,
     /// When it was over.
     pub finished_at: Option<OffsetDateTime>,
     /// By what it was taken back.
-    pub undone_by: Option<BulkId>,
+    pub undone_by: Option<BulkJobId>,
 }
 
-impl Bulk {
+impl BulkJob {
     /// Until when it can be taken back; `None` when it cannot.
     #[must_use]
     pub fn undoable_until(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
-        let until = self.created_at + UNDO;
-        let can_be = self.kind.is_some_and(|kind| kind.undone_with().is_some())
-            && matches!(self.state, State::Done | State::Stopped)
+        let until = self.created_at + UNDO_WINDOW;
+        let can_be = self.kind.is_some_and(|kind| kind.undo_permission().is_some())
+            && matches!(self.state, BulkJobState::Done | BulkJobState::Stopped)
             && self.undone_by.is_none()
             && self.done > 0;
         (can_be && now < until).then_some(until)
     }
 }
 
-/// Orders something to be done to many.
+/// BulkJobSpec something to be done to many.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn order(
+pub async fn enqueue(
     transaction: &Transaction,
     keys: &Keys,
-    acting: Acting<'_>,
-    (orders, total): (&Orders, Option<u64>),
+    actor: Actor<'_>,
+    (spec, total): (&BulkJobSpec, Option<u64>),
     now: OffsetDateTime,
-) -> Result<BulkId, DbError> {
-    write(transaction, keys, acting, (orders, total, State::Running), now).await
+) -> Result<BulkJobId, DbError> {
+    insert(transaction, keys, actor, (spec, total, BulkJobState::Running), now).await
 }
 
 /// Keeps what may be ordered in a moment; [`start`] does.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn plan(
+pub async fn draft(
     transaction: &Transaction,
     keys: &Keys,
-    acting: Acting<'_>,
-    (orders, total): (&Orders, Option<u64>),
+    actor: Actor<'_>,
+    (spec, total): (&BulkJobSpec, Option<u64>),
     now: OffsetDateTime,
-) -> Result<BulkId, DbError> {
-    write(transaction, keys, acting, (orders, total, State::Planned), now).await
+) -> Result<BulkJobId, DbError> {
+    insert(transaction, keys, actor, (spec, total, BulkJobState::Draft), now).await
 }
 
-async fn write(
+async fn insert(
     transaction: &Transaction,
     keys: &Keys,
-    acting: Acting<'_>,
-    (orders, total, state): (&Orders, Option<u64>, State),
+    actor: Actor<'_>,
+    (spec, total, state): (&BulkJobSpec, Option<u64>, BulkJobState),
     now: OffsetDateTime,
-) -> Result<BulkId, DbError> {
-    let json = Zeroizing::new(serde_json::to_vec(orders).expect("orders are plain data"));
+) -> Result<BulkJobId, DbError> {
+    let json = Zeroizing::new(serde_json::to_vec(spec).expect("spec are plain data"));
     let sealed = keys.seal(LABEL, &json);
-    store::insert(transaction, acting, (orders.kind(), sealed, total, state), now).await
+    store::insert(transaction, actor, (spec.kind(), sealed, total, state), now).await
 }
 
-/// Orders what its maker planned not long ago; `false` means that there is no such plan. One statement
+/// BulkJobSpec what its maker planned not long ago; `false` means that there is no such plan. One statement
 /// decides, so it starts once.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn start(
     transaction: &Transaction,
-    id: BulkId,
+    id: BulkJobId,
     by: UserId,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    store::update_started(transaction, id, by, now - PLANNED).await
+    store::update_started(transaction, id, by, now - DRAFT_LIFETIME).await
 }
 
 /// One of them.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn find(db: &Db, id: BulkId) -> Result<Option<Bulk>, DbError> {
+pub async fn find(db: &Db, id: BulkJobId) -> Result<Option<BulkJob>, DbError> {
     store::find(db, id).await
 }
 
@@ -286,33 +286,33 @@ pub async fn find(db: &Db, id: BulkId) -> Result<Option<Bulk>, DbError> {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn list_latest(db: &Db, at_most: u64) -> Result<Vec<Bulk>, DbError> {
+pub async fn list_latest(db: &Db, at_most: u64) -> Result<Vec<BulkJob>, DbError> {
     store::list_latest(db, at_most).await
 }
 
-/// Which one is to be held.
+/// Claim one is to be locked.
 #[derive(Debug, Clone, Copy)]
-pub enum Which<'a> {
+pub enum Claim<'a> {
     /// This one.
-    This(BulkId),
+    Id(BulkJobId),
     /// The oldest that no other node holds and that is none of these.
-    NextBut(&'a [BulkId]),
+    NextExcept(&'a [BulkJobId]),
 }
 
-/// Takes hold of one that is being done, until the transaction ends. What cannot be read any more comes
-/// without orders.
+/// Takes lock_target of one that is being done, until the transaction ends. What cannot be read any more comes
+/// without spec.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn hold_next(
+pub async fn claim_next(
     transaction: &Transaction,
     keys: &Keys,
-    which: Which<'_>,
-) -> Result<Option<(Bulk, Option<Orders>)>, DbError> {
-    let Some((bulk, sealed)) = store::lock_next(transaction, which).await? else { return Ok(None) };
+    claim: Claim<'_>,
+) -> Result<Option<(BulkJob, Option<BulkJobSpec>)>, DbError> {
+    let Some((job, sealed)) = store::lock_next(transaction, claim).await? else { return Ok(None) };
     let json = keys.unseal(LABEL, &sealed).ok();
-    let orders = json.and_then(|json| serde_json::from_slice(&json).ok());
-    Ok(Some((bulk, orders)))
+    let spec = json.and_then(|json| serde_json::from_slice(&json).ok());
+    Ok(Some((job, spec)))
 }
 
 /// Whether anything is to be done. One cheap query, asked again and again.
@@ -325,25 +325,25 @@ pub async fn is_any_running(db: &Db) -> Result<bool, DbError> {
 
 /// How far a batch has come.
 #[derive(Debug, Clone, Copy)]
-pub struct Progress {
+pub struct BatchProgress {
     /// The last account that was looked at, or the number of people.
-    pub place: i64,
+    pub cursor: i64,
     /// To how many it was done.
     pub done: u64,
     /// How many were left as they are.
-    pub left_out: u64,
+    pub skipped: u64,
     /// How it stands now.
-    pub state: State,
+    pub state: BulkJobState,
 }
 
-/// Writes down how far one that is held has come. What was ordered is forgotten when it is over.
+/// Writes down how far one that is locked has come. What was ordered is forgotten when it is over.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn advance(
+pub async fn update_progress(
     transaction: &Transaction,
-    id: BulkId,
-    progress: Progress,
+    id: BulkJobId,
+    progress: BatchProgress,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     store::update_progress(transaction, id, progress, now).await
@@ -353,25 +353,25 @@ pub async fn advance(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn remember(
+pub async fn save_snapshot(
     transaction: &Transaction,
-    id: BulkId,
+    id: BulkJobId,
     before: &Account,
 ) -> Result<(), DbError> {
-    store::insert_before(transaction, id, before).await
+    store::insert_snapshot(transaction, id, before).await
 }
 
-/// How some accounts after `place` were before, in their order.
+/// How some accounts after `cursor` were before, in their order.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn list_befores(
+pub async fn list_snapshots(
     transaction: &Transaction,
-    id: BulkId,
-    place: i64,
+    id: BulkJobId,
+    cursor: i64,
     at_most: u64,
-) -> Result<Vec<(UserId, Before)>, DbError> {
-    store::list_befores(transaction, id, place, at_most).await
+) -> Result<Vec<(UserId, AccountSnapshot)>, DbError> {
+    store::list_snapshots(transaction, id, cursor, at_most).await
 }
 
 /// Notes that one was taken back by another; `false` means that it cannot be, or was already. One
@@ -381,11 +381,11 @@ pub async fn list_befores(
 /// [`DbError`] when the database cannot.
 pub async fn set_undone(
     transaction: &Transaction,
-    id: BulkId,
-    by: BulkId,
+    id: BulkJobId,
+    by: BulkJobId,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    store::update_undone(transaction, id, by, now - UNDO).await
+    store::update_undone(transaction, id, by, now - UNDO_WINDOW).await
 }
 
 /// Ends one that is being done; `false` means that it was over.
@@ -394,7 +394,7 @@ pub async fn set_undone(
 /// [`DbError`] when the database cannot.
 pub async fn stop(
     transaction: &Transaction,
-    id: BulkId,
+    id: BulkJobId,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     store::update_stopped(transaction, id, now).await
@@ -410,5 +410,5 @@ pub async fn sweep(
     now: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
-    store::delete_over(transaction, (now - KEEP, now - PLANNED), at_most).await
+    store::delete_over(transaction, (now - KEEP, now - DRAFT_LIFETIME), at_most).await
 }

@@ -1,4 +1,4 @@
-//! People for whom accounts are made from a list.
+//! People for target accounts are made from a list.
 
 use std::fmt;
 
@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use time::OffsetDateTime;
 
-use super::{Acting, invite, record};
+use super::{Actor, invite, record_event};
 use crate::accounts;
 use crate::accounts::NewAccount;
-use crate::audit::Action;
+use crate::audit::AuditEventKind;
 use crate::context::Ctx;
 use crate::crypto::PasswordHash;
 use crate::db::{DbError, Transaction};
 use crate::outbox::Addressee;
-use crate::types::{BirthDate, BulkId, Email, Gender, Language, Name, UserId};
+use crate::types::{BirthDate, BulkJobId, Email, Gender, Language, Name, UserId};
 
 /// Somebody on a list, as texts that the words have been proved of.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Newcomer {
+pub struct ImportedUser {
     /// The address.
     pub email: String,
     /// The name, may be empty.
@@ -38,13 +38,13 @@ pub struct Newcomer {
 }
 
 /// Nothing of the person.
-impl fmt::Debug for Newcomer {
+impl fmt::Debug for ImportedUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Newcomer(..)")
+        f.write_str("ImportedUser(..)")
     }
 }
 
-impl Newcomer {
+impl ImportedUser {
     /// The account that is made; `None` when the texts are not what they were proved to be, as after a
     /// rule has changed.
     fn account(&self) -> Option<NewAccount> {
@@ -72,15 +72,15 @@ impl Newcomer {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn let_in(
+pub async fn create_imported(
     ctx: &Ctx,
     transaction: &Transaction,
-    acting: Acting<'_>,
-    person: (BulkId, &Newcomer, bool),
+    actor: Actor<'_>,
+    person: (BulkJobId, &ImportedUser, bool),
     now: OffsetDateTime,
 ) -> Result<Option<UserId>, DbError> {
     let part = transaction.begin_part().await?;
-    match make(ctx, &part, acting, person, now).await {
+    match make(ctx, &part, actor, person, now).await {
         Ok(Some(user)) => {
             part.commit().await?;
             Ok(Some(user))
@@ -95,8 +95,8 @@ pub async fn let_in(
 async fn make(
     ctx: &Ctx,
     part: &Transaction,
-    acting: Acting<'_>,
-    (bulk, person, is_invited): (BulkId, &Newcomer, bool),
+    actor: Actor<'_>,
+    (job, person, is_invited): (BulkJobId, &ImportedUser, bool),
     now: OffsetDateTime,
 ) -> Result<Option<UserId>, DbError> {
     let Some(account) = person.account() else { return Ok(None) };
@@ -115,8 +115,8 @@ async fn make(
             "email_verified": [null, person.is_verified],
         },
         "invited": is_invited,
-        "bulk": bulk,
+        "bulk": job,
     });
-    record(part, acting, user, (Action::AddedByStaff, details), now).await?;
+    record_event(part, actor, user, (AuditEventKind::CreatedByStaff, details), now).await?;
     Ok(Some(user))
 }

@@ -4,8 +4,8 @@
 //! Only a superuser touches a superuser; staff suspend, delete or strip no colleague who may do more
 //! than they do, deactivate, demote or delete not themselves, and
 //! grant only what they have; and the last superuser whose account may be used stays, which the
-//! database decides. Whether somebody may do the kind of deed at all, the door has asked; what their
-//! roles are is read again beside the deed.
+//! database decides. Whether somebody may do the kind of action at all, the door has asked; what their
+//! roles are is read again beside the action.
 
 mod action;
 pub mod bulk_job;
@@ -18,13 +18,13 @@ use serde_json::Value;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-pub use action::{Deed, Done, carry_out};
-pub use imported_user::{Newcomer, let_in};
+pub use action::{AdminAction, PerformedAction, perform};
+pub use imported_user::{ImportedUser, create_imported};
 
 use crate::accounts;
 use crate::accounts::Account;
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::db::{Db, DbError, Transaction};
 use crate::groups;
@@ -42,25 +42,25 @@ const INVITATION_LASTS: Duration = Duration::from_hours(3 * 24);
 
 /// Who acts, and from where.
 #[derive(Debug, Clone, Copy)]
-pub struct Acting<'a> {
+pub struct Actor<'a> {
     /// The member of staff.
-    pub by: &'a Person,
+    pub user: &'a Person,
     /// The request.
     pub caller: &'a Caller,
 }
 
 /// Why nothing was done to an account.
 #[derive(Debug, Error)]
-pub enum ActError {
+pub enum AdminError {
     /// There is no such account.
     #[error("no such account")]
-    Unknown,
+    NotFound,
     /// The user may do more than the actor, or the actor may not do this at all.
     #[error("a superuser is touched by superusers only")]
-    AboveOneself,
+    Forbidden,
     /// Nobody does this to themselves.
     #[error("nobody does this to themselves")]
-    Oneself,
+    OwnAccount,
     /// Nobody else could do everything then.
     #[error("the last superuser stays")]
     LastSuperuser,
@@ -72,51 +72,51 @@ pub enum ActError {
 /// An account that stands still until the transaction ends, and whoever acts on it, as the database
 /// has them now.
 #[derive(Debug)]
-pub struct Held {
+pub struct LockedTarget {
     /// Whoever acts, with what their groups grant.
     pub actor: Person,
     /// The account.
     pub account: Account,
 }
 
-/// Takes hold of an account to act on it. Whoever may take somebody's rights away calls
+/// Takes lock_target of an account to act on it. Whoever may take somebody's rights away calls
 /// [`accounts::lock_to_remove`] before.
 ///
 /// # Errors
-/// [`ActError`] says why nobody may.
-pub async fn hold(
+/// [`AdminError`] says why nobody may.
+pub async fn lock_target(
     transaction: &Transaction,
-    acting: Acting<'_>,
-    whom: UserId,
-) -> Result<Held, ActError> {
-    let account = accounts::lock(transaction, whom).await?.ok_or(ActError::Unknown)?;
-    let actor = actor(transaction, acting.by.id).await?;
+    actor: Actor<'_>,
+    target: UserId,
+) -> Result<LockedTarget, AdminError> {
+    let account = accounts::lock(transaction, target).await?.ok_or(AdminError::NotFound)?;
+    let actor = reload_actor(transaction, actor.user.id).await?;
     if account.person.is_superuser && !actor.is_superuser {
-        return Err(ActError::AboveOneself);
+        return Err(AdminError::Forbidden);
     }
-    Ok(Held { actor, account })
+    Ok(LockedTarget { actor, account })
 }
 
-impl Held {
+impl LockedTarget {
     /// Whether the person may do nothing on the admin pages that whoever acts may not: being the
     /// person would otherwise be a way up.
     ///
     /// # Errors
     /// [`DbError`] when the database cannot say.
-    pub async fn is_within_reach(&self, transaction: &Transaction) -> Result<bool, DbError> {
+    pub async fn may_be_taken_over(&self, transaction: &Transaction) -> Result<bool, DbError> {
         let person = as_granted(transaction, self.account.person.clone()).await?;
         Ok(person.permissions().are_within(self.actor.permissions()))
     }
 }
 
-impl Held {
+impl LockedTarget {
     /// Fails where the user may do something on the admin pages that the actor may not.
     ///
     /// # Errors
-    /// [`ActError::AboveOneself`] then, or what the database says.
-    pub async fn must_be_within_reach(&self, transaction: &Transaction) -> Result<(), ActError> {
-        let is_within = self.is_within_reach(transaction).await?;
-        if is_within { Ok(()) } else { Err(ActError::AboveOneself) }
+    /// [`AdminError::Forbidden`] then, or what the database says.
+    pub async fn must_not_outrank(&self, transaction: &Transaction) -> Result<(), AdminError> {
+        let is_within = self.may_be_taken_over(transaction).await?;
+        if is_within { Ok(()) } else { Err(AdminError::Forbidden) }
     }
 }
 
@@ -124,11 +124,11 @@ impl Held {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
-pub async fn is_beyond(db: &Db, person: &Person, reader: &Person) -> Result<bool, DbError> {
+pub async fn outranks(db: &Db, person: &Person, reader: &Person) -> Result<bool, DbError> {
     if person.is_superuser || !person.is_staff || reader.is_superuser {
         return Ok(person.is_superuser && !reader.is_superuser);
     }
-    let granted = groups::granted(db, person.id).await?;
+    let granted = groups::granted_permissions(db, person.id).await?;
     Ok(!granted.are_within(reader.permissions()))
 }
 
@@ -136,19 +136,19 @@ pub async fn is_beyond(db: &Db, person: &Person, reader: &Person) -> Result<bool
 /// act of somebody else that took their roles away.
 ///
 /// # Errors
-/// [`ActError::AboveOneself`] when they are staff no more.
-pub async fn actor(transaction: &Transaction, by: UserId) -> Result<Person, ActError> {
+/// [`AdminError::Forbidden`] when they are staff no more.
+pub async fn reload_actor(transaction: &Transaction, by: UserId) -> Result<Person, AdminError> {
     let account = accounts::find_by_id_in(transaction, by).await?;
     let person = account.filter(|account| account.is_active).map(|account| account.person);
-    let person = person.ok_or(ActError::AboveOneself)?;
+    let person = person.ok_or(AdminError::Forbidden)?;
     if !person.is_staff && !person.is_superuser {
-        return Err(ActError::AboveOneself);
+        return Err(AdminError::Forbidden);
     }
     Ok(as_granted(transaction, person).await?)
 }
 
 async fn as_granted(transaction: &Transaction, person: Person) -> Result<Person, DbError> {
-    let granted = groups::granted_in(transaction, person.id).await?;
+    let granted = groups::granted_permissions_in(transaction, person.id).await?;
     Ok(Person { granted, ..person })
 }
 
@@ -183,28 +183,35 @@ pub async fn invite(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn record(
+pub async fn record_event(
     transaction: &Transaction,
-    acting: Acting<'_>,
-    whom: UserId,
-    (action, details): (Action, Value),
+    actor: Actor<'_>,
+    target: UserId,
+    (action, details): (AuditEventKind, Value),
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    let event = Event::on(whom, action, acting.caller).by_staff(acting.by.id).with(details);
+    let event = AuditEvent::on_user(target, action, actor.caller)
+        .by_staff(actor.user.id)
+        .with_details(details);
     audit::record(transaction, event, now).await
 }
 
 /// Lets go of what is remembered of a person after the commit, and tells the log.
-pub fn done(ctx: &Ctx, acting: Acting<'_>, (whom, action): (UserId, Action), over: Vec<SessionId>) {
-    ctx.cache.forget_person(whom);
+pub fn after_commit(
+    ctx: &Ctx,
+    actor: Actor<'_>,
+    (target, action): (UserId, AuditEventKind),
+    over: Vec<SessionId>,
+) {
+    ctx.cache.forget_person(target);
     for session in over {
         sessions::ended(ctx, session);
     }
     tracing::info!(
-        user.id = whom.0,
-        staff.id = acting.by.id.0,
+        user.id = target.0,
+        staff.id = actor.user.id.0,
         action = action.as_str(),
-        request.id = acting.caller.request_id,
+        request.id = actor.caller.request_id,
         "staff changed an account"
     );
 }

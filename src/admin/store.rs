@@ -7,56 +7,56 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::Acting;
-use super::bulk_job::{Bulk, Kind, Progress, State, Which};
-use crate::accounts::{Account, Before};
+use super::Actor;
+use super::bulk_job::{BatchProgress, BulkJob, BulkJobKind, BulkJobState, Claim};
+use crate::accounts::{Account, AccountSnapshot};
 use crate::clock::{from_micros, to_micros};
 use crate::db::entity::bulk_job;
 use crate::db::entity::bulk_job::Column;
 use crate::db::entity::bulk_job::Entity;
 use crate::db::entity::bulk_snapshot;
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{BulkId, Caller, UserId};
+use crate::types::{BulkJobId, Caller, UserId};
 
 pub(super) async fn insert(
     transaction: &Transaction,
-    acting: Acting<'_>,
-    (kind, orders, total, state): (Kind, String, Option<u64>, State),
+    actor: Actor<'_>,
+    (kind, payload, total, state): (BulkJobKind, String, Option<u64>, BulkJobState),
     now: OffsetDateTime,
-) -> Result<BulkId, DbError> {
+) -> Result<BulkJobId, DbError> {
     let row = bulk_job::ActiveModel {
         kind: Set(kind.as_str().to_owned()),
-        actor_id: Set(acting.by.id.0),
-        ip: Set(acting.caller.ip()),
-        user_agent: Set(acting.caller.user_agent.clone()),
-        request_id: Set(acting.caller.request_id.clone()),
-        payload: Set(orders),
+        actor_id: Set(actor.user.id.0),
+        ip: Set(actor.caller.ip()),
+        user_agent: Set(actor.caller.user_agent.clone()),
+        request_id: Set(actor.caller.request_id.clone()),
+        payload: Set(payload),
         state: Set(state.as_str().to_owned()),
         total: Set(total.map(signed)),
         created_at: Set(to_micros(now)),
         ..Default::default()
     };
     let done = Entity::insert(row).exec(transaction.connection()).await?;
-    Ok(BulkId(done.last_insert_id))
+    Ok(BulkJobId(done.last_insert_id))
 }
 
-pub(super) async fn find(db: &Db, id: BulkId) -> Result<Option<Bulk>, DbError> {
-    Ok(Entity::find_by_id(id.0).one(db.reader()).await?.map(bulk))
+pub(super) async fn find(db: &Db, id: BulkJobId) -> Result<Option<BulkJob>, DbError> {
+    Ok(Entity::find_by_id(id.0).one(db.reader()).await?.map(job))
 }
 
-pub(super) async fn list_latest(db: &Db, at_most: u64) -> Result<Vec<Bulk>, DbError> {
+pub(super) async fn list_latest(db: &Db, at_most: u64) -> Result<Vec<BulkJob>, DbError> {
     let rows = Entity::find()
-        .filter(Column::State.ne(State::Planned.as_str()))
+        .filter(Column::State.ne(BulkJobState::Draft.as_str()))
         .order_by(Column::Id, Order::Desc)
         .limit(at_most);
-    Ok(rows.all(db.reader()).await?.into_iter().map(bulk).collect())
+    Ok(rows.all(db.reader()).await?.into_iter().map(job).collect())
 }
 
 pub(super) async fn is_any_running(db: &Db) -> Result<bool, DbError> {
     let row: Option<i64> = Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::State.eq(State::Running.as_str()))
+        .filter(Column::State.eq(BulkJobState::Running.as_str()))
         .into_tuple()
         .one(db.reader())
         .await?;
@@ -66,13 +66,13 @@ pub(super) async fn is_any_running(db: &Db) -> Result<bool, DbError> {
 /// What another node holds is passed over.
 pub(super) async fn lock_next(
     transaction: &Transaction,
-    which: Which<'_>,
-) -> Result<Option<(Bulk, String)>, DbError> {
-    let mut query = Entity::find().filter(Column::State.eq(State::Running.as_str()));
-    query = match which {
-        Which::This(id) => query.filter(Column::Id.eq(id.0)),
-        Which::NextBut([]) => query,
-        Which::NextBut(others) => {
+    claim: Claim<'_>,
+) -> Result<Option<(BulkJob, String)>, DbError> {
+    let mut query = Entity::find().filter(Column::State.eq(BulkJobState::Running.as_str()));
+    query = match claim {
+        Claim::Id(id) => query.filter(Column::Id.eq(id.0)),
+        Claim::NextExcept([]) => query,
+        Claim::NextExcept(others) => {
             query.filter(Column::Id.is_not_in(others.iter().map(|other| other.0)))
         }
     };
@@ -82,23 +82,23 @@ pub(super) async fn lock_next(
         .one(transaction.connection())
         .await?;
     Ok(row.map(|row| {
-        let orders = row.payload.clone();
-        (bulk(row), orders)
+        let payload = row.payload.clone();
+        (job(row), payload)
     }))
 }
 
 pub(super) async fn update_progress(
     transaction: &Transaction,
-    id: BulkId,
-    progress: Progress,
+    id: BulkJobId,
+    progress: BatchProgress,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let mut update = Entity::update_many()
-        .col_expr(Column::Cursor, Expr::value(progress.place))
+        .col_expr(Column::Cursor, Expr::value(progress.cursor))
         .col_expr(Column::Done, Expr::col(Column::Done).add(signed(progress.done)))
-        .col_expr(Column::Skipped, Expr::col(Column::Skipped).add(signed(progress.left_out)))
+        .col_expr(Column::Skipped, Expr::col(Column::Skipped).add(signed(progress.skipped)))
         .filter(Column::Id.eq(id.0));
-    if progress.state != State::Running {
+    if progress.state != BulkJobState::Running {
         update = update
             .col_expr(Column::State, Expr::value(progress.state.as_str()))
             .col_expr(Column::FinishedAt, Expr::value(to_micros(now)))
@@ -110,15 +110,15 @@ pub(super) async fn update_progress(
 
 pub(super) async fn update_started(
     transaction: &Transaction,
-    id: BulkId,
+    id: BulkJobId,
     by: UserId,
     since: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let done = Entity::update_many()
-        .col_expr(Column::State, Expr::value(State::Running.as_str()))
+        .col_expr(Column::State, Expr::value(BulkJobState::Running.as_str()))
         .filter(Column::Id.eq(id.0))
         .filter(Column::ActorId.eq(by.0))
-        .filter(Column::State.eq(State::Planned.as_str()))
+        .filter(Column::State.eq(BulkJobState::Draft.as_str()))
         .filter(Column::CreatedAt.gt(to_micros(since)))
         .exec(transaction.connection())
         .await?;
@@ -127,15 +127,15 @@ pub(super) async fn update_started(
 
 pub(super) async fn update_stopped(
     transaction: &Transaction,
-    id: BulkId,
+    id: BulkJobId,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let done = Entity::update_many()
-        .col_expr(Column::State, Expr::value(State::Stopped.as_str()))
+        .col_expr(Column::State, Expr::value(BulkJobState::Stopped.as_str()))
         .col_expr(Column::FinishedAt, Expr::value(to_micros(now)))
         .col_expr(Column::Payload, Expr::value(""))
         .filter(Column::Id.eq(id.0))
-        .filter(Column::State.eq(State::Running.as_str()))
+        .filter(Column::State.eq(BulkJobState::Running.as_str()))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
@@ -143,14 +143,14 @@ pub(super) async fn update_stopped(
 
 pub(super) async fn update_undone(
     transaction: &Transaction,
-    id: BulkId,
-    by: BulkId,
+    id: BulkJobId,
+    by: BulkJobId,
     since: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let done = Entity::update_many()
         .col_expr(Column::UndoneBy, Expr::value(by.0))
         .filter(Column::Id.eq(id.0))
-        .filter(Column::State.is_in([State::Done.as_str(), State::Stopped.as_str()]))
+        .filter(Column::State.is_in([BulkJobState::Done.as_str(), BulkJobState::Stopped.as_str()]))
         .filter(Column::UndoneBy.is_null())
         .filter(Column::CreatedAt.gt(to_micros(since)))
         .exec(transaction.connection())
@@ -158,15 +158,15 @@ pub(super) async fn update_undone(
     Ok(done.rows_affected == 1)
 }
 
-pub(super) async fn insert_before(
+pub(super) async fn insert_snapshot(
     transaction: &Transaction,
-    id: BulkId,
+    id: BulkJobId,
     before: &Account,
 ) -> Result<(), DbError> {
     let row = bulk_snapshot::ActiveModel {
         job_id: Set(id.0),
         user_id: Set(before.person.id.0),
-        // The deed has been the next version of the account.
+        // The action has been the next version of the account.
         version: Set(before.version + 1),
         is_active: Set(before.is_active),
         inactive_reason: Set(before.inactive_reason.clone()),
@@ -177,21 +177,21 @@ pub(super) async fn insert_before(
     Ok(())
 }
 
-pub(super) async fn list_befores(
+pub(super) async fn list_snapshots(
     transaction: &Transaction,
-    id: BulkId,
-    place: i64,
+    id: BulkJobId,
+    cursor: i64,
     at_most: u64,
-) -> Result<Vec<(UserId, Before)>, DbError> {
+) -> Result<Vec<(UserId, AccountSnapshot)>, DbError> {
     let rows = bulk_snapshot::Entity::find()
         .filter(bulk_snapshot::Column::JobId.eq(id.0))
-        .filter(bulk_snapshot::Column::UserId.gt(place))
+        .filter(bulk_snapshot::Column::UserId.gt(cursor))
         .order_by(bulk_snapshot::Column::UserId, Order::Asc)
         .limit(at_most)
         .all(transaction.connection())
         .await?;
-    let befores = rows.into_iter().map(|row| {
-        let before = Before {
+    let snapshots = rows.into_iter().map(|row| {
+        let before = AccountSnapshot {
             version: row.version,
             is_active: row.is_active,
             reason: row.inactive_reason,
@@ -200,7 +200,7 @@ pub(super) async fn list_befores(
         };
         (UserId(row.user_id), before)
     });
-    Ok(befores.collect())
+    Ok(snapshots.collect())
 }
 
 pub(super) async fn delete_over(
@@ -209,7 +209,7 @@ pub(super) async fn delete_over(
     at_most: u64,
 ) -> Result<u64, DbError> {
     let is_forgotten = Cond::all()
-        .add(Column::State.eq(State::Planned.as_str()))
+        .add(Column::State.eq(BulkJobState::Draft.as_str()))
         .add(Column::CreatedAt.lt(to_micros(planned)));
     let is_over = Column::FinishedAt.lt(to_micros(finished));
     let over = Entity::find()
@@ -225,20 +225,20 @@ pub(super) async fn delete_over(
     Ok(done.rows_affected)
 }
 
-fn bulk(row: bulk_job::Model) -> Bulk {
-    Bulk {
-        id: BulkId(row.id),
-        kind: Kind::from_stored(&row.kind),
+fn job(row: bulk_job::Model) -> BulkJob {
+    BulkJob {
+        id: BulkJobId(row.id),
+        kind: BulkJobKind::from_stored(&row.kind),
         actor: UserId(row.actor_id),
         caller: Caller::new(row.ip.parse().ok(), &row.user_agent, row.request_id, None),
-        state: State::from_stored(&row.state),
-        place: row.cursor,
+        state: BulkJobState::from_stored(&row.state),
+        cursor: row.cursor,
         total: row.total.map(i64::unsigned_abs),
         done: row.done.unsigned_abs(),
-        left_out: row.skipped.unsigned_abs(),
+        skipped: row.skipped.unsigned_abs(),
         created_at: from_micros(row.created_at),
         finished_at: row.finished_at.map(from_micros),
-        undone_by: row.undone_by.map(BulkId),
+        undone_by: row.undone_by.map(BulkJobId),
     }
 }
 

@@ -14,19 +14,19 @@ use crate::types::{Caller, SessionId, UserId};
 
 /// What can happen. The names are stored; they are added to and never changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub enum AuditEventKind {
     /// Somebody joined.
     SignedUp,
     /// Somebody logged in.
     LoggedIn,
     /// Somebody gave a wrong password for an account that exists.
-    LogInFailed,
+    LoginFailed,
     /// Somebody logged out.
     LoggedOut,
     /// A refresh token came back after it had been replaced: somebody has a copy.
     TokenReused,
     /// The first superuser was made, by the link or at the terminal.
-    SuperuserMade,
+    SuperuserCreated,
     /// A password was set at the terminal.
     PasswordSet,
     /// The address was proved.
@@ -34,21 +34,21 @@ pub enum Action {
     /// The owner changed the password, knowing the old one.
     PasswordChanged,
     /// Somebody asked for a link to choose a new password.
-    ResetAsked,
+    PasswordResetRequested,
     /// The password was replaced by way of such a link.
     PasswordReset,
     /// The owner asked to move the account to another address.
-    EmailChangeAsked,
+    EmailChangeRequested,
     /// The account moved to another address.
     EmailChanged,
     /// The account moved back to the address that it had.
     EmailChangeUndone,
     /// The owner said of something that it was not them.
-    NotMe,
+    CompromiseReported,
     /// The owner changed what the account says about them.
     ProfileChanged,
     /// The owner proved once more to be it, on the way to something dangerous.
-    ProvedAgain,
+    Reauthenticated,
     /// The owner wants the account deleted.
     DeletionScheduled,
     /// The owner logged in, and the account stays.
@@ -60,7 +60,7 @@ pub enum Action {
     /// Staff forbade the use of the account.
     Deactivated,
     /// Staff deleted the account; for a day it can be brought back.
-    DeletionByStaff,
+    DeletedByStaff,
     /// Staff took back what was done to many accounts.
     UndoneByStaff,
     /// Staff took the address for proved.
@@ -68,32 +68,32 @@ pub enum Action {
     /// Staff ended the sessions.
     SessionsEndedByStaff,
     /// Staff made a link for a new password.
-    ResetLinkMade,
+    ResetLinkCreated,
     /// Staff made the password stop working.
     PasswordLocked,
     /// Staff made the account.
-    AddedByStaff,
+    CreatedByStaff,
     /// Staff changed what the account says or may do.
     ChangedByStaff,
     /// The account may be used again, because its suspension was over.
-    SuspensionOver,
+    SuspensionExpired,
     /// Staff made a group.
-    GroupMade,
+    GroupCreated,
     /// Staff changed a group.
     GroupChanged,
     /// Staff deleted a group.
     GroupDeleted,
     /// Staff had a letter tried again at once.
-    LetterRetried,
+    EmailRetried,
     /// Somebody ended one of their sessions from the list.
     SessionEnded,
     /// Somebody ended all their sessions but the one they were in.
     OtherSessionsEnded,
     /// The next signing key was made.
     KeyRotated,
-    /// A person of a provider opens the account from now on.
+    /// A user of a provider opens the account from now on.
     SocialConnected,
-    /// A person of a provider does not open the account any more.
+    /// A user of a provider does not open the account any more.
     SocialDisconnected,
     /// Staff registered a provider of social log-in.
     ProviderAdded,
@@ -103,44 +103,44 @@ pub enum Action {
     ProviderDeleted,
 }
 
-impl Action {
+impl AuditEventKind {
     /// All of them.
     pub const ALL: [Self; 43] = [
         Self::SignedUp,
         Self::LoggedIn,
-        Self::LogInFailed,
+        Self::LoginFailed,
         Self::LoggedOut,
         Self::TokenReused,
-        Self::SuperuserMade,
+        Self::SuperuserCreated,
         Self::PasswordSet,
         Self::EmailVerified,
         Self::PasswordChanged,
-        Self::ResetAsked,
+        Self::PasswordResetRequested,
         Self::PasswordReset,
-        Self::EmailChangeAsked,
+        Self::EmailChangeRequested,
         Self::EmailChanged,
         Self::EmailChangeUndone,
-        Self::NotMe,
+        Self::CompromiseReported,
         Self::ProfileChanged,
-        Self::ProvedAgain,
+        Self::Reauthenticated,
         Self::DeletionScheduled,
         Self::DeletionCancelled,
         Self::Deleted,
         Self::Activated,
         Self::Deactivated,
-        Self::DeletionByStaff,
+        Self::DeletedByStaff,
         Self::UndoneByStaff,
         Self::VerifiedByStaff,
         Self::SessionsEndedByStaff,
-        Self::ResetLinkMade,
+        Self::ResetLinkCreated,
         Self::PasswordLocked,
-        Self::AddedByStaff,
+        Self::CreatedByStaff,
         Self::ChangedByStaff,
-        Self::SuspensionOver,
-        Self::GroupMade,
+        Self::SuspensionExpired,
+        Self::GroupCreated,
         Self::GroupChanged,
         Self::GroupDeleted,
-        Self::LetterRetried,
+        Self::EmailRetried,
         Self::SessionEnded,
         Self::OtherSessionsEnded,
         Self::KeyRotated,
@@ -157,39 +157,39 @@ impl Action {
         match self {
             Self::SignedUp => "signup",
             Self::LoggedIn => "login",
-            Self::LogInFailed => "login_failed",
+            Self::LoginFailed => "login_failed",
             Self::LoggedOut => "logout",
             Self::TokenReused => "token_reused",
-            Self::SuperuserMade => "superuser_made",
+            Self::SuperuserCreated => "superuser_made",
             Self::PasswordSet => "password_set",
             Self::EmailVerified => "email_verified",
             Self::PasswordChanged => "password_changed",
-            Self::ResetAsked => "reset_asked",
+            Self::PasswordResetRequested => "reset_asked",
             Self::PasswordReset => "password_reset",
-            Self::EmailChangeAsked => "email_change_asked",
+            Self::EmailChangeRequested => "email_change_asked",
             Self::EmailChanged => "email_changed",
             Self::EmailChangeUndone => "email_change_undone",
-            Self::NotMe => "not_me",
+            Self::CompromiseReported => "not_me",
             Self::ProfileChanged => "profile_changed",
-            Self::ProvedAgain => "proved_again",
+            Self::Reauthenticated => "proved_again",
             Self::DeletionScheduled => "deletion_scheduled",
             Self::DeletionCancelled => "deletion_cancelled",
             Self::Deleted => "deleted",
             Self::Activated => "activated",
             Self::Deactivated => "deactivated",
-            Self::DeletionByStaff => "deletion_by_staff",
+            Self::DeletedByStaff => "deletion_by_staff",
             Self::UndoneByStaff => "undone_by_staff",
             Self::VerifiedByStaff => "verified_by_staff",
             Self::SessionsEndedByStaff => "sessions_ended_by_staff",
-            Self::ResetLinkMade => "reset_link_made",
+            Self::ResetLinkCreated => "reset_link_made",
             Self::PasswordLocked => "password_locked",
-            Self::AddedByStaff => "added_by_staff",
+            Self::CreatedByStaff => "added_by_staff",
             Self::ChangedByStaff => "changed_by_staff",
-            Self::SuspensionOver => "suspension_over",
-            Self::GroupMade => "group_made",
+            Self::SuspensionExpired => "suspension_over",
+            Self::GroupCreated => "group_made",
             Self::GroupChanged => "group_changed",
             Self::GroupDeleted => "group_deleted",
-            Self::LetterRetried => "letter_retried",
+            Self::EmailRetried => "letter_retried",
             Self::SessionEnded => "session_ended",
             Self::OtherSessionsEnded => "other_sessions_ended",
             Self::KeyRotated => "key_rotated",
@@ -210,9 +210,9 @@ impl Action {
 
 /// One event.
 #[derive(Debug, Clone)]
-pub struct Event<'a> {
+pub struct AuditEvent<'a> {
     /// What happened.
-    pub action: Action,
+    pub kind: AuditEventKind,
     /// Who did it; `None` for strangers and for the terminal.
     pub actor: Option<UserId>,
     /// Whose account it happened to.
@@ -225,24 +225,24 @@ pub struct Event<'a> {
     pub details: Value,
 }
 
-impl<'a> Event<'a> {
+impl<'a> AuditEvent<'a> {
     /// An event that people cause on their own accounts.
     #[must_use]
-    pub fn by(person: UserId, action: Action, caller: &'a Caller) -> Self {
-        let person = Some(person);
-        Self { action, actor: person, target: person, session: None, caller, details: json!({}) }
+    pub fn by_owner(user: UserId, kind: AuditEventKind, caller: &'a Caller) -> Self {
+        let user = Some(user);
+        Self { kind, actor: user, target: user, session: None, caller, details: json!({}) }
     }
 
     /// An event on an account whose cause is not known to be its owner.
     #[must_use]
-    pub fn on(target: UserId, action: Action, caller: &'a Caller) -> Self {
-        Self { actor: None, ..Self::by(target, action, caller) }
+    pub fn on_user(target: UserId, kind: AuditEventKind, caller: &'a Caller) -> Self {
+        Self { actor: None, ..Self::by_owner(target, kind, caller) }
     }
 
     /// An event that happens to the site and to nobody's account.
     #[must_use]
-    pub fn of_the_site(action: Action, caller: &'a Caller) -> Self {
-        Self { action, actor: None, target: None, session: None, caller, details: json!({}) }
+    pub fn on_site(kind: AuditEventKind, caller: &'a Caller) -> Self {
+        Self { kind, actor: None, target: None, session: None, caller, details: json!({}) }
     }
 
     /// Done by this member of staff.
@@ -253,7 +253,7 @@ impl<'a> Event<'a> {
 
     /// With more facts, never secrets.
     #[must_use]
-    pub fn with(self, details: Value) -> Self {
+    pub fn with_details(self, details: Value) -> Self {
         Self { details, ..self }
     }
 
@@ -266,13 +266,13 @@ impl<'a> Event<'a> {
 
 /// An event as it is read again.
 #[derive(Debug, Clone)]
-pub struct Recorded {
-    /// Its place in the trail.
+pub struct RecordedEvent {
+    /// Its cursor in the trail.
     pub id: i64,
     /// When it happened.
     pub at: OffsetDateTime,
     /// What happened; `None` when another version of the program wrote it.
-    pub action: Option<Action>,
+    pub kind: Option<AuditEventKind>,
     /// Who did it.
     pub actor: Option<UserId>,
     /// Whose account it happened to.
@@ -293,8 +293,8 @@ pub struct Recorded {
 
 /// An event as a file has it, with its details as they are stored.
 #[derive(Debug, Clone)]
-pub struct Exported {
-    /// Its place in the trail.
+pub struct ExportedEvent {
+    /// Its cursor in the trail.
     pub id: i64,
     /// When it happened.
     pub at: OffsetDateTime,
@@ -312,34 +312,34 @@ pub struct Exported {
     pub details: String,
 }
 
-impl Exported {
+impl ExportedEvent {
     /// Where it stands in the trail.
     #[must_use]
-    pub fn place(&self) -> Place {
-        Place(to_micros(self.at), self.id)
+    pub fn cursor(&self) -> AuditCursor {
+        AuditCursor(to_micros(self.at), self.id)
     }
 }
 
 /// What is looked for in the trail; what is `None` may be anything.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Search {
+pub struct AuditSearch {
     /// Who did it.
     pub actor: Option<UserId>,
     /// Whose account it happened to.
     pub target: Option<UserId>,
     /// What happened.
-    pub action: Option<Action>,
+    pub kind: Option<AuditEventKind>,
     /// Not before this instant.
     pub from: Option<OffsetDateTime>,
     /// Before this instant.
     pub to: Option<OffsetDateTime>,
 }
 
-/// A place in the trail, written as `microseconds.number`.
+/// A cursor in the trail, written as `microseconds.number`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place(i64, i64);
+pub struct AuditCursor(i64, i64);
 
-impl Place {
+impl AuditCursor {
     /// Reads what [`Display`](std::fmt::Display) wrote.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -349,17 +349,17 @@ impl Place {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for AuditCursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.0, self.1)
     }
 }
 
-impl Recorded {
+impl RecordedEvent {
     /// Where it stands in the trail.
     #[must_use]
-    pub fn place(&self) -> Place {
-        Place(to_micros(self.at), self.id)
+    pub fn cursor(&self) -> AuditCursor {
+        AuditCursor(to_micros(self.at), self.id)
     }
 }
 
@@ -372,7 +372,7 @@ const KEEP_FAILURES: time::Duration = time::Duration::days(90);
 /// [`DbError`] when the database cannot.
 pub async fn record(
     transaction: &Transaction,
-    event: Event<'_>,
+    event: AuditEvent<'_>,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     store::insert(transaction, event, now).await
@@ -397,51 +397,51 @@ pub async fn record_unknown_failure(
     store::upsert_unknown_failure(transaction, any % UNKNOWN_FAILURES, caller, now).await
 }
 
-/// Takes what is personal out of every event that a person did or suffered: addresses, programs and
+/// Takes what is personal out of every event that a user did or suffered: addresses, programs and
 /// details. That it happened stays.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn forget(transaction: &Transaction, person: UserId) -> Result<(), DbError> {
-    store::update_forgotten(transaction, person).await
+pub async fn anonymize(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
+    store::anonymize(transaction, user).await
 }
 
 /// What happened to an account, newest first: at most `limit` events, older than the event `before`.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn list_of(
+pub async fn list_of_user(
     db: &Db,
     target: UserId,
     before: Option<i64>,
     limit: u64,
-) -> Result<Vec<Recorded>, DbError> {
-    store::list_of(db, target, before, limit).await
+) -> Result<Vec<RecordedEvent>, DbError> {
+    store::list_of_user(db, target, before, limit).await
 }
 
 /// The last times that one thing happened to an account, newest first, at most `limit`.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn list_last(
+pub async fn list_latest(
     db: &Db,
     target: UserId,
-    action: Action,
+    kind: AuditEventKind,
     limit: u64,
-) -> Result<Vec<Recorded>, DbError> {
-    store::list_last(db, target, action, limit).await
+) -> Result<Vec<RecordedEvent>, DbError> {
+    store::list_latest(db, target, kind, limit).await
 }
 
-/// What was looked for, newest first: at most `limit` events that stand before a place.
+/// What was looked for, newest first: at most `limit` events that stand before a cursor.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn search(
     db: &Db,
-    search: &Search,
-    before: Option<Place>,
+    search: &AuditSearch,
+    before: Option<AuditCursor>,
     limit: u64,
-) -> Result<Vec<Recorded>, DbError> {
+) -> Result<Vec<RecordedEvent>, DbError> {
     store::search(db, search, before, limit).await
 }
 
@@ -451,10 +451,10 @@ pub async fn search(
 /// [`DbError`] when the database cannot.
 pub async fn export(
     db: &Db,
-    search: &Search,
-    before: Option<Place>,
+    search: &AuditSearch,
+    before: Option<AuditCursor>,
     limit: u64,
-) -> Result<Vec<Exported>, DbError> {
+) -> Result<Vec<ExportedEvent>, DbError> {
     store::export(db, search, before, limit).await
 }
 
@@ -465,11 +465,11 @@ pub async fn export(
 /// [`DbError`] when the database cannot.
 pub async fn count_by_day(
     db: &Db,
-    actions: [Action; 2],
+    kinds: [AuditEventKind; 2],
     from: OffsetDateTime,
     to: OffsetDateTime,
-) -> Result<Vec<(Option<Action>, i64, i64)>, DbError> {
-    store::count_by_day(db, actions, from, to).await
+) -> Result<Vec<(Option<AuditEventKind>, i64, i64)>, DbError> {
+    store::count_by_day(db, kinds, from, to).await
 }
 
 /// How often something happened since an instant, counted up to `at_most`.
@@ -478,11 +478,11 @@ pub async fn count_by_day(
 /// [`DbError`] when the database cannot.
 pub async fn count_since(
     db: &Db,
-    action: Action,
+    kind: AuditEventKind,
     from: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
-    store::count_since(db, action, from, at_most).await
+    store::count_since(db, kind, from, at_most).await
 }
 
 /// Deletes up to `at_most` failed log-ins that are long past; tells how many. Everything else stays.
@@ -494,7 +494,8 @@ pub async fn sweep(
     now: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
-    store::delete_before(transaction, Action::LogInFailed, now - KEEP_FAILURES, at_most).await
+    store::delete_before(transaction, AuditEventKind::LoginFailed, now - KEEP_FAILURES, at_most)
+        .await
 }
 
 #[cfg(test)]
@@ -503,24 +504,24 @@ mod tests {
 
     #[test]
     fn an_action_reads_back_as_it_was_written() {
-        for action in Action::ALL {
-            assert_eq!(Action::from_stored(action.as_str()), Some(action));
+        for action in AuditEventKind::ALL {
+            assert_eq!(AuditEventKind::from_stored(action.as_str()), Some(action));
         }
     }
 
-    /// The compiler asks for the name of a new action, and not for its place in the list.
+    /// The compiler asks for the name of a new action, and not for its cursor in the list.
     #[test]
     fn the_list_has_every_action() {
         let names = include_str!("mod.rs").split("pub fn as_str").nth(1).expect("the names");
         let names = names.split("pub fn").next().expect("their end");
 
-        assert_eq!(names.matches("Self::").count(), Action::ALL.len());
+        assert_eq!(names.matches("Self::").count(), AuditEventKind::ALL.len());
     }
 
     #[test]
     fn a_name_of_another_version_is_no_action() {
         for name in ["", "Login", "login ", "flown_to_the_moon"] {
-            assert_eq!(Action::from_stored(name), None, "{name:?}");
+            assert_eq!(AuditEventKind::from_stored(name), None, "{name:?}");
         }
     }
 }

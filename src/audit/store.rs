@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Action, Event, Exported, Place, Recorded, Search};
+use super::{AuditCursor, AuditEvent, AuditEventKind, AuditSearch, ExportedEvent, RecordedEvent};
 use crate::clock::{from_micros, to_micros};
 use crate::db::entity::audit_event;
 use crate::db::entity::audit_event::Column;
@@ -17,12 +17,12 @@ use crate::types::{Caller, UserId};
 
 pub(super) async fn insert(
     transaction: &Transaction,
-    event: Event<'_>,
+    event: AuditEvent<'_>,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let row = audit_event::ActiveModel {
         at: Set(to_micros(now)),
-        action: Set(event.action.as_str().to_owned()),
+        action: Set(event.kind.as_str().to_owned()),
         actor_id: Set(event.actor.map(|id| id.0)),
         target_id: Set(event.target.map(|id| id.0)),
         session_id: Set(event.session.map(|id| id.to_string())),
@@ -53,7 +53,7 @@ pub(super) async fn upsert_unknown_failure(
     let values = [
         i64::from(slot).into(),
         to_micros(now).into(),
-        Action::LogInFailed.as_str().into(),
+        AuditEventKind::LoginFailed.as_str().into(),
         filler(&caller.ip()).into(),
         filler(&caller.user_agent).into(),
         filler(&caller.request_id).into(),
@@ -63,11 +63,8 @@ pub(super) async fn upsert_unknown_failure(
     Ok(())
 }
 
-pub(super) async fn update_forgotten(
-    transaction: &Transaction,
-    person: UserId,
-) -> Result<(), DbError> {
-    let is_about = Cond::any().add(Column::TargetId.eq(person.0)).add(Column::ActorId.eq(person.0));
+pub(super) async fn anonymize(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
+    let is_about = Cond::any().add(Column::TargetId.eq(user.0)).add(Column::ActorId.eq(user.0));
     audit_event::Entity::update_many()
         .col_expr(Column::Ip, Expr::value(""))
         .col_expr(Column::UserAgent, Expr::value(""))
@@ -79,12 +76,12 @@ pub(super) async fn update_forgotten(
     Ok(())
 }
 
-pub(super) async fn list_of(
+pub(super) async fn list_of_user(
     db: &Db,
     target: UserId,
     before: Option<i64>,
     limit: u64,
-) -> Result<Vec<Recorded>, DbError> {
+) -> Result<Vec<RecordedEvent>, DbError> {
     let mut events = audit_event::Entity::find().filter(Column::TargetId.eq(target.0));
     if let Some(before) = before {
         events = events.filter(Column::Id.lt(before));
@@ -93,15 +90,15 @@ pub(super) async fn list_of(
     Ok(rows.into_iter().map(recorded).collect())
 }
 
-pub(super) async fn list_last(
+pub(super) async fn list_latest(
     db: &Db,
     target: UserId,
-    action: Action,
+    kind: AuditEventKind,
     limit: u64,
-) -> Result<Vec<Recorded>, DbError> {
+) -> Result<Vec<RecordedEvent>, DbError> {
     let rows = audit_event::Entity::find()
         .filter(Column::TargetId.eq(target.0))
-        .filter(Column::Action.eq(action.as_str()))
+        .filter(Column::Action.eq(kind.as_str()))
         .order_by_desc(Column::Id)
         .limit(limit)
         .all(db.reader())
@@ -109,11 +106,11 @@ pub(super) async fn list_last(
     Ok(rows.into_iter().map(recorded).collect())
 }
 
-fn recorded(row: audit_event::Model) -> Recorded {
-    Recorded {
+fn recorded(row: audit_event::Model) -> RecordedEvent {
+    RecordedEvent {
         id: row.id,
         at: from_micros(row.at),
-        action: Action::from_stored(&row.action),
+        kind: AuditEventKind::from_stored(&row.action),
         name: row.action,
         session: row.session_id,
         request_id: row.request_id,
@@ -127,13 +124,13 @@ fn recorded(row: audit_event::Model) -> Recorded {
 
 /// One index decides: that of the target, else of the actor, else of the action, else of the instant.
 /// What else is looked for is told apart on its rows, and is written so that no planner takes its index
-/// instead: without statistics SQLite would walk every log-in of the site for those of one person.
+/// instead: without statistics SQLite would walk every log-in of the site for those of one user.
 pub(super) async fn search(
     db: &Db,
-    search: &Search,
-    before: Option<Place>,
+    search: &AuditSearch,
+    before: Option<AuditCursor>,
     limit: u64,
-) -> Result<Vec<Recorded>, DbError> {
+) -> Result<Vec<RecordedEvent>, DbError> {
     let rows = find(db, search, before, limit).await?;
     Ok(rows.into_iter().map(recorded).collect())
 }
@@ -141,12 +138,12 @@ pub(super) async fn search(
 /// The details are left as they are stored: they were JSON when they were written.
 pub(super) async fn export(
     db: &Db,
-    search: &Search,
-    before: Option<Place>,
+    search: &AuditSearch,
+    before: Option<AuditCursor>,
     limit: u64,
-) -> Result<Vec<Exported>, DbError> {
+) -> Result<Vec<ExportedEvent>, DbError> {
     let rows = find(db, search, before, limit).await?;
-    let exported = rows.into_iter().map(|row| Exported {
+    let exported = rows.into_iter().map(|row| ExportedEvent {
         id: row.id,
         at: from_micros(row.at),
         name: row.action,
@@ -161,8 +158,8 @@ pub(super) async fn export(
 
 async fn find(
     db: &Db,
-    search: &Search,
-    before: Option<Place>,
+    search: &AuditSearch,
+    before: Option<AuditCursor>,
     limit: u64,
 ) -> Result<Vec<audit_event::Model>, DbError> {
     let mut events = audit_event::Entity::find();
@@ -177,10 +174,10 @@ async fn find(
         events = events.filter(column.eq(actor.0));
         is_decided = true;
     }
-    if let Some(action) = search.action {
+    if let Some(kind) = search.kind {
         let column = Expr::col(Column::Action);
         let column = if is_decided { column.binary(BinOper::Custom("||"), "") } else { column };
-        events = events.filter(column.eq(action.as_str()));
+        events = events.filter(column.eq(kind.as_str()));
     }
     if let Some(from) = search.from {
         events = events.filter(Column::At.gte(to_micros(from)));
@@ -188,7 +185,7 @@ async fn find(
     if let Some(to) = search.to {
         events = events.filter(Column::At.lt(to_micros(to)));
     }
-    if let Some(Place(at, id)) = before {
+    if let Some(AuditCursor(at, id)) = before {
         let is_older = Cond::any().add(Column::At.lt(at)).add(Column::Id.lt(id));
         events = events.filter(Column::At.lte(at)).filter(is_older);
     }
@@ -201,11 +198,11 @@ const DAY: i64 = 86_400_000_000;
 
 pub(super) async fn count_by_day(
     db: &Db,
-    actions: [Action; 2],
+    kinds: [AuditEventKind; 2],
     from: OffsetDateTime,
     to: OffsetDateTime,
-) -> Result<Vec<(Option<Action>, i64, i64)>, DbError> {
-    let names = actions.map(Action::as_str);
+) -> Result<Vec<(Option<AuditEventKind>, i64, i64)>, DbError> {
+    let names = kinds.map(AuditEventKind::as_str);
     let rows: Vec<(String, i64, i64)> = audit_event::Entity::find()
         .select_only()
         .column(Column::Action)
@@ -219,20 +216,21 @@ pub(super) async fn count_by_day(
         .into_tuple()
         .all(db.reader())
         .await?;
-    let days = rows.into_iter().map(|(name, day, times)| (Action::from_stored(&name), day, times));
+    let days =
+        rows.into_iter().map(|(name, day, times)| (AuditEventKind::from_stored(&name), day, times));
     Ok(days.collect())
 }
 
 pub(super) async fn count_since(
     db: &Db,
-    action: Action,
+    kind: AuditEventKind,
     from: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
     let found = audit_event::Entity::find()
         .select_only()
         .column(Column::At)
-        .filter(Column::Action.eq(action.as_str()))
+        .filter(Column::Action.eq(kind.as_str()))
         .filter(Column::At.gte(to_micros(from)))
         .limit(at_most);
     Ok(found.count(db.reader()).await?)
@@ -240,7 +238,7 @@ pub(super) async fn count_since(
 
 pub(super) async fn delete_before(
     transaction: &Transaction,
-    action: Action,
+    kind: AuditEventKind,
     instant: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
@@ -248,7 +246,7 @@ pub(super) async fn delete_before(
         .select_only()
         .column(Column::Id)
         .filter(Column::At.lt(to_micros(instant)))
-        .filter(Column::Action.eq(action.as_str()))
+        .filter(Column::Action.eq(kind.as_str()))
         .limit(at_most)
         .into_query();
     let done = audit_event::Entity::delete_many()

@@ -73,7 +73,7 @@ pub(super) async fn open(language: Language, settings: Settings) -> Result<Ctx, 
 async fn greet(language: Language, ctx: Ctx) {
     let url = ctx.settings.public_url.as_str();
     say(&language.tell("cli.serving", &[("url", url)]));
-    match flows::admin::setup::invite(&ctx).await {
+    match flows::admin::setup::create_link(&ctx).await {
         Ok(None) => {}
         Ok(Some(token)) => {
             let link = format!("{url}/admin/setup/{}", token.expose());

@@ -107,7 +107,7 @@ pub async fn lock(transaction: &Transaction, id: GroupId) -> Result<Option<Group
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn open(
+pub async fn create(
     transaction: &Transaction,
     name: &GroupName,
     permissions: Permissions,
@@ -121,7 +121,7 @@ pub async fn open(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn change(
+pub async fn update(
     transaction: &Transaction,
     id: GroupId,
     name: &GroupName,
@@ -156,35 +156,38 @@ pub async fn has_member_granted(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn granted(db: &Db, user: UserId) -> Result<Permissions, DbError> {
-    store::granted(db.reader(), user).await
+pub async fn granted_permissions(db: &Db, user: UserId) -> Result<Permissions, DbError> {
+    store::granted_permissions(db.reader(), user).await
 }
 
 /// The same question inside of a transaction.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn granted_in(transaction: &Transaction, user: UserId) -> Result<Permissions, DbError> {
-    store::granted(transaction.connection(), user).await
+pub async fn granted_permissions_in(
+    transaction: &Transaction,
+    user: UserId,
+) -> Result<Permissions, DbError> {
+    store::granted_permissions(transaction.connection(), user).await
 }
 
 /// The groups of a person, with their names.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn of(db: &Db, user: UserId) -> Result<Vec<(GroupId, String)>, DbError> {
-    store::list_of(db.reader(), user).await
+pub async fn list_of_user(db: &Db, user: UserId) -> Result<Vec<(GroupId, String)>, DbError> {
+    store::list_of_user(db.reader(), user).await
 }
 
 /// The same question inside of a transaction.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn of_in(
+pub async fn list_of_user_in(
     transaction: &Transaction,
     user: UserId,
 ) -> Result<Vec<(GroupId, String)>, DbError> {
-    store::list_of(transaction.connection(), user).await
+    store::list_of_user(transaction.connection(), user).await
 }
 
 /// These groups and what each grants, kept so until the transaction ends; `None` when one of them does
@@ -214,7 +217,7 @@ pub async fn lock_all(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot; also when there is no such group.
-pub async fn set_groups(
+pub async fn set_memberships(
     transaction: &Transaction,
     user: UserId,
     groups: &[GroupId],

@@ -181,7 +181,7 @@ pub(super) async fn exists_member_granted(
     Ok(member.is_some())
 }
 
-pub(super) async fn granted<C: ConnectionTrait>(
+pub(super) async fn granted_permissions<C: ConnectionTrait>(
     connection: &C,
     user: UserId,
 ) -> Result<Permissions, DbError> {
@@ -200,7 +200,7 @@ pub(super) async fn granted<C: ConnectionTrait>(
     Ok(known(&names))
 }
 
-pub(super) async fn list_of<C: ConnectionTrait>(
+pub(super) async fn list_of_user<C: ConnectionTrait>(
     connection: &C,
     user: UserId,
 ) -> Result<Vec<(GroupId, String)>, DbError> {

@@ -36,7 +36,7 @@ pub(super) async fn at_log_in(
     let Some(account) = account else { return Ok(Claims::new()) };
     let mut names = Vec::new();
     if asks_for_groups(ctx) {
-        let groups = groups::of_in(transaction, user).await?;
+        let groups = groups::list_of_user_in(transaction, user).await?;
         names.extend(groups.into_iter().map(|(_, name)| name));
     }
     Ok(said(ctx, &account.person, &names))

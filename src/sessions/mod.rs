@@ -29,7 +29,7 @@ pub use tokens::Issued;
 use crate::accounts;
 use crate::accounts::ProvedHash;
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::cache::Living;
 use crate::config::EmailVerification;
 use crate::context::Ctx;
@@ -229,8 +229,8 @@ pub async fn start(
         // Before the commit, so this node too may see one of them for `session_cache` more, as others do.
         ctx.cache.forget(over);
     }
-    let event = Event::by(user, Action::LoggedIn, caller).in_session(session);
-    audit::record(transaction, event.with(proof.details()), now).await?;
+    let event = AuditEvent::by_owner(user, AuditEventKind::LoggedIn, caller).in_session(session);
+    audit::record(transaction, event.with_details(proof.details()), now).await?;
     let device = Some(devices::remember(ctx, email));
     let custom = claims::at_log_in(ctx, transaction, user).await?;
     Ok(Some(Opened { device, ..tokens::issue(ctx, &token, Shows::Nothing, custom, now) }))
@@ -349,7 +349,8 @@ async fn end_copied(
     let whose = (shown.session, Some(shown.user));
     let has_ended = store::end(&transaction, whose, EndReason::TokenReused, now).await?;
     let Some(owner) = owner.filter(|_| has_ended) else { return Ok(Over::Ended.into()) };
-    let event = Event::on(shown.user, Action::TokenReused, caller).in_session(shown.session);
+    let event = AuditEvent::on_user(shown.user, AuditEventKind::TokenReused, caller)
+        .in_session(shown.session);
     audit::record(&transaction, event, now).await?;
     let whose = (shown.user, Some(&owner.person.email));
     let not_me = links::mint(&transaction, ctx.random, Purpose::NotMe, whose, now).await?;
@@ -395,7 +396,7 @@ async fn look_up(ctx: &Ctx, session: SessionId) -> Result<Result<Living, Over>, 
         && person.is_staff
         && !person.is_superuser
     {
-        let granted = groups::granted(&ctx.db, person.id).await?;
+        let granted = groups::granted_permissions(&ctx.db, person.id).await?;
         Arc::make_mut(person).granted = granted;
     }
     if let Ok(living) = &living {
@@ -413,7 +414,7 @@ pub async fn groups_of<'l>(ctx: &Ctx, living: &'l Living) -> Result<&'l [String]
     if let Some(names) = living.groups.get() {
         return Ok(names);
     }
-    let groups = groups::of(&ctx.db, living.person.id).await?;
+    let groups = groups::list_of_user(&ctx.db, living.person.id).await?;
     Ok(living.groups.get_or_init(|| groups.into_iter().map(|(_, name)| name).collect()))
 }
 

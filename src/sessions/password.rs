@@ -13,7 +13,7 @@ use super::devices;
 use crate::accounts;
 use crate::accounts::{Account, ProvedHash, RoundUpError};
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::crypto::{PasswordHash, QueueFull};
 use crate::db::{DbError, Transaction};
@@ -333,7 +333,7 @@ fn note_failure(ctx: &Ctx, user: Option<UserId>, caller: &Caller) {
             let transaction = ctx.db.begin().await?;
             match user {
                 Some(user) => {
-                    let event = Event::on(user, Action::LogInFailed, &caller);
+                    let event = AuditEvent::on_user(user, AuditEventKind::LoginFailed, &caller);
                     audit::record(&transaction, event, now).await?;
                 }
                 None => {

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::{Identity, connect, store};
 use crate::accounts::Account;
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::links;
@@ -32,8 +32,8 @@ pub async fn connect_and_tell(
     if !connect(transaction, user, slug, known, now).await? {
         return Ok(false);
     }
-    let event = Event::by(user, Action::SocialConnected, caller);
-    audit::record(transaction, event.with(json!({ "provider": slug })), now).await?;
+    let event = AuditEvent::by_owner(user, AuditEventKind::SocialConnected, caller);
+    audit::record(transaction, event.with_details(json!({ "provider": slug })), now).await?;
     let whose = (user, Some(&owner.person.email));
     let not_me = links::mint(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
     let mut letter = Letter::new(Kind::SocialConnected).with_not_me(not_me).about(caller, now);
@@ -80,8 +80,9 @@ async fn note(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     for identity in gone {
-        let event = Event::by(owner.person.id, Action::SocialDisconnected, caller);
-        let event = event.with(json!({ "provider": identity.provider }));
+        let event =
+            AuditEvent::by_owner(owner.person.id, AuditEventKind::SocialDisconnected, caller);
+        let event = event.with_details(json!({ "provider": identity.provider }));
         audit::record(transaction, event, now).await?;
     }
     Ok(())

@@ -34,9 +34,9 @@ impl fmt::Display for GroupId {
 
 /// The number of something that staff do to many accounts at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct BulkId(pub i64);
+pub struct BulkJobId(pub i64);
 
-impl fmt::Display for BulkId {
+impl fmt::Display for BulkJobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }

@@ -15,7 +15,7 @@ pub mod text;
 
 pub use caller::{Caller, Transport, client_network};
 pub use email::{Email, EmailError};
-pub use ids::{BulkId, GroupId, SessionId, UserId, number};
+pub use ids::{BulkJobId, GroupId, SessionId, UserId, number};
 pub use language::Language;
 pub use password::{Password, PasswordError};
 pub use permission::{Permission, Permissions};

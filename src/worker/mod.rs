@@ -15,14 +15,14 @@ use rocket::{Orbit, Rocket, Shutdown};
 use crate::context::Ctx;
 use crate::db::DbError;
 use crate::flows;
-use crate::flows::admin::bulk_jobs::Failed;
+use crate::flows::admin::bulk_jobs::BatchFailed;
 use crate::flows::system::email_delivery::Courier;
-use crate::types::BulkId;
+use crate::types::BulkJobId;
 
 /// How soon a letter leaves that was just written. Looking costs one cheap query.
 const MAIL_EVERY: Duration = Duration::from_secs(1);
 
-/// How soon a bulk deed goes on that was just ordered, or that another node has left.
+/// How soon a bulk job goes on that was just ordered, or that another node has left.
 const BULK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long one of which a batch has failed is left alone at most; others are done meanwhile.
@@ -162,23 +162,23 @@ async fn do_in_bulk(ctx: Ctx, mut shutdown: Shutdown) {
 }
 
 /// Does everything that staff ordered to be done to many accounts, batch by batch.
-pub async fn do_all_in_bulk(ctx: &Ctx) {
+pub async fn run_bulk_jobs(ctx: &Ctx) {
     do_in_turn(ctx, &mut Postponed::default()).await;
 }
 
 /// Those of which a batch has failed, until when each waits, and how long it waits the next time.
 #[derive(Default)]
-struct Postponed(HashMap<BulkId, (Instant, Duration)>);
+struct Postponed(HashMap<BulkJobId, (Instant, Duration)>);
 
 impl Postponed {
     /// Those that are not tried yet.
-    fn waiting(&self) -> Vec<BulkId> {
+    fn waiting(&self) -> Vec<BulkJobId> {
         let now = Instant::now();
         let waiting = self.0.iter().filter(|(_, (until, _))| *until > now);
         waiting.map(|(id, _)| *id).collect()
     }
 
-    fn postpone(&mut self, id: BulkId) {
+    fn postpone(&mut self, id: BulkJobId) {
         // Who has done well for so long begins anew.
         self.0.retain(|_, (until, _)| until.elapsed() < BULK_LONGEST);
         let (_, wait) = self.0.remove(&id).unwrap_or((Instant::now(), BULK_EVERY));
@@ -190,14 +190,14 @@ impl Postponed {
 /// fails is done again later, and what others have ordered is done meanwhile.
 async fn do_in_turn(ctx: &Ctx, postponed: &mut Postponed) {
     loop {
-        match flows::admin::bulk_jobs::step(ctx, &postponed.waiting()).await {
+        match flows::admin::bulk_jobs::run_next_batch(ctx, &postponed.waiting()).await {
             Ok(true) => tokio::task::yield_now().await,
             Ok(false) => return,
-            Err(Failed { of: Some(id), error }) => {
-                tracing::error!(%error, bulk.id = id.0, "a batch failed; it is done again later");
+            Err(BatchFailed { of: Some(id), error }) => {
+                tracing::error!(%error, bulk_job.id = id.0, "a batch failed; it is done again later");
                 postponed.postpone(id);
             }
-            Err(Failed { of: None, error }) => {
+            Err(BatchFailed { of: None, error }) => {
                 tracing::error!(%error, "nothing could be done in bulk; it is tried again");
                 return;
             }

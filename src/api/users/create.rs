@@ -5,7 +5,7 @@ use rocket::{Responder, Route, State, post, routes};
 
 use super::{User, no_such_group, not_done, taken};
 use crate::accounts::NewPasswordError;
-use crate::admin::Acting;
+use crate::admin::Actor;
 use crate::api::body::Body;
 use crate::api::credentials::Member;
 use crate::api::error::{Error, Refusal};
@@ -13,7 +13,7 @@ use crate::api::fields::{Complaints, Fields, local_email};
 use crate::api::openapi::{Described, HttpMethod, Kind, Section, closed, may, needs};
 use crate::context::Ctx;
 use crate::flows;
-use crate::flows::admin::user_create::{AddError, Addition};
+use crate::flows::admin::user_create::{CreateUserError, NewUser};
 use crate::http::guards;
 use crate::i18n::Language;
 use crate::types::{Caller, Name, Permission};
@@ -61,20 +61,20 @@ async fn create(
         return Err(Refusal::forbidden().into());
     }
     let has_just_proved = guards::has_just_proved(ctx, &member).await?;
-    let addition = addition(&body, language, has_just_proved, ctx)?;
-    let acting = Acting { by: member.person(), caller };
-    let added = flows::admin::user_create::add(ctx, acting, addition).await.map_err(refused)?;
+    let new_user = new_user(&body, language, has_just_proved, ctx)?;
+    let actor = Actor { user: member.person(), caller };
+    let added = flows::admin::user_create::create(ctx, actor, new_user).await.map_err(refused)?;
     let user = User::find(ctx, added.user).await?;
     let location = rocket::http::Header::new("Location", user.url.clone());
     Ok(Created { user, location })
 }
 
-fn addition(
+fn new_user(
     body: &Body,
     language: Language,
     has_just_proved: bool,
     ctx: &Ctx,
-) -> Result<Addition, Complaints> {
+) -> Result<NewUser, Complaints> {
     let today = ctx.clock.now().date();
     let mut fields = Fields::of(body);
     let email = fields.email("email");
@@ -88,7 +88,7 @@ fn addition(
     let groups = fields.groups("groups").or(Vec::new());
     let complaints = fields.complaints();
     let (Some(email), true) = (email, complaints.is_empty()) else { return Err(complaints) };
-    Ok(Addition {
+    Ok(NewUser {
         email,
         name,
         gender,
@@ -103,18 +103,18 @@ fn addition(
     })
 }
 
-fn refused(error: AddError) -> Error {
+fn refused(error: CreateUserError) -> Error {
     match error {
-        AddError::NotDone(error) => not_done(error),
-        AddError::ProveFirst => Refusal::prove_first().into(),
-        AddError::EmailTaken => taken(),
-        AddError::LocalEmail => local_email(),
-        AddError::NoSuchGroup => no_such_group(),
-        AddError::NotTaken(NewPasswordError::Weak(found)) => {
+        CreateUserError::Admin(error) => not_done(error),
+        CreateUserError::ReauthenticationRequired => Refusal::prove_first().into(),
+        CreateUserError::EmailTaken => taken(),
+        CreateUserError::LocalEmail => local_email(),
+        CreateUserError::GroupNotFound => no_such_group(),
+        CreateUserError::PasswordRejected(NewPasswordError::Weak(found)) => {
             let mut complaints = Complaints::default();
             complaints.add_weak(&found, |_| "password");
             complaints.into()
         }
-        AddError::NotTaken(NewPasswordError::Busy(full)) => full.into(),
+        CreateUserError::PasswordRejected(NewPasswordError::Busy(full)) => full.into(),
     }
 }

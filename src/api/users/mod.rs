@@ -1,7 +1,7 @@
 //! People as a resource: staff see and change everybody, as far as they may; everybody else has
 //! themselves alone, and of others not even whether there are any.
 //!
-//! Nothing here decides what staff may do to whom: the flows of the admin pages do.
+//! Nothing here decides what staff may do to a user: the flows of the admin pages do.
 
 mod create;
 mod list;
@@ -19,7 +19,7 @@ use super::error::{Error, Refusal};
 use super::fields::{Complaints, NON_FIELD};
 use crate::accounts::search;
 use crate::accounts::search::Row;
-use crate::admin::{ActError, Acting, Deed};
+use crate::admin::{Actor, AdminAction, AdminError};
 use crate::api::openapi::{Described, HttpMethod, Section, closed};
 use crate::context::Ctx;
 use crate::flows;
@@ -111,8 +111,8 @@ fn address(ctx: &Ctx) -> String {
 
 #[get("/api/users/<id>")]
 async fn show(id: &str, member: Member, ctx: &State<Ctx>) -> Result<Json<User>, Error> {
-    let whom = seen(id, &member.0, &[Permission::UsersView])?;
-    User::find(ctx, whom).await
+    let user_id = seen(id, &member.0, &[Permission::UsersView])?;
+    User::find(ctx, user_id).await
 }
 
 /// What the page of staff does: the account is closed at once and deleted after a day, within which
@@ -125,15 +125,17 @@ async fn destroy(
     ctx: &State<Ctx>,
 ) -> Result<Status, Error> {
     let Member(member) = member;
-    let whom = seen(id, &member, &[Permission::UsersView, Permission::UsersDelete])?;
+    let user_id = seen(id, &member, &[Permission::UsersView, Permission::UsersDelete])?;
     if !member.person().may(Permission::UsersDelete) {
         return Err(Refusal::forbidden().into());
     }
-    if whom != member.person().id && !guards::has_just_proved(ctx, &member).await? {
+    if user_id != member.person().id && !guards::has_just_proved(ctx, &member).await? {
         return Err(Refusal::prove_first().into());
     }
-    let acting = Acting { by: member.person(), caller };
-    flows::admin::user_actions::act(ctx, acting, whom, &Deed::Delete).await.map_err(not_done)?;
+    let actor = Actor { user: member.person(), caller };
+    flows::admin::user_actions::perform(ctx, actor, user_id, &AdminAction::Delete)
+        .await
+        .map_err(not_done)?;
     Ok(Status::NoContent)
 }
 
@@ -147,13 +149,13 @@ fn seen(id: &str, by: &SignedIn, needed: &[Permission]) -> Result<UserId, Refusa
 }
 
 /// What is said of something that was not done to an account.
-fn not_done(error: ActError) -> Error {
+fn not_done(error: AdminError) -> Error {
     let key = match error {
-        ActError::Unknown => return Refusal::not_found().into(),
-        ActError::AboveOneself => return Refusal::forbidden().into(),
-        ActError::Oneself => "admin.user_action.yourself",
-        ActError::LastSuperuser => "admin.user_action.last_superuser",
-        ActError::Broken(error) => return error.into(),
+        AdminError::NotFound => return Refusal::not_found().into(),
+        AdminError::Forbidden => return Refusal::forbidden().into(),
+        AdminError::OwnAccount => "admin.user_action.yourself",
+        AdminError::LastSuperuser => "admin.user_action.last_superuser",
+        AdminError::Broken(error) => return error.into(),
     };
     Complaints::about(NON_FIELD, Sentence::new(key)).into()
 }

@@ -6,7 +6,7 @@ use rocket::{Route, State, patch, put, routes};
 
 use super::{User, no_such_group, not_done, seen, taken};
 use crate::accounts::{Edited, Profile};
-use crate::admin::Acting;
+use crate::admin::Actor;
 use crate::api::body::Body;
 use crate::api::credentials::Member;
 use crate::api::error::{Error, Refusal};
@@ -14,7 +14,7 @@ use crate::api::fields::{Complaints, Fields, Sent, local_email};
 use crate::api::openapi::{Described, Field, HttpMethod, Kind, Section, closed, may, needs};
 use crate::context::Ctx;
 use crate::flows;
-use crate::flows::admin::user_update::SaveError;
+use crate::flows::admin::user_update::UpdateUserError;
 use crate::http::guards;
 use crate::http::guards::SignedIn;
 use crate::types::{BirthDate, Caller, Email, Gender, GroupId, Name, Permission, UserId};
@@ -81,15 +81,15 @@ async fn change(
     caller: &Caller,
     ctx: &Ctx,
 ) -> Result<Json<User>, Error> {
-    let whom = seen(id, member, &[Permission::UsersView, Permission::UsersChange])?;
+    let user_id = seen(id, member, &[Permission::UsersView, Permission::UsersChange])?;
     if member.person().may(Permission::UsersChange) {
-        as_staff(whom, (body, is_whole), member, caller, ctx).await?;
-    } else if whom == member.person().id {
-        as_oneself(whom, body, caller, ctx).await?;
+        as_staff(user_id, (body, is_whole), member, caller, ctx).await?;
+    } else if user_id == member.person().id {
+        as_oneself(user_id, body, caller, ctx).await?;
     } else {
         return Err(Refusal::forbidden().into());
     }
-    User::find(ctx, whom).await
+    User::find(ctx, user_id).await
 }
 
 /// What people say of themselves.
@@ -111,7 +111,7 @@ impl About {
 }
 
 /// Everything else is read-only to whoever is no staff, and not looked at.
-async fn as_oneself(whom: UserId, body: &Body, caller: &Caller, ctx: &Ctx) -> Result<(), Error> {
+async fn as_oneself(user_id: UserId, body: &Body, caller: &Caller, ctx: &Ctx) -> Result<(), Error> {
     let mut fields = Fields::of(body);
     let about = About::read(&mut fields, ctx);
     let complaints = fields.complaints();
@@ -123,7 +123,7 @@ async fn as_oneself(whom: UserId, body: &Body, caller: &Caller, ctx: &Ctx) -> Re
         about.gender.replace(&mut profile.gender);
         about.date_of_birth.replace(&mut profile.date_of_birth);
     };
-    flows::account::profile::update(ctx, whom, change, caller)
+    flows::account::profile::update(ctx, user_id, change, caller)
         .await?
         .ok_or_else(Refusal::not_found)?;
     Ok(())
@@ -170,7 +170,7 @@ impl Change {
 }
 
 async fn as_staff(
-    whom: UserId,
+    user_id: UserId,
     (body, is_whole): (&Body, bool),
     member: &SignedIn,
     caller: &Caller,
@@ -178,22 +178,22 @@ async fn as_staff(
 ) -> Result<(), Error> {
     let change = Change::read(body, is_whole, ctx)?;
     let has_just_proved = guards::has_just_proved(ctx, member).await?;
-    let acting = Acting { by: member.person(), caller };
+    let actor = Actor { user: member.person(), caller };
     let apply = |edited: &mut Edited, groups: &mut Vec<GroupId>| change.apply(edited, groups);
-    flows::admin::user_update::amend(ctx, acting, whom, has_just_proved, apply)
+    flows::admin::user_update::patch(ctx, actor, user_id, has_just_proved, apply)
         .await
         .map_err(refused)?;
     Ok(())
 }
 
-fn refused(error: SaveError) -> Error {
+fn refused(error: UpdateUserError) -> Error {
     match error {
-        SaveError::NotDone(error) => not_done(error),
-        SaveError::ProveFirst => Refusal::prove_first().into(),
-        SaveError::EmailTaken => taken(),
-        SaveError::LocalEmail => local_email(),
-        SaveError::NoSuchGroup => no_such_group(),
+        UpdateUserError::Admin(error) => not_done(error),
+        UpdateUserError::ReauthenticationRequired => Refusal::prove_first().into(),
+        UpdateUserError::EmailTaken => taken(),
+        UpdateUserError::LocalEmail => local_email(),
+        UpdateUserError::GroupNotFound => no_such_group(),
         // Only a version that was seen can be old, and none was sent.
-        SaveError::Stale(_) => Refusal::not_found().into(),
+        UpdateUserError::Stale(_) => Refusal::not_found().into(),
     }
 }

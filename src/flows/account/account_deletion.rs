@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use crate::accounts;
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::clock::to_micros;
 use crate::context::Ctx;
 use crate::db::DbError;
@@ -61,7 +61,8 @@ pub async fn ask(
     proved.give_back(&transaction).await?;
     let over = sessions::end_all(&transaction, user, None, EndReason::Leaving, now).await?;
     let details = json!({ "due_at": due_at.unix_timestamp() });
-    let event = Event::by(user, Action::DeletionScheduled, caller).with(details);
+    let event =
+        AuditEvent::by_owner(user, AuditEventKind::DeletionScheduled, caller).with_details(details);
     audit::record(&transaction, event, now).await?;
     let mut letter = Letter::new(Kind::DeletionScheduled).about(caller, now);
     letter.facts.due_at = Some(to_micros(due_at));
@@ -110,8 +111,9 @@ async fn remove(
     }
     let nobody = Caller::at_the_terminal(String::new());
     outbox::forget(&transaction, user).await?;
-    audit::record(&transaction, Event::on(user, Action::Deleted, &nobody), now).await?;
-    audit::forget(&transaction, user).await?;
+    audit::record(&transaction, AuditEvent::on_user(user, AuditEventKind::Deleted, &nobody), now)
+        .await?;
+    audit::anonymize(&transaction, user).await?;
     if is_due {
         let to = Addressee { user: None, ..account.addressee() };
         let letter = Letter::new(Kind::Deleted);

@@ -21,7 +21,7 @@ pub async fn gather(ctx: &Ctx, user: UserId) -> Result<Option<Value>, DbError> {
     let Some(account) = accounts::find_by_id(&ctx.db, user).await? else { return Ok(None) };
     let person = account.person;
     let sessions = sessions::list_all(&ctx.db, user, AT_MOST).await?;
-    let events = audit::list_of(&ctx.db, user, None, AT_MOST).await?;
+    let events = audit::list_of_user(&ctx.db, user, None, AT_MOST).await?;
     let letters = outbox::list_of(&ctx.db, user, AT_MOST).await?;
     let identities = social::list_of(&ctx.db, user).await?;
     let links = links::list_of(&ctx.db, user, now, AT_MOST).await?;

@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::accounts;
 use crate::accounts::Account;
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::links;
@@ -85,7 +85,8 @@ pub async fn ask(
     proved.give_back(&transaction).await?;
     write_to(ctx, &transaction, &account, &new, caller).await?;
     let details = json!({ "to": new.as_typed() });
-    let event = Event::by(user, Action::EmailChangeAsked, caller).with(details);
+    let event = AuditEvent::by_owner(user, AuditEventKind::EmailChangeRequested, caller)
+        .with_details(details);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
     tracing::info!(
@@ -153,7 +154,8 @@ pub async fn by_link(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), L
     letter.facts.email = Some(new.as_typed().to_owned());
     outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
     let details = json!({ "from": old.as_typed(), "to": new.as_typed() });
-    let event = Event::by(user, Action::EmailChanged, caller).with(details);
+    let event =
+        AuditEvent::by_owner(user, AuditEventKind::EmailChanged, caller).with_details(details);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
     ctx.cache.forget_person(user);

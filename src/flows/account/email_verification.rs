@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::accounts;
 use crate::accounts::Account;
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::config::EmailVerification;
 use crate::context::Ctx;
 use crate::db::DbError;
@@ -236,7 +236,12 @@ pub async fn by_link(
     } else {
         sessions::end_all(&transaction, user, None, EndReason::EmailVerified, now).await?
     };
-    audit::record(&transaction, Event::by(user, Action::EmailVerified, caller), now).await?;
+    audit::record(
+        &transaction,
+        AuditEvent::by_owner(user, AuditEventKind::EmailVerified, caller),
+        now,
+    )
+    .await?;
     transaction.commit().await?;
     ctx.cache.forget_person(user);
     for session in &over {

@@ -1,7 +1,7 @@
 //! Logging out: the session is over, here and everywhere, at once.
 
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::db::DbError;
 use crate::sessions;
@@ -43,7 +43,8 @@ async fn end(
     let whose = (session, user);
     let has_ended = sessions::end_own(&transaction, whose, EndReason::LoggedOut, now).await?;
     if has_ended {
-        let event = Event::by(user, Action::LoggedOut, caller).in_session(session);
+        let event =
+            AuditEvent::by_owner(user, AuditEventKind::LoggedOut, caller).in_session(session);
         audit::record(&transaction, event, now).await?;
     }
     transaction.commit().await?;

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::accounts;
 use crate::accounts::{Account, NewPasswordError, Weakness};
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::crypto::PasswordHash;
 use crate::db::{DbError, Transaction};
@@ -71,7 +71,8 @@ pub async fn change(
     let account = account.ok_or(ProveError::Wrong)?;
     proved.give_back(&transaction).await?;
     sessions::set_proved(&transaction, session, ctx.clock.now()).await?;
-    let event = Event::by(account.person.id, Action::PasswordChanged, caller).in_session(session);
+    let event = AuditEvent::by_owner(account.person.id, AuditEventKind::PasswordChanged, caller)
+        .in_session(session);
     let over = replace(ctx, &transaction, &account, &hash, (Some(session), event)).await?;
     transaction.commit().await?;
     for session in over.into_iter().chain([session]) {
@@ -114,7 +115,7 @@ pub async fn set(
     let account = accounts::lock(&transaction, account.person.id).await?;
     let account = account.ok_or(SetPasswordError::Unknown)?;
     sessions::start_over(ctx, &transaction, email).await?;
-    let event = Event::on(account.person.id, Action::PasswordSet, caller);
+    let event = AuditEvent::on_user(account.person.id, AuditEventKind::PasswordSet, caller);
     let over = replace(ctx, &transaction, &account, &hash, (None, event)).await?;
     transaction.commit().await?;
     for session in over {
@@ -130,7 +131,7 @@ async fn replace(
     transaction: &Transaction,
     account: &Account,
     hash: &PasswordHash,
-    (except, event): (Option<SessionId>, Event<'_>),
+    (except, event): (Option<SessionId>, AuditEvent<'_>),
 ) -> Result<Vec<SessionId>, DbError> {
     let now = ctx.clock.now();
     let person = &account.person;

@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::accounts;
 use crate::accounts::{Account, NewPasswordError, Weakness};
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::db::DbError;
 use crate::links;
@@ -142,7 +142,12 @@ pub async fn by_link(
     social::disconnect_unproved(&transaction, &account, caller, now).await?;
     accounts::set_verified(&transaction, user, now).await?;
     let over = sessions::end_all(&transaction, user, None, EndReason::PasswordChanged, now).await?;
-    audit::record(&transaction, Event::by(user, Action::PasswordReset, caller), now).await?;
+    audit::record(
+        &transaction,
+        AuditEvent::by_owner(user, AuditEventKind::PasswordReset, caller),
+        now,
+    )
+    .await?;
     let whose = (user, Some(&account.person.email));
     let not_me = links::mint(&transaction, ctx.random, Purpose::NotMe, whose, now).await?;
     let letter = Letter::new(Kind::PasswordChanged).with_not_me(not_me).about(caller, now);

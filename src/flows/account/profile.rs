@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::accounts;
 use crate::accounts::Profile;
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::db::DbError;
 use crate::types::{Caller, Language, Person, UserId};
@@ -34,7 +34,8 @@ pub async fn update(
     }
     accounts::set_profile(&transaction, user, &profile, now).await?;
     let details = json!({ "fields": changed });
-    let event = Event::by(user, Action::ProfileChanged, caller).with(details);
+    let event =
+        AuditEvent::by_owner(user, AuditEventKind::ProfileChanged, caller).with_details(details);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
     ctx.cache.forget_person(user);

@@ -2,7 +2,7 @@
 
 use crate::accounts;
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::sessions;
 use crate::sessions::ProveError;
@@ -28,7 +28,8 @@ pub async fn prove(
     }
     proved.give_back(&transaction).await?;
     sessions::set_proved(&transaction, session, now).await?;
-    let event = Event::by(user, Action::ProvedAgain, caller).in_session(session);
+    let event =
+        AuditEvent::by_owner(user, AuditEventKind::Reauthenticated, caller).in_session(session);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
     sessions::ended(ctx, session);

@@ -6,7 +6,7 @@
 use crate::accounts;
 use crate::accounts::Account;
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::links;
@@ -31,7 +31,8 @@ pub async fn not_me(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), Li
     if !is_about_it || !links::consume(&transaction, token, Purpose::NotMe, now).await? {
         return Err(LinkError::Dead);
     }
-    let over = protect(ctx, &transaction, &account, (Action::NotMe, caller)).await?;
+    let over =
+        protect(ctx, &transaction, &account, (AuditEventKind::CompromiseReported, caller)).await?;
     finish(ctx, transaction, &account, over).await
 }
 
@@ -57,7 +58,7 @@ pub async fn undo_email_change(
     let later = [Purpose::UndoEmailChange];
     links::end(&transaction, link.user, &later, link.created_at, now).await?;
     account.person.email = old;
-    let done = (Action::EmailChangeUndone, caller);
+    let done = (AuditEventKind::EmailChangeUndone, caller);
     let over = protect(ctx, &transaction, &account, done).await?;
     finish(ctx, transaction, &account, over).await
 }
@@ -80,14 +81,14 @@ async fn protect(
     ctx: &Ctx,
     transaction: &Transaction,
     account: &Account,
-    (action, caller): (Action, &Caller),
+    (action, caller): (AuditEventKind, &Caller),
 ) -> Result<Vec<SessionId>, DbError> {
     let now = ctx.clock.now();
     let user = account.person.id;
     accounts::set_password(transaction, user, None, now).await?;
     social::disconnect_all(transaction, account, caller, now).await?;
     let over = sessions::end_all(transaction, user, None, EndReason::NotMe, now).await?;
-    audit::record(transaction, Event::by(user, action, caller), now).await?;
+    audit::record(transaction, AuditEvent::by_owner(user, action, caller), now).await?;
     let whose = (user, None);
     let link = links::mint(transaction, ctx.random, Purpose::ResetPassword, whose, now).await?;
     let letter = Letter::new(Kind::AccountLocked).with_link(link).about(caller, now);

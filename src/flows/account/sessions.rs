@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::db::DbError;
 use crate::sessions;
@@ -27,9 +27,9 @@ pub async fn end(
     if !sessions::end_of(&transaction, (user, asking), session, why, now).await? {
         return Ok(false);
     }
-    let event = Event::by(user, Action::SessionEnded, caller)
+    let event = AuditEvent::by_owner(user, AuditEventKind::SessionEnded, caller)
         .in_session(asking)
-        .with(json!({ "session": session.to_string() }));
+        .with_details(json!({ "session": session.to_string() }));
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
     sessions::ended(ctx, session);
@@ -55,9 +55,9 @@ pub async fn end_others(
     let why = EndReason::EndedByOwner;
     let over = sessions::end_others(&transaction, (user, asking), why, now).await?;
     if !over.is_empty() {
-        let event = Event::by(user, Action::OtherSessionsEnded, caller)
+        let event = AuditEvent::by_owner(user, AuditEventKind::OtherSessionsEnded, caller)
             .in_session(asking)
-            .with(json!({ "count": over.len() }));
+            .with_details(json!({ "count": over.len() }));
         audit::record(&transaction, event, now).await?;
     }
     transaction.commit().await?;

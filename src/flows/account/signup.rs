@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use crate::accounts;
 use crate::accounts::{NewAccount, NewPasswordError, OwnData, Weakness};
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::config::{EmailVerification, SignUp};
 use crate::context::Ctx;
 use crate::db::DbError;
@@ -130,7 +130,8 @@ pub async fn join(
         accounts::tell_owner(ctx, &email, caller).await?;
         return Ok(Joined::LetterSent);
     };
-    audit::record(&transaction, Event::by(user, Action::SignedUp, caller), now).await?;
+    audit::record(&transaction, AuditEvent::by_owner(user, AuditEventKind::SignedUp, caller), now)
+        .await?;
     let to = Addressee { user: Some(user), email, language };
     if ctx.settings.email_verification != EmailVerification::None {
         accounts::ask_for_proof(ctx, &transaction, user, &to, caller).await?;

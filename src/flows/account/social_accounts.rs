@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::accounts;
 use crate::accounts::Account;
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::oauth::Known;
@@ -74,8 +74,9 @@ pub async fn prove(
         return Err(ConnectError::Refused);
     }
     sessions::set_proved(&transaction, session, now).await?;
-    let event = Event::by(user, Action::ProvedAgain, caller).in_session(session);
-    audit::record(&transaction, event.with(json!({ "provider": slug })), now).await?;
+    let event =
+        AuditEvent::by_owner(user, AuditEventKind::Reauthenticated, caller).in_session(session);
+    audit::record(&transaction, event.with_details(json!({ "provider": slug })), now).await?;
     transaction.commit().await?;
     sessions::ended(ctx, session);
     Ok(())
@@ -99,8 +100,9 @@ pub async fn disconnect(
     let has_password = owner.password_hash.is_some();
     let gone = social::disconnect(&transaction, user, identity, &providers, has_password).await?;
     let gone = gone.ok_or(DisconnectError::Stays)?;
-    let event = Event::by(user, Action::SocialDisconnected, caller);
-    audit::record(&transaction, event.with(json!({ "provider": gone.provider })), now).await?;
+    let event = AuditEvent::by_owner(user, AuditEventKind::SocialDisconnected, caller);
+    audit::record(&transaction, event.with_details(json!({ "provider": gone.provider })), now)
+        .await?;
     transaction.commit().await?;
     let (slug, id) = (gone.provider, caller.request_id.as_str());
     tracing::info!(

@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::accounts;
 use crate::accounts::{Account, NewAccount};
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::config::{EmailVerification, SignUp};
 use crate::context::Ctx;
 use crate::db::{DbError, Transaction};
@@ -293,7 +293,8 @@ async fn join(
     if !social::connect(&transaction, user, slug, guest.known, now).await? {
         return Err(SocialError::Refused);
     }
-    let event = Event::by(user, Action::SignedUp, caller).with(json!({ "provider": slug }));
+    let event = AuditEvent::by_owner(user, AuditEventKind::SignedUp, caller)
+        .with_details(json!({ "provider": slug }));
     audit::record(&transaction, event, now).await?;
     let verification = ctx.settings.email_verification;
     let is_proved = is_vouched_for(guest) || verification == EmailVerification::None;

@@ -1,4 +1,4 @@
-//! Staff do one deed to many accounts: it is looked at first, then ordered, done batch by batch, and
+//! Staff do one action to many accounts: it is looked at first, then ordered, done batch by batch, and
 //! can be taken back for a day.
 //!
 //! Each batch is one transaction: the accounts, their events, and how far it has come. A server that
@@ -13,17 +13,19 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::accounts;
-use crate::accounts::Before;
+use crate::accounts::AccountSnapshot;
 use crate::accounts::search;
 use crate::accounts::search::{Bounds, Count, Filter, Place, Sort};
 use crate::admin;
 use crate::admin::bulk_job;
-use crate::admin::bulk_job::{Bulk, Kind, Orders, Progress, State, Which, Whom};
-use crate::admin::{ActError, Acting, Deed, Done, Newcomer};
-use crate::audit::Action;
+use crate::admin::bulk_job::{
+    BatchProgress, BulkJob, BulkJobKind, BulkJobSpec, BulkJobState, BulkTargets, Claim,
+};
+use crate::admin::{Actor, AdminAction, AdminError, ImportedUser, PerformedAction};
+use crate::audit::AuditEventKind;
 use crate::context::Ctx;
 use crate::db::{DbError, Transaction};
-use crate::types::{BulkId, Permission, SessionId, UserId};
+use crate::types::{BulkJobId, Permission, SessionId, UserId};
 
 /// Accounts of a batch: some ten milliseconds of SQLite's one writer.
 const BATCH: u64 = 50;
@@ -37,11 +39,11 @@ const LOOKS: usize = 20;
 /// Addresses that are shown before something is done to them.
 const SHOWN: u64 = 10;
 
-/// To whom something is to be done.
+/// To target something is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Selection {
     /// To these.
-    These(Vec<UserId>),
+    Ids(Vec<UserId>),
     /// To everybody who is like this.
     Matching(Filter),
 }
@@ -54,31 +56,31 @@ pub struct Preview {
     /// The addresses of some of them.
     pub some: Vec<String>,
     /// How many of those who were chosen one by one would be left as they are.
-    pub left_out: u64,
+    pub skipped: u64,
 }
 
-/// Looks at what would come of a deed; changes nothing.
+/// Looks at what would come of a action; changes nothing.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
 pub async fn preview(
     ctx: &Ctx,
-    acting: Acting<'_>,
-    deed: &Deed,
-    wanted: &Wanted,
+    actor: Actor<'_>,
+    action: &AdminAction,
+    wanted: &Selection,
 ) -> Result<Preview, DbError> {
     match wanted {
-        Wanted::These(ids) => {
+        Selection::Ids(ids) => {
             let now = ctx.clock.now();
             let mut accounts = Vec::new();
             for account in accounts::list_by_ids(&ctx.db, ids).await? {
                 let person = &account.person;
-                let is_oneself = person.id == acting.by.id && deed.is_dangerous();
-                let is_above = person.is_superuser && !acting.by.is_superuser;
-                if is_oneself || is_above || deed.is_moot(&account, now) {
+                let is_oneself = person.id == actor.user.id && action.is_dangerous();
+                let is_above = person.is_superuser && !actor.user.is_superuser;
+                if is_oneself || is_above || action.is_moot(&account, now) {
                     continue;
                 }
-                if !deed.is_dangerous() || !admin::is_beyond(&ctx.db, person, acting.by).await? {
+                if !action.is_dangerous() || !admin::outranks(&ctx.db, person, actor.user).await? {
                     accounts.push(account);
                 }
             }
@@ -87,60 +89,60 @@ pub async fn preview(
             Ok(Preview {
                 count: Count::Exactly(count),
                 some: some.take(usize::try_from(SHOWN).unwrap_or_default()).collect(),
-                left_out: (ids.len() as u64).saturating_sub(count),
+                skipped: (ids.len() as u64).saturating_sub(count),
             })
         }
-        Wanted::Matching(filter) => {
+        Selection::Matching(filter) => {
             let (sort, bounds) = (Sort::default(), Bounds::default());
             let found = search::page(&ctx.db, filter, sort, &Place::First, bounds, SHOWN).await?;
             let some = found.people.into_iter().map(|row| row.email).collect();
-            Ok(Preview { count: found.count, some, left_out: 0 })
+            Ok(Preview { count: found.count, some, skipped: 0 })
         }
     }
 }
 
-/// Orders a deed, and does the first batch of it.
+/// BulkJobSpec a action, and does the first batch of it.
 ///
 /// # Errors
-/// [`ActError`] says why not.
-pub async fn order(
+/// [`AdminError`] says why not.
+pub async fn enqueue(
     ctx: &Ctx,
-    acting: Acting<'_>,
-    deed: Deed,
-    wanted: Wanted,
-) -> Result<BulkId, ActError> {
-    let needed = deed.permission();
-    let (whom, total) = match wanted {
-        Wanted::These(mut ids) => {
+    actor: Actor<'_>,
+    action: AdminAction,
+    wanted: Selection,
+) -> Result<BulkJobId, AdminError> {
+    let needed = action.permission();
+    let (target, total) = match wanted {
+        Selection::Ids(mut ids) => {
             ids.sort_unstable();
             ids.dedup();
             let total = ids.len() as u64;
-            (Whom::These(ids), Some(total))
+            (BulkTargets::Ids(ids), Some(total))
         }
-        Wanted::Matching(filter) => {
+        Selection::Matching(filter) => {
             let (count, _) = search::count(&ctx.db, &filter, Bounds::default()).await?;
             let total = if let Count::Exactly(total) = count { Some(total) } else { None };
-            (Whom::Matching { filter, last: accounts::find_last(&ctx.db).await? }, total)
+            (BulkTargets::Matching { filter, last: accounts::find_last(&ctx.db).await? }, total)
         }
     };
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    if !admin::actor(&transaction, acting.by.id).await?.may(needed) {
-        return Err(ActError::AboveOneself);
+    if !admin::reload_actor(&transaction, actor.user.id).await?.may(needed) {
+        return Err(AdminError::Forbidden);
     }
-    let orders = Orders::Do { deed, whom };
-    let id = bulk_job::order(&transaction, &ctx.keys, acting, (&orders, total), now).await?;
+    let spec = BulkJobSpec::Do { action, target };
+    let id = bulk_job::enqueue(&transaction, &ctx.keys, actor, (&spec, total), now).await?;
     transaction.commit().await?;
-    begin(ctx, acting, id).await;
+    run_first_batch(ctx, actor, id).await;
     Ok(id)
 }
 
 /// Why something that was done to many was not taken back or stopped.
 #[derive(Debug, Error)]
-pub enum UndoError {
+pub enum BulkJobError {
     /// There is no such thing.
-    #[error("no such bulk deed")]
-    Unknown,
+    #[error("no such bulk job")]
+    NotFound,
     /// Whoever asks may not.
     #[error("whoever asks may not")]
     Forbidden,
@@ -152,10 +154,10 @@ pub enum UndoError {
     Broken(#[from] DbError),
 }
 
-impl From<ActError> for UndoError {
-    fn from(error: ActError) -> Self {
+impl From<AdminError> for BulkJobError {
+    fn from(error: AdminError) -> Self {
         match error {
-            ActError::Broken(error) => Self::Broken(error),
+            AdminError::Broken(error) => Self::Broken(error),
             _ => Self::Forbidden,
         }
     }
@@ -165,67 +167,67 @@ impl From<ActError> for UndoError {
 /// else since stays as they are.
 ///
 /// # Errors
-/// [`UndoError`] says why not.
-pub async fn undo(ctx: &Ctx, acting: Acting<'_>, of: BulkId) -> Result<BulkId, UndoError> {
+/// [`BulkJobError`] says why not.
+pub async fn undo(ctx: &Ctx, actor: Actor<'_>, of: BulkJobId) -> Result<BulkJobId, BulkJobError> {
     let now = ctx.clock.now();
-    let bulk = bulk_job::find(&ctx.db, of).await?.ok_or(UndoError::Unknown)?;
-    let needed = bulk.kind.and_then(Kind::undone_with).ok_or(UndoError::TooLate)?;
+    let job = bulk_job::find(&ctx.db, of).await?.ok_or(BulkJobError::NotFound)?;
+    let needed = job.kind.and_then(BulkJobKind::undo_permission).ok_or(BulkJobError::TooLate)?;
     let transaction = ctx.db.begin().await?;
-    if !admin::actor(&transaction, acting.by.id).await?.may(needed) {
-        return Err(UndoError::Forbidden);
+    if !admin::reload_actor(&transaction, actor.user.id).await?.may(needed) {
+        return Err(BulkJobError::Forbidden);
     }
-    let orders = (&Orders::Undo { of }, Some(bulk.done));
-    let id = bulk_job::order(&transaction, &ctx.keys, acting, orders, now).await?;
+    let spec = (&BulkJobSpec::Undo { of }, Some(job.done));
+    let id = bulk_job::enqueue(&transaction, &ctx.keys, actor, spec, now).await?;
     if !bulk_job::set_undone(&transaction, of, id, now).await? {
-        return Err(UndoError::TooLate);
+        return Err(BulkJobError::TooLate);
     }
     transaction.commit().await?;
-    begin(ctx, acting, id).await;
+    run_first_batch(ctx, actor, id).await;
     Ok(id)
 }
 
 /// Ends what is being done, after the batch that it is at.
 ///
 /// # Errors
-/// [`UndoError`] says why not.
-pub async fn stop(ctx: &Ctx, acting: Acting<'_>, id: BulkId) -> Result<(), UndoError> {
-    let bulk = bulk_job::find(&ctx.db, id).await?.ok_or(UndoError::Unknown)?;
+/// [`BulkJobError`] says why not.
+pub async fn stop(ctx: &Ctx, actor: Actor<'_>, id: BulkJobId) -> Result<(), BulkJobError> {
+    let job = bulk_job::find(&ctx.db, id).await?.ok_or(BulkJobError::NotFound)?;
     let transaction = ctx.db.begin().await?;
-    let actor = admin::actor(&transaction, acting.by.id).await?;
-    if actor.id != bulk.actor && !actor.is_superuser {
-        return Err(UndoError::Forbidden);
+    let staff = admin::reload_actor(&transaction, actor.user.id).await?;
+    if staff.id != job.actor && !staff.is_superuser {
+        return Err(BulkJobError::Forbidden);
     }
     if !bulk_job::stop(&transaction, id, ctx.clock.now()).await? {
-        return Err(UndoError::TooLate);
+        return Err(BulkJobError::TooLate);
     }
     transaction.commit().await?;
     Ok(())
 }
 
 /// What is done to a handful is done when its page is shown. What fails here is done by the worker.
-async fn begin(ctx: &Ctx, acting: Acting<'_>, id: BulkId) {
+async fn run_first_batch(ctx: &Ctx, actor: Actor<'_>, id: BulkJobId) {
     tracing::info!(
-        bulk.id = id.0,
-        staff.id = acting.by.id.0,
-        request.id = acting.caller.request_id,
+        bulk_job.id = id.0,
+        staff.id = actor.user.id.0,
+        request.id = actor.caller.request_id,
         "staff ordered something to be done to many accounts"
     );
-    if let Err(Failed { error, .. }) = batch_of(ctx, Which::This(id)).await {
-        tracing::warn!(%error, bulk.id = id.0, "a first batch failed; it is done again");
+    if let Err(BatchFailed { error, .. }) = claim_and_run(ctx, Claim::Id(id)).await {
+        tracing::warn!(%error, bulk_job.id = id.0, "a first batch failed; it is done again");
     }
 }
 
 /// A batch that failed, and has not happened.
 #[derive(Debug, Error)]
 #[error("a batch failed: {error}")]
-pub struct Failed {
+pub struct BatchFailed {
     /// Of what it was a batch; `None` when the database failed before that was known.
-    pub of: Option<BulkId>,
+    pub of: Option<BulkJobId>,
     /// What the database said.
     pub error: DbError,
 }
 
-impl From<DbError> for Failed {
+impl From<DbError> for BatchFailed {
     fn from(error: DbError) -> Self {
         Self { of: None, error }
     }
@@ -235,191 +237,191 @@ impl From<DbError> for Failed {
 /// anything. The caller names those that have failed as `others`, so that they block nothing.
 ///
 /// # Errors
-/// [`Failed`] when the database cannot; the batch has not happened then.
-pub async fn step(ctx: &Ctx, others: &[BulkId]) -> Result<bool, Failed> {
+/// [`BatchFailed`] when the database cannot; the batch has not happened then.
+pub async fn run_next_batch(ctx: &Ctx, others: &[BulkJobId]) -> Result<bool, BatchFailed> {
     if !bulk_job::is_any_running(&ctx.db).await? {
         return Ok(false);
     }
-    batch_of(ctx, Which::NextBut(others)).await
+    claim_and_run(ctx, Claim::NextExcept(others)).await
 }
 
-async fn batch_of(ctx: &Ctx, which: Which<'_>) -> Result<bool, Failed> {
+async fn claim_and_run(ctx: &Ctx, claim: Claim<'_>) -> Result<bool, BatchFailed> {
     let transaction = ctx.db.begin().await?;
-    let held = bulk_job::hold_next(&transaction, &ctx.keys, which).await?;
-    let Some((bulk, orders)) = held else { return Ok(false) };
-    let of = Some(bulk.id);
-    let done = do_next(ctx, transaction, (bulk, orders)).await;
-    done.map(|()| true).map_err(|error| Failed { of, error })
+    let locked = bulk_job::claim_next(&transaction, &ctx.keys, claim).await?;
+    let Some((job, spec)) = locked else { return Ok(false) };
+    let of = Some(job.id);
+    let done = run_batch(ctx, transaction, (job, spec)).await;
+    done.map(|()| true).map_err(|error| BatchFailed { of, error })
 }
 
-async fn do_next(
+async fn run_batch(
     ctx: &Ctx,
     transaction: Transaction,
-    (bulk, orders): (Bulk, Option<Orders>),
+    (job, spec): (BulkJob, Option<BulkJobSpec>),
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
     // Nobody takes a superuser's rights away meanwhile, and whoever locks accounts too takes turns.
     accounts::lock_to_remove(&transaction).await?;
-    let actor = match admin::actor(&transaction, bulk.actor).await {
-        Ok(actor) => Some(actor),
-        Err(ActError::Broken(error)) => return Err(error),
+    let staff = match admin::reload_actor(&transaction, job.actor).await {
+        Ok(staff) => Some(staff),
+        Err(AdminError::Broken(error)) => return Err(error),
         Err(_) => None,
     };
-    let is_import = bulk.kind == Some(Kind::Import);
-    let actor = actor.filter(|actor| !is_import || actor.may(Permission::UsersAdd));
-    let (Some(actor), Some(orders)) = (actor, orders) else {
-        let (place, state) = (bulk.place, State::Stopped);
-        let progress = Progress { place, done: 0, left_out: 0, state };
-        bulk_job::advance(&transaction, bulk.id, progress, now).await?;
+    let is_import = job.kind == Some(BulkJobKind::Import);
+    let staff = staff.filter(|staff| !is_import || staff.may(Permission::UsersAdd));
+    let (Some(staff), Some(spec)) = (staff, spec) else {
+        let (cursor, state) = (job.cursor, BulkJobState::Stopped);
+        let progress = BatchProgress { cursor, done: 0, skipped: 0, state };
+        bulk_job::update_progress(&transaction, job.id, progress, now).await?;
         transaction.commit().await?;
-        tracing::warn!(bulk.id = bulk.id.0, "a bulk deed was stopped: nobody may do it any more");
+        tracing::warn!(bulk_job.id = job.id.0, "a bulk job was stopped: nobody may do it any more");
         return Ok(());
     };
-    let acting = Acting { by: &actor, caller: &bulk.caller };
-    let batch = match orders {
-        Orders::Do { deed, whom } => {
-            do_batch(ctx, &transaction, (acting, &bulk), (&deed, &whom)).await?
+    let actor = Actor { user: &staff, caller: &job.caller };
+    let batch = match spec {
+        BulkJobSpec::Do { action, target } => {
+            run_action_batch(ctx, &transaction, (actor, &job), (&action, &target)).await?
         }
-        Orders::Import { people, invite } => {
-            import_batch(ctx, &transaction, (acting, &bulk), (&people, invite)).await?
+        BulkJobSpec::Import { people, invite } => {
+            run_import_batch(ctx, &transaction, (actor, &job), (&people, invite)).await?
         }
-        Orders::Undo { of } => undo_batch(ctx, &transaction, (acting, &bulk), of).await?,
+        BulkJobSpec::Undo { of } => run_undo_batch(ctx, &transaction, (actor, &job), of).await?,
     };
-    bulk_job::advance(&transaction, bulk.id, batch.progress, now).await?;
+    bulk_job::update_progress(&transaction, job.id, batch.progress, now).await?;
     transaction.commit().await?;
-    for (whom, action, over) in batch.changed {
-        admin::done(ctx, acting, (whom, action), over);
+    for (target, action, over) in batch.changed {
+        admin::after_commit(ctx, actor, (target, action), over);
     }
     Ok(())
 }
 
 /// What came of a batch.
 struct Batch {
-    progress: Progress,
-    changed: Vec<(UserId, Action, Vec<SessionId>)>,
+    progress: BatchProgress,
+    changed: Vec<(UserId, AuditEventKind, Vec<SessionId>)>,
 }
 
 impl Batch {
-    fn from(place: i64) -> Self {
-        let progress = Progress { place, done: 0, left_out: 0, state: State::Running };
+    fn from(cursor: i64) -> Self {
+        let progress = BatchProgress { cursor, done: 0, skipped: 0, state: BulkJobState::Running };
         Self { progress, changed: Vec::new() }
     }
 
-    fn changes(&mut self, whom: UserId, action: Action, over: Vec<SessionId>) {
+    fn changes(&mut self, target: UserId, action: AuditEventKind, over: Vec<SessionId>) {
         self.progress.done += 1;
-        self.changed.push((whom, action, over));
+        self.changed.push((target, action, over));
     }
 
     /// Reports a row that the database refuses, and goes on; any other failure ends the batch. What a
-    /// database says of a row can hold its values in the details, which are not told.
-    fn passes_over(&mut self, bulk: &Bulk, row: i64, error: DbError) -> Result<(), DbError> {
+    /// database says of a row can hold its values in the details, which are not logged.
+    fn passes_over(&mut self, job: &BulkJob, row: i64, error: DbError) -> Result<(), DbError> {
         if !error.is_about_data() {
             return Err(error);
         }
-        tracing::error!(%error, bulk.id = bulk.id.0, row, "a row of a bulk deed was passed over");
-        self.progress.left_out += 1;
+        tracing::error!(%error, bulk_job.id = job.id.0, row, "a row of a bulk job was passed over");
+        self.progress.skipped += 1;
         Ok(())
     }
 
-    fn reaches(&mut self, place: i64, is_over: bool) {
-        self.progress.place = place;
-        self.progress.state = if is_over { State::Done } else { State::Running };
+    fn reaches(&mut self, cursor: i64, is_over: bool) {
+        self.progress.cursor = cursor;
+        self.progress.state = if is_over { BulkJobState::Done } else { BulkJobState::Running };
     }
 }
 
-async fn do_batch(
+async fn run_action_batch(
     ctx: &Ctx,
     transaction: &Transaction,
-    (acting, bulk): (Acting<'_>, &Bulk),
-    (deed, whom): (&Deed, &Whom),
+    (actor, job): (Actor<'_>, &BulkJob),
+    (action, target): (&AdminAction, &BulkTargets),
 ) -> Result<Batch, DbError> {
-    let (mut batch, now) = (Batch::from(bulk.place), ctx.clock.now());
-    let (ids, place, is_over) = next(ctx, whom, UserId(bulk.place)).await?;
+    let (mut batch, now) = (Batch::from(job.cursor), ctx.clock.now());
+    let (ids, cursor, is_over) = next_targets(ctx, target, UserId(job.cursor)).await?;
     for id in ids {
         let part = transaction.begin_part().await?;
-        match do_one(&part, (acting, bulk), id, deed, now).await {
+        match run_action(&part, (actor, job), id, action, now).await {
             Ok(Some(done)) => {
                 part.commit().await?;
                 batch.changes(id, done.action, done.over);
             }
             Ok(None) => {
                 part.commit().await?;
-                batch.progress.left_out += 1;
+                batch.progress.skipped += 1;
             }
-            Err(ActError::Broken(error)) => {
+            Err(AdminError::Broken(error)) => {
                 part.roll_back().await?;
-                batch.passes_over(bulk, id.0, error)?;
+                batch.passes_over(job, id.0, error)?;
             }
             Err(_) => {
                 part.roll_back().await?;
-                batch.progress.left_out += 1;
+                batch.progress.skipped += 1;
             }
         }
     }
-    batch.reaches(place.0, is_over);
+    batch.reaches(cursor.0, is_over);
     Ok(batch)
 }
 
-async fn do_one(
+async fn run_action(
     part: &Transaction,
-    (acting, bulk): (Acting<'_>, &Bulk),
+    (actor, job): (Actor<'_>, &BulkJob),
     id: UserId,
-    deed: &Deed,
+    action: &AdminAction,
     now: OffsetDateTime,
-) -> Result<Option<Done>, ActError> {
-    let facts = json!({ "bulk": bulk.id });
-    let done = admin::carry_out(part, acting, id, (deed, facts), now).await?;
+) -> Result<Option<PerformedAction>, AdminError> {
+    let facts = json!({ "bulk": job.id });
+    let done = admin::perform(part, actor, id, (action, facts), now).await?;
     if let Some(done) = &done
-        && bulk.kind.is_some_and(|kind| kind.undone_with().is_some())
+        && job.kind.is_some_and(|kind| kind.undo_permission().is_some())
     {
-        bulk_job::remember(part, bulk.id, &done.before).await?;
+        bulk_job::save_snapshot(part, job.id, &done.before).await?;
     }
     Ok(done)
 }
 
 /// Whose turn it is, up to where everybody has been looked at, and whether that is the end.
-async fn next(
+async fn next_targets(
     ctx: &Ctx,
-    whom: &Whom,
-    mut place: UserId,
+    target: &BulkTargets,
+    mut cursor: UserId,
 ) -> Result<(Vec<UserId>, UserId, bool), DbError> {
-    match whom {
-        Whom::These(all) => {
-            let rest = all.iter().copied().filter(|id| *id > place);
+    match target {
+        BulkTargets::Ids(all) => {
+            let rest = all.iter().copied().filter(|id| *id > cursor);
             let ids: Vec<UserId> = rest.take(usize::try_from(BATCH).unwrap_or(1)).collect();
-            let place = ids.last().copied().unwrap_or(place);
-            Ok((ids, place, all.last().is_none_or(|last| *last <= place)))
+            let cursor = ids.last().copied().unwrap_or(cursor);
+            Ok((ids, cursor, all.last().is_none_or(|last| *last <= cursor)))
         }
-        Whom::Matching { filter, last } => {
+        BulkTargets::Matching { filter, last } => {
             let mut ids = Vec::new();
             for _ in 0..LOOKS {
-                (ids, place) = search::ids(&ctx.db, filter, (place, *last), BATCH).await?;
-                if !ids.is_empty() || place >= *last {
+                (ids, cursor) = search::ids(&ctx.db, filter, (cursor, *last), BATCH).await?;
+                if !ids.is_empty() || cursor >= *last {
                     break;
                 }
             }
-            Ok((ids, place, place >= *last))
+            Ok((ids, cursor, cursor >= *last))
         }
     }
 }
 
-async fn import_batch(
+async fn run_import_batch(
     ctx: &Ctx,
     transaction: &Transaction,
-    (acting, bulk): (Acting<'_>, &Bulk),
-    (people, is_invited): (&[Newcomer], bool),
+    (actor, job): (Actor<'_>, &BulkJob),
+    (people, is_invited): (&[ImportedUser], bool),
 ) -> Result<Batch, DbError> {
-    let (mut batch, now) = (Batch::from(bulk.place), ctx.clock.now());
-    let begin = usize::try_from(bulk.place).unwrap_or(usize::MAX).min(people.len());
+    let (mut batch, now) = (Batch::from(job.cursor), ctx.clock.now());
+    let begin = usize::try_from(job.cursor).unwrap_or(usize::MAX).min(people.len());
     let end = people.len().min(begin + IMPORTED);
-    for (place, person) in people[begin..end].iter().enumerate() {
-        let person = (bulk.id, person, is_invited);
-        match admin::let_in(ctx, transaction, acting, person, now).await {
-            Ok(Some(user)) => batch.changes(user, Action::AddedByStaff, Vec::new()),
-            Ok(None) => batch.progress.left_out += 1,
+    for (cursor, person) in people[begin..end].iter().enumerate() {
+        let person = (job.id, person, is_invited);
+        match admin::create_imported(ctx, transaction, actor, person, now).await {
+            Ok(Some(user)) => batch.changes(user, AuditEventKind::CreatedByStaff, Vec::new()),
+            Ok(None) => batch.progress.skipped += 1,
             Err(error) => {
-                let row = i64::try_from(begin + place + 1).unwrap_or(i64::MAX);
-                batch.passes_over(bulk, row, error)?;
+                let row = i64::try_from(begin + cursor + 1).unwrap_or(i64::MAX);
+                batch.passes_over(job, row, error)?;
             }
         }
     }
@@ -427,54 +429,55 @@ async fn import_batch(
     Ok(batch)
 }
 
-async fn undo_batch(
+async fn run_undo_batch(
     ctx: &Ctx,
     transaction: &Transaction,
-    (acting, bulk): (Acting<'_>, &Bulk),
-    of: BulkId,
+    (actor, job): (Actor<'_>, &BulkJob),
+    of: BulkJobId,
 ) -> Result<Batch, DbError> {
-    let mut batch = Batch::from(bulk.place);
-    let befores = bulk_job::list_befores(transaction, of, bulk.place, BATCH).await?;
-    let place = befores.last().map_or(bulk.place, |(id, _)| id.0);
-    let is_over = (befores.len() as u64) < BATCH;
-    for (id, before) in befores {
+    let mut batch = Batch::from(job.cursor);
+    let snapshots = bulk_job::list_snapshots(transaction, of, job.cursor, BATCH).await?;
+    let cursor = snapshots.last().map_or(job.cursor, |(id, _)| id.0);
+    let is_over = (snapshots.len() as u64) < BATCH;
+    for (id, before) in snapshots {
         let facts = json!({
             "changes": { "is_active": [false, before.is_active] },
-            "bulk": bulk.id,
+            "bulk": job.id,
             "undone": of,
         });
         let part = transaction.begin_part().await?;
-        match put_back(ctx, &part, acting, (id, &before), facts).await {
+        match restore(ctx, &part, actor, (id, &before), facts).await {
             Ok(true) => {
                 part.commit().await?;
-                batch.changes(id, Action::UndoneByStaff, Vec::new());
+                batch.changes(id, AuditEventKind::UndoneByStaff, Vec::new());
             }
-            Err(ActError::Broken(error)) => {
+            Err(AdminError::Broken(error)) => {
                 part.roll_back().await?;
-                batch.passes_over(bulk, id.0, error)?;
+                batch.passes_over(job, id.0, error)?;
             }
             Ok(false) | Err(_) => {
                 part.roll_back().await?;
-                batch.progress.left_out += 1;
+                batch.progress.skipped += 1;
             }
         }
     }
-    batch.reaches(place, is_over);
+    batch.reaches(cursor, is_over);
     Ok(batch)
 }
 
-async fn put_back(
+async fn restore(
     ctx: &Ctx,
     transaction: &Transaction,
-    acting: Acting<'_>,
-    (id, before): (UserId, &Before),
+    actor: Actor<'_>,
+    (id, before): (UserId, &AccountSnapshot),
     facts: serde_json::Value,
-) -> Result<bool, ActError> {
+) -> Result<bool, AdminError> {
     let now = ctx.clock.now();
-    admin::hold(transaction, acting, id).await?;
+    admin::lock_target(transaction, actor, id).await?;
     if !accounts::restore(transaction, id, before, now).await? {
         return Ok(false);
     }
-    admin::record(transaction, acting, id, (Action::UndoneByStaff, facts), now).await?;
+    admin::record_event(transaction, actor, id, (AuditEventKind::UndoneByStaff, facts), now)
+        .await?;
     Ok(true)
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use time::{Duration, OffsetDateTime};
 
-use crate::cache::Figures;
+use crate::cache::DashboardStats;
 use crate::context::Ctx;
 use crate::db::DbError;
 use crate::{accounts, audit, sessions};
@@ -18,27 +18,27 @@ pub const AT_MOST: u64 = 1_000_000;
 /// Days in the chart, today included.
 const DAYS: i64 = 30;
 
-/// The figures, at most half a minute old.
+/// The stats, at most half a minute old.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn figures(ctx: &Ctx) -> Result<Figures, DbError> {
+pub async fn stats(ctx: &Ctx) -> Result<DashboardStats, DbError> {
     let now = ctx.clock.now();
-    if let Some(figures) = ctx.figures.find(now) {
-        return Ok(figures);
+    if let Some(stats) = ctx.dashboard_stats.find(now) {
+        return Ok(stats);
     }
     let midnight = now.date().midnight().assume_utc();
     let [users, inactive, unverified, new_today] =
         accounts::count(&ctx.db, midnight, AT_MOST).await?;
     let since = now - Duration::DAY;
-    let failed = audit::Action::LogInFailed;
+    let failed = audit::AuditEventKind::LoginFailed;
     let today = midnight.unix_timestamp() / Duration::DAY.whole_seconds();
-    let mut days = match ctx.figures.past(today) {
+    let mut days = match ctx.dashboard_stats.past(today) {
         Some(past) => past,
         None => count(ctx, today - DAYS + 1..today).await?,
     };
     days.extend(count(ctx, today..today + 1).await?);
-    let figures = Figures {
+    let stats = DashboardStats {
         users,
         active: users.saturating_sub(inactive),
         verified: users.saturating_sub(unverified),
@@ -47,13 +47,13 @@ pub async fn figures(ctx: &Ctx) -> Result<Figures, DbError> {
         failures: audit::count_since(&ctx.db, failed, since, AT_MOST).await?,
         days,
     };
-    ctx.figures.remember(&figures, now);
-    Ok(figures)
+    ctx.dashboard_stats.remember(&stats, now);
+    Ok(stats)
 }
 
 async fn count(ctx: &Ctx, days: Range<i64>) -> Result<Vec<(i64, u64, u64)>, DbError> {
     let start = |day: i64| OffsetDateTime::UNIX_EPOCH + Duration::days(day);
-    let actions = [audit::Action::SignedUp, audit::Action::LoggedIn];
+    let actions = [audit::AuditEventKind::SignedUp, audit::AuditEventKind::LoggedIn];
     let counted = audit::count_by_day(&ctx.db, actions, start(days.start), start(days.end)).await?;
     let times = |action, day| {
         let is_it = |(what, when, _): &&(_, i64, i64)| *what == Some(action) && *when == day;

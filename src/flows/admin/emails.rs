@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::db::DbError;
 use crate::outbox;
@@ -33,8 +33,11 @@ pub async fn retry(
     if !outbox::hasten(&transaction, letter, now).await? {
         return Ok(Retried::NotWaiting);
     }
-    let event = Event { target: None, ..Event::by(by.id, Action::LetterRetried, caller) };
-    audit::record(&transaction, event.with(json!({ "letter": letter })), now).await?;
+    let event = AuditEvent {
+        target: None,
+        ..AuditEvent::by_owner(by.id, AuditEventKind::EmailRetried, caller)
+    };
+    audit::record(&transaction, event.with_details(json!({ "letter": letter })), now).await?;
     transaction.commit().await?;
     tracing::info!(
         letter.id = letter,

@@ -6,9 +6,9 @@
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::admin::Acting;
+use crate::admin::Actor;
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::groups;
@@ -17,16 +17,16 @@ use crate::types::{GroupId, Permissions, Person};
 
 /// Why nothing was done to a group.
 #[derive(Debug, Error)]
-pub enum TeamError {
+pub enum GroupError {
     /// There is no such group.
     #[error("no such group")]
-    Unknown,
+    NotFound,
     /// It grants, or would grant, what whoever acts does not have.
     #[error("nobody grants what they do not have")]
-    AboveOneself,
+    MissingPermissions,
     /// It would take something from a member who may do more than the actor.
     #[error("a member may do more than the actor")]
-    AboveMember,
+    MemberHasMore,
     /// Another group is called so.
     #[error("the name is taken")]
     NameTaken,
@@ -37,52 +37,52 @@ pub enum TeamError {
 
 /// Whether somebody may change or delete what grants this.
 #[must_use]
-pub fn may_lead(person: &Person, granted: Permissions) -> bool {
+pub fn may_manage(person: &Person, granted: Permissions) -> bool {
     granted.are_within(person.permissions())
 }
 
 /// Makes a group.
 ///
 /// # Errors
-/// [`TeamError`] says why not.
-pub async fn open(
+/// [`GroupError`] says why not.
+pub async fn create(
     ctx: &Ctx,
-    acting: Acting<'_>,
+    actor: Actor<'_>,
     name: &GroupName,
     permissions: Permissions,
-) -> Result<GroupId, TeamError> {
-    if !may_lead(acting.by, permissions) {
-        return Err(TeamError::AboveOneself);
+) -> Result<GroupId, GroupError> {
+    if !may_manage(actor.user, permissions) {
+        return Err(GroupError::MissingPermissions);
     }
     let transaction = ctx.db.begin().await?;
-    let made = groups::open(&transaction, name, permissions, ctx.clock.now()).await?;
-    let id = made.ok_or(TeamError::NameTaken)?;
+    let made = groups::create(&transaction, name, permissions, ctx.clock.now()).await?;
+    let id = made.ok_or(GroupError::NameTaken)?;
     let changes = json!({
         "name": [Value::Null, name.as_str()],
         "permissions": [json!([]), names(permissions)],
     });
-    finish(ctx, acting, transaction, Action::GroupMade, id, changes).await?;
+    finish(ctx, actor, transaction, AuditEventKind::GroupCreated, id, changes).await?;
     Ok(id)
 }
 
 /// Changes a group's name and what it grants. Saving what is there already leaves no trace.
 ///
 /// # Errors
-/// [`TeamError`] says why not.
-pub async fn change(
+/// [`GroupError`] says why not.
+pub async fn update(
     ctx: &Ctx,
-    acting: Acting<'_>,
+    actor: Actor<'_>,
     id: GroupId,
     name: &GroupName,
     permissions: Permissions,
-) -> Result<(), TeamError> {
+) -> Result<(), GroupError> {
     let transaction = ctx.db.begin().await?;
-    let group = lock(&transaction, acting, id).await?;
-    if !may_lead(acting.by, permissions) {
-        return Err(TeamError::AboveOneself);
+    let group = lock(&transaction, actor, id).await?;
+    if !may_manage(actor.user, permissions) {
+        return Err(GroupError::MissingPermissions);
     }
     if !group.permissions.are_within(permissions) {
-        must_reach_members(&transaction, acting, id).await?;
+        ensure_may_manage_members(&transaction, actor, id).await?;
     }
     let mut changes = serde_json::Map::new();
     if group.name != name.as_str() {
@@ -95,52 +95,56 @@ pub async fn change(
     if changes.is_empty() {
         return Ok(());
     }
-    if !groups::change(&transaction, id, name, permissions, ctx.clock.now()).await? {
-        return Err(TeamError::NameTaken);
+    if !groups::update(&transaction, id, name, permissions, ctx.clock.now()).await? {
+        return Err(GroupError::NameTaken);
     }
-    finish(ctx, acting, transaction, Action::GroupChanged, id, changes.into()).await
+    finish(ctx, actor, transaction, AuditEventKind::GroupChanged, id, changes.into()).await
 }
 
 /// Deletes a group; its members lose what it granted, and stay.
 ///
 /// # Errors
-/// [`TeamError`] says why not.
-pub async fn delete(ctx: &Ctx, acting: Acting<'_>, id: GroupId) -> Result<(), TeamError> {
+/// [`GroupError`] says why not.
+pub async fn delete(ctx: &Ctx, actor: Actor<'_>, id: GroupId) -> Result<(), GroupError> {
     let transaction = ctx.db.begin().await?;
-    let group = lock(&transaction, acting, id).await?;
+    let group = lock(&transaction, actor, id).await?;
     if group.permissions != Permissions::NONE {
-        must_reach_members(&transaction, acting, id).await?;
+        ensure_may_manage_members(&transaction, actor, id).await?;
     }
     if !groups::delete(&transaction, id).await? {
-        return Err(TeamError::Unknown);
+        return Err(GroupError::NotFound);
     }
     let changes = json!({
         "name": [group.name, Value::Null],
         "permissions": [names(group.permissions), json!([])],
     });
-    finish(ctx, acting, transaction, Action::GroupDeleted, id, changes).await
+    finish(ctx, actor, transaction, AuditEventKind::GroupDeleted, id, changes).await
 }
 
 /// The group as it stands until the transaction ends. Rights are asked only then: what it grants may
 /// have changed since the page was drawn.
 async fn lock(
     transaction: &Transaction,
-    acting: Acting<'_>,
+    actor: Actor<'_>,
     id: GroupId,
-) -> Result<Group, TeamError> {
-    let group = groups::lock(transaction, id).await?.ok_or(TeamError::Unknown)?;
-    if may_lead(acting.by, group.permissions) { Ok(group) } else { Err(TeamError::AboveOneself) }
+) -> Result<Group, GroupError> {
+    let group = groups::lock(transaction, id).await?.ok_or(GroupError::NotFound)?;
+    if may_manage(actor.user, group.permissions) {
+        Ok(group)
+    } else {
+        Err(GroupError::MissingPermissions)
+    }
 }
 
 /// Refuses to take from a colleague who may do more than the actor, also by the group they are in.
-async fn must_reach_members(
+async fn ensure_may_manage_members(
     transaction: &Transaction,
-    acting: Acting<'_>,
+    actor: Actor<'_>,
     id: GroupId,
-) -> Result<(), TeamError> {
-    let others = acting.by.permissions().others();
-    let is_beyond = groups::has_member_granted(transaction, id, others).await?;
-    if is_beyond { Err(TeamError::AboveMember) } else { Ok(()) }
+) -> Result<(), GroupError> {
+    let others = actor.user.permissions().others();
+    let outranks = groups::has_member_granted(transaction, id, others).await?;
+    if outranks { Err(GroupError::MemberHasMore) } else { Ok(()) }
 }
 
 fn names(permissions: Permissions) -> Vec<&'static str> {
@@ -149,23 +153,24 @@ fn names(permissions: Permissions) -> Vec<&'static str> {
 
 async fn finish(
     ctx: &Ctx,
-    acting: Acting<'_>,
+    actor: Actor<'_>,
     transaction: Transaction,
-    action: Action,
+    action: AuditEventKind,
     id: GroupId,
     changes: Value,
-) -> Result<(), TeamError> {
+) -> Result<(), GroupError> {
     let details = json!({ "group": id.0, "changes": changes });
-    let event = Event { target: None, ..Event::by(acting.by.id, action, acting.caller) };
-    audit::record(&transaction, event.with(details), ctx.clock.now()).await?;
+    let event =
+        AuditEvent { target: None, ..AuditEvent::by_owner(actor.user.id, action, actor.caller) };
+    audit::record(&transaction, event.with_details(details), ctx.clock.now()).await?;
     transaction.commit().await?;
     // What members may do is part of what is remembered of them.
     ctx.cache.forget_everybody();
     tracing::info!(
         group.id = id.0,
-        staff.id = acting.by.id.0,
+        staff.id = actor.user.id.0,
         action = action.as_str(),
-        request.id = acting.caller.request_id,
+        request.id = actor.caller.request_id,
         "staff changed a group"
     );
     Ok(())

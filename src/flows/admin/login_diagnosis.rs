@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use crate::accounts::Account;
 use crate::audit;
-use crate::audit::{Action, Recorded};
+use crate::audit::{AuditEventKind, RecordedEvent};
 use crate::config::EmailVerification;
 use crate::context::Ctx;
 use crate::db::DbError;
@@ -20,7 +20,7 @@ const LAST: u64 = 5;
 
 /// The first thing that stands between a person and a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Obstacle {
+pub enum LoginDiagnosis {
     /// Staff deleted the account; until then it can be brought back.
     Deleted(OffsetDateTime),
     /// Staff forbade its use, perhaps until an instant.
@@ -30,61 +30,69 @@ pub enum Obstacle {
     /// There is no password to log in with.
     NoPassword,
     /// There is no password, and these providers let the person in.
-    OnlyBy(Vec<String>),
+    SocialLoginOnly(Vec<String>),
     /// Too many tries: strangers' devices wait for this long.
-    Waiting(Duration),
+    RateLimited(Duration),
     /// Too many wrong passwords in a row: strangers' devices need a new password.
-    Closed,
+    LockedOut,
     /// Nothing but wrong passwords: so many since the last log-in, the last of them then.
     WrongPassword(usize, OffsetDateTime),
     /// None, but the owner wants the account deleted then; logging in takes that back.
-    Leaving(OffsetDateTime),
+    DeletionPending(OffsetDateTime),
     /// None.
-    Nothing,
+    NoProblem,
 }
 
 /// Looks for what stands in the way of an account's person; also gives the last failures.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn find(ctx: &Ctx, account: &Account) -> Result<(Obstacle, Vec<Recorded>), DbError> {
+pub async fn diagnose(
+    ctx: &Ctx,
+    account: &Account,
+) -> Result<(LoginDiagnosis, Vec<RecordedEvent>), DbError> {
     let user = account.person.id;
-    let failures = audit::list_last(&ctx.db, user, Action::LogInFailed, LAST).await?;
+    let failures = audit::list_latest(&ctx.db, user, AuditEventKind::LoginFailed, LAST).await?;
     let ways = social::ways_of(ctx, user).await?;
     let waiting = sessions::waiting(ctx, &account.person.email).await?;
-    Ok((judge(ctx, account, (waiting, ways), &failures), failures))
+    Ok((diagnose_account(ctx, account, (waiting, ways), &failures), failures))
 }
 
-fn judge(
+fn diagnose_account(
     ctx: &Ctx,
     account: &Account,
     (waiting, ways): (Option<Duration>, Vec<String>),
-    failures: &[Recorded],
-) -> Obstacle {
+    failures: &[RecordedEvent],
+) -> LoginDiagnosis {
     let is_over = account.inactive_until.is_some_and(|until| until <= ctx.clock.now());
     if !account.is_active && !is_over {
         return match account.deletes_at {
-            Some(at) => Obstacle::Deleted(at),
-            None => Obstacle::Suspended(account.inactive_until),
+            Some(at) => LoginDiagnosis::Deleted(at),
+            None => LoginDiagnosis::Suspended(account.inactive_until),
         };
     }
     let must_be_verified = ctx.settings.email_verification == EmailVerification::Mandatory;
     if must_be_verified && account.person.email_verified_at.is_none() {
-        return Obstacle::Unverified;
+        return LoginDiagnosis::Unverified;
     }
     if account.password_hash.is_none() {
-        return if ways.is_empty() { Obstacle::NoPassword } else { Obstacle::OnlyBy(ways) };
+        return if ways.is_empty() {
+            LoginDiagnosis::NoPassword
+        } else {
+            LoginDiagnosis::SocialLoginOnly(ways)
+        };
     }
     match waiting {
-        Some(throttle::CLOSED) => return Obstacle::Closed,
-        Some(wait) => return Obstacle::Waiting(wait),
+        Some(throttle::CLOSED) => return LoginDiagnosis::LockedOut,
+        Some(wait) => return LoginDiagnosis::RateLimited(wait),
         None => {}
     }
-    let since = |failure: &&Recorded| account.last_login_at.is_none_or(|last| failure.at > last);
+    let since =
+        |failure: &&RecordedEvent| account.last_login_at.is_none_or(|last| failure.at > last);
     let wrong = failures.iter().filter(since).count();
     match (failures.first(), account.deletes_at) {
-        (Some(last), _) if wrong > 0 => Obstacle::WrongPassword(wrong, last.at),
-        (_, Some(at)) => Obstacle::Leaving(at),
-        _ => Obstacle::Nothing,
+        (Some(last), _) if wrong > 0 => LoginDiagnosis::WrongPassword(wrong, last.at),
+        (_, Some(at)) => LoginDiagnosis::DeletionPending(at),
+        _ => LoginDiagnosis::NoProblem,
     }
 }

@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::accounts;
 use crate::accounts::{NewAccount, NewPasswordError, OwnData, Weakness};
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::links;
@@ -16,7 +16,7 @@ use crate::types::{Caller, Email, Language, Name, Password, Secret, UserId};
 
 /// Why nobody became superuser.
 #[derive(Debug, Error)]
-pub enum SuperuserError {
+pub enum SetupError {
     /// The link is used, too old, or never was one.
     #[error("the link does not work")]
     BadLink,
@@ -28,7 +28,7 @@ pub enum SuperuserError {
     LocalEmail,
     /// The password was not taken.
     #[error(transparent)]
-    NotTaken(#[from] NewPasswordError),
+    PasswordRejected(#[from] NewPasswordError),
     /// The database failed.
     #[error(transparent)]
     Broken(#[from] DbError),
@@ -38,7 +38,7 @@ pub enum SuperuserError {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn invite(ctx: &Ctx) -> Result<Option<Secret>, DbError> {
+pub async fn create_link(ctx: &Ctx) -> Result<Option<Secret>, DbError> {
     let transaction = ctx.db.begin().await?;
     if accounts::has_superuser(&transaction).await? {
         return Ok(None);
@@ -53,7 +53,7 @@ pub async fn invite(ctx: &Ctx) -> Result<Option<Secret>, DbError> {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn may_set_up(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
+pub async fn is_link_valid(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
     let is_good = links::is_good(&ctx.db, token, Purpose::Setup, ctx.clock.now()).await?;
     Ok(is_good && !accounts::is_there_a_superuser(&ctx.db).await?)
 }
@@ -62,7 +62,7 @@ pub async fn may_set_up(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn is_set_up(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
+pub async fn is_finished(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
     let link = links::find_past(&ctx.db, token).await?;
     let is_ours = link.is_some_and(|link| link.purpose == Purpose::Setup);
     Ok(is_ours && accounts::is_there_a_superuser(&ctx.db).await?)
@@ -72,15 +72,15 @@ pub async fn is_set_up(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
 /// taken anyway.
 ///
 /// # Errors
-/// [`SuperuserError`] when there is no answer.
-pub async fn weigh(
+/// [`SetupError`] when there is no answer.
+pub async fn check_password_strength(
     ctx: &Ctx,
     token: &Secret,
     password: &Password,
     own: OwnData,
-) -> Result<Vec<Weakness>, SuperuserError> {
-    if !may_set_up(ctx, token).await? {
-        return Err(SuperuserError::BadLink);
+) -> Result<Vec<Weakness>, SetupError> {
+    if !is_link_valid(ctx, token).await? {
+        return Err(SetupError::BadLink);
     }
     let found = accounts::weigh_password(ctx, password, own).await;
     Ok(found.map_err(NewPasswordError::from)?)
@@ -90,26 +90,26 @@ pub async fn weigh(
 /// links, one succeeds.
 ///
 /// # Errors
-/// [`SuperuserError`] says why not; the link is still good unless it was the reason.
-pub async fn by_link(
+/// [`SetupError`] says why not; the link is still good unless it was the reason.
+pub async fn create_superuser_by_link(
     ctx: &Ctx,
     token: &Secret,
     (email, language): (Email, Language),
     password: Password,
     caller: &Caller,
-) -> Result<Opened, SuperuserError> {
-    if !may_set_up(ctx, token).await? {
-        return Err(SuperuserError::BadLink);
+) -> Result<Opened, SetupError> {
+    if !is_link_valid(ctx, token).await? {
+        return Err(SetupError::BadLink);
     }
-    must_be_taken(ctx, &email)?;
+    ensure_address_allowed(ctx, &email)?;
     let account = prepare(ctx, (email.clone(), language), password).await?;
     let transaction = ctx.db.begin().await?;
     let is_first = links::consume_all(&transaction, token, Purpose::Setup, ctx.clock.now()).await?
         && !accounts::has_superuser(&transaction).await?;
     if !is_first {
-        return Err(SuperuserError::BadLink);
+        return Err(SetupError::BadLink);
     }
-    let user = make(ctx, &transaction, account, caller).await?;
+    let user = insert(ctx, &transaction, account, caller).await?;
     let opened =
         sessions::start(ctx, &transaction, (user, &email), Proof::SetupLink, caller).await?;
     transaction.commit().await?;
@@ -120,25 +120,25 @@ pub async fn by_link(
 /// Makes a superuser at the terminal, where no link is needed.
 ///
 /// # Errors
-/// [`SuperuserError`] says why not.
-pub async fn at_the_terminal(
+/// [`SetupError`] says why not.
+pub async fn create_superuser(
     ctx: &Ctx,
     (email, language): (Email, Language),
     password: Password,
     caller: &Caller,
-) -> Result<UserId, SuperuserError> {
-    must_be_taken(ctx, &email)?;
+) -> Result<UserId, SetupError> {
+    ensure_address_allowed(ctx, &email)?;
     let account = prepare(ctx, (email, language), password).await?;
     let transaction = ctx.db.begin().await?;
-    let user = make(ctx, &transaction, account, caller).await?;
+    let user = insert(ctx, &transaction, account, caller).await?;
     transaction.commit().await?;
     tracing::info!(user.id = user.0, "superuser made at the terminal");
     Ok(user)
 }
 
-fn must_be_taken(ctx: &Ctx, email: &Email) -> Result<(), SuperuserError> {
+fn ensure_address_allowed(ctx: &Ctx, email: &Email) -> Result<(), SetupError> {
     let is_taken = ctx.settings.takes_for_superuser(email);
-    if is_taken { Ok(()) } else { Err(SuperuserError::LocalEmail) }
+    if is_taken { Ok(()) } else { Err(SetupError::LocalEmail) }
 }
 
 async fn prepare(
@@ -162,15 +162,19 @@ async fn prepare(
     })
 }
 
-async fn make(
+async fn insert(
     ctx: &Ctx,
     transaction: &Transaction,
     account: NewAccount,
     caller: &Caller,
-) -> Result<UserId, SuperuserError> {
+) -> Result<UserId, SetupError> {
     let now = ctx.clock.now();
-    let user =
-        accounts::open(transaction, account, now).await?.ok_or(SuperuserError::EmailTaken)?;
-    audit::record(transaction, Event::on(user, Action::SuperuserMade, caller), now).await?;
+    let user = accounts::open(transaction, account, now).await?.ok_or(SetupError::EmailTaken)?;
+    audit::record(
+        transaction,
+        AuditEvent::on_user(user, AuditEventKind::SuperuserCreated, caller),
+        now,
+    )
+    .await?;
     Ok(user)
 }

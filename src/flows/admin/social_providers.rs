@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::admin::Acting;
+use crate::admin::Actor;
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::db::{DbError, Transaction};
 use crate::oauth::{Application, Flaw, OauthError};
@@ -17,10 +17,10 @@ use crate::social::{Provider, Wanted};
 pub enum ProviderError {
     /// There is no such registration.
     #[error("no such provider")]
-    Gone,
+    NotFound,
     /// Fields are wrong.
     #[error("fields are wrong")]
-    Wrong(Vec<(&'static str, Flaw)>),
+    InvalidFields(Vec<(&'static str, Flaw)>),
     /// Another registration has this name in URLs.
     #[error("the name is taken")]
     SlugTaken,
@@ -36,14 +36,14 @@ pub enum ProviderError {
 ///
 /// # Errors
 /// [`ProviderError`] says why not.
-pub async fn open(ctx: &Ctx, acting: Acting<'_>, wanted: &Wanted) -> Result<(), ProviderError> {
-    let application = Application::parse(&wanted.draft).map_err(ProviderError::Wrong)?;
+pub async fn create(ctx: &Ctx, actor: Actor<'_>, wanted: &Wanted) -> Result<(), ProviderError> {
+    let application = Application::parse(&wanted.draft).map_err(ProviderError::InvalidFields)?;
     ctx.oauth.look_up(&application, ctx.clock.now()).await?;
     let transaction = ctx.db.begin().await?;
     let id = social::open(ctx, &transaction, &application, wanted).await?;
     let id = id.ok_or(ProviderError::SlugTaken)?;
     let changes = json!({ "slug": [Value::Null, application.slug] });
-    finish(ctx, acting, transaction, (Action::ProviderAdded, id), changes).await
+    finish(ctx, actor, transaction, (AuditEventKind::ProviderAdded, id), changes).await
 }
 
 /// Changes a registration. What is left empty where a secret stands keeps it; kind and name in URLs
@@ -51,13 +51,13 @@ pub async fn open(ctx: &Ctx, acting: Acting<'_>, wanted: &Wanted) -> Result<(), 
 ///
 /// # Errors
 /// [`ProviderError`] says why not.
-pub async fn change(
+pub async fn update(
     ctx: &Ctx,
-    acting: Acting<'_>,
+    actor: Actor<'_>,
     provider: &Provider,
     wanted: &Wanted,
 ) -> Result<(), ProviderError> {
-    let id = provider.id.ok_or(ProviderError::Gone)?;
+    let id = provider.id.ok_or(ProviderError::NotFound)?;
     let before = &provider.application;
     let mut wanted = wanted.clone();
     wanted.draft.provider = before.kind.as_str().into();
@@ -66,11 +66,11 @@ pub async fn change(
     if let (false, Some(secret)) = (is_secret_new, &before.client_secret) {
         wanted.draft.client_secret = secret.expose().to_owned();
     }
-    let application = Application::parse(&wanted.draft).map_err(ProviderError::Wrong)?;
+    let application = Application::parse(&wanted.draft).map_err(ProviderError::InvalidFields)?;
     ctx.oauth.look_up(&application, ctx.clock.now()).await?;
     let transaction = ctx.db.begin().await?;
     if !social::change(ctx, &transaction, id, &application, &wanted).await? {
-        return Err(ProviderError::Gone);
+        return Err(ProviderError::NotFound);
     }
     let changes = json!({
         "client_id": [before.client_id, application.client_id],
@@ -78,42 +78,39 @@ pub async fn change(
         "is_active": [provider.is_active, wanted.is_active],
         "issuer": [before.issuer, application.issuer],
     });
-    finish(ctx, acting, transaction, (Action::ProviderChanged, id), changes).await
+    finish(ctx, actor, transaction, (AuditEventKind::ProviderChanged, id), changes).await
 }
 
 /// Ends a registration; whoever came by it does not any more.
 ///
 /// # Errors
 /// [`ProviderError`] says why not.
-pub async fn delete(
-    ctx: &Ctx,
-    acting: Acting<'_>,
-    provider: &Provider,
-) -> Result<(), ProviderError> {
-    let id = provider.id.ok_or(ProviderError::Gone)?;
+pub async fn delete(ctx: &Ctx, actor: Actor<'_>, provider: &Provider) -> Result<(), ProviderError> {
+    let id = provider.id.ok_or(ProviderError::NotFound)?;
     let transaction = ctx.db.begin().await?;
-    let gone = social::delete(&transaction, provider).await?.ok_or(ProviderError::Gone)?;
+    let gone = social::delete(&transaction, provider).await?.ok_or(ProviderError::NotFound)?;
     let changes = json!({ "slug": [provider.slug(), Value::Null], "identities": gone });
-    finish(ctx, acting, transaction, (Action::ProviderDeleted, id), changes).await
+    finish(ctx, actor, transaction, (AuditEventKind::ProviderDeleted, id), changes).await
 }
 
 async fn finish(
     ctx: &Ctx,
-    acting: Acting<'_>,
+    actor: Actor<'_>,
     transaction: Transaction,
-    (action, id): (Action, i64),
+    (action, id): (AuditEventKind, i64),
     changes: Value,
 ) -> Result<(), ProviderError> {
     let details = json!({ "provider": id, "changes": changes });
-    let event = Event { target: None, ..Event::by(acting.by.id, action, acting.caller) };
-    audit::record(&transaction, event.with(details), ctx.clock.now()).await?;
+    let event =
+        AuditEvent { target: None, ..AuditEvent::by_owner(actor.user.id, action, actor.caller) };
+    audit::record(&transaction, event.with_details(details), ctx.clock.now()).await?;
     transaction.commit().await?;
     ctx.buttons.forget();
     tracing::info!(
         provider.id = id,
-        staff.id = acting.by.id.0,
+        staff.id = actor.user.id.0,
         action = action.as_str(),
-        request.id = acting.caller.request_id,
+        request.id = actor.caller.request_id,
         "staff changed a provider"
     );
     Ok(())

@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 
 use crate::accounts;
 use crate::admin;
-use crate::admin::{ActError, Acting, Deed, hold};
-use crate::audit::Action;
+use crate::admin::{Actor, AdminAction, AdminError, lock_target};
+use crate::audit::AuditEventKind;
 use crate::context::Ctx;
 use crate::links;
 use crate::links::Purpose;
@@ -17,71 +17,76 @@ use crate::sessions;
 use crate::sessions::EndReason;
 use crate::types::{Secret, UserId};
 
-/// Does a deed to an account. Where there is nothing to be done, nothing is written.
+/// Does a action to an account. Where there is nothing to be done, nothing is written.
 ///
 /// # Errors
-/// [`ActError`] says why it was not done.
-pub async fn act(ctx: &Ctx, acting: Acting<'_>, whom: UserId, deed: &Deed) -> Result<(), ActError> {
+/// [`AdminError`] says why it was not done.
+pub async fn perform(
+    ctx: &Ctx,
+    actor: Actor<'_>,
+    target: UserId,
+    action: &AdminAction,
+) -> Result<(), AdminError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    let done = admin::carry_out(&transaction, acting, whom, (deed, json!({})), now).await?;
+    let done = admin::perform(&transaction, actor, target, (action, json!({})), now).await?;
     if let Some(done) = done {
         transaction.commit().await?;
-        admin::done(ctx, acting, (whom, done.action), done.over);
+        admin::after_commit(ctx, actor, (target, done.action), done.over);
     }
     Ok(())
 }
 
-/// Makes a link for a new password, to be handed over or, if `by_letter`, sent to the person. The
+/// Makes a link for a new password, to be handed over or, if `by_email`, sent to the person. The
 /// person's older links for this stop working.
 ///
 /// # Errors
-/// [`ActError`] says why not.
-pub async fn reset_link(
+/// [`AdminError`] says why not.
+pub async fn create_reset_link(
     ctx: &Ctx,
-    acting: Acting<'_>,
-    whom: UserId,
-    by_letter: bool,
-) -> Result<Secret, ActError> {
+    actor: Actor<'_>,
+    target: UserId,
+    by_email: bool,
+) -> Result<Secret, AdminError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    let held = hold(&transaction, acting, whom).await?;
+    let locked = lock_target(&transaction, actor, target).await?;
     // Whoever has the link can be the person.
-    if !held.is_within_reach(&transaction).await? {
-        return Err(ActError::AboveOneself);
+    if !locked.may_be_taken_over(&transaction).await? {
+        return Err(AdminError::Forbidden);
     }
     let reset = Purpose::ResetPassword;
-    links::end(&transaction, whom, &[reset], OffsetDateTime::UNIX_EPOCH, now).await?;
-    let link = links::mint(&transaction, ctx.random, reset, (whom, None), now).await?;
-    if by_letter {
+    links::end(&transaction, target, &[reset], OffsetDateTime::UNIX_EPOCH, now).await?;
+    let link = links::mint(&transaction, ctx.random, reset, (target, None), now).await?;
+    if by_email {
         let letter = Letter::new(Kind::ResetPassword).with_link(link.clone());
-        let to = held.account.addressee();
+        let to = locked.account.addressee();
         outbox::put(&transaction, &ctx.keys, &to, &letter, now).await?;
     }
-    let what = (Action::ResetLinkMade, json!({ "by_letter": by_letter }));
-    admin::record(&transaction, acting, whom, what, now).await?;
+    let what = (AuditEventKind::ResetLinkCreated, json!({ "by_letter": by_email }));
+    admin::record_event(&transaction, actor, target, what, now).await?;
     transaction.commit().await?;
-    admin::done(ctx, acting, (whom, Action::ResetLinkMade), Vec::new());
+    admin::after_commit(ctx, actor, (target, AuditEventKind::ResetLinkCreated), Vec::new());
     Ok(link)
 }
 
 /// Makes the password stop working, and ends every session.
 ///
 /// # Errors
-/// [`ActError`] says why not.
-pub async fn lock_password(ctx: &Ctx, acting: Acting<'_>, whom: UserId) -> Result<(), ActError> {
+/// [`AdminError`] says why not.
+pub async fn lock_password(ctx: &Ctx, actor: Actor<'_>, target: UserId) -> Result<(), AdminError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    let held = hold(&transaction, acting, whom).await?;
-    if whom != acting.by.id {
-        held.must_be_within_reach(&transaction).await?;
+    let locked = lock_target(&transaction, actor, target).await?;
+    if target != actor.user.id {
+        locked.must_not_outrank(&transaction).await?;
     }
-    accounts::set_password(&transaction, whom, None, now).await?;
+    accounts::set_password(&transaction, target, None, now).await?;
     let why = EndReason::PasswordChanged;
-    let over = sessions::end_all(&transaction, whom, None, why, now).await?;
-    let what = (Action::PasswordLocked, json!({}));
-    admin::record(&transaction, acting, whom, what, now).await?;
+    let over = sessions::end_all(&transaction, target, None, why, now).await?;
+    let what = (AuditEventKind::PasswordLocked, json!({}));
+    admin::record_event(&transaction, actor, target, what, now).await?;
     transaction.commit().await?;
-    admin::done(ctx, acting, (whom, Action::PasswordLocked), over);
+    admin::after_commit(ctx, actor, (target, AuditEventKind::PasswordLocked), over);
     Ok(())
 }

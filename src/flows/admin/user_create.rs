@@ -6,8 +6,8 @@ use thiserror::Error;
 use crate::accounts;
 use crate::accounts::{NewAccount, NewPasswordError, OwnData};
 use crate::admin;
-use crate::admin::{ActError, Acting};
-use crate::audit::Action;
+use crate::admin::{Actor, AdminError};
+use crate::audit::AuditEventKind;
 use crate::context::Ctx;
 use crate::crypto::PasswordHash;
 use crate::db::DbError;
@@ -20,13 +20,13 @@ use crate::types::{
 
 /// Why an account was not made.
 #[derive(Debug, Error)]
-pub enum AddError {
+pub enum CreateUserError {
     /// The rules of every act.
     #[error(transparent)]
-    NotDone(#[from] ActError),
+    Admin(#[from] AdminError),
     /// It is dangerous, and the password was given too long ago.
     #[error("the password is to be given again")]
-    ProveFirst,
+    ReauthenticationRequired,
     /// The address has another account.
     #[error("the address is taken")]
     EmailTaken,
@@ -35,22 +35,22 @@ pub enum AddError {
     LocalEmail,
     /// There is no such group.
     #[error("no such group")]
-    NoSuchGroup,
+    GroupNotFound,
     /// The password was not taken.
     #[error(transparent)]
-    NotTaken(#[from] NewPasswordError),
+    PasswordRejected(#[from] NewPasswordError),
 }
 
-impl From<DbError> for AddError {
+impl From<DbError> for CreateUserError {
     fn from(error: DbError) -> Self {
-        Self::NotDone(ActError::Broken(error))
+        Self::Admin(AdminError::Broken(error))
     }
 }
 
 /// An account that staff make.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
-pub struct Addition {
+pub struct NewUser {
     /// The address.
     pub email: Email,
     /// The name, may be empty.
@@ -77,7 +77,7 @@ pub struct Addition {
 
 /// An account that was made, and the link of the invitation where there is one.
 #[derive(Debug, Clone)]
-pub struct Added {
+pub struct CreatedUser {
     /// The account.
     pub user: UserId,
     /// Where its person chooses a password; it also went out by letter.
@@ -87,86 +87,91 @@ pub struct Added {
 /// Makes an account for somebody else.
 ///
 /// # Errors
-/// [`AddError`] says why not; nothing is written then.
-pub async fn add(ctx: &Ctx, acting: Acting<'_>, addition: Addition) -> Result<Added, AddError> {
-    if !ctx.settings.takes(&addition.email) {
-        return Err(AddError::LocalEmail);
+/// [`CreateUserError`] says why not; nothing is written then.
+pub async fn create(
+    ctx: &Ctx,
+    actor: Actor<'_>,
+    new_user: NewUser,
+) -> Result<CreatedUser, CreateUserError> {
+    if !ctx.settings.takes(&new_user.email) {
+        return Err(CreateUserError::LocalEmail);
     }
-    let has_roles = addition.is_staff || addition.is_superuser || !addition.groups.is_empty();
-    if has_roles && !addition.has_just_proved {
-        return Err(AddError::ProveFirst);
+    let has_roles = new_user.is_staff || new_user.is_superuser || !new_user.groups.is_empty();
+    if has_roles && !new_user.has_just_proved {
+        return Err(CreateUserError::ReauthenticationRequired);
     }
-    let hash = match addition.password.clone() {
+    let hash = match new_user.password.clone() {
         Some(password) => {
-            let (email, name) = (Some(addition.email.clone()), addition.name.clone());
-            let own = OwnData { email, name, date_of_birth: addition.date_of_birth };
+            let (email, name) = (Some(new_user.email.clone()), new_user.name.clone());
+            let own = OwnData { email, name, date_of_birth: new_user.date_of_birth };
             Some(accounts::hash_new_password(ctx, password, own).await?)
         }
         None => None,
     };
     let now = ctx.clock.now();
-    let is_invited = hash.is_none() && addition.is_active;
+    let is_invited = hash.is_none() && new_user.is_active;
     let transaction = ctx.db.begin().await?;
-    let actor = admin::actor(&transaction, acting.by.id).await?;
-    let wanted = groups::lock_all(&transaction, &addition.groups).await?;
-    let wanted = wanted.ok_or(AddError::NoSuchGroup)?;
+    let staff = admin::reload_actor(&transaction, actor.user.id).await?;
+    let wanted = groups::lock_all(&transaction, &new_user.groups).await?;
+    let wanted = wanted.ok_or(CreateUserError::GroupNotFound)?;
     let grants: Vec<&Group> = wanted.iter().collect();
-    if !actor.may(Permission::UsersAdd)
-        || (addition.is_staff && !actor.may(Permission::UsersChange))
-        || !admin::may_grant(&actor, addition.is_superuser, &grants)
+    if !staff.may(Permission::UsersAdd)
+        || (new_user.is_staff && !staff.may(Permission::UsersChange))
+        || !admin::may_grant(&staff, new_user.is_superuser, &grants)
     {
-        return Err(ActError::AboveOneself.into());
+        return Err(AdminError::Forbidden.into());
     }
-    let account = new_account(&addition, hash);
-    let user = accounts::open(&transaction, account, now).await?.ok_or(AddError::EmailTaken)?;
+    let account = new_account(&new_user, hash);
+    let user =
+        accounts::open(&transaction, account, now).await?.ok_or(CreateUserError::EmailTaken)?;
     let ids: Vec<GroupId> = wanted.iter().map(|group| group.id).collect();
-    groups::set_groups(&transaction, user, &ids).await?;
+    groups::set_memberships(&transaction, user, &ids).await?;
     let invitation = if is_invited {
-        let (email, language) = (addition.email.clone(), addition.language);
+        let (email, language) = (new_user.email.clone(), new_user.language);
         let to = Addressee { user: Some(user), email, language };
         Some(admin::invite(ctx, &transaction, user, &to).await?)
     } else {
         None
     };
-    let details = json!({ "changes": changes(&addition, &wanted), "invited": is_invited });
-    let what = (Action::AddedByStaff, details);
-    admin::record(&transaction, acting, user, what, now).await?;
+    let details = json!({ "changes": changes(&new_user, &wanted), "invited": is_invited });
+    let what = (AuditEventKind::CreatedByStaff, details);
+    admin::record_event(&transaction, actor, user, what, now).await?;
     transaction.commit().await?;
-    admin::done(ctx, acting, (user, Action::AddedByStaff), Vec::new());
-    Ok(Added { user, invitation })
+    admin::after_commit(ctx, actor, (user, AuditEventKind::CreatedByStaff), Vec::new());
+    Ok(CreatedUser { user, invitation })
 }
 
 /// What the account starts with, for the trail; what was not given is not told.
-fn changes(addition: &Addition, groups: &[Group]) -> Value {
+fn changes(new_user: &NewUser, groups: &[Group]) -> Value {
     let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
     let mut changes = json!({
-        "email": [null, addition.email.as_typed()],
-        "name": [null, addition.name.as_str()],
-        "is_active": [null, addition.is_active],
-        "is_staff": [null, addition.is_staff],
-        "is_superuser": [null, addition.is_superuser],
+        "email": [null, new_user.email.as_typed()],
+        "name": [null, new_user.name.as_str()],
+        "is_active": [null, new_user.is_active],
+        "is_staff": [null, new_user.is_staff],
+        "is_superuser": [null, new_user.is_superuser],
         "groups": [null, names],
     });
-    if let Some(gender) = addition.gender {
+    if let Some(gender) = new_user.gender {
         changes["gender"] = json!([null, gender.as_str()]);
     }
-    if let Some(born) = addition.date_of_birth {
+    if let Some(born) = new_user.date_of_birth {
         changes["date_of_birth"] = json!([null, born.to_string()]);
     }
     changes
 }
 
-fn new_account(addition: &Addition, password_hash: Option<PasswordHash>) -> NewAccount {
+fn new_account(new_user: &NewUser, password_hash: Option<PasswordHash>) -> NewAccount {
     NewAccount {
-        email: addition.email.clone(),
+        email: new_user.email.clone(),
         password_hash,
-        name: addition.name.clone(),
-        gender: addition.gender,
-        date_of_birth: addition.date_of_birth,
-        language: addition.language,
-        is_active: addition.is_active,
-        is_staff: addition.is_staff,
-        is_superuser: addition.is_superuser,
+        name: new_user.name.clone(),
+        gender: new_user.gender,
+        date_of_birth: new_user.date_of_birth,
+        language: new_user.language,
+        is_active: new_user.is_active,
+        is_staff: new_user.is_staff,
+        is_superuser: new_user.is_superuser,
         is_verified: false,
     }
 }

@@ -6,12 +6,12 @@ use std::collections::HashSet;
 use crate::accounts;
 use crate::admin;
 use crate::admin::bulk_job;
-use crate::admin::bulk_job::Orders;
-use crate::admin::{ActError, Acting, Newcomer};
+use crate::admin::bulk_job::BulkJobSpec;
+use crate::admin::{Actor, AdminError, ImportedUser};
 use crate::context::Ctx;
 use crate::crypto::{PasswordHash, QueueFull};
 use crate::db::DbError;
-use crate::types::{BulkId, Email, Permission};
+use crate::types::{BulkJobId, Email, Permission};
 
 /// Addresses that are looked up at once.
 const LOOKED_UP: usize = 500;
@@ -20,7 +20,7 @@ const LOOKED_UP: usize = 500;
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
-pub async fn find_taken(ctx: &Ctx, emails: &[Email]) -> Result<Vec<usize>, DbError> {
+pub async fn find_existing(ctx: &Ctx, emails: &[Email]) -> Result<Vec<usize>, DbError> {
     let mut taken = HashSet::new();
     for some in emails.chunks(LOOKED_UP) {
         let some: Vec<&Email> = some.iter().collect();
@@ -34,9 +34,9 @@ pub async fn find_taken(ctx: &Ctx, emails: &[Email]) -> Result<Vec<usize>, DbErr
 ///
 /// # Errors
 /// [`QueueFull`] when the hashing threads are too busy to say how fast they are.
-pub async fn find_too_costly<'n>(
+pub async fn find_costly_hashes<'n>(
     ctx: &Ctx,
-    people: impl Iterator<Item = &'n Newcomer>,
+    people: impl Iterator<Item = &'n ImportedUser>,
 ) -> Result<Vec<usize>, QueueFull> {
     let hashes: Vec<_> = people
         .enumerate()
@@ -53,40 +53,40 @@ pub async fn find_too_costly<'n>(
 /// Keeps a list that was looked at, sealed, until it is ordered.
 ///
 /// # Errors
-/// [`ActError`] says why not.
-pub async fn plan(
+/// [`AdminError`] says why not.
+pub async fn draft(
     ctx: &Ctx,
-    acting: Acting<'_>,
-    people: Vec<Newcomer>,
+    actor: Actor<'_>,
+    people: Vec<ImportedUser>,
     invite: bool,
-) -> Result<BulkId, ActError> {
+) -> Result<BulkJobId, AdminError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    if !admin::actor(&transaction, acting.by.id).await?.may(Permission::UsersAdd) {
-        return Err(ActError::AboveOneself);
+    if !admin::reload_actor(&transaction, actor.user.id).await?.may(Permission::UsersAdd) {
+        return Err(AdminError::Forbidden);
     }
     let total = Some(people.len() as u64);
-    let orders = Orders::Import { people, invite };
-    let id = bulk_job::plan(&transaction, &ctx.keys, acting, (&orders, total), now).await?;
+    let spec = BulkJobSpec::Import { people, invite };
+    let id = bulk_job::draft(&transaction, &ctx.keys, actor, (&spec, total), now).await?;
     transaction.commit().await?;
     Ok(id)
 }
 
-/// Orders what was planned; `false` means that there is no such plan of this person, that it was too
+/// BulkJobSpec what was planned; `false` means that there is no such plan of this person, that it was too
 /// long ago, or that it was ordered already.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn start(ctx: &Ctx, acting: Acting<'_>, id: BulkId) -> Result<bool, DbError> {
+pub async fn enqueue(ctx: &Ctx, actor: Actor<'_>, id: BulkJobId) -> Result<bool, DbError> {
     let transaction = ctx.db.begin().await?;
-    if !bulk_job::start(&transaction, id, acting.by.id, ctx.clock.now()).await? {
+    if !bulk_job::start(&transaction, id, actor.user.id, ctx.clock.now()).await? {
         return Ok(false);
     }
     transaction.commit().await?;
     tracing::info!(
-        bulk.id = id.0,
-        staff.id = acting.by.id.0,
-        request.id = acting.caller.request_id,
+        bulk_job.id = id.0,
+        staff.id = actor.user.id.0,
+        request.id = actor.caller.request_id,
         "staff ordered accounts for a list of people"
     );
     Ok(true)

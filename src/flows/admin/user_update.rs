@@ -10,8 +10,8 @@ use thiserror::Error;
 use crate::accounts;
 use crate::accounts::{Account, Edited};
 use crate::admin;
-use crate::admin::{ActError, Acting, Held, hold};
-use crate::audit::Action;
+use crate::admin::{Actor, AdminError, LockedTarget, lock_target};
+use crate::audit::AuditEventKind;
 use crate::clock::to_micros;
 use crate::config::EmailVerification;
 use crate::context::Ctx;
@@ -29,7 +29,7 @@ use crate::types::{Email, Gender, GroupId, Permission, UserId};
 
 /// What staff write of an account.
 #[derive(Debug, Clone)]
-pub struct Edit {
+pub struct UserUpdate {
     /// The version of the account that they saw.
     pub version: i64,
     /// What it is to say and may do.
@@ -44,7 +44,7 @@ pub struct Edit {
 
 /// An account as it stands, with its groups.
 #[derive(Debug, Clone)]
-pub struct Current {
+pub struct UserWithGroups {
     /// The account.
     pub account: Account,
     /// Its groups.
@@ -53,16 +53,16 @@ pub struct Current {
 
 /// Why an account was not saved.
 #[derive(Debug, Error)]
-pub enum SaveError {
+pub enum UpdateUserError {
     /// The rules of every act.
     #[error(transparent)]
-    NotDone(#[from] ActError),
+    Admin(#[from] AdminError),
     /// Somebody else has saved the account since; this is what it says now.
     #[error("somebody else saved the account")]
-    Stale(Box<Current>),
+    Stale(Box<UserWithGroups>),
     /// It is dangerous, and the password was given too long ago.
     #[error("the password is to be given again")]
-    ProveFirst,
+    ReauthenticationRequired,
     /// The address has another account.
     #[error("the address is taken")]
     EmailTaken,
@@ -71,12 +71,12 @@ pub enum SaveError {
     LocalEmail,
     /// There is no such group.
     #[error("no such group")]
-    NoSuchGroup,
+    GroupNotFound,
 }
 
-impl From<DbError> for SaveError {
+impl From<DbError> for UpdateUserError {
     fn from(error: DbError) -> Self {
-        Self::NotDone(ActError::Broken(error))
+        Self::Admin(AdminError::Broken(error))
     }
 }
 
@@ -84,28 +84,28 @@ impl From<DbError> for SaveError {
 /// address ends the sessions and the links, and its old owner is told.
 ///
 /// # Errors
-/// [`SaveError`] says why not; nothing is written then.
-pub async fn save(
+/// [`UpdateUserError`] says why not; nothing is written then.
+pub async fn replace(
     ctx: &Ctx,
-    acting: Acting<'_>,
-    whom: UserId,
-    edit: &Edit,
-) -> Result<bool, SaveError> {
-    write(ctx, acting, whom, |_, _| edit.clone()).await
+    actor: Actor<'_>,
+    target: UserId,
+    edit: &UserUpdate,
+) -> Result<bool, UpdateUserError> {
+    apply(ctx, actor, target, |_, _| edit.clone()).await
 }
 
 /// Changes some of what an account says and its groups, and leaves the rest as it is at that very
 /// moment; `false` means that nothing was to be changed. Another address is to prove itself.
 ///
 /// # Errors
-/// [`SaveError`] says why not; nothing is written then.
-pub async fn amend(
+/// [`UpdateUserError`] says why not; nothing is written then.
+pub async fn patch(
     ctx: &Ctx,
-    acting: Acting<'_>,
-    whom: UserId,
+    actor: Actor<'_>,
+    target: UserId,
     has_just_proved: bool,
     change: impl FnOnce(&mut Edited, &mut Vec<GroupId>),
-) -> Result<bool, SaveError> {
+) -> Result<bool, UpdateUserError> {
     let amended = |account: &Account, groups: &[(GroupId, String)]| {
         let mut edited = edited_of(account);
         let mut groups: Vec<GroupId> = groups.iter().map(|(id, _)| *id).collect();
@@ -113,39 +113,42 @@ pub async fn amend(
         groups.sort_unstable();
         groups.dedup();
         let version = account.version;
-        Edit { version, edited, groups, is_verified: false, has_just_proved }
+        UserUpdate { version, edited, groups, is_verified: false, has_just_proved }
     };
-    write(ctx, acting, whom, amended).await
+    apply(ctx, actor, target, amended).await
 }
 
 /// Saves what `edit` makes of an account that nobody else can change meanwhile.
-async fn write(
+async fn apply(
     ctx: &Ctx,
-    acting: Acting<'_>,
-    whom: UserId,
-    edit: impl FnOnce(&Account, &[(GroupId, String)]) -> Edit,
-) -> Result<bool, SaveError> {
+    actor: Actor<'_>,
+    target: UserId,
+    edit: impl FnOnce(&Account, &[(GroupId, String)]) -> UserUpdate,
+) -> Result<bool, UpdateUserError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     accounts::lock_to_remove(&transaction).await?;
-    let held = hold(&transaction, acting, whom).await?;
-    let groups = groups::of_in(&transaction, whom).await?;
-    let edit = edit(&held.account, &groups);
-    if held.account.version != edit.version {
-        return Err(SaveError::Stale(Box::new(Current { account: held.account, groups })));
+    let locked = lock_target(&transaction, actor, target).await?;
+    let groups = groups::list_of_user_in(&transaction, target).await?;
+    let edit = edit(&locked.account, &groups);
+    if locked.account.version != edit.version {
+        return Err(UpdateUserError::Stale(Box::new(UserWithGroups {
+            account: locked.account,
+            groups,
+        })));
     }
     let wanted = groups::lock_all(&transaction, &edit.groups).await?;
-    let wanted = wanted.ok_or(SaveError::NoSuchGroup)?;
-    let (before, after) = (edited_of(&held.account), &edit.edited);
+    let wanted = wanted.ok_or(UpdateUserError::GroupNotFound)?;
+    let (before, after) = (edited_of(&locked.account), &edit.edited);
     let has_moved = before.email.canonical() != after.email.canonical();
     if has_moved && !ctx.settings.takes(&after.email) {
-        return Err(SaveError::LocalEmail);
+        return Err(UpdateUserError::LocalEmail);
     }
     let added: Vec<&Group> =
         wanted.iter().filter(|group| groups.iter().all(|(id, _)| *id != group.id)).collect();
     let has_left = groups.iter().any(|(id, _)| wanted.iter().all(|group| group.id != *id));
 
-    may_save(&transaction, &held, after, (&wanted, &added, has_left)).await?;
+    may_save(&transaction, &locked, after, (&wanted, &added, has_left)).await?;
     let is_dangerous = has_moved
         || has_left
         || !added.is_empty()
@@ -153,7 +156,7 @@ async fn write(
         || before.is_superuser != after.is_superuser
         || (before.is_active && !after.is_active);
     if is_dangerous && !edit.has_just_proved {
-        return Err(SaveError::ProveFirst);
+        return Err(UpdateUserError::ReauthenticationRequired);
     }
 
     let mut changes = changes(&before, after);
@@ -166,25 +169,25 @@ async fn write(
     if changes.is_empty() {
         return Ok(false);
     }
-    let was_verified = held.account.person.email_verified_at.is_some();
+    let was_verified = locked.account.person.email_verified_at.is_some();
     if has_moved && was_verified != edit.is_verified {
         let verified = json!([was_verified, edit.is_verified]);
         changes.insert("email_verified".to_owned(), verified);
     }
 
     // First what depends on the version, which moving and activating change too.
-    if !accounts::edit(&transaction, (whom, edit.version), &unmoved(&before, after), now).await? {
-        return Err(ActError::LastSuperuser.into());
+    if !accounts::edit(&transaction, (target, edit.version), &unmoved(&before, after), now).await? {
+        return Err(AdminError::LastSuperuser.into());
     }
     if !before.is_active && after.is_active {
-        accounts::activate(&transaction, whom, now).await?;
+        accounts::activate(&transaction, target, now).await?;
     }
     if has_left || !added.is_empty() {
         let ids: Vec<GroupId> = wanted.iter().map(|group| group.id).collect();
-        groups::set_groups(&transaction, whom, &ids).await?;
+        groups::set_memberships(&transaction, target, &ids).await?;
     }
     if has_moved {
-        relocate(ctx, (&transaction, &held.account), &after.email, edit.is_verified).await?;
+        move_to_email(ctx, (&transaction, &locked.account), &after.email, edit.is_verified).await?;
     }
     let why = match (before.is_active && !after.is_active, has_moved) {
         (true, _) => Some(EndReason::Deactivated),
@@ -192,34 +195,34 @@ async fn write(
         (false, false) => None,
     };
     let over = match why {
-        Some(why) => sessions::end_all(&transaction, whom, None, why, now).await?,
+        Some(why) => sessions::end_all(&transaction, target, None, why, now).await?,
         None => Vec::new(),
     };
-    let what = (Action::ChangedByStaff, json!({ "changes": changes }));
-    admin::record(&transaction, acting, whom, what, now).await?;
+    let what = (AuditEventKind::ChangedByStaff, json!({ "changes": changes }));
+    admin::record_event(&transaction, actor, target, what, now).await?;
     transaction.commit().await?;
-    admin::done(ctx, acting, (whom, Action::ChangedByStaff), over);
+    admin::after_commit(ctx, actor, (target, AuditEventKind::ChangedByStaff), over);
     Ok(true)
 }
 
 /// The rules of saving.
 async fn may_save(
     transaction: &Transaction,
-    held: &Held,
+    locked: &LockedTarget,
     after: &Edited,
     (wanted, added, has_left): (&[Group], &[&Group], bool),
-) -> Result<(), SaveError> {
-    let (actor, before) = (&held.actor, edited_of(&held.account));
+) -> Result<(), UpdateUserError> {
+    let (actor, before) = (&locked.actor, edited_of(&locked.account));
     if !actor.may(Permission::UsersChange) {
-        return Err(ActError::AboveOneself.into());
+        return Err(AdminError::Forbidden.into());
     }
-    let is_oneself = actor.id == held.account.person.id;
+    let is_oneself = actor.id == locked.account.person.id;
     let is_less = (before.is_active && !after.is_active)
         || (before.is_staff && !after.is_staff)
         || (before.is_superuser && !after.is_superuser)
         || (has_left && !actor.is_superuser);
     if is_oneself && is_less {
-        return Err(ActError::Oneself.into());
+        return Err(AdminError::OwnAccount.into());
     }
     // A colleague who may do more than the actor is neither suspended nor stripped, nor taken over.
     let takes_away = is_less || has_left;
@@ -227,9 +230,11 @@ async fn may_save(
     let gained: Vec<&Group> = if becomes_staff { wanted.iter().collect() } else { added.to_vec() };
     let has_moved = before.email.canonical() != after.email.canonical();
     if !admin::may_grant(actor, after.is_superuser && !before.is_superuser, &gained)
-        || ((has_moved || takes_away) && !is_oneself && !held.is_within_reach(transaction).await?)
+        || ((has_moved || takes_away)
+            && !is_oneself
+            && !locked.may_be_taken_over(transaction).await?)
     {
-        return Err(ActError::AboveOneself.into());
+        return Err(AdminError::Forbidden.into());
     }
     Ok(())
 }
@@ -274,15 +279,15 @@ fn changes(before: &Edited, after: &Edited) -> Map<String, Value> {
 
 /// Moves the account to another address. The old one is told and can take it back; the new one gets
 /// the link that proves it, unless it is taken for proved.
-async fn relocate(
+async fn move_to_email(
     ctx: &Ctx,
     (transaction, account): (&Transaction, &Account),
     new: &Email,
     is_verified: bool,
-) -> Result<(), SaveError> {
+) -> Result<(), UpdateUserError> {
     let (user, now) = (account.person.id, ctx.clock.now());
     if !accounts::change_email(transaction, user, new, is_verified, now).await? {
-        return Err(SaveError::EmailTaken);
+        return Err(UpdateUserError::EmailTaken);
     }
     let undo = (user, Some(&account.person.email));
     let undo = links::mint(transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;

@@ -16,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use crate::accounts;
 use crate::accounts::Account;
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::clock::to_micros;
 use crate::context::Ctx;
 use crate::db::{DbError, Transaction};
@@ -362,7 +362,12 @@ async fn answer(ctx: &Ctx, user: UserId, mut letter: Claimed) -> Result<Option<C
     }
     if kind == Kind::ResetPassword {
         let caller = asker(ctx, &words);
-        audit::record(&transaction, Event::on(user, Action::ResetAsked, &caller), now).await?;
+        audit::record(
+            &transaction,
+            AuditEvent::on_user(user, AuditEventKind::PasswordResetRequested, &caller),
+            now,
+        )
+        .await?;
     }
     transaction.commit().await?;
     (letter.to, letter.letter) = (to, words);

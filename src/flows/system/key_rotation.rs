@@ -8,7 +8,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::audit;
-use crate::audit::{Action, Event};
+use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Ctx;
 use crate::crypto::{Algorithm, KeyState};
 use crate::keys;
@@ -131,7 +131,7 @@ async fn put_in_line(
         "key": key.id, "algorithm": algorithm.name(), "signs_at": key.signs_from.unix_timestamp(),
         "keys_gone": gone,
     });
-    let event = Event::of_the_site(Action::KeyRotated, caller).with(facts);
+    let event = AuditEvent::on_site(AuditEventKind::KeyRotated, caller).with_details(facts);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
     tracing::info!(key.id = key.id, algorithm = algorithm.name(), "the next signing key was made");

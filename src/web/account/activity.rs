@@ -7,7 +7,7 @@ use askama::Template;
 use rocket::{Route, State, get, routes};
 
 use crate::audit;
-use crate::audit::{Action, Recorded};
+use crate::audit::{AuditEventKind, RecordedEvent};
 use crate::context::Ctx;
 use crate::http::guards::SignedIn;
 use crate::types::UserId;
@@ -55,7 +55,7 @@ async fn index(
     let before = before.filter(|before| *before > 0);
     let reader = signed_in.person().id;
     // One more than is shown tells whether there are older ones.
-    let mut events = audit::list_of(&ctx.db, reader, before, ON_A_PAGE as u64 + 1).await?;
+    let mut events = audit::list_of_user(&ctx.db, reader, before, ON_A_PAGE as u64 + 1).await?;
     let has_older = events.len() > ON_A_PAGE;
     events.truncate(ON_A_PAGE);
     let older = events.last().map(|event| event.id).filter(|_| has_older);
@@ -63,19 +63,20 @@ async fn index(
     Page::render(&ActivityPage { events, is_newest: before.is_none(), older, page })
 }
 
-fn row(event: &Recorded, reader: UserId, page: &PageContext) -> ActivityRow {
+fn row(event: &RecordedEvent, reader: UserId, page: &PageContext) -> ActivityRow {
     let count = event.details.get("count").and_then(serde_json::Value::as_u64).unwrap_or_default();
     let place = match event.ip.as_str() {
         "" => page.t("activity.terminal").into_owned(),
         _ => device::label(&event.user_agent, page.language()),
     };
-    let is_suspicious = matches!(event.action, Some(Action::LogInFailed | Action::TokenReused));
+    let is_suspicious =
+        matches!(event.kind, Some(AuditEventKind::LoginFailed | AuditEventKind::TokenReused));
     ActivityRow {
         what: match event.details.get("provider").and_then(serde_json::Value::as_str) {
-            Some(name) if event.action == Some(Action::LoggedIn) => {
+            Some(name) if event.kind == Some(AuditEventKind::LoggedIn) => {
                 page.t_with("audit_event.social_login", "provider", name)
             }
-            _ => page.t_with(label(event.action), "count", count),
+            _ => page.t_with(label(event.kind), "count", count),
         },
         at: Timestamp::new(page, event.at),
         place,
@@ -85,53 +86,53 @@ fn row(event: &Recorded, reader: UserId, page: &PageContext) -> ActivityRow {
     }
 }
 
-/// Returns the label of an action; a new action does not compile without one. Labels may use the
+/// Returns the label of an event kind; a new kind does not compile without one. Labels may use the
 /// placeholder `count`.
-pub(in crate::web) fn label(action: Option<Action>) -> &'static str {
-    let Some(action) = action else { return "audit_event.other" };
-    match action {
-        Action::SignedUp => "audit_event.signup",
-        Action::LoggedIn => "audit_event.login",
-        Action::LogInFailed => "audit_event.login_failed",
-        Action::LoggedOut => "audit_event.logout",
-        Action::TokenReused => "audit_event.token_reused",
-        Action::SuperuserMade => "audit_event.superuser_created",
-        Action::PasswordSet => "audit_event.password_set",
-        Action::EmailVerified => "audit_event.email_verified",
-        Action::PasswordChanged => "audit_event.password_changed",
-        Action::ResetAsked => "audit_event.password_reset_requested",
-        Action::PasswordReset => "audit_event.password_reset",
-        Action::EmailChangeAsked => "audit_event.email_change_requested",
-        Action::EmailChanged => "audit_event.email_changed",
-        Action::EmailChangeUndone => "audit_event.email_change_undone",
-        Action::NotMe => "audit_event.compromise_reported",
-        Action::ProfileChanged => "audit_event.profile_updated",
-        Action::ProvedAgain => "audit_event.reauthenticated",
-        Action::DeletionScheduled => "audit_event.deletion_scheduled",
-        Action::DeletionCancelled => "audit_event.deletion_cancelled",
-        Action::Deleted => "audit_event.deleted",
-        Action::Activated => "audit_event.activated",
-        Action::Deactivated => "audit_event.deactivated",
-        Action::DeletionByStaff => "audit_event.deletion_scheduled_by_staff",
-        Action::UndoneByStaff => "audit_event.bulk_job_undone",
-        Action::VerifiedByStaff => "audit_event.email_verified_by_staff",
-        Action::SessionsEndedByStaff => "audit_event.sessions_ended_by_staff",
-        Action::ResetLinkMade => "audit_event.password_reset_link_created",
-        Action::PasswordLocked => "audit_event.password_disabled",
-        Action::AddedByStaff => "audit_event.user_created",
-        Action::ChangedByStaff => "audit_event.user_updated",
-        Action::SuspensionOver => "audit_event.suspension_ended",
-        Action::GroupMade => "audit_event.group_created",
-        Action::GroupChanged => "audit_event.group_updated",
-        Action::GroupDeleted => "audit_event.group_deleted",
-        Action::LetterRetried => "audit_event.email_retried",
-        Action::SessionEnded => "audit_event.session_ended",
-        Action::OtherSessionsEnded => "audit_event.other_sessions_ended",
-        Action::KeyRotated => "audit_event.key_rotated",
-        Action::SocialConnected => "audit_event.social_connected",
-        Action::SocialDisconnected => "audit_event.social_disconnected",
-        Action::ProviderAdded => "audit_event.social_provider_created",
-        Action::ProviderChanged => "audit_event.social_provider_updated",
-        Action::ProviderDeleted => "audit_event.social_provider_deleted",
+pub(in crate::web) fn label(kind: Option<AuditEventKind>) -> &'static str {
+    let Some(kind) = kind else { return "audit_event.other" };
+    match kind {
+        AuditEventKind::SignedUp => "audit_event.signup",
+        AuditEventKind::LoggedIn => "audit_event.login",
+        AuditEventKind::LoginFailed => "audit_event.login_failed",
+        AuditEventKind::LoggedOut => "audit_event.logout",
+        AuditEventKind::TokenReused => "audit_event.token_reused",
+        AuditEventKind::SuperuserCreated => "audit_event.superuser_created",
+        AuditEventKind::PasswordSet => "audit_event.password_set",
+        AuditEventKind::EmailVerified => "audit_event.email_verified",
+        AuditEventKind::PasswordChanged => "audit_event.password_changed",
+        AuditEventKind::PasswordResetRequested => "audit_event.password_reset_requested",
+        AuditEventKind::PasswordReset => "audit_event.password_reset",
+        AuditEventKind::EmailChangeRequested => "audit_event.email_change_requested",
+        AuditEventKind::EmailChanged => "audit_event.email_changed",
+        AuditEventKind::EmailChangeUndone => "audit_event.email_change_undone",
+        AuditEventKind::CompromiseReported => "audit_event.compromise_reported",
+        AuditEventKind::ProfileChanged => "audit_event.profile_updated",
+        AuditEventKind::Reauthenticated => "audit_event.reauthenticated",
+        AuditEventKind::DeletionScheduled => "audit_event.deletion_scheduled",
+        AuditEventKind::DeletionCancelled => "audit_event.deletion_cancelled",
+        AuditEventKind::Deleted => "audit_event.deleted",
+        AuditEventKind::Activated => "audit_event.activated",
+        AuditEventKind::Deactivated => "audit_event.deactivated",
+        AuditEventKind::DeletedByStaff => "audit_event.deletion_scheduled_by_staff",
+        AuditEventKind::UndoneByStaff => "audit_event.bulk_job_undone",
+        AuditEventKind::VerifiedByStaff => "audit_event.email_verified_by_staff",
+        AuditEventKind::SessionsEndedByStaff => "audit_event.sessions_ended_by_staff",
+        AuditEventKind::ResetLinkCreated => "audit_event.password_reset_link_created",
+        AuditEventKind::PasswordLocked => "audit_event.password_disabled",
+        AuditEventKind::CreatedByStaff => "audit_event.user_created",
+        AuditEventKind::ChangedByStaff => "audit_event.user_updated",
+        AuditEventKind::SuspensionExpired => "audit_event.suspension_ended",
+        AuditEventKind::GroupCreated => "audit_event.group_created",
+        AuditEventKind::GroupChanged => "audit_event.group_updated",
+        AuditEventKind::GroupDeleted => "audit_event.group_deleted",
+        AuditEventKind::EmailRetried => "audit_event.email_retried",
+        AuditEventKind::SessionEnded => "audit_event.session_ended",
+        AuditEventKind::OtherSessionsEnded => "audit_event.other_sessions_ended",
+        AuditEventKind::KeyRotated => "audit_event.key_rotated",
+        AuditEventKind::SocialConnected => "audit_event.social_connected",
+        AuditEventKind::SocialDisconnected => "audit_event.social_disconnected",
+        AuditEventKind::ProviderAdded => "audit_event.social_provider_created",
+        AuditEventKind::ProviderChanged => "audit_event.social_provider_updated",
+        AuditEventKind::ProviderDeleted => "audit_event.social_provider_deleted",
     }
 }

@@ -7,7 +7,7 @@ use time::{Duration, OffsetDateTime};
 use super::audit::index as trail;
 use super::emails;
 use crate::audit;
-use crate::audit::Search;
+use crate::audit::AuditSearch;
 use crate::context::Ctx;
 use crate::flows;
 use crate::http::guards::Staff;
@@ -30,10 +30,10 @@ const HEIGHT: u64 = 150;
 
 #[derive(Template)]
 #[template(path = "admin/dashboard.html")]
-struct DeskPage {
+struct DashboardPage {
     page: PageContext,
     /// Key and figure.
-    figures: Vec<(&'static str, String)>,
+    stats: Vec<(&'static str, String)>,
     days: Vec<Day>,
     /// The most on a day, which the chart is as high as.
     tallest: u64,
@@ -59,13 +59,13 @@ async fn show(
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
     let may = |permission| reader.0.person().may(permission);
-    let (figures, days, tallest) = if may(Permission::UsersView) {
+    let (stats, days, tallest) = if may(Permission::UsersView) {
         people(ctx, &page).await?
     } else {
         (Vec::new(), Vec::new(), 0)
     };
     let (events, letters) = if may(Permission::AuditView) {
-        let events = audit::search(&ctx.db, &Search::default(), None, LATEST).await?;
+        let events = audit::search(&ctx.db, &AuditSearch::default(), None, LATEST).await?;
         let letters = outbox::list(&ctx.db, Some(Fate::Failed), None, LATEST).await?;
         let letters = letters.into_iter().map(|letter| emails::show(&page, letter)).collect();
         let mut events = trail::in_words(ctx, &page, &events).await?;
@@ -78,18 +78,18 @@ async fn show(
         let found = flows::system::checks::glance(&ctx.settings, rocket.address);
         found.iter().map(|finding| super::settings::sentence(&page, finding)).collect()
     });
-    Page::render(&DeskPage { page, figures, days, tallest, events, letters, warnings })
+    Page::render(&DashboardPage { page, stats, days, tallest, events, letters, warnings })
 }
 
 async fn people(
     ctx: &Ctx,
     page: &PageContext,
 ) -> Result<(Vec<(&'static str, String)>, Vec<Day>, u64), Error> {
-    let figures = flows::admin::dashboard::figures(ctx).await?;
-    let tallest = figures.days.iter().map(|(_, signups, logins)| *signups.max(logins)).max();
+    let stats = flows::admin::dashboard::stats(ctx).await?;
+    let tallest = stats.days.iter().map(|(_, signups, logins)| *signups.max(logins)).max();
     let tallest = tallest.unwrap_or_default().max(1);
-    let wide = WIDTH / u64::try_from(figures.days.len().max(1)).unwrap_or(1);
-    let days = figures.days.iter().zip(0_u64..).map(|(&(day, signups, logins), place)| {
+    let wide = WIDTH / u64::try_from(stats.days.len().max(1)).unwrap_or(1);
+    let days = stats.days.iter().zip(0_u64..).map(|(&(day, signups, logins), place)| {
         let bar = |times: u64, offset| (place * wide + offset, times * HEIGHT / tallest);
         Day {
             name: page.date(OffsetDateTime::UNIX_EPOCH + Duration::days(day)),
@@ -105,13 +105,13 @@ async fn people(
         }
         _ => count.to_string(),
     };
-    let figures = vec![
-        ("admin.dashboard.users", say(figures.users)),
-        ("admin.dashboard.active", say(figures.active)),
-        ("admin.dashboard.verified", say(figures.verified)),
-        ("admin.dashboard.new_today", say(figures.new_today)),
-        ("admin.dashboard.sessions", say(figures.sessions)),
-        ("admin.dashboard.failed_logins", say(figures.failures)),
+    let stats = vec![
+        ("admin.dashboard.users", say(stats.users)),
+        ("admin.dashboard.active", say(stats.active)),
+        ("admin.dashboard.verified", say(stats.verified)),
+        ("admin.dashboard.new_today", say(stats.new_today)),
+        ("admin.dashboard.sessions", say(stats.sessions)),
+        ("admin.dashboard.failed_logins", say(stats.failures)),
     ];
-    Ok((figures, days, tallest))
+    Ok((stats, days, tallest))
 }

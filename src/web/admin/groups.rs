@@ -7,10 +7,10 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
-use crate::admin::Acting;
+use crate::admin::Actor;
 use crate::context::Ctx;
 use crate::flows;
-use crate::flows::admin::groups::TeamError;
+use crate::flows::admin::groups::GroupError;
 use crate::groups;
 use crate::groups::{Group, GroupName};
 use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
@@ -150,8 +150,8 @@ async fn create(
         return rerender(page, &sent.form, &errors.into(), None, &reader.0);
     }
     let (name, permissions) = sent.form.words();
-    let acting = Acting { by: reader.0.person(), caller };
-    match flows::admin::groups::open(ctx, acting, &name, permissions).await {
+    let actor = Actor { user: reader.0.person(), caller };
+    match flows::admin::groups::create(ctx, actor, &name, permissions).await {
         Ok(_) => Ok(done(jar, ctx, Flash::GroupSaved)),
         Err(error) => reject(page, &sent.form, error, None, &reader.0),
     }
@@ -188,8 +188,8 @@ async fn update(
         return rerender(page, &sent.form, &errors.into(), Some(&group), &reader.0);
     }
     let (name, permissions) = sent.form.words();
-    let acting = Acting { by: reader.0.person(), caller };
-    match flows::admin::groups::change(ctx, acting, group.id, &name, permissions).await {
+    let actor = Actor { user: reader.0.person(), caller };
+    match flows::admin::groups::update(ctx, actor, group.id, &name, permissions).await {
         Ok(()) => Ok(done(jar, ctx, Flash::GroupSaved)),
         Err(error) => reject(page, &sent.form, error, Some(&group), &reader.0),
     }
@@ -222,12 +222,14 @@ async fn destroy(
     if !reader.0.has_just_proved(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    let acting = Acting { by: reader.0.person(), caller };
-    match flows::admin::groups::delete(ctx, acting, number(id)).await {
+    let actor = Actor { user: reader.0.person(), caller };
+    match flows::admin::groups::delete(ctx, actor, number(id)).await {
         Ok(()) => Ok(done(jar, ctx, Flash::GroupDeleted)),
-        Err(TeamError::AboveOneself | TeamError::AboveMember) => Err(Status::Forbidden.into()),
-        Err(TeamError::Unknown | TeamError::NameTaken) => Err(Status::NotFound.into()),
-        Err(TeamError::Broken(error)) => Err(error.into()),
+        Err(GroupError::MissingPermissions | GroupError::MemberHasMore) => {
+            Err(Status::Forbidden.into())
+        }
+        Err(GroupError::NotFound | GroupError::NameTaken) => Err(Status::NotFound.into()),
+        Err(GroupError::Broken(error)) => Err(error.into()),
     }
 }
 
@@ -244,16 +246,18 @@ fn done(jar: &CookieJar<'_>, ctx: &Ctx, flash: Flash) -> Response {
 fn reject(
     page: PageContext,
     form: &GroupForm,
-    error: TeamError,
+    error: GroupError,
     group: Option<&Group>,
     reader: &SignedIn,
 ) -> Result<Response, Error> {
     let rejection = match error {
-        TeamError::Unknown => return Err(Status::NotFound.into()),
-        TeamError::AboveOneself => Rejection::on_field("permissions", "permission.above_actor"),
-        TeamError::AboveMember => Rejection::on_field("permissions", "permission.above_member"),
-        TeamError::NameTaken => Rejection::on_field("name", "admin.groups.name_taken"),
-        TeamError::Broken(error) => return Err(error.into()),
+        GroupError::NotFound => return Err(Status::NotFound.into()),
+        GroupError::MissingPermissions => {
+            Rejection::on_field("permissions", "permission.above_actor")
+        }
+        GroupError::MemberHasMore => Rejection::on_field("permissions", "permission.above_member"),
+        GroupError::NameTaken => Rejection::on_field("name", "admin.groups.name_taken"),
+        GroupError::Broken(error) => return Err(error.into()),
     };
     rerender(page, form, &rejection, group, reader)
 }
@@ -278,7 +282,7 @@ fn render(
     let person = reader.person();
     let granted = group.map_or(Permissions::NONE, |group| group.permissions);
     let may_change =
-        person.may(Permission::UsersChange) && flows::admin::groups::may_lead(person, granted);
+        person.may(Permission::UsersChange) && flows::admin::groups::may_manage(person, granted);
     let boxes = Permission::ALL.into_iter().map(|permission| TickBox {
         name: permission.as_str(),
         label: label(permission),
@@ -291,7 +295,7 @@ fn render(
 }
 
 fn ask_to_delete(page: PageContext, group: Group, reader: &Person) -> Result<Page, Error> {
-    let may_change = flows::admin::groups::may_lead(reader, group.permissions);
+    let may_change = flows::admin::groups::may_manage(reader, group.permissions);
     Page::render(&DeletePage { page, group: show(group), may_change })
 }
 

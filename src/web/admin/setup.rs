@@ -10,7 +10,7 @@ use validator::Validate;
 use crate::accounts::OwnData;
 use crate::context::Ctx;
 use crate::flows;
-use crate::flows::admin::setup::SuperuserError;
+use crate::flows::admin::setup::SetupError;
 use crate::http::cookies;
 use crate::types::{Caller, Email, Name, Password, Secret};
 use crate::web::account::{MY_PAGE, Response};
@@ -72,7 +72,7 @@ async fn arrive(
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let secret = Secret::new(token.to_owned());
-    if !flows::admin::setup::may_set_up(ctx, &secret).await? {
+    if !flows::admin::setup::is_link_valid(ctx, &secret).await? {
         return dead(page, ctx, &secret).await.map(Response::Page);
     }
     cookies::carry_link(jar, ctx, token);
@@ -81,7 +81,7 @@ async fn arrive(
 
 /// The page for a link that does nothing: the site may be set up already.
 async fn dead(page: PageContext, ctx: &Ctx, token: &Secret) -> Result<Page, Error> {
-    if flows::admin::setup::is_set_up(ctx, token).await? {
+    if flows::admin::setup::is_finished(ctx, token).await? {
         return message_page::not_found(page, ("setup.already.title", "setup.already.text"));
     }
     Err(Status::NotFound.into())
@@ -90,7 +90,7 @@ async fn dead(page: PageContext, ctx: &Ctx, token: &Secret) -> Result<Page, Erro
 #[get("/admin/setup")]
 async fn new(page: PageContext, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
     let token = cookies::carried(jar, ctx);
-    if !flows::admin::setup::may_set_up(ctx, &token).await? {
+    if !flows::admin::setup::is_link_valid(ctx, &token).await? {
         let takes_cookies = cookies::are_there(jar, ctx);
         return if takes_cookies {
             dead(page, ctx, &token).await
@@ -138,7 +138,8 @@ async fn make(
     if !errors.is_empty() {
         let found = match errors.unchecked_password("password1", &form.password1) {
             Some(password) => {
-                flows::admin::setup::weigh(ctx, token, &password, form.own_data()).await
+                flows::admin::setup::check_password_strength(ctx, token, &password, form.own_data())
+                    .await
             }
             None => Ok(Vec::new()),
         };
@@ -152,7 +153,14 @@ async fn make(
     let holds = "the rules hold, and they are these parsers";
     let email = Email::parse(&form.email).expect(holds);
     let password = Password::parse(&form.password1).expect(holds);
-    match flows::admin::setup::by_link(ctx, token, (email, page.language()), password, caller).await
+    match flows::admin::setup::create_superuser_by_link(
+        ctx,
+        token,
+        (email, page.language()),
+        password,
+        caller,
+    )
+    .await
     {
         Ok(opened) => {
             cookies::sign_in(jar, ctx, &opened);
@@ -166,16 +174,18 @@ async fn make(
 async fn reject(
     page: PageContext,
     form: &SetupForm,
-    error: SuperuserError,
+    error: SetupError,
     ctx: &Ctx,
     token: &Secret,
 ) -> Result<Response, Error> {
     let rejection = match error {
-        SuperuserError::BadLink => return dead(page, ctx, token).await.map(Response::Page),
-        SuperuserError::EmailTaken => Rejection::on_field("email", "email.taken"),
-        SuperuserError::LocalEmail => Rejection::on_field("email", "email.local"),
-        SuperuserError::NotTaken(error) => Rejection::new_password_rejected("password1", error)?,
-        SuperuserError::Broken(error) => return Err(error.into()),
+        SetupError::BadLink => return dead(page, ctx, token).await.map(Response::Page),
+        SetupError::EmailTaken => Rejection::on_field("email", "email.taken"),
+        SetupError::LocalEmail => Rejection::on_field("email", "email.local"),
+        SetupError::PasswordRejected(error) => {
+            Rejection::new_password_rejected("password1", error)?
+        }
+        SetupError::Broken(error) => return Err(error.into()),
     };
     rerender(page, form, &rejection, ctx)
 }

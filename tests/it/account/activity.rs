@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use daemun::audit;
-use daemun::audit::{Action, Event};
+use daemun::audit::{AuditEvent, AuditEventKind};
 use daemun::flows;
 use daemun::types::{Caller, Email, Password, UserId};
 
@@ -36,7 +36,7 @@ async fn a_long_trail(app: &App, length: u8) {
         let transaction = app.ctx.db.begin().await.expect("a transaction");
         let address = format!("198.51.100.{number}").parse().ok();
         let caller = Caller::new(address, FIREFOX, String::new(), None);
-        let event = Event::on(UserId(1), Action::LogInFailed, &caller);
+        let event = AuditEvent::on_user(UserId(1), AuditEventKind::LoginFailed, &caller);
         audit::record(&transaction, event, app.ctx.clock.now()).await.expect("recorded");
         transaction.commit().await.expect("committed");
     }
@@ -149,7 +149,7 @@ async fn what_an_administrator_did_says_so(world: World) {
 async fn every_action_has_a_sentence_in_every_language(world: World) {
     let app = world.app().await;
     let ada = app.person("ada").await;
-    for action in Action::ALL {
+    for action in AuditEventKind::ALL {
         let name = action.as_str();
         app.execute(&format!("UPDATE audit_events SET action = '{name}'")).await;
         for language in ["ko", "en"] {

@@ -310,7 +310,8 @@ async fn a_stranger_with_two_tabs_is_out_of_both_when_the_owner_resets(world: Wo
 #[on_both]
 async fn whoever_makes_the_site_is_let_in(world: World) {
     let app = world.app_with(MANDATORY).await;
-    let token = flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited");
+    let token =
+        flows::admin::setup::create_link(&app.ctx).await.expect("answers").expect("invited");
     let mut root = app.visitor();
     let fields = [("email", "root@example.com"), ("password1", GOOD), ("password2", GOOD)];
 

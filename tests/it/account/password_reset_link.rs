@@ -308,7 +308,7 @@ async fn a_token_opens_what_it_was_made_for_and_nothing_else(world: World) {
     for purpose in Purpose::ALL {
         let (random, now) = (app.ctx.random, app.ctx.clock.now());
         let token = if purpose == Purpose::Setup {
-            flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited")
+            flows::admin::setup::create_link(&app.ctx).await.expect("answers").expect("invited")
         } else {
             let transaction = app.ctx.db.begin().await.expect("a transaction");
             let email = address("ada@example.com");

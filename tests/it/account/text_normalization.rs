@@ -52,7 +52,7 @@ async fn a_name_is_stored_composed_whatever_door_it_comes_by(world: World) {
     let page = uploads(&mut root, list.as_bytes(), false).await;
     let plan = page.attribute("input[name=plan]", "value").expect("a plan");
     root.submits("/admin/users/import", &[("plan", &plan)]).await;
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
     let id = app.id_of("root").await;
     let mut program = Program::new(root.clone());
     let reply = program.patch(&format!("/api/users/{id}"), json!({ "name": typed })).await;

@@ -1,7 +1,7 @@
 //! The trail of the whole site.
 
 use daemun::audit;
-use daemun::audit::{Action, Event};
+use daemun::audit::{AuditEvent, AuditEventKind};
 use daemun::types::{Caller, UserId};
 use serde_json::{Value, json};
 
@@ -10,10 +10,11 @@ use crate::support::{App, GOOD, World, on_both};
 const TRAIL: &str = "/admin/audit";
 
 /// Writes that a person did something to another.
-async fn notes(app: &App, action: Action, agent: &str, details: Value) {
+async fn notes(app: &App, action: AuditEventKind, agent: &str, details: Value) {
     let transaction = app.ctx.db.begin().await.expect("a transaction");
     let caller = Caller::new("203.0.113.7".parse().ok(), agent, String::new(), None);
-    let event = Event::on(UserId(2), action, &caller).by_staff(UserId(1)).with(details);
+    let event =
+        AuditEvent::on_user(UserId(2), action, &caller).by_staff(UserId(1)).with_details(details);
     audit::record(&transaction, event, app.ctx.clock.now()).await.expect("recorded");
     transaction.commit().await.expect("committed");
 }
@@ -59,7 +60,7 @@ async fn an_event_says_what_was_and_what_became(world: World) {
         "changes": { "name": ["<b>old</b>", "new"], "is_active": [true, false] },
         "reason": "<script>alert(1)</script>",
     });
-    notes(&app, Action::Deactivated, "<img src=x onerror=1>", details).await;
+    notes(&app, AuditEventKind::Deactivated, "<img src=x onerror=1>", details).await;
 
     let page = root.get(TRAIL).await;
 
@@ -88,9 +89,9 @@ async fn the_trail_is_searched(world: World) {
     let app = world.app().await;
     let mut root = app.promoted("root").await;
     app.person("eve").await;
-    notes(&app, Action::Deactivated, "", json!({})).await;
+    notes(&app, AuditEventKind::Deactivated, "", json!({})).await;
     world.clock.advance(std::time::Duration::from_hours(24));
-    notes(&app, Action::Activated, "", json!({})).await;
+    notes(&app, AuditEventKind::Activated, "", json!({})).await;
 
     for (query, found) in [
         ("", 6),
@@ -132,7 +133,7 @@ async fn a_long_trail_is_read_page_by_page(world: World) {
     let app = world.app().await;
     let mut root = app.promoted("root").await;
     for number in 0..43 {
-        notes(&app, Action::Activated, "", json!({ "reason": number })).await;
+        notes(&app, AuditEventKind::Activated, "", json!({ "reason": number })).await;
     }
 
     let (mut next, mut seen) = (Some(format!("{TRAIL}?action=activated")), Vec::new());
@@ -154,7 +155,7 @@ async fn the_file_holds_no_formula(world: World) {
     let app = world.app().await;
     let mut root = app.promoted("root").await;
     for agent in ["=HYPERLINK(1)", "+1", "-1", "@SUM", "a,\"b\""] {
-        notes(&app, Action::Activated, agent, json!({})).await;
+        notes(&app, AuditEventKind::Activated, agent, json!({})).await;
     }
 
     let file = root.get("/admin/audit.csv?action=activated").await;

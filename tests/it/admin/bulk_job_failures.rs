@@ -1,9 +1,9 @@
 //! One row that the database refuses, and one job of which every batch fails: neither keeps the rest
 //! waiting.
 
-use daemun::admin::{Acting, Newcomer};
+use daemun::admin::{Actor, ImportedUser};
 use daemun::flows;
-use daemun::types::{BulkId, UserId};
+use daemun::types::{BulkJobId, UserId};
 use daemun::worker;
 use sea_orm::DbBackend;
 
@@ -48,7 +48,7 @@ async fn a_row_that_the_database_refuses_is_passed_over(world: World) {
     refuses(&app, "no_bob", "INSERT", "users", "new.email = 'bob@example.com'").await;
 
     imports(&mut root, "email\nada@example.com\nbob@example.com\neve@example.com\n").await;
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
 
     let row = "SELECT done * 1000 + skipped FROM bulk_jobs WHERE state = 'done'";
     assert_eq!(app.number(row).await, 2_001);
@@ -69,7 +69,7 @@ async fn an_account_that_the_database_refuses_to_change_is_passed_over(world: Wo
 
     let whom: Vec<_> = ids.iter().map(|id| ("id", id.as_str())).collect();
     does(&mut root, "deactivate", &whom).await;
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
 
     let row = "SELECT done * 1000 + skipped FROM bulk_jobs WHERE state = 'done'";
     assert_eq!(app.number(row).await, 2_001);
@@ -86,7 +86,7 @@ async fn a_job_that_fails_keeps_nobody_elses_waiting(world: World) {
     refuses(&app, "no_first", "UPDATE", "bulk_jobs", &format!("old.id = {first}")).await;
     imports(&mut root, "email\neve@example.com\n").await;
 
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
 
     assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE email = 'eve@example.com'").await, 1);
     let first = format!("SELECT COUNT(*) FROM bulk_jobs WHERE id = {first} AND state = 'running'");
@@ -98,22 +98,22 @@ async fn a_job_that_fails_keeps_nobody_elses_waiting(world: World) {
 async fn a_hash_with_a_nul_in_a_stored_list_stops_nothing(world: World) {
     let app = world.app().await;
     let mut root = app.superuser("root").await;
-    let person = |name: &str, hash: &str| Newcomer {
+    let person = |name: &str, hash: &str| ImportedUser {
         email: format!("{name}@example.com"),
         language: "en".into(),
         is_active: true,
         password_hash: hash.into(),
-        ..Newcomer::default()
+        ..ImportedUser::default()
     };
     let people = vec![person("bob", "pbkdf2_sha256$1$a\0b$x"), person("eve", "")];
     let whole = daemun::accounts::find_by_id(&app.ctx.db, UserId(app.id_of("root").await)).await;
     let by = whole.expect("the database answers").expect("an account").person;
-    let acting = Acting { by: &by, caller: &caller() };
+    let actor = Actor { user: &by, caller: &caller() };
 
-    let id: BulkId =
-        flows::admin::user_import::plan(&app.ctx, acting, people, false).await.expect("planned");
-    assert!(flows::admin::user_import::start(&app.ctx, acting, id).await.expect("started"));
-    worker::do_all_in_bulk(&app.ctx).await;
+    let id: BulkJobId =
+        flows::admin::user_import::draft(&app.ctx, actor, people, false).await.expect("planned");
+    assert!(flows::admin::user_import::enqueue(&app.ctx, actor, id).await.expect("started"));
+    worker::run_bulk_jobs(&app.ctx).await;
 
     assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE email = 'eve@example.com'").await, 1);
     assert_eq!(app.number("SELECT COUNT(*) FROM bulk_jobs WHERE state = 'done'").await, 1);

@@ -103,7 +103,7 @@ async fn everybody_found_is_done_batch_by_batch(world: World) {
     let first = (state.as_str(), numbers[0].as_str(), numbers[1].as_str());
     assert_eq!(first, ("In progress", "50", "130"), "the rest is the worker's");
     crowd_of_one(&app, "late").await;
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
     let (state, numbers) = figures(&mut root, &path).await;
     assert_eq!((state.as_str(), numbers[0].as_str()), ("Done", "130"));
     assert_eq!(app.events("verified_by_staff").await, 130);
@@ -232,7 +232,7 @@ async fn the_last_superuser_stays_when_two_select_everybody(world: World) {
         answers.contains(&303) && answers.iter().all(|it| [303, 403].contains(it)),
         "{answers:?}"
     );
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
     assert_eq!(active(&app).await, 1);
     assert_eq!(app.events("deletion_by_staff").await, 1);
 }
@@ -246,7 +246,7 @@ async fn whoever_loses_their_rights_meanwhile_does_no_more(world: World) {
     let path = does(&mut staff, "verify", &[("all", "true"), ("filter", "q=crowd")]).await;
 
     app.execute("UPDATE users SET is_staff = false").await;
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
 
     assert_eq!(app.events("verified_by_staff").await, 50);
     let mut root = app.superuser("root").await;
@@ -264,12 +264,12 @@ async fn somebody_can_stop_it(world: World) {
 
     assert_eq!(staff.submits(&format!("{path}/stop"), &[]).await.status(), 403);
     assert_eq!(root.submits(&format!("{path}/stop"), &[]).await.status(), 303);
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
 
     assert_eq!(figures(&mut root, &path).await.0, "Stopped");
     assert_eq!(app.events("deactivated").await, 50);
     root.submits(&format!("{path}/undo"), &[]).await;
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
     assert_eq!(app.events("undone_by_staff").await, 50);
 }
 
@@ -283,8 +283,8 @@ async fn nodes_that_work_at_once_do_it_to_everybody_once(world: World) {
 
     for _ in 0..20 {
         let both = join(
-            flows::admin::bulk_jobs::step(&app.ctx, &[]),
-            flows::admin::bulk_jobs::step(&other.ctx, &[]),
+            flows::admin::bulk_jobs::run_next_batch(&app.ctx, &[]),
+            flows::admin::bulk_jobs::run_next_batch(&other.ctx, &[]),
         );
         let (one, two) = Box::pin(both).await;
         one.expect("works");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use daemun::flows;
-use daemun::flows::admin::setup::SuperuserError;
+use daemun::flows::admin::setup::SetupError;
 use daemun::types::{Email, Language, Password, Secret};
 use futures::future::join_all;
 
@@ -11,8 +11,10 @@ use crate::support::app::caller;
 use crate::support::{App, GOOD, World, on_both};
 
 async fn link(app: &App) -> String {
-    let token =
-        flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("nobody is superuser");
+    let token = flows::admin::setup::create_link(&app.ctx)
+        .await
+        .expect("answers")
+        .expect("nobody is superuser");
     format!("/admin/setup/{}", token.expose())
 }
 
@@ -53,11 +55,16 @@ async fn there_is_no_link_once_there_is_a_superuser(world: World) {
     let early = link(&app).await;
     let email = Email::parse("root@example.com").expect("an address");
     let password = Password::parse(GOOD).expect("typed");
-    flows::admin::setup::at_the_terminal(&app.ctx, (email, Language::English), password, &caller())
-        .await
-        .expect("made");
+    flows::admin::setup::create_superuser(
+        &app.ctx,
+        (email, Language::English),
+        password,
+        &caller(),
+    )
+    .await
+    .expect("made");
 
-    assert!(flows::admin::setup::invite(&app.ctx).await.expect("answers").is_none());
+    assert!(flows::admin::setup::create_link(&app.ctx).await.expect("answers").is_none());
     assert_eq!(app.visitor().submits(&early, &fields("eve@example.com")).await.status(), 404);
     assert_eq!(superusers(&app).await, 1);
 }
@@ -67,8 +74,9 @@ async fn of_sixteen_tries_with_two_links_one_wins(world: World) {
     let app = world.app().await;
     let mut tokens = Vec::new();
     for _ in 0..2 {
-        tokens
-            .push(flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited"));
+        tokens.push(
+            flows::admin::setup::create_link(&app.ctx).await.expect("answers").expect("invited"),
+        );
     }
     let mut racers = Vec::new();
     for number in 0..16 {
@@ -76,7 +84,7 @@ async fn of_sixteen_tries_with_two_links_one_wins(world: World) {
         racers.push(rocket::tokio::spawn(async move {
             let email = Email::parse(&format!("root{number}@example.com")).expect("an address");
             let password = Password::parse(GOOD).expect("typed");
-            flows::admin::setup::by_link(
+            flows::admin::setup::create_superuser_by_link(
                 &ctx,
                 &token,
                 (email, Language::English),
@@ -92,7 +100,7 @@ async fn of_sixteen_tries_with_two_links_one_wins(world: World) {
 
     let won = results.iter().filter(|result| result.is_ok()).count();
     let refused =
-        results.iter().filter(|result| matches!(result, Err(SuperuserError::BadLink))).count();
+        results.iter().filter(|result| matches!(result, Err(SetupError::BadLink))).count();
     assert_eq!((won, refused), (1, 15));
     assert_eq!(superusers(&app).await, 1);
 }
@@ -133,7 +141,7 @@ async fn no_other_token_is_a_setup_link(world: World) {
         assert_eq!(page.status(), 404, "{token}");
     }
     let unknown = Secret::new("x".repeat(43));
-    assert!(!flows::admin::setup::may_set_up(&app.ctx, &unknown).await.expect("answers"));
+    assert!(!flows::admin::setup::is_link_valid(&app.ctx, &unknown).await.expect("answers"));
 }
 
 #[on_both]

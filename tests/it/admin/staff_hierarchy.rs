@@ -95,14 +95,14 @@ async fn what_is_done_to_many_passes_over_colleagues_who_may_more(world: World) 
         let page = looks(&mut helper, action, &[("id", &ids[0]), ("id", &ids[1])]).await;
         assert_eq!(page.texts(".sample li"), ["ada@example.com"], "{action}");
         orders(&mut helper, &page, &[]).await;
-        worker::do_all_in_bulk(&app.ctx).await;
+        worker::run_bulk_jobs(&app.ctx).await;
         assert!(is_whole(&app, chief, 1).await, "{action}");
         assert!(!is_whole(&app, ada, 0).await);
     }
     let page =
         looks(&mut helper, "deactivate", &[("all", "true"), ("filter", "is_staff=true")]).await;
     orders(&mut helper, &page, &[]).await;
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
     assert!(is_whole(&app, chief, 1).await, "everybody found");
 }
 

@@ -86,7 +86,7 @@ async fn our_own_export_comes_back_as_it_was(world: World) {
 
     let page = uploads(&mut root, file.bytes(), false).await;
     starts(&mut root, &page).await;
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
 
     for (number, (name, _)) in NAMES.iter().enumerate() {
         let whose = format!("SELECT MAX(name) FROM users WHERE email = 'p{number}@example.com'");
@@ -113,7 +113,7 @@ async fn a_list_is_looked_at_first_and_then_done(world: World) {
     assert_eq!(page.texts(".facts dd")[1], "is_staff", "roles are not given by a list");
     assert_eq!(people(&app).await, 2, "only looked at");
     let answer = starts(&mut root, &page).await;
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
 
     let path = answer.location().expect("started").to_owned();
     assert_eq!(root.get(&path).await.texts(".lead"), ["Done"]);
@@ -132,7 +132,7 @@ async fn whoever_comes_from_django_keeps_the_password(world: World) {
 
     let page = uploads(&mut root, list.as_bytes(), false).await;
     starts(&mut root, &page).await;
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
 
     let mut ada = app.visitor();
     assert_eq!(ada.logs_in("ada@example.com", "Wrong-Horse-9").await.status(), 422);
@@ -190,7 +190,7 @@ async fn those_without_a_password_are_invited(world: World) {
 
     let page = uploads(&mut root, list.as_bytes(), true).await;
     starts(&mut root, &page).await;
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
 
     let letter = app.letter_to("ada@example.com").await;
     let link = letter.link("/account/password/reset/");
@@ -222,7 +222,7 @@ async fn a_long_list_is_done_batch_by_batch_and_started_once(world: World) {
     }))
     .await;
     app.visitor().joins("p300@example.com", crate::support::GOOD).await;
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
 
     assert_eq!(answers.iter().filter(|status| **status == 303).count(), 1, "{answers:?}");
     let row = "SELECT done * 1000 + skipped FROM bulk_jobs";
@@ -258,7 +258,7 @@ async fn not_everybody_who_adds_may_vouch(world: World) {
     let page = uploads(&mut staff, b"email,verified\nada@example.com,true\n", false).await;
     assert_eq!(page.texts(".facts dd")[1], "verified");
     starts(&mut staff, &page).await;
-    worker::do_all_in_bulk(&app.ctx).await;
+    worker::run_bulk_jobs(&app.ctx).await;
 
     let proved = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
     assert_eq!((app.number(proved).await, people(&app).await), (0, 2));

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use daemun::accounts;
 use daemun::accounts::Edited;
-use daemun::admin::Acting;
+use daemun::admin::Actor;
 use daemun::flows;
-use daemun::flows::admin::user_update::Edit;
+use daemun::flows::admin::user_update::UserUpdate;
 use daemun::types::{Permission, Person, UserId};
 use futures::future::join;
 
@@ -289,14 +289,14 @@ async fn two_superusers_who_demote_each_other_leave_one(world: World) {
                 is_superuser: false,
             };
             let (groups, is_verified) = (Vec::new(), false);
-            edits.push(Edit { version, edited, groups, is_verified, has_just_proved: true });
+            edits.push(UserUpdate { version, edited, groups, is_verified, has_just_proved: true });
         }
         let from = caller();
-        let [ada, eve] = [&people[0], &people[1]].map(|by| Acting { by, caller: &from });
+        let [ada, eve] = [&people[0], &people[1]].map(|user| Actor { user, caller: &from });
 
         let (one, two) = join(
-            flows::admin::user_update::save(&app.ctx, ada, UserId(ids[1]), &edits[1]),
-            flows::admin::user_update::save(&app.ctx, eve, UserId(ids[0]), &edits[0]),
+            flows::admin::user_update::replace(&app.ctx, ada, UserId(ids[1]), &edits[1]),
+            flows::admin::user_update::replace(&app.ctx, eve, UserId(ids[0]), &edits[0]),
         )
         .await;
 

@@ -37,10 +37,10 @@ async fn group_of(app: &App, name: &str, grants: &[Permission], members: &[i64])
     let transaction = app.ctx.db.begin().await.expect("begins");
     let permissions: Permissions = grants.iter().copied().collect();
     let name = GroupName::parse(name).expect("a name");
-    let group = groups::open(&transaction, &name, permissions, app.ctx.clock.now()).await;
+    let group = groups::create(&transaction, &name, permissions, app.ctx.clock.now()).await;
     let group = group.expect("answers").expect("the name is free");
     for member in members {
-        let done = groups::set_groups(&transaction, UserId(*member), &[group]).await;
+        let done = groups::set_memberships(&transaction, UserId(*member), &[group]).await;
         done.expect("becomes a member");
     }
     transaction.commit().await.expect("commits");

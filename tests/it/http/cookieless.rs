@@ -9,8 +9,10 @@ const NEEDED: &str = "Cookies are needed";
 const DEAD: &str = "This link does not work any more";
 
 async fn setup_link(app: &App) -> String {
-    let token =
-        flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("no superuser yet");
+    let token = flows::admin::setup::create_link(&app.ctx)
+        .await
+        .expect("answers")
+        .expect("no superuser yet");
     format!("/admin/setup/{}", token.expose())
 }
 

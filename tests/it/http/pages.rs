@@ -54,8 +54,10 @@ fn is_whole(page: &Page, language: &str, what: &str) {
 #[on_both]
 async fn every_page_is_whole_in_every_language(world: World) {
     let app = world.app().await;
-    let token =
-        daemun::flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited");
+    let token = daemun::flows::admin::setup::create_link(&app.ctx)
+        .await
+        .expect("answers")
+        .expect("invited");
     let setup = format!("/admin/setup/{}", token.expose());
     let ada = app.person("ada").await;
     app.visitor().logs_in("ada@example.com", GOOD).await;
@@ -358,12 +360,12 @@ async fn the_list_of_people_is_whole_in_every_language(world: World) {
             is_whole(&page, language, action);
         }
         let wrong = [("action", "deactivate"), all, ("count", "7"), ("until", "x")];
-        is_whole(&root.submits(bulk, &wrong).await, language, "a wrong bulk deed");
+        is_whole(&root.submits(bulk, &wrong).await, language, "a wrong bulk job");
         let verify = [("action", "verify"), all, ("count", "121")];
         let answer = root.submits(bulk, &verify).await;
         let path = answer.location().expect("ordered").to_owned();
         is_whole(&root.get(&path).await, language, "being done");
-        is_whole(&root.get("/admin/bulk").await, language, "the list of bulk deeds");
+        is_whole(&root.get("/admin/bulk").await, language, "the list of bulk jobs");
         let import = "/admin/users/import";
         is_whole(&root.get(import).await, language, import);
         is_whole(&root.submits(import, &[("plan", "x")]).await, language, "no plan");

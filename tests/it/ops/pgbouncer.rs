@@ -74,7 +74,7 @@ fn staff_and_the_worker_work_behind_it() {
             uploads(&mut root, format!("email\n{}", list.join("\n")).as_bytes(), false).await;
         let plan = page.attribute("input[name=plan]", "value").expect("a plan");
         root.submits("/admin/users/import", &[("plan", &plan)]).await;
-        worker::do_all_in_bulk(&app.ctx).await;
+        worker::run_bulk_jobs(&app.ctx).await;
 
         assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 301);
         let page = root.get("/admin/users?q=p299").await;

@@ -123,8 +123,10 @@ async fn the_database_holds_no_secret_in_clear(world: World) {
 #[on_both]
 async fn a_token_in_an_address_is_told_to_nobody(world: World) {
     let app = world.app().await;
-    let token =
-        daemun::flows::admin::setup::invite(&app.ctx).await.expect("answers").expect("invited");
+    let token = daemun::flows::admin::setup::create_link(&app.ctx)
+        .await
+        .expect("answers")
+        .expect("invited");
 
     let mut visitor = app.visitor();
     let answer = visitor.get(&format!("/admin/setup/{}", token.expose())).await;

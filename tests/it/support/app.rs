@@ -101,7 +101,7 @@ impl App {
     pub(crate) async fn makes_superuser(&self, name: &str) -> UserId {
         let who = (Email::parse(&email(name)).expect("an address"), Language::English);
         let password = Password::parse(GOOD).expect("a password");
-        flows::admin::setup::at_the_terminal(&self.ctx, who, password, &caller())
+        flows::admin::setup::create_superuser(&self.ctx, who, password, &caller())
             .await
             .expect("made")
     }

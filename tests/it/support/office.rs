@@ -14,7 +14,7 @@ impl App {
         let address = Email::parse(&email(name)).expect("an address");
         let password = Password::parse(GOOD).expect("typed");
         let whose = (address, Language::English);
-        flows::admin::setup::at_the_terminal(&self.ctx, whose, password, &caller())
+        flows::admin::setup::create_superuser(&self.ctx, whose, password, &caller())
             .await
             .expect("made");
         self.back_again(name).await
@@ -27,7 +27,7 @@ impl App {
         let group = self.group(&format!("group of {name}"), permissions).await;
         self.execute(&format!("UPDATE users SET is_staff = true WHERE id = {user}")).await;
         let transaction = self.ctx.db.begin().await.expect("a transaction");
-        groups::set_groups(&transaction, UserId(user), &[group]).await.expect("put into it");
+        groups::set_memberships(&transaction, UserId(user), &[group]).await.expect("put into it");
         transaction.commit().await.expect("committed");
         self.back_again(name).await
     }
@@ -38,7 +38,7 @@ impl App {
         let name = GroupName::parse(name).expect("a name");
         let permissions = permissions.iter().copied().collect();
         let now = self.ctx.clock.now();
-        let id = groups::open(&transaction, &name, permissions, now).await.expect("answers");
+        let id = groups::create(&transaction, &name, permissions, now).await.expect("answers");
         transaction.commit().await.expect("committed");
         id.expect("the name is free")
     }

@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use super::index::{Typed, understand};
 use crate::accounts;
 use crate::audit;
-use crate::audit::{Exported, Place, Search};
+use crate::audit::{AuditCursor, AuditSearch, ExportedEvent};
 use crate::context::Ctx;
 use crate::db::DbError;
 use crate::http::guards::ReadsAudit;
@@ -73,9 +73,9 @@ async fn index(
 /// Some rows, and where they end if there may be more.
 async fn piece(
     ctx: &Ctx,
-    search: &Search,
-    before: Option<Place>,
-) -> Result<(Vec<[String; 10]>, Option<Place>), DbError> {
+    search: &AuditSearch,
+    before: Option<AuditCursor>,
+) -> Result<(Vec<[String; 10]>, Option<AuditCursor>), DbError> {
     let events = audit::export(&ctx.db, search, before, PIECE).await?;
     let people = events.iter().flat_map(|event| [event.actor, event.target]).flatten();
     let people: Vec<_> = people.collect::<BTreeSet<_>>().into_iter().collect();
@@ -83,7 +83,7 @@ async fn piece(
     let email = |id: Option<UserId>| id.and_then(|id| emails.get(&id).cloned()).unwrap_or_default();
     let number = |id: Option<UserId>| id.map(|id| id.to_string()).unwrap_or_default();
     let is_full = events.len() as u64 == PIECE;
-    let end = events.last().map(Exported::place).filter(|_| is_full);
+    let end = events.last().map(ExportedEvent::cursor).filter(|_| is_full);
     let rows = events.into_iter().map(|event| {
         [
             event.id.to_string(),

@@ -16,7 +16,7 @@ use super::changes;
 use super::changes::{Change, Fact};
 use crate::accounts;
 use crate::audit;
-use crate::audit::{Action, Place, Recorded, Search};
+use crate::audit::{AuditCursor, AuditEventKind, AuditSearch, RecordedEvent};
 use crate::context::Ctx;
 use crate::db::DbError;
 use crate::http::guards::ReadsAudit;
@@ -78,7 +78,7 @@ struct AuditPage {
     events: Vec<Shown>,
     query: String,
     is_newest: bool,
-    older: Option<Place>,
+    older: Option<AuditCursor>,
 }
 
 impl AuditPage {
@@ -89,7 +89,7 @@ impl AuditPage {
     }
 
     /// The way to a page of the same search.
-    fn way(&self, path: &str, place: Option<&Place>) -> String {
+    fn way(&self, path: &str, place: Option<&AuditCursor>) -> String {
         let before = place.map(|place| format!("before={place}"));
         let parts: Vec<_> = [Some(self.query.clone()).filter(|query| !query.is_empty()), before]
             .into_iter()
@@ -134,7 +134,7 @@ async fn index(
     page: PageContext,
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
-    let before = before.and_then(Place::parse);
+    let before = before.and_then(AuditCursor::parse);
     let (search, wrong) = understand(ctx, &typed).await?;
     let mut events = if wrong.is_empty() {
         audit::search(&ctx.db, &search, before, ON_A_PAGE as u64 + 1).await?
@@ -143,8 +143,8 @@ async fn index(
     };
     let has_older = events.len() > ON_A_PAGE;
     events.truncate(ON_A_PAGE);
-    let older = events.last().map(Recorded::place).filter(|_| has_older);
-    let actions = Action::ALL.into_iter();
+    let older = events.last().map(RecordedEvent::cursor).filter(|_| has_older);
+    let actions = AuditEventKind::ALL.into_iter();
     let actions =
         actions.map(|action| (action.as_str(), page.t_with(label(Some(action)), "count", "…")));
     let status = if wrong.is_empty() { Status::Ok } else { Status::UnprocessableEntity };
@@ -165,7 +165,7 @@ async fn index(
 pub(crate) async fn understand(
     ctx: &Ctx,
     typed: &Typed,
-) -> Result<(Search, Vec<(&'static str, &'static str)>), DbError> {
+) -> Result<(AuditSearch, Vec<(&'static str, &'static str)>), DbError> {
     let mut wrong = Vec::new();
     let mut people = [None, None];
     for (place, (field, text)) in [("actor", &typed.actor), ("target", &typed.target)]
@@ -178,7 +178,7 @@ pub(crate) async fn understand(
             wrong.push((field, "admin.audit.no_account"));
         }
     }
-    let action = Action::from_stored(&typed.action);
+    let action = AuditEventKind::from_stored(&typed.action);
     if action.is_none() && !typed.action.is_empty() {
         wrong.push(("action", "admin.audit.unknown_event"));
     }
@@ -197,7 +197,7 @@ pub(crate) async fn understand(
     let [from, to] = days.map(|day| day.map(|day| day.midnight().assume_utc()));
     // The last day is looked at until it is over.
     let to = to.map(|to| to.checked_add(Duration::DAY).unwrap_or(to));
-    Ok((Search { actor, target, action, from, to }, wrong))
+    Ok((AuditSearch { actor, target, kind: action, from, to }, wrong))
 }
 
 /// An account by its number, which works when it is gone too, or by its address.
@@ -214,7 +214,7 @@ async fn person(ctx: &Ctx, text: &str) -> Result<Option<UserId>, DbError> {
 /// The addresses of those who did something or suffered it.
 pub(crate) async fn emails(
     ctx: &Ctx,
-    events: &[Recorded],
+    events: &[RecordedEvent],
 ) -> Result<BTreeMap<UserId, String>, DbError> {
     let mut ids: Vec<_> =
         events.iter().flat_map(|event| [event.actor, event.target]).flatten().collect();
@@ -227,14 +227,14 @@ pub(crate) async fn emails(
 pub(crate) async fn in_words(
     ctx: &Ctx,
     page: &PageContext,
-    events: &[Recorded],
+    events: &[RecordedEvent],
 ) -> Result<Vec<Shown>, DbError> {
     let emails = emails(ctx, events).await?;
     let whom = |id: Option<UserId>| id.map(|id| Whom { id, email: emails.get(&id).cloned() });
     let shown = events.iter().map(|event| {
         let count = event.details.get("count").and_then(Value::as_u64).unwrap_or_default();
         Shown {
-            what: page.t_with(label(event.action), "count", count),
+            what: page.t_with(label(event.kind), "count", count),
             at: Timestamp::new(page, event.at),
             actor: whom(event.actor),
             target: whom(event.target).filter(|_| event.target != event.actor),

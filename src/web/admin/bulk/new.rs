@@ -1,4 +1,4 @@
-//! One deed for many people: chosen on the list, looked at here, and ordered.
+//! One action for many people: chosen on the list, looked at here, and ordered.
 
 use askama::Template;
 use rocket::form::{Form as RocketForm, FromForm};
@@ -9,14 +9,14 @@ use url::form_urlencoded;
 
 use super::show::BULK;
 use crate::accounts::search::Count;
-use crate::admin::{ActError, Deed};
+use crate::admin::{AdminAction, AdminError};
 use crate::context::Ctx;
 use crate::flows;
-use crate::flows::admin::bulk_jobs::{Preview, Wanted};
+use crate::flows::admin::bulk_jobs::{Preview, Selection};
 use crate::http::guards::{SignedIn, ViewsUsers};
 use crate::types::{Caller, Permission, UserId, text};
 use crate::web::account::{Response, reauthentication};
-use crate::web::admin::users::actions::{acting, is_too_long_or_odd, number, until};
+use crate::web::admin::users::actions::{actor, is_too_long_or_odd, number, until};
 use crate::web::admin::users::index;
 use crate::web::admin::users::index::Asked;
 use crate::web::error::Error;
@@ -150,13 +150,13 @@ impl BulkForm {
     }
 
     /// Whom it is for; or the key of what is wrong.
-    fn wanted(&self) -> Result<Wanted, &'static str> {
+    fn wanted(&self) -> Result<Selection, &'static str> {
         if self.wants_all() {
             let understood = self.asked().map(|mut asked| asked.understand());
             let understood = understood.filter(|it| it.errors.is_empty());
             let filter =
                 understood.and_then(|it| it.filter).ok_or("admin.bulk.unreadable_filter")?;
-            return Ok(Wanted::Matching(filter));
+            return Ok(Selection::Matching(filter));
         }
         if self.id.is_empty() {
             return Err("admin.bulk.none_selected");
@@ -165,7 +165,7 @@ impl BulkForm {
             return Err("admin.bulk.too_many");
         }
         let ids = self.id.iter().map(|id| number(id).map(UserId));
-        ids.collect::<Option<Vec<_>>>().map(Wanted::These).ok_or("admin.bulk.unknown_user")
+        ids.collect::<Option<Vec<_>>>().map(Selection::Ids).ok_or("admin.bulk.unknown_user")
     }
 
     /// The way back to looking at it, without what is typed on that page.
@@ -196,7 +196,7 @@ struct BulkPage {
     left_out: Option<String>,
 }
 
-/// Looking at it once more, on the way back from the password question; without a deed, the list of
+/// Looking at it once more, on the way back from the password question; without a action, the list of
 /// what was done before.
 #[get("/admin/users/actions?<sent..>")]
 async fn look(
@@ -216,9 +216,9 @@ async fn look(
     if kind.is_dangerous && !staff.0.has_just_proved(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect_for(&sent.way())));
     }
-    let deed = deed(kind, &sent, None);
+    let action = action(kind, &sent, None);
     let preview =
-        flows::admin::bulk_jobs::preview(ctx, acting(&staff.0, caller), &deed, &wanted).await?;
+        flows::admin::bulk_jobs::preview(ctx, actor(&staff.0, caller), &action, &wanted).await?;
     render(kind, sent, FormView::empty(""), preview, page).map(Response::Page)
 }
 
@@ -251,9 +251,9 @@ async fn create(
     if let Err(key) = until {
         errors.add("until", key);
     }
-    let deed = deed(kind, &form, until.ok().flatten());
-    let acting = acting(&staff.0, caller);
-    let preview = flows::admin::bulk_jobs::preview(ctx, acting, &deed, &wanted).await?;
+    let action = action(kind, &form, until.ok().flatten());
+    let actor = actor(&staff.0, caller);
+    let preview = flows::admin::bulk_jobs::preview(ctx, actor, &action, &wanted).await?;
     if form.count.is_empty() {
         return render(kind, form, FormView::empty(""), preview, page).map(Response::Page);
     }
@@ -262,9 +262,9 @@ async fn create(
     } else if form.count != counted(preview.count) {
         Rejection::on_form("admin.bulk.count_changed")
     } else {
-        match flows::admin::bulk_jobs::order(ctx, acting, deed, wanted).await {
+        match flows::admin::bulk_jobs::enqueue(ctx, actor, action, wanted).await {
             Ok(id) => return Ok(Response::Redirect(Redirect::to(format!("{BULK}/{id}")))),
-            Err(ActError::Broken(error)) => return Err(error.into()),
+            Err(AdminError::Broken(error)) => return Err(error.into()),
             Err(_) => return Err(Status::Forbidden.into()),
         }
     };
@@ -272,20 +272,22 @@ async fn create(
     Ok(Response::Page(rejection.apply_to(render(kind, form, view, preview, page)?)))
 }
 
-/// The kind of deed, if there is such a one and the reader may do it.
+/// The kind of action, if there is such a one and the reader may do it.
 fn kind(form: &BulkForm, reader: &SignedIn) -> Result<&'static Kind, Error> {
     let kind = form.kind().ok_or(Status::UnprocessableEntity)?;
     let may = reader.person().may(kind.permission);
     if may { Ok(kind) } else { Err(Status::Forbidden.into()) }
 }
 
-fn deed(kind: &Kind, form: &BulkForm, until: Option<time::OffsetDateTime>) -> Deed {
+fn action(kind: &Kind, form: &BulkForm, until: Option<time::OffsetDateTime>) -> AdminAction {
     match kind.value {
-        "activate" => Deed::Activate,
-        "deactivate" => Deed::Deactivate { reason: text::line(&form.reason).into_owned(), until },
-        "verify" => Deed::Verify,
-        "end_sessions" => Deed::EndSessions,
-        _ => Deed::Delete,
+        "activate" => AdminAction::Activate,
+        "deactivate" => {
+            AdminAction::Deactivate { reason: text::line(&form.reason).into_owned(), until }
+        }
+        "verify" => AdminAction::VerifyEmail,
+        "end_sessions" => AdminAction::EndSessions,
+        _ => AdminAction::Delete,
     }
 }
 
@@ -313,8 +315,8 @@ fn render(
         is_nobody: preview.count == Count::Exactly(0),
         has_more: preview.count != Count::Exactly(shown),
         some: preview.some,
-        left_out: (preview.left_out > 0)
-            .then(|| page.t_with("admin.bulk.will_be_left_out", "count", preview.left_out)),
+        left_out: (preview.skipped > 0)
+            .then(|| page.t_with("admin.bulk.will_be_left_out", "count", preview.skipped)),
         sent,
         form,
         page,

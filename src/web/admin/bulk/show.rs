@@ -7,13 +7,13 @@ use rocket::{Route, State, get, post, routes};
 
 use crate::accounts;
 use crate::admin::bulk_job;
-use crate::admin::bulk_job::{Bulk, Kind, State as Stands};
+use crate::admin::bulk_job::{BulkJob, BulkJobKind, BulkJobState};
 use crate::context::Ctx;
 use crate::flows;
-use crate::flows::admin::bulk_jobs::UndoError;
+use crate::flows::admin::bulk_jobs::BulkJobError;
 use crate::http::guards::{SignedIn, ViewsUsers};
-use crate::types::{BulkId, Caller};
-use crate::web::admin::users::actions::{acting, number};
+use crate::types::{BulkJobId, Caller};
+use crate::web::admin::users::actions::{actor, number};
 use crate::web::error::Error;
 use crate::web::forms::{ButtonForm, Submitted};
 use crate::web::page::{Page, PageContext, Timestamp};
@@ -39,16 +39,16 @@ struct ListPage {
 #[template(path = "admin/bulk/show.html")]
 struct ProgressPage {
     page: PageContext,
-    bulk: Shown,
+    job: Shown,
     /// Until when it can be taken back, by this reader.
     undo: Option<Timestamp>,
-    undone_by: Option<BulkId>,
+    undone_by: Option<BulkJobId>,
     may_stop: bool,
 }
 
 /// One of them, in words.
 struct Shown {
-    id: BulkId,
+    id: BulkJobId,
     title: &'static str,
     state: &'static str,
     is_running: bool,
@@ -75,15 +75,16 @@ async fn show(
     page: PageContext,
     ctx: &State<Ctx>,
 ) -> Result<Page, Error> {
-    let bulk = find(id, ctx).await?;
-    let may_undo = bulk.kind.and_then(Kind::undone_with).is_some_and(|it| staff.0.person().may(it));
-    let until = bulk.undoable_until(ctx.clock.now()).filter(|_| may_undo);
-    let mut all = shown(ctx, &page, std::slice::from_ref(&bulk)).await?;
+    let job = find(id, ctx).await?;
+    let may_undo =
+        job.kind.and_then(BulkJobKind::undo_permission).is_some_and(|it| staff.0.person().may(it));
+    let until = job.undoable_until(ctx.clock.now()).filter(|_| may_undo);
+    let mut all = shown(ctx, &page, std::slice::from_ref(&job)).await?;
     let page = ProgressPage {
         undo: until.map(|at| Timestamp::new(&page, at)),
-        undone_by: bulk.undone_by,
-        may_stop: may_stop(&bulk, &staff.0),
-        bulk: all.pop().ok_or(Status::NotFound)?,
+        undone_by: job.undone_by,
+        may_stop: may_stop(&job, &staff.0),
+        job: all.pop().ok_or(Status::NotFound)?,
         page,
     };
     Page::render(&page)
@@ -97,11 +98,11 @@ async fn undo(
     caller: &Caller,
     ctx: &State<Ctx>,
 ) -> Result<Redirect, Error> {
-    let id = BulkId(number(id).ok_or(Status::NotFound)?);
-    match flows::admin::bulk_jobs::undo(ctx, acting(&staff.0, caller), id).await {
+    let id = BulkJobId(number(id).ok_or(Status::NotFound)?);
+    match flows::admin::bulk_jobs::undo(ctx, actor(&staff.0, caller), id).await {
         Ok(undo) => Ok(Redirect::to(format!("{BULK}/{undo}"))),
         // The page says that it is too late, or by what it was undone.
-        Err(UndoError::TooLate) => Ok(Redirect::to(format!("{BULK}/{id}"))),
+        Err(BulkJobError::TooLate) => Ok(Redirect::to(format!("{BULK}/{id}"))),
         Err(error) => Err(reject(error)),
     }
 }
@@ -114,64 +115,64 @@ async fn stop(
     caller: &Caller,
     ctx: &State<Ctx>,
 ) -> Result<Redirect, Error> {
-    let id = BulkId(number(id).ok_or(Status::NotFound)?);
-    match flows::admin::bulk_jobs::stop(ctx, acting(&staff.0, caller), id).await {
-        Ok(()) | Err(UndoError::TooLate) => Ok(Redirect::to(format!("{BULK}/{id}"))),
+    let id = BulkJobId(number(id).ok_or(Status::NotFound)?);
+    match flows::admin::bulk_jobs::stop(ctx, actor(&staff.0, caller), id).await {
+        Ok(()) | Err(BulkJobError::TooLate) => Ok(Redirect::to(format!("{BULK}/{id}"))),
         Err(error) => Err(reject(error)),
     }
 }
 
-fn reject(error: UndoError) -> Error {
+fn reject(error: BulkJobError) -> Error {
     match error {
-        UndoError::Unknown | UndoError::TooLate => Status::NotFound.into(),
-        UndoError::Forbidden => Status::Forbidden.into(),
-        UndoError::Broken(error) => error.into(),
+        BulkJobError::NotFound | BulkJobError::TooLate => Status::NotFound.into(),
+        BulkJobError::Forbidden => Status::Forbidden.into(),
+        BulkJobError::Broken(error) => error.into(),
     }
 }
 
-async fn find(id: &str, ctx: &Ctx) -> Result<Bulk, Error> {
+async fn find(id: &str, ctx: &Ctx) -> Result<BulkJob, Error> {
     let id = number(id).ok_or(Status::NotFound)?;
-    bulk_job::find(&ctx.db, BulkId(id)).await?.ok_or_else(|| Status::NotFound.into())
+    bulk_job::find(&ctx.db, BulkJobId(id)).await?.ok_or_else(|| Status::NotFound.into())
 }
 
-fn may_stop(bulk: &Bulk, reader: &SignedIn) -> bool {
+fn may_stop(job: &BulkJob, reader: &SignedIn) -> bool {
     let person = reader.person();
-    bulk.state == Stands::Running && (person.is_superuser || person.id == bulk.actor)
+    job.state == BulkJobState::Running && (person.is_superuser || person.id == job.actor)
 }
 
-async fn shown(ctx: &Ctx, page: &PageContext, all: &[Bulk]) -> Result<Vec<Shown>, Error> {
-    let actors: Vec<_> = all.iter().map(|bulk| bulk.actor).collect();
+async fn shown(ctx: &Ctx, page: &PageContext, all: &[BulkJob]) -> Result<Vec<Shown>, Error> {
+    let actors: Vec<_> = all.iter().map(|job| job.actor).collect();
     let emails = accounts::emails_of(&ctx.db, &actors).await?;
-    let shown = all.iter().map(|bulk| Shown {
-        id: bulk.id,
-        title: title(bulk.kind),
-        state: match bulk.state {
-            Stands::Planned => "admin.bulk.planned",
-            Stands::Running => "admin.bulk.running",
-            Stands::Done => "admin.bulk.done",
-            Stands::Stopped => "admin.bulk.stopped",
+    let shown = all.iter().map(|job| Shown {
+        id: job.id,
+        title: title(job.kind),
+        state: match job.state {
+            BulkJobState::Draft => "admin.bulk.planned",
+            BulkJobState::Running => "admin.bulk.running",
+            BulkJobState::Done => "admin.bulk.done",
+            BulkJobState::Stopped => "admin.bulk.stopped",
         },
-        is_running: bulk.state == Stands::Running,
-        total: bulk.total,
-        done: bulk.done,
-        left_out: bulk.left_out,
-        by: emails.get(&bulk.actor).cloned().unwrap_or_else(|| format!("#{}", bulk.actor)),
-        since: Timestamp::new(page, bulk.created_at),
-        finished: bulk.finished_at.map(|at| Timestamp::new(page, at)),
+        is_running: job.state == BulkJobState::Running,
+        total: job.total,
+        done: job.done,
+        left_out: job.skipped,
+        by: emails.get(&job.actor).cloned().unwrap_or_else(|| format!("#{}", job.actor)),
+        since: Timestamp::new(page, job.created_at),
+        finished: job.finished_at.map(|at| Timestamp::new(page, at)),
     });
     Ok(shown.collect())
 }
 
 /// The key of what is done.
-fn title(kind: Option<Kind>) -> &'static str {
+fn title(kind: Option<BulkJobKind>) -> &'static str {
     match kind {
-        Some(Kind::Activate) => "admin.bulk.activate.title",
-        Some(Kind::Deactivate) => "admin.bulk.deactivate.title",
-        Some(Kind::Verify) => "admin.bulk.verify.title",
-        Some(Kind::EndSessions) => "admin.bulk.end_sessions.title",
-        Some(Kind::Delete) => "admin.bulk.delete.title",
-        Some(Kind::Import) => "admin.import.title",
-        Some(Kind::Undo) => "admin.bulk.undo.title",
+        Some(BulkJobKind::Activate) => "admin.bulk.activate.title",
+        Some(BulkJobKind::Deactivate) => "admin.bulk.deactivate.title",
+        Some(BulkJobKind::Verify) => "admin.bulk.verify.title",
+        Some(BulkJobKind::EndSessions) => "admin.bulk.end_sessions.title",
+        Some(BulkJobKind::Delete) => "admin.bulk.delete.title",
+        Some(BulkJobKind::Import) => "admin.import.title",
+        Some(BulkJobKind::Undo) => "admin.bulk.undo.title",
         None => "admin.bulk.other.title",
     }
 }

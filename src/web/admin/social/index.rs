@@ -6,7 +6,7 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
 use super::form::ProviderForm;
-use crate::admin::Acting;
+use crate::admin::Actor;
 use crate::context::Ctx;
 use crate::flows;
 use crate::flows::account::social_login::redirect_uri;
@@ -161,8 +161,8 @@ async fn destroy(
         return Ok(Response::Redirect(reauthentication::redirect_for(LIST)));
     }
     let provider = find(ctx, id).await?;
-    let acting = Acting { by: reader.0.person(), caller };
-    match flows::admin::social_providers::delete(ctx, acting, &provider).await {
+    let actor = Actor { user: reader.0.person(), caller };
+    match flows::admin::social_providers::delete(ctx, actor, &provider).await {
         Ok(()) => Ok(done(jar, ctx, Flash::ProviderDeleted)),
         Err(ProviderError::Broken(error)) => Err(error.into()),
         Err(_) => Err(Status::NotFound.into()),
@@ -192,23 +192,23 @@ async fn save(
     let Some(wanted) = wanted.filter(|_| errors.is_empty()) else {
         return rerender(page, &sent.form, &errors.into(), provider, ctx).await;
     };
-    let acting = Acting { by: reader.person(), caller };
+    let actor = Actor { user: reader.person(), caller };
     let saved = match provider {
-        None => flows::admin::social_providers::open(ctx, acting, &wanted).await,
+        None => flows::admin::social_providers::create(ctx, actor, &wanted).await,
         Some(provider) => {
-            flows::admin::social_providers::change(ctx, acting, provider, &wanted).await
+            flows::admin::social_providers::update(ctx, actor, provider, &wanted).await
         }
     };
     let rejection = match saved {
         Ok(()) => return Ok(done(jar, ctx, Flash::ProviderSaved)),
-        Err(ProviderError::Gone) => return Err(Status::NotFound.into()),
+        Err(ProviderError::NotFound) => return Err(Status::NotFound.into()),
         Err(ProviderError::Broken(error)) => return Err(error.into()),
         Err(ProviderError::SlugTaken) => Rejection::on_field("slug", "admin.social.slug_taken"),
         Err(ProviderError::Issuer(OauthError::Unreachable(_))) => {
             Rejection::on_field("issuer", "admin.social.issuer_unreachable")
         }
         Err(ProviderError::Issuer(_)) => Rejection::on_field("issuer", "admin.social.issuer_wrong"),
-        Err(ProviderError::Wrong(flaws)) => {
+        Err(ProviderError::InvalidFields(flaws)) => {
             let mut errors = FormErrors::default();
             for (field, flaw) in flaws {
                 errors.add(field, said_of(field, flaw));

@@ -15,7 +15,7 @@ use validator::Validate;
 use super::edit;
 use crate::accounts;
 use crate::accounts::Account;
-use crate::admin::{ActError, Acting, Deed};
+use crate::admin::{Actor, AdminAction, AdminError};
 use crate::context::Ctx;
 use crate::flows;
 use crate::http::guards::{ChangesUsers, DeletesUsers, EndsSessions, SignedIn};
@@ -255,9 +255,9 @@ async fn deactivate(
     let (true, Ok(until)) = (errors.is_empty(), until) else {
         return rerender(Act::Deactivate, &account, form, page, errors.into());
     };
-    let (acting, whom) = (acting(&staff.0, caller), account.person.id);
-    let deed = Deed::Deactivate { reason: text::line(&form.reason).into_owned(), until };
-    let result = flows::admin::user_actions::act(ctx, acting, whom, &deed).await;
+    let (actor, whom) = (actor(&staff.0, caller), account.person.id);
+    let action = AdminAction::Deactivate { reason: text::line(&form.reason).into_owned(), until };
+    let result = flows::admin::user_actions::perform(ctx, actor, whom, &action).await;
     settle(Act::Deactivate, result, &account, form, &staff.0, (page, ctx, jar))
 }
 
@@ -347,15 +347,15 @@ async fn password(
     if !errors.is_empty() {
         return rerender(Act::Password, &account, form, page, errors.into());
     }
-    let (acting, whom) = (acting(&staff.0, caller), account.person.id);
-    let by_letter = matches!(form.send.as_str(), "true" | "on");
+    let (actor, whom) = (actor(&staff.0, caller), account.person.id);
+    let by_email = matches!(form.send.as_str(), "true" | "on");
     let result = match form.action.as_str() {
         "link" => {
-            match flows::admin::user_actions::reset_link(ctx, acting, whom, by_letter).await {
+            match flows::admin::user_actions::create_reset_link(ctx, actor, whom, by_email).await {
                 Ok(token) => {
                     let url = edit::reset_url(ctx, &token);
                     let email = account.person.email.as_typed().to_owned();
-                    let page = LinkPage { page, id: whom, email, url, is_sent: by_letter };
+                    let page = LinkPage { page, id: whom, email, url, is_sent: by_email };
                     return Ok(Response::Page(Page::render(&page)?));
                 }
                 Err(error) => Err(error),
@@ -364,7 +364,7 @@ async fn password(
         "unusable" if !staff.0.has_just_proved(ctx.clock.now()) => {
             return Ok(Response::Redirect(reauthentication::redirect(&page)));
         }
-        "unusable" => flows::admin::user_actions::lock_password(ctx, acting, whom).await,
+        "unusable" => flows::admin::user_actions::lock_password(ctx, actor, whom).await,
         _ => {
             let rejection = Rejection::on_form("admin.user_action.unknown");
             return rerender(Act::Password, &account, form, page, rejection);
@@ -394,22 +394,22 @@ async fn done(
     if act.is_dangerous() && !staff.has_just_proved(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    let (acting, whom) = (acting(staff, caller), account.person.id);
-    let deed = match act {
-        Act::Activate | Act::BringBack => Deed::Activate,
-        Act::Verify => Deed::Verify,
-        Act::EndSessions => Deed::EndSessions,
-        Act::Delete => Deed::Delete,
+    let (actor, whom) = (actor(staff, caller), account.person.id);
+    let action = match act {
+        Act::Activate | Act::BringBack => AdminAction::Activate,
+        Act::Verify => AdminAction::VerifyEmail,
+        Act::EndSessions => AdminAction::EndSessions,
+        Act::Delete => AdminAction::Delete,
         Act::Deactivate | Act::Password => return Err(Status::NotFound.into()),
     };
-    let result = flows::admin::user_actions::act(ctx, acting, whom, &deed).await;
+    let result = flows::admin::user_actions::perform(ctx, actor, whom, &action).await;
     settle(act, result, &account, form, staff, (page, ctx, jar))
 }
 
 /// Goes back to the account's page, or says why nothing was done.
 fn settle(
     act: Act,
-    result: Result<(), ActError>,
+    result: Result<(), AdminError>,
     account: &Account,
     form: &impl Form,
     staff: &SignedIn,
@@ -425,13 +425,13 @@ fn settle(
 }
 
 /// What a page says about an act that was not done; 403 and 404 have pages of their own.
-pub(crate) fn rejection(error: ActError) -> Result<Rejection, Error> {
+pub(crate) fn rejection(error: AdminError) -> Result<Rejection, Error> {
     match error {
-        ActError::Unknown => Err(Status::NotFound.into()),
-        ActError::AboveOneself => Err(Status::Forbidden.into()),
-        ActError::Oneself => Ok(Rejection::on_form("admin.user_action.yourself")),
-        ActError::LastSuperuser => Ok(Rejection::on_form("admin.user_action.last_superuser")),
-        ActError::Broken(error) => Err(error.into()),
+        AdminError::NotFound => Err(Status::NotFound.into()),
+        AdminError::Forbidden => Err(Status::Forbidden.into()),
+        AdminError::OwnAccount => Ok(Rejection::on_form("admin.user_action.yourself")),
+        AdminError::LastSuperuser => Ok(Rejection::on_form("admin.user_action.last_superuser")),
+        AdminError::Broken(error) => Err(error.into()),
     }
 }
 
@@ -480,8 +480,8 @@ pub(crate) fn is_above(account: &Account, staff: &SignedIn) -> bool {
     account.person.is_superuser && !staff.person().is_superuser
 }
 
-pub(crate) fn acting<'a>(staff: &'a SignedIn, caller: &'a Caller) -> Acting<'a> {
-    Acting { by: staff.person(), caller }
+pub(crate) fn actor<'a>(staff: &'a SignedIn, caller: &'a Caller) -> Actor<'a> {
+    Actor { user: staff.person(), caller }
 }
 
 /// The account's page, for those who may see it.

@@ -12,11 +12,11 @@ use super::actions;
 use super::actions::{Act, Outcome};
 use crate::accounts::{Account, Edited};
 use crate::audit;
-use crate::audit::Recorded;
+use crate::audit::RecordedEvent;
 use crate::context::Ctx;
 use crate::flows;
-use crate::flows::admin::login_diagnosis::Obstacle;
-use crate::flows::admin::user_update::{Current, Edit, SaveError};
+use crate::flows::admin::login_diagnosis::LoginDiagnosis;
+use crate::flows::admin::user_update::{UpdateUserError, UserUpdate, UserWithGroups};
 use crate::groups;
 use crate::groups::Group;
 use crate::http::cookies;
@@ -173,7 +173,7 @@ impl PersonForm {
     }
 
     /// The words of a form whose rules hold.
-    fn words(&self, today: Today, groups: Vec<GroupId>, has_just_proved: bool) -> Edit {
+    fn words(&self, today: Today, groups: Vec<GroupId>, has_just_proved: bool) -> UserUpdate {
         let holds = "the rules hold, and they are these parsers";
         let edited = Edited {
             email: Email::parse(&self.email).expect(holds),
@@ -187,7 +187,7 @@ impl PersonForm {
         // A version that cannot be read is not the account's.
         let version = self.version.parse().unwrap_or(-1);
         let is_verified = is_ticked(&self.email_verified);
-        Edit { version, edited, groups, is_verified, has_just_proved }
+        UserUpdate { version, edited, groups, is_verified, has_just_proved }
     }
 }
 
@@ -256,7 +256,7 @@ struct PersonPage {
     may_make_superusers: bool,
     groups: Vec<GroupBox>,
     held: Vec<String>,
-    obstacle: String,
+    diagnosis: String,
     reason: String,
     has_password: bool,
     /// The providers that are connected.
@@ -307,10 +307,10 @@ async fn show(
     jar: &CookieJar<'_>,
 ) -> Outcome {
     let account = actions::find(id, ctx).await?;
-    let held = groups::of(&ctx.db, account.person.id).await?;
+    let held = groups::list_of_user(&ctx.db, account.person.id).await?;
     let handed = cookies::take_handed(jar, ctx, account.person.id);
     let handed = handed.map(|token| reset_url(ctx, &token));
-    let current = Current { account, groups: held };
+    let current = UserWithGroups { account, groups: held };
     let form = PersonForm::of(&current.account, &current.groups);
     let none = FormErrors::default();
     let page = render(&current, &form, &none, handed, (&staff.0, page, ctx)).await?;
@@ -336,25 +336,25 @@ async fn update(
     if ids.is_none() {
         errors.add("groups", "admin.user.groups_unknown");
     }
-    let held = groups::of(&ctx.db, whom).await?;
-    let mut current = Current { account, groups: held };
+    let held = groups::list_of_user(&ctx.db, whom).await?;
+    let mut current = UserWithGroups { account, groups: held };
     let (true, Some(ids)) = (errors.is_empty(), ids) else {
         return rerender(&current, form, &errors.into(), (&staff, page, ctx)).await;
     };
     let edit = form.words(today, ids, staff.has_just_proved(now));
     let merged;
     let rejection =
-        match flows::admin::user_update::save(ctx, actions::acting(&staff, caller), whom, &edit)
+        match flows::admin::user_update::replace(ctx, actions::actor(&staff, caller), whom, &edit)
             .await
         {
             Ok(_) => {
                 Flash::UserSaved.set(jar, ctx);
                 return Ok(Response::Redirect(actions::back_to(whom, &staff)));
             }
-            Err(SaveError::ProveFirst) => {
+            Err(UpdateUserError::ReauthenticationRequired) => {
                 return Ok(Response::Redirect(reauthentication::redirect(&page)));
             }
-            Err(SaveError::Stale(now)) => {
+            Err(UpdateUserError::Stale(now)) => {
                 let errors;
                 (merged, errors) = merge(form, &now, &page);
                 (form, current) = (&merged, *now);
@@ -366,20 +366,28 @@ async fn update(
 }
 
 /// What the page says about an account that was not saved.
-fn reject(error: SaveError) -> Result<Rejection, Error> {
+fn reject(error: UpdateUserError) -> Result<Rejection, Error> {
     match error {
-        SaveError::NotDone(error) => actions::rejection(error),
-        SaveError::EmailTaken => Ok(Rejection::on_field("email", "email.taken")),
-        SaveError::LocalEmail => Ok(Rejection::on_field("email", "email.local")),
-        SaveError::NoSuchGroup => Ok(Rejection::on_field("groups", "admin.user.groups_unknown")),
+        UpdateUserError::Admin(error) => actions::rejection(error),
+        UpdateUserError::EmailTaken => Ok(Rejection::on_field("email", "email.taken")),
+        UpdateUserError::LocalEmail => Ok(Rejection::on_field("email", "email.local")),
+        UpdateUserError::GroupNotFound => {
+            Ok(Rejection::on_field("groups", "admin.user.groups_unknown"))
+        }
         // Both have been answered before; here they only say that nothing was saved.
-        SaveError::Stale(_) | SaveError::ProveFirst => Ok(Rejection::on_form("admin.user.stale")),
+        UpdateUserError::Stale(_) | UpdateUserError::ReauthenticationRequired => {
+            Ok(Rejection::on_form("admin.user.stale"))
+        }
     }
 }
 
 /// A form whose account was saved by somebody else meanwhile: what the reader has not touched is as it
 /// stands now, and each field that has changed says to what.
-fn merge(sent: &PersonForm, current: &Current, page: &PageContext) -> (PersonForm, FormErrors) {
+fn merge(
+    sent: &PersonForm,
+    current: &UserWithGroups,
+    page: &PageContext,
+) -> (PersonForm, FormErrors) {
     let stands = PersonForm::of(&current.account, &current.groups);
     let (now, typed) = (stands.fields(), sent.fields());
     let seen: Option<BTreeMap<String, String>> = serde_json::from_str(&sent.seen).ok();
@@ -403,7 +411,7 @@ fn merge(sent: &PersonForm, current: &Current, page: &PageContext) -> (PersonFor
 }
 
 /// The value of a field as the reader would say it.
-fn in_words(field: &str, value: &str, current: &Current, page: &PageContext) -> String {
+fn in_words(field: &str, value: &str, current: &UserWithGroups, page: &PageContext) -> String {
     let key = match (field, value) {
         ("is_active" | "is_staff" | "is_superuser", "") => "admin.user.no",
         ("is_active" | "is_staff" | "is_superuser", _) => "admin.user.yes",
@@ -420,7 +428,7 @@ fn in_words(field: &str, value: &str, current: &Current, page: &PageContext) -> 
 }
 
 async fn rerender(
-    current: &Current,
+    current: &UserWithGroups,
     form: &PersonForm,
     rejection: &Rejection,
     (staff, page, ctx): (&SignedIn, PageContext, &Ctx),
@@ -430,7 +438,7 @@ async fn rerender(
 }
 
 async fn render(
-    current: &Current,
+    current: &UserWithGroups,
     form: &PersonForm,
     errors: &FormErrors,
     handed: Option<String>,
@@ -438,7 +446,7 @@ async fn render(
 ) -> Result<Page, Error> {
     let (account, reader) = (&current.account, staff.person());
     let (person, id) = (&account.person, account.person.id);
-    let (obstacle, failures) = flows::admin::login_diagnosis::find(ctx, account).await?;
+    let (diagnosis, failures) = flows::admin::login_diagnosis::diagnose(ctx, account).await?;
     let signins = sessions::list_of(ctx, id, staff.session()).await?;
     let sessions = signins.shown.iter().map(|row| SessionRow {
         device: device::label(&row.user_agent, page.language()),
@@ -447,8 +455,8 @@ async fn render(
         seen: Timestamp::new(&page, row.last_seen_at),
     });
     let letters = outbox::list_of(&ctx.db, id, LATEST).await?;
-    let events = audit::list_of(&ctx.db, id, None, LATEST).await?;
-    let show = |event: &Recorded| event_row(event, id, &page);
+    let events = audit::list_of_user(&ctx.db, id, None, LATEST).await?;
+    let show = |event: &RecordedEvent| event_row(event, id, &page);
     Page::render(&PersonPage {
         form: FormView::filled(&page, form, errors),
         version: form.version.clone(),
@@ -460,7 +468,7 @@ async fn render(
         may_make_superusers: reader.is_superuser,
         groups: boxes(ctx, reader.permissions()).await?,
         held: current.groups.iter().map(|(_, name)| name.clone()).collect(),
-        obstacle: sentence(&obstacle, &page),
+        diagnosis: sentence(&diagnosis, &page),
         reason: account.inactive_reason.clone(),
         has_password: account.password_hash.is_some(),
         social: crate::social::ways_of(ctx, id).await?,
@@ -473,46 +481,46 @@ async fn render(
         letters: letters.iter().map(|letter| letter_row(letter, &page)).collect(),
         events: events.iter().map(show).collect(),
         may_read_audit: reader.may(Permission::AuditView),
-        acts: acts_on(account, staff, crate::admin::is_beyond(&ctx.db, person, reader).await?),
+        acts: acts_on(account, staff, crate::admin::outranks(&ctx.db, person, reader).await?),
         handed,
         page,
     })
 }
 
 /// Why the person cannot log in, in one sentence.
-fn sentence(obstacle: &Obstacle, page: &PageContext) -> String {
-    match obstacle {
-        Obstacle::Deleted(at) => {
+fn sentence(diagnosis: &LoginDiagnosis, page: &PageContext) -> String {
+    match diagnosis {
+        LoginDiagnosis::Deleted(at) => {
             page.t_with("admin.login_diagnosis.deleted", "at", page.date_time(*at))
         }
-        Obstacle::Suspended(Some(at)) => {
+        LoginDiagnosis::Suspended(Some(at)) => {
             page.t_with("admin.login_diagnosis.suspended_until", "at", page.date_time(*at))
         }
-        Obstacle::Suspended(None) => page.t("admin.login_diagnosis.suspended").into_owned(),
-        Obstacle::Unverified => page.t("admin.login_diagnosis.unverified").into_owned(),
-        Obstacle::OnlyBy(ways) => {
+        LoginDiagnosis::Suspended(None) => page.t("admin.login_diagnosis.suspended").into_owned(),
+        LoginDiagnosis::Unverified => page.t("admin.login_diagnosis.unverified").into_owned(),
+        LoginDiagnosis::SocialLoginOnly(ways) => {
             page.t_with("admin.login_diagnosis.social_only", "providers", ways.join(", "))
         }
-        Obstacle::NoPassword => page.t("admin.login_diagnosis.no_password").into_owned(),
-        Obstacle::Waiting(wait) => {
+        LoginDiagnosis::NoPassword => page.t("admin.login_diagnosis.no_password").into_owned(),
+        LoginDiagnosis::RateLimited(wait) => {
             page.t_with("admin.login_diagnosis.throttled", "wait", page.wait(*wait))
         }
-        Obstacle::Closed => page.t("admin.login_diagnosis.password_locked").into_owned(),
-        Obstacle::WrongPassword(count, at) => {
+        LoginDiagnosis::LockedOut => page.t("admin.login_diagnosis.password_locked").into_owned(),
+        LoginDiagnosis::WrongPassword(count, at) => {
             let values = [("count", &*count.to_string()), ("at", &*page.date_time(*at))];
             page.language().tell("admin.login_diagnosis.wrong_password", &values)
         }
-        Obstacle::Leaving(at) => {
+        LoginDiagnosis::DeletionPending(at) => {
             page.t_with("admin.login_diagnosis.deletion_pending", "at", page.date_time(*at))
         }
-        Obstacle::Nothing => page.t("admin.login_diagnosis.fine").into_owned(),
+        LoginDiagnosis::NoProblem => page.t("admin.login_diagnosis.fine").into_owned(),
     }
 }
 
-fn event_row(event: &Recorded, person: UserId, page: &PageContext) -> EventRow {
+fn event_row(event: &RecordedEvent, person: UserId, page: &PageContext) -> EventRow {
     let count = event.details.get("count").and_then(serde_json::Value::as_u64).unwrap_or_default();
     EventRow {
-        what: page.t_with(activity::label(event.action), "count", count),
+        what: page.t_with(activity::label(event.kind), "count", count),
         at: Timestamp::new(page, event.at),
         address: event.ip.clone(),
         device: device::label(&event.user_agent, page.language()),
@@ -536,7 +544,7 @@ fn letter_row(letter: &Logged, page: &PageContext) -> LetterRow {
 }
 
 /// What the reader may do to the account; less where its person may do more than the reader.
-fn acts_on(account: &Account, staff: &SignedIn, is_beyond: bool) -> Vec<Act> {
+fn acts_on(account: &Account, staff: &SignedIn, outranks: bool) -> Vec<Act> {
     let reader = staff.person();
     if actions::is_above(account, staff) {
         return Vec::new();
@@ -562,7 +570,7 @@ fn acts_on(account: &Account, staff: &SignedIn, is_beyond: bool) -> Vec<Act> {
     if reader.may(Permission::UsersDelete) && !is_oneself && !is_being_deleted {
         acts.push(Act::Delete);
     }
-    if is_beyond && !is_oneself {
+    if outranks && !is_oneself {
         acts.retain(|act| !matches!(act, Act::Deactivate | Act::Delete | Act::Password));
     }
     acts

@@ -6,14 +6,14 @@ use rocket::http::Status;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
-use super::actions::{acting, number};
+use super::actions::{actor, number};
 use super::import_list;
 use super::import_list::{List, Reading};
-use crate::admin::ActError;
+use crate::admin::AdminError;
 use crate::context::Ctx;
 use crate::flows;
 use crate::http::guards::{AddsUsers, SignedIn};
-use crate::types::{BulkId, Caller, Permission};
+use crate::types::{BulkJobId, Caller, Permission};
 use crate::web::account::Response;
 use crate::web::admin::bulk::show::BULK;
 use crate::web::error::Error;
@@ -58,7 +58,7 @@ struct LookPage {
     page: PageContext,
     /// How many accounts would be made, and what that is called.
     good: String,
-    plan: Option<BulkId>,
+    plan: Option<BulkJobId>,
     wrong: usize,
     faults: Vec<Shown>,
     has_more: bool,
@@ -104,16 +104,16 @@ async fn look(
         None
     } else {
         let people = std::mem::take(&mut list.people).into_iter().map(|(_, _, person)| person);
-        let planned = flows::admin::user_import::plan(
+        let planned = flows::admin::user_import::draft(
             ctx,
-            acting(&staff.0, caller),
+            actor(&staff.0, caller),
             people.collect(),
             sent.invite,
         )
         .await;
         match planned {
             Ok(id) => Some(id),
-            Err(ActError::Broken(error)) => return Err(error.into()),
+            Err(AdminError::Broken(error)) => return Err(error.into()),
             Err(_) => return Err(Status::Forbidden.into()),
         }
     };
@@ -129,9 +129,9 @@ async fn start(
     caller: &Caller,
     ctx: &State<Ctx>,
 ) -> Result<Response, Error> {
-    let plan = number(&sent.form.plan).map(BulkId);
+    let plan = number(&sent.form.plan).map(BulkJobId);
     if let Some(plan) = plan
-        && flows::admin::user_import::start(ctx, acting(&staff.0, caller), plan).await?
+        && flows::admin::user_import::enqueue(ctx, actor(&staff.0, caller), plan).await?
     {
         return Ok(Response::Redirect(Redirect::to(format!("{BULK}/{plan}"))));
     }
@@ -141,7 +141,7 @@ async fn start(
 /// Leaves out those whose hashes would keep everybody else waiting at each of their log-ins.
 async fn leave_out_the_costly(ctx: &Ctx, list: &mut List) -> Result<(), Error> {
     let people = list.people.iter().map(|(.., person)| person);
-    let too_costly = flows::admin::user_import::find_too_costly(ctx, people).await?;
+    let too_costly = flows::admin::user_import::find_costly_hashes(ctx, people).await?;
     list.leave_out(&too_costly, "password", "admin.import.hash_too_costly");
     Ok(())
 }
@@ -149,7 +149,7 @@ async fn leave_out_the_costly(ctx: &Ctx, list: &mut List) -> Result<(), Error> {
 /// Whoever has an account already is not made one.
 async fn leave_out_the_taken(ctx: &Ctx, list: &mut List) -> Result<(), Error> {
     let emails: Vec<_> = list.people.iter().map(|(_, email, _)| email.clone()).collect();
-    let taken = flows::admin::user_import::find_taken(ctx, &emails).await?;
+    let taken = flows::admin::user_import::find_existing(ctx, &emails).await?;
     list.leave_out(&taken, "email", "email.taken");
     Ok(())
 }
@@ -157,7 +157,7 @@ async fn leave_out_the_taken(ctx: &Ctx, list: &mut List) -> Result<(), Error> {
 fn show(
     list: List,
     count: usize,
-    (plan, invites): (Option<BulkId>, bool),
+    (plan, invites): (Option<BulkJobId>, bool),
     page: PageContext,
 ) -> Result<Page, Error> {
     let has_more = list.faults.len() > SHOWN;

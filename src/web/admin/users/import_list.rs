@@ -9,7 +9,7 @@ use ::csv::{ReaderBuilder, StringRecord, Trim};
 use time::Date;
 use validator::ValidationError;
 
-use crate::admin::Newcomer;
+use crate::admin::ImportedUser;
 use crate::crypto::PasswordHash;
 use crate::i18n::Language;
 use crate::types::{Email, EmailError};
@@ -49,7 +49,7 @@ pub(crate) struct Fault {
 #[derive(Debug, Default)]
 pub(crate) struct List {
     /// The people with whom nothing is wrong: their lines, addresses and the rest.
-    pub people: Vec<(u64, Email, Newcomer)>,
+    pub people: Vec<(u64, Email, ImportedUser)>,
     /// What is wrong with the others.
     pub faults: Vec<Fault>,
     /// How many lines have something wrong.
@@ -214,7 +214,7 @@ fn person<'c>(
     cell: impl Fn(&'static str) -> &'c str,
     reading: &Reading,
     faults: &mut Vec<(&'static str, &'static str)>,
-) -> Newcomer {
+) -> ImportedUser {
     let mut judge = |column, verdict: Result<(), ValidationError>| {
         if let Err(error) = verdict {
             // A file has no list to choose from.
@@ -250,7 +250,7 @@ fn person<'c>(
             None
         }),
     };
-    Newcomer {
+    ImportedUser {
         email: email.to_owned(),
         name: name.to_owned(),
         gender: gender.to_owned(),

@@ -166,7 +166,7 @@ struct UsersPage {
     is_cut: bool,
     may_add: bool,
     /// What the reader may do to many: form value, and key of its name.
-    deeds: Vec<(&'static str, &'static str)>,
+    actions: Vec<(&'static str, &'static str)>,
     /// The query of this list, for what is done to everybody in it.
     filter: String,
     csv: String,
@@ -263,7 +263,7 @@ async fn render(
         is_filtered: filter != Some(Filter::default()),
         is_cut: found.is_cut,
         may_add: reader.person().may(Permission::UsersAdd),
-        deeds: new::choices(reader),
+        actions: new::choices(reader),
         filter: asked.link("", Sort::default(), &[]).trim_start_matches('?').to_owned(),
         csv: asked.link(CSV, sort, &[]),
         first: (place != Place::First).then(|| asked.link(LIST, sort, &[])),

@@ -12,7 +12,7 @@ use super::edit;
 use super::edit::{GroupBox, group_ids, is_ticked, tick};
 use crate::context::Ctx;
 use crate::flows;
-use crate::flows::admin::user_create::{AddError, Addition};
+use crate::flows::admin::user_create::{CreateUserError, NewUser};
 use crate::http::cookies;
 use crate::http::guards::{AddsUsers, SignedIn};
 use crate::i18n::Language;
@@ -99,9 +99,9 @@ impl NewPersonForm {
     }
 
     /// The words of a form whose rules hold.
-    fn words(&self, groups: Vec<GroupId>, language: Language, has_just_proved: bool) -> Addition {
+    fn words(&self, groups: Vec<GroupId>, language: Language, has_just_proved: bool) -> NewUser {
         let holds = "the rules hold, and they are these parsers";
-        Addition {
+        NewUser {
             email: Email::parse(&self.email).expect(holds),
             name: Name::parse(&self.name).expect(holds),
             gender: None,
@@ -154,8 +154,8 @@ async fn create(
         return rerender(form, &errors.into(), (&staff, page, ctx)).await;
     };
     let has_just_proved = staff.has_just_proved(ctx.clock.now());
-    let addition = form.words(ids, page.language(), has_just_proved);
-    match flows::admin::user_create::add(ctx, actions::acting(&staff, caller), addition).await {
+    let new_user = form.words(ids, page.language(), has_just_proved);
+    match flows::admin::user_create::create(ctx, actions::actor(&staff, caller), new_user).await {
         Ok(added) => {
             Flash::UserCreated.set(jar, ctx);
             if let Some(invitation) = added.invitation {
@@ -163,21 +163,27 @@ async fn create(
             }
             Ok(Response::Redirect(actions::back_to(added.user, &staff)))
         }
-        Err(AddError::ProveFirst) => Ok(Response::Redirect(reauthentication::redirect(&page))),
+        Err(CreateUserError::ReauthenticationRequired) => {
+            Ok(Response::Redirect(reauthentication::redirect(&page)))
+        }
         Err(error) => rerender(form, &reject(error)?, (&staff, page, ctx)).await,
     }
 }
 
 /// What the page says about an account that was not made.
-fn reject(error: AddError) -> Result<Rejection, Error> {
+fn reject(error: CreateUserError) -> Result<Rejection, Error> {
     match error {
-        AddError::NotDone(error) => actions::rejection(error),
-        AddError::EmailTaken => Ok(Rejection::on_field("email", "email.taken")),
-        AddError::LocalEmail => Ok(Rejection::on_field("email", "email.local")),
-        AddError::NoSuchGroup => Ok(Rejection::on_field("groups", "admin.user.groups_unknown")),
-        AddError::NotTaken(error) => Rejection::new_password_rejected("password1", error),
+        CreateUserError::Admin(error) => actions::rejection(error),
+        CreateUserError::EmailTaken => Ok(Rejection::on_field("email", "email.taken")),
+        CreateUserError::LocalEmail => Ok(Rejection::on_field("email", "email.local")),
+        CreateUserError::GroupNotFound => {
+            Ok(Rejection::on_field("groups", "admin.user.groups_unknown"))
+        }
+        CreateUserError::PasswordRejected(error) => {
+            Rejection::new_password_rejected("password1", error)
+        }
         // It has been answered with the way to the password.
-        AddError::ProveFirst => Err(Status::Forbidden.into()),
+        CreateUserError::ReauthenticationRequired => Err(Status::Forbidden.into()),
     }
 }
 
