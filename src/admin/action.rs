@@ -1,4 +1,8 @@
-//! What can be done to one account as to many.
+//! The actions that staff can do to one account as well as to many: what each needs, does and leaves in
+//! the audit log.
+//!
+//! Does not begin or commit a transaction, and does not know whether a page, the JSON API or a bulk job
+//! asked.
 
 use std::time::Duration;
 
@@ -18,29 +22,29 @@ use crate::types::{Permission, SessionId, UserId};
 /// How long a deletion by staff can be undone.
 const UNDO_WINDOW: Duration = Duration::from_hours(24);
 
-/// A action.
+/// An action on an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AdminAction {
-    /// Lets an account be used again; also takes back a deletion that staff began.
+    /// Activates the account; also cancels a deletion by staff.
     Activate,
-    /// Forbids the use of an account and ends its sessions.
+    /// Suspends the account and ends its sessions.
     Deactivate {
-        /// Why, for staff; may be empty.
+        /// The reason, shown to staff only; may be empty.
         reason: String,
-        /// When the account may be used again by itself.
+        /// When the suspension ends by itself.
         until: Option<OffsetDateTime>,
     },
-    /// Takes the address for proved, because whoever acts knows that it is.
+    /// Marks the address as verified without a link.
     VerifyEmail,
-    /// Ends every session of a person.
+    /// Ends every session of the user.
     EndSessions,
-    /// Forbids the use of an account at once and deletes it after a day, within which
+    /// Suspends the account at once and deletes it after a day; until then
     /// [`Activate`](Self::Activate) brings it back.
     Delete,
 }
 
 impl AdminAction {
-    /// What whoever does it must be allowed.
+    /// Returns the permission that the actor needs.
     #[must_use]
     pub fn permission(&self) -> Permission {
         match self {
@@ -50,14 +54,13 @@ impl AdminAction {
         }
     }
 
-    /// Whether it takes an account away from its person.
+    /// Tells whether the action takes the account away from its user.
     #[must_use]
     pub fn is_dangerous(&self) -> bool {
         matches!(self, Self::Deactivate { .. } | Self::Delete)
     }
 
-    /// What the trail calls it.
-    fn action(&self) -> AuditEventKind {
+    fn audit_kind(&self) -> AuditEventKind {
         match self {
             Self::Activate => AuditEventKind::Activated,
             Self::Deactivate { .. } => AuditEventKind::Deactivated,
@@ -67,7 +70,7 @@ impl AdminAction {
         }
     }
 
-    /// Whether the account is already as the action would have it.
+    /// Tells whether the account is already as the action would leave it.
     #[must_use]
     pub fn is_moot(&self, account: &Account, now: OffsetDateTime) -> bool {
         match self {
@@ -81,22 +84,22 @@ impl AdminAction {
     }
 }
 
-/// What was done; to be told with [`done`](super::after_commit) after the commit.
+/// An action that was done; the caller passes it to [`after_commit`](super::after_commit).
 #[derive(Debug)]
 pub struct PerformedAction {
-    /// The account as it was before.
+    /// The account before the action.
     pub before: Account,
-    /// What the trail calls it.
-    pub action: AuditEventKind,
-    /// The sessions that are over.
-    pub over: Vec<SessionId>,
+    /// The kind of its audit event.
+    pub kind: AuditEventKind,
+    /// The sessions that the action ended.
+    pub ended_sessions: Vec<SessionId>,
 }
 
-/// Does a action to an account, and writes it into the trail with these further facts; `None` means
-/// that there was nothing to be done.
+/// Does an action to an account and writes its audit event, with `facts` among the details. Returns `None`
+/// when the account already is as the action would leave it.
 ///
 /// # Errors
-/// [`AdminError`] says why it was not done.
+/// [`AdminError`] says why the action was refused.
 pub async fn perform(
     transaction: &Transaction,
     actor: Actor<'_>,
@@ -121,15 +124,16 @@ pub async fn perform(
     if action.is_moot(&account, now) {
         return Ok(None);
     }
-    let (mut details, over) = change(transaction, &account, action, now).await?;
+    let (mut details, ended_sessions) = change(transaction, &account, action, now).await?;
     if let (Some(details), Value::Object(facts)) = (details.as_object_mut(), facts) {
         details.extend(facts);
     }
-    record_event(transaction, actor, target, (action.action(), details), now).await?;
-    Ok(Some(PerformedAction { before: account, action: action.action(), over }))
+    let kind = action.audit_kind();
+    record_event(transaction, actor, target, (kind, details), now).await?;
+    Ok(Some(PerformedAction { before: account, kind, ended_sessions }))
 }
 
-/// Changes the account; tells the facts for the trail, and the sessions that are over.
+/// Changes the account. Returns the details for the audit log and the sessions that ended.
 async fn change(
     transaction: &Transaction,
     account: &Account,
@@ -143,15 +147,15 @@ async fn change(
             Ok((json!({ "changes": { "is_active": [was_active, true] } }), Vec::new()))
         }
         AdminAction::Deactivate { reason, until } => {
-            // Whoever is leaving still leaves.
+            // A deletion that the user scheduled goes on.
             let why = Inactive { reason, until: *until, deletes_at: account.deletes_at };
-            let over = suspend(transaction, target, why, now).await?;
+            let ended = suspend(transaction, target, why, now).await?;
             let details = json!({
                 "changes": { "is_active": [was_active, false] },
                 "reason": reason,
                 "until": until.map(OffsetDateTime::unix_timestamp),
             });
-            Ok((details, over))
+            Ok((details, ended))
         }
         AdminAction::VerifyEmail => {
             accounts::set_verified(transaction, target, now).await?;
@@ -159,18 +163,18 @@ async fn change(
         }
         AdminAction::EndSessions => {
             let why = EndReason::EndedByStaff;
-            let over = sessions::end_all(transaction, target, None, why, now).await?;
-            Ok((json!({ "count": over.len() }), over))
+            let ended = sessions::end_all(transaction, target, None, why, now).await?;
+            Ok((json!({ "count": ended.len() }), ended))
         }
         AdminAction::Delete => {
             let due = now + UNDO_WINDOW;
             let why = Inactive { reason: "", until: None, deletes_at: Some(due) };
-            let over = suspend(transaction, target, why, now).await?;
+            let ended = suspend(transaction, target, why, now).await?;
             let details = json!({
                 "changes": { "is_active": [was_active, false] },
                 "due_at": due.unix_timestamp(),
             });
-            Ok((details, over))
+            Ok((details, ended))
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Deeds done to many accounts: what was ordered, how far it has come, and how to take it back.
+//! Bulk jobs: what is done to many accounts, how far it has come, and what undoing it needs.
 //!
-//! Knows how to keep the books and not how a batch is done: that is a flow's story.
+//! Keeps the rows and their sealed specifications. Does not run batches, and decides no permission
+//! beyond [`BulkJobKind::undo_permission`]; both belong to the use case.
 
 use std::time::Duration;
 
@@ -15,78 +16,78 @@ use crate::crypto::Keys;
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{BulkJobId, Caller, Permission, UserId};
 
-/// How long what was done can be taken back.
+/// How long a finished job can be undone.
 pub const UNDO_WINDOW: Duration = Duration::from_hours(24);
 
-/// What the sealed spec are called.
+/// The purpose under which specifications are sealed.
 const LABEL: &str = "bulk job";
 
-/// How long a plan waits to be ordered.
+/// How long a draft waits to be started.
 const DRAFT_LIFETIME: Duration = Duration::from_hours(1);
 
-/// How long it stays in the list after it is over.
+/// How long a finished job stays in the list.
 const KEEP: Duration = Duration::from_hours(30 * 24);
 
-/// To target something is done.
+/// The accounts of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BulkTargets {
-    /// To these, and nobody else.
+    /// These accounts, in ascending order.
     Ids(Vec<UserId>),
-    /// To everybody who is like this when their turn comes, up to the account that was the last when
-    /// it was ordered.
+    /// Every account that matches when its batch runs, up to the newest account at the moment when
+    /// the job was enqueued.
     Matching {
-        /// What they are like.
+        /// The filter.
         filter: Filter,
-        /// The last account.
+        /// The newest account.
         last: UserId,
     },
 }
 
-/// What is to be done.
+/// The specification of a job, which is stored sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BulkJobSpec {
-    /// A action.
-    Do {
-        /// Claim.
+    /// Does an action to each account.
+    Action {
+        /// The action.
         action: AdminAction,
-        /// To target.
-        target: BulkTargets,
+        /// The accounts.
+        targets: BulkTargets,
     },
-    /// Accounts are made for people on a list.
+    /// Creates an account for each user of a list.
     Import {
-        /// They.
-        people: Vec<ImportedUser>,
+        /// The list.
+        users: Vec<ImportedUser>,
         /// Whether those without a password are invited to choose one.
         invite: bool,
     },
-    /// Everything is to be as it was before a action.
+    /// Restores the accounts that another job changed.
     Undo {
-        /// The action.
-        of: BulkJobId,
+        /// The other job.
+        job: BulkJobId,
     },
 }
 
-/// What kind of thing is done. The names are stored.
+/// The kind of a job. The names are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BulkJobKind {
-    /// Accounts may be used again.
+    /// [`AdminAction::Activate`]
     Activate,
-    /// Accounts may not be used.
+    /// [`AdminAction::Deactivate`]
     Deactivate,
-    /// Addresses are taken for proved.
+    /// [`AdminAction::VerifyEmail`]
     Verify,
-    /// Sessions are ended.
+    /// [`AdminAction::EndSessions`]
     EndSessions,
-    /// Accounts are deleted.
+    /// [`AdminAction::Delete`]
     Delete,
-    /// Accounts are made.
+    /// Creates accounts from a list.
     Import,
-    /// Another one is taken back.
+    /// Undoes another job.
     Undo,
 }
 
 impl BulkJobKind {
-    /// All of them.
+    /// Every kind.
     pub const ALL: [Self; 7] = [
         Self::Activate,
         Self::Deactivate,
@@ -97,7 +98,7 @@ impl BulkJobKind {
         Self::Undo,
     ];
 
-    /// The stored name.
+    /// Returns the stored name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -111,13 +112,13 @@ impl BulkJobKind {
         }
     }
 
-    /// Reads a stored name; `None` for one of another version.
+    /// Reads a stored name; `None` for a name that only another version knows.
     #[must_use]
     pub fn from_stored(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// What whoever takes it back must be allowed; `None` when it cannot be taken back.
+    /// Returns the permission that undoing needs; `None` when such a job cannot be undone.
     #[must_use]
     pub fn undo_permission(self) -> Option<Permission> {
         match self {
@@ -131,7 +132,7 @@ impl BulkJobKind {
 impl BulkJobSpec {
     fn kind(&self) -> BulkJobKind {
         match self {
-            Self::Do { action, .. } => match action {
+            Self::Action { action, .. } => match action {
                 AdminAction::Activate => BulkJobKind::Activate,
                 AdminAction::Deactivate { .. } => BulkJobKind::Deactivate,
                 AdminAction::VerifyEmail => BulkJobKind::Verify,
@@ -144,17 +145,16 @@ impl BulkJobSpec {
     }
 }
 
-/// How it stands. The names are stored.
+/// The state of a job. The names are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BulkJobState {
-    /// It was looked at and not ordered yet.
+    /// It was previewed and not started.
     Draft,
-    /// It is being done.
+    /// Batches are still to run.
     Running,
-    /// It is done.
+    /// Every target has had its turn.
     Done,
-    /// It ended before everybody had their turn: somebody ended it, or whoever ordered it may not any
-    /// more.
+    /// It ended early: an administrator stopped it, or its actor lost the permission.
     Stopped,
 }
 
@@ -178,49 +178,49 @@ impl BulkJobState {
     }
 }
 
-/// Something that is done to many.
+/// A bulk job.
 #[derive(Debug, Clone)]
 pub struct BulkJob {
-    /// Its number.
+    /// The id.
     pub id: BulkJobId,
-    /// What is done; `None` when another version of the program ordered it.
+    /// The kind; `None` for a kind that only another version knows.
     pub kind: Option<BulkJobKind>,
-    /// Who ordered it.
+    /// The user who enqueued it and with whose rights it runs.
     pub actor: UserId,
-    /// From where; without the address where it cannot be read any more.
+    /// The request that enqueued it; without the address when the stored one cannot be read.
     pub caller: Caller,
-    /// How it stands.
+    /// The state.
     pub state: BulkJobState,
-    /// The last account that was looked at; of a list of people, the number of those who were.
+    /// The id of the last account that had its turn; of an import, the number of list entries.
     pub cursor: i64,
-    /// To how many it is to be done, as far as they were counted.
+    /// The number of targets, where they were counted.
     pub total: Option<u64>,
-    /// To how many it was done.
+    /// The number of accounts that were changed.
     pub done: u64,
-    /// How many were looked at and left as they are.
+    /// The number of accounts that had their turn and were left as they are.
     pub skipped: u64,
-    /// When it was ordered.
+    /// When it was enqueued or drafted.
     pub created_at: OffsetDateTime,
-    /// When it was over.
+    /// When it ended.
     pub finished_at: Option<OffsetDateTime>,
-    /// By what it was taken back.
+    /// The job that undid it.
     pub undone_by: Option<BulkJobId>,
 }
 
 impl BulkJob {
-    /// Until when it can be taken back; `None` when it cannot.
+    /// Returns the instant until which the job can be undone; `None` when it cannot be.
     #[must_use]
     pub fn undoable_until(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
         let until = self.created_at + UNDO_WINDOW;
-        let can_be = self.kind.is_some_and(|kind| kind.undo_permission().is_some())
+        let is_undoable = self.kind.is_some_and(|kind| kind.undo_permission().is_some())
             && matches!(self.state, BulkJobState::Done | BulkJobState::Stopped)
             && self.undone_by.is_none()
             && self.done > 0;
-        (can_be && now < until).then_some(until)
+        (is_undoable && now < until).then_some(until)
     }
 }
 
-/// BulkJobSpec something to be done to many.
+/// Stores a job whose batches run from now on.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -234,7 +234,7 @@ pub async fn enqueue(
     insert(transaction, keys, actor, (spec, total, BulkJobState::Running), now).await
 }
 
-/// Keeps what may be ordered in a moment; [`start`] does.
+/// Stores a draft, which [`start_draft`] turns into a running job.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -255,17 +255,17 @@ async fn insert(
     (spec, total, state): (&BulkJobSpec, Option<u64>, BulkJobState),
     now: OffsetDateTime,
 ) -> Result<BulkJobId, DbError> {
-    let json = Zeroizing::new(serde_json::to_vec(spec).expect("spec are plain data"));
+    let json = Zeroizing::new(serde_json::to_vec(spec).expect("a specification is plain data"));
     let sealed = keys.seal(LABEL, &json);
     store::insert(transaction, actor, (spec.kind(), sealed, total, state), now).await
 }
 
-/// BulkJobSpec what its maker planned not long ago; `false` means that there is no such plan. One statement
-/// decides, so it starts once.
+/// Starts a recent draft of this user. Returns `false` when there is none. One conditional
+/// statement decides, so a draft starts at most once.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn start(
+pub async fn start_draft(
     transaction: &Transaction,
     id: BulkJobId,
     by: UserId,
@@ -274,7 +274,7 @@ pub async fn start(
     store::update_started(transaction, id, by, now - DRAFT_LIFETIME).await
 }
 
-/// One of them.
+/// Returns the job with this id.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -282,7 +282,7 @@ pub async fn find(db: &Db, id: BulkJobId) -> Result<Option<BulkJob>, DbError> {
     store::find(db, id).await
 }
 
-/// The latest, newest first.
+/// Lists the latest jobs, newest first, without drafts.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -290,17 +290,16 @@ pub async fn list_latest(db: &Db, at_most: u64) -> Result<Vec<BulkJob>, DbError>
     store::list_latest(db, at_most).await
 }
 
-/// Claim one is to be locked.
+/// Which running job a node claims.
 #[derive(Debug, Clone, Copy)]
 pub enum Claim<'a> {
-    /// This one.
+    /// The job with this id.
     Id(BulkJobId),
-    /// The oldest that no other node holds and that is none of these.
+    /// The oldest job that no other node has locked, except these.
     NextExcept(&'a [BulkJobId]),
 }
 
-/// Takes lock_target of one that is being done, until the transaction ends. What cannot be read any more comes
-/// without spec.
+/// Locks a running job until the transaction ends. A specification that cannot be read is `None`.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -315,7 +314,7 @@ pub async fn claim_next(
     Ok(Some((job, spec)))
 }
 
-/// Whether anything is to be done. One cheap query, asked again and again.
+/// Tells whether any job is running. The worker asks this every second, so it is one cheap query.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -323,20 +322,20 @@ pub async fn is_any_running(db: &Db) -> Result<bool, DbError> {
     store::is_any_running(db).await
 }
 
-/// How far a batch has come.
+/// What a batch adds to its job.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchProgress {
-    /// The last account that was looked at, or the number of people.
+    /// The id of the last account that had its turn; of an import, the number of list entries.
     pub cursor: i64,
-    /// To how many it was done.
+    /// The number of accounts that the batch changed.
     pub done: u64,
-    /// How many were left as they are.
+    /// The number of accounts that the batch left as they are.
     pub skipped: u64,
-    /// How it stands now.
+    /// The state after the batch.
     pub state: BulkJobState,
 }
 
-/// Writes down how far one that is locked has come. What was ordered is forgotten when it is over.
+/// Adds a batch to a locked job. The specification is deleted when the job ends.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -349,7 +348,7 @@ pub async fn update_progress(
     store::update_progress(transaction, id, progress, now).await
 }
 
-/// Remembers how an account was before.
+/// Saves what an account was before the job changed it.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -361,7 +360,7 @@ pub async fn save_snapshot(
     store::insert_snapshot(transaction, id, before).await
 }
 
-/// How some accounts after `cursor` were before, in their order.
+/// Lists the snapshots of accounts after `cursor`, in the order of their ids.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -374,8 +373,8 @@ pub async fn list_snapshots(
     store::list_snapshots(transaction, id, cursor, at_most).await
 }
 
-/// Notes that one was taken back by another; `false` means that it cannot be, or was already. One
-/// statement decides.
+/// Marks a job as undone by another one. Returns `false` when it cannot be undone or was undone
+/// before. One conditional statement decides.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -388,7 +387,7 @@ pub async fn set_undone(
     store::update_undone(transaction, id, by, now - UNDO_WINDOW).await
 }
 
-/// Ends one that is being done; `false` means that it was over.
+/// Stops a running job. Returns `false` when it has ended.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -400,8 +399,8 @@ pub async fn stop(
     store::update_stopped(transaction, id, now).await
 }
 
-/// Deletes up to `at_most` that have been over for long, with what they remember, or that nobody has
-/// ordered; tells how many.
+/// Deletes up to `at_most` jobs that ended long ago, with their snapshots, and drafts that nobody
+/// started. Returns the number of deleted jobs.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.

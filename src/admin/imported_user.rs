@@ -1,4 +1,6 @@
-//! People for target accounts are made from a list.
+//! Users of an imported list, and how an account is created for one.
+//!
+//! Does not read files: the list was parsed and checked before it was stored.
 
 use std::fmt;
 
@@ -16,28 +18,28 @@ use crate::db::{DbError, Transaction};
 use crate::outbox::Addressee;
 use crate::types::{BirthDate, BulkJobId, Email, Gender, Language, Name, UserId};
 
-/// Somebody on a list, as texts that the words have been proved of.
+/// A user of an imported list, as text that has been checked.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportedUser {
     /// The address.
     pub email: String,
-    /// The name, may be empty.
+    /// The name; may be empty.
     pub name: String,
-    /// The gender, may be empty.
+    /// The gender; may be empty.
     pub gender: String,
-    /// The date of birth, may be empty.
+    /// The date of birth; may be empty.
     pub date_of_birth: String,
     /// Whether the account may be used.
     pub is_active: bool,
-    /// Whether whoever imports vouches for the address.
+    /// Whether the address counts as verified.
     pub is_verified: bool,
-    /// The language of letters; empty for that of whoever imports.
+    /// The language of e-mails; empty for that of the actor.
     pub language: String,
-    /// The hash of the password as it is stored, may be empty.
+    /// The hash of the password in the stored form; may be empty.
     pub password_hash: String,
 }
 
-/// Nothing of the person.
+/// Shows no personal data.
 impl fmt::Debug for ImportedUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ImportedUser(..)")
@@ -45,9 +47,9 @@ impl fmt::Debug for ImportedUser {
 }
 
 impl ImportedUser {
-    /// The account that is made; `None` when the texts are not what they were proved to be, as after a
-    /// rule has changed.
-    fn account(&self) -> Option<NewAccount> {
+    /// Builds the account; `None` when the text no longer passes the rules, because they changed
+    /// since the list was read.
+    fn new_account(&self) -> Option<NewAccount> {
         let hash = Some(&self.password_hash).filter(|hash| !hash.is_empty());
         Some(NewAccount {
             email: Email::parse(&self.email).ok()?,
@@ -67,8 +69,8 @@ impl ImportedUser {
     }
 }
 
-/// Makes an account for a user on a list; `None` when the address has one meanwhile. What fails
-/// leaves nothing behind, and the transaction can go on.
+/// Creates an account for a user of a list. Returns `None` when the address already has one. A
+/// failure leaves nothing behind, and the transaction can go on.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -76,11 +78,11 @@ pub async fn create_imported(
     ctx: &Ctx,
     transaction: &Transaction,
     actor: Actor<'_>,
-    person: (BulkJobId, &ImportedUser, bool),
+    entry: (BulkJobId, &ImportedUser, bool),
     now: OffsetDateTime,
 ) -> Result<Option<UserId>, DbError> {
     let part = transaction.begin_part().await?;
-    match make(ctx, &part, actor, person, now).await {
+    match create(ctx, &part, actor, entry, now).await {
         Ok(Some(user)) => {
             part.commit().await?;
             Ok(Some(user))
@@ -92,31 +94,31 @@ pub async fn create_imported(
     }
 }
 
-async fn make(
+async fn create(
     ctx: &Ctx,
     part: &Transaction,
     actor: Actor<'_>,
-    (job, person, is_invited): (BulkJobId, &ImportedUser, bool),
+    (job, user, is_invited): (BulkJobId, &ImportedUser, bool),
     now: OffsetDateTime,
 ) -> Result<Option<UserId>, DbError> {
-    let Some(account) = person.account() else { return Ok(None) };
+    let Some(account) = user.new_account() else { return Ok(None) };
     let (email, language) = (account.email.clone(), account.language);
     let is_invited = is_invited && account.is_active && account.password_hash.is_none();
-    let Some(user) = accounts::open(part, account, now).await? else { return Ok(None) };
+    let Some(id) = accounts::open(part, account, now).await? else { return Ok(None) };
     if is_invited {
-        let to = Addressee { user: Some(user), email, language };
-        invite(ctx, part, user, &to).await?;
+        let to = Addressee { user: Some(id), email, language };
+        invite(ctx, part, id, &to).await?;
     }
     let details = json!({
         "changes": {
-            "email": [null, person.email],
-            "name": [null, person.name],
-            "is_active": [null, person.is_active],
-            "email_verified": [null, person.is_verified],
+            "email": [null, user.email],
+            "name": [null, user.name],
+            "is_active": [null, user.is_active],
+            "email_verified": [null, user.is_verified],
         },
         "invited": is_invited,
         "bulk": job,
     });
-    record_event(part, actor, user, (AuditEventKind::CreatedByStaff, details), now).await?;
-    Ok(Some(user))
+    record_event(part, actor, id, (AuditEventKind::CreatedByStaff, details), now).await?;
+    Ok(Some(id))
 }

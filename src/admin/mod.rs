@@ -1,11 +1,11 @@
-//! What staff may do to accounts, whatever page or file they do it from: the rules, and the deeds
-//! within a transaction that a flow has begun and will commit.
+//! What staff may do to accounts: the rules and the actions, inside a transaction that a use case
+//! begins and commits.
 //!
-//! Only a superuser touches a superuser; staff suspend, delete or strip no colleague who may do more
-//! than they do, deactivate, demote or delete not themselves, and
-//! grant only what they have; and the last superuser whose account may be used stays, which the
-//! database decides. Whether somebody may do the kind of action at all, the door has asked; what their
-//! roles are is read again beside the action.
+//! Only superusers change superusers. Staff do not suspend, delete or demote a colleague who has
+//! permissions that they lack, do none of these to their own account, and grant only permissions
+//! that they have. The last active superuser stays; the database decides that. The entry point has
+//! checked the actor's permission when the request came in; the roles are read again in the
+//! transaction of the action, because they may have changed since.
 
 mod action;
 pub mod bulk_job;
@@ -37,31 +37,31 @@ use crate::outbox::Addressee;
 use crate::sessions;
 use crate::types::{Caller, Person, Secret, SessionId, UserId};
 
-/// How long an invitation works: over a weekend.
+/// How long an invitation works: long enough for a weekend.
 const INVITATION_LASTS: Duration = Duration::from_hours(3 * 24);
 
-/// Who acts, and from where.
+/// The user who acts, and the request.
 #[derive(Debug, Clone, Copy)]
 pub struct Actor<'a> {
-    /// The member of staff.
+    /// The user, with the permissions that the request was checked with.
     pub user: &'a Person,
     /// The request.
     pub caller: &'a Caller,
 }
 
-/// Why nothing was done to an account.
+/// Why an action on an account was refused.
 #[derive(Debug, Error)]
 pub enum AdminError {
-    /// There is no such account.
+    /// The account does not exist.
     #[error("no such account")]
     NotFound,
-    /// The user may do more than the actor, or the actor may not do this at all.
+    /// The actor lacks a permission, or the target has permissions that the actor lacks.
     #[error("a superuser is touched by superusers only")]
     Forbidden,
-    /// Nobody does this to themselves.
+    /// The action is not allowed on one's own account.
     #[error("nobody does this to themselves")]
     OwnAccount,
-    /// Nobody else could do everything then.
+    /// The target is the last active superuser.
     #[error("the last superuser stays")]
     LastSuperuser,
     /// The database failed.
@@ -69,21 +69,21 @@ pub enum AdminError {
     Broken(#[from] DbError),
 }
 
-/// An account that stands still until the transaction ends, and whoever acts on it, as the database
-/// has them now.
+/// An account that is locked until the transaction ends, and the actor, both as the database has
+/// them now.
 #[derive(Debug)]
 pub struct LockedTarget {
-    /// Whoever acts, with what their groups grant.
+    /// The actor with the permissions of their groups.
     pub actor: Person,
     /// The account.
     pub account: Account,
 }
 
-/// Takes lock_target of an account to act on it. Whoever may take somebody's rights away calls
+/// Locks an account for an action. An action that can take rights away calls
 /// [`accounts::lock_to_remove`] before.
 ///
 /// # Errors
-/// [`AdminError`] says why nobody may.
+/// [`AdminError`] says why the action is refused.
 pub async fn lock_target(
     transaction: &Transaction,
     actor: Actor<'_>,
@@ -98,8 +98,8 @@ pub async fn lock_target(
 }
 
 impl LockedTarget {
-    /// Whether the person may do nothing on the admin pages that whoever acts may not: being the
-    /// person would otherwise be a way up.
+    /// Tells whether the target has no permission that the actor lacks. Otherwise acting as the
+    /// target would give the actor more permissions.
     ///
     /// # Errors
     /// [`DbError`] when the database cannot say.
@@ -110,17 +110,17 @@ impl LockedTarget {
 }
 
 impl LockedTarget {
-    /// Fails where the user may do something on the admin pages that the actor may not.
+    /// Refuses when the target has a permission that the actor lacks.
     ///
     /// # Errors
-    /// [`AdminError::Forbidden`] then, or what the database says.
+    /// [`AdminError::Forbidden`], or the failure of the database.
     pub async fn must_not_outrank(&self, transaction: &Transaction) -> Result<(), AdminError> {
-        let is_within = self.may_be_taken_over(transaction).await?;
-        if is_within { Ok(()) } else { Err(AdminError::Forbidden) }
+        let may_be = self.may_be_taken_over(transaction).await?;
+        if may_be { Ok(()) } else { Err(AdminError::Forbidden) }
     }
 }
 
-/// Whether a user may do something on the admin pages that a reader may not, as both are now.
+/// Tells whether a user has a permission that the reader lacks, as both are now.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
@@ -132,11 +132,11 @@ pub async fn outranks(db: &Db, person: &Person, reader: &Person) -> Result<bool,
     Ok(!granted.are_within(reader.permissions()))
 }
 
-/// Whoever acts, as the database has them now: what the request knows of them may be older than the
-/// act of somebody else that took their roles away.
+/// Reads the actor again: another administrator may have taken their roles away since the request
+/// was checked.
 ///
 /// # Errors
-/// [`AdminError::Forbidden`] when they are staff no more.
+/// [`AdminError::Forbidden`] when the actor is no longer staff.
 pub async fn reload_actor(transaction: &Transaction, by: UserId) -> Result<Person, AdminError> {
     let account = accounts::find_by_id_in(transaction, by).await?;
     let person = account.filter(|account| account.is_active).map(|account| account.person);
@@ -152,7 +152,7 @@ async fn as_granted(transaction: &Transaction, person: Person) -> Result<Person,
     Ok(Person { granted, ..person })
 }
 
-/// Nobody grants what they do not have.
+/// Tells whether the actor has everything that the role and the groups would grant.
 #[must_use]
 pub fn may_grant(actor: &Person, superuser: bool, groups: &[&Group]) -> bool {
     let own = actor.permissions();
@@ -160,8 +160,8 @@ pub fn may_grant(actor: &Person, superuser: bool, groups: &[&Group]) -> bool {
         && groups.iter().all(|group| group.permissions.are_within(own))
 }
 
-/// Invites somebody whose account was made for them to choose a password; the link also goes out by
-/// letter.
+/// Invites a user whose account was created for them to choose a password: sends the link by e-mail
+/// and returns it.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -179,7 +179,7 @@ pub async fn invite(
     Ok(link)
 }
 
-/// Writes what was done to an account into the trail.
+/// Writes an action on an account into the audit log.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -196,7 +196,7 @@ pub async fn record_event(
     audit::record(transaction, event, now).await
 }
 
-/// Lets go of what is remembered of a person after the commit, and tells the log.
+/// Drops what is cached of a user after the commit, and writes the log line.
 pub fn after_commit(
     ctx: &Ctx,
     actor: Actor<'_>,

@@ -63,7 +63,7 @@ pub(super) async fn is_any_running(db: &Db) -> Result<bool, DbError> {
     Ok(row.is_some())
 }
 
-/// What another node holds is passed over.
+/// Skips jobs that another node has locked.
 pub(super) async fn lock_next(
     transaction: &Transaction,
     claim: Claim<'_>,

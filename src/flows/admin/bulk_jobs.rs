@@ -67,9 +67,9 @@ pub async fn preview(
     ctx: &Ctx,
     actor: Actor<'_>,
     action: &AdminAction,
-    wanted: &Selection,
+    selection: &Selection,
 ) -> Result<Preview, DbError> {
-    match wanted {
+    match selection {
         Selection::Ids(ids) => {
             let now = ctx.clock.now();
             let mut accounts = Vec::new();
@@ -109,10 +109,10 @@ pub async fn enqueue(
     ctx: &Ctx,
     actor: Actor<'_>,
     action: AdminAction,
-    wanted: Selection,
+    selection: Selection,
 ) -> Result<BulkJobId, AdminError> {
     let needed = action.permission();
-    let (target, total) = match wanted {
+    let (targets, total) = match selection {
         Selection::Ids(mut ids) => {
             ids.sort_unstable();
             ids.dedup();
@@ -130,7 +130,7 @@ pub async fn enqueue(
     if !admin::reload_actor(&transaction, actor.user.id).await?.may(needed) {
         return Err(AdminError::Forbidden);
     }
-    let spec = BulkJobSpec::Do { action, target };
+    let spec = BulkJobSpec::Action { action, targets };
     let id = bulk_job::enqueue(&transaction, &ctx.keys, actor, (&spec, total), now).await?;
     transaction.commit().await?;
     run_first_batch(ctx, actor, id).await;
@@ -176,7 +176,7 @@ pub async fn undo(ctx: &Ctx, actor: Actor<'_>, of: BulkJobId) -> Result<BulkJobI
     if !admin::reload_actor(&transaction, actor.user.id).await?.may(needed) {
         return Err(BulkJobError::Forbidden);
     }
-    let spec = (&BulkJobSpec::Undo { of }, Some(job.done));
+    let spec = (&BulkJobSpec::Undo { job: of }, Some(job.done));
     let id = bulk_job::enqueue(&transaction, &ctx.keys, actor, spec, now).await?;
     if !bulk_job::set_undone(&transaction, of, id, now).await? {
         return Err(BulkJobError::TooLate);
@@ -279,13 +279,15 @@ async fn run_batch(
     };
     let actor = Actor { user: &staff, caller: &job.caller };
     let batch = match spec {
-        BulkJobSpec::Do { action, target } => {
-            run_action_batch(ctx, &transaction, (actor, &job), (&action, &target)).await?
+        BulkJobSpec::Action { action, targets } => {
+            run_action_batch(ctx, &transaction, (actor, &job), (&action, &targets)).await?
         }
-        BulkJobSpec::Import { people, invite } => {
-            run_import_batch(ctx, &transaction, (actor, &job), (&people, invite)).await?
+        BulkJobSpec::Import { users, invite } => {
+            run_import_batch(ctx, &transaction, (actor, &job), (&users, invite)).await?
         }
-        BulkJobSpec::Undo { of } => run_undo_batch(ctx, &transaction, (actor, &job), of).await?,
+        BulkJobSpec::Undo { job: of } => {
+            run_undo_batch(ctx, &transaction, (actor, &job), of).await?
+        }
     };
     bulk_job::update_progress(&transaction, job.id, batch.progress, now).await?;
     transaction.commit().await?;
@@ -333,16 +335,16 @@ async fn run_action_batch(
     ctx: &Ctx,
     transaction: &Transaction,
     (actor, job): (Actor<'_>, &BulkJob),
-    (action, target): (&AdminAction, &BulkTargets),
+    (action, targets): (&AdminAction, &BulkTargets),
 ) -> Result<Batch, DbError> {
     let (mut batch, now) = (Batch::from(job.cursor), ctx.clock.now());
-    let (ids, cursor, is_over) = next_targets(ctx, target, UserId(job.cursor)).await?;
+    let (ids, cursor, is_over) = next_targets(ctx, targets, UserId(job.cursor)).await?;
     for id in ids {
         let part = transaction.begin_part().await?;
         match run_action(&part, (actor, job), id, action, now).await {
             Ok(Some(done)) => {
                 part.commit().await?;
-                batch.changes(id, done.action, done.over);
+                batch.changes(id, done.kind, done.ended_sessions);
             }
             Ok(None) => {
                 part.commit().await?;
@@ -382,10 +384,10 @@ async fn run_action(
 /// Whose turn it is, up to where everybody has been looked at, and whether that is the end.
 async fn next_targets(
     ctx: &Ctx,
-    target: &BulkTargets,
+    targets: &BulkTargets,
     mut cursor: UserId,
 ) -> Result<(Vec<UserId>, UserId, bool), DbError> {
-    match target {
+    match targets {
         BulkTargets::Ids(all) => {
             let rest = all.iter().copied().filter(|id| *id > cursor);
             let ids: Vec<UserId> = rest.take(usize::try_from(BATCH).unwrap_or(1)).collect();
@@ -409,23 +411,23 @@ async fn run_import_batch(
     ctx: &Ctx,
     transaction: &Transaction,
     (actor, job): (Actor<'_>, &BulkJob),
-    (people, is_invited): (&[ImportedUser], bool),
+    (users, is_invited): (&[ImportedUser], bool),
 ) -> Result<Batch, DbError> {
     let (mut batch, now) = (Batch::from(job.cursor), ctx.clock.now());
-    let begin = usize::try_from(job.cursor).unwrap_or(usize::MAX).min(people.len());
-    let end = people.len().min(begin + IMPORTED);
-    for (cursor, person) in people[begin..end].iter().enumerate() {
-        let person = (job.id, person, is_invited);
-        match admin::create_imported(ctx, transaction, actor, person, now).await {
-            Ok(Some(user)) => batch.changes(user, AuditEventKind::CreatedByStaff, Vec::new()),
+    let begin = usize::try_from(job.cursor).unwrap_or(usize::MAX).min(users.len());
+    let end = users.len().min(begin + IMPORTED);
+    for (index, user) in users[begin..end].iter().enumerate() {
+        let entry = (job.id, user, is_invited);
+        match admin::create_imported(ctx, transaction, actor, entry, now).await {
+            Ok(Some(id)) => batch.changes(id, AuditEventKind::CreatedByStaff, Vec::new()),
             Ok(None) => batch.progress.skipped += 1,
             Err(error) => {
-                let row = i64::try_from(begin + cursor + 1).unwrap_or(i64::MAX);
+                let row = i64::try_from(begin + index + 1).unwrap_or(i64::MAX);
                 batch.passes_over(job, row, error)?;
             }
         }
     }
-    batch.reaches(i64::try_from(end).unwrap_or(i64::MAX), end == people.len());
+    batch.reaches(i64::try_from(end).unwrap_or(i64::MAX), end == users.len());
     Ok(batch)
 }
 

@@ -32,7 +32,7 @@ pub async fn perform(
     let done = admin::perform(&transaction, actor, target, (action, json!({})), now).await?;
     if let Some(done) = done {
         transaction.commit().await?;
-        admin::after_commit(ctx, actor, (target, done.action), done.over);
+        admin::after_commit(ctx, actor, (target, done.kind), done.ended_sessions);
     }
     Ok(())
 }

@@ -57,7 +57,7 @@ pub async fn find_costly_hashes<'n>(
 pub async fn draft(
     ctx: &Ctx,
     actor: Actor<'_>,
-    people: Vec<ImportedUser>,
+    users: Vec<ImportedUser>,
     invite: bool,
 ) -> Result<BulkJobId, AdminError> {
     let now = ctx.clock.now();
@@ -65,8 +65,8 @@ pub async fn draft(
     if !admin::reload_actor(&transaction, actor.user.id).await?.may(Permission::UsersAdd) {
         return Err(AdminError::Forbidden);
     }
-    let total = Some(people.len() as u64);
-    let spec = BulkJobSpec::Import { people, invite };
+    let total = Some(users.len() as u64);
+    let spec = BulkJobSpec::Import { users, invite };
     let id = bulk_job::draft(&transaction, &ctx.keys, actor, (&spec, total), now).await?;
     transaction.commit().await?;
     Ok(id)
@@ -79,7 +79,7 @@ pub async fn draft(
 /// [`DbError`] when the database cannot.
 pub async fn enqueue(ctx: &Ctx, actor: Actor<'_>, id: BulkJobId) -> Result<bool, DbError> {
     let transaction = ctx.db.begin().await?;
-    if !bulk_job::start(&transaction, id, actor.user.id, ctx.clock.now()).await? {
+    if !bulk_job::start_draft(&transaction, id, actor.user.id, ctx.clock.now()).await? {
         return Ok(false);
     }
     transaction.commit().await?;
