@@ -10,10 +10,10 @@ use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::config::{SettingError, Settings};
-use crate::context::{Ctx, CtxError};
+use crate::context::{Context, ContextError};
 use crate::db::DbError;
 use crate::flows;
-use crate::http::{Reference, ServeError};
+use crate::http::{OpenApiDocuments, ServeError};
 use crate::keys::KeysError;
 use crate::{api, http, keys, web, worker};
 
@@ -28,10 +28,10 @@ pub enum OpenError {
     SecretReadable(PathBuf),
     /// Something that the settings name cannot be opened.
     #[error(transparent)]
-    Tools(#[from] CtxError),
+    Context(#[from] ContextError),
     /// The tables cannot be brought up to date.
     #[error("the tables cannot be brought up to date: {0}")]
-    Tables(#[from] DbError),
+    Migration(#[from] DbError),
     /// The signing keys cannot be read or made.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -57,14 +57,15 @@ pub fn rocket(figment: Figment) -> Rocket<Build> {
             }
         }
     });
-    doors(tamed(figment)).attach(open).attach(worker::Worker::default())
+    with_entry_points(with_fixed_settings(figment)).attach(open).attach(worker::Worker::default())
 }
 
 /// The same application over tools that are open already and without a [`Worker`](worker::Worker):
 /// whoever asks it questions decides when letters go out.
 #[must_use]
-pub fn rocket_over(figment: Figment, ctx: Ctx) -> Rocket<Build> {
-    doors(quiet(patient(tamed(figment)))).manage(ctx)
+pub fn rocket_with(figment: Figment, ctx: Context) -> Rocket<Build> {
+    with_entry_points(without_rocket_log(with_shutdown_grace(with_fixed_settings(figment))))
+        .manage(ctx)
 }
 
 /// Serves the same application over tools that are open already, as the binary does: with a worker,
@@ -72,10 +73,14 @@ pub fn rocket_over(figment: Figment, ctx: Ctx) -> Rocket<Build> {
 ///
 /// # Errors
 /// [`ServeError`] says why it does not serve.
-pub async fn serve(figment: Figment, ctx: Ctx, greet: impl Fairing) -> Result<(), ServeError> {
+pub async fn serve(
+    figment: Figment,
+    ctx: Context,
+    on_start: impl Fairing,
+) -> Result<(), ServeError> {
     let worker = worker::Worker::waited_for();
     let settings = ctx.settings.clone();
-    let rocket = rocket_over(figment, ctx).attach(worker.clone()).attach(greet);
+    let rocket = rocket_with(figment, ctx).attach(worker.clone()).attach(on_start);
     // Letters are finished while requests are.
     let (trusted, unix_socket) = (&settings.trusted_proxies, settings.unix_socket.as_deref());
     let served = http::server::serve(rocket, trusted, unix_socket, || worker.stops()).await;
@@ -87,28 +92,28 @@ pub async fn serve(figment: Figment, ctx: Ctx, greet: impl Fairing) -> Result<()
 ///
 /// # Errors
 /// [`OpenError`] says what cannot be opened.
-pub async fn open(settings: Settings, clock: Clock) -> Result<Ctx, OpenError> {
+pub async fn open(settings: Settings, clock: Clock) -> Result<Context, OpenError> {
     if let Some(file) = flows::system::checks::readable_secrets(&settings).into_iter().next() {
         return Err(OpenError::SecretReadable(file));
     }
-    let ctx = Ctx::open(settings, clock).await?;
+    let ctx = Context::open(settings, clock).await?;
     ctx.db.migrate().await?;
     keys::load(&ctx).await?;
     Ok(ctx)
 }
 
-fn doors(figment: Figment) -> Rocket<Build> {
-    let describe = |language| {
+fn with_entry_points(figment: Figment) -> Rocket<Build> {
+    let generate = |language| {
         serde_json::to_value(api::document(language)).expect("a description is plain data")
     };
     rocket::custom(figment)
-        .manage(Reference::written_by(describe))
-        .attach(http::Gatekeeper)
-        .attach(http::Headers)
+        .manage(OpenApiDocuments::generate(generate))
+        .attach(http::OriginGuard)
+        .attach(http::SecurityHeaders)
         .attach(http::RefusalLog)
-        .attach(AdHoc::on_liftoff("Signing keys", |rocket| Box::pin(follow_settings(rocket))))
+        .attach(AdHoc::on_liftoff("Signing keys", |rocket| Box::pin(apply_key_settings(rocket))))
         .attach(AdHoc::on_liftoff("Forwarding notes", |rocket| {
-            Box::pin(async { forget_notes(rocket) })
+            Box::pin(async { clear_proxy_diagnostics(rocket) })
         }))
         .mount("/", http::routes())
         .mount("/", web::routes())
@@ -119,41 +124,45 @@ fn doors(figment: Figment) -> Rocket<Build> {
 
 /// Whoever serves sees to it that keys are as the settings want them; a command that somebody runs beside
 /// the server, perhaps with other settings, does not.
-async fn follow_settings(rocket: &Rocket<Orbit>) {
-    let Some(ctx) = rocket.state::<Ctx>() else { return };
+async fn apply_key_settings(rocket: &Rocket<Orbit>) {
+    let Some(ctx) = rocket.state::<Context>() else { return };
     if let Err(error) = flows::system::key_rotation::follow_settings(ctx).await {
         tracing::error!(%error, "the signing keys stay as they are");
     }
 }
 
 /// A server that starts knows nothing of its proxies yet.
-fn forget_notes(rocket: &Rocket<Orbit>) {
-    if let Some(ctx) = rocket.state::<Ctx>() {
-        ctx.forwarding.forget();
+fn clear_proxy_diagnostics(rocket: &Rocket<Orbit>) {
+    if let Some(ctx) = rocket.state::<Context>() {
+        ctx.forwarding.clear();
     }
 }
 
 /// What is settled whatever the settings say: the client's address comes from the socket or from
 /// `trusted_proxies` and never from a header that anybody can send, and the server does not introduce
 /// itself.
-fn tamed(figment: Figment) -> Figment {
+fn with_fixed_settings(figment: Figment) -> Figment {
     figment.merge(Serialized::global("ip_header", false)).merge(Serialized::global("ident", false))
 }
 
 /// How long whoever has begun is waited for when the server stops, in seconds. Rocket's own two are
 /// shorter than a queue of hashes on a busy machine.
-const GRACE: u32 = 5;
+const SHUTDOWN_GRACE_SECONDS: u32 = 5;
 
 /// Waits for whoever has begun, unless somebody has set for how long.
-fn patient(figment: Figment) -> Figment {
+fn with_shutdown_grace(figment: Figment) -> Figment {
     let set = figment.find_metadata("shutdown.grace");
     let is_set = set.is_some_and(|by| by.source.is_some() || by.name.contains("environment"));
-    if is_set { figment } else { figment.merge(Serialized::global("shutdown.grace", GRACE)) }
+    if is_set {
+        figment
+    } else {
+        figment.merge(Serialized::global("shutdown.grace", SHUTDOWN_GRACE_SECONDS))
+    }
 }
 
 /// Daemun writes its own line per outcome. Rocket's own tell every refused form and every page that
 /// does not exist, and at `debug` whole answers with their cookies: they are off at every level.
-fn quiet(figment: Figment) -> Figment {
+fn without_rocket_log(figment: Figment) -> Figment {
     figment
         .merge(Serialized::global("log_level", "off"))
         .merge(Serialized::global("cli_colors", false))

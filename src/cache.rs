@@ -19,7 +19,7 @@ const CAPACITY: usize = 10_000;
 
 /// A session that is alive, and whose.
 #[derive(Debug, Clone)]
-pub struct Living {
+pub struct ActiveSession {
     /// The session.
     pub session: SessionId,
     /// Its owner.
@@ -29,7 +29,7 @@ pub struct Living {
     /// When it was last seen, in microseconds; moved on when that is noted again.
     pub last_seen_at: Arc<AtomicI64>,
     /// When its owner last proved to be it.
-    pub proved_at: OffsetDateTime,
+    pub authenticated_at: OffsetDateTime,
     /// The names of its owner's groups, once somebody has asked for them; forgotten with the rest.
     pub groups: Arc<OnceLock<Vec<String>>>,
 }
@@ -117,7 +117,7 @@ impl<T: Clone> TtlCell<T> {
 
 /// What a token proved when its signature was verified.
 #[derive(Debug, Clone)]
-pub struct Proof {
+pub struct VerifiedToken {
     /// The session that the token names.
     pub session: SessionId,
     /// Whose it says the session is.
@@ -140,15 +140,15 @@ pub struct SessionCache {
 }
 
 struct Inner {
-    living: Cache<SessionId, (Living, OffsetDateTime)>,
-    proofs: Cache<[u8; 32], Proof>,
+    sessions: Cache<SessionId, (ActiveSession, OffsetDateTime)>,
+    tokens: Cache<[u8; 32], VerifiedToken>,
     confirmed: Cache<SessionId, Arc<str>>,
     epoch: u64,
 }
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Inner").field("living", &self.living.len()).finish_non_exhaustive()
+        f.debug_struct("Inner").field("living", &self.sessions.len()).finish_non_exhaustive()
     }
 }
 
@@ -157,8 +157,8 @@ impl SessionCache {
     #[must_use]
     pub fn new(keep: Duration) -> Self {
         let inner = Inner {
-            living: Cache::new(CAPACITY),
-            proofs: Cache::new(CAPACITY),
+            sessions: Cache::new(CAPACITY),
+            tokens: Cache::new(CAPACITY),
             confirmed: Cache::new(CAPACITY),
             epoch: 0,
         };
@@ -167,11 +167,11 @@ impl SessionCache {
     }
 
     /// The session, if it was seen alive a moment ago.
-    pub fn find(&self, session: SessionId, now: OffsetDateTime) -> Option<Living> {
+    pub fn find(&self, session: SessionId, now: OffsetDateTime) -> Option<ActiveSession> {
         let inner = self.lock();
-        let (living, seen_at) = inner.living.get(&session)?;
-        let is_fresh = now - *seen_at < self.keep && now >= *seen_at && living.expires_at > now;
-        is_fresh.then(|| living.clone())
+        let (active, seen_at) = inner.sessions.get(&session)?;
+        let is_fresh = now - *seen_at < self.keep && now >= *seen_at && active.expires_at > now;
+        is_fresh.then(|| active.clone())
     }
 
     /// To be taken before the database is asked.
@@ -180,37 +180,37 @@ impl SessionCache {
     }
 
     /// Remembers a session that the database called alive in answer to a question of `asked`.
-    pub fn remember(&self, living: &Living, asked: Epoch, now: OffsetDateTime) {
+    pub fn remember(&self, active: &ActiveSession, asked: Epoch, now: OffsetDateTime) {
         let mut inner = self.lock();
         if inner.epoch == asked.0 && !self.keep.is_zero() {
-            inner.living.insert(living.session, (living.clone(), now));
+            inner.sessions.insert(active.session, (active.clone(), now));
         }
     }
 
     /// To be called after a session has ended in the database.
-    pub fn forget(&self, session: SessionId) {
+    pub fn invalidate(&self, session: SessionId) {
         let mut inner = self.lock();
         inner.epoch += 1;
-        inner.living.remove(&session);
+        inner.sessions.remove(&session);
     }
 
     /// To be called after something about a person has changed in the database.
-    pub fn forget_person(&self, person: UserId) {
+    pub fn invalidate_user(&self, person: UserId) {
         let mut inner = self.lock();
         inner.epoch += 1;
-        inner.living.retain(|_, (living, _)| living.person.id != person);
+        inner.sessions.retain(|_, (active, _)| active.person.id != person);
     }
 
     /// To be called after something has changed that may concern many.
-    pub fn forget_everybody(&self) {
+    pub fn invalidate_all(&self) {
         let mut inner = self.lock();
         inner.epoch += 1;
-        inner.living.clear();
+        inner.sessions.clear();
     }
 
     /// What the token with this digest proved, unless it has expired since.
-    pub fn find_proof(&self, token: &[u8; 32], now: OffsetDateTime) -> Option<Proof> {
-        self.lock().proofs.get(token).filter(|proof| proof.expires_at > now).cloned()
+    pub fn find_token(&self, token: &[u8; 32], now: OffsetDateTime) -> Option<VerifiedToken> {
+        self.lock().tokens.get(token).filter(|verified| verified.expires_at > now).cloned()
     }
 
     /// Notes that a rotation of a session is confirmed, and tells whether that is news to this process:
@@ -230,13 +230,13 @@ impl SessionCache {
     }
 
     /// Remembers what a verified token proved.
-    pub fn remember_proof(&self, token: [u8; 32], proof: Proof) {
-        self.lock().proofs.insert(token, proof);
+    pub fn remember_token(&self, token: [u8; 32], verified: VerifiedToken) {
+        self.lock().tokens.insert(token, verified);
     }
 
     /// To be called when keys have changed.
-    pub fn forget_proofs(&self) {
-        self.lock().proofs.clear();
+    pub fn forget_tokens(&self) {
+        self.lock().tokens.clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -254,7 +254,7 @@ mod tests {
     const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
     const KEEP: Duration = Duration::from_secs(2);
 
-    fn living(number: u8) -> Living {
+    fn active(number: u8) -> ActiveSession {
         let person = Person {
             id: UserId(i64::from(number)),
             email: Email::parse("ada@example.com").expect("parses"),
@@ -269,23 +269,23 @@ mod tests {
             language: Language::English,
             created_at: NOW,
         };
-        Living {
+        ActiveSession {
             session: SessionId::from_random([number; 16]),
             person: Arc::new(person),
             expires_at: NOW + time::Duration::DAY,
             last_seen_at: Arc::default(),
-            proved_at: NOW,
+            authenticated_at: NOW,
             groups: Arc::default(),
         }
     }
 
-    fn proof(session: SessionId) -> Proof {
-        Proof { session, user: UserId(1), rotation: None, expires_at: NOW }
+    fn verified(session: SessionId) -> VerifiedToken {
+        VerifiedToken { session, user: UserId(1), rotation: None, expires_at: NOW }
     }
 
     #[test]
     fn a_rotation_is_confirmed_once() {
-        let (cache, session) = (SessionCache::new(Duration::ZERO), living(1).session);
+        let (cache, session) = (SessionCache::new(Duration::ZERO), active(1).session);
         let (first, next): (Arc<str>, Arc<str>) = ("first".into(), "next".into());
 
         assert!(cache.is_first_to_confirm(session, &first));
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_session_is_remembered_for_a_moment() {
-        let (cache, ada) = (SessionCache::new(KEEP), living(1));
+        let (cache, ada) = (SessionCache::new(KEEP), active(1));
         cache.remember(&ada, cache.epoch(), NOW);
 
         assert!(cache.find(ada.session, NOW + time::Duration::SECOND).is_some());
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn nothing_is_remembered_when_the_bound_is_zero() {
-        let (cache, ada) = (SessionCache::new(Duration::ZERO), living(1));
+        let (cache, ada) = (SessionCache::new(Duration::ZERO), active(1));
         cache.remember(&ada, cache.epoch(), NOW);
 
         assert!(cache.find(ada.session, NOW).is_none());
@@ -314,9 +314,9 @@ mod tests {
 
     #[test]
     fn an_answer_from_before_a_write_is_not_remembered_after_it() {
-        let (cache, ada) = (SessionCache::new(KEEP), living(1));
+        let (cache, ada) = (SessionCache::new(KEEP), active(1));
         let asked = cache.epoch();
-        cache.forget(ada.session);
+        cache.invalidate(ada.session);
 
         cache.remember(&ada, asked, NOW);
 
@@ -325,11 +325,11 @@ mod tests {
 
     #[test]
     fn a_change_to_a_person_forgets_that_person_only() {
-        let (cache, ada, eve) = (SessionCache::new(KEEP), living(1), living(2));
+        let (cache, ada, eve) = (SessionCache::new(KEEP), active(1), active(2));
         cache.remember(&ada, cache.epoch(), NOW);
         cache.remember(&eve, cache.epoch(), NOW);
 
-        cache.forget_person(ada.person.id);
+        cache.invalidate_user(ada.person.id);
 
         assert!(cache.find(ada.session, NOW).is_none());
         assert!(cache.find(eve.session, NOW).is_some());
@@ -338,20 +338,20 @@ mod tests {
     #[test]
     fn the_number_of_remembered_tokens_is_bounded() {
         let cache = SessionCache::new(KEEP);
-        let session = living(1).session;
+        let session = active(1).session;
         for number in 0..3 * CAPACITY {
             let token = crate::crypto::sha256(&number.to_be_bytes());
-            cache.remember_proof(token, proof(session));
+            cache.remember_token(token, verified(session));
         }
 
-        assert!(cache.lock().proofs.len() <= CAPACITY);
+        assert!(cache.lock().tokens.len() <= CAPACITY);
     }
 
     #[test]
     fn an_expired_token_proves_nothing() {
         let cache = SessionCache::new(KEEP);
-        cache.remember_proof([7; 32], proof(living(1).session));
+        cache.remember_token([7; 32], verified(active(1).session));
 
-        assert!(cache.find_proof(&[7; 32], NOW).is_none());
+        assert!(cache.find_token(&[7; 32], NOW).is_none());
     }
 }

@@ -13,23 +13,23 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{Hasher, Keyring, Keys, Limits, MasterKey, MasterKeyError, Random, WorkQueue};
 use crate::db::{Db, OpenError};
-use crate::forwarding::ForwardingNotes;
+use crate::forwarding::ForwardingDiagnostics;
 use crate::mail::{Mailer, MailerError};
 use crate::oauth::{Application, Oauth, OauthError};
 use crate::owner_only;
 
 /// How passwords are weighed: by one thread, so that strangers who want passwords weighed keep one core
 /// busy at most, and at 8 ms for the dearest password a full queue is served in about a second.
-const WEIGHING: Limits =
+const STRENGTH_QUEUE: Limits =
     Limits { name: "weigher", threads: 1, length: 128, deadline: Duration::from_secs(5) };
 
 /// The tools. Cheap to clone; clones share them.
 #[derive(Debug, Clone)]
-pub struct Ctx(Arc<Tools>);
+pub struct Context(Arc<Infrastructure>);
 
 /// What hangs on the belt.
 #[derive(Debug)]
-pub struct Tools {
+pub struct Infrastructure {
     /// The settings, checked.
     pub settings: Settings,
     /// The database, migrated.
@@ -41,7 +41,7 @@ pub struct Tools {
     /// Password hashing.
     pub hasher: Hasher,
     /// Weighing how strong passwords are.
-    pub weigher: WorkQueue<()>,
+    pub strength_queue: WorkQueue<()>,
     /// The keys derived from the master secret.
     pub keys: Keys,
     /// Whoever takes letters away.
@@ -51,11 +51,11 @@ pub struct Tools {
     /// What may be taken for granted for a moment.
     pub cache: SessionCache,
     /// The providers for whom pages have buttons.
-    pub buttons: TtlCell<Arc<Vec<Application>>>,
+    pub active_providers: TtlCell<Arc<Vec<Application>>>,
     /// The dashboard_stats of the overview.
     pub dashboard_stats: DashboardStatsCache,
     /// What was learnt about trusted proxies.
-    pub forwarding: ForwardingNotes,
+    pub forwarding: ForwardingDiagnostics,
     /// Held by whoever reads the signing keys: when they were last read for the sake of a stranger.
     pub keys_read_at: tokio::sync::Mutex<Option<OffsetDateTime>>,
     keyring: RwLock<Arc<Keyring>>,
@@ -63,7 +63,7 @@ pub struct Tools {
 
 /// Why there are no tools.
 #[derive(Debug, Error)]
-pub enum CtxError {
+pub enum ContextError {
     /// The master secret cannot be read or made.
     #[error("the secret key: {0}")]
     Secret(#[from] MasterKeyError),
@@ -86,32 +86,32 @@ pub enum CtxError {
     Social(#[from] OauthError),
 }
 
-impl Ctx {
+impl Context {
     /// Opens everything that the settings name. The tables are left as they are.
     ///
     /// # Errors
-    /// [`CtxError`] names what could not be opened.
-    pub async fn open(settings: Settings, clock: Clock) -> Result<Self, CtxError> {
+    /// [`ContextError`] names what could not be opened.
+    pub async fn open(settings: Settings, clock: Clock) -> Result<Self, ContextError> {
         let random = Random;
         let master = match &settings.secret_key {
             Some(key) => key.clone(),
-            None => generated(&settings, random)?,
+            None => load_or_generate_key(&settings, random)?,
         };
         let mailer = Mailer::open(&settings)?;
         let db = Db::open(&settings.database_url).await?;
-        Ok(Self(Arc::new(Tools {
+        Ok(Self(Arc::new(Infrastructure {
             db,
             clock,
             random,
             hasher: Hasher::start(settings.password_hash, random),
-            weigher: WorkQueue::start(WEIGHING),
+            strength_queue: WorkQueue::start(STRENGTH_QUEUE),
             keys: Keys::derive(&master),
             mailer,
             oauth: Oauth::open()?,
             cache: SessionCache::new(settings.session_cache),
-            buttons: TtlCell::default(),
+            active_providers: TtlCell::default(),
             dashboard_stats: DashboardStatsCache::default(),
-            forwarding: ForwardingNotes::in_folder(&settings.data_dir),
+            forwarding: ForwardingDiagnostics::new(&settings.data_dir),
             keys_read_at: tokio::sync::Mutex::default(),
             keyring: RwLock::default(),
             settings,
@@ -125,22 +125,22 @@ impl Ctx {
     }
 
     /// Replaces the keys that sign access tokens.
-    pub fn use_keyring(&self, keyring: Keyring) {
+    pub fn set_keyring(&self, keyring: Keyring) {
         *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
-        self.cache.forget_proofs();
+        self.cache.forget_tokens();
     }
 }
 
-impl std::ops::Deref for Ctx {
-    type Target = Tools;
+impl std::ops::Deref for Context {
+    type Target = Infrastructure;
 
-    fn deref(&self) -> &Tools {
+    fn deref(&self) -> &Infrastructure {
         &self.0
     }
 }
 
-fn generated(settings: &Settings, random: Random) -> Result<MasterKey, CtxError> {
-    owner_only::make_folder(&settings.data_dir)
-        .map_err(|source| CtxError::DataDir { path: settings.data_dir.clone(), source })?;
+fn load_or_generate_key(settings: &Settings, random: Random) -> Result<MasterKey, ContextError> {
+    owner_only::create_dir(&settings.data_dir)
+        .map_err(|source| ContextError::DataDir { path: settings.data_dir.clone(), source })?;
     Ok(MasterKey::in_folder(&settings.data_dir, random)?)
 }

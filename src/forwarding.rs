@@ -13,16 +13,16 @@ use crate::owner_only;
 
 /// The notes of one server.
 #[derive(Debug)]
-pub struct ForwardingNotes {
+pub struct ForwardingDiagnostics {
     file: PathBuf,
     has_unreadable: AtomicBool,
     has_contradiction: AtomicBool,
 }
 
-impl ForwardingNotes {
+impl ForwardingDiagnostics {
     /// Notes that are kept in this folder.
     #[must_use]
-    pub fn in_folder(data_dir: &Path) -> Self {
+    pub fn new(data_dir: &Path) -> Self {
         Self {
             file: file_in(data_dir),
             has_unreadable: AtomicBool::new(false),
@@ -31,7 +31,7 @@ impl ForwardingNotes {
     }
 
     /// Forgets what a server before this one has noted: its proxy may have been mended since.
-    pub fn forget(&self) {
+    pub fn clear(&self) {
         if let Err(error) = std::fs::remove_file(&self.file)
             && error.kind() != std::io::ErrorKind::NotFound
         {
@@ -40,7 +40,7 @@ impl ForwardingNotes {
     }
 
     /// Notes that a trusted proxy sent what cannot be read; the first time it is logged and kept.
-    pub fn note_unreadable(&self, proxy: IpAddr) {
+    pub fn report_unreadable(&self, proxy: IpAddr) {
         if self.has_unreadable.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -52,7 +52,7 @@ impl ForwardingNotes {
         let file = self.file.clone();
         // A file is written at the pace of a disk, and the request does not depend on it.
         tokio::task::spawn_blocking(move || {
-            let written = owner_only::make_file(&file)
+            let written = owner_only::create_file(&file)
                 .and_then(|mut file| file.write_all(proxy.to_string().as_bytes()));
             if let Err(error) = written
                 && error.kind() != std::io::ErrorKind::AlreadyExists
@@ -64,7 +64,7 @@ impl ForwardingNotes {
 
     /// Notes that the two headers of a request name different clients; the first time it is logged.
     /// One of them is not the proxy's, and a client can send that, so it is no fault in the settings.
-    pub fn note_contradiction(&self, proxy: IpAddr) {
+    pub fn report_contradiction(&self, proxy: IpAddr) {
         if !self.has_contradiction.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 proxy.address = %proxy,

@@ -10,7 +10,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// What the system says.
-pub fn make_folder(path: &Path) -> io::Result<()> {
+pub fn create_dir(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -22,7 +22,7 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// What the system says; `AlreadyExists` when there is one.
-pub fn make_file(path: &Path) -> io::Result<File> {
+pub fn create_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -34,7 +34,7 @@ pub fn make_file(path: &Path) -> io::Result<File> {
 /// volume or a folder below `/etc` often has it.
 #[cfg(unix)]
 #[must_use]
-pub fn is_for_everybody(path: &Path) -> bool {
+pub fn is_world_readable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
 }
@@ -42,6 +42,6 @@ pub fn is_for_everybody(path: &Path) -> bool {
 /// Whether every user of this machine may read a file; without Unix modes this is not known.
 #[cfg(not(unix))]
 #[must_use]
-pub fn is_for_everybody(_: &Path) -> bool {
+pub fn is_world_readable(_: &Path) -> bool {
     false
 }

@@ -9,7 +9,7 @@ use woothee::woothee::VALUE_UNKNOWN;
 
 /// A browser and the system it runs on, as far as they can be told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Agent {
+pub struct UserAgent {
     /// The browser or app, such as `Firefox`.
     pub browser: Option<String>,
     /// The system, such as `Windows`.
@@ -47,23 +47,23 @@ const APPS: [(&str, &str); 23] = [
 
 /// Reads a `User-Agent`.
 #[must_use]
-pub fn describe(user_agent: &str) -> Agent {
-    let read = Parser::new().parse(user_agent).unwrap_or_default();
+pub fn parse(user_agent: &str) -> UserAgent {
+    let parsed = Parser::new().parse(user_agent).unwrap_or_default();
     let app = APPS.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name);
-    Agent {
-        browser: app.or_else(|| browser(&read)).map(str::to_owned),
-        system: system(&read).map(str::to_owned),
+    UserAgent {
+        browser: app.or_else(|| browser(&parsed)).map(str::to_owned),
+        system: system(&parsed).map(str::to_owned),
     }
 }
 
 /// The browser by the name that people know it by.
-fn browser<'a>(read: &WootheeResult<'a>) -> Option<&'a str> {
-    match read.name {
+fn browser<'a>(parsed: &WootheeResult<'a>) -> Option<&'a str> {
+    match parsed.name {
         // A window in an app that does not say which.
         "" | VALUE_UNKNOWN | "Webview" => None,
         // Kinds of programs, and not the names of any.
-        _ if read.category == "misc" => None,
-        name if read.category == "crawler" && name.starts_with("misc") => None,
+        _ if parsed.category == "misc" => None,
+        name if parsed.category == "crawler" && name.starts_with("misc") => None,
         "SamsungBrowser" => Some("Samsung Internet"),
         "IEMobile" => Some("Internet Explorer"),
         name => Some(name),
@@ -72,8 +72,8 @@ fn browser<'a>(read: &WootheeResult<'a>) -> Option<&'a str> {
 
 /// The system by its family: browsers have stopped telling versions, and say `Windows NT 10.0` and
 /// `Android 10` on whatever came after.
-fn system<'a>(read: &WootheeResult<'a>) -> Option<&'a str> {
-    match read.os {
+fn system<'a>(parsed: &WootheeResult<'a>) -> Option<&'a str> {
+    match parsed.os {
         "" | VALUE_UNKNOWN => None,
         "Mac OSX" | "Mac OS Classic" => Some("macOS"),
         "Windows Phone OS" => Some("Windows Phone"),
@@ -88,8 +88,8 @@ mod tests {
     use super::*;
 
     /// What the text says, as `browser / system`, with `-` for what it does not say.
-    fn said(user_agent: &str) -> String {
-        let Agent { browser, system } = describe(user_agent);
+    fn formatted(user_agent: &str) -> String {
+        let UserAgent { browser, system } = parse(user_agent);
         let word = |word: Option<String>| word.unwrap_or("-".into());
         format!("{} / {}", word(browser), word(system))
     }
@@ -152,7 +152,7 @@ mod tests {
                 "Chrome / Chrome OS",
             ),
         ] {
-            assert_eq!(said(&user_agent), expected, "{user_agent}");
+            assert_eq!(formatted(&user_agent), expected, "{user_agent}");
         }
     }
 
@@ -213,7 +213,7 @@ mod tests {
                 "Chrome / iPad",
             ),
         ] {
-            assert_eq!(said(&user_agent), expected, "{user_agent}");
+            assert_eq!(formatted(&user_agent), expected, "{user_agent}");
         }
     }
 
@@ -257,7 +257,7 @@ mod tests {
             ),
             ("Java/21.0.1".into(), "- / -"),
         ] {
-            assert_eq!(said(&user_agent), expected, "{user_agent}");
+            assert_eq!(formatted(&user_agent), expected, "{user_agent}");
         }
     }
 
@@ -266,7 +266,7 @@ mod tests {
         for text in
             ["", " ", "-", "test", "daemun", "Mozilla/5.0", "가나다", "<script>alert(1)</script>"]
         {
-            assert_eq!(said(text), "- / -", "{text:?}");
+            assert_eq!(formatted(text), "- / -", "{text:?}");
         }
     }
 
@@ -295,7 +295,7 @@ mod tests {
         for piece in pieces {
             for other in pieces {
                 let text: String = [piece, other].concat().chars().cycle().take(300).collect();
-                let Agent { browser, system } = describe(&text);
+                let UserAgent { browser, system } = parse(&text);
                 for word in [browser, system].into_iter().flatten() {
                     assert!(word.len() < 30, "a word of the table, not of the text: {word}");
                 }

@@ -4,9 +4,9 @@
 //! it had one: the migration fills the index at once, where the triggers would take minutes for a
 //! million. What is found is the same.
 
-use daemun::context::Ctx;
+use daemun::context::Context;
 use daemun::flows;
-use daemun::types::{Caller, Email, Language, Password};
+use daemun::types::{Email, Language, Password, RequestInfo};
 use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend};
 
@@ -67,12 +67,12 @@ pub(crate) async fn move_in(url: &str, people: u32) {
 }
 
 /// Makes the superuser, as the command does. The other tables are there by now.
-pub(crate) async fn appoint_root(ctx: &Ctx) {
+pub(crate) async fn appoint_root(ctx: &Context) {
     let address = Email::parse(ROOT).expect("an address");
     let password = Password::parse(PASSWORD).expect("a password");
-    let caller = Caller::new(None, "bench", "request".into(), None);
+    let info = RequestInfo::new(None, "bench", "request".into(), None);
     let made =
-        flows::admin::setup::create_superuser(ctx, (address, Language::English), password, &caller)
+        flows::admin::setup::create_superuser(ctx, (address, Language::English), password, &info)
             .await;
     made.expect("a superuser can be made");
     ctx.db.close().await;

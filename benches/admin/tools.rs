@@ -2,11 +2,11 @@
 
 use daemun::clock::Clock;
 use daemun::config::Settings;
-use daemun::context::Ctx;
+use daemun::context::Context;
 use rocket::figment::Figment;
 
 /// The tools of a site with these settings, as its server has them. The tables are brought up to date.
-pub(crate) async fn open(settings: impl IntoIterator<Item = (&'static str, String)>) -> Ctx {
+pub(crate) async fn open(settings: impl IntoIterator<Item = (&'static str, String)>) -> Context {
     let settings = settings
         .into_iter()
         .fold(Figment::from(rocket::Config::default()), |figment, setting| figment.merge(setting));

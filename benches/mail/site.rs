@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use daemun::context::Ctx;
+use daemun::context::Context;
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use tempfile::TempDir;
 
@@ -49,7 +49,7 @@ impl Site {
     }
 
     /// The site's tools, as its server has them.
-    pub(crate) async fn open(&self) -> Ctx {
+    pub(crate) async fn open(&self) -> Context {
         tools::open(self.settings()).await
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::links;
 use crate::links::Purpose;
@@ -12,7 +12,7 @@ use crate::outbox;
 use crate::outbox::Addressee;
 use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
-use crate::types::{Caller, Email, UserId};
+use crate::types::{Email, RequestInfo, UserId};
 
 /// Once a minute: by then the first letter has arrived.
 const BY_MINUTE: Limit = Limit {
@@ -45,10 +45,10 @@ const LETTERS: Limit = Limit {
 ///
 /// # Errors
 /// [`ThrottleError::TooSoon`] when the last one is too recent, or there were enough today.
-pub async fn count_proof_letter(ctx: &Ctx, user: UserId) -> Result<(), ThrottleError> {
+pub async fn count_proof_letter(ctx: &Context, user: UserId) -> Result<(), ThrottleError> {
     let subject = user.to_string();
-    let tries = [BY_DAY.on(&subject), BY_MINUTE.on(&subject)];
-    throttle::admit(&ctx.db, &tries, ctx.clock.now()).await
+    let attempts = [BY_DAY.on(&subject), BY_MINUTE.on(&subject)];
+    throttle::check_rate_limit(&ctx.db, &attempts, ctx.clock.now()).await
 }
 
 /// Writes to an address, so that its owner can prove it, or say that somebody else gave it. The
@@ -57,18 +57,18 @@ pub async fn count_proof_letter(ctx: &Ctx, user: UserId) -> Result<(), ThrottleE
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn ask_for_proof(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     user: UserId,
     to: &Addressee,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
     let purposes = [Purpose::VerifyEmail, Purpose::NotMe];
     let whose = (user, Some(&to.email));
-    let [link, not_me] = links::mint_each(transaction, ctx.random, purposes, whose, now).await?;
+    let [link, not_me] = links::create_each(transaction, ctx.random, purposes, whose, now).await?;
     let letter = Letter::new(Kind::VerifyEmail).with_link(link).with_not_me(not_me);
-    outbox::put(transaction, &ctx.keys, to, &letter.about(caller, now), now).await
+    outbox::put(transaction, &ctx.keys, to, &letter.about(info, now), now).await
 }
 
 /// Tells the owner of a taken address that somebody tried to join with it; with a link, if the owner
@@ -76,10 +76,10 @@ pub async fn ask_for_proof(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn tell_owner(ctx: &Ctx, email: &Email, caller: &Caller) -> Result<(), DbError> {
+pub async fn tell_owner(ctx: &Context, email: &Email, info: &RequestInfo) -> Result<(), DbError> {
     let now = ctx.clock.now();
     let letters = [LETTERS.on(&ctx.keys.pseudonym(email.canonical()))];
-    match throttle::admit(&ctx.db, &letters, now).await {
+    match throttle::check_rate_limit(&ctx.db, &letters, now).await {
         Ok(()) => {}
         Err(ThrottleError::TooSoon(_)) => return Ok(()),
         Err(ThrottleError::Broken(error)) => return Err(error),
@@ -88,10 +88,11 @@ pub async fn tell_owner(ctx: &Ctx, email: &Email, caller: &Caller) -> Result<(),
     let owner = super::find_in(&transaction, email).await?;
     let Some(owner) = owner.filter(|owner| owner.is_active) else { return Ok(()) };
     let person = &owner.person;
-    let mut letter = Letter::new(Kind::AlreadyJoined).about(caller, now);
+    let mut letter = Letter::new(Kind::AlreadyJoined).about(info, now);
     if person.email_verified_at.is_none() {
         let whose = (person.id, Some(&person.email));
-        let link = links::mint(&transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
+        let link =
+            links::create(&transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
         letter = letter.with_link(link);
     }
     outbox::put(&transaction, &ctx.keys, &owner.addressee(), &letter, now).await?;

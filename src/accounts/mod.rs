@@ -23,13 +23,15 @@ use password_policy::{site_words, weaknesses};
 
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::{PasswordHash, QueueFull};
 use crate::db::{Db, DbError, Transaction};
 use crate::links;
 use crate::links::Purpose;
 use crate::outbox::Addressee;
-use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password, Person, UserId};
+use crate::types::{
+    BirthDate, Email, Gender, Language, Name, Password, Person, RequestInfo, UserId,
+};
 
 /// An account, with what must not leave the house.
 #[derive(Debug, Clone)]
@@ -255,7 +257,7 @@ pub async fn end_suspension(
     if !store::update_suspension_over(transaction, id, now).await? {
         return Ok(false);
     }
-    let nobody = Caller::at_the_terminal(String::new());
+    let nobody = RequestInfo::from_terminal(String::new());
     let changes = json!({ "changes": { "is_active": [false, true] } });
     let event =
         AuditEvent::on_user(id, AuditEventKind::SuspensionExpired, &nobody).with_details(changes);
@@ -289,7 +291,7 @@ pub async fn set_password(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     store::update_password(transaction, id, hash, now).await?;
-    links::end(transaction, id, &OUTSTANDING, OffsetDateTime::UNIX_EPOCH, now).await
+    links::revoke(transaction, id, &OUTSTANDING, OffsetDateTime::UNIX_EPOCH, now).await
 }
 
 /// Notes that the address of a locked account has been proved, and ends the links that would prove
@@ -303,7 +305,7 @@ pub async fn set_verified(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     store::update_verified(transaction, id, now).await?;
-    links::end(transaction, id, &[Purpose::VerifyEmail], OffsetDateTime::UNIX_EPOCH, now).await
+    links::revoke(transaction, id, &[Purpose::VerifyEmail], OffsetDateTime::UNIX_EPOCH, now).await
 }
 
 /// Moves a locked account to another address, proved or not, and ends the links that went to the old
@@ -324,7 +326,7 @@ pub async fn change_email(
         return Ok(false);
     }
     let to_the_old = [&OUTSTANDING[..], &[Purpose::VerifyEmail, Purpose::NotMe]].concat();
-    links::end(transaction, id, &to_the_old, OffsetDateTime::UNIX_EPOCH, now).await?;
+    links::revoke(transaction, id, &to_the_old, OffsetDateTime::UNIX_EPOCH, now).await?;
     Ok(true)
 }
 
@@ -409,13 +411,13 @@ pub async fn schedule_deletion(
 pub async fn note_stay(
     transaction: &Transaction,
     account: &Account,
-    caller: &Caller,
+    info: &RequestInfo,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let has_stayed = account.deletes_at.is_some();
     if has_stayed {
         let event =
-            AuditEvent::by_owner(account.person.id, AuditEventKind::DeletionCancelled, caller);
+            AuditEvent::by_owner(account.person.id, AuditEventKind::DeletionCancelled, info);
         audit::record(transaction, event, now).await?;
     }
     Ok(has_stayed)
@@ -548,14 +550,14 @@ pub enum NewPasswordError {
 /// # Errors
 /// [`QueueFull`] when too many are waiting.
 pub async fn weigh_password(
-    ctx: &Ctx,
+    ctx: &Context,
     password: &Password,
     own: OwnData,
 ) -> Result<Vec<Weakness>, QueueFull> {
     let (password, min_length) = (password.clone(), ctx.settings.password_min_length);
     let host = ctx.settings.public_url.host();
     let site = site_words(host, ctx.settings.mail_from.name.as_deref());
-    ctx.weigher.run(move |()| weaknesses(&password, &own, &site, min_length)).await
+    ctx.strength_queue.run(move |()| weaknesses(&password, &own, &site, min_length)).await
 }
 
 /// Weighs a new password and hashes it.
@@ -563,7 +565,7 @@ pub async fn weigh_password(
 /// # Errors
 /// [`NewPasswordError`] says why it was not taken.
 pub async fn hash_new_password(
-    ctx: &Ctx,
+    ctx: &Context,
     password: Password,
     own: OwnData,
 ) -> Result<PasswordHash, NewPasswordError> {

@@ -14,7 +14,7 @@ use crate::accounts::search::Filter;
 use crate::accounts::{Account, AccountSnapshot};
 use crate::crypto::Keys;
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{BulkJobId, Caller, Permission, UserId};
+use crate::types::{BulkJobId, Permission, RequestInfo, UserId};
 
 /// How long a finished job can be undone.
 pub const UNDO_WINDOW: Duration = Duration::from_hours(24);
@@ -188,7 +188,7 @@ pub struct BulkJob {
     /// The user who enqueued it and with whose rights it runs.
     pub actor: UserId,
     /// The request that enqueued it; without the address when the stored one cannot be read.
-    pub caller: Caller,
+    pub info: RequestInfo,
     /// The state.
     pub state: BulkJobState,
     /// The id of the last account that had its turn; of an import, the number of list entries.

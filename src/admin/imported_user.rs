@@ -12,7 +12,7 @@ use super::{Actor, invite, record_event};
 use crate::accounts;
 use crate::accounts::NewAccount;
 use crate::audit::AuditEventKind;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::PasswordHash;
 use crate::db::{DbError, Transaction};
 use crate::outbox::Addressee;
@@ -75,7 +75,7 @@ impl ImportedUser {
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn create_imported(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     actor: Actor<'_>,
     entry: (BulkJobId, &ImportedUser, bool),
@@ -95,7 +95,7 @@ pub async fn create_imported(
 }
 
 async fn create(
-    ctx: &Ctx,
+    ctx: &Context,
     part: &Transaction,
     actor: Actor<'_>,
     (job, user, is_invited): (BulkJobId, &ImportedUser, bool),

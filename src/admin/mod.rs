@@ -25,7 +25,7 @@ use crate::accounts;
 use crate::accounts::Account;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{Db, DbError, Transaction};
 use crate::groups;
 use crate::groups::Group;
@@ -35,7 +35,7 @@ use crate::mail::{Kind, Letter};
 use crate::outbox;
 use crate::outbox::Addressee;
 use crate::sessions;
-use crate::types::{Caller, Person, Secret, SessionId, UserId};
+use crate::types::{Person, RequestInfo, Secret, SessionId, UserId};
 
 /// How long an invitation works: long enough for a weekend.
 const INVITATION_LASTS: Duration = Duration::from_hours(3 * 24);
@@ -46,7 +46,7 @@ pub struct Actor<'a> {
     /// The user, with the permissions that the request was checked with.
     pub user: &'a Person,
     /// The request.
-    pub caller: &'a Caller,
+    pub info: &'a RequestInfo,
 }
 
 /// Why an action on an account was refused.
@@ -166,14 +166,15 @@ pub fn may_grant(actor: &Person, superuser: bool, groups: &[&Group]) -> bool {
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn invite(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     user: UserId,
     to: &Addressee,
 ) -> Result<Secret, DbError> {
     let now = ctx.clock.now();
     let (reset, lasts) = (Purpose::ResetPassword, (now, INVITATION_LASTS));
-    let link = links::mint_for(transaction, ctx.random, reset, (user, None), lasts).await?;
+    let link =
+        links::create_with_lifetime(transaction, ctx.random, reset, (user, None), lasts).await?;
     let letter = Letter::new(Kind::Invited).with_link(link.clone());
     outbox::put(transaction, &ctx.keys, to, &letter, now).await?;
     Ok(link)
@@ -190,7 +191,7 @@ pub async fn record_event(
     (action, details): (AuditEventKind, Value),
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    let event = AuditEvent::on_user(target, action, actor.caller)
+    let event = AuditEvent::on_user(target, action, actor.info)
         .by_staff(actor.user.id)
         .with_details(details);
     audit::record(transaction, event, now).await
@@ -198,20 +199,20 @@ pub async fn record_event(
 
 /// Drops what is cached of a user after the commit, and writes the log line.
 pub fn after_commit(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     (target, action): (UserId, AuditEventKind),
     over: Vec<SessionId>,
 ) {
-    ctx.cache.forget_person(target);
+    ctx.cache.invalidate_user(target);
     for session in over {
-        sessions::ended(ctx, session);
+        sessions::invalidate_cached(ctx, session);
     }
     tracing::info!(
         user.id = target.0,
         staff.id = actor.user.id.0,
         action = action.as_str(),
-        request.id = actor.caller.request_id,
+        request.id = actor.info.request_id,
         "staff changed an account"
     );
 }

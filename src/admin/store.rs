@@ -16,7 +16,7 @@ use crate::db::entity::bulk_job::Column;
 use crate::db::entity::bulk_job::Entity;
 use crate::db::entity::bulk_snapshot;
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{BulkJobId, Caller, UserId};
+use crate::types::{BulkJobId, RequestInfo, UserId};
 
 pub(super) async fn insert(
     transaction: &Transaction,
@@ -27,9 +27,9 @@ pub(super) async fn insert(
     let row = bulk_job::ActiveModel {
         kind: Set(kind.as_str().to_owned()),
         actor_id: Set(actor.user.id.0),
-        ip: Set(actor.caller.ip()),
-        user_agent: Set(actor.caller.user_agent.clone()),
-        request_id: Set(actor.caller.request_id.clone()),
+        ip: Set(actor.info.ip()),
+        user_agent: Set(actor.info.user_agent.clone()),
+        request_id: Set(actor.info.request_id.clone()),
         payload: Set(payload),
         state: Set(state.as_str().to_owned()),
         total: Set(total.map(signed)),
@@ -230,7 +230,7 @@ fn job(row: bulk_job::Model) -> BulkJob {
         id: BulkJobId(row.id),
         kind: BulkJobKind::from_stored(&row.kind),
         actor: UserId(row.actor_id),
-        caller: Caller::new(row.ip.parse().ok(), &row.user_agent, row.request_id, None),
+        info: RequestInfo::new(row.ip.parse().ok(), &row.user_agent, row.request_id, None),
         state: BulkJobState::from_stored(&row.state),
         cursor: row.cursor,
         total: row.total.map(i64::unsigned_abs),

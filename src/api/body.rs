@@ -7,9 +7,9 @@ use rocket::data::{Data, FromData, Outcome};
 use rocket::http::Status;
 use serde_json::{Map, Value};
 
-use super::error::{Error, Refusal};
-use super::fields::{Complaints, NON_FIELD};
-use super::unambiguous;
+use super::error::{Error, ErrorDetail};
+use super::fields::{FieldErrors, NON_FIELD_ERRORS};
+use super::strict_json;
 use crate::http::body;
 use crate::i18n::Sentence;
 
@@ -70,67 +70,67 @@ impl<'r> FromData<'r> for Body {
     type Error = ();
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
-        match receive(request, data).await {
+        match read(request, data).await {
             Ok(body) => Outcome::Success(body),
-            Err(Refused::Plainly(status)) => Outcome::Error((status, ())),
-            Err(Refused::Because(error)) => Outcome::Error((error.leave(request), ())),
+            Err(BodyError::Status(status)) => Outcome::Error((status, ())),
+            Err(BodyError::Detail(error)) => Outcome::Error((error.store_in(request), ())),
         }
     }
 }
 
 /// Why there is no body: a status that says it all, or something with a word about it.
-enum Refused {
-    Plainly(Status),
-    Because(Error),
+enum BodyError {
+    Status(Status),
+    Detail(Error),
 }
 
 /// Whoever sends nothing has sent an empty object. A form that a foreign site could send names a kind
 /// that is not JSON, also when it is empty.
-async fn receive(request: &Request<'_>, data: Data<'_>) -> Result<Body, Refused> {
+async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Body, BodyError> {
     let kind = request.content_type();
     if kind.is_some_and(|kind| !kind.is_json()) {
-        return Err(Refused::Plainly(Status::UnsupportedMediaType));
+        return Err(BodyError::Status(Status::UnsupportedMediaType));
     }
-    let bytes = body::read(request, data).await.map_err(Refused::Plainly)?;
+    let bytes = body::read(request, data).await.map_err(BodyError::Status)?;
     if bytes.is_empty() {
         return Ok(Body::default());
     }
     if kind.is_none() {
-        return Err(Refused::Plainly(Status::UnsupportedMediaType));
+        return Err(BodyError::Status(Status::UnsupportedMediaType));
     }
-    parse(&bytes).map(Body::of).map_err(Refused::Because)
+    parse(&bytes).map(Body::of).map_err(BodyError::Detail)
 }
 
 fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Error> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        unreadable(Sentence::with("api.not_utf8", "position", error.valid_up_to()))
+        parse_error(Sentence::with("api.not_utf8", "position", error.valid_up_to()))
     })?;
-    let value = unambiguous::from_str(text).map_err(|error| {
+    let value = strict_json::from_str(text).map_err(|error| {
         let place = Sentence::with("api.not_json", "line", error.line());
-        unreadable(place.and("column", error.column()))
+        parse_error(place.and("column", error.column()))
     })?;
-    let value =
-        value.map_err(|key| unreadable(Sentence::with("api.repeated_key", "key", short(&key))))?;
+    let value = value
+        .map_err(|key| parse_error(Sentence::with("api.repeated_key", "key", truncated(&key))))?;
     match value {
         Value::Object(fields) => Ok(fields),
         other => {
-            let what = Sentence::with("api.not_an_object", "type", name_of(&other));
-            Err(Complaints::about(NON_FIELD, what).into())
+            let what = Sentence::with("api.not_an_object", "type", python_type_name(&other));
+            Err(FieldErrors::on(NON_FIELD_ERRORS, what).into())
         }
     }
 }
 
 /// As much of a key as is needed to find it; a sender may make it as long as a body.
-fn short(key: &str) -> String {
+fn truncated(key: &str) -> String {
     key.chars().take(64).collect()
 }
 
-fn unreadable(detail: Sentence) -> Error {
-    Refusal::new(Status::BadRequest, "parse_error", detail).into()
+fn parse_error(detail: Sentence) -> Error {
+    ErrorDetail::new(Status::BadRequest, "parse_error", detail).into()
 }
 
 /// What clients of Django are used to hear.
-fn name_of(value: &Value) -> &'static str {
+fn python_type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "NoneType",
         Value::Bool(_) => "bool",

@@ -13,26 +13,26 @@ use rocket::{Catcher, Request, catch, catchers};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::fields::Complaints;
-use crate::context::Ctx;
+use super::fields::FieldErrors;
+use crate::context::Context;
 use crate::crypto::QueueFull;
 use crate::db::DbError;
-use crate::http::{caller, csrf, locale, methods, refusals, retry};
+use crate::http::{csrf, locale, methods, refusals, request_info, retry};
 use crate::i18n::{Language, Sentence};
-use crate::sessions::ProveError;
+use crate::sessions::AuthError;
 use crate::throttle;
 use crate::throttle::ThrottleError;
 
 /// How a request is refused to which no credentials were shown (RFC 6750, 3).
-const CHALLENGE: &str = "Bearer realm=\"api\"";
+const WWW_AUTHENTICATE: &str = "Bearer realm=\"api\"";
 
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum Error {
     /// Fields are wrong.
-    Wrong(Complaints),
+    Fields(FieldErrors),
     /// The request as a whole is refused.
-    Refused(Refusal),
+    Refused(ErrorDetail),
     /// Too many people at once.
     Busy,
     /// The database failed.
@@ -41,7 +41,7 @@ pub(crate) enum Error {
 
 /// A refusal: a status, a code for programs and a sentence for people.
 #[derive(Debug, Clone)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorDetail {
     status: Status,
     code: &'static str,
     detail: Sentence,
@@ -52,7 +52,7 @@ pub(crate) struct Refusal {
     is_logged: bool,
 }
 
-impl Refusal {
+impl ErrorDetail {
     pub(crate) fn new(status: Status, code: &'static str, detail: Sentence) -> Self {
         Self { status, code, detail, access: None, wait: None, is_logged: false }
     }
@@ -63,7 +63,7 @@ impl Refusal {
     }
 
     /// The same, because of an access token with which something is wrong.
-    pub(crate) fn because_of_access(self, why: Sentence) -> Self {
+    pub(crate) fn with_access_token_message(self, why: Sentence) -> Self {
         Self { access: Some(why), ..self }
     }
 
@@ -83,29 +83,29 @@ impl Refusal {
     }
 
     /// The password was given too long ago for something dangerous.
-    pub(crate) fn prove_first() -> Self {
+    pub(crate) fn reauthentication_required() -> Self {
         let detail = Sentence::new("api.reauthentication_required");
         Self::new(Status::Forbidden, "reauthentication_required", detail)
     }
 
     /// There were too many tries. How long to wait is said when the language is known.
-    fn too_soon(wait: Duration) -> Self {
+    fn throttled(wait: Duration) -> Self {
         let detail = Sentence::new("api.throttled");
-        let refusal = Self::new(Status::TooManyRequests, "throttled", detail);
-        Self { wait: Some(wait), ..refusal }
+        let detail = Self::new(Status::TooManyRequests, "throttled", detail);
+        Self { wait: Some(wait), ..detail }
     }
 
     /// There were too many wrong passwords in a row: waiting does not help, and the sentence says what does.
-    fn closed() -> Self {
-        Self { detail: Sentence::new("api.password_locked"), ..Self::too_soon(throttle::CLOSED) }
+    fn too_many_failures() -> Self {
+        Self { detail: Sentence::new("api.password_locked"), ..Self::throttled(throttle::CLOSED) }
     }
 
     /// A request that no handler has answered.
     fn of(status: Status, request: &Request<'_>) -> Self {
         let (code, key) = match status.code {
-            401 if csrf::has_refused(request) => ("token_not_valid", "api.token.not_valid"),
+            401 if csrf::is_refused(request) => ("token_not_valid", "api.token.not_valid"),
             401 => (refusals::NO_CREDENTIALS, "api.not_authenticated"),
-            403 if csrf::has_refused(request) => ("csrf_failed", "api.csrf_failed"),
+            403 if csrf::is_refused(request) => ("csrf_failed", "api.csrf_failed"),
             403 => ("permission_denied", "api.permission_denied"),
             404 => ("not_found", "api.not_found"),
             408 => ("request_timeout", "api.request_timeout"),
@@ -118,7 +118,7 @@ impl Refusal {
             400..=499 => ("parse_error", "api.malformed"),
             _ => ("error", "api.server_error"),
         };
-        let wait = (status == Status::ServiceUnavailable).then_some(retry::BUSY);
+        let wait = (status == Status::ServiceUnavailable).then_some(retry::AFTER_OVERLOAD);
         Self { wait, ..Self::new(status, code, Sentence::new(key)) }
     }
 
@@ -134,15 +134,15 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+impl From<ErrorDetail> for Error {
+    fn from(detail: ErrorDetail) -> Self {
+        Self::Refused(detail)
     }
 }
 
-impl From<Complaints> for Error {
-    fn from(complaints: Complaints) -> Self {
-        Self::Wrong(complaints)
+impl From<FieldErrors> for Error {
+    fn from(errors: FieldErrors) -> Self {
+        Self::Fields(errors)
     }
 }
 
@@ -161,7 +161,7 @@ impl From<QueueFull> for Error {
 impl From<ThrottleError> for Error {
     fn from(error: ThrottleError) -> Self {
         match error {
-            ThrottleError::TooSoon(wait) => Refusal::too_soon(wait).into(),
+            ThrottleError::TooSoon(wait) => ErrorDetail::throttled(wait).into(),
             ThrottleError::Broken(error) => error.into(),
         }
     }
@@ -169,53 +169,54 @@ impl From<ThrottleError> for Error {
 
 impl Error {
     /// A password proved nothing. `wrong` is how this place says that it is not the right one.
-    pub(crate) fn not_proved(error: ProveError, wrong: impl FnOnce() -> Self) -> Self {
+    pub(crate) fn from_auth(error: AuthError, wrong: impl FnOnce() -> Self) -> Self {
         match error {
-            ProveError::Wrong => wrong(),
-            ProveError::TooSoon(wait) => Refusal::too_soon(wait).into(),
-            ProveError::Closed => Refusal::closed().into(),
-            ProveError::Busy(full) => full.into(),
-            ProveError::Broken(error) => error.into(),
+            AuthError::WrongCredentials => wrong(),
+            AuthError::TooSoon(wait) => ErrorDetail::throttled(wait).into(),
+            AuthError::Closed => ErrorDetail::too_many_failures().into(),
+            AuthError::Busy(full) => full.into(),
+            AuthError::Broken(error) => error.into(),
         }
     }
 
     /// Leaves the reason of a guard for the catcher, which Rocket tells only the status.
-    pub(crate) fn leave(self, request: &Request<'_>) -> Status {
+    pub(crate) fn store_in(self, request: &Request<'_>) -> Status {
         let status = match &self {
-            Self::Wrong(_) => Status::BadRequest,
-            Self::Refused(refusal) => refusal.status,
+            Self::Fields(_) => Status::BadRequest,
+            Self::Refused(detail) => detail.status,
             Self::Busy => Status::ServiceUnavailable,
             Self::Broken(error) if error.is_unavailable() => Status::ServiceUnavailable,
             Self::Broken(_) => Status::InternalServerError,
         };
-        request.local_cache(|| Left(Some(self)));
+        request.local_cache(|| GuardError(Some(self)));
         status
     }
 
-    fn draw(&self, request: &Request<'_>) -> response::Result<'static> {
+    fn render(&self, request: &Request<'_>) -> response::Result<'static> {
         let language = locale::language(request);
         match self {
-            Self::Wrong(complaints) => {
-                let mut response = Json(complaints.in_language(language)).respond_to(request)?;
+            Self::Fields(errors) => {
+                let mut response = Json(errors.in_language(language)).respond_to(request)?;
                 response.set_status(Status::BadRequest);
                 Ok(response)
             }
-            Self::Refused(refusal) => refusal.draw(language, request),
-            unexpected => Refusal::of(log(unexpected, request), request).draw(language, request),
+            Self::Refused(detail) => detail.render(language, request),
+            unexpected => ErrorDetail::of(log_unexpected(unexpected, request), request)
+                .render(language, request),
         }
     }
 }
 
 impl<'r> Responder<'r, 'static> for Error {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        self.draw(request)
+        self.render(request)
     }
 }
 
 /// Notes what nobody expected, and tells under which status it is answered.
-fn log(error: &Error, request: &Request<'_>) -> Status {
-    let ctx = request.rocket().state::<Ctx>();
-    let id = ctx.map(|ctx| caller::caller(request, ctx).request_id.as_str()).unwrap_or_default();
+fn log_unexpected(error: &Error, request: &Request<'_>) -> Status {
+    let ctx = request.rocket().state::<Context>();
+    let id = ctx.map(|ctx| request_info::of(request, ctx).request_id.as_str()).unwrap_or_default();
     match error {
         Error::Broken(error) if error.is_unavailable() => {
             tracing::error!(%error, request.id = id, "the database is not available");
@@ -233,35 +234,35 @@ fn log(error: &Error, request: &Request<'_>) -> Status {
 }
 
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Answer {
+pub(crate) struct ErrorBody {
     detail: String,
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(inline)]
-    messages: Option<[AboutAccess; 1]>,
+    messages: Option<[AccessTokenMessage; 1]>,
 }
 
 /// SimpleJWT's list of the kinds of token that it has tried; here there is one.
 #[derive(Serialize, ToSchema)]
-struct AboutAccess {
+struct AccessTokenMessage {
     token_class: &'static str,
     token_type: &'static str,
     message: String,
 }
 
-impl Refusal {
-    fn draw(&self, language: Language, request: &Request<'_>) -> response::Result<'static> {
+impl ErrorDetail {
+    fn render(&self, language: Language, request: &Request<'_>) -> response::Result<'static> {
         let detail = match self.wait {
             Some(wait) => self.detail.clone().and("wait", language.wait(wait)),
             None => self.detail.clone(),
         };
         let about = |message: &Sentence| {
             let message = message.in_language(language);
-            [AboutAccess { token_class: "AccessToken", token_type: "access", message }]
+            [AccessTokenMessage { token_class: "AccessToken", token_type: "access", message }]
         };
-        refusals::because(request, if self.is_logged { refusals::IS_LOGGED } else { self.code });
+        refusals::set_reason(request, if self.is_logged { refusals::IS_LOGGED } else { self.code });
         let messages = self.access.as_ref().map(about);
-        let body = Answer { detail: detail.in_language(language), code: self.code, messages };
+        let body = ErrorBody { detail: detail.in_language(language), code: self.code, messages };
         let mut response = Json(body).respond_to(request)?;
         response.set_status(self.status);
         self.add_headers(&mut response, request);
@@ -270,19 +271,19 @@ impl Refusal {
 
     fn add_headers(&self, response: &mut Response<'_>, request: &Request<'_>) {
         if self.status == Status::Unauthorized {
-            response.set_header(Header::new("WWW-Authenticate", CHALLENGE));
+            response.set_header(Header::new("WWW-Authenticate", WWW_AUTHENTICATE));
         }
         if self.status == Status::MethodNotAllowed {
-            response.set_header(Header::new("Allow", methods::of(request).join(", ")));
+            response.set_header(Header::new("Allow", methods::allowed(request).join(", ")));
         }
         if let Some(wait) = self.wait {
-            response.set_header(retry::after(wait));
+            response.set_header(retry::retry_after(wait));
         }
     }
 }
 
 /// What a guard has left.
-struct Left(Option<Error>);
+struct GuardError(Option<Error>);
 
 /// The catcher of the JSON door.
 #[must_use]
@@ -291,21 +292,21 @@ pub fn catchers() -> Vec<Catcher> {
 }
 
 #[catch(default)]
-fn show(status: Status, _request: &Request<'_>) -> Caught {
-    Caught(status)
+fn show(status: Status, _request: &Request<'_>) -> CatcherResponse {
+    CatcherResponse(status)
 }
 
 /// The answer to a request that no handler has answered.
-struct Caught(Status);
+struct CatcherResponse(Status);
 
-impl<'r> Responder<'r, 'static> for Caught {
+impl<'r> Responder<'r, 'static> for CatcherResponse {
     /// A path that exists under another method is 405.
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        if let Left(Some(error)) = request.local_cache(|| Left(None)) {
-            return error.draw(request);
+        if let GuardError(Some(error)) = request.local_cache(|| GuardError(None)) {
+            return error.render(request);
         }
-        let is_other_method = self.0 == Status::NotFound && !methods::of(request).is_empty();
+        let is_other_method = self.0 == Status::NotFound && !methods::allowed(request).is_empty();
         let status = if is_other_method { Status::MethodNotAllowed } else { self.0 };
-        Refusal::of(status, request).draw(locale::language(request), request)
+        ErrorDetail::of(status, request).render(locale::language(request), request)
     }
 }

@@ -17,15 +17,15 @@ use crate::types::{
 };
 
 /// Stands for the body as a whole.
-pub(crate) const NON_FIELD: &str = "non_field_errors";
+pub(crate) const NON_FIELD_ERRORS: &str = "non_field_errors";
 
 /// Everything that is wrong with a body, field by field.
 #[derive(Debug, Default)]
-pub(crate) struct Complaints(Vec<(&'static str, Sentence)>);
+pub(crate) struct FieldErrors(Vec<(&'static str, Sentence)>);
 
-impl Complaints {
+impl FieldErrors {
     /// One thing is wrong.
-    pub(crate) fn about(field: &'static str, sentence: Sentence) -> Self {
+    pub(crate) fn on(field: &'static str, sentence: Sentence) -> Self {
         Self(vec![(field, sentence)])
     }
 
@@ -35,17 +35,17 @@ impl Complaints {
     }
 
     /// A new password is weak; `field` tells where that is said.
-    pub(crate) fn add_weak(
+    pub(crate) fn add_weaknesses(
         &mut self,
         found: &[Weakness],
         field: impl Fn(Weakness) -> &'static str,
     ) {
         for weakness in found {
-            self.add(field(*weakness), sentence_on(*weakness));
+            self.add(field(*weakness), weakness_message(*weakness));
         }
     }
 
-    pub(crate) fn is_about(&self, field: &str) -> bool {
+    pub(crate) fn has_error_on(&self, field: &str) -> bool {
         self.0.iter().any(|(about, _)| *about == field)
     }
 
@@ -54,24 +54,24 @@ impl Complaints {
     }
 
     /// The complaints as readers of a language have them.
-    pub(crate) fn in_language(&self, language: Language) -> Told {
-        let mut told = Told(Vec::new());
+    pub(crate) fn in_language(&self, language: Language) -> FieldErrorsBody {
+        let mut body = FieldErrorsBody(Vec::new());
         for (field, sentence) in &self.0 {
             let sentence = sentence.in_language(language);
-            match told.0.iter_mut().find(|(about, _)| about == field) {
+            match body.0.iter_mut().find(|(about, _)| about == field) {
                 Some((_, sentences)) => sentences.push(sentence),
-                None => told.0.push((field, vec![sentence])),
+                None => body.0.push((field, vec![sentence])),
             }
         }
-        told
+        body
     }
 }
 
 /// Sentences by field, in the order of the fields.
 #[derive(Debug)]
-pub(crate) struct Told(Vec<(&'static str, Vec<String>)>);
+pub(crate) struct FieldErrorsBody(Vec<(&'static str, Vec<String>)>);
 
-impl Serialize for Told {
+impl Serialize for FieldErrorsBody {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (field, sentences) in &self.0 {
@@ -83,17 +83,17 @@ impl Serialize for Told {
 
 /// A field that may be left out.
 #[derive(Debug)]
-pub(crate) enum Sent<T> {
+pub(crate) enum Patch<T> {
     /// It was left out, or is wrong.
-    Not,
+    Keep,
     /// It was sent.
-    As(T),
+    Set(T),
 }
 
-impl<T> Sent<T> {
+impl<T> Patch<T> {
     /// Takes the place of what was there before, if it was sent.
     pub(crate) fn replace(self, before: &mut T) {
-        if let Self::As(value) = self {
+        if let Self::Set(value) = self {
             *before = value;
         }
     }
@@ -101,26 +101,26 @@ impl<T> Sent<T> {
     /// What was sent, or else what was there before.
     pub(crate) fn or(self, before: T) -> T {
         match self {
-            Self::Not => before,
-            Self::As(value) => value,
+            Self::Keep => before,
+            Self::Set(value) => value,
         }
     }
 }
 
 /// The fields of a body while they are read.
-pub(crate) struct Fields<'b> {
+pub(crate) struct FieldReader<'b> {
     body: &'b Body,
-    complaints: Complaints,
+    errors: FieldErrors,
 }
 
-impl<'b> Fields<'b> {
+impl<'b> FieldReader<'b> {
     pub(crate) fn of(body: &'b Body) -> Self {
-        Self { body, complaints: Complaints::default() }
+        Self { body, errors: FieldErrors::default() }
     }
 
     /// What is wrong with the fields that were read.
-    pub(crate) fn complaints(self) -> Complaints {
-        self.complaints
+    pub(crate) fn into_errors(self) -> FieldErrors {
+        self.errors
     }
 
     /// A text that must be there; white space around it is dropped.
@@ -153,7 +153,7 @@ impl<'b> Fields<'b> {
     pub(crate) fn new_password(&mut self, name: &'static str) -> Option<Password> {
         let password = self.password(name)?;
         if password.count() > MAX_PASSWORD {
-            self.complain(name, Sentence::with("api.too_long", "max", MAX_PASSWORD));
+            self.add_error(name, Sentence::with("api.too_long", "max", MAX_PASSWORD));
             return None;
         }
         Some(password)
@@ -162,24 +162,24 @@ impl<'b> Fields<'b> {
     /// An address.
     pub(crate) fn email(&mut self, name: &'static str) -> Option<Email> {
         let typed = self.text(name)?;
-        self.parsed_email(name, &typed)
+        self.parse_email(name, &typed)
     }
 
     /// An address; one that is missing or blank is nobody's business here.
-    pub(crate) fn email_if_any(&mut self, name: &'static str) -> Option<Email> {
+    pub(crate) fn optional_email(&mut self, name: &'static str) -> Option<Email> {
         let typed = self.typed(name, false)?;
-        if typed.trim().is_empty() { None } else { self.parsed_email(name, &typed) }
+        if typed.trim().is_empty() { None } else { self.parse_email(name, &typed) }
     }
 
     /// A person's name.
-    pub(crate) fn name(&mut self, name: &'static str) -> Sent<Name> {
+    pub(crate) fn name(&mut self, name: &'static str) -> Patch<Name> {
         // A number is not a name: it may have lost digits on its way.
         if matches!(self.body.get(name), Some(Value::Number(_))) {
             return self.wrong(name, Sentence::new("api.not_a_string"));
         }
-        let Some(typed) = self.typed(name, false) else { return Sent::Not };
+        let Some(typed) = self.typed(name, false) else { return Patch::Keep };
         match Name::parse(&typed) {
-            Ok(name) => Sent::As(name),
+            Ok(name) => Patch::Set(name),
             Err(NameError::TooLong) => {
                 self.wrong(name, Sentence::with("api.too_long", "max", Name::MAX))
             }
@@ -188,15 +188,15 @@ impl<'b> Fields<'b> {
     }
 
     /// A gender; the empty one is none.
-    pub(crate) fn gender(&mut self, name: &'static str) -> Sent<Option<Gender>> {
+    pub(crate) fn gender(&mut self, name: &'static str) -> Patch<Option<Gender>> {
         let typed = match self.body.get(name) {
-            None => return Sent::Not,
+            None => return Patch::Keep,
             Some(Value::Null) => return self.wrong(name, Sentence::new("api.null")),
             Some(Value::String(typed)) => typed.clone(),
             Some(other) => other.to_string(),
         };
         match Gender::parse(&typed) {
-            Ok(gender) => Sent::As(gender),
+            Ok(gender) => Patch::Set(gender),
             Err(_) => self.wrong(name, Sentence::with("api.not_a_choice", "value", typed)),
         }
     }
@@ -206,15 +206,15 @@ impl<'b> Fields<'b> {
         &mut self,
         name: &'static str,
         today: Date,
-    ) -> Sent<Option<BirthDate>> {
+    ) -> Patch<Option<BirthDate>> {
         let typed = match self.body.get(name) {
-            None => return Sent::Not,
-            Some(Value::Null) => return Sent::As(None),
+            None => return Patch::Keep,
+            Some(Value::Null) => return Patch::Set(None),
             Some(Value::String(typed)) => typed.clone(),
             Some(other) => other.to_string(),
         };
         match BirthDate::parse(&typed, today) {
-            Ok(Some(date)) => Sent::As(Some(date)),
+            Ok(Some(date)) => Patch::Set(Some(date)),
             Ok(None) | Err(BirthDateError::Malformed) => {
                 self.wrong(name, Sentence::new("api.not_a_date"))
             }
@@ -224,53 +224,53 @@ impl<'b> Fields<'b> {
     }
 
     /// An address that may be left out; one that is there is one.
-    pub(crate) fn email_if_sent(&mut self, name: &'static str) -> Option<Email> {
+    pub(crate) fn patched_email(&mut self, name: &'static str) -> Option<Email> {
         self.body.get(name)?;
         self.email(name)
     }
 
     /// A password that may be left out, and not be blank.
-    pub(crate) fn password_if_sent(&mut self, name: &'static str) -> Option<Password> {
+    pub(crate) fn optional_new_password(&mut self, name: &'static str) -> Option<Password> {
         self.body.get(name)?;
         self.new_password(name)
     }
 
     /// Yes or no. Nothing is taken for either: what a text such as "off" means is not guessed.
-    pub(crate) fn flag(&mut self, name: &'static str) -> Sent<bool> {
+    pub(crate) fn flag(&mut self, name: &'static str) -> Patch<bool> {
         match self.body.get(name) {
-            None => Sent::Not,
-            Some(Value::Bool(is)) => Sent::As(*is),
+            None => Patch::Keep,
+            Some(Value::Bool(is)) => Patch::Set(*is),
             Some(Value::Null) => self.wrong(name, Sentence::new("api.null")),
             Some(_) => self.wrong(name, Sentence::new("api.not_a_boolean")),
         }
     }
 
     /// The numbers of groups.
-    pub(crate) fn groups(&mut self, name: &'static str) -> Sent<Vec<GroupId>> {
+    pub(crate) fn groups(&mut self, name: &'static str) -> Patch<Vec<GroupId>> {
         let values = match self.body.get(name) {
-            None => return Sent::Not,
+            None => return Patch::Keep,
             Some(Value::Array(values)) => values,
             Some(Value::Null) => return self.wrong(name, Sentence::new("api.null")),
             Some(_) => return self.wrong(name, Sentence::new("api.not_a_list")),
         };
         let ids: Option<Vec<_>> = values.iter().map(|id| id.as_i64().map(GroupId)).collect();
         match ids {
-            Some(ids) => Sent::As(ids),
+            Some(ids) => Patch::Set(ids),
             None => self.wrong(name, Sentence::new("api.not_a_number")),
         }
     }
 
-    fn parsed_email(&mut self, name: &'static str, typed: &str) -> Option<Email> {
+    fn parse_email(&mut self, name: &'static str, typed: &str) -> Option<Email> {
         match Email::parse(typed) {
             Ok(email) => return Some(email),
             Err(EmailError::TooLong) => {
-                self.complain(name, Sentence::with("api.too_long", "max", Email::MAX_BYTES));
+                self.add_error(name, Sentence::with("api.too_long", "max", Email::MAX_BYTES));
             }
             Err(EmailError::Missing | EmailError::Malformed) => {
-                self.complain(name, Sentence::new("api.not_an_email"));
+                self.add_error(name, Sentence::new("api.not_an_email"));
             }
             Err(error @ EmailError::Invisible(_)) => {
-                self.complain(name, Sentence::with("email.invisible", "sign", error.sign()));
+                self.add_error(name, Sentence::with("email.invisible", "sign", error.sign()));
             }
         }
         None
@@ -288,35 +288,35 @@ impl<'b> Fields<'b> {
             None if is_required => "api.required",
             None => return None,
         };
-        self.complain(name, Sentence::new(why));
+        self.add_error(name, Sentence::new(why));
         None
     }
 
     fn not_blank(&mut self, name: &'static str, text: String) -> Option<String> {
         if text.is_empty() {
-            self.complain(name, Sentence::new("api.blank"));
+            self.add_error(name, Sentence::new("api.blank"));
             return None;
         }
         Some(text)
     }
 
-    pub(crate) fn complain(&mut self, name: &'static str, sentence: Sentence) {
-        self.complaints.add(name, sentence);
+    pub(crate) fn add_error(&mut self, name: &'static str, sentence: Sentence) {
+        self.errors.add(name, sentence);
     }
 
-    fn wrong<T>(&mut self, name: &'static str, sentence: Sentence) -> Sent<T> {
-        self.complain(name, sentence);
-        Sent::Not
+    fn wrong<T>(&mut self, name: &'static str, sentence: Sentence) -> Patch<T> {
+        self.add_error(name, sentence);
+        Patch::Keep
     }
 }
 
 /// What is said of an address at which no mail from here arrives.
-pub(crate) fn local_email() -> Error {
-    Complaints::about("email", Sentence::new("email.local")).into()
+pub(crate) fn local_email_error() -> Error {
+    FieldErrors::on("email", Sentence::new("email.local")).into()
 }
 
 /// What is said of a weak password, in the words of Django's validators.
-fn sentence_on(weakness: Weakness) -> Sentence {
+fn weakness_message(weakness: Weakness) -> Sentence {
     match weakness {
         Weakness::TooShort(min) => Sentence::with("api.password.too_short", "min", min),
         Weakness::TooLong => Sentence::with("api.too_long", "max", MAX_PASSWORD),

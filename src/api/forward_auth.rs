@@ -11,20 +11,20 @@ use rocket::response::Redirect;
 use rocket::{Responder, Route, State, get, routes};
 use url::form_urlencoded;
 
-use crate::api::openapi::{Described, HttpMethod, Kind, Section, may, open};
-use crate::context::Ctx;
-use crate::http::proxy::{Original, Passing};
+use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public};
+use crate::context::Context;
+use crate::http::forward_auth::{ForwardAuth, OriginalRequest};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show]
 }
 
 /// The same in words.
-pub(crate) fn described() -> Vec<Described> {
+pub(crate) fn endpoints() -> Vec<Endpoint> {
     let (path, about) = ("/api/forward-auth", "openapi.forward_auth");
-    let route = open(HttpMethod::Get, path, Section::Service, about);
-    let route = route.asks([may("redirect", Kind::Number)]);
-    vec![route.gives_nothing(200).gives_nothing(303).refuses(&[401])]
+    let route = public(HttpMethod::Get, path, Section::Service, about);
+    let route = route.query([optional("redirect", FieldType::Number)]);
+    vec![route.returns_empty(200).returns_empty(303).errors(&[401])]
 }
 
 /// What cannot stand in a header as it is, or would be taken for something else: control characters,
@@ -33,38 +33,38 @@ const ENCODED: &AsciiSet = &CONTROLS.add(b',').add(b'%');
 
 /// Room for the names of groups, in bytes. Proxies refuse an answer whose headers fill their buffer,
 /// which is 4 KiB in nginx.
-const ROOM_FOR_GROUPS: usize = 2048;
+const MAX_GROUPS_BYTES: usize = 2048;
 
 #[derive(Responder)]
-enum Verdict {
+enum ForwardAuthResponse {
     #[response(status = 200)]
-    Passes((), Header<'static>, Header<'static>, Header<'static>),
-    LogsIn(Redirect),
+    Allowed((), Header<'static>, Header<'static>, Header<'static>),
+    ToLogin(Redirect),
 }
 
 /// All three headers are always there, so that a proxy which copies them leaves nothing of a client's.
 #[get("/api/forward-auth?<redirect>")]
 fn show(
     redirect: Option<&str>,
-    passing: Passing,
-    original: Original,
-    ctx: &State<Ctx>,
-) -> Result<Verdict, Status> {
-    match passing.0 {
-        Some((signed_in, groups)) => Ok(Verdict::Passes(
+    forward_auth: ForwardAuth,
+    original: OriginalRequest,
+    ctx: &State<Context>,
+) -> Result<ForwardAuthResponse, Status> {
+    match forward_auth.0 {
+        Some((signed_in, groups)) => Ok(ForwardAuthResponse::Allowed(
             (),
             Header::new("X-Auth-User", signed_in.person().id.to_string()),
             Header::new("X-Auth-Email", encoded(signed_in.email())),
             Header::new("X-Auth-Groups", joined(&groups)),
         )),
         None if redirect == Some("1") && original.is_visit => {
-            Ok(Verdict::LogsIn(Redirect::to(log_in(ctx, &original))))
+            Ok(ForwardAuthResponse::ToLogin(Redirect::to(login_url(ctx, &original))))
         }
         None => Err(Status::Unauthorized),
     }
 }
 
-fn log_in(ctx: &Ctx, original: &Original) -> String {
+fn login_url(ctx: &Context, original: &OriginalRequest) -> String {
     let mut url = format!("{}/account/login", ctx.settings.public_url.as_str());
     if let Some(next) = &original.next {
         let next = form_urlencoded::byte_serialize(next.as_str().as_bytes());
@@ -82,7 +82,7 @@ fn joined(groups: &[String]) -> String {
     let mut joined = String::new();
     for name in groups {
         let name = encoded(name);
-        if joined.len() + 1 + name.len() > ROOM_FOR_GROUPS {
+        if joined.len() + 1 + name.len() > MAX_GROUPS_BYTES {
             break;
         }
         if !joined.is_empty() {

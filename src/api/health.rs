@@ -3,19 +3,19 @@
 use rocket::http::Status;
 use rocket::{Route, State, get, routes};
 
-use crate::api::openapi::{Described, HttpMethod, Section, open};
-use crate::context::Ctx;
+use crate::api::openapi::{Endpoint, HttpMethod, Section, public};
+use crate::context::Context;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![live, ready]
 }
 
 /// The same in words.
-pub(crate) fn described() -> Vec<Described> {
-    let route = |path, about| open(HttpMethod::Get, path, Section::Service, about);
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let route = |path, about| public(HttpMethod::Get, path, Section::Service, about);
     vec![
-        route("/health/live", "openapi.live").says(200),
-        route("/health/ready", "openapi.ready").says(200).says(503),
+        route("/health/live", "openapi.live").returns_text(200),
+        route("/health/ready", "openapi.ready").returns_text(200).returns_text(503),
     ]
 }
 
@@ -27,7 +27,7 @@ fn live() -> &'static str {
 
 /// The process answers, and what it is told can be written.
 #[get("/health/ready")]
-async fn ready(ctx: &State<Ctx>) -> (Status, &'static str) {
+async fn ready(ctx: &State<Context>) -> (Status, &'static str) {
     match ctx.db.check_writable().await {
         Ok(()) => (Status::Ok, "ready\n"),
         Err(error) => {

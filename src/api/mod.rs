@@ -14,8 +14,8 @@ mod fields;
 mod forward_auth;
 mod health;
 mod openapi;
+mod strict_json;
 mod tokens;
-mod unambiguous;
 mod users;
 mod well_known;
 
@@ -25,13 +25,13 @@ pub use openapi::document;
 use rocket::Route;
 
 /// Every route in words.
-fn described() -> Vec<openapi::Described> {
-    let mut all = tokens::described();
-    all.extend(account::described());
-    all.extend(users::described());
-    all.extend(forward_auth::described());
-    all.extend(health::described());
-    all.extend(well_known::described());
+fn endpoints() -> Vec<openapi::Endpoint> {
+    let mut all = tokens::endpoints();
+    all.extend(account::endpoints());
+    all.extend(users::endpoints());
+    all.extend(forward_auth::endpoints());
+    all.extend(health::endpoints());
+    all.extend(well_known::endpoints());
     all
 }
 

@@ -20,7 +20,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 pub(crate) use utoipa::openapi::path::HttpMethod;
 
-use super::error::Answer;
+use super::error::ErrorBody;
 use crate::i18n::Language;
 
 /// What credentials are called.
@@ -47,7 +47,7 @@ impl Section {
         }
     }
 
-    fn about(self) -> &'static str {
+    fn summary(self) -> &'static str {
         match self {
             Self::Tokens => "openapi.section.tokens",
             Self::Account => "openapi.section.account",
@@ -59,7 +59,7 @@ impl Section {
 
 /// What a field of a body or an address is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FieldType {
     Text,
     Email,
     Password,
@@ -71,7 +71,7 @@ pub(crate) enum Kind {
     Numbers,
 }
 
-impl Kind {
+impl FieldType {
     fn schema(self) -> Schema {
         let text = || ObjectBuilder::new().schema_type(Type::String);
         let known = |format| text().format(Some(SchemaFormat::KnownFormat(format))).into();
@@ -90,112 +90,122 @@ impl Kind {
 
 /// A field of a body, or of an address.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Field {
+pub(crate) struct FieldSpec {
     name: &'static str,
-    kind: Kind,
+    kind: FieldType,
     is_required: bool,
 }
 
 /// A field that must be there.
-pub(crate) fn needs(name: &'static str, kind: Kind) -> Field {
-    Field { name, kind, is_required: true }
+pub(crate) fn required(name: &'static str, kind: FieldType) -> FieldSpec {
+    FieldSpec { name, kind, is_required: true }
 }
 
 /// A field that may be left out.
-pub(crate) fn may(name: &'static str, kind: Kind) -> Field {
-    Field { name, kind, is_required: false }
+pub(crate) fn optional(name: &'static str, kind: FieldType) -> FieldSpec {
+    FieldSpec { name, kind, is_required: false }
 }
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
 /// What comes back with a status: the name of a schema, plain text, or nothing.
-enum Body {
+enum ResponseBody {
     Json(String),
-    Keys,
+    Object,
     Text,
-    Nothing,
+    Empty,
 }
 
 /// A route in words.
-pub(crate) struct Described {
+pub(crate) struct Endpoint {
     method: HttpMethod,
     path: &'static str,
     /// The key of the sentence on what it does.
-    about: &'static str,
+    summary: &'static str,
     section: Section,
-    needs_credential: bool,
-    fields: Vec<Field>,
-    query: Vec<Field>,
-    answers: Vec<(u16, Body)>,
+    needs_authentication: bool,
+    fields: Vec<FieldSpec>,
+    query: Vec<FieldSpec>,
+    responses: Vec<(u16, ResponseBody)>,
     schemas: Schemas,
 }
 
 /// A route that anybody may ask.
-pub(crate) fn open(
+pub(crate) fn public(
     method: HttpMethod,
     path: &'static str,
     section: Section,
-    about: &'static str,
-) -> Described {
-    let (fields, query, answers, schemas) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let needs_credential = false;
-    Described { method, path, about, section, needs_credential, fields, query, answers, schemas }
+    summary: &'static str,
+) -> Endpoint {
+    let (fields, query, responses, schemas) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let needs_authentication = false;
+    Endpoint {
+        method,
+        path,
+        summary,
+        section,
+        needs_authentication,
+        fields,
+        query,
+        responses,
+        schemas,
+    }
 }
 
 /// A route that wants to know who asks.
-pub(crate) fn closed(
+pub(crate) fn authenticated(
     method: HttpMethod,
     path: &'static str,
     section: Section,
-    about: &'static str,
-) -> Described {
-    let described = open(method, path, section, about);
-    Described { needs_credential: true, ..described }.refuses(&[401])
+    summary: &'static str,
+) -> Endpoint {
+    let endpoints = public(method, path, section, summary);
+    Endpoint { needs_authentication: true, ..endpoints }.errors(&[401])
 }
 
-impl Described {
+impl Endpoint {
     /// The fields of the body. Whoever sends one from another site is refused.
-    pub(crate) fn takes(self, fields: impl Into<Vec<Field>>) -> Self {
-        Self { fields: fields.into(), ..self }.refuses(&[400, 403, 413, 415])
+    pub(crate) fn body(self, fields: impl Into<Vec<FieldSpec>>) -> Self {
+        Self { fields: fields.into(), ..self }.errors(&[400, 403, 413, 415])
     }
 
     /// The fields of the address.
-    pub(crate) fn asks(self, query: impl Into<Vec<Field>>) -> Self {
+    pub(crate) fn query(self, query: impl Into<Vec<FieldSpec>>) -> Self {
         Self { query: query.into(), ..self }
     }
 
     /// An answer, of a type that is sent.
-    pub(crate) fn gives<T: ToSchema>(mut self, status: u16) -> Self {
+    pub(crate) fn returns<T: ToSchema>(mut self, status: u16) -> Self {
         let name = T::name().into_owned();
         self.schemas.push((name.clone(), T::schema()));
         T::schemas(&mut self.schemas);
-        self.answers.push((status, Body::Json(name)));
+        self.responses.push((status, ResponseBody::Json(name)));
         self
     }
 
     /// An answer in plain text.
-    pub(crate) fn says(mut self, status: u16) -> Self {
-        self.answers.push((status, Body::Text));
+    pub(crate) fn returns_text(mut self, status: u16) -> Self {
+        self.responses.push((status, ResponseBody::Text));
         self
     }
 
     /// A set of keys, whose members are the standard's (RFC 7517).
-    pub(crate) fn gives_keys(mut self) -> Self {
-        self.answers.push((200, Body::Keys));
+    pub(crate) fn returns_object(mut self) -> Self {
+        self.responses.push((200, ResponseBody::Object));
         self
     }
 
     /// An answer without a body.
-    pub(crate) fn gives_nothing(mut self, status: u16) -> Self {
-        self.answers.push((status, Body::Nothing));
+    pub(crate) fn returns_empty(mut self, status: u16) -> Self {
+        self.responses.push((status, ResponseBody::Empty));
         self
     }
 
     /// How it may be refused.
-    pub(crate) fn refuses(mut self, statuses: &[u16]) -> Self {
+    pub(crate) fn errors(mut self, statuses: &[u16]) -> Self {
         for status in statuses {
             let name = if *status == 400 { "Complaints" } else { "Refusal" };
-            self.answers.push((*status, Body::Json(name.to_owned())));
+            self.responses.push((*status, ResponseBody::Json(name.to_owned())));
         }
         self
     }
@@ -203,18 +213,18 @@ impl Described {
     fn operation(&self, language: Language) -> Operation {
         let mut operation = OperationBuilder::new()
             .tag(self.section.name())
-            .summary(Some(language.say(self.about)))
+            .summary(Some(language.say(self.summary)))
             .operation_id(Some(self.name()));
         for parameter in self.parameters() {
             operation = operation.parameter(parameter);
         }
         if !self.fields.is_empty() {
-            operation = operation.request_body(Some(self.body()));
+            operation = operation.request_body(Some(self.request_body()));
         }
-        for (status, body) in &self.answers {
-            operation = operation.response(status.to_string(), answer(*status, body, language));
+        for (status, body) in &self.responses {
+            operation = operation.response(status.to_string(), response(*status, body, language));
         }
-        if self.needs_credential {
+        if self.needs_authentication {
             let nothing: [&str; 0] = [];
             operation = operation.security(SecurityRequirement::new(BEARER, nothing));
         }
@@ -223,11 +233,11 @@ impl Described {
 
     /// What programs call it: the key without its first word.
     fn name(&self) -> String {
-        self.about.split('.').skip(1).collect::<Vec<_>>().join("_")
+        self.summary.split('.').skip(1).collect::<Vec<_>>().join("_")
     }
 
     fn parameters(&self) -> Vec<Parameter> {
-        let parameter = |name: &str, at, required: bool, kind: Kind| {
+        let parameter = |name: &str, at, required: bool, kind: FieldType| {
             ParameterBuilder::new()
                 .name(name)
                 .parameter_in(at)
@@ -237,7 +247,7 @@ impl Described {
         };
         let in_path = self.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
         // Accounts have numbers; whatever else stands in a path has a name.
-        let kind = |name| if name == "id" { Kind::Number } else { Kind::Text };
+        let kind = |name| if name == "id" { FieldType::Number } else { FieldType::Text };
         let in_path = in_path.map(|name| parameter(name, ParameterIn::Path, true, kind(name)));
         let in_query = self
             .query
@@ -246,7 +256,7 @@ impl Described {
         in_path.chain(in_query).collect()
     }
 
-    fn body(&self) -> RequestBody {
+    fn request_body(&self) -> RequestBody {
         let mut object = ObjectBuilder::new();
         for field in &self.fields {
             object = object.property(field.name, field.kind.schema());
@@ -263,20 +273,22 @@ impl Described {
     }
 }
 
-fn answer(status: u16, body: &Body, language: Language) -> Response {
-    let mut response = Response::new(language.say(meaning(status)));
+fn response(status: u16, body: &ResponseBody, language: Language) -> Response {
+    let mut response = Response::new(language.say(status_description(status)));
     let (kind, schema) = match body {
-        Body::Json(name) => ("application/json", RefOr::Ref(Ref::from_schema_name(name))),
-        Body::Keys => ("application/json", RefOr::T(Object::with_type(Type::Object).into())),
-        Body::Text => ("text/plain; charset=utf-8", RefOr::T(Kind::Text.schema())),
-        Body::Nothing => return response,
+        ResponseBody::Json(name) => ("application/json", RefOr::Ref(Ref::from_schema_name(name))),
+        ResponseBody::Object => {
+            ("application/json", RefOr::T(Object::with_type(Type::Object).into()))
+        }
+        ResponseBody::Text => ("text/plain; charset=utf-8", RefOr::T(FieldType::Text.schema())),
+        ResponseBody::Empty => return response,
     };
     response.content.insert(kind.to_owned(), RefOr::T(Content::new(Some(schema))));
     response
 }
 
 /// What a status means, wherever it is answered.
-fn meaning(status: u16) -> &'static str {
+fn status_description(status: u16) -> &'static str {
     match status {
         201 => "openapi.response.created",
         204 => "openapi.response.no_content",
@@ -294,7 +306,7 @@ fn meaning(status: u16) -> &'static str {
 }
 
 /// What is wrong, field by field; or with the body as a whole, which is then a refusal.
-fn complaints() -> Schema {
+fn field_errors_schema() -> Schema {
     let sentences = Array::new(Object::with_type(Type::String));
     let by_field = ObjectBuilder::new().additional_properties(Some(Schema::from(sentences)));
     let one_of = utoipa::openapi::OneOfBuilder::new()
@@ -306,14 +318,14 @@ fn complaints() -> Schema {
 /// The document, in the words of a language.
 #[must_use]
 pub fn document(language: Language) -> OpenApi {
-    let described = super::described();
+    let endpoints = super::endpoints();
     let mut components = Components::new();
     let bearer = Http::new(HttpAuthScheme::Bearer);
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
-    components.schemas.insert("Complaints".to_owned(), complaints().into());
-    components.schemas.insert("Refusal".to_owned(), Answer::schema());
+    components.schemas.insert("Complaints".to_owned(), field_errors_schema().into());
+    components.schemas.insert("Refusal".to_owned(), ErrorBody::schema());
     let mut paths = Paths::new();
-    for route in described {
+    for route in endpoints {
         let operation = route.operation(language);
         paths.add_path_operation(route.path, vec![route.method], operation);
         components.schemas.extend(route.schemas);
@@ -327,6 +339,6 @@ pub fn document(language: Language) -> OpenApi {
 }
 
 fn tag(section: Section, language: Language) -> utoipa::openapi::Tag {
-    let about = language.say(section.about());
-    TagBuilder::new().name(section.name()).description(Some(about)).build()
+    let summary = language.say(section.summary());
+    TagBuilder::new().name(section.name()).description(Some(summary)).build()
 }

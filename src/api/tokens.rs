@@ -6,144 +6,159 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::body::Body;
-use super::credentials::{refused_check, refused_refresh};
-use super::error::{Error, Refusal};
-use super::fields::Fields;
-use crate::api::openapi::{Described, HttpMethod, Kind, Section, needs, open};
+use super::credentials::{check_error, refresh_error};
+use super::error::{Error, ErrorDetail};
+use super::fields::FieldReader;
+use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, public, required};
 use crate::config::EmailVerification;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::login::{Credentials, LogInError};
 use crate::sessions;
-use crate::sessions::Opened;
-use crate::types::{Caller, Email};
+use crate::sessions::IssuedTokens;
+use crate::types::{Email, RequestInfo};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![create, update, show, show_at_account, destroy]
 }
 
 /// The same in words.
-pub(crate) fn described() -> Vec<Described> {
-    let route = |path, about| open(HttpMethod::Post, path, Section::Tokens, about);
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let route = |path, about| public(HttpMethod::Post, path, Section::Tokens, about);
     vec![
         route("/api/token", "openapi.token.create")
-            .takes([needs("email", Kind::Email), needs("password", Kind::Password)])
-            .gives::<Pair>(200)
-            .refuses(&[401, 429, 503]),
+            .body([required("email", FieldType::Email), required("password", FieldType::Password)])
+            .returns::<TokenPair>(200)
+            .errors(&[401, 429, 503]),
         route("/api/token/refresh", "openapi.token.refresh")
-            .takes([needs("refresh", Kind::Text)])
-            .gives::<NextPair>(200)
-            .refuses(&[401]),
+            .body([required("refresh", FieldType::Text)])
+            .returns::<RefreshedPair>(200)
+            .errors(&[401]),
         route("/api/token/verify", "openapi.token.verify")
-            .takes([needs("token", Kind::Text)])
-            .gives::<Nothing>(200)
-            .refuses(&[401]),
-        open(
+            .body([required("token", FieldType::Text)])
+            .returns::<EmptyObject>(200)
+            .errors(&[401]),
+        public(
             HttpMethod::Post,
             "/api/account/token/verify",
             Section::Account,
             "openapi.account.verify_token",
         )
-        .takes([needs("token", Kind::Text)])
-        .gives::<Nothing>(200)
-        .refuses(&[401]),
+        .body([required("token", FieldType::Text)])
+        .returns::<EmptyObject>(200)
+        .errors(&[401]),
         route("/api/token/blacklist", "openapi.token.blacklist")
-            .takes([needs("refresh", Kind::Text)])
-            .gives::<Nothing>(200)
-            .refuses(&[401]),
+            .body([required("refresh", FieldType::Text)])
+            .returns::<EmptyObject>(200)
+            .errors(&[401]),
     ]
 }
 
 /// Nothing but that all is well.
 #[derive(Serialize, ToSchema)]
-struct Nothing {}
+#[schema(as = Nothing)]
+struct EmptyObject {}
 
 /// Both tokens of a new session.
 #[derive(Serialize, ToSchema)]
-struct Pair {
+#[schema(as = Pair)]
+struct TokenPair {
     refresh: String,
     access: String,
 }
 
 /// Both tokens, when they were asked for again.
 #[derive(Serialize, ToSchema)]
-struct NextPair {
+#[schema(as = NextPair)]
+struct RefreshedPair {
     access: String,
     refresh: String,
 }
 
-impl From<Opened> for Pair {
-    fn from(Opened { access, refresh, .. }: Opened) -> Self {
+impl From<IssuedTokens> for TokenPair {
+    fn from(IssuedTokens { access, refresh, .. }: IssuedTokens) -> Self {
         Self { refresh: refresh.token.expose().into(), access: access.token.expose().into() }
     }
 }
 
-impl From<Opened> for NextPair {
-    fn from(Opened { access, refresh, .. }: Opened) -> Self {
+impl From<IssuedTokens> for RefreshedPair {
+    fn from(IssuedTokens { access, refresh, .. }: IssuedTokens) -> Self {
         Self { access: access.token.expose().into(), refresh: refresh.token.expose().into() }
     }
 }
 
 /// An address that is none cannot have an account, so it is answered like an unknown one.
 #[post("/api/token", data = "<body>")]
-async fn create(body: Body, caller: &Caller, ctx: &State<Ctx>) -> Result<Json<Pair>, Error> {
-    let mut fields = Fields::of(&body);
+async fn create(
+    body: Body,
+    info: &RequestInfo,
+    ctx: &State<Context>,
+) -> Result<Json<TokenPair>, Error> {
+    let mut fields = FieldReader::of(&body);
     let (email, password) = (fields.text("email"), fields.password("password"));
     let (Some(email), Some(password)) = (email, password) else {
-        return Err(fields.complaints().into());
+        return Err(fields.into_errors().into());
     };
     let Ok(email) = Email::parse(&email) else { return Err(no_active_account(ctx)) };
     let credentials = Credentials { email, password };
-    let caller = caller.without_cookies();
-    match flows::account::login::with_password(ctx, credentials, None, &caller).await {
-        Ok(flows::account::login::LoggedIn { opened, .. }) => Ok(Json(opened.into())),
+    let info = info.with_token_transport();
+    match flows::account::login::with_password(ctx, credentials, None, &info).await {
+        Ok(flows::account::login::LoggedIn { tokens, .. }) => Ok(Json(tokens.into())),
         Err(LogInError::NotProved(error)) => {
-            Err(Error::not_proved(error, || no_active_account(ctx)))
+            Err(Error::from_auth(error, || no_active_account(ctx)))
         }
         Err(LogInError::Unverified | LogInError::Inactive(_)) => Err(no_active_account(ctx)),
     }
 }
 
 /// One answer for all, as at the other log-in.
-fn no_active_account(ctx: &Ctx) -> Error {
+fn no_active_account(ctx: &Context) -> Error {
     let key = match ctx.settings.email_verification {
         EmailVerification::Mandatory => "api.no_active_or_unverified_account",
         _ => "api.no_active_account",
     };
-    Refusal::unauthorized("no_active_account", key).already_logged().into()
+    ErrorDetail::unauthorized("no_active_account", key).already_logged().into()
 }
 
 #[post("/api/token/refresh", data = "<body>")]
-async fn update(body: Body, caller: &Caller, ctx: &State<Ctx>) -> Result<Json<NextPair>, Error> {
-    let token = token(&body, "refresh")?;
-    let opened = sessions::renew(ctx, &token, caller).await.map_err(refused_refresh)?;
-    Ok(Json(opened.into()))
+async fn update(
+    body: Body,
+    info: &RequestInfo,
+    ctx: &State<Context>,
+) -> Result<Json<RefreshedPair>, Error> {
+    let token = required_text(&body, "refresh")?;
+    let tokens = sessions::refresh(ctx, &token, info).await.map_err(refresh_error)?;
+    Ok(Json(tokens.into()))
 }
 
 #[post("/api/token/verify", data = "<body>")]
-async fn show(body: Body, ctx: &State<Ctx>) -> Result<Json<Nothing>, Error> {
+async fn show(body: Body, ctx: &State<Context>) -> Result<Json<EmptyObject>, Error> {
     check(&body, ctx).await
 }
 
 #[post("/api/account/token/verify", data = "<body>")]
-async fn show_at_account(body: Body, ctx: &State<Ctx>) -> Result<Json<Nothing>, Error> {
+async fn show_at_account(body: Body, ctx: &State<Context>) -> Result<Json<EmptyObject>, Error> {
     check(&body, ctx).await
 }
 
-async fn check(body: &Body, ctx: &Ctx) -> Result<Json<Nothing>, Error> {
-    let token = token(body, "token")?;
-    sessions::check(ctx, &token).await.map_err(refused_check)?;
-    Ok(Json(Nothing {}))
+async fn check(body: &Body, ctx: &Context) -> Result<Json<EmptyObject>, Error> {
+    let token = required_text(body, "token")?;
+    sessions::check_token(ctx, &token).await.map_err(check_error)?;
+    Ok(Json(EmptyObject {}))
 }
 
 #[post("/api/token/blacklist", data = "<body>")]
-async fn destroy(body: Body, caller: &Caller, ctx: &State<Ctx>) -> Result<Json<Nothing>, Error> {
-    let token = token(&body, "refresh")?;
-    flows::account::logout::by_token(ctx, &token, caller).await.map_err(refused_refresh)?;
-    Ok(Json(Nothing {}))
+async fn destroy(
+    body: Body,
+    info: &RequestInfo,
+    ctx: &State<Context>,
+) -> Result<Json<EmptyObject>, Error> {
+    let token = required_text(&body, "refresh")?;
+    flows::account::logout::by_token(ctx, &token, info).await.map_err(refresh_error)?;
+    Ok(Json(EmptyObject {}))
 }
 
-fn token(body: &Body, field: &'static str) -> Result<String, Error> {
-    let mut fields = Fields::of(body);
-    fields.text(field).ok_or_else(|| fields.complaints().into())
+fn required_text(body: &Body, field: &'static str) -> Result<String, Error> {
+    let mut fields = FieldReader::of(body);
+    fields.text(field).ok_or_else(|| fields.into_errors().into())
 }

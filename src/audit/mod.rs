@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::clock::to_micros;
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{Caller, SessionId, UserId};
+use crate::types::{RequestInfo, SessionId, UserId};
 
 /// What can happen. The names are stored; they are added to and never changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,7 +220,7 @@ pub struct AuditEvent<'a> {
     /// In which session.
     pub session: Option<SessionId>,
     /// From where.
-    pub caller: &'a Caller,
+    pub info: &'a RequestInfo,
     /// More facts, never secrets.
     pub details: Value,
 }
@@ -228,21 +228,21 @@ pub struct AuditEvent<'a> {
 impl<'a> AuditEvent<'a> {
     /// An event that people cause on their own accounts.
     #[must_use]
-    pub fn by_owner(user: UserId, kind: AuditEventKind, caller: &'a Caller) -> Self {
+    pub fn by_owner(user: UserId, kind: AuditEventKind, info: &'a RequestInfo) -> Self {
         let user = Some(user);
-        Self { kind, actor: user, target: user, session: None, caller, details: json!({}) }
+        Self { kind, actor: user, target: user, session: None, info, details: json!({}) }
     }
 
     /// An event on an account whose cause is not known to be its owner.
     #[must_use]
-    pub fn on_user(target: UserId, kind: AuditEventKind, caller: &'a Caller) -> Self {
-        Self { actor: None, ..Self::by_owner(target, kind, caller) }
+    pub fn on_user(target: UserId, kind: AuditEventKind, info: &'a RequestInfo) -> Self {
+        Self { actor: None, ..Self::by_owner(target, kind, info) }
     }
 
     /// An event that happens to the site and to nobody's account.
     #[must_use]
-    pub fn on_site(kind: AuditEventKind, caller: &'a Caller) -> Self {
-        Self { kind, actor: None, target: None, session: None, caller, details: json!({}) }
+    pub fn on_site(kind: AuditEventKind, info: &'a RequestInfo) -> Self {
+        Self { kind, actor: None, target: None, session: None, info, details: json!({}) }
     }
 
     /// Done by this member of staff.
@@ -391,10 +391,10 @@ const UNKNOWN_FAILURES: u8 = 64;
 pub async fn record_unknown_failure(
     transaction: &Transaction,
     any: u8,
-    caller: &Caller,
+    info: &RequestInfo,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    store::upsert_unknown_failure(transaction, any % UNKNOWN_FAILURES, caller, now).await
+    store::upsert_unknown_failure(transaction, any % UNKNOWN_FAILURES, info, now).await
 }
 
 /// Takes what is personal out of every event that a user did or suffered: addresses, programs and

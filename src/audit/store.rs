@@ -13,7 +13,7 @@ use crate::clock::{from_micros, to_micros};
 use crate::db::entity::audit_event;
 use crate::db::entity::audit_event::Column;
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{Caller, UserId};
+use crate::types::{RequestInfo, UserId};
 
 pub(super) async fn insert(
     transaction: &Transaction,
@@ -26,9 +26,9 @@ pub(super) async fn insert(
         actor_id: Set(event.actor.map(|id| id.0)),
         target_id: Set(event.target.map(|id| id.0)),
         session_id: Set(event.session.map(|id| id.to_string())),
-        ip: Set(event.caller.ip()),
-        user_agent: Set(event.caller.user_agent.clone()),
-        request_id: Set(event.caller.request_id.clone()),
+        ip: Set(event.info.ip()),
+        user_agent: Set(event.info.user_agent.clone()),
+        request_id: Set(event.info.request_id.clone()),
         details: Set(event.details.to_string()),
         ..Default::default()
     };
@@ -40,7 +40,7 @@ pub(super) async fn insert(
 pub(super) async fn upsert_unknown_failure(
     transaction: &Transaction,
     slot: u8,
-    caller: &Caller,
+    info: &RequestInfo,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let filler = |text: &str| "-".repeat(text.len());
@@ -54,9 +54,9 @@ pub(super) async fn upsert_unknown_failure(
         i64::from(slot).into(),
         to_micros(now).into(),
         AuditEventKind::LoginFailed.as_str().into(),
-        filler(&caller.ip()).into(),
-        filler(&caller.user_agent).into(),
-        filler(&caller.request_id).into(),
+        filler(&info.ip()).into(),
+        filler(&info.user_agent).into(),
+        filler(&info.request_id).into(),
     ];
     let backend = connection.get_database_backend();
     connection.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;

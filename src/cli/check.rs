@@ -2,7 +2,7 @@
 
 use rocket::figment::Figment;
 
-use super::{Failed, say};
+use super::{CommandError, print_line};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::Random;
@@ -17,19 +17,19 @@ pub(super) async fn check(
     language: Language,
     settings: &Settings,
     figment: &Figment,
-) -> Result<(), Failed> {
+) -> Result<(), CommandError> {
     let listens_on = rocket::Config::try_from(figment).map(|config| config.address);
-    let listens_on = listens_on.map_err(|error| Failed::line(error.to_string()))?;
+    let listens_on = listens_on.map_err(|error| CommandError::line(error.to_string()))?;
     let found = flows::system::checks::examine(settings, listens_on, Clock::of_the_machine()).await;
     let (bad, good): (Vec<_>, Vec<_>) = found.iter().partition(|finding| finding.is_bad());
     for finding in good {
-        say(&sentence(language, finding));
+        print_line(&sentence(language, finding));
     }
     if bad.is_empty() {
-        say(&language.say("check.good"));
+        print_line(&language.say("check.good"));
         return Ok(());
     }
-    Err(Failed(bad.into_iter().map(|finding| sentence(language, finding)).collect()))
+    Err(CommandError(bad.into_iter().map(|finding| sentence(language, finding)).collect()))
 }
 
 /// Sends a letter that says no more than that it arrived, past the outbox.
@@ -37,8 +37,9 @@ pub(super) async fn mail(
     language: Language,
     settings: &Settings,
     to: &Email,
-) -> Result<(), Failed> {
-    let failed = |why: String| Failed::line(language.tell("check.mail_failed", &[("why", &why)]));
+) -> Result<(), CommandError> {
+    let failed =
+        |why: String| CommandError::line(language.tell("check.mail_failed", &[("why", &why)]));
     let mailer = Mailer::open(settings).map_err(|error| failed(error.to_string()))?;
     let id = Random.request_id();
     let written_at = Clock::of_the_machine().now();
@@ -46,7 +47,7 @@ pub(super) async fn mail(
     let sent = mailer.send(&envelope, &Letter::new(Kind::Test)).await;
     sent.map_err(|error| failed(error.to_string()))?;
     let values = [("to", to.as_typed()), ("where", &mailer.whereto())];
-    say(&language.tell("check.mail_sent", &values));
+    print_line(&language.tell("check.mail_sent", &values));
     Ok(())
 }
 

@@ -11,7 +11,7 @@ pub(super) fn daemun(language: Language) -> Command {
     let t = |key| language.say(key).into_owned();
     let command = |name: &'static str, about: &'static str| {
         let command = Command::new(name).about(t(about));
-        dressed(command, language)
+        localized(command, language)
     };
     let email = || Arg::new("email").value_name("E-MAIL").required(true);
     let root = Command::new("daemun")
@@ -48,7 +48,7 @@ pub(super) fn daemun(language: Language) -> Command {
                 .subcommand(command("list", "cli.keys_list"))
                 .subcommand(command("show", "cli.keys_show")),
         );
-    dressed(root, language).arg(
+    localized(root, language).arg(
         Arg::new("version")
             .short('V')
             .long("version")
@@ -58,7 +58,7 @@ pub(super) fn daemun(language: Language) -> Command {
 }
 
 /// clap's own words, in the terminal's language.
-fn dressed(command: Command, language: Language) -> Command {
+fn localized(command: Command, language: Language) -> Command {
     let t = |key| language.say(key).into_owned();
     let template =
         format!("{{about}}\n\n{} {{usage}}\n\n{{all-args}}{{after-help}}", t("cli.usage"));
@@ -73,7 +73,7 @@ fn dressed(command: Command, language: Language) -> Command {
 }
 
 /// One line for a command line that clap did not understand.
-pub(super) fn misunderstood(language: Language, error: &clap::Error) -> String {
+pub(super) fn usage_error(language: Language, error: &clap::Error) -> String {
     let what = |kinds: &[ContextKind]| {
         let found = kinds.iter().find_map(|kind| match error.get(*kind)? {
             ContextValue::String(text) => Some(text.clone()),

@@ -5,22 +5,22 @@ use clap::ArgMatches;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use super::{Failed, logging, say, serve};
+use super::{CommandError, logging, print_line, serve};
 use crate::config::Settings;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::{KeyState, TimedKey};
 use crate::flows;
 use crate::flows::system::key_rotation::Next;
 use crate::i18n::Language;
 use crate::keys::KeysError;
-use crate::types::Caller;
+use crate::types::RequestInfo;
 
 /// Does what was asked with the keys; clap requires that something was.
-pub(super) async fn obey(
+pub(super) async fn run(
     language: Language,
     settings: Settings,
     given: &ArgMatches,
-) -> Result<(), Failed> {
+) -> Result<(), CommandError> {
     logging::start(&settings);
     let ctx = serve::open(language, settings).await?;
     let done = match given.subcommand_name() {
@@ -36,38 +36,40 @@ pub(super) async fn obey(
     done
 }
 
-async fn rotate(language: Language, ctx: &Ctx) -> Result<(), Failed> {
-    let caller = Caller::at_the_terminal(ctx.random.request_id());
-    match flows::system::key_rotation::rotate(ctx, &caller).await {
+async fn rotate(language: Language, ctx: &Context) -> Result<(), CommandError> {
+    let info = RequestInfo::from_terminal(ctx.random.request_id());
+    match flows::system::key_rotation::rotate(ctx, &info).await {
         Ok(Next { id, signs_from, is_new }) => {
             let key = if is_new { "cli.key_created" } else { "cli.key_waits" };
-            say(&language.tell(key, &[("key", &id), ("since", &instant(signs_from))]));
+            print_line(
+                &language.tell(key, &[("key", &id), ("since", &format_instant(signs_from))]),
+            );
             Ok(())
         }
-        Err(error) => Err(cannot(language, &error)),
+        Err(error) => Err(keys_error(language, &error)),
     }
 }
 
-async fn replace(language: Language, ctx: &Ctx) -> Result<(), Failed> {
-    let caller = Caller::at_the_terminal(ctx.random.request_id());
-    match flows::system::key_rotation::replace(ctx, &caller).await {
+async fn replace(language: Language, ctx: &Context) -> Result<(), CommandError> {
+    let info = RequestInfo::from_terminal(ctx.random.request_id());
+    match flows::system::key_rotation::replace(ctx, &info).await {
         Ok(only) => {
-            say(&language.tell("cli.keys_replaced", &[("key", &only.id)]));
+            print_line(&language.tell("cli.keys_replaced", &[("key", &only.id)]));
             Ok(())
         }
-        Err(error) => Err(cannot(language, &error)),
+        Err(error) => Err(keys_error(language, &error)),
     }
 }
 
-fn cannot(language: Language, error: &KeysError) -> Failed {
-    Failed::line(language.tell("cli.cannot_start", &[("why", &error.to_string())]))
+fn keys_error(language: Language, error: &KeysError) -> CommandError {
+    CommandError::line(language.tell("cli.cannot_start", &[("why", &error.to_string())]))
 }
 
 /// One line a key, the youngest first.
-fn list(language: Language, ctx: &Ctx) {
+fn list(language: Language, ctx: &Context) {
     let now = ctx.clock.now();
     for timed in ctx.keyring().keys() {
-        say(&line(language, timed, now));
+        print_line(&line(language, timed, now));
     }
 }
 
@@ -79,9 +81,9 @@ fn line(language: Language, timed: &TimedKey, now: OffsetDateTime) -> String {
         (KeyState::Retired, _) => "cli.key_is_retired",
         (KeyState::Refused, _) => "cli.key_is_refused",
     };
-    let known = |at: Option<OffsetDateTime>| at.map(instant).unwrap_or_default();
+    let known = |at: Option<OffsetDateTime>| at.map(format_instant).unwrap_or_default();
     let values = [
-        ("since", &*instant(timed.signs_from)),
+        ("since", &*format_instant(timed.signs_from)),
         ("until", &*known(timed.signs_until)),
         ("over", &*known(timed.refused_from)),
     ];
@@ -90,16 +92,16 @@ fn line(language: Language, timed: &TimedKey, now: OffsetDateTime) -> String {
 }
 
 /// The keys that whoever verifies has to share, as a JSON Web Key Set.
-fn show(language: Language, ctx: &Ctx) -> Result<(), Failed> {
+fn show(language: Language, ctx: &Context) -> Result<(), CommandError> {
     let Some(shared) = ctx.keyring().shared(ctx.clock.now()) else {
         let url = ctx.settings.public_url.as_str();
-        return Err(Failed::line(language.tell("cli.no_shared_keys", &[("url", url)])));
+        return Err(CommandError::line(language.tell("cli.no_shared_keys", &[("url", url)])));
     };
-    say(shared.expose());
+    print_line(shared.expose());
     Ok(())
 }
 
-fn instant(at: OffsetDateTime) -> String {
+fn format_instant(at: OffsetDateTime) -> String {
     at.format(format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC"))
         .expect("an instant has these parts")
 }

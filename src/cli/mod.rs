@@ -26,9 +26,9 @@ use crate::types::Email;
 
 /// A command that did not do what it was asked, with the line that says why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failed(Vec<String>);
+pub(crate) struct CommandError(Vec<String>);
 
-impl Failed {
+impl CommandError {
     fn line(line: impl Into<String>) -> Self {
         Self(vec![line.into()])
     }
@@ -41,33 +41,33 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let matches = match commands::daemun(language).try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(answer) if !answer.use_stderr() => {
-            say(&answer.render().to_string());
+            print_line(&answer.render().to_string());
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            complain(&commands::misunderstood(language, &error));
+            print_error(&commands::usage_error(language, &error));
             return ExitCode::from(2);
         }
     };
     // Rocket's runtime reads settings of its own, and panics over them: so they are read before.
     let done = settings::read(language)
-        .and_then(|settings| rocket::execute(obey(language, settings, &matches)));
+        .and_then(|settings| rocket::execute(dispatch(language, settings, &matches)));
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failed(lines)) => {
+        Err(CommandError(lines)) => {
             for line in &lines {
-                complain(line);
+                print_error(line);
             }
             ExitCode::FAILURE
         }
     }
 }
 
-async fn obey(
+async fn dispatch(
     language: Language,
     (settings, figment): (Settings, Figment),
     matches: &ArgMatches,
-) -> Result<(), Failed> {
+) -> Result<(), CommandError> {
     match matches.subcommand() {
         None | Some(("serve", _)) => serve::serve(language, settings, figment).await,
         Some(("migrate", _)) => serve::migrate(language, settings).await,
@@ -81,8 +81,8 @@ async fn obey(
             Some(to) => check::mail(language, &settings, to).await,
             None => check::check(language, &settings, &figment).await,
         },
-        Some(("keys", given)) => keys::obey(language, settings, given).await,
-        Some((name, _)) => Err(Failed::line(name)),
+        Some(("keys", given)) => keys::run(language, settings, given).await,
+        Some((name, _)) => Err(CommandError::line(name)),
     }
 }
 
@@ -92,11 +92,11 @@ fn argument(matches: &ArgMatches) -> &str {
 }
 
 /// Writes a line for whoever asked. A closed pipe is no reason to fail.
-fn say(line: &str) {
+fn print_line(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{}", line.trim_end());
 }
 
 /// Writes a line about what went wrong.
-fn complain(line: &str) {
+fn print_error(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

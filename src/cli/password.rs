@@ -2,13 +2,13 @@
 
 use std::io::{BufRead as _, IsTerminal as _};
 
-use super::{Failed, logging, say, serve};
+use super::{CommandError, logging, print_line, serve};
 use crate::accounts::{NewPasswordError, Weakness};
 use crate::config::Settings;
 use crate::flows;
 use crate::flows::account::password_change::SetPasswordError;
 use crate::i18n::Language;
-use crate::types::{Caller, Email, EmailError, Password};
+use crate::types::{Email, EmailError, Password, RequestInfo};
 
 /// More than any password has; whoever pipes in a disk image is stopped early.
 const MAX_LINE: u64 = 16 * 1024;
@@ -18,31 +18,31 @@ pub(super) async fn change(
     language: Language,
     settings: Settings,
     typed: &str,
-) -> Result<(), Failed> {
+) -> Result<(), CommandError> {
     logging::start(&settings);
     let email = email(language, typed)?;
     let ctx = serve::open(language, settings).await?;
     let password = ask(language)?;
-    let caller = Caller::at_the_terminal(ctx.random.request_id());
-    let changed = flows::account::password_change::set(&ctx, &email, password, &caller).await;
+    let info = RequestInfo::from_terminal(ctx.random.request_id());
+    let changed = flows::account::password_change::set(&ctx, &email, password, &info).await;
     ctx.db.close().await;
     match changed {
         Ok(()) => {
-            say(&language.say("cli.password_changed"));
+            print_line(&language.say("cli.password_changed"));
             Ok(())
         }
-        Err(SetPasswordError::Unknown) => Err(Failed::line(language.say("cli.no_account"))),
-        Err(SetPasswordError::NotTaken(error)) => Err(not_taken(language, &error)),
-        Err(SetPasswordError::Broken(error)) => {
-            Err(Failed::line(language.tell("cli.cannot_start", &[("why", &error.to_string())])))
-        }
+        Err(SetPasswordError::Unknown) => Err(CommandError::line(language.say("cli.no_account"))),
+        Err(SetPasswordError::NotTaken(error)) => Err(new_password_error(language, &error)),
+        Err(SetPasswordError::Broken(error)) => Err(CommandError::line(
+            language.tell("cli.cannot_start", &[("why", &error.to_string())]),
+        )),
     }
 }
 
 /// Reads an address.
-pub(super) fn email(language: Language, typed: &str) -> Result<Email, Failed> {
+pub(super) fn email(language: Language, typed: &str) -> Result<Email, CommandError> {
     Email::parse(typed).map_err(|error| {
-        Failed::line(match error {
+        CommandError::line(match error {
             EmailError::Invisible(_) => {
                 language.tell("email.invisible", &[("sign", &error.sign())])
             }
@@ -54,14 +54,14 @@ pub(super) fn email(language: Language, typed: &str) -> Result<Email, Failed> {
 }
 
 /// Asks twice at a terminal; otherwise the first line of standard input is the password.
-pub(super) fn ask(language: Language) -> Result<Password, Failed> {
-    let unreadable = |_| Failed::line(language.say("cli.unreadable"));
+pub(super) fn ask(language: Language) -> Result<Password, CommandError> {
+    let unreadable = |_| CommandError::line(language.say("cli.unreadable"));
     let typed = if std::io::stdin().is_terminal() {
         let first = rpassword::prompt_password(prompt(language, "field.password"));
         let again = rpassword::prompt_password(prompt(language, "field.password_again"));
         let (first, again) = (first.map_err(unreadable)?, again.map_err(unreadable)?);
         if first != again {
-            return Err(Failed::line(language.say("password.differs")));
+            return Err(CommandError::line(language.say("password.differs")));
         }
         first
     } else {
@@ -72,9 +72,9 @@ pub(super) fn ask(language: Language) -> Result<Password, Failed> {
         line.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']).to_owned()
     };
     if typed.contains('\0') {
-        return Err(Failed::line(language.say("form.unreadable")));
+        return Err(CommandError::line(language.say("form.unreadable")));
     }
-    Password::parse(&typed).map_err(|_| Failed::line(language.say("password.missing")))
+    Password::parse(&typed).map_err(|_| CommandError::line(language.say("password.missing")))
 }
 
 fn prompt(language: Language, key: &'static str) -> String {
@@ -82,12 +82,12 @@ fn prompt(language: Language, key: &'static str) -> String {
 }
 
 /// Says everything that is wrong with a password.
-pub(super) fn not_taken(language: Language, error: &NewPasswordError) -> Failed {
+pub(super) fn new_password_error(language: Language, error: &NewPasswordError) -> CommandError {
     match error {
         NewPasswordError::Weak(found) => {
-            Failed(found.iter().map(|weakness| sentence(language, *weakness)).collect())
+            CommandError(found.iter().map(|weakness| sentence(language, *weakness)).collect())
         }
-        NewPasswordError::Busy(_) => Failed::line(language.say("error.503.text")),
+        NewPasswordError::Busy(_) => CommandError::line(language.say("error.503.text")),
     }
 }
 

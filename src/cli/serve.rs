@@ -5,12 +5,12 @@ use std::path::Path;
 use rocket::fairing::AdHoc;
 use rocket::figment::Figment;
 
-use super::{Failed, logging, say};
+use super::{CommandError, logging, print_line};
 use crate::app;
 use crate::app::OpenError;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::context::{Ctx, CtxError};
+use crate::context::{Context, ContextError};
 use crate::db;
 use crate::flows;
 use crate::http::ServeError;
@@ -21,7 +21,7 @@ pub(super) async fn serve(
     language: Language,
     settings: Settings,
     figment: Figment,
-) -> Result<(), Failed> {
+) -> Result<(), CommandError> {
     logging::start(&settings);
     // Each connection is a file; the soft limit of most systems is a tenth of what they allow.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
@@ -31,34 +31,37 @@ pub(super) async fn serve(
     let port = rocket::Config::try_from(&figment).map_or(0, |config| config.port);
     let unix_socket = ctx.settings.unix_socket.clone();
     let greeting = ctx.clone();
-    let greet = AdHoc::on_liftoff("Greeting", move |_| Box::pin(greet(language, greeting)));
-    let served = app::serve(figment, ctx.clone(), greet).await;
+    let print_greeting =
+        AdHoc::on_liftoff("Greeting", move |_| Box::pin(print_greeting(language, greeting)));
+    let served = app::serve(figment, ctx.clone(), print_greeting).await;
     ctx.db.close().await;
-    served.map_err(|error| Failed::line(why_not(language, &error, port, unix_socket.as_deref())))
+    served.map_err(|error| {
+        CommandError::line(serve_error(language, &error, port, unix_socket.as_deref()))
+    })
 }
 
 /// Brings the tables up to date.
-pub(super) async fn migrate(language: Language, settings: Settings) -> Result<(), Failed> {
+pub(super) async fn migrate(language: Language, settings: Settings) -> Result<(), CommandError> {
     logging::start(&settings);
     let ctx = open(language, settings).await?;
     ctx.db.close().await;
-    say(&language.say("cli.migrated"));
+    print_line(&language.say("cli.migrated"));
     Ok(())
 }
 
 /// Opens everything, or says in one line what does not open.
-pub(super) async fn open(language: Language, settings: Settings) -> Result<Ctx, Failed> {
+pub(super) async fn open(language: Language, settings: Settings) -> Result<Context, CommandError> {
     let url = settings.database_url.to_string();
     app::open(settings, Clock::of_the_machine()).await.map_err(|error| {
         let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         let line = match &error {
-            OpenError::Tables(error)
-            | OpenError::Tools(CtxError::Database(db::OpenError::Database(error)))
+            OpenError::Migration(error)
+            | OpenError::Context(ContextError::Database(db::OpenError::Database(error)))
                 if error.is_read_only() =>
             {
                 language.tell("cli.read_only_database", &[("url", &url)])
             }
-            OpenError::Tables(_) | OpenError::Tools(CtxError::Database(_)) => {
+            OpenError::Migration(_) | OpenError::Context(ContextError::Database(_)) => {
                 language.tell("cli.no_database", &[("url", &url), ("why", &why)])
             }
             OpenError::SecretReadable(file) => {
@@ -66,24 +69,24 @@ pub(super) async fn open(language: Language, settings: Settings) -> Result<Ctx, 
             }
             _ => language.tell("cli.cannot_start", &[("why", &why)]),
         };
-        Failed::line(line)
+        CommandError::line(line)
     })
 }
 
-async fn greet(language: Language, ctx: Ctx) {
+async fn print_greeting(language: Language, ctx: Context) {
     let url = ctx.settings.public_url.as_str();
-    say(&language.tell("cli.serving", &[("url", url)]));
+    print_line(&language.tell("cli.serving", &[("url", url)]));
     match flows::admin::setup::create_link(&ctx).await {
         Ok(None) => {}
         Ok(Some(token)) => {
             let link = format!("{url}/admin/setup/{}", token.expose());
-            say(&language.tell("cli.first_superuser", &[("link", &link)]));
+            print_line(&language.tell("cli.first_superuser", &[("link", &link)]));
         }
         Err(error) => tracing::error!(%error, "the link for the first superuser was not made"),
     }
 }
 
-fn why_not(
+fn serve_error(
     language: Language,
     error: &ServeError,
     port: u16,

@@ -2,17 +2,19 @@
 
 use rocket::figment::Figment;
 
-use super::Failed;
+use super::CommandError;
 use crate::config;
 use crate::config::{SettingError, Settings, Wrong};
 use crate::i18n::Language;
 
 /// The settings with the figment that they came from.
-pub(super) fn read(language: Language) -> Result<(Settings, Figment), Failed> {
+pub(super) fn read(language: Language) -> Result<(Settings, Figment), CommandError> {
     let figment = config::figment();
     match Settings::from_figment(&figment) {
         Ok(settings) => Ok((settings, figment)),
-        Err(wrong) => Err(Failed(wrong.iter().map(|error| sentence(language, error)).collect())),
+        Err(wrong) => {
+            Err(CommandError(wrong.iter().map(|error| sentence(language, error)).collect()))
+        }
     }
 }
 

@@ -123,7 +123,7 @@ impl MasterKey {
 
 fn write(path: &Path, random: Random) -> io::Result<()> {
     let text = Zeroizing::new(STANDARD.encode(random.bytes::<MIN_BYTES>()));
-    let mut file = owner_only::make_file(path)?;
+    let mut file = owner_only::create_file(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

@@ -1,4 +1,4 @@
-//! Randomness, handed in through `Ctx` like the time.
+//! Randomness, handed in through `Context` like the time.
 
 use crate::types::{Secret, SessionId};
 

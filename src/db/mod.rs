@@ -211,8 +211,8 @@ impl Db {
 fn make_file(path: &Path) -> Result<(), OpenError> {
     let failed = |path: &Path, source| OpenError::File { path: path.to_owned(), source };
     let folder = path.parent().unwrap_or(Path::new(""));
-    owner_only::make_folder(folder).map_err(|source| failed(folder, source))?;
-    match owner_only::make_file(path) {
+    owner_only::create_dir(folder).map_err(|source| failed(folder, source))?;
+    match owner_only::create_file(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed(path, error)),
         _ => Ok(()),
     }

@@ -15,8 +15,8 @@ use rocket::{Data, Request, Route};
 
 use super::guards;
 use super::guards::SignedIn;
-use super::{body, caller, cookies, proxy, refusals, urlencoded};
-use crate::context::Ctx;
+use super::{body, cookies, forward_auth, refusals, request_info, urlencoded};
+use crate::context::Context;
 use crate::crypto::jwt::TokenError;
 use crate::sessions;
 use crate::sessions::AccessError;
@@ -32,18 +32,18 @@ const START_OF_BODY: usize = "_method=delete".len();
 /// Refuses requests before any route sees them: foreign ones, ones for another host, ones whose address
 /// holds a NUL, and ones that try to change their method.
 #[derive(Debug)]
-pub struct Gatekeeper;
+pub struct OriginGuard;
 
 #[rocket::async_trait]
-impl Fairing for Gatekeeper {
+impl Fairing for OriginGuard {
     fn info(&self) -> Info {
         Info { name: "Gatekeeper", kind: Kind::Request }
     }
 
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
-        let Some(ctx) = request.rocket().state::<Ctx>() else { return };
+        let Some(ctx) = request.rocket().state::<Context>() else { return };
         replace_nul_in_query(request);
-        if let Some((status, reason)) = refusal(ctx, request, data).await {
+        if let Some((status, reason)) = rejection(ctx, request, data).await {
             refuse(request, status, reason);
         }
     }
@@ -52,7 +52,7 @@ impl Fairing for Gatekeeper {
 /// Sends a request to where refused ones are answered, with a reason for the log. The first refusal counts.
 pub(crate) fn refuse(request: &mut Request<'_>, status: Status, reason: &'static str) {
     request.local_cache(|| Refused(Some(status)));
-    refusals::because(request, reason);
+    refusals::set_reason(request, reason);
     let place = REFUSED[usize::from(is_api(request))];
     request.set_uri(Origin::parse(place).expect("a constant path"));
 }
@@ -60,7 +60,7 @@ pub(crate) fn refuse(request: &mut Request<'_>, status: Status, reason: &'static
 struct Refused(Option<Status>);
 
 /// Whether the gate has refused a request.
-pub(crate) fn has_refused(request: &Request<'_>) -> bool {
+pub(crate) fn is_refused(request: &Request<'_>) -> bool {
     request.local_cache(|| Refused(None)).0.is_some()
 }
 
@@ -70,13 +70,13 @@ fn is_api(request: &Request<'_>) -> bool {
 }
 
 /// A status, and the reason for the log.
-type Refusing = (Status, &'static str);
+type Rejection = (Status, &'static str);
 
-async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Option<Refusing> {
+async fn rejection(ctx: &Context, request: &Request<'_>, data: &mut Data<'_>) -> Option<Rejection> {
     let hosts: Vec<&str> = request.headers().get("Host").collect();
     match hosts[..] {
         [] => {}
-        [host] if is_our_host(ctx, host) || proxy::asks(request) => {}
+        [host] if is_our_host(ctx, host) || forward_auth::is_forward_auth(request) => {}
         [_] => return Some((Status::MisdirectedRequest, "foreign_host")),
         // Two proxies could each believe another one (RFC 9112, 3.2).
         _ => return Some((Status::BadRequest, "repeated_header")),
@@ -107,7 +107,7 @@ async fn refusal(ctx: &Ctx, request: &Request<'_>, data: &mut Data<'_>) -> Optio
     if is_repeated(request, "Origin") || is_repeated(request, "Sec-Fetch-Site") {
         return Some((Status::Forbidden, "repeated_header"));
     }
-    if is_foreign(ctx, request) { without_bearer(ctx, request).await } else { None }
+    if is_foreign(ctx, request) { rejection_without_bearer(ctx, request).await } else { None }
 }
 
 fn is_repeated(request: &Request<'_>, name: &str) -> bool {
@@ -116,18 +116,20 @@ fn is_repeated(request: &Request<'_>, name: &str) -> bool {
 
 /// Returns how a foreign request is refused, unless a Bearer token that opens a session comes with it.
 /// A program whose own token is over is told so (401), or it would never ask for the next one.
-async fn without_bearer(ctx: &Ctx, request: &Request<'_>) -> Option<Refusing> {
-    const FOREIGN: Refusing = (Status::Forbidden, "foreign_origin");
+async fn rejection_without_bearer(ctx: &Context, request: &Request<'_>) -> Option<Rejection> {
+    const FOREIGN: Rejection = (Status::Forbidden, "foreign_origin");
     let Some(token) = guards::bearer(request) else { return Some(FOREIGN) };
-    match sessions::by_access(ctx, token).await {
+    match sessions::find_by_access_token(ctx, token).await {
         Ok(_) => None,
-        Err(AccessError::Over(_) | AccessError::Token(TokenError::Expired)) if is_api(request) => {
+        Err(AccessError::Session(_) | AccessError::Token(TokenError::Expired))
+            if is_api(request) =>
+        {
             Some((Status::Unauthorized, "token_not_valid"))
         }
-        Err(AccessError::Over(_) | AccessError::Token(_)) => Some(FOREIGN),
+        Err(AccessError::Session(_) | AccessError::Token(_)) => Some(FOREIGN),
         // The line about the database is this one's.
         Err(AccessError::Broken(error)) => {
-            let unknown = guards::unknown(&error, caller::caller(request, ctx));
+            let unknown = guards::auth_unavailable(&error, request_info::of(request, ctx));
             Some((unknown.0, refusals::IS_LOGGED))
         }
     }
@@ -156,7 +158,7 @@ fn replace_nul_in_query(request: &mut Request<'_>) {
 
 /// The site's own name, or a bare address or this machine's name: health checks and proxies that do
 /// not pass the name on use those, and nobody can be lured to a foreign page by them.
-fn is_our_host(ctx: &Ctx, text: &str) -> bool {
+fn is_our_host(ctx: &Context, text: &str) -> bool {
     let Ok(host) = Host::parse(text) else { return false };
     let name = host.domain().as_str();
     let is_address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
@@ -167,7 +169,7 @@ fn is_our_host(ctx: &Ctx, text: &str) -> bool {
 
 /// What the browser says about where a request comes from. Browsers that say nothing are left to
 /// the form token.
-fn is_foreign(ctx: &Ctx, request: &Request<'_>) -> bool {
+fn is_foreign(ctx: &Context, request: &Request<'_>) -> bool {
     let header = |name| request.headers().get_one(name);
     let is_other_site =
         header("Sec-Fetch-Site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
@@ -178,42 +180,42 @@ fn is_foreign(ctx: &Ctx, request: &Request<'_>) -> bool {
 
 /// The token for the forms of a page, and the cookie that it is bound to if the reader is a visitor
 /// and has none.
-pub(crate) fn token(request: &Request<'_>, ctx: &Ctx, person: Option<&SignedIn>) -> String {
+pub(crate) fn token(request: &Request<'_>, ctx: &Context, person: Option<&SignedIn>) -> String {
     if let Some(person) = person {
-        return ctx.keys.csrf_token(&of_session(person));
+        return ctx.keys.csrf_token(&session_subject(person));
     }
     if let Some(visitor) = cookies::visitor(request.cookies(), ctx) {
-        return visitors_token(ctx, visitor);
+        return visitor_token(ctx, visitor);
     }
     // The same one for every page that is drawn in answer to this request.
     let NewVisitor(visitor) = request.local_cache(|| {
         let visitor = ctx.random.token_id();
-        cookies::give_visitor(request, ctx, visitor.clone());
+        cookies::set_visitor(request, ctx, visitor.clone());
         NewVisitor(visitor)
     });
-    visitors_token(ctx, visitor)
+    visitor_token(ctx, visitor)
 }
 
 /// The start of a visitor's token. It tells a form whose sender has signed in since from
 /// one that was never ours; the cookie that it was bound to went with the log-in.
-const OF_VISITOR: &str = "v.";
+const VISITOR_PREFIX: &str = "v.";
 
-fn visitors_token(ctx: &Ctx, visitor: &str) -> String {
-    format!("{OF_VISITOR}{}", ctx.keys.csrf_token(&of_visitor(visitor)))
+fn visitor_token(ctx: &Context, visitor: &str) -> String {
+    format!("{VISITOR_PREFIX}{}", ctx.keys.csrf_token(&visitor_subject(visitor)))
 }
 
 /// Whether a form's token says of itself that its page was drawn for a visitor. Anybody can make one up,
 /// so a form with it must do nothing.
-pub(crate) fn is_of_visitor(token: &str) -> bool {
-    token.starts_with(OF_VISITOR)
+pub(crate) fn is_visitor_token(token: &str) -> bool {
+    token.starts_with(VISITOR_PREFIX)
 }
 
 struct NewVisitor(String);
 
 /// Whether a form's token is the one that its sender's page carried.
-pub(crate) fn is_token(
+pub(crate) fn is_valid_token(
     request: &Request<'_>,
-    ctx: &Ctx,
+    ctx: &Context,
     person: Option<&SignedIn>,
     token: &str,
 ) -> bool {
@@ -222,27 +224,27 @@ pub(crate) fn is_token(
         return true;
     }
     match person {
-        Some(person) => ctx.keys.is_csrf_token(token, &of_session(person)),
+        Some(person) => ctx.keys.is_csrf_token(token, &session_subject(person)),
         None => {
             let visitor = cookies::visitor(request.cookies(), ctx);
-            let signature = token.strip_prefix(OF_VISITOR);
+            let signature = token.strip_prefix(VISITOR_PREFIX);
             visitor.zip(signature).is_some_and(|(visitor, signature)| {
-                ctx.keys.is_csrf_token(signature, &of_visitor(visitor))
+                ctx.keys.is_csrf_token(signature, &visitor_subject(visitor))
             })
         }
     }
 }
 
 /// Why a form's token is not taken, for the log.
-pub(crate) fn why_no_token(request: &Request<'_>, ctx: &Ctx) -> &'static str {
-    if cookies::are_there(request.cookies(), ctx) { "form_token" } else { "no_cookies" }
+pub(crate) fn token_rejection_reason(request: &Request<'_>, ctx: &Context) -> &'static str {
+    if cookies::has_any_of_ours(request.cookies(), ctx) { "form_token" } else { "no_cookies" }
 }
 
-fn of_session(person: &SignedIn) -> String {
+fn session_subject(person: &SignedIn) -> String {
     format!("session {}", person.session())
 }
 
-fn of_visitor(visitor: &str) -> String {
+fn visitor_subject(visitor: &str) -> String {
     format!("visitor {visitor}")
 }
 
@@ -260,14 +262,14 @@ pub(crate) fn routes() -> Vec<Route> {
         Method::Connect,
     ];
     let places = REFUSED.iter();
-    places.flat_map(|place| methods.map(|method| Route::new(method, place, Refusal))).collect()
+    places.flat_map(|place| methods.map(|method| Route::new(method, place, RefusedRoute))).collect()
 }
 
 #[derive(Clone)]
-struct Refusal;
+struct RefusedRoute;
 
 #[rocket::async_trait]
-impl Handler for Refusal {
+impl Handler for RefusedRoute {
     async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r> {
         let Refused(status) = request.local_cache(|| Refused(None));
         Outcome::error(status.unwrap_or(Status::NotFound))

@@ -93,14 +93,14 @@ mod tests {
     use super::*;
 
     fn list(headers: &[&str]) -> Vec<String> {
-        told(by_list(headers))
+        formatted(by_list(headers))
     }
 
     fn rfc(headers: &[&str]) -> Vec<String> {
-        told(by_rfc_7239(headers))
+        formatted(by_rfc_7239(headers))
     }
 
-    fn told(hops: impl Iterator<Item = Option<IpAddr>>) -> Vec<String> {
+    fn formatted(hops: impl Iterator<Item = Option<IpAddr>>) -> Vec<String> {
         hops.map(|hop| hop.map_or_else(|| "?".into(), |hop| hop.to_string())).collect()
     }
 

@@ -8,37 +8,32 @@ use rocket::outcome::IntoOutcome as _;
 use rocket::request::{FromRequest, Outcome};
 use time::OffsetDateTime;
 
-use super::{caller, cookies};
-use crate::cache::Living;
-use crate::context::Ctx;
+use super::{cookies, request_info};
+use crate::cache::ActiveSession;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::sessions;
-use crate::sessions::{Presented, Standing};
-use crate::types::{Caller, Permission, Person, SessionId};
+use crate::sessions::{AuthState, RequestCredentials};
+use crate::types::{Permission, Person, RequestInfo, SessionId};
 
 /// After this long what is dangerous asks for the password again: a phone that lies on a table is
 /// picked up later than that.
-const SUDO_LASTS: time::Duration = time::Duration::minutes(10);
+const REAUTHENTICATION_LIFETIME: time::Duration = time::Duration::minutes(10);
 
 /// A person with a living session, proved by the access cookie or by `Authorization: Bearer`.
 ///
 /// As a request guard it answers strangers with 401, which the pages turn into the way to the log-in
 /// page; `Option<SignedIn>` lets strangers pass as `None`.
 #[derive(Debug, Clone)]
-pub struct SignedIn(Living);
+pub struct SignedIn(ActiveSession);
 
-impl From<Living> for SignedIn {
-    fn from(living: Living) -> Self {
-        Self(living)
+impl From<ActiveSession> for SignedIn {
+    fn from(session: ActiveSession) -> Self {
+        Self(session)
     }
 }
 
 impl SignedIn {
-    /// Whoever a door has found to have this session.
-    pub(crate) fn by(living: Living) -> Self {
-        Self(living)
-    }
-
     /// The person.
     #[must_use]
     pub fn person(&self) -> &Arc<Person> {
@@ -59,9 +54,9 @@ impl SignedIn {
 
     /// Whether the person has proved to be it so recently that something dangerous may be done.
     #[must_use]
-    pub fn has_just_proved(&self, now: OffsetDateTime) -> bool {
+    pub fn has_reauthenticated(&self, now: OffsetDateTime) -> bool {
         // A proof from the far future is from before a clock was set back; how old it is cannot be known.
-        (now - self.0.proved_at).abs() <= SUDO_LASTS
+        (now - self.0.authenticated_at).abs() <= REAUTHENTICATION_LIFETIME
     }
 }
 
@@ -71,14 +66,14 @@ impl SignedIn {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
-pub(crate) async fn has_just_proved(ctx: &Ctx, person: &SignedIn) -> Result<bool, DbError> {
+pub(crate) async fn has_reauthenticated(ctx: &Context, person: &SignedIn) -> Result<bool, DbError> {
     let now = ctx.clock.now();
-    if person.has_just_proved(now) {
+    if person.has_reauthenticated(now) {
         return Ok(true);
     }
-    ctx.cache.forget(person.session());
-    let living = sessions::find(ctx, person.session()).await?;
-    Ok(living.is_some_and(|living| SignedIn(living).has_just_proved(now)))
+    ctx.cache.invalidate(person.session());
+    let session = sessions::find(ctx, person.session()).await?;
+    Ok(session.is_some_and(|session| SignedIn(session).has_reauthenticated(now)))
 }
 
 /// Somebody who may enter the admin pages: 403 for everybody else who is signed in.
@@ -86,7 +81,7 @@ pub(crate) async fn has_just_proved(ctx: &Ctx, person: &SignedIn) -> Result<bool
 pub struct Staff(pub SignedIn);
 
 /// Guards who may do one kind of act each: 401 for strangers, 403 for whoever may not.
-macro_rules! who_may {
+macro_rules! permission_guards {
     ($($(#[$doc:meta])* $guard:ident = $permission:ident),+ $(,)?) => { $(
         $(#[$doc])*
         #[derive(Debug, Clone)]
@@ -105,7 +100,7 @@ macro_rules! who_may {
     )+ };
 }
 
-who_may! {
+permission_guards! {
     /// Sees people.
     ViewsUsers = UsersView,
     /// Makes accounts.
@@ -130,16 +125,16 @@ pub struct Visitor(pub Option<SignedIn>);
 
 /// The database could not say who somebody is.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Unknown(pub Status);
+pub(crate) struct AuthUnavailable(pub Status);
 
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for SignedIn {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        match who(request).await {
+        match current_user(request).await {
             Ok(person) => person.clone().or_error((Status::Unauthorized, ())),
-            Err(Unknown(status)) => Outcome::Error((*status, ())),
+            Err(AuthUnavailable(status)) => Outcome::Error((*status, ())),
         }
     }
 }
@@ -160,9 +155,9 @@ impl<'r> FromRequest<'r> for Visitor {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        match who(request).await {
+        match current_user(request).await {
             Ok(person) => Outcome::Success(Self(person.clone())),
-            Err(Unknown(status)) => Outcome::Error((*status, ())),
+            Err(AuthUnavailable(status)) => Outcome::Error((*status, ())),
         }
     }
 }
@@ -175,32 +170,38 @@ pub(crate) fn bearer<'r>(request: &'r Request<'_>) -> Option<&'r str> {
 
 /// Who a request is from; found out once. Cookies that were renewed on the way, or that will never
 /// work again, go out with the answer.
-pub(crate) async fn who<'r>(request: &'r Request<'_>) -> &'r Result<Option<SignedIn>, Unknown> {
-    request.local_cache_async(find_out(request)).await
+pub(crate) async fn current_user<'r>(
+    request: &'r Request<'_>,
+) -> &'r Result<Option<SignedIn>, AuthUnavailable> {
+    request.local_cache_async(authenticate(request)).await
 }
 
-async fn find_out(request: &Request<'_>) -> Result<Option<SignedIn>, Unknown> {
-    let ctx = request.rocket().state::<Ctx>().ok_or(Unknown(Status::InternalServerError))?;
-    let presented = presented(request, ctx);
-    let caller = caller::caller(request, ctx);
-    match sessions::standing(ctx, presented, caller).await {
-        Ok(Standing::Stranger { over }) => {
-            cookies::clear(request, ctx, over);
+async fn authenticate(request: &Request<'_>) -> Result<Option<SignedIn>, AuthUnavailable> {
+    let ctx =
+        request.rocket().state::<Context>().ok_or(AuthUnavailable(Status::InternalServerError))?;
+    let request_credentials = request_credentials(request, ctx);
+    let info = request_info::of(request, ctx);
+    match sessions::authenticate_request(ctx, request_credentials, info).await {
+        Ok(AuthState::Anonymous { dead_cookies }) => {
+            cookies::remove_dead(request, ctx, dead_cookies);
             Ok(None)
         }
-        Ok(Standing::SignedIn { living, renewed }) => {
-            if let Some(opened) = renewed {
-                cookies::renew(request, ctx, &opened);
+        Ok(AuthState::SignedIn { session, renewed }) => {
+            if let Some(tokens) = renewed {
+                cookies::send_tokens(request, ctx, &tokens);
             }
-            Ok(Some(SignedIn(living)))
+            Ok(Some(SignedIn(session)))
         }
-        Err(error) => Err(unknown(&error, caller)),
+        Err(error) => Err(auth_unavailable(&error, info)),
     }
 }
 
 /// The credentials of a request.
-pub(super) fn presented<'r>(request: &'r Request<'_>, ctx: &Ctx) -> Presented<'r> {
-    Presented {
+pub(super) fn request_credentials<'r>(
+    request: &'r Request<'_>,
+    ctx: &Context,
+) -> RequestCredentials<'r> {
+    RequestCredentials {
         bearer: bearer(request),
         access: cookies::access(request, ctx),
         refresh: cookies::refresh(request, ctx),
@@ -208,8 +209,12 @@ pub(super) fn presented<'r>(request: &'r Request<'_>, ctx: &Ctx) -> Presented<'r
 }
 
 /// Notes that the database could not say.
-pub(super) fn unknown(error: &DbError, caller: &Caller) -> Unknown {
-    tracing::error!(%error, request.id = caller.request_id, "who is asking is not known");
+pub(super) fn auth_unavailable(error: &DbError, info: &RequestInfo) -> AuthUnavailable {
+    tracing::error!(%error, request.id = info.request_id, "who is asking is not known");
     let is_passing = error.is_unavailable();
-    Unknown(if is_passing { Status::ServiceUnavailable } else { Status::InternalServerError })
+    AuthUnavailable(if is_passing {
+        Status::ServiceUnavailable
+    } else {
+        Status::InternalServerError
+    })
 }

@@ -4,8 +4,8 @@ use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Header;
 use rocket::{Request, Response};
 
-use super::{caller, cookies};
-use crate::context::Ctx;
+use super::{cookies, request_info};
+use crate::context::Context;
 
 const POLICY: &str = "Content-Security-Policy";
 
@@ -18,7 +18,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; scr
 /// way against `form-action`, and providers have hops that nobody outside knows (Kakao's lead from
 /// `kauth.kakao.com` to `accounts.kakao.com`, a company's to a log-in of its own), so every https address
 /// is taken. Plain http is of this machine, and named.
-pub(crate) fn policy_towards(origins: &[String]) -> String {
+pub(crate) fn policy_with_form_action(origins: &[String]) -> String {
     let plain = origins.iter().filter(|origin| origin.starts_with("http://"));
     let forms = plain
         .fold("form-action 'self' https:".to_owned(), |forms, origin| format!("{forms} {origin}"));
@@ -27,7 +27,7 @@ pub(crate) fn policy_towards(origins: &[String]) -> String {
 
 /// With `no-referrer` browsers would send `Origin: null` with our own forms, and we would refuse
 /// them; `same-origin` tells other sites just as little.
-const ALWAYS: [(&str, &str); 8] = [
+const HEADERS: [(&str, &str); 8] = [
     (POLICY, CONTENT_SECURITY_POLICY),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -39,24 +39,24 @@ const ALWAYS: [(&str, &str); 8] = [
 ];
 
 /// A year, for sites that are https (RFC 6797). Sub-domains are their owner's to decide about.
-const STRICT_TRANSPORT: &str = "max-age=31536000";
+const HSTS: &str = "max-age=31536000";
 
 /// The same for an owner who has decided that none of them is ever plain http.
-const STRICT_TRANSPORT_EVERYWHERE: &str = "max-age=31536000; includeSubDomains";
+const HSTS_WITH_SUBDOMAINS: &str = "max-age=31536000; includeSubDomains";
 
 /// Sets the headers. An answer is not to be kept unless its handler says otherwise: every page has
 /// forms, and forms carry a token.
 #[derive(Debug)]
-pub struct Headers;
+pub struct SecurityHeaders;
 
 #[rocket::async_trait]
-impl Fairing for Headers {
+impl Fairing for SecurityHeaders {
     fn info(&self) -> Info {
         Info { name: "Headers", kind: Kind::Response }
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        for (name, value) in ALWAYS {
+        for (name, value) in HEADERS {
             // A page may lead further than most do.
             if name != POLICY || !response.headers().contains(name) {
                 response.set_header(Header::new(name, value));
@@ -65,13 +65,13 @@ impl Fairing for Headers {
         if !response.headers().contains("Cache-Control") {
             response.set_header(Header::new("Cache-Control", "no-store"));
         }
-        cookies::send(request, response);
-        let Some(ctx) = request.rocket().state::<Ctx>() else { return };
-        let id = caller::caller(request, ctx).request_id.as_str();
+        cookies::add_outgoing(request, response);
+        let Some(ctx) = request.rocket().state::<Context>() else { return };
+        let id = request_info::of(request, ctx).request_id.as_str();
         response.set_header(Header::new("X-Request-Id", id));
         if ctx.settings.public_url.is_https() {
             let is_everywhere = ctx.settings.hsts_include_subdomains;
-            let value = if is_everywhere { STRICT_TRANSPORT_EVERYWHERE } else { STRICT_TRANSPORT };
+            let value = if is_everywhere { HSTS_WITH_SUBDOMAINS } else { HSTS };
             response.set_header(Header::new("Strict-Transport-Security", value));
         }
     }

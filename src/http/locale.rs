@@ -6,12 +6,12 @@ use rocket::Request;
 use rocket::request::{FromRequest, Outcome};
 
 use super::cookies;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::i18n::Language;
 
 /// The language in which a request wants to be answered.
 pub(crate) fn language(request: &Request<'_>) -> Language {
-    let ctx = request.rocket().state::<Ctx>();
+    let ctx = request.rocket().state::<Context>();
     ctx.and_then(|ctx| cookies::language(request.cookies(), ctx))
         .or_else(|| Language::from_accepted(request.headers().get_one("Accept-Language")?))
         .unwrap_or(Language::English)

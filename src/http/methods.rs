@@ -4,12 +4,14 @@
 use rocket::Request;
 
 /// The methods under which the path of a request exists.
-pub(crate) fn of(request: &Request<'_>) -> Vec<&'static str> {
-    let asked: Vec<&str> = request.uri().path().as_str().trim_matches('/').split('/').collect();
+pub(crate) fn allowed(request: &Request<'_>) -> Vec<&'static str> {
+    let requested: Vec<&str> = request.uri().path().as_str().trim_matches('/').split('/').collect();
     let mut methods: Vec<&'static str> = request
         .rocket()
         .routes()
-        .filter(|route| !route.uri.path().contains("/~") && is_path_of(route.uri.path(), &asked))
+        .filter(|route| {
+            !route.uri.path().contains("/~") && is_path_of(route.uri.path(), &requested)
+        })
         .map(|route| route.method.as_str())
         .collect();
     if methods.contains(&"GET") {
@@ -21,17 +23,18 @@ pub(crate) fn of(request: &Request<'_>) -> Vec<&'static str> {
     if is_allowed { Vec::new() } else { methods }
 }
 
-fn is_path_of(route: &str, asked: &[&str]) -> bool {
+fn is_path_of(route: &str, requested: &[&str]) -> bool {
     let mut parts: Vec<&str> = route.trim_matches('/').split('/').collect();
     let is_open = parts.last().is_some_and(|last| last.ends_with("..>"));
     if is_open {
         parts.pop();
     }
-    let fits = if is_open { parts.len() <= asked.len() } else { parts.len() == asked.len() };
-    let is_part = |(part, asked): (&&str, &&str)| {
-        part == asked || (part.starts_with('<') && !asked.is_empty())
+    let fits =
+        if is_open { parts.len() <= requested.len() } else { parts.len() == requested.len() };
+    let is_part = |(part, requested): (&&str, &&str)| {
+        part == requested || (part.starts_with('<') && !requested.is_empty())
     };
-    fits && parts.iter().zip(asked).all(is_part)
+    fits && parts.iter().zip(requested).all(is_part)
 }
 
 #[cfg(test)]

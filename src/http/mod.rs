@@ -4,10 +4,10 @@
 //! Knows no page and no form: what an answer looks like is its door's business.
 
 pub(crate) mod body;
-pub(crate) mod caller;
 pub mod cookie_header;
 pub(crate) mod cookies;
 pub(crate) mod csrf;
+pub(crate) mod forward_auth;
 mod forwarded;
 pub mod guards;
 pub(crate) mod headers;
@@ -15,16 +15,16 @@ pub(crate) mod locale;
 pub(crate) mod methods;
 pub(crate) mod next;
 mod openapi;
-pub(crate) mod proxy;
 pub(crate) mod refusals;
+pub(crate) mod request_info;
 pub(crate) mod retry;
 pub(crate) mod server;
 pub(crate) mod urlencoded;
 
-pub use csrf::Gatekeeper;
+pub use csrf::OriginGuard;
 pub use guards::{SignedIn, Staff, Visitor};
-pub use headers::Headers;
-pub use openapi::Reference;
+pub use headers::SecurityHeaders;
+pub use openapi::OpenApiDocuments;
 pub use refusals::RefusalLog;
 pub use server::ServeError;
 

@@ -64,13 +64,13 @@ impl SafeNext {
 }
 
 /// Where somebody goes on who has just signed in.
-pub(crate) fn after_sign_in(next: &str, default: &'static str) -> String {
+pub(crate) fn after_login(next: &str, default: &'static str) -> String {
     let next = SafeNext::parse(next).filter(|next| !WAYS_IN.contains(&next.path()));
     next.map_or_else(|| default.to_owned(), |next| next.0)
 }
 
 /// Where somebody goes back to who has just chosen a language.
-pub(crate) fn back(next: &str) -> String {
+pub(crate) fn or_home(next: &str) -> String {
     SafeNext::parse(next).map_or_else(|| "/".to_owned(), |next| next.0)
 }
 
@@ -189,10 +189,10 @@ mod tests {
         for next in
             ["/account/login", "/account/login/", "/account/login?next=/x", "/account/join", ""]
         {
-            assert_eq!(after_sign_in(next, "/home"), "/home", "{next:?}");
+            assert_eq!(after_login(next, "/home"), "/home", "{next:?}");
         }
-        assert_eq!(after_sign_in("/admin?q=a", "/home"), "/admin?q=a");
-        assert_eq!(back("/account/login?next=/x"), "/account/login?next=/x");
-        assert_eq!(back("/account/logout"), "/");
+        assert_eq!(after_login("/admin?q=a", "/home"), "/admin?q=a");
+        assert_eq!(or_home("/account/login?next=/x"), "/account/login?next=/x");
+        assert_eq!(or_home("/account/logout"), "/");
     }
 }

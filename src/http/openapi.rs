@@ -7,16 +7,16 @@ use crate::i18n::Language;
 /// The `OpenAPI` document in each language. Whoever opens the doors makes it, because only they know all
 /// of them.
 #[derive(Debug, Clone)]
-pub struct Reference {
+pub struct OpenApiDocuments {
     korean: Value,
     english: Value,
 }
 
-impl Reference {
+impl OpenApiDocuments {
     /// Writes it down once.
     #[must_use]
-    pub fn written_by(describe: impl Fn(Language) -> Value) -> Self {
-        Self { korean: describe(Language::Korean), english: describe(Language::English) }
+    pub fn generate(generate: impl Fn(Language) -> Value) -> Self {
+        Self { korean: generate(Language::Korean), english: generate(Language::English) }
     }
 
     /// The document for readers of a language.

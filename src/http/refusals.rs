@@ -8,8 +8,8 @@ use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Status;
 use rocket::{Request, Response};
 
-use super::{caller, csrf, guards};
-use crate::context::Ctx;
+use super::{csrf, guards, request_info};
+use crate::context::Context;
 
 /// Why a request is refused, for the log; the first reason counts.
 struct Reason(Option<&'static str>);
@@ -21,7 +21,7 @@ pub(crate) const IS_LOGGED: &str = "logged";
 pub(crate) const NO_CREDENTIALS: &str = "not_authenticated";
 
 /// Notes why a request is refused.
-pub(crate) fn because(request: &Request<'_>, reason: &'static str) {
+pub(crate) fn set_reason(request: &Request<'_>, reason: &'static str) {
     request.local_cache(|| Reason(Some(reason)));
 }
 
@@ -36,16 +36,16 @@ impl Fairing for RefusalLog {
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        let Some(ctx) = request.rocket().state::<Ctx>() else { return };
+        let Some(ctx) = request.rocket().state::<Context>() else { return };
         let status = response.status();
         let Some(reason) = reason(request, status) else { return };
-        let route = request.route().filter(|_| !csrf::has_refused(request));
+        let route = request.route().filter(|_| !csrf::is_refused(request));
         tracing::info!(
             http.status = status.code,
             http.method = request.method().as_str(),
             http.route = route.map_or("", |route| route.uri.as_str()),
             refusal.reason = reason,
-            request.id = caller::caller(request, ctx).request_id,
+            request.id = request_info::of(request, ctx).request_id,
             "request refused"
         );
     }
@@ -62,7 +62,7 @@ fn reason(request: &Request<'_>, status: Status) -> Option<&'static str> {
         (403, None) => Some("permission_denied"),
         (421, None) => Some("misdirected_request"),
         (429, None) => Some("throttled"),
-        (_, reason) if csrf::has_refused(request) => reason,
+        (_, reason) if csrf::is_refused(request) => reason,
         _ => None,
     }
 }

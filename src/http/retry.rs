@@ -5,10 +5,10 @@ use std::time::Duration;
 use rocket::http::Header;
 
 /// After a 503: by then a full queue has been served.
-pub(crate) const BUSY: Duration = Duration::from_secs(5);
+pub(crate) const AFTER_OVERLOAD: Duration = Duration::from_secs(5);
 
 /// The header that says so, in whole seconds and never too soon.
-pub(crate) fn after(wait: Duration) -> Header<'static> {
+pub(crate) fn retry_after(wait: Duration) -> Header<'static> {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     Header::new("Retry-After", seconds.to_string())
 }

@@ -7,19 +7,19 @@ use rocket::http::RawStr;
 
 /// A field of a form.
 #[derive(Debug)]
-pub(crate) struct Field {
+pub(crate) struct FormField {
     /// Its name.
     pub name: String,
     /// Its value, with replacement characters where it was no text. It never holds a NUL, so that no
     /// form can bring one to a statement, which PostgreSQL would refuse.
     pub value: String,
     /// What is wrong with it.
-    pub wrong: Option<Wrong>,
+    pub wrong: Option<FieldProblem>,
 }
 
 /// What can be wrong with a field before anybody knows what it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wrong {
+pub(crate) enum FieldProblem {
     /// Its bytes are no text, or text with a NUL.
     Unreadable,
     /// A field of this name was there before.
@@ -28,15 +28,15 @@ pub(crate) enum Wrong {
 
 /// How many names of fields a form may have: twice what our largest form has. A field that may be
 /// sent more than once, such as boxes to tick, counts as one; the size of a body bounds those.
-const MOST_NAMES: usize = 64;
+const MAX_NAMES: usize = 64;
 
 /// More names of fields than any form has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooManyFields;
 
 /// The fields of a body, each with what is wrong with it.
-pub(crate) fn fields(body: &[u8]) -> Result<Vec<Field>, TooManyFields> {
-    let mut fields: Vec<Field> = Vec::new();
+pub(crate) fn fields(body: &[u8]) -> Result<Vec<FormField>, TooManyFields> {
+    let mut fields: Vec<FormField> = Vec::new();
     let mut names = HashSet::new();
     for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
@@ -44,19 +44,19 @@ pub(crate) fn fields(body: &[u8]) -> Result<Vec<Field>, TooManyFields> {
         let (value, is_text) = text(halves.next().unwrap_or_default());
         let is_repeated = names.contains(&name);
         if !is_repeated {
-            if names.len() == MOST_NAMES {
+            if names.len() == MAX_NAMES {
                 return Err(TooManyFields);
             }
             names.insert(name.clone());
         }
         let wrong = if !is_text {
-            Some(Wrong::Unreadable)
+            Some(FieldProblem::Unreadable)
         } else if is_repeated {
-            Some(Wrong::Repeated)
+            Some(FieldProblem::Repeated)
         } else {
             None
         };
-        fields.push(Field { name, value, wrong });
+        fields.push(FormField { name, value, wrong });
     }
     Ok(fields)
 }
@@ -87,7 +87,7 @@ fn text(encoded: &[u8]) -> (String, bool) {
 mod tests {
     use super::*;
 
-    fn wrongs(body: &[u8]) -> Vec<(String, Option<Wrong>)> {
+    fn wrongs(body: &[u8]) -> Vec<(String, Option<FieldProblem>)> {
         let fields = fields(body).expect("few names");
         fields.into_iter().map(|field| (field.name, field.wrong)).collect()
     }
@@ -104,12 +104,15 @@ mod tests {
 
     #[test]
     fn what_is_not_text_is_named_by_its_field() {
-        let unreadable = Some(Wrong::Unreadable);
+        let unreadable = Some(FieldProblem::Unreadable);
         assert_eq!(wrongs(b"a=%ff"), [("a".into(), unreadable)]);
         assert_eq!(wrongs(b"a=\xff"), [("a".into(), unreadable)]);
         assert_eq!(wrongs(b"a=x%00y"), [("a".into(), unreadable)]);
         assert_eq!(wrongs(b"a=%ED%A0%80"), [("a".into(), unreadable)]);
-        assert_eq!(wrongs(b"a=1&a=2"), [("a".into(), None), ("a".into(), Some(Wrong::Repeated))]);
+        assert_eq!(
+            wrongs(b"a=1&a=2"),
+            [("a".into(), None), ("a".into(), Some(FieldProblem::Repeated))]
+        );
         assert_eq!(wrongs(b"&&=&%"), [(String::new(), None), ("%".into(), None)]);
     }
     #[test]

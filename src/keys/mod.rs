@@ -10,7 +10,7 @@ mod store;
 use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::{Algorithm, KeyError, Keyring, SigningKey, TimedKey, Unsealable, jwt};
 use crate::db::{DbError, Transaction};
 use store::StoredKey;
@@ -71,7 +71,7 @@ pub struct NewKey {
 ///
 /// # Errors
 /// [`KeysError`] when keys cannot be read or made.
-pub async fn load(ctx: &Ctx) -> Result<(), KeysError> {
+pub async fn load(ctx: &Context) -> Result<(), KeysError> {
     let _turn = ctx.keys_read_at.lock().await;
     read(ctx).await
 }
@@ -80,14 +80,14 @@ pub async fn load(ctx: &Ctx) -> Result<(), KeysError> {
 ///
 /// # Errors
 /// [`KeysError`] when they cannot.
-pub async fn examine(ctx: &Ctx) -> Result<(), KeysError> {
+pub async fn examine(ctx: &Context) -> Result<(), KeysError> {
     let rows = store::list(&ctx.db).await?;
     rows.iter().try_for_each(|row| import(ctx, row).map(drop))
 }
 
 /// Looks for the key that a token names, if this node does not know it: another node may have made it a
 /// moment ago. Tells whether the token is worth another look.
-pub async fn looks_for_key_of(ctx: &Ctx, token: &str) -> bool {
+pub async fn looks_for_key_of(ctx: &Context, token: &str) -> bool {
     let Some(id) = jwt::key_named_by(token) else { return false };
     if ctx.keyring().knows(&id) {
         return false;
@@ -109,7 +109,7 @@ pub async fn looks_for_key_of(ctx: &Ctx, token: &str) -> bool {
 ///
 /// # Errors
 /// [`KeysError`] if no key can be made.
-pub fn make(ctx: &Ctx, algorithm: Algorithm, at_once: bool) -> Result<NewKey, KeysError> {
+pub fn make(ctx: &Context, algorithm: Algorithm, at_once: bool) -> Result<NewKey, KeysError> {
     let generation = ctx.keyring().keys().first().map_or(FIRST, |youngest| youngest.generation + 1);
     let wait = if at_once { Duration::ZERO } else { published_before(algorithm) };
     let private = SigningKey::generate(algorithm, ctx.random)?;
@@ -163,7 +163,7 @@ pub async fn sweep(transaction: &Transaction, now: OffsetDateTime) -> Result<u64
 
 /// Reads the keys, and uses them if they are others than before. Only one at a time may, or an old
 /// answer could come after a new one.
-async fn read(ctx: &Ctx) -> Result<(), KeysError> {
+async fn read(ctx: &Context) -> Result<(), KeysError> {
     let mut rows = store::list(&ctx.db).await?;
     if rows.is_empty() {
         make_first(ctx).await?;
@@ -186,7 +186,7 @@ async fn read(ctx: &Ctx) -> Result<(), KeysError> {
             refused_from: ends.refused_from,
         });
     }
-    ctx.use_keyring(Keyring::new(keys));
+    ctx.set_keyring(Keyring::new(keys));
     Ok(())
 }
 
@@ -209,13 +209,13 @@ fn ends(rows: &[StoredKey]) -> Vec<Ends> {
     ends.collect()
 }
 
-fn import(ctx: &Ctx, row: &StoredKey) -> Result<SigningKey, KeysError> {
+fn import(ctx: &Context, row: &StoredKey) -> Result<SigningKey, KeysError> {
     let algorithm: Algorithm = row.algorithm.parse()?;
     let private = ctx.keys.unseal(LABEL, &row.sealed)?;
     Ok(SigningKey::import(algorithm, &private)?)
 }
 
-async fn make_first(ctx: &Ctx) -> Result<(), KeysError> {
+async fn make_first(ctx: &Context) -> Result<(), KeysError> {
     let algorithm = ctx.settings.signing_algorithm;
     let key = NewKey { generation: FIRST, ..make(ctx, algorithm, true)? };
     let transaction = ctx.db.begin().await?;
@@ -229,7 +229,7 @@ async fn make_first(ctx: &Ctx) -> Result<(), KeysError> {
 
 /// Where the setting was raised, keys that may still sign are remembered for longer. A setting that was
 /// lowered changes nothing: tokens from before are about.
-async fn keep_token_lifetime(ctx: &Ctx, rows: &mut [StoredKey]) -> Result<(), DbError> {
+async fn keep_token_lifetime(ctx: &Context, rows: &mut [StoredKey]) -> Result<(), DbError> {
     let (now, lifetime) = (ctx.clock.now(), token_lifetime(ctx));
     let mut ids = Vec::new();
     for (ends, row) in ends(rows).iter().zip(rows.iter_mut()) {
@@ -248,7 +248,7 @@ async fn keep_token_lifetime(ctx: &Ctx, rows: &mut [StoredKey]) -> Result<(), Db
 }
 
 /// How long what is signed now is accepted at most.
-fn token_lifetime(ctx: &Ctx) -> Duration {
+fn token_lifetime(ctx: &Context) -> Duration {
     Duration::ZERO + ctx.settings.access_token_lifetime + ctx.settings.leeway
 }
 

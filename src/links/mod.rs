@@ -61,7 +61,7 @@ impl Purpose {
     /// How long a link works. What opens an account is short-lived; what protects one gives its owner
     /// time to read their mail.
     #[must_use]
-    pub fn lasts(self) -> Duration {
+    pub fn lifetime(self) -> Duration {
         match self {
             Self::ResetPassword => Duration::from_hours(1),
             // Long enough to finish a coffee, short enough to be gone from the terminal's memory.
@@ -87,7 +87,7 @@ pub struct Link {
 
 /// A link that may not work any more.
 #[derive(Debug, Clone)]
-pub struct Past {
+pub struct PastLink {
     /// What it was for.
     pub purpose: Purpose,
     /// Whose account it was about, if there was one.
@@ -98,7 +98,7 @@ pub struct Past {
 
 /// A link that is under way, as far as its owner may see it.
 #[derive(Debug, Clone)]
-pub struct Pending {
+pub struct PendingLink {
     /// The stored name of the purpose.
     pub purpose: String,
     /// The address it is about, for the purposes that are about one.
@@ -114,7 +114,7 @@ pub struct Pending {
 pub enum LinkError {
     /// It is used, too old, overtaken by a later change, or never was one: nobody learns which.
     #[error("the link does not work")]
-    Dead,
+    Invalid,
     /// The database failed.
     #[error(transparent)]
     Broken(#[from] DbError),
@@ -124,13 +124,13 @@ pub enum LinkError {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn keep(
+pub async fn insert(
     transaction: &Transaction,
     token: &Secret,
     purpose: Purpose,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    let link = (hash_secret(token), purpose, purpose.lasts());
+    let link = (hash_secret(token), purpose, purpose.lifetime());
     store::insert(transaction, [link], (None, None), now).await
 }
 
@@ -138,14 +138,14 @@ pub async fn keep(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn mint(
+pub async fn create(
     transaction: &Transaction,
     random: Random,
     purpose: Purpose,
     (user, email): (UserId, Option<&Email>),
     now: OffsetDateTime,
 ) -> Result<Secret, DbError> {
-    let [token] = mint_each(transaction, random, [purpose], (user, email), now).await?;
+    let [token] = create_each(transaction, random, [purpose], (user, email), now).await?;
     Ok(token)
 }
 
@@ -153,24 +153,24 @@ pub async fn mint(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn mint_for(
+pub async fn create_with_lifetime(
     transaction: &Transaction,
     random: Random,
     purpose: Purpose,
     (user, email): (UserId, Option<&Email>),
-    (now, lasts): (OffsetDateTime, Duration),
+    (now, lifetime): (OffsetDateTime, Duration),
 ) -> Result<Secret, DbError> {
     let token = random.secret();
-    let link = (hash_secret(&token), purpose, lasts);
+    let link = (hash_secret(&token), purpose, lifetime);
     store::insert(transaction, [link], (Some(user), email), now).await?;
     Ok(token)
 }
 
-/// Makes a link of each purpose, as [`mint`] does, in one statement.
+/// Makes a link of each purpose, as [`create`] does, in one statement.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn mint_each<const N: usize>(
+pub async fn create_each<const N: usize>(
     transaction: &Transaction,
     random: Random,
     purposes: [Purpose; N],
@@ -179,7 +179,7 @@ pub async fn mint_each<const N: usize>(
 ) -> Result<[Secret; N], DbError> {
     let tokens = purposes.map(|_| random.secret());
     let links = tokens.iter().zip(purposes);
-    let links = links.map(|(token, purpose)| (hash_secret(token), purpose, purpose.lasts()));
+    let links = links.map(|(token, purpose)| (hash_secret(token), purpose, purpose.lifetime()));
     store::insert(transaction, links, (Some(user), email), now).await?;
     Ok(tokens)
 }
@@ -188,7 +188,7 @@ pub async fn mint_each<const N: usize>(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn is_good(
+pub async fn is_valid(
     db: &Db,
     token: &Secret,
     purpose: Purpose,
@@ -222,13 +222,13 @@ pub async fn find(db: &Db, token: &Secret, now: OffsetDateTime) -> Result<Option
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn find_past(db: &Db, token: &Secret) -> Result<Option<Past>, DbError> {
+pub async fn find_past(db: &Db, token: &Secret) -> Result<Option<PastLink>, DbError> {
     if token.expose().is_empty() {
         return Ok(None);
     }
     let row = store::find(db, &hash_secret(token)).await?;
     Ok(row.and_then(|row| {
-        Some(Past {
+        Some(PastLink {
             purpose: Purpose::from_stored(&row.purpose)?,
             user: row.user_id.map(UserId),
             email: row.email.as_deref().and_then(|email| Email::parse(email).ok()),
@@ -241,13 +241,13 @@ pub async fn find_past(db: &Db, token: &Secret) -> Result<Option<Past>, DbError>
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn list_of(
+pub async fn list_pending(
     db: &Db,
     user: UserId,
     now: OffsetDateTime,
     at_most: u64,
-) -> Result<Vec<Pending>, DbError> {
-    store::list_of(db, user, now, at_most).await
+) -> Result<Vec<PendingLink>, DbError> {
+    store::list_pending(db, user, now, at_most).await
 }
 
 /// Uses a link up; `false` means that it did not work, and changes nothing. The one statement that
@@ -282,14 +282,14 @@ pub async fn consume_all(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn end(
+pub async fn revoke(
     transaction: &Transaction,
     user: UserId,
     purposes: &[Purpose],
     since: OffsetDateTime,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    store::update_ended(transaction, user, purposes, since, now).await
+    store::update_revoked(transaction, user, purposes, since, now).await
 }
 
 /// Whether an address may still be given back to somebody else: then nobody may take it.
@@ -314,5 +314,5 @@ pub async fn sweep(
     now: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
-    store::delete_over(transaction, now, at_most).await
+    store::delete_expired(transaction, now, at_most).await
 }

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Pending, Purpose};
+use super::{PendingLink, Purpose};
 use crate::clock::{from_micros, to_micros};
 use crate::db::entity::one_time_link;
 use crate::db::entity::one_time_link::Column;
@@ -22,12 +22,12 @@ pub(super) async fn insert(
     (user, email): (Option<UserId>, Option<&Email>),
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    let rows = links.into_iter().map(|(hash, purpose, lasts)| one_time_link::ActiveModel {
+    let rows = links.into_iter().map(|(hash, purpose, lifetime)| one_time_link::ActiveModel {
         id: Set(hash.as_str().to_owned()),
         purpose: Set(purpose.as_str().to_owned()),
         user_id: Set(user.map(|user| user.0)),
         created_at: Set(to_micros(now)),
-        expires_at: Set(to_micros(now + lasts)),
+        expires_at: Set(to_micros(now + lifetime)),
         used_at: Set(None),
         email: Set(email.map(|email| email.as_typed().to_owned())),
         email_canonical: Set(email.map(|email| email.canonical().to_owned())),
@@ -58,12 +58,12 @@ pub(super) async fn find(
     Ok(one_time_link::Entity::find_by_id(hash.as_str()).one(db.reader()).await?)
 }
 
-pub(super) async fn list_of(
+pub(super) async fn list_pending(
     db: &Db,
     user: UserId,
     now: OffsetDateTime,
     at_most: u64,
-) -> Result<Vec<Pending>, DbError> {
+) -> Result<Vec<PendingLink>, DbError> {
     let rows = one_time_link::Entity::find()
         .filter(Column::UserId.eq(user.0))
         .filter(Column::UsedAt.is_null())
@@ -72,7 +72,7 @@ pub(super) async fn list_of(
         .limit(at_most)
         .all(db.reader())
         .await?;
-    let pending = rows.into_iter().map(|row| Pending {
+    let pending = rows.into_iter().map(|row| PendingLink {
         purpose: row.purpose,
         email: row.email,
         created_at: from_micros(row.created_at),
@@ -115,7 +115,7 @@ pub(super) async fn update_all_used(
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-pub(super) async fn update_ended(
+pub(super) async fn update_revoked(
     transaction: &Transaction,
     user: UserId,
     purposes: &[Purpose],
@@ -151,19 +151,19 @@ pub(super) async fn exists_for(
     Ok(query.one(transaction.connection()).await?.is_some())
 }
 
-pub(super) async fn delete_over(
+pub(super) async fn delete_expired(
     transaction: &Transaction,
     now: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
-    let over = one_time_link::Entity::find()
+    let expired = one_time_link::Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(Column::ExpiresAt.lt(to_micros(now)))
         .limit(at_most)
         .into_query();
     let done = one_time_link::Entity::delete_many()
-        .filter(Column::Id.in_subquery(over))
+        .filter(Column::Id.in_subquery(expired))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected)

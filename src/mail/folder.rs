@@ -36,7 +36,7 @@ impl Folder {
     /// Makes the folder, if it is not there.
     pub(super) async fn make(&self) -> io::Result<()> {
         let path = self.0.clone();
-        aside(move || owner_only::make_folder(&path)).await
+        aside(move || owner_only::create_dir(&path)).await
     }
 
     /// Puts a letter into the folder.
@@ -48,7 +48,7 @@ impl Folder {
     ) -> io::Result<()> {
         let path = self.0.join(format!("{}-{}.eml", stamp(written_at), plain(id)));
         aside(move || {
-            owner_only::make_folder(path.parent().unwrap_or(Path::new(".")))?;
+            owner_only::create_dir(path.parent().unwrap_or(Path::new(".")))?;
             put_whole(&path, &bytes)
         })
         .await
@@ -84,10 +84,10 @@ fn put_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
-    let made = owner_only::make_file(draft).or_else(|error| match error.kind() {
+    let made = owner_only::create_file(draft).or_else(|error| match error.kind() {
         // The program was stopped while it wrote this.
         io::ErrorKind::AlreadyExists => {
-            std::fs::remove_file(draft).and_then(|()| owner_only::make_file(draft))
+            std::fs::remove_file(draft).and_then(|()| owner_only::create_file(draft))
         }
         _ => Err(error),
     });

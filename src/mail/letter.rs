@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::types::{Caller, Secret};
+use crate::types::{RequestInfo, Secret};
 
 /// The occasions for a letter. The names are stored; they are added to and never changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -147,13 +147,13 @@ impl Letter {
         Self { not_me: Some(token), ..self }
     }
 
-    /// About something that `caller` did at `now`.
+    /// About something that `info` did at `now`.
     #[must_use]
-    pub fn about(self, caller: &Caller, now: OffsetDateTime) -> Self {
+    pub fn about(self, info: &RequestInfo, now: OffsetDateTime) -> Self {
         let facts = Facts {
             at: Some(crate::clock::to_micros(now)),
-            ip: Some(caller.ip()).filter(|ip| !ip.is_empty()),
-            user_agent: Some(caller.user_agent.clone()).filter(|agent| !agent.is_empty()),
+            ip: Some(info.ip()).filter(|ip| !ip.is_empty()),
+            user_agent: Some(info.user_agent.clone()).filter(|agent| !agent.is_empty()),
             ..self.facts
         };
         Self { facts, ..self }

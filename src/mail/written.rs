@@ -166,7 +166,7 @@ impl Site<'_> {
     }
 
     fn device(&self, user_agent: &str) -> Option<String> {
-        let agent = user_agent::describe(user_agent);
+        let agent = user_agent::parse(user_agent);
         match (agent.browser, agent.system) {
             (Some(browser), Some(system)) => {
                 let values = [("browser", browser.as_str()), ("system", system.as_str())];

@@ -140,7 +140,8 @@ async fn fetch(outside: &Outside, issuer: &str, now: OffsetDateTime) -> Result<I
         return Err(OauthError::Nonsense("a document of another issuer"));
     }
     let named = |name: &str| {
-        let endpoint = said[name].as_str().and_then(|it| Endpoint::named_by(&document, it).ok());
+        let endpoint =
+            said[name].as_str().and_then(|it| Endpoint::session_id_in(&document, it).ok());
         endpoint.ok_or(OauthError::Nonsense("a document without its addresses"))
     };
     let methods = said["token_endpoint_auth_methods_supported"].as_array();

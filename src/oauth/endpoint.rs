@@ -69,7 +69,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`EndpointError`] says what is wrong.
-    pub fn named_by(document: &Self, text: &str) -> Result<Self, EndpointError> {
+    pub fn session_id_in(document: &Self, text: &str) -> Result<Self, EndpointError> {
         let named = Self::typed(text)?;
         if named.is_loopback() && !document.is_loopback() {
             return Err(EndpointError::Private);
@@ -221,10 +221,10 @@ mod tests {
         let (far, near) = ("https://id.example", "http://127.0.0.1:9000");
         let [far, near] = [far, near].map(|text| Endpoint::typed(text).expect(text));
 
-        assert!(Endpoint::named_by(&far, "https://id.example/token").is_ok());
-        assert!(Endpoint::named_by(&near, "http://127.0.0.1:9000/token").is_ok());
+        assert!(Endpoint::session_id_in(&far, "https://id.example/token").is_ok());
+        assert!(Endpoint::session_id_in(&near, "http://127.0.0.1:9000/token").is_ok());
         assert_eq!(
-            Endpoint::named_by(&far, "https://127.0.0.1/token"),
+            Endpoint::session_id_in(&far, "https://127.0.0.1/token"),
             Err(EndpointError::Private)
         );
     }

@@ -2,16 +2,19 @@
 
 use thiserror::Error;
 
-use super::{Opened, Over, RenewError, find, look_up, notes, renew, renew_access, tokens};
-use crate::cache::Living;
-use crate::context::Ctx;
+use super::{
+    IssuedTokens, RefreshError, SessionInvalid, find, find_or_reason, refresh, refresh_access,
+    tokens, usage,
+};
+use crate::cache::ActiveSession;
+use crate::context::Context;
 use crate::crypto::jwt::TokenError;
 use crate::db::DbError;
-use crate::types::Caller;
+use crate::types::RequestInfo;
 
 /// The credentials of a request, as they came.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Presented<'a> {
+pub struct RequestCredentials<'a> {
     /// The token of `Authorization: Bearer`. If there is one, the cookies are not looked at.
     pub bearer: Option<&'a str>,
     /// The access cookie.
@@ -22,19 +25,19 @@ pub struct Presented<'a> {
 
 /// What the credentials are worth.
 #[derive(Debug, Clone)]
-pub enum Standing {
+pub enum AuthState {
     /// Nobody we know.
-    Stranger {
+    Anonymous {
         /// The cookies whose session is known to be over. What is not ours, and what is ours and only not
         /// good at this moment, is not among them.
-        over: DeadCookies,
+        dead_cookies: DeadCookies,
     },
     /// A person with a living session.
     SignedIn {
         /// The session.
-        living: Living,
+        session: ActiveSession,
         /// The new tokens, when the access token had run out and was renewed on the way.
-        renewed: Option<Box<Opened>>,
+        renewed: Option<Box<IssuedTokens>>,
     },
 }
 
@@ -55,7 +58,7 @@ pub enum AccessError {
     Token(#[from] TokenError),
     /// Its session is over, or the account may not be used.
     #[error(transparent)]
-    Over(#[from] Over),
+    Session(#[from] SessionInvalid),
     /// The database failed.
     #[error(transparent)]
     Broken(#[from] DbError),
@@ -66,12 +69,12 @@ pub enum AccessError {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
-pub async fn standing(
-    ctx: &Ctx,
-    presented: Presented<'_>,
-    caller: &Caller,
-) -> Result<Standing, DbError> {
-    judge(ctx, presented, caller, Renewal::Both).await
+pub async fn authenticate_request(
+    ctx: &Context,
+    credentials: RequestCredentials<'_>,
+    info: &RequestInfo,
+) -> Result<AuthState, DbError> {
+    authenticate(ctx, credentials, info, Renewal::Both).await
 }
 
 /// The same for a request that a proxy asks about. Not every proxy passes cookies on, and a browser that
@@ -80,12 +83,12 @@ pub async fn standing(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
-pub async fn standing_at_proxy(
-    ctx: &Ctx,
-    presented: Presented<'_>,
-    caller: &Caller,
-) -> Result<Standing, DbError> {
-    judge(ctx, presented, caller, Renewal::AccessOnly).await
+pub async fn authenticate_forwarded(
+    ctx: &Context,
+    credentials: RequestCredentials<'_>,
+    info: &RequestInfo,
+) -> Result<AuthState, DbError> {
+    authenticate(ctx, credentials, info, Renewal::AccessOnly).await
 }
 
 /// Which tokens are new when the access token has run out.
@@ -95,80 +98,85 @@ enum Renewal {
     AccessOnly,
 }
 
-async fn judge(
-    ctx: &Ctx,
-    presented: Presented<'_>,
-    caller: &Caller,
+async fn authenticate(
+    ctx: &Context,
+    credentials: RequestCredentials<'_>,
+    info: &RequestInfo,
     renewal: Renewal,
-) -> Result<Standing, DbError> {
-    if let Some(token) = presented.bearer {
-        return Ok(match by_access(ctx, token).await {
-            Ok(living) => Standing::SignedIn { living, renewed: None },
+) -> Result<AuthState, DbError> {
+    if let Some(token) = credentials.bearer {
+        return Ok(match find_by_access_token(ctx, token).await {
+            Ok(session) => AuthState::SignedIn { session, renewed: None },
             Err(AccessError::Broken(error)) => return Err(error),
-            Err(AccessError::Token(_) | AccessError::Over(_)) => {
-                Standing::Stranger { over: DeadCookies::default() }
+            Err(AccessError::Token(_) | AccessError::Session(_)) => {
+                AuthState::Anonymous { dead_cookies: DeadCookies::default() }
             }
         });
     }
-    let mut over = DeadCookies::default();
+    let mut dead_cookies = DeadCookies::default();
     let mut has_run_out = false;
-    if let Some(token) = presented.access {
-        match by_access(ctx, token).await {
-            Ok(living) => return Ok(Standing::SignedIn { living, renewed: None }),
-            Err(AccessError::Over(_)) => over.access = true,
+    if let Some(token) = credentials.access {
+        match find_by_access_token(ctx, token).await {
+            Ok(session) => return Ok(AuthState::SignedIn { session, renewed: None }),
+            Err(AccessError::Session(_)) => dead_cookies.access = true,
             Err(AccessError::Token(error)) => has_run_out = error == TokenError::Expired,
             Err(AccessError::Broken(error)) => return Err(error),
         }
     }
-    if let Some(token) = presented.refresh {
-        match by_refresh(ctx, token, caller, renewal).await? {
-            Ok(standing) => return Ok(standing),
-            Err(is_over) => over.refresh = is_over,
+    if let Some(token) = credentials.refresh {
+        match by_refresh_token(ctx, token, info, renewal).await? {
+            Ok(state) => return Ok(state),
+            Err(is_over) => dead_cookies.refresh = is_over,
         }
     }
     // An access token that has run out says nothing of its session; its refresh token does.
-    over.access |= has_run_out && over.refresh;
-    Ok(Standing::Stranger { over })
+    dead_cookies.access |= has_run_out && dead_cookies.refresh;
+    Ok(AuthState::Anonymous { dead_cookies })
 }
 
 /// The living session that an access token opens.
 ///
 /// # Errors
 /// [`AccessError`] says why it opens none.
-pub async fn by_access(ctx: &Ctx, token: &str) -> Result<Living, AccessError> {
-    let proof = tokens::prove_access(ctx, token).await?;
-    let living = look_up(ctx, proof.session).await??;
-    if living.person.id != proof.user {
+pub async fn find_by_access_token(
+    ctx: &Context,
+    token: &str,
+) -> Result<ActiveSession, AccessError> {
+    let verified = tokens::verify_access_with_latest_keys(ctx, token).await?;
+    let session = find_or_reason(ctx, verified.session).await??;
+    if session.person.id != verified.user {
         return Err(TokenError::Invalid.into());
     }
-    if let Some(rotation) = &proof.rotation {
-        notes::arrived(ctx, proof.session, rotation);
+    if let Some(rotation) = &verified.rotation {
+        usage::confirm_rotation(ctx, verified.session, rotation);
     }
-    notes::used(ctx, proof.session, &living.last_seen_at);
-    Ok(living)
+    usage::record_use(ctx, verified.session, &session.last_seen_at);
+    Ok(session)
 }
 
 /// Who a refresh token is from, or whether its session is known to be over.
-async fn by_refresh(
-    ctx: &Ctx,
+async fn by_refresh_token(
+    ctx: &Context,
     token: &str,
-    caller: &Caller,
+    info: &RequestInfo,
     renewal: Renewal,
-) -> Result<Result<Standing, bool>, DbError> {
+) -> Result<Result<AuthState, bool>, DbError> {
     let renewed = match renewal {
-        Renewal::Both => renew(ctx, token, caller).await,
-        Renewal::AccessOnly => renew_access(ctx, token, caller).await,
+        Renewal::Both => refresh(ctx, token, info).await,
+        Renewal::AccessOnly => refresh_access(ctx, token, info).await,
     };
     match renewed {
-        Ok(opened) => {
-            let living = find(ctx, opened.session).await?;
-            let renewed = Some(Box::new(opened));
-            Ok(living.map(|living| Standing::SignedIn { living, renewed }).ok_or(true))
+        Ok(tokens) => {
+            let session = find(ctx, tokens.session).await?;
+            let renewed = Some(Box::new(tokens));
+            Ok(session.map(|session| AuthState::SignedIn { session, renewed }).ok_or(true))
         }
-        Err(RenewError::Broken(error)) => Err(error),
-        Err(RenewError::Over(_) | RenewError::Reused | RenewError::Token(TokenError::Expired)) => {
-            Ok(Err(true))
-        }
-        Err(RenewError::Token(_)) => Ok(Err(false)),
+        Err(RefreshError::Broken(error)) => Err(error),
+        Err(
+            RefreshError::Session(_)
+            | RefreshError::Reused
+            | RefreshError::Token(TokenError::Expired),
+        ) => Ok(Err(true)),
+        Err(RefreshError::Token(_)) => Ok(Err(false)),
     }
 }

@@ -5,27 +5,27 @@
 
 use serde_json::Value;
 
-use super::{RenewError, groups_of, look_up};
+use super::{RefreshError, find_or_reason, group_names};
 use crate::accounts;
 use crate::config::CustomClaim;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::jwt::Claims;
 use crate::db::{DbError, Transaction};
 use crate::groups;
 use crate::types::{Person, SessionId, UserId};
 
 /// Room for the names of groups, in bytes: some twenty long ones.
-const ROOM_FOR_GROUPS: usize = 1536;
+const MAX_GROUPS_BYTES: usize = 1536;
 
 /// Room for all that is said, with the issuer and the audience, in bytes of JSON. A token travels in a
 /// cookie, and browsers drop cookies of more than 4096 bytes (RFC 6265, 6.1). The longest name of the
 /// cookie, the head, the signature and the other claims take 600 of them, and base64 makes four bytes
 /// of three.
-const ROOM: usize = (4096 - 600) / 4 * 3;
+const MAX_CLAIMS_BYTES: usize = (4096 - 600) / 4 * 3;
 
 /// What a token says that is signed at a log-in, as the log-in's own transaction sees it.
-pub(super) async fn at_log_in(
-    ctx: &Ctx,
+pub(super) async fn for_new_session(
+    ctx: &Context,
     transaction: &Transaction,
     user: UserId,
 ) -> Result<Claims, DbError> {
@@ -35,31 +35,31 @@ pub(super) async fn at_log_in(
     let account = accounts::find_by_id_in(transaction, user).await?;
     let Some(account) = account else { return Ok(Claims::new()) };
     let mut names = Vec::new();
-    if asks_for_groups(ctx) {
+    if wants_groups(ctx) {
         let groups = groups::list_of_user_in(transaction, user).await?;
         names.extend(groups.into_iter().map(|(_, name)| name));
     }
-    Ok(said(ctx, &account.person, &names))
+    Ok(custom_claims(ctx, &account.person, &names))
 }
 
 /// What a token says that is signed at a renewal.
-pub(super) async fn at_renewal(ctx: &Ctx, session: SessionId) -> Result<Claims, RenewError> {
+pub(super) async fn for_refresh(ctx: &Context, session: SessionId) -> Result<Claims, RefreshError> {
     if ctx.settings.custom_claims.is_empty() {
         return Ok(Claims::new());
     }
-    let living = look_up(ctx, session).await??;
-    let names = if asks_for_groups(ctx) { groups_of(ctx, &living).await? } else { &[] };
-    Ok(said(ctx, &living.person, names))
+    let active = find_or_reason(ctx, session).await??;
+    let names = if wants_groups(ctx) { group_names(ctx, &active).await? } else { &[] };
+    Ok(custom_claims(ctx, &active.person, names))
 }
 
-fn asks_for_groups(ctx: &Ctx) -> bool {
+fn wants_groups(ctx: &Context) -> bool {
     ctx.settings.custom_claims.contains(&CustomClaim::Groups)
 }
 
-fn said(ctx: &Ctx, person: &Person, groups: &[String]) -> Claims {
-    let (asked, settings) = (&ctx.settings.custom_claims, &ctx.settings);
+fn custom_claims(ctx: &Context, person: &Person, groups: &[String]) -> Claims {
+    let (wanted, settings) = (&ctx.settings.custom_claims, &ctx.settings);
     let mut claims = Claims::new();
-    for claim in asked {
+    for claim in wanted {
         let value: Value = match claim {
             CustomClaim::Email => person.email.as_typed().into(),
             CustomClaim::Name => person.name.as_str().into(),
@@ -68,12 +68,12 @@ fn said(ctx: &Ctx, person: &Person, groups: &[String]) -> Claims {
         };
         claims.insert(claim.as_str().to_owned(), value);
     }
-    if asks_for_groups(ctx) {
+    if wants_groups(ctx) {
         // Groups get what the others leave.
         let others: usize = claims.iter().map(|(name, value)| json_bytes(name, value)).sum();
         let others = others + settings.issuer.len() + settings.audience.len();
-        let room = ROOM.saturating_sub(others).min(ROOM_FOR_GROUPS);
-        let groups = fitting(person.id, groups, room);
+        let room = MAX_CLAIMS_BYTES.saturating_sub(others).min(MAX_GROUPS_BYTES);
+        let groups = groups_that_fit(person.id, groups, room);
         claims.insert(CustomClaim::Groups.as_str().to_owned(), groups.into());
     }
     claims
@@ -85,7 +85,7 @@ fn json_bytes(name: &str, value: &Value) -> usize {
 }
 
 /// The first groups that there is room for: to be in fewer groups lets nobody do more.
-fn fitting(user: UserId, groups: &[String], mut room: usize) -> Vec<String> {
+fn groups_that_fit(user: UserId, groups: &[String], mut room: usize) -> Vec<String> {
     let fit = groups.iter().map_while(|name| {
         // Two quotes and a comma; a quote or a backslash in the name takes two bytes.
         let length = name.len() + name.matches(['"', '\\']).count() + 3;
@@ -107,9 +107,9 @@ mod tests {
     fn groups_for_which_there_is_no_room_are_left_out() {
         let groups: Vec<String> = (0..9).map(|number| format!("{number}").repeat(300)).collect();
 
-        assert_eq!(fitting(UserId(1), &groups, ROOM_FOR_GROUPS), groups[..5]);
-        assert_eq!(fitting(UserId(1), &groups, 700), groups[..2]);
-        assert_eq!(fitting(UserId(1), &groups[..2], ROOM_FOR_GROUPS), groups[..2]);
-        assert!(fitting(UserId(1), &groups, 0).is_empty());
+        assert_eq!(groups_that_fit(UserId(1), &groups, MAX_GROUPS_BYTES), groups[..5]);
+        assert_eq!(groups_that_fit(UserId(1), &groups, 700), groups[..2]);
+        assert_eq!(groups_that_fit(UserId(1), &groups[..2], MAX_GROUPS_BYTES), groups[..2]);
+        assert!(groups_that_fit(UserId(1), &groups, 0).is_empty());
     }
 }

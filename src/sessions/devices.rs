@@ -4,13 +4,13 @@
 //! throttled on its own, so strangers who guess at an account cannot lock its owner out. The
 //! statement opens nothing and names nobody.
 
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::Keys;
-use crate::types::{Caller, Email};
+use crate::types::{Email, RequestInfo};
 
 /// Returns the statement for a browser on which `email` has just signed in. It is a new one each time: a
 /// thief's copy of the one before keeps the guesses that were spent on it.
-pub(super) fn remember(ctx: &Ctx, email: &Email) -> String {
+pub(super) fn issue(ctx: &Context, email: &Email) -> String {
     let device = ctx.random.token_id();
     let signature = ctx.keys.sign_device(&statement(&ctx.keys, email, &device));
     format!("{device}.{signature}")
@@ -18,8 +18,8 @@ pub(super) fn remember(ctx: &Ctx, email: &Email) -> String {
 
 /// The id of the caller's device, if its cookie proves that `email` was signed in on it.
 #[must_use]
-pub(super) fn known<'a>(keys: &Keys, email: &Email, caller: &'a Caller) -> Option<&'a str> {
-    let (device, signature) = caller.device.as_deref()?.split_once('.')?;
+pub(super) fn known_id<'a>(keys: &Keys, email: &Email, info: &'a RequestInfo) -> Option<&'a str> {
+    let (device, signature) = info.device.as_deref()?.split_once('.')?;
     keys.is_device_signature(signature, &statement(keys, email, device)).then_some(device)
 }
 

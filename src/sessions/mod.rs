@@ -1,15 +1,15 @@
 //! The sign-ins: one row each, opened in one place, renewed by rotating refresh tokens, ended at once.
 //!
-//! [`start`] is the only way in: whatever proved a person ends there, and there the account is
+//! [`create`] is the only way in: whatever proved a person ends there, and there the account is
 //! checked. Knows how tokens look and not how they travel.
 
 mod authenticate;
 mod claims;
 mod devices;
-mod notes;
 mod password;
 mod store;
 mod tokens;
+mod usage;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -18,21 +18,23 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 pub use authenticate::{
-    AccessError, DeadCookies, Presented, Standing, by_access, standing, standing_at_proxy,
+    AccessError, AuthState, DeadCookies, RequestCredentials, authenticate_forwarded,
+    authenticate_request, find_by_access_token,
 };
 pub use password::{
-    Inactive, ProveError, Proved, prove, prove_owner, start_over, waiting, why_inactive,
+    AuthError, Inactive, VerifiedPassword, reauthenticate, reset_failures, retry_after,
+    verify_password, why_inactive,
 };
 pub use store::EndReason;
-pub use tokens::Issued;
+pub use tokens::IssuedToken;
 
 use crate::accounts;
 use crate::accounts::ProvedHash;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::cache::Living;
+use crate::cache::ActiveSession;
 use crate::config::EmailVerification;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::jwt::TokenError;
 use crate::db::{Db, DbError, Transaction};
 use crate::groups;
@@ -40,9 +42,9 @@ use crate::links;
 use crate::links::Purpose;
 use crate::mail::{Kind, Letter};
 use crate::outbox;
-use crate::types::{Caller, Email, SessionId, UserId};
-use store::Terms;
-use tokens::{RefreshToken, Shows};
+use crate::types::{Email, RequestInfo, SessionId, UserId};
+use store::SessionRules;
+use tokens::{Confirms, RefreshToken};
 
 /// For this long after a rotation the replaced refresh token gives its successor whatever has been shown
 /// meanwhile: two tabs may ask at once. Later it does so only while nothing that was issued with the
@@ -51,7 +53,7 @@ const ROTATION_WINDOW: time::Duration = time::Duration::seconds(10);
 
 /// How a person proved who they are.
 #[derive(Debug, Clone, Copy)]
-pub enum Proof<'a> {
+pub enum AuthMethod<'a> {
     /// By the password that this hash was made of; the session opens only if the hash still stands.
     Password(&'a ProvedHash),
     /// By having joined just now.
@@ -62,7 +64,7 @@ pub enum Proof<'a> {
     Social(&'a str),
 }
 
-impl<'a> Proof<'a> {
+impl<'a> AuthMethod<'a> {
     fn hash(self) -> Option<&'a ProvedHash> {
         match self {
             Self::Password(hash) => Some(hash),
@@ -89,22 +91,22 @@ impl<'a> Proof<'a> {
 
 /// A session with the tokens that open it.
 #[derive(Debug, Clone)]
-pub struct Opened {
+pub struct IssuedTokens {
     /// The session.
     pub session: SessionId,
     /// Whose it is.
     pub user: UserId,
     /// The short token that each request shows.
-    pub access: Issued,
+    pub access: IssuedToken,
     /// The long token that gets the next pair.
-    pub refresh: Issued,
+    pub refresh: IssuedToken,
     /// What the browser keeps to be known again; only a new session gives it.
     pub device: Option<String>,
 }
 
 /// A sign-in as its owner sees it.
 #[derive(Debug, Clone)]
-pub struct SignIn {
+pub struct SessionSummary {
     /// The session.
     pub session: SessionId,
     /// When it was opened.
@@ -116,21 +118,21 @@ pub struct SignIn {
     /// The address then.
     pub ip: String,
     /// The stored name of how the person was proved.
-    pub proved_by: String,
+    pub auth_method: String,
 }
 
 /// The living sign-ins of a person.
 #[derive(Debug, Clone)]
-pub struct SignIns {
+pub struct SessionList {
     /// The first of them.
-    pub shown: Vec<SignIn>,
+    pub sessions: Vec<SessionSummary>,
     /// How many there are beyond those.
     pub more: u64,
 }
 
 /// A sign-in with everything that is kept of it, tokens left out.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct SessionRecord {
     /// The session's name.
     pub id: String,
     /// When it was opened.
@@ -144,7 +146,7 @@ pub struct Kept {
     /// The stored name of why it was ended.
     pub ended_because: Option<String>,
     /// The stored name of how the person was proved.
-    pub proved_by: String,
+    pub auth_method: String,
     /// What the browser called itself.
     pub user_agent: String,
     /// Its address.
@@ -153,30 +155,30 @@ pub struct Kept {
 
 /// Why a session is worth nothing. To be told only to somebody with a token of it that is signed by us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Over {
+pub enum SessionInvalid {
     /// There is no such session any more; its account was deleted, or it ended long ago.
     #[error("the session is gone")]
-    Gone,
+    NotFound,
     /// The account may not be used.
     #[error("the account may not be used")]
-    Inactive,
+    UserInactive,
     /// It was ended, or its time is over.
     #[error("the session is over")]
     Ended,
     /// The address must be proved first.
     #[error("the address is not proved")]
-    Unverified,
+    EmailUnverified,
 }
 
 /// Why a refresh token gave nothing.
 #[derive(Debug, thiserror::Error)]
-pub enum RenewError {
+pub enum RefreshError {
     /// Not a refresh token of ours, or expired.
     #[error(transparent)]
     Token(#[from] TokenError),
     /// Its session is over, or the account may not be used.
     #[error(transparent)]
-    Over(#[from] Over),
+    Session(#[from] SessionInvalid),
     /// It had been replaced: somebody has a copy, and the session was ended.
     #[error("the token had been replaced")]
     Reused,
@@ -186,16 +188,16 @@ pub enum RenewError {
 }
 
 /// How many sign-ins are listed: as many as one may have of either kind.
-const MOST_LISTED: u64 = 100;
+const MAX_LISTED: u64 = 100;
 
 /// How many sessions of one account are alive at once, those in cookies and those of programs counted
 /// apart (ASVS 5.0, 7.1.2). No user has a hundred devices; a program that logs in for each of its runs
 /// has a hundred sessions soon, and then loses its own.
-const MOST_LIVING: u64 = 100;
+const MAX_ACTIVE: u64 = 100;
 
 /// How many sessions beyond that one log-in ends at most: an account that has collected thousands of
 /// them loses them bit by bit, and no log-in waits for all.
-const ENDED_AT_ONCE: u64 = 200;
+const MAX_ENDED_AT_ONCE: u64 = 200;
 
 /// Opens a session for an account that is active at this moment, and whose password is still the one
 /// that was proved; `None` means that it is not.
@@ -203,16 +205,16 @@ const ENDED_AT_ONCE: u64 = 200;
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn start(
-    ctx: &Ctx,
+pub async fn create(
+    ctx: &Context,
     transaction: &Transaction,
     (user, email): (UserId, &Email),
-    proof: Proof<'_>,
-    caller: &Caller,
-) -> Result<Option<Opened>, DbError> {
+    method: AuthMethod<'_>,
+    info: &RequestInfo,
+) -> Result<Option<IssuedTokens>, DbError> {
     let now = ctx.clock.now();
-    let terms = terms(ctx);
-    if !accounts::admit(transaction, user, proof.hash(), terms.must_be_verified, now).await? {
+    let rules = rules(ctx);
+    if !accounts::admit(transaction, user, method.hash(), rules.needs_verified_email, now).await? {
         return Ok(None);
     }
     let session = ctx.random.session_id();
@@ -223,17 +225,17 @@ pub async fn start(
         issued_at: now,
         expires_at: now + ctx.settings.refresh_token_lifetime,
     };
-    store::insert(transaction, &token, proof, caller).await?;
-    let (whose, bounds) = ((user, session, caller.transport), (MOST_LIVING, ENDED_AT_ONCE));
-    for over in store::end_beyond(transaction, whose, bounds, terms, now).await? {
+    store::insert(transaction, &token, method, info).await?;
+    let (owner, bounds) = ((user, session, info.transport), (MAX_ACTIVE, MAX_ENDED_AT_ONCE));
+    for ended in store::end_excess(transaction, owner, bounds, rules, now).await? {
         // Before the commit, so this node too may see one of them for `session_cache` more, as others do.
-        ctx.cache.forget(over);
+        ctx.cache.invalidate(ended);
     }
-    let event = AuditEvent::by_owner(user, AuditEventKind::LoggedIn, caller).in_session(session);
-    audit::record(transaction, event.with_details(proof.details()), now).await?;
-    let device = Some(devices::remember(ctx, email));
-    let custom = claims::at_log_in(ctx, transaction, user).await?;
-    Ok(Some(Opened { device, ..tokens::issue(ctx, &token, Shows::Nothing, custom, now) }))
+    let event = AuditEvent::by_owner(user, AuditEventKind::LoggedIn, info).in_session(session);
+    audit::record(transaction, event.with_details(method.details()), now).await?;
+    let device = Some(devices::issue(ctx, email));
+    let custom = claims::for_new_session(ctx, transaction, user).await?;
+    Ok(Some(IssuedTokens { device, ..tokens::issue(ctx, &token, Confirms::Nothing, custom, now) }))
 }
 
 /// Exchanges a refresh token for the next pair.
@@ -243,40 +245,48 @@ pub async fn start(
 /// and the session ends.
 ///
 /// # Errors
-/// [`RenewError`] says why there is no next pair.
-pub async fn renew(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, RenewError> {
+/// [`RefreshError`] says why there is no next pair.
+pub async fn refresh(
+    ctx: &Context,
+    token: &str,
+    info: &RequestInfo,
+) -> Result<IssuedTokens, RefreshError> {
     let now = ctx.clock.now();
-    let shown = tokens::verify_refresh(ctx, token, now)?;
+    let presented = tokens::verify_refresh(ctx, token, now)?;
     if ctx.settings.rotate_refresh_tokens {
-        let next = RefreshToken { id: ctx.random.token_id(), issued_at: now, ..shown.clone() };
+        let next = RefreshToken { id: ctx.random.token_id(), issued_at: now, ..presented.clone() };
         // A transaction that did not change the row may have waited for it and hold it. Whoever ends
         // sessions takes the account first, so it lets go before anything else is done.
         let transaction = ctx.db.begin().await?;
-        if store::rotate(&transaction, &shown, &next, terms(ctx), caller).await? {
+        if store::rotate(&transaction, &presented, &next, rules(ctx), info).await? {
             transaction.commit().await?;
-            return issue_next(ctx, &next, Shows::Arrival, now).await;
+            return issue_next(ctx, &next, Confirms::Rotation, now).await;
         }
     }
-    let accepted = accept(ctx, &shown, caller).await?;
-    let proves = if accepted.is_unconfirmed { Shows::Arrival } else { Shows::Nothing };
-    issue_next(ctx, &accepted.current, proves, now).await
+    let accepted = accept(ctx, &presented, info).await?;
+    let confirmed = if accepted.is_unconfirmed { Confirms::Rotation } else { Confirms::Nothing };
+    issue_next(ctx, &accepted.current, confirmed, now).await
 }
 
 /// Gives the next access token for a refresh token that stays as it is. For those who may not be able
-/// to keep another one; a replaced token ends the session as in [`renew`].
+/// to keep another one; a replaced token ends the session as in [`refresh`].
 ///
 /// # Errors
-/// [`RenewError`] says why there is none.
-pub async fn renew_access(ctx: &Ctx, token: &str, caller: &Caller) -> Result<Opened, RenewError> {
+/// [`RefreshError`] says why there is none.
+pub async fn refresh_access(
+    ctx: &Context,
+    token: &str,
+    info: &RequestInfo,
+) -> Result<IssuedTokens, RefreshError> {
     let now = ctx.clock.now();
-    let shown = tokens::verify_refresh(ctx, token, now)?;
-    let accepted = accept(ctx, &shown, caller).await?;
+    let presented = tokens::verify_refresh(ctx, token, now)?;
+    let accepted = accept(ctx, &presented, info).await?;
     // The refresh token does not go with it, so showing it says nothing of whether that has arrived.
-    issue_next(ctx, &accepted.current, Shows::Nothing, now).await
+    issue_next(ctx, &accepted.current, Confirms::Nothing, now).await
 }
 
 /// What a refresh token is good for that rotates nothing.
-struct Accepted {
+struct AcceptedToken {
     /// The token that counts now: the shown one, or its successor.
     current: RefreshToken,
     /// Whether it is the successor, and nothing that was issued with it has been shown.
@@ -286,123 +296,133 @@ struct Accepted {
 }
 
 /// Accepts a refresh token without rotating it; one that is no longer good ends the session.
-async fn accept(ctx: &Ctx, shown: &RefreshToken, caller: &Caller) -> Result<Accepted, RenewError> {
-    match find_accepted(ctx, shown).await {
-        Ok(accepted) if accepted.is_late && !ask_again(ctx, shown).await? => {
-            Err(end_copied(ctx, shown, caller).await?)
+async fn accept(
+    ctx: &Context,
+    presented: &RefreshToken,
+    info: &RequestInfo,
+) -> Result<AcceptedToken, RefreshError> {
+    match accepted_token(ctx, presented).await {
+        Ok(accepted) if accepted.is_late && !reuse_successor(ctx, presented).await? => {
+            Err(revoke_reused(ctx, presented, info).await?)
         }
-        Err(RenewError::Reused) => Err(end_copied(ctx, shown, caller).await?),
+        Err(RefreshError::Reused) => Err(revoke_reused(ctx, presented, info).await?),
         other => other,
     }
 }
 
-async fn ask_again(ctx: &Ctx, shown: &RefreshToken) -> Result<bool, DbError> {
+async fn reuse_successor(ctx: &Context, presented: &RefreshToken) -> Result<bool, DbError> {
     let transaction = ctx.db.begin().await?;
-    let may = store::ask_again(&transaction, shown, ctx.clock.now()).await?;
+    let may = store::reuse_successor(&transaction, presented, ctx.clock.now()).await?;
     transaction.commit().await?;
     Ok(may)
 }
 
 /// Finds the token for which a shown one is good: itself, or its successor. A successor that is shown
 /// confirms the rotation.
-async fn find_accepted(ctx: &Ctx, shown: &RefreshToken) -> Result<Accepted, RenewError> {
+async fn accepted_token(
+    ctx: &Context,
+    presented: &RefreshToken,
+) -> Result<AcceptedToken, RefreshError> {
     let now = ctx.clock.now();
-    let row = match store::find_alive(&ctx.db, shown.session, terms(ctx), now).await? {
+    let row = match store::find_token_state(&ctx.db, presented.session, rules(ctx), now).await? {
         Ok(row) => row,
         // A row that is over is swept before a long token has run out; its person may still be here.
-        Err(Over::Gone) => {
-            let person = accounts::find_by_id(&ctx.db, shown.user).await?;
-            return Err(person.map_or(Over::Gone, |_| Over::Ended).into());
+        Err(SessionInvalid::NotFound) => {
+            let person = accounts::find_by_id(&ctx.db, presented.user).await?;
+            return Err(person.map_or(SessionInvalid::NotFound, |_| SessionInvalid::Ended).into());
         }
-        Err(over) => return Err(over.into()),
+        Err(invalid) => return Err(invalid.into()),
     };
-    if row.current.user != shown.user {
+    if row.current.user != presented.user {
         return Err(TokenError::Invalid.into());
     }
-    if row.current.id == shown.id {
+    if row.current.id == presented.id {
         if row.is_unconfirmed {
-            notes::arrived(ctx, shown.session, &Arc::from(shown.id.as_str()));
+            usage::confirm_rotation(ctx, presented.session, &Arc::from(presented.id.as_str()));
         }
-        notes::used(ctx, shown.session, &Arc::new(AtomicI64::new(row.last_seen_at)));
-        return Ok(Accepted { current: row.current, is_unconfirmed: false, is_late: false });
+        usage::record_use(ctx, presented.session, &Arc::new(AtomicI64::new(row.last_seen_at)));
+        return Ok(AcceptedToken { current: row.current, is_unconfirmed: false, is_late: false });
     }
     // Clocks of nodes differ, and a clock may have been set back: the distance counts, not the order.
     let is_window_open = (now - row.current.issued_at).abs() < ROTATION_WINDOW;
-    let is_replaced = row.previous_id.as_deref() == Some(&shown.id);
+    let is_replaced = row.previous_id.as_deref() == Some(&presented.id);
     if !is_replaced || !(is_window_open || row.is_unconfirmed) {
-        return Err(RenewError::Reused);
+        return Err(RefreshError::Reused);
     }
     let is_unconfirmed = row.is_unconfirmed;
-    Ok(Accepted { current: row.current, is_unconfirmed, is_late: !is_window_open })
+    Ok(AcceptedToken { current: row.current, is_unconfirmed, is_late: !is_window_open })
 }
 
 /// Ends a session of which somebody has a copy, and tells its owner, once: of many tries with the
 /// same token, the one that ends the session tells.
-async fn end_copied(
-    ctx: &Ctx,
-    shown: &RefreshToken,
-    caller: &Caller,
-) -> Result<RenewError, DbError> {
+async fn revoke_reused(
+    ctx: &Context,
+    presented: &RefreshToken,
+    info: &RequestInfo,
+) -> Result<RefreshError, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    let owner = accounts::lock(&transaction, shown.user).await?;
-    let whose = (shown.session, Some(shown.user));
-    let has_ended = store::end(&transaction, whose, EndReason::TokenReused, now).await?;
-    let Some(owner) = owner.filter(|_| has_ended) else { return Ok(Over::Ended.into()) };
-    let event = AuditEvent::on_user(shown.user, AuditEventKind::TokenReused, caller)
-        .in_session(shown.session);
+    let owner = accounts::lock(&transaction, presented.user).await?;
+    let key = (presented.session, Some(presented.user));
+    let has_ended = store::end(&transaction, key, EndReason::TokenReused, now).await?;
+    let Some(owner) = owner.filter(|_| has_ended) else { return Ok(SessionInvalid::Ended.into()) };
+    let event = AuditEvent::on_user(presented.user, AuditEventKind::TokenReused, info)
+        .in_session(presented.session);
     audit::record(&transaction, event, now).await?;
-    let whose = (shown.user, Some(&owner.person.email));
-    let not_me = links::mint(&transaction, ctx.random, Purpose::NotMe, whose, now).await?;
-    let letter = Letter::new(Kind::TokenReused).with_not_me(not_me).about(caller, now);
+    let key = (presented.user, Some(&owner.person.email));
+    let not_me = links::create(&transaction, ctx.random, Purpose::NotMe, key, now).await?;
+    let letter = Letter::new(Kind::TokenReused).with_not_me(not_me).about(info, now);
     outbox::put(&transaction, &ctx.keys, &owner.addressee(), &letter, now).await?;
     transaction.commit().await?;
-    ctx.cache.forget(shown.session);
+    ctx.cache.invalidate(presented.session);
     tracing::warn!(
-        user.id = shown.user.0, session.id = %shown.session, request.id = caller.request_id,
+        user.id = presented.user.0, session.id = %presented.session, request.id = info.request_id,
         "session ended: a replaced refresh token was used again"
     );
-    Ok(RenewError::Reused)
+    Ok(RefreshError::Reused)
 }
 
 /// The next pair of a session, with what is true of its owner now.
 async fn issue_next(
-    ctx: &Ctx,
+    ctx: &Context,
     refresh: &RefreshToken,
-    shows: Shows,
+    confirms: Confirms,
     now: OffsetDateTime,
-) -> Result<Opened, RenewError> {
-    let custom = claims::at_renewal(ctx, refresh.session).await?;
-    Ok(tokens::issue(ctx, refresh, shows, custom, now))
+) -> Result<IssuedTokens, RefreshError> {
+    let custom = claims::for_refresh(ctx, refresh.session).await?;
+    Ok(tokens::issue(ctx, refresh, confirms, custom, now))
 }
 
 /// The session and its owner, if it is alive and the owner's account is active.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn find(ctx: &Ctx, session: SessionId) -> Result<Option<Living>, DbError> {
-    Ok(look_up(ctx, session).await?.ok())
+pub async fn find(ctx: &Context, session: SessionId) -> Result<Option<ActiveSession>, DbError> {
+    Ok(find_or_reason(ctx, session).await?.ok())
 }
 
 /// The same, or why it is over.
-async fn look_up(ctx: &Ctx, session: SessionId) -> Result<Result<Living, Over>, DbError> {
+async fn find_or_reason(
+    ctx: &Context,
+    session: SessionId,
+) -> Result<Result<ActiveSession, SessionInvalid>, DbError> {
     let now = ctx.clock.now();
-    if let Some(living) = ctx.cache.find(session, now) {
-        return Ok(Ok(living));
+    if let Some(active) = ctx.cache.find(session, now) {
+        return Ok(Ok(active));
     }
     let asked = ctx.cache.epoch();
-    let mut living = store::find_living(&ctx.db, session, terms(ctx), now).await?;
-    if let Ok(Living { person, .. }) = &mut living
+    let mut active = store::find_active(&ctx.db, session, rules(ctx), now).await?;
+    if let Ok(ActiveSession { person, .. }) = &mut active
         && person.is_staff
         && !person.is_superuser
     {
         let granted = groups::granted_permissions(&ctx.db, person.id).await?;
         Arc::make_mut(person).granted = granted;
     }
-    if let Ok(living) = &living {
-        ctx.cache.remember(living, asked, now);
+    if let Ok(active) = &active {
+        ctx.cache.remember(active, asked, now);
     }
-    Ok(living)
+    Ok(active)
 }
 
 /// The names of the groups that the owner of a session is in: asked for once and remembered as long as
@@ -410,41 +430,44 @@ async fn look_up(ctx: &Ctx, session: SessionId) -> Result<Result<Living, Over>, 
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn groups_of<'l>(ctx: &Ctx, living: &'l Living) -> Result<&'l [String], DbError> {
-    if let Some(names) = living.groups.get() {
+pub async fn group_names<'l>(
+    ctx: &Context,
+    active: &'l ActiveSession,
+) -> Result<&'l [String], DbError> {
+    if let Some(names) = active.groups.get() {
         return Ok(names);
     }
-    let groups = groups::list_of_user(&ctx.db, living.person.id).await?;
-    Ok(living.groups.get_or_init(|| groups.into_iter().map(|(_, name)| name).collect()))
+    let groups = groups::list_of_user(&ctx.db, active.person.id).await?;
+    Ok(active.groups.get_or_init(|| groups.into_iter().map(|(_, name)| name).collect()))
 }
 
 /// Whether a token of either kind would be taken now. Nothing is exchanged, and nobody is taken for a
 /// thief.
 ///
 /// # Errors
-/// [`RenewError`] says why it would not.
-pub async fn check(ctx: &Ctx, token: &str) -> Result<(), RenewError> {
-    match by_access(ctx, token).await {
+/// [`RefreshError`] says why it would not.
+pub async fn check_token(ctx: &Context, token: &str) -> Result<(), RefreshError> {
+    match find_by_access_token(ctx, token).await {
         Ok(_) => Ok(()),
         Err(AccessError::Token(TokenError::WrongType)) => {
-            let shown = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
-            find_accepted(ctx, &shown).await.map(drop)
+            let presented = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
+            accepted_token(ctx, &presented).await.map(drop)
         }
         Err(AccessError::Token(error)) => Err(error.into()),
-        Err(AccessError::Over(over)) => Err(over.into()),
+        Err(AccessError::Session(invalid)) => Err(invalid.into()),
         Err(AccessError::Broken(error)) => Err(error.into()),
     }
 }
 
 /// Whether an access token is one of ours and has not expired; whether its session lives is not asked.
 #[must_use]
-pub fn is_our_access(ctx: &Ctx, token: &str) -> bool {
+pub fn is_access_token(ctx: &Context, token: &str) -> bool {
     tokens::verify_access(ctx, token, ctx.clock.now()).is_ok()
 }
 
 /// The same of a refresh token.
 #[must_use]
-pub fn is_our_refresh(ctx: &Ctx, token: &str) -> bool {
+pub fn is_refresh_token(ctx: &Context, token: &str) -> bool {
     tokens::verify_refresh(ctx, token, ctx.clock.now()).is_ok()
 }
 
@@ -452,31 +475,31 @@ pub fn is_our_refresh(ctx: &Ctx, token: &str) -> bool {
 ///
 /// # Errors
 /// [`TokenError`] when it is not a refresh token of ours, or has expired.
-pub fn named_by(ctx: &Ctx, token: &str) -> Result<(SessionId, UserId), TokenError> {
-    let shown = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
-    Ok((shown.session, shown.user))
+pub fn session_id_in(ctx: &Context, token: &str) -> Result<(SessionId, UserId), TokenError> {
+    let presented = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
+    Ok((presented.session, presented.user))
 }
 
 /// The living session of a refresh token, and whose. Nothing is exchanged; a token that had been
-/// replaced ends the session, as in [`renew`].
+/// replaced ends the session, as in [`refresh`].
 ///
 /// # Errors
-/// [`RenewError`] says why there is none.
-pub async fn by_refresh(
-    ctx: &Ctx,
+/// [`RefreshError`] says why there is none.
+pub async fn find_by_refresh_token(
+    ctx: &Context,
     token: &str,
-    caller: &Caller,
-) -> Result<(SessionId, UserId), RenewError> {
-    let shown = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
-    match find_accepted(ctx, &shown).await {
-        Ok(Accepted { current, .. }) => Ok((current.session, current.user)),
-        Err(RenewError::Reused) => Err(end_copied(ctx, &shown, caller).await?),
+    info: &RequestInfo,
+) -> Result<(SessionId, UserId), RefreshError> {
+    let presented = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
+    match accepted_token(ctx, &presented).await {
+        Ok(AcceptedToken { current, .. }) => Ok((current.session, current.user)),
+        Err(RefreshError::Reused) => Err(revoke_reused(ctx, &presented, info).await?),
         Err(error) => Err(error),
     }
 }
 
 /// Ends a session; `false` means that it was over already. The caller commits, then tells the cache
-/// with [`ended`].
+/// with [`invalidate_cached`].
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -493,7 +516,7 @@ pub async fn end(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn end_own(
+pub async fn end_owned(
     transaction: &Transaction,
     (session, user): (SessionId, UserId),
     why: EndReason,
@@ -506,8 +529,8 @@ pub async fn end_own(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot; then nothing has happened.
-pub async fn commit_instead_of(
-    ctx: &Ctx,
+pub async fn commit_replacing_session(
+    ctx: &Context,
     transaction: Transaction,
     before: Option<SessionId>,
 ) -> Result<(), DbError> {
@@ -515,7 +538,7 @@ pub async fn commit_instead_of(
         end(&transaction, before, EndReason::Replaced, ctx.clock.now()).await?;
     }
     transaction.commit().await?;
-    before.inspect(|session| ended(ctx, *session));
+    before.inspect(|session| invalidate_cached(ctx, *session));
     Ok(())
 }
 
@@ -523,48 +546,52 @@ pub async fn commit_instead_of(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn list_of(ctx: &Ctx, user: UserId, this: SessionId) -> Result<SignIns, DbError> {
-    store::list_alive(&ctx.db, user, this, MOST_LISTED, terms(ctx), ctx.clock.now()).await
+pub async fn list_active(
+    ctx: &Context,
+    user: UserId,
+    this: SessionId,
+) -> Result<SessionList, DbError> {
+    store::list_active(&ctx.db, user, this, MAX_LISTED, rules(ctx), ctx.clock.now()).await
 }
 
 /// Every sign-in of a person whose row is still there, living or over, newest first.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn list_all(db: &Db, user: UserId, at_most: u64) -> Result<Vec<Kept>, DbError> {
+pub async fn list_all(db: &Db, user: UserId, at_most: u64) -> Result<Vec<SessionRecord>, DbError> {
     store::list_all(db, user, at_most).await
 }
 
-/// Ends a session of a person at the request of `asking`, which is another one or the same.
-/// `false` means that the person has no such living session, or that `asking` is over itself.
+/// Ends a session of a person at the request of `acting`, which is another one or the same.
+/// `false` means that the person has no such living session, or that `acting` is over itself.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn end_of(
+pub async fn end_from(
     transaction: &Transaction,
-    (user, asking): (UserId, SessionId),
+    (user, acting): (UserId, SessionId),
     session: SessionId,
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    store::end_of(transaction, user, asking, session, why, now).await
+    store::end_from(transaction, user, acting, session, why, now).await
 }
 
-/// Ends every living session of a person but `asking`; tells which, for [`ended`] after the commit.
-/// If `asking` is over itself, it ends none: of two that end each other, one is left.
+/// Ends every living session of a person but `acting`; tells which, for [`invalidate_cached`] after the commit.
+/// If `acting` is over itself, it ends none: of two that end each other, one is left.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn end_others(
     transaction: &Transaction,
-    (user, asking): (UserId, SessionId),
+    (user, acting): (UserId, SessionId),
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<Vec<SessionId>, DbError> {
-    store::end_others(transaction, user, asking, why, now).await
+    store::end_others(transaction, user, acting, why, now).await
 }
 
-/// Ends every session of a person but `except`; tells which, for [`ended`] after the commit. The
+/// Ends every session of a person but `except`; tells which, for [`invalidate_cached`] after the commit. The
 /// account is locked.
 ///
 /// # Errors
@@ -580,49 +607,53 @@ pub async fn end_all(
 }
 
 /// Notes that the owner of a session has just proved to be it once more. The caller commits, then
-/// tells the cache with [`ended`].
+/// tells the cache with [`invalidate_cached`].
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn set_proved(
+pub async fn record_reauthentication(
     transaction: &Transaction,
     session: SessionId,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    store::update_proved(transaction, session, now).await
+    store::update_authenticated_at(transaction, session, now).await
 }
 
 /// Where an address must be proved, sessions of accounts without a proved one are worth nothing.
-fn terms(ctx: &Ctx) -> Terms {
-    let must_be_verified = ctx.settings.email_verification == EmailVerification::Mandatory;
-    Terms { must_be_verified, idle: idle_lifetime(ctx) }
+fn rules(ctx: &Context) -> SessionRules {
+    let needs_verified_email = ctx.settings.email_verification == EmailVerification::Mandatory;
+    SessionRules { needs_verified_email, idle: idle_lifetime(ctx) }
 }
 
 /// After how long an unused session is over, if that is asked for.
-fn idle_lifetime(ctx: &Ctx) -> Option<time::Duration> {
+fn idle_lifetime(ctx: &Context) -> Option<time::Duration> {
     let idle = time::Duration::try_from(ctx.settings.session_idle_lifetime).ok()?;
     (!idle.is_zero()).then_some(idle)
 }
 
 /// To be called after the end of a session has been committed.
-pub fn ended(ctx: &Ctx, session: SessionId) {
-    ctx.cache.forget(session);
+pub fn invalidate_cached(ctx: &Context, session: SessionId) {
+    ctx.cache.invalidate(session);
 }
 
 /// Whether a person has a living session.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn has_living(ctx: &Ctx, user: UserId) -> Result<bool, DbError> {
-    store::has_living(&ctx.db, user, terms(ctx), ctx.clock.now()).await
+pub async fn has_active(ctx: &Context, user: UserId) -> Result<bool, DbError> {
+    store::has_active(&ctx.db, user, rules(ctx), ctx.clock.now()).await
 }
 
 /// How many sessions are alive, counted up to `at_most`.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn count_living(ctx: &Ctx, now: OffsetDateTime, at_most: u64) -> Result<u64, DbError> {
-    store::count_living(&ctx.db, terms(ctx), now, at_most).await
+pub async fn count_active(
+    ctx: &Context,
+    now: OffsetDateTime,
+    at_most: u64,
+) -> Result<u64, DbError> {
+    store::count_active(&ctx.db, rules(ctx), now, at_most).await
 }
 
 /// Deletes up to `at_most` sessions that have been over for a while; tells how many.
@@ -634,5 +665,5 @@ pub async fn sweep(
     now: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
-    store::delete_over(transaction, now, at_most).await
+    store::delete_expired(transaction, now, at_most).await
 }

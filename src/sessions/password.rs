@@ -14,12 +14,12 @@ use crate::accounts;
 use crate::accounts::{Account, ProvedHash, RoundUpError};
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::{PasswordHash, QueueFull};
 use crate::db::{DbError, Transaction};
 use crate::throttle;
-use crate::throttle::{Cap, Limit, ThrottleError, Try};
-use crate::types::{Caller, Email, Password, Person, UserId};
+use crate::throttle::{Attempt, Cap, Limit, ThrottleError};
+use crate::types::{Email, Password, Person, RequestInfo, UserId};
 
 /// Guesses at one account from devices that it was never signed in on. Ten honest slips are free;
 /// at an hour's wait a guesser stays far below the 100 tries that NIST SP 800-63B-4, 3.2.2 allows.
@@ -33,7 +33,7 @@ const BY_ACCOUNT: Limit = Limit {
 
 /// Guesses from one place at any account. A school behind one address slips more often than a
 /// person, and must not wait long for one vandal.
-const BY_PLACE: Limit = Limit {
+const BY_CLIENT_NETWORK: Limit = Limit {
     name: "login-place",
     free: 100,
     forgets_one_in: Duration::from_secs(30),
@@ -48,73 +48,73 @@ const BY_DEVICE: Cap = Cap {
     limit: Limit {
         name: "login-device",
         free: 10,
-        forgets_one_in: FORGETS_ONE_OF_A_ROW_IN,
+        forgets_one_in: FORGETS_ONE_IN_A_ROW_IN,
         first_wait: Duration::from_secs(30),
         longest_wait: Duration::from_hours(1),
     },
     at_most: 20,
-    starts_over: false,
+    resets_on_refund: false,
 };
 
 /// Wrong passwords in a row for one account, from wherever. NIST SP 800-63B-4, 3.2.2 allows 100; then
 /// the password opens nothing until another one is chosen by a link.
-const IN_A_ROW: Cap = Cap { limit: ROW, at_most: 100, starts_over: true };
+const IN_A_ROW: Cap = Cap { limit: ROW, at_most: 100, resets_on_refund: true };
 
 /// The part of those that strangers have: the rest is left to devices that know the account, so that no
 /// stranger can lock its owner out.
-const STRANGERS_IN_A_ROW: Cap = Cap { at_most: 80, ..IN_A_ROW };
+const IN_A_ROW_FROM_UNKNOWN_DEVICES: Cap = Cap { at_most: 80, ..IN_A_ROW };
 
 /// Both count on one key. Waiting is the business of the other limits.
 const ROW: Limit = Limit {
     name: "login-row",
     free: u32::MAX,
-    forgets_one_in: FORGETS_ONE_OF_A_ROW_IN,
+    forgets_one_in: FORGETS_ONE_IN_A_ROW_IN,
     first_wait: Duration::ZERO,
     longest_wait: Duration::ZERO,
 };
 
 /// Rows of addresses without an account are kept too, or their absence would tell. So a row is forgotten
 /// after a month per try without a try: a guesser who waits for that has twelve guesses a year.
-const FORGETS_ONE_OF_A_ROW_IN: Duration = Duration::from_hours(30 * 24);
+const FORGETS_ONE_IN_A_ROW_IN: Duration = Duration::from_hours(30 * 24);
 
 /// A password that fits.
 #[derive(Debug, Clone)]
-pub struct Proved {
+pub struct VerifiedPassword {
     /// The account, as it was when it was looked up. Whether it may be used is not asked yet.
     pub account: Account,
     /// The hash that the password fits; `None` for whoever has no password.
     pub hash: Option<ProvedHash>,
     /// Whether the account was signed in to in this browser before.
     pub is_known_device: bool,
-    tries: Vec<Try>,
+    attempts: Vec<Attempt>,
 }
 
-impl Proved {
+impl VerifiedPassword {
     /// Gives the try back, for it was honest.
     ///
     /// # Errors
     /// [`DbError`] when the database cannot.
-    pub async fn give_back(&self, transaction: &Transaction) -> Result<(), DbError> {
-        throttle::give_back(transaction, &self.tries).await
+    pub async fn refund_attempt_in(&self, transaction: &Transaction) -> Result<(), DbError> {
+        throttle::refund(transaction, &self.attempts).await
     }
 
     /// The same where nothing else is written: the password was right, and something else was not.
     ///
     /// # Errors
     /// [`DbError`] when the database cannot.
-    pub async fn was_honest(&self, ctx: &Ctx) -> Result<(), DbError> {
+    pub async fn refund_attempt(&self, ctx: &Context) -> Result<(), DbError> {
         let transaction = ctx.db.begin().await?;
-        self.give_back(&transaction).await?;
+        self.refund_attempt_in(&transaction).await?;
         transaction.commit().await
     }
 
     /// Whether the hash, or that there is none, still stands in an account that was read after the proof.
     #[must_use]
-    pub fn stands_in(&self, account: &Account) -> bool {
-        account.is_active && self.is_password_of(account)
+    pub fn still_matches(&self, account: &Account) -> bool {
+        account.is_active && self.has_password_of(account)
     }
 
-    fn is_password_of(&self, account: &Account) -> bool {
+    fn has_password_of(&self, account: &Account) -> bool {
         let stored = account.password_hash.as_ref().map(PasswordHash::as_str);
         let proved = self.hash.as_ref().map(|hash| hash.stored.as_str());
         stored == proved
@@ -145,10 +145,10 @@ impl Inactive {
 
 /// Why a password proved nothing.
 #[derive(Debug, Error)]
-pub enum ProveError {
+pub enum AuthError {
     /// There is no such account, or the password is not its.
     #[error("wrong credentials")]
-    Wrong,
+    WrongCredentials,
     /// Too many tries on this account or from there.
     #[error("too many tries")]
     TooSoon(Duration),
@@ -164,7 +164,7 @@ pub enum ProveError {
     Broken(#[from] DbError),
 }
 
-impl From<RoundUpError> for ProveError {
+impl From<RoundUpError> for AuthError {
     fn from(error: RoundUpError) -> Self {
         match error {
             RoundUpError::Busy(full) => Self::Busy(full),
@@ -173,7 +173,7 @@ impl From<RoundUpError> for ProveError {
     }
 }
 
-impl From<ThrottleError> for ProveError {
+impl From<ThrottleError> for AuthError {
     fn from(error: ThrottleError) -> Self {
         match error {
             ThrottleError::TooSoon(throttle::CLOSED) => Self::Closed,
@@ -187,14 +187,14 @@ impl From<ThrottleError> for ProveError {
 /// makes something of the proof.
 ///
 /// # Errors
-/// [`ProveError`] says why it proved nothing.
-pub async fn prove(
-    ctx: &Ctx,
+/// [`AuthError`] says why it proved nothing.
+pub async fn verify_password(
+    ctx: &Context,
     email: &Email,
     password: Password,
-    caller: &Caller,
-) -> Result<Proved, ProveError> {
-    let (tries, is_known_device) = admit(ctx, email, caller).await?;
+    info: &RequestInfo,
+) -> Result<VerifiedPassword, AuthError> {
+    let (attempts, is_known_device) = count_attempt(ctx, email, info).await?;
     let account = accounts::find(&ctx.db, email).await?;
     let stored = account.as_ref().and_then(|account| account.password_hash.clone());
     // Without an account the same work is done.
@@ -204,15 +204,15 @@ pub async fn prove(
         let kinds = accounts::hash_kinds(ctx).await?;
         let stored = account.as_ref().and_then(|account| account.password_hash.clone());
         ctx.hasher.round_up(password, stored, kinds).await?;
-        note_failure(ctx, account.map(|account| account.person.id), caller);
-        return Err(ProveError::Wrong);
+        record_failure(ctx, account.map(|account| account.person.id), info);
+        return Err(AuthError::WrongCredentials);
     };
     let fresh = if verdict.is_outdated { ctx.hasher.hash(password).await? } else { stored.clone() };
-    Ok(Proved {
+    Ok(VerifiedPassword {
         account: account.clone(),
         hash: Some(ProvedHash { stored, fresh }),
         is_known_device,
-        tries,
+        attempts,
     })
 }
 
@@ -221,58 +221,68 @@ pub async fn prove(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn why_inactive(ctx: &Ctx, proved: &Proved) -> Result<Option<Inactive>, DbError> {
+pub async fn why_inactive(
+    ctx: &Context,
+    proved: &VerifiedPassword,
+) -> Result<Option<Inactive>, DbError> {
     let account = accounts::find_by_id(&ctx.db, proved.account.person.id).await?;
-    let account = account.filter(|account| proved.is_password_of(account));
+    let account = account.filter(|account| proved.has_password_of(account));
     let now = ctx.clock.now();
     let inactive = account.as_ref().and_then(|account| Inactive::of(account, now));
     let Some(inactive) = inactive else { return Ok(None) };
-    proved.was_honest(ctx).await?;
+    proved.refund_attempt(ctx).await?;
     Ok(Some(inactive))
 }
 
 /// Counts a try; also tells whether it counts as one on a device that knows the account. A known device
 /// is counted on its own: whatever strangers do to the account or from the same network, its owner gets
 /// through.
-async fn admit(ctx: &Ctx, email: &Email, caller: &Caller) -> Result<(Vec<Try>, bool), ProveError> {
+async fn count_attempt(
+    ctx: &Context,
+    email: &Email,
+    info: &RequestInfo,
+) -> Result<(Vec<Attempt>, bool), AuthError> {
     let now = ctx.clock.now();
-    if let Some(device) = devices::known(&ctx.keys, email, caller) {
-        let tries = vec![BY_DEVICE.on(device), IN_A_ROW.on(&whose(ctx, email))];
-        match throttle::admit(&ctx.db, &tries, now).await.map_err(ProveError::from) {
-            Ok(()) => return Ok((tries, true)),
+    if let Some(device) = devices::known_id(&ctx.keys, email, info) {
+        let attempts = vec![BY_DEVICE.on(device), IN_A_ROW.on(&pseudonym(ctx, email))];
+        match throttle::check_rate_limit(&ctx.db, &attempts, now).await.map_err(AuthError::from) {
+            Ok(()) => return Ok((attempts, true)),
             // Nothing is left on the cookie, or on the account, which strangers are told as well.
-            Err(ProveError::Closed) => {}
+            Err(AuthError::Closed) => {}
             Err(error) => return Err(error),
         }
     }
-    let tries = strangers_tries(ctx, email, caller);
-    throttle::admit(&ctx.db, &tries, now).await?;
-    Ok((tries, false))
+    let attempts = unknown_device_attempts(ctx, email, info);
+    throttle::check_rate_limit(&ctx.db, &attempts, now).await?;
+    Ok((attempts, false))
 }
 
 /// Whoever is signed in proves it by the password; somebody who has none, and comes with `None`, has just
 /// been proved in another way, as the caller knows.
 ///
 /// # Errors
-/// [`ProveError`] says why it proved nothing; without a password it is [`ProveError::Wrong`] when there is
+/// [`AuthError`] says why it proved nothing; without a password it is [`AuthError::WrongCredentials`] when there is
 /// one after all.
-pub async fn prove_owner(
-    ctx: &Ctx,
+pub async fn reauthenticate(
+    ctx: &Context,
     person: &Person,
     password: Option<Password>,
-    caller: &Caller,
-) -> Result<Proved, ProveError> {
+    info: &RequestInfo,
+) -> Result<VerifiedPassword, AuthError> {
     match password {
-        Some(password) => prove(ctx, &person.email, password, caller).await,
-        None => without_password(ctx, person.id).await,
+        Some(password) => verify_password(ctx, &person.email, password, info).await,
+        None => account_without_password(ctx, person.id).await,
     }
 }
 
-async fn without_password(ctx: &Ctx, user: UserId) -> Result<Proved, ProveError> {
+async fn account_without_password(
+    ctx: &Context,
+    user: UserId,
+) -> Result<VerifiedPassword, AuthError> {
     let account = accounts::find_by_id(&ctx.db, user).await?;
     let account = account.filter(|account| account.password_hash.is_none());
-    let account = account.ok_or(ProveError::Wrong)?;
-    Ok(Proved { account, hash: None, is_known_device: true, tries: Vec::new() })
+    let account = account.ok_or(AuthError::WrongCredentials)?;
+    Ok(VerifiedPassword { account, hash: None, is_known_device: true, attempts: Vec::new() })
 }
 
 /// How long strangers' devices have to wait before the next guess at this address; `None` when they
@@ -280,42 +290,42 @@ async fn without_password(ctx: &Ctx, user: UserId) -> Result<Proved, ProveError>
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn waiting(ctx: &Ctx, email: &Email) -> Result<Option<Duration>, DbError> {
-    let whose = whose(ctx, email);
-    let tries = [BY_ACCOUNT.on(&whose), STRANGERS_IN_A_ROW.on(&whose)];
-    throttle::waiting(&ctx.db, &tries, ctx.clock.now()).await
+pub async fn retry_after(ctx: &Context, email: &Email) -> Result<Option<Duration>, DbError> {
+    let pseudonym = pseudonym(ctx, email);
+    let attempts = [BY_ACCOUNT.on(&pseudonym), IN_A_ROW_FROM_UNKNOWN_DEVICES.on(&pseudonym)];
+    throttle::retry_after(&ctx.db, &attempts, ctx.clock.now()).await
 }
 
 /// Ends the row of wrong passwords of an address, for its account has another password.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn start_over(
-    ctx: &Ctx,
+pub async fn reset_failures(
+    ctx: &Context,
     transaction: &Transaction,
     email: &Email,
 ) -> Result<(), DbError> {
-    throttle::start_over(transaction, &[IN_A_ROW.on(&whose(ctx, email))]).await
+    throttle::reset(transaction, &[IN_A_ROW.on(&pseudonym(ctx, email))]).await
 }
 
-fn strangers_tries(ctx: &Ctx, email: &Email, caller: &Caller) -> Vec<Try> {
-    let whose = whose(ctx, email);
+fn unknown_device_attempts(ctx: &Context, email: &Email, info: &RequestInfo) -> Vec<Attempt> {
+    let pseudonym = pseudonym(ctx, email);
     vec![
-        BY_ACCOUNT.on(&whose),
-        BY_PLACE.on(&ctx.keys.pseudonym(&caller.place())),
-        STRANGERS_IN_A_ROW.on(&whose),
+        BY_ACCOUNT.on(&pseudonym),
+        BY_CLIENT_NETWORK.on(&ctx.keys.pseudonym(&info.client_network())),
+        IN_A_ROW_FROM_UNKNOWN_DEVICES.on(&pseudonym),
     ]
 }
 
-fn whose(ctx: &Ctx, email: &Email) -> String {
+fn pseudonym(ctx: &Context, email: &Email) -> String {
     ctx.keys.pseudonym(email.canonical())
 }
 
 /// Writes the failure into the owner's trail, after the answer. For an unknown address the same is written
 /// into a place that does not grow: a write that only known addresses cause would show in the time of the
 /// next request.
-fn note_failure(ctx: &Ctx, user: Option<UserId>, caller: &Caller) {
-    let id = caller.request_id.as_str();
+fn record_failure(ctx: &Context, user: Option<UserId>, info: &RequestInfo) {
+    let id = info.request_id.as_str();
     match user {
         Some(user) => {
             tracing::info!(
@@ -326,19 +336,19 @@ fn note_failure(ctx: &Ctx, user: Option<UserId>, caller: &Caller) {
         }
         None => tracing::info!(request.id = id, "password refused: wrong credentials"),
     }
-    let (ctx, caller) = (ctx.clone(), caller.clone());
+    let (ctx, info) = (ctx.clone(), info.clone());
     tokio::spawn(async move {
         let now = ctx.clock.now();
         let written: Result<(), DbError> = async {
             let transaction = ctx.db.begin().await?;
             match user {
                 Some(user) => {
-                    let event = AuditEvent::on_user(user, AuditEventKind::LoginFailed, &caller);
+                    let event = AuditEvent::on_user(user, AuditEventKind::LoginFailed, &info);
                     audit::record(&transaction, event, now).await?;
                 }
                 None => {
                     let [any] = ctx.random.bytes::<1>();
-                    audit::record_unknown_failure(&transaction, any, &caller, now).await?;
+                    audit::record_unknown_failure(&transaction, any, &info, now).await?;
                 }
             }
             transaction.commit().await

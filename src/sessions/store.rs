@@ -12,29 +12,29 @@ use sea_orm::{
 use time::OffsetDateTime;
 
 use super::tokens::RefreshToken;
-use super::{Kept, Over, Proof, SignIn, SignIns};
+use super::{AuthMethod, SessionInvalid, SessionList, SessionRecord, SessionSummary};
 use crate::accounts::store::person;
-use crate::cache::Living;
+use crate::cache::ActiveSession;
 use crate::clock::{from_micros, to_micros};
 use crate::db::entity::session;
 use crate::db::entity::session::Column;
 use crate::db::entity::user;
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{Caller, SessionId, Transport, UserId};
+use crate::types::{RequestInfo, SessionId, Transport, UserId};
 
 /// A session that is over keeps its row for this long, so that its owner can still see it.
-const KEEP_OVER: time::Duration = time::Duration::days(30);
+const KEEP_EXPIRED: time::Duration = time::Duration::days(30);
 
 /// What a session must be to count as alive, beside not having ended.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
+pub(super) struct SessionRules {
     /// Whether its owner's address must be proved.
-    pub must_be_verified: bool,
+    pub needs_verified_email: bool,
     /// After how long without use it is over.
     pub idle: Option<time::Duration>,
 }
 
-impl Terms {
+impl SessionRules {
     /// When it must have been used at the latest, in microseconds.
     fn seen_after(self, now: OffsetDateTime) -> i64 {
         self.idle.map_or(i64::MIN, |idle| to_micros(now - idle))
@@ -90,7 +90,7 @@ impl EndReason {
 }
 
 /// A living session as far as its tokens go.
-pub(super) struct Alive {
+pub(super) struct TokenState {
     pub current: RefreshToken,
     pub previous_id: Option<String>,
     /// Whether nothing that was issued with the current token has been shown yet.
@@ -102,8 +102,8 @@ pub(super) struct Alive {
 pub(super) async fn insert(
     transaction: &Transaction,
     token: &RefreshToken,
-    proof: Proof<'_>,
-    caller: &Caller,
+    method: AuthMethod<'_>,
+    info: &RequestInfo,
 ) -> Result<(), DbError> {
     let now = to_micros(token.issued_at);
     let row = session::ActiveModel {
@@ -112,9 +112,9 @@ pub(super) async fn insert(
         created_at: Set(now),
         last_seen_at: Set(now),
         expires_at: Set(to_micros(token.expires_at)),
-        user_agent: Set(caller.user_agent.clone()),
-        ip: Set(caller.ip()),
-        auth_method: Set(proof.as_str().to_owned()),
+        user_agent: Set(info.user_agent.clone()),
+        ip: Set(info.ip()),
+        auth_method: Set(method.as_str().to_owned()),
         authenticated_at: Set(now),
         current_jti: Set(token.id.clone()),
         previous_jti: Set(None),
@@ -122,7 +122,7 @@ pub(super) async fn insert(
         ended_at: Set(None),
         ended_because: Set(None),
         unconfirmed_jti: Set(None),
-        transport: Set(caller.transport.as_str().to_owned()),
+        transport: Set(info.transport.as_str().to_owned()),
     };
     session::Entity::insert(row).exec_without_returning(transaction.connection()).await?;
     Ok(())
@@ -131,10 +131,10 @@ pub(super) async fn insert(
 /// The one statement that decides a rotation: whoever changes the row has won.
 pub(super) async fn rotate(
     transaction: &Transaction,
-    shown: &RefreshToken,
+    presented: &RefreshToken,
     next: &RefreshToken,
-    terms: Terms,
-    caller: &Caller,
+    rules: SessionRules,
+    info: &RequestInfo,
 ) -> Result<bool, DbError> {
     let now = next.issued_at;
     // Looked up by key: a list of all active people would be made anew for each rotation.
@@ -144,23 +144,23 @@ pub(super) async fn rotate(
         .column(user::Column::Id)
         .filter(owner.equals((session::Entity, Column::UserId)))
         .filter(user::Column::IsActive.eq(true));
-    if terms.must_be_verified {
+    if rules.needs_verified_email {
         active_owner = active_owner.filter(user::Column::EmailVerifiedAt.is_not_null());
     }
     let done = session::Entity::update_many()
         .col_expr(Column::CurrentJti, Expr::value(next.id.as_str()))
-        .col_expr(Column::PreviousJti, Expr::value(shown.id.as_str()))
+        .col_expr(Column::PreviousJti, Expr::value(presented.id.as_str()))
         .col_expr(Column::UnconfirmedJti, Expr::value(next.id.as_str()))
         .col_expr(Column::RotatedAt, Expr::value(to_micros(now)))
         .col_expr(Column::LastSeenAt, Expr::value(to_micros(now)))
-        .col_expr(Column::Ip, Expr::value(caller.ip()))
-        .col_expr(Column::UserAgent, Expr::value(caller.user_agent.as_str()))
-        .filter(Column::Id.eq(shown.session.to_string()))
-        .filter(Column::UserId.eq(shown.user.0))
-        .filter(Column::CurrentJti.eq(shown.id.as_str()))
+        .col_expr(Column::Ip, Expr::value(info.ip()))
+        .col_expr(Column::UserAgent, Expr::value(info.user_agent.as_str()))
+        .filter(Column::Id.eq(presented.session.to_string()))
+        .filter(Column::UserId.eq(presented.user.0))
+        .filter(Column::CurrentJti.eq(presented.id.as_str()))
         .filter(Column::EndedAt.is_null())
         .filter(Column::ExpiresAt.gt(to_micros(now)))
-        .filter(Column::LastSeenAt.gt(terms.seen_after(now)))
+        .filter(Column::LastSeenAt.gt(rules.seen_after(now)))
         .filter(Expr::exists(active_owner.into_query()))
         .exec(transaction.connection())
         .await?;
@@ -170,15 +170,15 @@ pub(super) async fn rotate(
 /// Decides whether a replaced token still gives its successor: it does as long as nothing that was
 /// issued with the successor has been shown. Confirming the rotation changes the same row, so
 /// one of the two is first.
-pub(super) async fn ask_again(
+pub(super) async fn reuse_successor(
     transaction: &Transaction,
-    shown: &RefreshToken,
+    presented: &RefreshToken,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let done = session::Entity::update_many()
         .col_expr(Column::LastSeenAt, Expr::value(to_micros(now)))
-        .filter(Column::Id.eq(shown.session.to_string()))
-        .filter(Column::PreviousJti.eq(shown.id.as_str()))
+        .filter(Column::Id.eq(presented.session.to_string()))
+        .filter(Column::PreviousJti.eq(presented.id.as_str()))
         .filter(Expr::col(Column::UnconfirmedJti).equals(Column::CurrentJti))
         .filter(Column::EndedAt.is_null())
         .exec(transaction.connection())
@@ -213,14 +213,14 @@ pub(super) async fn touch(db: &Db, session: SessionId, now: OffsetDateTime) -> R
 /// way. Which ones go is decided within each user agent: a program that logs in again and again pushes
 /// out its own before those of another program. Of one user agent, the one that was unused for longest
 /// goes first.
-pub(super) async fn end_beyond(
+pub(super) async fn end_excess(
     transaction: &Transaction,
     (user, new, transport): (UserId, SessionId, Transport),
     (most, at_once): (u64, u64),
-    terms: Terms,
+    rules: SessionRules,
     now: OffsetDateTime,
 ) -> Result<Vec<SessionId>, DbError> {
-    let place_of_its_kind =
+    let rank_in_user_agent =
         Expr::cust("ROW_NUMBER() OVER (PARTITION BY user_agent ORDER BY last_seen_at DESC, id)");
     let beyond = session::Entity::find()
         .select_only()
@@ -230,14 +230,14 @@ pub(super) async fn end_beyond(
         .filter(Column::Id.ne(new.to_string()))
         .filter(Column::EndedAt.is_null())
         .filter(Column::ExpiresAt.gt(to_micros(now)))
-        .filter(Column::LastSeenAt.gt(terms.seen_after(now)))
-        .order_by(place_of_its_kind, Order::Asc)
+        .filter(Column::LastSeenAt.gt(rules.seen_after(now)))
+        .order_by(rank_in_user_agent, Order::Asc)
         .order_by_desc(Column::LastSeenAt)
         .order_by_desc(Column::Id)
         // The new one is not among them.
         .offset(most - 1)
         .limit(at_once);
-    let rows = ending(EndReason::TooMany, now)
+    let rows = update_ended(EndReason::TooMany, now)
         .filter(Column::Id.in_subquery(beyond.into_query()))
         .exec_with_returning(transaction.connection())
         .await?;
@@ -245,14 +245,14 @@ pub(super) async fn end_beyond(
 }
 
 /// What a living session's row says of its tokens, or why it is over.
-pub(super) async fn find_alive(
+pub(super) async fn find_token_state(
     db: &Db,
     session: SessionId,
-    terms: Terms,
+    rules: SessionRules,
     now: OffsetDateTime,
-) -> Result<Result<Alive, Over>, DbError> {
-    let found = find_rows(db, session, terms, now).await?;
-    Ok(found.map(|(row, _)| Alive {
+) -> Result<Result<TokenState, SessionInvalid>, DbError> {
+    let found = find_rows(db, session, rules, now).await?;
+    Ok(found.map(|(row, _)| TokenState {
         is_unconfirmed: row.unconfirmed_jti.as_ref() == Some(&row.current_jti),
         last_seen_at: row.last_seen_at,
         current: RefreshToken {
@@ -267,47 +267,47 @@ pub(super) async fn find_alive(
 }
 
 /// A living session with its person, or why it is over.
-pub(super) async fn find_living(
+pub(super) async fn find_active(
     db: &Db,
     session: SessionId,
-    terms: Terms,
+    rules: SessionRules,
     now: OffsetDateTime,
-) -> Result<Result<Living, Over>, DbError> {
-    match find_rows(db, session, terms, now).await? {
-        Ok((row, owner)) => Ok(Ok(Living {
+) -> Result<Result<ActiveSession, SessionInvalid>, DbError> {
+    match find_rows(db, session, rules, now).await? {
+        Ok((row, owner)) => Ok(Ok(ActiveSession {
             session,
             person: Arc::new(person(&owner)?),
-            expires_at: ends_at(&row, terms),
+            expires_at: ends_at(&row, rules),
             last_seen_at: Arc::new(AtomicI64::new(row.last_seen_at)),
-            proved_at: from_micros(row.authenticated_at),
+            authenticated_at: from_micros(row.authenticated_at),
             groups: Arc::default(),
         })),
-        Err(over) => Ok(Err(over)),
+        Err(invalid) => Ok(Err(invalid)),
     }
 }
 
 /// When a session is over if it is not used any more.
-fn ends_at(row: &session::Model, terms: Terms) -> OffsetDateTime {
+fn ends_at(row: &session::Model, rules: SessionRules) -> OffsetDateTime {
     let expires_at = from_micros(row.expires_at);
-    terms.idle.map_or(expires_at, |idle| Ord::min(expires_at, from_micros(row.last_seen_at) + idle))
+    rules.idle.map_or(expires_at, |idle| Ord::min(expires_at, from_micros(row.last_seen_at) + idle))
 }
 
 async fn find_rows(
     db: &Db,
     session: SessionId,
-    terms: Terms,
+    rules: SessionRules,
     now: OffsetDateTime,
-) -> Result<Result<(session::Model, user::Model), Over>, DbError> {
+) -> Result<Result<(session::Model, user::Model), SessionInvalid>, DbError> {
     let query = session::Entity::find_by_id(session.to_string()).find_also_related(user::Entity);
     let Some((row, Some(owner))) = query.one(db.reader()).await? else {
-        return Ok(Err(Over::Gone));
+        return Ok(Err(SessionInvalid::NotFound));
     };
     Ok(if !owner.is_active {
-        Err(Over::Inactive)
-    } else if row.ended_at.is_some() || ends_at(&row, terms) <= now {
-        Err(Over::Ended)
-    } else if terms.must_be_verified && owner.email_verified_at.is_none() {
-        Err(Over::Unverified)
+        Err(SessionInvalid::UserInactive)
+    } else if row.ended_at.is_some() || ends_at(&row, rules) <= now {
+        Err(SessionInvalid::Ended)
+    } else if rules.needs_verified_email && owner.email_verified_at.is_none() {
+        Err(SessionInvalid::EmailUnverified)
     } else {
         Ok((row, owner))
     })
@@ -321,19 +321,19 @@ struct Listed {
     user_agent: String,
     ip: String,
     auth_method: String,
-    living: i64,
+    active: i64,
 }
 
 /// `this` first, then by last seen. The number of all comes with each row, so that it needs no
 /// second statement.
-pub(super) async fn list_alive(
+pub(super) async fn list_active(
     db: &Db,
     user: UserId,
     this: SessionId,
     at_most: u64,
-    terms: Terms,
+    rules: SessionRules,
     now: OffsetDateTime,
-) -> Result<SignIns, DbError> {
+) -> Result<SessionList, DbError> {
     let is_this = Expr::col((session::Entity, Column::Id)).eq(this.to_string());
     let rows = session::Entity::find()
         .select_only()
@@ -343,7 +343,7 @@ pub(super) async fn list_alive(
         .filter(Column::UserId.eq(user.0))
         .filter(Column::EndedAt.is_null())
         .filter(Column::ExpiresAt.gt(to_micros(now)))
-        .filter(Column::LastSeenAt.gt(terms.seen_after(now)))
+        .filter(Column::LastSeenAt.gt(rules.seen_after(now)))
         .order_by(is_this, Order::Desc)
         .order_by_desc(Column::LastSeenAt)
         .order_by_desc(Column::Id)
@@ -351,36 +351,40 @@ pub(super) async fn list_alive(
         .into_model::<Listed>()
         .all(db.reader())
         .await?;
-    let living = rows.first().map_or(0, |row| row.living);
-    let more = u64::try_from(living).unwrap_or_default().saturating_sub(rows.len() as u64);
-    let shown = rows.into_iter().filter_map(|row| {
-        Some(SignIn {
+    let active = rows.first().map_or(0, |row| row.active);
+    let more = u64::try_from(active).unwrap_or_default().saturating_sub(rows.len() as u64);
+    let sessions = rows.into_iter().filter_map(|row| {
+        Some(SessionSummary {
             session: row.id.parse().ok()?,
             created_at: from_micros(row.created_at),
             last_seen_at: from_micros(row.last_seen_at),
             user_agent: row.user_agent,
             ip: row.ip,
-            proved_by: row.auth_method,
+            auth_method: row.auth_method,
         })
     });
-    Ok(SignIns { shown: shown.collect(), more })
+    Ok(SessionList { sessions: sessions.collect(), more })
 }
 
-pub(super) async fn list_all(db: &Db, user: UserId, at_most: u64) -> Result<Vec<Kept>, DbError> {
+pub(super) async fn list_all(
+    db: &Db,
+    user: UserId,
+    at_most: u64,
+) -> Result<Vec<SessionRecord>, DbError> {
     let rows = session::Entity::find()
         .filter(Column::UserId.eq(user.0))
         .order_by_desc(Column::CreatedAt)
         .limit(at_most)
         .all(db.reader())
         .await?;
-    let kept = rows.into_iter().map(|row| Kept {
+    let kept = rows.into_iter().map(|row| SessionRecord {
         id: row.id,
         created_at: from_micros(row.created_at),
         last_seen_at: from_micros(row.last_seen_at),
         expires_at: from_micros(row.expires_at),
         ended_at: row.ended_at.map(from_micros),
         ended_because: row.ended_because,
-        proved_by: row.auth_method,
+        auth_method: row.auth_method,
         user_agent: row.user_agent,
         ip: row.ip,
     });
@@ -394,7 +398,7 @@ pub(super) async fn end(
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let mut update = ending(why, now).filter(Column::Id.eq(session.to_string()));
+    let mut update = update_ended(why, now).filter(Column::Id.eq(session.to_string()));
     if let Some(user) = user {
         update = update.filter(Column::UserId.eq(user.0));
     }
@@ -402,40 +406,40 @@ pub(super) async fn end(
     Ok(done.rows_affected == 1)
 }
 
-/// Ends a session of a person, if `asking` is alive; `false` when there is no such living session.
-pub(super) async fn end_of(
+/// Ends a session of a person, if `acting` is alive; `false` when there is no such living session.
+pub(super) async fn end_from(
     transaction: &Transaction,
     user: UserId,
-    asking: SessionId,
+    acting: SessionId,
     session: SessionId,
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    take_turns(transaction, user).await?;
-    let done = ending(why, now)
+    lock_owner(transaction, user).await?;
+    let done = update_ended(why, now)
         .filter(Column::UserId.eq(user.0))
         .filter(Column::Id.eq(session.to_string()))
         .filter(Column::ExpiresAt.gt(to_micros(now)))
-        .filter(Expr::exists(alive(asking, now)))
+        .filter(Expr::exists(select_active(acting, now)))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
 }
 
-/// Ends all living sessions of a person but `asking`, if that is alive itself.
+/// Ends all living sessions of a person but `acting`, if that is alive itself.
 pub(super) async fn end_others(
     transaction: &Transaction,
     user: UserId,
-    asking: SessionId,
+    acting: SessionId,
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<Vec<SessionId>, DbError> {
-    take_turns(transaction, user).await?;
-    let rows = ending(why, now)
+    lock_owner(transaction, user).await?;
+    let rows = update_ended(why, now)
         .filter(Column::UserId.eq(user.0))
-        .filter(Column::Id.ne(asking.to_string()))
+        .filter(Column::Id.ne(acting.to_string()))
         .filter(Column::ExpiresAt.gt(to_micros(now)))
-        .filter(Expr::exists(alive(asking, now)))
+        .filter(Expr::exists(select_active(acting, now)))
         .exec_with_returning(transaction.connection())
         .await?;
     Ok(ids(&rows))
@@ -448,7 +452,7 @@ pub(super) async fn end_all(
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<Vec<SessionId>, DbError> {
-    let mut update = ending(why, now).filter(Column::UserId.eq(user.0));
+    let mut update = update_ended(why, now).filter(Column::UserId.eq(user.0));
     if let Some(except) = except {
         update = update.filter(Column::Id.ne(except.to_string()));
     }
@@ -458,7 +462,7 @@ pub(super) async fn end_all(
 /// Whoever ends sessions of a person waits for whoever else does, and for log-ins. Two updates of
 /// many rows could each hold a row that the other wants; and of two sessions that end each other,
 /// the second has to see that it is over. SQLite has one writer anyway.
-async fn take_turns(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
+async fn lock_owner(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
     user::Entity::find_by_id(user.0)
         .select_only()
         .column(user::Column::Id)
@@ -469,7 +473,7 @@ async fn take_turns(transaction: &Transaction, user: UserId) -> Result<(), DbErr
     Ok(())
 }
 
-fn ending(why: EndReason, now: OffsetDateTime) -> UpdateMany<session::Entity> {
+fn update_ended(why: EndReason, now: OffsetDateTime) -> UpdateMany<session::Entity> {
     session::Entity::update_many()
         .col_expr(Column::EndedAt, Expr::value(to_micros(now)))
         .col_expr(Column::EndedBecause, Expr::value(why.as_str()))
@@ -477,12 +481,12 @@ fn ending(why: EndReason, now: OffsetDateTime) -> UpdateMany<session::Entity> {
 }
 
 /// Finds a row if this session is alive.
-fn alive(session: SessionId, now: OffsetDateTime) -> SelectStatement {
-    let asking = Alias::new("asking");
-    let column = |column: Column| Expr::col((asking.clone(), column));
+fn select_active(session: SessionId, now: OffsetDateTime) -> SelectStatement {
+    let acting = Alias::new("asking");
+    let column = |column: Column| Expr::col((acting.clone(), column));
     Query::select()
         .expr(Expr::val(1))
-        .from_as(session::Entity, asking.clone())
+        .from_as(session::Entity, acting.clone())
         .and_where(column(Column::Id).eq(session.to_string()))
         .and_where(column(Column::EndedAt).is_null())
         .and_where(column(Column::ExpiresAt).gt(to_micros(now)))
@@ -493,7 +497,7 @@ fn ids(rows: &[session::Model]) -> Vec<SessionId> {
     rows.iter().filter_map(|row| row.id.parse().ok()).collect()
 }
 
-pub(super) async fn update_proved(
+pub(super) async fn update_authenticated_at(
     transaction: &Transaction,
     session: SessionId,
     now: OffsetDateTime,
@@ -507,52 +511,52 @@ pub(super) async fn update_proved(
     Ok(())
 }
 
-pub(super) async fn has_living(
+pub(super) async fn has_active(
     db: &Db,
     user: UserId,
-    terms: Terms,
+    rules: SessionRules,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let living = session::Entity::find()
+    let active = session::Entity::find()
         .select_only()
         .column(Column::ExpiresAt)
         .filter(Column::UserId.eq(user.0))
         .filter(Column::EndedAt.is_null())
         .filter(Column::ExpiresAt.gt(to_micros(now)))
-        .filter(Column::LastSeenAt.gt(terms.seen_after(now)))
+        .filter(Column::LastSeenAt.gt(rules.seen_after(now)))
         .limit(1)
         .into_tuple::<i64>();
-    Ok(living.one(db.reader()).await?.is_some())
+    Ok(active.one(db.reader()).await?.is_some())
 }
 
-pub(super) async fn count_living(
+pub(super) async fn count_active(
     db: &Db,
-    terms: Terms,
+    rules: SessionRules,
     now: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
-    let living = session::Entity::find()
+    let active = session::Entity::find()
         .select_only()
         .column(Column::ExpiresAt)
         .filter(Column::ExpiresAt.gt(to_micros(now)))
-        .filter(Column::LastSeenAt.gt(terms.seen_after(now)))
+        .filter(Column::LastSeenAt.gt(rules.seen_after(now)))
         .filter(Column::EndedAt.is_null())
         .limit(at_most);
-    Ok(living.count(db.reader()).await?)
+    Ok(active.count(db.reader()).await?)
 }
 
-pub(super) async fn delete_over(
+pub(super) async fn delete_expired(
     transaction: &Transaction,
     now: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
-    let over = session::Entity::find()
+    let expired = session::Entity::find()
         .select_only()
         .column(Column::Id)
-        .filter(Column::ExpiresAt.lt(to_micros(now - KEEP_OVER)))
+        .filter(Column::ExpiresAt.lt(to_micros(now - KEEP_EXPIRED)))
         .limit(at_most);
     let done = session::Entity::delete_many()
-        .filter(Column::Id.in_subquery(over.into_query()))
+        .filter(Column::Id.in_subquery(expired.into_query()))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected)

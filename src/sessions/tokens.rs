@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::Opened;
-use crate::cache::Proof;
-use crate::context::Ctx;
+use super::IssuedTokens;
+use crate::cache::VerifiedToken;
+use crate::context::Context;
 use crate::crypto::jwt;
 use crate::crypto::jwt::{Claims, Expected, TokenError};
 use crate::crypto::sha256;
@@ -19,13 +19,13 @@ const REFRESH: &str = "refresh";
 
 /// A signed token, to be handed to its owner.
 #[derive(Debug, Clone)]
-pub struct Issued {
+pub struct IssuedToken {
     /// The token.
     pub token: Secret,
     /// When it stops working.
     pub expires_at: OffsetDateTime,
     /// How long that is from now.
-    pub lasts: time::Duration,
+    pub lifetime: time::Duration,
 }
 
 /// What a refresh token says. It is signed anew from these facts alone, so the same facts give the
@@ -41,12 +41,12 @@ pub(super) struct RefreshToken {
 
 /// What showing an access token says of the rotation that its refresh token came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shows {
+pub(super) enum Confirms {
     /// Nothing: there was no rotation, or it is confirmed, or the refresh token does not go out with the
     /// access token.
     Nothing,
     /// That its answer has arrived. The access token's `jti` begins with that of the refresh token.
-    Arrival,
+    Rotation,
 }
 
 /// Separates the rotation from the rest of a `jti`; not in the alphabet of ids.
@@ -55,33 +55,33 @@ const AFTER_ROTATION: char = '.';
 /// Signs a refresh token and a new access token that goes with it and says more. An access token never
 /// outlives its session.
 pub(super) fn issue(
-    ctx: &Ctx,
+    ctx: &Context,
     refresh: &RefreshToken,
-    shows: Shows,
+    confirms: Confirms,
     custom: Claims,
     now: OffsetDateTime,
-) -> Opened {
+) -> IssuedTokens {
     let expires_at = refresh.expires_at.min(now + ctx.settings.access_token_lifetime);
     let own_id = ctx.random.token_id();
-    let id = match shows {
-        Shows::Nothing => own_id,
-        Shows::Arrival => format!("{}{AFTER_ROTATION}{own_id}", refresh.id),
+    let id = match confirms {
+        Confirms::Nothing => own_id,
+        Confirms::Rotation => format!("{}{AFTER_ROTATION}{own_id}", refresh.id),
     };
     let access = RefreshToken { id, issued_at: now, expires_at, ..refresh.clone() };
     let keyring = ctx.keyring();
     let key = keyring.current(now).expect("a server that is open has a signing key");
-    let issued = |text: String, expires_at: OffsetDateTime| Issued {
+    let issue_token = |text: String, expires_at: OffsetDateTime| IssuedToken {
         token: Secret::new(text),
         expires_at,
-        lasts: expires_at - now,
+        lifetime: expires_at - now,
     };
-    let mut says = claims(ctx, &access, ACCESS);
-    says.extend(custom);
-    Opened {
+    let mut access_claims = claims(ctx, &access, ACCESS);
+    access_claims.extend(custom);
+    IssuedTokens {
         session: refresh.session,
         user: refresh.user,
-        access: issued(jwt::sign(&says, key), expires_at),
-        refresh: issued(
+        access: issue_token(jwt::sign(&access_claims, key), expires_at),
+        refresh: issue_token(
             jwt::sign_with_secret(&claims(ctx, refresh, REFRESH), ctx.keys.refresh_token()),
             refresh.expires_at,
         ),
@@ -90,7 +90,10 @@ pub(super) fn issue(
 }
 
 /// What an access token proves, also if another node has just made the key.
-pub(super) async fn prove_access(ctx: &Ctx, token: &str) -> Result<Proof, TokenError> {
+pub(super) async fn verify_access_with_latest_keys(
+    ctx: &Context,
+    token: &str,
+) -> Result<VerifiedToken, TokenError> {
     match verify_access(ctx, token, ctx.clock.now()) {
         Err(TokenError::Invalid) if keys::looks_for_key_of(ctx, token).await => {
             verify_access(ctx, token, ctx.clock.now())
@@ -101,45 +104,45 @@ pub(super) async fn prove_access(ctx: &Ctx, token: &str) -> Result<Proof, TokenE
 
 /// What an access token proves. The signature is verified once and remembered.
 pub(super) fn verify_access(
-    ctx: &Ctx,
+    ctx: &Context,
     token: &str,
     now: OffsetDateTime,
-) -> Result<Proof, TokenError> {
+) -> Result<VerifiedToken, TokenError> {
     let digest = sha256(token.as_bytes());
-    if let Some(proof) = ctx.cache.find_proof(&digest, now) {
-        return Ok(proof);
+    if let Some(verified) = ctx.cache.find_token(&digest, now) {
+        return Ok(verified);
     }
     let expected = expected(ctx, ACCESS, now);
     let claims = jwt::verify(token, &ctx.keyring(), &expected).map_err(|why| {
         let secret = ctx.keys.refresh_token();
-        or_else_why(why, || jwt::verify_with_secret(token, secret, &expected))
+        or_other_reason(why, || jwt::verify_with_secret(token, secret, &expected))
     })?;
-    let said = read(ctx, &claims)?;
-    let proof = Proof {
+    let said = parse(ctx, &claims)?;
+    let verified = VerifiedToken {
         session: said.session,
         user: said.user,
         rotation: said.id.split_once(AFTER_ROTATION).map(|(rotation, _)| Arc::from(rotation)),
         expires_at: said.expires_at,
     };
-    ctx.cache.remember_proof(digest, proof.clone());
-    Ok(proof)
+    ctx.cache.remember_token(digest, verified.clone());
+    Ok(verified)
 }
 
 /// Verifies a refresh token's signature and claims; whether it is still good, the database knows.
 pub(super) fn verify_refresh(
-    ctx: &Ctx,
+    ctx: &Context,
     token: &str,
     now: OffsetDateTime,
 ) -> Result<RefreshToken, TokenError> {
     let expected = expected(ctx, REFRESH, now);
     let claims = jwt::verify_with_secret(token, ctx.keys.refresh_token(), &expected)
-        .map_err(|why| or_else_why(why, || jwt::verify(token, &ctx.keyring(), &expected)))?;
-    read(ctx, &claims)
+        .map_err(|why| or_other_reason(why, || jwt::verify(token, &ctx.keyring(), &expected)))?;
+    parse(ctx, &claims)
 }
 
 /// What no key of ours signed is invalid. What the key of the other kind signed is still refused, but
 /// its owner may learn why: it has run out, or is for something else.
-fn or_else_why(
+fn or_other_reason(
     why: TokenError,
     by_other_key: impl FnOnce() -> Result<Claims, TokenError>,
 ) -> TokenError {
@@ -149,7 +152,7 @@ fn or_else_why(
     }
 }
 
-fn expected<'a>(ctx: &'a Ctx, kind: &'a str, now: OffsetDateTime) -> Expected<'a> {
+fn expected<'a>(ctx: &'a Context, kind: &'a str, now: OffsetDateTime) -> Expected<'a> {
     let settings = &ctx.settings;
     Expected {
         issuer: &settings.issuer,
@@ -163,7 +166,7 @@ fn expected<'a>(ctx: &'a Ctx, kind: &'a str, now: OffsetDateTime) -> Expected<'a
 
 /// Nothing personal stands in a token unless the settings ask for it: names and addresses change, tokens
 /// travel.
-fn claims(ctx: &Ctx, token: &RefreshToken, kind: &str) -> Claims {
+fn claims(ctx: &Context, token: &RefreshToken, kind: &str) -> Claims {
     let settings = &ctx.settings;
     let user = token.user.to_string();
     let mut claims = Claims::new();
@@ -180,7 +183,7 @@ fn claims(ctx: &Ctx, token: &RefreshToken, kind: &str) -> Claims {
     claims
 }
 
-fn read(ctx: &Ctx, claims: &Claims) -> Result<RefreshToken, TokenError> {
+fn parse(ctx: &Context, claims: &Claims) -> Result<RefreshToken, TokenError> {
     let user = jwt::text(claims, &ctx.settings.user_id_claim).ok_or(TokenError::NoUser)?;
     let session = jwt::text(claims, "sid").and_then(|sid| sid.parse().ok());
     let instant = |name| {

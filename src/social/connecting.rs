@@ -7,14 +7,14 @@ use super::{Identity, connect, store};
 use crate::accounts::Account;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::links;
 use crate::links::Purpose;
 use crate::mail::{Kind, Letter};
 use crate::oauth::Known;
 use crate::outbox;
-use crate::types::Caller;
+use crate::types::RequestInfo;
 
 /// Connects a person of a provider to an account, and tells its owner by letter. `false` means that this
 /// person opens an account already.
@@ -22,21 +22,21 @@ use crate::types::Caller;
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn connect_and_tell(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     owner: &Account,
     (slug, known): (&str, &Known),
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<bool, DbError> {
     let (user, now) = (owner.person.id, ctx.clock.now());
     if !connect(transaction, user, slug, known, now).await? {
         return Ok(false);
     }
-    let event = AuditEvent::by_owner(user, AuditEventKind::SocialConnected, caller);
+    let event = AuditEvent::by_owner(user, AuditEventKind::SocialConnected, info);
     audit::record(transaction, event.with_details(json!({ "provider": slug })), now).await?;
     let whose = (user, Some(&owner.person.email));
-    let not_me = links::mint(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
-    let mut letter = Letter::new(Kind::SocialConnected).with_not_me(not_me).about(caller, now);
+    let not_me = links::create(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
+    let mut letter = Letter::new(Kind::SocialConnected).with_not_me(not_me).about(info, now);
     letter.facts.provider = Some(slug.to_owned());
     outbox::put(transaction, &ctx.keys, &owner.addressee(), &letter, now).await?;
     Ok(true)
@@ -49,11 +49,11 @@ pub async fn connect_and_tell(
 pub async fn disconnect_all(
     transaction: &Transaction,
     owner: &Account,
-    caller: &Caller,
+    info: &RequestInfo,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let gone = store::delete_of_user(transaction, owner.person.id, None).await?;
-    note(transaction, owner, gone, caller, now).await
+    note(transaction, owner, gone, info, now).await
 }
 
 /// Takes those identities from an account that were connected before its address was proved: whoever
@@ -64,24 +64,23 @@ pub async fn disconnect_all(
 pub async fn disconnect_unproved(
     transaction: &Transaction,
     owner: &Account,
-    caller: &Caller,
+    info: &RequestInfo,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let proved_at = owner.person.email_verified_at;
     let gone = store::delete_of_user(transaction, owner.person.id, proved_at).await?;
-    note(transaction, owner, gone, caller, now).await
+    note(transaction, owner, gone, info, now).await
 }
 
 async fn note(
     transaction: &Transaction,
     owner: &Account,
     gone: Vec<Identity>,
-    caller: &Caller,
+    info: &RequestInfo,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     for identity in gone {
-        let event =
-            AuditEvent::by_owner(owner.person.id, AuditEventKind::SocialDisconnected, caller);
+        let event = AuditEvent::by_owner(owner.person.id, AuditEventKind::SocialDisconnected, info);
         let event = event.with_details(json!({ "provider": identity.provider }));
         audit::record(transaction, event, now).await?;
     }

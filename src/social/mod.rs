@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub use connecting::{connect_and_tell, disconnect_all, disconnect_unproved};
 use time::OffsetDateTime;
 
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{Db, DbError, Transaction};
 use crate::oauth::{Application, Draft, Known};
 use crate::types::UserId;
@@ -82,7 +82,7 @@ pub struct Identity {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn list(ctx: &Ctx) -> Result<Vec<Provider>, DbError> {
+pub async fn list(ctx: &Context) -> Result<Vec<Provider>, DbError> {
     let mut providers: Vec<_> = of_settings(ctx).collect();
     let rows = store::list(&ctx.db, MOST_PROVIDERS).await?;
     for row in rows.into_iter().filter_map(|row| row.opened(ctx)) {
@@ -98,7 +98,7 @@ pub async fn list(ctx: &Ctx) -> Result<Vec<Provider>, DbError> {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn list_active(ctx: &Ctx) -> Result<Vec<Provider>, DbError> {
+pub async fn list_active(ctx: &Context) -> Result<Vec<Provider>, DbError> {
     let mut providers = list(ctx).await?;
     providers.retain(|provider| provider.is_active);
     Ok(providers)
@@ -109,14 +109,14 @@ pub async fn list_active(ctx: &Ctx) -> Result<Vec<Provider>, DbError> {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn list_buttons(ctx: &Ctx) -> Result<Arc<Vec<Application>>, DbError> {
+pub async fn list_buttons(ctx: &Context) -> Result<Arc<Vec<Application>>, DbError> {
     let now = ctx.clock.now();
-    if let Some(known) = ctx.buttons.find(now) {
+    if let Some(known) = ctx.active_providers.find(now) {
         return Ok(known);
     }
     let active = list_active(ctx).await?.into_iter().map(|provider| provider.application);
     let active = Arc::new(active.collect());
-    ctx.buttons.remember(Arc::clone(&active), now);
+    ctx.active_providers.remember(Arc::clone(&active), now);
     Ok(active)
 }
 
@@ -124,7 +124,7 @@ pub async fn list_buttons(ctx: &Ctx) -> Result<Arc<Vec<Application>>, DbError> {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn find_active(ctx: &Ctx, slug: &str) -> Result<Option<Provider>, DbError> {
+pub async fn find_active(ctx: &Context, slug: &str) -> Result<Option<Provider>, DbError> {
     let provider = of_settings(ctx).find(|provider| provider.slug() == slug);
     let provider = match provider {
         Some(provider) => Some(provider),
@@ -137,11 +137,11 @@ pub async fn find_active(ctx: &Ctx, slug: &str) -> Result<Option<Provider>, DbEr
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn find(ctx: &Ctx, id: i64) -> Result<Option<Provider>, DbError> {
+pub async fn find(ctx: &Context, id: i64) -> Result<Option<Provider>, DbError> {
     Ok(store::find(&ctx.db, id).await?.and_then(|row| row.opened(ctx)))
 }
 
-fn of_settings(ctx: &Ctx) -> impl Iterator<Item = Provider> {
+fn of_settings(ctx: &Context) -> impl Iterator<Item = Provider> {
     let applications = ctx.settings.social.iter().cloned();
     applications.map(|application| Provider { id: None, application, is_active: true, position: 0 })
 }
@@ -151,7 +151,7 @@ fn of_settings(ctx: &Ctx) -> impl Iterator<Item = Provider> {
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn open(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     application: &Application,
     wanted: &Wanted,
@@ -168,7 +168,7 @@ pub async fn open(
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn change(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     id: i64,
     application: &Application,
@@ -261,7 +261,7 @@ pub async fn list_of(db: &Db, user: UserId) -> Result<Vec<Identity>, DbError> {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn ways_of(ctx: &Ctx, user: UserId) -> Result<Vec<String>, DbError> {
+pub async fn ways_of(ctx: &Context, user: UserId) -> Result<Vec<String>, DbError> {
     let identities = list_of(&ctx.db, user).await?;
     if identities.is_empty() {
         return Ok(Vec::new());

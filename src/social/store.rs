@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::{Identity, Provider, SEAL, Wanted};
 use crate::clock::{from_micros, to_micros};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::entity::{social_identity, social_provider};
 use crate::db::{Db, DbError, Transaction};
 use crate::oauth::{Application, Draft, Known};
@@ -25,7 +25,7 @@ impl Row {
     /// The registration with its secret. One that another version wrote is as good as none, and the log
     /// says so. One whose secret was sealed under another master secret is off until staff type the
     /// secret again.
-    pub(super) fn opened(self, ctx: &Ctx) -> Option<Provider> {
+    pub(super) fn opened(self, ctx: &Context) -> Option<Provider> {
         let Self(row) = self;
         let sealed = row.client_secret.as_ref();
         let unsealed = sealed.map(|sealed| ctx.keys.unseal(SEAL, sealed)).transpose();
@@ -77,7 +77,7 @@ pub(super) async fn find_by_slug(db: &Db, slug: &str) -> Result<Option<Row>, DbE
 }
 
 pub(super) async fn insert(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     application: &Application,
     wanted: &Wanted,
@@ -100,7 +100,7 @@ pub(super) async fn insert(
 }
 
 pub(super) async fn update(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     id: i64,
     application: &Application,
@@ -117,7 +117,7 @@ pub(super) async fn update(
 
 /// What of a row can change.
 fn filled(
-    ctx: &Ctx,
+    ctx: &Context,
     application: &Application,
     wanted: &Wanted,
     now: OffsetDateTime,

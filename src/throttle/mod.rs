@@ -33,8 +33,8 @@ pub struct Limit {
 impl Limit {
     /// A try on `subject`, which should be a pseudonym where it is personal.
     #[must_use]
-    pub fn on(&'static self, subject: &str) -> Try {
-        Try { limit: self, cap: None, key: format!("{}:{subject}", self.name) }
+    pub fn on(&'static self, subject: &str) -> Attempt {
+        Attempt { limit: self, cap: None, key: format!("{}:{subject}", self.name) }
     }
 }
 
@@ -47,14 +47,14 @@ pub struct Cap {
     /// Tries in a row. All further ones are refused until one is given back.
     pub at_most: u32,
     /// Whether a try that is given back ends the row, so that the next try is the first of another one.
-    pub starts_over: bool,
+    pub resets_on_refund: bool,
 }
 
 impl Cap {
     /// A try on `subject`, which should be a pseudonym where it is personal.
     #[must_use]
-    pub fn on(&'static self, subject: &str) -> Try {
-        Try { cap: Some(self), ..self.limit.on(subject) }
+    pub fn on(&'static self, subject: &str) -> Attempt {
+        Attempt { cap: Some(self), ..self.limit.on(subject) }
     }
 }
 
@@ -63,7 +63,7 @@ pub const CLOSED: Duration = Duration::from_hours(24);
 
 /// One try on one key.
 #[derive(Debug, Clone)]
-pub struct Try {
+pub struct Attempt {
     limit: &'static Limit,
     cap: Option<&'static Cap>,
     key: String,
@@ -86,11 +86,15 @@ pub enum ThrottleError {
 ///
 /// # Errors
 /// [`ThrottleError::TooSoon`] when a key must wait; for [`CLOSED`] when a [`Cap`] is reached.
-pub async fn admit(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result<(), ThrottleError> {
-    if store::count(db, tries, now).await? == tries.len() {
+pub async fn check_rate_limit(
+    db: &Db,
+    attempts: &[Attempt],
+    now: OffsetDateTime,
+) -> Result<(), ThrottleError> {
+    if store::count(db, attempts, now).await? == attempts.len() {
         return Ok(());
     }
-    let wait = waiting(db, tries, now).await?.unwrap_or_default();
+    let wait = retry_after(db, attempts, now).await?.unwrap_or_default();
     Err(ThrottleError::TooSoon(wait.max(Duration::from_secs(1))))
 }
 
@@ -98,8 +102,8 @@ pub async fn admit(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result<(), Th
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn start_over(transaction: &Transaction, tries: &[Try]) -> Result<(), DbError> {
-    store::start_over(transaction, tries).await
+pub async fn reset(transaction: &Transaction, attempts: &[Attempt]) -> Result<(), DbError> {
+    store::reset(transaction, attempts).await
 }
 
 /// How long the next try on any of these would have to wait, without making one; `None` when it would
@@ -107,15 +111,15 @@ pub async fn start_over(transaction: &Transaction, tries: &[Try]) -> Result<(), 
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn waiting(
+pub async fn retry_after(
     db: &Db,
-    tries: &[Try],
+    attempts: &[Attempt],
     now: OffsetDateTime,
 ) -> Result<Option<Duration>, DbError> {
-    if tries.iter().any(|each| each.cap.is_some()) && store::is_closed(db, tries).await? {
+    if attempts.iter().any(|each| each.cap.is_some()) && store::is_closed(db, attempts).await? {
         return Ok(Some(CLOSED));
     }
-    let open_at = store::find_open_at(db, tries).await?;
+    let open_at = store::find_open_at(db, attempts).await?;
     let wait = open_at.and_then(|open_at| Duration::try_from(open_at - now).ok());
     Ok(wait.filter(|wait| !wait.is_zero()))
 }
@@ -124,11 +128,11 @@ pub async fn waiting(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn give_back(transaction: &Transaction, tries: &[Try]) -> Result<(), DbError> {
-    if tries.is_empty() {
+pub async fn refund(transaction: &Transaction, attempts: &[Attempt]) -> Result<(), DbError> {
+    if attempts.is_empty() {
         return Ok(());
     }
-    store::give_back(transaction, tries).await
+    store::refund(transaction, attempts).await
 }
 
 /// Deletes up to `at_most` keys on which everything is forgotten; tells how many.

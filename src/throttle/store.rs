@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait as _, Statement, Value};
 use time::OffsetDateTime;
 
-use super::{Limit, Try};
+use super::{Attempt, Limit};
 use crate::clock::{from_micros, to_micros};
 use crate::db::{Db, DbError, Transaction};
 
@@ -11,34 +11,38 @@ use crate::db::{Db, DbError, Transaction};
 ///
 /// Rows are taken in the order of the tries, always the account before the place, so that two
 /// statements never wait for each other.
-pub(super) async fn count(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result<usize, DbError> {
+pub(super) async fn count(
+    db: &Db,
+    attempts: &[Attempt],
+    now: OffsetDateTime,
+) -> Result<usize, DbError> {
     // Whoever read the clock first may get here last: time never runs backwards for a key.
-    let now_parameter = format!("${}", tries.len() + 1);
+    let now_parameter = format!("${}", attempts.len() + 1);
     let latest = format!(
         "(CASE WHEN throttle.counted_at > {now_parameter} THEN throttle.counted_at \
          ELSE {now_parameter} END)"
     );
     let elapsed = format!("CAST({latest} - throttle.counted_at AS double precision)");
-    let level_of = |each: &Try| {
+    let level_of = |each: &Attempt| {
         let sunk = format!("throttle.level - {elapsed} / {}", micros(each.limit.forgets_one_in));
         // A row of tries is whole until all of it is forgotten.
         let rest = if each.cap.is_some() { "throttle.level" } else { &sunk };
         format!("(CASE WHEN {sunk} > 0 THEN {rest} ELSE 0 END + 1)")
     };
-    let forget = per_key(tries, |each| micros(each.limit.forgets_one_in).to_string());
-    let level = per_key(tries, level_of);
-    let open_at = per_key(tries, |each| open_at(&level_of(each), &latest, each.limit));
-    let is_closed = is_closed_expression(tries, "throttle");
-    let other_is_closed = is_closed_expression(tries, "other");
-    let keys = keys(tries);
-    let rows: Vec<String> = tries
+    let forget = per_key(attempts, |each| micros(each.limit.forgets_one_in).to_string());
+    let level = per_key(attempts, level_of);
+    let open_at = per_key(attempts, |each| open_at(&level_of(each), &latest, each.limit));
+    let is_closed = is_closed_expression(attempts, "throttle");
+    let other_is_closed = is_closed_expression(attempts, "other");
+    let keys = keys(attempts);
+    let rows: Vec<String> = attempts
         .iter()
         .enumerate()
-        .map(|(place, each)| {
+        .map(|(index, each)| {
             let forget = micros(each.limit.forgets_one_in);
             // Where no try is free, the first one has a wait after it already.
             let wait = if each.limit.free == 0 { micros(each.limit.first_wait) } else { 0 };
-            let id = format!("CAST(${} AS text) AS id", place + 1);
+            let id = format!("CAST(${} AS text) AS id", index + 1);
             format!("SELECT {id}, {forget} AS forget, {wait} AS wait")
         })
         .collect();
@@ -54,7 +58,7 @@ pub(super) async fn count(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result
          WHERE throttle.open_at <= {now_parameter} AND NOT {is_closed} RETURNING level",
         rows = rows.join(" UNION ALL "),
     );
-    let values = values(tries).chain([to_micros(now).into()]);
+    let values = values(attempts).chain([to_micros(now).into()]);
     let writer = db.writer();
     let statement = Statement::from_sql_and_values(writer.get_database_backend(), sql, values);
     Ok(writer.query_all_raw(statement).await?.len())
@@ -63,12 +67,13 @@ pub(super) async fn count(db: &Db, tries: &[Try], now: OffsetDateTime) -> Result
 /// When the last of the keys opens.
 pub(super) async fn find_open_at(
     db: &Db,
-    tries: &[Try],
+    attempts: &[Attempt],
 ) -> Result<Option<OffsetDateTime>, DbError> {
-    let sql = format!("SELECT MAX(open_at) AS open_at FROM throttle WHERE id IN ({})", keys(tries));
+    let sql =
+        format!("SELECT MAX(open_at) AS open_at FROM throttle WHERE id IN ({})", keys(attempts));
     let reader = db.reader();
     let backend = reader.get_database_backend();
-    let statement = Statement::from_sql_and_values(backend, sql, values(tries));
+    let statement = Statement::from_sql_and_values(backend, sql, values(attempts));
     let row = reader.query_one_raw(statement).await?;
     let open_at: Option<i64> = row.map(|row| row.try_get("", "open_at")).transpose()?.flatten();
     Ok(open_at.map(from_micros))
@@ -77,15 +82,16 @@ pub(super) async fn find_open_at(
 /// The wait is worked out anew for the level that is left: an honest try ends the wait that it
 /// caused itself and no other. An insert that always meets its rows, because it takes them in the
 /// order of the tries, as [`count`] does; an update takes them in any order.
-pub(super) async fn give_back(transaction: &Transaction, tries: &[Try]) -> Result<(), DbError> {
-    let level_of = |each: &Try| match each.cap {
-        Some(cap) if cap.starts_over => "0",
+pub(super) async fn refund(transaction: &Transaction, attempts: &[Attempt]) -> Result<(), DbError> {
+    let level_of = |each: &Attempt| match each.cap {
+        Some(cap) if cap.resets_on_refund => "0",
         _ => "(CASE WHEN throttle.level > 1 THEN throttle.level - 1 ELSE 0 END)",
     };
-    let level = per_key(tries, |each| level_of(each).into());
-    let open_at = per_key(tries, |each| open_at(level_of(each), "throttle.counted_at", each.limit));
+    let level = per_key(attempts, |each| level_of(each).into());
+    let open_at =
+        per_key(attempts, |each| open_at(level_of(each), "throttle.counted_at", each.limit));
     // A row of tries is kept for long; one that is over need not be.
-    let forgotten_at = per_key(tries, |each| match each.cap {
+    let forgotten_at = per_key(attempts, |each| match each.cap {
         Some(_) => {
             let level = level_of(each);
             format!("(CASE WHEN {level} > 0 THEN throttle.forgotten_at ELSE 0 END)")
@@ -93,7 +99,7 @@ pub(super) async fn give_back(transaction: &Transaction, tries: &[Try]) -> Resul
         None => "throttle.forgotten_at".into(),
     });
     let rows: Vec<String> =
-        (1..=tries.len()).map(|place| format!("SELECT CAST(${place} AS text) AS id")).collect();
+        (1..=attempts.len()).map(|index| format!("SELECT CAST(${index} AS text) AS id")).collect();
     let sql = format!(
         "INSERT INTO throttle (id, level, counted_at, open_at, forgotten_at) \
          SELECT id, 0, 0, 0, 0 FROM ({rows}) AS tries WHERE true \
@@ -101,24 +107,24 @@ pub(super) async fn give_back(transaction: &Transaction, tries: &[Try]) -> Resul
          forgotten_at = {forgotten_at}",
         rows = rows.join(" UNION ALL "),
     );
-    transaction.connection().execute_raw(statement(transaction, &sql, values(tries))).await?;
+    transaction.connection().execute_raw(statement(transaction, &sql, values(attempts))).await?;
     Ok(())
 }
 
 /// Whether the cap of any of the keys is reached.
-pub(super) async fn is_closed(db: &Db, tries: &[Try]) -> Result<bool, DbError> {
-    let is_closed = is_closed_expression(tries, "throttle");
-    let keys = keys(tries);
+pub(super) async fn is_closed(db: &Db, attempts: &[Attempt]) -> Result<bool, DbError> {
+    let is_closed = is_closed_expression(attempts, "throttle");
+    let keys = keys(attempts);
     let sql = format!("SELECT id FROM throttle WHERE id IN ({keys}) AND {is_closed} LIMIT 1");
     let reader = db.reader();
     let statement =
-        Statement::from_sql_and_values(reader.get_database_backend(), sql, values(tries));
+        Statement::from_sql_and_values(reader.get_database_backend(), sql, values(attempts));
     Ok(reader.query_one_raw(statement).await?.is_some())
 }
 
 /// Rows are taken one by one, in the order of the tries.
-pub(super) async fn start_over(transaction: &Transaction, tries: &[Try]) -> Result<(), DbError> {
-    for each in tries {
+pub(super) async fn reset(transaction: &Transaction, attempts: &[Attempt]) -> Result<(), DbError> {
+    for each in attempts {
         let sql = "UPDATE throttle SET level = 0, open_at = 0, forgotten_at = 0 WHERE id = $1";
         let values = [each.key.as_str().into()];
         transaction.connection().execute_raw(statement(transaction, sql, values)).await?;
@@ -127,32 +133,32 @@ pub(super) async fn start_over(transaction: &Transaction, tries: &[Try]) -> Resu
 }
 
 /// Whether a row of `table` has reached its cap, as an SQL expression.
-fn is_closed_expression(tries: &[Try], table: &str) -> String {
-    let caps = tries.iter().enumerate().filter_map(|(place, each)| {
+fn is_closed_expression(attempts: &[Attempt], table: &str) -> String {
+    let caps = attempts.iter().enumerate().filter_map(|(index, each)| {
         let at_most = each.cap?.at_most;
-        Some(format!(" OR ({table}.id = ${} AND {table}.level >= {at_most})", place + 1))
+        Some(format!(" OR ({table}.id = ${} AND {table}.level >= {at_most})", index + 1))
     });
     format!("(1 = 0{})", caps.collect::<String>())
 }
 
 /// An expression that depends on the key of the row.
-fn per_key(tries: &[Try], expression: impl Fn(&Try) -> String) -> String {
-    let cases: Vec<String> = tries
+fn per_key(attempts: &[Attempt], expression: impl Fn(&Attempt) -> String) -> String {
+    let cases: Vec<String> = attempts
         .iter()
         .enumerate()
-        .map(|(place, each)| format!(" WHEN ${} THEN {}", place + 1, expression(each)))
+        .map(|(index, each)| format!(" WHEN ${} THEN {}", index + 1, expression(each)))
         .collect();
     format!("(CASE throttle.id{} END)", cases.concat())
 }
 
 /// The parameters that hold the keys.
-fn keys(tries: &[Try]) -> String {
-    let places: Vec<String> = (1..=tries.len()).map(|place| format!("${place}")).collect();
-    places.join(", ")
+fn keys(attempts: &[Attempt]) -> String {
+    let parameters: Vec<String> = (1..=attempts.len()).map(|index| format!("${index}")).collect();
+    parameters.join(", ")
 }
 
-fn values(tries: &[Try]) -> impl Iterator<Item = Value> {
-    tries.iter().map(|each| each.key.as_str().into())
+fn values(attempts: &[Attempt]) -> impl Iterator<Item = Value> {
+    attempts.iter().map(|each| each.key.as_str().into())
 }
 
 pub(super) async fn delete_forgotten(

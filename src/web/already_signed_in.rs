@@ -30,11 +30,11 @@ pub(crate) fn remember(request: &Request<'_>, next: &str) {
     let path = request.uri().path().as_str();
     let path = path.strip_suffix('/').unwrap_or(path);
     let to = if LOGIN_PAGES.contains(&path) || path.starts_with(PROVIDER_BUTTONS) {
-        Some(next::after_sign_in(next, MY_PAGE))
+        Some(next::after_login(next, MY_PAGE))
     } else if OPEN_TO_USERS.contains(&path) {
         Some(path.to_owned())
     } else if path == LANGUAGE {
-        Some(next::back(next))
+        Some(next::or_home(next))
     } else {
         None
     };

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::error::Error;
 use super::page::{Compressed, Page, PageContext};
-use crate::http::Reference;
+use crate::http::OpenApiDocuments;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show, ask]
@@ -74,7 +74,7 @@ struct ResponseEntry {
 }
 
 #[get("/api")]
-fn show(page: PageContext, reference: &State<Reference>) -> Result<Compressed, Error> {
+fn show(page: PageContext, reference: &State<OpenApiDocuments>) -> Result<Compressed, Error> {
     let document = reference.in_language(page.language());
     let page = Page::render(&ReferencePage {
         about: plain(&document["info"]["description"]),
@@ -89,7 +89,7 @@ fn show(page: PageContext, reference: &State<Reference>) -> Result<Compressed, E
 fn ask(
     path: &str,
     id: &str,
-    reference: &State<Reference>,
+    reference: &State<OpenApiDocuments>,
     page: PageContext,
 ) -> Result<Redirect, Error> {
     let document = reference.in_language(page.language());

@@ -2,16 +2,16 @@
 
 use crate::i18n::Language;
 use crate::user_agent;
-use crate::user_agent::Agent;
+use crate::user_agent::UserAgent;
 
 /// Returns a name for the device with this `User-Agent`, such as `Firefox on Windows`.
 pub(crate) fn label(user_agent: &str, language: Language) -> String {
-    match user_agent::describe(user_agent) {
-        Agent { browser: Some(browser), system: Some(system) } => {
+    match user_agent::parse(user_agent) {
+        UserAgent { browser: Some(browser), system: Some(system) } => {
             language.tell("device.browser_on_system", &[("browser", &browser), ("system", &system)])
         }
-        Agent { browser: Some(one), .. } | Agent { system: Some(one), .. } => one,
-        Agent { browser: None, system: None } => language.say("device.unknown").into_owned(),
+        UserAgent { browser: Some(one), .. } | UserAgent { system: Some(one), .. } => one,
+        UserAgent { browser: None, system: None } => language.say("device.unknown").into_owned(),
     }
 }
 

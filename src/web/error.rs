@@ -12,10 +12,10 @@ use url::form_urlencoded;
 
 use super::already_signed_in;
 use super::page::{Page, PageContext};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::QueueFull;
 use crate::db::DbError;
-use crate::http::{caller, cookies, csrf, methods, retry};
+use crate::http::{cookies, csrf, methods, request_info, retry};
 
 /// Why a handler returns an error page.
 #[derive(Debug, ThisError)]
@@ -44,8 +44,8 @@ impl<'r> Responder<'r, 'static> for Error {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let id = request
             .rocket()
-            .state::<Ctx>()
-            .map(|ctx| caller::caller(request, ctx).request_id.as_str())
+            .state::<Context>()
+            .map(|ctx| request_info::of(request, ctx).request_id.as_str())
             .unwrap_or_default();
         match self {
             Self::Refused(status) => Err(status),
@@ -111,7 +111,7 @@ async fn forbidden(request: &Request<'_>) -> Result<Result<Redirect, Page>, Stat
 /// Answers 405 with `Allow` when the path exists under another method, else 404.
 #[catch(404)]
 async fn not_found(request: &Request<'_>) -> Result<ErrorResponse, Status> {
-    let methods = methods::of(request);
+    let methods = methods::allowed(request);
     if methods.is_empty() {
         return render(Status::NotFound, request).await.map(ErrorResponse::Page);
     }
@@ -126,7 +126,7 @@ async fn show(status: Status, request: &Request<'_>) -> Result<Page, Status> {
 
 async fn render(status: Status, request: &Request<'_>) -> Result<Page, Status> {
     let page = PageContext::for_error_page(request).await.ok_or(Status::InternalServerError)?;
-    let ctx = request.rocket().state::<Ctx>().ok_or(Status::InternalServerError)?;
+    let ctx = request.rocket().state::<Context>().ok_or(Status::InternalServerError)?;
     let (title, text) = match sentences(status, is_about_permission(request)) {
         (title, "error.403.text") if is_without_cookies(request, ctx) => {
             (title, "error.403.no_cookies")
@@ -137,12 +137,12 @@ async fn render(status: Status, request: &Request<'_>) -> Result<Page, Status> {
         status: status.code,
         title: page.t(title).into_owned(),
         text: page.t_with(text, "url", ctx.settings.public_url.as_str()),
-        request_id: caller::caller(request, ctx).request_id.clone(),
+        request_id: request_info::of(request, ctx).request_id.clone(),
         page,
     };
     let page = Page::render(&page).map_err(|_| Status::InternalServerError)?.with_status(status);
     let is_busy = status == Status::ServiceUnavailable;
-    Ok(if is_busy { page.retry_after(retry::BUSY) } else { page })
+    Ok(if is_busy { page.retry_after(retry::AFTER_OVERLOAD) } else { page })
 }
 
 fn sentences(status: Status, is_about_permission: bool) -> (&'static str, &'static str) {
@@ -164,8 +164,8 @@ fn sentences(status: Status, is_about_permission: bool) -> (&'static str, &'stat
 
 /// Returns whether the form was refused because the browser sends no cookies: the form token is
 /// bound to one.
-fn is_without_cookies(request: &Request<'_>, ctx: &Ctx) -> bool {
-    !csrf::has_refused(request) && !cookies::are_there(request.cookies(), ctx)
+fn is_without_cookies(request: &Request<'_>, ctx: &Context) -> bool {
+    !csrf::is_refused(request) && !cookies::has_any_of_ours(request.cookies(), ctx)
 }
 
 /// Returns whether the refusal is about the user's permissions. A GET is refused for its user, a

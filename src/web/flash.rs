@@ -6,7 +6,7 @@
 use rocket::Request;
 use rocket::http::CookieJar;
 
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::http::cookies;
 
 /// A flash message.
@@ -109,13 +109,13 @@ impl Flash {
     }
 
     /// Shows the message on the next page.
-    pub(crate) fn set(self, jar: &CookieJar<'_>, ctx: &Ctx) {
-        cookies::carry_notice(jar, ctx, self.key());
+    pub(crate) fn set(self, jar: &CookieJar<'_>, ctx: &Context) {
+        cookies::set_flash_message(jar, ctx, self.key());
     }
 
     /// Returns the message for this page and removes it.
-    pub(crate) fn take(request: &Request<'_>, ctx: &Ctx) -> Option<Self> {
-        Self::from_key(cookies::take_notice(request, ctx)?)
+    pub(crate) fn take(request: &Request<'_>, ctx: &Context) -> Option<Self> {
+        Self::from_key(cookies::take_flash_message(request, ctx)?)
     }
 
     /// Parses a cookie's value.

@@ -7,7 +7,7 @@ use rocket::{Route, State, post, routes};
 
 use super::error::Error;
 use super::forms::Submitted;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::http::cookies;
 use crate::http::guards::Visitor;
@@ -32,7 +32,7 @@ struct LanguageForm {
 async fn create(
     sent: Submitted<LanguageForm>,
     visitor: Visitor,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Redirect, Error> {
     let Some(language) = Language::from_tag(&sent.form.language) else {
@@ -42,6 +42,6 @@ async fn create(
     if let Visitor(Some(user)) = visitor {
         flows::account::profile::speak(ctx, user.person(), language).await?;
     }
-    cookies::choose_language(jar, ctx, language);
-    Ok(Redirect::to(next::back(&sent.form.next)))
+    cookies::set_language(jar, ctx, language);
+    Ok(Redirect::to(next::or_home(&sent.form.next)))
 }

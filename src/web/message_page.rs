@@ -3,7 +3,7 @@
 use askama::Template;
 use rocket::http::{CookieJar, Status};
 
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::http::cookies;
 use crate::web::error::Error;
 use crate::web::page::{Page, PageContext};
@@ -36,8 +36,12 @@ pub(crate) fn dead_link(page: PageContext) -> Result<Page, Error> {
 
 /// Renders the page for a link whose token did not arrive in its cookie. A browser that sends none
 /// of our cookies probably stores none, and the link may be valid.
-pub(crate) fn no_link(page: PageContext, ctx: &Ctx, jar: &CookieJar<'_>) -> Result<Page, Error> {
-    if cookies::are_there(jar, ctx) { dead_link(page) } else { no_cookies(page) }
+pub(crate) fn no_link(
+    page: PageContext,
+    ctx: &Context,
+    jar: &CookieJar<'_>,
+) -> Result<Page, Error> {
+    if cookies::has_any_of_ours(jar, ctx) { dead_link(page) } else { no_cookies(page) }
 }
 
 /// Renders the page for a browser that stores no cookies.

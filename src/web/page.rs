@@ -20,9 +20,9 @@ use super::error::Error;
 use super::flash::Flash;
 use super::statics;
 use crate::config::SignUp;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::http::guards;
-use crate::http::guards::{SignedIn, Unknown};
+use crate::http::guards::{AuthUnavailable, SignedIn};
 use crate::http::{csrf, headers, locale, next, retry};
 use crate::i18n::{Language, of_mail};
 use crate::types::Permission;
@@ -56,7 +56,7 @@ impl<'r> FromRequest<'r> for PageContext {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        match guards::who(request).await {
+        match guards::current_user(request).await {
             Ok(user) => match Self::build(request, user.clone()) {
                 Some((page, ctx)) => {
                     let flash = Flash::take(request, ctx);
@@ -64,7 +64,7 @@ impl<'r> FromRequest<'r> for PageContext {
                 }
                 None => Outcome::Error((Status::InternalServerError, ())),
             },
-            Err(Unknown(status)) => Outcome::Error((*status, ())),
+            Err(AuthUnavailable(status)) => Outcome::Error((*status, ())),
         }
     }
 }
@@ -73,13 +73,13 @@ impl PageContext {
     /// Builds the context of an error page, which treats a user as a visitor when the database
     /// cannot tell.
     pub(crate) async fn for_error_page(request: &Request<'_>) -> Option<Self> {
-        let user = guards::who(request).await.clone().unwrap_or_default();
+        let user = guards::current_user(request).await.clone().unwrap_or_default();
         Self::build(request, user).map(|(page, _)| page)
     }
 
-    fn build<'r>(request: &'r Request<'_>, user: Option<SignedIn>) -> Option<(Self, &'r Ctx)> {
-        let ctx = request.rocket().state::<Ctx>()?;
-        let path_and_query = next::back(&request.uri().to_string());
+    fn build<'r>(request: &'r Request<'_>, user: Option<SignedIn>) -> Option<(Self, &'r Context)> {
+        let ctx = request.rocket().state::<Context>()?;
+        let path_and_query = next::or_home(&request.uri().to_string());
         let page = Self {
             language: locale::language(request),
             csrf: csrf::token(request, ctx, user.as_ref()),
@@ -284,11 +284,11 @@ impl<'r> Responder<'r, 'static> for Page {
             .header(ContentType::HTML)
             .sized_body(self.html.len(), std::io::Cursor::new(self.html));
         if !self.form_action.is_empty() {
-            let policy = headers::policy_towards(&self.form_action);
+            let policy = headers::policy_with_form_action(&self.form_action);
             response.raw_header("Content-Security-Policy", policy);
         }
         if let Some(wait) = self.retry_after {
-            response.header(retry::after(wait));
+            response.header(retry::retry_after(wait));
         }
         response.ok()
     }

@@ -10,7 +10,7 @@ use rocket::data::{Data, FromData, Outcome, ToByteUnit as _};
 use rocket::http::Status;
 use rocket::{Request, outcome::Outcome as AnyOutcome};
 
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::http::{body, csrf, guards, refusals};
 
 /// Largest form with a file, in MiB: room for twenty thousand users with their hashes.
@@ -45,15 +45,15 @@ impl<'r> FromData<'r> for Uploaded {
 }
 
 async fn receive(request: &Request<'_>, data: Data<'_>) -> Result<Uploaded, Status> {
-    let ctx = request.rocket().state::<Ctx>().ok_or(Status::InternalServerError)?;
+    let ctx = request.rocket().state::<Context>().ok_or(Status::InternalServerError)?;
     let kind = request.headers().get_one("Content-Type").unwrap_or_default();
     let boundary = parse_boundary(kind).map_err(|_| Status::BadRequest)?;
     let body = body::read_up_to(request, data, LARGEST.mebibytes(), DEADLINE).await?;
     let read = read(&body, boundary).await.map_err(|_| Status::BadRequest)?;
     let (token, uploaded) = read.ok_or(Status::PayloadTooLarge)?;
-    let user = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
-    if !csrf::is_token(request, ctx, user.as_ref(), &token) {
-        refusals::because(request, csrf::why_no_token(request, ctx));
+    let user = guards::current_user(request).await.as_ref().map_err(|unknown| unknown.0)?;
+    if !csrf::is_valid_token(request, ctx, user.as_ref(), &token) {
+        refusals::set_reason(request, csrf::token_rejection_reason(request, ctx));
         return Err(Status::Forbidden);
     }
     Ok(uploaded)

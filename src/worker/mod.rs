@@ -12,7 +12,7 @@ use rocket::tokio::task::JoinHandle;
 use rocket::tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 use rocket::{Orbit, Rocket, Shutdown};
 
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::flows;
 use crate::flows::admin::bulk_jobs::BatchFailed;
@@ -96,7 +96,7 @@ impl Fairing for Worker {
     }
 
     async fn on_liftoff(&self, rocket: &Rocket<Orbit>) {
-        let Some(ctx) = rocket.state::<Ctx>() else { return };
+        let Some(ctx) = rocket.state::<Context>() else { return };
         let courier = Arc::new(Courier::new(ctx.clone()));
         let mail = rocket::tokio::spawn(mail(courier.clone(), rocket.shutdown()));
         rocket::tokio::spawn(sweep(ctx.clone(), rocket.shutdown()));
@@ -146,7 +146,7 @@ async fn send(courier: &Courier) {
 
 /// Does what staff ordered to be done to many accounts, until the server stops. A batch that is cut off
 /// has not happened.
-async fn do_in_bulk(ctx: Ctx, mut shutdown: Shutdown) {
+async fn do_in_bulk(ctx: Context, mut shutdown: Shutdown) {
     let mut ticks = every(BULK_EVERY);
     let mut postponed = Postponed::default();
     let working = async {
@@ -162,7 +162,7 @@ async fn do_in_bulk(ctx: Ctx, mut shutdown: Shutdown) {
 }
 
 /// Does everything that staff ordered to be done to many accounts, batch by batch.
-pub async fn run_bulk_jobs(ctx: &Ctx) {
+pub async fn run_bulk_jobs(ctx: &Context) {
     do_in_turn(ctx, &mut Postponed::default()).await;
 }
 
@@ -188,7 +188,7 @@ impl Postponed {
 
 /// Does batches until there is nothing left to be done but what has failed a moment ago. A batch that
 /// fails is done again later, and what others have ordered is done meanwhile.
-async fn do_in_turn(ctx: &Ctx, postponed: &mut Postponed) {
+async fn do_in_turn(ctx: &Context, postponed: &mut Postponed) {
     loop {
         match flows::admin::bulk_jobs::run_next_batch(ctx, &postponed.waiting()).await {
             Ok(true) => tokio::task::yield_now().await,
@@ -206,7 +206,7 @@ async fn do_in_turn(ctx: &Ctx, postponed: &mut Postponed) {
 }
 
 /// Sweeps until the server stops. A batch that is cut off has not happened.
-async fn sweep(ctx: Ctx, mut shutdown: Shutdown) {
+async fn sweep(ctx: Context, mut shutdown: Shutdown) {
     let mut ticks = every(SWEEP_EVERY);
     let sweeping = async {
         loop {
@@ -221,7 +221,7 @@ async fn sweep(ctx: Ctx, mut shutdown: Shutdown) {
 }
 
 /// Looks after the signing keys until the server stops.
-async fn keep_keys(ctx: Ctx, mut shutdown: Shutdown) {
+async fn keep_keys(ctx: Context, mut shutdown: Shutdown) {
     let mut ticks = every(KEYS_EVERY);
     loop {
         select! {
@@ -236,7 +236,7 @@ async fn keep_keys(ctx: Ctx, mut shutdown: Shutdown) {
 }
 
 /// Throws away everything that nobody needs any more, batch by batch.
-pub async fn sweep_all(ctx: &Ctx) {
+pub async fn sweep_all(ctx: &Context) {
     let swept: Result<(), DbError> = async {
         while flows::system::cleanup::sweep(ctx).await? {
             sleep(BREATH).await;

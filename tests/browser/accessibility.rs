@@ -42,7 +42,7 @@ const BEGINS: &str = "
     return !wrong || document.activeElement === wrong;
 ";
 
-async fn is_for_everybody(person: &Person<'_>, page: &str, faults: &mut Vec<String>) {
+async fn is_world_readable(person: &Person<'_>, page: &str, faults: &mut Vec<String>) {
     if person.runs(BEGINS, Value::Null).await != json!(true) {
         faults.push(format!("{page}: the focus is not where it is explained"));
     }
@@ -75,7 +75,7 @@ fn nothing_is_found(language: &'static str) {
         let mut faults = Vec::new();
         walk(world, language, async |person, page| {
             person.runs(&axe, Value::Null).await;
-            is_for_everybody(person, page, &mut faults).await;
+            is_world_readable(person, page, &mut faults).await;
         })
         .await;
         assert!(faults.is_empty(), "{}", faults.join("\n"));

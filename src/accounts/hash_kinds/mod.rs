@@ -5,7 +5,7 @@
 
 mod store;
 
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::{CostLimit, HashKinds, QueueFull};
 use crate::db::DbError;
 
@@ -28,7 +28,7 @@ pub enum RoundUpError {
 ///
 /// # Errors
 /// [`RoundUpError`] says why they are not known.
-pub async fn hash_kinds(ctx: &Ctx) -> Result<HashKinds, RoundUpError> {
+pub async fn hash_kinds(ctx: &Context) -> Result<HashKinds, RoundUpError> {
     let held = held(ctx, CostLimit::CEILING).await?;
     // A site that imported nothing need not know how fast its machine is.
     if ctx.hasher.computes_alone(&held) {
@@ -39,7 +39,7 @@ pub async fn hash_kinds(ctx: &Ctx) -> Result<HashKinds, RoundUpError> {
     Ok(held.within(limit))
 }
 
-async fn held(ctx: &Ctx, limit: CostLimit) -> Result<HashKinds, DbError> {
+async fn held(ctx: &Context, limit: CostLimit) -> Result<HashKinds, DbError> {
     let (iterations, costs) = store::find_kinds(&ctx.db, limit.iterations(), MOST_COSTS).await?;
     // What is not a cost is never computed.
     let costs = costs.iter().filter_map(|cost| cost.parse().ok()).collect();

@@ -2,35 +2,35 @@
 
 use rocket::{Route, State, post, routes};
 
-use super::{Detail, Said};
+use super::{Detail, DetailResponse};
 use crate::api::body::Body;
-use crate::api::credentials::Anybody;
-use crate::api::error::{Error, Refusal};
-use crate::api::fields::{Complaints, Fields};
-use crate::api::openapi::{Described, HttpMethod, Kind, Section, may, needs, open};
-use crate::context::Ctx;
+use crate::api::credentials::MaybeAuthenticated;
+use crate::api::error::{Error, ErrorDetail};
+use crate::api::fields::{FieldErrors, FieldReader};
+use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public, required};
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::email_verification::{Reader, VerifyError};
 use crate::i18n::Sentence;
 use crate::links::LinkError;
-use crate::types::{Caller, Language, Secret};
+use crate::types::{Language, RequestInfo, Secret};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![create, again]
 }
 
 /// The same in words.
-pub(crate) fn described() -> Vec<Described> {
-    let route = |path, about| open(HttpMethod::Post, path, Section::Account, about);
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let route = |path, about| public(HttpMethod::Post, path, Section::Account, about);
     vec![
         route("/api/account/join/verify-email", "openapi.account.email_verification.confirm")
-            .takes([needs("key", Kind::Text), may("password", Kind::Password)])
-            .gives::<Detail>(200)
-            .refuses(&[404, 429, 503]),
+            .body([required("key", FieldType::Text), optional("password", FieldType::Password)])
+            .returns::<Detail>(200)
+            .errors(&[404, 429, 503]),
         route("/api/account/join/resend-email", "openapi.account.email_verification.resend")
-            .takes([needs("email", Kind::Email)])
-            .gives::<Detail>(200)
-            .refuses(&[429]),
+            .body([required("email", FieldType::Email)])
+            .returns::<Detail>(200)
+            .errors(&[429]),
     ]
 }
 
@@ -39,29 +39,29 @@ pub(crate) fn described() -> Vec<Described> {
 #[post("/api/account/join/verify-email", data = "<body>")]
 async fn create(
     body: Body,
-    who: Anybody,
-    caller: &Caller,
-    ctx: &State<Ctx>,
-) -> Result<Said, Error> {
-    let mut fields = Fields::of(&body);
+    who: MaybeAuthenticated,
+    info: &RequestInfo,
+    ctx: &State<Context>,
+) -> Result<DetailResponse, Error> {
+    let mut fields = FieldReader::of(&body);
     let key = fields.text("key");
     let password = fields.optional_password("password");
-    let complaints = fields.complaints();
-    let Some(key) = key.filter(|_| complaints.is_empty()) else { return Err(complaints.into()) };
+    let errors = fields.into_errors();
+    let Some(key) = key.filter(|_| errors.is_empty()) else { return Err(errors.into()) };
     let session = who.0.as_ref().map(|reader| (reader.session(), reader.person().id));
     match flows::account::email_verification::by_link(
         ctx,
         &Secret::new(key),
         Reader { session, password },
-        caller,
+        info,
     )
     .await
     {
-        Ok(_) => Ok(Said::ok("api.ok")),
-        Err(VerifyError::Link(LinkError::Dead)) => Err(Refusal::not_found().into()),
+        Ok(_) => Ok(DetailResponse::ok("api.ok")),
+        Err(VerifyError::Link(LinkError::Invalid)) => Err(ErrorDetail::not_found().into()),
         Err(VerifyError::Link(LinkError::Broken(error))) => Err(error.into()),
-        Err(VerifyError::NotProved(error)) => Err(Error::not_proved(error, || {
-            Complaints::about("password", Sentence::new("api.email_verification.wrong_password"))
+        Err(VerifyError::NotProved(error)) => Err(Error::from_auth(error, || {
+            FieldErrors::on("password", Sentence::new("api.email_verification.wrong_password"))
                 .into()
         })),
     }
@@ -72,11 +72,11 @@ async fn create(
 async fn again(
     body: Body,
     language: Language,
-    caller: &Caller,
-    ctx: &State<Ctx>,
-) -> Result<Said, Error> {
-    let mut fields = Fields::of(&body);
-    let Some(email) = fields.email("email") else { return Err(fields.complaints().into()) };
-    flows::account::email_verification::ask(ctx, email, language, caller).await?;
-    Ok(Said::ok("api.ok"))
+    info: &RequestInfo,
+    ctx: &State<Context>,
+) -> Result<DetailResponse, Error> {
+    let mut fields = FieldReader::of(&body);
+    let Some(email) = fields.email("email") else { return Err(fields.into_errors().into()) };
+    flows::account::email_verification::ask(ctx, email, language, info).await?;
+    Ok(DetailResponse::ok("api.ok"))
 }

@@ -6,51 +6,52 @@
 use rocket::http::CookieJar;
 use rocket::{Route, State, post, routes};
 
-use super::{Detail, Said};
+use super::{Detail, DetailResponse};
 use crate::api::body::Body;
-use crate::api::credentials::Anybody;
+use crate::api::credentials::MaybeAuthenticated;
 use crate::api::error::Error;
-use crate::api::fields::Fields;
-use crate::api::openapi::{Described, HttpMethod, Kind, Section, may, open};
-use crate::context::Ctx;
+use crate::api::fields::FieldReader;
+use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public};
+use crate::context::Context;
 use crate::flows;
 use crate::http::cookies;
 use crate::http::cookies::TokenCookies;
 use crate::sessions;
-use crate::types::Caller;
+use crate::types::RequestInfo;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
 /// The same in words.
-pub(crate) fn described() -> Vec<Described> {
+pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route =
-        open(HttpMethod::Post, "/api/account/logout", Section::Account, "openapi.account.logout");
-    vec![route.takes([may("refresh", Kind::Text)]).gives::<Detail>(200)]
+        public(HttpMethod::Post, "/api/account/logout", Section::Account, "openapi.account.logout");
+    vec![route.body([optional("refresh", FieldType::Text)]).returns::<Detail>(200)]
 }
 
 /// A program without cookies shows its refresh token in the body.
 #[post("/api/account/logout", data = "<body>")]
 async fn create(
     body: Body,
-    who: Anybody,
+    who: MaybeAuthenticated,
     sent: TokenCookies<'_>,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
-) -> Result<Said, Error> {
-    let in_body = Fields::of(&body).optional_text("refresh");
+) -> Result<DetailResponse, Error> {
+    let in_body = FieldReader::of(&body).optional_text("refresh");
     let shown = [in_body.as_deref(), sent.refresh];
-    let named = shown.into_iter().flatten().filter_map(|token| sessions::named_by(ctx, token).ok());
+    let named =
+        shown.into_iter().flatten().filter_map(|token| sessions::session_id_in(ctx, token).ok());
     let signed_in = who.0.map(|person| (person.session(), person.person().id));
     let mut over = Vec::new();
     for (session, user) in named.chain(signed_in) {
         if !over.contains(&session) {
-            flows::account::logout::log_out(ctx, session, user, caller).await?;
+            flows::account::logout::log_out(ctx, session, user, info).await?;
             over.push(session);
         }
     }
     cookies::sign_out(jar, ctx);
-    Ok(Said::ok("api.logout.done"))
+    Ok(DetailResponse::ok("api.logout.done"))
 }

@@ -18,14 +18,14 @@ use rocket::{Request, Route, response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::error::{Error, Refusal};
-use super::openapi::Described;
-use crate::context::Ctx;
+use super::error::{Error, ErrorDetail};
+use super::openapi::Endpoint;
+use crate::context::Context;
 use crate::http::{cookies, locale};
 use crate::i18n::Sentence;
 use crate::sessions;
-use crate::sessions::Opened;
-use user::Profile;
+use crate::sessions::IssuedTokens;
+use user::AccountUser;
 
 pub(crate) fn routes() -> Vec<Route> {
     [
@@ -44,28 +44,28 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 /// The same in words.
-pub(crate) fn described() -> Vec<Described> {
+pub(crate) fn endpoints() -> Vec<Endpoint> {
     [
-        signup::described,
-        login::described,
-        logout::described,
-        user::described,
-        mypage::described,
-        password_change::described,
-        password_reset::described,
-        refresh::described,
-        social_login::described,
-        email_verification::described,
+        signup::endpoints,
+        login::endpoints,
+        logout::endpoints,
+        user::endpoints,
+        mypage::endpoints,
+        password_change::endpoints,
+        password_reset::endpoints,
+        refresh::endpoints,
+        social_login::endpoints,
+        email_verification::endpoints,
     ]
     .iter()
-    .flat_map(|described| described())
+    .flat_map(|endpoints| endpoints())
     .collect()
 }
 
 /// A sentence, in the reader's language.
-struct Said(Status, Sentence);
+struct DetailResponse(Status, Sentence);
 
-impl Said {
+impl DetailResponse {
     fn ok(key: &'static str) -> Self {
         Self(Status::Ok, Sentence::new(key))
     }
@@ -76,7 +76,7 @@ struct Detail {
     detail: String,
 }
 
-impl<'r> response::Responder<'r, 'static> for Said {
+impl<'r> response::Responder<'r, 'static> for DetailResponse {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         let Self(status, sentence) = self;
         let detail = sentence.in_language(locale::language(request));
@@ -87,20 +87,25 @@ impl<'r> response::Responder<'r, 'static> for Said {
 /// Somebody who has just signed in. The refresh token stands in a cookie that no script can read, and
 /// so not here.
 #[derive(Serialize, ToSchema)]
-struct Welcome {
+#[schema(as = Welcome)]
+struct LoginResponse {
     access: String,
     refresh: &'static str,
-    user: Profile,
+    user: AccountUser,
 }
 
-impl Welcome {
+impl LoginResponse {
     /// Signs the browser in. Staff may have forbidden the account in this very moment.
-    async fn of(opened: &Opened, jar: &CookieJar<'_>, ctx: &Ctx) -> Result<Json<Self>, Error> {
-        let Some(living) = sessions::find(ctx, opened.session).await? else {
-            return Err(Refusal::unauthorized("user_inactive", "api.user_inactive").into());
+    async fn of(
+        tokens: &IssuedTokens,
+        jar: &CookieJar<'_>,
+        ctx: &Context,
+    ) -> Result<Json<Self>, Error> {
+        let Some(session) = sessions::find(ctx, tokens.session).await? else {
+            return Err(ErrorDetail::unauthorized("user_inactive", "api.user_inactive").into());
         };
-        cookies::sign_in(jar, ctx, opened);
-        let access = opened.access.token.expose().to_owned();
-        Ok(Json(Self { access, refresh: "", user: Profile::of(&living.person) }))
+        cookies::sign_in(jar, ctx, tokens);
+        let access = tokens.access.token.expose().to_owned();
+        Ok(Json(Self { access, refresh: "", user: AccountUser::of(&session.person) }))
     }
 }

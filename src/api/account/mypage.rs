@@ -3,9 +3,9 @@
 use rocket::http::Status;
 use rocket::{Route, get, routes};
 
-use super::{Detail, Said};
-use crate::api::credentials::Member;
-use crate::api::openapi::{Described, HttpMethod, Section, closed};
+use super::{Detail, DetailResponse};
+use crate::api::credentials::Authenticated;
+use crate::api::openapi::{Endpoint, HttpMethod, Section, authenticated};
 use crate::i18n::Sentence;
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -13,13 +13,17 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 /// The same in words.
-pub(crate) fn described() -> Vec<Described> {
-    let route =
-        closed(HttpMethod::Get, "/api/account/mypage", Section::Account, "openapi.account.mypage");
-    vec![route.gives::<Detail>(200)]
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let route = authenticated(
+        HttpMethod::Get,
+        "/api/account/mypage",
+        Section::Account,
+        "openapi.account.mypage",
+    );
+    vec![route.returns::<Detail>(200)]
 }
 
 #[get("/api/account/mypage")]
-fn show(member: Member) -> Said {
-    Said(Status::Ok, Sentence::with("mypage.greeting", "email", member.0.email()))
+fn show(user: Authenticated) -> DetailResponse {
+    DetailResponse(Status::Ok, Sentence::with("mypage.greeting", "email", user.0.email()))
 }

@@ -8,34 +8,40 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use crate::api::body::Body;
-use crate::api::credentials::refused_refresh;
-use crate::api::error::{Error, Refusal};
-use crate::api::fields::Fields;
-use crate::api::openapi::{Described, HttpMethod, Kind, Section, may, open};
-use crate::context::Ctx;
+use crate::api::credentials::refresh_error;
+use crate::api::error::{Error, ErrorDetail};
+use crate::api::fields::FieldReader;
+use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public};
+use crate::context::Context;
 use crate::http::cookies;
 use crate::http::cookies::TokenCookies;
 use crate::sessions;
-use crate::types::Caller;
+use crate::types::RequestInfo;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
 /// The same in words.
-pub(crate) fn described() -> Vec<Described> {
-    let route = open(
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let route = public(
         HttpMethod::Post,
         "/api/account/token/refresh",
         Section::Account,
         "openapi.account.refresh",
     );
-    vec![route.takes([may("refresh", Kind::Text)]).gives::<Renewed>(200).refuses(&[401])]
+    vec![
+        route
+            .body([optional("refresh", FieldType::Text)])
+            .returns::<RefreshedAccess>(200)
+            .errors(&[401]),
+    ]
 }
 
 /// The access token and until when it is good; the refresh token is in its cookie.
 #[derive(Serialize, ToSchema)]
-struct Renewed {
+#[schema(as = Renewed)]
+struct RefreshedAccess {
     access: String,
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
@@ -48,24 +54,24 @@ struct Renewed {
 async fn create(
     body: Body,
     sent: TokenCookies<'_>,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
-) -> Result<Json<Renewed>, Error> {
-    let mut fields = Fields::of(&body);
+) -> Result<Json<RefreshedAccess>, Error> {
+    let mut fields = FieldReader::of(&body);
     let in_body = fields.optional_text("refresh");
-    let complaints = fields.complaints();
-    if !complaints.is_empty() {
-        return Err(complaints.into());
+    let errors = fields.into_errors();
+    if !errors.is_empty() {
+        return Err(errors.into());
     }
     let Some(token) = in_body.as_deref().or(sent.refresh) else {
-        return Err(Refusal::unauthorized("token_not_valid", "api.token.missing").into());
+        return Err(ErrorDetail::unauthorized("token_not_valid", "api.token.missing").into());
     };
-    let opened = sessions::renew(ctx, token, caller).await.map_err(refused_refresh)?;
-    cookies::give_next(jar, ctx, &opened);
-    let expires_at = opened.access.expires_at;
-    Ok(Json(Renewed {
-        access: opened.access.token.expose().to_owned(),
+    let tokens = sessions::refresh(ctx, token, info).await.map_err(refresh_error)?;
+    cookies::set_tokens(jar, ctx, &tokens);
+    let expires_at = tokens.access.expires_at;
+    Ok(Json(RefreshedAccess {
+        access: tokens.access.token.expose().to_owned(),
         access_expiration: expires_at.replace_nanosecond(0).unwrap_or(expires_at),
     }))
 }

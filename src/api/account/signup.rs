@@ -5,48 +5,48 @@ use rocket::response::status;
 use rocket::serde::json::Json;
 use rocket::{Responder, Route, State, post, routes};
 
-use super::{Said, Welcome};
+use super::{DetailResponse, LoginResponse};
 use crate::accounts::{NewPasswordError, OwnData, Weakness};
 use crate::api::body::Body;
-use crate::api::credentials::session_of;
-use crate::api::error::{Error, Refusal};
-use crate::api::fields::{Complaints, Fields, NON_FIELD, local_email};
-use crate::api::openapi::{Described, HttpMethod, Kind, Section, may, needs, open};
+use crate::api::credentials::session_in_cookies;
+use crate::api::error::{Error, ErrorDetail};
+use crate::api::fields::{FieldErrors, FieldReader, NON_FIELD_ERRORS, local_email_error};
+use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public, required};
 use crate::config::SignUp;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::signup::{Application, Joined, SignUpError};
 use crate::http::cookies::TokenCookies;
 use crate::i18n::{Sentence, of_mail};
-use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password};
+use crate::types::{BirthDate, Email, Gender, Language, Name, Password, RequestInfo};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
 /// The same in words.
-pub(crate) fn described() -> Vec<Described> {
+pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route =
-        open(HttpMethod::Post, "/api/account/join", Section::Account, "openapi.account.signup");
+        public(HttpMethod::Post, "/api/account/join", Section::Account, "openapi.account.signup");
     let fields = [
-        needs("email", Kind::Email),
-        needs("password1", Kind::Password),
-        needs("password2", Kind::Password),
-        may("name", Kind::Text),
-        may("gender", Kind::Gender),
-        may("date_of_birth", Kind::Day),
+        required("email", FieldType::Email),
+        required("password1", FieldType::Password),
+        required("password2", FieldType::Password),
+        optional("name", FieldType::Text),
+        optional("gender", FieldType::Gender),
+        optional("date_of_birth", FieldType::Day),
     ];
-    vec![route.takes(fields).gives::<Welcome>(201).refuses(&[403, 429, 503])]
+    vec![route.body(fields).returns::<LoginResponse>(201).errors(&[403, 429, 503])]
 }
 
 #[derive(Responder)]
-enum Answer {
-    Welcome(status::Custom<Json<Welcome>>),
-    LetterSent(Said),
+enum SignupResponse {
+    LoggedIn(status::Custom<Json<LoginResponse>>),
+    EmailSent(DetailResponse),
 }
 
 /// What somebody wants to join with, as far as it could be read.
-struct JoinForm {
+struct SignupBody {
     email: Option<Email>,
     password1: Option<Password>,
     password2: Option<Password>,
@@ -55,10 +55,10 @@ struct JoinForm {
     date_of_birth: Option<BirthDate>,
 }
 
-impl JoinForm {
-    fn read(body: &Body, ctx: &Ctx) -> (Self, Complaints) {
+impl SignupBody {
+    fn read(body: &Body, ctx: &Context) -> (Self, FieldErrors) {
         let today = ctx.clock.now().date();
-        let mut fields = Fields::of(body);
+        let mut fields = FieldReader::of(body);
         let form = Self {
             email: fields.email("email"),
             password1: fields.new_password("password1"),
@@ -67,17 +67,17 @@ impl JoinForm {
             gender: fields.gender("gender").or(None),
             date_of_birth: fields.date_of_birth("date_of_birth", today).or(None),
         };
-        let mut complaints = fields.complaints();
+        let mut errors = fields.into_errors();
         // The settings decide this, which the field itself does not know; it is said beside all else.
         if form.email.as_ref().is_some_and(|email| !ctx.settings.takes(email)) {
-            complaints.add("email", Sentence::new("email.local"));
+            errors.add("email", Sentence::new("email.local"));
         }
-        (form, complaints)
+        (form, errors)
     }
 
     /// The words of a form with which nothing is wrong.
-    fn words(&self, complaints: &Complaints, language: Language) -> Option<Application> {
-        if !complaints.is_empty() || self.differs() {
+    fn application(&self, errors: &FieldErrors, language: Language) -> Option<Application> {
+        if !errors.is_empty() || self.passwords_differ() {
             return None;
         }
         Some(Application {
@@ -91,7 +91,7 @@ impl JoinForm {
     }
 
     /// Whether both passwords are there and are not the same.
-    fn differs(&self) -> bool {
+    fn passwords_differ(&self) -> bool {
         let both = self.password1.as_ref().zip(self.password2.as_ref());
         both.is_some_and(|(one, other)| one.expose() != other.expose())
     }
@@ -109,65 +109,65 @@ impl JoinForm {
 async fn create(
     body: Body,
     language: Language,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     cookies: TokenCookies<'_>,
     jar: &CookieJar<'_>,
-) -> Result<Answer, Error> {
+) -> Result<SignupResponse, Error> {
     if ctx.settings.signup == SignUp::Closed {
-        return Err(closed());
+        return Err(signup_closed());
     }
-    let (form, complaints) = JoinForm::read(&body, ctx);
-    let Some(application) = form.words(&complaints, language) else {
-        return Err(everything_wrong(&form, complaints, caller, ctx).await);
+    let (form, errors) = SignupBody::read(&body, ctx);
+    let Some(application) = form.application(&errors, language) else {
+        return Err(all_errors(&form, errors, info, ctx).await);
     };
-    let before = session_of(&cookies, ctx).await?;
-    match flows::account::signup::join(ctx, application, before, caller).await {
-        Ok(Joined::SignedIn(opened)) => {
-            let welcome = Welcome::of(&opened, jar, ctx).await?;
-            Ok(Answer::Welcome(status::Custom(Status::Created, welcome)))
+    let before = session_in_cookies(&cookies, ctx).await?;
+    match flows::account::signup::join(ctx, application, before, info).await {
+        Ok(Joined::SignedIn(tokens)) => {
+            let response = LoginResponse::of(&tokens, jar, ctx).await?;
+            Ok(SignupResponse::LoggedIn(status::Custom(Status::Created, response)))
         }
         Ok(Joined::LetterSent) => {
             let sent = of_mail("api.signup.verification_sent", ctx.settings.delivers_mail());
             let sent = Sentence::new(sent);
-            Ok(Answer::LetterSent(Said(Status::Created, sent)))
+            Ok(SignupResponse::EmailSent(DetailResponse(Status::Created, sent)))
         }
-        Err(error) => Err(refused(error)),
+        Err(error) => Err(signup_error(error)),
     }
 }
 
 /// The password is weighed too, so that everything is said at once. That two passwords differ is said
 /// of a password that would do: whoever has to choose another one types it twice anyway.
-async fn everything_wrong(
-    form: &JoinForm,
-    mut complaints: Complaints,
-    caller: &Caller,
-    ctx: &Ctx,
+async fn all_errors(
+    form: &SignupBody,
+    mut errors: FieldErrors,
+    info: &RequestInfo,
+    ctx: &Context,
 ) -> Error {
     if let Some(password) = &form.password1 {
-        match flows::account::signup::weigh(ctx, password, form.own_data(), caller).await {
-            Ok(found) => complaints.add_weak(&found, place_of),
-            Err(error) => return refused(error),
+        match flows::account::signup::weigh(ctx, password, form.own_data(), info).await {
+            Ok(found) => errors.add_weaknesses(&found, field_of),
+            Err(error) => return signup_error(error),
         }
     }
-    if form.differs() && !complaints.is_about("password1") {
-        complaints.add(NON_FIELD, Sentence::new("api.signup.passwords_differ"));
+    if form.passwords_differ() && !errors.has_error_on("password1") {
+        errors.add(NON_FIELD_ERRORS, Sentence::new("api.signup.passwords_differ"));
     }
-    complaints.into()
+    errors.into()
 }
 
-fn refused(error: SignUpError) -> Error {
+fn signup_error(error: SignUpError) -> Error {
     match error {
-        SignUpError::Closed => closed(),
+        SignUpError::Closed => signup_closed(),
         // One answer for all, as at the log-in.
         SignUpError::EmailTaken | SignUpError::Inactive(_) | SignUpError::Leaving(_) => {
-            Complaints::about("email", Sentence::new("api.signup.taken")).into()
+            FieldErrors::on("email", Sentence::new("api.signup.taken")).into()
         }
-        SignUpError::LocalEmail => local_email(),
+        SignUpError::LocalEmail => local_email_error(),
         SignUpError::NotTaken(NewPasswordError::Weak(found)) => {
-            let mut complaints = Complaints::default();
-            complaints.add_weak(&found, place_of);
-            complaints.into()
+            let mut errors = FieldErrors::default();
+            errors.add_weaknesses(&found, field_of);
+            errors.into()
         }
         SignUpError::NotTaken(NewPasswordError::Busy(full)) => full.into(),
         SignUpError::NotNow(error) => error.into(),
@@ -176,10 +176,10 @@ fn refused(error: SignUpError) -> Error {
 }
 
 /// That a password is like something else is about both.
-fn place_of(weakness: Weakness) -> &'static str {
-    if matches!(weakness, Weakness::TooSimilar(_)) { NON_FIELD } else { "password1" }
+fn field_of(weakness: Weakness) -> &'static str {
+    if matches!(weakness, Weakness::TooSimilar(_)) { NON_FIELD_ERRORS } else { "password1" }
 }
 
-fn closed() -> Error {
-    Refusal::new(Status::Forbidden, "signup_closed", Sentence::new("api.signup.closed")).into()
+fn signup_closed() -> Error {
+    ErrorDetail::new(Status::Forbidden, "signup_closed", Sentence::new("api.signup.closed")).into()
 }

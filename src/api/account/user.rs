@@ -6,37 +6,43 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::body::Body;
-use crate::api::credentials::Member;
-use crate::api::error::{Error, Refusal};
-use crate::api::fields::Fields;
-use crate::api::openapi::{Described, HttpMethod, Kind, Section, closed, may};
-use crate::context::Ctx;
+use crate::api::credentials::Authenticated;
+use crate::api::error::{Error, ErrorDetail};
+use crate::api::fields::FieldReader;
+use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, authenticated, optional};
+use crate::context::Context;
 use crate::flows;
-use crate::types::{Caller, Gender, Person};
+use crate::types::{Gender, Person, RequestInfo};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show, update, replace]
 }
 
 /// The same in words.
-pub(crate) fn described() -> Vec<Described> {
-    let route = |method, about| closed(method, "/api/account/user", Section::Account, about);
-    let fields =
-        || [may("name", Kind::Text), may("gender", Kind::Gender), may("date_of_birth", Kind::Day)];
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let route = |method, about| authenticated(method, "/api/account/user", Section::Account, about);
+    let fields = || {
+        [
+            optional("name", FieldType::Text),
+            optional("gender", FieldType::Gender),
+            optional("date_of_birth", FieldType::Day),
+        ]
+    };
     vec![
-        route(HttpMethod::Get, "openapi.account.user.show").gives::<Profile>(200),
+        route(HttpMethod::Get, "openapi.account.user.show").returns::<AccountUser>(200),
         route(HttpMethod::Patch, "openapi.account.user.update")
-            .takes(fields())
-            .gives::<Profile>(200),
+            .body(fields())
+            .returns::<AccountUser>(200),
         route(HttpMethod::Put, "openapi.account.user.replace")
-            .takes(fields())
-            .gives::<Profile>(200),
+            .body(fields())
+            .returns::<AccountUser>(200),
     ]
 }
 
 /// What people may see of their own account.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Profile {
+#[schema(as = Profile)]
+pub(crate) struct AccountUser {
     pk: i64,
     email: String,
     name: String,
@@ -47,7 +53,7 @@ pub(crate) struct Profile {
     email_verified: bool,
 }
 
-impl Profile {
+impl AccountUser {
     pub(crate) fn of(person: &Person) -> Self {
         Self {
             pk: person.id.0,
@@ -61,52 +67,52 @@ impl Profile {
 }
 
 #[get("/api/account/user")]
-fn show(member: Member) -> Json<Profile> {
-    Json(Profile::of(member.0.person()))
+fn show(user: Authenticated) -> Json<AccountUser> {
+    Json(AccountUser::of(user.0.person()))
 }
 
 #[patch("/api/account/user", data = "<body>")]
 async fn update(
-    member: Member,
+    user: Authenticated,
     body: Body,
-    caller: &Caller,
-    ctx: &State<Ctx>,
-) -> Result<Json<Profile>, Error> {
-    change(member, &body, caller, ctx).await
+    info: &RequestInfo,
+    ctx: &State<Context>,
+) -> Result<Json<AccountUser>, Error> {
+    change(user, &body, info, ctx).await
 }
 
 /// No field of a profile must be there, so what is left out stays as it is here too.
 #[put("/api/account/user", data = "<body>")]
 async fn replace(
-    member: Member,
+    user: Authenticated,
     body: Body,
-    caller: &Caller,
-    ctx: &State<Ctx>,
-) -> Result<Json<Profile>, Error> {
-    change(member, &body, caller, ctx).await
+    info: &RequestInfo,
+    ctx: &State<Context>,
+) -> Result<Json<AccountUser>, Error> {
+    change(user, &body, info, ctx).await
 }
 
 async fn change(
-    Member(member): Member,
+    Authenticated(user): Authenticated,
     body: &Body,
-    caller: &Caller,
-    ctx: &Ctx,
-) -> Result<Json<Profile>, Error> {
+    info: &RequestInfo,
+    ctx: &Context,
+) -> Result<Json<AccountUser>, Error> {
     let today = ctx.clock.now().date();
-    let mut fields = Fields::of(body);
+    let mut fields = FieldReader::of(body);
     let name = fields.name("name");
     let gender = fields.gender("gender");
     let date_of_birth = fields.date_of_birth("date_of_birth", today);
-    let complaints = fields.complaints();
-    if !complaints.is_empty() {
-        return Err(complaints.into());
+    let errors = fields.into_errors();
+    if !errors.is_empty() {
+        return Err(errors.into());
     }
     let change = |profile: &mut crate::accounts::Profile| {
         profile.name = name.or(std::mem::take(&mut profile.name));
         profile.gender = gender.or(profile.gender);
         profile.date_of_birth = date_of_birth.or(profile.date_of_birth);
     };
-    let person = flows::account::profile::update(ctx, member.person().id, change, caller).await?;
-    let person = person.ok_or_else(Refusal::not_found)?;
-    Ok(Json(Profile::of(&person)))
+    let person = flows::account::profile::update(ctx, user.person().id, change, info).await?;
+    let person = person.ok_or_else(ErrorDetail::not_found)?;
+    Ok(Json(AccountUser::of(&person)))
 }

@@ -3,68 +3,72 @@
 use rocket::serde::json::Json;
 use rocket::{Responder, Route, State, post, routes};
 
-use super::{User, no_such_group, not_done, taken};
+use super::{UserRow, admin_error, email_taken, no_such_group};
 use crate::accounts::NewPasswordError;
 use crate::admin::Actor;
 use crate::api::body::Body;
-use crate::api::credentials::Member;
-use crate::api::error::{Error, Refusal};
-use crate::api::fields::{Complaints, Fields, local_email};
-use crate::api::openapi::{Described, HttpMethod, Kind, Section, closed, may, needs};
-use crate::context::Ctx;
+use crate::api::credentials::Authenticated;
+use crate::api::error::{Error, ErrorDetail};
+use crate::api::fields::{FieldErrors, FieldReader, local_email_error};
+use crate::api::openapi::{
+    Endpoint, FieldType, HttpMethod, Section, authenticated, optional, required,
+};
+use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::user_create::{CreateUserError, NewUser};
 use crate::http::guards;
 use crate::i18n::Language;
-use crate::types::{Caller, Name, Permission};
+use crate::types::{Name, Permission, RequestInfo};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
 /// The same in words.
-pub(crate) fn described() -> Vec<Described> {
-    let route = closed(HttpMethod::Post, "/api/users", Section::Users, "openapi.users.create");
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let route =
+        authenticated(HttpMethod::Post, "/api/users", Section::Users, "openapi.users.create");
     let fields = [
-        needs("email", Kind::Email),
-        may("password", Kind::Password),
-        may("name", Kind::Text),
-        may("gender", Kind::Gender),
-        may("date_of_birth", Kind::Day),
-        may("is_active", Kind::Flag),
-        may("is_staff", Kind::Flag),
-        may("is_superuser", Kind::Flag),
-        may("groups", Kind::Numbers),
+        required("email", FieldType::Email),
+        optional("password", FieldType::Password),
+        optional("name", FieldType::Text),
+        optional("gender", FieldType::Gender),
+        optional("date_of_birth", FieldType::Day),
+        optional("is_active", FieldType::Flag),
+        optional("is_staff", FieldType::Flag),
+        optional("is_superuser", FieldType::Flag),
+        optional("groups", FieldType::Numbers),
     ];
-    vec![route.takes(fields).gives::<User>(201).refuses(&[403, 503])]
+    vec![route.body(fields).returns::<UserRow>(201).errors(&[403, 503])]
 }
 
 /// The new account, and where it is.
 #[derive(Responder)]
 #[response(status = 201)]
 struct Created {
-    user: Json<User>,
+    user: Json<UserRow>,
     location: rocket::http::Header<'static>,
 }
 
 /// Without a password the person is invited to choose one, by a letter in the language of the request.
 #[post("/api/users", data = "<body>")]
 async fn create(
-    member: Member,
+    user: Authenticated,
     body: Body,
     language: Language,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
 ) -> Result<Created, Error> {
-    let Member(member) = member;
-    if !member.person().may(Permission::UsersAdd) {
-        return Err(Refusal::forbidden().into());
+    let Authenticated(user) = user;
+    if !user.person().may(Permission::UsersAdd) {
+        return Err(ErrorDetail::forbidden().into());
     }
-    let has_just_proved = guards::has_just_proved(ctx, &member).await?;
-    let new_user = new_user(&body, language, has_just_proved, ctx)?;
-    let actor = Actor { user: member.person(), caller };
-    let added = flows::admin::user_create::create(ctx, actor, new_user).await.map_err(refused)?;
-    let user = User::find(ctx, added.user).await?;
+    let has_reauthenticated = guards::has_reauthenticated(ctx, &user).await?;
+    let new_user = new_user(&body, language, has_reauthenticated, ctx)?;
+    let actor = Actor { user: user.person(), info };
+    let added =
+        flows::admin::user_create::create(ctx, actor, new_user).await.map_err(create_error)?;
+    let user = UserRow::find(ctx, added.user).await?;
     let location = rocket::http::Header::new("Location", user.url.clone());
     Ok(Created { user, location })
 }
@@ -72,22 +76,22 @@ async fn create(
 fn new_user(
     body: &Body,
     language: Language,
-    has_just_proved: bool,
-    ctx: &Ctx,
-) -> Result<NewUser, Complaints> {
+    has_reauthenticated: bool,
+    ctx: &Context,
+) -> Result<NewUser, FieldErrors> {
     let today = ctx.clock.now().date();
-    let mut fields = Fields::of(body);
+    let mut fields = FieldReader::of(body);
     let email = fields.email("email");
     let name = fields.name("name").or(Name::default());
     let gender = fields.gender("gender").or(None);
     let date_of_birth = fields.date_of_birth("date_of_birth", today).or(None);
-    let password = fields.password_if_sent("password");
+    let password = fields.optional_new_password("password");
     let is_active = fields.flag("is_active").or(true);
     let is_staff = fields.flag("is_staff").or(false);
     let is_superuser = fields.flag("is_superuser").or(false);
     let groups = fields.groups("groups").or(Vec::new());
-    let complaints = fields.complaints();
-    let (Some(email), true) = (email, complaints.is_empty()) else { return Err(complaints) };
+    let errors = fields.into_errors();
+    let (Some(email), true) = (email, errors.is_empty()) else { return Err(errors) };
     Ok(NewUser {
         email,
         name,
@@ -99,21 +103,23 @@ fn new_user(
         is_staff,
         is_superuser,
         groups,
-        has_just_proved,
+        has_reauthenticated,
     })
 }
 
-fn refused(error: CreateUserError) -> Error {
+fn create_error(error: CreateUserError) -> Error {
     match error {
-        CreateUserError::Admin(error) => not_done(error),
-        CreateUserError::ReauthenticationRequired => Refusal::prove_first().into(),
-        CreateUserError::EmailTaken => taken(),
-        CreateUserError::LocalEmail => local_email(),
+        CreateUserError::Admin(error) => admin_error(error),
+        CreateUserError::ReauthenticationRequired => {
+            ErrorDetail::reauthentication_required().into()
+        }
+        CreateUserError::EmailTaken => email_taken(),
+        CreateUserError::LocalEmail => local_email_error(),
         CreateUserError::GroupNotFound => no_such_group(),
         CreateUserError::PasswordRejected(NewPasswordError::Weak(found)) => {
-            let mut complaints = Complaints::default();
-            complaints.add_weak(&found, |_| "password");
-            complaints.into()
+            let mut errors = FieldErrors::default();
+            errors.add_weaknesses(&found, |_| "password");
+            errors.into()
         }
         CreateUserError::PasswordRejected(NewPasswordError::Busy(full)) => full.into(),
     }

@@ -7,16 +7,16 @@ use serde::Serialize;
 use url::form_urlencoded;
 use utoipa::ToSchema;
 
-use super::{User, address};
+use super::{UserRow, users_url};
 use crate::accounts::search;
 use crate::accounts::search::{
     Bounds, ConditionError, Cursor, Filter, MAX_QUERY, Place, Sort, Words,
 };
-use crate::api::credentials::Member;
+use crate::api::credentials::Authenticated;
 use crate::api::error::Error;
-use crate::api::fields::Complaints;
-use crate::api::openapi::{Described, HttpMethod, Kind, Section, closed, may};
-use crate::context::Ctx;
+use crate::api::fields::FieldErrors;
+use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, authenticated, optional};
+use crate::context::Context;
 use crate::i18n::Sentence;
 use crate::types::Permission;
 
@@ -25,33 +25,33 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 /// The same in words.
-pub(crate) fn described() -> Vec<Described> {
-    let route = closed(HttpMethod::Get, "/api/users", Section::Users, "openapi.users.index");
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let route = authenticated(HttpMethod::Get, "/api/users", Section::Users, "openapi.users.index");
     let query = [
-        may("search", Kind::Text),
-        may("is_active", Kind::Flag),
-        may("is_staff", Kind::Flag),
-        may("is_superuser", Kind::Flag),
-        may("verified", Kind::Flag),
-        may("group", Kind::Number),
-        may("joined_from", Kind::Day),
-        may("joined_to", Kind::Day),
-        may("sort", Kind::Text),
-        may("page_size", Kind::Number),
-        may("cursor", Kind::Text),
+        optional("search", FieldType::Text),
+        optional("is_active", FieldType::Flag),
+        optional("is_staff", FieldType::Flag),
+        optional("is_superuser", FieldType::Flag),
+        optional("verified", FieldType::Flag),
+        optional("group", FieldType::Number),
+        optional("joined_from", FieldType::Day),
+        optional("joined_to", FieldType::Day),
+        optional("sort", FieldType::Text),
+        optional("page_size", FieldType::Number),
+        optional("cursor", FieldType::Text),
     ];
-    vec![route.asks(query).gives::<Users>(200).refuses(&[400])]
+    vec![route.query(query).returns::<UserPage>(200).errors(&[400])]
 }
 
 /// People on a page, where nobody says how many.
-const PAGE: u64 = 50;
+const DEFAULT_PAGE_SIZE: u64 = 50;
 
 /// Most people on a page.
-const MOST: u64 = 100;
+const MAX_PAGE_SIZE: u64 = 100;
 
 /// What the address asks for. All of it is text: what cannot be understood is named.
 #[derive(FromForm)]
-struct Asked {
+struct ListQuery {
     #[field(default = String::new())]
     search: String,
     #[field(default = String::new())]
@@ -77,45 +77,45 @@ struct Asked {
 }
 
 /// What was understood.
-struct Understood {
+struct ParsedQuery {
     filter: Filter,
     sort: Sort,
     place: Place,
     at_most: u64,
 }
 
-impl Asked {
-    fn understand(&self) -> Result<Understood, Complaints> {
-        let mut complaints = Complaints::default();
+impl ListQuery {
+    fn parse(&self) -> Result<ParsedQuery, FieldErrors> {
+        let mut errors = FieldErrors::default();
         let mut filter = Filter::default();
         for (name, typed) in self.conditions() {
             if let Err(error) = filter.read(name, typed) {
-                complaints.add(name, sentence_on(error, typed));
+                errors.add(name, condition_message(error, typed));
             }
         }
         match Words::parse(&self.search) {
             Some(words) => filter.words = words,
-            None => complaints.add("search", Sentence::with("api.too_long", "max", MAX_QUERY)),
+            None => errors.add("search", Sentence::with("api.too_long", "max", MAX_QUERY)),
         }
         let sort = given(&self.sort, Sort::parse).unwrap_or_else(|typed| {
-            complaints.add("sort", Sentence::with("api.not_a_choice", "value", typed));
+            errors.add("sort", Sentence::with("api.not_a_choice", "value", typed));
             None
         });
         let sort = sort.unwrap_or_default();
         let at_most = given(&self.page_size, size).unwrap_or_else(|_| {
-            let range = Sentence::with("api.out_of_range", "min", 1).and("max", MOST);
-            complaints.add("page_size", range);
+            let range = Sentence::with("api.out_of_range", "min", 1).and("max", MAX_PAGE_SIZE);
+            errors.add("page_size", range);
             None
         });
-        let place = given(&self.cursor, |typed| read_place(typed, sort)).unwrap_or_else(|_| {
-            complaints.add("cursor", Sentence::new("api.not_a_cursor"));
+        let place = given(&self.cursor, |typed| parse_cursor(typed, sort)).unwrap_or_else(|_| {
+            errors.add("cursor", Sentence::new("api.not_a_cursor"));
             None
         });
-        if !complaints.is_empty() {
-            return Err(complaints);
+        if !errors.is_empty() {
+            return Err(errors);
         }
-        let (place, at_most) = (place.unwrap_or_default(), at_most.unwrap_or(PAGE));
-        Ok(Understood { filter, sort, place, at_most })
+        let (place, at_most) = (place.unwrap_or_default(), at_most.unwrap_or(DEFAULT_PAGE_SIZE));
+        Ok(ParsedQuery { filter, sort, place, at_most })
     }
 
     fn conditions(&self) -> [(&'static str, &str); 7] {
@@ -131,13 +131,13 @@ impl Asked {
     }
 
     /// The same people in the same order, from another place on.
-    fn link(&self, ctx: &Ctx, cursor: &str) -> String {
+    fn link(&self, ctx: &Context, cursor: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        let asked = [("search", self.search.as_str())].into_iter().chain(self.conditions());
+        let conditions = [("search", self.search.as_str())].into_iter().chain(self.conditions());
         let shape = [("sort", self.sort.as_str()), ("page_size", &self.page_size)];
-        query.extend_pairs(asked.chain(shape).filter(|(_, value)| !value.is_empty()));
+        query.extend_pairs(conditions.chain(shape).filter(|(_, value)| !value.is_empty()));
         query.append_pair("cursor", cursor);
-        format!("{}/?{}", address(ctx), query.finish())
+        format!("{}/?{}", users_url(ctx), query.finish())
     }
 }
 
@@ -147,10 +147,10 @@ fn given<T>(typed: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<
 }
 
 fn size(typed: &str) -> Option<u64> {
-    typed.parse().ok().filter(|size| (1..=MOST).contains(size))
+    typed.parse().ok().filter(|size| (1..=MAX_PAGE_SIZE).contains(size))
 }
 
-fn sentence_on(error: ConditionError, typed: &str) -> Sentence {
+fn condition_message(error: ConditionError, typed: &str) -> Sentence {
     match error {
         ConditionError::NoFlag => Sentence::new("api.not_a_boolean"),
         ConditionError::NoNumber => Sentence::new("api.not_a_number"),
@@ -160,7 +160,7 @@ fn sentence_on(error: ConditionError, typed: &str) -> Sentence {
 }
 
 /// A place with its direction in front: `n` for those who come next, `p` for those before.
-fn read_place(typed: &str, sort: Sort) -> Option<Place> {
+fn parse_cursor(typed: &str, sort: Sort) -> Option<Place> {
     if let Some(cursor) = typed.strip_prefix('n') {
         return Cursor::parse(cursor, sort).map(Place::After);
     }
@@ -169,28 +169,33 @@ fn read_place(typed: &str, sort: Sort) -> Option<Place> {
 
 /// A page of people, and where those before and after it are.
 #[derive(Serialize, ToSchema)]
-struct Users {
+#[schema(as = Users)]
+struct UserPage {
     #[schema(required)]
     next: Option<String>,
     #[schema(required)]
     previous: Option<String>,
-    results: Vec<User>,
+    results: Vec<UserRow>,
 }
 
 /// Whoever may not see everybody has themselves.
-#[get("/api/users?<asked..>")]
-async fn index(member: Member, asked: Asked, ctx: &State<Ctx>) -> Result<Json<Users>, Error> {
-    let Understood { mut filter, sort, place, at_most } = asked.understand()?;
-    let person = member.0.person();
+#[get("/api/users?<list_query..>")]
+async fn index(
+    user: Authenticated,
+    list_query: ListQuery,
+    ctx: &State<Context>,
+) -> Result<Json<UserPage>, Error> {
+    let ParsedQuery { mut filter, sort, place, at_most } = list_query.parse()?;
+    let person = user.0.person();
     if !person.may(Permission::UsersView) {
         filter.only = Some(person.id);
     }
     let bounds = Bounds::default();
     let found = search::page(&ctx.db, &filter, sort, &place, bounds, at_most).await?;
-    let link = |way: &str, cursor: &Cursor| asked.link(ctx, &[way, &cursor.encode()].concat());
-    Ok(Json(Users {
+    let link = |way: &str, cursor: &Cursor| list_query.link(ctx, &[way, &cursor.encode()].concat());
+    Ok(Json(UserPage {
         next: found.after.as_ref().map(|cursor| link("n", cursor)),
         previous: found.before.as_ref().map(|cursor| link("p", cursor)),
-        results: found.people.into_iter().map(|row| User::of(row, ctx)).collect(),
+        results: found.people.into_iter().map(|row| UserRow::of(row, ctx)).collect(),
     }))
 }

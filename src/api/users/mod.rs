@@ -14,35 +14,35 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::credentials::Member;
-use super::error::{Error, Refusal};
-use super::fields::{Complaints, NON_FIELD};
+use super::credentials::Authenticated;
+use super::error::{Error, ErrorDetail};
+use super::fields::{FieldErrors, NON_FIELD_ERRORS};
 use crate::accounts::search;
 use crate::accounts::search::Row;
 use crate::admin::{Actor, AdminAction, AdminError};
-use crate::api::openapi::{Described, HttpMethod, Section, closed};
-use crate::context::Ctx;
+use crate::api::openapi::{Endpoint, HttpMethod, Section, authenticated};
+use crate::context::Context;
 use crate::flows;
 use crate::http::guards;
 use crate::http::guards::SignedIn;
 use crate::i18n::Sentence;
-use crate::types::{Caller, Gender, Permission, UserId, number};
+use crate::types::{Gender, Permission, RequestInfo, UserId, number};
 
 pub(crate) fn routes() -> Vec<Route> {
     [list::routes(), create::routes(), update::routes(), routes![show, destroy]].concat()
 }
 
 /// The same in words.
-pub(crate) fn described() -> Vec<Described> {
-    let route = |method, about| closed(method, "/api/users/{id}", Section::Users, about);
-    let mut all = list::described();
-    all.extend(create::described());
-    all.push(route(HttpMethod::Get, "openapi.users.show").gives::<User>(200).refuses(&[404]));
-    all.extend(update::described());
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let route = |method, about| authenticated(method, "/api/users/{id}", Section::Users, about);
+    let mut all = list::endpoints();
+    all.extend(create::endpoints());
+    all.push(route(HttpMethod::Get, "openapi.users.show").returns::<UserRow>(200).errors(&[404]));
+    all.extend(update::endpoints());
     all.push(
         route(HttpMethod::Delete, "openapi.users.destroy")
-            .gives_nothing(204)
-            .refuses(&[400, 403, 404]),
+            .returns_empty(204)
+            .errors(&[400, 403, 404]),
     );
     all
 }
@@ -53,7 +53,8 @@ const USERS: &str = "/api/users";
 /// A person.
 #[derive(Serialize, ToSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "four facts that do not hang together")]
-struct User {
+#[schema(as = User)]
+struct UserRow {
     url: String,
     id: i64,
     email: String,
@@ -77,10 +78,10 @@ struct User {
     updated_at: OffsetDateTime,
 }
 
-impl User {
-    fn of(row: Row, ctx: &Ctx) -> Self {
+impl UserRow {
+    fn of(row: Row, ctx: &Context) -> Self {
         Self {
-            url: format!("{}/{}/", address(ctx), row.id),
+            url: format!("{}/{}/", users_url(ctx), row.id),
             id: row.id.0,
             email: row.email,
             name: row.name,
@@ -97,22 +98,22 @@ impl User {
     }
 
     /// The account as it stands.
-    async fn find(ctx: &Ctx, id: UserId) -> Result<Json<Self>, Error> {
-        let row = search::find(&ctx.db, id).await?.ok_or_else(Refusal::not_found)?;
+    async fn find(ctx: &Context, id: UserId) -> Result<Json<Self>, Error> {
+        let row = search::find(&ctx.db, id).await?.ok_or_else(ErrorDetail::not_found)?;
         Ok(Json(Self::of(row, ctx)))
     }
 }
 
 /// Where people are, for others.
-fn address(ctx: &Ctx) -> String {
+fn users_url(ctx: &Context) -> String {
     let site = ctx.settings.public_url.as_str().trim_end_matches('/');
     format!("{site}{USERS}")
 }
 
 #[get("/api/users/<id>")]
-async fn show(id: &str, member: Member, ctx: &State<Ctx>) -> Result<Json<User>, Error> {
-    let user_id = seen(id, &member.0, &[Permission::UsersView])?;
-    User::find(ctx, user_id).await
+async fn show(id: &str, user: Authenticated, ctx: &State<Context>) -> Result<Json<UserRow>, Error> {
+    let user_id = visible_user(id, &user.0, &[Permission::UsersView])?;
+    UserRow::find(ctx, user_id).await
 }
 
 /// What the page of staff does: the account is closed at once and deleted after a day, within which
@@ -120,50 +121,50 @@ async fn show(id: &str, member: Member, ctx: &State<Ctx>) -> Result<Json<User>, 
 #[delete("/api/users/<id>")]
 async fn destroy(
     id: &str,
-    member: Member,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    user: Authenticated,
+    info: &RequestInfo,
+    ctx: &State<Context>,
 ) -> Result<Status, Error> {
-    let Member(member) = member;
-    let user_id = seen(id, &member, &[Permission::UsersView, Permission::UsersDelete])?;
-    if !member.person().may(Permission::UsersDelete) {
-        return Err(Refusal::forbidden().into());
+    let Authenticated(user) = user;
+    let user_id = visible_user(id, &user, &[Permission::UsersView, Permission::UsersDelete])?;
+    if !user.person().may(Permission::UsersDelete) {
+        return Err(ErrorDetail::forbidden().into());
     }
-    if user_id != member.person().id && !guards::has_just_proved(ctx, &member).await? {
-        return Err(Refusal::prove_first().into());
+    if user_id != user.person().id && !guards::has_reauthenticated(ctx, &user).await? {
+        return Err(ErrorDetail::reauthentication_required().into());
     }
-    let actor = Actor { user: member.person(), caller };
+    let actor = Actor { user: user.person(), info };
     flows::admin::user_actions::perform(ctx, actor, user_id, &AdminAction::Delete)
         .await
-        .map_err(not_done)?;
+        .map_err(admin_error)?;
     Ok(Status::NoContent)
 }
 
 /// The account of a path, if it is one's own or one has any of these permissions. Nobody else learns
 /// whether it exists.
-fn seen(id: &str, by: &SignedIn, needed: &[Permission]) -> Result<UserId, Refusal> {
-    let id = number(id).map(UserId).ok_or_else(Refusal::not_found)?;
+fn visible_user(id: &str, by: &SignedIn, needed: &[Permission]) -> Result<UserId, ErrorDetail> {
+    let id = number(id).map(UserId).ok_or_else(ErrorDetail::not_found)?;
     let person = by.person();
     let is_seen = person.id == id || needed.iter().any(|permission| person.may(*permission));
-    if is_seen { Ok(id) } else { Err(Refusal::not_found()) }
+    if is_seen { Ok(id) } else { Err(ErrorDetail::not_found()) }
 }
 
 /// What is said of something that was not done to an account.
-fn not_done(error: AdminError) -> Error {
+fn admin_error(error: AdminError) -> Error {
     let key = match error {
-        AdminError::NotFound => return Refusal::not_found().into(),
-        AdminError::Forbidden => return Refusal::forbidden().into(),
+        AdminError::NotFound => return ErrorDetail::not_found().into(),
+        AdminError::Forbidden => return ErrorDetail::forbidden().into(),
         AdminError::OwnAccount => "admin.user_action.yourself",
         AdminError::LastSuperuser => "admin.user_action.last_superuser",
         AdminError::Broken(error) => return error.into(),
     };
-    Complaints::about(NON_FIELD, Sentence::new(key)).into()
+    FieldErrors::on(NON_FIELD_ERRORS, Sentence::new(key)).into()
 }
 
-fn taken() -> Error {
-    Complaints::about("email", Sentence::new("api.users.taken")).into()
+fn email_taken() -> Error {
+    FieldErrors::on("email", Sentence::new("api.users.taken")).into()
 }
 
 fn no_such_group() -> Error {
-    Complaints::about("groups", Sentence::new("api.users.no_such_group")).into()
+    FieldErrors::on("groups", Sentence::new("api.users.no_such_group")).into()
 }

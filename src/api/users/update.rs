@@ -4,49 +4,51 @@
 use rocket::serde::json::Json;
 use rocket::{Route, State, patch, put, routes};
 
-use super::{User, no_such_group, not_done, seen, taken};
+use super::{UserRow, admin_error, email_taken, no_such_group, visible_user};
 use crate::accounts::{Edited, Profile};
 use crate::admin::Actor;
 use crate::api::body::Body;
-use crate::api::credentials::Member;
-use crate::api::error::{Error, Refusal};
-use crate::api::fields::{Complaints, Fields, Sent, local_email};
-use crate::api::openapi::{Described, Field, HttpMethod, Kind, Section, closed, may, needs};
-use crate::context::Ctx;
+use crate::api::credentials::Authenticated;
+use crate::api::error::{Error, ErrorDetail};
+use crate::api::fields::{FieldErrors, FieldReader, Patch, local_email_error};
+use crate::api::openapi::{
+    Endpoint, FieldSpec, FieldType, HttpMethod, Section, authenticated, optional, required,
+};
+use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::user_update::UpdateUserError;
 use crate::http::guards;
 use crate::http::guards::SignedIn;
-use crate::types::{BirthDate, Caller, Email, Gender, GroupId, Name, Permission, UserId};
+use crate::types::{BirthDate, Email, Gender, GroupId, Name, Permission, RequestInfo, UserId};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![update, replace]
 }
 
 /// The same in words.
-pub(crate) fn described() -> Vec<Described> {
-    let route = |method, about| closed(method, "/api/users/{id}", Section::Users, about);
-    let fields = |email: Field| {
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let route = |method, patch| authenticated(method, "/api/users/{id}", Section::Users, patch);
+    let fields = |email: FieldSpec| {
         [
             email,
-            may("name", Kind::Text),
-            may("gender", Kind::Gender),
-            may("date_of_birth", Kind::Day),
-            may("is_active", Kind::Flag),
-            may("is_staff", Kind::Flag),
-            may("is_superuser", Kind::Flag),
-            may("groups", Kind::Numbers),
+            optional("name", FieldType::Text),
+            optional("gender", FieldType::Gender),
+            optional("date_of_birth", FieldType::Day),
+            optional("is_active", FieldType::Flag),
+            optional("is_staff", FieldType::Flag),
+            optional("is_superuser", FieldType::Flag),
+            optional("groups", FieldType::Numbers),
         ]
     };
     vec![
         route(HttpMethod::Patch, "openapi.users.update")
-            .takes(fields(may("email", Kind::Email)))
-            .gives::<User>(200)
-            .refuses(&[403, 404]),
+            .body(fields(optional("email", FieldType::Email)))
+            .returns::<UserRow>(200)
+            .errors(&[403, 404]),
         route(HttpMethod::Put, "openapi.users.replace")
-            .takes(fields(needs("email", Kind::Email)))
-            .gives::<User>(200)
-            .refuses(&[403, 404]),
+            .body(fields(required("email", FieldType::Email)))
+            .returns::<UserRow>(200)
+            .errors(&[403, 404]),
     ]
 }
 
@@ -54,53 +56,53 @@ pub(crate) fn described() -> Vec<Described> {
 #[patch("/api/users/<id>", data = "<body>")]
 async fn update(
     id: &str,
-    member: Member,
+    user: Authenticated,
     body: Body,
-    caller: &Caller,
-    ctx: &State<Ctx>,
-) -> Result<Json<User>, Error> {
-    change((id, &body), false, &member.0, caller, ctx).await
+    info: &RequestInfo,
+    ctx: &State<Context>,
+) -> Result<Json<UserRow>, Error> {
+    change((id, &body), false, &user.0, info, ctx).await
 }
 
 /// The address must be there where it may be changed; what else is left out stays as it is here too.
 #[put("/api/users/<id>", data = "<body>")]
 async fn replace(
     id: &str,
-    member: Member,
+    user: Authenticated,
     body: Body,
-    caller: &Caller,
-    ctx: &State<Ctx>,
-) -> Result<Json<User>, Error> {
-    change((id, &body), true, &member.0, caller, ctx).await
+    info: &RequestInfo,
+    ctx: &State<Context>,
+) -> Result<Json<UserRow>, Error> {
+    change((id, &body), true, &user.0, info, ctx).await
 }
 
 async fn change(
     (id, body): (&str, &Body),
     is_whole: bool,
-    member: &SignedIn,
-    caller: &Caller,
-    ctx: &Ctx,
-) -> Result<Json<User>, Error> {
-    let user_id = seen(id, member, &[Permission::UsersView, Permission::UsersChange])?;
-    if member.person().may(Permission::UsersChange) {
-        as_staff(user_id, (body, is_whole), member, caller, ctx).await?;
-    } else if user_id == member.person().id {
-        as_oneself(user_id, body, caller, ctx).await?;
+    user: &SignedIn,
+    info: &RequestInfo,
+    ctx: &Context,
+) -> Result<Json<UserRow>, Error> {
+    let user_id = visible_user(id, user, &[Permission::UsersView, Permission::UsersChange])?;
+    if user.person().may(Permission::UsersChange) {
+        update_as_staff(user_id, (body, is_whole), user, info, ctx).await?;
+    } else if user_id == user.person().id {
+        update_own(user_id, body, info, ctx).await?;
     } else {
-        return Err(Refusal::forbidden().into());
+        return Err(ErrorDetail::forbidden().into());
     }
-    User::find(ctx, user_id).await
+    UserRow::find(ctx, user_id).await
 }
 
 /// What people say of themselves.
-struct About {
-    name: Sent<Name>,
-    gender: Sent<Option<Gender>>,
-    date_of_birth: Sent<Option<BirthDate>>,
+struct ProfilePatch {
+    name: Patch<Name>,
+    gender: Patch<Option<Gender>>,
+    date_of_birth: Patch<Option<BirthDate>>,
 }
 
-impl About {
-    fn read(fields: &mut Fields<'_>, ctx: &Ctx) -> Self {
+impl ProfilePatch {
+    fn read(fields: &mut FieldReader<'_>, ctx: &Context) -> Self {
         let today = ctx.clock.now().date();
         Self {
             name: fields.name("name"),
@@ -111,57 +113,62 @@ impl About {
 }
 
 /// Everything else is read-only to whoever is no staff, and not looked at.
-async fn as_oneself(user_id: UserId, body: &Body, caller: &Caller, ctx: &Ctx) -> Result<(), Error> {
-    let mut fields = Fields::of(body);
-    let about = About::read(&mut fields, ctx);
-    let complaints = fields.complaints();
-    if !complaints.is_empty() {
-        return Err(complaints.into());
+async fn update_own(
+    user_id: UserId,
+    body: &Body,
+    info: &RequestInfo,
+    ctx: &Context,
+) -> Result<(), Error> {
+    let mut fields = FieldReader::of(body);
+    let patch = ProfilePatch::read(&mut fields, ctx);
+    let errors = fields.into_errors();
+    if !errors.is_empty() {
+        return Err(errors.into());
     }
     let change = |profile: &mut Profile| {
-        about.name.replace(&mut profile.name);
-        about.gender.replace(&mut profile.gender);
-        about.date_of_birth.replace(&mut profile.date_of_birth);
+        patch.name.replace(&mut profile.name);
+        patch.gender.replace(&mut profile.gender);
+        patch.date_of_birth.replace(&mut profile.date_of_birth);
     };
-    flows::account::profile::update(ctx, user_id, change, caller)
+    flows::account::profile::update(ctx, user_id, change, info)
         .await?
-        .ok_or_else(Refusal::not_found)?;
+        .ok_or_else(ErrorDetail::not_found)?;
     Ok(())
 }
 
 /// What staff write of an account. Whether its address is proved is not among it: whoever sends back
 /// what they have read would take every new address for proved.
-struct Change {
+struct UserPatch {
     email: Option<Email>,
-    about: About,
-    is_active: Sent<bool>,
-    is_staff: Sent<bool>,
-    is_superuser: Sent<bool>,
-    groups: Sent<Vec<GroupId>>,
+    patch: ProfilePatch,
+    is_active: Patch<bool>,
+    is_staff: Patch<bool>,
+    is_superuser: Patch<bool>,
+    groups: Patch<Vec<GroupId>>,
 }
 
-impl Change {
-    fn read(body: &Body, is_whole: bool, ctx: &Ctx) -> Result<Self, Complaints> {
-        let mut fields = Fields::of(body);
+impl UserPatch {
+    fn read(body: &Body, is_whole: bool, ctx: &Context) -> Result<Self, FieldErrors> {
+        let mut fields = FieldReader::of(body);
         let change = Self {
-            email: if is_whole { fields.email("email") } else { fields.email_if_sent("email") },
-            about: About::read(&mut fields, ctx),
+            email: if is_whole { fields.email("email") } else { fields.patched_email("email") },
+            patch: ProfilePatch::read(&mut fields, ctx),
             is_active: fields.flag("is_active"),
             is_staff: fields.flag("is_staff"),
             is_superuser: fields.flag("is_superuser"),
             groups: fields.groups("groups"),
         };
-        let complaints = fields.complaints();
-        if complaints.is_empty() { Ok(change) } else { Err(complaints) }
+        let errors = fields.into_errors();
+        if errors.is_empty() { Ok(change) } else { Err(errors) }
     }
 
     fn apply(self, edited: &mut Edited, groups: &mut Vec<GroupId>) {
         if let Some(email) = self.email {
             edited.email = email;
         }
-        self.about.name.replace(&mut edited.name);
-        self.about.gender.replace(&mut edited.gender);
-        self.about.date_of_birth.replace(&mut edited.date_of_birth);
+        self.patch.name.replace(&mut edited.name);
+        self.patch.gender.replace(&mut edited.gender);
+        self.patch.date_of_birth.replace(&mut edited.date_of_birth);
         self.is_active.replace(&mut edited.is_active);
         self.is_staff.replace(&mut edited.is_staff);
         self.is_superuser.replace(&mut edited.is_superuser);
@@ -169,31 +176,33 @@ impl Change {
     }
 }
 
-async fn as_staff(
+async fn update_as_staff(
     user_id: UserId,
     (body, is_whole): (&Body, bool),
-    member: &SignedIn,
-    caller: &Caller,
-    ctx: &Ctx,
+    user: &SignedIn,
+    info: &RequestInfo,
+    ctx: &Context,
 ) -> Result<(), Error> {
-    let change = Change::read(body, is_whole, ctx)?;
-    let has_just_proved = guards::has_just_proved(ctx, member).await?;
-    let actor = Actor { user: member.person(), caller };
+    let change = UserPatch::read(body, is_whole, ctx)?;
+    let has_reauthenticated = guards::has_reauthenticated(ctx, user).await?;
+    let actor = Actor { user: user.person(), info };
     let apply = |edited: &mut Edited, groups: &mut Vec<GroupId>| change.apply(edited, groups);
-    flows::admin::user_update::patch(ctx, actor, user_id, has_just_proved, apply)
+    flows::admin::user_update::patch(ctx, actor, user_id, has_reauthenticated, apply)
         .await
-        .map_err(refused)?;
+        .map_err(update_error)?;
     Ok(())
 }
 
-fn refused(error: UpdateUserError) -> Error {
+fn update_error(error: UpdateUserError) -> Error {
     match error {
-        UpdateUserError::Admin(error) => not_done(error),
-        UpdateUserError::ReauthenticationRequired => Refusal::prove_first().into(),
-        UpdateUserError::EmailTaken => taken(),
-        UpdateUserError::LocalEmail => local_email(),
+        UpdateUserError::Admin(error) => admin_error(error),
+        UpdateUserError::ReauthenticationRequired => {
+            ErrorDetail::reauthentication_required().into()
+        }
+        UpdateUserError::EmailTaken => email_taken(),
+        UpdateUserError::LocalEmail => local_email_error(),
         UpdateUserError::GroupNotFound => no_such_group(),
         // Only a version that was seen can be old, and none was sent.
-        UpdateUserError::Stale(_) => Refusal::not_found().into(),
+        UpdateUserError::Stale(_) => ErrorDetail::not_found().into(),
     }
 }

@@ -10,14 +10,14 @@ use crate::accounts;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
 use crate::clock::to_micros;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::mail::{Kind, Letter};
 use crate::outbox;
 use crate::outbox::Addressee;
 use crate::sessions;
-use crate::sessions::{EndReason, ProveError};
-use crate::types::{Caller, Password, Person, UserId};
+use crate::sessions::{AuthError, EndReason};
+use crate::types::{Password, Person, RequestInfo, UserId};
 
 /// Time to think again, and for an owner whose account was taken over to notice.
 const GRACE: Duration = Duration::from_hours(14 * 24);
@@ -27,7 +27,7 @@ const GRACE: Duration = Duration::from_hours(14 * 24);
 pub enum LeaveError {
     /// The password proved nothing.
     #[error(transparent)]
-    NotProved(#[from] ProveError),
+    NotProved(#[from] AuthError),
     /// Nobody else could do everything.
     #[error("the last superuser stays")]
     LastSuperuser,
@@ -42,12 +42,12 @@ pub enum LeaveError {
 /// # Errors
 /// [`LeaveError`] says why not.
 pub async fn ask(
-    ctx: &Ctx,
+    ctx: &Context,
     person: &Person,
     password: Option<Password>,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<OffsetDateTime, LeaveError> {
-    let proved = sessions::prove_owner(ctx, person, password, caller).await?;
+    let proved = sessions::reauthenticate(ctx, person, password, info).await?;
     let now = ctx.clock.now();
     let due_at = now + GRACE;
     let user = proved.account.person.id;
@@ -57,21 +57,23 @@ pub async fn ask(
         return Err(LeaveError::LastSuperuser);
     }
     let account = accounts::lock(&transaction, user).await?;
-    let account = account.filter(|account| proved.stands_in(account)).ok_or(ProveError::Wrong)?;
-    proved.give_back(&transaction).await?;
+    let account = account
+        .filter(|account| proved.still_matches(account))
+        .ok_or(AuthError::WrongCredentials)?;
+    proved.refund_attempt_in(&transaction).await?;
     let over = sessions::end_all(&transaction, user, None, EndReason::Leaving, now).await?;
     let details = json!({ "due_at": due_at.unix_timestamp() });
     let event =
-        AuditEvent::by_owner(user, AuditEventKind::DeletionScheduled, caller).with_details(details);
+        AuditEvent::by_owner(user, AuditEventKind::DeletionScheduled, info).with_details(details);
     audit::record(&transaction, event, now).await?;
-    let mut letter = Letter::new(Kind::DeletionScheduled).about(caller, now);
+    let mut letter = Letter::new(Kind::DeletionScheduled).about(info, now);
     letter.facts.due_at = Some(to_micros(due_at));
     outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
     transaction.commit().await?;
     for session in over {
-        sessions::ended(ctx, session);
+        sessions::invalidate_cached(ctx, session);
     }
-    tracing::info!(user.id = user.0, request.id = caller.request_id, "a deletion was scheduled");
+    tracing::info!(user.id = user.0, request.id = info.request_id, "a deletion was scheduled");
     Ok(due_at)
 }
 
@@ -80,7 +82,7 @@ pub async fn ask(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn carry_out(ctx: &Ctx, at_most: u64) -> Result<u64, DbError> {
+pub async fn carry_out(ctx: &Context, at_most: u64) -> Result<u64, DbError> {
     let now = ctx.clock.now();
     let patience = ctx.settings.delete_unverified_after;
     let unverified_before = (!patience.is_zero()).then(|| now - patience);
@@ -92,7 +94,7 @@ pub async fn carry_out(ctx: &Ctx, at_most: u64) -> Result<u64, DbError> {
 }
 
 async fn remove(
-    ctx: &Ctx,
+    ctx: &Context,
     user: UserId,
     unverified_before: Option<OffsetDateTime>,
     now: OffsetDateTime,
@@ -109,7 +111,7 @@ async fn remove(
     if !(is_due || never_verified) || !accounts::remove(&transaction, user).await? {
         return Ok(false);
     }
-    let nobody = Caller::at_the_terminal(String::new());
+    let nobody = RequestInfo::from_terminal(String::new());
     outbox::forget(&transaction, user).await?;
     audit::record(&transaction, AuditEvent::on_user(user, AuditEventKind::Deleted, &nobody), now)
         .await?;
@@ -120,7 +122,7 @@ async fn remove(
         outbox::put(&transaction, &ctx.keys, &to, &letter, now).await?;
     }
     transaction.commit().await?;
-    ctx.cache.forget_person(user);
+    ctx.cache.invalidate_user(user);
     tracing::info!(user.id = user.0, "an account was deleted");
     Ok(true)
 }

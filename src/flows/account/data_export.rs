@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::types::{Gender, UserId};
 use crate::{accounts, audit, links, outbox, sessions, social};
@@ -16,7 +16,7 @@ const AT_MOST: u64 = 10_000;
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn gather(ctx: &Ctx, user: UserId) -> Result<Option<Value>, DbError> {
+pub async fn gather(ctx: &Context, user: UserId) -> Result<Option<Value>, DbError> {
     let now = ctx.clock.now();
     let Some(account) = accounts::find_by_id(&ctx.db, user).await? else { return Ok(None) };
     let person = account.person;
@@ -24,7 +24,7 @@ pub async fn gather(ctx: &Ctx, user: UserId) -> Result<Option<Value>, DbError> {
     let events = audit::list_of_user(&ctx.db, user, None, AT_MOST).await?;
     let letters = outbox::list_of(&ctx.db, user, AT_MOST).await?;
     let identities = social::list_of(&ctx.db, user).await?;
-    let links = links::list_of(&ctx.db, user, now, AT_MOST).await?;
+    let links = links::list_pending(&ctx.db, user, now, AT_MOST).await?;
     Ok(Some(json!({
         "exported_at": instant(now),
         "site": ctx.settings.public_url.as_str(),
@@ -51,7 +51,7 @@ pub async fn gather(ctx: &Ctx, user: UserId) -> Result<Option<Value>, DbError> {
             "expires_at": instant(session.expires_at),
             "ended_at": session.ended_at.map(instant),
             "ended_because": session.ended_because,
-            "proved_by": session.proved_by,
+            "proved_by": session.auth_method,
             "user_agent": session.user_agent,
             "ip": session.ip,
         })).collect::<Vec<_>>(),

@@ -12,7 +12,7 @@ use crate::accounts;
 use crate::accounts::Account;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::links;
 use crate::links::{LinkError, Purpose};
@@ -20,10 +20,10 @@ use crate::mail::{Kind, Letter};
 use crate::outbox;
 use crate::outbox::Addressee;
 use crate::sessions;
-use crate::sessions::ProveError;
+use crate::sessions::AuthError;
 use crate::throttle;
 use crate::throttle::Limit;
-use crate::types::{Caller, Email, Password, Person, Secret};
+use crate::types::{Email, Password, Person, RequestInfo, Secret};
 
 /// Letters to addresses of a person's choosing: five a day are plenty for somebody who mistypes.
 const BY_PERSON: Limit = Limit {
@@ -45,7 +45,7 @@ pub enum AskError {
     LocalEmail,
     /// The password proved nothing, or there were too many tries.
     #[error(transparent)]
-    NotProved(#[from] ProveError),
+    NotProved(#[from] AuthError),
     /// The database failed.
     #[error(transparent)]
     Broken(#[from] DbError),
@@ -57,41 +57,43 @@ pub enum AskError {
 /// # Errors
 /// [`AskError`] says why not.
 pub async fn ask(
-    ctx: &Ctx,
+    ctx: &Context,
     person: &Person,
     password: Option<Password>,
     new: Email,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(), AskError> {
     if !ctx.settings.takes(&new) {
         return Err(AskError::LocalEmail);
     }
-    let proved = sessions::prove_owner(ctx, person, password, caller).await?;
+    let proved = sessions::reauthenticate(ctx, person, password, info).await?;
     let user = proved.account.person.id;
     if new.canonical() == proved.account.person.email.canonical() {
-        proved.was_honest(ctx).await?;
+        proved.refund_attempt(ctx).await?;
         return Err(AskError::Same);
     }
     let now = ctx.clock.now();
-    let tries = [BY_PERSON.on(&user.to_string())];
-    if let Err(error) = throttle::admit(&ctx.db, &tries, now).await {
-        proved.was_honest(ctx).await?;
-        return Err(ProveError::from(error).into());
+    let attempts = [BY_PERSON.on(&user.to_string())];
+    if let Err(error) = throttle::check_rate_limit(&ctx.db, &attempts, now).await {
+        proved.refund_attempt(ctx).await?;
+        return Err(AuthError::from(error).into());
     }
 
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?;
-    let account = account.filter(|account| proved.stands_in(account)).ok_or(ProveError::Wrong)?;
-    proved.give_back(&transaction).await?;
-    write_to(ctx, &transaction, &account, &new, caller).await?;
+    let account = account
+        .filter(|account| proved.still_matches(account))
+        .ok_or(AuthError::WrongCredentials)?;
+    proved.refund_attempt_in(&transaction).await?;
+    write_to(ctx, &transaction, &account, &new, info).await?;
     let details = json!({ "to": new.as_typed() });
-    let event = AuditEvent::by_owner(user, AuditEventKind::EmailChangeRequested, caller)
+    let event = AuditEvent::by_owner(user, AuditEventKind::EmailChangeRequested, info)
         .with_details(details);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
     tracing::info!(
         user.id = user.0,
-        request.id = caller.request_id,
+        request.id = info.request_id,
         "an address change was asked for"
     );
     Ok(())
@@ -99,19 +101,19 @@ pub async fn ask(
 
 /// The letter to the new address: a link, or word to its owner that it is in use.
 async fn write_to(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     account: &Account,
     new: &Email,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
     let user = account.person.id;
     let every = time::OffsetDateTime::UNIX_EPOCH;
-    links::end(transaction, user, &[Purpose::ChangeEmail], every, now).await?;
+    links::revoke(transaction, user, &[Purpose::ChangeEmail], every, now).await?;
     // Made in either case, so that both take the same time.
     let whose = (user, Some(new));
-    let link = links::mint(transaction, ctx.random, Purpose::ChangeEmail, whose, now).await?;
+    let link = links::create(transaction, ctx.random, Purpose::ChangeEmail, whose, now).await?;
     let (to, letter) = match accounts::find_in(transaction, new).await? {
         Some(owner) if !owner.is_active => return Ok(()),
         Some(owner) => (owner.addressee(), Letter::new(Kind::AddressInUse)),
@@ -121,51 +123,51 @@ async fn write_to(
             (Addressee { user: Some(user), email, language }, letter)
         }
     };
-    outbox::put(transaction, &ctx.keys, &to, &letter.about(caller, now), now).await
+    outbox::put(transaction, &ctx.keys, &to, &letter.about(info, now), now).await
 }
 
 /// Moves the account to the address that the link went to, and tells the old one.
 ///
 /// # Errors
 /// [`LinkError`] says why not.
-pub async fn by_link(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), LinkError> {
+pub async fn by_link(ctx: &Context, token: &Secret, info: &RequestInfo) -> Result<(), LinkError> {
     let now = ctx.clock.now();
     let link = links::find(&ctx.db, token, now).await?;
     let link = link.filter(|link| link.purpose == Purpose::ChangeEmail);
-    let link = link.ok_or(LinkError::Dead)?;
-    let new = link.email.ok_or(LinkError::Dead)?;
+    let link = link.ok_or(LinkError::Invalid)?;
+    let new = link.email.ok_or(LinkError::Invalid)?;
     let user = link.user;
 
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?.filter(|account| account.is_active);
-    let account = account.ok_or(LinkError::Dead)?;
+    let account = account.ok_or(LinkError::Invalid)?;
     if !links::consume(&transaction, token, Purpose::ChangeEmail, now).await? {
-        return Err(LinkError::Dead);
+        return Err(LinkError::Invalid);
     }
     if !accounts::change_email(&transaction, user, &new, true, now).await? {
         drop(transaction);
         use_up(ctx, token).await?;
-        return Err(LinkError::Dead);
+        return Err(LinkError::Invalid);
     }
     let old = &account.person.email;
     let undo = (user, Some(old));
-    let undo = links::mint(&transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
-    let mut letter = Letter::new(Kind::EmailChanged).with_link(undo).about(caller, now);
+    let undo = links::create(&transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
+    let mut letter = Letter::new(Kind::EmailChanged).with_link(undo).about(info, now);
     letter.facts.email = Some(new.as_typed().to_owned());
     outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
     let details = json!({ "from": old.as_typed(), "to": new.as_typed() });
     let event =
-        AuditEvent::by_owner(user, AuditEventKind::EmailChanged, caller).with_details(details);
+        AuditEvent::by_owner(user, AuditEventKind::EmailChanged, info).with_details(details);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
-    ctx.cache.forget_person(user);
-    tracing::info!(user.id = user.0, request.id = caller.request_id, "the address was changed");
+    ctx.cache.invalidate_user(user);
+    tracing::info!(user.id = user.0, request.id = info.request_id, "the address was changed");
     Ok(())
 }
 
 /// A link to an address that somebody else has by now stays dead, also when the address becomes free
 /// once more.
-async fn use_up(ctx: &Ctx, token: &Secret) -> Result<(), DbError> {
+async fn use_up(ctx: &Context, token: &Secret) -> Result<(), DbError> {
     let transaction = ctx.db.begin().await?;
     links::consume(&transaction, token, Purpose::ChangeEmail, ctx.clock.now()).await?;
     transaction.commit().await

@@ -9,7 +9,7 @@ use crate::accounts::Account;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
 use crate::config::EmailVerification;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::links;
 use crate::links::{LinkError, Purpose};
@@ -17,10 +17,10 @@ use crate::mail::{Kind, Letter};
 use crate::outbox;
 use crate::outbox::Addressee;
 use crate::sessions;
-use crate::sessions::{EndReason, ProveError};
+use crate::sessions::{AuthError, EndReason};
 use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
-use crate::types::{Caller, Email, Language, Password, Secret, SessionId, UserId};
+use crate::types::{Email, Language, Password, RequestInfo, Secret, SessionId, UserId};
 
 /// Requests from one place, for whichever addresses: a school may join on one day.
 const BY_PLACE: Limit = Limit {
@@ -52,7 +52,11 @@ pub enum SendAgainError {
 ///
 /// # Errors
 /// [`SendAgainError`] says why not.
-pub async fn send_again(ctx: &Ctx, user: UserId, caller: &Caller) -> Result<(), SendAgainError> {
+pub async fn send_again(
+    ctx: &Context,
+    user: UserId,
+    info: &RequestInfo,
+) -> Result<(), SendAgainError> {
     if ctx.settings.email_verification == EmailVerification::None {
         return Err(SendAgainError::Off);
     }
@@ -63,9 +67,9 @@ pub async fn send_again(ctx: &Ctx, user: UserId, caller: &Caller) -> Result<(), 
     let transaction = ctx.db.begin().await?;
     // Asked again under the lock: the address may have been proved or changed since.
     let account = unproved(accounts::lock(&transaction, user).await?)?;
-    accounts::ask_for_proof(ctx, &transaction, user, &account.addressee(), caller).await?;
+    accounts::ask_for_proof(ctx, &transaction, user, &account.addressee(), info).await?;
     transaction.commit().await?;
-    tracing::info!(user.id = user.0, request.id = caller.request_id, "verification sent again");
+    tracing::info!(user.id = user.0, request.id = info.request_id, "verification sent again");
     Ok(())
 }
 
@@ -75,23 +79,23 @@ pub async fn send_again(ctx: &Ctx, user: UserId, caller: &Caller) -> Result<(), 
 /// # Errors
 /// [`ThrottleError`] when nothing was asked.
 pub async fn ask(
-    ctx: &Ctx,
+    ctx: &Context,
     email: Email,
     language: Language,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(), ThrottleError> {
     if ctx.settings.email_verification == EmailVerification::None {
         return Ok(());
     }
     let now = ctx.clock.now();
-    let place = BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()));
-    throttle::admit(&ctx.db, &[place], now).await?;
+    let place = BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()));
+    throttle::check_rate_limit(&ctx.db, &[place], now).await?;
     let to = Addressee { user: None, email, language };
-    let request = Letter::new(Kind::VerifyEmail).about(caller, now);
+    let request = Letter::new(Kind::VerifyEmail).about(info, now);
     let transaction = ctx.db.begin().await?;
     outbox::put(&transaction, &ctx.keys, &to, &request, now).await?;
     transaction.commit().await?;
-    tracing::info!(request.id = caller.request_id, "the link that proves an address was asked for");
+    tracing::info!(request.id = info.request_id, "the link that proves an address was asked for");
     Ok(())
 }
 
@@ -114,7 +118,7 @@ pub enum Done {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
-pub async fn done_by(ctx: &Ctx, token: &Secret) -> Result<Option<Done>, DbError> {
+pub async fn done_by(ctx: &Context, token: &Secret) -> Result<Option<Done>, DbError> {
     let Some(link) = links::find_past(&ctx.db, token).await? else { return Ok(None) };
     let done = match link.purpose {
         Purpose::VerifyEmail => Done::Verified,
@@ -149,7 +153,7 @@ pub enum VerifyError {
     Link(#[from] LinkError),
     /// The password that came with it is not the account's.
     #[error(transparent)]
-    NotProved(#[from] ProveError),
+    NotProved(#[from] AuthError),
 }
 
 impl From<DbError> for VerifyError {
@@ -174,12 +178,12 @@ pub enum Outlook {
 /// # Errors
 /// [`DbError`] when the database cannot say.
 pub async fn outlook(
-    ctx: &Ctx,
+    ctx: &Context,
     user: UserId,
     session: Option<(SessionId, UserId)>,
 ) -> Result<Outlook, DbError> {
     let is_signed_in = session.is_some_and(|(_, owner)| owner == user);
-    if is_signed_in || !sessions::has_living(ctx, user).await? {
+    if is_signed_in || !sessions::has_active(ctx, user).await? {
         return Ok(Outlook::Stay);
     }
     let account = accounts::find_by_id(&ctx.db, user).await?;
@@ -197,20 +201,20 @@ pub async fn outlook(
 /// # Errors
 /// [`VerifyError`] says why not; the link still works if the password was wrong.
 pub async fn by_link(
-    ctx: &Ctx,
+    ctx: &Context,
     token: &Secret,
     reader: Reader,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<usize, VerifyError> {
     let now = ctx.clock.now();
     let link = links::find(&ctx.db, token, now).await?;
     let link = link.filter(|link| link.purpose == Purpose::VerifyEmail);
-    let link = link.ok_or(LinkError::Dead)?;
+    let link = link.ok_or(LinkError::Invalid)?;
     let user = link.user;
     let is_signed_in = reader.session.is_some_and(|(_, owner)| owner == user);
     let proved = match (reader.password, &link.email) {
         (Some(password), Some(email)) if !is_signed_in => {
-            Some(sessions::prove(ctx, email, password, caller).await?)
+            Some(sessions::verify_password(ctx, email, password, info).await?)
         }
         _ => None,
     };
@@ -220,16 +224,17 @@ pub async fn by_link(
     let email = account.as_ref().map(|account| account.person.email.canonical());
     let is_about_it = email.is_some() && email == link.email.as_ref().map(Email::canonical);
     // The password may have been changed while it was compared.
-    let is_proved = account.zip(proved.as_ref()).is_some_and(|(it, proved)| proved.stands_in(&it));
+    let is_proved =
+        account.zip(proved.as_ref()).is_some_and(|(it, proved)| proved.still_matches(&it));
     if proved.is_some() && !is_proved {
-        return Err(ProveError::Wrong.into());
+        return Err(AuthError::WrongCredentials.into());
     }
     if !is_about_it || !links::consume(&transaction, token, Purpose::VerifyEmail, now).await? {
-        return Err(LinkError::Dead.into());
+        return Err(LinkError::Invalid.into());
     }
     accounts::set_verified(&transaction, user, now).await?;
     if let Some(proved) = &proved {
-        proved.give_back(&transaction).await?;
+        proved.refund_attempt_in(&transaction).await?;
     }
     let over = if is_signed_in || is_proved {
         Vec::new()
@@ -238,18 +243,18 @@ pub async fn by_link(
     };
     audit::record(
         &transaction,
-        AuditEvent::by_owner(user, AuditEventKind::EmailVerified, caller),
+        AuditEvent::by_owner(user, AuditEventKind::EmailVerified, info),
         now,
     )
     .await?;
     transaction.commit().await?;
-    ctx.cache.forget_person(user);
+    ctx.cache.invalidate_user(user);
     for session in &over {
-        sessions::ended(ctx, *session);
+        sessions::invalidate_cached(ctx, *session);
     }
     tracing::info!(
         user.id = user.0,
-        request.id = caller.request_id,
+        request.id = info.request_id,
         sessions.ended = over.len(),
         "the address was proved"
     );

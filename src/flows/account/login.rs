@@ -10,17 +10,17 @@ use thiserror::Error;
 use crate::accounts;
 use crate::accounts::Account;
 use crate::config::EmailVerification;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::links;
 use crate::links::Purpose;
 use crate::mail::{Kind, Letter};
 use crate::outbox;
 use crate::sessions;
-use crate::sessions::{Inactive, Opened, Proof, ProveError, Proved};
+use crate::sessions::{AuthError, AuthMethod, Inactive, IssuedTokens, VerifiedPassword};
 use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
-use crate::types::{Caller, Email, Password, SessionId};
+use crate::types::{Email, Password, RequestInfo, SessionId};
 
 /// E-mails about log-ins by one program from one client network: one a day, however often it logs in. Each
 /// other program and network has its own, so that no log-in uses up the e-mail about a thief's.
@@ -56,7 +56,7 @@ pub struct Credentials {
 #[derive(Debug, Clone)]
 pub struct LoggedIn {
     /// The session.
-    pub opened: Opened,
+    pub tokens: IssuedTokens,
     /// Whether the account was to be deleted, and is not any more.
     pub has_stayed: bool,
 }
@@ -66,7 +66,7 @@ pub struct LoggedIn {
 pub enum LogInError {
     /// The password proved nothing, or the account may not be used.
     #[error(transparent)]
-    NotProved(#[from] ProveError),
+    NotProved(#[from] AuthError),
     /// The password was right, and the address must be proved first.
     #[error("the address is not proved")]
     Unverified,
@@ -86,30 +86,30 @@ impl From<DbError> for LogInError {
 /// # Errors
 /// [`LogInError`] says why not.
 pub async fn with_password(
-    ctx: &Ctx,
+    ctx: &Context,
     credentials: Credentials,
     before: Option<SessionId>,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<LoggedIn, LogInError> {
     let Credentials { email, password } = credentials;
-    let proved = sessions::prove(ctx, &email, password, caller).await?;
+    let proved = sessions::verify_password(ctx, &email, password, info).await?;
     let user = proved.account.person.id;
-    let is_news = is_news(ctx, &proved, caller).await?;
+    let is_news = is_news(ctx, &proved, info).await?;
 
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     // Whether the account may be used is asked after the password, so that a stranger learns nothing. A
     // password that was changed while it was being compared is answered like a wrong one.
-    let hash = proved.hash.as_ref().ok_or(ProveError::Wrong)?;
-    let proof = Proof::Password(hash);
-    let opened = sessions::start(ctx, &transaction, (user, &email), proof, caller).await?;
-    let Some(opened) = opened else {
+    let hash = proved.hash.as_ref().ok_or(AuthError::WrongCredentials)?;
+    let method = AuthMethod::Password(hash);
+    let tokens = sessions::create(ctx, &transaction, (user, &email), method, info).await?;
+    let Some(tokens) = tokens else {
         drop(transaction);
-        tracing::info!(user.id = user.0, request.id = caller.request_id, "log-in refused");
+        tracing::info!(user.id = user.0, request.id = info.request_id, "log-in refused");
         if is_unproved(ctx, &proved.account) {
             // A program that asks again and again with the right password is no guesser.
-            proved.was_honest(ctx).await?;
-            remind(ctx, &proved, caller).await?;
+            proved.refund_attempt(ctx).await?;
+            remind(ctx, &proved, info).await?;
             return Err(LogInError::Unverified);
         }
         // A user who signed up with a foreign address learns nothing of its account, not even that it exists.
@@ -118,27 +118,27 @@ pub async fn with_password(
         {
             return Err(LogInError::Inactive(inactive));
         }
-        return Err(ProveError::Wrong.into());
+        return Err(AuthError::WrongCredentials.into());
     };
-    let has_stayed = accounts::note_stay(&transaction, &proved.account, caller, now).await?;
+    let has_stayed = accounts::note_stay(&transaction, &proved.account, info, now).await?;
     if is_news {
-        tell(ctx, &transaction, &proved.account, caller).await?;
+        tell(ctx, &transaction, &proved.account, info).await?;
     }
-    proved.give_back(&transaction).await?;
-    sessions::commit_instead_of(ctx, transaction, before).await?;
+    proved.refund_attempt_in(&transaction).await?;
+    sessions::commit_replacing_session(ctx, transaction, before).await?;
     tracing::info!(
-        user.id = user.0, session.id = %opened.session, request.id = caller.request_id,
+        user.id = user.0, session.id = %tokens.session, request.id = info.request_id,
         "logged in"
     );
-    Ok(LoggedIn { opened, has_stayed })
+    Ok(LoggedIn { tokens, has_stayed })
 }
 
 /// Whether the account may be used but for its address, which has to be proved first.
-fn is_unproved(ctx: &Ctx, account: &Account) -> bool {
+fn is_unproved(ctx: &Context, account: &Account) -> bool {
     account.is_active && must_prove_address(ctx, account)
 }
 
-fn must_prove_address(ctx: &Ctx, account: &Account) -> bool {
+fn must_prove_address(ctx: &Context, account: &Account) -> bool {
     ctx.settings.email_verification == EmailVerification::Mandatory
         && account.person.email_verified_at.is_none()
 }
@@ -146,42 +146,50 @@ fn must_prove_address(ctx: &Ctx, account: &Account) -> bool {
 /// Whether the owner is to hear of this log-in: the device is new, and there was no e-mail today about the
 /// same program in the same client network. A log-in that will be refused is not counted, or a user who
 /// signed up with a foreign address could use the e-mails up before its owner verifies it.
-async fn is_news(ctx: &Ctx, proved: &Proved, caller: &Caller) -> Result<bool, DbError> {
+async fn is_news(
+    ctx: &Context,
+    proved: &VerifiedPassword,
+    info: &RequestInfo,
+) -> Result<bool, DbError> {
     let account = &proved.account;
     if proved.is_known_device || !account.is_active || is_unproved(ctx, account) {
         return Ok(false);
     }
     let user = account.person.id;
-    let program = format!("{}\n{}", caller.place(), caller.user_agent);
+    let program = format!("{}\n{}", info.client_network(), info.user_agent);
     let program = format!("{user}:{}", ctx.keys.pseudonym(&program));
-    let mut tries = vec![LETTERS_ABOUT_A_PROGRAM.on(&program)];
+    let mut attempts = vec![LETTERS_ABOUT_A_PROGRAM.on(&program)];
     if account.person.email_verified_at.is_none() {
-        tries.push(LETTERS_TO_UNVERIFIED.on(&user.to_string()));
+        attempts.push(LETTERS_TO_UNVERIFIED.on(&user.to_string()));
     }
-    is_admitted(throttle::admit(&ctx.db, &tries, ctx.clock.now()).await, caller)
+    is_admitted(throttle::check_rate_limit(&ctx.db, &attempts, ctx.clock.now()).await, info)
 }
 
 /// Sends the link once more to somebody who knows the password and has not proved the address yet,
 /// as often as the button on My page would.
-async fn remind(ctx: &Ctx, proved: &Proved, caller: &Caller) -> Result<(), DbError> {
+async fn remind(
+    ctx: &Context,
+    proved: &VerifiedPassword,
+    info: &RequestInfo,
+) -> Result<(), DbError> {
     let user = proved.account.person.id;
-    if !is_admitted(accounts::count_proof_letter(ctx, user).await, caller)? {
+    if !is_admitted(accounts::count_proof_letter(ctx, user).await, info)? {
         return Ok(());
     }
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?;
     // It may be gone, or no longer theirs.
-    let account = account.filter(|it| proved.stands_in(it) && is_unproved(ctx, it));
+    let account = account.filter(|it| proved.still_matches(it) && is_unproved(ctx, it));
     let Some(account) = account else { return Ok(()) };
-    accounts::ask_for_proof(ctx, &transaction, user, &account.addressee(), caller).await?;
+    accounts::ask_for_proof(ctx, &transaction, user, &account.addressee(), info).await?;
     transaction.commit().await
 }
 
-fn is_admitted(verdict: Result<(), ThrottleError>, caller: &Caller) -> Result<bool, DbError> {
+fn is_admitted(verdict: Result<(), ThrottleError>, info: &RequestInfo) -> Result<bool, DbError> {
     match verdict {
         Ok(()) => Ok(true),
         Err(ThrottleError::TooSoon(_)) => {
-            tracing::info!(request.id = caller.request_id, "no letter: there were enough");
+            tracing::info!(request.id = info.request_id, "no letter: there were enough");
             Ok(false)
         }
         Err(ThrottleError::Broken(error)) => Err(error),
@@ -190,14 +198,14 @@ fn is_admitted(verdict: Result<(), ThrottleError>, caller: &Caller) -> Result<bo
 
 /// Tells the owner about a sign-in on a device that the account does not know.
 async fn tell(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     account: &Account,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
     let whose = (account.person.id, Some(&account.person.email));
-    let not_me = links::mint(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
-    let letter = Letter::new(Kind::NewDevice).with_not_me(not_me).about(caller, now);
+    let not_me = links::create(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
+    let letter = Letter::new(Kind::NewDevice).with_not_me(not_me).about(info, now);
     outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await
 }

@@ -6,7 +6,7 @@ use crate::accounts;
 use crate::accounts::{Account, NewPasswordError, Weakness};
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::PasswordHash;
 use crate::db::{DbError, Transaction};
 use crate::links;
@@ -14,8 +14,8 @@ use crate::links::Purpose;
 use crate::mail::{Kind, Letter};
 use crate::outbox;
 use crate::sessions;
-use crate::sessions::{EndReason, ProveError};
-use crate::types::{Caller, Email, Password, SessionId};
+use crate::sessions::{AuthError, EndReason};
+use crate::types::{Email, Password, RequestInfo, SessionId};
 
 /// Why the password was not set at the terminal.
 #[derive(Debug, Error)]
@@ -36,7 +36,7 @@ pub enum SetPasswordError {
 pub enum ChangePasswordError {
     /// The old password proved nothing.
     #[error(transparent)]
-    NotProved(#[from] ProveError),
+    NotProved(#[from] AuthError),
     /// The new password was not taken.
     #[error(transparent)]
     NotTaken(#[from] NewPasswordError),
@@ -50,36 +50,36 @@ pub enum ChangePasswordError {
 /// # Errors
 /// [`ChangePasswordError`] says why not; nothing has changed then.
 pub async fn change(
-    ctx: &Ctx,
+    ctx: &Context,
     (email, session): (&Email, SessionId),
     old: Password,
     new: Password,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(), ChangePasswordError> {
-    let proved = sessions::prove(ctx, email, old, caller).await?;
+    let proved = sessions::verify_password(ctx, email, old, info).await?;
     let hash = match accounts::hash_new_password(ctx, new, proved.account.own_data()).await {
         Ok(hash) => hash,
         Err(error) => {
-            proved.was_honest(ctx).await?;
+            proved.refund_attempt(ctx).await?;
             return Err(error.into());
         }
     };
 
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, proved.account.person.id).await?;
-    let account = account.filter(|account| proved.stands_in(account));
-    let account = account.ok_or(ProveError::Wrong)?;
-    proved.give_back(&transaction).await?;
-    sessions::set_proved(&transaction, session, ctx.clock.now()).await?;
-    let event = AuditEvent::by_owner(account.person.id, AuditEventKind::PasswordChanged, caller)
+    let account = account.filter(|account| proved.still_matches(account));
+    let account = account.ok_or(AuthError::WrongCredentials)?;
+    proved.refund_attempt_in(&transaction).await?;
+    sessions::record_reauthentication(&transaction, session, ctx.clock.now()).await?;
+    let event = AuditEvent::by_owner(account.person.id, AuditEventKind::PasswordChanged, info)
         .in_session(session);
     let over = replace(ctx, &transaction, &account, &hash, (Some(session), event)).await?;
     transaction.commit().await?;
     for session in over.into_iter().chain([session]) {
-        sessions::ended(ctx, session);
+        sessions::invalidate_cached(ctx, session);
     }
     let user = account.person.id.0;
-    tracing::info!(user.id = user, request.id = caller.request_id, "the password was changed");
+    tracing::info!(user.id = user, request.id = info.request_id, "the password was changed");
     Ok(())
 }
 
@@ -89,11 +89,11 @@ pub async fn change(
 /// # Errors
 /// [`ChangePasswordError`] when there is no answer.
 pub async fn weigh(
-    ctx: &Ctx,
+    ctx: &Context,
     email: &Email,
     new: &Password,
 ) -> Result<Vec<Weakness>, ChangePasswordError> {
-    let account = accounts::find(&ctx.db, email).await?.ok_or(ProveError::Wrong)?;
+    let account = accounts::find(&ctx.db, email).await?.ok_or(AuthError::WrongCredentials)?;
     let found = accounts::weigh_password(ctx, new, account.own_data()).await;
     Ok(found.map_err(NewPasswordError::from)?)
 }
@@ -103,10 +103,10 @@ pub async fn weigh(
 /// # Errors
 /// [`SetPasswordError`] says why not.
 pub async fn set(
-    ctx: &Ctx,
+    ctx: &Context,
     email: &Email,
     password: Password,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(), SetPasswordError> {
     let account = accounts::find(&ctx.db, email).await?.ok_or(SetPasswordError::Unknown)?;
     let hash = accounts::hash_new_password(ctx, password, account.own_data()).await?;
@@ -114,12 +114,12 @@ pub async fn set(
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, account.person.id).await?;
     let account = account.ok_or(SetPasswordError::Unknown)?;
-    sessions::start_over(ctx, &transaction, email).await?;
-    let event = AuditEvent::on_user(account.person.id, AuditEventKind::PasswordSet, caller);
+    sessions::reset_failures(ctx, &transaction, email).await?;
+    let event = AuditEvent::on_user(account.person.id, AuditEventKind::PasswordSet, info);
     let over = replace(ctx, &transaction, &account, &hash, (None, event)).await?;
     transaction.commit().await?;
     for session in over {
-        sessions::ended(ctx, session);
+        sessions::invalidate_cached(ctx, session);
     }
     tracing::info!(user.id = account.person.id.0, "the password was set at the terminal");
     Ok(())
@@ -127,7 +127,7 @@ pub async fn set(
 
 /// The password, the sessions, the trail and the letter, together.
 async fn replace(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     account: &Account,
     hash: &PasswordHash,
@@ -135,14 +135,14 @@ async fn replace(
 ) -> Result<Vec<SessionId>, DbError> {
     let now = ctx.clock.now();
     let person = &account.person;
-    let caller = event.caller;
+    let info = event.info;
     accounts::set_password(transaction, person.id, Some(hash), now).await?;
     let why = EndReason::PasswordChanged;
     let over = sessions::end_all(transaction, person.id, except, why, now).await?;
     audit::record(transaction, event, now).await?;
     let whose = (person.id, Some(&person.email));
-    let not_me = links::mint(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
-    let letter = Letter::new(Kind::PasswordChanged).with_not_me(not_me).about(caller, now);
+    let not_me = links::create(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
+    let letter = Letter::new(Kind::PasswordChanged).with_not_me(not_me).about(info, now);
     outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
     Ok(over)
 }

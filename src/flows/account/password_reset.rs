@@ -11,7 +11,7 @@ use crate::accounts;
 use crate::accounts::{Account, NewPasswordError, Weakness};
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::links;
 use crate::links::Purpose;
@@ -23,7 +23,7 @@ use crate::sessions::EndReason;
 use crate::social;
 use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
-use crate::types::{Caller, Email, Language, Password, Secret};
+use crate::types::{Email, Language, Password, RequestInfo, Secret};
 
 /// Three letters to one address in any hour, whoever asks for them: two that are free, for what is
 /// forgotten takes an hour, and one that is followed by an hour's wait. More requests are answered
@@ -64,29 +64,29 @@ pub enum ResetError {
 /// # Errors
 /// [`ThrottleError`] when nothing was asked.
 pub async fn ask(
-    ctx: &Ctx,
+    ctx: &Context,
     email: Email,
     language: Language,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(), ThrottleError> {
     let now = ctx.clock.now();
-    let place = BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()));
-    throttle::admit(&ctx.db, &[place], now).await?;
+    let place = BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()));
+    throttle::check_rate_limit(&ctx.db, &[place], now).await?;
     let address = BY_EMAIL.on(&ctx.keys.pseudonym(email.canonical()));
-    match throttle::admit(&ctx.db, &[address], now).await {
+    match throttle::check_rate_limit(&ctx.db, &[address], now).await {
         Ok(()) => {}
         Err(ThrottleError::TooSoon(_)) => {
-            tracing::info!(request.id = caller.request_id, "no reset letter: there were enough");
+            tracing::info!(request.id = info.request_id, "no reset letter: there were enough");
             return Ok(());
         }
         Err(error) => return Err(error),
     }
     let to = Addressee { user: None, email, language };
-    let request = Letter::new(Kind::ResetPassword).about(caller, now);
+    let request = Letter::new(Kind::ResetPassword).about(info, now);
     let transaction = ctx.db.begin().await?;
     outbox::put(&transaction, &ctx.keys, &to, &request, now).await?;
     transaction.commit().await?;
-    tracing::info!(request.id = caller.request_id, "a reset link was asked for");
+    tracing::info!(request.id = info.request_id, "a reset link was asked for");
     Ok(())
 }
 
@@ -94,7 +94,7 @@ pub async fn ask(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn may_reset(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
+pub async fn may_reset(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
     Ok(account(ctx, token).await?.is_some())
 }
 
@@ -104,7 +104,7 @@ pub async fn may_reset(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
 /// # Errors
 /// [`ResetError`] when there is no answer.
 pub async fn weigh(
-    ctx: &Ctx,
+    ctx: &Context,
     token: &Secret,
     password: &Password,
 ) -> Result<Vec<Weakness>, ResetError> {
@@ -119,10 +119,10 @@ pub async fn weigh(
 /// # Errors
 /// [`ResetError`] says why not; the link is still good unless it was the reason.
 pub async fn by_link(
-    ctx: &Ctx,
+    ctx: &Context,
     token: &Secret,
     password: Password,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(), ResetError> {
     let account = account(ctx, token).await?.ok_or(ResetError::Dead)?;
     let hash = accounts::hash_new_password(ctx, password, account.own_data()).await?;
@@ -137,31 +137,31 @@ pub async fn by_link(
     }
     accounts::set_password(&transaction, user, Some(&hash), now).await?;
     // What was guessed at was the old password.
-    sessions::start_over(ctx, &transaction, &account.person.email).await?;
+    sessions::reset_failures(ctx, &transaction, &account.person.email).await?;
     // Whoever joined by a provider with somebody else's address would otherwise stay in the account.
-    social::disconnect_unproved(&transaction, &account, caller, now).await?;
+    social::disconnect_unproved(&transaction, &account, info, now).await?;
     accounts::set_verified(&transaction, user, now).await?;
     let over = sessions::end_all(&transaction, user, None, EndReason::PasswordChanged, now).await?;
     audit::record(
         &transaction,
-        AuditEvent::by_owner(user, AuditEventKind::PasswordReset, caller),
+        AuditEvent::by_owner(user, AuditEventKind::PasswordReset, info),
         now,
     )
     .await?;
     let whose = (user, Some(&account.person.email));
-    let not_me = links::mint(&transaction, ctx.random, Purpose::NotMe, whose, now).await?;
-    let letter = Letter::new(Kind::PasswordChanged).with_not_me(not_me).about(caller, now);
+    let not_me = links::create(&transaction, ctx.random, Purpose::NotMe, whose, now).await?;
+    let letter = Letter::new(Kind::PasswordChanged).with_not_me(not_me).about(info, now);
     outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
     transaction.commit().await?;
     for session in over {
-        sessions::ended(ctx, session);
+        sessions::invalidate_cached(ctx, session);
     }
-    tracing::info!(user.id = user.0, request.id = caller.request_id, "the password was reset");
+    tracing::info!(user.id = user.0, request.id = info.request_id, "the password was reset");
     Ok(())
 }
 
 /// The account of a link that would work.
-async fn account(ctx: &Ctx, token: &Secret) -> Result<Option<Account>, DbError> {
+async fn account(ctx: &Context, token: &Secret) -> Result<Option<Account>, DbError> {
     let link = links::find(&ctx.db, token, ctx.clock.now()).await?;
     let Some(link) = link.filter(|link| link.purpose == Purpose::ResetPassword) else {
         return Ok(None);

@@ -6,14 +6,14 @@ use thiserror::Error;
 
 use crate::accounts;
 use crate::accounts::{OwnData, Weakness};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::QueueFull;
 use crate::db::DbError;
 use crate::links;
 use crate::links::Purpose;
 use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
-use crate::types::{Caller, Name, Password, Person, Secret};
+use crate::types::{Name, Password, Person, RequestInfo, Secret};
 
 /// A page asks once in each pause of typing, a dozen times per sign-up, and a class signs up from one
 /// address. At the lasting rate of one a second one address keeps a core busy for 8 ms of each second.
@@ -55,13 +55,13 @@ pub enum StrengthError {
 /// # Errors
 /// [`StrengthError`] when there is no answer.
 pub async fn weigh(
-    ctx: &Ctx,
+    ctx: &Context,
     password: &Password,
     owner: Owner<'_>,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<Vec<Weakness>, StrengthError> {
-    let place = BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()));
-    throttle::admit(&ctx.db, &[place], ctx.clock.now()).await?;
+    let place = BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()));
+    throttle::check_rate_limit(&ctx.db, &[place], ctx.clock.now()).await?;
     let own = match owner {
         Owner::Described(own) => own,
         Owner::SignedIn(person) => OwnData::of(person),
@@ -71,7 +71,7 @@ pub async fn weigh(
 }
 
 /// What is known of the owner of a reset link; nothing when it is dead, which its form says.
-async fn of_link(ctx: &Ctx, token: &Secret) -> Result<OwnData, DbError> {
+async fn of_link(ctx: &Context, token: &Secret) -> Result<OwnData, DbError> {
     let unknown = OwnData { email: None, name: Name::default(), date_of_birth: None };
     let link = links::find(&ctx.db, token, ctx.clock.now()).await?;
     let Some(link) = link.filter(|link| link.purpose == Purpose::ResetPassword) else {

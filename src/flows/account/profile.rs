@@ -6,9 +6,9 @@ use crate::accounts;
 use crate::accounts::Profile;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
-use crate::types::{Caller, Language, Person, UserId};
+use crate::types::{Language, Person, RequestInfo, UserId};
 
 /// Changes a profile, and gives the person as they are then; `None` when the account is gone. What
 /// the change leaves alone stays as it is at that very moment. The trail tells which fields changed,
@@ -17,10 +17,10 @@ use crate::types::{Caller, Language, Person, UserId};
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn update(
-    ctx: &Ctx,
+    ctx: &Context,
     user: UserId,
     change: impl FnOnce(&mut Profile),
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<Option<Person>, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
@@ -35,10 +35,10 @@ pub async fn update(
     accounts::set_profile(&transaction, user, &profile, now).await?;
     let details = json!({ "fields": changed });
     let event =
-        AuditEvent::by_owner(user, AuditEventKind::ProfileChanged, caller).with_details(details);
+        AuditEvent::by_owner(user, AuditEventKind::ProfileChanged, info).with_details(details);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
-    ctx.cache.forget_person(user);
+    ctx.cache.invalidate_user(user);
     let Profile { name, gender, date_of_birth, language } = profile;
     Ok(Some(Person { name, gender, date_of_birth, language, ..before }))
 }
@@ -47,7 +47,7 @@ pub async fn update(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn speak(ctx: &Ctx, person: &Person, language: Language) -> Result<(), DbError> {
+pub async fn speak(ctx: &Context, person: &Person, language: Language) -> Result<(), DbError> {
     if person.language == language {
         return Ok(());
     }
@@ -57,7 +57,7 @@ pub async fn speak(ctx: &Ctx, person: &Person, language: Language) -> Result<(),
     let profile = Profile { language, ..of(&account.person) };
     accounts::set_profile(&transaction, person.id, &profile, now).await?;
     transaction.commit().await?;
-    ctx.cache.forget_person(person.id);
+    ctx.cache.invalidate_user(person.id);
     Ok(())
 }
 

@@ -3,35 +3,35 @@
 use crate::accounts;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::sessions;
-use crate::sessions::ProveError;
-use crate::types::{Caller, Email, Password, SessionId};
+use crate::sessions::AuthError;
+use crate::types::{Email, Password, RequestInfo, SessionId};
 
 /// Notes in the session that its owner has just given the password.
 ///
 /// # Errors
-/// [`ProveError`] says why not.
+/// [`AuthError`] says why not.
 pub async fn prove(
-    ctx: &Ctx,
+    ctx: &Context,
     (email, session): (&Email, SessionId),
     password: Password,
-    caller: &Caller,
-) -> Result<(), ProveError> {
-    let proved = sessions::prove(ctx, email, password, caller).await?;
+    info: &RequestInfo,
+) -> Result<(), AuthError> {
+    let proved = sessions::verify_password(ctx, email, password, info).await?;
     let now = ctx.clock.now();
     let user = proved.account.person.id;
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?;
-    if !account.is_some_and(|account| proved.stands_in(&account)) {
-        return Err(ProveError::Wrong);
+    if !account.is_some_and(|account| proved.still_matches(&account)) {
+        return Err(AuthError::WrongCredentials);
     }
-    proved.give_back(&transaction).await?;
-    sessions::set_proved(&transaction, session, now).await?;
+    proved.refund_attempt_in(&transaction).await?;
+    sessions::record_reauthentication(&transaction, session, now).await?;
     let event =
-        AuditEvent::by_owner(user, AuditEventKind::Reauthenticated, caller).in_session(session);
+        AuditEvent::by_owner(user, AuditEventKind::Reauthenticated, info).in_session(session);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
-    sessions::ended(ctx, session);
+    sessions::invalidate_cached(ctx, session);
     Ok(())
 }

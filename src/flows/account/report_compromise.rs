@@ -7,7 +7,7 @@ use crate::accounts;
 use crate::accounts::Account;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::links;
 use crate::links::{Link, LinkError, Purpose};
@@ -16,23 +16,23 @@ use crate::outbox;
 use crate::sessions;
 use crate::sessions::EndReason;
 use crate::social;
-use crate::types::{Caller, Secret, SessionId};
+use crate::types::{RequestInfo, Secret, SessionId};
 
 /// Follows a link of a letter that told something which the reader did not do.
 ///
 /// # Errors
 /// [`LinkError`] says why nothing was done.
-pub async fn not_me(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), LinkError> {
+pub async fn not_me(ctx: &Context, token: &Secret, info: &RequestInfo) -> Result<(), LinkError> {
     let link = find(ctx, token, Purpose::NotMe).await?;
     let (transaction, account) = begin(ctx, &link).await?;
     let is_about_it =
         link.email.as_ref().is_some_and(|it| it.canonical() == account.person.email.canonical());
     let now = ctx.clock.now();
     if !is_about_it || !links::consume(&transaction, token, Purpose::NotMe, now).await? {
-        return Err(LinkError::Dead);
+        return Err(LinkError::Invalid);
     }
     let over =
-        protect(ctx, &transaction, &account, (AuditEventKind::CompromiseReported, caller)).await?;
+        protect(ctx, &transaction, &account, (AuditEventKind::CompromiseReported, info)).await?;
     finish(ctx, transaction, &account, over).await
 }
 
@@ -42,70 +42,70 @@ pub async fn not_me(ctx: &Ctx, token: &Secret, caller: &Caller) -> Result<(), Li
 /// # Errors
 /// [`LinkError`] says why nothing was done.
 pub async fn undo_email_change(
-    ctx: &Ctx,
+    ctx: &Context,
     token: &Secret,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(), LinkError> {
     let link = find(ctx, token, Purpose::UndoEmailChange).await?;
     let (transaction, mut account) = begin(ctx, &link).await?;
     let now = ctx.clock.now();
-    let old = link.email.ok_or(LinkError::Dead)?;
+    let old = link.email.ok_or(LinkError::Invalid)?;
     if !links::consume(&transaction, token, Purpose::UndoEmailChange, now).await?
         || !accounts::change_email(&transaction, link.user, &old, true, now).await?
     {
-        return Err(LinkError::Dead);
+        return Err(LinkError::Invalid);
     }
     let later = [Purpose::UndoEmailChange];
-    links::end(&transaction, link.user, &later, link.created_at, now).await?;
+    links::revoke(&transaction, link.user, &later, link.created_at, now).await?;
     account.person.email = old;
-    let done = (AuditEventKind::EmailChangeUndone, caller);
+    let done = (AuditEventKind::EmailChangeUndone, info);
     let over = protect(ctx, &transaction, &account, done).await?;
     finish(ctx, transaction, &account, over).await
 }
 
-async fn find(ctx: &Ctx, token: &Secret, purpose: Purpose) -> Result<Link, LinkError> {
+async fn find(ctx: &Context, token: &Secret, purpose: Purpose) -> Result<Link, LinkError> {
     let link = links::find(&ctx.db, token, ctx.clock.now()).await?;
-    link.filter(|link| link.purpose == purpose).ok_or(LinkError::Dead)
+    link.filter(|link| link.purpose == purpose).ok_or(LinkError::Invalid)
 }
 
-async fn begin(ctx: &Ctx, link: &Link) -> Result<(Transaction, Account), LinkError> {
+async fn begin(ctx: &Context, link: &Link) -> Result<(Transaction, Account), LinkError> {
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, link.user).await?;
-    let account = account.filter(|account| account.is_active).ok_or(LinkError::Dead)?;
+    let account = account.filter(|account| account.is_active).ok_or(LinkError::Invalid)?;
     Ok((transaction, account))
 }
 
 /// Whoever knows the password, or came by a provider, may be the one who did it, so neither opens
 /// anything any more; the link that replaces it goes to the account's address.
 async fn protect(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     account: &Account,
-    (action, caller): (AuditEventKind, &Caller),
+    (action, info): (AuditEventKind, &RequestInfo),
 ) -> Result<Vec<SessionId>, DbError> {
     let now = ctx.clock.now();
     let user = account.person.id;
     accounts::set_password(transaction, user, None, now).await?;
-    social::disconnect_all(transaction, account, caller, now).await?;
+    social::disconnect_all(transaction, account, info, now).await?;
     let over = sessions::end_all(transaction, user, None, EndReason::NotMe, now).await?;
-    audit::record(transaction, AuditEvent::by_owner(user, action, caller), now).await?;
+    audit::record(transaction, AuditEvent::by_owner(user, action, info), now).await?;
     let whose = (user, None);
-    let link = links::mint(transaction, ctx.random, Purpose::ResetPassword, whose, now).await?;
-    let letter = Letter::new(Kind::AccountLocked).with_link(link).about(caller, now);
+    let link = links::create(transaction, ctx.random, Purpose::ResetPassword, whose, now).await?;
+    let letter = Letter::new(Kind::AccountLocked).with_link(link).about(info, now);
     outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
     Ok(over)
 }
 
 async fn finish(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: Transaction,
     account: &Account,
     over: Vec<SessionId>,
 ) -> Result<(), LinkError> {
     transaction.commit().await?;
-    ctx.cache.forget_person(account.person.id);
+    ctx.cache.invalidate_user(account.person.id);
     for session in over {
-        sessions::ended(ctx, session);
+        sessions::invalidate_cached(ctx, session);
     }
     tracing::warn!(user.id = account.person.id.0, "an account was locked by its owner's letter");
     Ok(())

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::sessions;
 use crate::sessions::EndReason;
-use crate::types::{Caller, SessionId, UserId};
+use crate::types::{RequestInfo, SessionId, UserId};
 
 /// Ends one session of a person, who asks for it in the session `asking`. `false` means that there
 /// is nothing to end: it is somebody else's, over, or was never there, and nobody learns which.
@@ -16,25 +16,25 @@ use crate::types::{Caller, SessionId, UserId};
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn end(
-    ctx: &Ctx,
+    ctx: &Context,
     (user, asking): (UserId, SessionId),
     session: SessionId,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<bool, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let why = EndReason::EndedByOwner;
-    if !sessions::end_of(&transaction, (user, asking), session, why, now).await? {
+    if !sessions::end_from(&transaction, (user, asking), session, why, now).await? {
         return Ok(false);
     }
-    let event = AuditEvent::by_owner(user, AuditEventKind::SessionEnded, caller)
+    let event = AuditEvent::by_owner(user, AuditEventKind::SessionEnded, info)
         .in_session(asking)
         .with_details(json!({ "session": session.to_string() }));
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
-    sessions::ended(ctx, session);
+    sessions::invalidate_cached(ctx, session);
     tracing::info!(
-        user.id = user.0, session.id = %session, request.id = caller.request_id,
+        user.id = user.0, session.id = %session, request.id = info.request_id,
         "session ended by its owner"
     );
     Ok(true)
@@ -46,27 +46,27 @@ pub async fn end(
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn end_others(
-    ctx: &Ctx,
+    ctx: &Context,
     (user, asking): (UserId, SessionId),
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<usize, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let why = EndReason::EndedByOwner;
     let over = sessions::end_others(&transaction, (user, asking), why, now).await?;
     if !over.is_empty() {
-        let event = AuditEvent::by_owner(user, AuditEventKind::OtherSessionsEnded, caller)
+        let event = AuditEvent::by_owner(user, AuditEventKind::OtherSessionsEnded, info)
             .in_session(asking)
             .with_details(json!({ "count": over.len() }));
         audit::record(&transaction, event, now).await?;
     }
     transaction.commit().await?;
     for session in &over {
-        sessions::ended(ctx, *session);
+        sessions::invalidate_cached(ctx, *session);
     }
     tracing::info!(
         user.id = user.0, session.id = %asking, count = over.len(),
-        request.id = caller.request_id, "other sessions ended by their owner"
+        request.id = info.request_id, "other sessions ended by their owner"
     );
     Ok(over.len())
 }

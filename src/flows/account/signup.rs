@@ -13,14 +13,14 @@ use crate::accounts::{NewAccount, NewPasswordError, OwnData, Weakness};
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
 use crate::config::{EmailVerification, SignUp};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::outbox::Addressee;
 use crate::sessions;
-use crate::sessions::{Inactive, Opened, Proof, ProveError};
+use crate::sessions::{AuthError, AuthMethod, Inactive, IssuedTokens};
 use crate::throttle;
-use crate::throttle::{Limit, ThrottleError, Try};
-use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password, SessionId};
+use crate::throttle::{Attempt, Limit, ThrottleError};
+use crate::types::{BirthDate, Email, Gender, Language, Name, Password, RequestInfo, SessionId};
 
 /// A school or an office joins from one address within an hour; a robot goes on all night.
 const BY_PLACE: Limit = Limit {
@@ -62,7 +62,7 @@ pub struct Application {
 #[derive(Debug, Clone)]
 pub enum Joined {
     /// The account is made and signed in.
-    SignedIn(Opened),
+    SignedIn(IssuedTokens),
     /// A letter is on its way, and says how to go on; nobody else learns whether the address was free.
     LetterSent,
 }
@@ -102,10 +102,10 @@ pub enum SignUpError {
 /// # Errors
 /// [`SignUpError`] says why not; nothing is written then but a count.
 pub async fn join(
-    ctx: &Ctx,
+    ctx: &Context,
     applicant: Application,
     before: Option<SessionId>,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<Joined, SignUpError> {
     if ctx.settings.signup == SignUp::Closed {
         return Err(SignUpError::Closed);
@@ -114,7 +114,7 @@ pub async fn join(
         return Err(SignUpError::LocalEmail);
     }
     let now = ctx.clock.now();
-    throttle::admit(&ctx.db, &tries(ctx, &applicant.email, caller), now).await?;
+    throttle::check_rate_limit(&ctx.db, &signup_attempts(ctx, &applicant.email, info), now).await?;
     let must_verify = ctx.settings.email_verification == EmailVerification::Mandatory;
     let (email, language) = (applicant.email.clone(), applicant.language);
     let password = applicant.password.clone();
@@ -122,34 +122,35 @@ pub async fn join(
 
     let transaction = ctx.db.begin().await?;
     let Some(user) = accounts::open(&transaction, account, now).await? else {
-        tracing::info!(request.id = caller.request_id, "sign-up refused: the address is taken");
+        tracing::info!(request.id = info.request_id, "sign-up refused: the address is taken");
         drop(transaction);
         if !must_verify {
-            return Err(why_taken(ctx, &email, password, caller).await?);
+            return Err(why_taken(ctx, &email, password, info).await?);
         }
-        accounts::tell_owner(ctx, &email, caller).await?;
+        accounts::tell_owner(ctx, &email, info).await?;
         return Ok(Joined::LetterSent);
     };
-    audit::record(&transaction, AuditEvent::by_owner(user, AuditEventKind::SignedUp, caller), now)
+    audit::record(&transaction, AuditEvent::by_owner(user, AuditEventKind::SignedUp, info), now)
         .await?;
     let to = Addressee { user: Some(user), email, language };
     if ctx.settings.email_verification != EmailVerification::None {
-        accounts::ask_for_proof(ctx, &transaction, user, &to, caller).await?;
+        accounts::ask_for_proof(ctx, &transaction, user, &to, info).await?;
     }
     if must_verify {
         transaction.commit().await?;
-        tracing::info!(user.id = user.0, request.id = caller.request_id, "signed up");
+        tracing::info!(user.id = user.0, request.id = info.request_id, "signed up");
         return Ok(Joined::LetterSent);
     }
-    let opened =
-        sessions::start(ctx, &transaction, (user, &to.email), Proof::NewAccount, caller).await?;
-    let opened = opened.expect("an account is active when it is made");
-    sessions::commit_instead_of(ctx, transaction, before).await?;
+    let tokens =
+        sessions::create(ctx, &transaction, (user, &to.email), AuthMethod::NewAccount, info)
+            .await?;
+    let tokens = tokens.expect("an account is active when it is made");
+    sessions::commit_replacing_session(ctx, transaction, before).await?;
     tracing::info!(
-        user.id = user.0, session.id = %opened.session, request.id = caller.request_id,
+        user.id = user.0, session.id = %tokens.session, request.id = info.request_id,
         "signed up"
     );
-    Ok(Joined::SignedIn(opened))
+    Ok(Joined::SignedIn(tokens))
 }
 
 /// Tells its owner more of an account that is in the way: a visitor who signs up with the password of the account
@@ -158,17 +159,17 @@ pub async fn join(
 /// address is taken and nothing else. Where an address must be proved first not even that is told, and
 /// the owner reads it at the log-in, to which the e-mail leads.
 async fn why_taken(
-    ctx: &Ctx,
+    ctx: &Context,
     email: &Email,
     password: Password,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<SignUpError, DbError> {
-    let proved = match sessions::prove(ctx, email, password, caller).await {
+    let proved = match sessions::verify_password(ctx, email, password, info).await {
         Ok(proved) => proved,
-        Err(ProveError::Broken(error)) => return Err(error),
+        Err(AuthError::Broken(error)) => return Err(error),
         Err(_) => return Ok(SignUpError::EmailTaken),
     };
-    proved.was_honest(ctx).await?;
+    proved.refund_attempt(ctx).await?;
     Ok(match (Inactive::of(&proved.account, ctx.clock.now()), proved.account.deletes_at) {
         (Some(inactive), _) => SignUpError::Inactive(inactive),
         (None, Some(at)) => SignUpError::Leaving(at),
@@ -176,7 +177,7 @@ async fn why_taken(
     })
 }
 
-async fn account(ctx: &Ctx, applicant: Application) -> Result<NewAccount, NewPasswordError> {
+async fn account(ctx: &Context, applicant: Application) -> Result<NewAccount, NewPasswordError> {
     let own = OwnData {
         email: Some(applicant.email.clone()),
         name: applicant.name.clone(),
@@ -202,23 +203,23 @@ async fn account(ctx: &Ctx, applicant: Application) -> Result<NewAccount, NewPas
 /// # Errors
 /// [`SignUpError`] when there is no answer.
 pub async fn weigh(
-    ctx: &Ctx,
+    ctx: &Context,
     password: &Password,
     own: OwnData,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<Vec<Weakness>, SignUpError> {
     if ctx.settings.signup == SignUp::Closed {
         return Err(SignUpError::Closed);
     }
-    let place = BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()));
-    throttle::admit(&ctx.db, &[place], ctx.clock.now()).await?;
+    let place = BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()));
+    throttle::check_rate_limit(&ctx.db, &[place], ctx.clock.now()).await?;
     let found = accounts::weigh_password(ctx, password, own).await;
     Ok(found.map_err(NewPasswordError::from)?)
 }
 
-fn tries(ctx: &Ctx, email: &Email, caller: &Caller) -> [Try; 2] {
+fn signup_attempts(ctx: &Context, email: &Email, info: &RequestInfo) -> [Attempt; 2] {
     [
         BY_EMAIL.on(&ctx.keys.pseudonym(email.canonical())),
-        BY_PLACE.on(&ctx.keys.pseudonym(&caller.place())),
+        BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network())),
     ]
 }

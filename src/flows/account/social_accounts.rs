@@ -7,12 +7,12 @@ use crate::accounts;
 use crate::accounts::Account;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::oauth::Known;
 use crate::sessions;
 use crate::social;
-use crate::types::{Caller, SessionId, UserId};
+use crate::types::{RequestInfo, SessionId, UserId};
 
 /// Why nothing was connected or proved.
 #[derive(Debug, Error)]
@@ -42,17 +42,17 @@ pub enum DisconnectError {
 /// # Errors
 /// [`ConnectError`] says why not.
 pub async fn connect(
-    ctx: &Ctx,
+    ctx: &Context,
     user: UserId,
     (slug, known): (&str, &Known),
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(), ConnectError> {
     let (transaction, owner) = begin(ctx, user).await?;
-    if !social::connect_and_tell(ctx, &transaction, &owner, (slug, known), caller).await? {
+    if !social::connect_and_tell(ctx, &transaction, &owner, (slug, known), info).await? {
         return Err(ConnectError::Refused);
     }
     transaction.commit().await?;
-    let id = caller.request_id.as_str();
+    let id = info.request_id.as_str();
     tracing::info!(user.id = user.0, provider = slug, request.id = id, "a provider was connected");
     Ok(())
 }
@@ -62,10 +62,10 @@ pub async fn connect(
 /// # Errors
 /// [`ConnectError`] when the provider knows somebody else, or there is a password.
 pub async fn prove(
-    ctx: &Ctx,
+    ctx: &Context,
     (user, session): (UserId, SessionId),
     (slug, known): (&str, &Known),
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(), ConnectError> {
     let now = ctx.clock.now();
     let (transaction, owner) = begin(ctx, user).await?;
@@ -73,12 +73,12 @@ pub async fn prove(
     if has_password || !social::set_used(&transaction, user, known, now).await? {
         return Err(ConnectError::Refused);
     }
-    sessions::set_proved(&transaction, session, now).await?;
+    sessions::record_reauthentication(&transaction, session, now).await?;
     let event =
-        AuditEvent::by_owner(user, AuditEventKind::Reauthenticated, caller).in_session(session);
+        AuditEvent::by_owner(user, AuditEventKind::Reauthenticated, info).in_session(session);
     audit::record(&transaction, event.with_details(json!({ "provider": slug })), now).await?;
     transaction.commit().await?;
-    sessions::ended(ctx, session);
+    sessions::invalidate_cached(ctx, session);
     Ok(())
 }
 
@@ -88,10 +88,10 @@ pub async fn prove(
 /// # Errors
 /// [`DisconnectError`] says why not.
 pub async fn disconnect(
-    ctx: &Ctx,
+    ctx: &Context,
     user: UserId,
     identity: i64,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(), DisconnectError> {
     let providers = social::list_active(ctx).await?;
     let now = ctx.clock.now();
@@ -100,11 +100,11 @@ pub async fn disconnect(
     let has_password = owner.password_hash.is_some();
     let gone = social::disconnect(&transaction, user, identity, &providers, has_password).await?;
     let gone = gone.ok_or(DisconnectError::Stays)?;
-    let event = AuditEvent::by_owner(user, AuditEventKind::SocialDisconnected, caller);
+    let event = AuditEvent::by_owner(user, AuditEventKind::SocialDisconnected, info);
     audit::record(&transaction, event.with_details(json!({ "provider": gone.provider })), now)
         .await?;
     transaction.commit().await?;
-    let (slug, id) = (gone.provider, caller.request_id.as_str());
+    let (slug, id) = (gone.provider, info.request_id.as_str());
     tracing::info!(
         user.id = user.0,
         provider = slug,
@@ -114,7 +114,7 @@ pub async fn disconnect(
     Ok(())
 }
 
-async fn begin(ctx: &Ctx, user: UserId) -> Result<(Transaction, Account), ConnectError> {
+async fn begin(ctx: &Context, user: UserId) -> Result<(Transaction, Account), ConnectError> {
     let transaction = ctx.db.begin().await?;
     let owner = accounts::lock(&transaction, user).await?.filter(|owner| owner.is_active);
     Ok((transaction, owner.ok_or(ConnectError::Refused)?))

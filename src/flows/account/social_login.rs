@@ -14,17 +14,17 @@ use crate::accounts::{Account, NewAccount};
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
 use crate::config::{EmailVerification, SignUp};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::oauth::{Dance, Known, OauthError, Returned};
 use crate::outbox::Addressee;
 use crate::sessions;
-use crate::sessions::{Opened, Proof};
+use crate::sessions::{AuthMethod, IssuedTokens};
 use crate::social;
 use crate::social::Provider;
 use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
-use crate::types::{Caller, Email, Language, Secret, SessionId};
+use crate::types::{Email, Language, RequestInfo, Secret, SessionId};
 
 /// Providers are asked on behalf of strangers; from one place not more often than passwords are tried.
 const BY_PLACE: Limit = Limit {
@@ -65,7 +65,7 @@ pub struct Guest<'a> {
 #[derive(Debug, Clone)]
 pub enum Arrived {
     /// The person is signed in; perhaps the account was to be deleted and is not any more.
-    SignedIn(Box<Opened>, bool),
+    SignedIn(Box<IssuedTokens>, bool),
     /// The address must be proved first; a letter says how to go on.
     LetterSent,
 }
@@ -108,12 +108,12 @@ pub enum SocialError {
 /// # Errors
 /// [`SocialError`] when there is no such provider, or it does not answer.
 pub async fn set_out(
-    ctx: &Ctx,
+    ctx: &Context,
     slug: &str,
     is_again: bool,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(String, Dance), SocialError> {
-    count(ctx, caller).await?;
+    count(ctx, info).await?;
     let provider = social::find_active(ctx, slug).await?.ok_or(SocialError::Unknown)?;
     let dance = Dance {
         redirect_uri: redirect_uri(ctx, slug),
@@ -123,13 +123,13 @@ pub async fn set_out(
         is_again,
     };
     let way = ctx.oauth.way_in(&provider.application, &dance, ctx.clock.now()).await;
-    let way = way.inspect_err(|error| note(slug, error, caller))?;
+    let way = way.inspect_err(|error| note(slug, error, info))?;
     Ok((way, dance))
 }
 
 /// Where a provider sends browsers back to; this is what its console has to be told.
 #[must_use]
-pub fn redirect_uri(ctx: &Ctx, slug: &str) -> String {
+pub fn redirect_uri(ctx: &Context, slug: &str) -> String {
     format!("{}/account/social/{slug}/callback", ctx.settings.public_url.as_str())
 }
 
@@ -138,17 +138,17 @@ pub fn redirect_uri(ctx: &Ctx, slug: &str) -> String {
 /// # Errors
 /// [`SocialError`] says why nobody.
 pub async fn come_back(
-    ctx: &Ctx,
+    ctx: &Context,
     slug: &str,
     dance: &Dance,
     returned: Returned,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(Provider, Known), SocialError> {
-    count(ctx, caller).await?;
+    count(ctx, info).await?;
     let provider = social::find_active(ctx, slug).await?.ok_or(SocialError::Unknown)?;
     let now = ctx.clock.now();
     let known = ctx.oauth.by_code(&provider.application, dance, returned, now).await;
-    let known = known.inspect_err(|error| note(slug, error, caller))?;
+    let known = known.inspect_err(|error| note(slug, error, info))?;
     Ok((provider, known))
 }
 
@@ -157,12 +157,12 @@ pub async fn come_back(
 /// # Errors
 /// [`SocialError`] says why nobody's.
 pub async fn by_token(
-    ctx: &Ctx,
+    ctx: &Context,
     provider: &Provider,
     token: Token,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<Known, SocialError> {
-    count(ctx, caller).await?;
+    count(ctx, info).await?;
     let (slug, application, now) = (provider.slug(), &provider.application, ctx.clock.now());
     let known = match token {
         Token::Access(token) => ctx.oauth.by_access_token(application, &token).await,
@@ -175,7 +175,7 @@ pub async fn by_token(
             ctx.oauth.by_code(application, &dance, returned, now).await
         }
     };
-    Ok(known.inspect_err(|error| note(slug, error, caller))?)
+    Ok(known.inspect_err(|error| note(slug, error, info))?)
 }
 
 /// Lets somebody in whom a provider knows: into the account that it opens, or that it may join, or
@@ -183,10 +183,14 @@ pub async fn by_token(
 ///
 /// # Errors
 /// [`SocialError`] says why not; nothing is written then but a count.
-pub async fn welcome(ctx: &Ctx, guest: Guest<'_>, caller: &Caller) -> Result<Arrived, SocialError> {
+pub async fn welcome(
+    ctx: &Context,
+    guest: Guest<'_>,
+    info: &RequestInfo,
+) -> Result<Arrived, SocialError> {
     if guest.typed.is_some() {
         // Otherwise one who has come back could try any number of addresses.
-        count(ctx, caller).await?;
+        count(ctx, info).await?;
     }
     let transaction = ctx.db.begin().await?;
     let now = ctx.clock.now();
@@ -196,13 +200,13 @@ pub async fn welcome(ctx: &Ctx, guest: Guest<'_>, caller: &Caller) -> Result<Arr
         if !social::set_used(&transaction, user, guest.known, now).await? {
             return Err(SocialError::Refused);
         }
-        return enter(ctx, transaction, &account, &guest, caller).await;
+        return enter(ctx, transaction, &account, &guest, info).await;
     }
     let Some(email) = guest.known.email.as_ref().or(guest.typed) else {
         return Err(SocialError::NoEmail);
     };
     let Some(owner) = accounts::find_in(&transaction, email).await? else {
-        return join(ctx, transaction, email, &guest, caller).await;
+        return join(ctx, transaction, email, &guest, info).await;
     };
     // Asked again under the lock: the address may have changed hands since.
     let owner = accounts::lock(&transaction, owner.person.id).await?;
@@ -213,15 +217,15 @@ pub async fn welcome(ctx: &Ctx, guest: Guest<'_>, caller: &Caller) -> Result<Arr
     match owner.filter(|_| is_vouched_for(&guest)) {
         Some(owner) if owner.is_active => {
             let identity = (guest.provider.slug(), guest.known);
-            if !social::connect_and_tell(ctx, &transaction, &owner, identity, caller).await? {
+            if !social::connect_and_tell(ctx, &transaction, &owner, identity, info).await? {
                 return Err(SocialError::Refused);
             }
-            enter(ctx, transaction, &owner, &guest, caller).await
+            enter(ctx, transaction, &owner, &guest, info).await
         }
         Some(_) => Err(SocialError::Refused),
         None => {
             drop(transaction);
-            taken(ctx, email, caller).await
+            taken(ctx, email, info).await
         }
     }
 }
@@ -233,37 +237,37 @@ fn is_vouched_for(guest: &Guest<'_>) -> bool {
 
 /// Signs in to a locked account.
 async fn enter(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: Transaction,
     account: &Account,
     guest: &Guest<'_>,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<Arrived, SocialError> {
     let (user, email, now) = (account.person.id, &account.person.email, ctx.clock.now());
-    let proof = Proof::Social(guest.provider.slug());
-    let opened = sessions::start(ctx, &transaction, (user, email), proof, caller).await?;
-    let Some(opened) = opened else {
-        tracing::info!(user.id = user.0, request.id = caller.request_id, "log-in refused");
+    let method = AuthMethod::Social(guest.provider.slug());
+    let tokens = sessions::create(ctx, &transaction, (user, email), method, info).await?;
+    let Some(tokens) = tokens else {
+        tracing::info!(user.id = user.0, request.id = info.request_id, "log-in refused");
         return Err(SocialError::Refused);
     };
-    let has_stayed = accounts::note_stay(&transaction, account, caller, now).await?;
-    finish(ctx, transaction, &opened, guest, caller).await?;
-    Ok(Arrived::SignedIn(Box::new(opened), has_stayed))
+    let has_stayed = accounts::note_stay(&transaction, account, info, now).await?;
+    finish(ctx, transaction, &tokens, guest, info).await?;
+    Ok(Arrived::SignedIn(Box::new(tokens), has_stayed))
 }
 
 async fn finish(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: Transaction,
-    opened: &Opened,
+    tokens: &IssuedTokens,
     guest: &Guest<'_>,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<(), DbError> {
-    let place = [BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()))];
-    throttle::give_back(&transaction, &place).await?;
-    sessions::commit_instead_of(ctx, transaction, guest.before).await?;
+    let place = [BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()))];
+    throttle::refund(&transaction, &place).await?;
+    sessions::commit_replacing_session(ctx, transaction, guest.before).await?;
     tracing::info!(
-        user.id = opened.user.0, session.id = %opened.session, provider = guest.provider.slug(),
-        request.id = caller.request_id, "logged in by a provider"
+        user.id = tokens.user.0, session.id = %tokens.session, provider = guest.provider.slug(),
+        request.id = info.request_id, "logged in by a provider"
     );
     Ok(())
 }
@@ -271,11 +275,11 @@ async fn finish(
 /// Makes an account without a password. Two who come back at once for the same person: the database
 /// lets one of them make it.
 async fn join(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: Transaction,
     email: &Email,
     guest: &Guest<'_>,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<Arrived, SocialError> {
     if ctx.settings.signup == SignUp::Closed {
         return Err(SocialError::Closed);
@@ -287,13 +291,13 @@ async fn join(
     let account = newcomer(email, guest);
     let Some(user) = accounts::open(&transaction, account, now).await? else {
         drop(transaction);
-        return taken(ctx, email, caller).await;
+        return taken(ctx, email, info).await;
     };
     let slug = guest.provider.slug();
     if !social::connect(&transaction, user, slug, guest.known, now).await? {
         return Err(SocialError::Refused);
     }
-    let event = AuditEvent::by_owner(user, AuditEventKind::SignedUp, caller)
+    let event = AuditEvent::by_owner(user, AuditEventKind::SignedUp, info)
         .with_details(json!({ "provider": slug }));
     audit::record(&transaction, event, now).await?;
     let verification = ctx.settings.email_verification;
@@ -301,18 +305,18 @@ async fn join(
     if !is_proved {
         let (email, language) = (email.clone(), guest.language);
         let to = Addressee { user: Some(user), email, language };
-        accounts::ask_for_proof(ctx, &transaction, user, &to, caller).await?;
+        accounts::ask_for_proof(ctx, &transaction, user, &to, info).await?;
     }
     if !is_proved && verification == EmailVerification::Mandatory {
         transaction.commit().await?;
-        tracing::info!(user.id = user.0, request.id = caller.request_id, "signed up");
+        tracing::info!(user.id = user.0, request.id = info.request_id, "signed up");
         return Ok(Arrived::LetterSent);
     }
-    let proof = Proof::Social(slug);
-    let opened = sessions::start(ctx, &transaction, (user, email), proof, caller).await?;
-    let opened = opened.ok_or(SocialError::Refused)?;
-    finish(ctx, transaction, &opened, guest, caller).await?;
-    Ok(Arrived::SignedIn(Box::new(opened), false))
+    let method = AuthMethod::Social(slug);
+    let tokens = sessions::create(ctx, &transaction, (user, email), method, info).await?;
+    let tokens = tokens.ok_or(SocialError::Refused)?;
+    finish(ctx, transaction, &tokens, guest, info).await?;
+    Ok(Arrived::SignedIn(Box::new(tokens), false))
 }
 
 fn newcomer(email: &Email, guest: &Guest<'_>) -> NewAccount {
@@ -331,21 +335,21 @@ fn newcomer(email: &Email, guest: &Guest<'_>) -> NewAccount {
 }
 
 /// Where addresses must be proved first, nobody but its owner learns that one is taken.
-async fn taken(ctx: &Ctx, email: &Email, caller: &Caller) -> Result<Arrived, SocialError> {
-    tracing::info!(request.id = caller.request_id, "sign-up refused: the address is taken");
+async fn taken(ctx: &Context, email: &Email, info: &RequestInfo) -> Result<Arrived, SocialError> {
+    tracing::info!(request.id = info.request_id, "sign-up refused: the address is taken");
     if ctx.settings.email_verification != EmailVerification::Mandatory {
         return Err(SocialError::EmailTaken);
     }
-    accounts::tell_owner(ctx, email, caller).await?;
+    accounts::tell_owner(ctx, email, info).await?;
     Ok(Arrived::LetterSent)
 }
 
 /// Counts before anybody is asked.
-async fn count(ctx: &Ctx, caller: &Caller) -> Result<(), ThrottleError> {
-    let place = [BY_PLACE.on(&ctx.keys.pseudonym(&caller.place()))];
-    throttle::admit(&ctx.db, &place, ctx.clock.now()).await
+async fn count(ctx: &Context, info: &RequestInfo) -> Result<(), ThrottleError> {
+    let place = [BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()))];
+    throttle::check_rate_limit(&ctx.db, &place, ctx.clock.now()).await
 }
 
-fn note(slug: &str, error: &OauthError, caller: &Caller) {
-    tracing::warn!(provider = slug, %error, request.id = caller.request_id, "no social log-in");
+fn note(slug: &str, error: &OauthError, info: &RequestInfo) {
+    tracing::warn!(provider = slug, %error, request.id = info.request_id, "no social log-in");
 }

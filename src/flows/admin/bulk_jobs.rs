@@ -23,7 +23,7 @@ use crate::admin::bulk_job::{
 };
 use crate::admin::{Actor, AdminAction, AdminError, ImportedUser, PerformedAction};
 use crate::audit::AuditEventKind;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::types::{BulkJobId, Permission, SessionId, UserId};
 
@@ -64,7 +64,7 @@ pub struct Preview {
 /// # Errors
 /// [`DbError`] when the database cannot say.
 pub async fn preview(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     action: &AdminAction,
     selection: &Selection,
@@ -106,7 +106,7 @@ pub async fn preview(
 /// # Errors
 /// [`AdminError`] says why not.
 pub async fn enqueue(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     action: AdminAction,
     selection: Selection,
@@ -168,7 +168,11 @@ impl From<AdminError> for BulkJobError {
 ///
 /// # Errors
 /// [`BulkJobError`] says why not.
-pub async fn undo(ctx: &Ctx, actor: Actor<'_>, of: BulkJobId) -> Result<BulkJobId, BulkJobError> {
+pub async fn undo(
+    ctx: &Context,
+    actor: Actor<'_>,
+    of: BulkJobId,
+) -> Result<BulkJobId, BulkJobError> {
     let now = ctx.clock.now();
     let job = bulk_job::find(&ctx.db, of).await?.ok_or(BulkJobError::NotFound)?;
     let needed = job.kind.and_then(BulkJobKind::undo_permission).ok_or(BulkJobError::TooLate)?;
@@ -190,7 +194,7 @@ pub async fn undo(ctx: &Ctx, actor: Actor<'_>, of: BulkJobId) -> Result<BulkJobI
 ///
 /// # Errors
 /// [`BulkJobError`] says why not.
-pub async fn stop(ctx: &Ctx, actor: Actor<'_>, id: BulkJobId) -> Result<(), BulkJobError> {
+pub async fn stop(ctx: &Context, actor: Actor<'_>, id: BulkJobId) -> Result<(), BulkJobError> {
     let job = bulk_job::find(&ctx.db, id).await?.ok_or(BulkJobError::NotFound)?;
     let transaction = ctx.db.begin().await?;
     let staff = admin::reload_actor(&transaction, actor.user.id).await?;
@@ -205,11 +209,11 @@ pub async fn stop(ctx: &Ctx, actor: Actor<'_>, id: BulkJobId) -> Result<(), Bulk
 }
 
 /// What is done to a handful is done when its page is shown. What fails here is done by the worker.
-async fn run_first_batch(ctx: &Ctx, actor: Actor<'_>, id: BulkJobId) {
+async fn run_first_batch(ctx: &Context, actor: Actor<'_>, id: BulkJobId) {
     tracing::info!(
         bulk_job.id = id.0,
         staff.id = actor.user.id.0,
-        request.id = actor.caller.request_id,
+        request.id = actor.info.request_id,
         "staff ordered something to be done to many accounts"
     );
     if let Err(BatchFailed { error, .. }) = claim_and_run(ctx, Claim::Id(id)).await {
@@ -238,14 +242,14 @@ impl From<DbError> for BatchFailed {
 ///
 /// # Errors
 /// [`BatchFailed`] when the database cannot; the batch has not happened then.
-pub async fn run_next_batch(ctx: &Ctx, others: &[BulkJobId]) -> Result<bool, BatchFailed> {
+pub async fn run_next_batch(ctx: &Context, others: &[BulkJobId]) -> Result<bool, BatchFailed> {
     if !bulk_job::is_any_running(&ctx.db).await? {
         return Ok(false);
     }
     claim_and_run(ctx, Claim::NextExcept(others)).await
 }
 
-async fn claim_and_run(ctx: &Ctx, claim: Claim<'_>) -> Result<bool, BatchFailed> {
+async fn claim_and_run(ctx: &Context, claim: Claim<'_>) -> Result<bool, BatchFailed> {
     let transaction = ctx.db.begin().await?;
     let locked = bulk_job::claim_next(&transaction, &ctx.keys, claim).await?;
     let Some((job, spec)) = locked else { return Ok(false) };
@@ -255,7 +259,7 @@ async fn claim_and_run(ctx: &Ctx, claim: Claim<'_>) -> Result<bool, BatchFailed>
 }
 
 async fn run_batch(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: Transaction,
     (job, spec): (BulkJob, Option<BulkJobSpec>),
 ) -> Result<(), DbError> {
@@ -277,7 +281,7 @@ async fn run_batch(
         tracing::warn!(bulk_job.id = job.id.0, "a bulk job was stopped: nobody may do it any more");
         return Ok(());
     };
-    let actor = Actor { user: &staff, caller: &job.caller };
+    let actor = Actor { user: &staff, info: &job.info };
     let batch = match spec {
         BulkJobSpec::Action { action, targets } => {
             run_action_batch(ctx, &transaction, (actor, &job), (&action, &targets)).await?
@@ -332,7 +336,7 @@ impl Batch {
 }
 
 async fn run_action_batch(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     (actor, job): (Actor<'_>, &BulkJob),
     (action, targets): (&AdminAction, &BulkTargets),
@@ -383,7 +387,7 @@ async fn run_action(
 
 /// Whose turn it is, up to where everybody has been looked at, and whether that is the end.
 async fn next_targets(
-    ctx: &Ctx,
+    ctx: &Context,
     targets: &BulkTargets,
     mut cursor: UserId,
 ) -> Result<(Vec<UserId>, UserId, bool), DbError> {
@@ -408,7 +412,7 @@ async fn next_targets(
 }
 
 async fn run_import_batch(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     (actor, job): (Actor<'_>, &BulkJob),
     (users, is_invited): (&[ImportedUser], bool),
@@ -432,7 +436,7 @@ async fn run_import_batch(
 }
 
 async fn run_undo_batch(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     (actor, job): (Actor<'_>, &BulkJob),
     of: BulkJobId,
@@ -468,7 +472,7 @@ async fn run_undo_batch(
 }
 
 async fn restore(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     actor: Actor<'_>,
     (id, before): (UserId, &AccountSnapshot),

@@ -8,7 +8,7 @@ use std::ops::Range;
 use time::{Duration, OffsetDateTime};
 
 use crate::cache::DashboardStats;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::{accounts, audit, sessions};
 
@@ -22,7 +22,7 @@ const DAYS: i64 = 30;
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn stats(ctx: &Ctx) -> Result<DashboardStats, DbError> {
+pub async fn stats(ctx: &Context) -> Result<DashboardStats, DbError> {
     let now = ctx.clock.now();
     if let Some(stats) = ctx.dashboard_stats.find(now) {
         return Ok(stats);
@@ -43,7 +43,7 @@ pub async fn stats(ctx: &Ctx) -> Result<DashboardStats, DbError> {
         active: users.saturating_sub(inactive),
         verified: users.saturating_sub(unverified),
         new_today,
-        sessions: sessions::count_living(ctx, now, AT_MOST).await?,
+        sessions: sessions::count_active(ctx, now, AT_MOST).await?,
         failures: audit::count_since(&ctx.db, failed, since, AT_MOST).await?,
         days,
     };
@@ -51,7 +51,7 @@ pub async fn stats(ctx: &Ctx) -> Result<DashboardStats, DbError> {
     Ok(stats)
 }
 
-async fn count(ctx: &Ctx, days: Range<i64>) -> Result<Vec<(i64, u64, u64)>, DbError> {
+async fn count(ctx: &Context, days: Range<i64>) -> Result<Vec<(i64, u64, u64)>, DbError> {
     let start = |day: i64| OffsetDateTime::UNIX_EPOCH + Duration::days(day);
     let actions = [audit::AuditEventKind::SignedUp, audit::AuditEventKind::LoggedIn];
     let counted = audit::count_by_day(&ctx.db, actions, start(days.start), start(days.end)).await?;

@@ -4,10 +4,10 @@ use serde_json::json;
 
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::outbox;
-use crate::types::{Caller, Person};
+use crate::types::{Person, RequestInfo};
 
 /// What became of the wish to send a letter again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,9 +23,9 @@ pub enum Retried {
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn retry(
-    ctx: &Ctx,
+    ctx: &Context,
     by: &Person,
-    caller: &Caller,
+    info: &RequestInfo,
     letter: i64,
 ) -> Result<Retried, DbError> {
     let now = ctx.clock.now();
@@ -35,14 +35,14 @@ pub async fn retry(
     }
     let event = AuditEvent {
         target: None,
-        ..AuditEvent::by_owner(by.id, AuditEventKind::EmailRetried, caller)
+        ..AuditEvent::by_owner(by.id, AuditEventKind::EmailRetried, info)
     };
     audit::record(&transaction, event.with_details(json!({ "letter": letter })), now).await?;
     transaction.commit().await?;
     tracing::info!(
         letter.id = letter,
         staff.id = by.id.0,
-        request.id = caller.request_id,
+        request.id = info.request_id,
         "staff had a letter tried again"
     );
     Ok(Retried::Due)

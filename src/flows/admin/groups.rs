@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::admin::Actor;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::groups;
 use crate::groups::{Group, GroupName};
@@ -46,7 +46,7 @@ pub fn may_manage(person: &Person, granted: Permissions) -> bool {
 /// # Errors
 /// [`GroupError`] says why not.
 pub async fn create(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     name: &GroupName,
     permissions: Permissions,
@@ -70,7 +70,7 @@ pub async fn create(
 /// # Errors
 /// [`GroupError`] says why not.
 pub async fn update(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     id: GroupId,
     name: &GroupName,
@@ -105,7 +105,7 @@ pub async fn update(
 ///
 /// # Errors
 /// [`GroupError`] says why not.
-pub async fn delete(ctx: &Ctx, actor: Actor<'_>, id: GroupId) -> Result<(), GroupError> {
+pub async fn delete(ctx: &Context, actor: Actor<'_>, id: GroupId) -> Result<(), GroupError> {
     let transaction = ctx.db.begin().await?;
     let group = lock(&transaction, actor, id).await?;
     if group.permissions != Permissions::NONE {
@@ -152,7 +152,7 @@ fn names(permissions: Permissions) -> Vec<&'static str> {
 }
 
 async fn finish(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     transaction: Transaction,
     action: AuditEventKind,
@@ -161,16 +161,16 @@ async fn finish(
 ) -> Result<(), GroupError> {
     let details = json!({ "group": id.0, "changes": changes });
     let event =
-        AuditEvent { target: None, ..AuditEvent::by_owner(actor.user.id, action, actor.caller) };
+        AuditEvent { target: None, ..AuditEvent::by_owner(actor.user.id, action, actor.info) };
     audit::record(&transaction, event.with_details(details), ctx.clock.now()).await?;
     transaction.commit().await?;
     // What members may do is part of what is remembered of them.
-    ctx.cache.forget_everybody();
+    ctx.cache.invalidate_all();
     tracing::info!(
         group.id = id.0,
         staff.id = actor.user.id.0,
         action = action.as_str(),
-        request.id = actor.caller.request_id,
+        request.id = actor.info.request_id,
         "staff changed a group"
     );
     Ok(())

@@ -9,7 +9,7 @@ use crate::accounts::Account;
 use crate::audit;
 use crate::audit::{AuditEventKind, RecordedEvent};
 use crate::config::EmailVerification;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::sessions;
 use crate::social;
@@ -48,18 +48,18 @@ pub enum LoginDiagnosis {
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn diagnose(
-    ctx: &Ctx,
+    ctx: &Context,
     account: &Account,
 ) -> Result<(LoginDiagnosis, Vec<RecordedEvent>), DbError> {
     let user = account.person.id;
     let failures = audit::list_latest(&ctx.db, user, AuditEventKind::LoginFailed, LAST).await?;
     let ways = social::ways_of(ctx, user).await?;
-    let waiting = sessions::waiting(ctx, &account.person.email).await?;
+    let waiting = sessions::retry_after(ctx, &account.person.email).await?;
     Ok((diagnose_account(ctx, account, (waiting, ways), &failures), failures))
 }
 
 fn diagnose_account(
-    ctx: &Ctx,
+    ctx: &Context,
     account: &Account,
     (waiting, ways): (Option<Duration>, Vec<String>),
     failures: &[RecordedEvent],

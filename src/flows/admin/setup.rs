@@ -6,13 +6,13 @@ use crate::accounts;
 use crate::accounts::{NewAccount, NewPasswordError, OwnData, Weakness};
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::links;
 use crate::links::Purpose;
 use crate::sessions;
-use crate::sessions::{Opened, Proof};
-use crate::types::{Caller, Email, Language, Name, Password, Secret, UserId};
+use crate::sessions::{AuthMethod, IssuedTokens};
+use crate::types::{Email, Language, Name, Password, RequestInfo, Secret, UserId};
 
 /// Why nobody became superuser.
 #[derive(Debug, Error)]
@@ -38,13 +38,13 @@ pub enum SetupError {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn create_link(ctx: &Ctx) -> Result<Option<Secret>, DbError> {
+pub async fn create_link(ctx: &Context) -> Result<Option<Secret>, DbError> {
     let transaction = ctx.db.begin().await?;
     if accounts::has_superuser(&transaction).await? {
         return Ok(None);
     }
     let token = ctx.random.secret();
-    links::keep(&transaction, &token, Purpose::Setup, ctx.clock.now()).await?;
+    links::insert(&transaction, &token, Purpose::Setup, ctx.clock.now()).await?;
     transaction.commit().await?;
     Ok(Some(token))
 }
@@ -53,8 +53,8 @@ pub async fn create_link(ctx: &Ctx) -> Result<Option<Secret>, DbError> {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn is_link_valid(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
-    let is_good = links::is_good(&ctx.db, token, Purpose::Setup, ctx.clock.now()).await?;
+pub async fn is_link_valid(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
+    let is_good = links::is_valid(&ctx.db, token, Purpose::Setup, ctx.clock.now()).await?;
     Ok(is_good && !accounts::is_there_a_superuser(&ctx.db).await?)
 }
 
@@ -62,7 +62,7 @@ pub async fn is_link_valid(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn is_finished(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
+pub async fn is_finished(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
     let link = links::find_past(&ctx.db, token).await?;
     let is_ours = link.is_some_and(|link| link.purpose == Purpose::Setup);
     Ok(is_ours && accounts::is_there_a_superuser(&ctx.db).await?)
@@ -74,7 +74,7 @@ pub async fn is_finished(ctx: &Ctx, token: &Secret) -> Result<bool, DbError> {
 /// # Errors
 /// [`SetupError`] when there is no answer.
 pub async fn check_password_strength(
-    ctx: &Ctx,
+    ctx: &Context,
     token: &Secret,
     password: &Password,
     own: OwnData,
@@ -92,12 +92,12 @@ pub async fn check_password_strength(
 /// # Errors
 /// [`SetupError`] says why not; the link is still good unless it was the reason.
 pub async fn create_superuser_by_link(
-    ctx: &Ctx,
+    ctx: &Context,
     token: &Secret,
     (email, language): (Email, Language),
     password: Password,
-    caller: &Caller,
-) -> Result<Opened, SetupError> {
+    info: &RequestInfo,
+) -> Result<IssuedTokens, SetupError> {
     if !is_link_valid(ctx, token).await? {
         return Err(SetupError::BadLink);
     }
@@ -109,12 +109,12 @@ pub async fn create_superuser_by_link(
     if !is_first {
         return Err(SetupError::BadLink);
     }
-    let user = insert(ctx, &transaction, account, caller).await?;
-    let opened =
-        sessions::start(ctx, &transaction, (user, &email), Proof::SetupLink, caller).await?;
+    let user = insert(ctx, &transaction, account, info).await?;
+    let tokens =
+        sessions::create(ctx, &transaction, (user, &email), AuthMethod::SetupLink, info).await?;
     transaction.commit().await?;
-    tracing::info!(user.id = user.0, request.id = caller.request_id, "superuser made by link");
-    Ok(opened.expect("an account is active when it is made"))
+    tracing::info!(user.id = user.0, request.id = info.request_id, "superuser made by link");
+    Ok(tokens.expect("an account is active when it is made"))
 }
 
 /// Makes a superuser at the terminal, where no link is needed.
@@ -122,27 +122,27 @@ pub async fn create_superuser_by_link(
 /// # Errors
 /// [`SetupError`] says why not.
 pub async fn create_superuser(
-    ctx: &Ctx,
+    ctx: &Context,
     (email, language): (Email, Language),
     password: Password,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<UserId, SetupError> {
     ensure_address_allowed(ctx, &email)?;
     let account = prepare(ctx, (email, language), password).await?;
     let transaction = ctx.db.begin().await?;
-    let user = insert(ctx, &transaction, account, caller).await?;
+    let user = insert(ctx, &transaction, account, info).await?;
     transaction.commit().await?;
     tracing::info!(user.id = user.0, "superuser made at the terminal");
     Ok(user)
 }
 
-fn ensure_address_allowed(ctx: &Ctx, email: &Email) -> Result<(), SetupError> {
+fn ensure_address_allowed(ctx: &Context, email: &Email) -> Result<(), SetupError> {
     let is_taken = ctx.settings.takes_for_superuser(email);
     if is_taken { Ok(()) } else { Err(SetupError::LocalEmail) }
 }
 
 async fn prepare(
-    ctx: &Ctx,
+    ctx: &Context,
     (email, language): (Email, Language),
     password: Password,
 ) -> Result<NewAccount, NewPasswordError> {
@@ -163,16 +163,16 @@ async fn prepare(
 }
 
 async fn insert(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     account: NewAccount,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<UserId, SetupError> {
     let now = ctx.clock.now();
     let user = accounts::open(transaction, account, now).await?.ok_or(SetupError::EmailTaken)?;
     audit::record(
         transaction,
-        AuditEvent::on_user(user, AuditEventKind::SuperuserCreated, caller),
+        AuditEvent::on_user(user, AuditEventKind::SuperuserCreated, info),
         now,
     )
     .await?;

@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::admin::Actor;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::oauth::{Application, Flaw, OauthError};
 use crate::social;
@@ -36,7 +36,7 @@ pub enum ProviderError {
 ///
 /// # Errors
 /// [`ProviderError`] says why not.
-pub async fn create(ctx: &Ctx, actor: Actor<'_>, wanted: &Wanted) -> Result<(), ProviderError> {
+pub async fn create(ctx: &Context, actor: Actor<'_>, wanted: &Wanted) -> Result<(), ProviderError> {
     let application = Application::parse(&wanted.draft).map_err(ProviderError::InvalidFields)?;
     ctx.oauth.look_up(&application, ctx.clock.now()).await?;
     let transaction = ctx.db.begin().await?;
@@ -52,7 +52,7 @@ pub async fn create(ctx: &Ctx, actor: Actor<'_>, wanted: &Wanted) -> Result<(), 
 /// # Errors
 /// [`ProviderError`] says why not.
 pub async fn update(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     provider: &Provider,
     wanted: &Wanted,
@@ -85,7 +85,11 @@ pub async fn update(
 ///
 /// # Errors
 /// [`ProviderError`] says why not.
-pub async fn delete(ctx: &Ctx, actor: Actor<'_>, provider: &Provider) -> Result<(), ProviderError> {
+pub async fn delete(
+    ctx: &Context,
+    actor: Actor<'_>,
+    provider: &Provider,
+) -> Result<(), ProviderError> {
     let id = provider.id.ok_or(ProviderError::NotFound)?;
     let transaction = ctx.db.begin().await?;
     let gone = social::delete(&transaction, provider).await?.ok_or(ProviderError::NotFound)?;
@@ -94,7 +98,7 @@ pub async fn delete(ctx: &Ctx, actor: Actor<'_>, provider: &Provider) -> Result<
 }
 
 async fn finish(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     transaction: Transaction,
     (action, id): (AuditEventKind, i64),
@@ -102,15 +106,15 @@ async fn finish(
 ) -> Result<(), ProviderError> {
     let details = json!({ "provider": id, "changes": changes });
     let event =
-        AuditEvent { target: None, ..AuditEvent::by_owner(actor.user.id, action, actor.caller) };
+        AuditEvent { target: None, ..AuditEvent::by_owner(actor.user.id, action, actor.info) };
     audit::record(&transaction, event.with_details(details), ctx.clock.now()).await?;
     transaction.commit().await?;
-    ctx.buttons.forget();
+    ctx.active_providers.forget();
     tracing::info!(
         provider.id = id,
         staff.id = actor.user.id.0,
         action = action.as_str(),
-        request.id = actor.caller.request_id,
+        request.id = actor.info.request_id,
         "staff changed a provider"
     );
     Ok(())

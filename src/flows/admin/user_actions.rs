@@ -8,7 +8,7 @@ use crate::accounts;
 use crate::admin;
 use crate::admin::{Actor, AdminAction, AdminError, lock_target};
 use crate::audit::AuditEventKind;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::links;
 use crate::links::Purpose;
 use crate::mail::{Kind, Letter};
@@ -22,7 +22,7 @@ use crate::types::{Secret, UserId};
 /// # Errors
 /// [`AdminError`] says why it was not done.
 pub async fn perform(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     target: UserId,
     action: &AdminAction,
@@ -43,7 +43,7 @@ pub async fn perform(
 /// # Errors
 /// [`AdminError`] says why not.
 pub async fn create_reset_link(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     target: UserId,
     by_email: bool,
@@ -56,8 +56,8 @@ pub async fn create_reset_link(
         return Err(AdminError::Forbidden);
     }
     let reset = Purpose::ResetPassword;
-    links::end(&transaction, target, &[reset], OffsetDateTime::UNIX_EPOCH, now).await?;
-    let link = links::mint(&transaction, ctx.random, reset, (target, None), now).await?;
+    links::revoke(&transaction, target, &[reset], OffsetDateTime::UNIX_EPOCH, now).await?;
+    let link = links::create(&transaction, ctx.random, reset, (target, None), now).await?;
     if by_email {
         let letter = Letter::new(Kind::ResetPassword).with_link(link.clone());
         let to = locked.account.addressee();
@@ -74,7 +74,11 @@ pub async fn create_reset_link(
 ///
 /// # Errors
 /// [`AdminError`] says why not.
-pub async fn lock_password(ctx: &Ctx, actor: Actor<'_>, target: UserId) -> Result<(), AdminError> {
+pub async fn lock_password(
+    ctx: &Context,
+    actor: Actor<'_>,
+    target: UserId,
+) -> Result<(), AdminError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let locked = lock_target(&transaction, actor, target).await?;

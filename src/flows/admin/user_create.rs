@@ -8,7 +8,7 @@ use crate::accounts::{NewAccount, NewPasswordError, OwnData};
 use crate::admin;
 use crate::admin::{Actor, AdminError};
 use crate::audit::AuditEventKind;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::PasswordHash;
 use crate::db::DbError;
 use crate::groups;
@@ -72,7 +72,7 @@ pub struct NewUser {
     /// The groups it is in.
     pub groups: Vec<GroupId>,
     /// Whether whoever adds it has just given their password again.
-    pub has_just_proved: bool,
+    pub has_reauthenticated: bool,
 }
 
 /// An account that was made, and the link of the invitation where there is one.
@@ -89,7 +89,7 @@ pub struct CreatedUser {
 /// # Errors
 /// [`CreateUserError`] says why not; nothing is written then.
 pub async fn create(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     new_user: NewUser,
 ) -> Result<CreatedUser, CreateUserError> {
@@ -97,7 +97,7 @@ pub async fn create(
         return Err(CreateUserError::LocalEmail);
     }
     let has_roles = new_user.is_staff || new_user.is_superuser || !new_user.groups.is_empty();
-    if has_roles && !new_user.has_just_proved {
+    if has_roles && !new_user.has_reauthenticated {
         return Err(CreateUserError::ReauthenticationRequired);
     }
     let hash = match new_user.password.clone() {

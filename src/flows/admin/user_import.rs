@@ -8,7 +8,7 @@ use crate::admin;
 use crate::admin::bulk_job;
 use crate::admin::bulk_job::BulkJobSpec;
 use crate::admin::{Actor, AdminError, ImportedUser};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::{PasswordHash, QueueFull};
 use crate::db::DbError;
 use crate::types::{BulkJobId, Email, Permission};
@@ -20,7 +20,7 @@ const LOOKED_UP: usize = 500;
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
-pub async fn find_existing(ctx: &Ctx, emails: &[Email]) -> Result<Vec<usize>, DbError> {
+pub async fn find_existing(ctx: &Context, emails: &[Email]) -> Result<Vec<usize>, DbError> {
     let mut taken = HashSet::new();
     for some in emails.chunks(LOOKED_UP) {
         let some: Vec<&Email> = some.iter().collect();
@@ -35,7 +35,7 @@ pub async fn find_existing(ctx: &Ctx, emails: &[Email]) -> Result<Vec<usize>, Db
 /// # Errors
 /// [`QueueFull`] when the hashing threads are too busy to say how fast they are.
 pub async fn find_costly_hashes<'n>(
-    ctx: &Ctx,
+    ctx: &Context,
     people: impl Iterator<Item = &'n ImportedUser>,
 ) -> Result<Vec<usize>, QueueFull> {
     let hashes: Vec<_> = people
@@ -55,7 +55,7 @@ pub async fn find_costly_hashes<'n>(
 /// # Errors
 /// [`AdminError`] says why not.
 pub async fn draft(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     users: Vec<ImportedUser>,
     invite: bool,
@@ -77,7 +77,7 @@ pub async fn draft(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn enqueue(ctx: &Ctx, actor: Actor<'_>, id: BulkJobId) -> Result<bool, DbError> {
+pub async fn enqueue(ctx: &Context, actor: Actor<'_>, id: BulkJobId) -> Result<bool, DbError> {
     let transaction = ctx.db.begin().await?;
     if !bulk_job::start_draft(&transaction, id, actor.user.id, ctx.clock.now()).await? {
         return Ok(false);
@@ -86,7 +86,7 @@ pub async fn enqueue(ctx: &Ctx, actor: Actor<'_>, id: BulkJobId) -> Result<bool,
     tracing::info!(
         bulk_job.id = id.0,
         staff.id = actor.user.id.0,
-        request.id = actor.caller.request_id,
+        request.id = actor.info.request_id,
         "staff ordered accounts for a list of people"
     );
     Ok(true)

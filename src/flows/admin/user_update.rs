@@ -14,7 +14,7 @@ use crate::admin::{Actor, AdminError, LockedTarget, lock_target};
 use crate::audit::AuditEventKind;
 use crate::clock::to_micros;
 use crate::config::EmailVerification;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::groups;
 use crate::groups::Group;
@@ -39,7 +39,7 @@ pub struct UserUpdate {
     /// Whether another address is taken for proved.
     pub is_verified: bool,
     /// Whether they have just given their password again.
-    pub has_just_proved: bool,
+    pub has_reauthenticated: bool,
 }
 
 /// An account as it stands, with its groups.
@@ -86,7 +86,7 @@ impl From<DbError> for UpdateUserError {
 /// # Errors
 /// [`UpdateUserError`] says why not; nothing is written then.
 pub async fn replace(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     target: UserId,
     edit: &UserUpdate,
@@ -100,10 +100,10 @@ pub async fn replace(
 /// # Errors
 /// [`UpdateUserError`] says why not; nothing is written then.
 pub async fn patch(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     target: UserId,
-    has_just_proved: bool,
+    has_reauthenticated: bool,
     change: impl FnOnce(&mut Edited, &mut Vec<GroupId>),
 ) -> Result<bool, UpdateUserError> {
     let amended = |account: &Account, groups: &[(GroupId, String)]| {
@@ -113,14 +113,14 @@ pub async fn patch(
         groups.sort_unstable();
         groups.dedup();
         let version = account.version;
-        UserUpdate { version, edited, groups, is_verified: false, has_just_proved }
+        UserUpdate { version, edited, groups, is_verified: false, has_reauthenticated }
     };
     apply(ctx, actor, target, amended).await
 }
 
 /// Saves what `edit` makes of an account that nobody else can change meanwhile.
 async fn apply(
-    ctx: &Ctx,
+    ctx: &Context,
     actor: Actor<'_>,
     target: UserId,
     edit: impl FnOnce(&Account, &[(GroupId, String)]) -> UserUpdate,
@@ -155,7 +155,7 @@ async fn apply(
         || before.is_staff != after.is_staff
         || before.is_superuser != after.is_superuser
         || (before.is_active && !after.is_active);
-    if is_dangerous && !edit.has_just_proved {
+    if is_dangerous && !edit.has_reauthenticated {
         return Err(UpdateUserError::ReauthenticationRequired);
     }
 
@@ -280,7 +280,7 @@ fn changes(before: &Edited, after: &Edited) -> Map<String, Value> {
 /// Moves the account to another address. The old one is told and can take it back; the new one gets
 /// the link that proves it, unless it is taken for proved.
 async fn move_to_email(
-    ctx: &Ctx,
+    ctx: &Context,
     (transaction, account): (&Transaction, &Account),
     new: &Email,
     is_verified: bool,
@@ -290,7 +290,7 @@ async fn move_to_email(
         return Err(UpdateUserError::EmailTaken);
     }
     let undo = (user, Some(&account.person.email));
-    let undo = links::mint(transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
+    let undo = links::create(transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
     let mut letter = Letter::new(Kind::EmailChanged).with_link(undo);
     letter.facts.email = Some(new.as_typed().to_owned());
     letter.facts.at = Some(to_micros(now));
@@ -298,7 +298,7 @@ async fn move_to_email(
     if !is_verified && ctx.settings.email_verification != EmailVerification::None {
         let to = Addressee { email: new.clone(), ..account.addressee() };
         let whose = (user, Some(new));
-        let link = links::mint(transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
+        let link = links::create(transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
         let letter = Letter::new(Kind::VerifyEmail).with_link(link);
         outbox::put(transaction, &ctx.keys, &to, &letter, now).await?;
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::accounts;
 use crate::clock::Clock;
 use crate::config::{DatabaseUrl, MailUrl, Settings, is_trusted};
-use crate::context::{Ctx, CtxError};
+use crate::context::{Context, ContextError};
 use crate::crypto::{Cost, MasterKey};
 use crate::db;
 use crate::db::Db;
@@ -117,7 +117,7 @@ pub fn glance(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
 }
 
 /// Looks at everything that [`examine`] looks at, from inside of a running Daemun.
-pub async fn examine_running(ctx: &Ctx, listens_on: IpAddr) -> Vec<Finding> {
+pub async fn examine_running(ctx: &Context, listens_on: IpAddr) -> Vec<Finding> {
     let mut found = glance(&ctx.settings, listens_on);
     found.extend(of_mail(&ctx.settings).await);
     found.extend(of_database(ctx).await);
@@ -137,12 +137,12 @@ pub async fn examine(settings: &Settings, listens_on: IpAddr, clock: Clock) -> V
         }
         return found;
     }
-    match Ctx::open(settings.clone(), clock).await {
+    match Context::open(settings.clone(), clock).await {
         Ok(ctx) => {
             found.extend(of_database(&ctx).await);
             ctx.db.close().await;
         }
-        Err(CtxError::Database(error)) => found.push(no_database(settings, &error)),
+        Err(ContextError::Database(error)) => found.push(no_database(settings, &error)),
         Err(error) => found.push(cannot_open(&error)),
     }
     found
@@ -269,7 +269,7 @@ pub fn readable_secrets(settings: &Settings) -> Vec<PathBuf> {
     if settings.secret_key.is_none() {
         files.push(MasterKey::file_in(&settings.data_dir));
     }
-    files.retain(|file| owner_only::is_for_everybody(file));
+    files.retain(|file| owner_only::is_world_readable(file));
     files
 }
 
@@ -295,7 +295,7 @@ fn is_shared(_: &Path) -> bool {
     false
 }
 
-async fn of_database(ctx: &Ctx) -> Vec<Finding> {
+async fn of_database(ctx: &Context) -> Vec<Finding> {
     match ctx.db.is_up_to_date().await {
         Ok(true) => {}
         Ok(false) => return vec![Finding::TablesOutdated],

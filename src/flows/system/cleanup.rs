@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::admin::bulk_job;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::{accounts, audit, keys, links, outbox, sessions, throttle};
 
@@ -17,7 +17,7 @@ const KEEP_LETTERS: Duration = Duration::from_hours(30 * 24);
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn sweep(ctx: &Ctx) -> Result<bool, DbError> {
+pub async fn sweep(ctx: &Context) -> Result<bool, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let gone = [
@@ -38,7 +38,7 @@ pub async fn sweep(ctx: &Ctx) -> Result<bool, DbError> {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn end_suspensions(ctx: &Ctx) -> Result<bool, DbError> {
+pub async fn end_suspensions(ctx: &Context) -> Result<bool, DbError> {
     let now = ctx.clock.now();
     let batch = u64::from(BATCH);
     let suspended = accounts::list_suspended_until(&ctx.db, now, batch).await?;
@@ -57,7 +57,7 @@ pub async fn end_suspensions(ctx: &Ctx) -> Result<bool, DbError> {
 ///
 /// # Errors
 /// What the system says.
-pub async fn sweep_letters(ctx: &Ctx) -> std::io::Result<bool> {
+pub async fn sweep_letters(ctx: &Context) -> std::io::Result<bool> {
     let gone = ctx.mailer.sweep(ctx.clock.now() - KEEP_LETTERS).await?;
     Ok(gone > 0)
 }

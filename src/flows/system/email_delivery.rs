@@ -18,7 +18,7 @@ use crate::accounts::Account;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
 use crate::clock::to_micros;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::links;
 use crate::links::Purpose;
@@ -26,7 +26,7 @@ use crate::mail::{Envelope, Kind, Letter, SendError};
 use crate::outbox;
 use crate::outbox::{Addressee, Claim, Claimed};
 use crate::throttle::ThrottleError;
-use crate::types::{Caller, UserId};
+use crate::types::{RequestInfo, UserId};
 
 /// Letters that are claimed at once.
 const BATCH: u64 = 40;
@@ -57,7 +57,7 @@ pub struct Delivered {
 /// Whoever sends a node's letters. Remembers that the mail server is away, and does not hammer it.
 #[derive(Debug)]
 pub struct Courier {
-    ctx: Ctx,
+    ctx: Context,
     pause: Mutex<Option<Pause>>,
     is_stopped: Arc<AtomicBool>,
     renew_every: Duration,
@@ -81,14 +81,14 @@ impl Pause {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot; letters that were claimed are due again later.
-pub async fn deliver(ctx: &Ctx) -> Result<Delivered, DbError> {
+pub async fn deliver(ctx: &Context) -> Result<Delivered, DbError> {
     Courier::new(ctx.clone()).deliver().await
 }
 
 impl Courier {
     /// A courier who knows nothing of the mail server yet.
     #[must_use]
-    pub fn new(ctx: Ctx) -> Self {
+    pub fn new(ctx: Context) -> Self {
         Self {
             ctx,
             pause: Mutex::default(),
@@ -200,7 +200,7 @@ fn laned<T>(letters: Vec<T>, address: impl Fn(&T) -> &str) -> Vec<Vec<T>> {
 
 /// A part of a batch.
 struct Lane {
-    ctx: Ctx,
+    ctx: Context,
     letters: Vec<Claimed>,
     claim: Arc<Claim>,
     is_away: Arc<AtomicBool>,
@@ -238,7 +238,7 @@ enum Outcome {
     Away,
 }
 
-async fn deliver_one(ctx: &Ctx, letter: Claimed) -> Result<Outcome, DbError> {
+async fn deliver_one(ctx: &Context, letter: Claimed) -> Result<Outcome, DbError> {
     let Some(letter) = worded(ctx, letter).await? else { return Ok(Outcome::NotSent) };
     if outbox::is_worthless(&letter, ctx.clock.now()) {
         too_late(ctx, &letter).await?;
@@ -267,7 +267,7 @@ async fn deliver_one(ctx: &Ctx, letter: Claimed) -> Result<Outcome, DbError> {
 }
 
 /// The mail server has the letter: nobody is to send it again, also if the database is away just now.
-async fn strike_off(ctx: &Ctx, letter: &Claimed) -> Result<(), DbError> {
+async fn strike_off(ctx: &Context, letter: &Claimed) -> Result<(), DbError> {
     let mut again = FIRST_AGAIN;
     loop {
         match outbox::sent(&ctx.db, letter, ctx.clock.now()).await {
@@ -280,7 +280,7 @@ async fn strike_off(ctx: &Ctx, letter: &Claimed) -> Result<(), DbError> {
     }
 }
 
-async fn too_late(ctx: &Ctx, letter: &Claimed) -> Result<(), DbError> {
+async fn too_late(ctx: &Context, letter: &Claimed) -> Result<(), DbError> {
     let reason = match letter.reason.as_str() {
         "" => "too late".to_owned(),
         reason => format!("too late: {reason}"),
@@ -289,7 +289,12 @@ async fn too_late(ctx: &Ctx, letter: &Claimed) -> Result<(), DbError> {
 }
 
 /// Notes a failure, for good when it is final or would come too late.
-async fn give_up(ctx: &Ctx, letter: &Claimed, reason: &str, is_final: bool) -> Result<(), DbError> {
+async fn give_up(
+    ctx: &Context,
+    letter: &Claimed,
+    reason: &str,
+    is_final: bool,
+) -> Result<(), DbError> {
     let now = ctx.clock.now();
     let is_over = outbox::failed(&ctx.db, letter, reason, is_final, now).await?;
     let (id, kind) = (letter.id, letter.letter.kind.as_str());
@@ -308,7 +313,7 @@ async fn give_up(ctx: &Ctx, letter: &Claimed, reason: &str, is_final: bool) -> R
 
 /// The letter with its words: a request for a link gets its link now, once; if there is nobody to
 /// answer, it is dropped, and if it would come too late, it ends no link that works.
-async fn worded(ctx: &Ctx, letter: Claimed) -> Result<Option<Claimed>, DbError> {
+async fn worded(ctx: &Context, letter: Claimed) -> Result<Option<Claimed>, DbError> {
     let kind = letter.letter.kind;
     let is_asked_for = matches!(kind, Kind::ResetPassword | Kind::VerifyEmail);
     if letter.letter.link.is_some() || !is_asked_for {
@@ -337,7 +342,7 @@ fn wants(account: &Account, kind: Kind) -> bool {
 }
 
 /// Counts a letter with the link that proves an address; `false` when there were enough.
-async fn may_be_proved_again(ctx: &Ctx, user: UserId) -> Result<bool, DbError> {
+async fn may_be_proved_again(ctx: &Context, user: UserId) -> Result<bool, DbError> {
     match accounts::count_proof_letter(ctx, user).await {
         Ok(()) => Ok(true),
         Err(ThrottleError::TooSoon(_)) => {
@@ -348,7 +353,11 @@ async fn may_be_proved_again(ctx: &Ctx, user: UserId) -> Result<bool, DbError> {
     }
 }
 
-async fn answer(ctx: &Ctx, user: UserId, mut letter: Claimed) -> Result<Option<Claimed>, DbError> {
+async fn answer(
+    ctx: &Context,
+    user: UserId,
+    mut letter: Claimed,
+) -> Result<Option<Claimed>, DbError> {
     let now = ctx.clock.now();
     let kind = letter.letter.kind;
     let transaction = ctx.db.begin().await?;
@@ -361,10 +370,10 @@ async fn answer(ctx: &Ctx, user: UserId, mut letter: Claimed) -> Result<Option<C
         return Ok(None);
     }
     if kind == Kind::ResetPassword {
-        let caller = asker(ctx, &words);
+        let info = asker(ctx, &words);
         audit::record(
             &transaction,
-            AuditEvent::on_user(user, AuditEventKind::PasswordResetRequested, &caller),
+            AuditEvent::on_user(user, AuditEventKind::PasswordResetRequested, &info),
             now,
         )
         .await?;
@@ -376,7 +385,7 @@ async fn answer(ctx: &Ctx, user: UserId, mut letter: Claimed) -> Result<Option<C
 
 /// A request with the links that were asked for. Of reset links only the last one works.
 async fn with_links(
-    ctx: &Ctx,
+    ctx: &Context,
     transaction: &Transaction,
     (user, to): (UserId, &Addressee),
     request: Letter,
@@ -386,20 +395,20 @@ async fn with_links(
         let purposes = [Purpose::VerifyEmail, Purpose::NotMe];
         let whose = (user, Some(&to.email));
         let [link, not_me] =
-            links::mint_each(transaction, ctx.random, purposes, whose, now).await?;
+            links::create_each(transaction, ctx.random, purposes, whose, now).await?;
         return Ok(request.with_link(link).with_not_me(not_me));
     }
     let reset = Purpose::ResetPassword;
-    links::end(transaction, user, &[reset], OffsetDateTime::UNIX_EPOCH, now).await?;
-    let link = links::mint(transaction, ctx.random, reset, (user, None), now).await?;
+    links::revoke(transaction, user, &[reset], OffsetDateTime::UNIX_EPOCH, now).await?;
+    let link = links::create(transaction, ctx.random, reset, (user, None), now).await?;
     Ok(request.with_link(link))
 }
 
 /// Whoever asked, as the request remembers them.
-fn asker(ctx: &Ctx, letter: &Letter) -> Caller {
+fn asker(ctx: &Context, letter: &Letter) -> RequestInfo {
     let address = letter.facts.ip.as_deref().and_then(|ip| ip.parse().ok());
     let user_agent = letter.facts.user_agent.as_deref().unwrap_or_default();
-    Caller::new(address, user_agent, ctx.random.request_id(), None)
+    RequestInfo::new(address, user_agent, ctx.random.request_id(), None)
 }
 
 #[cfg(test)]

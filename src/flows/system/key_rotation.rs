@@ -9,11 +9,11 @@ use time::OffsetDateTime;
 
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto::{Algorithm, KeyState};
 use crate::keys;
 use crate::keys::KeysError;
-use crate::types::Caller;
+use crate::types::RequestInfo;
 
 /// The key that comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ enum Place {
 ///
 /// # Errors
 /// [`KeysError`] when keys cannot be read or made.
-pub async fn rotate(ctx: &Ctx, caller: &Caller) -> Result<Next, KeysError> {
+pub async fn rotate(ctx: &Context, info: &RequestInfo) -> Result<Next, KeysError> {
     loop {
         keys::load(ctx).await?;
         let ring = ctx.keyring();
@@ -50,8 +50,7 @@ pub async fn rotate(ctx: &Ctx, caller: &Caller) -> Result<Next, KeysError> {
             let (id, signs_from) = (youngest.key.id.clone(), youngest.signs_from);
             return Ok(Next { id, signs_from, is_new: false });
         }
-        if let Some(next) = put_in_line(ctx, youngest.key.algorithm, Place::Waiting, caller).await?
-        {
+        if let Some(next) = put_in_line(ctx, youngest.key.algorithm, Place::Waiting, info).await? {
             return Ok(next);
         }
     }
@@ -63,13 +62,13 @@ pub async fn rotate(ctx: &Ctx, caller: &Caller) -> Result<Next, KeysError> {
 ///
 /// # Errors
 /// [`KeysError`] when keys cannot be read or made.
-pub async fn replace(ctx: &Ctx, caller: &Caller) -> Result<Next, KeysError> {
+pub async fn replace(ctx: &Context, info: &RequestInfo) -> Result<Next, KeysError> {
     loop {
         keys::load(ctx).await?;
         let ring = ctx.keyring();
         let youngest = ring.keys().first().expect("a ring that was loaded has a key");
         let algorithm = youngest.key.algorithm;
-        if let Some(only) = put_in_line(ctx, algorithm, Place::Alone, caller).await? {
+        if let Some(only) = put_in_line(ctx, algorithm, Place::Alone, info).await? {
             return Ok(only);
         }
     }
@@ -80,7 +79,7 @@ pub async fn replace(ctx: &Ctx, caller: &Caller) -> Result<Next, KeysError> {
 ///
 /// # Errors
 /// [`KeysError`] when keys cannot be read or made.
-pub async fn keep_young(ctx: &Ctx) -> Result<(), KeysError> {
+pub async fn keep_young(ctx: &Context) -> Result<(), KeysError> {
     keys::load(ctx).await?;
     let ring = ctx.keyring();
     let youngest = ring.keys().first().expect("a ring that was loaded has a key");
@@ -98,7 +97,7 @@ pub async fn keep_young(ctx: &Ctx) -> Result<(), KeysError> {
 ///
 /// # Errors
 /// [`KeysError`] when keys cannot be read or made.
-pub async fn follow_settings(ctx: &Ctx) -> Result<(), KeysError> {
+pub async fn follow_settings(ctx: &Context) -> Result<(), KeysError> {
     let wanted = ctx.settings.signing_algorithm;
     loop {
         let ring = ctx.keyring();
@@ -112,10 +111,10 @@ pub async fn follow_settings(ctx: &Ctx) -> Result<(), KeysError> {
 
 /// Makes a key and puts it in the line; `None` when another node has put one there meanwhile.
 async fn put_in_line(
-    ctx: &Ctx,
+    ctx: &Context,
     algorithm: Algorithm,
     place: Place,
-    caller: &Caller,
+    info: &RequestInfo,
 ) -> Result<Option<Next>, KeysError> {
     let key = keys::make(ctx, algorithm, place != Place::Waiting)?;
     let now = ctx.clock.now();
@@ -131,7 +130,7 @@ async fn put_in_line(
         "key": key.id, "algorithm": algorithm.name(), "signs_at": key.signs_from.unix_timestamp(),
         "keys_gone": gone,
     });
-    let event = AuditEvent::on_site(AuditEventKind::KeyRotated, caller).with_details(facts);
+    let event = AuditEvent::on_site(AuditEventKind::KeyRotated, info).with_details(facts);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
     tracing::info!(key.id = key.id, algorithm = algorithm.name(), "the next signing key was made");
@@ -140,6 +139,6 @@ async fn put_in_line(
 }
 
 /// The program itself.
-fn nobody() -> Caller {
-    Caller::at_the_terminal(String::new())
+fn nobody() -> RequestInfo {
+    RequestInfo::from_terminal(String::new())
 }

@@ -22,7 +22,7 @@ use crate::types::client_network;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Network {
     /// A client network.
-    Of(IpAddr),
+    Client(IpAddr),
     /// A peer that speaks for many clients: a trusted proxy, or the other end of a Unix socket.
     Trusted,
 }
@@ -32,12 +32,12 @@ impl Network {
     /// open that one, so its peers count as proxies.
     pub(super) fn of(peer: Option<IpAddr>, trusted: &[IpNet]) -> Self {
         let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return Self::Trusted };
-        if is_trusted(peer, trusted) { Self::Trusted } else { Self::Of(client_network(peer)) }
+        if is_trusted(peer, trusted) { Self::Trusted } else { Self::Client(client_network(peer)) }
     }
 }
 
 /// We work on its request.
-const OURS: u64 = 0;
+const WORKING: u64 = 0;
 
 /// It is being closed.
 const CLOSED: u64 = u64::MAX;
@@ -46,9 +46,9 @@ const CLOSED: u64 = u64::MAX;
 #[derive(Debug)]
 pub(in crate::http) struct Connection {
     network: Network,
-    /// [`OURS`], [`CLOSED`], or since when it has been the client's turn, in milliseconds after
+    /// [`WORKING`], [`CLOSED`], or since when it has been the client's turn, in milliseconds after
     /// `epoch`.
-    turn: AtomicU64,
+    state: AtomicU64,
     epoch: Instant,
     closed: Notify,
     has_unread: AtomicBool,
@@ -61,7 +61,7 @@ impl Connection {
         let closed = Notify::new();
         let connection = Self {
             network,
-            turn: AtomicU64::new(OURS),
+            state: AtomicU64::new(WORKING),
             epoch,
             closed,
             has_unread: false.into(),
@@ -74,12 +74,12 @@ impl Connection {
     /// Notes that the connection waits for its client.
     pub(in crate::http) fn waits(&self) {
         let millis = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(CLOSED - 2);
-        self.turn_to(millis + 1);
+        self.set_state(millis + 1);
     }
 
     /// Notes that we work on a request; returns `false` when the connection is being closed.
     pub(in crate::http) fn works(&self) -> bool {
-        self.turn_to(OURS)
+        self.set_state(WORKING)
     }
 
     /// Notes that a request has begun; returns `false` when the connection is being closed.
@@ -103,26 +103,26 @@ impl Connection {
         }
     }
 
-    fn turn_to(&self, turn: u64) -> bool {
-        let next = |now| (now != CLOSED).then_some(turn);
-        self.turn.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).is_ok()
+    fn set_state(&self, state: u64) -> bool {
+        let next = |now| (now != CLOSED).then_some(state);
+        self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).is_ok()
     }
 
     #[cfg(test)]
-    pub(super) fn is_ours(&self) -> bool {
-        self.turn.load(Ordering::Acquire) == OURS
+    pub(super) fn is_working(&self) -> bool {
+        self.state.load(Ordering::Acquire) == WORKING
     }
 
     /// Returns since when the connection waits for its client.
     fn waiting_since(&self) -> Option<u64> {
-        let turn = self.turn.load(Ordering::Acquire);
-        (turn != OURS && turn != CLOSED).then_some(turn)
+        let state = self.state.load(Ordering::Acquire);
+        (state != WORKING && state != CLOSED).then_some(state)
     }
 
     /// Closes it, unless a request has arrived in the meantime.
     fn close(&self) -> bool {
-        let close = |now| (now != OURS && now != CLOSED).then_some(CLOSED);
-        let is_closed = self.turn.fetch_update(Ordering::AcqRel, Ordering::Acquire, close).is_ok();
+        let close = |now| (now != WORKING && now != CLOSED).then_some(CLOSED);
+        let is_closed = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, close).is_ok();
         if is_closed {
             self.closed.notify_one();
         }
@@ -231,9 +231,9 @@ impl Open {
     fn remove(&mut self, connection: &Arc<Connection>) {
         let Some(connections) = self.networks.get_mut(&connection.network) else { return };
         // One that was closed for another is gone already.
-        let place = connections.iter().position(|it| Arc::ptr_eq(it, connection));
-        let Some(place) = place else { return };
-        connections.swap_remove(place);
+        let position = connections.iter().position(|it| Arc::ptr_eq(it, connection));
+        let Some(position) = position else { return };
+        connections.swap_remove(position);
         self.count -= 1;
         if connections.is_empty() {
             self.networks.remove(&connection.network);
@@ -273,7 +273,7 @@ mod tests {
     }
 
     fn is_closed(admitted: &Admitted) -> bool {
-        admitted.connection.turn.load(Ordering::Acquire) == CLOSED
+        admitted.connection.state.load(Ordering::Acquire) == CLOSED
     }
 
     async fn admitted(connections: &Arc<Connections>, address: &str) -> Admitted {

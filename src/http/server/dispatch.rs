@@ -23,7 +23,7 @@ use rocket::{Request, Response};
 
 use super::connections::Admitted;
 use super::limits::CHUNK;
-use crate::http::{body, caller, cookie_header, csrf};
+use crate::http::{body, cookie_header, csrf, request_info};
 
 /// The application, for as long as the process lives.
 #[derive(Clone)]
@@ -51,17 +51,17 @@ impl Application {
     /// # Errors
     /// When the connection is being closed for another one, and when the application fails in a place
     /// that Rocket does not guard; hyper then closes without an answer, as under Rocket.
-    pub(super) async fn answer(
+    pub(super) async fn handle(
         self,
         request: hyper::Request<Incoming>,
         peer: Option<std::net::SocketAddr>,
-        place: Arc<Admitted>,
-    ) -> io::Result<hyper::Response<Answer>> {
-        let connection = place.connection.clone();
+        admitted: Arc<Admitted>,
+    ) -> io::Result<hyper::Response<ResponseBody>> {
+        let connection = admitted.connection.clone();
         if !connection.begins() {
             return Err(io::Error::other("closed for another connection"));
         }
-        let turn = Turn(place);
+        let active = ActiveRequest(admitted);
         let (parts, incoming) = request.into_parts();
         connection.set_unread(!incoming.is_end_stream());
         let request = translate(self.client, &parts, peer);
@@ -74,17 +74,17 @@ impl Application {
         let dispatched = rocket::tokio::spawn(async move {
             let response = request.dispatch().await;
             drop(working);
-            (response, turn)
+            (response, active)
         });
-        let (response, turn) = dispatched.await.map_err(io::Error::other)?;
-        answer_with(response, turn)
+        let (response, active) = dispatched.await.map_err(io::Error::other)?;
+        into_hyper_response(response, active)
     }
 }
 
 /// We work on a request until this is dropped.
-struct Turn(Arc<Admitted>);
+struct ActiveRequest(Arc<Admitted>);
 
-impl Drop for Turn {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
         self.0.connection.ends();
     }
@@ -98,15 +98,15 @@ fn translate(
     // Rocket answers an unknown method with 400; the request is good, and we lack the method (RFC 9110,
     // 15.6.2).
     let known = Method::from_hyp(&parts.method).ok_or(Status::NotImplemented);
-    let place = parts.uri.path_and_query().ok_or(Status::BadRequest);
+    let uri = parts.uri.path_and_query().ok_or(Status::BadRequest);
     let mut request = client.req(known.unwrap_or(Method::Get), Origin::ROOT);
-    if let Ok(place) = place {
-        let query = place.query().map(str::to_owned);
-        request.set_uri(Origin::new(place.path().to_owned(), query));
+    if let Ok(uri) = uri {
+        let query = uri.query().map(str::to_owned);
+        request.set_uri(Origin::new(uri.path().to_owned(), query));
     }
     match peer {
         Some(peer) => request.set_remote(peer),
-        None => caller::came_over_unix_socket(request.inner()),
+        None => request_info::mark_unix_socket(request.inner()),
     }
     let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
     if let Some(Ok(host)) = host.map(|host| Host::parse_owned(host.to_owned())) {
@@ -128,17 +128,17 @@ fn translate(
         };
         request.add_header(Header::new(name.as_str().to_owned(), value.into_owned()));
     }
-    if let Some(status) = known.err().or(place.err()) {
+    if let Some(status) = known.err().or(uri.err()) {
         csrf::refuse(&mut request, status, "unknown_method_or_place");
     }
     request
 }
 
-fn answer_with(
+fn into_hyper_response(
     response: LocalResponse<'static>,
-    turn: Turn,
-) -> io::Result<hyper::Response<Answer>> {
-    let mut answer = hyper::Response::builder().status(response.status().code);
+    active: ActiveRequest,
+) -> io::Result<hyper::Response<ResponseBody>> {
+    let mut response_builder = hyper::Response::builder().status(response.status().code);
     let mut is_framed = false;
     let has_coding = response.headers().contains("Transfer-Encoding");
     let size = response.body().preset_size();
@@ -149,28 +149,29 @@ fn answer_with(
             continue;
         }
         is_framed |= is_length || name.eq_ignore_ascii_case(TRANSFER_ENCODING.as_str());
-        answer = answer.header(name, header.value.as_bytes());
+        response_builder = response_builder.header(name, header.value.as_bytes());
     }
     if let Some(size) = size.filter(|_| !is_framed) {
-        answer = answer.header(CONTENT_LENGTH, size);
+        response_builder = response_builder.header(CONTENT_LENGTH, size);
     }
-    let body = Answer { response: Some(response), left: size, buffer: Vec::new(), _turn: turn };
-    answer.body(body).map_err(io::Error::other)
+    let body =
+        ResponseBody { response: Some(response), left: size, buffer: Vec::new(), _turn: active };
+    response_builder.body(body).map_err(io::Error::other)
 }
 
 /// The body of an answer, read from Rocket when hyper can write it.
 ///
 /// It does not tell hyper its size: that is in the head, where hyper leaves it as it is also where there
 /// is no body, as for HEAD and for 304.
-pub(super) struct Answer {
+pub(super) struct ResponseBody {
     response: Option<LocalResponse<'static>>,
     /// How much there is still, if that is known.
     left: Option<usize>,
     buffer: Vec<u8>,
-    _turn: Turn,
+    _turn: ActiveRequest,
 }
 
-impl Body for Answer {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -201,10 +202,10 @@ impl Body for Answer {
 /// Measures bodies that can be measured, as Rocket's own server does after the last fairing: an answer
 /// that is dispatched cannot be asked any more.
 #[derive(Debug)]
-pub(crate) struct Lengths;
+pub(crate) struct BodySizes;
 
 #[rocket::async_trait]
-impl Fairing for Lengths {
+impl Fairing for BodySizes {
     fn info(&self) -> Info {
         Info { name: "Lengths", kind: Kind::Response }
     }

@@ -55,13 +55,13 @@ pub(super) fn connections(open_files: u64) -> usize {
 }
 
 /// How long accepting rests after it failed: usually there is no file left, and one has to be closed.
-pub(super) const REST: Duration = Duration::from_millis(50);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// How seldom the log repeats that connections are refused.
-pub(super) const SAY_AGAIN: Duration = Duration::from_mins(1);
+pub(super) const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How often a stopping server looks whether clients still owe it something.
-pub(super) const LOOK: Duration = Duration::from_millis(50);
+pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {

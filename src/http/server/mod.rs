@@ -59,7 +59,7 @@ pub(crate) async fn serve(
     unix_socket: Option<&Path>,
     stopping: impl FnOnce(),
 ) -> Result<(), ServeError> {
-    let rocket = rocket.attach(dispatch::Lengths).ignite().await.map_err(Box::new)?;
+    let rocket = rocket.attach(dispatch::BodySizes).ignite().await.map_err(Box::new)?;
     let config = rocket.config().clone();
     let address = SocketAddr::new(config.address, config.port);
     let opened = Listeners::open(address, unix_socket).await;
@@ -76,7 +76,7 @@ pub(crate) async fn serve(
         trusted,
         tasks: JoinSet::new(),
         stop: watch::Sender::new(false),
-        refused: OccasionalWarning::default(),
+        refused: RepeatedWarning::default(),
     };
     server.accept(&listeners).await;
     drop(listeners);
@@ -110,7 +110,7 @@ struct Server<'s> {
     trusted: &'s [IpNet],
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
-    refused: OccasionalWarning,
+    refused: RepeatedWarning,
 }
 
 /// What a client is told when every connection of its network, or of all, is being worked on.
@@ -120,11 +120,11 @@ const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nCont
 impl Server<'_> {
     /// Accepts connections until the server is told to stop.
     async fn accept(&mut self, listeners: &Listeners) {
-        let mut told = pin!(self.application.rocket().shutdown());
+        let mut shutdown = pin!(self.application.rocket().shutdown());
         loop {
             select! {
                 biased;
-                () = &mut told => return,
+                () = &mut shutdown => return,
                 accepted = listeners.accept() => match accepted {
                     Ok((socket, peer)) => self.admit(socket, peer),
                     Err(error) => self.make_room(&error).await,
@@ -161,7 +161,7 @@ impl Server<'_> {
         if !is_of_client {
             self.refused.warn(&format!("a connection could not be accepted: {error}"));
             self.connections.close_one();
-            sleep(limits::REST).await;
+            sleep(limits::ACCEPT_PAUSE).await;
         }
     }
 
@@ -175,7 +175,7 @@ impl Server<'_> {
         let deadline = Instant::now() + mercy;
         while Instant::now() < deadline {
             self.connections.close_waiting();
-            if timeout(limits::LOOK, self.all_end()).await.is_ok() {
+            if timeout(limits::POLL_INTERVAL, self.all_end()).await.is_ok() {
                 return;
             }
         }
@@ -197,7 +197,7 @@ async fn serve_connection(
 ) {
     let connection = &admitted.connection;
     let socket = TokioIo::new(Guarded::new(socket, connection.clone()));
-    let service = service_fn(|request| application.clone().answer(request, peer, admitted.clone()));
+    let service = service_fn(|request| application.clone().handle(request, peer, admitted.clone()));
     let mut serving = pin!(builder.serve_connection(socket, service));
     // An error here is the client's: what it sent was no HTTP, or it went away.
     select! {
@@ -240,11 +240,11 @@ impl Builders {
 
 /// A line of the log that is not repeated for a while: there may be thousands of reasons a second.
 #[derive(Default)]
-struct OccasionalWarning(Option<Instant>);
+struct RepeatedWarning(Option<Instant>);
 
-impl OccasionalWarning {
+impl RepeatedWarning {
     fn warn(&mut self, line: &str) {
-        if self.0.is_none_or(|last| last.elapsed() > limits::SAY_AGAIN) {
+        if self.0.is_none_or(|last| last.elapsed() > limits::WARNING_INTERVAL) {
             self.0 = Some(Instant::now());
             tracing::warn!("{line}");
         }

@@ -169,7 +169,7 @@ mod tests {
         let error = guarded.write_all(&[0; 1000]).await.expect_err("the client does not read");
 
         assert_eq!((error.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, STALL));
-        assert!(!admitted.connection.is_ours(), "one that may be closed for another");
+        assert!(!admitted.connection.is_working(), "one that may be closed for another");
         drop(client);
     }
 
@@ -190,7 +190,7 @@ mod tests {
 
         guarded.write_all(&[0; 64 * 20]).await.expect("the client reads");
         assert!(begun.elapsed() > STALL * 15, "{:?}", begun.elapsed());
-        assert!(admitted.connection.is_ours(), "what is taken is followed by more");
+        assert!(admitted.connection.is_working(), "what is taken is followed by more");
         reading.await.expect("no panic");
     }
 

@@ -11,11 +11,11 @@ use validator::Validate;
 
 use super::logout::LoggedOut;
 use super::reauthenticated::ReauthenticationPrompt;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::account_deletion::LeaveError;
 use crate::http::guards::SignedIn;
-use crate::types::Caller;
+use crate::types::RequestInfo;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
@@ -64,7 +64,7 @@ enum DeletionResponse {
 async fn new(
     signed_in: SignedIn,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<DeletionResponse, Error> {
     match ReauthenticationPrompt::of(ctx, &signed_in, HERE).await? {
         Ok(prompt) => render(page, FormView::empty(""), prompt).map(DeletionResponse::Page),
@@ -77,8 +77,8 @@ async fn create(
     sent: Submitted<AccountDeletionForm>,
     signed_in: SignedIn,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<DeletionResponse, Error> {
     let form = &sent.form;
@@ -95,7 +95,7 @@ async fn create(
         ctx,
         signed_in.person(),
         password,
-        caller,
+        info,
     )
     .await
     {

@@ -8,7 +8,7 @@ use rocket::{Route, State, get, routes};
 
 use crate::audit;
 use crate::audit::{AuditEventKind, RecordedEvent};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::http::guards::SignedIn;
 use crate::types::UserId;
 use crate::web::device;
@@ -50,7 +50,7 @@ async fn index(
     before: Option<i64>,
     signed_in: SignedIn,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<Page, Error> {
     let before = before.filter(|before| *before > 0);
     let reader = signed_in.person().id;

@@ -5,7 +5,7 @@ use rocket::response::Redirect;
 use rocket::{Responder, Route, State, get, routes};
 
 use super::reauthentication;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::http::guards;
 use crate::http::guards::SignedIn;
@@ -35,9 +35,9 @@ enum ExportResponse {
 async fn show(
     signed_in: SignedIn,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<ExportResponse, Error> {
-    if !guards::has_just_proved(ctx, &signed_in).await? {
+    if !guards::has_reauthenticated(ctx, &signed_in).await? {
         return Ok(ExportResponse::Redirect(reauthentication::redirect(&page)));
     }
     let Some(everything) = flows::account::data_export::gather(ctx, signed_in.person().id).await?

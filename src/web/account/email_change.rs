@@ -11,11 +11,11 @@ use validator::Validate;
 
 use super::reauthenticated::ReauthenticationPrompt;
 use super::{MY_PAGE, Response};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::email_change::AskError;
 use crate::http::guards::SignedIn;
-use crate::types::{Caller, Email};
+use crate::types::{Email, RequestInfo};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
@@ -57,7 +57,11 @@ struct EmailChangePage {
 }
 
 #[get("/account/email/change")]
-async fn new(signed_in: SignedIn, page: PageContext, ctx: &State<Ctx>) -> Result<Response, Error> {
+async fn new(
+    signed_in: SignedIn,
+    page: PageContext,
+    ctx: &State<Context>,
+) -> Result<Response, Error> {
     match ReauthenticationPrompt::of(ctx, &signed_in, HERE).await? {
         Ok(prompt) => render(page, FormView::empty(""), prompt).map(Response::Page),
         Err(way) => Ok(Response::Redirect(way)),
@@ -69,8 +73,8 @@ async fn create(
     sent: Submitted<EmailChangeForm>,
     signed_in: SignedIn,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let form = &sent.form;
@@ -85,8 +89,7 @@ async fn create(
     let new = Email::parse(&form.email).expect("the rules hold, and they are this parser");
     let password = prompt.password(&form.password);
     let rejection =
-        match flows::account::email_change::ask(ctx, signed_in.person(), password, new, caller)
-            .await
+        match flows::account::email_change::ask(ctx, signed_in.person(), password, new, info).await
         {
             Ok(()) => {
                 Flash::EmailChangeRequested.set(jar, ctx);

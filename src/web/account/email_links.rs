@@ -12,14 +12,14 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
 use super::{MY_PAGE, Response};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::flows;
 use crate::flows::account::email_verification::{Done, Outlook, Reader, VerifyError};
 use crate::http::cookies;
 use crate::links;
 use crate::links::{Link, LinkError, Purpose};
-use crate::types::{Caller, Password, Secret, SessionId, UserId};
+use crate::types::{Password, RequestInfo, Secret, SessionId, UserId};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
@@ -134,7 +134,7 @@ async fn new_at_email(
     action: LinkAction,
     token: &str,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     take_token(action, token, page, ctx, jar).await
@@ -144,7 +144,7 @@ async fn new_at_email(
 async fn new_at_report(
     token: &str,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     take_token(LinkAction::ReportCompromise, token, page, ctx, jar).await
@@ -154,12 +154,12 @@ async fn take_token(
     action: LinkAction,
     token: &str,
     page: PageContext,
-    ctx: &Ctx,
+    ctx: &Context,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     match find(ctx, &Secret::new(token.to_owned())).await? {
         Some((found, _)) if found == action => {
-            cookies::carry_link(jar, ctx, token);
+            cookies::set_link_token(jar, ctx, token);
             Ok(Response::Redirect(Redirect::to(BUTTON)))
         }
         _ => dead_link(page, ctx, &Secret::new(token.to_owned())).await.map(Response::Page),
@@ -167,7 +167,7 @@ async fn take_token(
 }
 
 /// Renders the page for a dead link, which says if its work is already done.
-async fn dead_link(page: PageContext, ctx: &Ctx, token: &Secret) -> Result<Page, Error> {
+async fn dead_link(page: PageContext, ctx: &Context, token: &Secret) -> Result<Page, Error> {
     match flows::account::email_verification::done_by(ctx, token).await? {
         Some(Done::Verified) => {
             message_page::not_found(page, ("email_verification.already.title", "used_link.text"))
@@ -182,7 +182,7 @@ async fn dead_link(page: PageContext, ctx: &Ctx, token: &Secret) -> Result<Page,
 /// Renders the page for a dead link whose token comes from the cookie, if it came.
 async fn dead_or_missing_link(
     page: PageContext,
-    ctx: &Ctx,
+    ctx: &Context,
     jar: &CookieJar<'_>,
     token: &Secret,
 ) -> Result<Page, Error> {
@@ -193,8 +193,8 @@ async fn dead_or_missing_link(
 }
 
 #[get("/account/link")]
-async fn show(page: PageContext, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
-    let token = cookies::carried(jar, ctx);
+async fn show(page: PageContext, ctx: &State<Context>, jar: &CookieJar<'_>) -> Result<Page, Error> {
+    let token = cookies::link_token(jar, ctx);
     let Some((action, link)) = find(ctx, &token).await? else {
         return dead_or_missing_link(page, ctx, jar, &token).await;
     };
@@ -205,7 +205,7 @@ async fn render(
     page: PageContext,
     form: FormView,
     (action, link): (LinkAction, Link),
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Page, Error> {
     let outlook = match action {
         LinkAction::VerifyEmail => {
@@ -230,7 +230,7 @@ fn session_of(page: &PageContext) -> Option<(SessionId, UserId)> {
     page.user().map(|reader| (reader.session(), reader.person().id))
 }
 
-async fn find(ctx: &Ctx, token: &Secret) -> Result<Option<(LinkAction, Link)>, DbError> {
+async fn find(ctx: &Context, token: &Secret) -> Result<Option<(LinkAction, Link)>, DbError> {
     let link = links::find(&ctx.db, token, ctx.clock.now()).await?;
     Ok(link.and_then(|link| Some((LinkAction::of(&link)?, link))))
 }
@@ -239,13 +239,13 @@ async fn find(ctx: &Ctx, token: &Secret) -> Result<Option<(LinkAction, Link)>, D
 async fn create(
     sent: Submitted<EmailLinkForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    let token = cookies::carried(jar, ctx);
+    let token = cookies::link_token(jar, ctx);
     match find(ctx, &token).await? {
-        Some((action, _)) => run((action, &token, &sent), page, caller, (ctx, jar)).await,
+        Some((action, _)) => run((action, &token, &sent), page, info, (ctx, jar)).await,
         None => dead_or_missing_link(page, ctx, jar, &token).await.map(Response::Page),
     }
 }
@@ -257,12 +257,12 @@ async fn create_at_email(
     token: &str,
     sent: Submitted<EmailLinkForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let token = Secret::new(token.to_owned());
-    run((action, &token, &sent), page, caller, (ctx, jar)).await
+    run((action, &token, &sent), page, info, (ctx, jar)).await
 }
 
 #[post("/account/not-me/<token>", data = "<sent>")]
@@ -270,12 +270,12 @@ async fn create_at_report(
     token: &str,
     sent: Submitted<EmailLinkForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let token = Secret::new(token.to_owned());
-    run((LinkAction::ReportCompromise, &token, &sent), page, caller, (ctx, jar)).await
+    run((LinkAction::ReportCompromise, &token, &sent), page, info, (ctx, jar)).await
 }
 
 /// Verifies the address, with the password if one was typed.
@@ -283,8 +283,8 @@ async fn verify(
     token: &Secret,
     sent: &Submitted<EmailLinkForm>,
     page: PageContext,
-    caller: &Caller,
-    (ctx, jar): (&Ctx, &CookieJar<'_>),
+    info: &RequestInfo,
+    (ctx, jar): (&Context, &CookieJar<'_>),
 ) -> Result<Response, Error> {
     let session = session_of(&page);
     let errors = sent.errors(Ok(()));
@@ -297,7 +297,7 @@ async fn verify(
         ctx,
         token,
         Reader { session, password },
-        caller,
+        info,
     )
     .await
     {
@@ -307,7 +307,7 @@ async fn verify(
             let rejection = Rejection::not_authenticated(&page, "password", error)?;
             rerender(token, sent, &rejection, page, (ctx, jar)).await
         }
-        Err(VerifyError::Link(LinkError::Dead)) => {
+        Err(VerifyError::Link(LinkError::Invalid)) => {
             dead_link(page, ctx, token).await.map(Response::Page)
         }
         Err(VerifyError::Link(LinkError::Broken(error))) => Err(error.into()),
@@ -320,12 +320,12 @@ async fn rerender(
     sent: &Submitted<EmailLinkForm>,
     rejection: &Rejection,
     page: PageContext,
-    (ctx, jar): (&Ctx, &CookieJar<'_>),
+    (ctx, jar): (&Context, &CookieJar<'_>),
 ) -> Result<Response, Error> {
     let Some(found) = find(ctx, token).await? else {
         return dead_link(page, ctx, token).await.map(Response::Page);
     };
-    cookies::carry_link(jar, ctx, token.expose());
+    cookies::set_link_token(jar, ctx, token.expose());
     let form = FormView::filled(&page, &sent.form, &rejection.errors);
     Ok(Response::Page(rejection.apply_to(render(page, form, found, ctx).await?)))
 }
@@ -334,23 +334,23 @@ async fn rerender(
 async fn run(
     (action, token, sent): (LinkAction, &Secret, &Submitted<EmailLinkForm>),
     page: PageContext,
-    caller: &Caller,
-    (ctx, jar): (&Ctx, &CookieJar<'_>),
+    info: &RequestInfo,
+    (ctx, jar): (&Context, &CookieJar<'_>),
 ) -> Result<Response, Error> {
     let session = session_of(&page);
     let followed = match action {
-        LinkAction::VerifyEmail => return verify(token, sent, page, caller, (ctx, jar)).await,
-        LinkAction::ChangeEmail => flows::account::email_change::by_link(ctx, token, caller).await,
+        LinkAction::VerifyEmail => return verify(token, sent, page, info, (ctx, jar)).await,
+        LinkAction::ChangeEmail => flows::account::email_change::by_link(ctx, token, info).await,
         LinkAction::UndoEmailChange => {
-            flows::account::report_compromise::undo_email_change(ctx, token, caller).await
+            flows::account::report_compromise::undo_email_change(ctx, token, info).await
         }
         LinkAction::ReportCompromise => {
-            flows::account::report_compromise::not_me(ctx, token, caller).await
+            flows::account::report_compromise::not_me(ctx, token, info).await
         }
     };
     match followed {
         Ok(()) => done(action.flash(), session, ctx, jar).await,
-        Err(LinkError::Dead) => dead_link(page, ctx, token).await.map(Response::Page),
+        Err(LinkError::Invalid) => dead_link(page, ctx, token).await.map(Response::Page),
         Err(LinkError::Broken(error)) => Err(error.into()),
     }
 }
@@ -358,10 +358,10 @@ async fn run(
 async fn done(
     flash: Flash,
     session: Option<(SessionId, UserId)>,
-    ctx: &Ctx,
+    ctx: &Context,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    cookies::drop_link(jar, ctx);
+    cookies::remove_link_token(jar, ctx);
     flash.set(jar, ctx);
     let is_still_in = match session {
         Some((session, _)) => crate::sessions::find(ctx, session).await?.is_some(),

@@ -5,12 +5,12 @@ use rocket::response::Redirect;
 use rocket::{Route, State, post, routes};
 
 use super::{MY_PAGE, Response};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::email_verification::SendAgainError;
 use crate::http::guards::SignedIn;
 use crate::throttle::ThrottleError;
-use crate::types::Caller;
+use crate::types::RequestInfo;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::{ButtonForm, Submitted};
@@ -26,28 +26,30 @@ async fn create(
     _sent: Submitted<ButtonForm>,
     signed_in: SignedIn,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    let done =
-        match flows::account::email_verification::send_again(ctx, signed_in.person().id, caller)
-            .await
-        {
-            Ok(()) => Flash::VerificationSent,
-            Err(SendAgainError::Done) => Flash::EmailVerified,
-            // No page shows the button when verification is off.
-            Err(SendAgainError::Off) => return Ok(Response::Redirect(Redirect::to(MY_PAGE))),
-            Err(SendAgainError::NotNow(ThrottleError::TooSoon(wait))) => {
-                return message_page::too_soon(page, wait).map(Response::Page);
-            }
-            Err(
-                SendAgainError::NotNow(ThrottleError::Broken(error))
-                | SendAgainError::Broken(error),
-            ) => {
-                return Err(error.into());
-            }
-        };
+    let done = match flows::account::email_verification::send_again(
+        ctx,
+        signed_in.person().id,
+        info,
+    )
+    .await
+    {
+        Ok(()) => Flash::VerificationSent,
+        Err(SendAgainError::Done) => Flash::EmailVerified,
+        // No page shows the button when verification is off.
+        Err(SendAgainError::Off) => return Ok(Response::Redirect(Redirect::to(MY_PAGE))),
+        Err(SendAgainError::NotNow(ThrottleError::TooSoon(wait))) => {
+            return message_page::too_soon(page, wait).map(Response::Page);
+        }
+        Err(
+            SendAgainError::NotNow(ThrottleError::Broken(error)) | SendAgainError::Broken(error),
+        ) => {
+            return Err(error.into());
+        }
+    };
     done.set(jar, ctx);
     Ok(Response::Redirect(Redirect::to(MY_PAGE)))
 }

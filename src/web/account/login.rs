@@ -14,14 +14,14 @@ use super::login_methods;
 use super::login_methods::LoginMethod;
 use super::{MY_PAGE, Response};
 use crate::config::EmailVerification;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::login::{Credentials, LogInError};
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
 use crate::http::next;
-use crate::sessions::ProveError;
-use crate::types::{Caller, Email, Password};
+use crate::sessions::AuthError;
+use crate::types::{Email, Password, RequestInfo};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
@@ -77,10 +77,14 @@ struct LoginPage {
 }
 
 #[get("/account/login?<next>")]
-async fn new(next: Option<&str>, page: PageContext, ctx: &State<Ctx>) -> Result<Response, Error> {
+async fn new(
+    next: Option<&str>,
+    page: PageContext,
+    ctx: &State<Context>,
+) -> Result<Response, Error> {
     let next = next.unwrap_or_default();
     if page.user().is_some() {
-        return Ok(Response::Redirect(Redirect::to(next::after_sign_in(next, MY_PAGE))));
+        return Ok(Response::Redirect(Redirect::to(next::after_login(next, MY_PAGE))));
     }
     render(page, FormView::empty(next), ctx).await.map(Response::Page)
 }
@@ -89,8 +93,8 @@ async fn new(next: Option<&str>, page: PageContext, ctx: &State<Ctx>) -> Result<
 async fn create(
     sent: Submitted<LoginForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let errors = sent.errors(sent.form.validate());
@@ -99,13 +103,13 @@ async fn create(
     }
     let before = page.user().map(SignedIn::session);
     let rejection =
-        match flows::account::login::with_password(ctx, sent.form.parsed(), before, caller).await {
-            Ok(flows::account::login::LoggedIn { opened, has_stayed }) => {
-                cookies::sign_in(jar, ctx, &opened);
+        match flows::account::login::with_password(ctx, sent.form.parsed(), before, info).await {
+            Ok(flows::account::login::LoggedIn { tokens, has_stayed }) => {
+                cookies::sign_in(jar, ctx, &tokens);
                 if has_stayed {
                     Flash::DeletionCancelled.set(jar, ctx);
                 }
-                let to = next::after_sign_in(&sent.form.next, MY_PAGE);
+                let to = next::after_login(&sent.form.next, MY_PAGE);
                 return Ok(Response::Redirect(Redirect::to(to)));
             }
             // The sentence is the same for everybody, so it must also help a user who has yet to
@@ -113,14 +117,14 @@ async fn create(
             Err(LogInError::Unverified) => Rejection::on_form("login.wrong_or_unverified"),
             Err(LogInError::Inactive(inactive)) => Rejection::inactive(&page, inactive),
             Err(LogInError::NotProved(error)) => match error {
-                ProveError::Wrong => match ctx.settings.email_verification {
+                AuthError::WrongCredentials => match ctx.settings.email_verification {
                     EmailVerification::Mandatory => Rejection::on_form("login.wrong_or_unverified"),
                     _ => Rejection::on_form("login.wrong"),
                 },
-                ProveError::TooSoon(wait) => Rejection::too_soon(&page, "login.too_soon", wait),
-                ProveError::Closed => Rejection::locked(),
-                ProveError::Busy(full) => return Err(full.into()),
-                ProveError::Broken(error) => return Err(error.into()),
+                AuthError::TooSoon(wait) => Rejection::too_soon(&page, "login.too_soon", wait),
+                AuthError::Closed => Rejection::locked(),
+                AuthError::Busy(full) => return Err(full.into()),
+                AuthError::Broken(error) => return Err(error.into()),
             },
         };
     rerender(page, &sent.form, &rejection, ctx).await
@@ -130,13 +134,13 @@ async fn rerender(
     page: PageContext,
     form: &LoginForm,
     rejection: &Rejection,
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Response, Error> {
     let form = FormView::filled(&page, form, &rejection.errors);
     Ok(Response::Page(rejection.apply_to(render(page, form, ctx).await?)))
 }
 
-async fn render(page: PageContext, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
+async fn render(page: PageContext, form: FormView, ctx: &Context) -> Result<Page, Error> {
     let (login_methods, origins) = login_methods::list(ctx, &page).await?;
     Ok(Page::render(&LoginPage { page, form, login_methods })?.with_form_action(origins))
 }

@@ -1,6 +1,6 @@
 //! The provider buttons, for every page that has them.
 
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::oauth::{Application, Kind};
 use crate::social;
@@ -15,7 +15,7 @@ pub(in crate::web) struct LoginMethod {
 
 /// Returns a button for each provider, and the origins that the buttons lead to.
 pub(crate) async fn list(
-    ctx: &Ctx,
+    ctx: &Context,
     page: &PageContext,
 ) -> Result<(Vec<LoginMethod>, Vec<String>), DbError> {
     Ok(buttons(social::list_buttons(ctx).await?.iter(), page))
@@ -23,7 +23,7 @@ pub(crate) async fn list(
 
 /// Returns the same for the providers that this user has connected.
 pub(crate) async fn list_of_user(
-    ctx: &Ctx,
+    ctx: &Context,
     page: &PageContext,
     user: UserId,
 ) -> Result<(Vec<LoginMethod>, Vec<String>), DbError> {

@@ -8,11 +8,11 @@ use rocket::http::{CookieJar, Header};
 use rocket::response::Redirect;
 use rocket::{Responder, Route, State, get, post, routes};
 
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::http::cookies;
 use crate::http::guards::Visitor;
-use crate::types::Caller;
+use crate::types::RequestInfo;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::{ButtonForm, Submitted};
@@ -32,7 +32,7 @@ pub(crate) struct LoggedOut {
 }
 
 impl LoggedOut {
-    pub(crate) fn of(jar: &CookieJar<'_>, ctx: &Ctx) -> Self {
+    pub(crate) fn of(jar: &CookieJar<'_>, ctx: &Context) -> Self {
         cookies::sign_out(jar, ctx);
         Self::of_a_stranger()
     }
@@ -48,14 +48,14 @@ impl LoggedOut {
 async fn create(
     _sent: Submitted<ButtonForm>,
     visitor: Visitor,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<LoggedOut, Error> {
     Flash::LoggedOut.set(jar, ctx);
     match visitor {
         Visitor(Some(user)) => {
-            flows::account::logout::log_out(ctx, user.session(), user.person().id, caller).await?;
+            flows::account::logout::log_out(ctx, user.session(), user.person().id, info).await?;
             Ok(LoggedOut::of(jar, ctx))
         }
         // Cookies of an ended session are already gone; other cookies are not ours.

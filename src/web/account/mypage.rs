@@ -4,7 +4,7 @@ use askama::Template;
 use rocket::{Route, State, get, routes};
 
 use crate::config::EmailVerification;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::http::guards::SignedIn;
 use crate::types::Gender;
 use crate::web::error::Error;
@@ -32,7 +32,7 @@ struct MyPageUser<'a> {
 }
 
 #[get("/account/mypage")]
-fn show(signed_in: SignedIn, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
+fn show(signed_in: SignedIn, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
     let user = signed_in.person();
     let gender_key = user.gender.map(|gender| match gender {
         Gender::Male => "gender.male",

@@ -11,11 +11,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::crypto;
 use crate::flows;
 use crate::http::cookies;
-use crate::http::cookies::{AWAY_LASTS, NEWCOMER_LASTS};
+use crate::http::cookies::{OAUTH_STATE_LIFETIME, SOCIAL_SIGNUP_LIFETIME};
 use crate::oauth::{Dance, Known};
 use crate::types::{Email, Name, Secret};
 
@@ -53,7 +53,7 @@ pub(crate) struct OAuthState {
 impl OAuthState {
     /// Stores the state in the browser.
     pub(crate) fn set(
-        (ctx, jar): (&Ctx, &CookieJar<'_>),
+        (ctx, jar): (&Context, &CookieJar<'_>),
         (slug, next): (&str, &str),
         dance: &Dance,
         purpose: OAuthPurpose,
@@ -68,13 +68,13 @@ impl OAuthState {
             verifier: text(&dance.verifier),
             next: bounded(next),
             purpose,
-            until: (ctx.clock.now() + cookie_lifetime(AWAY_LASTS)).unix_timestamp(),
+            until: (ctx.clock.now() + cookie_lifetime(OAUTH_STATE_LIFETIME)).unix_timestamp(),
         };
-        cookies::send_away(jar, ctx, seal(ctx, OAUTH_STATE, &state));
+        cookies::set_oauth_state(jar, ctx, seal(ctx, OAUTH_STATE, &state));
     }
 
     /// Returns the authorization request, if it is with this provider and has this state.
-    pub(crate) fn dance(&self, ctx: &Ctx, slug: &str, state: &str) -> Option<Dance> {
+    pub(crate) fn dance(&self, ctx: &Context, slug: &str, state: &str) -> Option<Dance> {
         let is_this_one = self.slug == slug && crypto::is_same(&self.state, state);
         is_this_one.then(|| Dance {
             redirect_uri: flows::account::social_login::redirect_uri(ctx, slug),
@@ -93,11 +93,11 @@ impl<'r> FromRequest<'r> for OAuthState {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        let Some(ctx) = request.rocket().state::<Ctx>() else {
+        let Some(ctx) = request.rocket().state::<Context>() else {
             return Outcome::Error((Status::InternalServerError, ()));
         };
-        let state =
-            cookies::take_away(request, ctx).and_then(|it| unseal::<Self>(ctx, OAUTH_STATE, it));
+        let state = cookies::take_oauth_state(request, ctx)
+            .and_then(|it| unseal::<Self>(ctx, OAUTH_STATE, it));
         match state.filter(|state| is_valid(state.until, ctx.clock.now())) {
             Some(state) => Outcome::Success(state),
             None => Outcome::Forward(Status::Forbidden),
@@ -119,7 +119,7 @@ pub(crate) struct PendingSocialSignup {
 impl PendingSocialSignup {
     /// Stores the sign-up in the browser.
     pub(crate) fn set(
-        (ctx, jar): (&Ctx, &CookieJar<'_>),
+        (ctx, jar): (&Context, &CookieJar<'_>),
         (slug, next): (&str, &str),
         known: &Known,
     ) {
@@ -129,14 +129,15 @@ impl PendingSocialSignup {
             issuer: known.issuer.clone(),
             subject: known.subject.clone(),
             name: known.name.as_str().to_owned(),
-            until: (ctx.clock.now() + cookie_lifetime(NEWCOMER_LASTS)).unix_timestamp(),
+            until: (ctx.clock.now() + cookie_lifetime(SOCIAL_SIGNUP_LIFETIME)).unix_timestamp(),
         };
-        cookies::carry_newcomer(jar, ctx, seal(ctx, PENDING_SIGNUP, &pending));
+        cookies::set_pending_social_signup(jar, ctx, seal(ctx, PENDING_SIGNUP, &pending));
     }
 
     /// Reads the sign-up from the cookie.
-    pub(crate) fn from_cookie(ctx: &Ctx, jar: &CookieJar<'_>) -> Option<Self> {
-        let pending = unseal::<Self>(ctx, PENDING_SIGNUP, cookies::newcomer(jar, ctx)?)?;
+    pub(crate) fn from_cookie(ctx: &Context, jar: &CookieJar<'_>) -> Option<Self> {
+        let pending =
+            unseal::<Self>(ctx, PENDING_SIGNUP, cookies::pending_social_signup(jar, ctx)?)?;
         is_valid(pending.until, ctx.clock.now()).then_some(pending)
     }
 
@@ -157,12 +158,12 @@ fn bounded(next: &str) -> String {
     if next.len() <= MAX_NEXT { next.to_owned() } else { String::new() }
 }
 
-fn seal(ctx: &Ctx, label: &str, what: &impl Serialize) -> String {
+fn seal(ctx: &Context, label: &str, what: &impl Serialize) -> String {
     let text = serde_json::to_vec(what).expect("texts and numbers can be written");
     ctx.keys.seal(label, &text)
 }
 
-fn unseal<T: DeserializeOwned>(ctx: &Ctx, label: &str, sealed: &str) -> Option<T> {
+fn unseal<T: DeserializeOwned>(ctx: &Context, label: &str, sealed: &str) -> Option<T> {
     serde_json::from_slice(&ctx.keys.unseal(label, sealed).ok()?).ok()
 }
 

@@ -8,12 +8,12 @@ use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
 use super::{MY_PAGE, Response};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::password_change::ChangePasswordError;
 use crate::http::guards::SignedIn;
-use crate::sessions::ProveError;
-use crate::types::{Caller, Password};
+use crate::sessions::AuthError;
+use crate::types::{Password, RequestInfo};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
@@ -55,7 +55,7 @@ struct PasswordChangePage {
 }
 
 #[get("/account/password/change")]
-fn edit(_signed_in: SignedIn, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
+fn edit(_signed_in: SignedIn, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
     render(page, FormView::empty(""), ctx)
 }
 
@@ -64,8 +64,8 @@ async fn update(
     sent: Submitted<PasswordChangeForm>,
     signed_in: SignedIn,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let form = &sent.form;
@@ -91,7 +91,7 @@ async fn update(
         (email, signed_in.session()),
         old,
         new.clone(),
-        caller,
+        info,
     )
     .await
     {
@@ -100,7 +100,7 @@ async fn update(
             Ok(Response::Redirect(Redirect::to(MY_PAGE)))
         }
         // The weaknesses of the new password are shown together with the wrong old one.
-        Err(ChangePasswordError::NotProved(ProveError::Wrong)) => {
+        Err(ChangePasswordError::NotProved(AuthError::WrongCredentials)) => {
             let wrong = Rejection::on_field("old_password", "password.wrong").errors;
             match flows::account::password_change::weigh(ctx, email, &new).await {
                 Ok(found) => {
@@ -117,7 +117,7 @@ fn reject(
     page: PageContext,
     form: &PasswordChangeForm,
     error: ChangePasswordError,
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Response, Error> {
     let rejection = match error {
         ChangePasswordError::NotProved(error) => {
@@ -135,13 +135,13 @@ fn rerender(
     page: PageContext,
     form: &PasswordChangeForm,
     rejection: &Rejection,
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Response, Error> {
     let form = FormView::filled(&page, form, &rejection.errors);
     Ok(Response::Page(rejection.apply_to(render(page, form, ctx)?)))
 }
 
-fn render(page: PageContext, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
+fn render(page: PageContext, form: FormView, ctx: &Context) -> Result<Page, Error> {
     let min_length = ctx.settings.password_min_length;
     Page::render(&PasswordChangePage { page, form, min_length })
 }

@@ -9,11 +9,11 @@ use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
 use super::Response;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::password_reset::ResetError;
 use crate::http::cookies;
-use crate::types::{Caller, Email, Password, Secret};
+use crate::types::{Email, Password, RequestInfo, Secret};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
@@ -83,15 +83,15 @@ fn new(page: PageContext) -> Result<Page, Error> {
 async fn create(
     sent: Submitted<ResetRequestForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
 ) -> Result<Response, Error> {
     let errors = sent.errors(sent.form.validate());
     if !errors.is_empty() {
         return rerender_request(page, &sent.form, &errors.into());
     }
     let email = Email::parse(&sent.form.email).expect("the rules hold, and they are this parser");
-    match flows::account::password_reset::ask(ctx, email, page.language(), caller).await {
+    match flows::account::password_reset::ask(ctx, email, page.language(), info).await {
         Ok(()) => Ok(Response::Redirect(Redirect::to("/account/password/sent"))),
         Err(error) => {
             let rejection = Rejection::throttled(&page, error)?;
@@ -121,19 +121,19 @@ fn sent(page: PageContext) -> Result<Page, Error> {
 async fn arrive(
     token: &str,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     if !flows::account::password_reset::may_reset(ctx, &Secret::new(token.to_owned())).await? {
         return message_page::dead_link(page).map(Response::Page);
     }
-    cookies::carry_link(jar, ctx, token);
+    cookies::set_link_token(jar, ctx, token);
     Ok(Response::Redirect(Redirect::to("/account/password/new")))
 }
 
 #[get("/account/password/new")]
-async fn edit(page: PageContext, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
-    if !flows::account::password_reset::may_reset(ctx, &cookies::carried(jar, ctx)).await? {
+async fn edit(page: PageContext, ctx: &State<Context>, jar: &CookieJar<'_>) -> Result<Page, Error> {
+    if !flows::account::password_reset::may_reset(ctx, &cookies::link_token(jar, ctx)).await? {
         return message_page::no_link(page, ctx, jar);
     }
     render(page, FormView::empty(""), ctx)
@@ -143,11 +143,11 @@ async fn edit(page: PageContext, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Resul
 async fn update(
     sent: Submitted<PasswordResetForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    set(&cookies::carried(jar, ctx), &sent, page, caller, (ctx, jar)).await
+    set(&cookies::link_token(jar, ctx), &sent, page, info, (ctx, jar)).await
 }
 
 /// Runs a form that is sent to the link's own URL.
@@ -156,19 +156,19 @@ async fn update_at_once(
     token: &str,
     sent: Submitted<PasswordResetForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    set(&Secret::new(token.to_owned()), &sent, page, caller, (ctx, jar)).await
+    set(&Secret::new(token.to_owned()), &sent, page, info, (ctx, jar)).await
 }
 
 async fn set(
     token: &Secret,
     sent: &Submitted<PasswordResetForm>,
     page: PageContext,
-    caller: &Caller,
-    (ctx, jar): (&Ctx, &CookieJar<'_>),
+    info: &RequestInfo,
+    (ctx, jar): (&Context, &CookieJar<'_>),
 ) -> Result<Response, Error> {
     let errors = sent.errors(sent.form.validate());
     if !errors.is_empty() {
@@ -192,9 +192,9 @@ async fn set(
     }
     let password = Password::parse(&sent.form.new_password1);
     let password = password.expect("the rules hold, and they are this parser");
-    match flows::account::password_reset::by_link(ctx, token, password, caller).await {
+    match flows::account::password_reset::by_link(ctx, token, password, info).await {
         Ok(()) => {
-            cookies::drop_link(jar, ctx);
+            cookies::remove_link_token(jar, ctx);
             // A visitor's browser has no cookies of ours; others are left alone.
             if page.user().is_some() {
                 cookies::sign_out(jar, ctx);
@@ -210,7 +210,7 @@ fn reject(
     page: PageContext,
     form: &PasswordResetForm,
     error: ResetError,
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Response, Error> {
     match error {
         ResetError::Dead => message_page::dead_link(page).map(Response::Page),
@@ -225,13 +225,13 @@ fn rerender(
     page: PageContext,
     form: &PasswordResetForm,
     rejection: &Rejection,
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Response, Error> {
     let form = FormView::filled(&page, form, &rejection.errors);
     Ok(Response::Page(rejection.apply_to(render(page, form, ctx)?)))
 }
 
-fn render(page: PageContext, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
+fn render(page: PageContext, form: FormView, ctx: &Context) -> Result<Page, Error> {
     let min_length = ctx.settings.password_min_length;
     Page::render(&PasswordResetPage { page, form, min_length })
 }

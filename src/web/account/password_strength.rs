@@ -10,14 +10,14 @@ use rocket::{Route, State, post, routes};
 use serde::Serialize;
 
 use crate::accounts::OwnData;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::password_strength::{Owner, StrengthError};
 use crate::http::guards::Visitor;
 use crate::http::{cookies, retry};
 use crate::i18n::Language;
 use crate::throttle::ThrottleError;
-use crate::types::{BirthDate, Caller, Email, Name, Password};
+use crate::types::{BirthDate, Email, Name, Password, RequestInfo};
 use crate::web::error::Error;
 use crate::web::forms::rules::Today;
 use crate::web::forms::{FormError, Submitted};
@@ -73,25 +73,24 @@ async fn create(
     sent: Submitted<PasswordStrengthForm>,
     visitor: Visitor,
     language: Language,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<StrengthResponse, Error> {
     let form = &sent.form;
     let Ok(password) = Password::parse(&form.password) else {
         return Err(Status::UnprocessableEntity.into());
     };
-    let carried = cookies::carried(jar, ctx);
+    let carried = cookies::link_token(jar, ctx);
     let owner = match (form.owner.as_str(), &visitor.0) {
         ("self", Some(user)) => Owner::SignedIn(user.person()),
         ("link", _) => Owner::OfLink(&carried),
         _ => Owner::Described(form.own_data(Today(ctx.clock.now().date()))),
     };
-    let found = match flows::account::password_strength::weigh(ctx, &password, owner, caller).await
-    {
+    let found = match flows::account::password_strength::weigh(ctx, &password, owner, info).await {
         Ok(found) => found,
         Err(StrengthError::NotNow(ThrottleError::TooSoon(wait))) => {
-            return Ok(StrengthResponse::TooSoon((), retry::after(wait)));
+            return Ok(StrengthResponse::TooSoon((), retry::retry_after(wait)));
         }
         Err(StrengthError::NotNow(ThrottleError::Broken(error)) | StrengthError::Broken(error)) => {
             return Err(error.into());

@@ -10,11 +10,11 @@ use validator::ValidateArgs as _;
 
 use super::{MY_PAGE, Response};
 use crate::accounts::Profile;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
-use crate::types::{BirthDate, Caller, Gender, Language, Name, Person};
+use crate::types::{BirthDate, Gender, Language, Name, Person, RequestInfo};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
@@ -100,8 +100,8 @@ async fn update(
     sent: Submitted<ProfileForm>,
     signed_in: SignedIn,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let today = Today(ctx.clock.now().date());
@@ -114,9 +114,9 @@ async fn update(
     let user = signed_in.person();
     let new_profile = sent.form.parsed(user, today);
     let language = new_profile.language;
-    flows::account::profile::update(ctx, user.id, |profile| *profile = new_profile, caller).await?;
+    flows::account::profile::update(ctx, user.id, |profile| *profile = new_profile, info).await?;
     if language != user.language {
-        cookies::choose_language(jar, ctx, language);
+        cookies::set_language(jar, ctx, language);
     }
     Flash::ProfileSaved.set(jar, ctx);
     Ok(Response::Redirect(Redirect::to(MY_PAGE)))

@@ -5,7 +5,7 @@ use rocket::response::Redirect;
 use validator::ValidationErrors;
 
 use super::reauthentication;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::http::guards;
 use crate::http::guards::SignedIn;
 use crate::types::Password;
@@ -27,14 +27,14 @@ impl ReauthenticationPrompt {
     /// Returns what is required of the user, or the redirect to the reauthentication page, which
     /// leads back to `back`.
     pub(crate) async fn of(
-        ctx: &Ctx,
+        ctx: &Context,
         reader: &SignedIn,
         back: &str,
     ) -> Result<Result<Self, Redirect>, Error> {
         if reader.person().has_password {
             return Ok(Ok(Self::Password));
         }
-        let has_proved = guards::has_just_proved(ctx, reader).await?;
+        let has_proved = guards::has_reauthenticated(ctx, reader).await?;
         Ok(if has_proved { Ok(Self::NotNeeded) } else { Err(reauthentication::redirect_for(back)) })
     }
 

@@ -10,11 +10,11 @@ use validator::Validate;
 use super::login_methods;
 use super::login_methods::LoginMethod;
 use super::{MY_PAGE, Response};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::http::guards::SignedIn;
 use crate::http::next;
-use crate::types::{Caller, Password};
+use crate::types::{Password, RequestInfo};
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
@@ -71,7 +71,7 @@ async fn new(
     next: Option<&str>,
     signed_in: SignedIn,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<Page, Error> {
     render(page, FormView::empty(next.unwrap_or_default()), &signed_in, ctx).await
 }
@@ -81,8 +81,8 @@ async fn create(
     sent: Submitted<ReauthenticationForm>,
     signed_in: SignedIn,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
 ) -> Result<Response, Error> {
     let form = &sent.form;
     let errors = sent.errors(form.validate());
@@ -92,8 +92,8 @@ async fn create(
     let password = Password::parse(&form.password);
     let password = password.expect("the rules hold, and they are this parser");
     let whose = (&signed_in.person().email, signed_in.session());
-    match flows::account::reauthentication::prove(ctx, whose, password, caller).await {
-        Ok(()) => Ok(Response::Redirect(Redirect::to(next::after_sign_in(&form.next, MY_PAGE)))),
+    match flows::account::reauthentication::prove(ctx, whose, password, info).await {
+        Ok(()) => Ok(Response::Redirect(Redirect::to(next::after_login(&form.next, MY_PAGE)))),
         Err(error) => {
             let rejection = Rejection::not_authenticated(&page, "password", error)?;
             rerender(page, form, &rejection, &signed_in, ctx).await
@@ -106,7 +106,7 @@ async fn rerender(
     form: &ReauthenticationForm,
     rejection: &Rejection,
     reader: &SignedIn,
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Response, Error> {
     let form = FormView::filled(&page, form, &rejection.errors);
     Ok(Response::Page(rejection.apply_to(render(page, form, reader, ctx).await?)))
@@ -117,7 +117,7 @@ async fn render(
     page: PageContext,
     form: FormView,
     reader: &SignedIn,
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Page, Error> {
     let has_password = reader.person().has_password;
     let (login_methods, origins) = if has_password {

@@ -6,12 +6,12 @@ use rocket::response::Redirect;
 use rocket::{Responder, Route, State, get, post, routes};
 
 use super::logout::LoggedOut;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::http::guards::SignedIn;
 use crate::sessions;
-use crate::sessions::{SignIn, SignIns};
-use crate::types::{Caller, SessionId};
+use crate::sessions::{SessionList, SessionSummary};
+use crate::types::{RequestInfo, SessionId};
 use crate::web::device;
 use crate::web::error::Error;
 use crate::web::forms::{ButtonForm, Submitted};
@@ -40,19 +40,29 @@ struct SessionRow {
     since: Timestamp,
     seen: Timestamp,
     address: String,
-    proved_by: &'static str,
+    auth_method: &'static str,
 }
 
 #[get("/account/sessions")]
-async fn index(signed_in: SignedIn, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
+async fn index(
+    signed_in: SignedIn,
+    page: PageContext,
+    ctx: &State<Context>,
+) -> Result<Page, Error> {
     let this = signed_in.session();
-    let SignIns { shown, more } = sessions::list_of(ctx, signed_in.person().id, this).await?;
+    let SessionList { sessions: shown, more } =
+        sessions::list_active(ctx, signed_in.person().id, this).await?;
     let has_others = shown.iter().any(|row| row.session != this);
     let sessions = shown.into_iter().map(|row| session_row(row, this, &page, ctx)).collect();
     Page::render(&SessionsPage { page, sessions, more, has_others })
 }
 
-fn session_row(row: SignIn, this: SessionId, page: &PageContext, ctx: &Ctx) -> SessionRow {
+fn session_row(
+    row: SessionSummary,
+    this: SessionId,
+    page: &PageContext,
+    ctx: &Context,
+) -> SessionRow {
     let is_this = row.session == this;
     SessionRow {
         id: row.session,
@@ -62,7 +72,7 @@ fn session_row(row: SignIn, this: SessionId, page: &PageContext, ctx: &Ctx) -> S
         // The row has the last token refresh; this session is in use right now.
         seen: Timestamp::new(page, if is_this { ctx.clock.now() } else { row.last_seen_at }),
         address: row.ip,
-        proved_by: match row.proved_by.as_str() {
+        auth_method: match row.auth_method.as_str() {
             "password" => "sessions.by_password",
             "setup_link" => "sessions.by_setup_link",
             "social" => "sessions.by_social",
@@ -84,13 +94,13 @@ async fn end(
     id: &str,
     _sent: Submitted<ButtonForm>,
     signed_in: SignedIn,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<EndSessionResponse, Error> {
     let Ok(session) = id.parse::<SessionId>() else { return Err(Status::NotFound.into()) };
     let by = (signed_in.person().id, signed_in.session());
-    if !flows::account::sessions::end(ctx, by, session, caller).await? {
+    if !flows::account::sessions::end(ctx, by, session, info).await? {
         return Err(Status::NotFound.into());
     }
     if session == signed_in.session() {
@@ -103,10 +113,10 @@ async fn end(
 async fn end_others(
     _sent: Submitted<ButtonForm>,
     signed_in: SignedIn,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
 ) -> Result<Redirect, Error> {
     let by = (signed_in.person().id, signed_in.session());
-    flows::account::sessions::end_others(ctx, by, caller).await?;
+    flows::account::sessions::end_others(ctx, by, info).await?;
     Ok(Redirect::to(LIST))
 }

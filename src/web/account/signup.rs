@@ -15,13 +15,13 @@ use super::login_methods::LoginMethod;
 use super::{MY_PAGE, Response};
 use crate::accounts::OwnData;
 use crate::config::SignUp;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::signup::{Application, Joined, SignUpError};
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
 use crate::http::next;
-use crate::types::{BirthDate, Caller, Email, Gender, Language, Name, Password};
+use crate::types::{BirthDate, Email, Gender, Language, Name, Password, RequestInfo};
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
@@ -116,10 +116,14 @@ fn sent(page: PageContext) -> Result<Page, Error> {
 }
 
 #[get("/account/join?<next>")]
-async fn new(next: Option<&str>, page: PageContext, ctx: &State<Ctx>) -> Result<Response, Error> {
+async fn new(
+    next: Option<&str>,
+    page: PageContext,
+    ctx: &State<Context>,
+) -> Result<Response, Error> {
     let next = next.unwrap_or_default();
     if page.user().is_some() {
-        return Ok(Response::Redirect(Redirect::to(next::after_sign_in(next, MY_PAGE))));
+        return Ok(Response::Redirect(Redirect::to(next::after_login(next, MY_PAGE))));
     }
     if ctx.settings.signup == SignUp::Closed {
         return closed(page);
@@ -131,8 +135,8 @@ async fn new(next: Option<&str>, page: PageContext, ctx: &State<Ctx>) -> Result<
 async fn create(
     sent: Submitted<SignupForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let today = Today(ctx.clock.now().date());
@@ -145,8 +149,7 @@ async fn create(
     if !errors.is_empty() {
         let found = match errors.unchecked_password("password1", &sent.form.password1) {
             Some(password) => {
-                flows::account::signup::weigh(ctx, &password, sent.form.own_data(today), caller)
-                    .await
+                flows::account::signup::weigh(ctx, &password, sent.form.own_data(today), info).await
             }
             None => Ok(Vec::new()),
         };
@@ -160,11 +163,11 @@ async fn create(
     }
     let before = page.user().map(SignedIn::session);
     let application = sent.form.parsed(today, page.language());
-    match flows::account::signup::join(ctx, application, before, caller).await {
+    match flows::account::signup::join(ctx, application, before, info).await {
         Ok(Joined::LetterSent) => Ok(Response::Redirect(Redirect::to("/account/join/sent"))),
-        Ok(Joined::SignedIn(opened)) => {
-            cookies::sign_in(jar, ctx, &opened);
-            Ok(Response::Redirect(Redirect::to(next::after_sign_in(&sent.form.next, MY_PAGE))))
+        Ok(Joined::SignedIn(tokens)) => {
+            cookies::sign_in(jar, ctx, &tokens);
+            Ok(Response::Redirect(Redirect::to(next::after_login(&sent.form.next, MY_PAGE))))
         }
         Err(error) => reject(page, &sent.form, error, ctx).await,
     }
@@ -174,7 +177,7 @@ async fn reject(
     page: PageContext,
     form: &SignupForm,
     error: SignUpError,
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Response, Error> {
     let rejection = match error {
         SignUpError::Closed => return closed(page),
@@ -193,13 +196,13 @@ async fn rerender(
     page: PageContext,
     form: &SignupForm,
     rejection: &Rejection,
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Response, Error> {
     let form = FormView::filled(&page, form, &rejection.errors);
     Ok(Response::Page(rejection.apply_to(render(page, form, ctx).await?)))
 }
 
-async fn render(page: PageContext, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
+async fn render(page: PageContext, form: FormView, ctx: &Context) -> Result<Page, Error> {
     let (login_methods, origins) = login_methods::list(ctx, &page).await?;
     let page = SignupPage { page, form, login_methods, min_length: min_length(ctx) };
     Ok(Page::render(&page)?.with_form_action(origins))
@@ -210,6 +213,6 @@ pub(crate) fn closed(page: PageContext) -> Result<Response, Error> {
     Ok(Response::Page(page.with_status(Status::Forbidden)))
 }
 
-fn min_length(ctx: &Ctx) -> u8 {
+fn min_length(ctx: &Context) -> u8 {
     ctx.settings.password_min_length
 }

@@ -8,14 +8,14 @@ use rocket::{Route, State, get, post, routes};
 use super::login_methods;
 use super::login_methods::LoginMethod;
 use super::{Response, reauthentication};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::social_accounts::DisconnectError;
 use crate::http::guards;
 use crate::http::guards::SignedIn;
 use crate::social;
 use crate::social::{Identity, Provider};
-use crate::types::Caller;
+use crate::types::RequestInfo;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::{ButtonForm, Submitted};
@@ -46,7 +46,11 @@ struct SocialAccountRow {
 }
 
 #[get("/account/connections")]
-async fn index(signed_in: SignedIn, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
+async fn index(
+    signed_in: SignedIn,
+    page: PageContext,
+    ctx: &State<Context>,
+) -> Result<Page, Error> {
     let providers = social::list_active(ctx).await?;
     let identities = social::list_of(&ctx.db, signed_in.person().id).await?;
     let is_new = |slug: &str| identities.iter().all(|identity| identity.provider != slug);
@@ -75,18 +79,18 @@ async fn destroy(
     _sent: Submitted<ButtonForm>,
     signed_in: SignedIn,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    if !guards::has_just_proved(ctx, &signed_in).await? {
+    if !guards::has_reauthenticated(ctx, &signed_in).await? {
         return Ok(Response::Redirect(reauthentication::redirect_for(LIST)));
     }
     match flows::account::social_accounts::disconnect(
         ctx,
         signed_in.person().id,
         id.unwrap_or_default(),
-        caller,
+        info,
     )
     .await
     {

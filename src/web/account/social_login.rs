@@ -10,7 +10,7 @@ use rocket::{Route, State, get, post, routes};
 
 use super::oauth_state::{OAuthPurpose, OAuthState, PendingSocialSignup};
 use super::{MY_PAGE, Response, reauthentication, signup, social_accounts};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::social_accounts::ConnectError;
 use crate::flows::account::social_login::{Arrived, Guest, SocialError};
@@ -21,7 +21,7 @@ use crate::http::next;
 use crate::oauth::{Known, OauthError, Returned};
 use crate::social::Provider;
 use crate::throttle::ThrottleError;
-use crate::types::{Caller, Secret, SessionId, UserId};
+use crate::types::{RequestInfo, Secret, SessionId, UserId};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::{Form, Submitted};
@@ -58,8 +58,8 @@ async fn create(
     slug: &str,
     sent: Submitted<SocialLoginForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let purpose = match page.user() {
@@ -67,7 +67,7 @@ async fn create(
         Some(reader) if !sent.form.again.is_empty() => {
             OAuthPurpose::Reauthenticate(reader.session().to_string())
         }
-        Some(reader) if guards::has_just_proved(ctx, reader).await? => {
+        Some(reader) if guards::has_reauthenticated(ctx, reader).await? => {
             OAuthPurpose::Connect(reader.session().to_string())
         }
         Some(_) => {
@@ -75,7 +75,7 @@ async fn create(
         }
     };
     let is_again = matches!(purpose, OAuthPurpose::Reauthenticate(_));
-    match flows::account::social_login::set_out(ctx, slug, is_again, caller).await {
+    match flows::account::social_login::set_out(ctx, slug, is_again, info).await {
         Ok((way, dance)) => {
             OAuthState::set((ctx, jar), (slug, &sent.form.next), &dance, purpose);
             Ok(Response::Redirect(Redirect::to(way)))
@@ -99,8 +99,8 @@ async fn callback(
     query: CallbackQuery<'_>,
     state: OAuthState,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let Some(dance) = state.dance(ctx, slug, query.state.unwrap_or_default()) else {
@@ -110,19 +110,17 @@ async fn callback(
     let code = match (query.error, code) {
         (None, Some(code)) => Secret::new(code.to_owned()),
         (Some("access_denied"), _) => {
-            tracing::info!(provider = slug, request.id = caller.request_id, "consent was denied");
+            tracing::info!(provider = slug, request.id = info.request_id, "consent was denied");
             return message(page, Status::UnprocessableEntity, "social_login.denied");
         }
         _ => {
-            tracing::warn!(provider = slug, request.id = caller.request_id, "no code came back");
+            tracing::warn!(provider = slug, request.id = info.request_id, "no code came back");
             return message(page, Status::BadGateway, "social_login.unavailable");
         }
     };
     let returned = Returned { code, issuer: query.iss.map(str::to_owned) };
-    match flows::account::social_login::come_back(ctx, slug, &dance, returned, caller).await {
-        Ok((provider, known)) => {
-            complete(&provider, &known, &state, page, caller, (ctx, jar)).await
-        }
+    match flows::account::social_login::come_back(ctx, slug, &dance, returned, info).await {
+        Ok((provider, known)) => complete(&provider, &known, &state, page, info, (ctx, jar)).await,
         Err(error) => failure_response(page, error),
     }
 }
@@ -138,15 +136,15 @@ async fn complete(
     known: &Known,
     state: &OAuthState,
     page: PageContext,
-    caller: &Caller,
-    (ctx, jar): (&Ctx, &CookieJar<'_>),
+    info: &RequestInfo,
+    (ctx, jar): (&Context, &CookieJar<'_>),
 ) -> Result<Response, Error> {
     let identity = (provider.slug(), known);
     match &state.purpose {
-        OAuthPurpose::LogIn => sign_in(provider, known, state, page, caller, (ctx, jar)).await,
+        OAuthPurpose::LogIn => sign_in(provider, known, state, page, info, (ctx, jar)).await,
         OAuthPurpose::Connect(session) => {
             let Some((user, _)) = same_session(&page, session) else { return stale_state(page) };
-            match flows::account::social_accounts::connect(ctx, user, identity, caller).await {
+            match flows::account::social_accounts::connect(ctx, user, identity, info).await {
                 Ok(()) => {
                     Flash::SocialConnected.set(jar, ctx);
                     Ok(Response::Redirect(Redirect::to(social_accounts::LIST)))
@@ -156,9 +154,9 @@ async fn complete(
         }
         OAuthPurpose::Reauthenticate(session) => {
             let Some(whose) = same_session(&page, session) else { return stale_state(page) };
-            match flows::account::social_accounts::prove(ctx, whose, identity, caller).await {
+            match flows::account::social_accounts::prove(ctx, whose, identity, info).await {
                 Ok(()) => {
-                    Ok(Response::Redirect(Redirect::to(next::after_sign_in(&state.next, MY_PAGE))))
+                    Ok(Response::Redirect(Redirect::to(next::after_login(&state.next, MY_PAGE))))
                 }
                 Err(error) => rejected_connection(page, error, "social_login.other_user"),
             }
@@ -189,13 +187,13 @@ async fn sign_in(
     known: &Known,
     state: &OAuthState,
     page: PageContext,
-    caller: &Caller,
-    (ctx, jar): (&Ctx, &CookieJar<'_>),
+    info: &RequestInfo,
+    (ctx, jar): (&Context, &CookieJar<'_>),
 ) -> Result<Response, Error> {
     let before = page.user().map(SignedIn::session);
     let language = page.language();
     let guest = Guest { provider, known, typed: None, language, before };
-    match flows::account::social_login::welcome(ctx, guest, caller).await {
+    match flows::account::social_login::welcome(ctx, guest, info).await {
         Err(SocialError::NoEmail) => {
             PendingSocialSignup::set((ctx, jar), (provider.slug(), &state.next), known);
             Ok(Response::Redirect(Redirect::to("/account/join/address")))
@@ -209,16 +207,16 @@ async fn sign_in(
 pub(crate) fn signed_in_response(
     arrived: &Arrived,
     next: &str,
-    ctx: &Ctx,
+    ctx: &Context,
     jar: &CookieJar<'_>,
 ) -> Response {
     match arrived {
-        Arrived::SignedIn(opened, has_stayed) => {
-            cookies::sign_in(jar, ctx, opened);
+        Arrived::SignedIn(tokens, has_stayed) => {
+            cookies::sign_in(jar, ctx, tokens);
             if *has_stayed {
                 Flash::DeletionCancelled.set(jar, ctx);
             }
-            Response::Redirect(Redirect::to(next::after_sign_in(next, MY_PAGE)))
+            Response::Redirect(Redirect::to(next::after_login(next, MY_PAGE)))
         }
         Arrived::LetterSent => Response::Redirect(Redirect::to("/account/join/sent")),
     }

@@ -9,13 +9,13 @@ use validator::Validate;
 use super::Response;
 use super::oauth_state::PendingSocialSignup;
 use super::social_login::{failure_response, signed_in_response};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::social_login::{Guest, SocialError};
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
 use crate::social as providers;
-use crate::types::{Caller, Email};
+use crate::types::{Email, RequestInfo};
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
@@ -49,7 +49,7 @@ struct SocialSignupPage {
 }
 
 #[get("/account/join/address")]
-fn new(page: PageContext, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
+fn new(page: PageContext, ctx: &State<Context>, jar: &CookieJar<'_>) -> Result<Page, Error> {
     PendingSocialSignup::from_cookie(ctx, jar).ok_or(Status::NotFound)?;
     Page::render(&SocialSignupPage { page, form: FormView::empty("") })
 }
@@ -58,8 +58,8 @@ fn new(page: PageContext, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page,
 async fn create(
     sent: Submitted<SocialSignupForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let pending = PendingSocialSignup::from_cookie(ctx, jar).ok_or(Status::NotFound)?;
@@ -76,9 +76,9 @@ async fn create(
         language: page.language(),
         before: page.user().map(SignedIn::session),
     };
-    match flows::account::social_login::welcome(ctx, guest, caller).await {
+    match flows::account::social_login::welcome(ctx, guest, info).await {
         Ok(arrived) => {
-            cookies::drop_newcomer(jar, ctx);
+            cookies::remove_pending_social_signup(jar, ctx);
             Ok(signed_in_response(&arrived, &pending.next, ctx, jar))
         }
         Err(SocialError::EmailTaken) => {

@@ -8,7 +8,7 @@ use super::audit::index as trail;
 use super::emails;
 use crate::audit;
 use crate::audit::AuditSearch;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::http::guards::Staff;
 use crate::outbox;
@@ -56,7 +56,7 @@ async fn show(
     reader: Staff,
     page: PageContext,
     rocket: &rocket::Config,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<Page, Error> {
     let may = |permission| reader.0.person().may(permission);
     let (stats, days, tallest) = if may(Permission::UsersView) {
@@ -82,7 +82,7 @@ async fn show(
 }
 
 async fn people(
-    ctx: &Ctx,
+    ctx: &Context,
     page: &PageContext,
 ) -> Result<(Vec<(&'static str, String)>, Vec<Day>, u64), Error> {
     let stats = flows::admin::dashboard::stats(ctx).await?;

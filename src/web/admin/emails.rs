@@ -5,14 +5,14 @@ use rocket::http::CookieJar;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::emails::Retried;
 use crate::http::guards::{ChangesUsers, ReadsAudit};
 use crate::mail::Kind;
 use crate::outbox;
 use crate::outbox::{Fate, Logged};
-use crate::types::{Caller, Permission};
+use crate::types::{Permission, RequestInfo};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::{ButtonForm, Submitted};
@@ -65,7 +65,7 @@ async fn index(
     before: Option<i64>,
     reader: ReadsAudit,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<Page, Error> {
     let (state, fate) = match state {
         Some("waiting") => ("waiting", Some(Fate::Waiting)),
@@ -94,12 +94,12 @@ async fn retry(
     id: Option<i64>,
     _sent: Submitted<ButtonForm>,
     reader: ChangesUsers,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Redirect, Error> {
     let retried =
-        flows::admin::emails::retry(ctx, reader.0.person(), caller, id.unwrap_or_default()).await?;
+        flows::admin::emails::retry(ctx, reader.0.person(), info, id.unwrap_or_default()).await?;
     let flash = match retried {
         Retried::Due => Flash::EmailRetried,
         Retried::NotWaiting => Flash::EmailNotWaiting,

@@ -8,13 +8,13 @@ use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
 use crate::admin::Actor;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::groups::GroupError;
 use crate::groups;
 use crate::groups::{Group, GroupName};
 use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
-use crate::types::{Caller, GroupId, Permission, Permissions, Person};
+use crate::types::{GroupId, Permission, Permissions, Person, RequestInfo};
 use crate::web::account::{Response, reauthentication};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
@@ -115,7 +115,7 @@ struct DeletePage {
 }
 
 #[get("/admin/groups")]
-async fn index(reader: ViewsUsers, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
+async fn index(reader: ViewsUsers, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
     let mut groups = groups::list(&ctx.db, AT_MOST as u64 + 1).await?;
     let has_more = groups.len() > AT_MOST;
     groups.truncate(AT_MOST);
@@ -126,8 +126,8 @@ async fn index(reader: ViewsUsers, page: PageContext, ctx: &State<Ctx>) -> Resul
 
 /// What is typed into a form would be lost on the way to the password, so it is asked for before.
 #[get("/admin/groups/new")]
-fn new(reader: ChangesUsers, page: PageContext, ctx: &State<Ctx>) -> Result<Response, Error> {
-    if !reader.0.has_just_proved(ctx.clock.now()) {
+fn new(reader: ChangesUsers, page: PageContext, ctx: &State<Context>) -> Result<Response, Error> {
+    if !reader.0.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     render(page, FormView::empty(""), None, &reader.0).map(Response::Page)
@@ -138,11 +138,11 @@ async fn create(
     reader: ChangesUsers,
     sent: Submitted<GroupForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    if !reader.0.has_just_proved(ctx.clock.now()) {
+    if !reader.0.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let errors = sent.errors(sent.form.validate());
@@ -150,7 +150,7 @@ async fn create(
         return rerender(page, &sent.form, &errors.into(), None, &reader.0);
     }
     let (name, permissions) = sent.form.words();
-    let actor = Actor { user: reader.0.person(), caller };
+    let actor = Actor { user: reader.0.person(), info };
     match flows::admin::groups::create(ctx, actor, &name, permissions).await {
         Ok(_) => Ok(done(jar, ctx, Flash::GroupSaved)),
         Err(error) => reject(page, &sent.form, error, None, &reader.0),
@@ -162,7 +162,7 @@ async fn edit(
     id: Option<i64>,
     reader: ViewsUsers,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<Page, Error> {
     let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
     let form = FormView::filled(&page, &GroupForm::of(&group), &FormErrors::default());
@@ -175,11 +175,11 @@ async fn update(
     reader: ChangesUsers,
     sent: Submitted<GroupForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    if !reader.0.has_just_proved(ctx.clock.now()) {
+    if !reader.0.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
@@ -188,7 +188,7 @@ async fn update(
         return rerender(page, &sent.form, &errors.into(), Some(&group), &reader.0);
     }
     let (name, permissions) = sent.form.words();
-    let actor = Actor { user: reader.0.person(), caller };
+    let actor = Actor { user: reader.0.person(), info };
     match flows::admin::groups::update(ctx, actor, group.id, &name, permissions).await {
         Ok(()) => Ok(done(jar, ctx, Flash::GroupSaved)),
         Err(error) => reject(page, &sent.form, error, Some(&group), &reader.0),
@@ -200,9 +200,9 @@ async fn confirm(
     id: Option<i64>,
     reader: ChangesUsers,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<Response, Error> {
-    if !reader.0.has_just_proved(ctx.clock.now()) {
+    if !reader.0.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
@@ -215,14 +215,14 @@ async fn destroy(
     reader: ChangesUsers,
     _sent: Submitted<ButtonForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    if !reader.0.has_just_proved(ctx.clock.now()) {
+    if !reader.0.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    let actor = Actor { user: reader.0.person(), caller };
+    let actor = Actor { user: reader.0.person(), info };
     match flows::admin::groups::delete(ctx, actor, number(id)).await {
         Ok(()) => Ok(done(jar, ctx, Flash::GroupDeleted)),
         Err(GroupError::MissingPermissions | GroupError::MemberHasMore) => {
@@ -238,7 +238,7 @@ fn number(id: Option<i64>) -> GroupId {
     GroupId(id.unwrap_or_default())
 }
 
-fn done(jar: &CookieJar<'_>, ctx: &Ctx, flash: Flash) -> Response {
+fn done(jar: &CookieJar<'_>, ctx: &Context, flash: Flash) -> Response {
     flash.set(jar, ctx);
     Response::Redirect(Redirect::to(GROUPS))
 }

@@ -5,7 +5,7 @@ use askama::Template;
 use rocket::{Route, State, get, routes};
 
 use crate::config::Source;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::system::checks::Finding;
 use crate::http::guards::ViewsSettings;
@@ -36,7 +36,7 @@ async fn show(
     reader: ViewsSettings,
     page: PageContext,
     rocket: &rocket::Config,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<Page, Error> {
     tracing::info!(staff.id = reader.0.person().id.0, "staff looked at the settings");
     let settings = ctx.settings.listed.0.iter().map(|setting| Shown {

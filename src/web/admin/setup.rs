@@ -8,11 +8,11 @@ use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
 use crate::accounts::OwnData;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::setup::SetupError;
 use crate::http::cookies;
-use crate::types::{Caller, Email, Name, Password, Secret};
+use crate::types::{Email, Name, Password, RequestInfo, Secret};
 use crate::web::account::{MY_PAGE, Response};
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
@@ -68,19 +68,19 @@ struct SetupPage {
 async fn arrive(
     token: &str,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let secret = Secret::new(token.to_owned());
     if !flows::admin::setup::is_link_valid(ctx, &secret).await? {
         return dead(page, ctx, &secret).await.map(Response::Page);
     }
-    cookies::carry_link(jar, ctx, token);
+    cookies::set_link_token(jar, ctx, token);
     Ok(Response::Redirect(Redirect::to("/admin/setup")))
 }
 
 /// The page for a link that does nothing: the site may be set up already.
-async fn dead(page: PageContext, ctx: &Ctx, token: &Secret) -> Result<Page, Error> {
+async fn dead(page: PageContext, ctx: &Context, token: &Secret) -> Result<Page, Error> {
     if flows::admin::setup::is_finished(ctx, token).await? {
         return message_page::not_found(page, ("setup.already.title", "setup.already.text"));
     }
@@ -88,10 +88,10 @@ async fn dead(page: PageContext, ctx: &Ctx, token: &Secret) -> Result<Page, Erro
 }
 
 #[get("/admin/setup")]
-async fn new(page: PageContext, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result<Page, Error> {
-    let token = cookies::carried(jar, ctx);
+async fn new(page: PageContext, ctx: &State<Context>, jar: &CookieJar<'_>) -> Result<Page, Error> {
+    let token = cookies::link_token(jar, ctx);
     if !flows::admin::setup::is_link_valid(ctx, &token).await? {
-        let takes_cookies = cookies::are_there(jar, ctx);
+        let takes_cookies = cookies::has_any_of_ours(jar, ctx);
         return if takes_cookies {
             dead(page, ctx, &token).await
         } else {
@@ -105,11 +105,11 @@ async fn new(page: PageContext, ctx: &State<Ctx>, jar: &CookieJar<'_>) -> Result
 async fn create(
     sent: Submitted<SetupForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    make(&cookies::carried(jar, ctx), &sent, page, caller, ctx, jar).await
+    make(&cookies::link_token(jar, ctx), &sent, page, info, ctx, jar).await
 }
 
 /// The same for whoever sends the form to the link itself.
@@ -118,19 +118,19 @@ async fn create_at_once(
     token: &str,
     sent: Submitted<SetupForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    make(&Secret::new(token.to_owned()), &sent, page, caller, ctx, jar).await
+    make(&Secret::new(token.to_owned()), &sent, page, info, ctx, jar).await
 }
 
 async fn make(
     token: &Secret,
     sent: &Submitted<SetupForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &Ctx,
+    info: &RequestInfo,
+    ctx: &Context,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let form = &sent.form;
@@ -158,13 +158,13 @@ async fn make(
         token,
         (email, page.language()),
         password,
-        caller,
+        info,
     )
     .await
     {
-        Ok(opened) => {
-            cookies::sign_in(jar, ctx, &opened);
-            cookies::drop_link(jar, ctx);
+        Ok(tokens) => {
+            cookies::sign_in(jar, ctx, &tokens);
+            cookies::remove_link_token(jar, ctx);
             Ok(Response::Redirect(Redirect::to(MY_PAGE)))
         }
         Err(error) => reject(page, form, error, ctx, token).await,
@@ -175,7 +175,7 @@ async fn reject(
     page: PageContext,
     form: &SetupForm,
     error: SetupError,
-    ctx: &Ctx,
+    ctx: &Context,
     token: &Secret,
 ) -> Result<Response, Error> {
     let rejection = match error {
@@ -194,13 +194,13 @@ fn rerender(
     page: PageContext,
     form: &SetupForm,
     rejection: &Rejection,
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Response, Error> {
     let form = FormView::filled(&page, form, &rejection.errors);
     Ok(Response::Page(rejection.apply_to(render(page, form, ctx)?)))
 }
 
-fn render(page: PageContext, form: FormView, ctx: &Ctx) -> Result<Page, Error> {
+fn render(page: PageContext, form: FormView, ctx: &Context) -> Result<Page, Error> {
     let min_length = ctx.settings.password_min_length;
     Page::render(&SetupPage { page, form, min_length })
 }

@@ -17,10 +17,10 @@ use validator::{ValidationError, ValidationErrors};
 use super::already_signed_in;
 use super::page::PageContext;
 use crate::accounts::Weakness;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::http::next::SafeNext;
 use crate::http::urlencoded;
-use crate::http::urlencoded::Wrong;
+use crate::http::urlencoded::FieldProblem;
 use crate::http::{body, csrf, guards, refusals};
 use crate::types::Password;
 
@@ -70,7 +70,7 @@ impl Form for ButtonForm {
 #[derive(Debug)]
 pub(crate) struct Submitted<T> {
     pub form: T,
-    malformed: Vec<(String, Wrong)>,
+    malformed: Vec<(String, FieldProblem)>,
 }
 
 #[rocket::async_trait]
@@ -89,21 +89,21 @@ async fn receive<T: for<'a> FromForm<'a>>(
     request: &Request<'_>,
     data: Data<'_>,
 ) -> Result<Submitted<T>, Status> {
-    let ctx = request.rocket().state::<Ctx>().ok_or(Status::InternalServerError)?;
+    let ctx = request.rocket().state::<Context>().ok_or(Status::InternalServerError)?;
     if !request.content_type().is_some_and(|kind| kind.is_form()) {
         return Err(Status::UnsupportedMediaType);
     }
     let body = body::read(request, data).await?;
     let fields = urlencoded::fields(&body).map_err(|_| Status::PayloadTooLarge)?;
     let token = fields.iter().find(|field| field.name == TOKEN).map(|field| field.value.as_str());
-    let user = guards::who(request).await.as_ref().map_err(|unknown| unknown.0)?;
+    let user = guards::current_user(request).await.as_ref().map_err(|unknown| unknown.0)?;
     let token = token.unwrap_or_default();
-    if !csrf::is_token(request, ctx, user.as_ref(), token) {
-        if user.is_some() && csrf::is_of_visitor(token) {
+    if !csrf::is_valid_token(request, ctx, user.as_ref(), token) {
+        if user.is_some() && csrf::is_visitor_token(token) {
             let next = fields.iter().find(|field| field.name == NEXT);
             already_signed_in::remember(request, next.map_or("", |next| &next.value));
         }
-        refusals::because(request, csrf::why_no_token(request, ctx));
+        refusals::set_reason(request, csrf::token_rejection_reason(request, ctx));
         return Err(Status::Forbidden);
     }
     let sent = fields.iter().map(|field| ValueField {
@@ -121,12 +121,12 @@ impl<T: Form> Submitted<T> {
     pub(crate) fn errors(&self, rules: Result<(), ValidationErrors>) -> FormErrors {
         let mut errors = FormErrors::default();
         for (name, why) in &self.malformed {
-            if *why == Wrong::Repeated && T::REPEATED.contains(&name.as_str()) {
+            if *why == FieldProblem::Repeated && T::REPEATED.contains(&name.as_str()) {
                 continue;
             }
             let why = match why {
-                Wrong::Unreadable => "form.unreadable",
-                Wrong::Repeated => "form.twice",
+                FieldProblem::Unreadable => "form.unreadable",
+                FieldProblem::Repeated => "form.twice",
             };
             match T::FIELDS.iter().find(|field| *field == name) {
                 Some(field) => errors.on(field, FormError::new(why)),

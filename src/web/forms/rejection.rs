@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::{FormError, FormErrors};
 use crate::accounts::NewPasswordError;
-use crate::sessions::{Inactive, ProveError};
+use crate::sessions::{AuthError, Inactive};
 use crate::throttle;
 use crate::throttle::ThrottleError;
 use crate::web::error::Error;
@@ -82,14 +82,14 @@ impl Rejection {
     pub(crate) fn not_authenticated(
         page: &PageContext,
         field: &'static str,
-        error: ProveError,
+        error: AuthError,
     ) -> Result<Self, Error> {
         match error {
-            ProveError::Wrong => Ok(Self::on_field(field, "password.wrong")),
-            ProveError::TooSoon(wait) => Ok(Self::too_soon(page, "form.too_soon", wait)),
-            ProveError::Closed => Ok(Self::locked()),
-            ProveError::Busy(full) => Err(full.into()),
-            ProveError::Broken(error) => Err(error.into()),
+            AuthError::WrongCredentials => Ok(Self::on_field(field, "password.wrong")),
+            AuthError::TooSoon(wait) => Ok(Self::too_soon(page, "form.too_soon", wait)),
+            AuthError::Closed => Ok(Self::locked()),
+            AuthError::Busy(full) => Err(full.into()),
+            AuthError::Broken(error) => Err(error.into()),
         }
     }
 

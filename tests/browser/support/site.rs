@@ -35,15 +35,15 @@ impl Site {
     pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         makes_superuser(folder.path(), "root@example.com");
-        Self::stands_in(folder, settings)
+        Self::still_matches(folder, settings)
     }
 
     /// A site on its first day, when nobody may do everything.
     pub(crate) fn without_anybody(settings: &[(&str, &str)]) -> Self {
-        Self::stands_in(tempfile::tempdir().expect("a temporary folder"), settings)
+        Self::still_matches(tempfile::tempdir().expect("a temporary folder"), settings)
     }
 
-    fn stands_in(folder: TempDir, settings: &[(&str, &str)]) -> Self {
+    fn still_matches(folder: TempDir, settings: &[(&str, &str)]) -> Self {
         // Between the choice of a free port and its use somebody else may take it.
         for _ in 0..5 {
             let port = free_port();

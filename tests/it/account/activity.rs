@@ -5,7 +5,7 @@ use std::time::Duration;
 use daemun::audit;
 use daemun::audit::{AuditEvent, AuditEventKind};
 use daemun::flows;
-use daemun::types::{Caller, Email, Password, UserId};
+use daemun::types::{Email, Password, RequestInfo, UserId};
 
 use crate::support::{App, GOOD, Page, World, on_both};
 
@@ -35,8 +35,8 @@ async fn a_long_trail(app: &App, length: u8) {
     for number in 1..=length {
         let transaction = app.ctx.db.begin().await.expect("a transaction");
         let address = format!("198.51.100.{number}").parse().ok();
-        let caller = Caller::new(address, FIREFOX, String::new(), None);
-        let event = AuditEvent::on_user(UserId(1), AuditEventKind::LoginFailed, &caller);
+        let info = RequestInfo::new(address, FIREFOX, String::new(), None);
+        let event = AuditEvent::on_user(UserId(1), AuditEventKind::LoginFailed, &info);
         audit::record(&transaction, event, app.ctx.clock.now()).await.expect("recorded");
         transaction.commit().await.expect("committed");
     }
@@ -115,7 +115,7 @@ async fn what_was_done_at_the_terminal_says_so(world: World) {
     let app = world.app().await;
     app.person("ada").await;
     let (email, good) = (Email::parse("ada@example.com"), Password::parse("a brand new one!"));
-    let terminal = Caller::at_the_terminal("request".into());
+    let terminal = RequestInfo::from_terminal("request".into());
     flows::account::password_change::set(
         &app.ctx,
         &email.expect("an address"),

@@ -6,7 +6,7 @@ use daemun::worker;
 use serde_json::json;
 
 use crate::account::throttling::{ADA, HOUR, admitted, guesses, next_guess, retry_after};
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::{App, GOOD, World, on_both};
 
 async fn reset_link(app: &App) -> String {
@@ -54,7 +54,9 @@ async fn a_password_that_is_set_at_the_terminal_begins_a_new_row(world: World) {
     let email = Email::parse(ADA).expect("an address");
     let password = Password::parse("another river in the evening").expect("typed");
 
-    flows::account::password_change::set(&app.ctx, &email, password, &caller()).await.expect("set");
+    flows::account::password_change::set(&app.ctx, &email, password, &request_info())
+        .await
+        .expect("set");
     world.clock.advance(HOUR);
 
     let page = app.visitor().logs_in(ADA, "another river in the evening").await;

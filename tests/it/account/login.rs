@@ -1,7 +1,7 @@
 //! Logging in.
 
 use daemun::flows::account::login::LogInError;
-use daemun::sessions::ProveError;
+use daemun::sessions::AuthError;
 
 use crate::support::{App, GOOD, Page, World, on_both};
 
@@ -261,8 +261,8 @@ async fn sixteen_log_ins_at_once_do_not_stand_in_each_others_way(world: World) {
             let email = daemun::types::Email::parse("ada@example.com").expect("an address");
             let password = daemun::types::Password::parse(GOOD).expect("typed");
             let credentials = daemun::flows::account::login::Credentials { email, password };
-            let caller = crate::support::app::caller();
-            daemun::flows::account::login::with_password(&ctx, credentials, None, &caller)
+            let info = crate::support::app::request_info();
+            daemun::flows::account::login::with_password(&ctx, credentials, None, &info)
                 .await
                 .map(drop)
         }));
@@ -271,7 +271,7 @@ async fn sixteen_log_ins_at_once_do_not_stand_in_each_others_way(world: World) {
     for racer in racers {
         let outcome = racer.await.expect("no panic");
         // More than ten at once are throttled, and nothing else may go wrong.
-        let too_soon = matches!(outcome, Err(LogInError::NotProved(ProveError::TooSoon(_))));
+        let too_soon = matches!(outcome, Err(LogInError::NotProved(AuthError::TooSoon(_))));
         assert!(outcome.is_ok() || too_soon, "{outcome:?}");
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use daemun::flows;
 use daemun::sessions;
-use daemun::sessions::RenewError;
+use daemun::sessions::RefreshError;
 
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::{App, Browser, GOOD, Page, World, on_both};
 
 const VERIFY: &str = "/account/email/verify/";
@@ -347,15 +347,15 @@ async fn a_site_that_becomes_strict_ends_unproved_sessions_at_once(world: World)
 async fn a_refresh_token_of_an_unproved_account_gives_nothing(world: World) {
     for rotate in ["true", "false"] {
         let lax = world.app().await;
-        let opened = lax.session_of(&format!("ada{rotate}")).await;
+        let tokens = lax.session_of(&format!("ada{rotate}")).await;
         let settings = [MANDATORY, &[("rotate_refresh_tokens", rotate)]].concat();
         let strict = world.app_with(&settings).await;
 
-        let token = opened.refresh.token.expose();
-        let renewed = sessions::renew(&strict.ctx, token, &caller()).await;
+        let token = tokens.refresh.token.expose();
+        let renewed = sessions::refresh(&strict.ctx, token, &request_info()).await;
 
-        assert!(matches!(renewed, Err(RenewError::Over(_))), "{renewed:?}");
-        let lax = sessions::renew(&lax.ctx, token, &caller()).await;
+        assert!(matches!(renewed, Err(RefreshError::Session(_))), "{renewed:?}");
+        let lax = sessions::refresh(&lax.ctx, token, &request_info()).await;
         assert!(lax.is_ok(), "nothing was used up: {lax:?}");
     }
 }

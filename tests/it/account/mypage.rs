@@ -31,7 +31,7 @@ async fn a_name_with_markup_is_shown_and_not_obeyed(world: World) {
     let app = world.app().await;
     let mut eve = app.person("eve").await;
     app.execute("UPDATE users SET name = '<script>alert(1)</script>\"''&'").await;
-    app.ctx.cache.forget_person(daemun::types::UserId(1));
+    app.ctx.cache.invalidate_user(daemun::types::UserId(1));
 
     let page = eve.get("/account/mypage").await;
 

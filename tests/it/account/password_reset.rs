@@ -5,7 +5,7 @@ use std::time::Duration;
 use daemun::sessions;
 use daemun::types::Email;
 
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::{App, Browser, GOOD, NEW, World, on_both};
 
 pub(crate) const ASK: &str = "/account/password/reset";
@@ -267,7 +267,7 @@ async fn every_session_ends(world: World) {
     app.visitor().chooses(&link, NEW).await;
 
     assert!(!ada.is_signed_in().await && !phone.is_signed_in().await, "at once");
-    assert!(sessions::renew(&app.ctx, &refresh, &caller()).await.is_err());
+    assert!(sessions::refresh(&app.ctx, &refresh, &request_info()).await.is_err());
     assert!(eve.is_signed_in().await);
     let letter = app.letter_to("ada@example.com").await;
     assert!(letter.subject.contains("your password was changed"), "{}", letter.subject);

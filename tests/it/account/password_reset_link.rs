@@ -10,7 +10,7 @@ use rocket::http::{Cookie, Method};
 use crate::account::password_reset::{
     ASK, FORM, HOUR, LINK, MINUTE, SENT, address, can_log_in, letters, link,
 };
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::{App, Browser, GOOD, NEW, World, on_both};
 
 const SAFE_LINKS: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like \
@@ -188,9 +188,13 @@ async fn a_link_is_dead_once_the_password_was_set_at_the_terminal(world: World) 
     let link = link(&app, "ada@example.com").await;
 
     let new = Password::parse(NEW).expect("typed");
-    let set =
-        flows::account::password_change::set(&app.ctx, &address("ada@example.com"), new, &caller())
-            .await;
+    let set = flows::account::password_change::set(
+        &app.ctx,
+        &address("ada@example.com"),
+        new,
+        &request_info(),
+    )
+    .await;
 
     set.expect("set");
     assert!(is_dead(&app, &link).await);
@@ -243,7 +247,7 @@ async fn of_two_links_to_one_account_one_wins(world: World) {
         for _ in 0..2 {
             let (random, now) = (app.ctx.random, app.ctx.clock.now());
             let whose = (UserId(1), None);
-            let token = links::mint(&transaction, random, Purpose::ResetPassword, whose, now);
+            let token = links::create(&transaction, random, Purpose::ResetPassword, whose, now);
             pair.push(format!("{LINK}{}", token.await.expect("minted").expose()));
         }
         transaction.commit().await.expect("committed");
@@ -313,7 +317,7 @@ async fn a_token_opens_what_it_was_made_for_and_nothing_else(world: World) {
             let transaction = app.ctx.db.begin().await.expect("a transaction");
             let email = address("ada@example.com");
             let whose = (UserId(1), Some(&email));
-            let token = links::mint(&transaction, random, purpose, whose, now).await;
+            let token = links::create(&transaction, random, purpose, whose, now).await;
             transaction.commit().await.expect("committed");
             token.expect("minted")
         };

@@ -244,7 +244,7 @@ async fn no_log_in_waits_for_a_password_that_is_weighed(world: World) {
             let _ = tell.send(());
             let _ = held.recv();
         };
-        ctx.weigher.run(work).await
+        ctx.strength_queue.run(work).await
     });
     begun.await.expect("the thread that weighs is busy");
 

@@ -3,31 +3,33 @@
 use std::time::Duration;
 
 use daemun::sessions;
-use daemun::sessions::{Opened, Presented, RenewError, Standing};
+use daemun::sessions::{AuthState, IssuedTokens, RefreshError, RequestCredentials};
 use futures::future::join_all;
 use rocket::tokio;
 
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::{App, Browser, World, on_both};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
 
-async fn renewed(app: &App, refresh: &str) -> Result<Opened, RenewError> {
-    sessions::renew(&app.ctx, refresh, &caller()).await
+async fn renewed(app: &App, refresh: &str) -> Result<IssuedTokens, RefreshError> {
+    sessions::refresh(&app.ctx, refresh, &request_info()).await
 }
 
 /// Shows an access token as programs do.
 async fn shows(app: &App, access: &str) -> bool {
-    let presented = Presented { bearer: Some(access), ..Presented::default() };
-    let standing = sessions::standing(&app.ctx, presented, &caller()).await.expect("answers");
-    matches!(standing, Standing::SignedIn { .. })
+    let presented = RequestCredentials { bearer: Some(access), ..RequestCredentials::default() };
+    let standing = sessions::authenticate_request(&app.ctx, presented, &request_info())
+        .await
+        .expect("answers");
+    matches!(standing, AuthState::SignedIn { .. })
 }
 
 /// A browser with these tokens alone.
-fn with<'a>(app: &'a App, opened: &Opened) -> Browser<'a> {
+fn with<'a>(app: &'a App, tokens: &IssuedTokens) -> Browser<'a> {
     let mut browser = app.visitor();
-    for (name, issued) in [("access", &opened.access), ("refresh", &opened.refresh)] {
+    for (name, issued) in [("access", &tokens.access), ("refresh", &tokens.refresh)] {
         browser.cookies.insert(name.into(), issued.token.expose().into());
     }
     browser
@@ -49,8 +51,8 @@ async fn is_stolen(app: &App) -> bool {
 #[on_both]
 async fn a_lost_answer_can_be_asked_for_until_something_of_it_was_shown(world: World) {
     let app = world.app().await;
-    let opened = app.session_of("ada").await;
-    let first = opened.refresh.token.expose();
+    let tokens = app.session_of("ada").await;
+    let first = tokens.refresh.token.expose();
     let lost = renewed(&app, first).await.expect("renewed");
 
     for wait in [11 * SECOND, MINUTE, 60 * MINUTE] {
@@ -64,7 +66,7 @@ async fn a_lost_answer_can_be_asked_for_until_something_of_it_was_shown(world: W
     app.has_confirmed().await;
     assert!(!is_stolen(&app).await);
     world.clock.advance(11 * SECOND);
-    assert!(matches!(renewed(&app, first).await, Err(RenewError::Reused)));
+    assert!(matches!(renewed(&app, first).await, Err(RefreshError::Reused)));
     assert!(is_stolen(&app).await);
 }
 
@@ -142,40 +144,40 @@ async fn the_thief_who_waits_for_the_owner_is_found_out(world: World) {
 #[on_both]
 async fn a_refresh_token_that_is_shown_confirms_too(world: World) {
     let app = world.app().await;
-    let opened = app.session_of("ada").await;
-    let first = opened.refresh.token.expose();
+    let tokens = app.session_of("ada").await;
+    let first = tokens.refresh.token.expose();
     let second = renewed(&app, first).await.expect("renewed");
 
-    sessions::check(&app.ctx, second.refresh.token.expose()).await.expect("is good");
+    sessions::check_token(&app.ctx, second.refresh.token.expose()).await.expect("is good");
     app.has_confirmed().await;
     world.clock.advance(11 * SECOND);
 
-    assert!(matches!(renewed(&app, first).await, Err(RenewError::Reused)));
+    assert!(matches!(renewed(&app, first).await, Err(RefreshError::Reused)));
 }
 
 #[on_both]
 async fn another_node_confirms_although_it_knew_the_session_from_before(world: World) {
     let (here, there) = (world.app().await, world.app().await);
-    let opened = here.session_of("ada").await;
-    assert!(shows(&there, opened.access.token.expose()).await, "its cache is warm");
-    let first = opened.refresh.token.expose();
+    let tokens = here.session_of("ada").await;
+    assert!(shows(&there, tokens.access.token.expose()).await, "its cache is warm");
+    let first = tokens.refresh.token.expose();
     let second = renewed(&here, first).await.expect("renewed");
 
     assert!(shows(&there, second.access.token.expose()).await);
 
     here.has_confirmed().await;
     world.clock.advance(11 * SECOND);
-    assert!(matches!(renewed(&here, first).await, Err(RenewError::Reused)));
+    assert!(matches!(renewed(&here, first).await, Err(RefreshError::Reused)));
 }
 
 #[on_both]
 async fn a_rotation_is_confirmed_by_one_write_and_a_warm_page_costs_none(world: World) {
     let app = world.app().await;
-    let opened = app.session_of("ada").await;
+    let tokens = app.session_of("ada").await;
     world.clock.advance(6 * MINUTE);
     let (one, two) = (
-        renewed(&app, opened.refresh.token.expose()).await.expect("renewed"),
-        renewed(&app, opened.refresh.token.expose()).await.expect("by another tab"),
+        renewed(&app, tokens.refresh.token.expose()).await.expect("renewed"),
+        renewed(&app, tokens.refresh.token.expose()).await.expect("by another tab"),
     );
     let (mut tab, mut other) = (with(&app, &one), with(&app, &two));
     let before = app.ctx.db.queries();
@@ -227,8 +229,8 @@ async fn the_first_tokens_of_a_session_need_nothing(world: World) {
 #[on_both]
 async fn of_replays_and_confirmations_at_once_the_database_decides(world: World) {
     let app = world.app().await;
-    let opened = app.session_of("ada").await;
-    let first = opened.refresh.token.clone();
+    let tokens = app.session_of("ada").await;
+    let first = tokens.refresh.token.clone();
     let second = renewed(&app, first.expose()).await.expect("renewed");
     world.clock.advance(11 * SECOND);
     let mut racers = Vec::new();
@@ -237,11 +239,13 @@ async fn of_replays_and_confirmations_at_once_the_database_decides(world: World)
         racers.push(tokio::spawn(async move {
             if number % 2 == 0 {
                 let bearer = Some(access.expose());
-                let presented = Presented { bearer, ..Presented::default() };
-                sessions::standing(&ctx, presented, &caller()).await.expect("answers");
+                let presented = RequestCredentials { bearer, ..RequestCredentials::default() };
+                sessions::authenticate_request(&ctx, presented, &request_info())
+                    .await
+                    .expect("answers");
                 return None;
             }
-            Some(sessions::renew(&ctx, first.expose(), &caller()).await)
+            Some(sessions::refresh(&ctx, first.expose(), &request_info()).await)
         }));
     }
 
@@ -252,18 +256,18 @@ async fn of_replays_and_confirmations_at_once_the_database_decides(world: World)
     let mut found_out = 0;
     for replay in &replays {
         match replay {
-            Ok(opened) => {
-                assert_eq!(opened.refresh.token.expose(), second.refresh.token.expose());
+            Ok(tokens) => {
+                assert_eq!(tokens.refresh.token.expose(), second.refresh.token.expose());
             }
-            Err(RenewError::Reused) => found_out += 1,
-            Err(error) => assert!(matches!(error, RenewError::Over(_)), "{error}"),
+            Err(RefreshError::Reused) => found_out += 1,
+            Err(error) => assert!(matches!(error, RefreshError::Session(_)), "{error}"),
         }
     }
     assert!(found_out <= 1, "one of them ends the session");
     assert_eq!(is_stolen(&app).await, found_out == 1);
     if found_out == 0 {
         app.has_confirmed().await;
-        assert!(matches!(renewed(&app, first.expose()).await, Err(RenewError::Reused)));
+        assert!(matches!(renewed(&app, first.expose()).await, Err(RefreshError::Reused)));
     }
 }
 

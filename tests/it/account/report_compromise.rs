@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use daemun::sessions;
-use daemun::sessions::RenewError;
+use daemun::sessions::RefreshError;
 use futures::future::join_all;
 use rocket::http::Method;
 
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::{App, GOOD, NEW, World, on_both};
 
 const LINK: &str = "/account/not-me/";
@@ -61,7 +61,7 @@ async fn a_log_in_on_a_new_device_is_undone_with_one_button(world: World) {
 
     assert_eq!(ada.get("/account/login").await.texts(".flash").len(), 1);
     assert!(!eve.is_signed_in().await && !home.is_signed_in().await, "at once");
-    assert!(sessions::renew(&app.ctx, &refresh, &caller()).await.is_err());
+    assert!(sessions::refresh(&app.ctx, &refresh, &request_info()).await.is_err());
     is_protected(&app, GOOD).await;
 }
 
@@ -110,14 +110,14 @@ async fn a_password_that_somebody_else_changed_is_off(world: World) {
 #[on_both]
 async fn a_copied_sign_in_is_told_about_and_undone(world: World) {
     let app = world.app().await;
-    let opened = app.session_of("ada").await;
-    let stolen = opened.refresh.token.expose();
-    let next = sessions::renew(&app.ctx, stolen, &caller()).await.expect("renewed");
-    sessions::check(&app.ctx, next.access.token.expose()).await.expect("it has arrived");
+    let tokens = app.session_of("ada").await;
+    let stolen = tokens.refresh.token.expose();
+    let next = sessions::refresh(&app.ctx, stolen, &request_info()).await.expect("renewed");
+    sessions::check_token(&app.ctx, next.access.token.expose()).await.expect("it has arrived");
     app.has_confirmed().await;
     world.clock.advance(Duration::from_secs(11));
-    let again = sessions::renew(&app.ctx, stolen, &caller()).await;
-    assert!(matches!(again, Err(RenewError::Reused)), "{again:?}");
+    let again = sessions::refresh(&app.ctx, stolen, &request_info()).await;
+    assert!(matches!(again, Err(RefreshError::Reused)), "{again:?}");
     let letter = app.letter_to(ADA).await;
     assert!(letter.subject.contains("we logged one of your devices out"), "{}", letter.subject);
 
@@ -129,21 +129,24 @@ async fn a_copied_sign_in_is_told_about_and_undone(world: World) {
 #[on_both]
 async fn a_copy_that_is_tried_many_times_at_once_is_told_about_once(world: World) {
     let app = world.app().await;
-    let opened = app.session_of("ada").await;
-    let stolen = opened.refresh.token.expose();
-    let next = sessions::renew(&app.ctx, stolen, &caller()).await.expect("renewed");
-    sessions::check(&app.ctx, next.access.token.expose()).await.expect("it has arrived");
+    let tokens = app.session_of("ada").await;
+    let stolen = tokens.refresh.token.expose();
+    let next = sessions::refresh(&app.ctx, stolen, &request_info()).await.expect("renewed");
+    sessions::check_token(&app.ctx, next.access.token.expose()).await.expect("it has arrived");
     app.has_confirmed().await;
     world.clock.advance(Duration::from_secs(11));
     app.delivers().await;
 
     let tries = (0..16).map(|_| {
         let (ctx, stolen) = (app.ctx.clone(), stolen.to_owned());
-        rocket::tokio::spawn(async move { sessions::renew(&ctx, &stolen, &caller()).await })
+        rocket::tokio::spawn(async move { sessions::refresh(&ctx, &stolen, &request_info()).await })
     });
     for outcome in join_all(tries).await {
         let outcome = outcome.expect("no panic");
-        assert!(matches!(outcome, Err(RenewError::Reused | RenewError::Over(_))), "{outcome:?}");
+        assert!(
+            matches!(outcome, Err(RefreshError::Reused | RefreshError::Session(_))),
+            "{outcome:?}"
+        );
     }
 
     let letters = app.letters_to(ADA).await;
@@ -162,8 +165,8 @@ async fn a_copy_that_is_tried_while_the_password_changes_is_in_nobodys_way(world
         let mut thief = app.visitor();
         assert_eq!(thief.logs_in(ADA, &old).await.status(), 303);
         let stolen = thief.cookies["refresh"].clone();
-        let next = sessions::renew(&app.ctx, &stolen, &caller()).await.expect("renewed");
-        sessions::check(&app.ctx, next.access.token.expose()).await.expect("it has arrived");
+        let next = sessions::refresh(&app.ctx, &stolen, &request_info()).await.expect("renewed");
+        sessions::check_token(&app.ctx, next.access.token.expose()).await.expect("it has arrived");
         app.has_confirmed().await;
         world.clock.advance(Duration::from_mins(20));
         ada.get("/account/mypage").await;
@@ -171,7 +174,9 @@ async fn a_copy_that_is_tried_while_the_password_changes_is_in_nobodys_way(world
 
         let replays = (0..8).map(|_| {
             let (ctx, stolen) = (app.ctx.clone(), stolen.clone());
-            rocket::tokio::spawn(async move { sessions::renew(&ctx, &stolen, &caller()).await })
+            rocket::tokio::spawn(
+                async move { sessions::refresh(&ctx, &stolen, &request_info()).await },
+            )
         });
         let replays: Vec<_> = replays.collect();
         let answer = ada.changes_password(&old, &new).await;
@@ -179,7 +184,8 @@ async fn a_copy_that_is_tried_while_the_password_changes_is_in_nobodys_way(world
         assert_eq!(answer.location(), Some("/account/mypage"), "{}", answer.text());
         for outcome in join_all(replays).await {
             let outcome = outcome.expect("no panic");
-            let is_refused = matches!(outcome, Err(RenewError::Reused | RenewError::Over(_)));
+            let is_refused =
+                matches!(outcome, Err(RefreshError::Reused | RefreshError::Session(_)));
             assert!(is_refused, "{outcome:?}");
         }
         old = new;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use daemun::sessions;
-use daemun::sessions::RenewError;
+use daemun::sessions::RefreshError;
 use futures::future::join_all;
 use rocket::tokio;
 use serde_json::json;
 
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::{App, GOOD, Program, World, on_both};
 
 const ADA: &str = "ada@example.com";
@@ -59,7 +59,7 @@ async fn a_session_that_is_used_stays_and_one_that_is_not_is_over(world: World) 
     again.logs_in(ADA, GOOD).await;
     let listed = again.get("/account/sessions").await.texts("ul.rows > li").len();
     assert_eq!(listed, 1, "what is over is not listed");
-    assert_eq!(sessions::count_living(&app.ctx, app.ctx.clock.now(), 10).await.expect("counts"), 1);
+    assert_eq!(sessions::count_active(&app.ctx, app.ctx.clock.now(), 10).await.expect("counts"), 1);
 }
 
 #[on_both]
@@ -166,6 +166,6 @@ async fn log_ins_at_once_keep_the_bound(world: World) {
     join_all(racers).await;
 
     assert_eq!(living_of(&app, "token").await, 100);
-    let renewed = sessions::renew(&app.ctx, ada.refresh.token.expose(), &caller()).await;
-    assert!(!matches!(renewed, Err(RenewError::Over(_))), "{renewed:?}");
+    let renewed = sessions::refresh(&app.ctx, ada.refresh.token.expose(), &request_info()).await;
+    assert!(!matches!(renewed, Err(RefreshError::Session(_))), "{renewed:?}");
 }

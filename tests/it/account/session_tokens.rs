@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use daemun::sessions;
-use daemun::sessions::{EndReason, Presented, RenewError, Standing};
+use daemun::sessions::{AuthState, EndReason, RefreshError, RequestCredentials};
 use futures::future::join_all;
 
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::{GOOD, World, on_both};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -87,12 +87,12 @@ async fn a_session_ends_on_its_day_however_often_it_is_renewed(world: World) {
 #[on_both]
 async fn two_tabs_that_renew_at_once_get_the_same_token(world: World) {
     let app = world.app().await;
-    let opened = app.session_of("ada").await;
-    let token = opened.refresh.token.expose();
+    let tokens = app.session_of("ada").await;
+    let token = tokens.refresh.token.expose();
     world.clock.advance(MINUTE);
 
-    let caller = caller();
-    let renewals = (0..16).map(|_| sessions::renew(&app.ctx, token, &caller));
+    let info = request_info();
+    let renewals = (0..16).map(|_| sessions::refresh(&app.ctx, token, &info));
     let renewed: Vec<_> = join_all(renewals).await;
 
     let tokens: Vec<_> = renewed
@@ -106,13 +106,13 @@ async fn two_tabs_that_renew_at_once_get_the_same_token(world: World) {
 #[on_both]
 async fn sixteen_threads_that_renew_at_once_get_the_same_token(world: World) {
     let app = world.app().await;
-    let opened = app.session_of("ada").await;
+    let tokens = app.session_of("ada").await;
     world.clock.advance(MINUTE);
     let mut racers = Vec::new();
     for _ in 0..16 {
-        let (ctx, token) = (app.ctx.clone(), opened.refresh.token.clone());
+        let (ctx, token) = (app.ctx.clone(), tokens.refresh.token.clone());
         racers.push(rocket::tokio::spawn(async move {
-            let renewed = sessions::renew(&ctx, token.expose(), &caller()).await;
+            let renewed = sessions::refresh(&ctx, token.expose(), &request_info()).await;
             renewed.expect("renewed").refresh.token.expose().to_owned()
         }));
     }
@@ -128,11 +128,11 @@ async fn sixteen_threads_that_renew_at_once_get_the_same_token(world: World) {
 #[on_both]
 async fn a_lost_answer_can_be_asked_for_again_within_ten_seconds(world: World) {
     let app = world.app().await;
-    let opened = app.session_of("ada").await;
-    let first = sessions::renew(&app.ctx, opened.refresh.token.expose(), &caller()).await;
+    let tokens = app.session_of("ada").await;
+    let first = sessions::refresh(&app.ctx, tokens.refresh.token.expose(), &request_info()).await;
     world.clock.advance(Duration::from_secs(9));
 
-    let again = sessions::renew(&app.ctx, opened.refresh.token.expose(), &caller()).await;
+    let again = sessions::refresh(&app.ctx, tokens.refresh.token.expose(), &request_info()).await;
 
     let (first, again) = (first.expect("renewed"), again.expect("renewed again"));
     assert_eq!(first.refresh.token.expose(), again.refresh.token.expose());
@@ -173,30 +173,30 @@ async fn without_rotation_the_refresh_token_stays_the_same(world: World) {
     assert_eq!(ada.cookies["refresh"], before);
 
     ada.logs_out().await;
-    let renewed = sessions::renew(&app.ctx, &before, &caller()).await;
-    assert!(matches!(renewed, Err(RenewError::Over(_))));
+    let renewed = sessions::refresh(&app.ctx, &before, &request_info()).await;
+    assert!(matches!(renewed, Err(RefreshError::Session(_))));
 }
 
 #[on_both]
 async fn a_suspended_person_cannot_renew(world: World) {
     let app = world.app().await;
-    let opened = app.session_of("ada").await;
+    let tokens = app.session_of("ada").await;
     app.execute("UPDATE users SET is_active = FALSE").await;
 
-    let renewed = sessions::renew(&app.ctx, opened.refresh.token.expose(), &caller()).await;
+    let renewed = sessions::refresh(&app.ctx, tokens.refresh.token.expose(), &request_info()).await;
 
-    assert!(matches!(renewed, Err(RenewError::Over(_))), "{renewed:?}");
+    assert!(matches!(renewed, Err(RefreshError::Session(_))), "{renewed:?}");
 }
 
 #[on_both]
 async fn a_deleted_person_cannot_renew(world: World) {
     let app = world.app().await;
-    let opened = app.session_of("ada").await;
+    let tokens = app.session_of("ada").await;
     app.execute("DELETE FROM users").await;
 
-    let renewed = sessions::renew(&app.ctx, opened.refresh.token.expose(), &caller()).await;
+    let renewed = sessions::refresh(&app.ctx, tokens.refresh.token.expose(), &request_info()).await;
 
-    assert!(matches!(renewed, Err(RenewError::Over(_))), "{renewed:?}");
+    assert!(matches!(renewed, Err(RefreshError::Session(_))), "{renewed:?}");
     assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 0);
 }
 
@@ -241,7 +241,7 @@ async fn ending_every_session_of_a_person_ends_nobody_elses(world: World) {
         sessions::end_all(&transaction, user, None, why, app.ctx.clock.now()).await.expect("ended");
     transaction.commit().await.expect("committed");
     for session in &over {
-        sessions::ended(&app.ctx, *session);
+        sessions::invalidate_cached(&app.ctx, *session);
     }
 
     assert_eq!(over.len(), 2);
@@ -303,8 +303,8 @@ async fn the_public_keys_verify_an_access_token_and_hold_no_private_part(world: 
             serde_json::from_slice(page.bytes()).expect("a key set");
         assert!(!page.text().contains("\"d\""));
         let name = if algorithm == "ES256" { "ada" } else { "eve" };
-        let opened = app.session_of(name).await;
-        let token = opened.access.token.expose();
+        let tokens = app.session_of(name).await;
+        let token = tokens.access.token.expose();
         let header = jsonwebtoken::decode_header(token).expect("a header");
         let jwk = set.find(&header.kid.expect("a key id")).expect("the key is published");
         let key = jsonwebtoken::DecodingKey::from_jwk(jwk).expect("a key");
@@ -325,16 +325,19 @@ async fn the_public_keys_verify_an_access_token_and_hold_no_private_part(world: 
 #[on_both]
 async fn tokens_of_another_secret_or_issuer_are_worth_nothing(world: World) {
     let app = world.app().await;
-    let opened = app.session_of("ada").await;
+    let tokens = app.session_of("ada").await;
     let elsewhere = world.app_with(&[("issuer", "https://elsewhere.example")]).await;
-    let token = opened.access.token.expose();
+    let token = tokens.access.token.expose();
 
-    let presented = Presented { bearer: Some(token), ..Presented::default() };
-    let standing = sessions::standing(&elsewhere.ctx, presented, &caller()).await.expect("answers");
+    let presented = RequestCredentials { bearer: Some(token), ..RequestCredentials::default() };
+    let standing = sessions::authenticate_request(&elsewhere.ctx, presented, &request_info())
+        .await
+        .expect("answers");
 
-    assert!(matches!(standing, Standing::Stranger { .. }));
-    let renewed = sessions::renew(&elsewhere.ctx, opened.refresh.token.expose(), &caller()).await;
-    assert!(matches!(renewed, Err(RenewError::Token(_))));
+    assert!(matches!(standing, AuthState::Anonymous { .. }));
+    let renewed =
+        sessions::refresh(&elsewhere.ctx, tokens.refresh.token.expose(), &request_info()).await;
+    assert!(matches!(renewed, Err(RefreshError::Token(_))));
 }
 
 #[on_both]
@@ -357,9 +360,9 @@ async fn keys_of_another_secret_stop_the_start(world: World) {
     let figment = world.figment(&[("secret_key", &secret)]);
     let settings = daemun::config::Settings::from_figment(&figment).expect("settings");
 
-    let opened = daemun::app::open(settings, world.clock.clone()).await;
+    let tokens = daemun::app::open(settings, world.clock.clone()).await;
 
-    assert!(opened.expect_err("refused").to_string().contains("another secret_key"));
+    assert!(tokens.expect_err("refused").to_string().contains("another secret_key"));
 }
 
 #[on_both]

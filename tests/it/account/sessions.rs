@@ -9,7 +9,7 @@ use daemun::types::{SessionId, UserId};
 use futures::future::{join, join_all};
 use rocket::http::Method;
 
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::{App, Browser, GOOD, Page, World, on_both};
 
 const LIST: &str = "/account/sessions";
@@ -372,7 +372,7 @@ async fn of_two_sessions_that_end_each_other_one_is_left(world: World) {
         let racers = [(pair.0, pair.1), (pair.1, pair.0)].map(|(asking, other)| {
             let ctx = app.ctx.clone();
             rocket::tokio::spawn(async move {
-                flows::account::sessions::end(&ctx, (user, asking), other, &caller())
+                flows::account::sessions::end(&ctx, (user, asking), other, &request_info())
                     .await
                     .expect("answers")
             })
@@ -399,7 +399,7 @@ async fn everything_that_ends_sessions_at_once_gets_through(world: World) {
         let ctx = app.ctx.clone();
         rocket::tokio::spawn(async move {
             if number % 2 == 0 {
-                return flows::account::sessions::end_others(&ctx, (user, device), &caller())
+                return flows::account::sessions::end_others(&ctx, (user, device), &request_info())
                     .await
                     .map(|_| ());
             }

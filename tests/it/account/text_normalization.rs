@@ -225,7 +225,7 @@ async fn an_account_whose_old_address_could_not_be_mended_still_opens(world: Wor
         "UPDATE users SET email = 'ada@exam\u{200b}ple.com' WHERE email = 'ada@example.com'",
     )
     .await;
-    app.ctx.cache.forget_everybody();
+    app.ctx.cache.invalidate_all();
 
     let page = ada.get("/account/mypage").await;
     assert_eq!(page.status(), 200, "{}", page.text());

@@ -347,12 +347,14 @@ async fn a_clock_that_is_a_moment_behind_is_no_reason_to_refuse(world: World) {
     let now = app.ctx.clock.now();
     let tries = [LIMIT.on("somebody")];
 
-    throttle::admit(&app.ctx.db, &tries, now + Duration::from_secs(5)).await.expect("the first");
+    throttle::check_rate_limit(&app.ctx.db, &tries, now + Duration::from_secs(5))
+        .await
+        .expect("the first");
     for _ in 0..3 {
-        throttle::admit(&app.ctx.db, &tries, now).await.expect("read the clock earlier");
+        throttle::check_rate_limit(&app.ctx.db, &tries, now).await.expect("read the clock earlier");
     }
 
-    let refused = throttle::admit(&app.ctx.db, &tries, now).await;
+    let refused = throttle::check_rate_limit(&app.ctx.db, &tries, now).await;
     assert!(matches!(refused, Err(ThrottleError::TooSoon(_))), "{refused:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use daemun::audit;
 use daemun::audit::{AuditEvent, AuditEventKind};
-use daemun::types::{Caller, UserId};
+use daemun::types::{RequestInfo, UserId};
 use serde_json::{Value, json};
 
 use crate::support::{App, GOOD, World, on_both};
@@ -12,9 +12,9 @@ const TRAIL: &str = "/admin/audit";
 /// Writes that a person did something to another.
 async fn notes(app: &App, action: AuditEventKind, agent: &str, details: Value) {
     let transaction = app.ctx.db.begin().await.expect("a transaction");
-    let caller = Caller::new("203.0.113.7".parse().ok(), agent, String::new(), None);
+    let info = RequestInfo::new("203.0.113.7".parse().ok(), agent, String::new(), None);
     let event =
-        AuditEvent::on_user(UserId(2), action, &caller).by_staff(UserId(1)).with_details(details);
+        AuditEvent::on_user(UserId(2), action, &info).by_staff(UserId(1)).with_details(details);
     audit::record(&transaction, event, app.ctx.clock.now()).await.expect("recorded");
     transaction.commit().await.expect("committed");
 }

@@ -9,7 +9,7 @@ use sea_orm::DbBackend;
 
 use crate::admin::bulk_jobs::does;
 use crate::admin::user_import::uploads;
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::{App, Browser, World, on_both};
 
 /// From now on the database refuses every change of a kind to rows for which a condition holds.
@@ -108,7 +108,7 @@ async fn a_hash_with_a_nul_in_a_stored_list_stops_nothing(world: World) {
     let people = vec![person("bob", "pbkdf2_sha256$1$a\0b$x"), person("eve", "")];
     let whole = daemun::accounts::find_by_id(&app.ctx.db, UserId(app.id_of("root").await)).await;
     let by = whole.expect("the database answers").expect("an account").person;
-    let actor = Actor { user: &by, caller: &caller() };
+    let actor = Actor { user: &by, info: &request_info() };
 
     let id: BulkJobId =
         flows::admin::user_import::draft(&app.ctx, actor, people, false).await.expect("planned");

@@ -7,7 +7,7 @@ use daemun::flows::admin::setup::SetupError;
 use daemun::types::{Email, Language, Password, Secret};
 use futures::future::join_all;
 
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::{App, GOOD, World, on_both};
 
 async fn link(app: &App) -> String {
@@ -59,7 +59,7 @@ async fn there_is_no_link_once_there_is_a_superuser(world: World) {
         &app.ctx,
         (email, Language::English),
         password,
-        &caller(),
+        &request_info(),
     )
     .await
     .expect("made");
@@ -89,7 +89,7 @@ async fn of_sixteen_tries_with_two_links_one_wins(world: World) {
                 &token,
                 (email, Language::English),
                 password,
-                &caller(),
+                &request_info(),
             )
             .await
         }));

@@ -132,6 +132,6 @@ async fn a_group_is_no_way_to_strip_a_colleague_who_may_more(world: World) {
         "DELETE FROM group_members WHERE user_id = {chief} AND group_id <> {desk}"
     ))
     .await;
-    app.ctx.cache.forget_everybody();
+    app.ctx.cache.invalidate_all();
     assert_eq!(helper.submits(&format!("{path}/delete"), &[]).await.status(), 303);
 }

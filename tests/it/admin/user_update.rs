@@ -10,7 +10,7 @@ use daemun::flows::admin::user_update::UserUpdate;
 use daemun::types::{Permission, Person, UserId};
 use futures::future::join;
 
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::{App, Browser, GOOD, Page, World, on_both};
 
 pub(crate) fn path(id: i64) -> String {
@@ -289,10 +289,16 @@ async fn two_superusers_who_demote_each_other_leave_one(world: World) {
                 is_superuser: false,
             };
             let (groups, is_verified) = (Vec::new(), false);
-            edits.push(UserUpdate { version, edited, groups, is_verified, has_just_proved: true });
+            edits.push(UserUpdate {
+                version,
+                edited,
+                groups,
+                is_verified,
+                has_reauthenticated: true,
+            });
         }
-        let from = caller();
-        let [ada, eve] = [&people[0], &people[1]].map(|user| Actor { user, caller: &from });
+        let from = request_info();
+        let [ada, eve] = [&people[0], &people[1]].map(|user| Actor { user, info: &from });
 
         let (one, two) = join(
             flows::admin::user_update::replace(&app.ctx, ada, UserId(ids[1]), &edits[1]),

@@ -27,7 +27,7 @@ async fn joins_group(app: &App, name: &str, group: &str) {
     let user = app.id_of(name).await;
     let columns = "INSERT INTO group_members (group_id, user_id)";
     app.execute(&format!("{columns} VALUES ({}, {user})", group.0)).await;
-    app.ctx.cache.forget_everybody();
+    app.ctx.cache.invalidate_all();
 }
 
 /// Where a stranger who was going somewhere is sent.

@@ -20,7 +20,7 @@ async fn joins_group(app: &App, name: &str, group: &str) {
     let user = app.id_of(name).await;
     let columns = "INSERT INTO group_members (group_id, user_id)";
     app.execute(&format!("{columns} VALUES ({}, {user})", group.0)).await;
-    app.ctx.cache.forget_everybody();
+    app.ctx.cache.invalidate_all();
 }
 
 /// The sizes that a configuration of nginx gives a setting, in bytes.

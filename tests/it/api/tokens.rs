@@ -6,7 +6,7 @@ use daemun::sessions;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::wire::forged;
 use crate::support::{App, GOOD, World, on_both};
 
@@ -171,12 +171,14 @@ async fn sixteen_programs_that_renew_at_once_get_the_same_token(world: World) {
 #[on_both]
 async fn of_sixteen_who_give_up_one_token_one_ends_the_session(world: World) {
     let app = world.app().await;
-    let opened = app.session_of("ada").await;
+    let tokens = app.session_of("ada").await;
     let mut racers = Vec::new();
     for _ in 0..16 {
-        let (ctx, token) = (app.ctx.clone(), opened.refresh.token.clone());
+        let (ctx, token) = (app.ctx.clone(), tokens.refresh.token.clone());
         racers.push(rocket::tokio::spawn(async move {
-            daemun::flows::account::logout::by_token(&ctx, token.expose(), &caller()).await.is_ok()
+            daemun::flows::account::logout::by_token(&ctx, token.expose(), &request_info())
+                .await
+                .is_ok()
         }));
     }
 
@@ -386,6 +388,9 @@ async fn somebody_who_may_not_log_in_may_not_renew(world: World) {
     let reply = program.renews().await;
 
     assert_eq!((reply.status(), reply.code()), (401, "no_active_account"));
-    let renewed = sessions::renew(&app.ctx, &token, &caller()).await;
-    assert!(matches!(renewed, Err(sessions::RenewError::Over(sessions::Over::Inactive))));
+    let renewed = sessions::refresh(&app.ctx, &token, &request_info()).await;
+    assert!(matches!(
+        renewed,
+        Err(sessions::RefreshError::Session(sessions::SessionInvalid::UserInactive))
+    ));
 }

@@ -76,7 +76,8 @@ async fn a_reset_letter_that_would_come_after_an_hour_ends_no_link(world: World)
     let transaction = app.ctx.db.begin().await.expect("begins");
     let (user, now) = (daemun::types::UserId(1), world.clock.now());
     let purpose = daemun::links::Purpose::ResetPassword;
-    let good = daemun::links::mint(&transaction, app.ctx.random, purpose, (user, None), now).await;
+    let good =
+        daemun::links::create(&transaction, app.ctx.random, purpose, (user, None), now).await;
     transaction.commit().await.expect("committed");
     world.clock.advance(Duration::from_mins(10));
 

@@ -3,11 +3,11 @@
 use daemun::crypto::jwt;
 use daemun::crypto::jwt::Claims;
 use daemun::sessions;
-use daemun::sessions::{Opened, RenewError};
+use daemun::sessions::{IssuedTokens, RefreshError};
 use rocket::http::Method;
 use serde_json::{Value, json};
 
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::{App, GOOD, NEW, Page, World, on_both};
 
 /// What a site of another make keeps under our names.
@@ -46,8 +46,8 @@ fn signed_anew(app: &App, token: &str, is_access: bool, change: impl Fn(&mut Cla
     }
 }
 
-fn of_session(app: &App, opened: &Opened, other: &Opened, is_access: bool) -> String {
-    let issued = if is_access { &opened.access } else { &opened.refresh };
+fn of_session(app: &App, tokens: &IssuedTokens, other: &IssuedTokens, is_access: bool) -> String {
+    let issued = if is_access { &tokens.access } else { &tokens.refresh };
     let jti = {
         use base64::Engine as _;
         let body = other.refresh.token.expose().split('.').nth(1).expect("three parts");
@@ -194,9 +194,9 @@ async fn the_session_of_a_token_must_be_its_persons(world: World) {
     assert_eq!(program.get("/api/account/user").await.status(), 401);
 
     let refresh = of_session(&app, &ada, &eve, false);
-    let renewed = sessions::renew(&app.ctx, &refresh, &caller()).await;
-    assert!(matches!(renewed, Err(RenewError::Token(_))), "{renewed:?}");
-    assert!(sessions::check(&app.ctx, &refresh).await.is_err());
+    let renewed = sessions::refresh(&app.ctx, &refresh, &request_info()).await;
+    assert!(matches!(renewed, Err(RefreshError::Token(_))), "{renewed:?}");
+    assert!(sessions::check_token(&app.ctx, &refresh).await.is_err());
     let mut browser = app.visitor();
     browser.cookies.insert("refresh".into(), refresh.clone());
     assert!(!browser.is_signed_in().await);

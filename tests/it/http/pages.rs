@@ -245,7 +245,7 @@ async fn every_page_behind_a_letter_is_whole(world: World) {
     ] {
         let transaction = app.ctx.db.begin().await.expect("a transaction");
         let (whose, now) = ((UserId(1), Some(&email)), app.ctx.clock.now());
-        let token = links::mint(&transaction, app.ctx.random, purpose, whose, now).await;
+        let token = links::create(&transaction, app.ctx.random, purpose, whose, now).await;
         transaction.commit().await.expect("committed");
         let link = format!("{start}{}", token.expect("minted").expose());
         for language in ["ko", "en"] {

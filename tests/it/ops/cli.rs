@@ -169,9 +169,9 @@ fn a_server_prints_its_address_and_a_link_for_the_first_superuser() {
         assert!(output.contains(&format!("{address}/admin/setup/")), "{output}");
         let mut root = server.visitor();
         let path = link(&output).expect("a link");
-        let opened = root.get(&path);
-        let page = opened.header("location").unwrap_or_else(|| panic!("{}", server.log()));
-        assert_eq!((opened.status, root.get(page).status), (303, 200), "{}", server.log());
+        let tokens = root.get(&path);
+        let page = tokens.header("location").unwrap_or_else(|| panic!("{}", server.log()));
+        assert_eq!((tokens.status, root.get(page).status), (303, 200), "{}", server.log());
         let fields = [("email", "root@example.com"), ("password1", GOOD), ("password2", GOOD)];
         assert_eq!(root.submits(page, &fields).status, 303, "{}", server.log());
         assert!(root.is_signed_in());

@@ -127,8 +127,8 @@ async fn cookies_are_taken_away_only_when_the_session_is_known_to_be_over(world:
     let mut ada = app.person("ada").await;
     let mut early = ada.clone();
     early.cookies.remove("refresh");
-    let opened = app.session_of("bob").await;
-    early.cookies.insert("access".into(), forged(&app, &opened, true, "iat"));
+    let tokens = app.session_of("bob").await;
+    early.cookies.insert("access".into(), forged(&app, &tokens, true, "iat"));
 
     let page = early.get("/").await;
 

@@ -76,8 +76,8 @@ async fn sixty_four_writers_at_once_are_all_served(world: World) {
                 date_of_birth: None,
                 language: daemun::types::Language::English,
             };
-            let caller = crate::support::app::caller();
-            daemun::flows::account::signup::join(&ctx, application, None, &caller).await.is_ok()
+            let info = crate::support::app::request_info();
+            daemun::flows::account::signup::join(&ctx, application, None, &info).await.is_ok()
         })
     });
 

@@ -12,7 +12,7 @@ use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{ConnectionTrait as _, Database, Statement};
 use serde_json::{Value, json};
 
-use crate::support::app::caller;
+use crate::support::app::request_info;
 use crate::support::process::{Machine, PATIENCE, eventually};
 use crate::support::{App, World, on_both};
 
@@ -65,7 +65,7 @@ async fn the_next_key_is_published_before_it_signs_and_nobody_is_logged_out(worl
     let mut ada = app.person("ada").await;
     let before = published(&app).await;
 
-    let next = flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("made");
+    let next = flows::system::key_rotation::rotate(&app.ctx, &request_info()).await.expect("made");
 
     assert_eq!(published(&app).await, [std::slice::from_ref(&next.id), &before[..]].concat());
     world.clock.advance(Duration::from_secs(599));
@@ -86,7 +86,7 @@ async fn after_the_overlap_the_old_key_is_refused_and_goes(world: World) {
     let app = world.app().await;
     let token = token_of(&app, "ada").await;
     let old = app.ctx.keyring();
-    let next = flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("made");
+    let next = flows::system::key_rotation::rotate(&app.ctx, &request_info()).await.expect("made");
 
     world.clock.advance(Duration::from_secs(959));
     assert!(is_accepted(&app, &signed_again(&app, &old, &token)).await);
@@ -107,9 +107,9 @@ async fn sixteen_nodes_that_rotate_at_once_make_one_key(world: World) {
     let nodes = [world.app().await, world.app().await];
     let asked = (0..16).map(|number| {
         let ctx = nodes[number % 2].ctx.clone();
-        rocket::tokio::spawn(
-            async move { flows::system::key_rotation::rotate(&ctx, &caller()).await },
-        )
+        rocket::tokio::spawn(async move {
+            flows::system::key_rotation::rotate(&ctx, &request_info()).await
+        })
     });
 
     let told: Vec<_> = join_all(asked)
@@ -129,9 +129,10 @@ async fn keys_that_somebody_else_may_have_are_worth_nothing_at_once(world: World
     let (app, other) = (world.app().await, world.app().await);
     let mut ada = app.person("ada").await;
     let token = ada.cookies["access"].clone();
-    flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("a key waits");
+    flows::system::key_rotation::rotate(&app.ctx, &request_info()).await.expect("a key waits");
 
-    let only = flows::system::key_rotation::replace(&app.ctx, &caller()).await.expect("replaced");
+    let only =
+        flows::system::key_rotation::replace(&app.ctx, &request_info()).await.expect("replaced");
     flows::system::key_rotation::keep_young(&other.ctx).await.expect("looked after");
 
     for node in [&app, &other] {
@@ -148,9 +149,9 @@ async fn eight_who_replace_the_keys_at_once_leave_one(world: World) {
     let nodes = [world.app().await, world.app().await];
     let asked = (0..8).map(|number| {
         let ctx = nodes[number % 2].ctx.clone();
-        rocket::tokio::spawn(
-            async move { flows::system::key_rotation::replace(&ctx, &caller()).await },
-        )
+        rocket::tokio::spawn(async move {
+            flows::system::key_rotation::replace(&ctx, &request_info()).await
+        })
     });
 
     for told in join_all(asked).await {
@@ -168,9 +169,10 @@ async fn eight_who_replace_the_keys_at_once_leave_one(world: World) {
 async fn a_key_whose_place_in_the_line_was_taken_and_given_up_stays_out(world: World) {
     let (app, other) = (world.app().await, world.app().await);
     let late = keys::make(&app.ctx, Algorithm::EdDsa, true).expect("made");
-    flows::system::key_rotation::replace(&other.ctx, &caller()).await.expect("replaced");
-    let only =
-        flows::system::key_rotation::replace(&other.ctx, &caller()).await.expect("replaced again");
+    flows::system::key_rotation::replace(&other.ctx, &request_info()).await.expect("replaced");
+    let only = flows::system::key_rotation::replace(&other.ctx, &request_info())
+        .await
+        .expect("replaced again");
 
     let transaction = app.ctx.db.begin().await.expect("a transaction");
     let is_added = keys::add(&transaction, &late, app.ctx.clock.now()).await.expect("answers");
@@ -257,7 +259,7 @@ async fn a_shared_key_is_not_replaced_behind_anybodys_back(world: World) {
     flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
     assert_eq!(app.ctx.keyring().keys().len(), 1);
 
-    let next = flows::system::key_rotation::rotate(&app.ctx, &caller()).await.expect("made");
+    let next = flows::system::key_rotation::rotate(&app.ctx, &request_info()).await.expect("made");
     assert_eq!(next.signs_from, world.clock.now() + DAY, "somebody has to hand it over");
 }
 
@@ -265,7 +267,7 @@ async fn a_shared_key_is_not_replaced_behind_anybodys_back(world: World) {
 async fn tokens_of_a_longer_life_are_accepted_for_all_of_it(world: World) {
     let short = world.app().await;
     let long = world.app_with(&[("access_token_lifetime", "1h")]).await;
-    flows::system::key_rotation::rotate(&short.ctx, &caller()).await.expect("made");
+    flows::system::key_rotation::rotate(&short.ctx, &request_info()).await.expect("made");
     world.clock.advance(Duration::from_secs(599));
     let token = token_of(&long, "ada").await;
     flows::system::key_rotation::keep_young(&short.ctx).await.expect("read");

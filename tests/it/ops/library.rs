@@ -11,7 +11,7 @@ mod notes;
 #[on_both]
 async fn an_application_guards_its_own_routes(world: World) {
     let client = Client::untracked(notes::app(world.figment(&[]))).await.expect("ignites");
-    let ctx = client.rocket().state::<daemun::context::Ctx>().expect("opened").clone();
+    let ctx = client.rocket().state::<daemun::context::Context>().expect("opened").clone();
     let app = crate::support::App { client, ctx };
     let mut stranger = app.visitor();
     let mut ada: Browser<'_> = app.person("ada").await;
@@ -24,7 +24,7 @@ async fn an_application_guards_its_own_routes(world: World) {
     let page = ada.get("/numbers").await;
     assert_eq!((page.status(), page.h1().as_str()), (403, "You have no access to this page"));
     app.execute("UPDATE users SET is_staff = TRUE").await;
-    app.ctx.cache.forget_person(daemun::types::UserId(1));
+    app.ctx.cache.invalidate_user(daemun::types::UserId(1));
     assert_eq!(ada.get("/numbers").await.text(), "Figures for ada@example.com.\n");
 }
 

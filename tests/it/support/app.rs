@@ -5,11 +5,11 @@ use std::time::Duration;
 use daemun::app;
 use daemun::clock::{Clock, to_micros};
 use daemun::config::Settings;
-use daemun::context::Ctx;
+use daemun::context::Context;
 use daemun::flows;
 use daemun::flows::account::signup::Joined;
-use daemun::sessions::Opened;
-use daemun::types::{Caller, Email, Language, Name, Password, UserId};
+use daemun::sessions::IssuedTokens;
+use daemun::types::{Email, Language, Name, Password, RequestInfo, UserId};
 use rocket::figment::Figment;
 use rocket::local::asynchronous::Client;
 use sea_orm::{ConnectionTrait as _, Statement};
@@ -22,14 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The application, and what a story may look at behind its doors.
 pub(crate) struct App {
     pub(crate) client: Client,
-    pub(crate) ctx: Ctx,
+    pub(crate) ctx: Context,
 }
 
 impl App {
     pub(crate) async fn open(figment: Figment, clock: Clock) -> Self {
         let settings = Settings::from_figment(&figment).expect("the settings are right");
         let ctx = app::open(settings, clock).await.expect("the application opens");
-        let rocket = app::rocket_over(figment, ctx.clone());
+        let rocket = app::rocket_with(figment, ctx.clone());
         let client = Client::untracked(rocket).await.expect("the application ignites");
         // Letters go out when a story opens the box, not in between.
         client.rocket().shutdown().notify();
@@ -55,7 +55,7 @@ impl App {
         let whose = email(name);
         let set = "UPDATE users SET is_staff = TRUE, is_superuser = TRUE";
         self.execute(&format!("{set} WHERE email = '{whose}'")).await;
-        self.ctx.cache.forget_everybody();
+        self.ctx.cache.invalidate_all();
         browser
     }
 
@@ -74,12 +74,12 @@ impl App {
         let person = format!("(SELECT id FROM users WHERE email = '{whose}')");
         let columns = "INSERT INTO group_members (group_id, user_id)";
         self.execute(&format!("{columns} VALUES ({group}, {person})")).await;
-        self.ctx.cache.forget_everybody();
+        self.ctx.cache.invalidate_all();
         browser
     }
 
     /// An account made behind the doors, and its session.
-    pub(crate) async fn session_of(&self, name: &str) -> Opened {
+    pub(crate) async fn session_of(&self, name: &str) -> IssuedTokens {
         let application = flows::account::signup::Application {
             email: Email::parse(&email(name)).expect("an address"),
             password: Password::parse(GOOD).expect("a password"),
@@ -88,11 +88,11 @@ impl App {
             date_of_birth: None,
             language: Language::English,
         };
-        let joined = flows::account::signup::join(&self.ctx, application, None, &caller())
+        let joined = flows::account::signup::join(&self.ctx, application, None, &request_info())
             .await
             .expect("joins");
         match joined {
-            Joined::SignedIn(opened) => opened,
+            Joined::SignedIn(tokens) => tokens,
             Joined::LetterSent => panic!("the address must be proved first"),
         }
     }
@@ -101,7 +101,7 @@ impl App {
     pub(crate) async fn makes_superuser(&self, name: &str) -> UserId {
         let who = (Email::parse(&email(name)).expect("an address"), Language::English);
         let password = Password::parse(GOOD).expect("a password");
-        flows::admin::setup::create_superuser(&self.ctx, who, password, &caller())
+        flows::admin::setup::create_superuser(&self.ctx, who, password, &request_info())
             .await
             .expect("made")
     }
@@ -173,6 +173,6 @@ pub(crate) fn email(name: &str) -> String {
 }
 
 /// A request that comes from nowhere in particular.
-pub(crate) fn caller() -> Caller {
-    Caller::new("192.0.2.9".parse().ok(), "test", "request".into(), None)
+pub(crate) fn request_info() -> RequestInfo {
+    RequestInfo::new("192.0.2.9".parse().ok(), "test", "request".into(), None)
 }

@@ -5,7 +5,7 @@ use daemun::groups;
 use daemun::groups::GroupName;
 use daemun::types::{Email, GroupId, Language, Password, Permission, UserId};
 
-use super::app::{caller, email};
+use super::app::{email, request_info};
 use super::{App, Browser, GOOD};
 
 impl App {
@@ -14,7 +14,7 @@ impl App {
         let address = Email::parse(&email(name)).expect("an address");
         let password = Password::parse(GOOD).expect("typed");
         let whose = (address, Language::English);
-        flows::admin::setup::create_superuser(&self.ctx, whose, password, &caller())
+        flows::admin::setup::create_superuser(&self.ctx, whose, password, &request_info())
             .await
             .expect("made");
         self.back_again(name).await

@@ -7,7 +7,7 @@
 
 use daemun::crypto::jwt;
 use daemun::crypto::jwt::Claims;
-use daemun::sessions::Opened;
+use daemun::sessions::IssuedTokens;
 use rocket::http::{ContentType, Method};
 use serde_json::{Value, json};
 
@@ -78,14 +78,14 @@ impl Row {
     /// Asks, on behalf of the person with this number, and compares everything.
     pub(crate) async fn holds(&self, world: &World, app: &App, number: usize) {
         let name = format!("wire{number}");
-        let opened = app.session_of(&name).await;
+        let tokens = app.session_of(&name).await;
         let (id, other) = (app.id_of(&name).await, app.id_of("wire0").await);
-        self.prepare(world, app, &name, &opened).await;
+        self.prepare(world, app, &name, &tokens).await;
         let row = format!("{} {}: {}", self.method, self.path, self.name);
         let numbered = |text: &str| {
             text.replace("<id>", &id.to_string()).replace("<other>", &other.to_string())
         };
-        let fill = |text: &str| fill(&numbered(text), app, &name, &opened);
+        let fill = |text: &str| fill(&numbered(text), app, &name, &tokens);
 
         let mut program = Program::new(app.visitor().from(&format!("192.0.2.{}:1", number % 250)));
         for (name, value) in &self.headers {
@@ -110,11 +110,11 @@ impl Row {
         carries_its_headers(&reply, &row);
     }
 
-    async fn prepare(&self, world: &World, app: &App, name: &str, opened: &Opened) {
+    async fn prepare(&self, world: &World, app: &App, name: &str, tokens: &IssuedTokens) {
         let set =
             |what: &str| format!("UPDATE users SET {what} WHERE email = '{name}@example.com'");
         let mut program = app.program();
-        let refresh = opened.refresh.token.expose();
+        let refresh = tokens.refresh.token.expose();
         match self.before {
             None => {}
             Some("promoted") => app.execute(&set("is_staff = TRUE, is_superuser = TRUE")).await,
@@ -137,7 +137,7 @@ impl Row {
             }
             Some(other) => panic!("nobody knows how to be {other}"),
         }
-        app.ctx.cache.forget_everybody();
+        app.ctx.cache.invalidate_all();
     }
 }
 
@@ -177,7 +177,7 @@ fn fits(wanted: &Value, got: &Value) -> bool {
     }
 }
 
-fn fill(text: &str, app: &App, name: &str, opened: &Opened) -> String {
+fn fill(text: &str, app: &App, name: &str, tokens: &IssuedTokens) -> String {
     let mut filled = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('<') {
@@ -186,8 +186,8 @@ fn fill(text: &str, app: &App, name: &str, opened: &Opened) -> String {
         let meant = match word.split_once(':').unwrap_or((word, "")) {
             ("email", _) => email(name),
             ("new", _) => email(&format!("new.{name}")),
-            ("access", fault) => forged(app, opened, true, fault),
-            ("refresh", fault) => forged(app, opened, false, fault),
+            ("access", fault) => forged(app, tokens, true, fault),
+            ("refresh", fault) => forged(app, tokens, false, fault),
             _ => ["<", word, ">"].concat(),
         };
         filled.push_str(&meant);
@@ -197,8 +197,8 @@ fn fill(text: &str, app: &App, name: &str, opened: &Opened) -> String {
 }
 
 /// A token of a person with a fault, signed as our own are unless the signature is the fault.
-pub(crate) fn forged(app: &App, opened: &Opened, is_access: bool, fault: &str) -> String {
-    let issued = if is_access { &opened.access } else { &opened.refresh };
+pub(crate) fn forged(app: &App, tokens: &IssuedTokens, is_access: bool, fault: &str) -> String {
+    let issued = if is_access { &tokens.access } else { &tokens.refresh };
     let good = issued.token.expose();
     let [header, body, signature] = good.split('.').collect::<Vec<_>>()[..] else {
         panic!("a token has three parts")

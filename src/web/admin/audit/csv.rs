@@ -11,7 +11,7 @@ use super::index::{Typed, understand};
 use crate::accounts;
 use crate::audit;
 use crate::audit::{AuditCursor, AuditSearch, ExportedEvent};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::http::guards::ReadsAudit;
 use crate::types::UserId;
@@ -43,7 +43,7 @@ const HEADINGS: [&str; 10] = [
 async fn index(
     typed: Typed,
     _reader: ReadsAudit,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<Table<ByteStream![Vec<u8>]>, Error> {
     let (search, wrong) = understand(ctx, &typed).await?;
     if !wrong.is_empty() {
@@ -72,7 +72,7 @@ async fn index(
 
 /// Some rows, and where they end if there may be more.
 async fn piece(
-    ctx: &Ctx,
+    ctx: &Context,
     search: &AuditSearch,
     before: Option<AuditCursor>,
 ) -> Result<(Vec<[String; 10]>, Option<AuditCursor>), DbError> {

@@ -17,7 +17,7 @@ use super::changes::{Change, Fact};
 use crate::accounts;
 use crate::audit;
 use crate::audit::{AuditCursor, AuditEventKind, AuditSearch, RecordedEvent};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::http::guards::ReadsAudit;
 use crate::types::{Email, UserId};
@@ -132,7 +132,7 @@ async fn index(
     typed: Typed,
     _reader: ReadsAudit,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<Page, Error> {
     let before = before.and_then(AuditCursor::parse);
     let (search, wrong) = understand(ctx, &typed).await?;
@@ -163,7 +163,7 @@ async fn index(
 
 /// What is looked for, and what of it cannot be.
 pub(crate) async fn understand(
-    ctx: &Ctx,
+    ctx: &Context,
     typed: &Typed,
 ) -> Result<(AuditSearch, Vec<(&'static str, &'static str)>), DbError> {
     let mut wrong = Vec::new();
@@ -201,7 +201,7 @@ pub(crate) async fn understand(
 }
 
 /// An account by its number, which works when it is gone too, or by its address.
-async fn person(ctx: &Ctx, text: &str) -> Result<Option<UserId>, DbError> {
+async fn person(ctx: &Context, text: &str) -> Result<Option<UserId>, DbError> {
     if let Ok(id) = text.parse() {
         return Ok(Some(UserId(id)));
     }
@@ -213,7 +213,7 @@ async fn person(ctx: &Ctx, text: &str) -> Result<Option<UserId>, DbError> {
 
 /// The addresses of those who did something or suffered it.
 pub(crate) async fn emails(
-    ctx: &Ctx,
+    ctx: &Context,
     events: &[RecordedEvent],
 ) -> Result<BTreeMap<UserId, String>, DbError> {
     let mut ids: Vec<_> =
@@ -225,7 +225,7 @@ pub(crate) async fn emails(
 
 /// Events as people read them; the addresses of those who are in them cost one statement.
 pub(crate) async fn in_words(
-    ctx: &Ctx,
+    ctx: &Context,
     page: &PageContext,
     events: &[RecordedEvent],
 ) -> Result<Vec<Shown>, DbError> {

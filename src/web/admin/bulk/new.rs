@@ -10,11 +10,11 @@ use url::form_urlencoded;
 use super::show::BULK;
 use crate::accounts::search::Count;
 use crate::admin::{AdminAction, AdminError};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::bulk_jobs::{Preview, Selection};
 use crate::http::guards::{SignedIn, ViewsUsers};
-use crate::types::{Caller, Permission, UserId, text};
+use crate::types::{Permission, RequestInfo, UserId, text};
 use crate::web::account::{Response, reauthentication};
 use crate::web::admin::users::actions::{actor, is_too_long_or_odd, number, until};
 use crate::web::admin::users::index;
@@ -203,8 +203,8 @@ async fn look(
     sent: BulkForm,
     staff: ViewsUsers,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
 ) -> Result<Response, Error> {
     if sent.action.is_empty() {
         return Ok(Response::Redirect(Redirect::to(BULK)));
@@ -213,12 +213,12 @@ async fn look(
     let Ok(wanted) = sent.wanted() else {
         return Ok(Response::Redirect(Redirect::to("/admin/users")));
     };
-    if kind.is_dangerous && !staff.0.has_just_proved(ctx.clock.now()) {
+    if kind.is_dangerous && !staff.0.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect_for(&sent.way())));
     }
     let action = action(kind, &sent, None);
     let preview =
-        flows::admin::bulk_jobs::preview(ctx, actor(&staff.0, caller), &action, &wanted).await?;
+        flows::admin::bulk_jobs::preview(ctx, actor(&staff.0, info), &action, &wanted).await?;
     render(kind, sent, FormView::empty(""), preview, page).map(Response::Page)
 }
 
@@ -228,8 +228,8 @@ async fn create(
     sent: Submitted<BulkForm>,
     staff: ViewsUsers,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
 ) -> Result<Response, Error> {
     let mut errors = sent.errors(Ok(()));
     let form = sent.form;
@@ -241,7 +241,7 @@ async fn create(
             return Ok(Response::Page(page.with_status(Status::UnprocessableEntity)));
         }
     };
-    if kind.is_dangerous && !staff.0.has_just_proved(ctx.clock.now()) {
+    if kind.is_dangerous && !staff.0.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect_for(&form.way())));
     }
     let until = until(&form.until, ctx.clock.now().date());
@@ -252,7 +252,7 @@ async fn create(
         errors.add("until", key);
     }
     let action = action(kind, &form, until.ok().flatten());
-    let actor = actor(&staff.0, caller);
+    let actor = actor(&staff.0, info);
     let preview = flows::admin::bulk_jobs::preview(ctx, actor, &action, &wanted).await?;
     if form.count.is_empty() {
         return render(kind, form, FormView::empty(""), preview, page).map(Response::Page);

@@ -8,11 +8,11 @@ use rocket::{Route, State, get, post, routes};
 use crate::accounts;
 use crate::admin::bulk_job;
 use crate::admin::bulk_job::{BulkJob, BulkJobKind, BulkJobState};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::bulk_jobs::BulkJobError;
 use crate::http::guards::{SignedIn, ViewsUsers};
-use crate::types::{BulkJobId, Caller};
+use crate::types::{BulkJobId, RequestInfo};
 use crate::web::admin::users::actions::{actor, number};
 use crate::web::error::Error;
 use crate::web::forms::{ButtonForm, Submitted};
@@ -62,7 +62,7 @@ struct Shown {
 
 /// The latest of them.
 #[get("/admin/bulk")]
-async fn index(_staff: ViewsUsers, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
+async fn index(_staff: ViewsUsers, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
     let all = bulk_job::list_latest(&ctx.db, LISTED).await?;
     let all = shown(ctx, &page, &all).await?;
     Page::render(&ListPage { page, all })
@@ -73,7 +73,7 @@ async fn show(
     id: &str,
     staff: ViewsUsers,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<Page, Error> {
     let job = find(id, ctx).await?;
     let may_undo =
@@ -95,11 +95,11 @@ async fn undo(
     id: &str,
     _sent: Submitted<ButtonForm>,
     staff: ViewsUsers,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
 ) -> Result<Redirect, Error> {
     let id = BulkJobId(number(id).ok_or(Status::NotFound)?);
-    match flows::admin::bulk_jobs::undo(ctx, actor(&staff.0, caller), id).await {
+    match flows::admin::bulk_jobs::undo(ctx, actor(&staff.0, info), id).await {
         Ok(undo) => Ok(Redirect::to(format!("{BULK}/{undo}"))),
         // The page says that it is too late, or by what it was undone.
         Err(BulkJobError::TooLate) => Ok(Redirect::to(format!("{BULK}/{id}"))),
@@ -112,11 +112,11 @@ async fn stop(
     id: &str,
     _sent: Submitted<ButtonForm>,
     staff: ViewsUsers,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
 ) -> Result<Redirect, Error> {
     let id = BulkJobId(number(id).ok_or(Status::NotFound)?);
-    match flows::admin::bulk_jobs::stop(ctx, actor(&staff.0, caller), id).await {
+    match flows::admin::bulk_jobs::stop(ctx, actor(&staff.0, info), id).await {
         Ok(()) | Err(BulkJobError::TooLate) => Ok(Redirect::to(format!("{BULK}/{id}"))),
         Err(error) => Err(reject(error)),
     }
@@ -130,7 +130,7 @@ fn reject(error: BulkJobError) -> Error {
     }
 }
 
-async fn find(id: &str, ctx: &Ctx) -> Result<BulkJob, Error> {
+async fn find(id: &str, ctx: &Context) -> Result<BulkJob, Error> {
     let id = number(id).ok_or(Status::NotFound)?;
     bulk_job::find(&ctx.db, BulkJobId(id)).await?.ok_or_else(|| Status::NotFound.into())
 }
@@ -140,7 +140,7 @@ fn may_stop(job: &BulkJob, reader: &SignedIn) -> bool {
     job.state == BulkJobState::Running && (person.is_superuser || person.id == job.actor)
 }
 
-async fn shown(ctx: &Ctx, page: &PageContext, all: &[BulkJob]) -> Result<Vec<Shown>, Error> {
+async fn shown(ctx: &Context, page: &PageContext, all: &[BulkJob]) -> Result<Vec<Shown>, Error> {
     let actors: Vec<_> = all.iter().map(|job| job.actor).collect();
     let emails = accounts::emails_of(&ctx.db, &actors).await?;
     let shown = all.iter().map(|job| Shown {

@@ -7,7 +7,7 @@ use rocket::{Route, State, get, post, routes};
 
 use super::form::ProviderForm;
 use crate::admin::Actor;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::account::social_login::redirect_uri;
 use crate::flows::admin::social_providers::ProviderError;
@@ -15,7 +15,7 @@ use crate::http::guards::{ChangesSocial, SignedIn};
 use crate::oauth::{EndpointError, Flaw, Kind, OauthError};
 use crate::social;
 use crate::social::Provider;
-use crate::types::Caller;
+use crate::types::RequestInfo;
 use crate::web::account::{Response, login_methods, reauthentication};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
@@ -82,7 +82,11 @@ struct Registered {
 }
 
 #[get("/admin/social")]
-async fn index(_reader: ChangesSocial, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
+async fn index(
+    _reader: ChangesSocial,
+    page: PageContext,
+    ctx: &State<Context>,
+) -> Result<Page, Error> {
     let providers = social::list(ctx).await?.into_iter().map(|provider| Shown {
         id: provider.id,
         name: login_methods::provider_name(&provider.application, &page),
@@ -98,9 +102,9 @@ async fn index(_reader: ChangesSocial, page: PageContext, ctx: &State<Ctx>) -> R
 async fn new(
     reader: ChangesSocial,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<Response, Error> {
-    if !reader.0.has_just_proved(ctx.clock.now()) {
+    if !reader.0.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let form = FormView::filled(&page, &ProviderForm::empty(), &FormErrors::default());
@@ -112,11 +116,11 @@ async fn create(
     reader: ChangesSocial,
     sent: Submitted<ProviderForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    save(&reader.0, &sent, None, page, caller, (ctx, jar)).await
+    save(&reader.0, &sent, None, page, info, (ctx, jar)).await
 }
 
 #[get("/admin/social/<id>", rank = 2)]
@@ -124,10 +128,10 @@ async fn edit(
     id: Option<i64>,
     reader: ChangesSocial,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<Response, Error> {
     let provider = find(ctx, id).await?;
-    if !reader.0.has_just_proved(ctx.clock.now()) {
+    if !reader.0.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let form = FormView::filled(&page, &ProviderForm::of(&provider), &FormErrors::default());
@@ -140,12 +144,12 @@ async fn update(
     reader: ChangesSocial,
     sent: Submitted<ProviderForm>,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let provider = find(ctx, id).await?;
-    save(&reader.0, &sent, Some(&provider), page, caller, (ctx, jar)).await
+    save(&reader.0, &sent, Some(&provider), page, info, (ctx, jar)).await
 }
 
 #[post("/admin/social/<id>/delete", data = "<_sent>")]
@@ -153,15 +157,15 @@ async fn destroy(
     id: Option<i64>,
     reader: ChangesSocial,
     _sent: Submitted<ButtonForm>,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    if !reader.0.has_just_proved(ctx.clock.now()) {
+    if !reader.0.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect_for(LIST)));
     }
     let provider = find(ctx, id).await?;
-    let actor = Actor { user: reader.0.person(), caller };
+    let actor = Actor { user: reader.0.person(), info };
     match flows::admin::social_providers::delete(ctx, actor, &provider).await {
         Ok(()) => Ok(done(jar, ctx, Flash::ProviderDeleted)),
         Err(ProviderError::Broken(error)) => Err(error.into()),
@@ -169,7 +173,7 @@ async fn destroy(
     }
 }
 
-async fn find(ctx: &Ctx, id: Option<i64>) -> Result<Provider, Error> {
+async fn find(ctx: &Context, id: Option<i64>) -> Result<Provider, Error> {
     Ok(social::find(ctx, id.unwrap_or_default()).await?.ok_or(Status::NotFound)?)
 }
 
@@ -178,10 +182,10 @@ async fn save(
     sent: &Submitted<ProviderForm>,
     provider: Option<&Provider>,
     page: PageContext,
-    caller: &Caller,
-    (ctx, jar): (&Ctx, &CookieJar<'_>),
+    info: &RequestInfo,
+    (ctx, jar): (&Context, &CookieJar<'_>),
 ) -> Result<Response, Error> {
-    if !reader.has_just_proved(ctx.clock.now()) {
+    if !reader.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let mut errors = sent.errors(Ok(()));
@@ -192,7 +196,7 @@ async fn save(
     let Some(wanted) = wanted.filter(|_| errors.is_empty()) else {
         return rerender(page, &sent.form, &errors.into(), provider, ctx).await;
     };
-    let actor = Actor { user: reader.person(), caller };
+    let actor = Actor { user: reader.person(), info };
     let saved = match provider {
         None => flows::admin::social_providers::create(ctx, actor, &wanted).await,
         Some(provider) => {
@@ -232,7 +236,7 @@ fn said_of(field: &str, flaw: Flaw) -> &'static str {
     }
 }
 
-fn done(jar: &CookieJar<'_>, ctx: &Ctx, flash: Flash) -> Response {
+fn done(jar: &CookieJar<'_>, ctx: &Context, flash: Flash) -> Response {
     flash.set(jar, ctx);
     Response::Redirect(Redirect::to(LIST))
 }
@@ -242,7 +246,7 @@ async fn rerender(
     form: &ProviderForm,
     rejection: &Rejection,
     provider: Option<&Provider>,
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Response, Error> {
     let form = FormView::filled(&page, form, &rejection.errors);
     Ok(Response::Page(rejection.apply_to(render(page, form, provider, ctx).await?)))
@@ -252,7 +256,7 @@ async fn render(
     page: PageContext,
     form: FormView,
     provider: Option<&Provider>,
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Page, Error> {
     let registered = match provider {
         Some(provider) => Some(Registered {

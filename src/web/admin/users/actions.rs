@@ -16,11 +16,11 @@ use super::edit;
 use crate::accounts;
 use crate::accounts::Account;
 use crate::admin::{Actor, AdminAction, AdminError};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::http::guards::{ChangesUsers, DeletesUsers, EndsSessions, SignedIn};
 pub(crate) use crate::types::number;
-use crate::types::{Caller, Permission, UserId, text};
+use crate::types::{Permission, RequestInfo, UserId, text};
 use crate::web::account::{Response, reauthentication};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
@@ -201,7 +201,7 @@ async fn ask_activate(
     id: &str,
     staff: ChangesUsers,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Outcome {
     ask(Act::Activate, id, &staff.0, page, ctx).await
 }
@@ -212,11 +212,11 @@ async fn activate(
     sent: Submitted<ButtonForm>,
     staff: ChangesUsers,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
-    done(Act::Activate, id, &sent.form, &staff.0, (page, caller, ctx, jar)).await
+    done(Act::Activate, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/deactivate")]
@@ -224,7 +224,7 @@ async fn ask_deactivate(
     id: &str,
     staff: ChangesUsers,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Outcome {
     ask(Act::Deactivate, id, &staff.0, page, ctx).await
 }
@@ -235,13 +235,13 @@ async fn deactivate(
     sent: Submitted<DeactivateForm>,
     staff: ChangesUsers,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
     let (form, now) = (&sent.form, ctx.clock.now());
     let account = reach(id, &staff.0, ctx).await?;
-    if !staff.0.has_just_proved(now) {
+    if !staff.0.has_reauthenticated(now) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let until = until(&form.until, now.date());
@@ -255,14 +255,19 @@ async fn deactivate(
     let (true, Ok(until)) = (errors.is_empty(), until) else {
         return rerender(Act::Deactivate, &account, form, page, errors.into());
     };
-    let (actor, whom) = (actor(&staff.0, caller), account.person.id);
+    let (actor, whom) = (actor(&staff.0, info), account.person.id);
     let action = AdminAction::Deactivate { reason: text::line(&form.reason).into_owned(), until };
     let result = flows::admin::user_actions::perform(ctx, actor, whom, &action).await;
     settle(Act::Deactivate, result, &account, form, &staff.0, (page, ctx, jar))
 }
 
 #[get("/admin/users/<id>/verify")]
-async fn ask_verify(id: &str, staff: ChangesUsers, page: PageContext, ctx: &State<Ctx>) -> Outcome {
+async fn ask_verify(
+    id: &str,
+    staff: ChangesUsers,
+    page: PageContext,
+    ctx: &State<Context>,
+) -> Outcome {
     ask(Act::Verify, id, &staff.0, page, ctx).await
 }
 
@@ -272,11 +277,11 @@ async fn verify(
     sent: Submitted<ButtonForm>,
     staff: ChangesUsers,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
-    done(Act::Verify, id, &sent.form, &staff.0, (page, caller, ctx, jar)).await
+    done(Act::Verify, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/sessions/end")]
@@ -284,7 +289,7 @@ async fn ask_end_sessions(
     id: &str,
     staff: EndsSessions,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Outcome {
     ask(Act::EndSessions, id, &staff.0, page, ctx).await
 }
@@ -295,15 +300,20 @@ async fn end_sessions(
     sent: Submitted<ButtonForm>,
     staff: EndsSessions,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
-    done(Act::EndSessions, id, &sent.form, &staff.0, (page, caller, ctx, jar)).await
+    done(Act::EndSessions, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/delete")]
-async fn ask_delete(id: &str, staff: DeletesUsers, page: PageContext, ctx: &State<Ctx>) -> Outcome {
+async fn ask_delete(
+    id: &str,
+    staff: DeletesUsers,
+    page: PageContext,
+    ctx: &State<Context>,
+) -> Outcome {
     ask(Act::Delete, id, &staff.0, page, ctx).await
 }
 
@@ -313,11 +323,11 @@ async fn delete(
     sent: Submitted<ButtonForm>,
     staff: DeletesUsers,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
-    done(Act::Delete, id, &sent.form, &staff.0, (page, caller, ctx, jar)).await
+    done(Act::Delete, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/password")]
@@ -325,7 +335,7 @@ async fn ask_password(
     id: &str,
     staff: ChangesUsers,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Outcome {
     ask(Act::Password, id, &staff.0, page, ctx).await
 }
@@ -337,8 +347,8 @@ async fn password(
     sent: Submitted<PasswordForm>,
     staff: ChangesUsers,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
     let form = &sent.form;
@@ -347,7 +357,7 @@ async fn password(
     if !errors.is_empty() {
         return rerender(Act::Password, &account, form, page, errors.into());
     }
-    let (actor, whom) = (actor(&staff.0, caller), account.person.id);
+    let (actor, whom) = (actor(&staff.0, info), account.person.id);
     let by_email = matches!(form.send.as_str(), "true" | "on");
     let result = match form.action.as_str() {
         "link" => {
@@ -361,7 +371,7 @@ async fn password(
                 Err(error) => Err(error),
             }
         }
-        "unusable" if !staff.0.has_just_proved(ctx.clock.now()) => {
+        "unusable" if !staff.0.has_reauthenticated(ctx.clock.now()) => {
             return Ok(Response::Redirect(reauthentication::redirect(&page)));
         }
         "unusable" => flows::admin::user_actions::lock_password(ctx, actor, whom).await,
@@ -374,9 +384,9 @@ async fn password(
 }
 
 /// The page of an act.
-async fn ask(act: Act, id: &str, staff: &SignedIn, page: PageContext, ctx: &Ctx) -> Outcome {
+async fn ask(act: Act, id: &str, staff: &SignedIn, page: PageContext, ctx: &Context) -> Outcome {
     let account = reach(id, staff, ctx).await?;
-    if act.is_dangerous() && !staff.has_just_proved(ctx.clock.now()) {
+    if act.is_dangerous() && !staff.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     render(act, &account, FormView::empty(""), page).map(Response::Page)
@@ -388,13 +398,13 @@ async fn done(
     id: &str,
     form: &ButtonForm,
     staff: &SignedIn,
-    (page, caller, ctx, jar): (PageContext, &Caller, &Ctx, &CookieJar<'_>),
+    (page, info, ctx, jar): (PageContext, &RequestInfo, &Context, &CookieJar<'_>),
 ) -> Outcome {
     let account = reach(id, staff, ctx).await?;
-    if act.is_dangerous() && !staff.has_just_proved(ctx.clock.now()) {
+    if act.is_dangerous() && !staff.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    let (actor, whom) = (actor(staff, caller), account.person.id);
+    let (actor, whom) = (actor(staff, info), account.person.id);
     let action = match act {
         Act::Activate | Act::BringBack => AdminAction::Activate,
         Act::Verify => AdminAction::VerifyEmail,
@@ -413,7 +423,7 @@ fn settle(
     account: &Account,
     form: &impl Form,
     staff: &SignedIn,
-    (page, ctx, jar): (PageContext, &Ctx, &CookieJar<'_>),
+    (page, ctx, jar): (PageContext, &Context, &CookieJar<'_>),
 ) -> Outcome {
     match result {
         Ok(()) => {
@@ -463,13 +473,13 @@ fn render(act: Act, account: &Account, form: FormView, page: PageContext) -> Res
 }
 
 /// The account of a path, for somebody who is going to touch it.
-pub(crate) async fn reach(id: &str, staff: &SignedIn, ctx: &Ctx) -> Result<Account, Error> {
+pub(crate) async fn reach(id: &str, staff: &SignedIn, ctx: &Context) -> Result<Account, Error> {
     let account = find(id, ctx).await?;
     if is_above(&account, staff) { Err(Status::Forbidden.into()) } else { Ok(account) }
 }
 
 /// The account of a path. Whatever is not exactly a number of one is no account's.
-pub(crate) async fn find(id: &str, ctx: &Ctx) -> Result<Account, Error> {
+pub(crate) async fn find(id: &str, ctx: &Context) -> Result<Account, Error> {
     let id = number(id).ok_or(Status::NotFound)?;
     let account = accounts::find_by_id(&ctx.db, UserId(id)).await?;
     account.ok_or_else(|| Status::NotFound.into())
@@ -480,8 +490,8 @@ pub(crate) fn is_above(account: &Account, staff: &SignedIn) -> bool {
     account.person.is_superuser && !staff.person().is_superuser
 }
 
-pub(crate) fn actor<'a>(staff: &'a SignedIn, caller: &'a Caller) -> Actor<'a> {
-    Actor { user: staff.person(), caller }
+pub(crate) fn actor<'a>(staff: &'a SignedIn, info: &'a RequestInfo) -> Actor<'a> {
+    Actor { user: staff.person(), info }
 }
 
 /// The account's page, for those who may see it.

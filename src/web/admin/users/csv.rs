@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use super::index::Asked;
 use crate::accounts::search;
 use crate::accounts::search::{Batch, Bounds, Filter, Place, Plan, Row, Sort};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::db::DbError;
 use crate::http::guards::ViewsUsers;
 use crate::web::csv;
@@ -41,7 +41,7 @@ const HEADINGS: [&str; 9] = [
 async fn index(
     _by: ViewsUsers,
     mut asked: Asked,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<Table<ByteStream![Vec<u8>]>, Error> {
     let understood = asked.understand();
     let Some(filter) = understood.filter.filter(|_| understood.errors.is_empty()) else {
@@ -71,7 +71,7 @@ async fn index(
 }
 
 async fn piece(
-    ctx: &Ctx,
+    ctx: &Context,
     filter: &Filter,
     sort: Sort,
     place: &Place,

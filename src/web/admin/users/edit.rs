@@ -13,7 +13,7 @@ use super::actions::{Act, Outcome};
 use crate::accounts::{Account, Edited};
 use crate::audit;
 use crate::audit::RecordedEvent;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::login_diagnosis::LoginDiagnosis;
 use crate::flows::admin::user_update::{UpdateUserError, UserUpdate, UserWithGroups};
@@ -26,7 +26,7 @@ use crate::outbox;
 use crate::outbox::{Fate, Logged};
 use crate::sessions;
 use crate::types::{
-    BirthDate, Caller, Email, Gender, GroupId, Name, Permission, Permissions, Secret, UserId,
+    BirthDate, Email, Gender, GroupId, Name, Permission, Permissions, RequestInfo, Secret, UserId,
 };
 use crate::web::account::{Response, activity, reauthentication};
 use crate::web::admin::emails;
@@ -173,7 +173,7 @@ impl PersonForm {
     }
 
     /// The words of a form whose rules hold.
-    fn words(&self, today: Today, groups: Vec<GroupId>, has_just_proved: bool) -> UserUpdate {
+    fn words(&self, today: Today, groups: Vec<GroupId>, has_reauthenticated: bool) -> UserUpdate {
         let holds = "the rules hold, and they are these parsers";
         let edited = Edited {
             email: Email::parse(&self.email).expect(holds),
@@ -187,7 +187,7 @@ impl PersonForm {
         // A version that cannot be read is not the account's.
         let version = self.version.parse().unwrap_or(-1);
         let is_verified = is_ticked(&self.email_verified);
-        UserUpdate { version, edited, groups, is_verified, has_just_proved }
+        UserUpdate { version, edited, groups, is_verified, has_reauthenticated }
     }
 }
 
@@ -225,7 +225,7 @@ pub(crate) struct GroupBox {
 }
 
 /// Every group, with what the reader may do with it.
-pub(crate) async fn boxes(ctx: &Ctx, own: Permissions) -> Result<Vec<GroupBox>, Error> {
+pub(crate) async fn boxes(ctx: &Context, own: Permissions) -> Result<Vec<GroupBox>, Error> {
     let groups = groups::list(&ctx.db, MOST_GROUPS).await?;
     let show = |group: Group| GroupBox {
         id: group.id,
@@ -236,7 +236,7 @@ pub(crate) async fn boxes(ctx: &Ctx, own: Permissions) -> Result<Vec<GroupBox>, 
 }
 
 /// Where the token of a link for a new password leads.
-pub(crate) fn reset_url(ctx: &Ctx, token: &Secret) -> String {
+pub(crate) fn reset_url(ctx: &Context, token: &Secret) -> String {
     let site = ctx.settings.public_url.as_str().trim_end_matches('/');
     format!("{site}/account/password/reset/{}", token.expose())
 }
@@ -303,12 +303,12 @@ async fn show(
     id: &str,
     staff: ViewsUsers,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
     let account = actions::find(id, ctx).await?;
     let held = groups::list_of_user(&ctx.db, account.person.id).await?;
-    let handed = cookies::take_handed(jar, ctx, account.person.id);
+    let handed = cookies::take_flashed_invitation(jar, ctx, account.person.id);
     let handed = handed.map(|token| reset_url(ctx, &token));
     let current = UserWithGroups { account, groups: held };
     let form = PersonForm::of(&current.account, &current.groups);
@@ -323,8 +323,8 @@ async fn update(
     sent: Submitted<PersonForm>,
     staff: ChangesUsers,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
     let account = actions::reach(id, &staff.0, ctx).await?;
@@ -341,10 +341,10 @@ async fn update(
     let (true, Some(ids)) = (errors.is_empty(), ids) else {
         return rerender(&current, form, &errors.into(), (&staff, page, ctx)).await;
     };
-    let edit = form.words(today, ids, staff.has_just_proved(now));
+    let edit = form.words(today, ids, staff.has_reauthenticated(now));
     let merged;
     let rejection =
-        match flows::admin::user_update::replace(ctx, actions::actor(&staff, caller), whom, &edit)
+        match flows::admin::user_update::replace(ctx, actions::actor(&staff, info), whom, &edit)
             .await
         {
             Ok(_) => {
@@ -431,7 +431,7 @@ async fn rerender(
     current: &UserWithGroups,
     form: &PersonForm,
     rejection: &Rejection,
-    (staff, page, ctx): (&SignedIn, PageContext, &Ctx),
+    (staff, page, ctx): (&SignedIn, PageContext, &Context),
 ) -> Outcome {
     let page = render(current, form, &rejection.errors, None, (staff, page, ctx)).await?;
     Ok(Response::Page(rejection.apply_to(page)))
@@ -442,13 +442,13 @@ async fn render(
     form: &PersonForm,
     errors: &FormErrors,
     handed: Option<String>,
-    (staff, page, ctx): (&SignedIn, PageContext, &Ctx),
+    (staff, page, ctx): (&SignedIn, PageContext, &Context),
 ) -> Result<Page, Error> {
     let (account, reader) = (&current.account, staff.person());
     let (person, id) = (&account.person, account.person.id);
     let (diagnosis, failures) = flows::admin::login_diagnosis::diagnose(ctx, account).await?;
-    let signins = sessions::list_of(ctx, id, staff.session()).await?;
-    let sessions = signins.shown.iter().map(|row| SessionRow {
+    let signins = sessions::list_active(ctx, id, staff.session()).await?;
+    let sessions = signins.sessions.iter().map(|row| SessionRow {
         device: device::label(&row.user_agent, page.language()),
         address: row.ip.clone(),
         since: Timestamp::new(&page, row.created_at),

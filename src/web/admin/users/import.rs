@@ -10,10 +10,10 @@ use super::actions::{actor, number};
 use super::import_list;
 use super::import_list::{List, Reading};
 use crate::admin::AdminError;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::http::guards::{AddsUsers, SignedIn};
-use crate::types::{BulkJobId, Caller, Permission};
+use crate::types::{BulkJobId, Permission, RequestInfo};
 use crate::web::account::Response;
 use crate::web::admin::bulk::show::BULK;
 use crate::web::error::Error;
@@ -84,8 +84,8 @@ async fn look(
     sent: Uploaded,
     staff: AddsUsers,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
 ) -> Result<Page, Error> {
     let reading = Reading {
         today: ctx.clock.now().date(),
@@ -106,7 +106,7 @@ async fn look(
         let people = std::mem::take(&mut list.people).into_iter().map(|(_, _, person)| person);
         let planned = flows::admin::user_import::draft(
             ctx,
-            actor(&staff.0, caller),
+            actor(&staff.0, info),
             people.collect(),
             sent.invite,
         )
@@ -126,12 +126,12 @@ async fn start(
     sent: Submitted<StartForm>,
     staff: AddsUsers,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
 ) -> Result<Response, Error> {
     let plan = number(&sent.form.plan).map(BulkJobId);
     if let Some(plan) = plan
-        && flows::admin::user_import::enqueue(ctx, actor(&staff.0, caller), plan).await?
+        && flows::admin::user_import::enqueue(ctx, actor(&staff.0, info), plan).await?
     {
         return Ok(Response::Redirect(Redirect::to(format!("{BULK}/{plan}"))));
     }
@@ -139,7 +139,7 @@ async fn start(
 }
 
 /// Leaves out those whose hashes would keep everybody else waiting at each of their log-ins.
-async fn leave_out_the_costly(ctx: &Ctx, list: &mut List) -> Result<(), Error> {
+async fn leave_out_the_costly(ctx: &Context, list: &mut List) -> Result<(), Error> {
     let people = list.people.iter().map(|(.., person)| person);
     let too_costly = flows::admin::user_import::find_costly_hashes(ctx, people).await?;
     list.leave_out(&too_costly, "password", "admin.import.hash_too_costly");
@@ -147,7 +147,7 @@ async fn leave_out_the_costly(ctx: &Ctx, list: &mut List) -> Result<(), Error> {
 }
 
 /// Whoever has an account already is not made one.
-async fn leave_out_the_taken(ctx: &Ctx, list: &mut List) -> Result<(), Error> {
+async fn leave_out_the_taken(ctx: &Context, list: &mut List) -> Result<(), Error> {
     let emails: Vec<_> = list.people.iter().map(|(_, email, _)| email.clone()).collect();
     let taken = flows::admin::user_import::find_existing(ctx, &emails).await?;
     list.leave_out(&taken, "email", "email.taken");

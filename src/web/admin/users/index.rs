@@ -7,7 +7,7 @@ use url::form_urlencoded;
 
 use crate::accounts::search;
 use crate::accounts::search::{Bounds, Count, Cursor, Filter, Found, Place, Row, Sort, Words};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::groups;
 use crate::http::guards::{SignedIn, ViewsUsers};
 use crate::types::Permission;
@@ -221,7 +221,7 @@ async fn index(
     by: ViewsUsers,
     asked: Asked,
     page: PageContext,
-    ctx: &State<Ctx>,
+    ctx: &State<Context>,
 ) -> Result<Page, Error> {
     render(asked, None, &by.0, page, ctx).await
 }
@@ -232,7 +232,7 @@ pub(crate) async fn rerender(
     wrong: &'static str,
     reader: &SignedIn,
     page: PageContext,
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Page, Error> {
     render(asked.unwrap_or_default(), Some(wrong), reader, page, ctx).await
 }
@@ -242,7 +242,7 @@ async fn render(
     wrong: Option<&'static str>,
     reader: &SignedIn,
     page: PageContext,
-    ctx: &Ctx,
+    ctx: &Context,
 ) -> Result<Page, Error> {
     let Understood { filter, sort, place, mut errors } = asked.understand();
     if let Some(wrong) = wrong {

@@ -10,13 +10,13 @@ use super::actions;
 use super::actions::Outcome;
 use super::edit;
 use super::edit::{GroupBox, group_ids, is_ticked, tick};
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::user_create::{CreateUserError, NewUser};
 use crate::http::cookies;
 use crate::http::guards::{AddsUsers, SignedIn};
 use crate::i18n::Language;
-use crate::types::{Caller, Email, GroupId, Name, Password, Permission};
+use crate::types::{Email, GroupId, Name, Password, Permission, RequestInfo};
 use crate::web::account::{Response, reauthentication};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
@@ -99,7 +99,12 @@ impl NewPersonForm {
     }
 
     /// The words of a form whose rules hold.
-    fn words(&self, groups: Vec<GroupId>, language: Language, has_just_proved: bool) -> NewUser {
+    fn words(
+        &self,
+        groups: Vec<GroupId>,
+        language: Language,
+        has_reauthenticated: bool,
+    ) -> NewUser {
         let holds = "the rules hold, and they are these parsers";
         NewUser {
             email: Email::parse(&self.email).expect(holds),
@@ -113,7 +118,7 @@ impl NewPersonForm {
             is_staff: is_ticked(&self.is_staff),
             is_superuser: is_ticked(&self.is_superuser),
             groups,
-            has_just_proved,
+            has_reauthenticated,
         }
     }
 }
@@ -130,7 +135,7 @@ struct NewPersonPage {
 }
 
 #[get("/admin/users/new")]
-async fn new(staff: AddsUsers, page: PageContext, ctx: &State<Ctx>) -> Result<Page, Error> {
+async fn new(staff: AddsUsers, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
     let form = FormView::filled(&page, &NewPersonForm::blank(), &FormErrors::default());
     render(form, (&staff.0, page, ctx)).await
 }
@@ -140,8 +145,8 @@ async fn create(
     sent: Submitted<NewPersonForm>,
     staff: AddsUsers,
     page: PageContext,
-    caller: &Caller,
-    ctx: &State<Ctx>,
+    info: &RequestInfo,
+    ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Outcome {
     let (staff, form) = (staff.0, &sent.form);
@@ -153,13 +158,13 @@ async fn create(
     let (true, Some(ids)) = (errors.is_empty(), ids) else {
         return rerender(form, &errors.into(), (&staff, page, ctx)).await;
     };
-    let has_just_proved = staff.has_just_proved(ctx.clock.now());
-    let new_user = form.words(ids, page.language(), has_just_proved);
-    match flows::admin::user_create::create(ctx, actions::actor(&staff, caller), new_user).await {
+    let has_reauthenticated = staff.has_reauthenticated(ctx.clock.now());
+    let new_user = form.words(ids, page.language(), has_reauthenticated);
+    match flows::admin::user_create::create(ctx, actions::actor(&staff, info), new_user).await {
         Ok(added) => {
             Flash::UserCreated.set(jar, ctx);
             if let Some(invitation) = added.invitation {
-                cookies::hand_over(jar, ctx, added.user, &invitation);
+                cookies::flash_invitation(jar, ctx, added.user, &invitation);
             }
             Ok(Response::Redirect(actions::back_to(added.user, &staff)))
         }
@@ -190,7 +195,7 @@ fn reject(error: CreateUserError) -> Result<Rejection, Error> {
 async fn rerender(
     form: &NewPersonForm,
     rejection: &Rejection,
-    (staff, page, ctx): (&SignedIn, PageContext, &Ctx),
+    (staff, page, ctx): (&SignedIn, PageContext, &Context),
 ) -> Outcome {
     let form = FormView::filled(&page, form, &rejection.errors);
     Ok(Response::Page(rejection.apply_to(render(form, (staff, page, ctx)).await?)))
@@ -198,7 +203,7 @@ async fn rerender(
 
 async fn render(
     form: FormView,
-    (staff, page, ctx): (&SignedIn, PageContext, &Ctx),
+    (staff, page, ctx): (&SignedIn, PageContext, &Context),
 ) -> Result<Page, Error> {
     let reader = staff.person();
     Page::render(&NewPersonPage {

@@ -9,29 +9,31 @@ use rocket::request::{FromRequest, Outcome};
 
 use super::{cookies, forwarded};
 use crate::config::is_trusted;
-use crate::context::Ctx;
-use crate::types::Caller;
+use crate::context::Context;
+use crate::types::RequestInfo;
 
 /// The caller of a request; worked out once.
-pub(crate) fn caller<'r>(request: &'r Request<'_>, ctx: &Ctx) -> &'r Caller {
+pub(crate) fn of<'r>(request: &'r Request<'_>, ctx: &Context) -> &'r RequestInfo {
     request.local_cache(|| {
         let peer = request.remote().map(|peer| peer.ip().to_canonical());
         let address = match peer {
             Some(peer) if is_trusted(peer, &ctx.settings.trusted_proxies) => {
-                Some(address_behind(peer, request, ctx))
+                Some(client_address_behind(peer, request, ctx))
             }
             Some(peer) => Some(peer),
-            None => is_over_unix_socket(request).then(|| behind_unix_socket(request, ctx)),
+            None => {
+                is_over_unix_socket(request).then(|| client_address_over_unix_socket(request, ctx))
+            }
         };
         let user_agent = request.headers().get_one("User-Agent").unwrap_or_default();
         let device = cookies::device(request.cookies(), ctx).map(str::to_owned);
-        Caller::new(address, user_agent, request_id(peer, request, ctx), device)
+        RequestInfo::new(address, user_agent, request_id(peer, request, ctx), device)
     })
 }
 
 /// The client behind a peer. Where a trusted proxy tells of none that can be read, or passes on two
 /// headers that name different ones, it is the proxy: a client then cannot choose its address.
-fn address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Ctx) -> IpAddr {
+fn client_address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Context) -> IpAddr {
     let trusted = &ctx.settings.trusted_proxies;
     let list: Vec<_> = request.headers().get("X-Forwarded-For").collect();
     let rfc_7239: Vec<_> = request.headers().get("Forwarded").collect();
@@ -40,20 +42,20 @@ fn address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Ctx) -> IpAddr {
         .then(|| client(peer, forwarded::by_rfc_7239(&rfc_7239), trusted));
     let found = match (by_list, by_rfc_7239) {
         (Some(one), Some(other)) if one.address != other.address => {
-            ctx.forwarding.note_contradiction(peer);
+            ctx.forwarding.report_contradiction(peer);
             return peer;
         }
         (Some(found), _) | (None, Some(found)) => found,
         (None, None) => return peer,
     };
     if found.is_cut_short {
-        ctx.forwarding.note_unreadable(found.address);
+        ctx.forwarding.report_unreadable(found.address);
     }
     found.address
 }
 
 /// The name of a request: what a trusted proxy calls it, if that is safe in any log, else one of ours.
-fn request_id(peer: Option<IpAddr>, request: &Request<'_>, ctx: &Ctx) -> String {
+fn request_id(peer: Option<IpAddr>, request: &Request<'_>, ctx: &Context) -> String {
     let mut given = request.headers().get("X-Request-Id");
     let given = match (given.next(), given.next()) {
         (Some(given), None) => Some(given),
@@ -76,12 +78,12 @@ fn is_request_id(text: &str) -> bool {
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for &'r Caller {
+impl<'r> FromRequest<'r> for &'r RequestInfo {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        match request.rocket().state::<Ctx>() {
-            Some(ctx) => Outcome::Success(caller(request, ctx)),
+        match request.rocket().state::<Context>() {
+            Some(ctx) => Outcome::Success(of(request, ctx)),
             None => Outcome::Error((Status::InternalServerError, ())),
         }
     }
@@ -91,7 +93,7 @@ impl<'r> FromRequest<'r> for &'r Caller {
 struct OverUnixSocket(bool);
 
 /// Notes that a request came over a Unix socket.
-pub(super) fn came_over_unix_socket(request: &Request<'_>) {
+pub(super) fn mark_unix_socket(request: &Request<'_>) {
     request.local_cache(|| OverUnixSocket(true));
 }
 
@@ -101,13 +103,13 @@ fn is_over_unix_socket(request: &Request<'_>) -> bool {
 
 /// Returns the client of a proxy that connects to a Unix socket. The file system decides who may, so the
 /// peer is trusted; other proxies at this machine's own address only where `trusted_proxies` says so.
-fn behind_unix_socket(request: &Request<'_>, ctx: &Ctx) -> IpAddr {
-    address_behind(IpAddr::V4(Ipv4Addr::LOCALHOST), request, ctx)
+fn client_address_over_unix_socket(request: &Request<'_>, ctx: &Context) -> IpAddr {
+    client_address_behind(IpAddr::V4(Ipv4Addr::LOCALHOST), request, ctx)
 }
 
 /// Who the client is, as far as trusted proxies tell.
 #[derive(Debug, PartialEq, Eq)]
-struct Found {
+struct ClientAddress {
     address: IpAddr,
     /// The address is that of a trusted proxy, because what it wrote cannot be read.
     is_cut_short: bool,
@@ -116,7 +118,11 @@ struct Found {
 /// Returns the client behind a peer that is believed: the last hop that neither it nor a trusted proxy
 /// wrote down. A hop that cannot be read ends the search, because what is left of it may be of
 /// the client's making.
-fn client(peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[IpNet]) -> Found {
+fn client(
+    peer: IpAddr,
+    hops: impl Iterator<Item = Option<IpAddr>>,
+    trusted: &[IpNet],
+) -> ClientAddress {
     let mut client = peer;
     for (place, hop) in hops.enumerate() {
         if place > 0 && !is_trusted(client, trusted) {
@@ -124,10 +130,10 @@ fn client(peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, trusted: &[I
         }
         match hop {
             Some(address) => client = address,
-            None => return Found { address: client, is_cut_short: true },
+            None => return ClientAddress { address: client, is_cut_short: true },
         }
     }
-    Found { address: client, is_cut_short: false }
+    ClientAddress { address: client, is_cut_short: false }
 }
 
 #[cfg(test)]
@@ -138,12 +144,12 @@ mod tests {
         found(peer, headers, trusted).address.to_string()
     }
 
-    fn found(peer: &str, headers: &[&str], trusted: &[&str]) -> Found {
+    fn found(peer: &str, headers: &[&str], trusted: &[&str]) -> ClientAddress {
         let trusted: Vec<IpNet> =
             trusted.iter().map(|net| net.parse().expect("a network")).collect();
         let peer = peer.parse().expect("an address");
         if !is_trusted(peer, &trusted) {
-            return Found { address: peer, is_cut_short: false };
+            return ClientAddress { address: peer, is_cut_short: false };
         }
         client(peer, forwarded::by_list(headers), &trusted)
     }

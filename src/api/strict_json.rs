@@ -15,17 +15,17 @@ use serde_json::{Map, Value};
 pub(crate) fn from_str(text: &str) -> Result<Result<Value, String>, serde_json::Error> {
     let mut repeated = None;
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Reading { repeated: &mut repeated }.deserialize(&mut deserializer)?;
+    let value = ValueSeed { repeated: &mut repeated }.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(repeated.map_or(Ok(value), Err))
 }
 
 /// A value that is being read, and where a repeated key is noted.
-struct Reading<'a> {
+struct ValueSeed<'a> {
     repeated: &'a mut Option<String>,
 }
 
-impl<'de> DeserializeSeed<'de> for Reading<'_> {
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -33,7 +33,7 @@ impl<'de> DeserializeSeed<'de> for Reading<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Reading<'_> {
+impl<'de> Visitor<'de> for ValueSeed<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -71,7 +71,7 @@ impl<'de> Visitor<'de> for Reading<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut all = Vec::new();
-        while let Some(item) = items.next_element_seed(Reading { repeated: self.repeated })? {
+        while let Some(item) = items.next_element_seed(ValueSeed { repeated: self.repeated })? {
             all.push(item);
         }
         Ok(Value::Array(all))
@@ -80,7 +80,7 @@ impl<'de> Visitor<'de> for Reading<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut all = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            let value = entries.next_value_seed(Reading { repeated: self.repeated })?;
+            let value = entries.next_value_seed(ValueSeed { repeated: self.repeated })?;
             if all.contains_key(&key) {
                 self.repeated.get_or_insert(key);
             } else {

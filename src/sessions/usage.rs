@@ -9,17 +9,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::store;
 use crate::clock::to_micros;
-use crate::context::Ctx;
+use crate::context::Context;
 use crate::types::SessionId;
 
 /// How often it is noted at most that a session was used: a twentieth of the time after which an unused
 /// session is over, and once a minute where that is longer.
-const USE_NOTES: i32 = 20;
-const LONGEST_BETWEEN_NOTES: time::Duration = time::Duration::MINUTE;
+const RECORDS_PER_IDLE_LIFETIME: i32 = 20;
+const LONGEST_BETWEEN_RECORDS: time::Duration = time::Duration::MINUTE;
 
 /// Confirms a rotation: something that was issued with this refresh token has been shown. Of all
 /// requests that come to this node with it, one writes.
-pub(super) fn arrived(ctx: &Ctx, session: SessionId, rotation: &Arc<str>) {
+pub(super) fn confirm_rotation(ctx: &Context, session: SessionId, rotation: &Arc<str>) {
     if !ctx.cache.is_first_to_confirm(session, rotation) {
         return;
     }
@@ -35,10 +35,10 @@ pub(super) fn arrived(ctx: &Ctx, session: SessionId, rotation: &Arc<str>) {
 /// Notes that a session was used, where that matters: if an unused session is over after a while, and
 /// the last note is no longer fresh. `last_seen_at` is in microseconds and is moved on, so that of many
 /// requests one writes.
-pub(super) fn used(ctx: &Ctx, session: SessionId, last_seen_at: &Arc<AtomicI64>) {
+pub(super) fn record_use(ctx: &Context, session: SessionId, last_seen_at: &Arc<AtomicI64>) {
     let Some(idle) = super::idle_lifetime(ctx) else { return };
     let now = ctx.clock.now();
-    let between = (idle / USE_NOTES).min(LONGEST_BETWEEN_NOTES);
+    let between = (idle / RECORDS_PER_IDLE_LIFETIME).min(LONGEST_BETWEEN_RECORDS);
     let before = last_seen_at.load(Ordering::Relaxed);
     if to_micros(now - between) < before {
         return;

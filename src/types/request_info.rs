@@ -7,7 +7,7 @@ const MAX_USER_AGENT: usize = 300;
 
 /// The origin of a request, for throttling, audit and the owner's list of devices.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub struct RequestInfo {
     /// The client's address; `None` for the command line.
     pub address: Option<IpAddr>,
     /// What the client calls itself, cut to a bearable length.
@@ -41,7 +41,7 @@ impl Transport {
     }
 }
 
-impl Caller {
+impl RequestInfo {
     /// A request from the network.
     #[must_use]
     pub fn new(
@@ -63,13 +63,13 @@ impl Caller {
 
     /// The same client, which keeps its tokens itself.
     #[must_use]
-    pub fn without_cookies(&self) -> Self {
+    pub fn with_token_transport(&self) -> Self {
         Self { transport: Transport::Token, ..self.clone() }
     }
 
     /// The person at the machine's own terminal.
     #[must_use]
-    pub fn at_the_terminal(request_id: String) -> Self {
+    pub fn from_terminal(request_id: String) -> Self {
         Self {
             address: None,
             user_agent: "daemun".into(),
@@ -87,7 +87,7 @@ impl Caller {
 
     /// The client network as text, empty at the terminal.
     #[must_use]
-    pub fn place(&self) -> String {
+    pub fn client_network(&self) -> String {
         self.address.map(|address| client_network(address).to_string()).unwrap_or_default()
     }
 }
@@ -109,23 +109,23 @@ pub fn client_network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn place(address: &str) -> String {
-        Caller::new(address.parse().ok(), "", String::new(), None).place()
+    fn network_of(address: &str) -> String {
+        RequestInfo::new(address.parse().ok(), "", String::new(), None).client_network()
     }
 
     #[test]
     fn one_subscriber_is_one_place() {
-        assert_eq!(place("2001:db8:1:2::1"), place("2001:db8:1:2:ffff::9"));
-        assert_eq!(place("2001:db8:1:2::1"), place("2001:0db8:0001:0002:0:0:0:1"));
-        assert_eq!(place("::ffff:192.0.2.1"), place("192.0.2.1"));
-        assert_ne!(place("2001:db8:1:2::1"), place("2001:db8:1:3::1"));
-        assert_ne!(place("192.0.2.1"), place("192.0.2.2"));
+        assert_eq!(network_of("2001:db8:1:2::1"), network_of("2001:db8:1:2:ffff::9"));
+        assert_eq!(network_of("2001:db8:1:2::1"), network_of("2001:0db8:0001:0002:0:0:0:1"));
+        assert_eq!(network_of("::ffff:192.0.2.1"), network_of("192.0.2.1"));
+        assert_ne!(network_of("2001:db8:1:2::1"), network_of("2001:db8:1:3::1"));
+        assert_ne!(network_of("192.0.2.1"), network_of("192.0.2.2"));
     }
 
     #[test]
     fn a_user_agent_is_cut_and_cleaned() {
-        let caller = Caller::new(None, &"a\u{7}".repeat(999), String::new(), None);
+        let info = RequestInfo::new(None, &"a\u{7}".repeat(999), String::new(), None);
 
-        assert_eq!(caller.user_agent, "a".repeat(MAX_USER_AGENT));
+        assert_eq!(info.user_agent, "a".repeat(MAX_USER_AGENT));
     }
 }

@@ -10,10 +10,10 @@ use rocket::request::{FromRequest, Outcome};
 use super::guards;
 use super::guards::SignedIn;
 use super::next::SafeNext;
-use super::{caller, cookies};
-use crate::context::Ctx;
+use super::{cookies, request_info};
+use crate::context::Context;
 use crate::sessions;
-use crate::sessions::Standing;
+use crate::sessions::AuthState;
 
 /// Where proxies ask.
 const PATH: &str = "/api/forward-auth";
@@ -21,43 +21,43 @@ const PATH: &str = "/api/forward-auth";
 /// Whether a proxy asks. Some ask under a name of their own choice, such as that of a container, and may:
 /// the answer depends on the credentials alone and names no host but our own, and a browser that was
 /// lured here under another name brings no credentials.
-pub(super) fn asks(request: &Request<'_>) -> bool {
+pub(super) fn is_forward_auth(request: &Request<'_>) -> bool {
     let path = request.uri().path().as_str();
     let is_safe = matches!(request.method(), Method::Get | Method::Head);
     is_safe && path.strip_suffix('/').unwrap_or(path) == PATH
 }
 
 /// Whoever a proxy asks about, with the names of their groups; `None` for strangers.
-pub(crate) struct Passing(pub Option<(SignedIn, Vec<String>)>);
+pub(crate) struct ForwardAuth(pub Option<(SignedIn, Vec<String>)>);
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for Passing {
+impl<'r> FromRequest<'r> for ForwardAuth {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        let Some(ctx) = request.rocket().state::<Ctx>() else {
+        let Some(ctx) = request.rocket().state::<Context>() else {
             return Outcome::Error((Status::InternalServerError, ()));
         };
-        let presented = guards::presented(request, ctx);
-        let caller = caller::caller(request, ctx);
-        let asked = async {
-            let standing = sessions::standing_at_proxy(ctx, presented, caller).await?;
-            let Standing::SignedIn { living, renewed } = standing else { return Ok(None) };
-            if let Some(opened) = renewed {
-                cookies::renew_access(request, ctx, &opened);
+        let credentials = guards::request_credentials(request, ctx);
+        let info = request_info::of(request, ctx);
+        let authenticated = async {
+            let state = sessions::authenticate_forwarded(ctx, credentials, info).await?;
+            let AuthState::SignedIn { session, renewed } = state else { return Ok(None) };
+            if let Some(tokens) = renewed {
+                cookies::send_access_token(request, ctx, &tokens);
             }
-            let groups = sessions::groups_of(ctx, &living).await?.to_vec();
-            Ok(Some((SignedIn::from(living), groups)))
+            let groups = sessions::group_names(ctx, &session).await?.to_vec();
+            Ok(Some((SignedIn::from(session), groups)))
         };
-        match asked.await {
-            Ok(passing) => Outcome::Success(Self(passing)),
-            Err(error) => Outcome::Error((guards::unknown(&error, caller).0, ())),
+        match authenticated.await {
+            Ok(forward_auth) => Outcome::Success(Self(forward_auth)),
+            Err(error) => Outcome::Error((guards::auth_unavailable(&error, info).0, ())),
         }
     }
 }
 
 /// The request that a proxy asks about, as the proxy tells it.
-pub(crate) struct Original {
+pub(crate) struct OriginalRequest {
     /// Where it was going, if somebody can go there again.
     pub next: Option<SafeNext>,
     /// Whether a person waits for a page. Scripts, pictures and programs cannot use a log-in page.
@@ -65,7 +65,7 @@ pub(crate) struct Original {
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for Original {
+impl<'r> FromRequest<'r> for OriginalRequest {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
@@ -85,6 +85,6 @@ impl<'r> FromRequest<'r> for Original {
 
 /// Whether a host that the proxy was asked for is the one that the log-in page leads back to.
 fn is_ours(request: &Request<'_>, host: &str) -> bool {
-    let ctx = request.rocket().state::<Ctx>();
+    let ctx = request.rocket().state::<Context>();
     ctx.is_some_and(|ctx| ctx.settings.public_url.is_authority(host))
 }
