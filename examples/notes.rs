@@ -7,15 +7,15 @@ use rocket::{Build, Rocket, get, routes};
 
 /// For people who are signed in; strangers are shown the way to the log-in page, and back.
 #[get("/notes")]
-fn notes(person: SignedIn) -> String {
-    format!("The notes of {}.\n", person.email())
+fn notes(user: SignedIn) -> String {
+    format!("The notes of {}.\n", user.email())
 }
 
 /// For everybody.
 #[get("/hello")]
-fn hello(person: Option<SignedIn>) -> String {
-    match person {
-        Some(person) => format!("Hello, {}!\n", person.email()),
+fn hello(user: Option<SignedIn>) -> String {
+    match user {
+        Some(user) => format!("Hello, {}!\n", user.email()),
         None => "Hello, stranger!\n".into(),
     }
 }
@@ -23,8 +23,8 @@ fn hello(person: Option<SignedIn>) -> String {
 /// For staff; everybody else who is signed in gets 403.
 #[get("/numbers")]
 fn numbers(staff: Staff) -> String {
-    let Staff(person) = staff;
-    format!("Figures for {}.\n", person.email())
+    let Staff(user) = staff;
+    format!("Figures for {}.\n", user.email())
 }
 
 /// Daemun with three more routes.

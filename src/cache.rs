@@ -11,7 +11,7 @@ use std::time::Duration;
 use quick_cache::unsync::Cache;
 use time::OffsetDateTime;
 
-use crate::types::{Person, SessionId, UserId};
+use crate::types::{SessionId, User, UserId};
 
 /// How many sessions and tokens are remembered: those of everybody who is active within a few
 /// seconds on a large site, in a few megabytes.
@@ -23,7 +23,7 @@ pub struct ActiveSession {
     /// The session.
     pub session: SessionId,
     /// Its owner.
-    pub person: Arc<Person>,
+    pub user: Arc<User>,
     /// When it ends at the latest; unused it may end before.
     pub expires_at: OffsetDateTime,
     /// When it was last seen, in microseconds; moved on when that is noted again.
@@ -195,10 +195,10 @@ impl SessionCache {
     }
 
     /// To be called after something about a person has changed in the database.
-    pub fn invalidate_user(&self, person: UserId) {
+    pub fn invalidate_user(&self, user: UserId) {
         let mut inner = self.lock();
         inner.epoch += 1;
-        inner.sessions.retain(|_, (active, _)| active.person.id != person);
+        inner.sessions.retain(|_, (active, _)| active.user.id != user);
     }
 
     /// To be called after something has changed that may concern many.
@@ -255,7 +255,7 @@ mod tests {
     const KEEP: Duration = Duration::from_secs(2);
 
     fn active(number: u8) -> ActiveSession {
-        let person = Person {
+        let user = User {
             id: UserId(i64::from(number)),
             email: Email::parse("ada@example.com").expect("parses"),
             name: Name::default(),
@@ -271,7 +271,7 @@ mod tests {
         };
         ActiveSession {
             session: SessionId::from_random([number; 16]),
-            person: Arc::new(person),
+            user: Arc::new(user),
             expires_at: NOW + time::Duration::DAY,
             last_seen_at: Arc::default(),
             authenticated_at: NOW,
@@ -329,7 +329,7 @@ mod tests {
         cache.remember(&ada, cache.epoch(), NOW);
         cache.remember(&eve, cache.epoch(), NOW);
 
-        cache.invalidate_user(ada.person.id);
+        cache.invalidate_user(ada.user.id);
 
         assert!(cache.find(ada.session, NOW).is_none());
         assert!(cache.find(eve.session, NOW).is_some());

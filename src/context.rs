@@ -15,7 +15,7 @@ use crate::crypto::{Hasher, Keyring, Keys, Limits, MasterKey, MasterKeyError, Ra
 use crate::db::{Db, OpenError};
 use crate::forwarding::ForwardingDiagnostics;
 use crate::mail::{Mailer, MailerError};
-use crate::oauth::{Application, Oauth, OauthError};
+use crate::oauth::{ClientRegistration, OAuthError, ProviderClient};
 use crate::owner_only;
 
 /// How passwords are weighed: by one thread, so that strangers who want passwords weighed keep one core
@@ -47,11 +47,11 @@ pub struct Infrastructure {
     /// Whoever takes letters away.
     pub mailer: Mailer,
     /// Whoever asks the providers of social log-in.
-    pub oauth: Oauth,
+    pub oauth: ProviderClient,
     /// What may be taken for granted for a moment.
     pub cache: SessionCache,
     /// The providers for whom pages have buttons.
-    pub active_providers: TtlCell<Arc<Vec<Application>>>,
+    pub active_providers: TtlCell<Arc<Vec<ClientRegistration>>>,
     /// The dashboard_stats of the overview.
     pub dashboard_stats: DashboardStatsCache,
     /// What was learnt about trusted proxies.
@@ -83,7 +83,7 @@ pub enum ContextError {
     Mail(#[from] MailerError),
     /// Providers cannot be asked from this machine.
     #[error("social log-in: {0}")]
-    Social(#[from] OauthError),
+    Social(#[from] OAuthError),
 }
 
 impl Context {
@@ -107,7 +107,7 @@ impl Context {
             strength_queue: WorkQueue::start(STRENGTH_QUEUE),
             keys: Keys::derive(&master),
             mailer,
-            oauth: Oauth::open()?,
+            oauth: ProviderClient::open()?,
             cache: SessionCache::new(settings.session_cache),
             active_providers: TtlCell::default(),
             dashboard_stats: DashboardStatsCache::default(),

@@ -33,7 +33,7 @@ const BY_DAY: Limit = Limit {
 };
 
 /// Letters to the owner of a taken address, whoever tries to join with it.
-const LETTERS: Limit = Limit {
+const EXISTING_OWNER_EMAILS: Limit = Limit {
     name: "signup-letters",
     free: 2,
     forgets_one_in: Duration::from_mins(30),
@@ -45,7 +45,7 @@ const LETTERS: Limit = Limit {
 ///
 /// # Errors
 /// [`ThrottleError::TooSoon`] when the last one is too recent, or there were enough today.
-pub async fn count_proof_letter(ctx: &Context, user: UserId) -> Result<(), ThrottleError> {
+pub async fn count_verification_email(ctx: &Context, user: UserId) -> Result<(), ThrottleError> {
     let subject = user.to_string();
     let attempts = [BY_DAY.on(&subject), BY_MINUTE.on(&subject)];
     throttle::check_rate_limit(&ctx.db, &attempts, ctx.clock.now()).await
@@ -56,7 +56,7 @@ pub async fn count_proof_letter(ctx: &Context, user: UserId) -> Result<(), Throt
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn ask_for_proof(
+pub async fn send_verification_email(
     ctx: &Context,
     transaction: &Transaction,
     user: UserId,
@@ -76,21 +76,25 @@ pub async fn ask_for_proof(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn tell_owner(ctx: &Context, email: &Email, info: &RequestInfo) -> Result<(), DbError> {
+pub async fn notify_existing_owner(
+    ctx: &Context,
+    email: &Email,
+    info: &RequestInfo,
+) -> Result<(), DbError> {
     let now = ctx.clock.now();
-    let letters = [LETTERS.on(&ctx.keys.pseudonym(email.canonical()))];
-    match throttle::check_rate_limit(&ctx.db, &letters, now).await {
+    let attempts = [EXISTING_OWNER_EMAILS.on(&ctx.keys.pseudonym(email.canonical()))];
+    match throttle::check_rate_limit(&ctx.db, &attempts, now).await {
         Ok(()) => {}
         Err(ThrottleError::TooSoon(_)) => return Ok(()),
         Err(ThrottleError::Broken(error)) => return Err(error),
     }
     let transaction = ctx.db.begin().await?;
-    let owner = super::find_in(&transaction, email).await?;
+    let owner = super::find_by_email_in(&transaction, email).await?;
     let Some(owner) = owner.filter(|owner| owner.is_active) else { return Ok(()) };
-    let person = &owner.person;
+    let user = &owner.user;
     let mut letter = Letter::new(Kind::AlreadyJoined).about(info, now);
-    if person.email_verified_at.is_none() {
-        let whose = (person.id, Some(&person.email));
+    if user.email_verified_at.is_none() {
+        let whose = (user.id, Some(&user.email));
         let link =
             links::create(&transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
         letter = letter.with_link(link);

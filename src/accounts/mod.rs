@@ -16,10 +16,12 @@ use serde_json::json;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-pub use email_verification::{ask_for_proof, count_proof_letter, tell_owner};
-pub use hash_kinds::{RoundUpError, hash_kinds};
-pub use password_policy::{MAX_LENGTH as MAX_PASSWORD, OwnData, Trait, Weakness};
-use password_policy::{site_words, weaknesses};
+pub use email_verification::{
+    count_verification_email, notify_existing_owner, send_verification_email,
+};
+pub use hash_kinds::{HashKindsError, hash_kinds};
+pub use password_policy::{MAX_LENGTH as MAX_PASSWORD, UserAttribute, UserAttributes, Weakness};
+use password_policy::{find_weaknesses, site_words};
 
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
@@ -29,15 +31,13 @@ use crate::db::{Db, DbError, Transaction};
 use crate::links;
 use crate::links::Purpose;
 use crate::outbox::Addressee;
-use crate::types::{
-    BirthDate, Email, Gender, Language, Name, Password, Person, RequestInfo, UserId,
-};
+use crate::types::{BirthDate, Email, Gender, Language, Name, Password, RequestInfo, User, UserId};
 
 /// An account, with what must not leave the house.
 #[derive(Debug, Clone)]
 pub struct Account {
     /// What may be shown.
-    pub person: Person,
+    pub user: User,
     /// How the person proves to be it; `None` when not by password.
     pub password_hash: Option<PasswordHash>,
     /// Whether the account may be used.
@@ -59,16 +59,16 @@ impl Account {
     #[must_use]
     pub fn addressee(&self) -> Addressee {
         Addressee {
-            user: Some(self.person.id),
-            email: self.person.email.clone(),
-            language: self.person.language,
+            user: Some(self.user.id),
+            email: self.user.email.clone(),
+            language: self.user.language,
         }
     }
 
     /// What the account's password must not look like.
     #[must_use]
-    pub fn own_data(&self) -> OwnData {
-        OwnData::of(&self.person)
+    pub fn user_attributes(&self) -> UserAttributes {
+        UserAttributes::of(&self.user)
     }
 }
 
@@ -103,7 +103,7 @@ pub struct NewAccount {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn open(
+pub async fn create(
     transaction: &Transaction,
     account: NewAccount,
     now: OffsetDateTime,
@@ -121,7 +121,7 @@ pub async fn open(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn find(db: &Db, email: &Email) -> Result<Option<Account>, DbError> {
+pub async fn find_by_email(db: &Db, email: &Email) -> Result<Option<Account>, DbError> {
     store::find_by_email(db.reader(), email).await
 }
 
@@ -156,7 +156,7 @@ pub async fn find_by_id_in(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn emails_of(db: &Db, ids: &[UserId]) -> Result<BTreeMap<UserId, String>, DbError> {
+pub async fn list_emails(db: &Db, ids: &[UserId]) -> Result<BTreeMap<UserId, String>, DbError> {
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -184,7 +184,10 @@ pub async fn count(db: &Db, since: OffsetDateTime, at_most: u64) -> Result<[u64;
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn find_in(transaction: &Transaction, email: &Email) -> Result<Option<Account>, DbError> {
+pub async fn find_by_email_in(
+    transaction: &Transaction,
+    email: &Email,
+) -> Result<Option<Account>, DbError> {
     store::find_by_email(transaction.connection(), email).await
 }
 
@@ -201,7 +204,7 @@ pub async fn lock(transaction: &Transaction, id: UserId) -> Result<Option<Accoun
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn has_superuser(transaction: &Transaction) -> Result<bool, DbError> {
+pub async fn has_superuser_in(transaction: &Transaction) -> Result<bool, DbError> {
     store::has_superuser(transaction.connection()).await
 }
 
@@ -209,18 +212,18 @@ pub async fn has_superuser(transaction: &Transaction) -> Result<bool, DbError> {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn is_there_a_superuser(db: &Db) -> Result<bool, DbError> {
+pub async fn has_superuser(db: &Db) -> Result<bool, DbError> {
     store::has_superuser(db.reader()).await
 }
 
 /// A hash that a password was found to fit, and the hash that is to stand from now on: the same, or
 /// a dearer one when costs have risen.
 #[derive(Debug, Clone)]
-pub struct ProvedHash {
+pub struct VerifiedHash {
     /// The hash that was compared.
     pub stored: PasswordHash,
     /// The hash that takes its place.
-    pub fresh: PasswordHash,
+    pub current: PasswordHash,
 }
 
 /// Lets a person in, if the account is active at this very moment, its address is proved where it
@@ -230,18 +233,18 @@ pub struct ProvedHash {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn admit(
+pub async fn record_login(
     transaction: &Transaction,
     id: UserId,
-    proved: Option<&ProvedHash>,
+    verified: Option<&VerifiedHash>,
     must_be_verified: bool,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    if store::update_last_login(transaction, id, proved, must_be_verified, now).await? {
+    if store::update_last_login(transaction, id, verified, must_be_verified, now).await? {
         return Ok(true);
     }
     Ok(end_suspension(transaction, id, now).await?
-        && store::update_last_login(transaction, id, proved, must_be_verified, now).await?)
+        && store::update_last_login(transaction, id, verified, must_be_verified, now).await?)
 }
 
 /// Lets an account be used again whose suspension is over; `false` means that it is not, or that it
@@ -299,7 +302,7 @@ pub async fn set_password(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn set_verified(
+pub async fn set_email_verified(
     transaction: &Transaction,
     id: UserId,
     now: OffsetDateTime,
@@ -317,10 +320,10 @@ pub async fn change_email(
     transaction: &Transaction,
     id: UserId,
     email: &Email,
-    is_proved: bool,
+    is_verified: bool,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    if !store::update_email(transaction, id, email, is_proved, now).await?
+    if !store::update_email(transaction, id, email, is_verified, now).await?
         || links::is_reserved(transaction, email, Some(id), now).await?
     {
         return Ok(false);
@@ -358,7 +361,7 @@ pub async fn set_profile(
 
 /// What staff can write of an account, all at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edited {
+pub struct AccountUpdate {
     /// The address as typed; another one is first moved to with [`change_email`].
     pub email: Email,
     /// The name, may be empty.
@@ -380,13 +383,13 @@ pub struct Edited {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn edit(
+pub async fn update(
     transaction: &Transaction,
     (id, version): (UserId, i64),
-    edited: &Edited,
+    update: &AccountUpdate,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    store::update_edited(transaction, (id, version), edited, now).await
+    store::update_account(transaction, (id, version), update, now).await
 }
 
 /// Notes that an account is to be deleted at `at`; `false` means that it may not be, because nobody
@@ -408,24 +411,23 @@ pub async fn schedule_deletion(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn note_stay(
+pub async fn record_deletion_cancelled(
     transaction: &Transaction,
     account: &Account,
     info: &RequestInfo,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let has_stayed = account.deletes_at.is_some();
-    if has_stayed {
-        let event =
-            AuditEvent::by_owner(account.person.id, AuditEventKind::DeletionCancelled, info);
+    let deletion_cancelled = account.deletes_at.is_some();
+    if deletion_cancelled {
+        let event = AuditEvent::by_owner(account.user.id, AuditEventKind::DeletionCancelled, info);
         audit::record(transaction, event, now).await?;
     }
-    Ok(has_stayed)
+    Ok(deletion_cancelled)
 }
 
 /// Why an account may not be used.
 #[derive(Debug, Clone, Copy)]
-pub struct Inactive<'a> {
+pub struct Deactivation<'a> {
     /// The reason, for staff; may be empty.
     pub reason: &'a str,
     /// When it may be used again by itself.
@@ -442,7 +444,7 @@ pub struct Inactive<'a> {
 pub async fn deactivate(
     transaction: &Transaction,
     id: UserId,
-    why: Inactive<'_>,
+    why: Deactivation<'_>,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     store::update_inactive(transaction, id, why, now).await
@@ -502,17 +504,17 @@ pub async fn find_last(db: &Db) -> Result<UserId, DbError> {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn list_leaving(
+pub async fn list_due_for_deletion(
     db: &Db,
     unverified_before: Option<OffsetDateTime>,
     now: OffsetDateTime,
     at_most: u64,
 ) -> Result<Vec<UserId>, DbError> {
-    let mut leaving = store::list_due(db, now, at_most).await?;
+    let mut due = store::list_due(db, now, at_most).await?;
     if let Some(before) = unverified_before {
-        leaving.extend(store::list_unverified(db, before, at_most).await?);
+        due.extend(store::list_unverified(db, before, at_most).await?);
     }
-    Ok(leaving)
+    Ok(due)
 }
 
 /// To be called before an account that is to be removed is locked: nobody else becomes or stops being
@@ -520,7 +522,7 @@ pub async fn list_leaving(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn lock_to_remove(transaction: &Transaction) -> Result<(), DbError> {
+pub async fn lock_superusers(transaction: &Transaction) -> Result<(), DbError> {
     store::lock_superusers(transaction).await
 }
 
@@ -529,7 +531,7 @@ pub async fn lock_to_remove(transaction: &Transaction) -> Result<(), DbError> {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn remove(transaction: &Transaction, id: UserId) -> Result<bool, DbError> {
+pub async fn delete(transaction: &Transaction, id: UserId) -> Result<bool, DbError> {
     store::delete(transaction, id).await
 }
 
@@ -549,15 +551,17 @@ pub enum NewPasswordError {
 ///
 /// # Errors
 /// [`QueueFull`] when too many are waiting.
-pub async fn weigh_password(
+pub async fn check_password_strength(
     ctx: &Context,
     password: &Password,
-    own: OwnData,
+    attributes: UserAttributes,
 ) -> Result<Vec<Weakness>, QueueFull> {
     let (password, min_length) = (password.clone(), ctx.settings.password_min_length);
     let host = ctx.settings.public_url.host();
     let site = site_words(host, ctx.settings.mail_from.name.as_deref());
-    ctx.strength_queue.run(move |()| weaknesses(&password, &own, &site, min_length)).await
+    ctx.strength_queue
+        .run(move |()| find_weaknesses(&password, &attributes, &site, min_length))
+        .await
 }
 
 /// Weighs a new password and hashes it.
@@ -567,9 +571,9 @@ pub async fn weigh_password(
 pub async fn hash_new_password(
     ctx: &Context,
     password: Password,
-    own: OwnData,
+    attributes: UserAttributes,
 ) -> Result<PasswordHash, NewPasswordError> {
-    let found = weigh_password(ctx, &password, own).await?;
+    let found = check_password_strength(ctx, &password, attributes).await?;
     if !found.is_empty() {
         return Err(NewPasswordError::Weak(found));
     }

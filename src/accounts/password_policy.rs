@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use super::strength;
 use super::strength::Estimate;
 use super::word_lists;
-use crate::types::{BirthDate, Email, Name, Password, Person};
+use crate::types::{BirthDate, Email, Name, Password, User};
 
 /// Longest password, in code points: more than NIST SP 800-63B-4 asks for (64), few enough that
 /// hashing and weighing stay cheap.
@@ -19,17 +19,17 @@ pub const MAX_LENGTH: usize = 128;
 const MAX_SIMILARITY: usize = 70;
 
 /// How many words of the site's name, and of the person's own data, the estimate is told.
-const MOST_WORDS: usize = 8;
+const MAX_WORDS: usize = 8;
 
 /// The most signs that make a well-known word no harder to guess.
-const MOST_DECORATION: usize = 4;
+const MAX_DECORATION: usize = 4;
 
 /// The signs above the first digits of a keyboard, in their order.
 const SHIFTED_DIGITS: &str = "!@#$%^&*()";
 
 /// What a person's password must not look like.
 #[derive(Debug, Clone)]
-pub struct OwnData {
+pub struct UserAttributes {
     /// The address, if it is one.
     pub email: Option<Email>,
     /// The name.
@@ -38,14 +38,14 @@ pub struct OwnData {
     pub date_of_birth: Option<BirthDate>,
 }
 
-impl OwnData {
+impl UserAttributes {
     /// What an account says of its person.
     #[must_use]
-    pub fn of(person: &Person) -> Self {
+    pub fn of(user: &User) -> Self {
         Self {
-            email: Some(person.email.clone()),
-            name: person.name.clone(),
-            date_of_birth: person.date_of_birth,
+            email: Some(user.email.clone()),
+            name: user.name.clone(),
+            date_of_birth: user.date_of_birth,
         }
     }
 
@@ -56,7 +56,7 @@ impl OwnData {
 
 /// Which of the person's own data a password resembles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trait {
+pub enum UserAttribute {
     /// The address.
     Email,
     /// The name.
@@ -73,7 +73,7 @@ pub enum Weakness {
     /// More than 128 code points.
     TooLong,
     /// Looks like the person's own data.
-    TooSimilar(Trait),
+    TooSimilar(UserAttribute),
     /// On the lists of common passwords.
     TooCommon,
     /// Nothing but digits.
@@ -89,9 +89,9 @@ impl Weakness {
         match self {
             Self::TooShort(_) => "password.too_short",
             Self::TooLong => "password.too_long",
-            Self::TooSimilar(Trait::Email) => "password.like_email",
-            Self::TooSimilar(Trait::Name) => "password.like_name",
-            Self::TooSimilar(Trait::DateOfBirth) => "password.like_date_of_birth",
+            Self::TooSimilar(UserAttribute::Email) => "password.like_email",
+            Self::TooSimilar(UserAttribute::Name) => "password.like_name",
+            Self::TooSimilar(UserAttribute::DateOfBirth) => "password.like_date_of_birth",
             Self::TooCommon => "password.too_common",
             Self::EntirelyNumeric => "password.entirely_numeric",
             Self::TooGuessable => "password.too_guessable",
@@ -127,7 +127,7 @@ pub(super) fn site_words(host: &str, sender: Option<&str>) -> Vec<String> {
             words.push(word);
         }
     }
-    words.truncate(MOST_WORDS);
+    words.truncate(MAX_WORDS);
     words
 }
 
@@ -140,9 +140,9 @@ fn is_between_words(char: char) -> bool {
 /// The estimate is asked last and only speaks when no named reason explains it: somebody who is
 /// told "too common" need not hear "easy to guess" as well.
 #[must_use]
-pub(super) fn weaknesses(
+pub(super) fn find_weaknesses(
     password: &Password,
-    own: &OwnData,
+    attributes: &UserAttributes,
     site: &[String],
     min_length: u8,
 ) -> Vec<Weakness> {
@@ -155,9 +155,9 @@ pub(super) fn weaknesses(
     if password.count() < usize::from(min_length) {
         found.push(Weakness::TooShort(min_length));
     }
-    found.extend(similar_to(text, own).map(Weakness::TooSimilar));
+    found.extend(similar_to(text, attributes).map(Weakness::TooSimilar));
     let lower = text.to_lowercase();
-    let words: Vec<&str> = site.iter().map(String::as_str).chain(own_words(own)).collect();
+    let words: Vec<&str> = site.iter().map(String::as_str).chain(user_words(attributes)).collect();
     let Estimate { is_common, is_strong } = strength::estimate(text, &words);
     if is_common || word_lists::is_common(&lower) || word_lists::is_korean(&lower) {
         found.push(Weakness::TooCommon);
@@ -209,18 +209,18 @@ fn are_usual_digits(digits: &str) -> bool {
 fn are_usual_signs(signs: &[char]) -> bool {
     let text: String = signs.iter().collect();
     let is_repeated = signs.windows(2).all(|pair| pair[0] == pair[1]);
-    signs.len() <= MOST_DECORATION && (is_repeated || SHIFTED_DIGITS.contains(&text))
+    signs.len() <= MAX_DECORATION && (is_repeated || SHIFTED_DIGITS.contains(&text))
 }
 
-fn similar_to(password: &str, own: &OwnData) -> Option<Trait> {
+fn similar_to(password: &str, attributes: &UserAttributes) -> Option<UserAttribute> {
     let password = password.to_lowercase();
-    let born = own.date_of_birth.map(|date| date.to_string()).unwrap_or_default();
+    let born = attributes.date_of_birth.map(|date| date.to_string()).unwrap_or_default();
     let born_digits = born.replace('-', "");
     let data = [
-        (Trait::Email, own.email()),
-        (Trait::Name, own.name.as_str()),
-        (Trait::DateOfBirth, born.as_str()),
-        (Trait::DateOfBirth, born_digits.as_str()),
+        (UserAttribute::Email, attributes.email()),
+        (UserAttribute::Name, attributes.name.as_str()),
+        (UserAttribute::DateOfBirth, born.as_str()),
+        (UserAttribute::DateOfBirth, born_digits.as_str()),
     ];
     data.into_iter().find(|(_, value)| is_similar(&password, value)).map(|(which, _)| which)
 }
@@ -266,14 +266,14 @@ fn is_alike(a: &str, b: &str) -> bool {
 }
 
 /// The person's own words for the estimate, the whole address and name first; a bounded number of them.
-fn own_words(own: &OwnData) -> Vec<&str> {
-    let (email, name) = (own.email(), own.name.as_str());
+fn user_words(attributes: &UserAttributes) -> Vec<&str> {
+    let (email, name) = (attributes.email(), attributes.name.as_str());
     let words = email.split(is_between_words).chain(name.split_whitespace());
     [email, name]
         .into_iter()
         .chain(words)
         .filter(|word| word.chars().nth(1).is_some())
-        .take(MOST_WORDS)
+        .take(MAX_WORDS)
         .collect()
 }
 
@@ -282,13 +282,13 @@ mod tests {
     use super::*;
 
     fn found(password: &str) -> Vec<Weakness> {
-        let own = OwnData {
+        let attributes = UserAttributes {
             email: Email::parse("ada.lovelace@example.com").ok(),
             name: Name::parse("홍길동").expect("parses"),
             date_of_birth: BirthDate::from_iso("1815-12-10"),
         };
         let site = site_words("accounts.dasom-books.co.kr", Some("Dasom Books"));
-        weaknesses(&Password::parse(password).expect("typed"), &own, &site, 8)
+        find_weaknesses(&Password::parse(password).expect("typed"), &attributes, &site, 8)
     }
 
     #[test]
@@ -306,10 +306,10 @@ mod tests {
     fn a_password_must_not_resemble_its_owner() {
         use Weakness::TooSimilar;
 
-        assert_eq!(found("lovelace1"), [TooSimilar(Trait::Email)]);
-        assert_eq!(found("Ada.Lovelace@example"), [TooSimilar(Trait::Email)]);
-        assert_eq!(found("1815-12-10!"), [TooSimilar(Trait::DateOfBirth)]);
-        assert!(found("홍길동1").contains(&TooSimilar(Trait::Name)));
+        assert_eq!(found("lovelace1"), [TooSimilar(UserAttribute::Email)]);
+        assert_eq!(found("Ada.Lovelace@example"), [TooSimilar(UserAttribute::Email)]);
+        assert_eq!(found("1815-12-10!"), [TooSimilar(UserAttribute::DateOfBirth)]);
+        assert!(found("홍길동1").contains(&TooSimilar(UserAttribute::Name)));
     }
 
     #[test]
@@ -365,7 +365,7 @@ mod tests {
         assert_eq!(site_words("xn--vk1bx9m.kr", None), ["대문", "eoans"]);
         assert_eq!(site_words("192.0.2.7", None), Vec::<String>::new());
         let many = (0..99).map(|number| format!("word{number}")).collect::<Vec<_>>();
-        assert_eq!(site_words(&many.join("."), None).len(), MOST_WORDS);
+        assert_eq!(site_words(&many.join("."), None).len(), MAX_WORDS);
     }
 
     #[test]

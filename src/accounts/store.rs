@@ -10,13 +10,15 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Account, AccountSnapshot, Edited, Inactive, NewAccount, Profile, ProvedHash};
+use super::{
+    Account, AccountSnapshot, AccountUpdate, Deactivation, NewAccount, Profile, VerifiedHash,
+};
 use crate::clock::{from_micros, to_micros};
 use crate::crypto::PasswordHash;
 use crate::db::entity::user;
 use crate::db::entity::user::Column;
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{BirthDate, Email, Gender, Language, Name, Permissions, Person, UserId};
+use crate::types::{BirthDate, Email, Gender, Language, Name, Permissions, User, UserId};
 
 /// The list is one value, so that the statement is the same however long it is: to write and to prepare
 /// one with a place for each of a thousand numbers takes longer than to run it.
@@ -119,13 +121,13 @@ pub(super) async fn find_by_email<C: ConnectionTrait>(
         .filter(Column::EmailCanonical.eq(email.canonical()))
         .one(connection)
         .await?;
-    row.map(account).transpose()
+    row.map(account_from_row).transpose()
 }
 
 pub(super) async fn list_by_ids(db: &Db, ids: &[UserId]) -> Result<Vec<Account>, DbError> {
     let ids = ids.iter().map(|id| id.0);
     let rows = user::Entity::find().filter(Column::Id.is_in(ids)).order_by(Column::Id, Order::Asc);
-    rows.all(db.reader()).await?.into_iter().map(account).collect()
+    rows.all(db.reader()).await?.into_iter().map(account_from_row).collect()
 }
 
 pub(super) async fn find_by_id<C: ConnectionTrait>(
@@ -133,7 +135,7 @@ pub(super) async fn find_by_id<C: ConnectionTrait>(
     id: UserId,
 ) -> Result<Option<Account>, DbError> {
     let row = user::Entity::find_by_id(id.0).one(connection).await?;
-    row.map(account).transpose()
+    row.map(account_from_row).transpose()
 }
 
 /// On SQLite a transaction that writes has no rival anyway.
@@ -143,7 +145,7 @@ pub(super) async fn lock(
 ) -> Result<Option<Account>, DbError> {
     let row =
         user::Entity::find_by_id(id.0).lock(LockType::Update).one(transaction.connection()).await?;
-    row.map(account).transpose()
+    row.map(account_from_row).transpose()
 }
 
 /// In one order, so that two who do it take turns.
@@ -175,7 +177,7 @@ pub(super) async fn has_superuser<C: ConnectionTrait>(connection: &C) -> Result<
 pub(super) async fn update_last_login(
     transaction: &Transaction,
     id: UserId,
-    proved: Option<&ProvedHash>,
+    verified: Option<&VerifiedHash>,
     must_be_verified: bool,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
@@ -187,10 +189,10 @@ pub(super) async fn update_last_login(
     if must_be_verified {
         update = update.filter(Column::EmailVerifiedAt.is_not_null());
     }
-    if let Some(proved) = proved {
+    if let Some(verified) = verified {
         update = update
-            .col_expr(Column::PasswordHash, Expr::value(proved.fresh.as_str()))
-            .filter(Column::PasswordHash.eq(proved.stored.as_str()));
+            .col_expr(Column::PasswordHash, Expr::value(verified.current.as_str()))
+            .filter(Column::PasswordHash.eq(verified.stored.as_str()));
     }
     let done = update.exec(transaction.connection()).await?;
     Ok(done.rows_affected == 1)
@@ -231,7 +233,7 @@ pub(super) async fn update_email(
     transaction: &Transaction,
     id: UserId,
     email: &Email,
-    is_proved: bool,
+    is_verified: bool,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let holder = user::Entity::find()
@@ -240,10 +242,10 @@ pub(super) async fn update_email(
         .filter(Column::EmailCanonical.eq(email.canonical()))
         .filter(Column::Id.ne(id.0))
         .into_query();
-    let done = saving(id, now)
+    let done = begin_update(id, now)
         .col_expr(Column::Email, Expr::value(email.as_typed()))
         .col_expr(Column::EmailCanonical, Expr::value(email.canonical()))
-        .col_expr(Column::EmailVerifiedAt, Expr::value(is_proved.then(|| to_micros(now))))
+        .col_expr(Column::EmailVerifiedAt, Expr::value(is_verified.then(|| to_micros(now))))
         .filter(Expr::exists(holder).not())
         .exec(transaction.connection())
         .await
@@ -262,7 +264,7 @@ pub(super) async fn update_profile(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let born = profile.date_of_birth.map(|date| date.to_string());
-    saving(id, now)
+    begin_update(id, now)
         .col_expr(Column::Name, Expr::value(profile.name.as_str()))
         .col_expr(Column::Gender, Expr::value(profile.gender.map(Gender::as_str)))
         .col_expr(Column::DateOfBirth, Expr::value(born))
@@ -273,7 +275,7 @@ pub(super) async fn update_profile(
 }
 
 /// Whether the account is no superuser, or not the only one who stays.
-fn may_go(id: UserId) -> Cond {
+fn is_not_last_superuser(id: UserId) -> Cond {
     let other = Alias::new("other");
     let col = |column: Column| Expr::col((Alias::new("other"), column));
     let another = SelectStatement::new()
@@ -295,7 +297,7 @@ pub(super) async fn update_deletes_at(
     let done = user::Entity::update_many()
         .col_expr(Column::DeletesAt, Expr::value(to_micros(at)))
         .filter(Column::Id.eq(id.0))
-        .filter(may_go(id))
+        .filter(is_not_last_superuser(id))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
@@ -304,15 +306,15 @@ pub(super) async fn update_deletes_at(
 pub(super) async fn update_inactive(
     transaction: &Transaction,
     id: UserId,
-    why: Inactive<'_>,
+    why: Deactivation<'_>,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let done = saving(id, now)
+    let done = begin_update(id, now)
         .col_expr(Column::IsActive, Expr::value(false))
         .col_expr(Column::InactiveReason, Expr::value(why.reason))
         .col_expr(Column::InactiveUntil, Expr::value(why.until.map(to_micros)))
         .col_expr(Column::DeletesAt, Expr::value(why.deletes_at.map(to_micros)))
-        .filter(may_go(id))
+        .filter(is_not_last_superuser(id))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
@@ -323,7 +325,7 @@ pub(super) async fn update_active(
     id: UserId,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    saving(id, now)
+    begin_update(id, now)
         .col_expr(Column::IsActive, Expr::value(true))
         .col_expr(Column::InactiveReason, Expr::value(""))
         .col_expr(Column::InactiveUntil, Expr::value(None::<i64>))
@@ -339,7 +341,7 @@ pub(super) async fn update_restored(
     before: &AccountSnapshot,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let done = saving(id, now)
+    let done = begin_update(id, now)
         .col_expr(Column::IsActive, Expr::value(before.is_active))
         .col_expr(Column::InactiveReason, Expr::value(before.reason.as_str()))
         .col_expr(Column::InactiveUntil, Expr::value(before.until.map(to_micros)))
@@ -361,25 +363,25 @@ pub(super) async fn find_last(db: &Db) -> Result<Option<UserId>, DbError> {
     Ok(last.map(UserId))
 }
 
-pub(super) async fn update_edited(
+pub(super) async fn update_account(
     transaction: &Transaction,
     (id, version): (UserId, i64),
-    edited: &Edited,
+    update: &AccountUpdate,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let born = edited.date_of_birth.map(|date| date.to_string());
-    let stays = edited.is_superuser && edited.is_active;
-    let mut update = saving(id, now)
-        .col_expr(Column::Email, Expr::value(edited.email.as_typed()))
-        .col_expr(Column::Name, Expr::value(edited.name.as_str()))
-        .col_expr(Column::Gender, Expr::value(edited.gender.map(Gender::as_str)))
+    let born = update.date_of_birth.map(|date| date.to_string());
+    let stays = update.is_superuser && update.is_active;
+    let mut update = begin_update(id, now)
+        .col_expr(Column::Email, Expr::value(update.email.as_typed()))
+        .col_expr(Column::Name, Expr::value(update.name.as_str()))
+        .col_expr(Column::Gender, Expr::value(update.gender.map(Gender::as_str)))
         .col_expr(Column::DateOfBirth, Expr::value(born))
-        .col_expr(Column::IsActive, Expr::value(edited.is_active))
-        .col_expr(Column::IsStaff, Expr::value(edited.is_staff))
-        .col_expr(Column::IsSuperuser, Expr::value(edited.is_superuser))
+        .col_expr(Column::IsActive, Expr::value(update.is_active))
+        .col_expr(Column::IsStaff, Expr::value(update.is_staff))
+        .col_expr(Column::IsSuperuser, Expr::value(update.is_superuser))
         .filter(Column::Version.eq(version));
     if !stays {
-        update = update.filter(may_go(id));
+        update = update.filter(is_not_last_superuser(id));
     }
     let done = update.exec(transaction.connection()).await?;
     Ok(done.rows_affected == 1)
@@ -390,7 +392,7 @@ pub(super) async fn update_suspension_over(
     id: UserId,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let done = saving(id, now)
+    let done = begin_update(id, now)
         .col_expr(Column::IsActive, Expr::value(true))
         .col_expr(Column::InactiveReason, Expr::value(""))
         .col_expr(Column::InactiveUntil, Expr::value(None::<i64>))
@@ -458,24 +460,24 @@ pub(super) async fn list_unverified(
 pub(super) async fn delete(transaction: &Transaction, id: UserId) -> Result<bool, DbError> {
     let done = user::Entity::delete_many()
         .filter(Column::Id.eq(id.0))
-        .filter(may_go(id))
+        .filter(is_not_last_superuser(id))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
 }
 
 /// What begins every statement that saves an account.
-fn saving(id: UserId, now: OffsetDateTime) -> UpdateMany<user::Entity> {
+fn begin_update(id: UserId, now: OffsetDateTime) -> UpdateMany<user::Entity> {
     user::Entity::update_many()
         .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(Column::Id.eq(id.0))
 }
 
-fn account(row: user::Model) -> Result<Account, DbError> {
+fn account_from_row(row: user::Model) -> Result<Account, DbError> {
     let password_hash = row.password_hash.clone().map(PasswordHash::from_stored);
     Ok(Account {
-        person: person(&row)?,
+        user: user_from_row(&row)?,
         password_hash,
         is_active: row.is_active,
         deletes_at: row.deletes_at.map(from_micros),
@@ -488,18 +490,20 @@ fn account(row: user::Model) -> Result<Account, DbError> {
 
 /// The words of a row. What was a word when it was written is one when it is read; a row that
 /// another program has spoilt is an error of the database and not a reason to panic.
-pub(crate) fn person(row: &user::Model) -> Result<Person, DbError> {
-    let spoilt = |column: &str| sea_orm::DbErr::Type(format!("users.{column} of {}", row.id));
-    Ok(Person {
+pub(crate) fn user_from_row(row: &user::Model) -> Result<User, DbError> {
+    let malformed = |column: &str| sea_orm::DbErr::Type(format!("users.{column} of {}", row.id));
+    Ok(User {
         id: UserId(row.id),
-        email: Email::from_stored(&row.email).map_err(|_| spoilt("email"))?,
-        name: Name::parse(&row.name).map_err(|_| spoilt("name"))?,
+        email: Email::from_stored(&row.email).map_err(|_| malformed("email"))?,
+        name: Name::parse(&row.name).map_err(|_| malformed("name"))?,
         gender: match &row.gender {
-            Some(gender) => Gender::parse(gender).map_err(|_| spoilt("gender"))?,
+            Some(gender) => Gender::parse(gender).map_err(|_| malformed("gender"))?,
             None => None,
         },
         date_of_birth: match &row.date_of_birth {
-            Some(date) => Some(BirthDate::from_iso(date).ok_or_else(|| spoilt("date_of_birth"))?),
+            Some(date) => {
+                Some(BirthDate::from_iso(date).ok_or_else(|| malformed("date_of_birth"))?)
+            }
             None => None,
         },
         is_staff: row.is_staff,
@@ -507,7 +511,7 @@ pub(crate) fn person(row: &user::Model) -> Result<Person, DbError> {
         granted: Permissions::NONE,
         has_password: row.password_hash.is_some(),
         email_verified_at: row.email_verified_at.map(from_micros),
-        language: Language::from_tag(&row.language).ok_or_else(|| spoilt("language"))?,
+        language: Language::from_tag(&row.language).ok_or_else(|| malformed("language"))?,
         created_at: from_micros(row.created_at),
     })
 }

@@ -16,7 +16,7 @@ const MIN_GUESSES: u64 = 100_000_005;
 
 /// How much more a window has to withstand for each of its ends where it was cut out of the password. A
 /// cut makes two parts of one ("qrstuvwxyz" of an alphabet), and zxcvbn counts each part 10^4 times.
-const PER_CUT: u64 = 10_000;
+const CUT_FACTOR: u64 = 10_000;
 
 /// The longest window, in characters: six to eight words of a passphrase, which is twice what is enough.
 const WINDOW: usize = 32;
@@ -31,8 +31,8 @@ const BUDGET: usize = 60_000;
 
 /// How many of the user's own words zxcvbn is given, and how long each may be: it copies them for each
 /// reading of a password.
-const MOST_INPUTS: usize = 16;
-const LONGEST_INPUT: usize = 64;
+const MAX_INPUTS: usize = 16;
+const MAX_INPUT_LENGTH: usize = 64;
 
 /// The letters that zxcvbn reads other characters as, and those characters.
 const LEET: [(char, &str); 12] = [
@@ -62,24 +62,24 @@ pub(super) struct Estimate {
 /// Weighs a password. `inputs` are words that an attacker tries first, the most likely first.
 pub(super) fn estimate(password: &str, inputs: &[&str]) -> Estimate {
     let chars: Vec<char> = password.chars().collect();
-    let is_short = |word: &&&str| word.chars().count() <= LONGEST_INPUT;
-    let inputs: Vec<&str> = inputs.iter().filter(is_short).take(MOST_INPUTS).copied().collect();
+    let is_short = |word: &&&str| word.chars().count() <= MAX_INPUT_LENGTH;
+    let inputs: Vec<&str> = inputs.iter().filter(is_short).take(MAX_INPUTS).copied().collect();
     let mut estimate = Estimate { is_common: false, is_strong: false };
     let (mut start, mut spent) = (0, 0);
     while start < chars.len() {
         let length = window(&chars[start..]);
         let text: String = chars[start..start + length].iter().collect();
-        spent += price(&chars[start..start + length]);
+        spent += cost(&chars[start..start + length]);
         if spent > BUDGET {
             break;
         }
-        let entropy = weigh(&text, &inputs);
+        let entropy = estimate_window(&text, &inputs);
         if length == chars.len() {
             estimate.is_common = is_common(&entropy);
         }
         let is_last = start + length == chars.len();
         let cuts = u32::from(start > 0) + u32::from(!is_last);
-        estimate.is_strong = entropy.guesses() >= MIN_GUESSES * PER_CUT.pow(cuts);
+        estimate.is_strong = entropy.guesses() >= MIN_GUESSES * CUT_FACTOR.pow(cuts);
         if estimate.is_strong || is_last {
             break;
         }
@@ -90,11 +90,11 @@ pub(super) fn estimate(password: &str, inputs: &[&str]) -> Estimate {
 }
 
 /// Gives zxcvbn a window, the user's own words and the Korean words in it.
-fn weigh(text: &str, inputs: &[&str]) -> zxcvbn::Entropy {
+fn estimate_window(text: &str, inputs: &[&str]) -> zxcvbn::Entropy {
     let readings = readings(text);
     let mut words: Vec<&str> = inputs.to_vec();
     for word in readings.iter().flat_map(|reading| word_lists::korean_words_in(reading)) {
-        if words.len() < 2 * MOST_INPUTS && !words.contains(&word) {
+        if words.len() < 2 * MAX_INPUTS && !words.contains(&word) {
             words.push(word);
         }
     }
@@ -124,12 +124,12 @@ fn readings(text: &str) -> Vec<String> {
 /// The length of the longest window at the start of a text that costs no more than a password may.
 fn window(chars: &[char]) -> usize {
     let longest = chars.len().min(WINDOW);
-    (STEP..=longest).rev().find(|n| price(&chars[..*n]) <= BUDGET).unwrap_or(longest.min(STEP))
+    (STEP..=longest).rev().find(|n| cost(&chars[..*n]) <= BUDGET).unwrap_or(longest.min(STEP))
 }
 
 /// What zxcvbn's work on a text is proportional to: the pairs of its characters, for each reading and
 /// for what is done without one.
-fn price(chars: &[char]) -> usize {
+fn cost(chars: &[char]) -> usize {
     let count = |signs: &str| signs.chars().filter(|sign| chars.contains(sign)).count();
     let readings: usize = LEET.iter().map(|(_, signs)| count(signs).max(1)).product();
     chars.len() * chars.len() * (readings + 3)
@@ -157,10 +157,10 @@ mod tests {
 
     /// Passwords that cost much: leet signs of every kind in several orders, dates, repetitions, words,
     /// scripts whose lower case is longer.
-    fn dear() -> Vec<String> {
+    fn expensive_passwords() -> Vec<String> {
         let all: String = LEET.iter().map(|(_, signs)| *signs).collect();
         let fill = |text: &str| text.chars().cycle().take(128).collect::<String>();
-        let mut dear: Vec<String> = [
+        let mut expensive_passwords: Vec<String> = [
             "19991231",
             "1122334455667788990",
             "p@ssw0rd1l0v3y0u$7r0n6(4|8",
@@ -180,19 +180,19 @@ mod tests {
         let signs: Vec<char> = all.chars().collect();
         for step in [1, 2, 3, 5, 7, 11] {
             let text: String = (0..128).map(|at| signs[at * step % signs.len()]).collect();
-            dear.push(text);
+            expensive_passwords.push(text);
         }
-        dear
+        expensive_passwords
     }
 
     #[test]
     fn the_price_of_a_window_and_of_a_password_is_bounded() {
-        for password in dear() {
+        for password in expensive_passwords() {
             let chars: Vec<char> = password.chars().collect();
             for start in 0..chars.len() {
                 let length = window(&chars[start..]);
-                let price = price(&chars[start..start + length]);
-                assert!(price <= BUDGET, "{price}: {password}");
+                let cost = cost(&chars[start..start + length]);
+                assert!(cost <= BUDGET, "{cost}: {password}");
                 // Long enough to be strong if its signs are all different.
                 assert!(length >= 13.min(chars.len() - start), "{length}: {password}");
             }

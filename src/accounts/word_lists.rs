@@ -18,13 +18,13 @@ static KOREAN: LazyLock<KoreanWords> =
     LazyLock::new(|| KoreanWords::read(include_str!("data/korean_words.txt")));
 
 /// The shortest Latin spelling that counts: shorter ones turn up in good passwords by chance.
-const SHORTEST_LATIN: usize = 4;
+const MIN_LATIN_LENGTH: usize = 4;
 
 /// The longest spelling of a word on the Korean list, in characters; longer ones are not looked for.
-const LONGEST: usize = 32;
+const MAX_WORD_LENGTH: usize = 32;
 
 /// How many words of a password are told: they become the input of an estimate whose cost is bounded.
-const MOST_FOUND: usize = 12;
+const MAX_FOUND: usize = 12;
 
 /// Whether a password in lower case is one of Django's common ones.
 pub(super) fn is_common(lower: &str) -> bool {
@@ -43,10 +43,10 @@ pub(super) fn korean_words_in(lower: &str) -> Vec<&str> {
     let last = starts.len() - 1;
     let mut found = Vec::new();
     for first in 0..last {
-        let longest = (first + LONGEST).min(last);
+        let longest = (first + MAX_WORD_LENGTH).min(last);
         let mut words = (first + 2..=longest).rev().map(|end| &lower[starts[first]..starts[end]]);
         found.extend(words.find(|word| KOREAN.contains(word)));
-        if found.len() == MOST_FOUND {
+        if found.len() == MAX_FOUND {
             break;
         }
     }
@@ -120,7 +120,7 @@ impl KoreanWords {
 
     fn contains(&self, word: &str) -> bool {
         let is_latin = word.is_ascii();
-        if is_latin && word.len() < SHORTEST_LATIN {
+        if is_latin && word.len() < MIN_LATIN_LENGTH {
             return false;
         }
         self.words.contains(word) || self.given_names.contains(word) || self.is_full_name(word)
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(korean_words_in("xxdkssudgktpdy1!").first(), Some(&"dkssudgktpdy"));
         assert_eq!(korean_words_in("나는안녕하세요").first(), Some(&"안녕하세요"));
         assert_eq!(korean_words_in("vo7cs!x2mqpd"), Vec::<&str>::new());
-        assert_eq!(korean_words_in(&"seoul".repeat(25)).len(), MOST_FOUND);
+        assert_eq!(korean_words_in(&"seoul".repeat(25)).len(), MAX_FOUND);
         assert_eq!(korean_words_in(""), Vec::<&str>::new());
     }
 

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use super::{Actor, AdminError, LockedTarget, lock_target, record_event};
 use crate::accounts;
-use crate::accounts::{Account, Inactive};
+use crate::accounts::{Account, Deactivation};
 use crate::audit::AuditEventKind;
 use crate::db::Transaction;
 use crate::sessions;
@@ -75,7 +75,7 @@ impl AdminAction {
     pub fn is_moot(&self, account: &Account, now: OffsetDateTime) -> bool {
         match self {
             Self::Activate => account.is_active && account.deletes_at.is_none(),
-            Self::VerifyEmail => account.person.email_verified_at.is_some(),
+            Self::VerifyEmail => account.user.email_verified_at.is_some(),
             Self::Delete => {
                 !account.is_active && account.deletes_at.is_some_and(|at| at <= now + UNDO_WINDOW)
             }
@@ -111,7 +111,7 @@ pub async fn perform(
         if actor.user.id == target {
             return Err(AdminError::OwnAccount);
         }
-        accounts::lock_to_remove(transaction).await?;
+        accounts::lock_superusers(transaction).await?;
     }
     let locked = lock_target(transaction, actor, target).await?;
     if action.is_dangerous() {
@@ -140,7 +140,7 @@ async fn change(
     action: &AdminAction,
     now: OffsetDateTime,
 ) -> Result<(Value, Vec<SessionId>), AdminError> {
-    let (target, was_active) = (account.person.id, account.is_active);
+    let (target, was_active) = (account.user.id, account.is_active);
     match action {
         AdminAction::Activate => {
             accounts::activate(transaction, target, now).await?;
@@ -148,7 +148,7 @@ async fn change(
         }
         AdminAction::Deactivate { reason, until } => {
             // A deletion that the user scheduled goes on.
-            let why = Inactive { reason, until: *until, deletes_at: account.deletes_at };
+            let why = Deactivation { reason, until: *until, deletes_at: account.deletes_at };
             let ended = suspend(transaction, target, why, now).await?;
             let details = json!({
                 "changes": { "is_active": [was_active, false] },
@@ -158,7 +158,7 @@ async fn change(
             Ok((details, ended))
         }
         AdminAction::VerifyEmail => {
-            accounts::set_verified(transaction, target, now).await?;
+            accounts::set_email_verified(transaction, target, now).await?;
             Ok((json!({ "changes": { "email_verified": [false, true] } }), Vec::new()))
         }
         AdminAction::EndSessions => {
@@ -168,7 +168,7 @@ async fn change(
         }
         AdminAction::Delete => {
             let due = now + UNDO_WINDOW;
-            let why = Inactive { reason: "", until: None, deletes_at: Some(due) };
+            let why = Deactivation { reason: "", until: None, deletes_at: Some(due) };
             let ended = suspend(transaction, target, why, now).await?;
             let details = json!({
                 "changes": { "is_active": [was_active, false] },
@@ -182,7 +182,7 @@ async fn change(
 async fn suspend(
     transaction: &Transaction,
     target: UserId,
-    why: Inactive<'_>,
+    why: Deactivation<'_>,
     now: OffsetDateTime,
 ) -> Result<Vec<SessionId>, AdminError> {
     if !accounts::deactivate(transaction, target, why, now).await? {

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::{Actor, AdminAction, ImportedUser, store};
-use crate::accounts::search::Filter;
+use crate::accounts::search::UserFilter;
 use crate::accounts::{Account, AccountSnapshot};
 use crate::crypto::Keys;
 use crate::db::{Db, DbError, Transaction};
@@ -37,7 +37,7 @@ pub enum BulkTargets {
     /// the job was enqueued.
     Matching {
         /// The filter.
-        filter: Filter,
+        filter: UserFilter,
         /// The newest account.
         last: UserId,
     },

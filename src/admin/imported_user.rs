@@ -104,7 +104,7 @@ async fn create(
     let Some(account) = user.new_account() else { return Ok(None) };
     let (email, language) = (account.email.clone(), account.language);
     let is_invited = is_invited && account.is_active && account.password_hash.is_none();
-    let Some(id) = accounts::open(part, account, now).await? else { return Ok(None) };
+    let Some(id) = accounts::create(part, account, now).await? else { return Ok(None) };
     if is_invited {
         let to = Addressee { user: Some(id), email, language };
         invite(ctx, part, id, &to).await?;

@@ -35,7 +35,7 @@ use crate::mail::{Kind, Letter};
 use crate::outbox;
 use crate::outbox::Addressee;
 use crate::sessions;
-use crate::types::{Person, RequestInfo, Secret, SessionId, UserId};
+use crate::types::{RequestInfo, Secret, SessionId, User, UserId};
 
 /// How long an invitation works: long enough for a weekend.
 const INVITATION_LASTS: Duration = Duration::from_hours(3 * 24);
@@ -44,7 +44,7 @@ const INVITATION_LASTS: Duration = Duration::from_hours(3 * 24);
 #[derive(Debug, Clone, Copy)]
 pub struct Actor<'a> {
     /// The user, with the permissions that the request was checked with.
-    pub user: &'a Person,
+    pub user: &'a User,
     /// The request.
     pub info: &'a RequestInfo,
 }
@@ -74,7 +74,7 @@ pub enum AdminError {
 #[derive(Debug)]
 pub struct LockedTarget {
     /// The actor with the permissions of their groups.
-    pub actor: Person,
+    pub actor: User,
     /// The account.
     pub account: Account,
 }
@@ -91,7 +91,7 @@ pub async fn lock_target(
 ) -> Result<LockedTarget, AdminError> {
     let account = accounts::lock(transaction, target).await?.ok_or(AdminError::NotFound)?;
     let actor = reload_actor(transaction, actor.user.id).await?;
-    if account.person.is_superuser && !actor.is_superuser {
+    if account.user.is_superuser && !actor.is_superuser {
         return Err(AdminError::Forbidden);
     }
     Ok(LockedTarget { actor, account })
@@ -104,8 +104,8 @@ impl LockedTarget {
     /// # Errors
     /// [`DbError`] when the database cannot say.
     pub async fn may_be_taken_over(&self, transaction: &Transaction) -> Result<bool, DbError> {
-        let person = as_granted(transaction, self.account.person.clone()).await?;
-        Ok(person.permissions().are_within(self.actor.permissions()))
+        let user = as_granted(transaction, self.account.user.clone()).await?;
+        Ok(user.permissions().are_within(self.actor.permissions()))
     }
 }
 
@@ -124,11 +124,11 @@ impl LockedTarget {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
-pub async fn outranks(db: &Db, person: &Person, reader: &Person) -> Result<bool, DbError> {
-    if person.is_superuser || !person.is_staff || reader.is_superuser {
-        return Ok(person.is_superuser && !reader.is_superuser);
+pub async fn outranks(db: &Db, user: &User, reader: &User) -> Result<bool, DbError> {
+    if user.is_superuser || !user.is_staff || reader.is_superuser {
+        return Ok(user.is_superuser && !reader.is_superuser);
     }
-    let granted = groups::granted_permissions(db, person.id).await?;
+    let granted = groups::granted_permissions(db, user.id).await?;
     Ok(!granted.are_within(reader.permissions()))
 }
 
@@ -137,24 +137,24 @@ pub async fn outranks(db: &Db, person: &Person, reader: &Person) -> Result<bool,
 ///
 /// # Errors
 /// [`AdminError::Forbidden`] when the actor is no longer staff.
-pub async fn reload_actor(transaction: &Transaction, by: UserId) -> Result<Person, AdminError> {
+pub async fn reload_actor(transaction: &Transaction, by: UserId) -> Result<User, AdminError> {
     let account = accounts::find_by_id_in(transaction, by).await?;
-    let person = account.filter(|account| account.is_active).map(|account| account.person);
-    let person = person.ok_or(AdminError::Forbidden)?;
-    if !person.is_staff && !person.is_superuser {
+    let user = account.filter(|account| account.is_active).map(|account| account.user);
+    let user = user.ok_or(AdminError::Forbidden)?;
+    if !user.is_staff && !user.is_superuser {
         return Err(AdminError::Forbidden);
     }
-    Ok(as_granted(transaction, person).await?)
+    Ok(as_granted(transaction, user).await?)
 }
 
-async fn as_granted(transaction: &Transaction, person: Person) -> Result<Person, DbError> {
-    let granted = groups::granted_permissions_in(transaction, person.id).await?;
-    Ok(Person { granted, ..person })
+async fn as_granted(transaction: &Transaction, user: User) -> Result<User, DbError> {
+    let granted = groups::granted_permissions_in(transaction, user.id).await?;
+    Ok(User { granted, ..user })
 }
 
 /// Tells whether the actor has everything that the role and the groups would grant.
 #[must_use]
-pub fn may_grant(actor: &Person, superuser: bool, groups: &[&Group]) -> bool {
+pub fn may_grant(actor: &User, superuser: bool, groups: &[&Group]) -> bool {
     let own = actor.permissions();
     (actor.is_superuser || !superuser)
         && groups.iter().all(|group| group.permissions.are_within(own))

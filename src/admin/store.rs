@@ -165,7 +165,7 @@ pub(super) async fn insert_snapshot(
 ) -> Result<(), DbError> {
     let row = bulk_snapshot::ActiveModel {
         job_id: Set(id.0),
-        user_id: Set(before.person.id.0),
+        user_id: Set(before.user.id.0),
         // The action has been the next version of the account.
         version: Set(before.version + 1),
         is_active: Set(before.is_active),

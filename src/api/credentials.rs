@@ -35,7 +35,7 @@ impl<'r> FromRequest<'r> for Authenticated {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match authenticate(request).await {
-            Ok(person) => Outcome::Success(Self(person)),
+            Ok(user) => Outcome::Success(Self(user)),
             Err(error) => Outcome::Error((error.store_in(request), ())),
         }
     }
@@ -47,7 +47,7 @@ impl<'r> FromRequest<'r> for MaybeAuthenticated {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match authenticate(request).await {
-            Ok(person) => Outcome::Success(Self(Some(person))),
+            Ok(user) => Outcome::Success(Self(Some(user))),
             Err(error @ Error::Broken(_)) => Outcome::Error((error.store_in(request), ())),
             Err(_) => Outcome::Success(Self(None)),
         }

@@ -10,7 +10,7 @@ use time::Date;
 
 use super::body::Body;
 use super::error::Error;
-use crate::accounts::{MAX_PASSWORD, Trait, Weakness};
+use crate::accounts::{MAX_PASSWORD, UserAttribute, Weakness};
 use crate::i18n::{Language, Sentence};
 use crate::types::{
     BirthDate, BirthDateError, Email, EmailError, Gender, GroupId, Name, NameError, Password,
@@ -320,9 +320,9 @@ fn weakness_message(weakness: Weakness) -> Sentence {
     match weakness {
         Weakness::TooShort(min) => Sentence::with("api.password.too_short", "min", min),
         Weakness::TooLong => Sentence::with("api.too_long", "max", MAX_PASSWORD),
-        Weakness::TooSimilar(Trait::Email) => Sentence::new("api.password.like_email"),
-        Weakness::TooSimilar(Trait::Name) => Sentence::new("api.password.like_name"),
-        Weakness::TooSimilar(Trait::DateOfBirth) => {
+        Weakness::TooSimilar(UserAttribute::Email) => Sentence::new("api.password.like_email"),
+        Weakness::TooSimilar(UserAttribute::Name) => Sentence::new("api.password.like_name"),
+        Weakness::TooSimilar(UserAttribute::DateOfBirth) => {
             Sentence::new("api.password.like_date_of_birth")
         }
         Weakness::TooCommon => Sentence::new("api.password.too_common"),

@@ -53,7 +53,7 @@ fn show(
     match forward_auth.0 {
         Some((signed_in, groups)) => Ok(ForwardAuthResponse::Allowed(
             (),
-            Header::new("X-Auth-User", signed_in.person().id.to_string()),
+            Header::new("X-Auth-User", signed_in.user().id.to_string()),
             Header::new("X-Auth-Email", encoded(signed_in.email())),
             Header::new("X-Auth-Groups", joined(&groups)),
         )),

@@ -13,7 +13,7 @@ use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, public, requ
 use crate::config::EmailVerification;
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::login::{Credentials, LogInError};
+use crate::flows::account::login::{Credentials, LoginError};
 use crate::sessions;
 use crate::sessions::IssuedTokens;
 use crate::types::{Email, RequestInfo};
@@ -103,11 +103,11 @@ async fn create(
     let credentials = Credentials { email, password };
     let info = info.with_token_transport();
     match flows::account::login::with_password(ctx, credentials, None, &info).await {
-        Ok(flows::account::login::LoggedIn { tokens, .. }) => Ok(Json(tokens.into())),
-        Err(LogInError::NotProved(error)) => {
+        Ok(flows::account::login::Login { tokens, .. }) => Ok(Json(tokens.into())),
+        Err(LoginError::NotProved(error)) => {
             Err(Error::from_auth(error, || no_active_account(ctx)))
         }
-        Err(LogInError::Unverified | LogInError::Inactive(_)) => Err(no_active_account(ctx)),
+        Err(LoginError::Unverified | LoginError::Inactive(_)) => Err(no_active_account(ctx)),
     }
 }
 
@@ -154,7 +154,7 @@ async fn destroy(
     ctx: &State<Context>,
 ) -> Result<Json<EmptyObject>, Error> {
     let token = required_text(&body, "refresh")?;
-    flows::account::logout::by_token(ctx, &token, info).await.map_err(refresh_error)?;
+    flows::account::logout::with_refresh_token(ctx, &token, info).await.map_err(refresh_error)?;
     Ok(Json(EmptyObject {}))
 }
 

@@ -24,7 +24,8 @@ pub(super) async fn change(
     let ctx = serve::open(language, settings).await?;
     let password = ask(language)?;
     let info = RequestInfo::from_terminal(ctx.random.request_id());
-    let changed = flows::account::password_change::set(&ctx, &email, password, &info).await;
+    let changed =
+        flows::account::password_change::set_by_operator(&ctx, &email, password, &info).await;
     ctx.db.close().await;
     match changed {
         Ok(()) => {

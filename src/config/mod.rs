@@ -22,7 +22,7 @@ pub use values::{
 };
 
 use crate::crypto::{Algorithm, Cost, MasterKey};
-use crate::oauth::Application;
+use crate::oauth::ClientRegistration;
 use crate::types::Email;
 use reader::{Reader, network};
 
@@ -84,7 +84,7 @@ pub struct Settings {
     /// How log lines are written.
     pub log_format: LogFormat,
     /// Providers of social log-in that are registered by settings.
-    pub social: Vec<Application>,
+    pub social: Vec<ClientRegistration>,
     /// Whether browsers are told that sub-domains of the site are https too.
     pub hsts_include_subdomains: bool,
     /// Files of settings that hold a secret.
@@ -197,7 +197,7 @@ impl Settings {
     /// Whether an account may have an address. No mail from here reaches a local one, so it
     /// cannot be verified.
     #[must_use]
-    pub fn takes(&self, email: &Email) -> bool {
+    pub fn accepts_email(&self, email: &Email) -> bool {
         self.allow_local_email || !email.is_local()
     }
 
@@ -205,7 +205,7 @@ impl Settings {
     /// the program out on one machine, a local address will do.
     #[must_use]
     pub fn takes_for_superuser(&self, email: &Email) -> bool {
-        self.public_url.is_loopback() || self.takes(email)
+        self.public_url.is_loopback() || self.accepts_email(email)
     }
 
     /// Whether people get the e-mails that are written to them: files are for trying things out, and

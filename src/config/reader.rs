@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::values::{has_password, without_password};
 use crate::crypto::MasterKey;
-use crate::oauth::{Application, Draft};
+use crate::oauth::{ClientRegistration, RegistrationInput};
 
 /// Every setting of Daemun; Rocket's own come on top.
 const NAMES: &[&str] = &[
@@ -291,14 +291,17 @@ impl Reader {
     }
 
     /// Providers of social log-in, each as the admin page would take it, under a name of its own.
-    pub(super) fn social(&mut self) -> Vec<Application> {
+    pub(super) fn social(&mut self) -> Vec<ClientRegistration> {
         let Some(value) = self.values.get("social") else { return Vec::new() };
-        let drafts: Option<Vec<Draft>> = value.deserialize().ok();
-        let parsed = drafts.and_then(|drafts| {
-            drafts.iter().map(|draft| Application::parse(draft).ok()).collect::<Option<Vec<_>>>()
+        let inputs: Option<Vec<RegistrationInput>> = value.deserialize().ok();
+        let parsed = inputs.and_then(|inputs| {
+            inputs
+                .iter()
+                .map(|input| ClientRegistration::parse(input).ok())
+                .collect::<Option<Vec<_>>>()
         });
-        let is_named_once = |all: &Vec<Application>| {
-            let is_first = |(place, it): (usize, &Application)| {
+        let is_named_once = |all: &Vec<ClientRegistration>| {
+            let is_first = |(place, it): (usize, &ClientRegistration)| {
                 all.iter().position(|other| other.slug == it.slug) == Some(place)
             };
             all.iter().enumerate().all(is_first)

@@ -38,7 +38,7 @@ impl GroupName {
     /// # Errors
     /// [`GroupNameError`] says what is wrong.
     pub fn parse(typed: &str) -> Result<Self, GroupNameError> {
-        let typed = text::line(typed);
+        let typed = text::normalized(typed);
         if typed.is_empty() {
             return Err(GroupNameError::Missing);
         }

@@ -180,9 +180,9 @@ fn is_foreign(ctx: &Context, request: &Request<'_>) -> bool {
 
 /// The token for the forms of a page, and the cookie that it is bound to if the reader is a visitor
 /// and has none.
-pub(crate) fn token(request: &Request<'_>, ctx: &Context, person: Option<&SignedIn>) -> String {
-    if let Some(person) = person {
-        return ctx.keys.csrf_token(&session_subject(person));
+pub(crate) fn token(request: &Request<'_>, ctx: &Context, user: Option<&SignedIn>) -> String {
+    if let Some(user) = user {
+        return ctx.keys.csrf_token(&session_subject(user));
     }
     if let Some(visitor) = cookies::visitor(request.cookies(), ctx) {
         return visitor_token(ctx, visitor);
@@ -216,15 +216,15 @@ struct NewVisitor(String);
 pub(crate) fn is_valid_token(
     request: &Request<'_>,
     ctx: &Context,
-    person: Option<&SignedIn>,
+    user: Option<&SignedIn>,
     token: &str,
 ) -> bool {
     // Where there is a Bearer token, nothing but it can have told who the person is.
-    if person.is_some() && guards::bearer(request).is_some() {
+    if user.is_some() && guards::bearer(request).is_some() {
         return true;
     }
-    match person {
-        Some(person) => ctx.keys.is_csrf_token(token, &session_subject(person)),
+    match user {
+        Some(user) => ctx.keys.is_csrf_token(token, &session_subject(user)),
         None => {
             let visitor = cookies::visitor(request.cookies(), ctx);
             let signature = token.strip_prefix(VISITOR_PREFIX);
@@ -240,8 +240,8 @@ pub(crate) fn token_rejection_reason(request: &Request<'_>, ctx: &Context) -> &'
     if cookies::has_any_of_ours(request.cookies(), ctx) { "form_token" } else { "no_cookies" }
 }
 
-fn session_subject(person: &SignedIn) -> String {
-    format!("session {}", person.session())
+fn session_subject(user: &SignedIn) -> String {
+    format!("session {}", user.session())
 }
 
 fn visitor_subject(visitor: &str) -> String {

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::db::DbError;
 use crate::sessions;
 use crate::sessions::{AuthState, RequestCredentials};
-use crate::types::{Permission, Person, RequestInfo, SessionId};
+use crate::types::{Permission, RequestInfo, SessionId, User};
 
 /// After this long what is dangerous asks for the password again: a phone that lies on a table is
 /// picked up later than that.
@@ -36,14 +36,14 @@ impl From<ActiveSession> for SignedIn {
 impl SignedIn {
     /// The person.
     #[must_use]
-    pub fn person(&self) -> &Arc<Person> {
-        &self.0.person
+    pub fn user(&self) -> &Arc<User> {
+        &self.0.user
     }
 
     /// The person's address.
     #[must_use]
     pub fn email(&self) -> &str {
-        self.0.person.email.as_typed()
+        self.0.user.email.as_typed()
     }
 
     /// The session.
@@ -66,13 +66,13 @@ impl SignedIn {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
-pub(crate) async fn has_reauthenticated(ctx: &Context, person: &SignedIn) -> Result<bool, DbError> {
+pub(crate) async fn has_reauthenticated(ctx: &Context, user: &SignedIn) -> Result<bool, DbError> {
     let now = ctx.clock.now();
-    if person.has_reauthenticated(now) {
+    if user.has_reauthenticated(now) {
         return Ok(true);
     }
-    ctx.cache.invalidate(person.session());
-    let session = sessions::find(ctx, person.session()).await?;
+    ctx.cache.invalidate(user.session());
+    let session = sessions::find(ctx, user.session()).await?;
     Ok(session.is_some_and(|session| SignedIn(session).has_reauthenticated(now)))
 }
 
@@ -92,9 +92,9 @@ macro_rules! permission_guards {
             type Error = ();
 
             async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-                let Staff(person) = rocket::outcome::try_outcome!(Staff::from_request(request).await);
-                let may = person.person().may(Permission::$permission);
-                may.then_some(Self(person)).or_error((Status::Forbidden, ()))
+                let Staff(user) = rocket::outcome::try_outcome!(Staff::from_request(request).await);
+                let may = user.user().may(Permission::$permission);
+                may.then_some(Self(user)).or_error((Status::Forbidden, ()))
             }
         }
     )+ };
@@ -133,7 +133,7 @@ impl<'r> FromRequest<'r> for SignedIn {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match current_user(request).await {
-            Ok(person) => person.clone().or_error((Status::Unauthorized, ())),
+            Ok(user) => user.clone().or_error((Status::Unauthorized, ())),
             Err(AuthUnavailable(status)) => Outcome::Error((*status, ())),
         }
     }
@@ -144,9 +144,9 @@ impl<'r> FromRequest<'r> for Staff {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        let person = rocket::outcome::try_outcome!(SignedIn::from_request(request).await);
-        let may_enter = person.person().is_staff || person.person().is_superuser;
-        may_enter.then_some(Self(person)).or_error((Status::Forbidden, ()))
+        let user = rocket::outcome::try_outcome!(SignedIn::from_request(request).await);
+        let may_enter = user.user().is_staff || user.user().is_superuser;
+        may_enter.then_some(Self(user)).or_error((Status::Forbidden, ()))
     }
 }
 
@@ -156,7 +156,7 @@ impl<'r> FromRequest<'r> for Visitor {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match current_user(request).await {
-            Ok(person) => Outcome::Success(Self(person.clone())),
+            Ok(user) => Outcome::Success(Self(user.clone())),
             Err(AuthUnavailable(status)) => Outcome::Error((*status, ())),
         }
     }

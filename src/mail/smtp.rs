@@ -225,8 +225,8 @@ impl Server {
                 what = without(&what, secret);
             }
         }
-        for person in people {
-            what = without(&what, person);
+        for user in people {
+            what = without(&what, user);
         }
         let plain = what.chars().filter(|char| !char.is_control()).take(MAX_REASON);
         format!("{}: {}", self.at, plain.collect::<String>())

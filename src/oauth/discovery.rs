@@ -1,4 +1,4 @@
-//! Issuers of ID tokens: what their document says, and their keys, remembered for an hour.
+//! OpenID Connect Discovery: the metadata of issuers and their keys, cached for an hour.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,157 +6,164 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-use super::endpoint::Endpoint;
-use super::{OauthError, Outside};
+use super::endpoints::Endpoint;
+use super::{HttpClient, OAuthError};
 use crate::crypto::ForeignKeys;
 
 /// Providers announce new keys long before they sign with them.
-const REMEMBERED: Duration = Duration::hours(1);
+const MAX_AGE: Duration = Duration::hours(1);
 
-/// A token with an unknown key has the keys fetched again, at most this often: strangers can make up
-/// tokens.
-const NOT_SOONER: Duration = Duration::minutes(1);
+/// A token with an unknown key causes the keys to be fetched again, but at most this often: anyone can
+/// make up a token.
+const MIN_REFRESH_INTERVAL: Duration = Duration::minutes(1);
 
-/// An issuer that did not answer is left alone for so long, whoever asks for it.
-const LEFT_ALONE: Duration = Duration::seconds(5);
+/// An issuer that did not answer is not asked again before this has passed.
+const RETRY_AFTER: Duration = Duration::seconds(5);
 
-/// For the document and the keys together. Shorter than a person waits, so that the failure is
-/// remembered before the person has gone.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(4);
+/// For the metadata and the keys together. Shorter than the time that a user waits, so that the failure
+/// is cached before the question is abandoned.
+const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(4);
 
-/// More issuers than a site has. Only staff bring new ones.
-const AT_MOST: usize = 32;
+/// More issuers than a site has. Only staff add new ones.
+const MAX_ISSUERS: usize = 32;
 
-/// What an issuer's document says (OpenID Connect Discovery 1.0, 3).
+/// What an issuer's metadata says (OpenID Connect Discovery 1.0, 3).
 #[derive(Debug, Clone)]
-pub(crate) struct Issuer {
-    pub authorization: Endpoint,
-    pub token: Endpoint,
-    /// Whether the token endpoint takes the application's secret in the body only.
+pub(super) struct IssuerMetadata {
+    pub authorization_endpoint: Endpoint,
+    pub token_endpoint: Endpoint,
+    /// Whether the token endpoint accepts the client secret in the body only.
     pub takes_secret_in_body: bool,
-    /// Whether it promises to say who it is when it sends a browser back (RFC 9207, 3).
-    pub names_itself: bool,
+    /// Whether the issuer promises to name itself when it sends a browser back (RFC 9207, 3).
+    pub sends_issuer_in_callback: bool,
     pub keys: ForeignKeys,
     fetched_at: OffsetDateTime,
 }
 
-/// What is remembered of an issuer: what it said last, and why it did not answer since.
+/// The last metadata of an issuer, and the failure of the last attempt to fetch it.
 #[derive(Debug, Default)]
-struct Memory {
-    issuer: Option<Issuer>,
-    failure: Option<(OffsetDateTime, OauthError)>,
+struct CachedIssuer {
+    metadata: Option<IssuerMetadata>,
+    failure: Option<(OffsetDateTime, OAuthError)>,
 }
 
-/// One at a time asks an issuer, and the others wait for what it hears.
-type Shared = Arc<tokio::sync::Mutex<Memory>>;
+/// Of several requests at once, one asks the issuer and the others wait for its result.
+type SharedIssuer = Arc<tokio::sync::Mutex<CachedIssuer>>;
 
-/// The issuers that were asked lately.
+/// The issuers that were asked recently.
 #[derive(Debug, Default)]
-pub(crate) struct Issuers(Mutex<BTreeMap<String, Shared>>);
+pub(super) struct IssuerCache(Mutex<BTreeMap<String, SharedIssuer>>);
 
-impl Issuers {
-    /// An issuer, as it was within the last hour.
-    pub(crate) async fn find(
+impl IssuerCache {
+    /// Returns metadata that is at most an hour old.
+    pub(super) async fn find(
         &self,
-        outside: &Outside,
+        http: &HttpClient,
         issuer: &str,
         now: OffsetDateTime,
-    ) -> Result<Issuer, OauthError> {
-        self.not_older_than(REMEMBERED, outside, issuer, now).await
+    ) -> Result<IssuerMetadata, OAuthError> {
+        self.find_not_older_than(MAX_AGE, http, issuer, now).await
     }
 
-    /// The same, as it was within the last minute.
-    pub(crate) async fn find_newer(
+    /// Returns metadata that is at most a minute old.
+    pub(super) async fn find_fresh(
         &self,
-        outside: &Outside,
+        http: &HttpClient,
         issuer: &str,
         now: OffsetDateTime,
-    ) -> Result<Issuer, OauthError> {
-        self.not_older_than(NOT_SOONER, outside, issuer, now).await
+    ) -> Result<IssuerMetadata, OAuthError> {
+        self.find_not_older_than(MIN_REFRESH_INTERVAL, http, issuer, now).await
     }
 
-    /// Asks an issuer in any case.
-    pub(crate) async fn look_up(
+    /// Asks the issuer, whatever is cached.
+    pub(super) async fn refresh(
         &self,
-        outside: &Outside,
+        http: &HttpClient,
         issuer: &str,
         now: OffsetDateTime,
-    ) -> Result<(), OauthError> {
-        let memory = self.memory_of(issuer);
-        ask(&mut *memory.lock().await, outside, issuer, now).await.map(drop)
+    ) -> Result<(), OAuthError> {
+        let cached = self.entry(issuer);
+        fetch_into(&mut *cached.lock().await, http, issuer, now).await.map(drop)
     }
 
-    async fn not_older_than(
+    async fn find_not_older_than(
         &self,
         age: Duration,
-        outside: &Outside,
+        http: &HttpClient,
         issuer: &str,
         now: OffsetDateTime,
-    ) -> Result<Issuer, OauthError> {
-        let memory = self.memory_of(issuer);
-        let mut memory = memory.lock().await;
-        if let Some(known) = memory.issuer.as_ref().filter(|known| now - known.fetched_at < age) {
-            return Ok(known.clone());
+    ) -> Result<IssuerMetadata, OAuthError> {
+        let cached = self.entry(issuer);
+        let mut cached = cached.lock().await;
+        if let Some(metadata) = cached.metadata.as_ref().filter(|it| now - it.fetched_at < age) {
+            return Ok(metadata.clone());
         }
-        if let Some((at, error)) = &memory.failure
-            && now - *at < LEFT_ALONE
+        if let Some((at, error)) = &cached.failure
+            && now - *at < RETRY_AFTER
         {
             return Err(error.clone());
         }
-        ask(&mut memory, outside, issuer, now).await
+        fetch_into(&mut cached, http, issuer, now).await
     }
 
-    fn memory_of(&self, issuer: &str) -> Shared {
-        let mut memories = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if memories.len() >= AT_MOST && !memories.contains_key(issuer) {
-            memories.clear();
+    fn entry(&self, issuer: &str) -> SharedIssuer {
+        let mut issuers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if issuers.len() >= MAX_ISSUERS && !issuers.contains_key(issuer) {
+            issuers.clear();
         }
-        memories.entry(issuer.to_owned()).or_default().clone()
+        issuers.entry(issuer.to_owned()).or_default().clone()
     }
 }
 
-async fn ask(
-    memory: &mut Memory,
-    outside: &Outside,
+async fn fetch_into(
+    cached: &mut CachedIssuer,
+    http: &HttpClient,
     issuer: &str,
     now: OffsetDateTime,
-) -> Result<Issuer, OauthError> {
-    let fetched = tokio::time::timeout(PATIENCE, fetch(outside, issuer, now)).await;
-    let fetched = fetched.unwrap_or_else(|_| Err(OauthError::too_slow()));
+) -> Result<IssuerMetadata, OAuthError> {
+    let fetched = tokio::time::timeout(TIMEOUT, fetch(http, issuer, now)).await;
+    let fetched = fetched.unwrap_or_else(|_| Err(OAuthError::timeout()));
     match &fetched {
-        Ok(issuer) => *memory = Memory { issuer: Some(issuer.clone()), failure: None },
-        Err(error) => memory.failure = Some((now, error.clone())),
+        Ok(metadata) => {
+            *cached = CachedIssuer { metadata: Some(metadata.clone()), failure: None };
+        }
+        Err(error) => cached.failure = Some((now, error.clone())),
     }
     fetched
 }
 
-/// The document must say that it is of this very issuer, letter by letter (Discovery, 4.3): otherwise
-/// one issuer could speak for another.
-async fn fetch(outside: &Outside, issuer: &str, now: OffsetDateTime) -> Result<Issuer, OauthError> {
-    let place = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
-    let document = Endpoint::typed(&place).map_err(|_| OauthError::Nonsense("no address"))?;
-    let said = outside.get(&document, None).await?;
-    if said["issuer"] != issuer {
-        return Err(OauthError::Nonsense("a document of another issuer"));
+async fn fetch(
+    http: &HttpClient,
+    issuer: &str,
+    now: OffsetDateTime,
+) -> Result<IssuerMetadata, OAuthError> {
+    let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
+    let url = Endpoint::parse(&url).map_err(|_| OAuthError::InvalidResponse("no address"))?;
+    let document = http.get(&url, None).await?;
+    // Compared byte by byte (Discovery, 4.3): otherwise one issuer could speak for another.
+    if document["issuer"] != issuer {
+        return Err(OAuthError::InvalidResponse("a document of another issuer"));
     }
-    let named = |name: &str| {
-        let endpoint =
-            said[name].as_str().and_then(|it| Endpoint::session_id_in(&document, it).ok());
-        endpoint.ok_or(OauthError::Nonsense("a document without its addresses"))
+    let endpoint = |name: &str| {
+        let text = document[name].as_str();
+        let endpoint = text.and_then(|it| Endpoint::parse_in_metadata(&url, it).ok());
+        endpoint.ok_or(OAuthError::InvalidResponse("a document without its addresses"))
     };
-    let methods = said["token_endpoint_auth_methods_supported"].as_array();
-    let takes = |method: &str| methods.is_none_or(|methods| methods.iter().any(|it| it == method));
-    let keys = outside.get(&named("jwks_uri")?, None).await?;
-    Ok(Issuer {
-        authorization: named("authorization_endpoint")?,
-        token: named("token_endpoint")?,
-        takes_secret_in_body: !takes("client_secret_basic"),
-        names_itself: said["authorization_response_iss_parameter_supported"] == true,
-        keys: read(&keys)?,
+    let methods = document["token_endpoint_auth_methods_supported"].as_array();
+    let supports =
+        |method: &str| methods.is_none_or(|methods| methods.iter().any(|it| it == method));
+    let keys = http.get(&endpoint("jwks_uri")?, None).await?;
+    Ok(IssuerMetadata {
+        authorization_endpoint: endpoint("authorization_endpoint")?,
+        token_endpoint: endpoint("token_endpoint")?,
+        takes_secret_in_body: !supports("client_secret_basic"),
+        sends_issuer_in_callback: document["authorization_response_iss_parameter_supported"]
+            == true,
+        keys: read_keys(&keys)?,
         fetched_at: now,
     })
 }
 
-fn read(keys: &Value) -> Result<ForeignKeys, OauthError> {
-    ForeignKeys::read(keys).ok_or(OauthError::Nonsense("no keys"))
+fn read_keys(keys: &Value) -> Result<ForeignKeys, OAuthError> {
+    ForeignKeys::read(keys).ok_or(OAuthError::InvalidResponse("no keys"))
 }

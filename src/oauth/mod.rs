@@ -1,303 +1,189 @@
-//! Providers with whom people have an account already: Kakao, Naver, Google, Facebook, GitHub, and
-//! whoever speaks OpenID Connect.
+//! The client side of OAuth 2 and OpenID Connect: how Kakao, Naver, Google, Facebook, GitHub and any
+//! OpenID provider are asked who a user is.
 //!
-//! Knows how each of them is asked and what its answer means, and nothing of our own accounts. One file
-//! per provider says what differs; `outside` alone speaks HTTP to them.
+//! Knows each provider's protocol, and nothing of our own accounts: `social` links a
+//! [`ProviderUser`] to an account. What differs between providers is in a file each, and `http_client`
+//! alone speaks HTTP to them.
 
-mod application;
 mod authorization;
-mod endpoint;
-
+mod callback;
 mod discovery;
-
+mod endpoints;
+mod error;
 mod http_client;
+mod id_token;
+mod provider_kind;
+mod provider_user;
 mod providers;
+mod public_address;
+mod registration;
 
 use std::time::Duration;
 
-use serde_json::Value;
-use thiserror::Error;
 use time::OffsetDateTime;
 
-pub use application::{Application, Draft, Flaw};
-pub use authorization::{Dance, Returned};
-use discovery::Issuers;
-pub use endpoint::{Endpoint, EndpointError};
-pub use http_client::Outside;
+pub use authorization::AuthorizationRequest;
+pub use callback::CallbackParams;
+use discovery::IssuerCache;
+pub use endpoints::{Endpoint, EndpointError};
+pub use error::OAuthError;
+pub use http_client::HttpClient;
+pub use provider_kind::ProviderKind;
+pub use provider_user::ProviderUser;
+pub use registration::{ClientRegistration, RegistrationError, RegistrationInput};
 
-use crate::types::{Email, Name, Secret};
+use crate::types::Secret;
 
-/// However many questions it takes: a person waits for the answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The most that one question may take, however many requests it needs: a user waits for the answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The providers that are known. The names are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Kakao.
-    Kakao,
-    /// Naver.
-    Naver,
-    /// Google.
-    Google,
-    /// Facebook.
-    Facebook,
-    /// GitHub.
-    GitHub,
-    /// Any that speaks OpenID Connect, by its issuer.
-    Oidc,
-}
-
-impl Kind {
-    /// All of them, as they are offered.
-    pub const ALL: [Self; 6] =
-        [Self::Kakao, Self::Naver, Self::Google, Self::Facebook, Self::GitHub, Self::Oidc];
-
-    /// The stored name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Kakao => "kakao",
-            Self::Naver => "naver",
-            Self::Google => "google",
-            Self::Facebook => "facebook",
-            Self::GitHub => "github",
-            Self::Oidc => "oidc",
-        }
-    }
-
-    /// The provider of a stored name.
-    #[must_use]
-    pub fn from_stored(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
-
-    fn adapter(self) -> &'static Adapter {
-        match self {
-            Self::Kakao => &providers::kakao::ADAPTER,
-            Self::Naver => &providers::naver::ADAPTER,
-            Self::Google => &providers::google::ADAPTER,
-            Self::Facebook => &providers::facebook::ADAPTER,
-            Self::GitHub => &providers::github::ADAPTER,
-            Self::Oidc => &providers::oidc::ADAPTER,
-        }
-    }
-}
-
-/// What differs from one provider to another. An address that is empty does not exist.
-struct Adapter {
-    authorization: &'static str,
-    token: &'static str,
-    userinfo: &'static str,
-    token_info: &'static str,
-    scopes: &'static [&'static str],
-    userinfo_query: &'static [(&'static str, &'static str)],
-    /// What has the provider ask for the password although the person is logged in there.
-    again: &'static [(&'static str, &'static str)],
-    issuer: Option<&'static str>,
-    read: fn(&Value) -> Option<Profile>,
-}
-
-/// What a provider says of a person, before it is taken for anything.
-struct Profile {
-    subject: String,
-    email: Option<String>,
-    is_email_verified: bool,
-    name: Option<String>,
-}
-
-/// Somebody whom a provider knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
-    /// Among whose names the subject is one.
-    pub issuer: String,
-    /// The name that never changes.
-    pub subject: String,
-    /// The address, if the provider tells one that can be written to.
-    pub email: Option<Email>,
-    /// Whether the provider has proved that the address is the person's.
-    pub is_email_verified: bool,
-    /// The name, may be empty.
-    pub name: Name,
-}
-
-/// Why a provider proved nothing. None of it holds a token.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum OauthError {
-    /// It does not answer, or not in time.
-    #[error("the provider does not answer: {0}")]
-    Unreachable(String),
-    /// It answers something that is no answer.
-    #[error("the provider answers with {0}")]
-    Nonsense(&'static str),
-    /// It does not know the code or the token, or it is for somebody else.
-    #[error("the provider refuses: {0}")]
-    Refused(String),
-}
-
-impl OauthError {
-    fn refused(why: &str) -> Self {
-        Self::Refused(why.to_owned())
-    }
-
-    fn too_slow() -> Self {
-        Self::Unreachable("no answer in time".into())
-    }
-}
-
-/// Whoever asks providers, and remembers for a while who the issuers are.
+/// Asks providers who a user is, and caches the metadata of their issuers.
 #[derive(Debug)]
-pub struct Oauth {
-    outside: Outside,
-    issuers: Issuers,
+pub struct ProviderClient {
+    http: HttpClient,
+    issuers: IssuerCache,
 }
 
-impl Oauth {
-    /// Gets ready to ask.
+impl ProviderClient {
+    /// Prepares the HTTP client.
     ///
     /// # Errors
-    /// [`OauthError`] when the machine has no TLS to offer.
-    pub fn open() -> Result<Self, OauthError> {
-        Ok(Self { outside: Outside::open()?, issuers: Issuers::default() })
+    /// [`OAuthError`] when the machine offers no TLS.
+    pub fn open() -> Result<Self, OAuthError> {
+        Ok(Self { http: HttpClient::open()?, issuers: IssuerCache::default() })
     }
 
-    /// Where a browser is sent to.
+    /// Returns the URL at the provider to which the browser is redirected.
     ///
     /// # Errors
-    /// [`OauthError`] when the issuer says nothing of that.
-    pub async fn way_in(
+    /// [`OAuthError`] when the issuer's metadata cannot be read.
+    pub async fn authorization_url(
         &self,
-        application: &Application,
-        dance: &Dance,
+        registration: &ClientRegistration,
+        request: &AuthorizationRequest,
         now: OffsetDateTime,
-    ) -> Result<String, OauthError> {
-        in_time(authorization::way_in(self, application, dance, now)).await
+    ) -> Result<String, OAuthError> {
+        in_time(authorization::authorization_url(self, registration, request, now)).await
     }
 
-    /// Whether the issuer of an application is there and is who it says; nothing is asked of one that
-    /// has none of its own.
+    /// Checks that the issuer of a registration answers and names itself as it was typed. Does nothing
+    /// for a provider whose issuer is built in.
     ///
     /// # Errors
-    /// [`OauthError`] when it is not.
-    pub async fn look_up(
+    /// [`OAuthError`] when the issuer does not answer, or names itself differently.
+    pub async fn check_issuer(
         &self,
-        application: &Application,
+        registration: &ClientRegistration,
         now: OffsetDateTime,
-    ) -> Result<(), OauthError> {
-        let Some(issuer) = &application.issuer else { return Ok(()) };
-        in_time(self.issuers.look_up(&self.outside, issuer, now)).await
+    ) -> Result<(), OAuthError> {
+        let Some(issuer) = &registration.issuer else { return Ok(()) };
+        in_time(self.issuers.refresh(&self.http, issuer, now)).await
     }
 
-    /// Who has come back with a code.
+    /// Redeems the code of a callback and returns the user for whom it was issued.
     ///
     /// # Errors
-    /// [`OauthError`] says why nobody.
-    pub async fn by_code(
+    /// [`OAuthError`] says why the user is unknown.
+    pub async fn user_by_code(
         &self,
-        application: &Application,
-        dance: &Dance,
-        returned: Returned,
+        registration: &ClientRegistration,
+        request: &AuthorizationRequest,
+        params: CallbackParams,
         now: OffsetDateTime,
-    ) -> Result<Known, OauthError> {
+    ) -> Result<ProviderUser, OAuthError> {
         in_time(async {
-            authorization::check_sender(self, application, (dance, &returned), now).await?;
+            callback::check_issuer(self, registration, (request, &params), now).await?;
             let tokens =
-                authorization::exchange(self, application, dance, returned.code, now).await?;
-            if application.kind == Kind::Oidc {
-                let id_token = tokens.id_token().ok_or(OauthError::Nonsense("no ID token"))?;
-                let nonce = dance.nonce();
-                return providers::oidc::person(self, application, (&id_token, nonce), now).await;
+                callback::exchange_code(self, registration, request, params.code, now).await?;
+            if registration.kind == ProviderKind::Oidc {
+                let missing = OAuthError::InvalidResponse("no ID token");
+                let token = tokens.id_token().ok_or(missing)?;
+                return id_token::verify(self, registration, (&token, request.nonce()), now).await;
             }
-            self.holder(application, &tokens.access_token()).await
+            self.fetch_user(registration, &tokens.access_token()).await
         })
         .await
     }
 
-    /// Whose access token it is. It is taken only after the provider has said that it was issued to
-    /// this application: any other one could show us the tokens of its own people.
+    /// Returns the user of an access token that another program obtained. The token is accepted only
+    /// after the provider has said that it was issued to this application: otherwise any other
+    /// application could log in here with the tokens of its own users.
     ///
     /// # Errors
-    /// [`OauthError`] says why nobody's.
-    pub async fn by_access_token(
+    /// [`OAuthError`] says why the user is unknown.
+    pub async fn user_by_access_token(
         &self,
-        application: &Application,
+        registration: &ClientRegistration,
         token: &Secret,
-    ) -> Result<Known, OauthError> {
+    ) -> Result<ProviderUser, OAuthError> {
         in_time(async {
-            let is_ours = match application.kind {
-                Kind::Kakao => providers::kakao::is_ours(&self.outside, application, token).await?,
-                Kind::Google => {
-                    providers::google::is_ours(&self.outside, application, token).await?
-                }
-                Kind::Facebook => {
-                    providers::facebook::is_ours(&self.outside, application, token).await?
-                }
-                Kind::GitHub => {
-                    providers::github::is_ours(&self.outside, application, token).await?
-                }
-                Kind::Naver | Kind::Oidc => false,
-            };
-            if !is_ours {
-                return Err(OauthError::refused("the token is not known to be for us"));
+            if !self.was_issued_to_us(registration, token).await? {
+                return Err(OAuthError::refused("the token is not known to be for us"));
             }
-            self.holder(application, token).await
+            self.fetch_user(registration, token).await
         })
         .await
     }
 
-    /// Whose ID token it is, if it is for us.
+    /// Returns the user of an ID token that another program obtained, if it was issued to us.
     ///
     /// # Errors
-    /// [`OauthError`] says why nobody's.
-    pub async fn by_id_token(
+    /// [`OAuthError`] says why the user is unknown.
+    pub async fn user_by_id_token(
         &self,
-        application: &Application,
+        registration: &ClientRegistration,
         token: &Secret,
         now: OffsetDateTime,
-    ) -> Result<Known, OauthError> {
-        in_time(providers::oidc::person(self, application, (token, None), now)).await
+    ) -> Result<ProviderUser, OAuthError> {
+        in_time(id_token::verify(self, registration, (token, None), now)).await
     }
 
-    /// Who holds an access token that is ours.
-    async fn holder(&self, application: &Application, token: &Secret) -> Result<Known, OauthError> {
-        let adapter = application.kind.adapter();
-        let endpoint = application.userinfo_endpoint().with(adapter.userinfo_query);
-        let said = self.outside.get(&endpoint, Some(token)).await?;
-        let mut profile = (adapter.read)(&said).ok_or(OauthError::Nonsense("no person"))?;
-        if application.kind == Kind::GitHub {
-            profile =
-                providers::github::with_email(&self.outside, application, token, profile).await?;
+    async fn was_issued_to_us(
+        &self,
+        registration: &ClientRegistration,
+        token: &Secret,
+    ) -> Result<bool, OAuthError> {
+        let http = &self.http;
+        match registration.kind {
+            ProviderKind::Kakao => {
+                providers::kakao::was_issued_to_us(http, registration, token).await
+            }
+            ProviderKind::Google => {
+                providers::google::was_issued_to_us(http, registration, token).await
+            }
+            ProviderKind::Facebook => {
+                providers::facebook::was_issued_to_us(http, registration, token).await
+            }
+            ProviderKind::GitHub => {
+                providers::github::was_issued_to_us(http, registration, token).await
+            }
+            // Naver does not say to which application a token belongs, and OpenID providers sign ID tokens.
+            ProviderKind::Naver | ProviderKind::Oidc => Ok(false),
         }
-        known(application, profile)
+    }
+
+    /// Asks the userinfo endpoint for the user of an access token that was issued to us.
+    async fn fetch_user(
+        &self,
+        registration: &ClientRegistration,
+        token: &Secret,
+    ) -> Result<ProviderUser, OAuthError> {
+        let adapter = registration.kind.adapter();
+        let endpoint = registration.userinfo_endpoint().with_query(adapter.userinfo_query);
+        let response = self.http.get(&endpoint, Some(token)).await?;
+        let mut profile =
+            (adapter.read_profile)(&response).ok_or(OAuthError::InvalidResponse("no person"))?;
+        if registration.kind == ProviderKind::GitHub {
+            profile =
+                providers::github::with_email(&self.http, registration, token, profile).await?;
+        }
+        profile.into_user(registration)
     }
 }
 
-async fn in_time<T>(asked: impl Future<Output = Result<T, OauthError>>) -> Result<T, OauthError> {
-    let answered = tokio::time::timeout(PATIENCE, asked).await;
-    answered.unwrap_or_else(|_| Err(OauthError::too_slow()))
-}
-
-/// A profile in words. A name that cannot be one is left out; so is an address.
-fn known(application: &Application, profile: Profile) -> Result<Known, OauthError> {
-    const LONGEST_SUBJECT: usize = 255;
-    let Profile { subject, email, is_email_verified, name } = profile;
-    let is_plain = !subject.chars().any(char::is_control);
-    if subject.is_empty() || subject.len() > LONGEST_SUBJECT || !is_plain {
-        return Err(OauthError::Nonsense("a subject that cannot be one"));
-    }
-    Ok(Known {
-        issuer: application.namespace(),
-        subject,
-        email: email.and_then(|email| Email::parse(&email).ok()),
-        is_email_verified,
-        name: name.and_then(|name| Name::parse(&name).ok()).unwrap_or_default(),
-    })
-}
-
-/// A text, or a number as text: providers write their numbers both ways.
-fn text_of(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
+async fn in_time<T>(
+    question: impl Future<Output = Result<T, OAuthError>>,
+) -> Result<T, OAuthError> {
+    let answer = tokio::time::timeout(TIMEOUT, question).await;
+    answer.unwrap_or_else(|_| Err(OAuthError::timeout()))
 }

@@ -144,7 +144,7 @@ pub async fn find_by_access_token(
 ) -> Result<ActiveSession, AccessError> {
     let verified = tokens::verify_access_with_latest_keys(ctx, token).await?;
     let session = find_or_reason(ctx, verified.session).await??;
-    if session.person.id != verified.user {
+    if session.user.id != verified.user {
         return Err(TokenError::Invalid.into());
     }
     if let Some(rotation) = &verified.rotation {

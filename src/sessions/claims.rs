@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::crypto::jwt::Claims;
 use crate::db::{DbError, Transaction};
 use crate::groups;
-use crate::types::{Person, SessionId, UserId};
+use crate::types::{SessionId, User, UserId};
 
 /// Room for the names of groups, in bytes: some twenty long ones.
 const MAX_GROUPS_BYTES: usize = 1536;
@@ -39,7 +39,7 @@ pub(super) async fn for_new_session(
         let groups = groups::list_of_user_in(transaction, user).await?;
         names.extend(groups.into_iter().map(|(_, name)| name));
     }
-    Ok(custom_claims(ctx, &account.person, &names))
+    Ok(custom_claims(ctx, &account.user, &names))
 }
 
 /// What a token says that is signed at a renewal.
@@ -49,21 +49,21 @@ pub(super) async fn for_refresh(ctx: &Context, session: SessionId) -> Result<Cla
     }
     let active = find_or_reason(ctx, session).await??;
     let names = if wants_groups(ctx) { group_names(ctx, &active).await? } else { &[] };
-    Ok(custom_claims(ctx, &active.person, names))
+    Ok(custom_claims(ctx, &active.user, names))
 }
 
 fn wants_groups(ctx: &Context) -> bool {
     ctx.settings.custom_claims.contains(&CustomClaim::Groups)
 }
 
-fn custom_claims(ctx: &Context, person: &Person, groups: &[String]) -> Claims {
+fn custom_claims(ctx: &Context, user: &User, groups: &[String]) -> Claims {
     let (wanted, settings) = (&ctx.settings.custom_claims, &ctx.settings);
     let mut claims = Claims::new();
     for claim in wanted {
         let value: Value = match claim {
-            CustomClaim::Email => person.email.as_typed().into(),
-            CustomClaim::Name => person.name.as_str().into(),
-            CustomClaim::IsStaff => person.is_staff.into(),
+            CustomClaim::Email => user.email.as_typed().into(),
+            CustomClaim::Name => user.name.as_str().into(),
+            CustomClaim::IsStaff => user.is_staff.into(),
             CustomClaim::Groups => continue,
         };
         claims.insert(claim.as_str().to_owned(), value);
@@ -73,7 +73,7 @@ fn custom_claims(ctx: &Context, person: &Person, groups: &[String]) -> Claims {
         let others: usize = claims.iter().map(|(name, value)| json_bytes(name, value)).sum();
         let others = others + settings.issuer.len() + settings.audience.len();
         let room = MAX_CLAIMS_BYTES.saturating_sub(others).min(MAX_GROUPS_BYTES);
-        let groups = groups_that_fit(person.id, groups, room);
+        let groups = groups_that_fit(user.id, groups, room);
         claims.insert(CustomClaim::Groups.as_str().to_owned(), groups.into());
     }
     claims

@@ -29,7 +29,7 @@ pub use store::EndReason;
 pub use tokens::IssuedToken;
 
 use crate::accounts;
-use crate::accounts::ProvedHash;
+use crate::accounts::VerifiedHash;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
 use crate::cache::ActiveSession;
@@ -55,7 +55,7 @@ const ROTATION_WINDOW: time::Duration = time::Duration::seconds(10);
 #[derive(Debug, Clone, Copy)]
 pub enum AuthMethod<'a> {
     /// By the password that this hash was made of; the session opens only if the hash still stands.
-    Password(&'a ProvedHash),
+    Password(&'a VerifiedHash),
     /// By having joined just now.
     NewAccount,
     /// By the link that makes the first superuser.
@@ -65,7 +65,7 @@ pub enum AuthMethod<'a> {
 }
 
 impl<'a> AuthMethod<'a> {
-    fn hash(self) -> Option<&'a ProvedHash> {
+    fn hash(self) -> Option<&'a VerifiedHash> {
         match self {
             Self::Password(hash) => Some(hash),
             Self::NewAccount | Self::SetupLink | Self::Social(_) => None,
@@ -214,7 +214,9 @@ pub async fn create(
 ) -> Result<Option<IssuedTokens>, DbError> {
     let now = ctx.clock.now();
     let rules = rules(ctx);
-    if !accounts::admit(transaction, user, method.hash(), rules.needs_verified_email, now).await? {
+    if !accounts::record_login(transaction, user, method.hash(), rules.needs_verified_email, now)
+        .await?
+    {
         return Ok(None);
     }
     let session = ctx.random.session_id();
@@ -328,8 +330,8 @@ async fn accepted_token(
         Ok(row) => row,
         // A row that is over is swept before a long token has run out; its person may still be here.
         Err(SessionInvalid::NotFound) => {
-            let person = accounts::find_by_id(&ctx.db, presented.user).await?;
-            return Err(person.map_or(SessionInvalid::NotFound, |_| SessionInvalid::Ended).into());
+            let user = accounts::find_by_id(&ctx.db, presented.user).await?;
+            return Err(user.map_or(SessionInvalid::NotFound, |_| SessionInvalid::Ended).into());
         }
         Err(invalid) => return Err(invalid.into()),
     };
@@ -369,7 +371,7 @@ async fn revoke_reused(
     let event = AuditEvent::on_user(presented.user, AuditEventKind::TokenReused, info)
         .in_session(presented.session);
     audit::record(&transaction, event, now).await?;
-    let key = (presented.user, Some(&owner.person.email));
+    let key = (presented.user, Some(&owner.user.email));
     let not_me = links::create(&transaction, ctx.random, Purpose::NotMe, key, now).await?;
     let letter = Letter::new(Kind::TokenReused).with_not_me(not_me).about(info, now);
     outbox::put(&transaction, &ctx.keys, &owner.addressee(), &letter, now).await?;
@@ -412,12 +414,12 @@ async fn find_or_reason(
     }
     let asked = ctx.cache.epoch();
     let mut active = store::find_active(&ctx.db, session, rules(ctx), now).await?;
-    if let Ok(ActiveSession { person, .. }) = &mut active
-        && person.is_staff
-        && !person.is_superuser
+    if let Ok(ActiveSession { user, .. }) = &mut active
+        && user.is_staff
+        && !user.is_superuser
     {
-        let granted = groups::granted_permissions(&ctx.db, person.id).await?;
-        Arc::make_mut(person).granted = granted;
+        let granted = groups::granted_permissions(&ctx.db, user.id).await?;
+        Arc::make_mut(user).granted = granted;
     }
     if let Ok(active) = &active {
         ctx.cache.remember(active, asked, now);
@@ -437,7 +439,7 @@ pub async fn group_names<'l>(
     if let Some(names) = active.groups.get() {
         return Ok(names);
     }
-    let groups = groups::list_of_user(&ctx.db, active.person.id).await?;
+    let groups = groups::list_of_user(&ctx.db, active.user.id).await?;
     Ok(active.groups.get_or_init(|| groups.into_iter().map(|(_, name)| name).collect()))
 }
 

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::devices;
 use crate::accounts;
-use crate::accounts::{Account, ProvedHash, RoundUpError};
+use crate::accounts::{Account, HashKindsError, VerifiedHash};
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Context;
@@ -19,7 +19,7 @@ use crate::crypto::{PasswordHash, QueueFull};
 use crate::db::{DbError, Transaction};
 use crate::throttle;
 use crate::throttle::{Attempt, Cap, Limit, ThrottleError};
-use crate::types::{Email, Password, Person, RequestInfo, UserId};
+use crate::types::{Email, Password, RequestInfo, User, UserId};
 
 /// Guesses at one account from devices that it was never signed in on. Ten honest slips are free;
 /// at an hour's wait a guesser stays far below the 100 tries that NIST SP 800-63B-4, 3.2.2 allows.
@@ -83,7 +83,7 @@ pub struct VerifiedPassword {
     /// The account, as it was when it was looked up. Whether it may be used is not asked yet.
     pub account: Account,
     /// The hash that the password fits; `None` for whoever has no password.
-    pub hash: Option<ProvedHash>,
+    pub hash: Option<VerifiedHash>,
     /// Whether the account was signed in to in this browser before.
     pub is_known_device: bool,
     attempts: Vec<Attempt>,
@@ -164,11 +164,11 @@ pub enum AuthError {
     Broken(#[from] DbError),
 }
 
-impl From<RoundUpError> for AuthError {
-    fn from(error: RoundUpError) -> Self {
+impl From<HashKindsError> for AuthError {
+    fn from(error: HashKindsError) -> Self {
         match error {
-            RoundUpError::Busy(full) => Self::Busy(full),
-            RoundUpError::Broken(error) => Self::Broken(error),
+            HashKindsError::Busy(full) => Self::Busy(full),
+            HashKindsError::Broken(error) => Self::Broken(error),
         }
     }
 }
@@ -195,7 +195,7 @@ pub async fn verify_password(
     info: &RequestInfo,
 ) -> Result<VerifiedPassword, AuthError> {
     let (attempts, is_known_device) = count_attempt(ctx, email, info).await?;
-    let account = accounts::find(&ctx.db, email).await?;
+    let account = accounts::find_by_email(&ctx.db, email).await?;
     let stored = account.as_ref().and_then(|account| account.password_hash.clone());
     // Without an account the same work is done.
     let verdict = ctx.hasher.verify(password.clone(), stored.clone()).await?;
@@ -204,13 +204,14 @@ pub async fn verify_password(
         let kinds = accounts::hash_kinds(ctx).await?;
         let stored = account.as_ref().and_then(|account| account.password_hash.clone());
         ctx.hasher.round_up(password, stored, kinds).await?;
-        record_failure(ctx, account.map(|account| account.person.id), info);
+        record_failure(ctx, account.map(|account| account.user.id), info);
         return Err(AuthError::WrongCredentials);
     };
-    let fresh = if verdict.is_outdated { ctx.hasher.hash(password).await? } else { stored.clone() };
+    let current =
+        if verdict.is_outdated { ctx.hasher.hash(password).await? } else { stored.clone() };
     Ok(VerifiedPassword {
         account: account.clone(),
-        hash: Some(ProvedHash { stored, fresh }),
+        hash: Some(VerifiedHash { stored, current }),
         is_known_device,
         attempts,
     })
@@ -225,7 +226,7 @@ pub async fn why_inactive(
     ctx: &Context,
     proved: &VerifiedPassword,
 ) -> Result<Option<Inactive>, DbError> {
-    let account = accounts::find_by_id(&ctx.db, proved.account.person.id).await?;
+    let account = accounts::find_by_id(&ctx.db, proved.account.user.id).await?;
     let account = account.filter(|account| proved.has_password_of(account));
     let now = ctx.clock.now();
     let inactive = account.as_ref().and_then(|account| Inactive::of(account, now));
@@ -265,13 +266,13 @@ async fn count_attempt(
 /// one after all.
 pub async fn reauthenticate(
     ctx: &Context,
-    person: &Person,
+    user: &User,
     password: Option<Password>,
     info: &RequestInfo,
 ) -> Result<VerifiedPassword, AuthError> {
     match password {
-        Some(password) => verify_password(ctx, &person.email, password, info).await,
-        None => account_without_password(ctx, person.id).await,
+        Some(password) => verify_password(ctx, &user.email, password, info).await,
+        None => account_without_password(ctx, user.id).await,
     }
 }
 

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 
 use super::tokens::RefreshToken;
 use super::{AuthMethod, SessionInvalid, SessionList, SessionRecord, SessionSummary};
-use crate::accounts::store::person;
+use crate::accounts::store::user_from_row;
 use crate::cache::ActiveSession;
 use crate::clock::{from_micros, to_micros};
 use crate::db::entity::session;
@@ -276,7 +276,7 @@ pub(super) async fn find_active(
     match find_rows(db, session, rules, now).await? {
         Ok((row, owner)) => Ok(Ok(ActiveSession {
             session,
-            person: Arc::new(person(&owner)?),
+            user: Arc::new(user_from_row(&owner)?),
             expires_at: ends_at(&row, rules),
             last_seen_at: Arc::new(AtomicI64::new(row.last_seen_at)),
             authenticated_at: from_micros(row.authenticated_at),

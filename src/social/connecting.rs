@@ -12,7 +12,7 @@ use crate::db::{DbError, Transaction};
 use crate::links;
 use crate::links::Purpose;
 use crate::mail::{Kind, Letter};
-use crate::oauth::Known;
+use crate::oauth::ProviderUser;
 use crate::outbox;
 use crate::types::RequestInfo;
 
@@ -21,20 +21,20 @@ use crate::types::RequestInfo;
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn connect_and_tell(
+pub async fn connect_and_notify(
     ctx: &Context,
     transaction: &Transaction,
     owner: &Account,
-    (slug, known): (&str, &Known),
+    (slug, provider_user): (&str, &ProviderUser),
     info: &RequestInfo,
 ) -> Result<bool, DbError> {
-    let (user, now) = (owner.person.id, ctx.clock.now());
-    if !connect(transaction, user, slug, known, now).await? {
+    let (user, now) = (owner.user.id, ctx.clock.now());
+    if !connect(transaction, user, slug, provider_user, now).await? {
         return Ok(false);
     }
     let event = AuditEvent::by_owner(user, AuditEventKind::SocialConnected, info);
     audit::record(transaction, event.with_details(json!({ "provider": slug })), now).await?;
-    let whose = (user, Some(&owner.person.email));
+    let whose = (user, Some(&owner.user.email));
     let not_me = links::create(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
     let mut letter = Letter::new(Kind::SocialConnected).with_not_me(not_me).about(info, now);
     letter.facts.provider = Some(slug.to_owned());
@@ -52,8 +52,8 @@ pub async fn disconnect_all(
     info: &RequestInfo,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    let gone = store::delete_of_user(transaction, owner.person.id, None).await?;
-    note(transaction, owner, gone, info, now).await
+    let gone = store::delete_of_user(transaction, owner.user.id, None).await?;
+    record_disconnected(transaction, owner, gone, info, now).await
 }
 
 /// Takes those identities from an account that were connected before its address was proved: whoever
@@ -61,18 +61,18 @@ pub async fn disconnect_all(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn disconnect_unproved(
+pub async fn disconnect_unverified(
     transaction: &Transaction,
     owner: &Account,
     info: &RequestInfo,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    let proved_at = owner.person.email_verified_at;
-    let gone = store::delete_of_user(transaction, owner.person.id, proved_at).await?;
-    note(transaction, owner, gone, info, now).await
+    let verified_at = owner.user.email_verified_at;
+    let gone = store::delete_of_user(transaction, owner.user.id, verified_at).await?;
+    record_disconnected(transaction, owner, gone, info, now).await
 }
 
-async fn note(
+async fn record_disconnected(
     transaction: &Transaction,
     owner: &Account,
     gone: Vec<Identity>,
@@ -80,7 +80,7 @@ async fn note(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     for identity in gone {
-        let event = AuditEvent::by_owner(owner.person.id, AuditEventKind::SocialDisconnected, info);
+        let event = AuditEvent::by_owner(owner.user.id, AuditEventKind::SocialDisconnected, info);
         let event = event.with_details(json!({ "provider": identity.provider }));
         audit::record(transaction, event, now).await?;
     }

@@ -8,22 +8,22 @@ mod store;
 
 use std::sync::Arc;
 
-pub use connecting::{connect_and_tell, disconnect_all, disconnect_unproved};
+pub use connecting::{connect_and_notify, disconnect_all, disconnect_unverified};
 use time::OffsetDateTime;
 
 use crate::context::Context;
 use crate::db::{Db, DbError, Transaction};
-use crate::oauth::{Application, Draft, Known};
+use crate::oauth::{ClientRegistration, ProviderUser, RegistrationInput};
 use crate::types::UserId;
 
 /// Under which the secrets of applications are sealed.
 const SEAL: &str = "social client secret";
 
 /// More providers than anybody would look for their own in.
-const MOST_PROVIDERS: u64 = 50;
+const MAX_PROVIDERS: u64 = 50;
 
 /// More identities than a person has.
-const MOST_IDENTITIES: u64 = 100;
+const MAX_IDENTITIES: u64 = 100;
 
 /// A provider with which the site is registered.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub struct Provider {
     /// The number of its row; `None` when it stands in the settings.
     pub id: Option<i64>,
     /// The registration.
-    pub application: Application,
+    pub registration: ClientRegistration,
     /// Whether people may come in by it.
     pub is_active: bool,
     /// Its place on pages, the smallest first.
@@ -42,15 +42,15 @@ impl Provider {
     /// Its name in URLs.
     #[must_use]
     pub fn slug(&self) -> &str {
-        &self.application.slug
+        &self.registration.slug
     }
 }
 
 /// A registration as staff want it to be.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct ProviderInput {
     /// What they typed, and what was kept of what they did not.
-    pub draft: Draft,
+    pub registration: RegistrationInput,
     /// Whether people may come in by it.
     pub is_active: bool,
     /// Its place on pages.
@@ -83,9 +83,9 @@ pub struct Identity {
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn list(ctx: &Context) -> Result<Vec<Provider>, DbError> {
-    let mut providers: Vec<_> = of_settings(ctx).collect();
-    let rows = store::list(&ctx.db, MOST_PROVIDERS).await?;
-    for row in rows.into_iter().filter_map(|row| row.opened(ctx)) {
+    let mut providers: Vec<_> = providers_in_settings(ctx).collect();
+    let rows = store::list(&ctx.db, MAX_PROVIDERS).await?;
+    for row in rows.into_iter().filter_map(|row| row.into_provider(ctx)) {
         // The machine's owner has the last word.
         if !providers.iter().any(|provider| provider.slug() == row.slug()) {
             providers.push(row);
@@ -109,12 +109,12 @@ pub async fn list_active(ctx: &Context) -> Result<Vec<Provider>, DbError> {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn list_buttons(ctx: &Context) -> Result<Arc<Vec<Application>>, DbError> {
+pub async fn list_buttons(ctx: &Context) -> Result<Arc<Vec<ClientRegistration>>, DbError> {
     let now = ctx.clock.now();
-    if let Some(known) = ctx.active_providers.find(now) {
-        return Ok(known);
+    if let Some(provider_user) = ctx.active_providers.find(now) {
+        return Ok(provider_user);
     }
-    let active = list_active(ctx).await?.into_iter().map(|provider| provider.application);
+    let active = list_active(ctx).await?.into_iter().map(|provider| provider.registration);
     let active = Arc::new(active.collect());
     ctx.active_providers.remember(Arc::clone(&active), now);
     Ok(active)
@@ -125,10 +125,10 @@ pub async fn list_buttons(ctx: &Context) -> Result<Arc<Vec<Application>>, DbErro
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn find_active(ctx: &Context, slug: &str) -> Result<Option<Provider>, DbError> {
-    let provider = of_settings(ctx).find(|provider| provider.slug() == slug);
+    let provider = providers_in_settings(ctx).find(|provider| provider.slug() == slug);
     let provider = match provider {
         Some(provider) => Some(provider),
-        None => store::find_by_slug(&ctx.db, slug).await?.and_then(|row| row.opened(ctx)),
+        None => store::find_by_slug(&ctx.db, slug).await?.and_then(|row| row.into_provider(ctx)),
     };
     Ok(provider.filter(|provider| provider.is_active))
 }
@@ -137,44 +137,49 @@ pub async fn find_active(ctx: &Context, slug: &str) -> Result<Option<Provider>, 
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn find(ctx: &Context, id: i64) -> Result<Option<Provider>, DbError> {
-    Ok(store::find(&ctx.db, id).await?.and_then(|row| row.opened(ctx)))
+pub async fn find_provider(ctx: &Context, id: i64) -> Result<Option<Provider>, DbError> {
+    Ok(store::find(&ctx.db, id).await?.and_then(|row| row.into_provider(ctx)))
 }
 
-fn of_settings(ctx: &Context) -> impl Iterator<Item = Provider> {
-    let applications = ctx.settings.social.iter().cloned();
-    applications.map(|application| Provider { id: None, application, is_active: true, position: 0 })
+fn providers_in_settings(ctx: &Context) -> impl Iterator<Item = Provider> {
+    let registrations = ctx.settings.social.iter().cloned();
+    registrations.map(|registration| Provider {
+        id: None,
+        registration,
+        is_active: true,
+        position: 0,
+    })
 }
 
 /// Registers a provider; `None` means that its name in URLs is taken.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn open(
+pub async fn create_provider(
     ctx: &Context,
     transaction: &Transaction,
-    application: &Application,
-    wanted: &Wanted,
+    registration: &ClientRegistration,
+    input: &ProviderInput,
 ) -> Result<Option<i64>, DbError> {
-    let is_taken = ctx.settings.social.iter().any(|it| it.slug == application.slug);
+    let is_taken = ctx.settings.social.iter().any(|it| it.slug == registration.slug);
     if is_taken {
         return Ok(None);
     }
-    store::insert(ctx, transaction, application, wanted, ctx.clock.now()).await
+    store::insert(ctx, transaction, registration, input, ctx.clock.now()).await
 }
 
 /// Changes a registration; its kind and its name in URLs stay. `false` means that it is gone.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn change(
+pub async fn update_provider(
     ctx: &Context,
     transaction: &Transaction,
     id: i64,
-    application: &Application,
-    wanted: &Wanted,
+    registration: &ClientRegistration,
+    input: &ProviderInput,
 ) -> Result<bool, DbError> {
-    store::update(ctx, transaction, id, application, wanted, ctx.clock.now()).await
+    store::update(ctx, transaction, id, registration, input, ctx.clock.now()).await
 }
 
 /// Ends a registration, and with it the identities that came by it: another registration under the
@@ -183,7 +188,7 @@ pub async fn change(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn delete(
+pub async fn delete_provider(
     transaction: &Transaction,
     provider: &Provider,
 ) -> Result<Option<u64>, DbError> {
@@ -198,24 +203,24 @@ pub async fn delete(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn recognise(
+pub async fn find_user(
     transaction: &Transaction,
-    known: &Known,
+    provider_user: &ProviderUser,
 ) -> Result<Option<UserId>, DbError> {
-    store::find_owner(transaction, known).await
+    store::find_owner(transaction, provider_user).await
 }
 
 /// Notes that a person of a provider opens a locked account; `false` means that it does not any more.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn set_used(
+pub async fn record_use(
     transaction: &Transaction,
     user: UserId,
-    known: &Known,
+    provider_user: &ProviderUser,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    store::update_used(transaction, user, known, now).await
+    store::update_used(transaction, user, provider_user, now).await
 }
 
 /// Lets a person of a provider open an account from now on. The unique index decides: `false` means
@@ -227,10 +232,10 @@ pub async fn connect(
     transaction: &Transaction,
     user: UserId,
     slug: &str,
-    known: &Known,
+    provider_user: &ProviderUser,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    store::insert_identity(transaction, user, slug, known, now).await
+    store::insert_identity(transaction, user, slug, provider_user, now).await
 }
 
 /// Takes an identity from a locked account, unless it is the last way to sign in: there is a password,
@@ -253,29 +258,29 @@ pub async fn disconnect(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn list_of(db: &Db, user: UserId) -> Result<Vec<Identity>, DbError> {
-    store::list_of(db, user, MOST_IDENTITIES).await
+pub async fn list_identities(db: &Db, user: UserId) -> Result<Vec<Identity>, DbError> {
+    store::list_of(db, user, MAX_IDENTITIES).await
 }
 
 /// The names of the providers by which a person may come in now, in the order in which pages show them.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn ways_of(ctx: &Context, user: UserId) -> Result<Vec<String>, DbError> {
-    let identities = list_of(&ctx.db, user).await?;
+pub async fn list_login_methods(ctx: &Context, user: UserId) -> Result<Vec<String>, DbError> {
+    let identities = list_identities(&ctx.db, user).await?;
     if identities.is_empty() {
         return Ok(Vec::new());
     }
-    let mut ways: Vec<String> =
+    let mut slugs: Vec<String> =
         list_active(ctx).await?.iter().map(|provider| provider.slug().to_owned()).collect();
-    ways.retain(|way| identities.iter().any(|identity| identity.provider == *way));
-    Ok(ways)
+    slugs.retain(|slug| identities.iter().any(|identity| identity.provider == *slug));
+    Ok(slugs)
 }
 
 /// How many people came by a provider, counted up to `at_most`.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn count_of(db: &Db, slug: &str, at_most: u64) -> Result<u64, DbError> {
+pub async fn count_identities(db: &Db, slug: &str, at_most: u64) -> Result<u64, DbError> {
     store::count_of(db, slug, at_most).await
 }

@@ -7,12 +7,12 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Identity, Provider, SEAL, Wanted};
+use super::{Identity, Provider, ProviderInput, SEAL};
 use crate::clock::{from_micros, to_micros};
 use crate::context::Context;
 use crate::db::entity::{social_identity, social_provider};
 use crate::db::{Db, DbError, Transaction};
-use crate::oauth::{Application, Draft, Known};
+use crate::oauth::{ClientRegistration, ProviderUser, RegistrationInput};
 use crate::types::{Email, UserId};
 
 use social_identity::Column as Identities;
@@ -25,7 +25,7 @@ impl Row {
     /// The registration with its secret. One that another version wrote is as good as none, and the log
     /// says so. One whose secret was sealed under another master secret is off until staff type the
     /// secret again.
-    pub(super) fn opened(self, ctx: &Context) -> Option<Provider> {
+    pub(super) fn into_provider(self, ctx: &Context) -> Option<Provider> {
         let Self(row) = self;
         let sealed = row.client_secret.as_ref();
         let unsealed = sealed.map(|sealed| ctx.keys.unseal(SEAL, sealed)).transpose();
@@ -35,7 +35,7 @@ impl Row {
         let is_active = row.is_active && unsealed.is_ok();
         let secret = unsealed.ok().flatten().unwrap_or_default();
         let secret = String::from_utf8_lossy(&secret).into_owned();
-        let draft = Draft {
+        let input = RegistrationInput {
             provider: row.kind,
             slug: row.slug.clone(),
             name: row.name,
@@ -48,12 +48,12 @@ impl Row {
             userinfo_endpoint: row.userinfo_endpoint,
             token_info_endpoint: row.token_info_endpoint,
         };
-        let Ok(application) = Application::parse(&draft) else {
+        let Ok(registration) = ClientRegistration::parse(&input) else {
             tracing::error!(provider = row.slug, "a provider is stored that cannot be one");
             return None;
         };
         let (id, position) = (Some(row.id), row.position);
-        Some(Provider { id, application, is_active, position })
+        Some(Provider { id, registration, is_active, position })
     }
 }
 
@@ -79,15 +79,15 @@ pub(super) async fn find_by_slug(db: &Db, slug: &str) -> Result<Option<Row>, DbE
 pub(super) async fn insert(
     ctx: &Context,
     transaction: &Transaction,
-    application: &Application,
-    wanted: &Wanted,
+    registration: &ClientRegistration,
+    input: &ProviderInput,
     now: OffsetDateTime,
 ) -> Result<Option<i64>, DbError> {
     let row = social_provider::ActiveModel {
-        kind: Set(application.kind.as_str().to_owned()),
-        slug: Set(application.slug.clone()),
+        kind: Set(registration.kind.as_str().to_owned()),
+        slug: Set(registration.slug.clone()),
         created_at: Set(to_micros(now)),
-        ..filled(ctx, application, wanted, now)
+        ..filled(ctx, registration, input, now)
     };
     let inserted = social_provider::Entity::insert(row)
         .on_conflict_do_nothing_on([Providers::Slug])
@@ -103,12 +103,12 @@ pub(super) async fn update(
     ctx: &Context,
     transaction: &Transaction,
     id: i64,
-    application: &Application,
-    wanted: &Wanted,
+    registration: &ClientRegistration,
+    input: &ProviderInput,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let done = social_provider::Entity::update_many()
-        .set(filled(ctx, application, wanted, now))
+        .set(filled(ctx, registration, input, now))
         .filter(Providers::Id.eq(id))
         .exec(transaction.connection())
         .await?;
@@ -118,28 +118,28 @@ pub(super) async fn update(
 /// What of a row can change.
 fn filled(
     ctx: &Context,
-    application: &Application,
-    wanted: &Wanted,
+    registration: &ClientRegistration,
+    input: &ProviderInput,
     now: OffsetDateTime,
 ) -> social_provider::ActiveModel {
-    let secret = application.client_secret.as_ref();
+    let secret = registration.client_secret.as_ref();
     let sealed = secret.map(|secret| ctx.keys.seal(SEAL, secret.expose().as_bytes()));
-    let [authorization, token, userinfo, token_info] = application
+    let [authorization, token, userinfo, token_info] = registration
         .endpoints
         .each_ref()
         .map(|endpoint| endpoint.as_ref().map_or_else(String::new, |it| it.as_str().to_owned()));
     social_provider::ActiveModel {
-        name: Set(application.name.clone()),
-        client_id: Set(application.client_id.clone()),
+        name: Set(registration.name.clone()),
+        client_id: Set(registration.client_id.clone()),
         client_secret: Set(sealed),
-        app_id: Set(application.app_id.clone().unwrap_or_default()),
-        issuer: Set(application.issuer.clone().unwrap_or_default()),
+        app_id: Set(registration.app_id.clone().unwrap_or_default()),
+        issuer: Set(registration.issuer.clone().unwrap_or_default()),
         authorization_endpoint: Set(authorization),
         token_endpoint: Set(token),
         userinfo_endpoint: Set(userinfo),
         token_info_endpoint: Set(token_info),
-        is_active: Set(wanted.is_active),
-        position: Set(wanted.position),
+        is_active: Set(input.is_active),
+        position: Set(input.position),
         updated_at: Set(to_micros(now)),
         ..Default::default()
     }
@@ -163,11 +163,11 @@ pub(super) async fn delete_of_provider(
 
 pub(super) async fn find_owner(
     transaction: &Transaction,
-    known: &Known,
+    provider_user: &ProviderUser,
 ) -> Result<Option<UserId>, DbError> {
     let row = social_identity::Entity::find()
-        .filter(Identities::Issuer.eq(known.issuer.as_str()))
-        .filter(Identities::Subject.eq(known.subject.as_str()))
+        .filter(Identities::Issuer.eq(provider_user.issuer.as_str()))
+        .filter(Identities::Subject.eq(provider_user.subject.as_str()))
         .one(transaction.connection())
         .await?;
     Ok(row.map(|row| UserId(row.user_id)))
@@ -176,14 +176,14 @@ pub(super) async fn find_owner(
 pub(super) async fn update_used(
     transaction: &Transaction,
     user: UserId,
-    known: &Known,
+    provider_user: &ProviderUser,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let done = social_identity::Entity::update_many()
         .col_expr(Identities::UsedAt, Expr::value(to_micros(now)))
         .filter(Identities::UserId.eq(user.0))
-        .filter(Identities::Issuer.eq(known.issuer.as_str()))
-        .filter(Identities::Subject.eq(known.subject.as_str()))
+        .filter(Identities::Issuer.eq(provider_user.issuer.as_str()))
+        .filter(Identities::Subject.eq(provider_user.subject.as_str()))
         .exec(transaction.connection())
         .await?;
     Ok(done.rows_affected == 1)
@@ -193,16 +193,16 @@ pub(super) async fn insert_identity(
     transaction: &Transaction,
     user: UserId,
     slug: &str,
-    known: &Known,
+    provider_user: &ProviderUser,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let email = known.email.as_ref().map(Email::as_typed);
+    let email = provider_user.email.as_ref().map(Email::as_typed);
     let row = social_identity::ActiveModel {
         user_id: Set(user.0),
         provider: Set(slug.to_owned()),
-        issuer: Set(known.issuer.clone()),
-        subject: Set(known.subject.clone()),
-        label: Set(email.unwrap_or(known.name.as_str()).to_owned()),
+        issuer: Set(provider_user.issuer.clone()),
+        subject: Set(provider_user.subject.clone()),
+        label: Set(email.unwrap_or(provider_user.name.as_str()).to_owned()),
         connected_at: Set(to_micros(now)),
         used_at: Set(to_micros(now)),
         ..Default::default()

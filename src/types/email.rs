@@ -110,7 +110,7 @@ impl Email {
     /// Returns the spelling in which a piece of an address stands in the database, for searching; any
     /// other text comes back as it is.
     #[must_use]
-    pub fn spelled(piece: &str) -> String {
+    pub fn stored_spelling(piece: &str) -> String {
         let (local, domain) = match piece.rsplit_once('@') {
             Some((local, domain)) => (Some(local), domain),
             None => (None, piece),
@@ -265,7 +265,7 @@ mod tests {
             ("xn--", "xn--"),
             ("a@b@c", "a@b@c"),
         ] {
-            assert_eq!(Email::spelled(piece), spelled, "{piece}");
+            assert_eq!(Email::stored_spelling(piece), spelled, "{piece}");
         }
     }
 

@@ -1,23 +1,25 @@
-//! The words of the house: values that exist only after they have proved something.
+//! Domain types: values that can only be built by parsing, and are trusted from there on.
 //!
-//! A word is parsed once, where it comes in, and trusted from there on. Nothing here knows the
-//! database, the web or the time of day; whoever needs today's date hands it in.
+//! They depend on the standard library and a few crates, and not on the database, the web or the clock: a
+//! rule that needs today's date takes it as an argument.
 
 mod email;
 mod ids;
 mod language;
 mod password;
 mod permission;
-mod person;
+mod profile;
 mod request_info;
 mod secret;
 pub mod text;
+mod user;
 
 pub use email::{Email, EmailError};
 pub use ids::{BulkJobId, GroupId, SessionId, UserId, number};
 pub use language::Language;
 pub use password::{Password, PasswordError};
 pub use permission::{Permission, Permissions};
-pub use person::{BirthDate, BirthDateError, Gender, GenderError, Name, NameError, Person};
+pub use profile::{BirthDate, BirthDateError, Gender, GenderError, Name, NameError};
 pub use request_info::{RequestInfo, Transport, client_network};
 pub use secret::{HashedSecret, Secret};
+pub use user::User;

@@ -10,7 +10,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quic
 
 /// Composes a text (NFC).
 #[must_use]
-pub fn composed(text: &str) -> Cow<'_, str> {
+pub fn nfc(text: &str) -> Cow<'_, str> {
     if is_nfc_quick(text.chars()) == IsNormalized::Yes {
         Cow::Borrowed(text)
     } else {
@@ -21,8 +21,8 @@ pub fn composed(text: &str) -> Cow<'_, str> {
 /// Returns a line of text as it is stored: composed, without white space and invisible characters at
 /// its ends.
 #[must_use]
-pub fn line(typed: &str) -> Cow<'_, str> {
-    composed(typed.trim_matches(|char: char| {
+pub fn normalized(typed: &str) -> Cow<'_, str> {
+    nfc(typed.trim_matches(|char: char| {
         char.is_whitespace() || (is_invisible(char) && !is_selector(char))
     }))
 }
@@ -68,16 +68,16 @@ mod tests {
 
     #[test]
     fn pieces_of_a_syllable_are_put_together() {
-        assert_eq!(line("\u{1112}\u{1169}\u{11bc}"), "홍");
-        assert_eq!(line("e\u{301}"), "é");
-        assert!(matches!(line("홍길동"), Cow::Borrowed(_)), "nothing is copied");
+        assert_eq!(normalized("\u{1112}\u{1169}\u{11bc}"), "홍");
+        assert_eq!(normalized("e\u{301}"), "é");
+        assert!(matches!(normalized("홍길동"), Cow::Borrowed(_)), "nothing is copied");
     }
 
     #[test]
     fn what_nobody_sees_goes_at_the_ends_and_not_inside() {
-        assert_eq!(line("\u{feff}\u{200b} Ada\u{200d}B \u{2060}\u{3164}"), "Ada\u{200d}B");
-        assert_eq!(line("\u{3164}\u{200b} \u{a0}"), "");
-        assert_eq!(line("Ada ❤\u{fe0f}"), "Ada ❤\u{fe0f}", "an emoji keeps its look");
+        assert_eq!(normalized("\u{feff}\u{200b} Ada\u{200d}B \u{2060}\u{3164}"), "Ada\u{200d}B");
+        assert_eq!(normalized("\u{3164}\u{200b} \u{a0}"), "");
+        assert_eq!(normalized("Ada ❤\u{fe0f}"), "Ada ❤\u{fe0f}", "an emoji keeps its look");
         assert_eq!(trimmed("❤\u{fe0f}"), "❤");
     }
 

@@ -40,7 +40,7 @@ async fn create(
     };
     // E-mails follow the language of the pages.
     if let Visitor(Some(user)) = visitor {
-        flows::account::profile::speak(ctx, user.person(), language).await?;
+        flows::account::profile::set_language(ctx, user.user(), language).await?;
     }
     cookies::set_language(jar, ctx, language);
     Ok(Redirect::to(next::or_home(&sent.form.next)))

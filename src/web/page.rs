@@ -169,7 +169,7 @@ impl PageContext {
     #[must_use]
     pub fn may_enter_admin(&self) -> bool {
         self.user.as_ref().is_some_and(|user| {
-            let user = user.person();
+            let user = user.user();
             user.is_staff || user.is_superuser
         })
     }
@@ -177,7 +177,7 @@ impl PageContext {
     /// Returns the admin sections that the user may open: path and translation key.
     #[must_use]
     pub fn admin_sections(&self) -> Vec<(&'static str, &'static str)> {
-        let may = |permission| self.user.as_ref().is_some_and(|user| user.person().may(permission));
+        let may = |permission| self.user.as_ref().is_some_and(|user| user.user().may(permission));
         let rooms = ADMIN_SECTIONS.iter().filter(|(_, _, permission)| permission.is_none_or(may));
         rooms.map(|(path, key, _)| (*path, *key)).collect()
     }

@@ -245,7 +245,7 @@ pub async fn sweep_all(ctx: &Context) {
             sleep(BREATH).await;
         }
         // Some of those whose time has come may have to stay, so a short batch is not the last.
-        while flows::account::account_deletion::carry_out(ctx, LEAVING).await? > 0 {
+        while flows::account::account_deletion::delete_due(ctx, LEAVING).await? > 0 {
             sleep(BREATH).await;
         }
         Ok(())

@@ -11,11 +11,11 @@ use crate::db::DbError;
 
 /// Different costs of argon2 that are looked for. A site that changed its own cost and imported from
 /// Django has three.
-const MOST_COSTS: u32 = 8;
+const MAX_COSTS: u32 = 8;
 
 /// Why a wrong password was not made as expensive as all others.
 #[derive(Debug, thiserror::Error)]
-pub enum RoundUpError {
+pub enum HashKindsError {
     /// Too many people at once.
     #[error(transparent)]
     Busy(#[from] QueueFull),
@@ -28,19 +28,23 @@ pub enum RoundUpError {
 ///
 /// # Errors
 /// [`RoundUpError`] says why they are not known.
-pub async fn hash_kinds(ctx: &Context) -> Result<HashKinds, RoundUpError> {
-    let held = held(ctx, CostLimit::CEILING).await?;
+pub async fn hash_kinds(ctx: &Context) -> Result<HashKinds, HashKindsError> {
+    let find_kinds = find_kinds(ctx, CostLimit::CEILING).await?;
     // A site that imported nothing need not know how fast its machine is.
-    if ctx.hasher.computes_alone(&held) {
-        return Ok(held);
+    if ctx.hasher.computes_alone(&find_kinds) {
+        return Ok(find_kinds);
     }
     let limit = ctx.hasher.compute_limit().await?;
-    let held = if limit.allows_iterations(&held) { held } else { self::held(ctx, limit).await? };
-    Ok(held.within(limit))
+    let find_kinds = if limit.allows_iterations(&find_kinds) {
+        find_kinds
+    } else {
+        self::find_kinds(ctx, limit).await?
+    };
+    Ok(find_kinds.within(limit))
 }
 
-async fn held(ctx: &Context, limit: CostLimit) -> Result<HashKinds, DbError> {
-    let (iterations, costs) = store::find_kinds(&ctx.db, limit.iterations(), MOST_COSTS).await?;
+async fn find_kinds(ctx: &Context, limit: CostLimit) -> Result<HashKinds, DbError> {
+    let (iterations, costs) = store::find_kinds(&ctx.db, limit.iterations(), MAX_COSTS).await?;
     // What is not a cost is never computed.
     let costs = costs.iter().filter_map(|cost| cost.parse().ok()).collect();
     Ok(HashKinds { iterations, costs })

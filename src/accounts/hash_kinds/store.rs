@@ -16,12 +16,12 @@ const ON_POSTGRES: [&str; 2] = [
     "split_part(password_hash, '$', 4)",
 ];
 
-/// The most iterations of PBKDF2, not above `most_iterations` and 0 for none, and up to `most_costs`
+/// The most iterations of PBKDF2, not above `most_iterations` and 0 for none, and up to `max_costs`
 /// different costs of argon2. Each cost is found by one step in the index, however many accounts have it.
 pub(super) async fn find_kinds(
     db: &Db,
-    most_iterations: u64,
-    most_costs: u32,
+    max_iterations: u64,
+    max_costs: u32,
 ) -> Result<(u32, Vec<String>), DbError> {
     let reader = db.reader();
     let backend = reader.get_database_backend();
@@ -35,13 +35,13 @@ pub(super) async fn find_kinds(
         "WITH RECURSIVE costs (cost, step) AS ( \
          SELECT (SELECT MIN({cost}) {argon2}), 1 UNION ALL \
          SELECT (SELECT MIN({cost}) {argon2} AND {cost} > costs.cost), step + 1 \
-         FROM costs WHERE cost IS NOT NULL AND step < {most_costs}) \
+         FROM costs WHERE cost IS NOT NULL AND step < {max_costs}) \
          SELECT cost, CAST(NULL AS bigint) AS iterations FROM costs WHERE cost IS NOT NULL \
          UNION ALL SELECT NULL, (SELECT MAX({iterations}) FROM users \
          WHERE substr(password_hash, 1, 14) = 'pbkdf2_sha256$' AND {iterations} <= $1)",
     );
-    let most_iterations = i64::try_from(most_iterations).unwrap_or(i64::MAX);
-    let statement = Statement::from_sql_and_values(backend, sql, [most_iterations.into()]);
+    let max_iterations = i64::try_from(max_iterations).unwrap_or(i64::MAX);
+    let statement = Statement::from_sql_and_values(backend, sql, [max_iterations.into()]);
     let (mut iterations, mut costs) = (0, Vec::new());
     for row in reader.query_all_raw(statement).await? {
         if let Some(most) = row.try_get::<Option<i64>>("", "iterations")? {

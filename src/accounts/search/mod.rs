@@ -29,19 +29,21 @@ use crate::db::{Db, DbError};
 use crate::types::{BirthDate, Email, Gender, GroupId, UserId, text};
 
 /// How many matches are counted; beyond them nobody reads a number anyway.
-pub const COUNTED: u64 = 10_000;
+pub const MAX_COUNT: u64 = 10_000;
 
 /// Longest search, in code points: an address has at most 254.
 pub const MAX_QUERY: usize = 256;
 
 /// What people must be like. The default is everybody.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Filter {
+pub struct UserFilter {
     /// This account and no other.
     #[serde(default)]
     pub only: Option<UserId>,
     /// Every one of them is in the address or the name.
-    pub words: Words,
+    // Stored in bulk jobs.
+    #[serde(rename = "words")]
+    pub terms: SearchTerms,
     /// Whether the account may be used.
     pub is_active: Option<bool>,
     /// Whether they are staff.
@@ -60,24 +62,24 @@ pub struct Filter {
 
 /// The words of a search.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Words(Vec<String>);
+pub struct SearchTerms(Vec<String>);
 
-impl Words {
+impl SearchTerms {
     /// Takes what was typed apart; `None` when it is longer than [`MAX_QUERY`].
     #[must_use]
     pub fn parse(typed: &str) -> Option<Self> {
         if typed.trim().chars().take(MAX_QUERY + 1).count() > MAX_QUERY {
             return None;
         }
-        let mut words: Vec<String> = Vec::new();
+        let mut terms: Vec<String> = Vec::new();
         for word in typed.split(|char: char| char.is_whitespace() || char.is_control()) {
             // In the form in which names and addresses are stored.
-            let word = Email::spelled(&text::line(word));
-            if !word.is_empty() && !words.contains(&word) {
-                words.push(word);
+            let word = Email::stored_spelling(&text::normalized(word));
+            if !word.is_empty() && !terms.contains(&word) {
+                terms.push(word);
             }
         }
-        Some(Self(words))
+        Some(Self(terms))
     }
 
     /// Whether there is nothing to search for.
@@ -95,7 +97,7 @@ impl Words {
 
 /// By what people are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Key {
+enum SortKey {
     Email,
     CreatedAt,
     LastLoginAt,
@@ -103,27 +105,27 @@ enum Key {
 
 /// An order of people. Whoever never logged in stands before everybody who did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sort {
-    key: Key,
+pub struct SortOrder {
+    key: SortKey,
     is_descending: bool,
 }
 
 /// The newest first.
-impl Default for Sort {
+impl Default for SortOrder {
     fn default() -> Self {
-        Self { key: Key::CreatedAt, is_descending: true }
+        Self { key: SortKey::CreatedAt, is_descending: true }
     }
 }
 
-impl Sort {
+impl SortOrder {
     /// Every order and its name.
     pub const ALL: [(&'static str, Self); 6] = [
-        ("email", Self { key: Key::Email, is_descending: false }),
-        ("-email", Self { key: Key::Email, is_descending: true }),
-        ("created_at", Self { key: Key::CreatedAt, is_descending: false }),
-        ("-created_at", Self { key: Key::CreatedAt, is_descending: true }),
-        ("last_login_at", Self { key: Key::LastLoginAt, is_descending: false }),
-        ("-last_login_at", Self { key: Key::LastLoginAt, is_descending: true }),
+        ("email", Self { key: SortKey::Email, is_descending: false }),
+        ("-email", Self { key: SortKey::Email, is_descending: true }),
+        ("created_at", Self { key: SortKey::CreatedAt, is_descending: false }),
+        ("-created_at", Self { key: SortKey::CreatedAt, is_descending: true }),
+        ("last_login_at", Self { key: SortKey::LastLoginAt, is_descending: false }),
+        ("-last_login_at", Self { key: SortKey::LastLoginAt, is_descending: true }),
     ];
 
     /// The order of a name.
@@ -141,7 +143,7 @@ impl Sort {
 
 /// What somebody is sorted by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum KeyValue {
+enum SortValue {
     Text(String),
     Number(i64),
 }
@@ -150,18 +152,18 @@ enum KeyValue {
 /// they are still there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    value: KeyValue,
+    value: SortValue,
     id: i64,
 }
 
 impl Cursor {
     /// Where somebody stands.
     #[must_use]
-    pub fn of(row: &Row, sort: Sort) -> Self {
+    pub fn of(row: &UserSummary, sort: SortOrder) -> Self {
         let value = match sort.key {
-            Key::Email => KeyValue::Text(row.email_canonical.clone()),
-            Key::CreatedAt => KeyValue::Number(to_micros(row.created_at)),
-            Key::LastLoginAt => KeyValue::Number(row.last_login_at.map_or(0, to_micros)),
+            SortKey::Email => SortValue::Text(row.email_canonical.clone()),
+            SortKey::CreatedAt => SortValue::Number(to_micros(row.created_at)),
+            SortKey::LastLoginAt => SortValue::Number(row.last_login_at.map_or(0, to_micros)),
         };
         Self { value, id: row.id.0 }
     }
@@ -170,21 +172,23 @@ impl Cursor {
     #[must_use]
     pub fn encode(&self) -> String {
         let (kind, value) = match &self.value {
-            KeyValue::Text(text) => ('t', text.clone()),
-            KeyValue::Number(number) => ('n', number.to_string()),
+            SortValue::Text(text) => ('t', text.clone()),
+            SortValue::Number(number) => ('n', number.to_string()),
         };
         URL_SAFE_NO_PAD.encode(format!("{kind} {} {value}", self.id))
     }
 
     /// Reads a place in an order; `None` when it is none, or of an order by something else.
     #[must_use]
-    pub fn parse(text: &str, sort: Sort) -> Option<Self> {
+    pub fn parse(text: &str, sort: SortOrder) -> Option<Self> {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let mut parts = text.splitn(3, ' ');
         let (kind, id, value) = (parts.next()?, parts.next()?.parse().ok()?, parts.next()?);
         let value = match (kind, sort.key) {
-            ("t", Key::Email) if !value.contains('\0') => KeyValue::Text(value.to_owned()),
-            ("n", Key::CreatedAt | Key::LastLoginAt) => KeyValue::Number(value.parse().ok()?),
+            ("t", SortKey::Email) if !value.contains('\0') => SortValue::Text(value.to_owned()),
+            ("n", SortKey::CreatedAt | SortKey::LastLoginAt) => {
+                SortValue::Number(value.parse().ok()?)
+            }
             _ => return None,
         };
         Some(Self { value, id })
@@ -193,10 +197,10 @@ impl Cursor {
 
 /// From where in the order people are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Place {
+pub enum CursorPosition {
     /// From its beginning.
     #[default]
-    First,
+    Start,
     /// On from a place.
     After(Cursor),
     /// Back from a place.
@@ -205,7 +209,7 @@ pub enum Place {
 
 /// How much a search may cost.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounds {
+pub struct SearchBounds {
     /// How many people the narrowest condition may point to for all of them to be looked at.
     pub candidates: u64,
     /// How many are read in the order asked for before the page ends, full or not.
@@ -214,16 +218,16 @@ pub struct Bounds {
 
 /// Some ten milliseconds of SQLite among a million people, with everything in memory; and as many
 /// candidates as are counted, so that the count is exact wherever the index alone answers.
-impl Default for Bounds {
+impl Default for SearchBounds {
     fn default() -> Self {
-        Self { candidates: COUNTED, window: 10_000 }
+        Self { candidates: MAX_COUNT, window: 10_000 }
     }
 }
 
 /// Somebody, as lists of people show them.
 #[expect(clippy::struct_excessive_bools, reason = "four facts that do not hang together")]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct UserSummary {
     /// The number of the account.
     pub id: UserId,
     /// The address.
@@ -253,7 +257,7 @@ pub struct Row {
 
 /// How many match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Count {
+pub enum MatchCount {
     /// So many.
     Exactly(u64),
     /// More than [`COUNTED`].
@@ -264,57 +268,69 @@ pub enum Count {
 
 /// A page of people.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct SearchPage {
     /// They, in the order asked for.
-    pub people: Vec<Row>,
+    pub users: Vec<UserSummary>,
     /// How many match on all pages.
-    pub count: Count,
+    pub count: MatchCount,
     /// Where the page before ends, if there may be one.
     pub before: Option<Cursor>,
     /// Where the page after begins, if there may be one.
     pub after: Option<Cursor>,
     /// Whether the page ended with the window: there may be more beyond it.
-    pub is_cut: bool,
+    pub is_window_exhausted: bool,
 }
 
 /// How people are read: decided once, by counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plan {
+pub enum SearchPlan {
     /// All candidates are looked at and sorted.
-    Sort,
+    SortCandidates,
     /// The order is walked through a window.
-    Walk,
+    ScanWindow,
 }
 
 /// Some people in a row.
 #[derive(Debug, Clone)]
-pub struct Batch {
+pub struct SearchBatch {
     /// They, in the order in which they were read.
-    pub people: Vec<Row>,
+    pub users: Vec<UserSummary>,
     /// Where to read on, if there may be more.
     pub end: Option<Cursor>,
     /// Whether the window ended before the batch was full.
-    pub is_cut: bool,
+    pub is_window_exhausted: bool,
 }
 
 /// How many people match, and how they are to be read. One statement.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn count(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(Count, Plan), DbError> {
-    let (count, plan, _) = weigh(db, filter, bounds).await?;
+pub async fn count(
+    db: &Db,
+    filter: &UserFilter,
+    bounds: SearchBounds,
+) -> Result<(MatchCount, SearchPlan), DbError> {
+    let (count, plan, _) = count_and_plan(db, filter, bounds).await?;
     Ok((count, plan))
 }
 
 /// The same, and how many candidates there are.
-async fn weigh(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(Count, Plan, u64), DbError> {
+async fn count_and_plan(
+    db: &Db,
+    filter: &UserFilter,
+    bounds: SearchBounds,
+) -> Result<(MatchCount, SearchPlan, u64), DbError> {
     let (candidates, matches) = store::count(db, filter, bounds).await?;
-    let plan = if candidates > bounds.candidates { Plan::Walk } else { Plan::Sort };
+    let plan = if candidates > bounds.candidates {
+        SearchPlan::ScanWindow
+    } else {
+        SearchPlan::SortCandidates
+    };
     let count = match plan {
-        _ if matches > COUNTED => Count::Many,
-        Plan::Sort => Count::Exactly(matches),
-        Plan::Walk if store::is_everybody(filter) => Count::Exactly(matches),
-        Plan::Walk => Count::AtLeast(matches),
+        _ if matches > MAX_COUNT => MatchCount::Many,
+        SearchPlan::SortCandidates => MatchCount::Exactly(matches),
+        SearchPlan::ScanWindow if store::is_unfiltered(filter) => MatchCount::Exactly(matches),
+        SearchPlan::ScanWindow => MatchCount::AtLeast(matches),
     };
     Ok((count, plan, candidates))
 }
@@ -324,123 +340,133 @@ async fn weigh(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(Count, Plan,
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn batch(
+pub async fn list_batch(
     db: &Db,
-    filter: &Filter,
-    sort: Sort,
-    place: &Place,
-    (plan, bounds): (Plan, Bounds),
+    filter: &UserFilter,
+    sort: SortOrder,
+    position: &CursorPosition,
+    (plan, bounds): (SearchPlan, SearchBounds),
     at_most: u64,
-) -> Result<Batch, DbError> {
-    let mut people = store::list(db, filter, sort, place, (plan, bounds), at_most + 1).await?;
-    let end = cut_to(at_most, &mut people, sort);
+) -> Result<SearchBatch, DbError> {
+    let mut users = store::list(db, filter, sort, position, (plan, bounds), at_most + 1).await?;
+    let end = truncate_page(at_most, &mut users, sort);
     if end.is_some() {
-        return Ok(Batch { people, end, is_cut: false });
+        return Ok(SearchBatch { users, end, is_window_exhausted: false });
     }
     let end = match plan {
-        Plan::Walk if !store::is_everybody(filter) => {
-            store::find_end_of_window(db, filter, sort, place, bounds.window).await?
+        SearchPlan::ScanWindow if !store::is_unfiltered(filter) => {
+            store::find_end_of_window(db, filter, sort, position, bounds.window).await?
         }
         _ => None,
     };
-    Ok(Batch { people, is_cut: end.is_some(), end })
+    Ok(SearchBatch { users, is_window_exhausted: end.is_some(), end })
 }
 
 /// So many candidates are sorted at once: a millisecond. Where there are more, chances are that a page
 /// of them stands near the place it is read from.
-const FEW: u64 = 1_000;
+const CHEAP_SORT: u64 = 1_000;
 
 /// How far that is looked: less than it costs to sort [`FEW`].
-const NEAR: u64 = 1_000;
+const NEAR_WINDOW: u64 = 1_000;
 
 /// A page of people.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn page(
+pub async fn list_page(
     db: &Db,
-    filter: &Filter,
-    sort: Sort,
-    place: &Place,
-    bounds: Bounds,
+    filter: &UserFilter,
+    sort: SortOrder,
+    position: &CursorPosition,
+    bounds: SearchBounds,
     at_most: u64,
-) -> Result<Found, DbError> {
-    let (count, plan, candidates) = weigh(db, filter, bounds).await?;
+) -> Result<SearchPage, DbError> {
+    let (count, plan, candidates) = count_and_plan(db, filter, bounds).await?;
     let near = match plan {
-        Plan::Sort if candidates > FEW => {
-            walk_near(db, filter, sort, place, bounds, at_most).await?
+        SearchPlan::SortCandidates if candidates > CHEAP_SORT => {
+            scan_near(db, filter, sort, position, bounds, at_most).await?
         }
         _ => None,
     };
-    let Batch { mut people, end, is_cut } = match near {
+    let SearchBatch { mut users, end, is_window_exhausted } = match near {
         Some(batch) => batch,
-        None => batch(db, filter, sort, place, (plan, bounds), at_most).await?,
+        None => list_batch(db, filter, sort, position, (plan, bounds), at_most).await?,
     };
-    let (before, after) = match place {
-        Place::Before(_) => {
-            people.reverse();
-            (end, people.last().map(|row| Cursor::of(row, sort)))
+    let (before, after) = match position {
+        CursorPosition::Before(_) => {
+            users.reverse();
+            (end, users.last().map(|row| Cursor::of(row, sort)))
         }
-        Place::After(_) => (people.first().map(|row| Cursor::of(row, sort)), end),
-        Place::First => (None, end),
+        CursorPosition::After(_) => (users.first().map(|row| Cursor::of(row, sort)), end),
+        CursorPosition::Start => (None, end),
     };
-    Ok(Found { people, count, before, after, is_cut })
+    Ok(SearchPage { users, count, before, after, is_window_exhausted })
 }
 
 /// A whole page from near a place, or `None` when there is none so near.
-async fn walk_near(
+async fn scan_near(
     db: &Db,
-    filter: &Filter,
-    sort: Sort,
-    place: &Place,
-    bounds: Bounds,
+    filter: &UserFilter,
+    sort: SortOrder,
+    position: &CursorPosition,
+    bounds: SearchBounds,
     at_most: u64,
-) -> Result<Option<Batch>, DbError> {
-    let near = Bounds { window: NEAR, ..bounds };
-    let mut people = store::list(db, filter, sort, place, (Plan::Walk, near), at_most + 1).await?;
-    let end = cut_to(at_most, &mut people, sort);
-    Ok(end.map(|end| Batch { people, end: Some(end), is_cut: false }))
+) -> Result<Option<SearchBatch>, DbError> {
+    let near = SearchBounds { window: NEAR_WINDOW, ..bounds };
+    let mut users =
+        store::list(db, filter, sort, position, (SearchPlan::ScanWindow, near), at_most + 1)
+            .await?;
+    let end = truncate_page(at_most, &mut users, sort);
+    Ok(end.map(|end| SearchBatch { users, end: Some(end), is_window_exhausted: false }))
 }
 
 /// Leaves no more people than were asked for, and tells where to read on if there were more.
-fn cut_to(at_most: u64, people: &mut Vec<Row>, sort: Sort) -> Option<Cursor> {
+fn truncate_page(at_most: u64, users: &mut Vec<UserSummary>, sort: SortOrder) -> Option<Cursor> {
     let wanted = usize::try_from(at_most).unwrap_or(usize::MAX);
-    let is_longer = people.len() > wanted;
-    people.truncate(wanted);
-    people.last().filter(|_| is_longer).map(|row| Cursor::of(row, sort))
+    let is_longer = users.len() > wanted;
+    users.truncate(wanted);
+    users.last().filter(|_| is_longer).map(|row| Cursor::of(row, sort))
 }
 
 /// One account, as lists show it.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn find(db: &Db, id: UserId) -> Result<Option<Row>, DbError> {
-    let filter = Filter { only: Some(id), ..Filter::default() };
-    let (sort, bounds) = (Sort::default(), Bounds::default());
-    let rows = store::list(db, &filter, sort, &Place::First, (Plan::Sort, bounds), 1).await?;
+pub async fn find(db: &Db, id: UserId) -> Result<Option<UserSummary>, DbError> {
+    let filter = UserFilter { only: Some(id), ..UserFilter::default() };
+    let (sort, bounds) = (SortOrder::default(), SearchBounds::default());
+    let rows = store::list(
+        db,
+        &filter,
+        sort,
+        &CursorPosition::Start,
+        (SearchPlan::SortCandidates, bounds),
+        1,
+    )
+    .await?;
     Ok(rows.into_iter().next())
 }
 
 /// How many accounts are looked at in a row for the few that match, before the answer is that there
 /// are none so far: some milliseconds.
-const ROW: i64 = 10_000;
+const MAX_SCANNED: i64 = 10_000;
 
 /// Up to `at_most` matching accounts in the order of their numbers, after one and up to another; and
 /// the number up to which everybody was looked at, which is the last one when it is over.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn ids(
+pub async fn list_ids(
     db: &Db,
-    filter: &Filter,
+    filter: &UserFilter,
     (after, last): (UserId, UserId),
     at_most: u64,
 ) -> Result<(Vec<UserId>, UserId), DbError> {
-    let end = UserId(after.0.saturating_add(ROW).min(last.0));
+    let end = UserId(after.0.saturating_add(MAX_SCANNED).min(last.0));
     let ids = store::list_ids(db, filter, (after, end), at_most).await?;
     let is_full = ids.len() as u64 >= at_most;
-    let place = ids.last().copied().filter(|_| is_full).unwrap_or(end);
-    Ok((ids, place))
+    let position = ids.last().copied().filter(|_| is_full).unwrap_or(end);
+    Ok((ids, position))
 }
 
 #[cfg(test)]
@@ -449,44 +475,47 @@ mod tests {
 
     #[test]
     fn words_are_what_stands_between_spaces() {
-        let words = |typed: &str| Words::parse(typed).expect("short").0;
+        let terms = |typed: &str| SearchTerms::parse(typed).expect("short").0;
 
-        assert_eq!(words("  ada   lovelace\tada "), ["ada", "lovelace"]);
-        assert_eq!(words("a\0b \u{1}"), ["a", "b"]);
-        assert_eq!(words("\u{1112}\u{1169}\u{11bc}"), ["홍"]);
-        assert_eq!(words("\u{feff}ada@xn--3e0b707e.kr\u{200b}"), ["ada@한국.kr"]);
-        assert!(words(" \n ").is_empty());
-        assert!(Words::parse(&"x".repeat(256)).is_some());
-        assert_eq!(Words::parse(&"x".repeat(257)), None);
+        assert_eq!(terms("  ada   lovelace\tada "), ["ada", "lovelace"]);
+        assert_eq!(terms("a\0b \u{1}"), ["a", "b"]);
+        assert_eq!(terms("\u{1112}\u{1169}\u{11bc}"), ["홍"]);
+        assert_eq!(terms("\u{feff}ada@xn--3e0b707e.kr\u{200b}"), ["ada@한국.kr"]);
+        assert!(terms(" \n ").is_empty());
+        assert!(SearchTerms::parse(&"x".repeat(256)).is_some());
+        assert_eq!(SearchTerms::parse(&"x".repeat(257)), None);
     }
 
     #[test]
     fn only_words_of_three_letters_have_an_index() {
-        let words = Words::parse("홍 길동 홍길동 ab abc").expect("short");
+        let terms = SearchTerms::parse("홍 길동 홍길동 ab abc").expect("short");
 
-        assert_eq!(words.indexed(), ["홍길동", "abc"]);
+        assert_eq!(terms.indexed(), ["홍길동", "abc"]);
     }
 
     #[test]
     fn a_place_reads_back_as_it_was_written_and_only_in_its_order() {
-        let email = Cursor { value: KeyValue::Text("a b@example.com".into()), id: 7 };
-        let instant = Cursor { value: KeyValue::Number(-5), id: 8 };
+        let email = Cursor { value: SortValue::Text("a b@example.com".into()), id: 7 };
+        let instant = Cursor { value: SortValue::Number(-5), id: 8 };
 
-        let by = |name| Sort::parse(name).expect("an order");
+        let by = |name| SortOrder::parse(name).expect("an order");
         assert_eq!(Cursor::parse(&email.encode(), by("-email")), Some(email.clone()));
         assert_eq!(Cursor::parse(&instant.encode(), by("last_login_at")), Some(instant.clone()));
         assert_eq!(Cursor::parse(&email.encode(), by("created_at")), None);
         assert_eq!(Cursor::parse(&instant.encode(), by("email")), None);
-        for spoilt in ["", "%", "bnVsbA", "biAx", &URL_SAFE_NO_PAD.encode("t 1 \0")] {
-            assert_eq!(Cursor::parse(spoilt, by("email")), None, "{spoilt}");
+        for malformed in ["", "%", "bnVsbA", "biAx", &URL_SAFE_NO_PAD.encode("t 1 \0")] {
+            assert_eq!(Cursor::parse(malformed, by("email")), None, "{malformed}");
         }
     }
 
     #[test]
     fn an_order_reads_back_as_it_was_written() {
-        for (name, sort) in Sort::ALL {
-            assert_eq!((Sort::parse(name), sort.as_str()), (Some(sort), name));
+        for (name, sort) in SortOrder::ALL {
+            assert_eq!((SortOrder::parse(name), sort.as_str()), (Some(sort), name));
         }
-        assert_eq!((Sort::parse("password_hash"), Sort::default().as_str()), (None, "-created_at"));
+        assert_eq!(
+            (SortOrder::parse("password_hash"), SortOrder::default().as_str()),
+            (None, "-created_at")
+        );
     }
 }

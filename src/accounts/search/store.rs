@@ -3,7 +3,10 @@
 use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, QueryResult, Statement, Value};
 use time::{Date, Time};
 
-use super::{Bounds, COUNTED, Cursor, Filter, Key, KeyValue, Place, Plan, Row, Sort};
+use super::{
+    Cursor, CursorPosition, MAX_COUNT, SearchBounds, SearchPlan, SortKey, SortOrder, SortValue,
+    UserFilter, UserSummary,
+};
 use crate::clock::{from_micros, to_micros};
 use crate::db::{Db, DbError};
 use crate::types::{BirthDate, Gender, UserId};
@@ -14,12 +17,12 @@ const COLUMNS: &str = "u.id, u.email, u.email_canonical, u.name, u.is_active, u.
      u.date_of_birth";
 
 /// A statement in the making: the values that stand for `$1`, `$2`, ...
-struct Asked {
+struct QueryBuilder {
     backend: DbBackend,
     values: Vec<Value>,
 }
 
-impl Asked {
+impl QueryBuilder {
     fn of(db: &Db) -> Self {
         Self { backend: db.reader().get_database_backend(), values: Vec::new() }
     }
@@ -39,96 +42,98 @@ impl Asked {
 }
 
 /// Where a search starts: a condition that an index answers, the narrowest first.
-enum Start {
-    Only,
-    Words,
+enum CandidateSource {
+    OneUser,
+    Terms,
     Group,
     Superusers,
     Staff,
     Inactive,
     Unverified,
-    Joined,
-    Everybody,
+    SignupOutcome,
+    AllUsers,
 }
 
-fn start(filter: &Filter) -> Start {
+fn candidate_source(filter: &UserFilter) -> CandidateSource {
     if filter.only.is_some() {
-        Start::Only
-    } else if !filter.words.indexed().is_empty() {
-        Start::Words
+        CandidateSource::OneUser
+    } else if !filter.terms.indexed().is_empty() {
+        CandidateSource::Terms
     } else if filter.group.is_some() {
-        Start::Group
+        CandidateSource::Group
     } else if filter.is_superuser == Some(true) {
-        Start::Superusers
+        CandidateSource::Superusers
     } else if filter.is_staff == Some(true) {
-        Start::Staff
+        CandidateSource::Staff
     } else if filter.is_active == Some(false) {
-        Start::Inactive
+        CandidateSource::Inactive
     } else if filter.is_verified == Some(false) {
-        Start::Unverified
+        CandidateSource::Unverified
     } else if filter.joined_from.is_some() || filter.joined_to.is_some() {
-        Start::Joined
+        CandidateSource::SignupOutcome
     } else {
-        Start::Everybody
+        CandidateSource::AllUsers
     }
 }
 
-pub(super) fn is_everybody(filter: &Filter) -> bool {
-    *filter == Filter::default()
+pub(super) fn is_unfiltered(filter: &UserFilter) -> bool {
+    *filter == UserFilter::default()
 }
 
 /// The numbers of those from whom the search starts, and some who only may match.
-fn candidates(filter: &Filter, bounds: Bounds, asked: &mut Asked) -> String {
-    let from = match start(filter) {
-        Start::Only => {
-            let only = asked.bind(filter.only.map(|only| only.0));
+fn candidates(filter: &UserFilter, bounds: SearchBounds, query: &mut QueryBuilder) -> String {
+    let from = match candidate_source(filter) {
+        CandidateSource::OneUser => {
+            let only = query.bind(filter.only.map(|only| only.0));
             format!("SELECT id FROM users WHERE id = {only}")
         }
-        Start::Words => by_index(&filter.words.indexed(), asked),
-        Start::Group => {
-            let group = asked.bind(filter.group.map(|group| group.0));
+        CandidateSource::Terms => by_index(&filter.terms.indexed(), query),
+        CandidateSource::Group => {
+            let group = query.bind(filter.group.map(|group| group.0));
             format!("SELECT user_id AS id FROM group_members WHERE group_id = {group}")
         }
-        Start::Superusers => "SELECT id FROM users WHERE is_superuser".to_owned(),
-        Start::Staff => "SELECT id FROM users WHERE is_staff".to_owned(),
-        Start::Inactive => "SELECT id FROM users WHERE NOT is_active".to_owned(),
-        Start::Unverified => "SELECT id FROM users WHERE email_verified_at IS NULL".to_owned(),
-        Start::Joined => {
-            format!("SELECT u.id FROM users u WHERE {}", joined(filter, asked).join(" AND "))
+        CandidateSource::Superusers => "SELECT id FROM users WHERE is_superuser".to_owned(),
+        CandidateSource::Staff => "SELECT id FROM users WHERE is_staff".to_owned(),
+        CandidateSource::Inactive => "SELECT id FROM users WHERE NOT is_active".to_owned(),
+        CandidateSource::Unverified => {
+            "SELECT id FROM users WHERE email_verified_at IS NULL".to_owned()
         }
-        Start::Everybody => "SELECT id FROM users".to_owned(),
+        CandidateSource::SignupOutcome => {
+            format!("SELECT u.id FROM users u WHERE {}", joined(filter, query).join(" AND "))
+        }
+        CandidateSource::AllUsers => "SELECT id FROM users".to_owned(),
     };
-    let one_more = asked.bind(number(bounds.candidates + 1));
+    let one_more = query.bind(number(bounds.candidates + 1));
     format!("WITH c AS MATERIALIZED ({from} LIMIT {one_more})")
 }
 
 /// Whoever has all of these words, by the index of three-letter pieces.
-fn by_index(words: &[&str], asked: &mut Asked) -> String {
-    if asked.is_postgres() {
-        let is_in: Vec<_> = words.iter().map(|word| is_in_text(word, asked)).collect();
+fn by_index(terms: &[&str], query: &mut QueryBuilder) -> String {
+    if query.is_postgres() {
+        let is_in: Vec<_> = terms.iter().map(|word| is_in_text(word, query)).collect();
         return format!("SELECT id FROM users_search WHERE {}", is_in.join(" AND "));
     }
     // Each a string, in which only the quotation mark is special: no operator gets through.
-    let strings = words.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\"")));
-    let query = asked.bind(strings.collect::<Vec<_>>().join(" "));
+    let strings = terms.iter().map(|word| format!("\"{}\"", word.replace('"', "\"\"")));
+    let query = query.bind(strings.collect::<Vec<_>>().join(" "));
     format!("SELECT rowid AS id FROM users_search WHERE users_search MATCH {query}")
 }
 
 /// Whether PostgreSQL's text has a word. It reads the whole list of people for each piece that it is
 /// asked for, and in an address most pieces are everybody's: so it is asked for those that tell people
 /// apart, and what that points to is compared with the rest.
-fn is_in_text(word: &str, asked: &mut Asked) -> String {
-    let Some(end) = telling_end(word) else {
-        let pattern = asked.bind(like(word));
+fn is_in_text(word: &str, query: &mut QueryBuilder) -> String {
+    let Some(end) = distinctive_end(word) else {
+        let pattern = query.bind(like(word));
         return format!("text LIKE lower({pattern})");
     };
-    let (pattern, word) = (asked.bind(like(end)), asked.bind(word));
+    let (pattern, word) = (query.bind(like(end)), query.bind(word));
     format!("text LIKE lower({pattern}) AND strpos(text, lower({word})) > 0")
 }
 
 /// What tells an address apart: the last signs before its `@`, where numbers stand, if there are
 /// enough of them in a row to narrow anything.
-fn telling_end(word: &str) -> Option<&str> {
+fn distinctive_end(word: &str) -> Option<&str> {
     let (local, _) = word.split_once('@')?;
     let signs = local.chars().rev().take_while(|char| char.is_alphanumeric());
     let signs: Vec<_> = signs.take(8).map(char::len_utf8).collect();
@@ -138,7 +143,7 @@ fn telling_end(word: &str) -> Option<&str> {
 
 /// All conditions on a row of `users u`. With `but_start` those are left out that the candidates
 /// fulfil already.
-fn conditions(filter: &Filter, but_start: bool, asked: &mut Asked) -> Vec<String> {
+fn conditions(filter: &UserFilter, but_start: bool, query: &mut QueryBuilder) -> Vec<String> {
     let mut all = Vec::new();
     let mut flag = |is: Option<bool>, column: &str, is_known: bool| {
         if let Some(is) = is
@@ -147,52 +152,56 @@ fn conditions(filter: &Filter, but_start: bool, asked: &mut Asked) -> Vec<String
             all.push(format!("{}u.{column}", if is { "" } else { "NOT " }));
         }
     };
-    let started = |from: fn(&Start) -> bool| but_start && from(&start(filter));
-    flag(filter.is_active, "is_active", started(|it| matches!(it, Start::Inactive)));
-    flag(filter.is_staff, "is_staff", started(|it| matches!(it, Start::Staff)));
-    flag(filter.is_superuser, "is_superuser", started(|it| matches!(it, Start::Superusers)));
+    let started = |from: fn(&CandidateSource) -> bool| but_start && from(&candidate_source(filter));
+    flag(filter.is_active, "is_active", started(|it| matches!(it, CandidateSource::Inactive)));
+    flag(filter.is_staff, "is_staff", started(|it| matches!(it, CandidateSource::Staff)));
+    flag(
+        filter.is_superuser,
+        "is_superuser",
+        started(|it| matches!(it, CandidateSource::Superusers)),
+    );
     if let Some(only) = filter.only
-        && !started(|it| matches!(it, Start::Only))
+        && !started(|it| matches!(it, CandidateSource::OneUser))
     {
-        let only = asked.bind(only.0);
+        let only = query.bind(only.0);
         all.push(format!("u.id = {only}"));
     }
     if let Some(is) = filter.is_verified
-        && !started(|it| matches!(it, Start::Unverified))
+        && !started(|it| matches!(it, CandidateSource::Unverified))
     {
         all.push(format!("u.email_verified_at IS {}NULL", if is { "NOT " } else { "" }));
     }
     if let Some(group) = filter.group
-        && !started(|it| matches!(it, Start::Group))
+        && !started(|it| matches!(it, CandidateSource::Group))
     {
-        let group = asked.bind(group.0);
+        let group = query.bind(group.0);
         all.push(format!(
             "EXISTS (SELECT 1 FROM group_members m WHERE m.group_id = {group} AND m.user_id = u.id)"
         ));
     }
-    if !started(|it| matches!(it, Start::Joined)) {
-        all.extend(joined(filter, asked));
+    if !started(|it| matches!(it, CandidateSource::SignupOutcome)) {
+        all.extend(joined(filter, query));
     }
-    let are_indexed_known = started(|it| matches!(it, Start::Words));
-    let indexed = filter.words.indexed();
-    for word in &filter.words.0 {
+    let are_indexed_known = started(|it| matches!(it, CandidateSource::Terms));
+    let indexed = filter.terms.indexed();
+    for word in &filter.terms.0 {
         if !(are_indexed_known && indexed.contains(&word.as_str())) {
-            all.push(has_word(word, asked));
+            all.push(has_word(word, query));
         }
     }
     all
 }
 
-fn joined(filter: &Filter, asked: &mut Asked) -> Vec<String> {
+fn joined(filter: &UserFilter, query: &mut QueryBuilder) -> Vec<String> {
     let midnight = |date: Date| to_micros(date.with_time(Time::MIDNIGHT).assume_utc());
     let mut all = Vec::new();
     if let Some(from) = filter.joined_from {
-        let from = asked.bind(midnight(from));
+        let from = query.bind(midnight(from));
         all.push(format!("u.created_at >= {from}"));
     }
     // The day after the last day that can be told has not come for anybody.
     if let Some(after) = filter.joined_to.and_then(Date::next_day) {
-        let after = asked.bind(midnight(after));
+        let after = query.bind(midnight(after));
         all.push(format!("u.created_at < {after}"));
     }
     if all.is_empty() && filter.joined_to.is_some() {
@@ -202,12 +211,12 @@ fn joined(filter: &Filter, asked: &mut Asked) -> Vec<String> {
 }
 
 /// Whether the address or the name has a word. It has no space, so on PostgreSQL both are one text.
-fn has_word(word: &str, asked: &mut Asked) -> String {
-    if asked.is_postgres() {
-        let pattern = asked.bind(like(word));
+fn has_word(word: &str, query: &mut QueryBuilder) -> String {
+    if query.is_postgres() {
+        let pattern = query.bind(like(word));
         return format!("lower(u.email || ' ' || u.name) LIKE lower({pattern})");
     }
-    let pattern = asked.bind(glob(word));
+    let pattern = query.bind(glob(word));
     format!("(u.email GLOB {pattern} OR u.name GLOB {pattern})")
 }
 
@@ -247,37 +256,43 @@ fn single(mut chars: impl Iterator<Item = char>) -> Option<char> {
 }
 
 /// What rows are sorted by, as the indexes have it.
-fn key(sort: Sort) -> &'static str {
+fn key(sort: SortOrder) -> &'static str {
     match sort.key {
-        Key::Email => "u.email_canonical",
-        Key::CreatedAt => "u.created_at",
-        Key::LastLoginAt => "COALESCE(u.last_login_at, 0)",
+        SortKey::Email => "u.email_canonical",
+        SortKey::CreatedAt => "u.created_at",
+        SortKey::LastLoginAt => "COALESCE(u.last_login_at, 0)",
     }
 }
 
 /// The order in which rows are read, and where it begins. Canonical addresses are unique and need no
 /// second key.
-fn order(sort: Sort, place: &Place, asked: &mut Asked) -> (Option<String>, String) {
-    let is_back = matches!(place, Place::Before(_));
+fn order(
+    sort: SortOrder,
+    position: &CursorPosition,
+    query: &mut QueryBuilder,
+) -> (Option<String>, String) {
+    let is_back = matches!(position, CursorPosition::Before(_));
     let is_down = sort.is_descending != is_back;
     let (sign, word) = if is_down { ("<", "DESC") } else { (">", "ASC") };
     let key = key(sort);
     let order = match sort.key {
-        Key::Email => format!("ORDER BY {key} {word}"),
-        Key::CreatedAt | Key::LastLoginAt => format!("ORDER BY {key} {word}, u.id {word}"),
+        SortKey::Email => format!("ORDER BY {key} {word}"),
+        SortKey::CreatedAt | SortKey::LastLoginAt => format!("ORDER BY {key} {word}, u.id {word}"),
     };
-    let begin = match place {
-        Place::First => None,
-        Place::After(cursor) | Place::Before(cursor) => Some(match &cursor.value {
-            KeyValue::Text(text) => {
-                let text = asked.bind(text.as_str());
-                format!("{key} {sign} {text}")
-            }
-            KeyValue::Number(number) => {
-                let (number, id) = (asked.bind(*number), asked.bind(cursor.id));
-                format!("({key}, u.id) {sign} ({number}, {id})")
-            }
-        }),
+    let begin = match position {
+        CursorPosition::Start => None,
+        CursorPosition::After(cursor) | CursorPosition::Before(cursor) => {
+            Some(match &cursor.value {
+                SortValue::Text(text) => {
+                    let text = query.bind(text.as_str());
+                    format!("{key} {sign} {text}")
+                }
+                SortValue::Number(number) => {
+                    let (number, id) = (query.bind(*number), query.bind(cursor.id));
+                    format!("({key}, u.id) {sign} ({number}, {id})")
+                }
+            })
+        }
     };
     (begin, order)
 }
@@ -285,8 +300,8 @@ fn order(sort: Sort, place: &Place, asked: &mut Asked) -> (Option<String>, Strin
 /// The candidates with their rows, looked up one by one. A planner that thinks that few of the others
 /// match would rather read everybody: SQLite is told by CROSS JOIN to start from the candidates, and
 /// PostgreSQL by a subquery that it may not take apart.
-fn looked_up(asked: &Asked) -> &'static str {
-    if asked.is_postgres() {
+fn lookup_of_candidates(query: &QueryBuilder) -> &'static str {
+    if query.is_postgres() {
         "c CROSS JOIN LATERAL (SELECT * FROM users WHERE users.id = c.id OFFSET 0) AS u"
     } else {
         "c CROSS JOIN users u"
@@ -294,117 +309,123 @@ fn looked_up(asked: &Asked) -> &'static str {
 }
 
 /// How many candidates there are, and how many of them match; one more than the bounds is "more".
-pub(super) async fn count(db: &Db, filter: &Filter, bounds: Bounds) -> Result<(u64, u64), DbError> {
-    let mut asked = Asked::of(db);
-    if is_everybody(filter) {
-        let enough = asked.bind(number(COUNTED + 1));
+pub(super) async fn count(
+    db: &Db,
+    filter: &UserFilter,
+    bounds: SearchBounds,
+) -> Result<(u64, u64), DbError> {
+    let mut query = QueryBuilder::of(db);
+    if is_unfiltered(filter) {
+        let enough = query.bind(number(MAX_COUNT + 1));
         let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM users LIMIT {enough}) AS m");
-        let matches = numbers(db, asked.statement(sql), 1).await?[0];
+        let matches = numbers(db, query.statement(sql), 1).await?[0];
         // The order has an index: walking it costs a page.
         return Ok((u64::MAX, matches));
     }
-    if matches!(start(filter), Start::Everybody) {
+    if matches!(candidate_source(filter), CandidateSource::AllUsers) {
         // No index has to be asked who they are: they are read as they lie.
-        let one_more = asked.bind(number(bounds.candidates + 1));
-        let conditions = conditions(filter, true, &mut asked).join(" AND ");
+        let one_more = query.bind(number(bounds.candidates + 1));
+        let conditions = conditions(filter, true, &mut query).join(" AND ");
         let sql = format!(
             "SELECT COUNT(*), COUNT(*) FILTER (WHERE {conditions}) \
              FROM (SELECT {COLUMNS} FROM users u LIMIT {one_more}) AS u"
         );
-        let found = numbers(db, asked.statement(sql), 2).await?;
+        let found = numbers(db, query.statement(sql), 2).await?;
         return Ok((found[0], found[1]));
     }
-    let with = candidates(filter, bounds, &mut asked);
-    let conditions = conditions(filter, true, &mut asked);
+    let with = candidates(filter, bounds, &mut query);
+    let conditions = conditions(filter, true, &mut query);
     if conditions.is_empty() {
         let sql = format!("{with} SELECT COUNT(*) FROM c");
-        let candidates = numbers(db, asked.statement(sql), 1).await?[0];
+        let candidates = numbers(db, query.statement(sql), 1).await?[0];
         return Ok((candidates, candidates));
     }
-    let enough = asked.bind(number(COUNTED + 1));
-    let rows = looked_up(&asked);
+    let enough = query.bind(number(MAX_COUNT + 1));
+    let rows = lookup_of_candidates(&query);
     let sql = format!(
         "{with} SELECT (SELECT COUNT(*) FROM c), (SELECT COUNT(*) FROM (SELECT 1 FROM {rows} \
          WHERE u.id = c.id AND {} LIMIT {enough}) AS m)",
         conditions.join(" AND ")
     );
-    let found = numbers(db, asked.statement(sql), 2).await?;
+    let found = numbers(db, query.statement(sql), 2).await?;
     Ok((found[0], found[1]))
 }
 
 /// Rows in the order in which they are read: backward from a place before which they stand.
 pub(super) async fn list(
     db: &Db,
-    filter: &Filter,
-    sort: Sort,
-    place: &Place,
-    (plan, bounds): (Plan, Bounds),
+    filter: &UserFilter,
+    sort: SortOrder,
+    position: &CursorPosition,
+    (plan, bounds): (SearchPlan, SearchBounds),
     limit: u64,
-) -> Result<Vec<Row>, DbError> {
-    let mut asked = Asked::of(db);
+) -> Result<Vec<UserSummary>, DbError> {
+    let mut query = QueryBuilder::of(db);
     let sql = match plan {
-        Plan::Sort => {
-            let with = candidates(filter, bounds, &mut asked);
+        SearchPlan::SortCandidates => {
+            let with = candidates(filter, bounds, &mut query);
             let mut all = vec!["u.id = c.id".to_owned()];
-            all.extend(conditions(filter, true, &mut asked));
-            let (begin, order) = order(sort, place, &mut asked);
+            all.extend(conditions(filter, true, &mut query));
+            let (begin, order) = order(sort, position, &mut query);
             all.extend(begin);
-            let limit = asked.bind(number(limit));
-            let (rows, all) = (looked_up(&asked), all.join(" AND "));
+            let limit = query.bind(number(limit));
+            let (rows, all) = (lookup_of_candidates(&query), all.join(" AND "));
             format!("{with} SELECT {COLUMNS} FROM {rows} WHERE {all} {order} LIMIT {limit}")
         }
-        Plan::Walk if is_everybody(filter) => {
-            let limit = asked.bind(number(limit));
-            let rows = in_order(filter, sort, place, &limit, &mut asked);
+        SearchPlan::ScanWindow if is_unfiltered(filter) => {
+            let limit = query.bind(number(limit));
+            let rows = in_order(filter, sort, position, &limit, &mut query);
             format!("SELECT {COLUMNS} {rows} LIMIT {limit}")
         }
-        Plan::Walk => {
+        SearchPlan::ScanWindow => {
             // The rows of the window come in its order on both engines. Asking for that order once
             // more would make SQLite read the whole window before it answers.
-            let window = asked.bind(number(bounds.window));
-            let rows = in_order(filter, sort, place, &window, &mut asked);
-            let all = conditions(filter, false, &mut asked).join(" AND ");
-            let limit = asked.bind(number(limit));
+            let window = query.bind(number(bounds.window));
+            let rows = in_order(filter, sort, position, &window, &mut query);
+            let all = conditions(filter, false, &mut query).join(" AND ");
+            let limit = query.bind(number(limit));
             format!(
                 "SELECT {COLUMNS} FROM (SELECT {COLUMNS} {rows} LIMIT {window}) AS u \
                  WHERE {all} LIMIT {limit}"
             )
         }
     };
-    let rows = db.reader().query_all_raw(asked.statement(sql)).await?;
+    let rows = db.reader().query_all_raw(query.statement(sql)).await?;
     rows.iter().map(row).collect()
 }
 
 /// The rows of a walk, sorted; no more than `at_most` are asked for. Where the order is that of
 /// joining, the days asked for are its bounds.
 fn in_order(
-    filter: &Filter,
-    sort: Sort,
-    place: &Place,
+    filter: &UserFilter,
+    sort: SortOrder,
+    position: &CursorPosition,
     at_most: &str,
-    asked: &mut Asked,
+    query: &mut QueryBuilder,
 ) -> String {
-    let days = if sort.key == Key::CreatedAt { joined(filter, asked) } else { Vec::new() };
+    let days = if sort.key == SortKey::CreatedAt { joined(filter, query) } else { Vec::new() };
     let some = |mut all: Vec<String>| {
         all.extend(days.iter().cloned());
         if all.is_empty() { String::new() } else { format!("WHERE {}", all.join(" AND ")) }
     };
-    let is_split = !asked.is_postgres() && sort.key != Key::Email;
-    let (Place::After(cursor) | Place::Before(cursor), true) = (place, is_split) else {
-        let (begin, order) = order(sort, place, asked);
+    let is_split = !query.is_postgres() && sort.key != SortKey::Email;
+    let (CursorPosition::After(cursor) | CursorPosition::Before(cursor), true) =
+        (position, is_split)
+    else {
+        let (begin, order) = order(sort, position, query);
         return format!("FROM users u {} {order}", some(Vec::from_iter(begin)));
     };
     // SQLite does not look for a pair in an index when its second part is the row's number: it would
     // read all who share the first. So those who do come first, by number, and then the others.
-    let is_back = matches!(place, Place::Before(_));
+    let is_back = matches!(position, CursorPosition::Before(_));
     let (sign, word) = if sort.is_descending == is_back { (">", "ASC") } else { ("<", "DESC") };
     let key = key(sort);
     let order = format!("ORDER BY {key} {word}, u.id {word}");
     let value = match &cursor.value {
-        KeyValue::Number(number) => asked.bind(*number),
-        KeyValue::Text(text) => asked.bind(text.as_str()),
+        SortValue::Number(number) => query.bind(*number),
+        SortValue::Text(text) => query.bind(text.as_str()),
     };
-    let id = asked.bind(cursor.id);
+    let id = query.bind(cursor.id);
     let ties = some(vec![format!("{key} = {value}"), format!("u.id {sign} {id}")]);
     let others = some(vec![format!("{key} {sign} {value}")]);
     format!(
@@ -418,21 +439,21 @@ fn in_order(
 /// further than the window is wide.
 pub(super) async fn find_end_of_window(
     db: &Db,
-    filter: &Filter,
-    sort: Sort,
-    place: &Place,
+    filter: &UserFilter,
+    sort: SortOrder,
+    position: &CursorPosition,
     window: u64,
 ) -> Result<Option<Cursor>, DbError> {
-    let mut asked = Asked::of(db);
-    let at_most = asked.bind(number(window));
-    let rows = in_order(filter, sort, place, &at_most, &mut asked);
-    let before_last = asked.bind(number(window.saturating_sub(1)));
+    let mut query = QueryBuilder::of(db);
+    let at_most = query.bind(number(window));
+    let rows = in_order(filter, sort, position, &at_most, &mut query);
+    let before_last = query.bind(number(window.saturating_sub(1)));
     let key = key(sort);
     let sql = format!("SELECT {key}, u.id {rows} LIMIT 1 OFFSET {before_last}");
-    let Some(row) = db.reader().query_one_raw(asked.statement(sql)).await? else { return Ok(None) };
+    let Some(row) = db.reader().query_one_raw(query.statement(sql)).await? else { return Ok(None) };
     let value = match sort.key {
-        Key::Email => KeyValue::Text(row.try_get_by_index(0)?),
-        Key::CreatedAt | Key::LastLoginAt => KeyValue::Number(row.try_get_by_index(0)?),
+        SortKey::Email => SortValue::Text(row.try_get_by_index(0)?),
+        SortKey::CreatedAt | SortKey::LastLoginAt => SortValue::Number(row.try_get_by_index(0)?),
     };
     Ok(Some(Cursor { value, id: row.try_get_by_index(1)? }))
 }
@@ -440,18 +461,18 @@ pub(super) async fn find_end_of_window(
 /// Matching numbers after one and up to another, in their order.
 pub(super) async fn list_ids(
     db: &Db,
-    filter: &Filter,
+    filter: &UserFilter,
     (after, end): (UserId, UserId),
     limit: u64,
 ) -> Result<Vec<UserId>, DbError> {
-    let mut asked = Asked::of(db);
-    let (after, end) = (asked.bind(after.0), asked.bind(end.0));
+    let mut query = QueryBuilder::of(db);
+    let (after, end) = (query.bind(after.0), query.bind(end.0));
     let mut all = vec![format!("u.id > {after}"), format!("u.id <= {end}")];
-    all.extend(conditions(filter, false, &mut asked));
-    let limit = asked.bind(number(limit));
+    all.extend(conditions(filter, false, &mut query));
+    let limit = query.bind(number(limit));
     let all = all.join(" AND ");
     let sql = format!("SELECT u.id FROM users u WHERE {all} ORDER BY u.id LIMIT {limit}");
-    let rows = db.reader().query_all_raw(asked.statement(sql)).await?;
+    let rows = db.reader().query_all_raw(query.statement(sql)).await?;
     rows.iter().map(|row| Ok(UserId(row.try_get_by_index(0)?))).collect()
 }
 
@@ -472,16 +493,17 @@ fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn row(row: &QueryResult) -> Result<Row, DbError> {
+fn row(row: &QueryResult) -> Result<UserSummary, DbError> {
     let id: i64 = row.try_get_by_index(0)?;
     let verified_at: Option<i64> = row.try_get_by_index(7)?;
     let last_login_at: Option<i64> = row.try_get_by_index(8)?;
     let gender: Option<String> = row.try_get_by_index(11)?;
     let born: Option<String> = row.try_get_by_index(12)?;
-    let spoilt = |column: &str| DbErr::Type(format!("users.{column} of {id}"));
-    let gender = Gender::parse(&gender.unwrap_or_default()).map_err(|_| spoilt("gender"))?;
-    let born = born.map(|date| BirthDate::from_iso(&date).ok_or_else(|| spoilt("date_of_birth")));
-    Ok(Row {
+    let malformed = |column: &str| DbErr::Type(format!("users.{column} of {id}"));
+    let gender = Gender::parse(&gender.unwrap_or_default()).map_err(|_| malformed("gender"))?;
+    let born =
+        born.map(|date| BirthDate::from_iso(&date).ok_or_else(|| malformed("date_of_birth")));
+    Ok(UserSummary {
         id: UserId(id),
         email: row.try_get_by_index(1)?,
         email_canonical: row.try_get_by_index(2)?,
@@ -514,7 +536,7 @@ mod tests {
             ("@naver.com", None),
             ("person12345", None),
         ] {
-            assert_eq!(telling_end(word), end, "{word}");
+            assert_eq!(distinctive_end(word), end, "{word}");
         }
     }
 

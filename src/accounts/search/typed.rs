@@ -5,7 +5,7 @@ use thiserror::Error;
 use time::Date;
 use time::macros::format_description;
 
-use super::Filter;
+use super::UserFilter;
 use crate::types::GroupId;
 
 /// Why a condition is none.
@@ -13,19 +13,19 @@ use crate::types::GroupId;
 pub enum ConditionError {
     /// Neither `true` nor `false`.
     #[error("neither true nor false")]
-    NoFlag,
+    NotBool,
     /// Not a number.
     #[error("not a number")]
-    NoNumber,
+    NotNumber,
     /// Not a day of the calendar written as YYYY-MM-DD.
     #[error("not a day")]
-    NoDay,
+    NotDate,
     /// There is no condition of this name.
     #[error("no such condition")]
     Unknown,
 }
 
-impl Filter {
+impl UserFilter {
     /// Every condition but the words.
     pub const CONDITIONS: [&'static str; 7] =
         ["is_active", "is_staff", "is_superuser", "verified", "group", "joined_from", "joined_to"];
@@ -34,7 +34,7 @@ impl Filter {
     ///
     /// # Errors
     /// [`ConditionError`] says what is wrong; the filter stays as it is.
-    pub fn read(&mut self, name: &str, typed: &str) -> Result<(), ConditionError> {
+    pub fn set_condition(&mut self, name: &str, typed: &str) -> Result<(), ConditionError> {
         if typed.is_empty() {
             return Ok(());
         }
@@ -44,7 +44,7 @@ impl Filter {
             "is_superuser" => self.is_superuser = Some(flag(typed)?),
             "verified" => self.is_verified = Some(flag(typed)?),
             "group" => {
-                let number = typed.parse().map_err(|_| ConditionError::NoNumber)?;
+                let number = typed.parse().map_err(|_| ConditionError::NotNumber)?;
                 self.group = Some(GroupId(number));
             }
             "joined_from" => self.joined_from = Some(day(typed)?),
@@ -56,12 +56,12 @@ impl Filter {
 }
 
 fn flag(typed: &str) -> Result<bool, ConditionError> {
-    typed.parse().map_err(|_| ConditionError::NoFlag)
+    typed.parse().map_err(|_| ConditionError::NotBool)
 }
 
 fn day(typed: &str) -> Result<Date, ConditionError> {
     Date::parse(typed, format_description!("[year]-[month]-[day]"))
-        .map_err(|_| ConditionError::NoDay)
+        .map_err(|_| ConditionError::NotDate)
 }
 
 #[cfg(test)]
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_condition_is_read_by_its_name() {
-        let mut filter = Filter::default();
+        let mut filter = UserFilter::default();
 
         for (name, typed) in [
             ("is_active", "true"),
@@ -82,30 +82,36 @@ mod tests {
             ("group", "7"),
             ("joined_from", "2026-02-28"),
         ] {
-            assert_eq!(filter.read(name, typed), Ok(()), "{name}");
+            assert_eq!(filter.set_condition(name, typed), Ok(()), "{name}");
         }
 
-        let wanted = Filter {
+        let wanted = UserFilter {
             is_active: Some(true),
             is_staff: Some(false),
             is_verified: Some(true),
             group: Some(GroupId(7)),
             joined_from: Some(date!(2026 - 02 - 28)),
-            ..Filter::default()
+            ..UserFilter::default()
         };
         assert_eq!(filter, wanted);
     }
 
     #[test]
     fn every_condition_has_a_name_and_refuses_what_is_none() {
-        for name in Filter::CONDITIONS {
-            let mut filter = Filter::default();
-            let refused = filter.read(name, "maybe").expect_err(name);
+        for name in UserFilter::CONDITIONS {
+            let mut filter = UserFilter::default();
+            let refused = filter.set_condition(name, "maybe").expect_err(name);
 
             assert_ne!(refused, ConditionError::Unknown, "{name}");
-            assert_eq!(filter, Filter::default(), "{name}");
+            assert_eq!(filter, UserFilter::default(), "{name}");
         }
-        assert_eq!(Filter::default().read("password", "x"), Err(ConditionError::Unknown));
-        assert_eq!(Filter::default().read("joined_to", "2026-02-30"), Err(ConditionError::NoDay));
+        assert_eq!(
+            UserFilter::default().set_condition("password", "x"),
+            Err(ConditionError::Unknown)
+        );
+        assert_eq!(
+            UserFilter::default().set_condition("joined_to", "2026-02-30"),
+            Err(ConditionError::NotDate)
+        );
     }
 }

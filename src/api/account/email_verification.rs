@@ -10,7 +10,7 @@ use crate::api::fields::{FieldErrors, FieldReader};
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public, required};
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::email_verification::{Reader, VerifyError};
+use crate::flows::account::email_verification::{LinkReader, VerifyError};
 use crate::i18n::Sentence;
 use crate::links::LinkError;
 use crate::types::{Language, RequestInfo, Secret};
@@ -48,11 +48,11 @@ async fn create(
     let password = fields.optional_password("password");
     let errors = fields.into_errors();
     let Some(key) = key.filter(|_| errors.is_empty()) else { return Err(errors.into()) };
-    let session = who.0.as_ref().map(|reader| (reader.session(), reader.person().id));
-    match flows::account::email_verification::by_link(
+    let session = who.0.as_ref().map(|reader| (reader.session(), reader.user().id));
+    match flows::account::email_verification::verify(
         ctx,
         &Secret::new(key),
-        Reader { session, password },
+        LinkReader { session, password },
         info,
     )
     .await
@@ -77,6 +77,6 @@ async fn again(
 ) -> Result<DetailResponse, Error> {
     let mut fields = FieldReader::of(&body);
     let Some(email) = fields.email("email") else { return Err(fields.into_errors().into()) };
-    flows::account::email_verification::ask(ctx, email, language, info).await?;
+    flows::account::email_verification::request(ctx, email, language, info).await?;
     Ok(DetailResponse::ok("api.ok"))
 }

@@ -13,7 +13,7 @@ use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, public, requ
 use crate::config::EmailVerification;
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::login::{Credentials, LogInError};
+use crate::flows::account::login::{Credentials, LoginError};
 use crate::http::cookies::TokenCookies;
 use crate::i18n::Sentence;
 use crate::types::RequestInfo;
@@ -41,13 +41,13 @@ async fn create(
     let credentials = credentials(&body)?;
     let before = session_in_cookies(&cookies, ctx).await?;
     match flows::account::login::with_password(ctx, credentials, before, info).await {
-        Ok(flows::account::login::LoggedIn { tokens, .. }) => {
+        Ok(flows::account::login::Login { tokens, .. }) => {
             LoginResponse::of(&tokens, jar, ctx).await
         }
-        Err(LogInError::NotProved(error)) => {
+        Err(LoginError::NotProved(error)) => {
             Err(Error::from_auth(error, || wrong_credentials(ctx)))
         }
-        Err(LogInError::Unverified | LogInError::Inactive(_)) => Err(wrong_credentials(ctx)),
+        Err(LoginError::Unverified | LoginError::Inactive(_)) => Err(wrong_credentials(ctx)),
     }
 }
 

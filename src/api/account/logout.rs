@@ -44,7 +44,7 @@ async fn create(
     let shown = [in_body.as_deref(), sent.refresh];
     let named =
         shown.into_iter().flatten().filter_map(|token| sessions::session_id_in(ctx, token).ok());
-    let signed_in = who.0.map(|person| (person.session(), person.person().id));
+    let signed_in = who.0.map(|user| (user.session(), user.user().id));
     let mut over = Vec::new();
     for (session, user) in named.chain(signed_in) {
         if !over.contains(&session) {

@@ -106,6 +106,6 @@ impl LoginResponse {
         };
         cookies::sign_in(jar, ctx, tokens);
         let access = tokens.access.token.expose().to_owned();
-        Ok(Json(Self { access, refresh: "", user: AccountUser::of(&session.person) }))
+        Ok(Json(Self { access, refresh: "", user: AccountUser::of(&session.user) }))
     }
 }

@@ -11,7 +11,7 @@ use crate::api::fields::{FieldErrors, FieldReader};
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, authenticated, required};
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::password_change::ChangePasswordError;
+use crate::flows::account::password_change::PasswordChangeError;
 use crate::i18n::Sentence;
 use crate::sessions::AuthError;
 use crate::types::{Password, RequestInfo};
@@ -48,7 +48,7 @@ async fn update(
     let old = fields.password("old_password");
     let new = new_password(&mut fields);
     let (Some(old), Some(new)) = (old, new) else { return Err(fields.into_errors().into()) };
-    let email = &user.person().email;
+    let email = &user.user().email;
     match flows::account::password_change::change(
         ctx,
         (email, user.session()),
@@ -60,10 +60,10 @@ async fn update(
     {
         Ok(()) => Ok(DetailResponse::ok("api.password.saved")),
         // What is wrong with the new password is said with it.
-        Err(ChangePasswordError::NotProved(AuthError::WrongCredentials)) => {
+        Err(PasswordChangeError::NotProved(AuthError::WrongCredentials)) => {
             let wrong = Sentence::new("api.password.wrong_old");
             let mut errors = FieldErrors::on("old_password", wrong);
-            let found = flows::account::password_change::weigh(ctx, email, &new)
+            let found = flows::account::password_change::check_password_strength(ctx, email, &new)
                 .await
                 .map_err(change_error)?;
             errors.add_weaknesses(&found, |_| SECOND_FIELD);
@@ -84,13 +84,13 @@ pub(crate) fn new_password(fields: &mut FieldReader<'_>) -> Option<Password> {
     Some(one)
 }
 
-fn change_error(error: ChangePasswordError) -> Error {
+fn change_error(error: PasswordChangeError) -> Error {
     match error {
-        ChangePasswordError::NotTaken(error) => new_password_error(error),
-        ChangePasswordError::NotProved(error) => Error::from_auth(error, || {
+        PasswordChangeError::NotTaken(error) => new_password_error(error),
+        PasswordChangeError::NotProved(error) => Error::from_auth(error, || {
             FieldErrors::on("old_password", Sentence::new("api.password.wrong_old")).into()
         }),
-        ChangePasswordError::Broken(error) => error.into(),
+        PasswordChangeError::Broken(error) => error.into(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::api::fields::{FieldErrors, FieldReader};
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, public, required};
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::password_reset::ResetError;
+use crate::flows::account::password_reset::PasswordResetError;
 use crate::i18n::{Sentence, of_mail};
 use crate::types::{Language, RequestInfo, Secret};
 
@@ -47,7 +47,7 @@ async fn create(
 ) -> Result<DetailResponse, Error> {
     let mut fields = FieldReader::of(&body);
     let Some(email) = fields.email("email") else { return Err(fields.into_errors().into()) };
-    flows::account::password_reset::ask(ctx, email, language, info).await?;
+    flows::account::password_reset::request(ctx, email, language, info).await?;
     Ok(DetailResponse::ok(of_mail("api.password_reset.sent", ctx.settings.delivers_mail())))
 }
 
@@ -65,12 +65,12 @@ async fn update(
     let (Some(token), Some(password)) = (token, password) else {
         return Err(fields.into_errors().into());
     };
-    match flows::account::password_reset::by_link(ctx, &Secret::new(token), password, info).await {
+    match flows::account::password_reset::reset(ctx, &Secret::new(token), password, info).await {
         Ok(()) => Ok(DetailResponse::ok("api.password_reset.done")),
-        Err(ResetError::Dead) => {
+        Err(PasswordResetError::Dead) => {
             Err(FieldErrors::on("token", Sentence::new("api.password_reset.invalid_token")).into())
         }
-        Err(ResetError::NotTaken(error)) => Err(new_password_error(error)),
-        Err(ResetError::Broken(error)) => Err(error.into()),
+        Err(PasswordResetError::NotTaken(error)) => Err(new_password_error(error)),
+        Err(PasswordResetError::Broken(error)) => Err(error.into()),
     }
 }

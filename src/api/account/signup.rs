@@ -6,7 +6,7 @@ use rocket::serde::json::Json;
 use rocket::{Responder, Route, State, post, routes};
 
 use super::{DetailResponse, LoginResponse};
-use crate::accounts::{NewPasswordError, OwnData, Weakness};
+use crate::accounts::{NewPasswordError, UserAttributes, Weakness};
 use crate::api::body::Body;
 use crate::api::credentials::session_in_cookies;
 use crate::api::error::{Error, ErrorDetail};
@@ -15,7 +15,7 @@ use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, pu
 use crate::config::SignUp;
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::signup::{Application, Joined, SignUpError};
+use crate::flows::account::signup::{SignupError, SignupOutcome, SignupRequest};
 use crate::http::cookies::TokenCookies;
 use crate::i18n::{Sentence, of_mail};
 use crate::types::{BirthDate, Email, Gender, Language, Name, Password, RequestInfo};
@@ -69,18 +69,18 @@ impl SignupBody {
         };
         let mut errors = fields.into_errors();
         // The settings decide this, which the field itself does not know; it is said beside all else.
-        if form.email.as_ref().is_some_and(|email| !ctx.settings.takes(email)) {
+        if form.email.as_ref().is_some_and(|email| !ctx.settings.accepts_email(email)) {
             errors.add("email", Sentence::new("email.local"));
         }
         (form, errors)
     }
 
     /// The words of a form with which nothing is wrong.
-    fn application(&self, errors: &FieldErrors, language: Language) -> Option<Application> {
+    fn request(&self, errors: &FieldErrors, language: Language) -> Option<SignupRequest> {
         if !errors.is_empty() || self.passwords_differ() {
             return None;
         }
-        Some(Application {
+        Some(SignupRequest {
             email: self.email.clone()?,
             password: self.password1.clone()?,
             name: self.name.clone(),
@@ -96,8 +96,8 @@ impl SignupBody {
         both.is_some_and(|(one, other)| one.expose() != other.expose())
     }
 
-    fn own_data(&self) -> OwnData {
-        OwnData {
+    fn user_attributes(&self) -> UserAttributes {
+        UserAttributes {
             email: self.email.clone(),
             name: self.name.clone(),
             date_of_birth: self.date_of_birth,
@@ -118,16 +118,16 @@ async fn create(
         return Err(signup_closed());
     }
     let (form, errors) = SignupBody::read(&body, ctx);
-    let Some(application) = form.application(&errors, language) else {
+    let Some(request) = form.request(&errors, language) else {
         return Err(all_errors(&form, errors, info, ctx).await);
     };
     let before = session_in_cookies(&cookies, ctx).await?;
-    match flows::account::signup::join(ctx, application, before, info).await {
-        Ok(Joined::SignedIn(tokens)) => {
+    match flows::account::signup::sign_up(ctx, request, before, info).await {
+        Ok(SignupOutcome::SignedIn(tokens)) => {
             let response = LoginResponse::of(&tokens, jar, ctx).await?;
             Ok(SignupResponse::LoggedIn(status::Custom(Status::Created, response)))
         }
-        Ok(Joined::LetterSent) => {
+        Ok(SignupOutcome::EmailSent) => {
             let sent = of_mail("api.signup.verification_sent", ctx.settings.delivers_mail());
             let sent = Sentence::new(sent);
             Ok(SignupResponse::EmailSent(DetailResponse(Status::Created, sent)))
@@ -145,7 +145,14 @@ async fn all_errors(
     ctx: &Context,
 ) -> Error {
     if let Some(password) = &form.password1 {
-        match flows::account::signup::weigh(ctx, password, form.own_data(), info).await {
+        match flows::account::signup::check_password_strength(
+            ctx,
+            password,
+            form.user_attributes(),
+            info,
+        )
+        .await
+        {
             Ok(found) => errors.add_weaknesses(&found, field_of),
             Err(error) => return signup_error(error),
         }
@@ -156,22 +163,22 @@ async fn all_errors(
     errors.into()
 }
 
-fn signup_error(error: SignUpError) -> Error {
+fn signup_error(error: SignupError) -> Error {
     match error {
-        SignUpError::Closed => signup_closed(),
+        SignupError::Closed => signup_closed(),
         // One answer for all, as at the log-in.
-        SignUpError::EmailTaken | SignUpError::Inactive(_) | SignUpError::Leaving(_) => {
+        SignupError::EmailTaken | SignupError::Inactive(_) | SignupError::DeletionPending(_) => {
             FieldErrors::on("email", Sentence::new("api.signup.taken")).into()
         }
-        SignUpError::LocalEmail => local_email_error(),
-        SignUpError::NotTaken(NewPasswordError::Weak(found)) => {
+        SignupError::LocalEmail => local_email_error(),
+        SignupError::NotTaken(NewPasswordError::Weak(found)) => {
             let mut errors = FieldErrors::default();
             errors.add_weaknesses(&found, field_of);
             errors.into()
         }
-        SignUpError::NotTaken(NewPasswordError::Busy(full)) => full.into(),
-        SignUpError::NotNow(error) => error.into(),
-        SignUpError::Broken(error) => error.into(),
+        SignupError::NotTaken(NewPasswordError::Busy(full)) => full.into(),
+        SignupError::NotNow(error) => error.into(),
+        SignupError::Broken(error) => error.into(),
     }
 }
 

@@ -13,10 +13,12 @@ use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, pu
 use crate::config::EmailVerification;
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::social_login::{Arrived, Guest, SocialError, Token};
+use crate::flows::account::social_login::{
+    ProviderToken, SocialLogin, SocialLoginError, SocialLoginOutcome,
+};
 use crate::http::cookies::TokenCookies;
 use crate::i18n::{Sentence, of_mail};
-use crate::oauth::OauthError;
+use crate::oauth::OAuthError;
 use crate::social::find_active;
 use crate::types::{Email, Language, RequestInfo, Secret};
 
@@ -56,17 +58,24 @@ async fn create(
     jar: &CookieJar<'_>,
 ) -> Result<SocialLoginResponse, Error> {
     let provider = find_active(ctx, slug).await?.ok_or_else(ErrorDetail::not_found)?;
-    let (token, typed) = read(&body)?;
+    let (token, typed_email) = read(&body)?;
     let before = session_in_cookies(&cookies, ctx).await?;
-    let known = flows::account::social_login::by_token(ctx, &provider, token, info).await;
-    let known = known.map_err(|error| social_error(error, ctx))?;
-    let typed = typed.as_ref();
-    let guest = Guest { provider: &provider, known: &known, typed, language, before };
-    match flows::account::social_login::welcome(ctx, guest, info).await {
-        Ok(Arrived::SignedIn(tokens, _)) => {
+    let provider_user =
+        flows::account::social_login::user_of_token(ctx, &provider, token, info).await;
+    let provider_user = provider_user.map_err(|error| social_error(error, ctx))?;
+    let typed_email = typed_email.as_ref();
+    let login = SocialLogin {
+        provider: &provider,
+        provider_user: &provider_user,
+        typed_email,
+        language,
+        before,
+    };
+    match flows::account::social_login::sign_in_or_register(ctx, login, info).await {
+        Ok(SocialLoginOutcome::SignedIn(tokens, _)) => {
             LoginResponse::of(&tokens, jar, ctx).await.map(SocialLoginResponse::LoggedIn)
         }
-        Ok(Arrived::LetterSent) => {
+        Ok(SocialLoginOutcome::EmailSent) => {
             let sent = of_mail("api.signup.verification_sent", ctx.settings.delivers_mail());
             let sent = Sentence::new(sent);
             Ok(SocialLoginResponse::EmailSent(DetailResponse(Status::Created, sent)))
@@ -75,49 +84,49 @@ async fn create(
     }
 }
 
-fn read(body: &Body) -> Result<(Token, Option<Email>), Error> {
+fn read(body: &Body) -> Result<(ProviderToken, Option<Email>), Error> {
     let mut fields = FieldReader::of(body);
     let mut secret = |name| fields.optional_text(name).map(Secret::new);
     let (access, id) = (secret("access_token"), secret("id_token"));
     let (code, verifier) = (secret("code"), secret("code_verifier"));
-    let typed = body.get("email").is_some().then(|| fields.email("email")).flatten();
+    let typed_email = body.get("email").is_some().then(|| fields.email("email")).flatten();
     let errors = fields.into_errors();
     if !errors.is_empty() {
         return Err(errors.into());
     }
     let token = match (access, id, code) {
-        (Some(token), _, _) => Token::Access(token),
-        (None, Some(token), _) => Token::Id(token),
-        (None, None, Some(code)) => Token::Code(code, verifier),
+        (Some(token), _, _) => ProviderToken::Access(token),
+        (None, Some(token), _) => ProviderToken::Id(token),
+        (None, None, Some(code)) => ProviderToken::Code(code, verifier),
         (None, None, None) => return Err(non_field_error("api.social.nothing")),
     };
-    Ok((token, typed))
+    Ok((token, typed_email))
 }
 
-fn social_error(error: SocialError, ctx: &Context) -> Error {
+fn social_error(error: SocialLoginError, ctx: &Context) -> Error {
     match error {
-        SocialError::Unknown => ErrorDetail::not_found().into(),
-        SocialError::Provider(OauthError::Refused(_)) => non_field_error("api.social.wrong"),
-        SocialError::Provider(_) => {
+        SocialLoginError::Unknown => ErrorDetail::not_found().into(),
+        SocialLoginError::Provider(OAuthError::Refused(_)) => non_field_error("api.social.wrong"),
+        SocialLoginError::Provider(_) => {
             let detail = Sentence::new("api.social.unavailable");
             let status = Status::ServiceUnavailable;
             ErrorDetail::new(status, "provider_unavailable", detail).into()
         }
-        SocialError::Refused => non_field_error(match ctx.settings.email_verification {
+        SocialLoginError::Refused => non_field_error(match ctx.settings.email_verification {
             EmailVerification::Mandatory => "api.login.wrong_or_unverified",
             _ => "api.login.wrong",
         }),
-        SocialError::Closed => {
+        SocialLoginError::Closed => {
             let detail = Sentence::new("api.signup.closed");
             ErrorDetail::new(Status::Forbidden, "signup_closed", detail).into()
         }
-        SocialError::EmailTaken => non_field_error("api.signup.taken"),
-        SocialError::LocalEmail => local_email_error(),
-        SocialError::NoEmail => {
+        SocialLoginError::EmailTaken => non_field_error("api.signup.taken"),
+        SocialLoginError::LocalEmail => local_email_error(),
+        SocialLoginError::NoEmail => {
             FieldErrors::on("email", Sentence::new("api.social.no_email")).into()
         }
-        SocialError::NotNow(error) => error.into(),
-        SocialError::Broken(error) => error.into(),
+        SocialLoginError::NotNow(error) => error.into(),
+        SocialLoginError::Broken(error) => error.into(),
     }
 }
 

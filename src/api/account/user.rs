@@ -12,7 +12,7 @@ use crate::api::fields::FieldReader;
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, authenticated, optional};
 use crate::context::Context;
 use crate::flows;
-use crate::types::{Gender, Person, RequestInfo};
+use crate::types::{Gender, RequestInfo, User};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show, update, replace]
@@ -41,7 +41,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 
 /// What people may see of their own account.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Profile)]
+#[schema(as = UserDetails)]
 pub(crate) struct AccountUser {
     pk: i64,
     email: String,
@@ -54,21 +54,21 @@ pub(crate) struct AccountUser {
 }
 
 impl AccountUser {
-    pub(crate) fn of(person: &Person) -> Self {
+    pub(crate) fn of(user: &User) -> Self {
         Self {
-            pk: person.id.0,
-            email: person.email.as_typed().to_owned(),
-            name: person.name.as_str().to_owned(),
-            gender: person.gender.map_or("", Gender::as_str),
-            date_of_birth: person.date_of_birth.map(|date| date.to_string()),
-            email_verified: person.email_verified_at.is_some(),
+            pk: user.id.0,
+            email: user.email.as_typed().to_owned(),
+            name: user.name.as_str().to_owned(),
+            gender: user.gender.map_or("", Gender::as_str),
+            date_of_birth: user.date_of_birth.map(|date| date.to_string()),
+            email_verified: user.email_verified_at.is_some(),
         }
     }
 }
 
 #[get("/api/account/user")]
 fn show(user: Authenticated) -> Json<AccountUser> {
-    Json(AccountUser::of(user.0.person()))
+    Json(AccountUser::of(user.0.user()))
 }
 
 #[patch("/api/account/user", data = "<body>")]
@@ -112,7 +112,7 @@ async fn change(
         profile.gender = gender.or(profile.gender);
         profile.date_of_birth = date_of_birth.or(profile.date_of_birth);
     };
-    let person = flows::account::profile::update(ctx, user.person().id, change, info).await?;
-    let person = person.ok_or_else(ErrorDetail::not_found)?;
-    Ok(Json(AccountUser::of(&person)))
+    let user = flows::account::profile::update(ctx, user.user().id, change, info).await?;
+    let user = user.ok_or_else(ErrorDetail::not_found)?;
+    Ok(Json(AccountUser::of(&user)))
 }

@@ -60,12 +60,12 @@ async fn create(
     ctx: &State<Context>,
 ) -> Result<Created, Error> {
     let Authenticated(user) = user;
-    if !user.person().may(Permission::UsersAdd) {
+    if !user.user().may(Permission::UsersAdd) {
         return Err(ErrorDetail::forbidden().into());
     }
     let has_reauthenticated = guards::has_reauthenticated(ctx, &user).await?;
     let new_user = new_user(&body, language, has_reauthenticated, ctx)?;
-    let actor = Actor { user: user.person(), info };
+    let actor = Actor { user: user.user(), info };
     let added =
         flows::admin::user_create::create(ctx, actor, new_user).await.map_err(create_error)?;
     let user = UserRow::find(ctx, added.user).await?;

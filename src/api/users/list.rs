@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 use super::{UserRow, users_url};
 use crate::accounts::search;
 use crate::accounts::search::{
-    Bounds, ConditionError, Cursor, Filter, MAX_QUERY, Place, Sort, Words,
+    ConditionError, Cursor, CursorPosition, MAX_QUERY, SearchBounds, SearchTerms, SortOrder,
+    UserFilter,
 };
 use crate::api::credentials::Authenticated;
 use crate::api::error::Error;
@@ -78,26 +79,26 @@ struct ListQuery {
 
 /// What was understood.
 struct ParsedQuery {
-    filter: Filter,
-    sort: Sort,
-    place: Place,
+    filter: UserFilter,
+    sort: SortOrder,
+    place: CursorPosition,
     at_most: u64,
 }
 
 impl ListQuery {
     fn parse(&self) -> Result<ParsedQuery, FieldErrors> {
         let mut errors = FieldErrors::default();
-        let mut filter = Filter::default();
+        let mut filter = UserFilter::default();
         for (name, typed) in self.conditions() {
-            if let Err(error) = filter.read(name, typed) {
+            if let Err(error) = filter.set_condition(name, typed) {
                 errors.add(name, condition_message(error, typed));
             }
         }
-        match Words::parse(&self.search) {
-            Some(words) => filter.words = words,
+        match SearchTerms::parse(&self.search) {
+            Some(words) => filter.terms = words,
             None => errors.add("search", Sentence::with("api.too_long", "max", MAX_QUERY)),
         }
-        let sort = given(&self.sort, Sort::parse).unwrap_or_else(|typed| {
+        let sort = given(&self.sort, SortOrder::parse).unwrap_or_else(|typed| {
             errors.add("sort", Sentence::with("api.not_a_choice", "value", typed));
             None
         });
@@ -152,19 +153,19 @@ fn size(typed: &str) -> Option<u64> {
 
 fn condition_message(error: ConditionError, typed: &str) -> Sentence {
     match error {
-        ConditionError::NoFlag => Sentence::new("api.not_a_boolean"),
-        ConditionError::NoNumber => Sentence::new("api.not_a_number"),
-        ConditionError::NoDay => Sentence::new("api.not_a_date"),
+        ConditionError::NotBool => Sentence::new("api.not_a_boolean"),
+        ConditionError::NotNumber => Sentence::new("api.not_a_number"),
+        ConditionError::NotDate => Sentence::new("api.not_a_date"),
         ConditionError::Unknown => Sentence::with("api.not_a_choice", "value", typed),
     }
 }
 
 /// A place with its direction in front: `n` for those who come next, `p` for those before.
-fn parse_cursor(typed: &str, sort: Sort) -> Option<Place> {
+fn parse_cursor(typed: &str, sort: SortOrder) -> Option<CursorPosition> {
     if let Some(cursor) = typed.strip_prefix('n') {
-        return Cursor::parse(cursor, sort).map(Place::After);
+        return Cursor::parse(cursor, sort).map(CursorPosition::After);
     }
-    Cursor::parse(typed.strip_prefix('p')?, sort).map(Place::Before)
+    Cursor::parse(typed.strip_prefix('p')?, sort).map(CursorPosition::Before)
 }
 
 /// A page of people, and where those before and after it are.
@@ -186,16 +187,16 @@ async fn index(
     ctx: &State<Context>,
 ) -> Result<Json<UserPage>, Error> {
     let ParsedQuery { mut filter, sort, place, at_most } = list_query.parse()?;
-    let person = user.0.person();
-    if !person.may(Permission::UsersView) {
-        filter.only = Some(person.id);
+    let user = user.0.user();
+    if !user.may(Permission::UsersView) {
+        filter.only = Some(user.id);
     }
-    let bounds = Bounds::default();
-    let found = search::page(&ctx.db, &filter, sort, &place, bounds, at_most).await?;
+    let bounds = SearchBounds::default();
+    let found = search::list_page(&ctx.db, &filter, sort, &place, bounds, at_most).await?;
     let link = |way: &str, cursor: &Cursor| list_query.link(ctx, &[way, &cursor.encode()].concat());
     Ok(Json(UserPage {
         next: found.after.as_ref().map(|cursor| link("n", cursor)),
         previous: found.before.as_ref().map(|cursor| link("p", cursor)),
-        results: found.people.into_iter().map(|row| UserRow::of(row, ctx)).collect(),
+        results: found.users.into_iter().map(|row| UserRow::of(row, ctx)).collect(),
     }))
 }

@@ -18,7 +18,7 @@ use super::credentials::Authenticated;
 use super::error::{Error, ErrorDetail};
 use super::fields::{FieldErrors, NON_FIELD_ERRORS};
 use crate::accounts::search;
-use crate::accounts::search::Row;
+use crate::accounts::search::UserSummary;
 use crate::admin::{Actor, AdminAction, AdminError};
 use crate::api::openapi::{Endpoint, HttpMethod, Section, authenticated};
 use crate::context::Context;
@@ -53,7 +53,7 @@ const USERS: &str = "/api/users";
 /// A person.
 #[derive(Serialize, ToSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "four facts that do not hang together")]
-#[schema(as = User)]
+#[schema(as = UserResource)]
 struct UserRow {
     url: String,
     id: i64,
@@ -79,7 +79,7 @@ struct UserRow {
 }
 
 impl UserRow {
-    fn of(row: Row, ctx: &Context) -> Self {
+    fn of(row: UserSummary, ctx: &Context) -> Self {
         Self {
             url: format!("{}/{}/", users_url(ctx), row.id),
             id: row.id.0,
@@ -127,13 +127,13 @@ async fn destroy(
 ) -> Result<Status, Error> {
     let Authenticated(user) = user;
     let user_id = visible_user(id, &user, &[Permission::UsersView, Permission::UsersDelete])?;
-    if !user.person().may(Permission::UsersDelete) {
+    if !user.user().may(Permission::UsersDelete) {
         return Err(ErrorDetail::forbidden().into());
     }
-    if user_id != user.person().id && !guards::has_reauthenticated(ctx, &user).await? {
+    if user_id != user.user().id && !guards::has_reauthenticated(ctx, &user).await? {
         return Err(ErrorDetail::reauthentication_required().into());
     }
-    let actor = Actor { user: user.person(), info };
+    let actor = Actor { user: user.user(), info };
     flows::admin::user_actions::perform(ctx, actor, user_id, &AdminAction::Delete)
         .await
         .map_err(admin_error)?;
@@ -144,8 +144,8 @@ async fn destroy(
 /// whether it exists.
 fn visible_user(id: &str, by: &SignedIn, needed: &[Permission]) -> Result<UserId, ErrorDetail> {
     let id = number(id).map(UserId).ok_or_else(ErrorDetail::not_found)?;
-    let person = by.person();
-    let is_seen = person.id == id || needed.iter().any(|permission| person.may(*permission));
+    let user = by.user();
+    let is_seen = user.id == id || needed.iter().any(|permission| user.may(*permission));
     if is_seen { Ok(id) } else { Err(ErrorDetail::not_found()) }
 }
 

@@ -5,7 +5,7 @@ use rocket::serde::json::Json;
 use rocket::{Route, State, patch, put, routes};
 
 use super::{UserRow, admin_error, email_taken, no_such_group, visible_user};
-use crate::accounts::{Edited, Profile};
+use crate::accounts::{AccountUpdate, Profile};
 use crate::admin::Actor;
 use crate::api::body::Body;
 use crate::api::credentials::Authenticated;
@@ -84,9 +84,9 @@ async fn change(
     ctx: &Context,
 ) -> Result<Json<UserRow>, Error> {
     let user_id = visible_user(id, user, &[Permission::UsersView, Permission::UsersChange])?;
-    if user.person().may(Permission::UsersChange) {
+    if user.user().may(Permission::UsersChange) {
         update_as_staff(user_id, (body, is_whole), user, info, ctx).await?;
-    } else if user_id == user.person().id {
+    } else if user_id == user.user().id {
         update_own(user_id, body, info, ctx).await?;
     } else {
         return Err(ErrorDetail::forbidden().into());
@@ -162,7 +162,7 @@ impl UserPatch {
         if errors.is_empty() { Ok(change) } else { Err(errors) }
     }
 
-    fn apply(self, edited: &mut Edited, groups: &mut Vec<GroupId>) {
+    fn apply(self, edited: &mut AccountUpdate, groups: &mut Vec<GroupId>) {
         if let Some(email) = self.email {
             edited.email = email;
         }
@@ -185,8 +185,9 @@ async fn update_as_staff(
 ) -> Result<(), Error> {
     let change = UserPatch::read(body, is_whole, ctx)?;
     let has_reauthenticated = guards::has_reauthenticated(ctx, user).await?;
-    let actor = Actor { user: user.person(), info };
-    let apply = |edited: &mut Edited, groups: &mut Vec<GroupId>| change.apply(edited, groups);
+    let actor = Actor { user: user.user(), info };
+    let apply =
+        |edited: &mut AccountUpdate, groups: &mut Vec<GroupId>| change.apply(edited, groups);
     flows::admin::user_update::patch(ctx, actor, user_id, has_reauthenticated, apply)
         .await
         .map_err(update_error)?;

@@ -17,14 +17,14 @@ use crate::outbox;
 use crate::outbox::Addressee;
 use crate::sessions;
 use crate::sessions::{AuthError, EndReason};
-use crate::types::{Password, Person, RequestInfo, UserId};
+use crate::types::{Password, RequestInfo, User, UserId};
 
 /// Time to think again, and for an owner whose account was taken over to notice.
-const GRACE: Duration = Duration::from_hours(14 * 24);
+const GRACE_PERIOD: Duration = Duration::from_hours(14 * 24);
 
 /// Why the account stays.
 #[derive(Debug, Error)]
-pub enum LeaveError {
+pub enum DeletionError {
     /// The password proved nothing.
     #[error(transparent)]
     NotProved(#[from] AuthError),
@@ -41,20 +41,20 @@ pub enum LeaveError {
 ///
 /// # Errors
 /// [`LeaveError`] says why not.
-pub async fn ask(
+pub async fn schedule(
     ctx: &Context,
-    person: &Person,
+    user: &User,
     password: Option<Password>,
     info: &RequestInfo,
-) -> Result<OffsetDateTime, LeaveError> {
-    let proved = sessions::reauthenticate(ctx, person, password, info).await?;
+) -> Result<OffsetDateTime, DeletionError> {
+    let proved = sessions::reauthenticate(ctx, user, password, info).await?;
     let now = ctx.clock.now();
-    let due_at = now + GRACE;
-    let user = proved.account.person.id;
+    let due_at = now + GRACE_PERIOD;
+    let user = proved.account.user.id;
 
     let transaction = ctx.db.begin().await?;
     if !accounts::schedule_deletion(&transaction, user, due_at).await? {
-        return Err(LeaveError::LastSuperuser);
+        return Err(DeletionError::LastSuperuser);
     }
     let account = accounts::lock(&transaction, user).await?;
     let account = account
@@ -82,33 +82,33 @@ pub async fn ask(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn carry_out(ctx: &Context, at_most: u64) -> Result<u64, DbError> {
+pub async fn delete_due(ctx: &Context, at_most: u64) -> Result<u64, DbError> {
     let now = ctx.clock.now();
     let patience = ctx.settings.delete_unverified_after;
     let unverified_before = (!patience.is_zero()).then(|| now - patience);
     let mut gone = 0;
-    for user in accounts::list_leaving(&ctx.db, unverified_before, now, at_most).await? {
-        gone += u64::from(remove(ctx, user, unverified_before, now).await?);
+    for user in accounts::list_due_for_deletion(&ctx.db, unverified_before, now, at_most).await? {
+        gone += u64::from(delete_if_due(ctx, user, unverified_before, now).await?);
     }
     Ok(gone)
 }
 
-async fn remove(
+async fn delete_if_due(
     ctx: &Context,
     user: UserId,
     unverified_before: Option<OffsetDateTime>,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     let transaction = ctx.db.begin().await?;
-    accounts::lock_to_remove(&transaction).await?;
+    accounts::lock_superusers(&transaction).await?;
     let Some(account) = accounts::lock(&transaction, user).await? else { return Ok(false) };
     // Asked again under the lock: its owner may have logged in or proved the address since.
-    let person = &account.person;
+    let owner = &account.user;
     let is_due = account.deletes_at.is_some_and(|due_at| due_at <= now);
-    let never_verified = person.email_verified_at.is_none()
-        && !(person.is_staff || person.is_superuser)
-        && unverified_before.is_some_and(|before| person.created_at < before);
-    if !(is_due || never_verified) || !accounts::remove(&transaction, user).await? {
+    let never_verified = owner.email_verified_at.is_none()
+        && !(owner.is_staff || owner.is_superuser)
+        && unverified_before.is_some_and(|before| owner.created_at < before);
+    if !(is_due || never_verified) || !accounts::delete(&transaction, user).await? {
         return Ok(false);
     }
     let nobody = RequestInfo::from_terminal(String::new());

@@ -10,37 +10,37 @@ use crate::types::{Gender, UserId};
 use crate::{accounts, audit, links, outbox, sessions, social};
 
 /// More letters and sessions than a person has within the time that they are kept.
-const AT_MOST: u64 = 10_000;
+const MAX_ROWS: u64 = 10_000;
 
 /// Gathers it as one JSON document; `None` when there is no such account.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn gather(ctx: &Context, user: UserId) -> Result<Option<Value>, DbError> {
+pub async fn export(ctx: &Context, id: UserId) -> Result<Option<Value>, DbError> {
     let now = ctx.clock.now();
-    let Some(account) = accounts::find_by_id(&ctx.db, user).await? else { return Ok(None) };
-    let person = account.person;
-    let sessions = sessions::list_all(&ctx.db, user, AT_MOST).await?;
-    let events = audit::list_of_user(&ctx.db, user, None, AT_MOST).await?;
-    let letters = outbox::list_of(&ctx.db, user, AT_MOST).await?;
-    let identities = social::list_of(&ctx.db, user).await?;
-    let links = links::list_pending(&ctx.db, user, now, AT_MOST).await?;
+    let Some(account) = accounts::find_by_id(&ctx.db, id).await? else { return Ok(None) };
+    let user = account.user;
+    let sessions = sessions::list_all(&ctx.db, id, MAX_ROWS).await?;
+    let events = audit::list_of_user(&ctx.db, id, None, MAX_ROWS).await?;
+    let letters = outbox::list_of(&ctx.db, id, MAX_ROWS).await?;
+    let identities = social::list_identities(&ctx.db, id).await?;
+    let links = links::list_pending(&ctx.db, id, now, MAX_ROWS).await?;
     Ok(Some(json!({
         "exported_at": instant(now),
         "site": ctx.settings.public_url.as_str(),
         "account": {
-            "id": person.id.0,
-            "email": person.email.as_typed(),
-            "email_verified_at": person.email_verified_at.map(instant),
-            "name": person.name.as_str(),
-            "gender": person.gender.map(Gender::as_str),
-            "date_of_birth": person.date_of_birth.map(|date| date.to_string()),
-            "language": person.language.tag(),
+            "id": user.id.0,
+            "email": user.email.as_typed(),
+            "email_verified_at": user.email_verified_at.map(instant),
+            "name": user.name.as_str(),
+            "gender": user.gender.map(Gender::as_str),
+            "date_of_birth": user.date_of_birth.map(|date| date.to_string()),
+            "language": user.language.tag(),
             "has_password": account.password_hash.is_some(),
             "is_active": account.is_active,
-            "is_staff": person.is_staff,
-            "is_superuser": person.is_superuser,
-            "created_at": instant(person.created_at),
+            "is_staff": user.is_staff,
+            "is_superuser": user.is_superuser,
+            "created_at": instant(user.created_at),
             "last_login_at": account.last_login_at.map(instant),
             "deletes_at": account.deletes_at.map(instant),
         },

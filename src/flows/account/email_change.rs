@@ -23,10 +23,10 @@ use crate::sessions;
 use crate::sessions::AuthError;
 use crate::throttle;
 use crate::throttle::Limit;
-use crate::types::{Email, Password, Person, RequestInfo, Secret};
+use crate::types::{Email, Password, RequestInfo, Secret, User};
 
 /// Letters to addresses of a person's choosing: five a day are plenty for somebody who mistypes.
-const BY_PERSON: Limit = Limit {
+const BY_USER: Limit = Limit {
     name: "email-change",
     free: 4,
     forgets_one_in: Duration::from_hours(12),
@@ -36,7 +36,7 @@ const BY_PERSON: Limit = Limit {
 
 /// Why the change was not begun.
 #[derive(Debug, Error)]
-pub enum AskError {
+pub enum EmailChangeError {
     /// It is the account's address already.
     #[error("it is the same address")]
     Same,
@@ -56,24 +56,24 @@ pub enum AskError {
 ///
 /// # Errors
 /// [`AskError`] says why not.
-pub async fn ask(
+pub async fn request(
     ctx: &Context,
-    person: &Person,
+    user: &User,
     password: Option<Password>,
     new: Email,
     info: &RequestInfo,
-) -> Result<(), AskError> {
-    if !ctx.settings.takes(&new) {
-        return Err(AskError::LocalEmail);
+) -> Result<(), EmailChangeError> {
+    if !ctx.settings.accepts_email(&new) {
+        return Err(EmailChangeError::LocalEmail);
     }
-    let proved = sessions::reauthenticate(ctx, person, password, info).await?;
-    let user = proved.account.person.id;
-    if new.canonical() == proved.account.person.email.canonical() {
+    let proved = sessions::reauthenticate(ctx, user, password, info).await?;
+    let user = proved.account.user.id;
+    if new.canonical() == proved.account.user.email.canonical() {
         proved.refund_attempt(ctx).await?;
-        return Err(AskError::Same);
+        return Err(EmailChangeError::Same);
     }
     let now = ctx.clock.now();
-    let attempts = [BY_PERSON.on(&user.to_string())];
+    let attempts = [BY_USER.on(&user.to_string())];
     if let Err(error) = throttle::check_rate_limit(&ctx.db, &attempts, now).await {
         proved.refund_attempt(ctx).await?;
         return Err(AuthError::from(error).into());
@@ -85,7 +85,7 @@ pub async fn ask(
         .filter(|account| proved.still_matches(account))
         .ok_or(AuthError::WrongCredentials)?;
     proved.refund_attempt_in(&transaction).await?;
-    write_to(ctx, &transaction, &account, &new, info).await?;
+    send_confirmation(ctx, &transaction, &account, &new, info).await?;
     let details = json!({ "to": new.as_typed() });
     let event = AuditEvent::by_owner(user, AuditEventKind::EmailChangeRequested, info)
         .with_details(details);
@@ -100,7 +100,7 @@ pub async fn ask(
 }
 
 /// The letter to the new address: a link, or word to its owner that it is in use.
-async fn write_to(
+async fn send_confirmation(
     ctx: &Context,
     transaction: &Transaction,
     account: &Account,
@@ -108,17 +108,17 @@ async fn write_to(
     info: &RequestInfo,
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
-    let user = account.person.id;
+    let user = account.user.id;
     let every = time::OffsetDateTime::UNIX_EPOCH;
     links::revoke(transaction, user, &[Purpose::ChangeEmail], every, now).await?;
     // Made in either case, so that both take the same time.
     let whose = (user, Some(new));
     let link = links::create(transaction, ctx.random, Purpose::ChangeEmail, whose, now).await?;
-    let (to, letter) = match accounts::find_in(transaction, new).await? {
+    let (to, letter) = match accounts::find_by_email_in(transaction, new).await? {
         Some(owner) if !owner.is_active => return Ok(()),
         Some(owner) => (owner.addressee(), Letter::new(Kind::AddressInUse)),
         None => {
-            let (email, language) = (new.clone(), account.person.language);
+            let (email, language) = (new.clone(), account.user.language);
             let letter = Letter::new(Kind::ConfirmNewEmail).with_link(link);
             (Addressee { user: Some(user), email, language }, letter)
         }
@@ -130,7 +130,7 @@ async fn write_to(
 ///
 /// # Errors
 /// [`LinkError`] says why not.
-pub async fn by_link(ctx: &Context, token: &Secret, info: &RequestInfo) -> Result<(), LinkError> {
+pub async fn confirm(ctx: &Context, token: &Secret, info: &RequestInfo) -> Result<(), LinkError> {
     let now = ctx.clock.now();
     let link = links::find(&ctx.db, token, now).await?;
     let link = link.filter(|link| link.purpose == Purpose::ChangeEmail);
@@ -146,10 +146,10 @@ pub async fn by_link(ctx: &Context, token: &Secret, info: &RequestInfo) -> Resul
     }
     if !accounts::change_email(&transaction, user, &new, true, now).await? {
         drop(transaction);
-        use_up(ctx, token).await?;
+        consume_link(ctx, token).await?;
         return Err(LinkError::Invalid);
     }
-    let old = &account.person.email;
+    let old = &account.user.email;
     let undo = (user, Some(old));
     let undo = links::create(&transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
     let mut letter = Letter::new(Kind::EmailChanged).with_link(undo).about(info, now);
@@ -167,7 +167,7 @@ pub async fn by_link(ctx: &Context, token: &Secret, info: &RequestInfo) -> Resul
 
 /// A link to an address that somebody else has by now stays dead, also when the address becomes free
 /// once more.
-async fn use_up(ctx: &Context, token: &Secret) -> Result<(), DbError> {
+async fn consume_link(ctx: &Context, token: &Secret) -> Result<(), DbError> {
     let transaction = ctx.db.begin().await?;
     links::consume(&transaction, token, Purpose::ChangeEmail, ctx.clock.now()).await?;
     transaction.commit().await

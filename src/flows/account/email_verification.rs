@@ -33,13 +33,13 @@ const BY_PLACE: Limit = Limit {
 
 /// Why no letter was sent.
 #[derive(Debug, Error)]
-pub enum SendAgainError {
+pub enum ResendError {
     /// The site does not ask for proof.
     #[error("no proof is asked for")]
-    Off,
+    Disabled,
     /// The address is proved already.
     #[error("the address is proved")]
-    Done,
+    AlreadyVerified,
     /// The last letter is too recent, or there were enough today.
     #[error(transparent)]
     NotNow(#[from] ThrottleError),
@@ -52,22 +52,18 @@ pub enum SendAgainError {
 ///
 /// # Errors
 /// [`SendAgainError`] says why not.
-pub async fn send_again(
-    ctx: &Context,
-    user: UserId,
-    info: &RequestInfo,
-) -> Result<(), SendAgainError> {
+pub async fn resend(ctx: &Context, user: UserId, info: &RequestInfo) -> Result<(), ResendError> {
     if ctx.settings.email_verification == EmailVerification::None {
-        return Err(SendAgainError::Off);
+        return Err(ResendError::Disabled);
     }
     let account = accounts::find_by_id(&ctx.db, user).await?;
-    unproved(account)?;
-    accounts::count_proof_letter(ctx, user).await?;
+    unverified(account)?;
+    accounts::count_verification_email(ctx, user).await?;
 
     let transaction = ctx.db.begin().await?;
     // Asked again under the lock: the address may have been proved or changed since.
-    let account = unproved(accounts::lock(&transaction, user).await?)?;
-    accounts::ask_for_proof(ctx, &transaction, user, &account.addressee(), info).await?;
+    let account = unverified(accounts::lock(&transaction, user).await?)?;
+    accounts::send_verification_email(ctx, &transaction, user, &account.addressee(), info).await?;
     transaction.commit().await?;
     tracing::info!(user.id = user.0, request.id = info.request_id, "verification sent again");
     Ok(())
@@ -78,7 +74,7 @@ pub async fn send_again(
 ///
 /// # Errors
 /// [`ThrottleError`] when nothing was asked.
-pub async fn ask(
+pub async fn request(
     ctx: &Context,
     email: Email,
     language: Language,
@@ -99,14 +95,14 @@ pub async fn ask(
     Ok(())
 }
 
-fn unproved(account: Option<Account>) -> Result<Account, SendAgainError> {
-    let account = account.filter(|account| account.person.email_verified_at.is_none());
-    account.ok_or(SendAgainError::Done)
+fn unverified(account: Option<Account>) -> Result<Account, ResendError> {
+    let account = account.filter(|account| account.user.email_verified_at.is_none());
+    account.ok_or(ResendError::AlreadyVerified)
 }
 
 /// What a link that does not work any more was for, where its work is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Done {
+pub enum CompletedLink {
     /// The address is proved.
     Verified,
     /// The account has moved to the address.
@@ -118,11 +114,14 @@ pub enum Done {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
-pub async fn done_by(ctx: &Context, token: &Secret) -> Result<Option<Done>, DbError> {
+pub async fn find_completed(
+    ctx: &Context,
+    token: &Secret,
+) -> Result<Option<CompletedLink>, DbError> {
     let Some(link) = links::find_past(&ctx.db, token).await? else { return Ok(None) };
     let done = match link.purpose {
-        Purpose::VerifyEmail => Done::Verified,
-        Purpose::ChangeEmail => Done::Changed,
+        Purpose::VerifyEmail => CompletedLink::Verified,
+        Purpose::ChangeEmail => CompletedLink::Changed,
         Purpose::Setup | Purpose::ResetPassword | Purpose::UndoEmailChange | Purpose::NotMe => {
             return Ok(None);
         }
@@ -130,15 +129,15 @@ pub async fn done_by(ctx: &Context, token: &Secret) -> Result<Option<Done>, DbEr
     let Some(user) = link.user else { return Ok(None) };
     let account = accounts::find_by_id(&ctx.db, user).await?.filter(|account| account.is_active);
     let is_so = account.zip(link.email).is_some_and(|(account, email)| {
-        account.person.email.canonical() == email.canonical()
-            && account.person.email_verified_at.is_some()
+        account.user.email.canonical() == email.canonical()
+            && account.user.email_verified_at.is_some()
     });
     Ok(is_so.then_some(done))
 }
 
 /// What the reader of a link shows besides the link.
 #[derive(Debug, Clone, Default)]
-pub struct Reader {
+pub struct LinkReader {
     /// The living session of the browser, and whose it is.
     pub session: Option<(SessionId, UserId)>,
     /// The account's password, as typed.
@@ -164,11 +163,11 @@ impl From<DbError> for VerifyError {
 
 /// What becomes of the account's sessions when the link is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outlook {
+pub enum SessionEffect {
     /// They stay alive, or there are none.
-    Stay,
+    Keep,
     /// They stay alive if the password is given.
-    NeedPassword,
+    KeepWithPassword,
     /// They end: the account has no password to give.
     End,
 }
@@ -177,18 +176,18 @@ pub enum Outlook {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
-pub async fn outlook(
+pub async fn session_effect(
     ctx: &Context,
     user: UserId,
     session: Option<(SessionId, UserId)>,
-) -> Result<Outlook, DbError> {
+) -> Result<SessionEffect, DbError> {
     let is_signed_in = session.is_some_and(|(_, owner)| owner == user);
     if is_signed_in || !sessions::has_active(ctx, user).await? {
-        return Ok(Outlook::Stay);
+        return Ok(SessionEffect::Keep);
     }
     let account = accounts::find_by_id(&ctx.db, user).await?;
     let has_password = account.is_some_and(|account| account.password_hash.is_some());
-    Ok(if has_password { Outlook::NeedPassword } else { Outlook::End })
+    Ok(if has_password { SessionEffect::KeepWithPassword } else { SessionEffect::End })
 }
 
 /// Proves an address by link; tells how many sessions ended.
@@ -200,10 +199,10 @@ pub async fn outlook(
 ///
 /// # Errors
 /// [`VerifyError`] says why not; the link still works if the password was wrong.
-pub async fn by_link(
+pub async fn verify(
     ctx: &Context,
     token: &Secret,
-    reader: Reader,
+    reader: LinkReader,
     info: &RequestInfo,
 ) -> Result<usize, VerifyError> {
     let now = ctx.clock.now();
@@ -221,7 +220,7 @@ pub async fn by_link(
 
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?.filter(|account| account.is_active);
-    let email = account.as_ref().map(|account| account.person.email.canonical());
+    let email = account.as_ref().map(|account| account.user.email.canonical());
     let is_about_it = email.is_some() && email == link.email.as_ref().map(Email::canonical);
     // The password may have been changed while it was compared.
     let is_proved =
@@ -232,7 +231,7 @@ pub async fn by_link(
     if !is_about_it || !links::consume(&transaction, token, Purpose::VerifyEmail, now).await? {
         return Err(LinkError::Invalid.into());
     }
-    accounts::set_verified(&transaction, user, now).await?;
+    accounts::set_email_verified(&transaction, user, now).await?;
     if let Some(proved) = &proved {
         proved.refund_attempt_in(&transaction).await?;
     }

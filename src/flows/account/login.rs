@@ -24,7 +24,7 @@ use crate::types::{Email, Password, RequestInfo, SessionId};
 
 /// E-mails about log-ins by one program from one client network: one a day, however often it logs in. Each
 /// other program and network has its own, so that no log-in uses up the e-mail about a thief's.
-const LETTERS_ABOUT_A_PROGRAM: Limit = Limit {
+const NEW_DEVICE_EMAILS: Limit = Limit {
     name: "login-letters-program",
     free: 0,
     forgets_one_in: Duration::from_hours(24),
@@ -35,7 +35,7 @@ const LETTERS_ABOUT_A_PROGRAM: Limit = Limit {
 /// E-mails about log-ins to an address that is not verified: ten at once, then none for a day. A user who
 /// signed up with a foreign address can log in by as many programs as they like, and its owner did not ask
 /// for that.
-const LETTERS_TO_UNVERIFIED: Limit = Limit {
+const UNVERIFIED_EMAILS: Limit = Limit {
     name: "login-letters",
     free: 9,
     forgets_one_in: Duration::from_mins(144),
@@ -54,16 +54,16 @@ pub struct Credentials {
 
 /// A person who has just logged in.
 #[derive(Debug, Clone)]
-pub struct LoggedIn {
+pub struct Login {
     /// The session.
     pub tokens: IssuedTokens,
     /// Whether the account was to be deleted, and is not any more.
-    pub has_stayed: bool,
+    pub deletion_cancelled: bool,
 }
 
 /// Why somebody could not log in.
 #[derive(Debug, Error)]
-pub enum LogInError {
+pub enum LoginError {
     /// The password proved nothing, or the account may not be used.
     #[error(transparent)]
     NotProved(#[from] AuthError),
@@ -75,7 +75,7 @@ pub enum LogInError {
     Inactive(Inactive),
 }
 
-impl From<DbError> for LogInError {
+impl From<DbError> for LoginError {
     fn from(error: DbError) -> Self {
         Self::NotProved(error.into())
     }
@@ -90,11 +90,11 @@ pub async fn with_password(
     credentials: Credentials,
     before: Option<SessionId>,
     info: &RequestInfo,
-) -> Result<LoggedIn, LogInError> {
+) -> Result<Login, LoginError> {
     let Credentials { email, password } = credentials;
     let proved = sessions::verify_password(ctx, &email, password, info).await?;
-    let user = proved.account.person.id;
-    let is_news = is_news(ctx, &proved, info).await?;
+    let user = proved.account.user.id;
+    let must_notify = must_notify(ctx, &proved, info).await?;
 
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
@@ -106,23 +106,24 @@ pub async fn with_password(
     let Some(tokens) = tokens else {
         drop(transaction);
         tracing::info!(user.id = user.0, request.id = info.request_id, "log-in refused");
-        if is_unproved(ctx, &proved.account) {
+        if is_unverified(ctx, &proved.account) {
             // A program that asks again and again with the right password is no guesser.
             proved.refund_attempt(ctx).await?;
-            remind(ctx, &proved, info).await?;
-            return Err(LogInError::Unverified);
+            resend_verification_email(ctx, &proved, info).await?;
+            return Err(LoginError::Unverified);
         }
         // A user who signed up with a foreign address learns nothing of its account, not even that it exists.
-        if !must_prove_address(ctx, &proved.account)
+        if !must_verify_email(ctx, &proved.account)
             && let Some(inactive) = sessions::why_inactive(ctx, &proved).await?
         {
-            return Err(LogInError::Inactive(inactive));
+            return Err(LoginError::Inactive(inactive));
         }
         return Err(AuthError::WrongCredentials.into());
     };
-    let has_stayed = accounts::note_stay(&transaction, &proved.account, info, now).await?;
-    if is_news {
-        tell(ctx, &transaction, &proved.account, info).await?;
+    let deletion_cancelled =
+        accounts::record_deletion_cancelled(&transaction, &proved.account, info, now).await?;
+    if must_notify {
+        send_new_device_email(ctx, &transaction, &proved.account, info).await?;
     }
     proved.refund_attempt_in(&transaction).await?;
     sessions::commit_replacing_session(ctx, transaction, before).await?;
@@ -130,62 +131,62 @@ pub async fn with_password(
         user.id = user.0, session.id = %tokens.session, request.id = info.request_id,
         "logged in"
     );
-    Ok(LoggedIn { tokens, has_stayed })
+    Ok(Login { tokens, deletion_cancelled })
 }
 
 /// Whether the account may be used but for its address, which has to be proved first.
-fn is_unproved(ctx: &Context, account: &Account) -> bool {
-    account.is_active && must_prove_address(ctx, account)
+fn is_unverified(ctx: &Context, account: &Account) -> bool {
+    account.is_active && must_verify_email(ctx, account)
 }
 
-fn must_prove_address(ctx: &Context, account: &Account) -> bool {
+fn must_verify_email(ctx: &Context, account: &Account) -> bool {
     ctx.settings.email_verification == EmailVerification::Mandatory
-        && account.person.email_verified_at.is_none()
+        && account.user.email_verified_at.is_none()
 }
 
 /// Whether the owner is to hear of this log-in: the device is new, and there was no e-mail today about the
 /// same program in the same client network. A log-in that will be refused is not counted, or a user who
 /// signed up with a foreign address could use the e-mails up before its owner verifies it.
-async fn is_news(
+async fn must_notify(
     ctx: &Context,
     proved: &VerifiedPassword,
     info: &RequestInfo,
 ) -> Result<bool, DbError> {
     let account = &proved.account;
-    if proved.is_known_device || !account.is_active || is_unproved(ctx, account) {
+    if proved.is_known_device || !account.is_active || is_unverified(ctx, account) {
         return Ok(false);
     }
-    let user = account.person.id;
+    let user = account.user.id;
     let program = format!("{}\n{}", info.client_network(), info.user_agent);
     let program = format!("{user}:{}", ctx.keys.pseudonym(&program));
-    let mut attempts = vec![LETTERS_ABOUT_A_PROGRAM.on(&program)];
-    if account.person.email_verified_at.is_none() {
-        attempts.push(LETTERS_TO_UNVERIFIED.on(&user.to_string()));
+    let mut attempts = vec![NEW_DEVICE_EMAILS.on(&program)];
+    if account.user.email_verified_at.is_none() {
+        attempts.push(UNVERIFIED_EMAILS.on(&user.to_string()));
     }
-    is_admitted(throttle::check_rate_limit(&ctx.db, &attempts, ctx.clock.now()).await, info)
+    is_allowed(throttle::check_rate_limit(&ctx.db, &attempts, ctx.clock.now()).await, info)
 }
 
 /// Sends the link once more to somebody who knows the password and has not proved the address yet,
 /// as often as the button on My page would.
-async fn remind(
+async fn resend_verification_email(
     ctx: &Context,
     proved: &VerifiedPassword,
     info: &RequestInfo,
 ) -> Result<(), DbError> {
-    let user = proved.account.person.id;
-    if !is_admitted(accounts::count_proof_letter(ctx, user).await, info)? {
+    let user = proved.account.user.id;
+    if !is_allowed(accounts::count_verification_email(ctx, user).await, info)? {
         return Ok(());
     }
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?;
     // It may be gone, or no longer theirs.
-    let account = account.filter(|it| proved.still_matches(it) && is_unproved(ctx, it));
+    let account = account.filter(|it| proved.still_matches(it) && is_unverified(ctx, it));
     let Some(account) = account else { return Ok(()) };
-    accounts::ask_for_proof(ctx, &transaction, user, &account.addressee(), info).await?;
+    accounts::send_verification_email(ctx, &transaction, user, &account.addressee(), info).await?;
     transaction.commit().await
 }
 
-fn is_admitted(verdict: Result<(), ThrottleError>, info: &RequestInfo) -> Result<bool, DbError> {
+fn is_allowed(verdict: Result<(), ThrottleError>, info: &RequestInfo) -> Result<bool, DbError> {
     match verdict {
         Ok(()) => Ok(true),
         Err(ThrottleError::TooSoon(_)) => {
@@ -197,14 +198,14 @@ fn is_admitted(verdict: Result<(), ThrottleError>, info: &RequestInfo) -> Result
 }
 
 /// Tells the owner about a sign-in on a device that the account does not know.
-async fn tell(
+async fn send_new_device_email(
     ctx: &Context,
     transaction: &Transaction,
     account: &Account,
     info: &RequestInfo,
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
-    let whose = (account.person.id, Some(&account.person.email));
+    let whose = (account.user.id, Some(&account.user.email));
     let not_me = links::create(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
     let letter = Letter::new(Kind::NewDevice).with_not_me(not_me).about(info, now);
     outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await

@@ -26,7 +26,11 @@ pub async fn log_out(
 ///
 /// # Errors
 /// [`RefreshError`] says why the token is worth nothing.
-pub async fn by_token(ctx: &Context, token: &str, info: &RequestInfo) -> Result<(), RefreshError> {
+pub async fn with_refresh_token(
+    ctx: &Context,
+    token: &str,
+    info: &RequestInfo,
+) -> Result<(), RefreshError> {
     let (session, user) = sessions::find_by_refresh_token(ctx, token, info).await?;
     let has_ended = end(ctx, session, user, info).await?;
     if has_ended { Ok(()) } else { Err(SessionInvalid::Ended.into()) }

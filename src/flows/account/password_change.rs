@@ -33,7 +33,7 @@ pub enum SetPasswordError {
 
 /// Why its owner could not change a password.
 #[derive(Debug, Error)]
-pub enum ChangePasswordError {
+pub enum PasswordChangeError {
     /// The old password proved nothing.
     #[error(transparent)]
     NotProved(#[from] AuthError),
@@ -55,9 +55,9 @@ pub async fn change(
     old: Password,
     new: Password,
     info: &RequestInfo,
-) -> Result<(), ChangePasswordError> {
+) -> Result<(), PasswordChangeError> {
     let proved = sessions::verify_password(ctx, email, old, info).await?;
-    let hash = match accounts::hash_new_password(ctx, new, proved.account.own_data()).await {
+    let hash = match accounts::hash_new_password(ctx, new, proved.account.user_attributes()).await {
         Ok(hash) => hash,
         Err(error) => {
             proved.refund_attempt(ctx).await?;
@@ -66,19 +66,19 @@ pub async fn change(
     };
 
     let transaction = ctx.db.begin().await?;
-    let account = accounts::lock(&transaction, proved.account.person.id).await?;
+    let account = accounts::lock(&transaction, proved.account.user.id).await?;
     let account = account.filter(|account| proved.still_matches(account));
     let account = account.ok_or(AuthError::WrongCredentials)?;
     proved.refund_attempt_in(&transaction).await?;
     sessions::record_reauthentication(&transaction, session, ctx.clock.now()).await?;
-    let event = AuditEvent::by_owner(account.person.id, AuditEventKind::PasswordChanged, info)
+    let event = AuditEvent::by_owner(account.user.id, AuditEventKind::PasswordChanged, info)
         .in_session(session);
     let over = replace(ctx, &transaction, &account, &hash, (Some(session), event)).await?;
     transaction.commit().await?;
     for session in over.into_iter().chain([session]) {
         sessions::invalidate_cached(ctx, session);
     }
-    let user = account.person.id.0;
+    let user = account.user.id.0;
     tracing::info!(user.id = user, request.id = info.request_id, "the password was changed");
     Ok(())
 }
@@ -88,13 +88,14 @@ pub async fn change(
 ///
 /// # Errors
 /// [`ChangePasswordError`] when there is no answer.
-pub async fn weigh(
+pub async fn check_password_strength(
     ctx: &Context,
     email: &Email,
     new: &Password,
-) -> Result<Vec<Weakness>, ChangePasswordError> {
-    let account = accounts::find(&ctx.db, email).await?.ok_or(AuthError::WrongCredentials)?;
-    let found = accounts::weigh_password(ctx, new, account.own_data()).await;
+) -> Result<Vec<Weakness>, PasswordChangeError> {
+    let account =
+        accounts::find_by_email(&ctx.db, email).await?.ok_or(AuthError::WrongCredentials)?;
+    let found = accounts::check_password_strength(ctx, new, account.user_attributes()).await;
     Ok(found.map_err(NewPasswordError::from)?)
 }
 
@@ -102,26 +103,27 @@ pub async fn weigh(
 ///
 /// # Errors
 /// [`SetPasswordError`] says why not.
-pub async fn set(
+pub async fn set_by_operator(
     ctx: &Context,
     email: &Email,
     password: Password,
     info: &RequestInfo,
 ) -> Result<(), SetPasswordError> {
-    let account = accounts::find(&ctx.db, email).await?.ok_or(SetPasswordError::Unknown)?;
-    let hash = accounts::hash_new_password(ctx, password, account.own_data()).await?;
+    let account =
+        accounts::find_by_email(&ctx.db, email).await?.ok_or(SetPasswordError::Unknown)?;
+    let hash = accounts::hash_new_password(ctx, password, account.user_attributes()).await?;
 
     let transaction = ctx.db.begin().await?;
-    let account = accounts::lock(&transaction, account.person.id).await?;
+    let account = accounts::lock(&transaction, account.user.id).await?;
     let account = account.ok_or(SetPasswordError::Unknown)?;
     sessions::reset_failures(ctx, &transaction, email).await?;
-    let event = AuditEvent::on_user(account.person.id, AuditEventKind::PasswordSet, info);
+    let event = AuditEvent::on_user(account.user.id, AuditEventKind::PasswordSet, info);
     let over = replace(ctx, &transaction, &account, &hash, (None, event)).await?;
     transaction.commit().await?;
     for session in over {
         sessions::invalidate_cached(ctx, session);
     }
-    tracing::info!(user.id = account.person.id.0, "the password was set at the terminal");
+    tracing::info!(user.id = account.user.id.0, "the password was set at the terminal");
     Ok(())
 }
 
@@ -134,13 +136,13 @@ async fn replace(
     (except, event): (Option<SessionId>, AuditEvent<'_>),
 ) -> Result<Vec<SessionId>, DbError> {
     let now = ctx.clock.now();
-    let person = &account.person;
+    let user = &account.user;
     let info = event.info;
-    accounts::set_password(transaction, person.id, Some(hash), now).await?;
+    accounts::set_password(transaction, user.id, Some(hash), now).await?;
     let why = EndReason::PasswordChanged;
-    let over = sessions::end_all(transaction, person.id, except, why, now).await?;
+    let over = sessions::end_all(transaction, user.id, except, why, now).await?;
     audit::record(transaction, event, now).await?;
-    let whose = (person.id, Some(&person.email));
+    let whose = (user.id, Some(&user.email));
     let not_me = links::create(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
     let letter = Letter::new(Kind::PasswordChanged).with_not_me(not_me).about(info, now);
     outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await?;

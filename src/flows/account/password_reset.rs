@@ -47,7 +47,7 @@ const BY_PLACE: Limit = Limit {
 
 /// Why a new password was not taken.
 #[derive(Debug, Error)]
-pub enum ResetError {
+pub enum PasswordResetError {
     /// The link is used, too old, has been overtaken by a later change, or never was one.
     #[error("the link does not work")]
     Dead,
@@ -63,7 +63,7 @@ pub enum ResetError {
 ///
 /// # Errors
 /// [`ThrottleError`] when nothing was asked.
-pub async fn ask(
+pub async fn request(
     ctx: &Context,
     email: Email,
     language: Language,
@@ -94,7 +94,7 @@ pub async fn ask(
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn may_reset(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
+pub async fn is_link_valid(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
     Ok(account(ctx, token).await?.is_some())
 }
 
@@ -103,13 +103,13 @@ pub async fn may_reset(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
 ///
 /// # Errors
 /// [`ResetError`] when there is no answer.
-pub async fn weigh(
+pub async fn check_password_strength(
     ctx: &Context,
     token: &Secret,
     password: &Password,
-) -> Result<Vec<Weakness>, ResetError> {
-    let account = account(ctx, token).await?.ok_or(ResetError::Dead)?;
-    let found = accounts::weigh_password(ctx, password, account.own_data()).await;
+) -> Result<Vec<Weakness>, PasswordResetError> {
+    let account = account(ctx, token).await?.ok_or(PasswordResetError::Dead)?;
+    let found = accounts::check_password_strength(ctx, password, account.user_attributes()).await;
     Ok(found.map_err(NewPasswordError::from)?)
 }
 
@@ -118,29 +118,29 @@ pub async fn weigh(
 ///
 /// # Errors
 /// [`ResetError`] says why not; the link is still good unless it was the reason.
-pub async fn by_link(
+pub async fn reset(
     ctx: &Context,
     token: &Secret,
     password: Password,
     info: &RequestInfo,
-) -> Result<(), ResetError> {
-    let account = account(ctx, token).await?.ok_or(ResetError::Dead)?;
-    let hash = accounts::hash_new_password(ctx, password, account.own_data()).await?;
+) -> Result<(), PasswordResetError> {
+    let account = account(ctx, token).await?.ok_or(PasswordResetError::Dead)?;
+    let hash = accounts::hash_new_password(ctx, password, account.user_attributes()).await?;
 
     let now = ctx.clock.now();
-    let user = account.person.id;
+    let user = account.user.id;
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?.filter(|account| account.is_active);
-    let account = account.ok_or(ResetError::Dead)?;
+    let account = account.ok_or(PasswordResetError::Dead)?;
     if !links::consume(&transaction, token, Purpose::ResetPassword, now).await? {
-        return Err(ResetError::Dead);
+        return Err(PasswordResetError::Dead);
     }
     accounts::set_password(&transaction, user, Some(&hash), now).await?;
     // What was guessed at was the old password.
-    sessions::reset_failures(ctx, &transaction, &account.person.email).await?;
+    sessions::reset_failures(ctx, &transaction, &account.user.email).await?;
     // Whoever joined by a provider with somebody else's address would otherwise stay in the account.
-    social::disconnect_unproved(&transaction, &account, info, now).await?;
-    accounts::set_verified(&transaction, user, now).await?;
+    social::disconnect_unverified(&transaction, &account, info, now).await?;
+    accounts::set_email_verified(&transaction, user, now).await?;
     let over = sessions::end_all(&transaction, user, None, EndReason::PasswordChanged, now).await?;
     audit::record(
         &transaction,
@@ -148,7 +148,7 @@ pub async fn by_link(
         now,
     )
     .await?;
-    let whose = (user, Some(&account.person.email));
+    let whose = (user, Some(&account.user.email));
     let not_me = links::create(&transaction, ctx.random, Purpose::NotMe, whose, now).await?;
     let letter = Letter::new(Kind::PasswordChanged).with_not_me(not_me).about(info, now);
     outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;

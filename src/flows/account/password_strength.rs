@@ -5,7 +5,7 @@
 use thiserror::Error;
 
 use crate::accounts;
-use crate::accounts::{OwnData, Weakness};
+use crate::accounts::{UserAttributes, Weakness};
 use crate::context::Context;
 use crate::crypto::QueueFull;
 use crate::db::DbError;
@@ -13,7 +13,7 @@ use crate::links;
 use crate::links::Purpose;
 use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
-use crate::types::{Name, Password, Person, RequestInfo, Secret};
+use crate::types::{Name, Password, RequestInfo, Secret, User};
 
 /// A page asks once in each pause of typing, a dozen times per sign-up, and a class signs up from one
 /// address. At the lasting rate of one a second one address keeps a core busy for 8 ms of each second.
@@ -27,13 +27,13 @@ const BY_PLACE: Limit = Limit {
 
 /// Whose password it will be.
 #[derive(Debug)]
-pub enum Owner<'a> {
+pub enum PasswordOwner<'a> {
     /// Of the person that a form describes.
-    Described(OwnData),
+    Described(UserAttributes),
     /// Of a person who is signed in.
-    SignedIn(&'a Person),
+    SignedIn(&'a User),
     /// Of the account of a reset link.
-    OfLink(&'a Secret),
+    ResetLink(&'a Secret),
 }
 
 /// Why there is no answer.
@@ -54,29 +54,29 @@ pub enum StrengthError {
 ///
 /// # Errors
 /// [`StrengthError`] when there is no answer.
-pub async fn weigh(
+pub async fn check(
     ctx: &Context,
     password: &Password,
-    owner: Owner<'_>,
+    owner: PasswordOwner<'_>,
     info: &RequestInfo,
 ) -> Result<Vec<Weakness>, StrengthError> {
     let place = BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()));
     throttle::check_rate_limit(&ctx.db, &[place], ctx.clock.now()).await?;
-    let own = match owner {
-        Owner::Described(own) => own,
-        Owner::SignedIn(person) => OwnData::of(person),
-        Owner::OfLink(token) => of_link(ctx, token).await?,
+    let attributes = match owner {
+        PasswordOwner::Described(attributes) => attributes,
+        PasswordOwner::SignedIn(user) => UserAttributes::of(user),
+        PasswordOwner::ResetLink(token) => attributes_of_link(ctx, token).await?,
     };
-    Ok(accounts::weigh_password(ctx, password, own).await?)
+    Ok(accounts::check_password_strength(ctx, password, attributes).await?)
 }
 
 /// What is known of the owner of a reset link; nothing when it is dead, which its form says.
-async fn of_link(ctx: &Context, token: &Secret) -> Result<OwnData, DbError> {
-    let unknown = OwnData { email: None, name: Name::default(), date_of_birth: None };
+async fn attributes_of_link(ctx: &Context, token: &Secret) -> Result<UserAttributes, DbError> {
+    let unknown = UserAttributes { email: None, name: Name::default(), date_of_birth: None };
     let link = links::find(&ctx.db, token, ctx.clock.now()).await?;
     let Some(link) = link.filter(|link| link.purpose == Purpose::ResetPassword) else {
         return Ok(unknown);
     };
     let account = accounts::find_by_id(&ctx.db, link.user).await?;
-    Ok(account.map_or(unknown, |account| account.own_data()))
+    Ok(account.map_or(unknown, |account| account.user_attributes()))
 }

@@ -8,7 +8,7 @@ use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Context;
 use crate::db::DbError;
-use crate::types::{Language, Person, RequestInfo, UserId};
+use crate::types::{Language, RequestInfo, User, UserId};
 
 /// Changes a profile, and gives the person as they are then; `None` when the account is gone. What
 /// the change leaves alone stays as it is at that very moment. The trail tells which fields changed,
@@ -21,12 +21,12 @@ pub async fn update(
     user: UserId,
     change: impl FnOnce(&mut Profile),
     info: &RequestInfo,
-) -> Result<Option<Person>, DbError> {
+) -> Result<Option<User>, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let Some(account) = accounts::lock(&transaction, user).await? else { return Ok(None) };
-    let before = account.person;
-    let mut profile = of(&before);
+    let before = account.user;
+    let mut profile = profile_of(&before);
     change(&mut profile);
     let changed = changed(&before, &profile);
     if changed.is_empty() {
@@ -40,37 +40,37 @@ pub async fn update(
     transaction.commit().await?;
     ctx.cache.invalidate_user(user);
     let Profile { name, gender, date_of_birth, language } = profile;
-    Ok(Some(Person { name, gender, date_of_birth, language, ..before }))
+    Ok(Some(User { name, gender, date_of_birth, language, ..before }))
 }
 
 /// Letters to a person come in the language that the person chose for the pages.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn speak(ctx: &Context, person: &Person, language: Language) -> Result<(), DbError> {
-    if person.language == language {
+pub async fn set_language(ctx: &Context, user: &User, language: Language) -> Result<(), DbError> {
+    if user.language == language {
         return Ok(());
     }
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    let Some(account) = accounts::lock(&transaction, person.id).await? else { return Ok(()) };
-    let profile = Profile { language, ..of(&account.person) };
-    accounts::set_profile(&transaction, person.id, &profile, now).await?;
+    let Some(account) = accounts::lock(&transaction, user.id).await? else { return Ok(()) };
+    let profile = Profile { language, ..profile_of(&account.user) };
+    accounts::set_profile(&transaction, user.id, &profile, now).await?;
     transaction.commit().await?;
-    ctx.cache.invalidate_user(person.id);
+    ctx.cache.invalidate_user(user.id);
     Ok(())
 }
 
-fn of(person: &Person) -> Profile {
+fn profile_of(user: &User) -> Profile {
     Profile {
-        name: person.name.clone(),
-        gender: person.gender,
-        date_of_birth: person.date_of_birth,
-        language: person.language,
+        name: user.name.clone(),
+        gender: user.gender,
+        date_of_birth: user.date_of_birth,
+        language: user.language,
     }
 }
 
-fn changed(before: &Person, profile: &Profile) -> Vec<&'static str> {
+fn changed(before: &User, profile: &Profile) -> Vec<&'static str> {
     let fields = [
         ("name", before.name != profile.name),
         ("gender", before.gender != profile.gender),

@@ -12,7 +12,7 @@ use crate::types::{Email, Password, RequestInfo, SessionId};
 ///
 /// # Errors
 /// [`AuthError`] says why not.
-pub async fn prove(
+pub async fn with_password(
     ctx: &Context,
     (email, session): (&Email, SessionId),
     password: Password,
@@ -20,7 +20,7 @@ pub async fn prove(
 ) -> Result<(), AuthError> {
     let proved = sessions::verify_password(ctx, email, password, info).await?;
     let now = ctx.clock.now();
-    let user = proved.account.person.id;
+    let user = proved.account.user.id;
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?;
     if !account.is_some_and(|account| proved.still_matches(&account)) {

@@ -22,17 +22,18 @@ use crate::types::{RequestInfo, Secret, SessionId};
 ///
 /// # Errors
 /// [`LinkError`] says why nothing was done.
-pub async fn not_me(ctx: &Context, token: &Secret, info: &RequestInfo) -> Result<(), LinkError> {
+pub async fn report(ctx: &Context, token: &Secret, info: &RequestInfo) -> Result<(), LinkError> {
     let link = find(ctx, token, Purpose::NotMe).await?;
     let (transaction, account) = begin(ctx, &link).await?;
     let is_about_it =
-        link.email.as_ref().is_some_and(|it| it.canonical() == account.person.email.canonical());
+        link.email.as_ref().is_some_and(|it| it.canonical() == account.user.email.canonical());
     let now = ctx.clock.now();
     if !is_about_it || !links::consume(&transaction, token, Purpose::NotMe, now).await? {
         return Err(LinkError::Invalid);
     }
     let over =
-        protect(ctx, &transaction, &account, (AuditEventKind::CompromiseReported, info)).await?;
+        lock_account(ctx, &transaction, &account, (AuditEventKind::CompromiseReported, info))
+            .await?;
     finish(ctx, transaction, &account, over).await
 }
 
@@ -57,9 +58,9 @@ pub async fn undo_email_change(
     }
     let later = [Purpose::UndoEmailChange];
     links::revoke(&transaction, link.user, &later, link.created_at, now).await?;
-    account.person.email = old;
+    account.user.email = old;
     let done = (AuditEventKind::EmailChangeUndone, info);
-    let over = protect(ctx, &transaction, &account, done).await?;
+    let over = lock_account(ctx, &transaction, &account, done).await?;
     finish(ctx, transaction, &account, over).await
 }
 
@@ -77,14 +78,14 @@ async fn begin(ctx: &Context, link: &Link) -> Result<(Transaction, Account), Lin
 
 /// Whoever knows the password, or came by a provider, may be the one who did it, so neither opens
 /// anything any more; the link that replaces it goes to the account's address.
-async fn protect(
+async fn lock_account(
     ctx: &Context,
     transaction: &Transaction,
     account: &Account,
     (action, info): (AuditEventKind, &RequestInfo),
 ) -> Result<Vec<SessionId>, DbError> {
     let now = ctx.clock.now();
-    let user = account.person.id;
+    let user = account.user.id;
     accounts::set_password(transaction, user, None, now).await?;
     social::disconnect_all(transaction, account, info, now).await?;
     let over = sessions::end_all(transaction, user, None, EndReason::NotMe, now).await?;
@@ -103,10 +104,10 @@ async fn finish(
     over: Vec<SessionId>,
 ) -> Result<(), LinkError> {
     transaction.commit().await?;
-    ctx.cache.invalidate_user(account.person.id);
+    ctx.cache.invalidate_user(account.user.id);
     for session in over {
         sessions::invalidate_cached(ctx, session);
     }
-    tracing::warn!(user.id = account.person.id.0, "an account was locked by its owner's letter");
+    tracing::warn!(user.id = account.user.id.0, "an account was locked by its owner's letter");
     Ok(())
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::accounts;
-use crate::accounts::{NewAccount, NewPasswordError, OwnData, Weakness};
+use crate::accounts::{NewAccount, NewPasswordError, UserAttributes, Weakness};
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
 use crate::config::{EmailVerification, SignUp};
@@ -43,7 +43,7 @@ const BY_EMAIL: Limit = Limit {
 
 /// What a person joins with.
 #[derive(Debug, Clone)]
-pub struct Application {
+pub struct SignupRequest {
     /// The address.
     pub email: Email,
     /// The password.
@@ -60,16 +60,16 @@ pub struct Application {
 
 /// What became of an application.
 #[derive(Debug, Clone)]
-pub enum Joined {
+pub enum SignupOutcome {
     /// The account is made and signed in.
     SignedIn(IssuedTokens),
     /// A letter is on its way, and says how to go on; nobody else learns whether the address was free.
-    LetterSent,
+    EmailSent,
 }
 
 /// Why somebody could not join.
 #[derive(Debug, Error)]
-pub enum SignUpError {
+pub enum SignupError {
     /// Nobody may.
     #[error("sign-up is closed")]
     Closed,
@@ -81,7 +81,7 @@ pub enum SignUpError {
     Inactive(Inactive),
     /// The address has an account with the same password, which is deleted then unless its owner logs in.
     #[error("the address is taken, and its account is about to be deleted")]
-    Leaving(OffsetDateTime),
+    DeletionPending(OffsetDateTime),
     /// No mail leaves this machine or network for the address, and the settings take no such one.
     #[error("a local address")]
     LocalEmail,
@@ -101,45 +101,45 @@ pub enum SignUpError {
 ///
 /// # Errors
 /// [`SignUpError`] says why not; nothing is written then but a count.
-pub async fn join(
+pub async fn sign_up(
     ctx: &Context,
-    applicant: Application,
+    request: SignupRequest,
     before: Option<SessionId>,
     info: &RequestInfo,
-) -> Result<Joined, SignUpError> {
+) -> Result<SignupOutcome, SignupError> {
     if ctx.settings.signup == SignUp::Closed {
-        return Err(SignUpError::Closed);
+        return Err(SignupError::Closed);
     }
-    if !ctx.settings.takes(&applicant.email) {
-        return Err(SignUpError::LocalEmail);
+    if !ctx.settings.accepts_email(&request.email) {
+        return Err(SignupError::LocalEmail);
     }
     let now = ctx.clock.now();
-    throttle::check_rate_limit(&ctx.db, &signup_attempts(ctx, &applicant.email, info), now).await?;
+    throttle::check_rate_limit(&ctx.db, &signup_attempts(ctx, &request.email, info), now).await?;
     let must_verify = ctx.settings.email_verification == EmailVerification::Mandatory;
-    let (email, language) = (applicant.email.clone(), applicant.language);
-    let password = applicant.password.clone();
-    let account = account(ctx, applicant).await?;
+    let (email, language) = (request.email.clone(), request.language);
+    let password = request.password.clone();
+    let account = account(ctx, request).await?;
 
     let transaction = ctx.db.begin().await?;
-    let Some(user) = accounts::open(&transaction, account, now).await? else {
+    let Some(user) = accounts::create(&transaction, account, now).await? else {
         tracing::info!(request.id = info.request_id, "sign-up refused: the address is taken");
         drop(transaction);
         if !must_verify {
-            return Err(why_taken(ctx, &email, password, info).await?);
+            return Err(explain_taken(ctx, &email, password, info).await?);
         }
-        accounts::tell_owner(ctx, &email, info).await?;
-        return Ok(Joined::LetterSent);
+        accounts::notify_existing_owner(ctx, &email, info).await?;
+        return Ok(SignupOutcome::EmailSent);
     };
     audit::record(&transaction, AuditEvent::by_owner(user, AuditEventKind::SignedUp, info), now)
         .await?;
     let to = Addressee { user: Some(user), email, language };
     if ctx.settings.email_verification != EmailVerification::None {
-        accounts::ask_for_proof(ctx, &transaction, user, &to, info).await?;
+        accounts::send_verification_email(ctx, &transaction, user, &to, info).await?;
     }
     if must_verify {
         transaction.commit().await?;
         tracing::info!(user.id = user.0, request.id = info.request_id, "signed up");
-        return Ok(Joined::LetterSent);
+        return Ok(SignupOutcome::EmailSent);
     }
     let tokens =
         sessions::create(ctx, &transaction, (user, &to.email), AuthMethod::NewAccount, info)
@@ -150,7 +150,7 @@ pub async fn join(
         user.id = user.0, session.id = %tokens.session, request.id = info.request_id,
         "signed up"
     );
-    Ok(Joined::SignedIn(tokens))
+    Ok(SignupOutcome::SignedIn(tokens))
 }
 
 /// Tells its owner more of an account that is in the way: a visitor who signs up with the password of the account
@@ -158,38 +158,38 @@ pub async fn join(
 /// compared and counted as at a log-in, whatever the state of the account, so a stranger learns that the
 /// address is taken and nothing else. Where an address must be proved first not even that is told, and
 /// the owner reads it at the log-in, to which the e-mail leads.
-async fn why_taken(
+async fn explain_taken(
     ctx: &Context,
     email: &Email,
     password: Password,
     info: &RequestInfo,
-) -> Result<SignUpError, DbError> {
+) -> Result<SignupError, DbError> {
     let proved = match sessions::verify_password(ctx, email, password, info).await {
         Ok(proved) => proved,
         Err(AuthError::Broken(error)) => return Err(error),
-        Err(_) => return Ok(SignUpError::EmailTaken),
+        Err(_) => return Ok(SignupError::EmailTaken),
     };
     proved.refund_attempt(ctx).await?;
     Ok(match (Inactive::of(&proved.account, ctx.clock.now()), proved.account.deletes_at) {
-        (Some(inactive), _) => SignUpError::Inactive(inactive),
-        (None, Some(at)) => SignUpError::Leaving(at),
-        (None, None) => SignUpError::EmailTaken,
+        (Some(inactive), _) => SignupError::Inactive(inactive),
+        (None, Some(at)) => SignupError::DeletionPending(at),
+        (None, None) => SignupError::EmailTaken,
     })
 }
 
-async fn account(ctx: &Context, applicant: Application) -> Result<NewAccount, NewPasswordError> {
-    let own = OwnData {
-        email: Some(applicant.email.clone()),
-        name: applicant.name.clone(),
-        date_of_birth: applicant.date_of_birth,
+async fn account(ctx: &Context, request: SignupRequest) -> Result<NewAccount, NewPasswordError> {
+    let attributes = UserAttributes {
+        email: Some(request.email.clone()),
+        name: request.name.clone(),
+        date_of_birth: request.date_of_birth,
     };
     Ok(NewAccount {
-        password_hash: Some(accounts::hash_new_password(ctx, applicant.password, own).await?),
-        email: applicant.email,
-        name: applicant.name,
-        gender: applicant.gender,
-        date_of_birth: applicant.date_of_birth,
-        language: applicant.language,
+        password_hash: Some(accounts::hash_new_password(ctx, request.password, attributes).await?),
+        email: request.email,
+        name: request.name,
+        gender: request.gender,
+        date_of_birth: request.date_of_birth,
+        language: request.language,
         is_active: true,
         is_staff: false,
         is_superuser: false,
@@ -202,18 +202,18 @@ async fn account(ctx: &Context, applicant: Application) -> Result<NewAccount, Ne
 ///
 /// # Errors
 /// [`SignUpError`] when there is no answer.
-pub async fn weigh(
+pub async fn check_password_strength(
     ctx: &Context,
     password: &Password,
-    own: OwnData,
+    attributes: UserAttributes,
     info: &RequestInfo,
-) -> Result<Vec<Weakness>, SignUpError> {
+) -> Result<Vec<Weakness>, SignupError> {
     if ctx.settings.signup == SignUp::Closed {
-        return Err(SignUpError::Closed);
+        return Err(SignupError::Closed);
     }
     let place = BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()));
     throttle::check_rate_limit(&ctx.db, &[place], ctx.clock.now()).await?;
-    let found = accounts::weigh_password(ctx, password, own).await;
+    let found = accounts::check_password_strength(ctx, password, attributes).await;
     Ok(found.map_err(NewPasswordError::from)?)
 }
 

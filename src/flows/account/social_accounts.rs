@@ -9,7 +9,7 @@ use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Context;
 use crate::db::{DbError, Transaction};
-use crate::oauth::Known;
+use crate::oauth::ProviderUser;
 use crate::sessions;
 use crate::social;
 use crate::types::{RequestInfo, SessionId, UserId};
@@ -44,11 +44,11 @@ pub enum DisconnectError {
 pub async fn connect(
     ctx: &Context,
     user: UserId,
-    (slug, known): (&str, &Known),
+    (slug, provider_user): (&str, &ProviderUser),
     info: &RequestInfo,
 ) -> Result<(), ConnectError> {
     let (transaction, owner) = begin(ctx, user).await?;
-    if !social::connect_and_tell(ctx, &transaction, &owner, (slug, known), info).await? {
+    if !social::connect_and_notify(ctx, &transaction, &owner, (slug, provider_user), info).await? {
         return Err(ConnectError::Refused);
     }
     transaction.commit().await?;
@@ -61,16 +61,16 @@ pub async fn connect(
 ///
 /// # Errors
 /// [`ConnectError`] when the provider knows somebody else, or there is a password.
-pub async fn prove(
+pub async fn reauthenticate(
     ctx: &Context,
     (user, session): (UserId, SessionId),
-    (slug, known): (&str, &Known),
+    (slug, provider_user): (&str, &ProviderUser),
     info: &RequestInfo,
 ) -> Result<(), ConnectError> {
     let now = ctx.clock.now();
     let (transaction, owner) = begin(ctx, user).await?;
     let has_password = owner.password_hash.is_some();
-    if has_password || !social::set_used(&transaction, user, known, now).await? {
+    if has_password || !social::record_use(&transaction, user, provider_user, now).await? {
         return Err(ConnectError::Refused);
     }
     sessions::record_reauthentication(&transaction, session, now).await?;

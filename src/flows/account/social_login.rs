@@ -16,7 +16,7 @@ use crate::audit::{AuditEvent, AuditEventKind};
 use crate::config::{EmailVerification, SignUp};
 use crate::context::Context;
 use crate::db::{DbError, Transaction};
-use crate::oauth::{Dance, Known, OauthError, Returned};
+use crate::oauth::{AuthorizationRequest, CallbackParams, OAuthError, ProviderUser};
 use crate::outbox::Addressee;
 use crate::sessions;
 use crate::sessions::{AuthMethod, IssuedTokens};
@@ -37,7 +37,7 @@ const BY_PLACE: Limit = Limit {
 
 /// What a phone hands in.
 #[derive(Debug, Clone)]
-pub enum Token {
+pub enum ProviderToken {
     /// An access token, which the provider is asked about.
     Access(Secret),
     /// An ID token, which the provider has signed.
@@ -48,13 +48,13 @@ pub enum Token {
 
 /// Somebody who has come back from a provider.
 #[derive(Debug, Clone)]
-pub struct Guest<'a> {
+pub struct SocialLogin<'a> {
     /// By whom.
     pub provider: &'a Provider,
     /// Who it is there.
-    pub known: &'a Known,
+    pub provider_user: &'a ProviderUser,
     /// The address that the person typed, where the provider told none.
-    pub typed: Option<&'a Email>,
+    pub typed_email: Option<&'a Email>,
     /// In which letters are to be written to a new person.
     pub language: Language,
     /// The session that the browser had before.
@@ -63,22 +63,22 @@ pub struct Guest<'a> {
 
 /// What became of it.
 #[derive(Debug, Clone)]
-pub enum Arrived {
+pub enum SocialLoginOutcome {
     /// The person is signed in; perhaps the account was to be deleted and is not any more.
     SignedIn(Box<IssuedTokens>, bool),
     /// The address must be proved first; a letter says how to go on.
-    LetterSent,
+    EmailSent,
 }
 
 /// Why nobody came in.
 #[derive(Debug, Error)]
-pub enum SocialError {
+pub enum SocialLoginError {
     /// There is no such provider.
     #[error("no such provider")]
     Unknown,
     /// The provider proved nothing.
     #[error(transparent)]
-    Provider(#[from] OauthError),
+    Provider(#[from] OAuthError),
     /// The account may not be used.
     #[error("the account may not be used")]
     Refused,
@@ -107,24 +107,24 @@ pub enum SocialError {
 ///
 /// # Errors
 /// [`SocialError`] when there is no such provider, or it does not answer.
-pub async fn set_out(
+pub async fn begin(
     ctx: &Context,
     slug: &str,
-    is_again: bool,
+    is_reauthentication: bool,
     info: &RequestInfo,
-) -> Result<(String, Dance), SocialError> {
-    count(ctx, info).await?;
-    let provider = social::find_active(ctx, slug).await?.ok_or(SocialError::Unknown)?;
-    let dance = Dance {
+) -> Result<(String, AuthorizationRequest), SocialLoginError> {
+    check_rate_limit(ctx, info).await?;
+    let provider = social::find_active(ctx, slug).await?.ok_or(SocialLoginError::Unknown)?;
+    let request = AuthorizationRequest {
         redirect_uri: redirect_uri(ctx, slug),
         state: Some(ctx.random.secret()),
         nonce: Some(ctx.random.secret()),
-        verifier: Some(ctx.random.secret()),
-        is_again,
+        pkce_verifier: Some(ctx.random.secret()),
+        is_reauthentication,
     };
-    let way = ctx.oauth.way_in(&provider.application, &dance, ctx.clock.now()).await;
-    let way = way.inspect_err(|error| note(slug, error, info))?;
-    Ok((way, dance))
+    let way = ctx.oauth.authorization_url(&provider.registration, &request, ctx.clock.now()).await;
+    let way = way.inspect_err(|error| log_failure(slug, error, info))?;
+    Ok((way, request))
 }
 
 /// Where a provider sends browsers back to; this is what its console has to be told.
@@ -137,45 +137,51 @@ pub fn redirect_uri(ctx: &Context, slug: &str) -> String {
 ///
 /// # Errors
 /// [`SocialError`] says why nobody.
-pub async fn come_back(
+pub async fn handle_callback(
     ctx: &Context,
     slug: &str,
-    dance: &Dance,
-    returned: Returned,
+    request: &AuthorizationRequest,
+    params: CallbackParams,
     info: &RequestInfo,
-) -> Result<(Provider, Known), SocialError> {
-    count(ctx, info).await?;
-    let provider = social::find_active(ctx, slug).await?.ok_or(SocialError::Unknown)?;
+) -> Result<(Provider, ProviderUser), SocialLoginError> {
+    check_rate_limit(ctx, info).await?;
+    let provider = social::find_active(ctx, slug).await?.ok_or(SocialLoginError::Unknown)?;
     let now = ctx.clock.now();
-    let known = ctx.oauth.by_code(&provider.application, dance, returned, now).await;
-    let known = known.inspect_err(|error| note(slug, error, info))?;
-    Ok((provider, known))
+    let provider_user = ctx.oauth.user_by_code(&provider.registration, request, params, now).await;
+    let provider_user = provider_user.inspect_err(|error| log_failure(slug, error, info))?;
+    Ok((provider, provider_user))
 }
 
 /// Whose token a phone hands in.
 ///
 /// # Errors
 /// [`SocialError`] says why nobody's.
-pub async fn by_token(
+pub async fn user_of_token(
     ctx: &Context,
     provider: &Provider,
-    token: Token,
+    token: ProviderToken,
     info: &RequestInfo,
-) -> Result<Known, SocialError> {
-    count(ctx, info).await?;
-    let (slug, application, now) = (provider.slug(), &provider.application, ctx.clock.now());
-    let known = match token {
-        Token::Access(token) => ctx.oauth.by_access_token(application, &token).await,
-        Token::Id(token) => ctx.oauth.by_id_token(application, &token, now).await,
-        Token::Code(code, verifier) => {
+) -> Result<ProviderUser, SocialLoginError> {
+    check_rate_limit(ctx, info).await?;
+    let (slug, registration, now) = (provider.slug(), &provider.registration, ctx.clock.now());
+    let provider_user = match token {
+        ProviderToken::Access(token) => ctx.oauth.user_by_access_token(registration, &token).await,
+        ProviderToken::Id(token) => ctx.oauth.user_by_id_token(registration, &token, now).await,
+        ProviderToken::Code(code, pkce_verifier) => {
             let redirect_uri = redirect_uri(ctx, slug);
             let (state, nonce) = (None, None);
-            let dance = Dance { redirect_uri, state, nonce, verifier, is_again: false };
-            let returned = Returned { code, issuer: None };
-            ctx.oauth.by_code(application, &dance, returned, now).await
+            let request = AuthorizationRequest {
+                redirect_uri,
+                state,
+                nonce,
+                pkce_verifier,
+                is_reauthentication: false,
+            };
+            let params = CallbackParams { code, issuer: None };
+            ctx.oauth.user_by_code(registration, &request, params, now).await
         }
     };
-    Ok(known.inspect_err(|error| note(slug, error, info))?)
+    Ok(provider_user.inspect_err(|error| log_failure(slug, error, info))?)
 }
 
 /// Lets somebody in whom a provider knows: into the account that it opens, or that it may join, or
@@ -183,90 +189,91 @@ pub async fn by_token(
 ///
 /// # Errors
 /// [`SocialError`] says why not; nothing is written then but a count.
-pub async fn welcome(
+pub async fn sign_in_or_register(
     ctx: &Context,
-    guest: Guest<'_>,
+    login: SocialLogin<'_>,
     info: &RequestInfo,
-) -> Result<Arrived, SocialError> {
-    if guest.typed.is_some() {
+) -> Result<SocialLoginOutcome, SocialLoginError> {
+    if login.typed_email.is_some() {
         // Otherwise one who has come back could try any number of addresses.
-        count(ctx, info).await?;
+        check_rate_limit(ctx, info).await?;
     }
     let transaction = ctx.db.begin().await?;
     let now = ctx.clock.now();
-    if let Some(user) = social::recognise(&transaction, guest.known).await? {
-        let account = accounts::lock(&transaction, user).await?.ok_or(SocialError::Refused)?;
+    if let Some(user) = social::find_user(&transaction, login.provider_user).await? {
+        let account = accounts::lock(&transaction, user).await?.ok_or(SocialLoginError::Refused)?;
         // Its owner may have disconnected it since.
-        if !social::set_used(&transaction, user, guest.known, now).await? {
-            return Err(SocialError::Refused);
+        if !social::record_use(&transaction, user, login.provider_user, now).await? {
+            return Err(SocialLoginError::Refused);
         }
-        return enter(ctx, transaction, &account, &guest, info).await;
+        return sign_in(ctx, transaction, &account, &login, info).await;
     }
-    let Some(email) = guest.known.email.as_ref().or(guest.typed) else {
-        return Err(SocialError::NoEmail);
+    let Some(email) = login.provider_user.email.as_ref().or(login.typed_email) else {
+        return Err(SocialLoginError::NoEmail);
     };
-    let Some(owner) = accounts::find_in(&transaction, email).await? else {
-        return join(ctx, transaction, email, &guest, info).await;
+    let Some(owner) = accounts::find_by_email_in(&transaction, email).await? else {
+        return register(ctx, transaction, email, &login, info).await;
     };
     // Asked again under the lock: the address may have changed hands since.
-    let owner = accounts::lock(&transaction, owner.person.id).await?;
+    let owner = accounts::lock(&transaction, owner.user.id).await?;
     let owner = owner.filter(|owner| {
-        let is_still_theirs = owner.person.email.canonical() == email.canonical();
-        is_still_theirs && owner.person.email_verified_at.is_some()
+        let is_still_theirs = owner.user.email.canonical() == email.canonical();
+        is_still_theirs && owner.user.email_verified_at.is_some()
     });
-    match owner.filter(|_| is_vouched_for(&guest)) {
+    match owner.filter(|_| is_email_verified(&login)) {
         Some(owner) if owner.is_active => {
-            let identity = (guest.provider.slug(), guest.known);
-            if !social::connect_and_tell(ctx, &transaction, &owner, identity, info).await? {
-                return Err(SocialError::Refused);
+            let identity = (login.provider.slug(), login.provider_user);
+            if !social::connect_and_notify(ctx, &transaction, &owner, identity, info).await? {
+                return Err(SocialLoginError::Refused);
             }
-            enter(ctx, transaction, &owner, &guest, info).await
+            sign_in(ctx, transaction, &owner, &login, info).await
         }
-        Some(_) => Err(SocialError::Refused),
+        Some(_) => Err(SocialLoginError::Refused),
         None => {
             drop(transaction);
-            taken(ctx, email, info).await
+            email_taken(ctx, email, info).await
         }
     }
 }
 
 /// Whether the provider has proved the address that the account is to have.
-fn is_vouched_for(guest: &Guest<'_>) -> bool {
-    guest.known.email.is_some() && guest.known.is_email_verified
+fn is_email_verified(login: &SocialLogin<'_>) -> bool {
+    login.provider_user.email.is_some() && login.provider_user.is_email_verified
 }
 
 /// Signs in to a locked account.
-async fn enter(
+async fn sign_in(
     ctx: &Context,
     transaction: Transaction,
     account: &Account,
-    guest: &Guest<'_>,
+    login: &SocialLogin<'_>,
     info: &RequestInfo,
-) -> Result<Arrived, SocialError> {
-    let (user, email, now) = (account.person.id, &account.person.email, ctx.clock.now());
-    let method = AuthMethod::Social(guest.provider.slug());
+) -> Result<SocialLoginOutcome, SocialLoginError> {
+    let (user, email, now) = (account.user.id, &account.user.email, ctx.clock.now());
+    let method = AuthMethod::Social(login.provider.slug());
     let tokens = sessions::create(ctx, &transaction, (user, email), method, info).await?;
     let Some(tokens) = tokens else {
         tracing::info!(user.id = user.0, request.id = info.request_id, "log-in refused");
-        return Err(SocialError::Refused);
+        return Err(SocialLoginError::Refused);
     };
-    let has_stayed = accounts::note_stay(&transaction, account, info, now).await?;
-    finish(ctx, transaction, &tokens, guest, info).await?;
-    Ok(Arrived::SignedIn(Box::new(tokens), has_stayed))
+    let deletion_cancelled =
+        accounts::record_deletion_cancelled(&transaction, account, info, now).await?;
+    finish(ctx, transaction, &tokens, login, info).await?;
+    Ok(SocialLoginOutcome::SignedIn(Box::new(tokens), deletion_cancelled))
 }
 
 async fn finish(
     ctx: &Context,
     transaction: Transaction,
     tokens: &IssuedTokens,
-    guest: &Guest<'_>,
+    login: &SocialLogin<'_>,
     info: &RequestInfo,
 ) -> Result<(), DbError> {
     let place = [BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()))];
     throttle::refund(&transaction, &place).await?;
-    sessions::commit_replacing_session(ctx, transaction, guest.before).await?;
+    sessions::commit_replacing_session(ctx, transaction, login.before).await?;
     tracing::info!(
-        user.id = tokens.user.0, session.id = %tokens.session, provider = guest.provider.slug(),
+        user.id = tokens.user.0, session.id = %tokens.session, provider = login.provider.slug(),
         request.id = info.request_id, "logged in by a provider"
     );
     Ok(())
@@ -274,82 +281,86 @@ async fn finish(
 
 /// Makes an account without a password. Two who come back at once for the same person: the database
 /// lets one of them make it.
-async fn join(
+async fn register(
     ctx: &Context,
     transaction: Transaction,
     email: &Email,
-    guest: &Guest<'_>,
+    login: &SocialLogin<'_>,
     info: &RequestInfo,
-) -> Result<Arrived, SocialError> {
+) -> Result<SocialLoginOutcome, SocialLoginError> {
     if ctx.settings.signup == SignUp::Closed {
-        return Err(SocialError::Closed);
+        return Err(SocialLoginError::Closed);
     }
-    if !ctx.settings.takes(email) {
-        return Err(SocialError::LocalEmail);
+    if !ctx.settings.accepts_email(email) {
+        return Err(SocialLoginError::LocalEmail);
     }
     let now = ctx.clock.now();
-    let account = newcomer(email, guest);
-    let Some(user) = accounts::open(&transaction, account, now).await? else {
+    let account = new_account(email, login);
+    let Some(user) = accounts::create(&transaction, account, now).await? else {
         drop(transaction);
-        return taken(ctx, email, info).await;
+        return email_taken(ctx, email, info).await;
     };
-    let slug = guest.provider.slug();
-    if !social::connect(&transaction, user, slug, guest.known, now).await? {
-        return Err(SocialError::Refused);
+    let slug = login.provider.slug();
+    if !social::connect(&transaction, user, slug, login.provider_user, now).await? {
+        return Err(SocialLoginError::Refused);
     }
     let event = AuditEvent::by_owner(user, AuditEventKind::SignedUp, info)
         .with_details(json!({ "provider": slug }));
     audit::record(&transaction, event, now).await?;
     let verification = ctx.settings.email_verification;
-    let is_proved = is_vouched_for(guest) || verification == EmailVerification::None;
+    let is_proved = is_email_verified(login) || verification == EmailVerification::None;
     if !is_proved {
-        let (email, language) = (email.clone(), guest.language);
+        let (email, language) = (email.clone(), login.language);
         let to = Addressee { user: Some(user), email, language };
-        accounts::ask_for_proof(ctx, &transaction, user, &to, info).await?;
+        accounts::send_verification_email(ctx, &transaction, user, &to, info).await?;
     }
     if !is_proved && verification == EmailVerification::Mandatory {
         transaction.commit().await?;
         tracing::info!(user.id = user.0, request.id = info.request_id, "signed up");
-        return Ok(Arrived::LetterSent);
+        return Ok(SocialLoginOutcome::EmailSent);
     }
     let method = AuthMethod::Social(slug);
     let tokens = sessions::create(ctx, &transaction, (user, email), method, info).await?;
-    let tokens = tokens.ok_or(SocialError::Refused)?;
-    finish(ctx, transaction, &tokens, guest, info).await?;
-    Ok(Arrived::SignedIn(Box::new(tokens), false))
+    let tokens = tokens.ok_or(SocialLoginError::Refused)?;
+    finish(ctx, transaction, &tokens, login, info).await?;
+    Ok(SocialLoginOutcome::SignedIn(Box::new(tokens), false))
 }
 
-fn newcomer(email: &Email, guest: &Guest<'_>) -> NewAccount {
+fn new_account(email: &Email, login: &SocialLogin<'_>) -> NewAccount {
     NewAccount {
         email: email.clone(),
         password_hash: None,
-        name: guest.known.name.clone(),
+        name: login.provider_user.name.clone(),
         gender: None,
         date_of_birth: None,
-        language: guest.language,
+        language: login.language,
         is_active: true,
         is_staff: false,
         is_superuser: false,
-        is_verified: is_vouched_for(guest),
+        is_verified: is_email_verified(login),
     }
 }
 
 /// Where addresses must be proved first, nobody but its owner learns that one is taken.
-async fn taken(ctx: &Context, email: &Email, info: &RequestInfo) -> Result<Arrived, SocialError> {
+async fn email_taken(
+    ctx: &Context,
+    email: &Email,
+    info: &RequestInfo,
+) -> Result<SocialLoginOutcome, SocialLoginError> {
     tracing::info!(request.id = info.request_id, "sign-up refused: the address is taken");
     if ctx.settings.email_verification != EmailVerification::Mandatory {
-        return Err(SocialError::EmailTaken);
+        return Err(SocialLoginError::EmailTaken);
     }
-    accounts::tell_owner(ctx, email, info).await?;
-    Ok(Arrived::LetterSent)
+    accounts::notify_existing_owner(ctx, email, info).await?;
+    Ok(SocialLoginOutcome::EmailSent)
 }
 
 /// Counts before anybody is asked.
-async fn count(ctx: &Context, info: &RequestInfo) -> Result<(), ThrottleError> {
+async fn check_rate_limit(ctx: &Context, info: &RequestInfo) -> Result<(), ThrottleError> {
     let place = [BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()))];
     throttle::check_rate_limit(&ctx.db, &place, ctx.clock.now()).await
 }
 
-fn note(slug: &str, error: &OauthError, info: &RequestInfo) {
+fn log_failure(slug: &str, error: &OAuthError, info: &RequestInfo) {
     tracing::warn!(provider = slug, %error, request.id = info.request_id, "no social log-in");
 }

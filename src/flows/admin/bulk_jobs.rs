@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use crate::accounts;
 use crate::accounts::AccountSnapshot;
 use crate::accounts::search;
-use crate::accounts::search::{Bounds, Count, Filter, Place, Sort};
+use crate::accounts::search::{CursorPosition, MatchCount, SearchBounds, SortOrder, UserFilter};
 use crate::admin;
 use crate::admin::bulk_job;
 use crate::admin::bulk_job::{
@@ -45,14 +45,14 @@ pub enum Selection {
     /// To these.
     Ids(Vec<UserId>),
     /// To everybody who is like this.
-    Matching(Filter),
+    Matching(UserFilter),
 }
 
 /// What would come of it.
 #[derive(Debug, Clone)]
 pub struct Preview {
     /// How many accounts it would be done to, as far as they were counted.
-    pub count: Count,
+    pub count: MatchCount,
     /// The addresses of some of them.
     pub some: Vec<String>,
     /// How many of those who were chosen one by one would be left as they are.
@@ -74,7 +74,7 @@ pub async fn preview(
             let now = ctx.clock.now();
             let mut accounts = Vec::new();
             for account in accounts::list_by_ids(&ctx.db, ids).await? {
-                let person = &account.person;
+                let person = &account.user;
                 let is_oneself = person.id == actor.user.id && action.is_dangerous();
                 let is_above = person.is_superuser && !actor.user.is_superuser;
                 if is_oneself || is_above || action.is_moot(&account, now) {
@@ -85,17 +85,19 @@ pub async fn preview(
                 }
             }
             let count = accounts.len() as u64;
-            let some = accounts.iter().map(|account| account.person.email.as_typed().to_owned());
+            let some = accounts.iter().map(|account| account.user.email.as_typed().to_owned());
             Ok(Preview {
-                count: Count::Exactly(count),
+                count: MatchCount::Exactly(count),
                 some: some.take(usize::try_from(SHOWN).unwrap_or_default()).collect(),
                 skipped: (ids.len() as u64).saturating_sub(count),
             })
         }
         Selection::Matching(filter) => {
-            let (sort, bounds) = (Sort::default(), Bounds::default());
-            let found = search::page(&ctx.db, filter, sort, &Place::First, bounds, SHOWN).await?;
-            let some = found.people.into_iter().map(|row| row.email).collect();
+            let (sort, bounds) = (SortOrder::default(), SearchBounds::default());
+            let found =
+                search::list_page(&ctx.db, filter, sort, &CursorPosition::Start, bounds, SHOWN)
+                    .await?;
+            let some = found.users.into_iter().map(|row| row.email).collect();
             Ok(Preview { count: found.count, some, skipped: 0 })
         }
     }
@@ -120,8 +122,8 @@ pub async fn enqueue(
             (BulkTargets::Ids(ids), Some(total))
         }
         Selection::Matching(filter) => {
-            let (count, _) = search::count(&ctx.db, &filter, Bounds::default()).await?;
-            let total = if let Count::Exactly(total) = count { Some(total) } else { None };
+            let (count, _) = search::count(&ctx.db, &filter, SearchBounds::default()).await?;
+            let total = if let MatchCount::Exactly(total) = count { Some(total) } else { None };
             (BulkTargets::Matching { filter, last: accounts::find_last(&ctx.db).await? }, total)
         }
     };
@@ -265,7 +267,7 @@ async fn run_batch(
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
     // Nobody takes a superuser's rights away meanwhile, and whoever locks accounts too takes turns.
-    accounts::lock_to_remove(&transaction).await?;
+    accounts::lock_superusers(&transaction).await?;
     let staff = match admin::reload_actor(&transaction, job.actor).await {
         Ok(staff) => Some(staff),
         Err(AdminError::Broken(error)) => return Err(error),
@@ -401,7 +403,7 @@ async fn next_targets(
         BulkTargets::Matching { filter, last } => {
             let mut ids = Vec::new();
             for _ in 0..LOOKS {
-                (ids, cursor) = search::ids(&ctx.db, filter, (cursor, *last), BATCH).await?;
+                (ids, cursor) = search::list_ids(&ctx.db, filter, (cursor, *last), BATCH).await?;
                 if !ids.is_empty() || cursor >= *last {
                     break;
                 }

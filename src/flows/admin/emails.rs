@@ -7,7 +7,7 @@ use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Context;
 use crate::db::DbError;
 use crate::outbox;
-use crate::types::{Person, RequestInfo};
+use crate::types::{RequestInfo, User};
 
 /// What became of the wish to send a letter again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Retried {
 /// [`DbError`] when the database cannot.
 pub async fn retry(
     ctx: &Context,
-    by: &Person,
+    by: &User,
     info: &RequestInfo,
     letter: i64,
 ) -> Result<Retried, DbError> {

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::groups;
 use crate::groups::{Group, GroupName};
-use crate::types::{GroupId, Permissions, Person};
+use crate::types::{GroupId, Permissions, User};
 
 /// Why nothing was done to a group.
 #[derive(Debug, Error)]
@@ -37,8 +37,8 @@ pub enum GroupError {
 
 /// Whether somebody may change or delete what grants this.
 #[must_use]
-pub fn may_manage(person: &Person, granted: Permissions) -> bool {
-    granted.are_within(person.permissions())
+pub fn may_manage(user: &User, granted: Permissions) -> bool {
+    granted.are_within(user.permissions())
 }
 
 /// Makes a group.

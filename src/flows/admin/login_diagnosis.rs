@@ -51,10 +51,10 @@ pub async fn diagnose(
     ctx: &Context,
     account: &Account,
 ) -> Result<(LoginDiagnosis, Vec<RecordedEvent>), DbError> {
-    let user = account.person.id;
+    let user = account.user.id;
     let failures = audit::list_latest(&ctx.db, user, AuditEventKind::LoginFailed, LAST).await?;
-    let ways = social::ways_of(ctx, user).await?;
-    let waiting = sessions::retry_after(ctx, &account.person.email).await?;
+    let ways = social::list_login_methods(ctx, user).await?;
+    let waiting = sessions::retry_after(ctx, &account.user.email).await?;
     Ok((diagnose_account(ctx, account, (waiting, ways), &failures), failures))
 }
 
@@ -72,7 +72,7 @@ fn diagnose_account(
         };
     }
     let must_be_verified = ctx.settings.email_verification == EmailVerification::Mandatory;
-    if must_be_verified && account.person.email_verified_at.is_none() {
+    if must_be_verified && account.user.email_verified_at.is_none() {
         return LoginDiagnosis::Unverified;
     }
     if account.password_hash.is_none() {

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::accounts;
-use crate::accounts::{NewAccount, NewPasswordError, OwnData, Weakness};
+use crate::accounts::{NewAccount, NewPasswordError, UserAttributes, Weakness};
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Context;
@@ -40,7 +40,7 @@ pub enum SetupError {
 /// [`DbError`] when the database cannot.
 pub async fn create_link(ctx: &Context) -> Result<Option<Secret>, DbError> {
     let transaction = ctx.db.begin().await?;
-    if accounts::has_superuser(&transaction).await? {
+    if accounts::has_superuser_in(&transaction).await? {
         return Ok(None);
     }
     let token = ctx.random.secret();
@@ -55,7 +55,7 @@ pub async fn create_link(ctx: &Context) -> Result<Option<Secret>, DbError> {
 /// [`DbError`] when the database cannot.
 pub async fn is_link_valid(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
     let is_good = links::is_valid(&ctx.db, token, Purpose::Setup, ctx.clock.now()).await?;
-    Ok(is_good && !accounts::is_there_a_superuser(&ctx.db).await?)
+    Ok(is_good && !accounts::has_superuser(&ctx.db).await?)
 }
 
 /// Whether a link was made for setting up the site, and that is done.
@@ -65,7 +65,7 @@ pub async fn is_link_valid(ctx: &Context, token: &Secret) -> Result<bool, DbErro
 pub async fn is_finished(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
     let link = links::find_past(&ctx.db, token).await?;
     let is_ours = link.is_some_and(|link| link.purpose == Purpose::Setup);
-    Ok(is_ours && accounts::is_there_a_superuser(&ctx.db).await?)
+    Ok(is_ours && accounts::has_superuser(&ctx.db).await?)
 }
 
 /// Everything that is wrong with a password, for somebody with a good link and a form that cannot be
@@ -77,12 +77,12 @@ pub async fn check_password_strength(
     ctx: &Context,
     token: &Secret,
     password: &Password,
-    own: OwnData,
+    attributes: UserAttributes,
 ) -> Result<Vec<Weakness>, SetupError> {
     if !is_link_valid(ctx, token).await? {
         return Err(SetupError::BadLink);
     }
-    let found = accounts::weigh_password(ctx, password, own).await;
+    let found = accounts::check_password_strength(ctx, password, attributes).await;
     Ok(found.map_err(NewPasswordError::from)?)
 }
 
@@ -105,7 +105,7 @@ pub async fn create_superuser_by_link(
     let account = prepare(ctx, (email.clone(), language), password).await?;
     let transaction = ctx.db.begin().await?;
     let is_first = links::consume_all(&transaction, token, Purpose::Setup, ctx.clock.now()).await?
-        && !accounts::has_superuser(&transaction).await?;
+        && !accounts::has_superuser_in(&transaction).await?;
     if !is_first {
         return Err(SetupError::BadLink);
     }
@@ -146,8 +146,9 @@ async fn prepare(
     (email, language): (Email, Language),
     password: Password,
 ) -> Result<NewAccount, NewPasswordError> {
-    let own = OwnData { email: Some(email.clone()), name: Name::default(), date_of_birth: None };
-    let password_hash = accounts::hash_new_password(ctx, password, own).await?;
+    let attributes =
+        UserAttributes { email: Some(email.clone()), name: Name::default(), date_of_birth: None };
+    let password_hash = accounts::hash_new_password(ctx, password, attributes).await?;
     Ok(NewAccount {
         email,
         password_hash: Some(password_hash),
@@ -169,7 +170,7 @@ async fn insert(
     info: &RequestInfo,
 ) -> Result<UserId, SetupError> {
     let now = ctx.clock.now();
-    let user = accounts::open(transaction, account, now).await?.ok_or(SetupError::EmailTaken)?;
+    let user = accounts::create(transaction, account, now).await?.ok_or(SetupError::EmailTaken)?;
     audit::record(
         transaction,
         AuditEvent::on_user(user, AuditEventKind::SuperuserCreated, info),

@@ -8,9 +8,9 @@ use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Context;
 use crate::db::{DbError, Transaction};
-use crate::oauth::{Application, Flaw, OauthError};
+use crate::oauth::{ClientRegistration, OAuthError, RegistrationError};
 use crate::social;
-use crate::social::{Provider, Wanted};
+use crate::social::{Provider, ProviderInput};
 
 /// Why a registration was not written.
 #[derive(Debug, Error)]
@@ -20,13 +20,13 @@ pub enum ProviderError {
     NotFound,
     /// Fields are wrong.
     #[error("fields are wrong")]
-    InvalidFields(Vec<(&'static str, Flaw)>),
+    InvalidFields(Vec<(&'static str, RegistrationError)>),
     /// Another registration has this name in URLs.
     #[error("the name is taken")]
     SlugTaken,
     /// The issuer is not there, or is not who it should be.
     #[error(transparent)]
-    Issuer(#[from] OauthError),
+    Issuer(#[from] OAuthError),
     /// The database failed.
     #[error(transparent)]
     Broken(#[from] DbError),
@@ -36,13 +36,18 @@ pub enum ProviderError {
 ///
 /// # Errors
 /// [`ProviderError`] says why not.
-pub async fn create(ctx: &Context, actor: Actor<'_>, wanted: &Wanted) -> Result<(), ProviderError> {
-    let application = Application::parse(&wanted.draft).map_err(ProviderError::InvalidFields)?;
-    ctx.oauth.look_up(&application, ctx.clock.now()).await?;
+pub async fn create(
+    ctx: &Context,
+    actor: Actor<'_>,
+    input: &ProviderInput,
+) -> Result<(), ProviderError> {
+    let registration =
+        ClientRegistration::parse(&input.registration).map_err(ProviderError::InvalidFields)?;
+    ctx.oauth.check_issuer(&registration, ctx.clock.now()).await?;
     let transaction = ctx.db.begin().await?;
-    let id = social::open(ctx, &transaction, &application, wanted).await?;
+    let id = social::create_provider(ctx, &transaction, &registration, input).await?;
     let id = id.ok_or(ProviderError::SlugTaken)?;
-    let changes = json!({ "slug": [Value::Null, application.slug] });
+    let changes = json!({ "slug": [Value::Null, registration.slug] });
     finish(ctx, actor, transaction, (AuditEventKind::ProviderAdded, id), changes).await
 }
 
@@ -55,28 +60,29 @@ pub async fn update(
     ctx: &Context,
     actor: Actor<'_>,
     provider: &Provider,
-    wanted: &Wanted,
+    input: &ProviderInput,
 ) -> Result<(), ProviderError> {
     let id = provider.id.ok_or(ProviderError::NotFound)?;
-    let before = &provider.application;
-    let mut wanted = wanted.clone();
-    wanted.draft.provider = before.kind.as_str().into();
-    wanted.draft.slug.clone_from(&before.slug);
-    let is_secret_new = !wanted.draft.client_secret.trim().is_empty();
+    let before = &provider.registration;
+    let mut input = input.clone();
+    input.registration.provider = before.kind.as_str().into();
+    input.registration.slug.clone_from(&before.slug);
+    let is_secret_new = !input.registration.client_secret.trim().is_empty();
     if let (false, Some(secret)) = (is_secret_new, &before.client_secret) {
-        wanted.draft.client_secret = secret.expose().to_owned();
+        input.registration.client_secret = secret.expose().to_owned();
     }
-    let application = Application::parse(&wanted.draft).map_err(ProviderError::InvalidFields)?;
-    ctx.oauth.look_up(&application, ctx.clock.now()).await?;
+    let registration =
+        ClientRegistration::parse(&input.registration).map_err(ProviderError::InvalidFields)?;
+    ctx.oauth.check_issuer(&registration, ctx.clock.now()).await?;
     let transaction = ctx.db.begin().await?;
-    if !social::change(ctx, &transaction, id, &application, &wanted).await? {
+    if !social::update_provider(ctx, &transaction, id, &registration, &input).await? {
         return Err(ProviderError::NotFound);
     }
     let changes = json!({
-        "client_id": [before.client_id, application.client_id],
+        "client_id": [before.client_id, registration.client_id],
         "client_secret": is_secret_new,
-        "is_active": [provider.is_active, wanted.is_active],
-        "issuer": [before.issuer, application.issuer],
+        "is_active": [provider.is_active, input.is_active],
+        "issuer": [before.issuer, registration.issuer],
     });
     finish(ctx, actor, transaction, (AuditEventKind::ProviderChanged, id), changes).await
 }
@@ -92,7 +98,8 @@ pub async fn delete(
 ) -> Result<(), ProviderError> {
     let id = provider.id.ok_or(ProviderError::NotFound)?;
     let transaction = ctx.db.begin().await?;
-    let gone = social::delete(&transaction, provider).await?.ok_or(ProviderError::NotFound)?;
+    let gone =
+        social::delete_provider(&transaction, provider).await?.ok_or(ProviderError::NotFound)?;
     let changes = json!({ "slug": [provider.slug(), Value::Null], "identities": gone });
     finish(ctx, actor, transaction, (AuditEventKind::ProviderDeleted, id), changes).await
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::accounts;
-use crate::accounts::{NewAccount, NewPasswordError, OwnData};
+use crate::accounts::{NewAccount, NewPasswordError, UserAttributes};
 use crate::admin;
 use crate::admin::{Actor, AdminError};
 use crate::audit::AuditEventKind;
@@ -93,7 +93,7 @@ pub async fn create(
     actor: Actor<'_>,
     new_user: NewUser,
 ) -> Result<CreatedUser, CreateUserError> {
-    if !ctx.settings.takes(&new_user.email) {
+    if !ctx.settings.accepts_email(&new_user.email) {
         return Err(CreateUserError::LocalEmail);
     }
     let has_roles = new_user.is_staff || new_user.is_superuser || !new_user.groups.is_empty();
@@ -103,8 +103,8 @@ pub async fn create(
     let hash = match new_user.password.clone() {
         Some(password) => {
             let (email, name) = (Some(new_user.email.clone()), new_user.name.clone());
-            let own = OwnData { email, name, date_of_birth: new_user.date_of_birth };
-            Some(accounts::hash_new_password(ctx, password, own).await?)
+            let attributes = UserAttributes { email, name, date_of_birth: new_user.date_of_birth };
+            Some(accounts::hash_new_password(ctx, password, attributes).await?)
         }
         None => None,
     };
@@ -123,7 +123,7 @@ pub async fn create(
     }
     let account = new_account(&new_user, hash);
     let user =
-        accounts::open(&transaction, account, now).await?.ok_or(CreateUserError::EmailTaken)?;
+        accounts::create(&transaction, account, now).await?.ok_or(CreateUserError::EmailTaken)?;
     let ids: Vec<GroupId> = wanted.iter().map(|group| group.id).collect();
     groups::set_memberships(&transaction, user, &ids).await?;
     let invitation = if is_invited {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use crate::accounts;
-use crate::accounts::{Account, Edited};
+use crate::accounts::{Account, AccountUpdate};
 use crate::admin;
 use crate::admin::{Actor, AdminError, LockedTarget, lock_target};
 use crate::audit::AuditEventKind;
@@ -33,7 +33,7 @@ pub struct UserUpdate {
     /// The version of the account that they saw.
     pub version: i64,
     /// What it is to say and may do.
-    pub edited: Edited,
+    pub edited: AccountUpdate,
     /// The groups it is to be in, and no other.
     pub groups: Vec<GroupId>,
     /// Whether another address is taken for proved.
@@ -104,7 +104,7 @@ pub async fn patch(
     actor: Actor<'_>,
     target: UserId,
     has_reauthenticated: bool,
-    change: impl FnOnce(&mut Edited, &mut Vec<GroupId>),
+    change: impl FnOnce(&mut AccountUpdate, &mut Vec<GroupId>),
 ) -> Result<bool, UpdateUserError> {
     let amended = |account: &Account, groups: &[(GroupId, String)]| {
         let mut edited = edited_of(account);
@@ -127,7 +127,7 @@ async fn apply(
 ) -> Result<bool, UpdateUserError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    accounts::lock_to_remove(&transaction).await?;
+    accounts::lock_superusers(&transaction).await?;
     let locked = lock_target(&transaction, actor, target).await?;
     let groups = groups::list_of_user_in(&transaction, target).await?;
     let edit = edit(&locked.account, &groups);
@@ -141,7 +141,7 @@ async fn apply(
     let wanted = wanted.ok_or(UpdateUserError::GroupNotFound)?;
     let (before, after) = (edited_of(&locked.account), &edit.edited);
     let has_moved = before.email.canonical() != after.email.canonical();
-    if has_moved && !ctx.settings.takes(&after.email) {
+    if has_moved && !ctx.settings.accepts_email(&after.email) {
         return Err(UpdateUserError::LocalEmail);
     }
     let added: Vec<&Group> =
@@ -169,14 +169,16 @@ async fn apply(
     if changes.is_empty() {
         return Ok(false);
     }
-    let was_verified = locked.account.person.email_verified_at.is_some();
+    let was_verified = locked.account.user.email_verified_at.is_some();
     if has_moved && was_verified != edit.is_verified {
         let verified = json!([was_verified, edit.is_verified]);
         changes.insert("email_verified".to_owned(), verified);
     }
 
     // First what depends on the version, which moving and activating change too.
-    if !accounts::edit(&transaction, (target, edit.version), &unmoved(&before, after), now).await? {
+    if !accounts::update(&transaction, (target, edit.version), &unmoved(&before, after), now)
+        .await?
+    {
         return Err(AdminError::LastSuperuser.into());
     }
     if !before.is_active && after.is_active {
@@ -209,14 +211,14 @@ async fn apply(
 async fn may_save(
     transaction: &Transaction,
     locked: &LockedTarget,
-    after: &Edited,
+    after: &AccountUpdate,
     (wanted, added, has_left): (&[Group], &[&Group], bool),
 ) -> Result<(), UpdateUserError> {
     let (actor, before) = (&locked.actor, edited_of(&locked.account));
     if !actor.may(Permission::UsersChange) {
         return Err(AdminError::Forbidden.into());
     }
-    let is_oneself = actor.id == locked.account.person.id;
+    let is_oneself = actor.id == locked.account.user.id;
     let is_less = (before.is_active && !after.is_active)
         || (before.is_staff && !after.is_staff)
         || (before.is_superuser && !after.is_superuser)
@@ -239,29 +241,29 @@ async fn may_save(
     Ok(())
 }
 
-fn edited_of(account: &Account) -> Edited {
-    let person = &account.person;
-    Edited {
-        email: person.email.clone(),
-        name: person.name.clone(),
-        gender: person.gender,
-        date_of_birth: person.date_of_birth,
+fn edited_of(account: &Account) -> AccountUpdate {
+    let user = &account.user;
+    AccountUpdate {
+        email: user.email.clone(),
+        name: user.name.clone(),
+        gender: user.gender,
+        date_of_birth: user.date_of_birth,
         is_active: account.is_active,
-        is_staff: person.is_staff,
-        is_superuser: person.is_superuser,
+        is_staff: user.is_staff,
+        is_superuser: user.is_superuser,
     }
 }
 
 /// What is written at once; another address has a statement of its own.
-fn unmoved(before: &Edited, after: &Edited) -> Edited {
+fn unmoved(before: &AccountUpdate, after: &AccountUpdate) -> AccountUpdate {
     let is_same = before.email.canonical() == after.email.canonical();
     let email = if is_same { after.email.clone() } else { before.email.clone() };
-    Edited { email, ..after.clone() }
+    AccountUpdate { email, ..after.clone() }
 }
 
 /// Every changed field with its old and its new value.
-fn changes(before: &Edited, after: &Edited) -> Map<String, Value> {
-    let fields = |edited: &Edited| {
+fn changes(before: &AccountUpdate, after: &AccountUpdate) -> Map<String, Value> {
+    let fields = |edited: &AccountUpdate| {
         [
             ("email", json!(edited.email.as_typed())),
             ("name", json!(edited.name.as_str())),
@@ -285,11 +287,11 @@ async fn move_to_email(
     new: &Email,
     is_verified: bool,
 ) -> Result<(), UpdateUserError> {
-    let (user, now) = (account.person.id, ctx.clock.now());
+    let (user, now) = (account.user.id, ctx.clock.now());
     if !accounts::change_email(transaction, user, new, is_verified, now).await? {
         return Err(UpdateUserError::EmailTaken);
     }
-    let undo = (user, Some(&account.person.email));
+    let undo = (user, Some(&account.user.email));
     let undo = links::create(transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
     let mut letter = Letter::new(Kind::EmailChanged).with_link(undo);
     letter.facts.email = Some(new.as_typed().to_owned());

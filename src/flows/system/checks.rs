@@ -156,7 +156,7 @@ async fn of_server(settings: &Settings) -> Vec<Finding> {
         Err(error) => return vec![no_database(settings, &error)],
     };
     let found = match db.is_up_to_date().await {
-        Ok(true) => match accounts::is_there_a_superuser(&db).await {
+        Ok(true) => match accounts::has_superuser(&db).await {
             Ok(true) => None,
             Ok(false) => Some(Finding::NoSuperuser),
             Err(error) => Some(cannot_open(&error)),
@@ -309,7 +309,7 @@ async fn of_database(ctx: &Context) -> Vec<Finding> {
         Err(KeysError::Sealed(_)) => Some(Finding::KeysSealed),
         Err(error) => Some(cannot_open(&error)),
     };
-    let superuser = match accounts::is_there_a_superuser(&ctx.db).await {
+    let superuser = match accounts::has_superuser(&ctx.db).await {
         Ok(true) => None,
         Ok(false) => Some(Finding::NoSuperuser),
         Err(error) => Some(cannot_open(&error)),

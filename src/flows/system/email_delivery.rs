@@ -319,7 +319,7 @@ async fn worded(ctx: &Context, letter: Claimed) -> Result<Option<Claimed>, DbErr
     if letter.letter.link.is_some() || !is_asked_for {
         return Ok(Some(letter));
     }
-    let account = accounts::find(&ctx.db, &letter.to.email).await?;
+    let account = accounts::find_by_email(&ctx.db, &letter.to.email).await?;
     let Some(account) = account.filter(|account| wants(account, kind)) else {
         outbox::dismiss(&ctx.db, &letter).await?;
         return Ok(None);
@@ -327,7 +327,7 @@ async fn worded(ctx: &Context, letter: Claimed) -> Result<Option<Claimed>, DbErr
     if outbox::is_worthless(&letter, ctx.clock.now()) {
         return Ok(Some(letter));
     }
-    let user = account.person.id;
+    let user = account.user.id;
     if kind == Kind::VerifyEmail && !may_be_proved_again(ctx, user).await? {
         outbox::dismiss(&ctx.db, &letter).await?;
         return Ok(None);
@@ -337,13 +337,13 @@ async fn worded(ctx: &Context, letter: Claimed) -> Result<Option<Claimed>, DbErr
 
 /// Whether an account has a use for the link of such a letter.
 fn wants(account: &Account, kind: Kind) -> bool {
-    let is_proved = account.person.email_verified_at.is_some();
+    let is_proved = account.user.email_verified_at.is_some();
     account.is_active && !(kind == Kind::VerifyEmail && is_proved)
 }
 
 /// Counts a letter with the link that proves an address; `false` when there were enough.
 async fn may_be_proved_again(ctx: &Context, user: UserId) -> Result<bool, DbError> {
-    match accounts::count_proof_letter(ctx, user).await {
+    match accounts::count_verification_email(ctx, user).await {
         Ok(()) => Ok(true),
         Err(ThrottleError::TooSoon(_)) => {
             tracing::info!(user.id = user.0, "no letter: there were enough");

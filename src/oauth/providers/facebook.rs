@@ -1,46 +1,48 @@
-//! Facebook: plain OAuth 2, with a number per application for each person.
+//! Facebook: plain OAuth 2. A user's number differs from application to application.
 //!
 //! <https://developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow>. Facebook does not
-//! promise that an address is proved, so none counts as such.
+//! promise that an address is verified, so none counts as verified.
 
 use serde_json::Value;
 
-use crate::oauth::{Adapter, Application, OauthError, Outside, Profile, text_of};
+use crate::oauth::provider_kind::ProviderAdapter;
+use crate::oauth::provider_user::{ProviderProfile, text_of};
+use crate::oauth::{ClientRegistration, HttpClient, OAuthError};
 use crate::types::Secret;
 
-pub(crate) const ADAPTER: Adapter = Adapter {
-    authorization: "https://www.facebook.com/v23.0/dialog/oauth",
-    token: "https://graph.facebook.com/v23.0/oauth/access_token",
-    userinfo: "https://graph.facebook.com/v23.0/me",
-    token_info: "https://graph.facebook.com/v23.0/debug_token",
+pub(in crate::oauth) const ADAPTER: ProviderAdapter = ProviderAdapter {
+    authorization_endpoint: "https://www.facebook.com/v23.0/dialog/oauth",
+    token_endpoint: "https://graph.facebook.com/v23.0/oauth/access_token",
+    userinfo_endpoint: "https://graph.facebook.com/v23.0/me",
+    token_info_endpoint: "https://graph.facebook.com/v23.0/debug_token",
     scopes: &["email", "public_profile"],
     userinfo_query: &[("fields", "id,name,email")],
-    again: &[("auth_type", "reauthenticate")],
+    reauthentication_params: &[("auth_type", "reauthenticate")],
     issuer: None,
-    read,
+    read_profile,
 };
 
-fn read(said: &Value) -> Option<Profile> {
-    Some(Profile {
-        subject: text_of(&said["id"])?,
-        email: text_of(&said["email"]),
+fn read_profile(response: &Value) -> Option<ProviderProfile> {
+    Some(ProviderProfile {
+        subject: text_of(&response["id"])?,
+        email: text_of(&response["email"]),
         is_email_verified: false,
-        name: text_of(&said["name"]),
+        name: text_of(&response["name"]),
     })
 }
 
-/// Facebook says of a token whether it is good and to which application it was issued; it is asked in
-/// the application's own name.
-pub(crate) async fn is_ours(
-    outside: &Outside,
-    application: &Application,
+/// Asks Facebook whether a token is valid and was issued to us. The request is authenticated by our own
+/// credentials.
+pub(in crate::oauth) async fn was_issued_to_us(
+    http: &HttpClient,
+    registration: &ClientRegistration,
     token: &Secret,
-) -> Result<bool, OauthError> {
-    let Some(secret) = &application.client_secret else { return Ok(false) };
-    let ours = application.app_id.as_ref().unwrap_or(&application.client_id);
-    let us = Secret::new(format!("{ours}|{}", secret.expose()));
-    let query = [("input_token", token.expose()), ("access_token", us.expose())];
-    let said = outside.get(&application.token_info_endpoint().with(&query), None).await?;
-    let said = &said["data"];
-    Ok(said["is_valid"] == true && text_of(&said["app_id"]).as_ref() == Some(ours))
+) -> Result<bool, OAuthError> {
+    let Some(secret) = &registration.client_secret else { return Ok(false) };
+    let app_id = registration.app_id.as_ref().unwrap_or(&registration.client_id);
+    let own_token = Secret::new(format!("{app_id}|{}", secret.expose()));
+    let query = [("input_token", token.expose()), ("access_token", own_token.expose())];
+    let response = http.get(&registration.token_info_endpoint().with_query(&query), None).await?;
+    let response = &response["data"];
+    Ok(response["is_valid"] == true && text_of(&response["app_id"]).as_ref() == Some(app_id))
 }

@@ -4,40 +4,41 @@
 
 use serde_json::Value;
 
-use crate::oauth::{Adapter, Application, OauthError, Outside, Profile, text_of};
+use crate::oauth::provider_kind::ProviderAdapter;
+use crate::oauth::provider_user::{ProviderProfile, text_of};
+use crate::oauth::{ClientRegistration, HttpClient, OAuthError};
 use crate::types::Secret;
 
-pub(crate) const ADAPTER: Adapter = Adapter {
-    authorization: "https://accounts.google.com/o/oauth2/v2/auth",
-    token: "https://oauth2.googleapis.com/token",
-    userinfo: "https://openidconnect.googleapis.com/v1/userinfo",
-    token_info: "https://oauth2.googleapis.com/tokeninfo",
+pub(in crate::oauth) const ADAPTER: ProviderAdapter = ProviderAdapter {
+    authorization_endpoint: "https://accounts.google.com/o/oauth2/v2/auth",
+    token_endpoint: "https://oauth2.googleapis.com/token",
+    userinfo_endpoint: "https://openidconnect.googleapis.com/v1/userinfo",
+    token_info_endpoint: "https://oauth2.googleapis.com/tokeninfo",
     scopes: &["openid", "email", "profile"],
     userinfo_query: &[],
-    again: &[("prompt", "select_account")],
+    reauthentication_params: &[("prompt", "select_account")],
     issuer: Some("https://accounts.google.com"),
-    read,
+    read_profile,
 };
 
-/// The claims of OpenID Connect Core, 5.1. `"true"` in quotation marks is not true.
-pub(crate) fn read(said: &Value) -> Option<Profile> {
-    Some(Profile {
-        subject: said["sub"].as_str().filter(|subject| !subject.is_empty())?.to_owned(),
-        email: text_of(&said["email"]),
-        is_email_verified: said["email_verified"] == true,
-        name: text_of(&said["name"]),
+/// Reads the claims of OpenID Connect Core, 5.1. The text `"true"` does not count as true.
+pub(in crate::oauth) fn read_profile(response: &Value) -> Option<ProviderProfile> {
+    Some(ProviderProfile {
+        subject: response["sub"].as_str().filter(|subject| !subject.is_empty())?.to_owned(),
+        email: text_of(&response["email"]),
+        is_email_verified: response["email_verified"] == true,
+        name: text_of(&response["name"]),
     })
 }
 
-/// Google says to which client a token was issued (`aud`), and by which it may be used (`azp`). Both
-/// must be ours.
-pub(crate) async fn is_ours(
-    outside: &Outside,
-    application: &Application,
+/// Asks Google whether a token was issued for us (`aud`) and to us (`azp`).
+pub(in crate::oauth) async fn was_issued_to_us(
+    http: &HttpClient,
+    registration: &ClientRegistration,
     token: &Secret,
-) -> Result<bool, OauthError> {
+) -> Result<bool, OAuthError> {
     let query = [("access_token", token.expose())];
-    let said = outside.get(&application.token_info_endpoint().with(&query), None).await?;
-    let is_us = |claim: &Value| claim == application.client_id.as_str();
-    Ok(is_us(&said["aud"]) && (said["azp"].is_null() || is_us(&said["azp"])))
+    let response = http.get(&registration.token_info_endpoint().with_query(&query), None).await?;
+    let is_our_id = |claim: &Value| claim == registration.client_id.as_str();
+    Ok(is_our_id(&response["aud"]) && (response["azp"].is_null() || is_our_id(&response["azp"])))
 }

@@ -1,8 +1,8 @@
-//! What differs between the providers: a file each.
+//! What differs between providers, one file each: endpoints, scopes, and how a profile is read.
 
-pub(crate) mod facebook;
-pub(crate) mod github;
-pub(crate) mod google;
-pub(crate) mod kakao;
-pub(crate) mod naver;
-pub(crate) mod oidc;
+pub(super) mod facebook;
+pub(super) mod github;
+pub(super) mod google;
+pub(super) mod kakao;
+pub(super) mod naver;
+pub(super) mod oidc;

@@ -1,35 +1,36 @@
-//! Naver: plain OAuth 2, with a name per application for each person.
+//! Naver: plain OAuth 2. A user's identifier differs from application to application.
 //!
-//! <https://developers.naver.com/docs/login/api/api.md>. The address that Naver tells is one for
-//! contact, which its owner has typed; Naver does not say whether it was proved. Nor does it say to
-//! which application an access token belongs, so phones hand in a code.
+//! <https://developers.naver.com/docs/login/api/api.md>. The address is the contact address that the user
+//! typed; Naver does not say whether it is verified. Nor does it say to which application an access
+//! token belongs, so phones send a code instead.
 
 use serde_json::Value;
 
-use crate::oauth::{Adapter, Profile, text_of};
+use crate::oauth::provider_kind::ProviderAdapter;
+use crate::oauth::provider_user::{ProviderProfile, text_of};
 
-pub(crate) const ADAPTER: Adapter = Adapter {
-    authorization: "https://nid.naver.com/oauth2.0/authorize",
-    token: "https://nid.naver.com/oauth2.0/token",
-    userinfo: "https://openapi.naver.com/v1/nid/me",
-    token_info: "",
-    // What is asked for is chosen in Naver's console.
+pub(in crate::oauth) const ADAPTER: ProviderAdapter = ProviderAdapter {
+    authorization_endpoint: "https://nid.naver.com/oauth2.0/authorize",
+    token_endpoint: "https://nid.naver.com/oauth2.0/token",
+    userinfo_endpoint: "https://openapi.naver.com/v1/nid/me",
+    token_info_endpoint: "",
+    // The scopes are chosen in Naver's console.
     scopes: &[],
     userinfo_query: &[],
-    again: &[("auth_type", "reauthenticate")],
+    reauthentication_params: &[("auth_type", "reauthenticate")],
     issuer: None,
-    read,
+    read_profile,
 };
 
-fn read(said: &Value) -> Option<Profile> {
-    let person = &said["response"];
-    if said["resultcode"] != "00" {
+fn read_profile(response: &Value) -> Option<ProviderProfile> {
+    let user = &response["response"];
+    if response["resultcode"] != "00" {
         return None;
     }
-    Some(Profile {
-        subject: text_of(&person["id"])?,
-        email: text_of(&person["email"]),
+    Some(ProviderProfile {
+        subject: text_of(&user["id"])?,
+        email: text_of(&user["email"]),
         is_email_verified: false,
-        name: text_of(&person["name"]).or_else(|| text_of(&person["nickname"])),
+        name: text_of(&user["name"]).or_else(|| text_of(&user["nickname"])),
     })
 }

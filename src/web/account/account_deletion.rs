@@ -13,7 +13,7 @@ use super::logout::LoggedOut;
 use super::reauthenticated::ReauthenticationPrompt;
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::account_deletion::LeaveError;
+use crate::flows::account::account_deletion::DeletionError;
 use crate::http::guards::SignedIn;
 use crate::types::RequestInfo;
 use crate::web::error::Error;
@@ -91,24 +91,22 @@ async fn create(
         return rerender(page, form, &errors.into(), prompt);
     }
     let password = prompt.password(&form.password);
-    let rejection = match flows::account::account_deletion::ask(
-        ctx,
-        signed_in.person(),
-        password,
-        info,
-    )
-    .await
-    {
-        Ok(_) => {
-            Flash::DeletionScheduled.set(jar, ctx);
-            return Ok(DeletionResponse::LoggedOut(LoggedOut::of(jar, ctx)));
-        }
-        Err(LeaveError::LastSuperuser) => Rejection::on_form("account_deletion.last_superuser"),
-        Err(LeaveError::NotProved(error)) => {
-            Rejection::not_authenticated(&page, "password", error)?
-        }
-        Err(LeaveError::Broken(error)) => return Err(error.into()),
-    };
+    let rejection =
+        match flows::account::account_deletion::schedule(ctx, signed_in.user(), password, info)
+            .await
+        {
+            Ok(_) => {
+                Flash::DeletionScheduled.set(jar, ctx);
+                return Ok(DeletionResponse::LoggedOut(LoggedOut::of(jar, ctx)));
+            }
+            Err(DeletionError::LastSuperuser) => {
+                Rejection::on_form("account_deletion.last_superuser")
+            }
+            Err(DeletionError::NotProved(error)) => {
+                Rejection::not_authenticated(&page, "password", error)?
+            }
+            Err(DeletionError::Broken(error)) => return Err(error.into()),
+        };
     rerender(page, form, &rejection, prompt)
 }
 

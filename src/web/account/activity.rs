@@ -53,7 +53,7 @@ async fn index(
     ctx: &State<Context>,
 ) -> Result<Page, Error> {
     let before = before.filter(|before| *before > 0);
-    let reader = signed_in.person().id;
+    let reader = signed_in.user().id;
     // One more than is shown tells whether there are older ones.
     let mut events = audit::list_of_user(&ctx.db, reader, before, ON_A_PAGE as u64 + 1).await?;
     let has_older = events.len() > ON_A_PAGE;

@@ -40,7 +40,7 @@ async fn show(
     if !guards::has_reauthenticated(ctx, &signed_in).await? {
         return Ok(ExportResponse::Redirect(reauthentication::redirect(&page)));
     }
-    let Some(everything) = flows::account::data_export::gather(ctx, signed_in.person().id).await?
+    let Some(everything) = flows::account::data_export::export(ctx, signed_in.user().id).await?
     else {
         return Ok(ExportResponse::NotFound(Status::NotFound));
     };

@@ -13,7 +13,7 @@ use super::reauthenticated::ReauthenticationPrompt;
 use super::{MY_PAGE, Response};
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::email_change::AskError;
+use crate::flows::account::email_change::EmailChangeError;
 use crate::http::guards::SignedIn;
 use crate::types::{Email, RequestInfo};
 use crate::web::error::Error;
@@ -89,18 +89,19 @@ async fn create(
     let new = Email::parse(&form.email).expect("the rules hold, and they are this parser");
     let password = prompt.password(&form.password);
     let rejection =
-        match flows::account::email_change::ask(ctx, signed_in.person(), password, new, info).await
+        match flows::account::email_change::request(ctx, signed_in.user(), password, new, info)
+            .await
         {
             Ok(()) => {
                 Flash::EmailChangeRequested.set(jar, ctx);
                 return Ok(Response::Redirect(Redirect::to(MY_PAGE)));
             }
-            Err(AskError::LocalEmail) => Rejection::on_field("email", "email.local"),
-            Err(AskError::Same) => Rejection::on_field("email", "email.same"),
-            Err(AskError::NotProved(error)) => {
+            Err(EmailChangeError::LocalEmail) => Rejection::on_field("email", "email.local"),
+            Err(EmailChangeError::Same) => Rejection::on_field("email", "email.same"),
+            Err(EmailChangeError::NotProved(error)) => {
                 Rejection::not_authenticated(&page, "password", error)?
             }
-            Err(AskError::Broken(error)) => return Err(error.into()),
+            Err(EmailChangeError::Broken(error)) => return Err(error.into()),
         };
     rerender(page, form, &rejection, prompt)
 }

@@ -15,7 +15,9 @@ use super::{MY_PAGE, Response};
 use crate::context::Context;
 use crate::db::DbError;
 use crate::flows;
-use crate::flows::account::email_verification::{Done, Outlook, Reader, VerifyError};
+use crate::flows::account::email_verification::{
+    CompletedLink, LinkReader, SessionEffect, VerifyError,
+};
 use crate::http::cookies;
 use crate::links;
 use crate::links::{Link, LinkError, Purpose};
@@ -168,11 +170,11 @@ async fn take_token(
 
 /// Renders the page for a dead link, which says if its work is already done.
 async fn dead_link(page: PageContext, ctx: &Context, token: &Secret) -> Result<Page, Error> {
-    match flows::account::email_verification::done_by(ctx, token).await? {
-        Some(Done::Verified) => {
+    match flows::account::email_verification::find_completed(ctx, token).await? {
+        Some(CompletedLink::Verified) => {
             message_page::not_found(page, ("email_verification.already.title", "used_link.text"))
         }
-        Some(Done::Changed) => {
+        Some(CompletedLink::Changed) => {
             message_page::not_found(page, ("email_change.already.title", "used_link.text"))
         }
         None => message_page::dead_link(page),
@@ -209,10 +211,11 @@ async fn render(
 ) -> Result<Page, Error> {
     let outlook = match action {
         LinkAction::VerifyEmail => {
-            flows::account::email_verification::outlook(ctx, link.user, session_of(&page)).await?
+            flows::account::email_verification::session_effect(ctx, link.user, session_of(&page))
+                .await?
         }
         LinkAction::ChangeEmail | LinkAction::UndoEmailChange | LinkAction::ReportCompromise => {
-            Outlook::Stay
+            SessionEffect::Keep
         }
     };
     let email = link.email.map(|email| email.as_typed().to_owned());
@@ -220,14 +223,14 @@ async fn render(
         page,
         labels: action.labels(),
         email,
-        asks_password: outlook == Outlook::NeedPassword,
-        ends_other_sessions: outlook == Outlook::End,
+        asks_password: outlook == SessionEffect::KeepWithPassword,
+        ends_other_sessions: outlook == SessionEffect::End,
         form,
     })
 }
 
 fn session_of(page: &PageContext) -> Option<(SessionId, UserId)> {
-    page.user().map(|reader| (reader.session(), reader.person().id))
+    page.user().map(|reader| (reader.session(), reader.user().id))
 }
 
 async fn find(ctx: &Context, token: &Secret) -> Result<Option<(LinkAction, Link)>, DbError> {
@@ -293,10 +296,10 @@ async fn verify(
     }
     // Without a password the address is verified and other sessions end.
     let password = Password::parse(&sent.form.password).ok();
-    match flows::account::email_verification::by_link(
+    match flows::account::email_verification::verify(
         ctx,
         token,
-        Reader { session, password },
+        LinkReader { session, password },
         info,
     )
     .await
@@ -340,12 +343,12 @@ async fn run(
     let session = session_of(&page);
     let followed = match action {
         LinkAction::VerifyEmail => return verify(token, sent, page, info, (ctx, jar)).await,
-        LinkAction::ChangeEmail => flows::account::email_change::by_link(ctx, token, info).await,
+        LinkAction::ChangeEmail => flows::account::email_change::confirm(ctx, token, info).await,
         LinkAction::UndoEmailChange => {
             flows::account::report_compromise::undo_email_change(ctx, token, info).await
         }
         LinkAction::ReportCompromise => {
-            flows::account::report_compromise::not_me(ctx, token, info).await
+            flows::account::report_compromise::report(ctx, token, info).await
         }
     };
     match followed {

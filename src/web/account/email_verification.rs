@@ -7,7 +7,7 @@ use rocket::{Route, State, post, routes};
 use super::{MY_PAGE, Response};
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::email_verification::SendAgainError;
+use crate::flows::account::email_verification::ResendError;
 use crate::http::guards::SignedIn;
 use crate::throttle::ThrottleError;
 use crate::types::RequestInfo;
@@ -30,26 +30,19 @@ async fn create(
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    let done = match flows::account::email_verification::send_again(
-        ctx,
-        signed_in.person().id,
-        info,
-    )
-    .await
-    {
-        Ok(()) => Flash::VerificationSent,
-        Err(SendAgainError::Done) => Flash::EmailVerified,
-        // No page shows the button when verification is off.
-        Err(SendAgainError::Off) => return Ok(Response::Redirect(Redirect::to(MY_PAGE))),
-        Err(SendAgainError::NotNow(ThrottleError::TooSoon(wait))) => {
-            return message_page::too_soon(page, wait).map(Response::Page);
-        }
-        Err(
-            SendAgainError::NotNow(ThrottleError::Broken(error)) | SendAgainError::Broken(error),
-        ) => {
-            return Err(error.into());
-        }
-    };
+    let done =
+        match flows::account::email_verification::resend(ctx, signed_in.user().id, info).await {
+            Ok(()) => Flash::VerificationSent,
+            Err(ResendError::AlreadyVerified) => Flash::EmailVerified,
+            // No page shows the button when verification is off.
+            Err(ResendError::Disabled) => return Ok(Response::Redirect(Redirect::to(MY_PAGE))),
+            Err(ResendError::NotNow(ThrottleError::TooSoon(wait))) => {
+                return message_page::too_soon(page, wait).map(Response::Page);
+            }
+            Err(ResendError::NotNow(ThrottleError::Broken(error)) | ResendError::Broken(error)) => {
+                return Err(error.into());
+            }
+        };
     done.set(jar, ctx);
     Ok(Response::Redirect(Redirect::to(MY_PAGE)))
 }

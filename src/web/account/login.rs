@@ -16,7 +16,7 @@ use super::{MY_PAGE, Response};
 use crate::config::EmailVerification;
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::login::{Credentials, LogInError};
+use crate::flows::account::login::{Credentials, LoginError};
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
 use crate::http::next;
@@ -104,9 +104,9 @@ async fn create(
     let before = page.user().map(SignedIn::session);
     let rejection =
         match flows::account::login::with_password(ctx, sent.form.parsed(), before, info).await {
-            Ok(flows::account::login::LoggedIn { tokens, has_stayed }) => {
+            Ok(flows::account::login::Login { tokens, deletion_cancelled }) => {
                 cookies::sign_in(jar, ctx, &tokens);
-                if has_stayed {
+                if deletion_cancelled {
                     Flash::DeletionCancelled.set(jar, ctx);
                 }
                 let to = next::after_login(&sent.form.next, MY_PAGE);
@@ -114,9 +114,9 @@ async fn create(
             }
             // The sentence is the same for everybody, so it must also help a user who has yet to
             // open the e-mail.
-            Err(LogInError::Unverified) => Rejection::on_form("login.wrong_or_unverified"),
-            Err(LogInError::Inactive(inactive)) => Rejection::inactive(&page, inactive),
-            Err(LogInError::NotProved(error)) => match error {
+            Err(LoginError::Unverified) => Rejection::on_form("login.wrong_or_unverified"),
+            Err(LoginError::Inactive(inactive)) => Rejection::inactive(&page, inactive),
+            Err(LoginError::NotProved(error)) => match error {
                 AuthError::WrongCredentials => match ctx.settings.email_verification {
                     EmailVerification::Mandatory => Rejection::on_form("login.wrong_or_unverified"),
                     _ => Rejection::on_form("login.wrong"),

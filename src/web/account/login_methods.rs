@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::db::DbError;
-use crate::oauth::{Application, Kind};
+use crate::oauth::{ClientRegistration, ProviderKind};
 use crate::social;
 use crate::types::UserId;
 use crate::web::page::PageContext;
@@ -27,38 +27,41 @@ pub(crate) async fn list_of_user(
     page: &PageContext,
     user: UserId,
 ) -> Result<(Vec<LoginMethod>, Vec<String>), DbError> {
-    let login_methods = social::ways_of(ctx, user).await?;
-    let applications = social::list_buttons(ctx).await?;
-    Ok(buttons(applications.iter().filter(|it| login_methods.contains(&it.slug)), page))
+    let login_methods = social::list_login_methods(ctx, user).await?;
+    let registrations = social::list_buttons(ctx).await?;
+    Ok(buttons(registrations.iter().filter(|it| login_methods.contains(&it.slug)), page))
 }
 
 pub(crate) fn buttons<'a>(
-    applications: impl Iterator<Item = &'a Application> + Clone,
+    registrations: impl Iterator<Item = &'a ClientRegistration> + Clone,
     page: &PageContext,
 ) -> (Vec<LoginMethod>, Vec<String>) {
-    let origins = applications.clone().filter_map(Application::origin).collect();
-    let login_methods =
-        applications.map(|it| LoginMethod { slug: it.slug.clone(), name: provider_name(it, page) });
+    let origins = registrations.clone().filter_map(ClientRegistration::origin).collect();
+    let login_methods = registrations
+        .map(|it| LoginMethod { slug: it.slug.clone(), name: provider_name(it, page) });
     (login_methods.collect(), origins)
 }
 
 /// Returns a provider's name: the one from the settings, or its usual one.
-pub(in crate::web) fn provider_name(application: &Application, page: &PageContext) -> String {
-    match application.name.as_str() {
-        "" if application.kind == Kind::Oidc => application.slug.clone(),
-        "" => page.t(provider_label(application.kind)).into_owned(),
+pub(in crate::web) fn provider_name(
+    registration: &ClientRegistration,
+    page: &PageContext,
+) -> String {
+    match registration.name.as_str() {
+        "" if registration.kind == ProviderKind::Oidc => registration.slug.clone(),
+        "" => page.t(provider_label(registration.kind)).into_owned(),
         name => name.to_owned(),
     }
 }
 
 /// Returns the translation key of a provider's usual name; a new kind does not compile without one.
-pub(in crate::web) fn provider_label(kind: Kind) -> &'static str {
+pub(in crate::web) fn provider_label(kind: ProviderKind) -> &'static str {
     match kind {
-        Kind::Kakao => "social_provider.kakao",
-        Kind::Naver => "social_provider.naver",
-        Kind::Google => "social_provider.google",
-        Kind::Facebook => "social_provider.facebook",
-        Kind::GitHub => "social_provider.github",
-        Kind::Oidc => "social_provider.oidc",
+        ProviderKind::Kakao => "social_provider.kakao",
+        ProviderKind::Naver => "social_provider.naver",
+        ProviderKind::Google => "social_provider.google",
+        ProviderKind::Facebook => "social_provider.facebook",
+        ProviderKind::GitHub => "social_provider.github",
+        ProviderKind::Oidc => "social_provider.oidc",
     }
 }

@@ -55,7 +55,7 @@ async fn create(
     Flash::LoggedOut.set(jar, ctx);
     match visitor {
         Visitor(Some(user)) => {
-            flows::account::logout::log_out(ctx, user.session(), user.person().id, info).await?;
+            flows::account::logout::log_out(ctx, user.session(), user.user().id, info).await?;
             Ok(LoggedOut::of(jar, ctx))
         }
         // Cookies of an ended session are already gone; other cookies are not ours.

@@ -33,7 +33,7 @@ struct MyPageUser<'a> {
 
 #[get("/account/mypage")]
 fn show(signed_in: SignedIn, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
-    let user = signed_in.person();
+    let user = signed_in.user();
     let gender_key = user.gender.map(|gender| match gender {
         Gender::Male => "gender.male",
         Gender::Female => "gender.female",

@@ -16,7 +16,7 @@ use crate::crypto;
 use crate::flows;
 use crate::http::cookies;
 use crate::http::cookies::{OAUTH_STATE_LIFETIME, SOCIAL_SIGNUP_LIFETIME};
-use crate::oauth::{Dance, Known};
+use crate::oauth::{AuthorizationRequest, ProviderUser};
 use crate::types::{Email, Name, Secret};
 
 const OAUTH_STATE: &str = "away at a provider";
@@ -55,7 +55,7 @@ impl OAuthState {
     pub(crate) fn set(
         (ctx, jar): (&Context, &CookieJar<'_>),
         (slug, next): (&str, &str),
-        dance: &Dance,
+        request: &AuthorizationRequest,
         purpose: OAuthPurpose,
     ) {
         let text = |secret: &Option<Secret>| {
@@ -63,9 +63,9 @@ impl OAuthState {
         };
         let state = Self {
             slug: slug.to_owned(),
-            state: text(&dance.state),
-            nonce: text(&dance.nonce),
-            verifier: text(&dance.verifier),
+            state: text(&request.state),
+            nonce: text(&request.nonce),
+            verifier: text(&request.pkce_verifier),
             next: bounded(next),
             purpose,
             until: (ctx.clock.now() + cookie_lifetime(OAUTH_STATE_LIFETIME)).unix_timestamp(),
@@ -74,14 +74,19 @@ impl OAuthState {
     }
 
     /// Returns the authorization request, if it is with this provider and has this state.
-    pub(crate) fn dance(&self, ctx: &Context, slug: &str, state: &str) -> Option<Dance> {
+    pub(crate) fn request(
+        &self,
+        ctx: &Context,
+        slug: &str,
+        state: &str,
+    ) -> Option<AuthorizationRequest> {
         let is_this_one = self.slug == slug && crypto::is_same(&self.state, state);
-        is_this_one.then(|| Dance {
+        is_this_one.then(|| AuthorizationRequest {
             redirect_uri: flows::account::social_login::redirect_uri(ctx, slug),
             state: Some(Secret::new(self.state.clone())),
             nonce: Some(Secret::new(self.nonce.clone())),
-            verifier: Some(Secret::new(self.verifier.clone())),
-            is_again: matches!(self.purpose, OAuthPurpose::Reauthenticate(_)),
+            pkce_verifier: Some(Secret::new(self.verifier.clone())),
+            is_reauthentication: matches!(self.purpose, OAuthPurpose::Reauthenticate(_)),
         })
     }
 }
@@ -121,14 +126,14 @@ impl PendingSocialSignup {
     pub(crate) fn set(
         (ctx, jar): (&Context, &CookieJar<'_>),
         (slug, next): (&str, &str),
-        known: &Known,
+        provider_user: &ProviderUser,
     ) {
         let pending = Self {
             slug: slug.to_owned(),
             next: bounded(next),
-            issuer: known.issuer.clone(),
-            subject: known.subject.clone(),
-            name: known.name.as_str().to_owned(),
+            issuer: provider_user.issuer.clone(),
+            subject: provider_user.subject.clone(),
+            name: provider_user.name.as_str().to_owned(),
             until: (ctx.clock.now() + cookie_lifetime(SOCIAL_SIGNUP_LIFETIME)).unix_timestamp(),
         };
         cookies::set_pending_social_signup(jar, ctx, seal(ctx, PENDING_SIGNUP, &pending));
@@ -142,8 +147,8 @@ impl PendingSocialSignup {
     }
 
     /// Returns the user as the provider described them.
-    pub(crate) fn known(&self) -> Known {
-        Known {
+    pub(crate) fn provider_user(&self) -> ProviderUser {
+        ProviderUser {
             issuer: self.issuer.clone(),
             subject: self.subject.clone(),
             email: None::<Email>,

@@ -10,7 +10,7 @@ use validator::Validate;
 use super::{MY_PAGE, Response};
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::password_change::ChangePasswordError;
+use crate::flows::account::password_change::PasswordChangeError;
 use crate::http::guards::SignedIn;
 use crate::sessions::AuthError;
 use crate::types::{Password, RequestInfo};
@@ -69,11 +69,13 @@ async fn update(
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     let form = &sent.form;
-    let email = &signed_in.person().email;
+    let email = &signed_in.user().email;
     let errors = sent.errors(form.validate());
     if !errors.is_empty() {
         let found = match errors.unchecked_password("new_password1", &form.new_password1) {
-            Some(new) => flows::account::password_change::weigh(ctx, email, &new).await,
+            Some(new) => {
+                flows::account::password_change::check_password_strength(ctx, email, &new).await
+            }
             None => Ok(Vec::new()),
         };
         return match found {
@@ -100,9 +102,9 @@ async fn update(
             Ok(Response::Redirect(Redirect::to(MY_PAGE)))
         }
         // The weaknesses of the new password are shown together with the wrong old one.
-        Err(ChangePasswordError::NotProved(AuthError::WrongCredentials)) => {
+        Err(PasswordChangeError::NotProved(AuthError::WrongCredentials)) => {
             let wrong = Rejection::on_field("old_password", "password.wrong").errors;
-            match flows::account::password_change::weigh(ctx, email, &new).await {
+            match flows::account::password_change::check_password_strength(ctx, email, &new).await {
                 Ok(found) => {
                     rerender(page, form, &wrong.with_weaknesses("new_password1", found).into(), ctx)
                 }
@@ -116,17 +118,17 @@ async fn update(
 fn reject(
     page: PageContext,
     form: &PasswordChangeForm,
-    error: ChangePasswordError,
+    error: PasswordChangeError,
     ctx: &Context,
 ) -> Result<Response, Error> {
     let rejection = match error {
-        ChangePasswordError::NotProved(error) => {
+        PasswordChangeError::NotProved(error) => {
             Rejection::not_authenticated(&page, "old_password", error)?
         }
-        ChangePasswordError::NotTaken(error) => {
+        PasswordChangeError::NotTaken(error) => {
             Rejection::new_password_rejected("new_password1", error)?
         }
-        ChangePasswordError::Broken(error) => return Err(error.into()),
+        PasswordChangeError::Broken(error) => return Err(error.into()),
     };
     rerender(page, form, &rejection, ctx)
 }

@@ -11,7 +11,7 @@ use validator::Validate;
 use super::Response;
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::password_reset::ResetError;
+use crate::flows::account::password_reset::PasswordResetError;
 use crate::http::cookies;
 use crate::types::{Email, Password, RequestInfo, Secret};
 use crate::web::error::Error;
@@ -91,7 +91,7 @@ async fn create(
         return rerender_request(page, &sent.form, &errors.into());
     }
     let email = Email::parse(&sent.form.email).expect("the rules hold, and they are this parser");
-    match flows::account::password_reset::ask(ctx, email, page.language(), info).await {
+    match flows::account::password_reset::request(ctx, email, page.language(), info).await {
         Ok(()) => Ok(Response::Redirect(Redirect::to("/account/password/sent"))),
         Err(error) => {
             let rejection = Rejection::throttled(&page, error)?;
@@ -124,7 +124,7 @@ async fn arrive(
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    if !flows::account::password_reset::may_reset(ctx, &Secret::new(token.to_owned())).await? {
+    if !flows::account::password_reset::is_link_valid(ctx, &Secret::new(token.to_owned())).await? {
         return message_page::dead_link(page).map(Response::Page);
     }
     cookies::set_link_token(jar, ctx, token);
@@ -133,7 +133,7 @@ async fn arrive(
 
 #[get("/account/password/new")]
 async fn edit(page: PageContext, ctx: &State<Context>, jar: &CookieJar<'_>) -> Result<Page, Error> {
-    if !flows::account::password_reset::may_reset(ctx, &cookies::link_token(jar, ctx)).await? {
+    if !flows::account::password_reset::is_link_valid(ctx, &cookies::link_token(jar, ctx)).await? {
         return message_page::no_link(page, ctx, jar);
     }
     render(page, FormView::empty(""), ctx)
@@ -173,10 +173,12 @@ async fn set(
     let errors = sent.errors(sent.form.validate());
     if !errors.is_empty() {
         let found = match errors.unchecked_password("new_password1", &sent.form.new_password1) {
-            Some(password) => flows::account::password_reset::weigh(ctx, token, &password).await,
+            Some(password) => {
+                flows::account::password_reset::check_password_strength(ctx, token, &password).await
+            }
             // A dead link is reported whatever the form holds.
-            None if !flows::account::password_reset::may_reset(ctx, token).await? => {
-                Err(ResetError::Dead)
+            None if !flows::account::password_reset::is_link_valid(ctx, token).await? => {
+                Err(PasswordResetError::Dead)
             }
             None => Ok(Vec::new()),
         };
@@ -192,7 +194,7 @@ async fn set(
     }
     let password = Password::parse(&sent.form.new_password1);
     let password = password.expect("the rules hold, and they are this parser");
-    match flows::account::password_reset::by_link(ctx, token, password, info).await {
+    match flows::account::password_reset::reset(ctx, token, password, info).await {
         Ok(()) => {
             cookies::remove_link_token(jar, ctx);
             // A visitor's browser has no cookies of ours; others are left alone.
@@ -209,15 +211,15 @@ async fn set(
 fn reject(
     page: PageContext,
     form: &PasswordResetForm,
-    error: ResetError,
+    error: PasswordResetError,
     ctx: &Context,
 ) -> Result<Response, Error> {
     match error {
-        ResetError::Dead => message_page::dead_link(page).map(Response::Page),
-        ResetError::NotTaken(error) => {
+        PasswordResetError::Dead => message_page::dead_link(page).map(Response::Page),
+        PasswordResetError::NotTaken(error) => {
             rerender(page, form, &Rejection::new_password_rejected("new_password1", error)?, ctx)
         }
-        ResetError::Broken(error) => Err(error.into()),
+        PasswordResetError::Broken(error) => Err(error.into()),
     }
 }
 

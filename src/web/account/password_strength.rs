@@ -9,10 +9,10 @@ use rocket::serde::json::Json;
 use rocket::{Route, State, post, routes};
 use serde::Serialize;
 
-use crate::accounts::OwnData;
+use crate::accounts::UserAttributes;
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::password_strength::{Owner, StrengthError};
+use crate::flows::account::password_strength::{PasswordOwner, StrengthError};
 use crate::http::guards::Visitor;
 use crate::http::{cookies, retry};
 use crate::i18n::Language;
@@ -43,8 +43,8 @@ struct PasswordStrengthForm {
 
 impl PasswordStrengthForm {
     /// Returns what is known about the user, ignoring fields that do not parse.
-    fn own_data(&self, today: Today) -> OwnData {
-        OwnData {
+    fn user_attributes(&self, today: Today) -> UserAttributes {
+        UserAttributes {
             email: Email::parse(&self.email).ok(),
             name: Name::parse(&self.name).unwrap_or_default(),
             date_of_birth: BirthDate::parse(&self.date_of_birth, today.0).ok().flatten(),
@@ -61,7 +61,7 @@ struct Strength {
 
 #[derive(Responder)]
 enum StrengthResponse {
-    Known(Json<Strength>),
+    ProviderUser(Json<Strength>),
     #[response(status = 429)]
     TooSoon((), Header<'static>),
 }
@@ -83,11 +83,11 @@ async fn create(
     };
     let carried = cookies::link_token(jar, ctx);
     let owner = match (form.owner.as_str(), &visitor.0) {
-        ("self", Some(user)) => Owner::SignedIn(user.person()),
-        ("link", _) => Owner::OfLink(&carried),
-        _ => Owner::Described(form.own_data(Today(ctx.clock.now().date()))),
+        ("self", Some(user)) => PasswordOwner::SignedIn(user.user()),
+        ("link", _) => PasswordOwner::ResetLink(&carried),
+        _ => PasswordOwner::Described(form.user_attributes(Today(ctx.clock.now().date()))),
     };
-    let found = match flows::account::password_strength::weigh(ctx, &password, owner, info).await {
+    let found = match flows::account::password_strength::check(ctx, &password, owner, info).await {
         Ok(found) => found,
         Err(StrengthError::NotNow(ThrottleError::TooSoon(wait))) => {
             return Ok(StrengthResponse::TooSoon((), retry::retry_after(wait)));
@@ -104,5 +104,5 @@ async fn create(
         found.into_iter().map(FormError::from).collect()
     };
     let sentences = errors.iter().map(|error| error.in_language(language)).collect();
-    Ok(StrengthResponse::Known(Json(Strength { is_good, sentences })))
+    Ok(StrengthResponse::ProviderUser(Json(Strength { is_good, sentences })))
 }

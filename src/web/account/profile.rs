@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::flows;
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
-use crate::types::{BirthDate, Gender, Language, Name, Person, RequestInfo};
+use crate::types::{BirthDate, Gender, Language, Name, RequestInfo, User};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
@@ -59,7 +59,7 @@ impl Form for ProfileForm {
 
 impl ProfileForm {
     /// Returns the form filled in from the account.
-    fn of(user: &Person) -> Self {
+    fn of(user: &User) -> Self {
         let born = user.date_of_birth.map(|date| date.to_string());
         Self {
             name: user.name.as_str().to_owned(),
@@ -70,7 +70,7 @@ impl ProfileForm {
     }
 
     /// Returns the parsed values of a form that has passed its rules.
-    fn parsed(&self, user: &Person, today: Today) -> Profile {
+    fn parsed(&self, user: &User, today: Today) -> Profile {
         let holds = "the rules hold, and they are these parsers";
         Profile {
             name: Name::parse(&self.name).expect(holds),
@@ -90,7 +90,7 @@ struct ProfilePage {
 
 #[get("/account/profile")]
 fn edit(signed_in: SignedIn, page: PageContext) -> Result<Page, Error> {
-    let form = ProfileForm::of(signed_in.person());
+    let form = ProfileForm::of(signed_in.user());
     let form = FormView::filled(&page, &form, &FormErrors::default());
     Page::render(&ProfilePage { page, form })
 }
@@ -111,7 +111,7 @@ async fn update(
         let page = Page::render(&ProfilePage { page, form })?;
         return Ok(Response::Page(Rejection::from(errors).apply_to(page)));
     }
-    let user = signed_in.person();
+    let user = signed_in.user();
     let new_profile = sent.form.parsed(user, today);
     let language = new_profile.language;
     flows::account::profile::update(ctx, user.id, |profile| *profile = new_profile, info).await?;

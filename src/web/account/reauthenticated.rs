@@ -31,7 +31,7 @@ impl ReauthenticationPrompt {
         reader: &SignedIn,
         back: &str,
     ) -> Result<Result<Self, Redirect>, Error> {
-        if reader.person().has_password {
+        if reader.user().has_password {
             return Ok(Ok(Self::Password));
         }
         let has_proved = guards::has_reauthenticated(ctx, reader).await?;

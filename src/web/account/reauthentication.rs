@@ -91,8 +91,8 @@ async fn create(
     }
     let password = Password::parse(&form.password);
     let password = password.expect("the rules hold, and they are this parser");
-    let whose = (&signed_in.person().email, signed_in.session());
-    match flows::account::reauthentication::prove(ctx, whose, password, info).await {
+    let whose = (&signed_in.user().email, signed_in.session());
+    match flows::account::reauthentication::with_password(ctx, whose, password, info).await {
         Ok(()) => Ok(Response::Redirect(Redirect::to(next::after_login(&form.next, MY_PAGE)))),
         Err(error) => {
             let rejection = Rejection::not_authenticated(&page, "password", error)?;
@@ -119,11 +119,11 @@ async fn render(
     reader: &SignedIn,
     ctx: &Context,
 ) -> Result<Page, Error> {
-    let has_password = reader.person().has_password;
+    let has_password = reader.user().has_password;
     let (login_methods, origins) = if has_password {
         Default::default()
     } else {
-        login_methods::list_of_user(ctx, &page, reader.person().id).await?
+        login_methods::list_of_user(ctx, &page, reader.user().id).await?
     };
     Ok(Page::render(&ReauthenticationPage { page, form, has_password, login_methods })?
         .with_form_action(origins))

@@ -51,7 +51,7 @@ async fn index(
 ) -> Result<Page, Error> {
     let this = signed_in.session();
     let SessionList { sessions: shown, more } =
-        sessions::list_active(ctx, signed_in.person().id, this).await?;
+        sessions::list_active(ctx, signed_in.user().id, this).await?;
     let has_others = shown.iter().any(|row| row.session != this);
     let sessions = shown.into_iter().map(|row| session_row(row, this, &page, ctx)).collect();
     Page::render(&SessionsPage { page, sessions, more, has_others })
@@ -99,7 +99,7 @@ async fn end(
     jar: &CookieJar<'_>,
 ) -> Result<EndSessionResponse, Error> {
     let Ok(session) = id.parse::<SessionId>() else { return Err(Status::NotFound.into()) };
-    let by = (signed_in.person().id, signed_in.session());
+    let by = (signed_in.user().id, signed_in.session());
     if !flows::account::sessions::end(ctx, by, session, info).await? {
         return Err(Status::NotFound.into());
     }
@@ -116,7 +116,7 @@ async fn end_others(
     info: &RequestInfo,
     ctx: &State<Context>,
 ) -> Result<Redirect, Error> {
-    let by = (signed_in.person().id, signed_in.session());
+    let by = (signed_in.user().id, signed_in.session());
     flows::account::sessions::end_others(ctx, by, info).await?;
     Ok(Redirect::to(LIST))
 }

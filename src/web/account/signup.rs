@@ -13,11 +13,11 @@ use validator::{Validate, ValidateArgs as _};
 use super::login_methods;
 use super::login_methods::LoginMethod;
 use super::{MY_PAGE, Response};
-use crate::accounts::OwnData;
+use crate::accounts::UserAttributes;
 use crate::config::SignUp;
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::signup::{Application, Joined, SignUpError};
+use crate::flows::account::signup::{SignupError, SignupOutcome, SignupRequest};
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
 use crate::http::next;
@@ -75,15 +75,19 @@ impl Form for SignupForm {
 
 impl SignupForm {
     /// Returns what is known about the user, ignoring fields that do not parse.
-    fn own_data(&self, today: Today) -> OwnData {
+    fn user_attributes(&self, today: Today) -> UserAttributes {
         let date_of_birth = BirthDate::parse(&self.date_of_birth, today.0).ok().flatten();
-        OwnData { email: Email::parse(&self.email).ok(), name: Name::default(), date_of_birth }
+        UserAttributes {
+            email: Email::parse(&self.email).ok(),
+            name: Name::default(),
+            date_of_birth,
+        }
     }
 
     /// Returns the parsed values of a form that has passed its rules.
-    fn parsed(&self, today: Today, language: Language) -> Application {
+    fn parsed(&self, today: Today, language: Language) -> SignupRequest {
         let holds = "the rules hold, and they are these parsers";
-        Application {
+        SignupRequest {
             email: Email::parse(&self.email).expect(holds),
             password: Password::parse(&self.password1).expect(holds),
             name: Name::default(),
@@ -143,13 +147,19 @@ async fn create(
     let mut errors = sent.errors(sent.form.validate_with_args(&today));
     // The settings decide this, not the form's own rules; it is reported together with everything
     // else.
-    if Email::parse(&sent.form.email).is_ok_and(|email| !ctx.settings.takes(&email)) {
+    if Email::parse(&sent.form.email).is_ok_and(|email| !ctx.settings.accepts_email(&email)) {
         errors.add("email", "email.local");
     }
     if !errors.is_empty() {
         let found = match errors.unchecked_password("password1", &sent.form.password1) {
             Some(password) => {
-                flows::account::signup::weigh(ctx, &password, sent.form.own_data(today), info).await
+                flows::account::signup::check_password_strength(
+                    ctx,
+                    &password,
+                    sent.form.user_attributes(today),
+                    info,
+                )
+                .await
             }
             None => Ok(Vec::new()),
         };
@@ -162,10 +172,10 @@ async fn create(
         };
     }
     let before = page.user().map(SignedIn::session);
-    let application = sent.form.parsed(today, page.language());
-    match flows::account::signup::join(ctx, application, before, info).await {
-        Ok(Joined::LetterSent) => Ok(Response::Redirect(Redirect::to("/account/join/sent"))),
-        Ok(Joined::SignedIn(tokens)) => {
+    let registration = sent.form.parsed(today, page.language());
+    match flows::account::signup::sign_up(ctx, registration, before, info).await {
+        Ok(SignupOutcome::EmailSent) => Ok(Response::Redirect(Redirect::to("/account/join/sent"))),
+        Ok(SignupOutcome::SignedIn(tokens)) => {
             cookies::sign_in(jar, ctx, &tokens);
             Ok(Response::Redirect(Redirect::to(next::after_login(&sent.form.next, MY_PAGE))))
         }
@@ -176,18 +186,18 @@ async fn create(
 async fn reject(
     page: PageContext,
     form: &SignupForm,
-    error: SignUpError,
+    error: SignupError,
     ctx: &Context,
 ) -> Result<Response, Error> {
     let rejection = match error {
-        SignUpError::Closed => return closed(page),
-        SignUpError::EmailTaken => Rejection::on_field("email", "email.taken"),
-        SignUpError::Inactive(inactive) => Rejection::inactive(&page, inactive),
-        SignUpError::Leaving(at) => Rejection::deletion_pending(&page, at),
-        SignUpError::LocalEmail => Rejection::on_field("email", "email.local"),
-        SignUpError::NotTaken(error) => Rejection::new_password_rejected("password1", error)?,
-        SignUpError::NotNow(error) => Rejection::throttled(&page, error)?,
-        SignUpError::Broken(error) => return Err(error.into()),
+        SignupError::Closed => return closed(page),
+        SignupError::EmailTaken => Rejection::on_field("email", "email.taken"),
+        SignupError::Inactive(inactive) => Rejection::inactive(&page, inactive),
+        SignupError::DeletionPending(at) => Rejection::deletion_pending(&page, at),
+        SignupError::LocalEmail => Rejection::on_field("email", "email.local"),
+        SignupError::NotTaken(error) => Rejection::new_password_rejected("password1", error)?,
+        SignupError::NotNow(error) => Rejection::throttled(&page, error)?,
+        SignupError::Broken(error) => return Err(error.into()),
     };
     rerender(page, form, &rejection, ctx).await
 }

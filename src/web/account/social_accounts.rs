@@ -52,10 +52,10 @@ async fn index(
     ctx: &State<Context>,
 ) -> Result<Page, Error> {
     let providers = social::list_active(ctx).await?;
-    let identities = social::list_of(&ctx.db, signed_in.person().id).await?;
+    let identities = social::list_identities(&ctx.db, signed_in.user().id).await?;
     let is_new = |slug: &str| identities.iter().all(|identity| identity.provider != slug);
     let others = providers.iter().filter(|provider| is_new(provider.slug()));
-    let (login_methods, origins) = login_methods::buttons(others.map(|it| &it.application), &page);
+    let (login_methods, origins) = login_methods::buttons(others.map(|it| &it.registration), &page);
     let social_accounts = identities.into_iter().map(|it| row(it, &providers, &page)).collect();
     Ok(Page::render(&SocialAccountsPage { page, social_accounts, login_methods })?
         .with_form_action(origins))
@@ -63,7 +63,7 @@ async fn index(
 
 fn row(identity: Identity, providers: &[Provider], page: &PageContext) -> SocialAccountRow {
     let provider = providers.iter().find(|provider| provider.slug() == identity.provider);
-    let name = provider.map(|provider| login_methods::provider_name(&provider.application, page));
+    let name = provider.map(|provider| login_methods::provider_name(&provider.registration, page));
     SocialAccountRow {
         id: identity.id,
         name: name.unwrap_or(identity.provider),
@@ -88,7 +88,7 @@ async fn destroy(
     }
     match flows::account::social_accounts::disconnect(
         ctx,
-        signed_in.person().id,
+        signed_in.user().id,
         id.unwrap_or_default(),
         info,
     )

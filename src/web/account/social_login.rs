@@ -13,12 +13,12 @@ use super::{MY_PAGE, Response, reauthentication, signup, social_accounts};
 use crate::context::Context;
 use crate::flows;
 use crate::flows::account::social_accounts::ConnectError;
-use crate::flows::account::social_login::{Arrived, Guest, SocialError};
+use crate::flows::account::social_login::{SocialLogin, SocialLoginError, SocialLoginOutcome};
 use crate::http::cookies;
 use crate::http::guards;
 use crate::http::guards::SignedIn;
 use crate::http::next;
-use crate::oauth::{Known, OauthError, Returned};
+use crate::oauth::{CallbackParams, OAuthError, ProviderUser};
 use crate::social::Provider;
 use crate::throttle::ThrottleError;
 use crate::types::{RequestInfo, Secret, SessionId, UserId};
@@ -74,10 +74,10 @@ async fn create(
             return Ok(Response::Redirect(reauthentication::redirect_for(social_accounts::LIST)));
         }
     };
-    let is_again = matches!(purpose, OAuthPurpose::Reauthenticate(_));
-    match flows::account::social_login::set_out(ctx, slug, is_again, info).await {
-        Ok((way, dance)) => {
-            OAuthState::set((ctx, jar), (slug, &sent.form.next), &dance, purpose);
+    let is_reauthentication = matches!(purpose, OAuthPurpose::Reauthenticate(_));
+    match flows::account::social_login::begin(ctx, slug, is_reauthentication, info).await {
+        Ok((way, request)) => {
+            OAuthState::set((ctx, jar), (slug, &sent.form.next), &request, purpose);
             Ok(Response::Redirect(Redirect::to(way)))
         }
         Err(error) => failure_response(page, error),
@@ -103,7 +103,7 @@ async fn callback(
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    let Some(dance) = state.dance(ctx, slug, query.state.unwrap_or_default()) else {
+    let Some(request) = state.request(ctx, slug, query.state.unwrap_or_default()) else {
         return stale_state(page);
     };
     let code = query.code.filter(|code| !code.is_empty() && code.len() <= MAX_BYTES);
@@ -118,9 +118,11 @@ async fn callback(
             return message(page, Status::BadGateway, "social_login.unavailable");
         }
     };
-    let returned = Returned { code, issuer: query.iss.map(str::to_owned) };
-    match flows::account::social_login::come_back(ctx, slug, &dance, returned, info).await {
-        Ok((provider, known)) => complete(&provider, &known, &state, page, info, (ctx, jar)).await,
+    let params = CallbackParams { code, issuer: query.iss.map(str::to_owned) };
+    match flows::account::social_login::handle_callback(ctx, slug, &request, params, info).await {
+        Ok((provider, provider_user)) => {
+            complete(&provider, &provider_user, &state, page, info, (ctx, jar)).await
+        }
         Err(error) => failure_response(page, error),
     }
 }
@@ -133,15 +135,17 @@ fn callback_without_state(_slug: &str, page: PageContext) -> Result<Response, Er
 
 async fn complete(
     provider: &Provider,
-    known: &Known,
+    provider_user: &ProviderUser,
     state: &OAuthState,
     page: PageContext,
     info: &RequestInfo,
     (ctx, jar): (&Context, &CookieJar<'_>),
 ) -> Result<Response, Error> {
-    let identity = (provider.slug(), known);
+    let identity = (provider.slug(), provider_user);
     match &state.purpose {
-        OAuthPurpose::LogIn => sign_in(provider, known, state, page, info, (ctx, jar)).await,
+        OAuthPurpose::LogIn => {
+            sign_in(provider, provider_user, state, page, info, (ctx, jar)).await
+        }
         OAuthPurpose::Connect(session) => {
             let Some((user, _)) = same_session(&page, session) else { return stale_state(page) };
             match flows::account::social_accounts::connect(ctx, user, identity, info).await {
@@ -154,7 +158,8 @@ async fn complete(
         }
         OAuthPurpose::Reauthenticate(session) => {
             let Some(whose) = same_session(&page, session) else { return stale_state(page) };
-            match flows::account::social_accounts::prove(ctx, whose, identity, info).await {
+            match flows::account::social_accounts::reauthenticate(ctx, whose, identity, info).await
+            {
                 Ok(()) => {
                     Ok(Response::Redirect(Redirect::to(next::after_login(&state.next, MY_PAGE))))
                 }
@@ -168,7 +173,7 @@ async fn complete(
 /// logged in meanwhile.
 fn same_session(page: &PageContext, session: &str) -> Option<(UserId, SessionId)> {
     let reader = page.user().filter(|reader| reader.session().to_string() == session)?;
-    Some((reader.person().id, reader.session()))
+    Some((reader.user().id, reader.session()))
 }
 
 fn rejected_connection(
@@ -184,7 +189,7 @@ fn rejected_connection(
 
 async fn sign_in(
     provider: &Provider,
-    known: &Known,
+    provider_user: &ProviderUser,
     state: &OAuthState,
     page: PageContext,
     info: &RequestInfo,
@@ -192,55 +197,59 @@ async fn sign_in(
 ) -> Result<Response, Error> {
     let before = page.user().map(SignedIn::session);
     let language = page.language();
-    let guest = Guest { provider, known, typed: None, language, before };
-    match flows::account::social_login::welcome(ctx, guest, info).await {
-        Err(SocialError::NoEmail) => {
-            PendingSocialSignup::set((ctx, jar), (provider.slug(), &state.next), known);
+    let login = SocialLogin { provider, provider_user, typed_email: None, language, before };
+    match flows::account::social_login::sign_in_or_register(ctx, login, info).await {
+        Err(SocialLoginError::NoEmail) => {
+            PendingSocialSignup::set((ctx, jar), (provider.slug(), &state.next), provider_user);
             Ok(Response::Redirect(Redirect::to("/account/join/address")))
         }
-        Ok(arrived) => Ok(signed_in_response(&arrived, &state.next, ctx, jar)),
+        Ok(outcome) => Ok(signed_in_response(&outcome, &state.next, ctx, jar)),
         Err(error) => failure_response(page, error),
     }
 }
 
 /// Returns the response after a log-in or sign-up.
 pub(crate) fn signed_in_response(
-    arrived: &Arrived,
+    outcome: &SocialLoginOutcome,
     next: &str,
     ctx: &Context,
     jar: &CookieJar<'_>,
 ) -> Response {
-    match arrived {
-        Arrived::SignedIn(tokens, has_stayed) => {
+    match outcome {
+        SocialLoginOutcome::SignedIn(tokens, deletion_cancelled) => {
             cookies::sign_in(jar, ctx, tokens);
-            if *has_stayed {
+            if *deletion_cancelled {
                 Flash::DeletionCancelled.set(jar, ctx);
             }
             Response::Redirect(Redirect::to(next::after_login(next, MY_PAGE)))
         }
-        Arrived::LetterSent => Response::Redirect(Redirect::to("/account/join/sent")),
+        SocialLoginOutcome::EmailSent => Response::Redirect(Redirect::to("/account/join/sent")),
     }
 }
 
 /// Renders why the log-in failed.
-pub(crate) fn failure_response(page: PageContext, error: SocialError) -> Result<Response, Error> {
+pub(crate) fn failure_response(
+    page: PageContext,
+    error: SocialLoginError,
+) -> Result<Response, Error> {
     let (status, text) = match error {
-        SocialError::Unknown => return Err(Status::NotFound.into()),
-        SocialError::Closed => return signup::closed(page),
-        SocialError::NotNow(ThrottleError::TooSoon(wait)) => {
+        SocialLoginError::Unknown => return Err(Status::NotFound.into()),
+        SocialLoginError::Closed => return signup::closed(page),
+        SocialLoginError::NotNow(ThrottleError::TooSoon(wait)) => {
             return message_page::too_soon(page, wait).map(Response::Page);
         }
-        SocialError::NotNow(ThrottleError::Broken(error)) | SocialError::Broken(error) => {
+        SocialLoginError::NotNow(ThrottleError::Broken(error))
+        | SocialLoginError::Broken(error) => {
             return Err(error.into());
         }
-        SocialError::Provider(OauthError::Refused(_)) => {
+        SocialLoginError::Provider(OAuthError::Refused(_)) => {
             (Status::UnprocessableEntity, "social_login.not_authenticated")
         }
-        SocialError::Provider(_) => (Status::BadGateway, "social_login.unavailable"),
-        SocialError::Refused => (Status::UnprocessableEntity, "social_login.refused"),
-        SocialError::EmailTaken => (Status::UnprocessableEntity, "social_login.email_taken"),
-        SocialError::LocalEmail => (Status::UnprocessableEntity, "social_login.local_email"),
-        SocialError::NoEmail => (Status::UnprocessableEntity, "social_login.no_email"),
+        SocialLoginError::Provider(_) => (Status::BadGateway, "social_login.unavailable"),
+        SocialLoginError::Refused => (Status::UnprocessableEntity, "social_login.refused"),
+        SocialLoginError::EmailTaken => (Status::UnprocessableEntity, "social_login.email_taken"),
+        SocialLoginError::LocalEmail => (Status::UnprocessableEntity, "social_login.local_email"),
+        SocialLoginError::NoEmail => (Status::UnprocessableEntity, "social_login.no_email"),
     };
     message(page, status, text)
 }

@@ -11,7 +11,7 @@ use super::oauth_state::PendingSocialSignup;
 use super::social_login::{failure_response, signed_in_response};
 use crate::context::Context;
 use crate::flows;
-use crate::flows::account::social_login::{Guest, SocialError};
+use crate::flows::account::social_login::{SocialLogin, SocialLoginError};
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
 use crate::social as providers;
@@ -69,22 +69,22 @@ async fn create(
     }
     let email = Email::parse(&sent.form.email).expect("the rules hold, and they are this parser");
     let provider = providers::find_active(ctx, &pending.slug).await?.ok_or(Status::NotFound)?;
-    let guest = Guest {
+    let login = SocialLogin {
         provider: &provider,
-        known: &pending.known(),
-        typed: Some(&email),
+        provider_user: &pending.provider_user(),
+        typed_email: Some(&email),
         language: page.language(),
         before: page.user().map(SignedIn::session),
     };
-    match flows::account::social_login::welcome(ctx, guest, info).await {
-        Ok(arrived) => {
+    match flows::account::social_login::sign_in_or_register(ctx, login, info).await {
+        Ok(outcome) => {
             cookies::remove_pending_social_signup(jar, ctx);
-            Ok(signed_in_response(&arrived, &pending.next, ctx, jar))
+            Ok(signed_in_response(&outcome, &pending.next, ctx, jar))
         }
-        Err(SocialError::EmailTaken) => {
+        Err(SocialLoginError::EmailTaken) => {
             rerender(page, &sent.form, &Rejection::on_field("email", "social_login.email_taken"))
         }
-        Err(SocialError::LocalEmail) => {
+        Err(SocialLoginError::LocalEmail) => {
             rerender(page, &sent.form, &Rejection::on_field("email", "email.local"))
         }
         Err(error) => failure_response(page, error),

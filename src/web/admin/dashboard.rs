@@ -58,7 +58,7 @@ async fn show(
     rocket: &rocket::Config,
     ctx: &State<Context>,
 ) -> Result<Page, Error> {
-    let may = |permission| reader.0.person().may(permission);
+    let may = |permission| reader.0.user().may(permission);
     let (stats, days, tallest) = if may(Permission::UsersView) {
         people(ctx, &page).await?
     } else {

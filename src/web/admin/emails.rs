@@ -82,7 +82,7 @@ async fn index(
         states: STATES,
         older: letters.last().map(|letter| letter.id).filter(|_| has_older),
         letters: letters.into_iter().map(|letter| show(&page, letter)).collect(),
-        may_retry: reader.0.person().may(Permission::UsersChange),
+        may_retry: reader.0.user().may(Permission::UsersChange),
         is_newest: before.is_none(),
         page,
     };
@@ -99,7 +99,7 @@ async fn retry(
     jar: &CookieJar<'_>,
 ) -> Result<Redirect, Error> {
     let retried =
-        flows::admin::emails::retry(ctx, reader.0.person(), info, id.unwrap_or_default()).await?;
+        flows::admin::emails::retry(ctx, reader.0.user(), info, id.unwrap_or_default()).await?;
     let flash = match retried {
         Retried::Due => Flash::EmailRetried,
         Retried::NotWaiting => Flash::EmailNotWaiting,

@@ -14,7 +14,7 @@ use crate::flows::admin::groups::GroupError;
 use crate::groups;
 use crate::groups::{Group, GroupName};
 use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
-use crate::types::{GroupId, Permission, Permissions, Person, RequestInfo};
+use crate::types::{GroupId, Permission, Permissions, RequestInfo, User};
 use crate::web::account::{Response, reauthentication};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
@@ -119,7 +119,7 @@ async fn index(reader: ViewsUsers, page: PageContext, ctx: &State<Context>) -> R
     let mut groups = groups::list(&ctx.db, AT_MOST as u64 + 1).await?;
     let has_more = groups.len() > AT_MOST;
     groups.truncate(AT_MOST);
-    let may_add = reader.0.person().may(Permission::UsersChange);
+    let may_add = reader.0.user().may(Permission::UsersChange);
     let groups = groups.into_iter().map(show).collect();
     Page::render(&GroupsPage { page, groups, has_more, may_add })
 }
@@ -150,7 +150,7 @@ async fn create(
         return rerender(page, &sent.form, &errors.into(), None, &reader.0);
     }
     let (name, permissions) = sent.form.words();
-    let actor = Actor { user: reader.0.person(), info };
+    let actor = Actor { user: reader.0.user(), info };
     match flows::admin::groups::create(ctx, actor, &name, permissions).await {
         Ok(_) => Ok(done(jar, ctx, Flash::GroupSaved)),
         Err(error) => reject(page, &sent.form, error, None, &reader.0),
@@ -188,7 +188,7 @@ async fn update(
         return rerender(page, &sent.form, &errors.into(), Some(&group), &reader.0);
     }
     let (name, permissions) = sent.form.words();
-    let actor = Actor { user: reader.0.person(), info };
+    let actor = Actor { user: reader.0.user(), info };
     match flows::admin::groups::update(ctx, actor, group.id, &name, permissions).await {
         Ok(()) => Ok(done(jar, ctx, Flash::GroupSaved)),
         Err(error) => reject(page, &sent.form, error, Some(&group), &reader.0),
@@ -206,7 +206,7 @@ async fn confirm(
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
-    ask_to_delete(page, group, reader.0.person()).map(Response::Page)
+    ask_to_delete(page, group, reader.0.user()).map(Response::Page)
 }
 
 #[post("/admin/groups/<id>/delete", data = "<_sent>")]
@@ -222,7 +222,7 @@ async fn destroy(
     if !reader.0.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    let actor = Actor { user: reader.0.person(), info };
+    let actor = Actor { user: reader.0.user(), info };
     match flows::admin::groups::delete(ctx, actor, number(id)).await {
         Ok(()) => Ok(done(jar, ctx, Flash::GroupDeleted)),
         Err(GroupError::MissingPermissions | GroupError::MemberHasMore) => {
@@ -279,22 +279,22 @@ fn render(
     group: Option<&Group>,
     reader: &SignedIn,
 ) -> Result<Page, Error> {
-    let person = reader.person();
+    let user = reader.user();
     let granted = group.map_or(Permissions::NONE, |group| group.permissions);
     let may_change =
-        person.may(Permission::UsersChange) && flows::admin::groups::may_manage(person, granted);
+        user.may(Permission::UsersChange) && flows::admin::groups::may_manage(user, granted);
     let boxes = Permission::ALL.into_iter().map(|permission| TickBox {
         name: permission.as_str(),
         label: label(permission),
         id: format!("permission-{}", permission.as_str().replace('.', "-")),
-        is_barred: !may_change || !person.may(permission),
+        is_barred: !may_change || !user.may(permission),
     });
     let boxes = boxes.collect();
     let group = group.map(|group| (group.id, group.members));
     Page::render(&GroupPage { page, form, boxes, group, may_change })
 }
 
-fn ask_to_delete(page: PageContext, group: Group, reader: &Person) -> Result<Page, Error> {
+fn ask_to_delete(page: PageContext, group: Group, reader: &User) -> Result<Page, Error> {
     let may_change = flows::admin::groups::may_manage(reader, group.permissions);
     Page::render(&DeletePage { page, group: show(group), may_change })
 }

@@ -38,7 +38,7 @@ async fn show(
     rocket: &rocket::Config,
     ctx: &State<Context>,
 ) -> Result<Page, Error> {
-    tracing::info!(staff.id = reader.0.person().id.0, "staff looked at the settings");
+    tracing::info!(staff.id = reader.0.user().id.0, "staff looked at the settings");
     let settings = ctx.settings.listed.0.iter().map(|setting| Shown {
         name: setting.name.clone(),
         value: match (&setting.value, setting.name.as_str()) {

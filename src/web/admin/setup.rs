@@ -7,7 +7,7 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
-use crate::accounts::OwnData;
+use crate::accounts::UserAttributes;
 use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::setup::SetupError;
@@ -48,9 +48,9 @@ impl Form for SetupForm {
 
 impl SetupForm {
     /// What is known of the person, whatever else is wrong with the form.
-    fn own_data(&self) -> OwnData {
+    fn user_attributes(&self) -> UserAttributes {
         let email = Email::parse(&self.email).ok();
-        OwnData { email, name: Name::default(), date_of_birth: None }
+        UserAttributes { email, name: Name::default(), date_of_birth: None }
     }
 }
 
@@ -138,8 +138,13 @@ async fn make(
     if !errors.is_empty() {
         let found = match errors.unchecked_password("password1", &form.password1) {
             Some(password) => {
-                flows::admin::setup::check_password_strength(ctx, token, &password, form.own_data())
-                    .await
+                flows::admin::setup::check_password_strength(
+                    ctx,
+                    token,
+                    &password,
+                    form.user_attributes(),
+                )
+                .await
             }
             None => Ok(Vec::new()),
         };

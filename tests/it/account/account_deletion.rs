@@ -22,7 +22,7 @@ async fn leaves(browser: &mut Browser<'_>) {
 
 /// Does what is due; tells how many are gone.
 async fn carries_out(app: &App) -> u64 {
-    flows::account::account_deletion::carry_out(&app.ctx, 50).await.expect("the database answers")
+    flows::account::account_deletion::delete_due(&app.ctx, 50).await.expect("the database answers")
 }
 
 async fn people(app: &App) -> i64 {
@@ -265,8 +265,8 @@ async fn many_leave_a_batch_at_a_time(world: World) {
     }
     world.clock.advance(14 * DAY);
 
-    let first = flows::account::account_deletion::carry_out(&app.ctx, 2).await.expect("answers");
-    let second = flows::account::account_deletion::carry_out(&app.ctx, 2).await.expect("answers");
+    let first = flows::account::account_deletion::delete_due(&app.ctx, 2).await.expect("answers");
+    let second = flows::account::account_deletion::delete_due(&app.ctx, 2).await.expect("answers");
 
     assert_eq!((first, second, people(&app).await), (2, 1, 0));
 }
@@ -382,10 +382,9 @@ async fn logging_in_while_the_account_is_removed_is_one_or_the_other(world: Worl
     world.clock.advance(14 * DAY);
 
     let ctx = app.ctx.clone();
-    let sweep =
-        rocket::tokio::spawn(
-            async move { flows::account::account_deletion::carry_out(&ctx, 50).await },
-        );
+    let sweep = rocket::tokio::spawn(async move {
+        flows::account::account_deletion::delete_due(&ctx, 50).await
+    });
     let racers = join_all(ready.iter_mut().map(|(person, token, email)| async move {
         let fields = [("csrf", token.as_str()), ("email", email), ("password", GOOD)];
         person.post("/account/login", &fields).await.status()
@@ -420,10 +419,9 @@ async fn reminding_somebody_who_is_being_removed_breaks_nothing(world: World) {
     world.clock.advance(30 * DAY + SECOND);
 
     let ctx = app.ctx.clone();
-    let sweep =
-        rocket::tokio::spawn(
-            async move { flows::account::account_deletion::carry_out(&ctx, 50).await },
-        );
+    let sweep = rocket::tokio::spawn(async move {
+        flows::account::account_deletion::delete_due(&ctx, 50).await
+    });
     let racers = join_all(ready.iter_mut().map(|(person, token, email)| async move {
         let fields = [("csrf", token.as_str()), ("email", email), ("password", GOOD)];
         person.post("/account/login", &fields).await.status()

@@ -116,7 +116,7 @@ async fn what_was_done_at_the_terminal_says_so(world: World) {
     app.person("ada").await;
     let (email, good) = (Email::parse("ada@example.com"), Password::parse("a brand new one!"));
     let terminal = RequestInfo::from_terminal("request".into());
-    flows::account::password_change::set(
+    flows::account::password_change::set_by_operator(
         &app.ctx,
         &email.expect("an address"),
         good.expect("a password"),

@@ -54,7 +54,7 @@ async fn a_password_that_is_set_at_the_terminal_begins_a_new_row(world: World) {
     let email = Email::parse(ADA).expect("an address");
     let password = Password::parse("another river in the evening").expect("typed");
 
-    flows::account::password_change::set(&app.ctx, &email, password, &request_info())
+    flows::account::password_change::set_by_operator(&app.ctx, &email, password, &request_info())
         .await
         .expect("set");
     world.clock.advance(HOUR);

@@ -1,6 +1,6 @@
 //! Logging in.
 
-use daemun::flows::account::login::LogInError;
+use daemun::flows::account::login::LoginError;
 use daemun::sessions::AuthError;
 
 use crate::support::{App, GOOD, Page, World, on_both};
@@ -271,7 +271,7 @@ async fn sixteen_log_ins_at_once_do_not_stand_in_each_others_way(world: World) {
     for racer in racers {
         let outcome = racer.await.expect("no panic");
         // More than ten at once are throttled, and nothing else may go wrong.
-        let too_soon = matches!(outcome, Err(LogInError::NotProved(AuthError::TooSoon(_))));
+        let too_soon = matches!(outcome, Err(LoginError::NotProved(AuthError::TooSoon(_))));
         assert!(outcome.is_ok() || too_soon, "{outcome:?}");
     }
 }

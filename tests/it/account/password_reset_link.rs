@@ -188,7 +188,7 @@ async fn a_link_is_dead_once_the_password_was_set_at_the_terminal(world: World) 
     let link = link(&app, "ada@example.com").await;
 
     let new = Password::parse(NEW).expect("typed");
-    let set = flows::account::password_change::set(
+    let set = flows::account::password_change::set_by_operator(
         &app.ctx,
         &address("ada@example.com"),
         new,

@@ -107,7 +107,7 @@ async fn a_hash_with_a_nul_in_a_stored_list_stops_nothing(world: World) {
     };
     let people = vec![person("bob", "pbkdf2_sha256$1$a\0b$x"), person("eve", "")];
     let whole = daemun::accounts::find_by_id(&app.ctx.db, UserId(app.id_of("root").await)).await;
-    let by = whole.expect("the database answers").expect("an account").person;
+    let by = whole.expect("the database answers").expect("an account").user;
     let actor = Actor { user: &by, info: &request_info() };
 
     let id: BulkJobId =

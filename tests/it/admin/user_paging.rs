@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use daemun::accounts::search::Sort;
+use daemun::accounts::search::SortOrder;
 
 use crate::admin::users::{LIST, crowd, emails, insert, root};
 use crate::support::{Browser, Page, World, on_both};
@@ -27,7 +27,7 @@ async fn every_order_is_walked_forward_and_backward_without_loss(world: World) {
     let mut root = root(&world, &app).await;
     crowd(&app).await;
 
-    for (name, _) in Sort::ALL {
+    for (name, _) in SortOrder::ALL {
         for query in ["", "&q=person", "&q=p1", "&is_staff=false", "&q=pe"] {
             let first = root.get(&format!("{LIST}?sort={name}{query}")).await;
             let pages = walk(&mut root, &first, "next").await;

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use daemun::accounts::search;
-use daemun::accounts::search::{Bounds, Count, Cursor, Filter, Place, Sort, Words};
+use daemun::accounts::search::{
+    Cursor, CursorPosition, MatchCount, SearchBounds, SearchTerms, SortOrder, UserFilter,
+};
 
 use crate::admin::users::{CSV, LIST, crowd, emails, encoded, insert, records, root};
 use crate::support::{Browser, World, on_both};
@@ -176,43 +178,51 @@ async fn a_walk_through_windows_finds_the_same(world: World) {
     root(&world, &app).await;
     crowd(&app).await;
     let db = &app.ctx.db;
-    let small = Bounds { candidates: 3, window: 10 };
-    let words = Words::parse("p1 person").expect("short");
+    let small = SearchBounds { candidates: 3, window: 10 };
+    let words = SearchTerms::parse("p1 person").expect("short");
     let filters = [
-        Filter { words, ..Filter::default() },
-        Filter { is_superuser: Some(true), ..Filter::default() },
-        Filter { is_staff: Some(false), ..Filter::default() },
-        Filter { words: Words::parse("nobody").expect("short"), ..Filter::default() },
+        UserFilter { terms: words, ..UserFilter::default() },
+        UserFilter { is_superuser: Some(true), ..UserFilter::default() },
+        UserFilter { is_staff: Some(false), ..UserFilter::default() },
+        UserFilter { terms: SearchTerms::parse("nobody").expect("short"), ..UserFilter::default() },
     ];
 
     for filter in &filters {
-        for (name, sort) in Sort::ALL {
-            let whole = search::page(db, filter, sort, &Place::First, Bounds::default(), 500).await;
-            let expected = whole.expect("answers").people;
+        for (name, sort) in SortOrder::ALL {
+            let whole = search::list_page(
+                db,
+                filter,
+                sort,
+                &CursorPosition::Start,
+                SearchBounds::default(),
+                500,
+            )
+            .await;
+            let expected = whole.expect("answers").users;
             let mut met = Vec::new();
-            let mut place = Some(Place::First);
+            let mut place = Some(CursorPosition::Start);
             while let Some(from) = place {
-                let page = search::page(db, filter, sort, &from, small, 4).await;
+                let page = search::list_page(db, filter, sort, &from, small, 4).await;
                 let page = page.expect("answers");
                 let told = page.count;
                 let is_right = match told {
-                    Count::Exactly(count) => count == expected.len() as u64,
-                    Count::AtLeast(count) => count <= expected.len() as u64,
-                    Count::Many => false,
+                    MatchCount::Exactly(count) => count == expected.len() as u64,
+                    MatchCount::AtLeast(count) => count <= expected.len() as u64,
+                    MatchCount::Many => false,
                 };
                 assert!(is_right, "{told:?}");
-                met.extend(page.people);
-                place = page.after.map(Place::After);
+                met.extend(page.users);
+                place = page.after.map(CursorPosition::After);
             }
             assert_eq!(met, expected, "{name} {filter:?}");
             let Some((last, rest)) = expected.split_last() else { continue };
             let mut back = Vec::new();
-            let mut place = Some(Place::Before(Cursor::of(last, sort)));
+            let mut place = Some(CursorPosition::Before(Cursor::of(last, sort)));
             while let Some(from) = place {
-                let page = search::page(db, filter, sort, &from, small, 4).await;
+                let page = search::list_page(db, filter, sort, &from, small, 4).await;
                 let page = page.expect("answers");
-                back.splice(0..0, page.people);
-                place = page.before.map(Place::Before);
+                back.splice(0..0, page.users);
+                place = page.before.map(CursorPosition::Before);
             }
             assert_eq!(back, rest, "back: {name} {filter:?}");
         }
@@ -229,22 +239,29 @@ async fn many_matches_are_the_same_whether_they_stand_near_or_far(world: World) 
          CASE WHEN i <= 1500 THEN 'Far' WHEN i % 2 = 0 THEN 'Near' ELSE 'Nobody' END, i, 0 FROM n",
     )
     .await;
-    let newest = Sort::parse("-created_at").expect("an order");
+    let newest = SortOrder::parse("-created_at").expect("an order");
     let (far, near) = ((1..=1_500).rev(), (1_501..=4_000).rev().filter(|it| it % 2 == 0));
     let expected: [(&str, Vec<i64>); 2] = [("far", far.collect()), ("near", near.collect())];
 
     for (word, expected) in expected {
-        let words = Words::parse(word).expect("short");
-        let filter = Filter { words, ..Filter::default() };
-        let (mut met, mut place) = (Vec::new(), Some(Place::First));
+        let words = SearchTerms::parse(word).expect("short");
+        let filter = UserFilter { terms: words, ..UserFilter::default() };
+        let (mut met, mut place) = (Vec::new(), Some(CursorPosition::Start));
         while let Some(from) = place {
-            let page =
-                search::page(&app.ctx.db, &filter, newest, &from, Bounds::default(), 200).await;
+            let page = search::list_page(
+                &app.ctx.db,
+                &filter,
+                newest,
+                &from,
+                SearchBounds::default(),
+                200,
+            )
+            .await;
             let page = page.expect("answers");
-            assert_eq!(page.count, Count::Exactly(expected.len() as u64), "{word}");
-            assert!(!page.is_cut, "all of them can be sorted: {word}");
-            met.extend(page.people.iter().map(|row| row.created_at.unix_timestamp_nanos()));
-            place = page.after.map(Place::After);
+            assert_eq!(page.count, MatchCount::Exactly(expected.len() as u64), "{word}");
+            assert!(!page.is_window_exhausted, "all of them can be sorted: {word}");
+            met.extend(page.users.iter().map(|row| row.created_at.unix_timestamp_nanos()));
+            place = page.after.map(CursorPosition::After);
         }
         let expected: Vec<_> = expected.iter().map(|it| i128::from(*it) * 1_000).collect();
         assert_eq!(met, expected, "{word}");

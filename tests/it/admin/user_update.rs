@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use daemun::accounts;
-use daemun::accounts::Edited;
+use daemun::accounts::AccountUpdate;
 use daemun::admin::Actor;
 use daemun::flows;
 use daemun::flows::admin::user_update::UserUpdate;
-use daemun::types::{Permission, Person, UserId};
+use daemun::types::{Permission, User, UserId};
 use futures::future::join;
 
 use crate::support::app::request_info;
@@ -68,9 +68,9 @@ pub(crate) async fn why(browser: &mut Browser<'_>, id: i64) -> String {
     browser.get(&path(id)).await.texts(".reason").join(" ")
 }
 
-async fn person_of(app: &App, id: i64) -> Person {
+async fn person_of(app: &App, id: i64) -> User {
     let account = accounts::find_by_id(&app.ctx.db, UserId(id)).await.expect("answers");
-    account.expect("there").person
+    account.expect("there").user
 }
 
 pub(crate) async fn count(app: &App, what: &str) -> i64 {
@@ -279,7 +279,7 @@ async fn two_superusers_who_demote_each_other_leave_one(world: World) {
         for (person, id) in people.iter().zip(ids) {
             let sql = format!("SELECT version FROM users WHERE id = {id}");
             let version = app.number(&sql).await;
-            let edited = Edited {
+            let edited = AccountUpdate {
                 email: person.email.clone(),
                 name: person.name.clone(),
                 gender: None,

@@ -176,9 +176,13 @@ async fn of_sixteen_who_give_up_one_token_one_ends_the_session(world: World) {
     for _ in 0..16 {
         let (ctx, token) = (app.ctx.clone(), tokens.refresh.token.clone());
         racers.push(rocket::tokio::spawn(async move {
-            daemun::flows::account::logout::by_token(&ctx, token.expose(), &request_info())
-                .await
-                .is_ok()
+            daemun::flows::account::logout::with_refresh_token(
+                &ctx,
+                token.expose(),
+                &request_info(),
+            )
+            .await
+            .is_ok()
         }));
     }
 

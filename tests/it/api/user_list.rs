@@ -1,6 +1,6 @@
 //! `/api/users` as a list: paging, search and filters.
 
-use daemun::accounts::search::Filter;
+use daemun::accounts::search::UserFilter;
 use daemun::types::Permission;
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ async fn a_filter_that_is_none_is_named(world: World) {
         ("cursor=nbiAx".into(), "cursor"),
         ("group=99999999999999999999".into(), "group"),
     ];
-    wrong.extend(Filter::CONDITIONS.map(|name| (format!("{name}=maybe"), name)));
+    wrong.extend(UserFilter::CONDITIONS.map(|name| (format!("{name}=maybe"), name)));
     for (query, field) in wrong {
         let reply = ada.get(&format!("{USERS}?{query}")).await;
         let fields = reply.json.as_object().expect("fields");

@@ -143,9 +143,9 @@ async fn an_account_goes_two_weeks_after_its_owner_asked_for_it(world: World) {
     let bob = daemun::types::Email::parse(&email("bob")).expect("an address");
     let password = daemun::types::Password::parse(GOOD).expect("typed");
     let info = crate::support::app::request_info();
-    let bob = daemun::accounts::find(&app.ctx.db, &bob).await.expect("answers");
-    let bob = bob.expect("an account").person;
-    flows::account::account_deletion::ask(&app.ctx, &bob, Some(password), &info)
+    let bob = daemun::accounts::find_by_email(&app.ctx.db, &bob).await.expect("answers");
+    let bob = bob.expect("an account").user;
+    flows::account::account_deletion::schedule(&app.ctx, &bob, Some(password), &info)
         .await
         .expect("asked");
 

@@ -67,7 +67,7 @@ async fn sixty_four_writers_at_once_are_all_served(world: World) {
     let writers = (0..64).map(|number| {
         let ctx = app.ctx.clone();
         rocket::tokio::spawn(async move {
-            let application = daemun::flows::account::signup::Application {
+            let application = daemun::flows::account::signup::SignupRequest {
                 email: daemun::types::Email::parse(&format!("w{number}@example.com"))
                     .expect("an address"),
                 password: daemun::types::Password::parse(crate::support::GOOD).expect("typed"),
@@ -77,7 +77,7 @@ async fn sixty_four_writers_at_once_are_all_served(world: World) {
                 language: daemun::types::Language::English,
             };
             let info = crate::support::app::request_info();
-            daemun::flows::account::signup::join(&ctx, application, None, &info).await.is_ok()
+            daemun::flows::account::signup::sign_up(&ctx, application, None, &info).await.is_ok()
         })
     });
 

@@ -58,7 +58,7 @@ async fn a_provider_that_knows_somebody_twice_is_one_way_in(world: World) {
         .await;
     }
 
-    let ways = daemun::social::ways_of(&app.ctx, daemun::types::UserId(ada)).await;
+    let ways = daemun::social::list_login_methods(&app.ctx, daemun::types::UserId(ada)).await;
 
     assert_eq!(ways.expect("answers"), ["one", "two"]);
 }

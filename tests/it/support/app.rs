@@ -7,7 +7,7 @@ use daemun::clock::{Clock, to_micros};
 use daemun::config::Settings;
 use daemun::context::Context;
 use daemun::flows;
-use daemun::flows::account::signup::Joined;
+use daemun::flows::account::signup::SignupOutcome;
 use daemun::sessions::IssuedTokens;
 use daemun::types::{Email, Language, Name, Password, RequestInfo, UserId};
 use rocket::figment::Figment;
@@ -80,7 +80,7 @@ impl App {
 
     /// An account made behind the doors, and its session.
     pub(crate) async fn session_of(&self, name: &str) -> IssuedTokens {
-        let application = flows::account::signup::Application {
+        let application = flows::account::signup::SignupRequest {
             email: Email::parse(&email(name)).expect("an address"),
             password: Password::parse(GOOD).expect("a password"),
             name: Name::default(),
@@ -88,12 +88,12 @@ impl App {
             date_of_birth: None,
             language: Language::English,
         };
-        let joined = flows::account::signup::join(&self.ctx, application, None, &request_info())
+        let joined = flows::account::signup::sign_up(&self.ctx, application, None, &request_info())
             .await
             .expect("joins");
         match joined {
-            Joined::SignedIn(tokens) => tokens,
-            Joined::LetterSent => panic!("the address must be proved first"),
+            SignupOutcome::SignedIn(tokens) => tokens,
+            SignupOutcome::EmailSent => panic!("the address must be proved first"),
         }
     }
 

@@ -79,7 +79,7 @@ async fn piece(
     let events = audit::export(&ctx.db, search, before, PIECE).await?;
     let people = events.iter().flat_map(|event| [event.actor, event.target]).flatten();
     let people: Vec<_> = people.collect::<BTreeSet<_>>().into_iter().collect();
-    let emails = accounts::emails_of(&ctx.db, &people).await?;
+    let emails = accounts::list_emails(&ctx.db, &people).await?;
     let email = |id: Option<UserId>| id.and_then(|id| emails.get(&id).cloned()).unwrap_or_default();
     let number = |id: Option<UserId>| id.map(|id| id.to_string()).unwrap_or_default();
     let is_full = events.len() as u64 == PIECE;

@@ -173,7 +173,7 @@ pub(crate) async fn understand(
         .enumerate()
         .filter(|(_, (_, text))| !text.trim().is_empty())
     {
-        people[place] = person(ctx, text.trim()).await?;
+        people[place] = user(ctx, text.trim()).await?;
         if people[place].is_none() {
             wrong.push((field, "admin.audit.no_account"));
         }
@@ -201,12 +201,14 @@ pub(crate) async fn understand(
 }
 
 /// An account by its number, which works when it is gone too, or by its address.
-async fn person(ctx: &Context, text: &str) -> Result<Option<UserId>, DbError> {
+async fn user(ctx: &Context, text: &str) -> Result<Option<UserId>, DbError> {
     if let Ok(id) = text.parse() {
         return Ok(Some(UserId(id)));
     }
     match Email::parse(text) {
-        Ok(email) => Ok(accounts::find(&ctx.db, &email).await?.map(|account| account.person.id)),
+        Ok(email) => {
+            Ok(accounts::find_by_email(&ctx.db, &email).await?.map(|account| account.user.id))
+        }
         Err(_) => Ok(None),
     }
 }
@@ -220,7 +222,7 @@ pub(crate) async fn emails(
         events.iter().flat_map(|event| [event.actor, event.target]).flatten().collect();
     ids.sort_unstable();
     ids.dedup();
-    accounts::emails_of(&ctx.db, &ids).await
+    accounts::list_emails(&ctx.db, &ids).await
 }
 
 /// Events as people read them; the addresses of those who are in them cost one statement.

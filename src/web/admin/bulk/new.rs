@@ -8,7 +8,7 @@ use rocket::{Route, State, get, post, routes};
 use url::form_urlencoded;
 
 use super::show::BULK;
-use crate::accounts::search::Count;
+use crate::accounts::search::MatchCount;
 use crate::admin::{AdminAction, AdminError};
 use crate::context::Context;
 use crate::flows;
@@ -101,7 +101,7 @@ const KINDS: [Kind; 5] = [
 
 /// What the reader may do to many: form value, and key of its name.
 pub(crate) fn choices(reader: &SignedIn) -> Vec<(&'static str, &'static str)> {
-    let may = KINDS.iter().filter(|kind| reader.person().may(kind.permission));
+    let may = KINDS.iter().filter(|kind| reader.user().may(kind.permission));
     may.map(|kind| (kind.value, kind.words[0])).collect()
 }
 
@@ -275,7 +275,7 @@ async fn create(
 /// The kind of action, if there is such a one and the reader may do it.
 fn kind(form: &BulkForm, reader: &SignedIn) -> Result<&'static Kind, Error> {
     let kind = form.kind().ok_or(Status::UnprocessableEntity)?;
-    let may = reader.person().may(kind.permission);
+    let may = reader.user().may(kind.permission);
     if may { Ok(kind) } else { Err(Status::Forbidden.into()) }
 }
 
@@ -283,7 +283,7 @@ fn action(kind: &Kind, form: &BulkForm, until: Option<time::OffsetDateTime>) -> 
     match kind.value {
         "activate" => AdminAction::Activate,
         "deactivate" => {
-            AdminAction::Deactivate { reason: text::line(&form.reason).into_owned(), until }
+            AdminAction::Deactivate { reason: text::normalized(&form.reason).into_owned(), until }
         }
         "verify" => AdminAction::VerifyEmail,
         "end_sessions" => AdminAction::EndSessions,
@@ -292,11 +292,11 @@ fn action(kind: &Kind, form: &BulkForm, until: Option<time::OffsetDateTime>) -> 
 }
 
 /// A count as the form carries it.
-fn counted(count: Count) -> String {
+fn counted(count: MatchCount) -> String {
     match count {
-        Count::Exactly(count) => count.to_string(),
-        Count::AtLeast(count) => format!("{count}+"),
-        Count::Many => "many".to_owned(),
+        MatchCount::Exactly(count) => count.to_string(),
+        MatchCount::AtLeast(count) => format!("{count}+"),
+        MatchCount::Many => "many".to_owned(),
     }
 }
 
@@ -312,8 +312,8 @@ fn render(
         kind,
         count: index::told(preview.count, &page),
         counted: counted(preview.count),
-        is_nobody: preview.count == Count::Exactly(0),
-        has_more: preview.count != Count::Exactly(shown),
+        is_nobody: preview.count == MatchCount::Exactly(0),
+        has_more: preview.count != MatchCount::Exactly(shown),
         some: preview.some,
         left_out: (preview.skipped > 0)
             .then(|| page.t_with("admin.bulk.will_be_left_out", "count", preview.skipped)),

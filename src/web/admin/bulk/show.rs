@@ -77,7 +77,7 @@ async fn show(
 ) -> Result<Page, Error> {
     let job = find(id, ctx).await?;
     let may_undo =
-        job.kind.and_then(BulkJobKind::undo_permission).is_some_and(|it| staff.0.person().may(it));
+        job.kind.and_then(BulkJobKind::undo_permission).is_some_and(|it| staff.0.user().may(it));
     let until = job.undoable_until(ctx.clock.now()).filter(|_| may_undo);
     let mut all = shown(ctx, &page, std::slice::from_ref(&job)).await?;
     let page = ProgressPage {
@@ -136,13 +136,13 @@ async fn find(id: &str, ctx: &Context) -> Result<BulkJob, Error> {
 }
 
 fn may_stop(job: &BulkJob, reader: &SignedIn) -> bool {
-    let person = reader.person();
-    job.state == BulkJobState::Running && (person.is_superuser || person.id == job.actor)
+    let user = reader.user();
+    job.state == BulkJobState::Running && (user.is_superuser || user.id == job.actor)
 }
 
 async fn shown(ctx: &Context, page: &PageContext, all: &[BulkJob]) -> Result<Vec<Shown>, Error> {
     let actors: Vec<_> = all.iter().map(|job| job.actor).collect();
-    let emails = accounts::emails_of(&ctx.db, &actors).await?;
+    let emails = accounts::list_emails(&ctx.db, &actors).await?;
     let shown = all.iter().map(|job| Shown {
         id: job.id,
         title: title(job.kind),

@@ -3,8 +3,8 @@
 
 use rocket::form::FromForm;
 
-use crate::oauth::{Draft, Endpoint};
-use crate::social::{Provider, Wanted};
+use crate::oauth::{Endpoint, RegistrationInput};
+use crate::social::{Provider, ProviderInput};
 use crate::web::forms::Form;
 
 /// The furthest place on pages.
@@ -84,20 +84,20 @@ impl ProviderForm {
 
     /// The form as it stands for a provider.
     pub(crate) fn of(provider: &Provider) -> Self {
-        let application = &provider.application;
+        let registration = &provider.registration;
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let endpoint = |place: usize| {
-            let endpoint: Option<&Endpoint> = application.endpoints[place].as_ref();
+            let endpoint: Option<&Endpoint> = registration.endpoints[place].as_ref();
             endpoint.map_or_else(String::new, |endpoint| endpoint.as_str().to_owned())
         };
         Self {
-            provider: application.kind.as_str().to_owned(),
-            slug: application.slug.clone(),
-            name: application.name.clone(),
-            client_id: application.client_id.clone(),
+            provider: registration.kind.as_str().to_owned(),
+            slug: registration.slug.clone(),
+            name: registration.name.clone(),
+            client_id: registration.client_id.clone(),
             client_secret: String::new(),
-            app_id: text(&application.app_id),
-            issuer: text(&application.issuer),
+            app_id: text(&registration.app_id),
+            issuer: text(&registration.issuer),
             authorization_endpoint: endpoint(0),
             token_endpoint: endpoint(1),
             userinfo_endpoint: endpoint(2),
@@ -108,14 +108,14 @@ impl ProviderForm {
     }
 
     /// What is wanted; `None` when the place is no number.
-    pub(crate) fn wanted(&self) -> Option<Wanted> {
+    pub(crate) fn input(&self) -> Option<ProviderInput> {
         let form = self.clone();
         let position = match form.position.trim() {
             "" => 0,
             place => place.parse().ok().filter(|place| (0..=LAST).contains(place))?,
         };
         let is_active = !matches!(form.is_active.as_str(), "" | "false" | "0" | "off");
-        let draft = Draft {
+        let registration = RegistrationInput {
             provider: form.provider,
             slug: form.slug,
             name: form.name,
@@ -128,6 +128,6 @@ impl ProviderForm {
             userinfo_endpoint: form.userinfo_endpoint,
             token_info_endpoint: form.token_info_endpoint,
         };
-        Some(Wanted { draft, is_active, position })
+        Some(ProviderInput { registration, is_active, position })
     }
 }

@@ -12,7 +12,7 @@ use crate::flows;
 use crate::flows::account::social_login::redirect_uri;
 use crate::flows::admin::social_providers::ProviderError;
 use crate::http::guards::{ChangesSocial, SignedIn};
-use crate::oauth::{EndpointError, Flaw, Kind, OauthError};
+use crate::oauth::{EndpointError, OAuthError, ProviderKind, RegistrationError};
 use crate::social;
 use crate::social::Provider;
 use crate::types::RequestInfo;
@@ -89,7 +89,7 @@ async fn index(
 ) -> Result<Page, Error> {
     let providers = social::list(ctx).await?.into_iter().map(|provider| Shown {
         id: provider.id,
-        name: login_methods::provider_name(&provider.application, &page),
+        name: login_methods::provider_name(&provider.registration, &page),
         slug: provider.slug().to_owned(),
         is_active: provider.is_active,
     });
@@ -165,7 +165,7 @@ async fn destroy(
         return Ok(Response::Redirect(reauthentication::redirect_for(LIST)));
     }
     let provider = find(ctx, id).await?;
-    let actor = Actor { user: reader.0.person(), info };
+    let actor = Actor { user: reader.0.user(), info };
     match flows::admin::social_providers::delete(ctx, actor, &provider).await {
         Ok(()) => Ok(done(jar, ctx, Flash::ProviderDeleted)),
         Err(ProviderError::Broken(error)) => Err(error.into()),
@@ -174,7 +174,7 @@ async fn destroy(
 }
 
 async fn find(ctx: &Context, id: Option<i64>) -> Result<Provider, Error> {
-    Ok(social::find(ctx, id.unwrap_or_default()).await?.ok_or(Status::NotFound)?)
+    Ok(social::find_provider(ctx, id.unwrap_or_default()).await?.ok_or(Status::NotFound)?)
 }
 
 async fn save(
@@ -189,18 +189,18 @@ async fn save(
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let mut errors = sent.errors(Ok(()));
-    let wanted = sent.form.wanted();
-    if wanted.is_none() {
+    let input = sent.form.input();
+    if input.is_none() {
         errors.add("position", "admin.social.position_malformed");
     }
-    let Some(wanted) = wanted.filter(|_| errors.is_empty()) else {
+    let Some(input) = input.filter(|_| errors.is_empty()) else {
         return rerender(page, &sent.form, &errors.into(), provider, ctx).await;
     };
-    let actor = Actor { user: reader.person(), info };
+    let actor = Actor { user: reader.user(), info };
     let saved = match provider {
-        None => flows::admin::social_providers::create(ctx, actor, &wanted).await,
+        None => flows::admin::social_providers::create(ctx, actor, &input).await,
         Some(provider) => {
-            flows::admin::social_providers::update(ctx, actor, provider, &wanted).await
+            flows::admin::social_providers::update(ctx, actor, provider, &input).await
         }
     };
     let rejection = match saved {
@@ -208,14 +208,14 @@ async fn save(
         Err(ProviderError::NotFound) => return Err(Status::NotFound.into()),
         Err(ProviderError::Broken(error)) => return Err(error.into()),
         Err(ProviderError::SlugTaken) => Rejection::on_field("slug", "admin.social.slug_taken"),
-        Err(ProviderError::Issuer(OauthError::Unreachable(_))) => {
+        Err(ProviderError::Issuer(OAuthError::Unreachable(_))) => {
             Rejection::on_field("issuer", "admin.social.issuer_unreachable")
         }
         Err(ProviderError::Issuer(_)) => Rejection::on_field("issuer", "admin.social.issuer_wrong"),
-        Err(ProviderError::InvalidFields(flaws)) => {
+        Err(ProviderError::InvalidFields(invalid)) => {
             let mut errors = FormErrors::default();
-            for (field, flaw) in flaws {
-                errors.add(field, said_of(field, flaw));
+            for (field, error) in invalid {
+                errors.add(field, said_of(field, error));
             }
             errors.into()
         }
@@ -224,15 +224,15 @@ async fn save(
 }
 
 /// The key of what is wrong with a field.
-fn said_of(field: &str, flaw: Flaw) -> &'static str {
-    match flaw {
-        Flaw::Missing if field == "issuer" => "admin.social.issuer_missing",
-        Flaw::Missing => "admin.social.client_id_missing",
-        Flaw::Unknown => "admin.social.unknown",
-        Flaw::Malformed => "admin.social.malformed",
-        Flaw::Endpoint(EndpointError::Malformed) => "admin.social.not_a_url",
-        Flaw::Endpoint(EndpointError::NotHttps) => "admin.social.not_https",
-        Flaw::Endpoint(EndpointError::Private) => "admin.social.private",
+fn said_of(field: &str, error: RegistrationError) -> &'static str {
+    match error {
+        RegistrationError::Missing if field == "issuer" => "admin.social.issuer_missing",
+        RegistrationError::Missing => "admin.social.client_id_missing",
+        RegistrationError::Unknown => "admin.social.unknown",
+        RegistrationError::Malformed => "admin.social.malformed",
+        RegistrationError::Endpoint(EndpointError::Malformed) => "admin.social.not_a_url",
+        RegistrationError::Endpoint(EndpointError::NotHttps) => "admin.social.not_https",
+        RegistrationError::Endpoint(EndpointError::Private) => "admin.social.private",
     }
 }
 
@@ -261,14 +261,14 @@ async fn render(
     let registered = match provider {
         Some(provider) => Some(Registered {
             id: provider.id.unwrap_or_default(),
-            name: login_methods::provider_name(&provider.application, &page),
-            has_secret: provider.application.client_secret.is_some(),
+            name: login_methods::provider_name(&provider.registration, &page),
+            has_secret: provider.registration.client_secret.is_some(),
             callback: redirect_uri(ctx, provider.slug()),
-            people: social::count_of(&ctx.db, provider.slug(), MANY).await?,
+            people: social::count_identities(&ctx.db, provider.slug(), MANY).await?,
         }),
         None => None,
     };
-    let kinds = Kind::ALL
+    let kinds = ProviderKind::ALL
         .into_iter()
         .map(|kind| (kind.as_str(), login_methods::provider_label(kind)))
         .collect();

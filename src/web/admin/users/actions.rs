@@ -255,8 +255,9 @@ async fn deactivate(
     let (true, Ok(until)) = (errors.is_empty(), until) else {
         return rerender(Act::Deactivate, &account, form, page, errors.into());
     };
-    let (actor, whom) = (actor(&staff.0, info), account.person.id);
-    let action = AdminAction::Deactivate { reason: text::line(&form.reason).into_owned(), until };
+    let (actor, whom) = (actor(&staff.0, info), account.user.id);
+    let action =
+        AdminAction::Deactivate { reason: text::normalized(&form.reason).into_owned(), until };
     let result = flows::admin::user_actions::perform(ctx, actor, whom, &action).await;
     settle(Act::Deactivate, result, &account, form, &staff.0, (page, ctx, jar))
 }
@@ -357,14 +358,14 @@ async fn password(
     if !errors.is_empty() {
         return rerender(Act::Password, &account, form, page, errors.into());
     }
-    let (actor, whom) = (actor(&staff.0, info), account.person.id);
+    let (actor, whom) = (actor(&staff.0, info), account.user.id);
     let by_email = matches!(form.send.as_str(), "true" | "on");
     let result = match form.action.as_str() {
         "link" => {
             match flows::admin::user_actions::create_reset_link(ctx, actor, whom, by_email).await {
                 Ok(token) => {
                     let url = edit::reset_url(ctx, &token);
-                    let email = account.person.email.as_typed().to_owned();
+                    let email = account.user.email.as_typed().to_owned();
                     let page = LinkPage { page, id: whom, email, url, is_sent: by_email };
                     return Ok(Response::Page(Page::render(&page)?));
                 }
@@ -404,7 +405,7 @@ async fn done(
     if act.is_dangerous() && !staff.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    let (actor, whom) = (actor(staff, info), account.person.id);
+    let (actor, whom) = (actor(staff, info), account.user.id);
     let action = match act {
         Act::Activate | Act::BringBack => AdminAction::Activate,
         Act::Verify => AdminAction::VerifyEmail,
@@ -428,7 +429,7 @@ fn settle(
     match result {
         Ok(()) => {
             act.flash().set(jar, ctx);
-            Ok(Response::Redirect(back_to(account.person.id, staff)))
+            Ok(Response::Redirect(back_to(account.user.id, staff)))
         }
         Err(error) => rerender(act, account, form, page, rejection(error)?),
     }
@@ -462,8 +463,8 @@ fn render(act: Act, account: &Account, form: FormView, page: PageContext) -> Res
     Page::render(&ConfirmPage {
         page,
         form,
-        id: account.person.id,
-        email: account.person.email.as_typed().to_owned(),
+        id: account.user.id,
+        email: account.user.email.as_typed().to_owned(),
         path: act.path(),
         words: act.words(),
         has_reason: act == Act::Deactivate,
@@ -487,16 +488,16 @@ pub(crate) async fn find(id: &str, ctx: &Context) -> Result<Account, Error> {
 
 /// Only a superuser touches a superuser; the flow asks again beside the act.
 pub(crate) fn is_above(account: &Account, staff: &SignedIn) -> bool {
-    account.person.is_superuser && !staff.person().is_superuser
+    account.user.is_superuser && !staff.user().is_superuser
 }
 
 pub(crate) fn actor<'a>(staff: &'a SignedIn, info: &'a RequestInfo) -> Actor<'a> {
-    Actor { user: staff.person(), info }
+    Actor { user: staff.user(), info }
 }
 
 /// The account's page, for those who may see it.
 pub(crate) fn back_to(id: UserId, staff: &SignedIn) -> Redirect {
-    let may_see = staff.person().may(Permission::UsersView);
+    let may_see = staff.user().may(Permission::UsersView);
     Redirect::to(if may_see { format!("/admin/users/{id}") } else { "/admin".to_owned() })
 }
 

@@ -9,7 +9,9 @@ use time::format_description::well_known::Rfc3339;
 
 use super::index::Asked;
 use crate::accounts::search;
-use crate::accounts::search::{Batch, Bounds, Filter, Place, Plan, Row, Sort};
+use crate::accounts::search::{
+    CursorPosition, SearchBatch, SearchBounds, SearchPlan, SortOrder, UserFilter, UserSummary,
+};
 use crate::context::Context;
 use crate::db::DbError;
 use crate::http::guards::ViewsUsers;
@@ -48,16 +50,16 @@ async fn index(
         return Err(Status::BadRequest.into());
     };
     let sort = understood.sort;
-    let (_, plan) = search::count(&ctx.db, &filter, Bounds::default()).await?;
+    let (_, plan) = search::count(&ctx.db, &filter, SearchBounds::default()).await?;
     let ctx = ctx.inner().clone();
     let rows = ByteStream! {
         yield csv::headings(HEADINGS);
-        let mut place = Some(Place::First);
+        let mut place = Some(CursorPosition::Start);
         while let Some(from) = place {
             match piece(&ctx, &filter, sort, &from, plan).await {
-                Ok(Batch { people, end, .. }) => {
-                    yield csv::rows(people.into_iter().map(cells));
-                    place = end.map(Place::After);
+                Ok(SearchBatch { users, end, .. }) => {
+                    yield csv::rows(users.into_iter().map(cells));
+                    place = end.map(CursorPosition::After);
                 }
                 Err(error) => {
                     tracing::error!(%error, "a list of people broke off");
@@ -72,15 +74,15 @@ async fn index(
 
 async fn piece(
     ctx: &Context,
-    filter: &Filter,
-    sort: Sort,
-    place: &Place,
-    plan: Plan,
-) -> Result<Batch, DbError> {
-    search::batch(&ctx.db, filter, sort, place, (plan, Bounds::default()), PIECE).await
+    filter: &UserFilter,
+    sort: SortOrder,
+    place: &CursorPosition,
+    plan: SearchPlan,
+) -> Result<SearchBatch, DbError> {
+    search::list_batch(&ctx.db, filter, sort, place, (plan, SearchBounds::default()), PIECE).await
 }
 
-fn cells(row: Row) -> [String; 9] {
+fn cells(row: UserSummary) -> [String; 9] {
     let instant = |at: OffsetDateTime| at.format(&Rfc3339).unwrap_or_default();
     [
         row.id.to_string(),

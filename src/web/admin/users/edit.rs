@@ -10,7 +10,7 @@ use validator::{Validate, ValidateArgs as _, ValidationError};
 
 use super::actions;
 use super::actions::{Act, Outcome};
-use crate::accounts::{Account, Edited};
+use crate::accounts::{Account, AccountUpdate};
 use crate::audit;
 use crate::audit::RecordedEvent;
 use crate::context::Context;
@@ -120,17 +120,17 @@ impl Form for PersonForm {
 impl PersonForm {
     /// The form as it stands for an account.
     fn of(account: &Account, groups: &[(GroupId, String)]) -> Self {
-        let person = &account.person;
-        let born = person.date_of_birth.map(|date| date.to_string());
+        let user = &account.user;
+        let born = user.date_of_birth.map(|date| date.to_string());
         let mut form = Self {
-            email: person.email.as_typed().to_owned(),
+            email: user.email.as_typed().to_owned(),
             email_verified: String::new(),
-            name: person.name.as_str().to_owned(),
-            gender: person.gender.map_or("", Gender::as_str).to_owned(),
+            name: user.name.as_str().to_owned(),
+            gender: user.gender.map_or("", Gender::as_str).to_owned(),
             date_of_birth: born.unwrap_or_default(),
             is_active: ticked(account.is_active),
-            is_staff: ticked(person.is_staff),
-            is_superuser: ticked(person.is_superuser),
+            is_staff: ticked(user.is_staff),
+            is_superuser: ticked(user.is_superuser),
             groups: groups.iter().map(|(id, _)| id.to_string()).collect(),
             version: account.version.to_string(),
             seen: String::new(),
@@ -175,7 +175,7 @@ impl PersonForm {
     /// The words of a form whose rules hold.
     fn words(&self, today: Today, groups: Vec<GroupId>, has_reauthenticated: bool) -> UserUpdate {
         let holds = "the rules hold, and they are these parsers";
-        let edited = Edited {
+        let edited = AccountUpdate {
             email: Email::parse(&self.email).expect(holds),
             name: Name::parse(&self.name).expect(holds),
             gender: Gender::parse(&self.gender).expect(holds),
@@ -307,8 +307,8 @@ async fn show(
     jar: &CookieJar<'_>,
 ) -> Outcome {
     let account = actions::find(id, ctx).await?;
-    let held = groups::list_of_user(&ctx.db, account.person.id).await?;
-    let handed = cookies::take_flashed_invitation(jar, ctx, account.person.id);
+    let held = groups::list_of_user(&ctx.db, account.user.id).await?;
+    let handed = cookies::take_flashed_invitation(jar, ctx, account.user.id);
     let handed = handed.map(|token| reset_url(ctx, &token));
     let current = UserWithGroups { account, groups: held };
     let form = PersonForm::of(&current.account, &current.groups);
@@ -328,7 +328,7 @@ async fn update(
     jar: &CookieJar<'_>,
 ) -> Outcome {
     let account = actions::reach(id, &staff.0, ctx).await?;
-    let (staff, mut form, whom) = (staff.0, &sent.form, account.person.id);
+    let (staff, mut form, whom) = (staff.0, &sent.form, account.user.id);
     let now = ctx.clock.now();
     let today = Today(now.date());
     let mut errors = sent.errors(form.validate_with_args(&today));
@@ -444,8 +444,8 @@ async fn render(
     handed: Option<String>,
     (staff, page, ctx): (&SignedIn, PageContext, &Context),
 ) -> Result<Page, Error> {
-    let (account, reader) = (&current.account, staff.person());
-    let (person, id) = (&account.person, account.person.id);
+    let (account, reader) = (&current.account, staff.user());
+    let (user, id) = (&account.user, account.user.id);
     let (diagnosis, failures) = flows::admin::login_diagnosis::diagnose(ctx, account).await?;
     let signins = sessions::list_active(ctx, id, staff.session()).await?;
     let sessions = signins.sessions.iter().map(|row| SessionRow {
@@ -462,8 +462,8 @@ async fn render(
         version: form.version.clone(),
         seen: form.seen.clone(),
         id,
-        email: person.email.as_typed().to_owned(),
-        name: person.name.as_str().to_owned(),
+        email: user.email.as_typed().to_owned(),
+        name: user.name.as_str().to_owned(),
         may_change: reader.may(Permission::UsersChange) && !actions::is_above(account, staff),
         may_make_superusers: reader.is_superuser,
         groups: boxes(ctx, reader.permissions()).await?,
@@ -471,9 +471,9 @@ async fn render(
         diagnosis: sentence(&diagnosis, &page),
         reason: account.inactive_reason.clone(),
         has_password: account.password_hash.is_some(),
-        social: crate::social::ways_of(ctx, id).await?,
-        verified: person.email_verified_at.map(|at| Timestamp::new(&page, at)),
-        joined: Timestamp::new(&page, person.created_at),
+        social: crate::social::list_login_methods(ctx, id).await?,
+        verified: user.email_verified_at.map(|at| Timestamp::new(&page, at)),
+        joined: Timestamp::new(&page, user.created_at),
         last_login: account.last_login_at.map(|at| Timestamp::new(&page, at)),
         sessions: sessions.collect(),
         more_sessions: signins.more,
@@ -481,7 +481,7 @@ async fn render(
         letters: letters.iter().map(|letter| letter_row(letter, &page)).collect(),
         events: events.iter().map(show).collect(),
         may_read_audit: reader.may(Permission::AuditView),
-        acts: acts_on(account, staff, crate::admin::outranks(&ctx.db, person, reader).await?),
+        acts: acts_on(account, staff, crate::admin::outranks(&ctx.db, user, reader).await?),
         handed,
         page,
     })
@@ -517,14 +517,14 @@ fn sentence(diagnosis: &LoginDiagnosis, page: &PageContext) -> String {
     }
 }
 
-fn event_row(event: &RecordedEvent, person: UserId, page: &PageContext) -> EventRow {
+fn event_row(event: &RecordedEvent, user: UserId, page: &PageContext) -> EventRow {
     let count = event.details.get("count").and_then(serde_json::Value::as_u64).unwrap_or_default();
     EventRow {
         what: page.t_with(activity::label(event.kind), "count", count),
         at: Timestamp::new(page, event.at),
         address: event.ip.clone(),
         device: device::label(&event.user_agent, page.language()),
-        actor: event.actor.filter(|actor| *actor != person),
+        actor: event.actor.filter(|actor| *actor != user),
     }
 }
 
@@ -545,11 +545,11 @@ fn letter_row(letter: &Logged, page: &PageContext) -> LetterRow {
 
 /// What the reader may do to the account; less where its person may do more than the reader.
 fn acts_on(account: &Account, staff: &SignedIn, outranks: bool) -> Vec<Act> {
-    let reader = staff.person();
+    let reader = staff.user();
     if actions::is_above(account, staff) {
         return Vec::new();
     }
-    let is_oneself = account.person.id == reader.id;
+    let is_oneself = account.user.id == reader.id;
     let is_being_deleted = !account.is_active && account.deletes_at.is_some();
     let mut acts = Vec::new();
     if reader.may(Permission::UsersChange) {
@@ -559,7 +559,7 @@ fn acts_on(account: &Account, staff: &SignedIn, outranks: bool) -> Vec<Act> {
             (true, false) if !is_oneself => acts.push(Act::Deactivate),
             (true, false) => {}
         }
-        if account.person.email_verified_at.is_none() {
+        if account.user.email_verified_at.is_none() {
             acts.push(Act::Verify);
         }
         acts.push(Act::Password);

@@ -90,7 +90,7 @@ async fn look(
     let reading = Reading {
         today: ctx.clock.now().date(),
         language: page.language(),
-        may_verify: staff.0.person().may(Permission::UsersChange),
+        may_verify: staff.0.user().may(Permission::UsersChange),
         may_be_local: ctx.settings.allow_local_email,
     };
     let mut list = match import_list::read(&sent.file, &reading) {
@@ -187,6 +187,6 @@ fn rerender(key: &'static str, reader: &SignedIn, page: PageContext) -> Result<P
 }
 
 fn render(reader: &SignedIn, form: FormView, page: PageContext) -> Result<Page, Error> {
-    let may_verify = reader.person().may(Permission::UsersChange);
+    let may_verify = reader.user().may(Permission::UsersChange);
     Page::render(&ImportPage { page, form, may_verify })
 }

@@ -6,7 +6,10 @@ use rocket::{Route, State, get, routes};
 use url::form_urlencoded;
 
 use crate::accounts::search;
-use crate::accounts::search::{Bounds, Count, Cursor, Filter, Found, Place, Row, Sort, Words};
+use crate::accounts::search::{
+    Cursor, CursorPosition, MatchCount, SearchBounds, SearchPage, SearchTerms, SortOrder,
+    UserFilter, UserSummary,
+};
 use crate::context::Context;
 use crate::groups;
 use crate::http::guards::{SignedIn, ViewsUsers};
@@ -58,10 +61,10 @@ pub(crate) struct Asked {
 /// What was understood of it.
 pub(crate) struct Understood {
     /// Who is asked for; `None` when the search is too long to be one.
-    pub filter: Option<Filter>,
+    pub filter: Option<UserFilter>,
     /// In which order.
-    pub sort: Sort,
-    place: Place,
+    pub sort: SortOrder,
+    place: CursorPosition,
     /// The keys of what was not understood.
     pub errors: Vec<&'static str>,
 }
@@ -71,23 +74,23 @@ impl Asked {
     pub(crate) fn understand(&mut self) -> Understood {
         let mut errors = Vec::new();
         let is_odd = &mut false;
-        let mut filter = Filter::default();
+        let mut filter = UserFilter::default();
         for (name, text) in self.conditions() {
-            if filter.read(name, text).is_err() {
+            if filter.set_condition(name, text).is_err() {
                 *is_odd = true;
                 text.clear();
             }
         }
-        let sort = parse_or_clear(&mut self.sort, is_odd, Sort::parse).unwrap_or_default();
+        let sort = parse_or_clear(&mut self.sort, is_odd, SortOrder::parse).unwrap_or_default();
         let cursor = |text: &str| Cursor::parse(text, sort);
-        let after = parse_or_clear(&mut self.after, is_odd, cursor).map(Place::After);
-        let before = parse_or_clear(&mut self.before, is_odd, cursor).map(Place::Before);
+        let after = parse_or_clear(&mut self.after, is_odd, cursor).map(CursorPosition::After);
+        let before = parse_or_clear(&mut self.before, is_odd, cursor).map(CursorPosition::Before);
         if *is_odd {
             errors.push("admin.users.filters_ignored");
         }
-        let filter = match Words::parse(&self.q) {
+        let filter = match SearchTerms::parse(&self.q) {
             Some(words) => {
-                filter.words = words;
+                filter.terms = words;
                 Some(filter)
             }
             None => {
@@ -126,10 +129,10 @@ impl Asked {
     }
 
     /// The same people in some order, from some place on.
-    fn link(&self, path: &str, sort: Sort, place: &[(&str, String)]) -> String {
+    fn link(&self, path: &str, sort: SortOrder, place: &[(&str, String)]) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(self.filters().iter().filter(|(_, value)| !value.is_empty()));
-        if sort != Sort::default() {
+        if sort != SortOrder::default() {
             query.append_pair("sort", sort.as_str());
         }
         query.extend_pairs(place);
@@ -163,7 +166,7 @@ struct UsersPage {
     count: String,
     errors: Vec<&'static str>,
     is_filtered: bool,
-    is_cut: bool,
+    is_window_exhausted: bool,
     may_add: bool,
     /// What the reader may do to many: form value, and key of its name.
     actions: Vec<(&'static str, &'static str)>,
@@ -250,7 +253,7 @@ async fn render(
     }
     let found = match &filter {
         Some(filter) => {
-            search::page(&ctx.db, filter, sort, &place, Bounds::default(), PAGE).await?
+            search::list_page(&ctx.db, filter, sort, &place, SearchBounds::default(), PAGE).await?
         }
         None => nobody(),
     };
@@ -260,16 +263,16 @@ async fn render(
         groups: groups.into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
         columns: columns(&asked, sort),
         count: told(found.count, &page),
-        is_filtered: filter != Some(Filter::default()),
-        is_cut: found.is_cut,
-        may_add: reader.person().may(Permission::UsersAdd),
+        is_filtered: filter != Some(UserFilter::default()),
+        is_window_exhausted: found.is_window_exhausted,
+        may_add: reader.user().may(Permission::UsersAdd),
         actions: new::choices(reader),
-        filter: asked.link("", Sort::default(), &[]).trim_start_matches('?').to_owned(),
+        filter: asked.link("", SortOrder::default(), &[]).trim_start_matches('?').to_owned(),
         csv: asked.link(CSV, sort, &[]),
-        first: (place != Place::First).then(|| asked.link(LIST, sort, &[])),
+        first: (place != CursorPosition::Start).then(|| asked.link(LIST, sort, &[])),
         before: found.before.as_ref().map(|cursor| link("before", cursor)),
         after: found.after.as_ref().map(|cursor| link("after", cursor)),
-        people: found.people.into_iter().map(|row| show(row, &page)).collect(),
+        people: found.users.into_iter().map(|row| show(row, &page)).collect(),
         errors,
         asked,
         page,
@@ -277,22 +280,22 @@ async fn render(
     Page::render(&page)
 }
 
-fn nobody() -> Found {
-    let (people, count) = (Vec::new(), Count::Exactly(0));
-    Found { people, count, before: None, after: None, is_cut: false }
+fn nobody() -> SearchPage {
+    let (people, count) = (Vec::new(), MatchCount::Exactly(0));
+    SearchPage { users: people, count, before: None, after: None, is_window_exhausted: false }
 }
 
-pub(crate) fn told(count: Count, page: &PageContext) -> String {
+pub(crate) fn told(count: MatchCount, page: &PageContext) -> String {
     match count {
-        Count::Exactly(1) => page.t_with("admin.users.one", "count", 1),
-        Count::Exactly(count) => page.t_with("admin.users.many", "count", count),
-        Count::AtLeast(count) => page.t_with("admin.users.at_least", "count", count),
-        Count::Many => page.t_with("admin.users.more_than", "count", "10,000"),
+        MatchCount::Exactly(1) => page.t_with("admin.users.one", "count", 1),
+        MatchCount::Exactly(count) => page.t_with("admin.users.many", "count", count),
+        MatchCount::AtLeast(count) => page.t_with("admin.users.at_least", "count", count),
+        MatchCount::Many => page.t_with("admin.users.more_than", "count", "10,000"),
     }
 }
 
 /// The first click sorts as people mostly want it: addresses from A, instants from the latest.
-fn columns(asked: &Asked, sort: Sort) -> Vec<Column> {
+fn columns(asked: &Asked, sort: SortOrder) -> Vec<Column> {
     let sorted = |label, first: &'static str, second: &'static str| {
         let name = |is: &str| if is.starts_with('-') { "descending" } else { "ascending" };
         let (order, next) = match sort.as_str() {
@@ -300,7 +303,7 @@ fn columns(asked: &Asked, sort: Sort) -> Vec<Column> {
             now if now == second => (name(second), first),
             _ => ("none", first),
         };
-        let link = Sort::parse(next).map(|next| asked.link(LIST, next, &[]));
+        let link = SortOrder::parse(next).map(|next| asked.link(LIST, next, &[]));
         Column { label, link, order }
     };
     let plain = |label| Column { label, link: None, order: "" };
@@ -316,7 +319,7 @@ fn columns(asked: &Asked, sort: Sort) -> Vec<Column> {
     ]
 }
 
-fn show(row: Row, page: &PageContext) -> Shown {
+fn show(row: UserSummary, page: &PageContext) -> Shown {
     Shown {
         id: row.id.0,
         flags: [

@@ -205,7 +205,7 @@ async fn render(
     form: FormView,
     (staff, page, ctx): (&SignedIn, PageContext, &Context),
 ) -> Result<Page, Error> {
-    let reader = staff.person();
+    let reader = staff.user();
     Page::render(&NewPersonPage {
         page,
         form,
