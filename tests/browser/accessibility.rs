@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use thirtyfour::Key;
 
 use crate::support::requirement::{self, Requirement};
-use crate::support::{Person, Site, World, tell, walk, with_and_without_scripts};
+use crate::support::{Site, TestEnv, User, run_test, walk, with_and_without_scripts};
 
 /// Everything that axe knows, also what it does not look at unasked.
 const LOOK: &str = "
@@ -42,7 +42,7 @@ const BEGINS: &str = "
     return !wrong || document.activeElement === wrong;
 ";
 
-async fn is_world_readable(person: &Person<'_>, page: &str, faults: &mut Vec<String>) {
+async fn is_world_readable(person: &User<'_>, page: &str, faults: &mut Vec<String>) {
     if person.runs(BEGINS, Value::Null).await != json!(true) {
         faults.push(format!("{page}: the focus is not where it is explained"));
     }
@@ -71,9 +71,9 @@ fn nothing_is_found(language: &'static str) {
         return;
     }
     let axe = std::fs::read_to_string(requirement::axe()).expect("a script");
-    tell(true, async |world| {
+    run_test(true, async |env| {
         let mut faults = Vec::new();
-        walk(world, language, async |person, page| {
+        walk(env, language, async |person, page| {
             person.runs(&axe, Value::Null).await;
             is_world_readable(person, page, &mut faults).await;
         })
@@ -93,9 +93,9 @@ fn every_page_is_for_everybody_in_korean() {
 }
 
 #[with_and_without_scripts]
-async fn nothing_moves_for_who_wants_no_motion(world: World) {
+async fn nothing_moves_for_who_wants_no_motion(env: TestEnv) {
     let site = Site::opens();
-    let ada = world.visitor(&site).await;
+    let ada = env.visitor(&site).await;
     ada.prefers("light").await;
     ada.opens("/").await;
 
@@ -106,9 +106,9 @@ async fn nothing_moves_for_who_wants_no_motion(world: World) {
 
 #[test]
 fn the_focus_goes_from_the_summary_to_the_first_wrong_field() {
-    tell(true, async |world| {
+    run_test(true, async |env| {
         let site = Site::opens();
-        let ada = world.visitor(&site).await;
+        let ada = env.visitor(&site).await;
         ada.opens("/account/join").await;
         ada.sends("/account/join", &[("email", "x")]).await;
         assert!(ada.is_at(".summary").await);
@@ -122,9 +122,9 @@ fn the_focus_goes_from_the_summary_to_the_first_wrong_field() {
 
 #[test]
 fn the_focus_follows_what_is_read() {
-    tell(true, async |world| {
+    run_test(true, async |env| {
         let site = Site::opens();
-        let ada = world.visitor(&site).await;
+        let ada = env.visitor(&site).await;
         ada.opens("/account/join").await;
         let name = "const it = document.activeElement; return it.closest('main') && it.name || ''";
         let mut fields = Vec::new();

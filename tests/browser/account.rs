@@ -1,15 +1,15 @@
 //! Somebody joins, comes back, reads, and leaves.
 
-use crate::support::{GOOD, Site, World, eventually, with_and_without_scripts};
+use crate::support::{GOOD, Site, TestEnv, eventually, with_and_without_scripts};
 
 #[with_and_without_scripts]
-async fn somebody_joins_and_my_page_greets_them(world: World) {
+async fn somebody_joins_and_my_page_greets_them(env: TestEnv) {
     let site = Site::opens();
-    let ada = world.visitor(&site).await;
+    let ada = env.visitor(&site).await;
 
     ada.opens("/").await;
     ada.leaves_by("main a[href='/account/join']").await;
-    ada.joins("ada@example.com").await;
+    ada.signs_up("ada@example.com").await;
 
     assert_eq!(ada.h1().await, "Welcome, ada@example.com!");
     ada.opens("/").await;
@@ -17,20 +17,20 @@ async fn somebody_joins_and_my_page_greets_them(world: World) {
 }
 
 #[with_and_without_scripts]
-async fn scripts_run_only_where_they_may(world: World) {
+async fn scripts_run_only_where_they_may(env: TestEnv) {
     let site = Site::opens();
-    let ada = world.visitor(&site).await;
+    let ada = env.visitor(&site).await;
 
     ada.opens("/account/login").await;
 
-    assert_eq!(ada.sees("button.peek").await, world.has_scripts);
+    assert_eq!(ada.sees("button.peek").await, env.has_scripts);
 }
 
 #[with_and_without_scripts]
-async fn a_wrong_password_is_told_and_the_address_stays(world: World) {
+async fn a_wrong_password_is_told_and_the_address_stays(env: TestEnv) {
     let site = Site::opens();
-    let ada = world.visitor(&site).await;
-    ada.joins("ada@example.com").await;
+    let ada = env.visitor(&site).await;
+    ada.signs_up("ada@example.com").await;
     ada.sends("/account/logout", &[]).await;
 
     ada.tries_to_log_in("ada@example.com", "not this one").await;
@@ -39,15 +39,15 @@ async fn a_wrong_password_is_told_and_the_address_stays(world: World) {
     assert!(ada.sees(".summary[role=alert]").await);
     assert_eq!(ada.attribute("#email", "value").await.as_deref(), Some("ada@example.com"));
     assert_eq!(ada.attribute("#password", "value").await, None);
-    assert_eq!(ada.is_at(".summary").await, world.has_scripts);
+    assert_eq!(ada.is_at(".summary").await, env.has_scripts);
     ada.logs_in("ada@example.com").await;
 }
 
 #[with_and_without_scripts]
-async fn somebody_arrives_where_they_were_going(world: World) {
+async fn somebody_arrives_where_they_were_going(env: TestEnv) {
     let site = Site::opens();
-    let ada = world.visitor(&site).await;
-    ada.joins("ada@example.com").await;
+    let ada = env.visitor(&site).await;
+    ada.signs_up("ada@example.com").await;
     ada.sends("/account/logout", &[]).await;
 
     ada.opens("/account/sessions").await;
@@ -58,9 +58,9 @@ async fn somebody_arrives_where_they_were_going(world: World) {
 }
 
 #[with_and_without_scripts]
-async fn a_language_is_chosen_with_a_button_and_kept(world: World) {
+async fn a_language_is_chosen_with_a_button_and_kept(env: TestEnv) {
     let site = Site::opens();
-    let ada = world.reader_of("ko", &site).await;
+    let ada = env.reader_of("ko", &site).await;
     ada.opens("/account/login").await;
     assert_eq!(ada.language().await, "ko");
 
@@ -68,7 +68,7 @@ async fn a_language_is_chosen_with_a_button_and_kept(world: World) {
 
     eventually("English", async || ada.language().await == "en").await;
     assert_eq!(ada.path().await, "/account/login");
-    ada.joins("ada@example.com").await;
+    ada.signs_up("ada@example.com").await;
     assert_eq!(ada.h1().await, "Welcome, ada@example.com!");
     ada.leaves_by("footer button[value=ko]").await;
     eventually("Korean", async || ada.language().await == "ko").await;
@@ -76,10 +76,10 @@ async fn a_language_is_chosen_with_a_button_and_kept(world: World) {
 }
 
 #[with_and_without_scripts]
-async fn nobody_notices_that_the_access_token_ran_out(world: World) {
+async fn nobody_notices_that_the_access_token_ran_out(env: TestEnv) {
     let site = Site::with(&[("ROCKET_ACCESS_TOKEN_LIFETIME", "1s")]);
-    let ada = world.visitor(&site).await;
-    ada.joins("ada@example.com").await;
+    let ada = env.visitor(&site).await;
+    ada.signs_up("ada@example.com").await;
     let first = ada.cookie("access").await;
 
     eventually("another access token", async || {
@@ -91,14 +91,14 @@ async fn nobody_notices_that_the_access_token_ran_out(world: World) {
 }
 
 #[with_and_without_scripts]
-async fn the_back_button_does_not_bring_my_page_back(world: World) {
+async fn the_back_button_does_not_bring_my_page_back(env: TestEnv) {
     let site = Site::opens();
-    let ada = world.visitor(&site).await;
+    let ada = env.visitor(&site).await;
     // Straight after the log-in Chromium takes the cookies that were set for those that were
     // removed; a page that was opened later it forgets by itself.
     for is_straight_after in [true, false] {
         if is_straight_after {
-            ada.joins("ada@example.com").await;
+            ada.signs_up("ada@example.com").await;
         } else {
             ada.logs_in("ada@example.com").await;
             ada.opens("/account/profile").await;
@@ -117,9 +117,9 @@ async fn the_back_button_does_not_bring_my_page_back(world: World) {
 }
 
 #[with_and_without_scripts]
-async fn password_managers_find_what_they_look_for(world: World) {
+async fn password_managers_find_what_they_look_for(env: TestEnv) {
     let site = Site::opens();
-    let ada = world.visitor(&site).await;
+    let ada = env.visitor(&site).await;
     let hints = async |fields: &[(&str, &str)]| {
         for (field, hint) in fields {
             let selector = format!("main [name={field}]");
@@ -133,7 +133,7 @@ async fn password_managers_find_what_they_look_for(world: World) {
     ada.opens("/account/join").await;
     let new = "new-password";
     hints(&[("email", "username"), ("password1", new), ("password2", new)]).await;
-    ada.joins("ada@example.com").await;
+    ada.signs_up("ada@example.com").await;
 
     ada.opens("/account/password/change").await;
     let fields = [("old_password", "current-password"), ("new_password1", new)];

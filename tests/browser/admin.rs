@@ -1,13 +1,13 @@
 //! An administrator at the desk.
 
-use crate::support::{GOOD, Site, World, with_and_without_scripts};
+use crate::support::{GOOD, Site, TestEnv, with_and_without_scripts};
 
 #[with_and_without_scripts]
-async fn an_administrator_finds_deactivates_and_restores_somebody(world: World) {
+async fn an_administrator_finds_deactivates_and_restores_somebody(env: TestEnv) {
     let site = Site::opens();
-    let ada = world.visitor(&site).await;
-    ada.joins("ada@example.com").await;
-    let root = world.visitor(&site).await;
+    let ada = env.visitor(&site).await;
+    ada.signs_up("ada@example.com").await;
+    let root = env.visitor(&site).await;
     root.logs_in("root@example.com").await;
 
     root.leaves_by("header a[href='/admin']").await;

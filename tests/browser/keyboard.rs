@@ -2,10 +2,10 @@
 
 use thirtyfour::Key;
 
-use crate::support::{GOOD, Person, Site, World, with_and_without_scripts};
+use crate::support::{GOOD, Site, TestEnv, User, with_and_without_scripts};
 
 /// Goes to fields by tab and types, then to the button and presses it.
-async fn fills(person: &Person<'_>, fields: &[(&str, &str)], action: &str) {
+async fn fills(person: &User<'_>, fields: &[(&str, &str)], action: &str) {
     for (field, text) in fields {
         person.tabs_to(&format!("main [name={field}]")).await;
         person.presses(*text).await;
@@ -15,9 +15,9 @@ async fn fills(person: &Person<'_>, fields: &[(&str, &str)], action: &str) {
 }
 
 #[with_and_without_scripts]
-async fn somebody_joins_logs_out_and_in_by_keyboard(world: World) {
+async fn somebody_joins_logs_out_and_in_by_keyboard(env: TestEnv) {
     let site = Site::opens();
-    let ada = world.visitor(&site).await;
+    let ada = env.visitor(&site).await;
     ada.opens("/").await;
     ada.tabs_to("main a[href='/account/join']").await;
     ada.presses(Key::Enter).await;
@@ -41,9 +41,9 @@ async fn somebody_joins_logs_out_and_in_by_keyboard(world: World) {
 }
 
 #[with_and_without_scripts]
-async fn the_first_stop_leads_past_the_header(world: World) {
+async fn the_first_stop_leads_past_the_header(env: TestEnv) {
     let site = Site::opens();
-    let ada = world.visitor(&site).await;
+    let ada = env.visitor(&site).await;
     ada.opens("/account/login").await;
 
     ada.presses(Key::Tab).await;
@@ -55,9 +55,9 @@ async fn the_first_stop_leads_past_the_header(world: World) {
 }
 
 #[with_and_without_scripts]
-async fn an_administrator_finds_somebody_by_keyboard(world: World) {
+async fn an_administrator_finds_somebody_by_keyboard(env: TestEnv) {
     let site = Site::opens();
-    let root = world.visitor(&site).await;
+    let root = env.visitor(&site).await;
     root.logs_in("root@example.com").await;
     root.opens("/admin/users").await;
 

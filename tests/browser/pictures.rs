@@ -10,7 +10,7 @@ use std::path::Path;
 use color_quant::NeuQuant;
 use png::{ColorType, Compression, Decoder, Encoder};
 
-use crate::support::{Person, Site, World, environment, eventually, tell};
+use crate::support::{Site, TestEnv, User, environment, eventually, run_test};
 
 /// Whoever opens the README loads all of them.
 const MOST_BYTES: usize = 60 * 1024;
@@ -32,7 +32,7 @@ const PEOPLE: [(&str, &str); 9] = [
     ("radia@example.com", "Radia Perlman"),
 ];
 
-async fn is_taken(person: &Person<'_>, name: &str, window: (u32, u32)) {
+async fn is_taken(person: &User<'_>, name: &str, window: (u32, u32)) {
     person.prefers("light").await;
     person.hides_scrollbars().await;
     person.has_a_window(window, 1).await;
@@ -68,15 +68,15 @@ fn with_a_palette(picture: &[u8]) -> Vec<u8> {
     bytes
 }
 
-async fn on_a_phone(world: World, site: &Site) {
-    let phone = world.visitor(site).await;
+async fn on_a_phone(env: TestEnv, site: &Site) {
+    let phone = env.visitor(site).await;
     phone.calls_itself(IPHONE).await;
-    phone.joins(ADA).await;
+    phone.signs_up(ADA).await;
     phone.opens("/account/profile").await;
     phone.sends("/account/profile", &[("name", "Ada Lovelace")]).await;
     phone.opens(&site.link_to(ADA, "/account/email/verify/").await).await;
     phone.sends("/account/link", &[]).await;
-    let ada = world.reader_of("ko", site).await;
+    let ada = env.reader_of("ko", site).await;
     ada.opens("/account/login").await;
     is_taken(&ada, "log-in.png", (390, 660)).await;
     ada.logs_in(ADA).await;
@@ -85,8 +85,8 @@ async fn on_a_phone(world: World, site: &Site) {
     is_taken(&phone, "sessions.png", (390, 1080)).await;
 }
 
-async fn at_the_desk(world: World, site: &Site) {
-    let root = world.visitor(site).await;
+async fn at_the_desk(env: TestEnv, site: &Site) {
+    let root = env.visitor(site).await;
     root.logs_in("root@example.com").await;
     root.opens("/admin/users/import").await;
     let mut list = String::from("email,name\n");
@@ -108,9 +108,9 @@ async fn at_the_desk(world: World, site: &Site) {
 
 #[test]
 fn the_pictures_of_the_documentation_can_be_taken() {
-    tell(true, async |world| {
+    run_test(true, async |env| {
         let site = Site::opens();
-        on_a_phone(world, &site).await;
-        at_the_desk(world, &site).await;
+        on_a_phone(env, &site).await;
+        at_the_desk(env, &site).await;
     });
 }

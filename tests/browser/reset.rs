@@ -1,12 +1,12 @@
 //! Somebody has forgotten their password, and follows the link in a letter.
 
-use crate::support::{NEW, Site, World, eventually, with_and_without_scripts};
+use crate::support::{NEW, Site, TestEnv, eventually, with_and_without_scripts};
 
 #[with_and_without_scripts]
-async fn a_forgotten_password_is_replaced_by_the_letters_link(world: World) {
+async fn a_forgotten_password_is_replaced_by_the_letters_link(env: TestEnv) {
     let site = Site::opens();
-    let ada = world.visitor(&site).await;
-    ada.joins("ada@example.com").await;
+    let ada = env.visitor(&site).await;
+    ada.signs_up("ada@example.com").await;
     ada.sends("/account/logout", &[]).await;
     ada.opens("/account/login").await;
     ada.leaves_by("main a[href='/account/password/reset']").await;
@@ -20,16 +20,16 @@ async fn a_forgotten_password_is_replaced_by_the_letters_link(world: World) {
 
     ada.tries_to_log_in("ada@example.com", NEW).await;
     ada.arrives_at("/account/mypage").await;
-    let eve = world.visitor(&site).await;
+    let eve = env.visitor(&site).await;
     eve.opens(&link).await;
     assert!(!eve.sees("[name=new_password1]").await, "a link works once");
 }
 
 #[with_and_without_scripts]
-async fn an_address_is_proved_with_one_button(world: World) {
+async fn an_address_is_proved_with_one_button(env: TestEnv) {
     let site = Site::opens();
-    let ada = world.visitor(&site).await;
-    ada.joins("ada@example.com").await;
+    let ada = env.visitor(&site).await;
+    ada.signs_up("ada@example.com").await;
     assert!(ada.sees(".banner").await);
 
     ada.opens(&site.link_to("ada@example.com", "/account/email/verify/").await).await;

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{Person, environment, tell, walk};
+use crate::support::{User, environment, run_test, walk};
 
 /// How a PNG begins (RFC 2083, 3.1).
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -25,16 +25,16 @@ fn file(place: usize, page: &str) -> String {
     format!("{place:03}-{}.png", if words.is_empty() { "home".into() } else { words.join("-") })
 }
 
-async fn is_taken(person: &Person<'_>, path: &Path) {
+async fn is_taken(person: &User<'_>, path: &Path) {
     let picture = person.whole_picture().await;
     assert!(picture.starts_with(PNG), "{}", path.display());
     std::fs::write(path, picture).expect("a file");
 }
 
 fn everything_is_taken(language: &'static str, themes: &[&str], widths: &[u32]) {
-    tell(true, async |world| {
+    run_test(true, async |env| {
         let mut place = 0;
-        walk(world, language, async |person, page| {
+        walk(env, language, async |person, page| {
             place += 1;
             person.hides_scrollbars().await;
             for theme in themes {

@@ -1,13 +1,13 @@
 //! One person in two browsers.
 
-use crate::support::{Site, World, eventually, with_and_without_scripts};
+use crate::support::{Site, TestEnv, eventually, with_and_without_scripts};
 
 #[with_and_without_scripts]
-async fn one_browser_logs_out_the_other(world: World) {
+async fn one_browser_logs_out_the_other(env: TestEnv) {
     let site = Site::opens();
-    let phone = world.visitor(&site).await;
-    phone.joins("ada@example.com").await;
-    let laptop = world.visitor(&site).await;
+    let phone = env.visitor(&site).await;
+    phone.signs_up("ada@example.com").await;
+    let laptop = env.visitor(&site).await;
     laptop.logs_in("ada@example.com").await;
     laptop.opens("/account/sessions").await;
     assert!(laptop.sees(".rows > li + li").await, "two browsers are listed");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::requirement::{self, Requirement};
-use crate::support::{tell, walk};
+use crate::support::{run_test, walk};
 
 /// What the checker finds in the pages of a folder; nothing, where all are right.
 fn findings(folder: &Path) -> String {
@@ -21,11 +21,11 @@ fn every_page_is_valid() {
     if !Requirement::HtmlChecker.is_met() {
         return;
     }
-    tell(true, async |world| {
+    run_test(true, async |env| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut names = Vec::new();
         let mut site = String::new();
-        walk(world, "ko", async |person, page| {
+        walk(env, "ko", async |person, page| {
             // On the first page of a site its own policy still forbids what is asked here.
             if site != person.origin() {
                 site = person.origin();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{tell, walk};
+use crate::support::{run_test, walk};
 
 /// A page with its style sheet, over the wire.
 const MOST_BYTES: u64 = 30_000;
@@ -36,8 +36,8 @@ fn is_light(page: &str, origin: &str, fetched: &[Fetched]) {
 
 #[test]
 fn every_page_is_light() {
-    tell(true, async |world| {
-        walk(world, "ko", async |person, page| {
+    run_test(true, async |env| {
+        walk(env, "ko", async |person, page| {
             let fetched = person.runs(FETCHED, Value::Null).await;
             let fetched: Vec<Fetched> = serde_json::from_value(fetched).expect("what was fetched");
             is_light(page, &person.origin(), &fetched);

@@ -56,7 +56,7 @@ fn placeholders(sentence: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn every_sentence_stands_in_both_languages() {
+fn every_text_exists_in_both_languages() {
     let all = sentences();
     assert!(all.len() > 100, "the files were read: {}", all.len());
     for (key, sentence) in &all {
@@ -68,7 +68,7 @@ fn every_sentence_stands_in_both_languages() {
 }
 
 #[test]
-fn the_binary_says_what_the_files_say() {
+fn the_binary_contains_the_texts_of_the_files() {
     for (key, sentence) in sentences() {
         let key: &'static str = key.leak();
         for language in Language::ALL {
@@ -79,14 +79,14 @@ fn the_binary_says_what_the_files_say() {
 }
 
 #[test]
-fn no_sentence_is_unused() {
+fn no_text_is_unused() {
     let mentioned = mentioned();
     let unused: Vec<_> = sentences().into_keys().filter(|key| !mentioned.contains(key)).collect();
     assert!(unused.is_empty(), "{unused:?}");
 }
 
 #[test]
-fn no_sentence_is_missing() {
+fn no_text_is_missing() {
     let all = sentences();
     let groups: BTreeSet<_> =
         all.keys().map(|key| key.split('.').next().expect("a group")).collect();
@@ -110,7 +110,7 @@ fn no_sentence_is_missing() {
 }
 
 #[test]
-fn korean_is_polite() {
+fn korean_texts_are_polite() {
     for (key, sentence) in sentences() {
         let korean = &sentence["ko"];
         for rude in ["당신", "하세요요", "해라", "한다."] {

@@ -18,13 +18,13 @@ const BLOCKED: u8 = 2;
 
 /// How a person's browser is set up.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Habits {
+pub(crate) struct BrowserOptions {
     pub(crate) language: &'static str,
     pub(crate) has_scripts: bool,
 }
 
 /// Opens a browser.
-pub(crate) async fn opens(habits: Habits) -> WebDriver {
+pub(crate) async fn opens(options: BrowserOptions) -> WebDriver {
     let chromium = Chromium::get().expect("who has no browser tells no stories");
     let mut wanted = DesiredCapabilities::chrome();
     wanted.set_binary(&chromium.program.to_string_lossy()).expect("a path");
@@ -39,9 +39,9 @@ pub(crate) async fn opens(habits: Habits) -> WebDriver {
     ] {
         wanted.add_arg(argument).expect("an argument");
     }
-    let scripts = if habits.has_scripts { json!({}) } else { json!({ "javascript": BLOCKED }) };
+    let scripts = if options.has_scripts { json!({}) } else { json!({ "javascript": BLOCKED }) };
     let preferences = json!({
-        "intl": { "accept_languages": habits.language },
+        "intl": { "accept_languages": options.language },
         "profile": { "managed_default_content_settings": scripts },
     });
     wanted.add_experimental_option("prefs", preferences).expect("preferences");

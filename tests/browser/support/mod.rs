@@ -1,21 +1,21 @@
 //! The language of the stories in a browser: a site of its own for each, and people who come to it.
 
 mod chromium;
-mod person;
 #[path = "../../machine/requirement/mod.rs"]
 pub(crate) mod requirement;
 mod site;
 mod tour;
+mod user;
 
 use std::future::Future;
 use std::time::Instant;
 
-pub(crate) use chromium::Habits;
-pub(crate) use person::Person;
+pub(crate) use chromium::BrowserOptions;
 pub(crate) use requirement::environment;
 pub(crate) use site::{PATIENCE, Site};
 pub(crate) use test_macros::with_and_without_scripts;
 pub(crate) use tour::walk;
+pub(crate) use user::User;
 
 /// A password that no policy refuses.
 pub(crate) const GOOD: &str = "correct horse battery staple";
@@ -25,23 +25,23 @@ pub(crate) const NEW: &str = "quiet evening by the river";
 
 /// Who comes to a story's site, and with what browsers.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct World {
+pub(crate) struct TestEnv {
     pub(crate) has_scripts: bool,
 }
 
-impl World {
+impl TestEnv {
     /// Somebody who reads English, in a browser of their own.
-    pub(crate) async fn visitor<'a>(&self, site: &'a Site) -> Person<'a> {
+    pub(crate) async fn visitor<'a>(&self, site: &'a Site) -> User<'a> {
         self.reader_of("en", site).await
     }
 
-    pub(crate) async fn reader_of<'a>(&self, language: &'static str, site: &'a Site) -> Person<'a> {
-        Person::comes_to(site, Habits { language, has_scripts: self.has_scripts }).await
+    pub(crate) async fn reader_of<'a>(&self, language: &'static str, site: &'a Site) -> User<'a> {
+        User::comes_to(site, BrowserOptions { language, has_scripts: self.has_scripts }).await
     }
 }
 
 /// Tells a story, where there is a browser.
-pub(crate) fn tell<S>(has_scripts: bool, story: impl FnOnce(World) -> S)
+pub(crate) fn run_test<S>(has_scripts: bool, test: impl FnOnce(TestEnv) -> S)
 where
     S: Future<Output = ()>,
 {
@@ -52,7 +52,7 @@ where
     // on living on the other.
     let mut runtime = rocket::tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_all().build().expect("a runtime");
-    runtime.block_on(story(World { has_scripts }));
+    runtime.block_on(test(TestEnv { has_scripts }));
 }
 
 /// Looks until something is so.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use daemun::flows;
 use futures::future::{join, join_all};
 
-use crate::support::{App, Browser, GOOD, World, on_both};
+use crate::support::{App, Browser, GOOD, TestEnv, on_both};
 
 const DELETE: &str = "/account/delete";
 const ADA: &str = "ada@example.com";
@@ -26,7 +26,7 @@ async fn carries_out(app: &App) -> u64 {
 }
 
 async fn people(app: &App) -> i64 {
-    app.number("SELECT COUNT(*) FROM users").await
+    app.query_number("SELECT COUNT(*) FROM users").await
 }
 
 /// Sessions and links of nobody.
@@ -34,7 +34,7 @@ async fn orphans(app: &App) -> i64 {
     let mut orphans = 0;
     for table in ["sessions", "one_time_links"] {
         orphans += app
-            .number(&format!(
+            .query_number(&format!(
                 "SELECT COUNT(*) FROM {table} \
                  WHERE user_id IS NOT NULL AND user_id NOT IN (SELECT id FROM users)"
             ))
@@ -44,9 +44,9 @@ async fn orphans(app: &App) -> i64 {
 }
 
 #[on_both]
-async fn whoever_leaves_is_logged_out_everywhere_and_told_the_day(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn deletion_logs_out_everywhere_and_names_the_day(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let (mut phone, mut copy) = (app.visitor(), ada.clone());
     phone.logs_in(ADA, GOOD).await;
 
@@ -58,22 +58,22 @@ async fn whoever_leaves_is_logged_out_everywhere_and_told_the_day(world: World) 
     let sentence = "Your account will be deleted in 14 days. Log in before then to keep it.";
     assert_eq!(ada.get("/").await.texts(".flash"), [sentence]);
     assert!(!phone.is_signed_in().await && !copy.is_signed_in().await);
-    let letter = app.letter_to(ADA).await;
+    let letter = app.last_email_to(ADA).await;
     assert!(letter.text.contains("will be deleted on 15 March 2026"), "{}", letter.text);
     assert!(letter.text.contains("logging in cancels the deletion"));
-    assert_eq!(app.events("deletion_scheduled").await, 1);
+    assert_eq!(app.audit_event_count("deletion_scheduled").await, 1);
     assert_eq!(people(&app).await, 1);
 }
 
 #[on_both]
-async fn whoever_joins_again_meanwhile_is_told_to_log_in(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn signing_up_while_deletion_is_pending_points_to_login(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     leaves(&mut ada).await;
     let taken = ["There is already an account with this email."];
 
-    let owner = app.visitor().joins(ADA, GOOD).await;
-    let stranger = app.visitor().joins(ADA, "another river in the evening").await;
+    let owner = app.visitor().signs_up(ADA, GOOD).await;
+    let stranger = app.visitor().signs_up(ADA, "another river in the evening").await;
 
     assert_eq!(owner.status(), 422);
     let sentence = "You already have an account with this email, and it will be deleted on \
@@ -82,18 +82,18 @@ async fn whoever_joins_again_meanwhile_is_told_to_log_in(world: World) {
     assert_eq!(stranger.field("email").errors, taken);
     assert_eq!(people(&app).await, 1);
     assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 303);
-    let active = app.visitor().joins(ADA, GOOD).await;
+    let active = app.visitor().signs_up(ADA, GOOD).await;
     assert_eq!(active.field("email").errors, taken, "nothing else is told of an account in use");
 }
 
 #[on_both]
-async fn somebody_suspended_who_joins_again_is_told_so(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_suspended_user_signing_up_again_is_told_so(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     app.execute("UPDATE users SET is_active = FALSE").await;
 
-    let owner = app.visitor().joins(ADA, GOOD).await;
-    let stranger = app.visitor().joins(ADA, "another river in the evening").await;
+    let owner = app.visitor().signs_up(ADA, GOOD).await;
+    let stranger = app.visitor().signs_up(ADA, "another river in the evening").await;
 
     let sentence =
         "This account is suspended. If you have questions, contact the operator of this site.";
@@ -102,24 +102,24 @@ async fn somebody_suspended_who_joins_again_is_told_so(world: World) {
 }
 
 #[on_both]
-async fn joining_again_is_no_way_to_guess_a_password(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn signing_up_again_does_not_test_passwords(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     leaves(&mut ada).await;
     for number in 0..11 {
-        app.visitor().joins(ADA, &format!("river number {number} in the evening")).await;
+        app.visitor().signs_up(ADA, &format!("river number {number} in the evening")).await;
     }
 
-    let page = app.visitor().joins(ADA, GOOD).await;
+    let page = app.visitor().signs_up(ADA, GOOD).await;
 
     assert_eq!(page.field("email").errors, ["There is already an account with this email."]);
     assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 429);
 }
 
 #[on_both]
-async fn a_wrong_password_keeps_the_account(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_wrong_password_keeps_the_account(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     let page = ada.submits(DELETE, &[("password", "wrong guess")]).await;
 
@@ -129,22 +129,22 @@ async fn a_wrong_password_keeps_the_account(world: World) {
     assert!(!page.text().contains("wrong guess") && ada.is_signed_in().await);
     let page = ada.submits(DELETE, &[]).await;
     assert_eq!(page.field("password").errors, ["Enter a password."]);
-    assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE deletes_at > 0").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users WHERE deletes_at > 0").await, 0);
 }
 
 #[on_both]
-async fn the_password_is_asked_for_however_fresh_the_session(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_password_is_always_required(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     assert_eq!(ada.get(DELETE).await.field("password").autocomplete, "current-password");
     assert_eq!(ada.submits(DELETE, &[]).await.status(), 422);
 }
 
 #[on_both]
-async fn guesses_are_slowed_down(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn password_guesses_are_rate_limited(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut statuses = Vec::new();
     for _ in 0..12 {
         statuses.push(ada.submits(DELETE, &[("password", "wrong guess")]).await.status());
@@ -156,73 +156,77 @@ async fn guesses_are_slowed_down(world: World) {
 }
 
 #[on_both]
-async fn logging_in_takes_it_back(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn logging_in_cancels_the_deletion(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     leaves(&mut ada).await;
-    world.clock.advance(13 * DAY);
+    env.clock.advance(13 * DAY);
     assert_eq!(ada.logs_in(ADA, "wrong guess").await.status(), 422);
-    assert_eq!(app.events("deletion_cancelled").await, 0, "a wrong password does nothing");
+    assert_eq!(
+        app.audit_event_count("deletion_cancelled").await,
+        0,
+        "a wrong password does nothing"
+    );
     let due = "SELECT COUNT(*) FROM users WHERE deletes_at IS NOT NULL";
-    assert_eq!(app.number(due).await, 1);
+    assert_eq!(app.query_number(due).await, 1);
 
     let answer = ada.logs_in(ADA, GOOD).await;
 
     assert_eq!(answer.location(), Some("/account/mypage"));
     let page = ada.get("/account/mypage").await;
     assert_eq!(page.texts(".flash"), ["Welcome back. Your account will not be deleted."]);
-    assert_eq!(app.events("deletion_cancelled").await, 1);
-    world.clock.advance(30 * DAY);
+    assert_eq!(app.audit_event_count("deletion_cancelled").await, 1);
+    env.clock.advance(30 * DAY);
     assert_eq!((carries_out(&app).await, people(&app).await), (0, 1));
     ada.logs_in(ADA, GOOD).await;
-    assert_eq!(app.events("deletion_cancelled").await, 1, "and it is told once");
+    assert_eq!(app.audit_event_count("deletion_cancelled").await, 1, "and it is told once");
 }
 
 #[on_both]
-async fn after_two_weeks_and_not_a_second_before_everything_is_gone(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    app.person("bob").await;
+async fn everything_is_deleted_after_exactly_two_weeks(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    app.user("bob").await;
     ada.submits("/account/profile", &[("name", "Ada")]).await;
     leaves(&mut ada).await;
-    app.letters().await;
-    world.clock.advance(13 * DAY + NEARLY_A_DAY);
+    app.emails().await;
+    env.clock.advance(13 * DAY + NEARLY_A_DAY);
     assert_eq!((carries_out(&app).await, people(&app).await), (0, 2));
 
-    world.clock.advance(SECOND);
+    env.clock.advance(SECOND);
     assert_eq!(carries_out(&app).await, 1);
 
     assert_eq!((people(&app).await, orphans(&app).await), (1, 0));
     for table in ["sessions", "one_time_links", "outbox"] {
         let of_ada = format!("SELECT COUNT(*) FROM {table} WHERE user_id = 1");
-        assert_eq!(app.number(&of_ada).await, 0, "{table}");
+        assert_eq!(app.query_number(&of_ada).await, 0, "{table}");
     }
     let trail = "SELECT COUNT(*) FROM audit_events WHERE target_id = 1";
     let personal = format!(
         "{trail} AND (ip <> '' OR user_agent <> '' OR request_id <> '' OR details <> '{{}}')"
     );
-    assert!(app.number(trail).await >= 4);
-    assert_eq!(app.number(&personal).await, 0);
-    assert_eq!(app.events("deleted").await, 1);
+    assert!(app.query_number(trail).await >= 4);
+    assert_eq!(app.query_number(&personal).await, 0);
+    assert_eq!(app.audit_event_count("deleted").await, 1);
     let of_bob = "SELECT COUNT(*) FROM audit_events WHERE target_id = 2 AND ip <> ''";
-    assert!(app.number(of_bob).await > 0, "what is about others stays");
-    let letter = app.letter_to(ADA).await;
+    assert!(app.query_number(of_bob).await > 0, "what is about others stays");
+    let letter = app.last_email_to(ADA).await;
     assert!(letter.subject.contains("your account was deleted"), "{}", letter.subject);
     assert!(!letter.text.contains("Ada,"), "{}", letter.text);
     let kept = format!("SELECT COUNT(*) FROM outbox WHERE recipient = '{ADA}'");
-    assert_eq!(app.number(&kept).await, 0, "not even the last letter's row");
+    assert_eq!(app.query_number(&kept).await, 0, "not even the last letter's row");
     assert_eq!(carries_out(&app).await, 0);
 }
 
 #[on_both]
-async fn nothing_opens_the_account_afterwards(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_deleted_account_cannot_be_opened(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut copy = ada.clone();
-    let first = app.letter_to(ADA).await;
+    let first = app.last_email_to(ADA).await;
     app.visitor().submits("/account/password/reset", &[("email", ADA)]).await;
     leaves(&mut ada).await;
-    world.clock.advance(14 * DAY);
+    env.clock.advance(14 * DAY);
     carries_out(&app).await;
 
     assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 422);
@@ -233,15 +237,15 @@ async fn nothing_opens_the_account_afterwards(world: World) {
 }
 
 #[on_both]
-async fn the_address_can_join_again_as_somebody_new(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_address_can_sign_up_again_afterwards(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     ada.submits("/account/profile", &[("name", "Ada")]).await;
     leaves(&mut ada).await;
-    world.clock.advance(14 * DAY);
+    env.clock.advance(14 * DAY);
     carries_out(&app).await;
 
-    let mut again = app.person("ada").await;
+    let mut again = app.user("ada").await;
 
     assert_eq!(again.get("/account/profile").await.field("name").value, "");
     let page = again.get("/account/activity").await;
@@ -250,20 +254,20 @@ async fn the_address_can_join_again_as_somebody_new(world: World) {
 }
 
 #[on_both]
-async fn while_the_deletion_waits_the_address_is_taken(world: World) {
-    let app = world.app().await;
-    leaves(&mut app.person("ada").await).await;
+async fn the_address_stays_taken_until_the_deletion(env: TestEnv) {
+    let app = env.app().await;
+    leaves(&mut app.user("ada").await).await;
 
-    assert_eq!(app.visitor().joins(ADA, GOOD).await.status(), 422);
+    assert_eq!(app.visitor().signs_up(ADA, GOOD).await.status(), 422);
 }
 
 #[on_both]
-async fn many_leave_a_batch_at_a_time(world: World) {
-    let app = world.app().await;
+async fn deletions_run_in_batches(env: TestEnv) {
+    let app = env.app().await;
     for name in ["ada", "bob", "eve"] {
-        leaves(&mut app.person(name).await).await;
+        leaves(&mut app.user(name).await).await;
     }
-    world.clock.advance(14 * DAY);
+    env.clock.advance(14 * DAY);
 
     let first = flows::account::account_deletion::delete_due(&app.ctx, 2).await.expect("answers");
     let second = flows::account::account_deletion::delete_due(&app.ctx, 2).await.expect("answers");
@@ -272,23 +276,23 @@ async fn many_leave_a_batch_at_a_time(world: World) {
 }
 
 #[on_both]
-async fn two_nodes_that_carry_out_at_once_remove_each_account_once(world: World) {
-    let app = world.app().await;
-    let node = world.app().await;
+async fn two_nodes_delete_each_account_once(env: TestEnv) {
+    let app = env.app().await;
+    let node = env.app().await;
     for name in ["ada", "bob", "eve", "sam"] {
-        leaves(&mut app.person(name).await).await;
+        leaves(&mut app.user(name).await).await;
     }
-    world.clock.advance(14 * DAY);
+    env.clock.advance(14 * DAY);
 
     let (here, there) = join(carries_out(&app), carries_out(&node)).await;
 
     assert_eq!((here + there, people(&app).await), (4, 0));
-    assert_eq!(app.events("deleted").await, 4);
+    assert_eq!(app.audit_event_count("deleted").await, 4);
 }
 
 #[on_both]
-async fn the_last_superuser_stays(world: World) {
-    let app = world.app().await;
+async fn the_last_superuser_stays(env: TestEnv) {
+    let app = env.app().await;
     app.makes_superuser("root").await;
     let mut root = app.visitor();
     root.logs_in("root@example.com", GOOD).await;
@@ -304,8 +308,8 @@ async fn the_last_superuser_stays(world: World) {
 }
 
 #[on_both]
-async fn a_superuser_who_leaves_or_is_suspended_does_not_count(world: World) {
-    let app = world.app().await;
+async fn leaving_and_suspended_superusers_do_not_count(env: TestEnv) {
+    let app = env.app().await;
     for name in ["root", "second", "third"] {
         app.makes_superuser(name).await;
     }
@@ -317,21 +321,21 @@ async fn a_superuser_who_leaves_or_is_suspended_does_not_count(world: World) {
 
     assert_eq!(root.submits(DELETE, &[("password", GOOD)]).await.status(), 422);
 
-    world.clock.advance(14 * DAY);
+    env.clock.advance(14 * DAY);
     assert_eq!(carries_out(&app).await, 1);
     assert_eq!(people(&app).await, 2);
 }
 
 #[on_both]
-async fn a_superuser_who_has_become_the_last_is_not_removed(world: World) {
-    let app = world.app().await;
+async fn a_superuser_who_became_the_last_is_kept(env: TestEnv) {
+    let app = env.app().await;
     app.makes_superuser("root").await;
     app.makes_superuser("second").await;
     let mut root = app.visitor();
     root.logs_in("root@example.com", GOOD).await;
     leaves(&mut root).await;
     app.execute("UPDATE users SET is_active = FALSE WHERE email = 'second@example.com'").await;
-    world.clock.advance(14 * DAY);
+    env.clock.advance(14 * DAY);
 
     assert_eq!((carries_out(&app).await, people(&app).await), (0, 2));
 
@@ -339,9 +343,9 @@ async fn a_superuser_who_has_become_the_last_is_not_removed(world: World) {
 }
 
 #[on_both]
-async fn of_two_superusers_who_leave_at_once_one_may(world: World) {
-    let app = world.app().await;
-    let node = world.app().await;
+async fn of_two_superusers_deleting_at_once_one_stays(env: TestEnv) {
+    let app = env.app().await;
+    let node = env.app().await;
     for round in 0..5 {
         let mut ready = Vec::new();
         for (place, node) in [&app, &node].into_iter().enumerate() {
@@ -369,17 +373,17 @@ async fn of_two_superusers_who_leave_at_once_one_may(world: World) {
 }
 
 #[on_both]
-async fn logging_in_while_the_account_is_removed_is_one_or_the_other(world: World) {
-    let app = world.app().await;
+async fn login_and_deletion_at_once_never_mix(env: TestEnv) {
+    let app = env.app().await;
     let names: Vec<_> = (0..8).map(|number| format!("person{number}")).collect();
     let mut ready = Vec::new();
     for name in &names {
-        let mut person = app.person(name).await;
+        let mut person = app.user(name).await;
         leaves(&mut person).await;
         let token = person.token().await;
         ready.push((person, token, format!("{name}@example.com")));
     }
-    world.clock.advance(14 * DAY);
+    env.clock.advance(14 * DAY);
 
     let ctx = app.ctx.clone();
     let sweep = rocket::tokio::spawn(async move {
@@ -405,18 +409,18 @@ async fn logging_in_while_the_account_is_removed_is_one_or_the_other(world: Worl
 }
 
 #[on_both]
-async fn reminding_somebody_who_is_being_removed_breaks_nothing(world: World) {
+async fn a_reminder_during_the_deletion_is_harmless(env: TestEnv) {
     let settings = [("email_verification", "mandatory"), ("delete_unverified_after", "30d")];
-    let app = world.app_with(&settings).await;
+    let app = env.app_with(&settings).await;
     let mut ready = Vec::new();
     for number in 0..8 {
         let mut person = app.visitor();
         let email = format!("person{number}@example.com");
-        person.joins(&email, GOOD).await;
+        person.signs_up(&email, GOOD).await;
         let token = person.token().await;
         ready.push((person, token, email));
     }
-    world.clock.advance(30 * DAY + SECOND);
+    env.clock.advance(30 * DAY + SECOND);
 
     let ctx = app.ctx.clone();
     let sweep = rocket::tokio::spawn(async move {
@@ -434,40 +438,40 @@ async fn reminding_somebody_who_is_being_removed_breaks_nothing(world: World) {
 }
 
 #[on_both]
-async fn whoever_never_proved_the_address_goes_when_the_site_says_so(world: World) {
-    let app = world.app_with(&[("delete_unverified_after", "30d")]).await;
-    app.person("never").await;
-    let mut ada = app.person("ada").await;
-    ada.follows(&app.letter_to(ADA).await.link("/account/email/verify/")).await;
-    app.person("clerk").await;
+async fn unverified_accounts_are_deleted_if_configured(env: TestEnv) {
+    let app = env.app_with(&[("delete_unverified_after", "30d")]).await;
+    app.user("never").await;
+    let mut ada = app.user("ada").await;
+    ada.follows_link(&app.last_email_to(ADA).await.link("/account/email/verify/")).await;
+    app.user("clerk").await;
     app.execute("UPDATE users SET is_staff = TRUE WHERE email = 'clerk@example.com'").await;
-    world.clock.advance(SECOND);
-    app.person("late").await;
+    env.clock.advance(SECOND);
+    app.user("late").await;
 
-    world.clock.advance(29 * DAY + NEARLY_A_DAY);
+    env.clock.advance(29 * DAY + NEARLY_A_DAY);
     assert_eq!(carries_out(&app).await, 0, "not a moment before");
-    world.clock.advance(SECOND);
+    env.clock.advance(SECOND);
 
     assert_eq!(carries_out(&app).await, 1);
     let never = "SELECT COUNT(*) FROM users WHERE email = 'never@example.com'";
-    assert_eq!((app.number(never).await, people(&app).await), (0, 3));
-    assert_eq!(app.letters_to("never@example.com").await.len(), 1, "no word to a stranger");
+    assert_eq!((app.query_number(never).await, people(&app).await), (0, 3));
+    assert_eq!(app.emails_to("never@example.com").await.len(), 1, "no word to a stranger");
     assert_eq!(orphans(&app).await, 0);
 }
 
 #[on_both]
-async fn otherwise_nobody_goes_who_did_not_ask(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    world.clock.advance(3650 * DAY);
+async fn without_a_request_no_account_is_deleted(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    env.clock.advance(3650 * DAY);
 
     assert_eq!((carries_out(&app).await, people(&app).await), (0, 1));
 }
 
 #[on_both]
-async fn a_stranger_is_shown_the_way_in_and_a_foreign_form_does_nothing(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_visitor_is_sent_to_login_and_a_foreign_form_refused(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     let answer = app.visitor().get(DELETE).await;
 

@@ -7,7 +7,7 @@ use daemun::audit::{AuditEvent, AuditEventKind};
 use daemun::flows;
 use daemun::types::{Email, Password, RequestInfo, UserId};
 
-use crate::support::{App, GOOD, Page, World, on_both};
+use crate::support::{App, GOOD, Page, TestEnv, on_both};
 
 const TRAIL: &str = "/account/activity";
 
@@ -22,7 +22,7 @@ fn said(page: &Page) -> Vec<String> {
 async fn is_noted(app: &App, action: &str) {
     let noted = format!("SELECT COUNT(*) FROM audit_events WHERE action = '{action}'");
     for _ in 0..500 {
-        if app.number(&noted).await > 0 {
+        if app.query_number(&noted).await > 0 {
             return;
         }
         rocket::tokio::time::sleep(Duration::from_millis(10)).await;
@@ -43,12 +43,12 @@ async fn a_long_trail(app: &App, length: u8) {
 }
 
 #[on_both]
-async fn a_person_reads_what_happened_newest_first(world: World) {
-    let app = world.app().await;
+async fn events_are_listed_newest_first(env: TestEnv) {
+    let app = env.app().await;
     let mut ada = app.visitor().with("User-Agent", FIREFOX);
-    ada.joins("ada@example.com", GOOD).await;
-    app.person("eve").await;
-    world.clock.advance(Duration::from_mins(61));
+    ada.signs_up("ada@example.com", GOOD).await;
+    app.user("eve").await;
+    env.clock.advance(Duration::from_mins(61));
     ada.logs_out().await;
     ada.logs_in("ada@example.com", GOOD).await;
 
@@ -64,9 +64,9 @@ async fn a_person_reads_what_happened_newest_first(world: World) {
 }
 
 #[on_both]
-async fn the_trail_is_in_korean_too(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await.with("Accept-Language", "ko");
+async fn the_list_is_in_korean_too(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await.with("Accept-Language", "ko");
 
     let page = ada.get(TRAIL).await;
 
@@ -76,9 +76,9 @@ async fn the_trail_is_in_korean_too(world: World) {
 }
 
 #[on_both]
-async fn a_strangers_guess_is_told_apart(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_failed_login_from_elsewhere_is_marked(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut stranger = app.visitor().with("User-Agent", FIREFOX).from("203.0.113.7:9");
     stranger.logs_in("ada@example.com", "a wild guess").await;
     is_noted(&app, "login_failed").await;
@@ -91,9 +91,9 @@ async fn a_strangers_guess_is_told_apart(world: World) {
 }
 
 #[on_both]
-async fn ending_sessions_is_in_the_trail_with_their_number(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn ending_sessions_is_listed_with_their_number(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for _ in 0..3 {
         app.visitor().logs_in("ada@example.com", GOOD).await;
     }
@@ -111,9 +111,9 @@ async fn ending_sessions_is_in_the_trail_with_their_number(world: World) {
 }
 
 #[on_both]
-async fn what_was_done_at_the_terminal_says_so(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn events_from_the_terminal_say_so(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let (email, good) = (Email::parse("ada@example.com"), Password::parse("a brand new one!"));
     let terminal = RequestInfo::from_terminal("request".into());
     flows::account::password_change::set_by_operator(
@@ -134,9 +134,9 @@ async fn what_was_done_at_the_terminal_says_so(world: World) {
 }
 
 #[on_both]
-async fn what_an_administrator_did_says_so(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn events_by_staff_say_so(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     app.execute("UPDATE audit_events SET actor_id = 99 WHERE action = 'signup'").await;
 
     let page = ada.get(TRAIL).await;
@@ -146,9 +146,9 @@ async fn what_an_administrator_did_says_so(world: World) {
 }
 
 #[on_both]
-async fn every_action_has_a_sentence_in_every_language(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn every_event_has_a_sentence_in_every_language(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
     for action in AuditEventKind::ALL {
         let name = action.as_str();
         app.execute(&format!("UPDATE audit_events SET action = '{name}'")).await;
@@ -163,9 +163,9 @@ async fn every_action_has_a_sentence_in_every_language(world: World) {
 }
 
 #[on_both]
-async fn what_another_version_wrote_has_a_sentence_too(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn events_of_other_versions_have_a_sentence(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     app.execute("UPDATE audit_events SET action = '<b>moon</b>', details = 'no json'").await;
 
     let page = ada.get(TRAIL).await;
@@ -175,9 +175,9 @@ async fn what_another_version_wrote_has_a_sentence_too(world: World) {
 }
 
 #[on_both]
-async fn a_long_trail_is_read_page_by_page_without_script(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_long_list_is_paged_without_scripts(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     a_long_trail(&app, 103).await;
 
     let (mut places, mut pages) = (Vec::new(), Vec::new());
@@ -202,9 +202,9 @@ async fn a_long_trail_is_read_page_by_page_without_script(world: World) {
 }
 
 #[on_both]
-async fn a_page_that_is_just_full_has_nothing_older(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_full_last_page_has_no_older_link(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     a_long_trail(&app, 48).await;
 
     let page = ada.get(TRAIL).await;
@@ -214,9 +214,9 @@ async fn a_page_that_is_just_full_has_nothing_older(world: World) {
 }
 
 #[on_both]
-async fn a_place_that_makes_no_sense_is_the_newest_page(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn an_invalid_cursor_shows_the_newest_page(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for before in ["", "x", "-1", "0", "9999999999999999999", "1%20OR%201", "%00", "%F0%9F%9A%AA"] {
         let page = ada.get(&format!("{TRAIL}?before={before}")).await;
 
@@ -228,11 +228,11 @@ async fn a_place_that_makes_no_sense_is_the_newest_page(world: World) {
 }
 
 #[on_both]
-async fn nobody_reads_the_trail_of_somebody_else(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn events_of_other_users_are_not_shown(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     a_long_trail(&app, 5).await;
-    let mut eve = app.person("eve").await;
+    let mut eve = app.user("eve").await;
 
     let page = eve.get(&format!("{TRAIL}?before=8")).await;
 
@@ -241,8 +241,8 @@ async fn nobody_reads_the_trail_of_somebody_else(world: World) {
 }
 
 #[on_both]
-async fn a_stranger_is_shown_the_way_in_and_back(world: World) {
-    let app = world.app().await;
+async fn a_visitor_is_sent_to_login_and_back(env: TestEnv) {
+    let app = env.app().await;
 
     let answer = app.visitor().get("/account/activity?before=7").await;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{App, Browser, GOOD, Page, World, on_both};
+use crate::support::{App, Browser, GOOD, Page, TestEnv, on_both};
 
 const EXPORT: &str = "/account/export";
 
@@ -27,16 +27,16 @@ async fn secrets(app: &App) -> Vec<String> {
         "SELECT MAX(id) FROM one_time_links",
         "SELECT MAX(id) FROM throttle",
     ] {
-        secrets.push(app.word(sql).await);
+        secrets.push(app.query_text(sql).await);
     }
     secrets.retain(|secret| !secret.is_empty());
     secrets
 }
 
 #[on_both]
-async fn a_person_gets_everything_in_one_file(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_file_holds_everything_about_the_user(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let fields =
         [("name", "에이다 \"A\" </script>"), ("gender", "female"), ("date_of_birth", "1985-12-10")];
     ada.submits("/account/profile", &fields).await;
@@ -79,9 +79,9 @@ async fn a_person_gets_everything_in_one_file(world: World) {
 }
 
 #[on_both]
-async fn sessions_that_are_over_are_in_it_too(world: World) {
-    let app = world.app().await;
-    app.person("ada").await.logs_out().await;
+async fn ended_sessions_are_included(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await.logs_out().await;
     let mut ada = app.visitor();
     ada.logs_in("ada@example.com", GOOD).await;
 
@@ -94,13 +94,13 @@ async fn sessions_that_are_over_are_in_it_too(world: World) {
 }
 
 #[on_both]
-async fn nothing_in_it_opens_anything(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_file_holds_no_credentials(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     app.visitor().logs_in("ada@example.com", GOOD).await;
     app.visitor().submits("/account/password/reset", &[("email", "ada@example.com")]).await;
-    let letters = app.letters().await;
-    world.clock.advance(std::time::Duration::from_secs(301));
+    let letters = app.emails().await;
+    env.clock.advance(std::time::Duration::from_secs(301));
     ada.get("/account/mypage").await;
 
     let text = ada.get(EXPORT).await.text();
@@ -120,10 +120,10 @@ async fn nothing_in_it_opens_anything(world: World) {
 }
 
 #[on_both]
-async fn nobody_gets_anything_of_anybody_else(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    let mut eve = app.person("eve").await;
+async fn data_of_other_users_is_left_out(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    let mut eve = app.user("eve").await;
     app.visitor().logs_in("ada@example.com", "wrong guess").await;
 
     for path in [EXPORT, "/account/export?id=1", "/account/export?user=1&user_id=1"] {
@@ -135,8 +135,8 @@ async fn nobody_gets_anything_of_anybody_else(world: World) {
 }
 
 #[on_both]
-async fn a_stranger_is_shown_the_way_in(world: World) {
-    let app = world.app().await;
+async fn a_visitor_is_sent_to_login(env: TestEnv) {
+    let app = env.app().await;
 
     let answer = app.visitor().get(EXPORT).await;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::{join, join_all};
 
-use crate::support::{App, Browser, GOOD, NEW, Page, World, on_both};
+use crate::support::{App, Browser, GOOD, NEW, Page, TestEnv, on_both};
 
 const FORM: &str = "/account/email/change";
 
@@ -30,19 +30,19 @@ pub(crate) async fn can_log_in(app: &App, email: &str) -> bool {
 
 /// The link of a change that somebody asked for.
 pub(crate) async fn link(app: &App, person: &mut Browser<'_>, to: &str) -> String {
-    assert_eq!(person.asks_to_move(to, GOOD).await.location(), MY_PAGE);
-    app.letter_to(to).await.link(LINK)
+    assert_eq!(person.requests_email_change(to, GOOD).await.location(), MY_PAGE);
+    app.last_email_to(to).await.link(LINK)
 }
 
 /// Moves an account; gives the link that takes it back.
 pub(crate) async fn moved(app: &App, person: &mut Browser<'_>, from: &str, to: &str) -> String {
     let link = link(app, person, to).await;
-    assert_eq!(app.visitor().presses(&link).await.status(), 303);
-    app.letter_to(from).await.link(UNDO)
+    assert_eq!(app.visitor().confirms(&link).await.status(), 303);
+    app.last_email_to(from).await.link(UNDO)
 }
 
 pub(crate) async fn is_dead(app: &App, link: &str) -> bool {
-    let (shown, sent) = (app.visitor().get(link).await, app.visitor().presses(link).await);
+    let (shown, sent) = (app.visitor().get(link).await, app.visitor().confirms(link).await);
     assert_eq!(shown.status(), sent.status(), "{link}");
     shown.status() == 404
 }
@@ -69,14 +69,14 @@ pub(crate) fn shape(page: &Page) -> (u16, String, String) {
 }
 
 #[on_both]
-async fn the_new_address_proves_itself_from_any_browser(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_link_works_in_any_browser(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let page = ada.get(FORM).await;
     assert_eq!((page.status(), page.h1().as_str()), (200, "Change email"));
-    assert_eq!(ada.asks_to_move(MOVED, GOOD).await.location(), MY_PAGE);
+    assert_eq!(ada.requests_email_change(MOVED, GOOD).await.location(), MY_PAGE);
     assert_eq!(ada.get("/account/mypage").await.texts(".flash").len(), 1);
-    let letter = app.letter_to(MOVED).await;
+    let letter = app.last_email_to(MOVED).await;
     assert!(letter.subject.contains("confirm your new email address"), "{}", letter.subject);
     assert!(can_log_in(&app, OLD).await && !can_log_in(&app, MOVED).await, "not yet");
 
@@ -85,7 +85,7 @@ async fn the_new_address_proves_itself_from_any_browser(world: World) {
     let button = phone.get(BUTTON).await;
     assert_eq!(button.h1(), "Use this address");
     assert_eq!(button.texts(".about"), [MOVED]);
-    assert_eq!(phone.presses(BUTTON).await.location(), Some("/account/login"));
+    assert_eq!(phone.confirms(BUTTON).await.location(), Some("/account/login"));
 
     assert!(!phone.is_signed_in().await);
     let page = ada.get("/account/mypage").await;
@@ -94,47 +94,50 @@ async fn the_new_address_proves_itself_from_any_browser(world: World) {
     assert!(!can_log_in(&app, OLD).await && can_log_in(&app, MOVED).await);
     let trail = "SELECT COUNT(*) FROM audit_events WHERE action = 'email_changed' \
         AND details LIKE '%ada@example.com%new@example.com%'";
-    assert_eq!((app.number(trail).await, app.events("email_change_asked").await), (1, 1));
+    assert_eq!(
+        (app.query_number(trail).await, app.audit_event_count("email_change_asked").await),
+        (1, 1)
+    );
 }
 
 #[on_both]
-async fn it_is_told_in_korean_too(world: World) {
-    let app = world.app().await;
+async fn the_emails_are_in_korean_too(env: TestEnv) {
+    let app = env.app().await;
     let mut bora = app.visitor().with("Accept-Language", "ko");
-    bora.joins("bora@example.com", GOOD).await;
+    bora.signs_up("bora@example.com", GOOD).await;
 
     let asked = link(&app, &mut bora, MOVED).await;
-    assert!(app.letter_to(MOVED).await.subject.contains("새 이메일 주소를 확인해 주세요"));
+    assert!(app.last_email_to(MOVED).await.subject.contains("새 이메일 주소를 확인해 주세요"));
     bora.get(&asked).await;
     assert_eq!(bora.get(BUTTON).await.h1(), "이메일 바꾸기");
-    assert_eq!(bora.presses(BUTTON).await.location(), MY_PAGE);
+    assert_eq!(bora.confirms(BUTTON).await.location(), MY_PAGE);
 
     assert_eq!(bora.get("/account/mypage").await.h1(), "반갑습니다, new@example.com님!");
-    let told = app.letter_to("bora@example.com").await;
+    let told = app.last_email_to("bora@example.com").await;
     assert!(told.subject.contains("계정의 이메일 주소가 바뀌었습니다"), "{}", told.subject);
     assert!(told.text.contains(MOVED));
 }
 
 #[on_both]
-async fn another_node_greets_by_the_new_address_at_once(world: World) {
+async fn another_node_shows_the_new_address_at_once(env: TestEnv) {
     let settings = [("session_cache", "0s")];
-    let (here, there) = (world.app_with(&settings).await, world.app_with(&settings).await);
-    let mut ada = here.person("ada").await;
+    let (here, there) = (env.app_with(&settings).await, env.app_with(&settings).await);
+    let mut ada = here.user("ada").await;
     let mut elsewhere = ada.clone().on(&there);
     assert_eq!(elsewhere.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
     let link = link(&here, &mut ada, MOVED).await;
 
-    here.visitor().presses(&link).await;
+    here.visitor().confirms(&link).await;
 
     assert_eq!(elsewhere.get("/account/mypage").await.h1(), "Welcome, new@example.com!");
 }
 
 #[on_both]
-async fn a_form_that_is_wrong_moves_nothing(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    app.delivers().await;
-    let before = app.rows().await;
+async fn an_invalid_form_changes_nothing(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    app.sends_due_emails().await;
+    let before = app.row_counts().await;
     let malformed = "Enter a valid email address, such as ada@example.com.";
     for (email, password, field, said) in [
         (MOVED, "not the password", "password", "This password is wrong."),
@@ -145,42 +148,42 @@ async fn a_form_that_is_wrong_moves_nothing(world: World) {
         ("new@example.com\r\nBcc: eve@example.com", GOOD, "email", malformed),
         ("", GOOD, "email", "Enter your email."),
     ] {
-        let page = ada.asks_to_move(email, password).await;
+        let page = ada.requests_email_change(email, password).await;
         assert_eq!((page.status(), page.h1().as_str()), (422, "Change email"), "{email}");
         assert_eq!(page.summary(), [said]);
         assert!(page.field(field).is_wrong && page.field("password").value.is_empty());
         assert!(!page.text().contains("not the password"));
     }
-    let both = ada.asks_to_move("new", "").await;
+    let both = ada.requests_email_change("new", "").await;
 
     assert_eq!(both.summary(), [malformed, "Enter a password."]);
     assert_eq!(both.field("email").value, "new");
     let grown = ["throttle", "audit_events"];
-    for (now, then) in app.rows().await.into_iter().zip(before) {
+    for (now, then) in app.row_counts().await.into_iter().zip(before) {
         assert!(now == then || grown.contains(&now.0), "{now:?} {then:?}");
     }
 }
 
 #[on_both]
-async fn giving_ones_own_address_is_not_guessing(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn entering_the_own_address_is_not_an_attempt(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for _ in 0..13 {
-        assert_eq!(ada.asks_to_move(OLD, GOOD).await.status(), 422);
+        assert_eq!(ada.requests_email_change(OLD, GOOD).await.status(), 422);
     }
 
-    assert_eq!(ada.asks_to_move(MOVED, GOOD).await.location(), MY_PAGE);
+    assert_eq!(ada.requests_email_change(MOVED, GOOD).await.location(), MY_PAGE);
 }
 
 #[on_both]
-async fn guessing_here_counts_with_guessing_at_the_log_in(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn wrong_passwords_count_with_those_at_login(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for _ in 0..11 {
-        assert_eq!(ada.asks_to_move(MOVED, "a guess").await.status(), 422);
+        assert_eq!(ada.requests_email_change(MOVED, "a guess").await.status(), 422);
     }
 
-    let page = ada.asks_to_move(MOVED, GOOD).await;
+    let page = ada.requests_email_change(MOVED, GOOD).await;
 
     assert_eq!((page.status(), page.header("retry-after")), (429, Some("30")));
     assert_eq!(page.field("email").value, MOVED);
@@ -188,31 +191,33 @@ async fn guessing_here_counts_with_guessing_at_the_log_in(world: World) {
 }
 
 #[on_both]
-async fn a_person_writes_to_a_handful_of_strangers_a_day(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_user_may_email_few_new_addresses_a_day(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut statuses = Vec::new();
     for number in 0..7 {
-        statuses.push(ada.asks_to_move(&format!("p{number}@example.com"), GOOD).await.status());
+        statuses.push(
+            ada.requests_email_change(&format!("p{number}@example.com"), GOOD).await.status(),
+        );
     }
 
-    let page = ada.asks_to_move(MOVED, GOOD).await;
+    let page = ada.requests_email_change(MOVED, GOOD).await;
 
     assert_eq!(statuses, [303, 303, 303, 303, 303, 429, 429]);
     assert_eq!((page.status(), page.header("retry-after")), (429, Some("3600")));
-    assert_eq!(app.letters_to("p5@example.com").await.len(), 0);
+    assert_eq!(app.emails_to("p5@example.com").await.len(), 0);
     for _ in 0..13 {
-        assert_eq!(ada.asks_to_move(MOVED, GOOD).await.status(), 429);
+        assert_eq!(ada.requests_email_change(MOVED, GOOD).await.status(), 429);
     }
     assert_eq!(ada.changes_password(GOOD, NEW).await.location(), MY_PAGE, "it was no guess");
 }
 
 #[on_both]
-async fn looking_at_a_link_uses_nothing_up(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn opening_the_link_does_not_use_it(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let link = link(&app, &mut ada, MOVED).await;
-    let before = app.rows().await;
+    let before = app.row_counts().await;
     for _ in 0..20 {
         for method in [rocket::http::Method::Get, rocket::http::Method::Head] {
             let mut scanner = app.visitor();
@@ -222,24 +227,24 @@ async fn looking_at_a_link_uses_nothing_up(world: World) {
         assert_eq!(app.visitor().post(&link, &[]).await.status(), 403, "no form of ours");
     }
 
-    assert_eq!(app.rows().await, before);
+    assert_eq!(app.row_counts().await, before);
     assert!(can_log_in(&app, OLD).await);
-    assert_eq!(app.visitor().presses(&link).await.status(), 303);
+    assert_eq!(app.visitor().confirms(&link).await.status(), 303);
 }
 
 #[on_both]
-async fn nobody_learns_whether_an_address_is_taken(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    app.person("eve").await;
+async fn the_form_does_not_reveal_taken_addresses(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    app.user("eve").await;
     let token = ada.token().await;
     let mut answers = Vec::new();
     for email in ["eve@example.com", MOVED] {
-        let (before, queries) = (app.rows().await, app.ctx.db.queries());
+        let (before, queries) = (app.row_counts().await, app.ctx.db.queries());
         let fields = [("csrf", &*token), ("email", email), ("password", GOOD)];
         let answer = ada.clone().post(FORM, &fields).await;
         let queries = app.ctx.db.queries() - queries;
-        let rows = app.rows().await.into_iter().zip(before);
+        let rows = app.row_counts().await.into_iter().zip(before);
         let grown: Vec<_> = rows
             .filter(|((table, _), _)| *table != "throttle")
             .map(|((table, now), (_, then))| (table, now - then))
@@ -248,19 +253,19 @@ async fn nobody_learns_whether_an_address_is_taken(world: World) {
     }
 
     assert_eq!(answers[0], answers[1]);
-    let letter = app.letter_to("eve@example.com").await;
+    let letter = app.last_email_to("eve@example.com").await;
     assert!(letter.subject.contains("this address already has an account"));
     assert!(letter.find_link("/account/email").is_none(), "{}", letter.text);
     assert!(!letter.text.contains(OLD), "nor does its owner learn who it was");
 }
 
 #[on_both]
-async fn of_two_people_who_want_one_address_one_gets_it(world: World) {
-    let app = world.app().await;
+async fn of_two_users_wanting_one_address_one_gets_it(env: TestEnv) {
+    let app = env.app().await;
     for round in 0..4 {
         let names = [format!("ada{round}"), format!("eve{round}")];
         let wanted = format!("wanted{round}@example.com");
-        let (mut ada, mut eve) = (app.person(&names[0]).await, app.person(&names[1]).await);
+        let (mut ada, mut eve) = (app.user(&names[0]).await, app.user(&names[1]).await);
         let of_ada = link(&app, &mut ada, &wanted).await;
         let of_eve = link(&app, &mut eve, &wanted).await;
         let (ada_token, eve_token) = (ada.token().await, eve.token().await);
@@ -275,72 +280,72 @@ async fn of_two_people_who_want_one_address_one_gets_it(world: World) {
         let loser = if one.status() == 404 { &of_ada } else { &of_eve };
         assert!(is_dead(&app, loser).await);
         let holders = format!("SELECT COUNT(*) FROM users WHERE email = '{wanted}'");
-        assert_eq!(app.number(&holders).await, 1);
+        assert_eq!(app.query_number(&holders).await, 1);
         assert!(ada.is_signed_in().await && eve.is_signed_in().await);
     }
 }
 
 #[on_both]
-async fn of_sixteen_tries_with_one_link_one_wins(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    let verify = app.letter_to(OLD).await.link("/account/email/verify/");
+async fn of_sixteen_confirmations_at_once_one_wins(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    let verify = app.last_email_to(OLD).await.link("/account/email/verify/");
     assert_eq!(race(&app, &verify).await, 1);
     ada.logs_in(OLD, GOOD).await;
     let link = link(&app, &mut ada, MOVED).await;
     assert_eq!(race(&app, &link).await, 1);
-    let undo = app.letter_to(OLD).await.link(UNDO);
+    let undo = app.last_email_to(OLD).await.link(UNDO);
     assert_eq!(race(&app, &undo).await, 1);
 
     for action in ["email_verified", "email_changed", "email_change_undone"] {
-        assert_eq!(app.events(action).await, 1, "{action}");
+        assert_eq!(app.audit_event_count(action).await, 1, "{action}");
     }
-    let told = app.letters_to(OLD).await;
+    let told = app.emails_to(OLD).await;
     let resets = told.iter().filter(|it| it.find_link("/account/password/reset/").is_some());
     assert_eq!(resets.count(), 1);
 }
 
 #[on_both]
-async fn somebody_who_joins_meanwhile_keeps_the_address(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_sign_up_in_between_keeps_the_address(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let link = link(&app, &mut ada, MOVED).await;
     let mut eve = app.visitor();
-    assert_eq!(eve.joins(MOVED, GOOD).await.location(), MY_PAGE);
+    assert_eq!(eve.signs_up(MOVED, GOOD).await.location(), MY_PAGE);
 
-    assert_eq!(app.visitor().presses(&link).await.status(), 404);
+    assert_eq!(app.visitor().confirms(&link).await.status(), 404);
 
     assert_eq!(eve.get("/account/mypage").await.h1(), "Welcome, new@example.com!");
     assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
 }
 
 #[on_both]
-async fn a_newer_request_takes_the_place_of_an_older(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_newer_request_replaces_the_older(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let older = link(&app, &mut ada, "mistyped@example.com").await;
-    world.clock.advance(MINUTE);
+    env.clock.advance(MINUTE);
     let newer = link(&app, &mut ada, MOVED).await;
 
     assert!(is_dead(&app, &older).await);
-    assert_eq!(app.visitor().presses(&newer).await.status(), 303);
+    assert_eq!(app.visitor().confirms(&newer).await.status(), 303);
     assert!(is_dead(&app, &newer).await, "once");
 }
 
 #[on_both]
-async fn a_link_works_for_a_day(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_link_works_for_a_day(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let link = link(&app, &mut ada, MOVED).await;
-    world.clock.advance(DAY);
+    env.clock.advance(DAY);
 
     assert!(is_dead(&app, &link).await);
 }
 
 #[on_both]
-async fn a_link_is_dead_once_the_password_was_changed(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_password_change_invalidates_the_link(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let link = link(&app, &mut ada, MOVED).await;
 
     ada.changes_password(GOOD, NEW).await;
@@ -349,36 +354,36 @@ async fn a_link_is_dead_once_the_password_was_changed(world: World) {
 }
 
 #[on_both]
-async fn a_link_is_dead_while_the_account_may_not_be_used(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_suspension_invalidates_the_link(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let link = link(&app, &mut ada, MOVED).await;
     app.execute("UPDATE users SET is_active = FALSE").await;
 
-    assert_eq!(app.visitor().presses(&link).await.status(), 404);
+    assert_eq!(app.visitor().confirms(&link).await.status(), 404);
 }
 
 #[on_both]
-async fn another_persons_browser_may_press_the_button(world: World) {
-    let app = world.app().await;
-    let (mut ada, mut eve) = (app.person("ada").await, app.person("eve").await);
+async fn any_browser_may_confirm_the_link(env: TestEnv) {
+    let app = env.app().await;
+    let (mut ada, mut eve) = (app.user("ada").await, app.user("eve").await);
     let link = link(&app, &mut ada, MOVED).await;
 
-    assert_eq!(eve.presses(&link).await.location(), MY_PAGE);
+    assert_eq!(eve.confirms(&link).await.location(), MY_PAGE);
 
     assert_eq!(eve.get("/account/mypage").await.h1(), "Welcome, eve@example.com!");
     assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, new@example.com!");
 }
 
 #[on_both]
-async fn a_letter_shows_an_address_and_never_obeys_it(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn an_address_with_markup_is_escaped_in_emails(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let odd = "o'hara&co{{x}}`$@example.com";
 
     moved(&app, &mut ada, OLD, odd).await;
 
-    let letter = app.letter_to(OLD).await;
+    let letter = app.last_email_to(OLD).await;
     assert!(letter.text.contains(odd), "{}", letter.text);
     assert!(!letter.html.contains("&co") || letter.html.contains("&amp;co"));
     assert!(ada.get("/account/mypage").await.h1().contains(odd));

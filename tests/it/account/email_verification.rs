@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use rocket::http::Method;
 
-use crate::support::{App, Browser, GOOD, World, on_both};
+use crate::support::{App, Browser, GOOD, TestEnv, on_both};
 
 pub(crate) const VERIFY: &str = "/account/email/verify/";
 
@@ -24,11 +24,11 @@ const NEARLY_A_DAY: Duration = Duration::from_secs(86_399);
 
 /// The link of the last letter to ada.
 pub(crate) async fn link(app: &App) -> String {
-    app.letter_to(ADA).await.link(VERIFY)
+    app.last_email_to(ADA).await.link(VERIFY)
 }
 
 pub(crate) async fn is_proved(app: &App) -> bool {
-    app.number("SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL").await == 1
+    app.query_number("SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL").await == 1
 }
 
 /// Another browser of ada's, or of whoever knows her password.
@@ -39,9 +39,9 @@ pub(crate) async fn another(app: &App) -> Browser<'_> {
 }
 
 #[on_both]
-async fn whoever_joins_gets_a_letter_and_proves_the_address_with_one_button(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn signing_up_sends_a_link_that_verifies_with_one_button(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     assert_eq!(ada.get("/account/mypage").await.texts(".banner").len(), 1);
     let link = link(&app).await;
 
@@ -55,13 +55,13 @@ async fn whoever_joins_gets_a_letter_and_proves_the_address_with_one_button(worl
     assert_eq!(page.texts(".flash"), ["Your email is verified."]);
     assert!(page.texts(".banner").is_empty());
     assert!(ada.get("/account/mypage").await.texts(".flash").is_empty(), "said once");
-    assert_eq!(app.events("email_verified").await, 1);
+    assert_eq!(app.audit_event_count("email_verified").await, 1);
 }
 
 #[on_both]
-async fn a_site_that_does_not_ask_writes_no_letter_and_shows_no_banner(world: World) {
-    let app = world.app_with(&[("email_verification", "none")]).await;
-    let mut ada = app.person("ada").await;
+async fn without_verification_there_is_no_email_and_no_banner(env: TestEnv) {
+    let app = env.app_with(&[("email_verification", "none")]).await;
+    let mut ada = app.user("ada").await;
 
     let page = ada.get("/account/mypage").await;
     let answer = ada.submits(AGAIN, &[]).await;
@@ -69,14 +69,14 @@ async fn a_site_that_does_not_ask_writes_no_letter_and_shows_no_banner(world: Wo
     assert!(page.texts(".banner").is_empty());
     assert_eq!(answer.location(), Some("/account/mypage"));
     assert!(ada.get("/account/mypage").await.texts(".flash").is_empty(), "nothing was done");
-    assert!(app.letters().await.is_empty());
-    assert_eq!(app.number("SELECT COUNT(*) FROM one_time_links").await, 0);
+    assert!(app.emails().await.is_empty());
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM one_time_links").await, 0);
 }
 
 #[on_both]
-async fn the_banner_speaks_the_readers_language(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn the_banner_speaks_the_readers_language(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
     for (language, sentence, button) in [
         ("en", "Your email is not verified yet. Open the link that we sent you.", "Send again"),
         (
@@ -92,13 +92,13 @@ async fn the_banner_speaks_the_readers_language(world: World) {
 }
 
 #[on_both]
-async fn the_link_is_sent_again_but_not_twice_within_a_minute(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_link_is_resent_at_most_once_a_minute(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     let answer = ada.submits(AGAIN, &[]).await;
     let notice = ada.get("/account/mypage").await.texts(".flash");
-    world.clock.advance(Duration::from_secs(59));
+    env.clock.advance(Duration::from_secs(59));
     let too_soon = ada.submits(AGAIN, &[]).await;
 
     assert_eq!(answer.location(), Some("/account/mypage"));
@@ -107,15 +107,15 @@ async fn the_link_is_sent_again_but_not_twice_within_a_minute(world: World) {
     assert_eq!(too_soon.h1(), "One moment, please");
     let sentence = "We have just sent several emails. Try again in 1 second.";
     assert_eq!(too_soon.texts(".lead"), [sentence]);
-    assert_eq!(app.letters_to(ADA).await.len(), 2);
-    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(app.emails_to(ADA).await.len(), 2);
+    env.clock.advance(Duration::from_secs(1));
     assert_eq!(ada.submits(AGAIN, &[]).await.status(), 303);
 }
 
 #[on_both]
-async fn the_language_buttons_on_the_refusal_lead_to_a_page(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_refusal_page_can_change_its_language(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     ada.submits(AGAIN, &[]).await;
 
     let page = ada.submits(AGAIN, &[]).await;
@@ -125,30 +125,30 @@ async fn the_language_buttons_on_the_refusal_lead_to_a_page(world: World) {
 }
 
 #[on_both]
-async fn the_link_is_sent_five_times_a_day_and_older_ones_still_work(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_link_is_resent_five_times_a_day(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let first = link(&app).await;
 
     let mut statuses = Vec::new();
     for _ in 0..8 {
         statuses.push(ada.submits(AGAIN, &[]).await.status());
-        world.clock.advance(MINUTE);
+        env.clock.advance(MINUTE);
     }
 
     assert_eq!(statuses, [303, 303, 303, 303, 303, 429, 429, 429]);
-    assert_eq!(app.letters_to(ADA).await.len(), 6, "the first one and five more");
-    world.clock.advance(Duration::from_mins(24 * 60 - 10));
+    assert_eq!(app.emails_to(ADA).await.len(), 6, "the first one and five more");
+    env.clock.advance(Duration::from_mins(24 * 60 - 10));
     assert_eq!(ada.submits(AGAIN, &[]).await.status(), 429, "still the same day");
-    world.clock.advance(10 * MINUTE);
+    env.clock.advance(10 * MINUTE);
     assert_eq!(ada.submits(AGAIN, &[]).await.status(), 303);
-    assert_eq!(ada.follows(&first).await.location(), Some("/account/mypage"));
+    assert_eq!(ada.follows_link(&first).await.location(), Some("/account/mypage"));
 }
 
 #[on_both]
-async fn parallel_clicks_on_send_again_send_one_letter(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn parallel_requests_send_one_email(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let token = ada.token().await;
 
     let answers = join_all((0..8).map(|_| {
@@ -158,14 +158,14 @@ async fn parallel_clicks_on_send_again_send_one_letter(world: World) {
     .await;
 
     assert_eq!(answers.iter().filter(|status| **status == 303).count(), 1, "{answers:?}");
-    assert_eq!(app.letters_to(ADA).await.len(), 2);
+    assert_eq!(app.emails_to(ADA).await.len(), 2);
 }
 
 #[on_both]
-async fn whoever_has_proved_the_address_is_told_so_and_gets_no_letter(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    ada.follows(&link(&app).await).await;
+async fn a_verified_user_is_told_so_and_gets_no_email(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    ada.follows_link(&link(&app).await).await;
     ada.get("/account/mypage").await;
 
     let answer = ada.submits(AGAIN, &[]).await;
@@ -173,18 +173,18 @@ async fn whoever_has_proved_the_address_is_told_so_and_gets_no_letter(world: Wor
     assert_eq!(answer.location(), Some("/account/mypage"));
     let notice = ada.get("/account/mypage").await.texts(".flash");
     assert_eq!(notice, ["Your email is verified."]);
-    assert_eq!(app.letters_to(ADA).await.len(), 1);
+    assert_eq!(app.emails_to(ADA).await.len(), 1);
 }
 
 #[on_both]
-async fn a_verification_link_works_for_three_days(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_link_works_for_three_days(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let link = link(&app).await;
-    world.clock.advance(2 * DAY + NEARLY_A_DAY);
+    env.clock.advance(2 * DAY + NEARLY_A_DAY);
     assert_eq!(app.visitor().get(&link).await.status(), 303);
 
-    world.clock.advance(Duration::from_secs(1));
+    env.clock.advance(Duration::from_secs(1));
 
     assert_eq!(app.visitor().get(&link).await.status(), 404);
     assert_eq!(ada.submits(&link, &[]).await.status(), 404);
@@ -192,13 +192,13 @@ async fn a_verification_link_works_for_three_days(world: World) {
 }
 
 #[on_both]
-async fn a_link_that_was_used_is_dead_and_so_are_its_older_siblings(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_used_link_and_its_older_copies_are_invalid(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let first = link(&app).await;
     ada.submits(AGAIN, &[]).await;
     let second = link(&app).await;
-    assert_eq!(ada.follows(&second).await.status(), 303);
+    assert_eq!(ada.follows_link(&second).await.status(), 303);
     let mut phone = another(&app).await;
 
     for dead in [&first, &second] {
@@ -209,27 +209,27 @@ async fn a_link_that_was_used_is_dead_and_so_are_its_older_siblings(world: World
     }
 
     assert!(phone.is_signed_in().await, "what is proved is not proved again");
-    assert_eq!(app.events("email_verified").await, 1);
+    assert_eq!(app.audit_event_count("email_verified").await, 1);
 }
 
 #[on_both]
-async fn a_link_dies_when_the_address_changes(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_change_of_address_invalidates_the_link(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let link = link(&app).await;
     let fields = [("email", "ada@new.example"), ("password", GOOD)];
     assert_eq!(ada.submits("/account/email/change", &fields).await.status(), 303);
-    let letter = app.letter_to("ada@new.example").await;
-    assert_eq!(ada.follows(&letter.link("/account/email/change/")).await.status(), 303);
+    let letter = app.last_email_to("ada@new.example").await;
+    assert_eq!(ada.follows_link(&letter.link("/account/email/change/")).await.status(), 303);
 
     assert_eq!(app.visitor().get(&link).await.status(), 404);
     assert_eq!(app.visitor().submits(&link, &[]).await.status(), 404);
 }
 
 #[on_both]
-async fn a_link_of_a_suspended_account_does_nothing(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn the_link_of_a_suspended_account_does_nothing(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let link = link(&app).await;
     app.execute("UPDATE users SET is_active = FALSE").await;
 
@@ -237,14 +237,14 @@ async fn a_link_of_a_suspended_account_does_nothing(world: World) {
 
     assert!(!is_proved(&app).await);
     let used = "SELECT COUNT(*) FROM one_time_links WHERE used_at IS NOT NULL";
-    assert_eq!(app.number(used).await, 0);
+    assert_eq!(app.query_number(used).await, 0);
 }
 
 #[on_both]
-async fn a_link_does_nothing_at_another_door(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    let letter = app.letter_to(ADA).await;
+async fn the_link_works_only_for_its_purpose(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    let letter = app.last_email_to(ADA).await;
     let (verify, not_me) = (letter.link(VERIFY), letter.link(NOT_ME));
     let verify = verify.rsplit('/').next().expect("a token");
     let not_me = not_me.rsplit('/').next().expect("a token");
@@ -267,10 +267,10 @@ async fn a_link_does_nothing_at_another_door(world: World) {
 }
 
 #[on_both]
-async fn a_mail_scanner_uses_nothing_up(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    let letter = app.letter_to(ADA).await;
+async fn opening_the_link_does_not_use_it(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    let letter = app.last_email_to(ADA).await;
     for link in [letter.link(VERIFY), letter.link(NOT_ME)] {
         for method in [Method::Get, Method::Head] {
             for _ in 0..20 {
@@ -283,15 +283,15 @@ async fn a_mail_scanner_uses_nothing_up(world: World) {
     }
 
     let used = "SELECT COUNT(*) FROM one_time_links WHERE used_at IS NOT NULL";
-    assert_eq!(app.number(used).await, 0);
+    assert_eq!(app.query_number(used).await, 0);
     assert!(!is_proved(&app).await && ada.is_signed_in().await);
-    assert_eq!(ada.follows(&letter.link(VERIFY)).await.status(), 303);
+    assert_eq!(ada.follows_link(&letter.link(VERIFY)).await.status(), 303);
 }
 
 #[on_both]
-async fn of_sixteen_who_press_the_button_at_once_one_succeeds(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn of_sixteen_confirmations_at_once_one_wins(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let link = link(&app).await;
     let mut ready = Vec::new();
     for _ in 0..16 {
@@ -308,26 +308,26 @@ async fn of_sixteen_who_press_the_button_at_once_one_succeeds(world: World) {
 
     let count = |status| answers.iter().filter(|it| **it == status).count();
     assert_eq!((count(303), count(404)), (1, 15), "{answers:?}");
-    assert_eq!(app.events("email_verified").await, 1);
+    assert_eq!(app.audit_event_count("email_verified").await, 1);
 }
 
 #[on_both]
-async fn every_letter_says_what_to_do_for_whoever_did_not_join(world: World) {
-    let app = world.app().await;
-    let mut eve = app.person("ada").await;
+async fn every_email_says_how_to_report_a_foreign_sign_up(env: TestEnv) {
+    let app = env.app().await;
+    let mut eve = app.user("ada").await;
     eve.submits(AGAIN, &[]).await;
 
-    for letter in app.letters_to(ADA).await {
+    for letter in app.emails_to(ADA).await {
         assert!(letter.text.contains("If you did not join, do not press the button."));
         assert!(letter.find_link(NOT_ME).is_some(), "{}", letter.text);
     }
 }
 
 #[on_both]
-async fn the_token_is_in_no_address_and_on_no_page(world: World) {
-    let app = world.app().await;
+async fn the_token_is_in_no_url_and_on_no_page(env: TestEnv) {
+    let app = env.app().await;
     let mut ada = app.visitor();
-    app.person("ada").await;
+    app.user("ada").await;
     let link = link(&app).await;
     let token = link.rsplit('/').next().expect("a token");
 
@@ -343,9 +343,9 @@ async fn the_token_is_in_no_address_and_on_no_page(world: World) {
 }
 
 #[on_both]
-async fn a_stranger_is_shown_the_way_in_and_no_form_without_its_token_counts(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_visitor_is_sent_to_login_and_forms_need_a_token(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let link = link(&app).await;
     ada.get(&link).await;
 
@@ -354,6 +354,6 @@ async fn a_stranger_is_shown_the_way_in_and_no_form_without_its_token_counts(wor
         assert_eq!(ada.post(path, &[]).await.status(), 403, "{path}");
     }
 
-    assert_eq!(app.letters_to(ADA).await.len(), 1);
+    assert_eq!(app.emails_to(ADA).await.len(), 1);
     assert!(!is_proved(&app).await);
 }

@@ -3,16 +3,16 @@
 use serde_json::json;
 
 use crate::account::email_verification::{ADA, AGAIN, NOT_ME, VERIFY, another, is_proved, link};
-use crate::support::{App, GOOD, NEW, World, on_both};
+use crate::support::{App, GOOD, NEW, TestEnv, on_both};
 
 /// Sessions that a verification has ended.
 const ENDED: &str = "SELECT COUNT(*) FROM sessions WHERE ended_because = 'email_verified'";
 
 #[on_both]
-async fn somebody_elses_session_ends_when_the_owner_proves_the_address(world: World) {
-    let app = world.app().await;
+async fn verification_by_the_owner_ends_other_sessions(env: TestEnv) {
+    let app = env.app().await;
     let mut eve = app.visitor();
-    eve.joins(ADA, GOOD).await;
+    eve.signs_up(ADA, GOOD).await;
     let link = link(&app).await;
 
     let answer = app.visitor().submits(&link, &[]).await;
@@ -22,25 +22,25 @@ async fn somebody_elses_session_ends_when_the_owner_proves_the_address(world: Wo
 }
 
 #[on_both]
-async fn whoever_is_signed_in_verifies_and_stays_signed_in_everywhere(world: World) {
-    let app = world.app().await;
-    let mut here = app.person("ada").await;
+async fn a_signed_in_user_stays_signed_in_everywhere(env: TestEnv) {
+    let app = env.app().await;
+    let mut here = app.user("ada").await;
     let (mut phone, mut desk) = (another(&app).await, another(&app).await);
-    app.letters().await;
-    let letters = app.letters_to(ADA).await;
+    app.emails().await;
+    let letters = app.emails_to(ADA).await;
 
-    let answer = here.follows(&letters[0].link(VERIFY)).await;
+    let answer = here.follows_link(&letters[0].link(VERIFY)).await;
 
     assert_eq!(answer.location(), Some("/account/mypage"));
     assert!(here.is_signed_in().await);
     assert!(phone.is_signed_in().await && desk.is_signed_in().await, "all know the password");
-    assert_eq!(app.number(ENDED).await, 0);
+    assert_eq!(app.query_number(ENDED).await, 0);
 }
 
 #[on_both]
-async fn the_computer_stays_signed_in_when_the_phone_knows_the_password(world: World) {
-    let app = world.app().await;
-    let mut computer = app.person("ada").await;
+async fn the_password_keeps_the_other_devices_signed_in(env: TestEnv) {
+    let app = env.app().await;
+    let mut computer = app.user("ada").await;
     let mut phone = app.visitor();
     let link = link(&app).await;
     phone.get(&link).await;
@@ -54,13 +54,13 @@ async fn the_computer_stays_signed_in_when_the_phone_knows_the_password(world: W
     assert_eq!(answer.location(), Some("/account/login"), "a link opens no session");
     assert_eq!(phone.get("/account/login").await.texts(".flash"), ["Your email is verified."]);
     assert!(is_proved(&app).await && computer.is_signed_in().await);
-    assert_eq!(app.number(ENDED).await, 0);
+    assert_eq!(app.query_number(ENDED).await, 0);
 }
 
 #[on_both]
-async fn without_the_password_other_devices_are_logged_out_and_it_is_said_why(world: World) {
-    let app = world.app().await;
-    let mut computer = app.person("ada").await;
+async fn without_the_password_other_devices_are_logged_out(env: TestEnv) {
+    let app = env.app().await;
+    let mut computer = app.user("ada").await;
     let mut phone = app.visitor();
     phone.get(&link(&app).await).await;
 
@@ -70,14 +70,14 @@ async fn without_the_password_other_devices_are_logged_out_and_it_is_said_why(wo
     let notice = phone.get("/account/login").await.texts(".flash");
     assert!(notice[0].contains("because we could not tell whether it was you"), "{notice:?}");
     assert!(is_proved(&app).await && !computer.is_signed_in().await);
-    assert_eq!(app.number(ENDED).await, 1);
+    assert_eq!(app.query_number(ENDED).await, 1);
 }
 
 #[on_both]
-async fn a_wrong_password_verifies_nothing_and_is_corrected(world: World) {
-    let app = world.app().await;
+async fn a_wrong_password_verifies_nothing(env: TestEnv) {
+    let app = env.app().await;
     let mut eve = app.visitor();
-    eve.joins(ADA, GOOD).await;
+    eve.signs_up(ADA, GOOD).await;
     let mut ada = app.visitor();
     let link = link(&app).await;
     ada.get(&link).await;
@@ -94,9 +94,9 @@ async fn a_wrong_password_verifies_nothing_and_is_corrected(world: World) {
 }
 
 #[on_both]
-async fn a_link_is_no_place_to_guess_passwords(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn the_link_cannot_be_used_to_guess_passwords(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let link = link(&app).await;
     let mut statuses = Vec::new();
     for _ in 0..15 {
@@ -109,9 +109,9 @@ async fn a_link_is_no_place_to_guess_passwords(world: World) {
 }
 
 #[on_both]
-async fn where_no_session_could_be_kept_no_password_is_asked_for(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn without_other_sessions_no_password_is_asked(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     ada.get(&link(&app).await).await;
     let asks = |page: &crate::support::Page| page.attribute("#password", "type").is_some();
 
@@ -128,33 +128,33 @@ async fn where_no_session_could_be_kept_no_password_is_asked_for(world: World) {
 }
 
 #[on_both]
-async fn a_program_keeps_its_sessions_in_the_same_way(world: World) {
-    let app = world.app().await;
-    let mut computer = app.person("ada").await;
+async fn an_api_client_keeps_its_sessions_too(env: TestEnv) {
+    let app = env.app().await;
+    let mut computer = app.user("ada").await;
     let key = link(&app).await.rsplit('/').next().expect("a token").to_owned();
     let path = "/api/account/join/verify-email";
     let body = |password: &str| json!({ "key": key, "password": password });
 
-    let wrong = app.program().post(path, body(NEW)).await;
+    let wrong = app.api_client().post(path, body(NEW)).await;
     assert_eq!(wrong.status(), 400);
     assert!(wrong.json["password"].is_array() && !is_proved(&app).await);
-    assert_eq!(app.program().post(path, body(GOOD)).await.status(), 200);
+    assert_eq!(app.api_client().post(path, body(GOOD)).await.status(), 200);
 
     assert!(is_proved(&app).await && computer.is_signed_in().await);
-    let mut computer = app.person("bob").await;
-    let letter = app.letter_to("bob@example.com").await;
+    let mut computer = app.user("bob").await;
+    let letter = app.last_email_to("bob@example.com").await;
     let key = letter.link(VERIFY).rsplit('/').next().expect("a token").to_owned();
-    assert_eq!(app.program().post(path, json!({ "key": key })).await.status(), 200);
+    assert_eq!(app.api_client().post(path, json!({ "key": key })).await.status(), 200);
     assert!(!computer.is_signed_in().await);
 }
 
 #[on_both]
-async fn a_browser_of_somebody_else_stays_with_somebody_else(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    let mut eve = app.person("eve").await;
+async fn another_users_browser_stays_signed_in(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    let mut eve = app.user("eve").await;
 
-    let answer = eve.follows(&link(&app).await).await;
+    let answer = eve.follows_link(&link(&app).await).await;
 
     assert_eq!(answer.location(), Some("/account/mypage"));
     let page = eve.get("/account/mypage").await;
@@ -164,21 +164,21 @@ async fn a_browser_of_somebody_else_stays_with_somebody_else(world: World) {
 }
 
 #[on_both]
-async fn whoever_did_not_join_throws_the_stranger_out(world: World) {
-    let app = world.app().await;
-    let mut eve = app.person("ada").await;
+async fn reporting_the_sign_up_ends_the_strangers_session(env: TestEnv) {
+    let app = env.app().await;
+    let mut eve = app.user("ada").await;
     eve.submits(AGAIN, &[]).await;
     let mut ada = app.visitor();
 
-    let answer = ada.follows(&link_of_stranger(&app).await).await;
+    let answer = ada.follows_link(&link_of_stranger(&app).await).await;
 
     assert_eq!(answer.location(), Some("/account/login"));
     assert!(!eve.is_signed_in().await);
     assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 422);
-    assert!(app.letter_to(ADA).await.find_link("/account/password/reset/").is_some());
+    assert!(app.last_email_to(ADA).await.find_link("/account/password/reset/").is_some());
     assert!(!is_proved(&app).await);
 }
 
 async fn link_of_stranger(app: &App) -> String {
-    app.letter_to(ADA).await.link(NOT_ME)
+    app.last_email_to(ADA).await.link(NOT_ME)
 }

@@ -5,31 +5,31 @@ use serde_json::json;
 
 use crate::admin::user_import::uploads;
 use crate::social::social_login::{dances, with_issuer};
-use crate::support::process::Machine;
-use crate::support::{GOOD, Program, World, on_both};
+use crate::support::process::Sandbox;
+use crate::support::{ApiClient, GOOD, TestEnv, on_both};
 
 const LOCAL: [&str; 4] = ["ada@localhost", "ada@LOCALHOST", "ada@dev.localhost", "ada@intranet"];
 const SENTENCE: &str = "Emails from here do not reach this address";
 
 #[on_both]
-async fn a_local_address_is_refused_at_every_entry(world: World) {
-    let app = world.app().await;
+async fn local_addresses_are_refused_everywhere(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
-    let mut eve = app.person("eve").await;
+    let mut eve = app.user("eve").await;
     let eves = app.id_of("eve").await;
     for email in LOCAL {
-        let page = app.visitor().joins(email, GOOD).await;
+        let page = app.visitor().signs_up(email, GOOD).await;
         assert_eq!(page.status(), 422, "{email}");
         assert!(page.field("email").errors[0].contains(SENTENCE), "{email}: {}", page.text());
         let body = json!({ "email": email, "password1": GOOD, "password2": GOOD });
-        let reply = app.program().post("/api/account/join", body).await;
+        let reply = app.api_client().post("/api/account/join", body).await;
         assert_eq!(reply.status(), 400, "{email}: {}", reply.json);
         assert!(reply.json["email"][0].as_str().is_some_and(|it| it.contains(SENTENCE)));
-        let page = eve.asks_to_move(email, GOOD).await;
+        let page = eve.requests_email_change(email, GOOD).await;
         assert!(page.field("email").errors[0].contains(SENTENCE), "{email}: {}", page.text());
         let page = root.submits("/admin/users/new", &[("email", email), ("is_active", "on")]).await;
         assert!(page.field("email").errors[0].contains(SENTENCE), "{email}: {}", page.text());
-        let mut program = Program::new(root.clone());
+        let mut program = ApiClient::new(root.clone());
         let reply = program.post("/api/users", json!({ "email": email })).await;
         assert_eq!(reply.status(), 400, "{email}: {}", reply.json);
         let reply = program.patch(&format!("/api/users/{eves}"), json!({ "email": email })).await;
@@ -37,18 +37,18 @@ async fn a_local_address_is_refused_at_every_entry(world: World) {
         let page = uploads(&mut root, format!("email\n{email}\n").as_bytes(), false).await;
         assert!(page.texts("tbody tr")[0].contains(SENTENCE), "{email}: {}", page.text());
     }
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 2);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 2);
     assert_eq!(app.visitor().logs_in("ada@localhost", GOOD).await.status(), 422, "no account");
 }
 
 #[on_both]
-async fn a_local_address_is_named_beside_all_else_that_is_wrong(world: World) {
-    let app = world.app().await;
+async fn a_local_address_is_reported_with_other_errors(env: TestEnv) {
+    let app = env.app().await;
     let fields = [("email", LOCAL[0]), ("password1", "Seoul2024!"), ("password2", "x")];
 
     let page = app.visitor().submits("/account/join", &fields).await;
     let body = json!({ "email": LOCAL[0], "password1": "Seoul2024!", "password2": "x" });
-    let reply = app.program().post("/api/account/join", body).await;
+    let reply = app.api_client().post("/api/account/join", body).await;
 
     assert!(page.field("email").errors[0].contains(SENTENCE), "{}", page.text());
     assert!(page.field("password1").is_wrong && page.field("password2").is_wrong);
@@ -57,8 +57,8 @@ async fn a_local_address_is_named_beside_all_else_that_is_wrong(world: World) {
 }
 
 #[on_both]
-async fn a_provider_that_tells_a_local_address_makes_no_account(world: World) {
-    let app = world.app().await;
+async fn a_provider_with_a_local_address_makes_no_account(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let said = json!({ "sub": "eve", "email": "eve@intranet" });
 
@@ -66,32 +66,32 @@ async fn a_provider_that_tells_a_local_address_makes_no_account(world: World) {
 
     assert_eq!(page.status(), 422, "{}", page.text());
     assert!(page.text().contains("only works in its own network"), "{}", page.text());
-    assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE NOT is_superuser").await, 0);
-    let app = world.app_with(&[("allow_local_email", "true")]).await;
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users WHERE NOT is_superuser").await, 0);
+    let app = env.app_with(&[("allow_local_email", "true")]).await;
     let page = dances(&mut app.visitor(), &app, &provider, &said).await;
     assert_eq!(page.location(), Some("/?a=b"), "{}", page.text());
     app.execute("DELETE FROM outbox").await;
 }
 
 #[on_both]
-async fn a_local_address_is_taken_where_the_settings_allow_it(world: World) {
-    let app = world.app_with(&[("allow_local_email", "true")]).await;
+async fn local_addresses_are_accepted_if_configured(env: TestEnv) {
+    let app = env.app_with(&[("allow_local_email", "true")]).await;
     for email in ["ada@localhost", "eve@intranet"] {
-        let page = app.visitor().joins(email, GOOD).await;
+        let page = app.visitor().signs_up(email, GOOD).await;
         assert_eq!(page.location(), Some("/account/mypage"), "{email}: {}", page.text());
         let page = app.visitor().logs_in(email, GOOD).await;
         assert_eq!(page.location(), Some("/account/mypage"), "{email}");
     }
-    let app = world.app().await;
+    let app = env.app().await;
     let page = app.visitor().logs_in("ada@localhost", GOOD).await;
     assert_eq!(page.location(), Some("/account/mypage"), "who is here already stays");
 }
 
 #[on_both]
-async fn the_json_api_takes_texts_for_names_and_days_for_dates(world: World) {
-    let app = world.app().await;
-    let mut ada = app.token("ada").await.bearing();
-    let mut root = Program::new(app.superuser("root").await);
+async fn the_api_takes_strings_for_names_and_days_for_dates(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.api_user("ada").await.with_bearer();
+    let mut root = ApiClient::new(app.superuser("root").await);
     let id = app.id_of("ada").await;
     for (field, value, said) in [
         ("name", json!(0), "Not a valid string."),
@@ -104,7 +104,7 @@ async fn the_json_api_takes_texts_for_names_and_days_for_dates(world: World) {
         for reply in [
             ada.patch("/api/account/user", json!({ field: value })).await,
             ada.put("/api/account/user", json!({ field: value })).await,
-            app.program().post("/api/account/join", join).await,
+            app.api_client().post("/api/account/join", join).await,
             root.patch(&format!("/api/users/{id}"), json!({ field: value })).await,
             root.post("/api/users", json!({ "email": "new@example.com", field: value })).await,
         ] {
@@ -118,19 +118,19 @@ async fn the_json_api_takes_texts_for_names_and_days_for_dates(world: World) {
 }
 
 #[test]
-fn a_superuser_of_a_machine_tried_out_may_have_a_local_address_and_of_a_real_site_not() {
-    let made = |machine: &Machine| {
+fn a_superuser_may_have_a_local_address_on_test_sites() {
+    let made = |machine: &Sandbox| {
         machine.runs_with(&["createsuperuser", "--email", "root@localhost"], GOOD)
     };
-    let home = Machine::new().with("LANG", "C.UTF-8").in_a_hurry();
+    let home = Sandbox::new().with("LANG", "C.UTF-8").with_cheap_hashing();
     assert_eq!(made(&home).code(), Some(0));
 
     let site = || {
-        let site = Machine::new().with("LANG", "C.UTF-8").in_a_hurry();
+        let site = Sandbox::new().with("LANG", "C.UTF-8").with_cheap_hashing();
         site.with("ROCKET_PUBLIC_URL", "https://gate.example")
     };
     let said = made(&site());
     assert_eq!(said.code(), Some(1), "{said:#?}");
-    assert!(said.complaint().contains(SENTENCE), "{said:#?}");
+    assert!(said.error_line().contains(SENTENCE), "{said:#?}");
     assert_eq!(made(&site().with("ROCKET_ALLOW_LOCAL_EMAIL", "true")).code(), Some(0));
 }

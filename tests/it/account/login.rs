@@ -3,7 +3,7 @@
 use daemun::flows::account::login::LoginError;
 use daemun::sessions::AuthError;
 
-use crate::support::{App, GOOD, Page, World, on_both};
+use crate::support::{App, GOOD, Page, TestEnv, on_both};
 
 /// A page without what differs from request to request.
 fn told(
@@ -28,9 +28,9 @@ async fn tries(app: &App, email: &str, password: &str) -> (u16, String, Vec<Stri
 }
 
 #[on_both]
-async fn the_right_password_lets_in_whatever_the_case_of_the_address(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn the_right_password_works_in_any_case_of_the_address(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
 
     for email in ["ada@example.com", "Ada@EXAMPLE.com", " ada@example.com"] {
         let mut ada = app.visitor();
@@ -40,10 +40,10 @@ async fn the_right_password_lets_in_whatever_the_case_of_the_address(world: Worl
 }
 
 #[on_both]
-async fn unknown_wrong_and_suspended_look_the_same(world: World) {
-    let app = world.app().await;
+async fn unknown_wrong_and_suspended_look_the_same(env: TestEnv) {
+    let app = env.app().await;
     for name in ["ada", "eve", "sam"] {
-        app.person(name).await;
+        app.user(name).await;
     }
     app.execute("UPDATE users SET is_active = FALSE WHERE email = 'eve@example.com'").await;
     app.execute("UPDATE users SET password_hash = NULL WHERE email = 'sam@example.com'").await;
@@ -58,9 +58,9 @@ async fn unknown_wrong_and_suspended_look_the_same(world: World) {
 }
 
 #[on_both]
-async fn a_suspended_person_is_told_only_after_the_right_password(world: World) {
-    let app = world.app().await;
-    app.person("eve").await;
+async fn a_suspended_user_is_told_only_after_the_right_password(env: TestEnv) {
+    let app = env.app().await;
+    app.user("eve").await;
     let until = daemun::clock::to_micros(app.ctx.clock.now() + time::Duration::days(2));
     let of_the_site = "contact the operator of this site";
 
@@ -88,26 +88,26 @@ async fn a_suspended_person_is_told_only_after_the_right_password(world: World) 
         assert_eq!((right.status(), right.summary()), (422, vec![sentence]));
         assert_eq!(wrong.summary(), ["The email or the password is wrong."]);
     }
-    assert_eq!(app.living().await, 1, "nobody was let in");
+    assert_eq!(app.active_session_count().await, 1, "nobody was let in");
 }
 
 #[on_both]
-async fn a_suspended_person_who_asks_often_is_not_taken_for_a_guesser(world: World) {
-    let app = world.app().await;
-    app.person("eve").await;
+async fn right_passwords_of_suspended_users_are_not_failures(env: TestEnv) {
+    let app = env.app().await;
+    app.user("eve").await;
     app.execute("UPDATE users SET is_active = FALSE").await;
 
     for _ in 0..14 {
         let page = app.visitor().logs_in("eve@example.com", GOOD).await;
         assert!(page.summary()[0].starts_with("This account is suspended."), "{}", page.text());
     }
-    assert_eq!(app.events("login_failed").await, 0);
+    assert_eq!(app.audit_event_count("login_failed").await, 0);
 }
 
 #[on_both]
-async fn a_suspended_person_is_out_at_once(world: World) {
-    let app = world.app_with(&[("session_cache", "0s")]).await;
-    let mut ada = app.person("ada").await;
+async fn a_suspended_user_is_logged_out_at_once(env: TestEnv) {
+    let app = env.app_with(&[("session_cache", "0s")]).await;
+    let mut ada = app.user("ada").await;
 
     app.execute("UPDATE users SET is_active = FALSE").await;
 
@@ -115,10 +115,10 @@ async fn a_suspended_person_is_out_at_once(world: World) {
 }
 
 #[on_both]
-async fn a_new_session_replaces_the_one_before(world: World) {
-    let app = world.app().await;
-    app.person("eve").await;
-    let mut ada = app.person("ada").await;
+async fn a_new_session_replaces_the_old_one(env: TestEnv) {
+    let app = env.app().await;
+    app.user("eve").await;
+    let mut ada = app.user("ada").await;
     let mut as_before = ada.clone();
     let token_before = ada.token().await;
 
@@ -130,9 +130,9 @@ async fn a_new_session_replaces_the_one_before(world: World) {
 }
 
 #[on_both]
-async fn a_session_id_from_before_the_log_in_is_worth_nothing(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_session_id_from_before_the_login_is_worthless(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let mut planted = app.visitor();
     planted.token().await;
     let attacker = planted.clone();
@@ -145,31 +145,31 @@ async fn a_session_id_from_before_the_log_in_is_worth_nothing(world: World) {
 }
 
 #[on_both]
-async fn a_restart_signs_nobody_out(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn a_restart_logs_out_no_one(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
 
-    let restarted = world.app().await;
+    let restarted = env.app().await;
 
     assert!(ada.on(&restarted).is_signed_in().await);
 }
 
 #[on_both]
-async fn what_was_revoked_stays_revoked_over_a_restart(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn revoked_sessions_stay_revoked_after_a_restart(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let stolen = ada.clone();
     ada.logs_out().await;
 
-    let restarted = world.app().await;
+    let restarted = env.app().await;
 
     assert!(!stolen.on(&restarted).is_signed_in().await);
 }
 
 #[on_both]
-async fn the_way_is_kept_and_never_leads_off_the_site(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn next_is_kept_and_stays_on_the_site(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let home = "/account/mypage";
     for (next, place) in [
         ("/admin/users?q=a", "/admin/users?q=a"),
@@ -188,8 +188,8 @@ async fn the_way_is_kept_and_never_leads_off_the_site(world: World) {
 }
 
 #[on_both]
-async fn a_way_that_leads_off_the_site_is_not_carried_along(world: World) {
-    let app = world.app().await;
+async fn an_unsafe_next_is_dropped(env: TestEnv) {
+    let app = env.app().await;
 
     let page = app.visitor().get("/account/login?next=//evil.example").await;
 
@@ -201,17 +201,17 @@ async fn a_way_that_leads_off_the_site_is_not_carried_along(world: World) {
 }
 
 #[on_both]
-async fn somebody_who_is_signed_in_goes_on(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_signed_in_user_is_sent_on(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     assert_eq!(ada.get("/account/login?next=/admin").await.location(), Some("/admin"));
     assert_eq!(ada.get("/account/login?next=//evil").await.location(), Some("/account/mypage"));
 }
 
 #[on_both]
-async fn the_address_comes_back_and_the_password_does_not(world: World) {
-    let app = world.app().await;
+async fn the_form_keeps_the_address_and_drops_the_password(env: TestEnv) {
+    let app = env.app().await;
 
     let page = app.visitor().logs_in("ada@example.com", "mistyped-secret").await;
 
@@ -222,8 +222,8 @@ async fn the_address_comes_back_and_the_password_does_not(world: World) {
 }
 
 #[on_both]
-async fn what_is_missing_or_malformed_is_named(world: World) {
-    let app = world.app().await;
+async fn missing_and_malformed_fields_are_named(env: TestEnv) {
+    let app = env.app().await;
 
     let page = app.visitor().logs_in("ada", "").await;
 
@@ -232,9 +232,9 @@ async fn what_is_missing_or_malformed_is_named(world: World) {
 }
 
 #[on_both]
-async fn composed_and_decomposed_letters_log_in_alike(world: World) {
-    let app = world.app().await;
-    app.visitor().joins("ada@example.com", "caf\u{e9} au lait, s'il vous plaît").await;
+async fn composed_and_decomposed_passwords_are_equal(env: TestEnv) {
+    let app = env.app().await;
+    app.visitor().signs_up("ada@example.com", "caf\u{e9} au lait, s'il vous plaît").await;
 
     let typed = "cafe\u{301} au lait, s'il vous plai\u{302}t";
 
@@ -242,18 +242,18 @@ async fn composed_and_decomposed_letters_log_in_alike(world: World) {
 }
 
 #[on_both]
-async fn spaces_around_a_password_belong_to_it(world: World) {
-    let app = world.app().await;
-    app.visitor().joins("ada@example.com", &format!(" {GOOD} ")).await;
+async fn spaces_around_a_password_belong_to_it(env: TestEnv) {
+    let app = env.app().await;
+    app.visitor().signs_up("ada@example.com", &format!(" {GOOD} ")).await;
 
     assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 422);
     assert_eq!(app.visitor().logs_in("ada@example.com", &format!(" {GOOD} ")).await.status(), 303);
 }
 
 #[on_both]
-async fn sixteen_log_ins_at_once_do_not_stand_in_each_others_way(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn sixteen_logins_at_once_succeed(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let mut racers = Vec::new();
     for _ in 0..16 {
         let ctx = app.ctx.clone();
@@ -277,8 +277,8 @@ async fn sixteen_log_ins_at_once_do_not_stand_in_each_others_way(world: World) {
 }
 
 #[on_both]
-async fn password_managers_know_what_to_fill(world: World) {
-    let app = world.app().await;
+async fn the_form_is_labelled_for_password_managers(env: TestEnv) {
+    let app = env.app().await;
 
     let page = app.visitor().get("/account/login").await;
 

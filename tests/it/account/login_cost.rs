@@ -6,8 +6,8 @@ use std::sync::{Arc, Barrier};
 use futures::FutureExt as _;
 use sea_orm::DbBackend;
 
-use crate::support::jam::Jam;
-use crate::support::{App, GOOD, World, on_both};
+use crate::support::hashing_queue::FullHashingQueue;
+use crate::support::{App, GOOD, TestEnv, on_both};
 
 /// Made by Django 5.2 with a thousand iterations; the password is "Correct-Horse-9".
 const DJANGO: &str =
@@ -28,7 +28,7 @@ async fn work(app: &App, name: &str) -> [u64; 3] {
 /// Waits for what is written after an answer.
 async fn until_it_is_at_least(app: &App, sql: &str, least: i64) {
     let reached = async {
-        while app.number(sql).await < least {
+        while app.query_number(sql).await < least {
             rocket::tokio::task::yield_now().await;
         }
     };
@@ -84,22 +84,22 @@ impl<'a> HasherGate<'a> {
 }
 
 #[on_both]
-async fn a_cheap_hash_is_made_again_at_the_next_log_in(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    let dearer = world.app_with(&[("password_hash", "m=16,t=2,p=1")]).await;
+async fn a_cheap_hash_is_renewed_at_the_next_login(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    let dearer = env.app_with(&[("password_hash", "m=16,t=2,p=1")]).await;
 
     assert_eq!(dearer.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
 
     let renewed = "SELECT COUNT(*) FROM users WHERE password_hash LIKE '%m=16,t=2,p=1%'";
-    assert_eq!(app.number(renewed).await, 1);
+    assert_eq!(app.query_number(renewed).await, 1);
     assert_eq!(dearer.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
 }
 
 #[on_both]
-async fn a_password_that_changes_while_it_is_compared_lets_nobody_in(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_password_changed_during_the_check_fails(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let gate = HasherGate::close(&app).await;
     let mut ada = app.visitor();
     let token = ada.token().await;
@@ -112,20 +112,20 @@ async fn a_password_that_changes_while_it_is_compared_lets_nobody_in(world: Worl
     gate.open().await;
 
     assert_eq!(log_in.await.status(), 422);
-    assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM sessions").await, 1);
 }
 
 #[on_both]
-async fn an_unknown_address_costs_the_same_work_as_a_known_one(world: World) {
-    world.app().await.person("ada").await;
-    let observer = world.app().await;
+async fn an_unknown_address_costs_the_same_as_a_known_one(env: TestEnv) {
+    env.app().await.user("ada").await;
+    let observer = env.app().await;
     let mut costs = Vec::new();
     for (email, written) in [
         ("ada@example.com", "SELECT COUNT(*) FROM audit_events WHERE action = 'login_failed'"),
         ("bob@example.com", "SELECT COUNT(*) FROM unknown_login_failures"),
     ] {
         // A node for each: a failure is noted after the answer, at any time.
-        let app = world.app().await;
+        let app = env.app().await;
         let gate = HasherGate::close(&app).await;
         let mut visitor = app.visitor();
         let token = visitor.token().await;
@@ -146,29 +146,29 @@ async fn an_unknown_address_costs_the_same_work_as_a_known_one(world: World) {
 }
 
 #[on_both]
-async fn failures_at_unknown_addresses_take_no_room(world: World) {
-    let app = world.app().await;
+async fn failures_at_unknown_addresses_need_no_storage(env: TestEnv) {
+    let app = env.app().await;
     for number in 0..90 {
         let from = format!("198.51.100.{number}:1");
         let mut eve = app.visitor().from(&from).with("User-Agent", "a program");
         eve.logs_in(&format!("nobody{number}@example.com"), "wrong guess").await;
     }
-    world.clock.advance(std::time::Duration::from_secs(1));
+    env.clock.advance(std::time::Duration::from_secs(1));
     let last = daemun::clock::to_micros(app.ctx.clock.now());
     app.visitor().logs_in("nobody@example.com", "wrong guess").await;
     let newest = "SELECT COALESCE(MAX(at), 0) FROM unknown_login_failures";
     until_it_is_at_least(&app, newest, last).await;
 
-    assert!(app.number("SELECT COUNT(*) FROM unknown_login_failures").await <= 64);
-    assert_eq!(app.number("SELECT COUNT(*) FROM audit_events").await, 0);
+    assert!(app.query_number("SELECT COUNT(*) FROM unknown_login_failures").await <= 64);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM audit_events").await, 0);
     let of_callers = "SELECT COUNT(*) FROM unknown_login_failures \
         WHERE ip LIKE '%198%' OR user_agent LIKE '%program%'";
-    assert_eq!(app.number(of_callers).await, 0, "nothing is kept of them");
+    assert_eq!(app.query_number(of_callers).await, 0, "nothing is kept of them");
 }
 
 #[on_both]
-async fn what_is_written_for_an_unknown_address_has_the_same_indexes(world: World) {
-    let app = world.app().await;
+async fn failures_at_unknown_addresses_touch_the_same_indexes(env: TestEnv) {
+    let app = env.app().await;
     let count = |table: &str| match app.ctx.db.reader().get_database_backend() {
         DbBackend::Sqlite => {
             format!("SELECT COUNT(*) FROM pragma_index_list('{table}') WHERE origin = 'c'")
@@ -178,17 +178,18 @@ async fn what_is_written_for_an_unknown_address_has_the_same_indexes(world: Worl
 
     let (known, unknown) = (count("audit_events"), count("unknown_login_failures"));
 
-    assert!(app.number(&known).await > 3);
-    assert_eq!(app.number(&known).await, app.number(&unknown).await);
+    assert!(app.query_number(&known).await > 3);
+    assert_eq!(app.query_number(&known).await, app.query_number(&unknown).await);
 }
 
 #[on_both]
-async fn a_wrong_password_costs_the_same_hashing_whatever_the_account_has(world: World) {
-    let app = world.app().await;
+async fn a_wrong_password_costs_the_same_for_every_account(env: TestEnv) {
+    let app = env.app().await;
     for name in ["own", "none", "django", "old_django", "argon2", "damaged"] {
-        app.person(name).await;
+        app.user(name).await;
     }
-    let own = app.word("SELECT password_hash FROM users WHERE email = 'own@example.com'").await;
+    let own =
+        app.query_text("SELECT password_hash FROM users WHERE email = 'own@example.com'").await;
     for (name, hash) in [
         ("django", format!("'pbkdf2_sha256$2000$salt${OUTPUT}'")),
         ("old_django", format!("'pbkdf2_sha256$700$salt${OUTPUT}'")),
@@ -213,9 +214,9 @@ async fn a_wrong_password_costs_the_same_hashing_whatever_the_account_has(world:
 }
 
 #[on_both]
-async fn the_last_imported_hash_that_is_made_anew_makes_wrong_passwords_cheap_again(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn renewing_the_last_imported_hash_makes_failures_cheap(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     app.execute(&format!("UPDATE users SET password_hash = '{DJANGO}'")).await;
     assert_eq!(work(&app, "nobody").await[0], 1_000);
 
@@ -225,10 +226,10 @@ async fn the_last_imported_hash_that_is_made_anew_makes_wrong_passwords_cheap_ag
 }
 
 #[on_both]
-async fn a_hash_that_is_too_costly_makes_no_wrong_password_costly(world: World) {
-    let app = world.app().await;
+async fn an_expensive_hash_makes_no_failure_expensive(env: TestEnv) {
+    let app = env.app().await;
     for (name, iterations) in [("ada", 1_000), ("eve", 10_000_000), ("bob", 999_999_999)] {
-        app.person(name).await;
+        app.user(name).await;
         let hash = format!("pbkdf2_sha256${iterations}$salt${OUTPUT}");
         let set = format!("UPDATE users SET password_hash = '{hash}'");
         app.execute(&format!("{set} WHERE email = '{name}@example.com'")).await;
@@ -240,15 +241,15 @@ async fn a_hash_that_is_too_costly_makes_no_wrong_password_costly(world: World) 
 }
 
 #[on_both]
-async fn a_full_queue_answers_503_and_when_to_come_back(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    let jam = Jam::on(&app).await;
+async fn a_full_queue_answers_503_with_retry_after(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    let full_queue = FullHashingQueue::on(&app).await;
 
     let page = app.visitor().logs_in("ada@example.com", GOOD).await;
 
     assert_eq!(page.status(), 503);
     assert_eq!(page.header("retry-after"), Some("5"));
     assert_eq!(page.h1(), "We are very busy right now");
-    jam.ends().await;
+    full_queue.release().await;
 }

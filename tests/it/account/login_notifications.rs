@@ -4,25 +4,25 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use crate::support::mailbox::Received;
-use crate::support::{App, GOOD, World, on_both};
+use crate::support::mailbox::ReceivedEmail;
+use crate::support::{App, GOOD, TestEnv, on_both};
 
 const ADA: &str = "ada@example.com";
 const NOT_ME: &str = "/account/not-me/";
 const FIREFOX: &str = "Mozilla/5.0 (Windows NT 10.0; rv:133.0) Gecko/20100101 Firefox/133.0";
 
 /// The letters about new devices, in either language.
-async fn told(app: &App) -> Vec<Received> {
-    let mut letters = app.letters_to(ADA).await;
+async fn told(app: &App) -> Vec<ReceivedEmail> {
+    let mut letters = app.emails_to(ADA).await;
     let subjects = ["log-in on a new device", "새 기기에서 로그인했습니다"];
     letters.retain(|letter| subjects.iter().any(|subject| letter.subject.contains(subject)));
     letters
 }
 
 #[on_both]
-async fn a_new_browser_is_told_of_once_with_device_and_address(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_new_browser_is_reported_once_with_device_and_address(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let mut new = app.visitor().with("User-Agent", FIREFOX).from("198.51.100.7:1");
     new.logs_in(ADA, GOOD).await;
 
@@ -40,9 +40,9 @@ async fn a_new_browser_is_told_of_once_with_device_and_address(world: World) {
 }
 
 #[on_both]
-async fn the_browser_that_joined_is_known(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_browser_of_the_sign_up_is_known(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     ada.logs_out().await;
 
     assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 303);
@@ -51,10 +51,10 @@ async fn the_browser_that_joined_is_known(world: World) {
 }
 
 #[on_both]
-async fn a_browser_that_somebody_else_used_is_new(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    let mut eve = app.person("eve").await;
+async fn a_browser_used_by_another_account_is_new(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    let mut eve = app.user("eve").await;
 
     eve.logs_in(ADA, GOOD).await;
 
@@ -62,9 +62,9 @@ async fn a_browser_that_somebody_else_used_is_new(world: World) {
 }
 
 #[on_both]
-async fn a_forged_device_is_new(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_forged_device_is_new(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     for forged in ["x.y", "x", "", "0123456789abcdef.0123456789abcdef"] {
         // Of one program only the first is told.
         let mut thief = app.visitor().with("User-Agent", &format!("thief {forged}"));
@@ -76,9 +76,9 @@ async fn a_forged_device_is_new(world: World) {
 }
 
 #[on_both]
-async fn a_wrong_password_writes_no_letter(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_wrong_password_sends_no_email(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
 
     app.visitor().logs_in(ADA, "wrong guess").await;
 
@@ -86,9 +86,9 @@ async fn a_wrong_password_writes_no_letter(world: World) {
 }
 
 #[on_both]
-async fn a_suspended_person_gets_no_letter(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_suspended_user_gets_no_email(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     app.execute("UPDATE users SET is_active = FALSE").await;
 
     assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 422);
@@ -97,14 +97,14 @@ async fn a_suspended_person_gets_no_letter(world: World) {
 }
 
 #[on_both]
-async fn whoever_it_was_is_thrown_out_by_the_letter(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_email_can_end_the_new_session(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut thief = app.visitor();
     thief.logs_in(ADA, GOOD).await;
-    let link = app.letter_to(ADA).await.link(NOT_ME);
+    let link = app.last_email_to(ADA).await.link(NOT_ME);
 
-    let answer = app.visitor().follows(&link).await;
+    let answer = app.visitor().follows_link(&link).await;
 
     assert_eq!(answer.location(), Some("/account/login"));
     assert!(!thief.is_signed_in().await && !ada.is_signed_in().await);
@@ -112,9 +112,9 @@ async fn whoever_it_was_is_thrown_out_by_the_letter(world: World) {
 }
 
 #[on_both]
-async fn a_program_is_told_of_once_a_day_and_a_stranger_always(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn api_logins_are_reported_once_a_day_per_network(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let job = || app.visitor().with("User-Agent", "ci-job/1.0").from("198.51.100.7:1");
     for _ in 0..10 {
         assert_eq!(job().logs_in(ADA, GOOD).await.status(), 303);
@@ -126,18 +126,18 @@ async fn a_program_is_told_of_once_a_day_and_a_stranger_always(world: World) {
     job().from("203.0.113.1:1").logs_in(ADA, GOOD).await;
     assert_eq!(told(&app).await.len(), 3, "another network");
 
-    world.clock.advance(Duration::from_hours(24) - Duration::from_secs(1));
+    env.clock.advance(Duration::from_hours(24) - Duration::from_secs(1));
     job().logs_in(ADA, GOOD).await;
     assert_eq!(told(&app).await.len(), 3, "it is still the same day");
-    world.clock.advance(Duration::from_secs(1));
+    env.clock.advance(Duration::from_secs(1));
     job().logs_in(ADA, GOOD).await;
     assert_eq!(told(&app).await.len(), 4);
 }
 
 #[on_both]
-async fn one_client_network_is_one_place_for_a_program(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn one_client_network_counts_once(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     for host in ["1", "2", "ffff"] {
         let from = format!("[2001:db8:0:1::{host}]:1");
         app.visitor().with("User-Agent", "job").from(&from).logs_in(ADA, GOOD).await;
@@ -147,9 +147,9 @@ async fn one_client_network_is_one_place_for_a_program(world: World) {
 }
 
 #[on_both]
-async fn of_eight_log_ins_of_a_program_at_once_one_is_told(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn of_eight_api_logins_at_once_one_is_reported(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let mut jobs = vec![app.visitor().with("User-Agent", "job"); 8];
 
     let pages = join_all(jobs.iter_mut().map(|job| job.logs_in(ADA, GOOD))).await;
@@ -159,9 +159,9 @@ async fn of_eight_log_ins_of_a_program_at_once_one_is_told(world: World) {
 }
 
 #[on_both]
-async fn ten_letters_a_day_are_enough_for_an_address_that_is_not_verified(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn unverified_addresses_get_ten_emails_a_day(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let mut number = 0;
     let mut log_in = || {
         number += 1;
@@ -173,22 +173,22 @@ async fn ten_letters_a_day_are_enough_for_an_address_that_is_not_verified(world:
     assert_eq!(told(&app).await.len(), 10);
 
     for _ in 0..23 {
-        world.clock.advance(Duration::from_hours(1));
+        env.clock.advance(Duration::from_hours(1));
         assert_eq!(log_in().logs_in(ADA, GOOD).await.status(), 303);
     }
     assert_eq!(told(&app).await.len(), 10, "it is still the same day");
 
-    world.clock.advance(Duration::from_hours(1));
+    env.clock.advance(Duration::from_hours(1));
     log_in().logs_in(ADA, GOOD).await;
     assert_eq!(told(&app).await.len(), 11);
 }
 
 #[on_both]
-async fn the_owner_of_a_verified_address_is_told_of_every_program(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    let link = app.letter_to(ADA).await.link("/account/email/verify/");
-    app.visitor().follows(&link).await;
+async fn verified_owners_are_told_of_every_api_client(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    let link = app.last_email_to(ADA).await.link("/account/email/verify/");
+    app.visitor().follows_link(&link).await;
 
     for number in 0..14 {
         let program = app.visitor().with("User-Agent", &format!("program {number}"));
@@ -199,9 +199,9 @@ async fn the_owner_of_a_verified_address_is_told_of_every_program(world: World) 
 }
 
 #[on_both]
-async fn the_letter_is_in_the_language_of_the_account(world: World) {
-    let app = world.app().await;
-    app.visitor().with("Accept-Language", "ko").joins(ADA, GOOD).await;
+async fn the_email_is_in_the_accounts_language(env: TestEnv) {
+    let app = env.app().await;
+    app.visitor().with("Accept-Language", "ko").signs_up(ADA, GOOD).await;
 
     app.visitor().with("Accept-Language", "en").logs_in(ADA, GOOD).await;
 
@@ -211,27 +211,27 @@ async fn the_letter_is_in_the_language_of_the_account(world: World) {
 }
 
 #[on_both]
-async fn whoever_chooses_a_language_gets_letters_in_it(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_chosen_language_applies_to_emails(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     ada.get("/account/mypage").await;
 
     ada.submits("/language", &[("language", "ko"), ("next", "/")]).await;
 
-    assert_eq!(app.word("SELECT language FROM users").await, "ko");
+    assert_eq!(app.query_text("SELECT language FROM users").await, "ko");
     app.visitor().logs_in(ADA, GOOD).await;
     assert!(told(&app).await[0].subject.contains("새 기기에서 로그인했습니다"));
     assert_eq!(ada.get("/account/profile").await.field("language").value, "ko");
     let events = "SELECT COUNT(*) FROM audit_events WHERE action = 'profile_changed'";
-    assert_eq!(app.number(events).await, 0, "a button in the footer is no event");
+    assert_eq!(app.query_number(events).await, 0, "a button in the footer is no event");
 }
 
 #[on_both]
-async fn a_visitor_who_chooses_a_language_changes_nobodys(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_visitors_language_changes_no_account(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
 
     app.visitor().submits("/language", &[("language", "ko")]).await;
 
-    assert_eq!(app.word("SELECT language FROM users").await, "en");
+    assert_eq!(app.query_text("SELECT language FROM users").await, "en");
 }

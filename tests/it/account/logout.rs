@@ -1,11 +1,11 @@
 //! Logging out.
 
-use crate::support::{World, on_both};
+use crate::support::{TestEnv, on_both};
 
 #[on_both]
-async fn logging_out_ends_the_session_everywhere(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn logging_out_ends_the_session_on_every_node(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut stolen = ada.clone();
 
     let answer = ada.logs_out().await;
@@ -15,15 +15,15 @@ async fn logging_out_ends_the_session_everywhere(world: World) {
     assert!(ada.cookie("access").is_none() && ada.cookie("refresh").is_none());
     assert!(!stolen.is_signed_in().await, "neither by access nor by refresh token");
     assert_eq!(
-        app.number("SELECT COUNT(*) FROM sessions WHERE ended_because = 'logged_out'").await,
+        app.query_number("SELECT COUNT(*) FROM sessions WHERE ended_because = 'logged_out'").await,
         1
     );
 }
 
 #[on_both]
-async fn the_page_after_a_log_out_has_the_browser_forget(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_page_after_logging_out_clears_site_data(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     ada.logs_out().await;
 
     let page = ada.get("/").await;
@@ -38,9 +38,9 @@ async fn the_page_after_a_log_out_has_the_browser_forget(world: World) {
 }
 
 #[on_both]
-async fn logging_out_twice_is_no_error(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn logging_out_twice_is_no_error(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     ada.logs_out().await;
 
     assert_eq!(ada.logs_out().await.location(), Some("/"));

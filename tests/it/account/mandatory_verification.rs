@@ -7,7 +7,7 @@ use daemun::sessions;
 use daemun::sessions::RefreshError;
 
 use crate::support::app::request_info;
-use crate::support::{App, Browser, GOOD, Page, World, on_both};
+use crate::support::{App, Browser, GOOD, Page, TestEnv, on_both};
 
 const VERIFY: &str = "/account/email/verify/";
 const RESET: &str = "/account/password/reset/";
@@ -50,7 +50,7 @@ async fn tries(app: &App, email: &str, password: &str) -> (u16, Vec<(String, Str
 /// Somebody who has joined and has not opened the letter.
 async fn joined<'a>(app: &'a App, email: &str) -> Browser<'a> {
     let mut browser = app.visitor();
-    let answer = browser.joins(email, GOOD).await;
+    let answer = browser.signs_up(email, GOOD).await;
     assert_eq!(answer.location(), Some("/account/join/sent"), "{}", answer.text());
     browser
 }
@@ -58,8 +58,8 @@ async fn joined<'a>(app: &'a App, email: &str) -> Browser<'a> {
 /// Somebody who has joined and proved the address.
 async fn proved<'a>(app: &'a App, email: &str) -> Browser<'a> {
     let mut browser = joined(app, email).await;
-    let link = app.letter_to(email).await.link(VERIFY);
-    assert_eq!(browser.follows(&link).await.location(), Some("/account/login"));
+    let link = app.last_email_to(email).await.link(VERIFY);
+    assert_eq!(browser.follows_link(&link).await.location(), Some("/account/login"));
     browser
 }
 
@@ -68,7 +68,7 @@ async fn rows(app: &App) -> [i64; 5] {
     let mut rows = [0; 5];
     let tables = ["users", "sessions", "audit_events", "one_time_links", "outbox"];
     for (count, table) in rows.iter_mut().zip(tables) {
-        *count = app.number(&format!("SELECT COUNT(*) FROM {table}")).await;
+        *count = app.query_number(&format!("SELECT COUNT(*) FROM {table}")).await;
     }
     rows
 }
@@ -89,14 +89,14 @@ async fn cost(app: &App, email: &str) -> u64 {
 }
 
 #[on_both]
-async fn whoever_joins_is_let_in_when_the_address_is_proved(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn signing_up_ends_in_a_session_after_verification(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     let mut ada = joined(&app, ADA).await;
     assert_eq!(ada.get("/account/join/sent").await.h1(), "Check your email");
     assert!(!ada.is_signed_in().await);
-    assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM sessions").await, 0);
 
-    let answer = ada.follows(&app.letter_to(ADA).await.link(VERIFY)).await;
+    let answer = ada.follows_link(&app.last_email_to(ADA).await.link(VERIFY)).await;
 
     assert_eq!(answer.location(), Some("/account/login"));
     let page = ada.get("/account/login").await;
@@ -106,8 +106,8 @@ async fn whoever_joins_is_let_in_when_the_address_is_proved(world: World) {
 }
 
 #[on_both]
-async fn a_free_and_a_taken_address_get_one_answer(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn free_and_taken_addresses_get_the_same_answer(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     proved(&app, ADA).await;
     joined(&app, BOB).await;
     proved(&app, "sam@example.com").await;
@@ -119,30 +119,30 @@ async fn a_free_and_a_taken_address_get_one_answer(world: World) {
     for taken in [ADA, "ADA@Example.COM", BOB, "sam@example.com"] {
         assert_eq!(joins_again(&app, taken).await, free, "{taken}");
     }
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 4);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 4);
 }
 
 #[on_both]
-async fn an_invalid_form_is_told_so_for_both(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn an_invalid_form_is_refused_alike_for_both(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     proved(&app, ADA).await;
     for email in [ADA, "new@example.com"] {
-        let page = app.visitor().joins(email, "1234").await;
+        let page = app.visitor().signs_up(email, "1234").await;
         assert_eq!(page.status(), 422);
         assert!(!page.field("email").is_wrong && page.field("password1").is_wrong);
     }
 }
 
 #[on_both]
-async fn the_owner_of_a_taken_address_is_told_by_letter(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn the_owner_of_a_taken_address_gets_an_email(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     proved(&app, ADA).await;
     let before = rows(&app).await;
 
     joins_again(&app, ADA).await;
 
     assert_eq!(difference(rows(&app).await, before), [0, 0, 0, 0, 1], "a letter, no more");
-    let letter = app.letter_to(ADA).await;
+    let letter = app.last_email_to(ADA).await;
     assert!(letter.subject.contains("you already have an account"), "{}", letter.subject);
     assert!(letter.find_link(VERIFY).is_none());
     assert!(letter.find_link("/account/login").is_some());
@@ -150,23 +150,23 @@ async fn the_owner_of_a_taken_address_is_told_by_letter(world: World) {
 }
 
 #[on_both]
-async fn an_owner_who_has_not_proved_the_address_gets_another_link(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn an_unverified_owner_gets_another_link(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     let mut ada = joined(&app, ADA).await;
     let before = rows(&app).await;
 
     joins_again(&app, ADA).await;
 
     assert_eq!(difference(rows(&app).await, before), [0, 0, 0, 1, 1]);
-    let letter = app.letter_to(ADA).await;
+    let letter = app.last_email_to(ADA).await;
     assert!(letter.subject.contains("you already have an account"), "{}", letter.subject);
-    assert_eq!(ada.follows(&letter.link(VERIFY)).await.location(), Some("/account/login"));
+    assert_eq!(ada.follows_link(&letter.link(VERIFY)).await.location(), Some("/account/login"));
     assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 303);
 }
 
 #[on_both]
-async fn a_suspended_owner_gets_nothing(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn a_suspended_owner_gets_no_email(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     proved(&app, ADA).await;
     app.execute("UPDATE users SET is_active = FALSE").await;
     let before = rows(&app).await;
@@ -177,8 +177,8 @@ async fn a_suspended_owner_gets_nothing(world: World) {
 }
 
 #[on_both]
-async fn joining_costs_about_the_same_for_a_free_and_a_taken_address(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn signing_up_costs_the_same_for_free_and_taken(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     proved(&app, ADA).await;
     joined(&app, BOB).await;
 
@@ -191,20 +191,20 @@ async fn joining_costs_about_the_same_for_a_free_and_a_taken_address(world: Worl
 }
 
 #[on_both]
-async fn letters_about_a_taken_address_are_bounded(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn emails_about_a_taken_address_are_limited(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     proved(&app, ADA).await;
-    let before = app.letters_to(ADA).await.len();
+    let before = app.emails_to(ADA).await.len();
     for place in 0..40 {
-        app.visitor().from(&format!("198.51.100.{place}:1")).joins(ADA, GOOD).await;
+        app.visitor().from(&format!("198.51.100.{place}:1")).signs_up(ADA, GOOD).await;
     }
 
-    assert_eq!(app.letters_to(ADA).await.len() - before, 3, "an hour's worth");
+    assert_eq!(app.emails_to(ADA).await.len() - before, 3, "an hour's worth");
 }
 
 #[on_both]
-async fn before_the_address_is_proved_the_right_password_looks_wrong(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn without_verification_the_right_password_looks_wrong(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     joined(&app, ADA).await;
     proved(&app, BOB).await;
 
@@ -218,46 +218,46 @@ async fn before_the_address_is_proved_the_right_password_looks_wrong(world: Worl
 }
 
 #[on_both]
-async fn the_right_password_sends_the_link_again_as_rarely_as_the_button(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn the_right_password_resends_the_link_within_limits(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     let mut ada = joined(&app, ADA).await;
     app.visitor().logs_in(ADA, "wrong guess").await;
-    assert_eq!(app.letters_to(ADA).await.len(), 1, "a wrong one sends nothing");
+    assert_eq!(app.emails_to(ADA).await.len(), 1, "a wrong one sends nothing");
 
     app.visitor().logs_in(ADA, GOOD).await;
     app.visitor().logs_in(ADA, GOOD).await;
-    assert_eq!(app.letters_to(ADA).await.len(), 2, "once a minute");
+    assert_eq!(app.emails_to(ADA).await.len(), 2, "once a minute");
     for _ in 0..20 {
-        world.clock.advance(Duration::from_hours(1));
+        env.clock.advance(Duration::from_hours(1));
         assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 422);
     }
 
-    assert_eq!(app.letters_to(ADA).await.len(), 6, "five a day");
-    let letter = app.letter_to(ADA).await;
+    assert_eq!(app.emails_to(ADA).await.len(), 6, "five a day");
+    let letter = app.last_email_to(ADA).await;
     assert!(letter.find_link("/account/not-me/").is_some());
-    assert_eq!(ada.follows(&letter.link(VERIFY)).await.status(), 303);
+    assert_eq!(ada.follows_link(&letter.link(VERIFY)).await.status(), 303);
     assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 303);
 }
 
 #[on_both]
-async fn a_suspended_person_is_not_reminded(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn a_suspended_user_gets_no_reminder(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     joined(&app, ADA).await;
     app.execute("UPDATE users SET is_active = FALSE").await;
 
     let right = tries(&app, ADA, GOOD).await;
 
     assert_eq!(right, tries(&app, "nobody@example.com", GOOD).await);
-    assert_eq!(app.letters_to(ADA).await.len(), 1, "the one from joining");
+    assert_eq!(app.emails_to(ADA).await.len(), 1, "the one from joining");
 }
 
 #[on_both]
-async fn choosing_a_new_password_by_letter_proves_the_address(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn a_password_reset_verifies_the_address(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     let mut ada = joined(&app, ADA).await;
-    let verify = app.letter_to(ADA).await.link(VERIFY);
+    let verify = app.last_email_to(ADA).await.link(VERIFY);
     ada.submits("/account/password/reset", &[("email", ADA)]).await;
-    let link = app.letter_to(ADA).await.link(RESET);
+    let link = app.last_email_to(ADA).await.link(RESET);
     let new = "another long sentence";
 
     ada.get(&link).await;
@@ -270,14 +270,14 @@ async fn choosing_a_new_password_by_letter_proves_the_address(world: World) {
 }
 
 #[on_both]
-async fn a_stranger_who_joined_first_is_out_when_the_owner_takes_the_account(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn a_reset_by_the_owner_ends_the_first_session(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     let mut eve = joined(&app, ADA).await;
     assert_eq!(eve.logs_in(ADA, GOOD).await.status(), 422, "eve cannot read ada's letters");
     let (mut ada, new) = (app.visitor(), "the sentence of the owner");
-    assert_eq!(ada.joins(ADA, new).await.location(), Some("/account/join/sent"));
+    assert_eq!(ada.signs_up(ADA, new).await.location(), Some("/account/join/sent"));
     ada.submits("/account/password/reset", &[("email", ADA)]).await;
-    let link = app.letter_to(ADA).await.link(RESET);
+    let link = app.last_email_to(ADA).await.link(RESET);
 
     ada.submits(&link, &[("new_password1", new), ("new_password2", new)]).await;
 
@@ -287,29 +287,29 @@ async fn a_stranger_who_joined_first_is_out_when_the_owner_takes_the_account(wor
 }
 
 #[on_both]
-async fn a_stranger_with_two_tabs_is_out_of_both_when_the_owner_resets(world: World) {
-    let app = world.app().await;
-    let mut eve = app.person("ada").await;
+async fn a_reset_ends_every_session_of_the_stranger(env: TestEnv) {
+    let app = env.app().await;
+    let mut eve = app.user("ada").await;
     let (mut first_tab, mut second_tab) = (eve.clone(), eve.clone());
-    world.clock.advance(Duration::from_secs(301));
+    env.clock.advance(Duration::from_secs(301));
     assert!(eve.is_signed_in().await, "renewed, so there is a newer token too");
     let (mut ada, new) = (app.visitor(), "the sentence of the owner");
     ada.submits("/account/password/reset", &[("email", ADA)]).await;
-    let link = app.letter_to(ADA).await.link(RESET);
+    let link = app.last_email_to(ADA).await.link(RESET);
 
     ada.submits(&link, &[("new_password1", new), ("new_password2", new)]).await;
 
     for tab in [&mut eve, &mut first_tab, &mut second_tab] {
         assert!(!tab.is_signed_in().await);
-        world.clock.advance(Duration::from_secs(301));
+        env.clock.advance(Duration::from_secs(301));
         assert!(!tab.is_signed_in().await, "nor by a refresh token");
     }
     assert_eq!(eve.logs_in(ADA, GOOD).await.status(), 422);
 }
 
 #[on_both]
-async fn whoever_makes_the_site_is_let_in(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn the_first_superuser_needs_no_verification(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     let token =
         flows::admin::setup::create_link(&app.ctx).await.expect("answers").expect("invited");
     let mut root = app.visitor();
@@ -326,30 +326,30 @@ async fn whoever_makes_the_site_is_let_in(world: World) {
 }
 
 #[on_both]
-async fn a_site_that_becomes_strict_ends_unproved_sessions_at_once(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    let mut bob = app.person("bob").await;
-    bob.follows(&app.letter_to(BOB).await.link(VERIFY)).await;
-    let strict = world.app_with(MANDATORY).await;
+async fn turning_it_on_ends_unverified_sessions(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    let mut bob = app.user("bob").await;
+    bob.follows_link(&app.last_email_to(BOB).await.link(VERIFY)).await;
+    let strict = env.app_with(MANDATORY).await;
     let (mut fresh, mut bob) = (ada.clone().on(&strict), bob.on(&strict));
 
     assert!(!fresh.is_signed_in().await);
     assert!(bob.is_signed_in().await);
     assert!(fresh.cookie("refresh").is_none(), "cookies that open nothing are taken away");
-    world.clock.advance(Duration::from_secs(301));
+    env.clock.advance(Duration::from_secs(301));
     assert!(!ada.clone().on(&strict).is_signed_in().await, "nor by renewing");
     assert!(bob.is_signed_in().await);
     assert!(ada.is_signed_in().await, "where it is not asked for, the session lives on");
 }
 
 #[on_both]
-async fn a_refresh_token_of_an_unproved_account_gives_nothing(world: World) {
+async fn refresh_tokens_of_unverified_accounts_do_nothing(env: TestEnv) {
     for rotate in ["true", "false"] {
-        let lax = world.app().await;
+        let lax = env.app().await;
         let tokens = lax.session_of(&format!("ada{rotate}")).await;
         let settings = [MANDATORY, &[("rotate_refresh_tokens", rotate)]].concat();
-        let strict = world.app_with(&settings).await;
+        let strict = env.app_with(&settings).await;
 
         let token = tokens.refresh.token.expose();
         let renewed = sessions::refresh(&strict.ctx, token, &request_info()).await;
@@ -361,8 +361,8 @@ async fn a_refresh_token_of_an_unproved_account_gives_nothing(world: World) {
 }
 
 #[on_both]
-async fn of_two_who_join_at_once_both_get_the_same_answer(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn of_two_sign_ups_at_once_both_get_the_same_answer(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
     let racers = (0..8).map(|_| joins_again(&app, ADA));
 
     let answers = futures::future::join_all(racers).await;
@@ -370,6 +370,6 @@ async fn of_two_who_join_at_once_both_get_the_same_answer(world: World) {
     for answer in &answers {
         assert_eq!(answer, &answers[0]);
     }
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 1);
-    assert_eq!(app.letters_to(ADA).await.len(), 4, "one to prove it, and three at most");
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 1);
+    assert_eq!(app.emails_to(ADA).await.len(), 4, "one to prove it, and three at most");
 }

@@ -1,11 +1,11 @@
 //! My page.
 
-use crate::support::{GOOD, World, on_both};
+use crate::support::{GOOD, TestEnv, on_both};
 
 #[on_both]
-async fn it_greets_by_address_in_both_languages(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn it_greets_by_address_in_both_languages(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
 
     let mut korean = ada.clone().with("Accept-Language", "ko");
     let mut english = ada.with("Accept-Language", "en");
@@ -15,10 +15,10 @@ async fn it_greets_by_address_in_both_languages(world: World) {
 }
 
 #[on_both]
-async fn an_address_that_needs_escaping_is_escaped(world: World) {
-    let app = world.app().await;
+async fn an_address_with_markup_is_escaped(env: TestEnv) {
+    let app = env.app().await;
     let mut ada = app.visitor();
-    ada.joins("o'hara+tag&co@example.com", GOOD).await;
+    ada.signs_up("o'hara+tag&co@example.com", GOOD).await;
 
     let page = ada.get("/account/mypage").await;
 
@@ -27,9 +27,9 @@ async fn an_address_that_needs_escaping_is_escaped(world: World) {
 }
 
 #[on_both]
-async fn a_name_with_markup_is_shown_and_not_obeyed(world: World) {
-    let app = world.app().await;
-    let mut eve = app.person("eve").await;
+async fn a_name_with_markup_is_escaped(env: TestEnv) {
+    let app = env.app().await;
+    let mut eve = app.user("eve").await;
     app.execute("UPDATE users SET name = '<script>alert(1)</script>\"''&'").await;
     app.ctx.cache.invalidate_user(daemun::types::UserId(1));
 
@@ -40,8 +40,8 @@ async fn a_name_with_markup_is_shown_and_not_obeyed(world: World) {
 }
 
 #[on_both]
-async fn a_stranger_is_shown_the_way_in_and_back(world: World) {
-    let app = world.app().await;
+async fn a_visitor_is_sent_to_login_and_back(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
 
     let answer = visitor.get("/account/mypage?tab=1").await;
@@ -53,25 +53,25 @@ async fn a_stranger_is_shown_the_way_in_and_back(world: World) {
 }
 
 #[on_both]
-async fn a_slash_at_the_end_is_the_same_place(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_trailing_slash_is_the_same_page(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     assert_eq!(ada.get("/account/mypage/").await.status(), 200);
 }
 
 #[on_both]
-async fn it_is_about_a_person_and_not_to_be_kept(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_page_is_private_and_not_cached(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     assert_eq!(ada.get("/account/mypage").await.header("cache-control"), Some("no-store"));
 }
 
 #[on_both]
-async fn a_bearer_token_opens_it_in_any_case_of_the_scheme(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn the_bearer_scheme_is_case_insensitive(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
     let access = ada.cookie("access").expect("signed in");
 
     for scheme in ["Bearer", "bearer", "BEARER"] {
@@ -81,10 +81,10 @@ async fn a_bearer_token_opens_it_in_any_case_of_the_scheme(world: World) {
 }
 
 #[on_both]
-async fn a_header_wins_over_the_cookie(world: World) {
-    let app = world.app().await;
-    app.person("eve").await;
-    let ada = app.person("ada").await;
+async fn the_authorization_header_wins_over_the_cookie(env: TestEnv) {
+    let app = env.app().await;
+    app.user("eve").await;
+    let ada = app.user("ada").await;
     let access = ada.cookie("access").expect("signed in").to_owned();
     let mut eve = app.visitor();
     eve.logs_in("eve@example.com", GOOD).await;
@@ -97,9 +97,9 @@ async fn a_header_wins_over_the_cookie(world: World) {
 }
 
 #[on_both]
-async fn a_refresh_token_is_no_access_token(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn a_refresh_token_is_not_an_access_token(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
     let refresh = ada.cookie("refresh").expect("signed in").to_owned();
 
     let mut bearer = app.visitor().with("Authorization", &format!("Bearer {refresh}"));
@@ -111,9 +111,9 @@ async fn a_refresh_token_is_no_access_token(world: World) {
 }
 
 #[on_both]
-async fn an_access_token_is_no_refresh_token(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn an_access_token_is_not_a_refresh_token(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
     let mut eve = app.visitor();
     eve.cookies.insert("refresh".into(), ada.cookie("access").expect("signed in").into());
 

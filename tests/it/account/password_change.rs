@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use crate::support::{App, GOOD, NEW, World, on_both};
+use crate::support::{App, GOOD, NEW, TestEnv, on_both};
 
 const FORM: &str = "/account/password/change";
 const MY_PAGE: Option<&str> = Some("/account/mypage");
@@ -15,13 +15,13 @@ async fn can_log_in(app: &App, password: &str) -> bool {
 }
 
 async fn changes(app: &App) -> i64 {
-    app.events("password_changed").await
+    app.audit_event_count("password_changed").await
 }
 
 #[on_both]
-async fn the_owner_changes_it_and_stays_while_other_devices_are_out(world: World) {
-    let app = world.app().await;
-    let (mut ada, mut eve) = (app.person("ada").await, app.person("eve").await);
+async fn it_ends_all_other_sessions(env: TestEnv) {
+    let app = env.app().await;
+    let (mut ada, mut eve) = (app.user("ada").await, app.user("eve").await);
     let mut phone = app.visitor();
     phone.logs_in(ADA, GOOD).await;
     let page = ada.get(FORM).await;
@@ -36,23 +36,23 @@ async fn the_owner_changes_it_and_stays_while_other_devices_are_out(world: World
     assert_eq!(ada.get("/account/mypage").await.texts(".flash"), [said]);
     assert!(!phone.is_signed_in().await, "at once");
     assert!(eve.is_signed_in().await);
-    assert_eq!((app.living().await, changes(&app).await), (2, 1));
+    assert_eq!((app.active_session_count().await, changes(&app).await), (2, 1));
     assert!(!can_log_in(&app, GOOD).await && can_log_in(&app, NEW).await);
 }
 
 #[on_both]
-async fn the_owner_is_told_by_letter_in_their_language(world: World) {
-    let app = world.app().await;
+async fn the_owner_gets_an_email_in_their_language(env: TestEnv) {
+    let app = env.app().await;
     for (name, language, subject) in
         [("ada", "en", "your password was changed"), ("bora", "ko", "비밀번호가 바뀌었습니다")]
     {
         let email = format!("{name}@example.com");
         let mut person = app.visitor().with("Accept-Language", language);
-        person.joins(&email, GOOD).await;
+        person.signs_up(&email, GOOD).await;
 
         person.changes_password(GOOD, NEW).await;
 
-        let letter = app.letter_to(&email).await;
+        let letter = app.last_email_to(&email).await;
         assert!(letter.subject.contains(subject), "{}", letter.subject);
         assert!(letter.text.contains("192.0.2.1"), "{}", letter.text);
         assert!(letter.find_link("/account/not-me/").is_some());
@@ -60,9 +60,9 @@ async fn the_owner_is_told_by_letter_in_their_language(world: World) {
 }
 
 #[on_both]
-async fn a_session_that_changed_it_has_to_know_it_next_time(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_new_password_counts_for_the_next_change(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     ada.changes_password(GOOD, NEW).await;
 
     assert_eq!(ada.changes_password(GOOD, GOOD).await.status(), 422);
@@ -70,9 +70,9 @@ async fn a_session_that_changed_it_has_to_know_it_next_time(world: World) {
 }
 
 #[on_both]
-async fn a_wrong_old_password_changes_nothing(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_wrong_old_password_changes_nothing(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     let page = ada.changes_password("not the old one", NEW).await;
 
@@ -87,9 +87,9 @@ async fn a_wrong_old_password_changes_nothing(world: World) {
 }
 
 #[on_both]
-async fn a_weak_new_password_changes_nothing(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_weak_new_password_changes_nothing(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     let page = ada.changes_password(GOOD, "ada@example.com").await;
 
@@ -101,9 +101,9 @@ async fn a_weak_new_password_changes_nothing(world: World) {
 }
 
 #[on_both]
-async fn everything_that_is_wrong_is_said_at_once(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn all_errors_are_shown_at_once(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     let fields = [("old_password", ""), ("new_password1", "1234"), ("new_password2", "12")];
     let empty_and_weak = ada.submits(FORM, &fields).await;
@@ -125,9 +125,9 @@ async fn everything_that_is_wrong_is_said_at_once(world: World) {
 }
 
 #[on_both]
-async fn looking_for_a_strong_enough_password_is_not_guessing(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn weak_new_passwords_are_not_failures(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for _ in 0..13 {
         assert_eq!(ada.changes_password(GOOD, "1234").await.status(), 422);
     }
@@ -136,9 +136,9 @@ async fn looking_for_a_strong_enough_password_is_not_guessing(world: World) {
 }
 
 #[on_both]
-async fn guessing_here_counts_with_guessing_at_the_log_in(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn wrong_passwords_count_with_those_at_login(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for _ in 0..11 {
         assert_eq!(ada.changes_password("a guess", NEW).await.status(), 422);
     }
@@ -154,9 +154,9 @@ async fn guessing_here_counts_with_guessing_at_the_log_in(world: World) {
 }
 
 #[on_both]
-async fn a_stolen_session_guesses_no_faster_than_a_stranger(world: World) {
-    let app = world.app().await;
-    let mut thief = app.person("ada").await;
+async fn a_stolen_session_guesses_no_faster(env: TestEnv) {
+    let app = env.app().await;
+    let mut thief = app.user("ada").await;
     thief.cookies.remove("device");
     for place in 0..11 {
         let mut stranger = app.visitor().from(&format!("198.51.100.{place}:1"));
@@ -164,15 +164,15 @@ async fn a_stolen_session_guesses_no_faster_than_a_stranger(world: World) {
     }
 
     assert_eq!(thief.changes_password("a guess", NEW).await.status(), 429);
-    world.clock.advance(Duration::from_secs(30));
+    env.clock.advance(Duration::from_secs(30));
     assert_eq!(thief.changes_password("a guess", NEW).await.status(), 422);
     assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 429);
 }
 
 #[on_both]
-async fn of_sixteen_changes_from_two_sessions_one_wins(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn of_sixteen_changes_at_once_one_wins(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
     let mut phone = app.visitor();
     phone.logs_in(ADA, GOOD).await;
     let mut ready = Vec::new();
@@ -198,22 +198,22 @@ async fn of_sixteen_changes_from_two_sessions_one_wins(world: World) {
     let expected = [303, 422, 403];
     assert!(done.iter().all(|(_, status, ..)| expected.contains(status)), "no 5xx");
     let mut won: Vec<_> = done.into_iter().filter(|(has_won, ..)| *has_won).collect();
-    assert_eq!((won.len(), changes(&app).await, app.living().await), (1, 1, 1));
+    assert_eq!((won.len(), changes(&app).await, app.active_session_count().await), (1, 1, 1));
     assert!(won[0].3.is_signed_in().await, "the winner's session is the one that is left");
     assert!(can_log_in(&app, &won[0].2).await && !can_log_in(&app, GOOD).await);
 }
 
 #[on_both]
-async fn an_account_that_may_not_be_used_changes_nothing(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_suspended_account_changes_nothing(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let token = ada.token().await;
     app.execute("UPDATE users SET is_active = FALSE").await;
     let fields =
         [("csrf", &*token), ("old_password", GOOD), ("new_password1", NEW), ("new_password2", NEW)];
 
     let while_remembered = ada.post(FORM, &fields).await;
-    world.clock.advance(Duration::from_secs(3));
+    env.clock.advance(Duration::from_secs(3));
     let later = ada.get(FORM).await;
 
     assert_ne!(while_remembered.location(), MY_PAGE);
@@ -224,8 +224,8 @@ async fn an_account_that_may_not_be_used_changes_nothing(world: World) {
 }
 
 #[on_both]
-async fn a_stranger_is_shown_the_way_in(world: World) {
-    let app = world.app().await;
+async fn a_visitor_is_sent_to_login(env: TestEnv) {
+    let app = env.app().await;
     for (form, next) in [
         (FORM, "/account/login?next=%2Faccount%2Fpassword%2Fchange"),
         ("/account/email/change", "/account/login?next=%2Faccount%2Femail%2Fchange"),
@@ -238,38 +238,38 @@ async fn a_stranger_is_shown_the_way_in(world: World) {
 }
 
 #[on_both]
-async fn a_form_without_its_token_changes_nothing(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    let before = app.rows().await;
+async fn a_form_without_its_token_changes_nothing(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    let before = app.row_counts().await;
     let fields = [("old_password", GOOD), ("new_password1", NEW), ("new_password2", NEW)];
 
     assert_eq!(ada.post(FORM, &fields).await.status(), 403);
 
-    assert_eq!(app.rows().await, before);
+    assert_eq!(app.row_counts().await, before);
     assert!(can_log_in(&app, GOOD).await);
 }
 
 #[on_both]
-async fn a_hash_becomes_dearer_when_its_owner_logs_in(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    let dearer = world.app_with(&[("password_hash", "m=16,t=2,p=1")]).await;
+async fn a_hash_is_renewed_when_its_owner_logs_in(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    let dearer = env.app_with(&[("password_hash", "m=16,t=2,p=1")]).await;
     let count = "SELECT COUNT(*) FROM users WHERE password_hash LIKE '%m=16,t=2,p=1%'";
 
     assert_eq!(dearer.visitor().logs_in(ADA, "a wrong guess").await.status(), 422);
-    assert_eq!(app.number(count).await, 0);
+    assert_eq!(app.query_number(count).await, 0);
     assert!(can_log_in(&dearer, GOOD).await);
 
-    assert_eq!(app.number(count).await, 1);
+    assert_eq!(app.query_number(count).await, 1);
     assert!(can_log_in(&app, GOOD).await && can_log_in(&dearer, GOOD).await);
-    assert_eq!(app.number(count).await, 1, "and never cheaper");
+    assert_eq!(app.query_number(count).await, 1, "and never cheaper");
 }
 
 #[on_both]
-async fn a_password_may_hold_whatever_can_be_typed(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_password_may_hold_any_character(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let long = "강물이 풀리면 배가 뜨네 ".repeat(9);
     let mut old = GOOD.to_owned();
     for new in ["  산 넘어 남촌에는 누가 살길래  ", "&<>\"'%00+=;🌊 sea breeze 17", &long]

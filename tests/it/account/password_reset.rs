@@ -6,7 +6,7 @@ use daemun::sessions;
 use daemun::types::Email;
 
 use crate::support::app::request_info;
-use crate::support::{App, Browser, GOOD, NEW, World, on_both};
+use crate::support::{App, Browser, GOOD, NEW, TestEnv, on_both};
 
 pub(crate) const ASK: &str = "/account/password/reset";
 
@@ -26,13 +26,13 @@ pub(crate) fn address(email: &str) -> Email {
 
 /// The path of a link that somebody asked for and got.
 pub(crate) async fn link(app: &App, email: &str) -> String {
-    assert_eq!(app.visitor().asks_for_reset(email).await.location(), Some(SENT));
-    app.letter_to(email).await.link(LINK)
+    assert_eq!(app.visitor().requests_password_reset(email).await.location(), Some(SENT));
+    app.last_email_to(email).await.link(LINK)
 }
 
 /// How many letters with a link an address has got.
 pub(crate) async fn letters(app: &App, email: &str) -> usize {
-    let letters = app.letters_to(email).await;
+    let letters = app.emails_to(email).await;
     letters.iter().filter(|letter| letter.find_link(LINK).is_some()).count()
 }
 
@@ -49,24 +49,24 @@ async fn statements(app: &App, browser: &mut Browser<'_>, token: &str, email: &s
 }
 
 #[on_both]
-async fn whoever_forgot_the_password_chooses_another(world: World) {
-    let app = world.app().await;
+async fn a_reset_link_sets_a_new_password(env: TestEnv) {
+    let app = env.app().await;
     for (name, language, sent, subject, chosen) in [
         ("ada", "en", "Check your email", "choose a new password", "Choose a new password"),
         ("bora", "ko", "메일을 확인해 주세요", "새 비밀번호를 정해 주세요", "새 비밀번호 정하기"),
     ] {
         let email = format!("{name}@example.com");
         let visitor = app.visitor().with("Accept-Language", language);
-        visitor.clone().joins(&email, GOOD).await;
+        visitor.clone().signs_up(&email, GOOD).await;
         let mut person = visitor.clone();
-        assert_eq!(person.asks_for_reset(&email).await.location(), Some(SENT));
+        assert_eq!(person.requests_password_reset(&email).await.location(), Some(SENT));
         assert_eq!(person.get(SENT).await.h1(), sent);
-        let letter = app.letter_to(&email).await;
+        let letter = app.last_email_to(&email).await;
         assert!(letter.subject.contains(subject), "{}", letter.subject);
 
         assert_eq!(person.get(&letter.link(LINK)).await.location(), Some(FORM));
         assert_eq!(person.get(FORM).await.h1(), chosen);
-        let answer = person.chooses(FORM, NEW).await;
+        let answer = person.sets_new_password(FORM, NEW).await;
 
         assert_eq!(answer.location(), Some("/account/login"), "{}", answer.text());
         assert!(person.cookie("link").is_none() && person.cookie("access").is_none());
@@ -74,29 +74,32 @@ async fn whoever_forgot_the_password_chooses_another(world: World) {
         assert!(!person.is_signed_in().await, "it proves the mailbox, and signs nobody in");
         assert!(!can_log_in(&app, &email, GOOD).await && can_log_in(&app, &email, NEW).await);
     }
-    assert_eq!((app.events("reset_asked").await, app.events("password_reset").await), (2, 2));
+    assert_eq!(
+        (app.audit_event_count("reset_asked").await, app.audit_event_count("password_reset").await),
+        (2, 2)
+    );
 }
 
 #[on_both]
-async fn nobody_learns_which_addresses_have_accounts(world: World) {
-    let app = world.app().await;
+async fn the_form_does_not_reveal_accounts(env: TestEnv) {
+    let app = env.app().await;
     for name in ["ada", "gone", "busy"] {
-        app.person(name).await;
+        app.user(name).await;
     }
     app.execute("UPDATE users SET is_active = FALSE WHERE email LIKE 'gone%'").await;
     for _ in 0..3 {
-        app.visitor().from("198.51.100.1:1").asks_for_reset("busy@example.com").await;
+        app.visitor().from("198.51.100.1:1").requests_password_reset("busy@example.com").await;
     }
-    app.delivers().await;
+    app.sends_due_emails().await;
     let mut eve = app.visitor();
     let token = eve.token().await;
 
     let mut answers = Vec::new();
     for name in ["ada", "nobody", "gone", "busy"] {
-        let before = app.rows().await;
+        let before = app.row_counts().await;
         let email = format!("{name}@example.com");
         let answer = eve.post(ASK, &[("csrf", &token), ("email", &email)]).await;
-        let new: Vec<_> = app.rows().await.into_iter().zip(before).collect();
+        let new: Vec<_> = app.row_counts().await.into_iter().zip(before).collect();
         for ((table, now), (_, then)) in new {
             let may_grow = i64::from(table == "throttle" || table == "outbox");
             assert!((0..=may_grow + i64::from(table == "throttle")).contains(&(now - then)));
@@ -109,15 +112,15 @@ async fn nobody_learns_which_addresses_have_accounts(world: World) {
 }
 
 #[on_both]
-async fn a_known_and_an_unknown_address_cost_the_same_statements(world: World) {
-    let app = world.app().await;
+async fn known_and_unknown_addresses_cost_the_same(env: TestEnv) {
+    let app = env.app().await;
     for name in ["ada", "gone"] {
-        app.person(name).await;
+        app.user(name).await;
     }
     app.execute("UPDATE users SET is_active = FALSE WHERE email LIKE 'gone%'").await;
     let mut eve = app.visitor();
     let token = eve.token().await;
-    eve.asks_for_reset("first@example.com").await;
+    eve.requests_password_reset("first@example.com").await;
 
     let mut counts = Vec::new();
     for name in ["ada", "nobody", "gone"] {
@@ -128,33 +131,33 @@ async fn a_known_and_an_unknown_address_cost_the_same_statements(world: World) {
 }
 
 #[on_both]
-async fn a_request_for_nobody_leaves_nothing_behind(world: World) {
-    let app = world.app().await;
-    app.person("gone").await;
-    app.delivers().await;
+async fn a_request_for_an_unknown_address_leaves_no_row(env: TestEnv) {
+    let app = env.app().await;
+    app.user("gone").await;
+    app.sends_due_emails().await;
     app.execute("UPDATE users SET is_active = FALSE").await;
-    let before = (app.letters().await.len(), app.rows().await);
+    let before = (app.emails().await.len(), app.row_counts().await);
 
     for email in ["nobody@example.com", "gone@example.com"] {
-        app.visitor().asks_for_reset(email).await;
+        app.visitor().requests_password_reset(email).await;
     }
-    app.delivers().await;
+    app.sends_due_emails().await;
 
     let left = |rows: Vec<(&'static str, i64)>| -> Vec<_> {
         rows.into_iter().filter(|(table, _)| *table != "throttle").collect()
     };
-    assert_eq!(app.letters().await.len(), before.0);
-    assert_eq!(left(app.rows().await), left(before.1));
+    assert_eq!(app.emails().await.len(), before.0);
+    assert_eq!(left(app.row_counts().await), left(before.1));
 }
 
 #[on_both]
-async fn letters_go_to_the_address_as_its_owner_wrote_it(world: World) {
-    let app = world.app().await;
-    app.visitor().with("Accept-Language", "ko").joins("Ada.Byron@Example.com", GOOD).await;
+async fn the_email_goes_to_the_address_as_written_by_its_owner(env: TestEnv) {
+    let app = env.app().await;
+    app.visitor().with("Accept-Language", "ko").signs_up("Ada.Byron@Example.com", GOOD).await;
 
-    app.visitor().asks_for_reset("ada.BYRON@EXAMPLE.COM").await;
+    app.visitor().requests_password_reset("ada.BYRON@EXAMPLE.COM").await;
 
-    let letters = app.letters().await;
+    let letters = app.emails().await;
     let letter = letters.iter().find(|it| it.find_link(LINK).is_some()).expect("a letter");
     assert_eq!(letter.to.split('@').next(), Some("Ada.Byron"), "{}", letter.to);
     assert!(letter.to.eq_ignore_ascii_case("ada.byron@example.com"));
@@ -162,49 +165,50 @@ async fn letters_go_to_the_address_as_its_owner_wrote_it(world: World) {
 }
 
 #[on_both]
-async fn flooding_somebody_with_letters_sends_three_an_hour(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn an_address_gets_three_emails_an_hour(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let mut place = 0;
     for (requests, later) in [(2, 30), (9, 29), (9, 0)] {
         for _ in 0..requests {
             place += 1;
             let mut eve = app.visitor().from(&format!("198.51.100.{place}:1"));
-            assert_eq!(eve.asks_for_reset("ada@example.com").await.location(), Some(SENT));
+            assert_eq!(eve.requests_password_reset("ada@example.com").await.location(), Some(SENT));
         }
-        app.delivers().await;
-        world.clock.advance(later * MINUTE);
+        app.sends_due_emails().await;
+        env.clock.advance(later * MINUTE);
     }
 
     assert!(letters(&app, "ada@example.com").await <= 3, "within an hour");
     assert!(can_log_in(&app, "ada@example.com", GOOD).await, "nobody is locked out");
-    world.clock.advance(2 * HOUR);
+    env.clock.advance(2 * HOUR);
     let before = letters(&app, "ada@example.com").await;
-    app.visitor().asks_for_reset("ada@example.com").await;
+    app.visitor().requests_password_reset("ada@example.com").await;
     assert_eq!(letters(&app, "ada@example.com").await, before + 1, "it does not last");
 }
 
 #[on_both]
-async fn asking_about_everybody_from_one_place_is_slowed_down(world: World) {
-    let app = world.app().await;
+async fn requests_from_one_network_are_rate_limited(env: TestEnv) {
+    let app = env.app().await;
     let mut eve = app.visitor().from("198.51.100.1:1");
     let mut statuses = Vec::new();
     for number in 0..52 {
-        statuses.push(eve.asks_for_reset(&format!("p{number}@example.com")).await.status());
+        statuses
+            .push(eve.requests_password_reset(&format!("p{number}@example.com")).await.status());
     }
-    let page = eve.asks_for_reset("ada@example.com").await;
+    let page = eve.requests_password_reset("ada@example.com").await;
 
     assert_eq!(statuses, [&[303; 51][..], &[429]].concat());
     assert_eq!((page.status(), page.header("retry-after")), (429, Some("30")));
     assert!(page.texts("main").join(" ").contains("30 seconds"));
     let mut elsewhere = app.visitor().from("198.51.100.2:1");
-    assert_eq!(elsewhere.asks_for_reset("ada@example.com").await.status(), 303);
+    assert_eq!(elsewhere.requests_password_reset("ada@example.com").await.status(), 303);
 }
 
 #[on_both]
-async fn what_is_no_address_is_said_to_be_none(world: World) {
-    let app = world.app().await;
-    let before = app.rows().await;
+async fn an_invalid_address_is_refused(env: TestEnv) {
+    let app = env.app().await;
+    let before = app.row_counts().await;
     for (typed, said) in [
         ("", "Enter your email."),
         ("ada", "Enter a valid email address, such as ada@example.com."),
@@ -213,91 +217,91 @@ async fn what_is_no_address_is_said_to_be_none(world: World) {
             "Enter a valid email address, such as ada@example.com.",
         ),
     ] {
-        let page = app.visitor().asks_for_reset(typed).await;
+        let page = app.visitor().requests_password_reset(typed).await;
         assert_eq!((page.status(), page.summary()), (422, vec![said.to_owned()]), "{typed}");
         assert!(page.field("email").is_wrong);
     }
-    assert_eq!(app.rows().await, before);
+    assert_eq!(app.row_counts().await, before);
 }
 
 #[on_both]
-async fn a_request_that_waited_too_long_does_not_spoil_a_newer_one(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    app.delivers().await;
-    app.visitor().asks_for_reset("ada@example.com").await;
+async fn a_delayed_request_does_not_replace_a_newer_one(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    app.sends_due_emails().await;
+    app.visitor().requests_password_reset("ada@example.com").await;
     // As if a worker had claimed it and gone away.
     app.execute("UPDATE outbox SET due_at = due_at + 3600000000 WHERE due_at > 0").await;
-    world.clock.advance(50 * MINUTE);
-    app.visitor().asks_for_reset("ada@example.com").await;
-    let link = app.letter_to("ada@example.com").await.link(LINK);
+    env.clock.advance(50 * MINUTE);
+    app.visitor().requests_password_reset("ada@example.com").await;
+    let link = app.last_email_to("ada@example.com").await.link(LINK);
 
-    world.clock.advance(15 * MINUTE);
-    app.delivers().await;
+    env.clock.advance(15 * MINUTE);
+    app.sends_due_emails().await;
 
     assert_eq!(letters(&app, "ada@example.com").await, 1);
-    assert_eq!(app.number("SELECT COUNT(*) FROM outbox WHERE due_at > 0").await, 0);
-    assert_eq!(app.visitor().chooses(&link, NEW).await.status(), 303);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM outbox WHERE due_at > 0").await, 0);
+    assert_eq!(app.visitor().sets_new_password(&link, NEW).await.status(), 303);
 }
 
 #[on_both]
-async fn a_request_is_not_answered_at_an_address_that_was_left(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    ada.asks_to_move("new@example.com", GOOD).await;
-    let confirm = app.letter_to("new@example.com").await.link("/account/email/change/");
+async fn a_request_ends_when_the_address_changes(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    ada.requests_email_change("new@example.com", GOOD).await;
+    let confirm = app.last_email_to("new@example.com").await.link("/account/email/change/");
 
-    app.visitor().asks_for_reset("ada@example.com").await;
-    ada.presses(&confirm).await;
+    app.visitor().requests_password_reset("ada@example.com").await;
+    ada.confirms(&confirm).await;
 
     assert_eq!(letters(&app, "ada@example.com").await, 0);
     assert_eq!(letters(&app, "new@example.com").await, 0);
 }
 
 #[on_both]
-async fn every_session_ends(world: World) {
-    let app = world.app().await;
-    let (mut ada, mut eve) = (app.person("ada").await, app.person("eve").await);
+async fn a_reset_ends_every_session(env: TestEnv) {
+    let app = env.app().await;
+    let (mut ada, mut eve) = (app.user("ada").await, app.user("eve").await);
     let mut phone = app.visitor();
     phone.logs_in("ada@example.com", GOOD).await;
     let refresh = ada.cookies["refresh"].clone();
     assert!(ada.is_signed_in().await && phone.is_signed_in().await);
     let link = link(&app, "ada@example.com").await;
 
-    app.visitor().chooses(&link, NEW).await;
+    app.visitor().sets_new_password(&link, NEW).await;
 
     assert!(!ada.is_signed_in().await && !phone.is_signed_in().await, "at once");
     assert!(sessions::refresh(&app.ctx, &refresh, &request_info()).await.is_err());
     assert!(eve.is_signed_in().await);
-    let letter = app.letter_to("ada@example.com").await;
+    let letter = app.last_email_to("ada@example.com").await;
     assert!(letter.subject.contains("your password was changed"), "{}", letter.subject);
     assert!(letter.find_link("/account/not-me/").is_some());
 }
 
 #[on_both]
-async fn a_link_proves_the_address(world: World) {
-    let app = world.app_with(&[("email_verification", "mandatory")]).await;
-    app.visitor().joins("ada@example.com", GOOD).await;
+async fn a_reset_verifies_the_address(env: TestEnv) {
+    let app = env.app_with(&[("email_verification", "mandatory")]).await;
+    app.visitor().signs_up("ada@example.com", GOOD).await;
     assert!(!can_log_in(&app, "ada@example.com", GOOD).await);
     let link = link(&app, "ada@example.com").await;
 
-    app.visitor().chooses(&link, NEW).await;
+    app.visitor().sets_new_password(&link, NEW).await;
 
     assert!(can_log_in(&app, "ada@example.com", NEW).await);
 }
 
 #[on_both]
-async fn whoever_joined_with_somebody_elses_address_is_out(world: World) {
-    let app = world.app().await;
+async fn a_reset_throws_out_a_stranger_with_this_address(env: TestEnv) {
+    let app = env.app().await;
     let mut eve = app.visitor();
-    eve.joins("ada@example.com", GOOD).await;
-    eve.asks_to_move("eve@example.com", GOOD).await;
-    let moving = app.letter_to("eve@example.com").await.link("/account/email/change/");
+    eve.signs_up("ada@example.com", GOOD).await;
+    eve.requests_email_change("eve@example.com", GOOD).await;
+    let moving = app.last_email_to("eve@example.com").await.link("/account/email/change/");
     let link = link(&app, "ada@example.com").await;
 
-    app.visitor().chooses(&link, NEW).await;
+    app.visitor().sets_new_password(&link, NEW).await;
 
     assert!(!eve.is_signed_in().await);
-    assert_eq!(eve.presses(&moving).await.status(), 404, "nor does the account move away");
+    assert_eq!(eve.confirms(&moving).await.status(), 404, "nor does the account move away");
     assert!(!can_log_in(&app, "ada@example.com", GOOD).await);
 }

@@ -11,15 +11,17 @@ use crate::account::password_reset::{
     ASK, FORM, HOUR, LINK, MINUTE, SENT, address, can_log_in, letters, link,
 };
 use crate::support::app::request_info;
-use crate::support::{App, Browser, GOOD, NEW, World, on_both};
+use crate::support::{App, Browser, GOOD, NEW, TestEnv, on_both};
 
 const SAFE_LINKS: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like \
     Gecko) Chrome/120.0.0.0 Safari/537.36 (Microsoft Safe Links)";
 
 /// Whether a link opens nothing, whichever way it is tried.
 async fn is_dead(app: &App, link: &str) -> bool {
-    let (shown, sent) =
-        (app.visitor().get(link).await, app.visitor().chooses(link, "a fine dead link").await);
+    let (shown, sent) = (
+        app.visitor().get(link).await,
+        app.visitor().sets_new_password(link, "a fine dead link").await,
+    );
     assert_eq!(shown.status(), sent.status(), "{link}");
     shown.status() == 404
 }
@@ -51,11 +53,11 @@ async fn race(app: &App, links: &[String]) -> Vec<String> {
 }
 
 #[on_both]
-async fn a_mail_scanner_uses_nothing_up(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn opening_the_link_does_not_use_it(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let link = link(&app, "ada@example.com").await;
-    let before = app.rows().await;
+    let before = app.row_counts().await;
     for _ in 0..20 {
         for method in [Method::Get, Method::Head] {
             let mut scanner = app.visitor().with("User-Agent", SAFE_LINKS);
@@ -65,21 +67,24 @@ async fn a_mail_scanner_uses_nothing_up(world: World) {
         assert_eq!(app.visitor().post(&link, &[]).await.status(), 403, "no form of ours");
     }
 
-    assert_eq!(app.rows().await, before);
-    assert_eq!(app.number("SELECT COUNT(*) FROM one_time_links WHERE used_at > 0").await, 0);
-    assert_eq!(app.visitor().chooses(&link, NEW).await.location(), Some("/account/login"));
+    assert_eq!(app.row_counts().await, before);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM one_time_links WHERE used_at > 0").await, 0);
+    assert_eq!(
+        app.visitor().sets_new_password(&link, NEW).await.location(),
+        Some("/account/login")
+    );
 }
 
 #[on_both]
-async fn the_token_is_out_of_the_address_before_a_page_is_drawn(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn the_token_leaves_the_url_before_a_page_is_shown(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let link = link(&app, "ada@example.com").await;
     let token = link.strip_prefix(LINK).expect("a token");
     let mut ada = app.visitor();
 
     let arrival = ada.get(&link).await;
-    let drawn = [ada.get(FORM).await, ada.chooses(FORM, "weak").await];
+    let drawn = [ada.get(FORM).await, ada.sets_new_password(FORM, "weak").await];
 
     assert_eq!(arrival.location(), Some(FORM));
     assert!(!arrival.text().contains(token));
@@ -98,13 +103,13 @@ async fn the_token_is_out_of_the_address_before_a_page_is_drawn(world: World) {
 }
 
 #[on_both]
-async fn every_dead_link_is_answered_with_one_page(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn every_invalid_link_gets_the_same_page(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let used = link(&app, "ada@example.com").await;
-    app.visitor().chooses(&used, NEW).await;
+    app.visitor().sets_new_password(&used, NEW).await;
     let old = link(&app, "ada@example.com").await;
-    world.clock.advance(HOUR);
+    env.clock.advance(HOUR);
     let never = format!("{LINK}{}", "x".repeat(43));
 
     let mut pages = Vec::new();
@@ -120,7 +125,7 @@ async fn every_dead_link_is_answered_with_one_page(world: World) {
     assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
     for link in [&used, &old, &never] {
         assert!(is_dead(&app, link).await);
-        assert_eq!(app.visitor().chooses(link, "weak").await.status(), 404);
+        assert_eq!(app.visitor().sets_new_password(link, "weak").await.status(), 404);
         assert_eq!(app.visitor().submits(link, &[]).await.status(), 404);
         assert_eq!(app.visitor().submits(link, &[("new_password1", "x")]).await.status(), 404);
     }
@@ -128,51 +133,55 @@ async fn every_dead_link_is_answered_with_one_page(world: World) {
 }
 
 #[on_both]
-async fn a_link_works_for_an_hour(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn the_link_works_for_an_hour(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let link = link(&app, "ada@example.com").await;
     let mut ada = app.visitor();
     ada.get(&link).await;
-    world.clock.advance(59 * MINUTE);
+    env.clock.advance(59 * MINUTE);
     assert_eq!(app.visitor().get(&link).await.location(), Some(FORM));
 
-    world.clock.advance(MINUTE);
+    env.clock.advance(MINUTE);
 
     assert!(is_dead(&app, &link).await);
-    assert_eq!(ada.chooses(FORM, NEW).await.status(), 404, "also when it was opened in time");
+    assert_eq!(
+        ada.sets_new_password(FORM, NEW).await.status(),
+        404,
+        "also when it was opened in time"
+    );
 }
 
 #[on_both]
-async fn a_newer_link_takes_the_place_of_an_older(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_newer_link_replaces_the_older(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let older = link(&app, "ada@example.com").await;
-    world.clock.advance(MINUTE);
+    env.clock.advance(MINUTE);
     let newer = link(&app, "ada@example.com").await;
 
     assert!(is_dead(&app, &older).await);
-    assert_eq!(app.visitor().chooses(&newer, NEW).await.status(), 303);
+    assert_eq!(app.visitor().sets_new_password(&newer, NEW).await.status(), 303);
 }
 
 #[on_both]
-async fn of_two_requests_at_once_the_last_letter_has_the_link_that_works(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn of_two_requests_at_once_the_last_link_works(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     for _ in 0..2 {
-        app.visitor().asks_for_reset("ada@example.com").await;
+        app.visitor().requests_password_reset("ada@example.com").await;
     }
 
-    let link = app.letter_to("ada@example.com").await.link(LINK);
+    let link = app.last_email_to("ada@example.com").await.link(LINK);
 
     assert_eq!(letters(&app, "ada@example.com").await, 2);
-    assert_eq!(app.visitor().chooses(&link, NEW).await.status(), 303);
+    assert_eq!(app.visitor().sets_new_password(&link, NEW).await.status(), 303);
 }
 
 #[on_both]
-async fn a_link_is_dead_once_the_password_was_changed(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_password_change_invalidates_the_link(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let link = link(&app, "ada@example.com").await;
 
     assert_eq!(ada.changes_password(GOOD, NEW).await.location(), Some("/account/mypage"));
@@ -182,9 +191,9 @@ async fn a_link_is_dead_once_the_password_was_changed(world: World) {
 }
 
 #[on_both]
-async fn a_link_is_dead_once_the_password_was_set_at_the_terminal(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_password_from_the_terminal_invalidates_the_link(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let link = link(&app, "ada@example.com").await;
 
     let new = Password::parse(NEW).expect("typed");
@@ -201,22 +210,22 @@ async fn a_link_is_dead_once_the_password_was_set_at_the_terminal(world: World) 
 }
 
 #[on_both]
-async fn a_link_is_dead_once_the_account_has_moved(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_change_of_address_invalidates_the_link(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let link = link(&app, "ada@example.com").await;
 
-    ada.asks_to_move("new@example.com", GOOD).await;
-    let confirm = app.letter_to("new@example.com").await.link("/account/email/change/");
-    ada.presses(&confirm).await;
+    ada.requests_email_change("new@example.com", GOOD).await;
+    let confirm = app.last_email_to("new@example.com").await.link("/account/email/change/");
+    ada.confirms(&confirm).await;
 
     assert!(is_dead(&app, &link).await);
 }
 
 #[on_both]
-async fn a_link_is_dead_while_the_account_may_not_be_used(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_suspension_invalidates_the_link(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let link = link(&app, "ada@example.com").await;
 
     app.execute("UPDATE users SET is_active = FALSE").await;
@@ -225,22 +234,25 @@ async fn a_link_is_dead_while_the_account_may_not_be_used(world: World) {
 }
 
 #[on_both]
-async fn of_sixteen_tries_with_one_link_one_wins(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn of_sixteen_uses_of_one_link_one_wins(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let link = link(&app, "ada@example.com").await;
 
     let won = race(&app, &vec![link; 16]).await;
 
     assert_eq!(won.len(), 1);
     assert!(can_log_in(&app, "ada@example.com", &won[0]).await, "the winner's password");
-    assert_eq!((app.events("password_reset").await, app.events("logged_in").await), (1, 0));
+    assert_eq!(
+        (app.audit_event_count("password_reset").await, app.audit_event_count("logged_in").await),
+        (1, 0)
+    );
 }
 
 #[on_both]
-async fn of_two_links_to_one_account_one_wins(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn of_two_links_to_one_account_one_wins(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     for _ in 0..3 {
         let transaction = app.ctx.db.begin().await.expect("a transaction");
         let mut pair = Vec::new();
@@ -260,15 +272,15 @@ async fn of_two_links_to_one_account_one_wins(world: World) {
 }
 
 #[on_both]
-async fn a_weak_password_does_not_use_the_link_up(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_weak_password_does_not_use_the_link(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let link = link(&app, "ada@example.com").await;
     let mut ada = app.visitor();
     ada.get(&link).await;
 
     let weak = ada.submits(FORM, &[("new_password1", "1234"), ("new_password2", "12")]).await;
-    let own = ada.chooses(FORM, "ada@example.com").await;
+    let own = ada.sets_new_password(FORM, "ada@example.com").await;
     let empty = ada.submits(FORM, &[]).await;
 
     assert_eq!(weak.status(), 422);
@@ -279,13 +291,13 @@ async fn a_weak_password_does_not_use_the_link_up(world: World) {
     assert!(!weak.text().contains("1234"));
     assert!(own.summary().contains(&"This password is too similar to your email.".into()));
     assert_eq!((empty.status(), empty.summary()), (422, vec!["Enter a password.".into()]));
-    assert_eq!(ada.chooses(FORM, NEW).await.location(), Some("/account/login"));
+    assert_eq!(ada.sets_new_password(FORM, NEW).await.location(), Some("/account/login"));
 }
 
 #[on_both]
-async fn a_token_opens_what_it_was_made_for_and_nothing_else(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_token_works_only_for_its_purpose(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let paths = [
         (Purpose::Setup, "/admin/setup/"),
         (Purpose::VerifyEmail, "/account/email/verify/"),
@@ -341,19 +353,19 @@ async fn a_token_opens_what_it_was_made_for_and_nothing_else(world: World) {
         }
     }
 
-    assert_eq!(app.number(before).await, 0);
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 1);
+    assert_eq!(app.query_number(before).await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 1);
     assert!(can_log_in(&app, "ada@example.com", GOOD).await);
 }
 
 #[on_both]
-async fn rubbish_is_a_dead_link(world: World) {
-    let app = world.app().await;
+async fn a_malformed_token_is_an_invalid_link(env: TestEnv) {
+    let app = env.app().await;
     for rubbish in ["x", "%00", "%ff", "..%2f..%2fetc", "'%20OR%20'1'='1", &"x".repeat(5000)] {
         for start in [LINK, "/account/email/verify/", "/account/email/undo/", "/account/not-me/"] {
             let link = format!("{start}{rubbish}");
             assert_eq!(app.visitor().get(&link).await.status(), 404, "{link}");
-            assert_eq!(app.visitor().chooses(&link, NEW).await.status(), 404, "{link}");
+            assert_eq!(app.visitor().sets_new_password(&link, NEW).await.status(), 404, "{link}");
         }
         let mut visitor = app.visitor();
         visitor.cookies.insert("link".into(), rubbish.into());
@@ -363,25 +375,25 @@ async fn rubbish_is_a_dead_link(world: World) {
 }
 
 #[on_both]
-async fn links_lead_to_our_own_site_whatever_a_request_says(world: World) {
-    let app = world.app_with(&[("public_url", "https://gate.example")]).await;
-    app.visitor().joins("ada@example.com", GOOD).await;
-    app.delivers().await;
-    let before = app.rows().await;
+async fn links_ignore_the_host_of_the_request(env: TestEnv) {
+    let app = env.app_with(&[("public_url", "https://gate.example")]).await;
+    app.visitor().signs_up("ada@example.com", GOOD).await;
+    app.sends_due_emails().await;
+    let before = app.row_counts().await;
 
     let mut evil = app.visitor();
     let token = evil.token().await;
     let mut evil = evil.with("Host", "evil.example");
     let fields = [("csrf", &*token), ("email", "ada@example.com")];
     assert_eq!(evil.post(ASK, &fields).await.status(), 421);
-    assert_eq!(app.rows().await, before);
+    assert_eq!(app.row_counts().await, before);
 
     let mut sly = app.visitor();
     for name in ["X-Forwarded-Host", "X-Host", "X-Original-URL", "Forwarded"] {
         sly = sly.with(name, "evil.example");
     }
-    assert_eq!(sly.asks_for_reset("ada@example.com").await.location(), Some(SENT));
-    let letter = app.letter_to("ada@example.com").await;
+    assert_eq!(sly.requests_password_reset("ada@example.com").await.location(), Some(SENT));
+    let letter = app.last_email_to("ada@example.com").await;
     assert!(letter.text.contains(&format!("https://gate.example{LINK}")), "{}", letter.text);
     assert!(!letter.text.contains("evil") && !letter.html.contains("evil"));
     assert_eq!(sly.get(&letter.link(LINK)).await.location(), Some(FORM));

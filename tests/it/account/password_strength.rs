@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::jam::Jam;
-use crate::support::{App, Browser, GOOD, NEW, Page, World, on_both};
+use crate::support::hashing_queue::FullHashingQueue;
+use crate::support::{App, Browser, GOOD, NEW, Page, TestEnv, on_both};
 
 const METER: &str = "/account/password/strength";
 const JOIN: &str = "/account/join";
@@ -132,8 +132,8 @@ async fn is_taken(app: &App, number: usize, password: &str, language: &str) -> b
 }
 
 #[on_both]
-async fn the_meter_and_the_form_agree_on_every_password(world: World) {
-    let app = world.app().await;
+async fn the_meter_and_the_form_agree(env: TestEnv) {
+    let app = env.app().await;
     let mut number = 0;
     for language in ["en", "ko"] {
         let rows = REFUSED.iter().map(|it| (it, false)).chain(TAKEN.iter().map(|it| (it, true)));
@@ -145,11 +145,11 @@ async fn the_meter_and_the_form_agree_on_every_password(world: World) {
 }
 
 #[on_both]
-async fn whose_password_it_will_be_is_looked_at(world: World) {
-    let app = world.app().await;
-    let mut kestrel = app.person("kestrelmarsh").await;
-    kestrel.asks_for_reset("kestrelmarsh@example.com").await;
-    let link = app.letter_to("kestrelmarsh@example.com").await.link("/account/password/reset/");
+async fn the_users_own_details_count_as_weak(env: TestEnv) {
+    let app = env.app().await;
+    let mut kestrel = app.user("kestrelmarsh").await;
+    kestrel.requests_password_reset("kestrelmarsh@example.com").await;
+    let link = app.last_email_to("kestrelmarsh@example.com").await.link("/account/password/reset/");
     let own = "kestrelmarsh7!".to_owned();
     let similar = (false, vec!["This password is too similar to your email.".to_owned()]);
 
@@ -167,18 +167,18 @@ async fn whose_password_it_will_be_is_looked_at(world: World) {
 }
 
 #[on_both]
-async fn a_question_needs_the_token_of_a_page_and_has_no_address(world: World) {
-    let app = world.app().await;
+async fn a_check_needs_a_form_token_and_a_post(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
     let token = visitor.token().await;
-    let before = app.rows().await;
+    let before = app.row_counts().await;
 
     assert_eq!(visitor.post(METER, &[("password", GOOD)]).await.status(), 403);
     let mut elsewhere = visitor.clone().with("Sec-Fetch-Site", "cross-site");
     let fields = [("csrf", &*token), ("password", GOOD)];
     assert_eq!(elsewhere.post(METER, &fields).await.status(), 403);
     assert_eq!(visitor.get(&format!("{METER}?password=x")).await.status(), 405);
-    assert_eq!(app.rows().await, before);
+    assert_eq!(app.row_counts().await, before);
 
     let page = visitor.submits(METER, &[("password", GOOD)]).await;
     assert_eq!(page.header("cache-control"), Some("no-store"));
@@ -190,8 +190,8 @@ async fn a_question_needs_the_token_of_a_page_and_has_no_address(world: World) {
 }
 
 #[on_both]
-async fn who_asks_without_end_has_to_wait_and_may_still_sign_up(world: World) {
-    let app = world.app().await;
+async fn checks_are_rate_limited_and_signing_up_still_works(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
     let token = visitor.token().await;
     let fields = [("csrf", &*token), ("password", "1234")];
@@ -210,32 +210,32 @@ async fn who_asks_without_end_has_to_wait_and_may_still_sign_up(world: World) {
     assert_eq!((asked, refused.status(), wait), (601, 429, Some("2")));
     let mut neighbour = app.visitor().from("198.51.100.9:1");
     assert_eq!(neighbour.submits(METER, &[("password", "1234")]).await.status(), 200);
-    assert_eq!(visitor.joins("new@example.com", GOOD).await.status(), 303);
-    world.clock.advance(Duration::from_secs(3));
+    assert_eq!(visitor.signs_up("new@example.com", GOOD).await.status(), 303);
+    env.clock.advance(Duration::from_secs(3));
     assert_eq!(app.visitor().submits(METER, &[("password", "1234")]).await.status(), 200);
 }
 
 #[on_both]
-async fn weighing_a_password_waits_for_no_hash(world: World) {
-    let app = world.app().await;
+async fn strength_checks_do_not_wait_for_hashing(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
-    let jam = Jam::on(&app).await;
+    let full_queue = FullHashingQueue::on(&app).await;
 
     assert!(asks(&mut visitor, &[("password", GOOD)]).await.0);
     let mistyped = [("email", "new@example.com"), ("password1", "1234"), ("password2", "12")];
     let page = visitor.submits(JOIN, &mistyped).await;
     assert_eq!(page.status(), 422);
     assert!(page.field("password1").errors.len() >= 3);
-    let full = visitor.joins("new@example.com", GOOD).await;
+    let full = visitor.signs_up("new@example.com", GOOD).await;
     assert_eq!((full.status(), full.header("retry-after")), (503, Some("5")));
 
-    jam.ends().await;
+    full_queue.release().await;
 }
 
 #[on_both]
-async fn no_log_in_waits_for_a_password_that_is_weighed(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn logins_do_not_wait_for_strength_checks(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let (release, held) = std::sync::mpsc::channel::<()>();
     let (tell, begun) = rocket::tokio::sync::oneshot::channel();
     let ctx = app.ctx.clone();
@@ -255,12 +255,12 @@ async fn no_log_in_waits_for_a_password_that_is_weighed(world: World) {
 }
 
 #[on_both]
-async fn every_form_with_a_new_password_has_a_meter(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn every_form_with_a_new_password_has_a_meter(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut root = app.superuser("root").await;
-    ada.asks_for_reset("ada@example.com").await;
-    let link = app.letter_to("ada@example.com").await.link("/account/password/reset/");
+    ada.requests_password_reset("ada@example.com").await;
+    let link = app.last_email_to("ada@example.com").await.link("/account/password/reset/");
     let mut reader = app.visitor();
     reader.get(&link).await;
     let pages = [

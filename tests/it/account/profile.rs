@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use crate::support::{App, World, on_both};
+use crate::support::{App, TestEnv, on_both};
 
 const PROFILE: &str = "/account/profile";
 const MALFORMED: &str = "Enter the date as year-month-day, such as 1990-02-28.";
 
 /// What the trail tells about changes of profiles.
 async fn told(app: &App) -> String {
-    app.word("SELECT details FROM audit_events WHERE action = 'profile_changed'").await
+    app.query_text("SELECT details FROM audit_events WHERE action = 'profile_changed'").await
 }
 
 #[on_both]
-async fn what_is_saved_is_shown_at_once(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn changes_are_shown_at_once(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     ada.get("/account/mypage").await;
     let fields =
         [("name", " Ada Lovelace "), ("gender", "female"), ("date_of_birth", "1985-12-10")];
@@ -35,9 +35,9 @@ async fn what_is_saved_is_shown_at_once(world: World) {
 }
 
 #[on_both]
-async fn what_is_emptied_is_gone(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn an_emptied_field_is_cleared(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let fields = [("name", "Ada"), ("gender", "female"), ("date_of_birth", "1985-12-10")];
     ada.submits(PROFILE, &fields).await;
 
@@ -45,27 +45,27 @@ async fn what_is_emptied_is_gone(world: World) {
 
     let left = "SELECT COUNT(*) FROM users \
         WHERE name <> '' OR gender IS NOT NULL OR date_of_birth IS NOT NULL";
-    assert_eq!(app.number(left).await, 0);
+    assert_eq!(app.query_number(left).await, 0);
 }
 
 #[on_both]
-async fn another_node_shows_it_within_seconds(world: World) {
-    let app = world.app().await;
-    let node = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn another_node_shows_changes_within_seconds(env: TestEnv) {
+    let app = env.app().await;
+    let node = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut there = ada.clone().on(&node);
     there.get("/account/mypage").await;
 
     ada.submits(PROFILE, &[("name", "Ada")]).await;
-    world.clock.advance(Duration::from_secs(2));
+    env.clock.advance(Duration::from_secs(2));
 
     assert!(there.get("/account/mypage").await.texts("dd").contains(&"Ada".into()));
 }
 
 #[on_both]
-async fn only_a_date_that_a_person_can_have_is_taken(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn only_plausible_dates_of_birth_are_accepted(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for (date, sentence) in [
         ("2026-03-02", "This date is still to come."),
         ("9999-12-31", "This date is still to come."),
@@ -91,7 +91,7 @@ async fn only_a_date_that_a_person_can_have_is_taken(world: World) {
         assert_eq!(page.field("name").value, "Ada", "what was typed comes back");
         assert_eq!(page.summary(), [sentence]);
     }
-    assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE name <> ''").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users WHERE name <> ''").await, 0);
     for date in ["2026-03-01", "1896-01-01", "2024-02-29"] {
         let answer = ada.submits(PROFILE, &[("date_of_birth", date)]).await;
         assert_eq!(answer.status(), 303, "{date}");
@@ -99,9 +99,9 @@ async fn only_a_date_that_a_person_can_have_is_taken(world: World) {
 }
 
 #[on_both]
-async fn a_name_has_150_characters_at_most_and_none_that_cannot_be_seen(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_name_has_150_visible_characters_at_most(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let (longest, too_long) = ("가".repeat(150), "가".repeat(151));
     for (name, sentence) in [
         (too_long.as_str(), "A name has at most 150 characters."),
@@ -120,9 +120,9 @@ async fn a_name_has_150_characters_at_most_and_none_that_cannot_be_seen(world: W
 }
 
 #[on_both]
-async fn bytes_that_are_no_text_are_refused(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn invalid_utf8_is_refused(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let token = ada.token().await;
     for (rest, field) in [
         ("name=a%00b", "name"),
@@ -137,13 +137,13 @@ async fn bytes_that_are_no_text_are_refused(world: World) {
         assert_eq!(page.status(), 422, "{rest}");
         assert!(page.field(field).is_wrong, "{rest}");
     }
-    assert_eq!(app.events("profile_changed").await, 0);
+    assert_eq!(app.audit_event_count("profile_changed").await, 0);
 }
 
 #[on_both]
-async fn a_chosen_language_is_the_language_of_pages_and_letters(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_language_applies_to_pages_and_emails(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     assert_eq!(ada.get(PROFILE).await.field("language").value, "en");
 
     ada.submits(PROFILE, &[("language", "ko")]).await;
@@ -151,33 +151,33 @@ async fn a_chosen_language_is_the_language_of_pages_and_letters(world: World) {
     assert_eq!(ada.get("/account/mypage").await.language(), "ko");
     assert_eq!(ada.get(PROFILE).await.field("language").value, "ko");
     ada.submits("/account/email/verify", &[]).await;
-    let letter = app.letter_to("ada@example.com").await;
+    let letter = app.last_email_to("ada@example.com").await;
     assert!(letter.subject.contains("이메일 주소를 확인해 주세요"), "{}", letter.subject);
 }
 
 #[on_both]
-async fn a_form_without_a_language_keeps_it_and_an_unknown_one_is_refused(world: World) {
-    let app = world.app().await;
+async fn a_missing_language_is_kept_and_an_unknown_one_refused(env: TestEnv) {
+    let app = env.app().await;
     let mut ada = app.visitor().with("Accept-Language", "ko");
-    ada.joins("ada@example.com", crate::support::GOOD).await;
+    ada.signs_up("ada@example.com", crate::support::GOOD).await;
 
     assert_eq!(ada.submits(PROFILE, &[("name", "에이다")]).await.status(), 303);
-    assert_eq!(app.word("SELECT language FROM users").await, "ko");
+    assert_eq!(app.query_text("SELECT language FROM users").await, "ko");
 
     for unknown in ["fr", "KO", "en-US", "<script>", "1"] {
         let page = ada.submits(PROFILE, &[("language", unknown)]).await;
         assert_eq!(page.status(), 422, "{unknown}");
         assert_eq!(page.field("language").errors, ["목록에 있는 언어를 골라 주세요."]);
     }
-    assert_eq!(app.word("SELECT language FROM users").await, "ko");
-    assert_eq!(app.word("SELECT name FROM users").await, "에이다");
+    assert_eq!(app.query_text("SELECT language FROM users").await, "ko");
+    assert_eq!(app.query_text("SELECT name FROM users").await, "에이다");
 }
 
 #[on_both]
-async fn fields_that_are_not_on_the_form_change_nothing(world: World) {
-    let app = world.app().await;
-    let mut eve = app.person("eve").await;
-    app.person("ada").await;
+async fn fields_outside_the_form_change_nothing(env: TestEnv) {
+    let app = env.app().await;
+    let mut eve = app.user("eve").await;
+    app.user("ada").await;
     let fields = [
         ("name", "Eve"),
         ("is_staff", "true"),
@@ -200,29 +200,33 @@ async fn fields_that_are_not_on_the_form_change_nothing(world: World) {
         AND email = 'eve@example.com' AND email_canonical = 'eve@example.com' \
         AND email_verified_at IS NULL AND deletes_at IS NULL AND password_hash <> 'x' \
         AND is_active AND NOT is_staff AND NOT is_superuser";
-    assert_eq!(app.number(same).await, 1);
-    assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE name = ''").await, 1, "ada's");
+    assert_eq!(app.query_number(same).await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users WHERE name = ''").await, 1, "ada's");
 }
 
 #[on_both]
-async fn the_trail_tells_which_fields_changed_and_not_to_what(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_audit_log_names_changed_fields_without_values(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let fields = [("name", "Ada"), ("date_of_birth", "1985-12-10"), ("language", "en")];
 
     ada.submits(PROFILE, &fields).await;
     ada.submits(PROFILE, &fields).await;
 
     assert_eq!(told(&app).await, r#"{"fields":["name","date_of_birth"]}"#);
-    assert_eq!(app.events("profile_changed").await, 1, "the second time nothing changed");
+    assert_eq!(
+        app.audit_event_count("profile_changed").await,
+        1,
+        "the second time nothing changed"
+    );
     let page = ada.get("/account/activity").await;
     assert!(page.texts("main").join(" ").contains("The profile was changed"));
 }
 
 #[on_both]
-async fn a_name_is_shown_and_never_obeyed(world: World) {
-    let app = world.app().await;
-    let mut eve = app.person("eve").await;
+async fn a_name_with_markup_is_escaped(env: TestEnv) {
+    let app = env.app().await;
+    let mut eve = app.user("eve").await;
     for name in [
         "<script>alert(1)</script>",
         "\"><img src=x onerror=alert(1)>",
@@ -245,8 +249,8 @@ async fn a_name_is_shown_and_never_obeyed(world: World) {
 }
 
 #[on_both]
-async fn a_stranger_is_shown_the_way_in(world: World) {
-    let app = world.app().await;
+async fn a_visitor_is_sent_to_login(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
 
     let answer = visitor.get(PROFILE).await;

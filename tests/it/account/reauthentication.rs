@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{App, Browser, GOOD, World, on_both};
+use crate::support::{App, Browser, GOOD, TestEnv, on_both};
 
 const EXPORT: &str = "/account/export";
 const SUDO: &str = "/account/sudo";
@@ -21,23 +21,23 @@ async fn another(app: &App) -> Browser<'_> {
 }
 
 #[on_both]
-async fn within_ten_minutes_of_logging_in_nothing_is_asked(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn within_ten_minutes_of_login_nothing_is_asked(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     assert_eq!(ada.get(EXPORT).await.status(), 200);
 
-    world.clock.advance(10 * MINUTE);
+    env.clock.advance(10 * MINUTE);
     assert_eq!(ada.get(EXPORT).await.status(), 200);
 
-    world.clock.advance(Duration::from_secs(1));
+    env.clock.advance(Duration::from_secs(1));
     assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
 }
 
 #[on_both]
-async fn later_the_password_is_asked_for_and_leads_back_for_ten_minutes(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    world.clock.advance(11 * MINUTE);
+async fn after_ten_minutes_the_password_is_required(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    env.clock.advance(11 * MINUTE);
     assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
     let page = ada.get(ASKED).await;
     assert_eq!((page.status(), page.h1().as_str()), (200, "Confirm that it is you"));
@@ -47,18 +47,18 @@ async fn later_the_password_is_asked_for_and_leads_back_for_ten_minutes(world: W
 
     assert_eq!(answer.location(), Some(EXPORT));
     assert_eq!(ada.get(EXPORT).await.status(), 200);
-    world.clock.advance(10 * MINUTE);
+    env.clock.advance(10 * MINUTE);
     assert_eq!(ada.get(EXPORT).await.status(), 200);
-    world.clock.advance(Duration::from_secs(1));
+    env.clock.advance(Duration::from_secs(1));
     assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
-    assert_eq!(app.events("proved_again").await, 1);
+    assert_eq!(app.audit_event_count("proved_again").await, 1);
 }
 
 #[on_both]
-async fn a_wrong_password_is_said_so_and_does_not_come_back(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    world.clock.advance(11 * MINUTE);
+async fn a_wrong_password_is_reported_and_not_returned(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    env.clock.advance(11 * MINUTE);
 
     let page = ada.submits(SUDO, &[("password", "wrong guess"), ("next", EXPORT)]).await;
 
@@ -73,11 +73,11 @@ async fn a_wrong_password_is_said_so_and_does_not_come_back(world: World) {
 }
 
 #[on_both]
-async fn another_session_of_the_same_person_has_proved_nothing(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn other_sessions_of_the_user_are_not_covered(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut phone = another(&app).await;
-    world.clock.advance(11 * MINUTE);
+    env.clock.advance(11 * MINUTE);
 
     proves(&mut ada).await;
 
@@ -86,11 +86,11 @@ async fn another_session_of_the_same_person_has_proved_nothing(world: World) {
 }
 
 #[on_both]
-async fn what_is_proved_on_one_node_is_proved_on_all(world: World) {
-    let app = world.app().await;
-    let node = world.app().await;
-    let mut ada = app.person("ada").await;
-    world.clock.advance(11 * MINUTE);
+async fn it_counts_on_every_node(env: TestEnv) {
+    let app = env.app().await;
+    let node = env.app().await;
+    let mut ada = app.user("ada").await;
+    env.clock.advance(11 * MINUTE);
     assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
 
     proves(&mut ada).await;
@@ -99,11 +99,11 @@ async fn what_is_proved_on_one_node_is_proved_on_all(world: World) {
 }
 
 #[on_both]
-async fn a_node_that_has_just_seen_the_session_believes_the_proof_at_once(world: World) {
-    let app = world.app().await;
-    let node = world.app().await;
-    let mut ada = app.person("ada").await;
-    world.clock.advance(11 * MINUTE);
+async fn another_node_with_a_cached_session_accepts_it(env: TestEnv) {
+    let app = env.app().await;
+    let node = env.app().await;
+    let mut ada = app.user("ada").await;
+    env.clock.advance(11 * MINUTE);
     ada.get("/account/mypage").await;
     assert_eq!(ada.clone().on(&node).get(EXPORT).await.location(), Some(ASKED));
 
@@ -113,13 +113,13 @@ async fn a_node_that_has_just_seen_the_session_believes_the_proof_at_once(world:
 }
 
 #[on_both]
-async fn guesses_here_and_at_the_log_in_are_counted_together(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn wrong_passwords_count_with_those_at_login(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
     // A stolen session without the owner's device.
     let mut thief = ada.clone();
     thief.cookies.remove("device");
-    world.clock.advance(11 * MINUTE);
+    env.clock.advance(11 * MINUTE);
     let mut statuses = Vec::new();
     for place in 0..6 {
         let mut thief = thief.clone().from(&format!("198.51.100.{place}:1"));
@@ -137,19 +137,19 @@ async fn guesses_here_and_at_the_log_in_are_counted_together(world: World) {
 }
 
 #[on_both]
-async fn an_honest_proof_does_not_count(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_right_password_is_not_a_failure(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for _ in 0..30 {
         proves(&mut ada).await;
     }
-    assert_eq!(app.events("proved_again").await, 30);
+    assert_eq!(app.audit_event_count("proved_again").await, 30);
 }
 
 #[on_both]
-async fn the_way_back_never_leads_off_the_site(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn next_stays_on_the_site(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for next in [
         "https://evil.example",
         "//evil.example",
@@ -171,9 +171,9 @@ async fn the_way_back_never_leads_off_the_site(world: World) {
 }
 
 #[on_both]
-async fn a_session_that_is_over_proves_nothing(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn an_ended_session_cannot_reauthenticate(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let token = ada.token().await;
     let mut copy = ada.clone();
     ada.logs_out().await;
@@ -181,34 +181,34 @@ async fn a_session_that_is_over_proves_nothing(world: World) {
     let answer = copy.post(SUDO, &[("csrf", &token), ("password", GOOD)]).await;
 
     assert_eq!(answer.location(), Some("/account/login"));
-    assert_eq!(app.events("proved_again").await, 0);
+    assert_eq!(app.audit_event_count("proved_again").await, 0);
 }
 
 #[on_both]
-async fn a_password_that_was_changed_meanwhile_proves_nothing(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    world.clock.advance(11 * MINUTE);
+async fn a_password_changed_meanwhile_does_not_count(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    env.clock.advance(11 * MINUTE);
     let new = "another long sentence";
     let fields = [("old_password", GOOD), ("new_password1", new), ("new_password2", new)];
     assert_eq!(ada.submits("/account/password/change", &fields).await.status(), 303);
-    world.clock.advance(11 * MINUTE);
+    env.clock.advance(11 * MINUTE);
 
     assert_eq!(ada.submits(SUDO, &[("password", GOOD)]).await.status(), 422);
     assert_eq!(ada.submits(SUDO, &[("password", new)]).await.status(), 303);
 }
 
 #[on_both]
-async fn a_bearer_gets_the_export_and_is_asked_as_well(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn bearer_requests_for_the_export_need_it_too(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
     let bearer = format!("Bearer {}", ada.cookies["access"]);
     let mut program = app.visitor().with("Authorization", &bearer);
 
     assert_eq!(program.get(EXPORT).await.status(), 200);
 
     let mut app_of_an_hour = ada.clone();
-    world.clock.advance(11 * MINUTE);
+    env.clock.advance(11 * MINUTE);
     app_of_an_hour.get("/account/mypage").await;
     let bearer = format!("Bearer {}", app_of_an_hour.cookies["access"]);
     let mut program = app.visitor().with("Authorization", &bearer);
@@ -219,8 +219,8 @@ async fn a_bearer_gets_the_export_and_is_asked_as_well(world: World) {
 }
 
 #[on_both]
-async fn a_stranger_is_shown_the_way_in(world: World) {
-    let app = world.app().await;
+async fn a_visitor_is_sent_to_login(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
 
     let answer = visitor.get(SUDO).await;

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use rocket::tokio;
 
 use crate::support::app::request_info;
-use crate::support::{App, Browser, World, on_both};
+use crate::support::{App, Browser, TestEnv, on_both};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -37,64 +37,65 @@ fn with<'a>(app: &'a App, tokens: &IssuedTokens) -> Browser<'a> {
 
 async fn is_stolen(app: &App) -> bool {
     let ended = "SELECT COUNT(*) FROM sessions WHERE ended_because = 'token_reused'";
-    let letters = app.letters_to("ada@example.com").await;
+    let letters = app.emails_to("ada@example.com").await;
     let told = letters
         .iter()
         .filter(|letter| letter.subject.contains("logged one of your devices"))
         .count();
-    let (events, ended) = (app.events("token_reused").await, app.number(ended).await);
+    let (events, ended) =
+        (app.audit_event_count("token_reused").await, app.query_number(ended).await);
     assert_eq!(events, ended);
     assert!(told <= 1, "the owner is told once");
     ended == 1
 }
 
 #[on_both]
-async fn a_lost_answer_can_be_asked_for_until_something_of_it_was_shown(world: World) {
-    let app = world.app().await;
+async fn a_lost_response_can_be_repeated_until_confirmed(env: TestEnv) {
+    let app = env.app().await;
     let tokens = app.session_of("ada").await;
     let first = tokens.refresh.token.expose();
     let lost = renewed(&app, first).await.expect("renewed");
 
     for wait in [11 * SECOND, MINUTE, 60 * MINUTE] {
-        world.clock.advance(wait);
+        env.clock.advance(wait);
         let again = renewed(&app, first).await.expect("renewed again");
         assert_eq!(lost.refresh.token.expose(), again.refresh.token.expose(), "{wait:?}");
     }
 
     let again = renewed(&app, first).await.expect("renewed again");
     assert!(shows(&app, again.access.token.expose()).await);
-    app.has_confirmed().await;
+    app.wait_for_confirmed_rotations().await;
     assert!(!is_stolen(&app).await);
-    world.clock.advance(11 * SECOND);
+    env.clock.advance(11 * SECOND);
     assert!(matches!(renewed(&app, first).await, Err(RefreshError::Reused)));
     assert!(is_stolen(&app).await);
 }
 
 #[on_both]
-async fn a_page_whose_answer_was_lost_is_asked_for_again_after_an_hour(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
-    world.clock.advance(6 * MINUTE);
+async fn a_lost_page_response_can_be_repeated_an_hour_later(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
+    env.clock.advance(6 * MINUTE);
     assert_eq!(ada.clone().get("/account/mypage").await.status(), 200, "and the answer is lost");
-    world.clock.advance(60 * MINUTE);
+    env.clock.advance(60 * MINUTE);
     let mut ada = ada;
 
     assert!(ada.is_signed_in().await);
-    world.clock.advance(6 * MINUTE);
+    env.clock.advance(6 * MINUTE);
     assert!(ada.is_signed_in().await);
-    assert_eq!(app.events("token_reused").await, 0);
+    assert_eq!(app.audit_event_count("token_reused").await, 0);
 }
 
 #[on_both]
-async fn the_thief_who_renews_first_and_then_acts_is_found_out(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_thief_who_refreshes_first_and_acts_is_detected(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut thief = ada.clone();
-    world.clock.advance(6 * MINUTE);
+    env.clock.advance(6 * MINUTE);
     assert!(thief.is_signed_in().await, "renewed");
     assert!(thief.is_signed_in().await, "and acts with what he got");
-    app.has_confirmed().await;
-    world.clock.advance(11 * SECOND);
+    app.wait_for_confirmed_rotations().await;
+    env.clock.advance(11 * SECOND);
 
     assert!(!ada.is_signed_in().await);
 
@@ -103,21 +104,21 @@ async fn the_thief_who_renews_first_and_then_acts_is_found_out(world: World) {
 }
 
 #[on_both]
-async fn the_thief_who_renews_first_and_waits_is_found_out(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_thief_who_refreshes_first_and_waits_is_detected(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut thief = ada.clone();
-    world.clock.advance(6 * MINUTE);
+    env.clock.advance(6 * MINUTE);
     assert!(thief.is_signed_in().await, "renewed, and shows nothing of it");
-    world.clock.advance(60 * MINUTE);
+    env.clock.advance(60 * MINUTE);
 
     assert!(ada.is_signed_in().await, "as if the answer had been lost");
     assert!(ada.is_signed_in().await, "acts");
-    app.has_confirmed().await;
-    world.clock.advance(6 * MINUTE);
+    app.wait_for_confirmed_rotations().await;
+    env.clock.advance(6 * MINUTE);
     assert!(ada.is_signed_in().await && ada.is_signed_in().await, "renews and acts");
-    app.has_confirmed().await;
-    world.clock.advance(11 * SECOND);
+    app.wait_for_confirmed_rotations().await;
+    env.clock.advance(11 * SECOND);
     thief.cookies.remove("access");
 
     assert!(!thief.is_signed_in().await);
@@ -126,14 +127,14 @@ async fn the_thief_who_renews_first_and_waits_is_found_out(world: World) {
 }
 
 #[on_both]
-async fn the_thief_who_waits_for_the_owner_is_found_out(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_thief_who_waits_for_the_owner_is_detected(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut thief = ada.clone();
-    world.clock.advance(6 * MINUTE);
+    env.clock.advance(6 * MINUTE);
     assert!(ada.is_signed_in().await && ada.is_signed_in().await, "renews and acts");
-    app.has_confirmed().await;
-    world.clock.advance(60 * MINUTE);
+    app.wait_for_confirmed_rotations().await;
+    env.clock.advance(60 * MINUTE);
 
     assert!(!thief.is_signed_in().await);
 
@@ -142,22 +143,22 @@ async fn the_thief_who_waits_for_the_owner_is_found_out(world: World) {
 }
 
 #[on_both]
-async fn a_refresh_token_that_is_shown_confirms_too(world: World) {
-    let app = world.app().await;
+async fn using_the_refresh_token_confirms_too(env: TestEnv) {
+    let app = env.app().await;
     let tokens = app.session_of("ada").await;
     let first = tokens.refresh.token.expose();
     let second = renewed(&app, first).await.expect("renewed");
 
     sessions::check_token(&app.ctx, second.refresh.token.expose()).await.expect("is good");
-    app.has_confirmed().await;
-    world.clock.advance(11 * SECOND);
+    app.wait_for_confirmed_rotations().await;
+    env.clock.advance(11 * SECOND);
 
     assert!(matches!(renewed(&app, first).await, Err(RefreshError::Reused)));
 }
 
 #[on_both]
-async fn another_node_confirms_although_it_knew_the_session_from_before(world: World) {
-    let (here, there) = (world.app().await, world.app().await);
+async fn another_node_confirms_a_cached_session(env: TestEnv) {
+    let (here, there) = (env.app().await, env.app().await);
     let tokens = here.session_of("ada").await;
     assert!(shows(&there, tokens.access.token.expose()).await, "its cache is warm");
     let first = tokens.refresh.token.expose();
@@ -165,16 +166,16 @@ async fn another_node_confirms_although_it_knew_the_session_from_before(world: W
 
     assert!(shows(&there, second.access.token.expose()).await);
 
-    here.has_confirmed().await;
-    world.clock.advance(11 * SECOND);
+    here.wait_for_confirmed_rotations().await;
+    env.clock.advance(11 * SECOND);
     assert!(matches!(renewed(&here, first).await, Err(RefreshError::Reused)));
 }
 
 #[on_both]
-async fn a_rotation_is_confirmed_by_one_write_and_a_warm_page_costs_none(world: World) {
-    let app = world.app().await;
+async fn a_rotation_is_confirmed_by_one_write(env: TestEnv) {
+    let app = env.app().await;
     let tokens = app.session_of("ada").await;
-    world.clock.advance(6 * MINUTE);
+    env.clock.advance(6 * MINUTE);
     let (one, two) = (
         renewed(&app, tokens.refresh.token.expose()).await.expect("renewed"),
         renewed(&app, tokens.refresh.token.expose()).await.expect("by another tab"),
@@ -185,7 +186,7 @@ async fn a_rotation_is_confirmed_by_one_write_and_a_warm_page_costs_none(world: 
     for _ in 0..3 {
         assert!(tab.is_signed_in().await && other.is_signed_in().await);
     }
-    app.has_confirmed().await;
+    app.wait_for_confirmed_rotations().await;
     assert!(tab.is_signed_in().await);
     let looked = app.ctx.db.queries();
     for _ in 0..3 {
@@ -200,20 +201,20 @@ async fn a_rotation_is_confirmed_by_one_write_and_a_warm_page_costs_none(world: 
     if let Some(trigger) = trigger(&app) {
         app.execute(trigger).await;
     }
-    world.clock.advance(6 * MINUTE);
+    env.clock.advance(6 * MINUTE);
     assert!(tab.is_signed_in().await, "rotates: one write");
     for _ in 0..3 {
         assert!(tab.is_signed_in().await);
     }
-    app.has_confirmed().await;
+    app.wait_for_confirmed_rotations().await;
     assert!(tab.is_signed_in().await);
-    assert_eq!(app.number(writes).await, 2, "one rotates, one confirms");
+    assert_eq!(app.query_number(writes).await, 2, "one rotates, one confirms");
 }
 
 #[on_both]
-async fn the_first_tokens_of_a_session_need_nothing(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_first_tokens_need_no_confirmation(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     ada.get("/account/mypage").await;
     let before = app.ctx.db.queries();
 
@@ -223,16 +224,16 @@ async fn the_first_tokens_of_a_session_need_nothing(world: World) {
 
     assert_eq!(app.ctx.db.queries(), before);
     let waiting = "SELECT COUNT(*) FROM sessions WHERE unconfirmed_jti IS NOT NULL";
-    assert_eq!(app.number(waiting).await, 0);
+    assert_eq!(app.query_number(waiting).await, 0);
 }
 
 #[on_both]
-async fn of_replays_and_confirmations_at_once_the_database_decides(world: World) {
-    let app = world.app().await;
+async fn of_replays_and_confirmations_one_wins(env: TestEnv) {
+    let app = env.app().await;
     let tokens = app.session_of("ada").await;
     let first = tokens.refresh.token.clone();
     let second = renewed(&app, first.expose()).await.expect("renewed");
-    world.clock.advance(11 * SECOND);
+    env.clock.advance(11 * SECOND);
     let mut racers = Vec::new();
     for number in 0..16 {
         let (ctx, first, access) = (app.ctx.clone(), first.clone(), second.access.token.clone());
@@ -266,26 +267,26 @@ async fn of_replays_and_confirmations_at_once_the_database_decides(world: World)
     assert!(found_out <= 1, "one of them ends the session");
     assert_eq!(is_stolen(&app).await, found_out == 1);
     if found_out == 0 {
-        app.has_confirmed().await;
+        app.wait_for_confirmed_rotations().await;
         assert!(matches!(renewed(&app, first.expose()).await, Err(RefreshError::Reused)));
     }
 }
 
 #[on_both]
-async fn what_a_proxy_gets_for_a_replaced_token_confirms_nothing(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
-    world.clock.advance(6 * MINUTE);
+async fn forward_auth_with_a_replaced_token_confirms_nothing(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
+    env.clock.advance(6 * MINUTE);
     assert_eq!(ada.clone().get("/account/mypage").await.status(), 200, "and the answer is lost");
-    world.clock.advance(6 * MINUTE);
+    env.clock.advance(6 * MINUTE);
     let mut ada = ada;
     assert_eq!(ada.get("/api/forward-auth").await.status(), 200);
     assert!(ada.is_signed_in().await, "with the access token that the proxy passed on");
 
-    world.clock.advance(6 * MINUTE);
+    env.clock.advance(6 * MINUTE);
 
     assert!(ada.is_signed_in().await, "the browser never got another refresh token");
-    assert_eq!(app.events("token_reused").await, 0);
+    assert_eq!(app.audit_event_count("token_reused").await, 0);
 }
 
 /// Makes each change of a session leave a row in `written`.

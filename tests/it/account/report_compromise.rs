@@ -8,7 +8,7 @@ use futures::future::join_all;
 use rocket::http::Method;
 
 use crate::support::app::request_info;
-use crate::support::{App, GOOD, NEW, World, on_both};
+use crate::support::{App, GOOD, NEW, TestEnv, on_both};
 
 const LINK: &str = "/account/not-me/";
 const RESET: &str = "/account/password/reset/";
@@ -19,37 +19,40 @@ const DAY: Duration = Duration::from_hours(24);
 /// The link of the letter about a log-in on a device that the account does not know.
 async fn link(app: &App) -> String {
     assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 303);
-    let letter = app.letter_to(ADA).await;
+    let letter = app.last_email_to(ADA).await;
     assert!(letter.subject.contains("log-in on a new device"), "{}", letter.subject);
     letter.link(LINK)
 }
 
 async fn is_dead(app: &App, link: &str) -> bool {
-    let (shown, sent) = (app.visitor().get(link).await, app.visitor().presses(link).await);
+    let (shown, sent) = (app.visitor().get(link).await, app.visitor().confirms(link).await);
     assert_eq!(shown.status(), sent.status(), "{link}");
     shown.status() == 404
 }
 
 /// Asserts that an account is out of everybody's reach but its owner's, who gets it back.
 async fn is_protected(app: &App, password: &str) {
-    assert_eq!(app.living().await, 0);
+    assert_eq!(app.active_session_count().await, 0);
     assert_eq!(app.visitor().logs_in(ADA, password).await.status(), 422);
-    assert_eq!(app.events("not_me").await, 1);
-    let letter = app.letter_to(ADA).await;
+    assert_eq!(app.audit_event_count("not_me").await, 1);
+    let letter = app.last_email_to(ADA).await;
     assert!(letter.subject.contains("choose a new password"), "{}", letter.subject);
     let mut ada = app.visitor();
-    assert_eq!(ada.chooses(&letter.link(RESET), "mountains beyond mountains").await.status(), 303);
+    assert_eq!(
+        ada.sets_new_password(&letter.link(RESET), "mountains beyond mountains").await.status(),
+        303
+    );
     let answer = ada.logs_in(ADA, "mountains beyond mountains").await;
     assert_eq!(answer.location(), Some("/account/mypage"));
 }
 
 #[on_both]
-async fn a_log_in_on_a_new_device_is_undone_with_one_button(world: World) {
-    let app = world.app().await;
-    let mut home = app.person("ada").await;
+async fn a_login_on_a_new_device_is_undone_with_one_button(env: TestEnv) {
+    let app = env.app().await;
+    let mut home = app.user("ada").await;
     let mut eve = app.visitor();
     eve.logs_in(ADA, GOOD).await;
-    let link = app.letter_to(ADA).await.link(LINK);
+    let link = app.last_email_to(ADA).await.link(LINK);
     let refresh = eve.cookies["refresh"].clone();
 
     let mut ada = app.visitor();
@@ -57,7 +60,7 @@ async fn a_log_in_on_a_new_device_is_undone_with_one_button(world: World) {
     let page = ada.get(BUTTON).await;
     assert_eq!(page.h1(), "Wasn't this you?");
     assert_eq!(page.texts("button[type=submit]"), ["Protect my account"]);
-    assert_eq!(ada.presses(BUTTON).await.location(), Some("/account/login"));
+    assert_eq!(ada.confirms(BUTTON).await.location(), Some("/account/login"));
 
     assert_eq!(ada.get("/account/login").await.texts(".flash").len(), 1);
     assert!(!eve.is_signed_in().await && !home.is_signed_in().await, "at once");
@@ -66,76 +69,76 @@ async fn a_log_in_on_a_new_device_is_undone_with_one_button(world: World) {
 }
 
 #[on_both]
-async fn it_is_told_in_korean_too(world: World) {
-    let app = world.app().await;
-    app.visitor().with("Accept-Language", "ko").joins(ADA, GOOD).await;
+async fn the_emails_are_in_korean_too(env: TestEnv) {
+    let app = env.app().await;
+    app.visitor().with("Accept-Language", "ko").signs_up(ADA, GOOD).await;
     app.visitor().logs_in(ADA, GOOD).await;
-    let letter = app.letter_to(ADA).await;
+    let letter = app.last_email_to(ADA).await;
     assert!(letter.subject.contains("새 기기에서 로그인했습니다"), "{}", letter.subject);
 
     let mut ada = app.visitor().with("Accept-Language", "ko");
     ada.get(&letter.link(LINK)).await;
     assert_eq!(ada.get(BUTTON).await.h1(), "본인이 아니신가요?");
-    ada.presses(BUTTON).await;
+    ada.confirms(BUTTON).await;
 
-    let letter = app.letter_to(ADA).await;
+    let letter = app.last_email_to(ADA).await;
     assert!(letter.subject.contains("새 비밀번호를 정해 주세요"), "{}", letter.subject);
 }
 
 #[on_both]
-async fn a_known_device_is_not_told_about(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    let before = app.letters().await.len();
+async fn a_known_device_is_not_reported(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    let before = app.emails().await.len();
     ada.logs_out().await;
 
     ada.logs_in(ADA, GOOD).await;
 
-    assert_eq!(app.letters().await.len(), before);
+    assert_eq!(app.emails().await.len(), before);
 }
 
 #[on_both]
-async fn a_password_that_somebody_else_changed_is_off(world: World) {
-    let app = world.app().await;
-    let mut eve = app.person("ada").await;
+async fn a_password_changed_by_a_thief_is_removed(env: TestEnv) {
+    let app = env.app().await;
+    let mut eve = app.user("ada").await;
     eve.changes_password(GOOD, NEW).await;
-    let link = app.letter_to(ADA).await.link(LINK);
+    let link = app.last_email_to(ADA).await.link(LINK);
 
-    assert_eq!(app.visitor().presses(&link).await.status(), 303);
+    assert_eq!(app.visitor().confirms(&link).await.status(), 303);
 
     assert!(!eve.is_signed_in().await);
     is_protected(&app, NEW).await;
 }
 
 #[on_both]
-async fn a_copied_sign_in_is_told_about_and_undone(world: World) {
-    let app = world.app().await;
+async fn a_copied_session_is_reported_by_email_and_undone(env: TestEnv) {
+    let app = env.app().await;
     let tokens = app.session_of("ada").await;
     let stolen = tokens.refresh.token.expose();
     let next = sessions::refresh(&app.ctx, stolen, &request_info()).await.expect("renewed");
     sessions::check_token(&app.ctx, next.access.token.expose()).await.expect("it has arrived");
-    app.has_confirmed().await;
-    world.clock.advance(Duration::from_secs(11));
+    app.wait_for_confirmed_rotations().await;
+    env.clock.advance(Duration::from_secs(11));
     let again = sessions::refresh(&app.ctx, stolen, &request_info()).await;
     assert!(matches!(again, Err(RefreshError::Reused)), "{again:?}");
-    let letter = app.letter_to(ADA).await;
+    let letter = app.last_email_to(ADA).await;
     assert!(letter.subject.contains("we logged one of your devices out"), "{}", letter.subject);
 
-    assert_eq!(app.visitor().presses(&letter.link(LINK)).await.status(), 303);
+    assert_eq!(app.visitor().confirms(&letter.link(LINK)).await.status(), 303);
 
     is_protected(&app, GOOD).await;
 }
 
 #[on_both]
-async fn a_copy_that_is_tried_many_times_at_once_is_told_about_once(world: World) {
-    let app = world.app().await;
+async fn a_copy_used_many_times_is_reported_once(env: TestEnv) {
+    let app = env.app().await;
     let tokens = app.session_of("ada").await;
     let stolen = tokens.refresh.token.expose();
     let next = sessions::refresh(&app.ctx, stolen, &request_info()).await.expect("renewed");
     sessions::check_token(&app.ctx, next.access.token.expose()).await.expect("it has arrived");
-    app.has_confirmed().await;
-    world.clock.advance(Duration::from_secs(11));
-    app.delivers().await;
+    app.wait_for_confirmed_rotations().await;
+    env.clock.advance(Duration::from_secs(11));
+    app.sends_due_emails().await;
 
     let tries = (0..16).map(|_| {
         let (ctx, stolen) = (app.ctx.clone(), stolen.to_owned());
@@ -149,14 +152,14 @@ async fn a_copy_that_is_tried_many_times_at_once_is_told_about_once(world: World
         );
     }
 
-    let letters = app.letters_to(ADA).await;
+    let letters = app.emails_to(ADA).await;
     let told = letters.iter().filter(|it| it.subject.contains("logged one of your devices"));
-    assert_eq!((told.count(), app.events("token_reused").await), (1, 1));
+    assert_eq!((told.count(), app.audit_event_count("token_reused").await), (1, 1));
 }
 
 #[on_both]
-async fn a_copy_that_is_tried_while_the_password_changes_is_in_nobodys_way(world: World) {
-    let app = world.app().await;
+async fn a_copy_used_during_a_password_change_blocks_no_one(env: TestEnv) {
+    let app = env.app().await;
     app.session_of("ada").await;
     let mut old = GOOD.to_owned();
     for round in 0..4 {
@@ -167,8 +170,8 @@ async fn a_copy_that_is_tried_while_the_password_changes_is_in_nobodys_way(world
         let stolen = thief.cookies["refresh"].clone();
         let next = sessions::refresh(&app.ctx, &stolen, &request_info()).await.expect("renewed");
         sessions::check_token(&app.ctx, next.access.token.expose()).await.expect("it has arrived");
-        app.has_confirmed().await;
-        world.clock.advance(Duration::from_mins(20));
+        app.wait_for_confirmed_rotations().await;
+        env.clock.advance(Duration::from_mins(20));
         ada.get("/account/mypage").await;
         let new = format!("{NEW} {round}");
 
@@ -193,34 +196,34 @@ async fn a_copy_that_is_tried_while_the_password_changes_is_in_nobodys_way(world
 }
 
 #[on_both]
-async fn a_stranger_who_joined_with_my_address_is_out(world: World) {
-    let app = world.app().await;
-    let mut eve = app.person("ada").await;
-    let link = app.letter_to(ADA).await.link(LINK);
+async fn a_stranger_who_signed_up_with_the_address_is_out(env: TestEnv) {
+    let app = env.app().await;
+    let mut eve = app.user("ada").await;
+    let link = app.last_email_to(ADA).await.link(LINK);
 
-    assert_eq!(app.visitor().presses(&link).await.status(), 303);
+    assert_eq!(app.visitor().confirms(&link).await.status(), 303);
 
     assert!(!eve.is_signed_in().await);
     is_protected(&app, GOOD).await;
 }
 
 #[on_both]
-async fn whoever_presses_while_signed_in_is_out_too(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    let mut eve = app.person("eve").await;
+async fn it_ends_the_current_session_too(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    let mut eve = app.user("eve").await;
     let link = link(&app).await;
 
-    assert_eq!(ada.presses(&link).await.location(), Some("/account/login"));
+    assert_eq!(ada.confirms(&link).await.location(), Some("/account/login"));
 
     assert!(!ada.is_signed_in().await);
     assert!(eve.is_signed_in().await, "nobody else is");
 }
 
 #[on_both]
-async fn every_link_works_once(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn every_link_works_once(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let link = link(&app).await;
     let mut ready = Vec::new();
     for _ in 0..16 {
@@ -242,16 +245,16 @@ async fn every_link_works_once(world: World) {
 }
 
 #[on_both]
-async fn links_that_were_waiting_are_dead_afterwards(world: World) {
-    let app = world.app().await;
-    let mut eve = app.person("ada").await;
-    eve.asks_to_move("evil@example.com", GOOD).await;
-    let moving = app.letter_to("evil@example.com").await.link("/account/email/change/");
-    app.visitor().asks_for_reset(ADA).await;
-    let reset = app.letter_to(ADA).await.link(RESET);
+async fn it_invalidates_all_pending_links(env: TestEnv) {
+    let app = env.app().await;
+    let mut eve = app.user("ada").await;
+    eve.requests_email_change("evil@example.com", GOOD).await;
+    let moving = app.last_email_to("evil@example.com").await.link("/account/email/change/");
+    app.visitor().requests_password_reset(ADA).await;
+    let reset = app.last_email_to(ADA).await.link(RESET);
 
     let not_me = link(&app).await;
-    app.visitor().presses(&not_me).await;
+    app.visitor().confirms(&not_me).await;
 
     for link in [&moving, &reset] {
         assert!(is_dead(&app, link).await, "{link}");
@@ -260,52 +263,52 @@ async fn links_that_were_waiting_are_dead_afterwards(world: World) {
 }
 
 #[on_both]
-async fn a_link_is_dead_once_the_address_has_changed(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_change_of_address_invalidates_the_link(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let link = link(&app).await;
-    ada.asks_to_move("new@example.com", GOOD).await;
-    let confirm = app.letter_to("new@example.com").await.link("/account/email/change/");
+    ada.requests_email_change("new@example.com", GOOD).await;
+    let confirm = app.last_email_to("new@example.com").await.link("/account/email/change/");
 
-    ada.presses(&confirm).await;
+    ada.confirms(&confirm).await;
 
     assert!(is_dead(&app, &link).await);
     assert!(ada.is_signed_in().await);
 }
 
 #[on_both]
-async fn a_link_works_for_a_week_also_when_the_password_changed_meanwhile(world: World) {
-    let app = world.app().await;
-    let mut eve = app.person("ada").await;
+async fn the_link_works_for_a_week(env: TestEnv) {
+    let app = env.app().await;
+    let mut eve = app.user("ada").await;
     let early = link(&app).await;
     eve.changes_password(GOOD, NEW).await;
-    let late = app.letter_to(ADA).await.link(LINK);
-    world.clock.advance(6 * DAY + Duration::from_hours(23));
-    assert_eq!(app.visitor().presses(&early).await.status(), 303);
+    let late = app.last_email_to(ADA).await.link(LINK);
+    env.clock.advance(6 * DAY + Duration::from_hours(23));
+    assert_eq!(app.visitor().confirms(&early).await.status(), 303);
     is_protected(&app, NEW).await;
 
-    world.clock.advance(Duration::from_hours(1));
+    env.clock.advance(Duration::from_hours(1));
 
     assert!(is_dead(&app, &late).await);
 }
 
 #[on_both]
-async fn a_link_is_dead_while_the_account_may_not_be_used(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_suspension_invalidates_the_link(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let link = link(&app).await;
     app.execute("UPDATE users SET is_active = FALSE").await;
 
-    assert_eq!(app.visitor().presses(&link).await.status(), 404);
-    assert_eq!(app.events("not_me").await, 0);
+    assert_eq!(app.visitor().confirms(&link).await.status(), 404);
+    assert_eq!(app.audit_event_count("not_me").await, 0);
 }
 
 #[on_both]
-async fn a_mail_scanner_locks_nobody_out(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn opening_the_link_locks_no_one_out(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let link = link(&app).await;
-    let before = app.rows().await;
+    let before = app.row_counts().await;
     for _ in 0..20 {
         for method in [Method::Get, Method::Head] {
             let mut scanner = app.visitor();
@@ -315,15 +318,15 @@ async fn a_mail_scanner_locks_nobody_out(world: World) {
         assert_eq!(app.visitor().post(&link, &[]).await.status(), 403, "no form of ours");
     }
 
-    assert_eq!(app.rows().await, before);
+    assert_eq!(app.row_counts().await, before);
     assert!(ada.is_signed_in().await);
-    assert_eq!(app.visitor().presses(&link).await.status(), 303);
+    assert_eq!(app.visitor().confirms(&link).await.status(), 303);
 }
 
 #[on_both]
-async fn the_token_is_not_on_the_page(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn the_token_is_not_on_the_page(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let link = link(&app).await;
     let token = link.strip_prefix(LINK).expect("a token");
     let mut ada = app.visitor();
@@ -338,9 +341,9 @@ async fn the_token_is_not_on_the_page(world: World) {
 }
 
 #[on_both]
-async fn what_a_browser_calls_itself_is_not_obeyed_in_letters(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn the_user_agent_is_escaped_in_emails(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     for rude in [
         "<script>alert(1)</script>",
         "\"><img src=x onerror=alert(1)>",
@@ -350,11 +353,11 @@ async fn what_a_browser_calls_itself_is_not_obeyed_in_letters(world: World) {
     ] {
         let mut eve = app.visitor().with("User-Agent", rude);
         assert_eq!(eve.logs_in(ADA, GOOD).await.status(), 303);
-        let letter = app.letter_to(ADA).await;
+        let letter = app.last_email_to(ADA).await;
         for tag in ["<script", "<img", "<svg", "onerror=", "https://evil.example"] {
             assert!(!letter.html.contains(tag), "{tag} in {}", letter.html);
         }
         assert!(!letter.text.contains("evil.example") && !letter.html.contains("{{"));
-        world.clock.advance(Duration::from_hours(3));
+        env.clock.advance(Duration::from_hours(3));
     }
 }

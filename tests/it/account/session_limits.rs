@@ -9,7 +9,7 @@ use rocket::tokio;
 use serde_json::json;
 
 use crate::support::app::request_info;
-use crate::support::{App, GOOD, Program, World, on_both};
+use crate::support::{ApiClient, App, GOOD, TestEnv, on_both};
 
 const ADA: &str = "ada@example.com";
 const MINUTE: Duration = Duration::from_mins(1);
@@ -23,7 +23,7 @@ async fn is_noted(app: &App) {
     let now = daemun::clock::to_micros(app.ctx.clock.now());
     let noted = async {
         let sql = "SELECT MAX(last_seen_at) FROM sessions";
-        while app.number(sql).await != now {
+        while app.query_number(sql).await != now {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -31,27 +31,27 @@ async fn is_noted(app: &App) {
 }
 
 /// A program of ada's that has just logged in for tokens.
-async fn logs_in(app: &App) -> Program<'_> {
-    let mut program = app.program();
-    assert_eq!(program.asks_for_tokens(ADA, GOOD).await.status(), 200);
+async fn logs_in(app: &App) -> ApiClient<'_> {
+    let mut program = app.api_client();
+    assert_eq!(program.requests_tokens(ADA, GOOD).await.status(), 200);
     program
 }
 
 async fn living_of(app: &App, transport: &str) -> i64 {
     let sql = "SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL AND transport";
-    app.number(&format!("{sql} = '{transport}'")).await
+    app.query_number(&format!("{sql} = '{transport}'")).await
 }
 
 #[on_both]
-async fn a_session_that_is_used_stays_and_one_that_is_not_is_over(world: World) {
-    let app = world.app_with(&[IDLE]).await;
-    let mut ada = app.person("ada").await;
+async fn unused_sessions_end_and_used_ones_stay(env: TestEnv) {
+    let app = env.app_with(&[IDLE]).await;
+    let mut ada = app.user("ada").await;
     for _ in 0..5 {
-        world.clock.advance(29 * MINUTE);
+        env.clock.advance(29 * MINUTE);
         assert!(ada.is_signed_in().await);
     }
 
-    world.clock.advance(30 * MINUTE);
+    env.clock.advance(30 * MINUTE);
 
     assert!(!ada.is_signed_in().await);
     assert!(ada.cookie("refresh").is_none(), "it is known to be over");
@@ -63,100 +63,108 @@ async fn a_session_that_is_used_stays_and_one_that_is_not_is_over(world: World) 
 }
 
 #[on_both]
-async fn what_an_access_token_does_is_use_too(world: World) {
+async fn using_an_access_token_counts_as_use(env: TestEnv) {
     let settings = [IDLE, ("access_token_lifetime", "12h")];
-    let app = world.app_with(&settings).await;
-    let mut ada = app.person("ada").await;
+    let app = env.app_with(&settings).await;
+    let mut ada = app.user("ada").await;
     for _ in 0..4 {
-        world.clock.advance(29 * MINUTE);
+        env.clock.advance(29 * MINUTE);
         assert!(ada.is_signed_in().await);
         is_noted(&app).await;
     }
     assert!(ada.is_signed_in().await);
     let before = app.ctx.db.queries();
-    world.clock.advance(Duration::from_secs(1));
+    env.clock.advance(Duration::from_secs(1));
     assert!(ada.is_signed_in().await && ada.is_signed_in().await);
     assert_eq!(app.ctx.db.queries(), before, "within a minute it is not noted again");
 
-    world.clock.advance(30 * MINUTE);
+    env.clock.advance(30 * MINUTE);
 
     assert!(!ada.is_signed_in().await);
 }
 
 #[on_both]
-async fn a_program_that_was_away_for_too_long_gets_no_next_token(world: World) {
+async fn an_idle_api_client_gets_no_new_token(env: TestEnv) {
     for rotates in ["true", "false"] {
-        let app = world.app_with(&[IDLE, ("rotate_refresh_tokens", rotates)]).await;
-        let mut program = app.token(&format!("rotates-{rotates}")).await;
-        world.clock.advance(29 * MINUTE);
-        assert_eq!(program.renews().await.status(), 200);
+        let app = env.app_with(&[IDLE, ("rotate_refresh_tokens", rotates)]).await;
+        let mut program = app.api_user(&format!("rotates-{rotates}")).await;
+        env.clock.advance(29 * MINUTE);
+        assert_eq!(program.refreshes_tokens().await.status(), 200);
         is_noted(&app).await;
-        world.clock.advance(29 * MINUTE);
-        assert_eq!(program.renews().await.status(), 200);
+        env.clock.advance(29 * MINUTE);
+        assert_eq!(program.refreshes_tokens().await.status(), 200);
         is_noted(&app).await;
 
-        world.clock.advance(30 * MINUTE);
+        env.clock.advance(30 * MINUTE);
 
-        let reply = program.renews().await;
+        let reply = program.refreshes_tokens().await;
         assert_eq!((reply.status(), reply.code()), (401, "token_not_valid"));
         let ask = json!({ "token": program.refresh });
-        assert_eq!(app.program().post("/api/token/verify", ask).await.status(), 400);
+        assert_eq!(app.api_client().post("/api/token/verify", ask).await.status(), 400);
     }
 }
 
 #[on_both]
-async fn unless_it_is_asked_for_only_the_absolute_lifetime_counts(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn without_an_idle_limit_only_the_lifetime_counts(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
-    world.clock.advance(13 * DAY);
+    env.clock.advance(13 * DAY);
 
     assert!(ada.is_signed_in().await);
 }
 
 #[on_both]
-async fn a_program_that_logs_in_for_ever_pushes_out_its_own_sessions_only(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_oldest_sessions_of_an_api_client_are_ended(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut first = logs_in(&app).await;
     let mut second = logs_in(&app).await;
     for _ in 0..98 {
-        world.clock.advance(Duration::from_secs(1));
+        env.clock.advance(Duration::from_secs(1));
         logs_in(&app).await;
     }
     assert_eq!(living_of(&app, "token").await, 100);
-    assert_eq!(first.renews().await.status(), 200, "used just now");
+    assert_eq!(first.refreshes_tokens().await.status(), 200, "used just now");
 
     let mut last = logs_in(&app).await;
 
     assert_eq!(living_of(&app, "token").await, 100);
-    assert_eq!(first.renews().await.status(), 200);
-    assert_eq!(last.renews().await.status(), 200);
-    assert_eq!(second.renews().await.status(), 401, "the one that was unused for longest");
+    assert_eq!(first.refreshes_tokens().await.status(), 200);
+    assert_eq!(last.refreshes_tokens().await.status(), 200);
+    assert_eq!(
+        second.refreshes_tokens().await.status(),
+        401,
+        "the one that was unused for longest"
+    );
     assert!(ada.is_signed_in().await);
     let why = "SELECT COUNT(*) FROM sessions WHERE ended_because = 'too_many'";
-    assert_eq!(app.number(why).await, 1);
+    assert_eq!(app.query_number(why).await, 1);
 }
 
 #[on_both]
-async fn of_two_programs_the_busy_one_loses_its_own(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_busy_api_client_loses_only_its_own_sessions(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let phone = app.visitor().with("User-Agent", "phone/1.0");
-    let mut phone = Program::new(phone);
-    phone.asks_for_tokens(ADA, GOOD).await;
+    let mut phone = ApiClient::new(phone);
+    phone.requests_tokens(ADA, GOOD).await;
     for _ in 0..105 {
-        world.clock.advance(Duration::from_secs(1));
+        env.clock.advance(Duration::from_secs(1));
         logs_in(&app).await;
     }
 
-    assert_eq!(phone.renews().await.status(), 200, "the oldest of all, and alone of its kind");
+    assert_eq!(
+        phone.refreshes_tokens().await.status(),
+        200,
+        "the oldest of all, and alone of its kind"
+    );
     assert_eq!(living_of(&app, "token").await, 100);
 }
 
 #[on_both]
-async fn log_ins_at_once_keep_the_bound(world: World) {
-    let app = world.app().await;
+async fn the_limit_holds_for_logins_at_once(env: TestEnv) {
+    let app = env.app().await;
     let ada = app.session_of("ada").await;
     for _ in 0..99 {
         logs_in(&app).await;

@@ -7,45 +7,45 @@ use daemun::sessions::{AuthState, EndReason, RefreshError, RequestCredentials};
 use futures::future::join_all;
 
 use crate::support::app::request_info;
-use crate::support::{GOOD, World, on_both};
+use crate::support::{GOOD, TestEnv, on_both};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
 #[on_both]
-async fn an_access_token_that_has_run_out_is_renewed_silently(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn an_expired_access_token_is_refreshed_silently(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let before = (ada.cookies["access"].clone(), ada.cookies["refresh"].clone());
 
-    world.clock.advance(6 * MINUTE);
+    env.clock.advance(6 * MINUTE);
     let page = ada.get("/account/mypage").await;
 
     assert_eq!(page.h1(), "Welcome, ada@example.com!");
     assert_ne!(ada.cookies["access"], before.0);
     assert_ne!(ada.cookies["refresh"], before.1, "rotated");
-    assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 1, "the same session");
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM sessions").await, 1, "the same session");
 }
 
 #[on_both]
-async fn a_form_can_be_sent_after_the_access_token_has_run_out(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_form_can_be_sent_after_the_access_token_expired(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let token = ada.token().await;
 
-    world.clock.advance(60 * MINUTE);
+    env.clock.advance(60 * MINUTE);
     let answer = ada.post("/account/logout", &[("csrf", &token)]).await;
 
     assert_eq!(answer.location(), Some("/"), "the form's token belongs to the session");
 }
 
 #[on_both]
-async fn a_renewal_is_not_lost_when_the_page_is_an_error(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_refresh_is_kept_when_the_page_is_an_error(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for (path, status) in [("/account/logout", 403), ("/nowhere", 404), ("/account/login", 413)] {
         let before = ada.cookies["refresh"].clone();
-        world.clock.advance(6 * MINUTE);
+        env.clock.advance(6 * MINUTE);
 
         let long = if status == 413 { "x".repeat(99_999) } else { String::new() };
         let page = ada.post(path, &[("csrf", &long)]).await;
@@ -54,15 +54,15 @@ async fn a_renewal_is_not_lost_when_the_page_is_an_error(world: World) {
         if status != 413 {
             assert_ne!(ada.cookies["refresh"], before, "{path}");
         }
-        world.clock.advance(MINUTE);
+        env.clock.advance(MINUTE);
         assert!(ada.is_signed_in().await, "{path}: nobody is taken for a thief");
     }
 }
 
 #[on_both]
-async fn nothing_is_renewed_while_the_access_token_is_good(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_valid_access_token_is_not_refreshed(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     let page = ada.get("/account/mypage").await;
 
@@ -70,26 +70,26 @@ async fn nothing_is_renewed_while_the_access_token_is_good(world: World) {
 }
 
 #[on_both]
-async fn a_session_ends_on_its_day_however_often_it_is_renewed(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_session_ends_on_its_day_despite_refreshes(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     for _ in 0..13 {
-        world.clock.advance(DAY);
+        env.clock.advance(DAY);
         assert!(ada.is_signed_in().await);
     }
-    world.clock.advance(DAY);
+    env.clock.advance(DAY);
 
     assert!(!ada.is_signed_in().await);
     assert!(ada.cookie("refresh").is_none(), "the cookies that will never work again are gone");
 }
 
 #[on_both]
-async fn two_tabs_that_renew_at_once_get_the_same_token(world: World) {
-    let app = world.app().await;
+async fn two_tabs_refreshing_at_once_get_the_same_token(env: TestEnv) {
+    let app = env.app().await;
     let tokens = app.session_of("ada").await;
     let token = tokens.refresh.token.expose();
-    world.clock.advance(MINUTE);
+    env.clock.advance(MINUTE);
 
     let info = request_info();
     let renewals = (0..16).map(|_| sessions::refresh(&app.ctx, token, &info));
@@ -104,10 +104,10 @@ async fn two_tabs_that_renew_at_once_get_the_same_token(world: World) {
 }
 
 #[on_both]
-async fn sixteen_threads_that_renew_at_once_get_the_same_token(world: World) {
-    let app = world.app().await;
+async fn sixteen_threads_refreshing_at_once_get_the_same_token(env: TestEnv) {
+    let app = env.app().await;
     let tokens = app.session_of("ada").await;
-    world.clock.advance(MINUTE);
+    env.clock.advance(MINUTE);
     let mut racers = Vec::new();
     for _ in 0..16 {
         let (ctx, token) = (app.ctx.clone(), tokens.refresh.token.clone());
@@ -122,15 +122,15 @@ async fn sixteen_threads_that_renew_at_once_get_the_same_token(world: World) {
 
     assert!(tokens.iter().all(|other| other == &tokens[0]), "one successor for all");
     let ended = "SELECT COUNT(*) FROM sessions WHERE ended_at IS NOT NULL";
-    assert_eq!(app.number(ended).await, 0, "nobody is logged out");
+    assert_eq!(app.query_number(ended).await, 0, "nobody is logged out");
 }
 
 #[on_both]
-async fn a_lost_answer_can_be_asked_for_again_within_ten_seconds(world: World) {
-    let app = world.app().await;
+async fn a_lost_response_can_be_repeated_within_ten_seconds(env: TestEnv) {
+    let app = env.app().await;
     let tokens = app.session_of("ada").await;
     let first = sessions::refresh(&app.ctx, tokens.refresh.token.expose(), &request_info()).await;
-    world.clock.advance(Duration::from_secs(9));
+    env.clock.advance(Duration::from_secs(9));
 
     let again = sessions::refresh(&app.ctx, tokens.refresh.token.expose(), &request_info()).await;
 
@@ -139,36 +139,37 @@ async fn a_lost_answer_can_be_asked_for_again_within_ten_seconds(world: World) {
 }
 
 #[on_both]
-async fn a_replaced_token_that_comes_back_later_is_theft(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_replaced_token_used_later_ends_the_session(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut thief = app.visitor();
     thief.cookies.insert("refresh".into(), ada.cookies["refresh"].clone());
-    world.clock.advance(6 * MINUTE);
+    env.clock.advance(6 * MINUTE);
     assert!(ada.is_signed_in().await && ada.is_signed_in().await, "renewed, and it arrived");
-    app.has_confirmed().await;
-    world.clock.advance(Duration::from_secs(10));
+    app.wait_for_confirmed_rotations().await;
+    env.clock.advance(Duration::from_secs(10));
 
     assert!(!thief.is_signed_in().await);
 
     assert!(!ada.is_signed_in().await, "the whole session is over, new tokens too");
     assert_eq!(
-        app.number("SELECT COUNT(*) FROM audit_events WHERE action = 'token_reused'").await,
+        app.query_number("SELECT COUNT(*) FROM audit_events WHERE action = 'token_reused'").await,
         1
     );
     assert_eq!(
-        app.number("SELECT COUNT(*) FROM sessions WHERE ended_because = 'token_reused'").await,
+        app.query_number("SELECT COUNT(*) FROM sessions WHERE ended_because = 'token_reused'")
+            .await,
         1
     );
 }
 
 #[on_both]
-async fn without_rotation_the_refresh_token_stays_the_same(world: World) {
-    let app = world.app_with(&[("rotate_refresh_tokens", "false")]).await;
-    let mut ada = app.person("ada").await;
+async fn without_rotation_the_refresh_token_stays(env: TestEnv) {
+    let app = env.app_with(&[("rotate_refresh_tokens", "false")]).await;
+    let mut ada = app.user("ada").await;
     let before = ada.cookies["refresh"].clone();
 
-    world.clock.advance(6 * MINUTE);
+    env.clock.advance(6 * MINUTE);
     assert!(ada.is_signed_in().await);
     assert_eq!(ada.cookies["refresh"], before);
 
@@ -178,8 +179,8 @@ async fn without_rotation_the_refresh_token_stays_the_same(world: World) {
 }
 
 #[on_both]
-async fn a_suspended_person_cannot_renew(world: World) {
-    let app = world.app().await;
+async fn a_suspended_user_cannot_refresh(env: TestEnv) {
+    let app = env.app().await;
     let tokens = app.session_of("ada").await;
     app.execute("UPDATE users SET is_active = FALSE").await;
 
@@ -189,22 +190,22 @@ async fn a_suspended_person_cannot_renew(world: World) {
 }
 
 #[on_both]
-async fn a_deleted_person_cannot_renew(world: World) {
-    let app = world.app().await;
+async fn a_deleted_user_cannot_refresh(env: TestEnv) {
+    let app = env.app().await;
     let tokens = app.session_of("ada").await;
     app.execute("DELETE FROM users").await;
 
     let renewed = sessions::refresh(&app.ctx, tokens.refresh.token.expose(), &request_info()).await;
 
     assert!(matches!(renewed, Err(RefreshError::Session(_))), "{renewed:?}");
-    assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM sessions").await, 0);
 }
 
 #[on_both]
-async fn logging_out_on_one_node_is_seen_by_the_other_at_once(world: World) {
+async fn another_node_sees_a_logout_at_once(env: TestEnv) {
     let settings = [("session_cache", "0s")];
-    let (here, there) = (world.app_with(&settings).await, world.app_with(&settings).await);
-    let mut ada = here.person("ada").await;
+    let (here, there) = (env.app_with(&settings).await, env.app_with(&settings).await);
+    let mut ada = here.user("ada").await;
     let mut elsewhere = ada.clone().on(&there);
     assert!(elsewhere.is_signed_in().await);
 
@@ -214,23 +215,23 @@ async fn logging_out_on_one_node_is_seen_by_the_other_at_once(world: World) {
 }
 
 #[on_both]
-async fn with_a_cache_another_node_sees_it_within_its_bound(world: World) {
-    let (here, there) = (world.app().await, world.app().await);
-    let mut ada = here.person("ada").await;
+async fn with_a_cache_another_node_sees_it_within_its_limit(env: TestEnv) {
+    let (here, there) = (env.app().await, env.app().await);
+    let mut ada = here.user("ada").await;
     let mut elsewhere = ada.clone().on(&there);
     assert!(elsewhere.is_signed_in().await);
 
     ada.logs_out().await;
 
     assert!(!ada.is_signed_in().await, "this node knows at once");
-    world.clock.advance(Duration::from_secs(2));
+    env.clock.advance(Duration::from_secs(2));
     assert!(!elsewhere.is_signed_in().await, "and the other within two seconds");
 }
 
 #[on_both]
-async fn ending_every_session_of_a_person_ends_nobody_elses(world: World) {
-    let app = world.app().await;
-    let (mut ada, mut eve) = (app.person("ada").await, app.person("eve").await);
+async fn ending_all_sessions_of_a_user_spares_others(env: TestEnv) {
+    let app = env.app().await;
+    let (mut ada, mut eve) = (app.user("ada").await, app.user("eve").await);
     let mut phone = app.visitor();
     phone.logs_in("ada@example.com", GOOD).await;
 
@@ -250,8 +251,8 @@ async fn ending_every_session_of_a_person_ends_nobody_elses(world: World) {
 }
 
 #[on_both]
-async fn rubbish_in_the_cookies_is_a_stranger_and_stays(world: World) {
-    let app = world.app().await;
+async fn garbage_in_cookies_is_ignored_and_kept(env: TestEnv) {
+    let app = env.app().await;
     for rubbish in ["x", "a.b.c", "..", "null", &"x".repeat(4000)] {
         let mut visitor = app.visitor();
         visitor.cookies.insert("access".into(), rubbish.into());
@@ -264,9 +265,9 @@ async fn rubbish_in_the_cookies_is_a_stranger_and_stays(world: World) {
 }
 
 #[on_both]
-async fn bad_cookies_never_stop_a_log_in(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn invalid_cookies_never_block_a_login(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let mut ada = app.visitor();
     ada.cookies.insert("access".into(), "rubbish".into());
 
@@ -274,9 +275,9 @@ async fn bad_cookies_never_stop_a_log_in(world: World) {
 }
 
 #[on_both]
-async fn no_other_signed_thing_is_an_access_token(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn no_other_signed_value_is_an_access_token(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     app.visitor().logs_in("ada@example.com", GOOD).await;
     let mut device = app.visitor();
     device.logs_in("ada@example.com", GOOD).await;
@@ -293,9 +294,9 @@ async fn no_other_signed_thing_is_an_access_token(world: World) {
 }
 
 #[on_both]
-async fn the_public_keys_verify_an_access_token_and_hold_no_private_part(world: World) {
+async fn the_public_keys_verify_tokens_and_hold_no_secret(env: TestEnv) {
     for algorithm in ["ES256", "EdDSA"] {
-        let app = world.app_with(&[("signing_algorithm", algorithm)]).await;
+        let app = env.app_with(&[("signing_algorithm", algorithm)]).await;
 
         let page = app.visitor().get("/.well-known/jwks.json").await;
 
@@ -323,10 +324,10 @@ async fn the_public_keys_verify_an_access_token_and_hold_no_private_part(world: 
 }
 
 #[on_both]
-async fn tokens_of_another_secret_or_issuer_are_worth_nothing(world: World) {
-    let app = world.app().await;
+async fn tokens_of_another_secret_or_issuer_are_refused(env: TestEnv) {
+    let app = env.app().await;
     let tokens = app.session_of("ada").await;
-    let elsewhere = world.app_with(&[("issuer", "https://elsewhere.example")]).await;
+    let elsewhere = env.app_with(&[("issuer", "https://elsewhere.example")]).await;
     let token = tokens.access.token.expose();
 
     let presented = RequestCredentials { bearer: Some(token), ..RequestCredentials::default() };
@@ -341,11 +342,11 @@ async fn tokens_of_another_secret_or_issuer_are_worth_nothing(world: World) {
 }
 
 #[on_both]
-async fn a_change_of_algorithm_logs_nobody_out(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn a_change_of_algorithm_logs_out_no_one(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
 
-    let changed = world.app_with(&[("signing_algorithm", "EdDSA")]).await;
+    let changed = env.app_with(&[("signing_algorithm", "EdDSA")]).await;
 
     assert!(ada.on(&changed).is_signed_in().await, "the old key still verifies");
     let page = changed.visitor().get("/.well-known/jwks.json").await;
@@ -354,29 +355,33 @@ async fn a_change_of_algorithm_logs_nobody_out(world: World) {
 }
 
 #[on_both]
-async fn keys_of_another_secret_stop_the_start(world: World) {
-    world.app().await;
+async fn another_secret_key_prevents_the_start(env: TestEnv) {
+    env.app().await;
     let secret = "f".repeat(64);
-    let figment = world.figment(&[("secret_key", &secret)]);
+    let figment = env.figment(&[("secret_key", &secret)]);
     let settings = daemun::config::Settings::from_figment(&figment).expect("settings");
 
-    let tokens = daemun::app::open(settings, world.clock.clone()).await;
+    let tokens = daemun::app::open(settings, env.clock.clone()).await;
 
     assert!(tokens.expect_err("refused").to_string().contains("another secret_key"));
 }
 
 #[on_both]
-async fn what_is_long_over_is_swept(world: World) {
-    let app = world.app().await;
+async fn expired_sessions_are_swept(env: TestEnv) {
+    let app = env.app().await;
     app.session_of("ada").await;
-    world.clock.advance(43 * DAY);
+    env.clock.advance(43 * DAY);
     assert!(!daemun::flows::system::cleanup::sweep(&app.ctx).await.expect("swept"));
-    assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 1, "its owner may still see it");
+    assert_eq!(
+        app.query_number("SELECT COUNT(*) FROM sessions").await,
+        1,
+        "its owner may still see it"
+    );
 
-    world.clock.advance(2 * DAY);
+    env.clock.advance(2 * DAY);
     daemun::flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
 
-    assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 0);
-    assert_eq!(app.number("SELECT COUNT(*) FROM throttle").await, 0);
-    assert_eq!(app.number("SELECT COUNT(*) FROM audit_events").await, 2, "the trail stays");
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM sessions").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM throttle").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM audit_events").await, 2, "the trail stays");
 }

@@ -10,7 +10,7 @@ use futures::future::{join, join_all};
 use rocket::http::Method;
 
 use crate::support::app::request_info;
-use crate::support::{App, Browser, GOOD, Page, World, on_both};
+use crate::support::{App, Browser, GOOD, Page, TestEnv, on_both};
 
 const LIST: &str = "/account/sessions";
 const END_OTHERS: &str = "/account/sessions/end-others";
@@ -54,11 +54,11 @@ async fn own_button(browser: &mut Browser<'_>) -> String {
 }
 
 async fn living(app: &App) -> i64 {
-    app.number("SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL").await
+    app.query_number("SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL").await
 }
 
 async fn events(app: &App, action: &str) -> i64 {
-    app.number(&format!("SELECT COUNT(*) FROM audit_events WHERE action = '{action}'")).await
+    app.query_number(&format!("SELECT COUNT(*) FROM audit_events WHERE action = '{action}'")).await
 }
 
 fn id_of(button: &str) -> SessionId {
@@ -66,13 +66,13 @@ fn id_of(button: &str) -> SessionId {
 }
 
 #[on_both]
-async fn a_person_sees_all_devices_and_this_one_first(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn all_devices_are_listed_with_this_one_first(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let mut phone = another(&app, "ada", IPHONE).await;
-    world.clock.advance(HOUR);
+    env.clock.advance(HOUR);
     another(&app, "ada", FIREFOX).await;
-    app.person("eve").await;
+    app.user("eve").await;
 
     let page = phone.get(LIST).await;
 
@@ -91,9 +91,9 @@ async fn a_person_sees_all_devices_and_this_one_first(world: World) {
 }
 
 #[on_both]
-async fn the_list_is_in_korean_too(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn the_list_is_in_korean_too(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let mut ada = another(&app, "ada", FIREFOX).await.with("Accept-Language", "ko");
 
     let page = ada.get(LIST).await;
@@ -105,9 +105,9 @@ async fn the_list_is_in_korean_too(world: World) {
 }
 
 #[on_both]
-async fn every_button_says_which_device_it_logs_out(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn every_button_names_its_device(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     another(&app, "ada", FIREFOX).await;
 
     let names = names_of_buttons(&ada.get(LIST).await);
@@ -122,9 +122,9 @@ async fn every_button_says_which_device_it_logs_out(world: World) {
 }
 
 #[on_both]
-async fn how_somebody_was_proved_is_said_whatever_is_stored(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_login_method_is_shown_for_any_stored_value(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for (stored, said) in
         [("password", "Password"), ("setup_link", "Set-up link"), ("retina", "Another way")]
     {
@@ -135,9 +135,9 @@ async fn how_somebody_was_proved_is_said_whatever_is_stored(world: World) {
 }
 
 #[on_both]
-async fn another_device_is_logged_out_at_once(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn another_device_is_logged_out_at_once(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let (mut phone, mut desk) =
         (another(&app, "ada", IPHONE).await, another(&app, "ada", FIREFOX).await);
     assert!(phone.is_signed_in().await);
@@ -150,13 +150,13 @@ async fn another_device_is_logged_out_at_once(world: World) {
     assert!(ada.is_signed_in().await && desk.is_signed_in().await);
     assert_eq!(ada.get(LIST).await.texts(".rows h2").len(), 2);
     let ended = "SELECT COUNT(*) FROM sessions WHERE ended_because = 'ended_by_owner'";
-    assert_eq!((app.number(ended).await, events(&app, "session_ended").await), (1, 1));
+    assert_eq!((app.query_number(ended).await, events(&app, "session_ended").await), (1, 1));
 }
 
 #[on_both]
-async fn ending_the_session_one_is_in_is_logging_out(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn ending_the_current_session_logs_out(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let button = own_button(&mut ada).await;
     let mut copy = ada.clone();
 
@@ -169,10 +169,10 @@ async fn ending_the_session_one_is_in_is_logging_out(world: World) {
 }
 
 #[on_both]
-async fn everywhere_else_is_one_button(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    let mut eve = app.person("eve").await;
+async fn one_button_ends_all_other_sessions(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    let mut eve = app.user("eve").await;
     let mut others = [another(&app, "ada", IPHONE).await, another(&app, "ada", FIREFOX).await];
 
     let answer = ada.submits(END_OTHERS, &[]).await;
@@ -183,13 +183,13 @@ async fn everywhere_else_is_one_button(world: World) {
         assert!(!other.is_signed_in().await);
     }
     let told = "SELECT COUNT(*) FROM audit_events WHERE details = '{\"count\":2}'";
-    assert_eq!(app.number(told).await, 1);
+    assert_eq!(app.query_number(told).await, 1);
 }
 
 #[on_both]
-async fn where_there_is_nothing_else_there_is_no_such_button(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn without_other_sessions_there_is_no_button(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     let page = ada.get(LIST).await;
 
@@ -200,10 +200,10 @@ async fn where_there_is_nothing_else_there_is_no_such_button(world: World) {
 }
 
 #[on_both]
-async fn what_is_not_ones_own_is_not_there(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    let mut eve = app.person("eve").await;
+async fn sessions_of_other_users_are_not_found(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    let mut eve = app.user("eve").await;
     let mut over = another(&app, "ada", IPHONE).await;
     let (of_eve, of_over) = (own_button(&mut eve).await, own_button(&mut over).await);
     over.logs_out().await;
@@ -227,11 +227,11 @@ async fn what_is_not_ones_own_is_not_there(world: World) {
 }
 
 #[on_both]
-async fn a_session_whose_day_has_come_is_not_there(world: World) {
-    let app = world.app().await;
-    let mut old = app.person("ada").await;
+async fn an_expired_session_is_not_listed(env: TestEnv) {
+    let app = env.app().await;
+    let mut old = app.user("ada").await;
     let button = own_button(&mut old).await;
-    world.clock.advance(15 * 24 * HOUR);
+    env.clock.advance(15 * 24 * HOUR);
     let mut ada = another(&app, "ada", FIREFOX).await;
 
     let page = ada.get(LIST).await;
@@ -241,8 +241,8 @@ async fn a_session_whose_day_has_come_is_not_there(world: World) {
 }
 
 #[on_both]
-async fn a_stranger_is_shown_the_way_in(world: World) {
-    let app = world.app().await;
+async fn a_visitor_is_sent_to_login(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
 
     let answer = visitor.get(LIST).await;
@@ -255,9 +255,9 @@ async fn a_stranger_is_shown_the_way_in(world: World) {
 }
 
 #[on_both]
-async fn an_error_page_leads_back_to_a_page(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_error_page_links_back(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     let page = ada.submits("/account/sessions/0/end", &[]).await;
 
@@ -266,9 +266,9 @@ async fn an_error_page_leads_back_to_a_page(world: World) {
 }
 
 #[on_both]
-async fn what_a_browser_calls_itself_is_never_obeyed(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn the_user_agent_is_escaped(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     for rude in [
         "<script>alert(1)</script>",
         "\"><img src=x onerror=alert(1)>",
@@ -286,9 +286,9 @@ async fn what_a_browser_calls_itself_is_never_obeyed(world: World) {
 }
 
 #[on_both]
-async fn a_spoilt_row_is_escaped(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_malformed_row_is_escaped(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     app.execute("UPDATE sessions SET ip = '<script>alert(1)</script>\"'").await;
     app.execute("UPDATE audit_events SET ip = '<script>alert(1)</script>\"'").await;
 
@@ -300,9 +300,9 @@ async fn a_spoilt_row_is_escaped(world: World) {
 }
 
 #[on_both]
-async fn a_long_list_is_cut_and_says_so(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_long_list_is_cut_and_says_so(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let columns = "user_id, created_at, last_seen_at, expires_at, user_agent, ip, auth_method, \
         authenticated_at, current_jti, rotated_at";
     let copies = (0..130).map(|number| {
@@ -326,9 +326,9 @@ async fn a_long_list_is_cut_and_says_so(world: World) {
 }
 
 #[on_both]
-async fn of_sixteen_devices_that_log_each_other_out_one_is_left(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn of_sixteen_devices_ending_each_other_one_is_left(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     app.execute("UPDATE sessions SET ended_at = 1").await;
     let mut ready = Vec::new();
     for _ in 0..16 {
@@ -359,8 +359,8 @@ async fn of_sixteen_devices_that_log_each_other_out_one_is_left(world: World) {
 }
 
 #[on_both]
-async fn of_two_sessions_that_end_each_other_one_is_left(world: World) {
-    let app = world.app().await;
+async fn of_two_sessions_ending_each_other_one_is_left(env: TestEnv) {
+    let app = env.app().await;
     app.session_of("ada").await;
     let user = UserId(1);
     for _ in 0..8 {
@@ -386,8 +386,8 @@ async fn of_two_sessions_that_end_each_other_one_is_left(world: World) {
 }
 
 #[on_both]
-async fn everything_that_ends_sessions_at_once_gets_through(world: World) {
-    let app = world.app().await;
+async fn all_ways_to_end_sessions_work_at_once(env: TestEnv) {
+    let app = env.app().await;
     app.session_of("ada").await;
     let mut devices = Vec::new();
     for _ in 0..12 {
@@ -418,9 +418,9 @@ async fn everything_that_ends_sessions_at_once_gets_through(world: World) {
 }
 
 #[on_both]
-async fn both_pages_are_found_on_my_page(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_user_page_links_both_lists(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     let page = ada.get("/account/mypage").await;
 

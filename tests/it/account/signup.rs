@@ -4,23 +4,26 @@ use futures::future::join_all;
 use rocket::http::ContentType;
 
 use crate::support::browser::encode;
-use crate::support::{GOOD, World, on_both};
+use crate::support::{GOOD, TestEnv, on_both};
 
 #[on_both]
-async fn somebody_who_joins_is_signed_in_and_greeted(world: World) {
-    let app = world.app().await;
+async fn a_new_user_is_signed_in_and_greeted(env: TestEnv) {
+    let app = env.app().await;
     let mut ada = app.visitor();
 
-    let answer = ada.joins("Ada@Example.com", GOOD).await;
+    let answer = ada.signs_up("Ada@Example.com", GOOD).await;
 
     assert_eq!(answer.location(), Some("/account/mypage"));
     assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, Ada@Example.com!");
-    assert_eq!(app.number("SELECT COUNT(*) FROM audit_events WHERE action = 'signup'").await, 1);
+    assert_eq!(
+        app.query_number("SELECT COUNT(*) FROM audit_events WHERE action = 'signup'").await,
+        1
+    );
 }
 
 #[on_both]
-async fn gender_and_date_of_birth_are_kept(world: World) {
-    let app = world.app().await;
+async fn gender_and_date_of_birth_are_stored(env: TestEnv) {
+    let app = env.app().await;
     let mut ada = app.visitor();
 
     ada.submits(
@@ -54,21 +57,21 @@ async fn gender_and_date_of_birth_are_kept(world: World) {
 }
 
 #[on_both]
-async fn an_address_has_one_account_however_it_is_written(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn an_address_has_one_account_in_any_spelling(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
 
     for email in ["ada@example.com", "ADA@example.com", "ada@EXAMPLE.COM", " ada@example.com "] {
-        let page = app.visitor().joins(email, GOOD).await;
+        let page = app.visitor().signs_up(email, GOOD).await;
         assert_eq!(page.status(), 422);
         assert_eq!(page.field("email").errors, ["There is already an account with this email."]);
     }
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 1);
 }
 
 #[on_both]
-async fn of_sixteen_who_join_at_once_with_one_address_one_wins(world: World) {
-    let app = world.app().await;
+async fn of_sixteen_sign_ups_with_one_address_one_wins(env: TestEnv) {
+    let app = env.app().await;
     let mut visitors = Vec::new();
     for _ in 0..16 {
         let mut visitor = app.visitor();
@@ -90,13 +93,13 @@ async fn of_sixteen_who_join_at_once_with_one_address_one_wins(world: World) {
     let won = answers.iter().filter(|status| **status == 303).count();
     let lost = answers.iter().filter(|status| **status == 422).count();
     assert_eq!((won, lost), (1, 15), "{answers:?}");
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 1);
-    assert_eq!(app.number("SELECT COUNT(*) FROM sessions").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM sessions").await, 1);
 }
 
 #[on_both]
-async fn everything_that_is_wrong_is_said_at_once_and_values_come_back(world: World) {
-    let app = world.app().await;
+async fn all_errors_are_shown_at_once_and_values_kept(env: TestEnv) {
+    let app = env.app().await;
 
     let page = app
         .visitor()
@@ -128,12 +131,12 @@ async fn everything_that_is_wrong_is_said_at_once_and_values_come_back(world: Wo
     assert_eq!(page.summary().len(), 7);
     assert_eq!(page.field("password1").value, "", "passwords never come back");
     assert!(!page.text().contains("1234567"));
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 0);
 }
 
 #[on_both]
-async fn missing_fields_are_named(world: World) {
-    let app = world.app().await;
+async fn missing_fields_are_named(env: TestEnv) {
+    let app = env.app().await;
 
     let page = app.visitor().submits("/account/join", &[]).await;
 
@@ -144,8 +147,8 @@ async fn missing_fields_are_named(world: World) {
 }
 
 #[on_both]
-async fn bytes_that_are_no_text_are_named_by_their_field(world: World) {
-    let app = world.app().await;
+async fn invalid_utf8_is_reported_at_its_field(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
     let token = visitor.token().await;
     let whole = format!(
@@ -165,16 +168,16 @@ async fn bytes_that_are_no_text_are_named_by_their_field(world: World) {
         assert_eq!(page.status(), 422, "{field}");
         assert!(page.field(field).is_wrong, "{field}: {:?}", page.summary());
     }
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 0);
 }
 
 #[on_both]
-async fn what_is_too_long_is_refused_with_a_reason(world: World) {
-    let app = world.app().await;
+async fn values_that_are_too_long_are_refused(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
     let long = "가".repeat(129);
 
-    let page = visitor.joins(&format!("{}@example.com", "a".repeat(300)), &long).await;
+    let page = visitor.signs_up(&format!("{}@example.com", "a".repeat(300)), &long).await;
 
     assert_eq!(page.status(), 422);
     assert_eq!(page.field("email").errors, ["An email address has at most 254 characters."]);
@@ -185,38 +188,38 @@ async fn what_is_too_long_is_refused_with_a_reason(world: World) {
 }
 
 #[on_both]
-async fn a_body_of_a_megabyte_is_refused_in_the_sites_own_clothes(world: World) {
-    let app = world.app().await;
+async fn a_body_of_a_megabyte_gets_a_page_of_the_site(env: TestEnv) {
+    let app = env.app().await;
 
-    let page = app.visitor().joins("ada@example.com", &"x".repeat(1 << 20)).await;
+    let page = app.visitor().signs_up("ada@example.com", &"x".repeat(1 << 20)).await;
 
     assert_eq!(page.status(), 413);
     assert_eq!(page.h1(), "That is too much at once");
 }
 
 #[on_both]
-async fn a_password_must_not_resemble_the_address(world: World) {
-    let app = world.app().await;
+async fn a_password_must_not_resemble_the_address(env: TestEnv) {
+    let app = env.app().await;
 
-    let page = app.visitor().joins("lovelace@example.com", "lovelace1").await;
+    let page = app.visitor().signs_up("lovelace@example.com", "lovelace1").await;
 
     let errors = page.field("password1").errors;
     assert_eq!(errors, ["This password is too similar to your email."]);
 }
 
 #[on_both]
-async fn the_shortest_password_is_a_setting(world: World) {
-    let app = world.app_with(&[("password_min_length", "30")]).await;
+async fn the_minimum_password_length_is_a_setting(env: TestEnv) {
+    let app = env.app_with(&[("password_min_length", "30")]).await;
 
-    let page = app.visitor().joins("ada@example.com", GOOD).await;
+    let page = app.visitor().signs_up("ada@example.com", GOOD).await;
 
     let errors = page.field("password1").errors;
     assert_eq!(errors, ["This password is too short. It must have at least 30 characters."]);
 }
 
 #[on_both]
-async fn nobody_joins_as_staff(world: World) {
-    let app = world.app().await;
+async fn signing_up_makes_no_staff(env: TestEnv) {
+    let app = env.app().await;
     let mut eve = app.visitor();
 
     let answer = eve
@@ -238,12 +241,12 @@ async fn nobody_joins_as_staff(world: World) {
 
     assert_eq!(answer.status(), 303);
     let flags = "SELECT COUNT(*) FROM users WHERE is_staff OR is_superuser OR email_verified_at IS NOT NULL";
-    assert_eq!(app.number(flags).await, 0);
+    assert_eq!(app.query_number(flags).await, 0);
 }
 
 #[on_both]
-async fn a_closed_site_says_so_and_makes_nobody(world: World) {
-    let app = world.app_with(&[("signup", "closed")]).await;
+async fn a_closed_site_says_so_and_creates_no_account(env: TestEnv) {
+    let app = env.app_with(&[("signup", "closed")]).await;
     let mut visitor = app.visitor();
 
     for page in ["/", "/account/login"] {
@@ -251,15 +254,15 @@ async fn a_closed_site_says_so_and_makes_nobody(world: World) {
         assert_eq!(ways, None, "{page} leads nobody to a closed door");
     }
     assert_eq!(visitor.get("/account/join").await.h1(), "Sign-up is closed");
-    let answer = visitor.joins("ada@example.com", GOOD).await;
+    let answer = visitor.signs_up("ada@example.com", GOOD).await;
 
     assert_eq!((answer.status(), answer.h1().as_str()), (403, "Sign-up is closed"));
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 0);
 }
 
 #[on_both]
-async fn somebody_who_was_going_somewhere_arrives_there(world: World) {
-    let app = world.app().await;
+async fn a_new_user_arrives_at_next(env: TestEnv) {
+    let app = env.app().await;
     let mut ada = app.visitor();
     let page = ada.get("/account/join?next=/admin/users%3Fq%3Da").await;
     let next = page.attribute("input[name=next]", "value").expect("carried along");
@@ -280,8 +283,8 @@ async fn somebody_who_was_going_somewhere_arrives_there(world: World) {
 }
 
 #[on_both]
-async fn a_refused_form_keeps_the_way(world: World) {
-    let app = world.app().await;
+async fn a_refused_form_keeps_next(env: TestEnv) {
+    let app = env.app().await;
 
     let page = app.visitor().submits("/account/join", &[("next", "/admin/users")]).await;
 
@@ -289,20 +292,20 @@ async fn a_refused_form_keeps_the_way(world: World) {
 }
 
 #[on_both]
-async fn somebody_who_is_signed_in_need_not_join(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_signed_in_user_is_sent_on(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     assert_eq!(ada.get("/account/join").await.location(), Some("/account/mypage"));
 }
 
 #[on_both]
-async fn joining_again_in_the_same_browser_replaces_the_session(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn signing_up_again_replaces_the_session(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut as_before = ada.clone();
 
-    let answer = ada.joins("eve@example.com", GOOD).await;
+    let answer = ada.signs_up("eve@example.com", GOOD).await;
 
     assert_eq!(answer.status(), 303);
     assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, eve@example.com!");
@@ -310,8 +313,8 @@ async fn joining_again_in_the_same_browser_replaces_the_session(world: World) {
 }
 
 #[on_both]
-async fn a_form_of_another_kind_is_refused(world: World) {
-    let app = world.app().await;
+async fn a_json_body_is_refused(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
     visitor.token().await;
     for kind in [ContentType::Plain, ContentType::JSON] {
@@ -322,8 +325,8 @@ async fn a_form_of_another_kind_is_refused(world: World) {
 }
 
 #[on_both]
-async fn password_managers_know_what_to_fill(world: World) {
-    let app = world.app().await;
+async fn the_form_is_labelled_for_password_managers(env: TestEnv) {
+    let app = env.app().await;
 
     let page = app.visitor().get("/account/join").await;
 
@@ -336,11 +339,11 @@ async fn password_managers_know_what_to_fill(world: World) {
 }
 
 #[on_both]
-async fn a_korean_reader_is_told_in_korean(world: World) {
-    let app = world.app().await;
+async fn the_page_is_in_korean_too(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor().with("Accept-Language", "ko-KR,ko;q=0.9");
 
-    let page = visitor.joins("ada", "1234").await;
+    let page = visitor.signs_up("ada", "1234").await;
 
     assert_eq!(page.language(), "ko");
     assert_eq!(

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::admin::user_import::uploads;
 use crate::social::social_login::{dances, registers_as};
-use crate::support::provider::Provider;
-use crate::support::{App, GOOD, Program, World, on_both};
+use crate::support::provider::FakeProvider;
+use crate::support::{ApiClient, App, GOOD, TestEnv, on_both};
 
 /// 홍길동, as a Mac types it and as it is stored.
 const DECOMPOSED: &str = "\u{1112}\u{1169}\u{11bc}\u{1100}\u{1175}\u{11af}\u{1103}\u{1169}\u{11bc}";
@@ -18,7 +18,7 @@ fn newcomer(email: &str, name: &str) -> Value {
 }
 
 /// The addresses that a search of the JSON API finds.
-async fn found(program: &mut Program<'_>, search: &str) -> Vec<String> {
+async fn found(program: &mut ApiClient<'_>, search: &str) -> Vec<String> {
     let query: String = url::form_urlencoded::byte_serialize(search.as_bytes()).collect();
     let reply = program.get(&format!("/api/users?search={query}")).await;
     let people = reply.json["results"].as_array().unwrap_or_else(|| panic!("{}", reply.json));
@@ -26,7 +26,7 @@ async fn found(program: &mut Program<'_>, search: &str) -> Vec<String> {
 }
 
 async fn name_of(app: &App, email: &str) -> String {
-    app.word(&format!("SELECT MAX(name) FROM users WHERE email = '{email}'")).await
+    app.query_text(&format!("SELECT MAX(name) FROM users WHERE email = '{email}'")).await
 }
 
 /// Runs the migration once more, as on a database from before it.
@@ -36,14 +36,15 @@ async fn migrates_again(app: &App) {
 }
 
 #[on_both]
-async fn a_name_is_stored_composed_whatever_door_it_comes_by(world: World) {
-    let app = world.app().await;
+async fn a_name_is_stored_composed_from_every_entry_point(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     let typed = format!("\u{200b} {DECOMPOSED}\u{feff}");
 
-    let reply = app.program().post("/api/account/join", newcomer("api@example.com", &typed)).await;
+    let reply =
+        app.api_client().post("/api/account/join", newcomer("api@example.com", &typed)).await;
     assert_eq!(reply.status(), 201, "{}", reply.json);
-    let mut ada = app.person("ada").await;
+    let mut ada = app.user("ada").await;
     ada.submits("/account/profile", &[("name", &typed)]).await;
     let fields = [("email", "new@example.com"), ("name", &typed), ("is_active", "on")];
     let answer = root.submits("/admin/users/new", &fields).await;
@@ -54,7 +55,7 @@ async fn a_name_is_stored_composed_whatever_door_it_comes_by(world: World) {
     root.submits("/admin/users/import", &[("plan", &plan)]).await;
     worker::run_bulk_jobs(&app.ctx).await;
     let id = app.id_of("root").await;
-    let mut program = Program::new(root.clone());
+    let mut program = ApiClient::new(root.clone());
     let reply = program.patch(&format!("/api/users/{id}"), json!({ "name": typed })).await;
     assert_eq!(reply.status(), 200, "{}", reply.json);
     let group = [("name", typed.as_str())];
@@ -67,9 +68,9 @@ async fn a_name_is_stored_composed_whatever_door_it_comes_by(world: World) {
     for email in ["api", "ada", "new", "list", "root"] {
         assert_eq!(name_of(&app, &format!("{email}@example.com")).await, COMPOSED, "{email}");
     }
-    assert_eq!(app.word("SELECT MAX(name) FROM groups").await, COMPOSED);
+    assert_eq!(app.query_text("SELECT MAX(name) FROM groups").await, COMPOSED);
     let reason = "SELECT MAX(inactive_reason) FROM users";
-    assert_eq!(app.word(reason).await, COMPOSED);
+    assert_eq!(app.query_text(reason).await, COMPOSED);
     assert_eq!(root.submits("/admin/groups/new", &[("name", COMPOSED)]).await.status(), 422);
     for search in [DECOMPOSED, COMPOSED, "\u{feff}길동\u{200b}", "\u{1100}\u{1175}\u{11af}"] {
         assert_eq!(found(&mut program, search).await.len(), 5, "{search:?}");
@@ -77,9 +78,9 @@ async fn a_name_is_stored_composed_whatever_door_it_comes_by(world: World) {
 }
 
 #[on_both]
-async fn a_provider_and_what_it_tells_are_stored_composed(world: World) {
-    let app = world.app().await;
-    let provider = Provider::open().await;
+async fn provider_data_is_stored_composed(env: TestEnv) {
+    let app = env.app().await;
+    let provider = FakeProvider::open().await;
     let url = provider.url.clone();
     let name = format!("{DECOMPOSED} ID\u{200b}");
     let fields = [("provider", "oidc"), ("slug", "id"), ("name", &name), ("issuer", &url)];
@@ -90,26 +91,26 @@ async fn a_provider_and_what_it_tells_are_stored_composed(world: World) {
 
     assert_eq!(page.location(), Some("/?a=b"), "{}", page.text());
     assert_eq!(name_of(&app, "hong@example.com").await, COMPOSED);
-    assert_eq!(app.word("SELECT label FROM social_identities").await, "hong@example.com");
-    assert_eq!(app.word("SELECT name FROM social_providers").await, format!("{COMPOSED} ID"));
+    assert_eq!(app.query_text("SELECT label FROM social_identities").await, "hong@example.com");
+    assert_eq!(app.query_text("SELECT name FROM social_providers").await, format!("{COMPOSED} ID"));
     app.execute("DELETE FROM outbox").await;
 }
 
 #[on_both]
-async fn an_invisible_sign_in_an_address_is_named_and_dropped_at_its_ends(world: World) {
-    let app = world.app().await;
+async fn invisible_characters_in_addresses_are_refused(env: TestEnv) {
+    let app = env.app().await;
     let body = newcomer("zw@exam\u{200b}ple.com", "");
 
-    let reply = app.program().post("/api/account/join", body).await;
+    let reply = app.api_client().post("/api/account/join", body).await;
     assert_eq!(reply.status(), 400, "{}", reply.json);
     let said = reply.json["email"][0].as_str().expect("a sentence");
     assert!(said.contains("invisible character (U+200B)"), "{said}");
-    let page = app.visitor().joins("zw\u{2060}x@example.com", GOOD).await;
+    let page = app.visitor().signs_up("zw\u{2060}x@example.com", GOOD).await;
     assert_eq!(page.status(), 422);
     let errors = page.field("email").errors;
     assert!(errors.iter().any(|it| it.contains("invisible character (U+2060)")), "{errors:?}");
     let mut korean = app.visitor().with("Accept-Language", "ko");
-    let page = korean.joins("zw@exam\u{ad}ple.com", GOOD).await;
+    let page = korean.signs_up("zw@exam\u{ad}ple.com", GOOD).await;
     let errors = page.field("email").errors;
     assert!(errors.iter().any(|it| it.contains("보이지 않는 문자(U+00AD)")), "{errors:?}");
     let mut root = app.superuser("root").await;
@@ -118,15 +119,18 @@ async fn an_invisible_sign_in_an_address_is_named_and_dropped_at_its_ends(world:
     assert!(rows[0].contains("invisible character (U+200D)"), "{rows:?}");
 
     let mut trimmed = app.visitor();
-    let page = trimmed.joins("\u{feff} ends@example.com\u{200b}\u{a0}", GOOD).await;
+    let page = trimmed.signs_up("\u{feff} ends@example.com\u{200b}\u{a0}", GOOD).await;
     assert_eq!(page.location(), Some("/account/mypage"), "{}", page.text());
-    assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE email = 'ends@example.com'").await, 1);
+    assert_eq!(
+        app.query_number("SELECT COUNT(*) FROM users WHERE email = 'ends@example.com'").await,
+        1
+    );
 }
 
 #[on_both]
-async fn a_domain_is_stored_in_its_canonical_spelling_and_found_by_both(world: World) {
-    let app = world.app().await;
-    let mut root = Program::new(app.superuser("root").await);
+async fn a_domain_is_stored_in_canonical_form(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = ApiClient::new(app.superuser("root").await);
     for (typed, stored, canonical) in [
         ("full@ｅｘａｍｐｌｅ。ｃｏｍ", "full@example.com", "full@example.com"),
         ("Ada@한국.KR", "Ada@한국.kr", "ada@xn--3e0b707e.kr"),
@@ -138,12 +142,12 @@ async fn a_domain_is_stored_in_its_canonical_spelling_and_found_by_both(world: W
         ("Puny@XN--3E0B707E.kr", "Puny@한국.kr", "puny@xn--3e0b707e.kr"),
         ("Plain@Example.COM", "Plain@Example.COM", "plain@example.com"),
     ] {
-        let reply = app.program().post("/api/account/join", newcomer(typed, "")).await;
+        let reply = app.api_client().post("/api/account/join", newcomer(typed, "")).await;
 
         assert_eq!(reply.status(), 201, "{typed}: {}", reply.json);
         assert_eq!(reply.json["user"]["email"], stored);
         let row = format!("SELECT COUNT(*) FROM users WHERE email_canonical = '{canonical}'");
-        assert_eq!(app.number(&row).await, 1, "{typed}");
+        assert_eq!(app.query_number(&row).await, 1, "{typed}");
         for search in [typed, stored, canonical] {
             assert_eq!(found(&mut root, search).await, [stored], "{search}");
         }
@@ -154,9 +158,9 @@ async fn a_domain_is_stored_in_its_canonical_spelling_and_found_by_both(world: W
 }
 
 #[on_both]
-async fn old_rows_are_mended_in_batches_and_found(world: World) {
-    let app = world.app().await;
-    let mut root = Program::new(app.superuser("root").await);
+async fn old_rows_are_normalized_in_batches(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = ApiClient::new(app.superuser("root").await);
     let people: Vec<String> = (0..2_500)
         .map(|n| format!("('p{n}@ｅｘａｍｐｌｅ.com', 'p{n}@example.com', '{DECOMPOSED}', 1, 1)"))
         .collect();
@@ -180,8 +184,8 @@ async fn old_rows_are_mended_in_batches_and_found(world: World) {
     let mended = format!(
         "SELECT COUNT(*) FROM users WHERE name = '{COMPOSED}' AND email = email_canonical AND email LIKE 'p%@example.com'"
     );
-    assert_eq!(app.number(&mended).await, 2_500);
-    let text_of = |sql: &'static str| app.word(sql);
+    assert_eq!(app.query_number(&mended).await, 2_500);
+    let text_of = |sql: &'static str| app.query_text(sql);
     assert_eq!(
         text_of("SELECT email FROM users WHERE email_canonical = 'zw@example.com'").await,
         "zw@example.com"
@@ -192,35 +196,40 @@ async fn old_rows_are_mended_in_batches_and_found(world: World) {
     );
     // Of two that become one the later keeps its address, and is still there to be seen.
     assert_eq!(
-        app.number("SELECT COUNT(*) FROM users WHERE email_canonical = 'first@example.org'").await,
+        app.query_number("SELECT COUNT(*) FROM users WHERE email_canonical = 'first@example.org'")
+            .await,
         1
     );
     assert_eq!(
         text_of("SELECT name FROM users WHERE email_canonical = 'first@ｅｘａｍｐｌｅ.org'").await,
         COMPOSED
     );
-    assert_eq!(app.number("SELECT COUNT(*) FROM groups WHERE name IN ('홍길동', '홍')").await, 2);
     assert_eq!(
-        app.number("SELECT COUNT(*) FROM groups").await,
+        app.query_number("SELECT COUNT(*) FROM groups WHERE name IN ('홍길동', '홍')").await,
+        2
+    );
+    assert_eq!(
+        app.query_number("SELECT COUNT(*) FROM groups").await,
         3,
         "the later of two stays as it is"
     );
     app.execute("DELETE FROM users WHERE email = 'no address'").await;
     assert_eq!(found(&mut root, "p17@example.com").await, ["p17@example.com"]);
     assert_eq!(found(&mut root, &format!("p18@ {DECOMPOSED}")).await, ["p18@example.com"]);
-    let later =
-        app.number("SELECT id FROM users WHERE email_canonical = 'first@ｅｘａｍｐｌｅ.org'").await;
+    let later = app
+        .query_number("SELECT id FROM users WHERE email_canonical = 'first@ｅｘａｍｐｌｅ.org'")
+        .await;
     let reply = root.get(&format!("/api/users/{later}")).await;
     assert_eq!(reply.status(), 200, "{}", reply.json);
-    let rows = app.rows().await;
+    let rows = app.row_counts().await;
     migrates_again(&app).await;
-    assert_eq!(app.rows().await, rows, "once more changes nothing");
+    assert_eq!(app.row_counts().await, rows, "once more changes nothing");
 }
 
 #[on_both]
-async fn an_account_whose_old_address_could_not_be_mended_still_opens(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn an_account_with_an_unfixable_address_still_works(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     app.execute(
         "UPDATE users SET email = 'ada@exam\u{200b}ple.com' WHERE email = 'ada@example.com'",
     )

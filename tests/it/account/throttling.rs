@@ -6,7 +6,7 @@ use daemun::throttle;
 use daemun::throttle::{Limit, ThrottleError};
 use futures::future::join_all;
 
-use crate::support::{App, Browser, GOOD, Page, World, on_both};
+use crate::support::{App, Browser, GOOD, Page, TestEnv, on_both};
 
 pub(crate) const ADA: &str = "ada@example.com";
 
@@ -17,12 +17,12 @@ pub(crate) async fn guesses(app: &App, email: &str, from: &str) -> Page {
 }
 
 /// The next guess that is admitted, however long it takes; `None` when no waiting helps.
-pub(crate) async fn next_guess(world: &World, guesser: &mut Browser<'_>) -> Option<Page> {
+pub(crate) async fn next_guess(env: &TestEnv, guesser: &mut Browser<'_>) -> Option<Page> {
     loop {
         let page = guesser.logs_in(ADA, "wrong guess").await;
         match page.status() {
             429 if retry_after(&page) == 86_400 => return None,
-            429 => world.clock.advance(Duration::from_secs(retry_after(&page))),
+            429 => env.clock.advance(Duration::from_secs(retry_after(&page))),
             _ => return Some(page),
         }
     }
@@ -56,9 +56,9 @@ pub(crate) fn retry_after(page: &Page) -> u64 {
 }
 
 #[on_both]
-async fn guessing_at_one_account_from_many_places_is_slowed_down(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn guesses_at_one_account_from_many_networks_are_limited(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
 
     let statuses = from_many_places(&app, "ada@example.com", 13).await;
 
@@ -70,9 +70,9 @@ async fn guessing_at_one_account_from_many_places_is_slowed_down(world: World) {
 }
 
 #[on_both]
-async fn unknown_accounts_are_slowed_down_at_the_same_count(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn unknown_accounts_are_limited_at_the_same_count(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
 
     let known = from_many_places(&app, "ada@example.com", 13).await;
     let unknown = from_many_places(&app, "nobody@example.com", 13).await;
@@ -81,35 +81,35 @@ async fn unknown_accounts_are_slowed_down_at_the_same_count(world: World) {
 }
 
 #[on_both]
-async fn the_wait_doubles_up_to_an_hour_and_is_forgotten_smoothly(world: World) {
-    let app = world.app().await;
+async fn the_wait_doubles_to_an_hour_and_decays(env: TestEnv) {
+    let app = env.app().await;
     from_many_places(&app, "ada@example.com", 11).await;
     let mut waits = Vec::new();
     for place in 0..9 {
         let page = guesses(&app, "ada@example.com", &format!("203.0.113.{place}:1")).await;
         waits.push(retry_after(&page));
-        world.clock.advance(Duration::from_secs(retry_after(&page)));
+        env.clock.advance(Duration::from_secs(retry_after(&page)));
         assert_eq!(guesses(&app, "ada@example.com", "203.0.113.200:1").await.status(), 422);
     }
 
     assert_eq!(waits[..4], [30, 60, 120, 240]);
     assert!(waits.iter().all(|wait| *wait <= 3600), "{waits:?}");
 
-    world.clock.advance(24 * HOUR);
+    env.clock.advance(24 * HOUR);
     let later = from_many_places(&app, "ada@example.com", 10).await;
     assert_eq!(later, [422; 10], "a day later all is forgotten");
 }
 
 #[on_both]
-async fn within_a_day_a_guesser_gets_few_tries(world: World) {
-    let app = world.app().await;
+async fn within_a_day_an_attacker_gets_few_attempts(env: TestEnv) {
+    let app = env.app().await;
     let mut tries = 0;
     let end = app.ctx.clock.now() + time::Duration::days(1);
     while app.ctx.clock.now() < end {
         let page = guesses(&app, "ada@example.com", &format!("[2001:db8:{tries:x}::1]:1")).await;
         match page.status() {
             422 => tries += 1,
-            _ => world.clock.advance(Duration::from_secs(retry_after(&page))),
+            _ => env.clock.advance(Duration::from_secs(retry_after(&page))),
         }
     }
 
@@ -117,9 +117,9 @@ async fn within_a_day_a_guesser_gets_few_tries(world: World) {
 }
 
 #[on_both]
-async fn the_owner_gets_through_on_a_known_device(world: World) {
-    let app = world.app().await;
-    let mut home = app.person("ada").await;
+async fn the_owner_gets_through_on_a_known_device(env: TestEnv) {
+    let app = env.app().await;
+    let mut home = app.user("ada").await;
     home.logs_out().await;
     assert_eq!(*from_many_places(&app, "ada@example.com", 13).await.last().expect("tried"), 429);
 
@@ -131,10 +131,10 @@ async fn the_owner_gets_through_on_a_known_device(world: World) {
 }
 
 #[on_both]
-async fn a_known_device_is_known_for_its_own_account_only(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    app.person("eve").await;
+async fn a_known_device_is_known_for_its_account_only(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    app.user("eve").await;
     let mut eve = app.visitor();
     eve.logs_in("eve@example.com", GOOD).await;
     eve.logs_out().await;
@@ -144,9 +144,9 @@ async fn a_known_device_is_known_for_its_own_account_only(world: World) {
 }
 
 #[on_both]
-async fn a_stolen_device_cookie_is_slowed_down_too(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_stolen_device_cookie_is_rate_limited_too(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let mut thief = app.visitor();
     thief.logs_in("ada@example.com", GOOD).await;
     thief.logs_out().await;
@@ -160,9 +160,9 @@ async fn a_stolen_device_cookie_is_slowed_down_too(world: World) {
 }
 
 #[on_both]
-async fn a_stolen_device_cookie_has_twenty_guesses_for_good(world: World) {
-    let app = world.app().await;
-    let mut home = app.person("ada").await;
+async fn a_stolen_device_cookie_has_twenty_attempts(env: TestEnv) {
+    let app = env.app().await;
+    let mut home = app.user("ada").await;
     home.logs_out().await;
     let mut phone = app.visitor();
     phone.logs_in(ADA, GOOD).await;
@@ -173,7 +173,7 @@ async fn a_stolen_device_cookie_has_twenty_guesses_for_good(world: World) {
     app.execute(set).await;
 
     let mut spent = 0;
-    while let Some(page) = next_guess(&world, &mut thief).await {
+    while let Some(page) = next_guess(&env, &mut thief).await {
         assert_eq!(page.status(), 422);
         spent += 1;
         // Only the cookie is counted here.
@@ -181,7 +181,7 @@ async fn a_stolen_device_cookie_has_twenty_guesses_for_good(world: World) {
     }
 
     assert_eq!(spent, 20);
-    world.clock.advance(365 * 24 * HOUR);
+    env.clock.advance(365 * 24 * HOUR);
     assert_eq!(thief.logs_in(ADA, "wrong guess").await.status(), 429, "a year later");
     assert_eq!(phone.logs_in(ADA, GOOD).await.status(), 429, "it is the same cookie");
     assert_eq!(home.logs_in(ADA, GOOD).await.status(), 303, "another device of the owner's");
@@ -193,8 +193,8 @@ async fn a_stolen_device_cookie_has_twenty_guesses_for_good(world: World) {
 }
 
 #[on_both]
-async fn spraying_one_password_over_many_accounts_is_stopped(world: World) {
-    let app = world.app().await;
+async fn one_password_tried_on_many_accounts_is_limited(env: TestEnv) {
+    let app = env.app().await;
     let mut statuses = Vec::new();
     for number in 0..110 {
         let email = format!("person{number}@example.com");
@@ -210,8 +210,8 @@ async fn spraying_one_password_over_many_accounts_is_stopped(world: World) {
 }
 
 #[on_both]
-async fn one_subscriber_is_one_place_however_it_is_written(world: World) {
-    let app = world.app().await;
+async fn one_ipv6_network_counts_as_one_client(env: TestEnv) {
+    let app = env.app().await;
     for number in 0..101 {
         let place = format!("[2001:db8:0:1::{number:x}]:1");
         guesses(&app, &format!("person{number}@example.com"), &place).await;
@@ -222,8 +222,8 @@ async fn one_subscriber_is_one_place_however_it_is_written(world: World) {
 }
 
 #[on_both]
-async fn headers_do_not_move_anybody(world: World) {
-    let app = world.app().await;
+async fn untrusted_headers_do_not_change_the_address(env: TestEnv) {
+    let app = env.app().await;
     for number in 0..101 {
         let mut eve = app.visitor().from("198.51.100.1:1");
         for name in ["X-Forwarded-For", "X-Real-IP", "Forwarded", "CF-Connecting-IP"] {
@@ -236,8 +236,8 @@ async fn headers_do_not_move_anybody(world: World) {
 }
 
 #[on_both]
-async fn behind_a_trusted_proxy_people_are_told_apart(world: World) {
-    let app = world.app_with(&[("trusted_proxies", "198.51.100.1/32")]).await;
+async fn behind_a_trusted_proxy_clients_are_told_apart(env: TestEnv) {
+    let app = env.app_with(&[("trusted_proxies", "198.51.100.1/32")]).await;
     for number in 0..102 {
         let eve = app.visitor().from("198.51.100.1:1").with("X-Forwarded-For", "203.0.113.1");
         eve.clone().logs_in(&format!("person{number}@example.com"), "wrong guess").await;
@@ -251,8 +251,8 @@ async fn behind_a_trusted_proxy_people_are_told_apart(world: World) {
 }
 
 #[on_both]
-async fn parallel_guesses_are_all_counted(world: World) {
-    let app = world.app().await;
+async fn parallel_guesses_are_all_counted(env: TestEnv) {
+    let app = env.app().await;
     let mut guessers = Vec::new();
     for place in 0..30 {
         let mut guesser = app.visitor().from(&format!("198.51.100.{place}:1"));
@@ -271,18 +271,18 @@ async fn parallel_guesses_are_all_counted(world: World) {
 }
 
 #[on_both]
-async fn honest_log_ins_are_never_slowed_down(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn successful_logins_are_never_limited(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     for _ in 0..40 {
         assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
     }
 }
 
 #[on_both]
-async fn success_does_not_wipe_out_failures(world: World) {
-    let app = world.app().await;
-    app.person("eve").await;
+async fn a_success_does_not_reset_failures(env: TestEnv) {
+    let app = env.app().await;
+    app.user("eve").await;
     let mut statuses = Vec::new();
     for number in 0..110 {
         let email = format!("person{number}@example.com");
@@ -294,48 +294,50 @@ async fn success_does_not_wipe_out_failures(world: World) {
 }
 
 #[on_both]
-async fn a_restart_and_a_second_node_forget_nothing(world: World) {
-    let (here, there) = (world.app().await, world.app().await);
+async fn a_restart_and_a_second_node_keep_the_counts(env: TestEnv) {
+    let (here, there) = (env.app().await, env.app().await);
     from_many_places(&here, "ada@example.com", 6).await;
     from_many_places(&there, "ada@example.com", 5).await;
-    let restarted = world.app().await;
+    let restarted = env.app().await;
 
     assert_eq!(guesses(&restarted, "ada@example.com", "203.0.113.1:1").await.status(), 429);
 }
 
 #[on_both]
-async fn joining_over_and_over_from_one_place_is_slowed_down(world: World) {
-    let app = world.app().await;
+async fn sign_ups_from_one_network_are_limited(env: TestEnv) {
+    let app = env.app().await;
     let mut last = 0;
     for number in 0..202 {
         let mut eve = app.visitor();
-        last =
-            eve.joins(&format!("eve{number}@example.com"), "correct horse battery").await.status();
+        last = eve
+            .signs_up(&format!("eve{number}@example.com"), "correct horse battery")
+            .await
+            .status();
     }
 
     assert_eq!(last, 429);
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 201);
-    let page = app.visitor().joins("one-more@example.com", GOOD).await;
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 201);
+    let page = app.visitor().signs_up("one-more@example.com", GOOD).await;
     assert_eq!(page.summary(), ["Too many tries. Try again in 30 seconds."]);
     assert_eq!(
-        app.visitor().from("203.0.113.9:1").joins("one-more@example.com", GOOD).await.status(),
+        app.visitor().from("203.0.113.9:1").signs_up("one-more@example.com", GOOD).await.status(),
         303
     );
 }
 
 #[on_both]
-async fn mistakes_in_the_form_are_counted_before_a_password_is_weighed(world: World) {
-    let app = world.app().await;
+async fn invalid_forms_count_before_a_strength_check(env: TestEnv) {
+    let app = env.app().await;
     let mut statuses = Vec::new();
     for _ in 0..203 {
-        statuses.push(app.visitor().joins("no address", "1234").await.status());
+        statuses.push(app.visitor().signs_up("no address", "1234").await.status());
     }
 
     assert_eq!(statuses, [&[422; 201][..], &[429; 2]].concat());
 }
 
 #[on_both]
-async fn a_clock_that_is_a_moment_behind_is_no_reason_to_refuse(world: World) {
+async fn a_slightly_slow_clock_refuses_no_one(env: TestEnv) {
     static LIMIT: Limit = Limit {
         name: "test",
         free: 3,
@@ -343,7 +345,7 @@ async fn a_clock_that_is_a_moment_behind_is_no_reason_to_refuse(world: World) {
         first_wait: Duration::from_secs(30),
         longest_wait: HOUR,
     };
-    let app = world.app().await;
+    let app = env.app().await;
     let now = app.ctx.clock.now();
     let tries = [LIMIT.on("somebody")];
 
@@ -359,11 +361,11 @@ async fn a_clock_that_is_a_moment_behind_is_no_reason_to_refuse(world: World) {
 }
 
 #[on_both]
-async fn what_is_counted_names_nobody(world: World) {
-    let app = world.app().await;
+async fn the_stored_counts_contain_no_names(env: TestEnv) {
+    let app = env.app().await;
     guesses(&app, "ada@example.com", "198.51.100.77:1").await;
 
     let named = "SELECT COUNT(*) FROM throttle WHERE id LIKE '%ada%' OR id LIKE '%198.51%'";
-    assert_eq!(app.number(named).await, 0);
-    assert_eq!(app.number("SELECT COUNT(*) FROM throttle").await, 3);
+    assert_eq!(app.query_number(named).await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM throttle").await, 3);
 }

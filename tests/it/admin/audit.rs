@@ -5,7 +5,7 @@ use daemun::audit::{AuditEvent, AuditEventKind};
 use daemun::types::{RequestInfo, UserId};
 use serde_json::{Value, json};
 
-use crate::support::{App, GOOD, World, on_both};
+use crate::support::{App, GOOD, TestEnv, on_both};
 
 const TRAIL: &str = "/admin/audit";
 
@@ -20,8 +20,8 @@ async fn notes(app: &App, action: AuditEventKind, agent: &str, details: Value) {
 }
 
 #[on_both]
-async fn the_file_of_the_trail_is_read_by_spreadsheets_and_computed_by_none(world: World) {
-    let app = world.app().await;
+async fn the_csv_is_safe_for_spreadsheets(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     for agent in ["=cmd", "＝cmd"] {
         app.visitor().with("User-Agent", agent).logs_in("root@example.com", GOOD).await;
@@ -36,9 +36,9 @@ async fn the_file_of_the_trail_is_read_by_spreadsheets_and_computed_by_none(worl
 }
 
 #[on_both]
-async fn only_readers_of_the_trail_read_it(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_audit_log_needs_its_permission(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut other = app.promoted_staff("other", &["users.view", "users.change"]).await;
     let mut reader = app.promoted_staff("reader", &["audit.view"]).await;
     let mut root = app.promoted("root").await;
@@ -52,10 +52,10 @@ async fn only_readers_of_the_trail_read_it(world: World) {
 }
 
 #[on_both]
-async fn an_event_says_what_was_and_what_became(world: World) {
-    let app = world.app().await;
+async fn an_event_shows_values_before_and_after(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
-    app.person("eve").await;
+    app.user("eve").await;
     let details = json!({
         "changes": { "name": ["<b>old</b>", "new"], "is_active": [true, false] },
         "reason": "<script>alert(1)</script>",
@@ -85,12 +85,12 @@ async fn an_event_says_what_was_and_what_became(world: World) {
 }
 
 #[on_both]
-async fn the_trail_is_searched(world: World) {
-    let app = world.app().await;
+async fn the_audit_log_is_searchable(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
-    app.person("eve").await;
+    app.user("eve").await;
     notes(&app, AuditEventKind::Deactivated, "", json!({})).await;
-    world.clock.advance(std::time::Duration::from_hours(24));
+    env.clock.advance(std::time::Duration::from_hours(24));
     notes(&app, AuditEventKind::Activated, "", json!({})).await;
 
     for (query, found) in [
@@ -129,8 +129,8 @@ async fn the_trail_is_searched(world: World) {
 }
 
 #[on_both]
-async fn a_long_trail_is_read_page_by_page(world: World) {
-    let app = world.app().await;
+async fn the_list_is_paged(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
     for number in 0..43 {
         notes(&app, AuditEventKind::Activated, "", json!({ "reason": number })).await;
@@ -151,8 +151,8 @@ async fn a_long_trail_is_read_page_by_page(world: World) {
 }
 
 #[on_both]
-async fn the_file_holds_no_formula(world: World) {
-    let app = world.app().await;
+async fn the_csv_holds_no_formula(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
     for agent in ["=HYPERLINK(1)", "+1", "-1", "@SUM", "a,\"b\""] {
         notes(&app, AuditEventKind::Activated, agent, json!({})).await;

@@ -10,7 +10,7 @@ use sea_orm::DbBackend;
 use crate::admin::bulk_jobs::does;
 use crate::admin::user_import::uploads;
 use crate::support::app::request_info;
-use crate::support::{App, Browser, World, on_both};
+use crate::support::{App, Browser, TestEnv, on_both};
 
 /// From now on the database refuses every change of a kind to rows for which a condition holds.
 async fn refuses(app: &App, name: &str, what: &str, table: &str, condition: &str) {
@@ -42,8 +42,8 @@ async fn imports(root: &mut Browser<'_>, list: &str) {
 }
 
 #[on_both]
-async fn a_row_that_the_database_refuses_is_passed_over(world: World) {
-    let app = world.app().await;
+async fn a_refused_import_row_is_skipped(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     refuses(&app, "no_bob", "INSERT", "users", "new.email = 'bob@example.com'").await;
 
@@ -51,17 +51,17 @@ async fn a_row_that_the_database_refuses_is_passed_over(world: World) {
     worker::run_bulk_jobs(&app.ctx).await;
 
     let row = "SELECT done * 1000 + skipped FROM bulk_jobs WHERE state = 'done'";
-    assert_eq!(app.number(row).await, 2_001);
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 3);
-    assert_eq!(app.events("added_by_staff").await, 2);
+    assert_eq!(app.query_number(row).await, 2_001);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 3);
+    assert_eq!(app.audit_event_count("added_by_staff").await, 2);
 }
 
 #[on_both]
-async fn an_account_that_the_database_refuses_to_change_is_passed_over(world: World) {
-    let app = world.app().await;
+async fn an_account_that_cannot_be_changed_is_skipped(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     for name in ["ada", "bob", "eve"] {
-        app.person(name).await;
+        app.user(name).await;
     }
     let bob = app.id_of("bob").await;
     refuses(&app, "no_bob", "UPDATE", "users", &format!("old.id = {bob}")).await;
@@ -72,31 +72,34 @@ async fn an_account_that_the_database_refuses_to_change_is_passed_over(world: Wo
     worker::run_bulk_jobs(&app.ctx).await;
 
     let row = "SELECT done * 1000 + skipped FROM bulk_jobs WHERE state = 'done'";
-    assert_eq!(app.number(row).await, 2_001);
-    assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE NOT is_active").await, 2);
-    assert_eq!(app.events("deactivated").await, 2);
+    assert_eq!(app.query_number(row).await, 2_001);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users WHERE NOT is_active").await, 2);
+    assert_eq!(app.audit_event_count("deactivated").await, 2);
 }
 
 #[on_both]
-async fn a_job_that_fails_keeps_nobody_elses_waiting(world: World) {
-    let app = world.app().await;
+async fn a_failing_job_does_not_block_others(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     imports(&mut root, "email\nada@example.com\n").await;
-    let first = app.number("SELECT id FROM bulk_jobs").await;
+    let first = app.query_number("SELECT id FROM bulk_jobs").await;
     refuses(&app, "no_first", "UPDATE", "bulk_jobs", &format!("old.id = {first}")).await;
     imports(&mut root, "email\neve@example.com\n").await;
 
     worker::run_bulk_jobs(&app.ctx).await;
 
-    assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE email = 'eve@example.com'").await, 1);
+    assert_eq!(
+        app.query_number("SELECT COUNT(*) FROM users WHERE email = 'eve@example.com'").await,
+        1
+    );
     let first = format!("SELECT COUNT(*) FROM bulk_jobs WHERE id = {first} AND state = 'running'");
-    assert_eq!(app.number(&first).await, 1, "it is tried again");
+    assert_eq!(app.query_number(&first).await, 1, "it is tried again");
 }
 
 // As a version of the program wrote it that took such hashes.
 #[on_both]
-async fn a_hash_with_a_nul_in_a_stored_list_stops_nothing(world: World) {
-    let app = world.app().await;
+async fn a_nul_in_a_stored_hash_stops_nothing(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     let person = |name: &str, hash: &str| ImportedUser {
         email: format!("{name}@example.com"),
@@ -115,7 +118,10 @@ async fn a_hash_with_a_nul_in_a_stored_list_stops_nothing(world: World) {
     assert!(flows::admin::user_import::enqueue(&app.ctx, actor, id).await.expect("started"));
     worker::run_bulk_jobs(&app.ctx).await;
 
-    assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE email = 'eve@example.com'").await, 1);
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_jobs WHERE state = 'done'").await, 1);
+    assert_eq!(
+        app.query_number("SELECT COUNT(*) FROM users WHERE email = 'eve@example.com'").await,
+        1
+    );
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM bulk_jobs WHERE state = 'done'").await, 1);
     assert!(root.is_signed_in().await);
 }

@@ -8,7 +8,7 @@ use daemun::types::Permission;
 use daemun::worker;
 use futures::future::{join, join_all};
 
-use crate::support::{App, Browser, Page, World, on_both};
+use crate::support::{App, Browser, Page, TestEnv, on_both};
 
 const LOOK: &str = "/admin/users/actions";
 const BULK: &str = "/admin/bulk";
@@ -59,14 +59,14 @@ async fn crowd(app: &App, size: u32) {
 }
 
 async fn active(app: &App) -> i64 {
-    app.number("SELECT COUNT(*) FROM users WHERE is_active").await
+    app.query_number("SELECT COUNT(*) FROM users WHERE is_active").await
 }
 
 #[on_both]
-async fn those_ticked_are_suspended_for_a_reason(world: World) {
-    let app = world.app().await;
+async fn selected_users_are_suspended_with_a_reason(env: TestEnv) {
+    let app = env.app().await;
     for name in ["ada", "eve", "bob"] {
-        app.person(name).await;
+        app.user(name).await;
     }
     let ids = [app.id_of("ada").await.to_string(), app.id_of("eve").await.to_string()];
     let mut root = app.superuser("root").await;
@@ -74,26 +74,34 @@ async fn those_ticked_are_suspended_for_a_reason(world: World) {
     let page = looks(&mut root, "deactivate", &[("id", &ids[0]), ("id", &ids[1])]).await;
     assert_eq!((page.status(), page.texts(".lead")), (200, vec!["2 people".to_owned()]));
     assert_eq!(page.texts(".sample li"), ["ada@example.com", "eve@example.com"]);
-    assert_eq!((active(&app).await, app.events("deactivated").await), (4, 0), "only looked at");
+    assert_eq!(
+        (active(&app).await, app.audit_event_count("deactivated").await),
+        (4, 0),
+        "only looked at"
+    );
     let why = [("reason", "Spam"), ("until", "2026-03-09")];
     let answer = orders(&mut root, &page, &why).await;
 
     let path = answer.location().expect("ordered").to_owned();
     let (state, numbers) = figures(&mut root, &path).await;
     assert_eq!((state.as_str(), &numbers[..2]), ("Done", &["2".to_owned(), "2".into()][..]));
-    assert_eq!((active(&app).await, app.living().await), (2, 2), "bob and root are left");
+    assert_eq!(
+        (active(&app).await, app.active_session_count().await),
+        (2, 2),
+        "bob and root are left"
+    );
     let told = "SELECT COUNT(*) FROM audit_events WHERE action = 'deactivated' AND \
         actor_id IS NOT NULL AND details LIKE '%\"reason\":\"Spam\"%' AND details LIKE '%\"bulk\":%'";
-    assert_eq!(app.number(told).await, 2);
+    assert_eq!(app.query_number(told).await, 2);
     let until = "SELECT COUNT(*) FROM users WHERE inactive_until IS NOT NULL";
-    assert_eq!(app.number(until).await, 2);
+    assert_eq!(app.query_number(until).await, 2);
 }
 
 #[on_both]
-async fn everybody_found_is_done_batch_by_batch(world: World) {
-    let app = world.app().await;
+async fn all_matching_users_are_changed_in_batches(env: TestEnv) {
+    let app = env.app().await;
     crowd(&app, 130).await;
-    app.person("ada").await;
+    app.user("ada").await;
     let mut root = app.superuser("root").await;
 
     let whom = [("all", "true"), ("filter", "q=crowd")];
@@ -106,17 +114,17 @@ async fn everybody_found_is_done_batch_by_batch(world: World) {
     worker::run_bulk_jobs(&app.ctx).await;
     let (state, numbers) = figures(&mut root, &path).await;
     assert_eq!((state.as_str(), numbers[0].as_str()), ("Done", "130"));
-    assert_eq!(app.events("verified_by_staff").await, 130);
+    assert_eq!(app.audit_event_count("verified_by_staff").await, 130);
     let proved = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
     let late = format!("{proved} AND email = 'late@example.com'");
-    assert_eq!(app.number(&late).await, 0, "whoever came later is not meant");
+    assert_eq!(app.query_number(&late).await, 0, "whoever came later is not meant");
 }
 
 #[on_both]
-async fn what_was_done_can_be_undone_for_a_day_and_once(world: World) {
-    let app = world.app().await;
+async fn a_job_can_be_undone_once_within_a_day(env: TestEnv) {
+    let app = env.app().await;
     for name in ["ada", "eve", "bob", "kim"] {
-        app.person(name).await;
+        app.user(name).await;
     }
     let mut root = app.superuser("root").await;
     let mut ids = Vec::new();
@@ -140,25 +148,25 @@ async fn what_was_done_can_be_undone_for_a_day_and_once(world: World) {
     assert_eq!(active(&app).await, 3, "ada, kim and root");
     let reasons = "SELECT COUNT(*) FROM users WHERE NOT is_active AND deletes_at IS NULL AND \
         inactive_reason IN ('Old story', 'New')";
-    assert_eq!(app.number(reasons).await, 2, "eve is suspended as before, and bob as since");
+    assert_eq!(app.query_number(reasons).await, 2, "eve is suspended as before, and bob as since");
     let again = root.submits(&format!("{path}/undo"), &[]).await;
     assert_eq!(again.location(), Some(path.as_str()));
     let page = root.get(&path).await;
     assert_eq!(page.attribute(".flash a", "href"), Some(undo));
     assert!(page.html().select(&scraper::Selector::parse("#undo").expect("css")).next().is_none());
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_jobs").await, 2);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM bulk_jobs").await, 2);
 }
 
 #[on_both]
-async fn after_a_day_it_is_too_late_to_undo(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn an_undo_is_refused_after_a_day(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await.to_string();
     let mut root = app.superuser("root").await;
     let path = does(&mut root, "deactivate", &[("id", &id)]).await;
     assert_eq!(root.get(&path).await.texts("#undo").len(), 1);
 
-    world.clock.advance(Duration::from_hours(24));
+    env.clock.advance(Duration::from_hours(24));
     let answer = root.submits(&format!("{path}/undo"), &[]).await;
 
     assert_eq!(answer.location(), Some(path.as_str()));
@@ -167,9 +175,9 @@ async fn after_a_day_it_is_too_late_to_undo(world: World) {
 }
 
 #[on_both]
-async fn of_sixteen_who_undo_at_once_one_does(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn of_sixteen_undos_at_once_one_wins(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await.to_string();
     let mut root = app.superuser("root").await;
     let path = does(&mut root, "deactivate", &[("id", &id)]).await;
@@ -185,13 +193,13 @@ async fn of_sixteen_who_undo_at_once_one_does(world: World) {
 
     let winners = answers.iter().filter(|answer| answer.location() != Some(path.as_str()));
     assert_eq!(winners.count(), 1);
-    assert_eq!(app.events("undone_by_staff").await, 1);
+    assert_eq!(app.audit_event_count("undone_by_staff").await, 1);
 }
 
 #[on_both]
-async fn nobody_reaches_themselves_or_above(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn own_and_higher_accounts_are_left_out(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     app.superuser("root").await;
     let may = [Permission::UsersView, Permission::UsersChange];
     let mut staff = app.staff("staff", &may).await;
@@ -217,8 +225,8 @@ async fn nobody_reaches_themselves_or_above(world: World) {
 }
 
 #[on_both]
-async fn the_last_superuser_stays_when_two_select_everybody(world: World) {
-    let app = world.app().await;
+async fn the_last_superuser_is_kept_when_two_select_all(env: TestEnv) {
+    let app = env.app().await;
     let mut ada = app.superuser("ada").await;
     let mut eve = app.superuser("eve").await;
     let whom = [("all", "true"), ("filter", "")];
@@ -234,12 +242,12 @@ async fn the_last_superuser_stays_when_two_select_everybody(world: World) {
     );
     worker::run_bulk_jobs(&app.ctx).await;
     assert_eq!(active(&app).await, 1);
-    assert_eq!(app.events("deletion_by_staff").await, 1);
+    assert_eq!(app.audit_event_count("deletion_by_staff").await, 1);
 }
 
 #[on_both]
-async fn whoever_loses_their_rights_meanwhile_does_no_more(world: World) {
-    let app = world.app().await;
+async fn a_job_stops_when_its_actor_loses_permission(env: TestEnv) {
+    let app = env.app().await;
     crowd(&app, 70).await;
     let may = [Permission::UsersView, Permission::UsersChange];
     let mut staff = app.staff("staff", &may).await;
@@ -248,14 +256,14 @@ async fn whoever_loses_their_rights_meanwhile_does_no_more(world: World) {
     app.execute("UPDATE users SET is_staff = false").await;
     worker::run_bulk_jobs(&app.ctx).await;
 
-    assert_eq!(app.events("verified_by_staff").await, 50);
+    assert_eq!(app.audit_event_count("verified_by_staff").await, 50);
     let mut root = app.superuser("root").await;
     assert_eq!(figures(&mut root, &path).await.0, "Stopped");
 }
 
 #[on_both]
-async fn somebody_can_stop_it(world: World) {
-    let app = world.app().await;
+async fn a_job_can_be_stopped(env: TestEnv) {
+    let app = env.app().await;
     crowd(&app, 70).await;
     let mut root = app.superuser("root").await;
     let may = [Permission::UsersView, Permission::UsersChange];
@@ -267,16 +275,16 @@ async fn somebody_can_stop_it(world: World) {
     worker::run_bulk_jobs(&app.ctx).await;
 
     assert_eq!(figures(&mut root, &path).await.0, "Stopped");
-    assert_eq!(app.events("deactivated").await, 50);
+    assert_eq!(app.audit_event_count("deactivated").await, 50);
     root.submits(&format!("{path}/undo"), &[]).await;
     worker::run_bulk_jobs(&app.ctx).await;
-    assert_eq!(app.events("undone_by_staff").await, 50);
+    assert_eq!(app.audit_event_count("undone_by_staff").await, 50);
 }
 
 #[on_both]
-async fn nodes_that_work_at_once_do_it_to_everybody_once(world: World) {
-    let app = world.app().await;
-    let other = world.app().await;
+async fn nodes_running_at_once_change_each_user_once(env: TestEnv) {
+    let app = env.app().await;
+    let other = env.app().await;
     crowd(&app, 400).await;
     let mut root = app.superuser("root").await;
     let path = does(&mut root, "deactivate", &[("all", "true"), ("filter", "q=crowd")]).await;
@@ -293,14 +301,14 @@ async fn nodes_that_work_at_once_do_it_to_everybody_once(world: World) {
 
     let (state, numbers) = figures(&mut root, &path).await;
     assert_eq!((state.as_str(), numbers[0].as_str()), ("Done", "400"));
-    assert_eq!(app.events("deactivated").await, 400);
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_snapshots").await, 400);
+    assert_eq!(app.audit_event_count("deactivated").await, 400);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM bulk_snapshots").await, 400);
 }
 
 #[on_both]
-async fn wrong_input_is_said_and_nothing_is_done(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn invalid_input_is_refused(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await.to_string();
     let mut root = app.superuser("root").await;
     let many: Vec<_> = (0..501).map(|_| ("id", id.as_str())).collect();
@@ -325,7 +333,7 @@ async fn wrong_input_is_said_and_nothing_is_done(world: World) {
     let wrong = orders(&mut root, &page, &[("until", "tomorrow"), ("reason", "a\nb")]).await;
     assert_eq!((wrong.status(), wrong.summary().len()), (422, 2), "{}", wrong.text());
     assert!(wrong.field("until").is_wrong && wrong.field("reason").is_wrong);
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_jobs").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM bulk_jobs").await, 0);
     for path in ["/999", "/x", "/0", "/-1"] {
         assert_eq!(root.get(&format!("{BULK}{path}")).await.status(), 404, "{path}");
         for tail in ["/undo", "/stop"] {
@@ -335,8 +343,8 @@ async fn wrong_input_is_said_and_nothing_is_done(world: World) {
 }
 
 #[on_both]
-async fn a_number_that_has_changed_is_looked_at_again(world: World) {
-    let app = world.app().await;
+async fn a_changed_count_needs_a_new_confirmation(env: TestEnv) {
+    let app = env.app().await;
     crowd(&app, 3).await;
     let mut root = app.superuser("root").await;
     let whom = [("all", "true"), ("filter", "q=crowd")];
@@ -348,16 +356,16 @@ async fn a_number_that_has_changed_is_looked_at_again(world: World) {
     assert_eq!((again.status(), again.texts(".lead")), (422, vec!["4 people".to_owned()]));
     assert!(again.summary()[0].starts_with("The number of people has changed"));
     assert_eq!(orders(&mut root, &again, &[]).await.status(), 303);
-    assert_eq!(app.events("deletion_by_staff").await, 4);
+    assert_eq!(app.audit_event_count("deletion_by_staff").await, 4);
 }
 
 #[on_both]
-async fn what_is_dangerous_asks_for_the_password_and_leads_back(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn dangerous_jobs_need_the_password(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await.to_string();
     let mut root = app.superuser("root").await;
-    world.clock.advance(Duration::from_mins(11));
+    env.clock.advance(Duration::from_mins(11));
 
     let answer = looks(&mut root, "delete", &[("id", &id)]).await;
     let way = answer.location().expect("asked").to_owned();
@@ -373,27 +381,31 @@ async fn what_is_dangerous_asks_for_the_password_and_leads_back(world: World) {
     let page = root.get(&next).await;
     assert_eq!((page.status(), page.texts(".lead")), (200, vec!["1 person".to_owned()]));
     assert_eq!(orders(&mut root, &page, &[]).await.status(), 303);
-    assert_eq!(app.events("deletion_by_staff").await, 1);
+    assert_eq!(app.audit_event_count("deletion_by_staff").await, 1);
 }
 
 #[on_both]
-async fn what_was_done_is_listed_for_a_month(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn jobs_are_listed_for_a_month(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await.to_string();
     let mut root = app.superuser("root").await;
     let path = does(&mut root, "deactivate", &[("id", &id)]).await;
 
     let row = root.get(BULK).await.texts("tbody td");
     assert_eq!(&row[..3], ["Done", "1", "root@example.com"]);
-    assert_eq!(app.word("SELECT payload FROM bulk_jobs").await, "", "and whom it was for is gone");
-    world.clock.advance(Duration::from_hours(31 * 24));
+    assert_eq!(
+        app.query_text("SELECT payload FROM bulk_jobs").await,
+        "",
+        "and whom it was for is gone"
+    );
+    env.clock.advance(Duration::from_hours(31 * 24));
     worker::sweep_all(&app.ctx).await;
 
     let mut root = app.visitor();
     root.logs_in("root@example.com", crate::support::GOOD).await;
     assert_eq!(root.get(&path).await.status(), 404);
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_snapshots").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM bulk_snapshots").await, 0);
 }
 
 async fn crowd_of_one(app: &App, name: &str) {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::support::{World, on_both};
+use crate::support::{TestEnv, on_both};
 
 #[on_both]
-async fn each_part_is_for_whoever_may_see_it(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn each_section_needs_its_permission(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     assert_eq!(app.visitor().get("/admin").await.status(), 303);
     assert_eq!(ada.get("/admin").await.status(), 403);
     for (permission, figures, trail, warnings) in [
@@ -27,11 +27,11 @@ async fn each_part_is_for_whoever_may_see_it(world: World) {
 }
 
 #[on_both]
-async fn what_there_is_is_counted(world: World) {
-    let app = world.app().await;
-    app.person("old").await;
-    world.clock.advance(Duration::from_hours(24 * 3));
-    app.person("ada").await;
+async fn the_counts_are_right(env: TestEnv) {
+    let app = env.app().await;
+    app.user("old").await;
+    env.clock.advance(Duration::from_hours(24 * 3));
+    app.user("ada").await;
     app.execute("UPDATE users SET is_active = FALSE WHERE id = 1").await;
     app.execute("UPDATE users SET email_verified_at = 1 WHERE id = 2").await;
     let mut root = app.promoted("root").await;
@@ -46,9 +46,9 @@ async fn what_there_is_is_counted(world: World) {
     assert_eq!(page.texts("svg rect").len(), 60);
     assert!(!page.text().contains("style="));
 
-    app.person("late").await;
+    app.user("late").await;
     assert_eq!(root.get("/admin").await.texts(".stats dd")[0], "3", "remembered");
-    world.clock.advance(Duration::from_secs(31));
+    env.clock.advance(Duration::from_secs(31));
     let page = root.get("/admin").await;
     assert_eq!(page.texts(".stats dd")[0], "4");
     assert_eq!(page.texts(".chart tbody tr")[29], "4 March 202633");
@@ -56,8 +56,8 @@ async fn what_there_is_is_counted(world: World) {
 }
 
 #[on_both]
-async fn the_rooms_cost_a_handful_of_statements(world: World) {
-    let app = world.app_with(&[("session_cache", "60s")]).await;
+async fn the_sections_cost_few_statements(env: TestEnv) {
+    let app = env.app_with(&[("session_cache", "60s")]).await;
     let mut root = app.promoted("root").await;
     root.get("/account/mypage").await;
     for (path, most) in [

@@ -1,6 +1,6 @@
 //! Letters, as staff see them.
 
-use crate::support::{App, World, on_both};
+use crate::support::{App, TestEnv, on_both};
 
 const BOX: &str = "/admin/mail";
 
@@ -22,9 +22,9 @@ async fn three_letters(app: &App) {
 }
 
 #[on_both]
-async fn only_readers_of_the_trail_see_letters(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn emails_need_the_audit_permission(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut other = app.promoted_staff("other", &["users.view", "settings.view"]).await;
     let mut reader = app.promoted_staff("reader", &["audit.view"]).await;
     three_letters(&app).await;
@@ -40,8 +40,8 @@ async fn only_readers_of_the_trail_see_letters(world: World) {
 }
 
 #[on_both]
-async fn letters_are_listed_by_their_state(world: World) {
-    let app = world.app().await;
+async fn emails_are_listed_by_state(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
     three_letters(&app).await;
     for (query, found) in [
@@ -66,8 +66,8 @@ async fn letters_are_listed_by_their_state(world: World) {
 }
 
 #[on_both]
-async fn a_letter_that_waits_is_tried_again_and_no_other(world: World) {
-    let app = world.app().await;
+async fn only_a_waiting_email_can_be_retried(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
     three_letters(&app).await;
     let due = "SELECT COUNT(*) FROM outbox WHERE due_at < 9000000000000000";
@@ -77,11 +77,11 @@ async fn a_letter_that_waits_is_tried_again_and_no_other(world: World) {
         assert!(said[0].starts_with("This email is not waiting"), "{letter}: {said:?}");
     }
     let noted = "SELECT COUNT(*) FROM audit_events WHERE action = 'letter_retried'";
-    assert_eq!((app.number(due).await, app.number(noted).await), (0, 0));
+    assert_eq!((app.query_number(due).await, app.query_number(noted).await), (0, 0));
 
     let action = root.get(BOX).await.attribute("td form", "action").expect("a button");
     assert_eq!(root.submits(&action, &[]).await.location(), Some(BOX));
 
     assert_eq!(root.get(BOX).await.texts(".flash"), ["The email is tried again now."]);
-    assert_eq!((app.number(due).await, app.number(noted).await), (1, 1));
+    assert_eq!((app.query_number(due).await, app.query_number(noted).await), (1, 1));
 }

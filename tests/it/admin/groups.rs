@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use futures::join;
 
-use crate::support::{App, GOOD, World, on_both};
+use crate::support::{App, GOOD, TestEnv, on_both};
 
 async fn number_of_events(app: &App, action: &str) -> i64 {
-    app.number(&format!("SELECT COUNT(*) FROM audit_events WHERE action = '{action}'")).await
+    app.query_number(&format!("SELECT COUNT(*) FROM audit_events WHERE action = '{action}'")).await
 }
 
 /// The number of the group of this name, zero without one.
 async fn group(app: &App, name: &str) -> i64 {
-    app.number(&format!("SELECT COALESCE(MAX(id), 0) FROM groups WHERE name = '{name}'")).await
+    app.query_number(&format!("SELECT COALESCE(MAX(id), 0) FROM groups WHERE name = '{name}'"))
+        .await
 }
 
 async fn grants(app: &App, group: i64, permission: &str) -> bool {
@@ -20,13 +21,13 @@ async fn grants(app: &App, group: i64, permission: &str) -> bool {
         "SELECT COUNT(*) FROM group_permissions \
          WHERE group_id = {group} AND permission = '{permission}'"
     );
-    app.number(&sql).await == 1
+    app.query_number(&sql).await == 1
 }
 
 #[on_both]
-async fn only_staff_with_the_permission_come_in(world: World) {
-    let app = world.app().await;
-    let (mut ada, mut root) = (app.person("ada").await, app.promoted("root").await);
+async fn groups_need_their_permission(env: TestEnv) {
+    let app = env.app().await;
+    let (mut ada, mut root) = (app.user("ada").await, app.promoted("root").await);
     let mut reader = app.promoted_staff("reader", &["users.view"]).await;
     let mut other = app.promoted_staff("other", &["audit.view", "settings.view"]).await;
     let id = group(&app, "of reader").await;
@@ -50,8 +51,8 @@ async fn only_staff_with_the_permission_come_in(world: World) {
 }
 
 #[on_both]
-async fn a_superuser_makes_changes_and_deletes_a_group(world: World) {
-    let app = world.app().await;
+async fn a_superuser_creates_updates_and_deletes_a_group(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
 
     let fields =
@@ -74,7 +75,7 @@ async fn a_superuser_makes_changes_and_deletes_a_group(world: World) {
     let told = "SELECT COUNT(*) FROM audit_events WHERE action = 'group_changed' AND details \
                 LIKE '%\"name\":[\"Help desk\",\"Desk\"]%' AND details LIKE \
                 '%\"permissions\":[[\"users.view\",\"users.change\"],[\"audit.view\"]]%'";
-    assert_eq!(app.number(told).await, 1);
+    assert_eq!(app.query_number(told).await, 1);
 
     assert_eq!(root.submits(&one, &fields).await.status(), 303);
     assert_eq!(number_of_events(&app, "group_changed").await, 1, "nothing changed");
@@ -89,8 +90,8 @@ async fn a_superuser_makes_changes_and_deletes_a_group(world: World) {
 }
 
 #[on_both]
-async fn what_is_wrong_with_a_group_is_said(world: World) {
-    let app = world.app().await;
+async fn errors_in_a_group_are_shown(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
     root.submits("/admin/groups/new", &[("name", "Desk")]).await;
 
@@ -118,12 +119,12 @@ async fn what_is_wrong_with_a_group_is_said(world: World) {
         &[("name", ""), ("permissions", "users.view"), ("permissions", "users.add")],
     );
     assert_eq!(page.await.texts("input[checked]").len(), 2, "what was ticked comes back");
-    assert_eq!(app.number("SELECT COUNT(*) FROM groups").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM groups").await, 1);
 }
 
 #[on_both]
-async fn nobody_gives_or_takes_what_they_do_not_have(world: World) {
-    let app = world.app().await;
+async fn only_own_permissions_can_be_granted_or_taken(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
     let fields = [("name", "Strong"), ("permissions", "users.delete")];
     root.submits("/admin/groups/new", &fields).await;
@@ -162,8 +163,8 @@ async fn nobody_gives_or_takes_what_they_do_not_have(world: World) {
 }
 
 #[on_both]
-async fn permissions_take_effect_at_once(world: World) {
-    let app = world.app().await;
+async fn permissions_apply_at_once(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
     let mut ada = app.promoted_staff("ada", &["users.view"]).await;
     let own = format!("/admin/groups/{}", group(&app, "of ada").await);
@@ -178,8 +179,8 @@ async fn permissions_take_effect_at_once(world: World) {
 }
 
 #[on_both]
-async fn two_saves_of_one_group_follow_each_other(world: World) {
-    let app = world.app().await;
+async fn two_updates_of_one_group_are_serialized(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
     root.submits("/admin/groups/new", &[("name", "Desk")]).await;
     let one = format!("/admin/groups/{}", group(&app, "Desk").await);
@@ -195,16 +196,16 @@ async fn two_saves_of_one_group_follow_each_other(world: World) {
              AND details LIKE '%[\"{from}\",\"{to}\"]%'"
         )
     };
-    let left_first =
-        app.number(&told("Desk", "Left")).await + app.number(&told("Left", "Right")).await;
-    let right_first =
-        app.number(&told("Desk", "Right")).await + app.number(&told("Right", "Left")).await;
+    let left_first = app.query_number(&told("Desk", "Left")).await
+        + app.query_number(&told("Left", "Right")).await;
+    let right_first = app.query_number(&told("Desk", "Right")).await
+        + app.query_number(&told("Right", "Left")).await;
     assert!((left_first, right_first) == (2, 0) || (left_first, right_first) == (0, 2));
 }
 
 #[on_both]
-async fn two_groups_never_share_a_name(world: World) {
-    let app = world.app().await;
+async fn two_groups_never_share_a_name(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
     for name in ["One", "Two"] {
         root.submits("/admin/groups/new", &[("name", name)]).await;
@@ -221,16 +222,16 @@ async fn two_groups_never_share_a_name(world: World) {
     let mut statuses = [left.status(), right.status()];
     statuses.sort_unstable();
     assert_eq!(statuses, [303, 422]);
-    assert_eq!(app.number("SELECT COUNT(*) FROM groups").await, 3);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM groups").await, 3);
 }
 
 #[on_both]
-async fn after_ten_minutes_the_password_is_asked_for_again(world: World) {
-    let app = world.app().await;
+async fn after_ten_minutes_the_password_is_required(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
     root.submits("/admin/groups/new", &[("name", "Desk")]).await;
     let one = format!("/admin/groups/{}", group(&app, "Desk").await);
-    world.clock.advance(Duration::from_mins(11));
+    env.clock.advance(Duration::from_mins(11));
 
     for path in ["/admin/groups/new", &one, &format!("{one}/delete")] {
         let answer = root.submits(path, &[("name", "Other")]).await;
@@ -238,8 +239,8 @@ async fn after_ten_minutes_the_password_is_asked_for_again(world: World) {
         assert_eq!(answer.location(), Some(way.as_str()));
     }
     assert_eq!(root.get(&one).await.status(), 200, "looking needs none");
-    assert_eq!(app.number("SELECT COUNT(*) FROM groups WHERE name = 'Desk'").await, 1);
-    assert_eq!(app.number("SELECT COUNT(*) FROM groups").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM groups WHERE name = 'Desk'").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM groups").await, 1);
 
     let fields = [("password", GOOD), ("next", one.as_str())];
     assert_eq!(root.submits("/account/sudo", &fields).await.location(), Some(one.as_str()));
@@ -247,8 +248,8 @@ async fn after_ten_minutes_the_password_is_asked_for_again(world: World) {
 }
 
 #[on_both]
-async fn a_name_is_only_text(world: World) {
-    let app = world.app().await;
+async fn a_name_with_markup_is_escaped(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
     let name = "<script>alert('1')</script>\" onfocus=\"x";
     root.submits("/admin/groups/new", &[("name", name)]).await;

@@ -1,13 +1,13 @@
 //! Why an account cannot log in, as staff read it.
 
 use crate::admin::user_update::{count, path, why};
-use crate::support::{GOOD, World, on_both};
+use crate::support::{GOOD, TestEnv, on_both};
 
 #[on_both]
-async fn staff_are_told_why_somebody_cannot_log_in(world: World) {
-    let app = world.app_with(&[("email_verification", "mandatory")]).await;
+async fn staff_see_why_a_user_cannot_log_in(env: TestEnv) {
+    let app = env.app_with(&[("email_verification", "mandatory")]).await;
     let mut root = app.superuser("root").await;
-    app.visitor().joins("ada@example.com", GOOD).await;
+    app.visitor().signs_up("ada@example.com", GOOD).await;
     let id = app.id_of("ada").await;
 
     assert!(why(&mut root, id).await.contains("must be verified first"));

@@ -3,7 +3,7 @@
 use daemun::types::Permission;
 use rocket::http::Method;
 
-use crate::support::{App, Browser, World, on_both};
+use crate::support::{App, Browser, TestEnv, on_both};
 
 macro_rules! look {
     ($action:literal) => {
@@ -67,7 +67,7 @@ async fn knocks(
 ) {
     for (method, path, needed) in ROUTES {
         let path = path.replace("ID", &id.to_string());
-        let before = app.number("SELECT COUNT(*) FROM audit_events").await;
+        let before = app.query_number("SELECT COUNT(*) FROM audit_events").await;
 
         let status = knock(browser, method, &path).await;
 
@@ -78,15 +78,19 @@ async fn knocks(
             assert!(fine.contains(&status), "{status} {what}");
         } else {
             assert_eq!(status, 403, "{what}");
-            assert_eq!(app.number("SELECT COUNT(*) FROM audit_events").await, before, "{what}");
+            assert_eq!(
+                app.query_number("SELECT COUNT(*) FROM audit_events").await,
+                before,
+                "{what}"
+            );
         }
     }
 }
 
 #[on_both]
-async fn each_role_may_do_what_it_is_granted_and_nothing_else(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn each_role_may_do_what_it_is_granted(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await;
     for (method, path, _) in ROUTES {
         let path = path.replace("ID", &id.to_string());
@@ -98,7 +102,7 @@ async fn each_role_may_do_what_it_is_granted_and_nothing_else(world: World) {
         let location = page.location().unwrap_or_default();
         assert!(location.starts_with("/account/login"), "{method} {path}: {}", page.status());
     }
-    let mut member = app.person("member").await;
+    let mut member = app.user("member").await;
     knocks(&app, (&mut member, false), &[], id).await;
     let mut nobody = app.staff("nobody", &[]).await;
     knocks(&app, (&mut nobody, true), &[], id).await;
@@ -107,7 +111,7 @@ async fn each_role_may_do_what_it_is_granted_and_nothing_else(world: World) {
     for (number, granted) in alone.into_iter().chain(pairs).enumerate() {
         let name = format!("staff{number}");
         let mut staff = app.staff(&name, &granted).await;
-        app.person(&format!("victim{number}")).await;
+        app.user(&format!("victim{number}")).await;
         let victim = app.id_of(&format!("victim{number}")).await;
         knocks(&app, (&mut staff, true), &granted, victim).await;
     }
@@ -116,8 +120,8 @@ async fn each_role_may_do_what_it_is_granted_and_nothing_else(world: World) {
 }
 
 #[on_both]
-async fn an_account_that_does_not_exist_is_not_found(world: World) {
-    let app = world.app().await;
+async fn an_unknown_account_is_not_found(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     for id in ["999999", "0", "-1", "+1", "01", "x", "1x", "99999999999999999999", "%00"] {
         for (method, path, _) in ROUTES {
@@ -131,13 +135,13 @@ async fn an_account_that_does_not_exist_is_not_found(world: World) {
 }
 
 #[on_both]
-async fn staff_never_touch_a_superuser(world: World) {
-    let app = world.app().await;
+async fn staff_never_change_a_superuser(env: TestEnv) {
+    let app = env.app().await;
     app.superuser("root").await;
     let root = app.id_of("root").await;
     let all: Vec<Permission> = Permission::ALL.into();
     let mut staff = app.staff("staff", &all).await;
-    let before = app.number("SELECT version FROM users WHERE is_superuser").await;
+    let before = app.query_number("SELECT version FROM users WHERE is_superuser").await;
     for (method, path, _) in ROUTES {
         let path = path.replace("ID", &root.to_string());
         let is_page = method == Method::Get && path.ends_with(&format!("/{root}"));
@@ -153,5 +157,5 @@ async fn staff_never_touch_a_superuser(world: World) {
     let page = staff.get(&format!("/admin/users/{root}")).await;
     let forms = page.texts(".panel form").len();
     assert_eq!((page.status(), forms), (200, 0), "only to be looked at");
-    assert_eq!(app.number("SELECT version FROM users WHERE is_superuser").await, before);
+    assert_eq!(app.query_number("SELECT version FROM users WHERE is_superuser").await, before);
 }

@@ -1,13 +1,13 @@
 //! The settings, as staff see them.
 
-use crate::support::{World, on_both};
+use crate::support::{TestEnv, on_both};
 
 const SETTINGS: &str = "/admin/settings";
 
 #[on_both]
-async fn only_those_who_may_see_the_settings_do(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_settings_need_their_permission(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut other = app.promoted_staff("other", &["users.view", "audit.view"]).await;
     let mut reader = app.promoted_staff("reader", &["settings.view"]).await;
     assert_eq!(app.visitor().get(SETTINGS).await.status(), 303);
@@ -17,8 +17,8 @@ async fn only_those_who_may_see_the_settings_do(world: World) {
 }
 
 #[on_both]
-async fn secrets_are_never_shown(world: World) {
-    let app = world
+async fn secrets_are_never_shown(env: TestEnv) {
+    let app = env
         .app_with(&[("mail_url", "smtp://daemun:hush-hush@127.0.0.1:1"), ("audience", "<b>x")])
         .await;
     let mut root = app.promoted("root").await;
@@ -40,9 +40,9 @@ async fn secrets_are_never_shown(world: World) {
 }
 
 #[on_both]
-async fn what_the_checkup_says_stands_there_and_on_the_overview(world: World) {
+async fn findings_are_shown_here_and_on_the_dashboard(env: TestEnv) {
     let settings = [("trusted_proxies", "0.0.0.0/0")];
-    let app = world.app_with(&settings).await;
+    let app = env.app_with(&settings).await;
     let mut root = app.promoted("root").await;
 
     let found = root.get(SETTINGS).await.texts(".findings .bad");

@@ -8,7 +8,7 @@ use daemun::types::{Email, Language, Password, Secret};
 use futures::future::join_all;
 
 use crate::support::app::request_info;
-use crate::support::{App, GOOD, World, on_both};
+use crate::support::{App, GOOD, TestEnv, on_both};
 
 async fn link(app: &App) -> String {
     let token = flows::admin::setup::create_link(&app.ctx)
@@ -23,12 +23,12 @@ fn fields(email: &str) -> [(&str, &str); 3] {
 }
 
 async fn superusers(app: &App) -> i64 {
-    app.number("SELECT COUNT(*) FROM users WHERE is_superuser AND is_staff").await
+    app.query_number("SELECT COUNT(*) FROM users WHERE is_superuser AND is_staff").await
 }
 
 #[on_both]
-async fn the_link_makes_a_superuser_and_signs_it_in(world: World) {
-    let app = world.app().await;
+async fn the_link_creates_a_superuser_and_logs_in(env: TestEnv) {
+    let app = env.app().await;
     let link = link(&app).await;
     let mut root = app.visitor();
     for _ in 0..20 {
@@ -50,8 +50,8 @@ async fn the_link_makes_a_superuser_and_signs_it_in(world: World) {
 }
 
 #[on_both]
-async fn there_is_no_link_once_there_is_a_superuser(world: World) {
-    let app = world.app().await;
+async fn there_is_no_link_once_a_superuser_exists(env: TestEnv) {
+    let app = env.app().await;
     let early = link(&app).await;
     let email = Email::parse("root@example.com").expect("an address");
     let password = Password::parse(GOOD).expect("typed");
@@ -70,8 +70,8 @@ async fn there_is_no_link_once_there_is_a_superuser(world: World) {
 }
 
 #[on_both]
-async fn of_sixteen_tries_with_two_links_one_wins(world: World) {
-    let app = world.app().await;
+async fn of_sixteen_uses_of_two_links_one_wins(env: TestEnv) {
+    let app = env.app().await;
     let mut tokens = Vec::new();
     for _ in 0..2 {
         tokens.push(
@@ -106,19 +106,19 @@ async fn of_sixteen_tries_with_two_links_one_wins(world: World) {
 }
 
 #[on_both]
-async fn the_link_is_good_for_a_day(world: World) {
-    let app = world.app().await;
+async fn the_link_works_for_a_day(env: TestEnv) {
+    let app = env.app().await;
     let link = link(&app).await;
-    world.clock.advance(Duration::from_hours(24));
+    env.clock.advance(Duration::from_hours(24));
 
     assert_eq!(app.visitor().get(&link).await.status(), 404);
     assert_eq!(app.visitor().submits(&link, &fields("eve@example.com")).await.status(), 404);
 }
 
 #[on_both]
-async fn a_mistake_does_not_use_the_link_up(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn an_invalid_form_does_not_use_the_link(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let link = link(&app).await;
     let mut root = app.visitor();
 
@@ -132,9 +132,9 @@ async fn a_mistake_does_not_use_the_link_up(world: World) {
 }
 
 #[on_both]
-async fn no_other_token_is_a_setup_link(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn no_other_token_is_a_setup_link(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
     let form_token = app.visitor().token().await;
     for token in ["", "x", "../../etc/passwd", &form_token, &ada.cookies["access"], "%00", "%ff"] {
         let page = app.visitor().get(&format!("/admin/setup/{token}")).await;
@@ -145,13 +145,14 @@ async fn no_other_token_is_a_setup_link(world: World) {
 }
 
 #[on_both]
-async fn only_the_hash_of_a_link_is_kept(world: World) {
-    let app = world.app().await;
+async fn only_the_hash_of_a_link_is_stored(env: TestEnv) {
+    let app = env.app().await;
     let link = link(&app).await;
     let token = link.rsplit('/').next().expect("a token");
 
-    let kept =
-        app.number(&format!("SELECT COUNT(*) FROM one_time_links WHERE id = '{token}'")).await;
+    let kept = app
+        .query_number(&format!("SELECT COUNT(*) FROM one_time_links WHERE id = '{token}'"))
+        .await;
 
     assert_eq!(kept, 0);
 }

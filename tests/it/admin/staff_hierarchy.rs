@@ -5,7 +5,7 @@ use daemun::worker;
 use serde_json::json;
 
 use crate::admin::bulk_jobs::{looks, orders};
-use crate::support::{App, Program, World, on_both};
+use crate::support::{ApiClient, App, TestEnv, on_both};
 
 const HELPER: [Permission; 3] =
     [Permission::UsersView, Permission::UsersChange, Permission::UsersDelete];
@@ -18,12 +18,12 @@ async fn is_whole(app: &App, id: i64, groups: i64) -> bool {
         AND password_hash IS NOT NULL AND deletes_at IS NULL"
     );
     let held = format!("SELECT COUNT(*) FROM group_members WHERE user_id = {id}");
-    app.number(&whole).await == 1 && app.number(&held).await == groups
+    app.query_number(&whole).await == 1 && app.query_number(&held).await == groups
 }
 
 #[on_both]
-async fn a_colleague_who_may_more_is_neither_suspended_nor_stripped(world: World) {
-    let app = world.app().await;
+async fn staff_with_more_permissions_cannot_be_changed(env: TestEnv) {
+    let app = env.app().await;
     app.staff("chief", &CHIEF).await;
     let chief = app.id_of("chief").await;
     let mut helper = app.staff("helper", &HELPER).await;
@@ -43,7 +43,7 @@ async fn a_colleague_who_may_more_is_neither_suspended_nor_stripped(world: World
         let link = page.attribute(&format!("a[href$='{chief}/{act}']"), "href");
         assert_eq!(link, None, "no way leads to what is refused");
     }
-    let mut program = Program::new(helper.clone());
+    let mut program = ApiClient::new(helper.clone());
     let path = format!("/api/users/{chief}");
     for change in
         [json!({ "is_active": false }), json!({ "is_staff": false }), json!({ "groups": [] })]
@@ -58,8 +58,8 @@ async fn a_colleague_who_may_more_is_neither_suspended_nor_stripped(world: World
 }
 
 #[on_both]
-async fn a_colleague_who_may_no_more_than_oneself_can_be_suspended(world: World) {
-    let app = world.app().await;
+async fn staff_with_no_more_permissions_can_be_suspended(env: TestEnv) {
+    let app = env.app().await;
     app.staff("junior", &[Permission::UsersView]).await;
     // Without the staff flag groups grant nothing.
     app.staff("former", &CHIEF).await;
@@ -72,21 +72,21 @@ async fn a_colleague_who_may_no_more_than_oneself_can_be_suspended(world: World)
         let answer = helper.submits(&format!("/admin/users/{id}/deactivate"), &fields).await;
         assert_eq!(answer.status(), 303, "{name}: {}", answer.text());
     }
-    assert_eq!(app.number("SELECT COUNT(*) FROM users WHERE NOT is_active").await, 2);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users WHERE NOT is_active").await, 2);
     let root = app.superuser("root").await;
     app.staff("chief", &CHIEF).await;
     let chief = app.id_of("chief").await;
-    let reply = Program::new(root)
+    let reply = ApiClient::new(root)
         .patch(&format!("/api/users/{chief}"), json!({ "is_active": false }))
         .await;
     assert_eq!(reply.status(), 200, "superusers may all: {}", reply.json);
 }
 
 #[on_both]
-async fn what_is_done_to_many_passes_over_colleagues_who_may_more(world: World) {
-    let app = world.app().await;
+async fn bulk_jobs_skip_staff_with_more_permissions(env: TestEnv) {
+    let app = env.app().await;
     app.staff("chief", &CHIEF).await;
-    app.person("ada").await;
+    app.user("ada").await;
     let (chief, ada) = (app.id_of("chief").await, app.id_of("ada").await);
     let mut helper = app.staff("helper", &HELPER).await;
     let ids = [chief.to_string(), ada.to_string()];
@@ -107,8 +107,8 @@ async fn what_is_done_to_many_passes_over_colleagues_who_may_more(world: World) 
 }
 
 #[on_both]
-async fn a_group_is_no_way_to_strip_a_colleague_who_may_more(world: World) {
-    let app = world.app().await;
+async fn a_group_cannot_strip_staff_with_more_permissions(env: TestEnv) {
+    let app = env.app().await;
     app.staff("chief", &CHIEF).await;
     let chief = app.id_of("chief").await;
     let desk = app.group("desk", &[Permission::UsersView, Permission::UsersChange]).await.0;
@@ -123,11 +123,14 @@ async fn a_group_is_no_way_to_strip_a_colleague_who_may_more(world: World) {
         [("name", "front desk"), ("permissions", "users.view"), ("permissions", "users.change")];
 
     let answer = helper.submits(&path, &less).await;
-    assert_eq!((answer.status(), app.number(&grants).await), (422, 2), "{}", answer.text());
+    assert_eq!((answer.status(), app.query_number(&grants).await), (422, 2), "{}", answer.text());
     assert!(answer.text().contains("may do more than you"), "{}", answer.text());
     assert_eq!(helper.submits(&format!("{path}/delete"), &[]).await.status(), 403);
     assert_eq!(helper.submits(&path, &renamed).await.status(), 303, "nothing is taken");
-    assert_eq!((root.submits(&path, &less).await.status(), app.number(&grants).await), (303, 1));
+    assert_eq!(
+        (root.submits(&path, &less).await.status(), app.query_number(&grants).await),
+        (303, 1)
+    );
     app.execute(&format!(
         "DELETE FROM group_members WHERE user_id = {chief} AND group_id <> {desk}"
     ))

@@ -6,13 +6,13 @@ use daemun::flows;
 use daemun::types::Permission;
 
 use crate::admin::user_update::{count, path, why};
-use crate::support::{GOOD, World, on_both};
+use crate::support::{GOOD, TestEnv, on_both};
 
 #[on_both]
-async fn a_suspension_ends_with_its_day(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    app.person("eve").await;
+async fn a_suspension_ends_on_its_day(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    app.user("eve").await;
     let (id, eve) = (app.id_of("ada").await, app.id_of("eve").await);
     let mut root = app.superuser("root").await;
     for until in ["2026-02-28", "soon"] {
@@ -28,7 +28,7 @@ async fn a_suspension_ends_with_its_day(world: World) {
     assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 422);
     assert!(why(&mut root, id).await.contains("suspended until 3 March 2026, 00:00 UTC"));
 
-    world.clock.advance(Duration::from_hours(36));
+    env.clock.advance(Duration::from_hours(36));
     assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
     flows::system::cleanup::end_suspensions(&app.ctx).await.expect("swept");
 
@@ -37,9 +37,9 @@ async fn a_suspension_ends_with_its_day(world: World) {
 }
 
 #[on_both]
-async fn a_deletion_by_staff_can_be_taken_back_for_a_day(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_deletion_by_staff_can_be_cancelled_for_a_day(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await;
     let mut root = app.superuser("root").await;
     assert_eq!(root.submits(&format!("{}/delete", path(id)), &[]).await.status(), 303);
@@ -54,9 +54,9 @@ async fn a_deletion_by_staff_can_be_taken_back_for_a_day(world: World) {
 }
 
 #[on_both]
-async fn sessions_end_at_the_request_of_staff(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn staff_can_end_all_sessions(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let id = app.id_of("ada").await;
     let mut staff = app.staff("staff", &[Permission::SessionsEnd]).await;
 

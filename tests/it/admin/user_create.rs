@@ -5,14 +5,14 @@ use std::time::Duration;
 use daemun::types::Permission;
 
 use crate::admin::user_update::path;
-use crate::support::mailbox::Received;
-use crate::support::{GOOD, World, on_both};
+use crate::support::mailbox::ReceivedEmail;
+use crate::support::{GOOD, TestEnv, on_both};
 
 const DAY: Duration = Duration::from_hours(24);
 
 #[on_both]
-async fn an_invited_person_chooses_a_password_and_logs_in(world: World) {
-    let app = world.app_with(&[("email_verification", "mandatory")]).await;
+async fn an_invited_user_sets_a_password_and_logs_in(env: TestEnv) {
+    let app = env.app_with(&[("email_verification", "mandatory")]).await;
     let mut root = app.superuser("root").await;
     let fields = [("email", "ada@example.com"), ("name", "Ada"), ("is_active", "true")];
 
@@ -20,12 +20,12 @@ async fn an_invited_person_chooses_a_password_and_logs_in(world: World) {
 
     let page_of_ada = path(app.id_of("ada").await);
     assert_eq!(answer.location(), Some(page_of_ada.as_str()), "{}", answer.text());
-    let letter = app.letter_to("ada@example.com").await;
+    let letter = app.last_email_to("ada@example.com").await;
     let link = letter.link("/account/password/reset/");
     let shown = root.get(&page_of_ada).await.texts(".copyable").join("");
     assert!(shown.ends_with(&link), "the same link can be copied: {shown}");
     assert!(root.get(&page_of_ada).await.texts(".copyable").is_empty(), "and is shown once");
-    world.clock.advance(2 * DAY);
+    env.clock.advance(2 * DAY);
     let mut ada = app.visitor();
     ada.get(&link).await;
     let chosen = [("new_password1", GOOD), ("new_password2", GOOD)];
@@ -34,8 +34,8 @@ async fn an_invited_person_chooses_a_password_and_logs_in(world: World) {
 }
 
 #[on_both]
-async fn a_new_account_may_have_a_password_and_roles(world: World) {
-    let app = world.app().await;
+async fn a_new_account_may_have_a_password_and_roles(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     let group = app.group("viewers", &[Permission::UsersView]).await.to_string();
     let mut fields = vec![
@@ -62,9 +62,9 @@ async fn a_new_account_may_have_a_password_and_roles(world: World) {
 }
 
 #[on_both]
-async fn a_link_is_handed_over_without_a_mail_server(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn without_a_mail_server_the_link_is_shown_once(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await;
     let mut root = app.superuser("root").await;
 
@@ -73,8 +73,8 @@ async fn a_link_is_handed_over_without_a_mail_server(world: World) {
     assert_eq!(page.status(), 200);
     let url = page.texts(".copyable").join("");
     let link = &url[url.find("/account").expect("a path")..];
-    let letters = app.letters_to("ada@example.com").await;
-    let is_sent = |letter: &Received| letter.find_link("/account/password/reset/").is_some();
+    let letters = app.emails_to("ada@example.com").await;
+    let is_sent = |letter: &ReceivedEmail| letter.find_link("/account/password/reset/").is_some();
     assert!(!letters.iter().any(is_sent));
     let mut ada = app.visitor();
     ada.get(link).await;

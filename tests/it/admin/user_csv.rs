@@ -1,12 +1,12 @@
 //! The list of users as a file for spreadsheets.
 
 use crate::admin::users::{CSV, insert, records, root};
-use crate::support::{World, on_both};
+use crate::support::{TestEnv, on_both};
 
 #[on_both]
-async fn the_list_is_also_there_for_spreadsheets(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn the_csv_matches_the_list(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     let nasty = [
         "=HYPERLINK(\"http://x\")",
         "+1",
@@ -24,7 +24,7 @@ async fn the_list_is_also_there_for_spreadsheets(world: World) {
     insert(&app, &people).await;
     app.execute("UPDATE users SET email = '=cmd@example.com' WHERE email = 'n8@example.com'").await;
     let events = "SELECT COUNT(*) FROM audit_events";
-    let before = app.number(events).await;
+    let before = app.query_number(events).await;
 
     let page = root.get(&format!("{CSV}?sort=created_at&is_staff=false")).await;
 
@@ -57,7 +57,7 @@ async fn the_list_is_also_there_for_spreadsheets(world: World) {
     let line = lines[1][3..].join(",");
     assert_eq!(line, "true,false,false,false,,1970-01-01T00:00:00Z");
     assert!(page.bytes().starts_with(&[0xef, 0xbb, 0xbf]), "Excel knows UTF-8 by it");
-    assert_eq!(app.number(events).await, before, "looking writes nothing");
+    assert_eq!(app.query_number(events).await, before, "looking writes nothing");
     assert_eq!(records(&root.get(&format!("{CSV}?q=nobody")).await).len(), 1);
     let long = format!("{CSV}?q={}", "x".repeat(300));
     assert_eq!(root.get(&long).await.status(), 400);

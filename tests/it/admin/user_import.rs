@@ -7,7 +7,7 @@ use daemun::worker;
 use futures::future::join_all;
 use rocket::http::{ContentType, Method};
 
-use crate::support::{App, Browser, Page, World, on_both};
+use crate::support::{App, Browser, Page, TestEnv, on_both};
 
 const IMPORT: &str = "/admin/users/import";
 
@@ -65,15 +65,15 @@ const NAMES: [(&str, &str); 9] = [
 ];
 
 async fn people(app: &App) -> i64 {
-    app.number("SELECT COUNT(*) FROM users").await
+    app.query_number("SELECT COUNT(*) FROM users").await
 }
 
 #[on_both]
-async fn our_own_export_comes_back_as_it_was(world: World) {
-    let app = world.app().await;
+async fn an_export_can_be_imported_again(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     for (number, (name, _)) in NAMES.iter().enumerate() {
-        let mut person = app.person(&format!("p{number}")).await;
+        let mut person = app.user(&format!("p{number}")).await;
         person.submits("/account/profile", &[("name", *name)]).await;
     }
     let file = root.get("/admin/users.csv?is_superuser=false").await;
@@ -90,19 +90,19 @@ async fn our_own_export_comes_back_as_it_was(world: World) {
 
     for (number, (name, _)) in NAMES.iter().enumerate() {
         let whose = format!("SELECT MAX(name) FROM users WHERE email = 'p{number}@example.com'");
-        assert_eq!(app.word(&whose).await, *name);
+        assert_eq!(app.query_text(&whose).await, *name);
     }
 }
 
 #[on_both]
-async fn a_list_is_looked_at_first_and_then_done(world: World) {
-    let app = world.app().await;
-    app.person("taken").await;
+async fn a_file_is_previewed_before_it_is_imported(env: TestEnv) {
+    let app = env.app().await;
+    app.user("taken").await;
     let mut root = app.superuser("root").await;
     let list = "email,name,gender,date_of_birth,verified,is_staff\n\
         ada@example.com,Ada Lovelace,female,1990-12-10,true,true\n\
         nonsense,,,,,\n\
-        Taken@Example.com,,,,,\n\
+        AcceptedEmail@Example.com,,,,,\n\
         eve@example.com,,,,,\n";
 
     let page = uploads(&mut root, list.as_bytes(), false).await;
@@ -120,13 +120,13 @@ async fn a_list_is_looked_at_first_and_then_done(world: World) {
     let ada = "SELECT COUNT(*) FROM users WHERE email = 'ada@example.com' AND name = 'Ada Lovelace' \
         AND gender = 'female' AND date_of_birth = '1990-12-10' AND NOT is_staff \
         AND email_verified_at IS NOT NULL AND password_hash IS NULL AND language = 'en'";
-    assert_eq!((app.number(ada).await, people(&app).await), (1, 4));
-    assert_eq!(app.events("added_by_staff").await, 2);
+    assert_eq!((app.query_number(ada).await, people(&app).await), (1, 4));
+    assert_eq!(app.audit_event_count("added_by_staff").await, 2);
 }
 
 #[on_both]
-async fn whoever_comes_from_django_keeps_the_password(world: World) {
-    let app = world.app().await;
+async fn users_from_django_keep_their_passwords(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     let list = format!("email,password\nada@example.com,{DJANGO}\neve@example.com,!abc\n");
 
@@ -137,19 +137,20 @@ async fn whoever_comes_from_django_keeps_the_password(world: World) {
     let mut ada = app.visitor();
     assert_eq!(ada.logs_in("ada@example.com", "Wrong-Horse-9").await.status(), 422);
     assert_eq!(ada.logs_in("ada@example.com", DJANGO_PASSWORD).await.status(), 303);
-    let hash = app.word("SELECT password_hash FROM users WHERE email = 'ada@example.com'").await;
+    let hash =
+        app.query_text("SELECT password_hash FROM users WHERE email = 'ada@example.com'").await;
     assert!(hash.starts_with("$argon2id$"), "it was made anew: {hash}");
     assert_eq!(app.visitor().logs_in("ada@example.com", DJANGO_PASSWORD).await.status(), 303);
     assert_eq!(
-        app.word("SELECT password_hash FROM users WHERE email = 'eve@example.com'").await,
+        app.query_text("SELECT password_hash FROM users WHERE email = 'eve@example.com'").await,
         ""
     );
-    assert!(!app.word("SELECT payload FROM bulk_jobs").await.contains("pbkdf2"));
+    assert!(!app.query_text("SELECT payload FROM bulk_jobs").await.contains("pbkdf2"));
 }
 
 #[on_both]
-async fn a_hash_that_would_occupy_the_machine_is_not_imported(world: World) {
-    let app = world.app().await;
+async fn too_expensive_hashes_are_not_imported(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     let list = format!(
         "email,password\nada@example.com,{DJANGO}\n\
@@ -167,9 +168,9 @@ async fn a_hash_that_would_occupy_the_machine_is_not_imported(world: World) {
 }
 
 #[on_both]
-async fn a_hash_that_would_occupy_the_machine_is_not_computed(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn too_expensive_hashes_are_not_computed(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     app.execute(&format!("UPDATE users SET password_hash = '{DJANGO}'")).await;
     assert_eq!(app.visitor().logs_in("ada@example.com", DJANGO_PASSWORD).await.status(), 303);
 
@@ -180,8 +181,8 @@ async fn a_hash_that_would_occupy_the_machine_is_not_computed(world: World) {
 }
 
 #[on_both]
-async fn those_without_a_password_are_invited(world: World) {
-    let app = world.app().await;
+async fn users_without_a_password_are_invited(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     let list = format!(
         "email,password,is_active,language\nada@example.com,,,ko\n\
@@ -192,19 +193,19 @@ async fn those_without_a_password_are_invited(world: World) {
     starts(&mut root, &page).await;
     worker::run_bulk_jobs(&app.ctx).await;
 
-    let letter = app.letter_to("ada@example.com").await;
+    let letter = app.last_email_to("ada@example.com").await;
     let link = letter.link("/account/password/reset/");
     assert_eq!(
-        app.number("SELECT COUNT(*) FROM outbox WHERE kind = 'invited'").await,
+        app.query_number("SELECT COUNT(*) FROM outbox WHERE kind = 'invited'").await,
         1,
         "nobody else is"
     );
-    assert_eq!(app.visitor().chooses(&link, "Correct-Horse-9").await.status(), 303);
+    assert_eq!(app.visitor().sets_new_password(&link, "Correct-Horse-9").await.status(), 303);
 }
 
 #[on_both]
-async fn a_long_list_is_done_batch_by_batch_and_started_once(world: World) {
-    let app = world.app().await;
+async fn a_long_file_is_imported_in_batches_and_once(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     let list: Vec<_> = (0..450).map(|n| format!("p{n}@example.com")).collect();
     let list = format!("email\n{}", list.join("\n"));
@@ -221,38 +222,38 @@ async fn a_long_list_is_done_batch_by_batch_and_started_once(world: World) {
         }
     }))
     .await;
-    app.visitor().joins("p300@example.com", crate::support::GOOD).await;
+    app.visitor().signs_up("p300@example.com", crate::support::GOOD).await;
     worker::run_bulk_jobs(&app.ctx).await;
 
     assert_eq!(answers.iter().filter(|status| **status == 303).count(), 1, "{answers:?}");
     let row = "SELECT done * 1000 + skipped FROM bulk_jobs";
-    assert_eq!(app.number(row).await, 449_001, "one has joined meanwhile");
+    assert_eq!(app.query_number(row).await, 449_001, "one has joined meanwhile");
     assert_eq!(people(&app).await, 451);
-    assert_eq!(app.events("added_by_staff").await, 449);
+    assert_eq!(app.audit_event_count("added_by_staff").await, 449);
 }
 
 #[on_both]
-async fn a_plan_is_its_makers_and_lasts_an_hour(world: World) {
-    let app = world.app().await;
+async fn a_draft_belongs_to_its_author_for_an_hour(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     let mut staff = app.staff("staff", &[Permission::UsersAdd]).await;
     let page = uploads(&mut root, b"email\nada@example.com\n", false).await;
 
     assert_eq!(starts(&mut staff, &page).await.status(), 422);
-    world.clock.advance(Duration::from_hours(1));
+    env.clock.advance(Duration::from_hours(1));
     let late = starts(&mut root, &page).await;
 
     assert_eq!((late.status(), late.summary().len()), (422, 1));
     assert!(late.field("file").errors[0].starts_with("The list is no longer there"));
     assert_eq!(root.get("/admin/bulk").await.texts("tbody tr").len(), 0);
-    world.clock.advance(Duration::from_secs(1));
+    env.clock.advance(Duration::from_secs(1));
     worker::sweep_all(&app.ctx).await;
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_jobs").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM bulk_jobs").await, 0);
 }
 
 #[on_both]
-async fn not_everybody_who_adds_may_vouch(world: World) {
-    let app = world.app().await;
+async fn vouching_for_addresses_needs_its_permission(env: TestEnv) {
+    let app = env.app().await;
     let mut staff = app.staff("staff", &[Permission::UsersAdd]).await;
 
     let page = uploads(&mut staff, b"email,verified\nada@example.com,true\n", false).await;
@@ -261,12 +262,12 @@ async fn not_everybody_who_adds_may_vouch(world: World) {
     worker::run_bulk_jobs(&app.ctx).await;
 
     let proved = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
-    assert_eq!((app.number(proved).await, people(&app).await), (0, 2));
+    assert_eq!((app.query_number(proved).await, people(&app).await), (0, 2));
 }
 
 #[on_both]
-async fn what_is_no_list_is_said_and_nothing_is_kept(world: World) {
-    let app = world.app().await;
+async fn an_invalid_file_is_refused(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     for (file, sentence) in [
         (&b""[..], "Choose a file"),
@@ -283,8 +284,8 @@ async fn what_is_no_list_is_said_and_nothing_is_kept(world: World) {
     assert_eq!((none.status(), none.attribute("input[name=plan]", "value")), (200, None));
     let large = vec![b'x'; 5 * 1024 * 1024];
     assert_eq!(uploads(&mut root, &large, false).await.status(), 413);
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_jobs").await, 0);
-    let mut member = app.person("member").await;
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM bulk_jobs").await, 0);
+    let mut member = app.user("member").await;
     assert_eq!(uploads(&mut member, b"email\na@example.com\n", false).await.status(), 403);
     let mut blind = app.staff("blind", &[Permission::UsersChange]).await;
     assert_eq!(uploads(&mut blind, b"email\na@example.com\n", false).await.status(), 403);
@@ -292,8 +293,8 @@ async fn what_is_no_list_is_said_and_nothing_is_kept(world: World) {
 }
 
 #[on_both]
-async fn another_site_cannot_send_a_list(world: World) {
-    let app = world.app().await;
+async fn another_site_cannot_send_a_file(env: TestEnv) {
+    let app = env.app().await;
     let root = app.superuser("root").await;
     let list = b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n\
         email\nada@example.com\n\r\n--edge--\r\n";
@@ -307,5 +308,5 @@ async fn another_site_cannot_send_a_list(world: World) {
 
     assert_eq!((no_token.status(), foreign.status()), (403, 403));
     assert_eq!(cut.status(), 400);
-    assert_eq!(app.number("SELECT COUNT(*) FROM bulk_jobs").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM bulk_jobs").await, 0);
 }

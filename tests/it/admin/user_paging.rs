@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use daemun::accounts::search::SortOrder;
 
 use crate::admin::users::{LIST, crowd, emails, insert, root};
-use crate::support::{Browser, Page, World, on_both};
+use crate::support::{Browser, Page, TestEnv, on_both};
 
 /// Follows a link of the pager until there is none; the addresses of each page.
 async fn walk(browser: &mut Browser<'_>, start: &Page, rel: &str) -> Vec<Vec<String>> {
@@ -22,9 +22,9 @@ async fn walk(browser: &mut Browser<'_>, start: &Page, rel: &str) -> Vec<Vec<Str
 }
 
 #[on_both]
-async fn every_order_is_walked_forward_and_backward_without_loss(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn every_order_can_be_paged_in_both_directions(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     crowd(&app).await;
 
     for (name, _) in SortOrder::ALL {
@@ -64,9 +64,9 @@ async fn every_order_is_walked_forward_and_backward_without_loss(world: World) {
 }
 
 #[on_both]
-async fn whoever_never_logged_in_stands_at_the_old_end(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn users_who_never_logged_in_sort_as_oldest(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     crowd(&app).await;
 
     let first = root.get(&format!("{LIST}?sort=last_login_at")).await;
@@ -84,9 +84,9 @@ async fn whoever_never_logged_in_stands_at_the_old_end(world: World) {
 }
 
 #[on_both]
-async fn whoever_comes_or_goes_meanwhile_moves_nobody(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn new_and_deleted_users_do_not_shift_the_page(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     crowd(&app).await;
     let first = root.get(LIST).await;
 

@@ -8,7 +8,7 @@ use daemun::accounts::search::{
 };
 
 use crate::admin::users::{CSV, LIST, crowd, emails, encoded, insert, records, root};
-use crate::support::{Browser, World, on_both};
+use crate::support::{Browser, TestEnv, on_both};
 
 /// Who is found by a search, in the order of addresses.
 async fn found(root: &mut Browser<'_>, q: &str) -> Vec<String> {
@@ -19,9 +19,9 @@ async fn found(root: &mut Browser<'_>, q: &str) -> Vec<String> {
 }
 
 #[on_both]
-async fn every_word_is_somewhere_in_the_address_or_the_name(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn every_word_is_in_the_address_or_the_name(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     insert(
         &app,
         &[
@@ -62,9 +62,9 @@ async fn every_word_is_somewhere_in_the_address_or_the_name(world: World) {
 }
 
 #[on_both]
-async fn upper_and_lower_letters_are_one_as_far_as_the_engine_knows(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn case_is_ignored_as_far_as_the_engine_can(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     insert(&app, &[("ecole@example.fr", "École ÉMILE"), ("ω@example.gr", "ΩMEGA")]).await;
     let is_sqlite = app.ctx.db.reader().get_database_backend() == sea_orm::DbBackend::Sqlite;
 
@@ -78,9 +78,9 @@ async fn upper_and_lower_letters_are_one_as_far_as_the_engine_knows(world: World
 }
 
 #[on_both]
-async fn no_sign_is_an_operator(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn special_characters_are_no_operators(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     insert(
         &app,
         &[
@@ -143,9 +143,9 @@ async fn no_sign_is_an_operator(world: World) {
 }
 
 #[on_both]
-async fn a_search_that_is_no_search_finds_nobody_and_breaks_nothing(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn an_empty_or_odd_search_finds_no_one(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
 
     let page = root.get(&format!("{LIST}?q={}", "x".repeat(10_000))).await;
     assert_eq!(page.status(), 200);
@@ -173,9 +173,9 @@ async fn a_search_that_is_no_search_finds_nobody_and_breaks_nothing(world: World
 }
 
 #[on_both]
-async fn a_walk_through_windows_finds_the_same(world: World) {
-    let app = world.app().await;
-    root(&world, &app).await;
+async fn searching_in_windows_finds_the_same(env: TestEnv) {
+    let app = env.app().await;
+    root(&env, &app).await;
     crowd(&app).await;
     let db = &app.ctx.db;
     let small = SearchBounds { candidates: 3, window: 10 };
@@ -230,8 +230,8 @@ async fn a_walk_through_windows_finds_the_same(world: World) {
 }
 
 #[on_both]
-async fn many_matches_are_the_same_whether_they_stand_near_or_far(world: World) {
-    let app = world.app().await;
+async fn results_do_not_depend_on_density(env: TestEnv) {
+    let app = env.app().await;
     app.execute(
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000) \
          INSERT INTO users (email, email_canonical, name, created_at, updated_at) \
@@ -269,9 +269,9 @@ async fn many_matches_are_the_same_whether_they_stand_near_or_far(world: World) 
 }
 
 #[on_both]
-async fn a_whole_address_is_told_from_those_like_it(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn a_full_address_finds_exactly_one(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     let addresses = [
         "person12345@example.com",
         "aperson12345@example.com",
@@ -292,11 +292,11 @@ async fn a_whole_address_is_told_from_those_like_it(world: World) {
 }
 
 #[on_both]
-async fn more_than_ten_thousand_are_not_counted(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn more_than_ten_thousand_are_not_counted(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     for (count, told) in [(9_999, "10000 people"), (1, "More than 10,000 people")] {
-        let start = app.number("SELECT COUNT(*) FROM users").await;
+        let start = app.query_number("SELECT COUNT(*) FROM users").await;
         app.execute(&format!(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
              INSERT INTO users (email, email_canonical, name, created_at, updated_at) \
@@ -316,9 +316,9 @@ async fn more_than_ten_thousand_are_not_counted(world: World) {
 }
 
 #[on_both]
-async fn changes_and_departures_are_found_at_once(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn changes_and_deletions_are_found_at_once(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     insert(&app, &[("ada@example.com", "Ada Lovelace")]).await;
 
     app.execute("UPDATE users SET name = 'Ada Byron' WHERE email = 'ada@example.com'").await;

@@ -11,7 +11,7 @@ use daemun::types::{Permission, User, UserId};
 use futures::future::join;
 
 use crate::support::app::request_info;
-use crate::support::{App, Browser, GOOD, Page, World, on_both};
+use crate::support::{App, Browser, GOOD, Page, TestEnv, on_both};
 
 pub(crate) fn path(id: i64) -> String {
     format!("/admin/users/{id}")
@@ -74,13 +74,13 @@ async fn person_of(app: &App, id: i64) -> User {
 }
 
 pub(crate) async fn count(app: &App, what: &str) -> i64 {
-    app.number(&format!("SELECT COUNT(*) FROM {what}")).await
+    app.query_number(&format!("SELECT COUNT(*) FROM {what}")).await
 }
 
 #[on_both]
-async fn staff_change_what_an_account_says(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn staff_change_the_fields_of_an_account(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await;
     let may = [Permission::UsersView, Permission::UsersChange];
     let mut staff = app.staff("staff", &may).await;
@@ -101,10 +101,10 @@ async fn staff_change_what_an_account_says(world: World) {
 }
 
 #[on_both]
-async fn wrong_input_comes_back_with_what_was_typed(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    app.person("eve").await;
+async fn invalid_input_is_shown_again(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    app.user("eve").await;
     let id = app.id_of("ada").await;
     let mut root = app.superuser("root").await;
 
@@ -120,9 +120,9 @@ async fn wrong_input_comes_back_with_what_was_typed(world: World) {
 }
 
 #[on_both]
-async fn the_later_of_two_who_save_is_told_what_the_earlier_changed(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn of_two_updates_the_later_sees_the_conflict(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await;
     let mut root = app.superuser("root").await;
     let stale = changed(&mut root, id, &[("gender", "female")]).await;
@@ -142,14 +142,14 @@ async fn the_later_of_two_who_save_is_told_what_the_earlier_changed(world: World
 }
 
 #[on_both]
-async fn another_address_is_told_to_the_old_one_and_ends_the_sessions(world: World) {
-    let app = world.app_with(&[("email_verification", "optional")]).await;
-    let mut ada = app.person("ada").await;
+async fn a_new_address_is_told_to_the_old_and_ends_sessions(env: TestEnv) {
+    let app = env.app_with(&[("email_verification", "optional")]).await;
+    let mut ada = app.user("ada").await;
     let id = app.id_of("ada").await;
     let mut root = app.superuser("root").await;
     let send = [("action", "link"), ("send", "true")];
     root.submits(&format!("{}/password", path(id)), &send).await;
-    let reset = app.letter_to("ada@example.com").await.link("/account/password/reset/");
+    let reset = app.last_email_to("ada@example.com").await.link("/account/password/reset/");
 
     let answer = saves(&mut root, id, &[("email", "lovelace@example.com")]).await;
 
@@ -157,8 +157,8 @@ async fn another_address_is_told_to_the_old_one_and_ends_the_sessions(world: Wor
     assert!(!ada.is_signed_in().await);
     assert_eq!(app.visitor().get(&reset).await.status(), 404, "older links are dead");
     assert!(person_of(&app, id).await.email_verified_at.is_none());
-    app.letter_to("lovelace@example.com").await.link("/account/email/verify/");
-    let undo = app.letter_to("ada@example.com").await.link("/account/email/undo/");
+    app.last_email_to("lovelace@example.com").await.link("/account/email/verify/");
+    let undo = app.last_email_to("ada@example.com").await.link("/account/email/undo/");
     let mut owner = app.visitor();
     owner.get(&undo).await;
     assert_eq!(owner.submits("/account/link", &[]).await.status(), 303);
@@ -166,25 +166,26 @@ async fn another_address_is_told_to_the_old_one_and_ends_the_sessions(world: Wor
 }
 
 #[on_both]
-async fn whoever_is_leaving_and_is_suspended_still_leaves(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_suspended_account_is_still_deleted_on_its_day(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let id = app.id_of("ada").await;
     let mut root = app.superuser("root").await;
     assert_eq!(ada.submits("/account/delete", &[("password", GOOD)]).await.status(), 303);
-    let due = app.number("SELECT deletes_at FROM users WHERE email = 'ada@example.com'").await;
+    let due =
+        app.query_number("SELECT deletes_at FROM users WHERE email = 'ada@example.com'").await;
 
     let answer = root.submits(&format!("{}/deactivate", path(id)), &[]).await;
 
     assert_eq!(answer.status(), 303, "{}", answer.text());
     let after = "SELECT COALESCE(deletes_at, 0) FROM users WHERE email = 'ada@example.com'";
-    assert_eq!(app.number(after).await, due);
+    assert_eq!(app.query_number(after).await, due);
 }
 
 #[on_both]
-async fn an_administrator_may_vouch_for_the_new_address(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn staff_may_vouch_for_a_new_address(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await;
     let mut root = app.superuser("root").await;
 
@@ -195,9 +196,9 @@ async fn an_administrator_may_vouch_for_the_new_address(world: World) {
 }
 
 #[on_both]
-async fn nobody_grants_what_they_do_not_have(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn only_own_permissions_can_be_granted(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await;
     let may = [Permission::UsersView, Permission::UsersChange, Permission::UsersAdd];
     let mut staff = app.staff("staff", &may).await;
@@ -233,8 +234,8 @@ async fn nobody_grants_what_they_do_not_have(world: World) {
 }
 
 #[on_both]
-async fn a_member_with_groups_becomes_staff_by_those_who_have_as_much(world: World) {
-    let app = world.app().await;
+async fn making_staff_needs_all_permissions_of_the_groups(env: TestEnv) {
+    let app = env.app().await;
     app.staff("ada", &[Permission::UsersDelete]).await;
     let id = app.id_of("ada").await;
     let may = [Permission::UsersView, Permission::UsersChange];
@@ -248,8 +249,8 @@ async fn a_member_with_groups_becomes_staff_by_those_who_have_as_much(world: Wor
 }
 
 #[on_both]
-async fn nobody_takes_their_own_rights_away(world: World) {
-    let app = world.app().await;
+async fn own_rights_cannot_be_removed(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     app.superuser("other").await;
     let id = app.id_of("root").await;
@@ -267,8 +268,8 @@ async fn nobody_takes_their_own_rights_away(world: World) {
 }
 
 #[on_both]
-async fn two_superusers_who_demote_each_other_leave_one(world: World) {
-    let app = world.app().await;
+async fn two_superusers_demoting_each_other_leave_one(env: TestEnv) {
+    let app = env.app().await;
     app.superuser("ada").await;
     app.superuser("eve").await;
     let ids = [app.id_of("ada").await, app.id_of("eve").await];
@@ -278,7 +279,7 @@ async fn two_superusers_who_demote_each_other_leave_one(world: World) {
         let mut edits = Vec::new();
         for (person, id) in people.iter().zip(ids) {
             let sql = format!("SELECT version FROM users WHERE id = {id}");
-            let version = app.number(&sql).await;
+            let version = app.query_number(&sql).await;
             let edited = AccountUpdate {
                 email: person.email.clone(),
                 name: person.name.clone(),
@@ -313,9 +314,9 @@ async fn two_superusers_who_demote_each_other_leave_one(world: World) {
 }
 
 #[on_both]
-async fn roles_take_effect_at_once(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn roles_apply_at_once(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let id = app.id_of("ada").await;
     let mut root = app.superuser("root").await;
     assert_eq!(ada.get("/admin/users/1").await.status(), 403);
@@ -330,14 +331,14 @@ async fn roles_take_effect_at_once(world: World) {
 }
 
 #[on_both]
-async fn what_is_dangerous_asks_for_the_password_again(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn dangerous_changes_need_the_password(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await;
     let mut root = app.superuser("root").await;
     let roles = changed(&mut root, id, &[("is_staff", "true")]).await;
     let name = changed(&mut root, id, &[("name", "Ada")]).await;
-    world.clock.advance(Duration::from_mins(11));
+    env.clock.advance(Duration::from_mins(11));
 
     for act in ["deactivate", "delete"] {
         let here = format!("{}/{act}", path(id));
@@ -359,10 +360,10 @@ async fn what_is_dangerous_asks_for_the_password_again(world: World) {
 }
 
 #[on_both]
-async fn what_a_stranger_chose_is_text_and_nothing_else(world: World) {
-    let app = world.app().await;
+async fn user_text_is_escaped(env: TestEnv) {
+    let app = env.app().await;
     let nasty = "\"><script>alert(1)</script><img src=x onerror=alert(1)>";
-    app.person("ada").await;
+    app.user("ada").await;
     let mut ada = app.visitor().with("User-Agent", nasty);
     ada.logs_in("ada@example.com", GOOD).await;
     ada.submits("/account/profile", &[("name", nasty)]).await;

@@ -9,7 +9,7 @@ use daemun::groups::GroupName;
 use daemun::types::{GroupId, Permission, Permissions, UserId};
 
 use crate::support::app::email;
-use crate::support::{App, Browser, Page, World, on_both};
+use crate::support::{App, Browser, Page, TestEnv, on_both};
 
 pub(crate) const LIST: &str = "/admin/users";
 
@@ -17,19 +17,19 @@ pub(crate) const CSV: &str = "/admin/users.csv";
 
 /// Somebody on the staff, with these permissions by a group of their own.
 async fn staff<'a>(
-    world: &World,
+    env: &TestEnv,
     app: &'a App,
     name: &str,
     permissions: &[Permission],
 ) -> Browser<'a> {
-    let browser = app.person(name).await;
+    let browser = app.user(name).await;
     let address = email(name);
     app.execute(&format!("UPDATE users SET is_staff = true WHERE email = '{address}'")).await;
-    let id = app.number(&format!("SELECT id FROM users WHERE email = '{address}'")).await;
+    let id = app.query_number(&format!("SELECT id FROM users WHERE email = '{address}'")).await;
     let group = group_of(app, name, permissions, &[id]).await;
     assert!(group.0 > 0);
     // Sessions are remembered for two seconds.
-    world.clock.advance(Duration::from_secs(3));
+    env.clock.advance(Duration::from_secs(3));
     browser
 }
 
@@ -48,10 +48,10 @@ async fn group_of(app: &App, name: &str, grants: &[Permission], members: &[i64])
 }
 
 /// A superuser, who is nobody that a search below finds.
-pub(crate) async fn root<'a>(world: &World, app: &'a App) -> Browser<'a> {
-    let browser = app.person("root").await;
+pub(crate) async fn root<'a>(env: &TestEnv, app: &'a App) -> Browser<'a> {
+    let browser = app.user("root").await;
     app.execute("UPDATE users SET is_staff = true, is_superuser = true").await;
-    world.clock.advance(Duration::from_secs(3));
+    env.clock.advance(Duration::from_secs(3));
     browser
 }
 
@@ -114,11 +114,11 @@ pub(crate) fn records(page: &Page) -> Vec<Vec<String>> {
 }
 
 #[on_both]
-async fn only_staff_who_may_see_people_do(world: World) {
-    let app = world.app().await;
-    let mut member = app.person("member").await;
-    let mut clerk = staff(&world, &app, "clerk", &[Permission::AuditView]).await;
-    let mut viewer = staff(&world, &app, "viewer", &[Permission::UsersView]).await;
+async fn the_list_needs_its_permission(env: TestEnv) {
+    let app = env.app().await;
+    let mut member = app.user("member").await;
+    let mut clerk = staff(&env, &app, "clerk", &[Permission::AuditView]).await;
+    let mut viewer = staff(&env, &app, "viewer", &[Permission::UsersView]).await;
 
     for path in [LIST, CSV, "/admin/users?q=a&sort=email"] {
         let answer = app.visitor().get(path).await;
@@ -129,15 +129,15 @@ async fn only_staff_who_may_see_people_do(world: World) {
         assert_eq!(viewer.get(path).await.status(), 200, "{path}");
         assert_eq!(viewer.submits(path, &[]).await.status(), 405, "{path}");
     }
-    let mut root = root(&world, &app).await;
+    let mut root = root(&env, &app).await;
     assert_eq!(root.get(LIST).await.status(), 200);
     assert_eq!(root.get(CSV).await.status(), 200);
 }
 
 #[on_both]
-async fn the_list_says_what_staff_want_to_know(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn the_list_shows_what_staff_need(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     insert(&app, &[("Ada@example.com", "Ada Lovelace")]).await;
 
     let page = root.get(LIST).await;
@@ -149,7 +149,7 @@ async fn the_list_says_what_staff_want_to_know(world: World) {
         ["Ada Lovelace", "Yes", "No", "No", "No", "Never", "1 January 1970",]
     );
     assert_eq!(page.texts("#tally"), ["2 people"]);
-    let id = app.number("SELECT id FROM users WHERE name = 'Ada Lovelace'").await;
+    let id = app.query_number("SELECT id FROM users WHERE name = 'Ada Lovelace'").await;
     let link = page.attribute("tbody tr:last-child a", "href");
     assert_eq!(link, Some(format!("{LIST}/{id}")));
     let labels = page.texts("thead th");
@@ -161,9 +161,9 @@ async fn the_list_says_what_staff_want_to_know(world: World) {
 }
 
 #[on_both]
-async fn what_is_not_understood_is_left_out_and_said(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn unknown_filters_are_dropped_and_named(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
 
     for query in [
         "is_active=maybe",
@@ -197,9 +197,9 @@ async fn what_is_not_understood_is_left_out_and_said(world: World) {
 }
 
 #[on_both]
-async fn every_filter_leaves_those_it_names(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn every_filter_shows_what_it_names(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     insert(&app, &[("off@example.com", ""), ("desk@example.com", ""), ("proved@example.com", "")])
         .await;
     app.execute(
@@ -208,7 +208,7 @@ async fn every_filter_leaves_those_it_names(world: World) {
              UPDATE users SET email_verified_at = 5 WHERE email LIKE 'proved@%';",
     )
     .await;
-    let desk = app.number("SELECT id FROM users WHERE email LIKE 'desk@%'").await;
+    let desk = app.query_number("SELECT id FROM users WHERE email LIKE 'desk@%'").await;
     let group = group_of(&app, "Desk", &[], &[desk]).await;
 
     for (query, expected) in [
@@ -243,8 +243,8 @@ async fn every_filter_leaves_those_it_names(world: World) {
 }
 
 #[on_both]
-async fn seldom_filters_are_folded_away_until_one_is_set(world: World) {
-    let app = world.app().await;
+async fn rare_filters_are_folded_until_one_is_set(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.promoted("root").await;
     for (query, is_open) in [("", false), ("?q=root", false), ("?is_staff=true", true)] {
         let page = root.get(&format!("{LIST}{query}")).await;
@@ -255,9 +255,9 @@ async fn seldom_filters_are_folded_away_until_one_is_set(world: World) {
 }
 
 #[on_both]
-async fn days_are_whole_and_both_count(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn date_filters_include_both_days(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     let day = 86_400_000_000_i64;
     insert(&app, &[("a@example.com", ""), ("b@example.com", ""), ("c@example.com", "")]).await;
     for (name, at) in [("a", 10 * day), ("b", 11 * day - 1), ("c", 11 * day)] {
@@ -277,9 +277,9 @@ async fn days_are_whole_and_both_count(world: World) {
 }
 
 #[on_both]
-async fn a_name_is_never_obeyed(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn a_name_with_markup_is_escaped(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     let rude = "<script>alert(1)</script>\"'><img src=x>";
     insert(&app, &[("x\"<b>@example.com", rude)]).await;
     group_of(&app, rude, &[], &[]).await;
@@ -295,9 +295,9 @@ async fn a_name_is_never_obeyed(world: World) {
 }
 
 #[on_both]
-async fn a_page_of_people_costs_three_statements(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await;
+async fn a_page_costs_three_statements(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await;
     crowd(&app).await;
     root.get(LIST).await;
 
@@ -309,9 +309,9 @@ async fn a_page_of_people_costs_three_statements(world: World) {
 }
 
 #[on_both]
-async fn the_list_is_in_korean_too(world: World) {
-    let app = world.app().await;
-    let mut root = root(&world, &app).await.with("Accept-Language", "ko");
+async fn the_list_is_in_korean_too(env: TestEnv) {
+    let app = env.app().await;
+    let mut root = root(&env, &app).await.with("Accept-Language", "ko");
     crowd(&app).await;
 
     let page = root.get(&format!("{LIST}?q={}", encoded("없는사람"))).await;

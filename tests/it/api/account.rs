@@ -5,8 +5,8 @@ use std::time::Duration;
 use rocket::http::{ContentType, Method};
 use serde_json::{Value, json};
 
-use crate::support::jam::Jam;
-use crate::support::{App, GOOD, NEW, Program, Reply, World, on_both};
+use crate::support::hashing_queue::FullHashingQueue;
+use crate::support::{ApiClient, ApiReply, App, GOOD, NEW, TestEnv, on_both};
 
 const ADA: &str = "ada@example.com";
 const BOB: &str = "bob@example.com";
@@ -21,7 +21,7 @@ fn login(email: &str, password: &str) -> Value {
 }
 
 /// An answer with everything that a stranger could compare.
-fn told(reply: &Reply) -> (u16, Value, Vec<(String, String)>) {
+fn told(reply: &ApiReply) -> (u16, Value, Vec<(String, String)>) {
     let headers = reply.page.headers().into_iter();
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     (reply.status(), reply.json.clone(), headers)
@@ -33,27 +33,27 @@ async fn tries(
     email: &str,
     password: &str,
 ) -> (u16, Value, Vec<(String, String)>) {
-    told(&app.program().post(path, login(email, password)).await)
+    told(&app.api_client().post(path, login(email, password)).await)
 }
 
 /// The last part of a link of the last letter.
 async fn key(app: &App, email: &str, start: &str) -> String {
-    app.letter_to(email).await.link(start).trim_start_matches(start).to_owned()
+    app.last_email_to(email).await.link(start).trim_start_matches(start).to_owned()
 }
 
-async fn verifies(app: &App, key: &str) -> Reply {
-    app.program().post("/api/account/join/verify-email", json!({ "key": key })).await
+async fn verifies(app: &App, key: &str) -> ApiReply {
+    app.api_client().post("/api/account/join/verify-email", json!({ "key": key })).await
 }
 
-async fn confirms(app: &App, token: &str, password: &str) -> Reply {
+async fn confirms(app: &App, token: &str, password: &str) -> ApiReply {
     let body = json!({ "token": token, "new_password1": password, "new_password2": password });
-    app.program().post("/api/account/password/reset/confirm", body).await
+    app.api_client().post("/api/account/password/reset/confirm", body).await
 }
 
 #[on_both]
-async fn a_browser_that_joins_is_signed_in_to_the_pages_too(world: World) {
-    let app = world.app().await;
-    let mut program = app.program();
+async fn signing_up_in_a_browser_signs_in_to_the_pages(env: TestEnv) {
+    let app = env.app().await;
+    let mut program = app.api_client();
 
     let reply = program.post("/api/account/join", form(ADA)).await;
 
@@ -68,12 +68,12 @@ async fn a_browser_that_joins_is_signed_in_to_the_pages_too(world: World) {
 }
 
 #[on_both]
-async fn on_an_https_site_the_cookies_are_bound_to_the_host(world: World) {
-    let app = world.app_with(&[("public_url", "https://gate.example")]).await;
-    let mut program = app.program();
+async fn https_cookies_are_bound_to_the_host(env: TestEnv) {
+    let app = env.app_with(&[("public_url", "https://gate.example")]).await;
+    let mut program = app.api_client();
     program.post("/api/account/join", form(ADA)).await;
     assert!(program.browser.cookie("__Host-access").is_some());
-    world.clock.advance(Duration::from_mins(6));
+    env.clock.advance(Duration::from_mins(6));
 
     let renewed = program.post("/api/account/token/refresh", json!({})).await;
     assert_eq!(renewed.status(), 200);
@@ -85,8 +85,8 @@ async fn on_an_https_site_the_cookies_are_bound_to_the_host(world: World) {
 }
 
 #[on_both]
-async fn nobody_joins_with_more_than_everybody_has(world: World) {
-    let app = world.app().await;
+async fn signing_up_grants_nothing_extra(env: TestEnv) {
+    let app = env.app().await;
     let mut body = form(ADA);
     for field in ["is_staff", "is_superuser", "email_verified", "is_active"] {
         body[field] = json!(true);
@@ -94,7 +94,7 @@ async fn nobody_joins_with_more_than_everybody_has(world: World) {
     body["id"] = json!(7_000_000);
     body["password_hash"] = json!("x");
     body["user"] = json!({ "is_staff": true });
-    let mut program = app.program();
+    let mut program = app.api_client();
 
     let joined = program.post("/api/account/join", body.clone()).await;
     let changed = program.patch("/api/account/user", body).await;
@@ -102,49 +102,49 @@ async fn nobody_joins_with_more_than_everybody_has(world: World) {
     assert_eq!((joined.status(), changed.status()), (201, 200));
     let more = "SELECT COUNT(*) FROM users WHERE is_staff OR is_superuser \
         OR email_verified_at IS NOT NULL OR id = 7000000 OR password_hash = 'x'";
-    assert_eq!(app.number(more).await, 0);
+    assert_eq!(app.query_number(more).await, 0);
 }
 
 #[on_both]
-async fn where_sign_up_is_closed_nobody_joins(world: World) {
-    let app = world.app_with(&[("signup", "closed")]).await;
+async fn a_closed_site_accepts_no_sign_up(env: TestEnv) {
+    let app = env.app_with(&[("signup", "closed")]).await;
 
-    let reply = app.program().post("/api/account/join", form(ADA)).await;
+    let reply = app.api_client().post("/api/account/join", form(ADA)).await;
 
     assert_eq!((reply.status(), reply.code()), (403, "signup_closed"));
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 0);
 }
 
 #[on_both]
-async fn of_eight_who_join_at_once_with_one_address_one_wins(world: World) {
-    let app = world.app().await;
+async fn of_eight_sign_ups_with_one_address_one_wins(env: TestEnv) {
+    let app = env.app().await;
 
-    let racers =
-        (0..8).map(|_| async { app.program().post("/api/account/join", form(ADA)).await.status() });
+    let racers = (0..8)
+        .map(|_| async { app.api_client().post("/api/account/join", form(ADA)).await.status() });
     let mut statuses = futures::future::join_all(racers).await;
 
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 400, 400, 400, 400, 400, 400, 400]);
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 1);
 }
 
 #[on_both]
-async fn where_addresses_must_be_proved_joining_gives_no_tokens(world: World) {
-    let app = world.app_with(MANDATORY).await;
+async fn in_mandatory_mode_signing_up_gives_no_tokens(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
 
-    let first = app.program().post("/api/account/join", form(ADA)).await;
-    let again = app.program().post("/api/account/join", form(ADA)).await;
+    let first = app.api_client().post("/api/account/join", form(ADA)).await;
+    let again = app.api_client().post("/api/account/join", form(ADA)).await;
 
     assert_eq!((first.status(), first.text("detail")), (201, "Verification e-mail sent."));
     assert_eq!(told(&first), told(&again), "nobody learns that the address is taken");
     assert!(first.page.all("set-cookie").is_empty());
-    assert_eq!(app.living().await, 0);
+    assert_eq!(app.active_session_count().await, 0);
 }
 
 #[on_both]
-async fn an_unproved_address_is_answered_like_a_wrong_password(world: World) {
-    let app = world.app_with(MANDATORY).await;
-    app.program().post("/api/account/join", form(ADA)).await;
+async fn an_unverified_address_looks_like_a_wrong_password(env: TestEnv) {
+    let app = env.app_with(MANDATORY).await;
+    app.api_client().post("/api/account/join", form(ADA)).await;
 
     for path in ["/api/account/login", "/api/token"] {
         let unproved = tries(&app, path, ADA, GOOD).await;
@@ -154,13 +154,13 @@ async fn an_unproved_address_is_answered_like_a_wrong_password(world: World) {
     }
     let key = key(&app, ADA, "/account/email/verify/").await;
     assert_eq!(verifies(&app, &key).await.json, json!({ "detail": "ok" }));
-    assert_eq!(app.program().post("/api/account/login", login(ADA, GOOD)).await.status(), 200);
+    assert_eq!(app.api_client().post("/api/account/login", login(ADA, GOOD)).await.status(), 200);
     assert_eq!(verifies(&app, &key).await.status(), 404, "a key works once");
 }
 
 #[on_both]
-async fn unknown_wrong_and_suspended_look_the_same(world: World) {
-    let app = world.app().await;
+async fn unknown_wrong_and_suspended_look_the_same(env: TestEnv) {
+    let app = env.app().await;
     for name in ["ada", "eve", "sam"] {
         app.session_of(name).await;
     }
@@ -176,8 +176,8 @@ async fn unknown_wrong_and_suspended_look_the_same(world: World) {
 }
 
 #[on_both]
-async fn every_door_counts_the_same_guesses(world: World) {
-    let app = world.app().await;
+async fn pages_and_api_share_the_failure_counts(env: TestEnv) {
+    let app = env.app().await;
     app.session_of("ada").await;
     for _ in 0..6 {
         tries(&app, "/api/account/login", ADA, "wrong").await;
@@ -187,34 +187,34 @@ async fn every_door_counts_the_same_guesses(world: World) {
     }
 
     for path in ["/api/token", "/api/account/login"] {
-        let reply = app.program().post(path, login(ADA, GOOD)).await;
+        let reply = app.api_client().post(path, login(ADA, GOOD)).await;
         assert_eq!((reply.status(), reply.code()), (429, "throttled"));
         assert_eq!(reply.page.header("retry-after"), Some("30"));
         let detail = "Request was throttled. Expected available in 30 seconds.";
         assert_eq!(reply.text("detail"), detail);
         assert_eq!(tries(&app, path, ADA, "wrong").await.0, 429);
     }
-    let korean = app.program().with("Accept-Language", "ko");
+    let korean = app.api_client().with("Accept-Language", "ko");
     let reply = korean.clone().post("/api/token", login(ADA, GOOD)).await;
     assert_eq!(reply.text("detail"), "시도가 너무 많습니다. 30초 뒤에 다시 시도해 주세요.");
 }
 
 #[on_both]
-async fn a_full_queue_is_503_and_says_when_to_come_back(world: World) {
-    let app = world.app().await;
-    let jam = Jam::on(&app).await;
+async fn a_full_queue_is_503_with_retry_after(env: TestEnv) {
+    let app = env.app().await;
+    let full_queue = FullHashingQueue::on(&app).await;
 
-    let reply = app.program().post("/api/token", login(ADA, GOOD)).await;
+    let reply = app.api_client().post("/api/token", login(ADA, GOOD)).await;
 
     assert_eq!((reply.status(), reply.code()), (503, "service_unavailable"));
     assert_eq!(reply.page.header("retry-after"), Some("5"));
-    jam.ends().await;
+    full_queue.release().await;
 }
 
 #[on_both]
-async fn without_the_database_programs_are_told_and_nothing_of_its_cause(world: World) {
-    let app = world.app().await;
-    let mut program = app.token("ada").await;
+async fn without_the_database_clients_get_503_without_details(env: TestEnv) {
+    let app = env.app().await;
+    let mut program = app.api_user("ada").await;
     app.execute("DROP TABLE audit_events").await;
 
     let reply = program.post("/api/account/join", form(BOB)).await;
@@ -225,13 +225,13 @@ async fn without_the_database_programs_are_told_and_nothing_of_its_cause(world: 
 }
 
 #[on_both]
-async fn a_new_session_replaces_the_one_before(world: World) {
-    let app = world.app().await;
+async fn a_new_session_replaces_the_old_one(env: TestEnv) {
+    let app = env.app().await;
     app.session_of("ada").await;
-    let mut program = app.program();
+    let mut program = app.api_client();
     program.post("/api/account/login", login(ADA, GOOD)).await;
     let mut before = program.clone();
-    world.clock.advance(Duration::from_mins(6));
+    env.clock.advance(Duration::from_mins(6));
 
     program.post("/api/account/login", login(ADA, GOOD)).await;
 
@@ -239,14 +239,14 @@ async fn a_new_session_replaces_the_one_before(world: World) {
     let reply = before.post("/api/account/token/refresh", json!({})).await;
     assert_eq!(reply.text("detail"), "Token is blacklisted");
     let replaced = "SELECT COUNT(*) FROM sessions WHERE ended_because = 'replaced'";
-    assert_eq!(app.number(replaced).await, 1);
+    assert_eq!(app.query_number(replaced).await, 1);
 }
 
 #[on_both]
-async fn asking_for_tokens_leaves_the_session_of_the_browser_alone(world: World) {
-    let app = world.app().await;
+async fn requesting_tokens_keeps_the_browser_session(env: TestEnv) {
+    let app = env.app().await;
     app.session_of("ada").await;
-    let mut program = app.program();
+    let mut program = app.api_client();
     program.post("/api/account/login", login(ADA, GOOD)).await;
 
     assert_eq!(program.post("/api/token", login(ADA, GOOD)).await.cookies(), "");
@@ -255,14 +255,14 @@ async fn asking_for_tokens_leaves_the_session_of_the_browser_alone(world: World)
 }
 
 #[on_both]
-async fn logging_out_ends_every_session_that_is_shown(world: World) {
-    let app = world.app().await;
-    let phone = app.token("ada").await;
-    let mut browser = app.program();
+async fn logging_out_ends_every_presented_session(env: TestEnv) {
+    let app = env.app().await;
+    let phone = app.api_user("ada").await;
+    let mut browser = app.api_client();
     browser.post("/api/account/login", login(ADA, GOOD)).await;
     let laptop = {
-        let mut it = app.program();
-        it.asks_for_tokens(ADA, GOOD).await;
+        let mut it = app.api_client();
+        it.requests_tokens(ADA, GOOD).await;
         it
     };
     let header = format!("Bearer {}", phone.access);
@@ -272,55 +272,55 @@ async fn logging_out_ends_every_session_that_is_shown(world: World) {
         browser.clone().with("Authorization", &header).post("/api/account/logout", body).await;
 
     assert_eq!(reply.cookies(), "-access -refresh");
-    assert_eq!(phone.bearing().get("/api/account/user").await.status(), 401);
-    assert_eq!(laptop.bearing().get("/api/account/user").await.status(), 401);
+    assert_eq!(phone.with_bearer().get("/api/account/user").await.status(), 401);
+    assert_eq!(laptop.with_bearer().get("/api/account/user").await.status(), 401);
     assert_eq!(browser.get("/api/account/user").await.status(), 401);
-    assert_eq!(app.events("logout").await, 3);
+    assert_eq!(app.audit_event_count("logout").await, 3);
 }
 
 #[on_both]
-async fn logging_out_of_nothing_leaves_no_row(world: World) {
-    let app = world.app().await;
-    let before = app.rows().await;
+async fn logging_out_without_a_session_writes_nothing(env: TestEnv) {
+    let app = env.app().await;
+    let before = app.row_counts().await;
 
     for _ in 0..3 {
-        let reply = app.program().post("/api/account/logout", json!({})).await;
+        let reply = app.api_client().post("/api/account/logout", json!({})).await;
         assert_eq!(reply.status(), 200);
     }
 
-    assert_eq!(app.rows().await, before);
+    assert_eq!(app.row_counts().await, before);
 }
 
 #[on_both]
-async fn logging_in_takes_a_deletion_back(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn logging_in_cancels_a_deletion(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     ada.submits("/account/delete", &[("password", GOOD)]).await;
 
-    assert_eq!(app.program().post("/api/token", login(ADA, GOOD)).await.status(), 200);
+    assert_eq!(app.api_client().post("/api/token", login(ADA, GOOD)).await.status(), 200);
 
-    assert_eq!(app.events("deletion_cancelled").await, 1);
+    assert_eq!(app.audit_event_count("deletion_cancelled").await, 1);
 }
 
 #[on_both]
-async fn a_log_in_on_a_new_device_is_told_by_letter(world: World) {
-    let app = world.app().await;
+async fn a_login_on_a_new_device_is_reported_by_email(env: TestEnv) {
+    let app = env.app().await;
     app.session_of("ada").await;
-    let mut program = app.program();
+    let mut program = app.api_client();
 
     program.post("/api/account/login", login(ADA, GOOD)).await;
-    let letters = app.letters().await.len();
+    let letters = app.emails().await.len();
     program.post("/api/account/login", login(ADA, GOOD)).await;
 
-    assert_eq!(app.letters().await.len(), letters, "a known device is no news");
-    let link = app.letter_to(ADA).await.find_link("/account/not-me/");
+    assert_eq!(app.emails().await.len(), letters, "a known device is no news");
+    let link = app.last_email_to(ADA).await.find_link("/account/not-me/");
     assert!(link.is_some());
 }
 
 #[on_both]
-async fn two_programs_that_change_different_fields_do_not_undo_each_other(world: World) {
-    let app = world.app().await;
-    let mut one = app.token("ada").await.bearing();
+async fn two_clients_changing_different_fields_both_succeed(env: TestEnv) {
+    let app = env.app().await;
+    let mut one = app.api_user("ada").await.with_bearer();
     let mut other = one.clone();
     one.get("/api/account/user").await;
 
@@ -338,9 +338,9 @@ async fn two_programs_that_change_different_fields_do_not_undo_each_other(world:
 }
 
 #[on_both]
-async fn a_profile_is_changed_by_what_is_sent(world: World) {
-    let app = world.app().await;
-    let mut ada = app.token("ada").await.bearing();
+async fn a_profile_is_changed_by_what_is_sent(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.api_user("ada").await.with_bearer();
     let whole = json!({ "name": " Ada ", "gender": "female", "date_of_birth": "1990-02-28" });
     let reply = ada.patch("/api/account/user", whole).await;
     assert_eq!((reply.text("name"), reply.text("date_of_birth")), ("Ada", "1990-02-28"));
@@ -354,32 +354,32 @@ async fn a_profile_is_changed_by_what_is_sent(world: World) {
 }
 
 #[on_both]
-async fn changing_the_password_ends_all_other_sessions(world: World) {
-    let app = world.app().await;
-    let mut other = app.token("ada").await;
+async fn changing_the_password_ends_all_other_sessions(env: TestEnv) {
+    let app = env.app().await;
+    let mut other = app.api_user("ada").await;
     let mut ada = {
-        let mut it = app.program();
-        it.asks_for_tokens(ADA, GOOD).await;
+        let mut it = app.api_client();
+        it.requests_tokens(ADA, GOOD).await;
         it
     };
-    ada = ada.bearing();
+    ada = ada.with_bearer();
     let body = json!({ "old_password": GOOD, "new_password1": NEW, "new_password2": NEW });
 
     let reply = ada.post("/api/account/password/change", body).await;
 
     assert_eq!(reply.status(), 200, "{}", reply.json);
     assert_eq!(ada.get("/api/account/user").await.status(), 200);
-    assert_eq!(other.renews().await.text("detail"), "Token is blacklisted");
+    assert_eq!(other.refreshes_tokens().await.text("detail"), "Token is blacklisted");
     assert_eq!(tries(&app, "/api/token", ADA, GOOD).await.0, 401);
     assert_eq!(tries(&app, "/api/token", ADA, NEW).await.0, 200);
 }
 
 #[on_both]
-async fn a_forgotten_password_is_replaced_by_letter(world: World) {
-    let app = world.app().await;
-    let mut other = app.token("ada").await;
+async fn a_forgotten_password_is_reset_by_email(env: TestEnv) {
+    let app = env.app().await;
+    let mut other = app.api_user("ada").await;
     let ask = json!({ "email": ADA });
-    app.program().post("/api/account/password/reset", ask).await;
+    app.api_client().post("/api/account/password/reset", ask).await;
     let token = key(&app, ADA, "/account/password/reset/").await;
     let weak = confirms(&app, &token, "12345678").await;
     assert!(weak.json["new_password2"].is_array(), "{}", weak.json);
@@ -389,19 +389,19 @@ async fn a_forgotten_password_is_replaced_by_letter(world: World) {
     assert_eq!(reply.text("detail"), "Password has been reset with the new password.");
     assert!(reply.page.all("set-cookie").is_empty(), "it does not sign in");
     assert_eq!(confirms(&app, &token, NEW).await.json, json!({ "token": ["Invalid value"] }));
-    assert_eq!(other.renews().await.status(), 401);
+    assert_eq!(other.refreshes_tokens().await.status(), 401);
     assert_eq!(tries(&app, "/api/token", ADA, NEW).await.0, 200);
 }
 
 #[on_both]
-async fn nobody_learns_which_addresses_have_accounts(world: World) {
-    let app = world.app().await;
+async fn the_api_does_not_reveal_accounts(env: TestEnv) {
+    let app = env.app().await;
     app.session_of("ada").await;
     for path in ["/api/account/password/reset", "/api/account/join/resend-email"] {
         let mut costs = Vec::new();
         for email in [ADA, BOB] {
             let before = app.ctx.db.queries();
-            let reply = app.program().post(path, json!({ "email": email })).await;
+            let reply = app.api_client().post(path, json!({ "email": email })).await;
             costs.push((told(&reply), app.ctx.db.queries() - before));
         }
         assert_eq!(costs[0], costs[1], "{path}");
@@ -409,50 +409,56 @@ async fn nobody_learns_which_addresses_have_accounts(world: World) {
 }
 
 #[on_both]
-async fn the_link_that_proves_an_address_is_sent_again_as_often_as_it_may(world: World) {
-    let app = world.app().await;
+async fn the_verification_link_is_resent_within_limits(env: TestEnv) {
+    let app = env.app().await;
     app.session_of("ada").await;
     let first = key(&app, ADA, "/account/email/verify/").await;
     let again = json!({ "email": "ADA@example.com" });
     let resend = "/api/account/join/resend-email";
 
     for _ in 0..3 {
-        app.program().post(resend, again.clone()).await;
+        app.api_client().post(resend, again.clone()).await;
     }
-    app.program().post(resend, json!({ "email": BOB })).await;
+    app.api_client().post(resend, json!({ "email": BOB })).await;
 
-    assert_eq!(app.letters().await.len(), 2, "once a minute, and not to nobody");
+    assert_eq!(app.emails().await.len(), 2, "once a minute, and not to nobody");
     let second = key(&app, ADA, "/account/email/verify/").await;
     assert_ne!(first, second);
     assert_eq!(verifies(&app, &second).await.status(), 200);
-    world.clock.advance(Duration::from_mins(2));
-    app.program().post(resend, again).await;
-    assert_eq!(app.letters().await.len(), 2, "there is nothing to prove any more");
-    assert_eq!(app.number("SELECT COUNT(*) FROM outbox WHERE sealed <> ''").await, 0);
+    env.clock.advance(Duration::from_mins(2));
+    app.api_client().post(resend, again).await;
+    assert_eq!(app.emails().await.len(), 2, "there is nothing to prove any more");
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM outbox WHERE sealed <> ''").await, 0);
 }
 
 #[on_both]
-async fn whoever_is_signed_in_proves_an_address_and_stays_so_everywhere(world: World) {
-    let app = world.app().await;
+async fn verifying_while_signed_in_keeps_all_sessions(env: TestEnv) {
+    let app = env.app().await;
     app.session_of("ada").await;
     let key = key(&app, ADA, "/account/email/verify/").await;
-    let (mut ada, mut other) = (app.program(), app.program());
-    ada.asks_for_tokens(ADA, GOOD).await;
-    other.asks_for_tokens(ADA, GOOD).await;
+    let (mut ada, mut other) = (app.api_client(), app.api_client());
+    ada.requests_tokens(ADA, GOOD).await;
+    other.requests_tokens(ADA, GOOD).await;
 
-    let reply =
-        ada.clone().bearing().post("/api/account/join/verify-email", json!({ "key": key })).await;
+    let reply = ada
+        .clone()
+        .with_bearer()
+        .post("/api/account/join/verify-email", json!({ "key": key }))
+        .await;
 
     assert_eq!(reply.status(), 200);
-    assert_eq!((ada.renews().await.status(), other.renews().await.status()), (200, 200));
-    assert_eq!(ada.bearing().get("/api/account/user").await.json["email_verified"], true);
+    assert_eq!(
+        (ada.refreshes_tokens().await.status(), other.refreshes_tokens().await.status()),
+        (200, 200)
+    );
+    assert_eq!(ada.with_bearer().get("/api/account/user").await.json["email_verified"], true);
 }
 
 #[on_both]
-async fn an_expired_cookie_is_not_renewed_silently(world: World) {
-    let app = world.app().await;
-    let mut ada = Program::new(app.person("ada").await);
-    world.clock.advance(Duration::from_mins(6));
+async fn an_expired_cookie_is_not_refreshed_silently(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = ApiClient::new(app.user("ada").await);
+    env.clock.advance(Duration::from_mins(6));
 
     let reply = ada.get("/api/account/user").await;
 
@@ -463,9 +469,9 @@ async fn an_expired_cookie_is_not_renewed_silently(world: World) {
 }
 
 #[on_both]
-async fn messages_are_in_the_readers_language_and_codes_are_not(world: World) {
-    let app = world.app().await;
-    let mut korean = app.program().with("Accept-Language", "ko-KR,ko;q=0.9");
+async fn messages_are_translated_and_codes_are_not(env: TestEnv) {
+    let app = env.app().await;
+    let mut korean = app.api_client().with("Accept-Language", "ko-KR,ko;q=0.9");
 
     let reply = korean.get("/api/account/user").await;
     let form = korean.post("/api/account/join", json!({})).await;

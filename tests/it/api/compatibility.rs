@@ -4,8 +4,8 @@
 
 use rocket::http::{ContentType, Method};
 
-use crate::support::wire::{Row, asks, get, post};
-use crate::support::{World, on_both};
+use crate::support::exchange::{Exchange, get, post, request};
+use crate::support::{TestEnv, on_both};
 
 const JOIN: &str = "/api/account/join";
 const LOGIN: &str = "/api/account/login";
@@ -38,7 +38,7 @@ macro_rules! weak {
                 $password,
                 "}"
             ))
-            .gives(400, $answer)
+            .returns(400, $answer)
     };
 }
 
@@ -56,13 +56,13 @@ macro_rules! joins {
 const WELCOME: &str = r#"{"access":"<jwt>","refresh":"","user":{"pk":"<number>","email":"<new>",
     "name":"","gender":"","date_of_birth":null,"email_verified":false}}"#;
 
-fn joined() -> Vec<Row> {
+fn joined() -> Vec<Exchange> {
     vec![
         post(JOIN, "ok, all fields")
             .json(joins!(
                 r#""email":"<new>","name":"Ada","gender":"female","date_of_birth":"1990-02-28""#
             ))
-            .gives(
+            .returns(
                 201,
                 r#"{"access":"<jwt>","refresh":"","user":{"pk":"<number>","email":"<new>",
                     "name":"Ada","gender":"female","date_of_birth":"1990-02-28",
@@ -71,60 +71,60 @@ fn joined() -> Vec<Row> {
             .sets(SIGNED_IN),
         post(JOIN, "ok, required fields only")
             .json(joins!(r#""email":"<new>""#))
-            .gives(201, WELCOME)
+            .returns(201, WELCOME)
             .sets(SIGNED_IN),
         post("/api/account/join/", "ok, with last slash")
             .json(joins!(r#""email":"<new>""#))
-            .gives(201, WELCOME)
+            .returns(201, WELCOME)
             .sets(SIGNED_IN),
         post(JOIN, "ok, spaces around the address")
             .json(joins!(r#""email":"  <new> ""#))
-            .gives(201, WELCOME)
+            .returns(201, WELCOME)
             .sets(SIGNED_IN),
         post(JOIN, "ok, unknown fields ignored")
             .json(joins!(r#""email":"<new>","is_staff":true,"is_superuser":true,"id":1"#))
-            .gives(201, WELCOME)
+            .returns(201, WELCOME)
             .sets(SIGNED_IN),
         post(JOIN, "ok, empty gender and date")
             .json(joins!(r#""email":"<new>","gender":"","date_of_birth":null"#))
-            .gives(201, WELCOME)
+            .returns(201, WELCOME)
             .sets(SIGNED_IN),
         post(JOIN, "ok, Korean password")
             .json(
                 r#"{"email":"<new>","password1":"조용한 저녁 강가의 바람 소리",
                     "password2":"조용한 저녁 강가의 바람 소리"}"#,
             )
-            .gives(201, WELCOME)
+            .returns(201, WELCOME)
             .sets(SIGNED_IN),
         post(JOIN, "ok, a bad credential stops nobody")
             .json(joins!(r#""email":"<new>""#))
             .header("Bearer rubbish")
             .cookie("access", "rubbish")
-            .gives(201, WELCOME)
+            .returns(201, WELCOME)
             .sets(SIGNED_IN),
     ]
 }
 
-fn join() -> Vec<Row> {
+fn join() -> Vec<Exchange> {
     vec![
         post(JOIN, "duplicate address")
             .json(joins!(r#""email":"<email>""#))
-            .gives(400, r#"{"email":["User is already registered with this e-mail address."]}"#),
+            .returns(400, r#"{"email":["User is already registered with this e-mail address."]}"#),
         post(JOIN, "duplicate address in other case")
             .json(joins!(r#""email":" WIRE1@EXAMPLE.com""#))
-            .gives(400, r#"{"email":["User is already registered with this e-mail address."]}"#),
-        post(JOIN, "empty object").json("{}").gives(400, NOTHING_TO_JOIN_WITH),
-        post(JOIN, "no body at all").gives(400, NOTHING_TO_JOIN_WITH),
+            .returns(400, r#"{"email":["User is already registered with this e-mail address."]}"#),
+        post(JOIN, "empty object").json("{}").returns(400, NOTHING_TO_JOIN_WITH),
+        post(JOIN, "no body at all").returns(400, NOTHING_TO_JOIN_WITH),
         post(JOIN, "missing password2")
             .json(r#"{"email":"<new>","password1":"correct horse battery"}"#)
-            .gives(400, r#"{"password2":["This field is required."]}"#),
-        post(JOIN, "blank fields").json(r#"{"email":"","password1":"","password2":""}"#).gives(
+            .returns(400, r#"{"password2":["This field is required."]}"#),
+        post(JOIN, "blank fields").json(r#"{"email":"","password1":"","password2":""}"#).returns(
             400,
             r#"{"email":["This field may not be blank."],
                 "password1":["This field may not be blank."],
                 "password2":["This field may not be blank."]}"#,
         ),
-        post(JOIN, "nulls").json(r#"{"email":null,"password1":null,"password2":null}"#).gives(
+        post(JOIN, "nulls").json(r#"{"email":null,"password1":null,"password2":null}"#).returns(
             400,
             r#"{"email":["This field may not be null."],
                 "password1":["This field may not be null."],
@@ -132,22 +132,22 @@ fn join() -> Vec<Row> {
         ),
         post(JOIN, "bad address")
             .json(joins!(r#""email":"ada""#))
-            .gives(400, r#"{"email":["Enter a valid email address."]}"#),
+            .returns(400, r#"{"email":["Enter a valid email address."]}"#),
         post(JOIN, "passwords differ")
             .json(
                 r#"{"email":"<new>","password1":"correct horse battery",
                     "password2":"correct horse batterie"}"#,
             )
-            .gives(400, r#"{"non_field_errors":["The two password fields didn't match."]}"#),
+            .returns(400, r#"{"non_field_errors":["The two password fields didn't match."]}"#),
         post(JOIN, "bad gender")
             .json(joins!(r#""email":"<new>","gender":"other""#))
-            .gives(400, r#"{"gender":["\"other\" is not a valid choice."]}"#),
+            .returns(400, r#"{"gender":["\"other\" is not a valid choice."]}"#),
         post(JOIN, "bad date")
             .json(joins!(r#""email":"<new>","date_of_birth":"1990-02-30""#))
-            .gives(400, BAD_DATE),
+            .returns(400, BAD_DATE),
         post(JOIN, "date in other form")
             .json(joins!(r#""email":"<new>","date_of_birth":"28.02.1990""#))
-            .gives(400, BAD_DATE),
+            .returns(400, BAD_DATE),
     ]
     .into_iter()
     .chain(weak_passwords())
@@ -155,7 +155,7 @@ fn join() -> Vec<Row> {
     .collect()
 }
 
-fn weak_passwords() -> Vec<Row> {
+fn weak_passwords() -> Vec<Exchange> {
     vec![
         weak!("weak password: too short", r#""xKq9#v""#, r#"{"password1":["This password is too short. It must contain at least 8 characters."]}"#),
         weak!("weak password: too common", r#""password1""#, r#"{"password1":["This password is too common."]}"#),
@@ -165,14 +165,14 @@ fn weak_passwords() -> Vec<Row> {
         weak!("weak password: like the address", r#""<new>""#, r#"{"non_field_errors":["The password is too similar to the email address."]}"#),
         post(JOIN, "weak password and they differ")
             .json(r#"{"email":"<new>","password1":"12345","password2":"54321"}"#)
-            .gives(
+            .returns(
                 400,
                 r#"{"password1":["This password is too short. It must contain at least 8 characters.",
                     "This password is too common.","This password is entirely numeric."]}"#,
             ),
         post(JOIN, "bad address and weak password")
             .json(r#"{"email":"ada","password1":"12345","password2":"12345"}"#)
-            .gives(
+            .returns(
                 400,
                 r#"{"email":["Enter a valid email address."],
                     "password1":["This password is too short. It must contain at least 8 characters.",
@@ -184,34 +184,35 @@ fn weak_passwords() -> Vec<Row> {
     ]
 }
 
-fn unreadable() -> Vec<Row> {
+fn unreadable() -> Vec<Exchange> {
     vec![
         // The original takes it; nobody is born tomorrow.
         post(JOIN, "date in the future")
             .json(joins!(r#""email":"<new>","date_of_birth":"2999-01-01""#))
-            .gives(400, r#"{"date_of_birth":["This date is still to come."]}"#),
-        post(JOIN, "malformed JSON")
-            .json(r#"{"email": x}"#)
-            .gives(400, r#"{"detail":"JSON parse error - line 1 column 11","code":"parse_error"}"#),
-        post(JOIN, "JSON array").json("[]").gives(400, GOT_LIST),
-        post(JOIN, "JSON null").json("null").gives(
+            .returns(400, r#"{"date_of_birth":["This date is still to come."]}"#),
+        post(JOIN, "malformed JSON").json(r#"{"email": x}"#).returns(
+            400,
+            r#"{"detail":"JSON parse error - line 1 column 11","code":"parse_error"}"#,
+        ),
+        post(JOIN, "JSON array").json("[]").returns(400, GOT_LIST),
+        post(JOIN, "JSON null").json("null").returns(
             400,
             r#"{"non_field_errors":["Invalid data. Expected a dictionary, but got NoneType."]}"#,
         ),
-        post(JOIN, "not UTF-8").body(ContentType::JSON, b"{\"email\": \"\xff\"}").gives(
+        post(JOIN, "not UTF-8").body(ContentType::JSON, b"{\"email\": \"\xff\"}").returns(
             400,
             r#"{"detail":"JSON parse error - not UTF-8 at position 11","code":"parse_error"}"#,
         ),
         post(JOIN, "unsupported media type")
             .body(ContentType::Plain, b"{}")
-            .gives(415, UNSUPPORTED),
+            .returns(415, UNSUPPORTED),
         // The original takes forms too.
-        post(JOIN, "form-encoded").body(ContentType::Form, b"email=a").gives(
+        post(JOIN, "form-encoded").body(ContentType::Form, b"email=a").returns(
             415,
             r#"{"detail":"Unsupported media type \"application/x-www-form-urlencoded\" in request.",
                 "code":"unsupported_media_type"}"#,
         ),
-        get(JOIN, "GET").gives(405, GET_NOT_ALLOWED),
+        get(JOIN, "GET").returns(405, GET_NOT_ALLOWED),
     ]
 }
 
@@ -232,18 +233,18 @@ const WRONG_LOGIN: &str = r#"{"non_field_errors":["Unable to log in with provide
 const LOGGED_IN: &str = r#"{"access":"<jwt>","refresh":"","user":{"pk":"<number>",
     "email":"<email>","name":"","gender":"","date_of_birth":null,"email_verified":false}}"#;
 
-fn login() -> Vec<Row> {
-    let wrong = |name, body| post(LOGIN, name).json(body).gives(400, WRONG_LOGIN);
+fn login() -> Vec<Exchange> {
+    let wrong = |name, body| post(LOGIN, name).json(body).returns(400, WRONG_LOGIN);
     let without = |name, body| {
         let answer = r#"{"non_field_errors":["Must include \"email\" and \"password\"."]}"#;
-        post(LOGIN, name).json(body).gives(400, answer)
+        post(LOGIN, name).json(body).returns(400, answer)
     };
-    let right = |name| post(LOGIN, name).json(GOOD_LOGIN).gives(200, LOGGED_IN).sets(SIGNED_IN);
+    let right = |name| post(LOGIN, name).json(GOOD_LOGIN).returns(200, LOGGED_IN).sets(SIGNED_IN);
     vec![
         right("ok"),
         post("/api/account/login/", "ok, with last slash")
             .json(GOOD_LOGIN)
-            .gives(200, LOGGED_IN)
+            .returns(200, LOGGED_IN)
             .sets(SIGNED_IN),
         right("ok while holding a valid access cookie").cookie("access", "<access>"),
         right("good password, but the browser holds an expired access cookie")
@@ -252,7 +253,7 @@ fn login() -> Vec<Row> {
         // The original compares addresses to the letter, and cuts spaces off passwords.
         post(LOGIN, "address in other case")
             .json(r#"{"email":"WIRE2@example.COM","password":"correct horse battery staple"}"#)
-            .gives(
+            .returns(
                 200,
                 r#"{"access":"<jwt>","refresh":"","user":{"pk":"<number>",
                     "email":"wire2@example.com","name":"","gender":"","date_of_birth":null,
@@ -268,29 +269,29 @@ fn login() -> Vec<Row> {
         wrong("inactive member", GOOD_LOGIN).after("suspended"),
         wrong("inactive member, wrong password", r#"{"email":"<email>","password":"wrong"}"#)
             .after("suspended"),
-        post(LOGIN, "missing everything").json("{}").gives(400, NO_PASSWORD),
-        post(LOGIN, "missing password").json(r#"{"email":"<email>"}"#).gives(400, NO_PASSWORD),
-        post(LOGIN, "no body at all").gives(400, NO_PASSWORD),
+        post(LOGIN, "missing everything").json("{}").returns(400, NO_PASSWORD),
+        post(LOGIN, "missing password").json(r#"{"email":"<email>"}"#).returns(400, NO_PASSWORD),
+        post(LOGIN, "no body at all").returns(400, NO_PASSWORD),
         without("missing address", r#"{"password":"wrong"}"#),
         without("blank address", r#"{"email":"","password":"wrong"}"#),
         without("username in place of email", r#"{"username":"<email>","password":"wrong"}"#),
         post(LOGIN, "blank password")
             .json(r#"{"email":"<email>","password":""}"#)
-            .gives(400, r#"{"password":["This field may not be blank."]}"#),
-        post(LOGIN, "nulls").json(r#"{"email":null,"password":null}"#).gives(
+            .returns(400, r#"{"password":["This field may not be blank."]}"#),
+        post(LOGIN, "nulls").json(r#"{"email":null,"password":null}"#).returns(
             400,
             r#"{"email":["This field may not be null."],
                 "password":["This field may not be null."]}"#,
         ),
         post(LOGIN, "bad address")
             .json(r#"{"email":"ada","password":"wrong"}"#)
-            .gives(400, r#"{"email":["Enter a valid email address."]}"#),
-        post(LOGIN, "malformed JSON").json("{x").gives(400, MALFORMED),
-        post(LOGIN, "JSON array").json("[]").gives(400, GOT_LIST),
+            .returns(400, r#"{"email":["Enter a valid email address."]}"#),
+        post(LOGIN, "malformed JSON").json("{x").returns(400, MALFORMED),
+        post(LOGIN, "JSON array").json("[]").returns(400, GOT_LIST),
         post(LOGIN, "unsupported media type")
             .body(ContentType::Plain, GOOD_LOGIN.as_bytes())
-            .gives(415, UNSUPPORTED),
-        get(LOGIN, "GET").gives(405, GET_NOT_ALLOWED),
+            .returns(415, UNSUPPORTED),
+        get(LOGIN, "GET").returns(405, GET_NOT_ALLOWED),
     ]
 }
 
@@ -311,36 +312,36 @@ macro_rules! not_valid {
     };
 }
 
-fn mypage() -> Vec<Row> {
+fn mypage() -> Vec<Exchange> {
     let by_cookie = |name, token| get(MYPAGE, name).cookie("access", token);
     let by_header = |name, header| get(MYPAGE, name).header(header);
-    let invalid = |name, token| by_cookie(name, token).gives(401, not_valid!("Token is invalid"));
-    let stranger = |name, header| by_header(name, header).gives(401, NOT_PROVIDED);
+    let invalid = |name, token| by_cookie(name, token).returns(401, not_valid!("Token is invalid"));
+    let stranger = |name, header| by_header(name, header).returns(401, NOT_PROVIDED);
     let garbled = |name, header| {
-        by_header(name, header).gives(
+        by_header(name, header).returns(
             401,
             r#"{"detail":"Authorization header must contain two space-delimited values",
                 "code":"bad_authorization_header"}"#,
         )
     };
     vec![
-        by_cookie("ok, cookie", "<access>").gives(200, GREETING),
+        by_cookie("ok, cookie", "<access>").returns(200, GREETING),
         by_cookie("ok, all login cookies", "<access>")
             .cookie("refresh", "<refresh>")
-            .gives(200, GREETING),
-        by_header("ok, Bearer header", "Bearer <access>").gives(200, GREETING),
+            .returns(200, GREETING),
+        by_header("ok, Bearer header", "Bearer <access>").returns(200, GREETING),
         // The original knows the scheme in one case only.
-        by_header("ok, lower-case bearer", "bearer <access>").gives(200, GREETING),
+        by_header("ok, lower-case bearer", "bearer <access>").returns(200, GREETING),
         get("/api/account/mypage/", "ok, with last slash")
             .cookie("access", "<access>")
-            .gives(200, GREETING),
+            .returns(200, GREETING),
         by_header("good header wins over bad cookie", "Bearer <access>")
             .cookie("access", "rubbish")
-            .gives(200, GREETING),
-        asks(Method::Head, MYPAGE, "HEAD").cookie("access", "<access>"),
+            .returns(200, GREETING),
+        request(Method::Head, MYPAGE, "HEAD").cookie("access", "<access>"),
         by_header("bad header, good cookie", "Bearer rubbish")
             .cookie("access", "<access>")
-            .gives(401, not_valid!("Token is invalid")),
+            .returns(401, not_valid!("Token is invalid")),
         invalid("empty cookie", ""),
         invalid("cookie: rubbish", "<access:rubbish>"),
         invalid("cookie: three parts of rubbish", "<access:three parts>"),
@@ -356,40 +357,42 @@ fn mypage() -> Vec<Row> {
         invalid("cookie: exp null", "<access:exp null>"),
         stranger("other scheme in header, good cookie", "Basic YTpi").cookie("access", "<access>"),
         stranger("header: JWT scheme", "JWT <access>"),
-        get(MYPAGE, "nothing sent").gives(401, NOT_PROVIDED),
+        get(MYPAGE, "nothing sent").returns(401, NOT_PROVIDED),
         get(MYPAGE, "only the refresh cookie")
             .cookie("refresh", "<refresh>")
-            .gives(401, NOT_PROVIDED),
+            .returns(401, NOT_PROVIDED),
         by_cookie("refresh token in the access cookie", "<refresh>")
-            .gives(401, not_valid!("Token has wrong type")),
+            .returns(401, not_valid!("Token has wrong type")),
         by_cookie("cookie: expired", "<access:expired>")
             .cookie("refresh", "<refresh>")
-            .gives(401, not_valid!("Token is expired")),
+            .returns(401, not_valid!("Token is expired")),
         by_cookie("cookie: no token_type", "<access:no type>")
-            .gives(401, not_valid!("Token has no type")),
-        by_cookie("cookie: no jti", "<access:no jti>").gives(401, not_valid!("Token has no id")),
+            .returns(401, not_valid!("Token has no type")),
+        by_cookie("cookie: no jti", "<access:no jti>").returns(401, not_valid!("Token has no id")),
         by_cookie("cookie: no exp", "<access:no exp>")
-            .gives(401, not_valid!("Token has no 'exp' claim")),
-        by_cookie("cookie: no user_id", "<access:no user>").gives(
+            .returns(401, not_valid!("Token has no 'exp' claim")),
+        by_cookie("cookie: no user_id", "<access:no user>").returns(
             401,
             r#"{"detail":"Token contained no recognizable user identification",
                 "code":"token_not_valid"}"#,
         ),
-        by_cookie("cookie: user_id of nobody", "<access:nobody>").gives(401, NO_USER),
-        by_cookie("cookie: deleted member", "<access>").after("deleted").gives(401, NO_USER),
+        by_cookie("cookie: user_id of nobody", "<access:nobody>").returns(401, NO_USER),
+        by_cookie("cookie: deleted member", "<access>").after("deleted").returns(401, NO_USER),
         // The original answers 500.
         invalid("cookie: user_id not a number", "<access:word>"),
         garbled("header: Bearer alone", "Bearer"),
         garbled("header: Bearer with two words", "Bearer <access> x"),
-        post(MYPAGE, "POST")
-            .gives(405, r#"{"detail":"Method \"POST\" not allowed.","code":"method_not_allowed"}"#),
+        post(MYPAGE, "POST").returns(
+            405,
+            r#"{"detail":"Method \"POST\" not allowed.","code":"method_not_allowed"}"#,
+        ),
         by_cookie("cookie: inactive member", "<access>")
             .after("suspended")
-            .gives(401, r#"{"detail":"User is inactive","code":"user_inactive"}"#),
+            .returns(401, r#"{"detail":"User is inactive","code":"user_inactive"}"#),
         // In the original the access token works on.
         by_cookie("the access token after logging out", "<access>")
             .after("logged out")
-            .gives(401, not_valid!("Token is blacklisted")),
+            .returns(401, not_valid!("Token is blacklisted")),
     ]
 }
 
@@ -397,11 +400,11 @@ const NO_USER: &str = r#"{"detail":"User not found","code":"user_not_found"}"#;
 const LOGGED_OUT: &str = r#"{"detail":"Successfully logged out."}"#;
 
 /// In the original a bad credential, or none, makes logging out fail; here it always works.
-fn logout() -> Vec<Row> {
-    let out = |name| post(LOGOUT, name).gives(200, LOGGED_OUT).sets(SIGNED_OUT);
+fn logout() -> Vec<Exchange> {
+    let out = |name| post(LOGOUT, name).returns(200, LOGGED_OUT).sets(SIGNED_OUT);
     vec![
         out("ok, all login cookies").cookie("access", "<access>").cookie("refresh", "<refresh>"),
-        post("/api/account/logout/", "with last slash").gives(200, LOGGED_OUT).sets(SIGNED_OUT),
+        post("/api/account/logout/", "with last slash").returns(200, LOGGED_OUT).sets(SIGNED_OUT),
         out("again with the same cookies")
             .after("logged out")
             .cookie("access", "<access>")
@@ -418,28 +421,28 @@ fn logout() -> Vec<Row> {
             .cookie("access", "rubbish")
             .cookie("refresh", "<refresh>"),
         out("bad header").header("Bearer rubbish"),
-        get(LOGOUT, "GET").gives(405, GET_NOT_ALLOWED),
+        get(LOGOUT, "GET").returns(405, GET_NOT_ALLOWED),
     ]
 }
 
-fn passwords_that_differ() -> [Row; 2] {
+fn passwords_that_differ() -> [Exchange; 2] {
     let change = |name, body: &str| post(CHANGE, name).header("Bearer <access>").json(body);
     [
         change(
             "they differ",
             r#"{"old_password":"x","new_password1":"quiet evening","new_password2":"loud"}"#,
         )
-        .gives(400, DIFFER),
+        .returns(400, DIFFER),
         change(
             "weak and they differ",
             r#"{"old_password":"x","new_password1":"12345","new_password2":"54321"}"#,
         )
-        .gives(400, DIFFER),
+        .returns(400, DIFFER),
     ]
 }
 
 /// The old password is always asked for, as the original does when it is told to.
-fn password_change() -> Vec<Row> {
+fn password_change() -> Vec<Exchange> {
     let change = |name, body: &str| post(CHANGE, name).header("Bearer <access>").json(body);
     macro_rules! weak {
         ($name:literal, $new:literal, $answer:literal) => {
@@ -453,24 +456,24 @@ fn password_change() -> Vec<Row> {
                     r#""}"#
                 ),
             )
-            .gives(400, concat!(r#"{"new_password2":["#, $answer, "]}"))
+            .returns(400, concat!(r#"{"new_password2":["#, $answer, "]}"))
         };
     }
     vec![
-        post(CHANGE, "not signed in").json("{}").gives(401, NOT_PROVIDED),
-        change("empty object", "{}").gives(
+        post(CHANGE, "not signed in").json("{}").returns(401, NOT_PROVIDED),
+        change("empty object", "{}").returns(
             400,
             r#"{"old_password":["This field is required."],
                 "new_password1":["This field is required."],
                 "new_password2":["This field is required."]}"#,
         ),
-        change("blank", r#"{"old_password":"","new_password1":"","new_password2":""}"#).gives(
+        change("blank", r#"{"old_password":"","new_password1":"","new_password2":""}"#).returns(
             400,
             r#"{"old_password":["This field may not be blank."],
                 "new_password1":["This field may not be blank."],
                 "new_password2":["This field may not be blank."]}"#,
         ),
-        change("nulls", r#"{"new_password1":null,"new_password2":null}"#).gives(
+        change("nulls", r#"{"new_password1":null,"new_password2":null}"#).returns(
             400,
             r#"{"old_password":["This field is required."],
                 "new_password1":["This field may not be null."],
@@ -500,7 +503,7 @@ fn password_change() -> Vec<Row> {
                 "long ".repeat(26)
             ),
         )
-        .gives(
+        .returns(
             400,
             r#"{"new_password1":["Ensure this field has no more than 128 characters."],
                 "new_password2":["Ensure this field has no more than 128 characters."]}"#,
@@ -510,7 +513,7 @@ fn password_change() -> Vec<Row> {
             r#"{"old_password":"wrong","new_password1":"quiet evening by the river",
                 "new_password2":"quiet evening by the river"}"#,
         )
-        .gives(
+        .returns(
             400,
             r#"{"old_password":
                 ["Your old password was entered incorrectly. Please enter it again."]}"#,
@@ -520,18 +523,18 @@ fn password_change() -> Vec<Row> {
             r#"{"new_password1":"quiet evening by the river",
                 "new_password2":"quiet evening by the river"}"#,
         )
-        .gives(400, r#"{"old_password":["This field is required."]}"#),
+        .returns(400, r#"{"old_password":["This field is required."]}"#),
         change(
             "ok",
             r#"{"old_password":"correct horse battery staple",
                 "new_password1":"quiet evening by the river",
                 "new_password2":"quiet evening by the river"}"#,
         )
-        .gives(200, r#"{"detail":"New password has been saved."}"#),
+        .returns(200, r#"{"detail":"New password has been saved."}"#),
         post("/api/account/password/change/account/", "as one tutorial prints it")
             .json("{}")
-            .gives(404, NOT_FOUND),
-        get(CHANGE, "GET").gives(405, GET_NOT_ALLOWED),
+            .returns(404, NOT_FOUND),
+        get(CHANGE, "GET").returns(405, GET_NOT_ALLOWED),
     ]
 }
 
@@ -540,8 +543,8 @@ const NOT_FOUND: &str = r#"{"detail":"Not found.","code":"not_found"}"#;
 
 const RENEWED: &str = r#"{"access":"<jwt>","access_expiration":"<datetime>"}"#;
 
-fn account_refresh() -> Vec<Row> {
-    let ok = |name| post(REFRESH, name).gives(200, RENEWED).sets("access refresh");
+fn account_refresh() -> Vec<Exchange> {
+    let ok = |name| post(REFRESH, name).returns(200, RENEWED).sets("access refresh");
     let by_body = |name, body| post(REFRESH, name).json(body);
     vec![
         ok("ok, in the body").json(r#"{"refresh":"<refresh>"}"#),
@@ -554,21 +557,21 @@ fn account_refresh() -> Vec<Row> {
         ok("good refresh cookie, bad header").cookie("refresh", "<refresh>").header("Bearer x"),
         post("/api/account/token/refresh/", "with last slash")
             .cookie("refresh", "<refresh>")
-            .gives(200, RENEWED)
+            .returns(200, RENEWED)
             .sets("access refresh"),
         post(REFRESH, "cookie used again after rotation")
             .after("renewed")
             .cookie("refresh", "<refresh>")
-            .gives(401, BLACKLISTED),
+            .returns(401, BLACKLISTED),
         by_body("blank in the body, good cookie", r#"{"refresh":""}"#)
             .cookie("refresh", "<refresh>")
-            .gives(400, r#"{"refresh":["This field may not be blank."]}"#),
+            .returns(400, r#"{"refresh":["This field may not be blank."]}"#),
         post(REFRESH, "access token in the refresh cookie")
             .cookie("refresh", "<access>")
-            .gives(401, r#"{"detail":"Token has wrong type","code":"token_not_valid"}"#),
-        by_body("nothing", "{}").gives(401, NO_REFRESH),
-        post(REFRESH, "no body at all").gives(401, NO_REFRESH),
-        get(REFRESH, "GET").gives(405, GET_NOT_ALLOWED),
+            .returns(401, r#"{"detail":"Token has wrong type","code":"token_not_valid"}"#),
+        by_body("nothing", "{}").returns(401, NO_REFRESH),
+        post(REFRESH, "no body at all").returns(401, NO_REFRESH),
+        get(REFRESH, "GET").returns(405, GET_NOT_ALLOWED),
     ]
     .into_iter()
     .chain(refused_refresh(REFRESH))
@@ -582,22 +585,22 @@ const NO_ACCOUNT: &str =
     r#"{"detail":"No active account found for the given token.","code":"no_active_account"}"#;
 
 /// What every place that takes a refresh token in the body answers to one that is no good.
-fn refused_refresh(path: &'static str) -> Vec<Row> {
+fn refused_refresh(path: &'static str) -> Vec<Exchange> {
     let by_body = |name, body| post(path, name).json(body);
-    let invalid = |name, body| by_body(name, body).gives(401, INVALID);
+    let invalid = |name, body| by_body(name, body).returns(401, INVALID);
     vec![
         by_body("null", r#"{"refresh":null}"#)
-            .gives(400, r#"{"refresh":["This field may not be null."]}"#),
+            .returns(400, r#"{"refresh":["This field may not be null."]}"#),
         by_body("blank", r#"{"refresh":""}"#)
-            .gives(400, r#"{"refresh":["This field may not be blank."]}"#),
+            .returns(400, r#"{"refresh":["This field may not be blank."]}"#),
         by_body("used again after rotation", r#"{"refresh":"<refresh>"}"#)
             .after("renewed")
-            .gives(401, BLACKLISTED),
+            .returns(401, BLACKLISTED),
         by_body("after logging out", r#"{"refresh":"<refresh>"}"#)
             .after("logged out")
-            .gives(401, BLACKLISTED),
+            .returns(401, BLACKLISTED),
         by_body("access token", r#"{"refresh":"<access>"}"#)
-            .gives(401, r#"{"detail":"Token has wrong type","code":"token_not_valid"}"#),
+            .returns(401, r#"{"detail":"Token has wrong type","code":"token_not_valid"}"#),
         invalid("rubbish", r#"{"refresh":"<refresh:rubbish>"}"#),
         invalid("three parts of rubbish", r#"{"refresh":"<refresh:three parts>"}"#),
         invalid("signed with another key", r#"{"refresh":"<refresh:other key>"}"#),
@@ -605,62 +608,62 @@ fn refused_refresh(path: &'static str) -> Vec<Row> {
         invalid("alg none", r#"{"refresh":"<refresh:none>"}"#),
         invalid("nbf in the future", r#"{"refresh":"<refresh:nbf>"}"#),
         by_body("expired", r#"{"refresh":"<refresh:expired>"}"#)
-            .gives(401, r#"{"detail":"Token is expired","code":"token_not_valid"}"#),
+            .returns(401, r#"{"detail":"Token is expired","code":"token_not_valid"}"#),
         by_body("no token_type", r#"{"refresh":"<refresh:no type>"}"#)
-            .gives(401, r#"{"detail":"Token has no type","code":"token_not_valid"}"#),
+            .returns(401, r#"{"detail":"Token has no type","code":"token_not_valid"}"#),
         // The original answers 500 to the next four, or does not look.
         by_body("no jti", r#"{"refresh":"<refresh:no jti>"}"#)
-            .gives(401, r#"{"detail":"Token has no id","code":"token_not_valid"}"#),
-        by_body("user_id of nobody", r#"{"refresh":"<refresh:nobody>"}"#).gives(401, NO_ACCOUNT),
-        by_body("user_id not a number", r#"{"refresh":"<refresh:word>"}"#).gives(401, INVALID),
-        by_body("no user_id", r#"{"refresh":"<refresh:no user>"}"#).gives(
+            .returns(401, r#"{"detail":"Token has no id","code":"token_not_valid"}"#),
+        by_body("user_id of nobody", r#"{"refresh":"<refresh:nobody>"}"#).returns(401, NO_ACCOUNT),
+        by_body("user_id not a number", r#"{"refresh":"<refresh:word>"}"#).returns(401, INVALID),
+        by_body("no user_id", r#"{"refresh":"<refresh:no user>"}"#).returns(
             401,
             r#"{"detail":"Token contained no recognizable user identification",
                 "code":"token_not_valid"}"#,
         ),
         by_body("no exp", r#"{"refresh":"<refresh:no exp>"}"#)
-            .gives(401, r#"{"detail":"Token has no 'exp' claim","code":"token_not_valid"}"#),
+            .returns(401, r#"{"detail":"Token has no 'exp' claim","code":"token_not_valid"}"#),
         by_body("inactive member", r#"{"refresh":"<refresh>"}"#)
             .after("suspended")
-            .gives(401, NO_ACCOUNT),
+            .returns(401, NO_ACCOUNT),
         by_body("deleted member", r#"{"refresh":"<refresh>"}"#)
             .after("deleted")
-            .gives(401, NO_ACCOUNT),
-        by_body("malformed JSON", "{x").gives(400, MALFORMED),
-        by_body("JSON array", "[]").gives(400, GOT_LIST),
+            .returns(401, NO_ACCOUNT),
+        by_body("malformed JSON", "{x").returns(400, MALFORMED),
+        by_body("JSON array", "[]").returns(400, GOT_LIST),
         post(path, "unsupported media type")
             .body(ContentType::Plain, b"{}")
-            .gives(415, UNSUPPORTED),
-        get(path, "GET").gives(405, GET_NOT_ALLOWED),
+            .returns(415, UNSUPPORTED),
+        get(path, "GET").returns(405, GET_NOT_ALLOWED),
     ]
 }
 
-fn verify(path: &'static str) -> Vec<Row> {
+fn verify(path: &'static str) -> Vec<Exchange> {
     let by_body = |name, body| post(path, name).json(body);
-    let invalid = |name, body| by_body(name, body).gives(401, INVALID);
+    let invalid = |name, body| by_body(name, body).returns(401, INVALID);
     let blacklisted = r#"{"non_field_errors":["Token is blacklisted"]}"#;
     vec![
-        by_body("access token", r#"{"token":"<access>"}"#).gives(200, "{}"),
-        by_body("refresh token", r#"{"token":"<refresh>"}"#).gives(200, "{}"),
+        by_body("access token", r#"{"token":"<access>"}"#).returns(200, "{}"),
+        by_body("refresh token", r#"{"token":"<refresh>"}"#).returns(200, "{}"),
         by_body("blacklisted refresh token", r#"{"token":"<refresh>"}"#)
             .after("logged out")
-            .gives(400, blacklisted),
+            .returns(400, blacklisted),
         by_body("replaced refresh token", r#"{"token":"<refresh>"}"#)
             .after("renewed")
-            .gives(400, blacklisted),
+            .returns(400, blacklisted),
         by_body("access token after logging out", r#"{"token":"<access>"}"#)
             .after("logged out")
-            .gives(400, blacklisted),
+            .returns(400, blacklisted),
         // The original looks at the signature alone.
         by_body("inactive member", r#"{"token":"<access>"}"#)
             .after("suspended")
-            .gives(401, r#"{"detail":"User is inactive","code":"user_inactive"}"#),
-        by_body("user_id of nobody", r#"{"token":"<access:nobody>"}"#).gives(401, NO_USER),
+            .returns(401, r#"{"detail":"User is inactive","code":"user_inactive"}"#),
+        by_body("user_id of nobody", r#"{"token":"<access:nobody>"}"#).returns(401, NO_USER),
         by_body("no token_type", r#"{"token":"<access:no type>"}"#)
-            .gives(401, r#"{"detail":"Token has no type","code":"token_not_valid"}"#),
-        by_body("missing", "{}").gives(400, r#"{"token":["This field is required."]}"#),
+            .returns(401, r#"{"detail":"Token has no type","code":"token_not_valid"}"#),
+        by_body("missing", "{}").returns(400, r#"{"token":["This field is required."]}"#),
         by_body("blank", r#"{"token":""}"#)
-            .gives(400, r#"{"token":["This field may not be blank."]}"#),
+            .returns(400, r#"{"token":["This field may not be blank."]}"#),
         invalid("rubbish", r#"{"token":"rubbish"}"#),
         invalid("three parts of rubbish", r#"{"token":"<access:three parts>"}"#),
         invalid("signed with another key", r#"{"token":"<access:other key>"}"#),
@@ -669,80 +672,82 @@ fn verify(path: &'static str) -> Vec<Row> {
         invalid("iat in the future", r#"{"token":"<access:iat>"}"#),
         invalid("nbf in the future", r#"{"token":"<access:nbf>"}"#),
         by_body("expired", r#"{"token":"<access:expired>"}"#)
-            .gives(401, r#"{"detail":"Token is expired","code":"token_not_valid"}"#),
+            .returns(401, r#"{"detail":"Token is expired","code":"token_not_valid"}"#),
         by_body("expired refresh token", r#"{"token":"<refresh:expired>"}"#)
-            .gives(401, r#"{"detail":"Token is expired","code":"token_not_valid"}"#),
+            .returns(401, r#"{"detail":"Token is expired","code":"token_not_valid"}"#),
         by_body("no jti", r#"{"token":"<access:no jti>"}"#)
-            .gives(401, r#"{"detail":"Token has no id","code":"token_not_valid"}"#),
+            .returns(401, r#"{"detail":"Token has no id","code":"token_not_valid"}"#),
         by_body("no exp", r#"{"token":"<access:no exp>"}"#)
-            .gives(401, r#"{"detail":"Token has no 'exp' claim","code":"token_not_valid"}"#),
-        get(path, "GET").gives(405, GET_NOT_ALLOWED),
+            .returns(401, r#"{"detail":"Token has no 'exp' claim","code":"token_not_valid"}"#),
+        get(path, "GET").returns(405, GET_NOT_ALLOWED),
     ]
 }
 
 const WRONG_PAIR: &str = r#"{"detail":"No active account found with the given credentials",
     "code":"no_active_account"}"#;
 
-fn token() -> Vec<Row> {
+fn token() -> Vec<Exchange> {
     let by_body = |name, body| post(PAIR, name).json(body);
-    let wrong = |name, body| by_body(name, body).gives(401, WRONG_PAIR);
+    let wrong = |name, body| by_body(name, body).returns(401, WRONG_PAIR);
     let pair = r#"{"refresh":"<jwt>","access":"<jwt>"}"#;
     vec![
-        by_body("ok", GOOD_LOGIN).gives(200, pair),
-        post("/api/token/", "ok, with last slash").json(GOOD_LOGIN).gives(200, pair),
+        by_body("ok", GOOD_LOGIN).returns(200, pair),
+        post("/api/token/", "ok, with last slash").json(GOOD_LOGIN).returns(200, pair),
         by_body("ok, bad credentials beside it", GOOD_LOGIN)
             .header("Bearer rubbish")
             .cookie("access", "rubbish")
-            .gives(200, pair),
+            .returns(200, pair),
         wrong("bad address", r#"{"email":"ada","password":"wrong"}"#),
         wrong("wrong password", r#"{"email":"<email>","password":"wrong"}"#),
         wrong("unknown address", r#"{"email":"<new>","password":"wrong"}"#),
         wrong("inactive member", GOOD_LOGIN).after("suspended"),
         wrong("inactive member, wrong password", r#"{"email":"<email>","password":"wrong"}"#)
             .after("suspended"),
-        by_body("missing everything", "{}").gives(400, NO_CREDENTIALS),
-        post(PAIR, "no body at all").gives(400, NO_CREDENTIALS),
-        by_body("missing password", r#"{"email":"<email>"}"#).gives(400, NO_PASSWORD),
+        by_body("missing everything", "{}").returns(400, NO_CREDENTIALS),
+        post(PAIR, "no body at all").returns(400, NO_CREDENTIALS),
+        by_body("missing password", r#"{"email":"<email>"}"#).returns(400, NO_PASSWORD),
         by_body("missing address", r#"{"password":"wrong"}"#)
-            .gives(400, r#"{"email":["This field is required."]}"#),
+            .returns(400, r#"{"email":["This field is required."]}"#),
         by_body("username in place of email", r#"{"username":"<email>","password":"wrong"}"#)
-            .gives(400, r#"{"email":["This field is required."]}"#),
+            .returns(400, r#"{"email":["This field is required."]}"#),
         by_body("blank address", r#"{"email":" ","password":"wrong"}"#)
-            .gives(400, r#"{"email":["This field may not be blank."]}"#),
+            .returns(400, r#"{"email":["This field may not be blank."]}"#),
         by_body("blank password", r#"{"email":"<email>","password":""}"#)
-            .gives(400, r#"{"password":["This field may not be blank."]}"#),
-        by_body("nulls", r#"{"email":null,"password":null}"#).gives(
+            .returns(400, r#"{"password":["This field may not be blank."]}"#),
+        by_body("nulls", r#"{"email":null,"password":null}"#).returns(
             400,
             r#"{"email":["This field may not be null."],
                 "password":["This field may not be null."]}"#,
         ),
-        by_body("malformed JSON", "{x").gives(400, MALFORMED),
-        by_body("JSON array", "[]").gives(400, GOT_LIST),
+        by_body("malformed JSON", "{x").returns(400, MALFORMED),
+        by_body("JSON array", "[]").returns(400, GOT_LIST),
         post(PAIR, "unsupported media type")
             .body(ContentType::Plain, b"{}")
-            .gives(415, UNSUPPORTED),
-        get(PAIR, "GET").gives(405, GET_NOT_ALLOWED),
+            .returns(415, UNSUPPORTED),
+        get(PAIR, "GET").returns(405, GET_NOT_ALLOWED),
     ]
 }
 
 const NO_CREDENTIALS: &str =
     r#"{"email":["This field is required."],"password":["This field is required."]}"#;
 
-fn token_refresh() -> Vec<Row> {
+fn token_refresh() -> Vec<Exchange> {
     let next = r#"{"access":"<jwt>","refresh":"<jwt>"}"#;
     let nothing = r#"{"refresh":["This field is required."]}"#;
     vec![
-        post(NEXT, "ok, in the body").json(r#"{"refresh":"<refresh>"}"#).gives(200, next),
+        post(NEXT, "ok, in the body").json(r#"{"refresh":"<refresh>"}"#).returns(200, next),
         post("/api/token/refresh/", "with last slash")
             .json(r#"{"refresh":"<refresh>"}"#)
-            .gives(200, next),
-        post(NEXT, "nothing").json("{}").gives(400, nothing),
-        post(NEXT, "no body at all").gives(400, nothing),
-        post(NEXT, "a cookie is not looked at").cookie("refresh", "<refresh>").gives(400, nothing),
+            .returns(200, next),
+        post(NEXT, "nothing").json("{}").returns(400, nothing),
+        post(NEXT, "no body at all").returns(400, nothing),
+        post(NEXT, "a cookie is not looked at")
+            .cookie("refresh", "<refresh>")
+            .returns(400, nothing),
     ]
     .into_iter()
     .chain(refused_refresh(NEXT))
-    .chain([post(BLACKLIST, "ok").json(r#"{"refresh":"<refresh>"}"#).gives(200, "{}")])
+    .chain([post(BLACKLIST, "ok").json(r#"{"refresh":"<refresh>"}"#).returns(200, "{}")])
     .chain(refused_refresh(BLACKLIST))
     .collect()
 }
@@ -750,37 +755,37 @@ fn token_refresh() -> Vec<Row> {
 const ADA: &str = r#"{"pk":"<number>","email":"<email>","name":"길동","gender":"",
     "date_of_birth":null,"email_verified":false}"#;
 
-fn user() -> Vec<Row> {
+fn user() -> Vec<Exchange> {
     vec![
-        get(USER, "GET").header("Bearer <access>").gives(
+        get(USER, "GET").header("Bearer <access>").returns(
             200,
             r#"{"pk":"<number>","email":"<email>","name":"","gender":"",
                 "date_of_birth":null,"email_verified":false}"#,
         ),
-        get(USER, "GET, not signed in").gives(401, NOT_PROVIDED),
-        asks(Method::Patch, USER, "PATCH names")
+        get(USER, "GET, not signed in").returns(401, NOT_PROVIDED),
+        request(Method::Patch, USER, "PATCH names")
             .cookie("access", "<access>")
             .json(r#"{"name":"길동"}"#)
-            .gives(200, ADA),
-        asks(Method::Put, USER, "PUT names")
+            .returns(200, ADA),
+        request(Method::Put, USER, "PUT names")
             .cookie("access", "<access>")
             .json(r#"{"name":"길동","gender":"","date_of_birth":null}"#)
-            .gives(200, ADA),
-        asks(Method::Patch, USER, "PATCH address (read-only)")
+            .returns(200, ADA),
+        request(Method::Patch, USER, "PATCH address (read-only)")
             .header("Bearer <access>")
             .json(r#"{"name":"길동","email":"<new>","is_staff":true,"email_verified":true,"pk":1}"#)
-            .gives(200, ADA),
-        asks(Method::Patch, USER, "everything wrong")
+            .returns(200, ADA),
+        request(Method::Patch, USER, "everything wrong")
             .header("Bearer <access>")
             .json(r#"{"name":"a\nb","gender":null,"date_of_birth":7}"#)
-            .gives(
+            .returns(
                 400,
                 r#"{"name":["Control characters are not allowed."],
                     "gender":["This field may not be null."],
                     "date_of_birth":["Date has wrong format. Use one of these formats instead: YYYY-MM-DD."]}"#,
             ),
-        asks(Method::Patch, USER, "not signed in").json("{}").gives(401, NOT_PROVIDED),
-        asks(Method::Delete, USER, "DELETE").header("Bearer <access>").gives(
+        request(Method::Patch, USER, "not signed in").json("{}").returns(401, NOT_PROVIDED),
+        request(Method::Delete, USER, "DELETE").header("Bearer <access>").returns(
             405,
             r#"{"detail":"Method \"DELETE\" not allowed.","code":"method_not_allowed"}"#,
         ),
@@ -809,11 +814,11 @@ macro_rules! person {
     };
 }
 
-fn users() -> Vec<Row> {
+fn users() -> Vec<Exchange> {
     vec![
-        get(USERS, "not signed in").gives(401, NOT_PROVIDED),
+        get(USERS, "not signed in").returns(401, NOT_PROVIDED),
         // The original lists everybody to everybody, as a bare array.
-        get(USERS, "list").header("Bearer <access>").gives(
+        get(USERS, "list").header("Bearer <access>").returns(
             200,
             concat!(
                 r#"{"next":null,"previous":null,"results":["#,
@@ -821,7 +826,7 @@ fn users() -> Vec<Row> {
                 "]}"
             ),
         ),
-        get("/api/users/", "list, with last slash").header("Bearer <access>").gives(
+        get("/api/users/", "list, with last slash").header("Bearer <access>").returns(
             200,
             concat!(
                 r#"{"next":null,"previous":null,"results":["#,
@@ -831,39 +836,39 @@ fn users() -> Vec<Row> {
         ),
         get(MINE, "detail")
             .header("Bearer <access>")
-            .gives(200, person!("<id>", "<email>", "", "false")),
+            .returns(200, person!("<id>", "<email>", "", "false")),
         // A member sees itself alone, and staff see everybody.
-        get(THEIRS, "detail of another").header("Bearer <access>").gives(404, NOT_FOUND),
+        get(THEIRS, "detail of another").header("Bearer <access>").returns(404, NOT_FOUND),
         get(THEIRS, "detail of another, as staff")
             .after("promoted")
             .header("Bearer <access>")
-            .gives(200, person!("<other>", "wire0@example.com", "", "false")),
-        get("/api/users/999999", "no such member").header("Bearer <access>").gives(404, NOT_FOUND),
-        get("/api/users/x", "id not a number").header("Bearer <access>").gives(404, NOT_FOUND),
-        asks(Method::Patch, THEIRS, "PATCH another member")
+            .returns(200, person!("<other>", "wire0@example.com", "", "false")),
+        get("/api/users/999999", "no such member").header("Bearer <access>").returns(404, NOT_FOUND),
+        get("/api/users/x", "id not a number").header("Bearer <access>").returns(404, NOT_FOUND),
+        request(Method::Patch, THEIRS, "PATCH another member")
             .header("Bearer <access>")
             .json(r#"{"gender":"male"}"#)
-            .gives(404, NOT_FOUND),
-        asks(Method::Patch, THEIRS, "PATCH another member, as staff")
+            .returns(404, NOT_FOUND),
+        request(Method::Patch, THEIRS, "PATCH another member, as staff")
             .after("promoted")
             .header("Bearer <access>")
             .json(r#"{"gender":"male"}"#)
-            .gives(200, person!("<other>", "wire0@example.com", "male", "false")),
-        asks(Method::Patch, MINE, "PATCH to an address in use")
+            .returns(200, person!("<other>", "wire0@example.com", "male", "false")),
+        request(Method::Patch, MINE, "PATCH to an address in use")
             .after("promoted")
             .header("Bearer <access>")
             .json(r#"{"email":"wire0@example.com"}"#)
-            .gives(400, r#"{"email":["user with this email address already exists."]}"#),
-        asks(Method::Patch, MINE, "PATCH bad gender")
+            .returns(400, r#"{"email":["user with this email address already exists."]}"#),
+        request(Method::Patch, MINE, "PATCH bad gender")
             .header("Bearer <access>")
             .json(r#"{"gender":"x"}"#)
-            .gives(400, r#"{"gender":["\"x\" is not a valid choice."]}"#),
-        asks(Method::Put, MINE, "PUT without email")
+            .returns(400, r#"{"gender":["\"x\" is not a valid choice."]}"#),
+        request(Method::Put, MINE, "PUT without email")
             .after("promoted")
             .header("Bearer <access>")
             .json("{}")
-            .gives(400, r#"{"email":["This field is required."]}"#),
-        post(USERS, "POST").header("Bearer <access>").json(r#"{"email":"<new>"}"#).gives(
+            .returns(400, r#"{"email":["This field is required."]}"#),
+        post(USERS, "POST").header("Bearer <access>").json(r#"{"email":"<new>"}"#).returns(
             403,
             r#"{"detail":"You do not have permission to perform this action.","code":"permission_denied"}"#,
         ),
@@ -871,63 +876,63 @@ fn users() -> Vec<Row> {
             .after("promoted")
             .header("Bearer <access>")
             .json(r#"{"email":"<new>"}"#)
-            .gives(
+            .returns(
                 201,
                 r#"{"url":"<address>","id":"<number>","email":"<new>","name":"","gender":"",
                     "date_of_birth":null,"is_active":true,"is_staff":false,"is_superuser":false,
                     "email_verified":false,"last_login_at":null,"created_at":"<datetime>",
                     "updated_at":"<datetime>"}"#,
             ),
-        asks(Method::Delete, THEIRS, "DELETE another member, as staff")
+        request(Method::Delete, THEIRS, "DELETE another member, as staff")
             .after("promoted")
             .header("Bearer <access>")
-            .gives(204, ""),
-        asks(Method::Delete, USERS, "DELETE").header("Bearer <access>").gives(
+            .returns(204, ""),
+        request(Method::Delete, USERS, "DELETE").header("Bearer <access>").returns(
             405,
             r#"{"detail":"Method \"DELETE\" not allowed.","code":"method_not_allowed"}"#,
         ),
     ]
 }
 
-fn letters() -> Vec<Row> {
+fn letters() -> Vec<Exchange> {
     let sent = r#"{"detail":"Password reset e-mail has been sent."}"#;
     let ok = r#"{"detail":"ok"}"#;
     let verify = "/api/account/join/verify-email";
     let resend = "/api/account/join/resend-email";
     vec![
-        post(RESET, "known address").json(r#"{"email":"<email>"}"#).gives(200, sent),
-        post(RESET, "unknown address").json(r#"{"email":"<new>"}"#).gives(200, sent),
+        post(RESET, "known address").json(r#"{"email":"<email>"}"#).returns(200, sent),
+        post(RESET, "unknown address").json(r#"{"email":"<new>"}"#).returns(200, sent),
         post(RESET, "bad address")
             .json(r#"{"email":"ada"}"#)
-            .gives(400, r#"{"email":["Enter a valid email address."]}"#),
+            .returns(400, r#"{"email":["Enter a valid email address."]}"#),
         post(RESET, "bad credentials stop nobody")
             .json(r#"{"email":"<email>"}"#)
             .header("Bearer rubbish")
-            .gives(200, sent),
+            .returns(200, sent),
         post(CONFIRM, "bad token")
             .json(
                 r#"{"uid":"x","token":"rubbish","new_password1":"quiet evening by the river",
                     "new_password2":"quiet evening by the river"}"#,
             )
-            .gives(400, r#"{"token":["Invalid value"]}"#),
-        post(CONFIRM, "missing everything").json("{}").gives(
+            .returns(400, r#"{"token":["Invalid value"]}"#),
+        post(CONFIRM, "missing everything").json("{}").returns(
             400,
             r#"{"token":["This field is required."],
                 "new_password1":["This field is required."],
                 "new_password2":["This field is required."]}"#,
         ),
-        post(verify, "bad key").json(r#"{"key":"rubbish"}"#).gives(404, NOT_FOUND),
-        post(verify, "missing").json("{}").gives(400, r#"{"key":["This field is required."]}"#),
-        post(resend, "known address").json(r#"{"email":"<email>"}"#).gives(200, ok),
-        post(resend, "unknown address").json(r#"{"email":"<new>"}"#).gives(200, ok),
+        post(verify, "bad key").json(r#"{"key":"rubbish"}"#).returns(404, NOT_FOUND),
+        post(verify, "missing").json("{}").returns(400, r#"{"key":["This field is required."]}"#),
+        post(resend, "known address").json(r#"{"email":"<email>"}"#).returns(200, ok),
+        post(resend, "unknown address").json(r#"{"email":"<new>"}"#).returns(200, ok),
     ]
 }
 
-fn elsewhere() -> Vec<Row> {
+fn elsewhere() -> Vec<Exchange> {
     vec![
-        get("/api/nothing", "404").gives(404, NOT_FOUND),
-        post("/api/account/nothing", "404 under /account/").json("{}").gives(404, NOT_FOUND),
-        asks(Method::Options, PAIR, "OPTIONS").gives(
+        get("/api/nothing", "404").returns(404, NOT_FOUND),
+        post("/api/account/nothing", "404 under /account/").json("{}").returns(404, NOT_FOUND),
+        request(Method::Options, PAIR, "OPTIONS").returns(
             405,
             r#"{"detail":"Method \"OPTIONS\" not allowed.","code":"method_not_allowed"}"#,
         ),
@@ -935,8 +940,8 @@ fn elsewhere() -> Vec<Row> {
 }
 
 #[on_both]
-async fn clients_of_the_original_get_what_they_are_used_to(world: World) {
-    let app = world.app().await;
+async fn simplejwt_and_dj_rest_auth_clients_get_the_same_replies(env: TestEnv) {
+    let app = env.app().await;
     let rows: Vec<_> = [
         joined(),
         join(),
@@ -961,7 +966,7 @@ async fn clients_of_the_original_get_what_they_are_used_to(world: World) {
 
     for (number, row) in rows.iter().enumerate() {
         // Everybody joins from one place, which may not be in a hurry.
-        world.clock.advance(std::time::Duration::from_mins(1));
-        row.holds(&world, &app, number).await;
+        env.clock.advance(std::time::Duration::from_mins(1));
+        row.check(&env, &app, number).await;
     }
 }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use rocket::http::Method;
 
 use crate::support::process::{
-    Answer, Machine, PATIENCE, Remote, Running, Server, eventually, free_port,
+    HttpResponse, PATIENCE, RemoteBrowser, RunningCommand, Sandbox, Server, eventually, free_port,
 };
 use crate::support::requirement::Requirement;
-use crate::support::{App, GOOD, Page, World, on_both};
+use crate::support::{App, GOOD, Page, TestEnv, on_both};
 
 const ASK: &str = "/api/forward-auth";
 const ASK_FOR_A_WAY: &str = "/api/forward-auth?redirect=1";
@@ -41,9 +41,9 @@ async fn way_of(app: &App, headers: &[(&str, &str)]) -> (u16, Option<String>) {
 }
 
 #[on_both]
-async fn a_good_cookie_or_token_passes_with_its_person(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_valid_cookie_or_token_passes(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     joins_group(&app, "ada", "편집부").await;
     joins_group(&app, "ada", "Authors, all").await;
     let token = ada.cookie("access").expect("signed in").to_owned();
@@ -59,17 +59,17 @@ async fn a_good_cookie_or_token_passes_with_its_person(world: World) {
 }
 
 #[on_both]
-async fn whoever_is_in_no_group_has_an_empty_header(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn without_groups_the_header_is_empty(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some(""), "there is nothing to inherit");
 }
 
 #[on_both]
-async fn strangers_do_not_pass(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn visitors_do_not_pass(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let (access, refresh) = (ada.cookies["access"].clone(), ada.cookies["refresh"].clone());
     let bearer = |token: &str| app.visitor().with("Authorization", &format!("Bearer {token}"));
     let mut strangers = vec![app.visitor(), bearer("rubbish"), bearer(&refresh), bearer("")];
@@ -89,20 +89,20 @@ async fn strangers_do_not_pass(world: World) {
 }
 
 #[on_both]
-async fn a_suspended_person_does_not_pass(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_suspended_user_does_not_pass(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     assert_eq!(ada.get(ASK).await.status(), 200);
     app.execute("UPDATE users SET is_active = FALSE").await;
-    world.clock.advance(Duration::from_secs(3));
+    env.clock.advance(Duration::from_secs(3));
 
     assert_eq!(ada.get(ASK).await.status(), 401);
 }
 
 #[on_both]
-async fn asking_again_costs_no_statement(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_repeated_check_costs_no_statement(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     joins_group(&app, "ada", "Authors").await;
     ada.get(ASK).await;
     let before = app.ctx.db.queries();
@@ -116,24 +116,24 @@ async fn asking_again_costs_no_statement(world: World) {
 }
 
 #[on_both]
-async fn somebody_who_leaves_a_group_has_left_it_within_the_bound(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_removed_group_is_gone_within_the_cache_limit(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     joins_group(&app, "ada", "Authors").await;
     assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some("Authors"));
     app.execute("DELETE FROM group_members").await;
 
-    world.clock.advance(Duration::from_secs(2));
+    env.clock.advance(Duration::from_secs(2));
 
     assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some(""));
 }
 
 #[on_both]
-async fn an_access_token_that_has_run_out_is_renewed_and_the_other_stays(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn an_expired_access_token_is_refreshed_alone(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut lost = ada.clone();
-    world.clock.advance(Duration::from_mins(6));
+    env.clock.advance(Duration::from_mins(6));
 
     let answer = ada.get(ASK).await;
 
@@ -141,33 +141,33 @@ async fn an_access_token_that_has_run_out_is_renewed_and_the_other_stays(world: 
     assert_ne!(ada.cookies["access"], lost.cookies["access"]);
     assert_eq!(ada.cookies["refresh"], lost.cookies["refresh"]);
     for _ in 0..3 {
-        world.clock.advance(Duration::from_mins(1));
+        env.clock.advance(Duration::from_mins(1));
         assert_eq!(lost.clone().get(ASK).await.status(), 200, "a proxy that drops the cookie");
     }
     assert!(ada.is_signed_in().await && lost.is_signed_in().await, "nobody is a thief");
-    assert_eq!(app.events("token_reused").await, 0);
+    assert_eq!(app.audit_event_count("token_reused").await, 0);
 }
 
 #[on_both]
-async fn a_replaced_token_is_theft_here_too(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_replaced_token_ends_the_session_here_too(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut thief = ada.clone();
-    world.clock.advance(Duration::from_mins(6));
+    env.clock.advance(Duration::from_mins(6));
     assert!(ada.is_signed_in().await && ada.is_signed_in().await, "and has the next one");
-    app.has_confirmed().await;
-    world.clock.advance(Duration::from_secs(11));
+    app.wait_for_confirmed_rotations().await;
+    env.clock.advance(Duration::from_secs(11));
 
     assert_eq!(thief.get(ASK).await.status(), 401);
 
-    assert_eq!(app.events("token_reused").await, 1);
+    assert_eq!(app.audit_event_count("token_reused").await, 1);
     assert!(!ada.is_signed_in().await);
-    app.letters().await;
+    app.emails().await;
 }
 
 #[on_both]
-async fn browsers_are_shown_the_way_in_and_back(world: World) {
-    let app = world.app().await;
+async fn browsers_are_sent_to_login_and_back(env: TestEnv) {
+    let app = env.app().await;
     let log_in = "http://localhost:8000/account/login";
     let back = Some(format!("{log_in}?next=%2Fnotes%3Fa%3D1%26b%3D%252F"));
     let plain = Some(log_in.to_owned());
@@ -192,8 +192,8 @@ async fn browsers_are_shown_the_way_in_and_back(world: World) {
 }
 
 #[on_both]
-async fn programs_and_scripts_are_shown_no_page(world: World) {
-    let app = world.app().await;
+async fn api_clients_and_scripts_get_no_login_page(env: TestEnv) {
+    let app = env.app().await;
     for header in [
         ("Authorization", "Bearer rubbish"),
         ("Sec-Fetch-Mode", "cors"),
@@ -205,8 +205,8 @@ async fn programs_and_scripts_are_shown_no_page(world: World) {
 }
 
 #[on_both]
-async fn a_proxy_may_ask_under_a_name_of_its_own(world: World) {
-    let app = world.app_with(&[("public_url", "https://gate.example")]).await;
+async fn a_proxy_may_use_its_own_host_name(env: TestEnv) {
+    let app = env.app_with(&[("public_url", "https://gate.example")]).await;
     let asks = |host: &str| app.visitor().with("Host", host);
 
     assert_eq!(asks("daemun:8000").get(ASK).await.status(), 401);
@@ -261,13 +261,13 @@ fn echo(mut connection: TcpStream) {
 struct Behind {
     daemun: Server,
     /// Stops with the story.
-    _proxy: Running,
+    _proxy: RunningCommand,
     port: u16,
 }
 
 impl Behind {
     /// Somebody who comes through the proxy.
-    fn visitor(&self) -> Remote {
+    fn visitor(&self) -> RemoteBrowser {
         self.daemun.visitor().at(self.port)
     }
 }
@@ -281,15 +281,15 @@ fn example(name: &str, daemun: u16, app: u16) -> String {
 }
 
 /// Starts Daemun, an app, and a proxy in front of both, whose configuration is made of their ports.
-fn behind(program: &str, start: impl Fn(&Machine, [u16; 3]) -> Command) -> Behind {
+fn behind(program: &str, start: impl Fn(&Sandbox, [u16; 3]) -> Command) -> Behind {
     let port = free_port();
-    let machine = Machine::new()
-        .in_a_hurry()
+    let sandbox = Sandbox::new()
+        .with_cheap_hashing()
         .with("ROCKET_PUBLIC_URL", format!("http://localhost:{port}"))
         .with("ROCKET_TRUSTED_PROXIES", "127.0.0.1")
         .with("ROCKET_ACCESS_TOKEN_LIFETIME", "1s");
-    let daemun = machine.serves();
-    let mut proxy = Running::new(start(&machine, [port, daemun.port, Echo::opens().port]));
+    let daemun = sandbox.serves();
+    let mut proxy = RunningCommand::new(start(&sandbox, [port, daemun.port, Echo::opens().port]));
     let opens = || TcpStream::connect(("127.0.0.1", port)).is_ok();
     let has_opened = eventually(PATIENCE, || opens() || proxy.is_over());
     assert!(has_opened && !proxy.is_over(), "{program}: {:#?}", proxy.dies());
@@ -297,14 +297,14 @@ fn behind(program: &str, start: impl Fn(&Machine, [u16; 3]) -> Command) -> Behin
 }
 
 fn nginx() -> Behind {
-    behind("nginx", |machine, [port, daemun, app]| {
-        machine.write("locations.conf", example("forward-auth.nginx.conf", daemun, app));
-        let folder = machine.path("");
+    behind("nginx", |sandbox, [port, daemun, app]| {
+        sandbox.write("locations.conf", example("forward-auth.nginx.conf", daemun, app));
+        let folder = sandbox.path("");
         let folder = folder.display();
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {folder}/{kind};"))
             .concat();
-        machine.write(
+        sandbox.write(
             "nginx.conf",
             format!(
                 "daemon off; master_process off; pid {folder}/pid; error_log stderr; events {{}}\n\
@@ -312,32 +312,37 @@ fn nginx() -> Behind {
                  server_name localhost; include {folder}/locations.conf; }} }}\n"
             ),
         );
-        let mut command = machine.command("nginx");
-        command.arg("-c").arg(machine.path("nginx.conf")).arg("-p").arg(machine.path(""));
+        let mut command = sandbox.command("nginx");
+        command.arg("-c").arg(sandbox.path("nginx.conf")).arg("-p").arg(sandbox.path(""));
         command
     })
 }
 
 fn caddy() -> Behind {
-    behind("caddy", |machine, [port, daemun, app]| {
+    behind("caddy", |sandbox, [port, daemun, app]| {
         let site = example("forward-auth.Caddyfile", daemun, app);
         let site = site.replace("accounts.example.com", &format!("http://localhost:{port}"));
-        machine.write("Caddyfile", format!("{{\n\tadmin off\n}}\n{site}"));
-        let mut command = machine.command("caddy");
-        command.args(["run", "--adapter", "caddyfile", "--config"]).arg(machine.path("Caddyfile"));
+        sandbox.write("Caddyfile", format!("{{\n\tadmin off\n}}\n{site}"));
+        let mut command = sandbox.command("caddy");
+        command.args(["run", "--adapter", "caddyfile", "--config"]).arg(sandbox.path("Caddyfile"));
         command
     })
 }
 
 /// Sends a form with the token of one of Daemun's own pages; the first page of the site is the app's.
-fn submits(person: &mut Remote, page: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
+fn submits(
+    person: &mut RemoteBrowser,
+    page: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+) -> HttpResponse {
     let token = person.get(page).token().expect("every page has a form");
     person.post(path, &[&[("csrf", token.as_str())], fields].concat())
 }
 
 /// The story that each proxy has to be right in.
 fn an_app_is_behind_the_log_in(site: &Behind) {
-    let forged = |visitor: Remote| {
+    let forged = |visitor: RemoteBrowser| {
         visitor.with("X-Auth-User", "777").with("X-Auth-Groups", "root").with("X_Auth_User", "777")
     };
     let mut ada = forged(site.visitor());
@@ -382,14 +387,14 @@ fn an_app_is_behind_the_log_in(site: &Behind) {
 }
 
 #[test]
-fn nginx_lets_pass_whom_daemun_knows() {
+fn nginx_lets_signed_in_users_pass() {
     if Requirement::Nginx.is_met() {
         an_app_is_behind_the_log_in(&nginx());
     }
 }
 
 #[test]
-fn caddy_lets_pass_whom_daemun_knows() {
+fn caddy_lets_signed_in_users_pass() {
     if Requirement::Caddy.is_met() {
         an_app_is_behind_the_log_in(&caddy());
     }

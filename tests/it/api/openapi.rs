@@ -7,14 +7,14 @@ use rocket::http::Method;
 use serde_json::{Value, json};
 
 use crate::social::social_login::with_issuer_of;
-use crate::support::{App, GOOD, NEW, Program, Reply, World, on_both};
+use crate::support::{ApiClient, ApiReply, App, GOOD, NEW, TestEnv, on_both};
 
 /// The document, in which objects have the members that are named and no more.
 struct Reference(Value);
 
 impl Reference {
     async fn of(app: &App) -> Self {
-        let mut document = app.program().get("/api/openapi.json").await.json;
+        let mut document = app.api_client().get("/api/openapi.json").await.json;
         close(&mut document["components"]["schemas"]);
         Self(document)
     }
@@ -31,7 +31,7 @@ impl Reference {
     }
 
     /// An answer is one of those described, and has the shape that it is said to have.
-    fn holds(&self, method: Method, path: &str, reply: &Reply) {
+    fn holds(&self, method: Method, path: &str, reply: &ApiReply) {
         let what = format!("{method} {path}: {} {}", reply.status(), reply.page.text());
         let operation = &self.0["paths"][path][method.as_str().to_lowercase()];
         let response = &operation["responses"][reply.status().to_string()];
@@ -71,18 +71,18 @@ fn method_of(name: &str) -> Method {
 
 /// The token of the last letter to Ada with a link that begins like this.
 async fn token_of(app: &App, link: &str) -> String {
-    let letters = app.letters_to("ada@example.com").await;
+    let letters = app.emails_to("ada@example.com").await;
     let link = letters.iter().rev().find_map(|letter| letter.find_link(link)).expect("a letter");
     link.rsplit('/').next().expect("a token").to_owned()
 }
 
 /// Somebody who may do everything.
-async fn root(app: &App) -> Program<'_> {
-    Program::new(app.superuser("root").await)
+async fn root(app: &App) -> ApiClient<'_> {
+    ApiClient::new(app.superuser("root").await)
 }
 
 /// What somebody is answered who comes in by a provider: what should come, and what came.
-async fn answers_of_the_social_door(app: &App, root: &mut Program<'_>) -> [(u16, Reply); 4] {
+async fn answers_of_the_social_door(app: &App, root: &mut ApiClient<'_>) -> [(u16, ApiReply); 4] {
     let provider = with_issuer_of(&mut root.browser).await;
     let mut claims = provider.claims("grace", app.ctx.clock.now());
     let ours = json!({ "id_token": provider.signs(&claims) });
@@ -91,16 +91,16 @@ async fn answers_of_the_social_door(app: &App, root: &mut Program<'_>) -> [(u16,
     provider.says("/token", 500, "");
     let (path, unknown) = ("/api/account/social/id", "/api/account/social/none");
     [
-        (200, app.program().post(path, ours.clone()).await),
-        (404, app.program().post(unknown, ours).await),
-        (400, app.program().post(path, theirs).await),
-        (503, app.program().post(path, json!({ "code": "x" })).await),
+        (200, app.api_client().post(path, ours.clone()).await),
+        (404, app.api_client().post(unknown, ours).await),
+        (400, app.api_client().post(path, theirs).await),
+        (503, app.api_client().post(path, json!({ "code": "x" })).await),
     ]
 }
 
 #[on_both]
-async fn every_route_is_described_and_nothing_else(world: World) {
-    let app = world.app().await;
+async fn every_route_is_described_and_nothing_else(env: TestEnv) {
+    let app = env.app().await;
 
     let reference = Reference::of(&app).await;
 
@@ -125,8 +125,8 @@ async fn every_route_is_described_and_nothing_else(world: World) {
 }
 
 #[on_both]
-async fn every_field_is_read_and_every_required_one_is_missed(world: World) {
-    let app = world.app().await;
+async fn every_field_is_read_and_required_ones_are_missed(env: TestEnv) {
+    let app = env.app().await;
     let reference = Reference::of(&app).await;
     let mut root = root(&app).await;
     with_issuer_of(&mut root.browser).await;
@@ -170,14 +170,14 @@ async fn every_field_is_read_and_every_required_one_is_missed(world: World) {
 }
 
 #[on_both]
-async fn every_answer_has_the_shape_that_it_is_said_to_have(world: World) {
-    let app = world.app().await;
+async fn every_response_matches_its_schema(env: TestEnv) {
+    let app = env.app().await;
     let reference = Reference::of(&app).await;
     let mut root = root(&app).await;
     let join = json!({ "email": "ada@example.com", "password1": GOOD, "password2": GOOD });
     let credentials = json!({ "email": "ada@example.com", "password": GOOD });
-    let (mut ada, mut answered) = (app.program(), BTreeSet::new());
-    let mut hold = |method: Method, path: &str, status: u16, reply: &Reply| {
+    let (mut ada, mut answered) = (app.api_client(), BTreeSet::new());
+    let mut hold = |method: Method, path: &str, status: u16, reply: &ApiReply| {
         assert_eq!(reply.status(), status, "{method} {path}: {}", reply.page.text());
         reference.holds(method, path, reply);
         if status < 300 {
@@ -193,11 +193,11 @@ async fn every_answer_has_the_shape_that_it_is_said_to_have(world: World) {
     hold(post, login, 200, &ada.post(login, credentials.clone()).await);
     let wrong = json!({ "email": "ada@example.com", "password": "wrong" });
     hold(post, login, 400, &ada.post(login, wrong.clone()).await);
-    hold(post, "/api/token", 401, &app.program().post("/api/token", wrong).await);
-    let pair = app.program().post("/api/token", credentials.clone()).await;
+    hold(post, "/api/token", 401, &app.api_client().post("/api/token", wrong).await);
+    let pair = app.api_client().post("/api/token", credentials.clone()).await;
     hold(post, "/api/token", 200, &pair);
     let refresh = json!({ "refresh": pair.text("refresh") });
-    let next = app.program().post("/api/token/refresh", refresh).await;
+    let next = app.api_client().post("/api/token/refresh", refresh).await;
     hold(post, "/api/token/refresh", 200, &next);
     let token = json!({ "token": next.text("access") });
     for path in ["/api/token/verify", "/api/account/token/verify"] {
@@ -211,8 +211,8 @@ async fn every_answer_has_the_shape_that_it_is_said_to_have(world: World) {
 
     let user = "/api/account/user";
     hold(Method::Get, user, 200, &ada.get(user).await);
-    hold(Method::Get, user, 401, &app.program().get(user).await);
-    let rubbish = app.program().with("Authorization", "Bearer rubbish").get(user).await;
+    hold(Method::Get, user, 401, &app.api_client().get(user).await);
+    let rubbish = app.api_client().with("Authorization", "Bearer rubbish").get(user).await;
     hold(Method::Get, user, 401, &rubbish);
     let born = json!({ "gender": "female", "date_of_birth": "1990-02-28" });
     hold(Method::Patch, user, 200, &ada.patch(user, born.clone()).await);
@@ -220,7 +220,7 @@ async fn every_answer_has_the_shape_that_it_is_said_to_have(world: World) {
     hold(Method::Get, "/api/account/mypage", 200, &ada.get("/api/account/mypage").await);
     let path = "/api/account/token/refresh";
     hold(post, path, 200, &ada.post(path, json!({})).await);
-    hold(post, path, 401, &app.program().post(path, json!({})).await);
+    hold(post, path, 401, &app.api_client().post(path, json!({})).await);
 
     let key = json!({ "key": token_of(&app, "/account/email/verify/").await });
     let path = "/api/account/join/verify-email";
@@ -266,11 +266,11 @@ async fn every_answer_has_the_shape_that_it_is_said_to_have(world: World) {
 
     for path in ["/health/live", "/health/ready", "/api/forward-auth"] {
         let page = ada.browser.get(path).await;
-        hold(Method::Get, path, 200, &Reply { page, json: Value::Null });
+        hold(Method::Get, path, 200, &ApiReply { page, json: Value::Null });
     }
     hold(post, "/api/account/logout", 200, &ada.post("/api/account/logout", json!({})).await);
     for path in ["/.well-known/jwks.json", "/api/openapi.json"] {
-        hold(Method::Get, path, 200, &app.program().get(path).await);
+        hold(Method::Get, path, 200, &app.api_client().get(path).await);
     }
     let described: BTreeSet<_> =
         reference.operations().map(|(method, path, _)| format!("{method} {path}")).collect();
@@ -278,13 +278,13 @@ async fn every_answer_has_the_shape_that_it_is_said_to_have(world: World) {
 }
 
 #[on_both]
-async fn the_description_speaks_the_readers_language(world: World) {
-    let app = world.app().await;
+async fn the_document_is_translated(env: TestEnv) {
+    let app = env.app().await;
 
-    let korean = app.program().with("Accept-Language", "ko").get("/api/openapi.json").await;
-    let english = app.program().get("/api/openapi.json").await;
+    let korean = app.api_client().with("Accept-Language", "ko").get("/api/openapi.json").await;
+    let english = app.api_client().get("/api/openapi.json").await;
 
-    let summary = |reply: &Reply| {
+    let summary = |reply: &ApiReply| {
         reply.json["paths"]["/api/users"]["get"]["summary"].as_str().expect("one").to_owned()
     };
     assert!(summary(&english).is_ascii() && !summary(&korean).is_ascii());
@@ -292,8 +292,8 @@ async fn the_description_speaks_the_readers_language(world: World) {
 }
 
 #[on_both]
-async fn the_page_shows_every_route_and_asks_what_is_harmless(world: World) {
-    let app = world.app().await;
+async fn the_page_shows_every_route_and_tries_harmless_ones(env: TestEnv) {
+    let app = env.app().await;
     let reference = Reference::of(&app).await;
     let mut root = app.superuser("root").await;
 

@@ -3,7 +3,7 @@
 use rocket::http::{ContentType, Method};
 use serde_json::json;
 
-use crate::support::{App, GOOD, NEW, Program, World, on_both};
+use crate::support::{ApiClient, App, GOOD, NEW, TestEnv, on_both};
 
 /// Every place that takes a body.
 const PLACES: [(Method, &str); 17] = [
@@ -27,7 +27,7 @@ const PLACES: [(Method, &str); 17] = [
 ];
 
 async fn knocks(
-    program: &Program<'_>,
+    program: &ApiClient<'_>,
     (method, path): (Method, &str),
     kind: ContentType,
     body: &[u8],
@@ -38,15 +38,15 @@ async fn knocks(
 }
 
 /// Somebody with a browser and a session in it.
-async fn ada(app: &App) -> Program<'_> {
-    Program::new(app.person("ada").await)
+async fn ada(app: &App) -> ApiClient<'_> {
+    ApiClient::new(app.user("ada").await)
 }
 
 #[on_both]
-async fn every_place_takes_one_small_json_object_and_nothing_else(world: World) {
-    let app = world.app().await;
+async fn every_route_takes_one_small_json_object(env: TestEnv) {
+    let app = env.app().await;
     let ada = ada(&app).await;
-    let before = app.rows().await;
+    let before = app.row_counts().await;
     let large = format!(r#"{{"email":"{}"}}"#, "a".repeat(16 * 1024)).into_bytes();
     let deep = [b"{\"a\":".repeat(2000), b"1".to_vec(), b"}".repeat(2000)].concat();
     for place in PLACES {
@@ -74,12 +74,12 @@ async fn every_place_takes_one_small_json_object_and_nothing_else(world: World) 
             assert_eq!(knocks(&ada, place, ContentType::JSON, other).await.0, 400, "{place:?}");
         }
     }
-    assert_eq!(app.rows().await, before);
+    assert_eq!(app.row_counts().await, before);
 }
 
 #[on_both]
-async fn a_body_without_a_kind_is_refused_and_no_body_is_an_empty_object(world: World) {
-    let app = world.app().await;
+async fn a_body_needs_a_content_type_and_may_be_missing(env: TestEnv) {
+    let app = env.app().await;
     let client = &app.client;
 
     let bare = client.post("/api/token").body("{}").dispatch().await;
@@ -87,13 +87,13 @@ async fn a_body_without_a_kind_is_refused_and_no_body_is_an_empty_object(world: 
 
     assert_eq!((bare.status().code, none.status().code), (415, 400));
     let charset = ContentType::new("application", "json").with_params(("charset", "utf-8"));
-    let answer = knocks(&app.program(), PLACES[0], charset, b"{}").await;
+    let answer = knocks(&app.api_client(), PLACES[0], charset, b"{}").await;
     assert_eq!(answer.0, 400, "a parameter is no other kind");
 }
 
 #[on_both]
-async fn fields_of_the_wrong_kind_are_named(world: World) {
-    let app = world.app().await;
+async fn fields_of_the_wrong_type_are_named(env: TestEnv) {
+    let app = env.app().await;
     for (value, why) in [
         (json!(true), "Not a valid string."),
         (json!([]), "Not a valid string."),
@@ -104,17 +104,17 @@ async fn fields_of_the_wrong_kind_are_named(world: World) {
     ] {
         let body = json!({ "email": value, "password": value });
         for path in ["/api/token", "/api/account/login"] {
-            let reply = app.program().post(path, body.clone()).await;
+            let reply = app.api_client().post(path, body.clone()).await;
             assert_eq!(reply.json, json!({ "email": [why], "password": [why] }), "{path}");
         }
     }
 }
 
 #[on_both]
-async fn requests_from_other_sites_are_refused(world: World) {
-    let app = world.app().await;
+async fn requests_from_other_sites_are_refused(env: TestEnv) {
+    let app = env.app().await;
     let ada = ada(&app).await;
-    let before = app.rows().await;
+    let before = app.row_counts().await;
     for (name, value) in [
         ("Origin", "https://evil.example"),
         ("Origin", "null"),
@@ -127,32 +127,32 @@ async fn requests_from_other_sites_are_refused(world: World) {
             assert_eq!(answer, (403, "csrf_failed".into()), "{place:?} {name}: {value}");
         }
     }
-    assert_eq!(app.rows().await, before);
-    assert_eq!(app.living().await, 1, "nobody was logged out");
+    assert_eq!(app.row_counts().await, before);
+    assert_eq!(app.active_session_count().await, 1, "nobody was logged out");
 }
 
 #[on_both]
-async fn the_last_of_two_values_does_not_win_silently(world: World) {
-    let app = world.app().await;
+async fn duplicate_keys_are_refused(env: TestEnv) {
+    let app = env.app().await;
     app.session_of("ada").await;
     let body =
         format!(r#"{{"email":"eve@example.com","password":"{GOOD}","email":"ada@example.com"}}"#);
 
     let kind = ContentType::JSON;
     let reply =
-        app.program().send(Method::Post, "/api/token", Some((kind, body.into_bytes()))).await;
+        app.api_client().send(Method::Post, "/api/token", Some((kind, body.into_bytes()))).await;
 
     assert_eq!((reply.status(), reply.code()), (400, "parse_error"));
     assert_eq!(reply.text("detail"), "JSON parse error - \"email\" is given twice.");
 }
 
 #[on_both]
-async fn a_token_that_is_over_is_told_so_and_does_nothing_from_elsewhere(world: World) {
-    let app = world.app().await;
-    let mut program = app.token("ada").await.bearing().with("Origin", "https://app.example");
-    let browser = Program::new(app.person("eve").await);
-    world.clock.advance(std::time::Duration::from_mins(6));
-    let before = app.rows().await;
+async fn an_expired_token_is_refused_from_other_sites_too(env: TestEnv) {
+    let app = env.app().await;
+    let mut program = app.api_user("ada").await.with_bearer().with("Origin", "https://app.example");
+    let browser = ApiClient::new(app.user("eve").await);
+    env.clock.advance(std::time::Duration::from_mins(6));
+    let before = app.row_counts().await;
 
     let reply = program.patch("/api/account/user", json!({ "name": "Ada" })).await;
     assert_eq!((reply.status(), reply.code()), (401, "token_not_valid"));
@@ -162,13 +162,13 @@ async fn a_token_that_is_over_is_told_so_and_does_nothing_from_elsewhere(world: 
         let answer = knocks(&junk, place, ContentType::JSON, b"{}").await;
         assert_eq!(answer, (403, "csrf_failed".into()), "{place:?}");
     }
-    assert_eq!(app.rows().await, before);
+    assert_eq!(app.row_counts().await, before);
 }
 
 #[on_both]
-async fn a_program_with_a_token_may_come_from_anywhere(world: World) {
-    let app = world.app().await;
-    let mut program = app.token("ada").await.bearing().with("Origin", "https://app.example");
+async fn requests_with_a_token_may_come_from_any_site(env: TestEnv) {
+    let app = env.app().await;
+    let mut program = app.api_user("ada").await.with_bearer().with("Origin", "https://app.example");
 
     let reply = program.patch("/api/account/user", json!({ "name": "Ada" })).await;
 
@@ -176,33 +176,33 @@ async fn a_program_with_a_token_may_come_from_anywhere(world: World) {
 }
 
 #[on_both]
-async fn a_foreign_host_is_refused_in_json(world: World) {
-    let app = world.app().await;
+async fn a_foreign_host_is_refused_in_json(env: TestEnv) {
+    let app = env.app().await;
 
-    let reply = app.program().with("Host", "evil.example").get("/api/account/user").await;
+    let reply = app.api_client().with("Host", "evil.example").get("/api/account/user").await;
 
     assert_eq!((reply.status(), reply.code()), (421, "misdirected_request"));
 }
 
 #[on_both]
-async fn a_spoilt_method_is_405_and_the_right_ones_are_named(world: World) {
-    let app = world.app().await;
+async fn a_wrong_method_is_405_and_names_the_right_ones(env: TestEnv) {
+    let app = env.app().await;
     for (method, path, allow) in [
         (Method::Get, "/api/token", "POST"),
         (Method::Delete, "/api/account/user", "GET, HEAD, PATCH, PUT"),
         (Method::Post, "/api/account/mypage", "GET, HEAD"),
         (Method::Put, "/api/account/logout/", "POST"),
     ] {
-        let reply = app.program().send(method, path, None).await;
+        let reply = app.api_client().send(method, path, None).await;
         assert_eq!((reply.status(), reply.code()), (405, "method_not_allowed"), "{path}");
         assert_eq!(reply.page.header("allow"), Some(allow), "{path}");
     }
 }
 
 #[on_both]
-async fn an_error_is_json_whatever_a_browser_would_like(world: World) {
-    let app = world.app().await;
-    let mut browser = app.program().with("Accept", "text/html");
+async fn an_error_is_json_whatever_the_accept_header(env: TestEnv) {
+    let app = env.app().await;
+    let mut browser = app.api_client().with("Accept", "text/html");
 
     for path in ["/api/account/mypage", "/api/nothing", "/api/~refused"] {
         let reply = browser.get(path).await;
@@ -211,25 +211,25 @@ async fn an_error_is_json_whatever_a_browser_would_like(world: World) {
 }
 
 #[on_both]
-async fn a_password_is_taken_as_it_was_typed(world: World) {
-    let app = world.app().await;
+async fn a_password_is_not_trimmed(env: TestEnv) {
+    let app = env.app().await;
     let spaced = format!(" {NEW} ");
     let body = json!({ "email": "ada@example.com", "password1": spaced, "password2": spaced });
-    assert_eq!(app.program().post("/api/account/join", body).await.status(), 201);
-    let mut program = app.program();
+    assert_eq!(app.api_client().post("/api/account/join", body).await.status(), 201);
+    let mut program = app.api_client();
 
-    assert_eq!(program.asks_for_tokens("ada@example.com", NEW).await.status(), 401);
-    assert_eq!(program.asks_for_tokens("ada@example.com", &spaced).await.status(), 200);
+    assert_eq!(program.requests_tokens("ada@example.com", NEW).await.status(), 401);
+    assert_eq!(program.requests_tokens("ada@example.com", &spaced).await.status(), 200);
 }
 
 #[on_both]
-async fn a_number_is_taken_by_its_digits(world: World) {
-    let app = world.app().await;
+async fn numbers_are_read_by_their_digits(env: TestEnv) {
+    let app = env.app().await;
     app.session_of("ada").await;
     let body = json!({ "email": "ada@example.com", "password": 12_345 });
 
-    let reply = app.program().post("/api/token", body).await;
+    let reply = app.api_client().post("/api/token", body).await;
 
     assert_eq!((reply.status(), reply.code()), (401, "no_active_account"), "a wrong password");
-    assert_eq!(app.program().asks_for_tokens("ada@example.com", GOOD).await.status(), 200);
+    assert_eq!(app.api_client().requests_tokens("ada@example.com", GOOD).await.status(), 200);
 }

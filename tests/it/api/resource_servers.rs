@@ -3,18 +3,18 @@
 use std::path::Path;
 
 use crate::support::GOOD;
-use crate::support::process::{Machine, PATIENCE, Running, Server};
+use crate::support::process::{PATIENCE, RunningCommand, Sandbox, Server};
 use crate::support::requirement::{self, Requirement};
 
 /// What a program of `tests/python` says of tokens, a line each.
-fn says(machine: &Machine, server: &Server, program: &str, tokens: &[&str]) -> Vec<String> {
+fn says(sandbox: &Sandbox, server: &Server, program: &str, tokens: &[&str]) -> Vec<String> {
     let python = requirement::python().expect("the test has asked for it");
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(program);
     let issuer = format!("http://localhost:{}", server.port);
-    let machine = machine.with("ISSUER", issuer).with("PYTHONDONTWRITEBYTECODE", "1");
-    let mut command = machine.command(&python.to_string_lossy());
+    let sandbox = sandbox.with("ISSUER", issuer).with("PYTHONDONTWRITEBYTECODE", "1");
+    let mut command = sandbox.command(&python.to_string_lossy());
     command.arg(program);
-    let mut running = Running::new(command);
+    let mut running = RunningCommand::new(command);
     running.hears(&tokens.join("\n"));
     let said = running.ends(PATIENCE);
     assert_eq!(said.code(), Some(0), "{said:#?}");
@@ -24,7 +24,7 @@ fn says(machine: &Machine, server: &Server, program: &str, tokens: &[&str]) -> V
 /// The access and refresh tokens of somebody who joins.
 fn tokens(server: &Server) -> (String, String) {
     let mut ada = server.visitor();
-    assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+    assert_eq!(ada.signs_up("ada@example.com", GOOD).status, 303);
     (ada.cookies["access"].clone(), ada.cookies["refresh"].clone())
 }
 
@@ -36,16 +36,17 @@ fn tampered(token: &str) -> String {
 }
 
 #[test]
-fn pyjwt_verifies_tokens_against_the_published_keys() {
+fn pyjwt_verifies_tokens_with_published_keys() {
     if !Requirement::TokenVerifiers.is_met() {
         return;
     }
     for algorithm in ["ES256", "EdDSA"] {
-        let machine = Machine::new().in_a_hurry().with("ROCKET_SIGNING_ALGORITHM", algorithm);
-        let server = machine.serves();
+        let sandbox =
+            Sandbox::new().with_cheap_hashing().with("ROCKET_SIGNING_ALGORITHM", algorithm);
+        let server = sandbox.serves();
         let (access, refresh) = tokens(&server);
 
-        let said = says(&machine, &server, "verify.py", &[&access, &tampered(&access), &refresh]);
+        let said = says(&sandbox, &server, "verify.py", &[&access, &tampered(&access), &refresh]);
 
         let refused = ["refused InvalidSignatureError", "refused PyJWKClientError"];
         assert_eq!(said, ["is 1", refused[0], refused[1]], "{algorithm}");
@@ -53,32 +54,33 @@ fn pyjwt_verifies_tokens_against_the_published_keys() {
 }
 
 #[test]
-fn pyjwt_verifies_tokens_with_the_shared_keys() {
+fn pyjwt_verifies_tokens_with_shared_keys() {
     if !Requirement::TokenVerifiers.is_met() {
         return;
     }
-    let machine = Machine::new().in_a_hurry().with("ROCKET_SIGNING_ALGORITHM", "HS256");
-    let server = machine.serves();
+    let sandbox = Sandbox::new().with_cheap_hashing().with("ROCKET_SIGNING_ALGORITHM", "HS256");
+    let server = sandbox.serves();
     let (access, refresh) = tokens(&server);
-    machine.write("daemun-keys.json", machine.runs(&["keys", "show"]).output);
+    sandbox.write("daemun-keys.json", sandbox.runs(&["keys", "show"]).output);
 
     let all = [access.as_str(), &tampered(&access), &refresh];
-    let said = says(&machine, &server, "verify_shared.py", &all);
+    let said = says(&sandbox, &server, "verify_shared.py", &all);
 
     assert_eq!(said, ["is 1", "refused InvalidSignatureError", "refused KeyError"]);
 }
 
 #[test]
-fn django_with_simplejwt_takes_tokens_as_it_comes() {
+fn django_with_simplejwt_accepts_tokens_unchanged() {
     if !Requirement::TokenVerifiers.is_met() {
         return;
     }
-    let machine = Machine::new().in_a_hurry().with("ROCKET_CUSTOM_CLAIMS", "[email, is_staff]");
-    let server = machine.serves();
+    let sandbox =
+        Sandbox::new().with_cheap_hashing().with("ROCKET_CUSTOM_CLAIMS", "[email, is_staff]");
+    let server = sandbox.serves();
     let (access, refresh) = tokens(&server);
 
     let all = [access.as_str(), &tampered(&access), &refresh];
-    let said = says(&machine, &server, "resource_server.py", &all);
+    let said = says(&sandbox, &server, "resource_server.py", &all);
 
     let [good, bad, other] = &said[..] else { panic!("{said:?}") };
     assert_eq!(good, r#"200 {"id":"1","is_staff":false,"email":"ada@example.com"}"#);
@@ -87,7 +89,7 @@ fn django_with_simplejwt_takes_tokens_as_it_comes() {
 }
 
 #[test]
-fn the_code_in_the_documentation_is_the_code_that_is_tried() {
+fn the_documented_code_is_the_tested_code() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |path: &str| std::fs::read_to_string(root.join(path)).expect(path);
     let tried: String = ["verify.py", "verify_shared.py", "resource_server.py"]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use daemun::crypto::from_base64url;
 use serde_json::{Value, json};
 
-use crate::support::{App, Browser, Page, World, on_both};
+use crate::support::{App, Browser, Page, TestEnv, on_both};
 
 /// What a cookie's token says.
 fn said(browser: &Browser<'_>, cookie: &str) -> Value {
@@ -36,9 +36,9 @@ fn head(answer: &Page) -> usize {
 }
 
 #[on_both]
-async fn nothing_personal_stands_in_a_token_unless_it_is_asked_for(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn personal_claims_are_only_added_if_configured(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
 
     let claims = said(&ada, "access");
 
@@ -49,9 +49,9 @@ async fn nothing_personal_stands_in_a_token_unless_it_is_asked_for(world: World)
 }
 
 #[on_both]
-async fn tokens_say_what_the_settings_ask_for_and_stay_true(world: World) {
-    let app = world.app_with(&[("custom_claims", "email, name, is_staff, groups")]).await;
-    let mut ada = app.person("ada").await;
+async fn configured_claims_are_added_and_kept_current(env: TestEnv) {
+    let app = env.app_with(&[("custom_claims", "email, name, is_staff, groups")]).await;
+    let mut ada = app.user("ada").await;
     let first = said(&ada, "access");
     assert_eq!((&first["email"], &first["name"]), (&json!("ada@example.com"), &json!("")));
     assert_eq!((&first["is_staff"], &first["groups"]), (&json!(false), &json!([])));
@@ -59,7 +59,7 @@ async fn tokens_say_what_the_settings_ask_for_and_stay_true(world: World) {
     app.execute("UPDATE users SET name = 'Ada \"L\"', is_staff = TRUE").await;
     joins_group(&app, "ada", "편집부").await;
     joins_group(&app, "ada", "Authors, all").await;
-    world.clock.advance(Duration::from_mins(6));
+    env.clock.advance(Duration::from_mins(6));
     assert!(ada.is_signed_in().await, "renewed on the way");
 
     for claims in [said(&ada, "access"), {
@@ -75,16 +75,16 @@ async fn tokens_say_what_the_settings_ask_for_and_stay_true(world: World) {
 }
 
 #[on_both]
-async fn somebody_in_very_many_groups_can_still_log_in(world: World) {
-    let app = world.app_with(&[("custom_claims", "email, name, is_staff, groups")]).await;
-    let mut ada = app.person("ada").await;
+async fn a_user_in_many_groups_can_still_log_in(env: TestEnv) {
+    let app = env.app_with(&[("custom_claims", "email, name, is_staff, groups")]).await;
+    let mut ada = app.user("ada").await;
     for number in 0..20 {
         joins_group(&app, "ada", &format!("{number:02}{}", "가".repeat(100))).await;
     }
     let name = "나".repeat(150);
     app.execute(&format!("UPDATE users SET name = '{name}'")).await;
 
-    world.clock.advance(Duration::from_mins(6));
+    env.clock.advance(Duration::from_mins(6));
     assert!(ada.is_signed_in().await);
 
     let length = ada.cookie("access").expect("signed in").len();
@@ -93,15 +93,15 @@ async fn somebody_in_very_many_groups_can_still_log_in(world: World) {
 }
 
 #[on_both]
-async fn the_longest_head_that_we_send_fits_into_the_proxies_of_the_examples(world: World) {
+async fn the_largest_headers_fit_the_example_proxies(env: TestEnv) {
     let settings = [
         ("custom_claims", "email, name, is_staff, groups"),
         ("public_url", "https://a-rather-long-name-of-a-site.accounts.gate.example"),
     ];
-    let app = world.app_with(&settings).await;
+    let app = env.app_with(&settings).await;
     let domain = ["b".repeat(60), "c".repeat(60), "d".repeat(60)].join(".");
     let email = format!("{}@{domain}.org", "a".repeat(64));
-    app.visitor().joins(&email, crate::support::GOOD).await;
+    app.visitor().signs_up(&email, crate::support::GOOD).await;
     // As those of a real site, and many of them.
     for number in 0..40 {
         let group = format!("{number:02} 경기도교육청 산하 학교 교직원 모임 제{number}분과");
@@ -126,7 +126,7 @@ async fn the_longest_head_that_we_send_fits_into_the_proxies_of_the_examples(wor
     assert!(head(&answer) > 4096 && head(&answer) + 200 < buffer, "{}", head(&answer));
     let asked = kilobytes(auth, "proxy_buffer_size");
     assert_eq!(asked.len(), 3, "each location that asks Daemun");
-    world.clock.advance(Duration::from_mins(6));
+    env.clock.advance(Duration::from_mins(6));
     let passes = ada.get("/api/forward-auth").await;
     assert_eq!((passes.status(), passes.all("set-cookie").len()), (200, 1), "renewed on the way");
     assert!(head(&passes) > 4096, "{}", head(&passes));
@@ -137,15 +137,15 @@ async fn the_longest_head_that_we_send_fits_into_the_proxies_of_the_examples(wor
 }
 
 #[on_both]
-async fn what_tokens_say_costs_nothing_between_renewals(world: World) {
-    let app = world.app_with(&[("custom_claims", "email, groups")]).await;
-    let mut ada = app.person("ada").await;
+async fn claims_cost_nothing_between_refreshes(env: TestEnv) {
+    let app = env.app_with(&[("custom_claims", "email, groups")]).await;
+    let mut ada = app.user("ada").await;
     ada.get("/account/mypage").await;
     let before = app.ctx.db.queries();
     ada.get("/account/mypage").await;
     assert_eq!(app.ctx.db.queries() - before, 0);
 
-    world.clock.advance(Duration::from_mins(6));
+    env.clock.advance(Duration::from_mins(6));
     ada.get("/account/mypage").await;
 
     assert_eq!(app.ctx.db.queries() - before, 3, "one rotates, one reads, one reads the groups");

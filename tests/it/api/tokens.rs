@@ -7,8 +7,8 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::app::request_info;
-use crate::support::wire::forged;
-use crate::support::{App, GOOD, World, on_both};
+use crate::support::exchange::forged;
+use crate::support::{App, GOOD, TestEnv, on_both};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -26,32 +26,32 @@ async fn taken(app: &App, token: &str) -> [u16; 5] {
     let refresh = json!({ "refresh": token });
     let bearer = format!("Bearer {token}");
     [
-        app.program().with("Authorization", &bearer).get("/api/account/user").await.status(),
-        app.program().post("/api/token/verify", json!({ "token": token })).await.status(),
-        app.program().post("/api/token/refresh", refresh.clone()).await.status(),
-        app.program().post("/api/account/token/refresh", refresh.clone()).await.status(),
-        app.program().post("/api/token/blacklist", refresh).await.status(),
+        app.api_client().with("Authorization", &bearer).get("/api/account/user").await.status(),
+        app.api_client().post("/api/token/verify", json!({ "token": token })).await.status(),
+        app.api_client().post("/api/token/refresh", refresh.clone()).await.status(),
+        app.api_client().post("/api/account/token/refresh", refresh.clone()).await.status(),
+        app.api_client().post("/api/token/blacklist", refresh).await.status(),
     ]
 }
 
 #[on_both]
-async fn a_program_gets_tokens_and_no_cookies(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    let mut program = app.program();
+async fn an_api_client_gets_tokens_and_no_cookies(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    let mut program = app.api_client();
 
-    let reply = program.asks_for_tokens("Ada@EXAMPLE.com", GOOD).await;
+    let reply = program.requests_tokens("Ada@EXAMPLE.com", GOOD).await;
 
     assert_eq!((reply.status(), reply.cookies().as_str()), (200, ""));
     assert!(reply.page.text().starts_with("{\"refresh\":"), "{}", reply.json);
-    let me = program.bearing().get("/api/account/user").await;
+    let me = program.with_bearer().get("/api/account/user").await;
     assert_eq!((me.status(), me.text("email")), (200, "ada@example.com"));
 }
 
 #[on_both]
-async fn a_token_says_who_and_nothing_personal(world: World) {
-    let app = world.app().await;
-    let program = app.token("ada").await;
+async fn a_token_identifies_the_user_and_nothing_else(env: TestEnv) {
+    let app = env.app().await;
+    let program = app.api_user("ada").await;
 
     for (token, kind) in [(&program.access, "access"), (&program.refresh, "refresh")] {
         let claims = claims(token);
@@ -68,96 +68,99 @@ async fn a_token_says_who_and_nothing_personal(world: World) {
 }
 
 #[on_both]
-async fn the_next_tokens_replace_these(world: World) {
-    let app = world.app().await;
-    let mut program = app.token("ada").await;
+async fn refreshed_tokens_replace_the_old_ones(env: TestEnv) {
+    let app = env.app().await;
+    let mut program = app.api_user("ada").await;
     let first = program.clone();
-    world.clock.advance(6 * MINUTE);
+    env.clock.advance(6 * MINUTE);
 
-    let reply = program.renews().await;
+    let reply = program.refreshes_tokens().await;
 
     assert_eq!((reply.status(), reply.cookies().as_str()), (200, ""));
     assert!(reply.page.text().starts_with("{\"access\":"), "{}", reply.json);
     assert_ne!(program.refresh, first.refresh);
-    assert_eq!(program.bearing().get("/api/account/mypage").await.status(), 200);
+    assert_eq!(program.with_bearer().get("/api/account/mypage").await.status(), 200);
 }
 
 #[on_both]
-async fn a_lost_answer_can_be_asked_for_again(world: World) {
-    let app = world.app().await;
-    let mut program = app.token("ada").await;
+async fn a_lost_response_can_be_repeated(env: TestEnv) {
+    let app = env.app().await;
+    let mut program = app.api_user("ada").await;
     let mut again = program.clone();
-    program.renews().await;
-    world.clock.advance(Duration::from_secs(9));
+    program.refreshes_tokens().await;
+    env.clock.advance(Duration::from_secs(9));
 
-    assert_eq!(again.renews().await.status(), 200);
+    assert_eq!(again.refreshes_tokens().await.status(), 200);
 
     assert_eq!(again.refresh, program.refresh, "the same successor, no second branch");
 }
 
 #[on_both]
-async fn a_replaced_token_that_comes_back_ends_the_session(world: World) {
-    let app = world.app().await;
-    let mut program = app.token("ada").await;
+async fn a_replaced_token_ends_the_session(env: TestEnv) {
+    let app = env.app().await;
+    let mut program = app.api_user("ada").await;
     let mut thief = program.clone();
-    program.renews().await;
-    program.shows().await;
-    world.clock.advance(Duration::from_secs(10));
+    program.refreshes_tokens().await;
+    program.uses_access_token().await;
+    env.clock.advance(Duration::from_secs(10));
 
-    let caught = thief.renews().await;
+    let caught = thief.refreshes_tokens().await;
 
     assert_eq!((caught.status(), caught.code()), (401, "token_not_valid"));
     assert_eq!(caught.text("detail"), "Token is blacklisted");
-    assert_eq!(program.renews().await.text("detail"), "Token is blacklisted");
-    let reply = program.bearing().get("/api/account/user").await;
+    assert_eq!(program.refreshes_tokens().await.text("detail"), "Token is blacklisted");
+    let reply = program.with_bearer().get("/api/account/user").await;
     assert_eq!(reply.json["messages"][0]["message"], "Token is blacklisted");
-    assert_eq!(app.events("token_reused").await, 1);
-    let letter = app.letter_to("ada@example.com").await;
+    assert_eq!(app.audit_event_count("token_reused").await, 1);
+    let letter = app.last_email_to("ada@example.com").await;
     assert!(letter.find_link("/account/not-me/").is_some(), "{}", letter.text);
 }
 
 #[on_both]
-async fn a_replaced_token_that_is_given_up_is_theft_too(world: World) {
-    let app = world.app().await;
-    let mut program = app.token("ada").await;
+async fn revoking_with_a_replaced_token_ends_the_session(env: TestEnv) {
+    let app = env.app().await;
+    let mut program = app.api_user("ada").await;
     let old = program.refresh.clone();
-    program.renews().await;
-    program.shows().await;
-    world.clock.advance(Duration::from_secs(10));
+    program.refreshes_tokens().await;
+    program.uses_access_token().await;
+    env.clock.advance(Duration::from_secs(10));
 
-    let reply = app.program().post("/api/token/blacklist", json!({ "refresh": old })).await;
+    let reply = app.api_client().post("/api/token/blacklist", json!({ "refresh": old })).await;
 
     assert_eq!(reply.text("detail"), "Token is blacklisted");
-    assert_eq!((app.events("token_reused").await, program.renews().await.status()), (1, 401));
+    assert_eq!(
+        (app.audit_event_count("token_reused").await, program.refreshes_tokens().await.status()),
+        (1, 401)
+    );
 }
 
 #[on_both]
-async fn asking_about_a_token_takes_nobody_for_a_thief(world: World) {
-    let app = world.app().await;
-    let mut program = app.token("ada").await;
+async fn verifying_a_token_is_never_treated_as_theft(env: TestEnv) {
+    let app = env.app().await;
+    let mut program = app.api_user("ada").await;
     let old = program.refresh.clone();
-    program.renews().await;
+    program.refreshes_tokens().await;
     let ask = json!({ "token": old });
-    assert_eq!(app.program().post("/api/token/verify", ask.clone()).await.status(), 200);
-    program.shows().await;
-    world.clock.advance(Duration::from_secs(10));
+    assert_eq!(app.api_client().post("/api/token/verify", ask.clone()).await.status(), 200);
+    program.uses_access_token().await;
+    env.clock.advance(Duration::from_secs(10));
 
-    assert_eq!(app.program().post("/api/token/verify", ask).await.status(), 400);
+    assert_eq!(app.api_client().post("/api/token/verify", ask).await.status(), 400);
 
-    assert_eq!(app.events("token_reused").await, 0);
-    assert_eq!(program.renews().await.status(), 200);
+    assert_eq!(app.audit_event_count("token_reused").await, 0);
+    assert_eq!(program.refreshes_tokens().await.status(), 200);
 }
 
 #[on_both]
-async fn sixteen_programs_that_renew_at_once_get_the_same_token(world: World) {
-    let app = world.app().await;
-    let program = app.token("ada").await;
-    world.clock.advance(MINUTE);
+async fn sixteen_refreshes_at_once_get_the_same_token(env: TestEnv) {
+    let app = env.app().await;
+    let program = app.api_user("ada").await;
+    env.clock.advance(MINUTE);
 
     let racers = (0..16).map(|_| {
         let mut racer = program.clone();
         async move {
-            assert_eq!(racer.renews().await.status(), 200);
+            assert_eq!(racer.refreshes_tokens().await.status(), 200);
             racer.refresh
         }
     });
@@ -165,12 +168,12 @@ async fn sixteen_programs_that_renew_at_once_get_the_same_token(world: World) {
 
     assert!(tokens.iter().all(|other| other == &tokens[0]), "one successor for all");
     assert_ne!(tokens[0], program.refresh);
-    assert_eq!(app.events("token_reused").await, 0);
+    assert_eq!(app.audit_event_count("token_reused").await, 0);
 }
 
 #[on_both]
-async fn of_sixteen_who_give_up_one_token_one_ends_the_session(world: World) {
-    let app = world.app().await;
+async fn of_sixteen_revocations_at_once_one_ends_the_session(env: TestEnv) {
+    let app = env.app().await;
     let tokens = app.session_of("ada").await;
     let mut racers = Vec::new();
     for _ in 0..16 {
@@ -189,15 +192,15 @@ async fn of_sixteen_who_give_up_one_token_one_ends_the_session(world: World) {
     let ended = join_all(racers).await.into_iter().map(|it| it.expect("no panic"));
 
     assert_eq!(ended.filter(|has_ended| *has_ended).count(), 1);
-    assert_eq!((app.living().await, app.events("logout").await), (0, 1));
+    assert_eq!((app.active_session_count().await, app.audit_event_count("logout").await), (0, 1));
 }
 
 #[on_both]
-async fn a_token_opens_the_doors_of_its_kind_only(world: World) {
-    let app = world.app().await;
+async fn a_token_works_only_for_its_type(env: TestEnv) {
+    let app = env.app().await;
     let ada = app.session_of("ada").await;
-    app.visitor().asks_for_reset("ada@example.com").await;
-    let reset = app.letter_to("ada@example.com").await.link("/account/password/reset/");
+    app.visitor().requests_password_reset("ada@example.com").await;
+    let reset = app.last_email_to("ada@example.com").await.link("/account/password/reset/");
     let reset = reset.rsplit_once('/').expect("a path").1.to_owned();
     let device = ada.device.clone().expect("a new session");
     let csrf = app.visitor().token().await;
@@ -210,21 +213,21 @@ async fn a_token_opens_the_doors_of_its_kind_only(world: World) {
     assert_eq!(taken(&app, ada.refresh.token.expose()).await, [401, 200, 200, 200, 200]);
     for token in [access, &csrf, &device] {
         let body = json!({ "token": token, "new_password1": GOOD, "new_password2": GOOD });
-        let reply = app.program().post("/api/account/password/reset/confirm", body).await;
+        let reply = app.api_client().post("/api/account/password/reset/confirm", body).await;
         assert_eq!(reply.json, json!({ "token": ["Invalid value"] }));
         let body = json!({ "key": token });
-        let reply = app.program().post("/api/account/join/verify-email", body).await;
+        let reply = app.api_client().post("/api/account/join/verify-email", body).await;
         assert_eq!(reply.status(), 404);
     }
 }
 
 #[on_both]
-async fn a_token_cannot_choose_how_it_is_verified(world: World) {
-    let app = world.app().await;
+async fn a_token_cannot_choose_its_algorithm(env: TestEnv) {
+    let app = env.app().await;
     let ada = app.session_of("ada").await;
     let access = ada.access.token.expose();
     let parts: Vec<_> = access.split('.').collect();
-    let jwks = app.ctx.keyring().jwks(world.clock.now());
+    let jwks = app.ctx.keyring().jwks(env.clock.now());
     let key = jwks["keys"][0].clone();
     let kid = key["kid"].as_str().expect("a name");
     let encode = |text: String| {
@@ -265,8 +268,8 @@ async fn a_token_cannot_choose_how_it_is_verified(world: World) {
 }
 
 #[on_both]
-async fn every_claim_is_required_and_typed_at_every_place(world: World) {
-    let app = world.app().await;
+async fn every_claim_is_required_and_typed(env: TestEnv) {
+    let app = env.app().await;
     let ada = app.session_of("ada").await;
     for fault in [
         "no type",
@@ -291,70 +294,70 @@ async fn every_claim_is_required_and_typed_at_every_place(world: World) {
             assert_eq!(taken(&app, &token).await, [401; 5], "{fault}");
         }
     }
-    assert_eq!(app.living().await, 1);
+    assert_eq!(app.active_session_count().await, 1);
 }
 
 #[on_both]
-async fn a_session_ends_on_its_day_however_often_it_is_renewed(world: World) {
-    let app = world.app().await;
-    let mut program = app.token("ada").await;
+async fn a_session_ends_on_its_day_despite_refreshes(env: TestEnv) {
+    let app = env.app().await;
+    let mut program = app.api_user("ada").await;
 
     for _ in 0..13 {
-        world.clock.advance(24 * 60 * MINUTE);
-        assert_eq!(program.renews().await.status(), 200);
+        env.clock.advance(24 * 60 * MINUTE);
+        assert_eq!(program.refreshes_tokens().await.status(), 200);
     }
-    world.clock.advance(24 * 60 * MINUTE);
+    env.clock.advance(24 * 60 * MINUTE);
 
-    assert_eq!(program.renews().await.text("detail"), "Token is expired");
+    assert_eq!(program.refreshes_tokens().await.text("detail"), "Token is expired");
 }
 
 #[on_both]
-async fn without_rotation_the_refresh_token_stays_the_same(world: World) {
-    let app = world.app_with(&[("rotate_refresh_tokens", "false")]).await;
-    let mut program = app.token("ada").await;
+async fn without_rotation_the_refresh_token_stays(env: TestEnv) {
+    let app = env.app_with(&[("rotate_refresh_tokens", "false")]).await;
+    let mut program = app.api_user("ada").await;
     let first = program.clone();
-    world.clock.advance(6 * MINUTE);
+    env.clock.advance(6 * MINUTE);
 
-    assert_eq!(program.renews().await.status(), 200);
+    assert_eq!(program.refreshes_tokens().await.status(), 200);
 
     assert_eq!(program.refresh, first.refresh);
     assert_ne!(program.access, first.access);
     let body = json!({ "refresh": program.refresh });
     assert_eq!(program.post("/api/token/blacklist", body).await.status(), 200);
-    assert_eq!(program.renews().await.text("detail"), "Token is blacklisted");
+    assert_eq!(program.refreshes_tokens().await.text("detail"), "Token is blacklisted");
 }
 
 #[on_both]
-async fn a_token_whose_row_was_swept_is_blacklisted_as_long_as_its_person_is_here(world: World) {
-    let app = world.app_with(&[("refresh_token_lifetime", "100d")]).await;
-    let mut program = app.token("ada").await;
+async fn tokens_of_swept_sessions_stay_blacklisted(env: TestEnv) {
+    let app = env.app_with(&[("refresh_token_lifetime", "100d")]).await;
+    let mut program = app.api_user("ada").await;
     app.execute("DELETE FROM sessions").await;
 
-    assert_eq!(program.renews().await.text("detail"), "Token is blacklisted");
+    assert_eq!(program.refreshes_tokens().await.text("detail"), "Token is blacklisted");
 
     app.execute("DELETE FROM users").await;
-    let reply = program.renews().await;
+    let reply = program.refreshes_tokens().await;
     assert_eq!((reply.status(), reply.code()), (401, "no_active_account"));
 }
 
 #[on_both]
-async fn what_another_node_revokes_is_dead_here(world: World) {
+async fn a_revocation_on_another_node_counts_here(env: TestEnv) {
     let settings = [("session_cache", "0s")];
-    let (here, there) = (world.app_with(&settings).await, world.app_with(&settings).await);
-    let program = here.token("ada").await;
-    let mut known = program.clone().bearing();
+    let (here, there) = (env.app_with(&settings).await, env.app_with(&settings).await);
+    let program = here.api_user("ada").await;
+    let mut known = program.clone().with_bearer();
     assert_eq!(known.get("/api/account/user").await.status(), 200);
 
     let body = json!({ "refresh": program.refresh });
-    assert_eq!(there.program().post("/api/token/blacklist", body).await.status(), 200);
+    assert_eq!(there.api_client().post("/api/token/blacklist", body).await.status(), 200);
 
     assert_eq!(known.get("/api/account/user").await.status(), 401);
 }
 
 #[on_both]
-async fn asking_who_one_is_costs_no_statement_while_the_cache_is_warm(world: World) {
-    let app = world.app().await;
-    let mut program = app.token("ada").await.bearing();
+async fn reading_the_user_costs_no_statement_when_cached(env: TestEnv) {
+    let app = env.app().await;
+    let mut program = app.api_user("ada").await.with_bearer();
     program.get("/api/account/user").await;
     let before = app.ctx.db.queries();
 
@@ -365,31 +368,31 @@ async fn asking_who_one_is_costs_no_statement_while_the_cache_is_warm(world: Wor
     program.post("/api/token/verify", body).await;
 
     assert_eq!(app.ctx.db.queries() - before, 0);
-    world.clock.advance(Duration::from_secs(3));
+    env.clock.advance(Duration::from_secs(3));
     program.get("/api/account/user").await;
     assert_eq!(app.ctx.db.queries() - before, 1, "one when it is cold");
 }
 
 #[on_both]
-async fn renewing_costs_one_statement(world: World) {
-    let app = world.app().await;
-    let mut program = app.token("ada").await;
-    world.clock.advance(6 * MINUTE);
+async fn a_refresh_costs_one_statement(env: TestEnv) {
+    let app = env.app().await;
+    let mut program = app.api_user("ada").await;
+    env.clock.advance(6 * MINUTE);
     let before = app.ctx.db.queries();
 
-    program.renews().await;
+    program.refreshes_tokens().await;
 
     assert_eq!(app.ctx.db.queries() - before, 1);
 }
 
 #[on_both]
-async fn somebody_who_may_not_log_in_may_not_renew(world: World) {
-    let app = world.app().await;
-    let mut program = app.token("ada").await;
+async fn a_user_who_may_not_log_in_may_not_refresh(env: TestEnv) {
+    let app = env.app().await;
+    let mut program = app.api_user("ada").await;
     let token = program.refresh.clone();
     app.execute("UPDATE users SET is_active = FALSE").await;
 
-    let reply = program.renews().await;
+    let reply = program.refreshes_tokens().await;
 
     assert_eq!((reply.status(), reply.code()), (401, "no_active_account"));
     let renewed = sessions::refresh(&app.ctx, &token, &request_info()).await;

@@ -6,20 +6,20 @@ use serde_json::{Value, json};
 
 use crate::api::users::{USERS, emails, superuser};
 use crate::support::app::email;
-use crate::support::{Reply, World, on_both};
+use crate::support::{ApiReply, TestEnv, on_both};
 
 /// Where a link of a list leads on this site.
-fn local(reply: &Reply, link: &str) -> Option<String> {
+fn local(reply: &ApiReply, link: &str) -> Option<String> {
     let link = reply.json[link].as_str()?;
     Some(link.strip_prefix("http://localhost:8000").expect("an absolute address").to_owned())
 }
 
 #[on_both]
-async fn a_list_is_read_page_by_page_there_and_back(world: World) {
-    let app = world.app().await;
+async fn the_list_is_paged_in_both_directions(env: TestEnv) {
+    let app = env.app().await;
     let mut root = superuser(&app, "root").await;
     for name in ["a", "b", "c", "d"] {
-        app.person(name).await;
+        app.user(name).await;
     }
     let first = root.get("/api/users/?sort=email&page_size=2&is_active=true").await;
 
@@ -40,15 +40,15 @@ async fn a_list_is_read_page_by_page_there_and_back(world: World) {
 }
 
 #[on_both]
-async fn a_list_is_searched_and_filtered_as_on_the_page_of_staff(world: World) {
-    let app = world.app().await;
+async fn search_and_filters_match_the_admin_page(env: TestEnv) {
+    let app = env.app().await;
     let mut root = superuser(&app, "root").await;
     app.staff("grace", &[Permission::UsersView]).await;
-    app.person("ada").await;
+    app.user("ada").await;
     app.execute("UPDATE users SET is_active = FALSE WHERE email = 'ada@example.com'").await;
     let verified = "UPDATE users SET email_verified_at = created_at";
     app.execute(&format!("{verified} WHERE email = 'grace@example.com'")).await;
-    let group = app.number("SELECT id FROM groups").await;
+    let group = app.query_number("SELECT id FROM groups").await;
     for (query, found) in [
         ("search=GRA", vec!["grace"]),
         ("search=nobody", vec![]),
@@ -64,15 +64,15 @@ async fn a_list_is_searched_and_filtered_as_on_the_page_of_staff(world: World) {
         let found: Vec<_> = found.into_iter().map(email).collect();
         assert_eq!(emails(&reply), found, "{query}");
     }
-    let mut grace = app.token("member").await.bearing();
+    let mut grace = app.api_user("member").await.with_bearer();
     let others = grace.get(&format!("{USERS}?search=root")).await;
     assert_eq!((others.status(), emails(&others).len()), (200, 0));
 }
 
 #[on_both]
-async fn a_filter_that_is_none_is_named(world: World) {
-    let app = world.app().await;
-    let mut ada = app.token("ada").await.bearing();
+async fn an_unknown_filter_is_named(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.api_user("ada").await.with_bearer();
     let long = format!("search={}", "x".repeat(257));
     let mut wrong: Vec<(String, &str)> = vec![
         (long, "search"),
@@ -102,11 +102,11 @@ async fn a_filter_that_is_none_is_named(world: World) {
 }
 
 #[on_both]
-async fn a_page_of_people_costs_two_statements_however_many_are_on_it(world: World) {
-    let app = world.app().await;
+async fn a_page_costs_two_statements(env: TestEnv) {
+    let app = env.app().await;
     let mut root = superuser(&app, "root").await;
     for name in ["a", "b", "c"] {
-        app.person(name).await;
+        app.user(name).await;
     }
     root.get(USERS).await;
     for query in ["page_size=1", "page_size=100", "search=example", "is_staff=true"] {

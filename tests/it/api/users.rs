@@ -6,7 +6,7 @@ use rocket::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::app::email;
-use crate::support::{App, GOOD, Program, Reply, World, on_both};
+use crate::support::{ApiClient, ApiReply, App, GOOD, TestEnv, on_both};
 
 pub(crate) const USERS: &str = "/api/users";
 
@@ -15,18 +15,22 @@ fn path_of(id: i64) -> String {
 }
 
 /// Addresses in a list, in its order.
-pub(crate) fn emails(reply: &Reply) -> Vec<String> {
+pub(crate) fn emails(reply: &ApiReply) -> Vec<String> {
     let people = reply.json["results"].as_array().unwrap_or_else(|| panic!("{}", reply.json));
     let email = |person: &Value| person["email"].as_str().expect("an address").to_owned();
     people.iter().map(email).collect()
 }
 
-pub(crate) async fn superuser<'a>(app: &'a App, name: &str) -> Program<'a> {
-    Program::new(app.superuser(name).await)
+pub(crate) async fn superuser<'a>(app: &'a App, name: &str) -> ApiClient<'a> {
+    ApiClient::new(app.superuser(name).await)
 }
 
-pub(crate) async fn staff<'a>(app: &'a App, name: &str, permissions: &[Permission]) -> Program<'a> {
-    Program::new(app.staff(name, permissions).await)
+pub(crate) async fn staff<'a>(
+    app: &'a App,
+    name: &str,
+    permissions: &[Permission],
+) -> ApiClient<'a> {
+    ApiClient::new(app.staff(name, permissions).await)
 }
 
 /// What somebody with these permissions is answered about somebody else.
@@ -66,14 +70,14 @@ fn expected(method: Method, granted: &[Permission]) -> u16 {
 }
 
 /// What each route answers somebody with these permissions about `whom`.
-async fn knocks(app: &App, program: &mut Program<'_>, granted: &[Permission], whom: &str) {
+async fn knocks(app: &App, program: &mut ApiClient<'_>, granted: &[Permission], whom: &str) {
     let id = app.id_of(whom).await;
-    let everybody = app.number("SELECT COUNT(*) FROM users").await;
+    let everybody = app.query_number("SELECT COUNT(*) FROM users").await;
     let list = program.get(&format!("{USERS}?page_size=100")).await;
     let seen = if granted.contains(&Permission::UsersView) { everybody } else { 1 };
     assert_eq!(emails(&list).len(), usize::try_from(seen).expect("few"), "{granted:?}");
     for method in [Method::Get, Method::Patch, Method::Put, Method::Delete, Method::Post] {
-        let before = app.number("SELECT COUNT(*) FROM audit_events").await;
+        let before = app.query_number("SELECT COUNT(*) FROM audit_events").await;
         let new = format!("made.for.{whom}@example.com");
         let reply = match method {
             Method::Get => program.get(&path_of(id)).await,
@@ -90,16 +94,16 @@ async fn knocks(app: &App, program: &mut Program<'_>, granted: &[Permission], wh
         if wanted >= 400 {
             let code = if wanted == 403 { "permission_denied" } else { "not_found" };
             assert_eq!(reply.code(), code, "{method} with {granted:?}");
-            let after = app.number("SELECT COUNT(*) FROM audit_events").await;
+            let after = app.query_number("SELECT COUNT(*) FROM audit_events").await;
             assert_eq!(after, before, "{method} with {granted:?}");
         }
     }
 }
 
 #[on_both]
-async fn each_role_reaches_what_it_is_granted_and_nothing_else(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn each_role_may_do_what_it_is_granted(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await;
     for (method, path) in [
         (Method::Get, USERS.to_owned()),
@@ -109,10 +113,10 @@ async fn each_role_reaches_what_it_is_granted_and_nothing_else(world: World) {
         (Method::Put, path_of(id)),
         (Method::Delete, path_of(id)),
     ] {
-        let reply = app.program().send(method, &path, None).await;
+        let reply = app.api_client().send(method, &path, None).await;
         assert_eq!((reply.status(), reply.code()), (401, "not_authenticated"), "{method}");
     }
-    let mut member = app.token("member").await.bearing();
+    let mut member = app.api_user("member").await.with_bearer();
     knocks(&app, &mut member, &[], "ada").await;
     let mut nobody = staff(&app, "nobody", &[]).await;
     knocks(&app, &mut nobody, &[], "ada").await;
@@ -121,7 +125,7 @@ async fn each_role_reaches_what_it_is_granted_and_nothing_else(world: World) {
     for (number, granted) in alone.into_iter().chain(pairs).enumerate() {
         let mut staff = staff(&app, &format!("staff{number}"), &granted).await;
         let victim = format!("victim{number}");
-        app.person(&victim).await;
+        app.user(&victim).await;
         knocks(&app, &mut staff, &granted, &victim).await;
     }
     let mut root = superuser(&app, "root").await;
@@ -129,9 +133,9 @@ async fn each_role_reaches_what_it_is_granted_and_nothing_else(world: World) {
 }
 
 #[on_both]
-async fn a_member_changes_what_it_says_of_itself_and_nothing_else(world: World) {
-    let app = world.app().await;
-    let mut ada = app.token("ada").await.bearing();
+async fn a_user_may_change_only_their_own_profile(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.api_user("ada").await.with_bearer();
     let id = app.id_of("ada").await;
     let mine = path_of(id);
     let body = json!({
@@ -151,7 +155,7 @@ async fn a_member_changes_what_it_says_of_itself_and_nothing_else(world: World) 
         "updated_at": "2026-03-01T12:00:00Z",
     });
     assert_eq!((patched.status(), &patched.json), (200, &wanted));
-    world.clock.advance(std::time::Duration::from_secs(1));
+    env.clock.advance(std::time::Duration::from_secs(1));
     let put = ada.put(&mine, json!({ "gender": "", "date_of_birth": null })).await;
     wanted["gender"] = json!("");
     wanted["date_of_birth"] = Value::Null;
@@ -159,14 +163,14 @@ async fn a_member_changes_what_it_says_of_itself_and_nothing_else(world: World) 
     assert_eq!((put.status(), put.json), (200, wanted));
     let removed = ada.delete(&mine).await;
     assert_eq!((removed.status(), removed.code()), (403, "permission_denied"));
-    assert_eq!(app.events("profile_changed").await, 2);
+    assert_eq!(app.audit_event_count("profile_changed").await, 2);
 }
 
 #[on_both]
-async fn nobody_learns_whose_numbers_there_are(world: World) {
-    let app = world.app().await;
-    let mut ada = app.token("ada").await.bearing();
-    app.person("grace").await;
+async fn user_ids_are_not_revealed(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.api_user("ada").await.with_bearer();
+    app.user("grace").await;
     let theirs = app.id_of("grace").await.to_string();
     for method in [Method::Get, Method::Patch, Method::Put, Method::Delete] {
         let body = Some((rocket::http::ContentType::JSON, b"{}".to_vec()));
@@ -188,8 +192,8 @@ async fn nobody_learns_whose_numbers_there_are(world: World) {
 }
 
 #[on_both]
-async fn staff_make_an_account_with_a_password_or_an_invitation(world: World) {
-    let app = world.app().await;
+async fn staff_create_accounts_with_password_or_invitation(env: TestEnv) {
+    let app = env.app().await;
     let mut root = superuser(&app, "root").await;
     let group = app.group("editors", &[Permission::UsersView]).await.0;
 
@@ -208,17 +212,17 @@ async fn staff_make_an_account_with_a_password_or_an_invitation(world: World) {
     assert_eq!(made.page.header("location"), Some(made.text("url")));
     assert_eq!(made.json["id"], json!(app.id_of("ada").await));
     assert_eq!((made.text("gender"), &made.json["is_staff"]), ("female", &json!(true)));
-    let mut ada = app.program();
-    assert_eq!(ada.asks_for_tokens("ada@example.com", GOOD).await.status(), 200);
-    assert_eq!(emails(&ada.bearing().get(USERS).await).len(), 3, "what the group grants");
+    let mut ada = app.api_client();
+    assert_eq!(ada.requests_tokens("ada@example.com", GOOD).await.status(), 200);
+    assert_eq!(emails(&ada.with_bearer().get(USERS).await).len(), 3, "what the group grants");
     assert_eq!((invited.status(), &invited.json["last_login_at"]), (201, &Value::Null));
-    let link = app.letter_to("grace@example.com").await.link("/account/password/reset/");
+    let link = app.last_email_to("grace@example.com").await.link("/account/password/reset/");
     assert!(!invited.page.text().contains(link.rsplit('/').next().expect("a token")));
 }
 
 #[on_both]
-async fn an_account_that_cannot_be_made_says_why(world: World) {
-    let app = world.app().await;
+async fn errors_in_a_new_account_are_named(env: TestEnv) {
+    let app = env.app().await;
     let mut root = superuser(&app, "root").await;
     for (body, answer) in [
         (json!({}), json!({ "email": ["This field is required."] })),
@@ -257,14 +261,14 @@ async fn an_account_that_cannot_be_made_says_why(world: World) {
         let reply = root.post(USERS, body.clone()).await;
         assert_eq!((reply.status(), reply.json), (400, answer), "{body}");
     }
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 1);
 }
 
 #[on_both]
-async fn staff_change_an_account_and_what_they_leave_out_stays(world: World) {
-    let app = world.app().await;
+async fn a_partial_update_keeps_other_fields(env: TestEnv) {
+    let app = env.app().await;
     let mut root = superuser(&app, "root").await;
-    app.person("ada").await;
+    app.user("ada").await;
     let theirs = path_of(app.id_of("ada").await);
     let group = app.group("editors", &[Permission::UsersView]).await.0;
 
@@ -284,7 +288,7 @@ async fn staff_change_an_account_and_what_they_leave_out_stays(world: World) {
     assert_eq!((promoted.status(), &promoted.json["is_staff"]), (200, &json!(true)));
     let is_proved = &moved.json["email_verified"];
     assert_eq!((moved.text("email"), is_proved), ("new@example.com", &json!(false)));
-    let link = app.letter_to("new@example.com").await.link("/account/email/verify/");
+    let link = app.last_email_to("new@example.com").await.link("/account/email/verify/");
     assert!(!link.is_empty(), "a new address proves itself");
     assert_eq!((put.text("name"), put.text("gender")), ("Ada", "female"));
     assert_eq!(put.json["is_staff"], json!(true), "what is left out stays");
@@ -292,18 +296,18 @@ async fn staff_change_an_account_and_what_they_leave_out_stays(world: World) {
     let exists = json!({ "email": ["user with this email address already exists."] });
     assert_eq!((taken.status(), taken.json), (400, exists));
     assert_eq!(closed.json["is_active"], json!(false));
-    assert_eq!(app.number("SELECT COUNT(*) FROM group_members").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM group_members").await, 1);
 }
 
 #[on_both]
-async fn nobody_climbs_above_themselves(world: World) {
-    let app = world.app().await;
+async fn privileges_cannot_be_escalated(env: TestEnv) {
+    let app = env.app().await;
     let mut root = superuser(&app, "root").await;
     let all: Vec<Permission> = Permission::ALL.into();
     let most = [Permission::UsersView, Permission::UsersAdd, Permission::UsersChange];
     let group = app.group("all", &all).await.0;
     let mut grace = staff(&app, "grace", &most).await;
-    app.person("ada").await;
+    app.user("ada").await;
     let (above, own) = (app.id_of("root").await, app.id_of("grace").await);
     let below = path_of(app.id_of("ada").await);
     for (path, body) in [
@@ -323,21 +327,25 @@ async fn nobody_climbs_above_themselves(world: World) {
     assert_eq!((demoted.status(), demoted.json), (400, oneself.clone()));
     let removed = root.delete(&path_of(above)).await;
     assert_eq!((removed.status(), removed.json), (400, oneself));
-    assert_eq!(app.events("changed_by_staff").await + app.events("added_by_staff").await, 0);
+    assert_eq!(
+        app.audit_event_count("changed_by_staff").await
+            + app.audit_event_count("added_by_staff").await,
+        0
+    );
 }
 
 #[on_both]
-async fn what_is_dangerous_asks_for_a_new_log_in_after_ten_minutes(world: World) {
-    let app = world.app().await;
+async fn dangerous_changes_need_a_recent_login(env: TestEnv) {
+    let app = env.app().await;
     app.superuser("root").await;
-    app.person("ada").await;
+    app.user("ada").await;
     let theirs = path_of(app.id_of("ada").await);
-    let mut root = app.program();
-    root.asks_for_tokens("root@example.com", GOOD).await;
-    world.clock.advance(std::time::Duration::from_secs(601));
-    root.renews().await;
-    let mut late = root.clone().bearing();
-    let before = app.number("SELECT COUNT(*) FROM audit_events").await;
+    let mut root = app.api_client();
+    root.requests_tokens("root@example.com", GOOD).await;
+    env.clock.advance(std::time::Duration::from_secs(601));
+    root.refreshes_tokens().await;
+    let mut late = root.clone().with_bearer();
+    let before = app.query_number("SELECT COUNT(*) FROM audit_events").await;
 
     let new = json!({ "email": "new@example.com", "is_staff": true });
     let refused = [
@@ -352,24 +360,24 @@ async fn what_is_dangerous_asks_for_a_new_log_in_after_ten_minutes(world: World)
         assert_eq!((reply.status(), reply.code()), (403, "reauthentication_required"));
     }
     assert_eq!(harmless.status(), 200);
-    assert_eq!(app.number("SELECT COUNT(*) FROM audit_events").await, before + 1);
-    root.asks_for_tokens("root@example.com", GOOD).await;
-    let mut again = root.bearing();
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM audit_events").await, before + 1);
+    root.requests_tokens("root@example.com", GOOD).await;
+    let mut again = root.with_bearer();
     assert_eq!(again.post(USERS, new).await.status(), 201);
     assert_eq!(again.delete(&theirs).await.status(), 204);
     assert_eq!(again.delete(&theirs).await.status(), 204, "it is on its way out already");
-    assert_eq!(app.events("deletion_by_staff").await, 1);
+    assert_eq!(app.audit_event_count("deletion_by_staff").await, 1);
     assert_eq!(again.get(&theirs).await.json["is_active"], json!(false), "for a day");
 }
 
 #[on_both]
-async fn of_two_who_change_different_fields_at_once_both_are_heard(world: World) {
-    let app = world.app().await;
+async fn two_updates_of_different_fields_both_succeed(env: TestEnv) {
+    let app = env.app().await;
     let mut root = superuser(&app, "root").await;
     let mut grace = superuser(&app, "grace").await;
     for number in 0..8 {
         let name = format!("ada{number}");
-        app.person(&name).await;
+        app.user(&name).await;
         let theirs = path_of(app.id_of(&name).await);
 
         let (one, other) = join(
@@ -385,8 +393,8 @@ async fn of_two_who_change_different_fields_at_once_both_are_heard(world: World)
 }
 
 #[on_both]
-async fn of_eight_who_make_one_account_at_once_one_does(world: World) {
-    let app = world.app().await;
+async fn of_eight_creations_at_once_one_wins(env: TestEnv) {
+    let app = env.app().await;
     let root = superuser(&app, "root").await;
 
     let racers = (0..8).map(|_| {
@@ -397,5 +405,5 @@ async fn of_eight_who_make_one_account_at_once_one_does(world: World) {
 
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 400, 400, 400, 400, 400, 400, 400]);
-    assert_eq!(app.letters_to("ada@example.com").await.len(), 1);
+    assert_eq!(app.emails_to("ada@example.com").await.len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::support::process::{Machine, PATIENCE, Server, ask, eventually};
+use crate::support::process::{PATIENCE, Sandbox, Server, ask, eventually};
 use crate::support::requirement::Requirement;
 
 /// The program.
@@ -19,7 +19,7 @@ fn blocks() -> Vec<String> {
 /// A reader at a terminal beside the server: what a block has put into a variable is there in the
 /// next one, and any answer but a success is noticed.
 struct Reader {
-    machine: Machine,
+    sandbox: Sandbox,
     place: String,
 }
 
@@ -34,13 +34,13 @@ impl Reader {
              {block}\n\
              set | grep -E '^(ACCESS|REFRESH|KEY|TOKEN|ID)=' >kept || true\n"
         );
-        self.machine.command("bash").args(["-c", &script]).output().expect("a shell")
+        self.sandbox.command("bash").args(["-c", &script]).output().expect("a shell")
     }
 
     /// Waits until every letter has been written, so that the next one is the newest.
     fn waits_for_letters(&self) {
         let (database, sql) =
-            (self.machine.database(), "SELECT recipient FROM outbox WHERE due_at > 0");
+            (self.sandbox.database(), "SELECT recipient FROM outbox WHERE due_at > 0");
         assert!(eventually(PATIENCE, || ask(&database, sql).is_empty()), "letters are waiting");
     }
 
@@ -53,7 +53,7 @@ impl Reader {
              | grep -o '{link}[A-Za-z0-9_-]*' | head -n 1"
         );
         let is_there = eventually(PATIENCE, || {
-            let output = self.machine.command("bash").args(["-c", &script]).output();
+            let output = self.sandbox.command("bash").args(["-c", &script]).output();
             found = String::from_utf8(output.expect("a shell").stdout).expect("text");
             !found.trim().is_empty()
         });
@@ -73,9 +73,9 @@ fn every_command_of_the_api_page_works() {
     if !Requirement::ApiClients.is_met() {
         return;
     }
-    let machine = Machine::new().in_a_hurry();
-    let server = machine.serves();
-    let reader = Reader { place: place_of(&server), machine };
+    let sandbox = Sandbox::new().with_cheap_hashing();
+    let server = sandbox.serves();
+    let reader = Reader { place: place_of(&server), sandbox };
     let blocks = blocks();
     assert!(blocks.len() > 12, "the page was found");
     for block in blocks {
@@ -101,7 +101,7 @@ fn every_command_of_the_api_page_works() {
 }
 
 #[test]
-fn every_place_has_a_command_on_the_api_page() {
+fn every_route_has_a_command_on_the_api_page() {
     let commands = blocks().concat();
     let routes = daemun::api::routes();
     assert!(routes.len() > 15, "the routes were found");

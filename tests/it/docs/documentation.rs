@@ -79,7 +79,7 @@ fn names() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_setting_in_the_readme_is_one_of_the_programs() {
+fn every_setting_in_the_readme_exists() {
     let known = names();
     for (name, _) in settings() {
         assert!(
@@ -90,14 +90,14 @@ fn every_setting_in_the_readme_is_one_of_the_programs() {
 }
 
 #[test]
-fn every_setting_of_the_program_is_in_the_readme() {
+fn every_setting_is_in_the_readme() {
     let told: BTreeSet<_> = settings().into_iter().map(|(name, _)| name).collect();
     let untold: Vec<_> = names().into_iter().filter(|name| !told.contains(name)).collect();
     assert!(untold.is_empty(), "{untold:?}");
 }
 
 #[test]
-fn every_default_in_the_readme_is_allowed_and_changes_nothing() {
+fn every_default_in_the_readme_is_the_real_one() {
     let plain = rocket::Config::figment();
     let expected = format!("{:?}", Settings::from_figment(&plain).expect("defaults"));
     for (name, default) in settings() {
@@ -114,7 +114,7 @@ fn every_default_in_the_readme_is_allowed_and_changes_nothing() {
 }
 
 #[test]
-fn every_command_is_in_the_readme_and_nothing_else() {
+fn every_command_is_in_the_readme() {
     let help = Command::new(env!("CARGO_BIN_EXE_daemun"))
         .arg("--help")
         .env_clear()
@@ -156,7 +156,7 @@ fn the_readmes_example_is_the_example() {
 }
 
 #[test]
-fn every_link_and_image_leads_somewhere() {
+fn every_link_and_image_has_a_target() {
     for (path, text) in pages() {
         let text = prose(&text);
         let folder = path.parent().expect("a folder");
@@ -184,7 +184,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_file_that_is_named_exists() {
+fn every_named_file_exists() {
     let folders = [
         "src/",
         "tests/",
@@ -207,7 +207,7 @@ fn every_file_that_is_named_exists() {
 /// A word with three underscores or more is a sentence, and here only tests and a few verbs have
 /// such names.
 #[test]
-fn every_test_that_is_named_exists() {
+fn every_named_test_exists() {
     let sources =
         ["src", "tests"].into_iter().flat_map(|folder| files(&root().join(folder), ".rs"));
     let sources: String =
@@ -225,7 +225,7 @@ fn every_test_that_is_named_exists() {
 }
 
 #[test]
-fn every_verb_that_is_named_exists() {
+fn every_named_function_exists() {
     let source = |module: &str| -> Option<String> {
         let places = [
             format!("src/{module}"),
@@ -260,7 +260,7 @@ fn every_verb_that_is_named_exists() {
 }
 
 #[test]
-fn no_page_knows_the_machine_that_it_was_written_on() {
+fn no_page_contains_local_paths() {
     let here = root().to_string_lossy().into_owned();
     let homes = ["/home/", "/root/", "/Users/", "/tmp/", "C:\\"];
     for (path, text) in pages() {
@@ -271,7 +271,7 @@ fn no_page_knows_the_machine_that_it_was_written_on() {
 }
 
 #[test]
-fn every_decision_has_its_number_and_its_end() {
+fn every_decision_has_a_number_and_an_outcome() {
     let mut decisions: Vec<_> = files(&root().join("docs/decisions"), ".md")
         .iter()
         .map(|path| path.file_name().expect("a name").to_string_lossy().into_owned())
@@ -293,7 +293,7 @@ fn every_decision_has_its_number_and_its_end() {
 const LARGEST_PICTURE: u64 = 60 * 1024;
 
 #[test]
-fn every_picture_is_light_and_shown() {
+fn every_picture_is_small_and_used() {
     let pages: String = pages().into_iter().map(|(_, text)| text).collect();
     let pictures = files(&root().join("docs/pictures"), "");
     assert!(pictures.len() >= 5, "the pictures were found");
@@ -306,7 +306,7 @@ fn every_picture_is_light_and_shown() {
 }
 
 #[test]
-fn every_picture_is_said_in_words() {
+fn every_picture_has_an_alternative_text() {
     for (path, text) in pages() {
         for image in between(&prose(&text), "<img ", '>') {
             let words = between(image, "alt=\"", '"').next().unwrap_or_default();

@@ -4,14 +4,14 @@
 use std::process::Output;
 
 use crate::support::postgres::Cluster;
-use crate::support::process::{Machine, ask, postgres};
+use crate::support::process::{Sandbox, ask, postgres};
 use crate::support::requirement::Requirement;
-use crate::support::{GOOD, World, on_both};
+use crate::support::{GOOD, TestEnv, on_both};
 
 /// What a backup holds is for its owner alone, whatever the umask.
-fn is_its_owners_alone(machine: &Machine, backup: &str) {
+fn is_its_owners_alone(sandbox: &Sandbox, backup: &str) {
     use std::os::unix::fs::PermissionsExt as _;
-    let file = std::fs::metadata(machine.path(backup)).expect("the backup");
+    let file = std::fs::metadata(sandbox.path(backup)).expect("the backup");
     assert_eq!(file.permissions().mode() & 0o777, 0o600, "{backup}");
 }
 
@@ -45,9 +45,9 @@ fn blocks(kind: &str) -> Vec<String> {
 }
 
 /// Runs the block that has this word, beside the site.
-fn runs(machine: &Machine, word: &str, input: &str) -> Output {
+fn runs(sandbox: &Sandbox, word: &str, input: &str) -> Output {
     let block = blocks("sh").into_iter().find(|block| block.contains(word)).expect(word);
-    let folder = machine.path("").display().to_string();
+    let folder = sandbox.path("").display().to_string();
     let block = block.replace("/var/lib/daemun", &folder).replace("/backup/", "backup/");
     let script = format!(
         "set -euo pipefail\n\
@@ -58,21 +58,21 @@ fn runs(machine: &Machine, word: &str, input: &str) -> Output {
          mkdir -p backup\n\
          {block}\n"
     );
-    machine.write("input", input);
-    let input = std::fs::File::open(machine.path("input")).expect("it was written");
-    let mut command = machine.command("bash");
+    sandbox.write("input", input);
+    let input = std::fs::File::open(sandbox.path("input")).expect("it was written");
+    let mut command = sandbox.command("bash");
     let output = command.args(["-c", &script]).stdin(input).output().expect("a shell");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{block}\n{errors}");
     output
 }
 
-fn site() -> Machine {
-    Machine::new().with_a_name()
+fn site() -> Sandbox {
+    Sandbox::new().with_a_name()
 }
 
 #[test]
-fn every_command_of_the_page_is_tried() {
+fn every_documented_command_is_tested() {
     let blocks = blocks("sh");
     for block in &blocks {
         let words = TRIED.iter().filter(|word| block.contains(**word));
@@ -82,7 +82,7 @@ fn every_command_of_the_page_is_tried() {
 }
 
 #[test]
-fn every_variable_of_the_page_is_a_setting() {
+fn every_documented_variable_is_a_setting() {
     let (page, readme) = (page(), include_str!("../../../README.md"));
     let unit = include_str!("../../../examples/daemun.service");
     let text = format!("{page}{unit}");
@@ -98,18 +98,18 @@ fn every_variable_of_the_page_is_a_setting() {
 }
 
 #[test]
-fn commands_go_beside_the_running_service() {
+fn commands_run_beside_the_service() {
     if !Requirement::ApiClients.is_met() {
         return;
     }
-    let machine = site();
-    let server = machine.serves();
-    assert_eq!(server.visitor().joins("ada@example.com", GOOD).status, 303);
+    let sandbox = site();
+    let server = sandbox.serves();
+    assert_eq!(server.visitor().signs_up("ada@example.com", GOOD).status, 303);
 
-    runs(&machine, "changepassword", "another evening by the sea\n");
-    runs(&machine, "keys rotate", "");
-    runs(&machine, "keys replace", "");
-    runs(&machine, "check --mail", "");
+    runs(&sandbox, "changepassword", "another evening by the sea\n");
+    runs(&sandbox, "keys rotate", "");
+    runs(&sandbox, "keys replace", "");
+    runs(&sandbox, "check --mail", "");
 
     assert_eq!(server.visitor().logs_in("ada@example.com", GOOD).status, 422);
     let mut ada = server.visitor();
@@ -117,49 +117,49 @@ fn commands_go_beside_the_running_service() {
 }
 
 #[test]
-fn what_was_backed_up_comes_back() {
+fn a_backup_can_be_restored() {
     if !Requirement::Sqlite.is_met() {
         return;
     }
-    let machine = site();
-    let server = machine.serves();
-    assert_eq!(server.visitor().joins("ada@example.com", GOOD).status, 303);
-    let said = runs(&machine, "VACUUM INTO", "");
+    let sandbox = site();
+    let server = sandbox.serves();
+    assert_eq!(server.visitor().signs_up("ada@example.com", GOOD).status, 303);
+    let said = runs(&sandbox, "VACUUM INTO", "");
     assert!(said.stdout.ends_with(b"ok\n"), "{said:?}");
-    is_its_owners_alone(&machine, "backup/daemun.db");
-    assert_eq!(server.visitor().joins("bob@example.com", GOOD).status, 303);
+    is_its_owners_alone(&sandbox, "backup/daemun.db");
+    assert_eq!(server.visitor().signs_up("bob@example.com", GOOD).status, 303);
     assert_eq!(server.stops().code(), Some(0));
 
-    runs(&machine, "install -m 600", "");
+    runs(&sandbox, "install -m 600", "");
 
-    let server = machine.serves();
+    let server = sandbox.serves();
     assert_eq!(server.visitor().logs_in("ada@example.com", GOOD).status, 303);
     assert_eq!(server.visitor().logs_in("bob@example.com", GOOD).status, 422);
 }
 
 #[test]
-fn what_was_backed_up_comes_back_on_postgres_too() {
+fn a_backup_can_be_restored_on_postgres() {
     let Some(database) = postgres() else { return };
     if !Requirement::PostgresBackup.is_met() {
         return;
     }
-    let machine = site().with("ROCKET_DATABASE_URL", &database);
-    let server = machine.serves();
-    assert_eq!(server.visitor().joins("ada@example.com", GOOD).status, 303);
-    runs(&machine, "pg_dump", "");
-    is_its_owners_alone(&machine, "backup/daemun.dump");
-    assert_eq!(server.visitor().joins("bob@example.com", GOOD).status, 303);
+    let sandbox = site().with("ROCKET_DATABASE_URL", &database);
+    let server = sandbox.serves();
+    assert_eq!(server.visitor().signs_up("ada@example.com", GOOD).status, 303);
+    runs(&sandbox, "pg_dump", "");
+    is_its_owners_alone(&sandbox, "backup/daemun.dump");
+    assert_eq!(server.visitor().signs_up("bob@example.com", GOOD).status, 303);
     assert_eq!(server.stops().code(), Some(0));
 
-    runs(&machine, "pg_restore", "");
+    runs(&sandbox, "pg_restore", "");
 
-    let server = machine.serves();
+    let server = sandbox.serves();
     assert_eq!(server.visitor().logs_in("ada@example.com", GOOD).status, 303);
     assert_eq!(server.visitor().logs_in("bob@example.com", GOOD).status, 422);
 }
 
 #[test]
-fn a_database_that_is_made_as_the_page_says_is_enough() {
+fn a_database_made_as_documented_is_enough() {
     let Some(cluster) = Cluster::get() else { return };
     let statements = blocks("sql").join("\n");
     let statements = statements.lines().filter(|line| line.starts_with("CREATE"));
@@ -172,33 +172,33 @@ fn a_database_that_is_made_as_the_page_says_is_enough() {
 
     let server = site().with("ROCKET_DATABASE_URL", url).serves();
 
-    assert_eq!(server.visitor().joins("ada@example.com", GOOD).status, 303);
+    assert_eq!(server.visitor().signs_up("ada@example.com", GOOD).status, 303);
 }
 
 #[test]
-fn a_program_that_is_older_than_the_tables_does_not_start() {
+fn an_older_program_does_not_start_on_newer_tables() {
     for database in [None, postgres()] {
-        let machine = site();
-        let machine = match &database {
-            Some(url) => machine.with("ROCKET_DATABASE_URL", url),
-            None => machine,
+        let sandbox = site();
+        let sandbox = match &database {
+            Some(url) => sandbox.with("ROCKET_DATABASE_URL", url),
+            None => sandbox,
         };
-        assert_eq!(machine.runs(&["migrate"]).code(), Some(0));
-        let database = database.unwrap_or_else(|| machine.database());
+        assert_eq!(sandbox.runs(&["migrate"]).code(), Some(0));
+        let database = database.unwrap_or_else(|| sandbox.database());
         let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES \
                      ('m9999_of_tomorrow', 0) RETURNING version";
         assert_eq!(ask(&database, newer), ["m9999_of_tomorrow"]);
 
-        let said = machine.starts_serving().gets_ready().err().expect("it does not start");
+        let said = sandbox.starts_serving().wait_until_ready().err().expect("it does not start");
 
         assert_eq!(said.code(), Some(1), "{said:?}");
-        assert!(said.complaint().contains("m9999_of_tomorrow"), "{said:?}");
+        assert!(said.error_line().contains("m9999_of_tomorrow"), "{said:?}");
     }
 }
 
 #[on_both]
-async fn every_statement_of_the_page_is_understood(world: World) {
-    let app = world.app().await;
+async fn every_documented_statement_is_valid(env: TestEnv) {
+    let app = env.app().await;
     let (page, mut tried) = (page(), 0);
     let blocks = blocks("sql").join("\n");
     let lines = blocks.lines().filter(|line| line.starts_with("SELECT"));

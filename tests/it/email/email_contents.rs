@@ -74,7 +74,7 @@ fn parsed(bytes: &[u8]) -> Message<'_> {
 }
 
 #[test]
-fn every_letter_says_something_in_its_readers_language() {
+fn every_email_exists_in_every_language() {
     for (letter, language) in every_letter() {
         let written = written(&letter, language);
 
@@ -95,7 +95,7 @@ fn every_letter_says_something_in_its_readers_language() {
 }
 
 #[test]
-fn no_letter_fetches_anything() {
+fn no_email_loads_remote_content() {
     for (letter, language) in every_letter() {
         let html = written(&letter, language).html.to_lowercase();
 
@@ -125,7 +125,7 @@ fn no_letter_fetches_anything() {
 }
 
 #[test]
-fn each_letter_leads_where_its_reader_is_to_go() {
+fn each_email_links_to_the_right_page() {
     for (kind, path) in [
         (Kind::VerifyEmail, "email/verify/LINK-to_ken"),
         (Kind::AlreadyJoined, "email/verify/LINK-to_ken"),
@@ -150,7 +150,7 @@ fn each_letter_leads_where_its_reader_is_to_go() {
 }
 
 #[test]
-fn whoever_it_was_not_is_told_where_to_say_so() {
+fn emails_say_where_to_report_abuse() {
     let url = format!("{SITE}/account/not-me/NOT-me_token");
     for kind in Kind::ALL {
         let with = written(&full(kind), Language::English);
@@ -167,7 +167,7 @@ fn whoever_it_was_not_is_told_where_to_say_so() {
 }
 
 #[test]
-fn letters_tell_how_long_their_links_work() {
+fn emails_say_how_long_their_links_work() {
     for (kind, english, korean) in [
         (Kind::VerifyEmail, "for 3 days", "3일 동안"),
         (Kind::ResetPassword, "once, within 1 hour", "1시간 안에 한 번만"),
@@ -185,7 +185,7 @@ fn letters_tell_how_long_their_links_work() {
 }
 
 #[test]
-fn facts_are_written_as_people_of_the_language_write_them() {
+fn dates_and_numbers_follow_the_language() {
     let english = written(&full(Kind::EmailChanged), Language::English).text;
     for fact in [
         "- When: 1 March 2026, 12:00 UTC",
@@ -206,7 +206,7 @@ fn facts_are_written_as_people_of_the_language_write_them() {
 }
 
 #[test]
-fn another_address_is_told_only_to_its_owner() {
+fn the_new_address_is_told_only_to_its_owner() {
     for kind in Kind::ALL {
         let text = written(&full(kind), Language::English).text;
         assert_eq!(text.contains("new@example.com"), kind == Kind::EmailChanged, "{text}");
@@ -214,7 +214,7 @@ fn another_address_is_told_only_to_its_owner() {
 }
 
 #[test]
-fn what_strangers_chose_is_only_text() {
+fn user_text_is_escaped() {
     let mut letter = full(Kind::EmailChanged);
     letter.facts.ip = Some(NASTY.into());
     letter.facts.email = Some(NASTY.into());
@@ -232,7 +232,7 @@ fn what_strangers_chose_is_only_text() {
 }
 
 #[test]
-fn every_letter_is_a_page_without_mistakes() {
+fn every_email_is_valid_html() {
     for (letter, language) in every_letter() {
         let html = written(&letter, language).html;
 
@@ -243,7 +243,7 @@ fn every_letter_is_a_page_without_mistakes() {
 }
 
 #[test]
-fn mail_programs_understand_every_letter() {
+fn mail_clients_can_read_every_email() {
     let letters = every_letter();
     let files = delivered(&letters);
     assert_eq!(files.len(), letters.len());
@@ -272,7 +272,7 @@ fn mail_programs_understand_every_letter() {
 }
 
 #[test]
-fn letters_say_that_nobody_wrote_them_and_in_which_language() {
+fn emails_are_marked_as_automatic_and_by_language() {
     let letters = Language::ALL.map(|language| (full(Kind::NewDevice), language));
     for (bytes, (_, language)) in delivered(&letters).iter().zip(&letters) {
         let text = String::from_utf8_lossy(bytes);
@@ -291,14 +291,14 @@ fn letters_say_that_nobody_wrote_them_and_in_which_language() {
 }
 
 #[test]
-fn the_same_letter_is_the_same_message() {
+fn the_same_email_is_the_same_message() {
     let letter = [(full(Kind::ResetPassword), Language::Korean)];
 
     assert_eq!(delivered(&letter), delivered(&letter));
 }
 
 #[test]
-fn subjects_differ_so_that_a_mailbox_can_be_read() {
+fn subjects_differ() {
     for language in Language::ALL {
         let subjects: BTreeSet<_> =
             Kind::ALL.into_iter().map(|kind| written(&full(kind), language).subject).collect();
@@ -307,7 +307,7 @@ fn subjects_differ_so_that_a_mailbox_can_be_read() {
 }
 
 #[test]
-fn a_written_letter_does_not_show_its_tokens() {
+fn debug_output_hides_tokens() {
     let written = written(&full(Kind::ResetPassword), Language::English);
 
     assert_eq!(format!("{written:?}"), "Written(..)");

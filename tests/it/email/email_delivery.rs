@@ -12,8 +12,8 @@ use daemun::types::{Email, Language, Secret};
 use futures::future::join_all;
 
 use crate::support::app::email;
-use crate::support::smtp::{Manners, PostOffice};
-use crate::support::{App, World, on_both};
+use crate::support::smtp::{SmtpBehaviour, SmtpServer};
+use crate::support::{App, TestEnv, on_both};
 
 pub(crate) const RESET: &str = "/account/password/reset";
 
@@ -23,13 +23,13 @@ const CLAIM: Duration = Duration::from_mins(1);
 const ALMOST_THE_CLAIM: Duration = Duration::from_secs(59);
 
 /// A node whose letters go to this office.
-pub(crate) async fn node(world: &World, office: &PostOffice) -> App {
-    world.app_with(&[("mail_url", &format!("smtp://localhost:{}", office.port))]).await
+pub(crate) async fn node(env: &TestEnv, smtp: &SmtpServer) -> App {
+    env.app_with(&[("mail_url", &format!("smtp://localhost:{}", smtp.port))]).await
 }
 
 /// A mail server that replies to something in a way of its own.
-pub(crate) fn unkind(told: &'static str, reply: &'static str) -> PostOffice {
-    PostOffice::opens(Manners { replies: vec![(told, reply)], ..Manners::default() })
+pub(crate) fn unkind(told: &'static str, reply: &'static str) -> SmtpServer {
+    SmtpServer::start(SmtpBehaviour { replies: vec![(told, reply)], ..SmtpBehaviour::default() })
 }
 
 pub(crate) fn addressee(name: &str) -> Addressee {
@@ -57,7 +57,7 @@ pub(crate) async fn forgets(app: &App, name: &str) {
 
 /// How many letters of the box are so.
 pub(crate) async fn count(app: &App, condition: &str) -> i64 {
-    app.number(&format!("SELECT COUNT(*) FROM outbox WHERE {condition}")).await
+    app.query_number(&format!("SELECT COUNT(*) FROM outbox WHERE {condition}")).await
 }
 
 /// How many letters were given up for a reason that begins or ends like this.
@@ -67,53 +67,53 @@ pub(crate) async fn given_up(app: &App, reason: &str) -> i64 {
 }
 
 /// How often the server was asked to take a letter to somebody.
-pub(crate) fn tries(office: &PostOffice) -> usize {
-    office.heard().iter().filter(|line| line.starts_with("RCPT")).count()
+pub(crate) fn tries(smtp: &SmtpServer) -> usize {
+    smtp.commands().iter().filter(|line| line.starts_with("RCPT")).count()
 }
 
 #[on_both]
-async fn a_letter_is_never_sent_whose_cause_did_not_happen(world: World) {
-    let office = PostOffice::opens(Manners::default());
-    let app = node(&world, &office).await;
+async fn an_email_is_not_sent_if_its_cause_was_rolled_back(env: TestEnv) {
+    let smtp = SmtpServer::start(SmtpBehaviour::default());
+    let app = node(&env, &smtp).await;
     {
         let transaction = app.ctx.db.begin().await.expect("begins");
         let (to, letter) = (addressee("ada"), Letter::new(Kind::PasswordChanged));
-        let now = world.clock.now();
+        let now = env.clock.now();
         outbox::put(&transaction, &app.ctx.keys, &to, &letter, now).await.expect("written");
     }
 
-    app.delivers().await;
+    app.sends_due_emails().await;
 
-    assert_eq!((office.connections(), count(&app, "TRUE").await), (0, 0));
+    assert_eq!((smtp.connections(), count(&app, "TRUE").await), (0, 0));
     app.execute("DELETE FROM outbox").await;
 }
 
 #[on_both]
-async fn a_letter_that_was_sent_is_finished_and_says_nothing_any_more(world: World) {
-    let office = PostOffice::opens(Manners::default());
-    let app = node(&world, &office).await;
+async fn a_sent_email_keeps_no_content(env: TestEnv) {
+    let smtp = SmtpServer::start(SmtpBehaviour::default());
+    let app = node(&env, &smtp).await;
     writes(&app, 3).await;
     assert_eq!(count(&app, "sealed LIKE '%open-sesame%' OR sealed = ''").await, 0, "sealed");
 
-    app.delivers().await;
-    app.delivers().await;
+    app.sends_due_emails().await;
+    app.sends_due_emails().await;
 
-    let message = office.taken()[0].message.clone();
+    let message = smtp.accepted()[0].message.clone();
     assert!(String::from_utf8_lossy(&message).contains("open-sesame"));
     let finished = "due_at IS NULL AND sent_at IS NOT NULL AND failed_at IS NULL";
     let is_silent = "sealed = '' AND last_error = '' AND attempts = 1";
     assert_eq!(count(&app, &format!("{finished} AND {is_silent}")).await, 3);
-    assert_eq!(office.taken().len(), 3, "once each");
+    assert_eq!(smtp.accepted().len(), 3, "once each");
 }
 
 #[on_both]
-async fn a_claim_is_never_for_more_than_was_asked(world: World) {
-    let app = world.app().await;
+async fn a_claim_takes_no_more_than_asked(env: TestEnv) {
+    let app = env.app().await;
     // The planner believes that there is one letter, and may look for it again for each of them.
     writes(&app, 1).await;
     app.execute("ANALYZE outbox").await;
     writes(&app, 200).await;
-    let now = world.clock.now();
+    let now = env.clock.now();
 
     let first = outbox::claim(&app.ctx.db, &app.ctx.keys, 40, now).await.expect("claimed");
     let second = outbox::claim(&app.ctx.db, &app.ctx.keys, 40, now).await.expect("claimed");
@@ -124,171 +124,174 @@ async fn a_claim_is_never_for_more_than_was_asked(world: World) {
 }
 
 #[on_both]
-async fn nodes_that_deliver_at_once_send_every_letter_once(world: World) {
+async fn nodes_sending_at_once_send_each_email_once(env: TestEnv) {
     for count in [2, 4] {
-        let office = PostOffice::opens(Manners::default());
+        let smtp = SmtpServer::start(SmtpBehaviour::default());
         let mut nodes = Vec::new();
         for _ in 0..count {
-            nodes.push(node(&world, &office).await);
+            nodes.push(node(&env, &smtp).await);
         }
         writes(&nodes[0], 200).await;
 
-        join_all(nodes.iter().map(App::delivers)).await;
+        join_all(nodes.iter().map(App::sends_due_emails)).await;
 
-        let taken = office.taken();
+        let taken = smtp.accepted();
         let people: BTreeSet<_> = taken.iter().map(|letter| letter.to.clone()).collect();
         assert_eq!((taken.len(), people.len()), (200, 200), "{count} nodes");
     }
 }
 
 #[on_both]
-async fn a_letter_whose_node_died_is_sent_by_another_when_the_claim_is_over(world: World) {
-    let office = PostOffice::opens(Manners::default());
-    let (dies, lives) = (world.app().await, node(&world, &office).await);
+async fn emails_of_a_dead_node_are_sent_by_another(env: TestEnv) {
+    let smtp = SmtpServer::start(SmtpBehaviour::default());
+    let (dies, lives) = (env.app().await, node(&env, &smtp).await);
     writes(&dies, 1).await;
     let ctx = &dies.ctx;
-    let claimed = outbox::claim(&ctx.db, &ctx.keys, 40, world.clock.now()).await;
+    let claimed = outbox::claim(&ctx.db, &ctx.keys, 40, env.clock.now()).await;
     assert_eq!(claimed.expect("claimed").len(), 1);
 
-    world.clock.advance(ALMOST_THE_CLAIM);
-    lives.delivers().await;
-    assert_eq!(office.taken().len(), 0, "the other may still be at it");
-    world.clock.advance(Duration::from_secs(1));
-    lives.delivers().await;
-    world.clock.advance(CLAIM);
-    lives.delivers().await;
+    env.clock.advance(ALMOST_THE_CLAIM);
+    lives.sends_due_emails().await;
+    assert_eq!(smtp.accepted().len(), 0, "the other may still be at it");
+    env.clock.advance(Duration::from_secs(1));
+    lives.sends_due_emails().await;
+    env.clock.advance(CLAIM);
+    lives.sends_due_emails().await;
 
-    assert_eq!(office.taken().len(), 1);
+    assert_eq!(smtp.accepted().len(), 1);
 }
 
 #[on_both]
-async fn a_claim_is_renewed_for_as_long_as_its_letters_are_being_sent(world: World) {
-    let mut slow = PostOffice::opens(Manners { stalls_at: Some("DATA"), ..Manners::default() });
-    let quick = PostOffice::opens(Manners::default());
-    let (app, other) = (node(&world, &slow).await, node(&world, &quick).await);
+async fn a_claim_is_renewed_while_its_emails_are_sent(env: TestEnv) {
+    let mut slow =
+        SmtpServer::start(SmtpBehaviour { stalls_at: Some("DATA"), ..SmtpBehaviour::default() });
+    let quick = SmtpServer::start(SmtpBehaviour::default());
+    let (app, other) = (node(&env, &slow).await, node(&env, &quick).await);
     writes(&app, 1).await;
     let courier = Courier::new(app.ctx.clone()).renewing_every(Duration::from_millis(5));
     let sending = rocket::tokio::spawn(async move { courier.deliver().await });
-    slow.has_stalled().await;
+    slow.wait_until_stalled().await;
 
     for _ in 0..5 {
-        world.clock.advance(Duration::from_secs(50));
-        let now = daemun::clock::to_micros(world.clock.now());
+        env.clock.advance(Duration::from_secs(50));
+        let now = daemun::clock::to_micros(env.clock.now());
         let renewed = format!("is_claimed AND due_at = {now} + 60000000");
         while count(&app, &renewed).await == 0 {
             rocket::tokio::task::yield_now().await;
         }
-        other.delivers().await;
+        other.sends_due_emails().await;
     }
-    slow.goes_on();
+    slow.resume();
 
     let delivered = sending.await.expect("no panic").expect("delivered");
-    assert_eq!((delivered.sent, slow.taken().len(), quick.taken().len()), (1, 1, 0));
+    assert_eq!((delivered.sent, slow.accepted().len(), quick.accepted().len()), (1, 1, 0));
     assert_eq!(count(&app, "sent_at IS NOT NULL AND due_at IS NULL AND attempts = 1").await, 1);
 }
 
 #[on_both]
-async fn a_node_that_stood_still_longer_than_its_claim_begins_no_letter(world: World) {
-    let mut slow = PostOffice::opens(Manners { stalls_at: Some("DATA"), ..Manners::default() });
-    let quick = PostOffice::opens(Manners::default());
-    let (app, other) = (node(&world, &slow).await, node(&world, &quick).await);
+async fn a_node_that_paused_beyond_its_claim_sends_nothing(env: TestEnv) {
+    let mut slow =
+        SmtpServer::start(SmtpBehaviour { stalls_at: Some("DATA"), ..SmtpBehaviour::default() });
+    let quick = SmtpServer::start(SmtpBehaviour::default());
+    let (app, other) = (node(&env, &slow).await, node(&env, &quick).await);
     // More than there are lanes, so that some letters are not begun when the clock jumps.
     writes(&app, 12).await;
     let courier = Courier::new(app.ctx.clone()).renewing_every(Duration::from_hours(1));
     let sending = rocket::tokio::spawn(async move { courier.deliver().await });
     for _ in 0..4 {
-        slow.has_stalled().await;
+        slow.wait_until_stalled().await;
     }
 
-    world.clock.advance(CLAIM);
-    let claimed = outbox::claim(&other.ctx.db, &other.ctx.keys, 40, world.clock.now()).await;
+    env.clock.advance(CLAIM);
+    let claimed = outbox::claim(&other.ctx.db, &other.ctx.keys, 40, env.clock.now()).await;
     for _ in 0..4 {
-        slow.goes_on();
+        slow.resume();
     }
 
     let delivered = sending.await.expect("no panic").expect("delivered");
     assert_eq!((claimed.expect("claimed").len(), delivered.sent), (12, 4));
     assert_eq!(count(&app, "is_claimed AND due_at IS NOT NULL AND attempts = 2").await, 8);
-    world.clock.advance(CLAIM);
-    other.delivers().await;
-    assert_eq!((slow.taken().len(), quick.taken().len()), (4, 8));
+    env.clock.advance(CLAIM);
+    other.sends_due_emails().await;
+    assert_eq!((slow.accepted().len(), quick.accepted().len()), (4, 8));
 }
 
 #[on_both]
-async fn whoever_comes_back_after_its_claim_changes_nothing(world: World) {
-    let office = PostOffice::opens(Manners::default());
-    let (slow, other) = (world.app().await, node(&world, &office).await);
+async fn an_expired_claim_changes_nothing(env: TestEnv) {
+    let smtp = SmtpServer::start(SmtpBehaviour::default());
+    let (slow, other) = (env.app().await, node(&env, &smtp).await);
     writes(&slow, 3).await;
     let ctx = &slow.ctx;
-    let claimed = outbox::claim(&ctx.db, &ctx.keys, 40, world.clock.now()).await;
+    let claimed = outbox::claim(&ctx.db, &ctx.keys, 40, env.clock.now()).await;
     let claimed = claimed.expect("claimed");
-    world.clock.advance(CLAIM);
-    other.delivers().await;
+    env.clock.advance(CLAIM);
+    other.sends_due_emails().await;
 
-    let now = world.clock.now();
+    let now = env.clock.now();
     outbox::failed(&ctx.db, &claimed[0], "not now", false, now).await.expect("told");
     outbox::failed(&ctx.db, &claimed[1], "never", true, now).await.expect("told");
     outbox::release(&ctx.db, &claimed, now).await.expect("told");
-    other.delivers().await;
+    other.sends_due_emails().await;
 
     let finished = "sent_at IS NOT NULL AND failed_at IS NULL AND due_at IS NULL";
-    assert_eq!((office.taken().len(), count(&other, finished).await), (3, 3));
+    assert_eq!((smtp.accepted().len(), count(&other, finished).await), (3, 3));
 }
 
 #[on_both]
-async fn whoever_is_stopped_begins_no_letter_and_gives_back_what_was_claimed(world: World) {
-    let manners = Manners { stalls_at: Some("."), ..Manners::default() };
-    let mut office = PostOffice::opens(manners);
-    let app = node(&world, &office).await;
+async fn stopping_releases_claimed_emails(env: TestEnv) {
+    let manners = SmtpBehaviour { stalls_at: Some("."), ..SmtpBehaviour::default() };
+    let mut smtp = SmtpServer::start(manners);
+    let app = node(&env, &smtp).await;
     writes(&app, 40).await;
     let courier = std::sync::Arc::new(Courier::new(app.ctx.clone()));
     let delivering = courier.clone();
     let delivering = tokio::spawn(async move { delivering.deliver().await });
 
     for _ in 0..4 {
-        office.has_stalled().await;
+        smtp.wait_until_stalled().await;
     }
     courier.stop();
     for _ in 0..4 {
-        office.goes_on();
+        smtp.resume();
     }
 
     let delivered = delivering.await.expect("no panic").expect("delivers");
     assert_eq!((delivered.sent, delivered.is_more), (4, false));
     assert_eq!(count(&app, "attempts = 0 AND due_at = created_at AND sent_at IS NULL").await, 36);
-    assert_eq!((office.taken().len(), count(&app, "sent_at IS NOT NULL").await), (4, 4));
+    assert_eq!((smtp.accepted().len(), count(&app, "sent_at IS NOT NULL").await), (4, 4));
 }
 
 #[on_both]
-async fn a_batch_goes_over_a_few_connections(world: World) {
-    let office = PostOffice::opens(Manners::default());
-    let app = node(&world, &office).await;
+async fn a_batch_uses_few_connections(env: TestEnv) {
+    let smtp = SmtpServer::start(SmtpBehaviour::default());
+    let app = node(&env, &smtp).await;
     writes(&app, 120).await;
 
-    app.delivers().await;
+    app.sends_due_emails().await;
 
-    assert_eq!(office.taken().len(), 120);
-    assert!(office.connections() <= 4, "{} connections", office.connections());
+    assert_eq!(smtp.accepted().len(), 120);
+    assert!(smtp.connections() <= 4, "{} connections", smtp.connections());
 }
 
 #[on_both]
-async fn no_page_speaks_to_the_mail_server(world: World) {
-    let office = PostOffice::opens(Manners { stalls_at: Some("hello"), ..Manners::default() });
-    let app = node(&world, &office).await;
+async fn pages_never_contact_the_mail_server(env: TestEnv) {
+    let smtp =
+        SmtpServer::start(SmtpBehaviour { stalls_at: Some("hello"), ..SmtpBehaviour::default() });
+    let app = node(&env, &smtp).await;
 
-    let mut ada = app.person("ada").await;
+    let mut ada = app.user("ada").await;
     forgets(&app, "ada").await;
     forgets(&app, "nobody").await;
 
     assert!(ada.is_signed_in().await);
-    assert_eq!((office.connections(), count(&app, "attempts = 0").await), (0, 3));
+    assert_eq!((smtp.connections(), count(&app, "attempts = 0").await), (0, 3));
 }
 
 #[test]
-fn a_letter_that_cannot_be_struck_off_takes_no_other_with_it() {
-    crate::support::tell(crate::support::world::Engine::Sqlite, |world| async move {
-        let office = PostOffice::opens(Manners::default());
-        let app = node(&world, &office).await;
+fn an_email_that_cannot_be_marked_spares_the_others() {
+    crate::support::run_test(crate::support::env::Engine::Sqlite, |env| async move {
+        let smtp = SmtpServer::start(SmtpBehaviour::default());
+        let app = node(&env, &smtp).await;
         writes(&app, 40).await;
         let trigger = "CREATE TRIGGER jam BEFORE UPDATE ON outbox WHEN NEW.id = 1 \
                        AND NEW.sent_at IS NOT NULL BEGIN SELECT RAISE(ABORT, 'jammed'); END";
@@ -296,6 +299,6 @@ fn a_letter_that_cannot_be_struck_off_takes_no_other_with_it() {
 
         flows::system::email_delivery::deliver(&app.ctx).await.expect_err("one of them was jammed");
 
-        assert_eq!((office.taken().len(), count(&app, "sent_at IS NOT NULL").await), (31, 30));
+        assert_eq!((smtp.accepted().len(), count(&app, "sent_at IS NOT NULL").await), (31, 30));
     });
 }

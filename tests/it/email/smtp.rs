@@ -11,7 +11,7 @@ use time::macros::datetime;
 use tokio::time::Instant;
 
 use crate::support::process::free_port;
-use crate::support::smtp::{Authority, Manners, PostOffice};
+use crate::support::smtp::{CertificateAuthority, SmtpBehaviour, SmtpServer};
 
 fn mailer(url: &str) -> Mailer {
     let figment = rocket::Config::figment()
@@ -21,8 +21,8 @@ fn mailer(url: &str) -> Mailer {
     Mailer::open(&Settings::from_figment(&figment).expect("settings")).expect("a mailer")
 }
 
-fn mailer_of(office: &PostOffice) -> Mailer {
-    mailer(&format!("smtp://localhost:{}", office.port))
+fn mailer_of(smtp: &SmtpServer) -> Mailer {
+    mailer(&format!("smtp://localhost:{}", smtp.port))
 }
 
 async fn send(mailer: &Mailer, id: &str, to: &str) -> Result<(), SendError> {
@@ -35,42 +35,45 @@ async fn send(mailer: &Mailer, id: &str, to: &str) -> Result<(), SendError> {
 
 /// What becomes of a letter when one reply is another than usual.
 async fn fate(told: &'static str, reply: &'static str) -> Result<(), SendError> {
-    let office = PostOffice::opens(Manners { replies: vec![(told, reply)], ..Manners::default() });
-    send(&mailer_of(&office), "1", "ada@example.com").await
+    let smtp = SmtpServer::start(SmtpBehaviour {
+        replies: vec![(told, reply)],
+        ..SmtpBehaviour::default()
+    });
+    send(&mailer_of(&smtp), "1", "ada@example.com").await
 }
 
 #[tokio::test]
-async fn a_letter_arrives_whole_and_from_the_site() {
-    let office = PostOffice::opens(Manners::default());
+async fn an_email_arrives_whole() {
+    let smtp = SmtpServer::start(SmtpBehaviour::default());
 
-    send(&mailer_of(&office), "first", "Ada@한국.kr").await.expect("sent");
+    send(&mailer_of(&smtp), "first", "Ada@한국.kr").await.expect("sent");
 
-    let [letter] = &office.taken()[..] else { panic!("one letter") };
+    let [letter] = &smtp.accepted()[..] else { panic!("one letter") };
     assert_eq!(letter.from, "no-reply@gate.example");
     assert_eq!(letter.to, ["Ada@xn--3e0b707e.kr"]);
     let message = MessageParser::default().parse(&letter.message).expect("a message");
     assert_eq!(message.message_id(), Some("first@gate.example"));
     assert_eq!(message.subject(), Some("[대문] 새 비밀번호를 정해 주세요"));
     assert!(message.body_text(0).expect("text").contains("/account/password/reset/token"));
-    assert!(office.heard().contains(&"EHLO gate.example".to_owned()), "{:?}", office.heard());
+    assert!(smtp.commands().contains(&"EHLO gate.example".to_owned()), "{:?}", smtp.commands());
 }
 
 #[tokio::test]
-async fn letters_of_one_batch_go_over_one_connection() {
-    let office = PostOffice::opens(Manners::default());
-    let mailer = mailer_of(&office);
+async fn emails_of_one_batch_share_a_connection() {
+    let smtp = SmtpServer::start(SmtpBehaviour::default());
+    let mailer = mailer_of(&smtp);
 
     for id in ["1", "2", "3"] {
         send(&mailer.clone(), id, "ada@example.com").await.expect("sent");
     }
 
-    assert_eq!((office.taken().len(), office.connections()), (3, 1));
+    assert_eq!((smtp.accepted().len(), smtp.connections()), (3, 1));
 }
 
 #[tokio::test]
-async fn a_connection_is_not_kept_for_long() {
-    let office = PostOffice::opens(Manners::default());
-    let mailer = mailer_of(&office);
+async fn a_connection_is_kept_briefly() {
+    let smtp = SmtpServer::start(SmtpBehaviour::default());
+    let mailer = mailer_of(&smtp);
     send(&mailer, "1", "ada@example.com").await.expect("sent");
 
     tokio::time::pause();
@@ -78,25 +81,25 @@ async fn a_connection_is_not_kept_for_long() {
     tokio::time::resume();
     send(&mailer, "2", "ada@example.com").await.expect("sent");
 
-    assert_eq!((office.taken().len(), office.connections()), (2, 2));
-    assert!(!office.heard().contains(&"NOOP".to_owned()));
+    assert_eq!((smtp.accepted().len(), smtp.connections()), (2, 2));
+    assert!(!smtp.commands().contains(&"NOOP".to_owned()));
 }
 
 #[tokio::test]
-async fn a_server_that_hung_up_in_the_meantime_is_called_again() {
+async fn a_closed_connection_is_reopened() {
     let replies = vec![("NOOP", "")];
-    let office = PostOffice::opens(Manners { replies, ..Manners::default() });
-    let mailer = mailer_of(&office);
+    let smtp = SmtpServer::start(SmtpBehaviour { replies, ..SmtpBehaviour::default() });
+    let mailer = mailer_of(&smtp);
 
     for id in ["1", "2"] {
         send(&mailer, id, "ada@example.com").await.expect("sent");
     }
 
-    assert_eq!((office.taken().len(), office.connections()), (2, 2));
+    assert_eq!((smtp.accepted().len(), smtp.connections()), (2, 2));
 }
 
 #[tokio::test]
-async fn what_the_server_will_never_take_is_not_tried_again() {
+async fn permanent_failures_are_not_retried() {
     for (told, reply) in [
         ("RCPT", "550 5.1.1 no such mailbox"),
         ("RCPT", "501 5.1.3 bad address"),
@@ -115,7 +118,7 @@ async fn what_the_server_will_never_take_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn what_the_server_does_not_take_now_may_be_tried_again() {
+async fn temporary_failures_may_be_retried() {
     for (told, reply) in [
         ("RCPT", "450 4.2.1 mailbox busy"),
         ("RCPT", "451 4.7.1 come back in a minute"),
@@ -130,7 +133,7 @@ async fn what_the_server_does_not_take_now_may_be_tried_again() {
 }
 
 #[tokio::test]
-async fn what_is_not_about_the_letter_stops_the_batch() {
+async fn connection_failures_stop_the_batch() {
     for (told, reply) in [
         ("hello", "554 go away"),
         ("hello", ""),
@@ -151,7 +154,7 @@ async fn what_is_not_about_the_letter_stops_the_batch() {
 }
 
 #[tokio::test]
-async fn no_reason_holds_the_readers_address() {
+async fn errors_never_contain_the_recipient() {
     for reply in
         ["550 5.1.1 <ada@example.com>: unknown", "451 greylisted ADA@Example.com ada@example.com"]
     {
@@ -165,20 +168,20 @@ async fn no_reason_holds_the_readers_address() {
 }
 
 #[tokio::test]
-async fn a_letter_that_is_refused_does_not_stand_in_the_way_of_the_next() {
+async fn a_refused_email_does_not_block_the_next() {
     let replies = vec![("RCPT TO:<eve@", "550 no such mailbox")];
-    let office = PostOffice::opens(Manners { replies, ..Manners::default() });
-    let mailer = mailer_of(&office);
+    let smtp = SmtpServer::start(SmtpBehaviour { replies, ..SmtpBehaviour::default() });
+    let mailer = mailer_of(&smtp);
 
     let refused = send(&mailer, "1", "eve@example.com").await;
     send(&mailer, "2", "ada@example.com").await.expect("sent");
 
     assert!(matches!(refused, Err(SendError::Refused(_))), "{refused:?}");
-    assert_eq!(office.taken().len(), 1);
+    assert_eq!(smtp.accepted().len(), 1);
 }
 
 #[tokio::test]
-async fn where_nobody_listens_nothing_is_reached() {
+async fn a_closed_port_is_unreachable() {
     let mailer = mailer(&format!("smtp://127.0.0.1:{}", free_port()));
 
     let (sent, tried) = (send(&mailer, "1", "ada@example.com").await, mailer.test().await);
@@ -188,23 +191,23 @@ async fn where_nobody_listens_nothing_is_reached() {
 }
 
 #[tokio::test]
-async fn trying_the_server_sends_nothing() {
-    let office = PostOffice::opens(Manners::default());
+async fn testing_the_server_sends_no_email() {
+    let smtp = SmtpServer::start(SmtpBehaviour::default());
 
-    mailer_of(&office).test().await.expect("it works");
+    mailer_of(&smtp).test().await.expect("it works");
 
-    assert_eq!(office.heard(), ["hello", "EHLO gate.example", "QUIT"]);
+    assert_eq!(smtp.commands(), ["hello", "EHLO gate.example", "QUIT"]);
 }
 
 /// Sends a letter to a server that stalls, and says what became of it and after how long.
 async fn waited(stalls_at: &'static str, patience: Patience) -> (Result<(), SendError>, Duration) {
-    let mut office =
-        PostOffice::opens(Manners { stalls_at: Some(stalls_at), ..Manners::default() });
-    let mailer = mailer_of(&office).with_patience(patience);
+    let mut smtp =
+        SmtpServer::start(SmtpBehaviour { stalls_at: Some(stalls_at), ..SmtpBehaviour::default() });
+    let mailer = mailer_of(&smtp).with_patience(patience);
     let since = Instant::now();
     let sending = tokio::spawn(async move { send(&mailer, "1", "ada@example.com").await });
 
-    office.has_stalled().await;
+    smtp.wait_until_stalled().await;
     tokio::time::pause();
     let sent = sending.await.expect("no panic");
 
@@ -212,7 +215,7 @@ async fn waited(stalls_at: &'static str, patience: Patience) -> (Result<(), Send
 }
 
 #[tokio::test]
-async fn an_answer_is_waited_for_twenty_seconds_and_no_longer() {
+async fn a_reply_is_awaited_for_twenty_seconds() {
     for step in ["hello", "EHLO", "RCPT", "DATA", "."] {
         let (sent, took) = waited(step, Patience::default()).await;
         tokio::time::resume();
@@ -224,7 +227,7 @@ async fn an_answer_is_waited_for_twenty_seconds_and_no_longer() {
 }
 
 #[tokio::test]
-async fn a_whole_letter_is_waited_for_a_minute_however_lively_the_server_is() {
+async fn one_email_takes_a_minute_at_most() {
     let patience = Patience { answer: Duration::from_hours(1), ..Patience::default() };
 
     let (sent, took) = waited("DATA", patience).await;
@@ -235,73 +238,74 @@ async fn a_whole_letter_is_waited_for_a_minute_however_lively_the_server_is() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_is_an_answer() {
-    let mut office = PostOffice::opens(Manners { stalls_at: Some("DATA"), ..Manners::default() });
-    let mailer = mailer_of(&office);
+async fn a_slow_reply_is_accepted() {
+    let mut smtp =
+        SmtpServer::start(SmtpBehaviour { stalls_at: Some("DATA"), ..SmtpBehaviour::default() });
+    let mailer = mailer_of(&smtp);
     let sending = tokio::spawn(async move { send(&mailer, "1", "ada@example.com").await });
 
-    office.has_stalled().await;
-    assert_eq!(office.taken().len(), 0);
-    office.goes_on();
+    smtp.wait_until_stalled().await;
+    assert_eq!(smtp.accepted().len(), 0);
+    smtp.resume();
 
     sending.await.expect("no panic").expect("sent");
-    assert_eq!(office.taken().len(), 1);
+    assert_eq!(smtp.accepted().len(), 1);
 }
 
 #[tokio::test]
-async fn a_server_elsewhere_that_offers_no_starttls_hears_nothing_more() {
+async fn a_remote_server_without_starttls_gets_nothing() {
     let login = Some(("ada", "sesame"));
-    let office = PostOffice::opens(Manners { login, ..Manners::default() });
+    let smtp = SmtpServer::start(SmtpBehaviour { login, ..SmtpBehaviour::default() });
     // This address leads here too, but nothing says so.
-    let mailer = mailer(&format!("smtp://ada:sesame@0.0.0.0:{}", office.port));
+    let mailer = mailer(&format!("smtp://ada:sesame@0.0.0.0:{}", smtp.port));
 
     let sent = send(&mailer, "1", "ada@example.com").await;
 
     let Err(SendError::Unreachable(why)) = &sent else { panic!("{sent:?}") };
     assert!(why.ends_with("the server offers no STARTTLS"), "{why}");
-    let heard = office.heard();
+    let heard = smtp.commands();
     assert!(!heard.iter().any(|it| it.starts_with("AUTH") || it.starts_with("MAIL")), "{heard:?}");
 }
 
 #[tokio::test]
-async fn a_relay_on_a_trusted_network_may_do_without_tls() {
-    let office = PostOffice::opens(Manners::default());
-    let mailer = mailer(&format!("smtp://0.0.0.0:{}?tls=none", office.port));
+async fn a_relay_on_a_trusted_network_needs_no_tls() {
+    let smtp = SmtpServer::start(SmtpBehaviour::default());
+    let mailer = mailer(&format!("smtp://0.0.0.0:{}?tls=none", smtp.port));
 
     send(&mailer, "1", "ada@example.com").await.expect("sent");
 
-    assert!(!office.taken()[0].was_encrypted);
+    assert!(!smtp.accepted()[0].was_encrypted);
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_refused() {
+async fn an_untrusted_certificate_is_refused() {
     for tls_at_once in [false, true] {
-        let certificate = Some(Authority::new().certifies("localhost"));
+        let certificate = Some(CertificateAuthority::new().issue("localhost"));
         let login = Some(("ada", "sesame"));
-        let manners = Manners { certificate, tls_at_once, login, ..Manners::default() };
-        let office = PostOffice::opens(manners);
+        let manners = SmtpBehaviour { certificate, tls_at_once, login, ..SmtpBehaviour::default() };
+        let smtp = SmtpServer::start(manners);
         let scheme = if tls_at_once { "smtps" } else { "smtp" };
-        let mailer = mailer(&format!("{scheme}://ada:sesame@localhost:{}", office.port));
+        let mailer = mailer(&format!("{scheme}://ada:sesame@localhost:{}", smtp.port));
 
         let sent = send(&mailer, "1", "ada@example.com").await;
 
         let Err(SendError::Unreachable(why)) = &sent else { panic!("{sent:?}") };
         assert!(why.contains("certificate"), "{why}");
-        let heard = office.heard();
+        let heard = smtp.commands();
         assert!(!heard.iter().any(|it| it.starts_with("AUTH")), "{heard:?}");
     }
 }
 
 #[tokio::test]
-async fn no_reason_holds_the_password_not_even_if_the_server_repeats_it() {
+async fn errors_never_contain_the_password() {
     // The second is what AUTH PLAIN sends for this name and this password, the third the password.
     for repeated in
         ["535 sesame", "535 what is AGFkYQBzZXNhbWU=", "535 what is c2VzYW1l", "334 c2VzYW1l"]
     {
         let login = Some(("ada", "sesame"));
         let replies = vec![("AUTH", repeated)];
-        let office = PostOffice::opens(Manners { login, replies, ..Manners::default() });
-        let mailer = mailer(&format!("smtp://ada:sesame@localhost:{}", office.port));
+        let smtp = SmtpServer::start(SmtpBehaviour { login, replies, ..SmtpBehaviour::default() });
+        let mailer = mailer(&format!("smtp://ada:sesame@localhost:{}", smtp.port));
 
         let tried = mailer.test().await.expect_err("refused");
 

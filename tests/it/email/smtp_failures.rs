@@ -6,16 +6,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::GOOD;
-use crate::support::process::{Machine, PATIENCE, Remote, Server, ask, eventually, free_port};
-use crate::support::smtp::{Authority, Manners, PostOffice, Taken};
+use crate::support::process::{
+    PATIENCE, RemoteBrowser, Sandbox, Server, ask, eventually, free_port,
+};
+use crate::support::smtp::{AcceptedEmail, CertificateAuthority, SmtpBehaviour, SmtpServer};
 
 /// Much longer than any page takes, much shorter than any patience with a mail server.
 const SOON: Duration = Duration::from_secs(5);
 
 /// A site whose letters go to a server on this port.
-fn site(port: u16) -> Machine {
-    Machine::new()
-        .in_a_hurry()
+fn site(port: u16) -> Sandbox {
+    Sandbox::new()
+        .with_cheap_hashing()
         .with_a_name()
         .with("ROCKET_MAIL_URL", format!("smtp://localhost:{port}"))
         .with("ROCKET_MAIL_FROM", "Gate <no-reply@gate.example>")
@@ -23,16 +25,16 @@ fn site(port: u16) -> Machine {
 
 fn joins(server: &Server, name: &str) {
     let asked = Instant::now();
-    let answer = server.visitor().joins(&format!("{name}@example.com"), GOOD);
+    let answer = server.visitor().signs_up(&format!("{name}@example.com"), GOOD);
     assert_eq!(answer.status, 303, "{}", answer.text);
     assert!(asked.elapsed() < SOON, "nobody waits for a letter: {:?}", asked.elapsed());
 }
 
 /// Waits until the server has taken so many letters.
-fn takes(office: &PostOffice, count: usize) -> Vec<Taken> {
-    let arrive = eventually(PATIENCE, || office.taken().len() >= count);
-    assert!(arrive, "{:?}", office.heard());
-    office.taken()
+fn takes(smtp: &SmtpServer, count: usize) -> Vec<AcceptedEmail> {
+    let arrive = eventually(PATIENCE, || smtp.accepted().len() >= count);
+    assert!(arrive, "{:?}", smtp.commands());
+    smtp.accepted()
 }
 
 /// Waits until every letter is finished, and says how many were sent.
@@ -49,88 +51,91 @@ fn time_passes(database: &str) {
 }
 
 /// Waits until the server stalls.
-fn stalls(office: &mut PostOffice) {
+fn stalls(smtp: &mut SmtpServer) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     runtime.expect("a runtime").block_on(async {
-        tokio::time::timeout(PATIENCE, office.has_stalled()).await.expect("a letter is on its way");
+        tokio::time::timeout(PATIENCE, smtp.wait_until_stalled())
+            .await
+            .expect("a letter is on its way");
     });
 }
 
 #[test]
-fn somebody_joins_and_a_letter_comes_over_starttls() {
-    let authority = Authority::new();
-    let certificate = Some(authority.certifies("localhost"));
-    let office = PostOffice::opens(Manners { certificate, ..Manners::default() });
-    let machine = site(office.port);
-    machine.write("trusted.pem", authority.pem());
-    let server = machine.with("SSL_CERT_FILE", machine.path("trusted.pem").display()).serves();
+fn signing_up_sends_an_email_over_starttls() {
+    let authority = CertificateAuthority::new();
+    let certificate = Some(authority.issue("localhost"));
+    let smtp = SmtpServer::start(SmtpBehaviour { certificate, ..SmtpBehaviour::default() });
+    let sandbox = site(smtp.port);
+    sandbox.write("trusted.pem", authority.pem());
+    let server = sandbox.with("SSL_CERT_FILE", sandbox.path("trusted.pem").display()).serves();
 
     joins(&server, "ada");
 
-    let letters = takes(&office, 1);
+    let letters = takes(&smtp, 1);
     assert_eq!(letters[0].to, ["ada@example.com"]);
     assert!(letters[0].was_encrypted);
-    assert_eq!(finished(&machine.database()), 1);
+    assert_eq!(finished(&sandbox.database()), 1);
     let said = server.stops();
-    assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+    assert_eq!((said.code(), said.error_lines()), (Some(0), vec![]), "{said:#?}");
 }
 
 #[test]
-fn a_server_that_is_killed_in_the_middle_of_a_letter_sends_it_once() {
-    let authority = Authority::new();
-    let office = |stalls_at| {
-        let certificate = Some(authority.certifies("localhost"));
-        PostOffice::opens(Manners { certificate, stalls_at, ..Manners::default() })
+fn an_email_interrupted_by_a_kill_is_sent_once() {
+    let authority = CertificateAuthority::new();
+    let smtp = |stalls_at| {
+        let certificate = Some(authority.issue("localhost"));
+        SmtpServer::start(SmtpBehaviour { certificate, stalls_at, ..SmtpBehaviour::default() })
     };
-    let (mut stalling, kind) = (office(Some("DATA")), office(None));
-    let machine = site(stalling.port);
-    machine.write("trusted.pem", authority.pem());
-    let machine = machine.with("SSL_CERT_FILE", machine.path("trusted.pem").display());
-    let server = machine.serves();
+    let (mut stalling, kind) = (smtp(Some("DATA")), smtp(None));
+    let sandbox = site(stalling.port);
+    sandbox.write("trusted.pem", authority.pem());
+    let sandbox = sandbox.with("SSL_CERT_FILE", sandbox.path("trusted.pem").display());
+    let server = sandbox.serves();
     joins(&server, "ada");
     stalls(&mut stalling);
     server.dies();
-    stalling.goes_on();
+    stalling.resume();
 
     let url = format!("smtp://localhost:{}", kind.port);
-    let server = machine.with("ROCKET_MAIL_URL", url).serves();
+    let server = sandbox.with("ROCKET_MAIL_URL", url).serves();
     joins(&server, "bob");
     assert_eq!(takes(&kind, 1)[0].to, ["bob@example.com"], "hers may still be on its way");
-    time_passes(&machine.database());
+    time_passes(&sandbox.database());
 
     let letters = takes(&kind, 2);
     assert_eq!(letters[1].to, ["ada@example.com"]);
     assert!(letters[1].was_encrypted);
-    assert_eq!(finished(&machine.database()), 2);
-    assert_eq!((kind.taken().len(), stalling.taken().len()), (2, 0));
+    assert_eq!(finished(&sandbox.database()), 2);
+    assert_eq!((kind.accepted().len(), stalling.accepted().len()), (2, 0));
 }
 
 #[test]
-fn a_letter_waits_for_a_mail_server_that_is_stopped() {
+fn emails_wait_for_a_stopped_mail_server() {
     let port = free_port();
-    let machine = site(port);
-    let server = machine.serves();
+    let sandbox = site(port);
+    let server = sandbox.serves();
     joins(&server, "ada");
     let tried = "SELECT recipient FROM outbox WHERE attempts > 0 AND last_error <> ''";
-    assert!(eventually(PATIENCE, || !ask(&machine.database(), tried).is_empty()), "it is tried");
+    assert!(eventually(PATIENCE, || !ask(&sandbox.database(), tried).is_empty()), "it is tried");
 
-    let office = PostOffice::opens_at(port, Manners::default());
-    time_passes(&machine.database());
+    let smtp = SmtpServer::start_on_port(port, SmtpBehaviour::default());
+    time_passes(&sandbox.database());
 
-    let arrives = eventually(PATIENCE, || !office.taken().is_empty());
+    let arrives = eventually(PATIENCE, || !smtp.accepted().is_empty());
     assert!(arrives, "{}", server.log());
-    assert_eq!(takes(&office, 1)[0].to, ["ada@example.com"]);
-    assert_eq!((finished(&machine.database()), office.taken().len()), (1, 1));
+    assert_eq!(takes(&smtp, 1)[0].to, ["ada@example.com"]);
+    assert_eq!((finished(&sandbox.database()), smtp.accepted().len()), (1, 1));
     assert!(server.log().contains("a letter could not be sent yet"), "{}", server.log());
 }
 
 #[test]
-fn pages_do_not_wait_for_a_mail_server_that_says_nothing() {
-    let mut office = PostOffice::opens(Manners { stalls_at: Some("hello"), ..Manners::default() });
-    let machine = site(office.port);
-    let server = machine.serves();
+fn pages_do_not_wait_for_a_silent_mail_server() {
+    let mut smtp =
+        SmtpServer::start(SmtpBehaviour { stalls_at: Some("hello"), ..SmtpBehaviour::default() });
+    let sandbox = site(smtp.port);
+    let server = sandbox.serves();
     joins(&server, "ada");
-    stalls(&mut office);
+    stalls(&mut smtp);
 
     joins(&server, "bob");
     for email in ["ada@example.com", "nobody@example.com"] {
@@ -140,24 +145,25 @@ fn pages_do_not_wait_for_a_mail_server_that_says_nothing() {
         assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
     }
 
-    assert_eq!(office.taken().len(), 0);
+    assert_eq!(smtp.accepted().len(), 0);
 }
 
 #[test]
-fn a_server_that_is_asked_to_stop_finishes_the_letter_on_the_wire() {
-    let mut office = PostOffice::opens(Manners { stalls_at: Some("."), ..Manners::default() });
-    let machine = site(office.port);
-    let server = machine.serves();
+fn a_stopping_server_finishes_the_current_email() {
+    let mut smtp =
+        SmtpServer::start(SmtpBehaviour { stalls_at: Some("."), ..SmtpBehaviour::default() });
+    let sandbox = site(smtp.port);
+    let server = sandbox.serves();
     joins(&server, "ada");
-    stalls(&mut office);
+    stalls(&mut smtp);
 
-    server.is_asked_to_stop("TERM");
+    server.send_signal("TERM");
     joins_no_more(&server);
-    office.goes_on();
+    smtp.resume();
 
     let said = server.ends();
-    assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
-    assert_eq!((finished(&machine.database()), office.taken().len()), (1, 1));
+    assert_eq!((said.code(), said.error_lines()), (Some(0), vec![]), "{said:#?}");
+    assert_eq!((finished(&sandbox.database()), smtp.accepted().len()), (1, 1));
 }
 
 /// Waits until the server has heard that it is to stop.
@@ -167,32 +173,33 @@ fn joins_no_more(server: &Server) {
 }
 
 #[test]
-fn a_mail_server_that_says_nothing_keeps_no_server_from_stopping() {
-    let mut office = PostOffice::opens(Manners { stalls_at: Some("DATA"), ..Manners::default() });
-    let machine = site(office.port);
-    let server = machine.serves();
+fn a_silent_mail_server_does_not_block_stopping() {
+    let mut smtp =
+        SmtpServer::start(SmtpBehaviour { stalls_at: Some("DATA"), ..SmtpBehaviour::default() });
+    let sandbox = site(smtp.port);
+    let server = sandbox.serves();
     joins(&server, "ada");
-    stalls(&mut office);
+    stalls(&mut smtp);
 
     let asked = Instant::now();
     let said = server.stops();
 
     assert_eq!(said.code(), Some(0), "{said:#?}");
     assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
-    assert!(!machine.path("data/daemun.db-wal").exists(), "the database was closed");
-    let kind = PostOffice::opens(Manners::default());
+    assert!(!sandbox.path("data/daemun.db-wal").exists(), "the database was closed");
+    let kind = SmtpServer::start(SmtpBehaviour::default());
     let url = format!("smtp://localhost:{}", kind.port);
-    let _server = machine.with("ROCKET_MAIL_URL", url).serves();
-    time_passes(&machine.database());
+    let _server = sandbox.with("ROCKET_MAIL_URL", url).serves();
+    time_passes(&sandbox.database());
     assert_eq!(takes(&kind, 1)[0].to, ["ada@example.com"], "it comes later");
-    assert_eq!((finished(&machine.database()), office.taken().len()), (1, 0));
+    assert_eq!((finished(&sandbox.database()), smtp.accepted().len()), (1, 0));
 }
 
 // Letters as files.
 
 /// Joins one person after the other, each at an address of their own, until the server is gone; tells
 /// whom the server acknowledged.
-fn join_until_it_dies(server: &Remote, round: u32) -> Vec<String> {
+fn join_until_it_dies(server: &RemoteBrowser, round: u32) -> Vec<String> {
     let mut acknowledged = Vec::new();
     let mut stranger = server.clone();
     let Ok(page) = stranger.tries("GET", "/", &[]) else { return acknowledged };
@@ -213,12 +220,12 @@ fn join_until_it_dies(server: &Remote, round: u32) -> Vec<String> {
 }
 
 #[test]
-fn everybody_who_was_told_that_they_joined_gets_one_letter_however_often_the_server_dies() {
-    let machine = Machine::new().in_a_hurry().with_a_name();
-    let machine = machine.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1");
+fn every_new_user_gets_one_email_despite_kills() {
+    let sandbox = Sandbox::new().with_cheap_hashing().with_a_name();
+    let sandbox = sandbox.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1");
     let mut acknowledged = Vec::new();
     for round in 0..8 {
-        let server = machine.serves();
+        let server = sandbox.serves();
         let (stranger, killed) = (server.visitor(), mpsc::channel::<()>());
         let crowd = thread::spawn(move || join_until_it_dies(&stranger, round));
         // Letters leave every second; the moment around that is what this story is about.
@@ -228,15 +235,15 @@ fn everybody_who_was_told_that_they_joined_gets_one_letter_however_often_the_ser
         acknowledged.extend(crowd.join().expect("no panic"));
     }
 
-    let database = machine.database();
-    let server = machine.serves();
+    let database = sandbox.database();
+    let server = sandbox.serves();
     if !ask(&database, "SELECT recipient FROM outbox WHERE due_at IS NOT NULL").is_empty() {
         time_passes(&database);
     }
     finished(&database);
 
     let mut letters: BTreeMap<String, u32> = BTreeMap::new();
-    for file in std::fs::read_dir(machine.path("data/mail")).expect("a folder") {
+    for file in std::fs::read_dir(sandbox.path("data/mail")).expect("a folder") {
         let path = file.expect("a file").path();
         if path.extension().is_some_and(|it| it == "eml") {
             let bytes = std::fs::read(path).expect("a letter");

@@ -3,21 +3,21 @@
 
 use serde_json::json;
 
-use crate::support::{GOOD, World, on_both};
+use crate::support::{GOOD, TestEnv, on_both};
 
 const SITE: (&str, &str) = ("public_url", "https://gate.example");
 const CANNOT: &str = "This site cannot send email yet";
 const NOBODY: &str = "Nobody gets emails from this site";
 
 #[on_both]
-async fn visitors_are_not_told_that_an_email_was_sent(world: World) {
-    let app = world.app_with(&[SITE, ("email_verification", "mandatory")]).await;
+async fn visitors_are_not_told_that_an_email_was_sent(env: TestEnv) {
+    let app = env.app_with(&[SITE, ("email_verification", "mandatory")]).await;
     let mut ada = app.visitor();
 
-    let asked = ada.asks_for_reset("nobody@example.com").await;
+    let asked = ada.requests_password_reset("nobody@example.com").await;
     let reset = ada.get(asked.location().expect("leads on")).await;
     let form = ada.get("/account/password/reset").await;
-    let joined = ada.joins("ada@example.com", GOOD).await;
+    let joined = ada.signs_up("ada@example.com", GOOD).await;
     let joined = ada.get(joined.location().expect("leads on")).await;
 
     for page in [&reset, &form, &joined] {
@@ -31,7 +31,7 @@ async fn visitors_are_not_told_that_an_email_was_sent(world: World) {
     let mut korean = app.visitor().with("Accept-Language", "ko");
     let page = korean.get("/account/join/sent").await;
     assert!(page.text().contains("메일을 보낼 수 없"), "{}", page.text());
-    let mut program = app.program();
+    let mut program = app.api_client();
     let reply =
         program.post("/api/account/password/reset", json!({ "email": "x@example.com" })).await;
     assert!(reply.text("detail").contains(CANNOT), "{}", reply.json);
@@ -42,23 +42,23 @@ async fn visitors_are_not_told_that_an_email_was_sent(world: World) {
 }
 
 #[on_both]
-async fn members_are_told_on_their_pages(world: World) {
-    let app = world.app_with(&[SITE]).await;
-    let mut ada = app.person("ada").await;
+async fn users_are_told_on_their_pages(env: TestEnv) {
+    let app = env.app_with(&[SITE]).await;
+    let mut ada = app.user("ada").await;
 
     let page = ada.get("/account/mypage").await;
     assert!(page.text().contains(CANNOT), "the reminder: {}", page.text());
     let form = ada.get("/account/email/change").await;
     assert!(form.text().contains(CANNOT), "{}", form.text());
-    let asked = ada.asks_to_move("new@example.com", GOOD).await;
+    let asked = ada.requests_email_change("new@example.com", GOOD).await;
     let page = ada.get(asked.location().expect("leads on")).await;
     assert!(page.texts(".flash")[0].contains(CANNOT), "{:?}", page.texts(".flash"));
     app.execute("DELETE FROM outbox").await;
 }
 
 #[on_both]
-async fn staff_are_told_on_the_dashboard_and_the_page_of_emails(world: World) {
-    let app = world.app_with(&[SITE]).await;
+async fn staff_are_told_on_the_dashboard_and_the_email_page(env: TestEnv) {
+    let app = env.app_with(&[SITE]).await;
     let mut reader = app.staff("reader", &[daemun::types::Permission::AuditView]).await;
 
     for path in ["/admin", "/admin/mail"] {
@@ -69,9 +69,9 @@ async fn staff_are_told_on_the_dashboard_and_the_page_of_emails(world: World) {
 }
 
 #[on_both]
-async fn where_emails_are_delivered_or_tried_out_nothing_changes(world: World) {
+async fn with_a_mail_server_nothing_changes(env: TestEnv) {
     for settings in [&[][..], &[SITE, ("mail_url", "smtp://127.0.0.1:1")]] {
-        let app = world.app_with(settings).await;
+        let app = env.app_with(settings).await;
         let mut visitor = app.visitor();
 
         let page = visitor.get("/account/join/sent").await;

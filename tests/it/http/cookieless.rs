@@ -2,7 +2,7 @@
 
 use daemun::flows;
 
-use crate::support::{App, Browser, GOOD, NEW, World, on_both};
+use crate::support::{App, Browser, GOOD, NEW, TestEnv, on_both};
 
 const ADA: &str = "ada@example.com";
 const NEEDED: &str = "Cookies are needed";
@@ -32,9 +32,9 @@ async fn is_answered(browser: &mut Browser<'_>, link: &str) -> [String; 2] {
 }
 
 #[on_both]
-async fn without_cookies_a_form_says_that_they_are_needed(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn without_cookies_forms_explain_that_they_are_needed(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let token = app.visitor().token().await;
     let fields = [("csrf", token.as_str()), ("email", ADA), ("password", GOOD)];
     for path in ["/account/login", "/account/join", "/account/password/reset", "/account/link"] {
@@ -55,16 +55,16 @@ async fn without_cookies_a_form_says_that_they_are_needed(world: World) {
 }
 
 #[on_both]
-async fn without_cookies_a_good_link_says_that_they_are_needed(world: World) {
-    let app = world.app().await;
+async fn without_cookies_links_explain_that_they_are_needed(env: TestEnv) {
+    let app = env.app().await;
     let setup = setup_link(&app).await;
-    let mut ada = app.person("ada").await;
-    let letter = app.letter_to(ADA).await;
-    app.visitor().asks_for_reset(ADA).await;
-    let reset = app.letter_to(ADA).await.link("/account/password/reset/");
-    ada.asks_to_move("ada@new.example", GOOD).await;
-    let change = app.letter_to("ada@new.example").await.link("/account/email/change/");
-    let undo = app.letter_to(ADA).await.find_link("/account/email/undo/");
+    let mut ada = app.user("ada").await;
+    let letter = app.last_email_to(ADA).await;
+    app.visitor().requests_password_reset(ADA).await;
+    let reset = app.last_email_to(ADA).await.link("/account/password/reset/");
+    ada.requests_email_change("ada@new.example", GOOD).await;
+    let change = app.last_email_to("ada@new.example").await.link("/account/email/change/");
+    let undo = app.last_email_to(ADA).await.find_link("/account/email/undo/");
     let links = ["/account/email/verify/", "/account/not-me/"].map(|start| letter.link(start));
 
     for link in links.into_iter().chain([setup, reset, change]).chain(undo) {
@@ -81,15 +81,15 @@ async fn without_cookies_a_good_link_says_that_they_are_needed(world: World) {
 }
 
 #[on_both]
-async fn a_form_that_was_overtaken_by_a_log_in_leads_on(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    let verify = app.letter_to(ADA).await.link("/account/email/verify/");
+async fn a_form_sent_after_a_login_elsewhere_goes_on(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    let verify = app.last_email_to(ADA).await.link("/account/email/verify/");
     let mut ada = app.visitor();
     let token = ada.token().await;
     assert_eq!(ada.get(&verify).await.location(), Some("/account/link"));
     ada.logs_in(ADA, GOOD).await;
-    let before = app.rows().await;
+    let before = app.row_counts().await;
 
     for (path, next, place) in [
         ("/account/login", "/account/profile", "/account/profile"),
@@ -116,18 +116,18 @@ async fn a_form_that_was_overtaken_by_a_log_in_leads_on(world: World) {
         assert_eq!(page.all("set-cookie"), [""; 0], "{path}");
     }
 
-    assert_eq!(app.rows().await, before, "they do nothing");
-    assert_eq!(app.events("email_verified").await, 0);
+    assert_eq!(app.row_counts().await, before, "they do nothing");
+    assert_eq!(app.audit_event_count("email_verified").await, 0);
     assert_eq!(ada.submits("/account/link", &[]).await.location(), Some("/account/mypage"));
-    assert_eq!(app.events("email_verified").await, 1, "pressed again, the button works");
+    assert_eq!(app.audit_event_count("email_verified").await, 1, "pressed again, the button works");
 }
 
 #[on_both]
-async fn a_form_of_another_session_or_for_people_leads_nowhere(world: World) {
-    let app = world.app().await;
+async fn a_form_of_another_session_is_not_repeated(env: TestEnv) {
+    let app = env.app().await;
     let of_visitor = app.visitor().token().await;
-    let mut ada = app.person("ada").await;
-    let of_eve = app.person("eve").await.token().await;
+    let mut ada = app.user("ada").await;
+    let of_eve = app.user("eve").await.token().await;
     for (path, token) in [
         ("/account/login", of_eve.as_str()),
         ("/account/login", "rubbish"),
@@ -147,16 +147,16 @@ async fn a_form_of_another_session_or_for_people_leads_nowhere(world: World) {
 }
 
 #[on_both]
-async fn a_link_whose_work_is_done_says_so(world: World) {
-    let app = world.app().await;
+async fn a_used_link_says_so(env: TestEnv) {
+    let app = env.app().await;
     let setup = setup_link(&app).await;
     let fields = [("email", "root@example.com"), ("password1", GOOD), ("password2", GOOD)];
     app.visitor().submits(&setup, &fields).await;
-    let mut ada = app.person("ada").await;
-    let verify = app.letter_to(ADA).await.link("/account/email/verify/");
-    ada.follows(&verify).await;
-    ada.asks_to_move("ada@new.example", GOOD).await;
-    let change = app.letter_to("ada@new.example").await.link("/account/email/change/");
+    let mut ada = app.user("ada").await;
+    let verify = app.last_email_to(ADA).await.link("/account/email/verify/");
+    ada.follows_link(&verify).await;
+    ada.requests_email_change("ada@new.example", GOOD).await;
+    let change = app.last_email_to("ada@new.example").await.link("/account/email/change/");
 
     for mut reader in [app.visitor(), ada.clone()] {
         let said = is_answered(&mut reader, &setup).await;
@@ -164,9 +164,9 @@ async fn a_link_whose_work_is_done_says_so(world: World) {
         let said = is_answered(&mut reader, &verify).await;
         assert_eq!(said, ["Your email is already verified"; 2]);
     }
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 2);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 2);
 
-    ada.follows(&change).await;
+    ada.follows_link(&change).await;
     let said = is_answered(&mut app.visitor(), &change).await;
     assert_eq!(said, ["Your email is already changed"; 2]);
     assert_eq!(is_answered(&mut app.visitor(), &verify).await, [DEAD; 2], "of another address");
@@ -175,8 +175,8 @@ async fn a_link_whose_work_is_done_says_so(world: World) {
 }
 
 #[on_both]
-async fn a_setup_link_is_over_once_a_superuser_was_made_otherwise(world: World) {
-    let app = world.app().await;
+async fn the_setup_link_ends_with_the_first_superuser(env: TestEnv) {
+    let app = env.app().await;
     let setup = setup_link(&app).await;
     app.makes_superuser("root").await;
 

@@ -8,7 +8,7 @@ use rocket::http::Method;
 use serde_json::{Value, json};
 
 use crate::support::app::request_info;
-use crate::support::{App, GOOD, NEW, Page, World, on_both};
+use crate::support::{App, GOOD, NEW, Page, TestEnv, on_both};
 
 /// What a site of another make keeps under our names.
 const FOREIGN: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3In0.c2lnbmVkIGJ5IHNvbWVib2R5IGVsc2U";
@@ -19,16 +19,15 @@ fn touches(page: &Page, name: &str) -> bool {
 }
 
 /// Another site of ours on the same host name, on another port, with a secret and a database of its own.
-async fn another_site(world: &World) -> App {
-    let url = world.empty_database("other").await;
+async fn another_site(env: &TestEnv) -> App {
+    let url = env.empty_database("other").await;
     let secret = "fedcba9876543210".repeat(4);
-    world
-        .app_with(&[
-            ("database_url", &url),
-            ("secret_key", &secret),
-            ("public_url", "http://localhost:9000"),
-        ])
-        .await
+    env.app_with(&[
+        ("database_url", &url),
+        ("secret_key", &secret),
+        ("public_url", "http://localhost:9000"),
+    ])
+    .await
 }
 
 /// The claims of a token, changed and signed as our own are.
@@ -64,9 +63,9 @@ fn of_session(app: &App, tokens: &IssuedTokens, other: &IssuedTokens, is_access:
 }
 
 #[on_both]
-async fn a_cookie_that_is_none_of_ours_is_left_alone(world: World) {
-    let app = world.app().await;
-    let elsewhere = another_site(&world).await.session_of("eve").await;
+async fn foreign_cookies_are_kept(env: TestEnv) {
+    let app = env.app().await;
+    let elsewhere = another_site(&env).await.session_of("eve").await;
     for (access, refresh) in [
         ("x", "x"),
         ("a.b.c", ".."),
@@ -92,9 +91,9 @@ async fn a_cookie_that_is_none_of_ours_is_left_alone(world: World) {
 }
 
 #[on_both]
-async fn a_cookie_that_is_none_of_ours_does_not_hinder(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn foreign_cookies_do_not_interfere(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     ada.cookies.insert("access".into(), FOREIGN.into());
 
     assert!(ada.is_signed_in().await, "by the refresh token that is ours");
@@ -107,17 +106,17 @@ async fn a_cookie_that_is_none_of_ours_does_not_hinder(world: World) {
 }
 
 #[on_both]
-async fn choosing_a_new_password_leaves_foreign_cookies_alone(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_password_reset_keeps_foreign_cookies(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let mut browser = app.visitor();
     browser.cookies.insert("access".into(), FOREIGN.into());
     browser.cookies.insert("refresh".into(), FOREIGN.into());
-    browser.asks_for_reset("ada@example.com").await;
-    let link = app.letter_to("ada@example.com").await.link("/account/password/reset/");
+    browser.requests_password_reset("ada@example.com").await;
+    let link = app.last_email_to("ada@example.com").await.link("/account/password/reset/");
     browser.get(&link).await;
 
-    let answer = browser.chooses("/account/password/new", NEW).await;
+    let answer = browser.sets_new_password("/account/password/new", NEW).await;
 
     assert_eq!(answer.location(), Some("/account/login"));
     assert_eq!(browser.cookie("access"), Some(FOREIGN));
@@ -125,9 +124,9 @@ async fn choosing_a_new_password_leaves_foreign_cookies_alone(world: World) {
 }
 
 #[on_both]
-async fn only_the_cookie_whose_session_is_over_goes(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn only_the_cookie_of_an_ended_session_is_removed(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut other = ada.clone();
     other.cookies.insert("refresh".into(), FOREIGN.into());
     ada.logs_out().await;
@@ -139,9 +138,9 @@ async fn only_the_cookie_whose_session_is_over_goes(world: World) {
 }
 
 #[on_both]
-async fn of_two_cookies_of_one_name_ours_is_found(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn of_two_cookies_with_one_name_ours_is_found(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
     let (access, refresh) = (&ada.cookies["access"], &ada.cookies["refresh"]);
     for cookies in [
         format!("access={FOREIGN}; access={access}"),
@@ -166,9 +165,9 @@ async fn of_two_cookies_of_one_name_ours_is_found(world: World) {
 }
 
 #[on_both]
-async fn of_two_refresh_cookies_ours_is_renewed_by_json(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn the_api_finds_our_refresh_cookie_among_two(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
     let refresh = &ada.cookies["refresh"];
 
     let cookies = format!("refresh={refresh}; refresh={FOREIGN}");
@@ -179,8 +178,8 @@ async fn of_two_refresh_cookies_ours_is_renewed_by_json(world: World) {
 }
 
 #[on_both]
-async fn the_session_of_a_token_must_be_its_persons(world: World) {
-    let app = world.app().await;
+async fn a_token_must_match_its_sessions_user(env: TestEnv) {
+    let app = env.app().await;
     let (ada, eve) = (app.session_of("ada").await, app.session_of("eve").await);
 
     let access = of_session(&app, &ada, &eve, true);
@@ -205,6 +204,9 @@ async fn the_session_of_a_token_must_be_its_persons(world: World) {
         app.visitor().sends_json(path, &body).await;
     }
     browser.send(Method::Get, "/", None).await;
-    assert_eq!(app.living().await, 2, "nobody's session has ended");
-    assert_eq!(app.events("token_reused").await + app.events("logged_out").await, 0);
+    assert_eq!(app.active_session_count().await, 2, "nobody's session has ended");
+    assert_eq!(
+        app.audit_event_count("token_reused").await + app.audit_event_count("logged_out").await,
+        0
+    );
 }

@@ -3,7 +3,7 @@
 use rocket::http::{ContentType, Method};
 
 use crate::support::browser::encode;
-use crate::support::{App, Browser, GOOD, NEW, World, on_both};
+use crate::support::{App, Browser, GOOD, NEW, TestEnv, on_both};
 
 /// A path, and fields that it would take.
 type Form = (&'static str, &'static [(&'static str, &'static str)]);
@@ -44,16 +44,18 @@ const FORMS_OF_PEOPLE: [Form; 8] = [
 async fn traces(app: &App) -> Vec<i64> {
     let mut rows = Vec::new();
     for table in ["users", "sessions", "audit_events", "throttle", "one_time_links", "outbox"] {
-        rows.push(app.number(&format!("SELECT COUNT(*) FROM {table}")).await);
+        rows.push(app.query_number(&format!("SELECT COUNT(*) FROM {table}")).await);
     }
     for change in [
         "sessions WHERE ended_at IS NOT NULL",
         "users WHERE deletes_at IS NOT NULL OR email_verified_at IS NOT NULL",
         "users WHERE name <> '' OR language <> 'en'",
     ] {
-        rows.push(app.number(&format!("SELECT COUNT(*) FROM {change}")).await);
+        rows.push(app.query_number(&format!("SELECT COUNT(*) FROM {change}")).await);
     }
-    rows.push(app.number("SELECT COUNT(*) FROM one_time_links WHERE used_at IS NOT NULL").await);
+    rows.push(
+        app.query_number("SELECT COUNT(*) FROM one_time_links WHERE used_at IS NOT NULL").await,
+    );
     rows
 }
 
@@ -89,13 +91,13 @@ async fn leads_on(app: &App, person: &mut Browser<'_>, token: &str) {
 }
 
 #[on_both]
-async fn a_letters_link_needs_its_form_too(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    let not_me = app.letter_to("ada@example.com").await.link("/account/not-me/");
-    let verify = app.letter_to("ada@example.com").await.link("/account/email/verify/");
-    app.visitor().asks_for_reset("ada@example.com").await;
-    let reset = app.letter_to("ada@example.com").await.link("/account/password/reset/");
+async fn email_links_need_their_form_token_too(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    let not_me = app.last_email_to("ada@example.com").await.link("/account/not-me/");
+    let verify = app.last_email_to("ada@example.com").await.link("/account/email/verify/");
+    app.visitor().requests_password_reset("ada@example.com").await;
+    let reset = app.last_email_to("ada@example.com").await.link("/account/password/reset/");
     let before = traces(&app).await;
     for link in [&not_me, &verify, &reset] {
         let mut visitor = app.visitor();
@@ -115,10 +117,10 @@ async fn a_letters_link_needs_its_form_too(world: World) {
 }
 
 #[on_both]
-async fn a_form_without_its_own_token_is_refused(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    let mut eve = app.person("eve").await;
+async fn a_form_without_its_token_is_refused(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    let mut eve = app.user("eve").await;
     let mut visitor = app.visitor();
     let of_eve = eve.token().await;
     let of_visitor = visitor.token().await;
@@ -135,8 +137,8 @@ async fn a_form_without_its_own_token_is_refused(world: World) {
 }
 
 #[on_both]
-async fn a_form_of_staff_without_its_own_token_is_refused(world: World) {
-    let app = world.app().await;
+async fn user_forms_need_their_own_token_for_staff_too(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     let before = traces(&app).await;
     for path in
@@ -148,13 +150,13 @@ async fn a_form_of_staff_without_its_own_token_is_refused(world: World) {
         }
     }
     assert_eq!(traces(&app).await, before);
-    assert_eq!(app.number("SELECT COUNT(*) FROM groups").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM groups").await, 0);
 }
 
 #[on_both]
-async fn a_request_from_elsewhere_is_refused_even_with_the_token(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_cross_site_request_is_refused_despite_its_token(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let token = ada.token().await;
     for (name, value) in [
         ("Origin", "https://evil.example"),
@@ -171,9 +173,9 @@ async fn a_request_from_elsewhere_is_refused_even_with_the_token(world: World) {
 }
 
 #[on_both]
-async fn a_form_of_the_office_without_its_own_token_is_refused(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn admin_forms_need_their_own_token(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let id = app.id_of("ada").await;
     let mut root = app.superuser("root").await;
     let of_ada = ada.token().await;
@@ -193,9 +195,9 @@ async fn a_form_of_the_office_without_its_own_token_is_refused(world: World) {
 }
 
 #[on_both]
-async fn a_request_from_our_own_pages_is_welcome(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_same_site_request_is_accepted(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     for (origin, site) in [
         ("http://localhost:8000", "same-origin"),
         ("http://127.0.0.1:8000", "same-origin"),
@@ -207,9 +209,9 @@ async fn a_request_from_our_own_pages_is_welcome(world: World) {
 }
 
 #[on_both]
-async fn a_token_in_the_query_is_no_token(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_token_in_the_query_is_ignored(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let token = ada.token().await;
 
     let page = ada.post(&format!("/account/logout?csrf={token}"), &[]).await;
@@ -219,9 +221,9 @@ async fn a_token_in_the_query_is_no_token(world: World) {
 }
 
 #[on_both]
-async fn asking_for_a_page_changes_nothing(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_get_changes_nothing(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let before = traces(&app).await;
     for (path, _) in FORMS.iter().chain(&FORMS_OF_PEOPLE) {
         for method in [Method::Get, Method::Head] {
@@ -233,9 +235,9 @@ async fn asking_for_a_page_changes_nothing(world: World) {
 }
 
 #[on_both]
-async fn a_form_cannot_change_its_method(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_form_cannot_change_its_method(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let token = ada.token().await;
     for method in ["DELETE", "PUT", "PATCH", "GET", "get", "POST"] {
         for path in ["/account/logout", "/account/mypage", "/", "/nowhere"] {
@@ -250,8 +252,8 @@ async fn a_form_cannot_change_its_method(world: World) {
 }
 
 #[on_both]
-async fn other_methods_from_elsewhere_are_refused_before_they_are_routed(world: World) {
-    let app = world.app().await;
+async fn cross_site_requests_are_refused_before_routing(env: TestEnv) {
+    let app = env.app().await;
     let mut eve = app.visitor().with("Origin", "https://evil.example");
     for method in [Method::Put, Method::Patch, Method::Delete, Method::Post] {
         let body = Some((ContentType::Form, encode(&[])));
@@ -260,10 +262,10 @@ async fn other_methods_from_elsewhere_are_refused_before_they_are_routed(world: 
 }
 
 #[on_both]
-async fn a_bearer_request_needs_no_token_and_looks_at_no_cookie(world: World) {
-    let app = world.app().await;
-    app.person("eve").await;
-    let ada = app.person("ada").await;
+async fn bearer_requests_need_no_token_and_ignore_cookies(env: TestEnv) {
+    let app = env.app().await;
+    app.user("eve").await;
+    let ada = app.user("ada").await;
     let bearer = format!("Bearer {}", ada.cookies["access"]);
 
     let mut phone = app.visitor().with("Authorization", &bearer);
@@ -278,9 +280,9 @@ async fn a_bearer_request_needs_no_token_and_looks_at_no_cookie(world: World) {
 }
 
 #[on_both]
-async fn a_bearer_token_that_opens_nothing_exempts_from_nothing(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn an_invalid_bearer_token_exempts_from_nothing(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let (access, refresh) = (ada.cookies["access"].clone(), ada.cookies["refresh"].clone());
     ada.logs_out().await;
     ada.logs_in("ada@example.com", GOOD).await;
@@ -302,9 +304,9 @@ async fn a_bearer_token_that_opens_nothing_exempts_from_nothing(world: World) {
 }
 
 #[on_both]
-async fn what_a_request_says_twice_is_refused(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn contradictory_headers_are_refused(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let token = ada.token().await;
     for (name, value) in [("Origin", "http://localhost:8000"), ("Sec-Fetch-Site", "same-origin")] {
         let mut twice = ada.clone().with(name, value).with(name, value);
@@ -316,8 +318,8 @@ async fn what_a_request_says_twice_is_refused(world: World) {
 }
 
 #[on_both]
-async fn only_our_own_host_is_answered_for(world: World) {
-    let app = world.app_with(&[("public_url", "https://gate.example")]).await;
+async fn only_the_sites_own_host_is_served(env: TestEnv) {
+    let app = env.app_with(&[("public_url", "https://gate.example")]).await;
     for host in [
         "evil.example",
         "gate.example.evil.example",
@@ -347,9 +349,9 @@ async fn only_our_own_host_is_answered_for(world: World) {
 }
 
 #[on_both]
-async fn the_default_port_of_plain_http_is_80(world: World) {
+async fn the_default_port_of_http_is_80(env: TestEnv) {
     let settings = [("public_url", "http://gate.example"), ("allow_http", "true")];
-    let app = world.app_with(&settings).await;
+    let app = env.app_with(&settings).await;
     for (host, status) in [("gate.example:80", 200), ("gate.example:443", 421)] {
         let mut visitor = app.visitor().with("Host", host);
         assert_eq!(visitor.get("/").await.status(), status, "{host}");
@@ -357,8 +359,8 @@ async fn the_default_port_of_plain_http_is_80(world: World) {
 }
 
 #[on_both]
-async fn a_forwarded_host_is_not_believed(world: World) {
-    let app = world.app().await;
+async fn a_forwarded_host_is_ignored(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor().with("X-Forwarded-Host", "evil.example");
 
     let page = visitor.get("/account/mypage").await;

@@ -2,11 +2,11 @@
 
 use rocket::http::{ContentType, Method};
 
-use crate::support::{GOOD, World, on_both};
+use crate::support::{GOOD, TestEnv, on_both};
 
 #[on_both]
-async fn what_is_not_there_is_404_in_both_languages(world: World) {
-    let app = world.app().await;
+async fn an_unknown_path_is_404_in_both_languages(env: TestEnv) {
+    let app = env.app().await;
     for path in ["/nowhere", "/account", "/account/nothing", "/static/app.css", "/admin/setup/x"] {
         let page = app.visitor().get(path).await;
         assert_eq!((page.status(), page.h1().as_str()), (404, "There is nothing here"), "{path}");
@@ -16,8 +16,8 @@ async fn what_is_not_there_is_404_in_both_languages(world: World) {
 }
 
 #[on_both]
-async fn a_method_that_a_page_does_not_have_is_405_and_the_right_ones_are_named(world: World) {
-    let app = world.app().await;
+async fn a_wrong_method_is_405_and_names_the_right_ones(env: TestEnv) {
+    let app = env.app().await;
     for (method, path, allow) in [
         (Method::Get, "/account/logout", "POST"),
         (Method::Get, "/language", "POST"),
@@ -33,12 +33,12 @@ async fn a_method_that_a_page_does_not_have_is_405_and_the_right_ones_are_named(
 }
 
 #[on_both]
-async fn an_error_of_ours_names_the_request_and_nothing_else(world: World) {
-    let app = world.app().await;
+async fn an_internal_error_shows_only_its_request_id(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
     app.execute("DROP TABLE audit_events").await;
 
-    let page = visitor.joins("ada@example.com", GOOD).await;
+    let page = visitor.signs_up("ada@example.com", GOOD).await;
 
     assert_eq!(page.status(), 500);
     let id = page.header("x-request-id").expect("named").to_owned();
@@ -46,13 +46,13 @@ async fn an_error_of_ours_names_the_request_and_nothing_else(world: World) {
     for word in ["audit_events", "SQL", "sql", "relation", "table", "ada@example.com", GOOD] {
         assert!(!page.text().contains(word), "{word}");
     }
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 0, "nothing half written");
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 0, "nothing half written");
 }
 
 #[on_both]
-async fn an_error_page_knows_who_is_reading(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn an_error_page_keeps_the_users_language_and_login(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     let page = ada.get("/nowhere").await;
 
@@ -62,8 +62,8 @@ async fn an_error_page_knows_who_is_reading(world: World) {
 }
 
 #[on_both]
-async fn odd_bodies_are_a_normal_case(world: World) {
-    let app = world.app().await;
+async fn odd_bodies_are_client_errors(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
     let token = visitor.token().await;
     let bodies = [
@@ -86,8 +86,8 @@ async fn odd_bodies_are_a_normal_case(world: World) {
 }
 
 #[on_both]
-async fn a_form_has_at_most_64_fields(world: World) {
-    let app = world.app().await;
+async fn a_form_has_at_most_64_fields(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
     let token = visitor.token().await;
     let body = |others: usize| {
@@ -114,8 +114,8 @@ async fn a_form_has_at_most_64_fields(world: World) {
 }
 
 #[on_both]
-async fn a_mistake_that_is_made_a_thousand_times_is_said_once(world: World) {
-    let app = world.app().await;
+async fn a_repeated_error_is_shown_once(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
     let token = visitor.token().await;
     let body = format!("csrf={token}{}{}", "&email=a".repeat(900), "&a=b".repeat(900));
@@ -129,8 +129,8 @@ async fn a_mistake_that_is_made_a_thousand_times_is_said_once(world: World) {
 }
 
 #[on_both]
-async fn odd_queries_are_a_normal_case(world: World) {
-    let app = world.app().await;
+async fn odd_queries_are_ignored(env: TestEnv) {
+    let app = env.app().await;
     for path in
         ["/account/login?next=%ff", "/account/login?next", "/?%00", "/account/join?next=a&next=b"]
     {
@@ -139,8 +139,8 @@ async fn odd_queries_are_a_normal_case(world: World) {
 }
 
 #[on_both]
-async fn whoever_watches_over_the_machine_is_answered(world: World) {
-    let app = world.app().await;
+async fn health_checks_are_answered(env: TestEnv) {
+    let app = env.app().await;
 
     assert_eq!(app.visitor().get("/health/live").await.status(), 200);
     assert_eq!(app.visitor().get("/health/ready").await.status(), 200);
@@ -150,9 +150,9 @@ async fn whoever_watches_over_the_machine_is_answered(world: World) {
 }
 
 #[on_both]
-async fn without_the_database_people_are_asked_to_come_back(world: World) {
-    let app = world.app_with(&[("session_cache", "0s")]).await;
-    let mut ada = app.person("ada").await;
+async fn without_the_database_pages_ask_to_come_back(env: TestEnv) {
+    let app = env.app_with(&[("session_cache", "0s")]).await;
+    let mut ada = app.user("ada").await;
     app.ctx.db.close().await;
 
     let page = ada.get("/account/mypage").await;

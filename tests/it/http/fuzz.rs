@@ -8,7 +8,7 @@ use rocket::http::{ContentType, Method};
 use crate::support;
 use crate::support::browser::encode;
 use crate::support::requirement::environment;
-use crate::support::{App, Browser, World, on_both};
+use crate::support::{App, Browser, TestEnv, on_both};
 
 /// Requests to each route in a round.
 const REQUESTS: usize = 3;
@@ -258,16 +258,16 @@ fn seed() -> u64 {
 
 /// A visitor, a member and a superuser of their own.
 async fn people(app: &App, shift: usize) -> [Browser<'_>; 3] {
-    let member = app.person(&format!("member{shift}")).await;
+    let member = app.user(&format!("member{shift}")).await;
     [app.visitor(), member, app.superuser(&format!("root{shift}")).await]
 }
 
 #[on_both]
-async fn no_request_is_answered_by_a_500(world: World) {
+async fn no_request_gets_a_500(env: TestEnv) {
     let seed = seed();
     let rounds = support::rounds();
     let mut random = Random(seed.max(1));
-    let app = world.app().await;
+    let app = env.app().await;
     let routes: Vec<(Method, String)> = app
         .client
         .rocket()

@@ -2,7 +2,7 @@
 
 use rocket::http::{ContentType, Cookie, Method};
 
-use crate::support::{Page, World, on_both};
+use crate::support::{Page, TestEnv, on_both};
 
 fn is_guarded(page: &Page, what: &str) {
     let policy = page.header("content-security-policy").expect(what);
@@ -26,9 +26,9 @@ fn is_guarded(page: &Page, what: &str) {
 }
 
 #[on_both]
-async fn every_answer_is_guarded_errors_too(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn every_response_has_security_headers(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for path in [
         "/",
         "/account/join",
@@ -53,24 +53,24 @@ async fn every_answer_is_guarded_errors_too(world: World) {
     let plain = Some((ContentType::Plain, Vec::new()));
     is_guarded(&ada.send(Method::Post, "/account/login", plain).await, "415");
     app.execute("DROP TABLE audit_events").await;
-    is_guarded(&app.visitor().joins("eve@example.com", crate::support::GOOD).await, "500");
+    is_guarded(&app.visitor().signs_up("eve@example.com", crate::support::GOOD).await, "500");
 }
 
 #[on_both]
-async fn pages_are_not_kept(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn pages_are_not_cached(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for path in ["/", "/account/mypage", "/account/login", "/nowhere"] {
         assert_eq!(ada.get(path).await.header("cache-control"), Some("no-store"), "{path}");
     }
 }
 
 #[on_both]
-async fn on_an_https_site_cookies_are_bound_to_the_host(world: World) {
-    let app = world.app_with(&[("public_url", "https://gate.example")]).await;
+async fn https_cookies_are_bound_to_the_host(env: TestEnv) {
+    let app = env.app_with(&[("public_url", "https://gate.example")]).await;
     let mut ada = app.visitor();
 
-    let answer = ada.joins("ada@example.com", crate::support::GOOD).await;
+    let answer = ada.signs_up("ada@example.com", crate::support::GOOD).await;
 
     let cookies: Vec<_> = answer.all("set-cookie").into_iter().map(parsed).collect();
     let names: Vec<_> = cookies.iter().map(|cookie| cookie.name().to_owned()).collect();
@@ -87,23 +87,23 @@ async fn on_an_https_site_cookies_are_bound_to_the_host(world: World) {
 }
 
 #[on_both]
-async fn sub_domains_are_https_too_where_the_owner_says_so(world: World) {
+async fn hsts_covers_subdomains_if_configured(env: TestEnv) {
     let settings = [("public_url", "https://gate.example"), ("hsts_include_subdomains", "true")];
-    let app = world.app_with(&settings).await;
+    let app = env.app_with(&settings).await;
 
     for path in ["/", "/nowhere", "/health/live"] {
         let page = app.visitor().get(path).await;
         let said = page.header("strict-transport-security");
         assert_eq!(said, Some("max-age=31536000; includeSubDomains"), "{path}");
     }
-    let app = world.app_with(&[("hsts_include_subdomains", "true")]).await;
+    let app = env.app_with(&[("hsts_include_subdomains", "true")]).await;
     assert_eq!(app.visitor().get("/").await.header("strict-transport-security"), None);
 }
 
 #[on_both]
-async fn on_an_https_site_logging_out_removes_the_cookies_for_good(world: World) {
-    let app = world.app_with(&[("public_url", "https://gate.example")]).await;
-    let mut ada = app.person("ada").await;
+async fn https_logout_removes_the_cookies(env: TestEnv) {
+    let app = env.app_with(&[("public_url", "https://gate.example")]).await;
+    let mut ada = app.user("ada").await;
     assert!(ada.cookie("__Host-access").is_some());
 
     ada.logs_out().await;
@@ -118,11 +118,11 @@ async fn on_an_https_site_logging_out_removes_the_cookies_for_good(world: World)
 }
 
 #[on_both]
-async fn on_this_machine_cookies_have_plain_names(world: World) {
-    let app = world.app().await;
+async fn http_cookies_have_plain_names(env: TestEnv) {
+    let app = env.app().await;
     let mut ada = app.visitor();
 
-    let answer = ada.joins("ada@example.com", crate::support::GOOD).await;
+    let answer = ada.signs_up("ada@example.com", crate::support::GOOD).await;
 
     let cookies: Vec<_> = answer.all("set-cookie").into_iter().map(parsed).collect();
     for name in ["access", "refresh"] {

@@ -1,10 +1,10 @@
 //! Choosing a language.
 
-use crate::support::{World, on_both};
+use crate::support::{TestEnv, on_both};
 
 #[on_both]
-async fn the_chosen_language_is_remembered_and_one_stays_where_one_was(world: World) {
-    let app = world.app().await;
+async fn the_choice_is_remembered_and_returns_to_the_page(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor().with("Accept-Language", "en");
 
     let answer =
@@ -16,8 +16,8 @@ async fn the_chosen_language_is_remembered_and_one_stays_where_one_was(world: Wo
 }
 
 #[on_both]
-async fn on_an_https_site_no_neighbour_chooses_the_language(world: World) {
-    let app = world.app_with(&[("public_url", "https://gate.example")]).await;
+async fn the_https_language_cookie_is_bound_to_the_host(env: TestEnv) {
+    let app = env.app_with(&[("public_url", "https://gate.example")]).await;
     let mut visitor = app.visitor().with("Accept-Language", "en");
     visitor.cookies.insert("language".into(), "ko".into());
     assert_eq!(visitor.get("/").await.language(), "ko", "a choice from before the prefix");
@@ -30,8 +30,8 @@ async fn on_an_https_site_no_neighbour_chooses_the_language(world: World) {
 }
 
 #[on_both]
-async fn without_a_choice_the_browser_decides_and_then_english(world: World) {
-    let app = world.app().await;
+async fn without_a_choice_the_browser_decides_then_english(env: TestEnv) {
+    let app = env.app().await;
     for (accepted, language) in [("ko-KR,ko;q=0.9,en;q=0.8", "ko"), ("fr", "en"), ("", "en")] {
         let mut visitor = app.visitor().with("Accept-Language", accepted);
         assert_eq!(visitor.get("/").await.language(), language, "{accepted}");
@@ -39,8 +39,8 @@ async fn without_a_choice_the_browser_decides_and_then_english(world: World) {
 }
 
 #[on_both]
-async fn a_language_that_we_do_not_speak_is_refused(world: World) {
-    let app = world.app().await;
+async fn an_unknown_language_is_refused(env: TestEnv) {
+    let app = env.app().await;
     let mut visitor = app.visitor();
 
     let answer = visitor.submits("/language", &[("language", "xx"), ("next", "/")]).await;
@@ -50,8 +50,8 @@ async fn a_language_that_we_do_not_speak_is_refused(world: World) {
 }
 
 #[on_both]
-async fn choosing_a_language_never_leads_off_the_site(world: World) {
-    let app = world.app().await;
+async fn next_stays_on_the_site(env: TestEnv) {
+    let app = env.app().await;
 
     let fields = [("language", "ko"), ("next", "//evil.example")];
     assert_eq!(app.visitor().submits("/language", &fields).await.location(), Some("/"));

@@ -8,7 +8,7 @@ use rocket::http::{ContentType, Method};
 use serde_json::{Value, json};
 
 use crate::social::social_login::{comes_back, sets_out, with_issuer_of};
-use crate::support::{App, Browser, GOOD, Program, World, on_both};
+use crate::support::{ApiClient, App, Browser, GOOD, TestEnv, on_both};
 
 /// What is sent in place of a text, as a URL or a form writes it.
 const NUL: &str = "x%00y";
@@ -94,14 +94,14 @@ fn holds(status: u16, what: &str) {
 /// A superuser who proved who they are a moment ago, and an account that they may act on.
 async fn root(app: &App) -> (Browser<'_>, i64) {
     let mut root = app.superuser("root").await;
-    app.person("ada").await;
+    app.user("ada").await;
     with_issuer_of(&mut root).await;
     (root, app.id_of("ada").await)
 }
 
 #[on_both]
-async fn no_segment_of_a_path_brings_a_nul_to_the_database(world: World) {
-    let app = world.app().await;
+async fn paths_cannot_bring_a_nul_to_the_database(env: TestEnv) {
+    let app = env.app().await;
     let (root, id) = root(&app).await;
     let mut visitor = app.visitor();
     let token = visitor.token().await;
@@ -129,8 +129,8 @@ async fn no_segment_of_a_path_brings_a_nul_to_the_database(world: World) {
 }
 
 #[on_both]
-async fn no_field_of_a_query_brings_a_nul_to_the_database(world: World) {
-    let app = world.app().await;
+async fn queries_cannot_bring_a_nul_to_the_database(env: TestEnv) {
+    let app = env.app().await;
     let (mut root, id) = root(&app).await;
     let mut names = names_in_templates();
     names.extend(QUERY.map(str::to_owned));
@@ -154,8 +154,8 @@ async fn no_field_of_a_query_brings_a_nul_to_the_database(world: World) {
 }
 
 #[on_both]
-async fn no_field_of_a_form_brings_a_nul_to_the_database(world: World) {
-    let app = world.app().await;
+async fn forms_cannot_bring_a_nul_to_the_database(env: TestEnv) {
+    let app = env.app().await;
     let (mut root, id) = root(&app).await;
     let names = names_in_templates();
     let mut seen = 0;
@@ -191,10 +191,10 @@ async fn no_field_of_a_form_brings_a_nul_to_the_database(world: World) {
 }
 
 #[on_both]
-async fn no_text_of_a_json_body_brings_a_nul_to_the_database(world: World) {
-    let app = world.app().await;
+async fn json_cannot_bring_a_nul_to_the_database(env: TestEnv) {
+    let app = env.app().await;
     let (root, id) = root(&app).await;
-    let mut root = Program::new(root);
+    let mut root = ApiClient::new(root);
     let document = root.get("/api/openapi.json").await.json;
     let mut seen = 0;
     for (path, item) in document["paths"].as_object().expect("paths") {
@@ -219,7 +219,7 @@ async fn no_text_of_a_json_body_brings_a_nul_to_the_database(world: World) {
                         let reply = root.send(method, &at, body()).await;
                         holds(reply.status(), &format!("{method} {at} with {spoilt}"));
                     }
-                    let reply = app.program().send(method, &at, body()).await;
+                    let reply = app.api_client().send(method, &at, body()).await;
                     holds(reply.status(), &format!("{method} {at} with {spoilt}"));
                     seen += 1;
                 }
@@ -231,20 +231,20 @@ async fn no_text_of_a_json_body_brings_a_nul_to_the_database(world: World) {
 }
 
 #[on_both]
-async fn nothing_has_a_nul_in_its_path_and_a_query_loses_it(world: World) {
-    let app = world.app().await;
+async fn a_nul_in_a_path_is_404_and_in_a_query_dropped(env: TestEnv) {
+    let app = env.app().await;
 
     let found = app.visitor().get("/account/login?next=%2f%00").await;
     let page = app.visitor().get("/account/login%00").await;
-    let reply = app.program().post("/api/account/social/x%00y", json!({ "code": "x" })).await;
+    let reply = app.api_client().post("/api/account/social/x%00y", json!({ "code": "x" })).await;
 
     assert_eq!((found.status(), page.status()), (200, 404));
     assert_eq!((reply.status(), reply.code()), (404, "not_found"));
 }
 
 #[on_both]
-async fn no_cookie_brings_a_nul_to_the_database(world: World) {
-    let app = world.app().await;
+async fn cookies_cannot_bring_a_nul_to_the_database(env: TestEnv) {
+    let app = env.app().await;
     let names = [
         "access", "refresh", "device", "visitor", "language", "link", "notice", "handed", "social",
         "newcomer",
@@ -263,8 +263,8 @@ async fn no_cookie_brings_a_nul_to_the_database(world: World) {
 }
 
 #[on_both]
-async fn a_provider_that_names_people_with_a_nul_is_not_believed(world: World) {
-    let app = world.app().await;
+async fn provider_ids_with_a_nul_are_refused(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     let provider = with_issuer_of(&mut root).await;
     let mut claims = provider.claims("ada", app.ctx.clock.now());
@@ -272,7 +272,7 @@ async fn a_provider_that_names_people_with_a_nul_is_not_believed(world: World) {
     let mut ada = app.visitor();
 
     let phone = json!({ "id_token": provider.signs(&claims) });
-    let phone = app.program().post("/api/account/social/id", phone).await;
+    let phone = app.api_client().post("/api/account/social/id", phone).await;
     let asked = sets_out(&mut ada, "id").await;
     claims["nonce"] = json!(asked["nonce"]);
     provider.redeems(Some(provider.signs(&claims)));
@@ -280,11 +280,11 @@ async fn a_provider_that_names_people_with_a_nul_is_not_believed(world: World) {
 
     assert_eq!(phone.status(), 503);
     assert_eq!(page.status(), 502);
-    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 0);
 }
 
 #[test]
-fn a_hash_with_a_nul_is_not_taken_over() {
+fn imported_hashes_with_a_nul_are_refused() {
     let hash =
         "pbkdf2_sha256$1000000$Q3mZ8vT1\0kLpRs0$Ek2QO5qELLB40lx4TGA79E6mJXY3qcCl681dtttCRg4=";
 

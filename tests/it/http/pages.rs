@@ -7,7 +7,7 @@ use daemun::links::Purpose;
 use daemun::types::{Email, UserId};
 
 use crate::admin::user_import;
-use crate::support::{GOOD, Page, World, on_both};
+use crate::support::{GOOD, Page, TestEnv, on_both};
 
 fn is_whole(page: &Page, language: &str, what: &str) {
     assert_eq!(page.language(), language, "{what}");
@@ -52,14 +52,14 @@ fn is_whole(page: &Page, language: &str, what: &str) {
 }
 
 #[on_both]
-async fn every_page_is_whole_in_every_language(world: World) {
-    let app = world.app().await;
+async fn every_page_is_complete_in_every_language(env: TestEnv) {
+    let app = env.app().await;
     let token = daemun::flows::admin::setup::create_link(&app.ctx)
         .await
         .expect("answers")
         .expect("invited");
     let setup = format!("/admin/setup/{}", token.expose());
-    let ada = app.person("ada").await;
+    let ada = app.user("ada").await;
     app.visitor().logs_in("ada@example.com", GOOD).await;
     for language in ["ko", "en"] {
         let visitor = app.visitor().with("Accept-Language", language);
@@ -98,7 +98,7 @@ async fn every_page_is_whole_in_every_language(world: World) {
         is_whole(&visitor.clone().logs_in("a@example.com", "x").await, language, "a wrong log-in");
         is_whole(&visitor.clone().post("/account/login", &[]).await, language, "403");
         is_whole(
-            &visitor.clone().joins("a@example.com", &"x".repeat(99_999)).await,
+            &visitor.clone().signs_up("a@example.com", &"x".repeat(99_999)).await,
             language,
             "413",
         );
@@ -107,10 +107,10 @@ async fn every_page_is_whole_in_every_language(world: World) {
 }
 
 #[on_both]
-async fn every_room_of_an_account_is_whole_in_every_language(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
-    let letter = app.letter_to("ada@example.com").await;
+async fn every_account_section_is_complete(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
+    let letter = app.last_email_to("ada@example.com").await;
     let links = ["/account/email/verify/", "/account/not-me/"].map(|start| letter.link(start));
     for language in ["ko", "en"] {
         let ada = ada.clone().with("Accept-Language", language);
@@ -143,12 +143,12 @@ async fn every_room_of_an_account_is_whole_in_every_language(world: World) {
 }
 
 #[on_both]
-async fn every_room_of_an_account_is_whole_when_something_is_wrong(world: World) {
-    let app = world.app().await;
+async fn account_sections_with_errors_are_complete(env: TestEnv) {
+    let app = env.app().await;
     app.makes_superuser("ada").await;
     let mut ada = app.visitor();
     ada.logs_in("ada@example.com", GOOD).await;
-    let eve = app.person("eve").await;
+    let eve = app.user("eve").await;
     for language in ["ko", "en"] {
         let ada = ada.clone().with("Accept-Language", language);
         let long = "x".repeat(151);
@@ -182,9 +182,9 @@ async fn every_room_of_an_account_is_whole_when_something_is_wrong(world: World)
 }
 
 #[on_both]
-async fn a_guesser_who_has_to_wait_is_told_so_on_a_whole_page(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_rate_limit_page_of_login_is_complete(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for _ in 0..11 {
         ada.submits("/account/sudo", &[("password", "wrong guess")]).await;
     }
@@ -200,9 +200,9 @@ async fn a_guesser_who_has_to_wait_is_told_so_on_a_whole_page(world: World) {
 }
 
 #[on_both]
-async fn every_page_about_passwords_and_addresses_is_whole(world: World) {
-    let app = world.app().await;
-    let ada = app.person("ada").await;
+async fn password_and_address_pages_are_complete(env: TestEnv) {
+    let app = env.app().await;
+    let ada = app.user("ada").await;
     for language in ["ko", "en"] {
         let visitor = app.visitor().with("Accept-Language", language);
         let ada = ada.clone().with("Accept-Language", language);
@@ -220,21 +220,25 @@ async fn every_page_about_passwords_and_addresses_is_whole(world: World) {
             is_whole(&visitor.clone().get(path).await, language, path);
             is_whole(&ada.clone().get(path).await, language, path);
         }
-        is_whole(&visitor.clone().asks_for_reset("x").await, language, "no address");
+        is_whole(&visitor.clone().requests_password_reset("x").await, language, "no address");
         for path in ["/account/password/change", "/account/email/change"] {
             is_whole(&ada.clone().get(path).await, language, path);
             is_whole(&ada.clone().submits(path, &[]).await, language, path);
         }
         is_whole(&ada.clone().changes_password("x", "1234").await, language, "weak");
-        is_whole(&ada.clone().asks_to_move("ada@example.com", GOOD).await, language, "same");
-        is_whole(&ada.clone().asks_to_move("x@example.com", "x").await, language, "wrong");
+        is_whole(
+            &ada.clone().requests_email_change("ada@example.com", GOOD).await,
+            language,
+            "same",
+        );
+        is_whole(&ada.clone().requests_email_change("x@example.com", "x").await, language, "wrong");
     }
 }
 
 #[on_both]
-async fn every_page_behind_a_letter_is_whole(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn pages_behind_email_links_are_complete(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let email = Email::parse("ada@example.com").expect("an address");
     for (purpose, start) in [
         (Purpose::ResetPassword, "/account/password/reset/"),
@@ -257,18 +261,18 @@ async fn every_page_behind_a_letter_is_whole(world: World) {
             is_whole(&page, language, start);
             if purpose == Purpose::ResetPassword {
                 is_whole(&visitor.submits(&form, &[]).await, language, "empty");
-                is_whole(&visitor.chooses(&form, "1234").await, language, "weak");
+                is_whole(&visitor.sets_new_password(&form, "1234").await, language, "weak");
             }
         }
     }
 }
 
 #[on_both]
-async fn being_told_to_wait_is_whole_in_every_language(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn every_rate_limit_page_is_complete(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     for number in 0..51 {
-        app.visitor().asks_for_reset(&format!("p{number}@example.com")).await;
+        app.visitor().requests_password_reset(&format!("p{number}@example.com")).await;
     }
     for _ in 0..11 {
         ada.changes_password("a guess", GOOD).await;
@@ -277,9 +281,9 @@ async fn being_told_to_wait_is_whole_in_every_language(world: World) {
         let mut visitor = app.visitor().with("Accept-Language", language);
         let mut ada = ada.clone().with("Accept-Language", language);
         for page in [
-            visitor.asks_for_reset("ada@example.com").await,
+            visitor.requests_password_reset("ada@example.com").await,
             ada.changes_password(GOOD, GOOD).await,
-            ada.asks_to_move("new@example.com", GOOD).await,
+            ada.requests_email_change("new@example.com", GOOD).await,
         ] {
             assert_eq!(page.status(), 429);
             is_whole(&page, language, "429");
@@ -288,8 +292,8 @@ async fn being_told_to_wait_is_whole_in_every_language(world: World) {
 }
 
 #[on_both]
-async fn a_strict_site_is_whole_in_every_language(world: World) {
-    let app = world.app_with(&[("email_verification", "mandatory")]).await;
+async fn pages_in_mandatory_mode_are_complete(env: TestEnv) {
+    let app = env.app_with(&[("email_verification", "mandatory")]).await;
     for language in ["ko", "en"] {
         let mut visitor = app.visitor().with("Accept-Language", language);
         let page = visitor.logs_in("ada@example.com", GOOD).await;
@@ -299,9 +303,9 @@ async fn a_strict_site_is_whole_in_every_language(world: World) {
 }
 
 #[on_both]
-async fn every_page_of_an_account_is_whole_in_every_language(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn every_account_page_is_complete(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let id = app.id_of("ada").await;
     app.group("helpers", &daemun::types::Permission::ALL).await;
     let root = app.superuser("root").await;
@@ -330,9 +334,9 @@ async fn every_page_of_an_account_is_whole_in_every_language(world: World) {
 }
 
 #[on_both]
-async fn the_list_of_people_is_whole_in_every_language(world: World) {
-    let app = world.app().await;
-    let root = app.person("root").await;
+async fn the_list_of_users_is_complete(env: TestEnv) {
+    let app = env.app().await;
+    let root = app.user("root").await;
     app.execute("UPDATE users SET is_superuser = true").await;
     app.execute(
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120) \
@@ -340,7 +344,7 @@ async fn the_list_of_people_is_whole_in_every_language(world: World) {
          SELECT i || '@example.com', i || '@example.com', 'Person', i, 0 FROM n",
     )
     .await;
-    world.clock.advance(std::time::Duration::from_secs(3));
+    env.clock.advance(std::time::Duration::from_secs(3));
     for language in ["ko", "en"] {
         let mut root = root.clone().with("Accept-Language", language);
         let list = "/admin/users";
@@ -379,8 +383,8 @@ async fn the_list_of_people_is_whole_in_every_language(world: World) {
 }
 
 #[on_both]
-async fn every_admin_page_is_whole_in_every_language(world: World) {
-    let app = world.app().await;
+async fn every_admin_page_is_complete(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     let fields = [("name", "Desk"), ("permissions", "users.view")];
     root.submits("/admin/groups/new", &fields).await;
@@ -408,8 +412,8 @@ async fn every_admin_page_is_whole_in_every_language(world: World) {
 }
 
 #[on_both]
-async fn a_closed_site_is_whole_in_every_language(world: World) {
-    let app = world.app_with(&[("signup", "closed")]).await;
+async fn pages_of_a_closed_site_are_complete(env: TestEnv) {
+    let app = env.app_with(&[("signup", "closed")]).await;
     for language in ["ko", "en"] {
         let mut visitor = app.visitor().with("Accept-Language", language);
         is_whole(&visitor.get("/account/join").await, language, "closed");
@@ -417,12 +421,12 @@ async fn a_closed_site_is_whole_in_every_language(world: World) {
 }
 
 #[on_both]
-async fn a_broken_site_is_whole_in_every_language(world: World) {
-    let app = world.app().await;
+async fn pages_without_a_database_are_complete(env: TestEnv) {
+    let app = env.app().await;
     app.execute("DROP TABLE audit_events").await;
     for language in ["ko", "en"] {
         let mut visitor = app.visitor().with("Accept-Language", language);
-        let page = visitor.joins("ada@example.com", GOOD).await;
+        let page = visitor.signs_up("ada@example.com", GOOD).await;
         assert_eq!(page.status(), 500);
         is_whole(&page, language, "500");
     }

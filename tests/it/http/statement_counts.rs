@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{App, Browser, World, on_both};
+use crate::support::{App, Browser, TestEnv, on_both};
 
 async fn cost(app: &App, browser: &mut Browser<'_>, path: &str) -> u64 {
     let before = app.ctx.db.queries();
@@ -11,9 +11,9 @@ async fn cost(app: &App, browser: &mut Browser<'_>, path: &str) -> u64 {
 }
 
 #[on_both]
-async fn a_signed_in_page_costs_no_statement_while_the_cache_is_warm(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn a_cached_signed_in_page_costs_no_statement(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     ada.get("/account/mypage").await;
 
     for path in [
@@ -34,22 +34,22 @@ async fn a_signed_in_page_costs_no_statement_while_the_cache_is_warm(world: Worl
 }
 
 #[on_both]
-async fn a_signed_in_page_costs_one_statement_when_the_cache_is_cold_or_off(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    world.clock.advance(Duration::from_secs(3));
+async fn an_uncached_signed_in_page_costs_one_statement(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    env.clock.advance(Duration::from_secs(3));
     assert_eq!(cost(&app, &mut ada, "/account/mypage").await, 1);
 
-    let uncached = world.app_with(&[("session_cache", "0s")]).await;
+    let uncached = env.app_with(&[("session_cache", "0s")]).await;
     let mut ada = ada.on(&uncached);
     assert_eq!(cost(&uncached, &mut ada, "/account/mypage").await, 1);
     assert_eq!(cost(&uncached, &mut ada, "/account/mypage").await, 1);
 }
 
 #[on_both]
-async fn a_list_of_ones_own_costs_one_statement(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn an_own_list_costs_one_statement(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     app.visitor().logs_in("ada@example.com", crate::support::GOOD).await;
     ada.get("/account/mypage").await;
 
@@ -59,10 +59,10 @@ async fn a_list_of_ones_own_costs_one_statement(world: World) {
 }
 
 #[on_both]
-async fn a_page_that_must_read_reads_each_thing_once(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    let link = app.letter_to("ada@example.com").await.link("/account/email/verify/");
+async fn a_page_reads_each_thing_once(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    let link = app.last_email_to("ada@example.com").await.link("/account/email/verify/");
     ada.get("/account/mypage").await;
 
     let export = cost(&app, &mut ada, "/account/export").await;
@@ -72,18 +72,18 @@ async fn a_page_that_must_read_reads_each_thing_once(world: World) {
     );
     assert_eq!(cost(&app, &mut ada, &link).await, 1);
     assert_eq!(cost(&app, &mut ada, "/account/link").await, 1);
-    world.clock.advance(Duration::from_mins(11));
+    env.clock.advance(Duration::from_mins(11));
     ada.get("/account/mypage").await;
     // The new tokens arrive, and that is noted.
     ada.get("/account/mypage").await;
-    app.has_confirmed().await;
+    app.wait_for_confirmed_rotations().await;
     ada.get("/account/mypage").await;
     assert_eq!(cost(&app, &mut ada, "/account/export").await, 1, "a no is asked again");
 }
 
 #[on_both]
-async fn a_visitor_costs_nothing_and_leaves_no_row(world: World) {
-    let app = world.app().await;
+async fn a_visitor_costs_no_statement_and_leaves_no_row(env: TestEnv) {
+    let app = env.app().await;
     app.visitor().get("/account/login").await;
     for path in
         ["/", "/account/join", "/account/login", "/account/mypage", "/nowhere", "/health/live"]
@@ -103,26 +103,26 @@ async fn a_visitor_costs_nothing_and_leaves_no_row(world: World) {
         assert_eq!(cost(&app, &mut app.visitor(), path).await, 0, "{path}");
     }
     for table in ["sessions", "throttle", "audit_events", "one_time_links"] {
-        assert_eq!(app.number(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
+        assert_eq!(app.query_number(&format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
     }
 }
 
 #[on_both]
-async fn which_buttons_there_are_is_asked_every_ten_seconds(world: World) {
-    let app = world.app().await;
+async fn active_providers_are_read_every_ten_seconds(env: TestEnv) {
+    let app = env.app().await;
     app.visitor().get("/account/login").await;
 
-    world.clock.advance(Duration::from_millis(9_999));
+    env.clock.advance(Duration::from_millis(9_999));
     assert_eq!(cost(&app, &mut app.visitor(), "/account/join").await, 0);
-    world.clock.advance(Duration::from_millis(1));
+    env.clock.advance(Duration::from_millis(1));
     assert_eq!(cost(&app, &mut app.visitor(), "/account/join").await, 1);
 }
 
 #[on_both]
-async fn a_renewal_costs_two_statements(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
-    world.clock.advance(Duration::from_secs(301));
+async fn a_refresh_costs_two_statements(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
+    env.clock.advance(Duration::from_secs(301));
 
     assert_eq!(cost(&app, &mut ada, "/account/mypage").await, 2, "one rotates, one reads");
 }

@@ -2,11 +2,11 @@
 
 use std::io::Read as _;
 
-use crate::support::{World, on_both};
+use crate::support::{TestEnv, on_both};
 
 #[on_both]
-async fn static_files_have_hashed_names_and_are_kept_for_ever(world: World) {
-    let app = world.app().await;
+async fn static_files_have_hashed_names_and_are_cached(env: TestEnv) {
+    let app = env.app().await;
     let page = app.visitor().get("/").await;
     let paths = [
         page.attribute("link[rel=stylesheet]", "href"),
@@ -25,8 +25,8 @@ async fn static_files_have_hashed_names_and_are_kept_for_ever(world: World) {
 }
 
 #[on_both]
-async fn static_files_are_compressed_for_who_takes_it(world: World) {
-    let app = world.app().await;
+async fn static_files_are_compressed_if_accepted(env: TestEnv) {
+    let app = env.app().await;
     let path =
         app.visitor().get("/").await.attribute("link[rel=stylesheet]", "href").expect("a path");
     let plain = app.visitor().get(&path).await;
@@ -44,8 +44,8 @@ async fn static_files_are_compressed_for_who_takes_it(world: World) {
 }
 
 #[on_both]
-async fn nothing_else_can_be_reached(world: World) {
-    let app = world.app().await;
+async fn other_files_cannot_be_reached(env: TestEnv) {
+    let app = env.app().await;
     for path in [
         "/static/",
         "/static/app.css",

@@ -8,7 +8,7 @@ use daemun::worker;
 use futures::future::join_all;
 
 use crate::support::app::email;
-use crate::support::{App, GOOD, World, on_both};
+use crate::support::{App, GOOD, TestEnv, on_both};
 
 /// Rows of a kind: one batch, another, and a rest.
 const ROWS: u64 = 1_100;
@@ -28,16 +28,16 @@ async fn rows(app: &App, count: u64, into: &str, values: &str) {
 }
 
 async fn count(app: &App, table: &str) -> u64 {
-    let count = app.number(&format!("SELECT COUNT(*) FROM {table}")).await;
+    let count = app.query_number(&format!("SELECT COUNT(*) FROM {table}")).await;
     count.try_into().expect("a count")
 }
 
 /// Rows are still there after so long, and an instant later they go in three batches.
-async fn go_after(world: &World, app: &App, table: &str, time: Duration) {
-    world.clock.advance(time);
+async fn go_after(env: &TestEnv, app: &App, table: &str, time: Duration) {
+    env.clock.advance(time);
     assert!(!flows::system::cleanup::sweep(&app.ctx).await.expect("swept"), "nothing is over");
     assert_eq!(count(app, table).await, ROWS, "too early: {table}");
-    world.clock.advance(INSTANT);
+    env.clock.advance(INSTANT);
 
     let mut left = Vec::new();
     for _ in 0..3 {
@@ -49,20 +49,20 @@ async fn go_after(world: &World, app: &App, table: &str, time: Duration) {
 }
 
 #[on_both]
-async fn a_count_of_tries_goes_when_it_is_forgotten_and_nobody_waits(world: World) {
-    let app = world.app().await;
+async fn expired_rate_limit_rows_are_deleted(env: TestEnv) {
+    let app = env.app().await;
     let into = "throttle (id, level, counted_at, open_at, forgotten_at)";
     rows(&app, ROWS, into, "'forgotten' || i, 1, 0, NOW + 1000000, NOW").await;
-    go_after(&world, &app, "throttle", Duration::from_secs(1)).await;
+    go_after(&env, &app, "throttle", Duration::from_secs(1)).await;
 
     rows(&app, ROWS, into, "'waited' || i, 1, 0, NOW, NOW + 1000000").await;
-    go_after(&world, &app, "throttle", Duration::from_secs(1)).await;
+    go_after(&env, &app, "throttle", Duration::from_secs(1)).await;
 }
 
 #[on_both]
-async fn a_session_goes_thirty_days_after_its_end(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn ended_sessions_are_deleted_after_thirty_days(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     app.execute("DELETE FROM sessions").await;
     app.execute("DELETE FROM throttle").await;
     let into = "sessions (id, user_id, created_at, last_seen_at, expires_at, user_agent, ip, \
@@ -71,75 +71,75 @@ async fn a_session_goes_thirty_days_after_its_end(world: World) {
     rows(&app, ROWS, into, values).await;
     app.execute("DELETE FROM one_time_links").await;
 
-    go_after(&world, &app, "sessions", 30 * DAY).await;
+    go_after(&env, &app, "sessions", 30 * DAY).await;
 }
 
 #[on_both]
-async fn a_link_goes_when_it_does_not_work_any_more(world: World) {
-    let app = world.app().await;
+async fn expired_links_are_deleted(env: TestEnv) {
+    let app = env.app().await;
     let into = "one_time_links (id, purpose, created_at, expires_at)";
     rows(&app, ROWS, into, "'t' || i, 'reset_password', NOW, NOW + 3600000000").await;
 
-    go_after(&world, &app, "one_time_links", Duration::from_hours(1)).await;
+    go_after(&env, &app, "one_time_links", Duration::from_hours(1)).await;
 }
 
 #[on_both]
-async fn a_failed_log_in_goes_after_ninety_days_and_everything_else_stays(world: World) {
-    let app = world.app().await;
+async fn failed_logins_are_deleted_after_ninety_days(env: TestEnv) {
+    let app = env.app().await;
     let into = "audit_events (at, action, ip, user_agent, request_id)";
     rows(&app, ROWS, into, "NOW, 'login_failed', '', '', ''").await;
     rows(&app, 10, into, "NOW, 'login', '', '', ''").await;
 
     let failures = "audit_events WHERE action = 'login_failed'";
-    go_after(&world, &app, failures, 90 * DAY).await;
+    go_after(&env, &app, failures, 90 * DAY).await;
 
     assert_eq!(count(&app, "audit_events").await, 10);
 }
 
 #[on_both]
-async fn a_finished_letter_goes_after_thirty_days(world: World) {
-    let app = world.app().await;
+async fn sent_emails_are_deleted_after_thirty_days(env: TestEnv) {
+    let app = env.app().await;
     let into = "outbox (recipient, language, kind, sealed, created_at, due_at, expires_at, \
                 sent_at, failed_at)";
     let sent = "'a@example.com', 'en', 'test', '', NOW, NULL, NOW, NOW, NULL";
     rows(&app, ROWS, into, sent).await;
-    go_after(&world, &app, "outbox", 30 * DAY).await;
+    go_after(&env, &app, "outbox", 30 * DAY).await;
 
     let failed = "'a@example.com', 'en', 'test', '', NOW, NULL, NOW, NULL, NOW";
     rows(&app, ROWS, into, failed).await;
-    go_after(&world, &app, "outbox", 30 * DAY).await;
+    go_after(&env, &app, "outbox", 30 * DAY).await;
 }
 
 #[on_both]
-async fn a_letter_that_nobody_can_finish_goes_thirty_days_after_its_worth(world: World) {
-    let app = world.app().await;
+async fn expired_emails_are_deleted_after_thirty_days(env: TestEnv) {
+    let app = env.app().await;
     let into = "outbox (recipient, language, kind, sealed, created_at, due_at, expires_at)";
     let values = "'a@example.com', 'en', 'carrier_pigeon', 'x', NOW, NOW, NOW + 86400000000";
     rows(&app, ROWS, into, values).await;
 
-    go_after(&world, &app, "outbox", 31 * DAY).await;
+    go_after(&env, &app, "outbox", 31 * DAY).await;
 }
 
 #[on_both]
-async fn a_letter_in_the_folder_goes_after_thirty_days(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    assert_eq!(app.letters().await.len(), 1);
+async fn email_files_are_deleted_after_thirty_days(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    assert_eq!(app.emails().await.len(), 1);
 
-    world.clock.advance(30 * DAY);
+    env.clock.advance(30 * DAY);
     worker::sweep_all(&app.ctx).await;
-    assert_eq!(app.letters().await.len(), 1, "too early");
-    world.clock.advance(INSTANT);
+    assert_eq!(app.emails().await.len(), 1, "too early");
+    env.clock.advance(INSTANT);
     worker::sweep_all(&app.ctx).await;
 
-    assert_eq!(app.letters().await.len(), 0);
+    assert_eq!(app.emails().await.len(), 0);
 }
 
 #[on_both]
-async fn an_account_goes_two_weeks_after_its_owner_asked_for_it(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
-    app.person("bob").await;
+async fn an_account_is_deleted_two_weeks_after_the_request(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
+    app.user("bob").await;
     let bob = daemun::types::Email::parse(&email("bob")).expect("an address");
     let password = daemun::types::Password::parse(GOOD).expect("typed");
     let info = crate::support::app::request_info();
@@ -149,32 +149,32 @@ async fn an_account_goes_two_weeks_after_its_owner_asked_for_it(world: World) {
         .await
         .expect("asked");
 
-    world.clock.advance(13 * DAY);
+    env.clock.advance(13 * DAY);
     worker::sweep_all(&app.ctx).await;
     assert_eq!(count(&app, "users").await, 2, "too early");
-    world.clock.advance(DAY);
+    env.clock.advance(DAY);
     worker::sweep_all(&app.ctx).await;
 
     assert_eq!(count(&app, "users WHERE email = 'ada@example.com'").await, 1);
     assert_eq!(count(&app, "users").await, 1);
-    let letters = app.letters_to(&email("bob")).await;
+    let letters = app.emails_to(&email("bob")).await;
     let [last] = &letters[..] else { panic!("others are forgotten: {letters:?}") };
     assert!(last.subject.contains("deleted") && last.html.contains("deleted"), "{last:?}");
 }
 
 #[on_both]
-async fn accounts_that_were_never_verified_stay_unless_a_setting_says_otherwise(world: World) {
+async fn unverified_accounts_are_kept_unless_configured(env: TestEnv) {
     let (keeps, deletes) =
-        (world.app().await, world.app_with(&[("delete_unverified_after", "7d")]).await);
+        (env.app().await, env.app_with(&[("delete_unverified_after", "7d")]).await);
     let into = "users (email, email_canonical, created_at, updated_at)";
     rows(&keeps, 260, into, "'p' || i || '@example.com', 'p' || i || '@example.com', NOW, NOW")
         .await;
     keeps.execute("UPDATE users SET email_verified_at = 0 WHERE id > 250").await;
 
-    world.clock.advance(7 * DAY);
+    env.clock.advance(7 * DAY);
     worker::sweep_all(&deletes.ctx).await;
     assert_eq!(count(&keeps, "users").await, 260, "too early");
-    world.clock.advance(INSTANT);
+    env.clock.advance(INSTANT);
     worker::sweep_all(&keeps.ctx).await;
     assert_eq!(count(&keeps, "users").await, 260, "off unless it is set");
     worker::sweep_all(&deletes.ctx).await;
@@ -183,8 +183,8 @@ async fn accounts_that_were_never_verified_stay_unless_a_setting_says_otherwise(
 }
 
 #[on_both]
-async fn an_account_that_may_not_go_does_not_stop_the_others(world: World) {
-    let app = world.app().await;
+async fn one_undeletable_account_does_not_block_others(env: TestEnv) {
+    let app = env.app().await;
     let into = "users (email, email_canonical, created_at, updated_at, is_superuser, deletes_at)";
     let values = "'p' || i || '@example.com', 'p' || i || '@example.com', 0, 0, i = 1, i";
     rows(&app, 120, into, values).await;
@@ -195,11 +195,11 @@ async fn an_account_that_may_not_go_does_not_stop_the_others(world: World) {
 }
 
 #[on_both]
-async fn people_log_in_while_there_is_much_to_throw_away(world: World) {
-    let app = world.app().await;
+async fn logins_work_during_a_large_clean_up(env: TestEnv) {
+    let app = env.app().await;
     let names: Vec<_> = (0..10).map(|number| format!("person{number}")).collect();
     for name in &names {
-        app.person(name).await;
+        app.user(name).await;
     }
     let into = "throttle (id, level, counted_at, open_at, forgotten_at)";
     rows(&app, 5_000, into, "'t' || i, 1, 0, 0, 0").await;

@@ -1,7 +1,7 @@
 //! The command line: help, languages, mistakes, and the commands `migrate` and `serve`.
 
 use crate::support::GOOD;
-use crate::support::process::{Machine, PATIENCE, ask, eventually, free_port};
+use crate::support::process::{PATIENCE, Sandbox, ask, eventually, free_port};
 
 pub(crate) const ENGLISH: &str = "C.UTF-8";
 
@@ -15,25 +15,25 @@ pub(crate) fn is_korean(text: &str) -> bool {
 }
 
 /// Tells the same in each language that the program speaks, and hands over what differs.
-pub(crate) fn in_both_languages(tell: impl Fn(&Machine, bool)) {
+pub(crate) fn in_both_languages(check: impl Fn(&Sandbox, bool)) {
     for (language, is_korean) in [(ENGLISH, false), (KOREAN, true)] {
-        tell(&Machine::new().in_a_hurry().with("LANG", language), is_korean);
+        check(&Sandbox::new().with_cheap_hashing().with("LANG", language), is_korean);
     }
 }
 
 /// A machine on which somebody has made `root@example.com` superuser.
-pub(crate) fn with_superuser() -> Machine {
-    let machine = Machine::new().in_a_hurry();
-    let made = machine.runs_with(&["createsuperuser", "--email", "root@example.com"], GOOD);
+pub(crate) fn with_superuser() -> Sandbox {
+    let sandbox = Sandbox::new().with_cheap_hashing();
+    let made = sandbox.runs_with(&["createsuperuser", "--email", "root@example.com"], GOOD);
     assert_eq!((made.code(), made.output.trim()), (Some(0), "The superuser is made."), "{made:#?}");
-    machine
+    sandbox
 }
 
 #[test]
-fn help_names_every_command_in_the_readers_language() {
-    in_both_languages(|machine, korean| {
+fn help_names_every_command_in_both_languages() {
+    in_both_languages(|sandbox, korean| {
         for flag in ["--help", "-h"] {
-            let said = machine.runs(&[flag]);
+            let said = sandbox.runs(&[flag]);
 
             assert_eq!((said.code(), said.errors.as_str()), (Some(0), ""), "{said:#?}");
             for command in COMMANDS {
@@ -47,25 +47,25 @@ fn help_names_every_command_in_the_readers_language() {
 }
 
 #[test]
-fn every_command_has_help_in_the_readers_language() {
-    in_both_languages(|machine, korean| {
+fn every_command_has_help_in_both_languages() {
+    in_both_languages(|sandbox, korean| {
         for command in COMMANDS {
-            let said = machine.runs(&[command, "--help"]);
+            let said = sandbox.runs(&[command, "--help"]);
 
             assert_eq!((said.code(), said.errors.as_str()), (Some(0), ""), "{said:#?}");
             assert!(said.output.contains(&format!("daemun {command}")), "{said:#?}");
             assert_eq!(is_korean(&said.output), korean, "{said:#?}");
         }
-        let made = machine.runs(&["createsuperuser", "--help"]).output;
+        let made = sandbox.runs(&["createsuperuser", "--help"]).output;
         assert!(made.contains("--email"), "{made}");
     });
 }
 
 #[test]
 fn korean_help_has_no_english_heading() {
-    let machine = Machine::new().with("LANG", KOREAN);
+    let sandbox = Sandbox::new().with("LANG", KOREAN);
     for arguments in [vec!["--help"], vec!["createsuperuser", "--help"], vec!["serve", "--help"]] {
-        let said = machine.runs(&arguments).output;
+        let said = sandbox.runs(&arguments).output;
 
         for heading in ["Usage", "Commands", "Options", "Arguments"] {
             assert!(!said.contains(heading), "{heading} in {said}");
@@ -74,9 +74,9 @@ fn korean_help_has_no_english_heading() {
 }
 
 #[test]
-fn the_version_is_told() {
+fn the_version_is_printed() {
     for flag in ["--version", "-V"] {
-        let said = Machine::new().runs(&[flag]);
+        let said = Sandbox::new().runs(&[flag]);
 
         let version = format!("daemun {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!((said.code(), said.output), (Some(0), version));
@@ -85,16 +85,16 @@ fn the_version_is_told() {
 
 #[test]
 fn the_language_is_the_terminals() {
-    let machine = Machine::new().with("LANG", KOREAN);
-    assert!(is_korean(&machine.runs(&["--help"]).output));
-    assert!(!is_korean(&machine.with("LC_ALL", "C").runs(&["--help"]).output));
-    assert!(is_korean(&machine.with("LC_ALL", "").runs(&["--help"]).output), "empty is unset");
-    assert!(!is_korean(&Machine::new().runs(&["--help"]).output));
+    let sandbox = Sandbox::new().with("LANG", KOREAN);
+    assert!(is_korean(&sandbox.runs(&["--help"]).output));
+    assert!(!is_korean(&sandbox.with("LC_ALL", "C").runs(&["--help"]).output));
+    assert!(is_korean(&sandbox.with("LC_ALL", "").runs(&["--help"]).output), "empty is unset");
+    assert!(!is_korean(&Sandbox::new().runs(&["--help"]).output));
 }
 
 #[test]
-fn whoever_mistypes_a_command_gets_one_line() {
-    in_both_languages(|machine, korean| {
+fn a_mistyped_command_gets_one_line() {
+    in_both_languages(|sandbox, korean| {
         for (arguments, culprit) in [
             (vec!["serv"], "“serv”"),
             (vec!["help"], "“help”"),
@@ -112,10 +112,10 @@ fn whoever_mistypes_a_command_gets_one_line() {
             (vec!["keys", "burn"], "“burn”"),
             (vec!["keys", "rotate", "now"], "now"),
         ] {
-            let said = machine.runs(&arguments);
+            let said = sandbox.runs(&arguments);
 
             assert_eq!((said.code(), said.output.as_str()), (Some(2), ""), "{arguments:?}");
-            let complaint = said.complaint();
+            let complaint = said.error_line();
             assert!(complaint.contains(culprit), "{arguments:?}: {complaint}");
             assert!(complaint.contains("daemun --help"), "{arguments:?}: {complaint}");
             assert_eq!(is_korean(complaint), korean, "{arguments:?}: {complaint}");
@@ -124,26 +124,26 @@ fn whoever_mistypes_a_command_gets_one_line() {
 }
 
 #[test]
-fn an_argument_that_is_forgotten_is_said_to_be_missing() {
+fn a_missing_argument_is_named() {
     for arguments in [&["createsuperuser"][..], &["createsuperuser", "--email"]] {
-        let said = Machine::new().runs(arguments);
+        let said = Sandbox::new().runs(arguments);
 
         let missing = "Something is missing: --email <E-MAIL>; see daemun --help.";
-        assert_eq!(said.complaint(), missing);
+        assert_eq!(said.error_line(), missing);
     }
 }
 
 #[test]
-fn bringing_the_tables_up_to_date_twice_is_fine() {
-    in_both_languages(|machine, korean| {
+fn migrating_twice_is_fine() {
+    in_both_languages(|sandbox, korean| {
         for _ in 0..2 {
-            let said = machine.runs(&["migrate"]);
+            let said = sandbox.runs(&["migrate"]);
 
-            assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+            assert_eq!((said.code(), said.error_lines()), (Some(0), vec![]), "{said:#?}");
             assert_eq!(said.output.lines().count(), 1, "{said:#?}");
             assert_eq!(is_korean(&said.output), korean, "{said:#?}");
         }
-        assert_eq!(ask(&machine.database(), "SELECT CAST(COUNT(*) AS TEXT) FROM users"), ["0"]);
+        assert_eq!(ask(&sandbox.database(), "SELECT CAST(COUNT(*) AS TEXT) FROM users"), ["0"]);
     });
 }
 
@@ -155,10 +155,10 @@ pub(crate) fn link(output: &str) -> Option<String> {
 }
 
 #[test]
-fn a_server_prints_its_address_and_a_link_for_the_first_superuser() {
+fn a_server_prints_its_url_and_a_setup_link() {
     for (language, sentence) in [(ENGLISH, "Daemun serves"), (KOREAN, "대문이 열렸습니다")]
     {
-        let server = Machine::new().in_a_hurry().with("LANG", language).serves();
+        let server = Sandbox::new().with_cheap_hashing().with("LANG", language).serves();
         let address = format!("http://localhost:{}", server.port);
 
         let has_greeted = || server.output().contains("daemun createsuperuser --email");
@@ -181,7 +181,7 @@ fn a_server_prints_its_address_and_a_link_for_the_first_superuser() {
 }
 
 #[test]
-fn no_link_is_printed_once_there_is_a_superuser() {
+fn no_link_is_printed_once_a_superuser_exists() {
     let server = with_superuser().serves();
     assert_eq!(server.visitor().get("/").status, 200);
 
@@ -195,8 +195,8 @@ fn no_link_is_printed_once_there_is_a_superuser() {
 
 #[test]
 fn without_a_command_it_serves() {
-    let machine = Machine::new().with("ROCKET_PORT", free_port());
-    let running = machine.starts(&[]);
+    let sandbox = Sandbox::new().with("ROCKET_PORT", free_port());
+    let running = sandbox.starts(&[]);
 
     let serves = || running.output().contains("Daemun serves http://localhost");
 

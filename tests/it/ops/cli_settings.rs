@@ -1,27 +1,27 @@
 //! Wrong settings are named in one line, in both languages, before anything starts.
 
 use crate::ops::cli::{in_both_languages, is_korean};
-use crate::support::process::Machine;
+use crate::support::process::Sandbox;
 
 /// What the program says about a setting, in both languages; it does nothing else.
 fn refuses(name: &str, value: &str, shown: &str, allowed: [&str; 2]) {
-    in_both_languages(|machine, korean| {
+    in_both_languages(|sandbox, korean| {
         for command in ["serve", "check", "migrate"] {
-            let said = machine.with(name, value).runs(&[command]);
+            let said = sandbox.with(name, value).runs(&[command]);
 
             assert_eq!((said.code(), said.output.as_str()), (Some(1), ""), "{said:#?}");
-            let complaint = said.complaint();
+            let complaint = said.error_line();
             let allowed = allowed[usize::from(korean)];
             assert!(complaint.contains(shown), "{shown} in {complaint}");
             assert!(complaint.contains(allowed), "{allowed} in {complaint}");
             assert_eq!(is_korean(complaint), korean, "{complaint}");
-            assert!(!machine.path("data").exists(), "nothing is made");
+            assert!(!sandbox.path("data").exists(), "nothing is made");
         }
     });
 }
 
 #[test]
-fn a_duration_that_is_none_is_refused() {
+fn an_invalid_duration_is_refused() {
     refuses(
         "ROCKET_ACCESS_TOKEN_LIFETIME",
         "soon",
@@ -51,12 +51,12 @@ fn http_on_the_internet_is_refused() {
 }
 
 #[test]
-fn a_misspelt_setting_is_refused_with_the_nearest_name() {
+fn a_misspelt_setting_is_refused_with_a_suggestion() {
     refuses("ROCKET_PUBLC_URL", "x", "publc_url = x", ["public_url is meant", "public_url이"]);
 }
 
 #[test]
-fn a_kind_of_verification_that_does_not_exist_is_refused() {
+fn an_unknown_verification_mode_is_refused() {
     refuses(
         "ROCKET_EMAIL_VERIFICATION",
         "sometimes",
@@ -70,18 +70,18 @@ fn a_short_secret_is_refused_and_not_repeated() {
     refuses("ROCKET_SECRET_KEY", "short", "secret_key = ***", ["256 bits", "256비트"]);
     for secret in ["short-and-secret", "271828182845", "[\"a-secret-list\"]", "{secret=1}"] {
         for command in ["serve", "check"] {
-            let said = Machine::new().with("ROCKET_SECRET_KEY", secret).runs(&[command]);
+            let said = Sandbox::new().with("ROCKET_SECRET_KEY", secret).runs(&[command]);
 
             assert_eq!(said.code(), Some(1), "{said:#?}");
             for part in ["secret-list", "and-secret", "2718281828", "secret=1"] {
-                assert!(!said.complaint().contains(part), "{said:#?}");
+                assert!(!said.error_line().contains(part), "{said:#?}");
             }
         }
     }
 }
 
 #[test]
-fn a_database_of_another_make_is_refused_without_its_password() {
+fn an_unsupported_database_is_refused_without_its_password() {
     refuses(
         "ROCKET_DATABASE_URL",
         "mysql://ada:sesame@db/x",
@@ -89,25 +89,25 @@ fn a_database_of_another_make_is_refused_without_its_password() {
         ["postgres://user:password@host/database", "postgres://"],
     );
     for url in ["mysql://ada:sesame@db/x", "postgres//ada:sesame@db/x", "postgres://a:sesame@:x/"] {
-        let said = Machine::new().with("ROCKET_DATABASE_URL", url).runs(&["check"]);
-        assert!(!said.complaint().contains("sesame"), "{said:#?}");
+        let said = Sandbox::new().with("ROCKET_DATABASE_URL", url).runs(&["check"]);
+        assert!(!said.error_line().contains("sesame"), "{said:#?}");
     }
 }
 
 #[test]
-fn a_port_that_is_none_is_refused() {
+fn an_invalid_port_is_refused() {
     let allowed = ["u16", "u16"];
     refuses("ROCKET_PORT", "abc", "port = abc", allowed);
     refuses("ROCKET_PORT", "70000", "port = 70000", allowed);
 }
 
 #[test]
-fn an_address_that_is_none_is_refused() {
+fn an_invalid_address_is_refused() {
     refuses("ROCKET_ADDRESS", "everywhere", "address = everywhere", ["IP address", "IP address"]);
 }
 
 #[test]
-fn a_wrong_setting_of_rockets_is_no_panic() {
+fn invalid_rocket_settings_do_not_panic() {
     for (name, value) in [
         ("ROCKET_WORKERS", "many"),
         ("ROCKET_MAX_BLOCKING", "none"),
@@ -116,28 +116,28 @@ fn a_wrong_setting_of_rockets_is_no_panic() {
         ("ROCKET_LIMITS", "5"),
     ] {
         for command in ["serve", "check", "migrate"] {
-            let said = Machine::new().with(name, value).runs(&[command]);
+            let said = Sandbox::new().with(name, value).runs(&[command]);
 
             let setting = name.trim_start_matches("ROCKET_").to_lowercase();
             assert_eq!(said.code(), Some(1), "{said:#?}");
-            assert!(said.complaint().contains(&setting), "{said:#?}");
+            assert!(said.error_line().contains(&setting), "{said:#?}");
         }
     }
 }
 
 #[test]
-fn one_mistake_is_said_once() {
+fn one_error_is_reported_once() {
     refuses("ROCKET_LOG_LEVEL", "loud", "log_level = loud", ["off, critical, normal, debug"; 2]);
     refuses("ROCKET_SIGNUP", "op\nen", "signup = ", ["open, closed", "open, closed"]);
 }
 
 #[test]
-fn all_mistakes_are_said_at_once() {
-    let machine = Machine::new().with("ROCKET_SIGNUP", "maybe").with("ROCKET_LEEWAY", "1h");
+fn all_errors_are_reported_at_once() {
+    let sandbox = Sandbox::new().with("ROCKET_SIGNUP", "maybe").with("ROCKET_LEEWAY", "1h");
 
-    let said = machine.with("ROCKET_SINGUP", "open").runs(&["serve"]);
+    let said = sandbox.with("ROCKET_SINGUP", "open").runs(&["serve"]);
 
-    let complaints = said.complaints();
+    let complaints = said.error_lines();
     assert_eq!((said.code(), complaints.len()), (Some(1), 3), "{said:#?}");
     for name in ["signup = maybe", "leeway = 1h", "singup = open"] {
         assert!(complaints.iter().any(|line| line.contains(name)), "{name} in {complaints:?}");
@@ -145,20 +145,20 @@ fn all_mistakes_are_said_at_once() {
 }
 
 #[test]
-fn a_settings_file_that_cannot_be_read_is_one_line_without_its_secrets() {
+fn an_unreadable_settings_file_is_one_line_without_secrets() {
     for (text, place) in [
         ("[default\n", "line 1"),
         ("[default]\nport = 1\nport = 2\n", "line 3"),
         ("[default]\nsecret_key = \"sesame\n", "line 2"),
         ("port = 8000\n", "line 1"),
     ] {
-        in_both_languages(|machine, korean| {
-            machine.write("Rocket.toml", text);
+        in_both_languages(|sandbox, korean| {
+            sandbox.write("Rocket.toml", text);
             for command in ["serve", "check", "migrate"] {
-                let said = machine.runs(&[command]);
+                let said = sandbox.runs(&[command]);
 
                 assert_eq!((said.code(), said.output.as_str()), (Some(1), ""), "{said:#?}");
-                let complaint = said.complaint();
+                let complaint = said.error_line();
                 assert!(complaint.contains("Rocket.toml"), "{complaint}");
                 assert!(complaint.contains(place), "{place}: {complaint}");
                 assert!(!complaint.contains("sesame"), "{complaint}");
@@ -169,14 +169,14 @@ fn a_settings_file_that_cannot_be_read_is_one_line_without_its_secrets() {
 }
 
 #[test]
-fn a_wrong_setting_in_the_file_is_refused_like_one_in_the_environment() {
-    let machine = Machine::new();
-    machine.write("Rocket.toml", "[default]\nsignup = \"maybe\"\n");
+fn settings_in_the_file_are_checked_like_the_environment() {
+    let sandbox = Sandbox::new();
+    sandbox.write("Rocket.toml", "[default]\nsignup = \"maybe\"\n");
 
-    let said = machine.runs(&["serve"]);
+    let said = sandbox.runs(&["serve"]);
 
     assert_eq!(said.code(), Some(1));
-    assert!(said.complaint().contains("signup = maybe"), "{said:#?}");
-    let overridden = machine.with("ROCKET_SIGNUP", "open").runs(&["migrate"]);
+    assert!(said.error_line().contains("signup = maybe"), "{said:#?}");
+    let overridden = sandbox.with("ROCKET_SIGNUP", "open").runs(&["migrate"]);
     assert_eq!(overridden.code(), Some(0), "the environment wins: {overridden:#?}");
 }

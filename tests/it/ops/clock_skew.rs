@@ -8,20 +8,20 @@ use serde_json::json;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
-use crate::support::wire::forged;
-use crate::support::{App, World, on_both};
+use crate::support::exchange::forged;
+use crate::support::{App, TestEnv, on_both};
 
 const NOON: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 
 /// Two nodes on one database: the first one's clock shows 12:00, the other's is behind by this much.
-async fn nodes(world: &World, behind: Duration) -> (App, App) {
-    let ahead = App::open(world.figment(&[]), Clock::standing_at(NOON)).await;
-    let late = App::open(world.figment(&[]), Clock::standing_at(NOON - behind)).await;
+async fn nodes(env: &TestEnv, behind: Duration) -> (App, App) {
+    let ahead = App::open(env.figment(&[]), Clock::standing_at(NOON)).await;
+    let late = App::open(env.figment(&[]), Clock::standing_at(NOON - behind)).await;
     (ahead, late)
 }
 
 #[on_both]
-async fn a_node_whose_clock_is_behind_turns_nobody_away(world: World) {
+async fn a_slow_clock_refuses_no_one(env: TestEnv) {
     for (number, behind) in [
         Duration::from_millis(10),
         Duration::from_secs(1),
@@ -31,8 +31,8 @@ async fn a_node_whose_clock_is_behind_turns_nobody_away(world: World) {
     .into_iter()
     .enumerate()
     {
-        let (ahead, late) = nodes(&world, behind).await;
-        let ada = ahead.person(&format!("ada{number}")).await;
+        let (ahead, late) = nodes(&env, behind).await;
+        let ada = ahead.user(&format!("ada{number}")).await;
 
         let page = ada.clone().on(&late).get("/account/mypage").await;
 
@@ -45,16 +45,16 @@ async fn a_node_whose_clock_is_behind_turns_nobody_away(world: World) {
 }
 
 #[on_both]
-async fn a_clock_that_is_set_back_takes_nobodys_session(world: World) {
+async fn a_clock_set_back_ends_no_session(env: TestEnv) {
     for (number, behind) in
         [Duration::from_secs(61), Duration::from_hours(1), Duration::from_hours(24 * 3)]
             .into_iter()
             .enumerate()
     {
-        let (before, after) = nodes(&world, behind).await;
+        let (before, after) = nodes(&env, behind).await;
         let name = format!("ada{number}");
-        let mut ada = before.person(&name).await.on(&after);
-        let mut program = before.token(&format!("bob{number}")).await;
+        let mut ada = before.user(&name).await.on(&after);
+        let mut program = before.api_user(&format!("bob{number}")).await;
         program.browser = program.browser.on(&after);
 
         let page = ada.get("/account/mypage").await;
@@ -62,31 +62,31 @@ async fn a_clock_that_is_set_back_takes_nobodys_session(world: World) {
         assert_eq!(page.status(), 200, "{behind:?}: renewed by the refresh token");
         assert!(ada.cookie("access").is_some() && ada.cookie("refresh").is_some());
         assert!(ada.is_signed_in().await);
-        assert_eq!(program.renews().await.status(), 200, "{behind:?}");
-        assert_eq!(after.events("token_reused").await, 0);
+        assert_eq!(program.refreshes_tokens().await.status(), 200, "{behind:?}");
+        assert_eq!(after.audit_event_count("token_reused").await, 0);
     }
 }
 
 #[on_both]
-async fn a_replaced_token_is_no_better_for_a_clock_that_was_set_back(world: World) {
-    let (before, after) = nodes(&world, Duration::from_hours(1)).await;
-    let mut program = before.token("ada").await;
+async fn a_clock_set_back_revives_no_replaced_token(env: TestEnv) {
+    let (before, after) = nodes(&env, Duration::from_hours(1)).await;
+    let mut program = before.api_user("ada").await;
     let first = program.refresh.clone();
-    assert_eq!(program.renews().await.status(), 200);
-    program.shows().await;
+    assert_eq!(program.refreshes_tokens().await.status(), 200);
+    program.uses_access_token().await;
     program.browser = program.browser.on(&after);
 
     let replayed = program.post("/api/token/refresh", json!({ "refresh": first })).await;
 
     assert_eq!(replayed.status(), 401);
-    assert_eq!(after.events("token_reused").await, 1);
+    assert_eq!(after.audit_event_count("token_reused").await, 1);
 }
 
 #[on_both]
-async fn a_clock_that_is_set_back_makes_no_proof_last_longer(world: World) {
-    let (before, after) = nodes(&world, Duration::from_hours(1)).await;
-    let ada = before.person("ada").await;
-    let (ahead, late) = nodes(&world, Duration::from_mins(1)).await;
+async fn a_clock_set_back_extends_no_reauthentication(env: TestEnv) {
+    let (before, after) = nodes(&env, Duration::from_hours(1)).await;
+    let ada = before.user("ada").await;
+    let (ahead, late) = nodes(&env, Duration::from_mins(1)).await;
 
     let asked = ada.clone().on(&after).get("/account/export").await;
 
@@ -96,22 +96,22 @@ async fn a_clock_that_is_set_back_makes_no_proof_last_longer(world: World) {
 }
 
 #[on_both]
-async fn expiry_is_strict(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn expiry_is_strict(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let access = ada.cookies["access"].clone();
     ada.cookies.clear();
     let mut program = ada.with("Authorization", &format!("Bearer {access}"));
 
-    world.clock.advance(Duration::from_secs(299));
+    env.clock.advance(Duration::from_secs(299));
     assert_eq!(program.get("/api/account/user").await.status(), 200);
-    world.clock.advance(Duration::from_secs(1));
+    env.clock.advance(Duration::from_secs(1));
     assert_eq!(program.get("/api/account/user").await.status(), 401);
 }
 
 #[on_both]
-async fn an_access_token_from_the_far_future_opens_nothing(world: World) {
-    let app = world.app().await;
+async fn an_access_token_from_the_far_future_is_refused(env: TestEnv) {
+    let app = env.app().await;
     let ada = app.session_of("ada").await;
     for fault in ["iat", "nbf"] {
         let token = forged(&app, &ada, true, fault);
@@ -122,9 +122,9 @@ async fn an_access_token_from_the_far_future_opens_nothing(world: World) {
 }
 
 #[on_both]
-async fn cookies_are_taken_away_only_when_the_session_is_known_to_be_over(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn cookies_are_removed_only_if_the_session_is_over(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let mut early = ada.clone();
     early.cookies.remove("refresh");
     let tokens = app.session_of("bob").await;

@@ -4,18 +4,18 @@ use daemun::config::DatabaseUrl;
 use daemun::db::Db;
 use futures::future::join_all;
 
-use crate::support::world::Engine;
-use crate::support::{World, on_both};
+use crate::support::env::Engine;
+use crate::support::{TestEnv, on_both};
 
-/// An empty database on the world's engine.
-async fn empty(world: &World) -> DatabaseUrl {
-    world.empty_database("fresh").await.parse().expect("a URL")
+/// An empty database on the env's engine.
+async fn empty(env: &TestEnv) -> DatabaseUrl {
+    env.empty_database("fresh").await.parse().expect("a URL")
 }
 
 #[on_both]
-async fn readers_that_open_at_once_all_open(world: World) {
+async fn readers_opening_at_once_all_open(env: TestEnv) {
     for number in 0..30 {
-        let url = world.empty_database(&format!("fresh{number}")).await;
+        let url = env.empty_database(&format!("fresh{number}")).await;
         let db = Db::open(&url.parse().expect("a database")).await.expect("opens");
         db.migrate().await.expect("migrated");
 
@@ -31,12 +31,12 @@ async fn readers_that_open_at_once_all_open(world: World) {
 }
 
 #[on_both]
-async fn eight_nodes_that_start_at_once_on_an_empty_database_agree(world: World) {
-    let url = world.empty_database("fresh").await;
+async fn eight_nodes_starting_on_an_empty_database_agree(env: TestEnv) {
+    let url = env.empty_database("fresh").await;
     let nodes = (0..8).map(|_| {
-        let figment = world.figment(&[("database_url", &url)]);
+        let figment = env.figment(&[("database_url", &url)]);
         let settings = daemun::config::Settings::from_figment(&figment).expect("settings");
-        rocket::tokio::spawn(daemun::app::open(settings, world.clock.clone()))
+        rocket::tokio::spawn(daemun::app::open(settings, env.clock.clone()))
     });
 
     let nodes: Vec<_> = join_all(nodes).await.into_iter().map(|it| it.expect("no panic")).collect();
@@ -45,15 +45,15 @@ async fn eight_nodes_that_start_at_once_on_an_empty_database_agree(world: World)
         .iter()
         .map(|node| {
             let keyring = node.as_ref().expect("opens").keyring();
-            keyring.current(world.clock.now()).expect("a key").id.clone()
+            keyring.current(env.clock.now()).expect("a key").id.clone()
         })
         .collect();
     assert!(ids.iter().all(|id| id == &ids[0]), "one signing key: {ids:?}");
 }
 
 #[on_both]
-async fn bringing_tables_up_to_date_twice_changes_nothing(world: World) {
-    let db = Db::open(&empty(&world).await).await.expect("opens");
+async fn migrating_twice_changes_nothing(env: TestEnv) {
+    let db = Db::open(&empty(&env).await).await.expect("opens");
 
     db.migrate().await.expect("the first time");
     db.migrate().await.expect("the second time");
@@ -62,8 +62,8 @@ async fn bringing_tables_up_to_date_twice_changes_nothing(world: World) {
 }
 
 #[on_both]
-async fn sixty_four_writers_at_once_are_all_served(world: World) {
-    let app = world.app().await;
+async fn sixty_four_writers_at_once_are_served(env: TestEnv) {
+    let app = env.app().await;
     let writers = (0..64).map(|number| {
         let ctx = app.ctx.clone();
         rocket::tokio::spawn(async move {
@@ -84,12 +84,12 @@ async fn sixty_four_writers_at_once_are_all_served(world: World) {
     let served = join_all(writers).await;
 
     assert!(served.into_iter().all(|it| it.expect("no panic")));
-    assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 64);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 64);
 }
 
 #[on_both]
-async fn an_unfinished_transaction_never_happened(world: World) {
-    let app = world.app().await;
+async fn an_unfinished_transaction_changes_nothing(env: TestEnv) {
+    let app = env.app().await;
     {
         let transaction = app.ctx.db.begin().await.expect("begins");
         let sql = "INSERT INTO throttle (id, level, counted_at, open_at, forgotten_at) VALUES ('x', 1, 0, 0, 0)";
@@ -97,15 +97,15 @@ async fn an_unfinished_transaction_never_happened(world: World) {
             .await
             .expect(sql);
     }
-    assert_eq!(app.number("SELECT COUNT(*) FROM throttle").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM throttle").await, 0);
     app.execute("DELETE FROM throttle").await;
 }
 
 #[test]
-fn a_writer_that_never_ends_costs_others_a_sentence_and_not_their_patience() {
-    crate::support::tell(Engine::Sqlite, |world| async move {
-        let app = world.app().await;
-        let mut ada = app.person("ada").await;
+fn a_stuck_writer_makes_others_fail_fast() {
+    crate::support::run_test(Engine::Sqlite, |env| async move {
+        let app = env.app().await;
+        let mut ada = app.user("ada").await;
         let stalled = app.ctx.db.begin().await.expect("begins");
 
         let start = std::time::Instant::now();
@@ -123,16 +123,16 @@ fn a_writer_that_never_ends_costs_others_a_sentence_and_not_their_patience() {
 }
 
 #[test]
-fn a_sqlite_file_is_opened_for_safety() {
-    crate::support::tell(Engine::Sqlite, |world| async move {
-        let app = world.app().await;
-        assert_eq!(app.number("PRAGMA foreign_keys").await, 1);
-        assert_eq!(app.number("PRAGMA synchronous").await, 2, "FULL");
-        assert_eq!(app.number("PRAGMA query_only").await, 1, "readers cannot write");
+fn sqlite_is_opened_for_safety() {
+    crate::support::run_test(Engine::Sqlite, |env| async move {
+        let app = env.app().await;
+        assert_eq!(app.query_number("PRAGMA foreign_keys").await, 1);
+        assert_eq!(app.query_number("PRAGMA synchronous").await, 2, "FULL");
+        assert_eq!(app.query_number("PRAGMA query_only").await, 1, "readers cannot write");
         #[cfg(unix)]
         for file in ["daemun.db", "daemun.db-wal", "daemun.db-shm"] {
             use std::os::unix::fs::PermissionsExt as _;
-            let mode = std::fs::metadata(world.folder().join(file)).expect(file).permissions();
+            let mode = std::fs::metadata(env.folder().join(file)).expect(file).permissions();
             assert_eq!(mode.mode() & 0o777, 0o600, "{file} is its owner's alone");
         }
     });

@@ -7,25 +7,25 @@ use std::time::{Duration, Instant};
 
 use crate::support::GOOD;
 use crate::support::postgres::Cluster;
+use crate::support::postgres_proxy::PostgresProxy;
 use crate::support::process::{
-    Machine, PATIENCE, Remote, Server, ask, block_on, eventually, postgres,
+    PATIENCE, RemoteBrowser, Sandbox, Server, ask, block_on, eventually, postgres,
 };
 use crate::support::requirement::{self, Requirement};
-use crate::support::vanishing::Wire;
 
 /// How long a request may wait for a database that does not answer.
 const AT_MOST: Duration = Duration::from_secs(10);
 
-fn site(database: &str) -> Machine {
-    Machine::new()
-        .in_a_hurry()
+fn site(database: &str) -> Sandbox {
+    Sandbox::new()
+        .with_cheap_hashing()
         .with_a_name()
         .with("ROCKET_DATABASE_URL", database)
         .with("ROCKET_SESSION_CACHE", "0s")
         .with("ROCKET_TRUSTED_PROXIES", "127.0.0.1")
 }
 
-fn stranger(server: &Server, client: u32, number: u32) -> Remote {
+fn stranger(server: &Server, client: u32, number: u32) -> RemoteBrowser {
     let address = format!("10.{client}.{}.{}", number >> 8, number & 255);
     server.visitor().with("X-Forwarded-For", &address)
 }
@@ -38,7 +38,7 @@ fn timed(asked: impl FnOnce() -> u16) -> (Duration, u16) {
 }
 
 /// Signs up; each of the requests for it is timed.
-fn joins(person: &mut Remote, email: &str) -> Vec<(Duration, u16)> {
+fn joins(person: &mut RemoteBrowser, email: &str) -> Vec<(Duration, u16)> {
     let mut token = None;
     let page = timed(|| {
         let page = person.get("/");
@@ -56,17 +56,17 @@ fn joins(person: &mut Remote, email: &str) -> Vec<(Duration, u16)> {
 fn nobody_waits(database: &str, vanishes: impl Fn(), returns: impl Fn()) {
     let server = site(database).serves();
     let mut ada = stranger(&server, 9, 1);
-    assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+    assert_eq!(ada.signs_up("ada@example.com", GOOD).status, 303);
 
     // A crowd that is in the middle of everything when it happens.
-    let (is_cut, waited) = (Mutex::new(false), Mutex::new(Vec::new()));
+    let (cut, waited) = (Mutex::new(false), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for client in 0..4 {
-            let (server, is_cut, waited) = (&server, &is_cut, &waited);
+            let (server, cut, waited) = (&server, &cut, &waited);
             scope.spawn(move || {
                 for number in 0.. {
                     let mut person = stranger(server, client, number);
-                    let was_cut = *is_cut.lock().expect("no panic");
+                    let was_cut = *cut.lock().expect("no panic");
                     let email = format!("c{client}n{number}@example.com");
                     let took = joins(&mut person, &email);
                     waited.lock().expect("no panic").extend(took);
@@ -79,7 +79,7 @@ fn nobody_waits(database: &str, vanishes: impl Fn(), returns: impl Fn()) {
         let is_busy = || waited.lock().expect("no panic").len() > 20;
         assert!(eventually(PATIENCE, is_busy), "they join");
         vanishes();
-        *is_cut.lock().expect("no panic") = true;
+        *cut.lock().expect("no panic") = true;
     });
     let mut waited = waited.into_inner().expect("no panic");
 
@@ -110,9 +110,9 @@ fn nobody_waits(database: &str, vanishes: impl Fn(), returns: impl Fn()) {
 }
 
 #[test]
-fn nobody_waits_for_a_database_that_vanished() {
-    let Some(wire) = Wire::to_postgres() else { return };
-    nobody_waits(&wire.url(), || wire.is_cut(), || wire.is_mended());
+fn requests_fail_fast_when_the_database_vanishes() {
+    let Some(proxy) = PostgresProxy::to_postgres() else { return };
+    nobody_waits(&proxy.url(), || proxy.cut(), || proxy.restore());
 }
 
 /// A cluster of its own, since one that is stopped stops everybody's tests.
@@ -143,7 +143,7 @@ impl Drop for Stoppable {
 }
 
 #[test]
-fn nobody_waits_for_a_postgres_that_is_stopped() {
+fn requests_fail_fast_when_postgres_is_stopped() {
     let Some(binaries) =
         requirement::postgres_binaries().filter(|_| Requirement::Postgres.is_met())
     else {
@@ -157,7 +157,7 @@ fn nobody_waits_for_a_postgres_that_is_stopped() {
 }
 
 #[test]
-fn a_database_that_is_read_only_is_said_to_be() {
+fn a_read_only_database_is_reported() {
     let Some(database) = postgres() else { return };
     let name = database.split("localhost/").nth(1).and_then(|rest| rest.split('?').next());
     let name = name.expect("it has a name");
@@ -165,10 +165,10 @@ fn a_database_that_is_read_only_is_said_to_be() {
         let sql = format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}");
         block_on(Cluster::get().expect("it is there").execute(&sql));
     };
-    let machine = site(&database);
-    let server = machine.serves();
+    let sandbox = site(&database);
+    let server = sandbox.serves();
     let mut ada = stranger(&server, 1, 1);
-    assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+    assert_eq!(ada.signs_up("ada@example.com", GOOD).status, 303);
     let is_ready = || server.visitor().get("/health/ready").status;
     assert_eq!(is_ready(), 200);
 
@@ -180,10 +180,11 @@ fn a_database_that_is_read_only_is_said_to_be() {
 
     assert!(eventually(Duration::from_secs(10), || is_ready() == 503), "nothing can be written");
     assert!(ada.is_signed_in(), "reading goes on");
-    assert_eq!(stranger(&server, 1, 2).joins("bob@example.com", GOOD).status, 503);
-    let said = machine.starts_serving().gets_ready().err().expect("another node does not start");
+    assert_eq!(stranger(&server, 1, 2).signs_up("bob@example.com", GOOD).status, 503);
+    let said =
+        sandbox.starts_serving().wait_until_ready().err().expect("another node does not start");
     assert_eq!(said.code(), Some(1), "{said:#?}");
-    assert!(said.complaint().contains("read-only"), "{said:#?}");
+    assert!(said.error_line().contains("read-only"), "{said:#?}");
 
     set("off");
     ask(&database, others);

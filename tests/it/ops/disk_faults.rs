@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use crate::support;
-use crate::support::faults::{BROKEN, FULL, Faults, SYNCS, WRITES};
-use crate::support::process::{Answer, Machine, PATIENCE, Remote, Server, ask, eventually};
+use crate::support::disk_faults::{BROKEN, DiskFaults, FULL, SYNCS, WRITES};
+use crate::support::process::{
+    HttpResponse, PATIENCE, RemoteBrowser, Sandbox, Server, ask, eventually,
+};
 use crate::support::{GOOD, NEW};
 
 /// How many faults each kind of call is tried with; `DAEMUN_TEST_ROUNDS` asks for so many times as many.
@@ -15,14 +17,16 @@ fn rounds() -> u32 {
     ROUNDS * support::rounds()
 }
 
-fn site() -> Option<(Machine, Faults)> {
-    let machine =
-        Machine::new().in_a_hurry().with_a_name().with("ROCKET_TRUSTED_PROXIES", "127.0.0.1");
-    Faults::under(&machine)
+fn site() -> Option<(Sandbox, DiskFaults)> {
+    let sandbox = Sandbox::new()
+        .with_cheap_hashing()
+        .with_a_name()
+        .with("ROCKET_TRUSTED_PROXIES", "127.0.0.1");
+    DiskFaults::on(&sandbox)
 }
 
 /// A stranger from an address of their own, so that none is throttled.
-fn stranger(server: &Server, number: u32) -> Remote {
+fn stranger(server: &Server, number: u32) -> RemoteBrowser {
     let address = format!("10.{}.{}.{}", number >> 16, (number >> 8) & 255, number & 255);
     server.visitor().with("X-Forwarded-For", &address)
 }
@@ -44,14 +48,14 @@ fn sessions(database: &str, email: &str) -> usize {
     count(database, &sql)
 }
 
-fn changes_password(person: &mut Remote) -> Answer {
+fn changes_password(person: &mut RemoteBrowser) -> HttpResponse {
     let fields = [("old_password", GOOD), ("new_password1", NEW), ("new_password2", NEW)];
     person.submits("/account/password/change", &fields)
 }
 
 /// Signs up while the disk fails. Returns whether the answer was a success.
-fn joins(person: &mut Remote, database: &str, email: &str, faults: &Faults) -> bool {
-    let answer = person.joins(email, GOOD);
+fn joins(person: &mut RemoteBrowser, database: &str, email: &str, faults: &DiskFaults) -> bool {
+    let answer = person.signs_up(email, GOOD);
     faults.end();
     let was_told = answer.status == 303;
     assert!(was_told || answer.status == 503, "{email}: {} {}", answer.status, answer.text);
@@ -60,14 +64,14 @@ fn joins(person: &mut Remote, database: &str, email: &str, faults: &Faults) -> b
 }
 
 #[test]
-fn after_a_failed_commit_and_a_roll_back_what_is_answered_is_so() {
+fn after_a_failed_commit_and_rollback_replies_are_true() {
     for kind in [SYNCS, WRITES] {
-        let Some((machine, faults)) = site() else { return };
-        let (server, database) = (machine.serves(), machine.database());
+        let Some((sandbox, faults)) = site() else { return };
+        let (server, database) = (sandbox.serves(), sandbox.database());
         let mut ada = stranger(&server, 1);
-        assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+        assert_eq!(ada.signs_up("ada@example.com", GOOD).status, 303);
         let mut bob = stranger(&server, 2);
-        assert_eq!(bob.joins("bob@example.com", GOOD).status, 303);
+        assert_eq!(bob.signs_up("bob@example.com", GOOD).status, 303);
 
         // The first commit of a sign-up counts the attempt, the second is the sign-up. The worker
         // writes too, so a failure may be its own.
@@ -80,7 +84,7 @@ fn after_a_failed_commit_and_a_roll_back_what_is_answered_is_so() {
                 joins(&mut eve, &database, &format!("eve{after}@example.com"), &faults);
             // An ordinary roll-back of another request; one address may be tried twenty times.
             let taken = ["ada@example.com", "bob@example.com"][after as usize % 2];
-            let taken = stranger(&server, 200 + after).joins(taken, GOOD);
+            let taken = stranger(&server, 200 + after).signs_up(taken, GOOD);
             assert_eq!(taken.status, 422, "the address is taken: {}", taken.text);
             refused += u32::from(!has_joined);
             if has_joined && refused > 1 {
@@ -90,7 +94,7 @@ fn after_a_failed_commit_and_a_roll_back_what_is_answered_is_so() {
         assert!(refused > 1, "nothing has failed");
 
         let mut carol = stranger(&server, 4);
-        assert_eq!(carol.joins("carol@example.com", GOOD).status, 303);
+        assert_eq!(carol.signs_up("carol@example.com", GOOD).status, 303);
         assert!(has_joined(&database, "carol@example.com"), "a sign-up that was answered");
         assert_eq!(bob.submits("/account/logout", &[]).status, 303);
         assert_eq!(sessions(&database, "bob@example.com"), 0, "a log-out that was answered");
@@ -105,7 +109,7 @@ fn after_a_failed_commit_and_a_roll_back_what_is_answered_is_so() {
 fn lives_through(
     server: &Server,
     database: &str,
-    faults: &Faults,
+    faults: &DiskFaults,
     number: u32,
     fault: (i32, u32, u32, i32),
 ) {
@@ -119,14 +123,14 @@ fn lives_through(
     person.token();
     fail();
     if !joins(&mut person, database, &email, faults) {
-        assert_eq!(person.joins(&email, GOOD).status, 303, "healed, {what}");
+        assert_eq!(person.signs_up(&email, GOOD).status, 303, "healed, {what}");
         assert!(has_joined(database, &email), "healed, {what}");
     }
 
     let mut other = stranger(server, place + 1);
     other.token();
     fail();
-    let taken = other.joins(&email, GOOD).status;
+    let taken = other.signs_up(&email, GOOD).status;
     faults.end();
     assert!(matches!(taken, 422 | 503), "{taken}, {what}");
 
@@ -162,9 +166,9 @@ fn lives_through(
 
 /// Everything that writes, at every k-th call of a kind, failing once or until told otherwise.
 fn nothing_untrue_is_answered(kinds: i32, error: i32) {
-    let Some((machine, faults)) = site() else { return };
-    let (server, database) = (machine.serves(), machine.database());
-    assert_eq!(stranger(&server, 0).joins("ada@example.com", GOOD).status, 303);
+    let Some((sandbox, faults)) = site() else { return };
+    let (server, database) = (sandbox.serves(), sandbox.database());
+    assert_eq!(stranger(&server, 0).signs_up("ada@example.com", GOOD).status, 303);
 
     for number in 1..=rounds() {
         // What each of these does is seldom more than thirty writes, and three commits. All are tried
@@ -184,24 +188,24 @@ fn nothing_untrue_is_answered(kinds: i32, error: i32) {
 }
 
 #[test]
-fn nothing_untrue_is_answered_while_the_disk_is_full() {
+fn replies_are_true_while_the_disk_is_full() {
     nothing_untrue_is_answered(WRITES, FULL);
 }
 
 #[test]
-fn nothing_untrue_is_answered_while_the_disk_cannot_write() {
+fn replies_are_true_while_the_disk_cannot_write() {
     nothing_untrue_is_answered(WRITES, BROKEN);
 }
 
 #[test]
-fn nothing_untrue_is_answered_while_the_disk_cannot_sync() {
+fn replies_are_true_while_the_disk_cannot_sync() {
     nothing_untrue_is_answered(SYNCS, BROKEN);
 }
 
 #[test]
-fn a_server_that_cannot_write_is_not_ready_and_is_again() {
-    let Some((machine, faults)) = site() else { return };
-    let server = machine.serves();
+fn a_server_that_cannot_write_is_not_ready() {
+    let Some((sandbox, faults)) = site() else { return };
+    let server = sandbox.serves();
     let is_ready = || server.visitor().get("/health/ready").status;
     assert_eq!(is_ready(), 200);
 

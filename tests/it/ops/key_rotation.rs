@@ -13,8 +13,8 @@ use sea_orm::{ConnectionTrait as _, Database, Statement};
 use serde_json::{Value, json};
 
 use crate::support::app::request_info;
-use crate::support::process::{Machine, PATIENCE, eventually};
-use crate::support::{App, World, on_both};
+use crate::support::process::{PATIENCE, Sandbox, eventually};
+use crate::support::{App, TestEnv, on_both};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -33,7 +33,7 @@ fn key_of(token: &str) -> String {
 
 /// The access token of somebody who joins now.
 async fn token_of(app: &App, name: &str) -> String {
-    app.person(name).await.cookie("access").expect("signed in").to_owned()
+    app.user(name).await.cookie("access").expect("signed in").to_owned()
 }
 
 async fn is_accepted(app: &App, token: &str) -> bool {
@@ -60,51 +60,51 @@ fn signed_again(app: &App, ring: &Arc<Keyring>, token: &str) -> String {
 }
 
 #[on_both]
-async fn the_next_key_is_published_before_it_signs_and_nobody_is_logged_out(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_next_key_is_published_before_it_signs(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let before = published(&app).await;
 
     let next = flows::system::key_rotation::rotate(&app.ctx, &request_info()).await.expect("made");
 
     assert_eq!(published(&app).await, [std::slice::from_ref(&next.id), &before[..]].concat());
-    world.clock.advance(Duration::from_secs(599));
+    env.clock.advance(Duration::from_secs(599));
     let last = token_of(&app, "bob").await;
     assert_eq!(key_of(&last), before[0], "others may not have read the keys yet");
-    world.clock.advance(SECOND);
+    env.clock.advance(SECOND);
     assert_eq!(key_of(&token_of(&app, "eve").await), next.id);
-    world.clock.advance(Duration::from_secs(298));
+    env.clock.advance(Duration::from_secs(298));
     assert!(is_accepted(&app, &last).await, "as long as it is good");
-    world.clock.advance(DAY);
+    env.clock.advance(DAY);
     assert!(ada.is_signed_in().await);
     assert_eq!(key_of(&ada.cookies["access"]), next.id);
-    assert_eq!(app.events("key_rotated").await, 1);
+    assert_eq!(app.audit_event_count("key_rotated").await, 1);
 }
 
 #[on_both]
-async fn after_the_overlap_the_old_key_is_refused_and_goes(world: World) {
-    let app = world.app().await;
+async fn after_the_overlap_the_old_key_is_removed(env: TestEnv) {
+    let app = env.app().await;
     let token = token_of(&app, "ada").await;
     let old = app.ctx.keyring();
     let next = flows::system::key_rotation::rotate(&app.ctx, &request_info()).await.expect("made");
 
-    world.clock.advance(Duration::from_secs(959));
+    env.clock.advance(Duration::from_secs(959));
     assert!(is_accepted(&app, &signed_again(&app, &old, &token)).await);
     flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
     assert_eq!(published(&app).await.len(), 2, "too early");
-    world.clock.advance(SECOND);
+    env.clock.advance(SECOND);
     assert!(!is_accepted(&app, &signed_again(&app, &old, &token)).await);
     assert_eq!(published(&app).await, std::slice::from_ref(&next.id));
 
     flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
-    assert_eq!(app.number("SELECT COUNT(*) FROM signing_keys").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM signing_keys").await, 1);
     flows::system::key_rotation::keep_young(&app.ctx).await.expect("read");
     assert_eq!(app.ctx.keyring().keys().len(), 1);
 }
 
 #[on_both]
-async fn sixteen_nodes_that_rotate_at_once_make_one_key(world: World) {
-    let nodes = [world.app().await, world.app().await];
+async fn sixteen_nodes_rotating_at_once_create_one_key(env: TestEnv) {
+    let nodes = [env.app().await, env.app().await];
     let asked = (0..16).map(|number| {
         let ctx = nodes[number % 2].ctx.clone();
         rocket::tokio::spawn(async move {
@@ -120,14 +120,14 @@ async fn sixteen_nodes_that_rotate_at_once_make_one_key(world: World) {
 
     let names: BTreeSet<_> = told.iter().map(|next| &next.id).collect();
     assert_eq!((names.len(), told.iter().filter(|next| next.is_new).count()), (1, 1));
-    assert_eq!(nodes[0].number("SELECT COUNT(*) FROM signing_keys").await, 2);
-    assert_eq!(nodes[0].events("key_rotated").await, 1);
+    assert_eq!(nodes[0].query_number("SELECT COUNT(*) FROM signing_keys").await, 2);
+    assert_eq!(nodes[0].audit_event_count("key_rotated").await, 1);
 }
 
 #[on_both]
-async fn keys_that_somebody_else_may_have_are_worth_nothing_at_once(world: World) {
-    let (app, other) = (world.app().await, world.app().await);
-    let mut ada = app.person("ada").await;
+async fn compromised_keys_can_be_replaced_at_once(env: TestEnv) {
+    let (app, other) = (env.app().await, env.app().await);
+    let mut ada = app.user("ada").await;
     let token = ada.cookies["access"].clone();
     flows::system::key_rotation::rotate(&app.ctx, &request_info()).await.expect("a key waits");
 
@@ -141,12 +141,12 @@ async fn keys_that_somebody_else_may_have_are_worth_nothing_at_once(world: World
     }
     assert!(ada.is_signed_in().await, "people stay where they are");
     assert_eq!(key_of(&ada.cookies["access"]), only.id);
-    assert_eq!(app.events("key_rotated").await, 2);
+    assert_eq!(app.audit_event_count("key_rotated").await, 2);
 }
 
 #[on_both]
-async fn eight_who_replace_the_keys_at_once_leave_one(world: World) {
-    let nodes = [world.app().await, world.app().await];
+async fn of_eight_key_replacements_at_once_one_is_left(env: TestEnv) {
+    let nodes = [env.app().await, env.app().await];
     let asked = (0..8).map(|number| {
         let ctx = nodes[number % 2].ctx.clone();
         rocket::tokio::spawn(async move {
@@ -158,7 +158,7 @@ async fn eight_who_replace_the_keys_at_once_leave_one(world: World) {
         told.expect("no panic").expect("answers");
     }
 
-    assert_eq!(nodes[0].number("SELECT COUNT(*) FROM signing_keys").await, 1);
+    assert_eq!(nodes[0].query_number("SELECT COUNT(*) FROM signing_keys").await, 1);
     for node in &nodes {
         flows::system::key_rotation::keep_young(&node.ctx).await.expect("looked after");
         assert_eq!(node.ctx.keyring().keys().len(), 1);
@@ -166,8 +166,8 @@ async fn eight_who_replace_the_keys_at_once_leave_one(world: World) {
 }
 
 #[on_both]
-async fn a_key_whose_place_in_the_line_was_taken_and_given_up_stays_out(world: World) {
-    let (app, other) = (world.app().await, world.app().await);
+async fn a_replaced_generation_stays_out(env: TestEnv) {
+    let (app, other) = (env.app().await, env.app().await);
     let late = keys::make(&app.ctx, Algorithm::EdDsa, true).expect("made");
     flows::system::key_rotation::replace(&other.ctx, &request_info()).await.expect("replaced");
     let only = flows::system::key_rotation::replace(&other.ctx, &request_info())
@@ -184,29 +184,29 @@ async fn a_key_whose_place_in_the_line_was_taken_and_given_up_stays_out(world: W
 }
 
 #[on_both]
-async fn nodes_that_follow_their_settings_at_once_make_one_key(world: World) {
-    let old = world.app().await;
-    let nodes = join_all((0..8).map(|_| world.app_with(&[("signing_algorithm", "EdDSA")])));
+async fn nodes_following_a_setting_at_once_create_one_key(env: TestEnv) {
+    let old = env.app().await;
+    let nodes = join_all((0..8).map(|_| env.app_with(&[("signing_algorithm", "EdDSA")])));
 
     let nodes = nodes.await;
 
-    assert_eq!(old.number("SELECT COUNT(*) FROM signing_keys").await, 2);
+    assert_eq!(old.query_number("SELECT COUNT(*) FROM signing_keys").await, 2);
     for node in &nodes {
         let keys = node.ctx.keyring();
-        let signs = keys.current(world.clock.now()).expect("a key");
+        let signs = keys.current(env.clock.now()).expect("a key");
         assert_eq!((signs.algorithm.name(), keys.keys().len()), ("EdDSA", 2));
     }
 }
 
 #[on_both]
-async fn a_key_of_another_node_is_known_when_a_token_names_it(world: World) {
-    let app = world.app().await;
+async fn a_key_of_another_node_is_found_by_its_id(env: TestEnv) {
+    let app = env.app().await;
     let old = token_of(&app, "ada").await;
-    let other = world.app_with(&[("signing_algorithm", "EdDSA")]).await;
+    let other = env.app_with(&[("signing_algorithm", "EdDSA")]).await;
     let new = token_of(&other, "bob").await;
     assert_eq!((&part(&old, 0)["alg"], &part(&new, 0)["alg"]), (&json!("ES256"), &json!("EdDSA")));
 
-    world.clock.advance(SECOND);
+    env.clock.advance(SECOND);
 
     assert!(is_accepted(&app, &new).await, "this node started earlier");
     assert!(is_accepted(&other, &old).await, "old tokens are good through the overlap");
@@ -214,11 +214,11 @@ async fn a_key_of_another_node_is_known_when_a_token_names_it(world: World) {
 }
 
 #[on_both]
-async fn names_of_keys_that_strangers_make_up_cost_one_statement_a_second(world: World) {
-    let app = world.app().await;
+async fn unknown_key_ids_cost_one_statement_a_second(env: TestEnv) {
+    let app = env.app().await;
     let token = token_of(&app, "ada").await;
     let (_, rest) = token.split_once('.').expect("a token");
-    world.clock.advance(SECOND);
+    env.clock.advance(SECOND);
     let before = app.ctx.db.queries();
 
     for number in 0..50 {
@@ -231,56 +231,56 @@ async fn names_of_keys_that_strangers_make_up_cost_one_statement_a_second(world:
 }
 
 #[on_both]
-async fn a_key_that_has_signed_for_long_enough_is_followed(world: World) {
-    let app = world.app_with(&[("signing_key_lifetime", "30d")]).await;
+async fn a_key_is_rotated_after_its_signing_period(env: TestEnv) {
+    let app = env.app_with(&[("signing_key_lifetime", "30d")]).await;
     let old = published(&app).await;
 
-    world.clock.advance(Duration::from_secs(30 * 86_400 - 601));
+    env.clock.advance(Duration::from_secs(30 * 86_400 - 601));
     flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
     assert_eq!(published(&app).await, old, "too early");
-    world.clock.advance(SECOND);
+    env.clock.advance(SECOND);
     for _ in 0..3 {
         flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
     }
     assert_eq!(published(&app).await.len(), 2, "once");
-    world.clock.advance(10 * MINUTE);
+    env.clock.advance(10 * MINUTE);
 
     assert_ne!(key_of(&token_of(&app, "ada").await), old[0]);
 }
 
 #[on_both]
-async fn a_shared_key_is_not_replaced_behind_anybodys_back(world: World) {
-    let app = world.app_with(&[("signing_algorithm", "HS256")]).await;
+async fn a_shared_key_is_not_rotated_automatically(env: TestEnv) {
+    let app = env.app_with(&[("signing_algorithm", "HS256")]).await;
     assert!(published(&app).await.is_empty());
     let token = token_of(&app, "ada").await;
     assert!(is_accepted(&app, &token).await);
 
-    world.clock.advance(365 * DAY);
+    env.clock.advance(365 * DAY);
     flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
     assert_eq!(app.ctx.keyring().keys().len(), 1);
 
     let next = flows::system::key_rotation::rotate(&app.ctx, &request_info()).await.expect("made");
-    assert_eq!(next.signs_from, world.clock.now() + DAY, "somebody has to hand it over");
+    assert_eq!(next.signs_from, env.clock.now() + DAY, "somebody has to hand it over");
 }
 
 #[on_both]
-async fn tokens_of_a_longer_life_are_accepted_for_all_of_it(world: World) {
-    let short = world.app().await;
-    let long = world.app_with(&[("access_token_lifetime", "1h")]).await;
+async fn tokens_with_a_longer_lifetime_stay_valid(env: TestEnv) {
+    let short = env.app().await;
+    let long = env.app_with(&[("access_token_lifetime", "1h")]).await;
     flows::system::key_rotation::rotate(&short.ctx, &request_info()).await.expect("made");
-    world.clock.advance(Duration::from_secs(599));
+    env.clock.advance(Duration::from_secs(599));
     let token = token_of(&long, "ada").await;
     flows::system::key_rotation::keep_young(&short.ctx).await.expect("read");
 
-    world.clock.advance(59 * MINUTE);
+    env.clock.advance(59 * MINUTE);
 
     assert!(is_accepted(&short, &token).await, "the setting of the node that signed counts");
 }
 
 #[on_both]
-async fn keys_that_somebody_deleted_are_made_anew(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn deleted_keys_are_created_again(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let token = ada.cookies["access"].clone();
     app.execute("DELETE FROM signing_keys").await;
 
@@ -292,8 +292,8 @@ async fn keys_that_somebody_deleted_are_made_anew(world: World) {
 }
 
 #[on_both]
-async fn keys_from_before_there_was_a_line_of_them_stand_in_one(world: World) {
-    let url = world.empty_database("old").await;
+async fn keys_without_generations_are_numbered(env: TestEnv) {
+    let url = env.empty_database("old").await;
     let url = if url.starts_with("sqlite") { format!("{url}?mode=rwc") } else { url };
     let connection = Database::connect(&url).await.expect("opens");
     let before = Migrator::migrations()
@@ -322,59 +322,59 @@ async fn keys_from_before_there_was_a_line_of_them_stand_in_one(world: World) {
 }
 
 /// The lines that `daemun keys list` prints.
-fn lines(machine: &Machine) -> Vec<String> {
-    let said = machine.runs(&["keys", "list"]);
-    assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+fn lines(sandbox: &Sandbox) -> Vec<String> {
+    let said = sandbox.runs(&["keys", "list"]);
+    assert_eq!((said.code(), said.error_lines()), (Some(0), vec![]), "{said:#?}");
     said.output.lines().map(str::to_owned).collect()
 }
 
 #[test]
-fn at_the_terminal_the_next_key_is_made_once_and_shown() {
-    let machine = Machine::new();
-    let first = lines(&machine);
+fn the_command_creates_the_next_key_once() {
+    let sandbox = Sandbox::new();
+    let first = lines(&sandbox);
     assert!(first.len() == 1 && first[0].contains("  ES256  signing since "), "{first:?}");
 
-    let made = machine.runs(&["keys", "rotate"]);
-    let again = machine.runs(&["keys", "rotate"]);
+    let made = sandbox.runs(&["keys", "rotate"]);
+    let again = sandbox.runs(&["keys", "rotate"]);
 
     assert_eq!((made.code(), again.code()), (Some(0), Some(0)));
     assert!(made.output.starts_with("The next key is "), "{made:#?}");
     assert!(again.output.starts_with("The next key is waiting already: "), "{again:#?}");
-    let both = lines(&machine);
+    let both = lines(&sandbox);
     assert!(both[0].contains("  ES256  waiting, signs from "), "{both:?}");
     assert!(
         both[1].contains("  ES256  signing since ") && both[1].contains(", until "),
         "{both:?}"
     );
     assert!(made.output.contains(&both[0][..16]) && both.len() == 2, "{both:?}");
-    let korean = machine.with("LANG", "ko_KR.UTF-8");
+    let korean = sandbox.with("LANG", "ko_KR.UTF-8");
     assert!(lines(&korean)[0].contains("  ES256  대기 중, "));
     assert!(korean.runs(&["keys", "rotate"]).output.contains("이미 기다리고 있습니다"));
 
-    let only = machine.runs(&["keys", "replace"]);
+    let only = sandbox.runs(&["keys", "replace"]);
     assert!(only.output.contains(" is the only key now. "), "{only:#?}");
-    let left = lines(&machine);
+    let left = lines(&sandbox);
     assert!(left.len() == 1 && only.output.starts_with(&left[0][..16]), "{left:?}");
     assert!(korean.runs(&["keys", "replace"]).output.starts_with("이제 키는 "));
 }
 
 #[test]
-fn a_command_with_other_settings_does_not_change_how_the_server_signs() {
-    let machine = Machine::new();
-    let server = machine.with("ROCKET_SIGNING_ALGORITHM", "EdDSA").serves();
+fn a_command_with_other_settings_does_not_change_signing() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.with("ROCKET_SIGNING_ALGORITHM", "EdDSA").serves();
 
-    machine.runs(&["keys", "rotate"]);
+    sandbox.runs(&["keys", "rotate"]);
 
-    let both = lines(&machine);
+    let both = lines(&sandbox);
     assert!(both.len() == 2 && both.iter().all(|line| line.contains("  EdDSA  ")), "{both:?}");
     drop(server);
 }
 
 #[test]
 fn a_server_publishes_the_next_key_without_a_restart() {
-    let machine = Machine::new();
-    let server = machine.serves();
-    assert_eq!(machine.runs(&["keys", "rotate"]).code(), Some(0));
+    let sandbox = Sandbox::new();
+    let server = sandbox.serves();
+    assert_eq!(sandbox.runs(&["keys", "rotate"]).code(), Some(0));
 
     let publishes_both =
         || server.visitor().get("/.well-known/jwks.json").text.matches("\"kid\"").count() == 2;
@@ -383,14 +383,14 @@ fn a_server_publishes_the_next_key_without_a_restart() {
 }
 
 #[test]
-fn only_keys_that_cannot_be_published_are_shown() {
-    let public = Machine::new().runs(&["keys", "show"]);
+fn only_public_keys_are_published() {
+    let public = Sandbox::new().runs(&["keys", "show"]);
     assert_eq!((public.code(), public.output.as_str()), (Some(1), ""), "{public:#?}");
-    assert!(public.complaint().contains("/.well-known/jwks.json"), "{public:#?}");
+    assert!(public.error_line().contains("/.well-known/jwks.json"), "{public:#?}");
 
-    let shared = Machine::new().with("ROCKET_SIGNING_ALGORITHM", "HS256").runs(&["keys", "show"]);
+    let shared = Sandbox::new().with("ROCKET_SIGNING_ALGORITHM", "HS256").runs(&["keys", "show"]);
 
-    assert_eq!((shared.code(), shared.complaints()), (Some(0), vec![]), "{shared:#?}");
+    assert_eq!((shared.code(), shared.error_lines()), (Some(0), vec![]), "{shared:#?}");
     let set: Value = serde_json::from_str(&shared.output).expect("JSON");
     let key = &set["keys"][0];
     assert_eq!((&key["kty"], &key["alg"]), (&json!("oct"), &json!("HS256")));

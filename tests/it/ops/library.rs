@@ -2,19 +2,19 @@
 
 use rocket::local::asynchronous::Client;
 
-use crate::support::{Browser, World, on_both};
+use crate::support::{Browser, TestEnv, on_both};
 
 #[expect(dead_code, unreachable_pub, reason = "an example is a program of its own")]
 #[path = "../../../examples/notes.rs"]
 mod notes;
 
 #[on_both]
-async fn an_application_guards_its_own_routes(world: World) {
-    let client = Client::untracked(notes::app(world.figment(&[]))).await.expect("ignites");
+async fn an_application_guards_its_own_routes(env: TestEnv) {
+    let client = Client::untracked(notes::app(env.figment(&[]))).await.expect("ignites");
     let ctx = client.rocket().state::<daemun::context::Context>().expect("opened").clone();
     let app = crate::support::App { client, ctx };
     let mut stranger = app.visitor();
-    let mut ada: Browser<'_> = app.person("ada").await;
+    let mut ada: Browser<'_> = app.user("ada").await;
 
     assert_eq!(stranger.get("/notes").await.location(), Some("/account/login?next=%2Fnotes"));
     assert_eq!(stranger.get("/hello").await.text(), "Hello, stranger!\n");
@@ -29,8 +29,8 @@ async fn an_application_guards_its_own_routes(world: World) {
 }
 
 #[on_both]
-async fn an_application_with_wrong_settings_does_not_ignite(world: World) {
-    let figment = world.figment(&[("signup", "perhaps")]);
+async fn wrong_settings_prevent_the_launch(env: TestEnv) {
+    let figment = env.figment(&[("signup", "perhaps")]);
 
     let error = daemun::rocket(figment).ignite().await.expect_err("does not ignite");
 
@@ -38,8 +38,8 @@ async fn an_application_with_wrong_settings_does_not_ignite(world: World) {
 }
 
 #[on_both]
-async fn an_application_keeps_its_own_settings_in_a_table(world: World) {
-    let figment = world.figment(&[]).merge(("app.colour", "green"));
+async fn an_application_has_its_own_settings(env: TestEnv) {
+    let figment = env.figment(&[]).merge(("app.colour", "green"));
 
     assert!(daemun::rocket(figment).ignite().await.is_ok());
 }

@@ -7,15 +7,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::GOOD;
-use crate::support::process::{Answer, Machine, PATIENCE, Server, ask, eventually, free_port};
+use crate::support::process::{
+    HttpResponse, PATIENCE, Sandbox, Server, ask, eventually, free_port,
+};
 
 /// Much longer than any page takes, much shorter than any deadline of the server.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-pub(crate) fn site() -> Machine {
-    Machine::new().in_a_hurry().with_a_name()
+pub(crate) fn site() -> Sandbox {
+    Sandbox::new().with_cheap_hashing().with_a_name()
 }
 
 /// A request with its name. `OWN` stands for the server's own host.
@@ -246,7 +248,7 @@ fn rockets_own(folder: &std::path::Path) -> u16 {
 }
 
 #[test]
-fn both_servers_answer_alike() {
+fn our_listener_answers_as_rockets() {
     let folder = tempfile::tempdir().expect("a folder");
     let own = rockets_own(folder.path());
     let server = site().with("ROCKET_SECRET_KEY", SECRET).serves();
@@ -264,12 +266,12 @@ fn both_servers_answer_alike() {
 }
 
 #[test]
-fn a_method_that_we_do_not_know_is_no_bad_request() {
+fn an_unknown_method_is_not_a_bad_request() {
     let server = site().serves();
     let host = format!("Host: localhost:{}\r\nConnection: close\r\n", server.port);
     for (method, path) in [("BREW", "/account/login"), ("PROPFIND", "/"), ("get", "/")] {
         let request = format!("{method} {path} HTTP/1.1\r\n{host}\r\n");
-        let answer = Answer::read(server.hears(request.as_bytes()).expect("listens"));
+        let answer = HttpResponse::read(server.hears(request.as_bytes()).expect("listens"));
         let answer = answer.expect("an answer");
 
         assert_eq!(answer.status, 501, "{method}");
@@ -277,13 +279,14 @@ fn a_method_that_we_do_not_know_is_no_bad_request() {
         assert!(answer.header("content-security-policy").is_some(), "with the headers of all");
     }
     let request = format!("BREW /api/token HTTP/1.1\r\n{host}\r\n");
-    let answer = Answer::read(server.hears(request.as_bytes()).expect("listens")).expect("answers");
+    let answer =
+        HttpResponse::read(server.hears(request.as_bytes()).expect("listens")).expect("answers");
     assert_eq!(answer.status, 501);
     assert!(answer.text.contains(r#""code":"method_not_implemented""#), "{}", answer.text);
 }
 
 #[test]
-fn what_is_no_request_for_us_and_a_body_that_breaks_are_bad_requests() {
+fn malformed_requests_and_bodies_are_bad_requests() {
     let server = site().serves();
     let host = format!("Host: localhost:{}\r\nConnection: close\r\n", server.port);
     for request in [
@@ -293,7 +296,7 @@ fn what_is_no_request_for_us_and_a_body_that_breaks_are_bad_requests() {
              Transfer-Encoding: chunked\r\n\r\n3\r\na=b\r\nzz\r\n"
         ),
     ] {
-        let answer = Answer::read(server.hears(request.as_bytes()).expect("it listens"));
+        let answer = HttpResponse::read(server.hears(request.as_bytes()).expect("it listens"));
         let answer = answer.expect("an answer");
 
         assert_eq!(answer.status, 400, "{request}: {}", answer.text);
@@ -304,10 +307,10 @@ fn what_is_no_request_for_us_and_a_body_that_breaks_are_bad_requests() {
 }
 
 #[test]
-fn a_cookie_that_is_no_text_does_not_take_ours_with_it() {
+fn a_cookie_that_is_not_utf8_does_not_hide_ours() {
     let server = site().serves();
     let mut ada = server.visitor();
-    assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+    assert_eq!(ada.signs_up("ada@example.com", GOOD).status, 303);
     let ours = ada.head("GET", "/account/mypage", 0);
     let (first, rest) = ours.split_once("Cookie: ").expect("it is signed in");
     let mut request = first.as_bytes().to_vec();
@@ -316,15 +319,16 @@ fn a_cookie_that_is_no_text_does_not_take_ours_with_it() {
     let (cookies, rest) = rest.split_once("\r\n").expect("a line");
     request.extend(format!("{cookies}; access=a.b.c\r\n{rest}").as_bytes());
 
-    let answer = Answer::read(server.hears(&request).expect("it listens")).expect("an answer");
+    let answer =
+        HttpResponse::read(server.hears(&request).expect("it listens")).expect("an answer");
 
     assert_eq!(answer.status, 200, "{}", answer.text);
 }
 
 #[test]
-fn a_header_that_is_no_text_is_not_overlooked() {
-    let machine = site().with("ROCKET_TRUSTED_PROXIES", "127.0.0.1");
-    let server = machine.serves();
+fn a_header_that_is_not_utf8_is_not_ignored() {
+    let sandbox = site().with("ROCKET_TRUSTED_PROXIES", "127.0.0.1");
+    let server = sandbox.serves();
     // A proxy that adds the client's address to what the client sent.
     let from = |email: &str, headers: &[u8]| {
         let mut stranger = server.visitor();
@@ -335,7 +339,7 @@ fn a_header_that_is_no_text_is_not_overlooked() {
         let head = stranger.head("POST", "/account/join", body.len());
         let (first, rest) = head.split_once("\r\n").expect("a line");
         let request = [first.as_bytes(), b"\r\n", headers, rest.as_bytes(), &body].concat();
-        let answer = Answer::read(server.hears(&request).expect("it listens"));
+        let answer = HttpResponse::read(server.hears(&request).expect("it listens"));
         assert_eq!(answer.expect("an answer").status, 303);
     };
 
@@ -343,13 +347,13 @@ fn a_header_that_is_no_text_is_not_overlooked() {
     from("bob@example.com", b"X-Forwarded-For: \xff, 203.0.113.5\r\nForwarded: for=9.9.9.9\r\n");
 
     let sql = "SELECT ip FROM audit_events WHERE action = 'signup' ORDER BY id";
-    assert_eq!(ask(&machine.database(), sql), ["203.0.113.5", "127.0.0.1"]);
+    assert_eq!(ask(&sandbox.database(), sql), ["203.0.113.5", "127.0.0.1"]);
 }
 
 #[test]
-fn what_has_been_sent_is_done_also_when_its_sender_goes_away() {
-    let machine = site();
-    let server = machine.serves();
+fn a_request_is_finished_after_its_client_left() {
+    let sandbox = site();
+    let server = sandbox.serves();
     let mut stranger = server.visitor();
     let token = stranger.token();
     let fields = [
@@ -369,7 +373,7 @@ fn what_has_been_sent_is_done_also_when_its_sender_goes_away() {
 
     drop(connection);
 
-    let joined = || ask(&machine.database(), "SELECT email FROM users") == ["ada@example.com"];
+    let joined = || ask(&sandbox.database(), "SELECT email FROM users") == ["ada@example.com"];
     assert!(eventually(PATIENCE, joined));
 }
 
@@ -394,8 +398,9 @@ pub(crate) fn others_are_served(server: &Server, address: [u8; 4]) {
     );
     for _ in 0..10 {
         let asked = Instant::now();
-        let connection = server.hears_from(address, request.as_bytes()).expect("it listens");
-        let answer = Answer::read(connection).expect("an answer");
+        let connection =
+            server.connect_and_send_from(address, request.as_bytes()).expect("it listens");
+        let answer = HttpResponse::read(connection).expect("an answer");
         assert_eq!(answer.status, 200);
         assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
     }

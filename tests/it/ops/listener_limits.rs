@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::ops::listener::{SOON, is_closed, others_are_served, site};
 use crate::support::GOOD;
-use crate::support::process::{Answer, Machine, PATIENCE, Remote, Server, eventually};
+use crate::support::process::{HttpResponse, PATIENCE, RemoteBrowser, Sandbox, Server, eventually};
 
 /// How long a head or a form may take; the same as in the program.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -15,8 +15,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const LATE: Duration = Duration::from_secs(25);
 
 /// A superuser's browser.
-fn root(machine: &Machine, server: &Server) -> Remote {
-    let made = machine.runs_with(&["createsuperuser", "--email", "root@example.com"], GOOD);
+fn root(sandbox: &Sandbox, server: &Server) -> RemoteBrowser {
+    let made = sandbox.runs_with(&["createsuperuser", "--email", "root@example.com"], GOOD);
     assert_eq!(made.code(), Some(0), "{made:?}");
     let mut root = server.visitor();
     assert_eq!(root.logs_in("root@example.com", GOOD).status, 303);
@@ -24,7 +24,7 @@ fn root(machine: &Machine, server: &Server) -> Remote {
 }
 
 /// The request with a list of people, and its body.
-fn upload(server: &Server, root: &mut Remote, lines: usize) -> (String, Vec<u8>) {
+fn upload(server: &Server, root: &mut RemoteBrowser, lines: usize) -> (String, Vec<u8>) {
     use std::fmt::Write as _;
 
     let token = root.token();
@@ -46,26 +46,26 @@ fn upload(server: &Server, root: &mut Remote, lines: usize) -> (String, Vec<u8>)
 }
 
 #[test]
-fn a_list_of_many_people_arrives_whole() {
-    let machine = site();
-    let server = machine.serves();
-    let mut root = root(&machine, &server);
+fn an_import_of_many_users_arrives_whole() {
+    let sandbox = site();
+    let server = sandbox.serves();
+    let mut root = root(&sandbox, &server);
     let (head, body) = upload(&server, &mut root, 5000);
     assert!(body.len() > 200_000);
     let mut connection = server.hears(head.as_bytes()).expect("it listens");
     connection.write_all(&body).expect("it reads");
 
-    let answer = Answer::read(connection).expect("an answer");
+    let answer = HttpResponse::read(connection).expect("an answer");
 
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert!(answer.text.replace(',', "").contains("5000 people"), "{}", answer.text);
 }
 
 #[test]
-fn a_client_that_sends_too_much_is_told_so_while_sending() {
-    let machine = site();
-    let server = machine.serves();
-    let mut root = root(&machine, &server);
+fn an_oversized_request_is_refused_while_sending() {
+    let sandbox = site();
+    let server = sandbox.serves();
+    let mut root = root(&sandbox, &server);
     let (head, body) = upload(&server, &mut root, 150_000);
     assert!(body.len() > 5 << 20);
 
@@ -73,28 +73,28 @@ fn a_client_that_sends_too_much_is_told_so_while_sending() {
         let mut connection = server.hears(head.as_bytes()).expect("it listens");
         // A browser looks for the answer only when everything is sent.
         connection.write_all(&body).unwrap_or_else(|error| panic!("{times}: {error}"));
-        let answer = Answer::read(connection).expect("an answer");
+        let answer = HttpResponse::read(connection).expect("an answer");
         assert_eq!(answer.status, 413, "{}", answer.text);
         assert!(answer.text.contains("<h1>"), "{}", answer.text);
     }
 }
 
 #[test]
-fn the_list_of_a_visitor_is_not_even_read() {
+fn an_upload_of_a_visitor_is_not_read() {
     let server = site().serves();
     let head = server.visitor().head("POST", "/admin/users/import", 4 << 20);
     let head = head.replace("application/x-www-form-urlencoded", "multipart/form-data; boundary=e");
     let connection = server.hears(head.as_bytes()).expect("it listens");
     let asked = Instant::now();
 
-    let answer = Answer::read(connection).expect("an answer");
+    let answer = HttpResponse::read(connection).expect("an answer");
 
     assert_eq!(answer.status, 303, "{}", answer.text);
     assert!(asked.elapsed() < DEADLINE / 2, "{:?}", asked.elapsed());
 }
 
 #[test]
-fn a_client_that_sends_no_head_is_not_waited_for() {
+fn a_client_that_sends_no_head_is_dropped() {
     let server = site().serves();
     let begun = Instant::now();
     let hears = |bytes: &[u8], count: usize| -> Vec<TcpStream> {
@@ -118,7 +118,7 @@ fn a_client_that_sends_no_head_is_not_waited_for() {
 }
 
 #[test]
-fn a_form_of_which_nothing_comes_is_answered() {
+fn a_form_without_a_body_is_answered() {
     let server = site().serves();
     let head = server.visitor().head("POST", "/account/login", 1000);
     let begun = Instant::now();
@@ -126,7 +126,7 @@ fn a_form_of_which_nothing_comes_is_answered() {
     let half = server.hears(format!("{head}ema").as_bytes()).expect("it listens");
 
     for connection in [silent, half] {
-        let answer = Answer::read(connection).expect("an answer");
+        let answer = HttpResponse::read(connection).expect("an answer");
         assert_eq!((answer.status, answer.header("connection")), (408, Some("close")));
         assert!(answer.text.contains("<h1>"), "a page of the site: {}", answer.text);
     }
@@ -135,7 +135,7 @@ fn a_form_of_which_nothing_comes_is_answered() {
 }
 
 #[test]
-fn a_thousand_half_open_connections_keep_no_client_out() {
+fn a_thousand_idle_connections_block_no_client() {
     let server = site().serves();
     let head = server.visitor().head("POST", "/account/login", 1000);
     let before = server.open_files().unwrap_or_default();
@@ -156,23 +156,25 @@ fn a_thousand_half_open_connections_keep_no_client_out() {
 }
 
 #[test]
-fn connections_from_many_networks_keep_no_client_out_where_files_are_few() {
+fn connections_from_many_networks_block_no_client() {
     let server = site().serves_with_files(160);
     let mut crowd = Vec::new();
     for number in 0..400_u16 {
         let [high, low] = number.to_be_bytes();
-        crowd.push(server.hears_from([127, 1, high, low], b"GET / HTTP/1.1\r\nHost: loc"));
+        crowd.push(
+            server.connect_and_send_from([127, 1, high, low], b"GET / HTTP/1.1\r\nHost: loc"),
+        );
     }
 
     others_are_served(&server, [127, 0, 0, 1]);
 
     let mut ada = server.visitor();
-    assert_eq!(ada.joins("ada@example.com", GOOD).status, 303, "the database has files left");
+    assert_eq!(ada.signs_up("ada@example.com", GOOD).status, 303, "the database has files left");
     assert!(ada.is_signed_in());
 }
 
 #[test]
-fn a_proxy_has_as_many_connections_as_it_likes() {
+fn a_proxy_may_open_any_number_of_connections() {
     let server = site().with("ROCKET_TRUSTED_PROXIES", "127.0.0.1").serves();
     let idle = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut pool: Vec<_> = (0..400).map(|_| server.hears(idle).expect("it listens")).collect();
@@ -184,7 +186,7 @@ fn a_proxy_has_as_many_connections_as_it_likes() {
 }
 
 #[test]
-fn half_a_request_is_waited_for_five_seconds_when_the_server_stops() {
+fn a_stopping_server_waits_five_seconds_for_a_request() {
     let server = site().serves();
     let half_a_head = server.hears(b"GET /account/login HTTP/1.1\r\nHost: loc").expect("listens");
     let head = server.visitor().head("POST", "/account/login", 1000);
@@ -193,15 +195,15 @@ fn half_a_request_is_waited_for_five_seconds_when_the_server_stops() {
     others_are_served(&server, [127, 0, 0, 1]);
 
     let asked = Instant::now();
-    server.is_asked_to_stop("TERM");
+    server.send_signal("TERM");
     assert!(eventually(PATIENCE, || server.is_closed()), "no new connection is accepted");
     finished.write_all(b"alhost\r\n\r\n").expect("it is waited for");
-    let answer = Answer::read(finished).expect("a whole answer");
+    let answer = HttpResponse::read(finished).expect("a whole answer");
     let said = server.ends();
 
     let took = asked.elapsed();
     assert_eq!(answer.status, 200);
     assert!((Duration::from_secs(4)..Duration::from_secs(9)).contains(&took), "{took:?}");
-    assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+    assert_eq!((said.code(), said.error_lines()), (Some(0), vec![]), "{said:#?}");
     drop((half_a_head, half_a_form));
 }

@@ -10,46 +10,46 @@ use std::time::{Duration, Instant};
 
 use crate::ops::listener::{others_are_served, raw, site};
 use crate::support::GOOD;
-use crate::support::process::{Answer, PATIENCE, ask};
+use crate::support::process::{HttpResponse, PATIENCE, ask};
 
 /// Asks for a path over a Unix socket.
-fn asks_over(socket: &Path, path: &str, headers: &str) -> io::Result<Answer> {
+fn asks_over(socket: &Path, path: &str, headers: &str) -> io::Result<HttpResponse> {
     let mut connection = UnixStream::connect(socket)?;
     connection.set_read_timeout(Some(PATIENCE))?;
     let head =
         format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
     connection.write_all(head.as_bytes())?;
-    Answer::read(connection)
+    HttpResponse::read(connection)
 }
 
 #[test]
-fn the_program_listens_on_a_unix_socket_and_takes_the_place_of_one_that_died() {
-    let machine = site();
-    let socket = machine.path("daemun.sock");
-    let machine = machine.with("ROCKET_UNIX_SOCKET", socket.display());
-    machine.serves().dies();
+fn the_server_replaces_a_stale_unix_socket() {
+    let sandbox = site();
+    let socket = sandbox.path("daemun.sock");
+    let sandbox = sandbox.with("ROCKET_UNIX_SOCKET", socket.display());
+    sandbox.serves().dies();
     assert!(socket.exists(), "it had no time to remove the file");
 
-    let server = machine.serves();
+    let server = sandbox.serves();
 
     assert_eq!(asks_over(&socket, "/health/live", "").expect("an answer").status, 200);
     let mode = std::fs::metadata(&socket).expect("a socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o660);
     assert!(server.is_closed(), "no port is open");
-    let second = machine.runs(&["serve"]);
+    let second = sandbox.runs(&["serve"]);
     assert_eq!(second.code(), Some(1));
-    assert!(second.complaint().contains("daemun.sock"), "{second:?}");
+    assert!(second.error_line().contains("daemun.sock"), "{second:?}");
     assert_eq!(asks_over(&socket, "/health/live", "").expect("an answer").status, 200);
     assert_eq!(server.stops().code(), Some(0));
     assert!(!socket.exists());
 }
 
 #[test]
-fn a_proxy_on_a_unix_socket_is_believed_about_the_address() {
-    let machine = site();
-    let socket = machine.path("daemun.sock");
-    let machine = machine.with("ROCKET_UNIX_SOCKET", socket.display());
-    let server = machine.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1").serves();
+fn a_proxy_on_a_unix_socket_is_trusted_for_addresses() {
+    let sandbox = site();
+    let socket = sandbox.path("daemun.sock");
+    let sandbox = sandbox.with("ROCKET_UNIX_SOCKET", socket.display());
+    let server = sandbox.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1").serves();
     let joins = |email: &str, forwarded: &str| {
         let page = asks_over(&socket, "/account/join", "").expect("a page");
         let visitor = page.header("set-cookie").and_then(|cookie| cookie.split(';').next());
@@ -66,7 +66,7 @@ fn a_proxy_on_a_unix_socket_is_believed_about_the_address() {
             body.len()
         );
         connection.write_all(&[head.as_bytes(), &body].concat()).expect("it listens");
-        assert_eq!(Answer::read(connection).expect("an answer").status, 303);
+        assert_eq!(HttpResponse::read(connection).expect("an answer").status, 303);
     };
 
     joins("ada@example.com", "X-Forwarded-For: 192.0.2.7\r\n");
@@ -74,13 +74,13 @@ fn a_proxy_on_a_unix_socket_is_believed_about_the_address() {
     joins("eve@example.com", "");
 
     let seen =
-        ask(&machine.database(), "SELECT ip FROM audit_events WHERE action = 'signup' ORDER BY id");
+        ask(&sandbox.database(), "SELECT ip FROM audit_events WHERE action = 'signup' ORDER BY id");
     assert_eq!(seen, ["192.0.2.7", "192.0.2.8", "127.0.0.1"]);
     assert_eq!(server.stops().code(), Some(0));
 }
 
 #[test]
-fn the_program_takes_a_socket_that_is_open_already() {
+fn the_server_accepts_an_inherited_socket() {
     let tcp = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = tcp.local_addr().expect("an address").port();
     let server = site().serves_on(tcp);
@@ -88,9 +88,9 @@ fn the_program_takes_a_socket_that_is_open_already() {
     assert!(raw(port, &request).starts_with(b"HTTP/1.1 200"));
     assert_eq!(server.stops().code(), Some(0));
 
-    let machine = site();
-    let socket = machine.path("daemun.sock");
-    let server = machine.serves_on(UnixListener::bind(&socket).expect("a socket"));
+    let sandbox = site();
+    let socket = sandbox.path("daemun.sock");
+    let server = sandbox.serves_on(UnixListener::bind(&socket).expect("a socket"));
     assert_eq!(asks_over(&socket, "/health/live", "").expect("an answer").status, 200);
     assert_eq!(server.stops().code(), Some(0));
     assert!(socket.exists(), "its file is systemd's");
@@ -133,7 +133,7 @@ fn is_whole(told: &[u8]) -> bool {
 }
 
 #[test]
-fn a_server_that_is_asked_to_stop_is_gone_with_its_last_answer() {
+fn a_server_stops_after_its_last_response() {
     let server = site().serves();
     let port = server.port;
     let crowd: Vec<_> = (0..8).map(|_| thread::spawn(move || asks_on(port))).collect();
@@ -146,7 +146,7 @@ fn a_server_that_is_asked_to_stop_is_gone_with_its_last_answer() {
 
     let took = asked.elapsed();
     assert!(took < Duration::from_secs(3), "{took:?}");
-    assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+    assert_eq!((said.code(), said.error_lines()), (Some(0), vec![]), "{said:#?}");
     for asker in crowd {
         let (answers, was_whole) = asker.join().expect("no panic");
         assert!(answers > 0 && was_whole, "{answers} answers, the last one whole: {was_whole}");

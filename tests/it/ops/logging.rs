@@ -2,15 +2,15 @@
 
 use crate::ops::cli::link;
 use crate::support::GOOD;
-use crate::support::process::{Machine, Said};
+use crate::support::process::{CommandOutput, Sandbox};
 
 /// People come and go; the log of all that, and everything that must not be in it.
-fn log_of_a_day(machine: &Machine) -> (Said, Vec<String>) {
-    let server = machine.serves();
+fn log_of_a_day(sandbox: &Sandbox) -> (CommandOutput, Vec<String>) {
+    let server = sandbox.serves();
     let mut secrets = vec!["marker.ada".to_owned(), "marker.eve".into(), GOOD.to_owned()];
     secrets.extend([GOOD.replace(' ', "+"), "an utterly wrong password".into()]);
     let mut ada = server.visitor().with("User-Agent", "Marker/1.0");
-    assert_eq!(ada.joins("marker.ada@example.com", GOOD).status, 303);
+    assert_eq!(ada.signs_up("marker.ada@example.com", GOOD).status, 303);
     secrets.extend(ada.cookies.values().cloned());
     secrets.push(ada.token());
     assert_eq!(ada.submits("/account/logout", &[]).status, 303);
@@ -18,7 +18,7 @@ fn log_of_a_day(machine: &Machine) -> (Said, Vec<String>) {
     assert_eq!(ada.logs_in("marker.eve@example.com", GOOD).status, 422);
     assert_eq!(ada.logs_in("marker.ada@example.com", GOOD).status, 303);
     secrets.extend(ada.cookies.values().cloned());
-    assert_eq!(server.visitor().joins("marker.ada@example.com", GOOD).status, 422);
+    assert_eq!(server.visitor().signs_up("marker.ada@example.com", GOOD).status, 422);
     assert_eq!(ada.get("/account/mypage").status, 200);
     assert_eq!(ada.get("/nowhere").status, 404);
     let path = link(&server.output()).expect("a link is printed");
@@ -31,10 +31,10 @@ fn log_of_a_day(machine: &Machine) -> (Said, Vec<String>) {
 }
 
 #[test]
-fn a_log_for_machines_is_json_line_by_line() {
-    let machine = Machine::new().in_a_hurry().with("ROCKET_LOG_FORMAT", "json");
+fn json_logs_are_valid_line_by_line() {
+    let sandbox = Sandbox::new().with_cheap_hashing().with("ROCKET_LOG_FORMAT", "json");
 
-    let (said, secrets) = log_of_a_day(&machine);
+    let (said, secrets) = log_of_a_day(&sandbox);
 
     let lines: Vec<serde_json::Value> = said
         .errors
@@ -55,8 +55,8 @@ fn a_log_for_machines_is_json_line_by_line() {
 }
 
 #[test]
-fn a_log_for_people_is_text_without_secrets() {
-    let (said, secrets) = log_of_a_day(&Machine::new().in_a_hurry());
+fn text_logs_hold_no_secrets() {
+    let (said, secrets) = log_of_a_day(&Sandbox::new().with_cheap_hashing());
 
     assert!(said.errors.contains("INFO signed up user.id=1 session.id="), "{}", said.errors);
     assert!(!said.errors.contains('\u{1b}'), "no colours where nobody looks");
@@ -69,10 +69,10 @@ fn a_log_for_people_is_text_without_secrets() {
 }
 
 #[test]
-fn a_log_of_everything_holds_no_secrets_either() {
-    let machine = Machine::new().in_a_hurry().with("ROCKET_LOG_LEVEL", "debug");
+fn trace_logs_hold_no_secrets() {
+    let sandbox = Sandbox::new().with_cheap_hashing().with("ROCKET_LOG_LEVEL", "debug");
 
-    let (said, secrets) = log_of_a_day(&machine);
+    let (said, secrets) = log_of_a_day(&sandbox);
 
     assert!(said.errors.contains("signed up"), "{}", said.errors);
     let printed = said.output.lines().filter(|line| !line.trim().starts_with("http://localhost:"));
@@ -84,8 +84,9 @@ fn a_log_of_everything_holds_no_secrets_either() {
 }
 
 #[test]
-fn a_log_that_is_off_is_empty() {
-    let (said, _) = log_of_a_day(&Machine::new().in_a_hurry().with("ROCKET_LOG_LEVEL", "off"));
+fn a_disabled_log_is_empty() {
+    let (said, _) =
+        log_of_a_day(&Sandbox::new().with_cheap_hashing().with("ROCKET_LOG_LEVEL", "off"));
 
     assert_eq!(said.errors, "");
 }

@@ -10,7 +10,7 @@ use sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, TransactionTrait as _,
 };
 
-use crate::support::{World, on_both};
+use crate::support::{TestEnv, on_both};
 
 /// Longer than any request waits, which is what migrations once gave up after.
 const LONG: Duration = Duration::from_secs(6);
@@ -58,8 +58,8 @@ async fn whole(database: &DatabaseConnection) -> i64 {
 }
 
 #[on_both]
-async fn whoever_waits_for_another_node_waits_as_long_as_it_takes(world: World) {
-    let url = world.empty_database("waits").await;
+async fn a_node_waits_for_another_nodes_migration(env: TestEnv) {
+    let url = env.empty_database("waits").await;
     let database: DatabaseUrl = url.parse().expect("a URL");
     let db = Db::open(&database).await.expect("opens");
     let file = if url.starts_with("sqlite") { format!("{url}?mode=rwc") } else { url.clone() };
@@ -83,10 +83,10 @@ async fn whoever_waits_for_another_node_waits_as_long_as_it_takes(world: World) 
 }
 
 #[on_both]
-async fn many_people_are_indexed_beside_those_who_write(world: World) {
-    let url = world.empty_database("many").await;
+async fn indexes_are_built_beside_writers(env: TestEnv) {
+    let url = env.empty_database("many").await;
     if backend(&url) != DbBackend::Postgres {
-        // SQLite has one writer at all times; `a_crowd_is_found_after_the_migration` is its story.
+        // SQLite has one writer at all times; `many_users_are_found_after_the_migration` is its story.
         return;
     }
     let database = crowded(&url).await;
@@ -114,8 +114,8 @@ async fn many_people_are_indexed_beside_those_who_write(world: World) {
 }
 
 #[on_both]
-async fn a_start_that_was_cut_off_is_gone_on_with(world: World) {
-    let url = world.empty_database("cut").await;
+async fn an_interrupted_migration_is_continued(env: TestEnv) {
+    let url = env.empty_database("cut").await;
     if backend(&url) != DbBackend::Postgres {
         // On SQLite all of it is one transaction.
         return;
@@ -150,8 +150,8 @@ async fn a_start_that_was_cut_off_is_gone_on_with(world: World) {
 }
 
 #[on_both]
-async fn a_table_that_somebody_uses_is_waited_for_without_keeping_others_waiting(world: World) {
-    let url = world.empty_database("used").await;
+async fn a_locked_table_is_awaited_without_blocking_others(env: TestEnv) {
+    let url = env.empty_database("used").await;
     if backend(&url) != DbBackend::Postgres {
         return;
     }
@@ -181,8 +181,8 @@ async fn a_table_that_somebody_uses_is_waited_for_without_keeping_others_waiting
 }
 
 #[on_both]
-async fn a_crowd_is_found_after_the_migration(world: World) {
-    let url = world.empty_database("crowd").await;
+async fn many_users_are_found_after_the_migration(env: TestEnv) {
+    let url = env.empty_database("crowd").await;
     let file = if url.starts_with("sqlite") { format!("{url}?mode=rwc") } else { url.clone() };
     let database = Database::connect(file).await.expect("opens");
     let before = Migrator::migrations().iter().position(|it| it.name() == "m0012_users_search");
@@ -207,8 +207,8 @@ async fn a_crowd_is_found_after_the_migration(world: World) {
 }
 
 #[on_both]
-async fn tables_and_columns_are_renamed_with_what_is_in_them(world: World) {
-    let url = world.empty_database("renamed").await;
+async fn tables_and_columns_are_renamed_with_their_data(env: TestEnv) {
+    let url = env.empty_database("renamed").await;
     let file = if url.starts_with("sqlite") { format!("{url}?mode=rwc") } else { url.clone() };
     let database = Database::connect(file).await.expect("opens");
     let before = Migrator::migrations().iter().position(|it| it.name() == "m0023_plain_names");

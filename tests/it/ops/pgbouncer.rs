@@ -4,29 +4,29 @@ use daemun::worker;
 use futures::future::join_all;
 
 use crate::admin::user_import::uploads;
+use crate::support::env::Engine;
 use crate::support::pgbouncer::PgBouncer;
 use crate::support::postgres::Cluster;
-use crate::support::tell;
-use crate::support::world::Engine;
-use crate::support::{GOOD, NEW, World};
+use crate::support::run_test;
+use crate::support::{GOOD, NEW, TestEnv};
 
 /// Startup parameters that pgbouncer drops: none, as it comes, and those that people add to the list.
 const IGNORED: [&str; 2] = ["", "extra_float_digits,options"];
 
 /// The database of a story behind a pgbouncer.
-fn behind(world: &World, ignored: &str) -> Option<(PgBouncer, String)> {
+fn behind(env: &TestEnv, ignored: &str) -> Option<(PgBouncer, String)> {
     let bouncer = PgBouncer::start(Cluster::get()?, ignored)?;
-    let url = bouncer.url(world.database_name());
+    let url = bouncer.url(env.database_name());
     Some((bouncer, url))
 }
 
 #[test]
-fn people_are_served_by_two_nodes_and_nobody_sees_what_is_anothers() {
+fn two_nodes_serve_users_and_share_nothing() {
     for ignored in IGNORED {
-        tell(Engine::Postgres, |world| async move {
-            let Some((bouncer, url)) = behind(&world, ignored) else { return };
+        run_test(Engine::Postgres, |env| async move {
+            let Some((bouncer, url)) = behind(&env, ignored) else { return };
             let settings = [("database_url", url.as_str()), ("session_cache", "0s")];
-            let nodes = [world.app_with(&settings).await, world.app_with(&settings).await];
+            let nodes = [env.app_with(&settings).await, env.app_with(&settings).await];
 
             let stories = (0..16).map(|number| {
                 let app = &nodes[number % 2];
@@ -34,7 +34,7 @@ fn people_are_served_by_two_nodes_and_nobody_sees_what_is_anothers() {
                     let name = format!("person{number}");
                     let email = format!("{name}@example.com");
                     let mut person = app.visitor().from(&format!("192.0.2.{number}:4000"));
-                    let joined = person.joins(&email, GOOD).await;
+                    let joined = person.signs_up(&email, GOOD).await;
                     assert_eq!(joined.location(), Some("/account/mypage"), "{}", joined.text());
                     for _ in 0..4 {
                         let page = person.get("/account/mypage").await;
@@ -51,12 +51,12 @@ fn people_are_served_by_two_nodes_and_nobody_sees_what_is_anothers() {
             join_all(stories).await;
 
             assert_eq!(
-                nodes[0].number("SELECT COUNT(*) FROM users").await,
+                nodes[0].query_number("SELECT COUNT(*) FROM users").await,
                 16,
                 "{}",
                 bouncer.log()
             );
-            assert_eq!(nodes[1].events("password_changed").await, 16);
+            assert_eq!(nodes[1].audit_event_count("password_changed").await, 16);
             nodes[0].execute("DELETE FROM outbox").await;
         });
     }
@@ -64,9 +64,9 @@ fn people_are_served_by_two_nodes_and_nobody_sees_what_is_anothers() {
 
 #[test]
 fn staff_and_the_worker_work_behind_it() {
-    tell(Engine::Postgres, |world| async move {
-        let Some((_bouncer, url)) = behind(&world, IGNORED[0]) else { return };
-        let app = world.app_with(&[("database_url", url.as_str())]).await;
+    run_test(Engine::Postgres, |env| async move {
+        let Some((_bouncer, url)) = behind(&env, IGNORED[0]) else { return };
+        let app = env.app_with(&[("database_url", url.as_str())]).await;
         let mut root = app.superuser("root").await;
         let list: Vec<_> = (0..300).map(|n| format!("p{n}@example.com")).collect();
 
@@ -76,7 +76,7 @@ fn staff_and_the_worker_work_behind_it() {
         root.submits("/admin/users/import", &[("plan", &plan)]).await;
         worker::run_bulk_jobs(&app.ctx).await;
 
-        assert_eq!(app.number("SELECT COUNT(*) FROM users").await, 301);
+        assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 301);
         let page = root.get("/admin/users?q=p299").await;
         assert!(page.text().contains("p299@example.com"), "{}", page.text());
         let csv = root.get("/admin/users.csv").await;
@@ -86,29 +86,29 @@ fn staff_and_the_worker_work_behind_it() {
 }
 
 #[test]
-fn each_transaction_has_the_time_outs_that_a_connection_of_its_own_would_have() {
-    tell(Engine::Postgres, |world| async move {
-        let Some((_bouncer, url)) = behind(&world, IGNORED[1]) else { return };
-        let direct = world.app().await;
-        let pooled = world.app_with(&[("database_url", url.as_str())]).await;
+fn each_transaction_has_its_timeouts() {
+    run_test(Engine::Postgres, |env| async move {
+        let Some((_bouncer, url)) = behind(&env, IGNORED[1]) else { return };
+        let direct = env.app().await;
+        let pooled = env.app_with(&[("database_url", url.as_str())]).await;
         for app in [&direct, &pooled] {
             for (name, expected) in [("lock_timeout", 5_000), ("statement_timeout", 6_000)] {
                 let sql = format!("SELECT setting::bigint FROM pg_settings WHERE name = '{name}'");
 
-                assert_eq!(app.number(&sql).await, expected, "{name}");
+                assert_eq!(app.query_number(&sql).await, expected, "{name}");
             }
         }
         let marked = "SELECT COUNT(*) FROM (SELECT current_setting('daemun.is_direct', true) AS it) s \
             WHERE it = 'on'";
-        assert_eq!((direct.number(marked).await, pooled.number(marked).await), (1, 0));
+        assert_eq!((direct.query_number(marked).await, pooled.query_number(marked).await), (1, 0));
     });
 }
 
 #[test]
-fn tables_are_made_and_taken_turns_for_behind_it() {
-    tell(Engine::Postgres, |world| async move {
-        let Some((bouncer, _)) = behind(&world, IGNORED[0]) else { return };
-        let empty = world.empty_database("bounced").await;
+fn migrations_and_locks_work_behind_it() {
+    run_test(Engine::Postgres, |env| async move {
+        let Some((bouncer, _)) = behind(&env, IGNORED[0]) else { return };
+        let empty = env.empty_database("bounced").await;
         let name = empty.split('/').nth(3).and_then(|rest| rest.split('?').next()).expect("a name");
         let url: daemun::config::DatabaseUrl = bouncer.url(name).parse().expect("a URL");
         let mut nodes = Vec::new();

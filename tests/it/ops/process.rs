@@ -7,13 +7,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::process::{
-    Answer, Disk, Machine, PATIENCE, Remote, Server, ask, eventually, postgres,
+    Disk, HttpResponse, PATIENCE, RemoteBrowser, Sandbox, Server, ask, eventually, postgres,
 };
 use crate::support::{self, GOOD};
 
 /// A site whose passwords are hashed at next to no cost.
-pub(crate) fn site() -> Machine {
-    Machine::new().in_a_hurry().with_a_name()
+pub(crate) fn site() -> Sandbox {
+    Sandbox::new().with_cheap_hashing().with_a_name()
 }
 
 /// A moment within so many milliseconds.
@@ -22,10 +22,10 @@ fn a_moment(at_most: u64) -> Duration {
 }
 
 /// Each engine with its name and a fresh machine; PostgreSQL only where there is one.
-fn on_each_engine(story: impl Fn(Machine, String)) {
-    let machine = site();
-    let database = machine.database();
-    story(machine, database);
+fn on_each_engine(story: impl Fn(Sandbox, String)) {
+    let sandbox = site();
+    let database = sandbox.database();
+    story(sandbox, database);
     if let Some(database) = postgres() {
         story(site().with("ROCKET_DATABASE_URL", &database), database);
     }
@@ -67,7 +67,7 @@ fn is_whole(database: &str) {
 /// is gone; tells whom the server acknowledged, and at once that it did. From one address it would be
 /// told that it is a crowd.
 fn joins_until_it_dies(
-    server: &Remote,
+    server: &RemoteBrowser,
     name: &str,
     place: &str,
     told: &mpsc::Sender<()>,
@@ -95,12 +95,12 @@ fn joins_until_it_dies(
     acknowledged
 }
 
-fn nobody_who_was_told_so_is_lost(machine: &Machine, database: &str, rounds: u32) {
-    let machine = machine.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1");
+fn nobody_who_was_told_so_is_lost(sandbox: &Sandbox, database: &str, rounds: u32) {
+    let sandbox = sandbox.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1");
     let mut acknowledged: Vec<String> = Vec::new();
     let mut moments = Vec::new();
     for round in 0..rounds {
-        let server = machine.serves();
+        let server = sandbox.serves();
         let moment = a_moment(400);
         moments.push(moment);
         let (told, joined) = mpsc::channel();
@@ -120,7 +120,7 @@ fn nobody_who_was_told_so_is_lost(machine: &Machine, database: &str, rounds: u32
         acknowledged.extend(sample.clone().into_iter().chain(joined));
 
         if let Some(email) = sample {
-            let server = machine.serves();
+            let server = sandbox.serves();
             let mut person = server.visitor().with("X-Forwarded-For", &format!("11.0.0.{round}"));
             assert_eq!(person.logs_in(&email, GOOD).status, 303, "{email} after {moments:?}");
             assert!(person.is_signed_in());
@@ -135,29 +135,29 @@ fn nobody_who_was_told_so_is_lost(machine: &Machine, database: &str, rounds: u32
 }
 
 #[test]
-fn nobody_who_was_told_that_they_joined_is_lost_when_the_server_is_killed() {
+fn no_acknowledged_sign_up_is_lost_on_sqlite() {
     for _ in 0..support::rounds() {
-        let machine = site();
-        nobody_who_was_told_so_is_lost(&machine, &machine.database(), 12);
+        let sandbox = site();
+        nobody_who_was_told_so_is_lost(&sandbox, &sandbox.database(), 12);
     }
 }
 
 #[test]
-fn nobody_who_was_told_that_they_joined_is_lost_on_postgres_either() {
+fn no_acknowledged_sign_up_is_lost_on_postgres() {
     for _ in 0..support::rounds() {
         let Some(database) = postgres() else { return };
-        let machine = site().with("ROCKET_DATABASE_URL", &database);
-        nobody_who_was_told_so_is_lost(&machine, &database, 4);
+        let sandbox = site().with("ROCKET_DATABASE_URL", &database);
+        nobody_who_was_told_so_is_lost(&sandbox, &database, 4);
     }
 }
 
 #[test]
-fn a_server_that_is_killed_while_it_starts_starts_the_next_time() {
+fn a_server_killed_while_starting_starts_again() {
     let mut moments = Vec::new();
     for _ in 0..20 {
-        let machine = site();
+        let sandbox = site();
         for _ in 0..2 {
-            let starting = machine.starts_serving();
+            let starting = sandbox.starts_serving();
             let moment = a_moment(70);
             moments.push(moment);
             // The moment is what this story is about.
@@ -165,24 +165,24 @@ fn a_server_that_is_killed_while_it_starts_starts_the_next_time() {
             starting.running.dies();
         }
 
-        let said = machine.runs(&["migrate"]);
+        let said = sandbox.runs(&["migrate"]);
 
         assert_eq!(said.code(), Some(0), "killed after {moments:?}: {said:#?}");
-        assert_eq!(ask(&machine.database(), "PRAGMA integrity_check"), ["ok"]);
-        assert_eq!(ask(&machine.database(), "SELECT id FROM signing_keys").len(), 1);
+        assert_eq!(ask(&sandbox.database(), "PRAGMA integrity_check"), ["ok"]);
+        assert_eq!(ask(&sandbox.database(), "SELECT id FROM signing_keys").len(), 1);
     }
 }
 
 #[test]
-fn a_killed_server_is_back_within_seconds_and_people_are_still_signed_in() {
-    on_each_engine(|machine, _| {
-        let server = machine.serves();
+fn a_killed_server_restarts_with_its_sessions() {
+    on_each_engine(|sandbox, _| {
+        let server = sandbox.serves();
         let mut ada = server.visitor();
-        assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+        assert_eq!(ada.signs_up("ada@example.com", GOOD).status, 303);
         server.dies();
 
         let started = Instant::now();
-        let server = machine.serves();
+        let server = sandbox.serves();
 
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
         assert!(ada.on(&server).is_signed_in());
@@ -213,21 +213,21 @@ pub(crate) fn half_sent(
 }
 
 #[test]
-fn a_server_that_is_asked_to_stop_answers_what_it_has_begun() {
-    on_each_engine(|machine, database| {
+fn a_stopping_server_answers_requests_under_way() {
+    on_each_engine(|sandbox, database| {
         for signal in ["TERM", "INT"] {
-            let server = machine.serves();
+            let server = sandbox.serves();
             let email = format!("{signal}@example.com").to_lowercase();
             let fields = [("email", email.as_str()), ("password1", GOOD), ("password2", GOOD)];
             let (mut connection, rest) = half_sent(&server, "/account/join", &fields);
-            server.is_asked_to_stop(signal);
+            server.send_signal(signal);
             assert!(eventually(PATIENCE, || server.is_closed()), "nobody new is let in");
             connection.write_all(&rest).expect("it still listens");
-            let answer = Answer::read(connection).expect("a whole answer");
+            let answer = HttpResponse::read(connection).expect("a whole answer");
 
             assert_eq!(answer.status, 303, "{}", answer.text);
             let said = server.ends();
-            assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+            assert_eq!((said.code(), said.error_lines()), (Some(0), vec![]), "{said:#?}");
             let joined = format!("SELECT email FROM users WHERE email = '{email}'");
             assert_eq!(ask(&database, &joined), [email]);
         }
@@ -236,9 +236,9 @@ fn a_server_that_is_asked_to_stop_answers_what_it_has_begun() {
 }
 
 #[test]
-fn a_server_that_is_asked_to_stop_in_the_rush_hour_keeps_its_word() {
-    on_each_engine(|machine, database| {
-        let server = machine.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1").serves();
+fn a_stopping_server_loses_no_request_under_load() {
+    on_each_engine(|sandbox, database| {
+        let server = sandbox.with("ROCKET_TRUSTED_PROXIES", "127.0.0.1").serves();
         let (told, joined) = mpsc::channel();
         let crowd: Vec<_> = (0..4)
             .map(|client| {
@@ -253,7 +253,7 @@ fn a_server_that_is_asked_to_stop_in_the_rush_hour_keeps_its_word() {
 
         let said = server.stops();
 
-        assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+        assert_eq!((said.code(), said.error_lines()), (Some(0), vec![]), "{said:#?}");
         let acknowledged = crowd.into_iter().flat_map(|it| it.join().expect("no panic"));
         let present = ask(&database, "SELECT email FROM users");
         let lost: Vec<_> = acknowledged.filter(|email| !present.contains(email)).collect();
@@ -263,17 +263,17 @@ fn a_server_that_is_asked_to_stop_in_the_rush_hour_keeps_its_word() {
 }
 
 #[test]
-fn people_stay_signed_in_when_the_server_starts_again() {
-    on_each_engine(|machine, _| {
-        let server = machine.serves();
+fn a_restart_keeps_the_sessions() {
+    on_each_engine(|sandbox, _| {
+        let server = sandbox.serves();
         let mut ada = server.visitor();
-        assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+        assert_eq!(ada.signs_up("ada@example.com", GOOD).status, 303);
         let mut bob = server.visitor();
-        assert_eq!(bob.joins("bob@example.com", GOOD).status, 303);
+        assert_eq!(bob.signs_up("bob@example.com", GOOD).status, 303);
         assert_eq!(bob.clone().submits("/account/logout", &[]).status, 303);
         assert_eq!(server.stops().code(), Some(0));
 
-        let server = machine.serves();
+        let server = sandbox.serves();
 
         assert!(ada.on(&server).is_signed_in());
         assert!(!bob.on(&server).is_signed_in(), "who had logged out stays out");
@@ -281,7 +281,7 @@ fn people_stay_signed_in_when_the_server_starts_again() {
 }
 
 #[test]
-fn nobody_can_keep_a_server_from_stopping() {
+fn no_client_can_prevent_stopping() {
     let server = site().serves();
     let nothing = server.hears(b"").expect("it listens");
     let half_a_head = server.hears(b"GET / HTTP/1.1\r\nHost: loc").expect("it listens");
@@ -296,24 +296,24 @@ fn nobody_can_keep_a_server_from_stopping() {
     let said = server.stops();
 
     assert!(asked.elapsed() < Duration::from_secs(15), "{:?}", asked.elapsed());
-    assert_eq!((said.code(), said.complaints()), (Some(0), vec![]), "{said:#?}");
+    assert_eq!((said.code(), said.error_lines()), (Some(0), vec![]), "{said:#?}");
     drop((nothing, half_a_head, no_body, half_a_body, idle));
 }
 
 #[test]
-fn a_database_that_was_closed_properly_is_one_file() {
-    let machine = site();
-    let server = machine.serves();
-    assert_eq!(server.visitor().joins("ada@example.com", GOOD).status, 303);
-    assert!(machine.path("data/daemun.db-wal").exists());
+fn a_cleanly_closed_database_is_one_file() {
+    let sandbox = site();
+    let server = sandbox.serves();
+    assert_eq!(server.visitor().signs_up("ada@example.com", GOOD).status, 303);
+    assert!(sandbox.path("data/daemun.db-wal").exists());
 
     assert_eq!(server.stops().code(), Some(0));
 
-    assert!(!machine.path("data/daemun.db-wal").exists(), "a copy of the file is a copy of it all");
+    assert!(!sandbox.path("data/daemun.db-wal").exists(), "a copy of the file is a copy of it all");
 }
 
 #[test]
-fn nodes_that_start_at_once_on_an_empty_database_serve_the_same_people() {
+fn nodes_starting_on_an_empty_database_serve_the_same_users() {
     for _ in 0..3 {
         let Some(database) = postgres() else { return };
         let node = || {
@@ -324,13 +324,14 @@ fn nodes_that_start_at_once_on_an_empty_database_serve_the_same_people() {
         };
         let starting = [node(), node(), node()];
 
-        let nodes = starting.map(|it| it.gets_ready().unwrap_or_else(|said| panic!("{said:#?}")));
+        let nodes =
+            starting.map(|it| it.wait_until_ready().unwrap_or_else(|said| panic!("{said:#?}")));
 
         for node in &nodes {
             assert_eq!(node.visitor().get("/health/ready").status, 200);
         }
         let mut ada = nodes[0].visitor();
-        assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+        assert_eq!(ada.signs_up("ada@example.com", GOOD).status, 303);
         assert!(ada.on(&nodes[1]).is_signed_in());
         assert_eq!(nodes[2].visitor().logs_in("ada@example.com", GOOD).status, 303);
         assert_eq!(ask(&database, "SELECT id FROM signing_keys").len(), 1);
@@ -338,11 +339,12 @@ fn nodes_that_start_at_once_on_an_empty_database_serve_the_same_people() {
 }
 
 #[test]
-fn two_servers_on_one_file_serve_the_same_people() {
-    let machine = site();
-    let starting = [machine.starts_serving(), machine.starts_serving()];
+fn two_servers_on_one_file_serve_the_same_users() {
+    let sandbox = site();
+    let starting = [sandbox.starts_serving(), sandbox.starts_serving()];
 
-    let servers = starting.map(|it| it.gets_ready().unwrap_or_else(|said| panic!("{said:#?}")));
+    let servers =
+        starting.map(|it| it.wait_until_ready().unwrap_or_else(|said| panic!("{said:#?}")));
 
     let joined = Mutex::new(0);
     thread::scope(|scope| {
@@ -351,7 +353,7 @@ fn two_servers_on_one_file_serve_the_same_people() {
             scope.spawn(move || {
                 for count in 0..10 {
                     let email = format!("s{number}n{count}@example.com");
-                    assert_eq!(server.visitor().joins(&email, GOOD).status, 303);
+                    assert_eq!(server.visitor().signs_up(&email, GOOD).status, 303);
                     *joined.lock().expect("no panic") += 1;
                 }
             });
@@ -359,13 +361,13 @@ fn two_servers_on_one_file_serve_the_same_people() {
     });
     assert_eq!(joined.into_inner().expect("no panic"), 20);
     assert_eq!(servers[0].visitor().logs_in("s1n9@example.com", GOOD).status, 303);
-    is_whole(&machine.database());
+    is_whole(&sandbox.database());
 }
 
 #[test]
-fn people_who_join_at_the_same_moment_are_not_too_many() {
-    on_each_engine(|machine, database| {
-        let nodes = [machine.serves(), machine.serves()];
+fn many_sign_ups_at_the_same_moment_succeed() {
+    on_each_engine(|sandbox, database| {
+        let nodes = [sandbox.serves(), sandbox.serves()];
         let refused = Mutex::new(Vec::new());
 
         thread::scope(|scope| {
@@ -374,7 +376,7 @@ fn people_who_join_at_the_same_moment_are_not_too_many() {
                 scope.spawn(move || {
                     for number in 0..10 {
                         let email = format!("c{client}n{number}@example.com");
-                        let status = node.visitor().joins(&email, GOOD).status;
+                        let status = node.visitor().signs_up(&email, GOOD).status;
                         if status != 303 {
                             refused.lock().expect("no panic").push((email, status));
                         }
@@ -390,21 +392,21 @@ fn people_who_join_at_the_same_moment_are_not_too_many() {
 }
 
 #[test]
-fn a_full_disk_stops_writing_and_nothing_else() {
+fn a_full_disk_stops_only_writing() {
     let Some(disk) = Disk::of("2m") else { return };
     let file = disk.path().join("daemun.db");
     let database = format!("sqlite://{}", file.display());
-    let machine = site().with("ROCKET_DATABASE_URL", &database);
-    let mut server = machine.serves();
+    let sandbox = site().with("ROCKET_DATABASE_URL", &database);
+    let mut server = sandbox.serves();
     let mut ada = server.visitor();
-    assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+    assert_eq!(ada.signs_up("ada@example.com", GOOD).status, 303);
     disk.fill();
 
     // What is left inside the files of the database may do for a few.
     let mut admitted = Vec::new();
     let refused = (0..200).find_map(|number| {
         let email = format!("eve{number}@example.com");
-        let answer = server.visitor().joins(&email, GOOD);
+        let answer = server.visitor().signs_up(&email, GOOD);
         if answer.status == 303 {
             admitted.push(email);
             return None;
@@ -425,7 +427,7 @@ fn a_full_disk_stops_writing_and_nothing_else() {
 
     disk.make_room();
 
-    assert_eq!(server.visitor().joins("bob@example.com", GOOD).status, 303, "without a restart");
+    assert_eq!(server.visitor().signs_up("bob@example.com", GOOD).status, 303, "without a restart");
     assert_eq!(server.visitor().logs_in("ada@example.com", GOOD).status, 303);
     is_whole(&database);
     let said = server.stops();

@@ -6,13 +6,13 @@ use std::time::Duration;
 use daemun::flows;
 use daemun::flows::system::checks::Finding;
 
-use crate::support::process::{Machine, PATIENCE, eventually};
-use crate::support::{App, GOOD, World, on_both};
+use crate::support::process::{PATIENCE, Sandbox, eventually};
+use crate::support::{App, GOOD, TestEnv, on_both};
 
 const PROXY: &str = "198.51.100.1:4711";
 
-async fn behind_a_proxy(world: &World) -> App {
-    world.app_with(&[("trusted_proxies", "198.51.100.0/24")]).await
+async fn behind_a_proxy(env: &TestEnv) -> App {
+    env.app_with(&[("trusted_proxies", "198.51.100.0/24")]).await
 }
 
 /// The address of a log-in whose request came through the proxy with these headers.
@@ -22,8 +22,10 @@ async fn seen_as(app: &App, headers: &[(&str, &str)]) -> String {
         ada = ada.with(name, value);
     }
     assert_eq!(ada.logs_in("ada@example.com", GOOD).await.status(), 303, "{headers:?}");
-    app.word("SELECT ip FROM sessions ORDER BY created_at DESC, ended_at IS NULL DESC LIMIT 1")
-        .await
+    app.query_text(
+        "SELECT ip FROM sessions ORDER BY created_at DESC, ended_at IS NULL DESC LIMIT 1",
+    )
+    .await
 }
 
 fn findings(app: &App) -> Vec<Finding> {
@@ -31,9 +33,9 @@ fn findings(app: &App) -> Vec<Finding> {
 }
 
 #[on_both]
-async fn people_are_told_apart_however_the_proxy_writes_their_addresses(world: World) {
-    let app = behind_a_proxy(&world).await;
-    app.person("ada").await;
+async fn clients_are_told_apart_in_every_header_format(env: TestEnv) {
+    let app = behind_a_proxy(&env).await;
+    app.user("ada").await;
     for (headers, address) in [
         (&[("X-Forwarded-For", "203.0.113.7:51234")][..], "203.0.113.7"),
         (&[("X-Forwarded-For", "[2001:db8::7]:443")], "2001:db8::7"),
@@ -49,34 +51,34 @@ async fn people_are_told_apart_however_the_proxy_writes_their_addresses(world: W
         ),
         (&[("Forwarded", "proto=https"), ("X-Forwarded-For", "203.0.113.14")], "203.0.113.14"),
     ] {
-        world.clock.advance(Duration::from_secs(1));
+        env.clock.advance(Duration::from_secs(1));
         assert_eq!(seen_as(&app, headers).await, address, "{headers:?}");
     }
     assert!(!findings(&app).iter().any(|it| matches!(it, Finding::ProxyUnreadable(_))));
 }
 
 #[on_both]
-async fn the_header_that_the_proxy_does_not_write_chooses_no_address(world: World) {
-    let app = behind_a_proxy(&world).await;
-    app.person("ada").await;
+async fn an_unused_forwarding_header_sets_no_address(env: TestEnv) {
+    let app = behind_a_proxy(&env).await;
+    app.user("ada").await;
     for headers in [
         &[("X-Forwarded-For", "203.0.113.7"), ("Forwarded", "for=9.9.9.9")][..],
         &[("X-Forwarded-For", "9.9.9.9"), ("Forwarded", "for=203.0.113.7")],
         &[("X-Forwarded-For", "9.9.9.9"), ("Forwarded", "for=_hidden")],
     ] {
-        world.clock.advance(Duration::from_secs(1));
+        env.clock.advance(Duration::from_secs(1));
         assert_eq!(seen_as(&app, headers).await, "198.51.100.1", "{headers:?}");
     }
     let mut stranger = app.visitor().from("192.0.2.50:1").with("Forwarded", "for=9.9.9.9");
-    world.clock.advance(Duration::from_secs(1));
+    env.clock.advance(Duration::from_secs(1));
     assert_eq!(stranger.logs_in("ada@example.com", GOOD).await.status(), 303);
-    assert_eq!(app.number("SELECT COUNT(*) FROM sessions WHERE ip = '9.9.9.9'").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM sessions WHERE ip = '9.9.9.9'").await, 0);
 }
 
 #[on_both]
-async fn a_header_of_a_trusted_proxy_that_cannot_be_read_is_found_by_the_checkup(world: World) {
-    let app = behind_a_proxy(&world).await;
-    app.person("ada").await;
+async fn check_finds_an_unreadable_header_of_a_proxy(env: TestEnv) {
+    let app = behind_a_proxy(&env).await;
+    app.user("ada").await;
     let is_found = |app: &App| {
         findings(app).contains(&Finding::ProxyUnreadable("198.51.100.1".parse().expect("one")))
     };
@@ -85,20 +87,18 @@ async fn a_header_of_a_trusted_proxy_that_cannot_be_read_is_found_by_the_checkup
     app.visitor().with("X-Forwarded-For", "unknown").get("/").await;
     assert!(!is_found(&app), "what clients send is no fault of the proxy");
 
-    world.clock.advance(Duration::from_secs(1));
+    env.clock.advance(Duration::from_secs(1));
     assert_eq!(seen_as(&app, &[("X-Forwarded-For", "203.0.113.7, unknown")]).await, "198.51.100.1");
     assert!(eventually(PATIENCE, || is_found(&app)));
 
-    assert!(
-        !findings(&world.app().await).iter().any(|it| matches!(it, Finding::ProxyUnreadable(_)))
-    );
-    behind_a_proxy(&world).await;
+    assert!(!findings(&env.app().await).iter().any(|it| matches!(it, Finding::ProxyUnreadable(_))));
+    behind_a_proxy(&env).await;
     assert!(!is_found(&app), "a server that starts knows nothing of its proxies yet");
 }
 
 #[on_both]
-async fn a_trusted_proxy_names_the_request(world: World) {
-    let app = behind_a_proxy(&world).await;
+async fn a_trusted_proxy_sets_the_request_id(env: TestEnv) {
+    let app = behind_a_proxy(&env).await;
     let given = "0193e6a4-7b1c-7def-8123-456789abcdef";
     let named = |address: &str, id: &str| {
         let (mut visitor, path) =
@@ -126,24 +126,24 @@ async fn a_trusted_proxy_names_the_request(world: World) {
 }
 
 #[test]
-fn a_proxy_that_cannot_be_understood_is_warned_of_once_and_found_by_the_command() {
-    let machine = Machine::new().with_a_name().with("ROCKET_TRUSTED_PROXIES", "[\"127.0.0.1/32\"]");
-    let server = machine.serves();
-    let check = || machine.runs(&["check"]);
+fn an_unreadable_proxy_is_warned_about_once() {
+    let sandbox = Sandbox::new().with_a_name().with("ROCKET_TRUSTED_PROXIES", "[\"127.0.0.1/32\"]");
+    let server = sandbox.serves();
+    let check = || sandbox.runs(&["check"]);
     assert_eq!(check().code(), Some(0));
 
     for _ in 0..3 {
         assert_eq!(server.visitor().with("X-Forwarded-For", "unknown").get("/").status, 200);
     }
 
-    assert!(eventually(PATIENCE, || machine.path("data/unreadable_proxy").exists()));
+    assert!(eventually(PATIENCE, || sandbox.path("data/unreadable_proxy").exists()));
     let said = check();
     assert_eq!(said.code(), Some(1), "{said:#?}");
-    assert!(said.complaint().contains("The trusted proxy 127.0.0.1 has sent"), "{said:#?}");
+    assert!(said.error_line().contains("The trusted proxy 127.0.0.1 has sent"), "{said:#?}");
     assert_eq!(server.log().matches("cannot be read").count(), 1, "{}", server.log());
     assert_eq!(server.stops().code(), Some(0));
 
-    let server = machine.serves();
+    let server = sandbox.serves();
     let client = "203.0.113.7:51234";
     assert_eq!(server.visitor().with("X-Forwarded-For", client).get("/").status, 200);
     assert_eq!(check().code(), Some(0));

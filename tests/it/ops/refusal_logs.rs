@@ -4,7 +4,7 @@ use rocket::http::{ContentType, Method};
 use serde_json::json;
 
 use crate::support::log_lines::LogLines;
-use crate::support::{App, GOOD, Page, Program, World, on_both};
+use crate::support::{ApiClient, App, GOOD, Page, TestEnv, on_both};
 
 /// The lines since the last time, as objects.
 fn objects(lines: &LogLines) -> Vec<serde_json::Value> {
@@ -30,13 +30,13 @@ fn is_told(lines: &LogLines, page: &Page, (status, reason): (u16, &str), what: &
 
 async fn guesses_by_json(app: &App, path: &str) -> Page {
     let body = json!({ "email": "ada@example.com", "password": "marker guess" });
-    app.program().post(path, body).await.page
+    app.api_client().post(path, body).await.page
 }
 
 #[on_both]
-async fn every_refused_request_leaves_one_line(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn every_refused_request_logs_one_line(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let token = ada.token().await;
     let lines = LogLines::default();
     let _listening = lines.listens_for_objects();
@@ -56,7 +56,7 @@ async fn every_refused_request_leaves_one_line(world: World) {
     is_told(&lines, &page, (403, "no_cookies"), "no cookies");
     let page = ada.get("/admin").await;
     is_told(&lines, &page, (403, "permission_denied"), "a page for staff");
-    let page = Program::new(ada.clone()).post("/api/users", json!({})).await.page;
+    let page = ApiClient::new(ada.clone()).post("/api/users", json!({})).await.page;
     is_told(&lines, &page, (403, "permission_denied"), "a place for staff");
     let body = Some((ContentType::JSON, b"{}".to_vec()));
     let page = elsewhere.send(Method::Post, "/api/token", body).await;
@@ -65,14 +65,15 @@ async fn every_refused_request_leaves_one_line(world: World) {
     for path in ["/api/account/user", "/api/forward-auth"] {
         is_told(&lines, &bearing.get(path).await, (401, "token_not_valid"), path);
     }
-    let page = app.program().post("/api/token/refresh", json!({ "refresh": "marker" })).await.page;
+    let page =
+        app.api_client().post("/api/token/refresh", json!({ "refresh": "marker" })).await.page;
     is_told(&lines, &page, (401, "token_not_valid"), "no refresh token");
 }
 
 #[on_both]
-async fn the_line_of_a_wrong_password_is_the_only_one(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn a_wrong_password_logs_one_line(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let lines = LogLines::default();
     let _listening = lines.listens_for_objects();
 
@@ -94,9 +95,9 @@ async fn the_line_of_a_wrong_password_is_the_only_one(world: World) {
 }
 
 #[on_both]
-async fn too_many_attempts_leave_one_line_each(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn every_rate_limited_attempt_logs_one_line(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     for _ in 0..11 {
         app.visitor().logs_in("ada@example.com", "marker guess").await;
     }
@@ -112,9 +113,9 @@ async fn too_many_attempts_leave_one_line_each(world: World) {
 }
 
 #[on_both]
-async fn what_is_not_refused_leaves_none(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn successful_requests_log_no_refusal(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     let lines = LogLines::default();
     let _listening = lines.listens_for_objects();
 

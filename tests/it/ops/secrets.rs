@@ -3,29 +3,29 @@
 use serde_json::json;
 
 use crate::support::log_lines::LogLines;
-use crate::support::{App, GOOD, NEW, World, on_both};
+use crate::support::{App, GOOD, NEW, TestEnv, on_both};
 
 /// Goes through every story that has a letter, and tells the tokens and passwords that occurred.
 async fn follows_every_letter(app: &App, email: &str) -> Vec<String> {
     let mut secrets = vec!["marker-new-password by the river".to_owned(), NEW.to_owned()];
     let mut ada = app.visitor();
-    let verify = app.letter_to(email).await.link("/account/email/verify/");
-    app.visitor().presses(&verify).await;
-    app.visitor().asks_for_reset(email).await;
-    let reset = app.letter_to(email).await.link("/account/password/reset/");
+    let verify = app.last_email_to(email).await.link("/account/email/verify/");
+    app.visitor().confirms(&verify).await;
+    app.visitor().requests_password_reset(email).await;
+    let reset = app.last_email_to(email).await.link("/account/password/reset/");
     ada.get(&reset).await;
-    ada.chooses("/account/password/new", "marker").await;
-    ada.chooses("/account/password/new", &secrets[0]).await;
+    ada.sets_new_password("/account/password/new", "marker").await;
+    ada.sets_new_password("/account/password/new", &secrets[0]).await;
     ada.logs_in(email, &secrets[0]).await;
     ada.changes_password("marker-wrong", NEW).await;
     ada.changes_password(&secrets[0], NEW).await;
-    let not_me = app.letter_to(email).await.link("/account/not-me/");
-    ada.asks_to_move("marker-new@example.com", NEW).await;
-    let confirm = app.letter_to("marker-new@example.com").await.link("/account/email/change/");
-    ada.presses(&confirm).await;
-    let undo = app.letter_to(email).await.link("/account/email/undo/");
-    app.visitor().presses(&undo).await;
-    assert_eq!(app.events("email_change_undone").await, 1, "all of it happened");
+    let not_me = app.last_email_to(email).await.link("/account/not-me/");
+    ada.requests_email_change("marker-new@example.com", NEW).await;
+    let confirm = app.last_email_to("marker-new@example.com").await.link("/account/email/change/");
+    ada.confirms(&confirm).await;
+    let undo = app.last_email_to(email).await.link("/account/email/undo/");
+    app.visitor().confirms(&undo).await;
+    assert_eq!(app.audit_event_count("email_change_undone").await, 1, "all of it happened");
     let links = [verify, reset, not_me, confirm, undo];
     secrets.extend(links.iter().filter_map(|link| Some(link.rsplit_once('/')?.1.to_owned())));
     secrets
@@ -33,10 +33,10 @@ async fn follows_every_letter(app: &App, email: &str) -> Vec<String> {
 
 /// Goes through the JSON door, well and badly, and tells the tokens that occurred.
 async fn goes_by_json(app: &App, email: &str) -> Vec<String> {
-    let mut program = app.program();
-    assert_eq!(program.asks_for_tokens(email, GOOD).await.status(), 200);
+    let mut program = app.api_client();
+    assert_eq!(program.requests_tokens(email, GOOD).await.status(), 200);
     let mut tokens = vec![program.access.clone(), program.refresh.clone()];
-    program.renews().await;
+    program.refreshes_tokens().await;
     tokens.extend([program.access.clone(), program.refresh.clone()]);
     let body = json!({ "email": "marker@example.com", "password": "marker-json" });
     for path in ["/api/token", "/api/account/login", "/api/account/join"] {
@@ -51,38 +51,38 @@ async fn goes_by_json(app: &App, email: &str) -> Vec<String> {
 }
 
 #[on_both]
-async fn letters_that_wait_are_sealed(world: World) {
-    let app = world.app().await;
-    app.person("ada").await;
+async fn queued_emails_are_sealed(env: TestEnv) {
+    let app = env.app().await;
+    app.user("ada").await;
     let waiting = "SELECT COUNT(*) FROM outbox WHERE sealed LIKE '%link%' OR sealed LIKE '%{%' \
         OR sealed LIKE '%192.0.2.1%' OR length(sealed) < 40";
 
-    assert_eq!(app.number("SELECT COUNT(*) FROM outbox").await, 1);
-    assert_eq!(app.number(waiting).await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM outbox").await, 1);
+    assert_eq!(app.query_number(waiting).await, 0);
 
-    app.delivers().await;
+    app.sends_due_emails().await;
     let gone = "SELECT COUNT(*) FROM outbox WHERE sealed = ''";
-    assert_eq!(app.number(gone).await, 1, "when it is sent, nothing is left of it");
+    assert_eq!(app.query_number(gone).await, 1, "when it is sent, nothing is left of it");
 }
 
 #[on_both]
-async fn log_lines_tell_outcomes_and_no_secrets(world: World) {
+async fn log_lines_hold_no_secret(env: TestEnv) {
     let lines = LogLines::default();
     // The story runs on this thread alone.
     let _listening = lines.listens();
-    let app = world.app().await;
-    let mut ada = app.person("marker-ada").await;
+    let app = env.app().await;
+    let mut ada = app.user("marker-ada").await;
     let mut tokens = ada.cookies.values().cloned().collect::<Vec<_>>();
     tokens.push(ada.token().await);
-    world.clock.advance(std::time::Duration::from_mins(10));
+    env.clock.advance(std::time::Duration::from_mins(10));
     ada.get("/account/mypage").await;
     tokens.extend(ada.cookies.values().cloned());
     app.visitor().logs_in("marker-ada@example.com", "marker-wrong-password").await;
     app.visitor().with("Authorization", "Bearer marker-bearer").get("/account/mypage").await;
-    app.visitor().with("User-Agent", "marker\nforged line").joins("x", "marker-weak").await;
+    app.visitor().with("User-Agent", "marker\nforged line").signs_up("x", "marker-weak").await;
     ada.logs_out().await;
     tokens.extend(follows_every_letter(&app, "marker-ada@example.com").await);
-    app.visitor().joins("marker-eve@example.com", GOOD).await;
+    app.visitor().signs_up("marker-eve@example.com", GOOD).await;
     tokens.extend(goes_by_json(&app, "marker-eve@example.com").await);
 
     let said = lines.taken();
@@ -94,9 +94,9 @@ async fn log_lines_tell_outcomes_and_no_secrets(world: World) {
 }
 
 #[on_both]
-async fn the_database_holds_no_secret_in_clear(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn the_database_holds_no_plain_secret(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
     ada.logs_in("ada@example.com", GOOD).await;
     let mut secrets: Vec<_> = ada.cookies.values().cloned().chain([GOOD.to_owned()]).collect();
     secrets.extend(follows_every_letter(&app, "ada@example.com").await);
@@ -112,17 +112,17 @@ async fn the_database_holds_no_secret_in_clear(world: World) {
     for (table, column) in columns {
         for secret in &secrets {
             let sql = format!("SELECT COUNT(*) FROM {table} WHERE {column} LIKE '%{secret}%'");
-            assert_eq!(app.number(&sql).await, 0, "{table}");
+            assert_eq!(app.query_number(&sql).await, 0, "{table}");
         }
     }
     let sealed =
         "SELECT COUNT(*) FROM signing_keys WHERE sealed LIKE '%BEGIN%' OR sealed LIKE 'MIG%'";
-    assert_eq!(app.number(sealed).await, 0);
+    assert_eq!(app.query_number(sealed).await, 0);
 }
 
 #[on_both]
-async fn a_token_in_an_address_is_told_to_nobody(world: World) {
-    let app = world.app().await;
+async fn tokens_in_urls_are_sent_to_no_one(env: TestEnv) {
+    let app = env.app().await;
     let token = daemun::flows::admin::setup::create_link(&app.ctx)
         .await
         .expect("answers")
@@ -140,7 +140,7 @@ async fn a_token_in_an_address_is_told_to_nobody(world: World) {
 }
 
 #[test]
-fn debug_shows_no_secret() {
+fn debug_output_shows_no_secret() {
     let secret = daemun::types::Secret::new("marker".into());
     let hash = daemun::crypto::hash_secret(&secret);
     let password = daemun::types::Password::parse("marker").expect("typed");

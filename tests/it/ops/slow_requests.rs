@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::ops::process::{half_sent, site};
 use crate::support::GOOD;
-use crate::support::process::{Answer, PATIENCE, Server, ask, eventually};
+use crate::support::process::{HttpResponse, PATIENCE, Server, ask, eventually};
 
 /// Much longer than any page takes, much shorter than any deadline of the server.
 const SOON: Duration = Duration::from_secs(5);
@@ -20,7 +20,7 @@ fn others_are_served(server: &Server) {
 }
 
 #[test]
-fn whoever_never_sends_the_rest_of_a_form_is_told_so_and_keeps_nobody_waiting() {
+fn an_unfinished_form_gets_a_timeout() {
     let server = site().serves();
     let head = server.visitor().head("POST", "/account/login", 1000);
     let begun = Instant::now();
@@ -32,7 +32,7 @@ fn whoever_never_sends_the_rest_of_a_form_is_told_so_and_keeps_nobody_waiting() 
     others_are_served(&server);
 
     for connection in slow {
-        let answer = Answer::read(connection).expect("an answer");
+        let answer = HttpResponse::read(connection).expect("an answer");
         assert_eq!((answer.status, answer.header("connection")), (408, Some("close")));
     }
     let took = begun.elapsed();
@@ -40,7 +40,7 @@ fn whoever_never_sends_the_rest_of_a_form_is_told_so_and_keeps_nobody_waiting() 
 }
 
 #[test]
-fn whoever_sends_a_form_letter_by_letter_is_not_waited_for() {
+fn a_form_sent_byte_by_byte_gets_a_timeout() {
     let server = site().serves();
     let head = server.visitor().head("POST", "/account/login", 1000);
     let begun = Instant::now();
@@ -61,7 +61,7 @@ fn whoever_sends_a_form_letter_by_letter_is_not_waited_for() {
 }
 
 #[test]
-fn a_form_of_which_nothing_arrives_keeps_nobody_waiting() {
+fn a_form_without_a_body_blocks_no_one() {
     let server = site().serves();
     let head = server.visitor().head("POST", "/account/login", 1000);
     let silent: Vec<_> = (0..200).map(|_| server.hears(head.as_bytes())).collect();
@@ -69,29 +69,29 @@ fn a_form_of_which_nothing_arrives_keeps_nobody_waiting() {
 
     others_are_served(&server);
     let mut ada = server.visitor();
-    assert_eq!(ada.joins("ada@example.com", GOOD).status, 303);
+    assert_eq!(ada.signs_up("ada@example.com", GOOD).status, 303);
 }
 
 #[test]
-fn whoever_hangs_up_in_the_middle_of_a_form_has_sent_none() {
-    let machine = site();
-    let mut server = machine.serves();
+fn an_aborted_form_is_not_processed() {
+    let sandbox = site();
+    let mut server = sandbox.serves();
     let fields = [("email", "ada@example.com"), ("password1", GOOD), ("password2", GOOD)];
     for _ in 0..20 {
         let (connection, _) = half_sent(&server, "/account/join", &fields);
-        crate::support::process::hangs_up(&connection);
-        let answer = Answer::read(connection).ok().map(|answer| answer.status);
+        crate::support::process::shut_down_writing(&connection);
+        let answer = HttpResponse::read(connection).ok().map(|answer| answer.status);
         assert!(answer.is_none_or(|status| (400..500).contains(&status)), "{answer:?}");
     }
 
     assert!(server.lives());
     let said = server.stops();
     assert!(!said.errors.contains("ERROR"), "not the server's fault: {said:#?}");
-    assert!(ask(&machine.database(), "SELECT email FROM users").is_empty());
+    assert!(ask(&sandbox.database(), "SELECT email FROM users").is_empty());
 }
 
 #[test]
-fn odd_requests_are_refused_and_the_server_lives() {
+fn malformed_requests_are_refused() {
     let mut server = site().serves();
     let host = format!("Host: localhost:{}\r\nConnection: close\r\n", server.port);
     let many = "X-Header: a\r\n".repeat(300);
@@ -163,7 +163,7 @@ fn odd_requests_are_refused_and_the_server_lives() {
 }
 
 #[test]
-fn an_answer_never_speaks_of_the_host_that_a_request_named() {
+fn responses_ignore_the_host_of_the_request() {
     let mut server = site().serves();
     let own = format!("localhost:{}", server.port);
     for request in [
@@ -176,7 +176,7 @@ fn an_answer_never_speaks_of_the_host_that_a_request_named() {
     ] {
         let connection = server.hears(request.replace("OWN", &own).as_bytes()).expect("listens");
 
-        let answer = Answer::read(connection).expect("an answer");
+        let answer = HttpResponse::read(connection).expect("an answer");
 
         assert!(answer.status < 500, "{request}: {}", answer.status);
         assert!(!answer.text.contains("evil.example"), "{request}: {}", answer.text);

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait as _, Statement};
 
-use crate::support::world::Engine;
-use crate::support::{World, on_both};
+use crate::support::env::Engine;
+use crate::support::{TestEnv, on_both};
 
 /// A row of the smallest table, with a number in it.
 fn insert(number: usize) -> String {
@@ -33,8 +33,8 @@ async fn given_up_after<T>(polls: usize, asked: impl Future<Output = T>) -> bool
 }
 
 #[on_both]
-async fn a_transaction_in_which_a_statement_failed_is_never_committed(world: World) {
-    let (app, other) = (world.app().await, world.app().await);
+async fn a_transaction_with_a_failed_statement_never_commits(env: TestEnv) {
+    let (app, other) = (env.app().await, env.app().await);
     let transaction = app.ctx.db.begin().await.expect("begins");
     transaction.execute_unprepared(&insert(1)).await.expect("inserts");
     transaction.execute_unprepared("INSERT INTO nowhere VALUES (1)").await.expect_err("fails");
@@ -42,15 +42,15 @@ async fn a_transaction_in_which_a_statement_failed_is_never_committed(world: Wor
     let committed = transaction.commit().await;
 
     assert!(later.is_err() && committed.is_err(), "{later:?} {committed:?}");
-    assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 0);
+    assert_eq!(other.query_number("SELECT COUNT(*) FROM throttle").await, 0);
     app.execute(&insert(3)).await;
-    assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 1, "the next one works");
+    assert_eq!(other.query_number("SELECT COUNT(*) FROM throttle").await, 1, "the next one works");
     app.execute("DELETE FROM throttle").await;
 }
 
 #[on_both]
-async fn a_part_that_failed_is_taken_back_alone(world: World) {
-    let (app, other) = (world.app().await, world.app().await);
+async fn a_failed_savepoint_is_rolled_back_alone(env: TestEnv) {
+    let (app, other) = (env.app().await, env.app().await);
     let transaction = app.ctx.db.begin().await.expect("begins");
     transaction.execute_unprepared(&insert(1)).await.expect("inserts");
     let part = transaction.begin_part().await.expect("begins");
@@ -62,13 +62,13 @@ async fn a_part_that_failed_is_taken_back_alone(world: World) {
     part.commit().await.expect("becomes a part");
     transaction.commit().await.expect("commits");
 
-    assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 2);
+    assert_eq!(other.query_number("SELECT COUNT(*) FROM throttle").await, 2);
     app.execute("DELETE FROM throttle").await;
 }
 
 #[on_both]
-async fn a_part_that_failed_and_was_not_taken_back_spoils_the_whole(world: World) {
-    let (app, other) = (world.app().await, world.app().await);
+async fn a_failed_savepoint_left_open_spoils_the_transaction(env: TestEnv) {
+    let (app, other) = (env.app().await, env.app().await);
     let transaction = app.ctx.db.begin().await.expect("begins");
     transaction.execute_unprepared(&insert(1)).await.expect("inserts");
     let part = transaction.begin_part().await.expect("begins");
@@ -77,12 +77,12 @@ async fn a_part_that_failed_and_was_not_taken_back_spoils_the_whole(world: World
 
     transaction.commit().await.expect_err("nobody knows what is in it");
 
-    assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 0);
+    assert_eq!(other.query_number("SELECT COUNT(*) FROM throttle").await, 0);
 }
 
 #[on_both]
-async fn a_transaction_is_not_committed_while_a_part_of_it_is_open(world: World) {
-    let (app, other) = (world.app().await, world.app().await);
+async fn an_open_savepoint_prevents_the_commit(env: TestEnv) {
+    let (app, other) = (env.app().await, env.app().await);
     let transaction = app.ctx.db.begin().await.expect("begins");
     transaction.execute_unprepared(&insert(1)).await.expect("inserts");
     let part = transaction.begin_part().await.expect("begins");
@@ -92,13 +92,13 @@ async fn a_transaction_is_not_committed_while_a_part_of_it_is_open(world: World)
     assert!(committed.is_err(), "what would be sent ends the part alone");
     drop(part);
     app.execute(&insert(2)).await;
-    assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 1);
+    assert_eq!(other.query_number("SELECT COUNT(*) FROM throttle").await, 1);
     app.execute("DELETE FROM throttle").await;
 }
 
 #[on_both]
-async fn a_transaction_that_was_given_up_at_any_moment_leaves_its_connection_clean(world: World) {
-    let (app, other) = (world.app().await, world.app().await);
+async fn a_cancelled_transaction_leaves_a_clean_connection(env: TestEnv) {
+    let (app, other) = (env.app().await, env.app().await);
     // How often it has to be looked at until it is done depends on what else the machine does, so this
     // goes on until it was given up in the middle a few times.
     let (mut moments, mut sweeps) = (0, 0);
@@ -116,21 +116,21 @@ async fn a_transaction_that_was_given_up_at_any_moment_leaves_its_connection_cle
             // On PostgreSQL the next statement most likely gets the connection that was given up.
             app.ctx.db.writer().execute_unprepared(&insert(polls)).await.expect("inserts");
             let sql = format!("SELECT COUNT(*) FROM throttle WHERE id = 'row {polls}'");
-            assert_eq!(other.number(&sql).await, 1, "acknowledged, after {polls} polls");
+            assert_eq!(other.query_number(&sql).await, 1, "acknowledged, after {polls} polls");
             moments += usize::from(!has_ended);
             if has_ended && polls > 20 {
                 break;
             }
         }
         let sql = "SELECT COUNT(*) FROM throttle WHERE id LIKE 'row 1___'";
-        assert_eq!(other.number(sql).await, 0, "nothing was committed");
+        assert_eq!(other.query_number(sql).await, 0, "nothing was committed");
         app.execute("DELETE FROM throttle").await;
     }
 }
 
 #[on_both]
-async fn a_commit_that_was_given_up_at_any_moment_leaves_its_connection_clean(world: World) {
-    let (app, other) = (world.app().await, world.app().await);
+async fn a_cancelled_commit_leaves_a_clean_connection(env: TestEnv) {
+    let (app, other) = (env.app().await, env.app().await);
     for polls in 0..20 {
         let transaction = app.ctx.db.begin().await.expect("begins");
         transaction.execute_unprepared(&insert(1000 + polls)).await.expect("inserts");
@@ -138,14 +138,14 @@ async fn a_commit_that_was_given_up_at_any_moment_leaves_its_connection_clean(wo
 
         app.ctx.db.writer().execute_unprepared(&insert(polls)).await.expect("inserts");
         let sql = format!("SELECT COUNT(*) FROM throttle WHERE id = 'row {polls}'");
-        assert_eq!(other.number(&sql).await, 1, "acknowledged, after {polls} polls");
+        assert_eq!(other.query_number(&sql).await, 1, "acknowledged, after {polls} polls");
     }
     app.execute("DELETE FROM throttle").await;
 }
 
 #[on_both]
-async fn a_commit_that_fails_after_the_last_row_is_told(world: World) {
-    let (app, other) = (world.app().await, world.app().await);
+async fn a_late_commit_failure_is_reported(env: TestEnv) {
+    let (app, other) = (env.app().await, env.app().await);
     app.execute("CREATE TABLE parents (id BIGINT PRIMARY KEY)").await;
     app.execute(
         "CREATE TABLE children (id BIGINT PRIMARY KEY, parent_id BIGINT NOT NULL \
@@ -159,12 +159,12 @@ async fn a_commit_that_fails_after_the_last_row_is_told(world: World) {
     let answer = writer.query_one_raw(statement).await;
 
     assert!(answer.is_err(), "it has no parent: {answer:?}");
-    assert_eq!(other.number("SELECT COUNT(*) FROM children").await, 0);
+    assert_eq!(other.query_number("SELECT COUNT(*) FROM children").await, 0);
 }
 
 #[on_both]
-async fn the_writer_is_not_ready_while_it_is_stuck(world: World) {
-    let app = world.app().await;
+async fn a_stuck_writer_is_not_ready(env: TestEnv) {
+    let app = env.app().await;
     let mut machine = app.visitor();
     assert_eq!(machine.get("/health/ready").await.status(), 200);
     // Everything that anybody could write with.
@@ -191,29 +191,29 @@ async fn the_writer_is_not_ready_while_it_is_stuck(world: World) {
 }
 
 #[on_both]
-async fn asking_whether_it_is_ready_a_hundred_times_writes_once(world: World) {
-    let app = world.app().await;
+async fn a_hundred_readiness_checks_write_once(env: TestEnv) {
+    let app = env.app().await;
     let checks = "SELECT COALESCE(MAX(number), 0) FROM write_checks";
-    let (before, asked) = (app.number(checks).await, Instant::now());
+    let (before, asked) = (app.query_number(checks).await, Instant::now());
 
     for _ in 0..100 {
         assert_eq!(app.visitor().get("/health/ready").await.status(), 200);
     }
 
     let most = 1 + i64::try_from(asked.elapsed().as_secs()).expect("not for ever");
-    let written = app.number(checks).await - before;
+    let written = app.query_number(checks).await - before;
     assert!((1..=most + 1).contains(&written), "{written} in {:?}", asked.elapsed());
 }
 
 #[test]
-fn a_transaction_that_sqlite_rolled_back_by_itself_is_never_half_written() {
-    crate::support::tell(Engine::Sqlite, |world| async move {
-        let (app, other) = (world.app().await, world.app().await);
+fn a_transaction_rolled_back_by_sqlite_writes_nothing() {
+    crate::support::run_test(Engine::Sqlite, |env| async move {
+        let (app, other) = (env.app().await, env.app().await);
         // The second time there are free pages of the first, and more are needed.
         for (bytes, is_told) in [(200_000, false), (800_000, true)] {
             let transaction = app.ctx.db.begin().await.expect("begins");
             let sql = "SELECT page_count FROM pragma_page_count";
-            let pages = other.number(sql).await;
+            let pages = other.query_number(sql).await;
             let limit = format!("PRAGMA max_page_count = {pages}");
             transaction.execute_unprepared(&insert(1)).await.expect("inserts");
             transaction.execute_unprepared(&limit).await.expect("a limit");
@@ -230,12 +230,12 @@ fn a_transaction_that_sqlite_rolled_back_by_itself_is_never_half_written() {
                 transaction.commit().await.expect_err("there is nothing to commit");
             }
 
-            assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 0);
+            assert_eq!(other.query_number("SELECT COUNT(*) FROM throttle").await, 0);
             // The limit went with the connection, and so did the transaction.
             let writing = app.ctx.db.begin().await.expect("begins");
             writing.execute_unprepared(&large).await.expect("there is room again");
             writing.commit().await.expect("commits");
-            assert_eq!(other.number("SELECT COUNT(*) FROM throttle").await, 1);
+            assert_eq!(other.query_number("SELECT COUNT(*) FROM throttle").await, 1);
             app.execute("DELETE FROM throttle").await;
         }
     });

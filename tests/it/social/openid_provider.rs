@@ -10,16 +10,16 @@ use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Response, redirect};
 use serde_json::json;
 
-use crate::support::process::{PATIENCE, Running, eventually};
+use crate::support::process::{PATIENCE, RunningCommand, eventually};
 use crate::support::requirement::Requirement;
-use crate::support::{App, Browser, Page, World, on_both};
+use crate::support::{App, Browser, Page, TestEnv, on_both};
 
 const SECRET: &str = "a secret that both of them know";
 
 /// The provider as a process, as long as the story lasts.
 struct Issuer {
     url: String,
-    _process: Running,
+    _process: RunningCommand,
 }
 
 impl Issuer {
@@ -36,7 +36,7 @@ impl Issuer {
         let clients = json!([client("us", "id"), client("us-too", "wrong")]);
         let mut command = Command::new("node");
         command.arg(folder.join("provider.js")).env("CLIENTS", clients.to_string());
-        let process = Running::new(command);
+        let process = RunningCommand::new(command);
         let is_there = eventually(PATIENCE, || process.output().starts_with("http://"));
         assert!(is_there, "it says where it is");
         let url = process.output().trim().to_owned();
@@ -109,9 +109,9 @@ impl Wanderer {
 }
 
 /// The site with the issuer called `id`, and with a registration whose secret is wrong.
-async fn site(world: &World, issuer: &Issuer) -> App {
+async fn site(env: &TestEnv, issuer: &Issuer) -> App {
     // The issuer's clock is the machine's.
-    let app = App::open(world.figment(&[]), Clock::of_the_machine()).await;
+    let app = App::open(env.figment(&[]), Clock::of_the_machine()).await;
     let mut root = app.superuser("root").await;
     for (slug, client_id, secret) in [("id", "us", SECRET), ("wrong", "us-too", "another secret")] {
         let fields = [
@@ -146,9 +146,9 @@ fn part(way: &str, name: &str) -> String {
 }
 
 #[on_both]
-async fn a_real_provider_lets_people_in(world: World) {
+async fn a_real_provider_logs_users_in(env: TestEnv) {
     let Some(issuer) = Issuer::start() else { return };
-    let app = site(&world, &issuer).await;
+    let app = site(&env, &issuer).await;
     let mut ada = app.visitor();
 
     let way = sets_out(&mut ada, "id").await;
@@ -159,15 +159,15 @@ async fn a_real_provider_lets_people_in(world: World) {
     assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
     assert_eq!(part(&back, "iss"), issuer.url);
     let proved = "SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL";
-    assert_eq!(app.number(&format!("{proved} AND email = 'ada@example.com'")).await, 1);
-    let subject = app.word("SELECT subject FROM social_identities").await;
+    assert_eq!(app.query_number(&format!("{proved} AND email = 'ada@example.com'")).await, 1);
+    let subject = app.query_text("SELECT subject FROM social_identities").await;
     assert_eq!(subject, "ada");
 }
 
 #[on_both]
-async fn a_real_provider_gives_tokens_for_a_code_once(world: World) {
+async fn a_real_provider_redeems_a_code_once(env: TestEnv) {
     let Some(issuer) = Issuer::start() else { return };
-    let app = site(&world, &issuer).await;
+    let app = site(&env, &issuer).await;
     let (mut ada, mut wanderer) = (app.visitor(), Wanderer::new());
     let way = sets_out(&mut ada, "id").await;
     let back = wanderer.agrees(&way, "ada").await;
@@ -180,13 +180,13 @@ async fn a_real_provider_gives_tokens_for_a_code_once(world: World) {
     assert_eq!(returns(&mut eve, &theirs).await.status(), 422, "a code of another browser");
 
     assert!(!ada.is_signed_in().await && !eve.is_signed_in().await);
-    assert_eq!(app.events("login").await, 2, "root and Ada");
+    assert_eq!(app.audit_event_count("login").await, 2, "root and Ada");
 }
 
 #[on_both]
-async fn who_does_not_agree_at_a_real_provider_is_told_that_nothing_was_done(world: World) {
+async fn a_denied_consent_is_explained(env: TestEnv) {
     let Some(issuer) = Issuer::start() else { return };
-    let app = site(&world, &issuer).await;
+    let app = site(&env, &issuer).await;
     let mut ada = app.visitor();
 
     let way = sets_out(&mut ada, "id").await;
@@ -195,13 +195,13 @@ async fn who_does_not_agree_at_a_real_provider_is_told_that_nothing_was_done(wor
 
     assert_eq!((page.status(), page.h1().as_str()), (422, "That did not work"));
     assert!(page.text().contains("You did not agree"), "{}", page.text());
-    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 0);
 }
 
 #[on_both]
-async fn a_real_provider_refuses_who_does_not_know_the_secret(world: World) {
+async fn a_real_provider_refuses_a_wrong_secret(env: TestEnv) {
     let Some(issuer) = Issuer::start() else { return };
-    let app = site(&world, &issuer).await;
+    let app = site(&env, &issuer).await;
     let mut ada = app.visitor();
 
     let way = sets_out(&mut ada, "wrong").await;
@@ -213,9 +213,9 @@ async fn a_real_provider_refuses_who_does_not_know_the_secret(world: World) {
 }
 
 #[on_both]
-async fn a_real_provider_asks_again_who_is_to_be_proved_again(world: World) {
+async fn a_real_provider_asks_again_for_reauthentication(env: TestEnv) {
     let Some(issuer) = Issuer::start() else { return };
-    let app = site(&world, &issuer).await;
+    let app = site(&env, &issuer).await;
     let (mut ada, mut wanderer) = (app.visitor(), Wanderer::new());
     let way = sets_out(&mut ada, "id").await;
     let back = wanderer.agrees(&way, "ada").await;
@@ -230,5 +230,5 @@ async fn a_real_provider_asks_again_who_is_to_be_proved_again(world: World) {
     let back = wanderer.goes(&page, &login).await;
     let answer = returns(&mut ada, &back).await;
     assert_eq!(answer.location(), Some("/account/export"), "{back} {}", answer.text());
-    assert_eq!(app.events("proved_again").await, 1);
+    assert_eq!(app.audit_event_count("proved_again").await, 1);
 }

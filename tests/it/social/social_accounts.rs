@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::social::social_login::{comes_back, dances, registers_as, sets_out, with_issuer};
-use crate::support::provider::Provider;
-use crate::support::{GOOD, World, on_both};
+use crate::support::provider::FakeProvider;
+use crate::support::{GOOD, TestEnv, on_both};
 
 pub(crate) fn kakao(is_verified: bool) -> serde_json::Value {
     json!({"id": 4242, "kakao_account": {
@@ -14,19 +14,19 @@ pub(crate) fn kakao(is_verified: bool) -> serde_json::Value {
 }
 
 #[on_both]
-async fn a_provider_is_connected_and_disconnected_but_never_the_last_way(world: World) {
-    let app = world.app().await;
+async fn a_provider_is_disconnected_unless_it_is_the_last_method(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
-    let mut ada = app.person("ada").await;
+    let mut ada = app.user("ada").await;
 
     let answer = dances(&mut ada, &app, &provider, &json!({ "sub": "a" })).await;
 
     assert_eq!(answer.location(), Some("/account/connections"), "{}", answer.text());
     let page = ada.get("/account/connections").await;
     assert!(page.text().contains("Our ID"));
-    let id = app.number("SELECT id FROM social_identities").await;
+    let id = app.query_number("SELECT id FROM social_identities").await;
     let path = format!("/account/connections/{id}/disconnect");
-    let mut eve = app.person("eve").await;
+    let mut eve = app.user("eve").await;
     let stolen = dances(&mut eve, &app, &provider, &json!({ "sub": "a" })).await;
     assert_eq!(stolen.status(), 422, "it opens another account, and nobody says whose");
     assert!(!stolen.text().contains("ada@"));
@@ -35,19 +35,19 @@ async fn a_provider_is_connected_and_disconnected_but_never_the_last_way(world: 
     assert_eq!(ada.submits(&path, &[]).await.status(), 422, "the last way in");
     dances(&mut ada, &app, &provider, &json!({ "sub": "b" })).await;
     assert_eq!(ada.submits(&path, &[]).await.location(), Some("/account/connections"));
-    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 1);
-    assert_eq!(app.events("social_disconnected").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 1);
+    assert_eq!(app.audit_event_count("social_disconnected").await, 1);
 }
 
 #[on_both]
-async fn a_provider_that_knows_somebody_twice_is_one_way_in(world: World) {
-    let app = world.app().await;
-    let provider = Provider::open().await;
+async fn a_provider_linked_twice_is_one_login_method(env: TestEnv) {
+    let app = env.app().await;
+    let provider = FakeProvider::open().await;
     let mut root = app.superuser("root").await;
     for slug in ["one", "two"] {
         registers_as(&mut root, &provider, &[("provider", "kakao"), ("slug", slug)]).await;
     }
-    app.person("ada").await;
+    app.user("ada").await;
     let ada = app.id_of("ada").await;
     for (subject, slug) in [("1", "one"), ("2", "two"), ("3", "one")] {
         app.execute(&format!(
@@ -64,14 +64,14 @@ async fn a_provider_that_knows_somebody_twice_is_one_way_in(world: World) {
 }
 
 #[on_both]
-async fn of_two_ways_in_that_go_at_once_one_stays(world: World) {
-    let app = world.app().await;
+async fn of_two_disconnections_at_once_one_method_stays(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
     dances(&mut ada, &app, &provider, &json!({ "sub": "a" })).await;
     dances(&mut ada, &app, &provider, &json!({ "sub": "b" })).await;
-    let first = app.number("SELECT MIN(id) FROM social_identities").await;
-    let second = app.number("SELECT MAX(id) FROM social_identities").await;
+    let first = app.query_number("SELECT MIN(id) FROM social_identities").await;
+    let second = app.query_number("SELECT MAX(id) FROM social_identities").await;
     assert_ne!(first, second);
 
     let tries =
@@ -85,37 +85,35 @@ async fn of_two_ways_in_that_go_at_once_one_stays(world: World) {
 
     told.sort_unstable();
     assert_eq!(told, [303, 422]);
-    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 1);
 }
 
 #[on_both]
-async fn connecting_asks_for_the_proof_again_and_ends_in_the_session_that_began_it(world: World) {
-    let app = world.app().await;
+async fn connecting_needs_reauthentication_in_the_same_session(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
-    let mut ada = app.person("ada").await;
+    let mut ada = app.user("ada").await;
     let asked = sets_out(&mut ada, "id").await;
     let mut claims = provider.claims("x", app.ctx.clock.now());
     claims["nonce"] = json!(asked["nonce"]);
     provider.redeems(Some(provider.signs(&claims)));
     ada.logs_out().await;
-    ada.joins("eve@example.com", GOOD).await;
+    ada.signs_up("eve@example.com", GOOD).await;
 
     assert_eq!(comes_back(&mut ada, "id", &asked["state"]).await.status(), 403);
-    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 0);
     app.ctx.clock.advance(std::time::Duration::from_mins(11));
     let answer = ada.submits("/account/social/id", &[]).await;
     assert!(answer.location().expect("a way").starts_with("/account/sudo?next="));
 }
 
 #[on_both]
-async fn somebody_without_a_password_is_proved_by_the_provider_before_what_is_dangerous(
-    world: World,
-) {
-    let app = world.app().await;
+async fn without_a_password_the_provider_reauthenticates(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
     dances(&mut ada, &app, &provider, &json!({})).await;
-    world.clock.advance(std::time::Duration::from_mins(11));
+    env.clock.advance(std::time::Duration::from_mins(11));
     for path in ["/account/email/change", "/account/delete"] {
         let way = ada.get(path).await.location().expect("a way").to_owned();
         assert!(way.starts_with("/account/sudo?next="), "{way}");
@@ -127,7 +125,7 @@ async fn somebody_without_a_password_is_proved_by_the_provider_before_what_is_da
         assert!(page.text().contains("/account/password/reset"));
         assert_eq!(ada.submits(path, &[("email", "new@example.com")]).await.status(), 303);
     }
-    assert_eq!(app.events("email_change_asked").await, 0);
+    assert_eq!(app.audit_event_count("email_change_asked").await, 0);
 
     let mut ada = app.visitor();
     dances(&mut ada, &app, &provider, &json!({})).await;
@@ -136,18 +134,18 @@ async fn somebody_without_a_password_is_proved_by_the_provider_before_what_is_da
     assert_eq!((wrong.status(), wrong.field("email").is_wrong), (422, true));
     let asked = ada.submits("/account/email/change", &[("email", "new@example.com")]).await;
     assert_eq!(asked.location(), Some("/account/mypage"), "{}", asked.text());
-    let link = app.letter_to("new@example.com").await.link("/account/email/change/");
-    ada.presses(&link).await;
+    let link = app.last_email_to("new@example.com").await.link("/account/email/change/");
+    ada.confirms(&link).await;
     assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, new@example.com!");
     let gone = ada.submits("/account/delete", &[]).await;
     assert_eq!(gone.status(), 303, "{}", gone.text());
-    assert_eq!(app.events("deletion_scheduled").await, 1);
+    assert_eq!(app.audit_event_count("deletion_scheduled").await, 1);
 }
 
 #[on_both]
-async fn whoever_has_a_password_is_asked_for_it_however_recently_they_came(world: World) {
-    let app = world.app().await;
-    let mut ada = app.person("ada").await;
+async fn with_a_password_the_password_is_required(env: TestEnv) {
+    let app = env.app().await;
+    let mut ada = app.user("ada").await;
 
     let moved = ada.submits("/account/email/change", &[("email", "new@example.com")]).await;
     let left = ada.submits("/account/delete", &[]).await;

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use crate::social::social_login::with_issuer;
-use crate::support::{World, on_both};
+use crate::support::{TestEnv, on_both};
 
 #[on_both]
-async fn a_phone_is_told_what_is_missing_and_what_is_wrong(world: World) {
-    let app = world.app().await;
+async fn errors_of_the_api_are_named(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let now = app.ctx.clock.now();
     let sends = |body: serde_json::Value| {

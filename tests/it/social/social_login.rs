@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::support::provider::Provider;
-use crate::support::{App, Browser, GOOD, Page, World, on_both};
+use crate::support::provider::FakeProvider;
+use crate::support::{App, Browser, GOOD, Page, TestEnv, on_both};
 
 /// A superuser registers a provider.
-pub(crate) async fn registers(app: &App, provider: &Provider, fields: &[(&str, &str)]) {
+pub(crate) async fn registers(app: &App, provider: &FakeProvider, fields: &[(&str, &str)]) {
     registers_as(&mut app.superuser("root").await, provider, fields).await;
 }
 
 /// Registers a provider on the admin page.
 pub(crate) async fn registers_as(
     who: &mut Browser<'_>,
-    provider: &Provider,
+    provider: &FakeProvider,
     fields: &[(&str, &str)],
 ) {
     let [authorize, token, me, info] =
@@ -37,13 +37,13 @@ pub(crate) async fn registers_as(
 }
 
 /// An issuer called `id`.
-pub(crate) async fn with_issuer(app: &App) -> Provider {
+pub(crate) async fn with_issuer(app: &App) -> FakeProvider {
     with_issuer_of(&mut app.superuser("root").await).await
 }
 
 /// An issuer called `id`, which somebody registers.
-pub(crate) async fn with_issuer_of(who: &mut Browser<'_>) -> Provider {
-    let provider = Provider::open().await;
+pub(crate) async fn with_issuer_of(who: &mut Browser<'_>) -> FakeProvider {
+    let provider = FakeProvider::open().await;
     let url = provider.url.clone();
     let fields = [("provider", "oidc"), ("slug", "id"), ("name", "Our ID"), ("issuer", &url)];
     registers_as(who, &provider, &fields).await;
@@ -67,7 +67,7 @@ pub(crate) async fn comes_back(who: &mut Browser<'_>, slug: &str, state: &str) -
 pub(crate) async fn dances(
     who: &mut Browser<'_>,
     app: &App,
-    provider: &Provider,
+    provider: &FakeProvider,
     change: &Value,
 ) -> Page {
     let asked = sets_out(who, "id").await;
@@ -81,7 +81,7 @@ pub(crate) async fn dances(
 }
 
 async fn people(app: &App) -> i64 {
-    app.number("SELECT COUNT(*) FROM users").await
+    app.query_number("SELECT COUNT(*) FROM users").await
 }
 
 async fn verify(app: &App, name: &str) {
@@ -92,8 +92,8 @@ async fn verify(app: &App, name: &str) {
 }
 
 #[on_both]
-async fn somebody_whom_a_provider_knows_gets_an_account_and_comes_again(world: World) {
-    let app = world.app().await;
+async fn a_provider_user_gets_an_account_and_returns_to_it(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
 
@@ -102,19 +102,19 @@ async fn somebody_whom_a_provider_knows_gets_an_account_and_comes_again(world: W
     assert_eq!(answer.location(), Some("/?a=b"), "{}", answer.text());
     assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
     assert!(ada.cookie("social").is_none());
-    let (before, events) = (people(&app).await, app.events("signup").await);
+    let (before, events) = (people(&app).await, app.audit_event_count("signup").await);
     let mut again = app.visitor();
     dances(&mut again, &app, &provider, &json!({ "email": "moved@example.com" })).await;
     assert_eq!(again.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
-    assert_eq!((people(&app).await, app.events("signup").await), (before, events));
+    assert_eq!((people(&app).await, app.audit_event_count("signup").await), (before, events));
     let sent = &provider.asked("/token")[0];
     assert_eq!(sent.form["code"], "the-code");
     assert!(sent.head.to_lowercase().contains("authorization: basic"));
 }
 
 #[on_both]
-async fn a_browser_is_sent_with_state_nonce_and_pkce(world: World) {
-    let app = world.app().await;
+async fn the_request_has_state_nonce_and_pkce(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
     let page = ada.get("/account/login").await;
@@ -132,12 +132,12 @@ async fn a_browser_is_sent_with_state_nonce_and_pkce(world: World) {
     let callback = "http://localhost:8000/account/social/id/callback";
     assert_eq!(asked["redirect_uri"], callback);
     assert_ne!(asked["state"], sets_out(&mut app.visitor(), "id").await["state"]);
-    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 0);
 }
 
 #[on_both]
-async fn a_code_that_this_browser_did_not_ask_for_opens_nothing(world: World) {
-    let app = world.app().await;
+async fn a_code_this_browser_did_not_request_is_refused(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut eve = app.visitor();
     let eves = sets_out(&mut eve, "id").await;
@@ -159,8 +159,8 @@ async fn a_code_that_this_browser_did_not_ask_for_opens_nothing(world: World) {
 }
 
 #[on_both]
-async fn an_id_token_that_is_not_for_this_sign_in_opens_nothing(world: World) {
-    let app = world.app().await;
+async fn an_id_token_for_another_login_is_refused(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let before = people(&app).await;
 
@@ -181,17 +181,17 @@ async fn an_id_token_that_is_not_for_this_sign_in_opens_nothing(world: World) {
     let asked = sets_out(&mut eve, "id").await;
     let mut claims = provider.claims("ada", app.ctx.clock.now());
     claims["nonce"] = json!(asked["nonce"]);
-    let stranger = Provider::open().await;
+    let stranger = FakeProvider::open().await;
     provider.redeems(Some(stranger.signs(&claims)));
     assert_eq!(comes_back(&mut eve, "id", &asked["state"]).await.status(), 422);
     assert_eq!(people(&app).await, before);
 }
 
 #[on_both]
-async fn an_address_joins_an_account_only_if_both_sides_proved_it(world: World) {
-    let app = world.app().await;
+async fn accounts_are_linked_only_if_both_sides_verified(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
-    app.person("ada").await;
+    app.user("ada").await;
 
     for proved in [json!(true), json!(false), json!("true"), Value::Null] {
         let mut ada = app.visitor();
@@ -207,36 +207,36 @@ async fn an_address_joins_an_account_only_if_both_sides_proved_it(world: World) 
         let page = dances(&mut ada, &app, &provider, &claims).await;
         assert_eq!(page.status(), 422, "their side has not proved it: {proved}");
     }
-    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 0);
 
     let mut ada = app.visitor();
     dances(&mut ada, &app, &provider, &json!({})).await;
     assert!(ada.is_signed_in().await);
-    assert_eq!(app.events("social_connected").await, 1);
-    app.letter_to("ada@example.com").await.link("/account/not-me/");
+    assert_eq!(app.audit_event_count("social_connected").await, 1);
+    app.last_email_to("ada@example.com").await.link("/account/not-me/");
 }
 
 #[on_both]
-async fn who_made_an_account_before_its_owner_came_is_out_after_the_reset(world: World) {
-    let app = world.app().await;
+async fn a_stranger_with_the_address_is_out_after_a_reset(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut eve = app.visitor();
     let claims = json!({ "email_verified": false });
     dances(&mut eve, &app, &provider, &claims).await;
     assert!(eve.is_signed_in().await, "an address that is not proved, as at sign-up");
 
-    app.visitor().asks_for_reset("ada@example.com").await;
-    let link = app.letter_to("ada@example.com").await.link("/account/password/reset/");
-    assert_eq!(app.visitor().chooses(&link, GOOD).await.status(), 303);
+    app.visitor().requests_password_reset("ada@example.com").await;
+    let link = app.last_email_to("ada@example.com").await.link("/account/password/reset/");
+    assert_eq!(app.visitor().sets_new_password(&link, GOOD).await.status(), 303);
 
     assert!(!eve.is_signed_in().await);
     assert_eq!(dances(&mut app.visitor(), &app, &provider, &claims).await.status(), 422);
-    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 0);
 }
 
 #[on_both]
-async fn a_suspended_person_does_not_come_in_by_a_provider_either(world: World) {
-    let app = world.app().await;
+async fn a_suspended_user_cannot_log_in_by_a_provider(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     dances(&mut app.visitor(), &app, &provider, &json!({})).await;
     app.execute("UPDATE users SET is_active = FALSE WHERE email = 'ada@example.com'").await;
@@ -249,8 +249,8 @@ async fn a_suspended_person_does_not_come_in_by_a_provider_either(world: World) 
 }
 
 #[on_both]
-async fn of_eight_who_come_back_at_once_for_one_person_one_makes_the_account(world: World) {
-    let app = world.app().await;
+async fn of_eight_callbacks_at_once_one_creates_the_account(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let before = people(&app).await;
     let mut claims = provider.claims("ada", app.ctx.clock.now());
@@ -264,12 +264,12 @@ async fn of_eight_who_come_back_at_once_for_one_person_one_makes_the_account(wor
     assert!(answers.iter().any(|page| page.status() == 200));
     assert!(answers.iter().all(|page| [200, 400].contains(&page.status())));
     assert_eq!(people(&app).await, before + 1);
-    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 1);
 }
 
 #[on_both]
-async fn a_provider_that_fails_says_so_on_a_page_and_leaves_nothing(world: World) {
-    let app = world.app().await;
+async fn a_failing_provider_is_explained_on_a_page(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let before = people(&app).await;
     let huge = "x".repeat(70_000);
@@ -298,8 +298,8 @@ async fn a_provider_that_fails_says_so_on_a_page_and_leaves_nothing(world: World
 }
 
 #[on_both]
-async fn a_provider_that_does_not_answer_is_waited_for_five_seconds(world: World) {
-    let app = world.app().await;
+async fn a_silent_provider_is_given_five_seconds(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
     let asked = sets_out(&mut ada, "id").await;
@@ -313,8 +313,8 @@ async fn a_provider_that_does_not_answer_is_waited_for_five_seconds(world: World
 }
 
 #[on_both]
-async fn an_unknown_provider_is_not_found(world: World) {
-    let app = world.app().await;
+async fn an_unknown_provider_is_not_found(env: TestEnv) {
+    let app = env.app().await;
     let mut ada = app.visitor();
 
     assert_eq!(ada.submits("/account/social/myspace", &[]).await.status(), 404);

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use crate::social::social_login::{
     comes_back, dances, registers, registers_as, sets_out, with_issuer,
 };
-use crate::support::provider::Provider;
-use crate::support::{App, Browser, GOOD, Page, World, on_both};
+use crate::support::provider::FakeProvider;
+use crate::support::{App, Browser, GOOD, Page, TestEnv, on_both};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
 async fn identities(app: &App) -> i64 {
-    app.number("SELECT COUNT(*) FROM social_identities").await
+    app.query_number("SELECT COUNT(*) FROM social_identities").await
 }
 
 /// A phone hands in an ID token.
@@ -24,7 +24,7 @@ async fn hands_in(app: &App, token: &str) -> Page {
 }
 
 /// The claims that a phone's token has, which is for no sign-in in particular.
-fn claims(app: &App, provider: &Provider, change: &Value) -> Value {
+fn claims(app: &App, provider: &FakeProvider, change: &Value) -> Value {
     let mut claims = provider.claims("ada", app.ctx.clock.now());
     for (name, value) in change.as_object().expect("an object") {
         claims[name] = value.clone();
@@ -40,7 +40,7 @@ async fn comes_back_from(who: &mut Browser<'_>, state: &str, issuer: &str) -> Pa
 }
 
 /// Sets out to the issuer called `id`, who would then know Ada; the state.
-async fn is_expected(who: &mut Browser<'_>, app: &App, provider: &Provider) -> String {
+async fn is_expected(who: &mut Browser<'_>, app: &App, provider: &FakeProvider) -> String {
     let asked = sets_out(who, "id").await;
     let claims = claims(app, provider, &json!({ "nonce": asked["nonce"] }));
     provider.redeems(Some(provider.signs(&claims)));
@@ -48,10 +48,10 @@ async fn is_expected(who: &mut Browser<'_>, app: &App, provider: &Provider) -> S
 }
 
 #[on_both]
-async fn a_code_of_one_provider_is_not_taken_to_another(world: World) {
-    let app = world.app().await;
+async fn a_code_of_another_provider_is_refused(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
-    let (honest, evil) = (Provider::open().await, Provider::open().await);
+    let (honest, evil) = (FakeProvider::open().await, FakeProvider::open().await);
     for (slug, provider) in [("honest", &honest), ("evil", &evil)] {
         let fields = [("provider", "oidc"), ("slug", slug), ("issuer", provider.url.as_str())];
         registers_as(&mut root, provider, &fields).await;
@@ -67,8 +67,8 @@ async fn a_code_of_one_provider_is_not_taken_to_another(world: World) {
 }
 
 #[on_both]
-async fn an_answer_of_another_issuer_is_refused(world: World) {
-    let app = world.app().await;
+async fn a_response_of_another_issuer_is_refused(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
     let state = is_expected(&mut ada, &app, &provider).await;
@@ -83,9 +83,9 @@ async fn an_answer_of_another_issuer_is_refused(world: World) {
 }
 
 #[on_both]
-async fn an_issuer_that_promises_its_name_is_held_to_it(world: World) {
-    let app = world.app().await;
-    let provider = Provider::open().await;
+async fn an_issuer_that_promises_iss_must_send_it(env: TestEnv) {
+    let app = env.app().await;
+    let provider = FakeProvider::open().await;
     let mut document = provider.document();
     document["authorization_response_iss_parameter_supported"] = json!(true);
     provider.says(DISCOVERY, 200, document);
@@ -102,15 +102,15 @@ async fn an_issuer_that_promises_its_name_is_held_to_it(world: World) {
 }
 
 #[on_both]
-async fn a_token_that_another_hand_signed_is_refused(world: World) {
-    let app = world.app().await;
+async fn a_token_with_a_wrong_signature_is_refused(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let claims = claims(&app, &provider, &json!({}));
-    let stranger = Provider::open().await;
+    let stranger = FakeProvider::open().await;
 
     for (token, what) in [
         (stranger.signs(&claims), "another key under the same name"),
-        (Provider::unsigned(&claims), "no algorithm"),
+        (FakeProvider::unsigned(&claims), "no algorithm"),
         (provider.signs_with_its_public_key(&claims), "the public key as a shared one"),
         (provider.signs_as("2", &claims), "an unknown key"),
     ] {
@@ -122,8 +122,8 @@ async fn a_token_that_another_hand_signed_is_refused(world: World) {
 }
 
 #[on_both]
-async fn no_number_in_a_token_is_too_large(world: World) {
-    let app = world.app().await;
+async fn large_numbers_in_a_token_are_accepted(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let signed = |change: Value| provider.signs(&claims(&app, &provider, &change));
 
@@ -135,13 +135,13 @@ async fn no_number_in_a_token_is_too_large(world: World) {
 }
 
 #[on_both]
-async fn strangers_tokens_have_the_keys_fetched_once_a_minute(world: World) {
-    let app = world.app().await;
+async fn keys_are_fetched_once_a_minute_for_unknown_key_ids(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let token = provider.signs_as("2", &claims(&app, &provider, &json!({})));
     let fetched = || provider.asked("/jwks").len();
     let before = fetched();
-    world.clock.advance(Duration::from_mins(2));
+    env.clock.advance(Duration::from_mins(2));
 
     let tries = (0..16).map(|_| hands_in(&app, &token));
     let answers = futures::future::join_all(tries).await;
@@ -149,7 +149,7 @@ async fn strangers_tokens_have_the_keys_fetched_once_a_minute(world: World) {
     assert!(answers.iter().all(|page| page.status() == 400));
     assert_eq!(fetched(), before + 1);
     provider.says(DISCOVERY, 500, "");
-    world.clock.advance(Duration::from_mins(2));
+    env.clock.advance(Duration::from_mins(2));
     let (asked, good) = (provider.asked(DISCOVERY).len(), claims(&app, &provider, &json!({})));
     for _ in 0..4 {
         assert_eq!(hands_in(&app, &token).await.status(), 503, "who signed it is not known");
@@ -159,8 +159,8 @@ async fn strangers_tokens_have_the_keys_fetched_once_a_minute(world: World) {
 }
 
 #[on_both]
-async fn a_document_that_leads_into_the_house_is_refused(world: World) {
-    let app = world.app().await;
+async fn a_document_pointing_to_the_local_network_is_refused(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
     for (name, place) in [
         ("jwks_uri", "https://169.254.169.254/latest/meta-data"),
@@ -168,7 +168,7 @@ async fn a_document_that_leads_into_the_house_is_refused(world: World) {
         ("authorization_endpoint", "http://10.0.0.1/"),
         ("jwks_uri", "file:///etc/passwd"),
     ] {
-        let provider = Provider::open().await;
+        let provider = FakeProvider::open().await;
         let mut document = provider.document();
         document[name] = json!(place);
         provider.says(DISCOVERY, 200, document);
@@ -180,35 +180,38 @@ async fn a_document_that_leads_into_the_house_is_refused(world: World) {
 }
 
 #[on_both]
-async fn who_joined_with_anothers_address_is_out_also_if_its_owner_proved_it(world: World) {
-    let app = world.app().await;
+async fn an_unverified_stranger_is_out_when_the_owner_logs_in(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let unproved = json!({ "sub": "eve", "email_verified": false });
     dances(&mut app.visitor(), &app, &provider, &unproved).await;
-    let link = app.letter_to("ada@example.com").await.link("/account/email/verify/");
-    world.clock.advance(Duration::from_mins(1));
-    app.visitor().presses(&link).await;
+    let link = app.last_email_to("ada@example.com").await.link("/account/email/verify/");
+    env.clock.advance(Duration::from_mins(1));
+    app.visitor().confirms(&link).await;
 
-    app.visitor().asks_for_reset("ada@example.com").await;
-    let link = app.letter_to("ada@example.com").await.link("/account/password/reset/");
-    assert_eq!(app.visitor().chooses(&link, GOOD).await.status(), 303);
+    app.visitor().requests_password_reset("ada@example.com").await;
+    let link = app.last_email_to("ada@example.com").await.link("/account/password/reset/");
+    assert_eq!(app.visitor().sets_new_password(&link, GOOD).await.status(), 303);
 
     let mut eve = app.visitor();
     assert_eq!(dances(&mut eve, &app, &provider, &unproved).await.status(), 422);
     assert!(!eve.is_signed_in().await);
-    assert_eq!((identities(&app).await, app.events("social_disconnected").await), (0, 1));
+    assert_eq!(
+        (identities(&app).await, app.audit_event_count("social_disconnected").await),
+        (0, 1)
+    );
 }
 
 #[on_both]
-async fn a_reset_leaves_a_provider_alone_that_proved_the_address(world: World) {
-    let app = world.app().await;
+async fn a_reset_keeps_a_provider_that_verified_the_address(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     dances(&mut app.visitor(), &app, &provider, &json!({})).await;
-    world.clock.advance(Duration::from_mins(1));
+    env.clock.advance(Duration::from_mins(1));
 
-    app.visitor().asks_for_reset("ada@example.com").await;
-    let link = app.letter_to("ada@example.com").await.link("/account/password/reset/");
-    app.visitor().chooses(&link, GOOD).await;
+    app.visitor().requests_password_reset("ada@example.com").await;
+    let link = app.last_email_to("ada@example.com").await.link("/account/password/reset/");
+    app.visitor().sets_new_password(&link, GOOD).await;
 
     let mut ada = app.visitor();
     dances(&mut ada, &app, &provider, &json!({})).await;
@@ -217,10 +220,10 @@ async fn a_reset_leaves_a_provider_alone_that_proved_the_address(world: World) {
 }
 
 #[on_both]
-async fn who_has_no_address_cannot_try_others_without_end(world: World) {
-    let app = world.app().await;
+async fn attempts_at_addresses_are_limited(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
-    app.person("ada").await;
+    app.user("ada").await;
     let mut eve = app.visitor();
     let nameless = json!({ "sub": "eve", "email": null });
     dances(&mut eve, &app, &provider, &nameless).await;
@@ -236,12 +239,12 @@ async fn who_has_no_address_cannot_try_others_without_end(world: World) {
 }
 
 #[on_both]
-async fn being_proved_once_more_is_not_being_somebody_else(world: World) {
-    let app = world.app().await;
+async fn reauthentication_as_another_user_is_refused(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
     dances(&mut ada, &app, &provider, &json!({})).await;
-    world.clock.advance(Duration::from_mins(11));
+    env.clock.advance(Duration::from_mins(11));
     let export = "/account/export";
     let page = ada.get("/account/sudo").await;
     assert!(page.text().contains("Continue with Our ID"));
@@ -259,27 +262,27 @@ async fn being_proved_once_more_is_not_being_somebody_else(world: World) {
     }
 
     assert_eq!(ada.get(export).await.status(), 200);
-    assert_eq!((app.events("proved_again").await, identities(&app).await), (1, 1));
+    assert_eq!((app.audit_event_count("proved_again").await, identities(&app).await), (1, 1));
 }
 
 #[on_both]
-async fn who_leaves_is_forgotten_with_every_identity(world: World) {
-    let app = world.app().await;
+async fn a_deletion_removes_every_identity(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
     dances(&mut ada, &app, &provider, &json!({})).await;
     let left = ada.submits("/account/delete", &[]).await;
     assert_eq!((left.status(), identities(&app).await), (303, 1));
 
-    world.clock.advance(Duration::from_hours(15 * 24));
+    env.clock.advance(Duration::from_hours(15 * 24));
     daemun::worker::sweep_all(&app.ctx).await;
 
     assert_eq!(identities(&app).await, 0);
 }
 
 #[on_both]
-async fn a_way_too_long_for_a_cookie_is_forgotten_and_nothing_else(world: World) {
-    let app = world.app().await;
+async fn an_overlong_next_is_dropped(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
     let long = format!("/?{}", "a".repeat(2000));
@@ -296,17 +299,15 @@ async fn a_way_too_long_for_a_cookie_is_forgotten_and_nothing_else(world: World)
 }
 
 #[on_both]
-async fn a_secret_that_cannot_be_opened_turns_the_provider_off_until_it_is_typed_again(
-    world: World,
-) {
-    let app = world.app().await;
-    let provider = Provider::open().await;
+async fn a_secret_that_cannot_be_unsealed_disables_the_provider(env: TestEnv) {
+    let app = env.app().await;
+    let provider = FakeProvider::open().await;
     registers(&app, &provider, &[("provider", "kakao")]).await;
     app.execute("UPDATE social_providers SET client_secret = 'sealed elsewhere'").await;
     assert_eq!(app.visitor().submits("/account/social/kakao", &[]).await.status(), 404);
     let mut root = app.visitor();
     root.logs_in("root@example.com", GOOD).await;
-    let id = app.number("SELECT id FROM social_providers").await;
+    let id = app.query_number("SELECT id FROM social_providers").await;
 
     let fields = [("client_id", "us"), ("client_secret", "new"), ("is_active", "true")];
     let answer = root.submits(&format!("/admin/social/{id}"), &fields).await;

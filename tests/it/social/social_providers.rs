@@ -4,12 +4,12 @@ use serde_json::json;
 
 use crate::social::social_accounts::kakao;
 use crate::social::social_login::{comes_back, registers, sets_out};
-use crate::support::provider::Provider;
-use crate::support::{App, GOOD, World, on_both};
+use crate::support::provider::FakeProvider;
+use crate::support::{App, GOOD, TestEnv, on_both};
 
 /// A provider of this kind, which knows somebody.
-async fn that_knows(app: &App, kind: &str, person: &serde_json::Value) -> Provider {
-    let provider = Provider::open().await;
+async fn that_knows(app: &App, kind: &str, person: &serde_json::Value) -> FakeProvider {
+    let provider = FakeProvider::open().await;
     registers(app, &provider, &[("provider", kind), ("app_id", "77")]).await;
     provider.redeems(None);
     provider.says("/me", 200, person);
@@ -17,7 +17,7 @@ async fn that_knows(app: &App, kind: &str, person: &serde_json::Value) -> Provid
 }
 
 #[on_both]
-async fn every_provider_is_understood_in_its_own_words(world: World) {
+async fn every_provider_is_read_in_its_own_format(env: TestEnv) {
     let people = [
         ("kakao", kakao(true), true),
         (
@@ -35,7 +35,7 @@ async fn every_provider_is_understood_in_its_own_words(world: World) {
         ("facebook", json!({"id": "12", "name": "Ada", "email": "ada@example.com"}), false),
         ("github", json!({"id": 9, "login": "ada", "email": "shown@example.com"}), true),
     ];
-    let app = world.app().await;
+    let app = env.app().await;
     for (kind, person, is_verified) in people {
         let provider = that_knows(&app, kind, &person).await;
         let emails = json!([{"email": "ada@example.com", "primary": true, "verified": true}]);
@@ -48,7 +48,7 @@ async fn every_provider_is_understood_in_its_own_words(world: World) {
         assert_eq!(answer.location(), Some("/?a=b"), "{kind}: {}", answer.text());
         let proved = "SELECT COUNT(*) FROM users WHERE email = 'ada@example.com'
                 AND email_verified_at IS NOT NULL";
-        assert_eq!(app.number(proved).await, i64::from(is_verified), "{kind}");
+        assert_eq!(app.query_number(proved).await, i64::from(is_verified), "{kind}");
         let sent = &provider.asked("/token")[0].form;
         assert_eq!(sent["client_secret"], "our-secret", "{kind}");
         assert!(sent.contains_key("code_verifier"), "{kind}");
@@ -58,8 +58,8 @@ async fn every_provider_is_understood_in_its_own_words(world: World) {
 }
 
 #[on_both]
-async fn an_access_token_is_taken_only_if_it_was_issued_to_us(world: World) {
-    let app = world.app().await;
+async fn an_access_token_must_be_issued_to_us(env: TestEnv) {
+    let app = env.app().await;
     let provider = that_knows(&app, "kakao", &kakao(true)).await;
     let body = r#"{"access_token": "from-the-phone"}"#;
     let sends = || app.visitor().sends_json("/api/account/social/kakao", body);
@@ -79,8 +79,8 @@ async fn an_access_token_is_taken_only_if_it_was_issued_to_us(world: World) {
 }
 
 #[on_both]
-async fn facebook_is_asked_whose_token_it_is(world: World) {
-    let app = world.app().await;
+async fn facebook_tokens_are_checked_for_their_app(env: TestEnv) {
+    let app = env.app().await;
     let person = json!({"id": "12", "name": "Ada", "email": "ada@example.com"});
     let provider = that_knows(&app, "facebook", &person).await;
     let body = r#"{"access_token": "from-the-phone"}"#;
@@ -97,10 +97,10 @@ async fn facebook_is_asked_whose_token_it_is(world: World) {
 }
 
 #[on_both]
-async fn staff_see_what_is_wrong_with_a_registration(world: World) {
-    let app = world.app().await;
+async fn staff_see_errors_of_a_registration(env: TestEnv) {
+    let app = env.app().await;
     let mut root = app.superuser("root").await;
-    let provider = Provider::open().await;
+    let provider = FakeProvider::open().await;
     let url = provider.url.clone();
     let closed = "http://127.0.0.1:1";
     for (issuer, field) in [
@@ -115,18 +115,18 @@ async fn staff_see_what_is_wrong_with_a_registration(world: World) {
         assert_eq!(page.status(), 422, "{issuer}");
         assert!(page.field(field).is_wrong, "{issuer}");
     }
-    assert_eq!(app.number("SELECT COUNT(*) FROM social_providers").await, 0);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM social_providers").await, 0);
     let page = root.submits("/admin/social/new", &[("provider", "kakao")]).await;
     assert!(page.field("client_id").is_wrong);
 }
 
 #[on_both]
-async fn a_secret_is_sealed_kept_and_never_shown(world: World) {
-    let app = world.app().await;
+async fn a_secret_is_sealed_and_never_shown(env: TestEnv) {
+    let app = env.app().await;
     let provider = that_knows(&app, "kakao", &kakao(true)).await;
     let mut root = app.visitor();
     root.logs_in("root@example.com", GOOD).await;
-    let id = app.number("SELECT id FROM social_providers").await;
+    let id = app.query_number("SELECT id FROM social_providers").await;
     let path = format!("/admin/social/{id}");
 
     let page = root.get(&path).await;
@@ -143,7 +143,7 @@ async fn a_secret_is_sealed_kept_and_never_shown(world: World) {
     ];
     assert_eq!(root.submits(&path, &fields).await.location(), Some("/admin/social"));
 
-    let stored = app.word("SELECT client_secret FROM social_providers").await;
+    let stored = app.query_text("SELECT client_secret FROM social_providers").await;
     assert!(!stored.is_empty() && !stored.contains("our-secret"));
     let mut ada = app.visitor();
     let asked = sets_out(&mut ada, "kakao").await;
@@ -152,13 +152,13 @@ async fn a_secret_is_sealed_kept_and_never_shown(world: World) {
     assert_eq!(sent["client_id"], "us-too");
     assert_eq!(sent["client_secret"], "our-secret");
     root.submits(&format!("{path}/delete"), &[]).await;
-    assert_eq!(app.number("SELECT COUNT(*) FROM social_identities").await, 0);
-    assert_eq!(app.events("provider_deleted").await, 1);
+    assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 0);
+    assert_eq!(app.audit_event_count("provider_deleted").await, 1);
 }
 
 #[on_both]
-async fn providers_are_only_for_whoever_may_change_them(world: World) {
-    let app = world.app().await;
+async fn providers_need_their_permission(env: TestEnv) {
+    let app = env.app().await;
     let mut ada = app.staff("ada", &[daemun::types::Permission::UsersView]).await;
     let may = [daemun::types::Permission::SocialChange];
     let mut sam = app.staff("sam", &may).await;

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use crate::social::social_login::{dances, with_issuer};
-use crate::support::{World, on_both};
+use crate::support::{TestEnv, on_both};
 
 #[on_both]
-async fn somebody_without_an_address_is_asked_for_one(world: World) {
-    let app = world.app().await;
+async fn a_user_without_an_address_is_asked_for_one(env: TestEnv) {
+    let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
 
@@ -19,13 +19,13 @@ async fn somebody_without_an_address_is_asked_for_one(world: World) {
     assert_eq!(wrong.status(), 422);
     let answer = ada.submits("/account/join/address", &[("email", "ada@example.com")]).await;
     assert_eq!(answer.location(), Some("/?a=b"));
-    app.letter_to("ada@example.com").await.link("/account/email/verify/");
+    app.last_email_to("ada@example.com").await.link("/account/email/verify/");
     assert_eq!(ada.get("/account/join/address").await.status(), 404);
 }
 
 #[on_both]
-async fn where_addresses_must_be_proved_nobody_learns_that_one_is_taken(world: World) {
-    let app = world.app_with(&[("email_verification", "mandatory")]).await;
+async fn in_mandatory_mode_taken_addresses_are_not_revealed(env: TestEnv) {
+    let app = env.app_with(&[("email_verification", "mandatory")]).await;
     let provider = with_issuer(&app).await;
     let claims = json!({ "email_verified": false });
 
@@ -35,5 +35,5 @@ async fn where_addresses_must_be_proved_nobody_learns_that_one_is_taken(world: W
 
     assert_eq!(free.location(), Some("/account/join/sent"));
     assert_eq!(taken.location(), Some("/account/join/sent"));
-    assert_eq!(app.living().await, 1, "root alone");
+    assert_eq!(app.active_session_count().await, 1, "root alone");
 }

@@ -42,16 +42,16 @@ impl App {
     }
 
     /// Somebody who has just joined as `name@example.com` and is signed in.
-    pub(crate) async fn person(&self, name: &str) -> Browser<'_> {
+    pub(crate) async fn user(&self, name: &str) -> Browser<'_> {
         let mut browser = self.visitor();
-        let answer = browser.joins(&email(name), GOOD).await;
+        let answer = browser.signs_up(&email(name), GOOD).await;
         assert_eq!(answer.location(), Some("/account/mypage"), "{}", answer.text());
         browser
     }
 
     /// Somebody who may do everything, as `name@example.com`.
     pub(crate) async fn promoted(&self, name: &str) -> Browser<'_> {
-        let browser = self.person(name).await;
+        let browser = self.user(name).await;
         let whose = email(name);
         let set = "UPDATE users SET is_staff = TRUE, is_superuser = TRUE";
         self.execute(&format!("{set} WHERE email = '{whose}'")).await;
@@ -61,7 +61,7 @@ impl App {
 
     /// A member of staff whose own group, called `of name`, grants these permissions.
     pub(crate) async fn promoted_staff(&self, name: &str, permissions: &[&str]) -> Browser<'_> {
-        let browser = self.person(name).await;
+        let browser = self.user(name).await;
         let (whose, now) = (email(name), to_micros(self.ctx.clock.now()));
         self.execute(&format!("UPDATE users SET is_staff = TRUE WHERE email = '{whose}'")).await;
         let group = format!("(SELECT id FROM groups WHERE name = 'of {name}')");
@@ -107,7 +107,7 @@ impl App {
     }
 
     /// One number out of the database.
-    pub(crate) async fn number(&self, sql: &str) -> i64 {
+    pub(crate) async fn query_number(&self, sql: &str) -> i64 {
         let connection = self.ctx.db.reader();
         let statement = Statement::from_string(connection.get_database_backend(), sql);
         let row = connection.query_one_raw(statement).await.expect(sql).expect("a row");
@@ -115,7 +115,7 @@ impl App {
     }
 
     /// One text out of the database, empty where there is none.
-    pub(crate) async fn word(&self, sql: &str) -> String {
+    pub(crate) async fn query_text(&self, sql: &str) -> String {
         let connection = self.ctx.db.reader();
         let statement = Statement::from_string(connection.get_database_backend(), sql);
         let row = connection.query_one_raw(statement).await.expect(sql).expect("a row");
@@ -123,31 +123,32 @@ impl App {
     }
 
     /// How many rows there are, table by table.
-    pub(crate) async fn rows(&self) -> Vec<(&'static str, i64)> {
+    pub(crate) async fn row_counts(&self) -> Vec<(&'static str, i64)> {
         let tables = ["users", "sessions", "audit_events", "throttle", "one_time_links", "outbox"];
         let mut rows = Vec::new();
         for table in tables {
-            rows.push((table, self.number(&format!("SELECT COUNT(*) FROM {table}")).await));
+            rows.push((table, self.query_number(&format!("SELECT COUNT(*) FROM {table}")).await));
         }
         rows
     }
 
     /// How often something is in the trail.
-    pub(crate) async fn events(&self, action: &str) -> i64 {
-        self.number(&format!("SELECT COUNT(*) FROM audit_events WHERE action = '{action}'")).await
+    pub(crate) async fn audit_event_count(&self, action: &str) -> i64 {
+        self.query_number(&format!("SELECT COUNT(*) FROM audit_events WHERE action = '{action}'"))
+            .await
     }
 
     /// Waits until what was shown of the last rotations has been noted: that happens after the answer.
-    pub(crate) async fn has_confirmed(&self) {
-        self.has_confirmed_where("ended_at IS NULL").await;
+    pub(crate) async fn wait_for_confirmed_rotations(&self) {
+        self.wait_for_confirmed_rotations_where("ended_at IS NULL").await;
     }
 
     /// The same of certain sessions.
-    pub(crate) async fn has_confirmed_where(&self, which: &str) {
+    pub(crate) async fn wait_for_confirmed_rotations_where(&self, which: &str) {
         let waiting = "SELECT COUNT(*) FROM sessions WHERE unconfirmed_jti IS NOT NULL";
         let waiting = format!("{waiting} AND {which}");
         let noted = async {
-            while self.number(&waiting).await != 0 {
+            while self.query_number(&waiting).await != 0 {
                 rocket::tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
@@ -155,8 +156,8 @@ impl App {
     }
 
     /// Sessions that are alive.
-    pub(crate) async fn living(&self) -> i64 {
-        self.number("SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL").await
+    pub(crate) async fn active_session_count(&self) -> i64 {
+        self.query_number("SELECT COUNT(*) FROM sessions WHERE ended_at IS NULL").await
     }
 
     /// Changes the database as an administrator with a console would.

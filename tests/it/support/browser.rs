@@ -75,7 +75,7 @@ impl<'a> Browser<'a> {
         self.send(Method::Post, path, Some((ContentType::JSON, body.into()))).await
     }
 
-    pub(crate) async fn joins(&mut self, email: &str, password: &str) -> Page {
+    pub(crate) async fn signs_up(&mut self, email: &str, password: &str) -> Page {
         let fields = [("email", email), ("password1", password), ("password2", password)];
         self.submits("/account/join", &fields).await
     }
@@ -85,7 +85,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Opens the link of a letter and presses the button behind it.
-    pub(crate) async fn follows(&mut self, link: &str) -> Page {
+    pub(crate) async fn follows_link(&mut self, link: &str) -> Page {
         let arrival = self.get(link).await;
         assert_eq!(arrival.location(), Some("/account/link"), "{}", arrival.text());
         self.submits("/account/link", &[]).await
@@ -95,12 +95,12 @@ impl<'a> Browser<'a> {
         self.submits("/account/logout", &[]).await
     }
 
-    pub(crate) async fn asks_for_reset(&mut self, email: &str) -> Page {
+    pub(crate) async fn requests_password_reset(&mut self, email: &str) -> Page {
         self.submits("/account/password/reset", &[("email", email)]).await
     }
 
     /// Sends the form of a reset link.
-    pub(crate) async fn chooses(&mut self, link: &str, password: &str) -> Page {
+    pub(crate) async fn sets_new_password(&mut self, link: &str, password: &str) -> Page {
         let fields = [("new_password1", password), ("new_password2", password)];
         self.submits(link, &fields).await
     }
@@ -110,12 +110,12 @@ impl<'a> Browser<'a> {
         self.submits("/account/password/change", &fields).await
     }
 
-    pub(crate) async fn asks_to_move(&mut self, email: &str, password: &str) -> Page {
+    pub(crate) async fn requests_email_change(&mut self, email: &str, password: &str) -> Page {
         self.submits("/account/email/change", &[("email", email), ("password", password)]).await
     }
 
     /// Presses the one button behind a link.
-    pub(crate) async fn presses(&mut self, link: &str) -> Page {
+    pub(crate) async fn confirms(&mut self, link: &str) -> Page {
         self.submits(link, &[]).await
     }
 

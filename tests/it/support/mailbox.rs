@@ -1,4 +1,4 @@
-//! The letters of a world: whoever opens the box has them sent first, and reads them as a mail
+//! The letters of a env: whoever opens the box has them sent first, and reads them as a mail
 //! program would.
 
 use daemun::flows;
@@ -8,14 +8,14 @@ use super::App;
 
 /// A letter as its reader has it.
 #[derive(Debug, Clone)]
-pub(crate) struct Received {
+pub(crate) struct ReceivedEmail {
     pub(crate) to: String,
     pub(crate) subject: String,
     pub(crate) text: String,
     pub(crate) html: String,
 }
 
-impl Received {
+impl ReceivedEmail {
     /// The path of the link that begins like this, such as `/account/password/reset/`.
     pub(crate) fn link(&self, start: &str) -> String {
         self.find_link(start).unwrap_or_else(|| panic!("no {start} in {}", self.text))
@@ -33,7 +33,7 @@ impl Received {
 
 impl App {
     /// Sends everything that is due.
-    pub(crate) async fn delivers(&self) {
+    pub(crate) async fn sends_due_emails(&self) {
         while flows::system::email_delivery::deliver(&self.ctx)
             .await
             .expect("letters are sent")
@@ -42,8 +42,8 @@ impl App {
     }
 
     /// Every letter that was sent so far, the oldest first.
-    pub(crate) async fn letters(&self) -> Vec<Received> {
-        self.delivers().await;
+    pub(crate) async fn emails(&self) -> Vec<ReceivedEmail> {
+        self.sends_due_emails().await;
         let folder = self.ctx.settings.data_dir.join("mail");
         let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
         let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -59,23 +59,23 @@ impl App {
     }
 
     /// The letters to an address so far, the oldest first.
-    pub(crate) async fn letters_to(&self, email: &str) -> Vec<Received> {
-        let mut letters = self.letters().await;
+    pub(crate) async fn emails_to(&self, email: &str) -> Vec<ReceivedEmail> {
+        let mut letters = self.emails().await;
         letters.retain(|letter| letter.to == email);
         letters
     }
 
     /// The last letter to an address.
-    pub(crate) async fn letter_to(&self, email: &str) -> Received {
-        let mut letters = self.letters_to(email).await;
+    pub(crate) async fn last_email_to(&self, email: &str) -> ReceivedEmail {
+        let mut letters = self.emails_to(email).await;
         letters.pop().unwrap_or_else(|| panic!("no letter to {email}"))
     }
 }
 
-fn read(bytes: &[u8]) -> Received {
+fn read(bytes: &[u8]) -> ReceivedEmail {
     let message = MessageParser::default().parse(bytes).expect("a letter");
     let to = message.to().and_then(|to| to.first()).and_then(|to| to.address());
-    Received {
+    ReceivedEmail {
         to: to.expect("an address").to_owned(),
         subject: message.subject().expect("a subject").to_owned(),
         text: message.body_text(0).expect("a text").into_owned(),

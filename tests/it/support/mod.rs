@@ -1,32 +1,32 @@
-//! The test language: a world with a clock, people with browsers, and pages that can be questioned.
+//! The test language: a env with a clock, people with browsers, and pages that can be questioned.
 
+pub(crate) mod api_client;
 pub(crate) mod app;
 pub(crate) mod browser;
 pub(crate) mod cluster;
-pub(crate) mod faults;
-pub(crate) mod jam;
+pub(crate) mod disk_faults;
+pub(crate) mod env;
+pub(crate) mod exchange;
+pub(crate) mod hashing_queue;
 pub(crate) mod log_lines;
 pub(crate) mod mailbox;
 mod office;
 pub(crate) mod page;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
+pub(crate) mod postgres_proxy;
 pub(crate) mod process;
-pub(crate) mod program;
 pub(crate) mod provider;
 #[path = "../../machine/requirement/mod.rs"]
 pub(crate) mod requirement;
 pub(crate) mod smtp;
-pub(crate) mod vanishing;
-pub(crate) mod wire;
-pub(crate) mod world;
 
+pub(crate) use api_client::{ApiClient, ApiReply};
 pub(crate) use app::App;
 pub(crate) use browser::Browser;
+pub(crate) use env::{TestEnv, run_test};
 pub(crate) use page::Page;
-pub(crate) use program::{Program, Reply};
 pub(crate) use test_macros::on_both;
-pub(crate) use world::{World, tell};
 
 /// A password that no policy refuses.
 pub(crate) const GOOD: &str = "correct horse battery staple";

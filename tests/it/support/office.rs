@@ -22,7 +22,7 @@ impl App {
 
     /// A member of staff who may do exactly this, and has just logged in.
     pub(crate) async fn staff(&self, name: &str, permissions: &[Permission]) -> Browser<'_> {
-        self.person(name).await;
+        self.user(name).await;
         let user = self.id_of(name).await;
         let group = self.group(&format!("group of {name}"), permissions).await;
         self.execute(&format!("UPDATE users SET is_staff = true WHERE id = {user}")).await;
@@ -45,7 +45,7 @@ impl App {
 
     /// The number of a persona's account.
     pub(crate) async fn id_of(&self, name: &str) -> i64 {
-        self.number(&format!("SELECT id FROM users WHERE email = '{}'", email(name))).await
+        self.query_number(&format!("SELECT id FROM users WHERE email = '{}'", email(name))).await
     }
 
     async fn back_again(&self, name: &str) -> Browser<'_> {

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use daemun::db::Db;
 
 pub(crate) use super::cluster::Cluster;
+use super::env::next_number;
 use super::requirement::{self, Requirement};
-use super::world::next_number;
 
 /// Databases are copied from this one, which has all tables.
 const TEMPLATE: &str = "daemun_template";

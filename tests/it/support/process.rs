@@ -30,12 +30,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A machine: a folder to run in, and an environment that holds where programs are and what the story
 /// puts in.
-pub(crate) struct Machine {
+pub(crate) struct Sandbox {
     folder: Arc<TempDir>,
     environment: BTreeMap<String, String>,
 }
 
-impl Machine {
+impl Sandbox {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // A panic must not hide behind a short message.
@@ -52,7 +52,7 @@ impl Machine {
     }
 
     /// The same machine, where passwords are hashed at next to no cost.
-    pub(crate) fn in_a_hurry(&self) -> Self {
+    pub(crate) fn with_cheap_hashing(&self) -> Self {
         self.with("ROCKET_PASSWORD_HASH", "m=8,t=1,p=1")
     }
 
@@ -77,22 +77,22 @@ impl Machine {
     }
 
     /// Runs a command to its end.
-    pub(crate) fn runs(&self, arguments: &[&str]) -> Said {
+    pub(crate) fn runs(&self, arguments: &[&str]) -> CommandOutput {
         self.runs_with(arguments, "")
     }
 
     /// Runs a command to its end with something on its standard input.
-    pub(crate) fn runs_with(&self, arguments: &[&str], input: &str) -> Said {
+    pub(crate) fn runs_with(&self, arguments: &[&str], input: &str) -> CommandOutput {
         let mut running = self.starts(arguments);
         running.hears(input);
         running.ends(PATIENCE)
     }
 
     /// Starts a command.
-    pub(crate) fn starts(&self, arguments: &[&str]) -> Running {
+    pub(crate) fn starts(&self, arguments: &[&str]) -> RunningCommand {
         let mut command = self.command(DAEMUN);
         command.args(arguments);
-        Running::new(command)
+        RunningCommand::new(command)
     }
 
     /// Any program, in this machine's folder and environment.
@@ -106,7 +106,7 @@ impl Machine {
     /// its use somebody else may take it; then another is tried.
     pub(crate) fn serves(&self) -> Server {
         for _ in 0..5 {
-            match self.starts_serving().gets_ready() {
+            match self.starts_serving().wait_until_ready() {
                 Ok(server) => return server,
                 Err(said) if said.errors.contains("in use") => {}
                 Err(said) => panic!("the server does not start: {said:#?}"),
@@ -120,8 +120,10 @@ impl Machine {
         let port = free_port();
         let mut command = self.with("ROCKET_PORT", port).command("/bin/sh");
         command.args(["-c", &format!("ulimit -n {files}; exec \"$0\" serve"), DAEMUN]);
-        let starting = Starting { running: Running::new(command), port };
-        starting.gets_ready().unwrap_or_else(|said| panic!("the server does not start: {said:#?}"))
+        let starting = StartingServer { running: RunningCommand::new(command), port };
+        starting
+            .wait_until_ready()
+            .unwrap_or_else(|said| panic!("the server does not start: {said:#?}"))
     }
 
     /// Serves on a socket that listens already, as systemd hands it over, and waits.
@@ -129,36 +131,38 @@ impl Machine {
         let mut command = self.command("/bin/sh");
         let handing_over = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve";
         command.args(["-c", handing_over, DAEMUN]);
-        let running = Running::with_input(command, Stdio::from(listener.into()));
-        let starting = Starting { running, port: 0 };
-        starting.gets_ready().unwrap_or_else(|said| panic!("the server does not start: {said:#?}"))
+        let running = RunningCommand::with_input(command, Stdio::from(listener.into()));
+        let starting = StartingServer { running, port: 0 };
+        starting
+            .wait_until_ready()
+            .unwrap_or_else(|said| panic!("the server does not start: {said:#?}"))
     }
 
     /// Starts serving and does not wait.
-    pub(crate) fn starts_serving(&self) -> Starting {
+    pub(crate) fn starts_serving(&self) -> StartingServer {
         let port = free_port();
         let running = self.with("ROCKET_PORT", port).starts(&["serve"]);
-        Starting { running, port }
+        StartingServer { running, port }
     }
 }
 
 /// What a command said, and how it ended.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct CommandOutput {
     pub(crate) status: ExitStatus,
     pub(crate) output: String,
     pub(crate) errors: String,
     pub(crate) took: Duration,
 }
 
-impl Said {
+impl CommandOutput {
     pub(crate) fn code(&self) -> Option<i32> {
         self.status.code()
     }
 
     /// The lines about what went wrong: everything on standard error that is not a log line about
     /// what went well. That is never a panic.
-    pub(crate) fn complaints(&self) -> Vec<&str> {
+    pub(crate) fn error_lines(&self) -> Vec<&str> {
         for word in ["panicked", "stack backtrace", "RUST_BACKTRACE", "src/"] {
             assert!(!self.errors.contains(word), "{word} in {self:#?}");
         }
@@ -166,22 +170,22 @@ impl Said {
     }
 
     /// The one line about what went wrong.
-    pub(crate) fn complaint(&self) -> &str {
-        let complaints = self.complaints();
+    pub(crate) fn error_line(&self) -> &str {
+        let complaints = self.error_lines();
         assert_eq!(complaints.len(), 1, "one clear line: {self:#?}");
         complaints[0]
     }
 }
 
 /// A command that runs. Dropped, it is killed.
-pub(crate) struct Running {
+pub(crate) struct RunningCommand {
     child: Child,
-    output: Heard,
-    errors: Heard,
+    output: PipeReader,
+    errors: PipeReader,
     since: Instant,
 }
 
-impl Running {
+impl RunningCommand {
     pub(crate) fn new(command: Command) -> Self {
         Self::with_input(command, Stdio::piped())
     }
@@ -190,8 +194,8 @@ impl Running {
     pub(crate) fn with_input(mut command: Command, input: Stdio) -> Self {
         command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
-        let output = Heard::from(child.stdout.take().expect("a pipe"));
-        let errors = Heard::from(child.stderr.take().expect("a pipe"));
+        let output = PipeReader::from(child.stdout.take().expect("a pipe"));
+        let errors = PipeReader::from(child.stderr.take().expect("a pipe"));
         Self { child, output, errors, since: Instant::now() }
     }
 
@@ -202,7 +206,7 @@ impl Running {
     }
 
     /// Gives it a part of its standard input.
-    pub(crate) fn hears_next(&mut self, input: &str) {
+    pub(crate) fn write_input(&mut self, input: &str) {
         let pipe = self.child.stdin.as_mut().expect("not closed yet");
         pipe.write_all(input.as_bytes()).and_then(|()| pipe.flush()).expect("it listens");
     }
@@ -217,13 +221,13 @@ impl Running {
     }
 
     /// SIGKILL: no time for last words.
-    pub(crate) fn dies(mut self) -> Said {
+    pub(crate) fn dies(mut self) -> CommandOutput {
         self.child.kill().expect("a child");
         self.ends(PATIENCE)
     }
 
     /// Waits until it ends by itself.
-    pub(crate) fn ends(mut self, within: Duration) -> Said {
+    pub(crate) fn ends(mut self, within: Duration) -> CommandOutput {
         let mut status = None;
         let has_ended = eventually(within, || {
             status = self.child.try_wait().expect("a child");
@@ -233,7 +237,7 @@ impl Running {
         assert!(has_ended, "still running: {}{}", self.output.text(), self.errors.text());
         let status = status.expect("it has ended");
         let (output, errors) = (self.output.everything(), self.errors.everything());
-        Said { status, output, errors, took }
+        CommandOutput { status, output, errors, took }
     }
 
     fn signal(&self, name: &str) {
@@ -246,7 +250,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningCommand {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -254,12 +258,12 @@ impl Drop for Running {
 }
 
 /// What a pipe has said, gathered as it comes.
-struct Heard {
+struct PipeReader {
     bytes: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,
 }
 
-impl Heard {
+impl PipeReader {
     fn from(mut pipe: impl Read + Send + 'static) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let gathered = bytes.clone();
@@ -288,14 +292,14 @@ impl Heard {
 }
 
 /// A server of which nobody knows yet whether it will serve.
-pub(crate) struct Starting {
-    pub(crate) running: Running,
+pub(crate) struct StartingServer {
+    pub(crate) running: RunningCommand,
     port: u16,
 }
 
-impl Starting {
+impl StartingServer {
     /// Waits until it has printed its address, or says why it never will.
-    pub(crate) fn gets_ready(mut self) -> Result<Server, Said> {
+    pub(crate) fn wait_until_ready(mut self) -> Result<Server, CommandOutput> {
         let mut has_ended = false;
         let has_spoken = eventually(PATIENCE, || {
             has_ended = self.running.is_over();
@@ -311,14 +315,14 @@ impl Starting {
 
 /// A server that serves.
 pub(crate) struct Server {
-    running: Running,
+    running: RunningCommand,
     pub(crate) port: u16,
 }
 
 impl Server {
     /// Somebody who has never been here.
-    pub(crate) fn visitor(&self) -> Remote {
-        Remote { port: self.port, cookies: BTreeMap::new(), headers: Vec::new() }
+    pub(crate) fn visitor(&self) -> RemoteBrowser {
+        RemoteBrowser { port: self.port, cookies: BTreeMap::new(), headers: Vec::new() }
     }
 
     /// What it has printed until now.
@@ -336,22 +340,22 @@ impl Server {
     }
 
     /// `kill -9`.
-    pub(crate) fn dies(self) -> Said {
+    pub(crate) fn dies(self) -> CommandOutput {
         self.running.dies()
     }
 
     /// Sends a signal that asks it to stop.
-    pub(crate) fn is_asked_to_stop(&self, signal: &str) {
+    pub(crate) fn send_signal(&self, signal: &str) {
         self.running.signal(signal);
     }
 
     /// Asks it to stop and waits until it has.
-    pub(crate) fn stops(self) -> Said {
-        self.is_asked_to_stop("TERM");
+    pub(crate) fn stops(self) -> CommandOutput {
+        self.send_signal("TERM");
         self.ends()
     }
 
-    pub(crate) fn ends(self) -> Said {
+    pub(crate) fn ends(self) -> CommandOutput {
         self.running.ends(PATIENCE)
     }
 
@@ -370,7 +374,11 @@ impl Server {
     }
 
     /// The same from another address of this machine's own network.
-    pub(crate) fn hears_from(&self, address: [u8; 4], bytes: &[u8]) -> io::Result<TcpStream> {
+    pub(crate) fn connect_and_send_from(
+        &self,
+        address: [u8; 4],
+        bytes: &[u8],
+    ) -> io::Result<TcpStream> {
         let connection = block_on(async {
             let socket = rocket::tokio::net::TcpSocket::new_v4()?;
             socket.bind((address, 0).into())?;
@@ -391,19 +399,19 @@ impl Server {
     /// The status of the answer to some bytes; `None` when the connection is closed without one.
     pub(crate) fn answers(&self, bytes: &[u8]) -> Option<u16> {
         // A server that refuses before it has read everything may close with a reset.
-        self.hears(bytes).and_then(Answer::read).ok().map(|answer| answer.status)
+        self.hears(bytes).and_then(HttpResponse::read).ok().map(|answer| answer.status)
     }
 }
 
 /// Somebody with a browser on the other end of a wire.
 #[derive(Clone)]
-pub(crate) struct Remote {
+pub(crate) struct RemoteBrowser {
     port: u16,
     pub(crate) cookies: BTreeMap<String, String>,
     headers: Vec<(String, String)>,
 }
 
-impl Remote {
+impl RemoteBrowser {
     /// The same browser on another server.
     pub(crate) fn on(mut self, server: &Server) -> Self {
         self.port = server.port;
@@ -422,16 +430,16 @@ impl Remote {
         self
     }
 
-    pub(crate) fn get(&mut self, path: &str) -> Answer {
+    pub(crate) fn get(&mut self, path: &str) -> HttpResponse {
         self.tries("GET", path, &[]).expect(path)
     }
 
-    pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> HttpResponse {
         self.tries("POST", path, fields).expect(path)
     }
 
     /// Opens a page and sends the form on it.
-    pub(crate) fn submits(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) fn submits(&mut self, path: &str, fields: &[(&str, &str)]) -> HttpResponse {
         let token = self.token();
         self.post(path, &[&[("csrf", token.as_str())], fields].concat())
     }
@@ -441,12 +449,12 @@ impl Remote {
         self.get("/").token().expect("every page has a form")
     }
 
-    pub(crate) fn joins(&mut self, email: &str, password: &str) -> Answer {
+    pub(crate) fn signs_up(&mut self, email: &str, password: &str) -> HttpResponse {
         let fields = [("email", email), ("password1", password), ("password2", password)];
         self.submits("/account/join", &fields)
     }
 
-    pub(crate) fn logs_in(&mut self, email: &str, password: &str) -> Answer {
+    pub(crate) fn logs_in(&mut self, email: &str, password: &str) -> HttpResponse {
         self.submits("/account/login", &[("email", email), ("password", password)])
     }
 
@@ -460,12 +468,12 @@ impl Remote {
         method: &str,
         path: &str,
         fields: &[(&str, &str)],
-    ) -> io::Result<Answer> {
+    ) -> io::Result<HttpResponse> {
         let body = encode(fields);
         let mut connection = TcpStream::connect(("127.0.0.1", self.port))?;
         connection.set_read_timeout(Some(PATIENCE))?;
         connection.write_all(&[self.head(method, path, body.len()).as_bytes(), &body].concat())?;
-        let answer = Answer::read(connection)?;
+        let answer = HttpResponse::read(connection)?;
         self.keep_cookies(&answer);
         Ok(answer)
     }
@@ -492,7 +500,7 @@ impl Remote {
         head + "\r\n"
     }
 
-    fn keep_cookies(&mut self, answer: &Answer) {
+    fn keep_cookies(&mut self, answer: &HttpResponse) {
         for (_, value) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
             let cookie = Cookie::parse(value.clone()).expect("a cookie");
             let is_over = cookie.max_age().is_some_and(|age| age <= rocket::time::Duration::ZERO);
@@ -507,13 +515,13 @@ impl Remote {
 
 /// An answer off the wire.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) text: String,
 }
 
-impl Answer {
+impl HttpResponse {
     /// Reads a whole answer; half a one is an error.
     pub(crate) fn read(mut connection: impl Read) -> io::Result<Self> {
         let mut bytes = Vec::new();
@@ -634,6 +642,6 @@ impl Drop for Disk {
 }
 
 /// Says goodbye to a half-said request: nothing more will come.
-pub(crate) fn hangs_up(connection: &TcpStream) {
+pub(crate) fn shut_down_writing(connection: &TcpStream) {
     let _ = connection.shutdown(Shutdown::Write);
 }

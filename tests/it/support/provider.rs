@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What was asked: a path, its query, and the body.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct RecordedRequest {
     pub(crate) path: String,
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) form: BTreeMap<String, String>,
@@ -23,23 +23,23 @@ pub(crate) struct Asked {
 }
 
 #[derive(Default)]
-struct Said {
+struct CannedResponses {
     answers: BTreeMap<String, (u16, String)>,
-    asked: Vec<Asked>,
+    asked: Vec<RecordedRequest>,
 }
 
 /// The provider, as long as the story lasts.
-pub(crate) struct Provider {
+pub(crate) struct FakeProvider {
     pub(crate) url: String,
-    said: Arc<Mutex<Said>>,
+    said: Arc<Mutex<CannedResponses>>,
     key: KeyPair,
 }
 
-impl Provider {
+impl FakeProvider {
     pub(crate) async fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let said = Arc::new(Mutex::new(Said::default()));
+        let said = Arc::new(Mutex::new(CannedResponses::default()));
         let shared = said.clone();
         rocket::tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -59,7 +59,7 @@ impl Provider {
     }
 
     /// What was asked of a path, the last first.
-    pub(crate) fn asked(&self, path: &str) -> Vec<Asked> {
+    pub(crate) fn asked(&self, path: &str) -> Vec<RecordedRequest> {
         let said = self.said.lock().expect("not poisoned");
         said.asked.iter().rev().filter(|asked| asked.path == path).cloned().collect()
     }
@@ -131,7 +131,7 @@ impl Provider {
     }
 }
 
-async fn answer(mut stream: TcpStream, said: Arc<Mutex<Said>>) {
+async fn answer(mut stream: TcpStream, said: Arc<Mutex<CannedResponses>>) {
     let mut read = Vec::new();
     let (head, body) = loop {
         let mut chunk = [0; 4096];
@@ -152,7 +152,7 @@ async fn answer(mut stream: TcpStream, said: Arc<Mutex<Said>>) {
     let target = head.split(' ').nth(1).unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let pairs = |text: &str| url::form_urlencoded::parse(text.as_bytes()).into_owned().collect();
-    let asked = Asked {
+    let asked = RecordedRequest {
         path: path.to_owned(),
         query: pairs(query),
         form: pairs(&body),

@@ -21,7 +21,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// How a mail server behaves.
 #[derive(Default)]
-pub(crate) struct Manners {
+pub(crate) struct SmtpBehaviour {
     /// Its certificate; without one it has no TLS.
     pub(crate) certificate: Option<Certificate>,
     /// Whether it speaks TLS from the first byte, rather than after STARTTLS.
@@ -39,9 +39,9 @@ pub(crate) struct Manners {
 pub(crate) struct Certificate(ServerConfig);
 
 /// Whoever signs certificates.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct CertificateAuthority(CertifiedIssuer<'static, KeyPair>);
 
-impl Authority {
+impl CertificateAuthority {
     pub(crate) fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new([]).expect("no names");
@@ -54,7 +54,7 @@ impl Authority {
         self.0.pem()
     }
 
-    pub(crate) fn certifies(&self, name: &str) -> Certificate {
+    pub(crate) fn issue(&self, name: &str) -> Certificate {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new([name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
@@ -70,7 +70,7 @@ impl Authority {
 
 /// A letter that was taken.
 #[derive(Debug, Clone)]
-pub(crate) struct Taken {
+pub(crate) struct AcceptedEmail {
     pub(crate) from: String,
     pub(crate) to: Vec<String>,
     pub(crate) message: Vec<u8>,
@@ -79,24 +79,24 @@ pub(crate) struct Taken {
 }
 
 /// A mail server that runs. Dropped, it is left alone and does no harm.
-pub(crate) struct PostOffice {
+pub(crate) struct SmtpServer {
     pub(crate) port: u16,
-    office: Arc<Office>,
+    office: Arc<SmtpState>,
     stalled: mpsc::UnboundedReceiver<()>,
 }
 
-impl PostOffice {
-    pub(crate) fn opens(manners: Manners) -> Self {
-        Self::opens_at(0, manners)
+impl SmtpServer {
+    pub(crate) fn start(behaviour: SmtpBehaviour) -> Self {
+        Self::start_on_port(0, behaviour)
     }
 
     /// Opens at a port where somebody looks for it.
-    pub(crate) fn opens_at(port: u16, mut manners: Manners) -> Self {
-        let certificate = manners.certificate.take();
+    pub(crate) fn start_on_port(port: u16, mut behaviour: SmtpBehaviour) -> Self {
+        let certificate = behaviour.certificate.take();
         let tls = certificate.map(|Certificate(config)| TlsAcceptor::from(Arc::new(config)));
         let (stalls, stalled) = mpsc::unbounded_channel();
-        let office = Arc::new(Office {
-            manners,
+        let office = Arc::new(SmtpState {
+            behaviour,
             tls,
             taken: Mutex::default(),
             heard: Mutex::default(),
@@ -120,34 +120,34 @@ impl PostOffice {
         Self { port, office, stalled }
     }
 
-    pub(crate) fn taken(&self) -> Vec<Taken> {
+    pub(crate) fn accepted(&self) -> Vec<AcceptedEmail> {
         lock(&self.office.taken).clone()
     }
 
     /// What it was told, but for the letters themselves; `hello` for each connection.
-    pub(crate) fn heard(&self) -> Vec<String> {
+    pub(crate) fn commands(&self) -> Vec<String> {
         lock(&self.office.heard).clone()
     }
 
     /// How often somebody connected.
     pub(crate) fn connections(&self) -> usize {
-        self.heard().iter().filter(|line| *line == "hello").count()
+        self.commands().iter().filter(|line| *line == "hello").count()
     }
 
     /// Waits until it stalls.
-    pub(crate) async fn has_stalled(&mut self) {
+    pub(crate) async fn wait_until_stalled(&mut self) {
         self.stalled.recv().await.expect("the office is open");
     }
 
-    pub(crate) fn goes_on(&self) {
+    pub(crate) fn resume(&self) {
         self.office.may_go_on.add_permits(1);
     }
 }
 
-struct Office {
-    manners: Manners,
+struct SmtpState {
+    behaviour: SmtpBehaviour,
     tls: Option<TlsAcceptor>,
-    taken: Mutex<Vec<Taken>>,
+    taken: Mutex<Vec<AcceptedEmail>>,
     heard: Mutex<Vec<String>>,
     stalls: mpsc::UnboundedSender<()>,
     may_go_on: Semaphore,
@@ -157,11 +157,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Office {
+impl SmtpState {
     /// Whoever hangs up in the middle is nobody's concern here.
     async fn receive(&self, connection: TcpStream) -> io::Result<()> {
         let Some(tls) = &self.tls else { return self.converse(connection, false).await.map(drop) };
-        if self.manners.tls_at_once {
+        if self.behaviour.tls_at_once {
             let connection = tls.accept(connection).await?;
             return self.converse(connection, true).await.map(drop);
         }
@@ -177,7 +177,7 @@ impl Office {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut stream = BufReader::new(stream);
-        let is_upgraded = is_encrypted && !self.manners.tls_at_once;
+        let is_upgraded = is_encrypted && !self.behaviour.tls_at_once;
         if !is_upgraded && !self.says(&mut stream, "hello", "220 post.example ESMTP").await? {
             return Ok(None);
         }
@@ -190,7 +190,7 @@ impl Office {
             }
             let told = line.trim_end().to_owned();
             let word = told.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
-            let needs_login = self.manners.login.is_some() && !is_logged_in;
+            let needs_login = self.behaviour.login.is_some() && !is_logged_in;
             let reply = match word.as_str() {
                 "EHLO" => self.offers(is_encrypted),
                 "STARTTLS" if self.tls.is_some() && !is_encrypted => "220 go ahead".into(),
@@ -225,7 +225,7 @@ impl Office {
                     let (from, to) = (from.clone(), to.clone());
                     let was_logged_in = is_logged_in;
                     let was_encrypted = is_encrypted;
-                    let taken = Taken { from, to, message, was_encrypted, was_logged_in };
+                    let taken = AcceptedEmail { from, to, message, was_encrypted, was_logged_in };
                     lock(&self.taken).push(taken);
                 }
                 if !self.says(&mut stream, ".", "250 taken").await? {
@@ -241,7 +241,7 @@ impl Office {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         lock(&self.heard).push(told.to_owned());
-        if self.manners.stalls_at.is_some_and(|at| told.starts_with(at)) {
+        if self.behaviour.stalls_at.is_some_and(|at| told.starts_with(at)) {
             let _ = self.stalls.send(());
             self.may_go_on.acquire().await.map_err(io::Error::other)?.forget();
         }
@@ -256,20 +256,20 @@ impl Office {
 
     fn reply_to(&self, told: &str) -> Option<&'static str> {
         let fits = |(begins, _): &&(&str, &'static str)| told.starts_with(*begins);
-        self.manners.replies.iter().find(fits).map(|(_, reply)| *reply)
+        self.behaviour.replies.iter().find(fits).map(|(_, reply)| *reply)
     }
 
     fn offers(&self, is_encrypted: bool) -> String {
         let mut lines = vec!["post.example"];
         lines.extend((self.tls.is_some() && !is_encrypted).then_some("STARTTLS"));
-        lines.extend(self.manners.login.is_some().then_some("AUTH PLAIN LOGIN"));
+        lines.extend(self.behaviour.login.is_some().then_some("AUTH PLAIN LOGIN"));
         let last = lines.pop().expect("at least its name");
         lines.iter().map(|line| format!("250-{line}\r\n")).chain([format!("250 {last}")]).collect()
     }
 
     fn admits(&self, told: &str) -> bool {
         let said = told.strip_prefix("AUTH PLAIN ").map(|text| BASE64_STANDARD.decode(text));
-        let wanted = self.manners.login.map(|(user, password)| format!("\0{user}\0{password}"));
+        let wanted = self.behaviour.login.map(|(user, password)| format!("\0{user}\0{password}"));
         matches!((said, wanted), (Some(Ok(said)), Some(wanted)) if said == wanted.as_bytes())
     }
 }

@@ -11,7 +11,7 @@ use proc_macro::{TokenStream, TokenTree};
 /// Runs `async fn name(…)` once per database engine: `name::on_sqlite` and `name::on_postgres`.
 #[proc_macro_attribute]
 pub fn on_both(_: TokenStream, function: TokenStream) -> TokenStream {
-    let engine = "crate::support::world::Engine";
+    let engine = "crate::support::env::Engine";
     let [sqlite, postgres] = ["Sqlite", "Postgres"].map(|name| format!("{engine}::{name}"));
     with_tests(function, &[("on_sqlite", &sqlite), ("on_postgres", &postgres)])
 }
@@ -22,7 +22,7 @@ pub fn with_and_without_scripts(_: TokenStream, function: TokenStream) -> TokenS
     with_tests(function, &[("with_scripts", "true"), ("without_scripts", "false")])
 }
 
-/// Adds a module of tests, each of which passes its condition to `crate::support::tell`.
+/// Adds a module of tests, each of which passes its condition to `crate::support::run_test`.
 fn with_tests(mut function: TokenStream, tests: &[(&str, &str)]) -> TokenStream {
     let Some(name) = name_of(&function) else {
         return "compile_error!(\"this attribute belongs on a function\");".parse().expect("Rust");
@@ -31,7 +31,7 @@ fn with_tests(mut function: TokenStream, tests: &[(&str, &str)]) -> TokenStream 
     for (test, condition) in tests {
         write!(
             module,
-            "#[test] fn {test}() {{ crate::support::tell({condition}, super::{name}); }}"
+            "#[test] fn {test}() {{ crate::support::run_test({condition}, super::{name}); }}"
         )
         .expect("a string takes everything");
     }

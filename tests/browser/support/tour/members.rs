@@ -1,7 +1,7 @@
 //! What somebody sees who joins, looks after their account and leaves.
 
 use super::{LONG, NAME, OTHER, TOO_LONG, Tour};
-use crate::support::{GOOD, NEW, Person, Site};
+use crate::support::{GOOD, NEW, Site, User};
 
 const PAGES: [&str; 11] = [
     "/",
@@ -19,12 +19,12 @@ const PAGES: [&str; 11] = [
 
 const LOG_OUT: &str = "header form[action='/account/logout'] button";
 
-pub(super) async fn walk<L: AsyncFnMut(&Person<'_>, &str)>(
+pub(super) async fn walk<L: AsyncFnMut(&User<'_>, &str)>(
     tour: &mut Tour<'_, L>,
     site: &Site,
-    laptop: &Person<'_>,
+    laptop: &User<'_>,
 ) {
-    tour.person.joins(LONG).await;
+    tour.person.signs_up(LONG).await;
     tour.succeeds("/account/profile", &[("name", NAME)]).await;
     laptop.logs_in(LONG).await;
     tour.opens(&PAGES).await;
@@ -38,7 +38,7 @@ pub(super) async fn walk<L: AsyncFnMut(&Person<'_>, &str)>(
     leaves_and_stays(tour).await;
 }
 
-async fn proves_and_changes_the_address<L: AsyncFnMut(&Person<'_>, &str)>(
+async fn proves_and_changes_the_address<L: AsyncFnMut(&User<'_>, &str)>(
     tour: &mut Tour<'_, L>,
     site: &Site,
 ) {
@@ -57,7 +57,7 @@ async fn proves_and_changes_the_address<L: AsyncFnMut(&Person<'_>, &str)>(
     tour.shows("/account/link, not me").await;
 }
 
-async fn chooses_new_passwords<L: AsyncFnMut(&Person<'_>, &str)>(
+async fn chooses_new_passwords<L: AsyncFnMut(&User<'_>, &str)>(
     tour: &mut Tour<'_, L>,
     site: &Site,
 ) {
@@ -76,7 +76,7 @@ async fn chooses_new_passwords<L: AsyncFnMut(&Person<'_>, &str)>(
     tour.shows("/account/password/new, used up").await;
 }
 
-async fn leaves_and_stays<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L>) {
+async fn leaves_and_stays<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>) {
     tour.person.logs_in(OTHER).await;
     tour.succeeds("/account/delete", &[("password", GOOD)]).await;
     tour.person.logs_in(OTHER).await;

@@ -10,7 +10,7 @@ mod providers;
 mod staff;
 mod strangers;
 
-use super::{Person, Site, World};
+use super::{Site, TestEnv, User};
 
 /// As long as an address gets.
 const LONG: &str = "the.longest.local.part.that.anybody.ever.typed.into.a.sign.up@a-domain-of-considerable-length.example.com";
@@ -29,13 +29,13 @@ const TOO_LONG: &str = match str::from_utf8(&[b'x'; 600]) {
 
 /// Goes through every page in one language and shows each to whoever looks, under a name.
 pub(crate) async fn walk(
-    world: World,
+    env: TestEnv,
     language: &'static str,
-    mut look: impl AsyncFnMut(&Person<'_>, &str),
+    mut look: impl AsyncFnMut(&User<'_>, &str),
 ) {
     let site = Site::opens();
-    let person = world.reader_of(language, &site).await;
-    let laptop = world.reader_of(language, &site).await;
+    let person = env.reader_of(language, &site).await;
+    let laptop = env.reader_of(language, &site).await;
     let mut tour = Tour { person, look: &mut look };
     strangers::walk(&mut tour).await;
     members::walk(&mut tour, &site, &laptop).await;
@@ -44,17 +44,17 @@ pub(crate) async fn walk(
     operators::lose_everything(&mut tour, &site).await;
 
     let site = Site::without_anybody(&[("ROCKET_SIGNUP", "closed")]);
-    let person = world.reader_of(language, &site).await;
+    let person = env.reader_of(language, &site).await;
     operators::set_up(&mut Tour { person, look: &mut look }, &site).await;
 }
 
 /// Somebody on a walk, and whoever looks over their shoulder.
 struct Tour<'a, Look> {
-    person: Person<'a>,
+    person: User<'a>,
     look: &'a mut Look,
 }
 
-impl<Look: AsyncFnMut(&Person<'_>, &str)> Tour<'_, Look> {
+impl<Look: AsyncFnMut(&User<'_>, &str)> Tour<'_, Look> {
     /// Shows the page at which the person stands.
     async fn shows(&mut self, name: &str) {
         (self.look)(&self.person, name).await;

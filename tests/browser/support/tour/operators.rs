@@ -1,10 +1,10 @@
 //! What whoever runs a site sees on its first day, and everybody on its worst.
 
 use super::Tour;
-use crate::support::{GOOD, Person, Site, eventually};
+use crate::support::{GOOD, Site, User, eventually};
 
 /// A site that nobody may enter, until its first superuser is made.
-pub(super) async fn set_up<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L>, site: &Site) {
+pub(super) async fn set_up<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>, site: &Site) {
     tour.opens(&["/account/join"]).await;
     tour.person.opens(&site.link_for_the_first()).await;
     tour.shows("/admin/setup").await;
@@ -14,7 +14,7 @@ pub(super) async fn set_up<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_,
 }
 
 /// Letters cannot be written any more, and then the table of accounts is gone.
-pub(super) async fn lose_everything<L: AsyncFnMut(&Person<'_>, &str)>(
+pub(super) async fn lose_everything<L: AsyncFnMut(&User<'_>, &str)>(
     tour: &mut Tour<'_, L>,
     site: &Site,
 ) {

@@ -1,7 +1,7 @@
 //! What changes where people may come in with an account that they have elsewhere.
 
 use super::{NAME, Tour};
-use crate::support::Person;
+use crate::support::User;
 
 const PAGES: [&str; 4] =
     ["/admin/social", "/admin/social/1", "/account/connections", "/account/sudo"];
@@ -11,7 +11,7 @@ const SLUG: &str = "a-name-as-long-as-a-name-in-urls-may-be";
 
 const WAYS_IN: [&str; 2] = ["/account/login", "/account/join"];
 
-pub(super) async fn walk<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L>) {
+pub(super) async fn walk<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>) {
     tour.errs("/admin/social/new", &[]).await;
     for slug in ["one", SLUG] {
         tour.person.opens("/admin/social/new").await;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{NAME, OTHER, TOO_LONG, Tour};
-use crate::support::{Person, Site, eventually};
+use crate::support::{Site, User, eventually};
 
 const ROOMS: [&str; 17] = [
     "/admin",
@@ -34,7 +34,7 @@ const PERSON: [&str; 6] = [
     "/admin/users/2/delete",
 ];
 
-pub(super) async fn walk<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L>, site: &Site) {
+pub(super) async fn walk<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>, site: &Site) {
     tour.person.logs_in("root@example.com").await;
     tour.opens(&["/admin/groups", "/admin/bulk", "/admin/users/import"]).await;
     tour.person.opens("/admin/groups/new").await;
@@ -66,7 +66,7 @@ fn list_of_people() -> String {
     list
 }
 
-async fn brings_people_in<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L>, site: &Site) {
+async fn brings_people_in<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>, site: &Site) {
     tour.errs("/admin/users/import", &[]).await;
     let list = site.keeps("admin.users.csv", &list_of_people());
     tour.person.uploads("file", &list).await;
@@ -84,7 +84,7 @@ async fn brings_people_in<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, 
     tour.shows("/admin/bulk/1, stopped").await;
 }
 
-async fn does_something_to_many<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L>) {
+async fn does_something_to_many<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>) {
     tour.person.opens("/admin/users").await;
     tour.person.clicks("tbody tr:nth-child(2) [type=checkbox]").await;
     tour.person.clicks("tbody tr:nth-child(3) [type=checkbox]").await;
@@ -99,7 +99,7 @@ async fn does_something_to_many<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tou
     tour.opens(&["/admin/bulk/2", "/admin/bulk"]).await;
 }
 
-async fn looks_after_one<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L>) {
+async fn looks_after_one<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>) {
     tour.opens(&PERSON).await;
     tour.errs("/admin/users/2", &[("email", "x"), ("name", TOO_LONG)]).await;
     tour.errs("/admin/users/2/deactivate", &[("reason", TOO_LONG)]).await;
@@ -111,7 +111,7 @@ async fn looks_after_one<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L
     tour.opens(&["/admin/audit?target=2"]).await;
 }
 
-async fn makes_a_colleague<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L>) {
+async fn makes_a_colleague<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>) {
     tour.errs("/admin/users/new", &[("email", "x"), ("password1", "12345678")]).await;
     tour.errs("/admin/groups/new", &[]).await;
     tour.errs("/admin/groups/1", &[("name", TOO_LONG)]).await;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Tour;
-use crate::support::Person;
+use crate::support::User;
 
 const PAGES: [&str; 9] = [
     "/",
@@ -17,7 +17,7 @@ const PAGES: [&str; 9] = [
     "/api",
 ];
 
-pub(super) async fn walk<L: AsyncFnMut(&Person<'_>, &str)>(tour: &mut Tour<'_, L>) {
+pub(super) async fn walk<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>) {
     tour.opens(&PAGES).await;
     tour.errs("/account/join", &[("email", "x"), ("password1", "12345678")]).await;
     tour.errs("/account/login", &[("email", "x")]).await;

@@ -7,7 +7,7 @@ use super::{App, Browser, GOOD, Page};
 
 /// A program on an application. It keeps cookies like a browser and tokens like an app.
 #[derive(Clone)]
-pub(crate) struct Program<'a> {
+pub(crate) struct ApiClient<'a> {
     pub(crate) browser: Browser<'a>,
     pub(crate) access: String,
     pub(crate) refresh: String,
@@ -15,12 +15,12 @@ pub(crate) struct Program<'a> {
 
 /// An answer of the JSON door.
 #[derive(Debug, Clone)]
-pub(crate) struct Reply {
+pub(crate) struct ApiReply {
     pub(crate) page: Page,
     pub(crate) json: Value,
 }
 
-impl Reply {
+impl ApiReply {
     pub(crate) fn status(&self) -> u16 {
         self.page.status()
     }
@@ -48,7 +48,7 @@ impl Reply {
     }
 }
 
-impl<'a> Program<'a> {
+impl<'a> ApiClient<'a> {
     pub(crate) fn new(browser: Browser<'a>) -> Self {
         Self { browser, access: String::new(), refresh: String::new() }
     }
@@ -65,46 +65,46 @@ impl<'a> Program<'a> {
     }
 
     /// The same program, which shows its access token.
-    pub(crate) fn bearing(self) -> Self {
+    pub(crate) fn with_bearer(self) -> Self {
         let header = format!("Bearer {}", self.access);
         self.with("Authorization", &header)
     }
 
-    pub(crate) async fn get(&mut self, path: &str) -> Reply {
+    pub(crate) async fn get(&mut self, path: &str) -> ApiReply {
         self.send(Method::Get, path, None).await
     }
 
-    pub(crate) async fn post(&mut self, path: &str, body: Value) -> Reply {
+    pub(crate) async fn post(&mut self, path: &str, body: Value) -> ApiReply {
         let body = (ContentType::JSON, body.to_string().into_bytes());
         self.send(Method::Post, path, Some(body)).await
     }
 
-    pub(crate) async fn patch(&mut self, path: &str, body: Value) -> Reply {
+    pub(crate) async fn patch(&mut self, path: &str, body: Value) -> ApiReply {
         let body = (ContentType::JSON, body.to_string().into_bytes());
         self.send(Method::Patch, path, Some(body)).await
     }
 
-    pub(crate) async fn put(&mut self, path: &str, body: Value) -> Reply {
+    pub(crate) async fn put(&mut self, path: &str, body: Value) -> ApiReply {
         let body = (ContentType::JSON, body.to_string().into_bytes());
         self.send(Method::Put, path, Some(body)).await
     }
 
-    pub(crate) async fn delete(&mut self, path: &str) -> Reply {
+    pub(crate) async fn delete(&mut self, path: &str) -> ApiReply {
         self.send(Method::Delete, path, None).await
     }
 
     /// Asks for tokens, and keeps them.
-    pub(crate) async fn asks_for_tokens(&mut self, email: &str, password: &str) -> Reply {
+    pub(crate) async fn requests_tokens(&mut self, email: &str, password: &str) -> ApiReply {
         let reply = self.post("/api/token", json!({ "email": email, "password": password })).await;
         self.keep(reply)
     }
 
     /// Shows its access token, and waits until that has been noted.
-    pub(crate) async fn shows(&self) {
-        let reply = self.clone().bearing().get("/api/account/user").await;
+    pub(crate) async fn uses_access_token(&self) {
+        let reply = self.clone().with_bearer().get("/api/account/user").await;
         assert_eq!(reply.status(), 200);
         let session = Self::session_of(&self.access);
-        self.browser.app().has_confirmed_where(&format!("id = '{session}'")).await;
+        self.browser.app().wait_for_confirmed_rotations_where(&format!("id = '{session}'")).await;
     }
 
     fn session_of(token: &str) -> String {
@@ -117,12 +117,12 @@ impl<'a> Program<'a> {
     }
 
     /// Asks for the next tokens, and keeps them.
-    pub(crate) async fn renews(&mut self) -> Reply {
+    pub(crate) async fn refreshes_tokens(&mut self) -> ApiReply {
         let reply = self.post("/api/token/refresh", json!({ "refresh": self.refresh })).await;
         self.keep(reply)
     }
 
-    fn keep(&mut self, reply: Reply) -> Reply {
+    fn keep(&mut self, reply: ApiReply) -> ApiReply {
         if reply.status() == 200 {
             reply.text("access").clone_into(&mut self.access);
             reply.text("refresh").clone_into(&mut self.refresh);
@@ -135,28 +135,28 @@ impl<'a> Program<'a> {
         method: Method,
         path: &str,
         body: Option<(ContentType, Vec<u8>)>,
-    ) -> Reply {
+    ) -> ApiReply {
         let page = self.browser.send(method, path, body).await;
         let is_json = page.header("content-type") == Some("application/json");
         let has_none = method == Method::Head || page.status() == 204;
         assert!(is_json || has_none, "{method} {path}: {}", page.text());
         let json = serde_json::from_slice(page.bytes()).unwrap_or_default();
-        Reply { page, json }
+        ApiReply { page, json }
     }
 }
 
 impl App {
     /// A program that belongs to nobody yet.
-    pub(crate) fn program(&self) -> Program<'_> {
-        Program::new(self.visitor())
+    pub(crate) fn api_client(&self) -> ApiClient<'_> {
+        ApiClient::new(self.visitor())
     }
 
     /// The program of somebody who has just joined as `name@example.com`, with tokens and without
     /// cookies.
-    pub(crate) async fn token(&self, name: &str) -> Program<'_> {
-        self.person(name).await;
-        let mut program = self.program();
-        let reply = program.asks_for_tokens(&super::app::email(name), GOOD).await;
+    pub(crate) async fn api_user(&self, name: &str) -> ApiClient<'_> {
+        self.user(name).await;
+        let mut program = self.api_client();
+        let reply = program.requests_tokens(&super::app::email(name), GOOD).await;
         assert_eq!(reply.status(), 200, "{}", reply.json);
         program
     }

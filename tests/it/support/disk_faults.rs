@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use super::process::Machine;
+use super::process::Sandbox;
 use super::requirement::Requirement;
 
 /// `ENOSPC`: no space left on device.
@@ -25,24 +25,24 @@ pub(crate) const WRITES: i32 = 1;
 pub(crate) const SYNCS: i32 = 2;
 
 /// The disk of one machine.
-pub(crate) struct Faults {
+pub(crate) struct DiskFaults {
     control: File,
 }
 
-impl Faults {
+impl DiskFaults {
     /// The same machine on a disk that can fail; `None`, which is said, where no library can be
     /// built for that.
-    pub(crate) fn under(machine: &Machine) -> Option<(Machine, Self)> {
+    pub(crate) fn on(sandbox: &Sandbox) -> Option<(Sandbox, Self)> {
         if !Requirement::CCompiler.is_met() {
             return None;
         }
         let library = library();
-        machine.write("faults", [0; 24]);
-        let path = machine.path("faults");
+        sandbox.write("faults", [0; 24]);
+        let path = sandbox.path("faults");
         let control = File::options().write(true).read(true).open(&path).expect("it was written");
-        let machine =
-            machine.with("LD_PRELOAD", library.display()).with("FAULTS_CONTROL", path.display());
-        Some((machine, Self { control }))
+        let sandbox =
+            sandbox.with("LD_PRELOAD", library.display()).with("FAULTS_CONTROL", path.display());
+        Some((sandbox, Self { control }))
     }
 
     /// After so many calls of a kind, the next `length` fail with this error.
@@ -73,7 +73,7 @@ fn library() -> &'static PathBuf {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/faults.c");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/support/disk_faults.c");
         let library = folder.join(format!("faults-{}.so", std::process::id()));
         let built = Command::new("cc")
             .args(["-shared", "-fPIC", "-O1", "-Wall", "-o"])

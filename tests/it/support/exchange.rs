@@ -12,10 +12,10 @@ use rocket::http::{ContentType, Method};
 use serde_json::{Value, json};
 
 use super::app::email;
-use super::{App, Program, Reply, World};
+use super::{ApiClient, ApiReply, App, TestEnv};
 
 /// A row.
-pub(crate) struct Row {
+pub(crate) struct Exchange {
     name: &'static str,
     method: Method,
     path: &'static str,
@@ -28,21 +28,32 @@ pub(crate) struct Row {
     sets: &'static str,
 }
 
-pub(crate) fn get(path: &'static str, name: &'static str) -> Row {
-    asks(Method::Get, path, name)
+pub(crate) fn get(path: &'static str, name: &'static str) -> Exchange {
+    request(Method::Get, path, name)
 }
 
-pub(crate) fn post(path: &'static str, name: &'static str) -> Row {
-    asks(Method::Post, path, name)
+pub(crate) fn post(path: &'static str, name: &'static str) -> Exchange {
+    request(Method::Post, path, name)
 }
 
-pub(crate) fn asks(method: Method, path: &'static str, name: &'static str) -> Row {
+pub(crate) fn request(method: Method, path: &'static str, name: &'static str) -> Exchange {
     let (headers, cookies) = (Vec::new(), Vec::new());
     let (status, answer, sets) = (200, "", "");
-    Row { name, method, path, before: None, headers, cookies, body: None, status, answer, sets }
+    Exchange {
+        name,
+        method,
+        path,
+        before: None,
+        headers,
+        cookies,
+        body: None,
+        status,
+        answer,
+        sets,
+    }
 }
 
-impl Row {
+impl Exchange {
     /// What has happened to the person before.
     pub(crate) fn after(self, what: &'static str) -> Self {
         Self { before: Some(what), ..self }
@@ -66,7 +77,7 @@ impl Row {
         Self { body: Some((kind, body.to_vec())), ..self }
     }
 
-    pub(crate) fn gives(self, status: u16, answer: &'static str) -> Self {
+    pub(crate) fn returns(self, status: u16, answer: &'static str) -> Self {
         Self { status, answer, ..self }
     }
 
@@ -76,18 +87,19 @@ impl Row {
     }
 
     /// Asks, on behalf of the person with this number, and compares everything.
-    pub(crate) async fn holds(&self, world: &World, app: &App, number: usize) {
+    pub(crate) async fn check(&self, env: &TestEnv, app: &App, number: usize) {
         let name = format!("wire{number}");
         let tokens = app.session_of(&name).await;
         let (id, other) = (app.id_of(&name).await, app.id_of("wire0").await);
-        self.prepare(world, app, &name, &tokens).await;
+        self.prepare(env, app, &name, &tokens).await;
         let row = format!("{} {}: {}", self.method, self.path, self.name);
         let numbered = |text: &str| {
             text.replace("<id>", &id.to_string()).replace("<other>", &other.to_string())
         };
         let fill = |text: &str| fill(&numbered(text), app, &name, &tokens);
 
-        let mut program = Program::new(app.visitor().from(&format!("192.0.2.{}:1", number % 250)));
+        let mut program =
+            ApiClient::new(app.visitor().from(&format!("192.0.2.{}:1", number % 250)));
         for (name, value) in &self.headers {
             program = program.with(name, &fill(value));
         }
@@ -110,10 +122,10 @@ impl Row {
         carries_its_headers(&reply, &row);
     }
 
-    async fn prepare(&self, world: &World, app: &App, name: &str, tokens: &IssuedTokens) {
+    async fn prepare(&self, env: &TestEnv, app: &App, name: &str, tokens: &IssuedTokens) {
         let set =
             |what: &str| format!("UPDATE users SET {what} WHERE email = '{name}@example.com'");
-        let mut program = app.program();
+        let mut program = app.api_client();
         let refresh = tokens.refresh.token.expose();
         match self.before {
             None => {}
@@ -128,8 +140,8 @@ impl Row {
                 let reply = program.post("/api/token/refresh", body).await;
                 assert_eq!(reply.status(), 200);
                 program.access = reply.text("access").into();
-                program.shows().await;
-                world.clock.advance(std::time::Duration::from_secs(10));
+                program.uses_access_token().await;
+                env.clock.advance(std::time::Duration::from_secs(10));
             }
             Some("logged out") => {
                 let body = json!({ "refresh": refresh });
@@ -142,7 +154,7 @@ impl Row {
 }
 
 /// What every answer of the JSON door carries.
-fn carries_its_headers(reply: &Reply, row: &str) {
+fn carries_its_headers(reply: &ApiReply, row: &str) {
     let header = |name| reply.page.header(name);
     assert_eq!(header("cache-control"), Some("no-store"), "{row}");
     assert_eq!(header("x-content-type-options"), Some("nosniff"), "{row}");

@@ -12,14 +12,14 @@ use super::postgres::Cluster;
 use super::process::{block_on, postgres};
 
 /// The wire. Connections that were made before a cut stay dead after it.
-pub(crate) struct Wire {
+pub(crate) struct PostgresProxy {
     port: u16,
     database: String,
     /// How often it was cut or mended; odd while it is cut.
     turns: Arc<AtomicU32>,
 }
 
-impl Wire {
+impl PostgresProxy {
     /// A wire to a database of its own; `None` where the machine has no PostgreSQL, which is said.
     pub(crate) fn to_postgres() -> Option<Self> {
         postgres()?;
@@ -44,12 +44,12 @@ impl Wire {
         format!("postgres://postgres@127.0.0.1:{port}/{database}?sslmode=disable")
     }
 
-    pub(crate) fn is_cut(&self) {
+    pub(crate) fn cut(&self) {
         self.turns.fetch_add(1, Ordering::SeqCst);
     }
 
     /// New connections get through again.
-    pub(crate) fn is_mended(&self) {
+    pub(crate) fn restore(&self) {
         self.turns.fetch_add(1, Ordering::SeqCst);
     }
 }

@@ -1,4 +1,4 @@
-//! The world of one story: a database of its own, a temporary folder, and a clock that stands.
+//! The env of one test: a database of its own, a temporary folder, and a clock that stands.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,7 +21,7 @@ pub(crate) enum Engine {
 }
 
 /// Where a story happens.
-pub(crate) struct World {
+pub(crate) struct TestEnv {
     pub(crate) clock: Clock,
     database_url: String,
     /// The databases that were made in the cluster, whose room is given back when the story is over.
@@ -31,7 +31,7 @@ pub(crate) struct World {
 
 /// Tells a story on an engine. Where there is no PostgreSQL it says so on standard error, past the
 /// test runner's capture, or fails if `DAEMUN_REQUIRE_POSTGRES` insists.
-pub(crate) fn tell<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(World) -> F) {
+pub(crate) fn run_test<F: Future<Output = ()>>(engine: Engine, test: impl FnOnce(TestEnv) -> F) {
     log_lines::keep_on();
     let runtime = rocket::tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -39,9 +39,9 @@ pub(crate) fn tell<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(Wo
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        if let Some(world) = World::new(engine).await {
-            let made = Arc::clone(&world.made);
-            story(world).await;
+        if let Some(env) = TestEnv::new(engine).await {
+            let made = Arc::clone(&env.made);
+            test(env).await;
             let made = std::mem::take(&mut *made.lock().expect("no panic"));
             for name in made {
                 Cluster::get().expect("it was made there").drop_database(&name).await;
@@ -50,7 +50,7 @@ pub(crate) fn tell<F: Future<Output = ()>>(engine: Engine, story: impl FnOnce(Wo
     });
 }
 
-impl World {
+impl TestEnv {
     async fn new(engine: Engine) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let made = Arc::default();

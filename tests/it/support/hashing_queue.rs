@@ -10,12 +10,12 @@ use futures::FutureExt as _;
 use super::App;
 
 /// Every hashing thread is at work and the queue is full, until it is let go.
-pub(crate) struct Jam {
+pub(crate) struct FullHashingQueue {
     gate: Arc<Barrier>,
     _held: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
-impl Jam {
+impl FullHashingQueue {
     pub(crate) async fn on(app: &App) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let gate = Arc::new(Barrier::new(cores + 1));
@@ -37,7 +37,7 @@ impl Jam {
         Self { gate, _held: held }
     }
 
-    pub(crate) async fn ends(self) {
+    pub(crate) async fn release(self) {
         let gate = self.gate.clone();
         rocket::tokio::task::spawn_blocking(move || gate.wait()).await.expect("the gate opens");
     }

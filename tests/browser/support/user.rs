@@ -8,21 +8,21 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 use thirtyfour::{By, Key, TypingData, WebDriver, WebElement};
 
-use super::chromium::{self, Habits};
+use super::chromium::{self, BrowserOptions};
 use super::{GOOD, Site, eventually};
 
 /// As many fields and links as no page has.
 const MOST_STOPS: usize = 80;
 
 /// A person, whose browser closes with the story.
-pub(crate) struct Person<'a> {
+pub(crate) struct User<'a> {
     site: &'a Site,
     driver: WebDriver,
 }
 
-impl<'a> Person<'a> {
-    pub(crate) async fn comes_to(site: &'a Site, habits: Habits) -> Self {
-        Self { site, driver: chromium::opens(habits).await }
+impl<'a> User<'a> {
+    pub(crate) async fn comes_to(site: &'a Site, options: BrowserOptions) -> Self {
+        Self { site, driver: chromium::opens(options).await }
     }
 
     /// Opens a page by its path, or by the whole link in a letter.
@@ -115,7 +115,7 @@ impl<'a> Person<'a> {
         self.leaves_by(&button).await;
     }
 
-    pub(crate) async fn joins(&self, email: &str) {
+    pub(crate) async fn signs_up(&self, email: &str) {
         self.opens("/account/join").await;
         let fields = [("email", email), ("password1", GOOD), ("password2", GOOD)];
         self.sends("/account/join", &fields).await;
