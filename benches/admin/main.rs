@@ -1,6 +1,6 @@
 //! How fast the pages of staff are, measured from outside: `cargo bench --bench admin`.
 //!
-//! Starts the release server on sites of 1,000, 100,000 and 1,000,000 people, on a temporary SQLite
+//! Starts the release server on sites of 1,000, 100,000 and 1,000,000 users, on a temporary SQLite
 //! file and on a throw-away PostgreSQL cluster, asks for the list of people in every way, and takes
 //! the whole list as CSV. Prints a table and writes the same to `target/bench/admin.json`. A missed
 //! target is said and is no failure; a wrong answer is one. `docs/PERFORMANCE.md` says what each

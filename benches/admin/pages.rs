@@ -55,17 +55,17 @@ fn pages(people: u32) -> Vec<Page> {
     let place = format!("?after={}", URL_SAFE_NO_PAD.encode(place));
     let in_the_middle = people::email(half);
     let tenth = match people / 10 {
-        10_001.. => "More than 10,000 people".to_owned(),
-        tenth => format!("{tenth} people"),
+        10_001.. => "More than 10,000 users".to_owned(),
+        tenth => format!("{tenth} users"),
     };
     vec![
         Page::new("/health/live", "/health/live".into(), String::new()),
         Page::new("first page", list(String::new()), people::email(people)),
         Page::new("page from the middle on", list(place), people::email(half - 1)),
-        Page::new("search that finds 10", search(people::TEN), "10 people".into()),
+        Page::new("search that finds 10", search(people::TEN), "10 users".into()),
         Page::new("search that finds a tenth", search(people::TENTH), tenth.clone()),
-        Page::new("search that finds nobody", search(people::NONE), "0 people".into()),
-        Page::new("search for an address", search(&in_the_middle), "1 person".into()),
+        Page::new("search that finds nobody", search(people::NONE), "0 users".into()),
+        Page::new("search for an address", search(&in_the_middle), "1 user".into()),
         Page::new("search for two letters", search(people::SHORT), people::SHORT.into()),
         Page::new("filter that finds a tenth", list("?is_active=false".into()), tenth),
         Page::new("one person", list(format!("/{half}")), in_the_middle),

@@ -61,7 +61,7 @@ impl Table {
     }
 
     fn lines(&self) -> Vec<String> {
-        let sizes = SIZES.map(|size| format!("{:>18}", format!("{size} people"))).concat();
+        let sizes = SIZES.map(|size| format!("{:>18}", format!("{size} users"))).concat();
         let columns = format!("{:>10}{:>8}", "p50 ms", "p99").repeat(SIZES.len());
         let mut lines = vec![
             format!("{:<28}{sizes}", self.engine),

@@ -30,7 +30,7 @@ pub(crate) fn move_in(database_url: &str) {
          WITH RECURSIVE people (number) AS \
          (SELECT 0 UNION ALL SELECT number + 1 FROM people WHERE number < {last}) \
          SELECT 'person' || number || '@example.com', 'person' || number || '@example.com', \
-         '{hash}', number = 0, number = 0, 0, 0 FROM people"
+         '{hash}', number = 0, number = 0, 0, 0 FROM users"
     );
     let work = async {
         let database = Database::connect(database_url).await?;

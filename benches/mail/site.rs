@@ -19,7 +19,7 @@ const MOVE_IN: &str = "INSERT INTO users \
      WITH RECURSIVE people(number) AS \
      (SELECT 0 UNION ALL SELECT number + 1 FROM people WHERE number < $1 - 1) \
      SELECT 'person' || number || '@example.com', 'person' || number || '@example.com', \
-     number = 0, number = 0, 0, 0 FROM people";
+     number = 0, number = 0, 0, 0 FROM users";
 
 /// A folder with a database on the disk of the target directory: a system's temporary folder is often
 /// memory, where a commit costs nothing.

@@ -57,10 +57,9 @@ mod tests {
             "password_reset.submit",
         ];
         let claims = [
-            "have sent",
-            "have emailed",
-            "have just sent",
-            "will send",
+            "'ve sent",
+            "'ve emailed",
+            "'ll send",
             "we send",
             "mail sent",
             "has been sent",
@@ -76,7 +75,8 @@ mod tests {
             let is_claim =
                 line.starts_with("en = ") && claims.iter().any(|it| sentence.contains(it));
             // The replacements themselves, and what the API description says of a route.
-            let is_exempt = key.starts_with("undelivered.") || key.starts_with("openapi.");
+            let group = key.split('.').next().unwrap_or_default();
+            let is_exempt = ["undelivered", "openapi"].contains(&group);
             if is_claim && !is_exempt && !stay.contains(&key) {
                 found += 1;
                 assert_ne!(undelivered(key), key, "{line}");

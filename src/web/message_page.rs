@@ -23,6 +23,15 @@ pub(crate) fn render(
     (title, text): (&'static str, &'static str),
 ) -> Result<Page, Error> {
     let text = page.t(text).into_owned();
+    render_text(page, title, text)
+}
+
+/// Renders a title, given by its translation key, and a finished text.
+pub(crate) fn render_text(
+    page: PageContext,
+    title: &'static str,
+    text: String,
+) -> Result<Page, Error> {
     Page::render(&MessagePage { page, title, text, is_dead_link: false })
 }
 

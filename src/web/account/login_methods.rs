@@ -42,6 +42,17 @@ pub(crate) fn buttons<'a>(
     (login_methods.collect(), origins)
 }
 
+/// Returns the name of the provider with this slug, or the slug where there is no such provider.
+pub(in crate::web) async fn provider_name_of(
+    ctx: &Context,
+    page: &PageContext,
+    slug: &str,
+) -> Result<String, DbError> {
+    let buttons = social::list_buttons(ctx).await?;
+    let provider = buttons.iter().find(|it| it.slug == slug);
+    Ok(provider.map_or_else(|| slug.to_owned(), |it| provider_name(it, page)))
+}
+
 /// Returns a provider's name: the one from the settings, or its usual one.
 pub(in crate::web) fn provider_name(
     registration: &ClientRegistration,

@@ -9,7 +9,7 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
 use super::oauth_state::{OAuthPurpose, OAuthState, PendingSocialSignup};
-use super::{MY_PAGE, Response, reauthentication, signup, social_accounts};
+use super::{MY_PAGE, Response, login_methods, reauthentication, signup, social_accounts};
 use crate::context::Context;
 use crate::flows;
 use crate::flows::account::social_accounts::ConnectError;
@@ -80,7 +80,7 @@ async fn create(
             OAuthState::set((ctx, jar), (slug, &sent.form.next), &request, purpose);
             Ok(Response::Redirect(Redirect::to(way)))
         }
-        Err(error) => failure_response(page, error),
+        Err(error) => failure_response(page, ctx, slug, error).await,
     }
 }
 
@@ -111,11 +111,13 @@ async fn callback(
         (None, Some(code)) => Secret::new(code.to_owned()),
         (Some("access_denied"), _) => {
             tracing::info!(provider = slug, request.id = info.request_id, "consent was denied");
-            return message(page, Status::UnprocessableEntity, "social_login.denied");
+            let text = (Status::UnprocessableEntity, "social_login.denied");
+            return message(page, ctx, slug, text).await;
         }
         _ => {
             tracing::warn!(provider = slug, request.id = info.request_id, "no code came back");
-            return message(page, Status::BadGateway, "social_login.unavailable");
+            let text = (Status::BadGateway, "social_login.unavailable");
+            return message(page, ctx, slug, text).await;
         }
     };
     let params = CallbackParams { code, issuer: query.iss.map(str::to_owned) };
@@ -123,7 +125,7 @@ async fn callback(
         Ok((provider, provider_user)) => {
             complete(&provider, &provider_user, &state, page, info, (ctx, jar)).await
         }
-        Err(error) => failure_response(page, error),
+        Err(error) => failure_response(page, ctx, slug, error).await,
     }
 }
 
@@ -153,7 +155,16 @@ async fn complete(
                     Flash::SocialConnected.set(jar, ctx);
                     Ok(Response::Redirect(Redirect::to(social_accounts::LIST)))
                 }
-                Err(error) => rejected_connection(page, error, "social_accounts.not_connected"),
+                Err(error) => {
+                    rejected_connection(
+                        page,
+                        ctx,
+                        provider.slug(),
+                        error,
+                        "social_accounts.not_connected",
+                    )
+                    .await
+                }
             }
         }
         OAuthPurpose::Reauthenticate(session) => {
@@ -163,7 +174,16 @@ async fn complete(
                 Ok(()) => {
                     Ok(Response::Redirect(Redirect::to(next::after_login(&state.next, MY_PAGE))))
                 }
-                Err(error) => rejected_connection(page, error, "social_login.other_user"),
+                Err(error) => {
+                    rejected_connection(
+                        page,
+                        ctx,
+                        provider.slug(),
+                        error,
+                        "social_login.other_user",
+                    )
+                    .await
+                }
             }
         }
     }
@@ -176,13 +196,17 @@ fn same_session(page: &PageContext, session: &str) -> Option<(UserId, SessionId)
     Some((reader.user().id, reader.session()))
 }
 
-fn rejected_connection(
+async fn rejected_connection(
     page: PageContext,
+    ctx: &Context,
+    slug: &str,
     error: ConnectError,
     text: &'static str,
 ) -> Result<Response, Error> {
     match error {
-        ConnectError::Refused => message(page, Status::UnprocessableEntity, text),
+        ConnectError::Refused => {
+            message(page, ctx, slug, (Status::UnprocessableEntity, text)).await
+        }
         ConnectError::Broken(error) => Err(error.into()),
     }
 }
@@ -204,7 +228,7 @@ async fn sign_in(
             Ok(Response::Redirect(Redirect::to("/account/join/address")))
         }
         Ok(outcome) => Ok(signed_in_response(&outcome, &state.next, ctx, jar)),
-        Err(error) => failure_response(page, error),
+        Err(error) => failure_response(page, ctx, provider.slug(), error).await,
     }
 }
 
@@ -228,11 +252,13 @@ pub(crate) fn signed_in_response(
 }
 
 /// Renders why the log-in failed.
-pub(crate) fn failure_response(
+pub(crate) async fn failure_response(
     page: PageContext,
+    ctx: &Context,
+    slug: &str,
     error: SocialLoginError,
 ) -> Result<Response, Error> {
-    let (status, text) = match error {
+    let text = match error {
         SocialLoginError::Unknown => return Err(Status::NotFound.into()),
         SocialLoginError::Closed => return signup::closed(page),
         SocialLoginError::NotNow(ThrottleError::TooSoon(wait)) => {
@@ -251,15 +277,24 @@ pub(crate) fn failure_response(
         SocialLoginError::LocalEmail => (Status::UnprocessableEntity, "social_login.local_email"),
         SocialLoginError::NoEmail => (Status::UnprocessableEntity, "social_login.no_email"),
     };
-    message(page, status, text)
+    message(page, ctx, slug, text).await
 }
 
 /// Answers a callback whose state is not this browser's or is for something else.
 fn stale_state(page: PageContext) -> Result<Response, Error> {
-    message(page, Status::Forbidden, "social_login.stale")
+    let page = message_page::render(page, ("social_login.failed", "social_login.stale"))?;
+    Ok(Response::Page(page.with_status(Status::Forbidden)))
 }
 
-fn message(page: PageContext, status: Status, text: &'static str) -> Result<Response, Error> {
-    let page = message_page::render(page, ("social_login.failed", text))?;
+/// Says what went wrong in a sentence that may name the provider.
+async fn message(
+    page: PageContext,
+    ctx: &Context,
+    slug: &str,
+    (status, text): (Status, &'static str),
+) -> Result<Response, Error> {
+    let provider = login_methods::provider_name_of(ctx, &page, slug).await?;
+    let text = page.t_with(text, "provider", provider);
+    let page = message_page::render_text(page, "social_login.failed", text)?;
     Ok(Response::Page(page.with_status(status)))
 }

@@ -87,7 +87,7 @@ async fn create(
         Err(SocialLoginError::LocalEmail) => {
             rerender(page, &sent.form, &Rejection::on_field("email", "email.local"))
         }
-        Err(error) => failure_response(page, error),
+        Err(error) => failure_response(page, ctx, provider.slug(), error).await,
     }
 }
 

@@ -60,7 +60,7 @@ async fn deletion_logs_out_everywhere_and_names_the_day(env: TestEnv) {
     assert!(!phone.is_signed_in().await && !copy.is_signed_in().await);
     let letter = app.last_email_to(ADA).await;
     assert!(letter.text.contains("will be deleted on 15 March 2026"), "{}", letter.text);
-    assert!(letter.text.contains("logging in cancels the deletion"));
+    assert!(letter.text.contains("Logging in cancels the deletion"));
     assert_eq!(app.audit_event_count("deletion_scheduled").await, 1);
     assert_eq!(people(&app).await, 1);
 }
@@ -95,8 +95,7 @@ async fn a_suspended_user_signing_up_again_is_told_so(env: TestEnv) {
     let owner = app.visitor().signs_up(ADA, GOOD).await;
     let stranger = app.visitor().signs_up(ADA, "another river in the evening").await;
 
-    let sentence =
-        "This account is suspended. If you have questions, contact the operator of this site.";
+    let sentence = "This account is suspended. If you have questions, contact the site's operator.";
     assert_eq!(owner.summary(), [sentence]);
     assert_eq!(stranger.field("email").errors, ["There is already an account with this email."]);
 }
@@ -300,7 +299,7 @@ async fn the_last_superuser_stays(env: TestEnv) {
     let page = root.submits(DELETE, &[("password", GOOD)]).await;
 
     assert_eq!(page.status(), 422);
-    let sentence = "You are the last administrator who may do everything. Make another one first.";
+    let sentence = "You're the last superuser. Create another one first.";
     assert_eq!(page.summary(), [sentence]);
     assert!(root.is_signed_in().await);
     app.makes_superuser("second").await;

@@ -85,7 +85,7 @@ async fn a_failed_login_from_elsewhere_is_marked(env: TestEnv) {
 
     let page = ada.get(TRAIL).await;
 
-    assert_eq!(page.texts(".suspicious .what"), ["Somebody entered a wrong password"]);
+    assert_eq!(page.texts(".suspicious .what"), ["A wrong password was entered"]);
     assert_eq!(page.texts(".suspicious .where"), ["Firefox on Windows · 203.0.113.7"]);
     assert_eq!(page.texts(".events .what").len(), 3, "one's own acts are not marked");
 }
@@ -106,7 +106,7 @@ async fn ending_sessions_is_listed_with_their_number(env: TestEnv) {
     let page = ada.get(TRAIL).await;
     assert_eq!(
         said(&page)[..2],
-        ["All other devices were logged out (2)", "A device was logged out from the list",]
+        ["All other devices were logged out (2)", "A device was logged out",]
     );
 }
 
@@ -129,8 +129,8 @@ async fn events_from_the_terminal_say_so(env: TestEnv) {
 
     let page = ada.get(TRAIL).await;
 
-    assert_eq!(said(&page)[1], "The password was set by whoever runs this site");
-    assert_eq!(page.texts(".events .where")[1], "On the server itself");
+    assert_eq!(said(&page)[1], "The password was set by the site's operator");
+    assert_eq!(page.texts(".events .where")[1], "On the server");
 }
 
 #[on_both]

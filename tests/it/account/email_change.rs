@@ -142,8 +142,8 @@ async fn an_invalid_form_changes_nothing(env: TestEnv) {
     for (email, password, field, said) in [
         (MOVED, "not the password", "password", "This password is wrong."),
         (MOVED, "", "password", "Enter a password."),
-        (OLD, GOOD, "email", "This is your email already."),
-        ("ADA@Example.COM", GOOD, "email", "This is your email already."),
+        (OLD, GOOD, "email", "This is already your email."),
+        ("ADA@Example.COM", GOOD, "email", "This is already your email."),
         ("new", GOOD, "email", malformed),
         ("new@example.com\r\nBcc: eve@example.com", GOOD, "email", malformed),
         ("", GOOD, "email", "Enter your email."),

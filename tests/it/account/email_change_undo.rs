@@ -18,7 +18,7 @@ async fn the_old_address_can_undo_for_a_week(env: TestEnv) {
     let mut ada = app.visitor();
     assert_eq!(ada.get(&undo).await.location(), Some(BUTTON));
     let button = ada.get(BUTTON).await;
-    assert_eq!(button.h1(), "Undo the change of email");
+    assert_eq!(button.h1(), "Undo the email change");
     assert_eq!(button.texts(".about"), [OLD]);
     assert_eq!(ada.confirms(BUTTON).await.location(), Some("/account/login"));
 

@@ -78,7 +78,7 @@ async fn the_banner_speaks_the_readers_language(env: TestEnv) {
     let app = env.app().await;
     let ada = app.user("ada").await;
     for (language, sentence, button) in [
-        ("en", "Your email is not verified yet. Open the link that we sent you.", "Send again"),
+        ("en", "Your email isn't verified yet. Open the link we sent you.", "Send again"),
         (
             "ko",
             "아직 이메일을 확인하지 않으셨습니다. 보내 드린 메일의 링크를 열어 주세요.",
@@ -102,10 +102,10 @@ async fn the_link_is_resent_at_most_once_a_minute(env: TestEnv) {
     let too_soon = ada.submits(AGAIN, &[]).await;
 
     assert_eq!(answer.location(), Some("/account/mypage"));
-    assert_eq!(notice, ["We have sent you an email. Open the link in it."]);
+    assert_eq!(notice, ["We've sent you an email. Open the link in it."]);
     assert_eq!((too_soon.status(), too_soon.header("retry-after")), (429, Some("1")));
     assert_eq!(too_soon.h1(), "One moment, please");
-    let sentence = "We have just sent several emails. Try again in 1 second.";
+    let sentence = "We've emailed you very recently. Try again in 1 second.";
     assert_eq!(too_soon.texts(".lead"), [sentence]);
     assert_eq!(app.emails_to(ADA).await.len(), 2);
     env.clock.advance(Duration::from_secs(1));
@@ -318,7 +318,7 @@ async fn every_email_says_how_to_report_a_foreign_sign_up(env: TestEnv) {
     eve.submits(AGAIN, &[]).await;
 
     for letter in app.emails_to(ADA).await {
-        assert!(letter.text.contains("If you did not join, do not press the button."));
+        assert!(letter.text.contains("If you didn't sign up, don't press the button."));
         assert!(letter.find_link(NOT_ME).is_some(), "{}", letter.text);
     }
 }

@@ -68,7 +68,7 @@ async fn without_the_password_other_devices_are_logged_out(env: TestEnv) {
 
     assert_eq!(answer.location(), Some("/account/login"));
     let notice = phone.get("/account/login").await.texts(".flash");
-    assert!(notice[0].contains("because we could not tell whether it was you"), "{notice:?}");
+    assert!(notice[0].contains("because we couldn't tell whether you were the one"), "{notice:?}");
     assert!(is_proved(&app).await && !computer.is_signed_in().await);
     assert_eq!(app.query_number(ENDED).await, 1);
 }
@@ -122,7 +122,7 @@ async fn without_other_sessions_no_password_is_asked(env: TestEnv) {
     app.execute("UPDATE users SET password_hash = NULL").await;
     let page = phone.get("/account/link").await;
     assert!(!asks(&page), "who came by a provider has none");
-    assert!(page.text().contains("open the link on the device on which you joined"));
+    assert!(page.text().contains("open the link on the device you signed up with"));
     ada.logs_out().await;
     assert!(!asks(&phone.get("/account/link").await), "nobody is signed in");
 }

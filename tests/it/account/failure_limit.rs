@@ -36,8 +36,8 @@ async fn a_hundred_failures_in_a_row_lock_until_a_reset(env: TestEnv) {
     env.clock.advance(365 * 24 * HOUR);
     let page = app.visitor().logs_in(ADA, GOOD).await;
     assert_eq!((page.status(), retry_after(&page)), (429, 86_400));
-    let sentence = "Too many wrong passwords in a row. The password is not accepted on this device \
-        until you choose a new one: use \u{201c}Forgot your password?\u{201d} on the log-in page.";
+    let sentence = "Too many wrong passwords in a row. To log in on this device, choose a new \
+        password: use \u{201c}Forgot your password?\u{201d} on the log-in page.";
     assert_eq!(page.summary(), [sentence]);
     assert_eq!(home.logs_in(ADA, GOOD).await.status(), 429);
     let link = reset_link(&app).await;
@@ -161,5 +161,5 @@ async fn staff_see_that_waiting_does_not_help(env: TestEnv) {
 
     let page = root.get(&format!("/admin/users/{id}")).await;
 
-    assert!(page.text().contains("There were too many wrong passwords in a row"));
+    assert!(page.text().contains("After too many wrong passwords in a row"));
 }

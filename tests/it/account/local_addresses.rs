@@ -9,7 +9,7 @@ use crate::support::process::Sandbox;
 use crate::support::{ApiClient, GOOD, TestEnv, on_both};
 
 const LOCAL: [&str; 4] = ["ada@localhost", "ada@LOCALHOST", "ada@dev.localhost", "ada@intranet"];
-const SENTENCE: &str = "Emails from here do not reach this address";
+const SENTENCE: &str = "We can't send email to this address";
 
 #[on_both]
 async fn local_addresses_are_refused_everywhere(env: TestEnv) {

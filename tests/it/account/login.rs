@@ -62,7 +62,7 @@ async fn a_suspended_user_is_told_only_after_the_right_password(env: TestEnv) {
     let app = env.app().await;
     app.user("eve").await;
     let until = daemun::clock::to_micros(app.ctx.clock.now() + time::Duration::days(2));
-    let of_the_site = "contact the operator of this site";
+    let of_the_site = "contact the site's operator";
 
     for (set, sentence) in [
         ("", format!("This account is suspended. If you have questions, {of_the_site}.")),

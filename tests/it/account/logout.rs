@@ -30,7 +30,7 @@ async fn the_page_after_logging_out_clears_site_data(env: TestEnv) {
     let forget = page.attribute("main ~ img[hidden]", "src").expect("one thing more to fetch");
     let answer = ada.get(&forget).await;
 
-    assert_eq!(page.texts(".flash"), ["You are logged out."]);
+    assert_eq!(page.texts(".flash"), ["You're logged out."]);
     assert_eq!((answer.status(), answer.text().as_str()), (204, ""));
     assert_eq!(answer.header("clear-site-data"), Some("\"cache\""));
     assert_eq!(answer.header("cache-control"), Some("no-store"));

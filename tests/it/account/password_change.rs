@@ -32,7 +32,7 @@ async fn it_ends_all_other_sessions(env: TestEnv) {
     let answer = ada.changes_password(GOOD, NEW).await;
 
     assert_eq!(answer.location(), MY_PAGE);
-    let said = "Your password is changed, and you are logged out everywhere else.";
+    let said = "Your password is changed, and you're logged out everywhere else.";
     assert_eq!(ada.get("/account/mypage").await.texts(".flash"), [said]);
     assert!(!phone.is_signed_in().await, "at once");
     assert!(eve.is_signed_in().await);
@@ -146,7 +146,7 @@ async fn wrong_passwords_count_with_those_at_login(env: TestEnv) {
     let page = ada.changes_password(GOOD, NEW).await;
 
     assert_eq!((page.status(), page.header("retry-after")), (429, Some("30")));
-    assert_eq!(page.summary(), ["Too many tries. Try again in 30 seconds."]);
+    assert_eq!(page.summary(), ["Too many attempts. Try again in 30 seconds."]);
     ada.logs_out().await;
     assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 429, "on this device");
     assert!(can_log_in(&app, GOOD).await, "and on no other");

@@ -40,7 +40,7 @@ async fn after_ten_minutes_the_password_is_required(env: TestEnv) {
     env.clock.advance(11 * MINUTE);
     assert_eq!(ada.get(EXPORT).await.location(), Some(ASKED));
     let page = ada.get(ASKED).await;
-    assert_eq!((page.status(), page.h1().as_str()), (200, "Confirm that it is you"));
+    assert_eq!((page.status(), page.h1().as_str()), (200, "Confirm it's you"));
     let next = page.attribute("input[name=next]", "value").expect("carried along");
 
     let answer = ada.submits(SUDO, &[("password", GOOD), ("next", &next)]).await;
@@ -131,7 +131,7 @@ async fn wrong_passwords_count_with_those_at_login(env: TestEnv) {
     assert_eq!(statuses, [&[422; 11][..], &[429]].concat());
     let page = thief.submits(SUDO, &[("password", GOOD)]).await;
     assert_eq!((page.status(), page.header("retry-after")), (429, Some("30")));
-    let sentence = "Too many tries. Try again in 30 seconds.";
+    let sentence = "Too many attempts. Try again in 30 seconds.";
     assert_eq!(page.summary(), [sentence], "though the password was right");
     assert_eq!(thief.get(EXPORT).await.location(), Some(ASKED));
 }

@@ -58,7 +58,7 @@ async fn a_login_on_a_new_device_is_undone_with_one_button(env: TestEnv) {
     let mut ada = app.visitor();
     assert_eq!(ada.get(&link).await.location(), Some(BUTTON));
     let page = ada.get(BUTTON).await;
-    assert_eq!(page.h1(), "Wasn't this you?");
+    assert_eq!(page.h1(), "Not you?");
     assert_eq!(page.texts("button[type=submit]"), ["Protect my account"]);
     assert_eq!(ada.confirms(BUTTON).await.location(), Some("/account/login"));
 

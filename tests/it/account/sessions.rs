@@ -126,7 +126,7 @@ async fn the_login_method_is_shown_for_any_stored_value(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
     for (stored, said) in
-        [("password", "Password"), ("setup_link", "Set-up link"), ("retina", "Another way")]
+        [("password", "Password"), ("setup_link", "Setup link"), ("retina", "Other")]
     {
         app.execute(&format!("UPDATE sessions SET auth_method = '{stored}'")).await;
 
@@ -194,7 +194,7 @@ async fn without_other_sessions_there_is_no_button(env: TestEnv) {
     let page = ada.get(LIST).await;
 
     assert_eq!(page.texts(&format!("form[action='{END_OTHERS}']")).len(), 0);
-    assert_eq!(page.texts(".lead"), ["You are logged in here and nowhere else."]);
+    assert_eq!(page.texts(".lead"), ["You're only logged in on this device."]);
     assert_eq!(ada.submits(END_OTHERS, &[]).await.location(), Some(LIST));
     assert_eq!(events(&app, "other_sessions_ended").await, 0, "nothing happened");
 }
@@ -219,7 +219,7 @@ async fn sessions_of_other_users_are_not_found(env: TestEnv) {
         "/account/sessions/%F0%9F%9A%AA/end",
     ] {
         let page = ada.submits(path, &[]).await;
-        assert_eq!((page.status(), page.h1().as_str()), (404, "There is nothing here"), "{path}");
+        assert_eq!((page.status(), page.h1().as_str()), (404, "Page not found"), "{path}");
     }
 
     assert!(eve.is_signed_in().await, "it lives on");
@@ -318,7 +318,7 @@ async fn a_long_list_is_cut_and_says_so(env: TestEnv) {
 
     assert_eq!(page.texts(".rows h2").len(), 100);
     let more = page.texts("p.aside");
-    assert!(more.contains(&"And 31 more that are not shown here.".into()), "{more:?}");
+    assert!(more.contains(&"And 31 more that aren't shown here.".into()), "{more:?}");
     assert_eq!(page.texts(".rows li:first-child .badge"), ["This device"], "always shown");
     assert!(buttons(&page)[1].contains(&format!("{:032x}", 129)), "then whoever was last");
     ada.submits(END_OTHERS, &[]).await;

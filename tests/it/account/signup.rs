@@ -180,10 +180,10 @@ async fn values_that_are_too_long_are_refused(env: TestEnv) {
     let page = visitor.signs_up(&format!("{}@example.com", "a".repeat(300)), &long).await;
 
     assert_eq!(page.status(), 422);
-    assert_eq!(page.field("email").errors, ["An email address has at most 254 characters."]);
+    assert_eq!(page.field("email").errors, ["An email address can have at most 254 characters."]);
     assert_eq!(
         page.field("password1").errors,
-        ["This password is too long. It may have at most 128 characters.",]
+        ["This password is too long. It can have at most 128 characters.",]
     );
 }
 

@@ -65,7 +65,7 @@ async fn guesses_at_one_account_from_many_networks_are_limited(env: TestEnv) {
     assert_eq!(statuses, [&[422; 11][..], &[429; 2]].concat());
     let page = guesses(&app, "ada@example.com", "203.0.113.1:1").await;
     assert_eq!((page.status(), retry_after(&page)), (429, 30));
-    assert_eq!(page.summary(), ["Too many tries to log in. Try again in 30 seconds."]);
+    assert_eq!(page.summary(), ["Too many log-in attempts. Try again in 30 seconds."]);
     assert_eq!(page.field("email").value, "ada@example.com");
 }
 
@@ -318,7 +318,7 @@ async fn sign_ups_from_one_network_are_limited(env: TestEnv) {
     assert_eq!(last, 429);
     assert_eq!(app.query_number("SELECT COUNT(*) FROM users").await, 201);
     let page = app.visitor().signs_up("one-more@example.com", GOOD).await;
-    assert_eq!(page.summary(), ["Too many tries. Try again in 30 seconds."]);
+    assert_eq!(page.summary(), ["Too many attempts. Try again in 30 seconds."]);
     assert_eq!(
         app.visitor().from("203.0.113.9:1").signs_up("one-more@example.com", GOOD).await.status(),
         303

@@ -72,7 +72,7 @@ async fn selected_users_are_suspended_with_a_reason(env: TestEnv) {
     let mut root = app.superuser("root").await;
 
     let page = looks(&mut root, "deactivate", &[("id", &ids[0]), ("id", &ids[1])]).await;
-    assert_eq!((page.status(), page.texts(".lead")), (200, vec!["2 people".to_owned()]));
+    assert_eq!((page.status(), page.texts(".lead")), (200, vec!["2 users".to_owned()]));
     assert_eq!(page.texts(".sample li"), ["ada@example.com", "eve@example.com"]);
     assert_eq!(
         (active(&app).await, app.audit_event_count("deactivated").await),
@@ -210,8 +210,8 @@ async fn own_and_higher_accounts_are_left_out(env: TestEnv) {
     let whom: Vec<_> = ids.iter().map(|id| ("id", id.as_str())).collect();
 
     let page = looks(&mut staff, "deactivate", &whom).await;
-    assert_eq!(page.texts(".lead"), ["1 person"]);
-    assert!(page.texts(".flash")[0].starts_with("2 of those ticked are left as they are"));
+    assert_eq!(page.texts(".lead"), ["1 user"]);
+    assert!(page.texts(".flash")[0].starts_with("2 of the selected users won't be changed"));
     let path = does(&mut staff, "deactivate", &[("all", "true"), ("filter", "")]).await;
 
     let (_, numbers) = figures(&mut staff, &path).await;
@@ -314,21 +314,21 @@ async fn invalid_input_is_refused(env: TestEnv) {
     let many: Vec<_> = (0..501).map(|_| ("id", id.as_str())).collect();
 
     for (whom, sentence) in [
-        (&[][..], "Nobody is ticked"),
-        (&[("id", "x")][..], "One of those ticked is nobody's account"),
-        (&[("id", "-1")][..], "One of those ticked is nobody's account"),
-        (&[("all", "true"), ("filter", "group=x")][..], "The search was not understood"),
-        (&[("all", "true"), ("filter", "joined_from=9")][..], "The search was not understood"),
-        (&many[..], "These are too many to tick"),
+        (&[][..], "No users are selected"),
+        (&[("id", "x")][..], "One selected account no longer exists"),
+        (&[("id", "-1")][..], "One selected account no longer exists"),
+        (&[("all", "true"), ("filter", "group=x")][..], "The search wasn't understood"),
+        (&[("all", "true"), ("filter", "joined_from=9")][..], "The search wasn't understood"),
+        (&many[..], "Too many users are selected"),
     ] {
         let page = looks(&mut root, "deactivate", whom).await;
         assert_eq!(page.status(), 422);
-        assert_eq!(page.h1(), "People");
+        assert_eq!(page.h1(), "Users");
         assert!(page.texts(".banner").concat().starts_with(sentence), "{sentence}");
     }
     assert_eq!(looks(&mut root, "promote", &[("id", &id)]).await.status(), 422);
     let page = looks(&mut root, "deactivate", &[("id", "999999")]).await;
-    assert_eq!(page.texts(".lead"), ["0 people"]);
+    assert_eq!(page.texts(".lead"), ["0 users"]);
     let page = looks(&mut root, "deactivate", &[("id", &id)]).await;
     let wrong = orders(&mut root, &page, &[("until", "tomorrow"), ("reason", "a\nb")]).await;
     assert_eq!((wrong.status(), wrong.summary().len()), (422, 2), "{}", wrong.text());
@@ -353,8 +353,8 @@ async fn a_changed_count_needs_a_new_confirmation(env: TestEnv) {
 
     let again = orders(&mut root, &page, &[]).await;
 
-    assert_eq!((again.status(), again.texts(".lead")), (422, vec!["4 people".to_owned()]));
-    assert!(again.summary()[0].starts_with("The number of people has changed"));
+    assert_eq!((again.status(), again.texts(".lead")), (422, vec!["4 users".to_owned()]));
+    assert!(again.summary()[0].starts_with("The number of users has changed"));
     assert_eq!(orders(&mut root, &again, &[]).await.status(), 303);
     assert_eq!(app.audit_event_count("deletion_by_staff").await, 4);
 }
@@ -379,7 +379,7 @@ async fn dangerous_jobs_need_the_password(env: TestEnv) {
 
     assert_eq!(back.location(), Some(next.as_str()));
     let page = root.get(&next).await;
-    assert_eq!((page.status(), page.texts(".lead")), (200, vec!["1 person".to_owned()]));
+    assert_eq!((page.status(), page.texts(".lead")), (200, vec!["1 user".to_owned()]));
     assert_eq!(orders(&mut root, &page, &[]).await.status(), 303);
     assert_eq!(app.audit_event_count("deletion_by_staff").await, 1);
 }

@@ -74,7 +74,7 @@ async fn only_a_waiting_email_can_be_retried(env: TestEnv) {
     for letter in ["102", "103", "999", "x"] {
         root.submits(&format!("/admin/mail/{letter}/retry"), &[]).await;
         let said = root.get(BOX).await.texts(".flash");
-        assert!(said[0].starts_with("This email is not waiting"), "{letter}: {said:?}");
+        assert!(said[0].starts_with("This email can't be sent again"), "{letter}: {said:?}");
     }
     let noted = "SELECT COUNT(*) FROM audit_events WHERE action = 'letter_retried'";
     assert_eq!((app.query_number(due).await, app.query_number(noted).await), (0, 0));
@@ -82,6 +82,6 @@ async fn only_a_waiting_email_can_be_retried(env: TestEnv) {
     let action = root.get(BOX).await.attribute("td form", "action").expect("a button");
     assert_eq!(root.submits(&action, &[]).await.location(), Some(BOX));
 
-    assert_eq!(root.get(BOX).await.texts(".flash"), ["The email is tried again now."]);
+    assert_eq!(root.get(BOX).await.texts(".flash"), ["The email will be sent again now."]);
     assert_eq!((app.query_number(due).await, app.query_number(noted).await), (1, 1));
 }

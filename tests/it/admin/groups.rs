@@ -63,7 +63,7 @@ async fn a_superuser_creates_updates_and_deletes_a_group(env: TestEnv) {
     let list = root.get("/admin/groups").await;
     assert_eq!(list.texts(".flash"), ["The group is saved."]);
     assert_eq!(list.texts("tbody th"), ["Help desk"]);
-    assert!(list.texts("tbody td")[0].contains("See people, Change people and groups"));
+    assert!(list.texts("tbody td")[0].contains("View users, Change users and groups"));
 
     let one = format!("/admin/groups/{id}");
     let page = root.get(&one).await;
@@ -102,7 +102,7 @@ async fn errors_in_a_group_are_shown(env: TestEnv) {
         (
             vec![("name", "x"), ("permissions", "users.view"), ("permissions", "is_superuser")],
             "permissions",
-            "There is no such permission.",
+            "Unknown permission.",
         ),
     ] {
         let page = root.submits("/admin/groups/new", &fields).await;
@@ -139,7 +139,7 @@ async fn only_own_permissions_can_be_granted_or_taken(env: TestEnv) {
     ];
     let page = eve.submits(&format!("/admin/groups/{own}"), &ladder).await;
     assert_eq!(page.status(), 422);
-    assert_eq!(page.summary(), ["You can only give or take permissions that you have yourself."]);
+    assert_eq!(page.summary(), ["You can only add or remove permissions that you have yourself."]);
     let page = eve.submits("/admin/groups/new", &[("name", "x"), ("permissions", "users.add")]);
     assert_eq!(page.await.status(), 422);
 

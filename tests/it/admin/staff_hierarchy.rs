@@ -103,7 +103,7 @@ async fn bulk_jobs_skip_staff_with_more_permissions(env: TestEnv) {
         looks(&mut helper, "deactivate", &[("all", "true"), ("filter", "is_staff=true")]).await;
     orders(&mut helper, &page, &[]).await;
     worker::run_bulk_jobs(&app.ctx).await;
-    assert!(is_whole(&app, chief, 1).await, "everybody found");
+    assert!(is_whole(&app, chief, 1).await, "all matching users");
 }
 
 #[on_both]
@@ -124,7 +124,7 @@ async fn a_group_cannot_strip_staff_with_more_permissions(env: TestEnv) {
 
     let answer = helper.submits(&path, &less).await;
     assert_eq!((answer.status(), app.query_number(&grants).await), (422, 2), "{}", answer.text());
-    assert!(answer.text().contains("may do more than you"), "{}", answer.text());
+    assert!(answer.text().contains("has more permissions than you"), "{}", answer.text());
     assert_eq!(helper.submits(&format!("{path}/delete"), &[]).await.status(), 403);
     assert_eq!(helper.submits(&path, &renamed).await.status(), 303, "nothing is taken");
     assert_eq!(

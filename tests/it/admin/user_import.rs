@@ -106,7 +106,7 @@ async fn a_file_is_previewed_before_it_is_imported(env: TestEnv) {
         eve@example.com,,,,,\n";
 
     let page = uploads(&mut root, list.as_bytes(), false).await;
-    assert_eq!((page.status(), page.texts(".lead")), (200, vec!["Will be added: 2 people".into()]));
+    assert_eq!((page.status(), page.texts(".lead")), (200, vec!["Will be added: 2 users".into()]));
     let rows = page.texts("tbody tr");
     assert!(rows[0].starts_with("Line 3 email Enter a valid email"), "{rows:?}");
     assert_eq!(rows[1], "Line 4 email There is already an account with this email.");
@@ -159,7 +159,7 @@ async fn too_expensive_hashes_are_not_imported(env: TestEnv) {
 
     let page = uploads(&mut root, list.as_bytes(), false).await;
 
-    assert_eq!(page.texts(".lead"), ["Will be added: 1 person"]);
+    assert_eq!(page.texts(".lead"), ["Will be added: 1 user"]);
     let rows = page.texts("tbody tr");
     let begins = |place: usize, line: &str| {
         rows[place].starts_with(&format!("{line} password Checking this hash would take"))
@@ -244,7 +244,7 @@ async fn a_draft_belongs_to_its_author_for_an_hour(env: TestEnv) {
     let late = starts(&mut root, &page).await;
 
     assert_eq!((late.status(), late.summary().len()), (422, 1));
-    assert!(late.field("file").errors[0].starts_with("The list is no longer there"));
+    assert!(late.field("file").errors[0].starts_with("This list is no longer available"));
     assert_eq!(root.get("/admin/bulk").await.texts("tbody tr").len(), 0);
     env.clock.advance(Duration::from_secs(1));
     worker::sweep_all(&app.ctx).await;
@@ -271,9 +271,9 @@ async fn an_invalid_file_is_refused(env: TestEnv) {
     let mut root = app.superuser("root").await;
     for (file, sentence) in [
         (&b""[..], "Choose a file"),
-        (b"\xff\xfe", "The file is not text"),
-        (b"name\nAda\n", "There is no column email"),
-        (b"email,Email\na@example.com,\n", "A column stands"),
+        (b"\xff\xfe", "The file isn't UTF-8 text"),
+        (b"name\nAda\n", "The first line has no email column"),
+        (b"email,Email\na@example.com,\n", "The first line has the same column twice"),
     ] {
         let page = uploads(&mut root, file, false).await;
         assert_eq!(page.status(), 422);

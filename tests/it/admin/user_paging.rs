@@ -39,7 +39,7 @@ async fn every_order_can_be_paged_in_both_directions(env: TestEnv) {
             if query != "&q=p1" {
                 assert_eq!(all.len(), told, "nobody lost: {name}{query}");
                 assert_eq!(pages.len(), told.div_ceil(20), "{name}{query}");
-                assert_eq!(first.texts("#tally"), [format!("{told} people")]);
+                assert_eq!(first.texts("#tally"), [format!("{told} users")]);
             }
             let opposite = match name.strip_prefix('-') {
                 Some(name) => name.to_owned(),

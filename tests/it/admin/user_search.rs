@@ -149,8 +149,8 @@ async fn an_empty_or_odd_search_finds_no_one(env: TestEnv) {
 
     let page = root.get(&format!("{LIST}?q={}", "x".repeat(10_000))).await;
     assert_eq!(page.status(), 200);
-    assert!(page.text().contains("The search was too long."));
-    assert!(emails(&page).is_empty() && page.texts("#tally") == ["0 people"]);
+    assert!(page.text().contains("The search is too long."));
+    assert!(emails(&page).is_empty() && page.texts("#tally") == ["0 users"]);
     let many = root.get(&format!("{LIST}?q={}", "%20a".repeat(120))).await;
     assert_eq!((many.status(), emails(&many).len()), (200, 1));
 
@@ -295,7 +295,7 @@ async fn a_full_address_finds_exactly_one(env: TestEnv) {
 async fn more_than_ten_thousand_are_not_counted(env: TestEnv) {
     let app = env.app().await;
     let mut root = root(&env, &app).await;
-    for (count, told) in [(9_999, "10000 people"), (1, "More than 10,000 people")] {
+    for (count, told) in [(9_999, "10000 users"), (1, "More than 10,000 users")] {
         let start = app.query_number("SELECT COUNT(*) FROM users").await;
         app.execute(&format!(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \

@@ -142,13 +142,13 @@ async fn the_list_shows_what_staff_need(env: TestEnv) {
 
     let page = root.get(LIST).await;
 
-    assert_eq!(page.h1(), "People");
+    assert_eq!(page.h1(), "Users");
     assert_eq!(emails(&page), ["root@example.com", "Ada@example.com"], "the newest first");
     assert_eq!(
         page.texts("tbody tr:last-child td"),
         ["Ada Lovelace", "Yes", "No", "No", "No", "Never", "1 January 1970",]
     );
-    assert_eq!(page.texts("#tally"), ["2 people"]);
+    assert_eq!(page.texts("#tally"), ["2 users"]);
     let id = app.query_number("SELECT id FROM users WHERE name = 'Ada Lovelace'").await;
     let link = page.attribute("tbody tr:last-child a", "href");
     assert_eq!(link, Some(format!("{LIST}/{id}")));
@@ -185,7 +185,7 @@ async fn unknown_filters_are_dropped_and_named(env: TestEnv) {
         let page = root.get(&format!("{LIST}?{query}")).await;
         assert_eq!((page.status(), emails(&page).len()), (200, 1), "{query}");
         let said = page.texts(".banner");
-        let left_out = "Some filters in the link were not understood and were left out.";
+        let left_out = "Some filters in the link were not understood and were ignored.";
         assert_eq!(said, [left_out], "{query}");
         assert_eq!(root.get(&format!("{CSV}?{query}")).await.status(), 400, "{query}");
     }
@@ -231,8 +231,8 @@ async fn every_filter_shows_what_it_names(env: TestEnv) {
         assert_eq!(filtered(&mut root, &query).await, expected, "{query}");
         let page = root.get(&format!("{LIST}?{query}")).await;
         let told = match expected.len() {
-            1 => "1 person".to_owned(),
-            count => format!("{count} people"),
+            1 => "1 user".to_owned(),
+            count => format!("{count} users"),
         };
         assert_eq!(page.texts("#tally"), [told], "{query}");
     }

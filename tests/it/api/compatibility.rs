@@ -189,7 +189,7 @@ fn unreadable() -> Vec<Exchange> {
         // The original takes it; nobody is born tomorrow.
         post(JOIN, "date in the future")
             .json(joins!(r#""email":"<new>","date_of_birth":"2999-01-01""#))
-            .returns(400, r#"{"date_of_birth":["This date is still to come."]}"#),
+            .returns(400, r#"{"date_of_birth":["Date of birth must be in the past."]}"#),
         post(JOIN, "malformed JSON").json(r#"{"email": x}"#).returns(
             400,
             r#"{"detail":"JSON parse error - line 1 column 11","code":"parse_error"}"#,

@@ -240,7 +240,7 @@ async fn errors_in_a_new_account_are_named(env: TestEnv) {
         ),
         (
             json!({ "email": "a@example.com", "groups": [999_999] }),
-            json!({ "groups": ["There is no such group."] }),
+            json!({ "groups": ["This group does not exist."] }),
         ),
         (
             json!({ "email": "a@example.com", "groups": "1", "is_staff": "yes", "is_active": null,
@@ -322,7 +322,7 @@ async fn privileges_cannot_be_escalated(env: TestEnv) {
     let body = json!({ "email": "new@example.com", "is_superuser": true });
     assert_eq!(grace.post(USERS, body).await.status(), 403);
     let oneself = json!({ "non_field_errors":
-        ["Nobody does this to themselves. Ask another administrator."] });
+        ["You can't do this to your own account. Ask another administrator."] });
     let demoted = root.patch(&path_of(above), json!({ "is_superuser": false })).await;
     assert_eq!((demoted.status(), demoted.json), (400, oneself.clone()));
     let removed = root.delete(&path_of(above)).await;

@@ -162,8 +162,8 @@ fn emails_say_where_to_report_abuse() {
         assert!(!without.text.contains("not-me"), "{}", without.text);
     }
     let joined = written(&full(Kind::VerifyEmail), Language::English).text;
-    assert!(joined.contains("If you did not join, do not press the button."), "{joined}");
-    assert!(joined.contains("If you did not join, tell us here"), "{joined}");
+    assert!(joined.contains("If you didn't sign up, don't press the button."), "{joined}");
+    assert!(joined.contains("If you didn't sign up, let us know here"), "{joined}");
 }
 
 #[test]

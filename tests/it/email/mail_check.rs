@@ -47,10 +47,10 @@ fn the_test_email_is_in_the_terminals_language() {
 
     let said = tries_mail(&sandbox);
 
-    assert!(said.output.starts_with("ada@example.com 주소로 보내는 시험 메일을"), "{said:#?}");
+    assert!(said.output.starts_with("ada@example.com 주소로 보내는 테스트 메일을"), "{said:#?}");
     let message = smtp.accepted()[0].message.clone();
     let message = MessageParser::default().parse(&message).expect("a message").into_owned();
-    assert_eq!(message.subject(), Some("[대문] 시험 메일"));
+    assert_eq!(message.subject(), Some("[대문] 테스트 메일"));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn wrong_mail_settings_are_found() {
     let closed = free_port().to_string();
     for (url, from, findings) in [
         ("smtp://localhost:PORT", "no-reply@gate.example", &[][..]),
-        ("smtp://localhost:CLOSED", "no-reply@gate.example", &["The mail server cannot be used: "]),
+        ("smtp://localhost:CLOSED", "no-reply@gate.example", &["The mail server can't be used: "]),
         (
             "smtp://0.0.0.0:PORT?tls=none",
             "no-reply@gate.example",
@@ -163,7 +163,7 @@ fn wrong_mail_settings_are_found() {
             "Gate <no-reply@localhost>",
             &[
                 "mail_from is Gate <no-reply@localhost>",
-                "The mail server cannot be used: smtp://0.0.0.0:",
+                "The mail server can't be used: smtp://0.0.0.0:",
             ],
         ),
     ] {
@@ -193,7 +193,7 @@ fn a_public_site_without_mail_server_is_warned() {
     let said = site.runs(&["check"]);
 
     assert_eq!(said.code(), Some(0), "{said:#?}");
-    let note = "Note: there is no mail server, so emails are only files in data/mail.";
+    let note = "Note: there is no mail server, so emails are only written to files in data/mail";
     assert!(said.output.contains(note), "{said:#?}");
     assert!(!site.path("data").exists(), "a checkup makes nothing");
     let at_home = Sandbox::new().with("LANG", "C.UTF-8").runs(&["check"]);

@@ -6,7 +6,7 @@ use crate::support::{App, Browser, GOOD, NEW, TestEnv, on_both};
 
 const ADA: &str = "ada@example.com";
 const NEEDED: &str = "Cookies are needed";
-const DEAD: &str = "This link does not work any more";
+const DEAD: &str = "This link no longer works";
 
 async fn setup_link(app: &App) -> String {
     let token = flows::admin::setup::create_link(&app.ctx)
@@ -51,7 +51,7 @@ async fn without_cookies_forms_explain_that_they_are_needed(env: TestEnv) {
     assert!(said.contains("open too long"), "this one takes cookies: {said}");
     let mut foreign = app.visitor().with("Origin", "https://evil.example");
     let said = foreign.post("/account/login", &fields).await.texts("main p").join(" ");
-    assert!(said.contains("from another site"), "not for want of a cookie: {said}");
+    assert!(said.contains("from a site other than"), "not for want of a cookie: {said}");
 }
 
 #[on_both]

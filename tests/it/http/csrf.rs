@@ -67,7 +67,7 @@ async fn refuses(app: &App, browser: &mut Browser<'_>, token: Option<&str>, why:
         let token: Vec<_> = token.map(|token| ("csrf", token)).into_iter().collect();
         let page = browser.post(path, &[&token[..], fields].concat()).await;
         assert_eq!(page.status(), 403, "{path}: {why}");
-        assert_eq!(page.h1(), "The form could not be accepted", "{path}: {why}");
+        assert_eq!(page.h1(), "The form couldn't be accepted", "{path}: {why}");
     }
     assert_eq!(traces(app).await, before, "{why}");
 }
@@ -188,7 +188,7 @@ async fn admin_forms_need_their_own_token(env: TestEnv) {
             let fields = [("csrf", token), ("action", "unusable"), ("email", "a@example.com")];
             let page = root.post(&path, &fields).await;
             assert_eq!(page.status(), 403, "{path}: {token}");
-            assert_eq!(page.h1(), "The form could not be accepted", "{path}");
+            assert_eq!(page.h1(), "The form couldn't be accepted", "{path}");
         }
     }
     assert_eq!(traces(&app).await, before);

@@ -9,7 +9,7 @@ async fn an_unknown_path_is_404_in_both_languages(env: TestEnv) {
     let app = env.app().await;
     for path in ["/nowhere", "/account", "/account/nothing", "/static/app.css", "/admin/setup/x"] {
         let page = app.visitor().get(path).await;
-        assert_eq!((page.status(), page.h1().as_str()), (404, "There is nothing here"), "{path}");
+        assert_eq!((page.status(), page.h1().as_str()), (404, "Page not found"), "{path}");
         let page = app.visitor().with("Accept-Language", "ko").get(path).await;
         assert_eq!(page.h1(), "페이지를 찾을 수 없습니다", "{path}");
     }

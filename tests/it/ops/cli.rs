@@ -25,7 +25,11 @@ pub(crate) fn in_both_languages(check: impl Fn(&Sandbox, bool)) {
 pub(crate) fn with_superuser() -> Sandbox {
     let sandbox = Sandbox::new().with_cheap_hashing();
     let made = sandbox.runs_with(&["createsuperuser", "--email", "root@example.com"], GOOD);
-    assert_eq!((made.code(), made.output.trim()), (Some(0), "The superuser is made."), "{made:#?}");
+    assert_eq!(
+        (made.code(), made.output.trim()),
+        (Some(0), "The superuser is created."),
+        "{made:#?}"
+    );
     sandbox
 }
 
@@ -128,7 +132,7 @@ fn a_missing_argument_is_named() {
     for arguments in [&["createsuperuser"][..], &["createsuperuser", "--email"]] {
         let said = Sandbox::new().runs(arguments);
 
-        let missing = "Something is missing: --email <E-MAIL>; see daemun --help.";
+        let missing = "Missing argument: --email <E-MAIL>; see daemun --help.";
         assert_eq!(said.error_line(), missing);
     }
 }
@@ -156,7 +160,7 @@ pub(crate) fn link(output: &str) -> Option<String> {
 
 #[test]
 fn a_server_prints_its_url_and_a_setup_link() {
-    for (language, sentence) in [(ENGLISH, "Daemun serves"), (KOREAN, "대문이 열렸습니다")]
+    for (language, sentence) in [(ENGLISH, "Daemun is running at"), (KOREAN, "서버를 시작했습니다")]
     {
         let server = Sandbox::new().with_cheap_hashing().with("LANG", language).serves();
         let address = format!("http://localhost:{}", server.port);
@@ -198,7 +202,7 @@ fn without_a_command_it_serves() {
     let sandbox = Sandbox::new().with("ROCKET_PORT", free_port());
     let running = sandbox.starts(&[]);
 
-    let serves = || running.output().contains("Daemun serves http://localhost");
+    let serves = || running.output().contains("Daemun is running at http://localhost");
 
     assert!(eventually(PATIENCE, serves), "{}", running.output());
 }

@@ -109,7 +109,7 @@ fn a_changed_password_ends_every_session() {
     let said = sandbox.runs_with(&["changepassword", "ROOT@example.com"], NEW);
 
     assert_eq!((said.code(), said.error_lines()), (Some(0), vec![]), "{said:#?}");
-    assert!(said.output.contains("all sessions of the account are over"), "{said:#?}");
+    assert!(said.output.contains("all sessions of the account have ended"), "{said:#?}");
     assert!(!root.is_signed_in(), "also on a server that runs");
     assert_eq!(server.visitor().logs_in("root@example.com", GOOD).status, 422, "the old one");
     assert_eq!(server.visitor().logs_in("root@example.com", NEW).status, 303);

@@ -7,8 +7,8 @@ use crate::support::process::Sandbox;
 #[test]
 fn a_fresh_folder_passes_with_a_note() {
     for (language, note, good) in [
-        (ENGLISH, "Note: data/daemun.db is not there yet", "Nothing is unsafe or broken."),
-        (KOREAN, "참고: data/daemun.db", "잘못된 곳이 없습니다."),
+        (ENGLISH, "Note: data/daemun.db doesn't exist yet", "No problems found."),
+        (KOREAN, "참고: data/daemun.db", "문제가 없습니다."),
     ] {
         let sandbox = Sandbox::new().with("LANG", language);
 
@@ -48,7 +48,7 @@ fn unsafe_settings_fail() {
         (&[("PUBLIC_URL", "https://gate.example")], "Set trusted_proxies", "trusted_proxies에"),
         (
             &[("PUBLIC_URL", "https://gate.example"), ("TRUSTED_PROXIES", "0.0.0.0/0")],
-            "trusted_proxies names every address",
+            "trusted_proxies contains every address",
             "trusted_proxies에 모든 주소",
         ),
     ] {

@@ -52,7 +52,7 @@ fn http_on_the_internet_is_refused() {
 
 #[test]
 fn a_misspelt_setting_is_refused_with_a_suggestion() {
-    refuses("ROCKET_PUBLC_URL", "x", "publc_url = x", ["public_url is meant", "public_url이"]);
+    refuses("ROCKET_PUBLC_URL", "x", "publc_url = x", ["did you mean public_url?", "public_url이"]);
 }
 
 #[test]
@@ -127,8 +127,8 @@ fn invalid_rocket_settings_do_not_panic() {
 
 #[test]
 fn one_error_is_reported_once() {
-    refuses("ROCKET_LOG_LEVEL", "loud", "log_level = loud", ["off, critical, normal, debug"; 2]);
-    refuses("ROCKET_SIGNUP", "op\nen", "signup = ", ["open, closed", "open, closed"]);
+    refuses("ROCKET_LOG_LEVEL", "loud", "log_level = loud", ["off, critical, normal or debug"; 2]);
+    refuses("ROCKET_SIGNUP", "op\nen", "signup = ", ["open or closed", "open 또는 closed"]);
 }
 
 #[test]

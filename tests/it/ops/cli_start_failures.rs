@@ -116,8 +116,9 @@ fn check_reports_why_postgres_is_unreachable() {
             let said = sandbox.runs(&[command]);
 
             assert_eq!(said.code(), Some(1), "{command}: {said:#?}");
-            let away =
-                format!("The database postgres://ada:***@127.0.0.1:{port}/daemun does not open: ");
+            let away = format!(
+                "The database postgres://ada:***@127.0.0.1:{port}/daemun can't be opened: "
+            );
             let line = said.error_lines().into_iter().find(|line| line.starts_with(&away));
             let line = line.unwrap_or_else(|| panic!("{command}: {said:#?}"));
             assert!(line.contains("refused") && !line.contains("pool"), "{line}");

@@ -339,7 +339,7 @@ fn the_command_creates_the_next_key_once() {
 
     assert_eq!((made.code(), again.code()), (Some(0), Some(0)));
     assert!(made.output.starts_with("The next key is "), "{made:#?}");
-    assert!(again.output.starts_with("The next key is waiting already: "), "{again:#?}");
+    assert!(again.output.starts_with("The next key is already waiting: "), "{again:#?}");
     let both = lines(&sandbox);
     assert!(both[0].contains("  ES256  waiting, signs from "), "{both:?}");
     assert!(

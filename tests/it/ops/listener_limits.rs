@@ -58,7 +58,7 @@ fn an_import_of_many_users_arrives_whole() {
     let answer = HttpResponse::read(connection).expect("an answer");
 
     assert_eq!(answer.status, 200, "{}", answer.text);
-    assert!(answer.text.replace(',', "").contains("5000 people"), "{}", answer.text);
+    assert!(answer.text.replace(',', "").contains("5000 users"), "{}", answer.text);
 }
 
 #[test]

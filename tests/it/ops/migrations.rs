@@ -39,7 +39,7 @@ async fn crowded(url: &str) -> DatabaseConnection {
          SELECT 'p' || i || '@example.com', 'p' || i || '@example.com', 'Crowd', i, 0 \
          FROM generate_series(1, {MANY}) i"
     );
-    database.execute_unprepared(&sql).await.expect("many people");
+    database.execute_unprepared(&sql).await.expect("many users");
     database
 }
 

@@ -193,8 +193,8 @@ async fn a_denied_consent_is_explained(env: TestEnv) {
     let back = Wanderer::new().refuses(&way).await;
     let page = returns(&mut ada, &back).await;
 
-    assert_eq!((page.status(), page.h1().as_str()), (422, "That did not work"));
-    assert!(page.text().contains("You did not agree"), "{}", page.text());
+    assert_eq!((page.status(), page.h1().as_str()), (422, "Log-in failed"));
+    assert!(page.text().contains("agree to share your"), "{}", page.text());
     assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 0);
 }
 

@@ -286,14 +286,14 @@ async fn a_failing_provider_is_explained_on_a_page(env: TestEnv) {
         provider.says("/token", status, body);
         let page = comes_back(&mut ada, "id", &asked["state"]).await;
         assert_eq!(page.status(), told, "{status}");
-        assert_eq!(page.h1(), "That did not work");
+        assert_eq!(page.h1(), "Log-in failed");
     }
     let mut ada = app.visitor();
     let asked = sets_out(&mut ada, "id").await;
     let denied = format!("error=access_denied&state={}", asked["state"]);
     let page = ada.get(&format!("/account/social/id/callback?{denied}")).await;
     assert_eq!(page.status(), 422);
-    assert!(page.text().contains("You did not agree"));
+    assert!(page.text().contains("agree to share your"));
     assert_eq!(people(&app).await, before);
 }
 

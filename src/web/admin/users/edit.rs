@@ -29,6 +29,7 @@ use crate::types::{
     BirthDate, Email, Gender, GroupId, Name, Permission, Permissions, RequestInfo, Secret, UserId,
 };
 use crate::web::account::{Response, activity, reauthentication};
+use crate::web::admin::audit::index as audit_log;
 use crate::web::admin::emails;
 use crate::web::device;
 use crate::web::error::Error;
@@ -286,8 +287,14 @@ struct EventRow {
     at: Timestamp,
     address: String,
     device: String,
-    /// Whoever did it, when it was not the person.
-    actor: Option<UserId>,
+    /// The account that did it, unless it is the one of this page.
+    actor: Option<EventActor>,
+}
+
+struct EventActor {
+    id: UserId,
+    /// Its number where the account is gone.
+    email: String,
 }
 
 struct LetterRow {
@@ -456,7 +463,8 @@ async fn render(
     });
     let letters = outbox::list_of(&ctx.db, id, LATEST).await?;
     let events = audit::list_of_user(&ctx.db, id, None, LATEST).await?;
-    let show = |event: &RecordedEvent| event_row(event, id, &page);
+    let emails = audit_log::emails(ctx, &events).await?;
+    let show = |event: &RecordedEvent| event_row(event, id, &emails, &page);
     Page::render(&PersonPage {
         form: FormView::filled(&page, form, errors),
         version: form.version.clone(),
@@ -517,14 +525,23 @@ fn sentence(diagnosis: &LoginDiagnosis, page: &PageContext) -> String {
     }
 }
 
-fn event_row(event: &RecordedEvent, user: UserId, page: &PageContext) -> EventRow {
+fn event_row(
+    event: &RecordedEvent,
+    user: UserId,
+    emails: &BTreeMap<UserId, String>,
+    page: &PageContext,
+) -> EventRow {
+    let actor = event.actor.filter(|actor| *actor != user);
     let count = event.details.get("count").and_then(serde_json::Value::as_u64).unwrap_or_default();
     EventRow {
         what: page.t_with(activity::label(event.kind), "count", count),
         at: Timestamp::new(page, event.at),
         address: event.ip.clone(),
         device: device::label(&event.user_agent, page.language()),
-        actor: event.actor.filter(|actor| *actor != user),
+        actor: actor.map(|id| EventActor {
+            id,
+            email: emails.get(&id).cloned().unwrap_or_else(|| format!("#{id}")),
+        }),
     }
 }
 
