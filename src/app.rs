@@ -1,4 +1,6 @@
-//! Builds the application: the only file that knows every door.
+//! Builds the application: the only file that knows every entry point.
+//!
+//! Holds no rule; it opens the context, attaches the fairings and mounts the routes.
 
 use std::path::PathBuf;
 
@@ -17,31 +19,31 @@ use crate::http::{OpenApiDocuments, ServeError};
 use crate::keys::KeysError;
 use crate::{api, http, keys, web, worker};
 
-/// Why the application cannot open.
+/// Why the application cannot be opened.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// Settings are wrong.
+    /// The settings are wrong.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Settings(Vec<SettingError>),
-    /// Every user of the machine can read a file with a secret in it.
+    /// Every user of the machine can read a file that contains a secret.
     #[error("{} holds a secret and can be read by every user of this machine", .0.display())]
     SecretReadable(PathBuf),
-    /// Something that the settings name cannot be opened.
+    /// The database, the secret key or something else that the settings name cannot be opened.
     #[error(transparent)]
     Context(#[from] ContextError),
-    /// The tables cannot be brought up to date.
-    #[error("the tables cannot be brought up to date: {0}")]
+    /// The database cannot be migrated.
+    #[error("the database cannot be migrated: {0}")]
     Migration(#[from] DbError),
-    /// The signing keys cannot be read or made.
+    /// The signing keys cannot be read or created.
     #[error(transparent)]
     Keys(#[from] KeysError),
 }
 
-/// Daemun as a Rocket application. Mount routes of your own on it and guard them with
+/// Returns Daemun as a Rocket application. Mount your own routes on it and guard them with
 /// [`SignedIn`](crate::SignedIn), [`Staff`](crate::Staff) or `Option<SignedIn>`.
 ///
-/// The settings are read, the database opened and its tables brought up to date when the application
-/// ignites; if any of that fails, ignition fails and the reason is logged.
+/// When the application ignites, it reads the settings, opens the database and migrates it; if any
+/// of that fails, ignition fails and the reason is logged.
 #[must_use]
 pub fn rocket(figment: Figment) -> Rocket<Build> {
     let open = AdHoc::try_on_ignite("Daemun", |rocket| async {
@@ -52,7 +54,7 @@ pub fn rocket(figment: Figment) -> Rocket<Build> {
         match opened {
             Ok(ctx) => Ok(rocket.manage(ctx)),
             Err(error) => {
-                tracing::error!(%error, "Daemun cannot open");
+                tracing::error!(%error, "Daemun cannot start");
                 Err(rocket)
             }
         }
@@ -60,19 +62,19 @@ pub fn rocket(figment: Figment) -> Rocket<Build> {
     with_entry_points(with_fixed_settings(figment)).attach(open).attach(worker::Worker::default())
 }
 
-/// The same application over tools that are open already and without a [`Worker`](worker::Worker):
-/// whoever asks it questions decides when letters go out.
+/// Returns the application over an open context and without a [`Worker`](worker::Worker): the
+/// caller decides when e-mails are sent.
 #[must_use]
 pub fn rocket_with(figment: Figment, ctx: Context) -> Rocket<Build> {
     with_entry_points(without_rocket_log(with_shutdown_grace(with_fixed_settings(figment))))
         .manage(ctx)
 }
 
-/// Serves the same application over tools that are open already, as the binary does: with a worker,
-/// until the process is told to stop and what is on its way is finished.
+/// Serves the application over an open context, as the binary does: with a worker, until the
+/// process is told to stop and everything in progress is finished.
 ///
 /// # Errors
-/// [`ServeError`] says why it does not serve.
+/// [`ServeError`] says why it cannot serve.
 pub async fn serve(
     figment: Figment,
     ctx: Context,
@@ -81,14 +83,14 @@ pub async fn serve(
     let worker = worker::Worker::waited_for();
     let settings = ctx.settings.clone();
     let rocket = rocket_with(figment, ctx).attach(worker.clone()).attach(on_start);
-    // Letters are finished while requests are.
+    // The worker finishes its e-mails while requests are finished.
     let (trusted, unix_socket) = (&settings.trusted_proxies, settings.unix_socket.as_deref());
     let served = http::server::serve(rocket, trusted, unix_socket, || worker.stops()).await;
     worker.ends().await;
     served
 }
 
-/// Opens the tools, brings the tables up to date and loads the signing keys.
+/// Opens the context, migrates the database and loads the signing keys.
 ///
 /// # Errors
 /// [`OpenError`] says what cannot be opened.
@@ -122,8 +124,8 @@ fn with_entry_points(figment: Figment) -> Rocket<Build> {
         .register("/api", api::catchers())
 }
 
-/// Whoever serves sees to it that keys are as the settings want them; a command that somebody runs beside
-/// the server, perhaps with other settings, does not.
+/// Only a server creates the keys that the settings ask for; a command that runs beside it, perhaps
+/// with other settings, does not.
 async fn apply_key_settings(rocket: &Rocket<Orbit>) {
     let Some(ctx) = rocket.state::<Context>() else { return };
     if let Err(error) = flows::system::key_rotation::follow_settings(ctx).await {
@@ -131,25 +133,25 @@ async fn apply_key_settings(rocket: &Rocket<Orbit>) {
     }
 }
 
-/// A server that starts knows nothing of its proxies yet.
+/// A server that starts knows nothing about its proxies yet.
 fn clear_proxy_diagnostics(rocket: &Rocket<Orbit>) {
     if let Some(ctx) = rocket.state::<Context>() {
         ctx.forwarding.clear();
     }
 }
 
-/// What is settled whatever the settings say: the client's address comes from the socket or from
-/// `trusted_proxies` and never from a header that anybody can send, and the server does not introduce
-/// itself.
+/// Fixes what no setting may change: the client's address comes from the socket or from
+/// `trusted_proxies`, never from a header that anybody can send, and the server does not name its
+/// software.
 fn with_fixed_settings(figment: Figment) -> Figment {
     figment.merge(Serialized::global("ip_header", false)).merge(Serialized::global("ident", false))
 }
 
-/// How long whoever has begun is waited for when the server stops, in seconds. Rocket's own two are
-/// shorter than a queue of hashes on a busy machine.
+/// How long requests in progress may take when the server stops, in seconds. Rocket's default of
+/// two is shorter than a queue of hashes on a busy machine.
 const SHUTDOWN_GRACE_SECONDS: u32 = 5;
 
-/// Waits for whoever has begun, unless somebody has set for how long.
+/// Applies it, unless the setting was given.
 fn with_shutdown_grace(figment: Figment) -> Figment {
     let set = figment.find_metadata("shutdown.grace");
     let is_set = set.is_some_and(|by| by.source.is_some() || by.name.contains("environment"));
@@ -160,8 +162,8 @@ fn with_shutdown_grace(figment: Figment) -> Figment {
     }
 }
 
-/// Daemun writes its own line per outcome. Rocket's own tell every refused form and every page that
-/// does not exist, and at `debug` whole answers with their cookies: they are off at every level.
+/// Turns Rocket's own log off. It logs every refused form and every missing page, and at `debug`
+/// whole responses with their cookies; Daemun writes its own line per outcome.
 fn without_rocket_log(figment: Figment) -> Figment {
     figment
         .merge(Serialized::global("log_level", "off"))

@@ -1,6 +1,6 @@
-//! The tool belt: what every flow is handed as its first argument.
+//! The context: what every use case gets as its first argument.
 //!
-//! Bundles the tools and knows nothing of features, flows or doors.
+//! Bundles the infrastructure and knows no domain module, use case or entry point.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::cache::{DashboardStatsCache, SessionCache, TtlCell};
+use crate::cache::{DashboardStats, SessionCache, TtlCell};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{Hasher, Keyring, Keys, Limits, MasterKey, MasterKeyError, Random, WorkQueue};
@@ -18,79 +18,88 @@ use crate::mail::{Mailer, MailerError};
 use crate::oauth::{ClientRegistration, OAuthError, ProviderClient};
 use crate::owner_only;
 
-/// How passwords are weighed: by one thread, so that strangers who want passwords weighed keep one core
-/// busy at most, and at 8 ms for the dearest password a full queue is served in about a second.
+/// The queue for password strength: one thread, so that strangers who want passwords checked keep
+/// one core busy at most. At 8 ms for the most expensive password a full queue is served in about a
+/// second.
 const STRENGTH_QUEUE: Limits =
     Limits { name: "weigher", threads: 1, length: 128, deadline: Duration::from_secs(5) };
 
-/// The tools. Cheap to clone; clones share them.
+/// How long the providers with a log-in button are cached: every visitor's page needs them, and staff
+/// seldom change them. As long as the signing keys.
+const PROVIDERS_TTL: time::Duration = time::Duration::seconds(10);
+
+/// How long the dashboard's counts are cached: counting millions of rows takes a while, and nobody reads
+/// them twice within this.
+const STATISTICS_TTL: time::Duration = time::Duration::seconds(30);
+
+/// The infrastructure. Cheap to clone; clones share it.
 #[derive(Debug, Clone)]
 pub struct Context(Arc<Infrastructure>);
 
-/// What hangs on the belt.
+/// What the context bundles.
 #[derive(Debug)]
 pub struct Infrastructure {
-    /// The settings, checked.
+    /// The checked settings.
     pub settings: Settings,
-    /// The database, migrated.
+    /// The database.
     pub db: Db,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Unpredictable bytes.
+    /// Random bytes.
     pub random: Random,
     /// Password hashing.
     pub hasher: Hasher,
-    /// Weighing how strong passwords are.
+    /// Password strength.
     pub strength_queue: WorkQueue<()>,
     /// The keys derived from the master secret.
     pub keys: Keys,
-    /// Whoever takes letters away.
+    /// Sends e-mails.
     pub mailer: Mailer,
-    /// Whoever asks the providers of social log-in.
+    /// Talks to social log-in providers.
     pub oauth: ProviderClient,
-    /// What may be taken for granted for a moment.
+    /// Sessions and tokens, cached for a moment.
     pub cache: SessionCache,
-    /// The providers for whom pages have buttons.
+    /// The providers with a log-in button.
     pub active_providers: TtlCell<Arc<Vec<ClientRegistration>>>,
-    /// The dashboard_stats of the overview.
-    pub dashboard_stats: DashboardStatsCache,
-    /// What was learnt about trusted proxies.
+    /// The counts of the dashboard.
+    pub dashboard_stats: TtlCell<DashboardStats>,
+    /// Diagnostics about trusted proxies.
     pub forwarding: ForwardingDiagnostics,
-    /// Held by whoever reads the signing keys: when they were last read for the sake of a stranger.
+    /// Locked while the signing keys are read; when a token with an unknown key last caused that.
     pub keys_read_at: tokio::sync::Mutex<Option<OffsetDateTime>>,
     keyring: RwLock<Arc<Keyring>>,
 }
 
-/// Why there are no tools.
+/// Why the context cannot be opened.
 #[derive(Debug, Error)]
 pub enum ContextError {
-    /// The master secret cannot be read or made.
+    /// The master secret cannot be read or created.
     #[error("the secret key: {0}")]
     Secret(#[from] MasterKeyError),
-    /// The folder for generated files cannot be made.
+    /// The data directory cannot be created.
     #[error("the data directory {path}: {source}")]
     DataDir {
         /// The folder.
         path: std::path::PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The database cannot be opened.
     #[error("the database: {0}")]
     Database(#[from] OpenError),
-    /// Letters cannot be sent with these settings.
+    /// E-mails cannot be sent with these settings.
     #[error("mail: {0}")]
     Mail(#[from] MailerError),
-    /// Providers cannot be asked from this machine.
+    /// The HTTP client for providers cannot be created.
     #[error("social log-in: {0}")]
     Social(#[from] OAuthError),
 }
 
 impl Context {
-    /// Opens everything that the settings name. The tables are left as they are.
+    /// Opens everything that the settings name. Does not migrate the database.
     ///
     /// # Errors
-    /// [`ContextError`] names what could not be opened.
+    /// [`ContextError`] says what cannot be opened.
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, ContextError> {
         let random = Random;
         let master = match &settings.secret_key {
@@ -109,8 +118,8 @@ impl Context {
             mailer,
             oauth: ProviderClient::open()?,
             cache: SessionCache::new(settings.session_cache),
-            active_providers: TtlCell::default(),
-            dashboard_stats: DashboardStatsCache::default(),
+            active_providers: TtlCell::new(PROVIDERS_TTL),
+            dashboard_stats: TtlCell::new(STATISTICS_TTL),
             forwarding: ForwardingDiagnostics::new(&settings.data_dir),
             keys_read_at: tokio::sync::Mutex::default(),
             keyring: RwLock::default(),
@@ -118,7 +127,7 @@ impl Context {
         })))
     }
 
-    /// The keys that sign access tokens.
+    /// Returns the keys that sign access tokens.
     #[must_use]
     pub fn keyring(&self) -> Arc<Keyring> {
         self.keyring.read().unwrap_or_else(PoisonError::into_inner).clone()

@@ -1,8 +1,8 @@
-//! What this server has learnt about the proxies that it trusts: that one of them tells something about
-//! clients that cannot be read.
+//! Diagnostics about trusted proxies: that one of them sends a client address that cannot be read.
 //!
-//! The log says so once. For `daemun check`, which is another process, it is kept in a file of the data
-//! directory until the server starts again. It holds the address of the proxy and nothing of a client.
+//! The log says so once. For `daemun check`, which is another process, it is kept in a file of the
+//! data directory until the server starts again. The file contains the address of the proxy and
+//! nothing about clients.
 
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::owner_only;
 
-/// The notes of one server.
+/// The diagnostics of this server.
 #[derive(Debug)]
 pub struct ForwardingDiagnostics {
     file: PathBuf,
@@ -20,7 +20,7 @@ pub struct ForwardingDiagnostics {
 }
 
 impl ForwardingDiagnostics {
-    /// Notes that are kept in this folder.
+    /// Keeps the diagnostics in this folder.
     #[must_use]
     pub fn new(data_dir: &Path) -> Self {
         Self {
@@ -30,16 +30,16 @@ impl ForwardingDiagnostics {
         }
     }
 
-    /// Forgets what a server before this one has noted: its proxy may have been mended since.
+    /// Removes the file of the previous server: its proxy may have been reconfigured since.
     pub fn clear(&self) {
         if let Err(error) = std::fs::remove_file(&self.file)
             && error.kind() != std::io::ErrorKind::NotFound
         {
-            tracing::warn!(%error, "what was noted about a proxy could not be forgotten");
+            tracing::warn!(%error, "the note about a proxy could not be removed");
         }
     }
 
-    /// Notes that a trusted proxy sent what cannot be read; the first time it is logged and kept.
+    /// Reports that a trusted proxy sent an unreadable address; logs and keeps it the first time.
     pub fn report_unreadable(&self, proxy: IpAddr) {
         if self.has_unreadable.swap(true, Ordering::Relaxed) {
             return;
@@ -47,23 +47,23 @@ impl ForwardingDiagnostics {
         tracing::warn!(
             proxy.address = %proxy,
             "a trusted proxy sends an X-Forwarded-For or Forwarded that cannot be read: \
-             everybody behind it counts as one client"
+             all its clients count as one"
         );
         let file = self.file.clone();
-        // A file is written at the pace of a disk, and the request does not depend on it.
+        // The request does not depend on this file, so it does not wait for the disk.
         tokio::task::spawn_blocking(move || {
             let written = owner_only::create_file(&file)
                 .and_then(|mut file| file.write_all(proxy.to_string().as_bytes()));
             if let Err(error) = written
                 && error.kind() != std::io::ErrorKind::AlreadyExists
             {
-                tracing::warn!(%error, "what was learnt about a proxy could not be noted");
+                tracing::warn!(%error, "the note about a proxy could not be written");
             }
         });
     }
 
-    /// Notes that the two headers of a request name different clients; the first time it is logged.
-    /// One of them is not the proxy's, and a client can send that, so it is no fault in the settings.
+    /// Reports that the two headers of a request name different clients; logs it the first time.
+    /// One of them is not the proxy's. A client can send that, so the settings need not be wrong.
     pub fn report_contradiction(&self, proxy: IpAddr) {
         if !self.has_contradiction.swap(true, Ordering::Relaxed) {
             tracing::warn!(
@@ -75,7 +75,7 @@ impl ForwardingDiagnostics {
     }
 }
 
-/// Returns the proxy about which the last server with this data directory has a note.
+/// Returns the proxy that the last server with this data directory has reported.
 #[must_use]
 pub fn unreadable_proxy(data_dir: &Path) -> Option<IpAddr> {
     std::fs::read_to_string(file_in(data_dir)).ok()?.trim().parse().ok()

@@ -9,20 +9,20 @@
 
 rust_i18n::i18n!("src/i18n", fallback = "en");
 
-// Doors: how the world comes in. `app` opens them all.
+// Entry points; `app` mounts them.
 pub mod api;
 pub mod app;
 pub mod cli;
 pub mod web;
 pub mod worker;
 
-// The threshold: what the doors that speak HTTP share.
+// The HTTP kit, shared by `web` and `api`.
 pub mod http;
 
-// Flows: one story each.
+// Use cases, one story per file.
 pub mod flows;
 
-// Features: each owns its tables.
+// Domain modules; each owns its tables.
 pub mod accounts;
 pub mod admin;
 pub mod audit;
@@ -32,7 +32,7 @@ pub mod links;
 pub mod sessions;
 pub mod social;
 
-// Tools: each wraps one outside thing; `ctx` bundles them.
+// Infrastructure; `context` bundles it.
 pub mod cache;
 pub mod clock;
 pub mod config;
@@ -48,7 +48,7 @@ pub mod owner_only;
 pub mod throttle;
 pub mod user_agent;
 
-// Types: words that have proved something.
+// Domain types: values that are valid once they exist.
 pub mod types;
 
 pub use app::rocket;

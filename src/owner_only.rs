@@ -1,15 +1,15 @@
-//! Files and folders that nobody but their owner may read.
+//! Creates files and folders that only their owner may read.
 //!
-//! On systems without Unix modes they are as private as the place where they are made.
+//! On systems without Unix modes they are as private as the folder in which they are created.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Makes a folder and those above it that are missing; one that is there stays as it is.
+/// Creates a folder and its missing parents; leaves an existing one as it is.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system.
 pub fn create_dir(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -18,10 +18,10 @@ pub fn create_dir(path: &Path) -> io::Result<()> {
     if path.as_os_str().is_empty() { Ok(()) } else { builder.create(path) }
 }
 
-/// Makes a file that is not there yet, open for writing.
+/// Creates a new file, open for writing.
 ///
 /// # Errors
-/// What the system says; `AlreadyExists` when there is one.
+/// The error of the system; `AlreadyExists` if there is one.
 pub fn create_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -30,8 +30,8 @@ pub fn create_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Whether every user of this machine may read a file. A group may be the server's own, as a container's
-/// volume or a folder below `/etc` often has it.
+/// Returns whether every user of this machine may read a file. A group may read it: that is often
+/// the server's own, as on a container's volume or below `/etc`.
 #[cfg(unix)]
 #[must_use]
 pub fn is_world_readable(path: &Path) -> bool {
@@ -39,7 +39,7 @@ pub fn is_world_readable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
 }
 
-/// Whether every user of this machine may read a file; without Unix modes this is not known.
+/// Returns `false`: without Unix modes this is not known.
 #[cfg(not(unix))]
 #[must_use]
 pub fn is_world_readable(_: &Path) -> bool {

@@ -1,13 +1,13 @@
-//! What a browser calls itself, in words.
+//! Parses a `User-Agent` into a browser and a system.
 //!
-//! A `User-Agent` is a claim and proves nothing; here it only helps people to recognise their own
-//! devices. Every word that comes out is one of a fixed set, so no caller can put a text of its own
-//! in front of somebody.
+//! A `User-Agent` is a claim and proves nothing; here it only helps users to recognise their own
+//! devices. Every result is one of a fixed set of names, so no client can put a text of its own on
+//! a page.
 
 use woothee::parser::{Parser, WootheeResult};
 use woothee::woothee::VALUE_UNKNOWN;
 
-/// A browser and the system it runs on, as far as they can be told.
+/// A browser and its system, as far as they are known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserAgent {
     /// The browser or app, such as `Firefox`.
@@ -16,9 +16,9 @@ pub struct UserAgent {
     pub system: Option<String>,
 }
 
-/// Apps that show pages in a browser of theirs, and programs without pages. They call themselves
-/// what they are somewhere in a text that otherwise looks like the browser that they are built on.
-/// The first that fits counts: apps before the browsers that they bring.
+/// Apps with a browser of their own, and programs. Their `User-Agent` looks like the browser that
+/// they are built on, with their own mark somewhere in it. The first match counts: apps come before
+/// the browsers that they embed.
 const APPS: [(&str, &str); 23] = [
     ("KAKAOTALK", "KakaoTalk"),
     ("NAVER(inapp", "NAVER"),
@@ -45,7 +45,7 @@ const APPS: [(&str, &str); 23] = [
     ("axios/", "axios"),
 ];
 
-/// Reads a `User-Agent`.
+/// Parses a `User-Agent`.
 #[must_use]
 pub fn parse(user_agent: &str) -> UserAgent {
     let parsed = Parser::new().parse(user_agent).unwrap_or_default();
@@ -56,12 +56,12 @@ pub fn parse(user_agent: &str) -> UserAgent {
     }
 }
 
-/// The browser by the name that people know it by.
+/// Returns the browser by its usual name.
 fn browser<'a>(parsed: &WootheeResult<'a>) -> Option<&'a str> {
     match parsed.name {
-        // A window in an app that does not say which.
+        // A window in an unknown app.
         "" | VALUE_UNKNOWN | "Webview" => None,
-        // Kinds of programs, and not the names of any.
+        // These are categories, not names.
         _ if parsed.category == "misc" => None,
         name if parsed.category == "crawler" && name.starts_with("misc") => None,
         "SamsungBrowser" => Some("Samsung Internet"),
@@ -70,8 +70,8 @@ fn browser<'a>(parsed: &WootheeResult<'a>) -> Option<&'a str> {
     }
 }
 
-/// The system by its family: browsers have stopped telling versions, and say `Windows NT 10.0` and
-/// `Android 10` on whatever came after.
+/// Returns the family of the system: browsers have stopped telling versions, and say `Windows NT
+/// 10.0` and `Android 10` on whatever came after.
 fn system<'a>(parsed: &WootheeResult<'a>) -> Option<&'a str> {
     match parsed.os {
         "" | VALUE_UNKNOWN => None,
@@ -87,7 +87,7 @@ fn system<'a>(parsed: &WootheeResult<'a>) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    /// What the text says, as `browser / system`, with `-` for what it does not say.
+    /// Returns the result as `browser / system`, with `-` for unknown.
     fn formatted(user_agent: &str) -> String {
         let UserAgent { browser, system } = parse(user_agent);
         let word = |word: Option<String>| word.unwrap_or("-".into());
@@ -104,7 +104,7 @@ mod tests {
     const WEBKIT: &str = "AppleWebKit/605.1.15 (KHTML, like Gecko)";
 
     #[test]
-    fn the_browsers_of_desks_are_known() {
+    fn desktop_browsers_are_known() {
         for (user_agent, expected) in [
             (format!("{WINDOWS} {BLINK} Chrome/131.0.0.0 Safari/537.36"), "Chrome / Windows"),
             (
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_browsers_of_phones_and_tablets_are_known() {
+    fn browsers_of_phones_and_tablets_are_known() {
         for (user_agent, expected) in [
             (
                 format!("{ANDROID} {BLINK} Chrome/131.0.0.0 Mobile Safari/537.36"),

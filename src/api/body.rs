@@ -1,4 +1,6 @@
-//! The body of a request: one JSON object, not too large, in time.
+//! Reads request bodies: one JSON object, bounded in size and time.
+//!
+//! Knows no field; `fields` reads those.
 
 use std::collections::HashSet;
 
@@ -13,10 +15,10 @@ use super::strict_json;
 use crate::http::body;
 use crate::i18n::Sentence;
 
-/// What was sent. It may hold passwords and tokens, so it cannot be printed.
+/// The object that was sent. It may contain passwords and tokens, so it has no `Debug`.
 ///
-/// No text in it holds a NUL, however deep it is: each is replaced when the body is read, so that none
-/// can reach a statement, which PostgreSQL would refuse.
+/// No text in it contains NUL, at any depth: NUL is replaced when the body is read, because
+/// PostgreSQL would refuse it.
 #[derive(Default)]
 pub(crate) struct Body {
     fields: Map<String, Value>,
@@ -36,19 +38,19 @@ impl Body {
         body
     }
 
-    /// The value of a field, whatever it is.
+    /// Returns the value of a field.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.fields.get(name)
     }
 
-    /// Whether a NUL was sent in a field.
+    /// Returns whether a field contained NUL.
     pub(crate) fn had_nul(&self, name: &str) -> bool {
         self.with_nul.contains(name)
     }
 }
 
-/// Replaces every NUL in the texts of a value; tells whether there was one. `serde_json` reads nothing
-/// that is nested deeper than 128 levels, which bounds the recursion.
+/// Replaces NUL in all texts of a value; returns whether there was any. `serde_json` refuses values
+/// nested deeper than 128 levels, which bounds the recursion.
 fn replace_nul(value: &mut Value) -> bool {
     match value {
         Value::String(text) if text.contains('\0') => {
@@ -78,14 +80,14 @@ impl<'r> FromData<'r> for Body {
     }
 }
 
-/// Why there is no body: a status that says it all, or something with a word about it.
+/// Why a body was refused: by status alone, or with a detail.
 enum BodyError {
     Status(Status),
     Detail(Error),
 }
 
-/// Whoever sends nothing has sent an empty object. A form that a foreign site could send names a kind
-/// that is not JSON, also when it is empty.
+/// Reads a body; an empty one is an empty object. A form that a foreign site could send has a
+/// content type that is not JSON, even if it is empty.
 async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Body, BodyError> {
     let kind = request.content_type();
     if kind.is_some_and(|kind| !kind.is_json()) {
@@ -120,7 +122,7 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Error> {
     }
 }
 
-/// As much of a key as is needed to find it; a sender may make it as long as a body.
+/// Shortens a key, which may be as long as the body, to what is needed to find it.
 fn truncated(key: &str) -> String {
     key.chars().take(64).collect()
 }
@@ -129,7 +131,7 @@ fn parse_error(detail: Sentence) -> Error {
     ErrorDetail::new(Status::BadRequest, "parse_error", detail).into()
 }
 
-/// What clients of Django are used to hear.
+/// Returns the type's name in Python, as clients of Django know it.
 fn python_type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "NoneType",

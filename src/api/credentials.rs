@@ -1,8 +1,8 @@
-//! Who is asking, and if nobody we know, why.
+//! Authenticates API requests, and says why a credential was refused.
 //!
-//! An `Authorization` header beats the access cookie: if there is one, of whatever scheme, the cookie is
-//! not looked at. A token that has run out is refused; pages renew it silently, programs ask for the
-//! next one themselves.
+//! An `Authorization` header wins over the access cookie: if there is one, of whatever scheme, the
+//! cookie is ignored. An expired token is refused and not refreshed: pages do that silently, API
+//! clients refresh it themselves.
 
 use rocket::Request;
 use rocket::http::Status;
@@ -20,13 +20,13 @@ use crate::sessions;
 use crate::sessions::{AccessError, RefreshError, SessionInvalid};
 use crate::types::SessionId;
 
-/// The code of every token that is refused for itself.
+/// The code for every invalid token.
 const NOT_VALID: &str = "token_not_valid";
 
-/// Somebody with a good access token: 401 for everybody else, and why.
+/// A user with a valid access token; fails with 401 and the reason.
 pub(crate) struct Authenticated(pub(crate) SignedIn);
 
-/// Anybody. A credential that is no good makes a stranger, not an error.
+/// Everybody: a user, or `None` for a missing or invalid credential.
 pub(crate) struct MaybeAuthenticated(pub(crate) Option<SignedIn>);
 
 #[rocket::async_trait]
@@ -54,11 +54,11 @@ impl<'r> FromRequest<'r> for MaybeAuthenticated {
     }
 }
 
-/// What a request shows.
+/// The credential of a request.
 enum Credential<'r> {
     Missing,
     Token(&'r str),
-    /// A header that is no Bearer token.
+    /// A Bearer header without exactly one token.
     Malformed,
 }
 
@@ -86,7 +86,7 @@ async fn authenticate(request: &Request<'_>) -> Result<SignedIn, Error> {
 
 fn credential<'r>(request: &'r Request<'_>, ctx: &Context) -> Credential<'r> {
     let Some(header) = request.headers().get_one("Authorization") else {
-        // A cookie with nothing in it is a credential that is no good.
+        // An empty cookie counts as an invalid credential.
         let empty = cookies::is_access_empty(request.cookies(), ctx).then_some("");
         return cookies::access(request, ctx)
             .or(empty)
@@ -101,8 +101,8 @@ fn credential<'r>(request: &'r Request<'_>, ctx: &Context) -> Credential<'r> {
     }
 }
 
-/// The session that the cookies of a browser belong to. Whoever signs in there signs it out; whether
-/// it is still alive is not asked.
+/// Returns the session that the browser's cookies name, so that a new log-in can end it; does not
+/// check that it is active.
 pub(crate) async fn session_in_cookies(
     cookies: &TokenCookies<'_>,
     ctx: &Context,
@@ -119,7 +119,8 @@ pub(crate) async fn session_in_cookies(
     }
 }
 
-/// An access token opens nothing. Only whoever holds one that we have signed learns more than that.
+/// Returns the error for a refused access token. Only the holder of a token that we signed learns
+/// details.
 fn access_error(error: AccessError) -> Error {
     match error {
         AccessError::Token(TokenError::NoUser) => {
@@ -138,7 +139,7 @@ fn not_valid_for_any_type(why: Sentence) -> Error {
         .into()
 }
 
-/// A refresh token gives nothing.
+/// Returns the error for a refused refresh token.
 pub(crate) fn refresh_error(error: RefreshError) -> Error {
     match error {
         RefreshError::Token(error) => token_error(error),
@@ -151,7 +152,7 @@ pub(crate) fn refresh_error(error: RefreshError) -> Error {
     }
 }
 
-/// A token of either kind that somebody asks about would not be taken.
+/// Returns the error for a token that was checked and is not valid.
 pub(crate) fn check_error(error: RefreshError) -> Error {
     match error {
         RefreshError::Token(error) => token_error(error),
@@ -171,12 +172,12 @@ fn blacklisted() -> Error {
     ErrorDetail::unauthorized(NOT_VALID, "api.token.blacklisted").into()
 }
 
-/// Whoever asks about a token hears it as something that is wrong with the question.
+/// A check reports a blacklisted token as an error of the request, as SimpleJWT does.
 fn blacklisted_on_check() -> Error {
     FieldErrors::on(NON_FIELD_ERRORS, Sentence::new("api.token.blacklisted")).into()
 }
 
-/// What is to be said of a session that was not simply ended.
+/// Returns the error for a session that was not simply ended.
 fn session_error(invalid: SessionInvalid) -> Option<Error> {
     let (code, key) = match invalid {
         SessionInvalid::NotFound => ("user_not_found", "api.user_not_found"),

@@ -1,8 +1,8 @@
-//! What goes wrong at this door, and the one place where it is drawn.
+//! The errors of the JSON API, and the one place that renders them.
 //!
-//! Shapes are those of Django REST framework: 400 names the fields, everything else has a `detail` in
-//! the reader's language and a `code` that is never translated. What nobody expected is logged here,
-//! once, with the request's number, and nothing is told of its cause.
+//! The shapes are those of Django REST framework: 400 names the fields, everything else has a
+//! `detail` in the reader's language and a `code` that is never translated. Unexpected errors are
+//! logged here, once, with the request id; the response says nothing about their cause.
 
 use std::time::Duration;
 
@@ -23,32 +23,32 @@ use crate::sessions::AuthError;
 use crate::throttle;
 use crate::throttle::ThrottleError;
 
-/// How a request is refused to which no credentials were shown (RFC 6750, 3).
+/// The challenge for requests without valid credentials (RFC 6750, 3).
 const WWW_AUTHENTICATE: &str = "Bearer realm=\"api\"";
 
-/// Why there is no answer.
+/// Why a request failed.
 #[derive(Debug)]
 pub(crate) enum Error {
-    /// Fields are wrong.
+    /// Fields are invalid.
     Fields(FieldErrors),
     /// The request as a whole is refused.
     Refused(ErrorDetail),
-    /// Too many people at once.
+    /// The queue for password hashing is full.
     Busy,
     /// The database failed.
     Broken(DbError),
 }
 
-/// A refusal: a status, a code for programs and a sentence for people.
+/// A refusal: a status, a code for programs and a sentence for users.
 #[derive(Debug, Clone)]
 pub(crate) struct ErrorDetail {
     status: Status,
     code: &'static str,
     detail: Sentence,
-    /// What is wrong with the access token, where that is why.
+    /// What is wrong with the access token, if that is the reason.
     access: Option<Sentence>,
     wait: Option<Duration>,
-    /// Whether the log has its line already.
+    /// Whether it has been logged already.
     is_logged: bool,
 }
 
@@ -62,45 +62,46 @@ impl ErrorDetail {
         Self::new(Status::Unauthorized, code, Sentence::new(key))
     }
 
-    /// The same, because of an access token with which something is wrong.
+    /// Adds what is wrong with the access token.
     pub(crate) fn with_access_token_message(self, why: Sentence) -> Self {
         Self { access: Some(why), ..self }
     }
 
-    /// The same, where the comparison of the credential has logged it.
+    /// Marks a refusal that was logged where the credential was compared.
     pub(crate) fn already_logged(self) -> Self {
         Self { is_logged: true, ..self }
     }
 
-    /// There is no such thing.
+    /// The resource does not exist.
     pub(crate) fn not_found() -> Self {
         Self::new(Status::NotFound, "not_found", Sentence::new("api.not_found"))
     }
 
-    /// Whoever asks may not.
+    /// The user lacks the permission.
     pub(crate) fn forbidden() -> Self {
         Self::new(Status::Forbidden, "permission_denied", Sentence::new("api.permission_denied"))
     }
 
-    /// The password was given too long ago for something dangerous.
+    /// The last authentication is too long ago for a dangerous action.
     pub(crate) fn reauthentication_required() -> Self {
         let detail = Sentence::new("api.reauthentication_required");
         Self::new(Status::Forbidden, "reauthentication_required", detail)
     }
 
-    /// There were too many tries. How long to wait is said when the language is known.
+    /// Too many attempts. The waiting time is added when the language is known.
     fn throttled(wait: Duration) -> Self {
         let detail = Sentence::new("api.throttled");
         let detail = Self::new(Status::TooManyRequests, "throttled", detail);
         Self { wait: Some(wait), ..detail }
     }
 
-    /// There were too many wrong passwords in a row: waiting does not help, and the sentence says what does.
+    /// Too many consecutive wrong passwords: waiting does not help, and the sentence says what
+    /// does.
     fn too_many_failures() -> Self {
         Self { detail: Sentence::new("api.password_locked"), ..Self::throttled(throttle::CLOSED) }
     }
 
-    /// A request that no handler has answered.
+    /// Returns the refusal for a request that no handler answered.
     fn of(status: Status, request: &Request<'_>) -> Self {
         let (code, key) = match status.code {
             401 if csrf::is_refused(request) => ("token_not_valid", "api.token.not_valid"),
@@ -168,7 +169,8 @@ impl From<ThrottleError> for Error {
 }
 
 impl Error {
-    /// A password proved nothing. `wrong` is how this place says that it is not the right one.
+    /// Converts a failed password check. `wrong` makes the error of this endpoint for a wrong
+    /// password.
     pub(crate) fn from_auth(error: AuthError, wrong: impl FnOnce() -> Self) -> Self {
         match error {
             AuthError::WrongCredentials => wrong(),
@@ -179,7 +181,7 @@ impl Error {
         }
     }
 
-    /// Leaves the reason of a guard for the catcher, which Rocket tells only the status.
+    /// Stores the error of a guard for the catcher, to which Rocket passes only the status.
     pub(crate) fn store_in(self, request: &Request<'_>) -> Status {
         let status = match &self {
             Self::Fields(_) => Status::BadRequest,
@@ -213,7 +215,7 @@ impl<'r> Responder<'r, 'static> for Error {
     }
 }
 
-/// Notes what nobody expected, and tells under which status it is answered.
+/// Logs an unexpected error and returns its status.
 fn log_unexpected(error: &Error, request: &Request<'_>) -> Status {
     let ctx = request.rocket().state::<Context>();
     let id = ctx.map(|ctx| request_info::of(request, ctx).request_id.as_str()).unwrap_or_default();
@@ -242,7 +244,7 @@ pub(crate) struct ErrorBody {
     messages: Option<[AccessTokenMessage; 1]>,
 }
 
-/// SimpleJWT's list of the kinds of token that it has tried; here there is one.
+/// SimpleJWT lists each kind of token that it has tried; here there is one.
 #[derive(Serialize, ToSchema)]
 struct AccessTokenMessage {
     token_class: &'static str,
@@ -282,10 +284,10 @@ impl ErrorDetail {
     }
 }
 
-/// What a guard has left.
+/// The error of a failed guard.
 struct GuardError(Option<Error>);
 
-/// The catcher of the JSON door.
+/// Returns the catchers of the JSON API.
 #[must_use]
 pub fn catchers() -> Vec<Catcher> {
     catchers![show]
@@ -296,11 +298,11 @@ fn show(status: Status, _request: &Request<'_>) -> CatcherResponse {
     CatcherResponse(status)
 }
 
-/// The answer to a request that no handler has answered.
+/// The response to a request that no handler answered.
 struct CatcherResponse(Status);
 
 impl<'r> Responder<'r, 'static> for CatcherResponse {
-    /// A path that exists under another method is 405.
+    /// Answers 405 if the path exists with another method.
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         if let GuardError(Some(error)) = request.local_cache(|| GuardError(None)) {
             return error.render(request);

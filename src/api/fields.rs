@@ -1,7 +1,7 @@
-//! Reading the fields of a body, and saying everything that is wrong with them at once.
+//! Reads the fields of a body, and collects everything that is wrong with them.
 //!
-//! Each word's own `parse` is the rule; what is said here is said as Django REST framework says it.
-//! Fields that nobody asks for are not looked at.
+//! Each type's own `parse` is the rule; the messages are those of Django REST framework. Fields
+//! that no endpoint reads are ignored.
 
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
@@ -16,25 +16,25 @@ use crate::types::{
     BirthDate, BirthDateError, Email, EmailError, Gender, GroupId, Name, NameError, Password,
 };
 
-/// Stands for the body as a whole.
+/// The name for errors that concern the body as a whole.
 pub(crate) const NON_FIELD_ERRORS: &str = "non_field_errors";
 
-/// Everything that is wrong with a body, field by field.
+/// Everything that is wrong with a body, by field.
 #[derive(Debug, Default)]
 pub(crate) struct FieldErrors(Vec<(&'static str, Sentence)>);
 
 impl FieldErrors {
-    /// One thing is wrong.
+    /// Creates the errors with one message.
     pub(crate) fn on(field: &'static str, sentence: Sentence) -> Self {
         Self(vec![(field, sentence)])
     }
 
-    /// One more thing is wrong.
+    /// Adds a message.
     pub(crate) fn add(&mut self, field: &'static str, sentence: Sentence) {
         self.0.push((field, sentence));
     }
 
-    /// A new password is weak; `field` tells where that is said.
+    /// Adds a message for each weakness of a new password, at the field that `field` returns.
     pub(crate) fn add_weaknesses(
         &mut self,
         found: &[Weakness],
@@ -53,7 +53,7 @@ impl FieldErrors {
         self.0.is_empty()
     }
 
-    /// The complaints as readers of a language have them.
+    /// Translates the messages.
     pub(crate) fn in_language(&self, language: Language) -> FieldErrorsBody {
         let mut body = FieldErrorsBody(Vec::new());
         for (field, sentence) in &self.0 {
@@ -67,7 +67,7 @@ impl FieldErrors {
     }
 }
 
-/// Sentences by field, in the order of the fields.
+/// The translated messages by field, in the order of the fields.
 #[derive(Debug)]
 pub(crate) struct FieldErrorsBody(Vec<(&'static str, Vec<String>)>);
 
@@ -81,24 +81,24 @@ impl Serialize for FieldErrorsBody {
     }
 }
 
-/// A field that may be left out.
+/// A field that may be left out, as in a PATCH request.
 #[derive(Debug)]
 pub(crate) enum Patch<T> {
-    /// It was left out, or is wrong.
+    /// It was left out, or is invalid.
     Keep,
     /// It was sent.
     Set(T),
 }
 
 impl<T> Patch<T> {
-    /// Takes the place of what was there before, if it was sent.
+    /// Replaces the old value, if the field was sent.
     pub(crate) fn replace(self, before: &mut T) {
         if let Self::Set(value) = self {
             *before = value;
         }
     }
 
-    /// What was sent, or else what was there before.
+    /// Returns the value that was sent, or the old one.
     pub(crate) fn or(self, before: T) -> T {
         match self {
             Self::Keep => before,
@@ -107,7 +107,7 @@ impl<T> Patch<T> {
     }
 }
 
-/// The fields of a body while they are read.
+/// Reads the fields of a body.
 pub(crate) struct FieldReader<'b> {
     body: &'b Body,
     errors: FieldErrors,
@@ -118,38 +118,38 @@ impl<'b> FieldReader<'b> {
         Self { body, errors: FieldErrors::default() }
     }
 
-    /// What is wrong with the fields that were read.
+    /// Returns what is wrong with the fields that were read.
     pub(crate) fn into_errors(self) -> FieldErrors {
         self.errors
     }
 
-    /// A text that must be there; white space around it is dropped.
+    /// Reads a required text, trimmed.
     pub(crate) fn text(&mut self, name: &'static str) -> Option<String> {
         let text = self.typed(name, true)?.trim().to_owned();
         self.not_blank(name, text)
     }
 
-    /// A text that may be left out, and not be blank.
+    /// Reads an optional text, trimmed; it must not be blank.
     pub(crate) fn optional_text(&mut self, name: &'static str) -> Option<String> {
         let text = self.typed(name, false)?.trim().to_owned();
         self.not_blank(name, text)
     }
 
-    /// A password, as it was typed.
+    /// Reads a password as it was typed.
     pub(crate) fn password(&mut self, name: &'static str) -> Option<Password> {
         let typed = self.typed(name, true)?;
         let typed = self.not_blank(name, typed)?;
         Password::parse(&typed).ok()
     }
 
-    /// A password that may be left out.
+    /// Reads an optional password.
     pub(crate) fn optional_password(&mut self, name: &'static str) -> Option<Password> {
         let typed = self.typed(name, false)?;
         let typed = self.not_blank(name, typed)?;
         Password::parse(&typed).ok()
     }
 
-    /// A password that somebody wants to have from now on.
+    /// Reads a new password.
     pub(crate) fn new_password(&mut self, name: &'static str) -> Option<Password> {
         let password = self.password(name)?;
         if password.count() > MAX_PASSWORD {
@@ -159,19 +159,19 @@ impl<'b> FieldReader<'b> {
         Some(password)
     }
 
-    /// An address.
+    /// Reads an e-mail address.
     pub(crate) fn email(&mut self, name: &'static str) -> Option<Email> {
         let typed = self.text(name)?;
         self.parse_email(name, &typed)
     }
 
-    /// An address; one that is missing or blank is nobody's business here.
+    /// Reads an e-mail address; a missing or blank one is `None` and no error here.
     pub(crate) fn optional_email(&mut self, name: &'static str) -> Option<Email> {
         let typed = self.typed(name, false)?;
         if typed.trim().is_empty() { None } else { self.parse_email(name, &typed) }
     }
 
-    /// A person's name.
+    /// Reads a name.
     pub(crate) fn name(&mut self, name: &'static str) -> Patch<Name> {
         // A number is not a name: it may have lost digits on its way.
         if matches!(self.body.get(name), Some(Value::Number(_))) {
@@ -187,7 +187,7 @@ impl<'b> FieldReader<'b> {
         }
     }
 
-    /// A gender; the empty one is none.
+    /// Reads a gender; the empty text means none.
     pub(crate) fn gender(&mut self, name: &'static str) -> Patch<Option<Gender>> {
         let typed = match self.body.get(name) {
             None => return Patch::Keep,
@@ -201,7 +201,8 @@ impl<'b> FieldReader<'b> {
         }
     }
 
-    /// A date of birth; `null` is none. An empty text is no date, as the description of the API has it.
+    /// Reads a date of birth; `null` means none. An empty text is invalid, as the OpenAPI document
+    /// says.
     pub(crate) fn date_of_birth(
         &mut self,
         name: &'static str,
@@ -223,19 +224,20 @@ impl<'b> FieldReader<'b> {
         }
     }
 
-    /// An address that may be left out; one that is there is one.
+    /// Reads an e-mail address that may be left out, but not be blank.
     pub(crate) fn patched_email(&mut self, name: &'static str) -> Option<Email> {
         self.body.get(name)?;
         self.email(name)
     }
 
-    /// A password that may be left out, and not be blank.
+    /// Reads a new password that may be left out, but not be blank.
     pub(crate) fn optional_new_password(&mut self, name: &'static str) -> Option<Password> {
         self.body.get(name)?;
         self.new_password(name)
     }
 
-    /// Yes or no. Nothing is taken for either: what a text such as "off" means is not guessed.
+    /// Reads a boolean. Other types are not converted: what a text such as "off" means would be a
+    /// guess.
     pub(crate) fn flag(&mut self, name: &'static str) -> Patch<bool> {
         match self.body.get(name) {
             None => Patch::Keep,
@@ -245,7 +247,7 @@ impl<'b> FieldReader<'b> {
         }
     }
 
-    /// The numbers of groups.
+    /// Reads the ids of groups.
     pub(crate) fn groups(&mut self, name: &'static str) -> Patch<Vec<GroupId>> {
         let values = match self.body.get(name) {
             None => return Patch::Keep,
@@ -276,8 +278,8 @@ impl<'b> FieldReader<'b> {
         None
     }
 
-    /// A field as text. A whole number is taken as its digits, as Django REST framework does; one with
-    /// a fraction is not, because it may have been rounded on its way.
+    /// Reads a field as text. A whole number is taken as its digits, as in Django REST framework;
+    /// one with a fraction is not, because it may have been rounded on its way.
     fn typed(&mut self, name: &'static str, is_required: bool) -> Option<String> {
         let why = match self.body.get(name) {
             Some(Value::String(_)) if self.body.had_nul(name) => "api.nul",
@@ -310,12 +312,12 @@ impl<'b> FieldReader<'b> {
     }
 }
 
-/// What is said of an address at which no mail from here arrives.
+/// Returns the error for an address that no e-mail from here reaches.
 pub(crate) fn local_email_error() -> Error {
     FieldErrors::on("email", Sentence::new("email.local")).into()
 }
 
-/// What is said of a weak password, in the words of Django's validators.
+/// Returns the message for a weak password, in the words of Django's validators.
 fn weakness_message(weakness: Weakness) -> Sentence {
     match weakness {
         Weakness::TooShort(min) => Sentence::with("api.password.too_short", "min", min),

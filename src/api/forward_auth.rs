@@ -1,7 +1,7 @@
-//! Whether a proxy may let a request pass to another app, and whose it is.
+//! Tells a proxy whether a request may pass to another app, and who its user is.
 //!
-//! The answer is in the status and in three headers, because that is all that nginx, Caddy and Traefik
-//! read.
+//! The answer is in the status and in three headers, because nginx, Caddy and Traefik read nothing
+//! else.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![show]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let (path, about) = ("/api/forward-auth", "openapi.forward_auth");
     let route = public(HttpMethod::Get, path, Section::Service, about);
@@ -27,12 +26,12 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![route.returns_empty(200).returns_empty(303).errors(&[401])]
 }
 
-/// What cannot stand in a header as it is, or would be taken for something else: control characters,
-/// everything beyond ASCII, the comma between two groups, and the sign of this very encoding.
+/// Characters that must be encoded in a header: control characters, everything beyond ASCII, the
+/// comma between two groups, and the percent sign itself.
 const ENCODED: &AsciiSet = &CONTROLS.add(b',').add(b'%');
 
-/// Room for the names of groups, in bytes. Proxies refuse an answer whose headers fill their buffer,
-/// which is 4 KiB in nginx.
+/// Size limit for the names of groups, in bytes. Proxies refuse a response whose headers fill their
+/// buffer, which is 4 KiB in nginx.
 const MAX_GROUPS_BYTES: usize = 2048;
 
 #[derive(Responder)]
@@ -42,7 +41,8 @@ enum ForwardAuthResponse {
     ToLogin(Redirect),
 }
 
-/// All three headers are always there, so that a proxy which copies them leaves nothing of a client's.
+/// Answers the proxy. All three headers are always set, so that a proxy that copies them leaves
+/// none of the client's own.
 #[get("/api/forward-auth?<redirect>")]
 fn show(
     redirect: Option<&str>,
@@ -77,7 +77,7 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
 }
 
-/// The first groups that there is room for: to be in fewer groups lets nobody do more.
+/// Joins the first groups that fit. Leaving groups out is safe: a shorter list never grants more.
 fn joined(groups: &[String]) -> String {
     let mut joined = String::new();
     for name in groups {
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_name_can_stand_in_a_header_and_be_read_again() {
+    fn any_group_name_survives_the_header() {
         let groups = ["Site editors", "Authors, all", "100%", "편집"].map(str::to_owned);
 
         let value = joined(&groups);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_for_which_there_is_no_room_are_left_out_whole() {
+    fn groups_that_do_not_fit_are_left_out_as_a_whole() {
         let groups: Vec<String> = (0..9).map(|number| format!("{number}").repeat(500)).collect();
 
         assert_eq!(joined(&groups), groups[..4].join(","));

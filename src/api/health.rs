@@ -1,4 +1,4 @@
-//! For the machines that watch over this one.
+//! Health checks, for the monitoring of this server.
 
 use rocket::http::Status;
 use rocket::{Route, State, get, routes};
@@ -10,7 +10,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![live, ready]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |path, about| public(HttpMethod::Get, path, Section::Service, about);
     vec![
@@ -19,13 +18,13 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// The process answers.
+/// Answers as long as the process does.
 #[get("/health/live")]
 fn live() -> &'static str {
     "live\n"
 }
 
-/// The process answers, and what it is told can be written.
+/// Checks that the database can be written.
 #[get("/health/ready")]
 async fn ready(ctx: &State<Context>) -> (Status, &'static str) {
     match ctx.db.check_writable().await {

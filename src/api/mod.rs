@@ -1,10 +1,10 @@
-//! The JSON door: the same accounts for apps, phones and other programs, over the flows that the pages
-//! use.
+//! The JSON API: the same accounts for apps, mobile apps and other programs, over the use cases
+//! that the pages use.
 //!
-//! Speaks the dialect of SimpleJWT and dj-rest-auth, so that their clients change nothing but the base
-//! URL. Holds no rule, and knows nothing of pages. Below `/api/token` nothing touches cookies; below
-//! `/api/account` a browser is signed in and out by them. Unlike a page, nothing here renews a session
-//! that was not asked to, except for a proxy, which cannot ask.
+//! Speaks the dialect of SimpleJWT and dj-rest-auth, so that their clients change nothing but the
+//! base URL. Holds no rule, and knows nothing of pages. Below `/api/token` nothing touches cookies;
+//! below `/api/account` they sign a browser in and out. Unlike a page, nothing here refreshes a
+//! session unasked, except for a proxy, which cannot ask.
 
 mod account;
 mod body;
@@ -24,7 +24,7 @@ pub use openapi::document;
 
 use rocket::Route;
 
-/// Every route in words.
+/// Describes every endpoint.
 fn endpoints() -> Vec<openapi::Endpoint> {
     let mut all = tokens::endpoints();
     all.extend(account::endpoints());
@@ -35,7 +35,7 @@ fn endpoints() -> Vec<openapi::Endpoint> {
     all
 }
 
-/// Every route of this door.
+/// Returns the routes of the JSON API.
 #[must_use]
 pub fn routes() -> Vec<Route> {
     [

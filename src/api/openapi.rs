@@ -1,9 +1,9 @@
-//! What this door can be asked, described for programs (`OpenAPI` 3.1), and from the same document for
-//! people.
+//! Describes the endpoints of the JSON API (`OpenAPI` 3.1), for programs and for the reference
+//! page.
 //!
-//! Each resource describes its routes beside them, and answers have the schemas of the types that are
-//! sent. Nothing makes a description true by itself: a test holds every one against the routes, and
-//! against what is really taken and answered.
+//! Each resource describes its endpoints beside its routes; responses have the schemas of the types
+//! that are sent. Nothing makes a description true by itself: a test compares each one with the
+//! routes, and with what they really accept and return.
 
 use utoipa::openapi::path::{
     Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
@@ -23,10 +23,10 @@ pub(crate) use utoipa::openapi::path::HttpMethod;
 use super::error::ErrorBody;
 use crate::i18n::Language;
 
-/// What credentials are called.
+/// The name of the security scheme.
 const BEARER: &str = "bearer";
 
-/// A part of the reference.
+/// A section of the reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Section {
     Tokens,
@@ -57,14 +57,14 @@ impl Section {
     }
 }
 
-/// What a field of a body or an address is.
+/// The type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FieldType {
     Text,
     Email,
     Password,
     Gender,
-    /// A day; `null` in a body where there is none.
+    /// A date; in a body `null` means none.
     Day,
     Flag,
     Number,
@@ -88,7 +88,7 @@ impl FieldType {
     }
 }
 
-/// A field of a body, or of an address.
+/// A field of a body or of a query.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FieldSpec {
     name: &'static str,
@@ -96,19 +96,19 @@ pub(crate) struct FieldSpec {
     is_required: bool,
 }
 
-/// A field that must be there.
+/// Returns a required field.
 pub(crate) fn required(name: &'static str, kind: FieldType) -> FieldSpec {
     FieldSpec { name, kind, is_required: true }
 }
 
-/// A field that may be left out.
+/// Returns an optional field.
 pub(crate) fn optional(name: &'static str, kind: FieldType) -> FieldSpec {
     FieldSpec { name, kind, is_required: false }
 }
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 
-/// What comes back with a status: the name of a schema, plain text, or nothing.
+/// The body of a response: the name of a schema, an object, plain text, or nothing.
 enum ResponseBody {
     Json(String),
     Object,
@@ -116,11 +116,11 @@ enum ResponseBody {
     Empty,
 }
 
-/// A route in words.
+/// The description of an endpoint.
 pub(crate) struct Endpoint {
     method: HttpMethod,
     path: &'static str,
-    /// The key of the sentence on what it does.
+    /// The translation key of what it does.
     summary: &'static str,
     section: Section,
     needs_authentication: bool,
@@ -130,7 +130,7 @@ pub(crate) struct Endpoint {
     schemas: Schemas,
 }
 
-/// A route that anybody may ask.
+/// Describes an endpoint that needs no credentials.
 pub(crate) fn public(
     method: HttpMethod,
     path: &'static str,
@@ -152,7 +152,7 @@ pub(crate) fn public(
     }
 }
 
-/// A route that wants to know who asks.
+/// Describes an endpoint that needs credentials.
 pub(crate) fn authenticated(
     method: HttpMethod,
     path: &'static str,
@@ -164,17 +164,17 @@ pub(crate) fn authenticated(
 }
 
 impl Endpoint {
-    /// The fields of the body. Whoever sends one from another site is refused.
+    /// Adds the fields of the body. Such a request is refused if it comes from another site.
     pub(crate) fn body(self, fields: impl Into<Vec<FieldSpec>>) -> Self {
         Self { fields: fields.into(), ..self }.errors(&[400, 403, 413, 415])
     }
 
-    /// The fields of the address.
+    /// Adds the fields of the query.
     pub(crate) fn query(self, query: impl Into<Vec<FieldSpec>>) -> Self {
         Self { query: query.into(), ..self }
     }
 
-    /// An answer, of a type that is sent.
+    /// Adds a response with the schema of a type.
     pub(crate) fn returns<T: ToSchema>(mut self, status: u16) -> Self {
         let name = T::name().into_owned();
         self.schemas.push((name.clone(), T::schema()));
@@ -183,25 +183,25 @@ impl Endpoint {
         self
     }
 
-    /// An answer in plain text.
+    /// Adds a response in plain text.
     pub(crate) fn returns_text(mut self, status: u16) -> Self {
         self.responses.push((status, ResponseBody::Text));
         self
     }
 
-    /// A set of keys, whose members are the standard's (RFC 7517).
+    /// Adds a response with an object whose members another standard defines.
     pub(crate) fn returns_object(mut self) -> Self {
         self.responses.push((200, ResponseBody::Object));
         self
     }
 
-    /// An answer without a body.
+    /// Adds a response without a body.
     pub(crate) fn returns_empty(mut self, status: u16) -> Self {
         self.responses.push((status, ResponseBody::Empty));
         self
     }
 
-    /// How it may be refused.
+    /// Adds error responses.
     pub(crate) fn errors(mut self, statuses: &[u16]) -> Self {
         for status in statuses {
             let name = if *status == 400 { "Complaints" } else { "Refusal" };
@@ -231,7 +231,7 @@ impl Endpoint {
         operation.build()
     }
 
-    /// What programs call it: the key without its first word.
+    /// Returns the operation id: the translation key without its first part.
     fn name(&self) -> String {
         self.summary.split('.').skip(1).collect::<Vec<_>>().join("_")
     }
@@ -246,7 +246,7 @@ impl Endpoint {
                 .build()
         };
         let in_path = self.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
-        // Accounts have numbers; whatever else stands in a path has a name.
+        // Users are identified by number, everything else by name.
         let kind = |name| if name == "id" { FieldType::Number } else { FieldType::Text };
         let in_path = in_path.map(|name| parameter(name, ParameterIn::Path, true, kind(name)));
         let in_query = self
@@ -287,7 +287,7 @@ fn response(status: u16, body: &ResponseBody, language: Language) -> Response {
     response
 }
 
-/// What a status means, wherever it is answered.
+/// Returns the translation key for a status.
 fn status_description(status: u16) -> &'static str {
     match status {
         201 => "openapi.response.created",
@@ -305,7 +305,8 @@ fn status_description(status: u16) -> &'static str {
     }
 }
 
-/// What is wrong, field by field; or with the body as a whole, which is then a refusal.
+/// Returns the schema of a 400 response: messages by field, or an error detail about the body as a
+/// whole.
 fn field_errors_schema() -> Schema {
     let sentences = Array::new(Object::with_type(Type::String));
     let by_field = ObjectBuilder::new().additional_properties(Some(Schema::from(sentences)));
@@ -315,7 +316,7 @@ fn field_errors_schema() -> Schema {
     Schema::OneOf(one_of.build())
 }
 
-/// The document, in the words of a language.
+/// Returns the OpenAPI document in a language.
 #[must_use]
 pub fn document(language: Language) -> OpenApi {
     let endpoints = super::endpoints();

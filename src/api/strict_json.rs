@@ -1,17 +1,17 @@
-//! Reading JSON in which no object has a key twice.
+//! Parses JSON and rejects objects with a repeated key.
 //!
-//! RFC 8259 (4) leaves open what a repeated key means, and parsers differ: a filter in front of us may
-//! look at the first value where we act on the last. So neither counts.
+//! RFC 8259 (4) does not define what a repeated key means, and parsers differ: a filter in front of
+//! us may check the first value where we use the last. So neither is used.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Reads a text. The inner error is the first repeated key of an object, at any depth.
+/// Parses a text. The inner error is the first repeated key of an object, at any depth.
 ///
 /// # Errors
-/// What `serde_json` says of a text that is no JSON.
+/// The error of `serde_json` for a text that is not JSON.
 pub(crate) fn from_str(text: &str) -> Result<Result<Value, String>, serde_json::Error> {
     let mut repeated = None;
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -20,7 +20,7 @@ pub(crate) fn from_str(text: &str) -> Result<Result<Value, String>, serde_json::
     Ok(repeated.map_or(Ok(value), Err))
 }
 
-/// A value that is being read, and where a repeated key is noted.
+/// Deserializes a value, and notes a repeated key.
 struct ValueSeed<'a> {
     repeated: &'a mut Option<String>,
 }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_repeated_is_read_as_serde_json_reads_it() {
+    fn json_without_repeated_keys_is_read_as_by_serde_json() {
         for text in [
             "null",
             "true",

@@ -1,4 +1,6 @@
-//! Tokens for programs, which keep them themselves: no cookie is read or set here.
+//! Tokens for API clients, which keep them themselves.
+//!
+//! Reads and sets no cookie.
 
 use rocket::serde::json::Json;
 use rocket::{Route, State, post, routes};
@@ -22,7 +24,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![create, update, show, show_at_account, destroy]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |path, about| public(HttpMethod::Post, path, Section::Tokens, about);
     vec![
@@ -54,7 +55,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// Nothing but that all is well.
+/// An empty object: success.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Nothing)]
 struct EmptyObject {}
@@ -67,7 +68,7 @@ struct TokenPair {
     access: String,
 }
 
-/// Both tokens, when they were asked for again.
+/// Both tokens after a refresh.
 #[derive(Serialize, ToSchema)]
 #[schema(as = NextPair)]
 struct RefreshedPair {
@@ -87,7 +88,7 @@ impl From<IssuedTokens> for RefreshedPair {
     }
 }
 
-/// An address that is none cannot have an account, so it is answered like an unknown one.
+/// Logs in. A malformed e-mail address gets the same answer as an unknown one.
 #[post("/api/token", data = "<body>")]
 async fn create(
     body: Body,
@@ -111,7 +112,7 @@ async fn create(
     }
 }
 
-/// One answer for all, as at the other log-in.
+/// Returns one error for all failures, as at the other log-in.
 fn no_active_account(ctx: &Context) -> Error {
     let key = match ctx.settings.email_verification {
         EmailVerification::Mandatory => "api.no_active_or_unverified_account",

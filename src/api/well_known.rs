@@ -1,4 +1,4 @@
-//! What other programs look for before they ask: the keys, and the description of this door.
+//! Public documents about this API: the JSON Web Key Set and the OpenAPI document.
 
 use rocket::http::Header;
 use rocket::serde::json::{Json, Value};
@@ -14,7 +14,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![jwks, openapi]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |path, about| public(HttpMethod::Get, path, Section::Service, about);
     vec![
@@ -29,7 +28,7 @@ struct JwksResponse {
     cache: Header<'static>,
 }
 
-/// The public keys with which access tokens can be verified (RFC 7517).
+/// Returns the public keys that verify access tokens (RFC 7517).
 #[get("/.well-known/jwks.json")]
 fn jwks(ctx: &State<Context>) -> JwksResponse {
     let kept = format!("public, max-age={}", PUBLISHED_ARE_KEPT.as_secs());
@@ -37,7 +36,7 @@ fn jwks(ctx: &State<Context>) -> JwksResponse {
     JwksResponse { keys: Json(keys), cache: Header::new("Cache-Control", kept) }
 }
 
-/// The description of this door (`OpenAPI` 3.1), in the language of the request.
+/// Returns the OpenAPI document (`OpenAPI` 3.1) in the language of the request.
 #[get("/api/openapi.json")]
 fn openapi(language: Language, documents: &State<OpenApiDocuments>) -> Json<&Value> {
     Json(documents.inner().in_language(language))

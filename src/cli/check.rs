@@ -1,4 +1,4 @@
-//! Saying what the checkup found, and trying the mail.
+//! `daemun check`: checks the settings, and sends a test e-mail.
 
 use rocket::figment::Figment;
 
@@ -12,7 +12,7 @@ use crate::i18n::Language;
 use crate::mail::{Envelope, Kind, Letter, Mailer};
 use crate::types::Email;
 
-/// Examines the settings and what they name; fails if anything has to be mended.
+/// Checks the settings and what they name; fails if anything is wrong.
 pub(super) async fn check(
     language: Language,
     settings: &Settings,
@@ -32,7 +32,7 @@ pub(super) async fn check(
     Err(CommandError(bad.into_iter().map(|finding| sentence(language, finding)).collect()))
 }
 
-/// Sends a letter that says no more than that it arrived, past the outbox.
+/// Sends a test e-mail at once, without the outbox.
 pub(super) async fn mail(
     language: Language,
     settings: &Settings,

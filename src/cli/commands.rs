@@ -1,4 +1,6 @@
 //! The grammar of the command line, in the terminal's language.
+//!
+//! Runs nothing.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
@@ -6,7 +8,7 @@ use clap::{Arg, ArgAction, Command};
 use crate::i18n::Language;
 use crate::types::Email;
 
-/// `daemun` and everything it understands.
+/// Returns the command line of `daemun`.
 pub(super) fn daemun(language: Language) -> Command {
     let t = |key| language.say(key).into_owned();
     let command = |name: &'static str, about: &'static str| {
@@ -57,7 +59,7 @@ pub(super) fn daemun(language: Language) -> Command {
     )
 }
 
-/// clap's own words, in the terminal's language.
+/// Adds clap's own texts in the terminal's language.
 fn localized(command: Command, language: Language) -> Command {
     let t = |key| language.say(key).into_owned();
     let template =
@@ -72,7 +74,7 @@ fn localized(command: Command, language: Language) -> Command {
         .arg(Arg::new("help").short('h').long("help").action(ArgAction::Help).help(t("cli.help")))
 }
 
-/// One line for a command line that clap did not understand.
+/// Returns one line for a command line that clap did not understand.
 pub(super) fn usage_error(language: Language, error: &clap::Error) -> String {
     let what = |kinds: &[ContextKind]| {
         let found = kinds.iter().find_map(|kind| match error.get(*kind)? {
@@ -86,7 +88,7 @@ pub(super) fn usage_error(language: Language, error: &clap::Error) -> String {
         what(&[ContextKind::InvalidSubcommand, ContextKind::InvalidArg, ContextKind::InvalidValue]);
     let (key, culprit) = match error.kind() {
         ErrorKind::InvalidSubcommand => ("cli.unknown_command", culprit),
-        // The one argument whose value clap itself reads is an address.
+        // The only value that clap itself parses is an e-mail address.
         ErrorKind::ValueValidation => {
             ("cli.not_an_address", what(&[ContextKind::InvalidValue]).escape_debug().to_string())
         }

@@ -1,5 +1,4 @@
-//! The signing keys, for whoever runs the machine: having the next one made, throwing away those that
-//! somebody else may have, seeing them all, and handing over those that are not published.
+//! `daemun keys`: rotates, replaces, lists and exports the signing keys.
 
 use clap::ArgMatches;
 use time::OffsetDateTime;
@@ -15,7 +14,7 @@ use crate::i18n::Language;
 use crate::keys::KeysError;
 use crate::types::RequestInfo;
 
-/// Does what was asked with the keys; clap requires that something was.
+/// Runs the subcommand, which clap requires.
 pub(super) async fn run(
     language: Language,
     settings: Settings,
@@ -65,7 +64,7 @@ fn keys_error(language: Language, error: &KeysError) -> CommandError {
     CommandError::line(language.tell("cli.cannot_start", &[("why", &error.to_string())]))
 }
 
-/// One line a key, the youngest first.
+/// Prints one line per key, the newest first.
 fn list(language: Language, ctx: &Context) {
     let now = ctx.clock.now();
     for timed in ctx.keyring().keys() {
@@ -91,7 +90,7 @@ fn line(language: Language, timed: &TimedKey, now: OffsetDateTime) -> String {
     format!("{id}  {algorithm}  {}", language.tell(sentence, &values))
 }
 
-/// The keys that whoever verifies has to share, as a JSON Web Key Set.
+/// Prints the secret keys that other verifiers need, as a JSON Web Key Set.
 fn show(language: Language, ctx: &Context) -> Result<(), CommandError> {
     let Some(shared) = ctx.keyring().shared(ctx.clock.now()) else {
         let url = ctx.settings.public_url.as_str();

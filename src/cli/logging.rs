@@ -1,4 +1,4 @@
-//! Where log lines go: standard error, for people or as JSON.
+//! Writes log lines to standard error, as text or as JSON.
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -7,8 +7,8 @@ use tracing_subscriber::{Layer as _, fmt, registry};
 
 use crate::config::{LogFormat, LogLevel, Settings};
 
-/// Starts logging as the settings say. Other crates are heard when something is wrong; a panic is a
-/// line like any other.
+/// Starts logging as the settings say. Lines of other crates appear only if something is wrong; a
+/// panic is logged like anything else.
 pub(super) fn start(settings: &Settings) {
     use LevelFilter as Level;
     let (ours, theirs) = match settings.log_level {
@@ -26,11 +26,11 @@ pub(super) fn start(settings: &Settings) {
         }
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    // A second start in one process, as in tests, keeps the first one's lines.
+    // A second start in one process, as in tests, changes nothing.
     let _ = tracing::subscriber::set_global_default(registry().with(lines.with_filter(wanted)));
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let what = panic.payload_as_str().unwrap_or_default();
-        tracing::error!(panic.place = place, panic.what = what, "a thread panicked");
+        tracing::error!(panic.location = place, panic.message = what, "a thread panicked");
     }));
 }

@@ -1,7 +1,8 @@
-//! The command line: for whoever runs the machine.
+//! The command line, for the operator of the machine.
 //!
-//! Speaks the terminal's language. Results go to standard output; whatever goes wrong is one line on
-//! standard error, with exit code 1, or 2 when the command itself was not understood.
+//! Speaks the terminal's language. Results go to standard output; errors are one line on standard
+//! error, with exit code 1, or 2 if the command itself was not understood. Holds no rule: use cases
+//! do the work.
 
 mod check;
 mod commands;
@@ -24,7 +25,7 @@ use crate::config::Settings;
 use crate::i18n::Language;
 use crate::types::Email;
 
-/// A command that did not do what it was asked, with the line that says why.
+/// A command that failed, with the lines that say why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CommandError(Vec<String>);
 
@@ -34,7 +35,7 @@ impl CommandError {
     }
 }
 
-/// Runs a command line and says how it went.
+/// Runs a command line and returns its exit code.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let language = Language::from_locale(&config::terminal_locale()).unwrap_or(Language::English);
@@ -49,7 +50,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    // Rocket's runtime reads settings of its own, and panics over them: so they are read before.
+    // Rocket's runtime reads settings of its own, and panics if they are wrong; so they are checked
+    // first.
     let done = settings::read(language)
         .and_then(|settings| rocket::execute(dispatch(language, settings, &matches)));
     match done {
@@ -86,17 +88,17 @@ async fn dispatch(
     }
 }
 
-/// The one argument that some commands have: an e-mail address, which clap requires.
+/// Returns the only argument that some commands have: an e-mail address, which clap requires.
 fn argument(matches: &ArgMatches) -> &str {
     matches.get_one::<String>("email").map_or("", String::as_str)
 }
 
-/// Writes a line for whoever asked. A closed pipe is no reason to fail.
+/// Prints a line to standard output. A closed pipe is no error.
 fn print_line(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{}", line.trim_end());
 }
 
-/// Writes a line about what went wrong.
+/// Prints a line to standard error.
 fn print_error(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

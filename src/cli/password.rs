@@ -1,4 +1,4 @@
-//! Passwords at the terminal: asking for one, refusing one, changing one.
+//! `daemun changepassword`, and reading passwords at the terminal.
 
 use std::io::{BufRead as _, IsTerminal as _};
 
@@ -10,10 +10,10 @@ use crate::flows::account::password_change::SetPasswordError;
 use crate::i18n::Language;
 use crate::types::{Email, EmailError, Password, RequestInfo};
 
-/// More than any password has; whoever pipes in a disk image is stopped early.
+/// Longer than any password; stops early if somebody pipes in a large file.
 const MAX_LINE: u64 = 16 * 1024;
 
-/// Gives an account another password.
+/// Sets another password for an account.
 pub(super) async fn change(
     language: Language,
     settings: Settings,
@@ -40,7 +40,7 @@ pub(super) async fn change(
     }
 }
 
-/// Reads an address.
+/// Parses an e-mail address.
 pub(super) fn email(language: Language, typed: &str) -> Result<Email, CommandError> {
     Email::parse(typed).map_err(|error| {
         CommandError::line(match error {
@@ -54,7 +54,7 @@ pub(super) fn email(language: Language, typed: &str) -> Result<Email, CommandErr
     })
 }
 
-/// Asks twice at a terminal; otherwise the first line of standard input is the password.
+/// Reads a password: prompts twice on a terminal, otherwise reads the first line of standard input.
 pub(super) fn ask(language: Language) -> Result<Password, CommandError> {
     let unreadable = |_| CommandError::line(language.say("cli.unreadable"));
     let typed = if std::io::stdin().is_terminal() {
@@ -69,7 +69,7 @@ pub(super) fn ask(language: Language) -> Result<Password, CommandError> {
         let mut line = String::new();
         let mut input = std::io::Read::take(std::io::stdin().lock(), MAX_LINE);
         input.read_line(&mut line).map_err(unreadable)?;
-        // Windows writes a byte order mark before a text that it pipes; it is no part of what was typed.
+        // Windows writes a byte order mark before piped text; it is not part of the password.
         line.trim_start_matches('\u{feff}').trim_end_matches(['\r', '\n']).to_owned()
     };
     if typed.contains('\0') {
@@ -82,7 +82,7 @@ fn prompt(language: Language, key: &'static str) -> String {
     format!("{}: ", language.say(key))
 }
 
-/// Says everything that is wrong with a password.
+/// Returns everything that is wrong with a password.
 pub(super) fn new_password_error(language: Language, error: &NewPasswordError) -> CommandError {
     match error {
         NewPasswordError::Weak(found) => {

@@ -1,4 +1,4 @@
-//! Serving, and bringing the tables up to date without serving.
+//! `daemun serve` and `daemun migrate`.
 
 use std::path::Path;
 
@@ -40,7 +40,7 @@ pub(super) async fn serve(
     })
 }
 
-/// Brings the tables up to date.
+/// Migrates the database.
 pub(super) async fn migrate(language: Language, settings: Settings) -> Result<(), CommandError> {
     logging::start(&settings);
     let ctx = open(language, settings).await?;
@@ -49,7 +49,7 @@ pub(super) async fn migrate(language: Language, settings: Settings) -> Result<()
     Ok(())
 }
 
-/// Opens everything, or says in one line what does not open.
+/// Opens the context, or says in one line what cannot be opened.
 pub(super) async fn open(language: Language, settings: Settings) -> Result<Context, CommandError> {
     let url = settings.database_url.to_string();
     app::open(settings, Clock::of_the_machine()).await.map_err(|error| {
@@ -82,7 +82,7 @@ async fn print_greeting(language: Language, ctx: Context) {
             let link = format!("{url}/admin/setup/{}", token.expose());
             print_line(&language.tell("cli.first_superuser", &[("link", &link)]));
         }
-        Err(error) => tracing::error!(%error, "the link for the first superuser was not made"),
+        Err(error) => tracing::error!(%error, "the setup link could not be created"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reading the settings for a command, and saying what is wrong with them.
+//! Reads the settings for a command, and says what is wrong with them.
 
 use rocket::figment::Figment;
 
@@ -7,7 +7,7 @@ use crate::config;
 use crate::config::{SettingError, Settings, Wrong};
 use crate::i18n::Language;
 
-/// The settings with the figment that they came from.
+/// Returns the settings and the figment that they came from.
 pub(super) fn read(language: Language) -> Result<(Settings, Figment), CommandError> {
     let figment = config::figment();
     match Settings::from_figment(&figment) {
@@ -18,7 +18,7 @@ pub(super) fn read(language: Language) -> Result<(Settings, Figment), CommandErr
     }
 }
 
-/// One line: the setting's name, its value, and what is allowed.
+/// Returns one line: the setting's name, its value, and what is allowed.
 fn sentence(language: Language, error: &SettingError) -> String {
     let value = language.tell("setting.wrong", &[("name", &error.name), ("value", &error.value)]);
     let what = match &error.what {

@@ -1,4 +1,4 @@
-//! Making a superuser.
+//! `daemun createsuperuser`.
 
 use super::password::{ask, email, new_password_error};
 use super::{CommandError, logging, print_line, serve};
@@ -8,7 +8,7 @@ use crate::flows::admin::setup::SetupError;
 use crate::i18n::Language;
 use crate::types::RequestInfo;
 
-/// Makes an account that may do everything.
+/// Creates a superuser.
 pub(super) async fn create(
     language: Language,
     settings: Settings,

@@ -1,7 +1,8 @@
-//! Reading the body of a request: not too much of it, and not for ever.
+//! Reads request bodies, bounded in size and in time.
 //!
-//! The bytes come from Rocket, or from our own listener, which attaches the body to its request: so each
-//! route's bound holds while the bytes arrive, and a route that reads nothing waits for nothing.
+//! The bytes come from Rocket, or from our own listener, which attaches the body to its request: so
+//! the bound of each route applies while the bytes arrive, and a route that reads nothing waits for
+//! nothing.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -16,11 +17,11 @@ use rocket::tokio::time::{Instant, timeout};
 
 use super::server::Connection;
 
-/// The largest body, in KiB: ours have a handful of short fields.
+/// The largest body, in KiB: our forms have a handful of short fields.
 const MAX_BODY: u64 = 16;
 
-/// How long a body may take to arrive: a phone on a bad line sends 16 KiB in less, and a client
-/// that sends a byte a minute is not waited for.
+/// How long a body may take to arrive. A phone on a bad line sends 16 KiB in less; a client that
+/// sends a byte a minute is cut off.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Reads a whole body, or returns the status that refuses it.
@@ -28,7 +29,7 @@ pub(crate) async fn read(request: &Request<'_>, data: Data<'_>) -> Result<Vec<u8
     read_up_to(request, data, MAX_BODY.kibibytes(), DEADLINE).await
 }
 
-/// Does the same within other bounds.
+/// Reads a whole body within other bounds.
 pub(crate) async fn read_up_to(
     request: &Request<'_>,
     data: Data<'_>,
@@ -43,7 +44,8 @@ pub(crate) async fn read_up_to(
     if body.is_complete() { Ok(body.into_inner()) } else { Err(Status::PayloadTooLarge) }
 }
 
-/// Returns the first bytes of a body, which can still be read afterwards, or the status that refuses it.
+/// Returns the first bytes of a body, which can still be read afterwards, or the status that
+/// refuses it.
 pub(crate) async fn start(
     request: &Request<'_>,
     data: &mut Data<'_>,
@@ -58,7 +60,7 @@ pub(crate) async fn start(
     arrived.map(|()| start)
 }
 
-/// Attaches a body that Rocket does not know to its request.
+/// Attaches a body from our own listener to its request.
 pub(super) fn attach(request: &Request<'_>, body: Incoming, connection: Arc<Connection>) {
     let arriving = Arriving { bytes: Vec::new(), body, connection, waited: Duration::ZERO };
     request.local_cache(|| Attached(Mutex::new(Some(arriving))));
@@ -83,12 +85,12 @@ impl Attached {
 
 /// A body on its way.
 struct Arriving {
-    /// What has arrived.
+    /// What has arrived so far.
     bytes: Vec<u8>,
-    /// What has not.
+    /// The rest.
     body: Incoming,
     connection: Arc<Connection>,
-    /// How long it has been waited for.
+    /// How long we have waited so far.
     waited: Duration,
 }
 
@@ -106,9 +108,9 @@ impl Arriving {
         Ok(std::mem::take(&mut self.bytes))
     }
 
-    /// Waits until so many bytes have arrived, or all that there are.
+    /// Waits until this many bytes have arrived, or the body ends.
     async fn arrive(&mut self, length: usize, deadline: Duration) -> Result<(), Status> {
-        // Waiting counts together, and meanwhile the connection may be closed for another one.
+        // All waits count together; meanwhile the connection may be closed in favour of another.
         let begun = Instant::now();
         self.connection.waits();
         let arrived = timeout(deadline.saturating_sub(self.waited), self.gather(length)).await;
@@ -121,7 +123,7 @@ impl Arriving {
         }
     }
 
-    /// Gathers so many bytes or all that there are; `false` when the rest cannot be had.
+    /// Reads until this many bytes have arrived or the body ends; returns `false` if reading fails.
     async fn gather(&mut self, length: usize) -> bool {
         while self.bytes.len() < length {
             match poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx)).await {

@@ -1,19 +1,20 @@
-//! The `Cookie` header of a request, repaired: ours are found whatever bytes the others hold.
+//! Repairs the `Cookie` header of a request, so that our cookies are found whatever bytes other
+//! cookies contain.
 //!
 //! Any application under a parent domain can set a cookie for this site too, with any bytes in its
-//! value, and browsers send all cookies in one header. Rocket 0.5 takes a header that is not UTF-8 for
-//! none at all, so one such neighbour would hide ours. A server that reads requests itself calls
-//! [`repaired`] before Rocket sees them; behind Rocket's own server it is too late for that.
+//! value, and browsers send all cookies in one header. Rocket 0.5 ignores a header that is not
+//! UTF-8, so one such cookie would hide ours. A server that reads requests itself calls
+//! [`repaired`] before Rocket sees them; behind Rocket's own server it is too late.
 //!
 //! Reads no cookie and knows no name.
 
 use std::borrow::Cow;
 
-/// Returns the value of a `Cookie` header without the pairs that are not UTF-8, and as it is when all
-/// are; `None` when nothing is left.
+/// Returns the value of a `Cookie` header without the pairs that are not UTF-8; `None` if nothing
+/// is left.
 ///
-/// Pairs are told apart by `;` alone (RFC 6265bis, 4.2.1). No byte of a UTF-8 sequence but the character
-/// itself is a semicolon, so an unreadable pair ends where the next one begins, whatever it holds.
+/// Pairs are separated by `;` alone (RFC 6265bis, 4.2.1). In UTF-8 no byte of a longer sequence is
+/// a semicolon, so an unreadable pair ends where the next one begins, whatever it contains.
 #[must_use]
 pub fn repaired(raw: &[u8]) -> Option<Cow<'_, str>> {
     if let Ok(text) = std::str::from_utf8(raw) {
@@ -34,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn ours_are_found_whatever_bytes_the_others_hold() {
+    fn our_cookies_are_found_whatever_bytes_others_contain() {
         let ours = "__Host-visitor=abc; __Host-refresh=e.y.J";
         let neighbours: [&[u8]; 6] = [
             b"nick=\xc8\xab\xb9\xe6",
@@ -56,14 +57,14 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_read_stays_as_it_is() {
+    fn a_readable_header_stays_as_it_is() {
         for text in ["a=b", "a=b;c=d ;; e", "이름=홍길동; a=\"b\"", ""] {
             assert!(matches!(repaired(text.as_bytes()), Some(Cow::Borrowed(kept)) if kept == text));
         }
     }
 
     #[test]
-    fn no_pair_is_made_out_of_two() {
+    fn two_pairs_never_become_one() {
         // The tail of a broken pair must not become a pair of its own, or join its neighbour.
         assert_eq!(kept(b"x=\xffaccess=evil; a=b"), "a=b");
         assert_eq!(kept(b"a=\xff"), "");

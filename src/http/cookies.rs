@@ -1,7 +1,7 @@
 //! The one place that sets and removes cookies.
 //!
-//! When the site is https, names carry the `__Host-` prefix, which makes browsers insist on Secure,
-//! on Path=/ and on no Domain (RFC 6265bis, 4.1.3.2), also when a cookie is removed.
+//! On https sites names carry the `__Host-` prefix, which makes browsers insist on Secure, on
+//! Path=/ and on no Domain (RFC 6265bis, 4.1.3.2), also when a cookie is removed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,16 +16,16 @@ use crate::sessions;
 use crate::sessions::{DeadCookies, IssuedTokens};
 use crate::types::{Secret, UserId};
 
-/// How long a browser is known after its last log-in.
+/// How long a device is known after its last log-in.
 const DEVICE_LIFETIME: Duration = Duration::days(180);
 
-/// How long the token of a one-time link is carried from its address to its form.
+/// How long the token of a one-time link is kept between the link and its form.
 const LINK_TOKEN_LIFETIME: Duration = Duration::minutes(30);
 
-/// How long a sentence waits for the page on which it is shown.
+/// How long a flash message waits for the page that shows it.
 const FLASH_LIFETIME: Duration = Duration::minutes(1);
 
-/// How long a chosen language is kept.
+/// How long the chosen language is kept.
 const LANGUAGE_LIFETIME: Duration = Duration::days(365);
 
 const ACCESS: &str = "access";
@@ -39,27 +39,27 @@ const HANDED: &str = "handed";
 const SOCIAL: &str = "social";
 const NEWCOMER: &str = "newcomer";
 
-/// How long somebody may be away at a provider.
+/// How long a user may spend at a social log-in provider.
 pub(crate) const OAUTH_STATE_LIFETIME: Duration = Duration::minutes(10);
 
-/// How long somebody whom a provider knows may think about an address.
+/// How long a social sign-up waits for an e-mail address.
 pub(crate) const SOCIAL_SIGNUP_LIFETIME: Duration = Duration::minutes(30);
 
-/// How many cookies of one name are looked at. Two sites on one host name, or two paths, make two; the
-/// rest would only make us verify signatures.
+/// How many cookies of one name are looked at. Two sites on one host name, or two paths, make two;
+/// more would only cost us signature checks.
 const MAX_OF_ONE_NAME: usize = 8;
 
-/// The access cookie's token.
+/// Returns the access token of the cookie.
 pub(crate) fn access<'r>(request: &'r Request<'_>, ctx: &Context) -> Option<&'r str> {
     ours(request, ctx, ACCESS, sessions::is_access_token)
 }
 
-/// Whether there is an access cookie with nothing in it.
+/// Returns whether there is an empty access cookie.
 pub(crate) fn is_access_empty(jar: &CookieJar<'_>, ctx: &Context) -> bool {
     find(jar, ctx, ACCESS).is_some_and(|cookie| cookie.value().is_empty())
 }
 
-/// The refresh cookie's token.
+/// Returns the refresh token of the cookie.
 pub(crate) fn refresh<'r>(request: &'r Request<'_>, ctx: &Context) -> Option<&'r str> {
     ours(request, ctx, REFRESH, sessions::is_refresh_token)
 }
@@ -85,9 +85,9 @@ impl<'r> FromRequest<'r> for TokenCookies<'r> {
     }
 }
 
-/// The cookie of this name, and of several the one that is ours: cookies do not know ports (RFC 6265,
-/// 8.5), so another site on the same host name may have set one of the same name. Rocket's jar keeps only
-/// the last of them.
+/// Returns the cookie of this name; of several, the one that is ours. Cookies ignore ports (RFC
+/// 6265, 8.5), so another site on the same host name may have set one of the same name, and
+/// Rocket's jar keeps only the last of them.
 fn ours<'r>(
     request: &'r Request<'_>,
     ctx: &Context,
@@ -112,57 +112,57 @@ fn ours<'r>(
     }
 }
 
-/// The known-device statement.
+/// Returns the device token.
 pub(crate) fn device<'j>(jar: &'j CookieJar<'_>, ctx: &Context) -> Option<&'j str> {
     read(jar, ctx, DEVICE)
 }
 
-/// What the form tokens of a visitor who is not signed in are bound to.
+/// Returns the value that the form tokens of a signed-out visitor are bound to.
 pub(crate) fn visitor<'j>(jar: &'j CookieJar<'_>, ctx: &Context) -> Option<&'j str> {
     read(jar, ctx, VISITOR)
 }
 
-/// Whether a browser sends any cookie of those that everybody gets who has seen a page of ours. One that
-/// sends none does not take cookies, or was closed since.
+/// Returns whether the browser sends any cookie that every page of ours sets. A browser that sends
+/// none refuses cookies, or was closed since.
 pub(crate) fn has_any_of_ours(jar: &CookieJar<'_>, ctx: &Context) -> bool {
     [VISITOR, ACCESS, REFRESH, DEVICE, LINK].iter().any(|name| find(jar, ctx, name).is_some())
 }
 
-/// The token of the one-time link that brought the person here; without one, a token that opens
-/// nothing.
+/// Returns the token of the one-time link that was opened; without one, an empty token, which is
+/// never valid.
 pub(crate) fn link_token(jar: &CookieJar<'_>, ctx: &Context) -> Secret {
     Secret::new(read(jar, ctx, LINK).unwrap_or_default().to_owned())
 }
 
-/// Carries the token of a one-time link to its form.
+/// Keeps the token of a one-time link for its form.
 pub(crate) fn set_link_token(jar: &CookieJar<'_>, ctx: &Context, token: &str) {
     jar.add(cookie(ctx, LINK, token.to_owned(), Some(LINK_TOKEN_LIFETIME)));
 }
 
-/// Lets go of the token when it is used.
+/// Removes the link token after use.
 pub(crate) fn remove_link_token(jar: &CookieJar<'_>, ctx: &Context) {
     jar.add(removal(ctx, LINK));
 }
 
-/// Carries the name of a sentence to the next page.
+/// Sets the flash message for the next page.
 pub(crate) fn set_flash_message(jar: &CookieJar<'_>, ctx: &Context, name: &'static str) {
     jar.add(cookie(ctx, NOTICE, name.to_owned(), Some(FLASH_LIFETIME)));
 }
 
-/// The name of the sentence for this page; it is said once.
+/// Returns the flash message for this page and removes it.
 pub(crate) fn take_flash_message<'r>(request: &'r Request<'_>, ctx: &Context) -> Option<&'r str> {
     let said = read(request.cookies(), ctx, NOTICE)?;
     OutgoingCookies::of(request).push(removal(ctx, NOTICE));
     Some(said)
 }
 
-/// Carries the token of an invitation to the page of the account it is for, where staff copy it.
+/// Keeps the token of an invitation for the next page about this user, where staff copy it.
 pub(crate) fn flash_invitation(jar: &CookieJar<'_>, ctx: &Context, user: UserId, token: &Secret) {
     let value = format!("{user}.{}", token.expose());
     jar.add(cookie(ctx, HANDED, value, Some(FLASH_LIFETIME)));
 }
 
-/// The token that was handed over for this account; it is shown once.
+/// Returns the invitation token for this user and removes it.
 pub(crate) fn take_flashed_invitation(
     jar: &CookieJar<'_>,
     ctx: &Context,
@@ -174,41 +174,41 @@ pub(crate) fn take_flashed_invitation(
     (whose == user.to_string()).then(|| Secret::new(token.to_owned()))
 }
 
-/// Lets a browser keep what it will have to show when it comes back from a provider.
+/// Keeps the sealed OAuth state until the callback.
 pub(crate) fn set_oauth_state(jar: &CookieJar<'_>, ctx: &Context, sealed: String) {
     jar.add(cookie(ctx, SOCIAL, sealed, Some(OAUTH_STATE_LIFETIME)));
 }
 
-/// What a browser shows that comes back from a provider; it is good once, whatever comes of it.
+/// Returns the OAuth state and removes it: it is valid once, whatever the outcome.
 pub(crate) fn take_oauth_state<'r>(request: &'r Request<'_>, ctx: &Context) -> Option<&'r str> {
     let shown = read(request.cookies(), ctx, SOCIAL)?;
     OutgoingCookies::of(request).push(removal(ctx, SOCIAL));
     Some(shown)
 }
 
-/// Lets a browser keep whom a provider knows, until there is an address.
+/// Keeps a sealed pending social sign-up until there is an e-mail address.
 pub(crate) fn set_pending_social_signup(jar: &CookieJar<'_>, ctx: &Context, sealed: String) {
     jar.add(cookie(ctx, NEWCOMER, sealed, Some(SOCIAL_SIGNUP_LIFETIME)));
 }
 
-/// Whom a provider knows, and who has no address yet.
+/// Returns the pending social sign-up.
 pub(crate) fn pending_social_signup<'j>(jar: &'j CookieJar<'_>, ctx: &Context) -> Option<&'j str> {
     read(jar, ctx, NEWCOMER)
 }
 
-/// Lets go of it.
+/// Removes the pending social sign-up.
 pub(crate) fn remove_pending_social_signup(jar: &CookieJar<'_>, ctx: &Context) {
     jar.add(removal(ctx, NEWCOMER));
 }
 
-/// The language that the person chose. Choices from before the name had its prefix still count.
+/// Returns the chosen language. Also reads the cookie without prefix, which earlier versions set.
 pub(crate) fn language(jar: &CookieJar<'_>, ctx: &Context) -> Option<Language> {
     let chosen = find(jar, ctx, LANGUAGE).or_else(|| jar.get(LANGUAGE));
     chosen.and_then(|cookie| Language::from_tag(cookie.value()))
 }
 
-/// Cookies that go out with the answer whatever becomes of the request. Rocket forgets what a guard
-/// put into the jar when the answer turns out to be an error; a rotated token must not be forgotten.
+/// Cookies that are sent with the response, whatever becomes of the request. Rocket drops what a
+/// guard put into the jar if the response is an error, but a rotated token must not be lost.
 #[derive(Default)]
 struct OutgoingCookies(Mutex<Vec<Cookie<'static>>>);
 
@@ -219,7 +219,7 @@ impl OutgoingCookies {
     }
 }
 
-/// Adds the outgoing cookies to an answer, except those that its handler has set itself.
+/// Adds the outgoing cookies to a response, except those that its handler has set itself.
 pub(crate) fn add_outgoing(request: &Request<'_>, response: &mut Response<'_>) {
     for cookie in OutgoingCookies::of(request).drain(..) {
         let start = format!("{}=", cookie.name());
@@ -229,8 +229,8 @@ pub(crate) fn add_outgoing(request: &Request<'_>, response: &mut Response<'_>) {
     }
 }
 
-/// Signs a browser in. The form token's cookie goes: tokens of the stranger that the browser was a
-/// moment ago are worth nothing to the person it is now.
+/// Signs a browser in. Removes the visitor cookie: form tokens of the signed-out visitor must not
+/// be valid for the user.
 pub(crate) fn sign_in(jar: &CookieJar<'_>, ctx: &Context, tokens: &IssuedTokens) {
     set_tokens(jar, ctx, tokens);
     jar.add(removal(ctx, VISITOR));
@@ -239,25 +239,25 @@ pub(crate) fn sign_in(jar: &CookieJar<'_>, ctx: &Context, tokens: &IssuedTokens)
     }
 }
 
-/// Gives a browser the next tokens that it has asked for.
+/// Sets the next tokens of a browser that asked for them.
 pub(crate) fn set_tokens(jar: &CookieJar<'_>, ctx: &Context, tokens: &IssuedTokens) {
     for cookie in token_cookies(ctx, tokens) {
         jar.add(cookie);
     }
 }
 
-/// Gives a signed-in browser its next tokens.
+/// Sends a signed-in browser its next tokens.
 pub(crate) fn send_tokens(request: &Request<'_>, ctx: &Context, tokens: &IssuedTokens) {
     OutgoingCookies::of(request).extend(token_cookies(ctx, tokens));
 }
 
-/// Gives a signed-in browser its next access token alone.
+/// Sends a signed-in browser only its next access token.
 pub(crate) fn send_access_token(request: &Request<'_>, ctx: &Context, tokens: &IssuedTokens) {
     let [access, _] = token_cookies(ctx, tokens);
     OutgoingCookies::of(request).push(access);
 }
 
-/// Takes cookies away that will never work again.
+/// Removes cookies that will never work again.
 pub(crate) fn remove_dead(request: &Request<'_>, ctx: &Context, dead: DeadCookies) {
     let gone = [(ACCESS, dead.access), (REFRESH, dead.refresh)];
     let gone = gone.into_iter().filter(|(_, is_over)| *is_over);
@@ -270,13 +270,13 @@ pub(crate) fn sign_out(jar: &CookieJar<'_>, ctx: &Context) {
     jar.add(removal(ctx, REFRESH));
 }
 
-/// Gives a visitor something to bind form tokens to, until the browser is closed.
+/// Sets the value that a visitor's form tokens are bound to, until the browser is closed.
 pub(crate) fn set_visitor(request: &Request<'_>, ctx: &Context, value: String) {
     OutgoingCookies::of(request).push(cookie(ctx, VISITOR, value, None));
 }
 
-/// Remembers a language. It is no secret, but with the prefix no neighbour under the same domain can
-/// choose it for us.
+/// Keeps the chosen language. It is no secret, but the prefix keeps other sites under the same
+/// domain from setting it.
 pub(crate) fn set_language(jar: &CookieJar<'_>, ctx: &Context, language: Language) {
     jar.add(cookie(ctx, LANGUAGE, language.tag().to_owned(), Some(LANGUAGE_LIFETIME)));
 }
@@ -304,7 +304,7 @@ fn is_secure(ctx: &Context) -> bool {
     ctx.settings.public_url.is_https()
 }
 
-/// A prefixed name without building it anew for each request.
+/// Returns the prefixed name without allocating.
 fn prefixed(name: &'static str) -> &'static str {
     match name {
         ACCESS => "__Host-access",
@@ -337,8 +337,8 @@ fn cookie(
     cookie
 }
 
-/// The same cookie, empty and over. Rocket's own removal would forget Secure, and browsers would
-/// ignore it.
+/// Returns an expired cookie that removes this one. Rocket's own removal would omit Secure, and
+/// browsers would ignore it.
 fn removal(ctx: &Context, name: &'static str) -> Cookie<'static> {
     let mut cookie = cookie(ctx, name, String::new(), Some(Duration::ZERO));
     cookie.set_expires(rocket::time::OffsetDateTime::UNIX_EPOCH);

@@ -1,11 +1,11 @@
-//! Keeping other sites' requests out, twice over.
+//! Protection against cross-site request forgery, in two layers.
 //!
-//! A fairing refuses every unsafe request that a browser says comes from elsewhere; and each form
-//! carries a token that only a page of ours can have put there. A request that is authenticated by a
-//! Bearer token needs neither: no other site can make a browser send one. A Bearer token that opens no
-//! session exempts from nothing.
+//! A fairing refuses every unsafe request that the browser says comes from another origin, and each
+//! form carries a token that only our own pages contain. A request authenticated by a Bearer token
+//! needs neither, because no other site can make a browser send one. An invalid Bearer token
+//! exempts from nothing.
 //!
-//! The gate also lets no NUL of a URL through.
+//! The fairing also refuses NUL in URLs, foreign hosts and repeated headers.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::uri::{Host, Origin};
@@ -21,16 +21,16 @@ use crate::crypto::jwt::TokenError;
 use crate::sessions;
 use crate::sessions::AccessError;
 
-/// Where refused requests are sent: to the door that they knocked at, which draws the answer. Outside
-/// they are pages that do not exist.
+/// Where refused requests are routed: to a path of the entry point they were sent to, whose catcher
+/// renders the response. Requested directly, these paths do not exist.
 const REFUSED: [&str; 2] = ["/~refused", "/api/~refused"];
 
-/// How much of a body Rocket looks at for a method override, which it obeys in a form's first field.
-/// Whoever looks at more has to wait for it.
+/// How much of a body Rocket looks at for a method override, which it obeys in a form's first
+/// field. Reading more would mean waiting for it.
 const START_OF_BODY: usize = "_method=delete".len();
 
-/// Refuses requests before any route sees them: foreign ones, ones for another host, ones whose address
-/// holds a NUL, and ones that try to change their method.
+/// Refuses requests before any route sees them: from a foreign origin, for a foreign host, with NUL
+/// in the URL, or with a method override.
 #[derive(Debug)]
 pub struct OriginGuard;
 
@@ -49,7 +49,8 @@ impl Fairing for OriginGuard {
     }
 }
 
-/// Sends a request to where refused ones are answered, with a reason for the log. The first refusal counts.
+/// Routes a request to where refused ones are answered, with a reason for the log. The first
+/// refusal counts.
 pub(crate) fn refuse(request: &mut Request<'_>, status: Status, reason: &'static str) {
     request.local_cache(|| Refused(Some(status)));
     refusals::set_reason(request, reason);
@@ -59,7 +60,7 @@ pub(crate) fn refuse(request: &mut Request<'_>, status: Status, reason: &'static
 
 struct Refused(Option<Status>);
 
-/// Whether the gate has refused a request.
+/// Returns whether the request has been refused.
 pub(crate) fn is_refused(request: &Request<'_>) -> bool {
     request.local_cache(|| Refused(None)).0.is_some()
 }
@@ -78,17 +79,18 @@ async fn rejection(ctx: &Context, request: &Request<'_>, data: &mut Data<'_>) ->
         [] => {}
         [host] if is_our_host(ctx, host) || forward_auth::is_forward_auth(request) => {}
         [_] => return Some((Status::MisdirectedRequest, "foreign_host")),
-        // Two proxies could each believe another one (RFC 9112, 3.2).
+        // Two proxies could each believe a different one (RFC 9112, 3.2).
         _ => return Some((Status::BadRequest, "repeated_header")),
     }
-    // The same holds for credentials: what judged the request before us may have judged the other one.
+    // The same holds for credentials: a proxy in front may have checked the other one.
     if is_repeated(request, "Authorization") {
         return Some((Status::BadRequest, "repeated_header"));
     }
     if has_nul_in_path(request) {
         return Some((Status::NotFound, "nul"));
     }
-    // Rocket has already obeyed the override when a fairing sees the request; the body still tells.
+    // When a fairing sees the request, Rocket has already applied the override; only the body shows
+    // it.
     let is_form = request.content_type().is_some_and(|kind| kind.is_form());
     if is_form {
         match body::start(request, data, START_OF_BODY).await {
@@ -103,7 +105,7 @@ async fn rejection(ctx: &Context, request: &Request<'_>, data: &mut Data<'_>) ->
     if is_safe {
         return None;
     }
-    // No browser sends these twice, and which of the two is true cannot be known.
+    // No browser sends these twice, and nobody can tell which one is true.
     if is_repeated(request, "Origin") || is_repeated(request, "Sec-Fetch-Site") {
         return Some((Status::Forbidden, "repeated_header"));
     }
@@ -114,8 +116,8 @@ fn is_repeated(request: &Request<'_>, name: &str) -> bool {
     request.headers().get(name).nth(1).is_some()
 }
 
-/// Returns how a foreign request is refused, unless a Bearer token that opens a session comes with it.
-/// A program whose own token is over is told so (401), or it would never ask for the next one.
+/// Returns how a foreign request is refused; `None` if a valid Bearer token comes with it. An API
+/// client whose own token has expired gets 401, or it would never refresh it.
 async fn rejection_without_bearer(ctx: &Context, request: &Request<'_>) -> Option<Rejection> {
     const FOREIGN: Rejection = (Status::Forbidden, "foreign_origin");
     let Some(token) = guards::bearer(request) else { return Some(FOREIGN) };
@@ -127,7 +129,7 @@ async fn rejection_without_bearer(ctx: &Context, request: &Request<'_>) -> Optio
             Some((Status::Unauthorized, "token_not_valid"))
         }
         Err(AccessError::Session(_) | AccessError::Token(_)) => Some(FOREIGN),
-        // The line about the database is this one's.
+        // `auth_unavailable` has logged the database error.
         Err(AccessError::Broken(error)) => {
             let unknown = guards::auth_unavailable(&error, request_info::of(request, ctx));
             Some((unknown.0, refusals::IS_LOGGED))
@@ -135,13 +137,13 @@ async fn rejection_without_bearer(ctx: &Context, request: &Request<'_>) -> Optio
     }
 }
 
-/// A NUL as a URL writes it. PostgreSQL refuses every text that has one, so none gets past the gate.
+/// NUL, as URLs encode it. PostgreSQL refuses every text with NUL, so none may pass.
 const NUL: &str = "%00";
 
-/// What takes its place in a query, as in forms: U+FFFD, which no name and no search word has.
+/// What replaces it in a query, as in forms: U+FFFD, which occurs in no name and no search term.
 const REPLACED: &str = "%EF%BF%BD";
 
-/// Nothing of ours has a NUL in its path.
+/// No path of ours contains NUL.
 fn has_nul_in_path(request: &Request<'_>) -> bool {
     request.uri().path().as_str().contains(NUL)
 }
@@ -156,8 +158,8 @@ fn replace_nul_in_query(request: &mut Request<'_>) {
     }
 }
 
-/// The site's own name, or a bare address or this machine's name: health checks and proxies that do
-/// not pass the name on use those, and nobody can be lured to a foreign page by them.
+/// Accepts the site's own name, an IP address, and `localhost`: health checks and proxies that do
+/// not pass the name on use those, and no user can be lured to a foreign page by them.
 fn is_our_host(ctx: &Context, text: &str) -> bool {
     let Ok(host) = Host::parse(text) else { return false };
     let name = host.domain().as_str();
@@ -167,8 +169,8 @@ fn is_our_host(ctx: &Context, text: &str) -> bool {
         || ctx.settings.public_url.is_authority(text)
 }
 
-/// What the browser says about where a request comes from. Browsers that say nothing are left to
-/// the form token.
+/// Returns whether the browser says that a request comes from elsewhere. Browsers that say nothing
+/// are left to the form token.
 fn is_foreign(ctx: &Context, request: &Request<'_>) -> bool {
     let header = |name| request.headers().get_one(name);
     let is_other_site =
@@ -178,8 +180,8 @@ fn is_foreign(ctx: &Context, request: &Request<'_>) -> bool {
     is_other_site || is_other_origin
 }
 
-/// The token for the forms of a page, and the cookie that it is bound to if the reader is a visitor
-/// and has none.
+/// Returns the token for the forms of a page. A visitor without the cookie that it is bound to gets
+/// one.
 pub(crate) fn token(request: &Request<'_>, ctx: &Context, user: Option<&SignedIn>) -> String {
     if let Some(user) = user {
         return ctx.keys.csrf_token(&session_subject(user));
@@ -187,7 +189,7 @@ pub(crate) fn token(request: &Request<'_>, ctx: &Context, user: Option<&SignedIn
     if let Some(visitor) = cookies::visitor(request.cookies(), ctx) {
         return visitor_token(ctx, visitor);
     }
-    // The same one for every page that is drawn in answer to this request.
+    // Every page that is rendered for this request shares one value.
     let NewVisitor(visitor) = request.local_cache(|| {
         let visitor = ctx.random.token_id();
         cookies::set_visitor(request, ctx, visitor.clone());
@@ -196,30 +198,30 @@ pub(crate) fn token(request: &Request<'_>, ctx: &Context, user: Option<&SignedIn
     visitor_token(ctx, visitor)
 }
 
-/// The start of a visitor's token. It tells a form whose sender has signed in since from
-/// one that was never ours; the cookie that it was bound to went with the log-in.
+/// The prefix of a visitor's token. It tells a form whose sender has logged in since from a forged
+/// one; the cookie that the token was bound to was removed at log-in.
 const VISITOR_PREFIX: &str = "v.";
 
 fn visitor_token(ctx: &Context, visitor: &str) -> String {
     format!("{VISITOR_PREFIX}{}", ctx.keys.csrf_token(&visitor_subject(visitor)))
 }
 
-/// Whether a form's token says of itself that its page was drawn for a visitor. Anybody can make one up,
-/// so a form with it must do nothing.
+/// Returns whether a form's token claims to be a visitor's. Anybody can make one up, so such a form
+/// must change nothing.
 pub(crate) fn is_visitor_token(token: &str) -> bool {
     token.starts_with(VISITOR_PREFIX)
 }
 
 struct NewVisitor(String);
 
-/// Whether a form's token is the one that its sender's page carried.
+/// Returns whether a form's token is the one that the sender's page carried.
 pub(crate) fn is_valid_token(
     request: &Request<'_>,
     ctx: &Context,
     user: Option<&SignedIn>,
     token: &str,
 ) -> bool {
-    // Where there is a Bearer token, nothing but it can have told who the person is.
+    // If there is a Bearer token, the user was authenticated by it and by nothing else.
     if user.is_some() && guards::bearer(request).is_some() {
         return true;
     }
@@ -235,7 +237,7 @@ pub(crate) fn is_valid_token(
     }
 }
 
-/// Why a form's token is not taken, for the log.
+/// Returns why a form's token was refused, for the log.
 pub(crate) fn token_rejection_reason(request: &Request<'_>, ctx: &Context) -> &'static str {
     if cookies::has_any_of_ours(request.cookies(), ctx) { "form_token" } else { "no_cookies" }
 }
@@ -248,7 +250,7 @@ fn visitor_subject(visitor: &str) -> String {
     format!("visitor {visitor}")
 }
 
-/// The places of refused requests, for every method.
+/// Returns the routes of refused requests, for every method.
 pub(crate) fn routes() -> Vec<Route> {
     let methods = [
         Method::Get,

@@ -1,7 +1,7 @@
-//! What a proxy asks on behalf of a request to another app: who it is from, and where it was going.
+//! Forward auth: a proxy asks on behalf of a request to another app who the user is.
 //!
-//! The question is the same whatever the app is. What comes back in the proxy's answer may not reach the
-//! browser, so nothing is exchanged here that the browser would then lack.
+//! Rotates no refresh token: what comes back in the proxy's response may not reach the browser,
+//! which would then lack it.
 
 use rocket::Request;
 use rocket::http::{Method, Status};
@@ -15,19 +15,19 @@ use crate::context::Context;
 use crate::sessions;
 use crate::sessions::AuthState;
 
-/// Where proxies ask.
+/// The path that proxies ask.
 const PATH: &str = "/api/forward-auth";
 
-/// Whether a proxy asks. Some ask under a name of their own choice, such as that of a container, and may:
-/// the answer depends on the credentials alone and names no host but our own, and a browser that was
-/// lured here under another name brings no credentials.
+/// Returns whether this is a forward-auth request. Proxies may use a host name of their own, such
+/// as that of a container: the response depends on the credentials alone and names no host but our
+/// own, and a browser that was lured here under another name sends no credentials.
 pub(super) fn is_forward_auth(request: &Request<'_>) -> bool {
     let path = request.uri().path().as_str();
     let is_safe = matches!(request.method(), Method::Get | Method::Head);
     is_safe && path.strip_suffix('/').unwrap_or(path) == PATH
 }
 
-/// Whoever a proxy asks about, with the names of their groups; `None` for strangers.
+/// The user that a proxy asks about, with the names of their groups; `None` without a session.
 pub(crate) struct ForwardAuth(pub Option<(SignedIn, Vec<String>)>);
 
 #[rocket::async_trait]
@@ -56,11 +56,11 @@ impl<'r> FromRequest<'r> for ForwardAuth {
     }
 }
 
-/// The request that a proxy asks about, as the proxy tells it.
+/// The request that the proxy asks about.
 pub(crate) struct OriginalRequest {
-    /// Where it was going, if somebody can go there again.
+    /// Where it was going, if it can be repeated.
     pub next: Option<SafeNext>,
-    /// Whether a person waits for a page. Scripts, pictures and programs cannot use a log-in page.
+    /// Whether a user waits for a page. Scripts, images and API clients cannot use a log-in page.
     pub is_visit: bool,
 }
 
@@ -83,7 +83,8 @@ impl<'r> FromRequest<'r> for OriginalRequest {
     }
 }
 
-/// Whether a host that the proxy was asked for is the one that the log-in page leads back to.
+/// Returns whether the host that the proxy was asked for is the one that the log-in page leads back
+/// to.
 fn is_ours(request: &Request<'_>, host: &str) -> bool {
     let ctx = request.rocket().state::<Context>();
     ctx.is_some_and(|ctx| ctx.settings.public_url.is_authority(host))

@@ -1,33 +1,34 @@
-//! What proxies write down about the client of a request: `X-Forwarded-For`, as most of them do, and
-//! `Forwarded` (RFC 7239).
+//! Parses what proxies write about the client of a request: `X-Forwarded-For`, and `Forwarded` (RFC
+//! 7239).
 //!
-//! Reads from the right, because the nearest proxy writes last. What is further left may be of the
-//! client's making, so nothing there, not even an open quotation mark, changes how the right is read.
+//! Reads from the right, because the nearest proxy writes last. The client may have written what is
+//! further left, so nothing there, not even an open quotation mark, changes how the right is read.
+//! Which hops are trusted is decided in `request_info`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The hops of the values of `X-Forwarded-For`, the nearest first; `None` is a hop that cannot be read.
-/// Empty elements are none (RFC 9110, 5.6.1).
+/// Returns the hops of `X-Forwarded-For`, the nearest first; `None` is a hop that cannot be read.
+/// Empty elements are skipped (RFC 9110, 5.6.1).
 pub(super) fn by_list<'h>(headers: &'h [&'h str]) -> impl Iterator<Item = Option<IpAddr>> + 'h {
     let elements = headers.iter().rev().flat_map(|header| header.rsplit(','));
     elements.map(str::trim).filter(|element| !element.is_empty()).map(node)
 }
 
-/// The same for the values of `Forwarded`.
+/// Returns the hops of `Forwarded` in the same way.
 pub(super) fn by_rfc_7239<'h>(headers: &'h [&'h str]) -> impl Iterator<Item = Option<IpAddr>> + 'h {
     let elements = headers.iter().rev().flat_map(|header| rsplit_unquoted(header, b','));
     elements.map(str::trim).filter(|element| !element.is_empty()).map(client_of)
 }
 
-/// Whether values of `Forwarded` name any client; some proxies only tell the scheme by it.
+/// Returns whether `Forwarded` names any client; some proxies only write the scheme into it.
 pub(super) fn names_clients(headers: &[&str]) -> bool {
     let elements = headers.iter().flat_map(|header| rsplit_unquoted(header, b','));
     elements.flat_map(|element| rsplit_unquoted(element, b';')).any(|pair| value_of(pair).is_some())
 }
 
-/// The address in the `for` of one element.
+/// Returns the address in the `for` of one element.
 fn client_of(element: &str) -> Option<IpAddr> {
-    // An escape is not needed to write any node (RFC 7239, 6), and without them quotes are pairs.
+    // No node needs an escape (RFC 7239, 6), and without escapes quotes come in pairs.
     if element.contains('\\') {
         return None;
     }
@@ -38,7 +39,7 @@ fn client_of(element: &str) -> Option<IpAddr> {
     }
 }
 
-/// The value of a pair that is called `for`.
+/// Returns the value if the pair is called `for`.
 fn value_of(pair: &str) -> Option<&str> {
     let (name, value) = pair.split_once('=')?;
     name.trim().eq_ignore_ascii_case("for").then(|| value.trim())
@@ -59,7 +60,7 @@ fn rsplit_unquoted(text: &str, separator: u8) -> Vec<&str> {
     parts
 }
 
-/// An address as proxies write it: bare, in brackets, with a port, in quotation marks.
+/// Parses an address as proxies write it: bare, in brackets, with a port, in quotation marks.
 fn node(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     let text = bare.unwrap_or(text).trim();
@@ -79,7 +80,7 @@ fn is_port_or_nothing(text: &str) -> bool {
     text.is_empty() || text.strip_prefix(':').is_some_and(is_port)
 }
 
-/// A port, or an obfuscated one (RFC 7239, 6.2).
+/// Accepts a port, or an obfuscated one (RFC 7239, 6.2).
 fn is_port(text: &str) -> bool {
     let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     match text.strip_prefix('_') {
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_unreadable() {
+    fn a_hop_without_an_address_is_unreadable() {
         for text in [
             "unknown",
             "_hidden",
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_of_rfc_7239_is_read_as_it_says() {
+    fn the_forwarded_header_is_parsed_as_rfc_7239_says() {
         for (text, hops) in [
             ("for=192.0.2.60;proto=http;by=203.0.113.43", &["192.0.2.60"][..]),
             ("For=\"[2001:db8:cafe::17]:4711\"", &["2001:db8:cafe::17"]),
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_a_client_writes_changes_what_the_proxy_wrote() {
+    fn a_client_cannot_change_what_the_proxy_wrote() {
         for client in
             ["\"", "for=\"", "x=\"y", "for=9.9.9.9;x=\"", "\\", "for=\"\\", ";\";", "[", ",,"]
         {

@@ -1,4 +1,6 @@
-//! Guards are people: who a handler is willing to talk to.
+//! Request guards that are roles: signed in, staff, staff with a permission, visitor.
+//!
+//! They render nothing: a failed guard sets a status, and the catchers of the entry point answer.
 
 use std::sync::Arc;
 
@@ -16,14 +18,14 @@ use crate::sessions;
 use crate::sessions::{AuthState, RequestCredentials};
 use crate::types::{Permission, RequestInfo, SessionId, User};
 
-/// After this long what is dangerous asks for the password again: a phone that lies on a table is
-/// picked up later than that.
+/// For this long after the last authentication dangerous actions need no password. A phone that was
+/// left on a table is usually picked up later than that.
 const REAUTHENTICATION_LIFETIME: time::Duration = time::Duration::minutes(10);
 
-/// A person with a living session, proved by the access cookie or by `Authorization: Bearer`.
+/// A user with an active session, authenticated by the access cookie or by `Authorization: Bearer`.
 ///
-/// As a request guard it answers strangers with 401, which the pages turn into the way to the log-in
-/// page; `Option<SignedIn>` lets strangers pass as `None`.
+/// As a request guard it fails with 401, which the pages turn into a redirect to the log-in page;
+/// `Option<SignedIn>` is `None` for visitors.
 #[derive(Debug, Clone)]
 pub struct SignedIn(ActiveSession);
 
@@ -34,38 +36,38 @@ impl From<ActiveSession> for SignedIn {
 }
 
 impl SignedIn {
-    /// The person.
+    /// Returns the user.
     #[must_use]
     pub fn user(&self) -> &Arc<User> {
         &self.0.user
     }
 
-    /// The person's address.
+    /// Returns the user's e-mail address.
     #[must_use]
     pub fn email(&self) -> &str {
         self.0.user.email.as_typed()
     }
 
-    /// The session.
+    /// Returns the session.
     #[must_use]
     pub fn session(&self) -> SessionId {
         self.0.session
     }
 
-    /// Whether the person has proved to be it so recently that something dangerous may be done.
+    /// Returns whether the user authenticated recently enough for a dangerous action.
     #[must_use]
     pub fn has_reauthenticated(&self, now: OffsetDateTime) -> bool {
-        // A proof from the far future is from before a clock was set back; how old it is cannot be known.
+        // An instant in the far future was stored before a clock was set back; its age is unknown.
         (now - self.0.authenticated_at).abs() <= REAUTHENTICATION_LIFETIME
     }
 }
 
-/// Whether the person has proved to be it so recently that something dangerous may be done. What this
-/// node remembers may be a moment old, so a no is asked again: nobody is asked twice who has just
-/// answered another node.
+/// Returns whether the user authenticated recently enough for a dangerous action. The cache may be
+/// a moment old, so a negative answer is checked in the database: a user who has just
+/// reauthenticated on another node is not asked again.
 ///
 /// # Errors
-/// [`DbError`] when the database cannot say.
+/// [`DbError`] when the database cannot.
 pub(crate) async fn has_reauthenticated(ctx: &Context, user: &SignedIn) -> Result<bool, DbError> {
     let now = ctx.clock.now();
     if user.has_reauthenticated(now) {
@@ -76,11 +78,11 @@ pub(crate) async fn has_reauthenticated(ctx: &Context, user: &SignedIn) -> Resul
     Ok(session.is_some_and(|session| SignedIn(session).has_reauthenticated(now)))
 }
 
-/// Somebody who may enter the admin pages: 403 for everybody else who is signed in.
+/// A user who may enter the admin pages; fails with 403 for other signed-in users.
 #[derive(Debug, Clone)]
 pub struct Staff(pub SignedIn);
 
-/// Guards who may do one kind of act each: 401 for strangers, 403 for whoever may not.
+/// Defines a guard per permission: 401 without a session, 403 without the permission.
 macro_rules! permission_guards {
     ($($(#[$doc:meta])* $guard:ident = $permission:ident),+ $(,)?) => { $(
         $(#[$doc])*
@@ -101,29 +103,30 @@ macro_rules! permission_guards {
 }
 
 permission_guards! {
-    /// Sees people.
+    /// May see users.
     ViewsUsers = UsersView,
-    /// Makes accounts.
+    /// May create users.
     AddsUsers = UsersAdd,
-    /// Changes accounts.
+    /// May change users.
     ChangesUsers = UsersChange,
-    /// Deletes accounts.
+    /// May delete users.
     DeletesUsers = UsersDelete,
-    /// Ends other people's sessions.
+    /// May end the sessions of others.
     EndsSessions = SessionsEnd,
-    /// Reads the trail.
+    /// May read the audit log.
     ReadsAudit = AuditView,
-    /// Sees the settings.
+    /// May see the settings.
     ViewsSettings = SettingsView,
-    /// Registers providers of social log-in.
+    /// May register social log-in providers.
     ChangesSocial = SocialChange,
 }
 
-/// Anybody. Unlike `Option<SignedIn>` it does not take a database that cannot answer for a stranger.
+/// Everybody. Unlike `Option<SignedIn>` it fails when the database is unavailable, instead of
+/// taking a signed-in user for a visitor.
 #[derive(Debug, Clone)]
 pub struct Visitor(pub Option<SignedIn>);
 
-/// The database could not say who somebody is.
+/// Authentication failed because the database was unavailable.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AuthUnavailable(pub Status);
 
@@ -162,14 +165,14 @@ impl<'r> FromRequest<'r> for Visitor {
     }
 }
 
-/// The token of `Authorization: Bearer`, the scheme in any case (RFC 9110, 11.1).
+/// Returns the token of `Authorization: Bearer`, with the scheme in any case (RFC 9110, 11.1).
 pub(crate) fn bearer<'r>(request: &'r Request<'_>) -> Option<&'r str> {
     let (scheme, token) = request.headers().get_one("Authorization")?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Who a request is from; found out once. Cookies that were renewed on the way, or that will never
-/// work again, go out with the answer.
+/// Returns the user of a request; authenticates it once. Cookies that were refreshed for it, or
+/// that will never work again, are sent with the response.
 pub(crate) async fn current_user<'r>(
     request: &'r Request<'_>,
 ) -> &'r Result<Option<SignedIn>, AuthUnavailable> {
@@ -208,9 +211,9 @@ pub(super) fn request_credentials<'r>(
     }
 }
 
-/// Notes that the database could not say.
+/// Logs that a request could not be authenticated.
 pub(super) fn auth_unavailable(error: &DbError, info: &RequestInfo) -> AuthUnavailable {
-    tracing::error!(%error, request.id = info.request_id, "who is asking is not known");
+    tracing::error!(%error, request.id = info.request_id, "the request could not be authenticated");
     let is_passing = error.is_unavailable();
     AuthUnavailable(if is_passing {
         Status::ServiceUnavailable

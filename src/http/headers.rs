@@ -1,4 +1,4 @@
-//! The headers that every answer carries, the error pages' answers too.
+//! The headers of every response, including error pages.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Header;
@@ -9,15 +9,16 @@ use crate::context::Context;
 
 const POLICY: &str = "Content-Security-Policy";
 
-/// What a page may load and where it may go: its own style, script and pictures, its own forms, and
-/// nothing else. The script asks only the site itself, and only what it thinks of a password.
+/// What a page may load and where its forms may go: its own style, script and images, its own
+/// forms, and nothing else. The script connects only to the site itself, to check the strength of a
+/// password.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
      img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// The same for a page whose forms are answered with the way to a provider. Chromium holds each hop of that
-/// way against `form-action`, and providers have hops that nobody outside knows (Kakao's lead from
-/// `kauth.kakao.com` to `accounts.kakao.com`, a company's to a log-in of its own), so every https address
-/// is taken. Plain http is of this machine, and named.
+/// Returns the policy for a page whose forms redirect to a provider. Chromium checks each redirect
+/// against `form-action`, and providers redirect to hosts that are not documented (Kakao from
+/// `kauth.kakao.com` to `accounts.kakao.com`, a company to a log-in of its own), so every https
+/// address is allowed. Plain http is for this machine only, and listed.
 pub(crate) fn policy_with_form_action(origins: &[String]) -> String {
     let plain = origins.iter().filter(|origin| origin.starts_with("http://"));
     let forms = plain
@@ -38,14 +39,14 @@ const HEADERS: [(&str, &str); 8] = [
     ("X-Permitted-Cross-Domain-Policies", "none"),
 ];
 
-/// A year, for sites that are https (RFC 6797). Sub-domains are their owner's to decide about.
+/// A year, for sites on https (RFC 6797). Whether sub-domains are included is the owner's decision.
 const HSTS: &str = "max-age=31536000";
 
-/// The same for an owner who has decided that none of them is ever plain http.
+/// For an owner who has decided that no sub-domain is ever plain http.
 const HSTS_WITH_SUBDOMAINS: &str = "max-age=31536000; includeSubDomains";
 
-/// Sets the headers. An answer is not to be kept unless its handler says otherwise: every page has
-/// forms, and forms carry a token.
+/// Sets the headers. A response is not cached unless its handler says so: every page has forms, and
+/// forms carry a token.
 #[derive(Debug)]
 pub struct SecurityHeaders;
 
@@ -57,7 +58,7 @@ impl Fairing for SecurityHeaders {
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
         for (name, value) in HEADERS {
-            // A page may lead further than most do.
+            // A page may have a wider policy of its own.
             if name != POLICY || !response.headers().contains(name) {
                 response.set_header(Header::new(name, value));
             }

@@ -1,4 +1,4 @@
-//! The language of an answer: the cookie's, else the browser's, else English.
+//! The language of a response: from the cookie, else from `Accept-Language`, else English.
 
 use std::convert::Infallible;
 
@@ -9,7 +9,7 @@ use super::cookies;
 use crate::context::Context;
 use crate::i18n::Language;
 
-/// The language in which a request wants to be answered.
+/// Returns the language for a request.
 pub(crate) fn language(request: &Request<'_>) -> Language {
     let ctx = request.rocket().state::<Context>();
     ctx.and_then(|ctx| cookies::language(request.cookies(), ctx))

@@ -1,9 +1,9 @@
-//! The methods under which a path exists: for an answer of 405, which has to name them (RFC 9110,
-//! 15.5.6). Rocket knows routes only and would say 404.
+//! The methods that a path allows, which a 405 response must name (RFC 9110, 15.5.6). Rocket
+//! matches whole routes and would answer 404.
 
 use rocket::Request;
 
-/// The methods under which the path of a request exists.
+/// Returns the methods of the request's path, if the request's own is not among them.
 pub(crate) fn allowed(request: &Request<'_>) -> Vec<&'static str> {
     let requested: Vec<&str> = request.uri().path().as_str().trim_matches('/').split('/').collect();
     let mut methods: Vec<&'static str> = request
@@ -42,7 +42,7 @@ mod tests {
     use super::is_path_of;
 
     #[test]
-    fn a_path_belongs_to_the_routes_of_its_shape() {
+    fn a_path_matches_the_routes_of_its_shape() {
         let is = |route, path: &str| {
             is_path_of(route, &path.trim_matches('/').split('/').collect::<Vec<_>>())
         };

@@ -1,7 +1,7 @@
-//! What every door that speaks HTTP shares: who is asking and from where, in which language, the
-//! cookies, the gate against other sites, and the headers of every answer.
+//! The HTTP kit, shared by the entry points that speak HTTP (`web`, `api`): guards, request info,
+//! language, cookies, CSRF protection, and the headers of every response.
 //!
-//! Knows no page and no form: what an answer looks like is its door's business.
+//! Knows no page and no form: each entry point renders its own responses.
 
 pub(crate) mod body;
 pub mod cookie_header;
@@ -30,7 +30,7 @@ pub use server::ServeError;
 
 use rocket::Route;
 
-/// Where the gate sends whom it refuses.
+/// The routes that answer refused requests.
 #[must_use]
 pub fn routes() -> Vec<Route> {
     csrf::routes()

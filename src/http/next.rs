@@ -1,34 +1,34 @@
-//! Where a person was going: a path on this site, proved to be one.
+//! Where a user was going (`next`): a path on this site, checked against open redirects.
 
 use rocket::http::uri::Origin;
 use url::Url;
 
-/// Longest path that is remembered; longer ones are nobody's bookmark.
+/// The longest path that is kept; no bookmark is longer.
 const MAX_BYTES: usize = 2048;
 
-/// Forms without a page: nobody can arrive there.
+/// Forms without a page of their own: a redirect there would be 404.
 const NOT_PLACES: [&str; 3] = ["/account/logout", "/account/email/verify", "/language"];
 
-/// Forms of single sign-ins and providers stand below their list, which is a page.
+/// Forms below these paths belong to a list, which is a page.
 const NOT_PLACES_BELOW: [&str; 3] =
     ["/account/sessions/", "/account/social/", "/account/connections/"];
 
-/// Where somebody who has just signed in has no business.
+/// Pages that make no sense right after log-in.
 const WAYS_IN: [&str; 2] = ["/account/login", "/account/join"];
 
-/// A path with an optional query that cannot lead off this origin, whatever a browser makes of it.
+/// A path with an optional query that cannot lead to another origin, however a browser reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SafeNext(String);
 
 impl SafeNext {
-    /// Reads a path; `None` for everything that is not certainly one.
+    /// Parses a path; returns `None` for everything that is not certainly one of ours.
     ///
-    /// An allow-list, after six rounds of by-passes of Django's deny-list: printable ASCII that
-    /// starts with one slash, no empty or dotted segment, no escaped slash, backslash or control
-    /// character, and the WHATWG parser that browsers share must agree that nothing changes.
+    /// This is an allow-list, because Django's deny-list was by-passed six times: printable ASCII
+    /// that starts with one slash, no empty or dotted segment, no escaped slash, backslash or
+    /// control character; and the WHATWG parser, which browsers share, must leave it unchanged.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        // Browsers leave these two as they are, RFC 3986 (and with it Rocket's redirect) takes them only
-        // encoded, and every server reads them the same either way.
+        // Browsers leave these two as they are, RFC 3986 (and so Rocket's redirect) accepts them
+        // only encoded, and every server reads both the same way.
         let text = &text.replace('|', "%7C").replace('^', "%5E");
         let path = path_of(text);
         let is_plain = text.len() <= MAX_BYTES
@@ -47,7 +47,7 @@ impl SafeNext {
             Some(query) => format!("{}?{query}", url.path()) == *text,
             None => url.path() == text,
         };
-        // What Rocket does not take for a path it would answer with 500 instead of a redirect.
+        // Rocket would answer 500 instead of redirecting to what it cannot parse.
         let is_for_rocket = Origin::parse(text).is_ok();
         (is_plain && has_good_segments && is_place && is_here && is_unchanged && is_for_rocket)
             .then(|| Self(text.clone()))
@@ -57,24 +57,24 @@ impl SafeNext {
         path_of(&self.0)
     }
 
-    /// The path with its query.
+    /// Returns the path with its query.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Where somebody goes on who has just signed in.
+/// Returns where to redirect after log-in.
 pub(crate) fn after_login(next: &str, default: &'static str) -> String {
     let next = SafeNext::parse(next).filter(|next| !WAYS_IN.contains(&next.path()));
     next.map_or_else(|| default.to_owned(), |next| next.0)
 }
 
-/// Where somebody goes back to who has just chosen a language.
+/// Returns where to redirect after the language was chosen.
 pub(crate) fn or_home(next: &str) -> String {
     SafeNext::parse(next).map_or_else(|| "/".to_owned(), |next| next.0)
 }
 
-/// The path without query and without the slash at its end, which names the same place.
+/// Returns the path without query and without a slash at its end, which names the same page.
 fn path_of(text: &str) -> &str {
     let path = text.split('?').next().unwrap_or_default();
     path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path)
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_leads_off_this_site() {
+    fn no_next_leads_to_another_site() {
         let long = format!("/{}", "a".repeat(8192));
         for text in [
             "",
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_signed_in_is_not_sent_to_the_ways_in() {
+    fn after_login_nobody_is_redirected_to_login_or_signup() {
         for next in
             ["/account/login", "/account/login/", "/account/login?next=/x", "/account/join", ""]
         {

@@ -1,11 +1,11 @@
-//! The description of the JSON door, for it to publish and for a page to show.
+//! The OpenAPI documents: `api` publishes them, `web` shows them as a page.
 
 use serde_json::Value;
 
 use crate::i18n::Language;
 
-/// The `OpenAPI` document in each language. Whoever opens the doors makes it, because only they know all
-/// of them.
+/// The `OpenAPI` document in each language. `app` generates it, because only `app` knows every
+/// entry point.
 #[derive(Debug, Clone)]
 pub struct OpenApiDocuments {
     korean: Value,
@@ -13,13 +13,13 @@ pub struct OpenApiDocuments {
 }
 
 impl OpenApiDocuments {
-    /// Writes it down once.
+    /// Generates the documents once.
     #[must_use]
     pub fn generate(generate: impl Fn(Language) -> Value) -> Self {
         Self { korean: generate(Language::Korean), english: generate(Language::English) }
     }
 
-    /// The document for readers of a language.
+    /// Returns the document in a language.
     #[must_use]
     pub fn in_language(&self, language: Language) -> &Value {
         match language {

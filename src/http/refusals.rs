@@ -1,8 +1,8 @@
-//! One log line for each request that is refused for who sends it, from where or how often: 403, 421, 429,
-//! whatever the gate turns away, and tokens that are no good. A refused password has its line where it is
-//! compared, with the number of the account.
+//! Logs each request that is refused because of who sends it, from where or how often: 403, 421,
+//! 429, whatever the origin guard refuses, and invalid tokens. A wrong password is logged where it
+//! is compared, with the user's id.
 //!
-//! Says the route and never the path: paths hold tokens.
+//! Logs the route and never the path, because paths contain tokens.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Status;
@@ -11,21 +11,21 @@ use rocket::{Request, Response};
 use super::{csrf, guards, request_info};
 use crate::context::Context;
 
-/// Why a request is refused, for the log; the first reason counts.
+/// Why a request is refused; the first reason counts.
 struct Reason(Option<&'static str>);
 
-/// The reason of a refusal that has its line already.
+/// The reason of a refusal that has been logged already.
 pub(crate) const IS_LOGGED: &str = "logged";
 
-/// The code of requests without any credentials; strangers who look around are no news.
+/// The code for requests without credentials; these are not logged.
 pub(crate) const NO_CREDENTIALS: &str = "not_authenticated";
 
-/// Notes why a request is refused.
+/// Sets the reason for the log.
 pub(crate) fn set_reason(request: &Request<'_>, reason: &'static str) {
     request.local_cache(|| Reason(Some(reason)));
 }
 
-/// Writes the lines.
+/// Writes the log lines.
 #[derive(Debug)]
 pub struct RefusalLog;
 
@@ -51,7 +51,7 @@ impl Fairing for RefusalLog {
     }
 }
 
-/// Why an answer is a refusal that is still to be logged, if it is one.
+/// Returns the reason, if the response is a refusal that has not been logged yet.
 fn reason(request: &Request<'_>, status: Status) -> Option<&'static str> {
     let shows_token = guards::bearer(request).is_some();
     let Reason(given) = request.local_cache(|| Reason(None));

@@ -1,4 +1,4 @@
-//! Who is asking: the address behind trusted proxies, the user agent, and a name for the request.
+//! Request info: the client address behind trusted proxies, the user agent, and the request id.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -12,7 +12,7 @@ use crate::config::is_trusted;
 use crate::context::Context;
 use crate::types::RequestInfo;
 
-/// The caller of a request; worked out once.
+/// Returns the request info; computed once per request.
 pub(crate) fn of<'r>(request: &'r Request<'_>, ctx: &Context) -> &'r RequestInfo {
     request.local_cache(|| {
         let peer = request.remote().map(|peer| peer.ip().to_canonical());
@@ -31,8 +31,8 @@ pub(crate) fn of<'r>(request: &'r Request<'_>, ctx: &Context) -> &'r RequestInfo
     })
 }
 
-/// The client behind a peer. Where a trusted proxy tells of none that can be read, or passes on two
-/// headers that name different ones, it is the proxy: a client then cannot choose its address.
+/// Returns the client address behind a trusted proxy. If the proxy sends no readable address, or
+/// two headers with different ones, it is the proxy's own: so no client can choose its address.
 fn client_address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Context) -> IpAddr {
     let trusted = &ctx.settings.trusted_proxies;
     let list: Vec<_> = request.headers().get("X-Forwarded-For").collect();
@@ -54,7 +54,8 @@ fn client_address_behind(peer: IpAddr, request: &Request<'_>, ctx: &Context) -> 
     found.address
 }
 
-/// The name of a request: what a trusted proxy calls it, if that is safe in any log, else one of ours.
+/// Returns the request id: the one that a trusted proxy sends, if it is safe to log, otherwise a
+/// new one.
 fn request_id(peer: Option<IpAddr>, request: &Request<'_>, ctx: &Context) -> String {
     let mut given = request.headers().get("X-Request-Id");
     let given = match (given.next(), given.next()) {
@@ -92,7 +93,7 @@ impl<'r> FromRequest<'r> for &'r RequestInfo {
 /// Whether a request came over a Unix socket.
 struct OverUnixSocket(bool);
 
-/// Notes that a request came over a Unix socket.
+/// Marks a request that came over a Unix socket.
 pub(super) fn mark_unix_socket(request: &Request<'_>) {
     request.local_cache(|| OverUnixSocket(true));
 }
@@ -101,23 +102,24 @@ fn is_over_unix_socket(request: &Request<'_>) -> bool {
     request.local_cache(|| OverUnixSocket(false)).0
 }
 
-/// Returns the client of a proxy that connects to a Unix socket. The file system decides who may, so the
-/// peer is trusted; other proxies at this machine's own address only where `trusted_proxies` says so.
+/// Returns the client address behind a proxy that connects to a Unix socket. The file system
+/// decides who may connect, so the peer is trusted; other proxies at this machine's own address are
+/// trusted only if `trusted_proxies` says so.
 fn client_address_over_unix_socket(request: &Request<'_>, ctx: &Context) -> IpAddr {
     client_address_behind(IpAddr::V4(Ipv4Addr::LOCALHOST), request, ctx)
 }
 
-/// Who the client is, as far as trusted proxies tell.
+/// The client address, as far as trusted proxies tell it.
 #[derive(Debug, PartialEq, Eq)]
 struct ClientAddress {
     address: IpAddr,
-    /// The address is that of a trusted proxy, because what it wrote cannot be read.
+    /// It is the address of a trusted proxy, because what that proxy wrote cannot be read.
     is_cut_short: bool,
 }
 
-/// Returns the client behind a peer that is believed: the last hop that neither it nor a trusted proxy
-/// wrote down. A hop that cannot be read ends the search, because what is left of it may be of
-/// the client's making.
+/// Returns the client behind a trusted peer: the last hop that neither the peer nor another trusted
+/// proxy is. An unreadable hop ends the search, because the client may have written what is left of
+/// it.
 fn client(
     peer: IpAddr,
     hops: impl Iterator<Item = Option<IpAddr>>,
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_cannot_choose_an_address() {
+    fn an_untrusted_peer_cannot_choose_an_address() {
         assert_eq!(seen("192.0.2.1", &["9.9.9.9"], &[]), "192.0.2.1");
         assert_eq!(seen("192.0.2.1", &["9.9.9.9"], &["10.0.0.0/8"]), "192.0.2.1");
     }
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_a_trusted_proxy_wrote_is_called_unreadable() {
+    fn only_headers_of_trusted_proxies_are_reported_as_unreadable() {
         let ours = ["10.0.0.0/8"];
         assert!(!found("10.0.0.1", &["rubbish, 192.0.2.7"], &ours).is_cut_short);
         assert!(!found("192.0.2.1", &["rubbish"], &ours).is_cut_short);
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_of_a_request_is_short_and_plain() {
+    fn a_request_id_is_short_and_plain() {
         assert!(is_request_id("0193e6a4-7b1c-7def-8123-456789abcdef"));
         for text in ["", "short", "with space", "line\nbreak", "a=\"b\"cdef", &"x".repeat(65)] {
             assert!(!is_request_id(text), "{text:?}");

@@ -1,4 +1,4 @@
-//! When to come back (RFC 9110, 10.2.3).
+//! The `Retry-After` header (RFC 9110, 10.2.3).
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use rocket::http::Header;
 /// After a 503: by then a full queue has been served.
 pub(crate) const AFTER_OVERLOAD: Duration = Duration::from_secs(5);
 
-/// The header that says so, in whole seconds and never too soon.
+/// Returns the header, in whole seconds, rounded up.
 pub(crate) fn retry_after(wait: Duration) -> Header<'static> {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     Header::new("Retry-After", seconds.to_string())

@@ -1,4 +1,6 @@
-//! Bodies of forms, as browsers write them (WHATWG URL, 5.1).
+//! Parses form bodies as browsers write them (WHATWG URL, 5.1).
+//!
+//! Knows no form: what a field means is decided by `web`.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,31 +12,32 @@ use rocket::http::RawStr;
 pub(crate) struct FormField {
     /// Its name.
     pub name: String,
-    /// Its value, with replacement characters where it was no text. It never holds a NUL, so that no
-    /// form can bring one to a statement, which PostgreSQL would refuse.
+    /// Its value, with replacement characters where it was not text. It never contains NUL, which
+    /// PostgreSQL would refuse.
     pub value: String,
-    /// What is wrong with it.
+    /// What is wrong with it, if anything.
     pub wrong: Option<FieldProblem>,
 }
 
-/// What can be wrong with a field before anybody knows what it is for.
+/// What can be wrong with a field, whatever it is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FieldProblem {
-    /// Its bytes are no text, or text with a NUL.
+    /// It is not text, or it contains NUL.
     Unreadable,
-    /// A field of this name was there before.
+    /// A field of this name came before.
     Repeated,
 }
 
-/// How many names of fields a form may have: twice what our largest form has. A field that may be
-/// sent more than once, such as boxes to tick, counts as one; the size of a body bounds those.
+/// How many field names a form may have: twice as many as our largest form. A field that may be
+/// sent more than once, such as check boxes, counts as one; those are bounded by the size of the
+/// body.
 const MAX_NAMES: usize = 64;
 
-/// More names of fields than any form has.
+/// The form has too many field names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooManyFields;
 
-/// The fields of a body, each with what is wrong with it.
+/// Parses the fields of a body, each with what is wrong with it.
 pub(crate) fn fields(body: &[u8]) -> Result<Vec<FormField>, TooManyFields> {
     let mut fields: Vec<FormField> = Vec::new();
     let mut names = HashSet::new();
@@ -61,7 +64,7 @@ pub(crate) fn fields(body: &[u8]) -> Result<Vec<FormField>, TooManyFields> {
     Ok(fields)
 }
 
-/// Whether a form begins with the field by which Rocket would let it change its method.
+/// Returns whether a form begins with the field by which Rocket would let it override its method.
 pub(crate) fn is_method_override(start: &[u8]) -> bool {
     let mut pairs = start.split(|byte| *byte == b'&');
     let first = pairs.find(|pair| !pair.is_empty()).unwrap_or_default();
@@ -93,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_read_as_browsers_write_it() {
+    fn a_body_is_parsed_as_browsers_write_it() {
         let body = "email=ada%40example.com&name=%ED%99%8D+%EA%B8%B8%EB%8F%99&empty=";
         let fields = fields(body.as_bytes()).expect("few names");
 
@@ -103,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_text_is_named_by_its_field() {
+    fn an_unreadable_value_is_reported_at_its_field() {
         let unreadable = Some(FieldProblem::Unreadable);
         assert_eq!(wrongs(b"a=%ff"), [("a".into(), unreadable)]);
         assert_eq!(wrongs(b"a=\xff"), [("a".into(), unreadable)]);

@@ -1,8 +1,9 @@
-//! Links that work once: who holds the token may do one thing, one time, until it expires.
+//! One-time links: each does one thing, once, until it expires.
 //!
-//! Only the token's hash is kept. Consuming is one conditional statement, so of any number of
-//! parallel tries one wins. What the one thing is, the flows know. Whoever ends several links of a
-//! person holds the lock on the account (`accounts::lock`), so that two of them take turns.
+//! Only the hash of the token is stored. Consuming is one conditional statement, so of several
+//! parallel attempts one wins. What a link does is decided by the use cases. To revoke several
+//! links of a user, hold the lock on the account (`accounts::lock`), so that two such calls run one
+//! after the other.
 
 mod store;
 
@@ -15,20 +16,20 @@ use crate::crypto::{Random, hash_secret};
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{Email, Secret, UserId};
 
-/// What a link is for; a link opens nothing else. The names are stored.
+/// What a link is for; it cannot be used for anything else. The names are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Making the first superuser.
+    /// Creating the first superuser.
     Setup,
-    /// Proving the address of an account.
+    /// Verifying the e-mail address of an account.
     VerifyEmail,
     /// Choosing a new password without the old one.
     ResetPassword,
-    /// Moving an account to the address that the link was sent to.
+    /// Changing the e-mail address to the one that the link was sent to.
     ChangeEmail,
-    /// Moving an account back to the address that it had.
+    /// Changing the e-mail address back.
     UndoEmailChange,
-    /// "This wasn't me": ending every session and locking the password.
+    /// "This wasn't me": ends every session and locks the password.
     NotMe,
 }
 
@@ -58,13 +59,14 @@ impl Purpose {
         Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
     }
 
-    /// How long a link works. What opens an account is short-lived; what protects one gives its owner
-    /// time to read their mail.
+    /// Returns how long a link is valid. Links that open an account are short-lived; links that
+    /// protect one give its owner time to read their mail.
     #[must_use]
     pub fn lifetime(self) -> Duration {
         match self {
             Self::ResetPassword => Duration::from_hours(1),
-            // Long enough to finish a coffee, short enough to be gone from the terminal's memory.
+            // Long enough to be found after lunch, short enough that an old terminal log does not
+            // hold a valid link.
             Self::Setup | Self::ChangeEmail => Duration::from_hours(24),
             Self::VerifyEmail => Duration::from_hours(3 * 24),
             Self::UndoEmailChange | Self::NotMe => Duration::from_hours(7 * 24),
@@ -72,55 +74,55 @@ impl Purpose {
     }
 }
 
-/// A link that would work.
+/// A valid link.
 #[derive(Debug, Clone)]
 pub struct Link {
     /// What it is for.
     pub purpose: Purpose,
-    /// Whose account it is about.
+    /// Its user.
     pub user: UserId,
-    /// The address it is about, for the purposes that are about one.
+    /// The e-mail address it is about, if its purpose has one.
     pub email: Option<Email>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: OffsetDateTime,
 }
 
-/// A link that may not work any more.
+/// A link that may be used or expired.
 #[derive(Debug, Clone)]
 pub struct PastLink {
     /// What it was for.
     pub purpose: Purpose,
-    /// Whose account it was about, if there was one.
+    /// Its user, if it had one.
     pub user: Option<UserId>,
-    /// The address it was about, for the purposes that are about one.
+    /// The e-mail address it was about, if its purpose has one.
     pub email: Option<Email>,
 }
 
-/// A link that is under way, as far as its owner may see it.
+/// A valid link, as shown to its user.
 #[derive(Debug, Clone)]
 pub struct PendingLink {
     /// The stored name of the purpose.
     pub purpose: String,
-    /// The address it is about, for the purposes that are about one.
+    /// The e-mail address it is about, if its purpose has one.
     pub email: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: OffsetDateTime,
-    /// When it stops working.
+    /// When it expires.
     pub expires_at: OffsetDateTime,
 }
 
-/// Why following a link did nothing.
+/// Why a link did nothing.
 #[derive(Debug, Error)]
 pub enum LinkError {
-    /// It is used, too old, overtaken by a later change, or never was one: nobody learns which.
-    #[error("the link does not work")]
+    /// It is used, expired, revoked, or never existed; the holder does not learn which.
+    #[error("the link is not valid")]
     Invalid,
     /// The database failed.
     #[error(transparent)]
     Broken(#[from] DbError),
 }
 
-/// Keeps a link of nobody in particular.
+/// Stores a link without a user.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -134,7 +136,7 @@ pub async fn insert(
     store::insert(transaction, [link], (None, None), now).await
 }
 
-/// Makes a link for a person, about an address where the purpose needs one, and keeps it.
+/// Creates a link for a user, about an e-mail address if its purpose has one.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -149,7 +151,7 @@ pub async fn create(
     Ok(token)
 }
 
-/// The same for a link that works for another time than its purpose has.
+/// Creates a link with a lifetime of its own.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -166,7 +168,7 @@ pub async fn create_with_lifetime(
     Ok(token)
 }
 
-/// Makes a link of each purpose, as [`create`] does, in one statement.
+/// Creates a link of each purpose in one statement.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -184,7 +186,7 @@ pub async fn create_each<const N: usize>(
     Ok(tokens)
 }
 
-/// Whether a link of nobody in particular would work. Only a look: it is still good afterwards.
+/// Returns whether a link without a user is valid; does not use it.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -198,12 +200,12 @@ pub async fn is_valid(
     Ok(row.is_some_and(|row| row.purpose == purpose.as_str()))
 }
 
-/// A person's link, if it would work. Only a look: it is still good afterwards.
+/// Returns a user's link if it is valid; does not use it.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn find(db: &Db, token: &Secret, now: OffsetDateTime) -> Result<Option<Link>, DbError> {
-    // Whoever brings none costs nothing.
+    // An empty token needs no query.
     if token.expose().is_empty() {
         return Ok(None);
     }
@@ -218,7 +220,7 @@ pub async fn find(db: &Db, token: &Secret, now: OffsetDateTime) -> Result<Option
     }))
 }
 
-/// Returns what a link was made for, also when it is used up or too old; its holder may know.
+/// Returns what a link was created for, even if it is used or expired; its holder may know.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -236,8 +238,7 @@ pub async fn find_past(db: &Db, token: &Secret) -> Result<Option<PastLink>, DbEr
     }))
 }
 
-/// A person's links that would work, with their purposes' names and when they expire; the newest
-/// first, at most `at_most`.
+/// Lists a user's valid links, the newest first, at most `at_most`.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -250,8 +251,8 @@ pub async fn list_pending(
     store::list_pending(db, user, now, at_most).await
 }
 
-/// Uses a link up; `false` means that it did not work, and changes nothing. The one statement that
-/// decides.
+/// Uses a link; returns `false`, and changes nothing, if it is not valid. This is the one statement
+/// that decides.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -264,7 +265,8 @@ pub async fn consume(
     store::update_used(transaction, &hash_secret(token), purpose, now).await
 }
 
-/// Uses up every link of a purpose, if `token` is one of them that is good; `false` changes nothing.
+/// Uses every link of a purpose, if `token` is a valid one of them; otherwise returns `false` and
+/// changes nothing.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -278,7 +280,8 @@ pub async fn consume_all(
     Ok(used.iter().any(|hash| hash == hash_secret(token).as_str()))
 }
 
-/// Ends a person's links of these purposes that were made at `since` or later; the account is locked.
+/// Revokes a user's links of these purposes that were created at `since` or later. The caller holds
+/// the lock on the account.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -292,7 +295,7 @@ pub async fn revoke(
     store::update_revoked(transaction, user, purposes, since, now).await
 }
 
-/// Whether an address may still be given back to somebody else: then nobody may take it.
+/// Returns whether another user may still take this address back, so that nobody else may use it.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -305,7 +308,7 @@ pub async fn is_reserved(
     store::exists_for(transaction, email, Purpose::UndoEmailChange, except, now).await
 }
 
-/// Deletes up to `at_most` links that are over; tells how many.
+/// Deletes up to `at_most` expired links; returns how many.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.

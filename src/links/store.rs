@@ -81,7 +81,7 @@ pub(super) async fn list_pending(
     Ok(pending.collect())
 }
 
-/// Whether this statement, and no other, has used the link up.
+/// Returns whether this statement, and no other, has used the link.
 pub(super) async fn update_used(
     transaction: &Transaction,
     hash: &HashedSecret,
@@ -99,7 +99,7 @@ pub(super) async fn update_used(
     Ok(done.rows_affected == 1)
 }
 
-/// The hashes of the links that this statement, and no other, has used up.
+/// Returns the hashes of the links that this statement, and no other, has used.
 pub(super) async fn update_all_used(
     transaction: &Transaction,
     purpose: Purpose,

@@ -1,4 +1,7 @@
-//! Who a request is from, judged by the credentials that came with it.
+//! Authenticates a request by the credentials that came with it: a Bearer token, or the access and
+//! refresh cookies.
+//!
+//! Reads and sets no cookie; the HTTP kit does.
 
 use thiserror::Error;
 
@@ -23,25 +26,25 @@ pub struct RequestCredentials<'a> {
     pub refresh: Option<&'a str>,
 }
 
-/// What the credentials are worth.
+/// What the credentials of a request prove.
 #[derive(Debug, Clone)]
 pub enum AuthState {
-    /// Nobody we know.
+    /// No user.
     Anonymous {
-        /// The cookies whose session is known to be over. What is not ours, and what is ours and only not
-        /// good at this moment, is not among them.
+        /// The cookies whose session has certainly ended. Cookies that are not ours, or that are
+        /// ours and only invalid at this moment, are not included.
         dead_cookies: DeadCookies,
     },
-    /// A person with a living session.
+    /// A user with an active session.
     SignedIn {
         /// The session.
         session: ActiveSession,
-        /// The new tokens, when the access token had run out and was renewed on the way.
+        /// The new tokens, if the access token had expired and was refreshed for this request.
         renewed: Option<Box<IssuedTokens>>,
     },
 }
 
-/// Cookies that will never work again, for their session is over.
+/// Cookies that will never work again, because their session has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DeadCookies {
     /// The access cookie.
@@ -50,13 +53,13 @@ pub struct DeadCookies {
     pub refresh: bool,
 }
 
-/// Why an access token opens nothing.
+/// Why an access token was refused.
 #[derive(Debug, Error)]
 pub enum AccessError {
-    /// Not an access token of ours, or expired.
+    /// It is not one of our access tokens, or it has expired.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// Its session is over, or the account may not be used.
+    /// Its session has ended, or the account is inactive.
     #[error(transparent)]
     Session(#[from] SessionInvalid),
     /// The database failed.
@@ -64,11 +67,10 @@ pub enum AccessError {
     Broken(#[from] DbError),
 }
 
-/// Finds out who a request is from. An access cookie that has run out is renewed silently with the
-/// refresh cookie.
+/// Authenticates a request. An expired access cookie is refreshed silently with the refresh cookie.
 ///
 /// # Errors
-/// [`DbError`] when the database cannot say.
+/// [`DbError`] when the database cannot.
 pub async fn authenticate_request(
     ctx: &Context,
     credentials: RequestCredentials<'_>,
@@ -77,12 +79,12 @@ pub async fn authenticate_request(
     authenticate(ctx, credentials, info, Renewal::Both).await
 }
 
-/// The same for a request that a proxy asks about. Not every proxy passes cookies on, and a browser that
-/// never got its next refresh token would soon look like a thief: so that one stays, and only the access
-/// token is new.
+/// Authenticates a request on behalf of a proxy (forward auth); only the access token may be
+/// refreshed. Not every proxy passes cookies on, and a browser that never received its next refresh
+/// token would later look like a thief.
 ///
 /// # Errors
-/// [`DbError`] when the database cannot say.
+/// [`DbError`] when the database cannot.
 pub async fn authenticate_forwarded(
     ctx: &Context,
     credentials: RequestCredentials<'_>,
@@ -91,7 +93,7 @@ pub async fn authenticate_forwarded(
     authenticate(ctx, credentials, info, Renewal::AccessOnly).await
 }
 
-/// Which tokens are new when the access token has run out.
+/// Which tokens are issued when the access token has expired.
 #[derive(Debug, Clone, Copy)]
 enum Renewal {
     Both,
@@ -129,15 +131,16 @@ async fn authenticate(
             Err(is_over) => dead_cookies.refresh = is_over,
         }
     }
-    // An access token that has run out says nothing of its session; its refresh token does.
+    // An expired access token alone does not say whether its session has ended; the refresh token
+    // does.
     dead_cookies.access |= has_run_out && dead_cookies.refresh;
     Ok(AuthState::Anonymous { dead_cookies })
 }
 
-/// The living session that an access token opens.
+/// Returns the active session of an access token.
 ///
 /// # Errors
-/// [`AccessError`] says why it opens none.
+/// [`AccessError`] says why the token was refused.
 pub async fn find_by_access_token(
     ctx: &Context,
     token: &str,
@@ -154,7 +157,8 @@ pub async fn find_by_access_token(
     Ok(session)
 }
 
-/// Who a refresh token is from, or whether its session is known to be over.
+/// Refreshes the tokens and returns the user; otherwise returns whether the session has certainly
+/// ended.
 async fn by_refresh_token(
     ctx: &Context,
     token: &str,

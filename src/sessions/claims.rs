@@ -1,7 +1,7 @@
-//! What access tokens say of a person beyond who it is, where the settings ask for it.
+//! The custom claims of access tokens (setting `custom_claims`): e-mail, name, staff flag, groups.
 //!
-//! Found out when a token is signed, at log-in and at renewal, and never in between; a site that asks
-//! for nothing pays nothing.
+//! Read from the database only when a token is signed, at log-in and at refresh. Without the
+//! setting nothing is read.
 
 use serde_json::Value;
 
@@ -14,16 +14,16 @@ use crate::db::{DbError, Transaction};
 use crate::groups;
 use crate::types::{SessionId, User, UserId};
 
-/// Room for the names of groups, in bytes: some twenty long ones.
+/// Size limit for the names of groups, in bytes: about twenty long names.
 const MAX_GROUPS_BYTES: usize = 1536;
 
-/// Room for all that is said, with the issuer and the audience, in bytes of JSON. A token travels in a
-/// cookie, and browsers drop cookies of more than 4096 bytes (RFC 6265, 6.1). The longest name of the
-/// cookie, the head, the signature and the other claims take 600 of them, and base64 makes four bytes
-/// of three.
+/// Size limit for all custom claims with the issuer and the audience, in bytes of JSON. A token
+/// travels in a cookie, and browsers drop cookies of more than 4096 bytes (RFC 6265, 6.1). The
+/// longest cookie name, the header, the signature and the other claims take 600 of them; base64
+/// turns three bytes into four.
 const MAX_CLAIMS_BYTES: usize = (4096 - 600) / 4 * 3;
 
-/// What a token says that is signed at a log-in, as the log-in's own transaction sees it.
+/// Returns the custom claims for a new session, as its own transaction sees the account.
 pub(super) async fn for_new_session(
     ctx: &Context,
     transaction: &Transaction,
@@ -42,7 +42,7 @@ pub(super) async fn for_new_session(
     Ok(custom_claims(ctx, &account.user, &names))
 }
 
-/// What a token says that is signed at a renewal.
+/// Returns the custom claims for a refreshed access token.
 pub(super) async fn for_refresh(ctx: &Context, session: SessionId) -> Result<Claims, RefreshError> {
     if ctx.settings.custom_claims.is_empty() {
         return Ok(Claims::new());
@@ -69,7 +69,7 @@ fn custom_claims(ctx: &Context, user: &User, groups: &[String]) -> Claims {
         claims.insert(claim.as_str().to_owned(), value);
     }
     if wants_groups(ctx) {
-        // Groups get what the others leave.
+        // Groups get the space that the other claims leave.
         let others: usize = claims.iter().map(|(name, value)| json_bytes(name, value)).sum();
         let others = others + settings.issuer.len() + settings.audience.len();
         let room = MAX_CLAIMS_BYTES.saturating_sub(others).min(MAX_GROUPS_BYTES);
@@ -79,12 +79,13 @@ fn custom_claims(ctx: &Context, user: &User, groups: &[String]) -> Claims {
     claims
 }
 
-/// How many bytes a claim takes: two quotes, a colon and a comma beside its name and value.
+/// Returns how many bytes a claim takes: two quotes, a colon and a comma besides its name and
+/// value.
 fn json_bytes(name: &str, value: &Value) -> usize {
     name.len() + value.to_string().len() + 4
 }
 
-/// The first groups that there is room for: to be in fewer groups lets nobody do more.
+/// Returns the first groups that fit. Leaving groups out is safe: a shorter list never grants more.
 fn groups_that_fit(user: UserId, groups: &[String], mut room: usize) -> Vec<String> {
     let fit = groups.iter().map_while(|name| {
         // Two quotes and a comma; a quote or a backslash in the name takes two bytes.
@@ -94,7 +95,7 @@ fn groups_that_fit(user: UserId, groups: &[String], mut room: usize) -> Vec<Stri
     });
     let fit: Vec<_> = fit.collect();
     if fit.len() < groups.len() {
-        tracing::warn!(user.id = user.0, "a token has no room for all groups of its person");
+        tracing::warn!(user.id = user.0, "a token has no room for all groups of its user");
     }
     fit
 }
@@ -104,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_for_which_there_is_no_room_are_left_out() {
+    fn groups_that_do_not_fit_are_left_out() {
         let groups: Vec<String> = (0..9).map(|number| format!("{number}").repeat(300)).collect();
 
         assert_eq!(groups_that_fit(UserId(1), &groups, MAX_GROUPS_BYTES), groups[..5]);

@@ -1,22 +1,22 @@
-//! Devices that an account was signed in to on.
+//! Known devices: browsers on which an account was logged in before.
 //!
-//! After a log-in the browser keeps a signed statement that this account was here. A known device is
-//! throttled on its own, so strangers who guess at an account cannot lock its owner out. The
-//! statement opens nothing and names nobody.
+//! After a log-in the browser keeps a signed device token for this account. A known device has a
+//! rate limit of its own, so guessing by others cannot lock the owner out. The token authenticates
+//! no user and holds no personal data.
 
 use crate::context::Context;
 use crate::crypto::Keys;
 use crate::types::{Email, RequestInfo};
 
-/// Returns the statement for a browser on which `email` has just signed in. It is a new one each time: a
-/// thief's copy of the one before keeps the guesses that were spent on it.
+/// Returns a device token for a browser on which `email` has just logged in. It is a new one each
+/// time: a stolen copy of the previous token keeps the guesses that were spent on it.
 pub(super) fn issue(ctx: &Context, email: &Email) -> String {
     let device = ctx.random.token_id();
     let signature = ctx.keys.sign_device(&statement(&ctx.keys, email, &device));
     format!("{device}.{signature}")
 }
 
-/// The id of the caller's device, if its cookie proves that `email` was signed in on it.
+/// Returns the id of the client's device, if its cookie proves an earlier log-in as `email`.
 #[must_use]
 pub(super) fn known_id<'a>(keys: &Keys, email: &Email, info: &'a RequestInfo) -> Option<&'a str> {
     let (device, signature) = info.device.as_deref()?.split_once('.')?;

@@ -1,7 +1,9 @@
-//! The sign-ins: one row each, opened in one place, renewed by rotating refresh tokens, ended at once.
+//! Sessions: one row per log-in, created in one place, refreshed by rotating tokens, revoked at
+//! once.
 //!
-//! [`create`] is the only way in: whatever proved a person ends there, and there the account is
-//! checked. Knows how tokens look and not how they travel.
+//! [`create`] is the only way to a session: every method of authentication ends there, and there
+//! the account is checked. Knows what tokens contain, not how they travel (cookies and headers
+//! belong to the HTTP kit).
 
 mod authenticate;
 mod claims;
@@ -46,21 +48,23 @@ use crate::types::{Email, RequestInfo, SessionId, UserId};
 use store::SessionRules;
 use tokens::{Confirms, RefreshToken};
 
-/// For this long after a rotation the replaced refresh token gives its successor whatever has been shown
-/// meanwhile: two tabs may ask at once. Later it does so only while nothing that was issued with the
-/// successor has been shown, for then the answer may have been lost; otherwise it is theft.
+/// For this long after a rotation the replaced refresh token returns the same successor again,
+/// whatever else has happened: two tabs may refresh at once. Later it does so only while no token
+/// of that rotation has been used, because then the response may have been lost; otherwise the
+/// token was stolen.
 const ROTATION_WINDOW: time::Duration = time::Duration::seconds(10);
 
-/// How a person proved who they are.
+/// How a user was authenticated.
 #[derive(Debug, Clone, Copy)]
 pub enum AuthMethod<'a> {
-    /// By the password that this hash was made of; the session opens only if the hash still stands.
+    /// By the password that matches this hash; the session is created only if the hash is still the
+    /// stored one.
     Password(&'a VerifiedHash),
-    /// By having joined just now.
+    /// By signing up just now.
     NewAccount,
-    /// By the link that makes the first superuser.
+    /// By the one-time setup link for the first superuser.
     SetupLink,
-    /// By a provider of this name, who knows the person.
+    /// By the social log-in provider with this slug.
     Social(&'a str),
 }
 
@@ -80,7 +84,7 @@ impl<'a> AuthMethod<'a> {
         }
     }
 
-    /// What the trail says of it beyond that.
+    /// Returns what the audit log records besides the name.
     fn details(self) -> Value {
         match self {
             Self::Social(provider) => json!({ "provider": provider }),
@@ -89,119 +93,120 @@ impl<'a> AuthMethod<'a> {
     }
 }
 
-/// A session with the tokens that open it.
+/// The tokens of a session.
 #[derive(Debug, Clone)]
 pub struct IssuedTokens {
     /// The session.
     pub session: SessionId,
-    /// Whose it is.
+    /// Its user.
     pub user: UserId,
-    /// The short token that each request shows.
+    /// The short-lived token that authenticates each request.
     pub access: IssuedToken,
-    /// The long token that gets the next pair.
+    /// The long-lived token that is exchanged for the next pair.
     pub refresh: IssuedToken,
-    /// What the browser keeps to be known again; only a new session gives it.
+    /// The device token, for new sessions only.
     pub device: Option<String>,
 }
 
-/// A sign-in as its owner sees it.
+/// An active session, as shown to its owner.
 #[derive(Debug, Clone)]
 pub struct SessionSummary {
     /// The session.
     pub session: SessionId,
-    /// When it was opened.
+    /// When the user logged in.
     pub created_at: OffsetDateTime,
-    /// When its tokens were last renewed.
+    /// When its tokens were last refreshed.
     pub last_seen_at: OffsetDateTime,
-    /// What the browser called itself then.
+    /// The `User-Agent` at that time.
     pub user_agent: String,
-    /// The address then.
+    /// The client address at that time.
     pub ip: String,
-    /// The stored name of how the person was proved.
+    /// The stored name of the [`AuthMethod`].
     pub auth_method: String,
 }
 
-/// The living sign-ins of a person.
+/// The active sessions of a user.
 #[derive(Debug, Clone)]
 pub struct SessionList {
     /// The first of them.
     pub sessions: Vec<SessionSummary>,
-    /// How many there are beyond those.
+    /// How many more there are.
     pub more: u64,
 }
 
-/// A sign-in with everything that is kept of it, tokens left out.
+/// Everything that is stored about a session, without its tokens.
 #[derive(Debug, Clone)]
 pub struct SessionRecord {
-    /// The session's name.
+    /// The id.
     pub id: String,
-    /// When it was opened.
+    /// When the user logged in.
     pub created_at: OffsetDateTime,
-    /// When its tokens were last renewed.
+    /// When its tokens were last refreshed.
     pub last_seen_at: OffsetDateTime,
-    /// When it ends, or would have ended, at the latest.
+    /// When it expires at the latest.
     pub expires_at: OffsetDateTime,
-    /// When it was ended.
+    /// When it was ended, if it was.
     pub ended_at: Option<OffsetDateTime>,
-    /// The stored name of why it was ended.
+    /// The stored name of the [`EndReason`].
     pub ended_because: Option<String>,
-    /// The stored name of how the person was proved.
+    /// The stored name of the [`AuthMethod`].
     pub auth_method: String,
-    /// What the browser called itself.
+    /// The last `User-Agent`.
     pub user_agent: String,
-    /// Its address.
+    /// The last client address.
     pub ip: String,
 }
 
-/// Why a session is worth nothing. To be told only to somebody with a token of it that is signed by us.
+/// Why a session is not active. Told only to clients that present a token of this session that we
+/// signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SessionInvalid {
-    /// There is no such session any more; its account was deleted, or it ended long ago.
-    #[error("the session is gone")]
+    /// It does not exist: its account was deleted, or the session was cleaned up long after its
+    /// end.
+    #[error("the session does not exist")]
     NotFound,
-    /// The account may not be used.
-    #[error("the account may not be used")]
+    /// The account is inactive.
+    #[error("the account is inactive")]
     UserInactive,
-    /// It was ended, or its time is over.
-    #[error("the session is over")]
+    /// It was ended, or has expired.
+    #[error("the session has ended")]
     Ended,
-    /// The address must be proved first.
-    #[error("the address is not proved")]
+    /// The e-mail address must be verified first.
+    #[error("the e-mail address is not verified")]
     EmailUnverified,
 }
 
-/// Why a refresh token gave nothing.
+/// Why a refresh token was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshError {
-    /// Not a refresh token of ours, or expired.
+    /// It is not one of our refresh tokens, or it has expired.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// Its session is over, or the account may not be used.
+    /// Its session is not active.
     #[error(transparent)]
     Session(#[from] SessionInvalid),
-    /// It had been replaced: somebody has a copy, and the session was ended.
-    #[error("the token had been replaced")]
+    /// It had been replaced before: it was copied, and the session was revoked.
+    #[error("the token was replaced before")]
     Reused,
     /// The database failed.
     #[error(transparent)]
     Broken(#[from] DbError),
 }
 
-/// How many sign-ins are listed: as many as one may have of either kind.
+/// How many sessions are listed: the bound of each transport.
 const MAX_LISTED: u64 = 100;
 
-/// How many sessions of one account are alive at once, those in cookies and those of programs counted
-/// apart (ASVS 5.0, 7.1.2). No user has a hundred devices; a program that logs in for each of its runs
-/// has a hundred sessions soon, and then loses its own.
+/// How many active sessions an account may have, counted separately for cookies and for API tokens
+/// (ASVS 5.0, 7.1.2). No user has a hundred devices; a program that logs in for each run reaches
+/// the bound soon, and then loses its own oldest sessions.
 const MAX_ACTIVE: u64 = 100;
 
-/// How many sessions beyond that one log-in ends at most: an account that has collected thousands of
-/// them loses them bit by bit, and no log-in waits for all.
+/// How many sessions beyond the bound one log-in ends at most: an account that has collected
+/// thousands of them loses them gradually, and no log-in waits for all.
 const MAX_ENDED_AT_ONCE: u64 = 200;
 
-/// Opens a session for an account that is active at this moment, and whose password is still the one
-/// that was proved; `None` means that it is not.
-/// The tokens are good once the transaction is committed.
+/// Creates a session, if the account is active and its password is still the verified one;
+/// otherwise returns `None`. The tokens are valid once the transaction is committed.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -230,7 +235,8 @@ pub async fn create(
     store::insert(transaction, &token, method, info).await?;
     let (owner, bounds) = ((user, session, info.transport), (MAX_ACTIVE, MAX_ENDED_AT_ONCE));
     for ended in store::end_excess(transaction, owner, bounds, rules, now).await? {
-        // Before the commit, so this node too may see one of them for `session_cache` more, as others do.
+        // This runs before the commit, so this node too may accept one of them for another
+        // `session_cache`, as other nodes do.
         ctx.cache.invalidate(ended);
     }
     let event = AuditEvent::by_owner(user, AuditEventKind::LoggedIn, info).in_session(session);
@@ -240,14 +246,14 @@ pub async fn create(
     Ok(Some(IssuedTokens { device, ..tokens::issue(ctx, &token, Confirms::Nothing, custom, now) }))
 }
 
-/// Exchanges a refresh token for the next pair.
+/// Exchanges a refresh token for the next pair (rotation).
 ///
-/// One statement decides who rotates. The replaced token gives the same successor again: for ten seconds
-/// always, and later while nothing issued with it has been shown. Otherwise there is a copy of the token,
-/// and the session ends.
+/// One conditional statement decides which request rotates. The replaced token returns the same
+/// successor again: always for ten seconds, and later while no token of that rotation has been
+/// used. Otherwise the token was copied, and the session is revoked.
 ///
 /// # Errors
-/// [`RefreshError`] says why there is no next pair.
+/// [`RefreshError`] says why the token was refused.
 pub async fn refresh(
     ctx: &Context,
     token: &str,
@@ -257,8 +263,9 @@ pub async fn refresh(
     let presented = tokens::verify_refresh(ctx, token, now)?;
     if ctx.settings.rotate_refresh_tokens {
         let next = RefreshToken { id: ctx.random.token_id(), issued_at: now, ..presented.clone() };
-        // A transaction that did not change the row may have waited for it and hold it. Whoever ends
-        // sessions takes the account first, so it lets go before anything else is done.
+        // The failed update may have waited for the row and hold its lock. Ending sessions locks
+        // the account first, so this lock is released before anything else is read, to avoid a
+        // deadlock.
         let transaction = ctx.db.begin().await?;
         if store::rotate(&transaction, &presented, &next, rules(ctx), info).await? {
             transaction.commit().await?;
@@ -270,11 +277,11 @@ pub async fn refresh(
     issue_next(ctx, &accepted.current, confirmed, now).await
 }
 
-/// Gives the next access token for a refresh token that stays as it is. For those who may not be able
-/// to keep another one; a replaced token ends the session as in [`refresh`].
+/// Issues an access token and leaves the refresh token as it is, for clients that may not be able
+/// to store a new one. A replaced token revokes the session as in [`refresh`].
 ///
 /// # Errors
-/// [`RefreshError`] says why there is none.
+/// [`RefreshError`] says why the token was refused.
 pub async fn refresh_access(
     ctx: &Context,
     token: &str,
@@ -283,21 +290,22 @@ pub async fn refresh_access(
     let now = ctx.clock.now();
     let presented = tokens::verify_refresh(ctx, token, now)?;
     let accepted = accept(ctx, &presented, info).await?;
-    // The refresh token does not go with it, so showing it says nothing of whether that has arrived.
+    // The refresh token was not sent along, so using this access token does not confirm its
+    // arrival.
     issue_next(ctx, &accepted.current, Confirms::Nothing, now).await
 }
 
-/// What a refresh token is good for that rotates nothing.
+/// The refresh token that counts for a request that rotates nothing.
 struct AcceptedToken {
-    /// The token that counts now: the shown one, or its successor.
+    /// The presented token, or its successor.
     current: RefreshToken,
-    /// Whether it is the successor, and nothing that was issued with it has been shown.
+    /// Whether it is the successor, and no token of its rotation has been used.
     is_unconfirmed: bool,
-    /// Whether that alone makes the shown one good.
+    /// Whether the presented token is accepted only because of that.
     is_late: bool,
 }
 
-/// Accepts a refresh token without rotating it; one that is no longer good ends the session.
+/// Accepts a refresh token without rotating it; a replaced token revokes the session.
 async fn accept(
     ctx: &Context,
     presented: &RefreshToken,
@@ -319,8 +327,8 @@ async fn reuse_successor(ctx: &Context, presented: &RefreshToken) -> Result<bool
     Ok(may)
 }
 
-/// Finds the token for which a shown one is good: itself, or its successor. A successor that is shown
-/// confirms the rotation.
+/// Returns the current refresh token for a presented one: itself, or its successor. Presenting the
+/// successor confirms the rotation.
 async fn accepted_token(
     ctx: &Context,
     presented: &RefreshToken,
@@ -328,7 +336,7 @@ async fn accepted_token(
     let now = ctx.clock.now();
     let row = match store::find_token_state(&ctx.db, presented.session, rules(ctx), now).await? {
         Ok(row) => row,
-        // A row that is over is swept before a long token has run out; its person may still be here.
+        // The row is cleaned up before a long-lived token expires; the account may still exist.
         Err(SessionInvalid::NotFound) => {
             let user = accounts::find_by_id(&ctx.db, presented.user).await?;
             return Err(user.map_or(SessionInvalid::NotFound, |_| SessionInvalid::Ended).into());
@@ -345,7 +353,8 @@ async fn accepted_token(
         usage::record_use(ctx, presented.session, &Arc::new(AtomicI64::new(row.last_seen_at)));
         return Ok(AcceptedToken { current: row.current, is_unconfirmed: false, is_late: false });
     }
-    // Clocks of nodes differ, and a clock may have been set back: the distance counts, not the order.
+    // Clocks of nodes differ, and a clock may have been set back: the distance counts, not the
+    // order.
     let is_window_open = (now - row.current.issued_at).abs() < ROTATION_WINDOW;
     let is_replaced = row.previous_id.as_deref() == Some(&presented.id);
     if !is_replaced || !(is_window_open || row.is_unconfirmed) {
@@ -355,8 +364,8 @@ async fn accepted_token(
     Ok(AcceptedToken { current: row.current, is_unconfirmed, is_late: !is_window_open })
 }
 
-/// Ends a session of which somebody has a copy, and tells its owner, once: of many tries with the
-/// same token, the one that ends the session tells.
+/// Revokes a session whose refresh token was copied, and e-mails its owner once: of many requests
+/// with the same token, only the one that ends the session sends the e-mail.
 async fn revoke_reused(
     ctx: &Context,
     presented: &RefreshToken,
@@ -384,7 +393,7 @@ async fn revoke_reused(
     Ok(RefreshError::Reused)
 }
 
-/// The next pair of a session, with what is true of its owner now.
+/// Issues the next pair of a session, with the current custom claims.
 async fn issue_next(
     ctx: &Context,
     refresh: &RefreshToken,
@@ -395,7 +404,7 @@ async fn issue_next(
     Ok(tokens::issue(ctx, refresh, confirms, custom, now))
 }
 
-/// The session and its owner, if it is alive and the owner's account is active.
+/// Returns a session with its user, if it is active.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -403,7 +412,7 @@ pub async fn find(ctx: &Context, session: SessionId) -> Result<Option<ActiveSess
     Ok(find_or_reason(ctx, session).await?.ok())
 }
 
-/// The same, or why it is over.
+/// Returns a session, or why it is not active.
 async fn find_or_reason(
     ctx: &Context,
     session: SessionId,
@@ -427,8 +436,7 @@ async fn find_or_reason(
     Ok(active)
 }
 
-/// The names of the groups that the owner of a session is in: asked for once and remembered as long as
-/// the session is.
+/// Returns the names of the user's groups: read once, and cached as long as the session is.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -443,11 +451,10 @@ pub async fn group_names<'l>(
     Ok(active.groups.get_or_init(|| groups.into_iter().map(|(_, name)| name).collect()))
 }
 
-/// Whether a token of either kind would be taken now. Nothing is exchanged, and nobody is taken for a
-/// thief.
+/// Checks whether a token of either kind would be accepted now. Nothing is rotated or revoked.
 ///
 /// # Errors
-/// [`RefreshError`] says why it would not.
+/// [`RefreshError`] says why it would be refused.
 pub async fn check_token(ctx: &Context, token: &str) -> Result<(), RefreshError> {
     match find_by_access_token(ctx, token).await {
         Ok(_) => Ok(()),
@@ -461,32 +468,35 @@ pub async fn check_token(ctx: &Context, token: &str) -> Result<(), RefreshError>
     }
 }
 
-/// Whether an access token is one of ours and has not expired; whether its session lives is not asked.
+/// Returns whether an access token is one of ours and has not expired; does not look at its
+/// session.
 #[must_use]
 pub fn is_access_token(ctx: &Context, token: &str) -> bool {
     tokens::verify_access(ctx, token, ctx.clock.now()).is_ok()
 }
 
-/// The same of a refresh token.
+/// Returns whether a refresh token is one of ours and has not expired; does not look at its
+/// session.
 #[must_use]
 pub fn is_refresh_token(ctx: &Context, token: &str) -> bool {
     tokens::verify_refresh(ctx, token, ctx.clock.now()).is_ok()
 }
 
-/// The session that a refresh token names, and whose; whether they are still there is not asked.
+/// Returns the session and the user that a refresh token names; does not check that they still
+/// exist.
 ///
 /// # Errors
-/// [`TokenError`] when it is not a refresh token of ours, or has expired.
+/// [`TokenError`] when it is not one of our refresh tokens, or has expired.
 pub fn session_id_in(ctx: &Context, token: &str) -> Result<(SessionId, UserId), TokenError> {
     let presented = tokens::verify_refresh(ctx, token, ctx.clock.now())?;
     Ok((presented.session, presented.user))
 }
 
-/// The living session of a refresh token, and whose. Nothing is exchanged; a token that had been
-/// replaced ends the session, as in [`refresh`].
+/// Returns the active session and the user of a refresh token. Nothing is rotated; a replaced token
+/// revokes the session as in [`refresh`].
 ///
 /// # Errors
-/// [`RefreshError`] says why there is none.
+/// [`RefreshError`] says why the token was refused.
 pub async fn find_by_refresh_token(
     ctx: &Context,
     token: &str,
@@ -500,8 +510,8 @@ pub async fn find_by_refresh_token(
     }
 }
 
-/// Ends a session; `false` means that it was over already. The caller commits, then tells the cache
-/// with [`invalidate_cached`].
+/// Ends a session; returns `false` if it had ended already. The caller commits, then calls
+/// [`invalidate_cached`].
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -514,7 +524,7 @@ pub async fn end(
     store::end(transaction, (session, None), why, now).await
 }
 
-/// The same if it is a session of this person.
+/// Ends a session if it belongs to this user.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -527,10 +537,10 @@ pub async fn end_owned(
     store::end(transaction, (session, Some(user)), why, now).await
 }
 
-/// Commits what opened a session; the one that the browser had before ends with it.
+/// Commits a transaction that created a session, and ends the session that the browser had before.
 ///
 /// # Errors
-/// [`DbError`] when the database cannot; then nothing has happened.
+/// [`DbError`] when the database cannot; then nothing has changed.
 pub async fn commit_replacing_session(
     ctx: &Context,
     transaction: Transaction,
@@ -544,7 +554,7 @@ pub async fn commit_replacing_session(
     Ok(())
 }
 
-/// The living sign-ins of a person: `this` first, then whichever was seen last.
+/// Lists the active sessions of a user: `this` first, then by last use.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -556,7 +566,7 @@ pub async fn list_active(
     store::list_active(&ctx.db, user, this, MAX_LISTED, rules(ctx), ctx.clock.now()).await
 }
 
-/// Every sign-in of a person whose row is still there, living or over, newest first.
+/// Lists every stored session of a user, active or ended, newest first.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -564,8 +574,8 @@ pub async fn list_all(db: &Db, user: UserId, at_most: u64) -> Result<Vec<Session
     store::list_all(db, user, at_most).await
 }
 
-/// Ends a session of a person at the request of `acting`, which is another one or the same.
-/// `false` means that the person has no such living session, or that `acting` is over itself.
+/// Ends a session of a user, at the request of the session `acting`, which may be the same. Returns
+/// `false` if the user has no such active session, or if `acting` has itself ended.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -579,8 +589,9 @@ pub async fn end_from(
     store::end_from(transaction, user, acting, session, why, now).await
 }
 
-/// Ends every living session of a person but `acting`; tells which, for [`invalidate_cached`] after the commit.
-/// If `acting` is over itself, it ends none: of two that end each other, one is left.
+/// Ends every active session of a user but `acting`; returns their ids for [`invalidate_cached`]
+/// after the commit. If `acting` has itself ended, none is ended: of two that end each other, one
+/// remains.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -593,8 +604,8 @@ pub async fn end_others(
     store::end_others(transaction, user, acting, why, now).await
 }
 
-/// Ends every session of a person but `except`; tells which, for [`invalidate_cached`] after the commit. The
-/// account is locked.
+/// Ends every session of a user but `except`; returns their ids for [`invalidate_cached`] after the
+/// commit. The caller holds the lock on the account.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -608,8 +619,8 @@ pub async fn end_all(
     store::end_all(transaction, user, except, why, now).await
 }
 
-/// Notes that the owner of a session has just proved to be it once more. The caller commits, then
-/// tells the cache with [`invalidate_cached`].
+/// Records that the user has just reauthenticated in this session. The caller commits, then calls
+/// [`invalidate_cached`].
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -621,24 +632,24 @@ pub async fn record_reauthentication(
     store::update_authenticated_at(transaction, session, now).await
 }
 
-/// Where an address must be proved, sessions of accounts without a proved one are worth nothing.
+/// Returns the rules that the settings set for active sessions.
 fn rules(ctx: &Context) -> SessionRules {
     let needs_verified_email = ctx.settings.email_verification == EmailVerification::Mandatory;
     SessionRules { needs_verified_email, idle: idle_lifetime(ctx) }
 }
 
-/// After how long an unused session is over, if that is asked for.
+/// Returns after how long an unused session ends; `None` if the setting is off.
 fn idle_lifetime(ctx: &Context) -> Option<time::Duration> {
     let idle = time::Duration::try_from(ctx.settings.session_idle_lifetime).ok()?;
     (!idle.is_zero()).then_some(idle)
 }
 
-/// To be called after the end of a session has been committed.
+/// Removes a session from the cache. Call it after the commit that ended or changed the session.
 pub fn invalidate_cached(ctx: &Context, session: SessionId) {
     ctx.cache.invalidate(session);
 }
 
-/// Whether a person has a living session.
+/// Returns whether a user has an active session.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -646,7 +657,7 @@ pub async fn has_active(ctx: &Context, user: UserId) -> Result<bool, DbError> {
     store::has_active(&ctx.db, user, rules(ctx), ctx.clock.now()).await
 }
 
-/// How many sessions are alive, counted up to `at_most`.
+/// Counts the active sessions, up to `at_most`.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -658,7 +669,7 @@ pub async fn count_active(
     store::count_active(&ctx.db, rules(ctx), now, at_most).await
 }
 
-/// Deletes up to `at_most` sessions that have been over for a while; tells how many.
+/// Deletes up to `at_most` sessions that ended a while ago; returns how many.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.

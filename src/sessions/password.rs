@@ -1,8 +1,8 @@
-//! Proving by password: the one place where a password is compared, whatever for.
+//! Verifies passwords: the one place where a password is compared, whatever for.
 //!
-//! Logging in, changing the password and confirming a dangerous act count their tries together, so a
-//! guesser gains nothing by going to another door. Whatever a stranger can get wrong costs the same
-//! work and gets the same answer.
+//! Log-in, password change and reauthentication share their rate limits, so a guesser gains nothing
+//! by using another form. An unknown address and a wrong password cost the same work and get the
+//! same answer.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ use crate::throttle;
 use crate::throttle::{Attempt, Cap, Limit, ThrottleError};
 use crate::types::{Email, Password, RequestInfo, User, UserId};
 
-/// Guesses at one account from devices that it was never signed in on. Ten honest slips are free;
-/// at an hour's wait a guesser stays far below the 100 tries that NIST SP 800-63B-4, 3.2.2 allows.
+/// Guesses at one account from unknown devices. Ten mistakes are free; at one guess an hour a
+/// guesser stays far below the 100 attempts that NIST SP 800-63B-4, 3.2.2 allows.
 const BY_ACCOUNT: Limit = Limit {
     name: "login-account",
     free: 10,
@@ -31,8 +31,9 @@ const BY_ACCOUNT: Limit = Limit {
     longest_wait: Duration::from_hours(1),
 };
 
-/// Guesses from one place at any account. A school behind one address slips more often than a
-/// person, and must not wait long for one vandal.
+/// Guesses from one client network at any account. A school behind one address makes more mistakes
+/// than one user, and must not wait long because of one vandal. The stored name is older than the
+/// term.
 const BY_CLIENT_NETWORK: Limit = Limit {
     name: "login-place",
     free: 100,
@@ -41,9 +42,10 @@ const BY_CLIENT_NETWORK: Limit = Limit {
     longest_wait: Duration::from_mins(5),
 };
 
-/// Guesses with one device cookie: the owner's, or that of a thief who has a copy. What is spent stays
-/// spent for this cookie, whose waits alone would allow 159 guesses a day. Every log-in gives the browser
-/// a new one. A cookie without guesses left is worth nothing: its holder is a stranger.
+/// Guesses with one device token: the owner's, or that of a thief who has a copy. Attempts are
+/// never forgotten while the token is in use, because its waits alone would allow 159 guesses a
+/// day. Every log-in issues a new token. A token without attempts left is ignored: its holder is
+/// treated as an unknown device.
 const BY_DEVICE: Cap = Cap {
     limit: Limit {
         name: "login-device",
@@ -56,15 +58,15 @@ const BY_DEVICE: Cap = Cap {
     resets_on_refund: false,
 };
 
-/// Wrong passwords in a row for one account, from wherever. NIST SP 800-63B-4, 3.2.2 allows 100; then
-/// the password opens nothing until another one is chosen by a link.
+/// Consecutive wrong passwords for one account, from all devices. NIST SP 800-63B-4, 3.2.2 allows
+/// 100; after that the password is refused until the user chooses another one by a reset link.
 const IN_A_ROW: Cap = Cap { limit: ROW, at_most: 100, resets_on_refund: true };
 
-/// The part of those that strangers have: the rest is left to devices that know the account, so that no
-/// stranger can lock its owner out.
+/// The share of those that unknown devices may use up: the rest is reserved for known devices, so
+/// that no stranger can lock the owner out.
 const IN_A_ROW_FROM_UNKNOWN_DEVICES: Cap = Cap { at_most: 80, ..IN_A_ROW };
 
-/// Both count on one key. Waiting is the business of the other limits.
+/// Both count on one key. The other limits do the waiting.
 const ROW: Limit = Limit {
     name: "login-row",
     free: u32::MAX,
@@ -73,24 +75,25 @@ const ROW: Limit = Limit {
     longest_wait: Duration::ZERO,
 };
 
-/// Rows of addresses without an account are kept too, or their absence would tell. So a row is forgotten
-/// after a month per try without a try: a guesser who waits for that has twelve guesses a year.
+/// Keys of addresses without an account are stored too, or their absence would reveal that. They
+/// are forgotten after a month per attempt without a new attempt: a guesser who waits for that has
+/// twelve guesses a year.
 const FORGETS_ONE_IN_A_ROW_IN: Duration = Duration::from_hours(30 * 24);
 
-/// A password that fits.
+/// The proof that a password matches.
 #[derive(Debug, Clone)]
 pub struct VerifiedPassword {
-    /// The account, as it was when it was looked up. Whether it may be used is not asked yet.
+    /// The account as it was before the comparison. Whether it is active has not been checked.
     pub account: Account,
-    /// The hash that the password fits; `None` for whoever has no password.
+    /// The hash that the password matches; `None` for users without a password.
     pub hash: Option<VerifiedHash>,
-    /// Whether the account was signed in to in this browser before.
+    /// Whether the account was logged in on this device before.
     pub is_known_device: bool,
     attempts: Vec<Attempt>,
 }
 
 impl VerifiedPassword {
-    /// Gives the try back, for it was honest.
+    /// Refunds the rate-limit attempt in a transaction, because the password was right.
     ///
     /// # Errors
     /// [`DbError`] when the database cannot.
@@ -98,7 +101,8 @@ impl VerifiedPassword {
         throttle::refund(transaction, &self.attempts).await
     }
 
-    /// The same where nothing else is written: the password was right, and something else was not.
+    /// Refunds the rate-limit attempt in a transaction of its own: the password was right, and
+    /// something else failed.
     ///
     /// # Errors
     /// [`DbError`] when the database cannot.
@@ -108,7 +112,7 @@ impl VerifiedPassword {
         transaction.commit().await
     }
 
-    /// Whether the hash, or that there is none, still stands in an account that was read after the proof.
+    /// Returns whether a freshly read account is active and still has the verified password.
     #[must_use]
     pub fn still_matches(&self, account: &Account) -> bool {
         account.is_active && self.has_password_of(account)
@@ -121,17 +125,17 @@ impl VerifiedPassword {
     }
 }
 
-/// Why an account may not be used, as far as its owner is told.
+/// Why an account is inactive, as far as its owner is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inactive {
-    /// Staff forbade its use, perhaps until an instant.
+    /// Staff suspended it, perhaps until an instant.
     Suspended(Option<OffsetDateTime>),
-    /// Staff deleted it; until then they can bring it back.
+    /// Staff deleted it; until this instant they can restore it.
     Deleted(OffsetDateTime),
 }
 
 impl Inactive {
-    /// Returns why this account may not be used; `None` when it may, also because a suspension is over.
+    /// Returns why this account is inactive; `None` if it is active, or if its suspension is over.
     #[must_use]
     pub fn of(account: &Account, now: OffsetDateTime) -> Option<Self> {
         match (account.is_active, account.deletes_at, account.inactive_until) {
@@ -143,20 +147,20 @@ impl Inactive {
     }
 }
 
-/// Why a password proved nothing.
+/// Why a password was not verified.
 #[derive(Debug, Error)]
 pub enum AuthError {
-    /// There is no such account, or the password is not its.
+    /// There is no such account, or the password is wrong.
     #[error("wrong credentials")]
     WrongCredentials,
-    /// Too many tries on this account or from there.
-    #[error("too many tries")]
+    /// Too many attempts on this account or from this client network.
+    #[error("too many attempts")]
     TooSoon(Duration),
-    /// Too many wrong passwords in a row: the password opens nothing here until another one is chosen by a
-    /// link.
-    #[error("too many wrong passwords in a row")]
+    /// Too many consecutive wrong passwords: the password is refused until another one is chosen by
+    /// a reset link.
+    #[error("too many consecutive wrong passwords")]
     Closed,
-    /// Too many people at once.
+    /// The queue for password hashing is full.
     #[error(transparent)]
     Busy(#[from] QueueFull),
     /// The database failed.
@@ -183,11 +187,11 @@ impl From<ThrottleError> for AuthError {
     }
 }
 
-/// Compares a password with the account's. The try is counted before, and given back by whoever
-/// makes something of the proof.
+/// Compares a password with the stored hash. The attempt is counted first; the caller refunds it
+/// when it uses the result.
 ///
 /// # Errors
-/// [`AuthError`] says why it proved nothing.
+/// [`AuthError`] says why the password was not verified.
 pub async fn verify_password(
     ctx: &Context,
     email: &Email,
@@ -197,10 +201,10 @@ pub async fn verify_password(
     let (attempts, is_known_device) = count_attempt(ctx, email, info).await?;
     let account = accounts::find_by_email(&ctx.db, email).await?;
     let stored = account.as_ref().and_then(|account| account.password_hash.clone());
-    // Without an account the same work is done.
+    // Without an account, a dummy hash costs the same work.
     let verdict = ctx.hasher.verify(password.clone(), stored.clone()).await?;
     let (Some(account), Some(stored), true) = (account.as_ref(), stored, verdict.is_right) else {
-        // A hash that was imported costs another time than ours: what is missing is made up for.
+        // An imported hash takes less time than ours: do the missing work.
         let kinds = accounts::hash_kinds(ctx).await?;
         let stored = account.as_ref().and_then(|account| account.password_hash.clone());
         ctx.hasher.round_up(password, stored, kinds).await?;
@@ -217,8 +221,8 @@ pub async fn verify_password(
     })
 }
 
-/// Returns, for a user who has just given the right password, why the account may not be used; `None` when it
-/// may, or has another password by now. The try is given back.
+/// Returns why the account is inactive, for a user who has just given the right password; `None` if
+/// it is active, or has another password by now. Refunds the attempt.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -235,9 +239,9 @@ pub async fn why_inactive(
     Ok(Some(inactive))
 }
 
-/// Counts a try; also tells whether it counts as one on a device that knows the account. A known device
-/// is counted on its own: whatever strangers do to the account or from the same network, its owner gets
-/// through.
+/// Counts an attempt; also returns whether it was counted for a known device. Known devices are
+/// counted separately: the owner gets through whatever others do to the account or from the same
+/// network.
 async fn count_attempt(
     ctx: &Context,
     email: &Email,
@@ -248,7 +252,7 @@ async fn count_attempt(
         let attempts = vec![BY_DEVICE.on(device), IN_A_ROW.on(&pseudonym(ctx, email))];
         match throttle::check_rate_limit(&ctx.db, &attempts, now).await.map_err(AuthError::from) {
             Ok(()) => return Ok((attempts, true)),
-            // Nothing is left on the cookie, or on the account, which strangers are told as well.
+            // The device token or the account has no attempts left: count it as an unknown device.
             Err(AuthError::Closed) => {}
             Err(error) => return Err(error),
         }
@@ -258,12 +262,12 @@ async fn count_attempt(
     Ok((attempts, false))
 }
 
-/// Whoever is signed in proves it by the password; somebody who has none, and comes with `None`, has just
-/// been proved in another way, as the caller knows.
+/// Verifies the password of a signed-in user. For a user without a password (`None`), the caller
+/// has checked another proof.
 ///
 /// # Errors
-/// [`AuthError`] says why it proved nothing; without a password it is [`AuthError::WrongCredentials`] when there is
-/// one after all.
+/// [`AuthError`] says why it failed; without a password it is [`AuthError::WrongCredentials`] if
+/// the account has one after all.
 pub async fn reauthenticate(
     ctx: &Context,
     user: &User,
@@ -286,8 +290,8 @@ async fn account_without_password(
     Ok(VerifiedPassword { account, hash: None, is_known_device: true, attempts: Vec::new() })
 }
 
-/// How long strangers' devices have to wait before the next guess at this address; `None` when they
-/// do not, and [`throttle::CLOSED`] when there were too many wrong passwords in a row.
+/// Returns how long unknown devices must wait before the next attempt at this address; `None` if
+/// they need not, and [`throttle::CLOSED`] after too many consecutive wrong passwords.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -297,7 +301,7 @@ pub async fn retry_after(ctx: &Context, email: &Email) -> Result<Option<Duration
     throttle::retry_after(&ctx.db, &attempts, ctx.clock.now()).await
 }
 
-/// Ends the row of wrong passwords of an address, for its account has another password.
+/// Resets the count of consecutive wrong passwords, because the account has another password.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -322,9 +326,9 @@ fn pseudonym(ctx: &Context, email: &Email) -> String {
     ctx.keys.pseudonym(email.canonical())
 }
 
-/// Writes the failure into the owner's trail, after the answer. For an unknown address the same is written
-/// into a place that does not grow: a write that only known addresses cause would show in the time of the
-/// next request.
+/// Records the failure in the user's audit log, after the response. For an unknown address the same
+/// is written into a row that does not grow: a write for known addresses only would be measurable
+/// in the time of the next request.
 fn record_failure(ctx: &Context, user: Option<UserId>, info: &RequestInfo) {
     let id = info.request_id.as_str();
     match user {
@@ -356,7 +360,7 @@ fn record_failure(ctx: &Context, user: Option<UserId>, info: &RequestInfo) {
         }
         .await;
         if let Err(error) = written {
-            tracing::error!(%error, "a failed log-in could not be noted");
+            tracing::error!(%error, "a failed log-in could not be recorded");
         }
     });
 }

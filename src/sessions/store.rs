@@ -22,20 +22,20 @@ use crate::db::entity::user;
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{RequestInfo, SessionId, Transport, UserId};
 
-/// A session that is over keeps its row for this long, so that its owner can still see it.
+/// An ended session keeps its row for this long, so that its owner can still see it.
 const KEEP_EXPIRED: time::Duration = time::Duration::days(30);
 
-/// What a session must be to count as alive, beside not having ended.
+/// What a session needs to count as active, besides not having been ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SessionRules {
-    /// Whether its owner's address must be proved.
+    /// Whether the user's e-mail address must be verified.
     pub needs_verified_email: bool,
-    /// After how long without use it is over.
+    /// After how long without use it ends.
     pub idle: Option<time::Duration>,
 }
 
 impl SessionRules {
-    /// When it must have been used at the latest, in microseconds.
+    /// Returns the instant after which it must have been used, in microseconds.
     fn seen_after(self, now: OffsetDateTime) -> i64 {
         self.idle.map_or(i64::MIN, |idle| to_micros(now - idle))
     }
@@ -44,29 +44,29 @@ impl SessionRules {
 /// Why a session ended. The names are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndReason {
-    /// Its owner logged out.
+    /// The user logged out.
     LoggedOut,
-    /// Somebody logged in again in the same browser.
+    /// The user logged in again in the same browser.
     Replaced,
     /// A replaced refresh token was used again.
     TokenReused,
     /// The password was changed.
     PasswordChanged,
-    /// The address was proved, by somebody who may not be whoever signed in before.
+    /// The e-mail address was verified, and whoever signed in before may not own it.
     EmailVerified,
-    /// The owner said that it was not them.
+    /// The owner reported a compromise ("this wasn't me").
     NotMe,
-    /// The owner wants the account deleted.
+    /// The owner requested the deletion of the account.
     Leaving,
-    /// Staff forbade the use of the account.
+    /// Staff suspended or deleted the account.
     Deactivated,
-    /// Staff moved the account to another address.
+    /// Staff changed the e-mail address of the account.
     EmailChanged,
     /// Staff ended it.
     EndedByStaff,
-    /// Its owner ended it from the list of sign-ins.
+    /// The owner ended it in the list of sessions.
     EndedByOwner,
-    /// Its owner has signed in so often since that it was one too many.
+    /// The user has logged in so often since that it exceeded the bound.
     TooMany,
 }
 
@@ -89,13 +89,13 @@ impl EndReason {
     }
 }
 
-/// A living session as far as its tokens go.
+/// The tokens of an active session.
 pub(super) struct TokenState {
     pub current: RefreshToken,
     pub previous_id: Option<String>,
-    /// Whether nothing that was issued with the current token has been shown yet.
+    /// Whether no token of the last rotation has been used yet.
     pub is_unconfirmed: bool,
-    /// In microseconds.
+    /// In microseconds since 1970.
     pub last_seen_at: i64,
 }
 
@@ -128,7 +128,8 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// The one statement that decides a rotation: whoever changes the row has won.
+/// Rotates the refresh token, if it is still the current one: the one statement that decides which
+/// of several requests rotates.
 pub(super) async fn rotate(
     transaction: &Transaction,
     presented: &RefreshToken,
@@ -137,7 +138,7 @@ pub(super) async fn rotate(
     info: &RequestInfo,
 ) -> Result<bool, DbError> {
     let now = next.issued_at;
-    // Looked up by key: a list of all active people would be made anew for each rotation.
+    // Looked up by key: a list of all active users would be built for each rotation.
     let owner = Expr::col((user::Entity, user::Column::Id));
     let mut active_owner = user::Entity::find()
         .select_only()
@@ -167,9 +168,8 @@ pub(super) async fn rotate(
     Ok(done.rows_affected == 1)
 }
 
-/// Decides whether a replaced token still gives its successor: it does as long as nothing that was
-/// issued with the successor has been shown. Confirming the rotation changes the same row, so
-/// one of the two is first.
+/// Accepts a replaced token, if no token of the rotation that replaced it has been used. Confirming
+/// the rotation changes the same row, so one of the two is first.
 pub(super) async fn reuse_successor(
     transaction: &Transaction,
     presented: &RefreshToken,
@@ -186,7 +186,7 @@ pub(super) async fn reuse_successor(
     Ok(done.rows_affected == 1)
 }
 
-/// Notes that something of the rotation that gave this token has been shown.
+/// Records that a token of this rotation has been used.
 pub(super) async fn confirm(db: &Db, session: SessionId, rotation: &str) -> Result<(), DbError> {
     session::Entity::update_many()
         .col_expr(Column::UnconfirmedJti, Expr::value(None::<String>))
@@ -197,7 +197,7 @@ pub(super) async fn confirm(db: &Db, session: SessionId, rotation: &str) -> Resu
     Ok(())
 }
 
-/// Notes that a session was used, unless it was noted later than that already.
+/// Records the use of a session, unless a later use is recorded already.
 pub(super) async fn touch(db: &Db, session: SessionId, now: OffsetDateTime) -> Result<(), DbError> {
     session::Entity::update_many()
         .col_expr(Column::LastSeenAt, Expr::value(to_micros(now)))
@@ -209,10 +209,10 @@ pub(super) async fn touch(db: &Db, session: SessionId, now: OffsetDateTime) -> R
     Ok(())
 }
 
-/// Ends those sessions of a user that are beyond the bound, among those whose tokens travel in the same
-/// way. Which ones go is decided within each user agent: a program that logs in again and again pushes
-/// out its own before those of another program. Of one user agent, the one that was unused for longest
-/// goes first.
+/// Ends the sessions of a user beyond the bound, among those of the same transport. They are ranked
+/// within each user agent: a program that logs in again and again pushes out its own sessions
+/// before those of other programs. Within one user agent, the least recently used session ends
+/// first.
 pub(super) async fn end_excess(
     transaction: &Transaction,
     (user, new, transport): (UserId, SessionId, Transport),
@@ -234,7 +234,7 @@ pub(super) async fn end_excess(
         .order_by(rank_in_user_agent, Order::Asc)
         .order_by_desc(Column::LastSeenAt)
         .order_by_desc(Column::Id)
-        // The new one is not among them.
+        // The new session is not among the candidates.
         .offset(most - 1)
         .limit(at_once);
     let rows = update_ended(EndReason::TooMany, now)
@@ -244,7 +244,7 @@ pub(super) async fn end_excess(
     Ok(ids(&rows))
 }
 
-/// What a living session's row says of its tokens, or why it is over.
+/// Returns the tokens of an active session, or why it is not active.
 pub(super) async fn find_token_state(
     db: &Db,
     session: SessionId,
@@ -266,7 +266,7 @@ pub(super) async fn find_token_state(
     }))
 }
 
-/// A living session with its person, or why it is over.
+/// Returns an active session with its user, or why it is not active.
 pub(super) async fn find_active(
     db: &Db,
     session: SessionId,
@@ -286,7 +286,7 @@ pub(super) async fn find_active(
     }
 }
 
-/// When a session is over if it is not used any more.
+/// Returns when a session ends if it is not used any more.
 fn ends_at(row: &session::Model, rules: SessionRules) -> OffsetDateTime {
     let expires_at = from_micros(row.expires_at);
     rules.idle.map_or(expires_at, |idle| Ord::min(expires_at, from_micros(row.last_seen_at) + idle))
@@ -324,8 +324,7 @@ struct Listed {
     active: i64,
 }
 
-/// `this` first, then by last seen. The number of all comes with each row, so that it needs no
-/// second statement.
+/// `this` first, then by last use. The total comes with each row, which saves a second statement.
 pub(super) async fn list_active(
     db: &Db,
     user: UserId,
@@ -391,7 +390,7 @@ pub(super) async fn list_all(
     Ok(kept.collect())
 }
 
-/// With `user` only if it is a session of theirs.
+/// With `user`, only a session of this user.
 pub(super) async fn end(
     transaction: &Transaction,
     (session, user): (SessionId, Option<UserId>),
@@ -406,7 +405,8 @@ pub(super) async fn end(
     Ok(done.rows_affected == 1)
 }
 
-/// Ends a session of a person, if `acting` is alive; `false` when there is no such living session.
+/// Ends a session of a user, if `acting` is active; returns `false` if there is no such active
+/// session.
 pub(super) async fn end_from(
     transaction: &Transaction,
     user: UserId,
@@ -426,7 +426,7 @@ pub(super) async fn end_from(
     Ok(done.rows_affected == 1)
 }
 
-/// Ends all living sessions of a person but `acting`, if that is alive itself.
+/// Ends all active sessions of a user but `acting`, if that is active itself.
 pub(super) async fn end_others(
     transaction: &Transaction,
     user: UserId,
@@ -459,9 +459,9 @@ pub(super) async fn end_all(
     Ok(ids(&update.exec_with_returning(transaction.connection()).await?))
 }
 
-/// Whoever ends sessions of a person waits for whoever else does, and for log-ins. Two updates of
-/// many rows could each hold a row that the other wants; and of two sessions that end each other,
-/// the second has to see that it is over. SQLite has one writer anyway.
+/// Locks the account, so that statements that end its sessions, and log-ins, run one after the
+/// other. Two updates of many rows could deadlock; and of two sessions that end each other, the
+/// second must see that it has ended. SQLite has one writer anyway.
 async fn lock_owner(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
     user::Entity::find_by_id(user.0)
         .select_only()
@@ -480,7 +480,7 @@ fn update_ended(why: EndReason, now: OffsetDateTime) -> UpdateMany<session::Enti
         .filter(Column::EndedAt.is_null())
 }
 
-/// Finds a row if this session is alive.
+/// Selects a row if this session is active.
 fn select_active(session: SessionId, now: OffsetDateTime) -> SelectStatement {
     let acting = Alias::new("asking");
     let column = |column: Column| Expr::col((acting.clone(), column));

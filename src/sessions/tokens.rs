@@ -1,4 +1,7 @@
-//! The two tokens of a session: what they claim, and reading them back.
+//! Signs and verifies the two tokens of a session.
+//!
+//! Access tokens are signed with the published keys, refresh tokens with a derived secret. Whether
+//! a session is still active is not known here.
 
 use std::sync::Arc;
 
@@ -17,19 +20,19 @@ use crate::types::{Secret, SessionId, UserId};
 const ACCESS: &str = "access";
 const REFRESH: &str = "refresh";
 
-/// A signed token, to be handed to its owner.
+/// A signed token.
 #[derive(Debug, Clone)]
 pub struct IssuedToken {
     /// The token.
     pub token: Secret,
-    /// When it stops working.
+    /// When it expires.
     pub expires_at: OffsetDateTime,
     /// How long that is from now.
     pub lifetime: time::Duration,
 }
 
-/// What a refresh token says. It is signed anew from these facts alone, so the same facts give the
-/// same token.
+/// The claims of a refresh token. Tokens are signed from these values alone, so equal values give
+/// the same token again.
 #[derive(Debug, Clone)]
 pub(super) struct RefreshToken {
     pub session: SessionId,
@@ -39,21 +42,21 @@ pub(super) struct RefreshToken {
     pub expires_at: OffsetDateTime,
 }
 
-/// What showing an access token says of the rotation that its refresh token came from.
+/// What the use of an access token confirms about the rotation of its refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Confirms {
-    /// Nothing: there was no rotation, or it is confirmed, or the refresh token does not go out with the
-    /// access token.
+    /// Nothing: there was no rotation, or it is confirmed, or the refresh token is not sent along.
     Nothing,
-    /// That its answer has arrived. The access token's `jti` begins with that of the refresh token.
+    /// That the response with the refresh token has arrived. The access token's `jti` begins with
+    /// that of the refresh token.
     Rotation,
 }
 
 /// Separates the rotation from the rest of a `jti`; not in the alphabet of ids.
 const AFTER_ROTATION: char = '.';
 
-/// Signs a refresh token and a new access token that goes with it and says more. An access token never
-/// outlives its session.
+/// Signs a refresh token and a new access token with custom claims. An access token never outlives
+/// its session.
 pub(super) fn issue(
     ctx: &Context,
     refresh: &RefreshToken,
@@ -89,7 +92,8 @@ pub(super) fn issue(
     }
 }
 
-/// What an access token proves, also if another node has just made the key.
+/// Verifies an access token; reads the signing keys again if another node may have just made its
+/// key.
 pub(super) async fn verify_access_with_latest_keys(
     ctx: &Context,
     token: &str,
@@ -102,7 +106,7 @@ pub(super) async fn verify_access_with_latest_keys(
     }
 }
 
-/// What an access token proves. The signature is verified once and remembered.
+/// Verifies an access token. The result is cached, so each signature is verified once.
 pub(super) fn verify_access(
     ctx: &Context,
     token: &str,
@@ -128,7 +132,8 @@ pub(super) fn verify_access(
     Ok(verified)
 }
 
-/// Verifies a refresh token's signature and claims; whether it is still good, the database knows.
+/// Verifies the signature and the claims of a refresh token; only the database knows whether it is
+/// still the current one.
 pub(super) fn verify_refresh(
     ctx: &Context,
     token: &str,
@@ -140,8 +145,8 @@ pub(super) fn verify_refresh(
     parse(ctx, &claims)
 }
 
-/// What no key of ours signed is invalid. What the key of the other kind signed is still refused, but
-/// its owner may learn why: it has run out, or is for something else.
+/// Explains a refusal: a token of the other kind, or an expired one, is signed by our other key. It
+/// is still refused, but its owner may learn why.
 fn or_other_reason(
     why: TokenError,
     by_other_key: impl FnOnce() -> Result<Claims, TokenError>,
@@ -164,8 +169,8 @@ fn expected<'a>(ctx: &'a Context, kind: &'a str, now: OffsetDateTime) -> Expecte
     }
 }
 
-/// Nothing personal stands in a token unless the settings ask for it: names and addresses change, tokens
-/// travel.
+/// A token holds no personal data unless the settings ask for it: names and addresses change, and
+/// tokens travel.
 fn claims(ctx: &Context, token: &RefreshToken, kind: &str) -> Claims {
     let settings = &ctx.settings;
     let user = token.user.to_string();

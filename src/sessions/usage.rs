@@ -1,8 +1,8 @@
-//! What is noted of a session after the answer to a request has been found: that the last rotation has
-//! arrived, and that the session was used.
+//! Records the use of sessions: that the tokens of the last rotation have arrived, and when a
+//! session was last used.
 //!
-//! Neither is needed for the answer, so no request waits for it; a note that could not be written is tried
-//! again by the next request.
+//! The response does not depend on these writes, so no request waits for them; a write that failed
+//! is tried again by the next request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,13 +12,13 @@ use crate::clock::to_micros;
 use crate::context::Context;
 use crate::types::SessionId;
 
-/// How often it is noted at most that a session was used: a twentieth of the time after which an unused
-/// session is over, and once a minute where that is longer.
+/// How often the use of a session is recorded: twenty times per idle lifetime, and at least once a
+/// minute while it is used.
 const RECORDS_PER_IDLE_LIFETIME: i32 = 20;
 const LONGEST_BETWEEN_RECORDS: time::Duration = time::Duration::MINUTE;
 
-/// Confirms a rotation: something that was issued with this refresh token has been shown. Of all
-/// requests that come to this node with it, one writes.
+/// Confirms a rotation: a token of it has been used. Of all requests to this node with such a
+/// token, one writes.
 pub(super) fn confirm_rotation(ctx: &Context, session: SessionId, rotation: &Arc<str>) {
     if !ctx.cache.is_first_to_confirm(session, rotation) {
         return;
@@ -32,9 +32,9 @@ pub(super) fn confirm_rotation(ctx: &Context, session: SessionId, rotation: &Arc
     });
 }
 
-/// Notes that a session was used, where that matters: if an unused session is over after a while, and
-/// the last note is no longer fresh. `last_seen_at` is in microseconds and is moved on, so that of many
-/// requests one writes.
+/// Records the use of a session, if unused sessions end after a while and the last record is old
+/// enough. `last_seen_at` (microseconds) is moved on in memory first, so that one of many requests
+/// writes.
 pub(super) fn record_use(ctx: &Context, session: SessionId, last_seen_at: &Arc<AtomicI64>) {
     let Some(idle) = super::idle_lifetime(ctx) else { return };
     let now = ctx.clock.now();
@@ -52,7 +52,7 @@ pub(super) fn record_use(ctx: &Context, session: SessionId, last_seen_at: &Arc<A
     tokio::spawn(async move {
         if let Err(error) = store::touch(&ctx.db, session, now).await {
             last_seen_at.store(before, Ordering::Relaxed);
-            tracing::warn!(%error, session.id = %session, "the use of a session was not noted");
+            tracing::warn!(%error, session.id = %session, "the use of a session could not be recorded");
         }
     });
 }

@@ -111,12 +111,12 @@ pub async fn list_active(ctx: &Context) -> Result<Vec<Provider>, DbError> {
 /// [`DbError`] when the database cannot.
 pub async fn list_buttons(ctx: &Context) -> Result<Arc<Vec<ClientRegistration>>, DbError> {
     let now = ctx.clock.now();
-    if let Some(provider_user) = ctx.active_providers.find(now) {
-        return Ok(provider_user);
+    if let Some(known) = ctx.active_providers.get(now) {
+        return Ok(known);
     }
     let active = list_active(ctx).await?.into_iter().map(|provider| provider.registration);
     let active = Arc::new(active.collect());
-    ctx.active_providers.remember(Arc::clone(&active), now);
+    ctx.active_providers.set(Arc::clone(&active), now);
     Ok(active)
 }
 

@@ -1,10 +1,11 @@
-//! Counting tries, in the database, so that all nodes count together and a restart forgets nothing.
+//! Rate limits, counted in the database, so that all nodes count together and a restart forgets
+//! nothing.
 //!
-//! Each key has a level that rises by one with every try and sinks smoothly with time. Above a free
-//! allowance the next try has to wait, twice as long each time up to a bound. A try is counted
-//! before it is made, by one conditional statement, so parallel tries cannot slip through together;
-//! a try that turned out well is given back, and nothing is ever deleted to make room for more.
-//! Who or what is counted is the flows' business.
+//! Each key has a level that rises by one with every attempt and sinks steadily with time. Above a
+//! free allowance the next attempt must wait, twice as long each time up to a bound. An attempt is
+//! counted before it is made, by one conditional statement, so parallel attempts cannot slip
+//! through together; a successful attempt is refunded, and no key is deleted to make room for more.
+//! What is counted is decided by the callers.
 
 mod store;
 
@@ -15,53 +16,54 @@ use time::OffsetDateTime;
 
 use crate::db::{Db, DbError, Transaction};
 
-/// How many tries are free, and what happens then.
+/// How many attempts are free, and how long the others wait.
 #[derive(Debug, Clone, Copy)]
 pub struct Limit {
-    /// The story it belongs to; part of the key.
+    /// What it limits; part of the stored key.
     pub name: &'static str,
-    /// Tries that never wait.
+    /// Attempts that never wait.
     pub free: u32,
-    /// One try is forgotten in this time.
+    /// How long it takes to forget one attempt.
     pub forgets_one_in: Duration,
-    /// The wait after the first try that was not free; it doubles from there.
+    /// The wait after the first attempt that was not free; it doubles from there.
     pub first_wait: Duration,
-    /// No wait is longer.
+    /// The longest wait.
     pub longest_wait: Duration,
 }
 
 impl Limit {
-    /// A try on `subject`, which should be a pseudonym where it is personal.
+    /// Returns an attempt on `subject`, which should be a pseudonym if it is personal.
     #[must_use]
     pub fn on(&'static self, subject: &str) -> Attempt {
         Attempt { limit: self, cap: None, key: format!("{}:{subject}", self.name) }
     }
 }
 
-/// A limit on tries in a row: unlike a [`Limit`] alone it does not reopen with time.
+/// A limit on consecutive attempts: unlike a [`Limit`] alone it does not reopen with time.
 #[derive(Debug, Clone, Copy)]
 pub struct Cap {
-    /// Its name, and the waits before it is reached. The level does not sink while tries are made: it is
-    /// forgotten at once, when `forgets_one_in` has passed for each try and there was no other.
+    /// Its name, and the waits before the cap is reached. The level does not sink: it is forgotten
+    /// as a whole when `forgets_one_in` has passed for each attempt without another one.
     pub limit: Limit,
-    /// Tries in a row. All further ones are refused until one is given back.
+    /// How many consecutive attempts are allowed. All further ones are refused until one is
+    /// refunded.
     pub at_most: u32,
-    /// Whether a try that is given back ends the row, so that the next try is the first of another one.
+    /// Whether a refund resets the count.
     pub resets_on_refund: bool,
 }
 
 impl Cap {
-    /// A try on `subject`, which should be a pseudonym where it is personal.
+    /// Returns an attempt on `subject`, which should be a pseudonym if it is personal.
     #[must_use]
     pub fn on(&'static self, subject: &str) -> Attempt {
         Attempt { cap: Some(self), ..self.limit.on(subject) }
     }
 }
 
-/// What a caller is told to wait where waiting does not help: a day, so that programs come back seldom.
+/// The wait that is reported if waiting does not help: a day, so that programs come back seldom.
 pub const CLOSED: Duration = Duration::from_hours(24);
 
-/// One try on one key.
+/// One attempt on one key.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     limit: &'static Limit,
@@ -69,23 +71,23 @@ pub struct Attempt {
     key: String,
 }
 
-/// A try that was not admitted.
+/// Why an attempt was refused.
 #[derive(Debug, Error)]
 pub enum ThrottleError {
-    /// Too many tries; the next is welcome after this long.
-    #[error("too many tries")]
+    /// Too many attempts; the next is allowed after this long.
+    #[error("too many attempts")]
     TooSoon(Duration),
     /// The database could not count.
     #[error(transparent)]
     Broken(#[from] DbError),
 }
 
-/// Counts a try on every key, or, when one of them must wait, on none.
+/// Counts an attempt on every key; if one of them must wait, counts none.
 ///
-/// The count is a statement and a transaction of its own: it stands whatever becomes of the try.
+/// The count is a statement and a transaction of its own: it stays whatever becomes of the attempt.
 ///
 /// # Errors
-/// [`ThrottleError::TooSoon`] when a key must wait; for [`CLOSED`] when a [`Cap`] is reached.
+/// [`ThrottleError::TooSoon`] when a key must wait; with [`CLOSED`] when a [`Cap`] is reached.
 pub async fn check_rate_limit(
     db: &Db,
     attempts: &[Attempt],
@@ -98,7 +100,7 @@ pub async fn check_rate_limit(
     Err(ThrottleError::TooSoon(wait.max(Duration::from_secs(1))))
 }
 
-/// Ends the rows of tries on these keys, for whatever the tries were about has changed.
+/// Resets these keys, because what the attempts were about has changed.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -106,8 +108,8 @@ pub async fn reset(transaction: &Transaction, attempts: &[Attempt]) -> Result<()
     store::reset(transaction, attempts).await
 }
 
-/// How long the next try on any of these would have to wait, without making one; `None` when it would
-/// be welcome at once, and [`CLOSED`] when a [`Cap`] is reached.
+/// Returns how long the next attempt would have to wait, without counting one; `None` if it would
+/// be allowed now, and [`CLOSED`] if a [`Cap`] is reached.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -124,7 +126,7 @@ pub async fn retry_after(
     Ok(wait.filter(|wait| !wait.is_zero()))
 }
 
-/// Gives a try back that turned out to be honest.
+/// Refunds a successful attempt.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -135,7 +137,7 @@ pub async fn refund(transaction: &Transaction, attempts: &[Attempt]) -> Result<(
     store::refund(transaction, attempts).await
 }
 
-/// Deletes up to `at_most` keys on which everything is forgotten; tells how many.
+/// Deletes up to `at_most` keys whose attempts are all forgotten; returns how many.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.

@@ -1,4 +1,5 @@
-//! The statements behind the throttle: each is one, conditional, and its row count is the answer.
+//! The statements of the throttle: each is one conditional statement, and its row count is the
+//! answer.
 
 use sea_orm::{ConnectionTrait as _, Statement, Value};
 use time::OffsetDateTime;
@@ -7,16 +8,16 @@ use super::{Attempt, Limit};
 use crate::clock::{from_micros, to_micros};
 use crate::db::{Db, DbError, Transaction};
 
-/// Counts every try, unless a key has to wait; tells how many were counted.
+/// Counts every attempt, unless a key must wait; returns how many were counted.
 ///
-/// Rows are taken in the order of the tries, always the account before the place, so that two
-/// statements never wait for each other.
+/// Rows are locked in the order of the attempts, always the account before the client network, so
+/// that two statements cannot deadlock.
 pub(super) async fn count(
     db: &Db,
     attempts: &[Attempt],
     now: OffsetDateTime,
 ) -> Result<usize, DbError> {
-    // Whoever read the clock first may get here last: time never runs backwards for a key.
+    // The request that read the clock first may arrive last: time never runs backwards for a key.
     let now_parameter = format!("${}", attempts.len() + 1);
     let latest = format!(
         "(CASE WHEN throttle.counted_at > {now_parameter} THEN throttle.counted_at \
@@ -25,7 +26,7 @@ pub(super) async fn count(
     let elapsed = format!("CAST({latest} - throttle.counted_at AS double precision)");
     let level_of = |each: &Attempt| {
         let sunk = format!("throttle.level - {elapsed} / {}", micros(each.limit.forgets_one_in));
-        // A row of tries is whole until all of it is forgotten.
+        // With a cap the level stays until all of it is forgotten.
         let rest = if each.cap.is_some() { "throttle.level" } else { &sunk };
         format!("(CASE WHEN {sunk} > 0 THEN {rest} ELSE 0 END + 1)")
     };
@@ -40,7 +41,7 @@ pub(super) async fn count(
         .enumerate()
         .map(|(index, each)| {
             let forget = micros(each.limit.forgets_one_in);
-            // Where no try is free, the first one has a wait after it already.
+            // If no attempt is free, even the first one is followed by a wait.
             let wait = if each.limit.free == 0 { micros(each.limit.first_wait) } else { 0 };
             let id = format!("CAST(${} AS text) AS id", index + 1);
             format!("SELECT {id}, {forget} AS forget, {wait} AS wait")
@@ -64,7 +65,7 @@ pub(super) async fn count(
     Ok(writer.query_all_raw(statement).await?.len())
 }
 
-/// When the last of the keys opens.
+/// Returns when the last of the keys reopens.
 pub(super) async fn find_open_at(
     db: &Db,
     attempts: &[Attempt],
@@ -79,9 +80,9 @@ pub(super) async fn find_open_at(
     Ok(open_at.map(from_micros))
 }
 
-/// The wait is worked out anew for the level that is left: an honest try ends the wait that it
-/// caused itself and no other. An insert that always meets its rows, because it takes them in the
-/// order of the tries, as [`count`] does; an update takes them in any order.
+/// Recomputes the wait for the level that is left: a refund ends the wait that its attempt caused,
+/// and no other. This is an insert that always meets existing rows, because an insert locks them in
+/// the order of the attempts, as [`count`] does; an update locks them in any order.
 pub(super) async fn refund(transaction: &Transaction, attempts: &[Attempt]) -> Result<(), DbError> {
     let level_of = |each: &Attempt| match each.cap {
         Some(cap) if cap.resets_on_refund => "0",
@@ -90,7 +91,7 @@ pub(super) async fn refund(transaction: &Transaction, attempts: &[Attempt]) -> R
     let level = per_key(attempts, |each| level_of(each).into());
     let open_at =
         per_key(attempts, |each| open_at(level_of(each), "throttle.counted_at", each.limit));
-    // A row of tries is kept for long; one that is over need not be.
+    // A capped key is kept for long; after a reset it need not be.
     let forgotten_at = per_key(attempts, |each| match each.cap {
         Some(_) => {
             let level = level_of(each);
@@ -111,7 +112,7 @@ pub(super) async fn refund(transaction: &Transaction, attempts: &[Attempt]) -> R
     Ok(())
 }
 
-/// Whether the cap of any of the keys is reached.
+/// Returns whether the cap of any key is reached.
 pub(super) async fn is_closed(db: &Db, attempts: &[Attempt]) -> Result<bool, DbError> {
     let is_closed = is_closed_expression(attempts, "throttle");
     let keys = keys(attempts);
@@ -122,7 +123,7 @@ pub(super) async fn is_closed(db: &Db, attempts: &[Attempt]) -> Result<bool, DbE
     Ok(reader.query_one_raw(statement).await?.is_some())
 }
 
-/// Rows are taken one by one, in the order of the tries.
+/// Rows are locked one by one, in the order of the attempts.
 pub(super) async fn reset(transaction: &Transaction, attempts: &[Attempt]) -> Result<(), DbError> {
     for each in attempts {
         let sql = "UPDATE throttle SET level = 0, open_at = 0, forgotten_at = 0 WHERE id = $1";
@@ -132,7 +133,7 @@ pub(super) async fn reset(transaction: &Transaction, attempts: &[Attempt]) -> Re
     Ok(())
 }
 
-/// Whether a row of `table` has reached its cap, as an SQL expression.
+/// Returns the SQL condition that a row of `table` has reached its cap.
 fn is_closed_expression(attempts: &[Attempt], table: &str) -> String {
     let caps = attempts.iter().enumerate().filter_map(|(index, each)| {
         let at_most = each.cap?.at_most;
@@ -141,7 +142,7 @@ fn is_closed_expression(attempts: &[Attempt], table: &str) -> String {
     format!("(1 = 0{})", caps.collect::<String>())
 }
 
-/// An expression that depends on the key of the row.
+/// Returns an SQL expression that depends on the key of the row.
 fn per_key(attempts: &[Attempt], expression: impl Fn(&Attempt) -> String) -> String {
     let cases: Vec<String> = attempts
         .iter()
@@ -151,7 +152,7 @@ fn per_key(attempts: &[Attempt], expression: impl Fn(&Attempt) -> String) -> Str
     format!("(CASE throttle.id{} END)", cases.concat())
 }
 
-/// The parameters that hold the keys.
+/// Returns the parameters that hold the keys.
 fn keys(attempts: &[Attempt]) -> String {
     let parameters: Vec<String> = (1..=attempts.len()).map(|index| format!("${index}")).collect();
     parameters.join(", ")
@@ -173,8 +174,8 @@ pub(super) async fn delete_forgotten(
     Ok(done.rows_affected())
 }
 
-/// When the next try is welcome after one at `since` that brought a key to `level`, as an SQL
-/// expression: at once (0) or after the wait of that level.
+/// Returns the SQL expression for when a key reopens after an attempt at `since` that brought it to
+/// `level`: 0 (at once), or after the wait of that level.
 fn open_at(level: &str, since: &str, limit: &Limit) -> String {
     let longest = micros(limit.longest_wait);
     let mut cases = format!("WHEN {level} <= {} THEN 0", limit.free);

@@ -1,22 +1,22 @@
-//! Who is asking, as far as the network tells.
+//! What the network tells about a request: client address, user agent, request id.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Longest user agent that is kept, in characters; real ones have at most a few hundred.
+/// The longest user agent that is kept, in characters; real ones have at most a few hundred.
 const MAX_USER_AGENT: usize = 300;
 
-/// The origin of a request, for throttling, audit and the owner's list of devices.
+/// The origin of a request, for rate limits, the audit log and the list of sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestInfo {
     /// The client's address; `None` for the command line.
     pub address: Option<IpAddr>,
-    /// What the client calls itself, cut to a bearable length.
+    /// The `User-Agent` header, without control characters and cut to a bounded length.
     pub user_agent: String,
-    /// The name of the request in logs and on error pages.
+    /// The id of the request in logs and on error pages.
     pub request_id: String,
-    /// The known-device cookie, as it came.
+    /// The device token, unchecked.
     pub device: Option<String>,
-    /// How the client keeps the tokens of a session that it opens.
+    /// How the client keeps its tokens.
     pub transport: Transport,
 }
 
@@ -26,12 +26,12 @@ pub enum Transport {
     /// In cookies, as browsers do.
     #[default]
     Cookie,
-    /// By itself, as programs do: it gets them in the body of an answer.
+    /// By itself, as API clients do: it gets them in the response body.
     Token,
 }
 
 impl Transport {
-    /// The stored name.
+    /// Returns the stored name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl Transport {
 }
 
 impl RequestInfo {
-    /// A request from the network.
+    /// Describes a request from the network.
     #[must_use]
     pub fn new(
         address: Option<IpAddr>,
@@ -61,13 +61,13 @@ impl RequestInfo {
         }
     }
 
-    /// The same client, which keeps its tokens itself.
+    /// Describes the same request of a client that keeps its tokens itself.
     #[must_use]
     pub fn with_token_transport(&self) -> Self {
         Self { transport: Transport::Token, ..self.clone() }
     }
 
-    /// The person at the machine's own terminal.
+    /// Describes a command at the machine's own terminal.
     #[must_use]
     pub fn from_terminal(request_id: String) -> Self {
         Self {
@@ -79,21 +79,21 @@ impl RequestInfo {
         }
     }
 
-    /// The address as text, empty at the terminal.
+    /// Returns the address as text; empty at the terminal.
     #[must_use]
     pub fn ip(&self) -> String {
         self.address.map(|address| address.to_string()).unwrap_or_default()
     }
 
-    /// The client network as text, empty at the terminal.
+    /// Returns the client network as text; empty at the terminal.
     #[must_use]
     pub fn client_network(&self) -> String {
         self.address.map(|address| client_network(address).to_string()).unwrap_or_default()
     }
 }
 
-/// Returns the network that one subscriber can easily vary within: an IPv4 address alone, or an IPv6 /64,
-/// which is the smallest network that a provider hands out (RFC 6177).
+/// Returns the network within which one subscriber can easily vary the address: an IPv4 address
+/// alone, or an IPv6 /64, the smallest network that a provider assigns (RFC 6177).
 #[must_use]
 pub fn client_network(address: IpAddr) -> IpAddr {
     match address {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn one_subscriber_is_one_place() {
+    fn one_subscriber_is_one_client_network() {
         assert_eq!(network_of("2001:db8:1:2::1"), network_of("2001:db8:1:2:ffff::9"));
         assert_eq!(network_of("2001:db8:1:2::1"), network_of("2001:0db8:0001:0002:0:0:0:1"));
         assert_eq!(network_of("::ffff:192.0.2.1"), network_of("192.0.2.1"));

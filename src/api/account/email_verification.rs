@@ -1,4 +1,4 @@
-//! Proving an address.
+//! Verifies an e-mail address.
 
 use rocket::{Route, State, post, routes};
 
@@ -19,7 +19,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![create, again]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |path, about| public(HttpMethod::Post, path, Section::Account, about);
     vec![
@@ -34,8 +33,8 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// The key is the last part of the link in the letter. The account's sessions stay alive for a program
-/// that is signed in to it, or shows its password.
+/// Verifies the address. The key is the last part of the link in the e-mail. The account's sessions
+/// stay active if the client is logged in to it, or sends its password.
 #[post("/api/account/join/verify-email", data = "<body>")]
 async fn create(
     body: Body,
@@ -67,7 +66,7 @@ async fn create(
     }
 }
 
-/// The same answer for every address.
+/// Sends the e-mail again; the response is the same for every address.
 #[post("/api/account/join/resend-email", data = "<body>")]
 async fn again(
     body: Body,

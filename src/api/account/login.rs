@@ -1,4 +1,4 @@
-//! Logging in.
+//! Logs in.
 
 use rocket::http::CookieJar;
 use rocket::serde::json::Json;
@@ -22,7 +22,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route =
         public(HttpMethod::Post, "/api/account/login", Section::Account, "openapi.account.login");
@@ -51,8 +50,9 @@ async fn create(
     }
 }
 
-/// One answer for all. Where addresses must be proved it has to help also those who have a letter to
-/// open; and whoever joined with somebody else's address does not learn that it was free.
+/// Returns one error for all failures. Where verification is mandatory it must also help users
+/// whose e-mail is still unread; and a user who signed up with a foreign address must not learn
+/// that it was free.
 fn wrong_credentials(ctx: &Context) -> Error {
     non_field_error(match ctx.settings.email_verification {
         EmailVerification::Mandatory => "api.login.wrong_or_unverified",

@@ -1,7 +1,7 @@
-//! Logging out.
+//! Logs out.
 //!
-//! Always works: whatever the credentials are worth, the browser's cookies are gone afterwards, and
-//! each session of which a good token was shown is over.
+//! Always succeeds: whatever the credentials are, the browser's cookies are removed, and each
+//! session of which a valid token was sent is ended.
 
 use rocket::http::CookieJar;
 use rocket::{Route, State, post, routes};
@@ -23,14 +23,13 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route =
         public(HttpMethod::Post, "/api/account/logout", Section::Account, "openapi.account.logout");
     vec![route.body([optional("refresh", FieldType::Text)]).returns::<Detail>(200)]
 }
 
-/// A program without cookies shows its refresh token in the body.
+/// Logs out. A client without cookies sends its refresh token in the body.
 #[post("/api/account/logout", data = "<body>")]
 async fn create(
     body: Body,

@@ -1,5 +1,5 @@
-//! One's own account, for the scripts of a site: what `dj-rest-auth` does, with the cookies that the
-//! pages use.
+//! One's own account, for the scripts of a site: what `dj-rest-auth` does, with the cookies that
+//! the pages use.
 
 mod email_verification;
 mod login;
@@ -43,7 +43,6 @@ pub(crate) fn routes() -> Vec<Route> {
     .concat()
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     [
         signup::endpoints,
@@ -62,7 +61,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     .collect()
 }
 
-/// A sentence, in the reader's language.
+/// A response with a sentence, in the reader's language.
 struct DetailResponse(Status, Sentence);
 
 impl DetailResponse {
@@ -84,8 +83,8 @@ impl<'r> response::Responder<'r, 'static> for DetailResponse {
     }
 }
 
-/// Somebody who has just signed in. The refresh token stands in a cookie that no script can read, and
-/// so not here.
+/// The response to a log-in. The refresh token is in a cookie that scripts cannot read, so it is
+/// not repeated here.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Welcome)]
 struct LoginResponse {
@@ -95,7 +94,7 @@ struct LoginResponse {
 }
 
 impl LoginResponse {
-    /// Signs the browser in. Staff may have forbidden the account in this very moment.
+    /// Signs the browser in, unless the account was deactivated in this very moment.
     async fn of(
         tokens: &IssuedTokens,
         jar: &CookieJar<'_>,

@@ -1,4 +1,4 @@
-//! The greeting of My page, for whoever wants to know whether it is them.
+//! The greeting of My page, with which a client can check who is logged in.
 
 use rocket::http::Status;
 use rocket::{Route, get, routes};
@@ -12,7 +12,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![show]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = authenticated(
         HttpMethod::Get,

@@ -1,4 +1,4 @@
-//! Changing one's password.
+//! Changes one's password.
 
 use rocket::{Route, State, post, routes};
 
@@ -16,14 +16,13 @@ use crate::i18n::Sentence;
 use crate::sessions::AuthError;
 use crate::types::{Password, RequestInfo};
 
-/// Where Django says what is wrong with a new password: at the second time that it was typed.
+/// The field at which Django reports a weak new password: the second one.
 const SECOND_FIELD: &str = "new_password2";
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![update]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = authenticated(
         HttpMethod::Post,
@@ -59,7 +58,7 @@ async fn update(
     .await
     {
         Ok(()) => Ok(DetailResponse::ok("api.password.saved")),
-        // What is wrong with the new password is said with it.
+        // Reports a wrong old password together with a weak new one.
         Err(PasswordChangeError::NotProved(AuthError::WrongCredentials)) => {
             let wrong = Sentence::new("api.password.wrong_old");
             let mut errors = FieldErrors::on("old_password", wrong);
@@ -73,7 +72,7 @@ async fn update(
     }
 }
 
-/// The new password, typed twice.
+/// Reads the new password, which is sent twice.
 pub(crate) fn new_password(fields: &mut FieldReader<'_>) -> Option<Password> {
     let (one, other) = (fields.new_password("new_password1"), fields.new_password(SECOND_FIELD));
     let (one, other) = (one?, other?);
@@ -94,7 +93,7 @@ fn change_error(error: PasswordChangeError) -> Error {
     }
 }
 
-/// A new password was not taken.
+/// Returns the error for a new password that was refused.
 pub(crate) fn new_password_error(error: NewPasswordError) -> Error {
     match error {
         NewPasswordError::Weak(found) => {

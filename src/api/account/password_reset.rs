@@ -1,4 +1,4 @@
-//! A new password without the old one, by a link in a letter.
+//! Resets a password by a link in an e-mail.
 
 use rocket::{Route, State, post, routes};
 
@@ -18,7 +18,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![create, update]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |path, about| public(HttpMethod::Post, path, Section::Account, about);
     vec![
@@ -37,7 +36,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// The same answer for every address.
+/// Sends the e-mail; the response is the same for every address.
 #[post("/api/account/password/reset", data = "<body>")]
 async fn create(
     body: Body,
@@ -51,8 +50,8 @@ async fn create(
     Ok(DetailResponse::ok(of_mail("api.password_reset.sent", ctx.settings.delivers_mail())))
 }
 
-/// The token is the last part of the link in the letter. It names its account, so the `uid` that
-/// clients of Django send is not looked at.
+/// Sets the new password. The token is the last part of the link in the e-mail. It identifies its
+/// account, so the `uid` that Django's clients send is ignored.
 #[post("/api/account/password/reset/confirm", data = "<body>")]
 async fn update(
     body: Body,

@@ -1,4 +1,4 @@
-//! The next tokens of a browser.
+//! Refreshes the tokens of a browser.
 
 use rocket::http::CookieJar;
 use rocket::serde::json::Json;
@@ -22,7 +22,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = public(
         HttpMethod::Post,
@@ -38,7 +37,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// The access token and until when it is good; the refresh token is in its cookie.
+/// The access token and its expiry; the refresh token is in its cookie.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Renewed)]
 struct RefreshedAccess {
@@ -48,8 +47,8 @@ struct RefreshedAccess {
     access_expiration: OffsetDateTime,
 }
 
-/// A token in the body beats the cookie. A token that is refused takes no cookie away: another tab may
-/// just have got a better one.
+/// Refreshes the tokens. A token in the body wins over the cookie. A refused token removes no
+/// cookie: another tab may just have received a newer one.
 #[post("/api/account/token/refresh", data = "<body>")]
 async fn create(
     body: Body,

@@ -1,4 +1,4 @@
-//! Joining.
+//! Signs up.
 
 use rocket::http::{CookieJar, Status};
 use rocket::response::status;
@@ -24,7 +24,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route =
         public(HttpMethod::Post, "/api/account/join", Section::Account, "openapi.account.signup");
@@ -45,7 +44,7 @@ enum SignupResponse {
     EmailSent(DetailResponse),
 }
 
-/// What somebody wants to join with, as far as it could be read.
+/// The sign-up fields that could be read.
 struct SignupBody {
     email: Option<Email>,
     password1: Option<Password>,
@@ -68,14 +67,15 @@ impl SignupBody {
             date_of_birth: fields.date_of_birth("date_of_birth", today).or(None),
         };
         let mut errors = fields.into_errors();
-        // The settings decide this, which the field itself does not know; it is said beside all else.
+        // This depends on the settings, which the field does not know; it is reported together with
+        // all other errors.
         if form.email.as_ref().is_some_and(|email| !ctx.settings.accepts_email(email)) {
             errors.add("email", Sentence::new("email.local"));
         }
         (form, errors)
     }
 
-    /// The words of a form with which nothing is wrong.
+    /// Returns the application, if nothing is wrong.
     fn request(&self, errors: &FieldErrors, language: Language) -> Option<SignupRequest> {
         if !errors.is_empty() || self.passwords_differ() {
             return None;
@@ -90,7 +90,7 @@ impl SignupBody {
         })
     }
 
-    /// Whether both passwords are there and are not the same.
+    /// Returns whether both passwords were sent and differ.
     fn passwords_differ(&self) -> bool {
         let both = self.password1.as_ref().zip(self.password2.as_ref());
         both.is_some_and(|(one, other)| one.expose() != other.expose())
@@ -136,8 +136,9 @@ async fn create(
     }
 }
 
-/// The password is weighed too, so that everything is said at once. That two passwords differ is said
-/// of a password that would do: whoever has to choose another one types it twice anyway.
+/// Adds what is wrong with the password, so that all errors are reported at once. That the
+/// passwords differ is reported only for an acceptable password: otherwise the user has to type
+/// another one twice anyway.
 async fn all_errors(
     form: &SignupBody,
     mut errors: FieldErrors,
@@ -166,7 +167,7 @@ async fn all_errors(
 fn signup_error(error: SignupError) -> Error {
     match error {
         SignupError::Closed => signup_closed(),
-        // One answer for all, as at the log-in.
+        // One response for all of them, as at log-in.
         SignupError::EmailTaken | SignupError::Inactive(_) | SignupError::DeletionPending(_) => {
             FieldErrors::on("email", Sentence::new("api.signup.taken")).into()
         }
@@ -182,7 +183,7 @@ fn signup_error(error: SignupError) -> Error {
     }
 }
 
-/// That a password is like something else is about both.
+/// Returns the field of a weakness: similarity concerns both passwords.
 fn field_of(weakness: Weakness) -> &'static str {
     if matches!(weakness, Weakness::TooSimilar(_)) { NON_FIELD_ERRORS } else { "password1" }
 }

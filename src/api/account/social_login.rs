@@ -1,4 +1,4 @@
-//! Coming in by a provider, for phones that hold a token or a code of it.
+//! Social log-in for mobile apps, which hold a token or a code of the provider.
 
 use rocket::http::{CookieJar, Status};
 use rocket::serde::json::Json;
@@ -26,7 +26,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
-/// The same in words. One of the first three fields is needed.
+/// Describes the endpoint. One of the first three fields is required.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let (path, about) = ("/api/account/social/{slug}", "openapi.account.social_login");
     let fields = [
@@ -46,7 +46,7 @@ enum SocialLoginResponse {
     EmailSent(DetailResponse),
 }
 
-/// An `email` may be sent along, for a person of whom the provider tells none.
+/// Logs in or signs up. `email` may be sent along, if the provider returns none.
 #[post("/api/account/social/<slug>", data = "<body>")]
 async fn create(
     slug: &str,

@@ -1,4 +1,4 @@
-//! One's own account: what it says, and changing it.
+//! One's own account: shows and updates it.
 
 use rocket::serde::json::Json;
 use rocket::{Route, State, get, patch, put, routes};
@@ -18,7 +18,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![show, update, replace]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |method, about| authenticated(method, "/api/account/user", Section::Account, about);
     let fields = || {
@@ -39,7 +38,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// What people may see of their own account.
+/// One's own account, as its user sees it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = UserDetails)]
 pub(crate) struct AccountUser {
@@ -81,7 +80,7 @@ async fn update(
     change(user, &body, info, ctx).await
 }
 
-/// No field of a profile must be there, so what is left out stays as it is here too.
+/// Updates the fields that were sent; no field is required here either.
 #[put("/api/account/user", data = "<body>")]
 async fn replace(
     user: Authenticated,

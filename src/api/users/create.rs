@@ -1,4 +1,4 @@
-//! Making an account for somebody else, with a password or with an invitation to choose one.
+//! Creates a user, with a password or with an invitation to choose one.
 
 use rocket::serde::json::Json;
 use rocket::{Responder, Route, State, post, routes};
@@ -24,7 +24,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route =
         authenticated(HttpMethod::Post, "/api/users", Section::Users, "openapi.users.create");
@@ -42,7 +41,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![route.body(fields).returns::<UserRow>(201).errors(&[403, 503])]
 }
 
-/// The new account, and where it is.
+/// The new user, and its URL.
 #[derive(Responder)]
 #[response(status = 201)]
 struct Created {
@@ -50,7 +49,7 @@ struct Created {
     location: rocket::http::Header<'static>,
 }
 
-/// Without a password the person is invited to choose one, by a letter in the language of the request.
+/// Creates a user. Without a password, an invitation is sent in the language of the request.
 #[post("/api/users", data = "<body>")]
 async fn create(
     user: Authenticated,

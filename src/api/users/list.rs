@@ -1,4 +1,4 @@
-//! The list of people: searched, filtered and sorted as on the page of staff, a page at a time.
+//! Lists users: searched, filtered and sorted as on the admin page, by cursor.
 
 use rocket::form::FromForm;
 use rocket::serde::json::Json;
@@ -25,7 +25,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![index]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = authenticated(HttpMethod::Get, "/api/users", Section::Users, "openapi.users.index");
     let query = [
@@ -44,13 +43,13 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     vec![route.query(query).returns::<UserPage>(200).errors(&[400])]
 }
 
-/// People on a page, where nobody says how many.
+/// How many users a page has by default.
 const DEFAULT_PAGE_SIZE: u64 = 50;
 
-/// Most people on a page.
+/// How many users a page may have.
 const MAX_PAGE_SIZE: u64 = 100;
 
-/// What the address asks for. All of it is text: what cannot be understood is named.
+/// The query of the URL. Every field is text, so that errors can name it.
 #[derive(FromForm)]
 struct ListQuery {
     #[field(default = String::new())]
@@ -77,7 +76,7 @@ struct ListQuery {
     cursor: String,
 }
 
-/// What was understood.
+/// The parsed query.
 struct ParsedQuery {
     filter: UserFilter,
     sort: SortOrder,
@@ -131,7 +130,7 @@ impl ListQuery {
         ]
     }
 
-    /// The same people in the same order, from another place on.
+    /// Returns the URL of the same list from another cursor on.
     fn link(&self, ctx: &Context, cursor: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         let conditions = [("search", self.search.as_str())].into_iter().chain(self.conditions());
@@ -142,7 +141,7 @@ impl ListQuery {
     }
 }
 
-/// What was given means; nothing given is nothing, and what means nothing comes back.
+/// Parses a value if one was given; a value that cannot be parsed is returned as the error.
 fn given<T>(typed: &str, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, &str> {
     if typed.is_empty() { Ok(None) } else { read(typed).map(Some).ok_or(typed) }
 }
@@ -160,7 +159,7 @@ fn condition_message(error: ConditionError, typed: &str) -> Sentence {
     }
 }
 
-/// A place with its direction in front: `n` for those who come next, `p` for those before.
+/// Parses a cursor with its direction in front: `n` for the next page, `p` for the previous one.
 fn parse_cursor(typed: &str, sort: SortOrder) -> Option<CursorPosition> {
     if let Some(cursor) = typed.strip_prefix('n') {
         return Cursor::parse(cursor, sort).map(CursorPosition::After);
@@ -168,7 +167,7 @@ fn parse_cursor(typed: &str, sort: SortOrder) -> Option<CursorPosition> {
     Cursor::parse(typed.strip_prefix('p')?, sort).map(CursorPosition::Before)
 }
 
-/// A page of people, and where those before and after it are.
+/// A page of users, with links to the next and the previous page.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Users)]
 struct UserPage {
@@ -179,7 +178,7 @@ struct UserPage {
     results: Vec<UserRow>,
 }
 
-/// Whoever may not see everybody has themselves.
+/// Lists users; without the permission to see others, only the user itself.
 #[get("/api/users?<list_query..>")]
 async fn index(
     user: Authenticated,

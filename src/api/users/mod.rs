@@ -1,7 +1,7 @@
-//! People as a resource: staff see and change everybody, as far as they may; everybody else has
-//! themselves alone, and of others not even whether there are any.
+//! Users as a resource. Staff see and change everybody, as far as their permissions reach; other
+//! users see only themselves, and cannot learn whether anybody else exists.
 //!
-//! Nothing here decides what staff may do to a user: the flows of the admin pages do.
+//! What staff may do to a user is decided in the use cases of the admin pages, not here.
 
 mod create;
 mod list;
@@ -32,7 +32,6 @@ pub(crate) fn routes() -> Vec<Route> {
     [list::routes(), create::routes(), update::routes(), routes![show, destroy]].concat()
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |method, about| authenticated(method, "/api/users/{id}", Section::Users, about);
     let mut all = list::endpoints();
@@ -47,10 +46,10 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     all
 }
 
-/// Where people are.
+/// The path of the list.
 const USERS: &str = "/api/users";
 
-/// A person.
+/// A user.
 #[derive(Serialize, ToSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "four facts that do not hang together")]
 #[schema(as = UserResource)]
@@ -97,14 +96,14 @@ impl UserRow {
         }
     }
 
-    /// The account as it stands.
+    /// Reads the user from the database.
     async fn find(ctx: &Context, id: UserId) -> Result<Json<Self>, Error> {
         let row = search::find(&ctx.db, id).await?.ok_or_else(ErrorDetail::not_found)?;
         Ok(Json(Self::of(row, ctx)))
     }
 }
 
-/// Where people are, for others.
+/// Returns the absolute URL of the list.
 fn users_url(ctx: &Context) -> String {
     let site = ctx.settings.public_url.as_str().trim_end_matches('/');
     format!("{site}{USERS}")
@@ -116,8 +115,8 @@ async fn show(id: &str, user: Authenticated, ctx: &State<Context>) -> Result<Jso
     UserRow::find(ctx, user_id).await
 }
 
-/// What the page of staff does: the account is closed at once and deleted after a day, within which
-/// staff can bring it back.
+/// Deletes a user as the admin page does: the account is deactivated at once and deleted after a
+/// day; until then staff can restore it.
 #[delete("/api/users/<id>")]
 async fn destroy(
     id: &str,
@@ -140,8 +139,8 @@ async fn destroy(
     Ok(Status::NoContent)
 }
 
-/// The account of a path, if it is one's own or one has any of these permissions. Nobody else learns
-/// whether it exists.
+/// Returns the id in a path, if it is the user's own or the user has any of these permissions.
+/// Others cannot learn whether it exists.
 fn visible_user(id: &str, by: &SignedIn, needed: &[Permission]) -> Result<UserId, ErrorDetail> {
     let id = number(id).map(UserId).ok_or_else(ErrorDetail::not_found)?;
     let user = by.user();
@@ -149,7 +148,7 @@ fn visible_user(id: &str, by: &SignedIn, needed: &[Permission]) -> Result<UserId
     if is_seen { Ok(id) } else { Err(ErrorDetail::not_found()) }
 }
 
-/// What is said of something that was not done to an account.
+/// Returns the error for an action that was not carried out.
 fn admin_error(error: AdminError) -> Error {
     let key = match error {
         AdminError::NotFound => return ErrorDetail::not_found().into(),

@@ -1,5 +1,4 @@
-//! Changing an account: staff what they may change on its page, everybody else what they say of
-//! themselves.
+//! Updates a user: staff everything that its admin page offers, other users their own profile.
 
 use rocket::serde::json::Json;
 use rocket::{Route, State, patch, put, routes};
@@ -25,7 +24,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![update, replace]
 }
 
-/// The same in words.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |method, patch| authenticated(method, "/api/users/{id}", Section::Users, patch);
     let fields = |email: FieldSpec| {
@@ -52,7 +50,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// What is left out stays as it is.
+/// Updates the fields that were sent.
 #[patch("/api/users/<id>", data = "<body>")]
 async fn update(
     id: &str,
@@ -64,7 +62,8 @@ async fn update(
     change((id, &body), false, &user.0, info, ctx).await
 }
 
-/// The address must be there where it may be changed; what else is left out stays as it is here too.
+/// Requires the e-mail address, if the client may change it; other fields that are left out stay as
+/// they are.
 #[put("/api/users/<id>", data = "<body>")]
 async fn replace(
     id: &str,
@@ -94,7 +93,7 @@ async fn change(
     UserRow::find(ctx, user_id).await
 }
 
-/// What people say of themselves.
+/// The profile fields.
 struct ProfilePatch {
     name: Patch<Name>,
     gender: Patch<Option<Gender>>,
@@ -112,7 +111,7 @@ impl ProfilePatch {
     }
 }
 
-/// Everything else is read-only to whoever is no staff, and not looked at.
+/// Updates one's own profile. All other fields are read-only without permission, and ignored.
 async fn update_own(
     user_id: UserId,
     body: &Body,
@@ -136,8 +135,8 @@ async fn update_own(
     Ok(())
 }
 
-/// What staff write of an account. Whether its address is proved is not among it: whoever sends back
-/// what they have read would take every new address for proved.
+/// The fields that staff may update. Whether the address is verified is not one of them: a client
+/// that sends back what it has read would mark each new address as verified.
 struct UserPatch {
     email: Option<Email>,
     patch: ProfilePatch,
@@ -203,7 +202,7 @@ fn update_error(error: UpdateUserError) -> Error {
         UpdateUserError::EmailTaken => email_taken(),
         UpdateUserError::LocalEmail => local_email_error(),
         UpdateUserError::GroupNotFound => no_such_group(),
-        // Only a version that was seen can be old, and none was sent.
+        // Only a request with a version can be stale, and none was sent.
         UpdateUserError::Stale(_) => ErrorDetail::not_found().into(),
     }
 }

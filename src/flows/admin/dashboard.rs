@@ -24,7 +24,7 @@ const DAYS: i64 = 30;
 /// [`DbError`] when the database cannot.
 pub async fn stats(ctx: &Context) -> Result<DashboardStats, DbError> {
     let now = ctx.clock.now();
-    if let Some(stats) = ctx.dashboard_stats.find(now) {
+    if let Some(stats) = ctx.dashboard_stats.get(now) {
         return Ok(stats);
     }
     let midnight = now.date().midnight().assume_utc();
@@ -33,7 +33,7 @@ pub async fn stats(ctx: &Context) -> Result<DashboardStats, DbError> {
     let since = now - Duration::DAY;
     let failed = audit::AuditEventKind::LoginFailed;
     let today = midnight.unix_timestamp() / Duration::DAY.whole_seconds();
-    let mut days = match ctx.dashboard_stats.past(today) {
+    let mut days = match ctx.dashboard_stats.get_stale().and_then(|it| it.past_days(today)) {
         Some(past) => past,
         None => count(ctx, today - DAYS + 1..today).await?,
     };
@@ -47,7 +47,7 @@ pub async fn stats(ctx: &Context) -> Result<DashboardStats, DbError> {
         failures: audit::count_since(&ctx.db, failed, since, AT_MOST).await?,
         days,
     };
-    ctx.dashboard_stats.remember(&stats, now);
+    ctx.dashboard_stats.set(stats.clone(), now);
     Ok(stats)
 }
 

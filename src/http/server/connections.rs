@@ -1,10 +1,10 @@
-//! Counts connections, whole and by client network, and decides which one is closed when there are too
-//! many.
+//! Counts connections, in total and by client network, and decides which one to close when there
+//! are too many.
 //!
-//! At any moment a connection waits either for us, to answer, or for its client: to send a head or a body,
-//! or to read. When a bound is reached, the connection that has waited longest for its client is closed
-//! for the new one. So half-open connections keep no client out, and no request that we work on is cut
-//! off.
+//! At any moment a connection waits either for us to respond, or for its client to send or to read.
+//! When a bound is reached, the connection that has waited longest for its client is closed in
+//! favour of the new one. So half-open connections keep no client out, and no request is cut off
+//! while it is handled.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -36,7 +36,7 @@ impl Network {
     }
 }
 
-/// We work on its request.
+/// Its request is being handled.
 const WORKING: u64 = 0;
 
 /// It is being closed.
@@ -46,13 +46,13 @@ const CLOSED: u64 = u64::MAX;
 #[derive(Debug)]
 pub(in crate::http) struct Connection {
     network: Network,
-    /// [`WORKING`], [`CLOSED`], or since when it has been the client's turn, in milliseconds after
+    /// [`WORKING`], [`CLOSED`], or since when it has waited for its client, in milliseconds after
     /// `epoch`.
     state: AtomicU64,
     epoch: Instant,
     closed: Notify,
     has_unread: AtomicBool,
-    /// A request of it is under way, from its head to the end of its answer.
+    /// Whether a request is in progress, from its head to the end of its response.
     has_request: AtomicBool,
 }
 
@@ -71,30 +71,31 @@ impl Connection {
         connection
     }
 
-    /// Notes that the connection waits for its client.
+    /// Records that the connection waits for its client.
     pub(in crate::http) fn waits(&self) {
         let millis = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(CLOSED - 2);
         self.set_state(millis + 1);
     }
 
-    /// Notes that we work on a request; returns `false` when the connection is being closed.
+    /// Records that a request is being handled; returns `false` if the connection is being closed.
     pub(in crate::http) fn works(&self) -> bool {
         self.set_state(WORKING)
     }
 
-    /// Notes that a request has begun; returns `false` when the connection is being closed.
+    /// Records that a request has begun; returns `false` if the connection is being closed.
     pub(super) fn begins(&self) -> bool {
         self.has_request.store(true, Ordering::Release);
         self.works()
     }
 
-    /// Notes that the answer to it has ended.
+    /// Records that its response has ended.
     pub(super) fn ends(&self) {
         self.has_request.store(false, Ordering::Release);
         self.waits();
     }
 
-    /// Notes that the client has taken what it was waited for: it is our turn again if there is a request.
+    /// Records that the client has read what it was sent: the request, if there is one, is being
+    /// handled again.
     pub(super) fn resumes(&self) {
         if self.has_request.load(Ordering::Acquire) {
             self.works();
@@ -119,7 +120,7 @@ impl Connection {
         (state != WORKING && state != CLOSED).then_some(state)
     }
 
-    /// Closes it, unless a request has arrived in the meantime.
+    /// Closes it, unless a request has arrived meanwhile.
     fn close(&self) -> bool {
         let close = |now| (now != WORKING && now != CLOSED).then_some(CLOSED);
         let is_closed = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, close).is_ok();
@@ -129,12 +130,12 @@ impl Connection {
         is_closed
     }
 
-    /// Waits until it has to be closed.
+    /// Waits until it must be closed.
     pub(super) async fn closed(&self) {
         self.closed.notified().await;
     }
 
-    /// Notes whether the client has sent something that nothing has read.
+    /// Records whether the client has sent something that nothing has read.
     pub(in crate::http) fn set_unread(&self, has_unread: bool) {
         self.has_unread.store(has_unread, Ordering::Relaxed);
     }
@@ -144,7 +145,7 @@ impl Connection {
     }
 }
 
-/// All connections, and their bounds.
+/// All connections, with their bounds.
 #[derive(Debug)]
 pub(super) struct Connections {
     at_most: usize,
@@ -165,8 +166,8 @@ impl Connections {
         Arc::new(Self { at_most, per_network, epoch: Instant::now(), open })
     }
 
-    /// Admits a connection, if need be in the place of another one; `None` when every other one is being
-    /// worked on.
+    /// Admits a connection, if necessary in place of another one; returns `None` if every other one
+    /// is busy.
     pub(super) fn admit(self: &Arc<Self>, network: Network) -> Option<Admitted> {
         let mut open = self.open();
         let beside = open.networks.get(&network).map_or(0, Vec::len);
@@ -202,8 +203,8 @@ impl Connections {
 }
 
 impl Open {
-    /// Closes one of the network that has most connections. Connections of proxies stay: each may carry the
-    /// next request of any client.
+    /// Closes one connection of the largest network. Connections of proxies stay open: each may
+    /// carry the next request of any client.
     fn close_one(&mut self) -> bool {
         let networks = self.networks.iter().filter(|(network, _)| **network != Network::Trusted);
         let crowds = networks.filter_map(|(network, connections)| {
@@ -220,7 +221,7 @@ impl Open {
             let waiting = connections.iter().filter_map(|it| Some((it.waiting_since()?, it)));
             let longest = waiting.min_by_key(|(since, _)| *since).map(|(_, it)| it.clone());
             let Some(longest) = longest else { return false };
-            // Its request may have arrived just now; then another one goes.
+            // A request may have arrived just now; then another connection is closed.
             if longest.close() {
                 self.remove(&longest);
                 return true;
@@ -230,7 +231,7 @@ impl Open {
 
     fn remove(&mut self, connection: &Arc<Connection>) {
         let Some(connections) = self.networks.get_mut(&connection.network) else { return };
-        // One that was closed for another is gone already.
+        // It is missing if it was closed in favour of another.
         let position = connections.iter().position(|it| Arc::ptr_eq(it, connection));
         let Some(position) = position else { return };
         connections.swap_remove(position);
@@ -241,7 +242,7 @@ impl Open {
     }
 }
 
-/// An open connection; dropping it frees its place.
+/// An open connection; dropping it removes it from the count.
 #[derive(Debug)]
 pub(super) struct Admitted {
     pub(super) connection: Arc<Connection>,
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_subscriber_can_vary_is_one_network() {
+    fn addresses_that_one_subscriber_can_vary_are_one_network() {
         let proxies = ["10.0.0.0/8".parse().expect("a network")];
         let of = |address: &str| Network::of(Some(address.parse().expect("one")), &proxies);
 
@@ -296,7 +297,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_connection_that_has_waited_longest_is_closed_for_a_new_one_of_its_network() {
+    async fn the_longest_waiting_connection_of_a_network_is_closed_for_a_new_one() {
         let connections = Connections::new(100, 3);
         let working = admitted(&connections, "192.0.2.1").await;
         assert!(working.connection.works());
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn requests_that_are_worked_on_are_never_cut_off() {
+    async fn requests_in_progress_are_never_cut_off() {
         let connections = Connections::new(100, 2);
         let working =
             [admitted(&connections, "192.0.2.1").await, admitted(&connections, "192.0.2.1").await];
@@ -326,7 +327,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn when_all_places_are_taken_the_largest_network_makes_room_and_proxies_do_not() {
+    async fn at_the_total_bound_the_largest_network_loses_a_connection_and_proxies_do_not() {
         let connections = Connections::new(4, 100);
         let proxy = connections.admit(Network::Trusted).expect("admitted");
         let alone = admitted(&connections, "192.0.2.1").await;
@@ -340,7 +341,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_place_is_free_again_when_its_connection_is_gone() {
+    async fn a_dropped_connection_is_no_longer_counted() {
         let connections = Connections::new(2, 2);
         for _ in 0..10 {
             let pair = [
@@ -359,7 +360,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_of_a_connection_wakes_its_task() {
+    async fn closing_a_connection_wakes_its_task() {
         let connections = Connections::new(1, 1);
         let first = connections.admit(network("192.0.2.1")).expect("admitted");
 

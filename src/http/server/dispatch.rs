@@ -1,8 +1,8 @@
-//! A request as hyper reads it becomes one of Rocket's, and Rocket's answer one that hyper writes.
+//! Translates hyper's requests into Rocket's, and Rocket's responses into hyper's.
 //!
-//! Mirrors what Rocket's own server does (0.5.2, `server.rs` and `Request::from_hyp`), and says where it
+//! Mirrors Rocket's own server (0.5.2, `server.rs` and `Request::from_hyp`), and says where it
 //! differs. Everything that Rocket does to a request happens inside `dispatch`: fairings, routes,
-//! catchers, cookies, the stripping of bodies.
+//! catchers, cookies, removal of bodies.
 
 use std::convert::Infallible;
 use std::io;
@@ -25,18 +25,18 @@ use super::connections::Admitted;
 use super::limits::CHUNK;
 use crate::http::{body, cookie_header, csrf, request_info};
 
-/// The application, for as long as the process lives.
+/// The application, as long as the process runs.
 #[derive(Clone)]
 pub(super) struct Application {
     client: &'static Client,
-    /// Dropped with each request that is done.
+    /// Dropped with each finished request.
     working: mpsc::Sender<Infallible>,
 }
 
 impl Application {
-    /// An answer borrows from its request, and a request from the application; both live in tasks. So the
-    /// application is never dropped, and there is one per process. What has to be closed, the database
-    /// for one, is closed explicitly.
+    /// Creates the application, once per process. It is never dropped: a response borrows from its
+    /// request, and a request from the application, and both live in tasks. What must be closed,
+    /// such as the database, is closed explicitly.
     pub(super) fn new(client: Client) -> (Self, mpsc::Receiver<Infallible>) {
         let (working, done) = mpsc::channel(1);
         (Self { client: Box::leak(Box::new(client)), working }, done)
@@ -46,11 +46,11 @@ impl Application {
         self.client.rocket()
     }
 
-    /// Answers one request.
+    /// Handles one request.
     ///
     /// # Errors
-    /// When the connection is being closed for another one, and when the application fails in a place
-    /// that Rocket does not guard; hyper then closes without an answer, as under Rocket.
+    /// When the connection is being closed in favour of another, and when the application fails
+    /// where Rocket does not catch it; hyper then closes without a response, as under Rocket.
     pub(super) async fn handle(
         self,
         request: hyper::Request<Incoming>,
@@ -68,8 +68,8 @@ impl Application {
         if !incoming.is_end_stream() {
             body::attach(request.inner(), incoming, connection);
         }
-        // A task of its own: what has been begun is finished also when the client goes away meanwhile. Until
-        // then it keeps its place, so that the bound on connections bounds what is worked on.
+        // In a task of its own the handler finishes even if the client disconnects. Until then the
+        // connection stays counted, so the bound on connections also bounds the work.
         let working = self.working;
         let dispatched = rocket::tokio::spawn(async move {
             let response = request.dispatch().await;
@@ -81,7 +81,7 @@ impl Application {
     }
 }
 
-/// We work on a request until this is dropped.
+/// A request that is being handled, until this is dropped.
 struct ActiveRequest(Arc<Admitted>);
 
 impl Drop for ActiveRequest {
@@ -95,8 +95,8 @@ fn translate(
     parts: &Parts,
     peer: Option<std::net::SocketAddr>,
 ) -> LocalRequest<'static> {
-    // Rocket answers an unknown method with 400; the request is good, and we lack the method (RFC 9110,
-    // 15.6.2).
+    // Rocket answers an unknown method with 400, but the request is valid and we lack the method
+    // (RFC 9110, 15.6.2).
     let known = Method::from_hyp(&parts.method).ok_or(Status::NotImplemented);
     let uri = parts.uri.path_and_query().ok_or(Status::BadRequest);
     let mut request = client.req(known.unwrap_or(Method::Get), Origin::ROOT);
@@ -114,16 +114,16 @@ fn translate(
     }
     for (name, value) in &parts.headers {
         let value = if name == COOKIE {
-            // Rocket drops all cookies for one byte that is not UTF-8; here only the cookie with that byte is
-            // dropped, which is not one of ours.
+            // Rocket drops all cookies because of one byte that is not UTF-8; here only the cookie
+            // with that byte is dropped, which is not one of ours.
             let Some(text) = cookie_header::repaired(value.as_bytes()) else { continue };
             for cookie in Cookie::split_parse_encoded(text.clone().into_owned()).flatten() {
                 request = request.cookie(cookie);
             }
             text
         } else {
-            // Rocket drops a header that is not UTF-8. A header that vanished could make another one count
-            // that it contradicts, such as `Forwarded` beside `X-Forwarded-For`.
+            // Rocket drops a header that is not UTF-8. A dropped header could no longer contradict
+            // another one, such as `Forwarded` beside `X-Forwarded-For`.
             String::from_utf8_lossy(value.as_bytes())
         };
         request.add_header(Header::new(name.as_str().to_owned(), value.into_owned()));
@@ -159,13 +159,13 @@ fn into_hyper_response(
     response_builder.body(body).map_err(io::Error::other)
 }
 
-/// The body of an answer, read from Rocket when hyper can write it.
+/// The body of a response, read from Rocket when hyper can write it.
 ///
-/// It does not tell hyper its size: that is in the head, where hyper leaves it as it is also where there
-/// is no body, as for HEAD and for 304.
+/// It does not tell hyper its size: that is in the head, which hyper leaves as it is even without a
+/// body, as for HEAD and 304.
 pub(super) struct ResponseBody {
     response: Option<LocalResponse<'static>>,
-    /// How much there is still, if that is known.
+    /// How many bytes are left, if that is known.
     left: Option<usize>,
     buffer: Vec<u8>,
     _turn: ActiveRequest,
@@ -199,8 +199,8 @@ impl Body for ResponseBody {
     }
 }
 
-/// Measures bodies that can be measured, as Rocket's own server does after the last fairing: an answer
-/// that is dispatched cannot be asked any more.
+/// Measures bodies after the last fairing, as Rocket's own server does: a dispatched response can
+/// no longer be measured.
 #[derive(Debug)]
 pub(crate) struct BodySizes;
 

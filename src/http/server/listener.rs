@@ -13,7 +13,7 @@ use rocket::tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use rocket::tokio::net::{UnixListener, UnixStream};
 
-/// Who may connect to a Unix socket of ours: its owner and its group, which the proxy has to be in.
+/// The mode of our Unix socket: open to its owner and its group, which the proxy must be in.
 #[cfg(unix)]
 const SOCKET_MODE: u32 = 0o660;
 
@@ -21,7 +21,7 @@ const SOCKET_MODE: u32 = 0o660;
 #[derive(Debug)]
 pub(super) struct Listeners {
     listeners: Vec<Listener>,
-    /// The file of our own Unix socket, which we remove.
+    /// The file of our own Unix socket, to remove at the end.
     file: Option<PathBuf>,
 }
 
@@ -33,7 +33,7 @@ enum Listener {
 }
 
 impl Listeners {
-    /// Opens what the settings say; sockets that systemd has opened for us come first.
+    /// Opens the sockets of the settings; those that systemd has opened for us come first.
     pub(super) async fn open(address: SocketAddr, unix_socket: Option<&Path>) -> io::Result<Self> {
         let handed_over = handed_over()?;
         if !handed_over.is_empty() {
@@ -47,7 +47,7 @@ impl Listeners {
         Ok(Self { listeners: vec![listener], file: Some(path.to_owned()) })
     }
 
-    /// Accepts a connection, with the address of its other end if it has one.
+    /// Accepts a connection, and returns the address of its peer if it has one.
     pub(super) async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
         poll_fn(|cx| {
             let accepted = self.listeners.iter().map(|listener| listener.poll_accept(cx));
@@ -69,7 +69,7 @@ impl Listener {
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Socket, Option<SocketAddr>)>> {
         match self {
             Self::Tcp(listener) => listener.poll_accept(cx).map_ok(|(socket, peer)| {
-                // An answer is written whole; there is nothing that it should wait for.
+                // A response is written as a whole, so there is nothing to wait for.
                 let _ = socket.set_nodelay(true);
                 (Socket::Tcp(socket), Some(peer))
             }),
@@ -92,7 +92,7 @@ fn handed_over() -> io::Result<Vec<Listener>> {
             listeners.push(Listener::Unix(UnixListener::from_std(listener)?));
             continue;
         }
-        // What is no Unix socket listens on a port, or is an error.
+        // Everything else listens on a port, or is an error.
         if let Some(listener) = sockets.take_tcp_listener(number)? {
             listener.set_nonblocking(true)?;
             listeners.push(Listener::Tcp(TcpListener::from_std(listener)?));
@@ -101,7 +101,7 @@ fn handed_over() -> io::Result<Vec<Listener>> {
     Ok(listeners)
 }
 
-/// Listens on a Unix socket, in the place of one that a killed process has left.
+/// Listens on a Unix socket, and replaces one that a killed process has left.
 #[cfg(unix)]
 async fn bind(path: &Path) -> io::Result<Listener> {
     use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
@@ -120,7 +120,7 @@ async fn bind(path: &Path) -> io::Result<Listener> {
     Ok(Listener::Unix(listener))
 }
 
-/// There are no such sockets.
+/// This system has no Unix sockets.
 #[cfg(not(unix))]
 #[expect(clippy::unused_async, reason = "as where there are some")]
 async fn bind(_: &Path) -> io::Result<Listener> {
@@ -136,7 +136,7 @@ pub(super) enum Socket {
 }
 
 impl Socket {
-    /// Writes what fits at once, for a client that is not served.
+    /// Writes what fits at once, to a client that is refused.
     pub(super) fn send_at_once(&self, bytes: &[u8]) {
         let _ = match self {
             Self::Tcp(socket) => socket.try_write(bytes),

@@ -1,9 +1,9 @@
-//! The listener of the program: hyper's HTTP/1 with deadlines for slow clients and bounds on connections,
-//! in front of Rocket's routes.
+//! The program's listener: hyper's HTTP/1 with deadlines for slow clients and bounds on
+//! connections, in front of Rocket's routes.
 //!
-//! Rocket's own server (0.5.2) waits without end for a head, for the first bytes of a form and for a client
-//! that does not read. An application that mounts Daemun and calls `launch()` still runs that server, and
-//! needs a proxy. Speaks neither TLS nor HTTP/2: a proxy does.
+//! Rocket's own server (0.5.2) waits for ever for a head, for the first bytes of a form and for a
+//! client that does not read. An application that mounts Daemun and calls `launch()` still runs
+//! that server, and needs a proxy. Speaks neither TLS nor HTTP/2: a proxy does.
 
 mod connections;
 mod dispatch;
@@ -37,10 +37,10 @@ use dispatch::Application;
 use listener::{Listeners, Socket};
 use stream::Guarded;
 
-/// Why the program does not serve.
+/// Why the program cannot serve.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    /// It cannot listen where it should.
+    /// It cannot listen on its socket.
     #[error("cannot listen: {0}")]
     Bind(#[source] io::Error),
     /// Rocket does not ignite.
@@ -48,11 +48,11 @@ pub enum ServeError {
     Rocket(#[from] Box<rocket::Error>),
 }
 
-/// Serves an application until the process is told to stop, and what has been begun is answered.
-/// `stopping` is called when it begins to stop.
+/// Serves an application until the process is told to stop, and requests in progress are finished.
+/// Calls `stopping` when it begins to stop.
 ///
 /// # Errors
-/// [`ServeError`] says why it does not serve.
+/// [`ServeError`] says why it cannot serve.
 pub(crate) async fn serve(
     rocket: Rocket<Build>,
     trusted: &[IpNet],
@@ -64,7 +64,7 @@ pub(crate) async fn serve(
     let address = SocketAddr::new(config.address, config.port);
     let opened = Listeners::open(address, unix_socket).await;
     let listeners = opened.map_err(ServeError::Bind)?;
-    // Before anything begins that has to be ended.
+    // This comes before anything that must be ended.
     signals::stop_on(&config.shutdown, &rocket.shutdown());
     let client = Client::untracked(rocket).await.map_err(Box::new)?;
 
@@ -85,19 +85,19 @@ pub(crate) async fn serve(
     let grace = Duration::from_secs(config.shutdown.grace.into());
     let mercy = Duration::from_secs(config.shutdown.mercy.into());
     server.stop(grace, mercy).await;
-    // A handler goes on when its client has gone away; what it has begun is finished too.
+    // A handler runs on when its client has disconnected; wait for it too.
     drop(server);
     let _ = timeout(mercy, done.recv()).await;
     Ok(())
 }
 
-/// How many files the process may have open.
+/// Returns how many files the process may open.
 #[cfg(unix)]
 fn open_files() -> u64 {
     rlimit::Resource::NOFILE.get_soft().unwrap_or(1024)
 }
 
-/// Files are not counted there.
+/// This system does not count open files.
 #[cfg(not(unix))]
 fn open_files() -> u64 {
     u64::MAX
@@ -113,7 +113,7 @@ struct Server<'s> {
     refused: RepeatedWarning,
 }
 
-/// What a client is told when every connection of its network, or of all, is being worked on.
+/// The response when every connection of the client's network, or of all, is busy.
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\n\
                       Connection: close\r\n\r\n";
 
@@ -129,7 +129,7 @@ impl Server<'_> {
                     Ok((socket, peer)) => self.admit(socket, peer),
                     Err(error) => self.make_room(&error).await,
                 },
-                // Ended tasks are removed from the set.
+                // Removes finished tasks.
                 Some(_) = self.tasks.join_next(), if !self.tasks.is_empty() => {}
             }
         }
@@ -142,7 +142,7 @@ impl Server<'_> {
             self.refused.warn("connections are refused: too many requests are being worked on");
             return;
         };
-        // In a rush the loop above never comes to this.
+        // Under load the loop above may never come to this.
         while self.tasks.try_join_next().is_some() {}
         let builder = self.builders.of(&admitted).clone();
         let (application, stop) = (self.application.clone(), self.stop.subscribe());
@@ -150,7 +150,8 @@ impl Server<'_> {
         self.tasks.spawn(serve_connection(builder, application, admitted, (socket, peer), stop));
     }
 
-    /// Accepting fails when there are no files left: then a connection goes that waits for its client.
+    /// Handles a failed accept. Usually there are no files left: then a connection that waits for
+    /// its client is closed.
     async fn make_room(&mut self, error: &io::Error) {
         let is_of_client = matches!(
             error.kind(),
@@ -165,8 +166,8 @@ impl Server<'_> {
         }
     }
 
-    /// Ends every connection: at once where no request is under way, within `grace` where the client has
-    /// sent half of one, and after the answer where we work on one, for `mercy` longer at most.
+    /// Ends every connection: at once if it has no request, within `grace` if the client has sent
+    /// half of one, and after the response if one is being handled, for `mercy` longer at most.
     async fn stop(&mut self, grace: Duration, mercy: Duration) {
         self.stop.send_replace(true);
         if timeout(grace, self.all_end()).await.is_ok() {
@@ -187,7 +188,7 @@ impl Server<'_> {
     }
 }
 
-/// Serves one connection until its client closes it, or it has to be closed.
+/// Serves one connection until its client closes it, or it must be closed.
 async fn serve_connection(
     builder: http1::Builder,
     application: Application,
@@ -199,7 +200,7 @@ async fn serve_connection(
     let socket = TokioIo::new(Guarded::new(socket, connection.clone()));
     let service = service_fn(|request| application.clone().handle(request, peer, admitted.clone()));
     let mut serving = pin!(builder.serve_connection(socket, service));
-    // An error here is the client's: what it sent was no HTTP, or it went away.
+    // An error here is the client's: it sent no HTTP, or disconnected.
     select! {
         biased;
         _ = &mut serving => return,
@@ -213,7 +214,7 @@ async fn serve_connection(
     }
 }
 
-/// hyper's settings for clients and for proxies.
+/// hyper's settings, for clients and for proxies.
 struct Builders {
     client: http1::Builder,
     proxy: http1::Builder,
@@ -238,7 +239,7 @@ impl Builders {
     }
 }
 
-/// A line of the log that is not repeated for a while: there may be thousands of reasons a second.
+/// A warning that is not repeated for a while, because there may be thousands of reasons a second.
 #[derive(Default)]
 struct RepeatedWarning(Option<Instant>);
 

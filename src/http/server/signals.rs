@@ -1,4 +1,4 @@
-//! Being told to stop by the system, as Rocket's setting `shutdown` says.
+//! Stops the application on signals, as Rocket's setting `shutdown` says.
 
 use rocket::Shutdown;
 use rocket::config::Shutdown as Settings;
@@ -31,12 +31,12 @@ pub(super) fn stop_on(settings: &Settings, shutdown: &Shutdown) {
                     shutdown.notify();
                 });
             }
-            Err(error) => tracing::warn!(%error, signal = %name, "the signal is not heard"),
+            Err(error) => tracing::warn!(%error, signal = %name, "the signal cannot be handled"),
         }
     }
 }
 
-/// Stops the application on Ctrl-C, which is all that there is.
+/// Stops the application on Ctrl-C; other systems have no signals.
 #[cfg(not(unix))]
 pub(super) fn stop_on(settings: &Settings, shutdown: &Shutdown) {
     if settings.ctrlc {

@@ -1,5 +1,5 @@
-//! A socket with a deadline for clients that do not read, closed so that a refused client still gets its
-//! answer.
+//! A socket with a deadline for clients that do not read, which closes in a way that a refused
+//! client still gets its response.
 //!
 //! Reading needs no deadline here: hyper bounds the head, and `body.rs` the body.
 
@@ -17,9 +17,9 @@ use super::limits::{LINGER, LINGER_AT_MOST, LINGER_BYTES, STALL};
 pub(super) struct Guarded<S> {
     socket: S,
     connection: Arc<Connection>,
-    /// Runs while the client reads nothing; with whether it was our turn before.
+    /// Runs while the client reads nothing.
     stall: Option<Pin<Box<Sleep>>>,
-    /// Runs while the rest of a refused request is discarded; with how much that is so far.
+    /// Runs while the rest of a refused request is discarded.
     linger: Option<Linger>,
 }
 
@@ -51,7 +51,7 @@ impl<S> Guarded<S> {
         Self { socket, connection, stall: None, linger: None }
     }
 
-    /// Ends a write that makes no progress.
+    /// Fails a write that makes no progress.
     fn in_time(
         &mut self,
         cx: &mut Context<'_>,
@@ -114,8 +114,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 
-    /// Closes our half. If the client still sends what nothing will read, discards that first: closing at
-    /// once would reset the connection, and the answer could be lost.
+    /// Closes our half. If the client still sends data that nothing will read, discards it first:
+    /// closing at once would reset the connection, and the response could be lost.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.linger.is_none() {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_a_refused_client_sends_is_discarded_and_not_for_ever() {
+    async fn the_rest_of_a_refused_request_is_discarded_for_a_bounded_time() {
         let (mut client, socket) = duplex(64);
         let admitted = admitted();
         let mut guarded = Guarded::new(socket, admitted.connection.clone());
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_sent_nothing_more_is_not_waited_for() {
+    async fn a_client_that_sends_nothing_more_costs_no_wait() {
         let (client, socket) = duplex(64);
         let admitted = admitted();
         let mut guarded = Guarded::new(socket, admitted.connection.clone());

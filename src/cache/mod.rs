@@ -1,8 +1,12 @@
-//! What this process may take for granted for a moment: signatures that it has verified, and
-//! sessions that it has just seen alive.
+//! What this process remembers for a moment: verified token signatures, active sessions, and single
+//! values that are expensive to compute.
 //!
-//! Bounded in number and in time. A write of this process is seen at once, because it takes the
-//! session out and because an answer that was read before the write is not put in after it.
+//! Bounded in size and in time. A write of this process takes effect at once: it invalidates the
+//! cached session, and a result that was read before the write is not stored after it (see
+//! [`Epoch`]). Other nodes follow after the setting `session_cache`.
+
+mod dashboard;
+mod ttl_cell;
 
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,124 +15,46 @@ use std::time::Duration;
 use quick_cache::unsync::Cache;
 use time::OffsetDateTime;
 
+pub use dashboard::DashboardStats;
+pub use ttl_cell::TtlCell;
+
 use crate::types::{SessionId, User, UserId};
 
-/// How many sessions and tokens are remembered: those of everybody who is active within a few
-/// seconds on a large site, in a few megabytes.
+/// How many sessions and tokens are cached: all users who are active within a few seconds on a
+/// large site, in a few megabytes.
 const CAPACITY: usize = 10_000;
 
-/// A session that is alive, and whose.
+/// An active session with its user.
 #[derive(Debug, Clone)]
 pub struct ActiveSession {
     /// The session.
     pub session: SessionId,
-    /// Its owner.
+    /// Its user.
     pub user: Arc<User>,
-    /// When it ends at the latest; unused it may end before.
+    /// When it ends at the latest; unused, it may end earlier.
     pub expires_at: OffsetDateTime,
-    /// When it was last seen, in microseconds; moved on when that is noted again.
+    /// When it was last used, in microseconds; moved on when a use is recorded.
     pub last_seen_at: Arc<AtomicI64>,
-    /// When its owner last proved to be it.
+    /// When the user last authenticated in it.
     pub authenticated_at: OffsetDateTime,
-    /// The names of its owner's groups, once somebody has asked for them; forgotten with the rest.
+    /// The names of the user's groups, once they have been read.
     pub groups: Arc<OnceLock<Vec<String>>>,
 }
 
-/// How long stats of the overview are remembered: counting what there are millions of takes a while,
-/// and nobody reads them twice within this.
-const KEEP_STATS: time::Duration = time::Duration::seconds(30);
-
-/// What there is how many of. Counts are bounded; one that is at its bound means "at least".
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DashboardStats {
-    /// Accounts.
-    pub users: u64,
-    /// Accounts that may be used.
-    pub active: u64,
-    /// Accounts whose address is proved.
-    pub verified: u64,
-    /// Accounts made today.
-    pub new_today: u64,
-    /// Sessions that are alive.
-    pub sessions: u64,
-    /// Failed log-ins of the last 24 hours.
-    pub failures: u64,
-    /// The last days, the latest last: day since 1970 in UTC, sign-ups, log-ins.
-    pub days: Vec<(i64, u64, u64)>,
-}
-
-/// The stats of a moment ago, one set per process.
-#[derive(Debug, Default)]
-pub struct DashboardStatsCache(Mutex<Option<(DashboardStats, OffsetDateTime)>>);
-
-impl DashboardStatsCache {
-    /// The stats, if they are fresh.
-    pub fn find(&self, now: OffsetDateTime) -> Option<DashboardStats> {
-        let memo = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (stats, counted_at) = memo.as_ref()?;
-        (now - *counted_at < KEEP_STATS && now >= *counted_at).then(|| stats.clone())
-    }
-
-    /// The days before this one, which do not change any more, if they were counted on this day.
-    pub fn past(&self, today: i64) -> Option<Vec<(i64, u64, u64)>> {
-        let memo = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (stats, _) = memo.as_ref()?;
-        let (last, past) = stats.days.split_last()?;
-        (last.0 == today).then(|| past.to_vec())
-    }
-
-    /// Remembers stats.
-    pub fn remember(&self, stats: &DashboardStats, now: OffsetDateTime) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((stats.clone(), now));
-    }
-}
-
-/// How long what changes seldom is remembered: as long as the signing keys are.
-const TTL: time::Duration = time::Duration::seconds(10);
-
-/// Something that every visitor's page needs and that staff change seldom, as it was a moment ago.
-#[derive(Debug)]
-pub struct TtlCell<T>(Mutex<Option<(T, OffsetDateTime)>>);
-
-impl<T> Default for TtlCell<T> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<T: Clone> TtlCell<T> {
-    /// What is remembered, if it is fresh.
-    pub fn find(&self, now: OffsetDateTime) -> Option<T> {
-        let memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (known, since) = memory.as_ref()?;
-        (now - *since < TTL && now >= *since).then(|| known.clone())
-    }
-
-    /// Remembers it.
-    pub fn remember(&self, known: T, now: OffsetDateTime) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((known, now));
-    }
-
-    /// Forgets it, because it has changed.
-    pub fn forget(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
-
-/// What a token proved when its signature was verified.
+/// The result of verifying a token's signature.
 #[derive(Debug, Clone)]
 pub struct VerifiedToken {
     /// The session that the token names.
     pub session: SessionId,
-    /// Whose it says the session is.
+    /// The user that the token names.
     pub user: UserId,
-    /// The rotation that gave the token, where showing the token confirms it.
+    /// The rotation that issued the token, if using the token confirms it.
     pub rotation: Option<Arc<str>>,
     /// When the token expires.
     pub expires_at: OffsetDateTime,
 }
 
-/// The moment at which a question was put to the database, in the order of this process's writes.
+/// When a query was sent, counted in this process's writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch(u64);
 
@@ -153,7 +79,7 @@ impl std::fmt::Debug for Inner {
 }
 
 impl SessionCache {
-    /// A cache that remembers living sessions for `keep`; zero remembers none.
+    /// Creates a cache that keeps active sessions for `keep`; zero keeps none.
     #[must_use]
     pub fn new(keep: Duration) -> Self {
         let inner = Inner {
@@ -166,7 +92,7 @@ impl SessionCache {
         Self { inner: Mutex::new(inner), keep }
     }
 
-    /// The session, if it was seen alive a moment ago.
+    /// Returns a session that was seen active a moment ago.
     pub fn find(&self, session: SessionId, now: OffsetDateTime) -> Option<ActiveSession> {
         let inner = self.lock();
         let (active, seen_at) = inner.sessions.get(&session)?;
@@ -174,12 +100,13 @@ impl SessionCache {
         is_fresh.then(|| active.clone())
     }
 
-    /// To be taken before the database is asked.
+    /// Returns the current epoch. Call it before the database is queried.
     pub fn epoch(&self) -> Epoch {
         Epoch(self.lock().epoch)
     }
 
-    /// Remembers a session that the database called alive in answer to a question of `asked`.
+    /// Stores a session that a query of the epoch `asked` found active, unless something was
+    /// written since.
     pub fn remember(&self, active: &ActiveSession, asked: Epoch, now: OffsetDateTime) {
         let mut inner = self.lock();
         if inner.epoch == asked.0 && !self.keep.is_zero() {
@@ -187,34 +114,34 @@ impl SessionCache {
         }
     }
 
-    /// To be called after a session has ended in the database.
+    /// Removes a session. Call it after the commit that changed or ended it.
     pub fn invalidate(&self, session: SessionId) {
         let mut inner = self.lock();
         inner.epoch += 1;
         inner.sessions.remove(&session);
     }
 
-    /// To be called after something about a person has changed in the database.
+    /// Removes every session of a user. Call it after the commit that changed the user.
     pub fn invalidate_user(&self, user: UserId) {
         let mut inner = self.lock();
         inner.epoch += 1;
         inner.sessions.retain(|_, (active, _)| active.user.id != user);
     }
 
-    /// To be called after something has changed that may concern many.
+    /// Removes every session. Call it after a commit that may concern many users.
     pub fn invalidate_all(&self) {
         let mut inner = self.lock();
         inner.epoch += 1;
         inner.sessions.clear();
     }
 
-    /// What the token with this digest proved, unless it has expired since.
+    /// Returns the result for the token with this digest, unless the token has expired.
     pub fn find_token(&self, token: &[u8; 32], now: OffsetDateTime) -> Option<VerifiedToken> {
         self.lock().tokens.get(token).filter(|verified| verified.expires_at > now).cloned()
     }
 
-    /// Notes that a rotation of a session is confirmed, and tells whether that is news to this process:
-    /// of all requests that show what the rotation gave, one has to write it down.
+    /// Records that a rotation is confirmed; returns whether that is new to this process. Of all
+    /// requests with tokens of that rotation, only the first writes.
     pub fn is_first_to_confirm(&self, session: SessionId, rotation: &Arc<str>) -> bool {
         let mut inner = self.lock();
         if inner.confirmed.get(&session).is_some_and(|known| known == rotation) {
@@ -224,17 +151,17 @@ impl SessionCache {
         true
     }
 
-    /// To be called when that could not be written down: the next request tries again.
+    /// Undoes that after a failed write: the next request tries again.
     pub fn forget_confirmed(&self, session: SessionId) {
         self.lock().confirmed.remove(&session);
     }
 
-    /// Remembers what a verified token proved.
+    /// Stores the result of a verified token.
     pub fn remember_token(&self, token: [u8; 32], verified: VerifiedToken) {
         self.lock().tokens.insert(token, verified);
     }
 
-    /// To be called when keys have changed.
+    /// Removes all verified tokens. Call it when keys have changed.
     pub fn forget_tokens(&self) {
         self.lock().tokens.clear();
     }
@@ -296,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_remembered_for_a_moment() {
+    fn a_session_is_cached_for_a_moment() {
         let (cache, ada) = (SessionCache::new(KEEP), active(1));
         cache.remember(&ada, cache.epoch(), NOW);
 
@@ -305,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_remembered_when_the_bound_is_zero() {
+    fn nothing_is_cached_when_the_setting_is_zero() {
         let (cache, ada) = (SessionCache::new(Duration::ZERO), active(1));
         cache.remember(&ada, cache.epoch(), NOW);
 
@@ -313,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_from_before_a_write_is_not_remembered_after_it() {
+    fn a_result_from_before_a_write_is_not_stored_after_it() {
         let (cache, ada) = (SessionCache::new(KEEP), active(1));
         let asked = cache.epoch();
         cache.invalidate(ada.session);
@@ -324,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_to_a_person_forgets_that_person_only() {
+    fn a_change_to_a_user_invalidates_that_user_only() {
         let (cache, ada, eve) = (SessionCache::new(KEEP), active(1), active(2));
         cache.remember(&ada, cache.epoch(), NOW);
         cache.remember(&eve, cache.epoch(), NOW);
@@ -336,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_remembered_tokens_is_bounded() {
+    fn the_number_of_cached_tokens_is_bounded() {
         let cache = SessionCache::new(KEEP);
         let session = active(1).session;
         for number in 0..3 * CAPACITY {
@@ -348,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_token_proves_nothing() {
+    fn an_expired_token_is_not_returned() {
         let cache = SessionCache::new(KEEP);
         cache.remember_token([7; 32], verified(active(1).session));
 
