@@ -80,13 +80,13 @@ pub async fn serve(
     ctx: Context,
     on_start: impl Fairing,
 ) -> Result<(), ServeError> {
-    let worker = worker::Worker::waited_for();
+    let worker = worker::Worker::awaited();
     let settings = ctx.settings.clone();
     let rocket = rocket_with(figment, ctx).attach(worker.clone()).attach(on_start);
     // The worker finishes its e-mails while requests are finished.
     let (trusted, unix_socket) = (&settings.trusted_proxies, settings.unix_socket.as_deref());
-    let served = http::server::serve(rocket, trusted, unix_socket, || worker.stops()).await;
-    worker.ends().await;
+    let served = http::server::serve(rocket, trusted, unix_socket, || worker.stop_sending()).await;
+    worker.finish().await;
     served
 }
 
@@ -128,7 +128,7 @@ fn with_entry_points(figment: Figment) -> Rocket<Build> {
 /// with other settings, does not.
 async fn apply_key_settings(rocket: &Rocket<Orbit>) {
     let Some(ctx) = rocket.state::<Context>() else { return };
-    if let Err(error) = flows::system::key_rotation::follow_settings(ctx).await {
+    if let Err(error) = flows::system::key_rotation::ensure_algorithm(ctx).await {
         tracing::error!(%error, "the signing keys stay as they are");
     }
 }

@@ -11,7 +11,9 @@ use time::OffsetDateTime;
 use crate::cache::{DashboardStats, SessionCache, TtlCell};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::crypto::{Hasher, Keyring, Keys, Limits, MasterKey, MasterKeyError, Random, WorkQueue};
+use crate::crypto::{
+    DerivedKeys, Hasher, Keyring, QueueLimits, Random, SecretKey, SecretKeyError, WorkQueue,
+};
 use crate::db::{Db, OpenError};
 use crate::forwarding::ForwardingDiagnostics;
 use crate::mail::{Mailer, MailerError};
@@ -21,8 +23,8 @@ use crate::owner_only;
 /// The queue for password strength: one thread, so that strangers who want passwords checked keep
 /// one core busy at most. At 8 ms for the most expensive password a full queue is served in about a
 /// second.
-const STRENGTH_QUEUE: Limits =
-    Limits { name: "weigher", threads: 1, length: 128, deadline: Duration::from_secs(5) };
+const STRENGTH_QUEUE: QueueLimits =
+    QueueLimits { name: "weigher", threads: 1, length: 128, deadline: Duration::from_secs(5) };
 
 /// How long the providers with a log-in button are cached: every visitor's page needs them, and staff
 /// seldom change them. As long as the signing keys.
@@ -52,7 +54,7 @@ pub struct Infrastructure {
     /// Password strength.
     pub strength_queue: WorkQueue<()>,
     /// The keys derived from the master secret.
-    pub keys: Keys,
+    pub keys: DerivedKeys,
     /// Sends e-mails.
     pub mailer: Mailer,
     /// Talks to social log-in providers.
@@ -75,7 +77,7 @@ pub struct Infrastructure {
 pub enum ContextError {
     /// The master secret cannot be read or created.
     #[error("the secret key: {0}")]
-    Secret(#[from] MasterKeyError),
+    Secret(#[from] SecretKeyError),
     /// The data directory cannot be created.
     #[error("the data directory {path}: {source}")]
     DataDir {
@@ -114,7 +116,7 @@ impl Context {
             random,
             hasher: Hasher::start(settings.password_hash, random),
             strength_queue: WorkQueue::start(STRENGTH_QUEUE),
-            keys: Keys::derive(&master),
+            keys: DerivedKeys::derive(&master),
             mailer,
             oauth: ProviderClient::open()?,
             cache: SessionCache::new(settings.session_cache),
@@ -148,8 +150,8 @@ impl std::ops::Deref for Context {
     }
 }
 
-fn load_or_generate_key(settings: &Settings, random: Random) -> Result<MasterKey, ContextError> {
+fn load_or_generate_key(settings: &Settings, random: Random) -> Result<SecretKey, ContextError> {
     owner_only::create_dir(&settings.data_dir)
         .map_err(|source| ContextError::DataDir { path: settings.data_dir.clone(), source })?;
-    Ok(MasterKey::in_folder(&settings.data_dir, random)?)
+    Ok(SecretKey::in_folder(&settings.data_dir, random)?)
 }

@@ -1,7 +1,7 @@
-//! How letters travel, measured from outside: `cargo bench --bench mail`.
+//! How e-mails travel, measured from outside: `cargo bench --bench mail`.
 //!
 //! Starts the release server on a temporary SQLite file, asks it for reset links to addresses that
-//! have an account and to others, and has it send 10,000 letters that wait to a mail server that takes
+//! have an account and to others, and has it send 10,000 e-mails that wait to a mail server that takes
 //! everything. Prints a table and writes the same to `target/bench/mail.json`. A wrong answer is a
 //! failure. `docs/PERFORMANCE.md` says what each figure means.
 

@@ -1,13 +1,13 @@
-//! A long queue: 10,000 letters that wait are sent to a mail server that takes everything, and the
-//! same letters go there once more without a database, which is the floor.
+//! A long queue: 10,000 e-mails that wait are sent to a mail server that takes everything, and the
+//! same e-mails go there once more without a database, which is the floor.
 
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use daemun::mail::{Envelope, Kind, Letter};
+use daemun::mail::{EmailContent, EmailKind, Envelope};
 use daemun::outbox;
-use daemun::outbox::Addressee;
+use daemun::outbox::Recipient;
 use daemun::types::{Email, Language, Secret};
 use sea_orm::ConnectionTrait as _;
 use time::OffsetDateTime;
@@ -16,9 +16,9 @@ use crate::client::runtime;
 use crate::sink::Sink;
 use crate::site::{PEOPLE, Site};
 
-pub(crate) const LETTERS: usize = 10_000;
+pub(crate) const EMAILS: usize = 10_000;
 
-/// Letters that the server has on the wire at once.
+/// E-mails that the server has on the wire at once.
 const LANES: usize = 4;
 
 /// How often memory is looked at.
@@ -29,7 +29,7 @@ const GIVE_UP: Duration = Duration::from_secs(50);
 
 /// What the queue cost.
 pub(crate) struct Queue {
-    /// Letters per second, from the first that arrived to the last.
+    /// E-mails per second, from the first that arrived to the last.
     pub(crate) rate: f64,
     /// The same without a database.
     pub(crate) floor: f64,
@@ -40,27 +40,27 @@ pub(crate) struct Queue {
 
 pub(crate) fn measure(site: &Site, sink: &Sink) -> Queue {
     runtime().block_on(write(site));
-    let (before_letters, before_connections) = (sink.taken(), sink.connections());
+    let (before_emails, before_connections) = (sink.taken(), sink.connections());
     let server = site.serve();
     let resident = || server.memory().map(|memory| memory.resident);
     let idle = resident();
     let start = Instant::now();
     let (mut first, mut peak) = (None, idle);
-    while sink.taken() - before_letters < LETTERS {
-        assert!(start.elapsed() < GIVE_UP, "letters are lost");
+    while sink.taken() - before_emails < EMAILS {
+        assert!(start.elapsed() < GIVE_UP, "e-mails are lost");
         thread::sleep(if first.is_some() { LOOK_EVERY } else { Duration::from_millis(1) });
-        if first.is_none() && sink.taken() > before_letters {
+        if first.is_none() && sink.taken() > before_emails {
             first = Some(Instant::now());
         }
         peak = peak.zip(resident()).map(|(before, now)| before.max(now));
     }
-    let took = first.expect("letters arrived").elapsed();
+    let took = first.expect("e-mails arrived").elapsed();
     let connections = sink.connections() - before_connections;
     // The last of them are struck off, and whatever is not needed any more is given back.
     thread::sleep(Duration::from_secs(1));
     let after = resident();
     drop(server);
-    assert_eq!(sink.taken() - before_letters, LETTERS, "each once");
+    assert_eq!(sink.taken() - before_emails, EMAILS, "each once");
     Queue {
         rate: rate(took),
         floor: rate(floor(site)),
@@ -71,35 +71,35 @@ pub(crate) fn measure(site: &Site, sink: &Sink) -> Queue {
 
 #[expect(clippy::cast_precision_loss, reason = "ten thousand is no large number")]
 fn rate(took: Duration) -> f64 {
-    LETTERS as f64 / took.as_secs_f64()
+    EMAILS as f64 / took.as_secs_f64()
 }
 
-fn letter() -> Letter {
-    Letter::new(Kind::VerifyEmail).with_link(Secret::new("open-sesame".repeat(4)))
+fn content() -> EmailContent {
+    EmailContent::new(EmailKind::VerifyEmail).with_link(Secret::new("open-sesame".repeat(4)))
 }
 
-fn addressee(number: usize) -> Addressee {
+fn recipient(number: usize) -> Recipient {
     let email = Email::parse(&format!("person{number}@example.com")).expect("an address");
-    Addressee { user: None, email, language: Language::Korean }
+    Recipient { user: None, email, language: Language::Korean }
 }
 
-/// Puts the letters into the box, and nothing else is in it.
+/// Puts the e-mails into the box, and nothing else is in it.
 async fn write(site: &Site) {
-    assert!(LETTERS <= PEOPLE as usize, "one letter to everybody");
+    assert!(EMAILS <= PEOPLE as usize, "one e-mail to everybody");
     let ctx = site.open().await;
     let transaction = ctx.db.begin().await.expect("the database is ours");
     let connection = transaction.connection();
     connection.execute_unprepared("DELETE FROM outbox").await.expect("the box can be emptied");
-    for number in 0..LETTERS {
-        let (to, letter, now) = (addressee(number), letter(), ctx.clock.now());
-        let put = outbox::put(&transaction, &ctx.keys, &to, &letter, now).await;
-        put.expect("a letter can be written");
+    for number in 0..EMAILS {
+        let (to, content, now) = (recipient(number), content(), ctx.clock.now());
+        let put = outbox::enqueue(&transaction, &ctx.keys, &to, &content, now).await;
+        put.expect("an e-mail can be written");
     }
     transaction.commit().await.expect("the database is ours");
     ctx.db.close().await;
 }
 
-/// The same letters in the same lanes, straight to the mail server.
+/// The same e-mails in the same lanes, straight to the mail server.
 fn floor(site: &Site) -> Duration {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.expect("a runtime can be made").block_on(async {
@@ -109,15 +109,15 @@ fn floor(site: &Site) -> Duration {
             .map(|lane| {
                 let ctx = ctx.clone();
                 tokio::spawn(async move {
-                    for number in (lane..LETTERS).step_by(LANES) {
-                        let (to, id) = (addressee(number), number.to_string());
+                    for number in (lane..EMAILS).step_by(LANES) {
+                        let (to, id) = (recipient(number), number.to_string());
                         let envelope = Envelope {
                             id: &id,
                             to: &to.email,
                             language: to.language,
                             written_at: OffsetDateTime::UNIX_EPOCH,
                         };
-                        ctx.mailer.send(&envelope, &letter()).await.expect("it takes everything");
+                        ctx.mailer.send(&envelope, &content()).await.expect("it takes everything");
                     }
                 })
             })

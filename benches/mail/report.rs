@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::outcome::{noise, publish};
-use crate::queue::{LETTERS, Queue};
+use crate::queue::{EMAILS, Queue};
 use crate::requests::Requests;
 
 /// Below this, chance alone hardly explains that one kind of request is faster.
@@ -47,7 +47,7 @@ impl Report {
                 of_known - of_unknown,
                 100.0 * (of_known / of_unknown - 1.0),
             ),
-            format!("{LETTERS} letters that waited"),
+            format!("{EMAILS} e-mails that waited"),
             format!("  sent by the server          {:.0} a second", queue.rate),
             format!("  without a database          {:.0} a second", queue.floor),
             format!("  ratio                       {:.2}", queue.rate / queue.floor),
@@ -69,7 +69,7 @@ impl Report {
                 "p_value": p_value(known, unknown),
             },
             "queue": {
-                "letters": LETTERS,
+                "letters": EMAILS,
                 "per_second": queue.rate,
                 "floor_per_second": queue.floor,
                 "connections": queue.connections,

@@ -36,7 +36,7 @@ impl Sink {
         Self { port, taken, connections }
     }
 
-    /// Letters so far.
+    /// E-mails so far.
     pub(crate) fn taken(&self) -> usize {
         self.taken.load(Ordering::Relaxed)
     }
@@ -53,18 +53,18 @@ async fn converse(connection: TcpStream, taken: Arc<AtomicUsize>) -> std::io::Re
     let mut stream = BufReader::new(connection);
     stream.write_all(b"220 sink ESMTP\r\n").await?;
     let mut line = Vec::new();
-    let mut is_letter = false;
+    let mut is_email = false;
     loop {
         line.clear();
         if stream.read_until(b'\n', &mut line).await? == 0 {
             return Ok(());
         }
-        if is_letter && line != b".\r\n" {
+        if is_email && line != b".\r\n" {
             continue;
         }
-        taken.fetch_add(usize::from(is_letter), Ordering::Relaxed);
-        is_letter = line.starts_with(b"DATA");
-        let reply: &[u8] = if is_letter { b"354 go ahead\r\n" } else { b"250 yes\r\n" };
+        taken.fetch_add(usize::from(is_email), Ordering::Relaxed);
+        is_email = line.starts_with(b"DATA");
+        let reply: &[u8] = if is_email { b"354 go ahead\r\n" } else { b"250 yes\r\n" };
         stream.write_all(reply).await?;
     }
 }

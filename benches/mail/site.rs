@@ -30,7 +30,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// A site with its people, whose letters go to the sink.
+    /// A site with its people, whose e-mails go to the sink.
     pub(crate) fn of(sink: &Sink) -> Self {
         let folder =
             TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder is ours");

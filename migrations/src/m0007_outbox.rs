@@ -1,7 +1,7 @@
-//! Letters on their way. `sealed` holds what a letter says, links included, and is emptied once the
-//! letter is finished; `due_at` is when it is tried next, and `NULL` when it is finished; while
+//! E-mails on their way. `sealed` holds what an e-mail says, links included, and is emptied once the
+//! e-mail is finished; `due_at` is when it is tried next, and `NULL` when it is finished; while
 //! `is_claimed`, until then somebody is sending it. No foreign
-//! key: the last letter to a person goes out after the account is gone.
+//! key: the last e-mail to a person goes out after the account is gone.
 
 use sea_orm_migration::prelude::*;
 

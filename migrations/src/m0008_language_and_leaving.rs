@@ -1,4 +1,4 @@
-//! The language in which a person reads letters, and when an account that its owner wants deleted
+//! The language in which a person reads e-mails, and when an account that its owner wants deleted
 //! will be: until then logging in takes the wish back.
 
 use sea_orm_migration::prelude::*;

@@ -19,7 +19,7 @@ impl MigrationTrait for Migration {
         // The first of the new ones answers what this one did.
         let by_actor = Index::drop().if_exists().name("audit_events_actor_id").to_owned();
         manager.drop_index(by_actor).await?;
-        // The few of their kind among the letters that were sent.
+        // The few of their kind among the e-mails that were sent.
         if late::is_large(manager, "outbox").await? {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! When the claim on a letter began, which says whose claim it is: its end moves while its letters are
+//! When the claim on an e-mail began, which says whose claim it is: its end moves while its e-mails are
 //! sent. A column without a default is added at once, however many rows there are.
 
 use sea_orm_migration::prelude::*;

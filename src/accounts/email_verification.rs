@@ -1,4 +1,4 @@
-//! Asking for the proof of an address: the letter, and how often it is sent again, whichever door it
+//! Asking for the proof of an address: the e-mail, and how often it is sent again, whichever door it
 //! is asked for at.
 
 use std::time::Duration;
@@ -7,14 +7,14 @@ use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::links;
 use crate::links::Purpose;
-use crate::mail::{Kind, Letter};
+use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
-use crate::outbox::Addressee;
+use crate::outbox::Recipient;
 use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
 use crate::types::{Email, RequestInfo, UserId};
 
-/// Once a minute: by then the first letter has arrived.
+/// Once a minute: by then the first e-mail has arrived.
 const BY_MINUTE: Limit = Limit {
     name: "verify-minute",
     free: 0,
@@ -23,7 +23,7 @@ const BY_MINUTE: Limit = Limit {
     longest_wait: Duration::from_mins(1),
 };
 
-/// Five times a day: whoever does not find the letter then will not find a sixth.
+/// Five times a day: whoever does not find the e-mail then will not find a sixth.
 const BY_DAY: Limit = Limit {
     name: "verify-day",
     free: 4,
@@ -32,7 +32,7 @@ const BY_DAY: Limit = Limit {
     longest_wait: Duration::from_hours(24),
 };
 
-/// Letters to the owner of a taken address, whoever tries to join with it.
+/// E-mails to the owner of a taken address, whoever tries to join with it.
 const EXISTING_OWNER_EMAILS: Limit = Limit {
     name: "signup-letters",
     free: 2,
@@ -41,7 +41,7 @@ const EXISTING_OWNER_EMAILS: Limit = Limit {
     longest_wait: Duration::from_hours(1),
 };
 
-/// Counts one more letter. To be called before the transaction that writes it.
+/// Counts one more e-mail. To be called before the transaction that writes it.
 ///
 /// # Errors
 /// [`ThrottleError::TooSoon`] when the last one is too recent, or there were enough today.
@@ -60,15 +60,15 @@ pub async fn send_verification_email(
     ctx: &Context,
     transaction: &Transaction,
     user: UserId,
-    to: &Addressee,
+    to: &Recipient,
     info: &RequestInfo,
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
     let purposes = [Purpose::VerifyEmail, Purpose::NotMe];
     let whose = (user, Some(&to.email));
     let [link, not_me] = links::create_each(transaction, ctx.random, purposes, whose, now).await?;
-    let letter = Letter::new(Kind::VerifyEmail).with_link(link).with_not_me(not_me);
-    outbox::put(transaction, &ctx.keys, to, &letter.about(info, now), now).await
+    let content = EmailContent::new(EmailKind::VerifyEmail).with_link(link).with_not_me(not_me);
+    outbox::enqueue(transaction, &ctx.keys, to, &content.about(info, now), now).await
 }
 
 /// Tells the owner of a taken address that somebody tried to join with it; with a link, if the owner
@@ -92,13 +92,13 @@ pub async fn notify_existing_owner(
     let owner = super::find_by_email_in(&transaction, email).await?;
     let Some(owner) = owner.filter(|owner| owner.is_active) else { return Ok(()) };
     let user = &owner.user;
-    let mut letter = Letter::new(Kind::AlreadyJoined).about(info, now);
+    let mut content = EmailContent::new(EmailKind::AlreadyJoined).about(info, now);
     if user.email_verified_at.is_none() {
         let whose = (user.id, Some(&user.email));
         let link =
             links::create(&transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
-        letter = letter.with_link(link);
+        content = content.with_link(link);
     }
-    outbox::put(&transaction, &ctx.keys, &owner.addressee(), &letter, now).await?;
+    outbox::enqueue(&transaction, &ctx.keys, &owner.recipient(), &content, now).await?;
     transaction.commit().await
 }

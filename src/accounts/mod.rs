@@ -30,7 +30,7 @@ use crate::crypto::{PasswordHash, QueueFull};
 use crate::db::{Db, DbError, Transaction};
 use crate::links;
 use crate::links::Purpose;
-use crate::outbox::Addressee;
+use crate::outbox::Recipient;
 use crate::types::{BirthDate, Email, Gender, Language, Name, Password, RequestInfo, User, UserId};
 
 /// An account, with what must not leave the house.
@@ -55,10 +55,10 @@ pub struct Account {
 }
 
 impl Account {
-    /// Who letters about the account are for.
+    /// Who e-mails about the account are for.
     #[must_use]
-    pub fn addressee(&self) -> Addressee {
-        Addressee {
+    pub fn recipient(&self) -> Recipient {
+        Recipient {
             user: Some(self.user.id),
             email: self.user.email.clone(),
             language: self.user.language,
@@ -86,7 +86,7 @@ pub struct NewAccount {
     pub gender: Option<Gender>,
     /// The date of birth, where given.
     pub date_of_birth: Option<BirthDate>,
-    /// The language in which the person reads letters.
+    /// The language in which the person reads e-mails.
     pub language: Language,
     /// Whether the account may be used.
     pub is_active: bool,
@@ -342,7 +342,7 @@ pub struct Profile {
     pub gender: Option<Gender>,
     /// The date of birth, where given.
     pub date_of_birth: Option<BirthDate>,
-    /// The language in which the person reads letters.
+    /// The language in which the person reads e-mails.
     pub language: Language,
 }
 

@@ -241,14 +241,14 @@ fn is_much_longer(password: &str, word: &str) -> bool {
     password >= 10 * word && 200 * word < MAX_SIMILARITY * password
 }
 
-/// Python's `SequenceMatcher.quick_ratio` (the letters that both have, twice, over all letters) is
-/// at least [`MAX_SIMILARITY`]. Letters are compared in their order, so that the work grows with the
+/// Python's `SequenceMatcher.quick_ratio` (the e-mails that both have, twice, over all e-mails) is
+/// at least [`MAX_SIMILARITY`]. E-mails are compared in their order, so that the work grows with the
 /// length of both and not with the product.
 fn is_alike(a: &str, b: &str) -> bool {
     let sorted = |text: &str| {
-        let mut letters: Vec<char> = text.chars().collect();
-        letters.sort_unstable();
-        letters
+        let mut contents: Vec<char> = text.chars().collect();
+        contents.sort_unstable();
+        contents
     };
     let (a, b) = (sorted(a), sorted(b));
     let (mut left, mut right, mut shared) = (0, 0, 0_usize);

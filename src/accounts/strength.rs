@@ -1,7 +1,7 @@
 //! How many guesses a password withstands, at a bounded price.
 //!
 //! zxcvbn tries each substring of a password in each of its lists, once for each reading of characters
-//! that may stand for letters ("4" for a, "$" for s): the price grows with the square of the length
+//! that may stand for e-mails ("4" for a, "$" for s): the price grows with the square of the length
 //! and multiplies with each kind of such character, up to half a second for 100 of them. So a password
 //! is weighed window by window, each as long as its price allows, until one is strong or the budget is
 //! used. A password is at least as strong as any part of it, so a long one is not refused for a weak
@@ -108,9 +108,9 @@ fn readings(text: &str) -> Vec<String> {
     let mut readings = vec![lower.chars().rev().collect::<String>()];
     for order in [[0, 1], [1, 0]] {
         let read = |char: char| {
-            let mut letters = LEET.iter().filter(|(_, signs)| signs.contains(char));
-            let both = [letters.next(), letters.next()];
-            both[order[0]].or(both[order[1]]).map_or(char, |(letter, _)| *letter)
+            let mut contents = LEET.iter().filter(|(_, signs)| signs.contains(char));
+            let both = [contents.next(), contents.next()];
+            both[order[0]].or(both[order[1]]).map_or(char, |(content, _)| *content)
         };
         let reading: String = lower.chars().map(read).collect();
         if reading != lower && !readings.contains(&reading) {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{Actor, AdminAction, ImportedUser, store};
 use crate::accounts::search::UserFilter;
 use crate::accounts::{Account, AccountSnapshot};
-use crate::crypto::Keys;
+use crate::crypto::DerivedKeys;
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{BulkJobId, Permission, RequestInfo, UserId};
 
@@ -226,7 +226,7 @@ impl BulkJob {
 /// [`DbError`] when the database cannot.
 pub async fn enqueue(
     transaction: &Transaction,
-    keys: &Keys,
+    keys: &DerivedKeys,
     actor: Actor<'_>,
     (spec, total): (&BulkJobSpec, Option<u64>),
     now: OffsetDateTime,
@@ -240,7 +240,7 @@ pub async fn enqueue(
 /// [`DbError`] when the database cannot.
 pub async fn draft(
     transaction: &Transaction,
-    keys: &Keys,
+    keys: &DerivedKeys,
     actor: Actor<'_>,
     (spec, total): (&BulkJobSpec, Option<u64>),
     now: OffsetDateTime,
@@ -250,7 +250,7 @@ pub async fn draft(
 
 async fn insert(
     transaction: &Transaction,
-    keys: &Keys,
+    keys: &DerivedKeys,
     actor: Actor<'_>,
     (spec, total, state): (&BulkJobSpec, Option<u64>, BulkJobState),
     now: OffsetDateTime,
@@ -305,7 +305,7 @@ pub enum Claim<'a> {
 /// [`DbError`] when the database cannot.
 pub async fn claim_next(
     transaction: &Transaction,
-    keys: &Keys,
+    keys: &DerivedKeys,
     claim: Claim<'_>,
 ) -> Result<Option<(BulkJob, Option<BulkJobSpec>)>, DbError> {
     let Some((job, sealed)) = store::lock_next(transaction, claim).await? else { return Ok(None) };

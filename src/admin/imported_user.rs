@@ -15,7 +15,7 @@ use crate::audit::AuditEventKind;
 use crate::context::Context;
 use crate::crypto::PasswordHash;
 use crate::db::{DbError, Transaction};
-use crate::outbox::Addressee;
+use crate::outbox::Recipient;
 use crate::types::{BirthDate, BulkJobId, Email, Gender, Language, Name, UserId};
 
 /// A user of an imported list, as text that has been checked.
@@ -81,7 +81,7 @@ pub async fn create_imported(
     entry: (BulkJobId, &ImportedUser, bool),
     now: OffsetDateTime,
 ) -> Result<Option<UserId>, DbError> {
-    let part = transaction.begin_part().await?;
+    let part = transaction.begin_nested().await?;
     match create(ctx, &part, actor, entry, now).await {
         Ok(Some(user)) => {
             part.commit().await?;
@@ -106,7 +106,7 @@ async fn create(
     let is_invited = is_invited && account.is_active && account.password_hash.is_none();
     let Some(id) = accounts::create(part, account, now).await? else { return Ok(None) };
     if is_invited {
-        let to = Addressee { user: Some(id), email, language };
+        let to = Recipient { user: Some(id), email, language };
         invite(ctx, part, id, &to).await?;
     }
     let details = json!({

@@ -31,9 +31,9 @@ use crate::groups;
 use crate::groups::Group;
 use crate::links;
 use crate::links::Purpose;
-use crate::mail::{Kind, Letter};
+use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
-use crate::outbox::Addressee;
+use crate::outbox::Recipient;
 use crate::sessions;
 use crate::types::{RequestInfo, Secret, SessionId, User, UserId};
 
@@ -169,14 +169,14 @@ pub async fn invite(
     ctx: &Context,
     transaction: &Transaction,
     user: UserId,
-    to: &Addressee,
+    to: &Recipient,
 ) -> Result<Secret, DbError> {
     let now = ctx.clock.now();
     let (reset, lasts) = (Purpose::ResetPassword, (now, INVITATION_LASTS));
     let link =
         links::create_with_lifetime(transaction, ctx.random, reset, (user, None), lasts).await?;
-    let letter = Letter::new(Kind::Invited).with_link(link.clone());
-    outbox::put(transaction, &ctx.keys, to, &letter, now).await?;
+    let content = EmailContent::new(EmailKind::Invited).with_link(link.clone());
+    outbox::enqueue(transaction, &ctx.keys, to, &content, now).await?;
     Ok(link)
 }
 

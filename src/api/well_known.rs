@@ -8,7 +8,7 @@ use crate::api::openapi::{Endpoint, HttpMethod, Section, public};
 use crate::context::Context;
 use crate::http::OpenApiDocuments;
 use crate::i18n::Language;
-use crate::keys::PUBLISHED_ARE_KEPT;
+use crate::keys::KEY_SET_MAX_AGE;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![jwks, openapi]
@@ -31,7 +31,7 @@ struct JwksResponse {
 /// Returns the public keys that verify access tokens (RFC 7517).
 #[get("/.well-known/jwks.json")]
 fn jwks(ctx: &State<Context>) -> JwksResponse {
-    let kept = format!("public, max-age={}", PUBLISHED_ARE_KEPT.as_secs());
+    let kept = format!("public, max-age={}", KEY_SET_MAX_AGE.as_secs());
     let keys = ctx.keyring().jwks(ctx.clock.now());
     JwksResponse { keys: Json(keys), cache: Header::new("Cache-Control", kept) }
 }

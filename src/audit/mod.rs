@@ -83,7 +83,7 @@ pub enum AuditEventKind {
     GroupChanged,
     /// Staff deleted a group.
     GroupDeleted,
-    /// Staff had a letter tried again at once.
+    /// Staff had an e-mail tried again at once.
     EmailRetried,
     /// Somebody ended one of their sessions from the list.
     SessionEnded,

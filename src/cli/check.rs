@@ -9,7 +9,7 @@ use crate::crypto::Random;
 use crate::flows;
 use crate::flows::system::checks::Finding;
 use crate::i18n::Language;
-use crate::mail::{Envelope, Kind, Letter, Mailer};
+use crate::mail::{EmailContent, EmailKind, Envelope, Mailer};
 use crate::types::Email;
 
 /// Checks the settings and what they name; fails if anything is wrong.
@@ -20,8 +20,9 @@ pub(super) async fn check(
 ) -> Result<(), CommandError> {
     let listens_on = rocket::Config::try_from(figment).map(|config| config.address);
     let listens_on = listens_on.map_err(|error| CommandError::line(error.to_string()))?;
-    let found = flows::system::checks::examine(settings, listens_on, Clock::of_the_machine()).await;
-    let (bad, good): (Vec<_>, Vec<_>) = found.iter().partition(|finding| finding.is_bad());
+    let found =
+        flows::system::checks::check_all(settings, listens_on, Clock::of_the_machine()).await;
+    let (bad, good): (Vec<_>, Vec<_>) = found.iter().partition(|finding| finding.is_problem());
     for finding in good {
         print_line(&sentence(language, finding));
     }
@@ -44,15 +45,15 @@ pub(super) async fn mail(
     let id = Random.request_id();
     let written_at = Clock::of_the_machine().now();
     let envelope = Envelope { id: &id, to, language, written_at };
-    let sent = mailer.send(&envelope, &Letter::new(Kind::Test)).await;
+    let sent = mailer.send(&envelope, &EmailContent::new(EmailKind::Test)).await;
     sent.map_err(|error| failed(error.to_string()))?;
-    let values = [("to", to.as_typed()), ("where", &mailer.whereto())];
+    let values = [("to", to.as_typed()), ("where", &mailer.destination())];
     print_line(&language.tell("check.mail_sent", &values));
     Ok(())
 }
 
 fn sentence(language: Language, finding: &Finding) -> String {
-    let (key, values) = finding.said();
+    let (key, values) = finding.message();
     let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
     language.tell(key, &values)
 }

@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::context::Context;
 use crate::crypto::{KeyState, TimedKey};
 use crate::flows;
-use crate::flows::system::key_rotation::Next;
+use crate::flows::system::key_rotation::NextKey;
 use crate::i18n::Language;
 use crate::keys::KeysError;
 use crate::types::RequestInfo;
@@ -38,7 +38,7 @@ pub(super) async fn run(
 async fn rotate(language: Language, ctx: &Context) -> Result<(), CommandError> {
     let info = RequestInfo::from_terminal(ctx.random.request_id());
     match flows::system::key_rotation::rotate(ctx, &info).await {
-        Ok(Next { id, signs_from, is_new }) => {
+        Ok(NextKey { id, signs_from, is_new }) => {
             let key = if is_new { "cli.key_created" } else { "cli.key_waits" };
             print_line(
                 &language.tell(key, &[("key", &id), ("since", &format_instant(signs_from))]),

@@ -4,7 +4,7 @@ use rocket::figment::Figment;
 
 use super::CommandError;
 use crate::config;
-use crate::config::{SettingError, Settings, Wrong};
+use crate::config::{SettingError, SettingProblem, Settings};
 use crate::i18n::Language;
 
 /// Returns the settings and the figment that they came from.
@@ -22,13 +22,15 @@ pub(super) fn read(language: Language) -> Result<(Settings, Figment), CommandErr
 fn sentence(language: Language, error: &SettingError) -> String {
     let value = language.tell("setting.wrong", &[("name", &error.name), ("value", &error.value)]);
     let what = match &error.what {
-        Wrong::Unknown(None) => language.say("setting.unknown").into_owned(),
-        Wrong::Unknown(Some(near)) => language.tell("setting.unknown_near", &[("near", near)]),
-        Wrong::NotAllowed(key, None) => language.say(key).into_owned(),
-        Wrong::NotAllowed(key, Some((low, high))) => {
+        SettingProblem::Unknown(None) => language.say("setting.unknown").into_owned(),
+        SettingProblem::Unknown(Some(near)) => {
+            language.tell("setting.unknown_near", &[("near", near)])
+        }
+        SettingProblem::NotAllowed(key, None) => language.say(key).into_owned(),
+        SettingProblem::NotAllowed(key, Some((low, high))) => {
             language.tell(key, &[("low", &low.to_string()), ("high", &high.to_string())])
         }
-        Wrong::Rocket(what) => what.clone(),
+        SettingProblem::Rocket(what) => what.clone(),
     };
     format!("{value}: {what}")
 }

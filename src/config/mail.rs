@@ -1,4 +1,4 @@
-//! The settings of mail: where letters go, and who they are from.
+//! The settings of mail: where e-mails go, and who they are from.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,13 +10,13 @@ use zeroize::Zeroizing;
 use super::values::{NotAllowed, is_loopback};
 use crate::types::Email;
 
-/// Where mail programs hand in letters over TLS from the start (RFC 8314, 3.3).
+/// Where mail programs hand in e-mails over TLS from the start (RFC 8314, 3.3).
 const SUBMISSIONS_PORT: u16 = 465;
 
-/// Where mail programs hand in letters and ask for TLS (RFC 6409, 3.1).
+/// Where mail programs hand in e-mails and ask for TLS (RFC 6409, 3.1).
 const SUBMISSION_PORT: u16 = 587;
 
-/// Where letters go.
+/// Where e-mails go.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum MailUrl {
     /// Files under `data_dir/mail/`.
@@ -32,13 +32,13 @@ pub struct MailServer {
     host: Host,
     /// The port, never 0.
     pub port: u16,
-    /// What keeps the letters from being read on their way.
+    /// What keeps the e-mails from being read on their way.
     pub security: MailSecurity,
     /// Who logs in there, if anybody.
     pub login: Option<MailLogin>,
 }
 
-/// What keeps letters from being read on their way to the mail server.
+/// What keeps e-mails from being read on their way to the mail server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailSecurity {
     /// `smtps://`: TLS from the first byte.
@@ -77,7 +77,7 @@ impl MailServer {
         is_loopback(&self.host)
     }
 
-    /// Whether letters can be read on their way.
+    /// Whether e-mails can be read on their way.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
         self.security == MailSecurity::None && !self.is_loopback()
@@ -169,7 +169,7 @@ impl fmt::Debug for MailLogin {
     }
 }
 
-/// Who letters are from: an address, and perhaps a name, as in `Daemun <no-reply@localhost>`.
+/// Who e-mails are from: an address, and perhaps a name, as in `Daemun <no-reply@localhost>`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailFrom {
     /// The name that mail programs show; `None` shows the address.

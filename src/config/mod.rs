@@ -16,12 +16,12 @@ use ipnet::IpNet;
 use rocket::figment::Figment;
 
 pub use mail::{MailFrom, MailLogin, MailSecurity, MailServer, MailUrl};
-pub use reader::{Listed, SettingError, Source, Wrong};
+pub use reader::{GivenSetting, SettingError, SettingProblem, SettingSource};
 pub use values::{
-    CustomClaim, DatabaseUrl, EmailVerification, LogFormat, LogLevel, PublicUrl, SignUp,
+    CustomClaim, DatabaseUrl, EmailVerification, LogFormat, LogLevel, PublicUrl, SignupMode,
 };
 
-use crate::crypto::{Algorithm, Cost, MasterKey};
+use crate::crypto::{Algorithm, HashCost, SecretKey};
 use crate::oauth::ClientRegistration;
 use crate::types::Email;
 use reader::{Reader, network};
@@ -36,7 +36,7 @@ pub struct Settings {
     /// Folder of the generated secret and of mail files.
     pub data_dir: PathBuf,
     /// The master secret; `None` means the generated one in `data_dir`.
-    pub secret_key: Option<MasterKey>,
+    pub secret_key: Option<SecretKey>,
     /// How access tokens are signed.
     pub signing_algorithm: Algorithm,
     /// For how long a published key signs before the next one does.
@@ -64,12 +64,12 @@ pub struct Settings {
     /// Whether accounts may have addresses at `localhost` or at names without a dot.
     pub allow_local_email: bool,
     /// Whether strangers may join.
-    pub signup: SignUp,
+    pub signup: SignupMode,
     /// Shortest password, in code points.
     pub password_min_length: u8,
-    /// Where letters go.
+    /// Where e-mails go.
     pub mail_url: MailUrl,
-    /// Who letters are from.
+    /// Who e-mails are from.
     pub mail_from: MailFrom,
     /// Networks of the proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -80,7 +80,7 @@ pub struct Settings {
     /// After how long an unused session is over; zero: only its absolute lifetime counts.
     pub session_idle_lifetime: Duration,
     /// What a password hash costs.
-    pub password_hash: Cost,
+    pub password_hash: HashCost,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// Providers of social log-in that are registered by settings.
@@ -98,7 +98,7 @@ pub struct Settings {
 /// The settings as they were given. They say nothing that the settings themselves do not, and are left
 /// out where those are written down.
 #[derive(Clone)]
-pub struct Given(pub Vec<Listed>);
+pub struct Given(pub Vec<GivenSetting>);
 
 impl std::fmt::Debug for Given {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -171,7 +171,7 @@ impl Settings {
             email_verification,
             delete_unverified_after,
             allow_local_email: read.parsed("allow_local_email", "setting.bool", || false),
-            signup: read.parsed("signup", "setting.signup", SignUp::default),
+            signup: read.parsed("signup", "setting.signup", SignupMode::default),
             password_min_length: read.number("password_min_length", 8, 8..=64),
             mail_url,
             mail_from: read.parsed("mail_from", "setting.mail_from", MailFrom::default),
@@ -181,7 +181,7 @@ impl Settings {
                 .map(PathBuf::from),
             session_cache: read.duration("session_cache", "2s", 0..=60),
             session_idle_lifetime: read.duration("session_idle_lifetime", "0s", 0..=31_536_000),
-            password_hash: read.parsed("password_hash", "setting.password_hash", Cost::default),
+            password_hash: read.parsed("password_hash", "setting.password_hash", HashCost::default),
             log_format: read.parsed("log_format", "setting.log_format", LogFormat::default),
             social: read.social(),
             hsts_include_subdomains: read
@@ -204,7 +204,7 @@ impl Settings {
     /// Whether a superuser may have an address who is made by the owner of the machine: to try
     /// the program out on one machine, a local address will do.
     #[must_use]
-    pub fn takes_for_superuser(&self, email: &Email) -> bool {
+    pub fn accepts_superuser_email(&self, email: &Email) -> bool {
         self.public_url.is_loopback() || self.accepts_email(email)
     }
 

@@ -12,7 +12,7 @@ use rocket::figment::{self, Figment};
 use thiserror::Error;
 
 use super::values::{has_password, without_password};
-use crate::crypto::MasterKey;
+use crate::crypto::SecretKey;
 use crate::oauth::{ClientRegistration, RegistrationInput};
 
 /// Every setting of Daemun; Rocket's own come on top.
@@ -51,7 +51,7 @@ const NAMES: &[&str] = &[
 
 /// Top-level names that are not ours: Rocket's settings, `ROCKET_CONFIG`, the settings of Rocket's
 /// companion crates, and `app`, the table for an application that mounts Daemun.
-const FOREIGN: &[&str] = &["app", "config", "databases", "proxy_proto_header", "template_dir"];
+const OTHER_NAMES: &[&str] = &["app", "config", "databases", "proxy_proto_header", "template_dir"];
 
 /// Settings whose value is a secret and is never repeated.
 const SECRET: &[&str] = &["secret_key", "social"];
@@ -71,12 +71,12 @@ pub struct SettingError {
     /// Its value, secrets left out.
     pub value: String,
     /// What is wrong with it.
-    pub what: Wrong,
+    pub what: SettingProblem,
 }
 
 /// What is wrong with a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wrong {
+pub enum SettingProblem {
     /// There is no such setting; the nearest that there is, if any is near.
     Unknown(Option<String>),
     /// The value is not allowed; the sentence (an i18n key) says what is, with its bounds if any.
@@ -85,7 +85,7 @@ pub enum Wrong {
     Rocket(String),
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for SettingProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(_) => f.write_str("unknown setting"),
@@ -98,18 +98,18 @@ impl fmt::Display for Wrong {
 
 /// A setting as it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub struct GivenSetting {
     /// Its name.
     pub name: String,
     /// Its value, secrets left out; `None` where it was not given.
     pub value: Option<String>,
     /// Where it was given.
-    pub source: Source,
+    pub source: SettingSource,
 }
 
 /// Where a setting was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum SettingSource {
     /// Nowhere.
     Default,
     /// In this file.
@@ -141,13 +141,17 @@ impl Reader {
         wrong.dedup();
         wrong.extend(values.iter().filter(|(name, _)| !is_known(name)).map(|(name, value)| {
             let near = nearest(name).map(str::to_owned);
-            SettingError { name: name.clone(), value: hint_at(value), what: Wrong::Unknown(near) }
+            SettingError {
+                name: name.clone(),
+                value: short_hint(value),
+                what: SettingProblem::Unknown(near),
+            }
         }));
         Self { values, port, wrong }
     }
 
     /// Every setting as it was given, secrets left out.
-    pub(super) fn listed(&self, figment: &Figment) -> Vec<Listed> {
+    pub(super) fn listed(&self, figment: &Figment) -> Vec<GivenSetting> {
         let listed = NAMES.iter().chain(&["log_level", "address", "port"]).map(|name| {
             let value = self.values.get(*name).map(|value| match value {
                 _ if SECRET.contains(name) => "***".to_owned(),
@@ -157,12 +161,14 @@ impl Reader {
                 value => show(value),
             });
             let source = figment.find_metadata(name).filter(|_| value.is_some());
-            let source = source.map_or(Source::Default, |metadata| match &metadata.source {
-                Some(figment::Source::File(path)) => Source::File(path.display().to_string()),
-                _ if metadata.name.contains("environment") => Source::Environment,
-                _ => Source::Default,
+            let source = source.map_or(SettingSource::Default, |metadata| match &metadata.source {
+                Some(figment::Source::File(path)) => {
+                    SettingSource::File(path.display().to_string())
+                }
+                _ if metadata.name.contains("environment") => SettingSource::Environment,
+                _ => SettingSource::Default,
             });
-            Listed { name: (*name).to_owned(), value, source }
+            GivenSetting { name: (*name).to_owned(), value, source }
         });
         listed.collect()
     }
@@ -195,7 +201,7 @@ impl Reader {
 
     /// Marks a setting as wrong for what it means rather than for how it is written.
     pub(super) fn refuse(&mut self, name: &str, allowed: &'static str) {
-        self.push(name, Wrong::NotAllowed(allowed, None));
+        self.push(name, SettingProblem::NotAllowed(allowed, None));
     }
 
     pub(super) fn parsed<T: FromStr>(
@@ -242,7 +248,7 @@ impl Reader {
         match scalar(value).and_then(|text| text.parse().ok()).filter(|n| range.contains(n)) {
             Some(number) => number,
             None => {
-                self.push(name, Wrong::NotAllowed("setting.number", Some(bounds)));
+                self.push(name, SettingProblem::NotAllowed("setting.number", Some(bounds)));
                 default
             }
         }
@@ -261,7 +267,7 @@ impl Reader {
             Some(duration) => duration,
             None => {
                 let bounds = (*seconds.start(), *seconds.end());
-                self.push(name, Wrong::NotAllowed("setting.duration", Some(bounds)));
+                self.push(name, SettingProblem::NotAllowed("setting.duration", Some(bounds)));
                 default
             }
         }
@@ -281,9 +287,9 @@ impl Reader {
         })
     }
 
-    pub(super) fn secret_key(&mut self) -> Option<MasterKey> {
+    pub(super) fn secret_key(&mut self) -> Option<SecretKey> {
         let value = self.values.get("secret_key")?;
-        let key = scalar(value).and_then(|text| MasterKey::parse(&text).ok());
+        let key = scalar(value).and_then(|text| SecretKey::parse(&text).ok());
         if key.is_none() {
             self.refuse("secret_key", "setting.secret_key");
         }
@@ -326,8 +332,8 @@ impl Reader {
     }
 
     /// One complaint per setting: the first of ours, or else Rocket's.
-    fn push(&mut self, name: &str, what: Wrong) {
-        let is_rockets = |error: &SettingError| matches!(error.what, Wrong::Rocket(_));
+    fn push(&mut self, name: &str, what: SettingProblem) {
+        let is_rockets = |error: &SettingError| matches!(error.what, SettingProblem::Rocket(_));
         self.wrong.retain(|error| error.name != name || !is_rockets(error));
         if self.wrong.iter().any(|error| error.name == name) {
             return;
@@ -345,7 +351,9 @@ impl Reader {
 }
 
 fn is_known(name: &str) -> bool {
-    NAMES.contains(&name) || FOREIGN.contains(&name) || rocket::Config::PARAMETERS.contains(&name)
+    NAMES.contains(&name)
+        || OTHER_NAMES.contains(&name)
+        || rocket::Config::PARAMETERS.contains(&name)
 }
 
 /// The known name that a person most likely meant: one that shares most of its letters.
@@ -366,7 +374,7 @@ fn from_rocket(error: &rocket::figment::Error, values: &Dict) -> SettingError {
     let what = error.kind.to_string();
     let what = what.lines().map(str::trim).filter(|line| !line.contains('|'));
     let what = what.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ");
-    SettingError { name, value, what: Wrong::Rocket(what) }
+    SettingError { name, value, what: SettingProblem::Rocket(what) }
 }
 
 /// Text, numbers and truth values as text: the environment cannot tell them apart.
@@ -404,7 +412,7 @@ fn on_one_line(text: &str) -> String {
 
 /// Nobody knows what an unknown setting holds, a misspelt `secret_key` for one: only short and
 /// plain values are repeated.
-fn hint_at(value: &Value) -> String {
+fn short_hint(value: &Value) -> String {
     let text = show(value);
     let is_plain = text.len() <= 16 && !text.contains("://");
     if is_plain { text } else { "…".into() }
@@ -547,7 +555,7 @@ mod tests {
 
         let errors = Settings::from_figment(&figment).expect_err("refused");
 
-        assert_eq!(errors[0].what, Wrong::Unknown(Some("public_url".into())));
+        assert_eq!(errors[0].what, SettingProblem::Unknown(Some("public_url".into())));
         assert_eq!(nearest("completely_different"), None);
     }
 

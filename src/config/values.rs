@@ -229,7 +229,7 @@ choice! {
 
 choice! {
     /// Whether strangers may join.
-    SignUp {
+    SignupMode {
         /// They may.
         #[default]
         Open = "open",

@@ -26,8 +26,8 @@ const OUTPUT: usize = 32;
 
 /// A hash of a kind that is not known here, or no hash at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("not a hash that can be taken over")]
-pub struct UnknownHash;
+#[error("unsupported password hash")]
+pub struct UnsupportedHash;
 
 /// A hash as Django's `pbkdf2_sha256` writes it: iterations, salt, output.
 pub(super) struct Pbkdf2 {
@@ -62,7 +62,7 @@ impl Pbkdf2 {
 
 /// What is to be stored for a hash of Django's; `None` for one of an account without a password,
 /// which begins with an exclamation mark.
-pub(super) fn take_over(hash: &str) -> Result<Option<&str>, UnknownHash> {
+pub(super) fn import(hash: &str) -> Result<Option<&str>, UnsupportedHash> {
     if hash.starts_with('!') {
         return Ok(None);
     }
@@ -70,5 +70,5 @@ pub(super) fn take_over(hash: &str) -> Result<Option<&str>, UnknownHash> {
         return Ok(Some(hash));
     }
     let phc = hash.strip_prefix(ARGON2).filter(|phc| phc.starts_with('$'));
-    phc.map(Some).ok_or(UnknownHash)
+    phc.map(Some).ok_or(UnsupportedHash)
 }

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
 
-use super::hash_cost::CostLimit;
-use super::passwords::{Cost, Hasher, Memory, PasswordHash, Readable};
+use super::hash_cost::HashCostLimit;
+use super::passwords::{HashCost, Hasher, Memory, PasswordHash, Readable};
 use super::work_queue::QueueFull;
 use crate::types::Password;
 
@@ -22,14 +22,14 @@ pub struct HashKinds {
     /// The most iterations of PBKDF2, 0 where no account has such a hash.
     pub iterations: u32,
     /// The costs of argon2, each once.
-    pub costs: Vec<Cost>,
+    pub costs: Vec<HashCost>,
 }
 
 impl HashKinds {
     /// Those that this machine computes. Together they keep to the limit for one hash; the most expensive
     /// come first.
     #[must_use]
-    pub fn within(mut self, limit: CostLimit) -> Self {
+    pub fn within(mut self, limit: HashCostLimit) -> Self {
         self.costs.sort_unstable_by_key(|cost| std::cmp::Reverse(cost.blocks()));
         let mut rest = limit.blocks;
         self.costs.retain(|cost| match rest.checked_sub(cost.blocks()) {
@@ -50,12 +50,12 @@ impl HashKinds {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Work {
     iterations: u32,
-    costs: Vec<Cost>,
+    costs: Vec<HashCost>,
 }
 
 impl Work {
     /// What comparing a password with a hash costs; what is not computed costs what our own hashes do.
-    fn of(computed: Option<&Readable>, today: Cost) -> Self {
+    fn of(computed: Option<&Readable>, today: HashCost) -> Self {
         match computed {
             Some(Readable::Django(hash)) => {
                 Self { iterations: hash.iterations(), costs: Vec::new() }
@@ -66,7 +66,7 @@ impl Work {
     }
 
     /// What is left to do so that every wrong password costs the same.
-    fn up_to(&self, kinds: &HashKinds, today: Cost) -> Self {
+    fn up_to(&self, kinds: &HashKinds, today: HashCost) -> Self {
         let mut costs = kinds.costs.clone();
         if !costs.contains(&today) {
             costs.push(today);
@@ -95,13 +95,13 @@ impl Work {
 /// How much hashing for wrong passwords was done so far, to be compared by tests: time varies, and this does
 /// not.
 #[derive(Debug, Default)]
-pub(super) struct Done {
+pub(super) struct WorkDone {
     iterations: AtomicU64,
     blocks: AtomicU64,
     hashes: AtomicU64,
 }
 
-impl Done {
+impl WorkDone {
     fn add(&self, work: &Work) {
         let blocks = work.costs.iter().map(|cost| cost.blocks());
         self.iterations.fetch_add(work.iterations.into(), Ordering::Relaxed);
@@ -113,7 +113,7 @@ impl Done {
 impl Hasher {
     /// Whether our own hashes are the only kind.
     #[must_use]
-    pub fn computes_alone(&self, kinds: &HashKinds) -> bool {
+    pub fn has_only_own_cost(&self, kinds: &HashKinds) -> bool {
         kinds.iterations == 0 && kinds.costs.iter().all(|cost| *cost == self.cost)
     }
 
@@ -121,14 +121,14 @@ impl Hasher {
     ///
     /// # Errors
     /// [`QueueFull`] when too many are waiting.
-    pub async fn round_up(
+    pub async fn equalize_work(
         &self,
         password: Password,
         stored: Option<PasswordHash>,
         kinds: HashKinds,
     ) -> Result<(), QueueFull> {
         let (today, speed, done) = (self.cost, self.speed.clone(), self.done.clone());
-        if self.computes_alone(&kinds) {
+        if self.has_only_own_cost(&kinds) {
             // Without a measurement, what is not our own counts as not computed; there is none of it.
             done.add(&Work::of(None, today));
             return Ok(());
@@ -148,7 +148,7 @@ impl Hasher {
 
     /// Iterations of PBKDF2, blocks and hashes of argon2 that wrong passwords have cost so far.
     #[must_use]
-    pub fn work_for_wrong_passwords(&self) -> [u64; 3] {
+    pub fn dummy_work_done(&self) -> [u64; 3] {
         let done = &self.done;
         [&done.iterations, &done.blocks, &done.hashes].map(|count| count.load(Ordering::Relaxed))
     }
@@ -158,8 +158,8 @@ impl Hasher {
 mod tests {
     use super::*;
 
-    const TODAY: Cost = Cost { memory: 64, passes: 1, lanes: 1 };
-    const DJANGOS: Cost = Cost { memory: 1024, passes: 2, lanes: 8 };
+    const TODAY: HashCost = HashCost { memory: 64, passes: 1, lanes: 1 };
+    const DJANGOS: HashCost = HashCost { memory: 1024, passes: 2, lanes: 8 };
 
     fn readable(text: &str) -> Readable {
         let stored = PasswordHash::from_django(text).expect("known").expect("a password");
@@ -171,7 +171,7 @@ mod tests {
         readable(&format!("pbkdf2_sha256${iterations}$Q3mZ8vT1kLpRs0${output}"))
     }
 
-    fn argon2(cost: Cost) -> Readable {
+    fn argon2(cost: HashCost) -> Readable {
         let rest = "UTNtWjh2VDFrTHBSczA$pdTVaPGjgr8qr9m9AWFsNpaDv4QIuQ77+xlzZ3eS96M";
         readable(&format!("argon2$argon2id$v=19${cost}${rest}"))
     }
@@ -208,8 +208,8 @@ mod tests {
 
     #[test]
     fn the_added_work_keeps_to_the_limit_of_one_hash() {
-        let limit = CostLimit { iterations: 1_000, blocks: 4_000 };
-        let costs = (1..=8).map(|passes| Cost { memory: 512, passes, lanes: 1 }).collect();
+        let limit = HashCostLimit { iterations: 1_000, blocks: 4_000 };
+        let costs = (1..=8).map(|passes| HashCost { memory: 512, passes, lanes: 1 }).collect();
 
         let kinds = HashKinds { iterations: 1_001, costs }.within(limit);
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
 
 use super::dummy_work::HashKinds;
-use super::passwords::{Cost, Hasher, Memory, PasswordHash, Readable};
+use super::passwords::{HashCost, Hasher, Memory, PasswordHash, Readable};
 use super::work_queue::QueueFull;
 use crate::types::Password;
 
@@ -37,18 +37,18 @@ const SAMPLES: usize = 3;
 const SAMPLE_ITERATIONS: NonZeroU32 = NonZeroU32::new(20_000).expect("not zero");
 
 /// The sample of argon2: about 8 ms, in as much memory as a usual hash takes.
-const SAMPLE_COST: Cost = Cost { memory: 19_456, passes: 1, lanes: 1 };
+const SAMPLE_COST: HashCost = HashCost { memory: 19_456, passes: 1, lanes: 1 };
 
 /// The most expensive hashes that are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CostLimit {
+pub struct HashCostLimit {
     /// Iterations of PBKDF2.
     pub(super) iterations: u64,
     /// Memory in KiB times passes of argon2.
     pub(super) blocks: u64,
 }
 
-impl CostLimit {
+impl HashCostLimit {
     /// However fast the machine is.
     pub const CEILING: Self = Self { iterations: MOST_ITERATIONS, blocks: MOST_BLOCKS };
 
@@ -77,7 +77,7 @@ impl CostLimit {
         }
     }
 
-    pub(super) fn allows_cost(&self, cost: Cost) -> bool {
+    pub(super) fn allows_cost(&self, cost: HashCost) -> bool {
         cost.blocks() <= self.blocks
     }
 }
@@ -117,14 +117,14 @@ impl Sample {
 
 impl Speed {
     /// The limit before a hash is computed.
-    pub(super) fn limit_when_computed(&self, memory: &mut Memory) -> CostLimit {
+    pub(super) fn limit_when_computed(&self, memory: &mut Memory) -> HashCostLimit {
         let limit = self.limit(memory, WHEN_COMPUTED);
-        CostLimit { iterations: limit.iterations.max(ALWAYS_COMPUTED), ..limit }
+        HashCostLimit { iterations: limit.iterations.max(ALWAYS_COMPUTED), ..limit }
     }
 
-    fn limit(&self, memory: &mut Memory, time: Duration) -> CostLimit {
+    fn limit(&self, memory: &mut Memory, time: Duration) -> HashCostLimit {
         let [iterations, blocks] = self.0.get_or_init(|| measure(memory));
-        CostLimit {
+        HashCostLimit {
             iterations: iterations.done_in(time, MOST_ITERATIONS),
             blocks: blocks.done_in(time, MOST_BLOCKS),
         }
@@ -149,7 +149,7 @@ impl Hasher {
     ///
     /// # Errors
     /// [`QueueFull`] when too many are waiting.
-    pub async fn import_limit(&self) -> Result<CostLimit, QueueFull> {
+    pub async fn import_limit(&self) -> Result<HashCostLimit, QueueFull> {
         let speed = self.speed.clone();
         self.run(move |memory| speed.limit(memory, AT_IMPORT)).await
     }
@@ -158,7 +158,7 @@ impl Hasher {
     ///
     /// # Errors
     /// [`QueueFull`] when too many are waiting.
-    pub async fn compute_limit(&self) -> Result<CostLimit, QueueFull> {
+    pub async fn compute_limit(&self) -> Result<HashCostLimit, QueueFull> {
         let speed = self.speed.clone();
         self.run(move |memory| speed.limit_when_computed(memory)).await
     }
@@ -221,7 +221,8 @@ mod tests {
 
     #[tokio::test]
     async fn this_machine_computes_what_django_makes() {
-        let hasher = Hasher::start(Cost { memory: 64, passes: 1, lanes: 1 }, crate::crypto::Random);
+        let hasher =
+            Hasher::start(HashCost { memory: 64, passes: 1, lanes: 1 }, crate::crypto::Random);
 
         let limit = hasher.import_limit().await.expect("room");
 

@@ -24,11 +24,11 @@ const ALGORITHMS: [Algorithm; 9] = [
 
 /// The public keys of a provider (RFC 7517, 5).
 #[derive(Debug, Clone)]
-pub struct ForeignKeys(JwkSet);
+pub struct IdTokenKeys(JwkSet);
 
 /// Why a foreign token proves nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum ForeignTokenError {
+pub enum IdTokenError {
     /// No key of the set is the one that the token names.
     #[error("signed with an unknown key")]
     UnknownKey,
@@ -37,7 +37,7 @@ pub enum ForeignTokenError {
     Invalid,
 }
 
-impl ForeignKeys {
+impl IdTokenKeys {
     /// Reads a key set. Keys of a kind that is not known here are passed over.
     #[must_use]
     pub fn read(set: &Value) -> Option<Self> {
@@ -49,16 +49,16 @@ impl ForeignKeys {
     /// The claims of a token that one of these keys signed.
     ///
     /// # Errors
-    /// [`ForeignTokenError`] says why it proves nothing.
-    pub fn verify(&self, token: &str) -> Result<Claims, ForeignTokenError> {
-        let header = jsonwebtoken::decode_header(token).map_err(|_| ForeignTokenError::Invalid)?;
+    /// [`IdTokenError`] says why it proves nothing.
+    pub fn verify(&self, token: &str) -> Result<Claims, IdTokenError> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| IdTokenError::Invalid)?;
         // No extension is understood here, so none may be critical (RFC 7515, 4.1.11).
         if header.crit.is_some() || !ALGORITHMS.contains(&header.alg) {
-            return Err(ForeignTokenError::Invalid);
+            return Err(IdTokenError::Invalid);
         }
         let key = self.find(header.kid.as_deref(), header.alg);
-        let key = key.ok_or(ForeignTokenError::UnknownKey)?;
-        let key = DecodingKey::from_jwk(key).map_err(|_| ForeignTokenError::Invalid)?;
+        let key = key.ok_or(IdTokenError::UnknownKey)?;
+        let key = DecodingKey::from_jwk(key).map_err(|_| IdTokenError::Invalid)?;
         let mut validation = Validation::new(header.alg);
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
@@ -66,7 +66,7 @@ impl ForeignKeys {
         validation.validate_aud = false;
         jsonwebtoken::decode::<Claims>(token, &key, &validation)
             .map(|data| data.claims)
-            .map_err(|_| ForeignTokenError::Invalid)
+            .map_err(|_| IdTokenError::Invalid)
     }
 
     /// The key of this name that is for this algorithm. A token without a name fits only a set with

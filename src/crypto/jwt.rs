@@ -15,7 +15,7 @@ use super::signing_key::SigningKey;
 /// How far ahead of ours the clock of the node that signed a token may be, in seconds. Nodes are a few
 /// milliseconds to a few seconds apart, and the first requests with a token come within that time.
 /// Nothing is gained by refusing such a token: it ends when its `exp` says so, which stays strict.
-const NEAR_FUTURE: i64 = 60;
+const MAX_CLOCK_SKEW: i64 = 60;
 
 /// The claims of a token, by name.
 pub type Claims = Map<String, Value>;
@@ -48,7 +48,7 @@ pub enum TokenError {
 
 /// What a token must say to be accepted.
 #[derive(Debug, Clone, Copy)]
-pub struct Expected<'a> {
+pub struct ExpectedClaims<'a> {
     /// `iss`
     pub issuer: &'a str,
     /// `aud`
@@ -85,7 +85,7 @@ fn encode(header: &Header, claims: &Claims, key: &EncodingKey) -> String {
 
 /// The name of the key that a token says it was signed with. Nobody has proved it.
 #[must_use]
-pub fn key_named_by(token: &str) -> Option<String> {
+pub fn key_id_of(token: &str) -> Option<String> {
     jsonwebtoken::decode_header(token).ok()?.kid
 }
 
@@ -93,7 +93,11 @@ pub fn key_named_by(token: &str) -> Option<String> {
 ///
 /// # Errors
 /// [`TokenError`] says what is wrong, the signature first.
-pub fn verify(token: &str, ring: &Keyring, expected: &Expected<'_>) -> Result<Claims, TokenError> {
+pub fn verify(
+    token: &str,
+    ring: &Keyring,
+    expected: &ExpectedClaims<'_>,
+) -> Result<Claims, TokenError> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid)?;
     let key = header.kid.and_then(|id| ring.find(&id, expected.now)).ok_or(TokenError::Invalid)?;
     let claims = decode(token, &key.decoding, key.algorithm.jwa())?;
@@ -107,7 +111,7 @@ pub fn verify(token: &str, ring: &Keyring, expected: &Expected<'_>) -> Result<Cl
 pub fn verify_with_secret(
     token: &str,
     secret: &[u8],
-    expected: &Expected<'_>,
+    expected: &ExpectedClaims<'_>,
 ) -> Result<Claims, TokenError> {
     let key = DecodingKey::from_secret(secret);
     let claims = decode(token, &key, jsonwebtoken::Algorithm::HS256)?;
@@ -135,7 +139,7 @@ fn decode(
     Ok(data.claims)
 }
 
-fn check(claims: &Claims, expected: &Expected<'_>) -> Result<(), TokenError> {
+fn check(claims: &Claims, expected: &ExpectedClaims<'_>) -> Result<(), TokenError> {
     let now = expected.now.unix_timestamp();
     let leeway = i64::try_from(expected.leeway.as_secs()).unwrap_or(i64::MAX);
     let seconds =
@@ -147,7 +151,7 @@ fn check(claims: &Claims, expected: &Expected<'_>) -> Result<(), TokenError> {
     }
     let issued = seconds("iat").ok_or(TokenError::Invalid)??;
     let not_before = seconds("nbf").unwrap_or(Ok(0))?;
-    let latest = now.saturating_add(leeway.max(NEAR_FUTURE));
+    let latest = now.saturating_add(leeway.max(MAX_CLOCK_SKEW));
     if not_before > latest || (issued > latest && !expected.any_issue_time) {
         return Err(TokenError::Invalid);
     }
@@ -187,7 +191,7 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
 
-    const EXPECTED: Expected<'static> = Expected {
+    const EXPECTED: ExpectedClaims<'static> = ExpectedClaims {
         issuer: "https://gate.example",
         audience: "daemun",
         kind: "access",
@@ -273,7 +277,7 @@ mod tests {
     #[test]
     fn clocks_may_differ_by_the_leeway_and_no_more() {
         let ring = ring(Algorithm::EdDsa);
-        let lenient = Expected { leeway: std::time::Duration::from_secs(5), ..EXPECTED };
+        let lenient = ExpectedClaims { leeway: std::time::Duration::from_secs(5), ..EXPECTED };
         let late = |by: i64| signed(&with("exp", json!(NOW.unix_timestamp() - by)), &ring);
 
         assert!(verify(&late(4), &ring, &lenient).is_ok());
@@ -296,7 +300,7 @@ mod tests {
     #[test]
     fn where_any_issue_time_is_accepted_other_times_still_count() {
         let ring = ring(Algorithm::EdDsa);
-        let expected = Expected { any_issue_time: true, ..EXPECTED };
+        let expected = ExpectedClaims { any_issue_time: true, ..EXPECTED };
         let now = NOW.unix_timestamp();
 
         let tomorrow = signed(&with("iat", json!(now + 86_400)), &ring);

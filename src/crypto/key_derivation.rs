@@ -22,17 +22,17 @@ const MIN_BYTES: usize = 32;
 
 /// The secret that everything else is derived from.
 #[derive(Clone)]
-pub struct MasterKey(Zeroizing<Vec<u8>>);
+pub struct SecretKey(Zeroizing<Vec<u8>>);
 
-impl fmt::Debug for MasterKey {
+impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MasterKey(..)")
+        f.write_str("SecretKey(..)")
     }
 }
 
-/// Why there is no [`MasterKey`].
+/// Why there is no [`SecretKey`].
 #[derive(Debug, Error)]
-pub enum MasterKeyError {
+pub enum SecretKeyError {
     /// The text is not base64 or hexadecimal of at least 256 bits.
     #[error("not 256 bits of base64 or hexadecimal")]
     Malformed,
@@ -46,22 +46,22 @@ pub enum MasterKeyError {
     },
     /// The file holds something else.
     #[error("{0}: does not hold a secret key")]
-    Foreign(PathBuf),
+    NotAKey(PathBuf),
 }
 
-impl MasterKey {
+impl SecretKey {
     /// Reads `openssl rand -base64 32` or `openssl rand -hex 32`: at least 256 bits.
     ///
     /// # Errors
-    /// [`MasterKeyError::Malformed`] when the text is neither, or too short.
-    pub fn parse(text: &str) -> Result<Self, MasterKeyError> {
+    /// [`SecretKeyError::Malformed`] when the text is neither, or too short.
+    pub fn parse(text: &str) -> Result<Self, SecretKeyError> {
         let text = text.trim();
         let is_hex = text.len() >= 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let bytes = if is_hex { from_hex(text) } else { STANDARD.decode(text).ok() }
             .or_else(|| URL_SAFE_NO_PAD.decode(text).ok());
         match bytes {
             Some(bytes) if bytes.len() >= MIN_BYTES => Ok(Self(Zeroizing::new(bytes))),
-            _ => Err(MasterKeyError::Malformed),
+            _ => Err(SecretKeyError::Malformed),
         }
     }
 
@@ -71,13 +71,13 @@ impl MasterKey {
     /// same secret, and one that dies while it writes leaves nothing half done.
     ///
     /// # Errors
-    /// [`MasterKeyError`] when the file cannot be made or holds something else.
-    pub fn in_folder(folder: &Path, random: Random) -> Result<Self, MasterKeyError> {
+    /// [`SecretKeyError`] when the file cannot be made or holds something else.
+    pub fn in_folder(folder: &Path, random: Random) -> Result<Self, SecretKeyError> {
         let path = Self::file_in(folder);
         if path.exists() {
             return Self::read(&path);
         }
-        let failed = |source| MasterKeyError::File { path: path.clone(), source };
+        let failed = |source| SecretKeyError::File { path: path.clone(), source };
         let draft = folder.join(format!("secret_key.{}", random.token_id()));
         let written = write(&draft, random).and_then(|()| std::fs::hard_link(&draft, &path));
         let _ = std::fs::remove_file(&draft);
@@ -93,14 +93,14 @@ impl MasterKey {
     /// Reads a generated secret.
     ///
     /// # Errors
-    /// [`MasterKeyError`] when it cannot be read or is something else.
-    pub fn read(path: &Path) -> Result<Self, MasterKeyError> {
-        let failed = |source| MasterKeyError::File { path: path.to_owned(), source };
+    /// [`SecretKeyError`] when it cannot be read or is something else.
+    pub fn read(path: &Path) -> Result<Self, SecretKeyError> {
+        let failed = |source| SecretKeyError::File { path: path.to_owned(), source };
         let mut bytes = Zeroizing::new(Vec::new());
         let file = std::fs::File::open(path).map_err(failed)?;
         file.take(4096).read_to_end(&mut bytes).map_err(failed)?;
         let text = std::str::from_utf8(&bytes).ok().and_then(|text| Self::parse(text).ok());
-        text.ok_or_else(|| MasterKeyError::Foreign(path.to_owned()))
+        text.ok_or_else(|| SecretKeyError::NotAKey(path.to_owned()))
     }
 
     /// Where the generated secret of a data directory stands.
@@ -136,7 +136,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The derived keys, one per purpose.
-pub struct Keys {
+pub struct DerivedKeys {
     csrf: hmac::Key,
     device: hmac::Key,
     identifier: hmac::Key,
@@ -144,29 +144,29 @@ pub struct Keys {
     refresh: Zeroizing<[u8; 32]>,
 }
 
-impl fmt::Debug for Keys {
+impl fmt::Debug for DerivedKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Keys(..)")
+        f.write_str("DerivedKeys(..)")
     }
 }
 
 /// Something sealed cannot be opened: it was sealed under another master secret, or damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("sealed under another secret_key, or damaged")]
-pub struct Unsealable;
+pub struct UnsealError;
 
-impl Keys {
+impl DerivedKeys {
     /// Derives all keys of a master secret.
     #[must_use]
-    pub fn derive(master: &MasterKey) -> Self {
-        let mac = |purpose| hmac::Key::new(hmac::HMAC_SHA256, master.derive(purpose).as_ref());
+    pub fn derive(secret_key: &SecretKey) -> Self {
+        let mac = |purpose| hmac::Key::new(hmac::HMAC_SHA256, secret_key.derive(purpose).as_ref());
         Self {
             csrf: mac(b"csrf token"),
             device: mac(b"known device"),
             identifier: mac(b"throttled identifier"),
-            sealing: RandomizedNonceKey::new(&AES_256_GCM, master.derive(b"sealing").as_ref())
+            sealing: RandomizedNonceKey::new(&AES_256_GCM, secret_key.derive(b"sealing").as_ref())
                 .expect("AES-256 takes 32 bytes"),
-            refresh: master.derive(b"refresh token"),
+            refresh: secret_key.derive(b"refresh token"),
         }
     }
 
@@ -220,16 +220,16 @@ impl Keys {
     /// Opens what [`seal`](Self::seal) gave.
     ///
     /// # Errors
-    /// [`Unsealable`] when key or label are not those it was sealed with.
-    pub fn unseal(&self, label: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
-        let bytes = from_base64url(sealed).ok_or(Unsealable)?;
-        let (nonce, rest) = bytes.split_first_chunk::<12>().ok_or(Unsealable)?;
+    /// [`UnsealError`] when key or label are not those it was sealed with.
+    pub fn unseal(&self, label: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        let bytes = from_base64url(sealed).ok_or(UnsealError)?;
+        let (nonce, rest) = bytes.split_first_chunk::<12>().ok_or(UnsealError)?;
         let mut rest = Zeroizing::new(rest.to_vec());
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let length = self
             .sealing
             .open_in_place(nonce, Aad::from(label), &mut rest)
-            .map_err(|_| Unsealable)?
+            .map_err(|_| UnsealError)?
             .len();
         rest.truncate(length);
         Ok(rest)
@@ -245,17 +245,17 @@ fn is_signed(key: &hmac::Key, signature: &str, statement: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn keys(byte: u8) -> Keys {
-        Keys::derive(&MasterKey(Zeroizing::new(vec![byte; 32])))
+    fn keys(byte: u8) -> DerivedKeys {
+        DerivedKeys::derive(&SecretKey(Zeroizing::new(vec![byte; 32])))
     }
 
     #[test]
     fn a_master_secret_has_256_bits_at_least() {
-        assert!(MasterKey::parse(&STANDARD.encode([7; 32])).is_ok());
-        assert!(MasterKey::parse(&"ab".repeat(32)).is_ok());
+        assert!(SecretKey::parse(&STANDARD.encode([7; 32])).is_ok());
+        assert!(SecretKey::parse(&"ab".repeat(32)).is_ok());
 
         for text in ["", "secret", &STANDARD.encode([7; 31]), &"ab".repeat(31), &"é".repeat(40)] {
-            assert!(MasterKey::parse(text).is_err(), "{text:?}");
+            assert!(SecretKey::parse(text).is_err(), "{text:?}");
         }
     }
 
@@ -284,8 +284,8 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("daemun-{}", Random.token_id()));
         std::fs::create_dir(&folder).expect("a new folder");
 
-        let first = MasterKey::in_folder(&folder, Random).expect("generated");
-        let again = MasterKey::in_folder(&folder, Random).expect("read back");
+        let first = SecretKey::in_folder(&folder, Random).expect("generated");
+        let again = SecretKey::in_folder(&folder, Random).expect("read back");
 
         assert_eq!(first.0, again.0);
         #[cfg(unix)]

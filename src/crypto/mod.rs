@@ -20,16 +20,16 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-pub use django_hashes::UnknownHash;
+pub use django_hashes::UnsupportedHash;
 pub use dummy_work::HashKinds;
-pub use hash_cost::CostLimit;
-pub use id_token::{ForeignKeys, ForeignTokenError};
-pub use key_derivation::{Keys, MasterKey, MasterKeyError, Unsealable};
+pub use hash_cost::HashCostLimit;
+pub use id_token::{IdTokenError, IdTokenKeys};
+pub use key_derivation::{DerivedKeys, SecretKey, SecretKeyError, UnsealError};
 pub use keyring::{KeyState, Keyring, TimedKey};
-pub use passwords::{Cost, Hasher, PasswordHash, Verdict};
+pub use passwords::{HashCost, Hasher, PasswordCheck, PasswordHash};
 pub use random::Random;
 pub use signing_key::{Algorithm, KeyError, SigningKey};
-pub use work_queue::{Limits, QueueFull, WorkQueue};
+pub use work_queue::{QueueFull, QueueLimits, WorkQueue};
 
 use crate::types::{HashedSecret, Secret};
 
@@ -42,7 +42,7 @@ pub fn hash_secret(secret: &Secret) -> HashedSecret {
 
 /// Whether two secrets are the same; compared in constant time.
 #[must_use]
-pub fn is_same(one: &str, other: &str) -> bool {
+pub fn constant_time_eq(one: &str, other: &str) -> bool {
     constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
 }
 

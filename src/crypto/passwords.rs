@@ -17,10 +17,10 @@ use thiserror::Error;
 
 use super::Random;
 use super::django_hashes;
-use super::django_hashes::{Pbkdf2, UnknownHash};
-use super::dummy_work::Done;
+use super::django_hashes::{Pbkdf2, UnsupportedHash};
+use super::dummy_work::WorkDone;
 use super::hash_cost::Speed;
-use super::work_queue::{Limits, QueueFull, WorkQueue};
+use super::work_queue::{QueueFull, QueueLimits, WorkQueue};
 use crate::types::Password;
 
 /// How many may wait: at 60 hashes a second and core, two cores serve them in about 4 seconds,
@@ -56,16 +56,16 @@ impl PasswordHash {
     /// Takes over a hash that Django made; `None` for an account whose password it had turned off.
     ///
     /// # Errors
-    /// [`UnknownHash`] when it is of a kind that is not computed here, or damaged.
-    pub fn from_django(hash: &str) -> Result<Option<Self>, UnknownHash> {
+    /// [`UnsupportedHash`] when it is of a kind that is not computed here, or damaged.
+    pub fn from_django(hash: &str) -> Result<Option<Self>, UnsupportedHash> {
         // A salt may be any text to the reader of a hash, and PostgreSQL refuses text with a NUL.
         if hash.chars().any(char::is_control) {
-            return Err(UnknownHash);
+            return Err(UnsupportedHash);
         }
-        let Some(hash) = django_hashes::take_over(hash)? else { return Ok(None) };
+        let Some(hash) = django_hashes::import(hash)? else { return Ok(None) };
         let hash = Self(hash.to_owned());
         let is_known = Readable::of(&hash).is_some();
-        if is_known { Ok(Some(hash)) } else { Err(UnknownHash) }
+        if is_known { Ok(Some(hash)) } else { Err(UnsupportedHash) }
     }
 
     /// The string to store.
@@ -83,7 +83,7 @@ impl fmt::Debug for PasswordHash {
 
 /// What a hash costs: argon2id's memory (KiB), passes and lanes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cost {
+pub struct HashCost {
     /// Memory in KiB.
     pub memory: u32,
     /// Passes over the memory.
@@ -93,38 +93,38 @@ pub struct Cost {
 }
 
 /// OWASP's recommendation for argon2id: 19 MiB, two passes, one lane.
-impl Default for Cost {
+impl Default for HashCost {
     fn default() -> Self {
         Self { memory: 19_456, passes: 2, lanes: 1 }
     }
 }
 
 /// `m=19456,t=2,p=1`
-impl fmt::Display for Cost {
+impl fmt::Display for HashCost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "m={},t={},p={}", self.memory, self.passes, self.lanes)
     }
 }
 
-/// A text that is not a [`Cost`].
+/// A text that is not a [`HashCost`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("not argon2id parameters")]
-pub struct CostError;
+pub struct HashCostError;
 
-impl FromStr for Cost {
-    type Err = CostError;
+impl FromStr for HashCost {
+    type Err = HashCostError;
 
-    fn from_str(text: &str) -> Result<Self, CostError> {
-        let params: phc::ParamsString = text.parse().map_err(|_| CostError)?;
-        let number = |name| params.get_decimal(name).ok_or(CostError);
+    fn from_str(text: &str) -> Result<Self, HashCostError> {
+        let params: phc::ParamsString = text.parse().map_err(|_| HashCostError)?;
+        let number = |name| params.get_decimal(name).ok_or(HashCostError);
         let cost = Self { memory: number("m")?, passes: number("t")?, lanes: number("p")? };
         cost.params().map(|_| cost)
     }
 }
 
-impl Cost {
-    fn params(self) -> Result<Params, CostError> {
-        Params::new(self.memory, self.passes, self.lanes, Some(OUTPUT)).map_err(|_| CostError)
+impl HashCost {
+    fn params(self) -> Result<Params, HashCostError> {
+        Params::new(self.memory, self.passes, self.lanes, Some(OUTPUT)).map_err(|_| HashCostError)
     }
 
     /// What it costs in all: blocks of 1 KiB that are computed.
@@ -139,9 +139,9 @@ impl Cost {
 
 /// What came of comparing a password with a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
+pub struct PasswordCheck {
     /// The password is the one that was hashed.
-    pub is_right: bool,
+    pub is_correct: bool,
     /// The hash was made at a lower cost than today's and should be made again.
     pub is_outdated: bool,
 }
@@ -150,11 +150,11 @@ pub struct Verdict {
 #[derive(Clone)]
 pub struct Hasher {
     queue: WorkQueue<Memory>,
-    pub(super) cost: Cost,
+    pub(super) cost: HashCost,
     random: Random,
-    nobody: Arc<PasswordHash>,
+    dummy_hash: Arc<PasswordHash>,
     pub(super) speed: Arc<Speed>,
-    pub(super) done: Arc<Done>,
+    pub(super) done: Arc<WorkDone>,
 }
 
 impl fmt::Debug for Hasher {
@@ -166,14 +166,14 @@ impl fmt::Debug for Hasher {
 impl Hasher {
     /// Starts one thread per core.
     #[must_use]
-    pub fn start(cost: Cost, random: Random) -> Self {
+    pub fn start(cost: HashCost, random: Random) -> Self {
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
-        let limits = Limits { name: "hasher", threads, length: QUEUE, deadline: DEADLINE };
+        let limits = QueueLimits { name: "hasher", threads, length: QUEUE, deadline: DEADLINE };
         let queue = WorkQueue::start(limits);
         // Nobody's hash is never computed: any output that nothing hashes to will do.
-        let nobody = write_phc(cost, &random.bytes::<16>(), &random.bytes::<OUTPUT>());
-        let (nobody, speed, done) = (Arc::new(nobody), Arc::default(), Arc::default());
-        Self { queue, cost, random, nobody, speed, done }
+        let dummy_hash = write_phc(cost, &random.bytes::<16>(), &random.bytes::<OUTPUT>());
+        let (dummy_hash, speed, done) = (Arc::new(dummy_hash), Arc::default(), Arc::default());
+        Self { queue, cost, random, dummy_hash, speed, done }
     }
 
     /// Hashes a new password.
@@ -199,24 +199,24 @@ impl Hasher {
         &self,
         password: Password,
         stored: Option<PasswordHash>,
-    ) -> Result<Verdict, QueueFull> {
-        let is_somebody = stored.is_some();
-        let stored = stored.unwrap_or_else(|| PasswordHash::clone(&self.nobody));
+    ) -> Result<PasswordCheck, QueueFull> {
+        let has_hash = stored.is_some();
+        let stored = stored.unwrap_or_else(|| PasswordHash::clone(&self.dummy_hash));
         let (today, speed) = (self.cost, self.speed.clone());
         self.run(move |memory| match Readable::within(&stored, today, &speed, memory) {
             // What is not computed costs as much as an account that does not exist.
             None => {
                 memory.compute(today, &password, &[0; 16]);
-                Verdict { is_right: false, is_outdated: false }
+                PasswordCheck { is_correct: false, is_outdated: false }
             }
             Some(Readable::Django(hash)) => {
-                Verdict { is_right: hash.fits(&password), is_outdated: true }
+                PasswordCheck { is_correct: hash.fits(&password), is_outdated: true }
             }
             Some(Readable::Argon2id(cost, salt, expected)) => {
                 let output = memory.compute(cost, &password, &salt);
                 let is_equal = constant_time::verify_slices_are_equal(&output, &expected);
-                let is_right = is_equal.is_ok() && is_somebody;
-                Verdict { is_right, is_outdated: cost.is_below(today) }
+                let is_correct = is_equal.is_ok() && has_hash;
+                PasswordCheck { is_correct, is_outdated: cost.is_below(today) }
             }
         })
         .await
@@ -227,7 +227,7 @@ impl Hasher {
     ///
     /// # Errors
     /// [`QueueFull`] when too many are waiting, or no thread got to it in time.
-    pub async fn weigh<T: Send + 'static>(
+    pub async fn run_on_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, QueueFull> {
@@ -253,7 +253,12 @@ impl Hasher {
 pub(super) struct Memory(Vec<Block>);
 
 impl Memory {
-    pub(super) fn compute(&mut self, cost: Cost, password: &Password, salt: &[u8]) -> [u8; OUTPUT] {
+    pub(super) fn compute(
+        &mut self,
+        cost: HashCost,
+        password: &Password,
+        salt: &[u8],
+    ) -> [u8; OUTPUT] {
         let params = cost.params().expect("a cost is checked when it is read");
         let blocks = params.block_count();
         if self.0.len() < blocks {
@@ -273,7 +278,7 @@ impl Memory {
     }
 }
 
-fn write_phc(cost: Cost, salt: &[u8], output: &[u8]) -> PasswordHash {
+fn write_phc(cost: HashCost, salt: &[u8], output: &[u8]) -> PasswordHash {
     let hash = phc::PasswordHash {
         algorithm: argon2::Algorithm::Argon2id.ident(),
         version: Some(Version::V0x13.into()),
@@ -286,8 +291,8 @@ fn write_phc(cost: Cost, salt: &[u8], output: &[u8]) -> PasswordHash {
 
 /// A hash that passwords can be compared with.
 pub(super) enum Readable {
-    /// Cost, salt and output.
-    Argon2id(Cost, Vec<u8>, [u8; OUTPUT]),
+    /// HashCost, salt and output.
+    Argon2id(HashCost, Vec<u8>, [u8; OUTPUT]),
     /// One that was taken over.
     Django(Pbkdf2),
 }
@@ -301,7 +306,7 @@ impl Readable {
         let hash = phc::PasswordHash::new(&stored.0).ok()?;
         let is_argon2id = hash.algorithm == argon2::Algorithm::Argon2id.ident()
             && hash.version == Some(Version::V0x13.into());
-        let cost: Cost = hash.params.to_string().parse().ok()?;
+        let cost: HashCost = hash.params.to_string().parse().ok()?;
         let salt = hash.salt.filter(|salt| salt.len() >= 8)?.to_vec();
         let output = hash.hash?.as_bytes().try_into().ok()?;
         (is_argon2id && cost.memory <= MOST_MEMORY).then_some(Self::Argon2id(cost, salt, output))
@@ -310,7 +315,7 @@ impl Readable {
     /// The same, if this machine computes it in time. What costs as much as today's is not asked.
     pub(super) fn within(
         stored: &PasswordHash,
-        today: Cost,
+        today: HashCost,
         speed: &Speed,
         memory: &mut Memory,
     ) -> Option<Self> {
@@ -325,7 +330,7 @@ impl Readable {
 mod tests {
     use super::*;
 
-    const CHEAP: Cost = Cost { memory: 64, passes: 1, lanes: 1 };
+    const CHEAP: HashCost = HashCost { memory: 64, passes: 1, lanes: 1 };
 
     fn typed(text: &str) -> Password {
         Password::parse(text).expect("typed")
@@ -339,8 +344,8 @@ mod tests {
         let right = hasher.verify(typed("open sesame"), Some(hash.clone())).await.expect("room");
         let wrong = hasher.verify(typed("open barley"), Some(hash)).await.expect("room");
 
-        assert!(right.is_right && !right.is_outdated);
-        assert!(!wrong.is_right);
+        assert!(right.is_correct && !right.is_outdated);
+        assert!(!wrong.is_correct);
     }
 
     #[tokio::test]
@@ -351,7 +356,7 @@ mod tests {
 
         let other = hasher.verify(typed(&format!("{long}b")), Some(hash)).await.expect("room");
 
-        assert!(!other.is_right);
+        assert!(!other.is_correct);
     }
 
     #[tokio::test]
@@ -361,23 +366,23 @@ mod tests {
         let verdict = hasher.verify(typed("anything"), None).await.expect("room");
         let somebody = hasher.hash(typed("anything")).await.expect("room");
 
-        assert!(!verdict.is_right);
+        assert!(!verdict.is_correct);
         let cost = |hash: &PasswordHash| match Readable::of(hash) {
             Some(Readable::Argon2id(cost, ..)) => format!("{cost:?}"),
             _ => panic!("{hash:?}"),
         };
-        assert_eq!(cost(&hasher.nobody), cost(&somebody));
+        assert_eq!(cost(&hasher.dummy_hash), cost(&somebody));
     }
 
     #[tokio::test]
     async fn a_hash_of_lower_cost_is_outdated() {
         let yesterday = Hasher::start(CHEAP, Random);
         let hash = yesterday.hash(typed("open sesame")).await.expect("room");
-        let today = Hasher::start(Cost { passes: 2, ..CHEAP }, Random);
+        let today = Hasher::start(HashCost { passes: 2, ..CHEAP }, Random);
 
         let verdict = today.verify(typed("open sesame"), Some(hash)).await.expect("room");
 
-        assert!(verdict.is_right && verdict.is_outdated);
+        assert!(verdict.is_correct && verdict.is_outdated);
     }
 
     #[tokio::test]
@@ -386,7 +391,7 @@ mod tests {
         for stored in ["", "x", "$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ", "md5$a$b"] {
             let stored = PasswordHash::from_stored(stored.into());
             let verdict = hasher.verify(typed("x"), Some(stored)).await.expect("room");
-            assert!(!verdict.is_right);
+            assert!(!verdict.is_correct);
         }
     }
 
@@ -405,7 +410,7 @@ mod tests {
             let right = hasher.verify(typed("Correct-Horse-9"), Some(hash.clone())).await;
             let wrong = hasher.verify(typed("correct-horse-9"), Some(hash)).await;
 
-            assert!(right.expect("room").is_right && !wrong.expect("room").is_right);
+            assert!(right.expect("room").is_correct && !wrong.expect("room").is_correct);
         }
         let hash = PasswordHash::from_django(DJANGO[0]).expect("known");
         let verdict = hasher.verify(typed("Correct-Horse-9"), hash).await.expect("room");
@@ -429,7 +434,7 @@ mod tests {
             &format!("{good}$"),
             &good.replace("Q3m", "Q3\0m"),
         ] {
-            assert_eq!(PasswordHash::from_django(bad), Err(UnknownHash), "{bad}");
+            assert_eq!(PasswordHash::from_django(bad), Err(UnsupportedHash), "{bad}");
         }
     }
 
@@ -445,7 +450,7 @@ mod tests {
             let (gate, started, hasher) = (gate.clone(), started.clone(), hasher.clone());
             waiting.push(tokio::spawn(async move {
                 hasher
-                    .weigh(move || {
+                    .run_on_thread(move || {
                         started.wait();
                         gate.wait();
                     })
@@ -456,13 +461,13 @@ mod tests {
         tokio::task::spawn_blocking(move || started.wait()).await.expect("all threads are busy");
         for _ in 0..QUEUE {
             let hasher = hasher.clone();
-            waiting.push(tokio::spawn(async move { hasher.weigh(|| ()).await }));
+            waiting.push(tokio::spawn(async move { hasher.run_on_thread(|| ()).await }));
         }
         while hasher.waiting() < QUEUE {
             tokio::task::yield_now().await;
         }
 
-        let refused = hasher.weigh(|| ()).await;
+        let refused = hasher.run_on_thread(|| ()).await;
 
         assert_eq!(refused, Err(QueueFull));
         tokio::task::spawn_blocking(move || gate.wait()).await.expect("the gate opens");

@@ -30,7 +30,7 @@ const NICENESS: i32 = 1;
 
 /// What a queue is made with.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct QueueLimits {
     /// The name of its threads.
     pub name: &'static str,
     /// How many threads work.
@@ -68,14 +68,14 @@ impl<S> std::fmt::Debug for WorkQueue<S> {
 impl<S: Default + 'static> WorkQueue<S> {
     /// Starts the threads.
     #[must_use]
-    pub fn start(limits: Limits) -> Self {
+    pub fn start(limits: QueueLimits) -> Self {
         let (queue, jobs) = crossbeam_channel::bounded(limits.length);
         for _ in 0..limits.threads {
             let jobs = jobs.clone();
             thread::Builder::new()
                 .name(limits.name.into())
                 .spawn(move || {
-                    step_back();
+                    lower_priority();
                     work(&jobs);
                 })
                 .expect("the system gives a handful of threads");
@@ -123,7 +123,7 @@ impl<S: Default + 'static> WorkQueue<S> {
 
 /// Lets pages go first. Where the system refuses, the work is merely as important as the rest.
 #[cfg(target_os = "linux")]
-fn step_back() {
+fn lower_priority() {
     let thread = Some(rustix::thread::gettid());
     let step = rustix::process::getpriority_process(thread)
         .and_then(|now| rustix::process::setpriority_process(thread, now + NICENESS));
@@ -133,7 +133,7 @@ fn step_back() {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn step_back() {}
+fn lower_priority() {}
 
 fn work<S: Default>(jobs: &Receiver<Job<S>>) {
     let mut state = S::default();
@@ -172,7 +172,7 @@ mod tests {
     const LENGTH: usize = 8;
 
     fn queue(deadline: Duration) -> WorkQueue<()> {
-        WorkQueue::start(Limits { name: "test", threads: 1, length: LENGTH, deadline })
+        WorkQueue::start(QueueLimits { name: "test", threads: 1, length: LENGTH, deadline })
     }
 
     /// Keeps the only thread busy until the sender is dropped; returns when the thread has begun.

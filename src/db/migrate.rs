@@ -24,10 +24,10 @@ use super::{Db, DbError};
 const LOCK: i64 = 0x6461_656d_756e;
 
 /// How often a node that waits or works logs how far it is.
-const SAY_EVERY: Duration = Duration::from_secs(10);
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// How soon a lock is asked for again that another holds.
-const ASK_AGAIN: Duration = Duration::from_millis(250);
+const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// How long a migration stands in the queue for a table before it lets those behind it pass.
 const IN_QUEUE: &str = "3s";
@@ -70,7 +70,7 @@ impl Db {
 
     /// Another process may hold `SQLite`'s write lock for as long as it likes.
     async fn migrate_sqlite(&self) -> Result<(), DbError> {
-        let mut waiting = Said::now();
+        let mut waiting = ProgressLog::now();
         let transaction = loop {
             match self.begin().await {
                 Err(error) if error.is_busy() => {
@@ -78,7 +78,7 @@ impl Db {
                         let seconds = waiting.seconds();
                         tracing::info!(seconds, "waiting for another process that writes the file");
                     }
-                    sleep(ASK_AGAIN).await;
+                    sleep(RETRY_AFTER).await;
                 }
                 outcome => break outcome?,
             }
@@ -144,19 +144,19 @@ impl State {
 }
 
 /// When something was last said of a thing that takes long.
-struct Said {
+struct ProgressLog {
     since: Instant,
     last: Instant,
 }
 
-impl Said {
+impl ProgressLog {
     fn now() -> Self {
         let now = Instant::now();
         Self { since: now, last: now }
     }
 
     fn is_due(&mut self) -> bool {
-        let is_due = self.last.elapsed() >= SAY_EVERY;
+        let is_due = self.last.elapsed() >= LOG_EVERY;
         if is_due {
             self.last = Instant::now();
         }
@@ -236,7 +236,7 @@ impl Node {
     /// alive. A node that waits asks again and again rather than in one long statement: an index that is
     /// built beside others waits for every statement that began before it, and would wait for that one.
     async fn lock(&self) -> Result<Lock, DbError> {
-        let mut waiting = Said::now();
+        let mut waiting = ProgressLog::now();
         loop {
             let transaction = self.begin("0").await?;
             let sql = format!("SELECT pg_try_advisory_xact_lock({LOCK})");
@@ -253,7 +253,7 @@ impl Node {
                     "waiting for another node that brings the tables up to date"
                 );
             }
-            sleep(ASK_AGAIN).await;
+            sleep(RETRY_AFTER).await;
         }
     }
 
@@ -273,7 +273,7 @@ impl Node {
             if applied.iter().any(|other| other == name) {
                 continue;
             }
-            let mut waiting = Said::now();
+            let mut waiting = ProgressLog::now();
             loop {
                 lock.holds().await?;
                 let transaction = self.begin(IN_QUEUE).await?;
@@ -300,7 +300,7 @@ impl Node {
                             let seconds = waiting.seconds();
                             tracing::info!(migration = name, seconds, "waiting for a table");
                         }
-                        sleep(ASK_AGAIN).await;
+                        sleep(RETRY_AFTER).await;
                     }
                     Err(error) => return Err(error),
                 }
@@ -318,7 +318,7 @@ impl Node {
         if !row.try_get_by_index::<bool>(0)? {
             return Ok(());
         }
-        let mut said = Said::now();
+        let mut said = ProgressLog::now();
         loop {
             lock.holds().await?;
             let transaction = self.begin("0").await?;
@@ -382,7 +382,7 @@ impl Node {
 
     /// Says how far the build of an index is, until the lock is lost.
     async fn watch(&self, lock: &Lock, index: &LateIndex) -> DbError {
-        let mut ticks = interval_at(tokio::time::Instant::now() + SAY_EVERY, SAY_EVERY);
+        let mut ticks = interval_at(tokio::time::Instant::now() + LOG_EVERY, LOG_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;

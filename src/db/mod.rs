@@ -27,7 +27,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 pub use self::pool::Pool;
-pub use self::probe::why_not;
+pub use self::probe::connection_error;
 pub use self::transaction::Transaction;
 use crate::config::DatabaseUrl;
 use crate::owner_only;
@@ -38,7 +38,7 @@ const WAIT: Duration = Duration::from_secs(5);
 
 /// For how long it is believed whether something can be written. Each check costs a commit, and
 /// anybody may ask for one.
-const BELIEVE_FOR: Duration = Duration::from_secs(1);
+const TRUST_CHECK_FOR: Duration = Duration::from_secs(1);
 
 /// Finds out whether anything can be written.
 const WRITE_CHECK: &str = "INSERT INTO write_checks (id, number) VALUES (1, 1) \
@@ -99,7 +99,7 @@ impl Db {
             }
             DatabaseUrl::Postgres(url) => match pool::postgres(url).await {
                 Ok(pools) => pools,
-                Err(error) => return Err(why_not(given).await.unwrap_or(error).into()),
+                Err(error) => return Err(connection_error(given).await.unwrap_or(error).into()),
             },
         };
         let queries = Arc::new(AtomicU64::new(0));
@@ -153,11 +153,11 @@ impl Db {
         };
         let health = self.writer.health();
         if self.writer.is_pooled() {
-            let begun = health.answered(self.writer.begin_pooled()).await?;
+            let begun = health.bounded(self.writer.begin_pooled()).await?;
             return Ok(Transaction::new(begun, health.clone()));
         }
         let begun = self.writer.connections().begin_with_options(options);
-        Ok(Transaction::new(health.answered(begun).await?, health.clone()))
+        Ok(Transaction::new(health.bounded(begun).await?, health.clone()))
     }
 
     /// Asks the database whether it is there.
@@ -165,7 +165,7 @@ impl Db {
     /// # Errors
     /// [`DbError`] when it is not.
     pub async fn ping(&self) -> Result<(), DbError> {
-        Ok(self.reader.health().answered(self.reader.connections().ping()).await?)
+        Ok(self.reader.health().bounded(self.reader.connections().ping()).await?)
     }
 
     /// Finds out whether something can be written, by writing. Those who ask at the same moment, or
@@ -177,7 +177,7 @@ impl Db {
     pub async fn check_writable(&self) -> Result<(), NotWritable> {
         let mut last = self.last_check.lock().await;
         if let Some(Checked { at, outcome }) = &*last
-            && at.elapsed() < BELIEVE_FOR
+            && at.elapsed() < TRUST_CHECK_FOR
         {
             // Whether it answers at all is asked each time; that is cheap.
             let answers = self.ping().await.map_err(|error| NotWritable(error.to_string()));

@@ -25,7 +25,7 @@ use super::postgres::SETTINGS;
 use super::{DbError, WAIT};
 
 /// How soon a file that another process is opening is tried again.
-const ASK_AGAIN: Duration = Duration::from_millis(20);
+const RETRY_AFTER: Duration = Duration::from_millis(20);
 
 /// Readers of a SQLite file. More than the cores of a small machine gain nothing.
 const SQLITE_READERS: u32 = 4;
@@ -36,7 +36,7 @@ const SQLITE_READERS: u32 = 4;
 const ANSWER_WITHIN: Duration = Duration::from_secs(7);
 
 /// The same for the first answer of an idle connection, which costs a server nothing.
-const GREET_WITHIN: Duration = Duration::from_secs(1);
+const PING_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long a server that has been silent is given less time, so that a request that asks once more
 /// still ends within 10 seconds, and others do not queue up behind it.
@@ -93,7 +93,7 @@ impl Health {
     }
 
     /// Waits for an answer of the database, but not for ever.
-    pub(super) async fn answered<T>(
+    pub(super) async fn bounded<T>(
         &self,
         asked: impl Future<Output = Result<T, DbErr>>,
     ) -> Result<T, DbErr> {
@@ -166,7 +166,7 @@ impl Pool {
             committed.inspect_err(|_| self.health.distrust_connections())?;
             Ok(answer)
         };
-        self.health.answered(asked).await
+        self.health.bounded(asked).await
     }
 
     pub(super) fn health(&self) -> &Arc<Health> {
@@ -201,14 +201,14 @@ impl ConnectionTrait for Pool {
         if self.is_pooled {
             return self.alone(async |transaction| transaction.execute_raw(statement).await).await;
         }
-        self.health.answered(self.connections.execute_raw(statement)).await
+        self.health.bounded(self.connections.execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         if self.is_pooled {
             return self.alone(async |transaction| transaction.execute_unprepared(sql).await).await;
         }
-        self.health.answered(self.connections.execute_unprepared(sql)).await
+        self.health.bounded(self.connections.execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
@@ -217,7 +217,7 @@ impl ConnectionTrait for Pool {
             // of a commit that fails, so all are read.
             return Ok(self.query_all_raw(statement).await?.into_iter().next());
         }
-        self.health.answered(self.connections.query_one_raw(statement)).await
+        self.health.bounded(self.connections.query_one_raw(statement)).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
@@ -226,7 +226,7 @@ impl ConnectionTrait for Pool {
                 .alone(async |transaction| transaction.query_all_raw(statement).await)
                 .await;
         }
-        self.health.answered(self.connections.query_all_raw(statement)).await
+        self.health.bounded(self.connections.query_all_raw(statement)).await
     }
 }
 
@@ -262,8 +262,8 @@ async fn connect_first(path: &Path, health: &Arc<Health>) -> Result<DatabaseConn
     loop {
         match connect(sqlite_options(path, true, health)).await {
             Err(error) if error.is_busy() && !patience.is_zero() => {
-                tokio::time::sleep(ASK_AGAIN).await;
-                patience = patience.saturating_sub(ASK_AGAIN);
+                tokio::time::sleep(RETRY_AFTER).await;
+                patience = patience.saturating_sub(RETRY_AFTER);
             }
             outcome => return outcome,
         }
@@ -281,8 +281,8 @@ async fn open_all(reader: &DatabaseConnection) -> Result<(), DbError> {
         match pool.acquire().await {
             Ok(connection) => held.push(connection),
             Err(error) if is_passing(&error) && !patience.is_zero() => {
-                tokio::time::sleep(ASK_AGAIN).await;
-                patience = patience.saturating_sub(ASK_AGAIN);
+                tokio::time::sleep(RETRY_AFTER).await;
+                patience = patience.saturating_sub(RETRY_AFTER);
             }
             Err(error) => return Err(DbErr::Conn(RuntimeErr::SqlxError(error.into())).into()),
         }
@@ -401,7 +401,7 @@ pub(super) fn watched(pool: PgPoolOptions, health: &Arc<Health>, is_pooled: bool
             if !health.trusts(&metadata) {
                 return Err(sqlx::Error::WorkerCrashed);
             }
-            let Ok(answer) = timeout(GREET_WITHIN, is_in_autocommit(connection)).await else {
+            let Ok(answer) = timeout(PING_WITHIN, is_in_autocommit(connection)).await else {
                 health.suspect();
                 return Err(sqlx::Error::PoolTimedOut);
             };

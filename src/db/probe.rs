@@ -12,7 +12,7 @@ use crate::config::DatabaseUrl;
 
 /// Returns what one connection to PostgreSQL is told; `None` when it succeeds, and for SQLite, which
 /// gives its reasons itself.
-pub async fn why_not(url: &DatabaseUrl) -> Option<DbError> {
+pub async fn connection_error(url: &DatabaseUrl) -> Option<DbError> {
     let DatabaseUrl::Postgres(url) = url else { return None };
     let options: PgConnectOptions = url.parse().ok()?;
     let error = match tokio::time::timeout(WAIT, options.connect()).await {

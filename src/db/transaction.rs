@@ -56,9 +56,9 @@ impl Transaction {
     ///
     /// # Errors
     /// [`DbError`] when the database cannot.
-    pub async fn begin_part(&self) -> Result<Self, DbError> {
-        self.level.is_deepest()?;
-        let inner = self.tried(self.inner.begin()).await?;
+    pub async fn begin_nested(&self) -> Result<Self, DbError> {
+        self.level.ensure_innermost()?;
+        let inner = self.run(self.inner.begin()).await?;
         let (health, failure) = (self.health.clone(), self.failure.clone());
         Ok(Self { inner, health, failure, level: self.level.next() })
     }
@@ -68,10 +68,10 @@ impl Transaction {
     /// # Errors
     /// [`DbError`] when the database could not be told; it has not happened anyway.
     pub async fn roll_back(self) -> Result<(), DbError> {
-        self.level.is_deepest()?;
+        self.level.ensure_innermost()?;
         let Self { inner, health, failure, level: _level } = self;
         let attempt = Attempt::on(&failure);
-        let outcome = health.answered(inner.rollback()).await;
+        let outcome = health.bounded(inner.rollback()).await;
         if outcome.is_ok() {
             // What has failed in a part goes with the part.
             failure.store(INTACT, Ordering::Release);
@@ -87,11 +87,11 @@ impl Transaction {
     /// [`DbError`] when the database could not, or when a statement has failed before; nothing has
     /// happened then. Only if the database does not answer at all, it is not known.
     pub async fn commit(self) -> Result<(), DbError> {
-        self.is_intact()?;
-        self.level.is_deepest()?;
+        self.ensure_intact()?;
+        self.level.ensure_innermost()?;
         let Self { inner, health, failure, level: _level } = self;
         let attempt = Attempt::on(&failure);
-        let outcome = health.answered(inner.commit()).await;
+        let outcome = health.bounded(inner.commit()).await;
         if outcome.is_err() {
             health.distrust_connections();
         }
@@ -100,7 +100,7 @@ impl Transaction {
 
     /// Refuses to go on after a failure: SQLite may have rolled back, and would carry out a statement
     /// alone.
-    fn is_intact(&self) -> Result<(), DbErr> {
+    fn ensure_intact(&self) -> Result<(), DbErr> {
         let why = "a statement of this transaction has failed before";
         match self.failure.load(Ordering::Acquire) {
             INTACT => Ok(()),
@@ -109,10 +109,10 @@ impl Transaction {
         }
     }
 
-    async fn tried<T>(&self, asked: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
-        self.is_intact()?;
+    async fn run<T>(&self, asked: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+        self.ensure_intact()?;
         let attempt = Attempt::on(&self.failure);
-        let outcome = self.health.answered(asked).await;
+        let outcome = self.health.bounded(asked).await;
         attempt.ended(outcome)
     }
 }
@@ -124,11 +124,11 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.tried(self.inner.execute_raw(statement)).await
+        self.run(self.inner.execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.tried(self.inner.execute_unprepared(sql)).await
+        self.run(self.inner.execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
@@ -137,7 +137,7 @@ impl ConnectionTrait for Transaction {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.tried(self.inner.query_all_raw(statement)).await
+        self.run(self.inner.query_all_raw(statement)).await
     }
 }
 
@@ -160,7 +160,7 @@ impl Level {
         Self { number, deepest: self.deepest.clone() }
     }
 
-    fn is_deepest(&self) -> Result<(), DbErr> {
+    fn ensure_innermost(&self) -> Result<(), DbErr> {
         if self.deepest.load(Ordering::Acquire) == self.number {
             return Ok(());
         }

@@ -2,7 +2,7 @@
 //!
 //! They stand side by side in the `.toml` files of this folder, one key with both languages, and are
 //! compiled in. A test fails when one is missing, unused, or differs in its placeholders. Only doors
-//! and letters speak; everything below them answers in facts.
+//! and e-mails speak; everything below them answers in facts.
 
 mod undelivered;
 

@@ -11,7 +11,7 @@ use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 
 use crate::context::Context;
-use crate::crypto::{Algorithm, KeyError, Keyring, SigningKey, TimedKey, Unsealable, jwt};
+use crate::crypto::{Algorithm, KeyError, Keyring, SigningKey, TimedKey, UnsealError, jwt};
 use crate::db::{DbError, Transaction};
 use store::StoredKey;
 
@@ -22,28 +22,28 @@ const LABEL: &str = "signing key";
 const FIRST: i64 = 1;
 
 /// For this long others may keep the published keys without asking again.
-pub const PUBLISHED_ARE_KEPT: std::time::Duration = std::time::Duration::from_mins(5);
+pub const KEY_SET_MAX_AGE: std::time::Duration = std::time::Duration::from_mins(5);
 
 /// A public key is published for this long before it signs: twice what others may keep, so that a
 /// node which has not read the keys for a moment does not matter.
-const PUBLISHED_BEFORE: Duration = Duration::minutes(10);
+const PUBLICATION_LEAD: Duration = Duration::minutes(10);
 
 /// A key that is not published has to be handed over by somebody.
-const HANDED_OVER_BEFORE: Duration = Duration::DAY;
+const HANDOVER_LEAD: Duration = Duration::DAY;
 
 /// What a key signed is accepted for this long after all of it should be over: clocks differ.
 const SLACK: Duration = Duration::MINUTE;
 
 /// A token that names a key which this node does not know has it look, so often at most: strangers
 /// make up names.
-const LOOK_EVERY: Duration = Duration::SECOND;
+const RELOAD_EVERY: Duration = Duration::SECOND;
 
 /// Why there are no signing keys.
 #[derive(Debug, Error)]
 pub enum KeysError {
     /// They were sealed under another master secret.
     #[error("the signing keys in the database were sealed under another secret_key")]
-    Sealed(#[from] Unsealable),
+    Sealed(#[from] UnsealError),
     /// A row holds no key.
     #[error("a signing key in the database is damaged")]
     Damaged(#[from] KeyError),
@@ -80,21 +80,21 @@ pub async fn load(ctx: &Context) -> Result<(), KeysError> {
 ///
 /// # Errors
 /// [`KeysError`] when they cannot.
-pub async fn examine(ctx: &Context) -> Result<(), KeysError> {
+pub async fn check(ctx: &Context) -> Result<(), KeysError> {
     let rows = store::list(&ctx.db).await?;
     rows.iter().try_for_each(|row| import(ctx, row).map(drop))
 }
 
 /// Looks for the key that a token names, if this node does not know it: another node may have made it a
 /// moment ago. Tells whether the token is worth another look.
-pub async fn looks_for_key_of(ctx: &Context, token: &str) -> bool {
-    let Some(id) = jwt::key_named_by(token) else { return false };
+pub async fn reload_for_unknown_key(ctx: &Context, token: &str) -> bool {
+    let Some(id) = jwt::key_id_of(token) else { return false };
     if ctx.keyring().knows(&id) {
         return false;
     }
     let mut read_at = ctx.keys_read_at.lock().await;
     let now = ctx.clock.now();
-    let was_just_read = read_at.is_some_and(|at| now >= at && now - at < LOOK_EVERY);
+    let was_just_read = read_at.is_some_and(|at| now >= at && now - at < RELOAD_EVERY);
     if !was_just_read && !ctx.keyring().knows(&id) {
         *read_at = Some(now);
         if let Err(error) = read(ctx).await {
@@ -109,9 +109,9 @@ pub async fn looks_for_key_of(ctx: &Context, token: &str) -> bool {
 ///
 /// # Errors
 /// [`KeysError`] if no key can be made.
-pub fn make(ctx: &Context, algorithm: Algorithm, at_once: bool) -> Result<NewKey, KeysError> {
+pub fn generate(ctx: &Context, algorithm: Algorithm, at_once: bool) -> Result<NewKey, KeysError> {
     let generation = ctx.keyring().keys().first().map_or(FIRST, |youngest| youngest.generation + 1);
-    let wait = if at_once { Duration::ZERO } else { published_before(algorithm) };
+    let wait = if at_once { Duration::ZERO } else { publication_lead(algorithm) };
     let private = SigningKey::generate(algorithm, ctx.random)?;
     Ok(NewKey {
         id: SigningKey::import(algorithm, &private)?.id,
@@ -146,10 +146,10 @@ pub async fn delete_older(transaction: &Transaction, key: &NewKey) -> Result<u64
 
 /// How long before it signs a key has to be known.
 #[must_use]
-pub fn published_before(algorithm: Algorithm) -> Duration {
+pub fn publication_lead(algorithm: Algorithm) -> Duration {
     match algorithm {
-        Algorithm::Es256 | Algorithm::EdDsa => PUBLISHED_BEFORE,
-        Algorithm::Hs256 => HANDED_OVER_BEFORE,
+        Algorithm::Es256 | Algorithm::EdDsa => PUBLICATION_LEAD,
+        Algorithm::Hs256 => HANDOVER_LEAD,
     }
 }
 
@@ -158,7 +158,7 @@ pub fn published_before(algorithm: Algorithm) -> Duration {
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn sweep(transaction: &Transaction, now: OffsetDateTime) -> Result<u64, DbError> {
-    store::delete_over(transaction, SLACK, now).await
+    store::delete_expired(transaction, SLACK, now).await
 }
 
 /// Reads the keys, and uses them if they are others than before. Only one at a time may, or an old
@@ -166,10 +166,10 @@ pub async fn sweep(transaction: &Transaction, now: OffsetDateTime) -> Result<u64
 async fn read(ctx: &Context) -> Result<(), KeysError> {
     let mut rows = store::list(&ctx.db).await?;
     if rows.is_empty() {
-        make_first(ctx).await?;
+        generate_first(ctx).await?;
         rows = store::list(&ctx.db).await?;
     }
-    keep_token_lifetime(ctx, &mut rows).await?;
+    raise_token_lifetimes(ctx, &mut rows).await?;
     let ends = ends(&rows);
     let known = ctx.keyring();
     let known = known.keys().iter().map(|timed| (timed.key.id.as_str(), timed.refused_from));
@@ -215,9 +215,9 @@ fn import(ctx: &Context, row: &StoredKey) -> Result<SigningKey, KeysError> {
     Ok(SigningKey::import(algorithm, &private)?)
 }
 
-async fn make_first(ctx: &Context) -> Result<(), KeysError> {
+async fn generate_first(ctx: &Context) -> Result<(), KeysError> {
     let algorithm = ctx.settings.signing_algorithm;
-    let key = NewKey { generation: FIRST, ..make(ctx, algorithm, true)? };
+    let key = NewKey { generation: FIRST, ..generate(ctx, algorithm, true)? };
     let transaction = ctx.db.begin().await?;
     let is_ours = add(&transaction, &key, ctx.clock.now()).await?;
     transaction.commit().await?;
@@ -229,7 +229,7 @@ async fn make_first(ctx: &Context) -> Result<(), KeysError> {
 
 /// Where the setting was raised, keys that may still sign are remembered for longer. A setting that was
 /// lowered changes nothing: tokens from before are about.
-async fn keep_token_lifetime(ctx: &Context, rows: &mut [StoredKey]) -> Result<(), DbError> {
+async fn raise_token_lifetimes(ctx: &Context, rows: &mut [StoredKey]) -> Result<(), DbError> {
     let (now, lifetime) = (ctx.clock.now(), token_lifetime(ctx));
     let mut ids = Vec::new();
     for (ends, row) in ends(rows).iter().zip(rows.iter_mut()) {

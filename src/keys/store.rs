@@ -106,7 +106,7 @@ pub(super) async fn delete_before(
 }
 
 /// Deletes keys that a younger one has followed so long ago that nothing they signed is good any more.
-pub(super) async fn delete_over(
+pub(super) async fn delete_expired(
     transaction: &Transaction,
     slack: Duration,
     now: OffsetDateTime,

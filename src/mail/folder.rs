@@ -1,8 +1,8 @@
-//! Letters as files, for a site that has no mail server yet.
+//! E-mails as files, for a site that has no mail server yet.
 //!
-//! A file is there whole or not at all. Its name begins with the instant at which the letter was
-//! written, so that names sort by time, and goes on with the letter's own name, so that no two
-//! letters share one; the same letter once more takes its own place.
+//! A file is there whole or not at all. Its name begins with the instant at which the e-mail was
+//! written, so that names sort by time, and goes on with the e-mail's own name, so that no two
+//! e-mails share one; the same e-mail once more takes its own place.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ impl Folder {
         aside(move || owner_only::create_dir(&path)).await
     }
 
-    /// Puts a letter into the folder.
+    /// Puts an e-mail into the folder.
     pub(super) async fn put(
         &self,
         written_at: OffsetDateTime,
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn names_sort_by_time_and_letters_of_one_instant_stand_beside_each_other() {
+    async fn names_sort_by_time_and_emails_of_one_instant_stand_beside_each_other() {
         let (_home, folder) = folder();
         for (instant, id) in
             [(NOON + Duration::from_micros(1), "a"), (NOON, "c/d"), (NOON, "b"), (NOON, "b")]
@@ -171,7 +171,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn only_the_owner_reads_letters() {
+    async fn only_the_owner_reads_emails() {
         use std::os::unix::fs::PermissionsExt as _;
         let (_home, folder) = folder();
         folder.put(NOON, "a", b"secret".into()).await.expect("written");
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_left_half_written_is_no_letter_and_does_not_stand_in_the_way() {
+    async fn what_was_left_half_written_is_no_email_and_does_not_stand_in_the_way() {
         let (_home, folder) = folder();
         folder.make().await.expect("a folder");
         let draft = folder.path().join("20260301T120000.000000Z-a.draft");
@@ -193,12 +193,12 @@ mod tests {
 
         let names = names(&folder);
         assert_eq!(names, ["20260301T120000.000000Z-a.eml"]);
-        let letter = std::fs::read(folder.path().join(&names[0])).expect("a file");
-        assert_eq!(letter, b"whole");
+        let content = std::fs::read(folder.path().join(&names[0])).expect("a file");
+        assert_eq!(content, b"whole");
     }
 
     #[tokio::test]
-    async fn a_sweep_takes_old_letters_and_nothing_else() {
+    async fn a_sweep_takes_old_emails_and_nothing_else() {
         let (_home, folder) = folder();
         assert_eq!(folder.sweep(NOON).await.expect("no folder is empty"), 0);
         for instant in [NOON - Duration::from_secs(1), NOON] {

@@ -1,6 +1,6 @@
-//! A written letter as a message that mail programs understand (RFC 5322 and MIME).
+//! A written e-mail as a message that mail programs understand (RFC 5322 and MIME).
 //!
-//! The same letter in the same envelope is the same message, byte for byte, so that a letter that
+//! The same e-mail in the same envelope is the same message, byte for byte, so that an e-mail that
 //! was sent twice can be recognised.
 
 use std::time::SystemTime;
@@ -12,18 +12,18 @@ use lettre::{Address, Message};
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use super::Written;
+use super::RenderedEmail;
 use crate::i18n::Language;
 use crate::types::Email;
 
 /// The longest boundary is 70 characters (RFC 2046, 5.1.1), two of which are ours.
 const MAX_BOUNDARY: usize = 68;
 
-/// What stands on a letter's envelope.
+/// What stands on an e-mail's envelope.
 #[derive(Debug, Clone, Copy)]
 pub struct Envelope<'a> {
-    /// The name of the letter among all letters: what stands on the left of its `Message-ID`. The
-    /// same name means the same letter.
+    /// The name of the e-mail among all e-mails: what stands on the left of its `Message-ID`. The
+    /// same name means the same e-mail.
     pub id: &'a str,
     /// Who it goes to.
     pub to: &'a Email,
@@ -33,12 +33,12 @@ pub struct Envelope<'a> {
     pub written_at: OffsetDateTime,
 }
 
-/// Why a letter cannot be put into its envelope.
+/// Why an e-mail cannot be put into its envelope.
 #[derive(Debug, Error)]
-pub(super) enum NoMessage {
-    #[error("no letter can go to this address")]
+pub(super) enum MessageError {
+    #[error("no e-mail can go to this address")]
     Address(#[from] AddressError),
-    #[error("the letter does not fit into its envelope: {0}")]
+    #[error("the e-mail does not fit into its envelope: {0}")]
     Parts(#[from] lettre::error::Error),
 }
 
@@ -63,12 +63,12 @@ pub(super) fn plain(id: &str) -> String {
     plain
 }
 
-/// Puts a letter into its envelope.
+/// Puts an e-mail into its envelope.
 pub(super) fn message(
     envelope: &Envelope<'_>,
     from: &Mailbox,
-    written: Written,
-) -> Result<Message, NoMessage> {
+    written: RenderedEmail,
+) -> Result<Message, MessageError> {
     let to = address(envelope.to)?;
     let id = plain(envelope.id);
     // "=_" can stand in neither of the two encodings that a part may have (RFC 2045, 6.7).

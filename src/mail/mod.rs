@@ -1,16 +1,16 @@
-//! Letters: writing them in the reader's language, and handing them to a mail server or a folder.
+//! E-mails: writing them in the reader's language, and handing them to a mail server or a folder.
 //!
-//! Knows no accounts and no database: it is given an address, a language and facts. When a letter is
+//! Knows no accounts and no database: it is given an address, a language and facts. When an e-mail is
 //! sent, and what becomes of it, is the outbox's business.
 
+mod content;
 mod folder;
-mod letter;
 mod mailer;
 mod mime;
+mod rendered;
 mod smtp;
-mod written;
 
-pub use letter::{Facts, Kind, Letter};
-pub use mailer::{Mailer, MailerError, Patience, SendError};
+pub use content::{EmailContent, EmailKind, TemplateData};
+pub use mailer::{Mailer, MailerError, SendError, Timeouts};
 pub use mime::Envelope;
-pub use written::Written;
+pub use rendered::RenderedEmail;

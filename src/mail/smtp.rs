@@ -1,5 +1,5 @@
-//! Handing letters to a mail server (RFC 5321), over connections that are kept for a while: as many as
-//! there are letters at once.
+//! Handing e-mails to a mail server (RFC 5321), over connections that are kept for a while: as many as
+//! there are e-mails at once.
 //!
 //! The conversation is led step by step and not by lettre's own transport, because what a refusal
 //! means depends on the step, and because there each step is waited for without end.
@@ -20,19 +20,19 @@ use lettre::transport::smtp::extension::ClientId;
 use tokio::time::{Instant, timeout};
 use zeroize::Zeroizing;
 
-use super::{Patience, SendError};
+use super::{SendError, Timeouts};
 use crate::config::{MailSecurity, MailServer, PublicUrl};
 
-/// How long a connection is kept for the next letter. Servers hang up after minutes; a letter that
+/// How long a connection is kept for the next e-mail. Servers hang up after minutes; an e-mail that
 /// comes later than this opens another.
 const KEPT_FOR: Duration = Duration::from_secs(30);
 
-/// Replies by which a server says that this letter is not to be tried again (RFC 5321, 4.2.2):
+/// Replies by which a server says that this e-mail is not to be tried again (RFC 5321, 4.2.2):
 /// a parameter is wrong, no such mailbox, not a local one, too large, a name not allowed, an address
 /// with parameters that are not known, no mail for this domain (RFC 7504).
 const FINAL: [u16; 7] = [501, 550, 551, 552, 553, 555, 556];
 
-/// Replies that are about us and not about a letter: closing, log in first, wrong password, TLS first.
+/// Replies that are about us and not about an e-mail: closing, log in first, wrong password, TLS first.
 const ABOUT_US: [u16; 5] = [421, 530, 534, 535, 538];
 
 /// A reply's own words for "the sender is not allowed" (RFC 3463, 3.2).
@@ -46,7 +46,7 @@ pub(super) struct Server {
     at: MailServer,
     hello: ClientId,
     tls: Option<TlsParameters>,
-    patience: Patience,
+    timeouts: Timeouts,
     /// The last one that was used stands last.
     kept: Mutex<Vec<(AsyncSmtpConnection, Instant)>>,
 }
@@ -56,27 +56,27 @@ impl Server {
     pub(super) fn new(
         server: &MailServer,
         public_url: &PublicUrl,
-        patience: Patience,
+        timeouts: Timeouts,
     ) -> Result<Self, Error> {
         let tls = match server.security {
             MailSecurity::None => None,
             _ => Some(TlsParameters::new(server.host())?),
         };
         let at = server.clone();
-        Ok(Self { at, hello: hello(public_url), tls, patience, kept: Mutex::default() })
+        Ok(Self { at, hello: hello(public_url), tls, timeouts, kept: Mutex::default() })
     }
 
-    pub(super) fn with_patience(&self, patience: Patience) -> Self {
+    pub(super) fn with_timeouts(&self, timeouts: Timeouts) -> Self {
         Self {
             at: self.at.clone(),
             hello: self.hello.clone(),
             tls: self.tls.clone(),
-            patience,
+            timeouts,
             kept: Mutex::default(),
         }
     }
 
-    /// Hands a letter over.
+    /// Hands an e-mail over.
     pub(super) async fn send(&self, message: &Message) -> Result<(), SendError> {
         self.bounded(Box::pin(async {
             let mut connection = match self.kept().await {
@@ -108,7 +108,7 @@ impl Server {
             kept.retain(|(_, since)| since.elapsed() < KEPT_FOR);
             kept.pop()?.0
         };
-        let answers = timeout(self.patience.answer, connection.test_connected()).await;
+        let answers = timeout(self.timeouts.reply, connection.test_connected()).await;
         if answers.unwrap_or(false) {
             return Some(connection);
         }
@@ -117,9 +117,9 @@ impl Server {
         None
     }
 
-    /// A connection on which letters may be handed over. A step that is cut off drops it: whatever
-    /// was being said on it, nobody goes on with it. Whatever goes wrong before there is a letter
-    /// stands in the way of every letter.
+    /// A connection on which e-mails may be handed over. A step that is cut off drops it: whatever
+    /// was being said on it, nobody goes on with it. Whatever goes wrong before there is an e-mail
+    /// stands in the way of every e-mail.
     async fn connected(&self) -> Result<AsyncSmtpConnection, SendError> {
         let away = |no: NoAnswer| SendError::Unreachable(self.reason(&no.what, &[]));
         let host = self.at.host();
@@ -169,13 +169,13 @@ impl Server {
             let why = self.reason(&no.what, &people);
             match no.code {
                 Some(code) if ABOUT_US.contains(&code) => SendError::Unreachable(why),
-                Some(code) if FINAL.contains(&code) => SendError::Refused(why),
-                Some(_) => SendError::NotNow(why),
+                Some(code) if FINAL.contains(&code) => SendError::Permanent(why),
+                Some(_) => SendError::Transient(why),
                 None => SendError::Unreachable(why),
             }
         };
         let mail = Mail::new(envelope.from().cloned(), Vec::new());
-        // Who does not want the site's own address wants none of its letters.
+        // Who does not want the site's own address wants none of its e-mails.
         let mail = self.answer("MAIL FROM", connection.command(mail)).await;
         mail.map_err(|no| verdict(NoAnswer { code: None, ..no }))?;
         for to in envelope.to() {
@@ -183,8 +183,8 @@ impl Server {
             self.answer("RCPT TO", connection.command(rcpt)).await.map_err(verdict)?;
         }
         self.answer("DATA", connection.command(Data)).await.map_err(verdict)?;
-        let letter = dotted(&message.formatted());
-        self.answer("the letter", connection.command(letter)).await.map_err(verdict)?;
+        let content = dotted(&message.formatted());
+        self.answer("the e-mail", connection.command(content)).await.map_err(verdict)?;
         Ok(())
     }
 
@@ -194,22 +194,22 @@ impl Server {
         step: &'static str,
         asking: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, NoAnswer> {
-        match timeout(self.patience.answer, asking).await {
+        match timeout(self.timeouts.reply, asking).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(NoAnswer::of(step, &error)),
             Err(_) => Err(NoAnswer { code: None, what: format!("{step}: no answer in time") }),
         }
     }
 
-    /// Waits for a whole letter, not for ever. What is waited for is large, TLS and all, and stands
+    /// Waits for a whole e-mail, not for ever. What is waited for is large, TLS and all, and stands
     /// apart, so that not everybody who calls it is as large.
     async fn bounded(
         &self,
-        letter: impl Future<Output = Result<(), SendError>>,
+        content: impl Future<Output = Result<(), SendError>>,
     ) -> Result<(), SendError> {
-        match timeout(self.patience.letter, letter).await {
+        match timeout(self.timeouts.whole, content).await {
             Ok(done) => done,
-            Err(_) => Err(SendError::Unreachable(self.reason("the letter took too long", &[]))),
+            Err(_) => Err(SendError::Unreachable(self.reason("the e-mail took too long", &[]))),
         }
     }
 
@@ -239,7 +239,7 @@ impl Server {
 
 /// A step that the server did not go along with.
 struct NoAnswer {
-    /// What it replied, if that may be about the letter.
+    /// What it replied, if that may be about the e-mail.
     code: Option<u16>,
     /// The step and what became of it, as it came: nothing is taken out yet.
     what: String,
@@ -257,14 +257,14 @@ impl NoAnswer {
     }
 }
 
-/// A letter as it goes over the wire (RFC 5321, 4.5.2), its end included. In one piece: lettre would
+/// An e-mail as it goes over the wire (RFC 5321, 4.5.2), its end included. In one piece: lettre would
 /// write the end apart, and TCP holds a second small piece back until the first is acknowledged, for
-/// which servers take their time (Nagle's algorithm, 40 milliseconds a letter).
-fn dotted(letter: &[u8]) -> String {
-    // Both parts are encoded for mail, so nothing in a letter is beyond ASCII.
-    let letter = String::from_utf8_lossy(letter);
-    let first = if letter.starts_with('.') { "." } else { "" };
-    format!("{first}{}\r\n.\r\n", letter.replace("\r\n.", "\r\n.."))
+/// which servers take their time (Nagle's algorithm, 40 milliseconds an e-mail).
+fn dotted(content: &[u8]) -> String {
+    // Both parts are encoded for mail, so nothing in an e-mail is beyond ASCII.
+    let content = String::from_utf8_lossy(content);
+    let first = if content.starts_with('.') { "." } else { "" };
+    format!("{first}{}\r\n.\r\n", content.replace("\r\n.", "\r\n.."))
 }
 
 /// The text with stars for every secret in it, in capitals or not.
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dot_at_the_beginning_of_a_line_does_not_end_a_letter() {
+    fn a_dot_at_the_beginning_of_a_line_does_not_end_an_email() {
         assert_eq!(dotted(b"a\r\n.\r\n.b.\r\n"), "a\r\n..\r\n..b.\r\n\r\n.\r\n");
         assert_eq!(dotted(b".a\r\n\r\n.."), "..a\r\n\r\n...\r\n.\r\n");
     }

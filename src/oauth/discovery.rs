@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::endpoints::Endpoint;
 use super::{HttpClient, OAuthError};
-use crate::crypto::ForeignKeys;
+use crate::crypto::IdTokenKeys;
 
 /// Providers announce new keys long before they sign with them.
 const MAX_AGE: Duration = Duration::hours(1);
@@ -36,7 +36,7 @@ pub(super) struct IssuerMetadata {
     pub takes_secret_in_body: bool,
     /// Whether the issuer promises to name itself when it sends a browser back (RFC 9207, 3).
     pub sends_issuer_in_callback: bool,
-    pub keys: ForeignKeys,
+    pub keys: IdTokenKeys,
     fetched_at: OffsetDateTime,
 }
 
@@ -164,6 +164,6 @@ async fn fetch(
     })
 }
 
-fn read_keys(keys: &Value) -> Result<ForeignKeys, OAuthError> {
-    ForeignKeys::read(keys).ok_or(OAuthError::InvalidResponse("no keys"))
+fn read_keys(keys: &Value) -> Result<IdTokenKeys, OAuthError> {
+    IdTokenKeys::read(keys).ok_or(OAuthError::InvalidResponse("no keys"))
 }

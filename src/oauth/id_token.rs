@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::providers::google;
 use super::{ClientRegistration, OAuthError, ProviderClient, ProviderUser};
-use crate::crypto::ForeignTokenError;
+use crate::crypto::IdTokenError;
 use crate::crypto::jwt::Claims;
 use crate::types::Secret;
 
@@ -41,11 +41,11 @@ async fn verify_signature(
     token: &Secret,
     now: OffsetDateTime,
 ) -> Result<Claims, OAuthError> {
-    let refused = |error: ForeignTokenError| OAuthError::Refused(error.to_string());
+    let refused = |error: IdTokenError| OAuthError::Refused(error.to_string());
     let keys = providers.issuers.find(&providers.http, issuer, now).await?.keys;
     match keys.verify(token.expose()) {
         // The key may be new, so the keys are fetched again, but not for every token that anyone makes up.
-        Err(ForeignTokenError::UnknownKey) => {
+        Err(IdTokenError::UnknownKey) => {
             let fresh = providers.issuers.find_fresh(&providers.http, issuer, now).await?.keys;
             fresh.verify(token.expose()).map_err(refused)
         }

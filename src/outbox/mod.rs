@@ -1,8 +1,8 @@
-//! Letters on their way: written in the transaction of what caused them, sent by the worker.
+//! E-mails on their way: written in the transaction of what caused them, sent by the worker.
 //!
-//! A node that sends claims letters first, for a minute, and renews the claim while it sends; if it dies,
-//! they are due again when the claim is over. A letter that fails is tried again after a wait that doubles, for a day
-//! at most, and then given up. What a letter says is sealed while it waits and gone when it is
+//! A node that sends claims e-mails first, for a minute, and renews the claim while it sends; if it dies,
+//! they are due again when the claim is over. An e-mail that fails is tried again after a wait that doubles, for a day
+//! at most, and then given up. What an e-mail says is sealed while it waits and gone when it is
 //! finished. Knows neither accounts nor mail servers.
 
 mod store;
@@ -16,39 +16,39 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::clock::to_micros;
-use crate::crypto::{Keys, Unsealable};
+use crate::crypto::{DerivedKeys, UnsealError};
 use crate::db::{Db, DbError, Transaction};
-use crate::mail::{Facts, Kind, Letter};
+use crate::mail::{EmailContent, EmailKind, TemplateData};
 use crate::types::{Email, Language, Secret, UserId};
 
-pub use store::{Fate, Logged};
+pub use store::{DeliveryStatus, OutboxEntry};
 
-/// How long a claimed letter is left alone: what a letter is late at most when the node that claimed it
+/// How long a claimed e-mail is left alone: what an e-mail is late at most when the node that claimed it
 /// dies. A claim is renewed three times before it ends, so that neither a slow database nor one renewal
-/// that fails lets two nodes send one letter.
-const CLAIM: Duration = Duration::from_mins(1);
+/// that fails lets two nodes send one e-mail.
+const CLAIM_DURATION: Duration = Duration::from_mins(1);
 
-/// How often a node renews the claim on the letters that it sends.
+/// How often a node renews the claim on the e-mails that it sends.
 pub const RENEW_EVERY: Duration = Duration::from_secs(15);
 
 /// The wait after the first failure; it doubles from there.
-const FIRST_WAIT: Duration = Duration::from_mins(1);
+const FIRST_RETRY_AFTER: Duration = Duration::from_mins(1);
 
 /// No wait is longer, so that a server that is back is found within hours.
-const LONGEST_WAIT: Duration = Duration::from_hours(4);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(4);
 
-/// A letter is tried for a day: later it tells nobody anything new.
-const WORTH: Duration = Duration::from_hours(24);
+/// An e-mail is tried for a day: later it tells nobody anything new.
+const LIFETIME: Duration = Duration::from_hours(24);
 
-/// A reset link works for an hour, and a letter that comes after it is only confusing.
-const WORTH_OF_RESET: Duration = Duration::from_hours(1);
+/// A reset link works for an hour, and an e-mail that comes after it is only confusing.
+const LIFETIME_OF_RESET: Duration = Duration::from_hours(1);
 
-/// How long a finished letter's row is kept, to see what became of it.
+/// How long a finished e-mail's row is kept, to see what became of it.
 const KEEP_FINISHED: Duration = Duration::from_hours(30 * 24);
 
-/// Who a letter is for.
+/// Who an e-mail is for.
 #[derive(Debug, Clone)]
-pub struct Addressee {
+pub struct Recipient {
     /// The account, where it is known.
     pub user: Option<UserId>,
     /// The address.
@@ -57,22 +57,22 @@ pub struct Addressee {
     pub language: Language,
 }
 
-/// A letter that this process may send, and no other for the time being.
+/// An e-mail that this process may send, and no other for the time being.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_field_names, reason = "it is named as its column is")]
-pub struct Claimed {
-    /// Number of the letter.
+pub struct ClaimedEmail {
+    /// Number of the e-mail.
     pub id: i64,
     /// Who it is for.
-    pub to: Addressee,
+    pub to: Recipient,
     /// What it says.
-    pub letter: Letter,
+    pub content: EmailContent,
     /// When it was written.
-    pub written_at: OffsetDateTime,
+    pub created_at: OffsetDateTime,
     /// How often it has been tried, this time included.
-    pub tries: u32,
+    pub attempts: u32,
     /// When it comes too late to be of any worth.
-    pub worthless_at: OffsetDateTime,
+    pub expires_at: OffsetDateTime,
     /// Why it could not be sent the last time, empty if it was not tried.
     pub reason: String,
     /// Since when it is claimed, which is the name of the claim: after another node has claimed it, the
@@ -80,7 +80,7 @@ pub struct Claimed {
     claimed_at: OffsetDateTime,
 }
 
-/// Why a claimed row is no letter that can be sent.
+/// Why a claimed row is no e-mail that can be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 enum Unreadable {
     #[error("sealed under another secret_key")]
@@ -88,59 +88,57 @@ enum Unreadable {
     #[error("to no address")]
     Address,
     #[error("of no known kind")]
-    Kind,
+    EmailKind,
 }
 
-/// What is sealed of a letter.
+/// What is sealed of an e-mail.
 #[derive(Serialize, Deserialize)]
 struct Sealed {
     link: Option<Zeroizing<String>>,
     not_me: Option<Zeroizing<String>>,
-    facts: Facts,
+    #[serde(rename = "facts")]
+    data: TemplateData,
 }
 
-/// What letters are sealed as.
+/// What e-mails are sealed as.
 const LABEL: &str = "letter";
 
-fn seal(keys: &Keys, letter: &Letter) -> String {
+fn seal(keys: &DerivedKeys, email: &EmailContent) -> String {
     let text = |secret: &Option<Secret>| {
         secret.as_ref().map(|secret| Zeroizing::new(secret.expose().to_owned()))
     };
-    let sealed = Sealed {
-        link: text(&letter.link),
-        not_me: text(&letter.not_me),
-        facts: letter.facts.clone(),
-    };
+    let sealed =
+        Sealed { link: text(&email.link), not_me: text(&email.not_me), data: email.data.clone() };
     let json = serde_json::to_vec(&sealed).expect("texts and numbers are JSON");
     keys.seal(LABEL, &Zeroizing::new(json))
 }
 
-fn unseal(keys: &Keys, kind: Kind, sealed: &str) -> Result<Letter, Unsealable> {
+fn unseal(keys: &DerivedKeys, kind: EmailKind, sealed: &str) -> Result<EmailContent, UnsealError> {
     let json = keys.unseal(LABEL, sealed)?;
-    let Sealed { link, not_me, facts } = serde_json::from_slice(&json).map_err(|_| Unsealable)?;
+    let Sealed { link, not_me, data } = serde_json::from_slice(&json).map_err(|_| UnsealError)?;
     let secret = |text: Option<Zeroizing<String>>| text.map(|text| Secret::new((*text).clone()));
-    Ok(Letter { kind, link: secret(link), not_me: secret(not_me), facts })
+    Ok(EmailContent { kind, link: secret(link), not_me: secret(not_me), data })
 }
 
-/// Puts a letter into the box, to go out once the transaction is committed.
+/// Puts an e-mail into the box, to go out once the transaction is committed.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn put(
+pub async fn enqueue(
     transaction: &Transaction,
-    keys: &Keys,
-    to: &Addressee,
-    letter: &Letter,
+    keys: &DerivedKeys,
+    to: &Recipient,
+    email: &EmailContent,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    let worth = match letter.kind {
-        Kind::ResetPassword | Kind::AccountLocked => WORTH_OF_RESET,
-        _ => WORTH,
+    let worth = match email.kind {
+        EmailKind::ResetPassword | EmailKind::AccountLocked => LIFETIME_OF_RESET,
+        _ => LIFETIME,
     };
-    store::insert(transaction, to, letter.kind, &seal(keys, letter), now, now + worth).await
+    store::insert(transaction, to, email.kind, &seal(keys, email), now, now + worth).await
 }
 
-/// The claim on the letters of one batch.
+/// The claim on the e-mails of one batch.
 #[derive(Debug)]
 pub struct Claim {
     ids: Vec<i64>,
@@ -149,34 +147,38 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The claim on letters that were claimed together; `None` without letters.
+    /// The claim on e-mails that were claimed together; `None` without e-mails.
     #[must_use]
-    pub fn on(letters: &[Claimed]) -> Option<Self> {
-        let claimed_at = letters.first()?.claimed_at;
-        let ids = letters.iter().map(|letter| letter.id).collect();
-        Some(Self { ids, claimed_at, until: AtomicI64::new(to_micros(claimed_at + CLAIM)) })
+    pub fn on(emails: &[ClaimedEmail]) -> Option<Self> {
+        let claimed_at = emails.first()?.claimed_at;
+        let ids = emails.iter().map(|email| email.id).collect();
+        Some(Self {
+            ids,
+            claimed_at,
+            until: AtomicI64::new(to_micros(claimed_at + CLAIM_DURATION)),
+        })
     }
 
-    /// Whether it still holds. When it does not, another node may have claimed the letters, and none of
+    /// Whether it still holds. When it does not, another node may have claimed the e-mails, and none of
     /// them may be begun any more.
     #[must_use]
     pub fn holds(&self, now: OffsetDateTime) -> bool {
         to_micros(now) < self.until.load(Ordering::Relaxed)
     }
 
-    /// Makes the claim on those letters that are not finished last for another while.
+    /// Makes the claim on those e-mails that are not finished last for another while.
     ///
     /// # Errors
     /// [`DbError`] when the database cannot; the claim then lasts as long as it did.
     pub async fn renew(&self, db: &Db, now: OffsetDateTime) -> Result<(), DbError> {
-        let until = now + CLAIM;
+        let until = now + CLAIM_DURATION;
         store::update_renewed(db, &self.ids, self.claimed_at, until).await?;
         self.until.store(to_micros(until), Ordering::Relaxed);
         Ok(())
     }
 }
 
-/// Claims up to `at_most` letters that are due. One statement decides which node sends a letter. Of
+/// Claims up to `at_most` e-mails that are due. One statement decides which node sends an e-mail. Of
 /// kinds and languages that this version does not know it claims none: while nodes are replaced one
 /// by one, a newer one may have written them, and sends them.
 ///
@@ -184,145 +186,149 @@ impl Claim {
 /// [`DbError`] when the database cannot.
 pub async fn claim(
     db: &Db,
-    keys: &Keys,
+    keys: &DerivedKeys,
     at_most: u64,
     now: OffsetDateTime,
-) -> Result<Vec<Claimed>, DbError> {
+) -> Result<Vec<ClaimedEmail>, DbError> {
     // Looking costs no lock; most of the time there is nothing to send.
     if !store::is_any_due(db, now).await? {
         return Ok(Vec::new());
     }
     let mut claimed = Vec::new();
-    for row in store::update_claimed(db, now, now + CLAIM, at_most).await? {
+    for row in store::update_claimed(db, now, now + CLAIM_DURATION, at_most).await? {
         let id = row.id;
         match store::claimed(row, |kind, sealed| unseal(keys, kind, sealed)) {
-            Ok(letter) => claimed.push(letter),
+            Ok(email) => claimed.push(email),
             Err(why) => {
                 let reason = why.to_string();
                 store::update_failed(db, id, now, &reason, now).await?;
-                tracing::error!(letter.id = id, reason, "a letter was given up");
+                tracing::error!(email.id = id, reason, "an e-mail was given up");
             }
         }
     }
     Ok(claimed)
 }
 
-/// Gives a letter that asked for an answer its addressee and its words; `false` means that the claim
+/// Gives an e-mail that asked for an answer its recipient and its words; `false` means that the claim
 /// is over, and changes nothing.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn answer(
+pub async fn set_content(
     transaction: &Transaction,
-    keys: &Keys,
-    request: &Claimed,
-    to: &Addressee,
-    letter: &Letter,
+    keys: &DerivedKeys,
+    request: &ClaimedEmail,
+    to: &Recipient,
+    email: &EmailContent,
 ) -> Result<bool, DbError> {
-    store::update_words(transaction, request, to, &seal(keys, letter)).await
+    store::update_content(transaction, request, to, &seal(keys, email)).await
 }
 
-/// Drops a letter that asked for an answer where there is nobody to answer.
+/// Drops an e-mail that asked for an answer where there is nobody to answer.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn dismiss(db: &Db, request: &Claimed) -> Result<(), DbError> {
+pub async fn discard(db: &Db, request: &ClaimedEmail) -> Result<(), DbError> {
     store::delete(db, request).await
 }
 
-/// The letter is with the mail server: it is finished, and what it said is gone. That is so whoever
-/// has claimed it by now. Of the last letter to a person who is gone nothing is kept, not even the
+/// The e-mail is with the mail server: it is finished, and what it said is gone. That is so whoever
+/// has claimed it by now. Of the last e-mail to a person who is gone nothing is kept, not even the
 /// address.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn sent(db: &Db, letter: &Claimed, now: OffsetDateTime) -> Result<(), DbError> {
-    if letter.letter.kind == Kind::Deleted {
-        return store::delete(db, letter).await;
+pub async fn mark_sent(db: &Db, email: &ClaimedEmail, now: OffsetDateTime) -> Result<(), DbError> {
+    if email.content.kind == EmailKind::Deleted {
+        return store::delete(db, email).await;
     }
-    store::update_sent(db, letter.id, now).await
+    store::update_sent(db, email.id, now).await
 }
 
-/// The letter could not be sent: it is due again later, or given up when it would come too late or
+/// The e-mail could not be sent: it is due again later, or given up when it would come too late or
 /// `is_final`. Tells whether it was given up.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn failed(
+pub async fn mark_failed(
     db: &Db,
-    letter: &Claimed,
+    email: &ClaimedEmail,
     reason: &str,
     is_final: bool,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    let again_at = next_try(letter, now).filter(|_| !is_final);
+    let again_at = next_attempt(email, now).filter(|_| !is_final);
     match again_at {
-        Some(at) => store::update_due(db, letter, at, reason).await?,
-        None => store::update_failed(db, letter.id, letter.claimed_at, reason, now).await?,
+        Some(at) => store::update_due(db, email, at, reason).await?,
+        None => store::update_failed(db, email.id, email.claimed_at, reason, now).await?,
     }
     Ok(again_at.is_none())
 }
 
-/// Whether a letter comes too late to be of any worth.
+/// Whether an e-mail comes too late to be of any worth.
 #[must_use]
-pub fn is_worthless(letter: &Claimed, now: OffsetDateTime) -> bool {
-    letter.worthless_at <= now
+pub fn is_expired(email: &ClaimedEmail, now: OffsetDateTime) -> bool {
+    email.expires_at <= now
 }
 
-/// Lets go of letters that were claimed and not tried; they are due again at `at`.
+/// Lets go of e-mails that were claimed and not tried; they are due again at `at`.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn release(db: &Db, letters: &[Claimed], at: OffsetDateTime) -> Result<(), DbError> {
-    // Letters of one batch are claimed at the same instant.
-    let Some(first) = letters.first() else { return Ok(()) };
-    let ids: Vec<_> = letters.iter().map(|letter| letter.id).collect();
+pub async fn release(db: &Db, emails: &[ClaimedEmail], at: OffsetDateTime) -> Result<(), DbError> {
+    // E-mails of one batch are claimed at the same instant.
+    let Some(first) = emails.first() else { return Ok(()) };
+    let ids: Vec<_> = emails.iter().map(|email| email.id).collect();
     store::update_released(db, &ids, first.claimed_at, at).await
 }
 
-/// What became of the letters to a person: the newest first, at most `at_most`.
+/// What became of the e-mails to a person: the newest first, at most `at_most`.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn list_of(db: &Db, user: UserId, at_most: u64) -> Result<Vec<Logged>, DbError> {
-    store::list_of(db, user, at_most).await
+pub async fn list_for_user(
+    db: &Db,
+    user: UserId,
+    at_most: u64,
+) -> Result<Vec<OutboxEntry>, DbError> {
+    store::list_for_user(db, user, at_most).await
 }
 
-/// All letters, newest first: at most `at_most` of a fate, older than the letter `before`.
+/// All e-mails, newest first: at most `at_most` of a status, older than the e-mail `before`.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
 pub async fn list(
     db: &Db,
-    fate: Option<Fate>,
+    status: Option<DeliveryStatus>,
     before: Option<i64>,
     at_most: u64,
-) -> Result<Vec<Logged>, DbError> {
-    store::list(db, fate, before, at_most).await
+) -> Result<Vec<OutboxEntry>, DbError> {
+    store::list(db, status, before, at_most).await
 }
 
-/// Makes a letter due now that has failed and waits; `false` for every other. A letter that somebody
+/// Makes an e-mail due now that has failed and waits; `false` for every other. An e-mail that somebody
 /// is sending is left alone, or it would go out twice.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn hasten(
+pub async fn retry_now(
     transaction: &Transaction,
     id: i64,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
-    store::update_hastened(transaction, id, now).await
+    store::update_due_now(transaction, id, now).await
 }
 
-/// Forgets every letter to a person, sent or not.
+/// Forgets every e-mail to a person, sent or not.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
-pub async fn forget(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
-    store::delete_of(transaction, user).await
+pub async fn delete_for_user(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
+    store::delete_for_user(transaction, user).await
 }
 
-/// Deletes up to `at_most` letters that have been finished for a while, or that nobody could finish;
+/// Deletes up to `at_most` e-mails that have been finished for a while, or that nobody could finish;
 /// tells how many.
 ///
 /// # Errors
@@ -335,20 +341,20 @@ pub async fn sweep(
     store::delete_finished(transaction, now - KEEP_FINISHED, at_most).await
 }
 
-/// When a letter that failed is tried again; `None` when it would come too late. The last try is as
+/// When an e-mail that failed is tried again; `None` when it would come too late. The last try is as
 /// late as it is of any worth.
-fn next_try(letter: &Claimed, now: OffsetDateTime) -> Option<OffsetDateTime> {
-    let again_at = now + wait(letter.tries);
-    if again_at < letter.worthless_at {
+fn next_attempt(email: &ClaimedEmail, now: OffsetDateTime) -> Option<OffsetDateTime> {
+    let again_at = now + retry_after(email.attempts);
+    if again_at < email.expires_at {
         return Some(again_at);
     }
-    let last_at = letter.worthless_at - FIRST_WAIT;
-    (last_at >= now + FIRST_WAIT).then_some(last_at)
+    let last_at = email.expires_at - FIRST_RETRY_AFTER;
+    (last_at >= now + FIRST_RETRY_AFTER).then_some(last_at)
 }
 
-fn wait(tries: u32) -> Duration {
-    let doublings = tries.saturating_sub(1).min(16);
-    (FIRST_WAIT * 2_u32.pow(doublings)).min(LONGEST_WAIT)
+fn retry_after(attempts: u32) -> Duration {
+    let doublings = attempts.saturating_sub(1).min(16);
+    (FIRST_RETRY_AFTER * 2_u32.pow(doublings)).min(MAX_RETRY_AFTER)
 }
 
 #[cfg(test)]
@@ -357,9 +363,10 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_bound() {
-        let minutes: Vec<_> = (1..=10).map(|tries| wait(tries).as_secs() / 60).collect();
+        let minutes: Vec<_> =
+            (1..=10).map(|attempts| retry_after(attempts).as_secs() / 60).collect();
 
         assert_eq!(minutes, [1, 2, 4, 8, 16, 32, 64, 128, 240, 240]);
-        assert_eq!(wait(u32::MAX), LONGEST_WAIT);
+        assert_eq!(retry_after(u32::MAX), MAX_RETRY_AFTER);
     }
 }

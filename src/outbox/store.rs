@@ -7,18 +7,18 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::{Addressee, Claimed, Unreadable};
+use super::{ClaimedEmail, Recipient, Unreadable};
 use crate::clock::{from_micros, to_micros};
-use crate::crypto::Unsealable;
+use crate::crypto::UnsealError;
 use crate::db::entity::outbox;
 use crate::db::entity::outbox::Column;
 use crate::db::{Db, DbError, Transaction};
-use crate::mail::{Kind, Letter};
+use crate::mail::{EmailContent, EmailKind};
 use crate::types::{Email, Language, UserId};
 
-/// What became of a letter.
+/// What became of an e-mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum DeliveryStatus {
     /// It is on its way.
     Waiting,
     /// The mail server has it.
@@ -27,13 +27,13 @@ pub enum Fate {
     Failed,
 }
 
-/// A letter as its row tells it, without what it says.
+/// An e-mail as its row tells it, without what it says.
 #[derive(Debug, Clone)]
-pub struct Logged {
-    /// Number of the letter.
+pub struct OutboxEntry {
+    /// Number of the e-mail.
     pub id: i64,
     /// How often it has been tried.
-    pub tries: i64,
+    pub attempts: i64,
     /// When it is tried next, while it waits.
     pub due_at: Option<OffsetDateTime>,
     /// The stored name of the occasion.
@@ -41,20 +41,20 @@ pub struct Logged {
     /// The address it is for.
     pub recipient: String,
     /// When it was written.
-    pub written_at: OffsetDateTime,
+    pub created_at: OffsetDateTime,
     /// What became of it.
-    pub fate: Fate,
+    pub status: DeliveryStatus,
     /// Why it could not be sent the last time, empty if it could.
     pub reason: String,
 }
 
 pub(super) async fn insert(
     transaction: &Transaction,
-    to: &Addressee,
-    kind: Kind,
+    to: &Recipient,
+    kind: EmailKind,
     sealed: &str,
     now: OffsetDateTime,
-    worthless_at: OffsetDateTime,
+    expires_at: OffsetDateTime,
 ) -> Result<(), DbError> {
     let row = outbox::ActiveModel {
         user_id: Set(to.user.map(|user| user.0)),
@@ -64,7 +64,7 @@ pub(super) async fn insert(
         sealed: Set(sealed.to_owned()),
         created_at: Set(to_micros(now)),
         due_at: Set(Some(to_micros(now))),
-        expires_at: Set(to_micros(worthless_at)),
+        expires_at: Set(to_micros(expires_at)),
         attempts: Set(0),
         sent_at: Set(None),
         failed_at: Set(None),
@@ -88,21 +88,21 @@ pub(super) async fn is_any_due(db: &Db, now: OffsetDateTime) -> Result<bool, DbE
     Ok(due.is_some())
 }
 
-/// Whether a letter is due and this version knows what it is.
+/// Whether an e-mail is due and this version knows what it is.
 fn is_due(now: OffsetDateTime) -> SimpleExpr {
     Column::DueAt
         .lte(to_micros(now))
-        .and(Column::Kind.is_in(Kind::ALL.map(Kind::as_str)))
+        .and(Column::Kind.is_in(EmailKind::ALL.map(EmailKind::as_str)))
         .and(Column::Language.is_in(Language::ALL.map(Language::tag)))
 }
 
-/// Whether a letter is still claimed since an instant, which tells the claims of nodes apart: until when it is claimed
+/// Whether an e-mail is still claimed since an instant, which tells the claims of nodes apart: until when it is claimed
 /// moves while it is sent, and a claim of another node begins later.
 fn is_claimed_since(claimed_at: OffsetDateTime) -> SimpleExpr {
     Column::ClaimedAt.eq(to_micros(claimed_at)).and(Column::IsClaimed.eq(true))
 }
 
-/// The letters that this statement, and no other, has claimed. Rows that another node is claiming at
+/// The e-mails that this statement, and no other, has claimed. Rows that another node is claiming at
 /// this moment are passed over, and a row that it has claimed is not due any more.
 pub(super) async fn update_claimed(
     db: &Db,
@@ -131,33 +131,33 @@ pub(super) async fn update_claimed(
     Ok(rows)
 }
 
-/// A claimed row as a letter.
+/// A claimed row as an e-mail.
 pub(super) fn claimed(
     row: outbox::Model,
-    unseal: impl FnOnce(Kind, &str) -> Result<Letter, Unsealable>,
-) -> Result<Claimed, Unreadable> {
-    let kind = Kind::from_stored(&row.kind).ok_or(Unreadable::Kind)?;
-    let letter = unseal(kind, &row.sealed).map_err(|_| Unreadable::Sealed)?;
-    Ok(Claimed {
+    unseal: impl FnOnce(EmailKind, &str) -> Result<EmailContent, UnsealError>,
+) -> Result<ClaimedEmail, Unreadable> {
+    let kind = EmailKind::from_stored(&row.kind).ok_or(Unreadable::EmailKind)?;
+    let email = unseal(kind, &row.sealed).map_err(|_| Unreadable::Sealed)?;
+    Ok(ClaimedEmail {
         id: row.id,
-        to: Addressee {
+        to: Recipient {
             user: row.user_id.map(UserId),
             email: Email::from_stored(&row.recipient).map_err(|_| Unreadable::Address)?,
-            language: Language::from_tag(&row.language).ok_or(Unreadable::Kind)?,
+            language: Language::from_tag(&row.language).ok_or(Unreadable::EmailKind)?,
         },
-        letter,
-        written_at: from_micros(row.created_at),
-        tries: u32::try_from(row.attempts).unwrap_or(u32::MAX),
-        worthless_at: from_micros(row.expires_at),
+        content: email,
+        created_at: from_micros(row.created_at),
+        attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
+        expires_at: from_micros(row.expires_at),
         reason: row.last_error,
         claimed_at: from_micros(row.claimed_at.unwrap_or_default()),
     })
 }
 
-pub(super) async fn update_words(
+pub(super) async fn update_content(
     transaction: &Transaction,
-    request: &Claimed,
-    to: &Addressee,
+    request: &ClaimedEmail,
+    to: &Recipient,
     sealed: &str,
 ) -> Result<bool, DbError> {
     let done = outbox::Entity::update_many()
@@ -208,7 +208,7 @@ pub(super) async fn update_failed(
 
 pub(super) async fn update_due(
     db: &Db,
-    letter: &Claimed,
+    email: &ClaimedEmail,
     at: OffsetDateTime,
     reason: &str,
 ) -> Result<(), DbError> {
@@ -216,8 +216,8 @@ pub(super) async fn update_due(
         .col_expr(Column::DueAt, Expr::value(to_micros(at)))
         .col_expr(Column::LastError, Expr::value(reason))
         .col_expr(Column::IsClaimed, Expr::value(false))
-        .filter(Column::Id.eq(letter.id))
-        .filter(is_claimed_since(letter.claimed_at))
+        .filter(Column::Id.eq(email.id))
+        .filter(is_claimed_since(email.claimed_at))
         .exec(db.writer())
         .await?;
     Ok(())
@@ -240,7 +240,7 @@ pub(super) async fn update_released(
     Ok(())
 }
 
-/// Letters that are finished, or that another node has claimed, are left alone.
+/// E-mails that are finished, or that another node has claimed, are left alone.
 pub(super) async fn update_renewed(
     db: &Db,
     ids: &[i64],
@@ -256,7 +256,11 @@ pub(super) async fn update_renewed(
     Ok(())
 }
 
-pub(super) async fn list_of(db: &Db, user: UserId, at_most: u64) -> Result<Vec<Logged>, DbError> {
+pub(super) async fn list_for_user(
+    db: &Db,
+    user: UserId,
+    at_most: u64,
+) -> Result<Vec<OutboxEntry>, DbError> {
     let rows = outbox::Entity::find()
         .filter(Column::UserId.eq(user.0))
         .order_by(Column::Id, Order::Desc)
@@ -266,45 +270,45 @@ pub(super) async fn list_of(db: &Db, user: UserId, at_most: u64) -> Result<Vec<L
     Ok(rows.into_iter().map(logged).collect())
 }
 
-/// Each fate has its index, and the rest is read from the newest on.
+/// Each status has its index, and the rest is read from the newest on.
 pub(super) async fn list(
     db: &Db,
-    fate: Option<Fate>,
+    status: Option<DeliveryStatus>,
     before: Option<i64>,
     at_most: u64,
-) -> Result<Vec<Logged>, DbError> {
-    let mut letters = outbox::Entity::find();
-    letters = match fate {
-        None => letters,
-        Some(Fate::Waiting) => letters.filter(Column::DueAt.is_not_null()),
-        Some(Fate::Sent) => letters.filter(Column::SentAt.is_not_null()),
-        Some(Fate::Failed) => letters.filter(Column::FailedAt.is_not_null()),
+) -> Result<Vec<OutboxEntry>, DbError> {
+    let mut emails = outbox::Entity::find();
+    emails = match status {
+        None => emails,
+        Some(DeliveryStatus::Waiting) => emails.filter(Column::DueAt.is_not_null()),
+        Some(DeliveryStatus::Sent) => emails.filter(Column::SentAt.is_not_null()),
+        Some(DeliveryStatus::Failed) => emails.filter(Column::FailedAt.is_not_null()),
     };
     if let Some(before) = before {
-        letters = letters.filter(Column::Id.lt(before));
+        emails = emails.filter(Column::Id.lt(before));
     }
-    let rows = letters.order_by(Column::Id, Order::Desc).limit(at_most).all(db.reader()).await?;
+    let rows = emails.order_by(Column::Id, Order::Desc).limit(at_most).all(db.reader()).await?;
     Ok(rows.into_iter().map(logged).collect())
 }
 
-fn logged(row: outbox::Model) -> Logged {
-    Logged {
+fn logged(row: outbox::Model) -> OutboxEntry {
+    OutboxEntry {
         id: row.id,
-        tries: row.attempts,
+        attempts: row.attempts,
         due_at: row.due_at.map(from_micros),
-        fate: match (row.sent_at, row.failed_at) {
-            (Some(_), _) => Fate::Sent,
-            (None, Some(_)) => Fate::Failed,
-            (None, None) => Fate::Waiting,
+        status: match (row.sent_at, row.failed_at) {
+            (Some(_), _) => DeliveryStatus::Sent,
+            (None, Some(_)) => DeliveryStatus::Failed,
+            (None, None) => DeliveryStatus::Waiting,
         },
         kind: row.kind,
         recipient: row.recipient,
-        written_at: from_micros(row.created_at),
+        created_at: from_micros(row.created_at),
         reason: row.last_error,
     }
 }
 
-pub(super) async fn update_hastened(
+pub(super) async fn update_due_now(
     transaction: &Transaction,
     id: i64,
     now: OffsetDateTime,
@@ -319,7 +323,7 @@ pub(super) async fn update_hastened(
     Ok(done.rows_affected == 1)
 }
 
-pub(super) async fn delete(db: &Db, request: &Claimed) -> Result<(), DbError> {
+pub(super) async fn delete(db: &Db, request: &ClaimedEmail) -> Result<(), DbError> {
     outbox::Entity::delete_many()
         .filter(Column::Id.eq(request.id))
         .filter(is_claimed_since(request.claimed_at))
@@ -328,7 +332,10 @@ pub(super) async fn delete(db: &Db, request: &Claimed) -> Result<(), DbError> {
     Ok(())
 }
 
-pub(super) async fn delete_of(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
+pub(super) async fn delete_for_user(
+    transaction: &Transaction,
+    user: UserId,
+) -> Result<(), DbError> {
     outbox::Entity::delete_many()
         .filter(Column::UserId.eq(user.0))
         .exec(transaction.connection())

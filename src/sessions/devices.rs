@@ -5,7 +5,7 @@
 //! no user and holds no personal data.
 
 use crate::context::Context;
-use crate::crypto::Keys;
+use crate::crypto::DerivedKeys;
 use crate::types::{Email, RequestInfo};
 
 /// Returns a device token for a browser on which `email` has just logged in. It is a new one each
@@ -18,11 +18,15 @@ pub(super) fn issue(ctx: &Context, email: &Email) -> String {
 
 /// Returns the id of the client's device, if its cookie proves an earlier log-in as `email`.
 #[must_use]
-pub(super) fn known_id<'a>(keys: &Keys, email: &Email, info: &'a RequestInfo) -> Option<&'a str> {
+pub(super) fn known_id<'a>(
+    keys: &DerivedKeys,
+    email: &Email,
+    info: &'a RequestInfo,
+) -> Option<&'a str> {
     let (device, signature) = info.device.as_deref()?.split_once('.')?;
     keys.is_device_signature(signature, &statement(keys, email, device)).then_some(device)
 }
 
-fn statement(keys: &Keys, email: &Email, device: &str) -> String {
+fn statement(keys: &DerivedKeys, email: &Email, device: &str) -> String {
     format!("{device}.{}", keys.pseudonym(email.canonical()))
 }

@@ -42,7 +42,7 @@ use crate::db::{Db, DbError, Transaction};
 use crate::groups;
 use crate::links;
 use crate::links::Purpose;
-use crate::mail::{Kind, Letter};
+use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
 use crate::types::{Email, RequestInfo, SessionId, UserId};
 use store::SessionRules;
@@ -382,8 +382,8 @@ async fn revoke_reused(
     audit::record(&transaction, event, now).await?;
     let key = (presented.user, Some(&owner.user.email));
     let not_me = links::create(&transaction, ctx.random, Purpose::NotMe, key, now).await?;
-    let letter = Letter::new(Kind::TokenReused).with_not_me(not_me).about(info, now);
-    outbox::put(&transaction, &ctx.keys, &owner.addressee(), &letter, now).await?;
+    let content = EmailContent::new(EmailKind::TokenReused).with_not_me(not_me).about(info, now);
+    outbox::enqueue(&transaction, &ctx.keys, &owner.recipient(), &content, now).await?;
     transaction.commit().await?;
     ctx.cache.invalidate(presented.session);
     tracing::warn!(

@@ -203,11 +203,11 @@ pub async fn verify_password(
     let stored = account.as_ref().and_then(|account| account.password_hash.clone());
     // Without an account, a dummy hash costs the same work.
     let verdict = ctx.hasher.verify(password.clone(), stored.clone()).await?;
-    let (Some(account), Some(stored), true) = (account.as_ref(), stored, verdict.is_right) else {
+    let (Some(account), Some(stored), true) = (account.as_ref(), stored, verdict.is_correct) else {
         // An imported hash takes less time than ours: do the missing work.
         let kinds = accounts::hash_kinds(ctx).await?;
         let stored = account.as_ref().and_then(|account| account.password_hash.clone());
-        ctx.hasher.round_up(password, stored, kinds).await?;
+        ctx.hasher.equalize_work(password, stored, kinds).await?;
         record_failure(ctx, account.map(|account| account.user.id), info);
         return Err(AuthError::WrongCredentials);
     };

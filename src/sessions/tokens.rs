@@ -12,7 +12,7 @@ use super::IssuedTokens;
 use crate::cache::VerifiedToken;
 use crate::context::Context;
 use crate::crypto::jwt;
-use crate::crypto::jwt::{Claims, Expected, TokenError};
+use crate::crypto::jwt::{Claims, ExpectedClaims, TokenError};
 use crate::crypto::sha256;
 use crate::keys;
 use crate::types::{Secret, SessionId, UserId};
@@ -99,7 +99,7 @@ pub(super) async fn verify_access_with_latest_keys(
     token: &str,
 ) -> Result<VerifiedToken, TokenError> {
     match verify_access(ctx, token, ctx.clock.now()) {
-        Err(TokenError::Invalid) if keys::looks_for_key_of(ctx, token).await => {
+        Err(TokenError::Invalid) if keys::reload_for_unknown_key(ctx, token).await => {
             verify_access(ctx, token, ctx.clock.now())
         }
         proved => proved,
@@ -157,9 +157,9 @@ fn or_other_reason(
     }
 }
 
-fn expected<'a>(ctx: &'a Context, kind: &'a str, now: OffsetDateTime) -> Expected<'a> {
+fn expected<'a>(ctx: &'a Context, kind: &'a str, now: OffsetDateTime) -> ExpectedClaims<'a> {
     let settings = &ctx.settings;
-    Expected {
+    ExpectedClaims {
         issuer: &settings.issuer,
         audience: &settings.audience,
         kind,

@@ -11,12 +11,12 @@ use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::links;
 use crate::links::Purpose;
-use crate::mail::{Kind, Letter};
+use crate::mail::{EmailContent, EmailKind};
 use crate::oauth::ProviderUser;
 use crate::outbox;
 use crate::types::RequestInfo;
 
-/// Connects a person of a provider to an account, and tells its owner by letter. `false` means that this
+/// Connects a person of a provider to an account, and tells its owner by e-mail. `false` means that this
 /// person opens an account already.
 ///
 /// # Errors
@@ -36,9 +36,10 @@ pub async fn connect_and_notify(
     audit::record(transaction, event.with_details(json!({ "provider": slug })), now).await?;
     let whose = (user, Some(&owner.user.email));
     let not_me = links::create(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
-    let mut letter = Letter::new(Kind::SocialConnected).with_not_me(not_me).about(info, now);
-    letter.facts.provider = Some(slug.to_owned());
-    outbox::put(transaction, &ctx.keys, &owner.addressee(), &letter, now).await?;
+    let mut content =
+        EmailContent::new(EmailKind::SocialConnected).with_not_me(not_me).about(info, now);
+    content.data.provider = Some(slug.to_owned());
+    outbox::enqueue(transaction, &ctx.keys, &owner.recipient(), &content, now).await?;
     Ok(true)
 }
 

@@ -1,4 +1,4 @@
-//! An e-mail address that letters can reach, and the one form in which two addresses are compared.
+//! An e-mail address that e-mails can reach, and the one form in which two addresses are compared.
 //!
 //! Knows the grammar that Daemun accepts, not whether anybody reads the mailbox.
 
@@ -11,7 +11,7 @@ use super::text;
 
 /// An e-mail address: as the person typed it, and canonical for comparison.
 ///
-/// Letters go to the typed form only, whose domain is as typed where that is plain ASCII, and else the
+/// E-mails go to the typed form only, whose domain is as typed where that is plain ASCII, and else the
 /// Unicode spelling of the canonical one: wide letters are narrow and syllables are whole. The
 /// canonical form has its domain in lower-case ASCII (IDNA) and its local part in lower case, so that
 /// one mailbox cannot hold two accounts.

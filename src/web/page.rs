@@ -19,7 +19,7 @@ use time::{OffsetDateTime, UtcOffset};
 use super::error::Error;
 use super::flash::Flash;
 use super::statics;
-use crate::config::SignUp;
+use crate::config::SignupMode;
 use crate::context::Context;
 use crate::http::guards;
 use crate::http::guards::{AuthUnavailable, SignedIn};
@@ -85,7 +85,7 @@ impl PageContext {
             csrf: csrf::token(request, ctx, user.as_ref()),
             path_and_query,
             flash: None,
-            may_sign_up: ctx.settings.signup == SignUp::Open,
+            may_sign_up: ctx.settings.signup == SignupMode::Open,
             is_mail_delivered: ctx.settings.delivers_mail(),
             user,
         };

@@ -16,17 +16,17 @@ use crate::context::Context;
 use crate::db::DbError;
 use crate::flows;
 use crate::flows::admin::bulk_jobs::BatchFailed;
-use crate::flows::system::email_delivery::Courier;
+use crate::flows::system::email_delivery::EmailSender;
 use crate::types::BulkJobId;
 
-/// How soon a letter leaves that was just written. Looking costs one cheap query.
+/// How soon an e-mail leaves that was just written. Looking costs one cheap query.
 const MAIL_EVERY: Duration = Duration::from_secs(1);
 
 /// How soon a bulk job goes on that was just ordered, or that another node has left.
 const BULK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long one of which a batch has failed is left alone at most; others are done meanwhile.
-const BULK_LONGEST: Duration = Duration::from_mins(1);
+const MAX_BULK_DELAY: Duration = Duration::from_mins(1);
 
 /// How often there is something to throw away.
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
@@ -35,57 +35,57 @@ const SWEEP_EVERY: Duration = Duration::from_mins(10);
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 
 /// Room for requests between two batches.
-const BREATH: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Accounts that leave in one go.
-const LEAVING: u64 = 50;
+const DELETION_BATCH: u64 = 50;
 
-/// How long a server that stops waits for letters that are on the wire. Most take less; one that is
+/// How long a server that stops waits for e-mails that are on the wire. Most take less; one that is
 /// cut off is sent once its claim is over.
-const LAST_LETTERS: Duration = Duration::from_secs(3);
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 
-/// Sends letters and sweeps while the application runs. When it stops, the last letters are waited for
+/// Sends e-mails and sweeps while the application runs. When it stops, the last e-mails are waited for
 /// before requests are: Rocket leaves no later moment.
 #[derive(Debug, Clone, Default)]
 pub struct Worker {
-    at_work: Arc<Mutex<Option<AtWork>>>,
+    mail_task: Arc<Mutex<Option<MailTask>>>,
     is_waited_for: bool,
 }
 
 /// What is running.
 #[derive(Debug)]
-struct AtWork {
-    courier: Arc<Courier>,
+struct MailTask {
+    sender: Arc<EmailSender>,
     mail: JoinHandle<()>,
 }
 
 impl Worker {
-    /// A worker for whoever calls [`ends`](Self::ends) when the application has stopped; then nobody
-    /// who comes while it stops waits for a letter.
+    /// A worker for whoever calls [`finish`](Self::finish) when the application has stopped; then nobody
+    /// who comes while it stops waits for an e-mail.
     #[must_use]
-    pub fn waited_for() -> Self {
+    pub fn awaited() -> Self {
         Self { is_waited_for: true, ..Self::default() }
     }
 
-    /// Begins no more letters.
-    pub fn stops(&self) {
-        if let Some(at_work) = &*self.at_work() {
-            at_work.courier.stop();
+    /// Begins no more e-mails.
+    pub fn stop_sending(&self) {
+        if let Some(mail_task) = &*self.mail_task() {
+            mail_task.sender.stop();
         }
     }
 
-    /// Waits for the letters that are on the wire, not for long.
-    pub async fn ends(&self) {
-        let Some(AtWork { mut mail, courier }) = self.at_work().take() else { return };
-        courier.stop();
-        if timeout(LAST_LETTERS, &mut mail).await.is_err() {
-            tracing::warn!("letters were cut off on their way; they are sent later");
+    /// Waits for the e-mails that are on the wire, not for long.
+    pub async fn finish(&self) {
+        let Some(MailTask { mut mail, sender }) = self.mail_task().take() else { return };
+        sender.stop();
+        if timeout(SHUTDOWN_GRACE, &mut mail).await.is_err() {
+            tracing::warn!("e-mails were cut off on their way; they are sent later");
             mail.abort();
         }
     }
 
-    fn at_work(&self) -> MutexGuard<'_, Option<AtWork>> {
-        self.at_work.lock().unwrap_or_else(PoisonError::into_inner)
+    fn mail_task(&self) -> MutexGuard<'_, Option<MailTask>> {
+        self.mail_task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -97,18 +97,18 @@ impl Fairing for Worker {
 
     async fn on_liftoff(&self, rocket: &Rocket<Orbit>) {
         let Some(ctx) = rocket.state::<Context>() else { return };
-        let courier = Arc::new(Courier::new(ctx.clone()));
-        let mail = rocket::tokio::spawn(mail(courier.clone(), rocket.shutdown()));
+        let sender = Arc::new(EmailSender::new(ctx.clone()));
+        let mail = rocket::tokio::spawn(mail(sender.clone(), rocket.shutdown()));
         rocket::tokio::spawn(sweep(ctx.clone(), rocket.shutdown()));
-        rocket::tokio::spawn(do_in_bulk(ctx.clone(), rocket.shutdown()));
-        rocket::tokio::spawn(keep_keys(ctx.clone(), rocket.shutdown()));
-        *self.at_work() = Some(AtWork { courier, mail });
+        rocket::tokio::spawn(process_bulk_jobs(ctx.clone(), rocket.shutdown()));
+        rocket::tokio::spawn(maintain_keys(ctx.clone(), rocket.shutdown()));
+        *self.mail_task() = Some(MailTask { sender, mail });
     }
 
     async fn on_shutdown(&self, _: &Rocket<Orbit>) {
-        self.stops();
+        self.stop_sending();
         if !self.is_waited_for {
-            self.ends().await;
+            self.finish().await;
         }
     }
 }
@@ -119,25 +119,25 @@ fn every(period: Duration) -> Interval {
     ticks
 }
 
-/// Sends letters until the server stops; what is on the wire then is finished.
-async fn mail(courier: Arc<Courier>, mut shutdown: Shutdown) {
+/// Sends e-mails until the server stops; what is on the wire then is finished.
+async fn mail(sender: Arc<EmailSender>, mut shutdown: Shutdown) {
     let mut ticks = every(MAIL_EVERY);
     loop {
         select! {
             () = &mut shutdown => return,
-            _ = ticks.tick() => send(&courier).await,
+            _ = ticks.tick() => send(&sender).await,
         }
     }
 }
 
-/// Every letter that is due, batch by batch.
-async fn send(courier: &Courier) {
+/// Every e-mail that is due, batch by batch.
+async fn send(sender: &EmailSender) {
     loop {
-        match courier.deliver().await {
+        match sender.send_batch().await {
             Ok(delivered) if delivered.is_more => {}
             Ok(_) => return,
             Err(error) => {
-                tracing::error!(%error, "letters could not be sent; they are tried again");
+                tracing::error!(%error, "e-mails could not be sent; they are tried again");
                 return;
             }
         }
@@ -146,13 +146,13 @@ async fn send(courier: &Courier) {
 
 /// Does what staff ordered to be done to many accounts, until the server stops. A batch that is cut off
 /// has not happened.
-async fn do_in_bulk(ctx: Context, mut shutdown: Shutdown) {
+async fn process_bulk_jobs(ctx: Context, mut shutdown: Shutdown) {
     let mut ticks = every(BULK_EVERY);
     let mut postponed = Postponed::default();
     let working = async {
         loop {
             ticks.tick().await;
-            do_in_turn(&ctx, &mut postponed).await;
+            run_due_jobs(&ctx, &mut postponed).await;
         }
     };
     select! {
@@ -163,7 +163,7 @@ async fn do_in_bulk(ctx: Context, mut shutdown: Shutdown) {
 
 /// Does everything that staff ordered to be done to many accounts, batch by batch.
 pub async fn run_bulk_jobs(ctx: &Context) {
-    do_in_turn(ctx, &mut Postponed::default()).await;
+    run_due_jobs(ctx, &mut Postponed::default()).await;
 }
 
 /// Those of which a batch has failed, until when each waits, and how long it waits the next time.
@@ -180,15 +180,15 @@ impl Postponed {
 
     fn postpone(&mut self, id: BulkJobId) {
         // Who has done well for so long begins anew.
-        self.0.retain(|_, (until, _)| until.elapsed() < BULK_LONGEST);
+        self.0.retain(|_, (until, _)| until.elapsed() < MAX_BULK_DELAY);
         let (_, wait) = self.0.remove(&id).unwrap_or((Instant::now(), BULK_EVERY));
-        self.0.insert(id, (Instant::now() + wait, (wait * 2).min(BULK_LONGEST)));
+        self.0.insert(id, (Instant::now() + wait, (wait * 2).min(MAX_BULK_DELAY)));
     }
 }
 
 /// Does batches until there is nothing left to be done but what has failed a moment ago. A batch that
 /// fails is done again later, and what others have ordered is done meanwhile.
-async fn do_in_turn(ctx: &Context, postponed: &mut Postponed) {
+async fn run_due_jobs(ctx: &Context, postponed: &mut Postponed) {
     loop {
         match flows::admin::bulk_jobs::run_next_batch(ctx, &postponed.waiting()).await {
             Ok(true) => tokio::task::yield_now().await,
@@ -221,13 +221,13 @@ async fn sweep(ctx: Context, mut shutdown: Shutdown) {
 }
 
 /// Looks after the signing keys until the server stops.
-async fn keep_keys(ctx: Context, mut shutdown: Shutdown) {
+async fn maintain_keys(ctx: Context, mut shutdown: Shutdown) {
     let mut ticks = every(KEYS_EVERY);
     loop {
         select! {
             () = &mut shutdown => return,
             _ = ticks.tick() => {
-                if let Err(error) = flows::system::key_rotation::keep_young(&ctx).await {
+                if let Err(error) = flows::system::key_rotation::rotate_if_due(&ctx).await {
                     tracing::error!(%error, "the signing keys could not be looked after; they stay as they are");
                 }
             }
@@ -239,14 +239,14 @@ async fn keep_keys(ctx: Context, mut shutdown: Shutdown) {
 pub async fn sweep_all(ctx: &Context) {
     let swept: Result<(), DbError> = async {
         while flows::system::cleanup::sweep(ctx).await? {
-            sleep(BREATH).await;
+            sleep(PAUSE).await;
         }
         while flows::system::cleanup::end_suspensions(ctx).await? {
-            sleep(BREATH).await;
+            sleep(PAUSE).await;
         }
         // Some of those whose time has come may have to stay, so a short batch is not the last.
-        while flows::account::account_deletion::delete_due(ctx, LEAVING).await? > 0 {
-            sleep(BREATH).await;
+        while flows::account::account_deletion::delete_due(ctx, DELETION_BATCH).await? > 0 {
+            sleep(PAUSE).await;
         }
         Ok(())
     }
@@ -255,11 +255,11 @@ pub async fn sweep_all(ctx: &Context) {
         tracing::error!(%error, "sweeping failed; it goes on at the next turn");
     }
     loop {
-        match flows::system::cleanup::sweep_letters(ctx).await {
-            Ok(true) => sleep(BREATH).await,
+        match flows::system::cleanup::sweep_mail_folder(ctx).await {
+            Ok(true) => sleep(PAUSE).await,
             Ok(false) => return,
             Err(error) => {
-                tracing::error!(%error, "old letters could not be deleted");
+                tracing::error!(%error, "old e-mails could not be deleted");
                 return;
             }
         }

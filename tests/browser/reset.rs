@@ -1,9 +1,9 @@
-//! Somebody has forgotten their password, and follows the link in a letter.
+//! Somebody has forgotten their password, and follows the link in an e-mail.
 
 use crate::support::{NEW, Site, TestEnv, eventually, with_and_without_scripts};
 
 #[with_and_without_scripts]
-async fn a_forgotten_password_is_replaced_by_the_letters_link(env: TestEnv) {
+async fn a_forgotten_password_is_replaced_by_the_emails_link(env: TestEnv) {
     let site = Site::opens();
     let ada = env.visitor(&site).await;
     ada.signs_up("ada@example.com").await;

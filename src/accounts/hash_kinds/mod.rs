@@ -6,7 +6,7 @@
 mod store;
 
 use crate::context::Context;
-use crate::crypto::{CostLimit, HashKinds, QueueFull};
+use crate::crypto::{HashCostLimit, HashKinds, QueueFull};
 use crate::db::DbError;
 
 /// Different costs of argon2 that are looked for. A site that changed its own cost and imported from
@@ -29,9 +29,9 @@ pub enum HashKindsError {
 /// # Errors
 /// [`RoundUpError`] says why they are not known.
 pub async fn hash_kinds(ctx: &Context) -> Result<HashKinds, HashKindsError> {
-    let find_kinds = find_kinds(ctx, CostLimit::CEILING).await?;
+    let find_kinds = find_kinds(ctx, HashCostLimit::CEILING).await?;
     // A site that imported nothing need not know how fast its machine is.
-    if ctx.hasher.computes_alone(&find_kinds) {
+    if ctx.hasher.has_only_own_cost(&find_kinds) {
         return Ok(find_kinds);
     }
     let limit = ctx.hasher.compute_limit().await?;
@@ -43,7 +43,7 @@ pub async fn hash_kinds(ctx: &Context) -> Result<HashKinds, HashKindsError> {
     Ok(find_kinds.within(limit))
 }
 
-async fn find_kinds(ctx: &Context, limit: CostLimit) -> Result<HashKinds, DbError> {
+async fn find_kinds(ctx: &Context, limit: HashCostLimit) -> Result<HashKinds, DbError> {
     let (iterations, costs) = store::find_kinds(&ctx.db, limit.iterations(), MAX_COSTS).await?;
     // What is not a cost is never computed.
     let costs = costs.iter().filter_map(|cost| cost.parse().ok()).collect();

@@ -227,7 +227,7 @@ fn like(word: &str) -> String {
 }
 
 /// A word anywhere, in upper or lower letters. SQLite's LIKE knows only the case of A to Z, so each
-/// letter with a case becomes the set of both; a set of one is how a special sign stands for itself.
+/// e-mail with a case becomes the set of both; a set of one is how a special sign stands for itself.
 fn glob(word: &str) -> String {
     let mut pattern = String::from("*");
     for char in word.chars() {

@@ -12,7 +12,7 @@ use crate::api::credentials::session_in_cookies;
 use crate::api::error::{Error, ErrorDetail};
 use crate::api::fields::{FieldErrors, FieldReader, NON_FIELD_ERRORS, local_email_error};
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public, required};
-use crate::config::SignUp;
+use crate::config::SignupMode;
 use crate::context::Context;
 use crate::flows;
 use crate::flows::account::signup::{SignupError, SignupOutcome, SignupRequest};
@@ -114,7 +114,7 @@ async fn create(
     cookies: TokenCookies<'_>,
     jar: &CookieJar<'_>,
 ) -> Result<SignupResponse, Error> {
-    if ctx.settings.signup == SignUp::Closed {
+    if ctx.settings.signup == SignupMode::Closed {
         return Err(signup_closed());
     }
     let (form, errors) = SignupBody::read(&body, ctx);

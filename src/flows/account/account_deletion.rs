@@ -12,9 +12,9 @@ use crate::audit::{AuditEvent, AuditEventKind};
 use crate::clock::to_micros;
 use crate::context::Context;
 use crate::db::DbError;
-use crate::mail::{Kind, Letter};
+use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
-use crate::outbox::Addressee;
+use crate::outbox::Recipient;
 use crate::sessions;
 use crate::sessions::{AuthError, EndReason};
 use crate::types::{Password, RequestInfo, User, UserId};
@@ -66,9 +66,9 @@ pub async fn schedule(
     let event =
         AuditEvent::by_owner(user, AuditEventKind::DeletionScheduled, info).with_details(details);
     audit::record(&transaction, event, now).await?;
-    let mut letter = Letter::new(Kind::DeletionScheduled).about(info, now);
-    letter.facts.due_at = Some(to_micros(due_at));
-    outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    let mut content = EmailContent::new(EmailKind::DeletionScheduled).about(info, now);
+    content.data.due_at = Some(to_micros(due_at));
+    outbox::enqueue(&transaction, &ctx.keys, &account.recipient(), &content, now).await?;
     transaction.commit().await?;
     for session in over {
         sessions::invalidate_cached(ctx, session);
@@ -112,14 +112,14 @@ async fn delete_if_due(
         return Ok(false);
     }
     let nobody = RequestInfo::from_terminal(String::new());
-    outbox::forget(&transaction, user).await?;
+    outbox::delete_for_user(&transaction, user).await?;
     audit::record(&transaction, AuditEvent::on_user(user, AuditEventKind::Deleted, &nobody), now)
         .await?;
     audit::anonymize(&transaction, user).await?;
     if is_due {
-        let to = Addressee { user: None, ..account.addressee() };
-        let letter = Letter::new(Kind::Deleted);
-        outbox::put(&transaction, &ctx.keys, &to, &letter, now).await?;
+        let to = Recipient { user: None, ..account.recipient() };
+        let content = EmailContent::new(EmailKind::Deleted);
+        outbox::enqueue(&transaction, &ctx.keys, &to, &content, now).await?;
     }
     transaction.commit().await?;
     ctx.cache.invalidate_user(user);

@@ -9,7 +9,7 @@ use crate::db::DbError;
 use crate::types::{Gender, UserId};
 use crate::{accounts, audit, links, outbox, sessions, social};
 
-/// More letters and sessions than a person has within the time that they are kept.
+/// More e-mails and sessions than a person has within the time that they are kept.
 const MAX_ROWS: u64 = 10_000;
 
 /// Gathers it as one JSON document; `None` when there is no such account.
@@ -22,7 +22,7 @@ pub async fn export(ctx: &Context, id: UserId) -> Result<Option<Value>, DbError>
     let user = account.user;
     let sessions = sessions::list_all(&ctx.db, id, MAX_ROWS).await?;
     let events = audit::list_of_user(&ctx.db, id, None, MAX_ROWS).await?;
-    let letters = outbox::list_of(&ctx.db, id, MAX_ROWS).await?;
+    let emails = outbox::list_for_user(&ctx.db, id, MAX_ROWS).await?;
     let identities = social::list_identities(&ctx.db, id).await?;
     let links = links::list_pending(&ctx.db, id, now, MAX_ROWS).await?;
     Ok(Some(json!({
@@ -72,10 +72,10 @@ pub async fn export(ctx: &Context, id: UserId) -> Result<Option<Value>, DbError>
             "request": event.request_id,
             "details": event.details,
         })).collect::<Vec<_>>(),
-        "letters": letters.iter().map(|letter| json!({
-            "kind": letter.kind,
-            "recipient": letter.recipient,
-            "written_at": instant(letter.written_at),
+        "letters": emails.iter().map(|email| json!({
+            "kind": email.kind,
+            "recipient": email.recipient,
+            "written_at": instant(email.created_at),
         })).collect::<Vec<_>>(),
         "links": links.iter().map(|link| json!({
             "purpose": link.purpose,

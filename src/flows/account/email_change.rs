@@ -16,16 +16,16 @@ use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::links;
 use crate::links::{LinkError, Purpose};
-use crate::mail::{Kind, Letter};
+use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
-use crate::outbox::Addressee;
+use crate::outbox::Recipient;
 use crate::sessions;
 use crate::sessions::AuthError;
 use crate::throttle;
 use crate::throttle::Limit;
 use crate::types::{Email, Password, RequestInfo, Secret, User};
 
-/// Letters to addresses of a person's choosing: five a day are plenty for somebody who mistypes.
+/// E-mails to addresses of a person's choosing: five a day are plenty for somebody who mistypes.
 const BY_USER: Limit = Limit {
     name: "email-change",
     free: 4,
@@ -99,7 +99,7 @@ pub async fn request(
     Ok(())
 }
 
-/// The letter to the new address: a link, or word to its owner that it is in use.
+/// The e-mail to the new address: a link, or word to its owner that it is in use.
 async fn send_confirmation(
     ctx: &Context,
     transaction: &Transaction,
@@ -114,16 +114,16 @@ async fn send_confirmation(
     // Made in either case, so that both take the same time.
     let whose = (user, Some(new));
     let link = links::create(transaction, ctx.random, Purpose::ChangeEmail, whose, now).await?;
-    let (to, letter) = match accounts::find_by_email_in(transaction, new).await? {
+    let (to, content) = match accounts::find_by_email_in(transaction, new).await? {
         Some(owner) if !owner.is_active => return Ok(()),
-        Some(owner) => (owner.addressee(), Letter::new(Kind::AddressInUse)),
+        Some(owner) => (owner.recipient(), EmailContent::new(EmailKind::AddressInUse)),
         None => {
             let (email, language) = (new.clone(), account.user.language);
-            let letter = Letter::new(Kind::ConfirmNewEmail).with_link(link);
-            (Addressee { user: Some(user), email, language }, letter)
+            let content = EmailContent::new(EmailKind::ConfirmNewEmail).with_link(link);
+            (Recipient { user: Some(user), email, language }, content)
         }
     };
-    outbox::put(transaction, &ctx.keys, &to, &letter.about(info, now), now).await
+    outbox::enqueue(transaction, &ctx.keys, &to, &content.about(info, now), now).await
 }
 
 /// Moves the account to the address that the link went to, and tells the old one.
@@ -152,9 +152,9 @@ pub async fn confirm(ctx: &Context, token: &Secret, info: &RequestInfo) -> Resul
     let old = &account.user.email;
     let undo = (user, Some(old));
     let undo = links::create(&transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
-    let mut letter = Letter::new(Kind::EmailChanged).with_link(undo).about(info, now);
-    letter.facts.email = Some(new.as_typed().to_owned());
-    outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    let mut content = EmailContent::new(EmailKind::EmailChanged).with_link(undo).about(info, now);
+    content.data.email = Some(new.as_typed().to_owned());
+    outbox::enqueue(&transaction, &ctx.keys, &account.recipient(), &content, now).await?;
     let details = json!({ "from": old.as_typed(), "to": new.as_typed() });
     let event =
         AuditEvent::by_owner(user, AuditEventKind::EmailChanged, info).with_details(details);

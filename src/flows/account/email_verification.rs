@@ -1,4 +1,4 @@
-//! Proving that an address belongs to the person: a letter, a button, and it is proved.
+//! Proving that an address belongs to the person: an e-mail, a button, and it is proved.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use crate::context::Context;
 use crate::db::DbError;
 use crate::links;
 use crate::links::{LinkError, Purpose};
-use crate::mail::{Kind, Letter};
+use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
-use crate::outbox::Addressee;
+use crate::outbox::Recipient;
 use crate::sessions;
 use crate::sessions::{AuthError, EndReason};
 use crate::throttle;
@@ -31,7 +31,7 @@ const BY_PLACE: Limit = Limit {
     longest_wait: Duration::from_mins(10),
 };
 
-/// Why no letter was sent.
+/// Why no e-mail was sent.
 #[derive(Debug, Error)]
 pub enum ResendError {
     /// The site does not ask for proof.
@@ -40,7 +40,7 @@ pub enum ResendError {
     /// The address is proved already.
     #[error("the address is proved")]
     AlreadyVerified,
-    /// The last letter is too recent, or there were enough today.
+    /// The last e-mail is too recent, or there were enough today.
     #[error(transparent)]
     NotNow(#[from] ThrottleError),
     /// The database failed.
@@ -63,14 +63,14 @@ pub async fn resend(ctx: &Context, user: UserId, info: &RequestInfo) -> Result<(
     let transaction = ctx.db.begin().await?;
     // Asked again under the lock: the address may have been proved or changed since.
     let account = unverified(accounts::lock(&transaction, user).await?)?;
-    accounts::send_verification_email(ctx, &transaction, user, &account.addressee(), info).await?;
+    accounts::send_verification_email(ctx, &transaction, user, &account.recipient(), info).await?;
     transaction.commit().await?;
     tracing::info!(user.id = user.0, request.id = info.request_id, "verification sent again");
     Ok(())
 }
 
 /// Asks for the link again, for whatever address. Nobody learns here whether it has an account, or
-/// whether it is proved: whoever sends letters looks that up.
+/// whether it is proved: whoever sends e-mails looks that up.
 ///
 /// # Errors
 /// [`ThrottleError`] when nothing was asked.
@@ -86,10 +86,10 @@ pub async fn request(
     let now = ctx.clock.now();
     let place = BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()));
     throttle::check_rate_limit(&ctx.db, &[place], now).await?;
-    let to = Addressee { user: None, email, language };
-    let request = Letter::new(Kind::VerifyEmail).about(info, now);
+    let to = Recipient { user: None, email, language };
+    let request = EmailContent::new(EmailKind::VerifyEmail).about(info, now);
     let transaction = ctx.db.begin().await?;
-    outbox::put(&transaction, &ctx.keys, &to, &request, now).await?;
+    outbox::enqueue(&transaction, &ctx.keys, &to, &request, now).await?;
     transaction.commit().await?;
     tracing::info!(request.id = info.request_id, "the link that proves an address was asked for");
     Ok(())

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::links;
 use crate::links::Purpose;
-use crate::mail::{Kind, Letter};
+use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
 use crate::sessions;
 use crate::sessions::{AuthError, AuthMethod, Inactive, IssuedTokens, VerifiedPassword};
@@ -182,7 +182,7 @@ async fn resend_verification_email(
     // It may be gone, or no longer theirs.
     let account = account.filter(|it| proved.still_matches(it) && is_unverified(ctx, it));
     let Some(account) = account else { return Ok(()) };
-    accounts::send_verification_email(ctx, &transaction, user, &account.addressee(), info).await?;
+    accounts::send_verification_email(ctx, &transaction, user, &account.recipient(), info).await?;
     transaction.commit().await
 }
 
@@ -190,7 +190,7 @@ fn is_allowed(verdict: Result<(), ThrottleError>, info: &RequestInfo) -> Result<
     match verdict {
         Ok(()) => Ok(true),
         Err(ThrottleError::TooSoon(_)) => {
-            tracing::info!(request.id = info.request_id, "no letter: there were enough");
+            tracing::info!(request.id = info.request_id, "no e-mail: there were enough");
             Ok(false)
         }
         Err(ThrottleError::Broken(error)) => Err(error),
@@ -207,6 +207,6 @@ async fn send_new_device_email(
     let now = ctx.clock.now();
     let whose = (account.user.id, Some(&account.user.email));
     let not_me = links::create(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
-    let letter = Letter::new(Kind::NewDevice).with_not_me(not_me).about(info, now);
-    outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await
+    let content = EmailContent::new(EmailKind::NewDevice).with_not_me(not_me).about(info, now);
+    outbox::enqueue(transaction, &ctx.keys, &account.recipient(), &content, now).await
 }

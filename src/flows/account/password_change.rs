@@ -11,7 +11,7 @@ use crate::crypto::PasswordHash;
 use crate::db::{DbError, Transaction};
 use crate::links;
 use crate::links::Purpose;
-use crate::mail::{Kind, Letter};
+use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
 use crate::sessions;
 use crate::sessions::{AuthError, EndReason};
@@ -127,7 +127,7 @@ pub async fn set_by_operator(
     Ok(())
 }
 
-/// The password, the sessions, the trail and the letter, together.
+/// The password, the sessions, the trail and the e-mail, together.
 async fn replace(
     ctx: &Context,
     transaction: &Transaction,
@@ -144,7 +144,8 @@ async fn replace(
     audit::record(transaction, event, now).await?;
     let whose = (user.id, Some(&user.email));
     let not_me = links::create(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
-    let letter = Letter::new(Kind::PasswordChanged).with_not_me(not_me).about(info, now);
-    outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    let content =
+        EmailContent::new(EmailKind::PasswordChanged).with_not_me(not_me).about(info, now);
+    outbox::enqueue(transaction, &ctx.keys, &account.recipient(), &content, now).await?;
     Ok(over)
 }

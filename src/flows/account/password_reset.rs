@@ -1,7 +1,7 @@
-//! Choosing a new password without the old one, by a link in a letter.
+//! Choosing a new password without the old one, by a link in an e-mail.
 //!
 //! Asking does the same for every address: it counts, and puts a request into the outbox. Whether the
-//! address has an account is looked up by whoever sends letters, long after the answer.
+//! address has an account is looked up by whoever sends e-mails, long after the answer.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::context::Context;
 use crate::db::DbError;
 use crate::links;
 use crate::links::Purpose;
-use crate::mail::{Kind, Letter};
+use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
-use crate::outbox::Addressee;
+use crate::outbox::Recipient;
 use crate::sessions;
 use crate::sessions::EndReason;
 use crate::social;
@@ -25,7 +25,7 @@ use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
 use crate::types::{Email, Language, Password, RequestInfo, Secret};
 
-/// Three letters to one address in any hour, whoever asks for them: two that are free, for what is
+/// Three e-mails to one address in any hour, whoever asks for them: two that are free, for what is
 /// forgotten takes an hour, and one that is followed by an hour's wait. More requests are answered
 /// like all others and send nothing.
 const BY_EMAIL: Limit = Limit {
@@ -76,15 +76,15 @@ pub async fn request(
     match throttle::check_rate_limit(&ctx.db, &[address], now).await {
         Ok(()) => {}
         Err(ThrottleError::TooSoon(_)) => {
-            tracing::info!(request.id = info.request_id, "no reset letter: there were enough");
+            tracing::info!(request.id = info.request_id, "no reset e-mail: there were enough");
             return Ok(());
         }
         Err(error) => return Err(error),
     }
-    let to = Addressee { user: None, email, language };
-    let request = Letter::new(Kind::ResetPassword).about(info, now);
+    let to = Recipient { user: None, email, language };
+    let request = EmailContent::new(EmailKind::ResetPassword).about(info, now);
     let transaction = ctx.db.begin().await?;
-    outbox::put(&transaction, &ctx.keys, &to, &request, now).await?;
+    outbox::enqueue(&transaction, &ctx.keys, &to, &request, now).await?;
     transaction.commit().await?;
     tracing::info!(request.id = info.request_id, "a reset link was asked for");
     Ok(())
@@ -114,7 +114,7 @@ pub async fn check_password_strength(
 }
 
 /// Replaces the password by link and ends every session. Of any number of tries, one succeeds. It
-/// does not sign in; and since the link came by letter, it proves the address.
+/// does not sign in; and since the link came by e-mail, it proves the address.
 ///
 /// # Errors
 /// [`ResetError`] says why not; the link is still good unless it was the reason.
@@ -150,8 +150,9 @@ pub async fn reset(
     .await?;
     let whose = (user, Some(&account.user.email));
     let not_me = links::create(&transaction, ctx.random, Purpose::NotMe, whose, now).await?;
-    let letter = Letter::new(Kind::PasswordChanged).with_not_me(not_me).about(info, now);
-    outbox::put(&transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    let content =
+        EmailContent::new(EmailKind::PasswordChanged).with_not_me(not_me).about(info, now);
+    outbox::enqueue(&transaction, &ctx.keys, &account.recipient(), &content, now).await?;
     transaction.commit().await?;
     for session in over {
         sessions::invalidate_cached(ctx, session);

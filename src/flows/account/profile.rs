@@ -43,7 +43,7 @@ pub async fn update(
     Ok(Some(User { name, gender, date_of_birth, language, ..before }))
 }
 
-/// Letters to a person come in the language that the person chose for the pages.
+/// E-mails to a person come in the language that the person chose for the pages.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.

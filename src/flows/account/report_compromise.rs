@@ -1,4 +1,4 @@
-//! "This wasn't me": one click from a letter ends every session, locks the password and sends the
+//! "This wasn't me": one click from an e-mail ends every session, locks the password and sends the
 //! owner a link to choose another.
 //!
 //! Taking an address change back is the same, after the account has moved back to where it was.
@@ -11,14 +11,14 @@ use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::links;
 use crate::links::{Link, LinkError, Purpose};
-use crate::mail::{Kind, Letter};
+use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
 use crate::sessions;
 use crate::sessions::EndReason;
 use crate::social;
 use crate::types::{RequestInfo, Secret, SessionId};
 
-/// Follows a link of a letter that told something which the reader did not do.
+/// Follows a link of an e-mail that told something which the reader did not do.
 ///
 /// # Errors
 /// [`LinkError`] says why nothing was done.
@@ -92,8 +92,8 @@ async fn lock_account(
     audit::record(transaction, AuditEvent::by_owner(user, action, info), now).await?;
     let whose = (user, None);
     let link = links::create(transaction, ctx.random, Purpose::ResetPassword, whose, now).await?;
-    let letter = Letter::new(Kind::AccountLocked).with_link(link).about(info, now);
-    outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    let content = EmailContent::new(EmailKind::AccountLocked).with_link(link).about(info, now);
+    outbox::enqueue(transaction, &ctx.keys, &account.recipient(), &content, now).await?;
     Ok(over)
 }
 
@@ -108,6 +108,6 @@ async fn finish(
     for session in over {
         sessions::invalidate_cached(ctx, session);
     }
-    tracing::warn!(user.id = account.user.id.0, "an account was locked by its owner's letter");
+    tracing::warn!(user.id = account.user.id.0, "an account was locked by its owner's e-mail");
     Ok(())
 }

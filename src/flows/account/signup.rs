@@ -1,7 +1,7 @@
 //! Joining: an account and its first session, or neither.
 //!
 //! Where addresses must be proved first there is no session yet, and a taken address is answered like
-//! a free one: its owner alone learns of it, by letter.
+//! a free one: its owner alone learns of it, by e-mail.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::accounts;
 use crate::accounts::{NewAccount, NewPasswordError, UserAttributes, Weakness};
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::config::{EmailVerification, SignUp};
+use crate::config::{EmailVerification, SignupMode};
 use crate::context::Context;
 use crate::db::DbError;
-use crate::outbox::Addressee;
+use crate::outbox::Recipient;
 use crate::sessions;
 use crate::sessions::{AuthError, AuthMethod, Inactive, IssuedTokens};
 use crate::throttle;
@@ -31,7 +31,7 @@ const BY_PLACE: Limit = Limit {
     longest_wait: Duration::from_mins(10),
 };
 
-/// Whether an address is taken is told to whoever asks, or its owner by letter; this bounds how often
+/// Whether an address is taken is told to whoever asks, or its owner by e-mail; this bounds how often
 /// about one address.
 const BY_EMAIL: Limit = Limit {
     name: "signup-email",
@@ -63,7 +63,7 @@ pub struct SignupRequest {
 pub enum SignupOutcome {
     /// The account is made and signed in.
     SignedIn(IssuedTokens),
-    /// A letter is on its way, and says how to go on; nobody else learns whether the address was free.
+    /// An e-mail is on its way, and says how to go on; nobody else learns whether the address was free.
     EmailSent,
 }
 
@@ -107,7 +107,7 @@ pub async fn sign_up(
     before: Option<SessionId>,
     info: &RequestInfo,
 ) -> Result<SignupOutcome, SignupError> {
-    if ctx.settings.signup == SignUp::Closed {
+    if ctx.settings.signup == SignupMode::Closed {
         return Err(SignupError::Closed);
     }
     if !ctx.settings.accepts_email(&request.email) {
@@ -132,7 +132,7 @@ pub async fn sign_up(
     };
     audit::record(&transaction, AuditEvent::by_owner(user, AuditEventKind::SignedUp, info), now)
         .await?;
-    let to = Addressee { user: Some(user), email, language };
+    let to = Recipient { user: Some(user), email, language };
     if ctx.settings.email_verification != EmailVerification::None {
         accounts::send_verification_email(ctx, &transaction, user, &to, info).await?;
     }
@@ -208,7 +208,7 @@ pub async fn check_password_strength(
     attributes: UserAttributes,
     info: &RequestInfo,
 ) -> Result<Vec<Weakness>, SignupError> {
-    if ctx.settings.signup == SignUp::Closed {
+    if ctx.settings.signup == SignupMode::Closed {
         return Err(SignupError::Closed);
     }
     let place = BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()));

@@ -13,11 +13,11 @@ use crate::accounts;
 use crate::accounts::{Account, NewAccount};
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
-use crate::config::{EmailVerification, SignUp};
+use crate::config::{EmailVerification, SignupMode};
 use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::oauth::{AuthorizationRequest, CallbackParams, OAuthError, ProviderUser};
-use crate::outbox::Addressee;
+use crate::outbox::Recipient;
 use crate::sessions;
 use crate::sessions::{AuthMethod, IssuedTokens};
 use crate::social;
@@ -55,7 +55,7 @@ pub struct SocialLogin<'a> {
     pub provider_user: &'a ProviderUser,
     /// The address that the person typed, where the provider told none.
     pub typed_email: Option<&'a Email>,
-    /// In which letters are to be written to a new person.
+    /// In which e-mails are to be written to a new person.
     pub language: Language,
     /// The session that the browser had before.
     pub before: Option<SessionId>,
@@ -66,7 +66,7 @@ pub struct SocialLogin<'a> {
 pub enum SocialLoginOutcome {
     /// The person is signed in; perhaps the account was to be deleted and is not any more.
     SignedIn(Box<IssuedTokens>, bool),
-    /// The address must be proved first; a letter says how to go on.
+    /// The address must be proved first; an e-mail says how to go on.
     EmailSent,
 }
 
@@ -288,7 +288,7 @@ async fn register(
     login: &SocialLogin<'_>,
     info: &RequestInfo,
 ) -> Result<SocialLoginOutcome, SocialLoginError> {
-    if ctx.settings.signup == SignUp::Closed {
+    if ctx.settings.signup == SignupMode::Closed {
         return Err(SocialLoginError::Closed);
     }
     if !ctx.settings.accepts_email(email) {
@@ -311,7 +311,7 @@ async fn register(
     let is_proved = is_email_verified(login) || verification == EmailVerification::None;
     if !is_proved {
         let (email, language) = (email.clone(), login.language);
-        let to = Addressee { user: Some(user), email, language };
+        let to = Recipient { user: Some(user), email, language };
         accounts::send_verification_email(ctx, &transaction, user, &to, info).await?;
     }
     if !is_proved && verification == EmailVerification::Mandatory {

@@ -346,7 +346,7 @@ async fn run_action_batch(
     let (mut batch, now) = (Batch::from(job.cursor), ctx.clock.now());
     let (ids, cursor, is_over) = next_targets(ctx, targets, UserId(job.cursor)).await?;
     for id in ids {
-        let part = transaction.begin_part().await?;
+        let part = transaction.begin_nested().await?;
         match run_action(&part, (actor, job), id, action, now).await {
             Ok(Some(done)) => {
                 part.commit().await?;
@@ -453,7 +453,7 @@ async fn run_undo_batch(
             "bulk": job.id,
             "undone": of,
         });
-        let part = transaction.begin_part().await?;
+        let part = transaction.begin_nested().await?;
         match restore(ctx, &part, actor, (id, &before), facts).await {
             Ok(true) => {
                 part.commit().await?;

@@ -1,4 +1,4 @@
-//! What staff do to letters that wait.
+//! What staff do to e-mails that wait.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::db::DbError;
 use crate::outbox;
 use crate::types::{RequestInfo, User};
 
-/// What became of the wish to send a letter again.
+/// What became of the wish to send an e-mail again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retried {
     /// It is due now.
@@ -18,7 +18,7 @@ pub enum Retried {
     NotWaiting,
 }
 
-/// Makes a letter due now that failed and waits for its next try.
+/// Makes an e-mail due now that failed and waits for its next try.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -26,24 +26,24 @@ pub async fn retry(
     ctx: &Context,
     by: &User,
     info: &RequestInfo,
-    letter: i64,
+    email: i64,
 ) -> Result<Retried, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    if !outbox::hasten(&transaction, letter, now).await? {
+    if !outbox::retry_now(&transaction, email, now).await? {
         return Ok(Retried::NotWaiting);
     }
     let event = AuditEvent {
         target: None,
         ..AuditEvent::by_owner(by.id, AuditEventKind::EmailRetried, info)
     };
-    audit::record(&transaction, event.with_details(json!({ "letter": letter })), now).await?;
+    audit::record(&transaction, event.with_details(json!({ "letter": email })), now).await?;
     transaction.commit().await?;
     tracing::info!(
-        letter.id = letter,
+        email.id = email,
         staff.id = by.id.0,
         request.id = info.request_id,
-        "staff had a letter tried again"
+        "staff had an e-mail tried again"
     );
     Ok(Retried::Due)
 }

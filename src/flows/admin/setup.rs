@@ -137,7 +137,7 @@ pub async fn create_superuser(
 }
 
 fn ensure_address_allowed(ctx: &Context, email: &Email) -> Result<(), SetupError> {
-    let is_taken = ctx.settings.takes_for_superuser(email);
+    let is_taken = ctx.settings.accepts_superuser_email(email);
     if is_taken { Ok(()) } else { Err(SetupError::LocalEmail) }
 }
 

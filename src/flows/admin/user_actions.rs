@@ -11,7 +11,7 @@ use crate::audit::AuditEventKind;
 use crate::context::Context;
 use crate::links;
 use crate::links::Purpose;
-use crate::mail::{Kind, Letter};
+use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
 use crate::sessions;
 use crate::sessions::EndReason;
@@ -59,11 +59,11 @@ pub async fn create_reset_link(
     links::revoke(&transaction, target, &[reset], OffsetDateTime::UNIX_EPOCH, now).await?;
     let link = links::create(&transaction, ctx.random, reset, (target, None), now).await?;
     if by_email {
-        let letter = Letter::new(Kind::ResetPassword).with_link(link.clone());
-        let to = locked.account.addressee();
-        outbox::put(&transaction, &ctx.keys, &to, &letter, now).await?;
+        let content = EmailContent::new(EmailKind::ResetPassword).with_link(link.clone());
+        let to = locked.account.recipient();
+        outbox::enqueue(&transaction, &ctx.keys, &to, &content, now).await?;
     }
-    let what = (AuditEventKind::ResetLinkCreated, json!({ "by_letter": by_email }));
+    let what = (AuditEventKind::ResetLinkCreated, json!({ "by_email": by_email }));
     admin::record_event(&transaction, actor, target, what, now).await?;
     transaction.commit().await?;
     admin::after_commit(ctx, actor, (target, AuditEventKind::ResetLinkCreated), Vec::new());

@@ -13,7 +13,7 @@ use crate::crypto::PasswordHash;
 use crate::db::DbError;
 use crate::groups;
 use crate::groups::Group;
-use crate::outbox::Addressee;
+use crate::outbox::Recipient;
 use crate::types::{
     BirthDate, Email, Gender, GroupId, Language, Name, Password, Permission, Secret, UserId,
 };
@@ -61,7 +61,7 @@ pub struct NewUser {
     pub date_of_birth: Option<BirthDate>,
     /// The password; without one the person is invited to choose it.
     pub password: Option<Password>,
-    /// The language in which the person reads letters.
+    /// The language in which the person reads e-mails.
     pub language: Language,
     /// Whether the account may be used.
     pub is_active: bool,
@@ -80,7 +80,7 @@ pub struct NewUser {
 pub struct CreatedUser {
     /// The account.
     pub user: UserId,
-    /// Where its person chooses a password; it also went out by letter.
+    /// Where its person chooses a password; it also went out by e-mail.
     pub invitation: Option<Secret>,
 }
 
@@ -128,7 +128,7 @@ pub async fn create(
     groups::set_memberships(&transaction, user, &ids).await?;
     let invitation = if is_invited {
         let (email, language) = (new_user.email.clone(), new_user.language);
-        let to = Addressee { user: Some(user), email, language };
+        let to = Recipient { user: Some(user), email, language };
         Some(admin::invite(ctx, &transaction, user, &to).await?)
     } else {
         None

@@ -20,9 +20,9 @@ use crate::groups;
 use crate::groups::Group;
 use crate::links;
 use crate::links::Purpose;
-use crate::mail::{Kind, Letter};
+use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
-use crate::outbox::Addressee;
+use crate::outbox::Recipient;
 use crate::sessions;
 use crate::sessions::EndReason;
 use crate::types::{Email, Gender, GroupId, Permission, UserId};
@@ -293,16 +293,16 @@ async fn move_to_email(
     }
     let undo = (user, Some(&account.user.email));
     let undo = links::create(transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
-    let mut letter = Letter::new(Kind::EmailChanged).with_link(undo);
-    letter.facts.email = Some(new.as_typed().to_owned());
-    letter.facts.at = Some(to_micros(now));
-    outbox::put(transaction, &ctx.keys, &account.addressee(), &letter, now).await?;
+    let mut content = EmailContent::new(EmailKind::EmailChanged).with_link(undo);
+    content.data.email = Some(new.as_typed().to_owned());
+    content.data.at = Some(to_micros(now));
+    outbox::enqueue(transaction, &ctx.keys, &account.recipient(), &content, now).await?;
     if !is_verified && ctx.settings.email_verification != EmailVerification::None {
-        let to = Addressee { email: new.clone(), ..account.addressee() };
+        let to = Recipient { email: new.clone(), ..account.recipient() };
         let whose = (user, Some(new));
         let link = links::create(transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
-        let letter = Letter::new(Kind::VerifyEmail).with_link(link);
-        outbox::put(transaction, &ctx.keys, &to, &letter, now).await?;
+        let content = EmailContent::new(EmailKind::VerifyEmail).with_link(link);
+        outbox::enqueue(transaction, &ctx.keys, &to, &content, now).await?;
     }
     Ok(())
 }

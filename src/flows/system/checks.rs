@@ -7,7 +7,7 @@ use crate::accounts;
 use crate::clock::Clock;
 use crate::config::{DatabaseUrl, MailUrl, Settings, is_trusted};
 use crate::context::{Context, ContextError};
-use crate::crypto::{Cost, MasterKey};
+use crate::crypto::{HashCost, SecretKey};
 use crate::db;
 use crate::db::Db;
 use crate::forwarding;
@@ -28,9 +28,9 @@ pub enum Finding {
     /// Broken: what this trusted proxy tells about its clients cannot be read.
     ProxyUnreadable(IpAddr),
     /// Unsafe: everybody is a trusted proxy and may choose an address.
-    EverybodyTrusted,
+    EveryProxyTrusted,
     /// Unsafe: passwords are hashed more cheaply than recommended.
-    CheapHash(Cost),
+    CheapHash(HashCost),
     /// Unsafe: a file with a secret in it can be read by others.
     SecretReadable(PathBuf),
     /// Broken: there is a database and its secret key is gone; a new one would not open it.
@@ -48,14 +48,14 @@ pub enum Finding {
     KeysSealed,
     /// Broken: the mail server cannot be used, and why.
     NoMail(String),
-    /// Unsafe: letters, with their links, can be read on their way to this mail server.
+    /// Unsafe: e-mails, with their links, can be read on their way to this mail server.
     PlainMail(String),
-    /// Broken: letters go out by a mail server, but they are from this address at this machine.
+    /// Broken: e-mails go out by a mail server, but they are from this address at this machine.
     LocalSender(String),
-    /// Nothing wrong: the site is a real one, and its letters are only files in this folder.
-    LettersAreFiles(std::path::PathBuf),
+    /// Nothing wrong: the site is a real one, and its e-mails are only files in this folder.
+    EmailsAreFiles(std::path::PathBuf),
     /// Nothing wrong yet: the first start will make this file.
-    NotThereYet(std::path::PathBuf),
+    WillBeMade(std::path::PathBuf),
     /// Nothing wrong yet: the next start, or `daemun migrate`, brings the tables up to date.
     TablesOutdated,
     /// Nothing wrong: nobody can do everything yet.
@@ -65,13 +65,13 @@ pub enum Finding {
 impl Finding {
     /// Whether it has to be mended, rather than known.
     #[must_use]
-    pub fn is_bad(&self) -> bool {
+    pub fn is_problem(&self) -> bool {
         !matches!(
             self,
-            Self::NotThereYet(_)
+            Self::WillBeMade(_)
                 | Self::TablesOutdated
                 | Self::NoSuperuser
-                | Self::LettersAreFiles(_)
+                | Self::EmailsAreFiles(_)
         )
     }
 }
@@ -79,7 +79,7 @@ impl Finding {
 impl Finding {
     /// What a door says of it: the key of the sentence, and what it fills in.
     #[must_use]
-    pub fn said(&self) -> (&'static str, Vec<(&'static str, String)>) {
+    pub fn message(&self) -> (&'static str, Vec<(&'static str, String)>) {
         let path = |path: &Path| vec![("path", path.display().to_string())];
         match self {
             Self::PlainHttp => ("check.plain_http", vec![]),
@@ -88,7 +88,7 @@ impl Finding {
             Self::ProxyUnreadable(proxy) => {
                 ("check.proxy_unreadable", vec![("proxy", proxy.to_string())])
             }
-            Self::EverybodyTrusted => ("check.everybody_trusted", vec![]),
+            Self::EveryProxyTrusted => ("check.everybody_trusted", vec![]),
             Self::CheapHash(cost) => ("check.cheap_hash", vec![("cost", cost.to_string())]),
             Self::SecretReadable(file) => ("check.secret_readable", path(file)),
             Self::SecretMissing(file) => ("check.secret_missing", path(file)),
@@ -101,45 +101,45 @@ impl Finding {
             Self::NoMail(why) => ("check.no_mail", vec![("why", why.clone())]),
             Self::PlainMail(server) => ("check.plain_mail", vec![("server", server.clone())]),
             Self::LocalSender(from) => ("check.local_sender", vec![("from", from.clone())]),
-            Self::LettersAreFiles(folder) => ("check.emails_are_files", path(folder)),
-            Self::NotThereYet(file) => ("check.file_not_created_yet", path(file)),
+            Self::EmailsAreFiles(folder) => ("check.emails_are_files", path(folder)),
+            Self::WillBeMade(file) => ("check.file_not_created_yet", path(file)),
             Self::NoSuperuser => ("check.no_superuser", vec![]),
         }
     }
 }
 
-/// What can be told at a glance, without asking the database or the mail server.
+/// What can be told at a check_quickly, without asking the database or the mail server.
 #[must_use]
-pub fn glance(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
-    let mut found = of_settings(settings, listens_on);
-    found.extend(of_secret_files(settings));
+pub fn check_quickly(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
+    let mut found = check_settings(settings, listens_on);
+    found.extend(check_secret_files(settings));
     found
 }
 
-/// Looks at everything that [`examine`] looks at, from inside of a running Daemun.
-pub async fn examine_running(ctx: &Context, listens_on: IpAddr) -> Vec<Finding> {
-    let mut found = glance(&ctx.settings, listens_on);
-    found.extend(of_mail(&ctx.settings).await);
-    found.extend(of_database(ctx).await);
+/// Looks at everything that [`check_all`] looks at, from inside of a running Daemun.
+pub async fn check_running(ctx: &Context, listens_on: IpAddr) -> Vec<Finding> {
+    let mut found = check_quickly(&ctx.settings, listens_on);
+    found.extend(check_mail(&ctx.settings).await);
+    found.extend(check_database(ctx).await);
     found
 }
 
 /// Looks at everything and changes nothing. `listens_on` is the address that the server binds.
-pub async fn examine(settings: &Settings, listens_on: IpAddr, clock: Clock) -> Vec<Finding> {
-    let mut found = of_settings(settings, listens_on);
-    found.extend(of_mail(settings).await);
-    found.extend(of_secret_files(settings));
-    let of_files = of_files(settings);
+pub async fn check_all(settings: &Settings, listens_on: IpAddr, clock: Clock) -> Vec<Finding> {
+    let mut found = check_settings(settings, listens_on);
+    found.extend(check_mail(settings).await);
+    found.extend(check_secret_files(settings));
+    let of_files = check_files(settings);
     if !of_files.is_empty() {
         found.extend(of_files);
         if matches!(settings.database_url, DatabaseUrl::Postgres(_)) {
-            found.extend(of_server(settings).await);
+            found.extend(check_remote_database(settings).await);
         }
         return found;
     }
     match Context::open(settings.clone(), clock).await {
         Ok(ctx) => {
-            found.extend(of_database(&ctx).await);
+            found.extend(check_database(&ctx).await);
             ctx.db.close().await;
         }
         Err(ContextError::Database(error)) => found.push(no_database(settings, &error)),
@@ -150,7 +150,7 @@ pub async fn examine(settings: &Settings, listens_on: IpAddr, clock: Clock) -> V
 
 /// Looks at a database that is not a file where the secret key is not there yet, or is no key: none is
 /// made for it.
-async fn of_server(settings: &Settings) -> Vec<Finding> {
+async fn check_remote_database(settings: &Settings) -> Vec<Finding> {
     let db = match Db::open(&settings.database_url).await {
         Ok(db) => db,
         Err(error) => return vec![no_database(settings, &error)],
@@ -169,18 +169,18 @@ async fn of_server(settings: &Settings) -> Vec<Finding> {
 }
 
 /// The secret and the SQLite file: whether they are there, and if not, whether they can be made.
-fn of_files(settings: &Settings) -> Vec<Finding> {
+fn check_files(settings: &Settings) -> Vec<Finding> {
     let mut found = Vec::new();
-    let secret = MasterKey::file_in(&settings.data_dir);
+    let secret = SecretKey::file_in(&settings.data_dir);
     let needs_secret = settings.secret_key.is_none();
     if needs_secret && secret.exists() {
-        found.extend(MasterKey::read(&secret).err().map(|error| cannot_open(&error)));
+        found.extend(SecretKey::read(&secret).err().map(|error| cannot_open(&error)));
     } else if needs_secret && !can_be_made(&secret) {
         found.push(Finding::CannotOpen(format!("{}: cannot be made", secret.display())));
     }
     let DatabaseUrl::Sqlite(path) = &settings.database_url else {
         let is_fresh = found.is_empty() && needs_secret && !secret.exists();
-        found.extend(is_fresh.then_some(Finding::NotThereYet(secret)));
+        found.extend(is_fresh.then_some(Finding::WillBeMade(secret)));
         return found;
     };
     if path.exists() {
@@ -188,7 +188,7 @@ fn of_files(settings: &Settings) -> Vec<Finding> {
             found.push(Finding::SecretMissing(secret));
         }
     } else if can_be_made(path) {
-        found.push(Finding::NotThereYet(path.clone()));
+        found.push(Finding::WillBeMade(path.clone()));
     } else {
         let url = settings.database_url.to_string();
         found.push(Finding::NoDatabase { url, why: "cannot be made".into() });
@@ -207,7 +207,7 @@ fn can_be_made(file: &Path) -> bool {
     nearest.is_some_and(|found| found.is_dir() && !found.permissions().readonly())
 }
 
-fn of_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
+fn check_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
     let url = &settings.public_url;
     let trusts_everybody = settings.trusted_proxies.iter().any(|net| net.prefix_len() == 0);
     let unreadable_proxy = forwarding::unreadable_proxy(&settings.data_dir)
@@ -215,7 +215,7 @@ fn of_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
     // A peer on a Unix socket is trusted, and no other can connect.
     let is_on_port = settings.unix_socket.is_none();
     let is_behind_proxy = url.is_https() && listens_on.is_loopback() && is_on_port;
-    let recommended = Cost::default();
+    let recommended = HashCost::default();
     let cost = settings.password_hash;
     let is_cheap = cost.memory < recommended.memory || cost.passes < recommended.passes;
     [
@@ -225,7 +225,7 @@ fn of_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
         (is_behind_proxy && settings.trusted_proxies.is_empty())
             .then_some(Finding::ProxyNotTrusted),
         unreadable_proxy.map(Finding::ProxyUnreadable),
-        trusts_everybody.then_some(Finding::EverybodyTrusted),
+        trusts_everybody.then_some(Finding::EveryProxyTrusted),
         is_cheap.then_some(Finding::CheapHash(cost)),
     ]
     .into_iter()
@@ -233,14 +233,14 @@ fn of_settings(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
     .collect()
 }
 
-/// The way of letters. A mail server is tried; a folder is left alone, because it is made with the
-/// first letter.
-async fn of_mail(settings: &Settings) -> Vec<Finding> {
+/// The way of e-mails. A mail server is tried; a folder is left alone, because it is made with the
+/// first e-mail.
+async fn check_mail(settings: &Settings) -> Vec<Finding> {
     let server = match &settings.mail_url {
         MailUrl::File => {
             let folder = settings.data_dir.join("mail");
             let is_real = settings.public_url.is_https();
-            return is_real.then_some(Finding::LettersAreFiles(folder)).into_iter().collect();
+            return is_real.then_some(Finding::EmailsAreFiles(folder)).into_iter().collect();
         }
         MailUrl::Smtp(server) => server,
     };
@@ -267,7 +267,7 @@ async fn of_mail(settings: &Settings) -> Vec<Finding> {
 pub fn readable_secrets(settings: &Settings) -> Vec<PathBuf> {
     let mut files = settings.secret_files.clone();
     if settings.secret_key.is_none() {
-        files.push(MasterKey::file_in(&settings.data_dir));
+        files.push(SecretKey::file_in(&settings.data_dir));
     }
     files.retain(|file| owner_only::is_world_readable(file));
     files
@@ -275,9 +275,9 @@ pub fn readable_secrets(settings: &Settings) -> Vec<PathBuf> {
 
 /// The same for the checkup, which also reports a generated secret that the group can read: it was made
 /// for the server alone.
-fn of_secret_files(settings: &Settings) -> Vec<Finding> {
+fn check_secret_files(settings: &Settings) -> Vec<Finding> {
     let mut files = readable_secrets(settings);
-    let generated = MasterKey::file_in(&settings.data_dir);
+    let generated = SecretKey::file_in(&settings.data_dir);
     if settings.secret_key.is_none() && is_shared(&generated) && !files.contains(&generated) {
         files.push(generated);
     }
@@ -295,16 +295,16 @@ fn is_shared(_: &Path) -> bool {
     false
 }
 
-async fn of_database(ctx: &Context) -> Vec<Finding> {
+async fn check_database(ctx: &Context) -> Vec<Finding> {
     match ctx.db.is_up_to_date().await {
         Ok(true) => {}
         Ok(false) => return vec![Finding::TablesOutdated],
         Err(error) => {
-            let error = db::why_not(&ctx.settings.database_url).await.unwrap_or(error);
+            let error = db::connection_error(&ctx.settings.database_url).await.unwrap_or(error);
             return vec![no_database(&ctx.settings, &error)];
         }
     }
-    let keys = match keys::examine(ctx).await {
+    let keys = match keys::check(ctx).await {
         Ok(()) => None,
         Err(KeysError::Sealed(_)) => Some(Finding::KeysSealed),
         Err(error) => Some(cannot_open(&error)),

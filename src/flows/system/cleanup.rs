@@ -10,8 +10,8 @@ use crate::{accounts, audit, keys, links, outbox, sessions, throttle};
 /// Rows a transaction deletes at most: a few milliseconds of SQLite's one writer.
 const BATCH: u32 = 500;
 
-/// How long letters are kept that went into a folder.
-const KEEP_LETTERS: Duration = Duration::from_hours(30 * 24);
+/// How long e-mails are kept that went into a folder.
+const KEEP_FILES: Duration = Duration::from_hours(30 * 24);
 
 /// Deletes one batch of everything that is over; tells whether there may be more.
 ///
@@ -52,12 +52,12 @@ pub async fn end_suspensions(ctx: &Context) -> Result<bool, DbError> {
     Ok(suspended.len() as u64 >= batch)
 }
 
-/// Deletes one batch of old letters from the folder, where letters are files; tells whether there may
+/// Deletes one batch of old e-mails from the folder, where e-mails are files; tells whether there may
 /// be more.
 ///
 /// # Errors
 /// What the system says.
-pub async fn sweep_letters(ctx: &Context) -> std::io::Result<bool> {
-    let gone = ctx.mailer.sweep(ctx.clock.now() - KEEP_LETTERS).await?;
+pub async fn sweep_mail_folder(ctx: &Context) -> std::io::Result<bool> {
+    let gone = ctx.mailer.sweep(ctx.clock.now() - KEEP_FILES).await?;
     Ok(gone > 0)
 }

@@ -17,7 +17,7 @@ use crate::types::RequestInfo;
 
 /// The key that comes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Next {
+pub struct NextKey {
     /// Its name.
     pub id: String,
     /// When it begins to sign.
@@ -28,29 +28,31 @@ pub struct Next {
 
 /// Where a new key stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Activation {
     /// It waits until whoever verifies can know it.
-    Waiting,
+    Announced,
     /// It signs from now on; what older ones signed is accepted until it is over.
-    Signing,
+    AtOnce,
     /// It signs from now on, and the older ones are gone with all that they signed.
-    Alone,
+    ReplacingAll,
 }
 
 /// Has the next key made. Of many who want it at once, one makes it and the others are told of it.
 ///
 /// # Errors
 /// [`KeysError`] when keys cannot be read or made.
-pub async fn rotate(ctx: &Context, info: &RequestInfo) -> Result<Next, KeysError> {
+pub async fn rotate(ctx: &Context, info: &RequestInfo) -> Result<NextKey, KeysError> {
     loop {
         keys::load(ctx).await?;
         let ring = ctx.keyring();
         let youngest = ring.keys().first().expect("a ring that was loaded has a key");
         if youngest.state(ctx.clock.now()) == KeyState::Waiting {
             let (id, signs_from) = (youngest.key.id.clone(), youngest.signs_from);
-            return Ok(Next { id, signs_from, is_new: false });
+            return Ok(NextKey { id, signs_from, is_new: false });
         }
-        if let Some(next) = put_in_line(ctx, youngest.key.algorithm, Place::Waiting, info).await? {
+        if let Some(next) =
+            add_key(ctx, youngest.key.algorithm, Activation::Announced, info).await?
+        {
             return Ok(next);
         }
     }
@@ -62,13 +64,13 @@ pub async fn rotate(ctx: &Context, info: &RequestInfo) -> Result<Next, KeysError
 ///
 /// # Errors
 /// [`KeysError`] when keys cannot be read or made.
-pub async fn replace(ctx: &Context, info: &RequestInfo) -> Result<Next, KeysError> {
+pub async fn replace(ctx: &Context, info: &RequestInfo) -> Result<NextKey, KeysError> {
     loop {
         keys::load(ctx).await?;
         let ring = ctx.keyring();
         let youngest = ring.keys().first().expect("a ring that was loaded has a key");
         let algorithm = youngest.key.algorithm;
-        if let Some(only) = put_in_line(ctx, algorithm, Place::Alone, info).await? {
+        if let Some(only) = add_key(ctx, algorithm, Activation::ReplacingAll, info).await? {
             return Ok(only);
         }
     }
@@ -79,15 +81,15 @@ pub async fn replace(ctx: &Context, info: &RequestInfo) -> Result<Next, KeysErro
 ///
 /// # Errors
 /// [`KeysError`] when keys cannot be read or made.
-pub async fn keep_young(ctx: &Context) -> Result<(), KeysError> {
+pub async fn rotate_if_due(ctx: &Context) -> Result<(), KeysError> {
     keys::load(ctx).await?;
     let ring = ctx.keyring();
     let youngest = ring.keys().first().expect("a ring that was loaded has a key");
     let algorithm = youngest.key.algorithm;
     let due_at =
-        youngest.signs_from + ctx.settings.signing_key_lifetime - keys::published_before(algorithm);
+        youngest.signs_from + ctx.settings.signing_key_lifetime - keys::publication_lead(algorithm);
     if algorithm != Algorithm::Hs256 && due_at <= ctx.clock.now() {
-        rotate(ctx, &nobody()).await?;
+        rotate(ctx, &program()).await?;
     }
     Ok(())
 }
@@ -97,34 +99,34 @@ pub async fn keep_young(ctx: &Context) -> Result<(), KeysError> {
 ///
 /// # Errors
 /// [`KeysError`] when keys cannot be read or made.
-pub async fn follow_settings(ctx: &Context) -> Result<(), KeysError> {
+pub async fn ensure_algorithm(ctx: &Context) -> Result<(), KeysError> {
     let wanted = ctx.settings.signing_algorithm;
     loop {
         let ring = ctx.keyring();
         if ring.keys().first().is_some_and(|youngest| youngest.key.algorithm == wanted) {
             return Ok(());
         }
-        put_in_line(ctx, wanted, Place::Signing, &nobody()).await?;
+        add_key(ctx, wanted, Activation::AtOnce, &program()).await?;
         keys::load(ctx).await?;
     }
 }
 
 /// Makes a key and puts it in the line; `None` when another node has put one there meanwhile.
-async fn put_in_line(
+async fn add_key(
     ctx: &Context,
     algorithm: Algorithm,
-    place: Place,
+    activation: Activation,
     info: &RequestInfo,
-) -> Result<Option<Next>, KeysError> {
-    let key = keys::make(ctx, algorithm, place != Place::Waiting)?;
+) -> Result<Option<NextKey>, KeysError> {
+    let key = keys::generate(ctx, algorithm, activation != Activation::Announced)?;
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     if !keys::add(&transaction, &key, now).await? {
         return Ok(None);
     }
-    let gone = match place {
-        Place::Alone => keys::delete_older(&transaction, &key).await?,
-        Place::Waiting | Place::Signing => 0,
+    let gone = match activation {
+        Activation::ReplacingAll => keys::delete_older(&transaction, &key).await?,
+        Activation::Announced | Activation::AtOnce => 0,
     };
     let facts = json!({
         "key": key.id, "algorithm": algorithm.name(), "signs_at": key.signs_from.unix_timestamp(),
@@ -135,10 +137,10 @@ async fn put_in_line(
     transaction.commit().await?;
     tracing::info!(key.id = key.id, algorithm = algorithm.name(), "the next signing key was made");
     keys::load(ctx).await?;
-    Ok(Some(Next { id: key.id, signs_from: key.signs_from, is_new: true }))
+    Ok(Some(NextKey { id: key.id, signs_from: key.signs_from, is_new: true }))
 }
 
 /// The program itself.
-fn nobody() -> RequestInfo {
+fn program() -> RequestInfo {
     RequestInfo::from_terminal(String::new())
 }

@@ -80,7 +80,7 @@ impl OAuthState {
         slug: &str,
         state: &str,
     ) -> Option<AuthorizationRequest> {
-        let is_this_one = self.slug == slug && crypto::is_same(&self.state, state);
+        let is_this_one = self.slug == slug && crypto::constant_time_eq(&self.state, state);
         is_this_one.then(|| AuthorizationRequest {
             redirect_uri: flows::account::social_login::redirect_uri(ctx, slug),
             state: Some(Secret::new(self.state.clone())),

@@ -14,7 +14,7 @@ use super::login_methods;
 use super::login_methods::LoginMethod;
 use super::{MY_PAGE, Response};
 use crate::accounts::UserAttributes;
-use crate::config::SignUp;
+use crate::config::SignupMode;
 use crate::context::Context;
 use crate::flows;
 use crate::flows::account::signup::{SignupError, SignupOutcome, SignupRequest};
@@ -129,7 +129,7 @@ async fn new(
     if page.user().is_some() {
         return Ok(Response::Redirect(Redirect::to(next::after_login(next, MY_PAGE))));
     }
-    if ctx.settings.signup == SignUp::Closed {
+    if ctx.settings.signup == SignupMode::Closed {
         return closed(page);
     }
     render(page, FormView::empty(next), ctx).await.map(Response::Page)

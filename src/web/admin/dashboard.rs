@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::flows;
 use crate::http::guards::Staff;
 use crate::outbox;
-use crate::outbox::Fate;
+use crate::outbox::DeliveryStatus;
 use crate::types::Permission;
 use crate::web::error::Error;
 use crate::web::page::{Page, PageContext};
@@ -21,7 +21,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![show]
 }
 
-/// Events, and letters, that are shown.
+/// Events, and e-mails, that are shown.
 const LATEST: u64 = 10;
 
 /// The chart, in its own units.
@@ -38,7 +38,7 @@ struct DashboardPage {
     /// The most on a day, which the chart is as high as.
     tallest: u64,
     events: Option<Vec<trail::Shown>>,
-    letters: Option<Vec<emails::Shown>>,
+    emails: Option<Vec<emails::EmailRow>>,
     warnings: Option<Vec<String>>,
 }
 
@@ -64,21 +64,21 @@ async fn show(
     } else {
         (Vec::new(), Vec::new(), 0)
     };
-    let (events, letters) = if may(Permission::AuditView) {
+    let (events, emails) = if may(Permission::AuditView) {
         let events = audit::search(&ctx.db, &AuditSearch::default(), None, LATEST).await?;
-        let letters = outbox::list(&ctx.db, Some(Fate::Failed), None, LATEST).await?;
-        let letters = letters.into_iter().map(|letter| emails::show(&page, letter)).collect();
+        let emails = outbox::list(&ctx.db, Some(DeliveryStatus::Failed), None, LATEST).await?;
+        let emails = emails.into_iter().map(|email| emails::row(&page, email)).collect();
         let mut events = trail::in_words(ctx, &page, &events).await?;
         events.iter_mut().for_each(trail::Shown::be_brief);
-        (Some(events), Some(letters))
+        (Some(events), Some(emails))
     } else {
         (None, None)
     };
     let warnings = may(Permission::SettingsView).then(|| {
-        let found = flows::system::checks::glance(&ctx.settings, rocket.address);
+        let found = flows::system::checks::check_quickly(&ctx.settings, rocket.address);
         found.iter().map(|finding| super::settings::sentence(&page, finding)).collect()
     });
-    Page::render(&DashboardPage { page, stats, days, tallest, events, letters, warnings })
+    Page::render(&DashboardPage { page, stats, days, tallest, events, emails, warnings })
 }
 
 async fn people(

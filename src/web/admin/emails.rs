@@ -1,4 +1,4 @@
-//! Letters and what became of them.
+//! E-mails and what became of them.
 
 use askama::Template;
 use rocket::http::CookieJar;
@@ -9,9 +9,9 @@ use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::emails::Retried;
 use crate::http::guards::{ChangesUsers, ReadsAudit};
-use crate::mail::Kind;
+use crate::mail::EmailKind;
 use crate::outbox;
-use crate::outbox::{Fate, Logged};
+use crate::outbox::{DeliveryStatus, OutboxEntry};
 use crate::types::{Permission, RequestInfo};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
@@ -22,7 +22,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![index, retry]
 }
 
-/// Letters on a page, which weighs 30 kB at most.
+/// E-mails on a page, which weighs 30 kB at most.
 const ON_A_PAGE: usize = 25;
 
 /// The fates: form value and key.
@@ -35,24 +35,24 @@ const STATES: [(&str, &str); 4] = [
 
 #[derive(Template)]
 #[template(path = "admin/emails.html")]
-struct MailPage {
+struct EmailsPage {
     page: PageContext,
     state: &'static str,
     states: [(&'static str, &'static str); 4],
-    letters: Vec<Shown>,
+    emails: Vec<EmailRow>,
     may_retry: bool,
     is_newest: bool,
     older: Option<i64>,
 }
 
-/// A letter in words.
-pub(crate) struct Shown {
+/// An e-mail in words.
+pub(crate) struct EmailRow {
     pub id: i64,
     pub recipient: String,
-    pub occasion: &'static str,
+    pub kind: &'static str,
     pub state: &'static str,
     pub written: Timestamp,
-    pub tries: i64,
+    pub attempts: i64,
     pub reason: String,
     /// It has failed, and waits to be tried again.
     pub is_waiting: bool,
@@ -67,21 +67,21 @@ async fn index(
     page: PageContext,
     ctx: &State<Context>,
 ) -> Result<Page, Error> {
-    let (state, fate) = match state {
-        Some("waiting") => ("waiting", Some(Fate::Waiting)),
-        Some("sent") => ("sent", Some(Fate::Sent)),
-        Some("failed") => ("failed", Some(Fate::Failed)),
+    let (state, status) = match state {
+        Some("waiting") => ("waiting", Some(DeliveryStatus::Waiting)),
+        Some("sent") => ("sent", Some(DeliveryStatus::Sent)),
+        Some("failed") => ("failed", Some(DeliveryStatus::Failed)),
         _ => ("", None),
     };
     let before = before.filter(|before| *before > 0);
-    let mut letters = outbox::list(&ctx.db, fate, before, ON_A_PAGE as u64 + 1).await?;
-    let has_older = letters.len() > ON_A_PAGE;
-    letters.truncate(ON_A_PAGE);
-    let page = MailPage {
+    let mut emails = outbox::list(&ctx.db, status, before, ON_A_PAGE as u64 + 1).await?;
+    let has_older = emails.len() > ON_A_PAGE;
+    emails.truncate(ON_A_PAGE);
+    let page = EmailsPage {
         state,
         states: STATES,
-        older: letters.last().map(|letter| letter.id).filter(|_| has_older),
-        letters: letters.into_iter().map(|letter| show(&page, letter)).collect(),
+        older: emails.last().map(|email| email.id).filter(|_| has_older),
+        emails: emails.into_iter().map(|email| row(&page, email)).collect(),
         may_retry: reader.0.user().may(Permission::UsersChange),
         is_newest: before.is_none(),
         page,
@@ -108,42 +108,42 @@ async fn retry(
     Ok(Redirect::to("/admin/mail"))
 }
 
-pub(crate) fn show(page: &PageContext, letter: Logged) -> Shown {
-    let state = match letter.fate {
-        Fate::Waiting => "admin.emails.waiting",
-        Fate::Sent => "admin.emails.sent",
-        Fate::Failed => "admin.emails.failed",
+pub(crate) fn row(page: &PageContext, email: OutboxEntry) -> EmailRow {
+    let state = match email.status {
+        DeliveryStatus::Waiting => "admin.emails.waiting",
+        DeliveryStatus::Sent => "admin.emails.sent",
+        DeliveryStatus::Failed => "admin.emails.failed",
     };
-    Shown {
-        id: letter.id,
-        occasion: occasion(Kind::from_stored(&letter.kind)),
-        written: Timestamp::new(page, letter.written_at),
-        tries: letter.tries,
-        is_waiting: letter.fate == Fate::Waiting && !letter.reason.is_empty(),
-        recipient: letter.recipient,
-        reason: letter.reason,
+    EmailRow {
+        id: email.id,
+        kind: kind_key(EmailKind::from_stored(&email.kind)),
+        written: Timestamp::new(page, email.created_at),
+        attempts: email.attempts,
+        is_waiting: email.status == DeliveryStatus::Waiting && !email.reason.is_empty(),
+        recipient: email.recipient,
+        reason: email.reason,
         state,
     }
 }
 
-/// The key of an occasion: a new one does not compile without.
-pub(crate) fn occasion(kind: Option<Kind>) -> &'static str {
+/// The key of an kind: a new one does not compile without.
+pub(crate) fn kind_key(kind: Option<EmailKind>) -> &'static str {
     let Some(kind) = kind else { return "admin.emails.kind.other" };
     match kind {
-        Kind::VerifyEmail => "admin.emails.kind.verify_email",
-        Kind::AlreadyJoined => "admin.emails.kind.already_joined",
-        Kind::ResetPassword => "admin.emails.kind.reset_password",
-        Kind::AccountLocked => "admin.emails.kind.account_locked",
-        Kind::PasswordChanged => "admin.emails.kind.password_changed",
-        Kind::NewDevice => "admin.emails.kind.new_device",
-        Kind::TokenReused => "admin.emails.kind.token_reused",
-        Kind::ConfirmNewEmail => "admin.emails.kind.confirm_new_email",
-        Kind::AddressInUse => "admin.emails.kind.address_in_use",
-        Kind::EmailChanged => "admin.emails.kind.email_changed",
-        Kind::DeletionScheduled => "admin.emails.kind.deletion_scheduled",
-        Kind::Deleted => "admin.emails.kind.deleted",
-        Kind::SocialConnected => "admin.emails.kind.social_connected",
-        Kind::Invited => "admin.emails.kind.invited",
-        Kind::Test => "admin.emails.kind.test",
+        EmailKind::VerifyEmail => "admin.emails.kind.verify_email",
+        EmailKind::AlreadyJoined => "admin.emails.kind.already_joined",
+        EmailKind::ResetPassword => "admin.emails.kind.reset_password",
+        EmailKind::AccountLocked => "admin.emails.kind.account_locked",
+        EmailKind::PasswordChanged => "admin.emails.kind.password_changed",
+        EmailKind::NewDevice => "admin.emails.kind.new_device",
+        EmailKind::TokenReused => "admin.emails.kind.token_reused",
+        EmailKind::ConfirmNewEmail => "admin.emails.kind.confirm_new_email",
+        EmailKind::AddressInUse => "admin.emails.kind.address_in_use",
+        EmailKind::EmailChanged => "admin.emails.kind.email_changed",
+        EmailKind::DeletionScheduled => "admin.emails.kind.deletion_scheduled",
+        EmailKind::Deleted => "admin.emails.kind.deleted",
+        EmailKind::SocialConnected => "admin.emails.kind.social_connected",
+        EmailKind::Invited => "admin.emails.kind.invited",
+        EmailKind::Test => "admin.emails.kind.test",
     }
 }

@@ -4,7 +4,7 @@
 use askama::Template;
 use rocket::{Route, State, get, routes};
 
-use crate::config::Source;
+use crate::config::SettingSource;
 use crate::context::Context;
 use crate::flows;
 use crate::flows::system::checks::Finding;
@@ -48,21 +48,21 @@ async fn show(
             (None, name) => ctx.settings.default_of(name),
         },
         source: match &setting.source {
-            Source::Default => page.t("admin.settings.default").into_owned(),
-            Source::Environment => page.t("admin.settings.environment").into_owned(),
-            Source::File(path) => path.clone(),
+            SettingSource::Default => page.t("admin.settings.default").into_owned(),
+            SettingSource::Environment => page.t("admin.settings.environment").into_owned(),
+            SettingSource::File(path) => path.clone(),
         },
     });
     let settings = settings.collect();
-    let mut found = flows::system::checks::examine_running(ctx, rocket.address).await;
-    found.sort_by_key(|finding| !finding.is_bad());
-    let findings = found.iter().map(|it| (it.is_bad(), sentence(&page, it))).collect();
+    let mut found = flows::system::checks::check_running(ctx, rocket.address).await;
+    found.sort_by_key(|finding| !finding.is_problem());
+    let findings = found.iter().map(|it| (it.is_problem(), sentence(&page, it))).collect();
     Page::render(&SettingsPage { page, settings, findings })
 }
 
 /// A finding in words.
 pub(crate) fn sentence(page: &PageContext, finding: &Finding) -> String {
-    let (key, values) = finding.said();
+    let (key, values) = finding.message();
     let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
     page.language().tell(key, &values)
 }

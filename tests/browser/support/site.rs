@@ -1,4 +1,4 @@
-//! The program on a machine of its own, as its operator starts it, and the letters that it writes.
+//! The program on a machine of its own, as its operator starts it, and the e-mails that it writes.
 //!
 //! Knows the program from outside only: its command line, its address and its folder.
 
@@ -75,14 +75,14 @@ impl Site {
         path
     }
 
-    /// From now on no letter can be written: a file stands where their folder was.
-    pub(crate) fn loses_its_letters(&self) {
+    /// From now on no e-mail can be written: a file stands where their folder was.
+    pub(crate) fn loses_its_emails(&self) {
         let folder = self.folder.path().join("data/mail");
-        // A letter that is just being written may bring the folder back.
+        // An e-mail that is just being written may bring the folder back.
         let mut places = (0..).map(|place| self.folder.path().join(format!("lost-{place}")));
         while std::fs::write(&folder, "").is_err() {
             let aside = places.next().expect("one more");
-            std::fs::rename(&folder, aside).expect("a folder of letters");
+            std::fs::rename(&folder, aside).expect("a folder of e-mails");
         }
     }
 
@@ -95,12 +95,12 @@ impl Site {
         database.execute_unprepared(lose).await.expect("a statement");
     }
 
-    /// The link in a letter to this address that begins like this, once the letter has come.
+    /// The link in an e-mail to this address that begins like this, once the e-mail has come.
     pub(crate) async fn link_to(&self, email: &str, start: &str) -> String {
         let start = self.url(start);
         let mut found = None;
-        eventually("a letter comes", async || {
-            found = letters_to(self.folder.path(), email).into_iter().find_map(|text| {
+        eventually("an e-mail comes", async || {
+            found = emails_to(self.folder.path(), email).into_iter().find_map(|text| {
                 text.split_whitespace().find(|word| word.starts_with(&start)).map(str::to_owned)
             });
             found.is_some()
@@ -172,16 +172,16 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// The texts of the letters to an address that were written until now.
-fn letters_to(folder: &Path, email: &str) -> Vec<String> {
+/// The texts of the e-mails to an address that were written until now.
+fn emails_to(folder: &Path, email: &str) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder.join("data/mail")) else { return Vec::new() };
     let paths = entries.map(|entry| entry.expect("an entry").path());
-    let letters = paths.filter(|path| path.extension().is_some_and(|it| it == "eml"));
-    let texts = letters.filter_map(|path| {
-        let bytes = std::fs::read(path).expect("a letter");
-        let letter = MessageParser::default().parse(&bytes)?;
-        let to = letter.to()?.first()?.address()?;
-        (to == email).then(|| letter.body_text(0).expect("a text").into_owned())
+    let emails = paths.filter(|path| path.extension().is_some_and(|it| it == "eml"));
+    let texts = emails.filter_map(|path| {
+        let bytes = std::fs::read(path).expect("an e-mail");
+        let message = MessageParser::default().parse(&bytes)?;
+        let to = message.to()?.first()?.address()?;
+        (to == email).then(|| message.body_text(0).expect("a text").into_owned())
     });
     texts.collect()
 }

@@ -25,7 +25,7 @@ impl<'a> User<'a> {
         Self { site, driver: chromium::opens(options).await }
     }
 
-    /// Opens a page by its path, or by the whole link in a letter.
+    /// Opens a page by its path, or by the whole link in an e-mail.
     pub(crate) async fn opens(&self, path: &str) {
         let url = if path.starts_with('/') { self.site.url(path) } else { path.to_owned() };
         self.driver.goto(url).await.expect("a page");

@@ -58,9 +58,9 @@ async fn deletion_logs_out_everywhere_and_names_the_day(env: TestEnv) {
     let sentence = "Your account will be deleted in 14 days. Log in before then to keep it.";
     assert_eq!(ada.get("/").await.texts(".flash"), [sentence]);
     assert!(!phone.is_signed_in().await && !copy.is_signed_in().await);
-    let letter = app.last_email_to(ADA).await;
-    assert!(letter.text.contains("will be deleted on 15 March 2026"), "{}", letter.text);
-    assert!(letter.text.contains("Logging in cancels the deletion"));
+    let email = app.last_email_to(ADA).await;
+    assert!(email.text.contains("will be deleted on 15 March 2026"), "{}", email.text);
+    assert!(email.text.contains("Logging in cancels the deletion"));
     assert_eq!(app.audit_event_count("deletion_scheduled").await, 1);
     assert_eq!(people(&app).await, 1);
 }
@@ -209,11 +209,11 @@ async fn everything_is_deleted_after_exactly_two_weeks(env: TestEnv) {
     assert_eq!(app.audit_event_count("deleted").await, 1);
     let of_bob = "SELECT COUNT(*) FROM audit_events WHERE target_id = 2 AND ip <> ''";
     assert!(app.query_number(of_bob).await > 0, "what is about others stays");
-    let letter = app.last_email_to(ADA).await;
-    assert!(letter.subject.contains("your account was deleted"), "{}", letter.subject);
-    assert!(!letter.text.contains("Ada,"), "{}", letter.text);
+    let email = app.last_email_to(ADA).await;
+    assert!(email.subject.contains("your account was deleted"), "{}", email.subject);
+    assert!(!email.text.contains("Ada,"), "{}", email.text);
     let kept = format!("SELECT COUNT(*) FROM outbox WHERE recipient = '{ADA}'");
-    assert_eq!(app.query_number(&kept).await, 0, "not even the last letter's row");
+    assert_eq!(app.query_number(&kept).await, 0, "not even the last e-mail's row");
     assert_eq!(carries_out(&app).await, 0);
 }
 

@@ -68,10 +68,10 @@ async fn the_file_holds_everything_about_the_user(env: TestEnv) {
     let actions = all["activity"].as_array().expect("a list");
     let named = |name: &str| actions.iter().filter(|it| it["action"] == name).count();
     assert_eq!((named("signup"), named("login"), named("profile_changed")), (1, 2, 1));
-    let letters = all["letters"].as_array().expect("a list");
-    let kinds: Vec<_> = letters.iter().map(|it| it["kind"].as_str()).collect();
+    let emails = all["letters"].as_array().expect("a list");
+    let kinds: Vec<_> = emails.iter().map(|it| it["kind"].as_str()).collect();
     assert_eq!(kinds, [Some("new_device"), Some("verify_email")]);
-    assert_eq!(letters[0]["recipient"], "ada@example.com");
+    assert_eq!(emails[0]["recipient"], "ada@example.com");
     let links = all["links"].as_array().expect("a list");
     let mut purposes: Vec<_> = links.iter().map(|it| it["purpose"].as_str()).collect();
     purposes.sort_unstable();
@@ -99,7 +99,7 @@ async fn the_file_holds_no_credentials(env: TestEnv) {
     let mut ada = app.user("ada").await;
     app.visitor().logs_in("ada@example.com", GOOD).await;
     app.visitor().submits("/account/password/reset", &[("email", "ada@example.com")]).await;
-    let letters = app.emails().await;
+    let emails = app.emails().await;
     env.clock.advance(std::time::Duration::from_secs(301));
     ada.get("/account/mypage").await;
 
@@ -108,8 +108,8 @@ async fn the_file_holds_no_credentials(env: TestEnv) {
     for secret in secrets(&app).await.iter().chain(ada.cookies.values()) {
         assert!(!text.contains(secret.as_str()), "{secret} in {text}");
     }
-    for letter in letters {
-        for word in letter.text.split_whitespace().filter(|word| word.starts_with("http")) {
+    for email in emails {
+        for word in email.text.split_whitespace().filter(|word| word.starts_with("http")) {
             let token = word.rsplit('/').next().expect("a token");
             assert!(token.len() < 20 || !text.contains(token), "{token}");
         }

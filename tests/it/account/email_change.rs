@@ -76,12 +76,12 @@ async fn the_link_works_in_any_browser(env: TestEnv) {
     assert_eq!((page.status(), page.h1().as_str()), (200, "Change email"));
     assert_eq!(ada.requests_email_change(MOVED, GOOD).await.location(), MY_PAGE);
     assert_eq!(ada.get("/account/mypage").await.texts(".flash").len(), 1);
-    let letter = app.last_email_to(MOVED).await;
-    assert!(letter.subject.contains("confirm your new email address"), "{}", letter.subject);
+    let email = app.last_email_to(MOVED).await;
+    assert!(email.subject.contains("confirm your new email address"), "{}", email.subject);
     assert!(can_log_in(&app, OLD).await && !can_log_in(&app, MOVED).await, "not yet");
 
     let mut phone = app.visitor();
-    assert_eq!(phone.get(&letter.link(LINK)).await.location(), Some(BUTTON));
+    assert_eq!(phone.get(&email.link(LINK)).await.location(), Some(BUTTON));
     let button = phone.get(BUTTON).await;
     assert_eq!(button.h1(), "Use this address");
     assert_eq!(button.texts(".about"), [MOVED]);
@@ -253,10 +253,10 @@ async fn the_form_does_not_reveal_taken_addresses(env: TestEnv) {
     }
 
     assert_eq!(answers[0], answers[1]);
-    let letter = app.last_email_to("eve@example.com").await;
-    assert!(letter.subject.contains("this address already has an account"));
-    assert!(letter.find_link("/account/email").is_none(), "{}", letter.text);
-    assert!(!letter.text.contains(OLD), "nor does its owner learn who it was");
+    let email = app.last_email_to("eve@example.com").await;
+    assert!(email.subject.contains("this address already has an account"));
+    assert!(email.find_link("/account/email").is_none(), "{}", email.text);
+    assert!(!email.text.contains(OLD), "nor does its owner learn who it was");
 }
 
 #[on_both]
@@ -383,8 +383,8 @@ async fn an_address_with_markup_is_escaped_in_emails(env: TestEnv) {
 
     moved(&app, &mut ada, OLD, odd).await;
 
-    let letter = app.last_email_to(OLD).await;
-    assert!(letter.text.contains(odd), "{}", letter.text);
-    assert!(!letter.html.contains("&co") || letter.html.contains("&amp;co"));
+    let email = app.last_email_to(OLD).await;
+    assert!(email.text.contains(odd), "{}", email.text);
+    assert!(!email.html.contains("&co") || email.html.contains("&amp;co"));
     assert!(ada.get("/account/mypage").await.h1().contains(odd));
 }

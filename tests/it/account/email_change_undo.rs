@@ -133,7 +133,7 @@ async fn a_reserved_address_looks_free_in_mandatory_mode(env: TestEnv) {
     ada.confirms(&verify).await;
     ada.logs_in(OLD, GOOD).await;
     moved(&app, &mut ada, OLD, MOVED).await;
-    let letters = app.emails().await.len();
+    let emails = app.emails().await.len();
 
     let mut eve = app.visitor();
     let token = eve.token().await;
@@ -144,7 +144,7 @@ async fn a_reserved_address_looks_free_in_mandatory_mode(env: TestEnv) {
     }
 
     assert_eq!(answers[0], answers[1]);
-    assert_eq!(app.emails().await.len(), letters + 1, "one letter, to the free address");
+    assert_eq!(app.emails().await.len(), emails + 1, "one e-mail, to the free address");
 }
 
 #[on_both]

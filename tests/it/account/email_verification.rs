@@ -22,7 +22,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// A day but for its last second.
 const NEARLY_A_DAY: Duration = Duration::from_secs(86_399);
 
-/// The link of the last letter to ada.
+/// The link of the last e-mail to ada.
 pub(crate) async fn link(app: &App) -> String {
     app.last_email_to(ADA).await.link(VERIFY)
 }
@@ -219,8 +219,8 @@ async fn a_change_of_address_invalidates_the_link(env: TestEnv) {
     let link = link(&app).await;
     let fields = [("email", "ada@new.example"), ("password", GOOD)];
     assert_eq!(ada.submits("/account/email/change", &fields).await.status(), 303);
-    let letter = app.last_email_to("ada@new.example").await;
-    assert_eq!(ada.follows_link(&letter.link("/account/email/change/")).await.status(), 303);
+    let email = app.last_email_to("ada@new.example").await;
+    assert_eq!(ada.follows_link(&email.link("/account/email/change/")).await.status(), 303);
 
     assert_eq!(app.visitor().get(&link).await.status(), 404);
     assert_eq!(app.visitor().submits(&link, &[]).await.status(), 404);
@@ -244,8 +244,8 @@ async fn the_link_of_a_suspended_account_does_nothing(env: TestEnv) {
 async fn the_link_works_only_for_its_purpose(env: TestEnv) {
     let app = env.app().await;
     app.user("ada").await;
-    let letter = app.last_email_to(ADA).await;
-    let (verify, not_me) = (letter.link(VERIFY), letter.link(NOT_ME));
+    let email = app.last_email_to(ADA).await;
+    let (verify, not_me) = (email.link(VERIFY), email.link(NOT_ME));
     let verify = verify.rsplit('/').next().expect("a token");
     let not_me = not_me.rsplit('/').next().expect("a token");
 
@@ -270,8 +270,8 @@ async fn the_link_works_only_for_its_purpose(env: TestEnv) {
 async fn opening_the_link_does_not_use_it(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
-    let letter = app.last_email_to(ADA).await;
-    for link in [letter.link(VERIFY), letter.link(NOT_ME)] {
+    let email = app.last_email_to(ADA).await;
+    for link in [email.link(VERIFY), email.link(NOT_ME)] {
         for method in [Method::Get, Method::Head] {
             for _ in 0..20 {
                 let mut scanner = app.visitor().with("User-Agent", "SafeLinks/1.0");
@@ -285,7 +285,7 @@ async fn opening_the_link_does_not_use_it(env: TestEnv) {
     let used = "SELECT COUNT(*) FROM one_time_links WHERE used_at IS NOT NULL";
     assert_eq!(app.query_number(used).await, 0);
     assert!(!is_proved(&app).await && ada.is_signed_in().await);
-    assert_eq!(ada.follows_link(&letter.link(VERIFY)).await.status(), 303);
+    assert_eq!(ada.follows_link(&email.link(VERIFY)).await.status(), 303);
 }
 
 #[on_both]
@@ -317,9 +317,9 @@ async fn every_email_says_how_to_report_a_foreign_sign_up(env: TestEnv) {
     let mut eve = app.user("ada").await;
     eve.submits(AGAIN, &[]).await;
 
-    for letter in app.emails_to(ADA).await {
-        assert!(letter.text.contains("If you didn't sign up, don't press the button."));
-        assert!(letter.find_link(NOT_ME).is_some(), "{}", letter.text);
+    for email in app.emails_to(ADA).await {
+        assert!(email.text.contains("If you didn't sign up, don't press the button."));
+        assert!(email.find_link(NOT_ME).is_some(), "{}", email.text);
     }
 }
 

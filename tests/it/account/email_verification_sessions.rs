@@ -27,9 +27,9 @@ async fn a_signed_in_user_stays_signed_in_everywhere(env: TestEnv) {
     let mut here = app.user("ada").await;
     let (mut phone, mut desk) = (another(&app).await, another(&app).await);
     app.emails().await;
-    let letters = app.emails_to(ADA).await;
+    let emails = app.emails_to(ADA).await;
 
-    let answer = here.follows_link(&letters[0].link(VERIFY)).await;
+    let answer = here.follows_link(&emails[0].link(VERIFY)).await;
 
     assert_eq!(answer.location(), Some("/account/mypage"));
     assert!(here.is_signed_in().await);
@@ -142,8 +142,8 @@ async fn an_api_client_keeps_its_sessions_too(env: TestEnv) {
 
     assert!(is_proved(&app).await && computer.is_signed_in().await);
     let mut computer = app.user("bob").await;
-    let letter = app.last_email_to("bob@example.com").await;
-    let key = letter.link(VERIFY).rsplit('/').next().expect("a token").to_owned();
+    let email = app.last_email_to("bob@example.com").await;
+    let key = email.link(VERIFY).rsplit('/').next().expect("a token").to_owned();
     assert_eq!(app.api_client().post(path, json!({ "key": key })).await.status(), 200);
     assert!(!computer.is_signed_in().await);
 }

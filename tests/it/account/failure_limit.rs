@@ -11,8 +11,8 @@ use crate::support::{App, GOOD, TestEnv, on_both};
 
 async fn reset_link(app: &App) -> String {
     app.visitor().submits("/account/password/reset", &[("email", ADA)]).await;
-    let letters = app.emails_to(ADA).await;
-    let mut links = letters.iter().filter_map(|it| it.find_link("/account/password/reset/"));
+    let emails = app.emails_to(ADA).await;
+    let mut links = emails.iter().filter_map(|it| it.find_link("/account/password/reset/"));
     links.next_back().expect("a link")
 }
 

@@ -18,10 +18,10 @@ const OUTPUT: &str = "Ek2QO5qELLB40lx4TGA79E6mJXY3qcCl681dtttCRg4=";
 
 /// What one wrong password costs: iterations of PBKDF2, blocks and hashes of argon2.
 async fn work(app: &App, name: &str) -> [u64; 3] {
-    let before = app.ctx.hasher.work_for_wrong_passwords();
+    let before = app.ctx.hasher.dummy_work_done();
     let email = format!("{name}@example.com");
     assert_eq!(app.visitor().logs_in(&email, "wrong guess").await.status(), 422);
-    let after = app.ctx.hasher.work_for_wrong_passwords();
+    let after = app.ctx.hasher.dummy_work_done();
     std::array::from_fn(|place| after[place] - before[place])
 }
 
@@ -38,7 +38,7 @@ async fn until_it_is_at_least(app: &App, sql: &str, least: i64) {
 
 /// Memory times passes of one of our own hashes.
 fn blocks(hash: &str) -> u64 {
-    let cost: daemun::crypto::Cost =
+    let cost: daemun::crypto::HashCost =
         hash.split('$').nth(3).expect("a cost").parse().expect("argon2's");
     u64::from(cost.memory) * u64::from(cost.passes)
 }
@@ -56,7 +56,7 @@ impl<'a> HasherGate<'a> {
         let gate = Arc::new(Barrier::new(cores + 1));
         let busy = |_| {
             let gate = gate.clone();
-            let held = app.ctx.hasher.weigh(move || gate.wait().is_leader());
+            let held = app.ctx.hasher.run_on_thread(move || gate.wait().is_leader());
             Box::pin(held.map(|done| done.map(drop).expect("the queue has room"))) as Pin<Box<_>>
         };
         let mut held: Vec<Pin<Box<dyn Future<Output = ()> + Send>>> =

@@ -11,12 +11,12 @@ const ADA: &str = "ada@example.com";
 const NOT_ME: &str = "/account/not-me/";
 const FIREFOX: &str = "Mozilla/5.0 (Windows NT 10.0; rv:133.0) Gecko/20100101 Firefox/133.0";
 
-/// The letters about new devices, in either language.
+/// The e-mails about new devices, in either language.
 async fn told(app: &App) -> Vec<ReceivedEmail> {
-    let mut letters = app.emails_to(ADA).await;
+    let mut emails = app.emails_to(ADA).await;
     let subjects = ["log-in on a new device", "새 기기에서 로그인했습니다"];
-    letters.retain(|letter| subjects.iter().any(|subject| letter.subject.contains(subject)));
-    letters
+    emails.retain(|email| subjects.iter().any(|subject| email.subject.contains(subject)));
+    emails
 }
 
 #[on_both]
@@ -26,14 +26,14 @@ async fn a_new_browser_is_reported_once_with_device_and_address(env: TestEnv) {
     let mut new = app.visitor().with("User-Agent", FIREFOX).from("198.51.100.7:1");
     new.logs_in(ADA, GOOD).await;
 
-    let letters = told(&app).await;
+    let emails = told(&app).await;
 
-    assert_eq!(letters.len(), 1);
+    assert_eq!(emails.len(), 1);
     for fact in ["Firefox", "Windows", "198.51.100.7", "1 March 2026"] {
-        assert!(letters[0].text.contains(fact), "{fact}: {}", letters[0].text);
-        assert!(letters[0].html.contains(fact), "{fact}");
+        assert!(emails[0].text.contains(fact), "{fact}: {}", emails[0].text);
+        assert!(emails[0].html.contains(fact), "{fact}");
     }
-    assert!(letters[0].find_link(NOT_ME).is_some());
+    assert!(emails[0].find_link(NOT_ME).is_some());
     new.logs_out().await;
     new.logs_in(ADA, GOOD).await;
     assert_eq!(told(&app).await.len(), 1, "the browser is known now");
@@ -205,9 +205,9 @@ async fn the_email_is_in_the_accounts_language(env: TestEnv) {
 
     app.visitor().with("Accept-Language", "en").logs_in(ADA, GOOD).await;
 
-    let letters = told(&app).await;
-    assert!(letters[0].subject.contains("새 기기에서 로그인했습니다"));
-    assert!(letters[0].html.contains("<html lang=\"ko\">"));
+    let emails = told(&app).await;
+    assert!(emails[0].subject.contains("새 기기에서 로그인했습니다"));
+    assert!(emails[0].html.contains("<html lang=\"ko\">"));
 }
 
 #[on_both]

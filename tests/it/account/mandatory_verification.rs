@@ -47,7 +47,7 @@ async fn tries(app: &App, email: &str, password: &str) -> (u16, Vec<(String, Str
     told(&page, &token, email)
 }
 
-/// Somebody who has joined and has not opened the letter.
+/// Somebody who has joined and has not opened the e-mail.
 async fn joined<'a>(app: &'a App, email: &str) -> Browser<'a> {
     let mut browser = app.visitor();
     let answer = browser.signs_up(email, GOOD).await;
@@ -141,11 +141,11 @@ async fn the_owner_of_a_taken_address_gets_an_email(env: TestEnv) {
 
     joins_again(&app, ADA).await;
 
-    assert_eq!(difference(rows(&app).await, before), [0, 0, 0, 0, 1], "a letter, no more");
-    let letter = app.last_email_to(ADA).await;
-    assert!(letter.subject.contains("you already have an account"), "{}", letter.subject);
-    assert!(letter.find_link(VERIFY).is_none());
-    assert!(letter.find_link("/account/login").is_some());
+    assert_eq!(difference(rows(&app).await, before), [0, 0, 0, 0, 1], "an e-mail, no more");
+    let email = app.last_email_to(ADA).await;
+    assert!(email.subject.contains("you already have an account"), "{}", email.subject);
+    assert!(email.find_link(VERIFY).is_none());
+    assert!(email.find_link("/account/login").is_some());
     assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 303, "nothing was changed");
 }
 
@@ -158,9 +158,9 @@ async fn an_unverified_owner_gets_another_link(env: TestEnv) {
     joins_again(&app, ADA).await;
 
     assert_eq!(difference(rows(&app).await, before), [0, 0, 0, 1, 1]);
-    let letter = app.last_email_to(ADA).await;
-    assert!(letter.subject.contains("you already have an account"), "{}", letter.subject);
-    assert_eq!(ada.follows_link(&letter.link(VERIFY)).await.location(), Some("/account/login"));
+    let email = app.last_email_to(ADA).await;
+    assert!(email.subject.contains("you already have an account"), "{}", email.subject);
+    assert_eq!(ada.follows_link(&email.link(VERIFY)).await.location(), Some("/account/login"));
     assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 303);
 }
 
@@ -233,9 +233,9 @@ async fn the_right_password_resends_the_link_within_limits(env: TestEnv) {
     }
 
     assert_eq!(app.emails_to(ADA).await.len(), 6, "five a day");
-    let letter = app.last_email_to(ADA).await;
-    assert!(letter.find_link("/account/not-me/").is_some());
-    assert_eq!(ada.follows_link(&letter.link(VERIFY)).await.status(), 303);
+    let email = app.last_email_to(ADA).await;
+    assert!(email.find_link("/account/not-me/").is_some());
+    assert_eq!(ada.follows_link(&email.link(VERIFY)).await.status(), 303);
     assert_eq!(ada.logs_in(ADA, GOOD).await.status(), 303);
 }
 
@@ -273,7 +273,7 @@ async fn a_password_reset_verifies_the_address(env: TestEnv) {
 async fn a_reset_by_the_owner_ends_the_first_session(env: TestEnv) {
     let app = env.app_with(MANDATORY).await;
     let mut eve = joined(&app, ADA).await;
-    assert_eq!(eve.logs_in(ADA, GOOD).await.status(), 422, "eve cannot read ada's letters");
+    assert_eq!(eve.logs_in(ADA, GOOD).await.status(), 422, "eve cannot read ada's e-mails");
     let (mut ada, new) = (app.visitor(), "the sentence of the owner");
     assert_eq!(ada.signs_up(ADA, new).await.location(), Some("/account/join/sent"));
     ada.submits("/account/password/reset", &[("email", ADA)]).await;

@@ -52,10 +52,10 @@ async fn the_owner_gets_an_email_in_their_language(env: TestEnv) {
 
         person.changes_password(GOOD, NEW).await;
 
-        let letter = app.last_email_to(&email).await;
-        assert!(letter.subject.contains(subject), "{}", letter.subject);
-        assert!(letter.text.contains("192.0.2.1"), "{}", letter.text);
-        assert!(letter.find_link("/account/not-me/").is_some());
+        let email = app.last_email_to(&email).await;
+        assert!(email.subject.contains(subject), "{}", email.subject);
+        assert!(email.text.contains("192.0.2.1"), "{}", email.text);
+        assert!(email.find_link("/account/not-me/").is_some());
     }
 }
 

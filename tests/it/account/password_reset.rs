@@ -30,10 +30,10 @@ pub(crate) async fn link(app: &App, email: &str) -> String {
     app.last_email_to(email).await.link(LINK)
 }
 
-/// How many letters with a link an address has got.
-pub(crate) async fn letters(app: &App, email: &str) -> usize {
-    let letters = app.emails_to(email).await;
-    letters.iter().filter(|letter| letter.find_link(LINK).is_some()).count()
+/// How many e-mails with a link an address has got.
+pub(crate) async fn emails(app: &App, email: &str) -> usize {
+    let emails = app.emails_to(email).await;
+    emails.iter().filter(|email| email.find_link(LINK).is_some()).count()
 }
 
 pub(crate) async fn can_log_in(app: &App, email: &str, password: &str) -> bool {
@@ -61,10 +61,10 @@ async fn a_reset_link_sets_a_new_password(env: TestEnv) {
         let mut person = visitor.clone();
         assert_eq!(person.requests_password_reset(&email).await.location(), Some(SENT));
         assert_eq!(person.get(SENT).await.h1(), sent);
-        let letter = app.last_email_to(&email).await;
-        assert!(letter.subject.contains(subject), "{}", letter.subject);
+        let received = app.last_email_to(&email).await;
+        assert!(received.subject.contains(subject), "{}", received.subject);
 
-        assert_eq!(person.get(&letter.link(LINK)).await.location(), Some(FORM));
+        assert_eq!(person.get(&received.link(LINK)).await.location(), Some(FORM));
         assert_eq!(person.get(FORM).await.h1(), chosen);
         let answer = person.sets_new_password(FORM, NEW).await;
 
@@ -157,11 +157,11 @@ async fn the_email_goes_to_the_address_as_written_by_its_owner(env: TestEnv) {
 
     app.visitor().requests_password_reset("ada.BYRON@EXAMPLE.COM").await;
 
-    let letters = app.emails().await;
-    let letter = letters.iter().find(|it| it.find_link(LINK).is_some()).expect("a letter");
-    assert_eq!(letter.to.split('@').next(), Some("Ada.Byron"), "{}", letter.to);
-    assert!(letter.to.eq_ignore_ascii_case("ada.byron@example.com"));
-    assert!(letter.subject.contains("비밀번호"), "in its owner's language: {}", letter.subject);
+    let emails = app.emails().await;
+    let email = emails.iter().find(|it| it.find_link(LINK).is_some()).expect("an e-mail");
+    assert_eq!(email.to.split('@').next(), Some("Ada.Byron"), "{}", email.to);
+    assert!(email.to.eq_ignore_ascii_case("ada.byron@example.com"));
+    assert!(email.subject.contains("비밀번호"), "in its owner's language: {}", email.subject);
 }
 
 #[on_both]
@@ -179,12 +179,12 @@ async fn an_address_gets_three_emails_an_hour(env: TestEnv) {
         env.clock.advance(later * MINUTE);
     }
 
-    assert!(letters(&app, "ada@example.com").await <= 3, "within an hour");
+    assert!(emails(&app, "ada@example.com").await <= 3, "within an hour");
     assert!(can_log_in(&app, "ada@example.com", GOOD).await, "nobody is locked out");
     env.clock.advance(2 * HOUR);
-    let before = letters(&app, "ada@example.com").await;
+    let before = emails(&app, "ada@example.com").await;
     app.visitor().requests_password_reset("ada@example.com").await;
-    assert_eq!(letters(&app, "ada@example.com").await, before + 1, "it does not last");
+    assert_eq!(emails(&app, "ada@example.com").await, before + 1, "it does not last");
 }
 
 #[on_both]
@@ -239,7 +239,7 @@ async fn a_delayed_request_does_not_replace_a_newer_one(env: TestEnv) {
     env.clock.advance(15 * MINUTE);
     app.sends_due_emails().await;
 
-    assert_eq!(letters(&app, "ada@example.com").await, 1);
+    assert_eq!(emails(&app, "ada@example.com").await, 1);
     assert_eq!(app.query_number("SELECT COUNT(*) FROM outbox WHERE due_at > 0").await, 0);
     assert_eq!(app.visitor().sets_new_password(&link, NEW).await.status(), 303);
 }
@@ -254,8 +254,8 @@ async fn a_request_ends_when_the_address_changes(env: TestEnv) {
     app.visitor().requests_password_reset("ada@example.com").await;
     ada.confirms(&confirm).await;
 
-    assert_eq!(letters(&app, "ada@example.com").await, 0);
-    assert_eq!(letters(&app, "new@example.com").await, 0);
+    assert_eq!(emails(&app, "ada@example.com").await, 0);
+    assert_eq!(emails(&app, "new@example.com").await, 0);
 }
 
 #[on_both]
@@ -273,9 +273,9 @@ async fn a_reset_ends_every_session(env: TestEnv) {
     assert!(!ada.is_signed_in().await && !phone.is_signed_in().await, "at once");
     assert!(sessions::refresh(&app.ctx, &refresh, &request_info()).await.is_err());
     assert!(eve.is_signed_in().await);
-    let letter = app.last_email_to("ada@example.com").await;
-    assert!(letter.subject.contains("your password was changed"), "{}", letter.subject);
-    assert!(letter.find_link("/account/not-me/").is_some());
+    let email = app.last_email_to("ada@example.com").await;
+    assert!(email.subject.contains("your password was changed"), "{}", email.subject);
+    assert!(email.find_link("/account/not-me/").is_some());
 }
 
 #[on_both]

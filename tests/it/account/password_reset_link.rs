@@ -8,7 +8,7 @@ use futures::future::join_all;
 use rocket::http::{Cookie, Method};
 
 use crate::account::password_reset::{
-    ASK, FORM, HOUR, LINK, MINUTE, SENT, address, can_log_in, letters, link,
+    ASK, FORM, HOUR, LINK, MINUTE, SENT, address, can_log_in, emails, link,
 };
 use crate::support::app::request_info;
 use crate::support::{App, Browser, GOOD, NEW, TestEnv, on_both};
@@ -174,7 +174,7 @@ async fn of_two_requests_at_once_the_last_link_works(env: TestEnv) {
 
     let link = app.last_email_to("ada@example.com").await.link(LINK);
 
-    assert_eq!(letters(&app, "ada@example.com").await, 2);
+    assert_eq!(emails(&app, "ada@example.com").await, 2);
     assert_eq!(app.visitor().sets_new_password(&link, NEW).await.status(), 303);
 }
 
@@ -393,9 +393,9 @@ async fn links_ignore_the_host_of_the_request(env: TestEnv) {
         sly = sly.with(name, "evil.example");
     }
     assert_eq!(sly.requests_password_reset("ada@example.com").await.location(), Some(SENT));
-    let letter = app.last_email_to("ada@example.com").await;
-    assert!(letter.text.contains(&format!("https://gate.example{LINK}")), "{}", letter.text);
-    assert!(!letter.text.contains("evil") && !letter.html.contains("evil"));
-    assert_eq!(sly.get(&letter.link(LINK)).await.location(), Some(FORM));
+    let email = app.last_email_to("ada@example.com").await;
+    assert!(email.text.contains(&format!("https://gate.example{LINK}")), "{}", email.text);
+    assert!(!email.text.contains("evil") && !email.html.contains("evil"));
+    assert_eq!(sly.get(&email.link(LINK)).await.location(), Some(FORM));
     assert!(sly.cookie("__Host-link").is_some());
 }

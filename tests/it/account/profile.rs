@@ -151,8 +151,8 @@ async fn the_language_applies_to_pages_and_emails(env: TestEnv) {
     assert_eq!(ada.get("/account/mypage").await.language(), "ko");
     assert_eq!(ada.get(PROFILE).await.field("language").value, "ko");
     ada.submits("/account/email/verify", &[]).await;
-    let letter = app.last_email_to("ada@example.com").await;
-    assert!(letter.subject.contains("이메일 주소를 확인해 주세요"), "{}", letter.subject);
+    let email = app.last_email_to("ada@example.com").await;
+    assert!(email.subject.contains("이메일 주소를 확인해 주세요"), "{}", email.subject);
 }
 
 #[on_both]

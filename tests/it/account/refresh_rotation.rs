@@ -37,11 +37,9 @@ fn with<'a>(app: &'a App, tokens: &IssuedTokens) -> Browser<'a> {
 
 async fn is_stolen(app: &App) -> bool {
     let ended = "SELECT COUNT(*) FROM sessions WHERE ended_because = 'token_reused'";
-    let letters = app.emails_to("ada@example.com").await;
-    let told = letters
-        .iter()
-        .filter(|letter| letter.subject.contains("logged one of your devices"))
-        .count();
+    let emails = app.emails_to("ada@example.com").await;
+    let told =
+        emails.iter().filter(|email| email.subject.contains("logged one of your devices")).count();
     let (events, ended) =
         (app.audit_event_count("token_reused").await, app.query_number(ended).await);
     assert_eq!(events, ended);

@@ -1,4 +1,4 @@
-//! "This wasn't me": one click from a letter.
+//! "This wasn't me": one click from an e-mail.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ const BUTTON: &str = "/account/link";
 const ADA: &str = "ada@example.com";
 const DAY: Duration = Duration::from_hours(24);
 
-/// The link of the letter about a log-in on a device that the account does not know.
+/// The link of the e-mail about a log-in on a device that the account does not know.
 async fn link(app: &App) -> String {
     assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 303);
-    let letter = app.last_email_to(ADA).await;
-    assert!(letter.subject.contains("log-in on a new device"), "{}", letter.subject);
-    letter.link(LINK)
+    let email = app.last_email_to(ADA).await;
+    assert!(email.subject.contains("log-in on a new device"), "{}", email.subject);
+    email.link(LINK)
 }
 
 async fn is_dead(app: &App, link: &str) -> bool {
@@ -35,11 +35,11 @@ async fn is_protected(app: &App, password: &str) {
     assert_eq!(app.active_session_count().await, 0);
     assert_eq!(app.visitor().logs_in(ADA, password).await.status(), 422);
     assert_eq!(app.audit_event_count("not_me").await, 1);
-    let letter = app.last_email_to(ADA).await;
-    assert!(letter.subject.contains("choose a new password"), "{}", letter.subject);
+    let email = app.last_email_to(ADA).await;
+    assert!(email.subject.contains("choose a new password"), "{}", email.subject);
     let mut ada = app.visitor();
     assert_eq!(
-        ada.sets_new_password(&letter.link(RESET), "mountains beyond mountains").await.status(),
+        ada.sets_new_password(&email.link(RESET), "mountains beyond mountains").await.status(),
         303
     );
     let answer = ada.logs_in(ADA, "mountains beyond mountains").await;
@@ -73,16 +73,16 @@ async fn the_emails_are_in_korean_too(env: TestEnv) {
     let app = env.app().await;
     app.visitor().with("Accept-Language", "ko").signs_up(ADA, GOOD).await;
     app.visitor().logs_in(ADA, GOOD).await;
-    let letter = app.last_email_to(ADA).await;
-    assert!(letter.subject.contains("새 기기에서 로그인했습니다"), "{}", letter.subject);
+    let email = app.last_email_to(ADA).await;
+    assert!(email.subject.contains("새 기기에서 로그인했습니다"), "{}", email.subject);
 
     let mut ada = app.visitor().with("Accept-Language", "ko");
-    ada.get(&letter.link(LINK)).await;
+    ada.get(&email.link(LINK)).await;
     assert_eq!(ada.get(BUTTON).await.h1(), "본인이 아니신가요?");
     ada.confirms(BUTTON).await;
 
-    let letter = app.last_email_to(ADA).await;
-    assert!(letter.subject.contains("새 비밀번호를 정해 주세요"), "{}", letter.subject);
+    let email = app.last_email_to(ADA).await;
+    assert!(email.subject.contains("새 비밀번호를 정해 주세요"), "{}", email.subject);
 }
 
 #[on_both]
@@ -121,10 +121,10 @@ async fn a_copied_session_is_reported_by_email_and_undone(env: TestEnv) {
     env.clock.advance(Duration::from_secs(11));
     let again = sessions::refresh(&app.ctx, stolen, &request_info()).await;
     assert!(matches!(again, Err(RefreshError::Reused)), "{again:?}");
-    let letter = app.last_email_to(ADA).await;
-    assert!(letter.subject.contains("we logged one of your devices out"), "{}", letter.subject);
+    let email = app.last_email_to(ADA).await;
+    assert!(email.subject.contains("we logged one of your devices out"), "{}", email.subject);
 
-    assert_eq!(app.visitor().confirms(&letter.link(LINK)).await.status(), 303);
+    assert_eq!(app.visitor().confirms(&email.link(LINK)).await.status(), 303);
 
     is_protected(&app, GOOD).await;
 }
@@ -152,8 +152,8 @@ async fn a_copy_used_many_times_is_reported_once(env: TestEnv) {
         );
     }
 
-    let letters = app.emails_to(ADA).await;
-    let told = letters.iter().filter(|it| it.subject.contains("logged one of your devices"));
+    let emails = app.emails_to(ADA).await;
+    let told = emails.iter().filter(|it| it.subject.contains("logged one of your devices"));
     assert_eq!((told.count(), app.audit_event_count("token_reused").await), (1, 1));
 }
 
@@ -353,11 +353,11 @@ async fn the_user_agent_is_escaped_in_emails(env: TestEnv) {
     ] {
         let mut eve = app.visitor().with("User-Agent", rude);
         assert_eq!(eve.logs_in(ADA, GOOD).await.status(), 303);
-        let letter = app.last_email_to(ADA).await;
+        let email = app.last_email_to(ADA).await;
         for tag in ["<script", "<img", "<svg", "onerror=", "https://evil.example"] {
-            assert!(!letter.html.contains(tag), "{tag} in {}", letter.html);
+            assert!(!email.html.contains(tag), "{tag} in {}", email.html);
         }
-        assert!(!letter.text.contains("evil.example") && !letter.html.contains("{{"));
+        assert!(!email.text.contains("evil.example") && !email.html.contains("{{"));
         env.clock.advance(Duration::from_hours(3));
     }
 }

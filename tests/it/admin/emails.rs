@@ -1,11 +1,11 @@
-//! Letters, as staff see them.
+//! E-mails, as staff see them.
 
 use crate::support::{App, TestEnv, on_both};
 
 const BOX: &str = "/admin/mail";
 
-/// A letter that failed and waits, one that is finished, and one that was given up.
-async fn three_letters(app: &App) {
+/// An e-mail that failed and waits, one that is finished, and one that was given up.
+async fn three_emails(app: &App) {
     app.execute("DELETE FROM outbox").await;
     for (id, due, sent, failed, reason) in [
         (101, "9000000000000000", "NULL", "NULL", "<script>alert(1)</script>"),
@@ -27,7 +27,7 @@ async fn emails_need_the_audit_permission(env: TestEnv) {
     let mut ada = app.user("ada").await;
     let mut other = app.promoted_staff("other", &["users.view", "settings.view"]).await;
     let mut reader = app.promoted_staff("reader", &["audit.view"]).await;
-    three_letters(&app).await;
+    three_emails(&app).await;
     assert_eq!(app.visitor().get(BOX).await.status(), 303);
     assert_eq!(ada.get(BOX).await.status(), 403);
     assert_eq!(other.get(BOX).await.status(), 403);
@@ -43,7 +43,7 @@ async fn emails_need_the_audit_permission(env: TestEnv) {
 async fn emails_are_listed_by_state(env: TestEnv) {
     let app = env.app().await;
     let mut root = app.promoted("root").await;
-    three_letters(&app).await;
+    three_emails(&app).await;
     for (query, found) in [
         ("", vec!["a103@example.com", "a102@example.com", "a101@example.com"]),
         ("?state=waiting", vec!["a101@example.com"]),
@@ -69,12 +69,12 @@ async fn emails_are_listed_by_state(env: TestEnv) {
 async fn only_a_waiting_email_can_be_retried(env: TestEnv) {
     let app = env.app().await;
     let mut root = app.promoted("root").await;
-    three_letters(&app).await;
+    three_emails(&app).await;
     let due = "SELECT COUNT(*) FROM outbox WHERE due_at < 9000000000000000";
-    for letter in ["102", "103", "999", "x"] {
-        root.submits(&format!("/admin/mail/{letter}/retry"), &[]).await;
+    for email in ["102", "103", "999", "x"] {
+        root.submits(&format!("/admin/mail/{email}/retry"), &[]).await;
         let said = root.get(BOX).await.texts(".flash");
-        assert!(said[0].starts_with("This email can't be sent again"), "{letter}: {said:?}");
+        assert!(said[0].starts_with("This email can't be sent again"), "{email}: {said:?}");
     }
     let noted = "SELECT COUNT(*) FROM audit_events WHERE action = 'letter_retried'";
     assert_eq!((app.query_number(due).await, app.query_number(noted).await), (0, 0));

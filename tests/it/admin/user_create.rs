@@ -20,8 +20,8 @@ async fn an_invited_user_sets_a_password_and_logs_in(env: TestEnv) {
 
     let page_of_ada = path(app.id_of("ada").await);
     assert_eq!(answer.location(), Some(page_of_ada.as_str()), "{}", answer.text());
-    let letter = app.last_email_to("ada@example.com").await;
-    let link = letter.link("/account/password/reset/");
+    let email = app.last_email_to("ada@example.com").await;
+    let link = email.link("/account/password/reset/");
     let shown = root.get(&page_of_ada).await.texts(".copyable").join("");
     assert!(shown.ends_with(&link), "the same link can be copied: {shown}");
     assert!(root.get(&page_of_ada).await.texts(".copyable").is_empty(), "and is shown once");
@@ -73,9 +73,9 @@ async fn without_a_mail_server_the_link_is_shown_once(env: TestEnv) {
     assert_eq!(page.status(), 200);
     let url = page.texts(".copyable").join("");
     let link = &url[url.find("/account").expect("a path")..];
-    let letters = app.emails_to("ada@example.com").await;
-    let is_sent = |letter: &ReceivedEmail| letter.find_link("/account/password/reset/").is_some();
-    assert!(!letters.iter().any(is_sent));
+    let emails = app.emails_to("ada@example.com").await;
+    let is_sent = |email: &ReceivedEmail| email.find_link("/account/password/reset/").is_some();
+    assert!(!emails.iter().any(is_sent));
     let mut ada = app.visitor();
     ada.get(link).await;
     let new = "another battery horse staple";

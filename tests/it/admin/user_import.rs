@@ -193,8 +193,8 @@ async fn users_without_a_password_are_invited(env: TestEnv) {
     starts(&mut root, &page).await;
     worker::run_bulk_jobs(&app.ctx).await;
 
-    let letter = app.last_email_to("ada@example.com").await;
-    let link = letter.link("/account/password/reset/");
+    let email = app.last_email_to("ada@example.com").await;
+    let link = email.link("/account/password/reset/");
     assert_eq!(
         app.query_number("SELECT COUNT(*) FROM outbox WHERE kind = 'invited'").await,
         1,

@@ -1,4 +1,4 @@
-//! One's own account by JSON: joining, logging in and out, the profile, passwords and letters.
+//! One's own account by JSON: joining, logging in and out, the profile, passwords and e-mails.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn tries(
     told(&app.api_client().post(path, login(email, password)).await)
 }
 
-/// The last part of a link of the last letter.
+/// The last part of a link of the last e-mail.
 async fn key(app: &App, email: &str, start: &str) -> String {
     app.last_email_to(email).await.link(start).trim_start_matches(start).to_owned()
 }
@@ -309,10 +309,10 @@ async fn a_login_on_a_new_device_is_reported_by_email(env: TestEnv) {
     let mut program = app.api_client();
 
     program.post("/api/account/login", login(ADA, GOOD)).await;
-    let letters = app.emails().await.len();
+    let emails = app.emails().await.len();
     program.post("/api/account/login", login(ADA, GOOD)).await;
 
-    assert_eq!(app.emails().await.len(), letters, "a known device is no news");
+    assert_eq!(app.emails().await.len(), emails, "a known device is no news");
     let link = app.last_email_to(ADA).await.find_link("/account/not-me/");
     assert!(link.is_some());
 }

@@ -894,7 +894,7 @@ fn users() -> Vec<Exchange> {
     ]
 }
 
-fn letters() -> Vec<Exchange> {
+fn emails() -> Vec<Exchange> {
     let sent = r#"{"detail":"Password reset e-mail has been sent."}"#;
     let ok = r#"{"detail":"ok"}"#;
     let verify = "/api/account/join/verify-email";
@@ -957,7 +957,7 @@ async fn simplejwt_and_dj_rest_auth_clients_get_the_same_replies(env: TestEnv) {
         token_refresh(),
         user(),
         users(),
-        letters(),
+        emails(),
         elsewhere(),
     ]
     .into_iter()

@@ -69,10 +69,10 @@ fn method_of(name: &str) -> Method {
     name.parse().expect("a method")
 }
 
-/// The token of the last letter to Ada with a link that begins like this.
+/// The token of the last e-mail to Ada with a link that begins like this.
 async fn token_of(app: &App, link: &str) -> String {
-    let letters = app.emails_to("ada@example.com").await;
-    let link = letters.iter().rev().find_map(|letter| letter.find_link(link)).expect("a letter");
+    let emails = app.emails_to("ada@example.com").await;
+    let link = emails.iter().rev().find_map(|email| email.find_link(link)).expect("an e-mail");
     link.rsplit('/').next().expect("a token").to_owned()
 }
 

@@ -112,8 +112,8 @@ async fn a_replaced_token_ends_the_session(env: TestEnv) {
     let reply = program.with_bearer().get("/api/account/user").await;
     assert_eq!(reply.json["messages"][0]["message"], "Token is blacklisted");
     assert_eq!(app.audit_event_count("token_reused").await, 1);
-    let letter = app.last_email_to("ada@example.com").await;
-    assert!(letter.find_link("/account/not-me/").is_some(), "{}", letter.text);
+    let email = app.last_email_to("ada@example.com").await;
+    assert!(email.find_link("/account/not-me/").is_some(), "{}", email.text);
 }
 
 #[on_both]

@@ -37,14 +37,14 @@ impl Reader {
         self.sandbox.command("bash").args(["-c", &script]).output().expect("a shell")
     }
 
-    /// Waits until every letter has been written, so that the next one is the newest.
-    fn waits_for_letters(&self) {
+    /// Waits until every e-mail has been written, so that the next one is the newest.
+    fn waits_for_emails(&self) {
         let (database, sql) =
             (self.sandbox.database(), "SELECT recipient FROM outbox WHERE due_at > 0");
-        assert!(eventually(PATIENCE, || ask(&database, sql).is_empty()), "letters are waiting");
+        assert!(eventually(PATIENCE, || ask(&database, sql).is_empty()), "e-mails are waiting");
     }
 
-    /// The last part of the link that begins like this, out of the newest letter that has one, of
+    /// The last part of the link that begins like this, out of the newest e-mail that has one, of
     /// those that `find` finds by these tests.
     fn finds(&self, link: &str, tests: &str) -> String {
         let mut found = String::new();
@@ -57,7 +57,7 @@ impl Reader {
             found = String::from_utf8(output.expect("a shell").stdout).expect("text");
             !found.trim().is_empty()
         });
-        assert!(is_there, "no letter with {link}");
+        assert!(is_there, "no e-mail with {link}");
         found.trim().rsplit('/').next().expect("a last part").to_owned()
     }
 }
@@ -84,12 +84,12 @@ fn every_command_of_the_api_page_works() {
             block = format!("KEY={}\n{block}", reader.finds("/account/email/verify/", ""));
         }
         if block.contains("$TOKEN\\") {
-            // Older letters have such links too; the one that was just asked for is on its way.
+            // Older e-mails have such links too; the one that was just asked for is on its way.
             let token = reader.finds("/account/password/reset/", "-newer begun");
             block = format!("TOKEN={token}\n{block}");
         }
         if block.contains("/account/password/reset ") {
-            reader.waits_for_letters();
+            reader.waits_for_emails();
         }
 
         let output = reader.runs(&block);

@@ -1,11 +1,11 @@
-//! The letters: every occasion in every language, as it arrives.
+//! The e-mails: every occasion in every language, as it arrives.
 
 use std::collections::BTreeSet;
 
 use daemun::clock::to_micros;
 use daemun::config::Settings;
 use daemun::i18n::Language;
-use daemun::mail::{Envelope, Kind, Letter, Mailer, Written};
+use daemun::mail::{EmailContent, EmailKind, Envelope, Mailer, RenderedEmail};
 use daemun::types::{Email, Secret};
 use mail_parser::{Message, MessageParser};
 use time::OffsetDateTime;
@@ -22,31 +22,32 @@ fn ada() -> Email {
     Email::parse("ada+&o'hara@example.com").expect("an address")
 }
 
-/// A letter with everything that any letter can have.
-fn full(kind: Kind) -> Letter {
-    let mut letter = Letter::new(kind)
+/// An e-mail with everything that any e-mail can have.
+fn full(kind: EmailKind) -> EmailContent {
+    let mut content = EmailContent::new(kind)
         .with_link(Secret::new("LINK-to_ken".into()))
         .with_not_me(Secret::new("NOT-me_token".into()));
-    letter.facts.at = Some(to_micros(NOON));
-    letter.facts.ip = Some("2001:db8::1".into());
-    letter.facts.user_agent = Some(NASTY.into());
-    letter.facts.email = Some("new@example.com".into());
-    letter.facts.due_at = Some(to_micros(datetime!(2026-03-31 23:59 UTC)));
-    letter
+    content.data.at = Some(to_micros(NOON));
+    content.data.ip = Some("2001:db8::1".into());
+    content.data.user_agent = Some(NASTY.into());
+    content.data.email = Some("new@example.com".into());
+    content.data.due_at = Some(to_micros(datetime!(2026-03-31 23:59 UTC)));
+    content
 }
 
 /// Every occasion, with everything and with nothing, in every language.
-fn every_letter() -> Vec<(Letter, Language)> {
-    let letters = Kind::ALL.into_iter().flat_map(|kind| [full(kind), Letter::new(kind)]);
-    letters.flat_map(|letter| Language::ALL.map(|language| (letter.clone(), language))).collect()
+fn every_email() -> Vec<(EmailContent, Language)> {
+    let contents =
+        EmailKind::ALL.into_iter().flat_map(|kind| [full(kind), EmailContent::new(kind)]);
+    contents.flat_map(|content| Language::ALL.map(|language| (content.clone(), language))).collect()
 }
 
-fn written(letter: &Letter, language: Language) -> Written {
-    Written::new(letter, language, SITE, &ada())
+fn written(content: &EmailContent, language: Language) -> RenderedEmail {
+    RenderedEmail::new(content, language, SITE, &ada())
 }
 
-/// Sends letters into a folder and gives the files back, in the order of their names.
-fn delivered(letters: &[(Letter, Language)]) -> Vec<Vec<u8>> {
+/// Sends e-mails into a folder and gives the files back, in the order of their names.
+fn delivered(contents: &[(EmailContent, Language)]) -> Vec<Vec<u8>> {
     let home = tempfile::tempdir().expect("a folder");
     let figment = rocket::Config::figment()
         .merge(("public_url", SITE))
@@ -56,17 +57,17 @@ fn delivered(letters: &[(Letter, Language)]) -> Vec<Vec<u8>> {
     let mailer = mailer.expect("a mailer");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
-        for (number, (letter, language)) in letters.iter().enumerate() {
+        for (number, (content, language)) in contents.iter().enumerate() {
             let id = format!("{number:04}");
             let (to, language) = (&ada(), *language);
             let envelope = Envelope { id: &id, to, language, written_at: NOON };
-            mailer.send(&envelope, letter).await.expect("written");
+            mailer.send(&envelope, content).await.expect("written");
         }
     });
     let files = std::fs::read_dir(home.path().join("mail")).expect("a folder");
     let mut files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
     files.sort();
-    files.iter().map(|file| std::fs::read(file).expect("a letter")).collect()
+    files.iter().map(|file| std::fs::read(file).expect("an e-mail")).collect()
 }
 
 fn parsed(bytes: &[u8]) -> Message<'_> {
@@ -75,8 +76,8 @@ fn parsed(bytes: &[u8]) -> Message<'_> {
 
 #[test]
 fn every_email_exists_in_every_language() {
-    for (letter, language) in every_letter() {
-        let written = written(&letter, language);
+    for (content, language) in every_email() {
+        let written = written(&content, language);
 
         for text in [&written.subject, &written.text, &written.html] {
             for word in text.split_whitespace() {
@@ -96,8 +97,8 @@ fn every_email_exists_in_every_language() {
 
 #[test]
 fn no_email_loads_remote_content() {
-    for (letter, language) in every_letter() {
-        let html = written(&letter, language).html.to_lowercase();
+    for (content, language) in every_email() {
+        let html = written(&content, language).html.to_lowercase();
 
         for word in [
             "<img",
@@ -127,15 +128,15 @@ fn no_email_loads_remote_content() {
 #[test]
 fn each_email_links_to_the_right_page() {
     for (kind, path) in [
-        (Kind::VerifyEmail, "email/verify/LINK-to_ken"),
-        (Kind::AlreadyJoined, "email/verify/LINK-to_ken"),
-        (Kind::ResetPassword, "password/reset/LINK-to_ken"),
-        (Kind::AccountLocked, "password/reset/LINK-to_ken"),
-        (Kind::Invited, "password/reset/LINK-to_ken"),
-        (Kind::ConfirmNewEmail, "email/change/LINK-to_ken"),
-        (Kind::EmailChanged, "email/undo/LINK-to_ken"),
-        (Kind::TokenReused, "login"),
-        (Kind::DeletionScheduled, "login"),
+        (EmailKind::VerifyEmail, "email/verify/LINK-to_ken"),
+        (EmailKind::AlreadyJoined, "email/verify/LINK-to_ken"),
+        (EmailKind::ResetPassword, "password/reset/LINK-to_ken"),
+        (EmailKind::AccountLocked, "password/reset/LINK-to_ken"),
+        (EmailKind::Invited, "password/reset/LINK-to_ken"),
+        (EmailKind::ConfirmNewEmail, "email/change/LINK-to_ken"),
+        (EmailKind::EmailChanged, "email/undo/LINK-to_ken"),
+        (EmailKind::TokenReused, "login"),
+        (EmailKind::DeletionScheduled, "login"),
     ] {
         for language in Language::ALL {
             let written = written(&full(kind), language);
@@ -145,23 +146,23 @@ fn each_email_links_to_the_right_page() {
             assert!(written.html.contains(&format!("href=\"{url}\"")), "{url} in {}", written.html);
         }
     }
-    let joined = written(&Letter::new(Kind::AlreadyJoined), Language::English);
+    let joined = written(&EmailContent::new(EmailKind::AlreadyJoined), Language::English);
     assert!(joined.text.contains(&format!("{SITE}/account/login\n")), "{}", joined.text);
 }
 
 #[test]
 fn emails_say_where_to_report_abuse() {
     let url = format!("{SITE}/account/not-me/NOT-me_token");
-    for kind in Kind::ALL {
+    for kind in EmailKind::ALL {
         let with = written(&full(kind), Language::English);
-        let without = written(&Letter::new(kind), Language::English);
+        let without = written(&EmailContent::new(kind), Language::English);
 
         assert!(with.text.lines().any(|line| line == url), "{}", with.text);
         assert!(with.html.contains(&format!("href=\"{url}\"")), "{}", with.html);
         assert!(with.text.contains("within 7 days"), "{}", with.text);
         assert!(!without.text.contains("not-me"), "{}", without.text);
     }
-    let joined = written(&full(Kind::VerifyEmail), Language::English).text;
+    let joined = written(&full(EmailKind::VerifyEmail), Language::English).text;
     assert!(joined.contains("If you didn't sign up, don't press the button."), "{joined}");
     assert!(joined.contains("If you didn't sign up, let us know here"), "{joined}");
 }
@@ -169,13 +170,13 @@ fn emails_say_where_to_report_abuse() {
 #[test]
 fn emails_say_how_long_their_links_work() {
     for (kind, english, korean) in [
-        (Kind::VerifyEmail, "for 3 days", "3일 동안"),
-        (Kind::ResetPassword, "once, within 1 hour", "1시간 안에 한 번만"),
-        (Kind::AccountLocked, "once, within 1 hour", "1시간 안에 한 번만"),
-        (Kind::Invited, "once, within 3 days", "3일 안에 한 번만"),
-        (Kind::ConfirmNewEmail, "for 1 day", "하루 동안"),
-        (Kind::EmailChanged, "within 7 days", "7일 안에"),
-        (Kind::DeletionScheduled, "on 31 March 2026 (UTC)", "2026년 3월 31일(UTC)에"),
+        (EmailKind::VerifyEmail, "for 3 days", "3일 동안"),
+        (EmailKind::ResetPassword, "once, within 1 hour", "1시간 안에 한 번만"),
+        (EmailKind::AccountLocked, "once, within 1 hour", "1시간 안에 한 번만"),
+        (EmailKind::Invited, "once, within 3 days", "3일 안에 한 번만"),
+        (EmailKind::ConfirmNewEmail, "for 1 day", "하루 동안"),
+        (EmailKind::EmailChanged, "within 7 days", "7일 안에"),
+        (EmailKind::DeletionScheduled, "on 31 March 2026 (UTC)", "2026년 3월 31일(UTC)에"),
     ] {
         for (language, words) in [(Language::English, english), (Language::Korean, korean)] {
             let text = written(&full(kind), language).text;
@@ -186,7 +187,7 @@ fn emails_say_how_long_their_links_work() {
 
 #[test]
 fn dates_and_numbers_follow_the_language() {
-    let english = written(&full(Kind::EmailChanged), Language::English).text;
+    let english = written(&full(EmailKind::EmailChanged), Language::English).text;
     for fact in [
         "- When: 1 March 2026, 12:00 UTC",
         "- IP address: 2001:db8::1",
@@ -195,7 +196,7 @@ fn dates_and_numbers_follow_the_language() {
         assert!(english.lines().any(|line| line == fact), "{fact} in {english}");
     }
 
-    let korean = written(&full(Kind::EmailChanged), Language::Korean).text;
+    let korean = written(&full(EmailKind::EmailChanged), Language::Korean).text;
     for fact in [
         "- 일시: 2026년 3월 1일 12:00 (UTC)",
         "- IP 주소: 2001:db8::1",
@@ -207,20 +208,20 @@ fn dates_and_numbers_follow_the_language() {
 
 #[test]
 fn the_new_address_is_told_only_to_its_owner() {
-    for kind in Kind::ALL {
+    for kind in EmailKind::ALL {
         let text = written(&full(kind), Language::English).text;
-        assert_eq!(text.contains("new@example.com"), kind == Kind::EmailChanged, "{text}");
+        assert_eq!(text.contains("new@example.com"), kind == EmailKind::EmailChanged, "{text}");
     }
 }
 
 #[test]
 fn user_text_is_escaped() {
-    let mut letter = full(Kind::EmailChanged);
-    letter.facts.ip = Some(NASTY.into());
-    letter.facts.email = Some(NASTY.into());
+    let mut content = full(EmailKind::EmailChanged);
+    content.data.ip = Some(NASTY.into());
+    content.data.email = Some(NASTY.into());
     let tame = "x <script>alert(1)</script> &\"'";
 
-    let written = written(&letter, Language::English);
+    let written = written(&content, Language::English);
 
     assert!(written.text.lines().any(|line| line == format!("- New address: {tame}")));
     assert!(written.text.lines().any(|line| line == format!("- IP address: {tame}")));
@@ -233,8 +234,8 @@ fn user_text_is_escaped() {
 
 #[test]
 fn every_email_is_valid_html() {
-    for (letter, language) in every_letter() {
-        let html = written(&letter, language).html;
+    for (content, language) in every_email() {
+        let html = written(&content, language).html;
 
         let page = scraper::Html::parse_document(&html);
 
@@ -244,11 +245,11 @@ fn every_email_is_valid_html() {
 
 #[test]
 fn mail_clients_can_read_every_email() {
-    let letters = every_letter();
-    let files = delivered(&letters);
-    assert_eq!(files.len(), letters.len());
-    for (number, (bytes, (letter, language))) in files.iter().zip(&letters).enumerate() {
-        let written = written(letter, *language);
+    let contents = every_email();
+    let files = delivered(&contents);
+    assert_eq!(files.len(), contents.len());
+    for (number, (bytes, (content, language))) in files.iter().zip(&contents).enumerate() {
+        let written = written(content, *language);
         let message = parsed(bytes);
 
         assert!(bytes.is_ascii(), "any server takes it");
@@ -273,8 +274,8 @@ fn mail_clients_can_read_every_email() {
 
 #[test]
 fn emails_are_marked_as_automatic_and_by_language() {
-    let letters = Language::ALL.map(|language| (full(Kind::NewDevice), language));
-    for (bytes, (_, language)) in delivered(&letters).iter().zip(&letters) {
+    let contents = Language::ALL.map(|language| (full(EmailKind::NewDevice), language));
+    for (bytes, (_, language)) in delivered(&contents).iter().zip(&contents) {
         let text = String::from_utf8_lossy(bytes);
         let (head, _) = text.split_once("\r\n\r\n").expect("a head");
         let tag = language.tag();
@@ -292,23 +293,23 @@ fn emails_are_marked_as_automatic_and_by_language() {
 
 #[test]
 fn the_same_email_is_the_same_message() {
-    let letter = [(full(Kind::ResetPassword), Language::Korean)];
+    let content = [(full(EmailKind::ResetPassword), Language::Korean)];
 
-    assert_eq!(delivered(&letter), delivered(&letter));
+    assert_eq!(delivered(&content), delivered(&content));
 }
 
 #[test]
 fn subjects_differ() {
     for language in Language::ALL {
         let subjects: BTreeSet<_> =
-            Kind::ALL.into_iter().map(|kind| written(&full(kind), language).subject).collect();
-        assert_eq!(subjects.len(), Kind::ALL.len(), "{subjects:?}");
+            EmailKind::ALL.into_iter().map(|kind| written(&full(kind), language).subject).collect();
+        assert_eq!(subjects.len(), EmailKind::ALL.len(), "{subjects:?}");
     }
 }
 
 #[test]
 fn debug_output_hides_tokens() {
-    let written = written(&full(Kind::ResetPassword), Language::English);
+    let written = written(&full(EmailKind::ResetPassword), Language::English);
 
-    assert_eq!(format!("{written:?}"), "Written(..)");
+    assert_eq!(format!("{written:?}"), "RenderedEmail(..)");
 }

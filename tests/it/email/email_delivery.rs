@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use daemun::flows;
-use daemun::flows::system::email_delivery::Courier;
-use daemun::mail::{Kind, Letter};
+use daemun::flows::system::email_delivery::EmailSender;
+use daemun::mail::{EmailContent, EmailKind};
 use daemun::outbox;
-use daemun::outbox::Addressee;
+use daemun::outbox::Recipient;
 use daemun::types::{Email, Language, Secret};
 use futures::future::join_all;
 
@@ -17,12 +17,12 @@ use crate::support::{App, TestEnv, on_both};
 
 pub(crate) const RESET: &str = "/account/password/reset";
 
-/// How long a claimed letter is left alone.
+/// How long a claimed e-mail is left alone.
 const CLAIM: Duration = Duration::from_mins(1);
 
 const ALMOST_THE_CLAIM: Duration = Duration::from_secs(59);
 
-/// A node whose letters go to this office.
+/// A node whose e-mails go to this office.
 pub(crate) async fn node(env: &TestEnv, smtp: &SmtpServer) -> App {
     env.app_with(&[("mail_url", &format!("smtp://localhost:{}", smtp.port))]).await
 }
@@ -32,19 +32,20 @@ pub(crate) fn unkind(told: &'static str, reply: &'static str) -> SmtpServer {
     SmtpServer::start(SmtpBehaviour { replies: vec![(told, reply)], ..SmtpBehaviour::default() })
 }
 
-pub(crate) fn addressee(name: &str) -> Addressee {
+pub(crate) fn recipient(name: &str) -> Recipient {
     let email = Email::parse(&email(name)).expect("an address");
-    Addressee { user: None, email, language: Language::English }
+    Recipient { user: None, email, language: Language::English }
 }
 
-/// Letters in the box, to `person0`, `person1` and so on.
+/// E-mails in the box, to `person0`, `person1` and so on.
 pub(crate) async fn writes(app: &App, count: usize) {
     let transaction = app.ctx.db.begin().await.expect("begins");
     for number in 0..count {
-        let to = addressee(&format!("person{number}"));
-        let letter = Letter::new(Kind::VerifyEmail).with_link(Secret::new("open-sesame".into()));
+        let to = recipient(&format!("person{number}"));
+        let email =
+            EmailContent::new(EmailKind::VerifyEmail).with_link(Secret::new("open-sesame".into()));
         let now = app.ctx.clock.now();
-        outbox::put(&transaction, &app.ctx.keys, &to, &letter, now).await.expect("written");
+        outbox::enqueue(&transaction, &app.ctx.keys, &to, &email, now).await.expect("written");
     }
     transaction.commit().await.expect("committed");
 }
@@ -55,18 +56,18 @@ pub(crate) async fn forgets(app: &App, name: &str) {
     assert_eq!(page.status(), 303, "{}", page.text());
 }
 
-/// How many letters of the box are so.
+/// How many e-mails of the box are so.
 pub(crate) async fn count(app: &App, condition: &str) -> i64 {
     app.query_number(&format!("SELECT COUNT(*) FROM outbox WHERE {condition}")).await
 }
 
-/// How many letters were given up for a reason that begins or ends like this.
+/// How many e-mails were given up for a reason that begins or ends like this.
 pub(crate) async fn given_up(app: &App, reason: &str) -> i64 {
     let condition = "due_at IS NULL AND failed_at IS NOT NULL AND sealed = ''";
     count(app, &format!("{condition} AND last_error LIKE '{reason}'")).await
 }
 
-/// How often the server was asked to take a letter to somebody.
+/// How often the server was asked to take an e-mail to somebody.
 pub(crate) fn tries(smtp: &SmtpServer) -> usize {
     smtp.commands().iter().filter(|line| line.starts_with("RCPT")).count()
 }
@@ -77,9 +78,9 @@ async fn an_email_is_not_sent_if_its_cause_was_rolled_back(env: TestEnv) {
     let app = node(&env, &smtp).await;
     {
         let transaction = app.ctx.db.begin().await.expect("begins");
-        let (to, letter) = (addressee("ada"), Letter::new(Kind::PasswordChanged));
+        let (to, email) = (recipient("ada"), EmailContent::new(EmailKind::PasswordChanged));
         let now = env.clock.now();
-        outbox::put(&transaction, &app.ctx.keys, &to, &letter, now).await.expect("written");
+        outbox::enqueue(&transaction, &app.ctx.keys, &to, &email, now).await.expect("written");
     }
 
     app.sends_due_emails().await;
@@ -109,7 +110,7 @@ async fn a_sent_email_keeps_no_content(env: TestEnv) {
 #[on_both]
 async fn a_claim_takes_no_more_than_asked(env: TestEnv) {
     let app = env.app().await;
-    // The planner believes that there is one letter, and may look for it again for each of them.
+    // The planner believes that there is one e-mail, and may look for it again for each of them.
     writes(&app, 1).await;
     app.execute("ANALYZE outbox").await;
     writes(&app, 200).await;
@@ -119,7 +120,7 @@ async fn a_claim_takes_no_more_than_asked(env: TestEnv) {
     let second = outbox::claim(&app.ctx.db, &app.ctx.keys, 40, now).await.expect("claimed");
 
     assert_eq!((first.len(), second.len()), (40, 40));
-    let ids: BTreeSet<_> = first.iter().chain(&second).map(|letter| letter.id).collect();
+    let ids: BTreeSet<_> = first.iter().chain(&second).map(|email| email.id).collect();
     assert_eq!(ids.len(), 80, "nobody's twice");
 }
 
@@ -136,7 +137,7 @@ async fn nodes_sending_at_once_send_each_email_once(env: TestEnv) {
         join_all(nodes.iter().map(App::sends_due_emails)).await;
 
         let taken = smtp.accepted();
-        let people: BTreeSet<_> = taken.iter().map(|letter| letter.to.clone()).collect();
+        let people: BTreeSet<_> = taken.iter().map(|email| email.to.clone()).collect();
         assert_eq!((taken.len(), people.len()), (200, 200), "{count} nodes");
     }
 }
@@ -168,8 +169,8 @@ async fn a_claim_is_renewed_while_its_emails_are_sent(env: TestEnv) {
     let quick = SmtpServer::start(SmtpBehaviour::default());
     let (app, other) = (node(&env, &slow).await, node(&env, &quick).await);
     writes(&app, 1).await;
-    let courier = Courier::new(app.ctx.clone()).renewing_every(Duration::from_millis(5));
-    let sending = rocket::tokio::spawn(async move { courier.deliver().await });
+    let courier = EmailSender::new(app.ctx.clone()).renewing_every(Duration::from_millis(5));
+    let sending = rocket::tokio::spawn(async move { courier.send_batch().await });
     slow.wait_until_stalled().await;
 
     for _ in 0..5 {
@@ -194,10 +195,10 @@ async fn a_node_that_paused_beyond_its_claim_sends_nothing(env: TestEnv) {
         SmtpServer::start(SmtpBehaviour { stalls_at: Some("DATA"), ..SmtpBehaviour::default() });
     let quick = SmtpServer::start(SmtpBehaviour::default());
     let (app, other) = (node(&env, &slow).await, node(&env, &quick).await);
-    // More than there are lanes, so that some letters are not begun when the clock jumps.
+    // More than there are lanes, so that some e-mails are not begun when the clock jumps.
     writes(&app, 12).await;
-    let courier = Courier::new(app.ctx.clone()).renewing_every(Duration::from_hours(1));
-    let sending = rocket::tokio::spawn(async move { courier.deliver().await });
+    let courier = EmailSender::new(app.ctx.clone()).renewing_every(Duration::from_hours(1));
+    let sending = rocket::tokio::spawn(async move { courier.send_batch().await });
     for _ in 0..4 {
         slow.wait_until_stalled().await;
     }
@@ -228,8 +229,8 @@ async fn an_expired_claim_changes_nothing(env: TestEnv) {
     other.sends_due_emails().await;
 
     let now = env.clock.now();
-    outbox::failed(&ctx.db, &claimed[0], "not now", false, now).await.expect("told");
-    outbox::failed(&ctx.db, &claimed[1], "never", true, now).await.expect("told");
+    outbox::mark_failed(&ctx.db, &claimed[0], "not now", false, now).await.expect("told");
+    outbox::mark_failed(&ctx.db, &claimed[1], "never", true, now).await.expect("told");
     outbox::release(&ctx.db, &claimed, now).await.expect("told");
     other.sends_due_emails().await;
 
@@ -243,9 +244,9 @@ async fn stopping_releases_claimed_emails(env: TestEnv) {
     let mut smtp = SmtpServer::start(manners);
     let app = node(&env, &smtp).await;
     writes(&app, 40).await;
-    let courier = std::sync::Arc::new(Courier::new(app.ctx.clone()));
+    let courier = std::sync::Arc::new(EmailSender::new(app.ctx.clone()));
     let delivering = courier.clone();
-    let delivering = tokio::spawn(async move { delivering.deliver().await });
+    let delivering = tokio::spawn(async move { delivering.send_batch().await });
 
     for _ in 0..4 {
         smtp.wait_until_stalled().await;
@@ -297,7 +298,9 @@ fn an_email_that_cannot_be_marked_spares_the_others() {
                        AND NEW.sent_at IS NOT NULL BEGIN SELECT RAISE(ABORT, 'jammed'); END";
         app.execute(trigger).await;
 
-        flows::system::email_delivery::deliver(&app.ctx).await.expect_err("one of them was jammed");
+        flows::system::email_delivery::send_batch(&app.ctx)
+            .await
+            .expect_err("one of them was jammed");
 
         assert_eq!((smtp.accepted().len(), count(&app, "sent_at IS NOT NULL").await), (31, 30));
     });

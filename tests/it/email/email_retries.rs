@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use daemun::crypto::{Keys, MasterKey};
+use daemun::crypto::{DerivedKeys, SecretKey};
 use daemun::flows;
-use daemun::flows::system::email_delivery::Courier;
-use daemun::mail::{Kind, Letter};
+use daemun::flows::system::email_delivery::EmailSender;
+use daemun::mail::{EmailContent, EmailKind};
 use daemun::outbox;
 
-use crate::email::email_delivery::{addressee, count, given_up, node, tries, unkind, writes};
+use crate::email::email_delivery::{count, given_up, node, recipient, tries, unkind, writes};
 use crate::support::process::free_port;
 use crate::support::smtp::{SmtpBehaviour, SmtpServer};
 use crate::support::{TestEnv, on_both};
@@ -90,7 +90,7 @@ async fn an_unreachable_server_releases_the_rest(env: TestEnv) {
     let app = env.app_with(&[("mail_url", &url)]).await;
     writes(&app, 40).await;
 
-    let delivered = flows::system::email_delivery::deliver(&app.ctx).await.expect("delivers");
+    let delivered = flows::system::email_delivery::send_batch(&app.ctx).await.expect("delivers");
 
     assert_eq!((delivered.sent, delivered.is_more), (0, false));
     let tried = count(&app, "attempts = 1").await;
@@ -103,11 +103,11 @@ async fn an_unreachable_server_is_tried_less_often(env: TestEnv) {
     let smtp = unkind("hello", "421 4.3.2 closed");
     let app = node(&env, &smtp).await;
     writes(&app, 200).await;
-    let courier = Courier::new(app.ctx.clone());
+    let courier = EmailSender::new(app.ctx.clone());
 
     let mut asked = Vec::new();
     for _ in 0..600 {
-        while courier.deliver().await.expect("delivers").is_more {}
+        while courier.send_batch().await.expect("delivers").is_more {}
         asked.push(smtp.connections());
         env.clock.advance(Duration::from_secs(1));
     }
@@ -122,15 +122,15 @@ async fn a_reachable_server_gets_all_waiting_emails(env: TestEnv) {
     let closed = format!("smtp://127.0.0.1:{}", free_port());
     let away = env.app_with(&[("mail_url", &closed)]).await;
     writes(&away, 100).await;
-    let courier = Courier::new(away.ctx.clone());
-    courier.deliver().await.expect("nobody listens");
+    let courier = EmailSender::new(away.ctx.clone());
+    courier.send_batch().await.expect("nobody listens");
     let smtp = SmtpServer::start(SmtpBehaviour::default());
     let back = node(&env, &smtp).await;
 
     env.clock.advance(Duration::from_mins(1));
     back.sends_due_emails().await;
 
-    let people: BTreeSet<_> = smtp.accepted().into_iter().map(|letter| letter.to).collect();
+    let people: BTreeSet<_> = smtp.accepted().into_iter().map(|email| email.to).collect();
     assert_eq!((smtp.accepted().len(), people.len()), (100, 100));
 }
 
@@ -138,11 +138,11 @@ async fn a_reachable_server_gets_all_waiting_emails(env: TestEnv) {
 async fn an_email_sealed_with_another_key_fails_alone(env: TestEnv) {
     let smtp = SmtpServer::start(SmtpBehaviour::default());
     let app = node(&env, &smtp).await;
-    let keys = Keys::derive(&MasterKey::parse(&"f".repeat(64)).expect("a key"));
+    let keys = DerivedKeys::derive(&SecretKey::parse(&"f".repeat(64)).expect("a key"));
     let transaction = app.ctx.db.begin().await.expect("begins");
-    let (to, letter) = (addressee("eve"), Letter::new(Kind::PasswordChanged));
+    let (to, email) = (recipient("eve"), EmailContent::new(EmailKind::PasswordChanged));
     let now = env.clock.now();
-    outbox::put(&transaction, &keys, &to, &letter, now).await.expect("written");
+    outbox::enqueue(&transaction, &keys, &to, &email, now).await.expect("written");
     transaction.commit().await.expect("committed");
     writes(&app, 2).await;
 

@@ -32,12 +32,12 @@ fn the_operator_can_test_mail_over_starttls() {
 
     let said = tries_mail(&sandbox);
 
-    let whereto = format!("smtp://localhost:{}", smtp.port);
-    let line = format!("The test email to ada@example.com was handed over to {whereto}.\n");
+    let destination = format!("smtp://localhost:{}", smtp.port);
+    let line = format!("The test email to ada@example.com was handed over to {destination}.\n");
     assert_eq!((said.code(), said.output.as_str()), (Some(0), line.as_str()), "{said:#?}");
-    let [letter] = &smtp.accepted()[..] else { panic!("one letter") };
-    assert!(letter.was_encrypted);
-    assert!(String::from_utf8_lossy(&letter.message).contains("Subject: Daemun: test email"));
+    let [email] = &smtp.accepted()[..] else { panic!("one e-mail") };
+    assert!(email.was_encrypted);
+    assert!(String::from_utf8_lossy(&email.message).contains("Subject: Daemun: test email"));
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn a_server_with_implicit_tls_and_password_works() {
     let said = tries_mail(&sandbox);
 
     assert_eq!(said.code(), Some(0), "{said:#?}");
-    let letter = &smtp.accepted()[0];
-    assert!(letter.was_encrypted && letter.was_logged_in);
+    let email = &smtp.accepted()[0];
+    assert!(email.was_encrypted && email.was_logged_in);
 }
 
 #[test]

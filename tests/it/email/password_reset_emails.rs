@@ -9,7 +9,7 @@ use crate::support::app::email;
 use crate::support::smtp::{AcceptedEmail, SmtpBehaviour, SmtpServer};
 use crate::support::{App, TestEnv, on_both};
 
-/// The path of the reset link in a letter.
+/// The path of the reset link in an e-mail.
 fn reset_link(taken: &AcceptedEmail) -> String {
     let message = mail_parser::MessageParser::default().parse(&taken.message).expect("a message");
     let text = message.body_text(0).expect("a text").into_owned();
@@ -27,9 +27,9 @@ async fn one_request_is_one_email_on_two_nodes(env: TestEnv) {
 
     join_all(nodes.iter().map(App::sends_due_emails)).await;
 
-    let [_, letter] = &smtp.accepted()[..] else { panic!("one after the first") };
-    assert_eq!(letter.to, [email("ada")]);
-    assert_eq!(nodes[1].visitor().get(&reset_link(letter)).await.status(), 303);
+    let [_, received] = &smtp.accepted()[..] else { panic!("one after the first") };
+    assert_eq!(received.to, [email("ada")]);
+    assert_eq!(nodes[1].visitor().get(&reset_link(received)).await.status(), 303);
     let minted = "SELECT COUNT(*) FROM one_time_links WHERE purpose = 'reset_password'";
     assert_eq!(nodes[0].query_number(minted).await, 1);
 }
@@ -49,7 +49,7 @@ async fn retries_do_not_create_new_links(env: TestEnv) {
     second.sends_due_emails().await;
 
     assert_eq!(second.query_number(minted).await, 1, "the same link");
-    let link = reset_link(smtp.accepted().last().expect("a letter"));
+    let link = reset_link(smtp.accepted().last().expect("an e-mail"));
     assert_eq!(second.visitor().get(&link).await.status(), 303);
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use daemun::config::Settings;
 use daemun::i18n::Language;
-use daemun::mail::{Envelope, Kind, Letter, Mailer, Patience, SendError};
+use daemun::mail::{EmailContent, EmailKind, Envelope, Mailer, SendError, Timeouts};
 use daemun::types::{Email, Secret};
 use mail_parser::MessageParser;
 use time::macros::datetime;
@@ -29,11 +29,12 @@ async fn send(mailer: &Mailer, id: &str, to: &str) -> Result<(), SendError> {
     let to = Email::parse(to).expect("an address");
     let written_at = datetime!(2026-03-01 12:00 UTC);
     let envelope = Envelope { id, to: &to, language: Language::Korean, written_at };
-    let letter = Letter::new(Kind::ResetPassword).with_link(Secret::new("token".into()));
-    mailer.send(&envelope, &letter).await
+    let content =
+        EmailContent::new(EmailKind::ResetPassword).with_link(Secret::new("token".into()));
+    mailer.send(&envelope, &content).await
 }
 
-/// What becomes of a letter when one reply is another than usual.
+/// What becomes of an e-mail when one reply is another than usual.
 async fn fate(told: &'static str, reply: &'static str) -> Result<(), SendError> {
     let smtp = SmtpServer::start(SmtpBehaviour {
         replies: vec![(told, reply)],
@@ -48,10 +49,10 @@ async fn an_email_arrives_whole() {
 
     send(&mailer_of(&smtp), "first", "Ada@한국.kr").await.expect("sent");
 
-    let [letter] = &smtp.accepted()[..] else { panic!("one letter") };
-    assert_eq!(letter.from, "no-reply@gate.example");
-    assert_eq!(letter.to, ["Ada@xn--3e0b707e.kr"]);
-    let message = MessageParser::default().parse(&letter.message).expect("a message");
+    let [content] = &smtp.accepted()[..] else { panic!("one e-mail") };
+    assert_eq!(content.from, "no-reply@gate.example");
+    assert_eq!(content.to, ["Ada@xn--3e0b707e.kr"]);
+    let message = MessageParser::default().parse(&content.message).expect("a message");
     assert_eq!(message.message_id(), Some("first@gate.example"));
     assert_eq!(message.subject(), Some("[대문] 새 비밀번호를 정해 주세요"));
     assert!(message.body_text(0).expect("text").contains("/account/password/reset/token"));
@@ -111,7 +112,7 @@ async fn permanent_failures_are_not_retried() {
     ] {
         let fate = fate(told, reply).await;
 
-        let Err(SendError::Refused(why)) = &fate else { panic!("{reply}: {fate:?}") };
+        let Err(SendError::Permanent(why)) = &fate else { panic!("{reply}: {fate:?}") };
         assert!(why.contains(reply), "{why}");
         assert!(!why.contains('\n') && why.starts_with("smtp://localhost:"), "{why}");
     }
@@ -128,7 +129,7 @@ async fn temporary_failures_may_be_retried() {
     ] {
         let fate = fate(told, reply).await;
 
-        assert!(matches!(&fate, Err(SendError::NotNow(why)) if why.contains(reply)), "{fate:?}");
+        assert!(matches!(&fate, Err(SendError::Transient(why)) if why.contains(reply)), "{fate:?}");
     }
 }
 
@@ -160,7 +161,7 @@ async fn errors_never_contain_the_recipient() {
     {
         let fate = fate("RCPT", reply).await;
 
-        let Err(SendError::Refused(why) | SendError::NotNow(why)) = &fate else {
+        let Err(SendError::Permanent(why) | SendError::Transient(why)) = &fate else {
             panic!("{fate:?}")
         };
         assert!(why.contains("***") && !why.to_lowercase().contains("ada@"), "{why}");
@@ -176,7 +177,7 @@ async fn a_refused_email_does_not_block_the_next() {
     let refused = send(&mailer, "1", "eve@example.com").await;
     send(&mailer, "2", "ada@example.com").await.expect("sent");
 
-    assert!(matches!(refused, Err(SendError::Refused(_))), "{refused:?}");
+    assert!(matches!(refused, Err(SendError::Permanent(_))), "{refused:?}");
     assert_eq!(smtp.accepted().len(), 1);
 }
 
@@ -199,11 +200,11 @@ async fn testing_the_server_sends_no_email() {
     assert_eq!(smtp.commands(), ["hello", "EHLO gate.example", "QUIT"]);
 }
 
-/// Sends a letter to a server that stalls, and says what became of it and after how long.
-async fn waited(stalls_at: &'static str, patience: Patience) -> (Result<(), SendError>, Duration) {
+/// Sends an e-mail to a server that stalls, and says what became of it and after how long.
+async fn waited(stalls_at: &'static str, timeouts: Timeouts) -> (Result<(), SendError>, Duration) {
     let mut smtp =
         SmtpServer::start(SmtpBehaviour { stalls_at: Some(stalls_at), ..SmtpBehaviour::default() });
-    let mailer = mailer_of(&smtp).with_patience(patience);
+    let mailer = mailer_of(&smtp).with_timeouts(timeouts);
     let since = Instant::now();
     let sending = tokio::spawn(async move { send(&mailer, "1", "ada@example.com").await });
 
@@ -217,7 +218,7 @@ async fn waited(stalls_at: &'static str, patience: Patience) -> (Result<(), Send
 #[tokio::test]
 async fn a_reply_is_awaited_for_twenty_seconds() {
     for step in ["hello", "EHLO", "RCPT", "DATA", "."] {
-        let (sent, took) = waited(step, Patience::default()).await;
+        let (sent, took) = waited(step, Timeouts::default()).await;
         tokio::time::resume();
 
         let Err(SendError::Unreachable(why)) = &sent else { panic!("{step}: {sent:?}") };
@@ -228,12 +229,12 @@ async fn a_reply_is_awaited_for_twenty_seconds() {
 
 #[tokio::test]
 async fn one_email_takes_a_minute_at_most() {
-    let patience = Patience { answer: Duration::from_hours(1), ..Patience::default() };
+    let timeouts = Timeouts { reply: Duration::from_hours(1), ..Timeouts::default() };
 
-    let (sent, took) = waited("DATA", patience).await;
+    let (sent, took) = waited("DATA", timeouts).await;
 
     let Err(SendError::Unreachable(why)) = &sent else { panic!("{sent:?}") };
-    assert!(why.ends_with("the letter took too long"), "{why}");
+    assert!(why.ends_with("the e-mail took too long"), "{why}");
     assert!(took >= Duration::from_mins(1) && took < Duration::from_mins(2), "{took:?}");
 }
 

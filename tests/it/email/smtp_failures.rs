@@ -1,4 +1,4 @@
-//! The program and a mail server: letters arrive, once, whatever dies in between.
+//! The program and a mail server: e-mails arrive, once, whatever dies in between.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc;
@@ -11,10 +11,10 @@ use crate::support::process::{
 };
 use crate::support::smtp::{AcceptedEmail, CertificateAuthority, SmtpBehaviour, SmtpServer};
 
-/// Much longer than any page takes, much shorter than any patience with a mail server.
+/// Much longer than any page takes, much shorter than any timeouts with a mail server.
 const SOON: Duration = Duration::from_secs(5);
 
-/// A site whose letters go to a server on this port.
+/// A site whose e-mails go to a server on this port.
 fn site(port: u16) -> Sandbox {
     Sandbox::new()
         .with_cheap_hashing()
@@ -27,24 +27,24 @@ fn joins(server: &Server, name: &str) {
     let asked = Instant::now();
     let answer = server.visitor().signs_up(&format!("{name}@example.com"), GOOD);
     assert_eq!(answer.status, 303, "{}", answer.text);
-    assert!(asked.elapsed() < SOON, "nobody waits for a letter: {:?}", asked.elapsed());
+    assert!(asked.elapsed() < SOON, "nobody waits for an e-mail: {:?}", asked.elapsed());
 }
 
-/// Waits until the server has taken so many letters.
+/// Waits until the server has taken so many e-mails.
 fn takes(smtp: &SmtpServer, count: usize) -> Vec<AcceptedEmail> {
     let arrive = eventually(PATIENCE, || smtp.accepted().len() >= count);
     assert!(arrive, "{:?}", smtp.commands());
     smtp.accepted()
 }
 
-/// Waits until every letter is finished, and says how many were sent.
+/// Waits until every e-mail is finished, and says how many were sent.
 fn finished(database: &str) -> usize {
     let waiting = "SELECT recipient FROM outbox WHERE due_at IS NOT NULL";
-    assert!(eventually(PATIENCE, || ask(database, waiting).is_empty()), "letters are waiting");
+    assert!(eventually(PATIENCE, || ask(database, waiting).is_empty()), "e-mails are waiting");
     ask(database, "SELECT recipient FROM outbox WHERE sent_at IS NOT NULL").len()
 }
 
-/// Time passes for the letters: what is claimed or waits is due.
+/// Time passes for the e-mails: what is claimed or waits is due.
 fn time_passes(database: &str) {
     let sql = "UPDATE outbox SET due_at = 0 WHERE due_at IS NOT NULL RETURNING recipient";
     assert!(!ask(database, sql).is_empty(), "something waits");
@@ -56,7 +56,7 @@ fn stalls(smtp: &mut SmtpServer) {
     runtime.expect("a runtime").block_on(async {
         tokio::time::timeout(PATIENCE, smtp.wait_until_stalled())
             .await
-            .expect("a letter is on its way");
+            .expect("an e-mail is on its way");
     });
 }
 
@@ -71,9 +71,9 @@ fn signing_up_sends_an_email_over_starttls() {
 
     joins(&server, "ada");
 
-    let letters = takes(&smtp, 1);
-    assert_eq!(letters[0].to, ["ada@example.com"]);
-    assert!(letters[0].was_encrypted);
+    let contents = takes(&smtp, 1);
+    assert_eq!(contents[0].to, ["ada@example.com"]);
+    assert!(contents[0].was_encrypted);
     assert_eq!(finished(&sandbox.database()), 1);
     let said = server.stops();
     assert_eq!((said.code(), said.error_lines()), (Some(0), vec![]), "{said:#?}");
@@ -102,9 +102,9 @@ fn an_email_interrupted_by_a_kill_is_sent_once() {
     assert_eq!(takes(&kind, 1)[0].to, ["bob@example.com"], "hers may still be on its way");
     time_passes(&sandbox.database());
 
-    let letters = takes(&kind, 2);
-    assert_eq!(letters[1].to, ["ada@example.com"]);
-    assert!(letters[1].was_encrypted);
+    let contents = takes(&kind, 2);
+    assert_eq!(contents[1].to, ["ada@example.com"]);
+    assert!(contents[1].was_encrypted);
     assert_eq!(finished(&sandbox.database()), 2);
     assert_eq!((kind.accepted().len(), stalling.accepted().len()), (2, 0));
 }
@@ -125,7 +125,7 @@ fn emails_wait_for_a_stopped_mail_server() {
     assert!(arrives, "{}", server.log());
     assert_eq!(takes(&smtp, 1)[0].to, ["ada@example.com"]);
     assert_eq!((finished(&sandbox.database()), smtp.accepted().len()), (1, 1));
-    assert!(server.log().contains("a letter could not be sent yet"), "{}", server.log());
+    assert!(server.log().contains("an e-mail could not be sent yet"), "{}", server.log());
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_silent_mail_server_does_not_block_stopping() {
     assert_eq!((finished(&sandbox.database()), smtp.accepted().len()), (1, 0));
 }
 
-// Letters as files.
+// E-mails as files.
 
 /// Joins one person after the other, each at an address of their own, until the server is gone; tells
 /// whom the server acknowledged.
@@ -228,7 +228,7 @@ fn every_new_user_gets_one_email_despite_kills() {
         let server = sandbox.serves();
         let (stranger, killed) = (server.visitor(), mpsc::channel::<()>());
         let crowd = thread::spawn(move || join_until_it_dies(&stranger, round));
-        // Letters leave every second; the moment around that is what this story is about.
+        // E-mails leave every second; the moment around that is what this story is about.
         let moment = Duration::from_millis(950 + 30 * u64::from(round));
         let _ = killed.1.recv_timeout(moment);
         server.dies();
@@ -242,21 +242,21 @@ fn every_new_user_gets_one_email_despite_kills() {
     }
     finished(&database);
 
-    let mut letters: BTreeMap<String, u32> = BTreeMap::new();
+    let mut contents: BTreeMap<String, u32> = BTreeMap::new();
     for file in std::fs::read_dir(sandbox.path("data/mail")).expect("a folder") {
         let path = file.expect("a file").path();
         if path.extension().is_some_and(|it| it == "eml") {
-            let bytes = std::fs::read(path).expect("a letter");
+            let bytes = std::fs::read(path).expect("an e-mail");
             let message = mail_parser::MessageParser::default().parse(&bytes).expect("whole");
             let to = message.to().and_then(|to| to.first()?.address()).expect("an address");
-            *letters.entry(to.to_owned()).or_default() += 1;
+            *contents.entry(to.to_owned()).or_default() += 1;
         }
     }
     assert!(acknowledged.len() > 8, "they joined at all: {}", acknowledged.len());
     for email in &acknowledged {
-        assert_eq!(letters.get(email), Some(&1), "{email} of {}", acknowledged.len());
+        assert_eq!(contents.get(email), Some(&1), "{email} of {}", acknowledged.len());
     }
-    let twice: Vec<_> = letters.iter().filter(|(_, count)| **count > 1).collect();
+    let twice: Vec<_> = contents.iter().filter(|(_, count)| **count > 1).collect();
     assert!(twice.is_empty(), "{twice:?}");
     drop(server);
 }

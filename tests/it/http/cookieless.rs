@@ -59,13 +59,13 @@ async fn without_cookies_links_explain_that_they_are_needed(env: TestEnv) {
     let app = env.app().await;
     let setup = setup_link(&app).await;
     let mut ada = app.user("ada").await;
-    let letter = app.last_email_to(ADA).await;
+    let email = app.last_email_to(ADA).await;
     app.visitor().requests_password_reset(ADA).await;
     let reset = app.last_email_to(ADA).await.link("/account/password/reset/");
     ada.requests_email_change("ada@new.example", GOOD).await;
     let change = app.last_email_to("ada@new.example").await.link("/account/email/change/");
     let undo = app.last_email_to(ADA).await.find_link("/account/email/undo/");
-    let links = ["/account/email/verify/", "/account/not-me/"].map(|start| letter.link(start));
+    let links = ["/account/email/verify/", "/account/not-me/"].map(|start| email.link(start));
 
     for link in links.into_iter().chain([setup, reset, change]).chain(undo) {
         assert_eq!(opens_without_cookies(&app, &link).await, NEEDED, "{link}");

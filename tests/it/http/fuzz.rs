@@ -222,7 +222,7 @@ impl Random {
             1..=3 => Some((ContentType::Form, encode(&fields))),
             4 | 5 => {
                 let mut object = self.object(0).into_bytes();
-                // One in ten is cut off, also within a letter.
+                // One in ten is cut off, also within an e-mail.
                 if self.below(10) == 0 {
                     object.truncate(object.len() / 2);
                 }

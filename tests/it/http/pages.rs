@@ -110,8 +110,8 @@ async fn every_page_is_complete_in_every_language(env: TestEnv) {
 async fn every_account_section_is_complete(env: TestEnv) {
     let app = env.app().await;
     let ada = app.user("ada").await;
-    let letter = app.last_email_to("ada@example.com").await;
-    let links = ["/account/email/verify/", "/account/not-me/"].map(|start| letter.link(start));
+    let email = app.last_email_to("ada@example.com").await;
+    let links = ["/account/email/verify/", "/account/not-me/"].map(|start| email.link(start));
     for language in ["ko", "en"] {
         let ada = ada.clone().with("Accept-Language", language);
         for path in [

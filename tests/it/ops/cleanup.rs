@@ -157,8 +157,8 @@ async fn an_account_is_deleted_two_weeks_after_the_request(env: TestEnv) {
 
     assert_eq!(count(&app, "users WHERE email = 'ada@example.com'").await, 1);
     assert_eq!(count(&app, "users").await, 1);
-    let letters = app.emails_to(&email("bob")).await;
-    let [last] = &letters[..] else { panic!("others are forgotten: {letters:?}") };
+    let emails = app.emails_to(&email("bob")).await;
+    let [last] = &emails[..] else { panic!("others are forgotten: {emails:?}") };
     assert!(last.subject.contains("deleted") && last.html.contains("deleted"), "{last:?}");
 }
 

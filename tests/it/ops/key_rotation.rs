@@ -98,7 +98,7 @@ async fn after_the_overlap_the_old_key_is_removed(env: TestEnv) {
 
     flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
     assert_eq!(app.query_number("SELECT COUNT(*) FROM signing_keys").await, 1);
-    flows::system::key_rotation::keep_young(&app.ctx).await.expect("read");
+    flows::system::key_rotation::rotate_if_due(&app.ctx).await.expect("read");
     assert_eq!(app.ctx.keyring().keys().len(), 1);
 }
 
@@ -133,7 +133,7 @@ async fn compromised_keys_can_be_replaced_at_once(env: TestEnv) {
 
     let only =
         flows::system::key_rotation::replace(&app.ctx, &request_info()).await.expect("replaced");
-    flows::system::key_rotation::keep_young(&other.ctx).await.expect("looked after");
+    flows::system::key_rotation::rotate_if_due(&other.ctx).await.expect("looked after");
 
     for node in [&app, &other] {
         assert!(!is_accepted(node, &token).await);
@@ -160,7 +160,7 @@ async fn of_eight_key_replacements_at_once_one_is_left(env: TestEnv) {
 
     assert_eq!(nodes[0].query_number("SELECT COUNT(*) FROM signing_keys").await, 1);
     for node in &nodes {
-        flows::system::key_rotation::keep_young(&node.ctx).await.expect("looked after");
+        flows::system::key_rotation::rotate_if_due(&node.ctx).await.expect("looked after");
         assert_eq!(node.ctx.keyring().keys().len(), 1);
     }
 }
@@ -168,7 +168,7 @@ async fn of_eight_key_replacements_at_once_one_is_left(env: TestEnv) {
 #[on_both]
 async fn a_replaced_generation_stays_out(env: TestEnv) {
     let (app, other) = (env.app().await, env.app().await);
-    let late = keys::make(&app.ctx, Algorithm::EdDsa, true).expect("made");
+    let late = keys::generate(&app.ctx, Algorithm::EdDsa, true).expect("made");
     flows::system::key_rotation::replace(&other.ctx, &request_info()).await.expect("replaced");
     let only = flows::system::key_rotation::replace(&other.ctx, &request_info())
         .await
@@ -179,7 +179,7 @@ async fn a_replaced_generation_stays_out(env: TestEnv) {
     transaction.commit().await.expect("committed");
 
     assert!(!is_added);
-    flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
+    flows::system::key_rotation::rotate_if_due(&app.ctx).await.expect("looked after");
     assert_eq!(published(&app).await, [only.id.as_str()]);
 }
 
@@ -236,11 +236,11 @@ async fn a_key_is_rotated_after_its_signing_period(env: TestEnv) {
     let old = published(&app).await;
 
     env.clock.advance(Duration::from_secs(30 * 86_400 - 601));
-    flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
+    flows::system::key_rotation::rotate_if_due(&app.ctx).await.expect("looked after");
     assert_eq!(published(&app).await, old, "too early");
     env.clock.advance(SECOND);
     for _ in 0..3 {
-        flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
+        flows::system::key_rotation::rotate_if_due(&app.ctx).await.expect("looked after");
     }
     assert_eq!(published(&app).await.len(), 2, "once");
     env.clock.advance(10 * MINUTE);
@@ -256,7 +256,7 @@ async fn a_shared_key_is_not_rotated_automatically(env: TestEnv) {
     assert!(is_accepted(&app, &token).await);
 
     env.clock.advance(365 * DAY);
-    flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
+    flows::system::key_rotation::rotate_if_due(&app.ctx).await.expect("looked after");
     assert_eq!(app.ctx.keyring().keys().len(), 1);
 
     let next = flows::system::key_rotation::rotate(&app.ctx, &request_info()).await.expect("made");
@@ -270,7 +270,7 @@ async fn tokens_with_a_longer_lifetime_stay_valid(env: TestEnv) {
     flows::system::key_rotation::rotate(&short.ctx, &request_info()).await.expect("made");
     env.clock.advance(Duration::from_secs(599));
     let token = token_of(&long, "ada").await;
-    flows::system::key_rotation::keep_young(&short.ctx).await.expect("read");
+    flows::system::key_rotation::rotate_if_due(&short.ctx).await.expect("read");
 
     env.clock.advance(59 * MINUTE);
 
@@ -284,7 +284,7 @@ async fn deleted_keys_are_created_again(env: TestEnv) {
     let token = ada.cookies["access"].clone();
     app.execute("DELETE FROM signing_keys").await;
 
-    flows::system::key_rotation::keep_young(&app.ctx).await.expect("looked after");
+    flows::system::key_rotation::rotate_if_due(&app.ctx).await.expect("looked after");
 
     assert!(!is_accepted(&app, &token).await, "whoever has the old key can do nothing with it");
     assert!(ada.is_signed_in().await, "and people stay where they are");

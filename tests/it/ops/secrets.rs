@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::support::log_lines::LogLines;
 use crate::support::{App, GOOD, NEW, TestEnv, on_both};
 
-/// Goes through every story that has a letter, and tells the tokens and passwords that occurred.
-async fn follows_every_letter(app: &App, email: &str) -> Vec<String> {
+/// Goes through every story that has an e-mail, and tells the tokens and passwords that occurred.
+async fn follows_every_email(app: &App, email: &str) -> Vec<String> {
     let mut secrets = vec!["marker-new-password by the river".to_owned(), NEW.to_owned()];
     let mut ada = app.visitor();
     let verify = app.last_email_to(email).await.link("/account/email/verify/");
@@ -81,7 +81,7 @@ async fn log_lines_hold_no_secret(env: TestEnv) {
     app.visitor().with("Authorization", "Bearer marker-bearer").get("/account/mypage").await;
     app.visitor().with("User-Agent", "marker\nforged line").signs_up("x", "marker-weak").await;
     ada.logs_out().await;
-    tokens.extend(follows_every_letter(&app, "marker-ada@example.com").await);
+    tokens.extend(follows_every_email(&app, "marker-ada@example.com").await);
     app.visitor().signs_up("marker-eve@example.com", GOOD).await;
     tokens.extend(goes_by_json(&app, "marker-eve@example.com").await);
 
@@ -99,7 +99,7 @@ async fn the_database_holds_no_plain_secret(env: TestEnv) {
     let mut ada = app.user("ada").await;
     ada.logs_in("ada@example.com", GOOD).await;
     let mut secrets: Vec<_> = ada.cookies.values().cloned().chain([GOOD.to_owned()]).collect();
-    secrets.extend(follows_every_letter(&app, "ada@example.com").await);
+    secrets.extend(follows_every_email(&app, "ada@example.com").await);
     let columns = [
         ("users", "password_hash"),
         ("sessions", "id || current_jti || user_agent"),
@@ -144,8 +144,8 @@ fn debug_output_shows_no_secret() {
     let secret = daemun::types::Secret::new("marker".into());
     let hash = daemun::crypto::hash_secret(&secret);
     let password = daemun::types::Password::parse("marker").expect("typed");
-    let master = daemun::crypto::MasterKey::parse(&"ab".repeat(32)).expect("a key");
-    let keys = daemun::crypto::Keys::derive(&master);
+    let master = daemun::crypto::SecretKey::parse(&"ab".repeat(32)).expect("a key");
+    let keys = daemun::crypto::DerivedKeys::derive(&master);
     let email = daemun::types::Email::parse("marker@example.com").expect("an address");
 
     let shown = format!("{secret:?} {hash:?} {password:?} {master:?} {keys:?} {email:?}");

@@ -53,11 +53,11 @@ async fn a_failed_savepoint_is_rolled_back_alone(env: TestEnv) {
     let (app, other) = (env.app().await, env.app().await);
     let transaction = app.ctx.db.begin().await.expect("begins");
     transaction.execute_unprepared(&insert(1)).await.expect("inserts");
-    let part = transaction.begin_part().await.expect("begins");
+    let part = transaction.begin_nested().await.expect("begins");
     part.execute_unprepared(&insert(2)).await.expect("inserts");
     part.execute_unprepared(&insert(1)).await.expect_err("twice");
     part.roll_back().await.expect("is taken back");
-    let part = transaction.begin_part().await.expect("begins again");
+    let part = transaction.begin_nested().await.expect("begins again");
     part.execute_unprepared(&insert(3)).await.expect("inserts");
     part.commit().await.expect("becomes a part");
     transaction.commit().await.expect("commits");
@@ -71,7 +71,7 @@ async fn a_failed_savepoint_left_open_spoils_the_transaction(env: TestEnv) {
     let (app, other) = (env.app().await, env.app().await);
     let transaction = app.ctx.db.begin().await.expect("begins");
     transaction.execute_unprepared(&insert(1)).await.expect("inserts");
-    let part = transaction.begin_part().await.expect("begins");
+    let part = transaction.begin_nested().await.expect("begins");
     part.execute_unprepared(&insert(1)).await.expect_err("twice");
     drop(part);
 
@@ -85,7 +85,7 @@ async fn an_open_savepoint_prevents_the_commit(env: TestEnv) {
     let (app, other) = (env.app().await, env.app().await);
     let transaction = app.ctx.db.begin().await.expect("begins");
     transaction.execute_unprepared(&insert(1)).await.expect("inserts");
-    let part = transaction.begin_part().await.expect("begins");
+    let part = transaction.begin_nested().await.expect("begins");
 
     let committed = transaction.commit().await;
 

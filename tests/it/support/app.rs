@@ -31,7 +31,7 @@ impl App {
         let ctx = app::open(settings, clock).await.expect("the application opens");
         let rocket = app::rocket_with(figment, ctx.clone());
         let client = Client::untracked(rocket).await.expect("the application ignites");
-        // Letters go out when a story opens the box, not in between.
+        // E-mails go out when a story opens the box, not in between.
         client.rocket().shutdown().notify();
         Self { client, ctx }
     }

@@ -84,7 +84,7 @@ impl<'a> Browser<'a> {
         self.submits("/account/login", &[("email", email), ("password", password)]).await
     }
 
-    /// Opens the link of a letter and presses the button behind it.
+    /// Opens the link of an e-mail and presses the button behind it.
     pub(crate) async fn follows_link(&mut self, link: &str) -> Page {
         let arrival = self.get(link).await;
         assert_eq!(arrival.location(), Some("/account/link"), "{}", arrival.text());

@@ -26,14 +26,14 @@ impl FullHashingQueue {
                 started.fetch_add(1, Ordering::SeqCst);
                 gate.wait();
             };
-            async move { ctx.hasher.weigh(job).await.unwrap_or(()) }.boxed()
+            async move { ctx.hasher.run_on_thread(job).await.unwrap_or(()) }.boxed()
         };
         let mut held: Vec<_> = (0..cores).map(busy).collect();
         assert!(held.iter_mut().all(|job| job.as_mut().now_or_never().is_none()));
         while started.load(Ordering::SeqCst) < cores {
             rocket::tokio::task::yield_now().await;
         }
-        while app.ctx.hasher.weigh(|| ()).now_or_never() != Some(Err(QueueFull)) {}
+        while app.ctx.hasher.run_on_thread(|| ()).now_or_never() != Some(Err(QueueFull)) {}
         Self { gate, _held: held }
     }
 

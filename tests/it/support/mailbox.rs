@@ -1,4 +1,4 @@
-//! The letters of a env: whoever opens the box has them sent first, and reads them as a mail
+//! The e-mails of a env: whoever opens the box has them sent first, and reads them as a mail
 //! program would.
 
 use daemun::flows;
@@ -6,7 +6,7 @@ use mail_parser::MessageParser;
 
 use super::App;
 
-/// A letter as its reader has it.
+/// An e-mail as its reader has it.
 #[derive(Debug, Clone)]
 pub(crate) struct ReceivedEmail {
     pub(crate) to: String,
@@ -34,14 +34,14 @@ impl ReceivedEmail {
 impl App {
     /// Sends everything that is due.
     pub(crate) async fn sends_due_emails(&self) {
-        while flows::system::email_delivery::deliver(&self.ctx)
+        while flows::system::email_delivery::send_batch(&self.ctx)
             .await
-            .expect("letters are sent")
+            .expect("e-mails are sent")
             .is_more
         {}
     }
 
-    /// Every letter that was sent so far, the oldest first.
+    /// Every e-mail that was sent so far, the oldest first.
     pub(crate) async fn emails(&self) -> Vec<ReceivedEmail> {
         self.sends_due_emails().await;
         let folder = self.ctx.settings.data_dir.join("mail");
@@ -55,25 +55,25 @@ impl App {
             let (at, number) = name.rsplit_once('-').expect("an instant and a number");
             (at.to_owned(), number.parse::<u64>().expect("a number"))
         });
-        paths.iter().map(|path| read(&std::fs::read(path).expect("a letter"))).collect()
+        paths.iter().map(|path| read(&std::fs::read(path).expect("an e-mail"))).collect()
     }
 
-    /// The letters to an address so far, the oldest first.
+    /// The e-mails to an address so far, the oldest first.
     pub(crate) async fn emails_to(&self, email: &str) -> Vec<ReceivedEmail> {
-        let mut letters = self.emails().await;
-        letters.retain(|letter| letter.to == email);
-        letters
+        let mut emails = self.emails().await;
+        emails.retain(|received| received.to == email);
+        emails
     }
 
-    /// The last letter to an address.
+    /// The last e-mail to an address.
     pub(crate) async fn last_email_to(&self, email: &str) -> ReceivedEmail {
-        let mut letters = self.emails_to(email).await;
-        letters.pop().unwrap_or_else(|| panic!("no letter to {email}"))
+        let mut emails = self.emails_to(email).await;
+        emails.pop().unwrap_or_else(|| panic!("no e-mail to {email}"))
     }
 }
 
 fn read(bytes: &[u8]) -> ReceivedEmail {
-    let message = MessageParser::default().parse(bytes).expect("a letter");
+    let message = MessageParser::default().parse(bytes).expect("an e-mail");
     let to = message.to().and_then(|to| to.first()).and_then(|to| to.address());
     ReceivedEmail {
         to: to.expect("an address").to_owned(),

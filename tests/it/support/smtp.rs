@@ -1,4 +1,4 @@
-//! A mail server for stories: it speaks SMTP, STARTTLS and TLS, takes letters, and can be as unkind
+//! A mail server for stories: it speaks SMTP, STARTTLS and TLS, takes e-mails, and can be as unkind
 //! as a story needs.
 //!
 //! It runs in a thread of its own, so that a story may stop its own clock.
@@ -29,7 +29,7 @@ pub(crate) struct SmtpBehaviour {
     /// The name and the password that it wants.
     pub(crate) login: Option<(&'static str, &'static str)>,
     /// What it replies to whatever begins with these words; `hello` stands for its greeting, `.` for
-    /// the end of a letter, and an empty reply hangs up.
+    /// the end of an e-mail, and an empty reply hangs up.
     pub(crate) replies: Vec<(&'static str, &'static str)>,
     /// Where it says nothing any more until it is told to go on.
     pub(crate) stalls_at: Option<&'static str>,
@@ -68,7 +68,7 @@ impl CertificateAuthority {
     }
 }
 
-/// A letter that was taken.
+/// An e-mail that was taken.
 #[derive(Debug, Clone)]
 pub(crate) struct AcceptedEmail {
     pub(crate) from: String,
@@ -124,7 +124,7 @@ impl SmtpServer {
         lock(&self.office.taken).clone()
     }
 
-    /// What it was told, but for the letters themselves; `hello` for each connection.
+    /// What it was told, but for the e-mails themselves; `hello` for each connection.
     pub(crate) fn commands(&self) -> Vec<String> {
         lock(&self.office.heard).clone()
     }
@@ -219,7 +219,7 @@ impl SmtpState {
                 return Ok(Some(stream.into_inner()));
             }
             if word == "DATA" && self.reply_to("DATA").is_none() {
-                let message = letter(&mut stream).await?;
+                let message = read_email(&mut stream).await?;
                 let is_taken = self.reply_to(".").is_none_or(|reply| reply.starts_with("250"));
                 if is_taken {
                     let (from, to) = (from.clone(), to.clone());
@@ -280,19 +280,19 @@ fn address(told: &str) -> String {
     inside.map_or("", |(address, _)| address).to_owned()
 }
 
-async fn letter<S>(stream: &mut BufReader<S>) -> io::Result<Vec<u8>>
+async fn read_email<S>(stream: &mut BufReader<S>) -> io::Result<Vec<u8>>
 where
     S: AsyncRead + Unpin,
 {
-    let mut letter = Vec::new();
+    let mut email = Vec::new();
     loop {
         let mut line = Vec::new();
         if stream.read_until(b'\n', &mut line).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         if line == b".\r\n" {
-            return Ok(letter);
+            return Ok(email);
         }
-        letter.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+        email.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
     }
 }

@@ -87,7 +87,7 @@ fn name_of(page: &PageContext, stored: &str) -> String {
     let key = match stored {
         "algorithm" => "admin.audit.detail.algorithm",
         "bulk" => "admin.audit.detail.bulk_job",
-        "by_letter" => "admin.audit.detail.sent_by_email",
+        "by_email" => "admin.audit.detail.sent_by_email",
         "client_id" => "admin.social.client_id",
         "client_secret" => "admin.social.client_secret",
         "date_of_birth" => "field.date_of_birth",

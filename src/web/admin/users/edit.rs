@@ -21,9 +21,9 @@ use crate::groups;
 use crate::groups::Group;
 use crate::http::cookies;
 use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
-use crate::mail::Kind;
+use crate::mail::EmailKind;
 use crate::outbox;
-use crate::outbox::{Fate, Logged};
+use crate::outbox::{DeliveryStatus, OutboxEntry};
 use crate::sessions;
 use crate::types::{
     BirthDate, Email, Gender, GroupId, Name, Permission, Permissions, RequestInfo, Secret, UserId,
@@ -44,7 +44,7 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![show, update]
 }
 
-/// Events, and letters, on the page; the trail has a page of its own.
+/// Events, and e-mails, on the page; the trail has a page of its own.
 const LATEST: u64 = 20;
 
 /// Groups on the page; a site has a handful.
@@ -268,7 +268,7 @@ struct PersonPage {
     sessions: Vec<SessionRow>,
     more_sessions: u64,
     failures: Vec<EventRow>,
-    letters: Vec<LetterRow>,
+    emails: Vec<EmailRow>,
     events: Vec<EventRow>,
     may_read_audit: bool,
     acts: Vec<Act>,
@@ -297,11 +297,11 @@ struct EventActor {
     email: String,
 }
 
-struct LetterRow {
+struct EmailRow {
     what: String,
     to: String,
     at: Timestamp,
-    fate: &'static str,
+    status: &'static str,
     reason: String,
 }
 
@@ -461,7 +461,7 @@ async fn render(
         since: Timestamp::new(&page, row.created_at),
         seen: Timestamp::new(&page, row.last_seen_at),
     });
-    let letters = outbox::list_of(&ctx.db, id, LATEST).await?;
+    let sent_emails = outbox::list_for_user(&ctx.db, id, LATEST).await?;
     let events = audit::list_of_user(&ctx.db, id, None, LATEST).await?;
     let emails = audit_log::emails(ctx, &events).await?;
     let show = |event: &RecordedEvent| event_row(event, id, &emails, &page);
@@ -486,7 +486,7 @@ async fn render(
         sessions: sessions.collect(),
         more_sessions: signins.more,
         failures: failures.iter().map(show).collect(),
-        letters: letters.iter().map(|letter| letter_row(letter, &page)).collect(),
+        emails: sent_emails.iter().map(|email| email_row(email, &page)).collect(),
         events: events.iter().map(show).collect(),
         may_read_audit: reader.may(Permission::AuditView),
         acts: acts_on(account, staff, crate::admin::outranks(&ctx.db, user, reader).await?),
@@ -545,18 +545,18 @@ fn event_row(
     }
 }
 
-fn letter_row(letter: &Logged, page: &PageContext) -> LetterRow {
-    let what = page.t(emails::occasion(Kind::from_stored(&letter.kind))).into_owned();
-    LetterRow {
+fn email_row(email: &OutboxEntry, page: &PageContext) -> EmailRow {
+    let what = page.t(emails::kind_key(EmailKind::from_stored(&email.kind))).into_owned();
+    EmailRow {
         what,
-        to: letter.recipient.clone(),
-        at: Timestamp::new(page, letter.written_at),
-        fate: match letter.fate {
-            Fate::Waiting => "admin.user.email_waiting",
-            Fate::Sent => "admin.user.email_sent",
-            Fate::Failed => "admin.user.email_failed",
+        to: email.recipient.clone(),
+        at: Timestamp::new(page, email.created_at),
+        status: match email.status {
+            DeliveryStatus::Waiting => "admin.user.email_waiting",
+            DeliveryStatus::Sent => "admin.user.email_sent",
+            DeliveryStatus::Failed => "admin.user.email_failed",
         },
-        reason: letter.reason.clone(),
+        reason: email.reason.clone(),
     }
 }
 

@@ -52,7 +52,7 @@ async fn proves_and_changes_the_address<L: AsyncFnMut(&User<'_>, &str)>(
     tour.sends("/account/link", &[], "/account/link, changed").await;
     tour.person.opens(&site.link_to(LONG, "/account/email/undo/").await).await;
     tour.shows("/account/link, undo").await;
-    // The second browser was a new device, of which a letter told.
+    // The second browser was a new device, of which an e-mail told.
     tour.person.opens(&site.link_to(LONG, "/account/not-me/").await).await;
     tour.shows("/account/link, not me").await;
 }

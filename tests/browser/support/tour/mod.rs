@@ -23,8 +23,8 @@ const NAME: &str = "김수한무거북이와두루미삼천갑자동방삭치치
 
 /// More than any name or reason may have.
 const TOO_LONG: &str = match str::from_utf8(&[b'x'; 600]) {
-    Ok(letters) => letters,
-    Err(_) => panic!("letters are text"),
+    Ok(emails) => emails,
+    Err(_) => panic!("e-mails are text"),
 };
 
 /// Goes through every page in one language and shows each to whoever looks, under a name.

@@ -13,16 +13,16 @@ pub(super) async fn set_up<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L
     tour.sends("/admin/setup", &first, "/admin/setup, done").await;
 }
 
-/// Letters cannot be written any more, and then the table of accounts is gone.
+/// E-mails cannot be written any more, and then the table of accounts is gone.
 pub(super) async fn lose_everything<L: AsyncFnMut(&User<'_>, &str)>(
     tour: &mut Tour<'_, L>,
     site: &Site,
 ) {
-    site.loses_its_letters();
+    site.loses_its_emails();
     tour.person.opens("/admin/users/2/password").await;
     tour.person.clicks("#send").await;
     tour.person.leaves_by("main form .button:not(.danger)").await;
-    eventually("a letter waits", async || {
+    eventually("an e-mail waits", async || {
         tour.person.opens("/admin/mail?state=waiting").await;
         tour.person.sees("main form[action$='/retry']").await
     })

@@ -1,4 +1,4 @@
-//! Writing a letter in its reader's language: the subject, the text, and the same as a page.
+//! Writing an e-mail in its reader's language: the subject, the text, and the same as a page.
 //!
 //! Knows what is said on which occasion, and where links lead. One pair of templates draws them all.
 
@@ -8,7 +8,7 @@ use askama::Template;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use time::OffsetDateTime;
 
-use super::{Kind, Letter};
+use super::{EmailContent, EmailKind};
 use crate::clock;
 use crate::i18n::Language;
 use crate::types::{Email, Secret};
@@ -17,12 +17,12 @@ use crate::user_agent;
 /// What a link's token keeps of its punctuation: that of base64 for URLs.
 const NOT_IN_TOKENS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
-/// The most that a letter repeats of what a stranger chose, in characters.
+/// The most that an e-mail repeats of what a stranger chose, in characters.
 const MAX_QUOTE: usize = 254;
 
-/// A letter as its reader sees it. It may hold the tokens of links, so it does not show itself.
+/// An e-mail as its reader sees it. It may hold the tokens of links, so it does not show itself.
 #[derive(Clone)]
-pub struct Written {
+pub struct RenderedEmail {
     /// One line.
     pub subject: String,
     /// For programs that show text only.
@@ -31,34 +31,37 @@ pub struct Written {
     pub html: String,
 }
 
-impl Written {
-    /// Writes `letter` to `to` in `language`; links begin with `public_url`, an origin.
+impl RenderedEmail {
+    /// Writes `email` to `to` in `language`; links begin with `public_url`, an origin.
     #[must_use]
-    pub fn new(letter: &Letter, language: Language, public_url: &str, to: &Email) -> Self {
+    pub fn new(content: &EmailContent, language: Language, public_url: &str, to: &Email) -> Self {
         let site = Site { language, public_url: public_url.trim_end_matches('/') };
         let site_name = language.say("site.name");
-        let values = [("site", &*site_name), ("what", &*language.say(subject(letter.kind)))];
-        let sheet = Sheet {
+        let values = [("site", &*site_name), ("what", &*language.say(subject(content.kind)))];
+        let email = EmailView {
             lang: language.tag(),
             subject: language.tell("emails.subject", &values),
             hello: language.say("emails.greeting").into_owned(),
             or_paste: language.say("emails.or_open_link").into_owned(),
-            paragraphs: site.paragraphs(letter),
-            button: site.button(letter),
-            facts: site.facts(letter),
-            not_me: letter.not_me.as_ref().map(|token| site.not_me(letter.kind, token)),
-            footer: [site.footer(&site_name, to), language.say(why(letter.kind)).into_owned()],
+            paragraphs: site.paragraphs(content),
+            button: site.button(content),
+            facts: site.facts(content),
+            not_me: content.not_me.as_ref().map(|token| site.not_me(content.kind, token)),
+            footer: [
+                site.footer(&site_name, to),
+                language.say(reason_key(content.kind)).into_owned(),
+            ],
         };
-        let page = Page { sheet: &sheet };
+        let page = HtmlTemplate { email: &email };
         let html = page.render().expect("texts can be drawn");
-        let text = Plain { sheet: &sheet }.render().expect("texts can be drawn");
-        Self { subject: sheet.subject, text, html }
+        let text = TextTemplate { email: &email }.render().expect("texts can be drawn");
+        Self { subject: email.subject, text, html }
     }
 }
 
-impl fmt::Debug for Written {
+impl fmt::Debug for RenderedEmail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Written(..)")
+        f.write_str("RenderedEmail(..)")
     }
 }
 
@@ -68,7 +71,7 @@ struct Button {
     url: String,
 }
 
-/// One thing that the letter tells about what happened.
+/// One thing that the e-mail tells about what happened.
 struct Fact {
     name: String,
     value: String,
@@ -81,8 +84,8 @@ struct NotMe {
     url: String,
 }
 
-/// Everything that stands on the sheet, in the order in which it stands there.
-struct Sheet {
+/// Everything that stands on the email, in the order in which it stands there.
+struct EmailView {
     lang: &'static str,
     subject: String,
     hello: String,
@@ -96,14 +99,14 @@ struct Sheet {
 
 #[derive(Template)]
 #[template(path = "emails/email.html")]
-struct Page<'a> {
-    sheet: &'a Sheet,
+struct HtmlTemplate<'a> {
+    email: &'a EmailView,
 }
 
 #[derive(Template)]
 #[template(path = "emails/email.txt", whitespace = "preserve")]
-struct Plain<'a> {
-    sheet: &'a Sheet,
+struct TextTemplate<'a> {
+    email: &'a EmailView,
 }
 
 /// The site in its reader's language.
@@ -113,29 +116,31 @@ struct Site<'a> {
 }
 
 impl Site<'_> {
-    fn paragraphs(&self, letter: &Letter) -> Vec<String> {
-        let due_at = letter.facts.due_at.map(|due_at| self.day(clock::from_micros(due_at)));
+    fn paragraphs(&self, content: &EmailContent) -> Vec<String> {
+        let due_at = content.data.due_at.map(|due_at| self.day(clock::from_micros(due_at)));
         let values = [("day", due_at.as_deref().unwrap_or_default())];
-        said(letter).iter().map(|key| self.language.tell(key, &values)).collect()
+        paragraph_keys(content).iter().map(|key| self.language.tell(key, &values)).collect()
     }
 
     /// The one thing to do. Without a token there is nothing to press but the way to log in.
-    fn button(&self, letter: &Letter) -> Option<Button> {
-        let (path, label) = match letter.kind {
-            Kind::VerifyEmail | Kind::AlreadyJoined => ("email/verify", "emails.button.verify"),
-            Kind::ConfirmNewEmail => ("email/change", "emails.button.verify"),
-            Kind::ResetPassword | Kind::AccountLocked => {
+    fn button(&self, content: &EmailContent) -> Option<Button> {
+        let (path, label) = match content.kind {
+            EmailKind::VerifyEmail | EmailKind::AlreadyJoined => {
+                ("email/verify", "emails.button.verify")
+            }
+            EmailKind::ConfirmNewEmail => ("email/change", "emails.button.verify"),
+            EmailKind::ResetPassword | EmailKind::AccountLocked => {
                 ("password/reset", "emails.reset_password.button")
             }
-            Kind::Invited => ("password/reset", "emails.invited.button"),
-            Kind::EmailChanged => ("email/undo", "emails.email_changed.button"),
+            EmailKind::Invited => ("password/reset", "emails.invited.button"),
+            EmailKind::EmailChanged => ("email/undo", "emails.email_changed.button"),
             _ => ("", ""),
         };
         let leads_to_log_in = matches!(
-            letter.kind,
-            Kind::AlreadyJoined | Kind::TokenReused | Kind::DeletionScheduled
+            content.kind,
+            EmailKind::AlreadyJoined | EmailKind::TokenReused | EmailKind::DeletionScheduled
         );
-        let (url, label) = match &letter.link {
+        let (url, label) = match &content.link {
             Some(token) if !path.is_empty() => (self.link(path, token), label),
             _ if leads_to_log_in => (self.at("login"), "emails.button.login"),
             _ => return None,
@@ -143,14 +148,14 @@ impl Site<'_> {
         Some(Button { label: self.language.say(label).into_owned(), url })
     }
 
-    fn facts(&self, letter: &Letter) -> Vec<Fact> {
-        let facts = &letter.facts;
+    fn facts(&self, content: &EmailContent) -> Vec<Fact> {
+        let facts = &content.data;
         let fact = |name, value: String| {
             let value = on_one_line(&value);
             (!value.is_empty()).then(|| Fact { name: self.language.say(name).into_owned(), value })
         };
-        // Whoever reads any other letter need not be the one whose address this is.
-        let email = facts.email.clone().filter(|_| letter.kind == Kind::EmailChanged);
+        // Whoever reads any other e-mail need not be the one whose address this is.
+        let email = facts.email.clone().filter(|_| content.kind == EmailKind::EmailChanged);
         let device = facts.user_agent.as_deref().and_then(|agent| self.device(agent));
         let provider = facts.provider.clone();
         [
@@ -176,9 +181,9 @@ impl Site<'_> {
         }
     }
 
-    fn not_me(&self, kind: Kind, token: &Secret) -> NotMe {
+    fn not_me(&self, kind: EmailKind, token: &Secret) -> NotMe {
         let sentence = match kind {
-            Kind::VerifyEmail => "emails.verify_email.not_me",
+            EmailKind::VerifyEmail => "emails.verify_email.not_me",
             _ => "emails.not_me.text",
         };
         NotMe {
@@ -220,82 +225,84 @@ impl Site<'_> {
     }
 }
 
-pub(super) fn subject(kind: Kind) -> &'static str {
+pub(super) fn subject(kind: EmailKind) -> &'static str {
     match kind {
-        Kind::VerifyEmail => "emails.verify_email.subject",
-        Kind::AlreadyJoined => "emails.already_joined.subject",
-        Kind::ResetPassword => "emails.reset_password.subject",
-        Kind::AccountLocked => "emails.account_locked.subject",
-        Kind::Invited => "emails.invited.subject",
-        Kind::PasswordChanged => "emails.password_changed.subject",
-        Kind::NewDevice => "emails.new_device.subject",
-        Kind::TokenReused => "emails.token_reused.subject",
-        Kind::ConfirmNewEmail => "emails.confirm_new_email.subject",
-        Kind::AddressInUse => "emails.address_in_use.subject",
-        Kind::EmailChanged => "emails.email_changed.subject",
-        Kind::DeletionScheduled => "emails.deletion_scheduled.subject",
-        Kind::Deleted => "emails.deleted.subject",
-        Kind::SocialConnected => "emails.social_connected.subject",
-        Kind::Test => "emails.test.subject",
+        EmailKind::VerifyEmail => "emails.verify_email.subject",
+        EmailKind::AlreadyJoined => "emails.already_joined.subject",
+        EmailKind::ResetPassword => "emails.reset_password.subject",
+        EmailKind::AccountLocked => "emails.account_locked.subject",
+        EmailKind::Invited => "emails.invited.subject",
+        EmailKind::PasswordChanged => "emails.password_changed.subject",
+        EmailKind::NewDevice => "emails.new_device.subject",
+        EmailKind::TokenReused => "emails.token_reused.subject",
+        EmailKind::ConfirmNewEmail => "emails.confirm_new_email.subject",
+        EmailKind::AddressInUse => "emails.address_in_use.subject",
+        EmailKind::EmailChanged => "emails.email_changed.subject",
+        EmailKind::DeletionScheduled => "emails.deletion_scheduled.subject",
+        EmailKind::Deleted => "emails.deleted.subject",
+        EmailKind::SocialConnected => "emails.social_connected.subject",
+        EmailKind::Test => "emails.test.subject",
     }
 }
 
 /// What is said, a paragraph each.
-fn said(letter: &Letter) -> &'static [&'static str] {
-    let has_link = letter.link.is_some();
-    match letter.kind {
-        Kind::VerifyEmail => &["emails.verify_email.body", "emails.verify_email.stranger"],
-        Kind::AlreadyJoined if has_link => &[
+fn paragraph_keys(content: &EmailContent) -> &'static [&'static str] {
+    let has_link = content.link.is_some();
+    match content.kind {
+        EmailKind::VerifyEmail => &["emails.verify_email.body", "emails.verify_email.stranger"],
+        EmailKind::AlreadyJoined if has_link => &[
             "emails.already_joined.body",
             "emails.already_joined.verify",
             "emails.already_joined.stranger",
         ],
-        Kind::AlreadyJoined => &["emails.already_joined.body", "emails.already_joined.login"],
-        Kind::ResetPassword => &["emails.reset_password.body", "emails.reset_password.stranger"],
-        Kind::AccountLocked => &["emails.account_locked.body", "emails.reset_password.body"],
-        Kind::Invited => &["emails.invited.body", "emails.invited.stranger"],
-        Kind::PasswordChanged => &["emails.password_changed.body", "emails.nothing_to_do"],
-        Kind::NewDevice => &["emails.new_device.body", "emails.nothing_to_do"],
-        Kind::TokenReused => &["emails.token_reused.body", "emails.token_reused.next"],
-        Kind::ConfirmNewEmail => {
+        EmailKind::AlreadyJoined => &["emails.already_joined.body", "emails.already_joined.login"],
+        EmailKind::ResetPassword => {
+            &["emails.reset_password.body", "emails.reset_password.stranger"]
+        }
+        EmailKind::AccountLocked => &["emails.account_locked.body", "emails.reset_password.body"],
+        EmailKind::Invited => &["emails.invited.body", "emails.invited.stranger"],
+        EmailKind::PasswordChanged => &["emails.password_changed.body", "emails.nothing_to_do"],
+        EmailKind::NewDevice => &["emails.new_device.body", "emails.nothing_to_do"],
+        EmailKind::TokenReused => &["emails.token_reused.body", "emails.token_reused.next"],
+        EmailKind::ConfirmNewEmail => {
             &["emails.confirm_new_email.body", "emails.confirm_new_email.stranger"]
         }
-        Kind::AddressInUse => &["emails.address_in_use.body", "emails.address_in_use.next"],
-        Kind::EmailChanged if has_link => {
+        EmailKind::AddressInUse => &["emails.address_in_use.body", "emails.address_in_use.next"],
+        EmailKind::EmailChanged if has_link => {
             &["emails.email_changed.body", "emails.nothing_to_do", "emails.email_changed.undo"]
         }
-        Kind::EmailChanged => &["emails.email_changed.body", "emails.nothing_to_do"],
-        Kind::DeletionScheduled if letter.facts.due_at.is_some() => {
+        EmailKind::EmailChanged => &["emails.email_changed.body", "emails.nothing_to_do"],
+        EmailKind::DeletionScheduled if content.data.due_at.is_some() => {
             &["emails.deletion_scheduled.on", "emails.deletion_scheduled.next"]
         }
-        Kind::DeletionScheduled => {
+        EmailKind::DeletionScheduled => {
             &["emails.deletion_scheduled.soon", "emails.deletion_scheduled.next"]
         }
-        Kind::Deleted => &["emails.deleted.body", "emails.deleted.next"],
-        Kind::SocialConnected => &["emails.social_connected.body", "emails.nothing_to_do"],
-        Kind::Test => &["emails.test.body"],
+        EmailKind::Deleted => &["emails.deleted.body", "emails.deleted.next"],
+        EmailKind::SocialConnected => &["emails.social_connected.body", "emails.nothing_to_do"],
+        EmailKind::Test => &["emails.test.body"],
     }
 }
 
 /// Why the reader of all people gets it.
-fn why(kind: Kind) -> &'static str {
+fn reason_key(kind: EmailKind) -> &'static str {
     match kind {
-        Kind::VerifyEmail | Kind::AlreadyJoined => "emails.why.signup",
-        Kind::ResetPassword => "emails.why.password_reset",
-        Kind::AccountLocked
-        | Kind::PasswordChanged
-        | Kind::NewDevice
-        | Kind::TokenReused
-        | Kind::SocialConnected
-        | Kind::DeletionScheduled => "emails.why.account",
-        Kind::Invited => "emails.why.invited",
-        Kind::ConfirmNewEmail | Kind::AddressInUse => "emails.why.email_change",
-        Kind::EmailChanged | Kind::Deleted => "emails.why.old_address",
-        Kind::Test => "emails.why.test",
+        EmailKind::VerifyEmail | EmailKind::AlreadyJoined => "emails.why.signup",
+        EmailKind::ResetPassword => "emails.why.password_reset",
+        EmailKind::AccountLocked
+        | EmailKind::PasswordChanged
+        | EmailKind::NewDevice
+        | EmailKind::TokenReused
+        | EmailKind::SocialConnected
+        | EmailKind::DeletionScheduled => "emails.why.account",
+        EmailKind::Invited => "emails.why.invited",
+        EmailKind::ConfirmNewEmail | EmailKind::AddressInUse => "emails.why.email_change",
+        EmailKind::EmailChanged | EmailKind::Deleted => "emails.why.old_address",
+        EmailKind::Test => "emails.why.test",
     }
 }
 
-/// What a stranger chose, as something that cannot look like another line of the letter: no line
+/// What a stranger chose, as something that cannot look like another line of the e-mail: no line
 /// breaks, and nothing that turns the direction of what follows (Unicode UAX 9, 2).
 fn on_one_line(text: &str) -> String {
     let is_break = |char: char| char.is_control() || matches!(char, '\u{2028}' | '\u{2029}');

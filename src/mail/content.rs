@@ -1,14 +1,14 @@
-//! What a letter says, before it is written in anybody's language.
+//! What an e-mail says, before it is written in anybody's language.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::types::{RequestInfo, Secret};
 
-/// The occasions for a letter. The names are stored; they are added to and never changed.
+/// The occasions for an e-mail. The names are stored; they are added to and never changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum EmailKind {
     /// Somebody joined or asked again: the address is to be proved.
     VerifyEmail,
     /// Somebody tried to join with an address that has an account.
@@ -41,7 +41,7 @@ pub enum Kind {
     Test,
 }
 
-impl Kind {
+impl EmailKind {
     /// Every occasion.
     pub const ALL: [Self; 15] = [
         Self::VerifyEmail,
@@ -86,7 +86,7 @@ impl Kind {
     /// The key of what the subject says.
     #[must_use]
     pub fn subject(self) -> &'static str {
-        super::written::subject(self)
+        super::rendered::subject(self)
     }
 
     /// Reads a stored name.
@@ -96,30 +96,30 @@ impl Kind {
     }
 }
 
-/// A letter as facts. It may hold the tokens of links, so it is sealed wherever it is stored.
+/// An e-mail as data. It may hold the tokens of links, so it is sealed wherever it is stored.
 #[derive(Debug, Clone)]
-pub struct Letter {
+pub struct EmailContent {
     /// The occasion.
-    pub kind: Kind,
+    pub kind: EmailKind,
     /// The token of the one thing that the reader is asked to do, if there is one: verify, reset,
     /// confirm, undo.
     pub link: Option<Secret>,
     /// The token of "this wasn't me".
     pub not_me: Option<Secret>,
-    /// What the letter tells about.
-    pub facts: Facts,
+    /// What the e-mail tells about.
+    pub data: TemplateData,
 }
 
-/// What a letter tells about, as far as it applies.
+/// What an e-mail tells about, as far as it applies.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Facts {
+pub struct TemplateData {
     /// When it happened, in microseconds since 1970.
     pub at: Option<i64>,
     /// From which address of the network.
     pub ip: Option<String>,
     /// With which program, in its own words.
     pub user_agent: Option<String>,
-    /// Another e-mail address that the letter speaks of.
+    /// Another e-mail address that the e-mail speaks of.
     pub email: Option<String>,
     /// The name of a provider of social log-in.
     #[serde(default)]
@@ -128,11 +128,11 @@ pub struct Facts {
     pub due_at: Option<i64>,
 }
 
-impl Letter {
-    /// A letter that says no more than its occasion.
+impl EmailContent {
+    /// An e-mail that says no more than its occasion.
     #[must_use]
-    pub fn new(kind: Kind) -> Self {
-        Self { kind, link: None, not_me: None, facts: Facts::default() }
+    pub fn new(kind: EmailKind) -> Self {
+        Self { kind, link: None, not_me: None, data: TemplateData::default() }
     }
 
     /// With the token of what the reader is asked to do.
@@ -150,12 +150,12 @@ impl Letter {
     /// About something that `info` did at `now`.
     #[must_use]
     pub fn about(self, info: &RequestInfo, now: OffsetDateTime) -> Self {
-        let facts = Facts {
+        let data = TemplateData {
             at: Some(crate::clock::to_micros(now)),
             ip: Some(info.ip()).filter(|ip| !ip.is_empty()),
             user_agent: Some(info.user_agent.clone()).filter(|agent| !agent.is_empty()),
-            ..self.facts
+            ..self.data
         };
-        Self { facts, ..self }
+        Self { data, ..self }
     }
 }
