@@ -1,11 +1,12 @@
-//! Daemun (대문, "front gate"): the accounts of a web app, in one binary and as a library.
+//! Daemun (대문, "front gate"): accounts for a web app, as one binary and as a Rocket library.
 //!
-//! This file is the map of the house. Arrows only go down: a door calls flows, a flow moves features
-//! together, features and flows use tools, everybody speaks in types. A door never calls a door, a
-//! flow never calls a flow; `tests/it/layers.rs` fails on an arrow that goes up.
+//! The modules below are listed by layer, and imports only go down: entry points call use cases, use
+//! cases combine domain modules, and all of them use infrastructure and types. The HTTP kit is shared
+//! by the entry points that speak HTTP and does not know the use cases. `tests/it/layers.rs` fails when
+//! an import goes up, and `docs/ARCHITECTURE.md` explains the layers.
 //!
-//! An application of your own mounts its routes on [`rocket()`] and guards them with [`SignedIn`],
-//! [`Staff`] or `Option<SignedIn>`; see `examples/notes.rs`.
+//! An application mounts its own routes on [`rocket()`] and guards them with [`SignedIn`], [`Staff`] or
+//! `Option<SignedIn>`; `examples/notes.rs` shows how.
 
 rust_i18n::i18n!("src/i18n", fallback = "en");
 
@@ -32,7 +33,7 @@ pub mod links;
 pub mod sessions;
 pub mod social;
 
-// Infrastructure; `context` bundles it.
+// Infrastructure; each module wraps one outside thing, and `context` bundles them.
 pub mod cache;
 pub mod clock;
 pub mod config;
@@ -48,7 +49,7 @@ pub mod owner_only;
 pub mod throttle;
 pub mod user_agent;
 
-// Domain types: values that are valid once they exist.
+// Types that can only be built by parsing.
 pub mod types;
 
 pub use app::rocket;
