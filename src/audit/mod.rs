@@ -1,7 +1,7 @@
-//! The trail: what happened, to whom, by whom and from where.
+//! The audit log: what happened, to which account, who did it and from where.
 //!
-//! An event is written in the transaction of what it tells, so that neither exists without the
-//! other. Knows no accounts and no sessions, only their numbers: the trail outlives them.
+//! An event is written in the transaction of what it reports, so neither exists without the other.
+//! Does not read accounts or sessions and knows only their ids, because the log outlives them.
 
 mod store;
 
@@ -12,99 +12,99 @@ use crate::clock::to_micros;
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{RequestInfo, SessionId, UserId};
 
-/// What can happen. The names are stored; they are added to and never changed.
+/// The kind of an event. The names are stored: kinds are added, and their names never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditEventKind {
-    /// Somebody joined.
+    /// A user signed up.
     SignedUp,
-    /// Somebody logged in.
+    /// A user logged in.
     LoggedIn,
-    /// Somebody gave a wrong password for an account that exists.
+    /// A wrong password was given for an account that exists.
     LoginFailed,
-    /// Somebody logged out.
+    /// A user logged out.
     LoggedOut,
-    /// A refresh token came back after it had been replaced: somebody has a copy.
+    /// A replaced refresh token was used again, which means that a copy exists.
     TokenReused,
-    /// The first superuser was made, by the link or at the terminal.
+    /// The first superuser was created, by the setup link or at the terminal.
     SuperuserCreated,
     /// A password was set at the terminal.
     PasswordSet,
-    /// The address was proved.
+    /// The address was verified.
     EmailVerified,
-    /// The owner changed the password, knowing the old one.
+    /// The owner changed the password, with the current one.
     PasswordChanged,
-    /// Somebody asked for a link to choose a new password.
+    /// A link for a new password was requested.
     PasswordResetRequested,
-    /// The password was replaced by way of such a link.
+    /// The password was replaced through such a link.
     PasswordReset,
     /// The owner asked to move the account to another address.
     EmailChangeRequested,
     /// The account moved to another address.
     EmailChanged,
-    /// The account moved back to the address that it had.
+    /// The account moved back to its former address.
     EmailChangeUndone,
-    /// The owner said of something that it was not them.
+    /// The owner reported that an action was not theirs.
     CompromiseReported,
-    /// The owner changed what the account says about them.
+    /// The owner changed the profile.
     ProfileChanged,
-    /// The owner proved once more to be it, on the way to something dangerous.
+    /// The owner authenticated again for a dangerous action.
     Reauthenticated,
-    /// The owner wants the account deleted.
+    /// The owner scheduled the deletion of the account.
     DeletionScheduled,
-    /// The owner logged in, and the account stays.
+    /// The owner logged in, which cancelled the deletion.
     DeletionCancelled,
     /// The account was deleted.
     Deleted,
-    /// Staff let the account be used again.
+    /// Staff activated the account.
     Activated,
-    /// Staff forbade the use of the account.
+    /// Staff suspended the account.
     Deactivated,
-    /// Staff deleted the account; for a day it can be brought back.
+    /// Staff deleted the account; for a day the deletion can be undone.
     DeletedByStaff,
-    /// Staff took back what was done to many accounts.
+    /// Staff undid a bulk job, and the account was restored.
     UndoneByStaff,
-    /// Staff took the address for proved.
+    /// Staff marked the address as verified.
     VerifiedByStaff,
     /// Staff ended the sessions.
     SessionsEndedByStaff,
-    /// Staff made a link for a new password.
+    /// Staff created a link for a new password.
     ResetLinkCreated,
-    /// Staff made the password stop working.
+    /// Staff made the password unusable.
     PasswordLocked,
-    /// Staff made the account.
+    /// Staff created the account.
     CreatedByStaff,
-    /// Staff changed what the account says or may do.
+    /// Staff changed the account or its roles.
     ChangedByStaff,
-    /// The account may be used again, because its suspension was over.
+    /// A suspension ended by itself.
     SuspensionExpired,
-    /// Staff made a group.
+    /// Staff created a group.
     GroupCreated,
     /// Staff changed a group.
     GroupChanged,
     /// Staff deleted a group.
     GroupDeleted,
-    /// Staff had an e-mail tried again at once.
+    /// Staff had an e-mail sent again at once.
     EmailRetried,
-    /// Somebody ended one of their sessions from the list.
+    /// A user ended one of their sessions.
     SessionEnded,
-    /// Somebody ended all their sessions but the one they were in.
+    /// A user ended all their sessions except the current one.
     OtherSessionsEnded,
-    /// The next signing key was made.
+    /// The next signing key was created.
     KeyRotated,
-    /// A user of a provider opens the account from now on.
+    /// A social account was connected.
     SocialConnected,
-    /// A user of a provider does not open the account any more.
+    /// A social account was disconnected.
     SocialDisconnected,
-    /// Staff registered a provider of social log-in.
+    /// Staff registered a social log-in provider.
     ProviderAdded,
-    /// Staff changed the registration with a provider.
+    /// Staff changed a provider's registration.
     ProviderChanged,
-    /// Staff ended the registration with a provider.
+    /// Staff deleted a provider's registration.
     ProviderDeleted,
 }
 
 impl AuditEventKind {
-    /// All of them.
+    /// Every kind.
     pub const ALL: [Self; 43] = [
         Self::SignedUp,
         Self::LoggedIn,
@@ -151,7 +151,7 @@ impl AuditEventKind {
         Self::ProviderDeleted,
     ];
 
-    /// The stored name.
+    /// Returns the stored name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -201,141 +201,141 @@ impl AuditEventKind {
         }
     }
 
-    /// The action of a stored name; `None` for a name of another version.
+    /// Reads a stored name; `None` for a name that only another version knows.
     #[must_use]
     pub fn from_stored(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|action| action.as_str() == name)
     }
 }
 
-/// One event.
+/// An event to be written.
 #[derive(Debug, Clone)]
 pub struct AuditEvent<'a> {
     /// What happened.
     pub kind: AuditEventKind,
-    /// Who did it; `None` for strangers and for the terminal.
+    /// The user who did it; `None` for visitors and for the terminal.
     pub actor: Option<UserId>,
-    /// Whose account it happened to.
+    /// The user whose account it happened to.
     pub target: Option<UserId>,
-    /// In which session.
+    /// The session in which it happened.
     pub session: Option<SessionId>,
-    /// From where.
+    /// The request that caused it.
     pub info: &'a RequestInfo,
-    /// More facts, never secrets.
+    /// More facts; never secrets.
     pub details: Value,
 }
 
 impl<'a> AuditEvent<'a> {
-    /// An event that people cause on their own accounts.
+    /// Builds an event that a user causes on their own account.
     #[must_use]
     pub fn by_owner(user: UserId, kind: AuditEventKind, info: &'a RequestInfo) -> Self {
         let user = Some(user);
         Self { kind, actor: user, target: user, session: None, info, details: json!({}) }
     }
 
-    /// An event on an account whose cause is not known to be its owner.
+    /// Builds an event on an account whose cause is not known to be its owner.
     #[must_use]
     pub fn on_user(target: UserId, kind: AuditEventKind, info: &'a RequestInfo) -> Self {
         Self { actor: None, ..Self::by_owner(target, kind, info) }
     }
 
-    /// An event that happens to the site and to nobody's account.
+    /// Builds an event that concerns the site and no account.
     #[must_use]
     pub fn on_site(kind: AuditEventKind, info: &'a RequestInfo) -> Self {
         Self { kind, actor: None, target: None, session: None, info, details: json!({}) }
     }
 
-    /// Done by this member of staff.
+    /// Names the administrator who did it.
     #[must_use]
     pub fn by_staff(self, actor: UserId) -> Self {
         Self { actor: Some(actor), ..self }
     }
 
-    /// With more facts, never secrets.
+    /// Adds more facts; never secrets.
     #[must_use]
     pub fn with_details(self, details: Value) -> Self {
         Self { details, ..self }
     }
 
-    /// In this session.
+    /// Adds the session.
     #[must_use]
     pub fn in_session(self, session: SessionId) -> Self {
         Self { session: Some(session), ..self }
     }
 }
 
-/// An event as it is read again.
+/// An event as it is read from the log.
 #[derive(Debug, Clone)]
 pub struct RecordedEvent {
-    /// Its cursor in the trail.
+    /// The id.
     pub id: i64,
     /// When it happened.
     pub at: OffsetDateTime,
-    /// What happened; `None` when another version of the program wrote it.
+    /// What happened; `None` for a kind that only another version knows.
     pub kind: Option<AuditEventKind>,
-    /// Who did it.
+    /// The user who did it.
     pub actor: Option<UserId>,
-    /// Whose account it happened to.
+    /// The user whose account it happened to.
     pub target: Option<UserId>,
-    /// The stored name of what happened.
+    /// The stored name of the kind.
     pub name: String,
-    /// In which session.
+    /// The session in which it happened.
     pub session: Option<String>,
-    /// In answer to which request.
+    /// The request that caused it.
     pub request_id: String,
-    /// From which address; empty at the terminal.
+    /// The client address; empty at the terminal.
     pub ip: String,
-    /// What the browser called itself.
+    /// The user agent.
     pub user_agent: String,
     /// More facts.
     pub details: Value,
 }
 
-/// An event as a file has it, with its details as they are stored.
+/// An event for an export, with its details as they are stored.
 #[derive(Debug, Clone)]
 pub struct ExportedEvent {
-    /// Its cursor in the trail.
+    /// The id.
     pub id: i64,
     /// When it happened.
     pub at: OffsetDateTime,
-    /// The stored name of what happened.
+    /// The stored name of the kind.
     pub name: String,
-    /// Who did it.
+    /// The user who did it.
     pub actor: Option<UserId>,
-    /// Whose account it happened to.
+    /// The user whose account it happened to.
     pub target: Option<UserId>,
-    /// From which address; empty at the terminal.
+    /// The client address; empty at the terminal.
     pub ip: String,
-    /// What the browser called itself.
+    /// The user agent.
     pub user_agent: String,
     /// More facts, as JSON.
     pub details: String,
 }
 
 impl ExportedEvent {
-    /// Where it stands in the trail.
+    /// Returns the position of the event in the log.
     #[must_use]
     pub fn cursor(&self) -> AuditCursor {
         AuditCursor(to_micros(self.at), self.id)
     }
 }
 
-/// What is looked for in the trail; what is `None` may be anything.
+/// A search in the log; `None` matches everything.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AuditSearch {
-    /// Who did it.
+    /// The user who did it.
     pub actor: Option<UserId>,
-    /// Whose account it happened to.
+    /// The user whose account it happened to.
     pub target: Option<UserId>,
     /// What happened.
     pub kind: Option<AuditEventKind>,
-    /// Not before this instant.
+    /// The first instant that matches.
     pub from: Option<OffsetDateTime>,
-    /// Before this instant.
+    /// The first instant that no longer matches.
     pub to: Option<OffsetDateTime>,
 }
 
-/// A cursor in the trail, written as `microseconds.number`.
+/// A position in the log, written as `microseconds.id`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditCursor(i64, i64);
 
@@ -356,17 +356,17 @@ impl std::fmt::Display for AuditCursor {
 }
 
 impl RecordedEvent {
-    /// Where it stands in the trail.
+    /// Returns the position of the event in the log.
     #[must_use]
     pub fn cursor(&self) -> AuditCursor {
         AuditCursor(to_micros(self.at), self.id)
     }
 }
 
-/// How long failed log-ins are kept: strangers cause them, so they must not pile up.
+/// How long failed log-ins are kept. Visitors cause them, so they are not kept for ever.
 const KEEP_FAILURES: time::Duration = time::Duration::days(90);
 
-/// Writes an event beside what it tells.
+/// Writes an event in the transaction of what it reports.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -378,13 +378,13 @@ pub async fn record(
     store::insert(transaction, event, now).await
 }
 
-/// Rows that failed log-ins at unknown addresses overwrite: enough that two of them seldom wait for
-/// each other.
+/// How many rows failed log-ins at unknown addresses overwrite: enough that two of them seldom wait
+/// for each other.
 const UNKNOWN_FAILURES: u8 = 64;
 
-/// Does for a failed log-in at an address without an account what [`record`] does for a known one, so that
-/// the next request does not tell which of them it was. Nothing is added to the trail, and nothing grows: one
-/// of a few rows is overwritten, chosen by `any`.
+/// Writes as much for a failed log-in at an unknown address as [`record`] writes for one at a known
+/// address, so that the time of the next request does not tell them apart. Overwrites one of a few
+/// rows, chosen by `any`, and adds nothing to the log.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -397,8 +397,8 @@ pub async fn record_unknown_failure(
     store::upsert_unknown_failure(transaction, any % UNKNOWN_FAILURES, info, now).await
 }
 
-/// Takes what is personal out of every event that a user did or suffered: addresses, programs and
-/// details. That it happened stays.
+/// Removes client addresses, user agents and details from every event in which the user is actor or
+/// target. The events themselves stay.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -406,7 +406,7 @@ pub async fn anonymize(transaction: &Transaction, user: UserId) -> Result<(), Db
     store::anonymize(transaction, user).await
 }
 
-/// What happened to an account, newest first: at most `limit` events, older than the event `before`.
+/// Lists the events of an account, newest first: at most `limit`, older than the event `before`.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -419,7 +419,7 @@ pub async fn list_of_user(
     store::list_of_user(db, target, before, limit).await
 }
 
-/// The last times that one thing happened to an account, newest first, at most `limit`.
+/// Lists the latest events of one kind of an account, newest first.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -432,7 +432,7 @@ pub async fn list_latest(
     store::list_latest(db, target, kind, limit).await
 }
 
-/// What was looked for, newest first: at most `limit` events that stand before a cursor.
+/// Lists the events that match, newest first: at most `limit`, before a cursor.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -445,7 +445,7 @@ pub async fn search(
     store::search(db, search, before, limit).await
 }
 
-/// The same for a file.
+/// Lists the events that match, for an export.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -458,8 +458,7 @@ pub async fn export(
     store::export(db, search, before, limit).await
 }
 
-/// How often each of two things happened a day, from an instant on: days since 1970 in UTC. Counted in
-/// an index and nowhere else.
+/// Counts two kinds of events by day (days since 1970, UTC). Reads only an index.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -472,7 +471,7 @@ pub async fn count_by_day(
     store::count_by_day(db, kinds, from, to).await
 }
 
-/// How often something happened since an instant, counted up to `at_most`.
+/// Counts the events of a kind since an instant, up to `at_most`.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -485,7 +484,7 @@ pub async fn count_since(
     store::count_since(db, kind, from, at_most).await
 }
 
-/// Deletes up to `at_most` failed log-ins that are long past; tells how many. Everything else stays.
+/// Deletes up to `at_most` old failed log-ins and returns their number. All other events stay.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -503,13 +502,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_action_reads_back_as_it_was_written() {
-        for action in AuditEventKind::ALL {
-            assert_eq!(AuditEventKind::from_stored(action.as_str()), Some(action));
+    fn a_kind_reads_back_as_it_was_written() {
+        for kind in AuditEventKind::ALL {
+            assert_eq!(AuditEventKind::from_stored(kind.as_str()), Some(kind));
         }
     }
 
-    /// The compiler asks for the name of a new action, and not for its cursor in the list.
+    /// The compiler asks for the name of a new kind, and not for its place in the list.
     #[test]
     fn the_list_has_every_action() {
         let names = include_str!("mod.rs").split("pub fn as_str").nth(1).expect("the names");
@@ -519,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_another_version_is_no_action() {
+    fn a_name_of_another_version_is_no_kind() {
         for name in ["", "Login", "login ", "flown_to_the_moon"] {
             assert_eq!(AuditEventKind::from_stored(name), None, "{name:?}");
         }

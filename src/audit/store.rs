@@ -36,7 +36,7 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// Writes a row of the same size as the event of a known address, with nothing of the caller in it.
+/// Writes a row of the same size as the event of a known address, without any data of the request.
 pub(super) async fn upsert_unknown_failure(
     transaction: &Transaction,
     slot: u8,
@@ -122,9 +122,9 @@ fn recorded(row: audit_event::Model) -> RecordedEvent {
     }
 }
 
-/// One index decides: that of the target, else of the actor, else of the action, else of the instant.
-/// What else is looked for is told apart on its rows, and is written so that no planner takes its index
-/// instead: without statistics SQLite would walk every log-in of the site for those of one user.
+/// Lets one index decide: that of the target, else of the actor, else of the kind, else of the
+/// instant. The other conditions filter its rows and are written so that no planner uses their
+/// index: without statistics SQLite would read every log-in of the site to find those of one user.
 pub(super) async fn search(
     db: &Db,
     search: &AuditSearch,
@@ -135,7 +135,7 @@ pub(super) async fn search(
     Ok(rows.into_iter().map(recorded).collect())
 }
 
-/// The details are left as they are stored: they were JSON when they were written.
+/// Leaves the details as they are stored: they were JSON when they were written.
 pub(super) async fn export(
     db: &Db,
     search: &AuditSearch,
@@ -193,7 +193,7 @@ async fn find(
     Ok(rows.all(db.reader()).await?)
 }
 
-/// Microseconds of a day.
+/// Microseconds per day.
 const DAY: i64 = 86_400_000_000;
 
 pub(super) async fn count_by_day(

@@ -1,6 +1,6 @@
-//! Groups of staff: who is in them, and what that lets them do.
+//! Groups of staff: their members, and the permissions that they grant.
 //!
-//! Knows people by their numbers only. Whether somebody may change a group is the flows' business.
+//! Knows users only by their ids. Does not decide who may change a group; the use cases do.
 
 mod store;
 
@@ -10,30 +10,29 @@ use time::OffsetDateTime;
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{GroupId, Permissions, UserId, text};
 
-/// Longest name, in code points; as long as Django's.
+/// The longest name in code points, as in Django.
 const MAX_NAME: usize = 150;
 
-/// What a group is called: one line, not empty.
+/// The name of a group: one line, not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupName(String);
 
-/// Why something typed is not a [`GroupName`].
+/// Why a text is not a [`GroupName`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum GroupNameError {
-    /// Nothing was typed.
+    /// The text is empty.
     #[error("no name given")]
     Missing,
-    /// More than 150 code points.
+    /// The text has more than 150 code points.
     #[error("name too long")]
     TooLong,
-    /// Holds control characters such as line breaks.
+    /// The text has control characters, such as line breaks.
     #[error("name with control characters")]
     Unprintable,
 }
 
 impl GroupName {
-    /// Parses what a person typed: it is composed (NFC), and white space and invisible characters around
-    /// it are dropped.
+    /// Parses a name: composes it (NFC) and drops white space and invisible characters around it.
     ///
     /// # Errors
     /// [`GroupNameError`] says what is wrong.
@@ -51,27 +50,27 @@ impl GroupName {
         Ok(Self(typed.into_owned()))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A group with what it grants.
+/// A group with its permissions.
 #[derive(Debug, Clone)]
 pub struct Group {
-    /// Number of the group.
+    /// The id.
     pub id: GroupId,
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// What it grants.
+    /// The permissions that it grants.
     pub permissions: Permissions,
-    /// How many are in it.
+    /// The number of members.
     pub members: u64,
 }
 
-/// All groups by name. A site has a handful; at most `at_most` are read.
+/// Lists up to `at_most` groups by name.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -79,7 +78,7 @@ pub async fn list(db: &Db, at_most: u64) -> Result<Vec<Group>, DbError> {
     store::list(db, at_most).await
 }
 
-/// The names of all groups, at most `at_most` of them. One statement.
+/// Lists the names of up to `at_most` groups, by one statement.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -87,7 +86,7 @@ pub async fn names(db: &Db, at_most: u64) -> Result<Vec<(GroupId, String)>, DbEr
     store::list_names(db, at_most).await
 }
 
-/// One group.
+/// Returns the group with this id.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -95,7 +94,7 @@ pub async fn find(db: &Db, id: GroupId) -> Result<Option<Group>, DbError> {
     store::find(db.reader(), id).await
 }
 
-/// The group as it is now, kept as it is until the transaction ends.
+/// Returns the group, locked until the transaction ends.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -103,7 +102,7 @@ pub async fn lock(transaction: &Transaction, id: GroupId) -> Result<Option<Group
     store::lock(transaction, id).await
 }
 
-/// Makes a group; `None` means that the name is taken.
+/// Creates a group. Returns `None` when the name is taken.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -116,7 +115,7 @@ pub async fn create(
     store::insert(transaction, name, permissions, now).await
 }
 
-/// Writes a locked group; `false` means that the name is taken, and that the transaction is not to be
+/// Writes a locked group. Returns `false` when the name is taken; then the transaction must not be
 /// committed.
 ///
 /// # Errors
@@ -139,8 +138,8 @@ pub async fn delete(transaction: &Transaction, id: GroupId) -> Result<bool, DbEr
     store::delete(transaction, id).await
 }
 
-/// Whether a member of a group, who is on the staff and no superuser, is granted any of these by any
-/// group.
+/// Tells whether any group grants one of the permissions `any` to a member of this group who is
+/// staff and no superuser.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -152,7 +151,7 @@ pub async fn has_member_granted(
     store::exists_member_granted(transaction, group, any).await
 }
 
-/// What the groups of a person grant together.
+/// Returns the permissions that the groups of a user grant together.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -160,7 +159,7 @@ pub async fn granted_permissions(db: &Db, user: UserId) -> Result<Permissions, D
     store::granted_permissions(db.reader(), user).await
 }
 
-/// The same question inside of a transaction.
+/// Does the same inside a transaction.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -171,7 +170,7 @@ pub async fn granted_permissions_in(
     store::granted_permissions(transaction.connection(), user).await
 }
 
-/// The groups of a person, with their names.
+/// Lists the groups of a user with their names.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -179,7 +178,7 @@ pub async fn list_of_user(db: &Db, user: UserId) -> Result<Vec<(GroupId, String)
     store::list_of_user(db.reader(), user).await
 }
 
-/// The same question inside of a transaction.
+/// Does the same inside a transaction.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -190,8 +189,7 @@ pub async fn list_of_user_in(
     store::list_of_user(transaction.connection(), user).await
 }
 
-/// These groups and what each grants, kept so until the transaction ends; `None` when one of them does
-/// not exist.
+/// Returns these groups, locked until the transaction ends; `None` when one of them does not exist.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -200,7 +198,7 @@ pub async fn lock_all(
     ids: &[GroupId],
 ) -> Result<Option<Vec<Group>>, DbError> {
     let mut ids = ids.to_vec();
-    // In one order, so that two who do it take turns.
+    // In one order, so that two transactions wait for each other instead of deadlocking.
     ids.sort_unstable();
     ids.dedup();
     let mut groups = Vec::new();
@@ -213,10 +211,10 @@ pub async fn lock_all(
     Ok(Some(groups))
 }
 
-/// Puts a locked account into exactly these groups.
+/// Replaces the groups of a locked account.
 ///
 /// # Errors
-/// [`DbError`] when the database cannot; also when there is no such group.
+/// [`DbError`] when the database cannot, and when a group does not exist.
 pub async fn set_memberships(
     transaction: &Transaction,
     user: UserId,

@@ -68,7 +68,7 @@ async fn filled<C: ConnectionTrait>(connection: &C, row: group::Model) -> Result
     Ok(Group { id: GroupId(row.id), name: row.name, permissions: known(&names), members })
 }
 
-/// A name that this version does not know grants nothing.
+/// Ignores names that only another version knows; they grant nothing.
 fn known(names: &[String]) -> Permissions {
     names.iter().filter_map(|name| Permission::from_stored(name)).collect()
 }

@@ -1,12 +1,12 @@
-//! Staff do one action to many accounts: it is looked at first, then ordered, done batch by batch, and
-//! can be taken back for a day.
+//! Bulk jobs: an administrator previews an action on many accounts, enqueues it, and can undo some
+//! of them for a day.
 //!
-//! Each batch is one transaction: the accounts, their events, and how far it has come. A server that
-//! stops goes on where it was; two nodes take turns. The rights of whoever ordered it are asked again
-//! for each account.
+//! A batch is one transaction: the accounts, their audit events and the progress of the job. After
+//! a restart a job goes on where it was, and two nodes take turns. The permissions of its actor are
+//! checked again for each account.
 //!
-//! Each account has a part of the transaction of its own: one that the database refuses is reported and
-//! passed over, and the rest of its batch is done.
+//! Each account has a savepoint of its own: an account that the database refuses is logged and
+//! skipped, and the rest of the batch is done. The imported list is parsed elsewhere.
 
 use serde_json::json;
 use thiserror::Error;
@@ -27,39 +27,39 @@ use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::types::{BulkJobId, Permission, SessionId, UserId};
 
-/// Accounts of a batch: some ten milliseconds of SQLite's one writer.
-const BATCH: u64 = 50;
+/// Accounts in a batch: about ten milliseconds of SQLite's one writer.
+const BATCH_SIZE: u64 = 50;
 
-/// People of a list in a batch. The whole list is unsealed for each, so they are more.
-const IMPORTED: usize = 200;
+/// List entries in a batch. The whole list is unsealed for each batch, so they are more.
+const IMPORT_BATCH_SIZE: usize = 200;
 
-/// How often a batch looks on where nobody matches, ten thousand accounts at a time.
-const LOOKS: usize = 20;
+/// How often a batch goes on when no account matches, ten thousand accounts at a time.
+const MAX_ROUNDS: usize = 20;
 
-/// Addresses that are shown before something is done to them.
-const SHOWN: u64 = 10;
+/// Addresses in a preview.
+const SAMPLE_SIZE: u64 = 10;
 
-/// To target something is to be done.
+/// The accounts that an administrator selected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// To these.
+    /// These accounts.
     Ids(Vec<UserId>),
-    /// To everybody who is like this.
+    /// Every account that matches.
     Matching(UserFilter),
 }
 
-/// What would come of it.
+/// What an action would change.
 #[derive(Debug, Clone)]
 pub struct Preview {
-    /// How many accounts it would be done to, as far as they were counted.
+    /// The number of accounts that would change, as far as they were counted.
     pub count: MatchCount,
     /// The addresses of some of them.
-    pub some: Vec<String>,
-    /// How many of those who were chosen one by one would be left as they are.
+    pub sample: Vec<String>,
+    /// The number of selected accounts that would stay as they are.
     pub skipped: u64,
 }
 
-/// Looks at what would come of a action; changes nothing.
+/// Previews an action; changes nothing.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
@@ -74,39 +74,45 @@ pub async fn preview(
             let now = ctx.clock.now();
             let mut accounts = Vec::new();
             for account in accounts::list_by_ids(&ctx.db, ids).await? {
-                let person = &account.user;
-                let is_oneself = person.id == actor.user.id && action.is_dangerous();
-                let is_above = person.is_superuser && !actor.user.is_superuser;
+                let user = &account.user;
+                let is_oneself = user.id == actor.user.id && action.is_dangerous();
+                let is_above = user.is_superuser && !actor.user.is_superuser;
                 if is_oneself || is_above || action.is_moot(&account, now) {
                     continue;
                 }
-                if !action.is_dangerous() || !admin::outranks(&ctx.db, person, actor.user).await? {
+                if !action.is_dangerous() || !admin::outranks(&ctx.db, user, actor.user).await? {
                     accounts.push(account);
                 }
             }
             let count = accounts.len() as u64;
-            let some = accounts.iter().map(|account| account.user.email.as_typed().to_owned());
+            let sample = accounts.iter().map(|account| account.user.email.as_typed().to_owned());
             Ok(Preview {
                 count: MatchCount::Exactly(count),
-                some: some.take(usize::try_from(SHOWN).unwrap_or_default()).collect(),
+                sample: sample.take(usize::try_from(SAMPLE_SIZE).unwrap_or_default()).collect(),
                 skipped: (ids.len() as u64).saturating_sub(count),
             })
         }
         Selection::Matching(filter) => {
             let (sort, bounds) = (SortOrder::default(), SearchBounds::default());
-            let found =
-                search::list_page(&ctx.db, filter, sort, &CursorPosition::Start, bounds, SHOWN)
-                    .await?;
-            let some = found.users.into_iter().map(|row| row.email).collect();
-            Ok(Preview { count: found.count, some, skipped: 0 })
+            let found = search::list_page(
+                &ctx.db,
+                filter,
+                sort,
+                &CursorPosition::Start,
+                bounds,
+                SAMPLE_SIZE,
+            )
+            .await?;
+            let sample = found.users.into_iter().map(|row| row.email).collect();
+            Ok(Preview { count: found.count, sample, skipped: 0 })
         }
     }
 }
 
-/// BulkJobSpec a action, and does the first batch of it.
+/// Enqueues an action and runs its first batch.
 ///
 /// # Errors
-/// [`AdminError`] says why not.
+/// [`AdminError`] says why it was refused.
 pub async fn enqueue(
     ctx: &Context,
     actor: Actor<'_>,
@@ -139,17 +145,17 @@ pub async fn enqueue(
     Ok(id)
 }
 
-/// Why something that was done to many was not taken back or stopped.
+/// Why a job was not undone or stopped.
 #[derive(Debug, Error)]
 pub enum BulkJobError {
-    /// There is no such thing.
+    /// The job does not exist.
     #[error("no such bulk job")]
     NotFound,
-    /// Whoever asks may not.
-    #[error("whoever asks may not")]
+    /// The actor lacks the permission.
+    #[error("the actor lacks the permission")]
     Forbidden,
-    /// It is too late, or it was done already.
-    #[error("it is too late, or it was done already")]
+    /// The time for it is over, or it was done before.
+    #[error("too late, or done before")]
     TooLate,
     /// The database failed.
     #[error(transparent)]
@@ -165,11 +171,11 @@ impl From<AdminError> for BulkJobError {
     }
 }
 
-/// Takes back what was done to many, and does the first batch of that. Who has been saved by somebody
-/// else since stays as they are.
+/// Enqueues the undoing of a job and runs its first batch. Accounts that were saved since stay as
+/// they are.
 ///
 /// # Errors
-/// [`BulkJobError`] says why not.
+/// [`BulkJobError`] says why it was refused.
 pub async fn undo(
     ctx: &Context,
     actor: Actor<'_>,
@@ -192,10 +198,10 @@ pub async fn undo(
     Ok(id)
 }
 
-/// Ends what is being done, after the batch that it is at.
+/// Stops a job after its current batch.
 ///
 /// # Errors
-/// [`BulkJobError`] says why not.
+/// [`BulkJobError`] says why it was refused.
 pub async fn stop(ctx: &Context, actor: Actor<'_>, id: BulkJobId) -> Result<(), BulkJobError> {
     let job = bulk_job::find(&ctx.db, id).await?.ok_or(BulkJobError::NotFound)?;
     let transaction = ctx.db.begin().await?;
@@ -210,26 +216,27 @@ pub async fn stop(ctx: &Context, actor: Actor<'_>, id: BulkJobId) -> Result<(), 
     Ok(())
 }
 
-/// What is done to a handful is done when its page is shown. What fails here is done by the worker.
+/// Runs the first batch at once, so that a small job is done when its page is shown. The worker
+/// goes on after a failure.
 async fn run_first_batch(ctx: &Context, actor: Actor<'_>, id: BulkJobId) {
     tracing::info!(
         bulk_job.id = id.0,
         staff.id = actor.user.id.0,
         request.id = actor.info.request_id,
-        "staff ordered something to be done to many accounts"
+        "bulk job enqueued"
     );
     if let Err(BatchFailed { error, .. }) = claim_and_run(ctx, Claim::Id(id)).await {
-        tracing::warn!(%error, bulk_job.id = id.0, "a first batch failed; it is done again");
+        tracing::warn!(%error, bulk_job.id = id.0, "the first batch of a bulk job failed; the worker tries it again");
     }
 }
 
-/// A batch that failed, and has not happened.
+/// A batch that failed and changed nothing.
 #[derive(Debug, Error)]
 #[error("a batch failed: {error}")]
 pub struct BatchFailed {
-    /// Of what it was a batch; `None` when the database failed before that was known.
+    /// The job; `None` when the database failed before one was claimed.
     pub of: Option<BulkJobId>,
-    /// What the database said.
+    /// The failure.
     pub error: DbError,
 }
 
@@ -239,11 +246,11 @@ impl From<DbError> for BatchFailed {
     }
 }
 
-/// Does one batch of the oldest that is to be done and is none of `others`; tells whether there was
-/// anything. The caller names those that have failed as `others`, so that they block nothing.
+/// Runs one batch of the oldest running job, except those in `others`. Returns whether there was
+/// one. The caller passes the jobs that failed as `others`, so that they do not block the rest.
 ///
 /// # Errors
-/// [`BatchFailed`] when the database cannot; the batch has not happened then.
+/// [`BatchFailed`] when the database cannot; then the batch changed nothing.
 pub async fn run_next_batch(ctx: &Context, others: &[BulkJobId]) -> Result<bool, BatchFailed> {
     if !bulk_job::is_any_running(&ctx.db).await? {
         return Ok(false);
@@ -266,7 +273,7 @@ async fn run_batch(
     (job, spec): (BulkJob, Option<BulkJobSpec>),
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
-    // Nobody takes a superuser's rights away meanwhile, and whoever locks accounts too takes turns.
+    // Serializes with everything that takes rights away from a superuser or locks several accounts.
     accounts::lock_superusers(&transaction).await?;
     let staff = match admin::reload_actor(&transaction, job.actor).await {
         Ok(staff) => Some(staff),
@@ -280,7 +287,10 @@ async fn run_batch(
         let progress = BatchProgress { cursor, done: 0, skipped: 0, state };
         bulk_job::update_progress(&transaction, job.id, progress, now).await?;
         transaction.commit().await?;
-        tracing::warn!(bulk_job.id = job.id.0, "a bulk job was stopped: nobody may do it any more");
+        tracing::warn!(
+            bulk_job.id = job.id.0,
+            "a bulk job was stopped: its actor lost the permission"
+        );
         return Ok(());
     };
     let actor = Actor { user: &staff, info: &job.info };
@@ -303,7 +313,7 @@ async fn run_batch(
     Ok(())
 }
 
-/// What came of a batch.
+/// The result of a batch.
 struct Batch {
     progress: BatchProgress,
     changed: Vec<(UserId, AuditEventKind, Vec<SessionId>)>,
@@ -315,23 +325,23 @@ impl Batch {
         Self { progress, changed: Vec::new() }
     }
 
-    fn changes(&mut self, target: UserId, action: AuditEventKind, over: Vec<SessionId>) {
+    fn add_change(&mut self, target: UserId, action: AuditEventKind, over: Vec<SessionId>) {
         self.progress.done += 1;
         self.changed.push((target, action, over));
     }
 
-    /// Reports a row that the database refuses, and goes on; any other failure ends the batch. What a
-    /// database says of a row can hold its values in the details, which are not logged.
-    fn passes_over(&mut self, job: &BulkJob, row: i64, error: DbError) -> Result<(), DbError> {
+    /// Logs and skips a row that the database refuses; any other failure ends the batch. The
+    /// details of a database error can hold the values of the row, so they are not logged.
+    fn skip_row(&mut self, job: &BulkJob, row: i64, error: DbError) -> Result<(), DbError> {
         if !error.is_about_data() {
             return Err(error);
         }
-        tracing::error!(%error, bulk_job.id = job.id.0, row, "a row of a bulk job was passed over");
+        tracing::error!(%error, bulk_job.id = job.id.0, row, "a row of a bulk job was skipped");
         self.progress.skipped += 1;
         Ok(())
     }
 
-    fn reaches(&mut self, cursor: i64, is_over: bool) {
+    fn advance_to(&mut self, cursor: i64, is_over: bool) {
         self.progress.cursor = cursor;
         self.progress.state = if is_over { BulkJobState::Done } else { BulkJobState::Running };
     }
@@ -350,7 +360,7 @@ async fn run_action_batch(
         match run_action(&part, (actor, job), id, action, now).await {
             Ok(Some(done)) => {
                 part.commit().await?;
-                batch.changes(id, done.kind, done.ended_sessions);
+                batch.add_change(id, done.kind, done.ended_sessions);
             }
             Ok(None) => {
                 part.commit().await?;
@@ -358,7 +368,7 @@ async fn run_action_batch(
             }
             Err(AdminError::Broken(error)) => {
                 part.roll_back().await?;
-                batch.passes_over(job, id.0, error)?;
+                batch.skip_row(job, id.0, error)?;
             }
             Err(_) => {
                 part.roll_back().await?;
@@ -366,7 +376,7 @@ async fn run_action_batch(
             }
         }
     }
-    batch.reaches(cursor.0, is_over);
+    batch.advance_to(cursor.0, is_over);
     Ok(batch)
 }
 
@@ -387,7 +397,7 @@ async fn run_action(
     Ok(done)
 }
 
-/// Whose turn it is, up to where everybody has been looked at, and whether that is the end.
+/// Returns the next accounts, the last account that had its turn, and whether that was the end.
 async fn next_targets(
     ctx: &Context,
     targets: &BulkTargets,
@@ -396,14 +406,15 @@ async fn next_targets(
     match targets {
         BulkTargets::Ids(all) => {
             let rest = all.iter().copied().filter(|id| *id > cursor);
-            let ids: Vec<UserId> = rest.take(usize::try_from(BATCH).unwrap_or(1)).collect();
+            let ids: Vec<UserId> = rest.take(usize::try_from(BATCH_SIZE).unwrap_or(1)).collect();
             let cursor = ids.last().copied().unwrap_or(cursor);
             Ok((ids, cursor, all.last().is_none_or(|last| *last <= cursor)))
         }
         BulkTargets::Matching { filter, last } => {
             let mut ids = Vec::new();
-            for _ in 0..LOOKS {
-                (ids, cursor) = search::list_ids(&ctx.db, filter, (cursor, *last), BATCH).await?;
+            for _ in 0..MAX_ROUNDS {
+                (ids, cursor) =
+                    search::list_ids(&ctx.db, filter, (cursor, *last), BATCH_SIZE).await?;
                 if !ids.is_empty() || cursor >= *last {
                     break;
                 }
@@ -421,19 +432,19 @@ async fn run_import_batch(
 ) -> Result<Batch, DbError> {
     let (mut batch, now) = (Batch::from(job.cursor), ctx.clock.now());
     let begin = usize::try_from(job.cursor).unwrap_or(usize::MAX).min(users.len());
-    let end = users.len().min(begin + IMPORTED);
+    let end = users.len().min(begin + IMPORT_BATCH_SIZE);
     for (index, user) in users[begin..end].iter().enumerate() {
         let entry = (job.id, user, is_invited);
         match admin::create_imported(ctx, transaction, actor, entry, now).await {
-            Ok(Some(id)) => batch.changes(id, AuditEventKind::CreatedByStaff, Vec::new()),
+            Ok(Some(id)) => batch.add_change(id, AuditEventKind::CreatedByStaff, Vec::new()),
             Ok(None) => batch.progress.skipped += 1,
             Err(error) => {
                 let row = i64::try_from(begin + index + 1).unwrap_or(i64::MAX);
-                batch.passes_over(job, row, error)?;
+                batch.skip_row(job, row, error)?;
             }
         }
     }
-    batch.reaches(i64::try_from(end).unwrap_or(i64::MAX), end == users.len());
+    batch.advance_to(i64::try_from(end).unwrap_or(i64::MAX), end == users.len());
     Ok(batch)
 }
 
@@ -444,9 +455,9 @@ async fn run_undo_batch(
     of: BulkJobId,
 ) -> Result<Batch, DbError> {
     let mut batch = Batch::from(job.cursor);
-    let snapshots = bulk_job::list_snapshots(transaction, of, job.cursor, BATCH).await?;
+    let snapshots = bulk_job::list_snapshots(transaction, of, job.cursor, BATCH_SIZE).await?;
     let cursor = snapshots.last().map_or(job.cursor, |(id, _)| id.0);
-    let is_over = (snapshots.len() as u64) < BATCH;
+    let is_over = (snapshots.len() as u64) < BATCH_SIZE;
     for (id, before) in snapshots {
         let facts = json!({
             "changes": { "is_active": [false, before.is_active] },
@@ -457,11 +468,11 @@ async fn run_undo_batch(
         match restore(ctx, &part, actor, (id, &before), facts).await {
             Ok(true) => {
                 part.commit().await?;
-                batch.changes(id, AuditEventKind::UndoneByStaff, Vec::new());
+                batch.add_change(id, AuditEventKind::UndoneByStaff, Vec::new());
             }
             Err(AdminError::Broken(error)) => {
                 part.roll_back().await?;
-                batch.passes_over(job, id.0, error)?;
+                batch.skip_row(job, id.0, error)?;
             }
             Ok(false) | Err(_) => {
                 part.roll_back().await?;
@@ -469,7 +480,7 @@ async fn run_undo_batch(
             }
         }
     }
-    batch.reaches(cursor, is_over);
+    batch.advance_to(cursor, is_over);
     Ok(batch)
 }
 

@@ -1,7 +1,8 @@
-//! The overview: how many there are of what, and how it went in the last days.
+//! The statistics of the dashboard: how many accounts and sessions there are, and the sign-ups and
+//! log-ins of the last days.
 //!
-//! Every count is bounded and taken in an index, and all of them together are remembered for half a
-//! minute; what was counted of past days is remembered until the day is over.
+//! Every count is bounded and reads only an index. All of them are cached for half a minute; the
+//! counts of past days until the day ends.
 
 use std::ops::Range;
 
@@ -12,13 +13,13 @@ use crate::context::Context;
 use crate::db::DbError;
 use crate::{accounts, audit, sessions};
 
-/// Nothing is counted further: beyond this a figure tells nobody anything, and takes its time.
+/// Counts stop here: a larger number tells nothing more and takes its time.
 pub const AT_MOST: u64 = 1_000_000;
 
 /// Days in the chart, today included.
 const DAYS: i64 = 30;
 
-/// The stats, at most half a minute old.
+/// Returns the statistics, at most half a minute old.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.

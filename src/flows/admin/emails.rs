@@ -9,9 +9,9 @@ use crate::db::DbError;
 use crate::outbox;
 use crate::types::{RequestInfo, User};
 
-/// What became of the wish to send an e-mail again.
+/// The outcome of a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retried {
+pub enum RetryOutcome {
     /// It is due now.
     Due,
     /// It is finished, or somebody is sending it at this moment; there is nothing to be done.
@@ -27,11 +27,11 @@ pub async fn retry(
     by: &User,
     info: &RequestInfo,
     email: i64,
-) -> Result<Retried, DbError> {
+) -> Result<RetryOutcome, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     if !outbox::retry_now(&transaction, email, now).await? {
-        return Ok(Retried::NotWaiting);
+        return Ok(RetryOutcome::NotWaiting);
     }
     let event = AuditEvent {
         target: None,
@@ -45,5 +45,5 @@ pub async fn retry(
         request.id = info.request_id,
         "staff had an e-mail tried again"
     );
-    Ok(Retried::Due)
+    Ok(RetryOutcome::Due)
 }

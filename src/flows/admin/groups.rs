@@ -1,7 +1,7 @@
-//! Groups of staff, and who may change what they grant.
+//! Changes to groups of staff.
 //!
-//! Whoever changes a group hands out what it grants, so that nobody may who does not have all of it,
-//! before and after: otherwise a group would be a ladder. Superusers have everything.
+//! An administrator changes a group only when they have every permission that it grants, before and
+//! after; otherwise a group would be a way to more permissions. Superusers have every permission.
 
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -15,19 +15,19 @@ use crate::groups;
 use crate::groups::{Group, GroupName};
 use crate::types::{GroupId, Permissions, User};
 
-/// Why nothing was done to a group.
+/// Why a change to a group was refused.
 #[derive(Debug, Error)]
 pub enum GroupError {
-    /// There is no such group.
+    /// The group does not exist.
     #[error("no such group")]
     NotFound,
-    /// It grants, or would grant, what whoever acts does not have.
-    #[error("nobody grants what they do not have")]
+    /// It grants, or would grant, a permission that the actor lacks.
+    #[error("the actor lacks a permission of the group")]
     MissingPermissions,
-    /// It would take something from a member who may do more than the actor.
-    #[error("a member may do more than the actor")]
+    /// It would take a permission from a member who has permissions that the actor lacks.
+    #[error("a member has permissions that the actor lacks")]
     MemberHasMore,
-    /// Another group is called so.
+    /// Another group has the name.
     #[error("the name is taken")]
     NameTaken,
     /// The database failed.
@@ -35,16 +35,16 @@ pub enum GroupError {
     Broken(#[from] DbError),
 }
 
-/// Whether somebody may change or delete what grants this.
+/// Tells whether a user may change or delete a group that grants these permissions.
 #[must_use]
 pub fn may_manage(user: &User, granted: Permissions) -> bool {
     granted.are_within(user.permissions())
 }
 
-/// Makes a group.
+/// Creates a group.
 ///
 /// # Errors
-/// [`GroupError`] says why not.
+/// [`GroupError`] says why it was refused.
 pub async fn create(
     ctx: &Context,
     actor: Actor<'_>,
@@ -65,10 +65,10 @@ pub async fn create(
     Ok(id)
 }
 
-/// Changes a group's name and what it grants. Saving what is there already leaves no trace.
+/// Changes the name and the permissions of a group. Saving what is there already writes nothing.
 ///
 /// # Errors
-/// [`GroupError`] says why not.
+/// [`GroupError`] says why it was refused.
 pub async fn update(
     ctx: &Context,
     actor: Actor<'_>,
@@ -101,10 +101,10 @@ pub async fn update(
     finish(ctx, actor, transaction, AuditEventKind::GroupChanged, id, changes.into()).await
 }
 
-/// Deletes a group; its members lose what it granted, and stay.
+/// Deletes a group; its members lose its permissions and stay.
 ///
 /// # Errors
-/// [`GroupError`] says why not.
+/// [`GroupError`] says why it was refused.
 pub async fn delete(ctx: &Context, actor: Actor<'_>, id: GroupId) -> Result<(), GroupError> {
     let transaction = ctx.db.begin().await?;
     let group = lock(&transaction, actor, id).await?;
@@ -121,8 +121,8 @@ pub async fn delete(ctx: &Context, actor: Actor<'_>, id: GroupId) -> Result<(), 
     finish(ctx, actor, transaction, AuditEventKind::GroupDeleted, id, changes).await
 }
 
-/// The group as it stands until the transaction ends. Rights are asked only then: what it grants may
-/// have changed since the page was drawn.
+/// Returns the group, locked until the transaction ends. Checks permissions only then: what the
+/// group grants may have changed since the page was rendered.
 async fn lock(
     transaction: &Transaction,
     actor: Actor<'_>,
@@ -136,7 +136,8 @@ async fn lock(
     }
 }
 
-/// Refuses to take from a colleague who may do more than the actor, also by the group they are in.
+/// Refuses to take permissions from a member who has, also by this group, permissions that the
+/// actor lacks.
 async fn ensure_may_manage_members(
     transaction: &Transaction,
     actor: Actor<'_>,
@@ -155,21 +156,21 @@ async fn finish(
     ctx: &Context,
     actor: Actor<'_>,
     transaction: Transaction,
-    action: AuditEventKind,
+    kind: AuditEventKind,
     id: GroupId,
     changes: Value,
 ) -> Result<(), GroupError> {
     let details = json!({ "group": id.0, "changes": changes });
     let event =
-        AuditEvent { target: None, ..AuditEvent::by_owner(actor.user.id, action, actor.info) };
+        AuditEvent { target: None, ..AuditEvent::by_owner(actor.user.id, kind, actor.info) };
     audit::record(&transaction, event.with_details(details), ctx.clock.now()).await?;
     transaction.commit().await?;
-    // What members may do is part of what is remembered of them.
+    // Cached users carry the permissions of their groups.
     ctx.cache.invalidate_all();
     tracing::info!(
         group.id = id.0,
         staff.id = actor.user.id.0,
-        action = action.as_str(),
+        action = kind.as_str(),
         request.id = actor.info.request_id,
         "staff changed a group"
     );

@@ -1,5 +1,6 @@
-//! Why somebody cannot log in, as far as the house knows. For staff only: a stranger is told one
-//! sentence whatever the reason.
+//! Why a user cannot log in, as far as the program knows.
+//!
+//! For administrators only: a visitor gets the same answer whatever the reason is.
 
 use std::time::Duration;
 
@@ -15,35 +16,35 @@ use crate::sessions;
 use crate::social;
 use crate::throttle;
 
-/// Failures that are looked at.
+/// Failed log-ins that are read.
 const LAST: u64 = 5;
 
-/// The first thing that stands between a person and a session.
+/// The first reason why a user cannot log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoginDiagnosis {
-    /// Staff deleted the account; until then it can be brought back.
+    /// Staff deleted the account; until this instant the deletion can be undone.
     Deleted(OffsetDateTime),
-    /// Staff forbade its use, perhaps until an instant.
+    /// Staff suspended the account, perhaps until an instant.
     Suspended(Option<OffsetDateTime>),
-    /// The address must be proved first.
+    /// The address must be verified first.
     Unverified,
-    /// There is no password to log in with.
+    /// The account has no password.
     NoPassword,
-    /// There is no password, and these providers let the person in.
+    /// The account has no password and is connected to these providers.
     SocialLoginOnly(Vec<String>),
-    /// Too many tries: strangers' devices wait for this long.
+    /// Too many attempts: unknown devices must wait this long.
     RateLimited(Duration),
-    /// Too many wrong passwords in a row: strangers' devices need a new password.
+    /// Too many wrong passwords in a row: unknown devices need a new password.
     LockedOut,
-    /// Nothing but wrong passwords: so many since the last log-in, the last of them then.
+    /// Only wrong passwords: their number since the last log-in, and the last of them.
     WrongPassword(usize, OffsetDateTime),
-    /// None, but the owner wants the account deleted then; logging in takes that back.
+    /// None, and the owner scheduled the deletion for this instant; logging in cancels it.
     DeletionPending(OffsetDateTime),
     /// None.
     NoProblem,
 }
 
-/// Looks for what stands in the way of an account's person; also gives the last failures.
+/// Returns the first reason why the user cannot log in, and the latest failed log-ins.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -53,15 +54,15 @@ pub async fn diagnose(
 ) -> Result<(LoginDiagnosis, Vec<RecordedEvent>), DbError> {
     let user = account.user.id;
     let failures = audit::list_latest(&ctx.db, user, AuditEventKind::LoginFailed, LAST).await?;
-    let ways = social::list_login_methods(ctx, user).await?;
-    let waiting = sessions::retry_after(ctx, &account.user.email).await?;
-    Ok((diagnose_account(ctx, account, (waiting, ways), &failures), failures))
+    let providers = social::list_login_methods(ctx, user).await?;
+    let retry_after = sessions::retry_after(ctx, &account.user.email).await?;
+    Ok((diagnose_account(ctx, account, (retry_after, providers), &failures), failures))
 }
 
 fn diagnose_account(
     ctx: &Context,
     account: &Account,
-    (waiting, ways): (Option<Duration>, Vec<String>),
+    (retry_after, providers): (Option<Duration>, Vec<String>),
     failures: &[RecordedEvent],
 ) -> LoginDiagnosis {
     let is_over = account.inactive_until.is_some_and(|until| until <= ctx.clock.now());
@@ -76,13 +77,13 @@ fn diagnose_account(
         return LoginDiagnosis::Unverified;
     }
     if account.password_hash.is_none() {
-        return if ways.is_empty() {
+        return if providers.is_empty() {
             LoginDiagnosis::NoPassword
         } else {
-            LoginDiagnosis::SocialLoginOnly(ways)
+            LoginDiagnosis::SocialLoginOnly(providers)
         };
     }
-    match waiting {
+    match retry_after {
         Some(throttle::CLOSED) => return LoginDiagnosis::LockedOut,
         Some(wait) => return LoginDiagnosis::RateLimited(wait),
         None => {}

@@ -1,4 +1,4 @@
-//! What staff do: one story per file.
+//! What administrators do: one story per file.
 
 pub mod bulk_jobs;
 pub mod dashboard;

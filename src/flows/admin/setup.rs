@@ -1,4 +1,6 @@
-//! The first superuser: by a link that is printed at start, or at the terminal.
+//! Creates the first superuser, by the link that is printed at every start or at the terminal.
+//!
+//! Does not print the link; the entry point does.
 
 use thiserror::Error;
 
@@ -14,19 +16,19 @@ use crate::sessions;
 use crate::sessions::{AuthMethod, IssuedTokens};
 use crate::types::{Email, Language, Name, Password, RequestInfo, Secret, UserId};
 
-/// Why nobody became superuser.
+/// Why no superuser was created.
 #[derive(Debug, Error)]
 pub enum SetupError {
-    /// The link is used, too old, or never was one.
+    /// The link was used, is too old, or never existed.
     #[error("the link does not work")]
     BadLink,
     /// The address has an account.
     #[error("the address is taken")]
     EmailTaken,
-    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    /// The address is local, and the settings do not allow that.
     #[error("a local address")]
     LocalEmail,
-    /// The password was not taken.
+    /// The password was rejected.
     #[error(transparent)]
     PasswordRejected(#[from] NewPasswordError),
     /// The database failed.
@@ -34,7 +36,7 @@ pub enum SetupError {
     Broken(#[from] DbError),
 }
 
-/// A link for making the first superuser, while there is none.
+/// Creates a setup link; `None` when a superuser exists.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -49,7 +51,7 @@ pub async fn create_link(ctx: &Context) -> Result<Option<Secret>, DbError> {
     Ok(Some(token))
 }
 
-/// Whether a link would work.
+/// Tells whether a link would work.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -58,7 +60,7 @@ pub async fn is_link_valid(ctx: &Context, token: &Secret) -> Result<bool, DbErro
     Ok(is_good && !accounts::has_superuser(&ctx.db).await?)
 }
 
-/// Whether a link was made for setting up the site, and that is done.
+/// Tells whether a link was a setup link and the site has its superuser.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -68,8 +70,7 @@ pub async fn is_finished(ctx: &Context, token: &Secret) -> Result<bool, DbError>
     Ok(is_ours && accounts::has_superuser(&ctx.db).await?)
 }
 
-/// Everything that is wrong with a password, for somebody with a good link and a form that cannot be
-/// taken anyway.
+/// Returns every weakness of a password, for a valid link and a form that has other errors.
 ///
 /// # Errors
 /// [`SetupError`] when there is no answer.
@@ -86,11 +87,11 @@ pub async fn check_password_strength(
     Ok(found.map_err(NewPasswordError::from)?)
 }
 
-/// Makes the first superuser by link, and signs it in. Of any number of tries with any number of
-/// links, one succeeds.
+/// Creates the first superuser with a link and logs them in. Of any number of attempts with any
+/// number of links, one succeeds.
 ///
 /// # Errors
-/// [`SetupError`] says why not; the link is still good unless it was the reason.
+/// [`SetupError`] says why not; the link stays valid unless it was the reason.
 pub async fn create_superuser_by_link(
     ctx: &Context,
     token: &Secret,
@@ -113,11 +114,11 @@ pub async fn create_superuser_by_link(
     let tokens =
         sessions::create(ctx, &transaction, (user, &email), AuthMethod::SetupLink, info).await?;
     transaction.commit().await?;
-    tracing::info!(user.id = user.0, request.id = info.request_id, "superuser made by link");
-    Ok(tokens.expect("an account is active when it is made"))
+    tracing::info!(user.id = user.0, request.id = info.request_id, "superuser created by link");
+    Ok(tokens.expect("a new account is active"))
 }
 
-/// Makes a superuser at the terminal, where no link is needed.
+/// Creates a superuser at the terminal, without a link.
 ///
 /// # Errors
 /// [`SetupError`] says why not.
@@ -132,7 +133,7 @@ pub async fn create_superuser(
     let transaction = ctx.db.begin().await?;
     let user = insert(ctx, &transaction, account, info).await?;
     transaction.commit().await?;
-    tracing::info!(user.id = user.0, "superuser made at the terminal");
+    tracing::info!(user.id = user.0, "superuser created at the terminal");
     Ok(user)
 }
 

@@ -1,4 +1,7 @@
-//! What staff do to the providers of social log-in.
+//! Registrations of the site with social log-in providers.
+//!
+//! Checks that the issuer answers before anything is written. Does not decide how a provider is
+//! used to log in.
 
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -15,16 +18,16 @@ use crate::social::{Provider, ProviderInput};
 /// Why a registration was not written.
 #[derive(Debug, Error)]
 pub enum ProviderError {
-    /// There is no such registration.
+    /// The registration does not exist.
     #[error("no such provider")]
     NotFound,
-    /// Fields are wrong.
+    /// Fields are invalid.
     #[error("fields are wrong")]
     InvalidFields(Vec<(&'static str, RegistrationError)>),
     /// Another registration has this name in URLs.
     #[error("the name is taken")]
     SlugTaken,
-    /// The issuer is not there, or is not who it should be.
+    /// The issuer does not answer, or names another issuer.
     #[error(transparent)]
     Issuer(#[from] OAuthError),
     /// The database failed.
@@ -32,7 +35,7 @@ pub enum ProviderError {
     Broken(#[from] DbError),
 }
 
-/// Registers a provider, after its issuer has answered.
+/// Registers a provider after its issuer has answered.
 ///
 /// # Errors
 /// [`ProviderError`] says why not.
@@ -51,7 +54,7 @@ pub async fn create(
     finish(ctx, actor, transaction, (AuditEventKind::ProviderAdded, id), changes).await
 }
 
-/// Changes a registration. What is left empty where a secret stands keeps it; kind and name in URLs
+/// Changes a registration. An empty secret keeps the stored one; the kind and the name in URLs
 /// stay.
 ///
 /// # Errors
@@ -87,7 +90,7 @@ pub async fn update(
     finish(ctx, actor, transaction, (AuditEventKind::ProviderChanged, id), changes).await
 }
 
-/// Ends a registration; whoever came by it does not any more.
+/// Deletes a registration; its users can no longer log in by it.
 ///
 /// # Errors
 /// [`ProviderError`] says why not.
@@ -108,19 +111,19 @@ async fn finish(
     ctx: &Context,
     actor: Actor<'_>,
     transaction: Transaction,
-    (action, id): (AuditEventKind, i64),
+    (kind, id): (AuditEventKind, i64),
     changes: Value,
 ) -> Result<(), ProviderError> {
     let details = json!({ "provider": id, "changes": changes });
     let event =
-        AuditEvent { target: None, ..AuditEvent::by_owner(actor.user.id, action, actor.info) };
+        AuditEvent { target: None, ..AuditEvent::by_owner(actor.user.id, kind, actor.info) };
     audit::record(&transaction, event.with_details(details), ctx.clock.now()).await?;
     transaction.commit().await?;
     ctx.active_providers.clear();
     tracing::info!(
         provider.id = id,
         staff.id = actor.user.id.0,
-        action = action.as_str(),
+        action = kind.as_str(),
         request.id = actor.info.request_id,
         "staff changed a provider"
     );

@@ -1,5 +1,6 @@
-//! What staff do to one account: one act, one transaction, one event in the trail. The rules are
-//! those of [`staff`].
+//! Actions on one account: one action, one transaction, one audit event.
+//!
+//! The rules are those of [`crate::admin`]; nothing here adds to them.
 
 use serde_json::json;
 use time::OffsetDateTime;
@@ -17,10 +18,11 @@ use crate::sessions;
 use crate::sessions::EndReason;
 use crate::types::{Secret, UserId};
 
-/// Does a action to an account. Where there is nothing to be done, nothing is written.
+/// Does an action to an account. Writes nothing when the account already is as the action would
+/// leave it.
 ///
 /// # Errors
-/// [`AdminError`] says why it was not done.
+/// [`AdminError`] says why it was refused.
 pub async fn perform(
     ctx: &Context,
     actor: Actor<'_>,
@@ -37,11 +39,11 @@ pub async fn perform(
     Ok(())
 }
 
-/// Makes a link for a new password, to be handed over or, if `by_email`, sent to the person. The
-/// person's older links for this stop working.
+/// Creates a link for a new password and returns it; with `by_email` it is also sent to the user.
+/// Older links of this kind stop working.
 ///
 /// # Errors
-/// [`AdminError`] says why not.
+/// [`AdminError`] says why it was refused.
 pub async fn create_reset_link(
     ctx: &Context,
     actor: Actor<'_>,
@@ -51,7 +53,7 @@ pub async fn create_reset_link(
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let locked = lock_target(&transaction, actor, target).await?;
-    // Whoever has the link can be the person.
+    // Whoever has the link can log in as the target.
     if !locked.may_be_taken_over(&transaction).await? {
         return Err(AdminError::Forbidden);
     }
@@ -70,10 +72,10 @@ pub async fn create_reset_link(
     Ok(link)
 }
 
-/// Makes the password stop working, and ends every session.
+/// Makes the password unusable and ends every session.
 ///
 /// # Errors
-/// [`AdminError`] says why not.
+/// [`AdminError`] says why it was refused.
 pub async fn lock_password(
     ctx: &Context,
     actor: Actor<'_>,

@@ -1,4 +1,4 @@
-//! Staff make an account for somebody else, who is invited to choose a password or has one already.
+//! Creates an account for another user, who is invited to choose a password or gets one right away.
 
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -18,25 +18,25 @@ use crate::types::{
     BirthDate, Email, Gender, GroupId, Language, Name, Password, Permission, Secret, UserId,
 };
 
-/// Why an account was not made.
+/// Why an account was not created.
 #[derive(Debug, Error)]
 pub enum CreateUserError {
-    /// The rules of every act.
+    /// A rule of every action refused it.
     #[error(transparent)]
     Admin(#[from] AdminError),
-    /// It is dangerous, and the password was given too long ago.
-    #[error("the password is to be given again")]
+    /// It is dangerous, and the actor authenticated too long ago.
+    #[error("reauthentication required")]
     ReauthenticationRequired,
     /// The address has another account.
     #[error("the address is taken")]
     EmailTaken,
-    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    /// The address is local, and the settings do not allow that.
     #[error("a local address")]
     LocalEmail,
-    /// There is no such group.
+    /// A group does not exist.
     #[error("no such group")]
     GroupNotFound,
-    /// The password was not taken.
+    /// The password was rejected.
     #[error(transparent)]
     PasswordRejected(#[from] NewPasswordError),
 }
@@ -47,47 +47,48 @@ impl From<DbError> for CreateUserError {
     }
 }
 
-/// An account that staff make.
+/// The account to create.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 pub struct NewUser {
     /// The address.
     pub email: Email,
-    /// The name, may be empty.
+    /// The name; may be empty.
     pub name: Name,
-    /// The gender, where given.
+    /// The gender.
     pub gender: Option<Gender>,
-    /// The date of birth, where given.
+    /// The date of birth.
     pub date_of_birth: Option<BirthDate>,
-    /// The password; without one the person is invited to choose it.
+    /// The password; without one the user is invited to choose it.
     pub password: Option<Password>,
-    /// The language in which the person reads e-mails.
+    /// The language of e-mails.
     pub language: Language,
     /// Whether the account may be used.
     pub is_active: bool,
-    /// Whether its person may enter the admin pages.
+    /// Whether the user is staff.
     pub is_staff: bool,
-    /// Whether it may do everything.
+    /// Whether the user is a superuser.
     pub is_superuser: bool,
-    /// The groups it is in.
+    /// The groups.
     pub groups: Vec<GroupId>,
-    /// Whether whoever adds it has just given their password again.
+    /// Whether the actor has just authenticated again.
     pub has_reauthenticated: bool,
 }
 
-/// An account that was made, and the link of the invitation where there is one.
+/// The created account.
 #[derive(Debug, Clone)]
 pub struct CreatedUser {
     /// The account.
     pub user: UserId,
-    /// Where its person chooses a password; it also went out by e-mail.
+    /// The link at which the user chooses a password, where there is an invitation; it is also sent
+    /// by e-mail.
     pub invitation: Option<Secret>,
 }
 
-/// Makes an account for somebody else.
+/// Creates an account.
 ///
 /// # Errors
-/// [`CreateUserError`] says why not; nothing is written then.
+/// [`CreateUserError`] says why not; then nothing is written.
 pub async fn create(
     ctx: &Context,
     actor: Actor<'_>,
@@ -141,7 +142,7 @@ pub async fn create(
     Ok(CreatedUser { user, invitation })
 }
 
-/// What the account starts with, for the trail; what was not given is not told.
+/// Lists what the account starts with, for the audit log, without empty profile fields.
 fn changes(new_user: &NewUser, groups: &[Group]) -> Value {
     let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
     let mut changes = json!({

@@ -1,5 +1,7 @@
-//! Staff make accounts for the people on a list: it is looked at first, kept for an hour, and done
-//! batch by batch when it is ordered.
+//! Imports a list of users: it is previewed, kept as a draft for an hour, and enqueued as a bulk
+//! job.
+//!
+//! Does not parse the file; takes users that have been checked.
 
 use std::collections::HashSet;
 
@@ -13,47 +15,53 @@ use crate::crypto::{PasswordHash, QueueFull};
 use crate::db::DbError;
 use crate::types::{BulkJobId, Email, Permission};
 
-/// Addresses that are looked up at once.
-const LOOKED_UP: usize = 500;
+/// Addresses per query.
+const ADDRESSES_PER_QUERY: usize = 500;
 
-/// Those on a list whose addresses have an account already: their places in it.
+/// Returns the positions in the list of the addresses that already have an account.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot say.
 pub async fn find_existing(ctx: &Context, emails: &[Email]) -> Result<Vec<usize>, DbError> {
     let mut taken = HashSet::new();
-    for some in emails.chunks(LOOKED_UP) {
+    for some in emails.chunks(ADDRESSES_PER_QUERY) {
         let some: Vec<&Email> = some.iter().collect();
         taken.extend(accounts::list_taken(&ctx.db, &some).await?);
     }
-    let places = emails.iter().enumerate().filter(|(_, email)| taken.contains(email.canonical()));
-    Ok(places.map(|(place, _)| place).collect())
+    let positions =
+        emails.iter().enumerate().filter(|(_, email)| taken.contains(email.canonical()));
+    Ok(positions.map(|(position, _)| position).collect())
 }
 
-/// Finds those on a list whose hashes would take this machine too long to compute: their places in it.
+/// Returns the positions in the list of the hashes that this machine would take too long to
+/// compute.
 ///
 /// # Errors
-/// [`QueueFull`] when the hashing threads are too busy to say how fast they are.
+/// [`QueueFull`] when the hashing threads are too busy to measure their speed.
 pub async fn find_costly_hashes<'n>(
     ctx: &Context,
     people: impl Iterator<Item = &'n ImportedUser>,
 ) -> Result<Vec<usize>, QueueFull> {
     let hashes: Vec<_> = people
         .enumerate()
-        .filter(|(_, person)| !person.password_hash.is_empty())
-        .map(|(place, person)| (place, PasswordHash::from_stored(person.password_hash.clone())))
+        .filter(|(_, user)| !user.password_hash.is_empty())
+        .map(|(position, user)| (position, PasswordHash::from_stored(user.password_hash.clone())))
         .collect();
     if hashes.is_empty() {
         return Ok(Vec::new());
     }
     let limit = ctx.hasher.import_limit().await?;
-    Ok(hashes.iter().filter(|(_, hash)| !limit.allows(hash)).map(|(place, _)| *place).collect())
+    Ok(hashes
+        .iter()
+        .filter(|(_, hash)| !limit.allows(hash))
+        .map(|(position, _)| *position)
+        .collect())
 }
 
-/// Keeps a list that was looked at, sealed, until it is ordered.
+/// Keeps a list, sealed, until it is enqueued.
 ///
 /// # Errors
-/// [`AdminError`] says why not.
+/// [`AdminError`] says why it was refused.
 pub async fn draft(
     ctx: &Context,
     actor: Actor<'_>,
@@ -72,8 +80,8 @@ pub async fn draft(
     Ok(id)
 }
 
-/// BulkJobSpec what was planned; `false` means that there is no such plan of this person, that it was too
-/// long ago, or that it was ordered already.
+/// Enqueues a draft. Returns `false` when this user has no such draft, or it is too old or was
+/// enqueued before.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -87,7 +95,7 @@ pub async fn enqueue(ctx: &Context, actor: Actor<'_>, id: BulkJobId) -> Result<b
         bulk_job.id = id.0,
         staff.id = actor.user.id.0,
         request.id = actor.info.request_id,
-        "staff ordered accounts for a list of people"
+        "bulk job enqueued"
     );
     Ok(true)
 }

@@ -1,8 +1,8 @@
-//! Staff change what an account says and may do, all at once.
+//! Changes the profile, the roles and the groups of an account, all at once.
 //!
-//! The rules are those of [`staff`], and one more: of two who edit an account at once, the later is
-//! told what the earlier changed. Whoever names only what is to change needs no telling: the rest stays
-//! as it is at that very moment.
+//! The rules are those of [`crate::admin`], and one more: of two administrators who edit an account
+//! at once, the later one is shown what the earlier one changed. The JSON API names only the fields
+//! that change and needs no such check: the others stay as they are in the database.
 
 use serde_json::{Map, Value, json};
 use thiserror::Error;
@@ -27,22 +27,22 @@ use crate::sessions;
 use crate::sessions::EndReason;
 use crate::types::{Email, Gender, GroupId, Permission, UserId};
 
-/// What staff write of an account.
+/// What an administrator saves.
 #[derive(Debug, Clone)]
 pub struct UserUpdate {
-    /// The version of the account that they saw.
+    /// The version of the account that the administrator saw.
     pub version: i64,
-    /// What it is to say and may do.
+    /// The profile and the roles.
     pub edited: AccountUpdate,
-    /// The groups it is to be in, and no other.
+    /// The groups; the account leaves all others.
     pub groups: Vec<GroupId>,
-    /// Whether another address is taken for proved.
+    /// Whether a new address counts as verified.
     pub is_verified: bool,
-    /// Whether they have just given their password again.
+    /// Whether the actor has just authenticated again.
     pub has_reauthenticated: bool,
 }
 
-/// An account as it stands, with its groups.
+/// An account with its groups.
 #[derive(Debug, Clone)]
 pub struct UserWithGroups {
     /// The account.
@@ -54,22 +54,22 @@ pub struct UserWithGroups {
 /// Why an account was not saved.
 #[derive(Debug, Error)]
 pub enum UpdateUserError {
-    /// The rules of every act.
+    /// A rule of every action refused it.
     #[error(transparent)]
     Admin(#[from] AdminError),
-    /// Somebody else has saved the account since; this is what it says now.
-    #[error("somebody else saved the account")]
+    /// Another administrator has saved the account since; this is what it is now.
+    #[error("the account was saved meanwhile")]
     Stale(Box<UserWithGroups>),
-    /// It is dangerous, and the password was given too long ago.
-    #[error("the password is to be given again")]
+    /// It is dangerous, and the actor authenticated too long ago.
+    #[error("reauthentication required")]
     ReauthenticationRequired,
     /// The address has another account.
     #[error("the address is taken")]
     EmailTaken,
-    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    /// The address is local, and the settings do not allow that.
     #[error("a local address")]
     LocalEmail,
-    /// There is no such group.
+    /// A group does not exist.
     #[error("no such group")]
     GroupNotFound,
 }
@@ -80,11 +80,11 @@ impl From<DbError> for UpdateUserError {
     }
 }
 
-/// Saves an account; `false` means that nothing was to be changed. Roles take effect at once; another
-/// address ends the sessions and the links, and its old owner is told.
+/// Saves an account; returns `false` when nothing was to change. Roles take effect at once. A new
+/// address ends the sessions and the links, and the old address is notified.
 ///
 /// # Errors
-/// [`UpdateUserError`] says why not; nothing is written then.
+/// [`UpdateUserError`] says why not; then nothing is written.
 pub async fn replace(
     ctx: &Context,
     actor: Actor<'_>,
@@ -94,11 +94,11 @@ pub async fn replace(
     apply(ctx, actor, target, |_, _| edit.clone()).await
 }
 
-/// Changes some of what an account says and its groups, and leaves the rest as it is at that very
-/// moment; `false` means that nothing was to be changed. Another address is to prove itself.
+/// Changes some fields of an account and leaves the others as they are in the database; returns
+/// `false` when nothing was to change. A new address must be verified.
 ///
 /// # Errors
-/// [`UpdateUserError`] says why not; nothing is written then.
+/// [`UpdateUserError`] says why not; then nothing is written.
 pub async fn patch(
     ctx: &Context,
     actor: Actor<'_>,
@@ -118,7 +118,7 @@ pub async fn patch(
     apply(ctx, actor, target, amended).await
 }
 
-/// Saves what `edit` makes of an account that nobody else can change meanwhile.
+/// Saves what `edit` makes of the account, which is locked meanwhile.
 async fn apply(
     ctx: &Context,
     actor: Actor<'_>,
@@ -148,7 +148,7 @@ async fn apply(
         wanted.iter().filter(|group| groups.iter().all(|(id, _)| *id != group.id)).collect();
     let has_left = groups.iter().any(|(id, _)| wanted.iter().all(|group| group.id != *id));
 
-    may_save(&transaction, &locked, after, (&wanted, &added, has_left)).await?;
+    ensure_may_save(&transaction, &locked, after, (&wanted, &added, has_left)).await?;
     let is_dangerous = has_moved
         || has_left
         || !added.is_empty()
@@ -176,8 +176,13 @@ async fn apply(
     }
 
     // First what depends on the version, which moving and activating change too.
-    if !accounts::update(&transaction, (target, edit.version), &unmoved(&before, after), now)
-        .await?
+    if !accounts::update(
+        &transaction,
+        (target, edit.version),
+        &without_new_email(&before, after),
+        now,
+    )
+    .await?
     {
         return Err(AdminError::LastSuperuser.into());
     }
@@ -207,8 +212,8 @@ async fn apply(
     Ok(true)
 }
 
-/// The rules of saving.
-async fn may_save(
+/// Checks the rules of saving.
+async fn ensure_may_save(
     transaction: &Transaction,
     locked: &LockedTarget,
     after: &AccountUpdate,
@@ -226,7 +231,7 @@ async fn may_save(
     if is_oneself && is_less {
         return Err(AdminError::OwnAccount.into());
     }
-    // A colleague who may do more than the actor is neither suspended nor stripped, nor taken over.
+    // A colleague with permissions that the actor lacks is neither suspended, demoted nor taken over.
     let takes_away = is_less || has_left;
     let becomes_staff = after.is_staff && !before.is_staff;
     let gained: Vec<&Group> = if becomes_staff { wanted.iter().collect() } else { added.to_vec() };
@@ -254,14 +259,14 @@ fn edited_of(account: &Account) -> AccountUpdate {
     }
 }
 
-/// What is written at once; another address has a statement of its own.
-fn unmoved(before: &AccountUpdate, after: &AccountUpdate) -> AccountUpdate {
+/// Leaves out a new address, which is written by a statement of its own.
+fn without_new_email(before: &AccountUpdate, after: &AccountUpdate) -> AccountUpdate {
     let is_same = before.email.canonical() == after.email.canonical();
     let email = if is_same { after.email.clone() } else { before.email.clone() };
     AccountUpdate { email, ..after.clone() }
 }
 
-/// Every changed field with its old and its new value.
+/// Lists every changed field with its old and its new value.
 fn changes(before: &AccountUpdate, after: &AccountUpdate) -> Map<String, Value> {
     let fields = |edited: &AccountUpdate| {
         [
@@ -279,8 +284,8 @@ fn changes(before: &AccountUpdate, after: &AccountUpdate) -> Map<String, Value> 
     changed.map(|((name, old), (_, new))| (name.to_owned(), json!([old, new]))).collect()
 }
 
-/// Moves the account to another address. The old one is told and can take it back; the new one gets
-/// the link that proves it, unless it is taken for proved.
+/// Moves the account to another address. The old address is notified and can undo it; the new one
+/// gets a link to verify it, unless it counts as verified.
 async fn move_to_email(
     ctx: &Context,
     (transaction, account): (&Transaction, &Account),

@@ -1,10 +1,10 @@
-//! The overview: how the site is, at a glance. Each part is only for whoever may see it.
+//! The dashboard: the state of the site at a glance. Each part needs its own permission.
 
 use askama::Template;
 use rocket::{Route, State, get, routes};
 use time::{Duration, OffsetDateTime};
 
-use super::audit::index as trail;
+use super::audit::index as audit_log;
 use super::emails;
 use crate::audit;
 use crate::audit::AuditSearch;
@@ -21,10 +21,10 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![show]
 }
 
-/// Events, and e-mails, that are shown.
+/// Events and e-mails in their lists.
 const LATEST: u64 = 10;
 
-/// The chart, in its own units.
+/// The size of the chart, in its own units.
 const WIDTH: u64 = 600;
 const HEIGHT: u64 = 150;
 
@@ -32,12 +32,12 @@ const HEIGHT: u64 = 150;
 #[template(path = "admin/dashboard.html")]
 struct DashboardPage {
     page: PageContext,
-    /// Key and figure.
+    /// Key and number.
     stats: Vec<(&'static str, String)>,
     days: Vec<Day>,
-    /// The most on a day, which the chart is as high as.
+    /// The highest number of a day, which sets the scale of the chart.
     tallest: u64,
-    events: Option<Vec<trail::Shown>>,
+    events: Option<Vec<audit_log::EventRow>>,
     emails: Option<Vec<emails::EmailRow>>,
     warnings: Option<Vec<String>>,
 }
@@ -60,7 +60,7 @@ async fn show(
 ) -> Result<Page, Error> {
     let may = |permission| reader.0.user().may(permission);
     let (stats, days, tallest) = if may(Permission::UsersView) {
-        people(ctx, &page).await?
+        user_stats(ctx, &page).await?
     } else {
         (Vec::new(), Vec::new(), 0)
     };
@@ -68,8 +68,8 @@ async fn show(
         let events = audit::search(&ctx.db, &AuditSearch::default(), None, LATEST).await?;
         let emails = outbox::list(&ctx.db, Some(DeliveryStatus::Failed), None, LATEST).await?;
         let emails = emails.into_iter().map(|email| emails::row(&page, email)).collect();
-        let mut events = trail::in_words(ctx, &page, &events).await?;
-        events.iter_mut().for_each(trail::Shown::be_brief);
+        let mut events = audit_log::event_rows(ctx, &page, &events).await?;
+        events.iter_mut().for_each(audit_log::EventRow::hide_details);
         (Some(events), Some(emails))
     } else {
         (None, None)
@@ -81,7 +81,7 @@ async fn show(
     Page::render(&DashboardPage { page, stats, days, tallest, events, emails, warnings })
 }
 
-async fn people(
+async fn user_stats(
     ctx: &Context,
     page: &PageContext,
 ) -> Result<(Vec<(&'static str, String)>, Vec<Day>, u64), Error> {
@@ -99,19 +99,19 @@ async fn people(
         }
     });
     let days = days.collect();
-    let say = |count: u64| match count {
+    let count_label = |count: u64| match count {
         flows::admin::dashboard::AT_MOST.. => {
             page.t_with("admin.dashboard.at_least", "count", count)
         }
         _ => count.to_string(),
     };
     let stats = vec![
-        ("admin.dashboard.users", say(stats.users)),
-        ("admin.dashboard.active", say(stats.active)),
-        ("admin.dashboard.verified", say(stats.verified)),
-        ("admin.dashboard.new_today", say(stats.new_today)),
-        ("admin.dashboard.sessions", say(stats.sessions)),
-        ("admin.dashboard.failed_logins", say(stats.failures)),
+        ("admin.dashboard.users", count_label(stats.users)),
+        ("admin.dashboard.active", count_label(stats.active)),
+        ("admin.dashboard.verified", count_label(stats.verified)),
+        ("admin.dashboard.new_today", count_label(stats.new_today)),
+        ("admin.dashboard.sessions", count_label(stats.sessions)),
+        ("admin.dashboard.failed_logins", count_label(stats.failures)),
     ];
     Ok((stats, days, tallest))
 }

@@ -7,7 +7,7 @@ use rocket::{Route, State, get, post, routes};
 
 use crate::context::Context;
 use crate::flows;
-use crate::flows::admin::emails::Retried;
+use crate::flows::admin::emails::RetryOutcome;
 use crate::http::guards::{ChangesUsers, ReadsAudit};
 use crate::mail::EmailKind;
 use crate::outbox;
@@ -23,7 +23,7 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 /// E-mails on a page, which weighs 30 kB at most.
-const ON_A_PAGE: usize = 25;
+const PAGE_SIZE: usize = 25;
 
 /// The fates: form value and key.
 const STATES: [(&str, &str); 4] = [
@@ -74,9 +74,9 @@ async fn index(
         _ => ("", None),
     };
     let before = before.filter(|before| *before > 0);
-    let mut emails = outbox::list(&ctx.db, status, before, ON_A_PAGE as u64 + 1).await?;
-    let has_older = emails.len() > ON_A_PAGE;
-    emails.truncate(ON_A_PAGE);
+    let mut emails = outbox::list(&ctx.db, status, before, PAGE_SIZE as u64 + 1).await?;
+    let has_older = emails.len() > PAGE_SIZE;
+    emails.truncate(PAGE_SIZE);
     let page = EmailsPage {
         state,
         states: STATES,
@@ -101,8 +101,8 @@ async fn retry(
     let retried =
         flows::admin::emails::retry(ctx, reader.0.user(), info, id.unwrap_or_default()).await?;
     let flash = match retried {
-        Retried::Due => Flash::EmailRetried,
-        Retried::NotWaiting => Flash::EmailNotWaiting,
+        RetryOutcome::Due => Flash::EmailRetried,
+        RetryOutcome::NotWaiting => Flash::EmailNotWaiting,
     };
     flash.set(jar, ctx);
     Ok(Redirect::to("/admin/mail"))

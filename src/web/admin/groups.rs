@@ -1,4 +1,4 @@
-//! Groups of staff: what there is, and what each lets its members do.
+//! Groups of staff: the list, and the permissions of each.
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -27,11 +27,11 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![index, new, create, edit, update, confirm, destroy]
 }
 
-/// Where the groups are listed.
+/// The path of the list.
 const GROUPS: &str = "/admin/groups";
 
-/// No site has more groups than a page can show; this many and a sentence are shown of one that has.
-const AT_MOST: usize = 200;
+/// Groups in the list; a site has a handful.
+const MAX_LISTED: usize = 200;
 
 #[derive(FromForm, Validate)]
 struct GroupForm {
@@ -54,15 +54,15 @@ impl Form for GroupForm {
 }
 
 impl GroupForm {
-    /// The form as it stands for a group.
+    /// Fills the form from a group.
     fn of(group: &Group) -> Self {
         let permissions = group.permissions.iter();
         let permissions = permissions.map(|permission| permission.as_str().to_owned()).collect();
         Self { name: group.name.clone(), permissions }
     }
 
-    /// The words of a form whose rules hold.
-    fn words(&self) -> (GroupName, Permissions) {
+    /// Returns the values of a form that passed its rules.
+    fn parsed(&self) -> (GroupName, Permissions) {
         let name = GroupName::parse(&self.name).expect("the rules hold, and they are this parser");
         let ticked = self.permissions.iter();
         (name, ticked.filter_map(|name| Permission::from_stored(name)).collect())
@@ -73,12 +73,12 @@ impl GroupForm {
 #[template(path = "admin/groups/index.html")]
 struct GroupsPage {
     page: PageContext,
-    groups: Vec<Shown>,
+    groups: Vec<GroupRow>,
     has_more: bool,
     may_add: bool,
 }
 
-struct Shown {
+struct GroupRow {
     id: GroupId,
     name: String,
     grants: Vec<&'static str>,
@@ -90,41 +90,41 @@ struct Shown {
 struct GroupPage {
     page: PageContext,
     form: FormView,
-    boxes: Vec<TickBox>,
-    /// `None` while it is being made.
+    boxes: Vec<PermissionCheckbox>,
+    /// `None` for a new group.
     group: Option<(GroupId, u64)>,
-    /// Whether the reader has everything that the group grants, and may change it.
+    /// Whether the reader has every permission of the group and may change it.
     may_change: bool,
 }
 
-struct TickBox {
+struct PermissionCheckbox {
     name: &'static str,
     label: &'static str,
-    /// An id may not hold dots where style sheets name it.
+    /// Without dots, so that style sheets can name it.
     id: String,
-    /// Nobody gives what they do not have.
-    is_barred: bool,
+    /// Nobody grants a permission that they lack.
+    is_disabled: bool,
 }
 
 #[derive(Template)]
 #[template(path = "admin/groups/delete.html")]
 struct DeletePage {
     page: PageContext,
-    group: Shown,
+    group: GroupRow,
     may_change: bool,
 }
 
 #[get("/admin/groups")]
 async fn index(reader: ViewsUsers, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
-    let mut groups = groups::list(&ctx.db, AT_MOST as u64 + 1).await?;
-    let has_more = groups.len() > AT_MOST;
-    groups.truncate(AT_MOST);
+    let mut groups = groups::list(&ctx.db, MAX_LISTED as u64 + 1).await?;
+    let has_more = groups.len() > MAX_LISTED;
+    groups.truncate(MAX_LISTED);
     let may_add = reader.0.user().may(Permission::UsersChange);
-    let groups = groups.into_iter().map(show).collect();
+    let groups = groups.into_iter().map(group_row).collect();
     Page::render(&GroupsPage { page, groups, has_more, may_add })
 }
 
-/// What is typed into a form would be lost on the way to the password, so it is asked for before.
+/// Asks for reauthentication before the form, because the way there would lose what was typed.
 #[get("/admin/groups/new")]
 fn new(reader: ChangesUsers, page: PageContext, ctx: &State<Context>) -> Result<Response, Error> {
     if !reader.0.has_reauthenticated(ctx.clock.now()) {
@@ -149,10 +149,10 @@ async fn create(
     if !errors.is_empty() {
         return rerender(page, &sent.form, &errors.into(), None, &reader.0);
     }
-    let (name, permissions) = sent.form.words();
+    let (name, permissions) = sent.form.parsed();
     let actor = Actor { user: reader.0.user(), info };
     match flows::admin::groups::create(ctx, actor, &name, permissions).await {
-        Ok(_) => Ok(done(jar, ctx, Flash::GroupSaved)),
+        Ok(_) => Ok(redirect_with(jar, ctx, Flash::GroupSaved)),
         Err(error) => reject(page, &sent.form, error, None, &reader.0),
     }
 }
@@ -164,7 +164,7 @@ async fn edit(
     page: PageContext,
     ctx: &State<Context>,
 ) -> Result<Page, Error> {
-    let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
+    let group = groups::find(&ctx.db, group_id(id)).await?.ok_or(Status::NotFound)?;
     let form = FormView::filled(&page, &GroupForm::of(&group), &FormErrors::default());
     render(page, form, Some(&group), &reader.0)
 }
@@ -182,15 +182,15 @@ async fn update(
     if !reader.0.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
+    let group = groups::find(&ctx.db, group_id(id)).await?.ok_or(Status::NotFound)?;
     let errors = sent.errors(sent.form.validate());
     if !errors.is_empty() {
         return rerender(page, &sent.form, &errors.into(), Some(&group), &reader.0);
     }
-    let (name, permissions) = sent.form.words();
+    let (name, permissions) = sent.form.parsed();
     let actor = Actor { user: reader.0.user(), info };
     match flows::admin::groups::update(ctx, actor, group.id, &name, permissions).await {
-        Ok(()) => Ok(done(jar, ctx, Flash::GroupSaved)),
+        Ok(()) => Ok(redirect_with(jar, ctx, Flash::GroupSaved)),
         Err(error) => reject(page, &sent.form, error, Some(&group), &reader.0),
     }
 }
@@ -205,8 +205,8 @@ async fn confirm(
     if !reader.0.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    let group = groups::find(&ctx.db, number(id)).await?.ok_or(Status::NotFound)?;
-    ask_to_delete(page, group, reader.0.user()).map(Response::Page)
+    let group = groups::find(&ctx.db, group_id(id)).await?.ok_or(Status::NotFound)?;
+    render_confirmation(page, group, reader.0.user()).map(Response::Page)
 }
 
 #[post("/admin/groups/<id>/delete", data = "<_sent>")]
@@ -223,8 +223,8 @@ async fn destroy(
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
     let actor = Actor { user: reader.0.user(), info };
-    match flows::admin::groups::delete(ctx, actor, number(id)).await {
-        Ok(()) => Ok(done(jar, ctx, Flash::GroupDeleted)),
+    match flows::admin::groups::delete(ctx, actor, group_id(id)).await {
+        Ok(()) => Ok(redirect_with(jar, ctx, Flash::GroupDeleted)),
         Err(GroupError::MissingPermissions | GroupError::MemberHasMore) => {
             Err(Status::Forbidden.into())
         }
@@ -233,12 +233,12 @@ async fn destroy(
     }
 }
 
-/// What is no number is the number of no group.
-fn number(id: Option<i64>) -> GroupId {
+/// Returns id 0, which no group has, for what is not a number.
+fn group_id(id: Option<i64>) -> GroupId {
     GroupId(id.unwrap_or_default())
 }
 
-fn done(jar: &CookieJar<'_>, ctx: &Context, flash: Flash) -> Response {
+fn redirect_with(jar: &CookieJar<'_>, ctx: &Context, flash: Flash) -> Response {
     flash.set(jar, ctx);
     Response::Redirect(Redirect::to(GROUPS))
 }
@@ -283,29 +283,29 @@ fn render(
     let granted = group.map_or(Permissions::NONE, |group| group.permissions);
     let may_change =
         user.may(Permission::UsersChange) && flows::admin::groups::may_manage(user, granted);
-    let boxes = Permission::ALL.into_iter().map(|permission| TickBox {
+    let boxes = Permission::ALL.into_iter().map(|permission| PermissionCheckbox {
         name: permission.as_str(),
-        label: label(permission),
+        label: permission_label(permission),
         id: format!("permission-{}", permission.as_str().replace('.', "-")),
-        is_barred: !may_change || !user.may(permission),
+        is_disabled: !may_change || !user.may(permission),
     });
     let boxes = boxes.collect();
     let group = group.map(|group| (group.id, group.members));
     Page::render(&GroupPage { page, form, boxes, group, may_change })
 }
 
-fn ask_to_delete(page: PageContext, group: Group, reader: &User) -> Result<Page, Error> {
+fn render_confirmation(page: PageContext, group: Group, reader: &User) -> Result<Page, Error> {
     let may_change = flows::admin::groups::may_manage(reader, group.permissions);
-    Page::render(&DeletePage { page, group: show(group), may_change })
+    Page::render(&DeletePage { page, group: group_row(group), may_change })
 }
 
-fn show(group: Group) -> Shown {
-    let grants = group.permissions.iter().map(label).collect();
-    Shown { id: group.id, name: group.name, grants, members: group.members }
+fn group_row(group: Group) -> GroupRow {
+    let grants = group.permissions.iter().map(permission_label).collect();
+    GroupRow { id: group.id, name: group.name, grants, members: group.members }
 }
 
-/// The key of what a permission is called: a new one does not compile without.
-pub(crate) fn label(permission: Permission) -> &'static str {
+/// Returns the key of a permission's name; a new permission does not compile without one.
+pub(crate) fn permission_label(permission: Permission) -> &'static str {
     match permission {
         Permission::UsersView => "permission.users_view",
         Permission::UsersAdd => "permission.users_add",

@@ -1,4 +1,4 @@
-//! The pages of those who run the site.
+//! The pages for administrators.
 
 pub(crate) mod audit;
 pub(crate) mod bulk;

@@ -1,5 +1,5 @@
-//! The settings as they are, and what the checkup says of them. Nothing is changed here: settings
-//! belong to whoever has the machine.
+//! The settings and what the checks say about them. They cannot be changed here: whoever runs the
+//! machine sets them.
 
 use askama::Template;
 use rocket::{Route, State, get, routes};
@@ -20,12 +20,12 @@ pub(crate) fn routes() -> Vec<Route> {
 #[template(path = "admin/settings.html")]
 struct SettingsPage {
     page: PageContext,
-    settings: Vec<Shown>,
-    /// What has to be mended, then what is worth knowing.
+    settings: Vec<SettingRow>,
+    /// Problems first, then notes.
     findings: Vec<(bool, String)>,
 }
 
-struct Shown {
+struct SettingRow {
     name: String,
     value: String,
     source: String,
@@ -39,7 +39,7 @@ async fn show(
     ctx: &State<Context>,
 ) -> Result<Page, Error> {
     tracing::info!(staff.id = reader.0.user().id.0, "staff looked at the settings");
-    let settings = ctx.settings.listed.0.iter().map(|setting| Shown {
+    let settings = ctx.settings.listed.0.iter().map(|setting| SettingRow {
         name: setting.name.clone(),
         value: match (&setting.value, setting.name.as_str()) {
             (Some(value), _) => value.clone(),
@@ -60,7 +60,7 @@ async fn show(
     Page::render(&SettingsPage { page, settings, findings })
 }
 
-/// A finding in words.
+/// Returns a finding in the reader's language.
 pub(crate) fn sentence(page: &PageContext, finding: &Finding) -> String {
     let (key, values) = finding.message();
     let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -1,4 +1,4 @@
-//! Making the first superuser with the link that is printed at start.
+//! The page on which the first superuser is created, with the link that is printed at start.
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -22,7 +22,7 @@ use crate::web::message_page;
 use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
-    routes![arrive, new, create, create_at_once]
+    routes![follow_link, new, create, create_with_token]
 }
 
 #[derive(FromForm, Validate)]
@@ -47,7 +47,7 @@ impl Form for SetupForm {
 }
 
 impl SetupForm {
-    /// What is known of the person, whatever else is wrong with the form.
+    /// Returns the attributes that a password is compared with, also when other fields are wrong.
     fn user_attributes(&self) -> UserAttributes {
         let email = Email::parse(&self.email).ok();
         UserAttributes { email, name: Name::default(), date_of_birth: None }
@@ -62,10 +62,10 @@ struct SetupPage {
     min_length: u8,
 }
 
-/// The token goes from the address into a cookie before a page is drawn, so that it stands in no
-/// history, no Referer and no screenshot. Looking uses nothing up: only the form does.
+/// Moves the token from the URL into a cookie before a page is rendered, so that it is in no
+/// history, no Referer and no screenshot. Opening the page does not use the link up.
 #[get("/admin/setup/<token>")]
-async fn arrive(
+async fn follow_link(
     token: &str,
     page: PageContext,
     ctx: &State<Context>,
@@ -73,14 +73,14 @@ async fn arrive(
 ) -> Result<Response, Error> {
     let secret = Secret::new(token.to_owned());
     if !flows::admin::setup::is_link_valid(ctx, &secret).await? {
-        return dead(page, ctx, &secret).await.map(Response::Page);
+        return invalid_link(page, ctx, &secret).await.map(Response::Page);
     }
     cookies::set_link_token(jar, ctx, token);
     Ok(Response::Redirect(Redirect::to("/admin/setup")))
 }
 
-/// The page for a link that does nothing: the site may be set up already.
-async fn dead(page: PageContext, ctx: &Context, token: &Secret) -> Result<Page, Error> {
+/// Renders the page for a link that does not work; the site may be set up already.
+async fn invalid_link(page: PageContext, ctx: &Context, token: &Secret) -> Result<Page, Error> {
     if flows::admin::setup::is_finished(ctx, token).await? {
         return message_page::not_found(page, ("setup.already.title", "setup.already.text"));
     }
@@ -93,7 +93,7 @@ async fn new(page: PageContext, ctx: &State<Context>, jar: &CookieJar<'_>) -> Re
     if !flows::admin::setup::is_link_valid(ctx, &token).await? {
         let takes_cookies = cookies::has_any_of_ours(jar, ctx);
         return if takes_cookies {
-            dead(page, ctx, &token).await
+            invalid_link(page, ctx, &token).await
         } else {
             message_page::no_cookies(page)
         };
@@ -109,12 +109,12 @@ async fn create(
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    make(&cookies::link_token(jar, ctx), &sent, page, info, ctx, jar).await
+    create_superuser(&cookies::link_token(jar, ctx), &sent, page, info, ctx, jar).await
 }
 
-/// The same for whoever sends the form to the link itself.
+/// Accepts a form that is sent to the link itself.
 #[post("/admin/setup/<token>", data = "<sent>")]
-async fn create_at_once(
+async fn create_with_token(
     token: &str,
     sent: Submitted<SetupForm>,
     page: PageContext,
@@ -122,10 +122,10 @@ async fn create_at_once(
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
-    make(&Secret::new(token.to_owned()), &sent, page, info, ctx, jar).await
+    create_superuser(&Secret::new(token.to_owned()), &sent, page, info, ctx, jar).await
 }
 
-async fn make(
+async fn create_superuser(
     token: &Secret,
     sent: &Submitted<SetupForm>,
     page: PageContext,
@@ -184,7 +184,7 @@ async fn reject(
     token: &Secret,
 ) -> Result<Response, Error> {
     let rejection = match error {
-        SetupError::BadLink => return dead(page, ctx, token).await.map(Response::Page),
+        SetupError::BadLink => return invalid_link(page, ctx, token).await.map(Response::Page),
         SetupError::EmailTaken => Rejection::on_field("email", "email.taken"),
         SetupError::LocalEmail => Rejection::on_field("email", "email.local"),
         SetupError::PasswordRejected(error) => {

@@ -1,89 +1,92 @@
-//! What an event changed and what else is known of it, in the reader's language. What a newer version
-//! has written is shown as it stands.
+//! The changes and details of an audit event in the reader's language.
+//!
+//! A field or value that only another version knows is shown as it is stored.
 
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::types::Permission;
-use crate::web::admin::groups::label;
+use crate::web::admin::groups::permission_label;
 use crate::web::page::{PageContext, Timestamp};
 
-/// What a field was, and what it became.
-pub(crate) struct Change {
+/// A field before and after.
+pub(crate) struct FieldChange {
     pub field: String,
-    /// `None` where there was nothing, or nothing that can be told.
+    /// `None` where there was nothing, or where the value is not stored.
     pub old: Option<String>,
     pub new: String,
 }
 
-/// What else is known of an event: a reason, an instant.
-pub(crate) struct Fact {
+/// Another detail of an event, such as a reason or an instant.
+pub(crate) struct EventDetail {
     pub name: String,
     pub value: String,
     /// The value, if it is an instant.
     pub at: Option<Timestamp>,
 }
 
-/// Stands for a value that there is not.
-const NOTHING: &str = "–";
+/// Shown for a missing value.
+const NONE: &str = "–";
 
-pub(crate) fn changes(page: &PageContext, details: &Value) -> Vec<Change> {
+pub(crate) fn changes(page: &PageContext, details: &Value) -> Vec<FieldChange> {
     let fields = details.get("changes").and_then(Value::as_object).into_iter().flatten();
     let changes = fields.map(|(field, both)| {
-        // What cannot be told, such as a secret, is only said to be another one.
+        // Of a secret only the new value's existence is stored.
         let (old, new) = match both.as_array().map(Vec::as_slice) {
-            Some([old, new]) => (Some(words(page, field, old)), words(page, field, new)),
-            _ => (None, words(page, field, both)),
+            Some([old, new]) => {
+                (Some(display_value(page, field, old)), display_value(page, field, new))
+            }
+            _ => (None, display_value(page, field, both)),
         };
-        let old = old.filter(|old| old != NOTHING);
-        Change { field: name_of(page, field), old, new }
+        let old = old.filter(|old| old != NONE);
+        FieldChange { field: field_label(page, field), old, new }
     });
     changes.collect()
 }
 
-pub(crate) fn facts(page: &PageContext, details: &Value) -> Vec<Fact> {
+pub(crate) fn details(page: &PageContext, details: &Value) -> Vec<EventDetail> {
     let others = details.as_object().into_iter().flatten();
     let others = others.filter(|(name, value)| {
-        let is_said = ["changes", "count"].contains(&name.as_str());
+        let is_shown_elsewhere = ["changes", "count"].contains(&name.as_str());
         let is_empty = value.is_null() || value.as_str() == Some("");
-        !is_said && !is_empty
+        !is_shown_elsewhere && !is_empty
     });
     let others = others.map(|(name, value)| {
         let is_instant = name == "until" || name.ends_with("_at");
         let instant = value.as_i64().filter(|_| is_instant);
         let instant = instant.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
-        Fact {
-            name: name_of(page, name),
-            value: words(page, name, value),
+        EventDetail {
+            name: field_label(page, name),
+            value: display_value(page, name, value),
             at: instant.map(|at| Timestamp::new(page, at)),
         }
     });
     others.collect()
 }
 
-fn words(page: &PageContext, field: &str, value: &Value) -> String {
+fn display_value(page: &PageContext, field: &str, value: &Value) -> String {
     match value {
-        Value::Null => NOTHING.into(),
+        Value::Null => NONE.into(),
         Value::Bool(true) => page.t("choice.yes").into_owned(),
         Value::Bool(false) => page.t("choice.no").into_owned(),
-        Value::String(text) if text.is_empty() => NOTHING.into(),
-        Value::Array(items) if items.is_empty() => NOTHING.into(),
+        Value::String(text) if text.is_empty() => NONE.into(),
+        Value::Array(items) if items.is_empty() => NONE.into(),
         Value::String(text) => match (field, text.as_str()) {
             ("gender", "female") => page.t("gender.female").into_owned(),
             ("gender", "male") => page.t("gender.male").into_owned(),
-            ("fields", name) => name_of(page, name),
+            ("fields", name) => field_label(page, name),
             ("permissions", name) => Permission::from_stored(name)
-                .map_or_else(|| text.clone(), |known| page.t(label(known)).into_owned()),
+                .map_or_else(|| text.clone(), |known| page.t(permission_label(known)).into_owned()),
             _ => text.clone(),
         },
         Value::Array(items) => {
-            items.iter().map(|item| words(page, field, item)).collect::<Vec<_>>().join(", ")
+            items.iter().map(|item| display_value(page, field, item)).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
     }
 }
 
-fn name_of(page: &PageContext, stored: &str) -> String {
+fn field_label(page: &PageContext, stored: &str) -> String {
     let key = match stored {
         "algorithm" => "admin.audit.detail.algorithm",
         "bulk" => "admin.audit.detail.bulk_job",

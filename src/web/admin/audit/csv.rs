@@ -1,4 +1,4 @@
-//! The trail for spreadsheets and programs: all of it, or what is looked for.
+//! The audit log as CSV: the whole log, or the events that match a search.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use rocket::response::stream::ByteStream;
 use rocket::{Route, State, get, routes};
 use time::format_description::well_known::Rfc3339;
 
-use super::index::{Typed, understand};
+use super::index::{AuditQuery, parse_query};
 use crate::accounts;
 use crate::audit;
 use crate::audit::{AuditCursor, AuditSearch, ExportedEvent};
@@ -23,8 +23,8 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![index]
 }
 
-/// Events in a piece: some hundred kilobytes.
-const PIECE: u64 = 1_000;
+/// Events per batch: some hundred kilobytes.
+const BATCH_SIZE: u64 = 1_000;
 
 const HEADINGS: [&str; 10] = [
     "id",
@@ -39,14 +39,14 @@ const HEADINGS: [&str; 10] = [
     "details",
 ];
 
-#[get("/admin/audit.csv?<typed..>")]
+#[get("/admin/audit.csv?<query..>")]
 async fn index(
-    typed: Typed,
+    query: AuditQuery,
     _reader: ReadsAudit,
     ctx: &State<Context>,
 ) -> Result<Table<ByteStream![Vec<u8>]>, Error> {
-    let (search, wrong) = understand(ctx, &typed).await?;
-    if !wrong.is_empty() {
+    let (search, errors) = parse_query(ctx, &query).await?;
+    if !errors.is_empty() {
         return Err(Status::UnprocessableEntity.into());
     }
     let ctx = ctx.inner().clone();
@@ -54,13 +54,13 @@ async fn index(
         yield csv::headings(HEADINGS);
         let (mut before, mut is_more) = (None, true);
         while is_more {
-            match piece(&ctx, &search, before).await {
+            match read_batch(&ctx, &search, before).await {
                 Ok((rows, end)) => {
                     yield csv::rows(rows);
                     (before, is_more) = (end, end.is_some());
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the trail could not be read to its end");
+                    tracing::error!(%error, "the export of the audit log broke off");
                     yield csv::BROKEN_OFF.to_vec();
                     is_more = false;
                 }
@@ -70,28 +70,28 @@ async fn index(
     Ok(Table::named("audit.csv", rows))
 }
 
-/// Some rows, and where they end if there may be more.
-async fn piece(
+/// Reads some rows, and the cursor of the next batch if there may be more.
+async fn read_batch(
     ctx: &Context,
     search: &AuditSearch,
     before: Option<AuditCursor>,
 ) -> Result<(Vec<[String; 10]>, Option<AuditCursor>), DbError> {
-    let events = audit::export(&ctx.db, search, before, PIECE).await?;
-    let people = events.iter().flat_map(|event| [event.actor, event.target]).flatten();
-    let people: Vec<_> = people.collect::<BTreeSet<_>>().into_iter().collect();
-    let emails = accounts::list_emails(&ctx.db, &people).await?;
+    let events = audit::export(&ctx.db, search, before, BATCH_SIZE).await?;
+    let users = events.iter().flat_map(|event| [event.actor, event.target]).flatten();
+    let users: Vec<_> = users.collect::<BTreeSet<_>>().into_iter().collect();
+    let emails = accounts::list_emails(&ctx.db, &users).await?;
     let email = |id: Option<UserId>| id.and_then(|id| emails.get(&id).cloned()).unwrap_or_default();
-    let number = |id: Option<UserId>| id.map(|id| id.to_string()).unwrap_or_default();
-    let is_full = events.len() as u64 == PIECE;
+    let id = |id: Option<UserId>| id.map(|id| id.to_string()).unwrap_or_default();
+    let is_full = events.len() as u64 == BATCH_SIZE;
     let end = events.last().map(ExportedEvent::cursor).filter(|_| is_full);
     let rows = events.into_iter().map(|event| {
         [
             event.id.to_string(),
             event.at.format(&Rfc3339).unwrap_or_default(),
             event.name,
-            number(event.actor),
+            id(event.actor),
             email(event.actor),
-            number(event.target),
+            id(event.target),
             email(event.target),
             event.ip,
             event.user_agent,

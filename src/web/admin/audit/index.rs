@@ -1,4 +1,5 @@
-//! The trail: who did what to whom, when and from where, and what it was before.
+//! The audit log: what happened, to which account, who did it and from where, and what it was
+//! before.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use time::{Date, Duration};
 use url::form_urlencoded;
 
 use super::changes;
-use super::changes::{Change, Fact};
+use super::changes::{EventDetail, FieldChange};
 use crate::accounts;
 use crate::audit;
 use crate::audit::{AuditCursor, AuditEventKind, AuditSearch, RecordedEvent};
@@ -30,12 +31,12 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![index]
 }
 
-/// Events on a page, which weighs 30 kB at most.
-const ON_A_PAGE: usize = 20;
+/// Events per page, which then weighs 30 kB at most.
+const PAGE_SIZE: usize = 20;
 
-/// What is looked for, as it was typed.
+/// The search as text, as the URL has it.
 #[derive(FromForm)]
-pub(crate) struct Typed {
+pub(crate) struct AuditQuery {
     #[field(default = String::new())]
     actor: String,
     #[field(default = String::new())]
@@ -48,7 +49,7 @@ pub(crate) struct Typed {
     to: String,
 }
 
-impl Typed {
+impl AuditQuery {
     fn pairs(&self) -> [(&'static str, &str); 5] {
         [
             ("actor", &self.actor),
@@ -59,8 +60,8 @@ impl Typed {
         ]
     }
 
-    /// The same search as a query.
-    fn query(&self) -> String {
+    /// Encodes the search again.
+    fn encode(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(self.pairs().iter().filter(|(_, value)| !value.is_empty()));
         query.finish()
@@ -71,27 +72,26 @@ impl Typed {
 #[template(path = "admin/audit/index.html")]
 struct AuditPage {
     page: PageContext,
-    typed: Typed,
-    /// What cannot be looked for: field and key of the sentence.
-    wrong: Vec<(&'static str, &'static str)>,
-    actions: Vec<(&'static str, String)>,
-    events: Vec<Shown>,
-    query: String,
+    query: AuditQuery,
+    /// What cannot be searched for: the field and the key of the message.
+    errors: Vec<(&'static str, &'static str)>,
+    kinds: Vec<(&'static str, String)>,
+    events: Vec<EventRow>,
     is_newest: bool,
     older: Option<AuditCursor>,
 }
 
 impl AuditPage {
-    /// What is wrong with a field, as forms have it.
+    /// Returns the messages at a field, in the form in which the template's macros expect them.
     fn errors(&self, field: &str) -> Vec<Cow<'static, str>> {
-        let wrong = self.wrong.iter().filter(|(name, _)| *name == field);
-        wrong.map(|(_, key)| self.page.t(key)).collect()
+        let errors = self.errors.iter().filter(|(name, _)| *name == field);
+        errors.map(|(_, key)| self.page.t(key)).collect()
     }
 
-    /// The way to a page of the same search.
-    fn way(&self, path: &str, place: Option<&AuditCursor>) -> String {
-        let before = place.map(|place| format!("before={place}"));
-        let parts: Vec<_> = [Some(self.query.clone()).filter(|query| !query.is_empty()), before]
+    /// Returns the URL of a page of the same search.
+    fn url(&self, path: &str, cursor: Option<&AuditCursor>) -> String {
+        let before = cursor.map(|cursor| format!("before={cursor}"));
+        let parts: Vec<_> = [Some(self.query.encode()).filter(|query| !query.is_empty()), before]
             .into_iter()
             .flatten()
             .collect();
@@ -99,105 +99,103 @@ impl AuditPage {
     }
 }
 
-/// An event in words.
-pub(crate) struct Shown {
+/// An event in the reader's language.
+pub(crate) struct EventRow {
     pub what: String,
     pub at: Timestamp,
-    /// Who did it; `None` for strangers and for the terminal.
-    pub actor: Option<Whom>,
-    pub target: Option<Whom>,
-    pub place: String,
+    /// The user who did it; `None` for visitors and for the terminal.
+    pub actor: Option<EventUser>,
+    pub target: Option<EventUser>,
+    pub device: String,
     pub address: String,
-    pub changes: Vec<Change>,
-    pub facts: Vec<Fact>,
+    pub changes: Vec<FieldChange>,
+    pub details: Vec<EventDetail>,
 }
 
-impl Shown {
-    /// Leaves the details to the trail.
-    pub(crate) fn be_brief(&mut self) {
+impl EventRow {
+    /// Leaves the details to the page of the audit log.
+    pub(crate) fn hide_details(&mut self) {
         self.changes.clear();
-        self.facts.clear();
+        self.details.clear();
     }
 }
 
-/// An account, which may be gone.
-pub(crate) struct Whom {
+/// A user, whose account may be deleted.
+pub(crate) struct EventUser {
     pub id: UserId,
     pub email: Option<String>,
 }
 
-#[get("/admin/audit?<before>&<typed..>")]
+#[get("/admin/audit?<before>&<query..>")]
 async fn index(
     before: Option<&str>,
-    typed: Typed,
+    query: AuditQuery,
     _reader: ReadsAudit,
     page: PageContext,
     ctx: &State<Context>,
 ) -> Result<Page, Error> {
     let before = before.and_then(AuditCursor::parse);
-    let (search, wrong) = understand(ctx, &typed).await?;
-    let mut events = if wrong.is_empty() {
-        audit::search(&ctx.db, &search, before, ON_A_PAGE as u64 + 1).await?
+    let (search, errors) = parse_query(ctx, &query).await?;
+    let mut events = if errors.is_empty() {
+        audit::search(&ctx.db, &search, before, PAGE_SIZE as u64 + 1).await?
     } else {
         Vec::new()
     };
-    let has_older = events.len() > ON_A_PAGE;
-    events.truncate(ON_A_PAGE);
+    let has_older = events.len() > PAGE_SIZE;
+    events.truncate(PAGE_SIZE);
     let older = events.last().map(RecordedEvent::cursor).filter(|_| has_older);
-    let actions = AuditEventKind::ALL.into_iter();
-    let actions =
-        actions.map(|action| (action.as_str(), page.t_with(label(Some(action)), "count", "…")));
-    let status = if wrong.is_empty() { Status::Ok } else { Status::UnprocessableEntity };
+    let kinds = AuditEventKind::ALL.into_iter();
+    let kinds = kinds.map(|kind| (kind.as_str(), page.t_with(label(Some(kind)), "count", "…")));
+    let status = if errors.is_empty() { Status::Ok } else { Status::UnprocessableEntity };
     let page = AuditPage {
-        actions: actions.collect(),
-        events: in_words(ctx, &page, &events).await?,
-        query: typed.query(),
+        kinds: kinds.collect(),
+        events: event_rows(ctx, &page, &events).await?,
         is_newest: before.is_none(),
         page,
-        typed,
-        wrong,
+        query,
+        errors,
         older,
     };
     Ok(Page::render(&page)?.with_status(status))
 }
 
-/// What is looked for, and what of it cannot be.
-pub(crate) async fn understand(
+/// Parses the search. Returns with it what cannot be searched for.
+pub(crate) async fn parse_query(
     ctx: &Context,
-    typed: &Typed,
+    query: &AuditQuery,
 ) -> Result<(AuditSearch, Vec<(&'static str, &'static str)>), DbError> {
-    let mut wrong = Vec::new();
-    let mut people = [None, None];
-    for (place, (field, text)) in [("actor", &typed.actor), ("target", &typed.target)]
+    let mut errors = Vec::new();
+    let mut users = [None, None];
+    for (index, (field, text)) in [("actor", &query.actor), ("target", &query.target)]
         .into_iter()
         .enumerate()
         .filter(|(_, (_, text))| !text.trim().is_empty())
     {
-        people[place] = user(ctx, text.trim()).await?;
-        if people[place].is_none() {
-            wrong.push((field, "admin.audit.no_account"));
+        users[index] = user(ctx, text.trim()).await?;
+        if users[index].is_none() {
+            errors.push((field, "admin.audit.no_account"));
         }
     }
-    let action = AuditEventKind::from_stored(&typed.action);
-    if action.is_none() && !typed.action.is_empty() {
-        wrong.push(("action", "admin.audit.unknown_event"));
+    let kind = AuditEventKind::from_stored(&query.action);
+    if kind.is_none() && !query.action.is_empty() {
+        errors.push(("action", "admin.audit.unknown_event"));
     }
     let mut days = [None, None];
-    for (place, (field, text)) in [("from", &typed.from), ("to", &typed.to)]
+    for (index, (field, text)) in [("from", &query.from), ("to", &query.to)]
         .into_iter()
         .enumerate()
         .filter(|(_, (_, text))| !text.is_empty())
     {
-        days[place] = Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
-        if days[place].is_none() {
-            wrong.push((field, "admin.audit.malformed_date"));
+        days[index] = Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
+        if days[index].is_none() {
+            errors.push((field, "admin.audit.malformed_date"));
         }
     }
-    let [actor, target] = people;
+    let [actor, target] = users;
     let [from, to] = days.map(|day| day.map(|day| day.midnight().assume_utc()));
-    // The last day is looked at until it is over.
+    // The last day counts until it ends.
     let to = to.map(|to| to.checked_add(Duration::DAY).unwrap_or(to));
-    Ok((AuditSearch { actor, target, kind: action, from, to }, wrong))
+    Ok((AuditSearch { actor, target, kind, from, to }, errors))
 }
 
 /// An account by its number, which works when it is gone too, or by its address.
@@ -213,7 +211,7 @@ async fn user(ctx: &Context, text: &str) -> Result<Option<UserId>, DbError> {
     }
 }
 
-/// The addresses of those who did something or suffered it.
+/// Returns the addresses of the actors and targets.
 pub(crate) async fn emails(
     ctx: &Context,
     events: &[RecordedEvent],
@@ -225,29 +223,31 @@ pub(crate) async fn emails(
     accounts::list_emails(&ctx.db, &ids).await
 }
 
-/// Events as people read them; the addresses of those who are in them cost one statement.
-pub(crate) async fn in_words(
+/// Builds the rows of events. All addresses are read by one statement.
+///  =>     let kinds =
+pub(crate) async fn event_rows(
     ctx: &Context,
     page: &PageContext,
     events: &[RecordedEvent],
-) -> Result<Vec<Shown>, DbError> {
+) -> Result<Vec<EventRow>, DbError> {
     let emails = emails(ctx, events).await?;
-    let whom = |id: Option<UserId>| id.map(|id| Whom { id, email: emails.get(&id).cloned() });
-    let shown = events.iter().map(|event| {
+    let event_user =
+        |id: Option<UserId>| id.map(|id| EventUser { id, email: emails.get(&id).cloned() });
+    let rows = events.iter().map(|event| {
         let count = event.details.get("count").and_then(Value::as_u64).unwrap_or_default();
-        Shown {
+        EventRow {
             what: page.t_with(label(event.kind), "count", count),
             at: Timestamp::new(page, event.at),
-            actor: whom(event.actor),
-            target: whom(event.target).filter(|_| event.target != event.actor),
-            place: match event.ip.as_str() {
+            actor: event_user(event.actor),
+            target: event_user(event.target).filter(|_| event.target != event.actor),
+            device: match event.ip.as_str() {
                 "" => String::new(),
                 _ => device::label(&event.user_agent, page.language()),
             },
             address: event.ip.clone(),
             changes: changes::changes(page, &event.details),
-            facts: changes::facts(page, &event.details),
+            details: changes::details(page, &event.details),
         }
     });
-    Ok(shown.collect())
+    Ok(rows.collect())
 }

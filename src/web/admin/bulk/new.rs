@@ -1,4 +1,4 @@
-//! One action for many people: chosen on the list, looked at here, and ordered.
+//! An action on many users: selected on the list, previewed here, and enqueued as a bulk job.
 
 use askama::Template;
 use rocket::form::{Form as RocketForm, FromForm};
@@ -7,7 +7,7 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 use url::form_urlencoded;
 
-use super::show::BULK;
+use super::show::BULK_JOBS;
 use crate::accounts::search::MatchCount;
 use crate::admin::{AdminAction, AdminError};
 use crate::context::Context;
@@ -16,81 +16,82 @@ use crate::flows::admin::bulk_jobs::{Preview, Selection};
 use crate::http::guards::{SignedIn, ViewsUsers};
 use crate::types::{Permission, RequestInfo, UserId, text};
 use crate::web::account::{Response, reauthentication};
-use crate::web::admin::users::actions::{actor, is_too_long_or_odd, number, until};
+use crate::web::admin::users::actions::{actor, is_reason_malformed, number, parse_until};
 use crate::web::admin::users::index;
-use crate::web::admin::users::index::Asked;
+use crate::web::admin::users::index::UserQuery;
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Form, FormView, Submitted};
 use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
-    routes![look, create]
+    routes![show_preview, create]
 }
 
-/// Where it is looked at.
-const LOOK: &str = "/admin/users/actions";
+/// The path of the preview.
+const PREVIEW: &str = "/admin/users/actions";
 
-/// More than are on a page of the list, and as many as fit into a form.
-const MOST_CHOSEN: usize = 500;
+/// How many users one form can name: more than a page of the list has.
+const MAX_SELECTED: usize = 500;
 
-/// The longest way back from the password question; a longer one leads to the list.
-const LONGEST_WAY: usize = 2_000;
+/// The longest path to return to after reauthentication; instead of a longer one the list is
+/// opened.
+const MAX_RETURN_PATH: usize = 2_000;
 
-/// What can be done to many: form value, permission, keys of its name, heading and text, and whether it
-/// takes accounts away.
-struct Kind {
+/// An action on many users: form value, permission, keys of its label, title and text, and whether
+/// it takes accounts away.
+struct BulkAction {
     value: &'static str,
     permission: Permission,
-    words: [&'static str; 3],
+    labels: [&'static str; 3],
     is_dangerous: bool,
 }
 
-const KINDS: [Kind; 5] = [
-    Kind {
+const BULK_ACTIONS: [BulkAction; 5] = [
+    BulkAction {
         value: "activate",
         permission: Permission::UsersChange,
-        words: [
+        labels: [
             "admin.user_action.activate.submit",
             "admin.bulk.activate.title",
             "admin.bulk.activate.text",
         ],
         is_dangerous: false,
     },
-    Kind {
+    BulkAction {
         value: "deactivate",
         permission: Permission::UsersChange,
-        words: [
+        labels: [
             "admin.user_action.deactivate.submit",
             "admin.bulk.deactivate.title",
             "admin.bulk.deactivate.text",
         ],
         is_dangerous: true,
     },
-    Kind {
+    BulkAction {
         value: "verify",
         permission: Permission::UsersChange,
-        words: [
+        labels: [
             "admin.user_action.verify.submit",
             "admin.bulk.verify.title",
             "admin.bulk.verify.text",
         ],
         is_dangerous: false,
     },
-    Kind {
+    BulkAction {
         value: "end_sessions",
         permission: Permission::SessionsEnd,
-        words: [
+        labels: [
             "admin.user_action.end_sessions.submit",
             "admin.bulk.end_sessions.title",
             "admin.bulk.end_sessions.text",
         ],
         is_dangerous: false,
     },
-    Kind {
+    BulkAction {
         value: "delete",
         permission: Permission::UsersDelete,
-        words: [
+        labels: [
             "admin.user_action.delete.submit",
             "admin.bulk.delete.title",
             "admin.bulk.delete.text",
@@ -99,10 +100,10 @@ const KINDS: [Kind; 5] = [
     },
 ];
 
-/// What the reader may do to many: form value, and key of its name.
+/// Returns the form values and label keys of the actions that the reader may do.
 pub(crate) fn choices(reader: &SignedIn) -> Vec<(&'static str, &'static str)> {
-    let may = KINDS.iter().filter(|kind| reader.user().may(kind.permission));
-    may.map(|kind| (kind.value, kind.words[0])).collect()
+    let may = BULK_ACTIONS.iter().filter(|kind| reader.user().may(kind.permission));
+    may.map(|kind| (kind.value, kind.labels[0])).collect()
 }
 
 #[derive(FromForm)]
@@ -111,7 +112,7 @@ struct BulkForm {
     action: String,
     #[field(default = Vec::new())]
     id: Vec<String>,
-    /// Not those ticked, but everybody who matches the filter.
+    /// Selects every user who matches the filter instead of the ticked ones.
     #[field(default = String::new())]
     all: String,
     /// The query of the list.
@@ -121,7 +122,7 @@ struct BulkForm {
     reason: String,
     #[field(default = String::new())]
     until: String,
-    /// How many it was when it was looked at; without it, it is looked at first.
+    /// The count of the preview; the form is previewed first when it is empty.
     #[field(default = String::new())]
     count: String,
 }
@@ -136,70 +137,68 @@ impl Form for BulkForm {
 }
 
 impl BulkForm {
-    fn kind(&self) -> Option<&'static Kind> {
-        KINDS.iter().find(|kind| kind.value == self.action)
+    fn kind(&self) -> Option<&'static BulkAction> {
+        BULK_ACTIONS.iter().find(|kind| kind.value == self.action)
     }
 
     fn wants_all(&self) -> bool {
         matches!(self.all.as_str(), "true" | "on")
     }
 
-    /// What the list was asked for.
-    fn asked(&self) -> Option<Asked> {
-        RocketForm::<Asked>::parse(&self.filter).ok()
+    /// Parses the query of the list.
+    fn query(&self) -> Option<UserQuery> {
+        RocketForm::<UserQuery>::parse(&self.filter).ok()
     }
 
-    /// Whom it is for; or the key of what is wrong.
-    fn wanted(&self) -> Result<Selection, &'static str> {
+    /// Returns the selected users, or the key of what is wrong.
+    fn selection(&self) -> Result<Selection, &'static str> {
         if self.wants_all() {
-            let understood = self.asked().map(|mut asked| asked.understand());
-            let understood = understood.filter(|it| it.errors.is_empty());
-            let filter =
-                understood.and_then(|it| it.filter).ok_or("admin.bulk.unreadable_filter")?;
+            let parsed = self.query().map(|mut query| query.parse());
+            let parsed = parsed.filter(|it| it.errors.is_empty());
+            let filter = parsed.and_then(|it| it.filter).ok_or("admin.bulk.unreadable_filter")?;
             return Ok(Selection::Matching(filter));
         }
         if self.id.is_empty() {
             return Err("admin.bulk.none_selected");
         }
-        if self.id.len() > MOST_CHOSEN {
+        if self.id.len() > MAX_SELECTED {
             return Err("admin.bulk.too_many");
         }
         let ids = self.id.iter().map(|id| number(id).map(UserId));
         ids.collect::<Option<Vec<_>>>().map(Selection::Ids).ok_or("admin.bulk.unknown_user")
     }
 
-    /// The way back to looking at it, without what is typed on that page.
-    fn way(&self) -> String {
+    /// Returns the path of the preview, without what is typed on that page.
+    fn return_path(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("action", &self.action);
         query.extend_pairs(self.id.iter().map(|id| ("id", id)));
         if self.wants_all() {
             query.append_pair("all", "true").append_pair("filter", &self.filter);
         }
-        let way = format!("{LOOK}?{}", query.finish());
-        if way.len() > LONGEST_WAY { "/admin/users".to_owned() } else { way }
+        let return_path = format!("{PREVIEW}?{}", query.finish());
+        if return_path.len() > MAX_RETURN_PATH { "/admin/users".to_owned() } else { return_path }
     }
 }
 
 #[derive(Template)]
 #[template(path = "admin/bulk/new.html")]
-struct BulkPage {
+struct BulkPreviewPage {
     page: PageContext,
     form: FormView,
     sent: BulkForm,
-    kind: &'static Kind,
+    kind: &'static BulkAction,
     count: String,
-    counted: String,
-    is_nobody: bool,
-    some: Vec<String>,
+    count_token: String,
+    is_empty: bool,
+    sample: Vec<String>,
     has_more: bool,
-    left_out: Option<String>,
+    skipped: Option<String>,
 }
 
-/// Looking at it once more, on the way back from the password question; without a action, the list of
-/// what was done before.
+/// Previews again after reauthentication. Without an action it leads to the list of bulk jobs.
 #[get("/admin/users/actions?<sent..>")]
-async fn look(
+async fn show_preview(
     sent: BulkForm,
     staff: ViewsUsers,
     page: PageContext,
@@ -207,22 +206,22 @@ async fn look(
     ctx: &State<Context>,
 ) -> Result<Response, Error> {
     if sent.action.is_empty() {
-        return Ok(Response::Redirect(Redirect::to(BULK)));
+        return Ok(Response::Redirect(Redirect::to(BULK_JOBS)));
     }
     let kind = kind(&sent, &staff.0)?;
-    let Ok(wanted) = sent.wanted() else {
+    let Ok(selection) = sent.selection() else {
         return Ok(Response::Redirect(Redirect::to("/admin/users")));
     };
     if kind.is_dangerous && !staff.0.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect_for(&sent.way())));
+        return Ok(Response::Redirect(reauthentication::redirect_for(&sent.return_path())));
     }
     let action = action(kind, &sent, None);
     let preview =
-        flows::admin::bulk_jobs::preview(ctx, actor(&staff.0, info), &action, &wanted).await?;
+        flows::admin::bulk_jobs::preview(ctx, actor(&staff.0, info), &action, &selection).await?;
     render(kind, sent, FormView::empty(""), preview, page).map(Response::Page)
 }
 
-/// Shows first what would come of it; orders it when the page that shows it is sent.
+/// Previews the action, or enqueues it when the preview is submitted.
 #[post("/admin/users/actions", data = "<sent>")]
 async fn create(
     sent: Submitted<BulkForm>,
@@ -234,18 +233,18 @@ async fn create(
     let mut errors = sent.errors(Ok(()));
     let form = sent.form;
     let kind = kind(&form, &staff.0)?;
-    let wanted = match form.wanted() {
-        Ok(wanted) => wanted,
+    let selection = match form.selection() {
+        Ok(selection) => selection,
         Err(key) => {
-            let page = index::rerender(form.asked(), key, &staff.0, page, ctx).await?;
+            let page = index::rerender(form.query(), key, &staff.0, page, ctx).await?;
             return Ok(Response::Page(page.with_status(Status::UnprocessableEntity)));
         }
     };
     if kind.is_dangerous && !staff.0.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect_for(&form.way())));
+        return Ok(Response::Redirect(reauthentication::redirect_for(&form.return_path())));
     }
-    let until = until(&form.until, ctx.clock.now().date());
-    if is_too_long_or_odd(&form.reason) {
+    let until = parse_until(&form.until, ctx.clock.now().date());
+    if is_reason_malformed(&form.reason) {
         errors.add("reason", "admin.user_action.reason_malformed");
     }
     if let Err(key) = until {
@@ -253,17 +252,17 @@ async fn create(
     }
     let action = action(kind, &form, until.ok().flatten());
     let actor = actor(&staff.0, info);
-    let preview = flows::admin::bulk_jobs::preview(ctx, actor, &action, &wanted).await?;
+    let preview = flows::admin::bulk_jobs::preview(ctx, actor, &action, &selection).await?;
     if form.count.is_empty() {
         return render(kind, form, FormView::empty(""), preview, page).map(Response::Page);
     }
     let rejection: Rejection = if !errors.is_empty() {
         errors.into()
-    } else if form.count != counted(preview.count) {
+    } else if form.count != count_token(preview.count) {
         Rejection::on_form("admin.bulk.count_changed")
     } else {
-        match flows::admin::bulk_jobs::enqueue(ctx, actor, action, wanted).await {
-            Ok(id) => return Ok(Response::Redirect(Redirect::to(format!("{BULK}/{id}")))),
+        match flows::admin::bulk_jobs::enqueue(ctx, actor, action, selection).await {
+            Ok(id) => return Ok(Response::Redirect(Redirect::to(format!("{BULK_JOBS}/{id}")))),
             Err(AdminError::Broken(error)) => return Err(error.into()),
             Err(_) => return Err(Status::Forbidden.into()),
         }
@@ -272,14 +271,14 @@ async fn create(
     Ok(Response::Page(rejection.apply_to(render(kind, form, view, preview, page)?)))
 }
 
-/// The kind of action, if there is such a one and the reader may do it.
-fn kind(form: &BulkForm, reader: &SignedIn) -> Result<&'static Kind, Error> {
+/// Returns the action, if it exists and the reader may do it.
+fn kind(form: &BulkForm, reader: &SignedIn) -> Result<&'static BulkAction, Error> {
     let kind = form.kind().ok_or(Status::UnprocessableEntity)?;
     let may = reader.user().may(kind.permission);
     if may { Ok(kind) } else { Err(Status::Forbidden.into()) }
 }
 
-fn action(kind: &Kind, form: &BulkForm, until: Option<time::OffsetDateTime>) -> AdminAction {
+fn action(kind: &BulkAction, form: &BulkForm, until: Option<time::OffsetDateTime>) -> AdminAction {
     match kind.value {
         "activate" => AdminAction::Activate,
         "deactivate" => {
@@ -291,8 +290,8 @@ fn action(kind: &Kind, form: &BulkForm, until: Option<time::OffsetDateTime>) -> 
     }
 }
 
-/// A count as the form carries it.
-fn counted(count: MatchCount) -> String {
+/// Encodes a count for the form.
+fn count_token(count: MatchCount) -> String {
     match count {
         MatchCount::Exactly(count) => count.to_string(),
         MatchCount::AtLeast(count) => format!("{count}+"),
@@ -301,21 +300,21 @@ fn counted(count: MatchCount) -> String {
 }
 
 fn render(
-    kind: &'static Kind,
+    kind: &'static BulkAction,
     sent: BulkForm,
     form: FormView,
     preview: Preview,
     page: PageContext,
 ) -> Result<Page, Error> {
-    let shown = preview.some.len() as u64;
-    Page::render(&BulkPage {
+    let listed = preview.sample.len() as u64;
+    Page::render(&BulkPreviewPage {
         kind,
-        count: index::told(preview.count, &page),
-        counted: counted(preview.count),
-        is_nobody: preview.count == MatchCount::Exactly(0),
-        has_more: preview.count != MatchCount::Exactly(shown),
-        some: preview.some,
-        left_out: (preview.skipped > 0)
+        count: index::count_label(preview.count, &page),
+        count_token: count_token(preview.count),
+        is_empty: preview.count == MatchCount::Exactly(0),
+        has_more: preview.count != MatchCount::Exactly(listed),
+        sample: preview.sample,
+        skipped: (preview.skipped > 0)
             .then(|| page.t_with("admin.bulk.will_be_left_out", "count", preview.skipped)),
         sent,
         form,

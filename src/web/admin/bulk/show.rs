@@ -1,4 +1,4 @@
-//! What is being done to many people, how far it has come, and taking it back.
+//! The list of bulk jobs, and one job: its progress, stopping and undoing it.
 
 use askama::Template;
 use rocket::http::Status;
@@ -22,50 +22,49 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![index, show, undo, stop]
 }
 
-/// Where they are listed and followed.
-pub(crate) const BULK: &str = "/admin/bulk";
+/// The path of the list.
+pub(crate) const BULK_JOBS: &str = "/admin/bulk";
 
-/// How many are listed; older ones are in the trail.
-const LISTED: u64 = 50;
+/// Jobs in the list; older ones are in the audit log only.
+const MAX_LISTED: u64 = 50;
 
 #[derive(Template)]
 #[template(path = "admin/bulk/index.html")]
-struct ListPage {
+struct BulkJobsPage {
     page: PageContext,
-    all: Vec<Shown>,
+    jobs: Vec<BulkJobRow>,
 }
 
 #[derive(Template)]
 #[template(path = "admin/bulk/show.html")]
-struct ProgressPage {
+struct BulkJobPage {
     page: PageContext,
-    job: Shown,
-    /// Until when it can be taken back, by this reader.
+    job: BulkJobRow,
+    /// Until when this reader can undo it.
     undo: Option<Timestamp>,
     undone_by: Option<BulkJobId>,
     may_stop: bool,
 }
 
-/// One of them, in words.
-struct Shown {
+/// A job in the reader's language.
+struct BulkJobRow {
     id: BulkJobId,
     title: &'static str,
     state: &'static str,
     is_running: bool,
     total: Option<u64>,
     done: u64,
-    left_out: u64,
+    skipped: u64,
     by: String,
     since: Timestamp,
     finished: Option<Timestamp>,
 }
 
-/// The latest of them.
 #[get("/admin/bulk")]
 async fn index(_staff: ViewsUsers, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
-    let all = bulk_job::list_latest(&ctx.db, LISTED).await?;
-    let all = shown(ctx, &page, &all).await?;
-    Page::render(&ListPage { page, all })
+    let jobs = bulk_job::list_latest(&ctx.db, MAX_LISTED).await?;
+    let jobs = job_rows(ctx, &page, &jobs).await?;
+    Page::render(&BulkJobsPage { page, jobs })
 }
 
 #[get("/admin/bulk/<id>")]
@@ -79,12 +78,12 @@ async fn show(
     let may_undo =
         job.kind.and_then(BulkJobKind::undo_permission).is_some_and(|it| staff.0.user().may(it));
     let until = job.undoable_until(ctx.clock.now()).filter(|_| may_undo);
-    let mut all = shown(ctx, &page, std::slice::from_ref(&job)).await?;
-    let page = ProgressPage {
+    let mut jobs = job_rows(ctx, &page, std::slice::from_ref(&job)).await?;
+    let page = BulkJobPage {
         undo: until.map(|at| Timestamp::new(&page, at)),
         undone_by: job.undone_by,
         may_stop: may_stop(&job, &staff.0),
-        job: all.pop().ok_or(Status::NotFound)?,
+        job: jobs.pop().ok_or(Status::NotFound)?,
         page,
     };
     Page::render(&page)
@@ -100,9 +99,9 @@ async fn undo(
 ) -> Result<Redirect, Error> {
     let id = BulkJobId(number(id).ok_or(Status::NotFound)?);
     match flows::admin::bulk_jobs::undo(ctx, actor(&staff.0, info), id).await {
-        Ok(undo) => Ok(Redirect::to(format!("{BULK}/{undo}"))),
-        // The page says that it is too late, or by what it was undone.
-        Err(BulkJobError::TooLate) => Ok(Redirect::to(format!("{BULK}/{id}"))),
+        Ok(undo) => Ok(Redirect::to(format!("{BULK_JOBS}/{undo}"))),
+        // The page says that it is too late, or which job undid it.
+        Err(BulkJobError::TooLate) => Ok(Redirect::to(format!("{BULK_JOBS}/{id}"))),
         Err(error) => Err(reject(error)),
     }
 }
@@ -117,7 +116,7 @@ async fn stop(
 ) -> Result<Redirect, Error> {
     let id = BulkJobId(number(id).ok_or(Status::NotFound)?);
     match flows::admin::bulk_jobs::stop(ctx, actor(&staff.0, info), id).await {
-        Ok(()) | Err(BulkJobError::TooLate) => Ok(Redirect::to(format!("{BULK}/{id}"))),
+        Ok(()) | Err(BulkJobError::TooLate) => Ok(Redirect::to(format!("{BULK_JOBS}/{id}"))),
         Err(error) => Err(reject(error)),
     }
 }
@@ -140,10 +139,14 @@ fn may_stop(job: &BulkJob, reader: &SignedIn) -> bool {
     job.state == BulkJobState::Running && (user.is_superuser || user.id == job.actor)
 }
 
-async fn shown(ctx: &Context, page: &PageContext, all: &[BulkJob]) -> Result<Vec<Shown>, Error> {
-    let actors: Vec<_> = all.iter().map(|job| job.actor).collect();
+async fn job_rows(
+    ctx: &Context,
+    page: &PageContext,
+    jobs: &[BulkJob],
+) -> Result<Vec<BulkJobRow>, Error> {
+    let actors: Vec<_> = jobs.iter().map(|job| job.actor).collect();
     let emails = accounts::list_emails(&ctx.db, &actors).await?;
-    let shown = all.iter().map(|job| Shown {
+    let rows = jobs.iter().map(|job| BulkJobRow {
         id: job.id,
         title: title(job.kind),
         state: match job.state {
@@ -155,15 +158,15 @@ async fn shown(ctx: &Context, page: &PageContext, all: &[BulkJob]) -> Result<Vec
         is_running: job.state == BulkJobState::Running,
         total: job.total,
         done: job.done,
-        left_out: job.skipped,
+        skipped: job.skipped,
         by: emails.get(&job.actor).cloned().unwrap_or_else(|| format!("#{}", job.actor)),
         since: Timestamp::new(page, job.created_at),
         finished: job.finished_at.map(|at| Timestamp::new(page, at)),
     });
-    Ok(shown.collect())
+    Ok(rows.collect())
 }
 
-/// The key of what is done.
+/// Returns the key of the title.
 fn title(kind: Option<BulkJobKind>) -> &'static str {
     match kind {
         Some(BulkJobKind::Activate) => "admin.bulk.activate.title",

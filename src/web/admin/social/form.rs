@@ -1,5 +1,4 @@
-//! The form of a provider: what staff type, and how a registration looks in it. The secret goes in and
-//! never comes back.
+//! The form of a provider's registration. The secret goes in and never comes back.
 
 use rocket::form::FromForm;
 
@@ -7,8 +6,8 @@ use crate::oauth::{Endpoint, RegistrationInput};
 use crate::social::{Provider, ProviderInput};
 use crate::web::forms::Form;
 
-/// The furthest place on pages.
-const LAST: i64 = 9999;
+/// The last position on pages.
+const MAX_POSITION: i64 = 9999;
 
 #[derive(Clone, Default, FromForm)]
 pub(crate) struct ProviderForm {
@@ -57,7 +56,7 @@ impl Form for ProviderForm {
         "is_active",
     ];
 
-    /// Everything but the secret.
+    /// Retains everything except the secret.
     fn retained_values(&self) -> Vec<(&'static str, &str)> {
         vec![
             ("provider", &self.provider),
@@ -77,12 +76,12 @@ impl Form for ProviderForm {
 }
 
 impl ProviderForm {
-    /// An empty form, for a provider by which people may come in at once.
+    /// Returns the form of a new provider, which is active.
     pub(crate) fn empty() -> Self {
         Self { is_active: "true".into(), position: "0".into(), ..Default::default() }
     }
 
-    /// The form as it stands for a provider.
+    /// Fills the form from a provider.
     pub(crate) fn of(provider: &Provider) -> Self {
         let registration = &provider.registration;
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -112,7 +111,7 @@ impl ProviderForm {
         let form = self.clone();
         let position = match form.position.trim() {
             "" => 0,
-            place => place.parse().ok().filter(|place| (0..=LAST).contains(place))?,
+            place => place.parse().ok().filter(|place| (0..=MAX_POSITION).contains(place))?,
         };
         let is_active = !matches!(form.is_active.as_str(), "" | "false" | "0" | "off");
         let registration = RegistrationInput {

@@ -1,4 +1,4 @@
-//! Providers of social log-in: with whom the site is registered, and how.
+//! Social log-in providers: the list, and registering, changing and deleting one.
 
 use askama::Template;
 use rocket::http::{CookieJar, Status};
@@ -27,21 +27,21 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![index, new, create, edit, update, destroy]
 }
 
-/// Where the providers are listed.
+/// The path of the list.
 const LIST: &str = "/admin/social";
 
-/// People are counted up to this.
-const MANY: u64 = 1000;
+/// Connected users are counted up to this number.
+const MAX_COUNTED: u64 = 1000;
 
 #[derive(Template)]
 #[template(path = "admin/social/index.html")]
-struct ListPage {
+struct ProvidersPage {
     page: PageContext,
-    providers: Vec<Shown>,
+    providers: Vec<ProviderRow>,
 }
 
-struct Shown {
-    /// `None` when it stands in the settings.
+struct ProviderRow {
+    /// `None` when it is in the settings.
     id: Option<i64>,
     name: String,
     slug: String,
@@ -54,14 +54,14 @@ struct ProviderPage {
     page: PageContext,
     form: FormView,
     kinds: Vec<(&'static str, &'static str)>,
-    /// `None` while it is being registered.
+    /// `None` for a new provider.
     provider: Option<Registered>,
-    /// The way back without its last word.
+    /// The callback URL with a placeholder for the name in URLs.
     callback: String,
 }
 
 impl ProviderPage {
-    /// Whether an address of the provider's own was typed, or something is wrong with one.
+    /// Tells whether an endpoint was entered.
     fn has_endpoints(&self) -> bool {
         let endpoints = [
             "authorization_endpoint",
@@ -78,7 +78,7 @@ struct Registered {
     name: String,
     has_secret: bool,
     callback: String,
-    people: u64,
+    users: u64,
 }
 
 #[get("/admin/social")]
@@ -87,17 +87,17 @@ async fn index(
     page: PageContext,
     ctx: &State<Context>,
 ) -> Result<Page, Error> {
-    let providers = social::list(ctx).await?.into_iter().map(|provider| Shown {
+    let providers = social::list(ctx).await?.into_iter().map(|provider| ProviderRow {
         id: provider.id,
         name: login_methods::provider_name(&provider.registration, &page),
         slug: provider.slug().to_owned(),
         is_active: provider.is_active,
     });
     let providers = providers.collect();
-    Page::render(&ListPage { page, providers })
+    Page::render(&ProvidersPage { page, providers })
 }
 
-/// What is typed into a form would be lost on the way to the password, so it is asked for before.
+/// Asks for reauthentication before the form, because the way there would lose what was typed.
 #[get("/admin/social/new")]
 async fn new(
     reader: ChangesSocial,
@@ -167,7 +167,7 @@ async fn destroy(
     let provider = find(ctx, id).await?;
     let actor = Actor { user: reader.0.user(), info };
     match flows::admin::social_providers::delete(ctx, actor, &provider).await {
-        Ok(()) => Ok(done(jar, ctx, Flash::ProviderDeleted)),
+        Ok(()) => Ok(redirect_with(jar, ctx, Flash::ProviderDeleted)),
         Err(ProviderError::Broken(error)) => Err(error.into()),
         Err(_) => Err(Status::NotFound.into()),
     }
@@ -204,7 +204,7 @@ async fn save(
         }
     };
     let rejection = match saved {
-        Ok(()) => return Ok(done(jar, ctx, Flash::ProviderSaved)),
+        Ok(()) => return Ok(redirect_with(jar, ctx, Flash::ProviderSaved)),
         Err(ProviderError::NotFound) => return Err(Status::NotFound.into()),
         Err(ProviderError::Broken(error)) => return Err(error.into()),
         Err(ProviderError::SlugTaken) => Rejection::on_field("slug", "admin.social.slug_taken"),
@@ -215,7 +215,7 @@ async fn save(
         Err(ProviderError::InvalidFields(invalid)) => {
             let mut errors = FormErrors::default();
             for (field, error) in invalid {
-                errors.add(field, said_of(field, error));
+                errors.add(field, flaw_label(field, error));
             }
             errors.into()
         }
@@ -223,8 +223,8 @@ async fn save(
     rerender(page, &sent.form, &rejection, provider, ctx).await
 }
 
-/// The key of what is wrong with a field.
-fn said_of(field: &str, error: RegistrationError) -> &'static str {
+/// Returns the key of what is wrong with a field.
+fn flaw_label(field: &str, error: RegistrationError) -> &'static str {
     match error {
         RegistrationError::Missing if field == "issuer" => "admin.social.issuer_missing",
         RegistrationError::Missing => "admin.social.client_id_missing",
@@ -236,7 +236,7 @@ fn said_of(field: &str, error: RegistrationError) -> &'static str {
     }
 }
 
-fn done(jar: &CookieJar<'_>, ctx: &Context, flash: Flash) -> Response {
+fn redirect_with(jar: &CookieJar<'_>, ctx: &Context, flash: Flash) -> Response {
     flash.set(jar, ctx);
     Response::Redirect(Redirect::to(LIST))
 }
@@ -264,7 +264,7 @@ async fn render(
             name: login_methods::provider_name(&provider.registration, &page),
             has_secret: provider.registration.client_secret.is_some(),
             callback: redirect_uri(ctx, provider.slug()),
-            people: social::count_identities(&ctx.db, provider.slug(), MANY).await?,
+            users: social::count_identities(&ctx.db, provider.slug(), MAX_COUNTED).await?,
         }),
         None => None,
     };

@@ -1,7 +1,7 @@
-//! What is done to one account, each act with a page that says what it will do.
+//! Actions on one account, each with a page that explains it.
 //!
-//! Whoever does something dangerous has given the password within the last minutes, or is asked for
-//! it on the way.
+//! A dangerous action needs a recent authentication; the administrator is asked for the password
+//! before.
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -30,32 +30,32 @@ use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![
-        ask_activate,
+        confirm_activate,
         activate,
-        ask_deactivate,
+        confirm_deactivate,
         deactivate,
-        ask_verify,
+        confirm_verify,
         verify,
-        ask_end_sessions,
+        confirm_end_sessions,
         end_sessions,
-        ask_delete,
+        confirm_delete,
         delete,
-        ask_password,
+        confirm_password,
         password,
     ]
 }
 
-/// What becomes of a request about one account: 403 or 404 where there is nothing to answer.
-pub(crate) type Outcome = Result<Response, Error>;
+/// The result of a handler about one account; 403 and 404 are errors.
+pub(crate) type HandlerResult = Result<Response, Error>;
 
-/// Longest reason, in code points: a sentence or two.
+/// The longest reason in code points: a sentence or two.
 const MAX_REASON: usize = 500;
 
-/// What is done.
+/// An action as a page offers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Act {
+pub(crate) enum UserAction {
     Activate,
-    BringBack,
+    Restore,
     Deactivate,
     Verify,
     EndSessions,
@@ -63,11 +63,11 @@ pub(crate) enum Act {
     Password,
 }
 
-impl Act {
-    /// The last part of the path.
+impl UserAction {
+    /// Returns the last part of the path.
     pub(crate) fn path(self) -> &'static str {
         match self {
-            Self::Activate | Self::BringBack => "activate",
+            Self::Activate | Self::Restore => "activate",
             Self::Deactivate => "deactivate",
             Self::Verify => "verify",
             Self::EndSessions => "sessions/end",
@@ -76,15 +76,15 @@ impl Act {
         }
     }
 
-    /// The keys of the page's title, text and button.
-    fn words(self) -> [&'static str; 3] {
+    /// Returns the keys of the page's title, text and button.
+    fn labels(self) -> [&'static str; 3] {
         match self {
             Self::Activate => [
                 "admin.user_action.activate.title",
                 "admin.user_action.activate.text",
                 "admin.user_action.activate.submit",
             ],
-            Self::BringBack => [
+            Self::Restore => [
                 "admin.user_action.restore.title",
                 "admin.user_action.restore.text",
                 "admin.user_action.restore.submit",
@@ -119,7 +119,7 @@ impl Act {
 
     fn flash(self) -> Flash {
         match self {
-            Self::Activate | Self::BringBack => Flash::UserActivated,
+            Self::Activate | Self::Restore => Flash::UserActivated,
             Self::Deactivate => Flash::UserDeactivated,
             Self::Verify => Flash::UserVerified,
             Self::EndSessions => Flash::UserSessionsEnded,
@@ -128,13 +128,13 @@ impl Act {
         }
     }
 
-    /// The key of its name beside other acts.
+    /// Returns the key of its label in a list of actions.
     pub(crate) fn name(self) -> &'static str {
-        let [title, _, button] = self.words();
+        let [title, _, button] = self.labels();
         if self == Self::Password { title } else { button }
     }
 
-    /// Whether the password is asked for again.
+    /// Tells whether it needs a recent authentication.
     pub(crate) fn is_dangerous(self) -> bool {
         matches!(self, Self::Deactivate | Self::Delete)
     }
@@ -180,7 +180,7 @@ struct ConfirmPage {
     id: UserId,
     email: String,
     path: &'static str,
-    words: [&'static str; 3],
+    labels: [&'static str; 3],
     has_reason: bool,
     has_password: bool,
     is_dangerous: bool,
@@ -197,13 +197,13 @@ struct LinkPage {
 }
 
 #[get("/admin/users/<id>/activate")]
-async fn ask_activate(
+async fn confirm_activate(
     id: &str,
     staff: ChangesUsers,
     page: PageContext,
     ctx: &State<Context>,
-) -> Outcome {
-    ask(Act::Activate, id, &staff.0, page, ctx).await
+) -> HandlerResult {
+    confirm(UserAction::Activate, id, &staff.0, page, ctx).await
 }
 
 #[post("/admin/users/<id>/activate", data = "<sent>")]
@@ -215,18 +215,18 @@ async fn activate(
     info: &RequestInfo,
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
-) -> Outcome {
-    done(Act::Activate, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
+) -> HandlerResult {
+    submit(UserAction::Activate, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/deactivate")]
-async fn ask_deactivate(
+async fn confirm_deactivate(
     id: &str,
     staff: ChangesUsers,
     page: PageContext,
     ctx: &State<Context>,
-) -> Outcome {
-    ask(Act::Deactivate, id, &staff.0, page, ctx).await
+) -> HandlerResult {
+    confirm(UserAction::Deactivate, id, &staff.0, page, ctx).await
 }
 
 #[post("/admin/users/<id>/deactivate", data = "<sent>")]
@@ -238,38 +238,38 @@ async fn deactivate(
     info: &RequestInfo,
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
-) -> Outcome {
+) -> HandlerResult {
     let (form, now) = (&sent.form, ctx.clock.now());
-    let account = reach(id, &staff.0, ctx).await?;
+    let account = find_changeable(id, &staff.0, ctx).await?;
     if !staff.0.has_reauthenticated(now) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    let until = until(&form.until, now.date());
+    let until = parse_until(&form.until, now.date());
     let mut errors = sent.errors(Ok(()));
-    if is_too_long_or_odd(&form.reason) {
+    if is_reason_malformed(&form.reason) {
         errors.add("reason", "admin.user_action.reason_malformed");
     }
     if let Err(key) = until {
         errors.add("until", key);
     }
     let (true, Ok(until)) = (errors.is_empty(), until) else {
-        return rerender(Act::Deactivate, &account, form, page, errors.into());
+        return rerender(UserAction::Deactivate, &account, form, page, errors.into());
     };
-    let (actor, whom) = (actor(&staff.0, info), account.user.id);
-    let action =
+    let (actor, target) = (actor(&staff.0, info), account.user.id);
+    let admin_action =
         AdminAction::Deactivate { reason: text::normalized(&form.reason).into_owned(), until };
-    let result = flows::admin::user_actions::perform(ctx, actor, whom, &action).await;
-    settle(Act::Deactivate, result, &account, form, &staff.0, (page, ctx, jar))
+    let result = flows::admin::user_actions::perform(ctx, actor, target, &admin_action).await;
+    respond(UserAction::Deactivate, result, &account, form, &staff.0, (page, ctx, jar))
 }
 
 #[get("/admin/users/<id>/verify")]
-async fn ask_verify(
+async fn confirm_verify(
     id: &str,
     staff: ChangesUsers,
     page: PageContext,
     ctx: &State<Context>,
-) -> Outcome {
-    ask(Act::Verify, id, &staff.0, page, ctx).await
+) -> HandlerResult {
+    confirm(UserAction::Verify, id, &staff.0, page, ctx).await
 }
 
 #[post("/admin/users/<id>/verify", data = "<sent>")]
@@ -281,18 +281,18 @@ async fn verify(
     info: &RequestInfo,
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
-) -> Outcome {
-    done(Act::Verify, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
+) -> HandlerResult {
+    submit(UserAction::Verify, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/sessions/end")]
-async fn ask_end_sessions(
+async fn confirm_end_sessions(
     id: &str,
     staff: EndsSessions,
     page: PageContext,
     ctx: &State<Context>,
-) -> Outcome {
-    ask(Act::EndSessions, id, &staff.0, page, ctx).await
+) -> HandlerResult {
+    confirm(UserAction::EndSessions, id, &staff.0, page, ctx).await
 }
 
 #[post("/admin/users/<id>/sessions/end", data = "<sent>")]
@@ -304,18 +304,18 @@ async fn end_sessions(
     info: &RequestInfo,
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
-) -> Outcome {
-    done(Act::EndSessions, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
+) -> HandlerResult {
+    submit(UserAction::EndSessions, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/delete")]
-async fn ask_delete(
+async fn confirm_delete(
     id: &str,
     staff: DeletesUsers,
     page: PageContext,
     ctx: &State<Context>,
-) -> Outcome {
-    ask(Act::Delete, id, &staff.0, page, ctx).await
+) -> HandlerResult {
+    confirm(UserAction::Delete, id, &staff.0, page, ctx).await
 }
 
 #[post("/admin/users/<id>/delete", data = "<sent>")]
@@ -327,21 +327,21 @@ async fn delete(
     info: &RequestInfo,
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
-) -> Outcome {
-    done(Act::Delete, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
+) -> HandlerResult {
+    submit(UserAction::Delete, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/password")]
-async fn ask_password(
+async fn confirm_password(
     id: &str,
     staff: ChangesUsers,
     page: PageContext,
     ctx: &State<Context>,
-) -> Outcome {
-    ask(Act::Password, id, &staff.0, page, ctx).await
+) -> HandlerResult {
+    confirm(UserAction::Password, id, &staff.0, page, ctx).await
 }
 
-/// A link for a new password, or none that works any more.
+/// Creates a link for a new password, or makes the password unusable.
 #[post("/admin/users/<id>/password", data = "<sent>")]
 async fn password(
     id: &str,
@@ -351,22 +351,23 @@ async fn password(
     info: &RequestInfo,
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
-) -> Outcome {
+) -> HandlerResult {
     let form = &sent.form;
-    let account = reach(id, &staff.0, ctx).await?;
+    let account = find_changeable(id, &staff.0, ctx).await?;
     let errors = sent.errors(form.validate());
     if !errors.is_empty() {
-        return rerender(Act::Password, &account, form, page, errors.into());
+        return rerender(UserAction::Password, &account, form, page, errors.into());
     }
-    let (actor, whom) = (actor(&staff.0, info), account.user.id);
+    let (actor, target) = (actor(&staff.0, info), account.user.id);
     let by_email = matches!(form.send.as_str(), "true" | "on");
     let result = match form.action.as_str() {
         "link" => {
-            match flows::admin::user_actions::create_reset_link(ctx, actor, whom, by_email).await {
+            match flows::admin::user_actions::create_reset_link(ctx, actor, target, by_email).await
+            {
                 Ok(token) => {
                     let url = edit::reset_url(ctx, &token);
                     let email = account.user.email.as_typed().to_owned();
-                    let page = LinkPage { page, id: whom, email, url, is_sent: by_email };
+                    let page = LinkPage { page, id: target, email, url, is_sent: by_email };
                     return Ok(Response::Page(Page::render(&page)?));
                 }
                 Err(error) => Err(error),
@@ -375,67 +376,73 @@ async fn password(
         "unusable" if !staff.0.has_reauthenticated(ctx.clock.now()) => {
             return Ok(Response::Redirect(reauthentication::redirect(&page)));
         }
-        "unusable" => flows::admin::user_actions::lock_password(ctx, actor, whom).await,
+        "unusable" => flows::admin::user_actions::lock_password(ctx, actor, target).await,
         _ => {
             let rejection = Rejection::on_form("admin.user_action.unknown");
-            return rerender(Act::Password, &account, form, page, rejection);
+            return rerender(UserAction::Password, &account, form, page, rejection);
         }
     };
-    settle(Act::Password, result, &account, form, &staff.0, (page, ctx, jar))
+    respond(UserAction::Password, result, &account, form, &staff.0, (page, ctx, jar))
 }
 
-/// The page of an act.
-async fn ask(act: Act, id: &str, staff: &SignedIn, page: PageContext, ctx: &Context) -> Outcome {
-    let account = reach(id, staff, ctx).await?;
-    if act.is_dangerous() && !staff.has_reauthenticated(ctx.clock.now()) {
+/// Renders the page of an action.
+async fn confirm(
+    action: UserAction,
+    id: &str,
+    staff: &SignedIn,
+    page: PageContext,
+    ctx: &Context,
+) -> HandlerResult {
+    let account = find_changeable(id, staff, ctx).await?;
+    if action.is_dangerous() && !staff.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    render(act, &account, FormView::empty(""), page).map(Response::Page)
+    render(action, &account, FormView::empty(""), page).map(Response::Page)
 }
 
-/// Does what has nothing but a button.
-async fn done(
-    act: Act,
+/// Does an action whose form has only a button.
+async fn submit(
+    action: UserAction,
     id: &str,
     form: &ButtonForm,
     staff: &SignedIn,
     (page, info, ctx, jar): (PageContext, &RequestInfo, &Context, &CookieJar<'_>),
-) -> Outcome {
-    let account = reach(id, staff, ctx).await?;
-    if act.is_dangerous() && !staff.has_reauthenticated(ctx.clock.now()) {
+) -> HandlerResult {
+    let account = find_changeable(id, staff, ctx).await?;
+    if action.is_dangerous() && !staff.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect(&page)));
     }
-    let (actor, whom) = (actor(staff, info), account.user.id);
-    let action = match act {
-        Act::Activate | Act::BringBack => AdminAction::Activate,
-        Act::Verify => AdminAction::VerifyEmail,
-        Act::EndSessions => AdminAction::EndSessions,
-        Act::Delete => AdminAction::Delete,
-        Act::Deactivate | Act::Password => return Err(Status::NotFound.into()),
+    let (actor, target) = (actor(staff, info), account.user.id);
+    let admin_action = match action {
+        UserAction::Activate | UserAction::Restore => AdminAction::Activate,
+        UserAction::Verify => AdminAction::VerifyEmail,
+        UserAction::EndSessions => AdminAction::EndSessions,
+        UserAction::Delete => AdminAction::Delete,
+        UserAction::Deactivate | UserAction::Password => return Err(Status::NotFound.into()),
     };
-    let result = flows::admin::user_actions::perform(ctx, actor, whom, &action).await;
-    settle(act, result, &account, form, staff, (page, ctx, jar))
+    let result = flows::admin::user_actions::perform(ctx, actor, target, &admin_action).await;
+    respond(action, result, &account, form, staff, (page, ctx, jar))
 }
 
-/// Goes back to the account's page, or says why nothing was done.
-fn settle(
-    act: Act,
+/// Redirects to the account, or renders the page again with what is wrong.
+fn respond(
+    action: UserAction,
     result: Result<(), AdminError>,
     account: &Account,
     form: &impl Form,
     staff: &SignedIn,
     (page, ctx, jar): (PageContext, &Context, &CookieJar<'_>),
-) -> Outcome {
+) -> HandlerResult {
     match result {
         Ok(()) => {
-            act.flash().set(jar, ctx);
-            Ok(Response::Redirect(back_to(account.user.id, staff)))
+            action.flash().set(jar, ctx);
+            Ok(Response::Redirect(redirect_to_user(account.user.id, staff)))
         }
-        Err(error) => rerender(act, account, form, page, rejection(error)?),
+        Err(error) => rerender(action, account, form, page, rejection(error)?),
     }
 }
 
-/// What a page says about an act that was not done; 403 and 404 have pages of their own.
+/// Returns the message for an action that was refused; 403 and 404 have pages of their own.
 pub(crate) fn rejection(error: AdminError) -> Result<Rejection, Error> {
     match error {
         AdminError::NotFound => Err(Status::NotFound.into()),
@@ -447,47 +454,57 @@ pub(crate) fn rejection(error: AdminError) -> Result<Rejection, Error> {
 }
 
 fn rerender(
-    act: Act,
+    action: UserAction,
     account: &Account,
     form: &impl Form,
     page: PageContext,
     why: Rejection,
-) -> Outcome {
+) -> HandlerResult {
     let form = FormView::filled(&page, form, &why.errors);
-    Ok(Response::Page(why.apply_to(render(act, account, form, page)?)))
+    Ok(Response::Page(why.apply_to(render(action, account, form, page)?)))
 }
 
-fn render(act: Act, account: &Account, form: FormView, page: PageContext) -> Result<Page, Error> {
-    let is_back = act == Act::Activate && !account.is_active && account.deletes_at.is_some();
-    let act = if is_back { Act::BringBack } else { act };
+fn render(
+    action: UserAction,
+    account: &Account,
+    form: FormView,
+    page: PageContext,
+) -> Result<Page, Error> {
+    let is_restore =
+        action == UserAction::Activate && !account.is_active && account.deletes_at.is_some();
+    let action = if is_restore { UserAction::Restore } else { action };
     Page::render(&ConfirmPage {
         page,
         form,
         id: account.user.id,
         email: account.user.email.as_typed().to_owned(),
-        path: act.path(),
-        words: act.words(),
-        has_reason: act == Act::Deactivate,
-        has_password: act == Act::Password,
-        is_dangerous: act.is_dangerous(),
+        path: action.path(),
+        labels: action.labels(),
+        has_reason: action == UserAction::Deactivate,
+        has_password: action == UserAction::Password,
+        is_dangerous: action.is_dangerous(),
     })
 }
 
-/// The account of a path, for somebody who is going to touch it.
-pub(crate) async fn reach(id: &str, staff: &SignedIn, ctx: &Context) -> Result<Account, Error> {
+/// Returns the account of a path, if the reader may change it.
+pub(crate) async fn find_changeable(
+    id: &str,
+    staff: &SignedIn,
+    ctx: &Context,
+) -> Result<Account, Error> {
     let account = find(id, ctx).await?;
-    if is_above(&account, staff) { Err(Status::Forbidden.into()) } else { Ok(account) }
+    if is_protected(&account, staff) { Err(Status::Forbidden.into()) } else { Ok(account) }
 }
 
-/// The account of a path. Whatever is not exactly a number of one is no account's.
+/// Returns the account of a path. Only the canonical form of an id has an account.
 pub(crate) async fn find(id: &str, ctx: &Context) -> Result<Account, Error> {
     let id = number(id).ok_or(Status::NotFound)?;
     let account = accounts::find_by_id(&ctx.db, UserId(id)).await?;
     account.ok_or_else(|| Status::NotFound.into())
 }
 
-/// Only a superuser touches a superuser; the flow asks again beside the act.
-pub(crate) fn is_above(account: &Account, staff: &SignedIn) -> bool {
+/// Tells whether the account is a superuser's and the reader is none; the use case checks again.
+pub(crate) fn is_protected(account: &Account, staff: &SignedIn) -> bool {
     account.user.is_superuser && !staff.user().is_superuser
 }
 
@@ -495,18 +512,21 @@ pub(crate) fn actor<'a>(staff: &'a SignedIn, info: &'a RequestInfo) -> Actor<'a>
     Actor { user: staff.user(), info }
 }
 
-/// The account's page, for those who may see it.
-pub(crate) fn back_to(id: UserId, staff: &SignedIn) -> Redirect {
+/// Redirects to the account, or to the dashboard when the reader may not see accounts.
+pub(crate) fn redirect_to_user(id: UserId, staff: &SignedIn) -> Redirect {
     let may_see = staff.user().may(Permission::UsersView);
     Redirect::to(if may_see { format!("/admin/users/{id}") } else { "/admin".to_owned() })
 }
 
-pub(crate) fn is_too_long_or_odd(reason: &str) -> bool {
+pub(crate) fn is_reason_malformed(reason: &str) -> bool {
     reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control)
 }
 
-/// The instant at which a day is over; an empty one means no day.
-pub(crate) fn until(typed: &str, today: Date) -> Result<Option<OffsetDateTime>, &'static str> {
+/// Returns the instant at which the day ends; `None` for an empty text.
+pub(crate) fn parse_until(
+    typed: &str,
+    today: Date,
+) -> Result<Option<OffsetDateTime>, &'static str> {
     if typed.is_empty() {
         return Ok(None);
     }
@@ -530,11 +550,15 @@ mod tests {
     fn a_suspension_lasts_until_its_day_is_over() {
         let today = date!(2026 - 03 - 01);
 
-        assert_eq!(until("", today), Ok(None));
-        assert_eq!(until("2026-03-01", today), Ok(Some(datetime!(2026-03-02 00:00 UTC))));
-        assert_eq!(until("2026-02-28", today), Err("admin.user_action.until_past"));
+        assert_eq!(parse_until("", today), Ok(None));
+        assert_eq!(parse_until("2026-03-01", today), Ok(Some(datetime!(2026-03-02 00:00 UTC))));
+        assert_eq!(parse_until("2026-02-28", today), Err("admin.user_action.until_past"));
         for typed in ["2026-2-28", "tomorrow", "2026-02-30", "+026-03-01", "9999-12-31"] {
-            assert_eq!(until(typed, today), Err("admin.user_action.until_malformed"), "{typed}");
+            assert_eq!(
+                parse_until(typed, today),
+                Err("admin.user_action.until_malformed"),
+                "{typed}"
+            );
         }
     }
 

@@ -1,5 +1,4 @@
-//! The list of people for spreadsheets and programs. Each piece of it shows people as they were when
-//! it was read.
+//! The list of users as CSV. Each batch shows the users as they were when it was read.
 
 use rocket::http::Status;
 use rocket::response::stream::ByteStream;
@@ -7,7 +6,7 @@ use rocket::{Route, State, get, routes};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::index::Asked;
+use super::index::UserQuery;
 use crate::accounts::search;
 use crate::accounts::search::{
     CursorPosition, SearchBatch, SearchBounds, SearchPlan, SortOrder, UserFilter, UserSummary,
@@ -23,8 +22,8 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![index]
 }
 
-/// People in a piece: some hundred kilobytes.
-const PIECE: u64 = 1_000;
+/// Users per batch: some hundred kilobytes.
+const BATCH_SIZE: u64 = 1_000;
 
 const HEADINGS: [&str; 9] = [
     "id",
@@ -38,31 +37,31 @@ const HEADINGS: [&str; 9] = [
     "created_at",
 ];
 
-/// A filter that is not understood is refused here: a list of everybody is not what was asked for.
-#[get("/admin/users.csv?<asked..>")]
+/// Refuses a filter that it cannot read: a list of all users is not what was asked for.
+#[get("/admin/users.csv?<query..>")]
 async fn index(
     _by: ViewsUsers,
-    mut asked: Asked,
+    mut query: UserQuery,
     ctx: &State<Context>,
 ) -> Result<Table<ByteStream![Vec<u8>]>, Error> {
-    let understood = asked.understand();
-    let Some(filter) = understood.filter.filter(|_| understood.errors.is_empty()) else {
+    let parsed = query.parse();
+    let Some(filter) = parsed.filter.filter(|_| parsed.errors.is_empty()) else {
         return Err(Status::BadRequest.into());
     };
-    let sort = understood.sort;
+    let sort = parsed.sort;
     let (_, plan) = search::count(&ctx.db, &filter, SearchBounds::default()).await?;
     let ctx = ctx.inner().clone();
     let rows = ByteStream! {
         yield csv::headings(HEADINGS);
         let mut place = Some(CursorPosition::Start);
         while let Some(from) = place {
-            match piece(&ctx, &filter, sort, &from, plan).await {
+            match read_batch(&ctx, &filter, sort, &from, plan).await {
                 Ok(SearchBatch { users, end, .. }) => {
                     yield csv::rows(users.into_iter().map(cells));
                     place = end.map(CursorPosition::After);
                 }
                 Err(error) => {
-                    tracing::error!(%error, "a list of people broke off");
+                    tracing::error!(%error, "the export of users broke off");
                     yield csv::BROKEN_OFF.to_vec();
                     place = None;
                 }
@@ -72,14 +71,15 @@ async fn index(
     Ok(Table::named("users.csv", rows))
 }
 
-async fn piece(
+async fn read_batch(
     ctx: &Context,
     filter: &UserFilter,
     sort: SortOrder,
     place: &CursorPosition,
     plan: SearchPlan,
 ) -> Result<SearchBatch, DbError> {
-    search::list_batch(&ctx.db, filter, sort, place, (plan, SearchBounds::default()), PIECE).await
+    search::list_batch(&ctx.db, filter, sort, place, (plan, SearchBounds::default()), BATCH_SIZE)
+        .await
 }
 
 fn cells(row: UserSummary) -> [String; 9] {

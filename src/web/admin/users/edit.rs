@@ -1,4 +1,5 @@
-//! One account as staff see it: what it says, why its person cannot log in, and everything around it.
+//! One account: its profile and roles, why its user cannot log in, and its sessions, e-mails and
+//! events.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use rocket::{Route, State, get, post, routes};
 use validator::{Validate, ValidateArgs as _, ValidationError};
 
 use super::actions;
-use super::actions::{Act, Outcome};
+use super::actions::{HandlerResult, UserAction};
 use crate::accounts::{Account, AccountUpdate};
 use crate::audit;
 use crate::audit::RecordedEvent;
@@ -44,20 +45,20 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![show, update]
 }
 
-/// Events, and e-mails, on the page; the trail has a page of its own.
+/// Events and e-mails on the page; the audit log has a page of its own.
 const LATEST: u64 = 20;
 
 /// Groups on the page; a site has a handful.
-const MOST_GROUPS: u64 = 200;
+const MAX_GROUPS: u64 = 200;
 
 #[derive(Clone, FromForm, Validate)]
 #[validate(context = Today)]
-struct PersonForm {
+struct UserForm {
     #[field(default = String::new())]
     #[validate(custom(function = "rules::email"))]
     email: String,
     #[field(default = String::new())]
-    #[validate(custom(function = "tick"))]
+    #[validate(custom(function = "checkbox"))]
     email_verified: String,
     #[field(default = String::new())]
     #[validate(custom(function = "rules::name"))]
@@ -69,25 +70,26 @@ struct PersonForm {
     #[validate(custom(function = "rules::date_of_birth", use_context))]
     date_of_birth: String,
     #[field(default = String::new())]
-    #[validate(custom(function = "tick"))]
+    #[validate(custom(function = "checkbox"))]
     is_active: String,
     #[field(default = String::new())]
-    #[validate(custom(function = "tick"))]
+    #[validate(custom(function = "checkbox"))]
     is_staff: String,
     #[field(default = String::new())]
-    #[validate(custom(function = "tick"))]
+    #[validate(custom(function = "checkbox"))]
     is_superuser: String,
     #[field(default = Vec::new())]
     groups: Vec<String>,
-    /// The version of the account that the form was made of.
+    /// The version of the account from which the form was made.
     #[field(default = String::new())]
     version: String,
-    /// What the account said then, so that a later change can be told from a change in the form.
+    /// The fields of the account at that time, so that a later change of the account can be told
+    /// from a change in the form.
     #[field(default = String::new())]
     seen: String,
 }
 
-impl Form for PersonForm {
+impl Form for UserForm {
     const FIELDS: &'static [&'static str] = &[
         "email",
         "email_verified",
@@ -118,8 +120,8 @@ impl Form for PersonForm {
     }
 }
 
-impl PersonForm {
-    /// The form as it stands for an account.
+impl UserForm {
+    /// Fills the form from an account.
     fn of(account: &Account, groups: &[(GroupId, String)]) -> Self {
         let user = &account.user;
         let born = user.date_of_birth.map(|date| date.to_string());
@@ -129,9 +131,9 @@ impl PersonForm {
             name: user.name.as_str().to_owned(),
             gender: user.gender.map_or("", Gender::as_str).to_owned(),
             date_of_birth: born.unwrap_or_default(),
-            is_active: ticked(account.is_active),
-            is_staff: ticked(user.is_staff),
-            is_superuser: ticked(user.is_superuser),
+            is_active: checkbox_value(account.is_active),
+            is_staff: checkbox_value(user.is_staff),
+            is_superuser: checkbox_value(user.is_superuser),
             groups: groups.iter().map(|(id, _)| id.to_string()).collect(),
             version: account.version.to_string(),
             seen: String::new(),
@@ -140,12 +142,12 @@ impl PersonForm {
         form
     }
 
-    /// Its fields as one text each, to be compared.
+    /// Returns the fields as text, to compare them.
     fn fields(&self) -> BTreeMap<String, String> {
         let mut groups: Vec<&str> = self.groups.iter().map(String::as_str).collect();
         groups.sort_unstable();
         groups.dedup();
-        let is = |tick: &str| ticked(is_ticked(tick));
+        let is = |checkbox: &str| checkbox_value(is_checked(checkbox));
         let fields = [
             ("email", self.email.clone()),
             ("name", self.name.clone()),
@@ -159,8 +161,8 @@ impl PersonForm {
         fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// Takes over one field of the account as it stands.
-    fn take(&mut self, field: &str, from: &Self) {
+    /// Copies one field from another form.
+    fn copy_field(&mut self, field: &str, from: &Self) {
         match field {
             "email" => self.email.clone_from(&from.email),
             "name" => self.name.clone_from(&from.name),
@@ -173,42 +175,42 @@ impl PersonForm {
         }
     }
 
-    /// The words of a form whose rules hold.
-    fn words(&self, today: Today, groups: Vec<GroupId>, has_reauthenticated: bool) -> UserUpdate {
+    /// Returns the values of a form that passed its rules.
+    fn parsed(&self, today: Today, groups: Vec<GroupId>, has_reauthenticated: bool) -> UserUpdate {
         let holds = "the rules hold, and they are these parsers";
         let edited = AccountUpdate {
             email: Email::parse(&self.email).expect(holds),
             name: Name::parse(&self.name).expect(holds),
             gender: Gender::parse(&self.gender).expect(holds),
             date_of_birth: BirthDate::parse(&self.date_of_birth, today.0).expect(holds),
-            is_active: is_ticked(&self.is_active),
-            is_staff: is_ticked(&self.is_staff),
-            is_superuser: is_ticked(&self.is_superuser),
+            is_active: is_checked(&self.is_active),
+            is_staff: is_checked(&self.is_staff),
+            is_superuser: is_checked(&self.is_superuser),
         };
-        // A version that cannot be read is not the account's.
+        // An unreadable version equals no account's.
         let version = self.version.parse().unwrap_or(-1);
-        let is_verified = is_ticked(&self.email_verified);
+        let is_verified = is_checked(&self.email_verified);
         UserUpdate { version, edited, groups, is_verified, has_reauthenticated }
     }
 }
 
-/// The rule of a box: ticked or not.
-pub(crate) fn tick(typed: &str) -> Result<(), ValidationError> {
+/// Accepts the values of a checkbox.
+pub(crate) fn checkbox(typed: &str) -> Result<(), ValidationError> {
     match typed {
         "" | "true" | "on" | "false" => Ok(()),
         _ => Err(ValidationError::new("gender.unknown")),
     }
 }
 
-pub(crate) fn is_ticked(typed: &str) -> bool {
+pub(crate) fn is_checked(typed: &str) -> bool {
     matches!(typed, "true" | "on")
 }
 
-fn ticked(is: bool) -> String {
+fn checkbox_value(is: bool) -> String {
     if is { "true".to_owned() } else { String::new() }
 }
 
-/// The numbers of ticked groups, each once; `None` when one of them is none.
+/// Returns the ids of the ticked groups without duplicates; `None` when one of them is not an id.
 pub(crate) fn group_ids(typed: &[String]) -> Option<Vec<GroupId>> {
     let ids: Option<Vec<_>> = typed.iter().map(|id| actions::number(id).map(GroupId)).collect();
     let mut ids = ids?;
@@ -217,18 +219,21 @@ pub(crate) fn group_ids(typed: &[String]) -> Option<Vec<GroupId>> {
     Some(ids)
 }
 
-/// A group as a box.
-pub(crate) struct GroupBox {
+/// A group as a checkbox.
+pub(crate) struct GroupCheckbox {
     pub id: GroupId,
     pub name: String,
-    /// Whether the reader may put somebody into it.
+    /// Whether the reader may add users to it.
     pub may_grant: bool,
 }
 
-/// Every group, with what the reader may do with it.
-pub(crate) async fn boxes(ctx: &Context, own: Permissions) -> Result<Vec<GroupBox>, Error> {
-    let groups = groups::list(&ctx.db, MOST_GROUPS).await?;
-    let show = |group: Group| GroupBox {
+/// Returns every group, and whether the reader may grant it.
+pub(crate) async fn group_checkboxes(
+    ctx: &Context,
+    own: Permissions,
+) -> Result<Vec<GroupCheckbox>, Error> {
+    let groups = groups::list(&ctx.db, MAX_GROUPS).await?;
+    let show = |group: Group| GroupCheckbox {
         id: group.id,
         may_grant: group.permissions.are_within(own),
         name: group.name,
@@ -236,7 +241,7 @@ pub(crate) async fn boxes(ctx: &Context, own: Permissions) -> Result<Vec<GroupBo
     Ok(groups.into_iter().map(show).collect())
 }
 
-/// Where the token of a link for a new password leads.
+/// Returns the URL at which a token sets a new password.
 pub(crate) fn reset_url(ctx: &Context, token: &Secret) -> String {
     let site = ctx.settings.public_url.as_str().trim_end_matches('/');
     format!("{site}/account/password/reset/{}", token.expose())
@@ -245,7 +250,7 @@ pub(crate) fn reset_url(ctx: &Context, token: &Secret) -> String {
 #[derive(Template)]
 #[template(path = "admin/users/edit.html")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of the template")]
-struct PersonPage {
+struct UserPage {
     page: PageContext,
     form: FormView,
     version: String,
@@ -255,34 +260,34 @@ struct PersonPage {
     name: String,
     may_change: bool,
     may_make_superusers: bool,
-    groups: Vec<GroupBox>,
-    held: Vec<String>,
+    groups: Vec<GroupCheckbox>,
+    group_names: Vec<String>,
     diagnosis: String,
     reason: String,
     has_password: bool,
-    /// The providers that are connected.
+    /// The connected providers.
     social: Vec<String>,
     verified: Option<Timestamp>,
     joined: Timestamp,
     last_login: Option<Timestamp>,
-    sessions: Vec<SessionRow>,
+    sessions: Vec<UserSessionRow>,
     more_sessions: u64,
-    failures: Vec<EventRow>,
+    failures: Vec<UserEventRow>,
     emails: Vec<EmailRow>,
-    events: Vec<EventRow>,
+    events: Vec<UserEventRow>,
     may_read_audit: bool,
-    acts: Vec<Act>,
-    handed: Option<String>,
+    actions: Vec<UserAction>,
+    invitation_url: Option<String>,
 }
 
-struct SessionRow {
+struct UserSessionRow {
     device: String,
     address: String,
     since: Timestamp,
     seen: Timestamp,
 }
 
-struct EventRow {
+struct UserEventRow {
     what: String,
     at: Timestamp,
     address: String,
@@ -312,30 +317,30 @@ async fn show(
     page: PageContext,
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
-) -> Outcome {
+) -> HandlerResult {
     let account = actions::find(id, ctx).await?;
-    let held = groups::list_of_user(&ctx.db, account.user.id).await?;
-    let handed = cookies::take_flashed_invitation(jar, ctx, account.user.id);
-    let handed = handed.map(|token| reset_url(ctx, &token));
-    let current = UserWithGroups { account, groups: held };
-    let form = PersonForm::of(&current.account, &current.groups);
+    let group_names = groups::list_of_user(&ctx.db, account.user.id).await?;
+    let invitation_url = cookies::take_flashed_invitation(jar, ctx, account.user.id);
+    let invitation_url = invitation_url.map(|token| reset_url(ctx, &token));
+    let current = UserWithGroups { account, groups: group_names };
+    let form = UserForm::of(&current.account, &current.groups);
     let none = FormErrors::default();
-    let page = render(&current, &form, &none, handed, (&staff.0, page, ctx)).await?;
+    let page = render(&current, &form, &none, invitation_url, (&staff.0, page, ctx)).await?;
     Ok(Response::Page(page))
 }
 
 #[post("/admin/users/<id>", data = "<sent>")]
 async fn update(
     id: &str,
-    sent: Submitted<PersonForm>,
+    sent: Submitted<UserForm>,
     staff: ChangesUsers,
     page: PageContext,
     info: &RequestInfo,
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
-) -> Outcome {
-    let account = actions::reach(id, &staff.0, ctx).await?;
-    let (staff, mut form, whom) = (staff.0, &sent.form, account.user.id);
+) -> HandlerResult {
+    let account = actions::find_changeable(id, &staff.0, ctx).await?;
+    let (staff, mut form, target) = (staff.0, &sent.form, account.user.id);
     let now = ctx.clock.now();
     let today = Today(now.date());
     let mut errors = sent.errors(form.validate_with_args(&today));
@@ -343,20 +348,20 @@ async fn update(
     if ids.is_none() {
         errors.add("groups", "admin.user.groups_unknown");
     }
-    let held = groups::list_of_user(&ctx.db, whom).await?;
-    let mut current = UserWithGroups { account, groups: held };
+    let group_names = groups::list_of_user(&ctx.db, target).await?;
+    let mut current = UserWithGroups { account, groups: group_names };
     let (true, Some(ids)) = (errors.is_empty(), ids) else {
         return rerender(&current, form, &errors.into(), (&staff, page, ctx)).await;
     };
-    let edit = form.words(today, ids, staff.has_reauthenticated(now));
+    let edit = form.parsed(today, ids, staff.has_reauthenticated(now));
     let merged;
     let rejection =
-        match flows::admin::user_update::replace(ctx, actions::actor(&staff, info), whom, &edit)
+        match flows::admin::user_update::replace(ctx, actions::actor(&staff, info), target, &edit)
             .await
         {
             Ok(_) => {
                 Flash::UserSaved.set(jar, ctx);
-                return Ok(Response::Redirect(actions::back_to(whom, &staff)));
+                return Ok(Response::Redirect(actions::redirect_to_user(target, &staff)));
             }
             Err(UpdateUserError::ReauthenticationRequired) => {
                 return Ok(Response::Redirect(reauthentication::redirect(&page)));
@@ -372,7 +377,7 @@ async fn update(
     rerender(&current, form, &rejection, (&staff, page, ctx)).await
 }
 
-/// What the page says about an account that was not saved.
+/// Returns the message for an account that was not saved.
 fn reject(error: UpdateUserError) -> Result<Rejection, Error> {
     match error {
         UpdateUserError::Admin(error) => actions::rejection(error),
@@ -381,44 +386,40 @@ fn reject(error: UpdateUserError) -> Result<Rejection, Error> {
         UpdateUserError::GroupNotFound => {
             Ok(Rejection::on_field("groups", "admin.user.groups_unknown"))
         }
-        // Both have been answered before; here they only say that nothing was saved.
+        // The caller handles both; here they only say that nothing was saved.
         UpdateUserError::Stale(_) | UpdateUserError::ReauthenticationRequired => {
             Ok(Rejection::on_form("admin.user.stale"))
         }
     }
 }
 
-/// A form whose account was saved by somebody else meanwhile: what the reader has not touched is as it
-/// stands now, and each field that has changed says to what.
-fn merge(
-    sent: &PersonForm,
-    current: &UserWithGroups,
-    page: &PageContext,
-) -> (PersonForm, FormErrors) {
-    let stands = PersonForm::of(&current.account, &current.groups);
-    let (now, typed) = (stands.fields(), sent.fields());
+/// Merges a form with an account that was saved meanwhile: fields that the reader did not touch get
+/// their current value, and each field that changed says to what.
+fn merge(sent: &UserForm, current: &UserWithGroups, page: &PageContext) -> (UserForm, FormErrors) {
+    let current_form = UserForm::of(&current.account, &current.groups);
+    let (now, typed) = (current_form.fields(), sent.fields());
     let seen: Option<BTreeMap<String, String>> = serde_json::from_str(&sent.seen).ok();
     let seen = seen.unwrap_or_else(|| typed.clone());
     let mut merged = sent.clone();
     let mut errors = FormErrors::on_form(FormError::new("admin.user.stale"));
-    for field in PersonForm::FIELDS {
+    for field in UserForm::FIELDS {
         let (Some(value), before) = (now.get(*field), seen.get(*field)) else { continue };
         if before == Some(value) {
             continue;
         }
         if typed.get(*field) == before {
-            merged.take(field, &stands);
+            merged.copy_field(field, &current_form);
         }
-        let words = in_words(field, value, current, page);
+        let words = display_value(field, value, current, page);
         errors.add_sentence(field, FormError::with("admin.user.changed_meanwhile", "value", words));
     }
-    merged.version = stands.version;
-    merged.seen = stands.seen;
+    merged.version = current_form.version;
+    merged.seen = current_form.seen;
     (merged, errors)
 }
 
-/// The value of a field as the reader would say it.
-fn in_words(field: &str, value: &str, current: &UserWithGroups, page: &PageContext) -> String {
+/// Returns a field's value in the reader's language.
+fn display_value(field: &str, value: &str, current: &UserWithGroups, page: &PageContext) -> String {
     let key = match (field, value) {
         ("is_active" | "is_staff" | "is_superuser", "") => "admin.user.no",
         ("is_active" | "is_staff" | "is_superuser", _) => "admin.user.yes",
@@ -436,26 +437,26 @@ fn in_words(field: &str, value: &str, current: &UserWithGroups, page: &PageConte
 
 async fn rerender(
     current: &UserWithGroups,
-    form: &PersonForm,
+    form: &UserForm,
     rejection: &Rejection,
     (staff, page, ctx): (&SignedIn, PageContext, &Context),
-) -> Outcome {
+) -> HandlerResult {
     let page = render(current, form, &rejection.errors, None, (staff, page, ctx)).await?;
     Ok(Response::Page(rejection.apply_to(page)))
 }
 
 async fn render(
     current: &UserWithGroups,
-    form: &PersonForm,
+    form: &UserForm,
     errors: &FormErrors,
-    handed: Option<String>,
+    invitation_url: Option<String>,
     (staff, page, ctx): (&SignedIn, PageContext, &Context),
 ) -> Result<Page, Error> {
     let (account, reader) = (&current.account, staff.user());
     let (user, id) = (&account.user, account.user.id);
     let (diagnosis, failures) = flows::admin::login_diagnosis::diagnose(ctx, account).await?;
     let signins = sessions::list_active(ctx, id, staff.session()).await?;
-    let sessions = signins.sessions.iter().map(|row| SessionRow {
+    let sessions = signins.sessions.iter().map(|row| UserSessionRow {
         device: device::label(&row.user_agent, page.language()),
         address: row.ip.clone(),
         since: Timestamp::new(&page, row.created_at),
@@ -465,17 +466,17 @@ async fn render(
     let events = audit::list_of_user(&ctx.db, id, None, LATEST).await?;
     let emails = audit_log::emails(ctx, &events).await?;
     let show = |event: &RecordedEvent| event_row(event, id, &emails, &page);
-    Page::render(&PersonPage {
+    Page::render(&UserPage {
         form: FormView::filled(&page, form, errors),
         version: form.version.clone(),
         seen: form.seen.clone(),
         id,
         email: user.email.as_typed().to_owned(),
         name: user.name.as_str().to_owned(),
-        may_change: reader.may(Permission::UsersChange) && !actions::is_above(account, staff),
+        may_change: reader.may(Permission::UsersChange) && !actions::is_protected(account, staff),
         may_make_superusers: reader.is_superuser,
-        groups: boxes(ctx, reader.permissions()).await?,
-        held: current.groups.iter().map(|(_, name)| name.clone()).collect(),
+        groups: group_checkboxes(ctx, reader.permissions()).await?,
+        group_names: current.groups.iter().map(|(_, name)| name.clone()).collect(),
         diagnosis: sentence(&diagnosis, &page),
         reason: account.inactive_reason.clone(),
         has_password: account.password_hash.is_some(),
@@ -489,13 +490,17 @@ async fn render(
         emails: sent_emails.iter().map(|email| email_row(email, &page)).collect(),
         events: events.iter().map(show).collect(),
         may_read_audit: reader.may(Permission::AuditView),
-        acts: acts_on(account, staff, crate::admin::outranks(&ctx.db, user, reader).await?),
-        handed,
+        actions: available_actions(
+            account,
+            staff,
+            crate::admin::outranks(&ctx.db, user, reader).await?,
+        ),
+        invitation_url,
         page,
     })
 }
 
-/// Why the person cannot log in, in one sentence.
+/// Returns the diagnosis in one sentence.
 fn sentence(diagnosis: &LoginDiagnosis, page: &PageContext) -> String {
     match diagnosis {
         LoginDiagnosis::Deleted(at) => {
@@ -530,10 +535,10 @@ fn event_row(
     user: UserId,
     emails: &BTreeMap<UserId, String>,
     page: &PageContext,
-) -> EventRow {
+) -> UserEventRow {
     let actor = event.actor.filter(|actor| *actor != user);
     let count = event.details.get("count").and_then(serde_json::Value::as_u64).unwrap_or_default();
-    EventRow {
+    UserEventRow {
         what: page.t_with(activity::label(event.kind), "count", count),
         at: Timestamp::new(page, event.at),
         address: event.ip.clone(),
@@ -560,35 +565,38 @@ fn email_row(email: &OutboxEntry, page: &PageContext) -> EmailRow {
     }
 }
 
-/// What the reader may do to the account; less where its person may do more than the reader.
-fn acts_on(account: &Account, staff: &SignedIn, outranks: bool) -> Vec<Act> {
+/// Returns what the reader may do to the account; less when its user has permissions that the
+/// reader lacks.
+fn available_actions(account: &Account, staff: &SignedIn, outranks: bool) -> Vec<UserAction> {
     let reader = staff.user();
-    if actions::is_above(account, staff) {
+    if actions::is_protected(account, staff) {
         return Vec::new();
     }
     let is_oneself = account.user.id == reader.id;
     let is_being_deleted = !account.is_active && account.deletes_at.is_some();
-    let mut acts = Vec::new();
+    let mut actions = Vec::new();
     if reader.may(Permission::UsersChange) {
         match (account.is_active, is_being_deleted) {
-            (_, true) => acts.push(Act::BringBack),
-            (false, false) => acts.push(Act::Activate),
-            (true, false) if !is_oneself => acts.push(Act::Deactivate),
+            (_, true) => actions.push(UserAction::Restore),
+            (false, false) => actions.push(UserAction::Activate),
+            (true, false) if !is_oneself => actions.push(UserAction::Deactivate),
             (true, false) => {}
         }
         if account.user.email_verified_at.is_none() {
-            acts.push(Act::Verify);
+            actions.push(UserAction::Verify);
         }
-        acts.push(Act::Password);
+        actions.push(UserAction::Password);
     }
     if reader.may(Permission::SessionsEnd) {
-        acts.push(Act::EndSessions);
+        actions.push(UserAction::EndSessions);
     }
     if reader.may(Permission::UsersDelete) && !is_oneself && !is_being_deleted {
-        acts.push(Act::Delete);
+        actions.push(UserAction::Delete);
     }
     if outranks && !is_oneself {
-        acts.retain(|act| !matches!(act, Act::Deactivate | Act::Delete | Act::Password));
+        actions.retain(|action| {
+            !matches!(action, UserAction::Deactivate | UserAction::Delete | UserAction::Password)
+        });
     }
-    acts
+    actions
 }

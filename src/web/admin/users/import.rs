@@ -1,4 +1,4 @@
-//! Bringing people in by a list: looked at first, with what is wrong line by line, then done.
+//! Importing users from a list: a preview with the faults line by line, then a bulk job.
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -8,14 +8,14 @@ use rocket::{Route, State, get, post, routes};
 
 use super::actions::{actor, number};
 use super::import_list;
-use super::import_list::{List, Reading};
+use super::import_list::{ImportList, ImportOptions};
 use crate::admin::AdminError;
 use crate::context::Context;
 use crate::flows;
 use crate::http::guards::{AddsUsers, SignedIn};
 use crate::types::{BulkJobId, Permission, RequestInfo};
 use crate::web::account::Response;
-use crate::web::admin::bulk::show::BULK;
+use crate::web::admin::bulk::show::BULK_JOBS;
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Form, FormView, Submitted};
@@ -23,13 +23,13 @@ use crate::web::page::{Page, PageContext};
 use crate::web::upload::Uploaded;
 
 pub(crate) fn routes() -> Vec<Route> {
-    routes![new, look, start]
+    routes![new, preview, start]
 }
 
-/// Faults that are shown; whoever mends these sees the next.
-const SHOWN: usize = 50;
+/// Faults on the page; mending these shows the next.
+const MAX_FAULTS: usize = 50;
 
-/// The one thing that is sent to start: which list.
+/// The form that starts a previewed import.
 #[derive(FromForm)]
 struct StartForm {
     #[field(default = String::new())]
@@ -54,20 +54,20 @@ struct ImportPage {
 
 #[derive(Template)]
 #[template(path = "admin/users/import_preview.html")]
-struct LookPage {
+struct ImportPreviewPage {
     page: PageContext,
-    /// How many accounts would be made, and what that is called.
+    /// The number of accounts to create, as a phrase.
     good: String,
     plan: Option<BulkJobId>,
     wrong: usize,
-    faults: Vec<Shown>,
+    faults: Vec<FaultRow>,
     has_more: bool,
     used: String,
     unused: String,
     invites: bool,
 }
 
-struct Shown {
+struct FaultRow {
     line: u64,
     column: &'static str,
     what: String,
@@ -78,36 +78,36 @@ fn new(staff: AddsUsers, page: PageContext) -> Result<Page, Error> {
     render(&staff.0, FormView::empty(""), page)
 }
 
-/// Looks at a file. What is good of it is kept for an hour, sealed.
+/// Previews a file. The users without faults are kept, sealed, for an hour.
 #[post("/admin/users/import", format = "multipart/form-data", data = "<sent>")]
-async fn look(
+async fn preview(
     sent: Uploaded,
     staff: AddsUsers,
     page: PageContext,
     info: &RequestInfo,
     ctx: &State<Context>,
 ) -> Result<Page, Error> {
-    let reading = Reading {
+    let options = ImportOptions {
         today: ctx.clock.now().date(),
         language: page.language(),
         may_verify: staff.0.user().may(Permission::UsersChange),
         may_be_local: ctx.settings.allow_local_email,
     };
-    let mut list = match import_list::read(&sent.file, &reading) {
+    let mut list = match import_list::parse(&sent.file, &options) {
         Ok(list) => list,
         Err(key) => return rerender(key, &staff.0, page),
     };
-    leave_out_the_costly(ctx, &mut list).await?;
-    leave_out_the_taken(ctx, &mut list).await?;
-    let count = list.people.len();
+    exclude_costly_hashes(ctx, &mut list).await?;
+    exclude_existing(ctx, &mut list).await?;
+    let count = list.users.len();
     let plan = if count == 0 {
         None
     } else {
-        let people = std::mem::take(&mut list.people).into_iter().map(|(_, _, person)| person);
+        let users = std::mem::take(&mut list.users).into_iter().map(|(_, _, user)| user);
         let planned = flows::admin::user_import::draft(
             ctx,
             actor(&staff.0, info),
-            people.collect(),
+            users.collect(),
             sent.invite,
         )
         .await;
@@ -120,7 +120,7 @@ async fn look(
     show(list, count, (plan, sent.invite), page)
 }
 
-/// Does what was looked at.
+/// Starts a previewed import.
 #[post("/admin/users/import", format = "application/x-www-form-urlencoded", data = "<sent>")]
 async fn start(
     sent: Submitted<StartForm>,
@@ -133,41 +133,41 @@ async fn start(
     if let Some(plan) = plan
         && flows::admin::user_import::enqueue(ctx, actor(&staff.0, info), plan).await?
     {
-        return Ok(Response::Redirect(Redirect::to(format!("{BULK}/{plan}"))));
+        return Ok(Response::Redirect(Redirect::to(format!("{BULK_JOBS}/{plan}"))));
     }
     rerender("admin.import.draft_gone", &staff.0, page).map(Response::Page)
 }
 
-/// Leaves out those whose hashes would keep everybody else waiting at each of their log-ins.
-async fn leave_out_the_costly(ctx: &Context, list: &mut List) -> Result<(), Error> {
-    let people = list.people.iter().map(|(.., person)| person);
-    let too_costly = flows::admin::user_import::find_costly_hashes(ctx, people).await?;
-    list.leave_out(&too_costly, "password", "admin.import.hash_too_costly");
+/// Excludes users whose hashes would delay others at each of their log-ins.
+async fn exclude_costly_hashes(ctx: &Context, list: &mut ImportList) -> Result<(), Error> {
+    let users = list.users.iter().map(|(.., user)| user);
+    let too_costly = flows::admin::user_import::find_costly_hashes(ctx, users).await?;
+    list.exclude(&too_costly, "password", "admin.import.hash_too_costly");
     Ok(())
 }
 
-/// Whoever has an account already is not made one.
-async fn leave_out_the_taken(ctx: &Context, list: &mut List) -> Result<(), Error> {
-    let emails: Vec<_> = list.people.iter().map(|(_, email, _)| email.clone()).collect();
+/// Excludes addresses that already have an account.
+async fn exclude_existing(ctx: &Context, list: &mut ImportList) -> Result<(), Error> {
+    let emails: Vec<_> = list.users.iter().map(|(_, email, _)| email.clone()).collect();
     let taken = flows::admin::user_import::find_existing(ctx, &emails).await?;
-    list.leave_out(&taken, "email", "email.taken");
+    list.exclude(&taken, "email", "email.taken");
     Ok(())
 }
 
 fn show(
-    list: List,
+    list: ImportList,
     count: usize,
     (plan, invites): (Option<BulkJobId>, bool),
     page: PageContext,
 ) -> Result<Page, Error> {
-    let has_more = list.faults.len() > SHOWN;
-    let faults = list.faults.into_iter().take(SHOWN).map(|fault| Shown {
+    let has_more = list.faults.len() > MAX_FAULTS;
+    let faults = list.faults.into_iter().take(MAX_FAULTS).map(|fault| FaultRow {
         line: fault.line,
         column: fault.column,
-        what: page.t_with(fault.key, "sign", fault.sign),
+        what: page.t_with(fault.key, "sign", fault.symbol),
     });
     let key = if count == 1 { "admin.users.one" } else { "admin.users.many" };
-    Page::render(&LookPage {
+    Page::render(&ImportPreviewPage {
         good: page.t_with(key, "count", count),
         plan,
         wrong: list.wrong,

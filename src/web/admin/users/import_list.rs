@@ -1,7 +1,7 @@
-//! A list of people out of a file: comma-separated values with a row of names on top.
+//! Parses a list of users: comma-separated values with a row of column names.
 //!
-//! Each cell is judged by the words' own rules; what is wrong is told by its line. Knows nothing of who
-//! is there already.
+//! Each cell is checked by the rules of the domain types, and faults are reported by line. Does not
+//! know which accounts exist.
 
 use std::collections::HashMap;
 
@@ -17,10 +17,10 @@ use crate::web::csv;
 use crate::web::forms::rules;
 use crate::web::forms::rules::Today;
 
-/// More people are brought in several lists.
-pub(crate) const MOST: usize = 20_000;
+/// A larger import needs several lists.
+pub(crate) const MAX_USERS: usize = 20_000;
 
-/// The columns: what they are called in a file, also in that which the list of people makes.
+/// The columns and their names in a file, which are also those of our own export.
 const COLUMNS: [(&str, &[&str]); 8] = [
     ("email", &["email", "이메일"]),
     ("name", &["name", "이름"]),
@@ -32,46 +32,46 @@ const COLUMNS: [(&str, &[&str]); 8] = [
     ("password", &["password", "password_hash"]),
 ];
 
-/// Something that is wrong with a line.
+/// A fault in a line.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct ImportFault {
     /// The line of the file, from 1.
     pub line: u64,
     /// The column.
     pub column: &'static str,
-    /// The key of the sentence.
+    /// The key of the message.
     pub key: &'static str,
-    /// The character that the sentence names; mostly none.
-    pub sign: String,
+    /// The character that the message names; mostly empty.
+    pub symbol: String,
 }
 
-/// A list that was read.
+/// A parsed list.
 #[derive(Debug, Default)]
-pub(crate) struct List {
-    /// The people with whom nothing is wrong: their lines, addresses and the rest.
-    pub people: Vec<(u64, Email, ImportedUser)>,
-    /// What is wrong with the others.
-    pub faults: Vec<Fault>,
-    /// How many lines have something wrong.
+pub(crate) struct ImportList {
+    /// The users without faults: line, address and the rest.
+    pub users: Vec<(u64, Email, ImportedUser)>,
+    /// The faults of the others.
+    pub faults: Vec<ImportFault>,
+    /// The number of lines with faults.
     pub wrong: usize,
     /// The columns that are used.
     pub used: Vec<&'static str>,
-    /// The columns that mean nothing here.
+    /// The columns that are ignored.
     pub unused: Vec<String>,
 }
 
-impl List {
-    /// Leaves out the people at these places, which are in order, for a fault that they have in common.
-    pub(crate) fn leave_out(&mut self, places: &[usize], column: &'static str, key: &'static str) {
+impl ImportList {
+    /// Excludes the users at these positions, which are in ascending order, for a common fault.
+    pub(crate) fn exclude(&mut self, places: &[usize], column: &'static str, key: &'static str) {
         let mut places = places.iter().copied().peekable();
         let mut place = 0;
-        let Self { people, faults, wrong, .. } = self;
-        people.retain(|(line, ..)| {
+        let Self { users, faults, wrong, .. } = self;
+        users.retain(|(line, ..)| {
             let is_left_out = places.next_if_eq(&place).is_some();
             place += 1;
             if is_left_out {
                 *wrong += 1;
-                faults.push(Fault { line: *line, column, key, sign: String::new() });
+                faults.push(ImportFault { line: *line, column, key, symbol: String::new() });
             }
             !is_left_out
         });
@@ -79,22 +79,22 @@ impl List {
     }
 }
 
-/// What a list is read for.
-pub(crate) struct Reading {
-    /// Which day it is.
+/// What parsing depends on.
+pub(crate) struct ImportOptions {
+    /// The current day.
     pub today: Date,
-    /// The language of those who have none.
+    /// The language of users without one.
     pub language: Language,
-    /// Whether whoever reads it may vouch for addresses.
+    /// Whether the actor may mark addresses as verified.
     pub may_verify: bool,
-    /// Whether accounts may have local addresses.
+    /// Whether local addresses are allowed.
     pub may_be_local: bool,
 }
 
-/// Reads a file; the key of a sentence when it is no such list.
-pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str> {
+/// Parses a file; returns the key of a message when it is not such a list.
+pub(crate) fn parse(bytes: &[u8], options: &ImportOptions) -> Result<ImportList, &'static str> {
     let text = std::str::from_utf8(bytes).map_err(|_| "admin.import.not_text")?;
-    // Lines are counted by their one sign, whatever the system that wrote them ends them with.
+    // Only line feeds are counted, whatever the line endings of the file.
     let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
     if text.trim().is_empty() {
         return Err("admin.import.empty");
@@ -105,8 +105,8 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
         .trim(Trim::All)
         .from_reader(text.as_bytes());
     let headings = reader.headers().map_err(|_| "admin.import.malformed")?.clone();
-    let mut list = List::default();
-    let columns = columns(&headings, reading, &mut list)?;
+    let mut list = ImportList::default();
+    let columns = columns(&headings, options, &mut list)?;
     let mut lines = Lines { text: text.as_bytes(), counted: 0, line: 1 };
     let mut seen = HashMap::new();
     for record in reader.records() {
@@ -114,7 +114,7 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
         if record.iter().all(str::is_empty) {
             continue;
         }
-        if list.people.len() + list.wrong >= MOST {
+        if list.users.len() + list.wrong >= MAX_USERS {
             return Err("admin.import.too_many");
         }
         let line = lines.at(record.position().map_or(0, ::csv::Position::byte));
@@ -123,13 +123,13 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
             faults.push(("", "admin.import.too_wide"));
         }
         let cell = |name| columns.get(name).and_then(|place| record.get(*place)).unwrap_or("");
-        // Without the apostrophe by which our own tables keep spreadsheets from computing a cell.
+        // Without the apostrophe with which our own export keeps spreadsheets from computing a cell.
         let cell = |name| csv::plain(cell(name));
-        let person = person(cell, reading, &mut faults);
-        let email = Email::parse(&person.email);
+        let user = user(cell, options, &mut faults);
+        let email = Email::parse(&user.email);
         if let Ok(email) = &email
             && email.is_local()
-            && !reading.may_be_local
+            && !options.may_be_local
         {
             faults.push(("email", "email.local"));
         }
@@ -139,24 +139,24 @@ pub(crate) fn read(bytes: &[u8], reading: &Reading) -> Result<List, &'static str
             faults.push(("email", "admin.import.email_twice"));
         }
         match email {
-            Ok(email) if faults.is_empty() => list.people.push((line, email, person)),
+            Ok(email) if faults.is_empty() => list.users.push((line, email, user)),
             email => {
                 list.wrong += 1;
-                let sign = email.err().map(EmailError::sign).unwrap_or_default();
+                let symbol = email.err().map(EmailError::sign).unwrap_or_default();
                 let faults = faults.into_iter();
-                list.faults.extend(faults.map(|(column, key)| Fault {
+                list.faults.extend(faults.map(|(column, key)| ImportFault {
                     line,
                     column,
                     key,
-                    sign: sign.clone(),
+                    symbol: symbol.clone(),
                 }));
             }
         }
     }
-    if list.people.is_empty() && list.wrong == 0 { Err("admin.import.empty") } else { Ok(list) }
+    if list.users.is_empty() && list.wrong == 0 { Err("admin.import.empty") } else { Ok(list) }
 }
 
-/// Lines as an editor numbers them; the reader does not count empty ones.
+/// Counts lines as an editor does; the CSV reader does not count empty ones.
 struct Lines<'t> {
     text: &'t [u8],
     counted: usize,
@@ -164,7 +164,7 @@ struct Lines<'t> {
 }
 
 impl Lines<'_> {
-    /// The line of the next record, which begins at or after this byte.
+    /// Returns the line of the next record, which begins at or after this byte.
     fn at(&mut self, byte: u64) -> u64 {
         let begin = usize::try_from(byte).unwrap_or(usize::MAX).min(self.text.len());
         let rest = &self.text[begin..];
@@ -176,29 +176,30 @@ impl Lines<'_> {
     }
 }
 
-/// Spreadsheets of other countries write semicolons, and copied cells have tabs between them.
+/// Detects the delimiter: spreadsheets in other countries write semicolons, and copied cells have
+/// tabs.
 fn delimiter(text: &str) -> u8 {
     let first = text.lines().next().unwrap_or_default();
-    let most = [b',', b';', b'\t'].into_iter().max_by_key(|sign| {
-        let count = first.bytes().filter(|byte| byte == sign).count();
-        // Of several that are equally frequent the comma counts.
-        (count, u8::from(*sign == b','))
+    let most = [b',', b';', b'\t'].into_iter().max_by_key(|symbol| {
+        let count = first.bytes().filter(|byte| byte == symbol).count();
+        // Of several equally frequent ones the comma wins.
+        (count, u8::from(*symbol == b','))
     });
     most.unwrap_or(b',')
 }
 
-/// Where each column stands.
+/// Finds the position of each column.
 fn columns(
     headings: &StringRecord,
-    reading: &Reading,
-    list: &mut List,
+    options: &ImportOptions,
+    list: &mut ImportList,
 ) -> Result<HashMap<&'static str, usize>, &'static str> {
     let mut columns = HashMap::new();
     for (place, heading) in headings.iter().enumerate() {
         let plain = heading.to_lowercase();
         let known = COLUMNS.iter().find(|(_, names)| names.contains(&plain.as_str()));
         match known {
-            Some((name, _)) if *name != "verified" || reading.may_verify => {
+            Some((name, _)) if *name != "verified" || options.may_verify => {
                 if columns.insert(*name, place).is_some() {
                     return Err("admin.import.column_twice");
                 }
@@ -210,13 +211,13 @@ fn columns(
     if columns.contains_key("email") { Ok(columns) } else { Err("admin.import.no_email_column") }
 }
 
-fn person<'c>(
+fn user<'c>(
     cell: impl Fn(&'static str) -> &'c str,
-    reading: &Reading,
+    options: &ImportOptions,
     faults: &mut Vec<(&'static str, &'static str)>,
 ) -> ImportedUser {
-    let mut judge = |column, verdict: Result<(), ValidationError>| {
-        if let Err(error) = verdict {
+    let mut check = |column, result: Result<(), ValidationError>| {
+        if let Err(error) = result {
             // A file has no list to choose from.
             let key = match key(&error) {
                 "gender.unknown" => "admin.import.unknown_gender",
@@ -228,11 +229,11 @@ fn person<'c>(
     };
     let (email, name) = (cell("email"), cell("name"));
     let (gender, born, tag) = (cell("gender"), cell("date_of_birth"), cell("language"));
-    judge("email", rules::email(email));
-    judge("name", rules::name(name));
-    judge("gender", rules::gender(gender));
-    judge("date_of_birth", rules::date_of_birth(born, &Today(reading.today)));
-    judge("language", rules::language(tag));
+    check("email", rules::email(email));
+    check("name", rules::name(name));
+    check("gender", rules::gender(gender));
+    check("date_of_birth", rules::date_of_birth(born, &Today(options.today)));
+    check("language", rules::language(tag));
     let mut flag = |column, default| match cell(column).to_lowercase().as_str() {
         "" => default,
         "true" | "t" | "yes" | "1" => true,
@@ -257,12 +258,12 @@ fn person<'c>(
         date_of_birth: born.to_owned(),
         is_active,
         is_verified,
-        language: if tag.is_empty() { reading.language.tag().to_owned() } else { tag.to_owned() },
+        language: if tag.is_empty() { options.language.tag().to_owned() } else { tag.to_owned() },
         password_hash: password_hash.map(|hash| hash.as_str().to_owned()).unwrap_or_default(),
     }
 }
 
-/// The codes of our rules are keys.
+/// Returns the code of a rule, which is a key.
 fn key(error: &ValidationError) -> &'static str {
     match error.code {
         std::borrow::Cow::Borrowed(key) => key,
@@ -276,11 +277,16 @@ mod tests {
 
     use super::*;
 
-    fn list(text: &str) -> Result<List, &'static str> {
+    fn list(text: &str) -> Result<ImportList, &'static str> {
         let today = date!(2026 - 03 - 01);
-        read(
+        parse(
             text.as_bytes(),
-            &Reading { today, language: Language::Korean, may_verify: true, may_be_local: false },
+            &ImportOptions {
+                today,
+                language: Language::Korean,
+                may_verify: true,
+                may_be_local: false,
+            },
         )
     }
 
@@ -293,10 +299,10 @@ mod tests {
         )
         .expect("a list");
 
-        let (line, email, ada) = &list.people[0];
+        let (line, email, ada) = &list.users[0];
         assert_eq!((*line, email.as_typed(), &*ada.name), (2, "ada@example.com", "Lovelace, Ada"));
         assert!(ada.is_verified && ada.is_active && ada.language == "ko");
-        let (line, _, eve) = &list.people[1];
+        let (line, _, eve) = &list.users[1];
         assert_eq!((*line, &*eve.email, &*eve.name), (4, "=eve@example.com", "-Eve"));
         assert_eq!((list.used.len(), list.unused), (3, vec!["shoe size".to_owned()]));
     }
@@ -325,13 +331,13 @@ mod tests {
                 (4, "email", "admin.import.email_twice"),
             ]
         );
-        assert_eq!((list.people.len(), list.wrong), (1, 2));
+        assert_eq!((list.users.len(), list.wrong), (1, 2));
     }
 
     #[test]
     fn other_signs_may_stand_between_the_cells() {
         for text in ["email;name\nada@example.com;Ada", "email\tname\nada@example.com\tAda"] {
-            assert_eq!(list(text).expect("a list").people[0].2.name, "Ada", "{text}");
+            assert_eq!(list(text).expect("a list").users[0].2.name, "Ada", "{text}");
         }
     }
 
@@ -346,18 +352,18 @@ mod tests {
         ] {
             assert_eq!(list(text).expect_err(text), key);
         }
-        let reading = Reading {
+        let options = ImportOptions {
             today: date!(2026 - 03 - 01),
             language: Language::English,
             may_verify: false,
             may_be_local: true,
         };
-        assert_eq!(read(b"email\n\xff", &reading).expect_err("bytes"), "admin.import.not_text");
-        let many: Vec<_> = (0..=MOST).map(|n| format!("p{n}@example.com")).collect();
+        assert_eq!(parse(b"email\n\xff", &options).expect_err("bytes"), "admin.import.not_text");
+        let many: Vec<_> = (0..=MAX_USERS).map(|n| format!("p{n}@example.com")).collect();
         let many = format!("email\n{}", many.join("\n"));
-        assert_eq!(read(many.as_bytes(), &reading).expect_err("many"), "admin.import.too_many");
-        let list = read(b"email,verified\na@example.com,true", &reading).expect("a list");
-        assert!(!list.people[0].2.is_verified, "not everybody vouches");
+        assert_eq!(parse(many.as_bytes(), &options).expect_err("many"), "admin.import.too_many");
+        let list = parse(b"email,verified\na@example.com,true", &options).expect("a list");
+        assert!(!list.users[0].2.is_verified, "not everybody vouches");
         assert_eq!(list.unused, ["verified"]);
     }
 }

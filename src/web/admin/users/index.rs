@@ -1,4 +1,4 @@
-//! The list of people: searched, filtered, sorted, a page at a time.
+//! The list of users: searched, filtered, sorted, a page at a time.
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -25,15 +25,15 @@ pub(crate) fn routes() -> Vec<Route> {
 const LIST: &str = "/admin/users";
 const CSV: &str = "/admin/users.csv";
 
-/// People on a page, which weighs 30 kB at most.
-const PAGE: u64 = 20;
+/// Users per page, which then weighs 30 kB at most.
+const PAGE_SIZE: u64 = 20;
 
 /// Groups to choose from; a site has a handful.
-const GROUPS: u64 = 200;
+const MAX_GROUPS: u64 = 200;
 
-/// What the address asks for. All of it is text: what cannot be understood is said on the page.
+/// The query as text, as the URL has it. The page says what cannot be read.
 #[derive(Default, FromForm)]
-pub(crate) struct Asked {
+pub(crate) struct UserQuery {
     #[field(default = String::new())]
     q: String,
     #[field(default = String::new())]
@@ -58,34 +58,37 @@ pub(crate) struct Asked {
     before: String,
 }
 
-/// What was understood of it.
-pub(crate) struct Understood {
-    /// Who is asked for; `None` when the search is too long to be one.
+/// The parsed query.
+pub(crate) struct ParsedUserQuery {
+    /// The filter; `None` when the search is too long.
     pub filter: Option<UserFilter>,
-    /// In which order.
+    /// The order.
     pub sort: SortOrder,
     place: CursorPosition,
-    /// The keys of what was not understood.
+    /// The keys of what cannot be read.
     pub errors: Vec<&'static str>,
 }
 
-impl Asked {
-    /// What was understood, and everything else left empty.
-    pub(crate) fn understand(&mut self) -> Understood {
+impl UserQuery {
+    /// Parses the query, and clears the fields that it cannot read.
+    pub(crate) fn parse(&mut self) -> ParsedUserQuery {
         let mut errors = Vec::new();
-        let is_odd = &mut false;
+        let has_unreadable = &mut false;
         let mut filter = UserFilter::default();
         for (name, text) in self.conditions() {
             if filter.set_condition(name, text).is_err() {
-                *is_odd = true;
+                *has_unreadable = true;
                 text.clear();
             }
         }
-        let sort = parse_or_clear(&mut self.sort, is_odd, SortOrder::parse).unwrap_or_default();
+        let sort =
+            parse_or_clear(&mut self.sort, has_unreadable, SortOrder::parse).unwrap_or_default();
         let cursor = |text: &str| Cursor::parse(text, sort);
-        let after = parse_or_clear(&mut self.after, is_odd, cursor).map(CursorPosition::After);
-        let before = parse_or_clear(&mut self.before, is_odd, cursor).map(CursorPosition::Before);
-        if *is_odd {
+        let after =
+            parse_or_clear(&mut self.after, has_unreadable, cursor).map(CursorPosition::After);
+        let before =
+            parse_or_clear(&mut self.before, has_unreadable, cursor).map(CursorPosition::Before);
+        if *has_unreadable {
             errors.push("admin.users.filters_ignored");
         }
         let filter = match SearchTerms::parse(&self.q) {
@@ -99,10 +102,10 @@ impl Asked {
                 None
             }
         };
-        Understood { filter, sort, place: after.or(before).unwrap_or_default(), errors }
+        ParsedUserQuery { filter, sort, place: after.or(before).unwrap_or_default(), errors }
     }
 
-    /// What [`Filter::read`] understands.
+    /// Returns the fields that [`Filter::read`] reads.
     fn conditions(&mut self) -> [(&'static str, &mut String); 7] {
         [
             ("is_active", &mut self.is_active),
@@ -128,28 +131,28 @@ impl Asked {
         ]
     }
 
-    /// The same people in some order, from some place on.
+    /// Returns the URL of the same filter in some order, from some position on.
     fn link(&self, path: &str, sort: SortOrder, place: &[(&str, String)]) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(self.filters().iter().filter(|(_, value)| !value.is_empty()));
+        let mut serializer = form_urlencoded::Serializer::new(String::new());
+        serializer.extend_pairs(self.filters().iter().filter(|(_, value)| !value.is_empty()));
         if sort != SortOrder::default() {
-            query.append_pair("sort", sort.as_str());
+            serializer.append_pair("sort", sort.as_str());
         }
-        query.extend_pairs(place);
-        let query = query.finish();
+        serializer.extend_pairs(place);
+        let query = serializer.finish();
         if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
     }
 }
 
-/// What a text means; one that means nothing is emptied, and remembered as odd.
+/// Parses a text. An unreadable one is cleared and noted.
 fn parse_or_clear<T>(
     text: &mut String,
-    is_odd: &mut bool,
+    has_unreadable: &mut bool,
     read: impl FnOnce(&str) -> Option<T>,
 ) -> Option<T> {
     let found = read(text);
     if found.is_none() && !text.is_empty() {
-        *is_odd = true;
+        *has_unreadable = true;
         text.clear();
     }
     found
@@ -159,18 +162,18 @@ fn parse_or_clear<T>(
 #[template(path = "admin/users/index.html")]
 struct UsersPage {
     page: PageContext,
-    asked: Asked,
+    query: UserQuery,
     groups: Vec<(String, String)>,
     columns: Vec<Column>,
-    people: Vec<Shown>,
+    users: Vec<UserRow>,
     count: String,
     errors: Vec<&'static str>,
     is_filtered: bool,
     is_window_exhausted: bool,
     may_add: bool,
-    /// What the reader may do to many: form value, and key of its name.
+    /// Form values and label keys of the actions on many users.
     actions: Vec<(&'static str, &'static str)>,
-    /// The query of this list, for what is done to everybody in it.
+    /// The query of this list, for an action on every user in it.
     filter: String,
     csv: String,
     first: Option<String>,
@@ -179,38 +182,38 @@ struct UsersPage {
 }
 
 impl UsersPage {
-    /// The filters with two answers: name, label, what was chosen.
+    /// Returns the yes/no filters: name, label and value.
     fn flags(&self) -> [(&'static str, &'static str, &str); 4] {
         [
-            ("is_active", "admin.users.active", &self.asked.is_active),
-            ("is_staff", "admin.users.staff", &self.asked.is_staff),
-            ("is_superuser", "admin.users.superuser", &self.asked.is_superuser),
-            ("verified", "admin.users.verified", &self.asked.verified),
+            ("is_active", "admin.users.active", &self.query.is_active),
+            ("is_staff", "admin.users.staff", &self.query.is_staff),
+            ("is_superuser", "admin.users.superuser", &self.query.is_superuser),
+            ("verified", "admin.users.verified", &self.query.verified),
         ]
     }
 
-    /// Whether anything but words is asked for.
-    fn has_seldom_filters(&self) -> bool {
-        self.asked.filters().iter().any(|(name, value)| *name != "q" && !value.is_empty())
+    /// Tells whether there is any filter besides the search.
+    fn has_advanced_filters(&self) -> bool {
+        self.query.filters().iter().any(|(name, value)| *name != "q" && !value.is_empty())
     }
 }
 
-/// A column's heading; with a link when people can be sorted by it.
+/// A column heading; with a link when the list can be sorted by it.
 struct Column {
     label: &'static str,
     link: Option<String>,
     order: &'static str,
 }
 
-/// A question with two answers.
+/// A yes/no cell.
 struct Flag {
     label: &'static str,
     is: bool,
-    /// So few have it that a no is no news.
+    /// So few users have it that "no" is no news.
     is_rare: bool,
 }
 
-struct Shown {
+struct UserRow {
     id: i64,
     email: String,
     name: String,
@@ -219,73 +222,74 @@ struct Shown {
     joined: Timestamp,
 }
 
-#[get("/admin/users?<asked..>")]
+#[get("/admin/users?<query..>")]
 async fn index(
     by: ViewsUsers,
-    asked: Asked,
+    query: UserQuery,
     page: PageContext,
     ctx: &State<Context>,
 ) -> Result<Page, Error> {
-    render(asked, None, &by.0, page, ctx).await
+    render(query, None, &by.0, page, ctx).await
 }
 
-/// The list once more, with what is wrong with what was to be done to those in it.
+/// Renders the list again, with what is wrong with an action on its users.
 pub(crate) async fn rerender(
-    asked: Option<Asked>,
+    query: Option<UserQuery>,
     wrong: &'static str,
     reader: &SignedIn,
     page: PageContext,
     ctx: &Context,
 ) -> Result<Page, Error> {
-    render(asked.unwrap_or_default(), Some(wrong), reader, page, ctx).await
+    render(query.unwrap_or_default(), Some(wrong), reader, page, ctx).await
 }
 
 async fn render(
-    mut asked: Asked,
+    mut query: UserQuery,
     wrong: Option<&'static str>,
     reader: &SignedIn,
     page: PageContext,
     ctx: &Context,
 ) -> Result<Page, Error> {
-    let Understood { filter, sort, place, mut errors } = asked.understand();
+    let ParsedUserQuery { filter, sort, place, mut errors } = query.parse();
     if let Some(wrong) = wrong {
         errors.insert(0, wrong);
     }
     let found = match &filter {
         Some(filter) => {
-            search::list_page(&ctx.db, filter, sort, &place, SearchBounds::default(), PAGE).await?
+            search::list_page(&ctx.db, filter, sort, &place, SearchBounds::default(), PAGE_SIZE)
+                .await?
         }
-        None => nobody(),
+        None => no_users(),
     };
-    let groups = groups::names(&ctx.db, GROUPS).await?;
-    let link = |place: &str, cursor: &Cursor| asked.link(LIST, sort, &[(place, cursor.encode())]);
+    let groups = groups::names(&ctx.db, MAX_GROUPS).await?;
+    let link = |place: &str, cursor: &Cursor| query.link(LIST, sort, &[(place, cursor.encode())]);
     let page = UsersPage {
         groups: groups.into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
-        columns: columns(&asked, sort),
-        count: told(found.count, &page),
+        columns: columns(&query, sort),
+        count: count_label(found.count, &page),
         is_filtered: filter != Some(UserFilter::default()),
         is_window_exhausted: found.is_window_exhausted,
         may_add: reader.user().may(Permission::UsersAdd),
         actions: new::choices(reader),
-        filter: asked.link("", SortOrder::default(), &[]).trim_start_matches('?').to_owned(),
-        csv: asked.link(CSV, sort, &[]),
-        first: (place != CursorPosition::Start).then(|| asked.link(LIST, sort, &[])),
+        filter: query.link("", SortOrder::default(), &[]).trim_start_matches('?').to_owned(),
+        csv: query.link(CSV, sort, &[]),
+        first: (place != CursorPosition::Start).then(|| query.link(LIST, sort, &[])),
         before: found.before.as_ref().map(|cursor| link("before", cursor)),
         after: found.after.as_ref().map(|cursor| link("after", cursor)),
-        people: found.users.into_iter().map(|row| show(row, &page)).collect(),
+        users: found.users.into_iter().map(|row| user_row(row, &page)).collect(),
         errors,
-        asked,
+        query,
         page,
     };
     Page::render(&page)
 }
 
-fn nobody() -> SearchPage {
+fn no_users() -> SearchPage {
     let (people, count) = (Vec::new(), MatchCount::Exactly(0));
     SearchPage { users: people, count, before: None, after: None, is_window_exhausted: false }
 }
 
-pub(crate) fn told(count: MatchCount, page: &PageContext) -> String {
+pub(crate) fn count_label(count: MatchCount, page: &PageContext) -> String {
     match count {
         MatchCount::Exactly(1) => page.t_with("admin.users.one", "count", 1),
         MatchCount::Exactly(count) => page.t_with("admin.users.many", "count", count),
@@ -294,8 +298,9 @@ pub(crate) fn told(count: MatchCount, page: &PageContext) -> String {
     }
 }
 
-/// The first click sorts as people mostly want it: addresses from A, instants from the latest.
-fn columns(asked: &Asked, sort: SortOrder) -> Vec<Column> {
+/// Builds the headings. The first click sorts as most readers want it: addresses from A, instants
+/// from the latest.
+fn columns(query: &UserQuery, sort: SortOrder) -> Vec<Column> {
     let sorted = |label, first: &'static str, second: &'static str| {
         let name = |is: &str| if is.starts_with('-') { "descending" } else { "ascending" };
         let (order, next) = match sort.as_str() {
@@ -303,7 +308,7 @@ fn columns(asked: &Asked, sort: SortOrder) -> Vec<Column> {
             now if now == second => (name(second), first),
             _ => ("none", first),
         };
-        let link = SortOrder::parse(next).map(|next| asked.link(LIST, next, &[]));
+        let link = SortOrder::parse(next).map(|next| query.link(LIST, next, &[]));
         Column { label, link, order }
     };
     let plain = |label| Column { label, link: None, order: "" };
@@ -319,8 +324,8 @@ fn columns(asked: &Asked, sort: SortOrder) -> Vec<Column> {
     ]
 }
 
-fn show(row: UserSummary, page: &PageContext) -> Shown {
-    Shown {
+fn user_row(row: UserSummary, page: &PageContext) -> UserRow {
+    UserRow {
         id: row.id.0,
         flags: [
             Flag { label: "admin.users.active", is: row.is_active, is_rare: false },

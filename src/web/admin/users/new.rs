@@ -1,4 +1,4 @@
-//! Making an account for somebody else, with a password or with an invitation to choose one.
+//! Creating an account for another user, with a password or with an invitation to choose one.
 
 use askama::Template;
 use rocket::form::FromForm;
@@ -7,9 +7,9 @@ use rocket::{Route, State, get, post, routes};
 use validator::Validate;
 
 use super::actions;
-use super::actions::Outcome;
+use super::actions::HandlerResult;
 use super::edit;
-use super::edit::{GroupBox, group_ids, is_ticked, tick};
+use super::edit::{GroupCheckbox, checkbox, group_ids, is_checked};
 use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::user_create::{CreateUserError, NewUser};
@@ -30,7 +30,7 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 #[derive(FromForm, Validate)]
-struct NewPersonForm {
+struct NewUserForm {
     #[field(default = String::new())]
     #[validate(custom(function = "rules::email"))]
     email: String,
@@ -43,19 +43,19 @@ struct NewPersonForm {
     #[validate(must_match(other = "password1", code = "password.differs"))]
     password2: String,
     #[field(default = String::new())]
-    #[validate(custom(function = "tick"))]
+    #[validate(custom(function = "checkbox"))]
     is_active: String,
     #[field(default = String::new())]
-    #[validate(custom(function = "tick"))]
+    #[validate(custom(function = "checkbox"))]
     is_staff: String,
     #[field(default = String::new())]
-    #[validate(custom(function = "tick"))]
+    #[validate(custom(function = "checkbox"))]
     is_superuser: String,
     #[field(default = Vec::new())]
     groups: Vec<String>,
 }
 
-impl Form for NewPersonForm {
+impl Form for NewUserForm {
     const FIELDS: &'static [&'static str] = &[
         "email",
         "name",
@@ -82,8 +82,8 @@ impl Form for NewPersonForm {
     }
 }
 
-impl NewPersonForm {
-    /// The form before anybody has touched it.
+impl NewUserForm {
+    /// Returns the empty form.
     fn blank() -> Self {
         let empty = String::new;
         Self {
@@ -98,8 +98,8 @@ impl NewPersonForm {
         }
     }
 
-    /// The words of a form whose rules hold.
-    fn words(
+    /// Returns the values of a form that passed its rules.
+    fn parsed(
         &self,
         groups: Vec<GroupId>,
         language: Language,
@@ -111,12 +111,12 @@ impl NewPersonForm {
             name: Name::parse(&self.name).expect(holds),
             gender: None,
             date_of_birth: None,
-            // Without a password there is an invitation.
+            // Without a password the user gets an invitation.
             password: Password::parse(&self.password1).ok(),
             language,
-            is_active: is_ticked(&self.is_active),
-            is_staff: is_ticked(&self.is_staff),
-            is_superuser: is_ticked(&self.is_superuser),
+            is_active: is_checked(&self.is_active),
+            is_staff: is_checked(&self.is_staff),
+            is_superuser: is_checked(&self.is_superuser),
             groups,
             has_reauthenticated,
         }
@@ -125,10 +125,10 @@ impl NewPersonForm {
 
 #[derive(Template)]
 #[template(path = "admin/users/new.html")]
-struct NewPersonPage {
+struct NewUserPage {
     page: PageContext,
     form: FormView,
-    groups: Vec<GroupBox>,
+    groups: Vec<GroupCheckbox>,
     may_make_staff: bool,
     may_make_superusers: bool,
     min_length: u8,
@@ -136,19 +136,19 @@ struct NewPersonPage {
 
 #[get("/admin/users/new")]
 async fn new(staff: AddsUsers, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
-    let form = FormView::filled(&page, &NewPersonForm::blank(), &FormErrors::default());
+    let form = FormView::filled(&page, &NewUserForm::blank(), &FormErrors::default());
     render(form, (&staff.0, page, ctx)).await
 }
 
 #[post("/admin/users/new", data = "<sent>")]
 async fn create(
-    sent: Submitted<NewPersonForm>,
+    sent: Submitted<NewUserForm>,
     staff: AddsUsers,
     page: PageContext,
     info: &RequestInfo,
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
-) -> Outcome {
+) -> HandlerResult {
     let (staff, form) = (staff.0, &sent.form);
     let mut errors = sent.errors(form.validate());
     let ids = group_ids(&form.groups);
@@ -159,14 +159,14 @@ async fn create(
         return rerender(form, &errors.into(), (&staff, page, ctx)).await;
     };
     let has_reauthenticated = staff.has_reauthenticated(ctx.clock.now());
-    let new_user = form.words(ids, page.language(), has_reauthenticated);
+    let new_user = form.parsed(ids, page.language(), has_reauthenticated);
     match flows::admin::user_create::create(ctx, actions::actor(&staff, info), new_user).await {
         Ok(added) => {
             Flash::UserCreated.set(jar, ctx);
             if let Some(invitation) = added.invitation {
                 cookies::flash_invitation(jar, ctx, added.user, &invitation);
             }
-            Ok(Response::Redirect(actions::back_to(added.user, &staff)))
+            Ok(Response::Redirect(actions::redirect_to_user(added.user, &staff)))
         }
         Err(CreateUserError::ReauthenticationRequired) => {
             Ok(Response::Redirect(reauthentication::redirect(&page)))
@@ -175,7 +175,7 @@ async fn create(
     }
 }
 
-/// What the page says about an account that was not made.
+/// Returns the message for an account that was not created.
 fn reject(error: CreateUserError) -> Result<Rejection, Error> {
     match error {
         CreateUserError::Admin(error) => actions::rejection(error),
@@ -187,16 +187,16 @@ fn reject(error: CreateUserError) -> Result<Rejection, Error> {
         CreateUserError::PasswordRejected(error) => {
             Rejection::new_password_rejected("password1", error)
         }
-        // It has been answered with the way to the password.
+        // The caller redirects to reauthentication.
         CreateUserError::ReauthenticationRequired => Err(Status::Forbidden.into()),
     }
 }
 
 async fn rerender(
-    form: &NewPersonForm,
+    form: &NewUserForm,
     rejection: &Rejection,
     (staff, page, ctx): (&SignedIn, PageContext, &Context),
-) -> Outcome {
+) -> HandlerResult {
     let form = FormView::filled(&page, form, &rejection.errors);
     Ok(Response::Page(rejection.apply_to(render(form, (staff, page, ctx)).await?)))
 }
@@ -206,10 +206,10 @@ async fn render(
     (staff, page, ctx): (&SignedIn, PageContext, &Context),
 ) -> Result<Page, Error> {
     let reader = staff.user();
-    Page::render(&NewPersonPage {
+    Page::render(&NewUserPage {
         page,
         form,
-        groups: edit::boxes(ctx, reader.permissions()).await?,
+        groups: edit::group_checkboxes(ctx, reader.permissions()).await?,
         may_make_staff: reader.may(Permission::UsersChange),
         may_make_superusers: reader.is_superuser,
         min_length: ctx.settings.password_min_length,
