@@ -4,6 +4,7 @@
 //! rule that needs today's date takes it as an argument.
 
 mod email;
+mod from_text;
 mod ids;
 mod language;
 mod password;
@@ -15,6 +16,7 @@ pub mod text;
 mod user;
 
 pub use email::{Email, EmailError};
+pub use from_text::{FromText, text_error};
 pub use ids::{BulkJobId, GroupId, SessionId, UserId, number};
 pub use language::Language;
 pub use password::{Password, PasswordError};

@@ -6,7 +6,7 @@
 
 use rocket::Request;
 
-use super::account::MY_PAGE;
+use super::request_context::MY_PAGE;
 use crate::http::next;
 
 /// Pages for visitors only: a user who is logged in by now is sent on to the form's `next`.

@@ -1,12 +1,11 @@
 //! The language buttons at the foot of every page.
 
-use rocket::form::FromForm;
 use rocket::http::{CookieJar, Status};
 use rocket::response::Redirect;
 use rocket::{Route, State, post, routes};
 
 use super::error::Error;
-use super::forms::Submitted;
+use super::forms::{Hidden, Submitted, form};
 use crate::context::Context;
 use crate::flows;
 use crate::http::cookies;
@@ -18,24 +17,23 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
-#[derive(FromForm)]
-struct LanguageForm {
-    #[field(default = String::new())]
-    language: String,
-    #[field(default = String::new())]
-    next: String,
+form! {
+    struct LanguageForm {
+        language: Hidden,
+        next: Hidden,
+    }
 }
 
 /// Stores the language. The buttons send one of two tags; anything else did not come from them and
 /// is 422.
-#[post("/language", data = "<sent>")]
+#[post("/language", data = "<form>")]
 async fn create(
-    sent: Submitted<LanguageForm>,
+    form: Submitted<LanguageForm>,
     visitor: Visitor,
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<Redirect, Error> {
-    let Some(language) = Language::from_tag(&sent.form.language) else {
+    let Some(language) = Language::from_tag(&form.language) else {
         return Err(Status::UnprocessableEntity.into());
     };
     // E-mails follow the language of the pages.
@@ -43,5 +41,5 @@ async fn create(
         flows::account::profile::set_language(ctx, user.user(), language).await?;
     }
     cookies::set_language(jar, ctx, language);
-    Ok(Redirect::to(next::or_home(&sent.form.next)))
+    Ok(Redirect::to(next::or_home(&form.next)))
 }

@@ -10,8 +10,8 @@ use crate::web::page::{Page, PageContext};
 
 #[derive(Template)]
 #[template(path = "account/message.html")]
-struct MessagePage {
-    page: PageContext,
+struct MessagePage<'a> {
+    page: &'a PageContext,
     title: &'static str,
     text: String,
     is_dead_link: bool,
@@ -19,7 +19,7 @@ struct MessagePage {
 
 /// Renders a title and a text, given by their translation keys.
 pub(crate) fn render(
-    page: PageContext,
+    page: &PageContext,
     (title, text): (&'static str, &'static str),
 ) -> Result<Page, Error> {
     let text = page.t(text).into_owned();
@@ -28,7 +28,7 @@ pub(crate) fn render(
 
 /// Renders a title, given by its translation key, and a finished text.
 pub(crate) fn render_text(
-    page: PageContext,
+    page: &PageContext,
     title: &'static str,
     text: String,
 ) -> Result<Page, Error> {
@@ -37,7 +37,7 @@ pub(crate) fn render_text(
 
 /// Renders the page for a link that is used, expired, replaced by a newer one, or was never valid.
 /// It is one page, so that it does not tell these cases apart.
-pub(crate) fn dead_link(page: PageContext) -> Result<Page, Error> {
+pub(crate) fn dead_link(page: &PageContext) -> Result<Page, Error> {
     let text = page.t("invalid_link.text").into_owned();
     let page = MessagePage { page, title: "invalid_link.title", text, is_dead_link: true };
     Ok(Page::render(&page)?.with_status(Status::NotFound))
@@ -46,7 +46,7 @@ pub(crate) fn dead_link(page: PageContext) -> Result<Page, Error> {
 /// Renders the page for a link whose token did not arrive in its cookie. A browser that sends none
 /// of our cookies probably stores none, and the link may be valid.
 pub(crate) fn no_link(
-    page: PageContext,
+    page: &PageContext,
     ctx: &Context,
     jar: &CookieJar<'_>,
 ) -> Result<Page, Error> {
@@ -54,20 +54,20 @@ pub(crate) fn no_link(
 }
 
 /// Renders the page for a browser that stores no cookies.
-pub(in crate::web) fn no_cookies(page: PageContext) -> Result<Page, Error> {
+pub(in crate::web) fn no_cookies(page: &PageContext) -> Result<Page, Error> {
     not_found(page, ("no_cookies.title", "no_cookies.text"))
 }
 
 /// Renders a message with status 404, for a link that has already done its work.
 pub(in crate::web) fn not_found(
-    page: PageContext,
+    page: &PageContext,
     words: (&'static str, &'static str),
 ) -> Result<Page, Error> {
     Ok(render(page, words)?.with_status(Status::NotFound))
 }
 
 /// Renders the message that too many e-mails were requested, with the time to wait.
-pub(crate) fn too_soon(page: PageContext, wait: std::time::Duration) -> Result<Page, Error> {
+pub(crate) fn too_soon(page: &PageContext, wait: std::time::Duration) -> Result<Page, Error> {
     let text = page.t_with("too_soon.text", "wait", page.wait(wait));
     let page = MessagePage { page, title: "too_soon.title", text, is_dead_link: false };
     Ok(Page::render(&page)?.with_status(Status::TooManyRequests).retry_after(wait))

@@ -8,6 +8,7 @@ mod account;
 mod admin;
 mod already_signed_in;
 mod api_reference;
+mod catchers;
 pub(crate) mod csv;
 mod device;
 mod error;
@@ -17,11 +18,15 @@ mod home;
 mod language;
 pub(crate) mod message_page;
 mod page;
+mod redirects;
+mod request_context;
+mod response;
 
 mod statics;
 mod upload;
 
-pub use error::{Error, catchers};
+pub use catchers::catchers;
+pub use error::Error;
 pub use page::PageContext;
 
 use rocket::Route;

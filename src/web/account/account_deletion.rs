@@ -3,25 +3,21 @@
 //! It asks for the password; the use case schedules the deletion and sends the e-mail.
 
 use askama::Template;
-use rocket::form::FromForm;
-use rocket::http::CookieJar;
-use rocket::response::Redirect;
-use rocket::{Responder, Route, State, get, post, routes};
-use validator::Validate;
+use rocket::{Responder, Route, get, post, routes};
 
 use super::logout::LoggedOut;
 use super::reauthenticated::ReauthenticationPrompt;
-use crate::context::Context;
 use crate::flows;
 use crate::flows::account::account_deletion::DeletionError;
 use crate::http::guards::SignedIn;
-use crate::types::RequestInfo;
+use crate::types::Password;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
-use crate::web::forms::rules;
-use crate::web::forms::{Form, FormView, Submitted};
+use crate::web::forms::{Field, FormPage, FormView, Submitted, form};
 use crate::web::page::{Page, PageContext};
+use crate::web::request_context::RequestContext;
+use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
@@ -30,100 +26,75 @@ pub(crate) fn routes() -> Vec<Route> {
 /// The page's path.
 const HERE: &str = "/account/delete";
 
-#[derive(FromForm, Validate)]
-struct AccountDeletionForm {
-    #[field(default = String::new())]
-    #[validate(custom(function = "rules::password"))]
-    password: String,
-}
-
-impl Form for AccountDeletionForm {
-    const FIELDS: &'static [&'static str] = &["password"];
-
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        Vec::new()
+form! {
+    struct AccountDeletionForm {
+        password: Field<Password>,
     }
 }
 
 #[derive(Template)]
 #[template(path = "account/account_deletion.html")]
-struct AccountDeletionPage {
-    page: PageContext,
+struct AccountDeletionPage<'a> {
+    page: &'a PageContext,
     form: FormView,
     asks_password: bool,
 }
 
+impl FormPage<ReauthenticationPrompt> for AccountDeletionForm {
+    async fn render(
+        form: FormView,
+        prompt: &ReauthenticationPrompt,
+        request: &RequestContext<'_>,
+    ) -> Result<Page, Error> {
+        let asks_password = prompt.asks_password();
+        Page::render(&AccountDeletionPage { page: &request.page, form, asks_password })
+    }
+}
+
 #[derive(Responder)]
 enum DeletionResponse {
-    Page(Page),
-    Redirect(Redirect),
+    Form(Response),
     LoggedOut(LoggedOut),
 }
 
 #[get("/account/delete")]
-async fn new(
-    signed_in: SignedIn,
-    page: PageContext,
-    ctx: &State<Context>,
-) -> Result<DeletionResponse, Error> {
-    match ReauthenticationPrompt::of(ctx, &signed_in, HERE).await? {
-        Ok(prompt) => render(page, FormView::empty(""), prompt).map(DeletionResponse::Page),
-        Err(way) => Ok(DeletionResponse::Redirect(way)),
-    }
+async fn new(signed_in: SignedIn, request: RequestContext<'_>) -> Result<Page, Error> {
+    let prompt = ReauthenticationPrompt::of(request.context, &signed_in, HERE).await?;
+    AccountDeletionForm::render(FormView::empty(""), &prompt, &request).await
 }
 
-#[post("/account/delete", data = "<sent>")]
+#[post("/account/delete", data = "<form>")]
 async fn create(
-    sent: Submitted<AccountDeletionForm>,
+    form: Submitted<AccountDeletionForm>,
     signed_in: SignedIn,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    request: RequestContext<'_>,
 ) -> Result<DeletionResponse, Error> {
-    let form = &sent.form;
-    let prompt = match ReauthenticationPrompt::of(ctx, &signed_in, HERE).await? {
-        Ok(prompt) => prompt,
-        Err(way) => return Ok(DeletionResponse::Redirect(way)),
-    };
-    let errors = sent.errors(prompt.filter(form.validate()));
+    let (ctx, user) = (request.context, signed_in.user());
+    let prompt = ReauthenticationPrompt::of(ctx, &signed_in, HERE).await?;
+    let errors = prompt.errors(&form.errors);
     if !errors.is_empty() {
-        return rerender(page, form, &errors.into(), prompt);
+        let page = form.reject_on(&prompt, errors.into(), &request).await;
+        return page.map(DeletionResponse::Form);
     }
     let password = prompt.password(&form.password);
-    let rejection =
-        match flows::account::account_deletion::schedule(ctx, signed_in.user(), password, info)
-            .await
-        {
-            Ok(_) => {
-                Flash::DeletionScheduled.set(jar, ctx);
-                return Ok(DeletionResponse::LoggedOut(LoggedOut::of(jar, ctx)));
-            }
-            Err(DeletionError::LastSuperuser) => {
-                Rejection::on_form("account_deletion.last_superuser")
-            }
-            Err(DeletionError::NotProved(error)) => {
-                Rejection::not_authenticated(&page, "password", error)?
-            }
-            Err(DeletionError::Broken(error)) => return Err(error.into()),
-        };
-    rerender(page, form, &rejection, prompt)
+    match flows::account::account_deletion::schedule(ctx, user, password, request.info).await {
+        Ok(_) => {
+            request.flash(Flash::DeletionScheduled);
+            Ok(DeletionResponse::LoggedOut(LoggedOut::of(request.cookies, ctx)))
+        }
+        Err(error) => {
+            let page = form.reject_on(&prompt, rejection(error, &request)?, &request).await;
+            page.map(DeletionResponse::Form)
+        }
+    }
 }
 
-fn rerender(
-    page: PageContext,
-    form: &AccountDeletionForm,
-    rejection: &Rejection,
-    prompt: ReauthenticationPrompt,
-) -> Result<DeletionResponse, Error> {
-    let form = FormView::filled(&page, form, &rejection.errors);
-    Ok(DeletionResponse::Page(rejection.apply_to(render(page, form, prompt)?)))
-}
-
-fn render(
-    page: PageContext,
-    form: FormView,
-    prompt: ReauthenticationPrompt,
-) -> Result<Page, Error> {
-    Page::render(&AccountDeletionPage { page, form, asks_password: prompt.asks_password() })
+fn rejection(error: DeletionError, request: &RequestContext<'_>) -> Result<Rejection, Error> {
+    match error {
+        DeletionError::LastSuperuser => Ok(Rejection::on_form("account_deletion.last_superuser")),
+        DeletionError::NotProved(error) => {
+            Rejection::not_authenticated(&request.page, "password", error)
+        }
+        DeletionError::Broken(error) => Err(error.into()),
+    }
 }

@@ -5,13 +5,9 @@
 //! moves from the URL to a cookie before the page is rendered.
 
 use askama::Template;
-use rocket::form::FromForm;
-use rocket::http::CookieJar;
 use rocket::request::FromParam;
-use rocket::response::Redirect;
-use rocket::{Route, State, get, post, routes};
+use rocket::{Route, get, post, routes};
 
-use super::{MY_PAGE, Response};
 use crate::context::Context;
 use crate::db::DbError;
 use crate::flows;
@@ -21,13 +17,15 @@ use crate::flows::account::email_verification::{
 use crate::http::cookies;
 use crate::links;
 use crate::links::{Link, LinkError, Purpose};
-use crate::types::{Password, RequestInfo, Secret, SessionId, UserId};
+use crate::types::{Email, Password, Secret, SessionId, UserId};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
-use crate::web::forms::{Form, FormView, Submitted};
+use crate::web::forms::{Field, FormPage, FormView, Submitted, form};
 use crate::web::message_page;
 use crate::web::page::{Page, PageContext};
+use crate::web::request_context::{MY_PAGE, RequestContext};
+use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new_at_email, new_at_report, show, create, create_at_email, create_at_report,]
@@ -105,72 +103,88 @@ impl FromParam<'_> for LinkAction {
     }
 }
 
-/// The button, and on the page that verifies an address a password that keeps other sessions.
-#[derive(FromForm)]
-struct EmailLinkForm {
-    #[field(default = String::new())]
-    password: String,
-}
-
-impl Form for EmailLinkForm {
-    const FIELDS: &'static [&'static str] = &["password"];
-
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        Vec::new()
+form! {
+    /// The button, and on the page that verifies an address a password that keeps other sessions.
+    struct EmailLinkForm {
+        password: Field<Option<Password>>,
     }
 }
 
 #[derive(Template)]
 #[template(path = "account/email_link.html")]
-struct EmailLinkPage {
-    page: PageContext,
+struct EmailLinkPage<'a> {
+    page: &'a PageContext,
     labels: [&'static str; 3],
-    email: Option<String>,
+    email: Option<&'a str>,
     asks_password: bool,
     ends_other_sessions: bool,
     form: FormView,
+}
+
+impl FormPage<(LinkAction, Link)> for EmailLinkForm {
+    async fn render(
+        form: FormView,
+        (action, link): &(LinkAction, Link),
+        request: &RequestContext<'_>,
+    ) -> Result<Page, Error> {
+        let effect = match action {
+            LinkAction::VerifyEmail => {
+                flows::account::email_verification::session_effect(
+                    request.context,
+                    link.user,
+                    session_of(request),
+                )
+                .await?
+            }
+            LinkAction::ChangeEmail
+            | LinkAction::UndoEmailChange
+            | LinkAction::ReportCompromise => SessionEffect::Keep,
+        };
+        Page::render(&EmailLinkPage {
+            page: &request.page,
+            labels: action.labels(),
+            email: link.email.as_ref().map(Email::as_typed),
+            asks_password: effect == SessionEffect::KeepWithPassword,
+            ends_other_sessions: effect == SessionEffect::End,
+            form,
+        })
+    }
 }
 
 #[get("/account/email/<action>/<token>", rank = 2)]
 async fn new_at_email(
     action: LinkAction,
     token: &str,
-    page: PageContext,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    take_token(action, token, page, ctx, jar).await
+    take_token(action, token, &request).await
 }
 
 #[get("/account/not-me/<token>")]
-async fn new_at_report(
-    token: &str,
-    page: PageContext,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
-) -> Result<Response, Error> {
-    take_token(LinkAction::ReportCompromise, token, page, ctx, jar).await
+async fn new_at_report(token: &str, request: RequestContext<'_>) -> Result<Response, Error> {
+    take_token(LinkAction::ReportCompromise, token, &request).await
 }
 
+/// Moves the token from the URL to a cookie.
 async fn take_token(
     action: LinkAction,
     token: &str,
-    page: PageContext,
-    ctx: &Context,
-    jar: &CookieJar<'_>,
+    request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
-    match find(ctx, &Secret::new(token.to_owned())).await? {
+    let secret = Secret::new(token.to_owned());
+    match find(request.context, &secret).await? {
         Some((found, _)) if found == action => {
-            cookies::set_link_token(jar, ctx, token);
-            Ok(Response::Redirect(Redirect::to(BUTTON)))
+            cookies::set_link_token(request.cookies, request.context, token);
+            Ok(Response::redirect_to(BUTTON))
         }
-        _ => dead_link(page, ctx, &Secret::new(token.to_owned())).await.map(Response::Page),
+        _ => dead_link(&secret, request).await.map(Response::Page),
     }
 }
 
 /// Renders the page for a dead link, which says if its work is already done.
-async fn dead_link(page: PageContext, ctx: &Context, token: &Secret) -> Result<Page, Error> {
-    match flows::account::email_verification::find_completed(ctx, token).await? {
+async fn dead_link(token: &Secret, request: &RequestContext<'_>) -> Result<Page, Error> {
+    let page = &request.page;
+    match flows::account::email_verification::find_completed(request.context, token).await? {
         Some(CompletedLink::Verified) => {
             message_page::not_found(page, ("email_verification.already.title", "used_link.text"))
         }
@@ -182,55 +196,24 @@ async fn dead_link(page: PageContext, ctx: &Context, token: &Secret) -> Result<P
 }
 
 /// Renders the page for a dead link whose token comes from the cookie, if it came.
-async fn dead_or_missing_link(
-    page: PageContext,
-    ctx: &Context,
-    jar: &CookieJar<'_>,
-    token: &Secret,
-) -> Result<Page, Error> {
+async fn dead_or_missing_link(token: &Secret, request: &RequestContext<'_>) -> Result<Page, Error> {
     if token.expose().is_empty() {
-        return message_page::no_link(page, ctx, jar);
+        return message_page::no_link(&request.page, request.context, request.cookies);
     }
-    dead_link(page, ctx, token).await
+    dead_link(token, request).await
 }
 
 #[get("/account/link")]
-async fn show(page: PageContext, ctx: &State<Context>, jar: &CookieJar<'_>) -> Result<Page, Error> {
-    let token = cookies::link_token(jar, ctx);
-    let Some((action, link)) = find(ctx, &token).await? else {
-        return dead_or_missing_link(page, ctx, jar, &token).await;
-    };
-    render(page, FormView::empty(""), (action, link), ctx).await
+async fn show(request: RequestContext<'_>) -> Result<Page, Error> {
+    let token = cookies::link_token(request.cookies, request.context);
+    match find(request.context, &token).await? {
+        Some(found) => EmailLinkForm::render(FormView::empty(""), &found, &request).await,
+        None => dead_or_missing_link(&token, &request).await,
+    }
 }
 
-async fn render(
-    page: PageContext,
-    form: FormView,
-    (action, link): (LinkAction, Link),
-    ctx: &Context,
-) -> Result<Page, Error> {
-    let outlook = match action {
-        LinkAction::VerifyEmail => {
-            flows::account::email_verification::session_effect(ctx, link.user, session_of(&page))
-                .await?
-        }
-        LinkAction::ChangeEmail | LinkAction::UndoEmailChange | LinkAction::ReportCompromise => {
-            SessionEffect::Keep
-        }
-    };
-    let email = link.email.map(|email| email.as_typed().to_owned());
-    Page::render(&EmailLinkPage {
-        page,
-        labels: action.labels(),
-        email,
-        asks_password: outlook == SessionEffect::KeepWithPassword,
-        ends_other_sessions: outlook == SessionEffect::End,
-        form,
-    })
-}
-
-fn session_of(page: &PageContext) -> Option<(SessionId, UserId)> {
-    page.user().map(|reader| (reader.session(), reader.user().id))
+fn session_of(request: &RequestContext<'_>) -> Option<(SessionId, UserId)> {
+    request.user().map(|user| (user.session(), user.user().id))
 }
 
 async fn find(ctx: &Context, token: &Secret) -> Result<Option<(LinkAction, Link)>, DbError> {
@@ -238,111 +221,49 @@ async fn find(ctx: &Context, token: &Secret) -> Result<Option<(LinkAction, Link)
     Ok(link.and_then(|link| Some((LinkAction::of(&link)?, link))))
 }
 
-#[post("/account/link", data = "<sent>")]
+#[post("/account/link", data = "<form>")]
 async fn create(
-    sent: Submitted<EmailLinkForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    form: Submitted<EmailLinkForm>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let token = cookies::link_token(jar, ctx);
-    match find(ctx, &token).await? {
-        Some((action, _)) => run((action, &token, &sent), page, info, (ctx, jar)).await,
-        None => dead_or_missing_link(page, ctx, jar, &token).await.map(Response::Page),
+    let token = cookies::link_token(request.cookies, request.context);
+    match find(request.context, &token).await? {
+        Some((action, _)) => run(action, &token, &form, &request).await,
+        None => dead_or_missing_link(&token, &request).await.map(Response::Page),
     }
 }
 
 /// Runs a form that is sent to the link's own URL.
-#[post("/account/email/<action>/<token>", data = "<sent>", rank = 2)]
+#[post("/account/email/<action>/<token>", data = "<form>", rank = 2)]
 async fn create_at_email(
     action: LinkAction,
     token: &str,
-    sent: Submitted<EmailLinkForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    form: Submitted<EmailLinkForm>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let token = Secret::new(token.to_owned());
-    run((action, &token, &sent), page, info, (ctx, jar)).await
+    run(action, &Secret::new(token.to_owned()), &form, &request).await
 }
 
-#[post("/account/not-me/<token>", data = "<sent>")]
+#[post("/account/not-me/<token>", data = "<form>")]
 async fn create_at_report(
     token: &str,
-    sent: Submitted<EmailLinkForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    form: Submitted<EmailLinkForm>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
     let token = Secret::new(token.to_owned());
-    run((LinkAction::ReportCompromise, &token, &sent), page, info, (ctx, jar)).await
-}
-
-/// Verifies the address, with the password if one was typed.
-async fn verify(
-    token: &Secret,
-    sent: &Submitted<EmailLinkForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    (ctx, jar): (&Context, &CookieJar<'_>),
-) -> Result<Response, Error> {
-    let session = session_of(&page);
-    let errors = sent.errors(Ok(()));
-    if !errors.is_empty() {
-        return rerender(token, sent, &errors.into(), page, (ctx, jar)).await;
-    }
-    // Without a password the address is verified and other sessions end.
-    let password = Password::parse(&sent.form.password).ok();
-    match flows::account::email_verification::verify(
-        ctx,
-        token,
-        LinkReader { session, password },
-        info,
-    )
-    .await
-    {
-        Ok(0) => done(Flash::EmailVerified, session, ctx, jar).await,
-        Ok(_) => done(Flash::EmailVerifiedOthersLoggedOut, session, ctx, jar).await,
-        Err(VerifyError::NotProved(error)) => {
-            let rejection = Rejection::not_authenticated(&page, "password", error)?;
-            rerender(token, sent, &rejection, page, (ctx, jar)).await
-        }
-        Err(VerifyError::Link(LinkError::Invalid)) => {
-            dead_link(page, ctx, token).await.map(Response::Page)
-        }
-        Err(VerifyError::Link(LinkError::Broken(error))) => Err(error.into()),
-    }
-}
-
-/// Renders the page again. Its form goes to the path that reads the token from the cookie.
-async fn rerender(
-    token: &Secret,
-    sent: &Submitted<EmailLinkForm>,
-    rejection: &Rejection,
-    page: PageContext,
-    (ctx, jar): (&Context, &CookieJar<'_>),
-) -> Result<Response, Error> {
-    let Some(found) = find(ctx, token).await? else {
-        return dead_link(page, ctx, token).await.map(Response::Page);
-    };
-    cookies::set_link_token(jar, ctx, token.expose());
-    let form = FormView::filled(&page, &sent.form, &rejection.errors);
-    Ok(Response::Page(rejection.apply_to(render(page, form, found, ctx).await?)))
+    run(LinkAction::ReportCompromise, &token, &form, &request).await
 }
 
 /// Runs the action, then redirects to My page or the log-in page.
 async fn run(
-    (action, token, sent): (LinkAction, &Secret, &Submitted<EmailLinkForm>),
-    page: PageContext,
-    info: &RequestInfo,
-    (ctx, jar): (&Context, &CookieJar<'_>),
+    action: LinkAction,
+    token: &Secret,
+    form: &Submitted<EmailLinkForm>,
+    request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let session = session_of(&page);
-    let followed = match action {
-        LinkAction::VerifyEmail => return verify(token, sent, page, info, (ctx, jar)).await,
+    let (ctx, info) = (request.context, request.info);
+    let result = match action {
+        LinkAction::VerifyEmail => return verify(token, form, request).await,
         LinkAction::ChangeEmail => flows::account::email_change::confirm(ctx, token, info).await,
         LinkAction::UndoEmailChange => {
             flows::account::report_compromise::undo_email_change(ctx, token, info).await
@@ -351,24 +272,60 @@ async fn run(
             flows::account::report_compromise::report(ctx, token, info).await
         }
     };
-    match followed {
-        Ok(()) => done(action.flash(), session, ctx, jar).await,
-        Err(LinkError::Invalid) => dead_link(page, ctx, token).await.map(Response::Page),
+    match result {
+        Ok(()) => done(action.flash(), request).await,
+        Err(LinkError::Invalid) => dead_link(token, request).await.map(Response::Page),
         Err(LinkError::Broken(error)) => Err(error.into()),
     }
 }
 
-async fn done(
-    flash: Flash,
-    session: Option<(SessionId, UserId)>,
-    ctx: &Context,
-    jar: &CookieJar<'_>,
+/// Verifies the address, with the password if one was typed. Without a password other sessions end.
+async fn verify(
+    token: &Secret,
+    form: &Submitted<EmailLinkForm>,
+    request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
-    cookies::remove_link_token(jar, ctx);
-    flash.set(jar, ctx);
-    let is_still_in = match session {
-        Some((session, _)) => crate::sessions::find(ctx, session).await?.is_some(),
+    if !form.errors.is_empty() {
+        return reject(token, form, form.errors.clone().into(), request).await;
+    }
+    let reader =
+        LinkReader { session: session_of(request), password: form.password.value().flatten() };
+    let (ctx, info) = (request.context, request.info);
+    match flows::account::email_verification::verify(ctx, token, reader, info).await {
+        Ok(0) => done(Flash::EmailVerified, request).await,
+        Ok(_) => done(Flash::EmailVerifiedOthersLoggedOut, request).await,
+        Err(VerifyError::NotProved(error)) => {
+            let rejection = Rejection::not_authenticated(&request.page, "password", error)?;
+            reject(token, form, rejection, request).await
+        }
+        Err(VerifyError::Link(LinkError::Invalid)) => {
+            dead_link(token, request).await.map(Response::Page)
+        }
+        Err(VerifyError::Link(LinkError::Broken(error))) => Err(error.into()),
+    }
+}
+
+/// Renders the page again. Its form goes to the path that reads the token from the cookie.
+async fn reject(
+    token: &Secret,
+    form: &Submitted<EmailLinkForm>,
+    rejection: Rejection,
+    request: &RequestContext<'_>,
+) -> Result<Response, Error> {
+    let Some(found) = find(request.context, token).await? else {
+        return dead_link(token, request).await.map(Response::Page);
+    };
+    cookies::set_link_token(request.cookies, request.context, token.expose());
+    form.reject_on(&found, rejection, request).await
+}
+
+async fn done(flash: Flash, request: &RequestContext<'_>) -> Result<Response, Error> {
+    cookies::remove_link_token(request.cookies, request.context);
+    request.flash(flash);
+    // The action may have ended the session of this browser.
+    let is_still_in = match request.session() {
+        Some(session) => crate::sessions::find(request.context, session).await?.is_some(),
         None => false,
     };
-    Ok(Response::Redirect(Redirect::to(if is_still_in { MY_PAGE } else { "/account/login" })))
+    Ok(Response::redirect_to(if is_still_in { MY_PAGE } else { "/account/login" }))
 }

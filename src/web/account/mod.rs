@@ -26,9 +26,6 @@ mod email_verification;
 pub(crate) mod login_methods;
 
 use rocket::Route;
-use rocket::response::{Redirect, Responder};
-
-use super::page::Page;
 
 pub(crate) fn routes() -> Vec<Route> {
     [
@@ -55,14 +52,4 @@ pub(crate) fn routes() -> Vec<Route> {
     .concat()
 }
 
-/// The page after a log-in without `next`.
-pub(crate) const MY_PAGE: &str = "/account/mypage";
-
-/// The response of a page with a form.
-#[derive(Responder)]
-pub(crate) enum Response {
-    /// The page, with errors if something is wrong.
-    Page(Page),
-    /// The form is done; the user goes on from here.
-    Redirect(Redirect),
-}
+pub(crate) use super::response::Response;

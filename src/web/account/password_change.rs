@@ -1,149 +1,120 @@
 //! The page for changing the password.
 
 use askama::Template;
-use rocket::form::FromForm;
-use rocket::http::CookieJar;
-use rocket::response::Redirect;
-use rocket::{Route, State, get, post, routes};
-use validator::Validate;
+use rocket::{Route, get, post, routes};
 
-use super::{MY_PAGE, Response};
-use crate::context::Context;
 use crate::flows;
 use crate::flows::account::password_change::PasswordChangeError;
 use crate::http::guards::SignedIn;
 use crate::sessions::AuthError;
-use crate::types::{Password, RequestInfo};
+use crate::types::Password;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
-use crate::web::forms::rules;
-use crate::web::forms::{Form, FormView, Submitted};
+use crate::web::forms::{Field, FormErrors, FormPage, FormView, ParsedForm, Submitted, form};
 use crate::web::page::{Page, PageContext};
+use crate::web::request_context::{MY_PAGE, RequestContext};
+use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![edit, update]
 }
 
-#[derive(FromForm, Validate)]
-struct PasswordChangeForm {
-    #[field(default = String::new())]
-    #[validate(custom(function = "rules::password"))]
-    old_password: String,
-    #[field(default = String::new())]
-    #[validate(custom(function = "rules::password"))]
-    new_password1: String,
-    #[field(default = String::new())]
-    #[validate(must_match(other = "new_password1", code = "password.differs"))]
-    new_password2: String,
+form! {
+    struct PasswordChangeForm {
+        old_password: Field<Password>,
+        new_password1: Field<Password>,
+        new_password2: Field<Option<Password>>,
+    }
+    same: new_password2 == new_password1;
 }
 
-impl Form for PasswordChangeForm {
-    const FIELDS: &'static [&'static str] = &["old_password", "new_password1", "new_password2"];
+impl ParsedForm for PasswordChangeForm {
+    /// The old password and the new one.
+    type Parsed = (Password, Password);
 
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        Vec::new()
+    fn parsed(&self) -> Option<Self::Parsed> {
+        Some((self.old_password.value()?, self.new_password1.value()?))
     }
 }
 
 #[derive(Template)]
 #[template(path = "account/password_change.html")]
-struct PasswordChangePage {
-    page: PageContext,
+struct PasswordChangePage<'a> {
+    page: &'a PageContext,
     form: FormView,
     min_length: u8,
 }
 
-#[get("/account/password/change")]
-fn edit(_signed_in: SignedIn, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
-    render(page, FormView::empty(""), ctx)
+impl FormPage for PasswordChangeForm {
+    async fn render(form: FormView, (): &(), request: &RequestContext<'_>) -> Result<Page, Error> {
+        let min_length = request.context.settings.password_min_length;
+        Page::render(&PasswordChangePage { page: &request.page, form, min_length })
+    }
 }
 
-#[post("/account/password/change", data = "<sent>")]
+#[get("/account/password/change")]
+async fn edit(_signed_in: SignedIn, request: RequestContext<'_>) -> Result<Page, Error> {
+    PasswordChangeForm::render(FormView::empty(""), &(), &request).await
+}
+
+#[post("/account/password/change", data = "<form>")]
 async fn update(
-    sent: Submitted<PasswordChangeForm>,
+    form: Submitted<PasswordChangeForm>,
     signed_in: SignedIn,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let form = &sent.form;
-    let email = &signed_in.user().email;
-    let errors = sent.errors(form.validate());
-    if !errors.is_empty() {
-        let found = match errors.unchecked_password("new_password1", &form.new_password1) {
-            Some(new) => {
-                flows::account::password_change::check_password_strength(ctx, email, &new).await
-            }
-            None => Ok(Vec::new()),
-        };
-        return match found {
-            Ok(found) => {
-                rerender(page, form, &errors.with_weaknesses("new_password1", found).into(), ctx)
-            }
-            Err(error) => reject(page, form, error, ctx),
-        };
-    }
-    let holds = "the rules hold, and they are this parser";
-    let old = Password::parse(&form.old_password).expect(holds);
-    let new = Password::parse(&form.new_password1).expect(holds);
-    match flows::account::password_change::change(
-        ctx,
-        (email, signed_in.session()),
-        old,
-        new.clone(),
-        info,
-    )
-    .await
-    {
+    let Some((old, new)) = form.parsed() else {
+        return reject_all(&form, form.errors.clone(), &signed_in, &request).await;
+    };
+    let owner = (&signed_in.user().email, signed_in.session());
+    let (ctx, info) = (request.context, request.info);
+    match flows::account::password_change::change(ctx, owner, old, new, info).await {
         Ok(()) => {
-            Flash::PasswordChanged.set(jar, ctx);
-            Ok(Response::Redirect(Redirect::to(MY_PAGE)))
+            request.flash(Flash::PasswordChanged);
+            Ok(Response::redirect_to(MY_PAGE))
         }
         // The weaknesses of the new password are shown together with the wrong old one.
         Err(PasswordChangeError::NotProved(AuthError::WrongCredentials)) => {
             let wrong = Rejection::on_field("old_password", "password.wrong").errors;
-            match flows::account::password_change::check_password_strength(ctx, email, &new).await {
-                Ok(found) => {
-                    rerender(page, form, &wrong.with_weaknesses("new_password1", found).into(), ctx)
-                }
-                Err(error) => reject(page, form, error, ctx),
-            }
+            reject_all(&form, wrong, &signed_in, &request).await
         }
-        Err(error) => reject(page, form, error, ctx),
+        Err(error) => form.reject(rejection(error, &request)?, &request).await,
     }
 }
 
-fn reject(
-    page: PageContext,
-    form: &PasswordChangeForm,
-    error: PasswordChangeError,
-    ctx: &Context,
+/// Renders the form with these errors and the weaknesses of its new password.
+async fn reject_all(
+    form: &Submitted<PasswordChangeForm>,
+    errors: FormErrors,
+    signed_in: &SignedIn,
+    request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let rejection = match error {
+    let Some(new) = form.new_password1.value().filter(|_| !errors.has("new_password1")) else {
+        return form.reject(errors.into(), request).await;
+    };
+    let email = &signed_in.user().email;
+    let rejection = match flows::account::password_change::check_password_strength(
+        request.context,
+        email,
+        &new,
+    )
+    .await
+    {
+        Ok(found) => errors.with_weaknesses("new_password1", found).into(),
+        Err(error) => rejection(error, request)?,
+    };
+    form.reject(rejection, request).await
+}
+
+fn rejection(error: PasswordChangeError, request: &RequestContext<'_>) -> Result<Rejection, Error> {
+    match error {
         PasswordChangeError::NotProved(error) => {
-            Rejection::not_authenticated(&page, "old_password", error)?
+            Rejection::not_authenticated(&request.page, "old_password", error)
         }
         PasswordChangeError::NotTaken(error) => {
-            Rejection::new_password_rejected("new_password1", error)?
+            Rejection::new_password_rejected("new_password1", error)
         }
-        PasswordChangeError::Broken(error) => return Err(error.into()),
-    };
-    rerender(page, form, &rejection, ctx)
-}
-
-fn rerender(
-    page: PageContext,
-    form: &PasswordChangeForm,
-    rejection: &Rejection,
-    ctx: &Context,
-) -> Result<Response, Error> {
-    let form = FormView::filled(&page, form, &rejection.errors);
-    Ok(Response::Page(rejection.apply_to(render(page, form, ctx)?)))
-}
-
-fn render(page: PageContext, form: FormView, ctx: &Context) -> Result<Page, Error> {
-    let min_length = ctx.settings.password_min_length;
-    Page::render(&PasswordChangePage { page, form, min_length })
+        PasswordChangeError::Broken(error) => Err(error.into()),
+    }
 }

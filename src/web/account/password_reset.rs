@@ -2,238 +2,203 @@
 //! password.
 
 use askama::Template;
-use rocket::form::FromForm;
-use rocket::http::CookieJar;
-use rocket::response::Redirect;
-use rocket::{Route, State, get, post, routes};
-use validator::Validate;
+use rocket::{Route, get, post, routes};
 
-use super::Response;
-use crate::context::Context;
 use crate::flows;
 use crate::flows::account::password_reset::PasswordResetError;
 use crate::http::cookies;
-use crate::types::{Email, Password, RequestInfo, Secret};
+use crate::types::{Email, Password, Secret};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
-use crate::web::forms::rules;
-use crate::web::forms::{Form, FormView, Submitted};
+use crate::web::forms::{Field, FormPage, FormView, ParsedForm, Submitted, form};
 use crate::web::message_page;
 use crate::web::page::{Page, PageContext};
+use crate::web::request_context::RequestContext;
+use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create, sent, arrive, edit, update, update_at_once]
 }
 
-#[derive(FromForm, Validate)]
-struct ResetRequestForm {
-    #[field(default = String::new())]
-    #[validate(custom(function = "rules::email"))]
-    email: String,
-}
-
-impl Form for ResetRequestForm {
-    const FIELDS: &'static [&'static str] = &["email"];
-
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        vec![("email", &self.email)]
+form! {
+    struct ResetRequestForm {
+        email: Field<Email>,
     }
 }
 
-#[derive(FromForm, Validate)]
-struct PasswordResetForm {
-    #[field(default = String::new())]
-    #[validate(custom(function = "rules::password"))]
-    new_password1: String,
-    #[field(default = String::new())]
-    #[validate(must_match(other = "new_password1", code = "password.differs"))]
-    new_password2: String,
+impl ParsedForm for ResetRequestForm {
+    type Parsed = Email;
+
+    fn parsed(&self) -> Option<Email> {
+        self.email.value()
+    }
 }
 
-impl Form for PasswordResetForm {
-    const FIELDS: &'static [&'static str] = &["new_password1", "new_password2"];
+form! {
+    struct PasswordResetForm {
+        new_password1: Field<Password>,
+        new_password2: Field<Option<Password>>,
+    }
+    same: new_password2 == new_password1;
+}
 
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        Vec::new()
+impl ParsedForm for PasswordResetForm {
+    type Parsed = Password;
+
+    fn parsed(&self) -> Option<Password> {
+        self.new_password1.value()
     }
 }
 
 #[derive(Template)]
 #[template(path = "account/password_reset.html")]
-struct ResetRequestPage {
-    page: PageContext,
+struct ResetRequestPage<'a> {
+    page: &'a PageContext,
     form: FormView,
+}
+
+impl FormPage for ResetRequestForm {
+    async fn render(form: FormView, (): &(), request: &RequestContext<'_>) -> Result<Page, Error> {
+        Page::render(&ResetRequestPage { page: &request.page, form })
+    }
 }
 
 #[derive(Template)]
 #[template(path = "account/password_reset_new.html")]
-struct PasswordResetPage {
-    page: PageContext,
+struct PasswordResetPage<'a> {
+    page: &'a PageContext,
     form: FormView,
     min_length: u8,
 }
 
+impl FormPage for PasswordResetForm {
+    async fn render(form: FormView, (): &(), request: &RequestContext<'_>) -> Result<Page, Error> {
+        let min_length = request.context.settings.password_min_length;
+        Page::render(&PasswordResetPage { page: &request.page, form, min_length })
+    }
+}
+
 #[get("/account/password/reset")]
-fn new(page: PageContext) -> Result<Page, Error> {
-    Page::render(&ResetRequestPage { page, form: FormView::empty("") })
+async fn new(request: RequestContext<'_>) -> Result<Page, Error> {
+    ResetRequestForm::render(FormView::empty(""), &(), &request).await
 }
 
-#[post("/account/password/reset", data = "<sent>")]
+#[post("/account/password/reset", data = "<form>")]
 async fn create(
-    sent: Submitted<ResetRequestForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
+    form: Submitted<ResetRequestForm>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let errors = sent.errors(sent.form.validate());
-    if !errors.is_empty() {
-        return rerender_request(page, &sent.form, &errors.into());
+    let Some(email) = form.parsed() else { return form.rerender(&request).await };
+    let (ctx, page) = (request.context, &request.page);
+    match flows::account::password_reset::request(ctx, email, page.language(), request.info).await {
+        Ok(()) => Ok(Response::redirect_to("/account/password/sent")),
+        Err(error) => form.reject(Rejection::throttled(page, error)?, &request).await,
     }
-    let email = Email::parse(&sent.form.email).expect("the rules hold, and they are this parser");
-    match flows::account::password_reset::request(ctx, email, page.language(), info).await {
-        Ok(()) => Ok(Response::Redirect(Redirect::to("/account/password/sent"))),
-        Err(error) => {
-            let rejection = Rejection::throttled(&page, error)?;
-            rerender_request(page, &sent.form, &rejection)
-        }
-    }
-}
-
-fn rerender_request(
-    page: PageContext,
-    form: &ResetRequestForm,
-    rejection: &Rejection,
-) -> Result<Response, Error> {
-    let form = FormView::filled(&page, form, &rejection.errors);
-    Ok(Response::Page(rejection.apply_to(Page::render(&ResetRequestPage { page, form })?)))
 }
 
 /// Renders the answer to every request, whether the address has an account or not.
 #[get("/account/password/sent")]
 fn sent(page: PageContext) -> Result<Page, Error> {
-    message_page::render(page, ("password_reset.sent.title", "password_reset.sent.text"))
+    message_page::render(&page, ("password_reset.sent.title", "password_reset.sent.text"))
 }
 
 /// Moves the token from the URL to a cookie before a page is rendered, so that it is in no history,
 /// `Referer` or screenshot. Opening the link uses nothing up; the form does.
 #[get("/account/password/reset/<token>")]
-async fn arrive(
-    token: &str,
-    page: PageContext,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
-) -> Result<Response, Error> {
+async fn arrive(token: &str, request: RequestContext<'_>) -> Result<Response, Error> {
+    let ctx = request.context;
     if !flows::account::password_reset::is_link_valid(ctx, &Secret::new(token.to_owned())).await? {
-        return message_page::dead_link(page).map(Response::Page);
+        return message_page::dead_link(&request.page).map(Response::Page);
     }
-    cookies::set_link_token(jar, ctx, token);
-    Ok(Response::Redirect(Redirect::to("/account/password/new")))
+    cookies::set_link_token(request.cookies, ctx, token);
+    Ok(Response::redirect_to("/account/password/new"))
 }
 
 #[get("/account/password/new")]
-async fn edit(page: PageContext, ctx: &State<Context>, jar: &CookieJar<'_>) -> Result<Page, Error> {
+async fn edit(request: RequestContext<'_>) -> Result<Page, Error> {
+    let (ctx, jar) = (request.context, request.cookies);
     if !flows::account::password_reset::is_link_valid(ctx, &cookies::link_token(jar, ctx)).await? {
-        return message_page::no_link(page, ctx, jar);
+        return message_page::no_link(&request.page, ctx, jar);
     }
-    render(page, FormView::empty(""), ctx)
+    PasswordResetForm::render(FormView::empty(""), &(), &request).await
 }
 
-#[post("/account/password/new", data = "<sent>")]
+#[post("/account/password/new", data = "<form>")]
 async fn update(
-    sent: Submitted<PasswordResetForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    form: Submitted<PasswordResetForm>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    set(&cookies::link_token(jar, ctx), &sent, page, info, (ctx, jar)).await
+    reset(&cookies::link_token(request.cookies, request.context), &form, &request).await
 }
 
 /// Runs a form that is sent to the link's own URL.
-#[post("/account/password/reset/<token>", data = "<sent>")]
+#[post("/account/password/reset/<token>", data = "<form>")]
 async fn update_at_once(
     token: &str,
-    sent: Submitted<PasswordResetForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    form: Submitted<PasswordResetForm>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    set(&Secret::new(token.to_owned()), &sent, page, info, (ctx, jar)).await
+    reset(&Secret::new(token.to_owned()), &form, &request).await
 }
 
-async fn set(
+async fn reset(
     token: &Secret,
-    sent: &Submitted<PasswordResetForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    (ctx, jar): (&Context, &CookieJar<'_>),
+    form: &Submitted<PasswordResetForm>,
+    request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let errors = sent.errors(sent.form.validate());
-    if !errors.is_empty() {
-        let found = match errors.unchecked_password("new_password1", &sent.form.new_password1) {
-            Some(password) => {
-                flows::account::password_reset::check_password_strength(ctx, token, &password).await
-            }
-            // A dead link is reported whatever the form holds.
-            None if !flows::account::password_reset::is_link_valid(ctx, token).await? => {
-                Err(PasswordResetError::Dead)
-            }
-            None => Ok(Vec::new()),
-        };
-        return match found {
-            Ok(found) => rerender(
-                page,
-                &sent.form,
-                &errors.with_weaknesses("new_password1", found).into(),
-                ctx,
-            ),
-            Err(error) => reject(page, &sent.form, error, ctx),
-        };
-    }
-    let password = Password::parse(&sent.form.new_password1);
-    let password = password.expect("the rules hold, and they are this parser");
-    match flows::account::password_reset::reset(ctx, token, password, info).await {
+    let Some(password) = form.parsed() else { return reject_all(token, form, request).await };
+    let (ctx, jar) = (request.context, request.cookies);
+    match flows::account::password_reset::reset(ctx, token, password, request.info).await {
         Ok(()) => {
             cookies::remove_link_token(jar, ctx);
             // A visitor's browser has no cookies of ours; others are left alone.
-            if page.user().is_some() {
+            if request.user().is_some() {
                 cookies::sign_out(jar, ctx);
             }
-            Flash::PasswordReset.set(jar, ctx);
-            Ok(Response::Redirect(Redirect::to("/account/login")))
+            request.flash(Flash::PasswordReset);
+            Ok(Response::redirect_to("/account/login"))
         }
-        Err(error) => reject(page, &sent.form, error, ctx),
+        Err(error) => reject(form, error, request).await,
     }
 }
 
-fn reject(
-    page: PageContext,
-    form: &PasswordResetForm,
+/// Renders the form with its errors and the weaknesses of its password.
+async fn reject_all(
+    token: &Secret,
+    form: &Submitted<PasswordResetForm>,
+    request: &RequestContext<'_>,
+) -> Result<Response, Error> {
+    let (ctx, errors) = (request.context, form.errors.clone());
+    let found = match form.new_password1.value().filter(|_| !errors.has("new_password1")) {
+        Some(password) => {
+            flows::account::password_reset::check_password_strength(ctx, token, &password).await
+        }
+        // A dead link is reported whatever the form holds.
+        None if !flows::account::password_reset::is_link_valid(ctx, token).await? => {
+            Err(PasswordResetError::Dead)
+        }
+        None => Ok(Vec::new()),
+    };
+    match found {
+        Ok(found) => {
+            form.reject(errors.with_weaknesses("new_password1", found).into(), request).await
+        }
+        Err(error) => reject(form, error, request).await,
+    }
+}
+
+async fn reject(
+    form: &Submitted<PasswordResetForm>,
     error: PasswordResetError,
-    ctx: &Context,
+    request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
     match error {
-        PasswordResetError::Dead => message_page::dead_link(page).map(Response::Page),
+        PasswordResetError::Dead => message_page::dead_link(&request.page).map(Response::Page),
         PasswordResetError::NotTaken(error) => {
-            rerender(page, form, &Rejection::new_password_rejected("new_password1", error)?, ctx)
+            let rejection = Rejection::new_password_rejected("new_password1", error)?;
+            form.reject(rejection, request).await
         }
         PasswordResetError::Broken(error) => Err(error.into()),
     }
-}
-
-fn rerender(
-    page: PageContext,
-    form: &PasswordResetForm,
-    rejection: &Rejection,
-    ctx: &Context,
-) -> Result<Response, Error> {
-    let form = FormView::filled(&page, form, &rejection.errors);
-    Ok(Response::Page(rejection.apply_to(render(page, form, ctx)?)))
-}
-
-fn render(page: PageContext, form: FormView, ctx: &Context) -> Result<Page, Error> {
-    let min_length = ctx.settings.password_min_length;
-    Page::render(&PasswordResetPage { page, form, min_length })
 }

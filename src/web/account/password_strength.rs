@@ -2,7 +2,6 @@
 //!
 //! The same rules as at the form itself: without script the form reports the same weaknesses.
 
-use rocket::form::FromForm;
 use rocket::http::{CookieJar, Header, Status};
 use rocket::response::Responder;
 use rocket::serde::json::Json;
@@ -19,35 +18,30 @@ use crate::i18n::Language;
 use crate::throttle::ThrottleError;
 use crate::types::{BirthDate, Email, Name, Password, RequestInfo};
 use crate::web::error::Error;
-use crate::web::forms::rules::Today;
-use crate::web::forms::{FormError, Submitted};
+use crate::web::forms::{Field, FormError, Hidden, Submitted, form};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![create]
 }
 
-#[derive(FromForm)]
-struct PasswordStrengthForm {
-    #[field(default = String::new())]
-    password: String,
-    /// `self`, `link`, or the user whom the other fields describe.
-    #[field(default = String::new())]
-    owner: String,
-    #[field(default = String::new())]
-    email: String,
-    #[field(default = String::new())]
-    name: String,
-    #[field(default = String::new())]
-    date_of_birth: String,
+form! {
+    struct PasswordStrengthForm {
+        password: Field<Password>,
+        /// `self`, `link`, or the user whom the other fields describe.
+        owner: Hidden,
+        email: Field<Email>,
+        name: Field<Name>,
+        date_of_birth: Field<Option<BirthDate>>,
+    }
 }
 
 impl PasswordStrengthForm {
     /// Returns what is known about the user, ignoring fields that do not parse.
-    fn user_attributes(&self, today: Today) -> UserAttributes {
+    fn user_attributes(&self) -> UserAttributes {
         UserAttributes {
-            email: Email::parse(&self.email).ok(),
-            name: Name::parse(&self.name).unwrap_or_default(),
-            date_of_birth: BirthDate::parse(&self.date_of_birth, today.0).ok().flatten(),
+            email: self.email.value(),
+            name: self.name.value().unwrap_or_default(),
+            date_of_birth: self.date_of_birth.value().flatten(),
         }
     }
 }
@@ -61,31 +55,28 @@ struct Strength {
 
 #[derive(Responder)]
 enum StrengthResponse {
-    ProviderUser(Json<Strength>),
+    Checked(Json<Strength>),
     #[response(status = 429)]
     TooSoon((), Header<'static>),
 }
 
 /// Checks a password. It comes in the body, not in the URL, which proxies log; the form token comes
 /// with it.
-#[post("/account/password/strength", data = "<sent>")]
+#[post("/account/password/strength", data = "<form>")]
 async fn create(
-    sent: Submitted<PasswordStrengthForm>,
+    form: Submitted<PasswordStrengthForm>,
     visitor: Visitor,
     language: Language,
     info: &RequestInfo,
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> Result<StrengthResponse, Error> {
-    let form = &sent.form;
-    let Ok(password) = Password::parse(&form.password) else {
-        return Err(Status::UnprocessableEntity.into());
-    };
+    let password = form.password.value().ok_or(Status::UnprocessableEntity)?;
     let carried = cookies::link_token(jar, ctx);
-    let owner = match (form.owner.as_str(), &visitor.0) {
+    let owner = match (&*form.owner, &visitor.0) {
         ("self", Some(user)) => PasswordOwner::SignedIn(user.user()),
         ("link", _) => PasswordOwner::ResetLink(&carried),
-        _ => PasswordOwner::Described(form.user_attributes(Today(ctx.clock.now().date()))),
+        _ => PasswordOwner::Described(form.user_attributes()),
     };
     let found = match flows::account::password_strength::check(ctx, &password, owner, info).await {
         Ok(found) => found,
@@ -104,5 +95,5 @@ async fn create(
         found.into_iter().map(FormError::from).collect()
     };
     let sentences = errors.iter().map(|error| error.in_language(language)).collect();
-    Ok(StrengthResponse::ProviderUser(Json(Strength { is_good, sentences })))
+    Ok(StrengthResponse::Checked(Json(Strength { is_good, sentences })))
 }

@@ -1,25 +1,21 @@
 //! The reauthentication page, on the way to something dangerous.
 
 use askama::Template;
-use rocket::form::FromForm;
 use rocket::response::Redirect;
-use rocket::{Route, State, get, post, routes};
-use url::form_urlencoded;
-use validator::Validate;
+use rocket::{Route, get, post, routes};
 
 use super::login_methods;
 use super::login_methods::LoginMethod;
-use super::{MY_PAGE, Response};
-use crate::context::Context;
 use crate::flows;
 use crate::http::guards::SignedIn;
-use crate::http::next;
-use crate::types::{Password, RequestInfo};
+use crate::types::Password;
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
-use crate::web::forms::rules;
-use crate::web::forms::{Form, FormView, Submitted};
+use crate::web::forms::{Field, FormPage, FormView, Hidden, ParsedForm, Submitted, form};
 use crate::web::page::{Page, PageContext};
+use crate::web::redirects;
+use crate::web::request_context::RequestContext;
+use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
@@ -32,99 +28,78 @@ pub(in crate::web) fn redirect(page: &PageContext) -> Redirect {
 
 /// Returns the redirect to the reauthentication page, which goes on to a path of this site.
 pub(in crate::web) fn redirect_for(next: &str) -> Redirect {
-    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-    Redirect::to(format!("/account/sudo?next={next}"))
+    redirects::to_reauthentication(next)
 }
 
-#[derive(FromForm, Validate)]
-struct ReauthenticationForm {
-    #[field(default = String::new())]
-    #[validate(custom(function = "rules::password"))]
-    password: String,
-    #[field(default = String::new())]
-    next: String,
-}
-
-impl Form for ReauthenticationForm {
-    const FIELDS: &'static [&'static str] = &["password"];
-
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        Vec::new()
+form! {
+    struct ReauthenticationForm {
+        password: Field<Password>,
+        next: Hidden,
     }
+}
 
-    fn next(&self) -> &str {
-        &self.next
+impl ParsedForm for ReauthenticationForm {
+    type Parsed = Password;
+
+    fn parsed(&self) -> Option<Password> {
+        self.password.value()
     }
 }
 
 #[derive(Template)]
 #[template(path = "account/reauthentication.html")]
-struct ReauthenticationPage {
-    page: PageContext,
+struct ReauthenticationPage<'a> {
+    page: &'a PageContext,
     form: FormView,
     has_password: bool,
     login_methods: Vec<LoginMethod>,
+}
+
+/// A user without a password reauthenticates by a provider.
+impl FormPage<SignedIn> for ReauthenticationForm {
+    async fn render(
+        form: FormView,
+        signed_in: &SignedIn,
+        request: &RequestContext<'_>,
+    ) -> Result<Page, Error> {
+        let (page, user) = (&request.page, signed_in.user());
+        let has_password = user.has_password;
+        let (login_methods, origins) = if has_password {
+            Default::default()
+        } else {
+            login_methods::list_of_user(request.context, page, user.id).await?
+        };
+        Ok(Page::render(&ReauthenticationPage { page, form, has_password, login_methods })?
+            .with_form_action(origins))
+    }
 }
 
 #[get("/account/sudo?<next>")]
 async fn new(
     next: Option<&str>,
     signed_in: SignedIn,
-    page: PageContext,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> Result<Page, Error> {
-    render(page, FormView::empty(next.unwrap_or_default()), &signed_in, ctx).await
+    let form = FormView::empty(next.unwrap_or_default());
+    ReauthenticationForm::render(form, &signed_in, &request).await
 }
 
-#[post("/account/sudo", data = "<sent>")]
+#[post("/account/sudo", data = "<form>")]
 async fn create(
-    sent: Submitted<ReauthenticationForm>,
+    form: Submitted<ReauthenticationForm>,
     signed_in: SignedIn,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let form = &sent.form;
-    let errors = sent.errors(form.validate());
-    if !errors.is_empty() {
-        return rerender(page, form, &errors.into(), &signed_in, ctx).await;
-    }
-    let password = Password::parse(&form.password);
-    let password = password.expect("the rules hold, and they are this parser");
+    let Some(password) = form.parsed() else {
+        return form.reject_on(&signed_in, form.errors.clone().into(), &request).await;
+    };
     let whose = (&signed_in.user().email, signed_in.session());
+    let (ctx, info) = (request.context, request.info);
     match flows::account::reauthentication::with_password(ctx, whose, password, info).await {
-        Ok(()) => Ok(Response::Redirect(Redirect::to(next::after_login(&form.next, MY_PAGE)))),
+        Ok(()) => Ok(request.redirect_to_next(&form.next)),
         Err(error) => {
-            let rejection = Rejection::not_authenticated(&page, "password", error)?;
-            rerender(page, form, &rejection, &signed_in, ctx).await
+            let rejection = Rejection::not_authenticated(&request.page, "password", error)?;
+            form.reject_on(&signed_in, rejection, &request).await
         }
     }
-}
-
-async fn rerender(
-    page: PageContext,
-    form: &ReauthenticationForm,
-    rejection: &Rejection,
-    reader: &SignedIn,
-    ctx: &Context,
-) -> Result<Response, Error> {
-    let form = FormView::filled(&page, form, &rejection.errors);
-    Ok(Response::Page(rejection.apply_to(render(page, form, reader, ctx).await?)))
-}
-
-/// Renders the page; a user without a password reauthenticates by a provider.
-async fn render(
-    page: PageContext,
-    form: FormView,
-    reader: &SignedIn,
-    ctx: &Context,
-) -> Result<Page, Error> {
-    let has_password = reader.user().has_password;
-    let (login_methods, origins) = if has_password {
-        Default::default()
-    } else {
-        login_methods::list_of_user(ctx, &page, reader.user().id).await?
-    };
-    Ok(Page::render(&ReauthenticationPage { page, form, has_password, login_methods })?
-        .with_form_action(origins))
 }

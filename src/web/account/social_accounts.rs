@@ -1,13 +1,11 @@
 //! The user's connected login providers: connecting others and disconnecting them.
 
 use askama::Template;
-use rocket::http::CookieJar;
-use rocket::response::Redirect;
+use rocket::http::Status;
 use rocket::{Route, State, get, post, routes};
 
 use super::login_methods;
 use super::login_methods::LoginMethod;
-use super::{Response, reauthentication};
 use crate::context::Context;
 use crate::flows;
 use crate::flows::account::social_accounts::DisconnectError;
@@ -15,12 +13,13 @@ use crate::http::guards;
 use crate::http::guards::SignedIn;
 use crate::social;
 use crate::social::{Identity, Provider};
-use crate::types::RequestInfo;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::{ButtonForm, Submitted};
 use crate::web::message_page;
 use crate::web::page::{Page, PageContext, Timestamp};
+use crate::web::request_context::RequestContext;
+use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![index, destroy]
@@ -73,37 +72,28 @@ fn row(identity: Identity, providers: &[Provider], page: &PageContext) -> Social
     }
 }
 
-#[post("/account/connections/<id>/disconnect", data = "<_sent>")]
+#[post("/account/connections/<id>/disconnect", data = "<_form>")]
 async fn destroy(
     id: Option<i64>,
-    _sent: Submitted<ButtonForm>,
+    _form: Submitted<ButtonForm>,
     signed_in: SignedIn,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
+    let (ctx, user, id) = (request.context, signed_in.user().id, id.unwrap_or_default());
     if !guards::has_reauthenticated(ctx, &signed_in).await? {
-        return Ok(Response::Redirect(reauthentication::redirect_for(LIST)));
+        return Err(Error::ReauthenticationRequired(LIST.to_owned()));
     }
-    match flows::account::social_accounts::disconnect(
-        ctx,
-        signed_in.user().id,
-        id.unwrap_or_default(),
-        info,
-    )
-    .await
-    {
+    match flows::account::social_accounts::disconnect(ctx, user, id, request.info).await {
         Ok(()) => {
-            Flash::SocialDisconnected.set(jar, ctx);
-            Ok(Response::Redirect(Redirect::to(LIST)))
+            request.flash(Flash::SocialDisconnected);
+            Ok(Response::redirect_to(LIST))
         }
         Err(DisconnectError::Stays) => {
             let page = message_page::render(
-                page,
+                &request.page,
                 ("social_accounts.last_method.title", "social_accounts.last_method.text"),
             )?;
-            Ok(Response::Page(page.with_status(rocket::http::Status::UnprocessableEntity)))
+            Ok(Response::Page(page.with_status(Status::UnprocessableEntity)))
         }
         Err(DisconnectError::Broken(error)) => Err(error.into()),
     }

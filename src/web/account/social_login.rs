@@ -4,29 +4,26 @@
 //! `flows::account::social_login`.
 
 use rocket::form::FromForm;
-use rocket::http::{CookieJar, Status};
-use rocket::response::Redirect;
-use rocket::{Route, State, get, post, routes};
+use rocket::http::Status;
+use rocket::{Route, get, post, routes};
 
 use super::oauth_state::{OAuthPurpose, OAuthState, PendingSocialSignup};
-use super::{MY_PAGE, Response, login_methods, reauthentication, signup, social_accounts};
-use crate::context::Context;
+use super::{login_methods, signup, social_accounts};
 use crate::flows;
 use crate::flows::account::social_accounts::ConnectError;
 use crate::flows::account::social_login::{SocialLogin, SocialLoginError, SocialLoginOutcome};
-use crate::http::cookies;
 use crate::http::guards;
-use crate::http::guards::SignedIn;
-use crate::http::next;
 use crate::oauth::{CallbackParams, OAuthError, ProviderUser};
 use crate::social::Provider;
 use crate::throttle::ThrottleError;
-use crate::types::{RequestInfo, Secret, SessionId, UserId};
+use crate::types::{Secret, SessionId, UserId};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
-use crate::web::forms::{Form, Submitted};
+use crate::web::forms::{Hidden, Submitted, form};
 use crate::web::message_page;
 use crate::web::page::PageContext;
+use crate::web::request_context::RequestContext;
+use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![create, callback, callback_without_state]
@@ -35,52 +32,41 @@ pub(crate) fn routes() -> Vec<Route> {
 /// Longest authorization code that is accepted.
 const MAX_BYTES: usize = 4096;
 
-#[derive(Debug, FromForm)]
-struct SocialLoginForm {
-    #[field(default = String::new())]
-    next: String,
-    /// Sent by the reauthentication page: reauthenticate rather than connect another provider.
-    #[field(default = String::new())]
-    again: String,
-}
-
-impl Form for SocialLoginForm {
-    const FIELDS: &'static [&'static str] = &[];
-
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        Vec::new()
+form! {
+    #[derive(Debug)]
+    struct SocialLoginForm {
+        next: Hidden,
+        /// Sent by the reauthentication page: reauthenticate rather than connect another provider.
+        again: Hidden,
     }
 }
 
 /// Redirects to the provider. A logged-in user connects the provider, after reauthenticating.
-#[post("/account/social/<slug>", data = "<sent>")]
+#[post("/account/social/<slug>", data = "<form>")]
 async fn create(
     slug: &str,
-    sent: Submitted<SocialLoginForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    form: Submitted<SocialLoginForm>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let purpose = match page.user() {
+    let ctx = request.context;
+    let purpose = match request.user() {
         None => OAuthPurpose::LogIn,
-        Some(reader) if !sent.form.again.is_empty() => {
-            OAuthPurpose::Reauthenticate(reader.session().to_string())
+        Some(user) if !form.again.is_empty() => {
+            OAuthPurpose::Reauthenticate(user.session().to_string())
         }
-        Some(reader) if guards::has_reauthenticated(ctx, reader).await? => {
-            OAuthPurpose::Connect(reader.session().to_string())
+        Some(user) if guards::has_reauthenticated(ctx, user).await? => {
+            OAuthPurpose::Connect(user.session().to_string())
         }
-        Some(_) => {
-            return Ok(Response::Redirect(reauthentication::redirect_for(social_accounts::LIST)));
-        }
+        Some(_) => return Err(Error::ReauthenticationRequired(social_accounts::LIST.to_owned())),
     };
     let is_reauthentication = matches!(purpose, OAuthPurpose::Reauthenticate(_));
-    match flows::account::social_login::begin(ctx, slug, is_reauthentication, info).await {
-        Ok((way, request)) => {
-            OAuthState::set((ctx, jar), (slug, &sent.form.next), &request, purpose);
-            Ok(Response::Redirect(Redirect::to(way)))
+    match flows::account::social_login::begin(ctx, slug, is_reauthentication, request.info).await {
+        Ok((url, authorization)) => {
+            let cookies = (ctx, request.cookies);
+            OAuthState::set(cookies, (slug, &form.next), &authorization, purpose);
+            Ok(Response::redirect_to(url))
         }
-        Err(error) => failure_response(page, ctx, slug, error).await,
+        Err(error) => failure_response(slug, error, &request).await,
     }
 }
 
@@ -98,12 +84,10 @@ async fn callback(
     slug: &str,
     query: CallbackQuery<'_>,
     state: OAuthState,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let Some(request) = state.request(ctx, slug, query.state.unwrap_or_default()) else {
+    let (ctx, info, page) = (request.context, request.info, &request.page);
+    let Some(authorization) = state.request(ctx, slug, query.state.unwrap_or_default()) else {
         return stale_state(page);
     };
     let code = query.code.filter(|code| !code.is_empty() && code.len() <= MAX_BYTES);
@@ -112,77 +96,60 @@ async fn callback(
         (Some("access_denied"), _) => {
             tracing::info!(provider = slug, request.id = info.request_id, "consent was denied");
             let text = (Status::UnprocessableEntity, "social_login.denied");
-            return message(page, ctx, slug, text).await;
+            return message(slug, text, &request).await;
         }
         _ => {
             tracing::warn!(provider = slug, request.id = info.request_id, "no code came back");
             let text = (Status::BadGateway, "social_login.unavailable");
-            return message(page, ctx, slug, text).await;
+            return message(slug, text, &request).await;
         }
     };
     let params = CallbackParams { code, issuer: query.iss.map(str::to_owned) };
-    match flows::account::social_login::handle_callback(ctx, slug, &request, params, info).await {
-        Ok((provider, provider_user)) => {
-            complete(&provider, &provider_user, &state, page, info, (ctx, jar)).await
-        }
-        Err(error) => failure_response(page, ctx, slug, error).await,
+    match flows::account::social_login::handle_callback(ctx, slug, &authorization, params, info)
+        .await
+    {
+        Ok((provider, user)) => complete(&provider, &user, &state, &request).await,
+        Err(error) => failure_response(slug, error, &request).await,
     }
 }
 
 /// Answers a callback without a state cookie: the log-in began in another browser, or too long ago.
 #[get("/account/social/<_slug>/callback", rank = 2)]
 fn callback_without_state(_slug: &str, page: PageContext) -> Result<Response, Error> {
-    stale_state(page)
+    stale_state(&page)
 }
 
 async fn complete(
     provider: &Provider,
     provider_user: &ProviderUser,
     state: &OAuthState,
-    page: PageContext,
-    info: &RequestInfo,
-    (ctx, jar): (&Context, &CookieJar<'_>),
+    request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
+    let (ctx, info, page) = (request.context, request.info, &request.page);
     let identity = (provider.slug(), provider_user);
     match &state.purpose {
-        OAuthPurpose::LogIn => {
-            sign_in(provider, provider_user, state, page, info, (ctx, jar)).await
-        }
+        OAuthPurpose::LogIn => sign_in(provider, provider_user, state, request).await,
         OAuthPurpose::Connect(session) => {
-            let Some((user, _)) = same_session(&page, session) else { return stale_state(page) };
+            let Some((user, _)) = same_session(page, session) else { return stale_state(page) };
             match flows::account::social_accounts::connect(ctx, user, identity, info).await {
                 Ok(()) => {
-                    Flash::SocialConnected.set(jar, ctx);
-                    Ok(Response::Redirect(Redirect::to(social_accounts::LIST)))
+                    request.flash(Flash::SocialConnected);
+                    Ok(Response::redirect_to(social_accounts::LIST))
                 }
                 Err(error) => {
-                    rejected_connection(
-                        page,
-                        ctx,
-                        provider.slug(),
-                        error,
-                        "social_accounts.not_connected",
-                    )
-                    .await
+                    let text = "social_accounts.not_connected";
+                    rejected_connection(provider.slug(), error, text, request).await
                 }
             }
         }
         OAuthPurpose::Reauthenticate(session) => {
-            let Some(whose) = same_session(&page, session) else { return stale_state(page) };
+            let Some(whose) = same_session(page, session) else { return stale_state(page) };
             match flows::account::social_accounts::reauthenticate(ctx, whose, identity, info).await
             {
-                Ok(()) => {
-                    Ok(Response::Redirect(Redirect::to(next::after_login(&state.next, MY_PAGE))))
-                }
+                Ok(()) => Ok(request.redirect_to_next(&state.next)),
                 Err(error) => {
-                    rejected_connection(
-                        page,
-                        ctx,
-                        provider.slug(),
-                        error,
-                        "social_login.other_user",
-                    )
-                    .await
+                    let text = "social_login.other_user";
+                    rejected_connection(provider.slug(), error, text, request).await
                 }
             }
         }
@@ -192,21 +159,18 @@ async fn complete(
 /// Returns the user if this is still the session in which the request began; another user may have
 /// logged in meanwhile.
 fn same_session(page: &PageContext, session: &str) -> Option<(UserId, SessionId)> {
-    let reader = page.user().filter(|reader| reader.session().to_string() == session)?;
-    Some((reader.user().id, reader.session()))
+    let user = page.user().filter(|user| user.session().to_string() == session)?;
+    Some((user.user().id, user.session()))
 }
 
 async fn rejected_connection(
-    page: PageContext,
-    ctx: &Context,
     slug: &str,
     error: ConnectError,
     text: &'static str,
+    request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
     match error {
-        ConnectError::Refused => {
-            message(page, ctx, slug, (Status::UnprocessableEntity, text)).await
-        }
+        ConnectError::Refused => message(slug, (Status::UnprocessableEntity, text), request).await,
         ConnectError::Broken(error) => Err(error.into()),
     }
 }
@@ -215,20 +179,18 @@ async fn sign_in(
     provider: &Provider,
     provider_user: &ProviderUser,
     state: &OAuthState,
-    page: PageContext,
-    info: &RequestInfo,
-    (ctx, jar): (&Context, &CookieJar<'_>),
+    request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let before = page.user().map(SignedIn::session);
-    let language = page.language();
+    let (ctx, jar) = (request.context, request.cookies);
+    let (language, before) = (request.page.language(), request.session());
     let login = SocialLogin { provider, provider_user, typed_email: None, language, before };
-    match flows::account::social_login::sign_in_or_register(ctx, login, info).await {
+    match flows::account::social_login::sign_in_or_register(ctx, login, request.info).await {
         Err(SocialLoginError::NoEmail) => {
             PendingSocialSignup::set((ctx, jar), (provider.slug(), &state.next), provider_user);
-            Ok(Response::Redirect(Redirect::to("/account/join/address")))
+            Ok(Response::redirect_to("/account/join/address"))
         }
-        Ok(outcome) => Ok(signed_in_response(&outcome, &state.next, ctx, jar)),
-        Err(error) => failure_response(page, ctx, provider.slug(), error).await,
+        Ok(outcome) => Ok(signed_in_response(&outcome, &state.next, request)),
+        Err(error) => failure_response(provider.slug(), error, request).await,
     }
 }
 
@@ -236,28 +198,27 @@ async fn sign_in(
 pub(crate) fn signed_in_response(
     outcome: &SocialLoginOutcome,
     next: &str,
-    ctx: &Context,
-    jar: &CookieJar<'_>,
+    request: &RequestContext<'_>,
 ) -> Response {
     match outcome {
         SocialLoginOutcome::SignedIn(tokens, deletion_cancelled) => {
-            cookies::sign_in(jar, ctx, tokens);
+            request.log_in(tokens);
             if *deletion_cancelled {
-                Flash::DeletionCancelled.set(jar, ctx);
+                request.flash(Flash::DeletionCancelled);
             }
-            Response::Redirect(Redirect::to(next::after_login(next, MY_PAGE)))
+            request.redirect_to_next(next)
         }
-        SocialLoginOutcome::EmailSent => Response::Redirect(Redirect::to("/account/join/sent")),
+        SocialLoginOutcome::EmailSent => Response::redirect_to("/account/join/sent"),
     }
 }
 
 /// Renders why the log-in failed.
 pub(crate) async fn failure_response(
-    page: PageContext,
-    ctx: &Context,
     slug: &str,
     error: SocialLoginError,
+    request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
+    let page = &request.page;
     let text = match error {
         SocialLoginError::Unknown => return Err(Status::NotFound.into()),
         SocialLoginError::Closed => return signup::closed(page),
@@ -277,23 +238,23 @@ pub(crate) async fn failure_response(
         SocialLoginError::LocalEmail => (Status::UnprocessableEntity, "social_login.local_email"),
         SocialLoginError::NoEmail => (Status::UnprocessableEntity, "social_login.no_email"),
     };
-    message(page, ctx, slug, text).await
+    message(slug, text, request).await
 }
 
 /// Answers a callback whose state is not this browser's or is for something else.
-fn stale_state(page: PageContext) -> Result<Response, Error> {
+fn stale_state(page: &PageContext) -> Result<Response, Error> {
     let page = message_page::render(page, ("social_login.failed", "social_login.stale"))?;
     Ok(Response::Page(page.with_status(Status::Forbidden)))
 }
 
 /// Says what went wrong in a sentence that may name the provider.
 async fn message(
-    page: PageContext,
-    ctx: &Context,
     slug: &str,
     (status, text): (Status, &'static str),
+    request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let provider = login_methods::provider_name_of(ctx, &page, slug).await?;
+    let page = &request.page;
+    let provider = login_methods::provider_name_of(request.context, page, slug).await?;
     let text = page.t_with(text, "provider", provider);
     let page = message_page::render_text(page, "social_login.failed", text)?;
     Ok(Response::Page(page.with_status(status)))

@@ -1,101 +1,92 @@
 //! The page that asks for an e-mail address when the provider shares none.
 
 use askama::Template;
-use rocket::form::FromForm;
-use rocket::http::{CookieJar, Status};
-use rocket::{Route, State, get, post, routes};
-use validator::Validate;
+use rocket::http::Status;
+use rocket::{Route, get, post, routes};
 
-use super::Response;
 use super::oauth_state::PendingSocialSignup;
 use super::social_login::{failure_response, signed_in_response};
-use crate::context::Context;
 use crate::flows;
 use crate::flows::account::social_login::{SocialLogin, SocialLoginError};
 use crate::http::cookies;
-use crate::http::guards::SignedIn;
 use crate::social as providers;
-use crate::types::{Email, RequestInfo};
+use crate::types::Email;
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
-use crate::web::forms::rules;
-use crate::web::forms::{Form, FormView, Submitted};
+use crate::web::forms::{Field, FormPage, FormView, ParsedForm, Submitted, form};
 use crate::web::page::{Page, PageContext};
+use crate::web::request_context::RequestContext;
+use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
 }
 
-#[derive(FromForm, Validate)]
-struct SocialSignupForm {
-    #[field(default = String::new())]
-    #[validate(custom(function = "rules::email"))]
-    email: String,
+form! {
+    struct SocialSignupForm {
+        email: Field<Email>,
+    }
 }
 
-impl Form for SocialSignupForm {
-    const FIELDS: &'static [&'static str] = &["email"];
+impl ParsedForm for SocialSignupForm {
+    type Parsed = Email;
 
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        vec![("email", &self.email)]
+    fn parsed(&self) -> Option<Email> {
+        self.email.value()
     }
 }
 
 #[derive(Template)]
 #[template(path = "account/social_signup.html")]
-struct SocialSignupPage {
-    page: PageContext,
+struct SocialSignupPage<'a> {
+    page: &'a PageContext,
     form: FormView,
 }
 
-#[get("/account/join/address")]
-fn new(page: PageContext, ctx: &State<Context>, jar: &CookieJar<'_>) -> Result<Page, Error> {
-    PendingSocialSignup::from_cookie(ctx, jar).ok_or(Status::NotFound)?;
-    Page::render(&SocialSignupPage { page, form: FormView::empty("") })
+impl FormPage for SocialSignupForm {
+    async fn render(form: FormView, (): &(), request: &RequestContext<'_>) -> Result<Page, Error> {
+        Page::render(&SocialSignupPage { page: &request.page, form })
+    }
 }
 
-#[post("/account/join/address", data = "<sent>")]
+#[get("/account/join/address")]
+async fn new(request: RequestContext<'_>) -> Result<Page, Error> {
+    pending_signup(&request)?;
+    SocialSignupForm::render(FormView::empty(""), &(), &request).await
+}
+
+#[post("/account/join/address", data = "<form>")]
 async fn create(
-    sent: Submitted<SocialSignupForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    form: Submitted<SocialSignupForm>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let pending = PendingSocialSignup::from_cookie(ctx, jar).ok_or(Status::NotFound)?;
-    let errors = sent.errors(sent.form.validate());
-    if !errors.is_empty() {
-        return rerender(page, &sent.form, &errors.into());
-    }
-    let email = Email::parse(&sent.form.email).expect("the rules hold, and they are this parser");
+    let pending = pending_signup(&request)?;
+    let Some(email) = form.parsed() else { return form.rerender(&request).await };
+    let (ctx, jar) = (request.context, request.cookies);
     let provider = providers::find_active(ctx, &pending.slug).await?.ok_or(Status::NotFound)?;
     let login = SocialLogin {
         provider: &provider,
         provider_user: &pending.provider_user(),
         typed_email: Some(&email),
-        language: page.language(),
-        before: page.user().map(SignedIn::session),
+        language: request.page.language(),
+        before: request.session(),
     };
-    match flows::account::social_login::sign_in_or_register(ctx, login, info).await {
+    match flows::account::social_login::sign_in_or_register(ctx, login, request.info).await {
         Ok(outcome) => {
             cookies::remove_pending_social_signup(jar, ctx);
-            Ok(signed_in_response(&outcome, &pending.next, ctx, jar))
+            Ok(signed_in_response(&outcome, &pending.next, &request))
         }
         Err(SocialLoginError::EmailTaken) => {
-            rerender(page, &sent.form, &Rejection::on_field("email", "social_login.email_taken"))
+            form.reject(Rejection::on_field("email", "social_login.email_taken"), &request).await
         }
         Err(SocialLoginError::LocalEmail) => {
-            rerender(page, &sent.form, &Rejection::on_field("email", "email.local"))
+            form.reject(Rejection::on_field("email", "email.local"), &request).await
         }
-        Err(error) => failure_response(page, ctx, provider.slug(), error).await,
+        Err(error) => failure_response(provider.slug(), error, &request).await,
     }
 }
 
-fn rerender(
-    page: PageContext,
-    form: &SocialSignupForm,
-    rejection: &Rejection,
-) -> Result<Response, Error> {
-    let form = FormView::filled(&page, form, &rejection.errors);
-    Ok(Response::Page(rejection.apply_to(Page::render(&SocialSignupPage { page, form })?)))
+fn pending_signup(request: &RequestContext<'_>) -> Result<PendingSocialSignup, Error> {
+    let pending = PendingSocialSignup::from_cookie(request.context, request.cookies);
+    pending.ok_or_else(|| Status::NotFound.into())
 }

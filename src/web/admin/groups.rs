@@ -18,9 +18,10 @@ use crate::types::{GroupId, Permission, Permissions, RequestInfo, User};
 use crate::web::account::{Response, reauthentication};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
+use crate::web::forms::raw::{RawForm, RawSubmitted};
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
-use crate::web::forms::{ButtonForm, Form, FormErrors, FormView, Submitted};
+use crate::web::forms::{ButtonForm, FormErrors, FormView, Submitted};
 use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -43,7 +44,7 @@ struct GroupForm {
     permissions: Vec<String>,
 }
 
-impl Form for GroupForm {
+impl RawForm for GroupForm {
     const FIELDS: &'static [&'static str] = &["name", "permissions"];
     const REPEATED: &'static [&'static str] = &["permissions"];
 
@@ -136,7 +137,7 @@ fn new(reader: ChangesUsers, page: PageContext, ctx: &State<Context>) -> Result<
 #[post("/admin/groups/new", data = "<sent>")]
 async fn create(
     reader: ChangesUsers,
-    sent: Submitted<GroupForm>,
+    sent: RawSubmitted<GroupForm>,
     page: PageContext,
     info: &RequestInfo,
     ctx: &State<Context>,
@@ -173,7 +174,7 @@ async fn edit(
 async fn update(
     id: Option<i64>,
     reader: ChangesUsers,
-    sent: Submitted<GroupForm>,
+    sent: RawSubmitted<GroupForm>,
     page: PageContext,
     info: &RequestInfo,
     ctx: &State<Context>,

@@ -1,310 +1,133 @@
 //! Forms: what was sent, what is wrong with it, and how it is rendered again.
 //!
-//! A form is a struct of raw texts. Its rules call the types' own `parse`, so each rule exists
-//! once; an error is a translation key until a page is rendered.
+//! A form is a struct of fields, declared by [`form!`]. Each field reads itself once and keeps the typed
+//! text beside its value or its error ([`Field`]), so no handler parses anything, and a handler gets
+//! values only from a form without errors ([`Submitted::parsed`]). The rules are those of the types
+//! (`types::FromText`); this module has none.
 
+mod errors;
+mod field;
+pub(crate) mod profile;
+pub(crate) mod raw;
 pub(crate) mod rejection;
 pub(crate) mod rules;
+mod submitted;
+mod view;
 
-use std::borrow::Cow;
+pub(crate) use errors::{FormError, FormErrors};
+pub(crate) use field::{Choices, Field, FieldSpec, FieldType, FormData, Hidden};
+pub(crate) use submitted::Submitted;
+use validator::{Validate, ValidationErrors};
+pub(crate) use view::FormView;
 
-use rocket::data::{Data, FromData, Outcome};
-use rocket::form::{Form as RocketForm, FromForm, ValueField};
-use rocket::http::Status;
-use rocket::{Request, outcome::Outcome as AnyOutcome};
-use validator::{ValidationError, ValidationErrors};
+use super::error::Error;
+use super::page::Page;
+use super::request_context::RequestContext;
 
-use super::already_signed_in;
-use super::page::PageContext;
-use crate::accounts::Weakness;
-use crate::context::Context;
-use crate::http::next::SafeNext;
-use crate::http::urlencoded;
-use crate::http::urlencoded::FieldProblem;
-use crate::http::{body, csrf, guards, refusals};
-use crate::types::Password;
+/// A form, or a part of one, as [`form!`] declares it.
+pub(crate) trait Form: Validate + Sized {
+    /// Returns its fields, in the order of the page.
+    fn fields() -> Vec<FieldSpec>;
 
-/// One error: a translation key with its values.
-pub(crate) use crate::i18n::Sentence as FormError;
+    /// Reads the fields of a body.
+    fn read_fields(data: &FormData<'_>) -> Self;
 
-/// The hidden field with the form token.
-const TOKEN: &str = "csrf";
+    /// Adds what is wrong with its fields.
+    fn find_errors(&self, errors: &mut ValidationErrors);
 
-/// The hidden field with the path to go on to.
-const NEXT: &str = "next";
-
-/// A form that is rendered again when something is wrong with it.
-pub(crate) trait Form {
-    /// Its visible fields, in the order of the page.
-    const FIELDS: &'static [&'static str];
-
-    /// Fields that may be sent more than once, such as checkboxes.
-    const REPEATED: &'static [&'static str] = &[];
-
-    /// Returns the values to render again. Passwords are never among them.
-    fn retained_values(&self) -> Vec<(&'static str, &str)>;
-
-    /// Returns the path to go on to.
-    fn next(&self) -> &str {
-        Default::default()
-    }
+    /// Returns the values that are rendered again, which the type of each field decides: passwords
+    /// are never among them.
+    fn retained_values(&self) -> Vec<(&'static str, String)>;
 }
 
-/// A form with a button and its token. The token has been checked before a handler sees the form.
-#[derive(Debug, FromForm)]
-pub(crate) struct ButtonForm {
-    #[field(name = "csrf", default = String::new())]
-    _token: String,
+/// A form whose values make up what a use case wants.
+pub(crate) trait ParsedForm: Form {
+    type Parsed;
+
+    /// Returns the values, unless something is wrong with one.
+    fn parsed(&self) -> Option<Self::Parsed>;
 }
 
-impl Form for ButtonForm {
-    const FIELDS: &'static [&'static str] = &[];
-
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        Vec::new()
-    }
+/// A form with a page. `Subject` is what the page needs beside the form, such as the group it changes.
+pub(crate) trait FormPage<Subject = ()>: Form {
+    async fn render(
+        form: FormView,
+        subject: &Subject,
+        request: &RequestContext<'_>,
+    ) -> Result<Page, Error>;
 }
 
-/// A form from one of our pages. As a data guard it refuses foreign, oversized, slow and unreadable
-/// requests before a handler runs.
-#[derive(Debug)]
-pub(crate) struct Submitted<T> {
-    pub form: T,
-    malformed: Vec<(String, FieldProblem)>,
-}
+/// Declares a form: a struct of fields, read and validated in the order of the page.
+///
+/// `same: password2 == password1;` after the struct adds the rule that both passwords are equal.
+macro_rules! form {
+    (
+        $(#[$meta:meta])*
+        $vis:vis struct $name:ident { $( $(#[$of_field:meta])* $of_vis:vis $field:ident: $type:ty ),* $(,)? }
+        $( same: $second:ident == $first:ident; )?
+    ) => {
+        $(#[$meta])*
+        $vis struct $name { $( $(#[$of_field])* $of_vis $field: $type ),* }
 
-#[rocket::async_trait]
-impl<'r, T: for<'a> FromForm<'a> + 'r> FromData<'r> for Submitted<T> {
-    type Error = ();
-
-    async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
-        match receive(request, data).await {
-            Ok(submitted) => AnyOutcome::Success(submitted),
-            Err(status) => AnyOutcome::Error((status, ())),
-        }
-    }
-}
-
-async fn receive<T: for<'a> FromForm<'a>>(
-    request: &Request<'_>,
-    data: Data<'_>,
-) -> Result<Submitted<T>, Status> {
-    let ctx = request.rocket().state::<Context>().ok_or(Status::InternalServerError)?;
-    if !request.content_type().is_some_and(|kind| kind.is_form()) {
-        return Err(Status::UnsupportedMediaType);
-    }
-    let body = body::read(request, data).await?;
-    let fields = urlencoded::fields(&body).map_err(|_| Status::PayloadTooLarge)?;
-    let token = fields.iter().find(|field| field.name == TOKEN).map(|field| field.value.as_str());
-    let user = guards::current_user(request).await.as_ref().map_err(|unknown| unknown.0)?;
-    let token = token.unwrap_or_default();
-    if !csrf::is_valid_token(request, ctx, user.as_ref(), token) {
-        if user.is_some() && csrf::is_visitor_token(token) {
-            let next = fields.iter().find(|field| field.name == NEXT);
-            already_signed_in::remember(request, next.map_or("", |next| &next.value));
-        }
-        refusals::set_reason(request, csrf::token_rejection_reason(request, ctx));
-        return Err(Status::Forbidden);
-    }
-    let sent = fields.iter().map(|field| ValueField {
-        name: rocket::form::name::NameView::new(&field.name),
-        value: &field.value,
-    });
-    let form = RocketForm::<T>::parse_iter(sent).map_err(|_| Status::UnprocessableEntity)?;
-    let malformed = fields.iter().filter_map(|field| Some((field.name.clone(), field.wrong?)));
-    Ok(Submitted { form, malformed: malformed.collect() })
-}
-
-impl<T: Form> Submitted<T> {
-    /// Collects the errors of the request's bytes and of the form's rules. A field that is
-    /// malformed is not checked by the rules.
-    pub(crate) fn errors(&self, rules: Result<(), ValidationErrors>) -> FormErrors {
-        let mut errors = FormErrors::default();
-        for (name, why) in &self.malformed {
-            if *why == FieldProblem::Repeated && T::REPEATED.contains(&name.as_str()) {
-                continue;
+        impl $crate::web::forms::Form for $name {
+            fn fields() -> Vec<$crate::web::forms::FieldSpec> {
+                let groups: &[Vec<$crate::web::forms::FieldSpec>] =
+                    &[ $( <$type as $crate::web::forms::FieldType>::specs(stringify!($field)) ),* ];
+                groups.concat()
             }
-            let why = match why {
-                FieldProblem::Unreadable => "form.unreadable",
-                FieldProblem::Repeated => "form.twice",
-            };
-            match T::FIELDS.iter().find(|field| *field == name) {
-                Some(field) => errors.on(field, FormError::new(why)),
-                None => errors.top(FormError::new(why)),
+
+            fn read_fields(data: &$crate::web::forms::FormData<'_>) -> Self {
+                let _ = data;
+                Self { $( $field: $crate::web::forms::FieldType::read(data, stringify!($field)) ),* }
+            }
+
+            fn find_errors(&self, errors: &mut ::validator::ValidationErrors) {
+                let _ = &errors;
+                $( $crate::web::forms::FieldType::add_errors(
+                    &self.$field, stringify!($field), errors,
+                ); )*
+                $(
+                    if !$crate::web::forms::is_same_password(&self.$first, &self.$second) {
+                        let differs = $crate::types::text_error("password.differs");
+                        errors.add(stringify!($second), differs);
+                    }
+                )?
+            }
+
+            fn retained_values(&self) -> Vec<(&'static str, String)> {
+                let mut values = Vec::new();
+                $( $crate::web::forms::FieldType::add_retained(
+                    &self.$field, stringify!($field), &mut values,
+                ); )*
+                values
             }
         }
-        let broken = rules.err();
-        let broken = broken.as_ref().map(ValidationErrors::field_errors).unwrap_or_default();
-        for field in T::FIELDS {
-            if errors.0.iter().any(|(about, _)| *about == Some(*field)) {
-                continue;
-            }
-            for error in broken.get(*field).into_iter().flat_map(|errors| errors.iter()) {
-                errors.on(field, FormError::from(error));
+
+        impl ::validator::Validate for $name {
+            fn validate(&self) -> Result<(), ::validator::ValidationErrors> {
+                let mut errors = ::validator::ValidationErrors::new();
+                $crate::web::forms::Form::find_errors(self, &mut errors);
+                if errors.is_empty() { Ok(()) } else { Err(errors) }
             }
         }
-        errors
+    };
+}
+pub(crate) use form;
+
+form! {
+    /// A form with a button and its token. The token has been checked before a handler sees the form.
+    #[derive(Debug)]
+    pub(crate) struct ButtonForm {
+        csrf: Hidden,
     }
 }
 
-/// The codes of our own rules are translation keys; any other code is a rule of `validator` itself.
-impl From<&ValidationError> for FormError {
-    fn from(error: &ValidationError) -> Self {
-        let Cow::Borrowed(key) = error.code else { return Self::new("form.unreadable") };
-        // The typed value is a parameter too, and must not be repeated.
-        match error.params.get("sign").and_then(serde_json::Value::as_str) {
-            Some(sign) => Self::with(key, "sign", sign),
-            None => Self::new(key),
-        }
-    }
-}
-
-impl From<Weakness> for FormError {
-    fn from(weakness: Weakness) -> Self {
-        match weakness.bound() {
-            Some((name, number)) => Self::with(weakness.key(), name, number),
-            None => Self::new(weakness.key()),
-        }
-    }
-}
-
-/// The errors of a form; `None` stands for the form as a whole.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct FormErrors(Vec<(Option<&'static str>, FormError)>);
-
-impl FormErrors {
-    pub(crate) fn on_field(
-        field: &'static str,
-        errors: impl IntoIterator<Item = FormError>,
-    ) -> Self {
-        Self(errors.into_iter().map(|error| (Some(field), error)).collect())
-    }
-
-    pub(crate) fn on_form(error: FormError) -> Self {
-        Self(vec![(None, error)])
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Returns the password if nothing is wrong with its field yet, so that its strength can be
-    /// checked too.
-    pub(crate) fn unchecked_password(&self, field: &'static str, typed: &str) -> Option<Password> {
-        let is_judged = self.0.iter().any(|(about, _)| *about == Some(field));
-        Password::parse(typed).ok().filter(|_| !is_judged)
-    }
-
-    /// Adds the weaknesses of a password.
-    pub(crate) fn with_weaknesses(mut self, field: &'static str, found: Vec<Weakness>) -> Self {
-        for weakness in found {
-            self.on(field, FormError::from(weakness));
-        }
-        self
-    }
-
-    /// Adds an error about a field.
-    pub(crate) fn add(&mut self, field: &'static str, key: &'static str) {
-        self.on(field, FormError::new(key));
-    }
-
-    /// Adds an error with values about a field.
-    pub(crate) fn add_sentence(&mut self, field: &'static str, error: FormError) {
-        self.on(field, error);
-    }
-
-    fn on(&mut self, field: &'static str, error: FormError) {
-        self.once((Some(field), error));
-    }
-
-    fn top(&mut self, error: FormError) {
-        self.once((None, error));
-    }
-
-    /// Adds an error once: a field that is sent a thousand times is one mistake and one sentence.
-    fn once(&mut self, error: (Option<&'static str>, FormError)) {
-        if !self.0.contains(&error) {
-            self.0.push(error);
-        }
-    }
-}
-
-/// A form as a template renders it: the retained values and the sentences about errors.
-#[derive(Debug, Default)]
-pub(crate) struct FormView {
-    values: Vec<(&'static str, String)>,
-    wrong: Vec<(&'static str, Vec<String>)>,
-    all: Vec<(String, String)>,
-    top: Vec<String>,
-    next: String,
-}
-
-impl FormView {
-    /// Returns an empty form that goes on to `next`.
-    pub(crate) fn empty(next: &str) -> Self {
-        Self { next: safe(next), ..Self::default() }
-    }
-
-    /// Returns a form with its values and errors.
-    pub(crate) fn filled<T: Form>(page: &PageContext, form: &T, errors: &FormErrors) -> Self {
-        let retained = form.retained_values();
-        let values = retained.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
-        let mut view = Self { values, next: safe(form.next()), ..Self::default() };
-        let mut in_order: Vec<_> = errors.0.iter().collect();
-        in_order.sort_by_key(|(field, _)| T::FIELDS.iter().position(|name| Some(*name) == *field));
-        for (field, error) in in_order {
-            let sentence = error.in_language(page.language());
-            let Some(field) = field else {
-                view.top.push(sentence);
-                continue;
-            };
-            view.all.push(((*field).to_owned(), sentence.clone()));
-            match view.wrong.iter_mut().find(|(name, _)| name == field) {
-                Some((_, sentences)) => sentences.push(sentence),
-                None => view.wrong.push((field, vec![sentence])),
-            }
-        }
-        view
-    }
-
-    /// Returns the retained value of a field.
-    pub(crate) fn value(&self, name: &str) -> &str {
-        self.values.iter().find(|(field, _)| *field == name).map_or("", |(_, value)| value)
-    }
-
-    /// Returns whether this is one of the values of a field with several.
-    pub(crate) fn has(&self, name: &str, value: impl ToString) -> bool {
-        let value = value.to_string();
-        self.values.iter().any(|(field, retained)| *field == name && *retained == value)
-    }
-
-    /// Returns the errors of a field.
-    pub(crate) fn errors(&self, name: &str) -> &[String] {
-        self.wrong.iter().find(|(field, _)| *field == name).map_or(&[], |(_, errors)| errors)
-    }
-
-    /// Returns whether the form has errors.
-    pub(crate) fn has_errors(&self) -> bool {
-        !self.all.is_empty() || !self.top.is_empty()
-    }
-
-    /// Returns the errors of the form as a whole.
-    pub(crate) fn form_errors(&self) -> &[String] {
-        &self.top
-    }
-
-    /// Returns the errors of all fields, in the order of the page.
-    pub(crate) fn field_errors(&self) -> &[(String, String)] {
-        &self.all
-    }
-
-    /// Returns the path to go on to.
-    pub(crate) fn next(&self) -> &str {
-        &self.next
-    }
-}
-
-/// Returns the path to go on to, if it is a safe one.
-fn safe(next: &str) -> String {
-    SafeNext::parse(next).map_or_else(String::new, |next| next.as_str().to_owned())
+/// Returns whether both fields hold the same password, or none.
+pub(crate) fn is_same_password(
+    first: &Field<crate::types::Password>,
+    second: &Field<Option<crate::types::Password>>,
+) -> bool {
+    let (first, second) = (first.value(), second.value().flatten());
+    first.as_ref().map(crate::types::Password::expose)
+        == second.as_ref().map(crate::types::Password::expose)
 }

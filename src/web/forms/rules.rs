@@ -9,8 +9,7 @@ use validator::ValidationError;
 
 use crate::groups::{GroupName, GroupNameError};
 use crate::types::{
-    BirthDate, BirthDateError, Email, EmailError, Gender, Language, Name, NameError, Password,
-    PasswordError, Permission,
+    BirthDate, BirthDateError, Email, EmailError, Gender, Language, Name, NameError, Permission,
 };
 
 type RuleResult = Result<(), ValidationError>;
@@ -30,12 +29,6 @@ pub(in crate::web) fn email(typed: &str) -> RuleResult {
             broken
         }
     })
-}
-
-pub(in crate::web) fn password(typed: &str) -> RuleResult {
-    Password::parse(typed)
-        .map(drop)
-        .map_err(|PasswordError::Missing| broken_rule("password.missing"))
 }
 
 pub(in crate::web) fn group_name(typed: &str) -> RuleResult {

@@ -20,8 +20,9 @@ use crate::web::admin::users::actions::{actor, is_reason_malformed, number, pars
 use crate::web::admin::users::index;
 use crate::web::admin::users::index::UserQuery;
 use crate::web::error::Error;
+use crate::web::forms::FormView;
+use crate::web::forms::raw::{RawForm, RawSubmitted};
 use crate::web::forms::rejection::Rejection;
-use crate::web::forms::{Form, FormView, Submitted};
 use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -127,7 +128,7 @@ struct BulkForm {
     count: String,
 }
 
-impl Form for BulkForm {
+impl RawForm for BulkForm {
     const FIELDS: &'static [&'static str] = &["id", "reason", "until"];
     const REPEATED: &'static [&'static str] = &["id"];
 
@@ -224,7 +225,7 @@ async fn show_preview(
 /// Previews the action, or enqueues it when the preview is submitted.
 #[post("/admin/users/actions", data = "<sent>")]
 async fn create(
-    sent: Submitted<BulkForm>,
+    sent: RawSubmitted<BulkForm>,
     staff: ViewsUsers,
     page: PageContext,
     info: &RequestInfo,

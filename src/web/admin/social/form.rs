@@ -4,7 +4,7 @@ use rocket::form::FromForm;
 
 use crate::oauth::{Endpoint, RegistrationInput};
 use crate::social::{Provider, ProviderInput};
-use crate::web::forms::Form;
+use crate::web::forms::raw::RawForm;
 
 /// The last position on pages.
 const MAX_POSITION: i64 = 9999;
@@ -39,7 +39,7 @@ pub(crate) struct ProviderForm {
     position: String,
 }
 
-impl Form for ProviderForm {
+impl RawForm for ProviderForm {
     const FIELDS: &'static [&'static str] = &[
         "provider",
         "slug",

@@ -19,6 +19,7 @@ use crate::types::RequestInfo;
 use crate::web::account::{Response, login_methods, reauthentication};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
+use crate::web::forms::raw::RawSubmitted;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{ButtonForm, FormErrors, FormView, Submitted};
 use crate::web::page::{Page, PageContext};
@@ -114,7 +115,7 @@ async fn new(
 #[post("/admin/social/new", data = "<sent>")]
 async fn create(
     reader: ChangesSocial,
-    sent: Submitted<ProviderForm>,
+    sent: RawSubmitted<ProviderForm>,
     page: PageContext,
     info: &RequestInfo,
     ctx: &State<Context>,
@@ -142,7 +143,7 @@ async fn edit(
 async fn update(
     id: Option<i64>,
     reader: ChangesSocial,
-    sent: Submitted<ProviderForm>,
+    sent: RawSubmitted<ProviderForm>,
     page: PageContext,
     info: &RequestInfo,
     ctx: &State<Context>,
@@ -179,7 +180,7 @@ async fn find(ctx: &Context, id: Option<i64>) -> Result<Provider, Error> {
 
 async fn save(
     reader: &SignedIn,
-    sent: &Submitted<ProviderForm>,
+    sent: &RawSubmitted<ProviderForm>,
     provider: Option<&Provider>,
     page: PageContext,
     info: &RequestInfo,

@@ -24,8 +24,9 @@ use crate::types::{Permission, RequestInfo, UserId, text};
 use crate::web::account::{Response, reauthentication};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
+use crate::web::forms::raw::{RawForm, RawSubmitted};
 use crate::web::forms::rejection::Rejection;
-use crate::web::forms::{ButtonForm, Form, FormView, Submitted};
+use crate::web::forms::{ButtonForm, FormView, Submitted};
 use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -148,7 +149,7 @@ struct DeactivateForm {
     until: String,
 }
 
-impl Form for DeactivateForm {
+impl RawForm for DeactivateForm {
     const FIELDS: &'static [&'static str] = &["reason", "until"];
 
     fn retained_values(&self) -> Vec<(&'static str, &str)> {
@@ -164,7 +165,7 @@ struct PasswordForm {
     send: String,
 }
 
-impl Form for PasswordForm {
+impl RawForm for PasswordForm {
     const FIELDS: &'static [&'static str] = &["action", "send"];
 
     fn retained_values(&self) -> Vec<(&'static str, &str)> {
@@ -216,7 +217,7 @@ async fn activate(
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> HandlerResult {
-    submit(UserAction::Activate, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
+    submit(UserAction::Activate, id, &sent, &staff.0, (page, info, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/deactivate")]
@@ -232,7 +233,7 @@ async fn confirm_deactivate(
 #[post("/admin/users/<id>/deactivate", data = "<sent>")]
 async fn deactivate(
     id: &str,
-    sent: Submitted<DeactivateForm>,
+    sent: RawSubmitted<DeactivateForm>,
     staff: ChangesUsers,
     page: PageContext,
     info: &RequestInfo,
@@ -282,7 +283,7 @@ async fn verify(
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> HandlerResult {
-    submit(UserAction::Verify, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
+    submit(UserAction::Verify, id, &sent, &staff.0, (page, info, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/sessions/end")]
@@ -305,7 +306,7 @@ async fn end_sessions(
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> HandlerResult {
-    submit(UserAction::EndSessions, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
+    submit(UserAction::EndSessions, id, &sent, &staff.0, (page, info, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/delete")]
@@ -328,7 +329,7 @@ async fn delete(
     ctx: &State<Context>,
     jar: &CookieJar<'_>,
 ) -> HandlerResult {
-    submit(UserAction::Delete, id, &sent.form, &staff.0, (page, info, ctx, jar)).await
+    submit(UserAction::Delete, id, &sent, &staff.0, (page, info, ctx, jar)).await
 }
 
 #[get("/admin/users/<id>/password")]
@@ -345,7 +346,7 @@ async fn confirm_password(
 #[post("/admin/users/<id>/password", data = "<sent>")]
 async fn password(
     id: &str,
-    sent: Submitted<PasswordForm>,
+    sent: RawSubmitted<PasswordForm>,
     staff: ChangesUsers,
     page: PageContext,
     info: &RequestInfo,
@@ -429,7 +430,7 @@ fn respond(
     action: UserAction,
     result: Result<(), AdminError>,
     account: &Account,
-    form: &impl Form,
+    form: &impl RawForm,
     staff: &SignedIn,
     (page, ctx, jar): (PageContext, &Context, &CookieJar<'_>),
 ) -> HandlerResult {
@@ -456,7 +457,7 @@ pub(crate) fn rejection(error: AdminError) -> Result<Rejection, Error> {
 fn rerender(
     action: UserAction,
     account: &Account,
-    form: &impl Form,
+    form: &impl RawForm,
     page: PageContext,
     why: Rejection,
 ) -> HandlerResult {

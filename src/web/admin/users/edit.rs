@@ -35,10 +35,11 @@ use crate::web::admin::emails;
 use crate::web::device;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
+use crate::web::forms::raw::{RawForm, RawSubmitted};
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
 use crate::web::forms::rules::Today;
-use crate::web::forms::{Form, FormError, FormErrors, FormView, Submitted};
+use crate::web::forms::{FormError, FormErrors, FormView};
 use crate::web::page::{Page, PageContext, Timestamp};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -89,7 +90,7 @@ struct UserForm {
     seen: String,
 }
 
-impl Form for UserForm {
+impl RawForm for UserForm {
     const FIELDS: &'static [&'static str] = &[
         "email",
         "email_verified",
@@ -332,7 +333,7 @@ async fn show(
 #[post("/admin/users/<id>", data = "<sent>")]
 async fn update(
     id: &str,
-    sent: Submitted<UserForm>,
+    sent: RawSubmitted<UserForm>,
     staff: ChangesUsers,
     page: PageContext,
     info: &RequestInfo,
@@ -411,7 +412,7 @@ fn merge(sent: &UserForm, current: &UserWithGroups, page: &PageContext) -> (User
             merged.copy_field(field, &current_form);
         }
         let words = display_value(field, value, current, page);
-        errors.add_sentence(field, FormError::with("admin.user.changed_meanwhile", "value", words));
+        errors.push(Some(field), FormError::with("admin.user.changed_meanwhile", "value", words));
     }
     merged.version = current_form.version;
     merged.seen = current_form.seen;

@@ -17,8 +17,9 @@ use crate::types::{BulkJobId, Permission, RequestInfo};
 use crate::web::account::Response;
 use crate::web::admin::bulk::show::BULK_JOBS;
 use crate::web::error::Error;
+use crate::web::forms::FormView;
+use crate::web::forms::raw::{RawForm, RawSubmitted};
 use crate::web::forms::rejection::Rejection;
-use crate::web::forms::{Form, FormView, Submitted};
 use crate::web::page::{Page, PageContext};
 use crate::web::upload::Uploaded;
 
@@ -36,7 +37,7 @@ struct StartForm {
     plan: String,
 }
 
-impl Form for StartForm {
+impl RawForm for StartForm {
     const FIELDS: &'static [&'static str] = &["file"];
 
     fn retained_values(&self) -> Vec<(&'static str, &str)> {
@@ -123,7 +124,7 @@ async fn preview(
 /// Starts a previewed import.
 #[post("/admin/users/import", format = "application/x-www-form-urlencoded", data = "<sent>")]
 async fn start(
-    sent: Submitted<StartForm>,
+    sent: RawSubmitted<StartForm>,
     staff: AddsUsers,
     page: PageContext,
     info: &RequestInfo,

@@ -20,9 +20,10 @@ use crate::types::{Email, GroupId, Name, Password, Permission, RequestInfo};
 use crate::web::account::{Response, reauthentication};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
+use crate::web::forms::raw::{RawForm, RawSubmitted};
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::rules;
-use crate::web::forms::{Form, FormErrors, FormView, Submitted};
+use crate::web::forms::{FormErrors, FormView};
 use crate::web::page::{Page, PageContext};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -55,7 +56,7 @@ struct NewUserForm {
     groups: Vec<String>,
 }
 
-impl Form for NewUserForm {
+impl RawForm for NewUserForm {
     const FIELDS: &'static [&'static str] = &[
         "email",
         "name",
@@ -142,7 +143,7 @@ async fn new(staff: AddsUsers, page: PageContext, ctx: &State<Context>) -> Resul
 
 #[post("/admin/users/new", data = "<sent>")]
 async fn create(
-    sent: Submitted<NewUserForm>,
+    sent: RawSubmitted<NewUserForm>,
     staff: AddsUsers,
     page: PageContext,
     info: &RequestInfo,

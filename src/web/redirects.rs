@@ -1,0 +1,19 @@
+//! Redirects on the way to something: the log-in page and the reauthentication page, which lead back.
+
+use rocket::response::Redirect;
+use url::form_urlencoded;
+
+/// Returns the redirect to the log-in page, which goes on to `next` unless it is empty.
+pub(crate) fn to_login(next: &str) -> Redirect {
+    if next.is_empty() { Redirect::to("/account/login") } else { with_next("/account/login", next) }
+}
+
+/// Returns the redirect to the reauthentication page, which goes on to `next`.
+pub(crate) fn to_reauthentication(next: &str) -> Redirect {
+    with_next("/account/sudo", next)
+}
+
+fn with_next(path: &str, next: &str) -> Redirect {
+    let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    Redirect::to(format!("{path}?next={next}"))
+}

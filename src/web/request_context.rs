@@ -1,0 +1,68 @@
+//! What the handler of a page needs to know about its request, as one guard.
+
+use rocket::Request;
+use rocket::http::{CookieJar, Status};
+use rocket::outcome::try_outcome;
+use rocket::request::{FromRequest, Outcome};
+
+use super::flash::Flash;
+use super::page::PageContext;
+use super::response::Response;
+use crate::context::Context;
+use crate::http::guards::SignedIn;
+use crate::http::{cookies, next, request_info};
+use crate::sessions::IssuedTokens;
+use crate::types::{RequestInfo, SessionId};
+
+/// Where a user arrives after a log-in without `next`.
+pub(crate) const MY_PAGE: &str = "/account/mypage";
+
+/// The request of a page: the context of its templates, the application's context, the client, and its
+/// cookies. It decides nothing about permissions: guards such as `SignedIn` and `Staff` do.
+pub(crate) struct RequestContext<'r> {
+    pub page: PageContext,
+    pub context: &'r Context,
+    pub info: &'r RequestInfo,
+    pub cookies: &'r CookieJar<'r>,
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for RequestContext<'r> {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let page = try_outcome!(PageContext::from_request(request).await);
+        let Some(context) = request.rocket().state::<Context>() else {
+            return Outcome::Error((Status::InternalServerError, ()));
+        };
+        let info = request_info::of(request, context);
+        Outcome::Success(Self { page, context, info, cookies: request.cookies() })
+    }
+}
+
+impl RequestContext<'_> {
+    /// Returns the user, when logged in.
+    pub(crate) fn user(&self) -> Option<&SignedIn> {
+        self.page.user()
+    }
+
+    /// Returns the session in which the request was made.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        self.user().map(SignedIn::session)
+    }
+
+    /// Shows a flash message on the next page.
+    pub(crate) fn flash(&self, message: Flash) {
+        message.set(self.cookies, self.context);
+    }
+
+    /// Logs the browser in.
+    pub(crate) fn log_in(&self, tokens: &IssuedTokens) {
+        cookies::sign_in(self.cookies, self.context, tokens);
+    }
+
+    /// Redirects to `next` after a log-in, if it is a safe path, or else to My page.
+    pub(crate) fn redirect_to_next(&self, next: &str) -> Response {
+        Response::redirect_to(next::after_login(next, MY_PAGE))
+    }
+}
