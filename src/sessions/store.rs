@@ -338,7 +338,7 @@ pub(super) async fn list_active(
         .select_only()
         .columns([Column::Id, Column::CreatedAt, Column::LastSeenAt])
         .columns([Column::UserAgent, Column::Ip, Column::AuthMethod])
-        .expr_as(Expr::cust("COUNT(*) OVER ()"), "living")
+        .expr_as(Expr::cust("COUNT(*) OVER ()"), "active")
         .filter(Column::UserId.eq(user.0))
         .filter(Column::EndedAt.is_null())
         .filter(Column::ExpiresAt.gt(to_micros(now)))

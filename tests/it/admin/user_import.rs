@@ -102,7 +102,7 @@ async fn a_file_is_previewed_before_it_is_imported(env: TestEnv) {
     let list = "email,name,gender,date_of_birth,verified,is_staff\n\
         ada@example.com,Ada Lovelace,female,1990-12-10,true,true\n\
         nonsense,,,,,\n\
-        AcceptedEmail@Example.com,,,,,\n\
+        Taken@Example.com,,,,,\n\
         eve@example.com,,,,,\n";
 
     let page = uploads(&mut root, list.as_bytes(), false).await;
