@@ -10,7 +10,7 @@ use rocket::http::Status;
 use serde_json::{Map, Value};
 
 use super::error::{Error, ErrorDetail};
-use super::fields::{FieldErrors, NON_FIELD_ERRORS};
+use super::field_errors::{FieldErrors, NON_FIELD_ERRORS};
 use super::strict_json;
 use crate::http::body;
 use crate::i18n::Sentence;

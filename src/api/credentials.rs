@@ -9,7 +9,7 @@ use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
 
 use super::error::{Error, ErrorDetail};
-use super::fields::{FieldErrors, NON_FIELD_ERRORS};
+use super::field_errors::{FieldErrors, NON_FIELD_ERRORS};
 use crate::context::Context;
 use crate::crypto::jwt::TokenError;
 use crate::http::cookies;

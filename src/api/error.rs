@@ -13,7 +13,7 @@ use rocket::{Catcher, Request, catch, catchers};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::fields::FieldErrors;
+use super::field_errors::FieldErrors;
 use crate::context::Context;
 use crate::crypto::QueueFull;
 use crate::db::DbError;

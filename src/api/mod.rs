@@ -10,6 +10,7 @@ mod account;
 mod body;
 mod credentials;
 mod error;
+mod field_errors;
 mod fields;
 mod forward_auth;
 mod health;

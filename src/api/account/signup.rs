@@ -10,7 +10,8 @@ use crate::accounts::{NewPasswordError, UserAttributes, Weakness};
 use crate::api::body::Body;
 use crate::api::credentials::session_in_cookies;
 use crate::api::error::{Error, ErrorDetail};
-use crate::api::fields::{FieldErrors, FieldReader, NON_FIELD_ERRORS, local_email_error};
+use crate::api::field_errors::{FieldErrors, NON_FIELD_ERRORS, local_email_error};
+use crate::api::fields::FieldReader;
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public, required};
 use crate::config::SignupMode;
 use crate::context::Context;
@@ -171,7 +172,7 @@ fn signup_error(error: SignupError) -> Error {
         SignupError::EmailTaken | SignupError::Inactive(_) | SignupError::DeletionPending(_) => {
             FieldErrors::on("email", Sentence::new("api.signup.taken")).into()
         }
-        SignupError::LocalEmail => local_email_error(),
+        SignupError::LocalEmail => local_email_error().into(),
         SignupError::NotTaken(NewPasswordError::Weak(found)) => {
             let mut errors = FieldErrors::default();
             errors.add_weaknesses(&found, field_of);

@@ -8,7 +8,8 @@ use super::{Detail, DetailResponse, LoginResponse};
 use crate::api::body::Body;
 use crate::api::credentials::session_in_cookies;
 use crate::api::error::{Error, ErrorDetail};
-use crate::api::fields::{FieldErrors, FieldReader, NON_FIELD_ERRORS, local_email_error};
+use crate::api::field_errors::{FieldErrors, NON_FIELD_ERRORS, local_email_error};
+use crate::api::fields::FieldReader;
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public};
 use crate::config::EmailVerification;
 use crate::context::Context;
@@ -121,7 +122,7 @@ fn social_error(error: SocialLoginError, ctx: &Context) -> Error {
             ErrorDetail::new(Status::Forbidden, "signup_closed", detail).into()
         }
         SocialLoginError::EmailTaken => non_field_error("api.signup.taken"),
-        SocialLoginError::LocalEmail => local_email_error(),
+        SocialLoginError::LocalEmail => local_email_error().into(),
         SocialLoginError::NoEmail => {
             FieldErrors::on("email", Sentence::new("api.social.no_email")).into()
         }

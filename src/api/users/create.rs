@@ -9,7 +9,8 @@ use crate::admin::Actor;
 use crate::api::body::Body;
 use crate::api::credentials::Authenticated;
 use crate::api::error::{Error, ErrorDetail};
-use crate::api::fields::{FieldErrors, FieldReader, local_email_error};
+use crate::api::field_errors::{FieldErrors, local_email_error};
+use crate::api::fields::FieldReader;
 use crate::api::openapi::{
     Endpoint, FieldType, HttpMethod, Section, authenticated, optional, required,
 };
@@ -113,7 +114,7 @@ fn create_error(error: CreateUserError) -> Error {
             ErrorDetail::reauthentication_required().into()
         }
         CreateUserError::EmailTaken => email_taken(),
-        CreateUserError::LocalEmail => local_email_error(),
+        CreateUserError::LocalEmail => local_email_error().into(),
         CreateUserError::GroupNotFound => no_such_group(),
         CreateUserError::PasswordRejected(NewPasswordError::Weak(found)) => {
             let mut errors = FieldErrors::default();

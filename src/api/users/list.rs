@@ -15,7 +15,7 @@ use crate::accounts::search::{
 };
 use crate::api::credentials::Authenticated;
 use crate::api::error::Error;
-use crate::api::fields::FieldErrors;
+use crate::api::field_errors::FieldErrors;
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, authenticated, optional};
 use crate::context::Context;
 use crate::i18n::Sentence;

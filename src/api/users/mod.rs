@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::credentials::Authenticated;
 use super::error::{Error, ErrorDetail};
-use super::fields::{FieldErrors, NON_FIELD_ERRORS};
+use super::field_errors::{FieldErrors, NON_FIELD_ERRORS};
 use crate::accounts::search;
 use crate::accounts::search::UserSummary;
 use crate::admin::{Actor, AdminAction, AdminError};

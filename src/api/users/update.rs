@@ -9,7 +9,8 @@ use crate::admin::Actor;
 use crate::api::body::Body;
 use crate::api::credentials::Authenticated;
 use crate::api::error::{Error, ErrorDetail};
-use crate::api::fields::{FieldErrors, FieldReader, Patch, local_email_error};
+use crate::api::field_errors::{FieldErrors, local_email_error};
+use crate::api::fields::{FieldReader, Patch};
 use crate::api::openapi::{
     Endpoint, FieldSpec, FieldType, HttpMethod, Section, authenticated, optional, required,
 };
@@ -200,7 +201,7 @@ fn update_error(error: UpdateUserError) -> Error {
             ErrorDetail::reauthentication_required().into()
         }
         UpdateUserError::EmailTaken => email_taken(),
-        UpdateUserError::LocalEmail => local_email_error(),
+        UpdateUserError::LocalEmail => local_email_error().into(),
         UpdateUserError::GroupNotFound => no_such_group(),
         // Only a request with a version can be stale, and none was sent.
         UpdateUserError::Stale(_) => ErrorDetail::not_found().into(),
