@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::crypto::{
     DerivedKeys, Hasher, Keyring, QueueLimits, Random, SecretKey, SecretKeyError, WorkQueue,
 };
-use crate::db::{Db, OpenError};
+use crate::db::{Db, Invalidate, Invalidator, OpenError};
 use crate::forwarding::ForwardingDiagnostics;
 use crate::mail::{Mailer, MailerError};
 use crate::oauth::{ClientRegistration, OAuthError, ProviderClient};
@@ -60,9 +60,9 @@ pub struct Infrastructure {
     /// Talks to social log-in providers.
     pub oauth: ProviderClient,
     /// Sessions and tokens, cached for a moment.
-    pub cache: SessionCache,
+    pub cache: Arc<SessionCache>,
     /// The providers with a log-in button.
-    pub active_providers: TtlCell<Arc<Vec<ClientRegistration>>>,
+    pub active_providers: Arc<ActiveProviders>,
     /// The counts of the dashboard.
     pub dashboard_stats: TtlCell<DashboardStats>,
     /// Diagnostics about trusted proxies.
@@ -70,6 +70,27 @@ pub struct Infrastructure {
     /// Locked while the signing keys are read; when a token with an unknown key last caused that.
     pub keys_read_at: tokio::sync::Mutex<Option<OffsetDateTime>>,
     keyring: RwLock<Arc<Keyring>>,
+}
+
+/// The providers with a log-in button, as they were a moment ago.
+type ActiveProviders = TtlCell<Arc<Vec<ClientRegistration>>>;
+
+/// The caches that committed transactions invalidate. Nothing else invalidates them.
+#[derive(Debug)]
+struct Caches {
+    sessions: Arc<SessionCache>,
+    providers: Arc<ActiveProviders>,
+}
+
+impl Invalidator for Caches {
+    fn invalidate(&self, stale: Invalidate) {
+        match stale {
+            Invalidate::Session(session) => self.sessions.invalidate(session),
+            Invalidate::User(user) => self.sessions.invalidate_user(user),
+            Invalidate::AllSessions => self.sessions.invalidate_all(),
+            Invalidate::LoginProviders => self.providers.clear(),
+        }
+    }
 }
 
 /// Why the context cannot be opened.
@@ -110,8 +131,11 @@ impl Context {
         };
         let mailer = Mailer::open(&settings)?;
         let db = Db::open(&settings.database_url).await?;
+        let cache = Arc::new(SessionCache::new(settings.session_cache));
+        let active_providers = Arc::new(ActiveProviders::new(PROVIDERS_TTL));
+        let caches = Caches { sessions: cache.clone(), providers: active_providers.clone() };
         Ok(Self(Arc::new(Infrastructure {
-            db,
+            db: db.with_invalidator(Arc::new(caches)),
             clock,
             random,
             hasher: Hasher::start(settings.password_hash, random),
@@ -119,8 +143,8 @@ impl Context {
             keys: DerivedKeys::derive(&master),
             mailer,
             oauth: ProviderClient::open()?,
-            cache: SessionCache::new(settings.session_cache),
-            active_providers: TtlCell::new(PROVIDERS_TTL),
+            cache,
+            active_providers,
             dashboard_stats: TtlCell::new(STATISTICS_TTL),
             forwarding: ForwardingDiagnostics::new(&settings.data_dir),
             keys_read_at: tokio::sync::Mutex::default(),

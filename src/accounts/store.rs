@@ -17,7 +17,7 @@ use crate::clock::{from_micros, to_micros};
 use crate::crypto::PasswordHash;
 use crate::db::entity::user;
 use crate::db::entity::user::Column;
-use crate::db::{Db, DbError, Transaction};
+use crate::db::{Db, DbError, Invalidate, Transaction};
 use crate::types::{BirthDate, Email, Gender, Language, Name, Permissions, User, UserId};
 
 /// The list is one value, so that the statement is the same however long it is: to write and to prepare
@@ -204,6 +204,7 @@ pub(super) async fn update_password(
     hash: Option<&PasswordHash>,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
+    transaction.after_commit(Invalidate::User(id));
     user::Entity::update_many()
         .col_expr(Column::PasswordHash, Expr::value(hash.map(PasswordHash::as_str)))
         .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
@@ -218,6 +219,7 @@ pub(super) async fn update_verified(
     id: UserId,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
+    transaction.after_commit(Invalidate::User(id));
     user::Entity::update_many()
         .col_expr(Column::EmailVerifiedAt, Expr::value(to_micros(now)))
         .filter(Column::Id.eq(id.0))
@@ -236,6 +238,7 @@ pub(super) async fn update_email(
     is_verified: bool,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    transaction.after_commit(Invalidate::User(id));
     let holder = user::Entity::find()
         .select_only()
         .column(Column::Id)
@@ -263,6 +266,7 @@ pub(super) async fn update_profile(
     profile: &Profile,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
+    transaction.after_commit(Invalidate::User(id));
     let born = profile.date_of_birth.map(|date| date.to_string());
     begin_update(id, now)
         .col_expr(Column::Name, Expr::value(profile.name.as_str()))
@@ -294,6 +298,7 @@ pub(super) async fn update_deletes_at(
     id: UserId,
     at: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    transaction.after_commit(Invalidate::User(id));
     let done = user::Entity::update_many()
         .col_expr(Column::DeletesAt, Expr::value(to_micros(at)))
         .filter(Column::Id.eq(id.0))
@@ -309,6 +314,7 @@ pub(super) async fn update_inactive(
     why: Deactivation<'_>,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    transaction.after_commit(Invalidate::User(id));
     let done = begin_update(id, now)
         .col_expr(Column::IsActive, Expr::value(false))
         .col_expr(Column::InactiveReason, Expr::value(why.reason))
@@ -325,6 +331,7 @@ pub(super) async fn update_active(
     id: UserId,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
+    transaction.after_commit(Invalidate::User(id));
     begin_update(id, now)
         .col_expr(Column::IsActive, Expr::value(true))
         .col_expr(Column::InactiveReason, Expr::value(""))
@@ -341,6 +348,7 @@ pub(super) async fn update_restored(
     before: &AccountSnapshot,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    transaction.after_commit(Invalidate::User(id));
     let done = begin_update(id, now)
         .col_expr(Column::IsActive, Expr::value(before.is_active))
         .col_expr(Column::InactiveReason, Expr::value(before.reason.as_str()))
@@ -369,6 +377,7 @@ pub(super) async fn update_account(
     update: &AccountUpdate,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    transaction.after_commit(Invalidate::User(id));
     let born = update.date_of_birth.map(|date| date.to_string());
     let stays = update.is_superuser && update.is_active;
     let mut update = begin_update(id, now)
@@ -392,6 +401,7 @@ pub(super) async fn update_suspension_over(
     id: UserId,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    transaction.after_commit(Invalidate::User(id));
     let done = begin_update(id, now)
         .col_expr(Column::IsActive, Expr::value(true))
         .col_expr(Column::InactiveReason, Expr::value(""))
@@ -458,6 +468,7 @@ pub(super) async fn list_unverified(
 }
 
 pub(super) async fn delete(transaction: &Transaction, id: UserId) -> Result<bool, DbError> {
+    transaction.after_commit(Invalidate::User(id));
     let done = user::Entity::delete_many()
         .filter(Column::Id.eq(id.0))
         .filter(is_not_last_superuser(id))

@@ -34,7 +34,6 @@ use crate::links::Purpose;
 use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
 use crate::outbox::Recipient;
-use crate::sessions;
 use crate::types::{RequestInfo, Secret, SessionId, User, UserId};
 
 /// How long an invitation works: long enough for a weekend.
@@ -197,17 +196,13 @@ pub async fn record_event(
     audit::record(transaction, event, now).await
 }
 
-/// Drops what is cached of a user after the commit, and writes the log line.
+/// Writes the log line about a change that was committed.
 pub fn after_commit(
-    ctx: &Context,
+    _: &Context,
     actor: Actor<'_>,
     (target, action): (UserId, AuditEventKind),
-    over: Vec<SessionId>,
+    _: Vec<SessionId>,
 ) {
-    ctx.cache.invalidate_user(target);
-    for session in over {
-        sessions::invalidate_cached(ctx, session);
-    }
     tracing::info!(
         user.id = target.0,
         staff.id = actor.user.id.0,

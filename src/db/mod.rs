@@ -3,6 +3,7 @@
 //!
 //! Knows two engines and nothing of what is stored; the queries are in the features' `store.rs`.
 
+mod after_commit;
 pub mod entity;
 mod failure;
 mod migrate;
@@ -26,6 +27,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+pub use self::after_commit::{Invalidate, Invalidator};
 pub use self::pool::Pool;
 pub use self::probe::connection_error;
 pub use self::transaction::Transaction;
@@ -51,6 +53,7 @@ pub struct Db {
     reader: Pool,
     queries: Arc<AtomicU64>,
     last_check: Arc<Mutex<Option<Checked>>>,
+    invalidator: Arc<dyn Invalidator>,
 }
 
 /// Whether something could be written, and when.
@@ -106,7 +109,13 @@ impl Db {
         for pool in [&mut writer, &mut reader] {
             pool.count_in(&queries);
         }
-        Ok(Self { writer, reader, queries, last_check: Arc::default() })
+        Ok(Self {
+            writer,
+            reader,
+            queries,
+            last_check: Arc::default(),
+            invalidator: Arc::new(after_commit::NoCaches),
+        })
     }
 
     /// Whether the tables are up to date; only looks.
@@ -117,6 +126,12 @@ impl Db {
         self.ping().await?;
         let applied = self.count_applied().await?;
         Ok(applied.is_some_and(|applied| applied >= Migrator::migrations().len()))
+    }
+
+    /// Lets committed transactions invalidate these caches.
+    #[must_use]
+    pub fn with_invalidator(self, invalidator: Arc<dyn Invalidator>) -> Self {
+        Self { invalidator, ..self }
     }
 
     /// How many migrations were applied; without their table, nothing has been applied yet.
@@ -154,10 +169,10 @@ impl Db {
         let health = self.writer.health();
         if self.writer.is_pooled() {
             let begun = health.bounded(self.writer.begin_pooled()).await?;
-            return Ok(Transaction::new(begun, health.clone()));
+            return Ok(Transaction::new(begun, health.clone(), self.invalidator.clone()));
         }
         let begun = self.writer.connections().begin_with_options(options);
-        Ok(Transaction::new(health.bounded(begun).await?, health.clone()))
+        Ok(Transaction::new(health.bounded(begun).await?, health.clone(), self.invalidator.clone()))
     }
 
     /// Asks the database whether it is there.

@@ -14,6 +14,7 @@ use sea_orm::{
 };
 
 use super::DbError;
+use super::after_commit::{AfterCommit, Invalidate, Invalidator};
 use super::failure::is_unavailable;
 use super::pool::Health;
 
@@ -34,17 +35,28 @@ pub struct Transaction {
     /// What has failed in it or in one of its parts, and was not taken back.
     failure: Arc<AtomicU8>,
     level: Level,
+    after_commit: AfterCommit,
 }
 
 impl Transaction {
-    pub(super) fn new(inner: DatabaseTransaction, health: Arc<Health>) -> Self {
-        Self { inner, health, failure: Arc::default(), level: Level::first() }
+    pub(super) fn new(
+        inner: DatabaseTransaction,
+        health: Arc<Health>,
+        invalidator: Arc<dyn Invalidator>,
+    ) -> Self {
+        let after_commit = AfterCommit::new(invalidator);
+        Self { inner, health, failure: Arc::default(), level: Level::first(), after_commit }
     }
 
     /// The connection to write on.
     #[must_use]
     pub fn connection(&self) -> &Self {
         self
+    }
+
+    /// Invalidates this after the commit; a roll-back drops it.
+    pub fn after_commit(&self, stale: Invalidate) {
+        self.after_commit.register(stale);
     }
 
     /// sea-orm's own transaction, for migrations, which take as long as they take.
@@ -60,7 +72,8 @@ impl Transaction {
         self.level.ensure_innermost()?;
         let inner = self.run(self.inner.begin()).await?;
         let (health, failure) = (self.health.clone(), self.failure.clone());
-        Ok(Self { inner, health, failure, level: self.level.next() })
+        let after_commit = self.after_commit.nested();
+        Ok(Self { inner, health, failure, level: self.level.next(), after_commit })
     }
 
     /// Takes back everything that was written.
@@ -69,7 +82,7 @@ impl Transaction {
     /// [`DbError`] when the database could not be told; it has not happened anyway.
     pub async fn roll_back(self) -> Result<(), DbError> {
         self.level.ensure_innermost()?;
-        let Self { inner, health, failure, level: _level } = self;
+        let Self { inner, health, failure, level: _level, after_commit: _ } = self;
         let attempt = Attempt::on(&failure);
         let outcome = health.bounded(inner.rollback()).await;
         if outcome.is_ok() {
@@ -89,7 +102,8 @@ impl Transaction {
     pub async fn commit(self) -> Result<(), DbError> {
         self.ensure_intact()?;
         self.level.ensure_innermost()?;
-        let Self { inner, health, failure, level: _level } = self;
+        let Self { inner, health, failure, level: _level, after_commit } = self;
+        let _effects = after_commit.run_on_drop();
         let attempt = Attempt::on(&failure);
         let outcome = health.bounded(inner.commit()).await;
         if outcome.is_err() {

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::{Group, GroupName};
 use crate::clock::to_micros;
 use crate::db::entity::{group, group_member, group_permission, user};
-use crate::db::{Db, DbError, Transaction};
+use crate::db::{Db, DbError, Invalidate, Transaction};
 use crate::types::{GroupId, Permission, Permissions, UserId};
 
 pub(super) async fn list(db: &Db, at_most: u64) -> Result<Vec<Group>, DbError> {
@@ -102,6 +102,8 @@ pub(super) async fn update(
     permissions: Permissions,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    // What members may do is cached with their sessions.
+    transaction.after_commit(Invalidate::AllSessions);
     let done = group::Entity::update_many()
         .col_expr(group::Column::Name, Expr::value(name.as_str()))
         .col_expr(group::Column::UpdatedAt, Expr::value(to_micros(now)))
@@ -143,6 +145,8 @@ async fn replace_permissions(
 }
 
 pub(super) async fn delete(transaction: &Transaction, id: GroupId) -> Result<bool, DbError> {
+    // What members may do is cached with their sessions.
+    transaction.after_commit(Invalidate::AllSessions);
     let done = group::Entity::delete_by_id(id.0).exec(transaction.connection()).await?;
     Ok(done.rows_affected == 1)
 }
@@ -222,6 +226,7 @@ pub(super) async fn replace_memberships(
     user: UserId,
     groups: &[GroupId],
 ) -> Result<(), DbError> {
+    transaction.after_commit(Invalidate::User(user));
     group_member::Entity::delete_many()
         .filter(group_member::Column::UserId.eq(user.0))
         .exec(transaction.connection())

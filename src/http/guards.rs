@@ -73,8 +73,7 @@ pub(crate) async fn has_reauthenticated(ctx: &Context, user: &SignedIn) -> Resul
     if user.has_reauthenticated(now) {
         return Ok(true);
     }
-    ctx.cache.invalidate(user.session());
-    let session = sessions::find(ctx, user.session()).await?;
+    let session = sessions::find_fresh(ctx, user.session()).await?;
     Ok(session.is_some_and(|session| SignedIn(session).has_reauthenticated(now)))
 }
 

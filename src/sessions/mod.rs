@@ -234,11 +234,7 @@ pub async fn create(
     };
     store::insert(transaction, &token, method, info).await?;
     let (owner, bounds) = ((user, session, info.transport), (MAX_ACTIVE, MAX_ENDED_AT_ONCE));
-    for ended in store::end_excess(transaction, owner, bounds, rules, now).await? {
-        // This runs before the commit, so this node too may accept one of them for another
-        // `session_cache`, as other nodes do.
-        ctx.cache.invalidate(ended);
-    }
+    store::end_excess(transaction, owner, bounds, rules, now).await?;
     let event = AuditEvent::by_owner(user, AuditEventKind::LoggedIn, info).in_session(session);
     audit::record(transaction, event.with_details(method.details()), now).await?;
     let device = Some(devices::issue(ctx, email));
@@ -385,7 +381,6 @@ async fn revoke_reused(
     let content = EmailContent::new(EmailKind::TokenReused).with_not_me(not_me).about(info, now);
     outbox::enqueue(&transaction, &ctx.keys, &owner.recipient(), &content, now).await?;
     transaction.commit().await?;
-    ctx.cache.invalidate(presented.session);
     tracing::warn!(
         user.id = presented.user.0, session.id = %presented.session, request.id = info.request_id,
         "session ended: a replaced refresh token was used again"
@@ -412,15 +407,35 @@ pub async fn find(ctx: &Context, session: SessionId) -> Result<Option<ActiveSess
     Ok(find_or_reason(ctx, session).await?.ok())
 }
 
+/// Returns a session as the database has it now, past the cache.
+///
+/// # Errors
+/// [`DbError`] when the database cannot.
+pub async fn find_fresh(
+    ctx: &Context,
+    session: SessionId,
+) -> Result<Option<ActiveSession>, DbError> {
+    Ok(read(ctx, session).await?.ok())
+}
+
 /// Returns a session, or why it is not active.
 async fn find_or_reason(
     ctx: &Context,
     session: SessionId,
 ) -> Result<Result<ActiveSession, SessionInvalid>, DbError> {
     let now = ctx.clock.now();
-    if let Some(active) = ctx.cache.find(session, now) {
-        return Ok(Ok(active));
+    match ctx.cache.find(session, now) {
+        Some(active) => Ok(Ok(active)),
+        None => read(ctx, session).await,
     }
+}
+
+/// Reads a session from the database into the cache.
+async fn read(
+    ctx: &Context,
+    session: SessionId,
+) -> Result<Result<ActiveSession, SessionInvalid>, DbError> {
+    let now = ctx.clock.now();
     let asked = ctx.cache.epoch();
     let mut active = store::find_active(&ctx.db, session, rules(ctx), now).await?;
     if let Ok(ActiveSession { user, .. }) = &mut active
@@ -510,8 +525,7 @@ pub async fn find_by_refresh_token(
     }
 }
 
-/// Ends a session; returns `false` if it had ended already. The caller commits, then calls
-/// [`invalidate_cached`].
+/// Ends a session; returns `false` if it had ended already.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -550,7 +564,6 @@ pub async fn commit_replacing_session(
         end(&transaction, before, EndReason::Replaced, ctx.clock.now()).await?;
     }
     transaction.commit().await?;
-    before.inspect(|session| invalidate_cached(ctx, *session));
     Ok(())
 }
 
@@ -589,8 +602,7 @@ pub async fn end_from(
     store::end_from(transaction, user, acting, session, why, now).await
 }
 
-/// Ends every active session of a user but `acting`; returns their ids for [`invalidate_cached`]
-/// after the commit. If `acting` has itself ended, none is ended: of two that end each other, one
+/// Ends every active session of a user but `acting`; returns their ids. If `acting` has itself ended, none is ended: of two that end each other, one
 /// remains.
 ///
 /// # Errors
@@ -604,8 +616,7 @@ pub async fn end_others(
     store::end_others(transaction, user, acting, why, now).await
 }
 
-/// Ends every session of a user but `except`; returns their ids for [`invalidate_cached`] after the
-/// commit. The caller holds the lock on the account.
+/// Ends every session of a user but `except`; returns their ids. The caller holds the lock on the account.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -619,8 +630,7 @@ pub async fn end_all(
     store::end_all(transaction, user, except, why, now).await
 }
 
-/// Records that the user has just reauthenticated in this session. The caller commits, then calls
-/// [`invalidate_cached`].
+/// Records that the user has just reauthenticated in this session.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -642,11 +652,6 @@ fn rules(ctx: &Context) -> SessionRules {
 fn idle_lifetime(ctx: &Context) -> Option<time::Duration> {
     let idle = time::Duration::try_from(ctx.settings.session_idle_lifetime).ok()?;
     (!idle.is_zero()).then_some(idle)
-}
-
-/// Removes a session from the cache. Call it after the commit that ended or changed the session.
-pub fn invalidate_cached(ctx: &Context, session: SessionId) {
-    ctx.cache.invalidate(session);
 }
 
 /// Returns whether a user has an active session.

@@ -19,7 +19,7 @@ use crate::clock::{from_micros, to_micros};
 use crate::db::entity::session;
 use crate::db::entity::session::Column;
 use crate::db::entity::user;
-use crate::db::{Db, DbError, Transaction};
+use crate::db::{Db, DbError, Invalidate, Transaction};
 use crate::types::{RequestInfo, SessionId, Transport, UserId};
 
 /// An ended session keeps its row for this long, so that its owner can still see it.
@@ -241,7 +241,7 @@ pub(super) async fn end_excess(
         .filter(Column::Id.in_subquery(beyond.into_query()))
         .exec_with_returning(transaction.connection())
         .await?;
-    Ok(ids(&rows))
+    Ok(ended(transaction, &rows))
 }
 
 /// Returns the tokens of an active session, or why it is not active.
@@ -397,6 +397,7 @@ pub(super) async fn end(
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    transaction.after_commit(Invalidate::Session(session));
     let mut update = update_ended(why, now).filter(Column::Id.eq(session.to_string()));
     if let Some(user) = user {
         update = update.filter(Column::UserId.eq(user.0));
@@ -415,6 +416,7 @@ pub(super) async fn end_from(
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    transaction.after_commit(Invalidate::Session(session));
     lock_owner(transaction, user).await?;
     let done = update_ended(why, now)
         .filter(Column::UserId.eq(user.0))
@@ -442,7 +444,7 @@ pub(super) async fn end_others(
         .filter(Expr::exists(select_active(acting, now)))
         .exec_with_returning(transaction.connection())
         .await?;
-    Ok(ids(&rows))
+    Ok(ended(transaction, &rows))
 }
 
 pub(super) async fn end_all(
@@ -456,7 +458,8 @@ pub(super) async fn end_all(
     if let Some(except) = except {
         update = update.filter(Column::Id.ne(except.to_string()));
     }
-    Ok(ids(&update.exec_with_returning(transaction.connection()).await?))
+    let rows = update.exec_with_returning(transaction.connection()).await?;
+    Ok(ended(transaction, &rows))
 }
 
 /// Locks the account, so that statements that end its sessions, and log-ins, run one after the
@@ -493,8 +496,13 @@ fn select_active(session: SessionId, now: OffsetDateTime) -> SelectStatement {
         .take()
 }
 
-fn ids(rows: &[session::Model]) -> Vec<SessionId> {
-    rows.iter().filter_map(|row| row.id.parse().ok()).collect()
+/// Returns the ids of sessions that a statement has ended; after the commit they leave the cache.
+fn ended(transaction: &Transaction, rows: &[session::Model]) -> Vec<SessionId> {
+    let ids: Vec<_> = rows.iter().filter_map(|row| row.id.parse().ok()).collect();
+    for id in &ids {
+        transaction.after_commit(Invalidate::Session(*id));
+    }
+    ids
 }
 
 pub(super) async fn update_authenticated_at(
@@ -502,6 +510,7 @@ pub(super) async fn update_authenticated_at(
     session: SessionId,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
+    transaction.after_commit(Invalidate::Session(session));
     session::Entity::update_many()
         .col_expr(Column::AuthenticatedAt, Expr::value(to_micros(now)))
         .filter(Column::Id.eq(session.to_string()))

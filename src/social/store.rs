@@ -11,7 +11,7 @@ use super::{Identity, Provider, ProviderInput, SEAL};
 use crate::clock::{from_micros, to_micros};
 use crate::context::Context;
 use crate::db::entity::{social_identity, social_provider};
-use crate::db::{Db, DbError, Transaction};
+use crate::db::{Db, DbError, Invalidate, Transaction};
 use crate::oauth::{ClientRegistration, ProviderUser, RegistrationInput};
 use crate::types::{Email, UserId};
 
@@ -83,6 +83,7 @@ pub(super) async fn insert(
     input: &ProviderInput,
     now: OffsetDateTime,
 ) -> Result<Option<i64>, DbError> {
+    transaction.after_commit(Invalidate::LoginProviders);
     let row = social_provider::ActiveModel {
         kind: Set(registration.kind.as_str().to_owned()),
         slug: Set(registration.slug.clone()),
@@ -107,6 +108,7 @@ pub(super) async fn update(
     input: &ProviderInput,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
+    transaction.after_commit(Invalidate::LoginProviders);
     let done = social_provider::Entity::update_many()
         .set(filled(ctx, registration, input, now))
         .filter(Providers::Id.eq(id))
@@ -146,6 +148,7 @@ fn filled(
 }
 
 pub(super) async fn delete(transaction: &Transaction, id: i64) -> Result<bool, DbError> {
+    transaction.after_commit(Invalidate::LoginProviders);
     let done = social_provider::Entity::delete_by_id(id).exec(transaction.connection()).await?;
     Ok(done.rows_affected == 1)
 }

@@ -61,7 +61,7 @@ pub async fn schedule(
         .filter(|account| proved.still_matches(account))
         .ok_or(AuthError::WrongCredentials)?;
     proved.refund_attempt_in(&transaction).await?;
-    let over = sessions::end_all(&transaction, user, None, EndReason::Leaving, now).await?;
+    sessions::end_all(&transaction, user, None, EndReason::Leaving, now).await?;
     let details = json!({ "due_at": due_at.unix_timestamp() });
     let event =
         AuditEvent::by_owner(user, AuditEventKind::DeletionScheduled, info).with_details(details);
@@ -70,9 +70,6 @@ pub async fn schedule(
     content.data.due_at = Some(to_micros(due_at));
     outbox::enqueue(&transaction, &ctx.keys, &account.recipient(), &content, now).await?;
     transaction.commit().await?;
-    for session in over {
-        sessions::invalidate_cached(ctx, session);
-    }
     tracing::info!(user.id = user.0, request.id = info.request_id, "a deletion was scheduled");
     Ok(due_at)
 }
@@ -122,7 +119,6 @@ async fn delete_if_due(
         outbox::enqueue(&transaction, &ctx.keys, &to, &content, now).await?;
     }
     transaction.commit().await?;
-    ctx.cache.invalidate_user(user);
     tracing::info!(user.id = user.0, "an account was deleted");
     Ok(true)
 }

@@ -160,7 +160,6 @@ pub async fn confirm(ctx: &Context, token: &Secret, info: &RequestInfo) -> Resul
         AuditEvent::by_owner(user, AuditEventKind::EmailChanged, info).with_details(details);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
-    ctx.cache.invalidate_user(user);
     tracing::info!(user.id = user.0, request.id = info.request_id, "the address was changed");
     Ok(())
 }

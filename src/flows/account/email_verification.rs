@@ -247,10 +247,6 @@ pub async fn verify(
     )
     .await?;
     transaction.commit().await?;
-    ctx.cache.invalidate_user(user);
-    for session in &over {
-        sessions::invalidate_cached(ctx, *session);
-    }
     tracing::info!(
         user.id = user.0,
         request.id = info.request_id,

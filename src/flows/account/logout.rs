@@ -51,7 +51,6 @@ async fn end(
         audit::record(&transaction, event, now).await?;
     }
     transaction.commit().await?;
-    sessions::invalidate_cached(ctx, session);
     tracing::info!(
         user.id = user.0, session.id = %session, request.id = info.request_id, "logged out"
     );

@@ -73,11 +73,8 @@ pub async fn change(
     sessions::record_reauthentication(&transaction, session, ctx.clock.now()).await?;
     let event = AuditEvent::by_owner(account.user.id, AuditEventKind::PasswordChanged, info)
         .in_session(session);
-    let over = replace(ctx, &transaction, &account, &hash, (Some(session), event)).await?;
+    replace(ctx, &transaction, &account, &hash, (Some(session), event)).await?;
     transaction.commit().await?;
-    for session in over.into_iter().chain([session]) {
-        sessions::invalidate_cached(ctx, session);
-    }
     let user = account.user.id.0;
     tracing::info!(user.id = user, request.id = info.request_id, "the password was changed");
     Ok(())
@@ -118,11 +115,8 @@ pub async fn set_by_operator(
     let account = account.ok_or(SetPasswordError::Unknown)?;
     sessions::reset_failures(ctx, &transaction, email).await?;
     let event = AuditEvent::on_user(account.user.id, AuditEventKind::PasswordSet, info);
-    let over = replace(ctx, &transaction, &account, &hash, (None, event)).await?;
+    replace(ctx, &transaction, &account, &hash, (None, event)).await?;
     transaction.commit().await?;
-    for session in over {
-        sessions::invalidate_cached(ctx, session);
-    }
     tracing::info!(user.id = account.user.id.0, "the password was set at the terminal");
     Ok(())
 }
@@ -134,18 +128,18 @@ async fn replace(
     account: &Account,
     hash: &PasswordHash,
     (except, event): (Option<SessionId>, AuditEvent<'_>),
-) -> Result<Vec<SessionId>, DbError> {
+) -> Result<(), DbError> {
     let now = ctx.clock.now();
     let user = &account.user;
     let info = event.info;
     accounts::set_password(transaction, user.id, Some(hash), now).await?;
     let why = EndReason::PasswordChanged;
-    let over = sessions::end_all(transaction, user.id, except, why, now).await?;
+    sessions::end_all(transaction, user.id, except, why, now).await?;
     audit::record(transaction, event, now).await?;
     let whose = (user.id, Some(&user.email));
     let not_me = links::create(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
     let content =
         EmailContent::new(EmailKind::PasswordChanged).with_not_me(not_me).about(info, now);
     outbox::enqueue(transaction, &ctx.keys, &account.recipient(), &content, now).await?;
-    Ok(over)
+    Ok(())
 }

@@ -141,7 +141,7 @@ pub async fn reset(
     // Whoever joined by a provider with somebody else's address would otherwise stay in the account.
     social::disconnect_unverified(&transaction, &account, info, now).await?;
     accounts::set_email_verified(&transaction, user, now).await?;
-    let over = sessions::end_all(&transaction, user, None, EndReason::PasswordChanged, now).await?;
+    sessions::end_all(&transaction, user, None, EndReason::PasswordChanged, now).await?;
     audit::record(
         &transaction,
         AuditEvent::by_owner(user, AuditEventKind::PasswordReset, info),
@@ -154,9 +154,6 @@ pub async fn reset(
         EmailContent::new(EmailKind::PasswordChanged).with_not_me(not_me).about(info, now);
     outbox::enqueue(&transaction, &ctx.keys, &account.recipient(), &content, now).await?;
     transaction.commit().await?;
-    for session in over {
-        sessions::invalidate_cached(ctx, session);
-    }
     tracing::info!(user.id = user.0, request.id = info.request_id, "the password was reset");
     Ok(())
 }

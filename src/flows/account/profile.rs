@@ -38,7 +38,6 @@ pub async fn update(
         AuditEvent::by_owner(user, AuditEventKind::ProfileChanged, info).with_details(details);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
-    ctx.cache.invalidate_user(user);
     let Profile { name, gender, date_of_birth, language } = profile;
     Ok(Some(User { name, gender, date_of_birth, language, ..before }))
 }
@@ -57,7 +56,6 @@ pub async fn set_language(ctx: &Context, user: &User, language: Language) -> Res
     let profile = Profile { language, ..profile_of(&account.user) };
     accounts::set_profile(&transaction, user.id, &profile, now).await?;
     transaction.commit().await?;
-    ctx.cache.invalidate_user(user.id);
     Ok(())
 }
 

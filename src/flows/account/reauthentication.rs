@@ -32,6 +32,5 @@ pub async fn with_password(
         AuditEvent::by_owner(user, AuditEventKind::Reauthenticated, info).in_session(session);
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
-    sessions::invalidate_cached(ctx, session);
     Ok(())
 }

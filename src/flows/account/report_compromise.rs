@@ -16,7 +16,7 @@ use crate::outbox;
 use crate::sessions;
 use crate::sessions::EndReason;
 use crate::social;
-use crate::types::{RequestInfo, Secret, SessionId};
+use crate::types::{RequestInfo, Secret};
 
 /// Follows a link of an e-mail that told something which the reader did not do.
 ///
@@ -31,10 +31,8 @@ pub async fn report(ctx: &Context, token: &Secret, info: &RequestInfo) -> Result
     if !is_about_it || !links::consume(&transaction, token, Purpose::NotMe, now).await? {
         return Err(LinkError::Invalid);
     }
-    let over =
-        lock_account(ctx, &transaction, &account, (AuditEventKind::CompromiseReported, info))
-            .await?;
-    finish(ctx, transaction, &account, over).await
+    lock_account(ctx, &transaction, &account, (AuditEventKind::CompromiseReported, info)).await?;
+    finish(transaction, &account).await
 }
 
 /// Moves an account back to the address that the link went to. It works also when the account has
@@ -60,8 +58,8 @@ pub async fn undo_email_change(
     links::revoke(&transaction, link.user, &later, link.created_at, now).await?;
     account.user.email = old;
     let done = (AuditEventKind::EmailChangeUndone, info);
-    let over = lock_account(ctx, &transaction, &account, done).await?;
-    finish(ctx, transaction, &account, over).await
+    lock_account(ctx, &transaction, &account, done).await?;
+    finish(transaction, &account).await
 }
 
 async fn find(ctx: &Context, token: &Secret, purpose: Purpose) -> Result<Link, LinkError> {
@@ -83,31 +81,22 @@ async fn lock_account(
     transaction: &Transaction,
     account: &Account,
     (action, info): (AuditEventKind, &RequestInfo),
-) -> Result<Vec<SessionId>, DbError> {
+) -> Result<(), DbError> {
     let now = ctx.clock.now();
     let user = account.user.id;
     accounts::set_password(transaction, user, None, now).await?;
     social::disconnect_all(transaction, account, info, now).await?;
-    let over = sessions::end_all(transaction, user, None, EndReason::NotMe, now).await?;
+    sessions::end_all(transaction, user, None, EndReason::NotMe, now).await?;
     audit::record(transaction, AuditEvent::by_owner(user, action, info), now).await?;
     let whose = (user, None);
     let link = links::create(transaction, ctx.random, Purpose::ResetPassword, whose, now).await?;
     let content = EmailContent::new(EmailKind::AccountLocked).with_link(link).about(info, now);
     outbox::enqueue(transaction, &ctx.keys, &account.recipient(), &content, now).await?;
-    Ok(over)
+    Ok(())
 }
 
-async fn finish(
-    ctx: &Context,
-    transaction: Transaction,
-    account: &Account,
-    over: Vec<SessionId>,
-) -> Result<(), LinkError> {
+async fn finish(transaction: Transaction, account: &Account) -> Result<(), LinkError> {
     transaction.commit().await?;
-    ctx.cache.invalidate_user(account.user.id);
-    for session in over {
-        sessions::invalidate_cached(ctx, session);
-    }
     tracing::warn!(user.id = account.user.id.0, "an account was locked by its owner's e-mail");
     Ok(())
 }

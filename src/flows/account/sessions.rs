@@ -32,7 +32,6 @@ pub async fn end(
         .with_details(json!({ "session": session.to_string() }));
     audit::record(&transaction, event, now).await?;
     transaction.commit().await?;
-    sessions::invalidate_cached(ctx, session);
     tracing::info!(
         user.id = user.0, session.id = %session, request.id = info.request_id,
         "session ended by its owner"
@@ -61,9 +60,6 @@ pub async fn end_others(
         audit::record(&transaction, event, now).await?;
     }
     transaction.commit().await?;
-    for session in &over {
-        sessions::invalidate_cached(ctx, *session);
-    }
     tracing::info!(
         user.id = user.0, session.id = %asking, count = over.len(),
         request.id = info.request_id, "other sessions ended by their owner"

@@ -78,7 +78,6 @@ pub async fn reauthenticate(
         AuditEvent::by_owner(user, AuditEventKind::Reauthenticated, info).in_session(session);
     audit::record(&transaction, event.with_details(json!({ "provider": slug })), now).await?;
     transaction.commit().await?;
-    sessions::invalidate_cached(ctx, session);
     Ok(())
 }
 

@@ -165,8 +165,6 @@ async fn finish(
         AuditEvent { target: None, ..AuditEvent::by_owner(actor.user.id, kind, actor.info) };
     audit::record(&transaction, event.with_details(details), ctx.clock.now()).await?;
     transaction.commit().await?;
-    // Cached users carry the permissions of their groups.
-    ctx.cache.invalidate_all();
     tracing::info!(
         group.id = id.0,
         staff.id = actor.user.id.0,

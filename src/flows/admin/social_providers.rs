@@ -119,7 +119,6 @@ async fn finish(
         AuditEvent { target: None, ..AuditEvent::by_owner(actor.user.id, kind, actor.info) };
     audit::record(&transaction, event.with_details(details), ctx.clock.now()).await?;
     transaction.commit().await?;
-    ctx.active_providers.clear();
     tracing::info!(
         provider.id = id,
         staff.id = actor.user.id.0,

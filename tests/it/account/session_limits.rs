@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use daemun::accounts;
+use daemun::db::Transaction;
 use daemun::sessions;
-use daemun::sessions::RefreshError;
+use daemun::sessions::{AuthMethod, IssuedTokens, RefreshError};
+use daemun::types::Email;
 use futures::future::join_all;
 use rocket::tokio;
 use serde_json::json;
@@ -176,4 +179,37 @@ async fn the_limit_holds_for_logins_at_once(env: TestEnv) {
     assert_eq!(living_of(&app, "token").await, 100);
     let renewed = sessions::refresh(&app.ctx, ada.refresh.token.expose(), &request_info()).await;
     assert!(!matches!(renewed, Err(RefreshError::Session(_))), "{renewed:?}");
+}
+
+#[on_both]
+async fn a_session_beyond_the_bound_leaves_the_cache_when_that_is_committed(env: TestEnv) {
+    let app = env.app_with(&[("session_cache", "1h")]).await;
+    app.api_user("ada").await;
+    let address = Email::parse(ADA).expect("parses");
+    let found = accounts::find_by_email(&app.ctx.db, &address).await.expect("finds");
+    let ada = found.expect("an account").user;
+    let create = async |transaction: &Transaction| -> IssuedTokens {
+        let (owner, info) = ((ada.id, &ada.email), request_info());
+        let method = AuthMethod::NewAccount;
+        let created = sessions::create(&app.ctx, transaction, owner, method, &info).await;
+        created.expect("creates").expect("an active account")
+    };
+    let is_active = async |tokens: &IssuedTokens| {
+        sessions::find_by_access_token(&app.ctx, tokens.access.token.expose()).await.is_ok()
+    };
+    let transaction = app.ctx.db.begin().await.expect("begins");
+    let oldest = create(&transaction).await;
+    env.clock.advance(Duration::from_secs(1));
+    for _ in 1..100 {
+        create(&transaction).await;
+    }
+    transaction.commit().await.expect("commits");
+    assert!(is_active(&oldest).await);
+
+    let transaction = app.ctx.db.begin().await.expect("begins");
+    create(&transaction).await;
+    assert!(is_active(&oldest).await, "one too many is not committed yet");
+    transaction.commit().await.expect("commits");
+
+    assert!(!is_active(&oldest).await);
 }

@@ -3,9 +3,12 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use daemun::db::{Db, Invalidate, Invalidator};
+use daemun::types::UserId;
 use sea_orm::{ConnectionTrait as _, Statement};
 
 use crate::support::env::Engine;
@@ -239,4 +242,56 @@ fn a_transaction_rolled_back_by_sqlite_writes_nothing() {
             app.execute("DELETE FROM throttle").await;
         }
     });
+}
+
+/// Records what committed transactions invalidate.
+#[derive(Debug, Default)]
+struct Recorder(Mutex<Vec<Invalidate>>);
+
+impl Invalidator for Recorder {
+    fn invalidate(&self, stale: Invalidate) {
+        self.0.lock().expect("no panic").push(stale);
+    }
+}
+
+impl Recorder {
+    fn take(&self) -> Vec<Invalidate> {
+        std::mem::take(&mut *self.0.lock().expect("no panic"))
+    }
+}
+
+#[on_both]
+async fn caches_are_invalidated_after_a_commit_and_not_after_a_roll_back(env: TestEnv) {
+    let url = env.empty_database("effects").await.parse().expect("a URL");
+    let recorder = Arc::new(Recorder::default());
+    let db = Db::open(&url).await.expect("opens").with_invalidator(recorder.clone());
+    let [one, two, three] = [1, 2, 3].map(|number| Invalidate::User(UserId(number)));
+
+    let transaction = db.begin().await.expect("begins");
+    transaction.after_commit(one);
+    transaction.after_commit(one);
+    let kept = transaction.begin_nested().await.expect("begins");
+    kept.after_commit(two);
+    kept.commit().await.expect("commits");
+    let taken_back = transaction.begin_nested().await.expect("begins");
+    taken_back.after_commit(three);
+    taken_back.roll_back().await.expect("rolls back");
+    assert!(recorder.take().is_empty(), "nothing is committed yet");
+    transaction.commit().await.expect("commits");
+    assert_eq!(recorder.take(), [one, two]);
+
+    let rolled_back = db.begin().await.expect("begins");
+    let nested = rolled_back.begin_nested().await.expect("begins");
+    nested.after_commit(one);
+    nested.commit().await.expect("commits");
+    rolled_back.roll_back().await.expect("rolls back");
+    let dropped = db.begin().await.expect("begins");
+    dropped.after_commit(two);
+    drop(dropped);
+    let failed = db.begin().await.expect("begins");
+    failed.after_commit(three);
+    failed.execute_unprepared("INSERT INTO nowhere VALUES (1)").await.expect_err("fails");
+    failed.commit().await.expect_err("is refused");
+    assert!(recorder.take().is_empty(), "nothing was committed");
+    db.close().await;
 }
