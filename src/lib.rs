@@ -50,6 +50,7 @@ pub mod throttle;
 pub mod user_agent;
 
 // Types that can only be built by parsing.
+pub mod paths;
 pub mod types;
 
 pub use app::rocket;

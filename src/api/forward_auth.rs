@@ -14,13 +14,14 @@ use url::form_urlencoded;
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public};
 use crate::context::Context;
 use crate::http::forward_auth::{ForwardAuth, OriginalRequest};
+use crate::paths;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show]
 }
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let (path, about) = ("/api/forward-auth", "openapi.forward_auth");
+    let (path, about) = (paths::API_FORWARD_AUTH, "openapi.forward_auth");
     let route = public(HttpMethod::Get, path, Section::Service, about);
     let route = route.query([optional("redirect", FieldType::Number)]);
     vec![route.returns_empty(200).returns_empty(303).errors(&[401])]
@@ -65,7 +66,7 @@ fn show(
 }
 
 fn login_url(ctx: &Context, original: &OriginalRequest) -> String {
-    let mut url = format!("{}/account/login", ctx.settings.public_url.as_str());
+    let mut url = format!("{}{}", ctx.settings.public_url.as_str(), paths::LOGIN);
     if let Some(next) = &original.next {
         let next = form_urlencoded::byte_serialize(next.as_str().as_bytes());
         let _ = write!(url, "?next={}", next.collect::<String>());

@@ -5,6 +5,7 @@ use rocket::{Route, State, get, routes};
 
 use crate::api::openapi::{Endpoint, HttpMethod, Section, public};
 use crate::context::Context;
+use crate::paths;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![live, ready]
@@ -13,8 +14,8 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |path, about| public(HttpMethod::Get, path, Section::Service, about);
     vec![
-        route("/health/live", "openapi.live").returns_text(200),
-        route("/health/ready", "openapi.ready").returns_text(200).returns_text(503),
+        route(paths::HEALTH_LIVE, "openapi.live").returns_text(200),
+        route(paths::HEALTH_READY, "openapi.ready").returns_text(200).returns_text(503),
     ]
 }
 

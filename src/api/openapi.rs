@@ -5,6 +5,8 @@
 //! that are sent. Nothing makes a description true by itself: a test compares each one with the
 //! routes, and with what they really accept and return.
 
+use std::borrow::Cow;
+
 use utoipa::openapi::path::{
     Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
 };
@@ -119,7 +121,7 @@ enum ResponseBody {
 /// The description of an endpoint.
 pub(crate) struct Endpoint {
     method: HttpMethod,
-    path: &'static str,
+    path: Cow<'static, str>,
     /// The translation key of what it does.
     summary: &'static str,
     section: Section,
@@ -133,12 +135,12 @@ pub(crate) struct Endpoint {
 /// Describes an endpoint that needs no credentials.
 pub(crate) fn public(
     method: HttpMethod,
-    path: &'static str,
+    path: impl Into<Cow<'static, str>>,
     section: Section,
     summary: &'static str,
 ) -> Endpoint {
     let (fields, query, responses, schemas) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let needs_authentication = false;
+    let (path, needs_authentication) = (path.into(), false);
     Endpoint {
         method,
         path,
@@ -155,7 +157,7 @@ pub(crate) fn public(
 /// Describes an endpoint that needs credentials.
 pub(crate) fn authenticated(
     method: HttpMethod,
-    path: &'static str,
+    path: impl Into<Cow<'static, str>>,
     section: Section,
     summary: &'static str,
 ) -> Endpoint {
@@ -328,7 +330,7 @@ pub fn document(language: Language) -> OpenApi {
     let mut paths = Paths::new();
     for route in endpoints {
         let operation = route.operation(language);
-        paths.add_path_operation(route.path, vec![route.method], operation);
+        paths.add_path_operation(route.path.as_ref(), vec![route.method], operation);
         components.schemas.extend(route.schemas);
     }
     let mut info = Info::new(language.say("site.name"), env!("CARGO_PKG_VERSION").into());

@@ -16,6 +16,7 @@ use crate::config::EmailVerification;
 use crate::context::Context;
 use crate::flows;
 use crate::flows::account::login::{Credentials, LoginError};
+use crate::paths;
 use crate::sessions;
 use crate::sessions::IssuedTokens;
 use crate::types::{Email, RequestInfo};
@@ -27,28 +28,28 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |path, about| public(HttpMethod::Post, path, Section::Tokens, about);
     vec![
-        route("/api/token", "openapi.token.create")
+        route(paths::API_TOKEN, "openapi.token.create")
             .body([required("email", FieldType::Email), required("password", FieldType::Password)])
             .returns::<TokenPair>(200)
             .errors(&[401, 429, 503]),
-        route("/api/token/refresh", "openapi.token.refresh")
+        route(paths::API_TOKEN_REFRESH, "openapi.token.refresh")
             .body([required("refresh", FieldType::Text)])
             .returns::<RefreshedPair>(200)
             .errors(&[401]),
-        route("/api/token/verify", "openapi.token.verify")
+        route(paths::API_TOKEN_VERIFY, "openapi.token.verify")
             .body([required("token", FieldType::Text)])
             .returns::<EmptyObject>(200)
             .errors(&[401]),
         public(
             HttpMethod::Post,
-            "/api/account/token/verify",
+            paths::API_ACCOUNT_TOKEN_VERIFY,
             Section::Account,
             "openapi.account.verify_token",
         )
         .body([required("token", FieldType::Text)])
         .returns::<EmptyObject>(200)
         .errors(&[401]),
-        route("/api/token/blacklist", "openapi.token.blacklist")
+        route(paths::API_TOKEN_BLACKLIST, "openapi.token.blacklist")
             .body([required("refresh", FieldType::Text)])
             .returns::<EmptyObject>(200)
             .errors(&[401]),

@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::http::OpenApiDocuments;
 use crate::i18n::Language;
 use crate::keys::KEY_SET_MAX_AGE;
+use crate::paths;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![jwks, openapi]
@@ -17,8 +18,8 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |path, about| public(HttpMethod::Get, path, Section::Service, about);
     vec![
-        route("/.well-known/jwks.json", "openapi.jwks").returns_object(),
-        route("/api/openapi.json", "openapi.document").returns_object(),
+        route(paths::JWKS, "openapi.jwks").returns_object(),
+        route(paths::API_OPENAPI, "openapi.document").returns_object(),
     ]
 }
 

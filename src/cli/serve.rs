@@ -15,6 +15,7 @@ use crate::db;
 use crate::flows;
 use crate::http::ServeError;
 use crate::i18n::Language;
+use crate::paths;
 
 /// Serves until the process is told to stop.
 pub(super) async fn serve(
@@ -79,7 +80,7 @@ async fn print_greeting(language: Language, ctx: Context) {
     match flows::admin::setup::create_link(&ctx).await {
         Ok(None) => {}
         Ok(Some(token)) => {
-            let link = format!("{url}/admin/setup/{}", token.expose());
+            let link = format!("{url}{}", paths::admin_setup_link(token.expose()));
             print_line(&language.tell("cli.first_superuser", &[("link", &link)]));
         }
         Err(error) => tracing::error!(%error, "the setup link could not be created"),

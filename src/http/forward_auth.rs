@@ -12,11 +12,9 @@ use super::guards::SignedIn;
 use super::next::SafeNext;
 use super::{cookies, request_info};
 use crate::context::Context;
+use crate::paths;
 use crate::sessions;
 use crate::sessions::AuthState;
-
-/// The path that proxies ask.
-const PATH: &str = "/api/forward-auth";
 
 /// Returns whether this is a forward-auth request. Proxies may use a host name of their own, such
 /// as that of a container: the response depends on the credentials alone and names no host but our
@@ -24,7 +22,7 @@ const PATH: &str = "/api/forward-auth";
 pub(super) fn is_forward_auth(request: &Request<'_>) -> bool {
     let path = request.uri().path().as_str();
     let is_safe = matches!(request.method(), Method::Get | Method::Head);
-    is_safe && path.strip_suffix('/').unwrap_or(path) == PATH
+    is_safe && path.strip_suffix('/').unwrap_or(path) == paths::API_FORWARD_AUTH
 }
 
 /// The user that a proxy asks about, with the names of their groups; `None` without a session.

@@ -3,18 +3,11 @@
 use rocket::http::uri::Origin;
 use url::Url;
 
+use crate::paths;
+use crate::paths::Kind;
+
 /// The longest path that is kept; no bookmark is longer.
 const MAX_BYTES: usize = 2048;
-
-/// Forms without a page of their own: a redirect there would be 404.
-const NOT_PLACES: [&str; 3] = ["/account/logout", "/account/email/verify", "/language"];
-
-/// Forms below these paths belong to a list, which is a page.
-const NOT_PLACES_BELOW: [&str; 3] =
-    ["/account/sessions/", "/account/social/", "/account/connections/"];
-
-/// Pages that make no sense right after log-in.
-const WAYS_IN: [&str; 2] = ["/account/login", "/account/join"];
 
 /// A path with an optional query that cannot lead to another origin, however a browser reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +31,8 @@ impl SafeNext {
         let has_good_segments =
             std::iter::from_fn(|| Some((segments.next()?, segments.peek().is_none())))
                 .all(|(segment, is_last)| is_segment(segment, is_last));
-        let is_place = !NOT_PLACES.contains(&path)
-            && !NOT_PLACES_BELOW.iter().any(|below| path.starts_with(below));
+        // A path that is none of ours belongs to the application around us, or to one behind the proxy.
+        let is_page = !matches!(paths::kind_of(path), Some(Kind::Action | Kind::Resource));
         let base = Url::parse("https://here.invalid").ok()?;
         let url = base.join(text).ok()?;
         let is_here = url.origin() == base.origin();
@@ -49,7 +42,7 @@ impl SafeNext {
         };
         // Rocket would answer 500 instead of redirecting to what it cannot parse.
         let is_for_rocket = Origin::parse(text).is_ok();
-        (is_plain && has_good_segments && is_place && is_here && is_unchanged && is_for_rocket)
+        (is_plain && has_good_segments && is_page && is_here && is_unchanged && is_for_rocket)
             .then(|| Self(text.clone()))
     }
 
@@ -65,13 +58,14 @@ impl SafeNext {
 
 /// Returns where to redirect after log-in.
 pub(crate) fn after_login(next: &str, default: &'static str) -> String {
-    let next = SafeNext::parse(next).filter(|next| !WAYS_IN.contains(&next.path()));
+    let is_login_page = |next: &SafeNext| paths::kind_of(next.path()) == Some(Kind::LoginPage);
+    let next = SafeNext::parse(next).filter(|next| !is_login_page(next));
     next.map_or_else(|| default.to_owned(), |next| next.0)
 }
 
 /// Returns where to redirect after the language was chosen.
 pub(crate) fn or_home(next: &str) -> String {
-    SafeNext::parse(next).map_or_else(|| "/".to_owned(), |next| next.0)
+    SafeNext::parse(next).map_or_else(|| paths::HOME.to_owned(), |next| next.0)
 }
 
 /// Returns the path without query and without a slash at its end, which names the same page.

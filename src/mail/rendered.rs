@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use super::{EmailContent, EmailKind};
 use crate::clock;
 use crate::i18n::Language;
+use crate::paths;
 use crate::types::{Email, Secret};
 use crate::user_agent;
 
@@ -115,6 +116,10 @@ struct Site<'a> {
     public_url: &'a str,
 }
 
+fn encoded(token: &Secret) -> String {
+    utf8_percent_encode(token.expose(), NOT_IN_TOKENS).to_string()
+}
+
 impl Site<'_> {
     fn paragraphs(&self, content: &EmailContent) -> Vec<String> {
         let due_at = content.data.due_at.map(|due_at| self.day(clock::from_micros(due_at)));
@@ -124,25 +129,30 @@ impl Site<'_> {
 
     /// The one thing to do. Without a token there is nothing to press but the way to log in.
     fn button(&self, content: &EmailContent) -> Option<Button> {
+        let token = content.link.as_ref().map(encoded).unwrap_or_default();
         let (path, label) = match content.kind {
             EmailKind::VerifyEmail | EmailKind::AlreadyJoined => {
-                ("email/verify", "emails.button.verify")
+                (paths::email_link("verify", token), "emails.button.verify")
             }
-            EmailKind::ConfirmNewEmail => ("email/change", "emails.button.verify"),
+            EmailKind::ConfirmNewEmail => {
+                (paths::email_link("change", token), "emails.button.verify")
+            }
             EmailKind::ResetPassword | EmailKind::AccountLocked => {
-                ("password/reset", "emails.reset_password.button")
+                (paths::password_reset_link(token), "emails.reset_password.button")
             }
-            EmailKind::Invited => ("password/reset", "emails.invited.button"),
-            EmailKind::EmailChanged => ("email/undo", "emails.email_changed.button"),
-            _ => ("", ""),
+            EmailKind::Invited => (paths::password_reset_link(token), "emails.invited.button"),
+            EmailKind::EmailChanged => {
+                (paths::email_link("undo", token), "emails.email_changed.button")
+            }
+            _ => (String::new(), ""),
         };
         let leads_to_log_in = matches!(
             content.kind,
             EmailKind::AlreadyJoined | EmailKind::TokenReused | EmailKind::DeletionScheduled
         );
         let (url, label) = match &content.link {
-            Some(token) if !path.is_empty() => (self.link(path, token), label),
-            _ if leads_to_log_in => (self.at("login"), "emails.button.login"),
+            Some(_) if !path.is_empty() => (self.at(&path), label),
+            _ if leads_to_log_in => (self.at(paths::LOGIN), "emails.button.login"),
             _ => return None,
         };
         Some(Button { label: self.language.say(label).into_owned(), url })
@@ -189,7 +199,7 @@ impl Site<'_> {
         NotMe {
             sentence: self.language.say(sentence).into_owned(),
             label: self.language.say("emails.not_me.label").into_owned(),
-            url: self.link("not-me", token),
+            url: self.at(&paths::report_compromise(encoded(token))),
         }
     }
 
@@ -200,11 +210,7 @@ impl Site<'_> {
     }
 
     fn at(&self, path: &str) -> String {
-        format!("{}/account/{path}", self.public_url)
-    }
-
-    fn link(&self, path: &str, token: &Secret) -> String {
-        self.at(&format!("{path}/{}", utf8_percent_encode(token.expose(), NOT_IN_TOKENS)))
+        format!("{}{path}", self.public_url)
     }
 
     /// A day in UTC, as people of the language write it.

@@ -6,21 +6,18 @@
 
 use rocket::Request;
 
-use super::request_context::MY_PAGE;
 use crate::http::next;
+use crate::paths;
 
 /// Pages for visitors only: a user who is logged in by now is sent on to the form's `next`.
-const LOGIN_PAGES: [&str; 3] = ["/account/login", "/account/join", "/account/join/address"];
+const LOGIN_PAGES: [&str; 3] = [paths::LOGIN, paths::SIGNUP, paths::SOCIAL_SIGNUP];
 
 /// The provider buttons on those pages.
 const PROVIDER_BUTTONS: &str = "/account/social/";
 
 /// Pages that users may open too: they are rendered again, and their form works then.
 const OPEN_TO_USERS: [&str; 3] =
-    ["/account/link", "/account/password/new", "/account/password/reset"];
-
-/// The language buttons lead back to the page they were on.
-const LANGUAGE: &str = "/language";
+    [paths::EMAIL_LINK, paths::PASSWORD_RESET_NEW, paths::PASSWORD_RESET];
 
 struct RedirectTarget(Option<String>);
 
@@ -30,10 +27,10 @@ pub(crate) fn remember(request: &Request<'_>, next: &str) {
     let path = request.uri().path().as_str();
     let path = path.strip_suffix('/').unwrap_or(path);
     let to = if LOGIN_PAGES.contains(&path) || path.starts_with(PROVIDER_BUTTONS) {
-        Some(next::after_login(next, MY_PAGE))
+        Some(next::after_login(next, paths::MYPAGE))
     } else if OPEN_TO_USERS.contains(&path) {
         Some(path.to_owned())
-    } else if path == LANGUAGE {
+    } else if path == paths::LANGUAGE {
         Some(next::or_home(next))
     } else {
         None

@@ -25,17 +25,18 @@ use crate::http::guards;
 use crate::http::guards::{AuthUnavailable, SignedIn};
 use crate::http::{csrf, headers, locale, next, retry};
 use crate::i18n::{Language, of_mail};
+use crate::paths;
 use crate::types::Permission;
 
 /// The admin sections: path, translation key, and the permission that each needs.
 const ADMIN_SECTIONS: [(&str, &str, Option<Permission>); 7] = [
-    ("/admin", "admin.nav.dashboard", None),
-    ("/admin/users", "admin.nav.users", Some(Permission::UsersView)),
-    ("/admin/groups", "admin.nav.groups", Some(Permission::UsersView)),
-    ("/admin/social", "admin.nav.social", Some(Permission::SocialChange)),
-    ("/admin/audit", "admin.nav.audit", Some(Permission::AuditView)),
-    ("/admin/mail", "admin.nav.emails", Some(Permission::AuditView)),
-    ("/admin/settings", "admin.nav.settings", Some(Permission::SettingsView)),
+    (paths::ADMIN, "admin.nav.dashboard", None),
+    (paths::ADMIN_USERS, "admin.nav.users", Some(Permission::UsersView)),
+    (paths::ADMIN_GROUPS, "admin.nav.groups", Some(Permission::UsersView)),
+    (paths::ADMIN_PROVIDERS, "admin.nav.social", Some(Permission::SocialChange)),
+    (paths::ADMIN_AUDIT, "admin.nav.audit", Some(Permission::AuditView)),
+    (paths::ADMIN_EMAILS, "admin.nav.emails", Some(Permission::AuditView)),
+    (paths::ADMIN_SETTINGS, "admin.nav.settings", Some(Permission::SettingsView)),
 ];
 
 /// What every template needs: language, user, form token, flash message.
@@ -188,8 +189,8 @@ impl PageContext {
         let path_and_query = self.path_and_query.split('?').next().unwrap_or_default();
         let is_below =
             |path: &str| path_and_query == path || path_and_query.starts_with(&format!("{path}/"));
-        let is_bulk = path == "/admin/users" && is_below("/admin/bulk");
-        path_and_query == path || is_bulk || (path != "/admin" && is_below(path))
+        let is_bulk = path == paths::ADMIN_USERS && is_below(paths::ADMIN_BULK_JOBS);
+        path_and_query == path || is_bulk || (path != paths::ADMIN && is_below(path))
     }
 
     /// Formats a date as is usual in the page's language.

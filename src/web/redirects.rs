@@ -3,14 +3,16 @@
 use rocket::response::Redirect;
 use url::form_urlencoded;
 
+use crate::paths;
+
 /// Returns the redirect to the log-in page, which goes on to `next` unless it is empty.
 pub(crate) fn to_login(next: &str) -> Redirect {
-    if next.is_empty() { Redirect::to("/account/login") } else { with_next("/account/login", next) }
+    if next.is_empty() { Redirect::to(paths::LOGIN) } else { with_next(paths::LOGIN, next) }
 }
 
 /// Returns the redirect to the reauthentication page, which goes on to `next`.
 pub(crate) fn to_reauthentication(next: &str) -> Redirect {
-    with_next("/account/sudo", next)
+    with_next(paths::REAUTHENTICATION, next)
 }
 
 fn with_next(path: &str, next: &str) -> Redirect {

@@ -11,11 +11,9 @@ use super::response::Response;
 use crate::context::Context;
 use crate::http::guards::SignedIn;
 use crate::http::{cookies, next, request_info};
+use crate::paths;
 use crate::sessions::IssuedTokens;
 use crate::types::{RequestInfo, SessionId};
-
-/// Where a user arrives after a log-in without `next`.
-pub(crate) const MY_PAGE: &str = "/account/mypage";
 
 /// The request of a page: the context of its templates, the application's context, the client, and its
 /// cookies. It decides nothing about permissions: guards such as `SignedIn` and `Staff` do.
@@ -63,6 +61,6 @@ impl RequestContext<'_> {
 
     /// Redirects to `next` after a log-in, if it is a safe path, or else to My page.
     pub(crate) fn redirect_to_next(&self, next: &str) -> Response {
-        Response::redirect_to(next::after_login(next, MY_PAGE))
+        Response::redirect_to(next::after_login(next, paths::MYPAGE))
     }
 }

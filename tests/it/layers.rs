@@ -23,7 +23,7 @@ use Layer::{Composition, Domain, EntryPoints, HttpKit, Infrastructure, Types, Us
 /// The layer of a top-level module.
 fn layer(module: &str) -> Layer {
     match module {
-        "types" => Types,
+        "paths" | "types" => Types,
         "cache" | "clock" | "config" | "context" | "crypto" | "db" | "forwarding" | "i18n"
         | "mail" | "oauth" | "outbox" | "owner_only" | "throttle" | "user_agent" => Infrastructure,
         "accounts" | "admin" | "audit" | "groups" | "keys" | "links" | "sessions" | "social" => {

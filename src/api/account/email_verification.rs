@@ -14,6 +14,7 @@ use crate::flows;
 use crate::flows::account::email_verification::{LinkReader, VerifyError};
 use crate::i18n::Sentence;
 use crate::links::LinkError;
+use crate::paths;
 use crate::types::{Language, RequestInfo, Secret};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -23,11 +24,11 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |path, about| public(HttpMethod::Post, path, Section::Account, about);
     vec![
-        route("/api/account/join/verify-email", "openapi.account.email_verification.confirm")
+        route(paths::API_VERIFY_EMAIL, "openapi.account.email_verification.confirm")
             .body([required("key", FieldType::Text), optional("password", FieldType::Password)])
             .returns::<Detail>(200)
             .errors(&[404, 429, 503]),
-        route("/api/account/join/resend-email", "openapi.account.email_verification.resend")
+        route(paths::API_RESEND_EMAIL, "openapi.account.email_verification.resend")
             .body([required("email", FieldType::Email)])
             .returns::<Detail>(200)
             .errors(&[429]),

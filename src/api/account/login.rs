@@ -17,6 +17,7 @@ use crate::flows;
 use crate::flows::account::login::{Credentials, LoginError};
 use crate::http::cookies::TokenCookies;
 use crate::i18n::Sentence;
+use crate::paths;
 use crate::types::RequestInfo;
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -25,7 +26,7 @@ pub(crate) fn routes() -> Vec<Route> {
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route =
-        public(HttpMethod::Post, "/api/account/login", Section::Account, "openapi.account.login");
+        public(HttpMethod::Post, paths::API_LOGIN, Section::Account, "openapi.account.login");
     let fields = [required("email", FieldType::Email), required("password", FieldType::Password)];
     vec![route.body(fields).returns::<LoginResponse>(200).errors(&[401, 429, 503])]
 }

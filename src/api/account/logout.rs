@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::flows;
 use crate::http::cookies;
 use crate::http::cookies::TokenCookies;
+use crate::paths;
 use crate::sessions;
 use crate::types::RequestInfo;
 
@@ -25,7 +26,7 @@ pub(crate) fn routes() -> Vec<Route> {
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route =
-        public(HttpMethod::Post, "/api/account/logout", Section::Account, "openapi.account.logout");
+        public(HttpMethod::Post, paths::API_LOGOUT, Section::Account, "openapi.account.logout");
     vec![route.body([optional("refresh", FieldType::Text)]).returns::<Detail>(200)]
 }
 

@@ -7,6 +7,7 @@ use super::{Detail, DetailResponse};
 use crate::api::credentials::Authenticated;
 use crate::api::openapi::{Endpoint, HttpMethod, Section, authenticated};
 use crate::i18n::Sentence;
+use crate::paths;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show]
@@ -15,7 +16,7 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = authenticated(
         HttpMethod::Get,
-        "/api/account/mypage",
+        paths::API_MYPAGE,
         Section::Account,
         "openapi.account.mypage",
     );

@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::flows;
 use crate::flows::account::password_change::PasswordChangeError;
 use crate::i18n::Sentence;
+use crate::paths;
 use crate::sessions::AuthError;
 use crate::types::{Password, RequestInfo};
 
@@ -27,7 +28,7 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = authenticated(
         HttpMethod::Post,
-        "/api/account/password/change",
+        paths::API_PASSWORD_CHANGE,
         Section::Account,
         "openapi.account.password_change",
     );

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::flows;
 use crate::flows::account::password_reset::PasswordResetError;
 use crate::i18n::{Sentence, of_mail};
+use crate::paths;
 use crate::types::{Language, RequestInfo, Secret};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -22,11 +23,11 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = |path, about| public(HttpMethod::Post, path, Section::Account, about);
     vec![
-        route("/api/account/password/reset", "openapi.account.password_reset.request")
+        route(paths::API_PASSWORD_RESET, "openapi.account.password_reset.request")
             .body([required("email", FieldType::Email)])
             .returns::<Detail>(200)
             .errors(&[429]),
-        route("/api/account/password/reset/confirm", "openapi.account.password_reset.confirm")
+        route(paths::API_PASSWORD_RESET_CONFIRM, "openapi.account.password_reset.confirm")
             .body([
                 required("token", FieldType::Text),
                 required("new_password1", FieldType::Password),

@@ -15,6 +15,7 @@ use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, pu
 use crate::context::Context;
 use crate::http::cookies;
 use crate::http::cookies::TokenCookies;
+use crate::paths;
 use crate::sessions;
 use crate::types::RequestInfo;
 
@@ -25,7 +26,7 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route = public(
         HttpMethod::Post,
-        "/api/account/token/refresh",
+        paths::API_ACCOUNT_TOKEN_REFRESH,
         Section::Account,
         "openapi.account.refresh",
     );

@@ -19,6 +19,7 @@ use crate::flows;
 use crate::flows::account::signup::{SignupError, SignupOutcome, SignupRequest};
 use crate::http::cookies::TokenCookies;
 use crate::i18n::{Sentence, of_mail};
+use crate::paths;
 use crate::types::{BirthDate, Email, Gender, Language, Name, Password, RequestInfo};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -27,7 +28,7 @@ pub(crate) fn routes() -> Vec<Route> {
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route =
-        public(HttpMethod::Post, "/api/account/join", Section::Account, "openapi.account.signup");
+        public(HttpMethod::Post, paths::API_SIGNUP, Section::Account, "openapi.account.signup");
     let fields = [
         required("email", FieldType::Email),
         required("password1", FieldType::Password),

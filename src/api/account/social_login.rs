@@ -20,6 +20,7 @@ use crate::flows::account::social_login::{
 use crate::http::cookies::TokenCookies;
 use crate::i18n::{Sentence, of_mail};
 use crate::oauth::OAuthError;
+use crate::paths;
 use crate::social::find_active;
 use crate::types::{Email, Language, RequestInfo, Secret};
 
@@ -29,7 +30,7 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// Describes the endpoint. One of the first three fields is required.
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let (path, about) = ("/api/account/social/{slug}", "openapi.account.social_login");
+    let (path, about) = (paths::api_social_login("{slug}"), "openapi.account.social_login");
     let fields = [
         optional("access_token", FieldType::Text),
         optional("id_token", FieldType::Text),

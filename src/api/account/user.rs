@@ -12,6 +12,7 @@ use crate::api::fields::FieldReader;
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, authenticated, optional};
 use crate::context::Context;
 use crate::flows;
+use crate::paths;
 use crate::types::{Gender, RequestInfo, User};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -19,7 +20,7 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let route = |method, about| authenticated(method, "/api/account/user", Section::Account, about);
+    let route = |method, about| authenticated(method, paths::API_USER, Section::Account, about);
     let fields = || {
         [
             optional("name", FieldType::Text),

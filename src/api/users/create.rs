@@ -19,6 +19,7 @@ use crate::flows;
 use crate::flows::admin::user_create::{CreateUserError, NewUser};
 use crate::http::guards;
 use crate::i18n::Language;
+use crate::paths;
 use crate::types::{Name, Permission, RequestInfo};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -27,7 +28,7 @@ pub(crate) fn routes() -> Vec<Route> {
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route =
-        authenticated(HttpMethod::Post, "/api/users", Section::Users, "openapi.users.create");
+        authenticated(HttpMethod::Post, paths::API_USERS, Section::Users, "openapi.users.create");
     let fields = [
         required("email", FieldType::Email),
         optional("password", FieldType::Password),

@@ -19,6 +19,7 @@ use crate::api::field_errors::FieldErrors;
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, authenticated, optional};
 use crate::context::Context;
 use crate::i18n::Sentence;
+use crate::paths;
 use crate::types::Permission;
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -26,7 +27,8 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let route = authenticated(HttpMethod::Get, "/api/users", Section::Users, "openapi.users.index");
+    let route =
+        authenticated(HttpMethod::Get, paths::API_USERS, Section::Users, "openapi.users.index");
     let query = [
         optional("search", FieldType::Text),
         optional("is_active", FieldType::Flag),

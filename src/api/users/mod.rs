@@ -26,6 +26,7 @@ use crate::flows;
 use crate::http::guards;
 use crate::http::guards::SignedIn;
 use crate::i18n::Sentence;
+use crate::paths;
 use crate::types::{Gender, Permission, RequestInfo, UserId, number};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -33,7 +34,8 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let route = |method, about| authenticated(method, "/api/users/{id}", Section::Users, about);
+    let route =
+        |method, about| authenticated(method, paths::api_user("{id}"), Section::Users, about);
     let mut all = list::endpoints();
     all.extend(create::endpoints());
     all.push(route(HttpMethod::Get, "openapi.users.show").returns::<UserRow>(200).errors(&[404]));
@@ -45,9 +47,6 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     );
     all
 }
-
-/// The path of the list.
-const USERS: &str = "/api/users";
 
 /// A user.
 #[derive(Serialize, ToSchema)]
@@ -106,7 +105,7 @@ impl UserRow {
 /// Returns the absolute URL of the list.
 fn users_url(ctx: &Context) -> String {
     let site = ctx.settings.public_url.as_str().trim_end_matches('/');
-    format!("{site}{USERS}")
+    format!("{site}{}", paths::API_USERS)
 }
 
 #[get("/api/users/<id>")]

@@ -19,6 +19,7 @@ use crate::flows;
 use crate::flows::admin::user_update::UpdateUserError;
 use crate::http::guards;
 use crate::http::guards::SignedIn;
+use crate::paths;
 use crate::types::{BirthDate, Email, Gender, GroupId, Name, Permission, RequestInfo, UserId};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -26,7 +27,8 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 pub(crate) fn endpoints() -> Vec<Endpoint> {
-    let route = |method, patch| authenticated(method, "/api/users/{id}", Section::Users, patch);
+    let route =
+        |method, patch| authenticated(method, paths::api_user("{id}"), Section::Users, patch);
     let fields = |email: FieldSpec| {
         [
             email,

@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::db::{DbError, Transaction};
 use crate::oauth::{AuthorizationRequest, CallbackParams, OAuthError, ProviderUser};
 use crate::outbox::Recipient;
+use crate::paths;
 use crate::sessions;
 use crate::sessions::{AuthMethod, IssuedTokens};
 use crate::social;
@@ -130,7 +131,7 @@ pub async fn begin(
 /// Where a provider sends browsers back to; this is what its console has to be told.
 #[must_use]
 pub fn redirect_uri(ctx: &Context, slug: &str) -> String {
-    format!("{}/account/social/{slug}/callback", ctx.settings.public_url.as_str())
+    format!("{}{}", ctx.settings.public_url.as_str(), paths::social_callback(slug))
 }
 
 /// Who has come back with a code.

@@ -10,6 +10,7 @@ use super::reauthenticated::ReauthenticationPrompt;
 use crate::flows;
 use crate::flows::account::account_deletion::DeletionError;
 use crate::http::guards::SignedIn;
+use crate::paths;
 use crate::types::Password;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
@@ -22,9 +23,6 @@ use crate::web::response::Response;
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
 }
-
-/// The page's path.
-const HERE: &str = "/account/delete";
 
 form! {
     struct AccountDeletionForm {
@@ -59,7 +57,8 @@ enum DeletionResponse {
 
 #[get("/account/delete")]
 async fn new(signed_in: SignedIn, request: RequestContext<'_>) -> Result<Page, Error> {
-    let prompt = ReauthenticationPrompt::of(request.context, &signed_in, HERE).await?;
+    let prompt =
+        ReauthenticationPrompt::of(request.context, &signed_in, paths::ACCOUNT_DELETION).await?;
     AccountDeletionForm::render(FormView::empty(""), &prompt, &request).await
 }
 
@@ -70,7 +69,7 @@ async fn create(
     request: RequestContext<'_>,
 ) -> Result<DeletionResponse, Error> {
     let (ctx, user) = (request.context, signed_in.user());
-    let prompt = ReauthenticationPrompt::of(ctx, &signed_in, HERE).await?;
+    let prompt = ReauthenticationPrompt::of(ctx, &signed_in, paths::ACCOUNT_DELETION).await?;
     let errors = prompt.errors(&form.errors);
     if !errors.is_empty() {
         let page = form.reject_on(&prompt, errors.into(), &request).await;

@@ -9,21 +9,19 @@ use super::reauthenticated::ReauthenticationPrompt;
 use crate::flows;
 use crate::flows::account::email_change::EmailChangeError;
 use crate::http::guards::SignedIn;
+use crate::paths;
 use crate::types::{Email, Password};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Field, FormPage, FormView, Submitted, form};
 use crate::web::page::{Page, PageContext};
-use crate::web::request_context::{MY_PAGE, RequestContext};
+use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
 }
-
-/// The page's path.
-const HERE: &str = "/account/email/change";
 
 form! {
     struct EmailChangeForm {
@@ -53,7 +51,8 @@ impl FormPage<ReauthenticationPrompt> for EmailChangeForm {
 
 #[get("/account/email/change")]
 async fn new(signed_in: SignedIn, request: RequestContext<'_>) -> Result<Page, Error> {
-    let prompt = ReauthenticationPrompt::of(request.context, &signed_in, HERE).await?;
+    let prompt =
+        ReauthenticationPrompt::of(request.context, &signed_in, paths::EMAIL_CHANGE).await?;
     EmailChangeForm::render(FormView::empty(""), &prompt, &request).await
 }
 
@@ -63,7 +62,8 @@ async fn create(
     signed_in: SignedIn,
     request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let prompt = ReauthenticationPrompt::of(request.context, &signed_in, HERE).await?;
+    let prompt =
+        ReauthenticationPrompt::of(request.context, &signed_in, paths::EMAIL_CHANGE).await?;
     let errors = prompt.errors(&form.errors);
     let Some(new) = form.email.value().filter(|_| errors.is_empty()) else {
         return form.reject_on(&prompt, errors.into(), &request).await;
@@ -73,7 +73,7 @@ async fn create(
     match flows::account::email_change::request(ctx, user, password, new, request.info).await {
         Ok(()) => {
             request.flash(Flash::EmailChangeRequested);
-            Ok(Response::redirect_to(MY_PAGE))
+            Ok(Response::redirect_to(paths::MYPAGE))
         }
         Err(error) => form.reject_on(&prompt, rejection(error, &request)?, &request).await,
     }

@@ -17,6 +17,7 @@ use crate::flows::account::email_verification::{
 use crate::http::cookies;
 use crate::links;
 use crate::links::{Link, LinkError, Purpose};
+use crate::paths;
 use crate::types::{Email, Password, Secret, SessionId, UserId};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
@@ -24,15 +25,12 @@ use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Field, FormPage, FormView, Submitted, form};
 use crate::web::message_page;
 use crate::web::page::{Page, PageContext};
-use crate::web::request_context::{MY_PAGE, RequestContext};
+use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new_at_email, new_at_report, show, create, create_at_email, create_at_report,]
 }
-
-/// The page with the button.
-const BUTTON: &str = "/account/link";
 
 /// What a link's button does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +173,7 @@ async fn take_token(
     match find(request.context, &secret).await? {
         Some((found, _)) if found == action => {
             cookies::set_link_token(request.cookies, request.context, token);
-            Ok(Response::redirect_to(BUTTON))
+            Ok(Response::redirect_to(paths::EMAIL_LINK))
         }
         _ => dead_link(&secret, request).await.map(Response::Page),
     }
@@ -327,5 +325,5 @@ async fn done(flash: Flash, request: &RequestContext<'_>) -> Result<Response, Er
         Some(session) => crate::sessions::find(request.context, session).await?.is_some(),
         None => false,
     };
-    Ok(Response::redirect_to(if is_still_in { MY_PAGE } else { "/account/login" }))
+    Ok(Response::redirect_to(if is_still_in { paths::MYPAGE } else { paths::LOGIN }))
 }

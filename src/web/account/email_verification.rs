@@ -5,12 +5,13 @@ use rocket::{Route, post, routes};
 use crate::flows;
 use crate::flows::account::email_verification::ResendError;
 use crate::http::guards::SignedIn;
+use crate::paths;
 use crate::throttle::ThrottleError;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::{ButtonForm, Submitted};
 use crate::web::message_page;
-use crate::web::request_context::{MY_PAGE, RequestContext};
+use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -36,5 +37,5 @@ async fn create(
             return Err(error.into());
         }
     }
-    Ok(Response::redirect_to(MY_PAGE))
+    Ok(Response::redirect_to(paths::MYPAGE))
 }

@@ -6,6 +6,7 @@ use rocket::{Route, get, post, routes};
 use crate::flows;
 use crate::flows::account::password_change::PasswordChangeError;
 use crate::http::guards::SignedIn;
+use crate::paths;
 use crate::sessions::AuthError;
 use crate::types::Password;
 use crate::web::error::Error;
@@ -13,7 +14,7 @@ use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Field, FormErrors, FormPage, FormView, ParsedForm, Submitted, form};
 use crate::web::page::{Page, PageContext};
-use crate::web::request_context::{MY_PAGE, RequestContext};
+use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -72,7 +73,7 @@ async fn update(
     match flows::account::password_change::change(ctx, owner, old, new, info).await {
         Ok(()) => {
             request.flash(Flash::PasswordChanged);
-            Ok(Response::redirect_to(MY_PAGE))
+            Ok(Response::redirect_to(paths::MYPAGE))
         }
         // The weaknesses of the new password are shown together with the wrong old one.
         Err(PasswordChangeError::NotProved(AuthError::WrongCredentials)) => {

@@ -7,6 +7,7 @@ use rocket::{Route, get, post, routes};
 use crate::flows;
 use crate::flows::account::password_reset::PasswordResetError;
 use crate::http::cookies;
+use crate::paths;
 use crate::types::{Email, Password, Secret};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
@@ -92,7 +93,7 @@ async fn create(
     let Some(email) = form.parsed() else { return form.rerender(&request).await };
     let (ctx, page) = (request.context, &request.page);
     match flows::account::password_reset::request(ctx, email, page.language(), request.info).await {
-        Ok(()) => Ok(Response::redirect_to("/account/password/sent")),
+        Ok(()) => Ok(Response::redirect_to(paths::PASSWORD_RESET_SENT)),
         Err(error) => form.reject(Rejection::throttled(page, error)?, &request).await,
     }
 }
@@ -112,7 +113,7 @@ async fn arrive(token: &str, request: RequestContext<'_>) -> Result<Response, Er
         return message_page::dead_link(&request.page).map(Response::Page);
     }
     cookies::set_link_token(request.cookies, ctx, token);
-    Ok(Response::redirect_to("/account/password/new"))
+    Ok(Response::redirect_to(paths::PASSWORD_RESET_NEW))
 }
 
 #[get("/account/password/new")]
@@ -157,7 +158,7 @@ async fn reset(
                 cookies::sign_out(jar, ctx);
             }
             request.flash(Flash::PasswordReset);
-            Ok(Response::redirect_to("/account/login"))
+            Ok(Response::redirect_to(paths::LOGIN))
         }
         Err(error) => reject(form, error, request).await,
     }

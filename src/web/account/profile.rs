@@ -7,13 +7,14 @@ use crate::accounts::Profile;
 use crate::flows;
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
+use crate::paths;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::Submitted;
 use crate::web::forms::profile::ProfileFields;
 use crate::web::forms::{FormPage, FormView};
 use crate::web::page::{Page, PageContext};
-use crate::web::request_context::{MY_PAGE, RequestContext};
+use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -55,5 +56,5 @@ async fn update(
         cookies::set_language(request.cookies, ctx, language);
     }
     request.flash(Flash::ProfileSaved);
-    Ok(Response::redirect_to(MY_PAGE))
+    Ok(Response::redirect_to(paths::MYPAGE))
 }

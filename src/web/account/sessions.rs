@@ -9,6 +9,7 @@ use super::logout::LoggedOut;
 use crate::context::Context;
 use crate::flows;
 use crate::http::guards::SignedIn;
+use crate::paths;
 use crate::sessions;
 use crate::sessions::{SessionList, SessionSummary};
 use crate::types::{RequestInfo, SessionId};
@@ -20,9 +21,6 @@ use crate::web::page::{Page, PageContext, Timestamp};
 pub(crate) fn routes() -> Vec<Route> {
     routes![index, end, end_others]
 }
-
-/// The page's path.
-const LIST: &str = "/account/sessions";
 
 #[derive(Template)]
 #[template(path = "account/sessions.html")]
@@ -106,7 +104,7 @@ async fn end(
     if session == signed_in.session() {
         return Ok(EndSessionResponse::This(LoggedOut::of(jar, ctx)));
     }
-    Ok(EndSessionResponse::Other(Redirect::to(LIST)))
+    Ok(EndSessionResponse::Other(Redirect::to(paths::SESSIONS)))
 }
 
 #[post("/account/sessions/end-others", data = "<_sent>")]
@@ -118,5 +116,5 @@ async fn end_others(
 ) -> Result<Redirect, Error> {
     let by = (signed_in.user().id, signed_in.session());
     flows::account::sessions::end_others(ctx, by, info).await?;
-    Ok(Redirect::to(LIST))
+    Ok(Redirect::to(paths::SESSIONS))
 }

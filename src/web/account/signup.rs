@@ -13,6 +13,7 @@ use crate::accounts::UserAttributes;
 use crate::config::SignupMode;
 use crate::flows;
 use crate::flows::account::signup::{SignupError, SignupOutcome, SignupRequest};
+use crate::paths;
 use crate::types::{BirthDate, Email, Gender, Name, Password};
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
@@ -118,7 +119,7 @@ async fn create(
     let Some(signup) = signup else { return reject_all(&form, errors, &request).await };
     let session = request.session();
     match flows::account::signup::sign_up(request.context, signup, session, request.info).await {
-        Ok(SignupOutcome::EmailSent) => Ok(Response::redirect_to("/account/join/sent")),
+        Ok(SignupOutcome::EmailSent) => Ok(Response::redirect_to(paths::SIGNUP_SENT)),
         Ok(SignupOutcome::SignedIn(tokens)) => {
             request.log_in(&tokens);
             Ok(request.redirect_to_next(&form.next))

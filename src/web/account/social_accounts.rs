@@ -11,6 +11,7 @@ use crate::flows;
 use crate::flows::account::social_accounts::DisconnectError;
 use crate::http::guards;
 use crate::http::guards::SignedIn;
+use crate::paths;
 use crate::social;
 use crate::social::{Identity, Provider};
 use crate::web::error::Error;
@@ -26,7 +27,7 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 /// The page's path.
-pub(crate) const LIST: &str = "/account/connections";
+pub(crate) const LIST: &str = paths::SOCIAL_ACCOUNTS;
 
 #[derive(Template)]
 #[template(path = "account/social_accounts.html")]

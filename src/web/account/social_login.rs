@@ -14,6 +14,7 @@ use crate::flows::account::social_accounts::ConnectError;
 use crate::flows::account::social_login::{SocialLogin, SocialLoginError, SocialLoginOutcome};
 use crate::http::guards;
 use crate::oauth::{CallbackParams, OAuthError, ProviderUser};
+use crate::paths;
 use crate::social::Provider;
 use crate::throttle::ThrottleError;
 use crate::types::{Secret, SessionId, UserId};
@@ -187,7 +188,7 @@ async fn sign_in(
     match flows::account::social_login::sign_in_or_register(ctx, login, request.info).await {
         Err(SocialLoginError::NoEmail) => {
             PendingSocialSignup::set((ctx, jar), (provider.slug(), &state.next), provider_user);
-            Ok(Response::redirect_to("/account/join/address"))
+            Ok(Response::redirect_to(paths::SOCIAL_SIGNUP))
         }
         Ok(outcome) => Ok(signed_in_response(&outcome, &state.next, request)),
         Err(error) => failure_response(provider.slug(), error, request).await,
@@ -208,7 +209,7 @@ pub(crate) fn signed_in_response(
             }
             request.redirect_to_next(next)
         }
-        SocialLoginOutcome::EmailSent => Response::redirect_to("/account/join/sent"),
+        SocialLoginOutcome::EmailSent => Response::redirect_to(paths::SIGNUP_SENT),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::http::guards::{ChangesUsers, ReadsAudit};
 use crate::mail::EmailKind;
 use crate::outbox;
 use crate::outbox::{DeliveryStatus, OutboxEntry};
+use crate::paths;
 use crate::types::{Permission, RequestInfo};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
@@ -105,7 +106,7 @@ async fn retry(
         RetryOutcome::NotWaiting => Flash::EmailNotWaiting,
     };
     flash.set(jar, ctx);
-    Ok(Redirect::to("/admin/mail"))
+    Ok(Redirect::to(paths::ADMIN_EMAILS))
 }
 
 pub(crate) fn row(page: &PageContext, email: OutboxEntry) -> EmailRow {

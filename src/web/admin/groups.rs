@@ -14,6 +14,7 @@ use crate::flows::admin::groups::GroupError;
 use crate::groups;
 use crate::groups::{Group, GroupName};
 use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
+use crate::paths;
 use crate::types::{GroupId, Permission, Permissions, RequestInfo, User};
 use crate::web::account::{Response, reauthentication};
 use crate::web::error::Error;
@@ -27,9 +28,6 @@ use crate::web::page::{Page, PageContext};
 pub(crate) fn routes() -> Vec<Route> {
     routes![index, new, create, edit, update, confirm, destroy]
 }
-
-/// The path of the list.
-const GROUPS: &str = "/admin/groups";
 
 /// Groups in the list; a site has a handful.
 const MAX_LISTED: usize = 200;
@@ -241,7 +239,7 @@ fn group_id(id: Option<i64>) -> GroupId {
 
 fn redirect_with(jar: &CookieJar<'_>, ctx: &Context, flash: Flash) -> Response {
     flash.set(jar, ctx);
-    Response::Redirect(Redirect::to(GROUPS))
+    Response::Redirect(Redirect::to(paths::ADMIN_GROUPS))
 }
 
 fn reject(

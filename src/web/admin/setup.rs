@@ -8,13 +8,14 @@ use crate::accounts::UserAttributes;
 use crate::flows;
 use crate::flows::admin::setup::SetupError;
 use crate::http::cookies;
+use crate::paths;
 use crate::types::{Email, Name, Password, Secret};
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Field, FormPage, FormView, ParsedForm, Submitted, form};
 use crate::web::message_page;
 use crate::web::page::{Page, PageContext};
-use crate::web::request_context::{MY_PAGE, RequestContext};
+use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -69,7 +70,7 @@ async fn follow_link(token: &str, request: RequestContext<'_>) -> Result<Respons
         return invalid_link(&secret, &request).await.map(Response::Page);
     }
     cookies::set_link_token(request.cookies, request.context, token);
-    Ok(Response::redirect_to("/admin/setup"))
+    Ok(Response::redirect_to(paths::ADMIN_SETUP))
 }
 
 /// Renders the page for a link that does not work; the site may be set up already.
@@ -127,7 +128,7 @@ async fn create_superuser(
         Ok(tokens) => {
             request.log_in(&tokens);
             cookies::remove_link_token(request.cookies, ctx);
-            Ok(Response::redirect_to(MY_PAGE))
+            Ok(Response::redirect_to(paths::MYPAGE))
         }
         Err(error) => reject(token, form, error, request).await,
     }

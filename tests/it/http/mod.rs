@@ -9,5 +9,6 @@ mod headers;
 mod language;
 mod nul_characters;
 mod pages;
+mod paths;
 mod statement_counts;
 mod static_files;

@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::bulk_jobs::{Preview, Selection};
 use crate::http::guards::{SignedIn, ViewsUsers};
+use crate::paths;
 use crate::types::{Permission, RequestInfo, UserId, text};
 use crate::web::account::{Response, reauthentication};
 use crate::web::admin::users::actions::{actor, is_reason_malformed, number, parse_until};
@@ -28,9 +29,6 @@ use crate::web::page::{Page, PageContext};
 pub(crate) fn routes() -> Vec<Route> {
     routes![show_preview, create]
 }
-
-/// The path of the preview.
-const PREVIEW: &str = "/admin/users/actions";
 
 /// How many users one form can name: more than a page of the list has.
 const MAX_SELECTED: usize = 500;
@@ -177,8 +175,12 @@ impl BulkForm {
         if self.wants_all() {
             query.append_pair("all", "true").append_pair("filter", &self.filter);
         }
-        let return_path = format!("{PREVIEW}?{}", query.finish());
-        if return_path.len() > MAX_RETURN_PATH { "/admin/users".to_owned() } else { return_path }
+        let return_path = format!("{}?{}", paths::ADMIN_BULK_NEW, query.finish());
+        if return_path.len() > MAX_RETURN_PATH {
+            paths::ADMIN_USERS.to_owned()
+        } else {
+            return_path
+        }
     }
 }
 
@@ -211,7 +213,7 @@ async fn show_preview(
     }
     let kind = kind(&sent, &staff.0)?;
     let Ok(selection) = sent.selection() else {
-        return Ok(Response::Redirect(Redirect::to("/admin/users")));
+        return Ok(Response::Redirect(Redirect::to(paths::ADMIN_USERS)));
     };
     if kind.is_dangerous && !staff.0.has_reauthenticated(ctx.clock.now()) {
         return Ok(Response::Redirect(reauthentication::redirect_for(&sent.return_path())));

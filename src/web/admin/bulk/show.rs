@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::bulk_jobs::BulkJobError;
 use crate::http::guards::{SignedIn, ViewsUsers};
+use crate::paths;
 use crate::types::{BulkJobId, RequestInfo};
 use crate::web::admin::users::actions::{actor, number};
 use crate::web::error::Error;
@@ -23,7 +24,7 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 /// The path of the list.
-pub(crate) const BULK_JOBS: &str = "/admin/bulk";
+pub(crate) const BULK_JOBS: &str = paths::ADMIN_BULK_JOBS;
 
 /// Jobs in the list; older ones are in the audit log only.
 const MAX_LISTED: u64 = 50;

@@ -13,6 +13,7 @@ use crate::flows::account::social_login::redirect_uri;
 use crate::flows::admin::social_providers::ProviderError;
 use crate::http::guards::{ChangesSocial, SignedIn};
 use crate::oauth::{EndpointError, OAuthError, ProviderKind, RegistrationError};
+use crate::paths;
 use crate::social;
 use crate::social::Provider;
 use crate::types::RequestInfo;
@@ -27,9 +28,6 @@ use crate::web::page::{Page, PageContext};
 pub(crate) fn routes() -> Vec<Route> {
     routes![index, new, create, edit, update, destroy]
 }
-
-/// The path of the list.
-const LIST: &str = "/admin/social";
 
 /// Connected users are counted up to this number.
 const MAX_COUNTED: u64 = 1000;
@@ -163,7 +161,7 @@ async fn destroy(
     jar: &CookieJar<'_>,
 ) -> Result<Response, Error> {
     if !reader.0.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect_for(LIST)));
+        return Ok(Response::Redirect(reauthentication::redirect_for(paths::ADMIN_PROVIDERS)));
     }
     let provider = find(ctx, id).await?;
     let actor = Actor { user: reader.0.user(), info };
@@ -239,7 +237,7 @@ fn flaw_label(field: &str, error: RegistrationError) -> &'static str {
 
 fn redirect_with(jar: &CookieJar<'_>, ctx: &Context, flash: Flash) -> Response {
     flash.set(jar, ctx);
-    Response::Redirect(Redirect::to(LIST))
+    Response::Redirect(Redirect::to(paths::ADMIN_PROVIDERS))
 }
 
 async fn rerender(

@@ -19,6 +19,7 @@ use crate::admin::{Actor, AdminAction, AdminError};
 use crate::context::Context;
 use crate::flows;
 use crate::http::guards::{ChangesUsers, DeletesUsers, EndsSessions, SignedIn};
+use crate::paths;
 pub(crate) use crate::types::number;
 use crate::types::{Permission, RequestInfo, UserId, text};
 use crate::web::account::{Response, reauthentication};
@@ -516,7 +517,7 @@ pub(crate) fn actor<'a>(staff: &'a SignedIn, info: &'a RequestInfo) -> Actor<'a>
 /// Redirects to the account, or to the dashboard when the reader may not see accounts.
 pub(crate) fn redirect_to_user(id: UserId, staff: &SignedIn) -> Redirect {
     let may_see = staff.user().may(Permission::UsersView);
-    Redirect::to(if may_see { format!("/admin/users/{id}") } else { "/admin".to_owned() })
+    Redirect::to(if may_see { paths::admin_user(id) } else { paths::ADMIN.to_owned() })
 }
 
 pub(crate) fn is_reason_malformed(reason: &str) -> bool {

@@ -25,6 +25,7 @@ use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
 use crate::mail::EmailKind;
 use crate::outbox;
 use crate::outbox::{DeliveryStatus, OutboxEntry};
+use crate::paths;
 use crate::sessions;
 use crate::types::{
     BirthDate, Email, Gender, GroupId, Name, Permission, Permissions, RequestInfo, Secret, UserId,
@@ -245,7 +246,7 @@ pub(crate) async fn group_checkboxes(
 /// Returns the URL at which a token sets a new password.
 pub(crate) fn reset_url(ctx: &Context, token: &Secret) -> String {
     let site = ctx.settings.public_url.as_str().trim_end_matches('/');
-    format!("{site}/account/password/reset/{}", token.expose())
+    format!("{site}{}", paths::password_reset_link(token.expose()))
 }
 
 #[derive(Template)]

@@ -13,6 +13,7 @@ use crate::accounts::search::{
 use crate::context::Context;
 use crate::groups;
 use crate::http::guards::{SignedIn, ViewsUsers};
+use crate::paths;
 use crate::types::Permission;
 use crate::web::admin::bulk::new;
 use crate::web::error::Error;
@@ -21,9 +22,6 @@ use crate::web::page::{Page, PageContext, Timestamp};
 pub(crate) fn routes() -> Vec<Route> {
     routes![index]
 }
-
-const LIST: &str = "/admin/users";
-const CSV: &str = "/admin/users.csv";
 
 /// Users per page, which then weighs 30 kB at most.
 const PAGE_SIZE: u64 = 20;
@@ -262,7 +260,9 @@ async fn render(
         None => no_users(),
     };
     let groups = groups::names(&ctx.db, MAX_GROUPS).await?;
-    let link = |place: &str, cursor: &Cursor| query.link(LIST, sort, &[(place, cursor.encode())]);
+    let link = |place: &str, cursor: &Cursor| {
+        query.link(paths::ADMIN_USERS, sort, &[(place, cursor.encode())])
+    };
     let page = UsersPage {
         groups: groups.into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
         columns: columns(&query, sort),
@@ -272,8 +272,8 @@ async fn render(
         may_add: reader.user().may(Permission::UsersAdd),
         actions: new::choices(reader),
         filter: query.link("", SortOrder::default(), &[]).trim_start_matches('?').to_owned(),
-        csv: query.link(CSV, sort, &[]),
-        first: (place != CursorPosition::Start).then(|| query.link(LIST, sort, &[])),
+        csv: query.link(paths::ADMIN_USERS_CSV, sort, &[]),
+        first: (place != CursorPosition::Start).then(|| query.link(paths::ADMIN_USERS, sort, &[])),
         before: found.before.as_ref().map(|cursor| link("before", cursor)),
         after: found.after.as_ref().map(|cursor| link("after", cursor)),
         users: found.users.into_iter().map(|row| user_row(row, &page)).collect(),
@@ -308,7 +308,7 @@ fn columns(query: &UserQuery, sort: SortOrder) -> Vec<Column> {
             now if now == second => (name(second), first),
             _ => ("none", first),
         };
-        let link = SortOrder::parse(next).map(|next| query.link(LIST, next, &[]));
+        let link = SortOrder::parse(next).map(|next| query.link(paths::ADMIN_USERS, next, &[]));
         Column { label, link, order }
     };
     let plain = |label| Column { label, link: None, order: "" };
