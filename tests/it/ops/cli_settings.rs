@@ -127,7 +127,12 @@ fn invalid_rocket_settings_do_not_panic() {
 
 #[test]
 fn one_error_is_reported_once() {
-    refuses("ROCKET_LOG_LEVEL", "loud", "log_level = loud", ["off, critical, normal or debug", "off, critical, normal, debug"]);
+    refuses(
+        "ROCKET_LOG_LEVEL",
+        "loud",
+        "log_level = loud",
+        ["off, critical, normal or debug", "off, critical, normal, debug"],
+    );
     refuses("ROCKET_SIGNUP", "op\nen", "signup = ", ["open or closed", "open 또는 closed"]);
 }
 
