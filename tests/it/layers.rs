@@ -63,13 +63,11 @@ fn may_use(from: &str, to: &str) -> bool {
 /// Circles of files that are known and have to be opened: their paths, sorted.
 const KNOWN_CIRCLES: &[&[&str]] = &[
     &["admin/bulk_job.rs", "admin/store.rs"],
-    &["api/body.rs", "api/error.rs", "api/fields.rs"],
     &["crypto/dummy_work.rs", "crypto/hash_cost.rs", "crypto/passwords.rs"],
     &["db/pool.rs", "db/postgres.rs"],
     &["http/csrf.rs", "http/refusals.rs"],
     &["web/admin/bulk/new.rs", "web/admin/users/index.rs"],
     &["web/admin/users/actions.rs", "web/admin/users/edit.rs"],
-    &["web/error.rs", "web/page.rs"],
 ];
 
 /// Functions of domain modules that write although an entry point calls them: the rotation of a refresh

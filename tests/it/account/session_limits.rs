@@ -183,7 +183,7 @@ async fn the_limit_holds_for_logins_at_once(env: TestEnv) {
 
 #[on_both]
 async fn a_session_beyond_the_bound_leaves_the_cache_when_that_is_committed(env: TestEnv) {
-    let app = env.app_with(&[("session_cache", "1h")]).await;
+    let app = env.app_with(&[("session_cache", "60s")]).await;
     app.api_user("ada").await;
     let address = Email::parse(ADA).expect("parses");
     let found = accounts::find_by_email(&app.ctx.db, &address).await.expect("finds");
