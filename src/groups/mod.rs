@@ -5,10 +5,11 @@
 mod store;
 
 use thiserror::Error;
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
+use validator::ValidationError;
 
 use crate::db::{Db, DbError, Transaction};
-use crate::types::{GroupId, Permissions, UserId, text};
+use crate::types::{FromText, GroupId, Permissions, UserId, text, text_error};
 
 /// The longest name in code points, as in Django.
 const MAX_NAME: usize = 150;
@@ -54,6 +55,18 @@ impl GroupName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl FromText for GroupName {
+    fn from_text(text: &str, _: Date) -> Result<Self, ValidationError> {
+        Self::parse(text).map_err(|error| {
+            text_error(match error {
+                GroupNameError::Missing => "name.missing",
+                GroupNameError::TooLong => "name.too_long",
+                GroupNameError::Unprintable => "name.unprintable",
+            })
+        })
     }
 }
 

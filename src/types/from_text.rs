@@ -11,8 +11,8 @@ use time::Date;
 use validator::ValidationError;
 
 use super::{
-    BirthDate, BirthDateError, Email, EmailError, Gender, Language, Name, NameError, Password,
-    PasswordError, Permission,
+    BirthDate, BirthDateError, Email, EmailError, Gender, GroupId, Language, Name, NameError,
+    Password, PasswordError, Permission, Secret, number,
 };
 
 /// A type that can be read from a typed text.
@@ -114,5 +114,30 @@ impl FromText for Option<Language> {
 impl FromText for Permission {
     fn from_text(text: &str, _: Date) -> Result<Self, ValidationError> {
         Self::from_stored(text).ok_or_else(|| text_error("permission.unknown"))
+    }
+}
+
+/// A checkbox: browsers send its value or nothing.
+impl FromText for bool {
+    fn from_text(text: &str, _: Date) -> Result<Self, ValidationError> {
+        match text {
+            "true" | "on" => Ok(true),
+            "" | "false" => Ok(false),
+            _ => Err(text_error("gender.unknown")),
+        }
+    }
+}
+
+impl FromText for GroupId {
+    fn from_text(text: &str, _: Date) -> Result<Self, ValidationError> {
+        number(text).map(Self).ok_or_else(|| text_error("admin.user.groups_unknown"))
+    }
+}
+
+impl FromText for Secret {
+    const IS_SECRET: bool = true;
+
+    fn from_text(text: &str, _: Date) -> Result<Self, ValidationError> {
+        Ok(Self::new(text.to_owned()))
     }
 }

@@ -5,6 +5,7 @@ use rocket::http::{CookieJar, Status};
 use rocket::outcome::try_outcome;
 use rocket::request::{FromRequest, Outcome};
 
+use super::error::Error;
 use super::flash::Flash;
 use super::page::PageContext;
 use super::response::Response;
@@ -47,6 +48,18 @@ impl RequestContext<'_> {
     /// Returns the session in which the request was made.
     pub(crate) fn session(&self) -> Option<SessionId> {
         self.user().map(SignedIn::session)
+    }
+
+    /// Fails with a redirect to the reauthentication page, unless the user has reauthenticated
+    /// recently.
+    pub(crate) fn require_reauthentication(&self, user: &SignedIn) -> Result<(), Error> {
+        let is_recent = user.has_reauthenticated(self.context.clock.now());
+        if is_recent { Ok(()) } else { Err(self.reauthentication_required()) }
+    }
+
+    /// Returns the redirect to the reauthentication page, which leads back to this page.
+    pub(crate) fn reauthentication_required(&self) -> Error {
+        Error::ReauthenticationRequired(self.page.path_and_query().to_owned())
     }
 
     /// Shows a flash message on the next page.

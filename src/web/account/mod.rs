@@ -51,5 +51,3 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
     .concat()
 }
-
-pub(crate) use super::response::Response;

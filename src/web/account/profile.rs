@@ -8,17 +8,31 @@ use crate::flows;
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
 use crate::paths;
+use crate::types::{Language, User};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
-use crate::web::forms::Submitted;
 use crate::web::forms::profile::ProfileFields;
-use crate::web::forms::{FormPage, FormView};
+use crate::web::forms::{Field, FormPage, FormView, Submitted, form};
 use crate::web::page::{Page, PageContext};
 use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![edit, update]
+}
+
+form! {
+    struct ProfileForm {
+        profile: ProfileFields,
+        language: Field<Option<Language>>,
+    }
+}
+
+impl ProfileForm {
+    /// Returns the values of a form without errors, with the user's language where the form has none.
+    fn profile(&self, user: &User) -> Option<Profile> {
+        self.profile.profile(self.language.value()?.unwrap_or(user.language))
+    }
 }
 
 #[derive(Template)]
@@ -28,7 +42,7 @@ struct ProfilePage<'a> {
     form: FormView,
 }
 
-impl FormPage for ProfileFields {
+impl FormPage for ProfileForm {
     async fn render(form: FormView, (): &(), request: &RequestContext<'_>) -> Result<Page, Error> {
         Page::render(&ProfilePage { page: &request.page, form })
     }
@@ -36,18 +50,20 @@ impl FormPage for ProfileFields {
 
 #[get("/account/profile")]
 async fn edit(signed_in: SignedIn, request: RequestContext<'_>) -> Result<Page, Error> {
-    let form = FormView::with_values(ProfileFields::values_of(signed_in.user()));
-    ProfileFields::render(form, &(), &request).await
+    let user = signed_in.user();
+    let mut values = ProfileFields::values_of(user);
+    values.push(("language", user.language.tag().to_owned()));
+    ProfileForm::render(FormView::with_values(values), &(), &request).await
 }
 
 #[post("/account/profile", data = "<form>")]
 async fn update(
-    form: Submitted<ProfileFields>,
+    form: Submitted<ProfileForm>,
     signed_in: SignedIn,
     request: RequestContext<'_>,
 ) -> Result<Response, Error> {
     let (ctx, user) = (request.context, signed_in.user());
-    let new_profile = form.profile(user.language).filter(|_| form.errors.is_empty());
+    let new_profile = form.profile(user).filter(|_| form.errors.is_empty());
     let Some(new_profile) = new_profile else { return form.rerender(&request).await };
     let language = new_profile.language;
     let replace = |profile: &mut Profile| *profile = new_profile;

@@ -91,7 +91,7 @@ async fn create(
     request: RequestContext<'_>,
 ) -> Result<Response, Error> {
     let Some(password) = form.parsed() else {
-        return form.reject_on(&signed_in, form.errors.clone().into(), &request).await;
+        return form.rerender_on(&signed_in, &request).await;
     };
     let whose = (&signed_in.user().email, signed_in.session());
     let (ctx, info) = (request.context, request.info);

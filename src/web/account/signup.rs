@@ -14,8 +14,9 @@ use crate::config::SignupMode;
 use crate::flows;
 use crate::flows::account::signup::{SignupError, SignupOutcome, SignupRequest};
 use crate::paths;
-use crate::types::{BirthDate, Email, Gender, Name, Password};
+use crate::types::{Email, Password};
 use crate::web::error::Error;
+use crate::web::forms::profile::ProfileFields;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Field, FormErrors, FormPage, FormView, Hidden, Submitted, form};
 use crate::web::message_page;
@@ -32,8 +33,7 @@ form! {
         email: Field<Email>,
         password1: Field<Password>,
         password2: Field<Option<Password>>,
-        gender: Field<Option<Gender>>,
-        date_of_birth: Field<Option<BirthDate>>,
+        profile: ProfileFields,
         next: Hidden,
     }
     same: password2 == password1;
@@ -44,8 +44,8 @@ impl SignupForm {
     fn user_attributes(&self) -> UserAttributes {
         UserAttributes {
             email: self.email.value(),
-            name: Name::default(),
-            date_of_birth: self.date_of_birth.value().flatten(),
+            name: self.profile.name.value().unwrap_or_default(),
+            date_of_birth: self.profile.date_of_birth.value().flatten(),
         }
     }
 
@@ -53,9 +53,9 @@ impl SignupForm {
         Some(SignupRequest {
             email: self.email.value()?,
             password: self.password1.value()?,
-            name: Name::default(),
-            gender: self.gender.value()?,
-            date_of_birth: self.date_of_birth.value()?,
+            name: self.profile.name.value()?,
+            gender: self.profile.gender.value()?,
+            date_of_birth: self.profile.date_of_birth.value()?,
             language: request.page.language(),
         })
     }

@@ -1,11 +1,8 @@
 //! Groups of staff: the list, and the permissions of each.
 
 use askama::Template;
-use rocket::form::FromForm;
-use rocket::http::{CookieJar, Status};
-use rocket::response::Redirect;
+use rocket::http::Status;
 use rocket::{Route, State, get, post, routes};
-use validator::Validate;
 
 use crate::admin::Actor;
 use crate::context::Context;
@@ -15,15 +12,16 @@ use crate::groups;
 use crate::groups::{Group, GroupName};
 use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
 use crate::paths;
-use crate::types::{GroupId, Permission, Permissions, RequestInfo, User};
-use crate::web::account::{Response, reauthentication};
+use crate::types::{GroupId, Permission, Permissions};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
-use crate::web::forms::raw::{RawForm, RawSubmitted};
 use crate::web::forms::rejection::Rejection;
-use crate::web::forms::rules;
-use crate::web::forms::{ButtonForm, FormErrors, FormView, Submitted};
+use crate::web::forms::{
+    ButtonForm, Choices, Field, FormPage, FormView, ParsedForm, Submitted, form,
+};
 use crate::web::page::{Page, PageContext};
+use crate::web::request_context::RequestContext;
+use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![index, new, create, edit, update, confirm, destroy]
@@ -32,39 +30,56 @@ pub(crate) fn routes() -> Vec<Route> {
 /// Groups in the list; a site has a handful.
 const MAX_LISTED: usize = 200;
 
-#[derive(FromForm, Validate)]
-struct GroupForm {
-    #[field(default = String::new())]
-    #[validate(custom(function = "rules::group_name"))]
-    name: String,
-    #[field(default = Vec::new())]
-    #[validate(custom(function = "rules::permissions"))]
-    permissions: Vec<String>,
-}
-
-impl RawForm for GroupForm {
-    const FIELDS: &'static [&'static str] = &["name", "permissions"];
-    const REPEATED: &'static [&'static str] = &["permissions"];
-
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        let ticked = self.permissions.iter().map(|name| ("permissions", name.as_str()));
-        std::iter::once(("name", self.name.as_str())).chain(ticked).collect()
+form! {
+    struct GroupForm {
+        name: Field<GroupName>,
+        permissions: Choices<Permission>,
     }
 }
 
 impl GroupForm {
-    /// Fills the form from a group.
-    fn of(group: &Group) -> Self {
-        let permissions = group.permissions.iter();
-        let permissions = permissions.map(|permission| permission.as_str().to_owned()).collect();
-        Self { name: group.name.clone(), permissions }
+    /// Returns the values of a group's form.
+    fn values_of(group: &Group) -> Vec<(&'static str, String)> {
+        let granted = group.permissions.iter();
+        let granted = granted.map(|permission| ("permissions", permission.as_str().to_owned()));
+        std::iter::once(("name", group.name.clone())).chain(granted).collect()
     }
+}
 
-    /// Returns the values of a form that passed its rules.
-    fn parsed(&self) -> (GroupName, Permissions) {
-        let name = GroupName::parse(&self.name).expect("the rules hold, and they are this parser");
-        let ticked = self.permissions.iter();
-        (name, ticked.filter_map(|name| Permission::from_stored(name)).collect())
+impl ParsedForm for GroupForm {
+    type Parsed = (GroupName, Permissions);
+
+    fn parsed(&self) -> Option<Self::Parsed> {
+        Some((self.name.value()?, self.permissions.values()?.into_iter().collect()))
+    }
+}
+
+/// What the page of a group needs beside its form.
+struct GroupSubject {
+    /// `None` for a new group.
+    group: Option<Group>,
+    reader: SignedIn,
+}
+
+impl FormPage<GroupSubject> for GroupForm {
+    async fn render(
+        form: FormView,
+        subject: &GroupSubject,
+        request: &RequestContext<'_>,
+    ) -> Result<Page, Error> {
+        let (user, group) = (subject.reader.user(), subject.group.as_ref());
+        let granted = group.map_or(Permissions::NONE, |group| group.permissions);
+        let may_change =
+            user.may(Permission::UsersChange) && flows::admin::groups::may_manage(user, granted);
+        let boxes = Permission::ALL.into_iter().map(|permission| PermissionCheckbox {
+            name: permission.as_str(),
+            label: permission_label(permission),
+            id: format!("permission-{}", permission.as_str().replace('.', "-")),
+            is_disabled: !may_change || !user.may(permission),
+        });
+        let boxes = boxes.collect();
+        let group = group.map(|group| (group.id, group.members));
+        Page::render(&GroupPage { page: &request.page, form, boxes, group, may_change })
     }
 }
 
@@ -86,8 +101,8 @@ struct GroupRow {
 
 #[derive(Template)]
 #[template(path = "admin/groups/edit.html")]
-struct GroupPage {
-    page: PageContext,
+struct GroupPage<'a> {
+    page: &'a PageContext,
     form: FormView,
     boxes: Vec<PermissionCheckbox>,
     /// `None` for a new group.
@@ -107,8 +122,8 @@ struct PermissionCheckbox {
 
 #[derive(Template)]
 #[template(path = "admin/groups/delete.html")]
-struct DeletePage {
-    page: PageContext,
+struct DeletePage<'a> {
+    page: &'a PageContext,
     group: GroupRow,
     may_change: bool,
 }
@@ -125,34 +140,27 @@ async fn index(reader: ViewsUsers, page: PageContext, ctx: &State<Context>) -> R
 
 /// Asks for reauthentication before the form, because the way there would lose what was typed.
 #[get("/admin/groups/new")]
-fn new(reader: ChangesUsers, page: PageContext, ctx: &State<Context>) -> Result<Response, Error> {
-    if !reader.0.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect(&page)));
-    }
-    render(page, FormView::empty(""), None, &reader.0).map(Response::Page)
+async fn new(reader: ChangesUsers, request: RequestContext<'_>) -> Result<Page, Error> {
+    request.require_reauthentication(&reader.0)?;
+    let subject = GroupSubject { group: None, reader: reader.0 };
+    GroupForm::render(FormView::empty(""), &subject, &request).await
 }
 
-#[post("/admin/groups/new", data = "<sent>")]
+#[post("/admin/groups/new", data = "<form>")]
 async fn create(
     reader: ChangesUsers,
-    sent: RawSubmitted<GroupForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    form: Submitted<GroupForm>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    if !reader.0.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect(&page)));
-    }
-    let errors = sent.errors(sent.form.validate());
-    if !errors.is_empty() {
-        return rerender(page, &sent.form, &errors.into(), None, &reader.0);
-    }
-    let (name, permissions) = sent.form.parsed();
-    let actor = Actor { user: reader.0.user(), info };
-    match flows::admin::groups::create(ctx, actor, &name, permissions).await {
-        Ok(_) => Ok(redirect_with(jar, ctx, Flash::GroupSaved)),
-        Err(error) => reject(page, &sent.form, error, None, &reader.0),
+    request.require_reauthentication(&reader.0)?;
+    let subject = GroupSubject { group: None, reader: reader.0 };
+    let Some((name, permissions)) = form.parsed() else {
+        return form.rerender_on(&subject, &request).await;
+    };
+    let actor = Actor { user: subject.reader.user(), info: request.info };
+    match flows::admin::groups::create(request.context, actor, &name, permissions).await {
+        Ok(_) => Ok(saved(&request, Flash::GroupSaved)),
+        Err(error) => form.reject_on(&subject, rejection(error)?, &request).await,
     }
 }
 
@@ -160,37 +168,32 @@ async fn create(
 async fn edit(
     id: Option<i64>,
     reader: ViewsUsers,
-    page: PageContext,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> Result<Page, Error> {
-    let group = groups::find(&ctx.db, group_id(id)).await?.ok_or(Status::NotFound)?;
-    let form = FormView::filled(&page, &GroupForm::of(&group), &FormErrors::default());
-    render(page, form, Some(&group), &reader.0)
+    let group = find(id, &request).await?;
+    let form = FormView::with_values(GroupForm::values_of(&group));
+    let subject = GroupSubject { group: Some(group), reader: reader.0 };
+    GroupForm::render(form, &subject, &request).await
 }
 
-#[post("/admin/groups/<id>", data = "<sent>")]
+#[post("/admin/groups/<id>", data = "<form>")]
 async fn update(
     id: Option<i64>,
     reader: ChangesUsers,
-    sent: RawSubmitted<GroupForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    form: Submitted<GroupForm>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    if !reader.0.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect(&page)));
-    }
-    let group = groups::find(&ctx.db, group_id(id)).await?.ok_or(Status::NotFound)?;
-    let errors = sent.errors(sent.form.validate());
-    if !errors.is_empty() {
-        return rerender(page, &sent.form, &errors.into(), Some(&group), &reader.0);
-    }
-    let (name, permissions) = sent.form.parsed();
-    let actor = Actor { user: reader.0.user(), info };
-    match flows::admin::groups::update(ctx, actor, group.id, &name, permissions).await {
-        Ok(()) => Ok(redirect_with(jar, ctx, Flash::GroupSaved)),
-        Err(error) => reject(page, &sent.form, error, Some(&group), &reader.0),
+    request.require_reauthentication(&reader.0)?;
+    let group = find(id, &request).await?;
+    let group_id = group.id;
+    let subject = GroupSubject { group: Some(group), reader: reader.0 };
+    let Some((name, permissions)) = form.parsed() else {
+        return form.rerender_on(&subject, &request).await;
+    };
+    let actor = Actor { user: subject.reader.user(), info: request.info };
+    match flows::admin::groups::update(request.context, actor, group_id, &name, permissions).await {
+        Ok(()) => Ok(saved(&request, Flash::GroupSaved)),
+        Err(error) => form.reject_on(&subject, rejection(error)?, &request).await,
     }
 }
 
@@ -198,32 +201,25 @@ async fn update(
 async fn confirm(
     id: Option<i64>,
     reader: ChangesUsers,
-    page: PageContext,
-    ctx: &State<Context>,
-) -> Result<Response, Error> {
-    if !reader.0.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect(&page)));
-    }
-    let group = groups::find(&ctx.db, group_id(id)).await?.ok_or(Status::NotFound)?;
-    render_confirmation(page, group, reader.0.user()).map(Response::Page)
+    request: RequestContext<'_>,
+) -> Result<Page, Error> {
+    request.require_reauthentication(&reader.0)?;
+    let group = find(id, &request).await?;
+    let may_change = flows::admin::groups::may_manage(reader.0.user(), group.permissions);
+    Page::render(&DeletePage { page: &request.page, group: group_row(group), may_change })
 }
 
-#[post("/admin/groups/<id>/delete", data = "<_sent>")]
+#[post("/admin/groups/<id>/delete", data = "<_form>")]
 async fn destroy(
     id: Option<i64>,
     reader: ChangesUsers,
-    _sent: Submitted<ButtonForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    _form: Submitted<ButtonForm>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    if !reader.0.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect(&page)));
-    }
-    let actor = Actor { user: reader.0.user(), info };
-    match flows::admin::groups::delete(ctx, actor, group_id(id)).await {
-        Ok(()) => Ok(redirect_with(jar, ctx, Flash::GroupDeleted)),
+    request.require_reauthentication(&reader.0)?;
+    let actor = Actor { user: reader.0.user(), info: request.info };
+    match flows::admin::groups::delete(request.context, actor, group_id(id)).await {
+        Ok(()) => Ok(saved(&request, Flash::GroupDeleted)),
         Err(GroupError::MissingPermissions | GroupError::MemberHasMore) => {
             Err(Status::Forbidden.into())
         }
@@ -232,70 +228,33 @@ async fn destroy(
     }
 }
 
+async fn find(id: Option<i64>, request: &RequestContext<'_>) -> Result<Group, Error> {
+    let group = groups::find(&request.context.db, group_id(id)).await?;
+    group.ok_or_else(|| Status::NotFound.into())
+}
+
 /// Returns id 0, which no group has, for what is not a number.
 fn group_id(id: Option<i64>) -> GroupId {
     GroupId(id.unwrap_or_default())
 }
 
-fn redirect_with(jar: &CookieJar<'_>, ctx: &Context, flash: Flash) -> Response {
-    flash.set(jar, ctx);
-    Response::Redirect(Redirect::to(paths::ADMIN_GROUPS))
+fn saved(request: &RequestContext<'_>, message: Flash) -> Response {
+    request.flash(message);
+    Response::redirect_to(paths::ADMIN_GROUPS)
 }
 
-fn reject(
-    page: PageContext,
-    form: &GroupForm,
-    error: GroupError,
-    group: Option<&Group>,
-    reader: &SignedIn,
-) -> Result<Response, Error> {
-    let rejection = match error {
-        GroupError::NotFound => return Err(Status::NotFound.into()),
+fn rejection(error: GroupError) -> Result<Rejection, Error> {
+    match error {
+        GroupError::NotFound => Err(Status::NotFound.into()),
         GroupError::MissingPermissions => {
-            Rejection::on_field("permissions", "permission.above_actor")
+            Ok(Rejection::on_field("permissions", "permission.above_actor"))
         }
-        GroupError::MemberHasMore => Rejection::on_field("permissions", "permission.above_member"),
-        GroupError::NameTaken => Rejection::on_field("name", "admin.groups.name_taken"),
-        GroupError::Broken(error) => return Err(error.into()),
-    };
-    rerender(page, form, &rejection, group, reader)
-}
-
-fn rerender(
-    page: PageContext,
-    form: &GroupForm,
-    rejection: &Rejection,
-    group: Option<&Group>,
-    reader: &SignedIn,
-) -> Result<Response, Error> {
-    let form = FormView::filled(&page, form, &rejection.errors);
-    Ok(Response::Page(rejection.apply_to(render(page, form, group, reader)?)))
-}
-
-fn render(
-    page: PageContext,
-    form: FormView,
-    group: Option<&Group>,
-    reader: &SignedIn,
-) -> Result<Page, Error> {
-    let user = reader.user();
-    let granted = group.map_or(Permissions::NONE, |group| group.permissions);
-    let may_change =
-        user.may(Permission::UsersChange) && flows::admin::groups::may_manage(user, granted);
-    let boxes = Permission::ALL.into_iter().map(|permission| PermissionCheckbox {
-        name: permission.as_str(),
-        label: permission_label(permission),
-        id: format!("permission-{}", permission.as_str().replace('.', "-")),
-        is_disabled: !may_change || !user.may(permission),
-    });
-    let boxes = boxes.collect();
-    let group = group.map(|group| (group.id, group.members));
-    Page::render(&GroupPage { page, form, boxes, group, may_change })
-}
-
-fn render_confirmation(page: PageContext, group: Group, reader: &User) -> Result<Page, Error> {
-    let may_change = flows::admin::groups::may_manage(reader, group.permissions);
-    Page::render(&DeletePage { page, group: group_row(group), may_change })
+        GroupError::MemberHasMore => {
+            Ok(Rejection::on_field("permissions", "permission.above_member"))
+        }
+        GroupError::NameTaken => Ok(Rejection::on_field("name", "admin.groups.name_taken")),
+        GroupError::Broken(error) => Err(error.into()),
+    }
 }
 
 fn group_row(group: Group) -> GroupRow {

@@ -8,21 +8,20 @@
 mod errors;
 mod field;
 pub(crate) mod profile;
-pub(crate) mod raw;
 pub(crate) mod rejection;
-pub(crate) mod rules;
 mod submitted;
 mod view;
 
 pub(crate) use errors::{FormError, FormErrors};
 pub(crate) use field::{Choices, Field, FieldSpec, FieldType, FormData, Hidden};
-pub(crate) use submitted::Submitted;
+pub(crate) use submitted::{Queried, Submitted};
 use validator::{Validate, ValidationErrors};
 pub(crate) use view::FormView;
 
 use super::error::Error;
 use super::page::Page;
 use super::request_context::RequestContext;
+use crate::types::Password;
 
 /// A form, or a part of one, as [`form!`] declares it.
 pub(crate) trait Form: Validate + Sized {
@@ -123,11 +122,24 @@ form! {
 }
 
 /// Returns whether both fields hold the same password, or none.
-pub(crate) fn is_same_password(
-    first: &Field<crate::types::Password>,
-    second: &Field<Option<crate::types::Password>>,
-) -> bool {
-    let (first, second) = (first.value(), second.value().flatten());
-    first.as_ref().map(crate::types::Password::expose)
-        == second.as_ref().map(crate::types::Password::expose)
+pub(crate) fn is_same_password(first: &impl PasswordField, second: &impl PasswordField) -> bool {
+    let (first, second) = (first.password(), second.password());
+    first.as_ref().map(Password::expose) == second.as_ref().map(Password::expose)
+}
+
+/// A field with a password, which may be optional.
+pub(crate) trait PasswordField {
+    fn password(&self) -> Option<Password>;
+}
+
+impl PasswordField for Field<Password> {
+    fn password(&self) -> Option<Password> {
+        self.value()
+    }
+}
+
+impl PasswordField for Field<Option<Password>> {
+    fn password(&self) -> Option<Password> {
+        self.value().flatten()
+    }
 }

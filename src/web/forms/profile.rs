@@ -12,18 +12,17 @@ form! {
         pub name: Field<Name>,
         pub gender: Field<Option<Gender>>,
         pub date_of_birth: Field<Option<BirthDate>>,
-        pub language: Field<Option<Language>>,
     }
 }
 
 impl ProfileFields {
-    /// Returns the profile, with `language` where the form has none.
+    /// Returns the profile of a user who reads this language.
     pub(crate) fn profile(&self, language: Language) -> Option<Profile> {
         Some(Profile {
             name: self.name.value()?,
             gender: self.gender.value()?,
             date_of_birth: self.date_of_birth.value()?,
-            language: self.language.value()?.unwrap_or(language),
+            language,
         })
     }
 
@@ -34,7 +33,6 @@ impl ProfileFields {
             ("name", user.name.as_str().to_owned()),
             ("gender", user.gender.map_or("", Gender::as_str).to_owned()),
             ("date_of_birth", born.unwrap_or_default()),
-            ("language", user.language.tag().to_owned()),
         ]
     }
 }

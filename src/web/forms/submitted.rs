@@ -6,6 +6,7 @@ use rocket::Request;
 use rocket::data::{Data, FromData, Outcome};
 use rocket::http::Status;
 use rocket::outcome::Outcome as AnyOutcome;
+use rocket::request::{FromRequest, Outcome as RequestOutcome};
 use validator::ValidationErrors;
 
 use super::rejection::Rejection;
@@ -59,6 +60,24 @@ async fn receive<F: Form>(request: &Request<'_>, data: Data<'_>) -> Result<Submi
     let form = F::read_fields(&FormData { fields: &fields, today: ctx.clock.now().date() });
     let errors = find_errors(&form, &fields);
     Ok(Submitted { form, errors })
+}
+
+/// A form that a link or a search sends in the query of a URL.
+pub(crate) struct Queried<F>(pub F);
+
+#[rocket::async_trait]
+impl<'r, F: Form> FromRequest<'r> for Queried<F> {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> RequestOutcome<Self, ()> {
+        let Some(ctx) = request.rocket().state::<Context>() else {
+            return RequestOutcome::Error((Status::InternalServerError, ()));
+        };
+        let query = request.uri().query().map(|query| query.as_str()).unwrap_or_default();
+        let fields = urlencoded::fields(query.as_bytes()).unwrap_or_default();
+        let data = FormData { fields: &fields, today: ctx.clock.now().date() };
+        RequestOutcome::Success(Self(F::read_fields(&data)))
+    }
 }
 
 /// Reads the fields of a body whose form token is valid.
@@ -140,6 +159,18 @@ impl<F: Form> Submitted<F> {
         F: FormPage,
     {
         self.reject_on(&(), rejection, request).await
+    }
+
+    /// Renders the form of this subject again with its own errors.
+    pub(crate) async fn rerender_on<S>(
+        &self,
+        subject: &S,
+        request: &RequestContext<'_>,
+    ) -> Result<Response, Error>
+    where
+        F: FormPage<S>,
+    {
+        self.reject_on(subject, self.errors.clone().into(), request).await
     }
 
     /// Renders the form of this subject again with the reason why it was rejected.

@@ -30,14 +30,18 @@ impl FormView {
         let values = form.retained_values();
         let next = values.iter().find(|(name, _)| *name == "next");
         let next = next.map(|(_, next)| safe(next)).unwrap_or_default();
-        let fields = F::fields();
-        let order = |field: Option<&str>| fields.iter().position(|it| Some(it.name) == field);
-        let mut view = Self { values, next, ..Self::default() };
-        view.add_errors(errors, order, language);
-        view
+        Self { values, next, ..Self::default() }.with_errors::<F>(errors, language)
     }
 
-    /// Returns the same form with errors, in the order of the fields.
+    /// Returns the same form with errors, in the order of the fields of `F`.
+    pub(crate) fn with_errors<F: Form>(mut self, errors: &FormErrors, language: Language) -> Self {
+        let fields = F::fields();
+        let order = |field: Option<&str>| fields.iter().position(|it| Some(it.name) == field);
+        self.add_errors(errors, order, language);
+        self
+    }
+
+    /// Adds errors in this order of fields.
     pub(super) fn add_errors(
         &mut self,
         errors: &FormErrors,

@@ -1,30 +1,29 @@
 //! An action on many users: selected on the list, previewed here, and enqueued as a bulk job.
 
 use askama::Template;
-use rocket::form::{Form as RocketForm, FromForm};
+use rocket::form::Form as RocketForm;
 use rocket::http::Status;
-use rocket::response::Redirect;
-use rocket::{Route, State, get, post, routes};
+use rocket::{Route, get, post, routes};
 use url::form_urlencoded;
 
 use super::show::BULK_JOBS;
 use crate::accounts::search::MatchCount;
 use crate::admin::{AdminAction, AdminError};
-use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::bulk_jobs::{Preview, Selection};
 use crate::http::guards::{SignedIn, ViewsUsers};
 use crate::paths;
-use crate::types::{Permission, RequestInfo, UserId, text};
-use crate::web::account::{Response, reauthentication};
-use crate::web::admin::users::actions::{actor, is_reason_malformed, number, parse_until};
+use crate::types::{Permission, UserId};
+use crate::web::admin::users::actions::{actor, number};
 use crate::web::admin::users::index;
 use crate::web::admin::users::index::UserQuery;
+use crate::web::admin::users::suspension::SuspensionFields;
 use crate::web::error::Error;
-use crate::web::forms::FormView;
-use crate::web::forms::raw::{RawForm, RawSubmitted};
 use crate::web::forms::rejection::Rejection;
+use crate::web::forms::{Choices, FormPage, FormView, Hidden, Queried, Submitted, form};
 use crate::web::page::{Page, PageContext};
+use crate::web::request_context::RequestContext;
+use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show_preview, create]
@@ -105,43 +104,27 @@ pub(crate) fn choices(reader: &SignedIn) -> Vec<(&'static str, &'static str)> {
     may.map(|kind| (kind.value, kind.labels[0])).collect()
 }
 
-#[derive(FromForm)]
-struct BulkForm {
-    #[field(default = String::new())]
-    action: String,
-    #[field(default = Vec::new())]
-    id: Vec<String>,
-    /// Selects every user who matches the filter instead of the ticked ones.
-    #[field(default = String::new())]
-    all: String,
-    /// The query of the list.
-    #[field(default = String::new())]
-    filter: String,
-    #[field(default = String::new())]
-    reason: String,
-    #[field(default = String::new())]
-    until: String,
-    /// The count of the preview; the form is previewed first when it is empty.
-    #[field(default = String::new())]
-    count: String,
-}
-
-impl RawForm for BulkForm {
-    const FIELDS: &'static [&'static str] = &["id", "reason", "until"];
-    const REPEATED: &'static [&'static str] = &["id"];
-
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        vec![("reason", &self.reason), ("until", &self.until)]
+form! {
+    struct BulkForm {
+        action: Hidden,
+        id: Choices<String>,
+        /// Selects every user who matches the filter instead of the ticked ones.
+        all: Hidden,
+        /// The query of the list.
+        filter: Hidden,
+        suspension: SuspensionFields,
+        /// The count of the preview; the form is previewed first when it is empty.
+        count: Hidden,
     }
 }
 
 impl BulkForm {
     fn kind(&self) -> Option<&'static BulkAction> {
-        BULK_ACTIONS.iter().find(|kind| kind.value == self.action)
+        BULK_ACTIONS.iter().find(|kind| kind.value == &*self.action)
     }
 
     fn wants_all(&self) -> bool {
-        matches!(self.all.as_str(), "true" | "on")
+        matches!(&*self.all, "true" | "on")
     }
 
     /// Parses the query of the list.
@@ -157,13 +140,13 @@ impl BulkForm {
             let filter = parsed.and_then(|it| it.filter).ok_or("admin.bulk.unreadable_filter")?;
             return Ok(Selection::Matching(filter));
         }
-        if self.id.is_empty() {
+        if self.id.raw().is_empty() {
             return Err("admin.bulk.none_selected");
         }
-        if self.id.len() > MAX_SELECTED {
+        if self.id.raw().len() > MAX_SELECTED {
             return Err("admin.bulk.too_many");
         }
-        let ids = self.id.iter().map(|id| number(id).map(UserId));
+        let ids = self.id.raw().iter().map(|id| number(id).map(UserId));
         ids.collect::<Option<Vec<_>>>().map(Selection::Ids).ok_or("admin.bulk.unknown_user")
     }
 
@@ -171,7 +154,7 @@ impl BulkForm {
     fn return_path(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("action", &self.action);
-        query.extend_pairs(self.id.iter().map(|id| ("id", id)));
+        query.extend_pairs(self.id.raw().iter().map(|id| ("id", id)));
         if self.wants_all() {
             query.append_pair("all", "true").append_pair("filter", &self.filter);
         }
@@ -186,92 +169,118 @@ impl BulkForm {
 
 #[derive(Template)]
 #[template(path = "admin/bulk/new.html")]
-struct BulkPreviewPage {
-    page: PageContext,
+struct BulkPreviewPage<'a> {
+    page: &'a PageContext,
     form: FormView,
-    sent: BulkForm,
+    subject: &'a BulkSubject,
     kind: &'static BulkAction,
     count: String,
     count_token: String,
     is_empty: bool,
-    sample: Vec<String>,
+    sample: &'a [String],
     has_more: bool,
     skipped: Option<String>,
 }
 
+/// What the page needs beside its form.
+struct BulkSubject {
+    kind: &'static BulkAction,
+    preview: Preview,
+    wants_all: bool,
+    action: String,
+    ids: Vec<String>,
+    filter: String,
+}
+
+impl BulkSubject {
+    fn new(kind: &'static BulkAction, preview: Preview, form: &BulkForm) -> Self {
+        Self {
+            kind,
+            preview,
+            wants_all: form.wants_all(),
+            action: form.action.to_string(),
+            ids: form.id.raw().to_vec(),
+            filter: form.filter.to_string(),
+        }
+    }
+}
+
 /// Previews again after reauthentication. Without an action it leads to the list of bulk jobs.
-#[get("/admin/users/actions?<sent..>")]
+#[get("/admin/users/actions")]
 async fn show_preview(
-    sent: BulkForm,
+    form: Queried<BulkForm>,
     staff: ViewsUsers,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    if sent.action.is_empty() {
-        return Ok(Response::Redirect(Redirect::to(BULK_JOBS)));
+    let Queried(form) = form;
+    if form.action.is_empty() {
+        return Ok(Response::redirect_to(BULK_JOBS));
     }
-    let kind = kind(&sent, &staff.0)?;
-    let Ok(selection) = sent.selection() else {
-        return Ok(Response::Redirect(Redirect::to(paths::ADMIN_USERS)));
+    let kind = kind(&form, &staff.0)?;
+    let Ok(selection) = form.selection() else {
+        return Ok(Response::redirect_to(paths::ADMIN_USERS));
     };
-    if kind.is_dangerous && !staff.0.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect_for(&sent.return_path())));
-    }
-    let action = action(kind, &sent, None);
+    require_reauthentication(kind, &form, &staff.0, &request)?;
+    let actor = actor(&staff.0, request.info);
+    let action = action(kind, None);
     let preview =
-        flows::admin::bulk_jobs::preview(ctx, actor(&staff.0, info), &action, &selection).await?;
-    render(kind, sent, FormView::empty(""), preview, page).map(Response::Page)
+        flows::admin::bulk_jobs::preview(request.context, actor, &action, &selection).await?;
+    let subject = BulkSubject::new(kind, preview, &form);
+    BulkForm::render(FormView::empty(""), &subject, &request).await.map(Response::Page)
 }
 
 /// Previews the action, or enqueues it when the preview is submitted.
-#[post("/admin/users/actions", data = "<sent>")]
+#[post("/admin/users/actions", data = "<form>")]
 async fn create(
-    sent: RawSubmitted<BulkForm>,
+    form: Submitted<BulkForm>,
     staff: ViewsUsers,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let mut errors = sent.errors(Ok(()));
-    let form = sent.form;
+    let ctx = request.context;
     let kind = kind(&form, &staff.0)?;
     let selection = match form.selection() {
         Ok(selection) => selection,
         Err(key) => {
+            let page = request.page;
             let page = index::rerender(form.query(), key, &staff.0, page, ctx).await?;
             return Ok(Response::Page(page.with_status(Status::UnprocessableEntity)));
         }
     };
-    if kind.is_dangerous && !staff.0.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect_for(&form.return_path())));
-    }
-    let until = parse_until(&form.until, ctx.clock.now().date());
-    if is_reason_malformed(&form.reason) {
-        errors.add("reason", "admin.user_action.reason_malformed");
-    }
-    if let Err(key) = until {
-        errors.add("until", key);
-    }
-    let action = action(kind, &form, until.ok().flatten());
-    let actor = actor(&staff.0, info);
+    require_reauthentication(kind, &form, &staff.0, &request)?;
+    let action = action(kind, form.suspension.action());
+    let actor = actor(&staff.0, request.info);
     let preview = flows::admin::bulk_jobs::preview(ctx, actor, &action, &selection).await?;
+    let count = count_token(preview.count);
+    let subject = BulkSubject::new(kind, preview, &form);
     if form.count.is_empty() {
-        return render(kind, form, FormView::empty(""), preview, page).map(Response::Page);
+        let page = BulkForm::render(FormView::empty(""), &subject, &request).await;
+        return page.map(Response::Page);
     }
-    let rejection: Rejection = if !errors.is_empty() {
-        errors.into()
-    } else if form.count != count_token(preview.count) {
-        Rejection::on_form("admin.bulk.count_changed")
-    } else {
-        match flows::admin::bulk_jobs::enqueue(ctx, actor, action, selection).await {
-            Ok(id) => return Ok(Response::Redirect(Redirect::to(format!("{BULK_JOBS}/{id}")))),
-            Err(AdminError::Broken(error)) => return Err(error.into()),
-            Err(_) => return Err(Status::Forbidden.into()),
-        }
-    };
-    let view = FormView::filled(&page, &form, &rejection.errors);
-    Ok(Response::Page(rejection.apply_to(render(kind, form, view, preview, page)?)))
+    if !form.errors.is_empty() {
+        return form.rerender_on(&subject, &request).await;
+    }
+    if *form.count != *count {
+        let rejection = Rejection::on_form("admin.bulk.count_changed");
+        return form.reject_on(&subject, rejection, &request).await;
+    }
+    match flows::admin::bulk_jobs::enqueue(ctx, actor, action, selection).await {
+        Ok(id) => Ok(Response::redirect_to(format!("{BULK_JOBS}/{id}"))),
+        Err(AdminError::Broken(error)) => Err(error.into()),
+        Err(_) => Err(Status::Forbidden.into()),
+    }
+}
+
+/// Fails with a redirect to reauthenticate for a dangerous action, which leads back to its preview.
+fn require_reauthentication(
+    kind: &BulkAction,
+    form: &BulkForm,
+    reader: &SignedIn,
+    request: &RequestContext<'_>,
+) -> Result<(), Error> {
+    if kind.is_dangerous && !reader.has_reauthenticated(request.context.clock.now()) {
+        return Err(Error::ReauthenticationRequired(form.return_path()));
+    }
+    Ok(())
 }
 
 /// Returns the action, if it exists and the reader may do it.
@@ -281,15 +290,18 @@ fn kind(form: &BulkForm, reader: &SignedIn) -> Result<&'static BulkAction, Error
     if may { Ok(kind) } else { Err(Status::Forbidden.into()) }
 }
 
-fn action(kind: &BulkAction, form: &BulkForm, until: Option<time::OffsetDateTime>) -> AdminAction {
+/// Returns what is done to each account. A suspension without readable fields is one without a reason:
+/// only a preview asks for it.
+fn action(kind: &BulkAction, suspension: Option<AdminAction>) -> AdminAction {
     match kind.value {
         "activate" => AdminAction::Activate,
         "deactivate" => {
-            AdminAction::Deactivate { reason: text::normalized(&form.reason).into_owned(), until }
+            suspension.unwrap_or(AdminAction::Deactivate { reason: String::new(), until: None })
         }
         "verify" => AdminAction::VerifyEmail,
         "end_sessions" => AdminAction::EndSessions,
-        _ => AdminAction::Delete,
+        "delete" => AdminAction::Delete,
+        other => unreachable!("{other} is not among the actions"),
     }
 }
 
@@ -302,25 +314,26 @@ fn count_token(count: MatchCount) -> String {
     }
 }
 
-fn render(
-    kind: &'static BulkAction,
-    sent: BulkForm,
-    form: FormView,
-    preview: Preview,
-    page: PageContext,
-) -> Result<Page, Error> {
-    let listed = preview.sample.len() as u64;
-    Page::render(&BulkPreviewPage {
-        kind,
-        count: index::count_label(preview.count, &page),
-        count_token: count_token(preview.count),
-        is_empty: preview.count == MatchCount::Exactly(0),
-        has_more: preview.count != MatchCount::Exactly(listed),
-        sample: preview.sample,
-        skipped: (preview.skipped > 0)
-            .then(|| page.t_with("admin.bulk.will_be_left_out", "count", preview.skipped)),
-        sent,
-        form,
-        page,
-    })
+impl FormPage<BulkSubject> for BulkForm {
+    async fn render(
+        form: FormView,
+        subject: &BulkSubject,
+        request: &RequestContext<'_>,
+    ) -> Result<Page, Error> {
+        let (page, preview) = (&request.page, &subject.preview);
+        let listed = preview.sample.len() as u64;
+        Page::render(&BulkPreviewPage {
+            kind: subject.kind,
+            count: index::count_label(preview.count, page),
+            count_token: count_token(preview.count),
+            is_empty: preview.count == MatchCount::Exactly(0),
+            has_more: preview.count != MatchCount::Exactly(listed),
+            sample: &preview.sample,
+            skipped: (preview.skipped > 0)
+                .then(|| page.t_with("admin.bulk.will_be_left_out", "count", preview.skipped)),
+            subject,
+            form,
+            page,
+        })
+    }
 }

@@ -1,8 +1,7 @@
 //! Social log-in providers: the list, and registering, changing and deleting one.
 
 use askama::Template;
-use rocket::http::{CookieJar, Status};
-use rocket::response::Redirect;
+use rocket::http::Status;
 use rocket::{Route, State, get, post, routes};
 
 use super::form::ProviderForm;
@@ -16,14 +15,14 @@ use crate::oauth::{EndpointError, OAuthError, ProviderKind, RegistrationError};
 use crate::paths;
 use crate::social;
 use crate::social::Provider;
-use crate::types::RequestInfo;
-use crate::web::account::{Response, login_methods, reauthentication};
+use crate::web::account::login_methods;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
-use crate::web::forms::raw::RawSubmitted;
 use crate::web::forms::rejection::Rejection;
-use crate::web::forms::{ButtonForm, FormErrors, FormView, Submitted};
+use crate::web::forms::{ButtonForm, FormErrors, FormPage, FormView, Submitted};
 use crate::web::page::{Page, PageContext};
+use crate::web::request_context::RequestContext;
+use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![index, new, create, edit, update, destroy]
@@ -49,8 +48,8 @@ struct ProviderRow {
 
 #[derive(Template)]
 #[template(path = "admin/social/form.html")]
-struct ProviderPage {
-    page: PageContext,
+struct ProviderPage<'a> {
+    page: &'a PageContext,
     form: FormView,
     kinds: Vec<(&'static str, &'static str)>,
     /// `None` for a new provider.
@@ -59,7 +58,7 @@ struct ProviderPage {
     callback: String,
 }
 
-impl ProviderPage {
+impl ProviderPage<'_> {
     /// Tells whether an endpoint was entered.
     fn has_endpoints(&self) -> bool {
         let endpoints = [
@@ -98,75 +97,58 @@ async fn index(
 
 /// Asks for reauthentication before the form, because the way there would lose what was typed.
 #[get("/admin/social/new")]
-async fn new(
-    reader: ChangesSocial,
-    page: PageContext,
-    ctx: &State<Context>,
-) -> Result<Response, Error> {
-    if !reader.0.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect(&page)));
-    }
-    let form = FormView::filled(&page, &ProviderForm::empty(), &FormErrors::default());
-    render(page, form, None, ctx).await.map(Response::Page)
+async fn new(reader: ChangesSocial, request: RequestContext<'_>) -> Result<Page, Error> {
+    request.require_reauthentication(&reader.0)?;
+    ProviderForm::render(FormView::with_values(ProviderForm::blank()), &None, &request).await
 }
 
-#[post("/admin/social/new", data = "<sent>")]
+#[post("/admin/social/new", data = "<form>")]
 async fn create(
     reader: ChangesSocial,
-    sent: RawSubmitted<ProviderForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    form: Submitted<ProviderForm>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    save(&reader.0, &sent, None, page, info, (ctx, jar)).await
+    save(&form, None, &reader.0, &request).await
 }
 
 #[get("/admin/social/<id>", rank = 2)]
 async fn edit(
     id: Option<i64>,
     reader: ChangesSocial,
-    page: PageContext,
-    ctx: &State<Context>,
-) -> Result<Response, Error> {
-    let provider = find(ctx, id).await?;
-    if !reader.0.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect(&page)));
-    }
-    let form = FormView::filled(&page, &ProviderForm::of(&provider), &FormErrors::default());
-    render(page, form, Some(&provider), ctx).await.map(Response::Page)
+    request: RequestContext<'_>,
+) -> Result<Page, Error> {
+    let provider = find(request.context, id).await?;
+    request.require_reauthentication(&reader.0)?;
+    let form = FormView::with_values(ProviderForm::values_of(&provider));
+    ProviderForm::render(form, &Some(provider), &request).await
 }
 
-#[post("/admin/social/<id>", data = "<sent>", rank = 2)]
+#[post("/admin/social/<id>", data = "<form>", rank = 2)]
 async fn update(
     id: Option<i64>,
     reader: ChangesSocial,
-    sent: RawSubmitted<ProviderForm>,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    form: Submitted<ProviderForm>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let provider = find(ctx, id).await?;
-    save(&reader.0, &sent, Some(&provider), page, info, (ctx, jar)).await
+    let provider = find(request.context, id).await?;
+    save(&form, Some(provider), &reader.0, &request).await
 }
 
-#[post("/admin/social/<id>/delete", data = "<_sent>")]
+#[post("/admin/social/<id>/delete", data = "<_form>")]
 async fn destroy(
     id: Option<i64>,
     reader: ChangesSocial,
-    _sent: Submitted<ButtonForm>,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    _form: Submitted<ButtonForm>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
+    let ctx = request.context;
     if !reader.0.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect_for(paths::ADMIN_PROVIDERS)));
+        return Err(Error::ReauthenticationRequired(paths::ADMIN_PROVIDERS.to_owned()));
     }
     let provider = find(ctx, id).await?;
-    let actor = Actor { user: reader.0.user(), info };
+    let actor = Actor { user: reader.0.user(), info: request.info };
     match flows::admin::social_providers::delete(ctx, actor, &provider).await {
-        Ok(()) => Ok(redirect_with(jar, ctx, Flash::ProviderDeleted)),
+        Ok(()) => Ok(saved(&request, Flash::ProviderDeleted)),
         Err(ProviderError::Broken(error)) => Err(error.into()),
         Err(_) => Err(Status::NotFound.into()),
     }
@@ -177,49 +159,43 @@ async fn find(ctx: &Context, id: Option<i64>) -> Result<Provider, Error> {
 }
 
 async fn save(
+    form: &Submitted<ProviderForm>,
+    provider: Option<Provider>,
     reader: &SignedIn,
-    sent: &RawSubmitted<ProviderForm>,
-    provider: Option<&Provider>,
-    page: PageContext,
-    info: &RequestInfo,
-    (ctx, jar): (&Context, &CookieJar<'_>),
+    request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
-    if !reader.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect(&page)));
-    }
-    let mut errors = sent.errors(Ok(()));
-    let input = sent.form.input();
-    if input.is_none() {
-        errors.add("position", "admin.social.position_malformed");
-    }
-    let Some(input) = input.filter(|_| errors.is_empty()) else {
-        return rerender(page, &sent.form, &errors.into(), provider, ctx).await;
-    };
-    let actor = Actor { user: reader.user(), info };
-    let saved = match provider {
+    request.require_reauthentication(reader)?;
+    let Some(input) = form.parsed() else { return form.rerender_on(&provider, request).await };
+    let (ctx, actor) = (request.context, Actor { user: reader.user(), info: request.info });
+    let result = match &provider {
         None => flows::admin::social_providers::create(ctx, actor, &input).await,
         Some(provider) => {
             flows::admin::social_providers::update(ctx, actor, provider, &input).await
         }
     };
-    let rejection = match saved {
-        Ok(()) => return Ok(redirect_with(jar, ctx, Flash::ProviderSaved)),
-        Err(ProviderError::NotFound) => return Err(Status::NotFound.into()),
-        Err(ProviderError::Broken(error)) => return Err(error.into()),
-        Err(ProviderError::SlugTaken) => Rejection::on_field("slug", "admin.social.slug_taken"),
-        Err(ProviderError::Issuer(OAuthError::Unreachable(_))) => {
-            Rejection::on_field("issuer", "admin.social.issuer_unreachable")
+    match result {
+        Ok(()) => Ok(saved(request, Flash::ProviderSaved)),
+        Err(error) => form.reject_on(&provider, rejection(error)?, request).await,
+    }
+}
+
+fn rejection(error: ProviderError) -> Result<Rejection, Error> {
+    match error {
+        ProviderError::NotFound => Err(Status::NotFound.into()),
+        ProviderError::Broken(error) => Err(error.into()),
+        ProviderError::SlugTaken => Ok(Rejection::on_field("slug", "admin.social.slug_taken")),
+        ProviderError::Issuer(OAuthError::Unreachable(_)) => {
+            Ok(Rejection::on_field("issuer", "admin.social.issuer_unreachable"))
         }
-        Err(ProviderError::Issuer(_)) => Rejection::on_field("issuer", "admin.social.issuer_wrong"),
-        Err(ProviderError::InvalidFields(invalid)) => {
+        ProviderError::Issuer(_) => Ok(Rejection::on_field("issuer", "admin.social.issuer_wrong")),
+        ProviderError::InvalidFields(invalid) => {
             let mut errors = FormErrors::default();
             for (field, error) in invalid {
                 errors.add(field, flaw_label(field, error));
             }
-            errors.into()
+            Ok(errors.into())
         }
-    };
-    rerender(page, &sent.form, &rejection, provider, ctx).await
+    }
 }
 
 /// Returns the key of what is wrong with a field.
@@ -235,42 +211,34 @@ fn flaw_label(field: &str, error: RegistrationError) -> &'static str {
     }
 }
 
-fn redirect_with(jar: &CookieJar<'_>, ctx: &Context, flash: Flash) -> Response {
-    flash.set(jar, ctx);
-    Response::Redirect(Redirect::to(paths::ADMIN_PROVIDERS))
+fn saved(request: &RequestContext<'_>, message: Flash) -> Response {
+    request.flash(message);
+    Response::redirect_to(paths::ADMIN_PROVIDERS)
 }
 
-async fn rerender(
-    page: PageContext,
-    form: &ProviderForm,
-    rejection: &Rejection,
-    provider: Option<&Provider>,
-    ctx: &Context,
-) -> Result<Response, Error> {
-    let form = FormView::filled(&page, form, &rejection.errors);
-    Ok(Response::Page(rejection.apply_to(render(page, form, provider, ctx).await?)))
-}
-
-async fn render(
-    page: PageContext,
-    form: FormView,
-    provider: Option<&Provider>,
-    ctx: &Context,
-) -> Result<Page, Error> {
-    let registered = match provider {
-        Some(provider) => Some(Registered {
-            id: provider.id.unwrap_or_default(),
-            name: login_methods::provider_name(&provider.registration, &page),
-            has_secret: provider.registration.client_secret.is_some(),
-            callback: redirect_uri(ctx, provider.slug()),
-            users: social::count_identities(&ctx.db, provider.slug(), MAX_COUNTED).await?,
-        }),
-        None => None,
-    };
-    let kinds = ProviderKind::ALL
-        .into_iter()
-        .map(|kind| (kind.as_str(), login_methods::provider_label(kind)))
-        .collect();
-    let callback = redirect_uri(ctx, "…");
-    Page::render(&ProviderPage { page, form, kinds, provider: registered, callback })
+/// The subject is `None` for a new provider.
+impl FormPage<Option<Provider>> for ProviderForm {
+    async fn render(
+        form: FormView,
+        provider: &Option<Provider>,
+        request: &RequestContext<'_>,
+    ) -> Result<Page, Error> {
+        let (ctx, page) = (request.context, &request.page);
+        let registered = match provider {
+            Some(provider) => Some(Registered {
+                id: provider.id.unwrap_or_default(),
+                name: login_methods::provider_name(&provider.registration, page),
+                has_secret: provider.registration.client_secret.is_some(),
+                callback: redirect_uri(ctx, provider.slug()),
+                users: social::count_identities(&ctx.db, provider.slug(), MAX_COUNTED).await?,
+            }),
+            None => None,
+        };
+        let kinds = ProviderKind::ALL
+            .into_iter()
+            .map(|kind| (kind.as_str(), login_methods::provider_label(kind)))
+            .collect();
+        let callback = redirect_uri(ctx, "…");
+        Page::render(&ProviderPage { page, form, kinds, provider: registered, callback })
+    }
 }

@@ -4,15 +4,12 @@
 //! before.
 
 use askama::Template;
-use rocket::form::FromForm;
-use rocket::http::{CookieJar, Status};
+use rocket::http::Status;
 use rocket::response::Redirect;
-use rocket::{Route, State, get, post, routes};
-use time::macros::format_description;
-use time::{Date, OffsetDateTime};
-use validator::Validate;
+use rocket::{Route, get, post, routes};
 
 use super::edit;
+use super::suspension::SuspensionFields;
 use crate::accounts;
 use crate::accounts::Account;
 use crate::admin::{Actor, AdminAction, AdminError};
@@ -21,14 +18,14 @@ use crate::flows;
 use crate::http::guards::{ChangesUsers, DeletesUsers, EndsSessions, SignedIn};
 use crate::paths;
 pub(crate) use crate::types::number;
-use crate::types::{Permission, RequestInfo, UserId, text};
-use crate::web::account::{Response, reauthentication};
+use crate::types::{Permission, RequestInfo, UserId};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
-use crate::web::forms::raw::{RawForm, RawSubmitted};
 use crate::web::forms::rejection::Rejection;
-use crate::web::forms::{ButtonForm, FormView, Submitted};
+use crate::web::forms::{ButtonForm, Field, Form, FormPage, FormView, Hidden, Submitted, form};
 use crate::web::page::{Page, PageContext};
+use crate::web::request_context::RequestContext;
+use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![
@@ -49,9 +46,6 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// The result of a handler about one account; 403 and 404 are errors.
 pub(crate) type HandlerResult = Result<Response, Error>;
-
-/// The longest reason in code points: a sentence or two.
-const MAX_REASON: usize = 500;
 
 /// An action as a page offers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,45 +136,63 @@ impl UserAction {
     }
 }
 
-#[derive(FromForm)]
-struct DeactivateForm {
-    #[field(default = String::new())]
-    reason: String,
-    #[field(default = String::new())]
-    until: String,
-}
-
-impl RawForm for DeactivateForm {
-    const FIELDS: &'static [&'static str] = &["reason", "until"];
-
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        vec![("reason", &self.reason), ("until", &self.until)]
+form! {
+    struct DeactivateForm {
+        suspension: SuspensionFields,
     }
 }
 
-#[derive(FromForm, Validate)]
-struct PasswordForm {
-    #[field(default = String::new())]
-    action: String,
-    #[field(default = String::new())]
-    send: String,
+form! {
+    struct PasswordForm {
+        /// `link` or `unusable`.
+        action: Hidden,
+        send: Field<bool>,
+    }
 }
 
-impl RawForm for PasswordForm {
-    const FIELDS: &'static [&'static str] = &["action", "send"];
+/// What the page of an action needs beside its form.
+struct ActionSubject {
+    action: UserAction,
+    account: Account,
+}
 
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        vec![("action", &self.action), ("send", &self.send)]
+/// The forms on the page of an action.
+trait ActionForm: Form {}
+
+impl ActionForm for ButtonForm {}
+impl ActionForm for DeactivateForm {}
+impl ActionForm for PasswordForm {}
+
+impl<F: ActionForm> FormPage<ActionSubject> for F {
+    async fn render(
+        form: FormView,
+        ActionSubject { action, account }: &ActionSubject,
+        request: &RequestContext<'_>,
+    ) -> Result<Page, Error> {
+        let is_restore =
+            *action == UserAction::Activate && !account.is_active && account.deletes_at.is_some();
+        let action = if is_restore { UserAction::Restore } else { *action };
+        Page::render(&ConfirmPage {
+            page: &request.page,
+            form,
+            id: account.user.id,
+            email: account.user.email.as_typed(),
+            path: action.path(),
+            labels: action.labels(),
+            has_reason: action == UserAction::Deactivate,
+            has_password: action == UserAction::Password,
+            is_dangerous: action.is_dangerous(),
+        })
     }
 }
 
 #[derive(Template)]
 #[template(path = "admin/users/confirm.html")]
-struct ConfirmPage {
-    page: PageContext,
+struct ConfirmPage<'a> {
+    page: &'a PageContext,
     form: FormView,
     id: UserId,
-    email: String,
+    email: &'a str,
     path: &'static str,
     labels: [&'static str; 3],
     has_reason: bool,
@@ -190,10 +202,10 @@ struct ConfirmPage {
 
 #[derive(Template)]
 #[template(path = "admin/users/link.html")]
-struct LinkPage {
-    page: PageContext,
+struct LinkPage<'a> {
+    page: &'a PageContext,
     id: UserId,
-    email: String,
+    email: &'a str,
     url: String,
     is_sent: bool,
 }
@@ -202,189 +214,152 @@ struct LinkPage {
 async fn confirm_activate(
     id: &str,
     staff: ChangesUsers,
-    page: PageContext,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> HandlerResult {
-    confirm(UserAction::Activate, id, &staff.0, page, ctx).await
+    confirm(UserAction::Activate, id, &staff.0, &request).await
 }
 
-#[post("/admin/users/<id>/activate", data = "<sent>")]
+#[post("/admin/users/<id>/activate", data = "<form>")]
 async fn activate(
     id: &str,
-    sent: Submitted<ButtonForm>,
+    form: Submitted<ButtonForm>,
     staff: ChangesUsers,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    request: RequestContext<'_>,
 ) -> HandlerResult {
-    submit(UserAction::Activate, id, &sent, &staff.0, (page, info, ctx, jar)).await
-}
-
-#[get("/admin/users/<id>/deactivate")]
-async fn confirm_deactivate(
-    id: &str,
-    staff: ChangesUsers,
-    page: PageContext,
-    ctx: &State<Context>,
-) -> HandlerResult {
-    confirm(UserAction::Deactivate, id, &staff.0, page, ctx).await
-}
-
-#[post("/admin/users/<id>/deactivate", data = "<sent>")]
-async fn deactivate(
-    id: &str,
-    sent: RawSubmitted<DeactivateForm>,
-    staff: ChangesUsers,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
-) -> HandlerResult {
-    let (form, now) = (&sent.form, ctx.clock.now());
-    let account = find_changeable(id, &staff.0, ctx).await?;
-    if !staff.0.has_reauthenticated(now) {
-        return Ok(Response::Redirect(reauthentication::redirect(&page)));
-    }
-    let until = parse_until(&form.until, now.date());
-    let mut errors = sent.errors(Ok(()));
-    if is_reason_malformed(&form.reason) {
-        errors.add("reason", "admin.user_action.reason_malformed");
-    }
-    if let Err(key) = until {
-        errors.add("until", key);
-    }
-    let (true, Ok(until)) = (errors.is_empty(), until) else {
-        return rerender(UserAction::Deactivate, &account, form, page, errors.into());
-    };
-    let (actor, target) = (actor(&staff.0, info), account.user.id);
-    let admin_action =
-        AdminAction::Deactivate { reason: text::normalized(&form.reason).into_owned(), until };
-    let result = flows::admin::user_actions::perform(ctx, actor, target, &admin_action).await;
-    respond(UserAction::Deactivate, result, &account, form, &staff.0, (page, ctx, jar))
+    submit(UserAction::Activate, id, &form, &staff.0, &request).await
 }
 
 #[get("/admin/users/<id>/verify")]
 async fn confirm_verify(
     id: &str,
     staff: ChangesUsers,
-    page: PageContext,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> HandlerResult {
-    confirm(UserAction::Verify, id, &staff.0, page, ctx).await
+    confirm(UserAction::Verify, id, &staff.0, &request).await
 }
 
-#[post("/admin/users/<id>/verify", data = "<sent>")]
+#[post("/admin/users/<id>/verify", data = "<form>")]
 async fn verify(
     id: &str,
-    sent: Submitted<ButtonForm>,
+    form: Submitted<ButtonForm>,
     staff: ChangesUsers,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    request: RequestContext<'_>,
 ) -> HandlerResult {
-    submit(UserAction::Verify, id, &sent, &staff.0, (page, info, ctx, jar)).await
+    submit(UserAction::Verify, id, &form, &staff.0, &request).await
 }
 
 #[get("/admin/users/<id>/sessions/end")]
 async fn confirm_end_sessions(
     id: &str,
     staff: EndsSessions,
-    page: PageContext,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> HandlerResult {
-    confirm(UserAction::EndSessions, id, &staff.0, page, ctx).await
+    confirm(UserAction::EndSessions, id, &staff.0, &request).await
 }
 
-#[post("/admin/users/<id>/sessions/end", data = "<sent>")]
+#[post("/admin/users/<id>/sessions/end", data = "<form>")]
 async fn end_sessions(
     id: &str,
-    sent: Submitted<ButtonForm>,
+    form: Submitted<ButtonForm>,
     staff: EndsSessions,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    request: RequestContext<'_>,
 ) -> HandlerResult {
-    submit(UserAction::EndSessions, id, &sent, &staff.0, (page, info, ctx, jar)).await
+    submit(UserAction::EndSessions, id, &form, &staff.0, &request).await
 }
 
 #[get("/admin/users/<id>/delete")]
 async fn confirm_delete(
     id: &str,
     staff: DeletesUsers,
-    page: PageContext,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> HandlerResult {
-    confirm(UserAction::Delete, id, &staff.0, page, ctx).await
+    confirm(UserAction::Delete, id, &staff.0, &request).await
 }
 
-#[post("/admin/users/<id>/delete", data = "<sent>")]
+#[post("/admin/users/<id>/delete", data = "<form>")]
 async fn delete(
     id: &str,
-    sent: Submitted<ButtonForm>,
+    form: Submitted<ButtonForm>,
     staff: DeletesUsers,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    request: RequestContext<'_>,
 ) -> HandlerResult {
-    submit(UserAction::Delete, id, &sent, &staff.0, (page, info, ctx, jar)).await
+    submit(UserAction::Delete, id, &form, &staff.0, &request).await
+}
+
+#[get("/admin/users/<id>/deactivate")]
+async fn confirm_deactivate(
+    id: &str,
+    staff: ChangesUsers,
+    request: RequestContext<'_>,
+) -> HandlerResult {
+    confirm(UserAction::Deactivate, id, &staff.0, &request).await
 }
 
 #[get("/admin/users/<id>/password")]
 async fn confirm_password(
     id: &str,
     staff: ChangesUsers,
-    page: PageContext,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> HandlerResult {
-    confirm(UserAction::Password, id, &staff.0, page, ctx).await
+    confirm(UserAction::Password, id, &staff.0, &request).await
+}
+
+#[post("/admin/users/<id>/deactivate", data = "<form>")]
+async fn deactivate(
+    id: &str,
+    form: Submitted<DeactivateForm>,
+    staff: ChangesUsers,
+    request: RequestContext<'_>,
+) -> HandlerResult {
+    let account = find_changeable(id, &staff.0, request.context).await?;
+    request.require_reauthentication(&staff.0)?;
+    let subject = ActionSubject { action: UserAction::Deactivate, account };
+    let action = form.suspension.action().filter(|_| form.errors.is_empty());
+    let Some(action) = action else { return form.rerender_on(&subject, &request).await };
+    let (actor, target) = (actor(&staff.0, request.info), subject.account.user.id);
+    let result = flows::admin::user_actions::perform(request.context, actor, target, &action).await;
+    respond(result, subject, &form, &staff.0, &request).await
 }
 
 /// Creates a link for a new password, or makes the password unusable.
-#[post("/admin/users/<id>/password", data = "<sent>")]
+#[post("/admin/users/<id>/password", data = "<form>")]
 async fn password(
     id: &str,
-    sent: RawSubmitted<PasswordForm>,
+    form: Submitted<PasswordForm>,
     staff: ChangesUsers,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    request: RequestContext<'_>,
 ) -> HandlerResult {
-    let form = &sent.form;
-    let account = find_changeable(id, &staff.0, ctx).await?;
-    let errors = sent.errors(form.validate());
-    if !errors.is_empty() {
-        return rerender(UserAction::Password, &account, form, page, errors.into());
-    }
-    let (actor, target) = (actor(&staff.0, info), account.user.id);
-    let by_email = matches!(form.send.as_str(), "true" | "on");
-    let result = match form.action.as_str() {
+    let (ctx, staff) = (request.context, staff.0);
+    let account = find_changeable(id, &staff, ctx).await?;
+    let subject = ActionSubject { action: UserAction::Password, account };
+    let Some(by_email) = form.send.value().filter(|_| form.errors.is_empty()) else {
+        return form.rerender_on(&subject, &request).await;
+    };
+    let (actor, target) = (actor(&staff, request.info), subject.account.user.id);
+    let result = match &*form.action {
         "link" => {
             match flows::admin::user_actions::create_reset_link(ctx, actor, target, by_email).await
             {
                 Ok(token) => {
                     let url = edit::reset_url(ctx, &token);
-                    let email = account.user.email.as_typed().to_owned();
+                    let email = subject.account.user.email.as_typed();
+                    let page = &request.page;
                     let page = LinkPage { page, id: target, email, url, is_sent: by_email };
                     return Ok(Response::Page(Page::render(&page)?));
                 }
                 Err(error) => Err(error),
             }
         }
-        "unusable" if !staff.0.has_reauthenticated(ctx.clock.now()) => {
-            return Ok(Response::Redirect(reauthentication::redirect(&page)));
+        "unusable" => {
+            request.require_reauthentication(&staff)?;
+            flows::admin::user_actions::lock_password(ctx, actor, target).await
         }
-        "unusable" => flows::admin::user_actions::lock_password(ctx, actor, target).await,
         _ => {
             let rejection = Rejection::on_form("admin.user_action.unknown");
-            return rerender(UserAction::Password, &account, form, page, rejection);
+            return form.reject_on(&subject, rejection, &request).await;
         }
     };
-    respond(UserAction::Password, result, &account, form, &staff.0, (page, ctx, jar))
+    respond(result, subject, &form, &staff, &request).await
 }
 
 /// Renders the page of an action.
@@ -392,29 +367,29 @@ async fn confirm(
     action: UserAction,
     id: &str,
     staff: &SignedIn,
-    page: PageContext,
-    ctx: &Context,
+    request: &RequestContext<'_>,
 ) -> HandlerResult {
-    let account = find_changeable(id, staff, ctx).await?;
-    if action.is_dangerous() && !staff.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect(&page)));
+    let account = find_changeable(id, staff, request.context).await?;
+    if action.is_dangerous() {
+        request.require_reauthentication(staff)?;
     }
-    render(action, &account, FormView::empty(""), page).map(Response::Page)
+    let subject = ActionSubject { action, account };
+    ButtonForm::render(FormView::empty(""), &subject, request).await.map(Response::Page)
 }
 
 /// Does an action whose form has only a button.
 async fn submit(
     action: UserAction,
     id: &str,
-    form: &ButtonForm,
+    form: &Submitted<ButtonForm>,
     staff: &SignedIn,
-    (page, info, ctx, jar): (PageContext, &RequestInfo, &Context, &CookieJar<'_>),
+    request: &RequestContext<'_>,
 ) -> HandlerResult {
-    let account = find_changeable(id, staff, ctx).await?;
-    if action.is_dangerous() && !staff.has_reauthenticated(ctx.clock.now()) {
-        return Ok(Response::Redirect(reauthentication::redirect(&page)));
+    let account = find_changeable(id, staff, request.context).await?;
+    if action.is_dangerous() {
+        request.require_reauthentication(staff)?;
     }
-    let (actor, target) = (actor(staff, info), account.user.id);
+    let (actor, target) = (actor(staff, request.info), account.user.id);
     let admin_action = match action {
         UserAction::Activate | UserAction::Restore => AdminAction::Activate,
         UserAction::Verify => AdminAction::VerifyEmail,
@@ -422,25 +397,25 @@ async fn submit(
         UserAction::Delete => AdminAction::Delete,
         UserAction::Deactivate | UserAction::Password => return Err(Status::NotFound.into()),
     };
-    let result = flows::admin::user_actions::perform(ctx, actor, target, &admin_action).await;
-    respond(action, result, &account, form, staff, (page, ctx, jar))
+    let result =
+        flows::admin::user_actions::perform(request.context, actor, target, &admin_action).await;
+    respond(result, ActionSubject { action, account }, form, staff, request).await
 }
 
 /// Redirects to the account, or renders the page again with what is wrong.
-fn respond(
-    action: UserAction,
+async fn respond<F: ActionForm>(
     result: Result<(), AdminError>,
-    account: &Account,
-    form: &impl RawForm,
+    subject: ActionSubject,
+    form: &Submitted<F>,
     staff: &SignedIn,
-    (page, ctx, jar): (PageContext, &Context, &CookieJar<'_>),
+    request: &RequestContext<'_>,
 ) -> HandlerResult {
     match result {
         Ok(()) => {
-            action.flash().set(jar, ctx);
-            Ok(Response::Redirect(redirect_to_user(account.user.id, staff)))
+            request.flash(subject.action.flash());
+            Ok(Response::Redirect(redirect_to_user(subject.account.user.id, staff)))
         }
-        Err(error) => rerender(action, account, form, page, rejection(error)?),
+        Err(error) => form.reject_on(&subject, rejection(error)?, request).await,
     }
 }
 
@@ -453,39 +428,6 @@ pub(crate) fn rejection(error: AdminError) -> Result<Rejection, Error> {
         AdminError::LastSuperuser => Ok(Rejection::on_form("admin.user_action.last_superuser")),
         AdminError::Broken(error) => Err(error.into()),
     }
-}
-
-fn rerender(
-    action: UserAction,
-    account: &Account,
-    form: &impl RawForm,
-    page: PageContext,
-    why: Rejection,
-) -> HandlerResult {
-    let form = FormView::filled(&page, form, &why.errors);
-    Ok(Response::Page(why.apply_to(render(action, account, form, page)?)))
-}
-
-fn render(
-    action: UserAction,
-    account: &Account,
-    form: FormView,
-    page: PageContext,
-) -> Result<Page, Error> {
-    let is_restore =
-        action == UserAction::Activate && !account.is_active && account.deletes_at.is_some();
-    let action = if is_restore { UserAction::Restore } else { action };
-    Page::render(&ConfirmPage {
-        page,
-        form,
-        id: account.user.id,
-        email: account.user.email.as_typed().to_owned(),
-        path: action.path(),
-        labels: action.labels(),
-        has_reason: action == UserAction::Deactivate,
-        has_password: action == UserAction::Password,
-        is_dangerous: action.is_dangerous(),
-    })
 }
 
 /// Returns the account of a path, if the reader may change it.
@@ -520,49 +462,9 @@ pub(crate) fn redirect_to_user(id: UserId, staff: &SignedIn) -> Redirect {
     Redirect::to(if may_see { paths::admin_user(id) } else { paths::ADMIN.to_owned() })
 }
 
-pub(crate) fn is_reason_malformed(reason: &str) -> bool {
-    reason.chars().count() > MAX_REASON || reason.chars().any(char::is_control)
-}
-
-/// Returns the instant at which the day ends; `None` for an empty text.
-pub(crate) fn parse_until(
-    typed: &str,
-    today: Date,
-) -> Result<Option<OffsetDateTime>, &'static str> {
-    if typed.is_empty() {
-        return Ok(None);
-    }
-    let day = Date::parse(typed, format_description!("[year]-[month]-[day]")).ok();
-    let is_iso = typed.len() == 10 && typed.as_bytes()[0].is_ascii_digit();
-    let day = day.filter(|_| is_iso).ok_or("admin.user_action.until_malformed")?;
-    if day < today {
-        return Err("admin.user_action.until_past");
-    }
-    let next = day.next_day().ok_or("admin.user_action.until_malformed")?;
-    Ok(Some(next.midnight().assume_utc()))
-}
-
 #[cfg(test)]
 mod tests {
-    use time::macros::{date, datetime};
-
     use super::*;
-
-    #[test]
-    fn a_suspension_lasts_until_its_day_is_over() {
-        let today = date!(2026 - 03 - 01);
-
-        assert_eq!(parse_until("", today), Ok(None));
-        assert_eq!(parse_until("2026-03-01", today), Ok(Some(datetime!(2026-03-02 00:00 UTC))));
-        assert_eq!(parse_until("2026-02-28", today), Err("admin.user_action.until_past"));
-        for typed in ["2026-2-28", "tomorrow", "2026-02-30", "+026-03-01", "9999-12-31"] {
-            assert_eq!(
-                parse_until(typed, today),
-                Err("admin.user_action.until_malformed"),
-                "{typed}"
-            );
-        }
-    }
 
     #[test]
     fn an_account_has_one_path() {

@@ -1,13 +1,10 @@
 //! One account: its profile and roles, why its user cannot log in, and its sessions, e-mails and
 //! events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
-use rocket::form::FromForm;
-use rocket::http::CookieJar;
-use rocket::{Route, State, get, post, routes};
-use validator::{Validate, ValidateArgs as _, ValidationError};
+use rocket::{Route, get, post, routes};
 
 use super::actions;
 use super::actions::{HandlerResult, UserAction};
@@ -27,21 +24,21 @@ use crate::outbox;
 use crate::outbox::{DeliveryStatus, OutboxEntry};
 use crate::paths;
 use crate::sessions;
-use crate::types::{
-    BirthDate, Email, Gender, GroupId, Name, Permission, Permissions, RequestInfo, Secret, UserId,
-};
-use crate::web::account::{Response, activity, reauthentication};
+use crate::types::{Email, GroupId, Permission, Permissions, Secret, UserId};
+use crate::web::account::activity;
 use crate::web::admin::audit::index as audit_log;
 use crate::web::admin::emails;
 use crate::web::device;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
-use crate::web::forms::raw::{RawForm, RawSubmitted};
+use crate::web::forms::profile::ProfileFields;
 use crate::web::forms::rejection::Rejection;
-use crate::web::forms::rules;
-use crate::web::forms::rules::Today;
-use crate::web::forms::{FormError, FormErrors, FormView};
+use crate::web::forms::{
+    Choices, Field, Form as _, FormError, FormErrors, FormPage, FormView, Hidden, Submitted, form,
+};
 use crate::web::page::{Page, PageContext, Timestamp};
+use crate::web::request_context::RequestContext;
+use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![show, update]
@@ -53,169 +50,86 @@ const LATEST: u64 = 20;
 /// Groups on the page; a site has a handful.
 const MAX_GROUPS: u64 = 200;
 
-#[derive(Clone, FromForm, Validate)]
-#[validate(context = Today)]
-struct UserForm {
-    #[field(default = String::new())]
-    #[validate(custom(function = "rules::email"))]
-    email: String,
-    #[field(default = String::new())]
-    #[validate(custom(function = "checkbox"))]
-    email_verified: String,
-    #[field(default = String::new())]
-    #[validate(custom(function = "rules::name"))]
-    name: String,
-    #[field(default = String::new())]
-    #[validate(custom(function = "rules::gender"))]
-    gender: String,
-    #[field(default = String::new())]
-    #[validate(custom(function = "rules::date_of_birth", use_context))]
-    date_of_birth: String,
-    #[field(default = String::new())]
-    #[validate(custom(function = "checkbox"))]
-    is_active: String,
-    #[field(default = String::new())]
-    #[validate(custom(function = "checkbox"))]
-    is_staff: String,
-    #[field(default = String::new())]
-    #[validate(custom(function = "checkbox"))]
-    is_superuser: String,
-    #[field(default = Vec::new())]
-    groups: Vec<String>,
-    /// The version of the account from which the form was made.
-    #[field(default = String::new())]
-    version: String,
-    /// The fields of the account at that time, so that a later change of the account can be told
-    /// from a change in the form.
-    #[field(default = String::new())]
-    seen: String,
-}
-
-impl RawForm for UserForm {
-    const FIELDS: &'static [&'static str] = &[
-        "email",
-        "email_verified",
-        "name",
-        "gender",
-        "date_of_birth",
-        "is_active",
-        "is_staff",
-        "is_superuser",
-        "groups",
-    ];
-
-    const REPEATED: &'static [&'static str] = &["groups"];
-
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        let mut kept = vec![
-            ("email", self.email.as_str()),
-            ("email_verified", self.email_verified.as_str()),
-            ("name", self.name.as_str()),
-            ("gender", self.gender.as_str()),
-            ("date_of_birth", self.date_of_birth.as_str()),
-            ("is_active", self.is_active.as_str()),
-            ("is_staff", self.is_staff.as_str()),
-            ("is_superuser", self.is_superuser.as_str()),
-        ];
-        kept.extend(self.groups.iter().map(|id| ("groups", id.as_str())));
-        kept
+form! {
+    struct UserForm {
+        email: Field<Email>,
+        email_verified: Field<bool>,
+        profile: ProfileFields,
+        is_active: Field<bool>,
+        is_staff: Field<bool>,
+        is_superuser: Field<bool>,
+        groups: Choices<GroupId>,
+        /// The version of the account from which the form was made.
+        version: Hidden,
+        /// The fields of the account at that time, so that a later change of the account can be told
+        /// from a change in the form.
+        seen: Hidden,
     }
 }
+
+/// The values of a form's fields, as a page renders them.
+type FieldValues = Vec<(&'static str, String)>;
+
+/// Checkboxes whose values are compared as yes or no.
+const CHECKBOXES: [&str; 3] = ["is_active", "is_staff", "is_superuser"];
 
 impl UserForm {
-    /// Fills the form from an account.
-    fn of(account: &Account, groups: &[(GroupId, String)]) -> Self {
+    /// Returns the values of the form for an account.
+    fn values_of(account: &Account, groups: &[(GroupId, String)]) -> FieldValues {
         let user = &account.user;
-        let born = user.date_of_birth.map(|date| date.to_string());
-        let mut form = Self {
-            email: user.email.as_typed().to_owned(),
-            email_verified: String::new(),
-            name: user.name.as_str().to_owned(),
-            gender: user.gender.map_or("", Gender::as_str).to_owned(),
-            date_of_birth: born.unwrap_or_default(),
-            is_active: checkbox_value(account.is_active),
-            is_staff: checkbox_value(user.is_staff),
-            is_superuser: checkbox_value(user.is_superuser),
-            groups: groups.iter().map(|(id, _)| id.to_string()).collect(),
-            version: account.version.to_string(),
-            seen: String::new(),
-        };
-        form.seen = serde_json::to_string(&form.fields()).unwrap_or_default();
-        form
+        let is = |is: bool| if is { "true".to_owned() } else { String::new() };
+        let mut values = vec![("email", user.email.as_typed().to_owned())];
+        values.extend(ProfileFields::values_of(user));
+        values.push(("is_active", is(account.is_active)));
+        values.push(("is_staff", is(user.is_staff)));
+        values.push(("is_superuser", is(user.is_superuser)));
+        values.extend(groups.iter().map(|(id, _)| ("groups", id.to_string())));
+        let seen = serde_json::to_string(&comparable(&values)).unwrap_or_default();
+        values.push(("version", account.version.to_string()));
+        values.push(("seen", seen));
+        values
     }
 
-    /// Returns the fields as text, to compare them.
-    fn fields(&self) -> BTreeMap<String, String> {
-        let mut groups: Vec<&str> = self.groups.iter().map(String::as_str).collect();
-        groups.sort_unstable();
-        groups.dedup();
-        let is = |checkbox: &str| checkbox_value(is_checked(checkbox));
-        let fields = [
-            ("email", self.email.clone()),
-            ("name", self.name.clone()),
-            ("gender", self.gender.clone()),
-            ("date_of_birth", self.date_of_birth.clone()),
-            ("is_active", is(&self.is_active)),
-            ("is_staff", is(&self.is_staff)),
-            ("is_superuser", is(&self.is_superuser)),
-            ("groups", groups.join(",")),
-        ];
-        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-    }
-
-    /// Copies one field from another form.
-    fn copy_field(&mut self, field: &str, from: &Self) {
-        match field {
-            "email" => self.email.clone_from(&from.email),
-            "name" => self.name.clone_from(&from.name),
-            "gender" => self.gender.clone_from(&from.gender),
-            "date_of_birth" => self.date_of_birth.clone_from(&from.date_of_birth),
-            "is_active" => self.is_active.clone_from(&from.is_active),
-            "is_staff" => self.is_staff.clone_from(&from.is_staff),
-            "is_superuser" => self.is_superuser.clone_from(&from.is_superuser),
-            _ => self.groups.clone_from(&from.groups),
-        }
-    }
-
-    /// Returns the values of a form that passed its rules.
-    fn parsed(&self, today: Today, groups: Vec<GroupId>, has_reauthenticated: bool) -> UserUpdate {
-        let holds = "the rules hold, and they are these parsers";
+    /// Returns the values of a form without errors.
+    fn update(&self, has_reauthenticated: bool) -> Option<UserUpdate> {
         let edited = AccountUpdate {
-            email: Email::parse(&self.email).expect(holds),
-            name: Name::parse(&self.name).expect(holds),
-            gender: Gender::parse(&self.gender).expect(holds),
-            date_of_birth: BirthDate::parse(&self.date_of_birth, today.0).expect(holds),
-            is_active: is_checked(&self.is_active),
-            is_staff: is_checked(&self.is_staff),
-            is_superuser: is_checked(&self.is_superuser),
+            email: self.email.value()?,
+            name: self.profile.name.value()?,
+            gender: self.profile.gender.value()?,
+            date_of_birth: self.profile.date_of_birth.value()?,
+            is_active: self.is_active.value()?,
+            is_staff: self.is_staff.value()?,
+            is_superuser: self.is_superuser.value()?,
         };
         // An unreadable version equals no account's.
         let version = self.version.parse().unwrap_or(-1);
-        let is_verified = is_checked(&self.email_verified);
-        UserUpdate { version, edited, groups, is_verified, has_reauthenticated }
+        let (is_verified, groups) = (self.email_verified.value()?, unique_ids(&self.groups)?);
+        Some(UserUpdate { version, edited, groups, is_verified, has_reauthenticated })
     }
 }
 
-/// Accepts the values of a checkbox.
-pub(crate) fn checkbox(typed: &str) -> Result<(), ValidationError> {
-    match typed {
-        "" | "true" | "on" | "false" => Ok(()),
-        _ => Err(ValidationError::new("gender.unknown")),
+/// Returns one text for each field that can be changed by somebody else meanwhile.
+fn comparable(values: &FieldValues) -> BTreeMap<String, String> {
+    let mut fields: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::from([("groups", BTreeSet::new())]);
+    for (name, value) in values {
+        let value = match value.as_str() {
+            "on" if CHECKBOXES.contains(name) => "true",
+            "false" if CHECKBOXES.contains(name) => "",
+            value => value,
+        };
+        if !["email_verified", "version", "seen"].contains(name) {
+            fields.entry(name).or_default().insert(value);
+        }
     }
+    let joined = fields
+        .into_iter()
+        .map(|(name, values)| (name.to_owned(), values.into_iter().collect::<Vec<_>>().join(",")));
+    joined.collect()
 }
 
-pub(crate) fn is_checked(typed: &str) -> bool {
-    matches!(typed, "true" | "on")
-}
-
-fn checkbox_value(is: bool) -> String {
-    if is { "true".to_owned() } else { String::new() }
-}
-
-/// Returns the ids of the ticked groups without duplicates; `None` when one of them is not an id.
-pub(crate) fn group_ids(typed: &[String]) -> Option<Vec<GroupId>> {
-    let ids: Option<Vec<_>> = typed.iter().map(|id| actions::number(id).map(GroupId)).collect();
-    let mut ids = ids?;
+/// Returns the ids of the ticked groups without duplicates.
+pub(crate) fn unique_ids(groups: &Choices<GroupId>) -> Option<Vec<GroupId>> {
+    let mut ids = groups.values()?;
     ids.sort_unstable();
     ids.dedup();
     Some(ids)
@@ -252,11 +166,9 @@ pub(crate) fn reset_url(ctx: &Context, token: &Secret) -> String {
 #[derive(Template)]
 #[template(path = "admin/users/edit.html")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of the template")]
-struct UserPage {
-    page: PageContext,
+struct UserPage<'a> {
+    page: &'a PageContext,
     form: FormView,
-    version: String,
-    seen: String,
     id: UserId,
     email: String,
     name: String,
@@ -279,7 +191,7 @@ struct UserPage {
     events: Vec<UserEventRow>,
     may_read_audit: bool,
     actions: Vec<UserAction>,
-    invitation_url: Option<String>,
+    invitation_url: Option<&'a str>,
 }
 
 struct UserSessionRow {
@@ -312,75 +224,64 @@ struct EmailRow {
     reason: String,
 }
 
-#[get("/admin/users/<id>")]
-async fn show(
-    id: &str,
-    staff: ViewsUsers,
-    page: PageContext,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
-) -> HandlerResult {
-    let account = actions::find(id, ctx).await?;
-    let group_names = groups::list_of_user(&ctx.db, account.user.id).await?;
-    let invitation_url = cookies::take_flashed_invitation(jar, ctx, account.user.id);
-    let invitation_url = invitation_url.map(|token| reset_url(ctx, &token));
-    let current = UserWithGroups { account, groups: group_names };
-    let form = UserForm::of(&current.account, &current.groups);
-    let none = FormErrors::default();
-    let page = render(&current, &form, &none, invitation_url, (&staff.0, page, ctx)).await?;
-    Ok(Response::Page(page))
+/// What the page of a user needs beside its form.
+struct UserSubject {
+    current: UserWithGroups,
+    staff: SignedIn,
+    invitation_url: Option<String>,
 }
 
-#[post("/admin/users/<id>", data = "<sent>")]
+#[get("/admin/users/<id>")]
+async fn show(id: &str, staff: ViewsUsers, request: RequestContext<'_>) -> Result<Page, Error> {
+    let (ctx, jar) = (request.context, request.cookies);
+    let account = actions::find(id, ctx).await?;
+    let groups = groups::list_of_user(&ctx.db, account.user.id).await?;
+    let invitation = cookies::take_flashed_invitation(jar, ctx, account.user.id);
+    let invitation_url = invitation.map(|token| reset_url(ctx, &token));
+    let form = FormView::with_values(UserForm::values_of(&account, &groups));
+    let current = UserWithGroups { account, groups };
+    let subject = UserSubject { current, staff: staff.0, invitation_url };
+    UserForm::render(form, &subject, &request).await
+}
+
+#[post("/admin/users/<id>", data = "<form>")]
 async fn update(
     id: &str,
-    sent: RawSubmitted<UserForm>,
+    form: Submitted<UserForm>,
     staff: ChangesUsers,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    request: RequestContext<'_>,
 ) -> HandlerResult {
-    let account = actions::find_changeable(id, &staff.0, ctx).await?;
-    let (staff, mut form, target) = (staff.0, &sent.form, account.user.id);
-    let now = ctx.clock.now();
-    let today = Today(now.date());
-    let mut errors = sent.errors(form.validate_with_args(&today));
-    let ids = group_ids(&form.groups);
-    if ids.is_none() {
-        errors.add("groups", "admin.user.groups_unknown");
-    }
-    let group_names = groups::list_of_user(&ctx.db, target).await?;
-    let mut current = UserWithGroups { account, groups: group_names };
-    let (true, Some(ids)) = (errors.is_empty(), ids) else {
-        return rerender(&current, form, &errors.into(), (&staff, page, ctx)).await;
+    let (ctx, staff) = (request.context, staff.0);
+    let account = actions::find_changeable(id, &staff, ctx).await?;
+    let target = account.user.id;
+    let groups = groups::list_of_user(&ctx.db, target).await?;
+    let current = UserWithGroups { account, groups };
+    let mut subject = UserSubject { current, staff, invitation_url: None };
+    let edit = form.update(subject.staff.has_reauthenticated(ctx.clock.now()));
+    let Some(edit) = edit.filter(|_| form.errors.is_empty()) else {
+        return form.rerender_on(&subject, &request).await;
     };
-    let edit = form.parsed(today, ids, staff.has_reauthenticated(now));
-    let merged;
-    let rejection =
-        match flows::admin::user_update::replace(ctx, actions::actor(&staff, info), target, &edit)
-            .await
-        {
-            Ok(_) => {
-                Flash::UserSaved.set(jar, ctx);
-                return Ok(Response::Redirect(actions::redirect_to_user(target, &staff)));
-            }
-            Err(UpdateUserError::ReauthenticationRequired) => {
-                return Ok(Response::Redirect(reauthentication::redirect(&page)));
-            }
-            Err(UpdateUserError::Stale(now)) => {
-                let errors;
-                (merged, errors) = merge(form, &now, &page);
-                (form, current) = (&merged, *now);
-                errors.into()
-            }
-            Err(error) => reject(error)?,
-        };
-    rerender(&current, form, &rejection, (&staff, page, ctx)).await
+    let actor = actions::actor(&subject.staff, request.info);
+    match flows::admin::user_update::replace(ctx, actor, target, &edit).await {
+        Ok(_) => {
+            request.flash(Flash::UserSaved);
+            Ok(Response::Redirect(actions::redirect_to_user(target, &subject.staff)))
+        }
+        Err(UpdateUserError::ReauthenticationRequired) => Err(request.reauthentication_required()),
+        Err(UpdateUserError::Stale(now)) => {
+            subject.current = *now;
+            let (values, errors) = merge(&form, &subject.current, &request.page);
+            let view = FormView::with_values(values)
+                .with_errors::<UserForm>(&errors, request.page.language());
+            let page = UserForm::render(view, &subject, &request).await?;
+            Ok(Response::Page(Rejection::from(errors).apply_to(page)))
+        }
+        Err(error) => form.reject_on(&subject, rejection(error)?, &request).await,
+    }
 }
 
 /// Returns the message for an account that was not saved.
-fn reject(error: UpdateUserError) -> Result<Rejection, Error> {
+fn rejection(error: UpdateUserError) -> Result<Rejection, Error> {
     match error {
         UpdateUserError::Admin(error) => actions::rejection(error),
         UpdateUserError::EmailTaken => Ok(Rejection::on_field("email", "email.taken")),
@@ -397,27 +298,37 @@ fn reject(error: UpdateUserError) -> Result<Rejection, Error> {
 
 /// Merges a form with an account that was saved meanwhile: fields that the reader did not touch get
 /// their current value, and each field that changed says to what.
-fn merge(sent: &UserForm, current: &UserWithGroups, page: &PageContext) -> (UserForm, FormErrors) {
-    let current_form = UserForm::of(&current.account, &current.groups);
-    let (now, typed) = (current_form.fields(), sent.fields());
-    let seen: Option<BTreeMap<String, String>> = serde_json::from_str(&sent.seen).ok();
+fn merge(
+    form: &UserForm,
+    current: &UserWithGroups,
+    page: &PageContext,
+) -> (FieldValues, FormErrors) {
+    let mut values = form.retained_values();
+    let current_values = UserForm::values_of(&current.account, &current.groups);
+    let (now, typed) = (comparable(&current_values), comparable(&values));
+    let seen: Option<BTreeMap<String, String>> = serde_json::from_str(&form.seen).ok();
     let seen = seen.unwrap_or_else(|| typed.clone());
-    let mut merged = sent.clone();
+    let mut replace = |field: &str| {
+        values.retain(|(name, _)| *name != field);
+        let of_field = current_values.iter().filter(|(name, _)| *name == field);
+        values.extend(of_field.cloned());
+    };
     let mut errors = FormErrors::on_form(FormError::new("admin.user.stale"));
-    for field in UserForm::FIELDS {
-        let (Some(value), before) = (now.get(*field), seen.get(*field)) else { continue };
+    for spec in UserForm::fields() {
+        let field = spec.name;
+        let (Some(value), before) = (now.get(field), seen.get(field)) else { continue };
         if before == Some(value) {
             continue;
         }
-        if typed.get(*field) == before {
-            merged.copy_field(field, &current_form);
+        if typed.get(field) == before {
+            replace(field);
         }
-        let words = display_value(field, value, current, page);
-        errors.push(Some(field), FormError::with("admin.user.changed_meanwhile", "value", words));
+        let text = display_value(field, value, current, page);
+        errors.push(Some(field), FormError::with("admin.user.changed_meanwhile", "value", text));
     }
-    merged.version = current_form.version;
-    merged.seen = current_form.seen;
-    (merged, errors)
+    replace("version");
+    replace("seen");
+    (values, errors)
 }
 
 /// Returns a field's value in the reader's language.
@@ -437,23 +348,22 @@ fn display_value(field: &str, value: &str, current: &UserWithGroups, page: &Page
     page.t(key).into_owned()
 }
 
-async fn rerender(
-    current: &UserWithGroups,
-    form: &UserForm,
-    rejection: &Rejection,
-    (staff, page, ctx): (&SignedIn, PageContext, &Context),
-) -> HandlerResult {
-    let page = render(current, form, &rejection.errors, None, (staff, page, ctx)).await?;
-    Ok(Response::Page(rejection.apply_to(page)))
+impl FormPage<UserSubject> for UserForm {
+    async fn render(
+        form: FormView,
+        subject: &UserSubject,
+        request: &RequestContext<'_>,
+    ) -> Result<Page, Error> {
+        render(form, subject, request).await
+    }
 }
 
 async fn render(
-    current: &UserWithGroups,
-    form: &UserForm,
-    errors: &FormErrors,
-    invitation_url: Option<String>,
-    (staff, page, ctx): (&SignedIn, PageContext, &Context),
+    form: FormView,
+    UserSubject { current, staff, invitation_url }: &UserSubject,
+    request: &RequestContext<'_>,
 ) -> Result<Page, Error> {
+    let (ctx, page) = (request.context, &request.page);
     let (account, reader) = (&current.account, staff.user());
     let (user, id) = (&account.user, account.user.id);
     let (diagnosis, failures) = flows::admin::login_diagnosis::diagnose(ctx, account).await?;
@@ -461,17 +371,15 @@ async fn render(
     let sessions = signins.sessions.iter().map(|row| UserSessionRow {
         device: device::label(&row.user_agent, page.language()),
         address: row.ip.clone(),
-        since: Timestamp::new(&page, row.created_at),
-        seen: Timestamp::new(&page, row.last_seen_at),
+        since: Timestamp::new(page, row.created_at),
+        seen: Timestamp::new(page, row.last_seen_at),
     });
     let sent_emails = outbox::list_for_user(&ctx.db, id, LATEST).await?;
     let events = audit::list_of_user(&ctx.db, id, None, LATEST).await?;
     let emails = audit_log::emails(ctx, &events).await?;
-    let show = |event: &RecordedEvent| event_row(event, id, &emails, &page);
+    let show = |event: &RecordedEvent| event_row(event, id, &emails, page);
     Page::render(&UserPage {
-        form: FormView::filled(&page, form, errors),
-        version: form.version.clone(),
-        seen: form.seen.clone(),
+        form,
         id,
         email: user.email.as_typed().to_owned(),
         name: user.name.as_str().to_owned(),
@@ -479,17 +387,17 @@ async fn render(
         may_make_superusers: reader.is_superuser,
         groups: group_checkboxes(ctx, reader.permissions()).await?,
         group_names: current.groups.iter().map(|(_, name)| name.clone()).collect(),
-        diagnosis: sentence(&diagnosis, &page),
+        diagnosis: sentence(&diagnosis, page),
         reason: account.inactive_reason.clone(),
         has_password: account.password_hash.is_some(),
         social: crate::social::list_login_methods(ctx, id).await?,
-        verified: user.email_verified_at.map(|at| Timestamp::new(&page, at)),
-        joined: Timestamp::new(&page, user.created_at),
-        last_login: account.last_login_at.map(|at| Timestamp::new(&page, at)),
+        verified: user.email_verified_at.map(|at| Timestamp::new(page, at)),
+        joined: Timestamp::new(page, user.created_at),
+        last_login: account.last_login_at.map(|at| Timestamp::new(page, at)),
         sessions: sessions.collect(),
         more_sessions: signins.more,
         failures: failures.iter().map(show).collect(),
-        emails: sent_emails.iter().map(|email| email_row(email, &page)).collect(),
+        emails: sent_emails.iter().map(|email| email_row(email, page)).collect(),
         events: events.iter().map(show).collect(),
         may_read_audit: reader.may(Permission::AuditView),
         actions: available_actions(
@@ -497,7 +405,7 @@ async fn render(
             staff,
             crate::admin::outranks(&ctx.db, user, reader).await?,
         ),
-        invitation_url,
+        invitation_url: invitation_url.as_deref(),
         page,
     })
 }

@@ -1,7 +1,6 @@
 //! Importing users from a list: a preview with the faults line by line, then a bulk job.
 
 use askama::Template;
-use rocket::form::FromForm;
 use rocket::http::Status;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
@@ -14,13 +13,12 @@ use crate::context::Context;
 use crate::flows;
 use crate::http::guards::{AddsUsers, SignedIn};
 use crate::types::{BulkJobId, Permission, RequestInfo};
-use crate::web::account::Response;
 use crate::web::admin::bulk::show::BULK_JOBS;
 use crate::web::error::Error;
-use crate::web::forms::FormView;
-use crate::web::forms::raw::{RawForm, RawSubmitted};
 use crate::web::forms::rejection::Rejection;
+use crate::web::forms::{FormView, Hidden, Submitted, form};
 use crate::web::page::{Page, PageContext};
+use crate::web::response::Response;
 use crate::web::upload::Uploaded;
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -30,18 +28,10 @@ pub(crate) fn routes() -> Vec<Route> {
 /// Faults on the page; mending these shows the next.
 const MAX_FAULTS: usize = 50;
 
-/// The form that starts a previewed import.
-#[derive(FromForm)]
-struct StartForm {
-    #[field(default = String::new())]
-    plan: String,
-}
-
-impl RawForm for StartForm {
-    const FIELDS: &'static [&'static str] = &["file"];
-
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        Vec::new()
+form! {
+    /// The form that starts a previewed import.
+    struct StartForm {
+        plan: Hidden,
     }
 }
 
@@ -122,15 +112,15 @@ async fn preview(
 }
 
 /// Starts a previewed import.
-#[post("/admin/users/import", format = "application/x-www-form-urlencoded", data = "<sent>")]
+#[post("/admin/users/import", format = "application/x-www-form-urlencoded", data = "<form>")]
 async fn start(
-    sent: RawSubmitted<StartForm>,
+    form: Submitted<StartForm>,
     staff: AddsUsers,
     page: PageContext,
     info: &RequestInfo,
     ctx: &State<Context>,
 ) -> Result<Response, Error> {
-    let plan = number(&sent.form.plan).map(BulkJobId);
+    let plan = number(&form.plan).map(BulkJobId);
     if let Some(plan) = plan
         && flows::admin::user_import::enqueue(ctx, actor(&staff.0, info), plan).await?
     {
@@ -183,7 +173,7 @@ fn show(
 
 fn rerender(key: &'static str, reader: &SignedIn, page: PageContext) -> Result<Page, Error> {
     let rejection = Rejection::on_field("file", key);
-    let form = FormView::filled(&page, &StartForm { plan: String::new() }, &rejection.errors);
+    let form = FormView::empty("").with_errors::<StartForm>(&rejection.errors, page.language());
     Ok(rejection.apply_to(render(reader, form, page)?))
 }
 

@@ -12,10 +12,8 @@ use validator::ValidationError;
 use crate::admin::ImportedUser;
 use crate::crypto::PasswordHash;
 use crate::i18n::Language;
-use crate::types::{Email, EmailError};
+use crate::types::{BirthDate, Email, EmailError, FromText, Gender, Name};
 use crate::web::csv;
-use crate::web::forms::rules;
-use crate::web::forms::rules::Today;
 
 /// A larger import needs several lists.
 pub(crate) const MAX_USERS: usize = 20_000;
@@ -229,11 +227,11 @@ fn user<'c>(
     };
     let (email, name) = (cell("email"), cell("name"));
     let (gender, born, tag) = (cell("gender"), cell("date_of_birth"), cell("language"));
-    check("email", rules::email(email));
-    check("name", rules::name(name));
-    check("gender", rules::gender(gender));
-    check("date_of_birth", rules::date_of_birth(born, &Today(options.today)));
-    check("language", rules::language(tag));
+    check("email", Email::from_text(email, options.today).map(drop));
+    check("name", Name::from_text(name, options.today).map(drop));
+    check("gender", Option::<Gender>::from_text(gender, options.today).map(drop));
+    check("date_of_birth", Option::<BirthDate>::from_text(born, options.today).map(drop));
+    check("language", Option::<Language>::from_text(tag, options.today).map(drop));
     let mut flag = |column, default| match cell(column).to_lowercase().as_str() {
         "" => default,
         "true" | "t" | "yes" | "1" => true,

@@ -7,6 +7,7 @@ pub(crate) mod import;
 pub(crate) mod import_list;
 pub(crate) mod index;
 pub(crate) mod new;
+pub(crate) mod suspension;
 
 use rocket::Route;
 

@@ -1,133 +1,68 @@
 //! Creating an account for another user, with a password or with an invitation to choose one.
 
 use askama::Template;
-use rocket::form::FromForm;
-use rocket::http::{CookieJar, Status};
-use rocket::{Route, State, get, post, routes};
-use validator::Validate;
+use rocket::http::Status;
+use rocket::{Route, get, post, routes};
 
 use super::actions;
-use super::actions::HandlerResult;
 use super::edit;
-use super::edit::{GroupCheckbox, checkbox, group_ids, is_checked};
-use crate::context::Context;
+use super::edit::GroupCheckbox;
 use crate::flows;
 use crate::flows::admin::user_create::{CreateUserError, NewUser};
 use crate::http::cookies;
 use crate::http::guards::{AddsUsers, SignedIn};
 use crate::i18n::Language;
-use crate::types::{Email, GroupId, Name, Password, Permission, RequestInfo};
-use crate::web::account::{Response, reauthentication};
+use crate::types::{Email, GroupId, Password, Permission};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
-use crate::web::forms::raw::{RawForm, RawSubmitted};
+use crate::web::forms::profile::ProfileFields;
 use crate::web::forms::rejection::Rejection;
-use crate::web::forms::rules;
-use crate::web::forms::{FormErrors, FormView};
+use crate::web::forms::{Choices, Field, FormPage, FormView, Submitted, form};
 use crate::web::page::{Page, PageContext};
+use crate::web::request_context::RequestContext;
+use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
 }
 
-#[derive(FromForm, Validate)]
-struct NewUserForm {
-    #[field(default = String::new())]
-    #[validate(custom(function = "rules::email"))]
-    email: String,
-    #[field(default = String::new())]
-    #[validate(custom(function = "rules::name"))]
-    name: String,
-    #[field(default = String::new())]
-    password1: String,
-    #[field(default = String::new())]
-    #[validate(must_match(other = "password1", code = "password.differs"))]
-    password2: String,
-    #[field(default = String::new())]
-    #[validate(custom(function = "checkbox"))]
-    is_active: String,
-    #[field(default = String::new())]
-    #[validate(custom(function = "checkbox"))]
-    is_staff: String,
-    #[field(default = String::new())]
-    #[validate(custom(function = "checkbox"))]
-    is_superuser: String,
-    #[field(default = Vec::new())]
-    groups: Vec<String>,
-}
-
-impl RawForm for NewUserForm {
-    const FIELDS: &'static [&'static str] = &[
-        "email",
-        "name",
-        "password1",
-        "password2",
-        "is_active",
-        "is_staff",
-        "is_superuser",
-        "groups",
-    ];
-
-    const REPEATED: &'static [&'static str] = &["groups"];
-
-    fn retained_values(&self) -> Vec<(&'static str, &str)> {
-        let mut kept = vec![
-            ("email", self.email.as_str()),
-            ("name", self.name.as_str()),
-            ("is_active", self.is_active.as_str()),
-            ("is_staff", self.is_staff.as_str()),
-            ("is_superuser", self.is_superuser.as_str()),
-        ];
-        kept.extend(self.groups.iter().map(|id| ("groups", id.as_str())));
-        kept
+form! {
+    struct NewUserForm {
+        email: Field<Email>,
+        profile: ProfileFields,
+        password1: Field<Option<Password>>,
+        password2: Field<Option<Password>>,
+        is_active: Field<bool>,
+        is_staff: Field<bool>,
+        is_superuser: Field<bool>,
+        groups: Choices<GroupId>,
     }
+    same: password2 == password1;
 }
 
 impl NewUserForm {
-    /// Returns the empty form.
-    fn blank() -> Self {
-        let empty = String::new;
-        Self {
-            email: empty(),
-            name: empty(),
-            password1: empty(),
-            password2: empty(),
-            is_active: "true".to_owned(),
-            is_staff: empty(),
-            is_superuser: empty(),
-            groups: Vec::new(),
-        }
-    }
-
-    /// Returns the values of a form that passed its rules.
-    fn parsed(
-        &self,
-        groups: Vec<GroupId>,
-        language: Language,
-        has_reauthenticated: bool,
-    ) -> NewUser {
-        let holds = "the rules hold, and they are these parsers";
-        NewUser {
-            email: Email::parse(&self.email).expect(holds),
-            name: Name::parse(&self.name).expect(holds),
-            gender: None,
-            date_of_birth: None,
+    fn new_user(&self, language: Language, has_reauthenticated: bool) -> Option<NewUser> {
+        Some(NewUser {
+            email: self.email.value()?,
+            name: self.profile.name.value()?,
+            gender: self.profile.gender.value()?,
+            date_of_birth: self.profile.date_of_birth.value()?,
             // Without a password the user gets an invitation.
-            password: Password::parse(&self.password1).ok(),
+            password: self.password1.value()?,
             language,
-            is_active: is_checked(&self.is_active),
-            is_staff: is_checked(&self.is_staff),
-            is_superuser: is_checked(&self.is_superuser),
-            groups,
+            is_active: self.is_active.value()?,
+            is_staff: self.is_staff.value()?,
+            is_superuser: self.is_superuser.value()?,
+            groups: edit::unique_ids(&self.groups)?,
             has_reauthenticated,
-        }
+        })
     }
 }
 
 #[derive(Template)]
 #[template(path = "admin/users/new.html")]
-struct NewUserPage {
-    page: PageContext,
+struct NewUserPage<'a> {
+    page: &'a PageContext,
     form: FormView,
     groups: Vec<GroupCheckbox>,
     may_make_staff: bool,
@@ -135,49 +70,59 @@ struct NewUserPage {
     min_length: u8,
 }
 
-#[get("/admin/users/new")]
-async fn new(staff: AddsUsers, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
-    let form = FormView::filled(&page, &NewUserForm::blank(), &FormErrors::default());
-    render(form, (&staff.0, page, ctx)).await
+/// The subject is the reader.
+impl FormPage<SignedIn> for NewUserForm {
+    async fn render(
+        form: FormView,
+        reader: &SignedIn,
+        request: &RequestContext<'_>,
+    ) -> Result<Page, Error> {
+        let (ctx, reader) = (request.context, reader.user());
+        Page::render(&NewUserPage {
+            page: &request.page,
+            form,
+            groups: edit::group_checkboxes(ctx, reader.permissions()).await?,
+            may_make_staff: reader.may(Permission::UsersChange),
+            may_make_superusers: reader.is_superuser,
+            min_length: ctx.settings.password_min_length,
+        })
+    }
 }
 
-#[post("/admin/users/new", data = "<sent>")]
+#[get("/admin/users/new")]
+async fn new(staff: AddsUsers, request: RequestContext<'_>) -> Result<Page, Error> {
+    let form = FormView::with_values([("is_active", "true".to_owned())]);
+    NewUserForm::render(form, &staff.0, &request).await
+}
+
+#[post("/admin/users/new", data = "<form>")]
 async fn create(
-    sent: RawSubmitted<NewUserForm>,
+    form: Submitted<NewUserForm>,
     staff: AddsUsers,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
-) -> HandlerResult {
-    let (staff, form) = (staff.0, &sent.form);
-    let mut errors = sent.errors(form.validate());
-    let ids = group_ids(&form.groups);
-    if ids.is_none() {
-        errors.add("groups", "admin.user.groups_unknown");
-    }
-    let (true, Some(ids)) = (errors.is_empty(), ids) else {
-        return rerender(form, &errors.into(), (&staff, page, ctx)).await;
-    };
+    request: RequestContext<'_>,
+) -> Result<Response, Error> {
+    let (staff, ctx) = (staff.0, request.context);
     let has_reauthenticated = staff.has_reauthenticated(ctx.clock.now());
-    let new_user = form.parsed(ids, page.language(), has_reauthenticated);
-    match flows::admin::user_create::create(ctx, actions::actor(&staff, info), new_user).await {
+    let new_user = form.new_user(request.page.language(), has_reauthenticated);
+    let Some(new_user) = new_user.filter(|_| form.errors.is_empty()) else {
+        return form.rerender_on(&staff, &request).await;
+    };
+    let actor = actions::actor(&staff, request.info);
+    match flows::admin::user_create::create(ctx, actor, new_user).await {
         Ok(added) => {
-            Flash::UserCreated.set(jar, ctx);
+            request.flash(Flash::UserCreated);
             if let Some(invitation) = added.invitation {
-                cookies::flash_invitation(jar, ctx, added.user, &invitation);
+                cookies::flash_invitation(request.cookies, ctx, added.user, &invitation);
             }
             Ok(Response::Redirect(actions::redirect_to_user(added.user, &staff)))
         }
-        Err(CreateUserError::ReauthenticationRequired) => {
-            Ok(Response::Redirect(reauthentication::redirect(&page)))
-        }
-        Err(error) => rerender(form, &reject(error)?, (&staff, page, ctx)).await,
+        Err(CreateUserError::ReauthenticationRequired) => Err(request.reauthentication_required()),
+        Err(error) => form.reject_on(&staff, rejection(error)?, &request).await,
     }
 }
 
 /// Returns the message for an account that was not created.
-fn reject(error: CreateUserError) -> Result<Rejection, Error> {
+fn rejection(error: CreateUserError) -> Result<Rejection, Error> {
     match error {
         CreateUserError::Admin(error) => actions::rejection(error),
         CreateUserError::EmailTaken => Ok(Rejection::on_field("email", "email.taken")),
@@ -191,28 +136,4 @@ fn reject(error: CreateUserError) -> Result<Rejection, Error> {
         // The caller redirects to reauthentication.
         CreateUserError::ReauthenticationRequired => Err(Status::Forbidden.into()),
     }
-}
-
-async fn rerender(
-    form: &NewUserForm,
-    rejection: &Rejection,
-    (staff, page, ctx): (&SignedIn, PageContext, &Context),
-) -> HandlerResult {
-    let form = FormView::filled(&page, form, &rejection.errors);
-    Ok(Response::Page(rejection.apply_to(render(form, (staff, page, ctx)).await?)))
-}
-
-async fn render(
-    form: FormView,
-    (staff, page, ctx): (&SignedIn, PageContext, &Context),
-) -> Result<Page, Error> {
-    let reader = staff.user();
-    Page::render(&NewUserPage {
-        page,
-        form,
-        groups: edit::group_checkboxes(ctx, reader.permissions()).await?,
-        may_make_staff: reader.may(Permission::UsersChange),
-        may_make_superusers: reader.is_superuser,
-        min_length: ctx.settings.password_min_length,
-    })
 }
