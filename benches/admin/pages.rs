@@ -64,11 +64,11 @@ fn pages(people: u32) -> Vec<Page> {
         Page::new("page from the middle on", list(place), people::email(half - 1)),
         Page::new("search that finds 10", search(people::TEN), "10 users".into()),
         Page::new("search that finds a tenth", search(people::TENTH), tenth.clone()),
-        Page::new("search that finds nobody", search(people::NONE), "0 users".into()),
+        Page::new("search without matches", search(people::NONE), "0 users".into()),
         Page::new("search for an address", search(&in_the_middle), "1 user".into()),
-        Page::new("search for two letters", search(people::SHORT), people::SHORT.into()),
+        Page::new("search for two characters", search(people::SHORT), people::SHORT.into()),
         Page::new("filter that finds a tenth", list("?is_active=false".into()), tenth),
-        Page::new("one person", list(format!("/{half}")), in_the_middle),
+        Page::new("one user", list(format!("/{half}")), in_the_middle),
     ]
 }
 
