@@ -1,4 +1,6 @@
-# The daily jobs; `just` lists them. CONTRIBUTING.md says when to use which.
+# The daily jobs. CONTRIBUTING.md says when to use which.
+
+# Lists the recipes.
 default:
     @just --list
 
@@ -46,8 +48,7 @@ pictures:
 screenshots:
     DAEMUN_SCREENSHOTS=all cargo test --test browser screenshots
 
-# The long tests: servers that are killed, nodes that start and work at once, disks that fail, and requests to
-# every route that no ordinary client sends.
+# The stress tests: killed servers, nodes that work at once, failing disks, and malformed requests to every route.
 campaign rounds="50":
     DAEMUN_TEST_ROUNDS={{rounds}} cargo test --test it -- fuzz:: disk_faults:: process::no_acknowledged process::nodes_starting process::two_servers process::many_sign_ups
 
