@@ -1,8 +1,10 @@
-//! Sentences, in Korean and in English.
+//! Every sentence for people, in Korean and English.
 //!
-//! They stand side by side in the `.toml` files of this folder, one key with both languages, and are
-//! compiled in. A test fails when one is missing, unused, or differs in its placeholders. Only doors
-//! and e-mails speak; everything below them answers in facts.
+//! The `.toml` files of this folder hold each key with both languages, and are compiled in: pages of
+//! users in `account.toml`, of staff in `admin/`, then `api.toml`, `emails.toml`, `cli.toml`, and what
+//! several of them share in `shared.toml`. Tests fail when a text is missing, unused, or differs in
+//! its placeholders. This module does not decide what is said: entry points and e-mails choose the
+//! keys, and the layers below them return facts.
 
 mod undelivered;
 
@@ -12,7 +14,7 @@ use std::time::Duration;
 pub use crate::types::Language;
 pub use undelivered::of_mail;
 
-/// A sentence before it is said: which one, and the values of its placeholders.
+/// A sentence in no language yet: its key and the values of its placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sentence {
     key: &'static str,
@@ -20,26 +22,26 @@ pub struct Sentence {
 }
 
 impl Sentence {
-    /// The sentence of this key.
+    /// Creates the sentence of this key, without placeholders.
     #[must_use]
     pub fn new(key: &'static str) -> Self {
         Self { key, values: Vec::new() }
     }
 
-    /// The sentence of this key, with one placeholder filled in.
+    /// Creates the sentence of this key with one placeholder.
     #[must_use]
     pub fn with(key: &'static str, name: &'static str, value: impl ToString) -> Self {
         Self::new(key).and(name, value)
     }
 
-    /// The same with one more placeholder filled in.
+    /// Adds a placeholder.
     #[must_use]
     pub fn and(mut self, name: &'static str, value: impl ToString) -> Self {
         self.values.push((name, value.to_string()));
         self
     }
 
-    /// The sentence as readers of a language have it.
+    /// Returns the text in a language.
     #[must_use]
     pub fn in_language(&self, language: Language) -> String {
         let values: Vec<_> =
@@ -49,13 +51,13 @@ impl Sentence {
 }
 
 impl Language {
-    /// The sentence of this key. A key that does not exist comes back itself, which a test forbids.
+    /// Returns the text of this key. An unknown key is returned itself, which a test forbids.
     #[must_use]
     pub fn say(self, key: &'static str) -> Cow<'static, str> {
         rust_i18n::t!(key, locale = self.tag())
     }
 
-    /// The sentence of this key with its placeholders `%{name}` filled in.
+    /// Returns the text of this key with its placeholders `%{name}` replaced.
     #[must_use]
     pub fn tell(self, key: &'static str, values: &[(&str, &str)]) -> String {
         let mut sentence = self.say(key).into_owned();
@@ -65,7 +67,7 @@ impl Language {
         sentence
     }
 
-    /// How long somebody has to wait, in words.
+    /// Returns a waiting time in words: in seconds up to 90, then in minutes.
     #[must_use]
     pub fn wait(self, wait: Duration) -> String {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

@@ -1,7 +1,7 @@
-//! What pages and answers say on a real site whose e-mails are only files.
+//! Texts that replace those about sent e-mails on a public site whose e-mails are only files.
 
-/// Returns the key of the sentence to say in the place of `key`: the same one where e-mails are
-/// delivered, and where they are not and the sentence says that they are, one that is true.
+/// Returns the key of the text to show in place of `key`. Where e-mails are delivered that is `key`
+/// itself; elsewhere a text that claims that one was sent is replaced by a true one.
 #[must_use]
 pub fn of_mail(key: &'static str, is_delivered: bool) -> &'static str {
     if is_delivered { key } else { undelivered(key) }
