@@ -1,8 +1,8 @@
-//! E-mails as files, for a site that has no mail server yet.
+//! Writes e-mails to files, for a site that has no mail server yet.
 //!
-//! A file is there whole or not at all. Its name begins with the instant at which the e-mail was
-//! written, so that names sort by time, and goes on with the e-mail's own name, so that no two
-//! e-mails share one; the same e-mail once more takes its own place.
+//! A file is complete or does not exist. Its name begins with the time of the e-mail, so that names sort by
+//! time, followed by the id of the e-mail, so that no two e-mails share a file; an e-mail that is sent twice
+//! replaces its own file. Nothing here reads the files again.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,15 +11,16 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-use super::mime::plain;
+use super::SendError;
+use super::mime::file_safe;
 use crate::owner_only;
 
-/// How an instant stands in a file name: to the microsecond, in UTC.
-const STAMP: &[BorrowedFormatItem<'static>] =
+/// The time in a file name: UTC, to the microsecond.
+const TIMESTAMP: &[BorrowedFormatItem<'static>] =
     format_description!("[year][month][day]T[hour][minute][second].[subsecond digits:6]Z");
 
-/// The most files that one sweep deletes, so that it ends soon.
-const MOST_AT_ONCE: usize = 1_000;
+/// How many files one sweep deletes at most, so that it ends soon.
+const SWEEP_LIMIT: usize = 1_000;
 
 #[derive(Debug, Clone)]
 pub(super) struct Folder(PathBuf);
@@ -33,48 +34,53 @@ impl Folder {
         &self.0
     }
 
-    /// Makes the folder, if it is not there.
-    pub(super) async fn make(&self) -> io::Result<()> {
-        let path = self.0.clone();
-        aside(move || owner_only::create_dir(&path)).await
+    /// Describes a failure to write into the folder.
+    pub(super) fn send_error(&self, error: &io::Error) -> SendError {
+        SendError::Unreachable(format!("{}: {error}", self.0.display()))
     }
 
-    /// Puts an e-mail into the folder.
+    /// Creates the folder unless it exists.
+    pub(super) async fn make(&self) -> io::Result<()> {
+        let path = self.0.clone();
+        blocking(move || owner_only::create_dir(&path)).await
+    }
+
+    /// Writes an e-mail into the folder, which is created if necessary.
     pub(super) async fn put(
         &self,
         written_at: OffsetDateTime,
         id: &str,
         bytes: Vec<u8>,
     ) -> io::Result<()> {
-        let path = self.0.join(format!("{}-{}.eml", stamp(written_at), plain(id)));
-        aside(move || {
+        let path = self.0.join(format!("{}-{}.eml", timestamp(written_at), file_safe(id)));
+        blocking(move || {
             owner_only::create_dir(path.parent().unwrap_or(Path::new(".")))?;
-            put_whole(&path, &bytes)
+            write_atomically(&path, &bytes)
         })
         .await
     }
 
-    /// Deletes what was written before an instant, also what was left half written.
+    /// Deletes files that were written before an instant, unfinished ones included.
     pub(super) async fn sweep(&self, before: OffsetDateTime) -> io::Result<usize> {
         let path = self.0.clone();
-        aside(move || sweep(&path, &stamp(before))).await
+        blocking(move || sweep(&path, &timestamp(before))).await
     }
 }
 
-/// Runs what blocks where it may block.
-async fn aside<T: Send + 'static>(
+/// Runs blocking work on a thread that may block.
+async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
-fn stamp(instant: OffsetDateTime) -> String {
+fn timestamp(instant: OffsetDateTime) -> String {
     let utc = instant.to_offset(time::UtcOffset::UTC);
-    utc.format(STAMP).expect("every instant in UTC has a stamp")
+    utc.format(TIMESTAMP).expect("every instant in UTC can be formatted")
 }
 
-/// Writes beside the place and then moves there, which the system does in one step.
-fn put_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a draft beside the file and renames it, which the system does atomically.
+fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("draft");
     let written = write_draft(&draft, bytes).and_then(|()| std::fs::rename(&draft, path));
     if written.is_err() {
@@ -85,7 +91,7 @@ fn put_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
     let made = owner_only::create_file(draft).or_else(|error| match error.kind() {
-        // The program was stopped while it wrote this.
+        // An earlier run of the program was stopped while it wrote this draft.
         io::ErrorKind::AlreadyExists => {
             std::fs::remove_file(draft).and_then(|()| owner_only::create_file(draft))
         }
@@ -105,24 +111,24 @@ fn sweep(folder: &Path, before: &str) -> io::Result<usize> {
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
-        let is_old = name.to_str().and_then(written_at).is_some_and(|stamp| stamp < before);
+        let is_old = name.to_str().and_then(timestamp_in).is_some_and(|stamp| stamp < before);
         if is_old {
             std::fs::remove_file(entry.path())?;
             deleted += 1;
         }
-        if deleted == MOST_AT_ONCE {
+        if deleted == SWEEP_LIMIT {
             break;
         }
     }
     Ok(deleted)
 }
 
-/// The stamp in the name of one of our files.
-fn written_at(name: &str) -> Option<&str> {
+/// Returns the time in the name of one of our files; `None` for any other file.
+fn timestamp_in(name: &str) -> Option<&str> {
     let is_ours = Path::new(name).extension().is_some_and(|it| it == "eml" || it == "draft");
     let (stamp, _) = name.split_once('-')?;
-    let is_stamp = stamp.len() == "20260301T120000.000000Z".len() && stamp.ends_with('Z');
-    (is_ours && is_stamp).then_some(stamp)
+    let is_timestamp = stamp.len() == "20260301T120000.000000Z".len() && stamp.ends_with('Z');
+    (is_ours && is_timestamp).then_some(stamp)
 }
 
 #[cfg(test)]
@@ -151,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn names_sort_by_time_and_emails_of_one_instant_stand_beside_each_other() {
+    async fn names_sort_by_time_and_emails_of_one_instant_have_files_of_their_own() {
         let (_home, folder) = folder();
         for (instant, id) in
             [(NOON + Duration::from_micros(1), "a"), (NOON, "c/d"), (NOON, "b"), (NOON, "b")]
@@ -183,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_was_left_half_written_is_no_email_and_does_not_stand_in_the_way() {
+    async fn an_unfinished_draft_is_replaced_by_the_whole_email() {
         let (_home, folder) = folder();
         folder.make().await.expect("a folder");
         let draft = folder.path().join("20260301T120000.000000Z-a.draft");
@@ -198,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_sweep_takes_old_emails_and_nothing_else() {
+    async fn a_sweep_deletes_old_emails_and_nothing_else() {
         let (_home, folder) = folder();
         assert_eq!(folder.sweep(NOON).await.expect("no folder is empty"), 0);
         for instant in [NOON - Duration::from_secs(1), NOON] {
@@ -216,12 +222,12 @@ mod tests {
     async fn a_sweep_ends_soon() {
         let (_home, folder) = folder();
         folder.make().await.expect("a folder");
-        for number in 0..=MOST_AT_ONCE {
+        for number in 0..=SWEEP_LIMIT {
             let name = format!("20260228T000000.000000Z-{number}.eml");
             std::fs::write(folder.path().join(name), "").expect("written");
         }
 
-        assert_eq!(folder.sweep(NOON).await.expect("swept"), MOST_AT_ONCE);
+        assert_eq!(folder.sweep(NOON).await.expect("swept"), SWEEP_LIMIT);
         assert_eq!(folder.sweep(NOON).await.expect("swept"), 1);
     }
 }

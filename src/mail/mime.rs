@@ -1,7 +1,7 @@
-//! A written e-mail as a message that mail programs understand (RFC 5322 and MIME).
+//! Turns a rendered e-mail into a message that mail programs understand (RFC 5322 and MIME).
 //!
-//! The same e-mail in the same envelope is the same message, byte for byte, so that an e-mail that
-//! was sent twice can be recognised.
+//! The same e-mail in the same envelope is the same message, byte for byte, so that an e-mail that was sent
+//! twice can be recognised. Knows nothing of how a message is delivered.
 
 use std::time::SystemTime;
 
@@ -16,41 +16,41 @@ use super::RenderedEmail;
 use crate::i18n::Language;
 use crate::types::Email;
 
-/// The longest boundary is 70 characters (RFC 2046, 5.1.1), two of which are ours.
+/// A boundary has at most 70 characters (RFC 2046, 5.1.1); two of them are the "=_" in front.
 const MAX_BOUNDARY: usize = 68;
 
-/// What stands on an e-mail's envelope.
+/// What is known about an e-mail besides its content.
 #[derive(Debug, Clone, Copy)]
 pub struct Envelope<'a> {
-    /// The name of the e-mail among all e-mails: what stands on the left of its `Message-ID`. The
-    /// same name means the same e-mail.
+    /// The id of the e-mail, unique for the site: the left side of its `Message-ID`. The same id means the
+    /// same e-mail.
     pub id: &'a str,
-    /// Who it goes to.
+    /// The recipient's address.
     pub to: &'a Email,
-    /// The language of its reader.
+    /// The recipient's language.
     pub language: Language,
-    /// What its `Date` says.
+    /// Its `Date` header.
     pub written_at: OffsetDateTime,
 }
 
-/// Why an e-mail cannot be put into its envelope.
+/// Why an e-mail cannot be a message.
 #[derive(Debug, Error)]
 pub(super) enum MessageError {
-    #[error("no e-mail can go to this address")]
+    #[error("mail servers do not accept this address")]
     Address(#[from] AddressError),
-    #[error("the e-mail does not fit into its envelope: {0}")]
+    #[error("the e-mail cannot be a message: {0}")]
     Parts(#[from] lettre::error::Error),
 }
 
-/// The address as mail servers have it: the name as it was typed, the domain in ASCII.
+/// Returns the address for mail servers: the local part as it was typed, the domain in ASCII.
 pub(super) fn address(email: &Email) -> Result<Address, AddressError> {
     let user = email.as_typed().rsplit_once('@').map_or("", |(user, _)| user);
     let domain = email.canonical().rsplit_once('@').map_or("", |(_, domain)| domain);
     Address::new(user, domain)
 }
 
-/// A name that fits into a `Message-ID` and into a file name; different names stay different.
-pub(super) fn plain(id: &str) -> String {
+/// Encodes an id for a `Message-ID` and a file name; different ids stay different.
+pub(super) fn file_safe(id: &str) -> String {
     use std::fmt::Write as _;
     let mut plain = String::with_capacity(id.len());
     for byte in id.bytes() {
@@ -63,24 +63,24 @@ pub(super) fn plain(id: &str) -> String {
     plain
 }
 
-/// Puts an e-mail into its envelope.
+/// Builds the message of an e-mail.
 pub(super) fn message(
     envelope: &Envelope<'_>,
     from: &Mailbox,
-    written: RenderedEmail,
+    rendered: RenderedEmail,
 ) -> Result<Message, MessageError> {
     let to = address(envelope.to)?;
-    let id = plain(envelope.id);
-    // "=_" can stand in neither of the two encodings that a part may have (RFC 2045, 6.7).
+    let id = file_safe(envelope.id);
+    // Neither of the two encodings that a part may have produces "=_" (RFC 2045, 6.7).
     let boundary: String = "=_".chars().chain(id.chars().take(MAX_BOUNDARY)).collect();
     let parts = MultiPart::alternative().boundary(boundary);
     let parts = parts
-        .singlepart(part(ContentType::TEXT_PLAIN, written.text))
-        .singlepart(part(ContentType::TEXT_HTML, written.html));
+        .singlepart(part(ContentType::TEXT_PLAIN, rendered.text))
+        .singlepart(part(ContentType::TEXT_HTML, rendered.html));
     let message = Message::builder()
         .from(from.clone())
         .to(Mailbox::new(None, to))
-        .subject(written.subject)
+        .subject(rendered.subject)
         .date(SystemTime::from(envelope.written_at))
         .message_id(Some(format!("<{id}@{}>", from.email.domain())))
         .raw_header(header("Auto-Submitted", "auto-generated"))
@@ -102,14 +102,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_stay_different_and_become_plain() {
-        assert_eq!(plain("01K3-abc"), "01K3-abc");
-        assert_eq!(plain("../a b@c"), "_2e_2e_2fa_20b_40c");
-        assert_ne!(plain("a_2f"), plain("a/"));
+    fn ids_become_safe_for_files_and_stay_different() {
+        assert_eq!(file_safe("01K3-abc"), "01K3-abc");
+        assert_eq!(file_safe("../a b@c"), "_2e_2e_2fa_20b_40c");
+        assert_ne!(file_safe("a_2f"), file_safe("a/"));
     }
 
     #[test]
-    fn a_korean_domain_is_written_in_ascii_and_the_name_as_it_was_typed() {
+    fn a_korean_domain_is_written_in_ascii_and_the_local_part_as_it_was_typed() {
         let email = Email::parse("Ada.Lee@한국.kr").expect("an address");
 
         let address = address(&email).expect("an address");

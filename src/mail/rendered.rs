@@ -1,6 +1,7 @@
-//! Writing an e-mail in its reader's language: the subject, the text, and the same as a page.
+//! Renders an e-mail in its recipient's language: the subject, the text, and the same as an HTML page.
 //!
-//! Knows what is said on which occasion, and where links lead. One pair of templates draws them all.
+//! One pair of templates renders every kind. The texts of each kind are chosen in `texts`; where links lead
+//! is decided in `paths`.
 
 use std::fmt;
 
@@ -8,54 +9,38 @@ use askama::Template;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use time::OffsetDateTime;
 
-use super::{EmailContent, EmailKind};
+use super::{EmailContent, EmailKind, texts};
 use crate::clock;
 use crate::i18n::Language;
 use crate::paths;
 use crate::types::{Email, Secret};
 use crate::user_agent;
 
-/// What a link's token keeps of its punctuation: that of base64 for URLs.
+/// What the token of a link keeps of its punctuation: that of base64 for URLs.
 const NOT_IN_TOKENS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
-/// The most that an e-mail repeats of what a stranger chose, in characters.
+/// How much of a text that a stranger chose is repeated at most, in characters.
 const MAX_QUOTE: usize = 254;
 
-/// An e-mail as its reader sees it. It may hold the tokens of links, so it does not show itself.
+/// An e-mail as its recipient reads it. Its `Debug` shows nothing, because it may hold the tokens of links.
 #[derive(Clone)]
 pub struct RenderedEmail {
     /// One line.
     pub subject: String,
-    /// For programs that show text only.
+    /// For mail programs that show text only.
     pub text: String,
-    /// A whole HTML page that fetches nothing.
+    /// A whole HTML page that loads nothing from elsewhere.
     pub html: String,
 }
 
 impl RenderedEmail {
-    /// Writes `email` to `to` in `language`; links begin with `public_url`, an origin.
+    /// Renders `content` for `to` in `language`; links begin with `public_url`, an origin.
     #[must_use]
     pub fn new(content: &EmailContent, language: Language, public_url: &str, to: &Email) -> Self {
-        let site = Site { language, public_url: public_url.trim_end_matches('/') };
-        let site_name = language.say("site.name");
-        let values = [("site", &*site_name), ("what", &*language.say(subject(content.kind)))];
-        let email = EmailView {
-            lang: language.tag(),
-            subject: language.tell("emails.subject", &values),
-            hello: language.say("emails.greeting").into_owned(),
-            or_paste: language.say("emails.or_open_link").into_owned(),
-            paragraphs: site.paragraphs(content),
-            button: site.button(content),
-            facts: site.facts(content),
-            not_me: content.not_me.as_ref().map(|token| site.not_me(content.kind, token)),
-            footer: [
-                site.footer(&site_name, to),
-                language.say(reason_key(content.kind)).into_owned(),
-            ],
-        };
-        let page = HtmlTemplate { email: &email };
-        let html = page.render().expect("texts can be drawn");
-        let text = TextTemplate { email: &email }.render().expect("texts can be drawn");
+        let renderer = Renderer { language, public_url: public_url.trim_end_matches('/') };
+        let email = renderer.view(content, to);
+        let html = HtmlTemplate { email: &email }.render().expect("texts can be rendered");
+        let text = TextTemplate { email: &email }.render().expect("texts can be rendered");
         Self { subject: email.subject, text, html }
     }
 }
@@ -66,33 +51,33 @@ impl fmt::Debug for RenderedEmail {
     }
 }
 
-/// The one thing that the reader may want to do.
+/// The one thing that the recipient may want to do.
 struct Button {
     label: String,
     url: String,
 }
 
-/// One thing that the e-mail tells about what happened.
+/// One line of the list of what happened.
 struct Fact {
     name: String,
     value: String,
 }
 
-/// The way to say that somebody else did it.
+/// The link "this wasn't me" with its sentence.
 struct NotMe {
     sentence: String,
     label: String,
     url: String,
 }
 
-/// Everything that stands on the email, in the order in which it stands there.
+/// Everything that the templates show, in the order in which they show it.
 struct EmailView {
     lang: &'static str,
     subject: String,
-    hello: String,
+    greeting: String,
     paragraphs: Vec<String>,
     button: Option<Button>,
-    or_paste: String,
+    or_open_link: String,
     facts: Vec<Fact>,
     not_me: Option<NotMe>,
     footer: [String; 2],
@@ -110,24 +95,39 @@ struct TextTemplate<'a> {
     email: &'a EmailView,
 }
 
-/// The site in its reader's language.
-struct Site<'a> {
+/// Renders the parts of an e-mail for one site in one language.
+struct Renderer<'a> {
     language: Language,
     public_url: &'a str,
 }
 
-fn encoded(token: &Secret) -> String {
-    utf8_percent_encode(token.expose(), NOT_IN_TOKENS).to_string()
-}
+impl Renderer<'_> {
+    fn view(&self, content: &EmailContent, to: &Email) -> EmailView {
+        let language = self.language;
+        let site_name = language.say("site.name");
+        let values =
+            [("site", &*site_name), ("what", &*language.say(texts::subject(content.kind)))];
+        let reason = language.say(texts::reason(content.kind)).into_owned();
+        EmailView {
+            lang: language.tag(),
+            subject: language.tell("emails.subject", &values),
+            greeting: language.say("emails.greeting").into_owned(),
+            or_open_link: language.say("emails.or_open_link").into_owned(),
+            paragraphs: self.paragraphs(content),
+            button: self.button(content),
+            facts: self.facts(content),
+            not_me: content.not_me.as_ref().map(|token| self.not_me(content.kind, token)),
+            footer: [self.footer(&site_name, to), reason],
+        }
+    }
 
-impl Site<'_> {
     fn paragraphs(&self, content: &EmailContent) -> Vec<String> {
         let due_at = content.data.due_at.map(|due_at| self.day(clock::from_micros(due_at)));
         let values = [("day", due_at.as_deref().unwrap_or_default())];
-        paragraph_keys(content).iter().map(|key| self.language.tell(key, &values)).collect()
+        texts::paragraphs(content).iter().map(|key| self.language.tell(key, &values)).collect()
     }
 
-    /// The one thing to do. Without a token there is nothing to press but the way to log in.
+    /// Returns the button; without a token only one that leads to the log-in page, or none.
     fn button(&self, content: &EmailContent) -> Option<Button> {
         let token = content.link.as_ref().map(encoded).unwrap_or_default();
         let (path, label) = match content.kind {
@@ -151,28 +151,28 @@ impl Site<'_> {
             EmailKind::AlreadyJoined | EmailKind::TokenReused | EmailKind::DeletionScheduled
         );
         let (url, label) = match &content.link {
-            Some(_) if !path.is_empty() => (self.at(&path), label),
-            _ if leads_to_log_in => (self.at(paths::LOGIN), "emails.button.login"),
+            Some(_) if !path.is_empty() => (self.url(&path), label),
+            _ if leads_to_log_in => (self.url(paths::LOGIN), "emails.button.login"),
             _ => return None,
         };
         Some(Button { label: self.language.say(label).into_owned(), url })
     }
 
     fn facts(&self, content: &EmailContent) -> Vec<Fact> {
-        let facts = &content.data;
+        let data = &content.data;
         let fact = |name, value: String| {
             let value = on_one_line(&value);
             (!value.is_empty()).then(|| Fact { name: self.language.say(name).into_owned(), value })
         };
-        // Whoever reads any other e-mail need not be the one whose address this is.
-        let email = facts.email.clone().filter(|_| content.kind == EmailKind::EmailChanged);
-        let device = facts.user_agent.as_deref().and_then(|agent| self.device(agent));
-        let provider = facts.provider.clone();
+        // The recipient of any other kind need not be the owner of this address.
+        let email = data.email.clone().filter(|_| content.kind == EmailKind::EmailChanged);
+        let device = data.user_agent.as_deref().and_then(|agent| self.device(agent));
+        let provider = data.provider.clone();
         [
             provider.and_then(|name| fact("emails.fact.provider", name)),
             email.and_then(|email| fact("emails.fact.new_email", email)),
-            facts.at.and_then(|at| fact("emails.fact.at", self.instant(clock::from_micros(at)))),
-            facts.ip.clone().and_then(|ip| fact("emails.fact.ip", ip)),
+            data.at.and_then(|at| fact("emails.fact.at", self.instant(clock::from_micros(at)))),
+            data.ip.clone().and_then(|ip| fact("emails.fact.ip", ip)),
             device.and_then(|device| fact("emails.fact.device", device)),
         ]
         .into_iter()
@@ -199,7 +199,7 @@ impl Site<'_> {
         NotMe {
             sentence: self.language.say(sentence).into_owned(),
             label: self.language.say("emails.not_me.label").into_owned(),
-            url: self.at(&paths::report_compromise(encoded(token))),
+            url: self.url(&paths::report_compromise(encoded(token))),
         }
     }
 
@@ -209,11 +209,11 @@ impl Site<'_> {
         self.language.tell("emails.footer", &values)
     }
 
-    fn at(&self, path: &str) -> String {
+    fn url(&self, path: &str) -> String {
         format!("{}{path}", self.public_url)
     }
 
-    /// A day in UTC, as people of the language write it.
+    /// Formats a day in UTC as it is written in the language.
     fn day(&self, instant: OffsetDateTime) -> String {
         let (year, month, day) = instant.to_offset(time::UtcOffset::UTC).to_calendar_date();
         let month = match self.language {
@@ -231,85 +231,12 @@ impl Site<'_> {
     }
 }
 
-pub(super) fn subject(kind: EmailKind) -> &'static str {
-    match kind {
-        EmailKind::VerifyEmail => "emails.verify_email.subject",
-        EmailKind::AlreadyJoined => "emails.already_joined.subject",
-        EmailKind::ResetPassword => "emails.reset_password.subject",
-        EmailKind::AccountLocked => "emails.account_locked.subject",
-        EmailKind::Invited => "emails.invited.subject",
-        EmailKind::PasswordChanged => "emails.password_changed.subject",
-        EmailKind::NewDevice => "emails.new_device.subject",
-        EmailKind::TokenReused => "emails.token_reused.subject",
-        EmailKind::ConfirmNewEmail => "emails.confirm_new_email.subject",
-        EmailKind::AddressInUse => "emails.address_in_use.subject",
-        EmailKind::EmailChanged => "emails.email_changed.subject",
-        EmailKind::DeletionScheduled => "emails.deletion_scheduled.subject",
-        EmailKind::Deleted => "emails.deleted.subject",
-        EmailKind::SocialConnected => "emails.social_connected.subject",
-        EmailKind::Test => "emails.test.subject",
-    }
+fn encoded(token: &Secret) -> String {
+    utf8_percent_encode(token.expose(), NOT_IN_TOKENS).to_string()
 }
 
-/// What is said, a paragraph each.
-fn paragraph_keys(content: &EmailContent) -> &'static [&'static str] {
-    let has_link = content.link.is_some();
-    match content.kind {
-        EmailKind::VerifyEmail => &["emails.verify_email.body", "emails.verify_email.stranger"],
-        EmailKind::AlreadyJoined if has_link => &[
-            "emails.already_joined.body",
-            "emails.already_joined.verify",
-            "emails.already_joined.stranger",
-        ],
-        EmailKind::AlreadyJoined => &["emails.already_joined.body", "emails.already_joined.login"],
-        EmailKind::ResetPassword => {
-            &["emails.reset_password.body", "emails.reset_password.stranger"]
-        }
-        EmailKind::AccountLocked => &["emails.account_locked.body", "emails.reset_password.body"],
-        EmailKind::Invited => &["emails.invited.body", "emails.invited.stranger"],
-        EmailKind::PasswordChanged => &["emails.password_changed.body", "emails.nothing_to_do"],
-        EmailKind::NewDevice => &["emails.new_device.body", "emails.nothing_to_do"],
-        EmailKind::TokenReused => &["emails.token_reused.body", "emails.token_reused.next"],
-        EmailKind::ConfirmNewEmail => {
-            &["emails.confirm_new_email.body", "emails.confirm_new_email.stranger"]
-        }
-        EmailKind::AddressInUse => &["emails.address_in_use.body", "emails.address_in_use.next"],
-        EmailKind::EmailChanged if has_link => {
-            &["emails.email_changed.body", "emails.nothing_to_do", "emails.email_changed.undo"]
-        }
-        EmailKind::EmailChanged => &["emails.email_changed.body", "emails.nothing_to_do"],
-        EmailKind::DeletionScheduled if content.data.due_at.is_some() => {
-            &["emails.deletion_scheduled.on", "emails.deletion_scheduled.next"]
-        }
-        EmailKind::DeletionScheduled => {
-            &["emails.deletion_scheduled.soon", "emails.deletion_scheduled.next"]
-        }
-        EmailKind::Deleted => &["emails.deleted.body", "emails.deleted.next"],
-        EmailKind::SocialConnected => &["emails.social_connected.body", "emails.nothing_to_do"],
-        EmailKind::Test => &["emails.test.body"],
-    }
-}
-
-/// Why the reader of all people gets it.
-fn reason_key(kind: EmailKind) -> &'static str {
-    match kind {
-        EmailKind::VerifyEmail | EmailKind::AlreadyJoined => "emails.why.signup",
-        EmailKind::ResetPassword => "emails.why.password_reset",
-        EmailKind::AccountLocked
-        | EmailKind::PasswordChanged
-        | EmailKind::NewDevice
-        | EmailKind::TokenReused
-        | EmailKind::SocialConnected
-        | EmailKind::DeletionScheduled => "emails.why.account",
-        EmailKind::Invited => "emails.why.invited",
-        EmailKind::ConfirmNewEmail | EmailKind::AddressInUse => "emails.why.email_change",
-        EmailKind::EmailChanged | EmailKind::Deleted => "emails.why.old_address",
-        EmailKind::Test => "emails.why.test",
-    }
-}
-
-/// What a stranger chose, as something that cannot look like another line of the e-mail: no line
-/// breaks, and nothing that turns the direction of what follows (Unicode UAX 9, 2).
+/// Makes one line of a text that a stranger chose, so that it cannot look like another line of the e-mail:
+/// without line breaks, and without characters that change the direction of what follows (Unicode UAX 9, 2).
 fn on_one_line(text: &str) -> String {
     let is_break = |char: char| char.is_control() || matches!(char, '\u{2028}' | '\u{2029}');
     let turns = |char: char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
