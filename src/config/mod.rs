@@ -1,11 +1,19 @@
-//! What the owner has settled: every setting, read once at start and checked whole.
+//! The settings: read once at start and checked as a whole.
 //!
-//! Settings stand at the top level of `Rocket.toml`'s profiles and in `ROCKET_…` variables; Rocket
-//! merges them into one figment, and this module turns it into typed [`Settings`]. It is also the
-//! only module that looks at the environment.
+//! Settings are at the top level of `Rocket.toml`'s profiles and in `ROCKET_…` variables. Rocket merges them
+//! into one figment, and this module turns it into typed [`Settings`], following the table of [`SETTINGS`]. It
+//! is also the only module that reads the environment. A setting never changes while the program runs.
 
+mod display;
+mod duration;
+mod given;
 mod mail;
+mod problem;
 mod reader;
+mod setting;
+mod table;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::net::IpAddr;
@@ -15,8 +23,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 use rocket::figment::Figment;
 
+pub use given::{GivenSetting, SettingSource};
 pub use mail::{MailFrom, MailLogin, MailSecurity, MailServer, MailUrl};
-pub use reader::{GivenSetting, SettingError, SettingProblem, SettingSource};
+pub use problem::{SettingError, SettingProblem};
+pub use setting::{Accepts, DefaultValue, Secrecy, Setting};
+pub use table::SETTINGS;
 pub use values::{
     CustomClaim, DatabaseUrl, EmailVerification, LogFormat, LogLevel, PublicUrl, SignupMode,
 };
@@ -26,7 +37,7 @@ use crate::oauth::ClientRegistration;
 use crate::types::Email;
 use reader::{Reader, network};
 
-/// The settings of a running Daemun. Each field is the setting of the same name in the README.
+/// The settings of a running Daemun. Each field is the setting of the same name in [`SETTINGS`].
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The origin in links, cookies, CSRF checks and `iss`.
@@ -121,75 +132,64 @@ impl Settings {
         let mut reader = Reader::new(figment);
         let read = &mut reader;
         let port = read.port();
-        let public_url = read.parsed("public_url", "setting.public_url", || PublicUrl::local(port));
-        let allow_http = read.parsed("allow_http", "setting.bool", || false);
+        let public_url = read.parsed_or("public_url", || Some(PublicUrl::local(port)));
+        let allow_http = read.parsed::<bool>("allow_http");
         if !allow_http && !public_url.is_https() && !public_url.is_loopback() {
             read.refuse("public_url", "setting.public_url_https");
         }
-        let mail_url = read.parsed("mail_url", "setting.mail_url", MailUrl::default);
+        let mail_url = read.parsed("mail_url");
         if let MailUrl::Smtp(server) = &mail_url
             && server.is_exposed()
             && server.login.is_some()
         {
             read.refuse("mail_url", "setting.mail_url_exposed");
         }
-        let issuer = read.text("issuer", public_url.as_str());
-        let email_verification = read.parsed(
-            "email_verification",
-            "setting.email_verification",
-            EmailVerification::default,
-        );
-        let delete_unverified_after =
-            read.duration("delete_unverified_after", "0s", 0..=315_360_000);
-        // Nobody would be asked for the proof, and everybody deleted for the want of it.
+        let issuer = read.text_or("issuer", public_url.as_str());
+        let email_verification = read.parsed("email_verification");
+        let delete_unverified_after = read.duration("delete_unverified_after");
+        // No address would ever be verified, so every account would be deleted.
         if email_verification == EmailVerification::None && !delete_unverified_after.is_zero() {
             read.refuse("delete_unverified_after", "setting.delete_unverified_after");
         }
-        let user_id_claim = read.claim_name("user_id_claim", "user_id");
-        let custom_claims = read.list("custom_claims", "setting.custom_claims", |claim| {
+        let user_id_claim = read.claim_name("user_id_claim");
+        let custom_claims = read.list("custom_claims", |claim| {
             claim.parse::<CustomClaim>().ok().filter(|claim| claim.as_str() != user_id_claim)
         });
         let settings = Self {
-            database_url: read.parsed("database_url", "setting.database_url", DatabaseUrl::default),
-            data_dir: PathBuf::from(read.text("data_dir", "data")),
+            database_url: read.parsed("database_url"),
+            data_dir: PathBuf::from(read.text("data_dir")),
             secret_key: read.secret_key(),
-            signing_algorithm: read
-                .parsed("signing_algorithm", "setting.algorithm", || Algorithm::Es256),
-            signing_key_lifetime: read.duration(
-                "signing_key_lifetime",
-                "90d",
-                86_400..=315_360_000,
-            ),
-            access_token_lifetime: read.duration("access_token_lifetime", "5m", 1..=86_400),
-            refresh_token_lifetime: read.duration("refresh_token_lifetime", "14d", 60..=31_536_000),
-            rotate_refresh_tokens: read.parsed("rotate_refresh_tokens", "setting.bool", || true),
+            signing_algorithm: read.parsed("signing_algorithm"),
+            signing_key_lifetime: read.duration("signing_key_lifetime"),
+            access_token_lifetime: read.duration("access_token_lifetime"),
+            refresh_token_lifetime: read.duration("refresh_token_lifetime"),
+            rotate_refresh_tokens: read.parsed("rotate_refresh_tokens"),
             issuer,
-            audience: read.text("audience", "daemun"),
-            leeway: read.duration("leeway", "0s", 0..=5),
+            audience: read.text("audience"),
+            leeway: read.duration("leeway"),
             user_id_claim,
             custom_claims,
             email_verification,
             delete_unverified_after,
-            allow_local_email: read.parsed("allow_local_email", "setting.bool", || false),
-            signup: read.parsed("signup", "setting.signup", SignupMode::default),
-            password_min_length: read.number("password_min_length", 8, 8..=64),
+            allow_local_email: read.parsed("allow_local_email"),
+            signup: read.parsed("signup"),
+            password_min_length: read.number("password_min_length"),
             mail_url,
-            mail_from: read.parsed("mail_from", "setting.mail_from", MailFrom::default),
-            trusted_proxies: read.list("trusted_proxies", "setting.networks", network),
-            unix_socket: Some(read.text("unix_socket", "none"))
+            mail_from: read.parsed("mail_from"),
+            trusted_proxies: read.list("trusted_proxies", network),
+            unix_socket: Some(read.text("unix_socket"))
                 .filter(|path| path != "none")
                 .map(PathBuf::from),
-            session_cache: read.duration("session_cache", "2s", 0..=60),
-            session_idle_lifetime: read.duration("session_idle_lifetime", "0s", 0..=31_536_000),
-            password_hash: read.parsed("password_hash", "setting.password_hash", HashCost::default),
-            log_format: read.parsed("log_format", "setting.log_format", LogFormat::default),
+            session_cache: read.duration("session_cache"),
+            session_idle_lifetime: read.duration("session_idle_lifetime"),
+            password_hash: read.parsed("password_hash"),
+            log_format: read.parsed("log_format"),
             social: read.social(),
-            hsts_include_subdomains: read
-                .parsed("hsts_include_subdomains", "setting.bool", || false),
+            hsts_include_subdomains: read.parsed("hsts_include_subdomains"),
             secret_files: read.secret_files(figment),
-            log_level: read.parsed("log_level", "setting.log_level", LogLevel::default),
+            log_level: read.parsed("log_level"),
             public_url,
-            listed: Given(read.listed(figment)),
+            listed: Given(read.given(figment)),
         };
         reader.finish().map(|()| settings)
     }
@@ -215,37 +215,13 @@ impl Settings {
         self.mail_url != MailUrl::File || !self.public_url.is_https()
     }
 
-    /// The value of a setting that was not given, as text; empty for one that has none.
+    /// Returns the default of a setting as text; empty for one that has none.
     #[must_use]
     pub fn default_of(&self, name: &str) -> String {
-        match name {
-            "signing_key_lifetime" => reader::as_given(self.signing_key_lifetime),
-            "access_token_lifetime" => reader::as_given(self.access_token_lifetime),
-            "refresh_token_lifetime" => reader::as_given(self.refresh_token_lifetime),
-            "delete_unverified_after" => reader::as_given(self.delete_unverified_after),
-            "leeway" => reader::as_given(self.leeway),
-            "session_cache" => reader::as_given(self.session_cache),
-            "session_idle_lifetime" => reader::as_given(self.session_idle_lifetime),
-            "hsts_include_subdomains" => self.hsts_include_subdomains.to_string(),
-            "allow_http" | "allow_local_email" => "false".into(),
-            "rotate_refresh_tokens" => self.rotate_refresh_tokens.to_string(),
-            "audience" => self.audience.clone(),
-            "issuer" => self.issuer.clone(),
-            "user_id_claim" => self.user_id_claim.clone(),
-            "data_dir" => self.data_dir.display().to_string(),
-            "database_url" => self.database_url.to_string(),
-            "public_url" => self.public_url.as_str().to_owned(),
-            "mail_url" => "file".into(),
-            "unix_socket" => "none".into(),
-            "mail_from" => self.mail_from.to_string(),
-            "password_hash" => self.password_hash.to_string(),
-            "password_min_length" => self.password_min_length.to_string(),
-            "email_verification" => format!("{:?}", self.email_verification).to_lowercase(),
-            "signup" => format!("{:?}", self.signup).to_lowercase(),
-            "signing_algorithm" => self.signing_algorithm.name().to_owned(),
-            "log_format" => format!("{:?}", self.log_format).to_lowercase(),
-            "log_level" => format!("{:?}", self.log_level).to_lowercase(),
-            _ => String::new(),
+        match Setting::find(name).map(|setting| setting.default) {
+            Some(DefaultValue::Text(text)) => text.to_owned(),
+            Some(DefaultValue::PublicUrl(_)) => self.public_url.as_str().to_owned(),
+            Some(DefaultValue::Nothing(_)) | None => String::new(),
         }
     }
 }

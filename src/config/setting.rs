@@ -1,0 +1,85 @@
+//! What one entry of the table of settings says.
+
+use super::SETTINGS;
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Its name in `Rocket.toml`, and in the environment as `ROCKET_<NAME>`.
+    pub name: &'static str,
+    /// Its value when it is not given.
+    pub default: DefaultValue,
+    /// What it accepts.
+    pub accepts: Accepts,
+    /// What of it may be shown.
+    pub secrecy: Secrecy,
+    /// What it means: Markdown, for the README.
+    pub meaning: &'static str,
+}
+
+/// The value of a setting that is not given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefaultValue {
+    /// This text, read as if it had been given.
+    Text(&'static str),
+    /// The site's own origin, which follows `port` unless it is given; the README says it like this.
+    PublicUrl(&'static str),
+    /// Nothing, or what is made elsewhere; the README says it like this.
+    Nothing(&'static str),
+}
+
+/// What a setting accepts, for the sentence that answers a wrong value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepts {
+    /// What the sentence with this translation key says.
+    Sentence(&'static str),
+    /// A whole number from `min` to `max`.
+    Number {
+        /// The lowest.
+        min: u64,
+        /// The highest.
+        max: u64,
+    },
+    /// A duration from `min` to `max` seconds.
+    Seconds {
+        /// The shortest.
+        min: u64,
+        /// The longest.
+        max: u64,
+    },
+}
+
+/// What of a value may be shown and logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrecy {
+    /// All of it, but passwords of URLs.
+    None,
+    /// All of it: there is an `@` in it that belongs to no password.
+    Address,
+    /// All of it but the password. A file that gives one is a file with a secret.
+    Url,
+    /// Nothing. A file that gives it is a file with a secret.
+    Secret,
+}
+
+impl Setting {
+    /// Returns the setting with this name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.name == name)
+    }
+
+    /// Returns the row of the README's table.
+    #[must_use]
+    pub fn readme_row(&self) -> String {
+        let default = match self.default {
+            DefaultValue::Nothing("generated") => "generated".to_owned(),
+            DefaultValue::Text(text)
+            | DefaultValue::PublicUrl(text)
+            | DefaultValue::Nothing(text) => {
+                format!("`{text}`")
+            }
+        };
+        format!("| `{}` | {default} | {} |", self.name, self.meaning)
+    }
+}
