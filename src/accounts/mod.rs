@@ -31,7 +31,7 @@ use crate::db::{Db, DbError, Transaction};
 use crate::links;
 use crate::links::Purpose;
 use crate::outbox::Recipient;
-use crate::types::{BirthDate, Email, Gender, Language, Name, Password, RequestInfo, User, UserId};
+use crate::types::{Email, Language, Password, Profile, RequestInfo, User, UserId};
 
 /// An account, with what must not leave the house.
 #[derive(Debug, Clone)]
@@ -80,22 +80,35 @@ pub struct NewAccount {
     pub email: Email,
     /// The hashed password; `None` when the person is to choose one by link.
     pub password_hash: Option<PasswordHash>,
-    /// The name, may be empty.
-    pub name: Name,
-    /// The gender, where given.
-    pub gender: Option<Gender>,
-    /// The date of birth, where given.
-    pub date_of_birth: Option<BirthDate>,
-    /// The language in which the person reads e-mails.
+    /// What the user says about themselves.
+    pub profile: Profile,
+    /// The language of e-mails to the user.
     pub language: Language,
     /// Whether the account may be used.
     pub is_active: bool,
-    /// Whether its person may enter the admin pages.
+    /// Whether the user may enter the admin pages.
     pub is_staff: bool,
-    /// Whether it may do everything.
+    /// Whether the user has every permission.
     pub is_superuser: bool,
-    /// Whether whoever makes the account vouches for its address.
+    /// Whether the address counts as verified from the beginning.
     pub is_verified: bool,
+}
+
+impl NewAccount {
+    /// Returns an active account without a password, without a profile and without any role.
+    #[must_use]
+    pub fn new(email: Email, language: Language) -> Self {
+        Self {
+            email,
+            password_hash: None,
+            profile: Profile::default(),
+            language,
+            is_active: true,
+            is_staff: false,
+            is_superuser: false,
+            is_verified: false,
+        }
+    }
 }
 
 /// Makes an account. The database decides whether the address is free: `None` means it is not, or
@@ -333,20 +346,7 @@ pub async fn change_email(
     Ok(true)
 }
 
-/// What a person says about themselves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Profile {
-    /// The name, may be empty.
-    pub name: Name,
-    /// The gender, where given.
-    pub gender: Option<Gender>,
-    /// The date of birth, where given.
-    pub date_of_birth: Option<BirthDate>,
-    /// The language in which the person reads e-mails.
-    pub language: Language,
-}
-
-/// Writes a profile.
+/// Writes a profile and the language of e-mails.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -354,9 +354,10 @@ pub async fn set_profile(
     transaction: &Transaction,
     id: UserId,
     profile: &Profile,
+    language: Language,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
-    store::update_profile(transaction, id, profile, now).await
+    store::update_profile(transaction, id, (profile, language), now).await
 }
 
 /// What staff can write of an account, all at once.
@@ -364,12 +365,8 @@ pub async fn set_profile(
 pub struct AccountUpdate {
     /// The address as typed; another one is first moved to with [`change_email`].
     pub email: Email,
-    /// The name, may be empty.
-    pub name: Name,
-    /// The gender, where given.
-    pub gender: Option<Gender>,
-    /// The date of birth, where given.
-    pub date_of_birth: Option<BirthDate>,
+    /// What the user says about themselves.
+    pub profile: Profile,
     /// Whether the account may be used.
     pub is_active: bool,
     /// Whether its person may enter the admin pages.

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use super::strength;
 use super::strength::Estimate;
 use super::word_lists;
-use crate::types::{BirthDate, Email, Name, Password, User};
+use crate::types::{Email, Password, Profile, User};
 
 /// Longest password, in code points: more than NIST SP 800-63B-4 asks for (64), few enough that
 /// hashing and weighing stay cheap.
@@ -32,21 +32,15 @@ const SHIFTED_DIGITS: &str = "!@#$%^&*()";
 pub struct UserAttributes {
     /// The address, if it is one.
     pub email: Option<Email>,
-    /// The name.
-    pub name: Name,
-    /// The date of birth.
-    pub date_of_birth: Option<BirthDate>,
+    /// The profile.
+    pub profile: Profile,
 }
 
 impl UserAttributes {
     /// What an account says of its person.
     #[must_use]
     pub fn of(user: &User) -> Self {
-        Self {
-            email: Some(user.email.clone()),
-            name: user.name.clone(),
-            date_of_birth: user.date_of_birth,
-        }
+        Self { email: Some(user.email.clone()), profile: user.profile.clone() }
     }
 
     fn email(&self) -> &str {
@@ -214,11 +208,11 @@ fn are_usual_signs(signs: &[char]) -> bool {
 
 fn similar_to(password: &str, attributes: &UserAttributes) -> Option<UserAttribute> {
     let password = password.to_lowercase();
-    let born = attributes.date_of_birth.map(|date| date.to_string()).unwrap_or_default();
+    let born = attributes.profile.date_of_birth.map(|date| date.to_string()).unwrap_or_default();
     let born_digits = born.replace('-', "");
     let data = [
         (UserAttribute::Email, attributes.email()),
-        (UserAttribute::Name, attributes.name.as_str()),
+        (UserAttribute::Name, attributes.profile.name.as_str()),
         (UserAttribute::DateOfBirth, born.as_str()),
         (UserAttribute::DateOfBirth, born_digits.as_str()),
     ];
@@ -267,7 +261,7 @@ fn is_alike(a: &str, b: &str) -> bool {
 
 /// The person's own words for the estimate, the whole address and name first; a bounded number of them.
 fn user_words(attributes: &UserAttributes) -> Vec<&str> {
-    let (email, name) = (attributes.email(), attributes.name.as_str());
+    let (email, name) = (attributes.email(), attributes.profile.name.as_str());
     let words = email.split(is_between_words).chain(name.split_whitespace());
     [email, name]
         .into_iter()
@@ -280,12 +274,16 @@ fn user_words(attributes: &UserAttributes) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::{BirthDate, Name, Profile};
 
     fn found(password: &str) -> Vec<Weakness> {
         let attributes = UserAttributes {
             email: Email::parse("ada.lovelace@example.com").ok(),
-            name: Name::parse("홍길동").expect("parses"),
-            date_of_birth: BirthDate::from_iso("1815-12-10"),
+            profile: Profile {
+                name: Name::parse("홍길동").expect("parses"),
+                date_of_birth: BirthDate::from_iso("1815-12-10"),
+                ..Profile::default()
+            },
         };
         let site = site_words("accounts.dasom-books.co.kr", Some("Dasom Books"));
         find_weaknesses(&Password::parse(password).expect("typed"), &attributes, &site, 8)

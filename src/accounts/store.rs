@@ -4,21 +4,19 @@ use std::collections::BTreeMap;
 
 use sea_orm::sea_query::{Alias, Cond, Expr, ExprTrait as _, LockType, SelectStatement};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbBackend, DbErr, EntityTrait as _, Order,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _, Statement,
-    TryInsertResult, UpdateMany,
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbBackend, DbErr,
+    EntityTrait as _, ModelTrait as _, Order, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    QueryTrait as _, Statement, TryInsertResult, UpdateMany, Value,
 };
 use time::OffsetDateTime;
 
-use super::{
-    Account, AccountSnapshot, AccountUpdate, Deactivation, NewAccount, Profile, VerifiedHash,
-};
+use super::{Account, AccountSnapshot, AccountUpdate, Deactivation, NewAccount, VerifiedHash};
 use crate::clock::{from_micros, to_micros};
 use crate::crypto::PasswordHash;
 use crate::db::entity::user;
 use crate::db::entity::user::Column;
 use crate::db::{Db, DbError, Invalidate, Transaction};
-use crate::types::{BirthDate, Email, Gender, Language, Name, Permissions, User, UserId};
+use crate::types::{Email, Language, Permissions, Profile, ProfileField, User, UserId};
 
 /// The list is one value, so that the statement is the same however long it is: to write and to prepare
 /// one with a place for each of a thousand numbers takes longer than to run it.
@@ -87,13 +85,10 @@ pub(super) async fn insert(
     account: NewAccount,
     now: OffsetDateTime,
 ) -> Result<Option<UserId>, DbError> {
-    let row = user::ActiveModel {
+    let mut row = user::ActiveModel {
         email: Set(account.email.as_typed().to_owned()),
         email_canonical: Set(account.email.canonical().to_owned()),
         password_hash: Set(account.password_hash.map(|hash| hash.as_str().to_owned())),
-        name: Set(account.name.as_str().to_owned()),
-        gender: Set(account.gender.map(|gender| gender.as_str().to_owned())),
-        date_of_birth: Set(account.date_of_birth.map(|date| date.to_string())),
         is_staff: Set(account.is_staff),
         is_superuser: Set(account.is_superuser),
         email_verified_at: Set(account.is_verified.then(|| to_micros(now))),
@@ -103,6 +98,9 @@ pub(super) async fn insert(
         is_active: Set(account.is_active),
         ..Default::default()
     };
+    for field in ProfileField::ALL {
+        row.set(column_of(*field), account.profile.to_stored(*field).into());
+    }
     let inserted = user::Entity::insert(row)
         .on_conflict_do_nothing_on([Column::EmailCanonical])
         .exec(transaction.connection())
@@ -263,16 +261,12 @@ pub(super) async fn update_email(
 pub(super) async fn update_profile(
     transaction: &Transaction,
     id: UserId,
-    profile: &Profile,
+    (profile, language): (&Profile, Language),
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     transaction.after_commit(Invalidate::User(id));
-    let born = profile.date_of_birth.map(|date| date.to_string());
-    begin_update(id, now)
-        .col_expr(Column::Name, Expr::value(profile.name.as_str()))
-        .col_expr(Column::Gender, Expr::value(profile.gender.map(Gender::as_str)))
-        .col_expr(Column::DateOfBirth, Expr::value(born))
-        .col_expr(Column::Language, Expr::value(profile.language.tag()))
+    set_profile(begin_update(id, now), profile)
+        .col_expr(Column::Language, Expr::value(language.tag()))
         .exec(transaction.connection())
         .await?;
     Ok(())
@@ -378,13 +372,9 @@ pub(super) async fn update_account(
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     transaction.after_commit(Invalidate::User(id));
-    let born = update.date_of_birth.map(|date| date.to_string());
     let stays = update.is_superuser && update.is_active;
-    let mut update = begin_update(id, now)
+    let mut update = set_profile(begin_update(id, now), &update.profile)
         .col_expr(Column::Email, Expr::value(update.email.as_typed()))
-        .col_expr(Column::Name, Expr::value(update.name.as_str()))
-        .col_expr(Column::Gender, Expr::value(update.gender.map(Gender::as_str)))
-        .col_expr(Column::DateOfBirth, Expr::value(born))
         .col_expr(Column::IsActive, Expr::value(update.is_active))
         .col_expr(Column::IsStaff, Expr::value(update.is_staff))
         .col_expr(Column::IsSuperuser, Expr::value(update.is_superuser))
@@ -485,6 +475,21 @@ fn begin_update(id: UserId, now: OffsetDateTime) -> UpdateMany<user::Entity> {
         .filter(Column::Id.eq(id.0))
 }
 
+fn set_profile(update: UpdateMany<user::Entity>, profile: &Profile) -> UpdateMany<user::Entity> {
+    let set = |update: UpdateMany<_>, field: &ProfileField| {
+        update.col_expr(column_of(*field), Expr::value(profile.to_stored(*field)))
+    };
+    ProfileField::ALL.iter().fold(update, set)
+}
+
+fn column_of(field: ProfileField) -> Column {
+    match field {
+        ProfileField::Name => Column::Name,
+        ProfileField::Gender => Column::Gender,
+        ProfileField::DateOfBirth => Column::DateOfBirth,
+    }
+}
+
 fn account_from_row(row: user::Model) -> Result<Account, DbError> {
     let password_hash = row.password_hash.clone().map(PasswordHash::from_stored);
     Ok(Account {
@@ -503,20 +508,19 @@ fn account_from_row(row: user::Model) -> Result<Account, DbError> {
 /// another program has spoilt is an error of the database and not a reason to panic.
 pub(crate) fn user_from_row(row: &user::Model) -> Result<User, DbError> {
     let malformed = |column: &str| sea_orm::DbErr::Type(format!("users.{column} of {}", row.id));
+    let mut profile = Profile::default();
+    for field in ProfileField::ALL {
+        let Value::String(stored) = row.get(column_of(*field)) else {
+            return Err(malformed(field.as_str()).into());
+        };
+        if !profile.set_stored(*field, stored.as_deref()) {
+            return Err(malformed(field.as_str()).into());
+        }
+    }
     Ok(User {
         id: UserId(row.id),
         email: Email::from_stored(&row.email).map_err(|_| malformed("email"))?,
-        name: Name::parse(&row.name).map_err(|_| malformed("name"))?,
-        gender: match &row.gender {
-            Some(gender) => Gender::parse(gender).map_err(|_| malformed("gender"))?,
-            None => None,
-        },
-        date_of_birth: match &row.date_of_birth {
-            Some(date) => {
-                Some(BirthDate::from_iso(date).ok_or_else(|| malformed("date_of_birth"))?)
-            }
-            None => None,
-        },
+        profile,
         is_staff: row.is_staff,
         is_superuser: row.is_superuser,
         granted: Permissions::NONE,

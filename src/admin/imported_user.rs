@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::crypto::PasswordHash;
 use crate::db::{DbError, Transaction};
 use crate::outbox::Recipient;
-use crate::types::{BirthDate, BulkJobId, Email, Gender, Language, Name, UserId};
+use crate::types::{BulkJobId, Email, Language, Name, Profile, ProfileField, UserId};
 
 /// A user of an imported list, as text that has been checked.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,21 +50,21 @@ impl ImportedUser {
     /// Builds the account; `None` when the text no longer passes the rules, because they changed
     /// since the list was read.
     fn new_account(&self) -> Option<NewAccount> {
+        let mut profile = Profile { name: Name::parse(&self.name).ok()?, ..Profile::default() };
+        let others = [
+            (ProfileField::Gender, &self.gender),
+            (ProfileField::DateOfBirth, &self.date_of_birth),
+        ];
+        for (field, text) in others {
+            profile.set_stored(field, Some(text)).then_some(())?;
+        }
         let hash = Some(&self.password_hash).filter(|hash| !hash.is_empty());
         Some(NewAccount {
-            email: Email::parse(&self.email).ok()?,
             password_hash: hash.map(|hash| PasswordHash::from_stored(hash.clone())),
-            name: Name::parse(&self.name).ok()?,
-            gender: Gender::parse(&self.gender).ok()?,
-            date_of_birth: match self.date_of_birth.as_str() {
-                "" => None,
-                date => Some(BirthDate::from_iso(date)?),
-            },
-            language: Language::from_tag(&self.language)?,
+            profile,
             is_active: self.is_active,
-            is_staff: false,
-            is_superuser: false,
             is_verified: self.is_verified,
+            ..NewAccount::new(Email::parse(&self.email).ok()?, Language::from_tag(&self.language)?)
         })
     }
 }

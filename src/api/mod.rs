@@ -15,6 +15,7 @@ mod fields;
 mod forward_auth;
 mod health;
 mod openapi;
+mod profile;
 mod strict_json;
 mod tokens;
 mod users;

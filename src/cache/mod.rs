@@ -176,7 +176,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::types::{Email, Language, Name, Permissions};
+    use crate::types::{Email, Language, Permissions, Profile};
 
     const NOW: OffsetDateTime = datetime!(2026-03-01 12:00 UTC);
     const KEEP: Duration = Duration::from_secs(2);
@@ -185,9 +185,7 @@ mod tests {
         let user = User {
             id: UserId(i64::from(number)),
             email: Email::parse("ada@example.com").expect("parses"),
-            name: Name::default(),
-            gender: None,
-            date_of_birth: None,
+            profile: Profile::default(),
             is_staff: false,
             is_superuser: false,
             granted: Permissions::NONE,

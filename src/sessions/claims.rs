@@ -62,7 +62,7 @@ fn custom_claims(ctx: &Context, user: &User, groups: &[String]) -> Claims {
     for claim in wanted {
         let value: Value = match claim {
             CustomClaim::Email => user.email.as_typed().into(),
-            CustomClaim::Name => user.name.as_str().into(),
+            CustomClaim::Name => user.profile.name.as_str().into(),
             CustomClaim::IsStaff => user.is_staff.into(),
             CustomClaim::Groups => continue,
         };

@@ -21,7 +21,10 @@ pub use ids::{BulkJobId, GroupId, SessionId, UserId, number};
 pub use language::Language;
 pub use password::{Password, PasswordError};
 pub use permission::{Permission, Permissions};
-pub use profile::{BirthDate, BirthDateError, Gender, GenderError, Name, NameError};
+pub use profile::{
+    BirthDate, BirthDateError, Gender, GenderError, Name, NameError, Profile, ProfileError,
+    ProfileField,
+};
 pub use request_info::{RequestInfo, Transport, client_network};
 pub use secret::{HashedSecret, Secret};
 pub use user::User;

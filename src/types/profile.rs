@@ -145,6 +145,168 @@ impl fmt::Display for BirthDate {
     }
 }
 
+/// How one field of a profile is written as text.
+trait FieldValue: Sized {
+    /// Parses a form value.
+    fn from_typed(typed: &str, today: Date) -> Result<Self, ProfileError>;
+    /// Reads a column.
+    fn from_stored(stored: Option<&str>) -> Option<Self>;
+    /// Returns the value of the column.
+    fn to_stored(&self) -> Option<String>;
+}
+
+impl FieldValue for Name {
+    fn from_typed(typed: &str, _today: Date) -> Result<Self, ProfileError> {
+        Ok(Self::parse(typed)?)
+    }
+
+    fn from_stored(stored: Option<&str>) -> Option<Self> {
+        Self::parse(stored?).ok()
+    }
+
+    fn to_stored(&self) -> Option<String> {
+        Some(self.0.clone())
+    }
+}
+
+impl FieldValue for Option<Gender> {
+    fn from_typed(typed: &str, _today: Date) -> Result<Self, ProfileError> {
+        Ok(Gender::parse(typed)?)
+    }
+
+    fn from_stored(stored: Option<&str>) -> Option<Self> {
+        Gender::parse(stored.unwrap_or_default()).ok()
+    }
+
+    fn to_stored(&self) -> Option<String> {
+        self.map(|gender| gender.as_str().to_owned())
+    }
+}
+
+impl FieldValue for Option<BirthDate> {
+    fn from_typed(typed: &str, today: Date) -> Result<Self, ProfileError> {
+        Ok(BirthDate::parse(typed, today)?)
+    }
+
+    fn from_stored(stored: Option<&str>) -> Option<Self> {
+        match stored {
+            None | Some("") => Some(None),
+            Some(date) => BirthDate::from_iso(date).map(Some),
+        }
+    }
+
+    fn to_stored(&self) -> Option<String> {
+        self.map(|date| date.to_string())
+    }
+}
+
+/// Why a text is not the value of a profile field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ProfileError {
+    /// Not a name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Not a gender.
+    #[error(transparent)]
+    Gender(#[from] GenderError),
+    /// Not a date of birth.
+    #[error(transparent)]
+    DateOfBirth(#[from] BirthDateError),
+}
+
+/// Defines the profile, and what stores, forms, the API, imports and the audit log need to know about its
+/// fields. A new built-in field is one line of this table (docs/ARCHITECTURE.md lists the other places).
+macro_rules! profile_fields {
+    ($($(#[$doc:meta])+ $variant:ident, $field:ident: $type:ty;)+) => {
+        /// What users say about themselves.
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        pub struct Profile {
+            $($(#[$doc])+ pub $field: $type,)+
+        }
+
+        /// A field of a [`Profile`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ProfileField {
+            $($(#[$doc])+ $variant,)+
+        }
+
+        impl ProfileField {
+            /// Every field, in the order of forms.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// Returns the name of the field in forms, in JSON and in the database.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => stringify!($field),)+
+                }
+            }
+        }
+
+        impl Profile {
+            /// Returns the value of a field as its column stores it.
+            #[must_use]
+            pub fn to_stored(&self, field: ProfileField) -> Option<String> {
+                match field {
+                    $(ProfileField::$variant => self.$field.to_stored(),)+
+                }
+            }
+
+            /// Sets a field to the value of its column. Returns `false` when the value is malformed.
+            #[must_use]
+            pub fn set_stored(&mut self, field: ProfileField, stored: Option<&str>) -> bool {
+                match field {
+                    $(ProfileField::$variant => {
+                        FieldValue::from_stored(stored).map(|value| self.$field = value).is_some()
+                    })+
+                }
+            }
+
+            /// Parses a form value and sets a field to it.
+            ///
+            /// # Errors
+            /// [`ProfileError`] says what is wrong; the profile is unchanged then.
+            pub fn set_typed(
+                &mut self,
+                field: ProfileField,
+                typed: &str,
+                today: Date,
+            ) -> Result<(), ProfileError> {
+                match field {
+                    $(ProfileField::$variant => {
+                        self.$field = FieldValue::from_typed(typed, today)?;
+                    })+
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+profile_fields! {
+    /// The name, may be empty.
+    Name, name: Name;
+    /// The gender, if the user gave one.
+    Gender, gender: Option<Gender>;
+    /// The date of birth, if the user gave one.
+    DateOfBirth, date_of_birth: Option<BirthDate>;
+}
+
+impl Profile {
+    /// Returns the value of a field as text, empty when the user gave none.
+    #[must_use]
+    pub fn text(&self, field: ProfileField) -> String {
+        self.to_stored(field).unwrap_or_default()
+    }
+
+    /// Returns the fields that differ from another profile.
+    #[must_use]
+    pub fn changed_fields(&self, other: &Self) -> Vec<ProfileField> {
+        let fields = ProfileField::ALL.iter().copied();
+        fields.filter(|field| self.to_stored(*field) != other.to_stored(*field)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use time::macros::date;
@@ -186,5 +348,26 @@ mod tests {
         assert_eq!(Gender::parse(""), Ok(None));
         assert_eq!(Gender::parse("female"), Ok(Some(Gender::Female)));
         assert_eq!(Gender::parse("other"), Err(GenderError));
+    }
+
+    #[test]
+    fn each_field_reads_back_as_it_is_stored() {
+        let mut profile = Profile::default();
+        for (field, typed) in
+            [("name", "홍길동"), ("gender", "female"), ("date_of_birth", "1990-02-28")]
+        {
+            let field = ProfileField::ALL.iter().find(|it| it.as_str() == field).expect("a field");
+            profile.set_typed(*field, typed, TODAY).expect("well-formed");
+            assert_eq!(profile.text(*field), typed);
+        }
+
+        let mut read = Profile::default();
+        assert_eq!(read.changed_fields(&profile), ProfileField::ALL);
+        for field in ProfileField::ALL {
+            assert!(read.set_stored(*field, profile.to_stored(*field).as_deref()));
+        }
+        assert_eq!(read, profile);
+        assert!(!read.set_stored(ProfileField::DateOfBirth, Some("yesterday")));
+        assert_eq!(read, profile);
     }
 }

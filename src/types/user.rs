@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::{BirthDate, Email, Gender, Language, Name, Permission, Permissions, UserId};
+use super::{Email, Language, Permission, Permissions, Profile, UserId};
 
 /// What a signed-in request knows about its user without asking the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,12 +11,8 @@ pub struct User {
     pub id: UserId,
     /// The address of the account.
     pub email: Email,
-    /// The name, empty when none was given.
-    pub name: Name,
-    /// The gender, if one was given.
-    pub gender: Option<Gender>,
-    /// The date of birth, if one was given.
-    pub date_of_birth: Option<BirthDate>,
+    /// What the user says about themselves.
+    pub profile: Profile,
     /// Whether the user may enter the admin pages.
     pub is_staff: bool,
     /// Whether the user has every permission.

@@ -26,7 +26,7 @@ use time::{Date, OffsetDateTime};
 
 use crate::clock::to_micros;
 use crate::db::{Db, DbError};
-use crate::types::{BirthDate, Email, Gender, GroupId, UserId, text};
+use crate::types::{Email, GroupId, Profile, UserId, text};
 
 /// How many matches are counted; beyond them nobody reads a number anyway.
 pub const MAX_COUNT: u64 = 10_000;
@@ -233,12 +233,8 @@ pub struct UserSummary {
     /// The address.
     pub email: String,
     email_canonical: String,
-    /// The name, may be empty.
-    pub name: String,
-    /// The gender, where given.
-    pub gender: Option<Gender>,
-    /// The date of birth, where given.
-    pub date_of_birth: Option<BirthDate>,
+    /// What the user says about themselves.
+    pub profile: Profile,
     /// Whether the account may be used.
     pub is_active: bool,
     /// Whether they are staff.

@@ -1,5 +1,7 @@
 //! Queries that find people. They are written out, because each engine is spoken to in its own way.
 
+use std::sync::LazyLock;
+
 use sea_orm::{ConnectionTrait as _, DbBackend, DbErr, QueryResult, Statement, Value};
 use time::{Date, Time};
 
@@ -9,12 +11,20 @@ use super::{
 };
 use crate::clock::{from_micros, to_micros};
 use crate::db::{Db, DbError};
-use crate::types::{BirthDate, Gender, UserId};
+use crate::types::{Profile, ProfileField, UserId};
 
 /// What [`row`] reads and conditions ask for.
-const COLUMNS: &str = "u.id, u.email, u.email_canonical, u.name, u.is_active, u.is_staff, \
-     u.is_superuser, u.email_verified_at, u.last_login_at, u.created_at, u.updated_at, u.gender, \
-     u.date_of_birth";
+static COLUMNS: LazyLock<String> = LazyLock::new(|| {
+    let profile: String =
+        ProfileField::ALL.iter().map(|it| format!(", u.{}", it.as_str())).collect();
+    format!(
+        "u.id, u.email, u.email_canonical, u.is_active, u.is_staff, u.is_superuser, \
+         u.email_verified_at, u.last_login_at, u.created_at, u.updated_at{profile}"
+    )
+});
+
+/// The index of the first profile field among the columns.
+const FIRST_PROFILE_COLUMN: usize = 10;
 
 /// A statement in the making: the values that stand for `$1`, `$2`, ...
 struct QueryBuilder {
@@ -314,7 +324,7 @@ pub(super) async fn count(
     filter: &UserFilter,
     bounds: SearchBounds,
 ) -> Result<(u64, u64), DbError> {
-    let mut query = QueryBuilder::of(db);
+    let (columns, mut query) = (COLUMNS.as_str(), QueryBuilder::of(db));
     if is_unfiltered(filter) {
         let enough = query.bind(number(MAX_COUNT + 1));
         let sql = format!("SELECT COUNT(*) FROM (SELECT 1 FROM users LIMIT {enough}) AS m");
@@ -328,7 +338,7 @@ pub(super) async fn count(
         let conditions = conditions(filter, true, &mut query).join(" AND ");
         let sql = format!(
             "SELECT COUNT(*), COUNT(*) FILTER (WHERE {conditions}) \
-             FROM (SELECT {COLUMNS} FROM users u LIMIT {one_more}) AS u"
+             FROM (SELECT {columns} FROM users u LIMIT {one_more}) AS u"
         );
         let found = numbers(db, query.statement(sql), 2).await?;
         return Ok((found[0], found[1]));
@@ -360,7 +370,7 @@ pub(super) async fn list(
     (plan, bounds): (SearchPlan, SearchBounds),
     limit: u64,
 ) -> Result<Vec<UserSummary>, DbError> {
-    let mut query = QueryBuilder::of(db);
+    let (columns, mut query) = (COLUMNS.as_str(), QueryBuilder::of(db));
     let sql = match plan {
         SearchPlan::SortCandidates => {
             let with = candidates(filter, bounds, &mut query);
@@ -370,12 +380,12 @@ pub(super) async fn list(
             all.extend(begin);
             let limit = query.bind(number(limit));
             let (rows, all) = (lookup_of_candidates(&query), all.join(" AND "));
-            format!("{with} SELECT {COLUMNS} FROM {rows} WHERE {all} {order} LIMIT {limit}")
+            format!("{with} SELECT {columns} FROM {rows} WHERE {all} {order} LIMIT {limit}")
         }
         SearchPlan::ScanWindow if is_unfiltered(filter) => {
             let limit = query.bind(number(limit));
             let rows = in_order(filter, sort, position, &limit, &mut query);
-            format!("SELECT {COLUMNS} {rows} LIMIT {limit}")
+            format!("SELECT {columns} {rows} LIMIT {limit}")
         }
         SearchPlan::ScanWindow => {
             // The rows of the window come in its order on both engines. Asking for that order once
@@ -385,7 +395,7 @@ pub(super) async fn list(
             let all = conditions(filter, false, &mut query).join(" AND ");
             let limit = query.bind(number(limit));
             format!(
-                "SELECT {COLUMNS} FROM (SELECT {COLUMNS} {rows} LIMIT {window}) AS u \
+                "SELECT {columns} FROM (SELECT {columns} {rows} LIMIT {window}) AS u \
                  WHERE {all} LIMIT {limit}"
             )
         }
@@ -408,6 +418,7 @@ fn in_order(
         all.extend(days.iter().cloned());
         if all.is_empty() { String::new() } else { format!("WHERE {}", all.join(" AND ")) }
     };
+    let columns = COLUMNS.as_str();
     let is_split = !query.is_postgres() && sort.key != SortKey::Email;
     let (CursorPosition::After(cursor) | CursorPosition::Before(cursor), true) =
         (position, is_split)
@@ -429,8 +440,8 @@ fn in_order(
     let ties = some(vec![format!("{key} = {value}"), format!("u.id {sign} {id}")]);
     let others = some(vec![format!("{key} {sign} {value}")]);
     format!(
-        "FROM (SELECT * FROM (SELECT {COLUMNS} FROM users u {ties} ORDER BY u.id {word} \
-         LIMIT {at_most}) UNION ALL SELECT * FROM (SELECT {COLUMNS} FROM users u {others} {order} \
+        "FROM (SELECT * FROM (SELECT {columns} FROM users u {ties} ORDER BY u.id {word} \
+         LIMIT {at_most}) UNION ALL SELECT * FROM (SELECT {columns} FROM users u {others} {order} \
          LIMIT {at_most})) AS u"
     )
 }
@@ -495,28 +506,27 @@ fn number(number: u64) -> i64 {
 
 fn row(row: &QueryResult) -> Result<UserSummary, DbError> {
     let id: i64 = row.try_get_by_index(0)?;
-    let verified_at: Option<i64> = row.try_get_by_index(7)?;
-    let last_login_at: Option<i64> = row.try_get_by_index(8)?;
-    let gender: Option<String> = row.try_get_by_index(11)?;
-    let born: Option<String> = row.try_get_by_index(12)?;
-    let malformed = |column: &str| DbErr::Type(format!("users.{column} of {id}"));
-    let gender = Gender::parse(&gender.unwrap_or_default()).map_err(|_| malformed("gender"))?;
-    let born =
-        born.map(|date| BirthDate::from_iso(&date).ok_or_else(|| malformed("date_of_birth")));
+    let verified_at: Option<i64> = row.try_get_by_index(6)?;
+    let last_login_at: Option<i64> = row.try_get_by_index(7)?;
+    let mut profile = Profile::default();
+    for (offset, field) in ProfileField::ALL.iter().enumerate() {
+        let stored: Option<String> = row.try_get_by_index(FIRST_PROFILE_COLUMN + offset)?;
+        if !profile.set_stored(*field, stored.as_deref()) {
+            return Err(DbErr::Type(format!("users.{} of {id}", field.as_str())).into());
+        }
+    }
     Ok(UserSummary {
         id: UserId(id),
         email: row.try_get_by_index(1)?,
         email_canonical: row.try_get_by_index(2)?,
-        name: row.try_get_by_index(3)?,
-        is_active: row.try_get_by_index(4)?,
-        is_staff: row.try_get_by_index(5)?,
-        is_superuser: row.try_get_by_index(6)?,
+        is_active: row.try_get_by_index(3)?,
+        is_staff: row.try_get_by_index(4)?,
+        is_superuser: row.try_get_by_index(5)?,
         is_verified: verified_at.is_some(),
         last_login_at: last_login_at.map(from_micros),
-        created_at: from_micros(row.try_get_by_index(9)?),
-        updated_at: from_micros(row.try_get_by_index(10)?),
-        gender,
-        date_of_birth: born.transpose()?,
+        created_at: from_micros(row.try_get_by_index(8)?),
+        updated_at: from_micros(row.try_get_by_index(9)?),
+        profile,
     })
 }
 

@@ -12,7 +12,9 @@ use crate::api::credentials::session_in_cookies;
 use crate::api::error::{Error, ErrorDetail};
 use crate::api::field_errors::{FieldErrors, NON_FIELD_ERRORS, local_email_error};
 use crate::api::fields::FieldReader;
-use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public, required};
+use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, public, required};
+use crate::api::profile;
+use crate::api::profile::ProfilePatch;
 use crate::config::SignupMode;
 use crate::context::Context;
 use crate::flows;
@@ -20,7 +22,7 @@ use crate::flows::account::signup::{SignupError, SignupOutcome, SignupRequest};
 use crate::http::cookies::TokenCookies;
 use crate::i18n::{Sentence, of_mail};
 use crate::paths;
-use crate::types::{BirthDate, Email, Gender, Language, Name, Password, RequestInfo};
+use crate::types::{Email, Language, Password, Profile, RequestInfo};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![create]
@@ -29,14 +31,12 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route =
         public(HttpMethod::Post, paths::API_SIGNUP, Section::Account, "openapi.account.signup");
-    let fields = [
+    let mut fields = vec![
         required("email", FieldType::Email),
         required("password1", FieldType::Password),
         required("password2", FieldType::Password),
-        optional("name", FieldType::Text),
-        optional("gender", FieldType::Gender),
-        optional("date_of_birth", FieldType::Day),
     ];
+    fields.extend(profile::field_specs());
     vec![route.body(fields).returns::<LoginResponse>(201).errors(&[403, 429, 503])]
 }
 
@@ -51,9 +51,7 @@ struct SignupBody {
     email: Option<Email>,
     password1: Option<Password>,
     password2: Option<Password>,
-    name: Name,
-    gender: Option<Gender>,
-    date_of_birth: Option<BirthDate>,
+    profile: Profile,
 }
 
 impl SignupBody {
@@ -64,9 +62,7 @@ impl SignupBody {
             email: fields.email("email"),
             password1: fields.new_password("password1"),
             password2: fields.new_password("password2"),
-            name: fields.name("name").or(Name::default()),
-            gender: fields.gender("gender").or(None),
-            date_of_birth: fields.date_of_birth("date_of_birth", today).or(None),
+            profile: ProfilePatch::read(&mut fields, today).into_new(),
         };
         let mut errors = fields.into_errors();
         // This depends on the settings, which the field does not know; it is reported together with
@@ -85,9 +81,7 @@ impl SignupBody {
         Some(SignupRequest {
             email: self.email.clone()?,
             password: self.password1.clone()?,
-            name: self.name.clone(),
-            gender: self.gender,
-            date_of_birth: self.date_of_birth,
+            profile: self.profile.clone(),
             language,
         })
     }
@@ -99,11 +93,7 @@ impl SignupBody {
     }
 
     fn user_attributes(&self) -> UserAttributes {
-        UserAttributes {
-            email: self.email.clone(),
-            name: self.name.clone(),
-            date_of_birth: self.date_of_birth,
-        }
+        UserAttributes { email: self.email.clone(), profile: self.profile.clone() }
     }
 }
 

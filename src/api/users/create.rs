@@ -14,13 +14,15 @@ use crate::api::fields::FieldReader;
 use crate::api::openapi::{
     Endpoint, FieldType, HttpMethod, Section, authenticated, optional, required,
 };
+use crate::api::profile;
+use crate::api::profile::ProfilePatch;
 use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::user_create::{CreateUserError, NewUser};
 use crate::http::guards;
 use crate::i18n::Language;
 use crate::paths;
-use crate::types::{Name, Permission, RequestInfo};
+use crate::types::{Permission, RequestInfo};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![create]
@@ -29,17 +31,15 @@ pub(crate) fn routes() -> Vec<Route> {
 pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route =
         authenticated(HttpMethod::Post, paths::API_USERS, Section::Users, "openapi.users.create");
-    let fields = [
-        required("email", FieldType::Email),
-        optional("password", FieldType::Password),
-        optional("name", FieldType::Text),
-        optional("gender", FieldType::Gender),
-        optional("date_of_birth", FieldType::Day),
+    let mut fields =
+        vec![required("email", FieldType::Email), optional("password", FieldType::Password)];
+    fields.extend(profile::field_specs());
+    fields.extend([
         optional("is_active", FieldType::Flag),
         optional("is_staff", FieldType::Flag),
         optional("is_superuser", FieldType::Flag),
         optional("groups", FieldType::Numbers),
-    ];
+    ]);
     vec![route.body(fields).returns::<UserRow>(201).errors(&[403, 503])]
 }
 
@@ -83,9 +83,7 @@ fn new_user(
     let today = ctx.clock.now().date();
     let mut fields = FieldReader::of(body);
     let email = fields.email("email");
-    let name = fields.name("name").or(Name::default());
-    let gender = fields.gender("gender").or(None);
-    let date_of_birth = fields.date_of_birth("date_of_birth", today).or(None);
+    let profile = ProfilePatch::read(&mut fields, today).into_new();
     let password = fields.optional_new_password("password");
     let is_active = fields.flag("is_active").or(true);
     let is_staff = fields.flag("is_staff").or(false);
@@ -95,9 +93,7 @@ fn new_user(
     let (Some(email), true) = (email, errors.is_empty()) else { return Err(errors) };
     Ok(NewUser {
         email,
-        name,
-        gender,
-        date_of_birth,
+        profile,
         password,
         language,
         is_active,

@@ -21,13 +21,14 @@ use crate::accounts::search;
 use crate::accounts::search::UserSummary;
 use crate::admin::{Actor, AdminAction, AdminError};
 use crate::api::openapi::{Endpoint, HttpMethod, Section, authenticated};
+use crate::api::profile::response_with_profile;
 use crate::context::Context;
 use crate::flows;
 use crate::http::guards;
 use crate::http::guards::SignedIn;
 use crate::i18n::Sentence;
 use crate::paths;
-use crate::types::{Gender, Permission, RequestInfo, UserId, number};
+use crate::types::{Permission, RequestInfo, UserId, number};
 
 pub(crate) fn routes() -> Vec<Route> {
     [list::routes(), create::routes(), update::routes(), routes![show, destroy]].concat()
@@ -48,51 +49,45 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     all
 }
 
-/// A user.
-#[derive(Serialize, ToSchema)]
-#[expect(clippy::struct_excessive_bools, reason = "four facts that do not hang together")]
-#[schema(as = UserResource)]
-struct UserRow {
-    url: String,
-    id: i64,
-    email: String,
-    name: String,
-    #[schema(pattern = "^(|male|female)$")]
-    gender: &'static str,
-    #[schema(required, format = Date)]
-    date_of_birth: Option<String>,
-    is_active: bool,
-    is_staff: bool,
-    is_superuser: bool,
-    email_verified: bool,
-    #[serde(with = "time::serde::rfc3339::option")]
-    #[schema(required, value_type = Option<String>, format = DateTime)]
-    last_login_at: Option<OffsetDateTime>,
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
-    created_at: OffsetDateTime,
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
-    updated_at: OffsetDateTime,
+response_with_profile! {
+    /// A user.
+    #[derive(Serialize, ToSchema)]
+    #[expect(clippy::struct_excessive_bools, reason = "four independent facts")]
+    #[schema(as = UserResource)]
+    struct UserRow {
+        url: String,
+        id: i64,
+        email: String,
+        ..profile,
+        is_active: bool,
+        is_staff: bool,
+        is_superuser: bool,
+        email_verified: bool,
+        #[serde(with = "time::serde::rfc3339::option")]
+        #[schema(required, value_type = Option<String>, format = DateTime)]
+        last_login_at: Option<OffsetDateTime>,
+        #[serde(with = "time::serde::rfc3339")]
+        #[schema(value_type = String, format = DateTime)]
+        created_at: OffsetDateTime,
+        #[serde(with = "time::serde::rfc3339")]
+        #[schema(value_type = String, format = DateTime)]
+        updated_at: OffsetDateTime,
+    }
 }
 
 impl UserRow {
     fn of(row: UserSummary, ctx: &Context) -> Self {
-        Self {
-            url: format!("{}/{}/", users_url(ctx), row.id),
-            id: row.id.0,
-            email: row.email,
-            name: row.name,
-            gender: row.gender.map_or("", Gender::as_str),
-            date_of_birth: row.date_of_birth.map(|date| date.to_string()),
-            is_active: row.is_active,
-            is_staff: row.is_staff,
-            is_superuser: row.is_superuser,
-            email_verified: row.is_verified,
-            last_login_at: row.last_login_at,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        }
+        let before = (format!("{}/{}/", users_url(ctx), row.id), row.id.0, row.email);
+        let after = (
+            row.is_active,
+            row.is_staff,
+            row.is_superuser,
+            row.is_verified,
+            row.last_login_at,
+            row.created_at,
+            row.updated_at,
+        );
+        Self::new(&row.profile, before, after)
     }
 
     /// Reads the user from the database.

@@ -4,7 +4,7 @@ use rocket::serde::json::Json;
 use rocket::{Route, State, patch, put, routes};
 
 use super::{UserRow, admin_error, email_taken, no_such_group, visible_user};
-use crate::accounts::{AccountUpdate, Profile};
+use crate::accounts::AccountUpdate;
 use crate::admin::Actor;
 use crate::api::body::Body;
 use crate::api::credentials::Authenticated;
@@ -14,13 +14,15 @@ use crate::api::fields::{FieldReader, Patch};
 use crate::api::openapi::{
     Endpoint, FieldSpec, FieldType, HttpMethod, Section, authenticated, optional, required,
 };
+use crate::api::profile;
+use crate::api::profile::ProfilePatch;
 use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::user_update::UpdateUserError;
 use crate::http::guards;
 use crate::http::guards::SignedIn;
 use crate::paths;
-use crate::types::{BirthDate, Email, Gender, GroupId, Name, Permission, RequestInfo, UserId};
+use crate::types::{Email, GroupId, Permission, Profile, RequestInfo, UserId};
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![update, replace]
@@ -30,16 +32,15 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     let route =
         |method, patch| authenticated(method, paths::api_user("{id}"), Section::Users, patch);
     let fields = |email: FieldSpec| {
-        [
-            email,
-            optional("name", FieldType::Text),
-            optional("gender", FieldType::Gender),
-            optional("date_of_birth", FieldType::Day),
+        let mut fields = vec![email];
+        fields.extend(profile::field_specs());
+        fields.extend([
             optional("is_active", FieldType::Flag),
             optional("is_staff", FieldType::Flag),
             optional("is_superuser", FieldType::Flag),
             optional("groups", FieldType::Numbers),
-        ]
+        ]);
+        fields
     };
     vec![
         route(HttpMethod::Patch, "openapi.users.update")
@@ -96,25 +97,7 @@ async fn change(
     UserRow::find(ctx, user_id).await
 }
 
-/// The profile fields.
-struct ProfilePatch {
-    name: Patch<Name>,
-    gender: Patch<Option<Gender>>,
-    date_of_birth: Patch<Option<BirthDate>>,
-}
-
-impl ProfilePatch {
-    fn read(fields: &mut FieldReader<'_>, ctx: &Context) -> Self {
-        let today = ctx.clock.now().date();
-        Self {
-            name: fields.name("name"),
-            gender: fields.gender("gender"),
-            date_of_birth: fields.date_of_birth("date_of_birth", today),
-        }
-    }
-}
-
-/// Updates one's own profile. All other fields are read-only without permission, and ignored.
+/// Everything else is read-only to whoever is no staff, and not looked at.
 async fn update_own(
     user_id: UserId,
     body: &Body,
@@ -122,16 +105,12 @@ async fn update_own(
     ctx: &Context,
 ) -> Result<(), Error> {
     let mut fields = FieldReader::of(body);
-    let patch = ProfilePatch::read(&mut fields, ctx);
+    let patch = ProfilePatch::read(&mut fields, ctx.clock.now().date());
     let errors = fields.into_errors();
     if !errors.is_empty() {
         return Err(errors.into());
     }
-    let change = |profile: &mut Profile| {
-        patch.name.replace(&mut profile.name);
-        patch.gender.replace(&mut profile.gender);
-        patch.date_of_birth.replace(&mut profile.date_of_birth);
-    };
+    let change = |profile: &mut Profile, _: &mut _| patch.apply(profile);
     flows::account::profile::update(ctx, user_id, change, info)
         .await?
         .ok_or_else(ErrorDetail::not_found)?;
@@ -154,7 +133,7 @@ impl UserPatch {
         let mut fields = FieldReader::of(body);
         let change = Self {
             email: if is_whole { fields.email("email") } else { fields.patched_email("email") },
-            patch: ProfilePatch::read(&mut fields, ctx),
+            patch: ProfilePatch::read(&mut fields, ctx.clock.now().date()),
             is_active: fields.flag("is_active"),
             is_staff: fields.flag("is_staff"),
             is_superuser: fields.flag("is_superuser"),
@@ -168,9 +147,7 @@ impl UserPatch {
         if let Some(email) = self.email {
             edited.email = email;
         }
-        self.patch.name.replace(&mut edited.name);
-        self.patch.gender.replace(&mut edited.gender);
-        self.patch.date_of_birth.replace(&mut edited.date_of_birth);
+        self.patch.apply(&mut edited.profile);
         self.is_active.replace(&mut edited.is_active);
         self.is_staff.replace(&mut edited.is_staff);
         self.is_superuser.replace(&mut edited.is_superuser);

@@ -1,12 +1,13 @@
 //! Everything that is held on a person, for that person.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::accounts::Account;
 use crate::context::Context;
 use crate::db::DbError;
-use crate::types::{Gender, UserId};
+use crate::types::{ProfileField, UserId};
 use crate::{accounts, audit, links, outbox, sessions, social};
 
 /// More e-mails and sessions than a person has within the time that they are kept.
@@ -19,7 +20,6 @@ const MAX_ROWS: u64 = 10_000;
 pub async fn export(ctx: &Context, id: UserId) -> Result<Option<Value>, DbError> {
     let now = ctx.clock.now();
     let Some(account) = accounts::find_by_id(&ctx.db, id).await? else { return Ok(None) };
-    let user = account.user;
     let sessions = sessions::list_all(&ctx.db, id, MAX_ROWS).await?;
     let events = audit::list_of_user(&ctx.db, id, None, MAX_ROWS).await?;
     let emails = outbox::list_for_user(&ctx.db, id, MAX_ROWS).await?;
@@ -28,22 +28,7 @@ pub async fn export(ctx: &Context, id: UserId) -> Result<Option<Value>, DbError>
     Ok(Some(json!({
         "exported_at": instant(now),
         "site": ctx.settings.public_url.as_str(),
-        "account": {
-            "id": user.id.0,
-            "email": user.email.as_typed(),
-            "email_verified_at": user.email_verified_at.map(instant),
-            "name": user.name.as_str(),
-            "gender": user.gender.map(Gender::as_str),
-            "date_of_birth": user.date_of_birth.map(|date| date.to_string()),
-            "language": user.language.tag(),
-            "has_password": account.password_hash.is_some(),
-            "is_active": account.is_active,
-            "is_staff": user.is_staff,
-            "is_superuser": user.is_superuser,
-            "created_at": instant(user.created_at),
-            "last_login_at": account.last_login_at.map(instant),
-            "deletes_at": account.deletes_at.map(instant),
-        },
+        "account": account_data(&account),
         "sessions": sessions.iter().map(|session| json!({
             "id": session.id,
             "created_at": instant(session.created_at),
@@ -86,7 +71,30 @@ pub async fn export(ctx: &Context, id: UserId) -> Result<Option<Value>, DbError>
     })))
 }
 
-/// RFC 3339, as every program reads it.
+fn account_data(account: &Account) -> Map<String, Value> {
+    let user = &account.user;
+    let mut data = Map::new();
+    let mut add = |name: &str, value: Value| {
+        data.insert(name.to_owned(), value);
+    };
+    add("id", json!(user.id.0));
+    add("email", json!(user.email.as_typed()));
+    add("email_verified_at", json!(user.email_verified_at.map(instant)));
+    for field in ProfileField::ALL {
+        add(field.as_str(), json!(user.profile.to_stored(*field)));
+    }
+    add("language", json!(user.language.tag()));
+    add("has_password", json!(account.password_hash.is_some()));
+    add("is_active", json!(account.is_active));
+    add("is_staff", json!(user.is_staff));
+    add("is_superuser", json!(user.is_superuser));
+    add("created_at", json!(instant(user.created_at)));
+    add("last_login_at", json!(account.last_login_at.map(instant)));
+    add("deletes_at", json!(account.deletes_at.map(instant)));
+    data
+}
+
+/// Writes an instant as RFC 3339.
 fn instant(instant: OffsetDateTime) -> String {
     instant.format(&Rfc3339).unwrap_or_default()
 }

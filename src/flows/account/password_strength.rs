@@ -13,7 +13,7 @@ use crate::links;
 use crate::links::Purpose;
 use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
-use crate::types::{Name, Password, RequestInfo, Secret, User};
+use crate::types::{Password, Profile, RequestInfo, Secret, User};
 
 /// A page asks once in each pause of typing, a dozen times per sign-up, and a class signs up from one
 /// address. At the lasting rate of one a second one address keeps a core busy for 8 ms of each second.
@@ -72,7 +72,7 @@ pub async fn check(
 
 /// What is known of the owner of a reset link; nothing when it is dead, which its form says.
 async fn attributes_of_link(ctx: &Context, token: &Secret) -> Result<UserAttributes, DbError> {
-    let unknown = UserAttributes { email: None, name: Name::default(), date_of_birth: None };
+    let unknown = UserAttributes { email: None, profile: Profile::default() };
     let link = links::find(&ctx.db, token, ctx.clock.now()).await?;
     let Some(link) = link.filter(|link| link.purpose == Purpose::ResetPassword) else {
         return Ok(unknown);

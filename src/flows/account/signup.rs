@@ -20,7 +20,7 @@ use crate::sessions;
 use crate::sessions::{AuthError, AuthMethod, Inactive, IssuedTokens};
 use crate::throttle;
 use crate::throttle::{Attempt, Limit, ThrottleError};
-use crate::types::{BirthDate, Email, Gender, Language, Name, Password, RequestInfo, SessionId};
+use crate::types::{Email, Language, Password, Profile, RequestInfo, SessionId};
 
 /// A school or an office joins from one address within an hour; a robot goes on all night.
 const BY_PLACE: Limit = Limit {
@@ -48,12 +48,8 @@ pub struct SignupRequest {
     pub email: Email,
     /// The password.
     pub password: Password,
-    /// The name, may be empty.
-    pub name: Name,
-    /// The gender, where given.
-    pub gender: Option<Gender>,
-    /// The date of birth, where given.
-    pub date_of_birth: Option<BirthDate>,
+    /// What the user says about themselves.
+    pub profile: Profile,
     /// The language in which the person reads.
     pub language: Language,
 }
@@ -178,22 +174,12 @@ async fn explain_taken(
 }
 
 async fn account(ctx: &Context, request: SignupRequest) -> Result<NewAccount, NewPasswordError> {
-    let attributes = UserAttributes {
-        email: Some(request.email.clone()),
-        name: request.name.clone(),
-        date_of_birth: request.date_of_birth,
-    };
+    let (email, profile) = (Some(request.email.clone()), request.profile.clone());
+    let attributes = UserAttributes { email, profile };
     Ok(NewAccount {
         password_hash: Some(accounts::hash_new_password(ctx, request.password, attributes).await?),
-        email: request.email,
-        name: request.name,
-        gender: request.gender,
-        date_of_birth: request.date_of_birth,
-        language: request.language,
-        is_active: true,
-        is_staff: false,
-        is_superuser: false,
-        is_verified: false,
+        profile: request.profile,
+        ..NewAccount::new(request.email, request.language)
     })
 }
 

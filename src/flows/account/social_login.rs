@@ -25,7 +25,7 @@ use crate::social;
 use crate::social::Provider;
 use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
-use crate::types::{Email, Language, RequestInfo, Secret, SessionId};
+use crate::types::{Email, Language, Profile, RequestInfo, Secret, SessionId};
 
 /// Providers are asked on behalf of strangers; from one place not more often than passwords are tried.
 const BY_PLACE: Limit = Limit {
@@ -329,16 +329,9 @@ async fn register(
 
 fn new_account(email: &Email, login: &SocialLogin<'_>) -> NewAccount {
     NewAccount {
-        email: email.clone(),
-        password_hash: None,
-        name: login.provider_user.name.clone(),
-        gender: None,
-        date_of_birth: None,
-        language: login.language,
-        is_active: true,
-        is_staff: false,
-        is_superuser: false,
+        profile: Profile { name: login.provider_user.name.clone(), ..Profile::default() },
         is_verified: is_email_verified(login),
+        ..NewAccount::new(email.clone(), login.language)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::links;
 use crate::links::Purpose;
 use crate::sessions;
 use crate::sessions::{AuthMethod, IssuedTokens};
-use crate::types::{Email, Language, Name, Password, RequestInfo, Secret, UserId};
+use crate::types::{Email, Language, Password, Profile, RequestInfo, Secret, UserId};
 
 /// Why no superuser was created.
 #[derive(Debug, Error)]
@@ -147,20 +147,14 @@ async fn prepare(
     (email, language): (Email, Language),
     password: Password,
 ) -> Result<NewAccount, NewPasswordError> {
-    let attributes =
-        UserAttributes { email: Some(email.clone()), name: Name::default(), date_of_birth: None };
+    let attributes = UserAttributes { email: Some(email.clone()), profile: Profile::default() };
     let password_hash = accounts::hash_new_password(ctx, password, attributes).await?;
     Ok(NewAccount {
-        email,
         password_hash: Some(password_hash),
-        name: Name::default(),
-        gender: None,
-        date_of_birth: None,
-        language,
-        is_active: true,
         is_staff: true,
         is_superuser: true,
         is_verified: true,
+        ..NewAccount::new(email, language)
     })
 }
 

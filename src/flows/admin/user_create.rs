@@ -15,7 +15,7 @@ use crate::groups;
 use crate::groups::Group;
 use crate::outbox::Recipient;
 use crate::types::{
-    BirthDate, Email, Gender, GroupId, Language, Name, Password, Permission, Secret, UserId,
+    Email, GroupId, Language, Password, Permission, Profile, ProfileField, Secret, UserId,
 };
 
 /// Why an account was not created.
@@ -53,12 +53,8 @@ impl From<DbError> for CreateUserError {
 pub struct NewUser {
     /// The address.
     pub email: Email,
-    /// The name; may be empty.
-    pub name: Name,
-    /// The gender.
-    pub gender: Option<Gender>,
-    /// The date of birth.
-    pub date_of_birth: Option<BirthDate>,
+    /// What the user says about themselves.
+    pub profile: Profile,
     /// The password; without one the user is invited to choose it.
     pub password: Option<Password>,
     /// The language of e-mails.
@@ -103,8 +99,8 @@ pub async fn create(
     }
     let hash = match new_user.password.clone() {
         Some(password) => {
-            let (email, name) = (Some(new_user.email.clone()), new_user.name.clone());
-            let attributes = UserAttributes { email, name, date_of_birth: new_user.date_of_birth };
+            let (email, profile) = (Some(new_user.email.clone()), new_user.profile.clone());
+            let attributes = UserAttributes { email, profile };
             Some(accounts::hash_new_password(ctx, password, attributes).await?)
         }
         None => None,
@@ -147,32 +143,27 @@ fn changes(new_user: &NewUser, groups: &[Group]) -> Value {
     let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
     let mut changes = json!({
         "email": [null, new_user.email.as_typed()],
-        "name": [null, new_user.name.as_str()],
+        "name": [null, new_user.profile.name.as_str()],
         "is_active": [null, new_user.is_active],
         "is_staff": [null, new_user.is_staff],
         "is_superuser": [null, new_user.is_superuser],
         "groups": [null, names],
     });
-    if let Some(gender) = new_user.gender {
-        changes["gender"] = json!([null, gender.as_str()]);
-    }
-    if let Some(born) = new_user.date_of_birth {
-        changes["date_of_birth"] = json!([null, born.to_string()]);
+    for field in ProfileField::ALL {
+        if let Some(value) = new_user.profile.to_stored(*field) {
+            changes[field.as_str()] = json!([null, value]);
+        }
     }
     changes
 }
 
 fn new_account(new_user: &NewUser, password_hash: Option<PasswordHash>) -> NewAccount {
     NewAccount {
-        email: new_user.email.clone(),
         password_hash,
-        name: new_user.name.clone(),
-        gender: new_user.gender,
-        date_of_birth: new_user.date_of_birth,
-        language: new_user.language,
+        profile: new_user.profile.clone(),
         is_active: new_user.is_active,
         is_staff: new_user.is_staff,
         is_superuser: new_user.is_superuser,
-        is_verified: false,
+        ..NewAccount::new(new_user.email.clone(), new_user.language)
     }
 }

@@ -25,7 +25,7 @@ use crate::outbox;
 use crate::outbox::Recipient;
 use crate::sessions;
 use crate::sessions::EndReason;
-use crate::types::{Email, Gender, GroupId, Permission, UserId};
+use crate::types::{Email, GroupId, Permission, ProfileField, UserId};
 
 /// What an administrator saves.
 #[derive(Debug, Clone)]
@@ -250,9 +250,7 @@ fn edited_of(account: &Account) -> AccountUpdate {
     let user = &account.user;
     AccountUpdate {
         email: user.email.clone(),
-        name: user.name.clone(),
-        gender: user.gender,
-        date_of_birth: user.date_of_birth,
+        profile: user.profile.clone(),
         is_active: account.is_active,
         is_staff: user.is_staff,
         is_superuser: user.is_superuser,
@@ -269,15 +267,15 @@ fn without_new_email(before: &AccountUpdate, after: &AccountUpdate) -> AccountUp
 /// Lists every changed field with its old and its new value.
 fn changes(before: &AccountUpdate, after: &AccountUpdate) -> Map<String, Value> {
     let fields = |edited: &AccountUpdate| {
-        [
-            ("email", json!(edited.email.as_typed())),
-            ("name", json!(edited.name.as_str())),
-            ("gender", json!(edited.gender.map(Gender::as_str))),
-            ("date_of_birth", json!(edited.date_of_birth.map(|date| date.to_string()))),
+        let mut fields = vec![("email", json!(edited.email.as_typed()))];
+        let profile = ProfileField::ALL.iter();
+        fields.extend(profile.map(|it| (it.as_str(), json!(edited.profile.to_stored(*it)))));
+        fields.extend([
             ("is_active", json!(edited.is_active)),
             ("is_staff", json!(edited.is_staff)),
             ("is_superuser", json!(edited.is_superuser)),
-        ]
+        ]);
+        fields
     };
     let pairs = fields(before).into_iter().zip(fields(after));
     let changed = pairs.filter(|((_, old), (_, new))| old != new);

@@ -34,15 +34,15 @@ struct MyPageUser<'a> {
 #[get("/account/mypage")]
 fn show(signed_in: SignedIn, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
     let user = signed_in.user();
-    let gender_key = user.gender.map(|gender| match gender {
+    let gender_key = user.profile.gender.map(|gender| match gender {
         Gender::Male => "gender.male",
         Gender::Female => "gender.female",
     });
     let shown = MyPageUser {
         email: signed_in.email(),
-        name: user.name.as_str(),
+        name: user.profile.name.as_str(),
         gender_key,
-        born: user.date_of_birth.map(|date| date.to_string()),
+        born: user.profile.date_of_birth.map(|date| date.to_string()),
         is_unverified: ctx.settings.email_verification != EmailVerification::None
             && user.email_verified_at.is_none(),
         joined: page.date(user.created_at),

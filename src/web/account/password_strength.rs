@@ -16,7 +16,7 @@ use crate::http::guards::Visitor;
 use crate::http::{cookies, retry};
 use crate::i18n::Language;
 use crate::throttle::ThrottleError;
-use crate::types::{BirthDate, Email, Name, Password, RequestInfo};
+use crate::types::{BirthDate, Email, Name, Password, Profile, RequestInfo};
 use crate::web::error::Error;
 use crate::web::forms::{Field, FormError, Hidden, Submitted, form};
 
@@ -40,8 +40,11 @@ impl PasswordStrengthForm {
     fn user_attributes(&self) -> UserAttributes {
         UserAttributes {
             email: self.email.value(),
-            name: self.name.value().unwrap_or_default(),
-            date_of_birth: self.date_of_birth.value().flatten(),
+            profile: Profile {
+                name: self.name.value().unwrap_or_default(),
+                date_of_birth: self.date_of_birth.value().flatten(),
+                ..Profile::default()
+            },
         }
     }
 }

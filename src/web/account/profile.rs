@@ -3,12 +3,11 @@
 use askama::Template;
 use rocket::{Route, get, post, routes};
 
-use crate::accounts::Profile;
 use crate::flows;
 use crate::http::cookies;
 use crate::http::guards::SignedIn;
 use crate::paths;
-use crate::types::{Language, User};
+use crate::types::{Language, Profile, User};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::profile::ProfileFields;
@@ -30,8 +29,8 @@ form! {
 
 impl ProfileForm {
     /// Returns the values of a form without errors, with the user's language where the form has none.
-    fn profile(&self, user: &User) -> Option<Profile> {
-        self.profile.profile(self.language.value()?.unwrap_or(user.language))
+    fn values(&self, user: &User) -> Option<(Profile, Language)> {
+        Some((self.profile.profile()?, self.language.value()?.unwrap_or(user.language)))
     }
 }
 
@@ -63,13 +62,15 @@ async fn update(
     request: RequestContext<'_>,
 ) -> Result<Response, Error> {
     let (ctx, user) = (request.context, signed_in.user());
-    let new_profile = form.profile(user).filter(|_| form.errors.is_empty());
-    let Some(new_profile) = new_profile else { return form.rerender(&request).await };
-    let language = new_profile.language;
-    let replace = |profile: &mut Profile| *profile = new_profile;
+    let values = form.values(user).filter(|_| form.errors.is_empty());
+    let Some((new_profile, new_language)) = values else { return form.rerender(&request).await };
+    let replace = |profile: &mut Profile, language: &mut Language| {
+        *profile = new_profile;
+        *language = new_language;
+    };
     flows::account::profile::update(ctx, user.id, replace, request.info).await?;
-    if language != user.language {
-        cookies::set_language(request.cookies, ctx, language);
+    if new_language != user.language {
+        cookies::set_language(request.cookies, ctx, new_language);
     }
     request.flash(Flash::ProfileSaved);
     Ok(Response::redirect_to(paths::MYPAGE))

@@ -42,20 +42,14 @@ form! {
 impl SignupForm {
     /// Returns what is known about the user, ignoring fields that do not parse.
     fn user_attributes(&self) -> UserAttributes {
-        UserAttributes {
-            email: self.email.value(),
-            name: self.profile.name.value().unwrap_or_default(),
-            date_of_birth: self.profile.date_of_birth.value().flatten(),
-        }
+        UserAttributes { email: self.email.value(), profile: self.profile.readable() }
     }
 
     fn signup_request(&self, request: &RequestContext<'_>) -> Option<SignupRequest> {
         Some(SignupRequest {
             email: self.email.value()?,
             password: self.password1.value()?,
-            name: self.profile.name.value()?,
-            gender: self.profile.gender.value()?,
-            date_of_birth: self.profile.date_of_birth.value()?,
+            profile: self.profile.profile()?,
             language: request.page.language(),
         })
     }

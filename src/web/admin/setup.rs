@@ -9,7 +9,7 @@ use crate::flows;
 use crate::flows::admin::setup::SetupError;
 use crate::http::cookies;
 use crate::paths;
-use crate::types::{Email, Name, Password, Secret};
+use crate::types::{Email, Password, Profile, Secret};
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Field, FormPage, FormView, ParsedForm, Submitted, form};
@@ -42,7 +42,7 @@ impl ParsedForm for SetupForm {
 impl SetupForm {
     /// Returns what is known about the user, ignoring fields that do not parse.
     fn user_attributes(&self) -> UserAttributes {
-        UserAttributes { email: self.email.value(), name: Name::default(), date_of_birth: None }
+        UserAttributes { email: self.email.value(), profile: Profile::default() }
     }
 }
 

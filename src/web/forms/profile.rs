@@ -1,8 +1,7 @@
 //! The profile's part of a form: one for the user's own page and the admin pages.
 
 use super::{Field, form};
-use crate::accounts::Profile;
-use crate::types::{BirthDate, Gender, Language, Name, User};
+use crate::types::{BirthDate, Gender, Name, Profile, ProfileField, User};
 
 form! {
     /// What a user says about themselves. A page that does not show a field does not send it, and an
@@ -16,23 +15,27 @@ form! {
 }
 
 impl ProfileFields {
-    /// Returns the profile of a user who reads this language.
-    pub(crate) fn profile(&self, language: Language) -> Option<Profile> {
+    /// Returns the profile.
+    pub(crate) fn profile(&self) -> Option<Profile> {
         Some(Profile {
             name: self.name.value()?,
             gender: self.gender.value()?,
             date_of_birth: self.date_of_birth.value()?,
-            language,
         })
+    }
+
+    /// Returns the profile as far as it could be read, with the rest empty.
+    pub(crate) fn readable(&self) -> Profile {
+        Profile {
+            name: self.name.value().unwrap_or_default(),
+            gender: self.gender.value().flatten(),
+            date_of_birth: self.date_of_birth.value().flatten(),
+        }
     }
 
     /// Returns the values of the fields for a user.
     pub(crate) fn values_of(user: &User) -> Vec<(&'static str, String)> {
-        let born = user.date_of_birth.map(|date| date.to_string());
-        vec![
-            ("name", user.name.as_str().to_owned()),
-            ("gender", user.gender.map_or("", Gender::as_str).to_owned()),
-            ("date_of_birth", born.unwrap_or_default()),
-        ]
+        let fields = ProfileField::ALL.iter();
+        fields.map(|field| (field.as_str(), user.profile.text(*field))).collect()
     }
 }

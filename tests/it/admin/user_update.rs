@@ -7,7 +7,7 @@ use daemun::accounts::AccountUpdate;
 use daemun::admin::Actor;
 use daemun::flows;
 use daemun::flows::admin::user_update::UserUpdate;
-use daemun::types::{Permission, User, UserId};
+use daemun::types::{Permission, Profile, User, UserId};
 use futures::future::join;
 
 use crate::support::app::request_info;
@@ -135,10 +135,11 @@ async fn of_two_updates_the_later_sees_the_conflict(env: TestEnv) {
     assert_eq!(page.field("name").errors, ["Someone else changed this to: Countess"]);
     let shown = [page.field("name").value, page.field("gender").value];
     assert_eq!(shown, ["Countess", "female"]);
-    assert_eq!(person_of(&app, id).await.gender, None, "nothing is overwritten");
+    assert_eq!(person_of(&app, id).await.profile.gender, None, "nothing is overwritten");
     assert_eq!(send(&mut root, id, &with(&page, &[])).await.status(), 303);
     let person = person_of(&app, id).await;
-    assert_eq!((person.name.as_str(), person.gender.is_some()), ("Countess", true));
+    let profile = &person.profile;
+    assert_eq!((profile.name.as_str(), profile.gender.is_some()), ("Countess", true));
 }
 
 #[on_both]
@@ -282,9 +283,7 @@ async fn two_superusers_demoting_each_other_leave_one(env: TestEnv) {
             let version = app.query_number(&sql).await;
             let edited = AccountUpdate {
                 email: person.email.clone(),
-                name: person.name.clone(),
-                gender: None,
-                date_of_birth: None,
+                profile: Profile { name: person.profile.name.clone(), ..Profile::default() },
                 is_active: round % 2 == 0,
                 is_staff: true,
                 is_superuser: false,

@@ -71,9 +71,7 @@ async fn sixty_four_writers_at_once_are_served(env: TestEnv) {
                 email: daemun::types::Email::parse(&format!("w{number}@example.com"))
                     .expect("an address"),
                 password: daemun::types::Password::parse(crate::support::GOOD).expect("typed"),
-                name: daemun::types::Name::default(),
-                gender: None,
-                date_of_birth: None,
+                profile: daemun::types::Profile::default(),
                 language: daemun::types::Language::English,
             };
             let info = crate::support::app::request_info();

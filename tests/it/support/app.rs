@@ -9,7 +9,7 @@ use daemun::context::Context;
 use daemun::flows;
 use daemun::flows::account::signup::SignupOutcome;
 use daemun::sessions::IssuedTokens;
-use daemun::types::{Email, Language, Name, Password, RequestInfo, UserId};
+use daemun::types::{Email, Language, Password, Profile, RequestInfo, UserId};
 use rocket::figment::Figment;
 use rocket::local::asynchronous::Client;
 use sea_orm::{ConnectionTrait as _, Statement};
@@ -83,9 +83,7 @@ impl App {
         let application = flows::account::signup::SignupRequest {
             email: Email::parse(&email(name)).expect("an address"),
             password: Password::parse(GOOD).expect("a password"),
-            name: Name::default(),
-            gender: None,
-            date_of_birth: None,
+            profile: Profile::default(),
             language: Language::English,
         };
         let joined = flows::account::signup::sign_up(&self.ctx, application, None, &request_info())

@@ -87,7 +87,7 @@ fn cells(row: UserSummary) -> [String; 9] {
     [
         row.id.to_string(),
         row.email,
-        row.name,
+        row.profile.name.as_str().to_owned(),
         row.is_active.to_string(),
         row.is_staff.to_string(),
         row.is_superuser.to_string(),

@@ -94,9 +94,7 @@ impl UserForm {
     fn update(&self, has_reauthenticated: bool) -> Option<UserUpdate> {
         let edited = AccountUpdate {
             email: self.email.value()?,
-            name: self.profile.name.value()?,
-            gender: self.profile.gender.value()?,
-            date_of_birth: self.profile.date_of_birth.value()?,
+            profile: self.profile.profile()?,
             is_active: self.is_active.value()?,
             is_staff: self.is_staff.value()?,
             is_superuser: self.is_superuser.value()?,
@@ -382,7 +380,7 @@ async fn render(
         form,
         id,
         email: user.email.as_typed().to_owned(),
-        name: user.name.as_str().to_owned(),
+        name: user.profile.name.as_str().to_owned(),
         may_change: reader.may(Permission::UsersChange) && !actions::is_protected(account, staff),
         may_make_superusers: reader.is_superuser,
         groups: group_checkboxes(ctx, reader.permissions()).await?,

@@ -336,6 +336,6 @@ fn user_row(row: UserSummary, page: &PageContext) -> UserRow {
         last_login: row.last_login_at.map(|at| Timestamp::day(page, at)),
         joined: Timestamp::day(page, row.created_at),
         email: row.email,
-        name: row.name,
+        name: row.profile.name.as_str().to_owned(),
     }
 }

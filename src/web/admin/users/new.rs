@@ -44,9 +44,7 @@ impl NewUserForm {
     fn new_user(&self, language: Language, has_reauthenticated: bool) -> Option<NewUser> {
         Some(NewUser {
             email: self.email.value()?,
-            name: self.profile.name.value()?,
-            gender: self.profile.gender.value()?,
-            date_of_birth: self.profile.date_of_birth.value()?,
+            profile: self.profile.profile()?,
             // Without a password the user gets an invitation.
             password: self.password1.value()?,
             language,
