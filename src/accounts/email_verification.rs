@@ -1,5 +1,4 @@
-//! Asking for the proof of an address: the e-mail, and how often it is sent again, whichever door it
-//! is asked for at.
+//! Verification e-mails: what they contain, and how often they are sent, from whichever entry point.
 
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ const BY_MINUTE: Limit = Limit {
     longest_wait: Duration::from_mins(1),
 };
 
-/// Five times a day: whoever does not find the e-mail then will not find a sixth.
+/// Five times a day: a user who does not find these e-mails will not find a sixth.
 const BY_DAY: Limit = Limit {
     name: "verify-day",
     free: 4,
@@ -32,7 +31,7 @@ const BY_DAY: Limit = Limit {
     longest_wait: Duration::from_hours(24),
 };
 
-/// E-mails to the owner of a taken address, whoever tries to join with it.
+/// E-mails to the owner of a taken address, however many visitors sign up with it.
 const EXISTING_OWNER_EMAILS: Limit = Limit {
     name: "signup-letters",
     free: 2,
@@ -41,7 +40,7 @@ const EXISTING_OWNER_EMAILS: Limit = Limit {
     longest_wait: Duration::from_hours(1),
 };
 
-/// Counts one more e-mail. To be called before the transaction that writes it.
+/// Counts one more verification e-mail. Call it before the transaction that writes the e-mail.
 ///
 /// # Errors
 /// [`ThrottleError::TooSoon`] when the last one is too recent, or there were enough today.
@@ -51,11 +50,8 @@ pub async fn count_verification_email(ctx: &Context, user: UserId) -> Result<(),
     throttle::check_rate_limit(&ctx.db, &attempts, ctx.clock.now()).await
 }
 
-/// Writes to an address, so that its owner can prove it, or say that somebody else gave it. The
-/// account is locked, or was made in this transaction.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Sends an e-mail by which the owner of the address can verify it, or report that another person
+/// signed up with it. The account is locked, or was created in this transaction.
 pub async fn send_verification_email(
     ctx: &Context,
     transaction: &Transaction,
@@ -71,11 +67,8 @@ pub async fn send_verification_email(
     outbox::enqueue(transaction, &ctx.keys, to, &content.about(info, now), now).await
 }
 
-/// Tells the owner of a taken address that somebody tried to join with it; with a link, if the owner
-/// has not proved the address yet and perhaps does not remember having joined.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Notifies the owner of a taken address that a visitor signed up with it. The e-mail has a
+/// verification link if the owner has not verified the address yet and may not remember signing up.
 pub async fn notify_existing_owner(
     ctx: &Context,
     email: &Email,
@@ -89,7 +82,7 @@ pub async fn notify_existing_owner(
         Err(ThrottleError::Broken(error)) => return Err(error),
     }
     let transaction = ctx.db.begin().await?;
-    let owner = super::find_by_email_in(&transaction, email).await?;
+    let owner = super::find_by_email(&transaction, email).await?;
     let Some(owner) = owner.filter(|owner| owner.is_active) else { return Ok(()) };
     let user = &owner.user;
     let mut content = EmailContent::new(EmailKind::AlreadyJoined).about(info, now);

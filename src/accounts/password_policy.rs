@@ -1,11 +1,10 @@
-//! What makes a password too weak: the four checks that Django makes, and an estimate of the
-//! guesses that it would withstand, which knows Korean words and the site's own name.
+//! What makes a password too weak: Django's four checks, and an estimate of the guesses that it
+//! withstands, which knows Korean words and the site's own name.
 //!
-//! Answers in facts; the doors turn them into sentences. What a password costs is bounded (a few
-//! milliseconds, docs/PERFORMANCE.md has the figure) and is too much for an async thread.
+//! Returns facts; the entry points turn them into sentences. The cost of a check is bounded (a few
+//! milliseconds, see docs/PERFORMANCE.md), but too high for an async thread.
 
-use std::cmp::Ordering;
-
+use super::similarity::is_similar;
 use super::strength;
 use super::strength::Estimate;
 use super::word_lists;
@@ -15,29 +14,26 @@ use crate::types::{Email, Password, Profile, User};
 /// hashing and weighing stay cheap.
 pub const MAX_LENGTH: usize = 128;
 
-/// How alike a password may be to the person's own data, in per cent, as Django measures it.
-const MAX_SIMILARITY: usize = 70;
-
-/// How many words of the site's name, and of the person's own data, the estimate is told.
+/// How many words of the site's name, and of the user's attributes, the estimate is given.
 const MAX_WORDS: usize = 8;
 
-/// The most signs that make a well-known word no harder to guess.
+/// The longest run of symbols that makes a well-known word no harder to guess.
 const MAX_DECORATION: usize = 4;
 
-/// The signs above the first digits of a keyboard, in their order.
+/// The symbols above the digits of a keyboard, in order.
 const SHIFTED_DIGITS: &str = "!@#$%^&*()";
 
-/// What a person's password must not look like.
+/// What a user's password must not resemble.
 #[derive(Debug, Clone)]
 pub struct UserAttributes {
-    /// The address, if it is one.
+    /// The address, if it is well-formed.
     pub email: Option<Email>,
     /// The profile.
     pub profile: Profile,
 }
 
 impl UserAttributes {
-    /// What an account says of its person.
+    /// Returns the attributes of a user.
     #[must_use]
     pub fn of(user: &User) -> Self {
         Self { email: Some(user.email.clone()), profile: user.profile.clone() }
@@ -48,7 +44,7 @@ impl UserAttributes {
     }
 }
 
-/// Which of the person's own data a password resembles.
+/// The attribute that a password resembles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserAttribute {
     /// The address.
@@ -66,18 +62,18 @@ pub enum Weakness {
     TooShort(u8),
     /// More than 128 code points.
     TooLong,
-    /// Looks like the person's own data.
+    /// Similar to an attribute of the user.
     TooSimilar(UserAttribute),
     /// On the lists of common passwords.
     TooCommon,
-    /// Nothing but digits.
+    /// Only digits.
     EntirelyNumeric,
-    /// None of the above, and still quickly guessed.
+    /// None of the above, and still guessed quickly.
     TooGuessable,
 }
 
 impl Weakness {
-    /// The key of the sentence that says so; the doors speak, in the reader's language.
+    /// Returns the translation key of the message.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
@@ -92,7 +88,7 @@ impl Weakness {
         }
     }
 
-    /// The sentence's placeholder and the number that belongs there, if it has one.
+    /// Returns the placeholder of the message and its number, if it has one.
     #[must_use]
     pub fn bound(self) -> Option<(&'static str, usize)> {
         match self {
@@ -103,8 +99,8 @@ impl Weakness {
     }
 }
 
-/// The words of a site's own name, which are the first that strangers try there: those of the host and
-/// of the sender of its e-mails.
+/// Returns the words of the site's own name, which attackers try first: those of the host and of the sender
+/// of its e-mails.
 #[must_use]
 pub(super) fn site_words(host: &str, sender: Option<&str>) -> Vec<String> {
     const EVERYWHERE: [&str; 6] = ["www", "com", "net", "org", "app", "dev"];
@@ -129,10 +125,7 @@ fn is_between_words(char: char) -> bool {
     !char.is_alphanumeric()
 }
 
-/// Everything that is wrong with a password, or nothing.
-///
-/// The estimate is asked last and only speaks when no named reason explains it: somebody who is
-/// told "too common" need not hear "easy to guess" as well.
+/// Returns everything that is wrong with a password, or nothing.
 #[must_use]
 pub(super) fn find_weaknesses(
     password: &Password,
@@ -143,13 +136,13 @@ pub(super) fn find_weaknesses(
     let text = password.expose();
     let mut found = Vec::new();
     if password.count() > MAX_LENGTH {
-        // Nothing else is done with it, so that its length costs nothing.
+        // Nothing else is checked, so that its length costs nothing.
         return vec![Weakness::TooLong];
     }
     if password.count() < usize::from(min_length) {
         found.push(Weakness::TooShort(min_length));
     }
-    found.extend(similar_to(text, attributes).map(Weakness::TooSimilar));
+    found.extend(similar_attribute(text, attributes).map(Weakness::TooSimilar));
     let lower = text.to_lowercase();
     let words: Vec<&str> = site.iter().map(String::as_str).chain(user_words(attributes)).collect();
     let Estimate { is_common, is_strong } = strength::estimate(text, &words);
@@ -159,15 +152,16 @@ pub(super) fn find_weaknesses(
     if text.chars().all(char::is_numeric) {
         found.push(Weakness::EntirelyNumeric);
     }
+    // "Easy to guess" would add nothing to a more precise reason.
     if found.is_empty() && (!is_strong || is_decorated_word(&lower, site)) {
         found.push(Weakness::TooGuessable);
     }
     found
 }
 
-/// Whether a password in lower case is a well-known word with what people put around one when digits
-/// and signs are asked for: a year, some digits in a row, exclamation marks. Lists of rules for guessing
-/// try these on every word, which zxcvbn does not know.
+/// Returns whether a password in lower case is a well-known word with what users add when digits and symbols
+/// are demanded: a year, digits in a row, exclamation marks. Guessing rules try these on every word, which
+/// zxcvbn does not know.
 fn is_decorated_word(lower: &str, site: &[String]) -> bool {
     let word = lower.trim_matches(|char: char| !char.is_alphabetic());
     let Some((before, after)) = (!word.is_empty()).then(|| lower.split_once(word)).flatten() else {
@@ -179,8 +173,7 @@ fn is_decorated_word(lower: &str, site: &[String]) -> bool {
     is_known && is_decoration(before) && is_decoration(after)
 }
 
-/// Whether this is one run of digits that is a date's year, in a row or short, with a few usual signs
-/// around it.
+/// Returns whether a text is a year, digits in a row or a short number, with a few common symbols around it.
 fn is_decoration(text: &str) -> bool {
     let digits = text.trim_matches(|char: char| !char.is_ascii_digit());
     let signs: Vec<char> = text.chars().filter(|char| !char.is_ascii_digit()).collect();
@@ -206,7 +199,7 @@ fn are_usual_signs(signs: &[char]) -> bool {
     signs.len() <= MAX_DECORATION && (is_repeated || SHIFTED_DIGITS.contains(&text))
 }
 
-fn similar_to(password: &str, attributes: &UserAttributes) -> Option<UserAttribute> {
+fn similar_attribute(password: &str, attributes: &UserAttributes) -> Option<UserAttribute> {
     let password = password.to_lowercase();
     let born = attributes.profile.date_of_birth.map(|date| date.to_string()).unwrap_or_default();
     let born_digits = born.replace('-', "");
@@ -219,47 +212,7 @@ fn similar_to(password: &str, attributes: &UserAttributes) -> Option<UserAttribu
     data.into_iter().find(|(_, value)| is_similar(&password, value)).map(|(which, _)| which)
 }
 
-/// Django's `UserAttributeSimilarityValidator`: the whole value and each of its words.
-fn is_similar(password: &str, value: &str) -> bool {
-    let value = value.to_lowercase();
-    let words = value.split(|char: char| !char.is_alphanumeric() && char != '_');
-    words
-        .chain([value.as_str()])
-        .filter(|word| !word.is_empty())
-        .any(|word| !is_much_longer(password, word) && is_alike(password, word))
-}
-
-/// A password ten times as long as a word cannot be made of it (Django's own short cut).
-fn is_much_longer(password: &str, word: &str) -> bool {
-    let (password, word) = (password.chars().count(), word.chars().count());
-    password >= 10 * word && 200 * word < MAX_SIMILARITY * password
-}
-
-/// Python's `SequenceMatcher.quick_ratio` (the e-mails that both have, twice, over all e-mails) is
-/// at least [`MAX_SIMILARITY`]. E-mails are compared in their order, so that the work grows with the
-/// length of both and not with the product.
-fn is_alike(a: &str, b: &str) -> bool {
-    let sorted = |text: &str| {
-        let mut contents: Vec<char> = text.chars().collect();
-        contents.sort_unstable();
-        contents
-    };
-    let (a, b) = (sorted(a), sorted(b));
-    let (mut left, mut right, mut shared) = (0, 0, 0_usize);
-    while let (Some(one), Some(other)) = (a.get(left), b.get(right)) {
-        match one.cmp(other) {
-            Ordering::Less => left += 1,
-            Ordering::Greater => right += 1,
-            Ordering::Equal => {
-                (left, right) = (left + 1, right + 1);
-                shared += 1;
-            }
-        }
-    }
-    200 * shared >= MAX_SIMILARITY * (a.len() + b.len())
-}
-
-/// The person's own words for the estimate, the whole address and name first; a bounded number of them.
+/// Returns a bounded number of the user's words for the estimate, the whole address and name first.
 fn user_words(attributes: &UserAttributes) -> Vec<&str> {
     let (email, name) = (attributes.email(), attributes.profile.name.as_str());
     let words = email.split(is_between_words).chain(name.split_whitespace());
@@ -290,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_said_at_once() {
+    fn every_weakness_is_found_at_once() {
         use Weakness::{EntirelyNumeric, TooCommon, TooShort};
 
         assert_eq!(found("123456"), [TooShort(8), TooCommon, EntirelyNumeric]);
@@ -301,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_must_not_resemble_its_owner() {
+    fn a_password_must_not_resemble_the_user() {
         use Weakness::TooSimilar;
 
         assert_eq!(found("lovelace1"), [TooSimilar(UserAttribute::Email)]);
@@ -311,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_quickly_guessed_is_refused() {
+    fn a_password_that_is_guessed_quickly_is_refused() {
         for password in ["aaaaaaaaaaaa", "qwertyqwerty1", "monkey2019", "abcdefgh1"] {
             let found = found(password);
             assert!(!found.is_empty(), "{password}: {found:?}");
@@ -319,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn korean_words_and_the_name_of_the_site_are_quickly_guessed() {
+    fn korean_words_and_the_name_of_the_site_are_guessed_quickly() {
         use Weakness::{TooCommon, TooGuessable};
 
         for (password, why) in [
@@ -347,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_common_in_django_is_common_here() {
+    fn a_password_that_django_calls_common_is_common() {
         // None of these is on zxcvbn's list.
         for password in ["fallen_angel", "Lilmama12", " fallen_angel"] {
             assert_eq!(found(password).first(), Some(&Weakness::TooCommon), "{password}");
@@ -367,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn only_usual_signs_and_digits_are_a_decoration() {
+    fn only_common_symbols_and_digits_are_a_decoration() {
         for usual in ["", "1", "12", "1!", "2026!!", "!!1234", "!@#", "1111", "7890", "!2019!"] {
             assert!(is_decoration(usual), "{usual}");
         }
@@ -394,12 +347,5 @@ mod tests {
     fn length_is_counted_in_code_points() {
         assert_eq!(found(&"가나다라마바사아자차카타파하".repeat(10)), [Weakness::TooLong]);
         assert!(!found("까치 까치 설날은 어저께").contains(&Weakness::TooShort(8)));
-    }
-
-    #[test]
-    fn likeness_is_that_of_pythons_difflib() {
-        assert!(is_alike("abcd", "bcde"), "0.75");
-        assert!(is_alike("abcdefgxyz", "abcdefguvw"), "0.7 exactly");
-        assert!(!is_alike("abcdefgxyz", "abcdefguvwq"), "0.67");
     }
 }

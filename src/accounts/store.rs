@@ -4,26 +4,27 @@ use std::collections::BTreeMap;
 
 use sea_orm::sea_query::{Alias, Cond, Expr, ExprTrait as _, LockType, SelectStatement};
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, ConnectionTrait, DbBackend, DbErr,
-    EntityTrait as _, ModelTrait as _, Order, QueryFilter as _, QueryOrder as _, QuerySelect as _,
-    QueryTrait as _, Statement, TryInsertResult, UpdateMany, Value,
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DbBackend,
+    DbErr, EntityTrait as _, ModelTrait as _, Order, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, QueryTrait as _, Statement, TryInsertResult, UpdateMany, Value,
 };
 use time::OffsetDateTime;
 
-use super::{Account, AccountSnapshot, AccountUpdate, Deactivation, NewAccount, VerifiedHash};
+use super::{Account, AccountUpdate, NewAccount, VerifiedHash};
 use crate::clock::{from_micros, to_micros};
 use crate::crypto::PasswordHash;
 use crate::db::entity::user;
 use crate::db::entity::user::Column;
-use crate::db::{Db, DbError, Invalidate, Transaction};
+use crate::db::{Db, DbError, Executor, Invalidate, Transaction};
 use crate::types::{Email, Language, Permissions, Profile, ProfileField, User, UserId};
 
-/// The list is one value, so that the statement is the same however long it is: to write and to prepare
-/// one with a place for each of a thousand numbers takes longer than to run it.
-pub(super) async fn list_emails(
-    db: &Db,
-    ids: &[UserId],
-) -> Result<BTreeMap<UserId, String>, DbError> {
+/// Returns the addresses of these accounts, of those that exist.
+pub async fn list_emails(db: &Db, ids: &[UserId]) -> Result<BTreeMap<UserId, String>, DbError> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    // The list is one value, so that the statement is the same however long it is: preparing one with a
+    // place for each of a thousand IDs takes longer than running it.
     let ids = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let backend = db.reader().get_database_backend();
     let (is_listed, ids) = match backend {
@@ -39,7 +40,8 @@ pub(super) async fn list_emails(
     Ok(pairs.collect::<Result<_, _>>()?)
 }
 
-pub(super) async fn list_taken(db: &Db, emails: &[&Email]) -> Result<Vec<String>, DbError> {
+/// Returns the canonical forms of those of these addresses that have an account.
+pub async fn list_taken(db: &Db, emails: &[&Email]) -> Result<Vec<String>, DbError> {
     let taken = user::Entity::find()
         .select_only()
         .column(Column::EmailCanonical)
@@ -50,16 +52,13 @@ pub(super) async fn list_taken(db: &Db, emails: &[&Email]) -> Result<Vec<String>
     Ok(taken)
 }
 
-/// Counted in one statement. The conditions stand as they stand in the partial indexes, or they would
-/// not be found there.
-pub(super) async fn count(
-    db: &Db,
-    since: OffsetDateTime,
-    at_most: u64,
-) -> Result<[u64; 4], DbError> {
+/// Counts the accounts: all of them, the inactive ones, those whose address is not verified, and those
+/// created since an instant. Each is counted up to `at_most`, in an index.
+pub async fn count(db: &Db, since: OffsetDateTime, at_most: u64) -> Result<[u64; 4], DbError> {
     let of = |condition: &str| {
         format!("(SELECT COUNT(*) FROM (SELECT id FROM users {condition} LIMIT {at_most}) AS few)")
     };
+    // The conditions are spelled as in the partial indexes, or the planner would not use those.
     let since = format!("WHERE created_at >= {}", to_micros(since));
     let sql = format!(
         "SELECT {}, {}, {}, {}",
@@ -72,8 +71,8 @@ pub(super) async fn count(
     let statement = Statement::from_string(connection.get_database_backend(), sql);
     let mut counts = [0; 4];
     if let Some(row) = connection.query_one_raw(statement).await? {
-        for (place, count) in counts.iter_mut().enumerate() {
-            let number: i64 = row.try_get_by_index(place)?;
+        for (index, count) in counts.iter_mut().enumerate() {
+            let number: i64 = row.try_get_by_index(index)?;
             *count = number.unsigned_abs();
         }
     }
@@ -111,63 +110,49 @@ pub(super) async fn insert(
     })
 }
 
-pub(super) async fn find_by_email<C: ConnectionTrait>(
-    connection: &C,
+/// Returns the account with this address.
+pub async fn find_by_email(
+    executor: &impl Executor,
     email: &Email,
 ) -> Result<Option<Account>, DbError> {
     let row = user::Entity::find()
         .filter(Column::EmailCanonical.eq(email.canonical()))
-        .one(connection)
+        .one(executor.connection())
         .await?;
     row.map(account_from_row).transpose()
 }
 
-pub(super) async fn list_by_ids(db: &Db, ids: &[UserId]) -> Result<Vec<Account>, DbError> {
+/// Returns those of these accounts that exist.
+pub async fn list_by_ids(db: &Db, ids: &[UserId]) -> Result<Vec<Account>, DbError> {
     let ids = ids.iter().map(|id| id.0);
     let rows = user::Entity::find().filter(Column::Id.is_in(ids)).order_by(Column::Id, Order::Asc);
     rows.all(db.reader()).await?.into_iter().map(account_from_row).collect()
 }
 
-pub(super) async fn find_by_id<C: ConnectionTrait>(
-    connection: &C,
-    id: UserId,
-) -> Result<Option<Account>, DbError> {
-    let row = user::Entity::find_by_id(id.0).one(connection).await?;
+/// Returns the account with this ID.
+pub async fn find_by_id(executor: &impl Executor, id: UserId) -> Result<Option<Account>, DbError> {
+    let row = user::Entity::find_by_id(id.0).one(executor.connection()).await?;
     row.map(account_from_row).transpose()
 }
 
-/// On SQLite a transaction that writes has no rival anyway.
-pub(super) async fn lock(
-    transaction: &Transaction,
-    id: UserId,
-) -> Result<Option<Account>, DbError> {
+/// Returns the account as it is now, and locks its row until the transaction ends. Changes to an account and
+/// to what depends on it (links, sessions) begin here, and so they are serialized.
+pub async fn lock(transaction: &Transaction, id: UserId) -> Result<Option<Account>, DbError> {
+    // SQLite ignores the lock: a transaction that writes has no rival there.
     let row =
         user::Entity::find_by_id(id.0).lock(LockType::Update).one(transaction.connection()).await?;
     row.map(account_from_row).transpose()
 }
 
-/// In one order, so that two who do it take turns.
-pub(super) async fn lock_superusers(transaction: &Transaction) -> Result<(), DbError> {
-    let _: Vec<i64> = user::Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::IsSuperuser.eq(true))
-        .order_by(Column::Id, Order::Asc)
-        .lock(LockType::Update)
-        .into_tuple()
-        .all(transaction.connection())
-        .await?;
-    Ok(())
-}
-
-pub(super) async fn has_superuser<C: ConnectionTrait>(connection: &C) -> Result<bool, DbError> {
+/// Returns whether there is an active superuser.
+pub async fn has_superuser(executor: &impl Executor) -> Result<bool, DbError> {
     let row: Option<i64> = user::Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(Column::IsSuperuser.eq(true))
         .filter(Column::IsActive.eq(true))
         .into_tuple()
-        .one(connection)
+        .one(executor.connection())
         .await?;
     Ok(row.is_some())
 }
@@ -227,8 +212,8 @@ pub(super) async fn update_verified(
     Ok(())
 }
 
-/// Whether the address was free. The unique index decides between two who want it at once; to the
-/// one who comes second it is as if it had been taken all along.
+/// Returns whether the address was free. Of two accounts that want one address at once, the unique index
+/// refuses the second, which is answered as if the address had been taken before.
 pub(super) async fn update_email(
     transaction: &Transaction,
     id: UserId,
@@ -258,22 +243,23 @@ pub(super) async fn update_email(
     }
 }
 
-pub(super) async fn update_profile(
+/// Writes a profile and the language of e-mails.
+pub async fn set_profile(
     transaction: &Transaction,
     id: UserId,
     (profile, language): (&Profile, Language),
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     transaction.after_commit(Invalidate::User(id));
-    set_profile(begin_update(id, now), profile)
+    set_profile_columns(begin_update(id, now), profile)
         .col_expr(Column::Language, Expr::value(language.tag()))
         .exec(transaction.connection())
         .await?;
     Ok(())
 }
 
-/// Whether the account is no superuser, or not the only one who stays.
-fn is_not_last_superuser(id: UserId) -> Cond {
+/// Returns the condition that an account is no superuser, or not the last one that stays active.
+pub(super) fn is_not_last_superuser(id: UserId) -> Cond {
     let other = Alias::new("other");
     let col = |column: Column| Expr::col((Alias::new("other"), column));
     let another = SelectStatement::new()
@@ -287,74 +273,8 @@ fn is_not_last_superuser(id: UserId) -> Cond {
     Cond::any().add(Column::IsSuperuser.eq(false)).add(Expr::exists(another))
 }
 
-pub(super) async fn update_deletes_at(
-    transaction: &Transaction,
-    id: UserId,
-    at: OffsetDateTime,
-) -> Result<bool, DbError> {
-    transaction.after_commit(Invalidate::User(id));
-    let done = user::Entity::update_many()
-        .col_expr(Column::DeletesAt, Expr::value(to_micros(at)))
-        .filter(Column::Id.eq(id.0))
-        .filter(is_not_last_superuser(id))
-        .exec(transaction.connection())
-        .await?;
-    Ok(done.rows_affected == 1)
-}
-
-pub(super) async fn update_inactive(
-    transaction: &Transaction,
-    id: UserId,
-    why: Deactivation<'_>,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    transaction.after_commit(Invalidate::User(id));
-    let done = begin_update(id, now)
-        .col_expr(Column::IsActive, Expr::value(false))
-        .col_expr(Column::InactiveReason, Expr::value(why.reason))
-        .col_expr(Column::InactiveUntil, Expr::value(why.until.map(to_micros)))
-        .col_expr(Column::DeletesAt, Expr::value(why.deletes_at.map(to_micros)))
-        .filter(is_not_last_superuser(id))
-        .exec(transaction.connection())
-        .await?;
-    Ok(done.rows_affected == 1)
-}
-
-pub(super) async fn update_active(
-    transaction: &Transaction,
-    id: UserId,
-    now: OffsetDateTime,
-) -> Result<(), DbError> {
-    transaction.after_commit(Invalidate::User(id));
-    begin_update(id, now)
-        .col_expr(Column::IsActive, Expr::value(true))
-        .col_expr(Column::InactiveReason, Expr::value(""))
-        .col_expr(Column::InactiveUntil, Expr::value(None::<i64>))
-        .col_expr(Column::DeletesAt, Expr::value(None::<i64>))
-        .exec(transaction.connection())
-        .await?;
-    Ok(())
-}
-
-pub(super) async fn update_restored(
-    transaction: &Transaction,
-    id: UserId,
-    before: &AccountSnapshot,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    transaction.after_commit(Invalidate::User(id));
-    let done = begin_update(id, now)
-        .col_expr(Column::IsActive, Expr::value(before.is_active))
-        .col_expr(Column::InactiveReason, Expr::value(before.reason.as_str()))
-        .col_expr(Column::InactiveUntil, Expr::value(before.until.map(to_micros)))
-        .col_expr(Column::DeletesAt, Expr::value(before.deletes_at.map(to_micros)))
-        .filter(Column::Version.eq(before.version))
-        .exec(transaction.connection())
-        .await?;
-    Ok(done.rows_affected == 1)
-}
-
-pub(super) async fn find_last(db: &Db) -> Result<Option<UserId>, DbError> {
+/// Returns the highest ID of an account, or 0 when there is none.
+pub async fn find_last(db: &Db) -> Result<UserId, DbError> {
     let last: Option<i64> = user::Entity::find()
         .select_only()
         .column(Column::Id)
@@ -362,10 +282,12 @@ pub(super) async fn find_last(db: &Db) -> Result<Option<UserId>, DbError> {
         .into_tuple()
         .one(db.reader())
         .await?;
-    Ok(last.map(UserId))
+    Ok(UserId(last.unwrap_or(0)))
 }
 
-pub(super) async fn update_account(
+/// Writes a locked account. Returns `false` when it is no longer at `version`, or when it is the last active
+/// superuser and would not stay one. One statement decides.
+pub async fn update(
     transaction: &Transaction,
     (id, version): (UserId, i64),
     update: &AccountUpdate,
@@ -373,7 +295,7 @@ pub(super) async fn update_account(
 ) -> Result<bool, DbError> {
     transaction.after_commit(Invalidate::User(id));
     let stays = update.is_superuser && update.is_active;
-    let mut update = set_profile(begin_update(id, now), &update.profile)
+    let mut update = set_profile_columns(begin_update(id, now), &update.profile)
         .col_expr(Column::Email, Expr::value(update.email.as_typed()))
         .col_expr(Column::IsActive, Expr::value(update.is_active))
         .col_expr(Column::IsStaff, Expr::value(update.is_staff))
@@ -386,96 +308,18 @@ pub(super) async fn update_account(
     Ok(done.rows_affected == 1)
 }
 
-pub(super) async fn update_suspension_over(
-    transaction: &Transaction,
-    id: UserId,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    transaction.after_commit(Invalidate::User(id));
-    let done = begin_update(id, now)
-        .col_expr(Column::IsActive, Expr::value(true))
-        .col_expr(Column::InactiveReason, Expr::value(""))
-        .col_expr(Column::InactiveUntil, Expr::value(None::<i64>))
-        .filter(Column::IsActive.eq(false))
-        .filter(Column::DeletesAt.is_null())
-        .filter(Column::InactiveUntil.lte(to_micros(now)))
-        .exec(transaction.connection())
-        .await?;
-    Ok(done.rows_affected == 1)
-}
-
-pub(super) async fn list_suspended_until(
-    db: &Db,
-    now: OffsetDateTime,
-    at_most: u64,
-) -> Result<Vec<UserId>, DbError> {
-    let ids: Vec<i64> = user::Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::InactiveUntil.lte(to_micros(now)))
-        .filter(Column::IsActive.eq(false))
-        .filter(Column::DeletesAt.is_null())
-        .limit(at_most)
-        .into_tuple()
-        .all(db.reader())
-        .await?;
-    Ok(ids.into_iter().map(UserId).collect())
-}
-
-pub(super) async fn list_due(
-    db: &Db,
-    now: OffsetDateTime,
-    at_most: u64,
-) -> Result<Vec<UserId>, DbError> {
-    let ids: Vec<i64> = user::Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::DeletesAt.lte(to_micros(now)))
-        .limit(at_most)
-        .into_tuple()
-        .all(db.reader())
-        .await?;
-    Ok(ids.into_iter().map(UserId).collect())
-}
-
-pub(super) async fn list_unverified(
-    db: &Db,
-    before: OffsetDateTime,
-    at_most: u64,
-) -> Result<Vec<UserId>, DbError> {
-    let ids: Vec<i64> = user::Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::EmailVerifiedAt.is_null())
-        .filter(Column::CreatedAt.lt(to_micros(before)))
-        .filter(Column::IsStaff.eq(false))
-        .filter(Column::IsSuperuser.eq(false))
-        .limit(at_most)
-        .into_tuple()
-        .all(db.reader())
-        .await?;
-    Ok(ids.into_iter().map(UserId).collect())
-}
-
-pub(super) async fn delete(transaction: &Transaction, id: UserId) -> Result<bool, DbError> {
-    transaction.after_commit(Invalidate::User(id));
-    let done = user::Entity::delete_many()
-        .filter(Column::Id.eq(id.0))
-        .filter(is_not_last_superuser(id))
-        .exec(transaction.connection())
-        .await?;
-    Ok(done.rows_affected == 1)
-}
-
-/// What begins every statement that saves an account.
-fn begin_update(id: UserId, now: OffsetDateTime) -> UpdateMany<user::Entity> {
+/// Begins a statement that saves an account, which counts its version.
+pub(super) fn begin_update(id: UserId, now: OffsetDateTime) -> UpdateMany<user::Entity> {
     user::Entity::update_many()
         .col_expr(Column::UpdatedAt, Expr::value(to_micros(now)))
         .col_expr(Column::Version, Expr::col(Column::Version).add(1))
         .filter(Column::Id.eq(id.0))
 }
 
-fn set_profile(update: UpdateMany<user::Entity>, profile: &Profile) -> UpdateMany<user::Entity> {
+fn set_profile_columns(
+    update: UpdateMany<user::Entity>,
+    profile: &Profile,
+) -> UpdateMany<user::Entity> {
     let set = |update: UpdateMany<_>, field: &ProfileField| {
         update.col_expr(column_of(*field), Expr::value(profile.to_stored(*field)))
     };
@@ -504,8 +348,7 @@ fn account_from_row(row: user::Model) -> Result<Account, DbError> {
     })
 }
 
-/// The words of a row. What was a word when it was written is one when it is read; a row that
-/// another program has spoilt is an error of the database and not a reason to panic.
+/// Parses a row. A value that another program has damaged is a database error and not a reason to panic.
 pub(crate) fn user_from_row(row: &user::Model) -> Result<User, DbError> {
     let malformed = |column: &str| sea_orm::DbErr::Type(format!("users.{column} of {}", row.id));
     let mut profile = Profile::default();

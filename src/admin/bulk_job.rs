@@ -9,11 +9,14 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
+pub use super::store::{
+    find, is_any_running, list_latest, list_snapshots, save_snapshot, stop, update_progress,
+};
 use super::{Actor, AdminAction, ImportedUser, store};
+
 use crate::accounts::search::UserFilter;
-use crate::accounts::{Account, AccountSnapshot};
 use crate::crypto::DerivedKeys;
-use crate::db::{Db, DbError, Transaction};
+use crate::db::{DbError, Transaction};
 use crate::types::{BulkJobId, Permission, RequestInfo, UserId};
 
 /// How long a finished job can be undone.
@@ -274,22 +277,6 @@ pub async fn start_draft(
     store::update_started(transaction, id, by, now - DRAFT_LIFETIME).await
 }
 
-/// Returns the job with this id.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn find(db: &Db, id: BulkJobId) -> Result<Option<BulkJob>, DbError> {
-    store::find(db, id).await
-}
-
-/// Lists the latest jobs, newest first, without drafts.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn list_latest(db: &Db, at_most: u64) -> Result<Vec<BulkJob>, DbError> {
-    store::list_latest(db, at_most).await
-}
-
 /// Which running job a node claims.
 #[derive(Debug, Clone, Copy)]
 pub enum Claim<'a> {
@@ -314,14 +301,6 @@ pub async fn claim_next(
     Ok(Some((job, spec)))
 }
 
-/// Tells whether any job is running. The worker asks this every second, so it is one cheap query.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn is_any_running(db: &Db) -> Result<bool, DbError> {
-    store::is_any_running(db).await
-}
-
 /// What a batch adds to its job.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchProgress {
@@ -333,44 +312,6 @@ pub struct BatchProgress {
     pub skipped: u64,
     /// The state after the batch.
     pub state: BulkJobState,
-}
-
-/// Adds a batch to a locked job. The specification is deleted when the job ends.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn update_progress(
-    transaction: &Transaction,
-    id: BulkJobId,
-    progress: BatchProgress,
-    now: OffsetDateTime,
-) -> Result<(), DbError> {
-    store::update_progress(transaction, id, progress, now).await
-}
-
-/// Saves what an account was before the job changed it.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn save_snapshot(
-    transaction: &Transaction,
-    id: BulkJobId,
-    before: &Account,
-) -> Result<(), DbError> {
-    store::insert_snapshot(transaction, id, before).await
-}
-
-/// Lists the snapshots of accounts after `cursor`, in the order of their ids.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn list_snapshots(
-    transaction: &Transaction,
-    id: BulkJobId,
-    cursor: i64,
-    at_most: u64,
-) -> Result<Vec<(UserId, AccountSnapshot)>, DbError> {
-    store::list_snapshots(transaction, id, cursor, at_most).await
 }
 
 /// Marks a job as undone by another one. Returns `false` when it cannot be undone or was undone
@@ -385,18 +326,6 @@ pub async fn set_undone(
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     store::update_undone(transaction, id, by, now - UNDO_WINDOW).await
-}
-
-/// Stops a running job. Returns `false` when it has ended.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn stop(
-    transaction: &Transaction,
-    id: BulkJobId,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    store::update_stopped(transaction, id, now).await
 }
 
 /// Deletes up to `at_most` jobs that ended long ago, with their snapshots, and drafts that nobody

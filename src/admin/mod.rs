@@ -137,7 +137,7 @@ pub async fn outranks(db: &Db, user: &User, reader: &User) -> Result<bool, DbErr
 /// # Errors
 /// [`AdminError::Forbidden`] when the actor is no longer staff.
 pub async fn reload_actor(transaction: &Transaction, by: UserId) -> Result<User, AdminError> {
-    let account = accounts::find_by_id_in(transaction, by).await?;
+    let account = accounts::find_by_id(transaction, by).await?;
     let user = account.filter(|account| account.is_active).map(|account| account.user);
     let user = user.ok_or(AdminError::Forbidden)?;
     if !user.is_staff && !user.is_superuser {
@@ -147,7 +147,7 @@ pub async fn reload_actor(transaction: &Transaction, by: UserId) -> Result<User,
 }
 
 async fn as_granted(transaction: &Transaction, user: User) -> Result<User, DbError> {
-    let granted = groups::granted_permissions_in(transaction, user.id).await?;
+    let granted = groups::granted_permissions(transaction, user.id).await?;
     Ok(User { granted, ..user })
 }
 

@@ -40,11 +40,13 @@ pub(super) async fn insert(
     Ok(BulkJobId(done.last_insert_id))
 }
 
-pub(super) async fn find(db: &Db, id: BulkJobId) -> Result<Option<BulkJob>, DbError> {
+/// Returns the job with this id.
+pub async fn find(db: &Db, id: BulkJobId) -> Result<Option<BulkJob>, DbError> {
     Ok(Entity::find_by_id(id.0).one(db.reader()).await?.map(job))
 }
 
-pub(super) async fn list_latest(db: &Db, at_most: u64) -> Result<Vec<BulkJob>, DbError> {
+/// Lists the latest jobs, newest first, without drafts.
+pub async fn list_latest(db: &Db, at_most: u64) -> Result<Vec<BulkJob>, DbError> {
     let rows = Entity::find()
         .filter(Column::State.ne(BulkJobState::Draft.as_str()))
         .order_by(Column::Id, Order::Desc)
@@ -52,7 +54,8 @@ pub(super) async fn list_latest(db: &Db, at_most: u64) -> Result<Vec<BulkJob>, D
     Ok(rows.all(db.reader()).await?.into_iter().map(job).collect())
 }
 
-pub(super) async fn is_any_running(db: &Db) -> Result<bool, DbError> {
+/// Tells whether any job is running. The worker asks this every second, so it is one cheap query.
+pub async fn is_any_running(db: &Db) -> Result<bool, DbError> {
     let row: Option<i64> = Entity::find()
         .select_only()
         .column(Column::Id)
@@ -87,7 +90,8 @@ pub(super) async fn lock_next(
     }))
 }
 
-pub(super) async fn update_progress(
+/// Adds a batch to a locked job. The specification is deleted when the job ends.
+pub async fn update_progress(
     transaction: &Transaction,
     id: BulkJobId,
     progress: BatchProgress,
@@ -125,7 +129,8 @@ pub(super) async fn update_started(
     Ok(done.rows_affected == 1)
 }
 
-pub(super) async fn update_stopped(
+/// Stops a running job. Returns `false` when it has ended.
+pub async fn stop(
     transaction: &Transaction,
     id: BulkJobId,
     now: OffsetDateTime,
@@ -158,7 +163,8 @@ pub(super) async fn update_undone(
     Ok(done.rows_affected == 1)
 }
 
-pub(super) async fn insert_snapshot(
+/// Saves what an account was before the job changed it.
+pub async fn save_snapshot(
     transaction: &Transaction,
     id: BulkJobId,
     before: &Account,
@@ -177,7 +183,8 @@ pub(super) async fn insert_snapshot(
     Ok(())
 }
 
-pub(super) async fn list_snapshots(
+/// Lists the snapshots of accounts after `cursor`, in the order of their ids.
+pub async fn list_snapshots(
     transaction: &Transaction,
     id: BulkJobId,
     cursor: i64,

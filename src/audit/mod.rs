@@ -8,8 +8,12 @@ mod store;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+pub use store::{
+    anonymize, count_by_day, count_since, export, list_latest, list_of_user, record, search,
+};
+
 use crate::clock::to_micros;
-use crate::db::{Db, DbError, Transaction};
+use crate::db::{DbError, Transaction};
 use crate::types::{RequestInfo, SessionId, UserId};
 
 /// The kind of an event. The names are stored: kinds are added, and their names never change.
@@ -366,18 +370,6 @@ impl RecordedEvent {
 /// How long failed log-ins are kept. Visitors cause them, so they are not kept for ever.
 const KEEP_FAILURES: time::Duration = time::Duration::days(90);
 
-/// Writes an event in the transaction of what it reports.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn record(
-    transaction: &Transaction,
-    event: AuditEvent<'_>,
-    now: OffsetDateTime,
-) -> Result<(), DbError> {
-    store::insert(transaction, event, now).await
-}
-
 /// How many rows failed log-ins at unknown addresses overwrite: enough that two of them seldom wait
 /// for each other.
 const UNKNOWN_FAILURES: u8 = 64;
@@ -395,93 +387,6 @@ pub async fn record_unknown_failure(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     store::upsert_unknown_failure(transaction, any % UNKNOWN_FAILURES, info, now).await
-}
-
-/// Removes client addresses, user agents and details from every event in which the user is actor or
-/// target. The events themselves stay.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn anonymize(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
-    store::anonymize(transaction, user).await
-}
-
-/// Lists the events of an account, newest first: at most `limit`, older than the event `before`.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn list_of_user(
-    db: &Db,
-    target: UserId,
-    before: Option<i64>,
-    limit: u64,
-) -> Result<Vec<RecordedEvent>, DbError> {
-    store::list_of_user(db, target, before, limit).await
-}
-
-/// Lists the latest events of one kind of an account, newest first.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn list_latest(
-    db: &Db,
-    target: UserId,
-    kind: AuditEventKind,
-    limit: u64,
-) -> Result<Vec<RecordedEvent>, DbError> {
-    store::list_latest(db, target, kind, limit).await
-}
-
-/// Lists the events that match, newest first: at most `limit`, before a cursor.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn search(
-    db: &Db,
-    search: &AuditSearch,
-    before: Option<AuditCursor>,
-    limit: u64,
-) -> Result<Vec<RecordedEvent>, DbError> {
-    store::search(db, search, before, limit).await
-}
-
-/// Lists the events that match, for an export.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn export(
-    db: &Db,
-    search: &AuditSearch,
-    before: Option<AuditCursor>,
-    limit: u64,
-) -> Result<Vec<ExportedEvent>, DbError> {
-    store::export(db, search, before, limit).await
-}
-
-/// Counts two kinds of events by day (days since 1970, UTC). Reads only an index.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn count_by_day(
-    db: &Db,
-    kinds: [AuditEventKind; 2],
-    from: OffsetDateTime,
-    to: OffsetDateTime,
-) -> Result<Vec<(Option<AuditEventKind>, i64, i64)>, DbError> {
-    store::count_by_day(db, kinds, from, to).await
-}
-
-/// Counts the events of a kind since an instant, up to `at_most`.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn count_since(
-    db: &Db,
-    kind: AuditEventKind,
-    from: OffsetDateTime,
-    at_most: u64,
-) -> Result<u64, DbError> {
-    store::count_since(db, kind, from, at_most).await
 }
 
 /// Deletes up to `at_most` old failed log-ins and returns their number. All other events stay.

@@ -15,7 +15,8 @@ use crate::db::entity::audit_event::Column;
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{RequestInfo, UserId};
 
-pub(super) async fn insert(
+/// Writes an event in the transaction of what it reports.
+pub async fn record(
     transaction: &Transaction,
     event: AuditEvent<'_>,
     now: OffsetDateTime,
@@ -63,7 +64,9 @@ pub(super) async fn upsert_unknown_failure(
     Ok(())
 }
 
-pub(super) async fn anonymize(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
+/// Removes client addresses, user agents and details from every event in which the user is actor or
+/// target. The events themselves stay.
+pub async fn anonymize(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
     let is_about = Cond::any().add(Column::TargetId.eq(user.0)).add(Column::ActorId.eq(user.0));
     audit_event::Entity::update_many()
         .col_expr(Column::Ip, Expr::value(""))
@@ -76,7 +79,8 @@ pub(super) async fn anonymize(transaction: &Transaction, user: UserId) -> Result
     Ok(())
 }
 
-pub(super) async fn list_of_user(
+/// Lists the events of an account, newest first: at most `limit`, older than the event `before`.
+pub async fn list_of_user(
     db: &Db,
     target: UserId,
     before: Option<i64>,
@@ -90,7 +94,8 @@ pub(super) async fn list_of_user(
     Ok(rows.into_iter().map(recorded).collect())
 }
 
-pub(super) async fn list_latest(
+/// Lists the latest events of one kind of an account, newest first.
+pub async fn list_latest(
     db: &Db,
     target: UserId,
     kind: AuditEventKind,
@@ -122,10 +127,12 @@ fn recorded(row: audit_event::Model) -> RecordedEvent {
     }
 }
 
+/// Lists the events that match, newest first: at most `limit`, before a cursor.
+///
 /// Lets one index decide: that of the target, else of the actor, else of the kind, else of the
 /// instant. The other conditions filter its rows and are written so that no planner uses their
 /// index: without statistics SQLite would read every log-in of the site to find those of one user.
-pub(super) async fn search(
+pub async fn search(
     db: &Db,
     search: &AuditSearch,
     before: Option<AuditCursor>,
@@ -135,8 +142,10 @@ pub(super) async fn search(
     Ok(rows.into_iter().map(recorded).collect())
 }
 
+/// Lists the events that match, for an export.
+///
 /// Leaves the details as they are stored: they were JSON when they were written.
-pub(super) async fn export(
+pub async fn export(
     db: &Db,
     search: &AuditSearch,
     before: Option<AuditCursor>,
@@ -196,7 +205,8 @@ async fn find(
 /// Microseconds per day.
 const DAY: i64 = 86_400_000_000;
 
-pub(super) async fn count_by_day(
+/// Counts two kinds of events by day (days since 1970, UTC). Reads only an index.
+pub async fn count_by_day(
     db: &Db,
     kinds: [AuditEventKind; 2],
     from: OffsetDateTime,
@@ -221,7 +231,8 @@ pub(super) async fn count_by_day(
     Ok(days.collect())
 }
 
-pub(super) async fn count_since(
+/// Counts the events of a kind since an instant, up to `at_most`.
+pub async fn count_since(
     db: &Db,
     kind: AuditEventKind,
     from: OffsetDateTime,

@@ -5,11 +5,13 @@
 
 mod after_commit;
 pub mod entity;
+mod executor;
 mod failure;
 mod migrate;
 mod pool;
 mod postgres;
 mod probe;
+mod query_builder;
 mod transaction;
 
 use std::io;
@@ -28,8 +30,10 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 pub use self::after_commit::{Invalidate, Invalidator};
+pub use self::executor::Executor;
 pub use self::pool::Pool;
 pub use self::probe::connection_error;
+pub use self::query_builder::QueryBuilder;
 pub use self::transaction::Transaction;
 use crate::config::DatabaseUrl;
 use crate::owner_only;

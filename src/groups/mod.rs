@@ -8,8 +8,13 @@ use thiserror::Error;
 use time::{Date, OffsetDateTime};
 use validator::ValidationError;
 
-use crate::db::{Db, DbError, Transaction};
-use crate::types::{FromText, GroupId, Permissions, UserId, text, text_error};
+pub use store::{
+    create, delete, find, granted_permissions, has_member_granted, list, list_of_user, lock, names,
+    set_memberships, update,
+};
+
+use crate::db::{DbError, Transaction};
+use crate::types::{FromText, GroupId, Permissions, text, text_error};
 
 /// The longest name in code points, as in Django.
 const MAX_NAME: usize = 150;
@@ -83,125 +88,6 @@ pub struct Group {
     pub members: u64,
 }
 
-/// Lists up to `at_most` groups by name.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn list(db: &Db, at_most: u64) -> Result<Vec<Group>, DbError> {
-    store::list(db, at_most).await
-}
-
-/// Lists the names of up to `at_most` groups, by one statement.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn names(db: &Db, at_most: u64) -> Result<Vec<(GroupId, String)>, DbError> {
-    store::list_names(db, at_most).await
-}
-
-/// Returns the group with this id.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn find(db: &Db, id: GroupId) -> Result<Option<Group>, DbError> {
-    store::find(db.reader(), id).await
-}
-
-/// Returns the group, locked until the transaction ends.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn lock(transaction: &Transaction, id: GroupId) -> Result<Option<Group>, DbError> {
-    store::lock(transaction, id).await
-}
-
-/// Creates a group. Returns `None` when the name is taken.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn create(
-    transaction: &Transaction,
-    name: &GroupName,
-    permissions: Permissions,
-    now: OffsetDateTime,
-) -> Result<Option<GroupId>, DbError> {
-    store::insert(transaction, name, permissions, now).await
-}
-
-/// Writes a locked group. Returns `false` when the name is taken; then the transaction must not be
-/// committed.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn update(
-    transaction: &Transaction,
-    id: GroupId,
-    name: &GroupName,
-    permissions: Permissions,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    store::update(transaction, id, name, permissions, now).await
-}
-
-/// Deletes a group; its members stay.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn delete(transaction: &Transaction, id: GroupId) -> Result<bool, DbError> {
-    store::delete(transaction, id).await
-}
-
-/// Tells whether any group grants one of the permissions `any` to a member of this group who is
-/// staff and no superuser.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn has_member_granted(
-    transaction: &Transaction,
-    group: GroupId,
-    any: Permissions,
-) -> Result<bool, DbError> {
-    store::exists_member_granted(transaction, group, any).await
-}
-
-/// Returns the permissions that the groups of a user grant together.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn granted_permissions(db: &Db, user: UserId) -> Result<Permissions, DbError> {
-    store::granted_permissions(db.reader(), user).await
-}
-
-/// Does the same inside a transaction.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn granted_permissions_in(
-    transaction: &Transaction,
-    user: UserId,
-) -> Result<Permissions, DbError> {
-    store::granted_permissions(transaction.connection(), user).await
-}
-
-/// Lists the groups of a user with their names.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn list_of_user(db: &Db, user: UserId) -> Result<Vec<(GroupId, String)>, DbError> {
-    store::list_of_user(db.reader(), user).await
-}
-
-/// Does the same inside a transaction.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn list_of_user_in(
-    transaction: &Transaction,
-    user: UserId,
-) -> Result<Vec<(GroupId, String)>, DbError> {
-    store::list_of_user(transaction.connection(), user).await
-}
-
 /// Returns these groups, locked until the transaction ends; `None` when one of them does not exist.
 ///
 /// # Errors
@@ -222,16 +108,4 @@ pub async fn lock_all(
         }
     }
     Ok(Some(groups))
-}
-
-/// Replaces the groups of a locked account.
-///
-/// # Errors
-/// [`DbError`] when the database cannot, and when a group does not exist.
-pub async fn set_memberships(
-    transaction: &Transaction,
-    user: UserId,
-    groups: &[GroupId],
-) -> Result<(), DbError> {
-    store::replace_memberships(transaction, user, groups).await
 }

@@ -10,10 +10,11 @@ use time::OffsetDateTime;
 use super::{Group, GroupName};
 use crate::clock::to_micros;
 use crate::db::entity::{group, group_member, group_permission, user};
-use crate::db::{Db, DbError, Invalidate, Transaction};
+use crate::db::{Db, DbError, Executor, Invalidate, Transaction};
 use crate::types::{GroupId, Permission, Permissions, UserId};
 
-pub(super) async fn list(db: &Db, at_most: u64) -> Result<Vec<Group>, DbError> {
+/// Lists up to `at_most` groups by name.
+pub async fn list(db: &Db, at_most: u64) -> Result<Vec<Group>, DbError> {
     let rows =
         group::Entity::find().order_by_asc(group::Column::Name).limit(at_most).all(db.reader());
     let mut groups = Vec::new();
@@ -23,7 +24,8 @@ pub(super) async fn list(db: &Db, at_most: u64) -> Result<Vec<Group>, DbError> {
     Ok(groups)
 }
 
-pub(super) async fn list_names(db: &Db, at_most: u64) -> Result<Vec<(GroupId, String)>, DbError> {
+/// Lists the names of up to `at_most` groups, by one statement.
+pub async fn names(db: &Db, at_most: u64) -> Result<Vec<(GroupId, String)>, DbError> {
     let names: Vec<(i64, String)> = group::Entity::find()
         .select_only()
         .columns([group::Column::Id, group::Column::Name])
@@ -35,17 +37,16 @@ pub(super) async fn list_names(db: &Db, at_most: u64) -> Result<Vec<(GroupId, St
     Ok(names.into_iter().map(|(id, name)| (GroupId(id), name)).collect())
 }
 
-pub(super) async fn find<C: ConnectionTrait>(
-    connection: &C,
-    id: GroupId,
-) -> Result<Option<Group>, DbError> {
-    match group::Entity::find_by_id(id.0).one(connection).await? {
-        Some(row) => filled(connection, row).await.map(Some),
+/// Returns the group with this id.
+pub async fn find(executor: &impl Executor, id: GroupId) -> Result<Option<Group>, DbError> {
+    match group::Entity::find_by_id(id.0).one(executor.connection()).await? {
+        Some(row) => filled(executor.connection(), row).await.map(Some),
         None => Ok(None),
     }
 }
 
-pub(super) async fn lock(transaction: &Transaction, id: GroupId) -> Result<Option<Group>, DbError> {
+/// Returns the group, locked until the transaction ends.
+pub async fn lock(transaction: &Transaction, id: GroupId) -> Result<Option<Group>, DbError> {
     let connection = transaction.connection();
     match group::Entity::find_by_id(id.0).lock(LockType::Update).one(connection).await? {
         Some(row) => filled(connection, row).await.map(Some),
@@ -73,7 +74,8 @@ fn known(names: &[String]) -> Permissions {
     names.iter().filter_map(|name| Permission::from_stored(name)).collect()
 }
 
-pub(super) async fn insert(
+/// Creates a group. Returns `None` when the name is taken.
+pub async fn create(
     transaction: &Transaction,
     name: &GroupName,
     permissions: Permissions,
@@ -95,7 +97,9 @@ pub(super) async fn insert(
     Ok(Some(id))
 }
 
-pub(super) async fn update(
+/// Writes a locked group. Returns `false` when the name is taken; then the transaction must not be
+/// committed.
+pub async fn update(
     transaction: &Transaction,
     id: GroupId,
     name: &GroupName,
@@ -144,14 +148,17 @@ async fn replace_permissions(
     Ok(())
 }
 
-pub(super) async fn delete(transaction: &Transaction, id: GroupId) -> Result<bool, DbError> {
+/// Deletes a group; its members stay.
+pub async fn delete(transaction: &Transaction, id: GroupId) -> Result<bool, DbError> {
     // What members may do is cached with their sessions.
     transaction.after_commit(Invalidate::AllSessions);
     let done = group::Entity::delete_by_id(id.0).exec(transaction.connection()).await?;
     Ok(done.rows_affected == 1)
 }
 
-pub(super) async fn exists_member_granted(
+/// Tells whether any group grants one of the permissions `any` to a member of this group who is
+/// staff and no superuser.
+pub async fn has_member_granted(
     transaction: &Transaction,
     group: GroupId,
     any: Permissions,
@@ -185,8 +192,9 @@ pub(super) async fn exists_member_granted(
     Ok(member.is_some())
 }
 
-pub(super) async fn granted_permissions<C: ConnectionTrait>(
-    connection: &C,
+/// Returns the permissions that the groups of a user grant together.
+pub async fn granted_permissions(
+    executor: &impl Executor,
     user: UserId,
 ) -> Result<Permissions, DbError> {
     let groups = group_member::Entity::find()
@@ -199,13 +207,14 @@ pub(super) async fn granted_permissions<C: ConnectionTrait>(
         .column(group_permission::Column::Permission)
         .filter(group_permission::Column::GroupId.in_subquery(groups))
         .into_tuple()
-        .all(connection)
+        .all(executor.connection())
         .await?;
     Ok(known(&names))
 }
 
-pub(super) async fn list_of_user<C: ConnectionTrait>(
-    connection: &C,
+/// Lists the groups of a user with their names.
+pub async fn list_of_user(
+    executor: &impl Executor,
     user: UserId,
 ) -> Result<Vec<(GroupId, String)>, DbError> {
     let groups = group_member::Entity::find()
@@ -216,12 +225,13 @@ pub(super) async fn list_of_user<C: ConnectionTrait>(
     let rows = group::Entity::find()
         .filter(group::Column::Id.in_subquery(groups))
         .order_by_asc(group::Column::Name)
-        .all(connection)
+        .all(executor.connection())
         .await?;
     Ok(rows.into_iter().map(|row| (GroupId(row.id), row.name)).collect())
 }
 
-pub(super) async fn replace_memberships(
+/// Replaces the groups of a locked account.
+pub async fn set_memberships(
     transaction: &Transaction,
     user: UserId,
     groups: &[GroupId],

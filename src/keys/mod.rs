@@ -10,6 +10,8 @@ mod store;
 use thiserror::Error;
 use time::{Duration, OffsetDateTime};
 
+pub use store::add;
+
 use crate::context::Context;
 use crate::crypto::{Algorithm, KeyError, Keyring, SigningKey, TimedKey, UnsealError, jwt};
 use crate::db::{DbError, Transaction};
@@ -121,19 +123,6 @@ pub fn generate(ctx: &Context, algorithm: Algorithm, at_once: bool) -> Result<Ne
         sealed: ctx.keys.seal(LABEL, &private),
         token_lifetime: token_lifetime(ctx),
     })
-}
-
-/// Puts a key into the line; `false` means that another node has put one there. When the caller has
-/// committed, [`load`] has this node know it.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn add(
-    transaction: &Transaction,
-    key: &NewKey,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    store::insert(transaction, key, now).await
 }
 
 /// Deletes every key that is older than this one; tells how many.

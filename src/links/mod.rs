@@ -12,6 +12,8 @@ use std::time::Duration;
 use thiserror::Error;
 use time::OffsetDateTime;
 
+pub use store::{list_pending, revoke, sweep};
+
 use crate::crypto::{Random, hash_secret};
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{Email, Secret, UserId};
@@ -238,19 +240,6 @@ pub async fn find_past(db: &Db, token: &Secret) -> Result<Option<PastLink>, DbEr
     }))
 }
 
-/// Lists a user's valid links, the newest first, at most `at_most`.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn list_pending(
-    db: &Db,
-    user: UserId,
-    now: OffsetDateTime,
-    at_most: u64,
-) -> Result<Vec<PendingLink>, DbError> {
-    store::list_pending(db, user, now, at_most).await
-}
-
 /// Uses a link; returns `false`, and changes nothing, if it is not valid. This is the one statement
 /// that decides.
 ///
@@ -280,21 +269,6 @@ pub async fn consume_all(
     Ok(used.iter().any(|hash| hash == hash_secret(token).as_str()))
 }
 
-/// Revokes a user's links of these purposes that were created at `since` or later. The caller holds
-/// the lock on the account.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn revoke(
-    transaction: &Transaction,
-    user: UserId,
-    purposes: &[Purpose],
-    since: OffsetDateTime,
-    now: OffsetDateTime,
-) -> Result<(), DbError> {
-    store::update_revoked(transaction, user, purposes, since, now).await
-}
-
 /// Returns whether another user may still take this address back, so that nobody else may use it.
 ///
 /// # Errors
@@ -306,16 +280,4 @@ pub async fn is_reserved(
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
     store::exists_for(transaction, email, Purpose::UndoEmailChange, except, now).await
-}
-
-/// Deletes up to `at_most` expired links; returns how many.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn sweep(
-    transaction: &Transaction,
-    now: OffsetDateTime,
-    at_most: u64,
-) -> Result<u64, DbError> {
-    store::delete_expired(transaction, now, at_most).await
 }

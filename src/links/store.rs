@@ -58,7 +58,8 @@ pub(super) async fn find(
     Ok(one_time_link::Entity::find_by_id(hash.as_str()).one(db.reader()).await?)
 }
 
-pub(super) async fn list_pending(
+/// Lists a user's valid links, the newest first, at most `at_most`.
+pub async fn list_pending(
     db: &Db,
     user: UserId,
     now: OffsetDateTime,
@@ -115,7 +116,9 @@ pub(super) async fn update_all_used(
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-pub(super) async fn update_revoked(
+/// Revokes a user's links of these purposes that were created at `since` or later. The caller holds
+/// the lock on the account.
+pub async fn revoke(
     transaction: &Transaction,
     user: UserId,
     purposes: &[Purpose],
@@ -151,7 +154,8 @@ pub(super) async fn exists_for(
     Ok(query.one(transaction.connection()).await?.is_some())
 }
 
-pub(super) async fn delete_expired(
+/// Deletes up to `at_most` expired links; returns how many.
+pub async fn sweep(
     transaction: &Transaction,
     now: OffsetDateTime,
     at_most: u64,

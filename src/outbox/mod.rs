@@ -21,7 +21,9 @@ use crate::db::{Db, DbError, Transaction};
 use crate::mail::{EmailContent, EmailKind, TemplateData};
 use crate::types::{Email, Language, Secret, UserId};
 
-pub use store::{DeliveryStatus, OutboxEntry};
+pub use store::{
+    DeliveryStatus, OutboxEntry, delete_for_user, discard, list, list_for_user, retry_now,
+};
 
 /// How long a claimed e-mail is left alone: what an e-mail is late at most when the node that claimed it
 /// dies. A claim is renewed three times before it ends, so that neither a slow database nor one renewal
@@ -224,14 +226,6 @@ pub async fn set_content(
     store::update_content(transaction, request, to, &seal(keys, email)).await
 }
 
-/// Drops an e-mail that asked for an answer where there is nobody to answer.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn discard(db: &Db, request: &ClaimedEmail) -> Result<(), DbError> {
-    store::delete(db, request).await
-}
-
 /// The e-mail is with the mail server: it is finished, and what it said is gone. That is so whoever
 /// has claimed it by now. Of the last e-mail to a person who is gone nothing is kept, not even the
 /// address.
@@ -240,7 +234,7 @@ pub async fn discard(db: &Db, request: &ClaimedEmail) -> Result<(), DbError> {
 /// [`DbError`] when the database cannot.
 pub async fn mark_sent(db: &Db, email: &ClaimedEmail, now: OffsetDateTime) -> Result<(), DbError> {
     if email.content.kind == EmailKind::Deleted {
-        return store::delete(db, email).await;
+        return store::discard(db, email).await;
     }
     store::update_sent(db, email.id, now).await
 }
@@ -280,52 +274,6 @@ pub async fn release(db: &Db, emails: &[ClaimedEmail], at: OffsetDateTime) -> Re
     let Some(first) = emails.first() else { return Ok(()) };
     let ids: Vec<_> = emails.iter().map(|email| email.id).collect();
     store::update_released(db, &ids, first.claimed_at, at).await
-}
-
-/// What became of the e-mails to a person: the newest first, at most `at_most`.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn list_for_user(
-    db: &Db,
-    user: UserId,
-    at_most: u64,
-) -> Result<Vec<OutboxEntry>, DbError> {
-    store::list_for_user(db, user, at_most).await
-}
-
-/// All e-mails, newest first: at most `at_most` of a status, older than the e-mail `before`.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn list(
-    db: &Db,
-    status: Option<DeliveryStatus>,
-    before: Option<i64>,
-    at_most: u64,
-) -> Result<Vec<OutboxEntry>, DbError> {
-    store::list(db, status, before, at_most).await
-}
-
-/// Makes an e-mail due now that has failed and waits; `false` for every other. An e-mail that somebody
-/// is sending is left alone, or it would go out twice.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn retry_now(
-    transaction: &Transaction,
-    id: i64,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    store::update_due_now(transaction, id, now).await
-}
-
-/// Forgets every e-mail to a person, sent or not.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn delete_for_user(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
-    store::delete_for_user(transaction, user).await
 }
 
 /// Deletes up to `at_most` e-mails that have been finished for a while, or that nobody could finish;

@@ -256,7 +256,8 @@ pub(super) async fn update_renewed(
     Ok(())
 }
 
-pub(super) async fn list_for_user(
+/// What became of the e-mails to a person: the newest first, at most `at_most`.
+pub async fn list_for_user(
     db: &Db,
     user: UserId,
     at_most: u64,
@@ -270,8 +271,10 @@ pub(super) async fn list_for_user(
     Ok(rows.into_iter().map(logged).collect())
 }
 
+/// All e-mails, newest first: at most `at_most` of a status, older than the e-mail `before`.
+///
 /// Each status has its index, and the rest is read from the newest on.
-pub(super) async fn list(
+pub async fn list(
     db: &Db,
     status: Option<DeliveryStatus>,
     before: Option<i64>,
@@ -308,7 +311,9 @@ fn logged(row: outbox::Model) -> OutboxEntry {
     }
 }
 
-pub(super) async fn update_due_now(
+/// Makes an e-mail due now that has failed and waits; `false` for every other. An e-mail that somebody
+/// is sending is left alone, or it would go out twice.
+pub async fn retry_now(
     transaction: &Transaction,
     id: i64,
     now: OffsetDateTime,
@@ -323,7 +328,8 @@ pub(super) async fn update_due_now(
     Ok(done.rows_affected == 1)
 }
 
-pub(super) async fn delete(db: &Db, request: &ClaimedEmail) -> Result<(), DbError> {
+/// Drops an e-mail that asked for an answer where there is nobody to answer.
+pub async fn discard(db: &Db, request: &ClaimedEmail) -> Result<(), DbError> {
     outbox::Entity::delete_many()
         .filter(Column::Id.eq(request.id))
         .filter(is_claimed_since(request.claimed_at))
@@ -332,10 +338,8 @@ pub(super) async fn delete(db: &Db, request: &ClaimedEmail) -> Result<(), DbErro
     Ok(())
 }
 
-pub(super) async fn delete_for_user(
-    transaction: &Transaction,
-    user: UserId,
-) -> Result<(), DbError> {
+/// Forgets every e-mail to a person, sent or not.
+pub async fn delete_for_user(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
     outbox::Entity::delete_many()
         .filter(Column::UserId.eq(user.0))
         .exec(transaction.connection())

@@ -32,11 +32,11 @@ pub(super) async fn for_new_session(
     if ctx.settings.custom_claims.is_empty() {
         return Ok(Claims::new());
     }
-    let account = accounts::find_by_id_in(transaction, user).await?;
+    let account = accounts::find_by_id(transaction, user).await?;
     let Some(account) = account else { return Ok(Claims::new()) };
     let mut names = Vec::new();
     if wants_groups(ctx) {
-        let groups = groups::list_of_user_in(transaction, user).await?;
+        let groups = groups::list_of_user(transaction, user).await?;
         names.extend(groups.into_iter().map(|(_, name)| name));
     }
     Ok(custom_claims(ctx, &account.user, &names))

@@ -27,7 +27,7 @@ pub use password::{
     AuthError, Inactive, VerifiedPassword, reauthenticate, reset_failures, retry_after,
     verify_password, why_inactive,
 };
-pub use store::EndReason;
+pub use store::{EndReason, end_all, list_all, record_reauthentication, sweep};
 pub use tokens::IssuedToken;
 
 use crate::accounts;
@@ -38,7 +38,7 @@ use crate::cache::ActiveSession;
 use crate::config::EmailVerification;
 use crate::context::Context;
 use crate::crypto::jwt::TokenError;
-use crate::db::{Db, DbError, Transaction};
+use crate::db::{DbError, Transaction};
 use crate::groups;
 use crate::links;
 use crate::links::Purpose;
@@ -579,14 +579,6 @@ pub async fn list_active(
     store::list_active(&ctx.db, user, this, MAX_LISTED, rules(ctx), ctx.clock.now()).await
 }
 
-/// Lists every stored session of a user, active or ended, newest first.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn list_all(db: &Db, user: UserId, at_most: u64) -> Result<Vec<SessionRecord>, DbError> {
-    store::list_all(db, user, at_most).await
-}
-
 /// Ends a session of a user, at the request of the session `acting`, which may be the same. Returns
 /// `false` if the user has no such active session, or if `acting` has itself ended.
 ///
@@ -614,32 +606,6 @@ pub async fn end_others(
     now: OffsetDateTime,
 ) -> Result<Vec<SessionId>, DbError> {
     store::end_others(transaction, user, acting, why, now).await
-}
-
-/// Ends every session of a user but `except`; returns their ids. The caller holds the lock on the account.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn end_all(
-    transaction: &Transaction,
-    user: UserId,
-    except: Option<SessionId>,
-    why: EndReason,
-    now: OffsetDateTime,
-) -> Result<Vec<SessionId>, DbError> {
-    store::end_all(transaction, user, except, why, now).await
-}
-
-/// Records that the user has just reauthenticated in this session.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn record_reauthentication(
-    transaction: &Transaction,
-    session: SessionId,
-    now: OffsetDateTime,
-) -> Result<(), DbError> {
-    store::update_authenticated_at(transaction, session, now).await
 }
 
 /// Returns the rules that the settings set for active sessions.
@@ -672,16 +638,4 @@ pub async fn count_active(
     at_most: u64,
 ) -> Result<u64, DbError> {
     store::count_active(&ctx.db, rules(ctx), now, at_most).await
-}
-
-/// Deletes up to `at_most` sessions that ended a while ago; returns how many.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn sweep(
-    transaction: &Transaction,
-    now: OffsetDateTime,
-    at_most: u64,
-) -> Result<u64, DbError> {
-    store::delete_expired(transaction, now, at_most).await
 }

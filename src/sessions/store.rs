@@ -365,11 +365,8 @@ pub(super) async fn list_active(
     Ok(SessionList { sessions: sessions.collect(), more })
 }
 
-pub(super) async fn list_all(
-    db: &Db,
-    user: UserId,
-    at_most: u64,
-) -> Result<Vec<SessionRecord>, DbError> {
+/// Lists every stored session of a user, active or ended, newest first.
+pub async fn list_all(db: &Db, user: UserId, at_most: u64) -> Result<Vec<SessionRecord>, DbError> {
     let rows = session::Entity::find()
         .filter(Column::UserId.eq(user.0))
         .order_by_desc(Column::CreatedAt)
@@ -447,7 +444,8 @@ pub(super) async fn end_others(
     Ok(ended(transaction, &rows))
 }
 
-pub(super) async fn end_all(
+/// Ends every session of a user but `except`; returns their ids. The caller holds the lock on the account.
+pub async fn end_all(
     transaction: &Transaction,
     user: UserId,
     except: Option<SessionId>,
@@ -505,7 +503,8 @@ fn ended(transaction: &Transaction, rows: &[session::Model]) -> Vec<SessionId> {
     ids
 }
 
-pub(super) async fn update_authenticated_at(
+/// Records that the user has just reauthenticated in this session.
+pub async fn record_reauthentication(
     transaction: &Transaction,
     session: SessionId,
     now: OffsetDateTime,
@@ -554,7 +553,8 @@ pub(super) async fn count_active(
     Ok(active.count(db.reader()).await?)
 }
 
-pub(super) async fn delete_expired(
+/// Deletes up to `at_most` sessions that ended a while ago; returns how many.
+pub async fn sweep(
     transaction: &Transaction,
     now: OffsetDateTime,
     at_most: u64,

@@ -1,4 +1,5 @@
-//! Identities that come and go on a locked account, with what its owner learns of it.
+//! Connecting and disconnecting identities of a locked account, with the audit events and the e-mails
+//! that go with it.
 
 use serde_json::json;
 use time::OffsetDateTime;
@@ -16,11 +17,8 @@ use crate::oauth::ProviderUser;
 use crate::outbox;
 use crate::types::RequestInfo;
 
-/// Connects a person of a provider to an account, and tells its owner by e-mail. `false` means that this
-/// person opens an account already.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Connects a provider's user to an account, and notifies its owner by e-mail. Returns `false` when it
+/// is connected to an account already.
 pub async fn connect_and_notify(
     ctx: &Context,
     transaction: &Transaction,
@@ -43,10 +41,7 @@ pub async fn connect_and_notify(
     Ok(true)
 }
 
-/// Takes every identity from an account.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Disconnects every identity of an account.
 pub async fn disconnect_all(
     transaction: &Transaction,
     owner: &Account,
@@ -57,11 +52,8 @@ pub async fn disconnect_all(
     record_disconnected(transaction, owner, gone, info, now).await
 }
 
-/// Takes those identities from an account that were connected before its address was proved: whoever
-/// connected them need not be the one who proved it. If it was never proved, that is all of them.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Disconnects the identities that were connected before the address was verified, which may belong to
+/// another person than its owner. If it was never verified, those are all.
 pub async fn disconnect_unverified(
     transaction: &Transaction,
     owner: &Account,

@@ -1,7 +1,8 @@
-//! Social log-in: with which providers the site is registered, and who is whom there.
+//! Social log-in: the providers with which the site is registered, and which of their users is
+//! connected to which account.
 //!
-//! A person of a provider is known by the issuer and the name that never changes there, never by an
-//! address. Knows no sessions; how a provider is asked is `oauth`'s business.
+//! A provider's user is identified by issuer and subject, never by an address. Knows no sessions;
+//! `oauth` knows how a provider is asked.
 
 mod connecting;
 mod store;
@@ -11,82 +12,81 @@ use std::sync::Arc;
 pub use connecting::{connect_and_notify, disconnect_all, disconnect_unverified};
 use time::OffsetDateTime;
 
+pub use store::{connect, count_identities, find_user, record_use};
+
 use crate::context::Context;
 use crate::db::{Db, DbError, Transaction};
-use crate::oauth::{ClientRegistration, ProviderUser, RegistrationInput};
+use crate::oauth::{ClientRegistration, RegistrationInput};
 use crate::types::UserId;
 
-/// Under which the secrets of applications are sealed.
+/// The label under which client secrets are sealed.
 const SEAL: &str = "social client secret";
 
-/// More providers than anybody would look for their own in.
+/// More providers than a log-in page can offer.
 const MAX_PROVIDERS: u64 = 50;
 
-/// More identities than a person has.
+/// More identities than a user connects.
 const MAX_IDENTITIES: u64 = 100;
 
 /// A provider with which the site is registered.
 #[derive(Debug, Clone)]
 pub struct Provider {
-    /// The number of its row; `None` when it stands in the settings.
+    /// The ID of its row; `None` when the settings define it.
     pub id: Option<i64>,
     /// The registration.
     pub registration: ClientRegistration,
-    /// Whether people may come in by it.
+    /// Whether users may log in with it.
     pub is_active: bool,
-    /// Its place on pages, the smallest first.
+    /// Its position on pages, the smallest first.
     pub position: i64,
 }
 
 impl Provider {
-    /// Its name in URLs.
+    /// Returns its name in URLs.
     #[must_use]
     pub fn slug(&self) -> &str {
         &self.registration.slug
     }
 }
 
-/// A registration as staff want it to be.
+/// A provider as staff typed it.
 #[derive(Debug, Clone)]
 pub struct ProviderInput {
-    /// What they typed, and what was kept of what they did not.
+    /// The registration, completed by what staff left unchanged.
     pub registration: RegistrationInput,
-    /// Whether people may come in by it.
+    /// Whether users may log in with it.
     pub is_active: bool,
-    /// Its place on pages.
+    /// Its position on pages.
     pub position: i64,
 }
 
-/// A person of a provider who opens an account here.
+/// A provider's user that is connected to an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The number of the row.
+    /// The ID of the row.
     pub id: i64,
-    /// Whose account it opens.
+    /// The account.
     pub user: UserId,
     /// The provider's name in URLs.
     pub provider: String,
-    /// Among whose names the subject is one.
+    /// The namespace of the subject.
     pub issuer: String,
-    /// The name there.
+    /// The identifier at the provider.
     pub subject: String,
-    /// The address or name there, for people; may be empty.
+    /// The address or name at the provider, for display; may be empty.
     pub label: String,
     /// When it was connected.
     pub connected_at: OffsetDateTime,
-    /// When it last opened the account.
+    /// When it was last used to log in.
     pub used_at: OffsetDateTime,
 }
 
-/// All providers, those of the settings first. One statement.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Returns all providers, those of the settings first, by one statement.
 pub async fn list(ctx: &Context) -> Result<Vec<Provider>, DbError> {
     let mut providers: Vec<_> = providers_in_settings(ctx).collect();
     let rows = store::list(&ctx.db, MAX_PROVIDERS).await?;
     for row in rows.into_iter().filter_map(|row| row.into_provider(ctx)) {
-        // The machine's owner has the last word.
+        // The settings take precedence.
         if !providers.iter().any(|provider| provider.slug() == row.slug()) {
             providers.push(row);
         }
@@ -94,21 +94,15 @@ pub async fn list(ctx: &Context) -> Result<Vec<Provider>, DbError> {
     Ok(providers)
 }
 
-/// The providers by which people may come in now.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Returns the providers with which users can log in now.
 pub async fn list_active(ctx: &Context) -> Result<Vec<Provider>, DbError> {
     let mut providers = list(ctx).await?;
     providers.retain(|provider| provider.is_active);
     Ok(providers)
 }
 
-/// The registrations for which pages have a button, as they were within the last ten seconds: every
-/// visitor's page asks. Who sets out is looked up anew.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Returns the registrations for which pages have a button, cached for ten seconds because every
+/// visitor's page needs them. The log-in itself reads the provider anew.
 pub async fn list_buttons(ctx: &Context) -> Result<Arc<Vec<ClientRegistration>>, DbError> {
     let now = ctx.clock.now();
     if let Some(known) = ctx.active_providers.get(now) {
@@ -120,10 +114,7 @@ pub async fn list_buttons(ctx: &Context) -> Result<Arc<Vec<ClientRegistration>>,
     Ok(active)
 }
 
-/// The provider of a name in URLs, if people may come in by it now.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Returns the provider with this slug, if users can log in with it now.
 pub async fn find_active(ctx: &Context, slug: &str) -> Result<Option<Provider>, DbError> {
     let provider = providers_in_settings(ctx).find(|provider| provider.slug() == slug);
     let provider = match provider {
@@ -133,10 +124,7 @@ pub async fn find_active(ctx: &Context, slug: &str) -> Result<Option<Provider>, 
     Ok(provider.filter(|provider| provider.is_active))
 }
 
-/// One provider of those that staff registered.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Returns a provider that staff registered.
 pub async fn find_provider(ctx: &Context, id: i64) -> Result<Option<Provider>, DbError> {
     Ok(store::find(&ctx.db, id).await?.and_then(|row| row.into_provider(ctx)))
 }
@@ -151,10 +139,7 @@ fn providers_in_settings(ctx: &Context) -> impl Iterator<Item = Provider> {
     })
 }
 
-/// Registers a provider; `None` means that its name in URLs is taken.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Registers a provider. Returns `None` when its slug is taken.
 pub async fn create_provider(
     ctx: &Context,
     transaction: &Transaction,
@@ -168,10 +153,7 @@ pub async fn create_provider(
     store::insert(ctx, transaction, registration, input, ctx.clock.now()).await
 }
 
-/// Changes a registration; its kind and its name in URLs stay. `false` means that it is gone.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Changes a registration; its kind and slug stay. Returns `false` when it no longer exists.
 pub async fn update_provider(
     ctx: &Context,
     transaction: &Transaction,
@@ -182,12 +164,9 @@ pub async fn update_provider(
     store::update(ctx, transaction, id, registration, input, ctx.clock.now()).await
 }
 
-/// Ends a registration, and with it the identities that came by it: another registration under the
-/// same name may number people anew. `None` means that it was gone already; otherwise how many
-/// identities went with it.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Deletes a registration with its identities, because another registration with the same slug may
+/// number its users differently. Returns how many identities were deleted, or `None` when the
+/// registration no longer exists.
 pub async fn delete_provider(
     transaction: &Transaction,
     provider: &Provider,
@@ -199,50 +178,9 @@ pub async fn delete_provider(
     store::delete_of_provider(transaction, provider.slug()).await.map(Some)
 }
 
-/// Whom a person of a provider is here.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn find_user(
-    transaction: &Transaction,
-    provider_user: &ProviderUser,
-) -> Result<Option<UserId>, DbError> {
-    store::find_owner(transaction, provider_user).await
-}
-
-/// Notes that a person of a provider opens a locked account; `false` means that it does not any more.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn record_use(
-    transaction: &Transaction,
-    user: UserId,
-    provider_user: &ProviderUser,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    store::update_used(transaction, user, provider_user, now).await
-}
-
-/// Lets a person of a provider open an account from now on. The unique index decides: `false` means
-/// that this person opens an account already.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn connect(
-    transaction: &Transaction,
-    user: UserId,
-    slug: &str,
-    provider_user: &ProviderUser,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    store::insert_identity(transaction, user, slug, provider_user, now).await
-}
-
-/// Takes an identity from a locked account, unless it is the last way to sign in: there is a password,
-/// or another identity by one of these providers. `None` means that it stays, or was not there.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Disconnects an identity from a locked account, unless it is the last way to log in: the account must
+/// keep a password, or another identity of one of these providers. Returns `None` when it stays, or was
+/// not connected.
 pub async fn disconnect(
     transaction: &Transaction,
     user: UserId,
@@ -254,18 +192,12 @@ pub async fn disconnect(
     store::delete_identity(transaction, user, id, &slugs, has_password).await
 }
 
-/// The identities of a person, in the order in which they were connected.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Returns the identities of a user, in the order in which they were connected.
 pub async fn list_identities(db: &Db, user: UserId) -> Result<Vec<Identity>, DbError> {
     store::list_of(db, user, MAX_IDENTITIES).await
 }
 
-/// The names of the providers by which a person may come in now, in the order in which pages show them.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Returns the slugs of the providers with which a user can log in now, in the order of pages.
 pub async fn list_login_methods(ctx: &Context, user: UserId) -> Result<Vec<String>, DbError> {
     let identities = list_identities(&ctx.db, user).await?;
     if identities.is_empty() {
@@ -275,12 +207,4 @@ pub async fn list_login_methods(ctx: &Context, user: UserId) -> Result<Vec<Strin
         list_active(ctx).await?.iter().map(|provider| provider.slug().to_owned()).collect();
     slugs.retain(|slug| identities.iter().any(|identity| identity.provider == *slug));
     Ok(slugs)
-}
-
-/// How many people came by a provider, counted up to `at_most`.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn count_identities(db: &Db, slug: &str, at_most: u64) -> Result<u64, DbError> {
-    store::count_of(db, slug, at_most).await
 }

@@ -18,13 +18,13 @@ use crate::types::{Email, UserId};
 use social_identity::Column as Identities;
 use social_provider::Column as Providers;
 
-/// A registration as it is stored.
+/// A registration as it is stored, with its sealed secret.
 pub(super) struct Row(social_provider::Model);
 
 impl Row {
-    /// The registration with its secret. One that another version wrote is as good as none, and the log
-    /// says so. One whose secret was sealed under another master secret is off until staff type the
-    /// secret again.
+    /// Unseals the secret and parses the registration. A registration that cannot be parsed, because
+    /// another version wrote it, is logged and left out. One whose secret was sealed under another
+    /// master secret is inactive until staff type the secret again.
     pub(super) fn into_provider(self, ctx: &Context) -> Option<Provider> {
         let Self(row) = self;
         let sealed = row.client_secret.as_ref();
@@ -117,7 +117,7 @@ pub(super) async fn update(
     Ok(done.rows_affected == 1)
 }
 
-/// What of a row can change.
+/// Returns the columns that can change.
 fn filled(
     ctx: &Context,
     registration: &ClientRegistration,
@@ -164,7 +164,8 @@ pub(super) async fn delete_of_provider(
     Ok(done.rows_affected)
 }
 
-pub(super) async fn find_owner(
+/// Whom a person of a provider is here.
+pub async fn find_user(
     transaction: &Transaction,
     provider_user: &ProviderUser,
 ) -> Result<Option<UserId>, DbError> {
@@ -176,7 +177,8 @@ pub(super) async fn find_owner(
     Ok(row.map(|row| UserId(row.user_id)))
 }
 
-pub(super) async fn update_used(
+/// Notes that a person of a provider opens a locked account; `false` means that it does not any more.
+pub async fn record_use(
     transaction: &Transaction,
     user: UserId,
     provider_user: &ProviderUser,
@@ -192,7 +194,9 @@ pub(super) async fn update_used(
     Ok(done.rows_affected == 1)
 }
 
-pub(super) async fn insert_identity(
+/// Lets a person of a provider open an account from now on. The unique index decides: `false` means
+/// that this person opens an account already.
+pub async fn connect(
     transaction: &Transaction,
     user: UserId,
     slug: &str,
@@ -243,7 +247,7 @@ pub(super) async fn delete_identity(
     Ok(rows.into_iter().next().map(identity))
 }
 
-/// Those that were connected before an instant, or all.
+/// Deletes the identities that were connected before an instant, or all.
 pub(super) async fn delete_of_user(
     transaction: &Transaction,
     user: UserId,
@@ -267,7 +271,8 @@ pub(super) async fn list_of(db: &Db, user: UserId, at_most: u64) -> Result<Vec<I
     Ok(rows.into_iter().map(identity).collect())
 }
 
-pub(super) async fn count_of(db: &Db, slug: &str, at_most: u64) -> Result<u64, DbError> {
+/// How many people came by a provider, counted up to `at_most`.
+pub async fn count_identities(db: &Db, slug: &str, at_most: u64) -> Result<u64, DbError> {
     let of = social_identity::Entity::find().filter(Identities::Provider.eq(slug)).limit(at_most);
     Ok(of.count(db.reader()).await?)
 }

@@ -14,6 +14,8 @@ use std::time::Duration;
 use thiserror::Error;
 use time::OffsetDateTime;
 
+pub use store::{reset, sweep};
+
 use crate::db::{Db, DbError, Transaction};
 
 /// How many attempts are free, and how long the others wait.
@@ -100,14 +102,6 @@ pub async fn check_rate_limit(
     Err(ThrottleError::TooSoon(wait.max(Duration::from_secs(1))))
 }
 
-/// Resets these keys, because what the attempts were about has changed.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn reset(transaction: &Transaction, attempts: &[Attempt]) -> Result<(), DbError> {
-    store::reset(transaction, attempts).await
-}
-
 /// Returns how long the next attempt would have to wait, without counting one; `None` if it would
 /// be allowed now, and [`CLOSED`] if a [`Cap`] is reached.
 ///
@@ -135,16 +129,4 @@ pub async fn refund(transaction: &Transaction, attempts: &[Attempt]) -> Result<(
         return Ok(());
     }
     store::refund(transaction, attempts).await
-}
-
-/// Deletes up to `at_most` keys whose attempts are all forgotten; returns how many.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
-pub async fn sweep(
-    transaction: &Transaction,
-    now: OffsetDateTime,
-    at_most: u32,
-) -> Result<u64, DbError> {
-    store::delete_forgotten(transaction, now, at_most).await
 }

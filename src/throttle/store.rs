@@ -123,8 +123,10 @@ pub(super) async fn is_closed(db: &Db, attempts: &[Attempt]) -> Result<bool, DbE
     Ok(reader.query_one_raw(statement).await?.is_some())
 }
 
+/// Resets these keys, because what the attempts were about has changed.
+///
 /// Rows are locked one by one, in the order of the attempts.
-pub(super) async fn reset(transaction: &Transaction, attempts: &[Attempt]) -> Result<(), DbError> {
+pub async fn reset(transaction: &Transaction, attempts: &[Attempt]) -> Result<(), DbError> {
     for each in attempts {
         let sql = "UPDATE throttle SET level = 0, open_at = 0, forgotten_at = 0 WHERE id = $1";
         let values = [each.key.as_str().into()];
@@ -162,7 +164,8 @@ fn values(attempts: &[Attempt]) -> impl Iterator<Item = Value> {
     attempts.iter().map(|each| each.key.as_str().into())
 }
 
-pub(super) async fn delete_forgotten(
+/// Deletes up to `at_most` keys whose attempts are all forgotten; returns how many.
+pub async fn sweep(
     transaction: &Transaction,
     now: OffsetDateTime,
     at_most: u32,

@@ -1,6 +1,6 @@
-//! An e-mail address that e-mails can reach, and the one form in which two addresses are compared.
+//! An e-mail address, and the canonical form by which two addresses are compared.
 //!
-//! Knows the grammar that Daemun accepts, not whether anybody reads the mailbox.
+//! Knows the accepted grammar, not whether the mailbox exists.
 
 use std::fmt;
 
@@ -9,22 +9,22 @@ use validator::ValidateEmail;
 
 use super::text;
 
-/// An e-mail address: as the person typed it, and canonical for comparison.
+/// An e-mail address, as typed and in canonical form.
 ///
-/// E-mails go to the typed form only, whose domain is as typed where that is plain ASCII, and else the
-/// Unicode spelling of the canonical one: wide letters are narrow and syllables are whole. The
-/// canonical form has its domain in lower-case ASCII (IDNA) and its local part in lower case, so that
-/// one mailbox cannot hold two accounts.
+/// E-mails go to the typed form. Its domain is as typed if that is plain ASCII, and otherwise the
+/// Unicode spelling of the canonical one: full-width letters become narrow and syllables are composed.
+/// The canonical form has its domain in lower-case ASCII (IDNA) and its local part in lower case, so
+/// that one mailbox cannot have two accounts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Email {
     typed: String,
     canonical: String,
 }
 
-/// Why something typed is not an [`Email`].
+/// Why a text is not an [`Email`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum EmailError {
-    /// Nothing but white space.
+    /// Only white space.
     #[error("no address given")]
     Missing,
     /// More than 254 bytes.
@@ -33,13 +33,13 @@ pub enum EmailError {
     /// Not an address of the accepted grammar.
     #[error("not an address")]
     Malformed,
-    /// Holds an invisible character, and so an address that is not what it looks like.
+    /// Contains an invisible character, so the address is not what it looks like.
     #[error("address with an invisible character")]
     Invisible(char),
 }
 
 impl EmailError {
-    /// The invisible character by its number, as in `U+200B`; empty where something else is wrong.
+    /// Returns the invisible character as in `U+200B`; empty for other errors.
     #[must_use]
     pub fn sign(self) -> String {
         match self {
@@ -53,10 +53,10 @@ impl Email {
     /// The longest address that fits into an SMTP path (RFC 5321, 4.5.3.1.3), in bytes.
     pub const MAX_BYTES: usize = 254;
 
-    /// Parses what a person typed; white space and invisible characters around it are dropped.
+    /// Parses an address; white space and invisible characters around it are dropped.
     ///
-    /// Accepted is the subset of RFC 5321 that every mail program agrees on: a dot-atom, `@`, and a
-    /// domain name. Quoted local parts, comments, address literals and trailing dots are refused.
+    /// Accepts the subset of RFC 5321 on which all mail programs agree: a dot-atom, `@`, and a domain
+    /// name. Refuses quoted local parts, comments, address literals and trailing dots.
     ///
     /// # Errors
     /// [`EmailError`] says what is wrong.
@@ -68,8 +68,8 @@ impl Email {
         }
     }
 
-    /// Reads an address out of the database. One that was stored when invisible characters were not yet
-    /// refused loses them here, so that its account stays in reach.
+    /// Parses an address from the database. An address that was stored before invisible characters were
+    /// refused loses them here, so that its account remains usable.
     ///
     /// # Errors
     /// [`EmailError`] says what is wrong.
@@ -107,8 +107,8 @@ impl Email {
         Ok(Self { typed, canonical })
     }
 
-    /// Returns the spelling in which a piece of an address stands in the database, for searching; any
-    /// other text comes back as it is.
+    /// Returns the spelling of a part of an address in the database, for searching; any other text is
+    /// returned unchanged.
     #[must_use]
     pub fn stored_spelling(piece: &str) -> String {
         let (local, domain) = match piece.rsplit_once('@') {
@@ -126,28 +126,28 @@ impl Email {
         }
     }
 
-    /// The address as the person wrote it, but for the spelling of a domain beyond ASCII.
+    /// Returns the address as typed, except for the spelling of a domain beyond ASCII.
     #[must_use]
     pub fn as_typed(&self) -> &str {
         &self.typed
     }
 
-    /// Whether mail to the address stays on this machine or in this network: its domain is
-    /// `localhost`, below it, or a name without a dot.
+    /// Returns whether mail to the address stays in this network: its domain is `localhost`, below it,
+    /// or a name without a dot.
     #[must_use]
     pub fn is_local(&self) -> bool {
         let domain = self.canonical.rsplit_once('@').map_or("", |(_, domain)| domain);
         !domain.contains('.') || domain.ends_with(".localhost")
     }
 
-    /// The form under which the address is unique.
+    /// Returns the form by which the address is unique.
     #[must_use]
     pub fn canonical(&self) -> &str {
         &self.canonical
     }
 }
 
-/// Addresses are personal data: logs and panics get none.
+/// Debug output does not contain the address, which is personal data.
 impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Email(..)")
@@ -166,7 +166,7 @@ fn ascii_domain(domain: &str) -> Option<String> {
     (is_plain && !is_address).then_some(ascii)
 }
 
-/// The spelling in which a domain is stored that is not plain ASCII.
+/// Returns the stored spelling of a domain that is not plain ASCII.
 fn stored_domain(domain: &str, ascii: &str) -> Option<String> {
     if domain.is_ascii() && !is_encoded(domain) {
         return None;
@@ -176,7 +176,7 @@ fn stored_domain(domain: &str, ascii: &str) -> Option<String> {
     Some(if reads_back { unicode } else { ascii.to_owned() })
 }
 
-/// Whether a domain has a label in the ASCII form of IDNA.
+/// Returns whether a domain has a label in the ASCII form of IDNA.
 fn is_encoded(domain: &str) -> bool {
     domain.split('.').any(|label| label.get(..4).is_some_and(|it| it.eq_ignore_ascii_case("xn--")))
 }

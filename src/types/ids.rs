@@ -1,18 +1,18 @@
-//! The names by which the database knows people and sign-ins.
+//! IDs of users, groups, jobs and sessions.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A number as an address has it, in its one spelling.
+/// Parses an ID as URLs have it, which has one spelling only.
 #[must_use]
 pub fn number(text: &str) -> Option<i64> {
     let number: i64 = text.parse().ok()?;
     (number > 0 && number.to_string() == text).then_some(number)
 }
 
-/// The number of an account.
+/// The ID of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct UserId(pub i64);
 
@@ -22,7 +22,7 @@ impl fmt::Display for UserId {
     }
 }
 
-/// The number of a group of staff.
+/// The ID of a group of staff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GroupId(pub i64);
 
@@ -32,7 +32,7 @@ impl fmt::Display for GroupId {
     }
 }
 
-/// The number of something that staff do to many accounts at once.
+/// The ID of a bulk job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BulkJobId(pub i64);
 
@@ -42,15 +42,15 @@ impl fmt::Display for BulkJobId {
     }
 }
 
-/// The name of one sign-in: 128 random bits, written as 32 hexadecimal digits.
+/// The ID of a session: 128 random bits, written as 32 hexadecimal digits.
 ///
-/// It names a session in tokens, in the database and in the owner's list of devices. Knowing it
-/// opens nothing: only a signed token does.
+/// It identifies a session in tokens, in the database and in the list of devices. It is no credential:
+/// only a signed token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId(u128);
 
 impl SessionId {
-    /// Makes a name out of random bytes.
+    /// Returns the ID with these bits.
     #[must_use]
     pub fn from_random(bytes: [u8; 16]) -> Self {
         Self(u128::from_be_bytes(bytes))
@@ -66,7 +66,7 @@ impl fmt::Display for SessionId {
 impl FromStr for SessionId {
     type Err = std::num::ParseIntError;
 
-    /// Reads the 32 digits that [`Display`](fmt::Display) writes; there is one spelling only.
+    /// Parses the 32 digits that [`Display`](fmt::Display) writes; there is one spelling only.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let is_canonical =
             text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));

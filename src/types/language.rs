@@ -1,8 +1,8 @@
-//! The languages of the house, and telling which one somebody reads.
+//! The supported languages, and how a user's language is recognised.
 
 use serde::{Deserialize, Serialize};
 
-/// A language that Daemun speaks.
+/// A language that Daemun supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Language {
     /// 한국어
@@ -15,7 +15,7 @@ impl Language {
     /// Every language.
     pub const ALL: [Self; 2] = [Self::Korean, Self::English];
 
-    /// The tag in `<html lang>` and in the cookie (BCP 47).
+    /// Returns the tag in `<html lang>` and in the cookie (BCP 47).
     #[must_use]
     pub fn tag(self) -> &'static str {
         match self {
@@ -24,14 +24,14 @@ impl Language {
         }
     }
 
-    /// Reads exactly what [`tag`](Self::tag) gives.
+    /// Parses exactly what [`tag`](Self::tag) returns.
     #[must_use]
     pub fn from_tag(tag: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|language| language.tag() == tag)
     }
 
-    /// The best language for an `Accept-Language` (RFC 9110, 12.5.4): the first of the highest
-    /// quality that is ours.
+    /// Returns the best language for an `Accept-Language` (RFC 9110, 12.5.4): the first supported one
+    /// of the highest quality.
     #[must_use]
     pub fn from_accepted(header: &str) -> Option<Self> {
         let mut best: Option<(f32, Self)> = None;
@@ -47,7 +47,7 @@ impl Language {
         best.map(|(_, language)| language)
     }
 
-    /// Reads `ko-KR` or `ko_KR.UTF-8`.
+    /// Parses `ko-KR` or `ko_KR.UTF-8`.
     #[must_use]
     pub fn from_locale(locale: &str) -> Option<Self> {
         let primary = locale.split(['-', '_', '.']).next().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! A password that a person typed: held for as short as can be, never printed, wiped after use.
+//! A password as it was typed: kept as briefly as possible, never printed, wiped after use.
 //!
-//! Says nothing about whether the password is any good; that is the policy's question.
+//! Does not know whether the password is strong; `accounts` does.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-/// What a person typed into a password field, in Unicode normal form C.
+/// The text of a password field, in Unicode normal form C.
 ///
 /// The normal form makes é typed on one keyboard equal to é typed on another (NIST SP 800-63B-4,
 /// 3.1.1.2). Nothing else is touched: spaces at the ends belong to the password.
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
-/// Why something typed is not a [`Password`].
+/// Why a text is not a [`Password`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PasswordError {
     /// The field was empty.
@@ -24,7 +24,7 @@ pub enum PasswordError {
 }
 
 impl Password {
-    /// Takes what a person typed.
+    /// Parses a password.
     ///
     /// # Errors
     /// [`PasswordError::Missing`] when nothing was typed.
@@ -35,13 +35,13 @@ impl Password {
         Ok(Self(Zeroizing::new(typed.nfc().collect())))
     }
 
-    /// The length a person would count: Unicode code points.
+    /// Returns the length in Unicode code points.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.chars().count()
     }
 
-    /// The text itself, for hashing and for the policy.
+    /// Returns the text, for hashing and for the strength check.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

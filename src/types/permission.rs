@@ -1,23 +1,23 @@
-//! What staff may do, one permission per kind of act.
+//! The permissions of staff, one per kind of action.
 
 use std::fmt;
 
-/// One kind of act on the admin pages. The names are stored.
+/// A permission on the admin pages. The names are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Permission {
-    /// See people.
+    /// View users.
     UsersView,
-    /// Make accounts.
+    /// Create accounts.
     UsersAdd,
-    /// Change accounts, and what becomes of them short of deleting.
+    /// Change accounts, and act on them short of deleting.
     UsersChange,
     /// Delete accounts.
     UsersDelete,
-    /// End other people's sessions.
+    /// End other users' sessions.
     SessionsEnd,
-    /// Read the trail.
+    /// Read the audit log.
     AuditView,
-    /// See the settings.
+    /// View the settings.
     SettingsView,
     /// Change the providers of social log-in.
     SocialChange,
@@ -36,7 +36,7 @@ impl Permission {
         Self::SocialChange,
     ];
 
-    /// The stored name, which is also the form value.
+    /// Returns the stored name, which is also the form value.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl Permission {
         }
     }
 
-    /// Reads a stored name.
+    /// Parses a stored name.
     #[must_use]
     pub fn from_stored(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|permission| permission.as_str() == name)
@@ -67,34 +67,34 @@ impl Permission {
 pub struct Permissions(u16);
 
 impl Permissions {
-    /// None.
+    /// No permission.
     pub const NONE: Self = Self(0);
 
-    /// Every permission, as superusers have them.
+    /// Returns every permission, as superusers have them.
     #[must_use]
     pub fn all() -> Self {
         Permission::ALL.into_iter().collect()
     }
 
-    /// Every permission that is not among them.
+    /// Returns every permission that is not in the set.
     #[must_use]
     pub fn others(self) -> Self {
         Self(Self::all().0 & !self.0)
     }
 
-    /// Whether a permission is among them.
+    /// Returns whether a permission is in the set.
     #[must_use]
     pub fn has(self, permission: Permission) -> bool {
         self.0 & permission.bit() != 0
     }
 
-    /// Whether each of these is also among `others`.
+    /// Returns whether each permission is also in `others`.
     #[must_use]
     pub fn are_within(self, others: Self) -> bool {
         self.0 & !others.0 == 0
     }
 
-    /// Them, in the order of [`Permission::ALL`].
+    /// Returns the permissions in the order of [`Permission::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Permission> {
         Permission::ALL.into_iter().filter(move |permission| self.has(*permission))
     }

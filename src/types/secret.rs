@@ -1,12 +1,12 @@
-//! The secret pair: what is given out once, and what is kept of it.
+//! The two sides of a secret: the one that is given out once, and the one that is stored.
 //!
-//! There is a way from the first to the second (`crypto::hash_secret`) and none back.
+//! The first can be turned into the second (`crypto::hash_secret`), and never back.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A secret that is handed to one person once, such as the token of a one-time link.
+/// A secret that is given to one user once, such as the token of a link.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
@@ -17,7 +17,7 @@ impl Secret {
         Self(Zeroizing::new(text))
     }
 
-    /// The text, for the one who is to have it.
+    /// Returns the text, to give it to its user.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -30,12 +30,12 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What the database keeps of a [`Secret`]: its SHA-256, in hexadecimal.
+/// The stored side of a [`Secret`]: its SHA-256, in hexadecimal.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HashedSecret(pub(crate) String);
 
 impl HashedSecret {
-    /// The digits to store and to look up.
+    /// Returns the digits to store and to look up.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

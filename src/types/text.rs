@@ -1,8 +1,7 @@
 //! Text as it is stored: composed (Unicode form NFC), and without invisible characters at its ends.
 //!
-//! A Mac hands over the pieces of a Korean syllable where other systems hand over the syllable. Both
-//! look alike and differ byte by byte, so every text that people compare or search takes one form
-//! where it comes in.
+//! A Mac sends the parts of a Korean syllable where other systems send the syllable. Both look alike
+//! and differ byte by byte, so all text that is compared or searched is normalized where it enters.
 
 use std::borrow::Cow;
 
@@ -32,8 +31,8 @@ pub(super) fn trimmed(typed: &str) -> &str {
     typed.trim_matches(|char: char| char.is_whitespace() || is_invisible(char))
 }
 
-/// Returns the first character that cannot be seen: an invisible one, or a space that is not the one of
-/// the keyboard.
+/// Returns the first invisible character: one that is not displayed, or a space other than the usual
+/// one.
 pub(super) fn invisible_in(text: &str) -> Option<char> {
     text.chars().find(|char| {
         let is_odd_space = char.is_whitespace() && !char.is_ascii() && !char.is_control();
@@ -46,8 +45,8 @@ pub(super) fn visible(text: &str) -> String {
     text.chars().filter(|char| !is_invisible(*char)).collect()
 }
 
-/// Whether a character has no picture and takes no room: Unicode's `Default_Ignorable_Code_Point`
-/// (in `DerivedCoreProperties.txt`), the marks of annotations, and the blank of Braille.
+/// Returns whether a character is not displayed: Unicode's `Default_Ignorable_Code_Point` (in
+/// `DerivedCoreProperties.txt`), annotation marks, and the blank of Braille.
 fn is_invisible(char: char) -> bool {
     matches!(char,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
@@ -57,7 +56,7 @@ fn is_invisible(char: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Whether a character belongs to the picture before it, as in many emoji, also at the end of a name.
+/// Returns whether a character modifies the one before it, as in many emoji, also at the end of a name.
 fn is_selector(char: char) -> bool {
     matches!(char, '\u{fe00}'..='\u{fe0f}' | '\u{e0020}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
 }

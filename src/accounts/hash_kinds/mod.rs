@@ -1,7 +1,8 @@
-//! Which kinds of password hashes the accounts hold: what a wrong password has to cost everywhere.
+//! Which kinds of password hashes are stored, and so what the check of a wrong password must cost
+//! everywhere.
 //!
-//! The database knows it by two indexes, so nothing is remembered here: an import shows at once, on every
-//! node, and so does the log-in that makes the last imported hash anew.
+//! Two indexes answer this, so nothing is cached: an import takes effect at once on every node, and so
+//! does the log-in that replaces the last imported hash.
 
 mod store;
 
@@ -9,14 +10,14 @@ use crate::context::Context;
 use crate::crypto::{HashCostLimit, HashKinds, QueueFull};
 use crate::db::DbError;
 
-/// Different costs of argon2 that are looked for. A site that changed its own cost and imported from
-/// Django has three.
+/// The highest number of argon2 costs that are considered. A site that changed its own cost and
+/// imported from Django has three.
 const MAX_COSTS: u32 = 8;
 
-/// Why a wrong password was not made as expensive as all others.
+/// Why the kinds of hashes are not known.
 #[derive(Debug, thiserror::Error)]
 pub enum HashKindsError {
-    /// Too many people at once.
+    /// Too many passwords are waiting to be hashed.
     #[error(transparent)]
     Busy(#[from] QueueFull),
     /// The database failed.
@@ -24,13 +25,13 @@ pub enum HashKindsError {
     Broken(#[from] DbError),
 }
 
-/// Returns the kinds of hashes that are held. Those that cost too much to be computed are none.
+/// Returns the kinds of hashes that are stored, without those that are too expensive to compute.
 ///
 /// # Errors
-/// [`RoundUpError`] says why they are not known.
+/// [`HashKindsError`] says why they are not known.
 pub async fn hash_kinds(ctx: &Context) -> Result<HashKinds, HashKindsError> {
     let find_kinds = find_kinds(ctx, HashCostLimit::CEILING).await?;
-    // A site that imported nothing need not know how fast its machine is.
+    // A site without imported hashes need not know how fast its machine is.
     if ctx.hasher.has_only_own_cost(&find_kinds) {
         return Ok(find_kinds);
     }
@@ -45,7 +46,7 @@ pub async fn hash_kinds(ctx: &Context) -> Result<HashKinds, HashKindsError> {
 
 async fn find_kinds(ctx: &Context, limit: HashCostLimit) -> Result<HashKinds, DbError> {
     let (iterations, costs) = store::find_kinds(&ctx.db, limit.iterations(), MAX_COSTS).await?;
-    // What is not a cost is never computed.
+    // A malformed cost is never computed.
     let costs = costs.iter().filter_map(|cost| cost.parse().ok()).collect();
     Ok(HashKinds { iterations, costs })
 }

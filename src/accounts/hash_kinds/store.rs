@@ -1,10 +1,10 @@
-//! The query behind the kinds of hashes; two indexes of `users` answer it.
+//! The query for the kinds of hashes, which two indexes of `users` answer.
 
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 
 use crate::db::{Db, DbError};
 
-/// The texts of the indexes on SQLite: iterations of PBKDF2, and argon2's cost.
+/// The expressions of the indexes on SQLite: the iterations of PBKDF2, and the cost of argon2.
 const ON_SQLITE: [&str; 2] = [
     "CAST(substr(password_hash, 15) AS INTEGER)",
     "substr(password_hash, 16, instr(substr(password_hash, 16), '$') - 1)",
@@ -16,8 +16,8 @@ const ON_POSTGRES: [&str; 2] = [
     "split_part(password_hash, '$', 4)",
 ];
 
-/// The most iterations of PBKDF2, not above `most_iterations` and 0 for none, and up to `max_costs`
-/// different costs of argon2. Each cost is found by one step in the index, however many accounts have it.
+/// Returns the most iterations of PBKDF2 that do not exceed `max_iterations`, 0 for none, and up to
+/// `max_costs` costs of argon2. Each cost takes one step in the index, however many accounts have it.
 pub(super) async fn find_kinds(
     db: &Db,
     max_iterations: u64,
@@ -30,7 +30,7 @@ pub(super) async fn find_kinds(
         _ => ON_POSTGRES,
     };
     let argon2 = "FROM users WHERE substr(password_hash, 1, 15) = '$argon2id$v=19$'";
-    // `step` keeps the number of steps bounded whatever the costs are.
+    // `step` limits the number of steps, whatever the costs are.
     let sql = format!(
         "WITH RECURSIVE costs (cost, step) AS ( \
          SELECT (SELECT MIN({cost}) {argon2}), 1 UNION ALL \

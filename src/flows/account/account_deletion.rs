@@ -1,4 +1,5 @@
-//! Leaving: asked with the password, done after two weeks, taken back by logging in.
+//! Account deletion: requested with the password, carried out after two weeks, and cancelled by logging
+//! in.
 
 use std::time::Duration;
 
@@ -19,16 +20,16 @@ use crate::sessions;
 use crate::sessions::{AuthError, EndReason};
 use crate::types::{Password, RequestInfo, User, UserId};
 
-/// Time to think again, and for an owner whose account was taken over to notice.
+/// Time for the user to reconsider, and for the owner of a hijacked account to notice.
 const GRACE_PERIOD: Duration = Duration::from_hours(14 * 24);
 
-/// Why the account stays.
+/// Why a deletion was not scheduled.
 #[derive(Debug, Error)]
 pub enum DeletionError {
-    /// The password proved nothing.
+    /// The password is wrong, or there were too many attempts.
     #[error(transparent)]
     NotProved(#[from] AuthError),
-    /// Nobody else could do everything.
+    /// The account is the last active superuser.
     #[error("the last superuser stays")]
     LastSuperuser,
     /// The database failed.
@@ -36,11 +37,11 @@ pub enum DeletionError {
     Broken(#[from] DbError),
 }
 
-/// Schedules the deletion of a person's own account and ends its sessions; tells when it is due. Somebody
-/// who has no password has just been proved in another way.
+/// Schedules the deletion of the user's own account, ends its sessions, and returns when it is due. A
+/// user without a password has just been reauthenticated in another way.
 ///
 /// # Errors
-/// [`LeaveError`] says why not.
+/// [`DeletionError`] says why not.
 pub async fn schedule(
     ctx: &Context,
     user: &User,
@@ -74,11 +75,8 @@ pub async fn schedule(
     Ok(due_at)
 }
 
-/// Removes up to `at_most` accounts whose time has come, each in a transaction of its own; tells how
-/// many. What happened stays in the trail without anything personal.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Deletes up to `at_most` accounts that are due, each in a transaction of its own, and returns how
+/// many. The audit log keeps what happened, without personal data.
 pub async fn delete_due(ctx: &Context, at_most: u64) -> Result<u64, DbError> {
     let now = ctx.clock.now();
     let patience = ctx.settings.delete_unverified_after;
@@ -99,7 +97,7 @@ async fn delete_if_due(
     let transaction = ctx.db.begin().await?;
     accounts::lock_superusers(&transaction).await?;
     let Some(account) = accounts::lock(&transaction, user).await? else { return Ok(false) };
-    // Asked again under the lock: its owner may have logged in or proved the address since.
+    // Checked again under the lock: the owner may have logged in or verified the address since.
     let owner = &account.user;
     let is_due = account.deletes_at.is_some_and(|due_at| due_at <= now);
     let never_verified = owner.email_verified_at.is_none()

@@ -1,4 +1,4 @@
-//! Everything that is held on a person, for that person.
+//! Data export: everything that is stored about a user, for that user.
 
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -10,13 +10,10 @@ use crate::db::DbError;
 use crate::types::{ProfileField, UserId};
 use crate::{accounts, audit, links, outbox, sessions, social};
 
-/// More e-mails and sessions than a person has within the time that they are kept.
+/// More e-mails and sessions than a user has within the time that they are kept.
 const MAX_ROWS: u64 = 10_000;
 
-/// Gathers it as one JSON document; `None` when there is no such account.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Collects the data as one JSON document. Returns `None` when there is no such account.
 pub async fn export(ctx: &Context, id: UserId) -> Result<Option<Value>, DbError> {
     let now = ctx.clock.now();
     let Some(account) = accounts::find_by_id(&ctx.db, id).await? else { return Ok(None) };

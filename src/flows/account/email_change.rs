@@ -1,7 +1,7 @@
-//! Moving an account to another address: the new one proves itself, the old one is told and can take
-//! it back for a week.
+//! Changing the address of an account: the new address is verified, and the owner of the old one is
+//! notified and can undo the change for a week.
 //!
-//! Whether an address is taken is told to nobody but its owner.
+//! Only the owner of an address learns that it is taken.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ use crate::throttle;
 use crate::throttle::Limit;
 use crate::types::{Email, Password, RequestInfo, Secret, User};
 
-/// E-mails to addresses of a person's choosing: five a day are plenty for somebody who mistypes.
+/// Limits e-mails to addresses that a user chooses: five a day are enough for a user who mistypes.
 const BY_USER: Limit = Limit {
     name: "email-change",
     free: 4,
@@ -34,16 +34,16 @@ const BY_USER: Limit = Limit {
     longest_wait: Duration::from_hours(24),
 };
 
-/// Why the change was not begun.
+/// Why a change was not started.
 #[derive(Debug, Error)]
 pub enum EmailChangeError {
-    /// It is the account's address already.
+    /// It is the current address of the account.
     #[error("it is the same address")]
     Same,
-    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    /// The address is local, so no mail leaves this network for it, and the settings do not allow that.
     #[error("a local address")]
     LocalEmail,
-    /// The password proved nothing, or there were too many tries.
+    /// The password is wrong, or there were too many attempts.
     #[error(transparent)]
     NotProved(#[from] AuthError),
     /// The database failed.
@@ -51,11 +51,11 @@ pub enum EmailChangeError {
     Broken(#[from] DbError),
 }
 
-/// Begins a change: writes to the new address, whoever it belongs to. Somebody who has no password has
-/// just been proved in another way.
+/// Starts a change: sends an e-mail to the new address. A user without a password has just been
+/// reauthenticated in another way.
 ///
 /// # Errors
-/// [`AskError`] says why not.
+/// [`EmailChangeError`] says why not.
 pub async fn request(
     ctx: &Context,
     user: &User,
@@ -99,7 +99,7 @@ pub async fn request(
     Ok(())
 }
 
-/// The e-mail to the new address: a link, or word to its owner that it is in use.
+/// Sends the e-mail to the new address: a link, or a notice to its owner that it is in use.
 async fn send_confirmation(
     ctx: &Context,
     transaction: &Transaction,
@@ -111,10 +111,10 @@ async fn send_confirmation(
     let user = account.user.id;
     let every = time::OffsetDateTime::UNIX_EPOCH;
     links::revoke(transaction, user, &[Purpose::ChangeEmail], every, now).await?;
-    // Made in either case, so that both take the same time.
+    // Created in either case, so that both take the same time.
     let whose = (user, Some(new));
     let link = links::create(transaction, ctx.random, Purpose::ChangeEmail, whose, now).await?;
-    let (to, content) = match accounts::find_by_email_in(transaction, new).await? {
+    let (to, content) = match accounts::find_by_email(transaction, new).await? {
         Some(owner) if !owner.is_active => return Ok(()),
         Some(owner) => (owner.recipient(), EmailContent::new(EmailKind::AddressInUse)),
         None => {
@@ -126,7 +126,7 @@ async fn send_confirmation(
     outbox::enqueue(transaction, &ctx.keys, &to, &content.about(info, now), now).await
 }
 
-/// Moves the account to the address that the link went to, and tells the old one.
+/// Moves the account to the address of the link, and notifies the old address.
 ///
 /// # Errors
 /// [`LinkError`] says why not.
@@ -164,8 +164,8 @@ pub async fn confirm(ctx: &Context, token: &Secret, info: &RequestInfo) -> Resul
     Ok(())
 }
 
-/// A link to an address that somebody else has by now stays dead, also when the address becomes free
-/// once more.
+/// Uses up a link whose address belongs to another account, so that it stays invalid when the address
+/// becomes free again.
 async fn consume_link(ctx: &Context, token: &Secret) -> Result<(), DbError> {
     let transaction = ctx.db.begin().await?;
     links::consume(&transaction, token, Purpose::ChangeEmail, ctx.clock.now()).await?;

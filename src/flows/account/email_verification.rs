@@ -1,4 +1,4 @@
-//! Proving that an address belongs to the person: an e-mail, a button, and it is proved.
+//! E-mail verification: an e-mail with a link, and a button that verifies the address.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
 use crate::types::{Email, Language, Password, RequestInfo, Secret, SessionId, UserId};
 
-/// Requests from one place, for whichever addresses: a school may join on one day.
+/// Requests from one client network, for any addresses: a school may sign up on one day.
 const BY_PLACE: Limit = Limit {
     name: "verify-place",
     free: 50,
@@ -34,10 +34,10 @@ const BY_PLACE: Limit = Limit {
 /// Why no e-mail was sent.
 #[derive(Debug, Error)]
 pub enum ResendError {
-    /// The site does not ask for proof.
+    /// The site does not verify addresses.
     #[error("no proof is asked for")]
     Disabled,
-    /// The address is proved already.
+    /// The address is verified already.
     #[error("the address is proved")]
     AlreadyVerified,
     /// The last e-mail is too recent, or there were enough today.
@@ -48,10 +48,10 @@ pub enum ResendError {
     Broken(#[from] DbError),
 }
 
-/// Sends the link again to a signed-in person.
+/// Sends the link again to a signed-in user.
 ///
 /// # Errors
-/// [`SendAgainError`] says why not.
+/// [`ResendError`] says why not.
 pub async fn resend(ctx: &Context, user: UserId, info: &RequestInfo) -> Result<(), ResendError> {
     if ctx.settings.email_verification == EmailVerification::None {
         return Err(ResendError::Disabled);
@@ -61,7 +61,7 @@ pub async fn resend(ctx: &Context, user: UserId, info: &RequestInfo) -> Result<(
     accounts::count_verification_email(ctx, user).await?;
 
     let transaction = ctx.db.begin().await?;
-    // Asked again under the lock: the address may have been proved or changed since.
+    // Checked again under the lock: the address may have been verified or changed since.
     let account = unverified(accounts::lock(&transaction, user).await?)?;
     accounts::send_verification_email(ctx, &transaction, user, &account.recipient(), info).await?;
     transaction.commit().await?;
@@ -69,8 +69,8 @@ pub async fn resend(ctx: &Context, user: UserId, info: &RequestInfo) -> Result<(
     Ok(())
 }
 
-/// Asks for the link again, for whatever address. Nobody learns here whether it has an account, or
-/// whether it is proved: whoever sends e-mails looks that up.
+/// Requests the link again, for any address. The answer does not reveal whether it has an account or is
+/// verified: the worker finds that out when it sends the e-mail.
 ///
 /// # Errors
 /// [`ThrottleError`] when nothing was asked.
@@ -100,20 +100,17 @@ fn unverified(account: Option<Account>) -> Result<Account, ResendError> {
     account.ok_or(ResendError::AlreadyVerified)
 }
 
-/// What a link that does not work any more was for, where its work is done.
+/// What a used link was for, if that is still done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompletedLink {
-    /// The address is proved.
+    /// The address is verified.
     Verified,
-    /// The account has moved to the address.
+    /// The account was moved to the address.
     Changed,
 }
 
-/// Returns what is done already of what a link was for; `None` when it is not, or not any more. A user
-/// who opens a link for the second time is told so, rather than that something is wrong.
-///
-/// # Errors
-/// [`DbError`] when the database cannot say.
+/// Returns what a used link has done; `None` when it has not, or when that was changed since. A user
+/// who opens a link twice is told so instead of seeing an error.
 pub async fn find_completed(
     ctx: &Context,
     token: &Secret,
@@ -135,16 +132,16 @@ pub async fn find_completed(
     Ok(is_so.then_some(done))
 }
 
-/// What the reader of a link shows besides the link.
+/// The credentials of the user who follows a link, besides the link.
 #[derive(Debug, Clone, Default)]
 pub struct LinkReader {
-    /// The living session of the browser, and whose it is.
+    /// The active session of the browser, and its user.
     pub session: Option<(SessionId, UserId)>,
     /// The account's password, as typed.
     pub password: Option<Password>,
 }
 
-/// Why following the link did nothing.
+/// Why a link did not verify the address.
 #[derive(Debug, Error)]
 pub enum VerifyError {
     /// The link does not work.
@@ -161,21 +158,18 @@ impl From<DbError> for VerifyError {
     }
 }
 
-/// What becomes of the account's sessions when the link is followed.
+/// What happens to the account's sessions when the link is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionEffect {
-    /// They stay alive, or there are none.
+    /// They stay active, or there are none.
     Keep,
-    /// They stay alive if the password is given.
+    /// They stay active if the password is given.
     KeepWithPassword,
-    /// They end: the account has no password to give.
+    /// They end, because the account has no password that could be given.
     End,
 }
 
-/// Returns what becomes of the sessions of the account that a link is about, if this reader follows it.
-///
-/// # Errors
-/// [`DbError`] when the database cannot say.
+/// Returns what happens to the sessions of the account when this reader follows the link.
 pub async fn session_effect(
     ctx: &Context,
     user: UserId,
@@ -190,11 +184,11 @@ pub async fn session_effect(
     Ok(if has_password { SessionEffect::KeepWithPassword } else { SessionEffect::End })
 }
 
-/// Proves an address by link; tells how many sessions ended.
+/// Verifies an address by link, and returns how many sessions ended.
 ///
-/// An attacker may have signed up with this address and still be signed in. The link proves who owns the
-/// address, not who signed up. So every session ends, unless the reader proves to be who signed up: by a
-/// session of the account, or by its password. All sessions were opened with that password, since any
+/// An attacker may have signed up with this address and still be signed in. The link shows who owns the
+/// address, not who signed up. So every session ends, unless the reader shows that they signed up: by a
+/// session of the account, or by its password. All sessions were created with that password, since a
 /// change of it ends the others.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
-//! Logging in by password.
+//! Log-in with a password.
 //!
-//! Whatever a stranger can get wrong (the address, the password) costs the same work and gets the same
-//! answer. What else keeps an account from being used is told to those alone who gave its password.
+//! Every mistake that a stranger can make (the address, the password) costs the same work and gets the
+//! same answer. Any other obstacle is revealed only after the right password.
 
 use std::time::Duration;
 
@@ -22,8 +22,9 @@ use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
 use crate::types::{Email, Password, RequestInfo, SessionId};
 
-/// E-mails about log-ins by one program from one client network: one a day, however often it logs in. Each
-/// other program and network has its own, so that no log-in uses up the e-mail about a thief's.
+/// Limits e-mails about log-ins by one program from one client network to one a day. Each other program
+/// and network has a limit of its own, so that a log-in of the owner cannot use up the e-mail about a
+/// thief's.
 const NEW_DEVICE_EMAILS: Limit = Limit {
     name: "login-letters-program",
     free: 0,
@@ -32,9 +33,9 @@ const NEW_DEVICE_EMAILS: Limit = Limit {
     longest_wait: Duration::from_hours(24),
 };
 
-/// E-mails about log-ins to an address that is not verified: ten at once, then none for a day. A user who
-/// signed up with a foreign address can log in by as many programs as they like, and its owner did not ask
-/// for that.
+/// Limits e-mails about log-ins to an unverified address to ten, then none for a day. A user who signed
+/// up with a foreign address can log in with any number of programs, and its owner did not ask for
+/// e-mails.
 const UNVERIFIED_EMAILS: Limit = Limit {
     name: "login-letters",
     free: 9,
@@ -43,7 +44,7 @@ const UNVERIFIED_EMAILS: Limit = Limit {
     longest_wait: Duration::from_hours(24),
 };
 
-/// What a person logs in with.
+/// What a user logs in with.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// The address.
@@ -52,25 +53,25 @@ pub struct Credentials {
     pub password: Password,
 }
 
-/// A person who has just logged in.
+/// A successful log-in.
 #[derive(Debug, Clone)]
 pub struct Login {
-    /// The session.
+    /// The session and its tokens.
     pub tokens: IssuedTokens,
-    /// Whether the account was to be deleted, and is not any more.
+    /// Whether the log-in cancelled a pending deletion.
     pub deletion_cancelled: bool,
 }
 
-/// Why somebody could not log in.
+/// Why a log-in failed.
 #[derive(Debug, Error)]
 pub enum LoginError {
-    /// The password proved nothing, or the account may not be used.
+    /// The password is wrong, or there were too many attempts.
     #[error(transparent)]
     NotProved(#[from] AuthError),
-    /// The password was right, and the address must be proved first.
+    /// The password is right, but the address must be verified first.
     #[error("the address is not proved")]
     Unverified,
-    /// The password was right, and the account may not be used.
+    /// The password is right, but the account is inactive.
     #[error("the account may not be used")]
     Inactive(Inactive),
 }
@@ -81,10 +82,10 @@ impl From<DbError> for LoginError {
     }
 }
 
-/// Signs a person in. A session that the browser had before ends.
+/// Logs a user in. Ends the session that the browser had before.
 ///
 /// # Errors
-/// [`LogInError`] says why not.
+/// [`LoginError`] says why not.
 pub async fn with_password(
     ctx: &Context,
     credentials: Credentials,
@@ -98,8 +99,8 @@ pub async fn with_password(
 
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    // Whether the account may be used is asked after the password, so that a stranger learns nothing. A
-    // password that was changed while it was being compared is answered like a wrong one.
+    // The account's state is checked after the password, so that a stranger learns nothing. A password
+    // that was changed while it was being compared is answered like a wrong one.
     let hash = proved.hash.as_ref().ok_or(AuthError::WrongCredentials)?;
     let method = AuthMethod::Password(hash);
     let tokens = sessions::create(ctx, &transaction, (user, &email), method, info).await?;
@@ -107,12 +108,13 @@ pub async fn with_password(
         drop(transaction);
         tracing::info!(user.id = user.0, request.id = info.request_id, "log-in refused");
         if is_unverified(ctx, &proved.account) {
-            // A program that asks again and again with the right password is no guesser.
+            // A client that repeats the right password is not guessing.
             proved.refund_attempt(ctx).await?;
             resend_verification_email(ctx, &proved, info).await?;
             return Err(LoginError::Unverified);
         }
-        // A user who signed up with a foreign address learns nothing of its account, not even that it exists.
+        // A user who signed up with a foreign address learns nothing about its account, not even that
+        // it exists.
         if !must_verify_email(ctx, &proved.account)
             && let Some(inactive) = sessions::why_inactive(ctx, &proved).await?
         {
@@ -134,7 +136,7 @@ pub async fn with_password(
     Ok(Login { tokens, deletion_cancelled })
 }
 
-/// Whether the account may be used but for its address, which has to be proved first.
+/// Returns whether the only obstacle is that the address must be verified first.
 fn is_unverified(ctx: &Context, account: &Account) -> bool {
     account.is_active && must_verify_email(ctx, account)
 }
@@ -144,9 +146,9 @@ fn must_verify_email(ctx: &Context, account: &Account) -> bool {
         && account.user.email_verified_at.is_none()
 }
 
-/// Whether the owner is to hear of this log-in: the device is new, and there was no e-mail today about the
-/// same program in the same client network. A log-in that will be refused is not counted, or a user who
-/// signed up with a foreign address could use the e-mails up before its owner verifies it.
+/// Returns whether to notify the owner of this log-in: the device is new, and no e-mail was sent today
+/// about the same program in the same client network. A log-in that will be refused is not counted, or
+/// a user who signed up with a foreign address could use up the e-mails before its owner verifies it.
 async fn must_notify(
     ctx: &Context,
     proved: &VerifiedPassword,
@@ -166,8 +168,8 @@ async fn must_notify(
     is_allowed(throttle::check_rate_limit(&ctx.db, &attempts, ctx.clock.now()).await, info)
 }
 
-/// Sends the link once more to somebody who knows the password and has not proved the address yet,
-/// as often as the button on My page would.
+/// Sends the verification link again to a user who knows the password, as often as the button on My
+/// page would.
 async fn resend_verification_email(
     ctx: &Context,
     proved: &VerifiedPassword,
@@ -179,7 +181,7 @@ async fn resend_verification_email(
     }
     let transaction = ctx.db.begin().await?;
     let account = accounts::lock(&transaction, user).await?;
-    // It may be gone, or no longer theirs.
+    // The account may have been deleted or changed since.
     let account = account.filter(|it| proved.still_matches(it) && is_unverified(ctx, it));
     let Some(account) = account else { return Ok(()) };
     accounts::send_verification_email(ctx, &transaction, user, &account.recipient(), info).await?;
@@ -197,7 +199,7 @@ fn is_allowed(verdict: Result<(), ThrottleError>, info: &RequestInfo) -> Result<
     }
 }
 
-/// Tells the owner about a sign-in on a device that the account does not know.
+/// Notifies the owner of a log-in on a device that the account does not know.
 async fn send_new_device_email(
     ctx: &Context,
     transaction: &Transaction,

@@ -1,4 +1,4 @@
-//! Logging out: the session is over, here and everywhere, at once.
+//! Log-out: ends the session everywhere at once.
 
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
@@ -8,10 +8,7 @@ use crate::sessions;
 use crate::sessions::{EndReason, RefreshError, SessionInvalid};
 use crate::types::{RequestInfo, SessionId, UserId};
 
-/// Ends a session. Ending one that is over already is no error.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Ends a session. It is no error if the session has ended already.
 pub async fn log_out(
     ctx: &Context,
     session: SessionId,
@@ -21,11 +18,11 @@ pub async fn log_out(
     end(ctx, session, user, info).await.map(drop)
 }
 
-/// Ends the session of a refresh token, for somebody who has nothing else to show. Of any number who
-/// come with the same token, one ends it.
+/// Ends the session of a refresh token, for a client that has no other credential. Of several attempts
+/// with one token, one succeeds.
 ///
 /// # Errors
-/// [`RefreshError`] says why the token is worth nothing.
+/// [`RefreshError`] says why the token is not accepted.
 pub async fn with_refresh_token(
     ctx: &Context,
     token: &str,

@@ -1,4 +1,5 @@
-//! Changing a password: by its owner, who knows the old one, or at the terminal.
+//! Password change: by the owner, who knows the current password, or by the operator on the command
+//! line.
 
 use thiserror::Error;
 
@@ -17,13 +18,13 @@ use crate::sessions;
 use crate::sessions::{AuthError, EndReason};
 use crate::types::{Email, Password, RequestInfo, SessionId};
 
-/// Why the password was not set at the terminal.
+/// Why the operator could not set the password.
 #[derive(Debug, Error)]
 pub enum SetPasswordError {
     /// There is no such account.
     #[error("no account has this address")]
     Unknown,
-    /// The password was not taken.
+    /// The new password was rejected.
     #[error(transparent)]
     NotTaken(#[from] NewPasswordError),
     /// The database failed.
@@ -31,13 +32,13 @@ pub enum SetPasswordError {
     Broken(#[from] DbError),
 }
 
-/// Why its owner could not change a password.
+/// Why the owner could not change the password.
 #[derive(Debug, Error)]
 pub enum PasswordChangeError {
-    /// The old password proved nothing.
+    /// The current password is wrong, or there were too many attempts.
     #[error(transparent)]
     NotProved(#[from] AuthError),
-    /// The new password was not taken.
+    /// The new password was rejected.
     #[error(transparent)]
     NotTaken(#[from] NewPasswordError),
     /// The database failed.
@@ -45,10 +46,10 @@ pub enum PasswordChangeError {
     Broken(#[from] DbError),
 }
 
-/// Replaces the password of a person who knows it, and ends the person's other sessions.
+/// Changes the password of a user who knows the current one, and ends the user's other sessions.
 ///
 /// # Errors
-/// [`ChangePasswordError`] says why not; nothing has changed then.
+/// [`PasswordChangeError`] says why not; nothing has changed then.
 pub async fn change(
     ctx: &Context,
     (email, session): (&Email, SessionId),
@@ -80,11 +81,10 @@ pub async fn change(
     Ok(())
 }
 
-/// Everything that is wrong with a new password, for a signed-in person whose form cannot be taken
-/// anyway.
+/// Returns everything that is wrong with a new password whose form is rejected anyway.
 ///
 /// # Errors
-/// [`ChangePasswordError`] when there is no answer.
+/// [`PasswordChangeError`] when the password was not checked.
 pub async fn check_password_strength(
     ctx: &Context,
     email: &Email,
@@ -96,7 +96,7 @@ pub async fn check_password_strength(
     Ok(found.map_err(NewPasswordError::from)?)
 }
 
-/// Gives an account another password and ends its sessions, for a person who cannot do it alone.
+/// Sets the password of an account and ends its sessions, for a user who cannot do it alone.
 ///
 /// # Errors
 /// [`SetPasswordError`] says why not.
@@ -121,7 +121,7 @@ pub async fn set_by_operator(
     Ok(())
 }
 
-/// The password, the sessions, the trail and the e-mail, together.
+/// Writes the password, ends the sessions, and writes the audit event and the e-mail.
 async fn replace(
     ctx: &Context,
     transaction: &Transaction,

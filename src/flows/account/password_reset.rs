@@ -1,7 +1,7 @@
-//! Choosing a new password without the old one, by a link in an e-mail.
+//! Password reset: a new password by a link in an e-mail.
 //!
-//! Asking does the same for every address: it counts, and puts a request into the outbox. Whether the
-//! address has an account is looked up by whoever sends e-mails, long after the answer.
+//! A request does the same for every address: it is counted, and put into the outbox. The worker finds
+//! out whether the address has an account, long after the answer.
 
 use std::time::Duration;
 
@@ -25,9 +25,8 @@ use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
 use crate::types::{Email, Language, Password, RequestInfo, Secret};
 
-/// Three e-mails to one address in any hour, whoever asks for them: two that are free, for what is
-/// forgotten takes an hour, and one that is followed by an hour's wait. More requests are answered
-/// like all others and send nothing.
+/// Three e-mails to one address in an hour, whoever requests them: two without a wait, and a third that
+/// is followed by an hour's wait. Further requests get the same answer and send nothing.
 const BY_EMAIL: Limit = Limit {
     name: "reset-email",
     free: 2,
@@ -36,7 +35,8 @@ const BY_EMAIL: Limit = Limit {
     longest_wait: Duration::from_hours(1),
 };
 
-/// Requests from one place, for whichever addresses: a school may forget a lot on its first day.
+/// Requests from one client network, for any addresses: many pupils forget their password on the first
+/// day of school.
 const BY_PLACE: Limit = Limit {
     name: "reset-place",
     free: 50,
@@ -45,13 +45,13 @@ const BY_PLACE: Limit = Limit {
     longest_wait: Duration::from_mins(10),
 };
 
-/// Why a new password was not taken.
+/// Why a reset failed.
 #[derive(Debug, Error)]
 pub enum PasswordResetError {
-    /// The link is used, too old, has been overtaken by a later change, or never was one.
+    /// The link was used, is too old, was revoked by a later change, or never existed.
     #[error("the link does not work")]
     Dead,
-    /// The password was not taken.
+    /// The new password was rejected.
     #[error(transparent)]
     NotTaken(#[from] NewPasswordError),
     /// The database failed.
@@ -59,7 +59,7 @@ pub enum PasswordResetError {
     Broken(#[from] DbError),
 }
 
-/// Asks for a link. Nobody learns here whether the address has an account.
+/// Requests a link. The answer does not reveal whether the address has an account.
 ///
 /// # Errors
 /// [`ThrottleError`] when nothing was asked.
@@ -90,19 +90,16 @@ pub async fn request(
     Ok(())
 }
 
-/// Whether a link would work.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Returns whether a link is valid.
 pub async fn is_link_valid(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
     Ok(account(ctx, token).await?.is_some())
 }
 
-/// Everything that is wrong with a password, for somebody with a good link and a form that cannot be
-/// taken anyway.
+/// Returns everything that is wrong with a password, for a user with a valid link whose form is
+/// rejected anyway.
 ///
 /// # Errors
-/// [`ResetError`] when there is no answer.
+/// [`PasswordResetError`] when the password was not checked.
 pub async fn check_password_strength(
     ctx: &Context,
     token: &Secret,
@@ -113,11 +110,11 @@ pub async fn check_password_strength(
     Ok(found.map_err(NewPasswordError::from)?)
 }
 
-/// Replaces the password by link and ends every session. Of any number of tries, one succeeds. It
-/// does not sign in; and since the link came by e-mail, it proves the address.
+/// Sets the password by link and ends every session. Of several attempts with one link, one succeeds.
+/// It does not log the user in. It verifies the address, because the link was sent there.
 ///
 /// # Errors
-/// [`ResetError`] says why not; the link is still good unless it was the reason.
+/// [`PasswordResetError`] says why not; the link is still good unless it was the reason.
 pub async fn reset(
     ctx: &Context,
     token: &Secret,
@@ -136,9 +133,9 @@ pub async fn reset(
         return Err(PasswordResetError::Dead);
     }
     accounts::set_password(&transaction, user, Some(&hash), now).await?;
-    // What was guessed at was the old password.
+    // Attackers guessed at the old password, so their attempts count no longer.
     sessions::reset_failures(ctx, &transaction, &account.user.email).await?;
-    // Whoever joined by a provider with somebody else's address would otherwise stay in the account.
+    // An attacker who signed up by a provider with a foreign address would otherwise keep access.
     social::disconnect_unverified(&transaction, &account, info, now).await?;
     accounts::set_email_verified(&transaction, user, now).await?;
     sessions::end_all(&transaction, user, None, EndReason::PasswordChanged, now).await?;
@@ -158,7 +155,7 @@ pub async fn reset(
     Ok(())
 }
 
-/// The account of a link that would work.
+/// Returns the account of a valid link.
 async fn account(ctx: &Context, token: &Secret) -> Result<Option<Account>, DbError> {
     let link = links::find(&ctx.db, token, ctx.clock.now()).await?;
     let Some(link) = link.filter(|link| link.purpose == Purpose::ResetPassword) else {

@@ -1,6 +1,6 @@
-//! Saying how good a password is while it is being typed, by the rule that the forms go by.
+//! Password strength while a password is being typed, by the rule that the forms apply.
 //!
-//! Nothing is written but a count, and nothing of the password is kept.
+//! Writes nothing but the attempt, and keeps nothing of the password.
 
 use thiserror::Error;
 
@@ -15,8 +15,8 @@ use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
 use crate::types::{Password, Profile, RequestInfo, Secret, User};
 
-/// A page asks once in each pause of typing, a dozen times per sign-up, and a class signs up from one
-/// address. At the lasting rate of one a second one address keeps a core busy for 8 ms of each second.
+/// A page asks at each pause of typing, a dozen times per sign-up, and a class signs up from one
+/// network. At the lasting rate of one a second, one network keeps a core busy for 8 ms of each second.
 const BY_PLACE: Limit = Limit {
     name: "strength-place",
     free: 600,
@@ -25,24 +25,24 @@ const BY_PLACE: Limit = Limit {
     longest_wait: std::time::Duration::from_mins(1),
 };
 
-/// Whose password it will be.
+/// The user whose password it will be.
 #[derive(Debug)]
 pub enum PasswordOwner<'a> {
-    /// Of the person that a form describes.
+    /// A new user, described by a form.
     Described(UserAttributes),
-    /// Of a person who is signed in.
+    /// A signed-in user.
     SignedIn(&'a User),
-    /// Of the account of a reset link.
+    /// The owner of a reset link.
     ResetLink(&'a Secret),
 }
 
-/// Why there is no answer.
+/// Why a password was not checked.
 #[derive(Debug, Error)]
 pub enum StrengthError {
-    /// Too many questions from there.
+    /// There were too many attempts.
     #[error(transparent)]
     NotNow(#[from] ThrottleError),
-    /// Too many are waiting.
+    /// Too many passwords are waiting to be checked.
     #[error(transparent)]
     Busy(#[from] QueueFull),
     /// The database failed.
@@ -70,7 +70,8 @@ pub async fn check(
     Ok(accounts::check_password_strength(ctx, password, attributes).await?)
 }
 
-/// What is known of the owner of a reset link; nothing when it is dead, which its form says.
+/// Returns the attributes of the owner of a reset link; none when the link is invalid, which its form
+/// reports.
 async fn attributes_of_link(ctx: &Context, token: &Secret) -> Result<UserAttributes, DbError> {
     let unknown = UserAttributes { email: None, profile: Profile::default() };
     let link = links::find(&ctx.db, token, ctx.clock.now()).await?;

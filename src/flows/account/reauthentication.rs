@@ -1,4 +1,4 @@
-//! Proving once more: what is dangerous is done only by somebody who has just given the password.
+//! Reauthentication: dangerous actions require that the user has just given the password.
 
 use crate::accounts;
 use crate::audit;
@@ -8,7 +8,7 @@ use crate::sessions;
 use crate::sessions::AuthError;
 use crate::types::{Email, Password, RequestInfo, SessionId};
 
-/// Notes in the session that its owner has just given the password.
+/// Records in the session that its owner has just given the password.
 ///
 /// # Errors
 /// [`AuthError`] says why not.

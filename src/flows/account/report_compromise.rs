@@ -1,7 +1,7 @@
-//! "This wasn't me": one click from an e-mail ends every session, locks the password and sends the
-//! owner a link to choose another.
+//! "This wasn't me": a link in an e-mail ends every session, locks the password and sends the owner a
+//! link to choose another one.
 //!
-//! Taking an address change back is the same, after the account has moved back to where it was.
+//! Undoing a change of address does the same, after it has moved the account back.
 
 use crate::accounts;
 use crate::accounts::Account;
@@ -18,7 +18,7 @@ use crate::sessions::EndReason;
 use crate::social;
 use crate::types::{RequestInfo, Secret};
 
-/// Follows a link of an e-mail that told something which the reader did not do.
+/// Follows the link of an e-mail about something that the owner did not do.
 ///
 /// # Errors
 /// [`LinkError`] says why nothing was done.
@@ -35,8 +35,8 @@ pub async fn report(ctx: &Context, token: &Secret, info: &RequestInfo) -> Result
     finish(transaction, &account).await
 }
 
-/// Moves an account back to the address that the link went to. It works also when the account has
-/// moved on since; the links of later changes die, so the first owner has the last word.
+/// Moves an account back to the address of the link, also when its address was changed again since. The
+/// links of later changes are revoked, so the first owner has the last word.
 ///
 /// # Errors
 /// [`LinkError`] says why nothing was done.
@@ -74,8 +74,8 @@ async fn begin(ctx: &Context, link: &Link) -> Result<(Transaction, Account), Lin
     Ok((transaction, account))
 }
 
-/// Whoever knows the password, or came by a provider, may be the one who did it, so neither opens
-/// anything any more; the link that replaces it goes to the account's address.
+/// Locks an account. The attacker may know the password or have connected a provider, so both are
+/// removed; the link to a new password goes to the account's address.
 async fn lock_account(
     ctx: &Context,
     transaction: &Transaction,

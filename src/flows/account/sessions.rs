@@ -1,4 +1,4 @@
-//! Ending one's own sign-ins from the list of them.
+//! Ending the user's own sessions from the list of them.
 
 use serde_json::json;
 
@@ -10,11 +10,9 @@ use crate::sessions;
 use crate::sessions::EndReason;
 use crate::types::{RequestInfo, SessionId, UserId};
 
-/// Ends one session of a person, who asks for it in the session `asking`. `false` means that there
-/// is nothing to end: it is somebody else's, over, or was never there, and nobody learns which.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Ends one session of a user, at the request of another session of theirs. Returns `false` when there
+/// is nothing to end: it is another user's, has ended, or never existed; which of these is not
+/// revealed.
 pub async fn end(
     ctx: &Context,
     (user, asking): (UserId, SessionId),
@@ -39,11 +37,8 @@ pub async fn end(
     Ok(true)
 }
 
-/// Ends every session of a person but the one in which it is asked for; tells how many. Out of a
-/// session that is over itself, none is ended.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
+/// Ends every session of a user but the one that requests it, and returns how many. A session that has
+/// ended itself ends none.
 pub async fn end_others(
     ctx: &Context,
     (user, asking): (UserId, SessionId),

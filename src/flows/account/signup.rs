@@ -1,7 +1,7 @@
-//! Joining: an account and its first session, or neither.
+//! Sign-up: creates an account and its first session, or neither.
 //!
-//! Where addresses must be proved first there is no session yet, and a taken address is answered like
-//! a free one: its owner alone learns of it, by e-mail.
+//! Where verification is mandatory there is no session yet, and a taken address gets the same answer as
+//! a free one: only its owner learns of the attempt, by e-mail.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::throttle;
 use crate::throttle::{Attempt, Limit, ThrottleError};
 use crate::types::{Email, Language, Password, Profile, RequestInfo, SessionId};
 
-/// A school or an office joins from one address within an hour; a robot goes on all night.
+/// A school or an office may sign up from one network within an hour; a robot continues all night.
 const BY_PLACE: Limit = Limit {
     name: "signup-place",
     free: 200,
@@ -31,8 +31,8 @@ const BY_PLACE: Limit = Limit {
     longest_wait: Duration::from_mins(10),
 };
 
-/// Whether an address is taken is told to whoever asks, or its owner by e-mail; this bounds how often
-/// about one address.
+/// A sign-up reveals whether an address is taken, to the visitor or by e-mail to its owner. This limits
+/// how often that happens for one address.
 const BY_EMAIL: Limit = Limit {
     name: "signup-email",
     free: 20,
@@ -41,7 +41,7 @@ const BY_EMAIL: Limit = Limit {
     longest_wait: Duration::from_hours(1),
 };
 
-/// What a person joins with.
+/// What a user signs up with.
 #[derive(Debug, Clone)]
 pub struct SignupRequest {
     /// The address.
@@ -50,41 +50,42 @@ pub struct SignupRequest {
     pub password: Password,
     /// What the user says about themselves.
     pub profile: Profile,
-    /// The language in which the person reads.
+    /// The language of e-mails to the user.
     pub language: Language,
 }
 
-/// What became of an application.
+/// What a sign-up led to.
 #[derive(Debug, Clone)]
 pub enum SignupOutcome {
-    /// The account is made and signed in.
+    /// The account was created and logged in.
     SignedIn(IssuedTokens),
-    /// An e-mail is on its way, and says how to go on; nobody else learns whether the address was free.
+    /// An e-mail was sent and says how to continue. It does not reveal whether the address was free.
     EmailSent,
 }
 
-/// Why somebody could not join.
+/// Why a sign-up failed.
 #[derive(Debug, Error)]
 pub enum SignupError {
-    /// Nobody may.
+    /// Sign-up is closed.
     #[error("sign-up is closed")]
     Closed,
     /// The address has an account.
     #[error("the address is taken")]
     EmailTaken,
-    /// The address has an account with the same password, which may not be used.
+    /// The address has an account with the same password, which is inactive.
     #[error("the address is taken, and its account may not be used")]
     Inactive(Inactive),
-    /// The address has an account with the same password, which is deleted then unless its owner logs in.
+    /// The address has an account with the same password, which will be deleted then unless its owner
+    /// logs in.
     #[error("the address is taken, and its account is about to be deleted")]
     DeletionPending(OffsetDateTime),
-    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    /// The address is local, so no mail leaves this network for it, and the settings do not allow that.
     #[error("a local address")]
     LocalEmail,
-    /// The password was not taken.
+    /// The new password was rejected.
     #[error(transparent)]
     NotTaken(#[from] NewPasswordError),
-    /// Too many tries from there.
+    /// There were too many attempts.
     #[error(transparent)]
     NotNow(#[from] ThrottleError),
     /// The database failed.
@@ -92,11 +93,11 @@ pub enum SignupError {
     Broken(#[from] DbError),
 }
 
-/// Makes an account, and signs it in unless its address must be proved first. A session that the
-/// browser had before ends.
+/// Creates an account, and logs it in unless its address must be verified first. Ends the session that
+/// the browser had before.
 ///
 /// # Errors
-/// [`SignUpError`] says why not; nothing is written then but a count.
+/// [`SignupError`] says why not; nothing is written then but the attempt.
 pub async fn sign_up(
     ctx: &Context,
     request: SignupRequest,
@@ -149,11 +150,11 @@ pub async fn sign_up(
     Ok(SignupOutcome::SignedIn(tokens))
 }
 
-/// Tells its owner more of an account that is in the way: a visitor who signs up with the password of the account
-/// is its owner, who may have forgotten that it was suspended or is about to be deleted. The password is
-/// compared and counted as at a log-in, whatever the state of the account, so a stranger learns that the
-/// address is taken and nothing else. Where an address must be proved first not even that is told, and
-/// the owner reads it at the log-in, to which the e-mail leads.
+/// Explains a taken address to its owner. A visitor who signs up with the account's password is its
+/// owner, who may have forgotten that it was suspended or is about to be deleted. The password is
+/// compared and counted as at a log-in, whatever the state of the account, so a stranger learns only
+/// that the address is taken. Where verification is mandatory, not even that is revealed; the owner
+/// learns it at the log-in, to which the e-mail leads.
 async fn explain_taken(
     ctx: &Context,
     email: &Email,
@@ -183,11 +184,11 @@ async fn account(ctx: &Context, request: SignupRequest) -> Result<NewAccount, Ne
     })
 }
 
-/// Everything that is wrong with a password, for somebody whose form cannot be taken anyway. Counted
-/// like joining: weighing is work too.
+/// Returns everything that is wrong with a password whose form is rejected anyway. It counts as an
+/// attempt, because the check costs work.
 ///
 /// # Errors
-/// [`SignUpError`] when there is no answer.
+/// [`SignupError`] when the password was not checked.
 pub async fn check_password_strength(
     ctx: &Context,
     password: &Password,

@@ -1,4 +1,4 @@
-//! One's own providers: connecting another one, disconnecting one, and proving by one once more.
+//! The user's own connected providers: connecting one, disconnecting one, and reauthentication by one.
 
 use serde_json::json;
 use thiserror::Error;
@@ -14,10 +14,11 @@ use crate::sessions;
 use crate::social;
 use crate::types::{RequestInfo, SessionId, UserId};
 
-/// Why nothing was connected or proved.
+/// Why a provider was not connected, or did not reauthenticate the user.
 #[derive(Debug, Error)]
 pub enum ConnectError {
-    /// Somebody else is meant, or the account may not be used; which of both is not told.
+    /// The identity belongs to another account, or the account is inactive; which of the two is not
+    /// revealed.
     #[error("it is not for this account")]
     Refused,
     /// The database failed.
@@ -25,10 +26,10 @@ pub enum ConnectError {
     Broken(#[from] DbError),
 }
 
-/// Why an identity stays.
+/// Why a provider was not disconnected.
 #[derive(Debug, Error)]
 pub enum DisconnectError {
-    /// There is none such, or it is the last way to sign in.
+    /// It is not connected, or it is the last way to log in.
     #[error("the last way to sign in stays")]
     Stays,
     /// The database failed.
@@ -36,7 +37,7 @@ pub enum DisconnectError {
     Broken(#[from] DbError),
 }
 
-/// Connects a person of a provider to the account of whoever is signed in, unless this person opens an
+/// Connects a provider's user to the account of the signed-in user, unless it is connected to an
 /// account already.
 ///
 /// # Errors
@@ -57,10 +58,10 @@ pub async fn connect(
     Ok(())
 }
 
-/// Notes in the session that its owner, who has no password, has just been proved by a provider.
+/// Records in the session that a provider has just reauthenticated its owner, who has no password.
 ///
 /// # Errors
-/// [`ConnectError`] when the provider knows somebody else, or there is a password.
+/// [`ConnectError`] when the provider identified another user, or the account has a password.
 pub async fn reauthenticate(
     ctx: &Context,
     (user, session): (UserId, SessionId),
@@ -81,8 +82,8 @@ pub async fn reauthenticate(
     Ok(())
 }
 
-/// Takes an identity from the account of whoever is signed in, unless it is the last way to sign in.
-/// Two of them at once take turns.
+/// Disconnects an identity of the signed-in user, unless it is the last way to log in. The lock on the
+/// account serializes two attempts at once.
 ///
 /// # Errors
 /// [`DisconnectError`] says why not.

@@ -1,8 +1,9 @@
-//! Coming in by a provider: there and back, and what account that opens.
+//! Social log-in: the redirect to a provider, its callback, and which account the provider's user is
+//! logged in to.
 //!
-//! A person of a provider is known by issuer and subject. An address joins an account only if the
-//! provider and we have both had it proved; otherwise the owner logs in first and connects. An address
-//! that the provider does not vouch for is worth what one typed at sign-up is worth.
+//! A provider's user is identified by issuer and subject. An address links one to an account only if
+//! the provider and we have both verified it; otherwise the owner logs in first and connects the
+//! provider. An address that the provider has not verified counts as one that was typed at sign-up.
 
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
 use crate::types::{Email, Language, Profile, RequestInfo, Secret, SessionId};
 
-/// Providers are asked on behalf of strangers; from one place not more often than passwords are tried.
+/// Providers are asked on behalf of strangers, from one network no more often than passwords are tried.
 const BY_PLACE: Limit = Limit {
     name: "social-place",
     free: 100,
@@ -36,66 +37,66 @@ const BY_PLACE: Limit = Limit {
     longest_wait: Duration::from_mins(5),
 };
 
-/// What a phone hands in.
+/// What a phone sends instead of a browser's callback.
 #[derive(Debug, Clone)]
 pub enum ProviderToken {
-    /// An access token, which the provider is asked about.
+    /// An access token, about which the provider is asked.
     Access(Secret),
     /// An ID token, which the provider has signed.
     Id(Secret),
-    /// A code, perhaps with what proves that it was asked for.
+    /// A code, with its PKCE verifier if there is one.
     Code(Secret, Option<Secret>),
 }
 
-/// Somebody who has come back from a provider.
+/// A user whom a provider has identified, and what the log-in needs besides.
 #[derive(Debug, Clone)]
 pub struct SocialLogin<'a> {
-    /// By whom.
+    /// The provider.
     pub provider: &'a Provider,
-    /// Who it is there.
+    /// The user as the provider knows them.
     pub provider_user: &'a ProviderUser,
-    /// The address that the person typed, where the provider told none.
+    /// The address that the user typed because the provider shares none.
     pub typed_email: Option<&'a Email>,
-    /// In which e-mails are to be written to a new person.
+    /// The language of e-mails to a new user.
     pub language: Language,
     /// The session that the browser had before.
     pub before: Option<SessionId>,
 }
 
-/// What became of it.
+/// What a social log-in led to.
 #[derive(Debug, Clone)]
 pub enum SocialLoginOutcome {
-    /// The person is signed in; perhaps the account was to be deleted and is not any more.
+    /// The user is logged in; `true` when that cancelled a pending deletion.
     SignedIn(Box<IssuedTokens>, bool),
-    /// The address must be proved first; an e-mail says how to go on.
+    /// The address must be verified first; an e-mail says how to continue.
     EmailSent,
 }
 
-/// Why nobody came in.
+/// Why a social log-in failed.
 #[derive(Debug, Error)]
 pub enum SocialLoginError {
     /// There is no such provider.
     #[error("no such provider")]
     Unknown,
-    /// The provider proved nothing.
+    /// The provider did not identify the user.
     #[error(transparent)]
     Provider(#[from] OAuthError),
-    /// The account may not be used.
+    /// The account is inactive, or the identity belongs to another account.
     #[error("the account may not be used")]
     Refused,
-    /// Nobody may join.
+    /// Sign-up is closed.
     #[error("sign-up is closed")]
     Closed,
-    /// The address has an account, and not both sides have had it proved.
+    /// The address has an account, and not both sides have verified it.
     #[error("the address is taken")]
     EmailTaken,
-    /// No mail leaves this machine or network for the address, and the settings take no such one.
+    /// The address is local, so no mail leaves this network for it, and the settings do not allow that.
     #[error("a local address")]
     LocalEmail,
-    /// An account needs an address, and the provider tells none.
+    /// An account needs an address, and the provider shares none.
     #[error("the provider tells no address")]
     NoEmail,
-    /// Too many tries from there.
+    /// There were too many attempts.
     #[error(transparent)]
     NotNow(#[from] ThrottleError),
     /// The database failed.
@@ -103,11 +104,11 @@ pub enum SocialLoginError {
     Broken(#[from] DbError),
 }
 
-/// Sends a browser to a provider: the way there, and what the browser has to keep. Somebody who is to
-/// be proved once more is asked for the password there.
+/// Begins a social log-in: returns the provider's URL, and the request that the browser must keep until
+/// the callback. For a reauthentication, the provider asks for the password.
 ///
 /// # Errors
-/// [`SocialError`] when there is no such provider, or it does not answer.
+/// [`SocialLoginError`] when there is no such provider, or it does not answer.
 pub async fn begin(
     ctx: &Context,
     slug: &str,
@@ -128,16 +129,17 @@ pub async fn begin(
     Ok((way, request))
 }
 
-/// Where a provider sends browsers back to; this is what its console has to be told.
+/// Returns the URL to which the provider redirects browsers back. It must be registered in the
+/// provider's console.
 #[must_use]
 pub fn redirect_uri(ctx: &Context, slug: &str) -> String {
     format!("{}{}", ctx.settings.public_url.as_str(), paths::social_callback(slug))
 }
 
-/// Who has come back with a code.
+/// Handles a callback: returns the provider and the user for whom it issued the code.
 ///
 /// # Errors
-/// [`SocialError`] says why nobody.
+/// [`SocialLoginError`] says why the user is unknown.
 pub async fn handle_callback(
     ctx: &Context,
     slug: &str,
@@ -153,10 +155,10 @@ pub async fn handle_callback(
     Ok((provider, provider_user))
 }
 
-/// Whose token a phone hands in.
+/// Returns the user of a token that a phone sends.
 ///
 /// # Errors
-/// [`SocialError`] says why nobody's.
+/// [`SocialLoginError`] says why the user is unknown.
 pub async fn user_of_token(
     ctx: &Context,
     provider: &Provider,
@@ -185,25 +187,25 @@ pub async fn user_of_token(
     Ok(provider_user.inspect_err(|error| log_failure(slug, error, info))?)
 }
 
-/// Lets somebody in whom a provider knows: into the account that it opens, or that it may join, or
-/// into a new one.
+/// Logs in a provider's user: to the account that is connected, to the account with the same verified
+/// address, or to a new account.
 ///
 /// # Errors
-/// [`SocialError`] says why not; nothing is written then but a count.
+/// [`SocialLoginError`] says why not; nothing is written then but the attempt.
 pub async fn sign_in_or_register(
     ctx: &Context,
     login: SocialLogin<'_>,
     info: &RequestInfo,
 ) -> Result<SocialLoginOutcome, SocialLoginError> {
     if login.typed_email.is_some() {
-        // Otherwise one who has come back could try any number of addresses.
+        // Without this, one callback would allow any number of addresses to be tried.
         check_rate_limit(ctx, info).await?;
     }
     let transaction = ctx.db.begin().await?;
     let now = ctx.clock.now();
     if let Some(user) = social::find_user(&transaction, login.provider_user).await? {
         let account = accounts::lock(&transaction, user).await?.ok_or(SocialLoginError::Refused)?;
-        // Its owner may have disconnected it since.
+        // The owner may have disconnected it since.
         if !social::record_use(&transaction, user, login.provider_user, now).await? {
             return Err(SocialLoginError::Refused);
         }
@@ -212,10 +214,10 @@ pub async fn sign_in_or_register(
     let Some(email) = login.provider_user.email.as_ref().or(login.typed_email) else {
         return Err(SocialLoginError::NoEmail);
     };
-    let Some(owner) = accounts::find_by_email_in(&transaction, email).await? else {
+    let Some(owner) = accounts::find_by_email(&transaction, email).await? else {
         return register(ctx, transaction, email, &login, info).await;
     };
-    // Asked again under the lock: the address may have changed hands since.
+    // Checked again under the lock: the address may belong to another account by now.
     let owner = accounts::lock(&transaction, owner.user.id).await?;
     let owner = owner.filter(|owner| {
         let is_still_theirs = owner.user.email.canonical() == email.canonical();
@@ -237,12 +239,12 @@ pub async fn sign_in_or_register(
     }
 }
 
-/// Whether the provider has proved the address that the account is to have.
+/// Returns whether the provider has verified the address of the account.
 fn is_email_verified(login: &SocialLogin<'_>) -> bool {
     login.provider_user.email.is_some() && login.provider_user.is_email_verified
 }
 
-/// Signs in to a locked account.
+/// Logs in to a locked account.
 async fn sign_in(
     ctx: &Context,
     transaction: Transaction,
@@ -280,8 +282,8 @@ async fn finish(
     Ok(())
 }
 
-/// Makes an account without a password. Two who come back at once for the same person: the database
-/// lets one of them make it.
+/// Creates an account without a password. Of two callbacks at once for the same user, the database lets
+/// one create it.
 async fn register(
     ctx: &Context,
     transaction: Transaction,
@@ -335,7 +337,7 @@ fn new_account(email: &Email, login: &SocialLogin<'_>) -> NewAccount {
     }
 }
 
-/// Where addresses must be proved first, nobody but its owner learns that one is taken.
+/// Where verification is mandatory, only the owner of an address learns that it is taken.
 async fn email_taken(
     ctx: &Context,
     email: &Email,
@@ -349,7 +351,7 @@ async fn email_taken(
     Ok(SocialLoginOutcome::EmailSent)
 }
 
-/// Counts before anybody is asked.
+/// Counts the attempt before the provider is asked.
 async fn check_rate_limit(ctx: &Context, info: &RequestInfo) -> Result<(), ThrottleError> {
     let place = [BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()))];
     throttle::check_rate_limit(&ctx.db, &place, ctx.clock.now()).await

@@ -42,7 +42,7 @@ pub enum SetupError {
 /// [`DbError`] when the database cannot.
 pub async fn create_link(ctx: &Context) -> Result<Option<Secret>, DbError> {
     let transaction = ctx.db.begin().await?;
-    if accounts::has_superuser_in(&transaction).await? {
+    if accounts::has_superuser(&transaction).await? {
         return Ok(None);
     }
     let token = ctx.random.secret();
@@ -106,7 +106,7 @@ pub async fn create_superuser_by_link(
     let account = prepare(ctx, (email.clone(), language), password).await?;
     let transaction = ctx.db.begin().await?;
     let is_first = links::consume_all(&transaction, token, Purpose::Setup, ctx.clock.now()).await?
-        && !accounts::has_superuser_in(&transaction).await?;
+        && !accounts::has_superuser(&transaction).await?;
     if !is_first {
         return Err(SetupError::BadLink);
     }

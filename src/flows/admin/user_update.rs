@@ -129,7 +129,7 @@ async fn apply(
     let transaction = ctx.db.begin().await?;
     accounts::lock_superusers(&transaction).await?;
     let locked = lock_target(&transaction, actor, target).await?;
-    let groups = groups::list_of_user_in(&transaction, target).await?;
+    let groups = groups::list_of_user(&transaction, target).await?;
     let edit = edit(&locked.account, &groups);
     if locked.account.version != edit.version {
         return Err(UpdateUserError::Stale(Box::new(UserWithGroups {
