@@ -5,7 +5,7 @@
 mod store;
 
 use thiserror::Error;
-use time::{Date, OffsetDateTime};
+use time::Date;
 use validator::ValidationError;
 
 pub use store::{
