@@ -358,7 +358,7 @@ async fn a_suspension_invalidates_the_link(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
     let link = link(&app, &mut ada, MOVED).await;
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("ada").await;
 
     assert_eq!(app.visitor().confirms(&link).await.status(), 404);
 }

@@ -231,7 +231,7 @@ async fn the_link_of_a_suspended_account_does_nothing(env: TestEnv) {
     let app = env.app().await;
     app.user("ada").await;
     let link = link(&app).await;
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("ada").await;
 
     assert_eq!(app.visitor().submits(&link, &[]).await.status(), 404);
 

@@ -119,7 +119,7 @@ async fn without_other_sessions_no_password_is_asked(env: TestEnv) {
     let mut phone = app.visitor();
     phone.get(&link(&app).await).await;
     assert!(asks(&phone.get("/account/link").await));
-    app.execute("UPDATE users SET password_hash = NULL").await;
+    app.removes_password("ada").await;
     let page = phone.get("/account/link").await;
     assert!(!asks(&page), "who came by a provider has none");
     assert!(page.text().contains("open the link on the device you signed up with"));

@@ -117,22 +117,19 @@ async fn of_parallel_failures_the_eighty_first_is_refused(env: TestEnv) {
     thief.logs_out().await;
     guesses(&app, ADA, "203.0.113.1:1").await;
     thief.logs_in(ADA, "wrong guess").await;
-    let free = "UPDATE throttle SET level = 0, open_at = 0 WHERE id LIKE 'login-account:%'";
-    app.execute(free).await;
-    let set =
-        |level: u8| format!("UPDATE throttle SET level = {level} WHERE id LIKE 'login-row:%'");
+    app.sets_attempts("login-account", 0).await;
 
-    app.execute(&set(78)).await;
+    app.sets_attempts("login-row", 78).await;
     let strangers: Vec<_> =
         (0..8).map(|place| app.visitor().from(&format!("198.51.100.{place}:1"))).collect();
     assert_eq!(admitted(strangers).await, 2);
-    app.execute("UPDATE throttle SET level = 19, open_at = 0 WHERE id LIKE 'login-device:%'").await;
+    app.sets_attempts("login-device", 19).await;
     assert_eq!(admitted(vec![thief.clone(); 8]).await, 1);
     env.clock.advance(HOUR);
     assert_eq!(admitted(vec![thief.clone(); 8]).await, 0);
 
-    app.execute("UPDATE throttle SET level = 0, open_at = 0 WHERE id LIKE 'login-device:%'").await;
-    app.execute(&set(97)).await;
+    app.sets_attempts("login-device", 0).await;
+    app.sets_attempts("login-row", 97).await;
     assert_eq!(admitted(vec![thief; 8]).await, 3);
 }
 

@@ -45,8 +45,8 @@ async fn unknown_wrong_and_suspended_look_the_same(env: TestEnv) {
     for name in ["ada", "eve", "sam"] {
         app.user(name).await;
     }
-    app.execute("UPDATE users SET is_active = FALSE WHERE email = 'eve@example.com'").await;
-    app.execute("UPDATE users SET password_hash = NULL WHERE email = 'sam@example.com'").await;
+    app.deactivates("eve").await;
+    app.removes_password("sam").await;
 
     let unknown = tries(&app, "bob@example.com", GOOD).await;
 
@@ -95,7 +95,7 @@ async fn a_suspended_user_is_told_only_after_the_right_password(env: TestEnv) {
 async fn right_passwords_of_suspended_users_are_not_failures(env: TestEnv) {
     let app = env.app().await;
     app.user("eve").await;
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("eve").await;
 
     for _ in 0..14 {
         let page = app.visitor().logs_in("eve@example.com", GOOD).await;
@@ -109,7 +109,7 @@ async fn a_suspended_user_is_logged_out_at_once(env: TestEnv) {
     let app = env.app_with(&[("session_cache", "0s")]).await;
     let mut ada = app.user("ada").await;
 
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("ada").await;
 
     assert!(!ada.is_signed_in().await);
 }

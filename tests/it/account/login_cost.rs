@@ -108,7 +108,7 @@ async fn a_password_changed_during_the_check_fails(env: TestEnv) {
     // The count and the account: then the old hash waits for a hashing thread.
     gate.is_waited_for(&mut log_in).await;
 
-    app.execute("UPDATE users SET password_hash = 'changed'").await;
+    app.stores_hash("ada", Some("changed")).await;
     gate.open().await;
 
     assert_eq!(log_in.await.status(), 422);
@@ -191,14 +191,13 @@ async fn a_wrong_password_costs_the_same_for_every_account(env: TestEnv) {
     let own =
         app.query_text("SELECT password_hash FROM users WHERE email = 'own@example.com'").await;
     for (name, hash) in [
-        ("django", format!("'pbkdf2_sha256$2000$salt${OUTPUT}'")),
-        ("old_django", format!("'pbkdf2_sha256$700$salt${OUTPUT}'")),
-        ("argon2", "'$argon2id$v=19$m=64,t=3,p=2$UTNtWjh2VDFrTHBSczA$pdTVaPGjgr8qr9m9AWFsNpaDv4QIuQ77+xlzZ3eS96M'".into()),
-        ("damaged", "'pbkdf2_sha256$many$salt$x'".into()),
-        ("none", "NULL".into()),
+        ("django", Some(format!("pbkdf2_sha256$2000$salt${OUTPUT}"))),
+        ("old_django", Some(format!("pbkdf2_sha256$700$salt${OUTPUT}"))),
+        ("argon2", Some("$argon2id$v=19$m=64,t=3,p=2$UTNtWjh2VDFrTHBSczA$pdTVaPGjgr8qr9m9AWFsNpaDv4QIuQ77+xlzZ3eS96M".into())),
+        ("damaged", Some("pbkdf2_sha256$many$salt$x".into())),
+        ("none", None),
     ] {
-        let whose = format!("email = '{name}@example.com'");
-        app.execute(&format!("UPDATE users SET password_hash = {hash} WHERE {whose}")).await;
+        app.stores_hash(name, hash.as_deref()).await;
     }
 
     let unknown = work(&app, "nobody").await;
@@ -207,7 +206,9 @@ async fn a_wrong_password_costs_the_same_for_every_account(env: TestEnv) {
     for name in ["own", "none", "django", "old_django", "argon2", "damaged"] {
         assert_eq!(work(&app, name).await, unknown, "{name}");
     }
-    app.execute("DELETE FROM users WHERE email LIKE '%django%' OR email LIKE 'argon2%'").await;
+    for name in ["django", "old_django", "argon2"] {
+        app.deletes_user(name).await;
+    }
     for name in ["nobody", "own", "none", "damaged"] {
         assert_eq!(work(&app, name).await, [0, blocks(&own), 1], "the last one is gone: {name}");
     }
@@ -217,7 +218,7 @@ async fn a_wrong_password_costs_the_same_for_every_account(env: TestEnv) {
 async fn renewing_the_last_imported_hash_makes_failures_cheap(env: TestEnv) {
     let app = env.app().await;
     app.user("ada").await;
-    app.execute(&format!("UPDATE users SET password_hash = '{DJANGO}'")).await;
+    app.stores_hash("ada", Some(DJANGO)).await;
     assert_eq!(work(&app, "nobody").await[0], 1_000);
 
     assert_eq!(app.visitor().logs_in("ada@example.com", "Correct-Horse-9").await.status(), 303);
@@ -231,8 +232,7 @@ async fn an_expensive_hash_makes_no_failure_expensive(env: TestEnv) {
     for (name, iterations) in [("ada", 1_000), ("eve", 10_000_000), ("bob", 999_999_999)] {
         app.user(name).await;
         let hash = format!("pbkdf2_sha256${iterations}$salt${OUTPUT}");
-        let set = format!("UPDATE users SET password_hash = '{hash}'");
-        app.execute(&format!("{set} WHERE email = '{name}@example.com'")).await;
+        app.stores_hash(name, Some(&hash)).await;
     }
 
     for name in ["nobody", "ada", "eve", "bob"] {

@@ -89,7 +89,7 @@ async fn a_wrong_password_sends_no_email(env: TestEnv) {
 async fn a_suspended_user_gets_no_email(env: TestEnv) {
     let app = env.app().await;
     app.user("ada").await;
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("ada").await;
 
     assert_eq!(app.visitor().logs_in(ADA, GOOD).await.status(), 422);
 

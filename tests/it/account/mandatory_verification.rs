@@ -111,7 +111,7 @@ async fn free_and_taken_addresses_get_the_same_answer(env: TestEnv) {
     proved(&app, ADA).await;
     joined(&app, BOB).await;
     proved(&app, "sam@example.com").await;
-    app.execute("UPDATE users SET is_active = FALSE WHERE email = 'sam@example.com'").await;
+    app.deactivates("sam").await;
 
     let free = joins_again(&app, "new@example.com").await;
 
@@ -168,7 +168,7 @@ async fn an_unverified_owner_gets_another_link(env: TestEnv) {
 async fn a_suspended_owner_gets_no_email(env: TestEnv) {
     let app = env.app_with(MANDATORY).await;
     proved(&app, ADA).await;
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("ada").await;
     let before = rows(&app).await;
 
     joins_again(&app, ADA).await;
@@ -243,7 +243,7 @@ async fn the_right_password_resends_the_link_within_limits(env: TestEnv) {
 async fn a_suspended_user_gets_no_reminder(env: TestEnv) {
     let app = env.app_with(MANDATORY).await;
     joined(&app, ADA).await;
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("ada").await;
 
     let right = tries(&app, ADA, GOOD).await;
 
@@ -321,7 +321,7 @@ async fn the_first_superuser_needs_no_verification(env: TestEnv) {
     assert!(root.is_signed_in().await);
     root.logs_out().await;
     assert_eq!(root.logs_in("root@example.com", GOOD).await.status(), 303);
-    app.makes_superuser("second").await;
+    app.creates_superuser("second").await;
     assert_eq!(app.visitor().logs_in("second@example.com", GOOD).await.status(), 303);
 }
 

@@ -30,7 +30,7 @@ async fn an_address_with_markup_is_escaped(env: TestEnv) {
 async fn a_name_with_markup_is_escaped(env: TestEnv) {
     let app = env.app().await;
     let mut eve = app.user("eve").await;
-    app.execute("UPDATE users SET name = '<script>alert(1)</script>\"''&'").await;
+    app.renames("eve", "<script>alert(1)</script>\"'&").await;
     app.ctx.cache.invalidate_user(daemun::types::UserId(1));
 
     let page = eve.get("/account/mypage").await;

@@ -208,7 +208,7 @@ async fn a_suspended_account_changes_nothing(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
     let token = ada.token().await;
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("ada").await;
     let fields =
         [("csrf", &*token), ("old_password", GOOD), ("new_password1", NEW), ("new_password2", NEW)];
 
@@ -218,7 +218,7 @@ async fn a_suspended_account_changes_nothing(env: TestEnv) {
 
     assert_ne!(while_remembered.location(), MY_PAGE);
     assert_eq!(later.location(), Some("/account/login?next=%2Faccount%2Fpassword%2Fchange"));
-    app.execute("UPDATE users SET is_active = TRUE").await;
+    app.activates("ada").await;
     assert!(can_log_in(&app, GOOD).await);
     assert_eq!(changes(&app).await, 0);
 }

@@ -86,7 +86,7 @@ async fn the_form_does_not_reveal_accounts(env: TestEnv) {
     for name in ["ada", "gone", "busy"] {
         app.user(name).await;
     }
-    app.execute("UPDATE users SET is_active = FALSE WHERE email LIKE 'gone%'").await;
+    app.deactivates("gone").await;
     for _ in 0..3 {
         app.visitor().from("198.51.100.1:1").requests_password_reset("busy@example.com").await;
     }
@@ -117,7 +117,7 @@ async fn known_and_unknown_addresses_cost_the_same(env: TestEnv) {
     for name in ["ada", "gone"] {
         app.user(name).await;
     }
-    app.execute("UPDATE users SET is_active = FALSE WHERE email LIKE 'gone%'").await;
+    app.deactivates("gone").await;
     let mut eve = app.visitor();
     let token = eve.token().await;
     eve.requests_password_reset("first@example.com").await;
@@ -135,7 +135,7 @@ async fn a_request_for_an_unknown_address_leaves_no_row(env: TestEnv) {
     let app = env.app().await;
     app.user("gone").await;
     app.sends_due_emails().await;
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("gone").await;
     let before = (app.emails().await.len(), app.row_counts().await);
 
     for email in ["nobody@example.com", "gone@example.com"] {

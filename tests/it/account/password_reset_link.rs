@@ -228,7 +228,7 @@ async fn a_suspension_invalidates_the_link(env: TestEnv) {
     app.user("ada").await;
     let link = link(&app, "ada@example.com").await;
 
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("ada").await;
 
     assert!(is_dead(&app, &link).await);
 }

@@ -297,7 +297,7 @@ async fn a_suspension_invalidates_the_link(env: TestEnv) {
     let app = env.app().await;
     app.user("ada").await;
     let link = link(&app).await;
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("ada").await;
 
     assert_eq!(app.visitor().confirms(&link).await.status(), 404);
     assert_eq!(app.audit_event_count("not_me").await, 0);

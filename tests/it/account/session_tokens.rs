@@ -182,7 +182,7 @@ async fn without_rotation_the_refresh_token_stays(env: TestEnv) {
 async fn a_suspended_user_cannot_refresh(env: TestEnv) {
     let app = env.app().await;
     let tokens = app.session_of("ada").await;
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("ada").await;
 
     let renewed = sessions::refresh(&app.ctx, tokens.refresh.token.expose(), &request_info()).await;
 
@@ -193,7 +193,7 @@ async fn a_suspended_user_cannot_refresh(env: TestEnv) {
 async fn a_deleted_user_cannot_refresh(env: TestEnv) {
     let app = env.app().await;
     let tokens = app.session_of("ada").await;
-    app.execute("DELETE FROM users").await;
+    app.deletes_user("ada").await;
 
     let renewed = sessions::refresh(&app.ctx, tokens.refresh.token.expose(), &request_info()).await;
 

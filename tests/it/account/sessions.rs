@@ -329,7 +329,7 @@ async fn a_long_list_is_cut_and_says_so(env: TestEnv) {
 async fn of_sixteen_devices_ending_each_other_one_is_left(env: TestEnv) {
     let app = env.app().await;
     app.user("ada").await;
-    app.execute("UPDATE sessions SET ended_at = 1").await;
+    app.ends_sessions().await;
     let mut ready = Vec::new();
     for _ in 0..16 {
         let mut device = another(&app, "ada", FIREFOX).await;
@@ -364,7 +364,7 @@ async fn of_two_sessions_ending_each_other_one_is_left(env: TestEnv) {
     app.session_of("ada").await;
     let user = UserId(1);
     for _ in 0..8 {
-        app.execute("UPDATE sessions SET ended_at = 1").await;
+        app.ends_sessions().await;
         let mut here = another(&app, "ada", FIREFOX).await;
         let mut there = another(&app, "ada", IPHONE).await;
         let pair = (id_of(&own_button(&mut here).await), id_of(&own_button(&mut there).await));

@@ -93,7 +93,7 @@ async fn provider_data_is_stored_composed(env: TestEnv) {
     assert_eq!(name_of(&app, "hong@example.com").await, COMPOSED);
     assert_eq!(app.query_text("SELECT label FROM social_identities").await, "hong@example.com");
     assert_eq!(app.query_text("SELECT name FROM social_providers").await, format!("{COMPOSED} ID"));
-    app.execute("DELETE FROM outbox").await;
+    app.discards_emails().await;
 }
 
 #[on_both]

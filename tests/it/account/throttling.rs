@@ -168,16 +168,15 @@ async fn a_stolen_device_cookie_has_twenty_attempts(env: TestEnv) {
     phone.logs_in(ADA, GOOD).await;
     let mut thief = phone.clone();
     // What strangers may is used up, so that what is left is the cookie's.
-    let set = "UPDATE throttle SET level = 80 WHERE id LIKE 'login-row:%'";
     guesses(&app, ADA, "203.0.113.1:1").await;
-    app.execute(set).await;
+    app.sets_attempts("login-row", 80).await;
 
     let mut spent = 0;
     while let Some(page) = next_guess(&env, &mut thief).await {
         assert_eq!(page.status(), 422);
         spent += 1;
         // Only the cookie is counted here.
-        app.execute(set).await;
+        app.sets_attempts("login-row", 80).await;
     }
 
     assert_eq!(spent, 20);
@@ -187,7 +186,7 @@ async fn a_stolen_device_cookie_has_twenty_attempts(env: TestEnv) {
     assert_eq!(home.logs_in(ADA, GOOD).await.status(), 303, "another device of the owner's");
     assert_eq!(phone.logs_in(ADA, GOOD).await.status(), 303, "and then as on a new device");
     assert_eq!(phone.logs_in(ADA, "wrong guess").await.status(), 422);
-    app.execute(set).await;
+    app.sets_attempts("login-row", 80).await;
     assert_eq!(thief.logs_in(ADA, "wrong guess").await.status(), 429, "the copy stays spent");
     assert_eq!(phone.logs_in(ADA, GOOD).await.status(), 303);
 }

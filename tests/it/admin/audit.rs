@@ -2,7 +2,7 @@
 
 use daemun::audit;
 use daemun::audit::{AuditEvent, AuditEventKind};
-use daemun::types::{RequestInfo, UserId};
+use daemun::types::{Permission, RequestInfo, UserId};
 use serde_json::{Value, json};
 
 use crate::support::{App, GOOD, TestEnv, on_both};
@@ -39,9 +39,9 @@ async fn the_csv_is_safe_for_spreadsheets(env: TestEnv) {
 async fn the_audit_log_needs_its_permission(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
-    let mut other = app.promoted_staff("other", &["users.view", "users.change"]).await;
-    let mut reader = app.promoted_staff("reader", &["audit.view"]).await;
-    let mut root = app.promoted("root").await;
+    let mut other = app.staff("other", &[Permission::UsersView, Permission::UsersChange]).await;
+    let mut reader = app.staff("reader", &[Permission::AuditView]).await;
+    let mut root = app.superuser("root").await;
     for path in [TRAIL, "/admin/audit.csv"] {
         assert_eq!(app.visitor().get(path).await.status(), 303, "{path}");
         assert_eq!(ada.get(path).await.status(), 403, "{path}");
@@ -54,7 +54,7 @@ async fn the_audit_log_needs_its_permission(env: TestEnv) {
 #[on_both]
 async fn an_event_shows_values_before_and_after(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
     app.user("eve").await;
     let details = json!({
         "changes": { "name": ["<b>old</b>", "new"], "is_active": [true, false] },
@@ -78,7 +78,7 @@ async fn an_event_shows_values_before_and_after(env: TestEnv) {
     }
     assert!(!page.text().contains("<script>a") && !page.text().contains("<img src=x"));
 
-    app.execute("DELETE FROM users WHERE id = 2").await;
+    app.deletes_user("eve").await;
     let page = root.get(TRAIL).await;
     let row = page.texts("tbody tr:first-child td").join(" | ");
     assert!(row.contains("#2") && !row.contains("eve@"), "{row}");
@@ -87,7 +87,8 @@ async fn an_event_shows_values_before_and_after(env: TestEnv) {
 #[on_both]
 async fn the_audit_log_is_searchable(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.user("root").await;
+    app.sets_roles("root", true, true).await;
     app.user("eve").await;
     notes(&app, AuditEventKind::Deactivated, "", json!({})).await;
     env.clock.advance(std::time::Duration::from_hours(24));
@@ -131,7 +132,7 @@ async fn the_audit_log_is_searchable(env: TestEnv) {
 #[on_both]
 async fn the_list_is_paged(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
     for number in 0..43 {
         notes(&app, AuditEventKind::Activated, "", json!({ "reason": number })).await;
     }
@@ -153,7 +154,7 @@ async fn the_list_is_paged(env: TestEnv) {
 #[on_both]
 async fn the_csv_holds_no_formula(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
     for agent in ["=HYPERLINK(1)", "+1", "-1", "@SUM", "a,\"b\""] {
         notes(&app, AuditEventKind::Activated, agent, json!({})).await;
     }

@@ -8,7 +8,7 @@ use daemun::types::Permission;
 use daemun::worker;
 use futures::future::{join, join_all};
 
-use crate::support::{App, Browser, Page, TestEnv, on_both};
+use crate::support::{App, Browser, Page, StoredUser, TestEnv, on_both};
 
 const LOOK: &str = "/admin/users/actions";
 const BULK: &str = "/admin/bulk";
@@ -253,7 +253,7 @@ async fn a_job_stops_when_its_actor_loses_permission(env: TestEnv) {
     let mut staff = app.staff("staff", &may).await;
     let path = does(&mut staff, "verify", &[("all", "true"), ("filter", "q=crowd")]).await;
 
-    app.execute("UPDATE users SET is_staff = false").await;
+    app.sets_roles("staff", false, false).await;
     worker::run_bulk_jobs(&app.ctx).await;
 
     assert_eq!(app.audit_event_count("verified_by_staff").await, 50);
@@ -409,10 +409,8 @@ async fn jobs_are_listed_for_a_month(env: TestEnv) {
 }
 
 async fn crowd_of_one(app: &App, name: &str) {
-    let (email, now) = (format!("{name}@example.com"), to_micros(app.ctx.clock.now()));
-    let sql = format!(
-        "INSERT INTO users (email, email_canonical, name, created_at, updated_at) \
-         VALUES ('{email}', '{email}', 'Crowd', {now}, {now})"
-    );
-    app.execute(&sql).await;
+    let created_at = to_micros(app.ctx.clock.now());
+    let user =
+        StoredUser { created_at, ..StoredUser::new(&format!("{name}@example.com"), "Crowd") };
+    app.inserts_users([user]).await;
 }

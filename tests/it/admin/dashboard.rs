@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use daemun::types::Permission;
+
 use crate::support::{TestEnv, on_both};
 
 #[on_both]
@@ -11,18 +13,18 @@ async fn each_section_needs_its_permission(env: TestEnv) {
     assert_eq!(app.visitor().get("/admin").await.status(), 303);
     assert_eq!(ada.get("/admin").await.status(), 403);
     for (permission, figures, trail, warnings) in [
-        ("social.change", 0, 0, 0),
-        ("users.view", 1, 0, 0),
-        ("audit.view", 0, 1, 0),
-        ("settings.view", 0, 0, 1),
+        (Permission::SocialChange, 0, 0, 0),
+        (Permission::UsersView, 1, 0, 0),
+        (Permission::AuditView, 0, 1, 0),
+        (Permission::SettingsView, 0, 0, 1),
     ] {
-        let name = permission.replace('.', "");
-        let mut staff = app.promoted_staff(&name, &[permission]).await;
+        let name = format!("{permission:?}").to_lowercase();
+        let mut staff = app.staff(&name, &[permission]).await;
         let page = staff.get("/admin").await;
-        assert_eq!(page.texts(".stats").len(), figures, "{permission}");
-        assert_eq!(page.texts("svg[role=img]").len(), figures, "{permission}");
-        assert_eq!(page.texts(".audit").len(), trail, "{permission}");
-        assert_eq!(page.texts(".banner").len(), warnings, "{permission}");
+        assert_eq!(page.texts(".stats").len(), figures, "{permission:?}");
+        assert_eq!(page.texts("svg[role=img]").len(), figures, "{permission:?}");
+        assert_eq!(page.texts(".audit").len(), trail, "{permission:?}");
+        assert_eq!(page.texts(".banner").len(), warnings, "{permission:?}");
     }
 }
 
@@ -32,9 +34,10 @@ async fn the_counts_are_right(env: TestEnv) {
     app.user("old").await;
     env.clock.advance(Duration::from_hours(24 * 3));
     app.user("ada").await;
-    app.execute("UPDATE users SET is_active = FALSE WHERE id = 1").await;
-    app.execute("UPDATE users SET email_verified_at = 1 WHERE id = 2").await;
-    let mut root = app.promoted("root").await;
+    app.deactivates("old").await;
+    app.verifies_email("ada").await;
+    let mut root = app.user("root").await;
+    app.sets_roles("root", true, true).await;
 
     let page = root.get("/admin").await;
 
@@ -58,7 +61,7 @@ async fn the_counts_are_right(env: TestEnv) {
 #[on_both]
 async fn the_sections_cost_few_statements(env: TestEnv) {
     let app = env.app_with(&[("session_cache", "60s")]).await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
     root.get("/account/mypage").await;
     for (path, most) in [
         ("/admin", 8),

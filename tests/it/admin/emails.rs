@@ -1,12 +1,14 @@
 //! E-mails, as staff see them.
 
+use daemun::types::Permission;
+
 use crate::support::{App, TestEnv, on_both};
 
 const BOX: &str = "/admin/mail";
 
 /// An e-mail that failed and waits, one that is finished, and one that was given up.
 async fn three_emails(app: &App) {
-    app.execute("DELETE FROM outbox").await;
+    app.discards_emails().await;
     for (id, due, sent, failed, reason) in [
         (101, "9000000000000000", "NULL", "NULL", "<script>alert(1)</script>"),
         (102, "NULL", "1", "NULL", ""),
@@ -25,8 +27,8 @@ async fn three_emails(app: &App) {
 async fn emails_need_the_audit_permission(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
-    let mut other = app.promoted_staff("other", &["users.view", "settings.view"]).await;
-    let mut reader = app.promoted_staff("reader", &["audit.view"]).await;
+    let mut other = app.staff("other", &[Permission::UsersView, Permission::SettingsView]).await;
+    let mut reader = app.staff("reader", &[Permission::AuditView]).await;
     three_emails(&app).await;
     assert_eq!(app.visitor().get(BOX).await.status(), 303);
     assert_eq!(ada.get(BOX).await.status(), 403);
@@ -42,7 +44,7 @@ async fn emails_need_the_audit_permission(env: TestEnv) {
 #[on_both]
 async fn emails_are_listed_by_state(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
     three_emails(&app).await;
     for (query, found) in [
         ("", vec!["a103@example.com", "a102@example.com", "a101@example.com"]),
@@ -68,7 +70,7 @@ async fn emails_are_listed_by_state(env: TestEnv) {
 #[on_both]
 async fn only_a_waiting_email_can_be_retried(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
     three_emails(&app).await;
     let due = "SELECT COUNT(*) FROM outbox WHERE due_at < 9000000000000000";
     for email in ["102", "103", "999", "x"] {

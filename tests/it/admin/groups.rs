@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use daemun::types::Permission;
 use futures::join;
 
 use crate::support::{App, GOOD, TestEnv, on_both};
@@ -27,10 +28,10 @@ async fn grants(app: &App, group: i64, permission: &str) -> bool {
 #[on_both]
 async fn groups_need_their_permission(env: TestEnv) {
     let app = env.app().await;
-    let (mut ada, mut root) = (app.user("ada").await, app.promoted("root").await);
-    let mut reader = app.promoted_staff("reader", &["users.view"]).await;
-    let mut other = app.promoted_staff("other", &["audit.view", "settings.view"]).await;
-    let id = group(&app, "of reader").await;
+    let (mut ada, mut root) = (app.user("ada").await, app.superuser("root").await);
+    let mut reader = app.staff("reader", &[Permission::UsersView]).await;
+    let mut other = app.staff("other", &[Permission::AuditView, Permission::SettingsView]).await;
+    let id = group(&app, "group of reader").await;
     let one = format!("/admin/groups/{id}");
     for path in ["/admin/groups", "/admin/groups/new", &one, &format!("{one}/delete")] {
         assert_eq!(app.visitor().get(path).await.status(), 303, "{path}");
@@ -45,7 +46,7 @@ async fn groups_need_their_permission(env: TestEnv) {
         assert_eq!(reader.submits(path, &fields).await.status(), 403, "{path}");
         assert_eq!(ada.submits(path, &fields).await.status(), 403, "{path}");
     }
-    assert_eq!(group(&app, "of reader").await, id);
+    assert_eq!(group(&app, "group of reader").await, id);
     assert_eq!(root.get("/admin/groups/999").await.status(), 404);
     assert_eq!(root.get("/admin/groups/x").await.status(), 404);
 }
@@ -53,7 +54,7 @@ async fn groups_need_their_permission(env: TestEnv) {
 #[on_both]
 async fn a_superuser_creates_updates_and_deletes_a_group(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
 
     let fields =
         [("name", "Help desk"), ("permissions", "users.view"), ("permissions", "users.change")];
@@ -92,7 +93,7 @@ async fn a_superuser_creates_updates_and_deletes_a_group(env: TestEnv) {
 #[on_both]
 async fn errors_in_a_group_are_shown(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
     root.submits("/admin/groups/new", &[("name", "Desk")]).await;
 
     for (fields, about, sentence) in [
@@ -125,14 +126,14 @@ async fn errors_in_a_group_are_shown(env: TestEnv) {
 #[on_both]
 async fn only_own_permissions_can_be_granted_or_taken(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
     let fields = [("name", "Strong"), ("permissions", "users.delete")];
     root.submits("/admin/groups/new", &fields).await;
-    let mut eve = app.promoted_staff("eve", &["users.view", "users.change"]).await;
-    let (own, strong) = (group(&app, "of eve").await, group(&app, "Strong").await);
+    let mut eve = app.staff("eve", &[Permission::UsersView, Permission::UsersChange]).await;
+    let (own, strong) = (group(&app, "group of eve").await, group(&app, "Strong").await);
 
     let ladder = [
-        ("name", "of eve"),
+        ("name", "group of eve"),
         ("permissions", "users.view"),
         ("permissions", "users.change"),
         ("permissions", "audit.view"),
@@ -165,14 +166,14 @@ async fn only_own_permissions_can_be_granted_or_taken(env: TestEnv) {
 #[on_both]
 async fn permissions_apply_at_once(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
-    let mut ada = app.promoted_staff("ada", &["users.view"]).await;
-    let own = format!("/admin/groups/{}", group(&app, "of ada").await);
+    let mut root = app.superuser("root").await;
+    let mut ada = app.staff("ada", &[Permission::UsersView]).await;
+    let own = format!("/admin/groups/{}", group(&app, "group of ada").await);
     assert_eq!(ada.get("/admin/groups").await.status(), 200);
 
-    root.submits(&own, &[("name", "of ada")]).await;
+    root.submits(&own, &[("name", "group of ada")]).await;
     assert_eq!(ada.get("/admin/groups").await.status(), 403);
-    root.submits(&own, &[("name", "of ada"), ("permissions", "users.view")]).await;
+    root.submits(&own, &[("name", "group of ada"), ("permissions", "users.view")]).await;
     assert_eq!(ada.get("/admin/groups").await.status(), 200);
     root.submits(&format!("{own}/delete"), &[]).await;
     assert_eq!(ada.get("/admin/groups").await.status(), 403);
@@ -181,7 +182,7 @@ async fn permissions_apply_at_once(env: TestEnv) {
 #[on_both]
 async fn two_updates_of_one_group_are_serialized(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
     root.submits("/admin/groups/new", &[("name", "Desk")]).await;
     let one = format!("/admin/groups/{}", group(&app, "Desk").await);
     let (mut left, mut right) = (root.clone(), root.clone());
@@ -206,7 +207,7 @@ async fn two_updates_of_one_group_are_serialized(env: TestEnv) {
 #[on_both]
 async fn two_groups_never_share_a_name(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
     for name in ["One", "Two"] {
         root.submits("/admin/groups/new", &[("name", name)]).await;
     }
@@ -228,7 +229,7 @@ async fn two_groups_never_share_a_name(env: TestEnv) {
 #[on_both]
 async fn after_ten_minutes_the_password_is_required(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
     root.submits("/admin/groups/new", &[("name", "Desk")]).await;
     let one = format!("/admin/groups/{}", group(&app, "Desk").await);
     env.clock.advance(Duration::from_mins(11));
@@ -250,7 +251,7 @@ async fn after_ten_minutes_the_password_is_required(env: TestEnv) {
 #[on_both]
 async fn a_name_with_markup_is_escaped(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
     let name = "<script>alert('1')</script>\" onfocus=\"x";
     root.submits("/admin/groups/new", &[("name", name)]).await;
 

@@ -1,5 +1,7 @@
 //! The settings, as staff see them.
 
+use daemun::types::Permission;
+
 use crate::support::{TestEnv, on_both};
 
 const SETTINGS: &str = "/admin/settings";
@@ -8,8 +10,8 @@ const SETTINGS: &str = "/admin/settings";
 async fn the_settings_need_their_permission(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
-    let mut other = app.promoted_staff("other", &["users.view", "audit.view"]).await;
-    let mut reader = app.promoted_staff("reader", &["settings.view"]).await;
+    let mut other = app.staff("other", &[Permission::UsersView, Permission::AuditView]).await;
+    let mut reader = app.staff("reader", &[Permission::SettingsView]).await;
     assert_eq!(app.visitor().get(SETTINGS).await.status(), 303);
     assert_eq!(ada.get(SETTINGS).await.status(), 403);
     assert_eq!(other.get(SETTINGS).await.status(), 403);
@@ -21,7 +23,7 @@ async fn secrets_are_never_shown(env: TestEnv) {
     let app = env
         .app_with(&[("mail_url", "smtp://daemun:hush-hush@127.0.0.1:1"), ("audience", "<b>x")])
         .await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
 
     let page = root.get(SETTINGS).await;
 
@@ -43,7 +45,7 @@ async fn secrets_are_never_shown(env: TestEnv) {
 async fn findings_are_shown_here_and_on_the_dashboard(env: TestEnv) {
     let settings = [("trusted_proxies", "0.0.0.0/0")];
     let app = env.app_with(&settings).await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
 
     let found = root.get(SETTINGS).await.texts(".findings .bad");
     let warned = root.get("/admin").await.texts(".banner li");

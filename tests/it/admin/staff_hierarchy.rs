@@ -63,7 +63,7 @@ async fn staff_with_no_more_permissions_can_be_suspended(env: TestEnv) {
     app.staff("junior", &[Permission::UsersView]).await;
     // Without the staff flag groups grant nothing.
     app.staff("former", &CHIEF).await;
-    app.execute("UPDATE users SET is_staff = FALSE WHERE email = 'former@example.com'").await;
+    app.sets_roles("former", false, false).await;
     let mut helper = app.staff("helper", &HELPER).await;
 
     for name in ["junior", "former"] {
@@ -110,10 +110,11 @@ async fn bulk_jobs_skip_staff_with_more_permissions(env: TestEnv) {
 async fn a_group_cannot_strip_staff_with_more_permissions(env: TestEnv) {
     let app = env.app().await;
     app.staff("chief", &CHIEF).await;
-    let chief = app.id_of("chief").await;
-    let desk = app.group("desk", &[Permission::UsersView, Permission::UsersChange]).await.0;
-    let columns = "INSERT INTO group_members (group_id, user_id)";
-    app.execute(&format!("{columns} VALUES ({desk}, {chief})")).await;
+    let chiefs = app.group("chiefs", &CHIEF).await;
+    let desk = app.group("desk", &[Permission::UsersView, Permission::UsersChange]).await;
+    app.sets_groups("chief", &[chiefs, desk]).await;
+    let desk_only = [desk];
+    let desk = desk.0;
     let mut root = app.superuser("root").await;
     let mut helper = app.staff("helper", &HELPER).await;
     let path = format!("/admin/groups/{desk}");
@@ -131,10 +132,7 @@ async fn a_group_cannot_strip_staff_with_more_permissions(env: TestEnv) {
         (root.submits(&path, &less).await.status(), app.query_number(&grants).await),
         (303, 1)
     );
-    app.execute(&format!(
-        "DELETE FROM group_members WHERE user_id = {chief} AND group_id <> {desk}"
-    ))
-    .await;
+    app.sets_groups("chief", &desk_only).await;
     app.ctx.cache.invalidate_all();
     assert_eq!(helper.submits(&format!("{path}/delete"), &[]).await.status(), 303);
 }

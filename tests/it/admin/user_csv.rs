@@ -1,12 +1,12 @@
 //! The list of users as a file for spreadsheets.
 
-use crate::admin::users::{CSV, insert, records, root};
+use crate::admin::users::{CSV, insert, records};
 use crate::support::{TestEnv, on_both};
 
 #[on_both]
 async fn the_csv_matches_the_list(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
     let nasty = [
         "=HYPERLINK(\"http://x\")",
         "+1",

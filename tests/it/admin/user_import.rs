@@ -171,10 +171,10 @@ async fn too_expensive_hashes_are_not_imported(env: TestEnv) {
 async fn too_expensive_hashes_are_not_computed(env: TestEnv) {
     let app = env.app().await;
     app.user("ada").await;
-    app.execute(&format!("UPDATE users SET password_hash = '{DJANGO}'")).await;
+    app.stores_hash("ada", Some(DJANGO)).await;
     assert_eq!(app.visitor().logs_in("ada@example.com", DJANGO_PASSWORD).await.status(), 303);
 
-    app.execute(&format!("UPDATE users SET password_hash = '{MANY_ROUNDS}'")).await;
+    app.stores_hash("ada", Some(MANY_ROUNDS)).await;
     let refused = app.visitor().logs_in("ada@example.com", DJANGO_PASSWORD).await;
 
     assert_eq!(refused.status(), 422, "the password is right and was not compared");

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use daemun::accounts::search::SortOrder;
 
-use crate::admin::users::{LIST, crowd, emails, insert, root};
-use crate::support::{Browser, Page, TestEnv, on_both};
+use crate::admin::users::{LIST, crowd, emails};
+use crate::support::{Browser, Page, StoredUser, TestEnv, on_both};
 
 /// Follows a link of the pager until there is none; the addresses of each page.
 async fn walk(browser: &mut Browser<'_>, start: &Page, rel: &str) -> Vec<Vec<String>> {
@@ -24,7 +24,7 @@ async fn walk(browser: &mut Browser<'_>, start: &Page, rel: &str) -> Vec<Vec<Str
 #[on_both]
 async fn every_order_can_be_paged_in_both_directions(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
     crowd(&app).await;
 
     for (name, _) in SortOrder::ALL {
@@ -66,7 +66,7 @@ async fn every_order_can_be_paged_in_both_directions(env: TestEnv) {
 #[on_both]
 async fn users_who_never_logged_in_sort_as_oldest(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
     crowd(&app).await;
 
     let first = root.get(&format!("{LIST}?sort=last_login_at")).await;
@@ -86,20 +86,17 @@ async fn users_who_never_logged_in_sort_as_oldest(env: TestEnv) {
 #[on_both]
 async fn new_and_deleted_users_do_not_shift_the_page(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
     crowd(&app).await;
     let first = root.get(LIST).await;
 
     let next = first.attribute(".pager [rel=next]", "href").expect("a second page");
     let before = emails(&root.get(&next).await);
-    insert(&app, &[("new@example.com", "")]).await;
-    app.execute(
-        "UPDATE users SET created_at = 99999999 WHERE email = 'new@example.com';
-             DELETE FROM users WHERE email = 'p119@example.com'",
-    )
-    .await;
-    let last_on_first = emails(&first).pop().expect("somebody");
-    app.execute(&format!("DELETE FROM users WHERE email = '{last_on_first}'")).await;
+    let new = StoredUser { created_at: 99_999_999, ..StoredUser::new("new@example.com", "") };
+    app.inserts_users([new]).await;
+    app.deletes_user("p119").await;
+    let last_on_first = emails(&first).pop().expect("a user");
+    app.deletes_user(last_on_first.trim_end_matches("@example.com")).await;
 
     let second = root.get(&next).await;
     assert_eq!(emails(&second), before);

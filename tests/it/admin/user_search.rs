@@ -7,7 +7,7 @@ use daemun::accounts::search::{
     Cursor, CursorPosition, MatchCount, SearchBounds, SearchTerms, SortOrder, UserFilter,
 };
 
-use crate::admin::users::{CSV, LIST, crowd, emails, encoded, insert, records, root};
+use crate::admin::users::{CSV, LIST, crowd, emails, encoded, insert, records};
 use crate::support::{Browser, TestEnv, on_both};
 
 /// Who is found by a search, in the order of addresses.
@@ -21,7 +21,7 @@ async fn found(root: &mut Browser<'_>, q: &str) -> Vec<String> {
 #[on_both]
 async fn every_word_is_in_the_address_or_the_name(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
     insert(
         &app,
         &[
@@ -64,7 +64,7 @@ async fn every_word_is_in_the_address_or_the_name(env: TestEnv) {
 #[on_both]
 async fn case_is_ignored_as_far_as_the_engine_can(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
     insert(&app, &[("ecole@example.fr", "École ÉMILE"), ("ω@example.gr", "ΩMEGA")]).await;
     let is_sqlite = app.ctx.db.reader().get_database_backend() == sea_orm::DbBackend::Sqlite;
 
@@ -80,7 +80,7 @@ async fn case_is_ignored_as_far_as_the_engine_can(env: TestEnv) {
 #[on_both]
 async fn special_characters_are_no_operators(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
     insert(
         &app,
         &[
@@ -145,7 +145,7 @@ async fn special_characters_are_no_operators(env: TestEnv) {
 #[on_both]
 async fn an_empty_or_odd_search_finds_no_one(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
 
     let page = root.get(&format!("{LIST}?q={}", "x".repeat(10_000))).await;
     assert_eq!(page.status(), 200);
@@ -175,7 +175,7 @@ async fn an_empty_or_odd_search_finds_no_one(env: TestEnv) {
 #[on_both]
 async fn searching_in_windows_finds_the_same(env: TestEnv) {
     let app = env.app().await;
-    root(&env, &app).await;
+    app.superuser("root").await;
     crowd(&app).await;
     let db = &app.ctx.db;
     let small = SearchBounds { candidates: 3, window: 10 };
@@ -271,7 +271,7 @@ async fn results_do_not_depend_on_density(env: TestEnv) {
 #[on_both]
 async fn a_full_address_finds_exactly_one(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
     let addresses = [
         "person12345@example.com",
         "aperson12345@example.com",
@@ -294,7 +294,8 @@ async fn a_full_address_finds_exactly_one(env: TestEnv) {
 #[on_both]
 async fn more_than_ten_thousand_are_not_counted(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.user("root").await;
+    app.sets_roles("root", true, true).await;
     for (count, told) in [(9_999, "10000 users"), (1, "More than 10,000 users")] {
         let start = app.query_number("SELECT COUNT(*) FROM users").await;
         app.execute(&format!(
@@ -318,10 +319,10 @@ async fn more_than_ten_thousand_are_not_counted(env: TestEnv) {
 #[on_both]
 async fn changes_and_deletions_are_found_at_once(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
     insert(&app, &[("ada@example.com", "Ada Lovelace")]).await;
 
-    app.execute("UPDATE users SET name = 'Ada Byron' WHERE email = 'ada@example.com'").await;
+    app.renames("ada", "Ada Byron").await;
     assert_eq!(found(&mut root, "lovelace").await.len(), 0);
     assert_eq!(found(&mut root, "byron").await.len(), 1);
     app.execute("UPDATE users SET last_login_at = 7 WHERE email = 'ada@example.com'").await;

@@ -244,7 +244,7 @@ async fn making_staff_needs_all_permissions_of_the_groups(env: TestEnv) {
     let link = staff.submits(&format!("{}/password", path(id)), &[("action", "link")]).await;
     assert_eq!(link.status(), 403, "a link would make them somebody who may more");
     assert_eq!(saves(&mut staff, id, &[("email", "mine@example.com")]).await.status(), 403);
-    app.execute(&format!("UPDATE users SET is_staff = false WHERE id = {id}")).await;
+    app.sets_roles("ada", false, false).await;
 
     assert_eq!(saves(&mut staff, id, &[("is_staff", "true")]).await.status(), 403);
 }
@@ -275,7 +275,10 @@ async fn two_superusers_demoting_each_other_leave_one(env: TestEnv) {
     app.superuser("eve").await;
     let ids = [app.id_of("ada").await, app.id_of("eve").await];
     for round in 0..50 {
-        app.execute("UPDATE users SET is_superuser = true, is_active = true").await;
+        for name in ["ada", "eve"] {
+            app.sets_roles(name, true, true).await;
+            app.activates(name).await;
+        }
         let people = [person_of(&app, ids[0]).await, person_of(&app, ids[1]).await];
         let mut edits = Vec::new();
         for (person, id) in people.iter().zip(ids) {

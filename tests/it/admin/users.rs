@@ -1,75 +1,22 @@
 //! The list of users: who may see it, what it shows, and its filters.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::time::Duration;
 
-use daemun::groups;
-use daemun::groups::GroupName;
-use daemun::types::{GroupId, Permission, Permissions, UserId};
+use daemun::types::Permission;
 
-use crate::support::app::email;
-use crate::support::{App, Browser, Page, TestEnv, on_both};
+use crate::support::{App, Browser, Page, StoredUser, TestEnv, on_both};
 
 pub(crate) const LIST: &str = "/admin/users";
 
 pub(crate) const CSV: &str = "/admin/users.csv";
 
-/// Somebody on the staff, with these permissions by a group of their own.
-async fn staff<'a>(
-    env: &TestEnv,
-    app: &'a App,
-    name: &str,
-    permissions: &[Permission],
-) -> Browser<'a> {
-    let browser = app.user(name).await;
-    let address = email(name);
-    app.execute(&format!("UPDATE users SET is_staff = true WHERE email = '{address}'")).await;
-    let id = app.query_number(&format!("SELECT id FROM users WHERE email = '{address}'")).await;
-    let group = group_of(app, name, permissions, &[id]).await;
-    assert!(group.0 > 0);
-    // Sessions are remembered for two seconds.
-    env.clock.advance(Duration::from_secs(3));
-    browser
-}
-
-async fn group_of(app: &App, name: &str, grants: &[Permission], members: &[i64]) -> GroupId {
-    let transaction = app.ctx.db.begin().await.expect("begins");
-    let permissions: Permissions = grants.iter().copied().collect();
-    let name = GroupName::parse(name).expect("a name");
-    let group = groups::create(&transaction, &name, permissions, app.ctx.clock.now()).await;
-    let group = group.expect("answers").expect("the name is free");
-    for member in members {
-        let done = groups::set_memberships(&transaction, UserId(*member), &[group]).await;
-        done.expect("becomes a member");
-    }
-    transaction.commit().await.expect("commits");
-    group
-}
-
-/// A superuser, who is nobody that a search below finds.
-pub(crate) async fn root<'a>(env: &TestEnv, app: &'a App) -> Browser<'a> {
-    let browser = app.user("root").await;
-    app.execute("UPDATE users SET is_staff = true, is_superuser = true").await;
-    env.clock.advance(Duration::from_secs(3));
-    browser
-}
-
-/// People as a console would insert them: address and name.
-pub(crate) async fn insert(app: &App, people: &[(&str, &str)]) {
-    let mut sql = String::new();
-    for (number, (email, name)) in people.iter().enumerate() {
-        let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
-        let canonical = quoted(&email.to_lowercase());
-        let (email, name) = (quoted(email), quoted(name));
-        write!(
-            sql,
-            "INSERT INTO users (email, email_canonical, name, created_at, updated_at) \
-             VALUES ({email}, {canonical}, {name}, {number}, {number});"
-        )
-        .expect("a string");
-    }
-    app.execute(&sql).await;
+/// Stores users as an older version would have: address and name.
+pub(crate) async fn insert(app: &App, users: &[(&str, &str)]) {
+    let users = users.iter().enumerate().map(|(number, (email, name))| StoredUser {
+        created_at: i64::try_from(number).expect("few"),
+        ..StoredUser::new(email, name)
+    });
+    app.inserts_users(users).await;
 }
 
 pub(crate) fn encoded(value: &str) -> String {
@@ -90,21 +37,15 @@ fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
     names.into_iter().map(str::to_owned).collect()
 }
 
-/// A hundred and twenty people with ties in when they came and when they last logged in, and many
-/// who never did.
+/// A hundred and twenty users, of which several were created and logged in at the same instant, and many
+/// never logged in.
 pub(crate) async fn crowd(app: &App) {
-    let mut sql = String::new();
-    for number in 0..120 {
-        let (joined, seen) = (number / 7, number % 5);
-        let seen = if number % 3 == 0 { "NULL".to_owned() } else { (1000 + seen).to_string() };
-        write!(
-            sql,
-            "INSERT INTO users (email, email_canonical, name, created_at, updated_at, last_login_at) \
-             VALUES ('p{number}@example.com', 'p{number}@example.com', 'Person', {joined}, 0, {seen});"
-        )
-        .expect("a string");
-    }
-    app.execute(&sql).await;
+    let users = (0..120).map(|number| StoredUser {
+        created_at: number / 7,
+        last_login_at: (number % 3 != 0).then_some(1000 + number % 5),
+        ..StoredUser::new(&format!("p{number}@example.com"), "Person")
+    });
+    app.inserts_users(users).await;
 }
 
 pub(crate) fn records(page: &Page) -> Vec<Vec<String>> {
@@ -117,8 +58,8 @@ pub(crate) fn records(page: &Page) -> Vec<Vec<String>> {
 async fn the_list_needs_its_permission(env: TestEnv) {
     let app = env.app().await;
     let mut member = app.user("member").await;
-    let mut clerk = staff(&env, &app, "clerk", &[Permission::AuditView]).await;
-    let mut viewer = staff(&env, &app, "viewer", &[Permission::UsersView]).await;
+    let mut clerk = app.staff("clerk", &[Permission::AuditView]).await;
+    let mut viewer = app.staff("viewer", &[Permission::UsersView]).await;
 
     for path in [LIST, CSV, "/admin/users?q=a&sort=email"] {
         let answer = app.visitor().get(path).await;
@@ -129,7 +70,7 @@ async fn the_list_needs_its_permission(env: TestEnv) {
         assert_eq!(viewer.get(path).await.status(), 200, "{path}");
         assert_eq!(viewer.submits(path, &[]).await.status(), 405, "{path}");
     }
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
     assert_eq!(root.get(LIST).await.status(), 200);
     assert_eq!(root.get(CSV).await.status(), 200);
 }
@@ -137,7 +78,7 @@ async fn the_list_needs_its_permission(env: TestEnv) {
 #[on_both]
 async fn the_list_shows_what_staff_need(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
     insert(&app, &[("Ada@example.com", "Ada Lovelace")]).await;
 
     let page = root.get(LIST).await;
@@ -163,7 +104,7 @@ async fn the_list_shows_what_staff_need(env: TestEnv) {
 #[on_both]
 async fn unknown_filters_are_dropped_and_named(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
 
     for query in [
         "is_active=maybe",
@@ -199,17 +140,15 @@ async fn unknown_filters_are_dropped_and_named(env: TestEnv) {
 #[on_both]
 async fn every_filter_shows_what_it_names(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.user("root").await;
+    app.sets_roles("root", true, true).await;
     insert(&app, &[("off@example.com", ""), ("desk@example.com", ""), ("proved@example.com", "")])
         .await;
-    app.execute(
-        "UPDATE users SET is_active = false WHERE email LIKE 'off@%';
-             UPDATE users SET is_staff = true WHERE email LIKE 'desk@%';
-             UPDATE users SET email_verified_at = 5 WHERE email LIKE 'proved@%';",
-    )
-    .await;
-    let desk = app.query_number("SELECT id FROM users WHERE email LIKE 'desk@%'").await;
-    let group = group_of(&app, "Desk", &[], &[desk]).await;
+    app.deactivates("off").await;
+    app.sets_roles("desk", true, false).await;
+    app.verifies_email("proved").await;
+    let group = app.group("Desk", &[]).await;
+    app.sets_groups("desk", &[group]).await;
 
     for (query, expected) in [
         ("is_active=true".to_owned(), set(["root", "desk", "proved"])),
@@ -245,7 +184,7 @@ async fn every_filter_shows_what_it_names(env: TestEnv) {
 #[on_both]
 async fn rare_filters_are_folded_until_one_is_set(env: TestEnv) {
     let app = env.app().await;
-    let mut root = app.promoted("root").await;
+    let mut root = app.superuser("root").await;
     for (query, is_open) in [("", false), ("?q=root", false), ("?is_staff=true", true)] {
         let page = root.get(&format!("{LIST}{query}")).await;
         assert!(page.attribute(".filters details", "class").is_some(), "{query}");
@@ -257,13 +196,14 @@ async fn rare_filters_are_folded_until_one_is_set(env: TestEnv) {
 #[on_both]
 async fn date_filters_include_both_days(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
     let day = 86_400_000_000_i64;
-    insert(&app, &[("a@example.com", ""), ("b@example.com", ""), ("c@example.com", "")]).await;
-    for (name, at) in [("a", 10 * day), ("b", 11 * day - 1), ("c", 11 * day)] {
-        let sql = format!("UPDATE users SET created_at = {at} WHERE email LIKE '{name}@%'");
-        app.execute(&sql).await;
-    }
+    let users = [("a", 10 * day), ("b", 11 * day - 1), ("c", 11 * day)];
+    app.inserts_users(users.map(|(name, created_at)| StoredUser {
+        created_at,
+        ..StoredUser::new(&format!("{name}@example.com"), "")
+    }))
+    .await;
 
     for (query, expected) in [
         ("joined_from=1970-01-11&joined_to=1970-01-11", set(["a", "b"])),
@@ -279,10 +219,10 @@ async fn date_filters_include_both_days(env: TestEnv) {
 #[on_both]
 async fn a_name_with_markup_is_escaped(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
     let rude = "<script>alert(1)</script>\"'><img src=x>";
     insert(&app, &[("x\"<b>@example.com", rude)]).await;
-    group_of(&app, rude, &[], &[]).await;
+    app.group(rude, &[]).await;
 
     for path in [LIST.to_owned(), format!("{LIST}?q={}", encoded(rude))] {
         let page = root.get(&path).await;
@@ -297,7 +237,7 @@ async fn a_name_with_markup_is_escaped(env: TestEnv) {
 #[on_both]
 async fn a_page_costs_three_statements(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await;
+    let mut root = app.superuser("root").await;
     crowd(&app).await;
     root.get(LIST).await;
 
@@ -311,7 +251,7 @@ async fn a_page_costs_three_statements(env: TestEnv) {
 #[on_both]
 async fn the_list_is_in_korean_too(env: TestEnv) {
     let app = env.app().await;
-    let mut root = root(&env, &app).await.with("Accept-Language", "ko");
+    let mut root = app.superuser("root").await.with("Accept-Language", "ko");
     crowd(&app).await;
 
     let page = root.get(&format!("{LIST}?q={}", encoded("없는사람"))).await;

@@ -164,8 +164,8 @@ async fn unknown_wrong_and_suspended_look_the_same(env: TestEnv) {
     for name in ["ada", "eve", "sam"] {
         app.session_of(name).await;
     }
-    app.execute("UPDATE users SET is_active = FALSE WHERE email = 'eve@example.com'").await;
-    app.execute("UPDATE users SET password_hash = NULL WHERE email = 'sam@example.com'").await;
+    app.deactivates("eve").await;
+    app.removes_password("sam").await;
 
     for path in ["/api/account/login", "/api/token"] {
         let unknown = tries(&app, path, BOB, GOOD).await;

@@ -24,9 +24,7 @@ fn told(answer: &Page) -> [Option<&str>; 3] {
 
 async fn joins_group(app: &App, name: &str, group: &str) {
     let group = app.group(group, &[]).await;
-    let user = app.id_of(name).await;
-    let columns = "INSERT INTO group_members (group_id, user_id)";
-    app.execute(&format!("{columns} VALUES ({}, {user})", group.0)).await;
+    app.adds_to_group(name, group).await;
     app.ctx.cache.invalidate_all();
 }
 
@@ -93,7 +91,7 @@ async fn a_suspended_user_does_not_pass(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
     assert_eq!(ada.get(ASK).await.status(), 200);
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("ada").await;
     env.clock.advance(Duration::from_secs(3));
 
     assert_eq!(ada.get(ASK).await.status(), 401);
@@ -121,7 +119,7 @@ async fn a_removed_group_is_gone_within_the_cache_limit(env: TestEnv) {
     let mut ada = app.user("ada").await;
     joins_group(&app, "ada", "Authors").await;
     assert_eq!(ada.get(ASK).await.header("x-auth-groups"), Some("Authors"));
-    app.execute("DELETE FROM group_members").await;
+    app.sets_groups("ada", &[]).await;
 
     env.clock.advance(Duration::from_secs(2));
 

@@ -17,9 +17,7 @@ fn said(browser: &Browser<'_>, cookie: &str) -> Value {
 /// Puts somebody into a group of this name.
 async fn joins_group(app: &App, name: &str, group: &str) {
     let group = app.group(group, &[]).await;
-    let user = app.id_of(name).await;
-    let columns = "INSERT INTO group_members (group_id, user_id)";
-    app.execute(&format!("{columns} VALUES ({}, {user})", group.0)).await;
+    app.adds_to_group(name, group).await;
     app.ctx.cache.invalidate_all();
 }
 
@@ -56,7 +54,8 @@ async fn configured_claims_are_added_and_kept_current(env: TestEnv) {
     assert_eq!((&first["email"], &first["name"]), (&json!("ada@example.com"), &json!("")));
     assert_eq!((&first["is_staff"], &first["groups"]), (&json!(false), &json!([])));
 
-    app.execute("UPDATE users SET name = 'Ada \"L\"', is_staff = TRUE").await;
+    app.renames("ada", "Ada \"L\"").await;
+    app.sets_roles("ada", true, false).await;
     joins_group(&app, "ada", "편집부").await;
     joins_group(&app, "ada", "Authors, all").await;
     env.clock.advance(Duration::from_mins(6));
@@ -82,7 +81,7 @@ async fn a_user_in_many_groups_can_still_log_in(env: TestEnv) {
         joins_group(&app, "ada", &format!("{number:02}{}", "가".repeat(100))).await;
     }
     let name = "나".repeat(150);
-    app.execute(&format!("UPDATE users SET name = '{name}'")).await;
+    app.renames("ada", &name).await;
 
     env.clock.advance(Duration::from_mins(6));
     assert!(ada.is_signed_in().await);
@@ -103,14 +102,15 @@ async fn the_largest_headers_fit_the_example_proxies(env: TestEnv) {
     let email = format!("{}@{domain}.org", "a".repeat(64));
     app.visitor().signs_up(&email, crate::support::GOOD).await;
     // As those of a real site, and many of them.
+    let mut groups = Vec::new();
     for number in 0..40 {
         let group = format!("{number:02} 경기도교육청 산하 학교 교직원 모임 제{number}분과");
         let group = app.group(&group, &[]).await;
-        let columns = "INSERT INTO group_members (group_id, user_id) SELECT";
-        app.execute(&format!("{columns} {}, id FROM users", group.0)).await;
+        groups.push(group);
     }
-    let name = "𠀀\"\\".repeat(50);
-    app.execute(&format!("UPDATE users SET is_staff = TRUE, name = '{name}'")).await;
+    app.sets_groups(&email, &groups).await;
+    app.renames(&email, &"𠀀\"\\".repeat(50)).await;
+    app.sets_roles(&email, true, false).await;
     let mut ada = app.visitor();
 
     let answer = ada.logs_in(&email, crate::support::GOOD).await;

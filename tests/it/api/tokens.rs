@@ -331,11 +331,11 @@ async fn without_rotation_the_refresh_token_stays(env: TestEnv) {
 async fn tokens_of_swept_sessions_stay_blacklisted(env: TestEnv) {
     let app = env.app_with(&[("refresh_token_lifetime", "100d")]).await;
     let mut program = app.api_user("ada").await;
-    app.execute("DELETE FROM sessions").await;
+    app.deletes_sessions().await;
 
     assert_eq!(program.refreshes_tokens().await.text("detail"), "Token is blacklisted");
 
-    app.execute("DELETE FROM users").await;
+    app.deletes_user("ada").await;
     let reply = program.refreshes_tokens().await;
     assert_eq!((reply.status(), reply.code()), (401, "no_active_account"));
 }
@@ -390,7 +390,7 @@ async fn a_user_who_may_not_log_in_may_not_refresh(env: TestEnv) {
     let app = env.app().await;
     let mut program = app.api_user("ada").await;
     let token = program.refresh.clone();
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("ada").await;
 
     let reply = program.refreshes_tokens().await;
 

@@ -45,9 +45,8 @@ async fn search_and_filters_match_the_admin_page(env: TestEnv) {
     let mut root = superuser(&app, "root").await;
     app.staff("grace", &[Permission::UsersView]).await;
     app.user("ada").await;
-    app.execute("UPDATE users SET is_active = FALSE WHERE email = 'ada@example.com'").await;
-    let verified = "UPDATE users SET email_verified_at = created_at";
-    app.execute(&format!("{verified} WHERE email = 'grace@example.com'")).await;
+    app.deactivates("ada").await;
+    app.verifies_email("grace").await;
     let group = app.query_number("SELECT id FROM groups").await;
     for (query, found) in [
         ("search=GRA", vec!["grace"]),

@@ -86,7 +86,7 @@ async fn an_email_is_not_sent_if_its_cause_was_rolled_back(env: TestEnv) {
     app.sends_due_emails().await;
 
     assert_eq!((smtp.connections(), count(&app, "TRUE").await), (0, 0));
-    app.execute("DELETE FROM outbox").await;
+    app.discards_emails().await;
 }
 
 #[on_both]

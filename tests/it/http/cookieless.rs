@@ -170,7 +170,7 @@ async fn a_used_link_says_so(env: TestEnv) {
     let said = is_answered(&mut app.visitor(), &change).await;
     assert_eq!(said, ["Your email is already changed"; 2]);
     assert_eq!(is_answered(&mut app.visitor(), &verify).await, [DEAD; 2], "of another address");
-    app.execute("UPDATE users SET is_active = FALSE").await;
+    app.deactivates("ada@new.example").await;
     assert_eq!(is_answered(&mut app.visitor(), &change).await, [DEAD; 2], "not for anybody now");
 }
 
@@ -178,7 +178,7 @@ async fn a_used_link_says_so(env: TestEnv) {
 async fn the_setup_link_ends_with_the_first_superuser(env: TestEnv) {
     let app = env.app().await;
     let setup = setup_link(&app).await;
-    app.makes_superuser("root").await;
+    app.creates_superuser("root").await;
 
     let said = is_answered(&mut app.visitor(), &setup).await;
 

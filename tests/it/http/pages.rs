@@ -145,7 +145,7 @@ async fn every_account_section_is_complete(env: TestEnv) {
 #[on_both]
 async fn account_sections_with_errors_are_complete(env: TestEnv) {
     let app = env.app().await;
-    app.makes_superuser("ada").await;
+    app.creates_superuser("ada").await;
     let mut ada = app.visitor();
     ada.logs_in("ada@example.com", GOOD).await;
     let eve = app.user("eve").await;
@@ -336,8 +336,7 @@ async fn every_account_page_is_complete(env: TestEnv) {
 #[on_both]
 async fn the_list_of_users_is_complete(env: TestEnv) {
     let app = env.app().await;
-    let root = app.user("root").await;
-    app.execute("UPDATE users SET is_superuser = true").await;
+    let root = app.superuser("root").await;
     app.execute(
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 120) \
          INSERT INTO users (email, email_canonical, name, created_at, updated_at) \

@@ -63,8 +63,8 @@ async fn expired_rate_limit_rows_are_deleted(env: TestEnv) {
 async fn ended_sessions_are_deleted_after_thirty_days(env: TestEnv) {
     let app = env.app().await;
     app.user("ada").await;
-    app.execute("DELETE FROM sessions").await;
-    app.execute("DELETE FROM throttle").await;
+    app.deletes_sessions().await;
+    app.forgets_attempts().await;
     let into = "sessions (id, user_id, created_at, last_seen_at, expires_at, user_agent, ip, \
                 auth_method, authenticated_at, current_jti, rotated_at)";
     let values = "'s' || i, 1, 0, 0, NOW, '', '', 'password', 0, '', 0";

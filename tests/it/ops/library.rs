@@ -23,7 +23,7 @@ async fn an_application_guards_its_own_routes(env: TestEnv) {
 
     let page = ada.get("/numbers").await;
     assert_eq!((page.status(), page.h1().as_str()), (403, "You don't have access to this page"));
-    app.execute("UPDATE users SET is_staff = TRUE").await;
+    app.sets_roles("ada", true, false).await;
     app.ctx.cache.invalidate_user(daemun::types::UserId(1));
     assert_eq!(ada.get("/numbers").await.text(), "Figures for ada@example.com.\n");
 }

@@ -48,7 +48,7 @@ async fn a_transaction_with_a_failed_statement_never_commits(env: TestEnv) {
     assert_eq!(other.query_number("SELECT COUNT(*) FROM throttle").await, 0);
     app.execute(&insert(3)).await;
     assert_eq!(other.query_number("SELECT COUNT(*) FROM throttle").await, 1, "the next one works");
-    app.execute("DELETE FROM throttle").await;
+    app.forgets_attempts().await;
 }
 
 #[on_both]
@@ -66,7 +66,7 @@ async fn a_failed_savepoint_is_rolled_back_alone(env: TestEnv) {
     transaction.commit().await.expect("commits");
 
     assert_eq!(other.query_number("SELECT COUNT(*) FROM throttle").await, 2);
-    app.execute("DELETE FROM throttle").await;
+    app.forgets_attempts().await;
 }
 
 #[on_both]
@@ -96,7 +96,7 @@ async fn an_open_savepoint_prevents_the_commit(env: TestEnv) {
     drop(part);
     app.execute(&insert(2)).await;
     assert_eq!(other.query_number("SELECT COUNT(*) FROM throttle").await, 1);
-    app.execute("DELETE FROM throttle").await;
+    app.forgets_attempts().await;
 }
 
 #[on_both]
@@ -127,7 +127,7 @@ async fn a_cancelled_transaction_leaves_a_clean_connection(env: TestEnv) {
         }
         let sql = "SELECT COUNT(*) FROM throttle WHERE id LIKE 'row 1___'";
         assert_eq!(other.query_number(sql).await, 0, "nothing was committed");
-        app.execute("DELETE FROM throttle").await;
+        app.forgets_attempts().await;
     }
 }
 
@@ -143,7 +143,7 @@ async fn a_cancelled_commit_leaves_a_clean_connection(env: TestEnv) {
         let sql = format!("SELECT COUNT(*) FROM throttle WHERE id = 'row {polls}'");
         assert_eq!(other.query_number(&sql).await, 1, "acknowledged, after {polls} polls");
     }
-    app.execute("DELETE FROM throttle").await;
+    app.forgets_attempts().await;
 }
 
 #[on_both]
@@ -239,7 +239,7 @@ fn a_transaction_rolled_back_by_sqlite_writes_nothing() {
             writing.execute_unprepared(&large).await.expect("there is room again");
             writing.commit().await.expect("commits");
             assert_eq!(other.query_number("SELECT COUNT(*) FROM throttle").await, 1);
-            app.execute("DELETE FROM throttle").await;
+            app.forgets_attempts().await;
         }
     });
 }

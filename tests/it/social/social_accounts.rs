@@ -31,7 +31,7 @@ async fn a_provider_is_disconnected_unless_it_is_the_last_method(env: TestEnv) {
     assert_eq!(stolen.status(), 422, "it opens another account, and nobody says whose");
     assert!(!stolen.text().contains("ada@"));
     assert_eq!(eve.submits(&path, &[]).await.status(), 422, "not hers");
-    app.execute("UPDATE users SET password_hash = NULL WHERE email = 'ada@example.com'").await;
+    app.removes_password("ada").await;
     assert_eq!(ada.submits(&path, &[]).await.status(), 422, "the last way in");
     dances(&mut ada, &app, &provider, &json!({ "sub": "b" })).await;
     assert_eq!(ada.submits(&path, &[]).await.location(), Some("/account/connections"));

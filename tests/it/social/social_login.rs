@@ -84,13 +84,6 @@ async fn people(app: &App) -> i64 {
     app.query_number("SELECT COUNT(*) FROM users").await
 }
 
-async fn verify(app: &App, name: &str) {
-    app.execute(&format!(
-        "UPDATE users SET email_verified_at = 1 WHERE email = '{name}@example.com'"
-    ))
-    .await;
-}
-
 #[on_both]
 async fn a_provider_user_gets_an_account_and_returns_to_it(env: TestEnv) {
     let app = env.app().await;
@@ -200,7 +193,7 @@ async fn accounts_are_linked_only_if_both_sides_verified(env: TestEnv) {
         assert_eq!(page.status(), 422, "our side has not proved it: {proved}");
         assert!(!ada.is_signed_in().await);
     }
-    verify(&app, "ada").await;
+    app.verifies_email("ada").await;
     for proved in [json!(false), json!("true"), Value::Null] {
         let mut ada = app.visitor();
         let claims = json!({ "email_verified": proved });
@@ -239,7 +232,7 @@ async fn a_suspended_user_cannot_log_in_by_a_provider(env: TestEnv) {
     let app = env.app().await;
     let provider = with_issuer(&app).await;
     dances(&mut app.visitor(), &app, &provider, &json!({})).await;
-    app.execute("UPDATE users SET is_active = FALSE WHERE email = 'ada@example.com'").await;
+    app.deactivates("ada").await;
 
     let mut ada = app.visitor();
     let page = dances(&mut ada, &app, &provider, &json!({})).await;

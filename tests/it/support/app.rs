@@ -3,18 +3,13 @@
 use std::time::Duration;
 
 use daemun::app;
-use daemun::clock::{Clock, to_micros};
+use daemun::clock::Clock;
 use daemun::config::Settings;
 use daemun::context::Context;
-use daemun::flows;
-use daemun::flows::account::signup::SignupOutcome;
-use daemun::sessions::IssuedTokens;
-use daemun::types::{Email, Language, Password, Profile, RequestInfo, UserId};
+use daemun::types::RequestInfo;
 use rocket::figment::Figment;
 use rocket::local::asynchronous::Client;
 use sea_orm::{ConnectionTrait as _, Statement};
-
-use super::{Browser, GOOD};
 
 /// How long what is noted after an answer takes at most.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,74 +29,6 @@ impl App {
         // E-mails go out when a story opens the box, not in between.
         client.rocket().shutdown().notify();
         Self { client, ctx }
-    }
-
-    /// Somebody who has never been here.
-    pub(crate) fn visitor(&self) -> Browser<'_> {
-        Browser::new(self)
-    }
-
-    /// Somebody who has just joined as `name@example.com` and is signed in.
-    pub(crate) async fn user(&self, name: &str) -> Browser<'_> {
-        let mut browser = self.visitor();
-        let answer = browser.signs_up(&email(name), GOOD).await;
-        assert_eq!(answer.location(), Some("/account/mypage"), "{}", answer.text());
-        browser
-    }
-
-    /// Somebody who may do everything, as `name@example.com`.
-    pub(crate) async fn promoted(&self, name: &str) -> Browser<'_> {
-        let browser = self.user(name).await;
-        let whose = email(name);
-        let set = "UPDATE users SET is_staff = TRUE, is_superuser = TRUE";
-        self.execute(&format!("{set} WHERE email = '{whose}'")).await;
-        self.ctx.cache.invalidate_all();
-        browser
-    }
-
-    /// A member of staff whose own group, called `of name`, grants these permissions.
-    pub(crate) async fn promoted_staff(&self, name: &str, permissions: &[&str]) -> Browser<'_> {
-        let browser = self.user(name).await;
-        let (whose, now) = (email(name), to_micros(self.ctx.clock.now()));
-        self.execute(&format!("UPDATE users SET is_staff = TRUE WHERE email = '{whose}'")).await;
-        let group = format!("(SELECT id FROM groups WHERE name = 'of {name}')");
-        let columns = "INSERT INTO groups (name, created_at, updated_at)";
-        self.execute(&format!("{columns} VALUES ('of {name}', {now}, {now})")).await;
-        for permission in permissions {
-            let columns = "INSERT INTO group_permissions (group_id, permission)";
-            self.execute(&format!("{columns} VALUES ({group}, '{permission}')")).await;
-        }
-        let person = format!("(SELECT id FROM users WHERE email = '{whose}')");
-        let columns = "INSERT INTO group_members (group_id, user_id)";
-        self.execute(&format!("{columns} VALUES ({group}, {person})")).await;
-        self.ctx.cache.invalidate_all();
-        browser
-    }
-
-    /// An account made behind the doors, and its session.
-    pub(crate) async fn session_of(&self, name: &str) -> IssuedTokens {
-        let application = flows::account::signup::SignupRequest {
-            email: Email::parse(&email(name)).expect("an address"),
-            password: Password::parse(GOOD).expect("a password"),
-            profile: Profile::default(),
-            language: Language::English,
-        };
-        let joined = flows::account::signup::sign_up(&self.ctx, application, None, &request_info())
-            .await
-            .expect("joins");
-        match joined {
-            SignupOutcome::SignedIn(tokens) => tokens,
-            SignupOutcome::EmailSent => panic!("the address must be proved first"),
-        }
-    }
-
-    /// Somebody who may do everything, made at the terminal.
-    pub(crate) async fn makes_superuser(&self, name: &str) -> UserId {
-        let who = (Email::parse(&email(name)).expect("an address"), Language::English);
-        let password = Password::parse(GOOD).expect("a password");
-        flows::admin::setup::create_superuser(&self.ctx, who, password, &request_info())
-            .await
-            .expect("made")
     }
 
     /// One number out of the database.

@@ -123,18 +123,13 @@ impl Exchange {
     }
 
     async fn prepare(&self, env: &TestEnv, app: &App, name: &str, tokens: &IssuedTokens) {
-        let set =
-            |what: &str| format!("UPDATE users SET {what} WHERE email = '{name}@example.com'");
         let mut program = app.api_client();
         let refresh = tokens.refresh.token.expose();
         match self.before {
             None => {}
-            Some("promoted") => app.execute(&set("is_staff = TRUE, is_superuser = TRUE")).await,
-            Some("suspended") => app.execute(&set("is_active = FALSE")).await,
-            Some("deleted") => {
-                let whose = format!("email = '{name}@example.com'");
-                app.execute(&format!("DELETE FROM users WHERE {whose}")).await;
-            }
+            Some("promoted") => app.sets_roles(name, true, true).await,
+            Some("suspended") => app.deactivates(name).await,
+            Some("deleted") => app.deletes_user(name).await,
             Some("renewed") => {
                 let body = json!({ "refresh": refresh });
                 let reply = program.post("/api/token/refresh", body).await;
