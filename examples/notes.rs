@@ -5,13 +5,13 @@ use daemun::{SignedIn, Staff};
 use rocket::figment::Figment;
 use rocket::{Build, Rocket, get, routes};
 
-/// For people who are signed in; strangers are shown the way to the log-in page, and back.
+/// For signed-in users; visitors are sent to the log-in page, and back.
 #[get("/notes")]
 fn notes(user: SignedIn) -> String {
     format!("The notes of {}.\n", user.email())
 }
 
-/// For everybody.
+/// For everyone.
 #[get("/hello")]
 fn hello(user: Option<SignedIn>) -> String {
     match user {
@@ -20,7 +20,7 @@ fn hello(user: Option<SignedIn>) -> String {
     }
 }
 
-/// For staff; everybody else who is signed in gets 403.
+/// For staff; other signed-in users get 403.
 #[get("/numbers")]
 fn numbers(staff: Staff) -> String {
     let Staff(user) = staff;

@@ -1,16 +1,16 @@
-//! Everybody as CSV: rows per second, and what the server holds meanwhile.
+//! All users as CSV: rows per second, and what the server holds meanwhile.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::people;
 use crate::server::Server;
 use crate::staff::Staff;
+use crate::users;
 
 /// The list of a whole site.
 pub(crate) struct List {
-    pub(crate) people: u32,
+    pub(crate) users: u32,
     pub(crate) took: Duration,
     /// Megabytes that the server held before, and at most meanwhile.
     pub(crate) memory: Option<(f64, f64)>,
@@ -19,7 +19,7 @@ pub(crate) struct List {
 impl List {
     /// Rows per second.
     pub(crate) fn rate(&self) -> f64 {
-        f64::from(self.people) / self.took.as_secs_f64()
+        f64::from(self.users) / self.took.as_secs_f64()
     }
 
     /// Megabytes more at most than before.
@@ -29,15 +29,15 @@ impl List {
 }
 
 /// Takes the list, and looks whether it is whole.
-pub(crate) fn measure(server: &Server, staff: &Staff, people: u32) -> List {
+pub(crate) fn measure(server: &Server, staff: &Staff, users: u32) -> List {
     let before = server.forget_peak();
     let start = Instant::now();
     let (lines, last) = take(server, staff).expect("the server answers");
     let took = start.elapsed();
-    assert_eq!(lines, people + 2, "headings, the superuser and everybody");
-    assert!(last.contains(&people::email(1)), "the first comes last: {last}");
+    assert_eq!(lines, users + 2, "headings, the superuser and all users");
+    assert!(last.contains(&users::email(1)), "the first comes last: {last}");
     let memory = before.zip(server.memory()).map(|(before, now)| (before.resident, now.peak));
-    List { people, took, memory }
+    List { users, took, memory }
 }
 
 /// How many lines came, and the last of them. A server that is spoken to in HTTP/1.0 sends the bare

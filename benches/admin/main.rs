@@ -1,7 +1,7 @@
 //! How fast the pages of staff are, measured from outside: `cargo bench --bench admin`.
 //!
 //! Starts the release server on sites of 1,000, 100,000 and 1,000,000 users, on a temporary SQLite
-//! file and on a throw-away PostgreSQL cluster, asks for the list of people in every way, and takes
+//! file and on a throw-away PostgreSQL cluster, asks for the list of users in every way, and takes
 //! the whole list as CSV. Prints a table and writes the same to `target/bench/admin.json`. A missed
 //! target is said and is no failure; a wrong answer is one. `docs/PERFORMANCE.md` says what each
 //! figure means.
@@ -17,7 +17,6 @@ mod others;
 #[path = "../http/outcome.rs"]
 mod outcome;
 mod pages;
-mod people;
 #[path = "../../tests/machine/requirement/postgres.rs"]
 mod postgres;
 mod report;
@@ -30,6 +29,7 @@ mod staff;
 #[path = "../http/targets.rs"]
 mod targets;
 mod tools;
+mod users;
 
 use std::process::ExitCode;
 
@@ -38,7 +38,7 @@ use others::Watch;
 use report::{Report, Table};
 use site::{Engine, Site};
 
-/// How many people there are on each site, fewest first.
+/// How many users each site has, fewest first.
 const SIZES: [u32; 3] = [1_000, 100_000, 1_000_000];
 
 fn main() -> ExitCode {
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // Its own settings are left as they come: commits are on disk, and memory is modest. Its locale
-    // is one that knows the letters of all scripts, as that of every PostgreSQL for people is.
+    // is one that knows the characters of all scripts, as that of every PostgreSQL in production does.
     let cluster = postgres::binaries().map(|found| Cluster::start(&found, "C.UTF-8", ""));
     let engines = [Some(Engine::Sqlite), cluster.as_ref().map(Engine::Postgres)];
     let tables = engines.into_iter().flatten().map(|engine| measure(engine, cluster.as_ref()));
@@ -59,13 +59,13 @@ fn main() -> ExitCode {
 /// All sites of an engine, one after the other; each is gone before the next is made.
 fn measure(engine: Engine<'_>, cluster: Option<&Cluster>) -> Table {
     let mut table = Table::of(engine);
-    for people in SIZES {
-        let site = Site::with(people, engine);
+    for users in SIZES {
+        let site = Site::with(users, engine);
         let watch = Watch::start(cluster);
         let server = site.serve();
         let staff = server.log_in();
-        table.pages.push(pages::measure(&server, &staff, people));
-        table.lists.push(csv::measure(&server, &staff, people));
+        table.pages.push(pages::measure(&server, &staff, users));
+        table.lists.push(csv::measure(&server, &staff, users));
         drop(server);
         table.others.push(watch.others());
     }

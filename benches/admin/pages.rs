@@ -9,10 +9,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::runtime::Runtime;
 
 use crate::client::{Connection, runtime};
-use crate::people;
 use crate::server::Server;
 use crate::staff::Staff;
 use crate::targets::median;
+use crate::users;
 
 /// Turns that count.
 const TURNS: usize = 300;
@@ -29,8 +29,8 @@ pub(crate) struct Page {
     milliseconds: Vec<f64>,
 }
 
-pub(crate) fn measure(server: &Server, staff: &Staff, people: u32) -> Vec<Page> {
-    let mut pages = pages(people);
+pub(crate) fn measure(server: &Server, staff: &Staff, users: u32) -> Vec<Page> {
+    let mut pages = pages(users);
     let runtime = runtime();
     let mut connection =
         runtime.block_on(Connection::open(server.address)).expect("the server listens");
@@ -46,27 +46,27 @@ pub(crate) fn measure(server: &Server, staff: &Staff, people: u32) -> Vec<Page> 
     pages
 }
 
-/// What is asked for on a site of so many people. The floor is first.
-fn pages(people: u32) -> Vec<Page> {
+/// What is asked for on a site with so many users. The floor is first.
+fn pages(users: u32) -> Vec<Page> {
     let list = |query: String| format!("/admin/users{query}");
     let search = |word: &str| list(format!("?q={}", utf8_percent_encode(word, NON_ALPHANUMERIC)));
-    let half = people / 2;
-    let place = format!("n {half} {}", people::joined_at(half));
+    let half = users / 2;
+    let place = format!("n {half} {}", users::joined_at(half));
     let place = format!("?after={}", URL_SAFE_NO_PAD.encode(place));
-    let in_the_middle = people::email(half);
-    let tenth = match people / 10 {
+    let in_the_middle = users::email(half);
+    let tenth = match users / 10 {
         10_001.. => "More than 10,000 users".to_owned(),
         tenth => format!("{tenth} users"),
     };
     vec![
         Page::new("/health/live", "/health/live".into(), String::new()),
-        Page::new("first page", list(String::new()), people::email(people)),
-        Page::new("page from the middle on", list(place), people::email(half - 1)),
-        Page::new("search that finds 10", search(people::TEN), "10 users".into()),
-        Page::new("search that finds a tenth", search(people::TENTH), tenth.clone()),
-        Page::new("search without matches", search(people::NONE), "0 users".into()),
+        Page::new("first page", list(String::new()), users::email(users)),
+        Page::new("page from the middle on", list(place), users::email(half - 1)),
+        Page::new("search that finds 10", search(users::TEN), "10 users".into()),
+        Page::new("search that finds a tenth", search(users::TENTH), tenth.clone()),
+        Page::new("search without matches", search(users::NONE), "0 users".into()),
         Page::new("search for an address", search(&in_the_middle), "1 user".into()),
-        Page::new("search for two characters", search(people::SHORT), people::SHORT.into()),
+        Page::new("search for two characters", search(users::SHORT), users::SHORT.into()),
         Page::new("filter that finds a tenth", list("?is_active=false".into()), tenth),
         Page::new("one user", list(format!("/{half}")), in_the_middle),
     ]

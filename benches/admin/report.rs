@@ -9,7 +9,7 @@ use crate::pages::Page;
 use crate::site::Engine;
 use crate::targets::Target;
 
-/// How many times as long a page may take among the most people as among the fewest.
+/// How many times as long a page may take with the most users as with the fewest.
 const TIMES: f64 = 2.0;
 
 /// How long it may take among the most.
@@ -54,7 +54,7 @@ impl Table {
         Self { engine, pages: Vec::new(), lists: Vec::new(), others: Vec::new() }
     }
 
-    /// Each page on all sites, fewest people first.
+    /// Each page on all sites, fewest users first.
     fn rows(&self) -> impl Iterator<Item = Vec<&Page>> {
         let rows = self.pages.first().map_or(0, Vec::len);
         (0..rows).map(|row| self.pages.iter().map(|pages| &pages[row]).collect())
@@ -131,12 +131,12 @@ impl Table {
     }
 }
 
-/// How many times as long a page takes among the most people as among the fewest.
+/// How many times as long a page takes with the most users as with the fewest.
 fn ratio(row: &[&Page]) -> f64 {
     let of = |page: Option<&&Page>| page.map_or(f64::NAN, |page| page.median());
     of(row.last()) / of(row.first())
 }
 
-fn noise_of((people, others): (u32, &Option<f64>)) -> String {
-    format!("{people} people, {}", noise(*others))
+fn noise_of((users, others): (u32, &Option<f64>)) -> String {
+    format!("{users} people, {}", noise(*others))
 }

@@ -7,16 +7,16 @@ use tempfile::TempDir;
 use crate::client::runtime;
 use crate::cluster::Cluster;
 use crate::server::Server;
-use crate::{people, tools};
+use crate::{tools, users};
 
-/// What keeps the people.
+/// Where the users are stored.
 #[derive(Clone, Copy)]
 pub(crate) enum Engine<'a> {
     Sqlite,
     Postgres(&'a Cluster),
 }
 
-/// A folder on the disk of the target directory, a database with its people, and the address at
+/// A folder on the disk of the target directory, a database with its users, and the address at
 /// which it is served.
 pub(crate) struct Site {
     folder: TempDir,
@@ -34,22 +34,22 @@ impl Engine<'_> {
 }
 
 impl Site {
-    /// A site with so many people and one superuser more.
-    pub(crate) fn with(people: u32, engine: Engine<'_>) -> Self {
+    /// Creates a site with so many users and one superuser more.
+    pub(crate) fn with(users: u32, engine: Engine<'_>) -> Self {
         let folder =
             TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder is ours");
         runtime().block_on(async {
             let database_url = match engine {
                 Engine::Sqlite => format!("sqlite://{}/daemun.db", folder.path().display()),
                 Engine::Postgres(cluster) => {
-                    cluster.execute(&format!("CREATE DATABASE site_{people}")).await;
-                    cluster.url(&format!("site_{people}"))
+                    cluster.execute(&format!("CREATE DATABASE site_{users}")).await;
+                    cluster.url(&format!("site_{users}"))
                 }
             };
-            people::move_in(&database_url, people).await;
+            users::insert_users(&database_url, users).await;
             let site = Self { folder, address: free_address(), database_url };
-            people::appoint_root(&tools::open(site.settings()).await).await;
-            people::settle(&site.database_url).await;
+            users::create_superuser(&tools::open(site.settings()).await).await;
+            users::analyze(&site.database_url).await;
             site
         })
     }

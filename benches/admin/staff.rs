@@ -1,8 +1,8 @@
-//! The superuser who logs in to the server, and what her browser sends.
+//! The superuser who logs in to the server, and what their browser sends.
 
 use crate::client::{Connection, runtime};
-use crate::people::{PASSWORD, ROOT};
 use crate::server::Server;
+use crate::users::{PASSWORD, ROOT};
 
 /// The browser of a superuser who is logged in.
 pub(crate) struct Staff {

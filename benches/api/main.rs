@@ -2,29 +2,26 @@
 //!
 //! Starts the release server with 100,000 accounts, on a temporary SQLite file and on a throw-away
 //! PostgreSQL cluster, and drives it over loopback as apps and proxies do. Prints a table for each and
-//! writes the same to `target/bench/api.json`. A missed target is said and is no failure; a wrong
+//! writes the same to `target/bench/api.json`. A missed target is reported and is no failure; a wrong
 //! answer is one. `docs/PERFORMANCE.md` says what each figure means.
 
+mod api_clients;
 #[path = "../http/argon.rs"]
 mod argon;
-mod callers;
 #[path = "../http/client.rs"]
 mod client;
 #[path = "../../tests/it/support/cluster.rs"]
 mod cluster;
-#[path = "../http/figures.rs"]
-mod figures;
 #[path = "../http/load.rs"]
 mod load;
 #[path = "../http/machine.rs"]
 mod machine;
+#[path = "../http/measurements.rs"]
+mod measurements;
 #[path = "../admin/others.rs"]
 mod others;
 #[path = "../http/outcome.rs"]
 mod outcome;
-#[expect(dead_code, reason = "the other bench drives browsers")]
-#[path = "../http/people.rs"]
-mod people;
 #[path = "../../tests/machine/requirement/postgres.rs"]
 mod postgres;
 mod report;
@@ -37,6 +34,9 @@ mod stages;
 #[expect(dead_code, reason = "the other bench has targets below something")]
 #[path = "../http/targets.rs"]
 mod targets;
+#[expect(dead_code, reason = "the other bench drives browsers")]
+#[path = "../http/users.rs"]
+mod users;
 
 use std::process::ExitCode;
 
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
 }
 
 fn measure(engine: &'static str, database_url: Option<String>, cluster: Option<&Cluster>) -> Table {
-    let site = Site::with_people(database_url);
+    let site = Site::with_users(database_url);
     let watch = Watch::start(cluster);
     let calls = stages::calls(&site);
     let tokens = stages::tokens(&site);

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::figures::Subject;
+use crate::measurements::Subject;
 use crate::outcome::{noise, of_engines, publish};
-use crate::people::PEOPLE;
 use crate::targets::{Target, median};
+use crate::users::USERS;
 
 /// Everything that was measured.
 pub(crate) struct Report {
@@ -45,7 +45,7 @@ impl Report {
     pub(crate) fn publish(&self) {
         let tables = self.tables.iter().map(|table| table.lines().join("\n"));
         let engines = self.tables.iter().map(Table::json).collect::<Vec<_>>();
-        let figures = json!({ "accounts": PEOPLE, "engines": engines });
+        let figures = json!({ "accounts": USERS, "engines": engines });
         publish("api", &of_engines(tables.collect()), &figures);
     }
 }
@@ -81,18 +81,18 @@ impl Table {
         } else {
             "nothing is pinned, so the server shares cores with the load"
         };
-        format!("{engine}, {PEOPLE} accounts; {pinned}; the last: all cores for both")
+        format!("{engine}, {USERS} accounts; {pinned}; the last: all cores for both")
     }
 
     /// The Django stack renews 350 tokens a second on SQLite, and 195 on PostgreSQL.
     fn targets(&self) -> [Target; 3] {
         let [live, verify, forward_auth, ..] = &self.calls.asked;
         let (floor, refresh) = (live.rates(), median(&self.calls.refresh.rates()));
-        let renewals = if self.engine == "SQLite" { 1_500.0 } else { 1_000.0 };
+        let token_refreshes = if self.engine == "SQLite" { 1_500.0 } else { 1_000.0 };
         [
             Target::at_least("verify / floor", verify.ratio_to(&floor), 0.6),
             Target::at_least("forward-auth / floor", forward_auth.ratio_to(&floor), 0.6),
-            Target::at_least("refresh, a second", refresh, renewals),
+            Target::at_least("refresh, a second", refresh, token_refreshes),
         ]
     }
 

@@ -5,10 +5,10 @@ use std::num::NonZero;
 use std::thread;
 use std::time::Duration;
 
+use crate::api_clients::{ApiRequest, Refresh, TokenRequest, Tokens};
 use crate::argon;
-use crate::callers::{Obtain, Question, Refresh, Tokens};
-use crate::figures::Subject;
-use crate::load::Drive;
+use crate::load::LoadRun;
+use crate::measurements::Subject;
 use crate::report::{Calls, NewTokens};
 use crate::server::two_cores;
 use crate::site::Site;
@@ -24,15 +24,16 @@ pub(crate) fn calls(site: &Site) -> Calls {
     let cores = two_cores();
     let server = site.serve(cores.map(|(first, _)| first));
     let at = server.address;
-    let drive = Drive { core: cores.map(|(_, second)| second), lasts: SECOND, every: None };
+    let load_run = LoadRun { core: cores.map(|(_, second)| second), lasts: SECOND, every: None };
     let (root, tokens) = (Tokens::of_root(at), Tokens::obtain(at, CONNECTIONS));
-    let each = |path: &str| tokens.iter().map(|it| Question::by(at, it, path)).collect::<Vec<_>>();
+    let each =
+        |path: &str| tokens.iter().map(|it| ApiRequest::by(at, it, path)).collect::<Vec<_>>();
     let mut asked = [
-        ("/health/live", vec![Question::to_anybody(at, "/health/live"); CONNECTIONS]),
-        ("verify", tokens.iter().map(|it| Question::about(at, it)).collect()),
+        ("/health/live", vec![ApiRequest::to_anybody(at, "/health/live"); CONNECTIONS]),
+        ("verify", tokens.iter().map(|it| ApiRequest::about(at, it)).collect()),
         ("forward-auth", each("/api/forward-auth")),
         ("user", each("/api/account/user")),
-        ("users, a page of 50", vec![Question::by(at, &root, "/api/users"); CONNECTIONS]),
+        ("users, a page of 50", vec![ApiRequest::by(at, &root, "/api/users"); CONNECTIONS]),
     ];
     let mut refresh: Vec<_> =
         Tokens::obtain(at, CONNECTIONS).into_iter().map(|it| Refresh::of(at, it)).collect();
@@ -41,12 +42,12 @@ pub(crate) fn calls(site: &Site) -> Calls {
         asked: asked.each_ref().map(|(name, _)| Subject::new(name)),
         refresh: Subject::new("refresh"),
     };
-    drive.run(&server, asked[0].1.clone()); // warms up
+    load_run.run(&server, asked[0].1.clone()); // warms up
     for _ in 0..7 {
         for ((_, questions), subject) in asked.iter_mut().zip(&mut calls.asked) {
-            *questions = subject.turn(drive, &server, std::mem::take(questions));
+            *questions = subject.turn(load_run, &server, std::mem::take(questions));
         }
-        refresh = calls.refresh.turn(drive, &server, refresh);
+        refresh = calls.refresh.turn(load_run, &server, refresh);
     }
     calls
 }
@@ -54,13 +55,13 @@ pub(crate) fn calls(site: &Site) -> Calls {
 /// Obtaining tokens on all cores, and the hash alone on all cores right before and after.
 pub(crate) fn tokens(site: &Site) -> NewTokens {
     let server = site.serve(None);
-    let callers = vec![Obtain::at(server.address); CONNECTIONS];
+    let callers = vec![TokenRequest::at(server.address); CONNECTIONS];
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let drive = Drive { core: None, lasts: 5 * SECOND / 2, every: None };
+    let load_run = LoadRun { core: None, lasts: 5 * SECOND / 2, every: None };
     let mut tokens = NewTokens { hashes: Vec::new(), obtain: Subject::new("obtain") };
     for _ in 0..5 {
         let before = argon::rate(cores, SECOND);
-        tokens.obtain.turn(drive, &server, callers.clone());
+        tokens.obtain.turn(load_run, &server, callers.clone());
         tokens.hashes.push(f64::midpoint(before, argon::rate(cores, SECOND)));
     }
     tokens

@@ -1,4 +1,4 @@
-//! Driving the server: so many connections that each do their errand again and again for a while,
+//! Driving the server: so many connections that each repeat their workload for a while,
 //! and what came of it.
 
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use crate::client::{Connection, Response, runtime};
 use crate::server::{Server, on_core};
 
 /// What one connection asks for.
-pub(crate) trait Errand: Send + 'static {
+pub(crate) trait Workload: Send + 'static {
     /// The status of every right answer.
     const EXPECTS: u16;
 
@@ -28,7 +28,7 @@ pub(crate) trait Errand: Send + 'static {
 
 /// How hard the server is driven.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Drive {
+pub(crate) struct LoadRun {
     /// Where the load runs; anywhere if `None`.
     pub(crate) core: Option<CoreId>,
     /// For how long requests are sent. Those that are under way then are waited for.
@@ -37,87 +37,87 @@ pub(crate) struct Drive {
     pub(crate) every: Option<Duration>,
 }
 
-/// What came of a drive.
+/// What came of a load_run.
 #[derive(Debug, Default)]
-pub(crate) struct Round {
+pub(crate) struct Samples {
     latencies: Vec<Duration>,
     wrong: BTreeMap<String, u32>,
     took: Duration,
     cpu: Option<Duration>,
 }
 
-impl Drive {
-    /// Drives the server with one connection per errand, and hands the errands back.
-    pub(crate) fn run<E: Errand>(self, server: &Server, errands: Vec<E>) -> (Round, Vec<E>) {
+impl LoadRun {
+    /// Drives the server with one connection per workload, and hands the workloads back.
+    pub(crate) fn run<E: Workload>(self, server: &Server, workloads: Vec<E>) -> (Samples, Vec<E>) {
         on_core(self.core, || {
             runtime().block_on(async {
-                let connections = connect(server.address, errands.len()).await;
+                let connections = connect(server.address, workloads.len()).await;
                 let (before, start) = (server.cpu_time(), Instant::now());
-                let (mut round, errands) = self.all(connections, errands, start).await;
-                round.took = start.elapsed();
-                round.cpu = before.and_then(|before| server.cpu_time()?.checked_sub(before));
-                round.latencies.sort_unstable();
-                (round, errands)
+                let (mut samples, workloads) = self.all(connections, workloads, start).await;
+                samples.took = start.elapsed();
+                samples.cpu = before.and_then(|before| server.cpu_time()?.checked_sub(before));
+                samples.latencies.sort_unstable();
+                (samples, workloads)
             })
         })
     }
 
-    async fn all<E: Errand>(
+    async fn all<E: Workload>(
         self,
         connections: Vec<Connection>,
-        errands: Vec<E>,
+        workloads: Vec<E>,
         start: Instant,
-    ) -> (Round, Vec<E>) {
+    ) -> (Samples, Vec<E>) {
         let mut running = JoinSet::new();
-        for (connection, errand) in connections.into_iter().zip(errands) {
-            running.spawn(self.one(connection, errand, start));
+        for (connection, workload) in connections.into_iter().zip(workloads) {
+            running.spawn(self.one(connection, workload, start));
         }
-        let (mut all, mut errands) = (Round::default(), Vec::with_capacity(running.len()));
-        for (round, errand) in running.join_all().await {
-            all.latencies.extend(round.latencies);
-            for (what, times) in round.wrong {
+        let (mut all, mut workloads) = (Samples::default(), Vec::with_capacity(running.len()));
+        for (samples, workload) in running.join_all().await {
+            all.latencies.extend(samples.latencies);
+            for (what, times) in samples.wrong {
                 *all.wrong.entry(what).or_default() += times;
             }
-            errands.push(errand);
+            workloads.push(workload);
         }
-        (all, errands)
+        (all, workloads)
     }
 
-    async fn one<E: Errand>(
+    async fn one<E: Workload>(
         self,
         mut connection: Connection,
-        mut errand: E,
+        mut workload: E,
         start: Instant,
-    ) -> (Round, E) {
-        let mut round = Round::default();
+    ) -> (Samples, E) {
+        let mut samples = Samples::default();
         let mut beat = self.every.map(tokio::time::interval);
         loop {
             if let Some(beat) = &mut beat {
                 beat.tick().await;
             }
             if start.elapsed() >= self.lasts {
-                return (round, errand);
+                return (samples, workload);
             }
             let sent = Instant::now();
-            let outcome = match connection.ask(&errand.request()).await {
+            let outcome = match connection.ask(&workload.request()).await {
                 Ok(answer) if answer.status != E::EXPECTS => {
                     Err(format!("status {}", answer.status))
                 }
-                Ok(answer) if !errand.learn(&answer) => Err("answer is incomplete".to_owned()),
+                Ok(answer) if !workload.learn(&answer) => Err("answer is incomplete".to_owned()),
                 Ok(_) => Ok(()),
                 Err(error) => Err(error.to_string()),
             };
-            round.latencies.push(sent.elapsed());
+            samples.latencies.push(sent.elapsed());
             if let Err(what) = outcome {
-                round.wrong.insert(what, 1);
+                samples.wrong.insert(what, 1);
                 // One is enough to spoil the run, and a connection may be of no use after it.
-                return (round, errand);
+                return (samples, workload);
             }
         }
     }
 }
 
-impl Round {
+impl Samples {
     /// Requests per second.
     pub(crate) fn rate(&self) -> f64 {
         count(self.latencies.len()) / self.took.as_secs_f64()

@@ -31,7 +31,7 @@ pub(crate) fn cpu_time(process: u32) -> Option<Duration> {
     times(&stat, 2)
 }
 
-/// Processor time of everybody else since the machine started.
+/// Returns the processor time of all other processes since the machine started.
 fn others() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/stat").ok()?;
     let all = stat.lines().next()?.strip_prefix("cpu")?;

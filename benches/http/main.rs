@@ -6,18 +6,18 @@
 
 mod argon;
 mod client;
-mod figures;
 mod load;
 mod machine;
+mod measurements;
 #[expect(dead_code, reason = "other benches measure on two engines")]
 mod outcome;
-mod people;
 mod report;
 #[expect(dead_code, reason = "the bench of the pages of staff looks at a peak of its own")]
 mod server;
 mod site;
 mod stages;
 mod targets;
+mod users;
 
 use std::process::ExitCode;
 
@@ -30,14 +30,14 @@ fn main() -> ExitCode {
     if !std::env::args().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
-    let site = Site::with_people(None);
+    let site = Site::with_users(None);
     let watch = Watch::start();
     let report = Report {
         ready: stages::start(&site),
         pages: stages::pages(&site),
         log_in: stages::log_in(&site),
         crowd: stages::crowd(&site),
-        weighing: stages::weighing(&site),
+        strength_check: stages::strength_check(&site),
         memory: stages::memory(&site),
         others: watch.others(),
     };

@@ -1,14 +1,14 @@
-//! What a run has found: the table for people, the same as JSON, and the targets.
+//! What a run has found: the table for readers, the same as JSON, and the targets.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::figures::Subject;
+use crate::measurements::Subject;
 use crate::outcome::{noise, publish};
-use crate::people::PEOPLE;
 use crate::server::Memory;
 use crate::targets::{Target, median, milliseconds, range};
+use crate::users::USERS;
 
 /// Everything that was measured.
 pub(crate) struct Report {
@@ -17,7 +17,7 @@ pub(crate) struct Report {
     pub(crate) log_in: LogIns,
     pub(crate) crowd: Crowd,
     /// The dearest passwords, weighed.
-    pub(crate) weighing: Subject,
+    pub(crate) strength_check: Subject,
     pub(crate) memory: MemoryUse,
     /// Cores that other programs used meanwhile.
     pub(crate) others: Option<f64>,
@@ -29,7 +29,7 @@ pub(crate) struct Pages {
     pub(crate) live: Subject,
     pub(crate) home: Subject,
     pub(crate) my_page: Subject,
-    pub(crate) renewal: Subject,
+    pub(crate) token_refresh: Subject,
 }
 
 /// Log-ins, and hashes per second without a server: on one core, and on all at once.
@@ -40,7 +40,7 @@ pub(crate) struct LogIns {
     pub(crate) log_in: Subject,
 }
 
-/// My page without and with people who wait for their log-in.
+/// My page without and with users who wait for their log-in.
 pub(crate) struct Crowd {
     pub(crate) alone: Subject,
     pub(crate) beside: Subject,
@@ -83,7 +83,7 @@ impl Report {
         } else {
             "nothing is pinned, so the first four share cores with the load"
         };
-        format!("{PEOPLE} accounts, {cores} cores; {pages}; the rest: all cores for both")
+        format!("{USERS} accounts, {cores} cores; {pages}; the rest: all cores for both")
     }
 
     /// Each subject, with its ratio to what limits it.
@@ -94,12 +94,12 @@ impl Report {
             (&pages.live, of_floor(&pages.live)),
             (&pages.home, of_floor(&pages.home)),
             (&pages.my_page, of_floor(&pages.my_page)),
-            (&pages.renewal, of_floor(&pages.renewal)),
+            (&pages.token_refresh, of_floor(&pages.token_refresh)),
             (&self.log_in.log_in, Some(self.log_in.log_in.ratio_to(&self.log_in.all))),
             (&crowd.alone, None),
             (&crowd.beside, None),
             (&crowd.log_in, None),
-            (&self.weighing, None),
+            (&self.strength_check, None),
             (&self.memory.log_in, None),
         ]
     }
@@ -139,7 +139,7 @@ impl Report {
             Target::below("p99 of My page beside 200 log-ins / alone", Some(slower), 5.0),
             Target::below(
                 "CPU ms to weigh the dearest password",
-                self.weighing.cost().map(|microseconds| microseconds / 1000.0),
+                self.strength_check.cost().map(|microseconds| microseconds / 1000.0),
                 10.0,
             ),
             Target::below("MB idle", idle, 40.0),
@@ -154,7 +154,7 @@ impl Report {
         let [idle, waiting, after] = self.memory.megabytes();
         let log_in = &self.log_in;
         json!({
-            "accounts": PEOPLE,
+            "accounts": USERS,
             "cores": log_in.cores,
             "cores_used_by_others": self.others,
             "pages_pinned": self.pages.is_pinned,
@@ -168,7 +168,7 @@ impl Report {
 }
 
 impl MemoryUse {
-    /// Idle, at most while people wait, and afterwards.
+    /// Idle, the maximum while users wait, and afterwards.
     fn megabytes(&self) -> [Option<f64>; 3] {
         [
             self.idle.map(|memory| memory.resident),

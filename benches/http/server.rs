@@ -75,7 +75,7 @@ impl Server {
         Some(Memory { resident: megabytes("VmRSS:")?, peak: megabytes("VmHWM:")? })
     }
 
-    /// Forgets what it held at most so far, and tells what it holds now; `None` where there is no
+    /// Forgets what it held at most so far, and returns what it holds now; `None` where there is no
     /// `/proc`.
     pub(crate) fn forget_peak(&self) -> Option<Memory> {
         fs::write(format!("/proc/{}/clear_refs", self.process.id()), "5").ok()?;

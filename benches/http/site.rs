@@ -1,12 +1,12 @@
-//! A temporary site with its people, on which the server can be started again and again.
+//! A temporary site with its users, on which the server can be started again and again.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use core_affinity::CoreId;
 use tempfile::TempDir;
 
-use crate::people;
 use crate::server::Server;
+use crate::users;
 
 /// A folder, a database, and the address at which it is served. The folder stands on the disk of the
 /// target directory: a system's temporary folder is often memory, where a commit costs nothing.
@@ -18,7 +18,7 @@ pub(crate) struct Site {
 
 impl Site {
     /// A site whose accounts are there, in an empty database or in a file of its own.
-    pub(crate) fn with_people(database_url: Option<String>) -> Self {
+    pub(crate) fn with_users(database_url: Option<String>) -> Self {
         let folder =
             TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder is ours");
         let file = || format!("sqlite://{}/daemun.db", folder.path().display());
@@ -28,7 +28,7 @@ impl Site {
         drop(listener);
         let site = Self { folder, database_url, address };
         drop(site.serve(None)); // makes the tables
-        people::move_in(&site.database_url);
+        users::insert_users(&site.database_url);
         site
     }
 

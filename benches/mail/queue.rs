@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use crate::client::runtime;
 use crate::sink::Sink;
-use crate::site::{PEOPLE, Site};
+use crate::site::{Site, USERS};
 
 pub(crate) const EMAILS: usize = 10_000;
 
@@ -85,7 +85,7 @@ fn recipient(number: usize) -> Recipient {
 
 /// Puts the e-mails into the box, and nothing else is in it.
 async fn write(site: &Site) {
-    assert!(EMAILS <= PEOPLE as usize, "one e-mail to everybody");
+    assert!(EMAILS <= USERS as usize, "one e-mail to each user");
     let ctx = site.open().await;
     let transaction = ctx.db.begin().await.expect("the database is ours");
     let connection = transaction.connection();

@@ -1,4 +1,4 @@
-//! What a run has found: the table for people, and the same as JSON.
+//! What a run has found: the table for readers, and the same as JSON.
 
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ impl Report {
             format!("{before:.1} MB before, {peak:.1} at most, {after:.1} after")
         });
         vec![
-            format!("reset request, {} of each kind, one at a time, in turns", known.len()),
+            format!("reset request, {} of each kind, one at a time, alternately", known.len()),
             format!("  address with an account     {of_known:.3} ms (median)"),
             format!("  address without one         {of_unknown:.3} ms (median)"),
             format!(

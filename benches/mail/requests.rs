@@ -1,5 +1,5 @@
-//! Asking for a reset link: for addresses that have an account and for others, in turns, one at a
-//! time. Whoever could tell them apart by their times would know who has an account.
+//! Asking for a reset link: for addresses that have an account and for others, alternately, one at a
+//! time. A difference in time would tell which addresses have an account.
 
 use std::net::Ipv4Addr;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! A temporary site and its people.
+//! A temporary site and its users.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
@@ -12,9 +12,9 @@ use crate::sink::Sink;
 use crate::tools;
 
 /// How many accounts there are.
-pub(crate) const PEOPLE: u32 = 10_000;
+pub(crate) const USERS: u32 = 10_000;
 
-const MOVE_IN: &str = "INSERT INTO users \
+const INSERT_USERS: &str = "INSERT INTO users \
      (email, email_canonical, is_staff, is_superuser, created_at, updated_at) \
      WITH RECURSIVE people(number) AS \
      (SELECT 0 UNION ALL SELECT number + 1 FROM people WHERE number < $1 - 1) \
@@ -30,7 +30,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// A site with its people, whose e-mails go to the sink.
+    /// Creates a site with its users, whose e-mails go to the sink.
     pub(crate) fn of(sink: &Sink) -> Self {
         let folder =
             TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("the target folder is ours");
@@ -40,9 +40,9 @@ impl Site {
         let site = Self { folder, address, mail_url };
         runtime().block_on(async {
             let ctx = site.open().await;
-            let move_in =
-                Statement::from_sql_and_values(DbBackend::Sqlite, MOVE_IN, [PEOPLE.into()]);
-            ctx.db.writer().execute_raw(move_in).await.expect("accounts can be made");
+            let insert_users =
+                Statement::from_sql_and_values(DbBackend::Sqlite, INSERT_USERS, [USERS.into()]);
+            ctx.db.writer().execute_raw(insert_users).await.expect("accounts can be made");
             ctx.db.close().await;
         });
         site

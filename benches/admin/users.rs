@@ -1,4 +1,4 @@
-//! The people of a site: who is found by which words, and how they move in.
+//! The users of a site: which words find which of them, and how they are inserted.
 //!
 //! They come before the migration that makes the index for searching, as on a site that grew before
 //! it had one: the migration fills the index at once, where the triggers would take minutes for a
@@ -16,13 +16,13 @@ pub(crate) const ROOT: &str = "root@example.com";
 /// Her password; being strong does not matter here.
 pub(crate) const PASSWORD: &str = "correct-horse-battery-staple";
 
-/// Found once in ten people.
+/// Found once in ten users.
 pub(crate) const TENTH: &str = "lovelace";
 
 /// Found ten times on every site.
 pub(crate) const TEN: &str = "남궁하늘";
 
-/// Found by nobody.
+/// Found nowhere.
 pub(crate) const NONE: &str = "zirconia";
 
 /// A given name of two letters, which has no index; one in a hundred has it, or a few fewer.
@@ -36,13 +36,13 @@ pub(crate) fn email(number: u32) -> String {
     format!("person{number}@example.com")
 }
 
-/// When somebody joined: one a minute since 2020.
+/// Returns when a user signed up: one a minute since 2020.
 pub(crate) fn joined_at(number: u32) -> i64 {
     (1_577_836_800 + 60 * i64::from(number)) * 1_000_000
 }
 
 /// Makes the tables and the accounts. Their numbers are 1, 2, 3 ...
-pub(crate) async fn move_in(url: &str, people: u32) {
+pub(crate) async fn insert_users(url: &str, users: u32) {
     let database = open(url).await;
     let all = Migrator::migrations();
     let before = all.iter().position(|migration| migration.name() == SEARCH);
@@ -53,9 +53,9 @@ pub(crate) async fn move_in(url: &str, people: u32) {
     let sql = format!(
         "INSERT INTO users (email, email_canonical, name, is_active, email_verified_at, \
          last_login_at, created_at, updated_at) \
-         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {people}) \
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {users}) \
          SELECT 'person' || i || '@example.com', 'person' || i || '@example.com', \
-         CASE WHEN i % 10 = 1 THEN 'Ada Lovelace' WHEN i % ({people} / 10) = 0 THEN '{TEN}' \
+         CASE WHEN i % 10 = 1 THEN 'Ada Lovelace' WHEN i % ({users} / 10) = 0 THEN '{TEN}' \
          ELSE substr('김이박최정강조윤장임', i % 10 + 1, 1) \
          || substr('민서지하도예준윤현수', i / 10 % 10 + 1, 1) \
          || substr('준우진윤호아은영희연', i / 100 % 10 + 1, 1) END, \
@@ -67,7 +67,7 @@ pub(crate) async fn move_in(url: &str, people: u32) {
 }
 
 /// Makes the superuser, as the command does. The other tables are there by now.
-pub(crate) async fn appoint_root(ctx: &Context) {
+pub(crate) async fn create_superuser(ctx: &Context) {
     let address = Email::parse(ROOT).expect("an address");
     let password = Password::parse(PASSWORD).expect("a password");
     let info = RequestInfo::new(None, "bench", "request".into(), None);
@@ -79,7 +79,7 @@ pub(crate) async fn appoint_root(ctx: &Context) {
 }
 
 /// Does now what PostgreSQL would do by itself within a minute.
-pub(crate) async fn settle(url: &str) {
+pub(crate) async fn analyze(url: &str) {
     let database = open(url).await;
     if database.get_database_backend() == DbBackend::Postgres {
         database.execute_unprepared("VACUUM ANALYZE").await.expect("the database is ours");

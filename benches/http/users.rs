@@ -1,4 +1,4 @@
-//! The people: 100,000 accounts, those of them who log in, and what their browsers send.
+//! The users: 100,000 accounts, those that log in, and what their browsers send.
 
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,10 +9,10 @@ use sea_orm::{ConnectionTrait as _, Database};
 
 use crate::argon;
 use crate::client::{Connection, Response, runtime};
-use crate::load::Errand;
+use crate::load::Workload;
 
 /// How many accounts there are.
-pub(crate) const PEOPLE: u32 = 100_000;
+pub(crate) const USERS: u32 = 100_000;
 
 /// Everybody's password; being strong does not matter here.
 pub(crate) const PASSWORD: &str = "open-sesame";
@@ -20,10 +20,10 @@ pub(crate) const PASSWORD: &str = "open-sesame";
 /// Sixteen times this is among the dearest passwords that a search found: dates in all places.
 const DEAREST: &str = "19991231";
 
-/// Makes the accounts in a database that has its tables and that nobody serves. The first one is a
+/// Creates the accounts in a database that has its tables and that no server uses. The first one is a
 /// superuser, as on a site that has been set up.
-pub(crate) fn move_in(database_url: &str) {
-    let (last, hash) = (PEOPLE - 1, argon::stored(PASSWORD));
+pub(crate) fn insert_users(database_url: &str) {
+    let (last, hash) = (USERS - 1, argon::stored(PASSWORD));
     let sql = format!(
         "INSERT INTO users \
          (email, email_canonical, password_hash, is_staff, is_superuser, created_at, updated_at) \
@@ -40,42 +40,42 @@ pub(crate) fn move_in(database_url: &str) {
     runtime().block_on(work).expect("accounts can be made in the tables of the server");
 }
 
-/// Who logs in next, and from where: tries are counted by account and by address, and nobody here
-/// is to be told to wait.
+/// Which user logs in next, and from where: attempts are counted by account and by address, and none here
+/// may be asked to wait.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// A stranger's browser on the log-in page, shared by everybody who logs in.
-pub(crate) struct Doorstep {
+/// A visitor's browser on the log-in page, shared by all users that log in.
+pub(crate) struct LoginPage {
     server: SocketAddr,
     visitor: String,
     csrf: String,
 }
 
-/// Logging in, somebody else each time.
+/// Logging in, another user each time.
 #[derive(Clone)]
-pub(crate) struct LogIn(Arc<Doorstep>);
+pub(crate) struct LogIn(Arc<LoginPage>);
 
 /// Asking how strong the password is that costs the server most.
 #[derive(Clone)]
-pub(crate) struct Weighing(Arc<Doorstep>);
+pub(crate) struct StrengthCheck(Arc<LoginPage>);
 
 /// The same page each time.
 #[derive(Clone)]
 pub(crate) struct Visit(Vec<u8>);
 
 /// My page with a refresh cookie alone, so that each visit renews the session.
-pub(crate) struct Renewal {
+pub(crate) struct TokenRefresh {
     server: SocketAddr,
     refresh: String,
 }
 
-/// The cookies of somebody who is signed in.
+/// The cookies of a signed-in user.
 struct SignedIn {
     access: String,
     refresh: String,
 }
 
-impl Doorstep {
+impl LoginPage {
     /// Opens the log-in page.
     pub(crate) fn of(server: SocketAddr) -> Arc<Self> {
         runtime().block_on(async {
@@ -88,38 +88,38 @@ impl Doorstep {
         })
     }
 
-    /// As many people as want to log in at the same time.
+    /// Returns so many log-ins for the same time.
     pub(crate) fn crowd(self: &Arc<Self>, size: usize) -> Vec<LogIn> {
         vec![LogIn(self.clone()); size]
     }
 
     /// Strangers who want a password weighed again and again.
-    pub(crate) fn weighings(self: &Arc<Self>, size: usize) -> Vec<Weighing> {
-        vec![Weighing(self.clone()); size]
+    pub(crate) fn strength_checks(self: &Arc<Self>, size: usize) -> Vec<StrengthCheck> {
+        vec![StrengthCheck(self.clone()); size]
     }
 
-    /// Visits to My page, each by another person who is signed in.
-    pub(crate) fn my_pages(self: &Arc<Self>, people: usize) -> Vec<Visit> {
-        self.sign_in(people)
+    /// Returns visits to My page, each by another signed-in user.
+    pub(crate) fn my_pages(self: &Arc<Self>, users: usize) -> Vec<Visit> {
+        self.sign_in(users)
             .iter()
-            .map(|person| {
-                let cookie = format!("access={}", person.access);
+            .map(|user| {
+                let cookie = format!("access={}", user.access);
                 Visit(get(self.server, "/account/mypage", Some(&cookie)))
             })
             .collect()
     }
 
     /// Renewals, each of another session.
-    pub(crate) fn renewals(self: &Arc<Self>, sessions: usize) -> Vec<Renewal> {
-        let people = self.sign_in(sessions).into_iter();
-        people.map(|person| Renewal { server: self.server, refresh: person.refresh }).collect()
+    pub(crate) fn token_refreshes(self: &Arc<Self>, sessions: usize) -> Vec<TokenRefresh> {
+        let users = self.sign_in(sessions).into_iter();
+        users.map(|user| TokenRefresh { server: self.server, refresh: user.refresh }).collect()
     }
 
-    fn sign_in(self: &Arc<Self>, people: usize) -> Vec<SignedIn> {
+    fn sign_in(self: &Arc<Self>, users: usize) -> Vec<SignedIn> {
         runtime().block_on(async {
             let mut connection = Connection::open(self.server).await.expect("the server listens");
-            let mut signed_in = Vec::with_capacity(people);
-            for _ in 0..people {
+            let mut signed_in = Vec::with_capacity(users);
+            for _ in 0..users {
                 let request = self.post();
                 let answer = connection.ask(&request).await.expect("the server answers");
                 let cookie = |name| answer.cookie(name).expect("a session has both").to_owned();
@@ -131,7 +131,7 @@ impl Doorstep {
 
     fn post(&self) -> Vec<u8> {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let email = format!("email=person{}%40example.com", number % PEOPLE);
+        let email = format!("email=person{}%40example.com", number % USERS);
         self.form(number, "/account/login", &format!("{email}&password={PASSWORD}"))
     }
 
@@ -158,7 +158,7 @@ impl Visit {
     }
 }
 
-impl Errand for Visit {
+impl Workload for Visit {
     const EXPECTS: u16 = 200;
 
     fn request(&self) -> Cow<'_, [u8]> {
@@ -166,7 +166,7 @@ impl Errand for Visit {
     }
 }
 
-impl Errand for LogIn {
+impl Workload for LogIn {
     const EXPECTS: u16 = 303;
 
     fn request(&self) -> Cow<'_, [u8]> {
@@ -174,7 +174,7 @@ impl Errand for LogIn {
     }
 }
 
-impl Errand for Weighing {
+impl Workload for StrengthCheck {
     const EXPECTS: u16 = 200;
 
     fn request(&self) -> Cow<'_, [u8]> {
@@ -184,7 +184,7 @@ impl Errand for Weighing {
     }
 }
 
-impl Errand for Renewal {
+impl Workload for TokenRefresh {
     const EXPECTS: u16 = 200;
 
     fn request(&self) -> Cow<'_, [u8]> {

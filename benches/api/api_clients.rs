@@ -1,4 +1,4 @@
-//! Who calls: apps that hold tokens, and what they send.
+//! API clients: apps that hold tokens, and what they send.
 
 use std::borrow::Cow;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,11 +8,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::client::{Connection, Response, runtime};
-use crate::load::Errand;
-use crate::people::{PASSWORD, PEOPLE};
+use crate::load::Workload;
+use crate::users::{PASSWORD, USERS};
 
-/// Who asks for tokens next, and from where: tries are counted by account and by address, and nobody
-/// here is to be told to wait.
+/// Which user asks for tokens next, and from where: attempts are counted by account and by address, and none
+/// here may be asked to wait.
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 /// Both tokens of a session.
@@ -24,11 +24,11 @@ pub(crate) struct Tokens {
 
 /// The same question each time.
 #[derive(Clone)]
-pub(crate) struct Question(Vec<u8>);
+pub(crate) struct ApiRequest(Vec<u8>);
 
-/// Asking for tokens with address and password, somebody else each time.
+/// Asking for tokens with address and password, another user each time.
 #[derive(Clone)]
-pub(crate) struct Obtain(SocketAddr);
+pub(crate) struct TokenRequest(SocketAddr);
 
 /// Exchanging a refresh token for the next one.
 pub(crate) struct Refresh {
@@ -37,9 +37,9 @@ pub(crate) struct Refresh {
 }
 
 impl Tokens {
-    /// Those of so many people.
-    pub(crate) fn obtain(server: SocketAddr, people: usize) -> Vec<Self> {
-        (0..people).map(|_| Self::ask(server, &Obtain(server).request())).collect()
+    /// Requests the tokens of so many users.
+    pub(crate) fn obtain(server: SocketAddr, users: usize) -> Vec<Self> {
+        (0..users).map(|_| Self::ask(server, &TokenRequest(server).request())).collect()
     }
 
     /// Those of the superuser.
@@ -51,7 +51,7 @@ impl Tokens {
         runtime().block_on(async {
             let mut connection = Connection::open(server).await.expect("the server listens");
             let answer = connection.ask(request).await.expect("the server answers");
-            Self::in_answer(&answer).expect("whoever knows the password gets tokens")
+            Self::in_answer(&answer).expect("the right password gets tokens")
         })
     }
 
@@ -60,7 +60,7 @@ impl Tokens {
     }
 }
 
-impl Question {
+impl ApiRequest {
     /// One that needs no credential.
     pub(crate) fn to_anybody(server: SocketAddr, path: &str) -> Self {
         Self(request(server, "GET", path, "", ""))
@@ -85,13 +85,13 @@ impl Refresh {
     }
 }
 
-impl Obtain {
+impl TokenRequest {
     pub(crate) fn at(server: SocketAddr) -> Self {
         Self(server)
     }
 }
 
-impl Errand for Question {
+impl Workload for ApiRequest {
     const EXPECTS: u16 = 200;
 
     fn request(&self) -> Cow<'_, [u8]> {
@@ -99,7 +99,7 @@ impl Errand for Question {
     }
 }
 
-impl Errand for Obtain {
+impl Workload for TokenRequest {
     const EXPECTS: u16 = 200;
 
     fn request(&self) -> Cow<'_, [u8]> {
@@ -111,7 +111,7 @@ impl Errand for Obtain {
     }
 }
 
-impl Errand for Refresh {
+impl Workload for Refresh {
     const EXPECTS: u16 = 200;
 
     fn request(&self) -> Cow<'_, [u8]> {
@@ -129,10 +129,10 @@ impl Errand for Refresh {
 
 const JSON: &str = "Content-Type: application/json\r\n";
 
-/// Address and password of somebody, from a place of their own.
+/// Returns the address and password of a user, from a network of its own.
 fn credentials(server: SocketAddr, number: u32) -> Vec<u8> {
-    let (person, place) = (number % PEOPLE, Ipv4Addr::from_bits(0x0a00_0000 | number));
-    let email = format!("person{person}@example.com");
+    let (user, place) = (number % USERS, Ipv4Addr::from_bits(0x0a00_0000 | number));
+    let email = format!("person{user}@example.com");
     let body = json!({ "email": email, "password": PASSWORD }).to_string();
     request(server, "POST", "/api/token", &format!("X-Forwarded-For: {place}\r\n{JSON}"), &body)
 }

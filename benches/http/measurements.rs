@@ -2,39 +2,39 @@
 
 use serde_json::{Value, json};
 
-use crate::load::{Drive, Errand, Round};
+use crate::load::{LoadRun, Samples, Workload};
 use crate::server::Server;
 use crate::targets::{median, milliseconds, range};
 
 /// One thing that was asked for, in several turns.
 pub(crate) struct Subject {
     name: &'static str,
-    pub(crate) rounds: Vec<Round>,
+    pub(crate) samples: Vec<Samples>,
 }
 
 impl Subject {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, rounds: Vec::new() }
+        Self { name, samples: Vec::new() }
     }
 
-    /// One turn more; hands the errands back for the next.
-    pub(crate) fn turn<E: Errand>(
+    /// One turn more; hands the workloads back for the next.
+    pub(crate) fn turn<E: Workload>(
         &mut self,
-        drive: Drive,
+        load_run: LoadRun,
         server: &Server,
-        errands: Vec<E>,
+        workloads: Vec<E>,
     ) -> Vec<E> {
-        let (round, errands) = drive.run(server, errands);
-        self.rounds.push(round);
-        errands
+        let (round, workloads) = load_run.run(server, workloads);
+        self.samples.push(round);
+        workloads
     }
 
     /// Requests per second, turn by turn.
     pub(crate) fn rates(&self) -> Vec<f64> {
-        self.rounds.iter().map(Round::rate).collect()
+        self.samples.iter().map(Samples::rate).collect()
     }
 
-    /// How its rate stands to another's, turn by turn.
+    /// Returns the ratio of its rate to another's, turn by turn.
     pub(crate) fn ratio_to(&self, others: &[f64]) -> f64 {
         let ratios = self.rates().into_iter().zip(others).map(|(rate, other)| rate / other);
         median(&ratios.collect::<Vec<_>>())
@@ -42,29 +42,29 @@ impl Subject {
 
     /// The time in milliseconds within which so many of a hundred requests were answered.
     pub(crate) fn percentile(&self, percent: usize) -> f64 {
-        let latencies = self.rounds.iter().map(|round| round.percentile(percent));
+        let latencies = self.samples.iter().map(|round| round.percentile(percent));
         median(&latencies.map(milliseconds).collect::<Vec<_>>())
     }
 
     /// The server's processor time per request in microseconds.
     pub(crate) fn cost(&self) -> Option<f64> {
-        let costs: Option<Vec<_>> = self.rounds.iter().map(Round::cost).collect();
+        let costs: Option<Vec<_>> = self.samples.iter().map(Samples::cost).collect();
         costs.map(|costs| 1000.0 * median(&costs.into_iter().map(milliseconds).collect::<Vec<_>>()))
     }
 
     /// How many cores the server used.
     fn busy(&self) -> Option<f64> {
-        let shares: Option<Vec<_>> = self.rounds.iter().map(Round::busy).collect();
+        let shares: Option<Vec<_>> = self.samples.iter().map(Samples::busy).collect();
         shares.map(|shares| median(&shares))
     }
 
     pub(crate) fn errors(&self) -> u32 {
-        self.rounds.iter().flat_map(|round| round.wrong().values()).sum()
+        self.samples.iter().flat_map(|round| round.wrong().values()).sum()
     }
 
-    /// What went wrong, for people.
+    /// Returns what went wrong, as text.
     pub(crate) fn complaints(&self) -> Vec<String> {
-        let wrong = self.rounds.iter().flat_map(Round::wrong);
+        let wrong = self.samples.iter().flat_map(Samples::wrong);
         wrong.map(|(what, times)| format!("WRONG  {}: {what} ({times})", self.name)).collect()
     }
 
