@@ -9,7 +9,8 @@ use rocket::data::{Data, FromData, Outcome};
 use rocket::http::Status;
 use serde_json::{Map, Value};
 
-use super::error::{Error, ErrorDetail};
+use super::error::Error;
+use super::error_detail::ErrorDetail;
 use super::field_errors::{FieldErrors, NON_FIELD_ERRORS};
 use super::strict_json;
 use crate::http::body;

@@ -8,7 +8,8 @@ use rocket::Request;
 use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
 
-use super::error::{Error, ErrorDetail};
+use super::error::Error;
+use super::error_detail::ErrorDetail;
 use super::field_errors::{FieldErrors, NON_FIELD_ERRORS};
 use crate::context::Context;
 use crate::crypto::jwt::TokenError;

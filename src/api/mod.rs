@@ -10,6 +10,7 @@ mod account;
 mod body;
 mod credentials;
 mod error;
+mod error_detail;
 mod field_errors;
 mod fields;
 mod forward_auth;

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use super::body::Body;
 use super::credentials::{check_error, refresh_error};
-use super::error::{Error, ErrorDetail};
+use super::error::Error;
+use super::error_detail::ErrorDetail;
 use super::fields::FieldReader;
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, public, required};
 use crate::config::EmailVerification;

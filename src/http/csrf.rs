@@ -52,17 +52,9 @@ impl Fairing for OriginGuard {
 /// Routes a request to where refused ones are answered, with a reason for the log. The first
 /// refusal counts.
 pub(crate) fn refuse(request: &mut Request<'_>, status: Status, reason: &'static str) {
-    request.local_cache(|| Refused(Some(status)));
-    refusals::set_reason(request, reason);
+    refusals::set_refused(request, status, reason);
     let place = REFUSED[usize::from(is_api(request))];
     request.set_uri(Origin::parse(place).expect("a constant path"));
-}
-
-struct Refused(Option<Status>);
-
-/// Returns whether the request has been refused.
-pub(crate) fn is_refused(request: &Request<'_>) -> bool {
-    request.local_cache(|| Refused(None)).0.is_some()
 }
 
 fn is_api(request: &Request<'_>) -> bool {
@@ -273,7 +265,7 @@ struct RefusedRoute;
 #[rocket::async_trait]
 impl Handler for RefusedRoute {
     async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r> {
-        let Refused(status) = request.local_cache(|| Refused(None));
+        let status = refusals::refused_status(request);
         Outcome::error(status.unwrap_or(Status::NotFound))
     }
 }

@@ -8,7 +8,7 @@ use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Status;
 use rocket::{Request, Response};
 
-use super::{csrf, guards, request_info};
+use super::{guards, request_info};
 use crate::context::Context;
 
 /// Why a request is refused; the first reason counts.
@@ -25,6 +25,25 @@ pub(crate) fn set_reason(request: &Request<'_>, reason: &'static str) {
     request.local_cache(|| Reason(Some(reason)));
 }
 
+/// The status with which the origin guard has refused a request.
+struct Refused(Option<Status>);
+
+/// Records that the origin guard has refused a request; the first refusal counts.
+pub(super) fn set_refused(request: &Request<'_>, status: Status, reason: &'static str) {
+    request.local_cache(|| Refused(Some(status)));
+    set_reason(request, reason);
+}
+
+/// Returns the status with which the origin guard has refused a request.
+pub(super) fn refused_status(request: &Request<'_>) -> Option<Status> {
+    request.local_cache(|| Refused(None)).0
+}
+
+/// Returns whether the origin guard has refused a request.
+pub(crate) fn is_refused(request: &Request<'_>) -> bool {
+    refused_status(request).is_some()
+}
+
 /// Writes the log lines.
 #[derive(Debug)]
 pub struct RefusalLog;
@@ -39,7 +58,7 @@ impl Fairing for RefusalLog {
         let Some(ctx) = request.rocket().state::<Context>() else { return };
         let status = response.status();
         let Some(reason) = reason(request, status) else { return };
-        let route = request.route().filter(|_| !csrf::is_refused(request));
+        let route = request.route().filter(|_| !is_refused(request));
         tracing::info!(
             http.status = status.code,
             http.method = request.method().as_str(),
@@ -62,7 +81,7 @@ fn reason(request: &Request<'_>, status: Status) -> Option<&'static str> {
         (403, None) => Some("permission_denied"),
         (421, None) => Some("misdirected_request"),
         (429, None) => Some("throttled"),
-        (_, reason) if csrf::is_refused(request) => reason,
+        (_, reason) if is_refused(request) => reason,
         _ => None,
     }
 }

@@ -5,6 +5,7 @@
 //! links of a user, hold the lock on the account (`accounts::lock`), so that two such calls run one
 //! after the other.
 
+mod purpose;
 mod store;
 
 use std::time::Duration;
@@ -14,67 +15,10 @@ use time::OffsetDateTime;
 
 pub use store::{list_pending, revoke, sweep};
 
+pub use self::purpose::Purpose;
 use crate::crypto::{Random, hash_secret};
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{Email, Secret, UserId};
-
-/// What a link is for; it cannot be used for anything else. The names are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Creating the first superuser.
-    Setup,
-    /// Verifying the e-mail address of an account.
-    VerifyEmail,
-    /// Choosing a new password without the old one.
-    ResetPassword,
-    /// Changing the e-mail address to the one that the link was sent to.
-    ChangeEmail,
-    /// Changing the e-mail address back.
-    UndoEmailChange,
-    /// "This wasn't me": ends every session and locks the password.
-    NotMe,
-}
-
-impl Purpose {
-    /// Every purpose.
-    pub const ALL: [Self; 6] = [
-        Self::Setup,
-        Self::VerifyEmail,
-        Self::ResetPassword,
-        Self::ChangeEmail,
-        Self::UndoEmailChange,
-        Self::NotMe,
-    ];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Setup => "setup",
-            Self::VerifyEmail => "verify_email",
-            Self::ResetPassword => "reset_password",
-            Self::ChangeEmail => "change_email",
-            Self::UndoEmailChange => "undo_email_change",
-            Self::NotMe => "not_me",
-        }
-    }
-
-    fn from_stored(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
-    }
-
-    /// Returns how long a link is valid. Links that open an account are short-lived; links that
-    /// protect one give its owner time to read their mail.
-    #[must_use]
-    pub fn lifetime(self) -> Duration {
-        match self {
-            Self::ResetPassword => Duration::from_hours(1),
-            // Long enough to be found after lunch, short enough that an old terminal log does not
-            // hold a valid link.
-            Self::Setup | Self::ChangeEmail => Duration::from_hours(24),
-            Self::VerifyEmail => Duration::from_hours(3 * 24),
-            Self::UndoEmailChange | Self::NotMe => Duration::from_hours(7 * 24),
-        }
-    }
-}
 
 /// A valid link.
 #[derive(Debug, Clone)]

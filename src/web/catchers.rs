@@ -7,7 +7,7 @@ use rocket::{Catcher, Request, catch, catchers};
 use super::page::{Page, PageContext};
 use super::{already_signed_in, redirects};
 use crate::context::Context;
-use crate::http::{cookies, csrf, methods, request_info, retry};
+use crate::http::{cookies, methods, refusals, request_info, retry};
 
 /// Returns the catchers for pages.
 #[must_use]
@@ -107,7 +107,7 @@ fn sentences(status: Status, is_about_permission: bool) -> (&'static str, &'stat
 /// Returns whether the form was refused because the browser sends no cookies: the form token is
 /// bound to one.
 fn is_without_cookies(request: &Request<'_>, ctx: &Context) -> bool {
-    !csrf::is_refused(request) && !cookies::has_any_of_ours(request.cookies(), ctx)
+    !refusals::is_refused(request) && !cookies::has_any_of_ours(request.cookies(), ctx)
 }
 
 /// Returns whether the refusal is about the user's permissions. A GET is refused for its user, a

@@ -65,7 +65,6 @@ const KNOWN_CIRCLES: &[&[&str]] = &[
     &["admin/bulk_job.rs", "admin/store.rs"],
     &["crypto/dummy_work.rs", "crypto/hash_cost.rs", "crypto/passwords.rs"],
     &["db/pool.rs", "db/postgres.rs"],
-    &["http/csrf.rs", "http/refusals.rs"],
     &["web/admin/bulk/new.rs", "web/admin/users/index.rs"],
     &["web/admin/users/actions.rs", "web/admin/users/edit.rs"],
 ];

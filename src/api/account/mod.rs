@@ -18,7 +18,8 @@ use rocket::{Request, Route, response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::error::{Error, ErrorDetail};
+use super::error::Error;
+use super::error_detail::ErrorDetail;
 use super::openapi::Endpoint;
 use crate::context::Context;
 use crate::http::{cookies, locale};

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use crate::api::body::Body;
 use crate::api::credentials::refresh_error;
-use crate::api::error::{Error, ErrorDetail};
+use crate::api::error::Error;
+use crate::api::error_detail::ErrorDetail;
 use crate::api::fields::FieldReader;
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, optional, public};
 use crate::context::Context;

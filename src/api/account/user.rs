@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 
 use crate::api::body::Body;
 use crate::api::credentials::Authenticated;
-use crate::api::error::{Error, ErrorDetail};
+use crate::api::error::Error;
+use crate::api::error_detail::ErrorDetail;
 use crate::api::fields::FieldReader;
 use crate::api::openapi::{Endpoint, HttpMethod, Section, authenticated};
 use crate::api::profile;

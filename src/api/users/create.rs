@@ -8,7 +8,8 @@ use crate::accounts::NewPasswordError;
 use crate::admin::Actor;
 use crate::api::body::Body;
 use crate::api::credentials::Authenticated;
-use crate::api::error::{Error, ErrorDetail};
+use crate::api::error::Error;
+use crate::api::error_detail::ErrorDetail;
 use crate::api::field_errors::{FieldErrors, local_email_error};
 use crate::api::fields::FieldReader;
 use crate::api::openapi::{

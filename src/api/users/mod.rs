@@ -15,7 +15,8 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::credentials::Authenticated;
-use super::error::{Error, ErrorDetail};
+use super::error::Error;
+use super::error_detail::ErrorDetail;
 use super::field_errors::{FieldErrors, NON_FIELD_ERRORS};
 use crate::accounts::search;
 use crate::accounts::search::UserSummary;

@@ -5,6 +5,7 @@
 //! client that does not read. An application that mounts Daemun and calls `launch()` still runs
 //! that server, and needs a proxy. Speaks neither TLS nor HTTP/2: a proxy does.
 
+mod connection;
 mod connections;
 mod dispatch;
 mod limits;
@@ -31,8 +32,9 @@ use rocket::tokio::time::{Instant, sleep, timeout};
 use rocket::{Build, Rocket};
 use thiserror::Error;
 
-pub(in crate::http) use connections::Connection;
-use connections::{Admitted, Connections, Network};
+pub(in crate::http) use connection::Connection;
+use connection::Network;
+use connections::{Admitted, Connections};
 use dispatch::Application;
 use listener::{Listeners, Socket};
 use stream::Guarded;

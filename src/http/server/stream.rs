@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use rocket::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use rocket::tokio::time::{Instant, Sleep, sleep};
 
-use super::connections::Connection;
+use super::connection::Connection;
 use super::limits::{LINGER, LINGER_AT_MOST, LINGER_BYTES, STALL};
 
 pub(super) struct Guarded<S> {
@@ -151,7 +151,8 @@ mod tests {
     use rocket::tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
     use rocket::tokio::time::{sleep as wait, timeout};
 
-    use super::super::connections::{Admitted, Connections, Network};
+    use super::super::connection::Network;
+    use super::super::connections::{Admitted, Connections};
     use super::*;
 
     fn admitted() -> Admitted {

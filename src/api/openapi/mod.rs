@@ -5,15 +5,15 @@
 //! that are sent. Nothing makes a description true by itself: a test compares each one with the
 //! routes, and with what they really accept and return.
 
+mod fields;
+
 use std::borrow::Cow;
 
 use utoipa::openapi::path::{
     Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,
 };
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
-use utoipa::openapi::schema::{
-    Array, Components, KnownFormat, Object, ObjectBuilder, Schema, SchemaFormat, Type,
-};
+use utoipa::openapi::schema::{Array, Components, Object, ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Content, Info, OpenApi, Paths, Ref, RefOr, Required, Response, tag::TagBuilder,
@@ -22,7 +22,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 pub(crate) use utoipa::openapi::path::HttpMethod;
 
-use super::error::ErrorBody;
+pub(crate) use self::fields::{FieldSpec, FieldType, optional, required};
+use super::error_detail::ErrorBody;
 use crate::i18n::Language;
 
 /// The name of the security scheme.
@@ -57,55 +58,6 @@ impl Section {
             Self::Service => "openapi.section.service",
         }
     }
-}
-
-/// The type of a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FieldType {
-    Text,
-    Email,
-    Password,
-    Gender,
-    /// A date; in a body `null` means none.
-    Day,
-    Flag,
-    Number,
-    Numbers,
-}
-
-impl FieldType {
-    fn schema(self) -> Schema {
-        let text = || ObjectBuilder::new().schema_type(Type::String);
-        let known = |format| text().format(Some(SchemaFormat::KnownFormat(format))).into();
-        match self {
-            Self::Text => text().into(),
-            Self::Email => known(KnownFormat::Email),
-            Self::Password => known(KnownFormat::Password),
-            Self::Gender => text().enum_values(Some(["", "male", "female"])).into(),
-            Self::Day => known(KnownFormat::Date),
-            Self::Flag => Object::with_type(Type::Boolean).into(),
-            Self::Number => Object::with_type(Type::Integer).into(),
-            Self::Numbers => Array::new(Object::with_type(Type::Integer)).into(),
-        }
-    }
-}
-
-/// A field of a body or of a query.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FieldSpec {
-    name: &'static str,
-    kind: FieldType,
-    is_required: bool,
-}
-
-/// Returns a required field.
-pub(crate) fn required(name: &'static str, kind: FieldType) -> FieldSpec {
-    FieldSpec { name, kind, is_required: true }
-}
-
-/// Returns an optional field.
-pub(crate) fn optional(name: &'static str, kind: FieldType) -> FieldSpec {
-    FieldSpec { name, kind, is_required: false }
 }
 
 type Schemas = Vec<(String, RefOr<Schema>)>;

@@ -1,18 +1,21 @@
 //! Queries on `sessions`.
 
+mod ending;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
-use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SelectStatement};
+use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, FromQueryResult, Order,
     PaginatorTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
-    UpdateMany,
 };
 use time::OffsetDateTime;
 
+pub use self::ending::end_all;
+pub(super) use self::ending::{end, end_excess, end_from, end_others};
+use super::session::{AuthMethod, SessionInvalid, SessionList, SessionRecord, SessionSummary};
 use super::tokens::RefreshToken;
-use super::{AuthMethod, SessionInvalid, SessionList, SessionRecord, SessionSummary};
 use crate::accounts::store::user_from_row;
 use crate::cache::ActiveSession;
 use crate::clock::{from_micros, to_micros};
@@ -20,14 +23,14 @@ use crate::db::entity::session;
 use crate::db::entity::session::Column;
 use crate::db::entity::user;
 use crate::db::{Db, DbError, Invalidate, Transaction};
-use crate::types::{RequestInfo, SessionId, Transport, UserId};
+use crate::types::{RequestInfo, SessionId, UserId};
 
 /// An ended session keeps its row for this long, so that its owner can still see it.
 const KEEP_EXPIRED: time::Duration = time::Duration::days(30);
 
 /// What a session needs to count as active, besides not having been ended.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SessionRules {
+pub(in crate::sessions) struct SessionRules {
     /// Whether the user's e-mail address must be verified.
     pub needs_verified_email: bool,
     /// After how long without use it ends.
@@ -36,61 +39,13 @@ pub(super) struct SessionRules {
 
 impl SessionRules {
     /// Returns the instant after which it must have been used, in microseconds.
-    fn seen_after(self, now: OffsetDateTime) -> i64 {
+    pub(super) fn seen_after(self, now: OffsetDateTime) -> i64 {
         self.idle.map_or(i64::MIN, |idle| to_micros(now - idle))
     }
 }
 
-/// Why a session ended. The names are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EndReason {
-    /// The user logged out.
-    LoggedOut,
-    /// The user logged in again in the same browser.
-    Replaced,
-    /// A replaced refresh token was used again.
-    TokenReused,
-    /// The password was changed.
-    PasswordChanged,
-    /// The e-mail address was verified, and whoever signed in before may not own it.
-    EmailVerified,
-    /// The owner reported a compromise ("this wasn't me").
-    NotMe,
-    /// The owner requested the deletion of the account.
-    Leaving,
-    /// Staff suspended or deleted the account.
-    Deactivated,
-    /// Staff changed the e-mail address of the account.
-    EmailChanged,
-    /// Staff ended it.
-    EndedByStaff,
-    /// The owner ended it in the list of sessions.
-    EndedByOwner,
-    /// The user has logged in so often since that it exceeded the bound.
-    TooMany,
-}
-
-impl EndReason {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::LoggedOut => "logged_out",
-            Self::Replaced => "replaced",
-            Self::TokenReused => "token_reused",
-            Self::PasswordChanged => "password_changed",
-            Self::EmailVerified => "email_verified",
-            Self::NotMe => "not_me",
-            Self::Leaving => "leaving",
-            Self::Deactivated => "deactivated",
-            Self::EmailChanged => "email_changed",
-            Self::EndedByStaff => "ended_by_staff",
-            Self::EndedByOwner => "ended_by_owner",
-            Self::TooMany => "too_many",
-        }
-    }
-}
-
 /// The tokens of an active session.
-pub(super) struct TokenState {
+pub(in crate::sessions) struct TokenState {
     pub current: RefreshToken,
     pub previous_id: Option<String>,
     /// Whether no token of the last rotation has been used yet.
@@ -99,7 +54,7 @@ pub(super) struct TokenState {
     pub last_seen_at: i64,
 }
 
-pub(super) async fn insert(
+pub(in crate::sessions) async fn insert(
     transaction: &Transaction,
     token: &RefreshToken,
     method: AuthMethod<'_>,
@@ -130,7 +85,7 @@ pub(super) async fn insert(
 
 /// Rotates the refresh token, if it is still the current one: the one statement that decides which
 /// of several requests rotates.
-pub(super) async fn rotate(
+pub(in crate::sessions) async fn rotate(
     transaction: &Transaction,
     presented: &RefreshToken,
     next: &RefreshToken,
@@ -170,7 +125,7 @@ pub(super) async fn rotate(
 
 /// Accepts a replaced token, if no token of the rotation that replaced it has been used. Confirming
 /// the rotation changes the same row, so one of the two is first.
-pub(super) async fn reuse_successor(
+pub(in crate::sessions) async fn reuse_successor(
     transaction: &Transaction,
     presented: &RefreshToken,
     now: OffsetDateTime,
@@ -187,7 +142,11 @@ pub(super) async fn reuse_successor(
 }
 
 /// Records that a token of this rotation has been used.
-pub(super) async fn confirm(db: &Db, session: SessionId, rotation: &str) -> Result<(), DbError> {
+pub(in crate::sessions) async fn confirm(
+    db: &Db,
+    session: SessionId,
+    rotation: &str,
+) -> Result<(), DbError> {
     session::Entity::update_many()
         .col_expr(Column::UnconfirmedJti, Expr::value(None::<String>))
         .filter(Column::Id.eq(session.to_string()))
@@ -198,7 +157,11 @@ pub(super) async fn confirm(db: &Db, session: SessionId, rotation: &str) -> Resu
 }
 
 /// Records the use of a session, unless a later use is recorded already.
-pub(super) async fn touch(db: &Db, session: SessionId, now: OffsetDateTime) -> Result<(), DbError> {
+pub(in crate::sessions) async fn touch(
+    db: &Db,
+    session: SessionId,
+    now: OffsetDateTime,
+) -> Result<(), DbError> {
     session::Entity::update_many()
         .col_expr(Column::LastSeenAt, Expr::value(to_micros(now)))
         .filter(Column::Id.eq(session.to_string()))
@@ -209,43 +172,8 @@ pub(super) async fn touch(db: &Db, session: SessionId, now: OffsetDateTime) -> R
     Ok(())
 }
 
-/// Ends the sessions of a user beyond the bound, among those of the same transport. They are ranked
-/// within each user agent: a program that logs in again and again pushes out its own sessions
-/// before those of other programs. Within one user agent, the least recently used session ends
-/// first.
-pub(super) async fn end_excess(
-    transaction: &Transaction,
-    (user, new, transport): (UserId, SessionId, Transport),
-    (most, at_once): (u64, u64),
-    rules: SessionRules,
-    now: OffsetDateTime,
-) -> Result<Vec<SessionId>, DbError> {
-    let rank_in_user_agent =
-        Expr::cust("ROW_NUMBER() OVER (PARTITION BY user_agent ORDER BY last_seen_at DESC, id)");
-    let beyond = session::Entity::find()
-        .select_only()
-        .column(Column::Id)
-        .filter(Column::UserId.eq(user.0))
-        .filter(Column::Transport.eq(transport.as_str()))
-        .filter(Column::Id.ne(new.to_string()))
-        .filter(Column::EndedAt.is_null())
-        .filter(Column::ExpiresAt.gt(to_micros(now)))
-        .filter(Column::LastSeenAt.gt(rules.seen_after(now)))
-        .order_by(rank_in_user_agent, Order::Asc)
-        .order_by_desc(Column::LastSeenAt)
-        .order_by_desc(Column::Id)
-        // The new session is not among the candidates.
-        .offset(most - 1)
-        .limit(at_once);
-    let rows = update_ended(EndReason::TooMany, now)
-        .filter(Column::Id.in_subquery(beyond.into_query()))
-        .exec_with_returning(transaction.connection())
-        .await?;
-    Ok(ended(transaction, &rows))
-}
-
 /// Returns the tokens of an active session, or why it is not active.
-pub(super) async fn find_token_state(
+pub(in crate::sessions) async fn find_token_state(
     db: &Db,
     session: SessionId,
     rules: SessionRules,
@@ -267,7 +195,7 @@ pub(super) async fn find_token_state(
 }
 
 /// Returns an active session with its user, or why it is not active.
-pub(super) async fn find_active(
+pub(in crate::sessions) async fn find_active(
     db: &Db,
     session: SessionId,
     rules: SessionRules,
@@ -325,7 +253,7 @@ struct Listed {
 }
 
 /// `this` first, then by last use. The total comes with each row, which saves a second statement.
-pub(super) async fn list_active(
+pub(in crate::sessions) async fn list_active(
     db: &Db,
     user: UserId,
     this: SessionId,
@@ -387,122 +315,6 @@ pub async fn list_all(db: &Db, user: UserId, at_most: u64) -> Result<Vec<Session
     Ok(kept.collect())
 }
 
-/// With `user`, only a session of this user.
-pub(super) async fn end(
-    transaction: &Transaction,
-    (session, user): (SessionId, Option<UserId>),
-    why: EndReason,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    transaction.after_commit(Invalidate::Session(session));
-    let mut update = update_ended(why, now).filter(Column::Id.eq(session.to_string()));
-    if let Some(user) = user {
-        update = update.filter(Column::UserId.eq(user.0));
-    }
-    let done = update.exec(transaction.connection()).await?;
-    Ok(done.rows_affected == 1)
-}
-
-/// Ends a session of a user, if `acting` is active; returns `false` if there is no such active
-/// session.
-pub(super) async fn end_from(
-    transaction: &Transaction,
-    user: UserId,
-    acting: SessionId,
-    session: SessionId,
-    why: EndReason,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    transaction.after_commit(Invalidate::Session(session));
-    lock_owner(transaction, user).await?;
-    let done = update_ended(why, now)
-        .filter(Column::UserId.eq(user.0))
-        .filter(Column::Id.eq(session.to_string()))
-        .filter(Column::ExpiresAt.gt(to_micros(now)))
-        .filter(Expr::exists(select_active(acting, now)))
-        .exec(transaction.connection())
-        .await?;
-    Ok(done.rows_affected == 1)
-}
-
-/// Ends all active sessions of a user but `acting`, if that is active itself.
-pub(super) async fn end_others(
-    transaction: &Transaction,
-    user: UserId,
-    acting: SessionId,
-    why: EndReason,
-    now: OffsetDateTime,
-) -> Result<Vec<SessionId>, DbError> {
-    lock_owner(transaction, user).await?;
-    let rows = update_ended(why, now)
-        .filter(Column::UserId.eq(user.0))
-        .filter(Column::Id.ne(acting.to_string()))
-        .filter(Column::ExpiresAt.gt(to_micros(now)))
-        .filter(Expr::exists(select_active(acting, now)))
-        .exec_with_returning(transaction.connection())
-        .await?;
-    Ok(ended(transaction, &rows))
-}
-
-/// Ends every session of a user but `except`; returns their ids. The caller holds the lock on the account.
-pub async fn end_all(
-    transaction: &Transaction,
-    user: UserId,
-    except: Option<SessionId>,
-    why: EndReason,
-    now: OffsetDateTime,
-) -> Result<Vec<SessionId>, DbError> {
-    let mut update = update_ended(why, now).filter(Column::UserId.eq(user.0));
-    if let Some(except) = except {
-        update = update.filter(Column::Id.ne(except.to_string()));
-    }
-    let rows = update.exec_with_returning(transaction.connection()).await?;
-    Ok(ended(transaction, &rows))
-}
-
-/// Locks the account, so that statements that end its sessions, and log-ins, run one after the
-/// other. Two updates of many rows could deadlock; and of two sessions that end each other, the
-/// second must see that it has ended. SQLite has one writer anyway.
-async fn lock_owner(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
-    user::Entity::find_by_id(user.0)
-        .select_only()
-        .column(user::Column::Id)
-        .lock_exclusive()
-        .into_tuple::<i64>()
-        .one(transaction.connection())
-        .await?;
-    Ok(())
-}
-
-fn update_ended(why: EndReason, now: OffsetDateTime) -> UpdateMany<session::Entity> {
-    session::Entity::update_many()
-        .col_expr(Column::EndedAt, Expr::value(to_micros(now)))
-        .col_expr(Column::EndedBecause, Expr::value(why.as_str()))
-        .filter(Column::EndedAt.is_null())
-}
-
-/// Selects a row if this session is active.
-fn select_active(session: SessionId, now: OffsetDateTime) -> SelectStatement {
-    let acting = Alias::new("asking");
-    let column = |column: Column| Expr::col((acting.clone(), column));
-    Query::select()
-        .expr(Expr::val(1))
-        .from_as(session::Entity, acting.clone())
-        .and_where(column(Column::Id).eq(session.to_string()))
-        .and_where(column(Column::EndedAt).is_null())
-        .and_where(column(Column::ExpiresAt).gt(to_micros(now)))
-        .take()
-}
-
-/// Returns the ids of sessions that a statement has ended; after the commit they leave the cache.
-fn ended(transaction: &Transaction, rows: &[session::Model]) -> Vec<SessionId> {
-    let ids: Vec<_> = rows.iter().filter_map(|row| row.id.parse().ok()).collect();
-    for id in &ids {
-        transaction.after_commit(Invalidate::Session(*id));
-    }
-    ids
-}
-
 /// Records that the user has just reauthenticated in this session.
 pub async fn record_reauthentication(
     transaction: &Transaction,
@@ -519,7 +331,7 @@ pub async fn record_reauthentication(
     Ok(())
 }
 
-pub(super) async fn has_active(
+pub(in crate::sessions) async fn has_active(
     db: &Db,
     user: UserId,
     rules: SessionRules,
@@ -537,7 +349,7 @@ pub(super) async fn has_active(
     Ok(active.one(db.reader()).await?.is_some())
 }
 
-pub(super) async fn count_active(
+pub(in crate::sessions) async fn count_active(
     db: &Db,
     rules: SessionRules,
     now: OffsetDateTime,

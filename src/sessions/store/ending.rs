@@ -1,0 +1,170 @@
+//! Statements that end sessions.
+//!
+//! After the commit the ended sessions leave the cache.
+
+use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SelectStatement};
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, Order, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    QueryTrait as _, UpdateMany,
+};
+use time::OffsetDateTime;
+
+use super::SessionRules;
+use crate::clock::to_micros;
+use crate::db::entity::session;
+use crate::db::entity::session::Column;
+use crate::db::entity::user;
+use crate::db::{DbError, Invalidate, Transaction};
+use crate::sessions::session::EndReason;
+use crate::types::{SessionId, Transport, UserId};
+
+/// Ends the sessions of a user beyond the bound, among those of the same transport. They are ranked
+/// within each user agent: a program that logs in again and again pushes out its own sessions
+/// before those of other programs. Within one user agent, the least recently used session ends
+/// first.
+pub(in crate::sessions) async fn end_excess(
+    transaction: &Transaction,
+    (user, new, transport): (UserId, SessionId, Transport),
+    (most, at_once): (u64, u64),
+    rules: SessionRules,
+    now: OffsetDateTime,
+) -> Result<Vec<SessionId>, DbError> {
+    let rank_in_user_agent =
+        Expr::cust("ROW_NUMBER() OVER (PARTITION BY user_agent ORDER BY last_seen_at DESC, id)");
+    let beyond = session::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::UserId.eq(user.0))
+        .filter(Column::Transport.eq(transport.as_str()))
+        .filter(Column::Id.ne(new.to_string()))
+        .filter(Column::EndedAt.is_null())
+        .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .filter(Column::LastSeenAt.gt(rules.seen_after(now)))
+        .order_by(rank_in_user_agent, Order::Asc)
+        .order_by_desc(Column::LastSeenAt)
+        .order_by_desc(Column::Id)
+        // The new session is not among the candidates.
+        .offset(most - 1)
+        .limit(at_once);
+    let rows = update_ended(EndReason::TooMany, now)
+        .filter(Column::Id.in_subquery(beyond.into_query()))
+        .exec_with_returning(transaction.connection())
+        .await?;
+    Ok(ended(transaction, &rows))
+}
+
+/// With `user`, only a session of this user.
+pub(in crate::sessions) async fn end(
+    transaction: &Transaction,
+    (session, user): (SessionId, Option<UserId>),
+    why: EndReason,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    transaction.after_commit(Invalidate::Session(session));
+    let mut update = update_ended(why, now).filter(Column::Id.eq(session.to_string()));
+    if let Some(user) = user {
+        update = update.filter(Column::UserId.eq(user.0));
+    }
+    let done = update.exec(transaction.connection()).await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// Ends a session of a user, if `acting` is active; returns `false` if there is no such active
+/// session.
+pub(in crate::sessions) async fn end_from(
+    transaction: &Transaction,
+    user: UserId,
+    acting: SessionId,
+    session: SessionId,
+    why: EndReason,
+    now: OffsetDateTime,
+) -> Result<bool, DbError> {
+    transaction.after_commit(Invalidate::Session(session));
+    lock_owner(transaction, user).await?;
+    let done = update_ended(why, now)
+        .filter(Column::UserId.eq(user.0))
+        .filter(Column::Id.eq(session.to_string()))
+        .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .filter(Expr::exists(select_active(acting, now)))
+        .exec(transaction.connection())
+        .await?;
+    Ok(done.rows_affected == 1)
+}
+
+/// Ends all active sessions of a user but `acting`, if that is active itself.
+pub(in crate::sessions) async fn end_others(
+    transaction: &Transaction,
+    user: UserId,
+    acting: SessionId,
+    why: EndReason,
+    now: OffsetDateTime,
+) -> Result<Vec<SessionId>, DbError> {
+    lock_owner(transaction, user).await?;
+    let rows = update_ended(why, now)
+        .filter(Column::UserId.eq(user.0))
+        .filter(Column::Id.ne(acting.to_string()))
+        .filter(Column::ExpiresAt.gt(to_micros(now)))
+        .filter(Expr::exists(select_active(acting, now)))
+        .exec_with_returning(transaction.connection())
+        .await?;
+    Ok(ended(transaction, &rows))
+}
+
+/// Ends every session of a user but `except`; returns their ids. The caller holds the lock on the account.
+pub async fn end_all(
+    transaction: &Transaction,
+    user: UserId,
+    except: Option<SessionId>,
+    why: EndReason,
+    now: OffsetDateTime,
+) -> Result<Vec<SessionId>, DbError> {
+    let mut update = update_ended(why, now).filter(Column::UserId.eq(user.0));
+    if let Some(except) = except {
+        update = update.filter(Column::Id.ne(except.to_string()));
+    }
+    let rows = update.exec_with_returning(transaction.connection()).await?;
+    Ok(ended(transaction, &rows))
+}
+
+/// Locks the account, so that statements that end its sessions, and log-ins, run one after the
+/// other. Two updates of many rows could deadlock; and of two sessions that end each other, the
+/// second must see that it has ended. SQLite has one writer anyway.
+async fn lock_owner(transaction: &Transaction, user: UserId) -> Result<(), DbError> {
+    user::Entity::find_by_id(user.0)
+        .select_only()
+        .column(user::Column::Id)
+        .lock_exclusive()
+        .into_tuple::<i64>()
+        .one(transaction.connection())
+        .await?;
+    Ok(())
+}
+
+fn update_ended(why: EndReason, now: OffsetDateTime) -> UpdateMany<session::Entity> {
+    session::Entity::update_many()
+        .col_expr(Column::EndedAt, Expr::value(to_micros(now)))
+        .col_expr(Column::EndedBecause, Expr::value(why.as_str()))
+        .filter(Column::EndedAt.is_null())
+}
+
+/// Selects a row if this session is active.
+fn select_active(session: SessionId, now: OffsetDateTime) -> SelectStatement {
+    let acting = Alias::new("asking");
+    let column = |column: Column| Expr::col((acting.clone(), column));
+    Query::select()
+        .expr(Expr::val(1))
+        .from_as(session::Entity, acting.clone())
+        .and_where(column(Column::Id).eq(session.to_string()))
+        .and_where(column(Column::EndedAt).is_null())
+        .and_where(column(Column::ExpiresAt).gt(to_micros(now)))
+        .take()
+}
+
+/// Returns the ids of sessions that a statement has ended; after the commit they leave the cache.
+fn ended(transaction: &Transaction, rows: &[session::Model]) -> Vec<SessionId> {
+    let ids: Vec<_> = rows.iter().filter_map(|row| row.id.parse().ok()).collect();
+    for id in &ids {
+        transaction.after_commit(Invalidate::Session(*id));
+    }
+    ids
+}
