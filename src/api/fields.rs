@@ -3,16 +3,20 @@
 //! Each type's own `parse` is the rule; the messages are those of Django REST framework. Fields
 //! that no endpoint reads are ignored.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use time::Date;
+use validator::ValidationError;
 
 use super::body::Body;
 use super::field_errors::FieldErrors;
 use crate::accounts::MAX_PASSWORD;
 use crate::i18n::Sentence;
-use crate::types::{
-    BirthDate, BirthDateError, Email, EmailError, Gender, GroupId, Name, NameError, Password,
-};
+use crate::types::{BirthDate, Email, FromText, Gender, GroupId, Name, Password};
+
+/// The day for types whose rules do not depend on it.
+const ANY_DAY: Date = Date::MIN;
 
 /// A field that may be left out, as in a PATCH request.
 #[derive(Debug)]
@@ -72,14 +76,14 @@ impl<'b> FieldReader<'b> {
     pub(crate) fn password(&mut self, name: &'static str) -> Option<Password> {
         let typed = self.typed(name, true)?;
         let typed = self.not_blank(name, typed)?;
-        Password::parse(&typed).ok()
+        self.parse(name, &typed, ANY_DAY)
     }
 
     /// Reads an optional password.
     pub(crate) fn optional_password(&mut self, name: &'static str) -> Option<Password> {
         let typed = self.typed(name, false)?;
         let typed = self.not_blank(name, typed)?;
-        Password::parse(&typed).ok()
+        self.parse(name, &typed, ANY_DAY)
     }
 
     /// Reads a new password.
@@ -95,13 +99,13 @@ impl<'b> FieldReader<'b> {
     /// Reads an e-mail address.
     pub(crate) fn email(&mut self, name: &'static str) -> Option<Email> {
         let typed = self.text(name)?;
-        self.parse_email(name, &typed)
+        self.parse(name, &typed, ANY_DAY)
     }
 
     /// Reads an e-mail address; a missing or blank one is `None` and no error here.
     pub(crate) fn optional_email(&mut self, name: &'static str) -> Option<Email> {
         let typed = self.typed(name, false)?;
-        if typed.trim().is_empty() { None } else { self.parse_email(name, &typed) }
+        if typed.trim().is_empty() { None } else { self.parse(name, &typed, ANY_DAY) }
     }
 
     /// Reads a name.
@@ -111,13 +115,7 @@ impl<'b> FieldReader<'b> {
             return self.wrong(name, Sentence::new("api.not_a_string"));
         }
         let Some(typed) = self.typed(name, false) else { return Patch::Keep };
-        match Name::parse(&typed) {
-            Ok(name) => Patch::Set(name),
-            Err(NameError::TooLong) => {
-                self.wrong(name, Sentence::with("api.too_long", "max", Name::MAX))
-            }
-            Err(NameError::Unprintable) => self.wrong(name, Sentence::new("api.unprintable")),
-        }
+        self.parse(name, &typed, ANY_DAY).map_or(Patch::Keep, Patch::Set)
     }
 
     /// Reads a gender; the empty text means none.
@@ -128,10 +126,7 @@ impl<'b> FieldReader<'b> {
             Some(Value::String(typed)) => typed.clone(),
             Some(other) => other.to_string(),
         };
-        match Gender::parse(&typed) {
-            Ok(gender) => Patch::Set(gender),
-            Err(_) => self.wrong(name, Sentence::with("api.not_a_choice", "value", typed)),
-        }
+        self.parse(name, &typed, ANY_DAY).map_or(Patch::Keep, Patch::Set)
     }
 
     /// Reads a date of birth; `null` means none. An empty text is invalid, as the OpenAPI document
@@ -147,13 +142,10 @@ impl<'b> FieldReader<'b> {
             Some(Value::String(typed)) => typed.clone(),
             Some(other) => other.to_string(),
         };
-        match BirthDate::parse(&typed, today) {
-            Ok(Some(date)) => Patch::Set(Some(date)),
-            Ok(None) | Err(BirthDateError::Malformed) => {
-                self.wrong(name, Sentence::new("api.not_a_date"))
-            }
-            Err(BirthDateError::Future) => self.wrong(name, Sentence::new("api.future_date")),
-            Err(BirthDateError::TooLongAgo) => self.wrong(name, Sentence::new("api.old_date")),
+        match self.parse(name, &typed, today) {
+            Some(Some(date)) => Patch::Set(Some(date)),
+            Some(None) => self.wrong(name, Sentence::new("api.not_a_date")),
+            None => Patch::Keep,
         }
     }
 
@@ -195,20 +187,15 @@ impl<'b> FieldReader<'b> {
         }
     }
 
-    fn parse_email(&mut self, name: &'static str, typed: &str) -> Option<Email> {
-        match Email::parse(typed) {
-            Ok(email) => return Some(email),
-            Err(EmailError::TooLong) => {
-                self.add_error(name, Sentence::with("api.too_long", "max", Email::MAX_BYTES));
-            }
-            Err(EmailError::Missing | EmailError::Malformed) => {
-                self.add_error(name, Sentence::new("api.not_an_email"));
-            }
-            Err(error @ EmailError::Invisible(_)) => {
-                self.add_error(name, Sentence::with("email.invisible", "sign", error.sign()));
+    /// Parses a text by the rule of its type.
+    fn parse<T: FromText>(&mut self, name: &'static str, typed: &str, today: Date) -> Option<T> {
+        match T::from_text(typed, today) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.add_error(name, message(&error, typed));
+                None
             }
         }
-        None
     }
 
     /// Reads a field as text. A whole number is taken as its digits, as in Django REST framework;
@@ -242,5 +229,24 @@ impl<'b> FieldReader<'b> {
     fn wrong<T>(&mut self, name: &'static str, sentence: Sentence) -> Patch<T> {
         self.add_error(name, sentence);
         Patch::Keep
+    }
+}
+
+/// Returns what Django REST framework says about an error.
+fn message(error: &ValidationError, typed: &str) -> Sentence {
+    let Cow::Borrowed(code) = error.code else { return Sentence::new("api.malformed") };
+    match code {
+        "email.missing" | "email.malformed" => Sentence::new("api.not_an_email"),
+        "email.too_long" => Sentence::with("api.too_long", "max", Email::MAX_BYTES),
+        "name.too_long" => Sentence::with("api.too_long", "max", Name::MAX),
+        "name.unprintable" => Sentence::new("api.unprintable"),
+        "gender.unknown" => Sentence::with("api.not_a_choice", "value", typed),
+        "date_of_birth.malformed" => Sentence::new("api.not_a_date"),
+        "date_of_birth.future" => Sentence::new("api.future_date"),
+        "date_of_birth.too_long_ago" => Sentence::new("api.old_date"),
+        code => match error.params.get("sign").and_then(Value::as_str) {
+            Some(sign) => Sentence::with(code, "sign", sign),
+            None => Sentence::new(code),
+        },
     }
 }

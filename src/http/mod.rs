@@ -15,6 +15,7 @@ pub(crate) mod locale;
 pub(crate) mod methods;
 pub(crate) mod next;
 mod openapi;
+pub(crate) mod query_text;
 pub(crate) mod refusals;
 pub(crate) mod request_info;
 pub(crate) mod retry;

@@ -18,6 +18,7 @@ use crate::api::error::Error;
 use crate::api::field_errors::FieldErrors;
 use crate::api::openapi::{Endpoint, FieldType, HttpMethod, Section, authenticated, optional};
 use crate::context::Context;
+use crate::http::query_text::QueryText;
 use crate::i18n::Sentence;
 use crate::paths;
 use crate::types::Permission;
@@ -54,28 +55,17 @@ const MAX_PAGE_SIZE: u64 = 100;
 /// The query of the URL. Every field is text, so that errors can name it.
 #[derive(FromForm)]
 struct ListQuery {
-    #[field(default = String::new())]
-    search: String,
-    #[field(default = String::new())]
-    is_active: String,
-    #[field(default = String::new())]
-    is_staff: String,
-    #[field(default = String::new())]
-    is_superuser: String,
-    #[field(default = String::new())]
-    verified: String,
-    #[field(default = String::new())]
-    group: String,
-    #[field(default = String::new())]
-    joined_from: String,
-    #[field(default = String::new())]
-    joined_to: String,
-    #[field(default = String::new())]
-    sort: String,
-    #[field(default = String::new())]
-    page_size: String,
-    #[field(default = String::new())]
-    cursor: String,
+    search: QueryText,
+    is_active: QueryText,
+    is_staff: QueryText,
+    is_superuser: QueryText,
+    verified: QueryText,
+    group: QueryText,
+    joined_from: QueryText,
+    joined_to: QueryText,
+    sort: QueryText,
+    page_size: QueryText,
+    cursor: QueryText,
 }
 
 /// The parsed query.

@@ -21,6 +21,7 @@ use crate::audit::{AuditCursor, AuditEventKind, AuditSearch, RecordedEvent};
 use crate::context::Context;
 use crate::db::DbError;
 use crate::http::guards::ReadsAudit;
+use crate::http::query_text::QueryText;
 use crate::types::{Email, UserId};
 use crate::web::account::activity::label;
 use crate::web::device;
@@ -37,16 +38,11 @@ const PAGE_SIZE: usize = 20;
 /// The search as text, as the URL has it.
 #[derive(FromForm)]
 pub(crate) struct AuditQuery {
-    #[field(default = String::new())]
-    actor: String,
-    #[field(default = String::new())]
-    target: String,
-    #[field(default = String::new())]
-    action: String,
-    #[field(default = String::new())]
-    from: String,
-    #[field(default = String::new())]
-    to: String,
+    actor: QueryText,
+    target: QueryText,
+    action: QueryText,
+    from: QueryText,
+    to: QueryText,
 }
 
 impl AuditQuery {

@@ -13,6 +13,7 @@ use crate::accounts::search::{
 use crate::context::Context;
 use crate::groups;
 use crate::http::guards::{SignedIn, ViewsUsers};
+use crate::http::query_text::QueryText;
 use crate::paths;
 use crate::types::Permission;
 use crate::web::admin::bulk::new;
@@ -32,28 +33,17 @@ const MAX_GROUPS: u64 = 200;
 /// The query as text, as the URL has it. The page says what cannot be read.
 #[derive(Default, FromForm)]
 pub(crate) struct UserQuery {
-    #[field(default = String::new())]
-    q: String,
-    #[field(default = String::new())]
-    is_active: String,
-    #[field(default = String::new())]
-    is_staff: String,
-    #[field(default = String::new())]
-    is_superuser: String,
-    #[field(default = String::new())]
-    verified: String,
-    #[field(default = String::new())]
-    group: String,
-    #[field(default = String::new())]
-    joined_from: String,
-    #[field(default = String::new())]
-    joined_to: String,
-    #[field(default = String::new())]
-    sort: String,
-    #[field(default = String::new())]
-    after: String,
-    #[field(default = String::new())]
-    before: String,
+    q: QueryText,
+    is_active: QueryText,
+    is_staff: QueryText,
+    is_superuser: QueryText,
+    verified: QueryText,
+    group: QueryText,
+    joined_from: QueryText,
+    joined_to: QueryText,
+    sort: QueryText,
+    after: QueryText,
+    before: QueryText,
 }
 
 /// The parsed query.

@@ -8,6 +8,7 @@ pub(crate) mod import_list;
 pub(crate) mod index;
 pub(crate) mod new;
 pub(crate) mod suspension;
+mod user_form;
 
 use rocket::Route;
 

@@ -7,6 +7,7 @@ use rocket::{Route, get, post, routes};
 use super::actions;
 use super::edit;
 use super::edit::GroupCheckbox;
+use super::user_form;
 use crate::flows;
 use crate::flows::admin::user_create::{CreateUserError, NewUser};
 use crate::http::cookies;
@@ -51,7 +52,7 @@ impl NewUserForm {
             is_active: self.is_active.value()?,
             is_staff: self.is_staff.value()?,
             is_superuser: self.is_superuser.value()?,
-            groups: edit::unique_ids(&self.groups)?,
+            groups: user_form::unique_ids(&self.groups)?,
             has_reauthenticated,
         })
     }

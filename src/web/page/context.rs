@@ -1,33 +1,25 @@
-//! The context that every page needs, and the rendered page.
-//!
-//! [`PageContext`] is what templates ask for language, user, form token and flash message. It reads
-//! nothing but the request and the session; what a page is about comes from its handler.
+//! The context of a page: what every template asks for. It reads nothing but the request and the
+//! session; what a page is about comes from its handler.
 
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::time::Duration;
 
-use askama::Template;
-use flate2::Compression;
 use rocket::Request;
-use rocket::http::{ContentType, Header, Status};
+use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome};
-use rocket::response::{self, Responder, Response};
-use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-use super::error::Error;
-use super::flash::Flash;
-use super::statics;
 use crate::config::SignupMode;
 use crate::context::Context;
 use crate::http::guards;
 use crate::http::guards::{AuthUnavailable, SignedIn};
-use crate::http::{csrf, headers, locale, next, retry};
+use crate::http::{csrf, locale, next};
 use crate::i18n::{Language, of_mail};
 use crate::paths;
 use crate::types::Permission;
-
+use crate::web::flash::Flash;
+use crate::web::statics;
 /// The admin sections: path, translation key, and the permission that each needs.
 const ADMIN_SECTIONS: [(&str, &str, Option<Permission>); 7] = [
     (paths::ADMIN, "admin.nav.dashboard", None),
@@ -219,98 +211,5 @@ impl PageContext {
     #[must_use]
     pub fn wait(&self, wait: Duration) -> String {
         self.language.wait(wait)
-    }
-}
-
-/// An instant as text and as `<time datetime>` wants it.
-#[derive(Debug, Clone)]
-pub(crate) struct Timestamp {
-    pub text: String,
-    /// RFC 3339.
-    pub iso: String,
-}
-
-impl Timestamp {
-    /// Formats date and time in the page's language.
-    #[must_use]
-    pub(crate) fn new(page: &PageContext, instant: OffsetDateTime) -> Self {
-        let seconds = instant.replace_nanosecond(0).unwrap_or(instant);
-        Self { text: page.date_time(instant), iso: seconds.format(&Rfc3339).unwrap_or_default() }
-    }
-
-    /// Formats the date only.
-    #[must_use]
-    pub(crate) fn day(page: &PageContext, instant: OffsetDateTime) -> Self {
-        Self { text: page.date(instant), ..Self::new(page, instant) }
-    }
-}
-
-/// A rendered page with its status and headers.
-#[derive(Debug)]
-pub(crate) struct Page {
-    status: Status,
-    html: String,
-    retry_after: Option<Duration>,
-    form_action: Vec<String>,
-}
-
-impl Page {
-    /// Renders a template.
-    pub(crate) fn render(template: &impl Template) -> Result<Self, Error> {
-        let html = template.render()?;
-        Ok(Self { status: Status::Ok, html, retry_after: None, form_action: Vec::new() })
-    }
-
-    pub(crate) fn with_status(self, status: Status) -> Self {
-        Self { status, ..self }
-    }
-
-    /// Allows the page's forms to lead to these origins (`form-action`), such as a login
-    /// provider's.
-    pub(crate) fn with_form_action(self, form_action: Vec<String>) -> Self {
-        Self { form_action, ..self }
-    }
-
-    /// Adds `Retry-After` (RFC 9110, 10.2.3).
-    pub(crate) fn retry_after(self, wait: Duration) -> Self {
-        Self { retry_after: Some(wait), ..self }
-    }
-}
-
-impl<'r> Responder<'r, 'static> for Page {
-    fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
-        let mut response = Response::build();
-        response
-            .status(self.status)
-            .header(ContentType::HTML)
-            .sized_body(self.html.len(), std::io::Cursor::new(self.html));
-        if !self.form_action.is_empty() {
-            let policy = headers::policy_with_form_action(&self.form_action);
-            response.raw_header("Content-Security-Policy", policy);
-        }
-        if let Some(wait) = self.retry_after {
-            response.header(retry::retry_after(wait));
-        }
-        response.ok()
-    }
-}
-
-/// A long page that is sent compressed. A URL with a query is repeated on the page beside the form
-/// token, and the length of the compressed page would reveal the token (BREACH); then it is sent
-/// uncompressed.
-pub(crate) struct Compressed(pub Page);
-
-impl<'r> Responder<'r, 'static> for Compressed {
-    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
-        let has_query = request.uri().query().is_some();
-        if has_query || !statics::takes_gzip(request) {
-            return self.0.respond_to(request);
-        }
-        let body = statics::gzip(self.0.html.as_bytes(), Compression::fast());
-        let mut response = self.0.respond_to(request)?;
-        response.set_header(Header::new("Content-Encoding", "gzip"));
-        response.set_header(Header::new("Vary", "Accept-Encoding"));
-        response.set_sized_body(body.len(), std::io::Cursor::new(body));
-        Ok(response)
     }
 }
