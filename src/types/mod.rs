@@ -22,8 +22,7 @@ pub use language::Language;
 pub use password::{Password, PasswordError};
 pub use permission::{Permission, Permissions};
 pub use profile::{
-    BirthDate, BirthDateError, Gender, GenderError, Name, NameError, Profile, ProfileError,
-    ProfileField,
+    BirthDate, BirthDateError, Gender, GenderError, Name, NameError, Profile, ProfileField,
 };
 pub use request_info::{RequestInfo, Transport, client_network};
 pub use secret::{HashedSecret, Secret};

@@ -147,8 +147,6 @@ impl fmt::Display for BirthDate {
 
 /// How one field of a profile is written as text.
 trait FieldValue: Sized {
-    /// Parses a form value.
-    fn from_typed(typed: &str, today: Date) -> Result<Self, ProfileError>;
     /// Reads a column.
     fn from_stored(stored: Option<&str>) -> Option<Self>;
     /// Returns the value of the column.
@@ -156,10 +154,6 @@ trait FieldValue: Sized {
 }
 
 impl FieldValue for Name {
-    fn from_typed(typed: &str, _today: Date) -> Result<Self, ProfileError> {
-        Ok(Self::parse(typed)?)
-    }
-
     fn from_stored(stored: Option<&str>) -> Option<Self> {
         Self::parse(stored?).ok()
     }
@@ -170,10 +164,6 @@ impl FieldValue for Name {
 }
 
 impl FieldValue for Option<Gender> {
-    fn from_typed(typed: &str, _today: Date) -> Result<Self, ProfileError> {
-        Ok(Gender::parse(typed)?)
-    }
-
     fn from_stored(stored: Option<&str>) -> Option<Self> {
         Gender::parse(stored.unwrap_or_default()).ok()
     }
@@ -184,10 +174,6 @@ impl FieldValue for Option<Gender> {
 }
 
 impl FieldValue for Option<BirthDate> {
-    fn from_typed(typed: &str, today: Date) -> Result<Self, ProfileError> {
-        Ok(BirthDate::parse(typed, today)?)
-    }
-
     fn from_stored(stored: Option<&str>) -> Option<Self> {
         match stored {
             None | Some("") => Some(None),
@@ -200,22 +186,8 @@ impl FieldValue for Option<BirthDate> {
     }
 }
 
-/// Why a text is not the value of a profile field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum ProfileError {
-    /// Not a name.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// Not a gender.
-    #[error(transparent)]
-    Gender(#[from] GenderError),
-    /// Not a date of birth.
-    #[error(transparent)]
-    DateOfBirth(#[from] BirthDateError),
-}
-
 /// Defines the profile, and what stores, forms, the API, imports and the audit log need to know about its
-/// fields. A new built-in field is one line of this table (docs/ARCHITECTURE.md lists the other places).
+/// fields. A new built-in field is one line of this table.
 macro_rules! profile_fields {
     ($($(#[$doc:meta])+ $variant:ident, $field:ident: $type:ty;)+) => {
         /// What users say about themselves.
@@ -260,24 +232,6 @@ macro_rules! profile_fields {
                         FieldValue::from_stored(stored).map(|value| self.$field = value).is_some()
                     })+
                 }
-            }
-
-            /// Parses a form value and sets a field to it.
-            ///
-            /// # Errors
-            /// [`ProfileError`] says what is wrong; the profile is unchanged then.
-            pub fn set_typed(
-                &mut self,
-                field: ProfileField,
-                typed: &str,
-                today: Date,
-            ) -> Result<(), ProfileError> {
-                match field {
-                    $(ProfileField::$variant => {
-                        self.$field = FieldValue::from_typed(typed, today)?;
-                    })+
-                }
-                Ok(())
             }
         }
     };
@@ -357,7 +311,7 @@ mod tests {
             [("name", "홍길동"), ("gender", "female"), ("date_of_birth", "1990-02-28")]
         {
             let field = ProfileField::ALL.iter().find(|it| it.as_str() == field).expect("a field");
-            profile.set_typed(*field, typed, TODAY).expect("well-formed");
+            assert!(profile.set_stored(*field, Some(typed)));
             assert_eq!(profile.text(*field), typed);
         }
 

@@ -6,8 +6,9 @@ use rocket::{Route, State, get, routes};
 use crate::config::EmailVerification;
 use crate::context::Context;
 use crate::http::guards::SignedIn;
-use crate::types::Gender;
+use crate::types::{ProfileField, User};
 use crate::web::error::Error;
+use crate::web::forms::profile;
 use crate::web::page::{Page, PageContext, Timestamp};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -23,26 +24,37 @@ struct MyPage<'a> {
 
 struct MyPageUser<'a> {
     email: &'a str,
-    name: &'a str,
-    gender_key: Option<&'static str>,
-    born: Option<String>,
+    profile: Vec<ProfileRow>,
     joined: String,
     joined_iso: String,
     is_unverified: bool,
 }
 
+/// A field of the profile.
+struct ProfileRow {
+    label: &'static str,
+    text: String,
+    is_date: bool,
+}
+
+impl ProfileRow {
+    fn new(page: &PageContext, user: &User, field: ProfileField) -> Self {
+        let choice = profile::choice(&user.profile, field).map(|key| page.t(key).into_owned());
+        Self {
+            label: profile::label(field),
+            text: choice.unwrap_or_else(|| user.profile.text(field)),
+            is_date: field == ProfileField::DateOfBirth,
+        }
+    }
+}
+
 #[get("/account/mypage")]
 fn show(signed_in: SignedIn, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
     let user = signed_in.user();
-    let gender_key = user.profile.gender.map(|gender| match gender {
-        Gender::Male => "gender.male",
-        Gender::Female => "gender.female",
-    });
+    let fields = ProfileField::ALL.iter().map(|field| ProfileRow::new(&page, user, *field));
     let shown = MyPageUser {
         email: signed_in.email(),
-        name: user.profile.name.as_str(),
-        gender_key,
-        born: user.profile.date_of_birth.map(|date| date.to_string()),
+        profile: fields.filter(|row| !row.text.is_empty()).collect(),
         is_unverified: ctx.settings.email_verification != EmailVerification::None
             && user.email_verified_at.is_none(),
         joined: page.date(user.created_at),

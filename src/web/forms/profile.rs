@@ -14,6 +14,26 @@ form! {
     }
 }
 
+/// Returns the translation key of a field's label.
+pub(in crate::web) fn label(field: ProfileField) -> &'static str {
+    match field {
+        ProfileField::Name => "field.name",
+        ProfileField::Gender => "field.gender",
+        ProfileField::DateOfBirth => "field.date_of_birth",
+    }
+}
+
+/// Returns the translation key of a value that is a choice, and not a text of the user's own.
+pub(in crate::web) fn choice(profile: &Profile, field: ProfileField) -> Option<&'static str> {
+    match field {
+        ProfileField::Gender => profile.gender.map(|gender| match gender {
+            Gender::Male => "gender.male",
+            Gender::Female => "gender.female",
+        }),
+        ProfileField::Name | ProfileField::DateOfBirth => None,
+    }
+}
+
 impl ProfileFields {
     /// Returns the profile.
     pub(crate) fn profile(&self) -> Option<Profile> {

@@ -5,8 +5,9 @@
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::types::Permission;
+use crate::types::{Permission, ProfileField};
 use crate::web::admin::groups::permission_label;
+use crate::web::forms::profile;
 use crate::web::page::{PageContext, Timestamp};
 
 /// A field before and after.
@@ -86,6 +87,10 @@ fn display_value(page: &PageContext, field: &str, value: &Value) -> String {
     }
 }
 
+fn profile_field(stored: &str) -> Option<ProfileField> {
+    ProfileField::ALL.iter().copied().find(|field| field.as_str() == stored)
+}
+
 fn field_label(page: &PageContext, stored: &str) -> String {
     let key = match stored {
         "algorithm" => "admin.audit.detail.algorithm",
@@ -93,13 +98,11 @@ fn field_label(page: &PageContext, stored: &str) -> String {
         "by_email" => "admin.audit.detail.sent_by_email",
         "client_id" => "admin.social.client_id",
         "client_secret" => "admin.social.client_secret",
-        "date_of_birth" => "field.date_of_birth",
         "due_at" => "admin.audit.detail.due_at",
         "email" => "field.email",
         "email_verified" => "admin.users.verified",
         "fields" => "admin.audit.detail.fields",
         "from" => "admin.audit.detail.from",
-        "gender" => "field.gender",
         "group" => "admin.users.group",
         "groups" => "admin.user.groups",
         "identities" => "social_accounts.title",
@@ -112,7 +115,6 @@ fn field_label(page: &PageContext, stored: &str) -> String {
         "keys_gone" => "admin.audit.detail.keys_deleted",
         "language" => "field.language",
         "letter" => "admin.audit.detail.email",
-        "name" => "field.name",
         "permissions" => "admin.groups.permissions",
         "provider" => "admin.social.provider",
         "reason" => "admin.user_action.reason",
@@ -121,7 +123,10 @@ fn field_label(page: &PageContext, stored: &str) -> String {
         "to" => "admin.audit.detail.to",
         "undone" => "admin.audit.detail.undone_bulk_job",
         "until" => "admin.audit.detail.until",
-        other => return other.to_owned(),
+        other => match profile_field(other) {
+            Some(field) => profile::label(field),
+            None => return other.to_owned(),
+        },
     };
     page.t(key).into_owned()
 }
