@@ -14,201 +14,98 @@ pub use store::{
 
 use crate::clock::to_micros;
 use crate::db::{DbError, Transaction};
+use crate::types::stored_enum;
 use crate::types::{RequestInfo, SessionId, UserId};
 
-/// The kind of an event. The names are stored: kinds are added, and their names never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AuditEventKind {
-    /// A user signed up.
-    SignedUp,
-    /// A user logged in.
-    LoggedIn,
-    /// A wrong password was given for an account that exists.
-    LoginFailed,
-    /// A user logged out.
-    LoggedOut,
-    /// A replaced refresh token was used again, which means that a copy exists.
-    TokenReused,
-    /// The first superuser was created, by the setup link or at the terminal.
-    SuperuserCreated,
-    /// A password was set at the terminal.
-    PasswordSet,
-    /// The address was verified.
-    EmailVerified,
-    /// The owner changed the password, with the current one.
-    PasswordChanged,
-    /// A link for a new password was requested.
-    PasswordResetRequested,
-    /// The password was replaced through such a link.
-    PasswordReset,
-    /// The owner asked to move the account to another address.
-    EmailChangeRequested,
-    /// The account moved to another address.
-    EmailChanged,
-    /// The account moved back to its former address.
-    EmailChangeUndone,
-    /// The owner reported that an action was not theirs.
-    CompromiseReported,
-    /// The owner changed the profile.
-    ProfileChanged,
-    /// The owner authenticated again for a dangerous action.
-    Reauthenticated,
-    /// The owner scheduled the deletion of the account.
-    DeletionScheduled,
-    /// The owner logged in, which cancelled the deletion.
-    DeletionCancelled,
-    /// The account was deleted.
-    Deleted,
-    /// Staff activated the account.
-    Activated,
-    /// Staff suspended the account.
-    Deactivated,
-    /// Staff deleted the account; for a day the deletion can be undone.
-    DeletedByStaff,
-    /// Staff undid a bulk job, and the account was restored.
-    UndoneByStaff,
-    /// Staff marked the address as verified.
-    VerifiedByStaff,
-    /// Staff ended the sessions.
-    SessionsEndedByStaff,
-    /// Staff created a link for a new password.
-    ResetLinkCreated,
-    /// Staff made the password unusable.
-    PasswordLocked,
-    /// Staff created the account.
-    CreatedByStaff,
-    /// Staff changed the account or its roles.
-    ChangedByStaff,
-    /// A suspension ended by itself.
-    SuspensionExpired,
-    /// Staff created a group.
-    GroupCreated,
-    /// Staff changed a group.
-    GroupChanged,
-    /// Staff deleted a group.
-    GroupDeleted,
-    /// Staff had an e-mail sent again at once.
-    EmailRetried,
-    /// A user ended one of their sessions.
-    SessionEnded,
-    /// A user ended all their sessions except the current one.
-    OtherSessionsEnded,
-    /// The next signing key was created.
-    KeyRotated,
-    /// A social account was connected.
-    SocialConnected,
-    /// A social account was disconnected.
-    SocialDisconnected,
-    /// Staff registered a social log-in provider.
-    ProviderAdded,
-    /// Staff changed a provider's registration.
-    ProviderChanged,
-    /// Staff deleted a provider's registration.
-    ProviderDeleted,
-}
-
-impl AuditEventKind {
-    /// Every kind.
-    pub const ALL: [Self; 43] = [
-        Self::SignedUp,
-        Self::LoggedIn,
-        Self::LoginFailed,
-        Self::LoggedOut,
-        Self::TokenReused,
-        Self::SuperuserCreated,
-        Self::PasswordSet,
-        Self::EmailVerified,
-        Self::PasswordChanged,
-        Self::PasswordResetRequested,
-        Self::PasswordReset,
-        Self::EmailChangeRequested,
-        Self::EmailChanged,
-        Self::EmailChangeUndone,
-        Self::CompromiseReported,
-        Self::ProfileChanged,
-        Self::Reauthenticated,
-        Self::DeletionScheduled,
-        Self::DeletionCancelled,
-        Self::Deleted,
-        Self::Activated,
-        Self::Deactivated,
-        Self::DeletedByStaff,
-        Self::UndoneByStaff,
-        Self::VerifiedByStaff,
-        Self::SessionsEndedByStaff,
-        Self::ResetLinkCreated,
-        Self::PasswordLocked,
-        Self::CreatedByStaff,
-        Self::ChangedByStaff,
-        Self::SuspensionExpired,
-        Self::GroupCreated,
-        Self::GroupChanged,
-        Self::GroupDeleted,
-        Self::EmailRetried,
-        Self::SessionEnded,
-        Self::OtherSessionsEnded,
-        Self::KeyRotated,
-        Self::SocialConnected,
-        Self::SocialDisconnected,
-        Self::ProviderAdded,
-        Self::ProviderChanged,
-        Self::ProviderDeleted,
-    ];
-
-    /// Returns the stored name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SignedUp => "signup",
-            Self::LoggedIn => "login",
-            Self::LoginFailed => "login_failed",
-            Self::LoggedOut => "logout",
-            Self::TokenReused => "token_reused",
-            Self::SuperuserCreated => "superuser_made",
-            Self::PasswordSet => "password_set",
-            Self::EmailVerified => "email_verified",
-            Self::PasswordChanged => "password_changed",
-            Self::PasswordResetRequested => "reset_asked",
-            Self::PasswordReset => "password_reset",
-            Self::EmailChangeRequested => "email_change_asked",
-            Self::EmailChanged => "email_changed",
-            Self::EmailChangeUndone => "email_change_undone",
-            Self::CompromiseReported => "not_me",
-            Self::ProfileChanged => "profile_changed",
-            Self::Reauthenticated => "proved_again",
-            Self::DeletionScheduled => "deletion_scheduled",
-            Self::DeletionCancelled => "deletion_cancelled",
-            Self::Deleted => "deleted",
-            Self::Activated => "activated",
-            Self::Deactivated => "deactivated",
-            Self::DeletedByStaff => "deletion_by_staff",
-            Self::UndoneByStaff => "undone_by_staff",
-            Self::VerifiedByStaff => "verified_by_staff",
-            Self::SessionsEndedByStaff => "sessions_ended_by_staff",
-            Self::ResetLinkCreated => "reset_link_made",
-            Self::PasswordLocked => "password_locked",
-            Self::CreatedByStaff => "added_by_staff",
-            Self::ChangedByStaff => "changed_by_staff",
-            Self::SuspensionExpired => "suspension_over",
-            Self::GroupCreated => "group_made",
-            Self::GroupChanged => "group_changed",
-            Self::GroupDeleted => "group_deleted",
-            Self::EmailRetried => "letter_retried",
-            Self::SessionEnded => "session_ended",
-            Self::OtherSessionsEnded => "other_sessions_ended",
-            Self::KeyRotated => "key_rotated",
-            Self::SocialConnected => "social_connected",
-            Self::SocialDisconnected => "social_disconnected",
-            Self::ProviderAdded => "provider_added",
-            Self::ProviderChanged => "provider_changed",
-            Self::ProviderDeleted => "provider_deleted",
-        }
-    }
-
-    /// Reads a stored name; `None` for a name that only another version knows.
-    #[must_use]
-    pub fn from_stored(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.as_str() == name)
+stored_enum! {
+    /// The kind of an event. The names are stored: kinds are added, and their names never change.
+    pub enum AuditEventKind {
+        /// A user signed up.
+        SignedUp = "signup",
+        /// A user logged in.
+        LoggedIn = "login",
+        /// A wrong password was given for an account that exists.
+        LoginFailed = "login_failed",
+        /// A user logged out.
+        LoggedOut = "logout",
+        /// A replaced refresh token was used again, which means that a copy exists.
+        TokenReused = "token_reused",
+        /// The first superuser was created, by the setup link or at the terminal.
+        SuperuserCreated = "superuser_made",
+        /// A password was set at the terminal.
+        PasswordSet = "password_set",
+        /// The address was verified.
+        EmailVerified = "email_verified",
+        /// The owner changed the password, with the current one.
+        PasswordChanged = "password_changed",
+        /// A link for a new password was requested.
+        PasswordResetRequested = "reset_asked",
+        /// The password was replaced through such a link.
+        PasswordReset = "password_reset",
+        /// The owner asked to move the account to another address.
+        EmailChangeRequested = "email_change_asked",
+        /// The account moved to another address.
+        EmailChanged = "email_changed",
+        /// The account moved back to its former address.
+        EmailChangeUndone = "email_change_undone",
+        /// The owner reported that an action was not theirs.
+        CompromiseReported = "not_me",
+        /// The owner changed the profile.
+        ProfileChanged = "profile_changed",
+        /// The owner authenticated again for a dangerous action.
+        Reauthenticated = "proved_again",
+        /// The owner scheduled the deletion of the account.
+        DeletionScheduled = "deletion_scheduled",
+        /// The owner logged in, which cancelled the deletion.
+        DeletionCancelled = "deletion_cancelled",
+        /// The account was deleted.
+        Deleted = "deleted",
+        /// Staff activated the account.
+        Activated = "activated",
+        /// Staff suspended the account.
+        Deactivated = "deactivated",
+        /// Staff deleted the account; for a day the deletion can be undone.
+        DeletedByStaff = "deletion_by_staff",
+        /// Staff undid a bulk job, and the account was restored.
+        UndoneByStaff = "undone_by_staff",
+        /// Staff marked the address as verified.
+        VerifiedByStaff = "verified_by_staff",
+        /// Staff ended the sessions.
+        SessionsEndedByStaff = "sessions_ended_by_staff",
+        /// Staff created a link for a new password.
+        ResetLinkCreated = "reset_link_made",
+        /// Staff made the password unusable.
+        PasswordLocked = "password_locked",
+        /// Staff created the account.
+        CreatedByStaff = "added_by_staff",
+        /// Staff changed the account or its roles.
+        ChangedByStaff = "changed_by_staff",
+        /// A suspension ended by itself.
+        SuspensionExpired = "suspension_over",
+        /// Staff created a group.
+        GroupCreated = "group_made",
+        /// Staff changed a group.
+        GroupChanged = "group_changed",
+        /// Staff deleted a group.
+        GroupDeleted = "group_deleted",
+        /// Staff had an e-mail sent again at once.
+        EmailRetried = "letter_retried",
+        /// A user ended one of their sessions.
+        SessionEnded = "session_ended",
+        /// A user ended all their sessions except the current one.
+        OtherSessionsEnded = "other_sessions_ended",
+        /// The next signing key was created.
+        KeyRotated = "key_rotated",
+        /// A social account was connected.
+        SocialConnected = "social_connected",
+        /// A social account was disconnected.
+        SocialDisconnected = "social_disconnected",
+        /// Staff registered a social log-in provider.
+        ProviderAdded = "provider_added",
+        /// Staff changed a provider's registration.
+        ProviderChanged = "provider_changed",
+        /// Staff deleted a provider's registration.
+        ProviderDeleted = "provider_deleted",
     }
 }
 

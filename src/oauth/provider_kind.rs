@@ -4,48 +4,27 @@ use serde_json::Value;
 
 use super::provider_user::ProviderProfile;
 use super::providers;
+use crate::types::stored_enum;
 
-/// A provider that Daemun knows. The names are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProviderKind {
-    /// Kakao.
-    Kakao,
-    /// Naver.
-    Naver,
-    /// Google.
-    Google,
-    /// Facebook.
-    Facebook,
-    /// GitHub.
-    GitHub,
-    /// Any other provider that speaks OpenID Connect, found by its issuer.
-    Oidc,
+stored_enum! {
+    /// A provider that Daemun knows. The names are stored.
+    pub enum ProviderKind {
+        /// Kakao.
+        Kakao = "kakao",
+        /// Naver.
+        Naver = "naver",
+        /// Google.
+        Google = "google",
+        /// Facebook.
+        Facebook = "facebook",
+        /// GitHub.
+        GitHub = "github",
+        /// Any other provider that speaks OpenID Connect, found by its issuer.
+        Oidc = "oidc",
+    }
 }
 
 impl ProviderKind {
-    /// All kinds, in the order in which the admin's form offers them.
-    pub const ALL: [Self; 6] =
-        [Self::Kakao, Self::Naver, Self::Google, Self::Facebook, Self::GitHub, Self::Oidc];
-
-    /// Returns the stored name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Kakao => "kakao",
-            Self::Naver => "naver",
-            Self::Google => "google",
-            Self::Facebook => "facebook",
-            Self::GitHub => "github",
-            Self::Oidc => "oidc",
-        }
-    }
-
-    /// Reads a stored name.
-    #[must_use]
-    pub fn from_stored(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
-
     pub(super) fn adapter(self) -> &'static ProviderAdapter {
         match self {
             Self::Kakao => &providers::kakao::ADAPTER,

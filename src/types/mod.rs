@@ -7,6 +7,7 @@ mod email;
 mod from_text;
 mod ids;
 mod language;
+mod named_enum;
 mod password;
 mod permission;
 mod profile;
@@ -19,6 +20,7 @@ pub use email::{Email, EmailError};
 pub use from_text::{FromText, text_error};
 pub use ids::{BulkJobId, GroupId, SessionId, UserId, number};
 pub use language::Language;
+pub(crate) use named_enum::{named_enum, stored_enum};
 pub use password::{Password, PasswordError};
 pub use permission::{Permission, Permissions};
 pub use profile::{

@@ -2,61 +2,32 @@
 
 use std::fmt;
 
-/// A permission on the admin pages. The names are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Permission {
-    /// View users.
-    UsersView,
-    /// Create accounts.
-    UsersAdd,
-    /// Change accounts, and act on them short of deleting.
-    UsersChange,
-    /// Delete accounts.
-    UsersDelete,
-    /// End other users' sessions.
-    SessionsEnd,
-    /// Read the audit log.
-    AuditView,
-    /// View the settings.
-    SettingsView,
-    /// Change the providers of social log-in.
-    SocialChange,
+use super::stored_enum;
+
+stored_enum! {
+    /// A permission on the admin pages. The names are stored.
+    #[derive(Hash, PartialOrd, Ord)]
+    pub enum Permission {
+        /// View users.
+        UsersView = "users.view",
+        /// Create accounts.
+        UsersAdd = "users.add",
+        /// Change accounts, and act on them short of deleting.
+        UsersChange = "users.change",
+        /// Delete accounts.
+        UsersDelete = "users.delete",
+        /// End other users' sessions.
+        SessionsEnd = "sessions.end",
+        /// Read the audit log.
+        AuditView = "audit.view",
+        /// View the settings.
+        SettingsView = "settings.view",
+        /// Change the providers of social log-in.
+        SocialChange = "social.change",
+    }
 }
 
 impl Permission {
-    /// Every permission.
-    pub const ALL: [Self; 8] = [
-        Self::UsersView,
-        Self::UsersAdd,
-        Self::UsersChange,
-        Self::UsersDelete,
-        Self::SessionsEnd,
-        Self::AuditView,
-        Self::SettingsView,
-        Self::SocialChange,
-    ];
-
-    /// Returns the stored name, which is also the form value.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::UsersView => "users.view",
-            Self::UsersAdd => "users.add",
-            Self::UsersChange => "users.change",
-            Self::UsersDelete => "users.delete",
-            Self::SessionsEnd => "sessions.end",
-            Self::AuditView => "audit.view",
-            Self::SettingsView => "settings.view",
-            Self::SocialChange => "social.change",
-        }
-    }
-
-    /// Parses a stored name.
-    #[must_use]
-    pub fn from_stored(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|permission| permission.as_str() == name)
-    }
-
     fn bit(self) -> u16 {
         1 << (self as u16)
     }

@@ -25,31 +25,22 @@ pub(crate) use utoipa::openapi::path::HttpMethod;
 pub(crate) use self::fields::{FieldSpec, FieldType, optional, required};
 use super::error_detail::ErrorBody;
 use crate::i18n::Language;
+use crate::types::named_enum;
 
 /// The name of the security scheme.
 const BEARER: &str = "bearer";
 
-/// A section of the reference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Section {
-    Tokens,
-    Account,
-    Users,
-    Service,
+named_enum! {
+    /// A section of the reference.
+    pub(crate) enum Section {
+        Tokens = "tokens",
+        Account = "account",
+        Users = "users",
+        Service = "service",
+    }
 }
 
 impl Section {
-    const ALL: [Self; 4] = [Self::Tokens, Self::Account, Self::Users, Self::Service];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Tokens => "tokens",
-            Self::Account => "account",
-            Self::Users => "users",
-            Self::Service => "service",
-        }
-    }
-
     fn summary(self) -> &'static str {
         match self {
             Self::Tokens => "openapi.section.tokens",
@@ -166,7 +157,7 @@ impl Endpoint {
 
     fn operation(&self, language: Language) -> Operation {
         let mut operation = OperationBuilder::new()
-            .tag(self.section.name())
+            .tag(self.section.as_str())
             .summary(Some(language.say(self.summary)))
             .operation_id(Some(self.name()));
         for parameter in self.parameters() {
@@ -295,5 +286,5 @@ pub fn document(language: Language) -> OpenApi {
 
 fn tag(section: Section, language: Language) -> utoipa::openapi::Tag {
     let summary = language.say(section.summary());
-    TagBuilder::new().name(section.name()).description(Some(summary)).build()
+    TagBuilder::new().name(section.as_str()).description(Some(summary)).build()
 }

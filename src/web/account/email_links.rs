@@ -42,20 +42,14 @@ enum LinkAction {
 }
 
 impl LinkAction {
-    const ALL: [Self; 4] =
-        [Self::VerifyEmail, Self::ChangeEmail, Self::UndoEmailChange, Self::ReportCompromise];
-
-    fn purpose(self) -> Purpose {
-        match self {
-            Self::VerifyEmail => Purpose::VerifyEmail,
-            Self::ChangeEmail => Purpose::ChangeEmail,
-            Self::UndoEmailChange => Purpose::UndoEmailChange,
-            Self::ReportCompromise => Purpose::NotMe,
-        }
-    }
-
     fn of(link: &Link) -> Option<Self> {
-        Self::ALL.into_iter().find(|action| action.purpose() == link.purpose)
+        match link.purpose {
+            Purpose::VerifyEmail => Some(Self::VerifyEmail),
+            Purpose::ChangeEmail => Some(Self::ChangeEmail),
+            Purpose::UndoEmailChange => Some(Self::UndoEmailChange),
+            Purpose::NotMe => Some(Self::ReportCompromise),
+            Purpose::Setup | Purpose::ResetPassword => None,
+        }
     }
 
     /// Returns the translation keys of title, text and button.

@@ -149,7 +149,7 @@ impl PageContext {
     /// Returns the translation key of the flash message.
     #[must_use]
     pub fn flash(&self) -> Option<&'static str> {
-        self.flash.map(Flash::key)
+        self.flash.map(Flash::as_str)
     }
 
     /// Returns the user, when logged in.
