@@ -17,70 +17,162 @@ use crate::audit::AuditEventKind;
 use crate::db::Transaction;
 use crate::sessions;
 use crate::sessions::EndReason;
-use crate::types::{Permission, SessionId, UserId};
+use crate::types::{Permission, SessionId, UserId, stored_enum};
 
 /// How long a deletion by staff can be undone.
 const UNDO_WINDOW: Duration = Duration::from_hours(24);
 
-/// An action on an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AdminAction {
-    /// Activates the account; also cancels a deletion by staff.
-    Activate,
-    /// Suspends the account and ends its sessions.
-    Deactivate {
-        /// The reason, shown to staff only; may be empty.
-        reason: String,
-        /// When the suspension ends by itself.
-        until: Option<OffsetDateTime>,
-    },
-    /// Marks the address as verified without a link.
-    VerifyEmail,
-    /// Ends every session of the user.
-    EndSessions,
-    /// Suspends the account at once and deletes it after a day; until then
-    /// [`Activate`](Self::Activate) brings it back.
-    Delete,
+stored_enum! {
+    /// An action on an account. A new one needs a variant here, a row in [`AdminAction::spec`] and an arm in
+    /// [`change`]; the compiler asks for both.
+    #[derive(Serialize, Deserialize)]
+    pub enum AdminAction {
+        /// Activates the account; also cancels a deletion by staff.
+        Activate = "activate",
+        /// Suspends the account and ends its sessions.
+        Deactivate = "deactivate",
+        /// Marks the address as verified without a link.
+        VerifyEmail = "verify",
+        /// Ends every session of the user.
+        EndSessions = "end_sessions",
+        /// Suspends the account at once and deletes it after a day; until then
+        /// [`Activate`](Self::Activate) brings it back.
+        Delete = "delete",
+    }
+}
+
+/// What there is to know about an action: who may do it, and what it is called.
+#[derive(Debug, Clone, Copy)]
+pub struct ActionSpec {
+    /// The permission that the actor needs.
+    pub permission: Permission,
+    /// Whether the action takes the account away from its user.
+    pub is_dangerous: bool,
+    /// Whether a bulk job with this action can be undone.
+    pub is_undoable: bool,
+    /// The kind of its audit event.
+    pub audit_kind: AuditEventKind,
+    /// Translation keys of the page about one account: title, text and button.
+    pub labels: [&'static str; 3],
+    /// Translation keys of the page about many accounts: title and text.
+    pub bulk_labels: [&'static str; 2],
 }
 
 impl AdminAction {
+    /// Returns what there is to know about the action.
+    #[must_use]
+    pub fn spec(self) -> ActionSpec {
+        match self {
+            Self::Activate => ActionSpec {
+                permission: Permission::UsersChange,
+                is_dangerous: false,
+                is_undoable: false,
+                audit_kind: AuditEventKind::Activated,
+                labels: [
+                    "admin.user_action.activate.title",
+                    "admin.user_action.activate.text",
+                    "admin.user_action.activate.submit",
+                ],
+                bulk_labels: ["admin.bulk.activate.title", "admin.bulk.activate.text"],
+            },
+            Self::Deactivate => ActionSpec {
+                permission: Permission::UsersChange,
+                is_dangerous: true,
+                is_undoable: true,
+                audit_kind: AuditEventKind::Deactivated,
+                labels: [
+                    "admin.user_action.deactivate.title",
+                    "admin.user_action.deactivate.text",
+                    "admin.user_action.deactivate.submit",
+                ],
+                bulk_labels: ["admin.bulk.deactivate.title", "admin.bulk.deactivate.text"],
+            },
+            Self::VerifyEmail => ActionSpec {
+                permission: Permission::UsersChange,
+                is_dangerous: false,
+                is_undoable: false,
+                audit_kind: AuditEventKind::VerifiedByStaff,
+                labels: [
+                    "admin.user_action.verify.title",
+                    "admin.user_action.verify.text",
+                    "admin.user_action.verify.submit",
+                ],
+                bulk_labels: ["admin.bulk.verify.title", "admin.bulk.verify.text"],
+            },
+            Self::EndSessions => ActionSpec {
+                permission: Permission::SessionsEnd,
+                is_dangerous: false,
+                is_undoable: false,
+                audit_kind: AuditEventKind::SessionsEndedByStaff,
+                labels: [
+                    "admin.user_action.end_sessions.title",
+                    "admin.user_action.end_sessions.text",
+                    "admin.user_action.end_sessions.submit",
+                ],
+                bulk_labels: ["admin.bulk.end_sessions.title", "admin.bulk.end_sessions.text"],
+            },
+            Self::Delete => ActionSpec {
+                permission: Permission::UsersDelete,
+                is_dangerous: true,
+                is_undoable: true,
+                audit_kind: AuditEventKind::DeletedByStaff,
+                labels: [
+                    "admin.user_action.delete.title",
+                    "admin.user_action.delete.text",
+                    "admin.user_action.delete.submit",
+                ],
+                bulk_labels: ["admin.bulk.delete.title", "admin.bulk.delete.text"],
+            },
+        }
+    }
+
     /// Returns the permission that the actor needs.
     #[must_use]
-    pub fn permission(&self) -> Permission {
-        match self {
-            Self::Activate | Self::Deactivate { .. } | Self::VerifyEmail => Permission::UsersChange,
-            Self::EndSessions => Permission::SessionsEnd,
-            Self::Delete => Permission::UsersDelete,
-        }
+    pub fn permission(self) -> Permission {
+        self.spec().permission
     }
 
     /// Tells whether the action takes the account away from its user.
     #[must_use]
-    pub fn is_dangerous(&self) -> bool {
-        matches!(self, Self::Deactivate { .. } | Self::Delete)
-    }
-
-    fn audit_kind(&self) -> AuditEventKind {
-        match self {
-            Self::Activate => AuditEventKind::Activated,
-            Self::Deactivate { .. } => AuditEventKind::Deactivated,
-            Self::VerifyEmail => AuditEventKind::VerifiedByStaff,
-            Self::EndSessions => AuditEventKind::SessionsEndedByStaff,
-            Self::Delete => AuditEventKind::DeletedByStaff,
-        }
+    pub fn is_dangerous(self) -> bool {
+        self.spec().is_dangerous
     }
 
     /// Tells whether the account is already as the action would leave it.
     #[must_use]
-    pub fn is_moot(&self, account: &Account, now: OffsetDateTime) -> bool {
+    pub fn is_moot(self, account: &Account, now: OffsetDateTime) -> bool {
         match self {
             Self::Activate => account.is_active && account.deletes_at.is_none(),
             Self::VerifyEmail => account.user.email_verified_at.is_some(),
             Self::Delete => {
                 !account.is_active && account.deletes_at.is_some_and(|at| at <= now + UNDO_WINDOW)
             }
-            Self::Deactivate { .. } | Self::EndSessions => false,
+            Self::Deactivate | Self::EndSessions => false,
         }
+    }
+}
+
+/// What [`AdminAction::Deactivate`] needs besides a target; other actions ignore it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspension {
+    /// The reason, shown to staff only; may be empty.
+    pub reason: String,
+    /// When the suspension ends by itself.
+    pub until: Option<OffsetDateTime>,
+}
+
+/// An action with what it needs besides a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActionRequest {
+    /// The action.
+    pub action: AdminAction,
+    /// The reason and the end, where the action is a suspension.
+    pub suspension: Suspension,
+}
+
+impl From<AdminAction> for ActionRequest {
+    fn from(action: AdminAction) -> Self {
+        Self { action, suspension: Suspension::default() }
     }
 }
 
@@ -104,9 +196,10 @@ pub async fn perform(
     transaction: &Transaction,
     actor: Actor<'_>,
     target: UserId,
-    (action, facts): (&AdminAction, Value),
+    (request, facts): (&ActionRequest, Value),
     now: OffsetDateTime,
 ) -> Result<Option<PerformedAction>, AdminError> {
+    let action = request.action;
     if action.is_dangerous() {
         if actor.user.id == target {
             return Err(AdminError::OwnAccount);
@@ -124,11 +217,11 @@ pub async fn perform(
     if action.is_moot(&account, now) {
         return Ok(None);
     }
-    let (mut details, ended_sessions) = change(transaction, &account, action, now).await?;
+    let (mut details, ended_sessions) = change(transaction, &account, request, now).await?;
     if let (Some(details), Value::Object(facts)) = (details.as_object_mut(), facts) {
         details.extend(facts);
     }
-    let kind = action.audit_kind();
+    let kind = action.spec().audit_kind;
     record_event(transaction, actor, target, (kind, details), now).await?;
     Ok(Some(PerformedAction { before: account, kind, ended_sessions }))
 }
@@ -137,16 +230,17 @@ pub async fn perform(
 async fn change(
     transaction: &Transaction,
     account: &Account,
-    action: &AdminAction,
+    request: &ActionRequest,
     now: OffsetDateTime,
 ) -> Result<(Value, Vec<SessionId>), AdminError> {
     let (target, was_active) = (account.user.id, account.is_active);
-    match action {
+    match request.action {
         AdminAction::Activate => {
             accounts::activate(transaction, target, now).await?;
             Ok((json!({ "changes": { "is_active": [was_active, true] } }), Vec::new()))
         }
-        AdminAction::Deactivate { reason, until } => {
+        AdminAction::Deactivate => {
+            let Suspension { reason, until } = &request.suspension;
             // A deletion that the user scheduled goes on.
             let why = Deactivation { reason, until: *until, deletes_at: account.deletes_at };
             let ended = suspend(transaction, target, why, now).await?;

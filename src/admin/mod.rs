@@ -9,6 +9,7 @@
 
 mod action;
 pub mod bulk_job;
+pub mod bulk_queue;
 mod imported_user;
 mod store;
 
@@ -18,7 +19,7 @@ use serde_json::Value;
 use thiserror::Error;
 use time::OffsetDateTime;
 
-pub use action::{AdminAction, PerformedAction, perform};
+pub use action::{ActionRequest, AdminAction, PerformedAction, Suspension, perform};
 pub use imported_user::{ImportedUser, create_imported};
 
 use crate::accounts;

@@ -238,7 +238,8 @@ fn job(row: bulk_job::Model) -> BulkJob {
         kind: BulkJobKind::from_stored(&row.kind),
         actor: UserId(row.actor_id),
         info: RequestInfo::new(row.ip.parse().ok(), &row.user_agent, row.request_id, None),
-        state: BulkJobState::from_stored(&row.state),
+        // A state that only another version knows is none in which anything runs here.
+        state: BulkJobState::from_stored(&row.state).unwrap_or(BulkJobState::Stopped),
         cursor: row.cursor,
         total: row.total.map(i64::unsigned_abs),
         done: row.done.unsigned_abs(),

@@ -2,49 +2,27 @@
 
 use std::time::Duration;
 
-/// What a link is for; it cannot be used for anything else. The names are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Creating the first superuser.
-    Setup,
-    /// Verifying the e-mail address of an account.
-    VerifyEmail,
-    /// Choosing a new password without the old one.
-    ResetPassword,
-    /// Changing the e-mail address to the one that the link was sent to.
-    ChangeEmail,
-    /// Changing the e-mail address back.
-    UndoEmailChange,
-    /// "This wasn't me": ends every session and locks the password.
-    NotMe,
+use crate::types::stored_enum;
+
+stored_enum! {
+    /// What a link is for; it cannot be used for anything else. The names are stored.
+    pub enum Purpose {
+        /// Creating the first superuser.
+        Setup = "setup",
+        /// Verifying the e-mail address of an account.
+        VerifyEmail = "verify_email",
+        /// Choosing a new password without the old one.
+        ResetPassword = "reset_password",
+        /// Changing the e-mail address to the one that the link was sent to.
+        ChangeEmail = "change_email",
+        /// Changing the e-mail address back.
+        UndoEmailChange = "undo_email_change",
+        /// "This wasn't me": ends every session and locks the password.
+        NotMe = "not_me",
+    }
 }
 
 impl Purpose {
-    /// Every purpose.
-    pub const ALL: [Self; 6] = [
-        Self::Setup,
-        Self::VerifyEmail,
-        Self::ResetPassword,
-        Self::ChangeEmail,
-        Self::UndoEmailChange,
-        Self::NotMe,
-    ];
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Setup => "setup",
-            Self::VerifyEmail => "verify_email",
-            Self::ResetPassword => "reset_password",
-            Self::ChangeEmail => "change_email",
-            Self::UndoEmailChange => "undo_email_change",
-            Self::NotMe => "not_me",
-        }
-    }
-
-    pub(super) fn from_stored(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|purpose| purpose.as_str() == name)
-    }
-
     /// Returns how long a link is valid. Links that open an account are short-lived; links that
     /// protect one give its owner time to read their mail.
     #[must_use]

@@ -128,7 +128,7 @@ async fn destroy(
         return Err(ErrorDetail::reauthentication_required().into());
     }
     let actor = Actor { user: user.user(), info };
-    flows::admin::user_actions::perform(ctx, actor, user_id, &AdminAction::Delete)
+    flows::admin::user_actions::perform(ctx, actor, user_id, &AdminAction::Delete.into())
         .await
         .map_err(admin_error)?;
     Ok(Status::NoContent)

@@ -17,11 +17,11 @@ use crate::accounts::AccountSnapshot;
 use crate::accounts::search;
 use crate::accounts::search::{CursorPosition, MatchCount, SearchBounds, SortOrder, UserFilter};
 use crate::admin;
-use crate::admin::bulk_job;
 use crate::admin::bulk_job::{
     BatchProgress, BulkJob, BulkJobKind, BulkJobSpec, BulkJobState, BulkTargets, Claim,
 };
-use crate::admin::{Actor, AdminAction, AdminError, ImportedUser, PerformedAction};
+use crate::admin::bulk_queue;
+use crate::admin::{ActionRequest, Actor, AdminAction, AdminError, ImportedUser, PerformedAction};
 use crate::audit::AuditEventKind;
 use crate::context::Context;
 use crate::db::{DbError, Transaction};
@@ -66,7 +66,7 @@ pub struct Preview {
 pub async fn preview(
     ctx: &Context,
     actor: Actor<'_>,
-    action: &AdminAction,
+    action: AdminAction,
     selection: &Selection,
 ) -> Result<Preview, DbError> {
     match selection {
@@ -116,10 +116,10 @@ pub async fn preview(
 pub async fn enqueue(
     ctx: &Context,
     actor: Actor<'_>,
-    action: AdminAction,
+    request: ActionRequest,
     selection: Selection,
 ) -> Result<BulkJobId, AdminError> {
-    let needed = action.permission();
+    let needed = request.action.permission();
     let (targets, total) = match selection {
         Selection::Ids(mut ids) => {
             ids.sort_unstable();
@@ -138,8 +138,8 @@ pub async fn enqueue(
     if !admin::reload_actor(&transaction, actor.user.id).await?.may(needed) {
         return Err(AdminError::Forbidden);
     }
-    let spec = BulkJobSpec::Action { action, targets };
-    let id = bulk_job::enqueue(&transaction, &ctx.keys, actor, (&spec, total), now).await?;
+    let spec = BulkJobSpec::Action { request, targets };
+    let id = bulk_queue::enqueue(&transaction, &ctx.keys, actor, (&spec, total), now).await?;
     transaction.commit().await?;
     run_first_batch(ctx, actor, id).await;
     Ok(id)
@@ -182,15 +182,15 @@ pub async fn undo(
     of: BulkJobId,
 ) -> Result<BulkJobId, BulkJobError> {
     let now = ctx.clock.now();
-    let job = bulk_job::find(&ctx.db, of).await?.ok_or(BulkJobError::NotFound)?;
+    let job = bulk_queue::find(&ctx.db, of).await?.ok_or(BulkJobError::NotFound)?;
     let needed = job.kind.and_then(BulkJobKind::undo_permission).ok_or(BulkJobError::TooLate)?;
     let transaction = ctx.db.begin().await?;
     if !admin::reload_actor(&transaction, actor.user.id).await?.may(needed) {
         return Err(BulkJobError::Forbidden);
     }
     let spec = (&BulkJobSpec::Undo { job: of }, Some(job.done));
-    let id = bulk_job::enqueue(&transaction, &ctx.keys, actor, spec, now).await?;
-    if !bulk_job::set_undone(&transaction, of, id, now).await? {
+    let id = bulk_queue::enqueue(&transaction, &ctx.keys, actor, spec, now).await?;
+    if !bulk_queue::set_undone(&transaction, of, id, now).await? {
         return Err(BulkJobError::TooLate);
     }
     transaction.commit().await?;
@@ -203,13 +203,13 @@ pub async fn undo(
 /// # Errors
 /// [`BulkJobError`] says why it was refused.
 pub async fn stop(ctx: &Context, actor: Actor<'_>, id: BulkJobId) -> Result<(), BulkJobError> {
-    let job = bulk_job::find(&ctx.db, id).await?.ok_or(BulkJobError::NotFound)?;
+    let job = bulk_queue::find(&ctx.db, id).await?.ok_or(BulkJobError::NotFound)?;
     let transaction = ctx.db.begin().await?;
     let staff = admin::reload_actor(&transaction, actor.user.id).await?;
     if staff.id != job.actor && !staff.is_superuser {
         return Err(BulkJobError::Forbidden);
     }
-    if !bulk_job::stop(&transaction, id, ctx.clock.now()).await? {
+    if !bulk_queue::stop(&transaction, id, ctx.clock.now()).await? {
         return Err(BulkJobError::TooLate);
     }
     transaction.commit().await?;
@@ -252,7 +252,7 @@ impl From<DbError> for BatchFailed {
 /// # Errors
 /// [`BatchFailed`] when the database cannot; then the batch changed nothing.
 pub async fn run_next_batch(ctx: &Context, others: &[BulkJobId]) -> Result<bool, BatchFailed> {
-    if !bulk_job::is_any_running(&ctx.db).await? {
+    if !bulk_queue::is_any_running(&ctx.db).await? {
         return Ok(false);
     }
     claim_and_run(ctx, Claim::NextExcept(others)).await
@@ -260,7 +260,7 @@ pub async fn run_next_batch(ctx: &Context, others: &[BulkJobId]) -> Result<bool,
 
 async fn claim_and_run(ctx: &Context, claim: Claim<'_>) -> Result<bool, BatchFailed> {
     let transaction = ctx.db.begin().await?;
-    let locked = bulk_job::claim_next(&transaction, &ctx.keys, claim).await?;
+    let locked = bulk_queue::claim_next(&transaction, &ctx.keys, claim).await?;
     let Some((job, spec)) = locked else { return Ok(false) };
     let of = Some(job.id);
     let done = run_batch(ctx, transaction, (job, spec)).await;
@@ -285,7 +285,7 @@ async fn run_batch(
     let (Some(staff), Some(spec)) = (staff, spec) else {
         let (cursor, state) = (job.cursor, BulkJobState::Stopped);
         let progress = BatchProgress { cursor, done: 0, skipped: 0, state };
-        bulk_job::update_progress(&transaction, job.id, progress, now).await?;
+        bulk_queue::update_progress(&transaction, job.id, progress, now).await?;
         transaction.commit().await?;
         tracing::warn!(
             bulk_job.id = job.id.0,
@@ -295,8 +295,8 @@ async fn run_batch(
     };
     let actor = Actor { user: &staff, info: &job.info };
     let batch = match spec {
-        BulkJobSpec::Action { action, targets } => {
-            run_action_batch(ctx, &transaction, (actor, &job), (&action, &targets)).await?
+        BulkJobSpec::Action { request, targets } => {
+            run_action_batch(ctx, &transaction, (actor, &job), (&request, &targets)).await?
         }
         BulkJobSpec::Import { users, invite } => {
             run_import_batch(ctx, &transaction, (actor, &job), (&users, invite)).await?
@@ -305,7 +305,7 @@ async fn run_batch(
             run_undo_batch(ctx, &transaction, (actor, &job), of).await?
         }
     };
-    bulk_job::update_progress(&transaction, job.id, batch.progress, now).await?;
+    bulk_queue::update_progress(&transaction, job.id, batch.progress, now).await?;
     transaction.commit().await?;
     for (target, action, over) in batch.changed {
         admin::after_commit(ctx, actor, (target, action), over);
@@ -351,13 +351,13 @@ async fn run_action_batch(
     ctx: &Context,
     transaction: &Transaction,
     (actor, job): (Actor<'_>, &BulkJob),
-    (action, targets): (&AdminAction, &BulkTargets),
+    (request, targets): (&ActionRequest, &BulkTargets),
 ) -> Result<Batch, DbError> {
     let (mut batch, now) = (Batch::from(job.cursor), ctx.clock.now());
     let (ids, cursor, is_over) = next_targets(ctx, targets, UserId(job.cursor)).await?;
     for id in ids {
         let part = transaction.begin_nested().await?;
-        match run_action(&part, (actor, job), id, action, now).await {
+        match run_action(&part, (actor, job), id, request, now).await {
             Ok(Some(done)) => {
                 part.commit().await?;
                 batch.add_change(id, done.kind, done.ended_sessions);
@@ -384,15 +384,15 @@ async fn run_action(
     part: &Transaction,
     (actor, job): (Actor<'_>, &BulkJob),
     id: UserId,
-    action: &AdminAction,
+    request: &ActionRequest,
     now: OffsetDateTime,
 ) -> Result<Option<PerformedAction>, AdminError> {
     let facts = json!({ "bulk": job.id });
-    let done = admin::perform(part, actor, id, (action, facts), now).await?;
+    let done = admin::perform(part, actor, id, (request, facts), now).await?;
     if let Some(done) = &done
         && job.kind.is_some_and(|kind| kind.undo_permission().is_some())
     {
-        bulk_job::save_snapshot(part, job.id, &done.before).await?;
+        bulk_queue::save_snapshot(part, job.id, &done.before).await?;
     }
     Ok(done)
 }
@@ -455,7 +455,7 @@ async fn run_undo_batch(
     of: BulkJobId,
 ) -> Result<Batch, DbError> {
     let mut batch = Batch::from(job.cursor);
-    let snapshots = bulk_job::list_snapshots(transaction, of, job.cursor, BATCH_SIZE).await?;
+    let snapshots = bulk_queue::list_snapshots(transaction, of, job.cursor, BATCH_SIZE).await?;
     let cursor = snapshots.last().map_or(job.cursor, |(id, _)| id.0);
     let is_over = (snapshots.len() as u64) < BATCH_SIZE;
     for (id, before) in snapshots {

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use crate::accounts;
 use crate::admin;
-use crate::admin::{Actor, AdminAction, AdminError, lock_target};
+use crate::admin::{ActionRequest, Actor, AdminError, lock_target};
 use crate::audit::AuditEventKind;
 use crate::context::Context;
 use crate::links;
@@ -27,11 +27,11 @@ pub async fn perform(
     ctx: &Context,
     actor: Actor<'_>,
     target: UserId,
-    action: &AdminAction,
+    request: &ActionRequest,
 ) -> Result<(), AdminError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    let done = admin::perform(&transaction, actor, target, (action, json!({})), now).await?;
+    let done = admin::perform(&transaction, actor, target, (request, json!({})), now).await?;
     if let Some(done) = done {
         transaction.commit().await?;
         admin::after_commit(ctx, actor, (target, done.kind), done.ended_sessions);

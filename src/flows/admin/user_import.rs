@@ -7,8 +7,8 @@ use std::collections::HashSet;
 
 use crate::accounts;
 use crate::admin;
-use crate::admin::bulk_job;
 use crate::admin::bulk_job::BulkJobSpec;
+use crate::admin::bulk_queue;
 use crate::admin::{Actor, AdminError, ImportedUser};
 use crate::context::Context;
 use crate::crypto::{PasswordHash, QueueFull};
@@ -75,7 +75,7 @@ pub async fn draft(
     }
     let total = Some(users.len() as u64);
     let spec = BulkJobSpec::Import { users, invite };
-    let id = bulk_job::draft(&transaction, &ctx.keys, actor, (&spec, total), now).await?;
+    let id = bulk_queue::draft(&transaction, &ctx.keys, actor, (&spec, total), now).await?;
     transaction.commit().await?;
     Ok(id)
 }
@@ -87,7 +87,7 @@ pub async fn draft(
 /// [`DbError`] when the database cannot.
 pub async fn enqueue(ctx: &Context, actor: Actor<'_>, id: BulkJobId) -> Result<bool, DbError> {
     let transaction = ctx.db.begin().await?;
-    if !bulk_job::start_draft(&transaction, id, actor.user.id, ctx.clock.now()).await? {
+    if !bulk_queue::start_draft(&transaction, id, actor.user.id, ctx.clock.now()).await? {
         return Ok(false);
     }
     transaction.commit().await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::admin::bulk_job;
+use crate::admin::bulk_queue;
 use crate::context::Context;
 use crate::db::DbError;
 use crate::{accounts, audit, keys, links, outbox, sessions, throttle};
@@ -26,7 +26,7 @@ pub async fn sweep(ctx: &Context) -> Result<bool, DbError> {
         links::sweep(&transaction, now, u64::from(BATCH)).await?,
         audit::sweep(&transaction, now, u64::from(BATCH)).await?,
         outbox::sweep(&transaction, now, u64::from(BATCH)).await?,
-        bulk_job::sweep(&transaction, now, u64::from(BATCH)).await?,
+        bulk_queue::sweep(&transaction, now, u64::from(BATCH)).await?,
         keys::sweep(&transaction, now).await?,
     ];
     transaction.commit().await?;

@@ -6,18 +6,17 @@ use rocket::http::Status;
 use rocket::{Route, get, post, routes};
 use url::form_urlencoded;
 
-use super::show::BULK_JOBS;
 use crate::accounts::search::MatchCount;
-use crate::admin::{AdminAction, AdminError};
+use crate::admin::{ActionRequest, AdminAction, AdminError};
 use crate::flows;
 use crate::flows::admin::bulk_jobs::{Preview, Selection};
 use crate::http::guards::{SignedIn, ViewsUsers};
 use crate::paths;
-use crate::types::{Permission, UserId};
-use crate::web::admin::users::actions::{actor, number};
+use crate::types::{UserId, number};
 use crate::web::admin::users::index;
 use crate::web::admin::users::index::UserQuery;
 use crate::web::admin::users::suspension::SuspensionFields;
+use crate::web::admin::users::target::actor;
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Choices, FormPage, FormView, Hidden, Queried, Submitted, form};
@@ -36,74 +35,6 @@ const MAX_SELECTED: usize = 500;
 /// opened.
 const MAX_RETURN_PATH: usize = 2_000;
 
-/// An action on many users: form value, permission, keys of its label, title and text, and whether
-/// it takes accounts away.
-struct BulkAction {
-    value: &'static str,
-    permission: Permission,
-    labels: [&'static str; 3],
-    is_dangerous: bool,
-}
-
-const BULK_ACTIONS: [BulkAction; 5] = [
-    BulkAction {
-        value: "activate",
-        permission: Permission::UsersChange,
-        labels: [
-            "admin.user_action.activate.submit",
-            "admin.bulk.activate.title",
-            "admin.bulk.activate.text",
-        ],
-        is_dangerous: false,
-    },
-    BulkAction {
-        value: "deactivate",
-        permission: Permission::UsersChange,
-        labels: [
-            "admin.user_action.deactivate.submit",
-            "admin.bulk.deactivate.title",
-            "admin.bulk.deactivate.text",
-        ],
-        is_dangerous: true,
-    },
-    BulkAction {
-        value: "verify",
-        permission: Permission::UsersChange,
-        labels: [
-            "admin.user_action.verify.submit",
-            "admin.bulk.verify.title",
-            "admin.bulk.verify.text",
-        ],
-        is_dangerous: false,
-    },
-    BulkAction {
-        value: "end_sessions",
-        permission: Permission::SessionsEnd,
-        labels: [
-            "admin.user_action.end_sessions.submit",
-            "admin.bulk.end_sessions.title",
-            "admin.bulk.end_sessions.text",
-        ],
-        is_dangerous: false,
-    },
-    BulkAction {
-        value: "delete",
-        permission: Permission::UsersDelete,
-        labels: [
-            "admin.user_action.delete.submit",
-            "admin.bulk.delete.title",
-            "admin.bulk.delete.text",
-        ],
-        is_dangerous: true,
-    },
-];
-
-/// Returns the form values and label keys of the actions that the reader may do.
-pub(crate) fn choices(reader: &SignedIn) -> Vec<(&'static str, &'static str)> {
-    let may = BULK_ACTIONS.iter().filter(|kind| reader.user().may(kind.permission));
-    may.map(|kind| (kind.value, kind.labels[0])).collect()
-}
-
 form! {
     struct BulkForm {
         action: Hidden,
@@ -119,10 +50,6 @@ form! {
 }
 
 impl BulkForm {
-    fn kind(&self) -> Option<&'static BulkAction> {
-        BULK_ACTIONS.iter().find(|kind| kind.value == &*self.action)
-    }
-
     fn wants_all(&self) -> bool {
         matches!(&*self.all, "true" | "on")
     }
@@ -173,7 +100,10 @@ struct BulkPreviewPage<'a> {
     page: &'a PageContext,
     form: FormView,
     subject: &'a BulkSubject,
-    kind: &'static BulkAction,
+    /// Keys of title and text.
+    labels: [&'static str; 2],
+    has_suspension: bool,
+    is_dangerous: bool,
     count: String,
     count_token: String,
     is_empty: bool,
@@ -184,21 +114,19 @@ struct BulkPreviewPage<'a> {
 
 /// What the page needs beside its form.
 struct BulkSubject {
-    kind: &'static BulkAction,
+    action: AdminAction,
     preview: Preview,
     wants_all: bool,
-    action: String,
     ids: Vec<String>,
     filter: String,
 }
 
 impl BulkSubject {
-    fn new(kind: &'static BulkAction, preview: Preview, form: &BulkForm) -> Self {
+    fn new(action: AdminAction, preview: Preview, form: &BulkForm) -> Self {
         Self {
-            kind,
+            action,
             preview,
             wants_all: form.wants_all(),
-            action: form.action.to_string(),
             ids: form.id.raw().to_vec(),
             filter: form.filter.to_string(),
         }
@@ -214,18 +142,17 @@ async fn show_preview(
 ) -> Result<Response, Error> {
     let Queried(form) = form;
     if form.action.is_empty() {
-        return Ok(Response::redirect_to(BULK_JOBS));
+        return Ok(Response::redirect_to(paths::ADMIN_BULK_JOBS));
     }
-    let kind = kind(&form, &staff.0)?;
+    let action = action_of(&form, &staff.0)?;
     let Ok(selection) = form.selection() else {
         return Ok(Response::redirect_to(paths::ADMIN_USERS));
     };
-    require_reauthentication(kind, &form, &staff.0, &request)?;
+    require_reauthentication(action, &form, &staff.0, &request)?;
     let actor = actor(&staff.0, request.info);
-    let action = action(kind, None);
     let preview =
-        flows::admin::bulk_jobs::preview(request.context, actor, &action, &selection).await?;
-    let subject = BulkSubject::new(kind, preview, &form);
+        flows::admin::bulk_jobs::preview(request.context, actor, action, &selection).await?;
+    let subject = BulkSubject::new(action, preview, &form);
     BulkForm::render(FormView::empty(""), &subject, &request).await.map(Response::Page)
 }
 
@@ -237,7 +164,7 @@ async fn create(
     request: RequestContext<'_>,
 ) -> Result<Response, Error> {
     let ctx = request.context;
-    let kind = kind(&form, &staff.0)?;
+    let action = action_of(&form, &staff.0)?;
     let selection = match form.selection() {
         Ok(selection) => selection,
         Err(key) => {
@@ -246,12 +173,11 @@ async fn create(
             return Ok(Response::Page(page.with_status(Status::UnprocessableEntity)));
         }
     };
-    require_reauthentication(kind, &form, &staff.0, &request)?;
-    let action = action(kind, form.suspension.action());
+    require_reauthentication(action, &form, &staff.0, &request)?;
     let actor = actor(&staff.0, request.info);
-    let preview = flows::admin::bulk_jobs::preview(ctx, actor, &action, &selection).await?;
+    let preview = flows::admin::bulk_jobs::preview(ctx, actor, action, &selection).await?;
     let count = count_token(preview.count);
-    let subject = BulkSubject::new(kind, preview, &form);
+    let subject = BulkSubject::new(action, preview, &form);
     if form.count.is_empty() {
         let page = BulkForm::render(FormView::empty(""), &subject, &request).await;
         return page.map(Response::Page);
@@ -263,8 +189,9 @@ async fn create(
         let rejection = Rejection::on_form("admin.bulk.count_changed");
         return form.reject_on(&subject, rejection, &request).await;
     }
-    match flows::admin::bulk_jobs::enqueue(ctx, actor, action, selection).await {
-        Ok(id) => Ok(Response::redirect_to(format!("{BULK_JOBS}/{id}"))),
+    let request = ActionRequest { action, suspension: form.suspension.value().unwrap_or_default() };
+    match flows::admin::bulk_jobs::enqueue(ctx, actor, request, selection).await {
+        Ok(id) => Ok(Response::redirect_to(paths::admin_bulk_job(id))),
         Err(AdminError::Broken(error)) => Err(error.into()),
         Err(_) => Err(Status::Forbidden.into()),
     }
@@ -272,37 +199,22 @@ async fn create(
 
 /// Fails with a redirect to reauthenticate for a dangerous action, which leads back to its preview.
 fn require_reauthentication(
-    kind: &BulkAction,
+    action: AdminAction,
     form: &BulkForm,
     reader: &SignedIn,
     request: &RequestContext<'_>,
 ) -> Result<(), Error> {
-    if kind.is_dangerous && !reader.has_reauthenticated(request.context.clock.now()) {
+    if action.is_dangerous() && !reader.has_reauthenticated(request.context.clock.now()) {
         return Err(Error::ReauthenticationRequired(form.return_path()));
     }
     Ok(())
 }
 
 /// Returns the action, if it exists and the reader may do it.
-fn kind(form: &BulkForm, reader: &SignedIn) -> Result<&'static BulkAction, Error> {
-    let kind = form.kind().ok_or(Status::UnprocessableEntity)?;
-    let may = reader.user().may(kind.permission);
-    if may { Ok(kind) } else { Err(Status::Forbidden.into()) }
-}
-
-/// Returns what is done to each account. A suspension without readable fields is one without a reason:
-/// only a preview asks for it.
-fn action(kind: &BulkAction, suspension: Option<AdminAction>) -> AdminAction {
-    match kind.value {
-        "activate" => AdminAction::Activate,
-        "deactivate" => {
-            suspension.unwrap_or(AdminAction::Deactivate { reason: String::new(), until: None })
-        }
-        "verify" => AdminAction::VerifyEmail,
-        "end_sessions" => AdminAction::EndSessions,
-        "delete" => AdminAction::Delete,
-        other => unreachable!("{other} is not among the actions"),
-    }
+fn action_of(form: &BulkForm, reader: &SignedIn) -> Result<AdminAction, Error> {
+    let action = AdminAction::from_stored(&form.action).ok_or(Status::UnprocessableEntity)?;
+    let may = reader.user().may(action.permission());
+    if may { Ok(action) } else { Err(Status::Forbidden.into()) }
 }
 
 /// Encodes a count for the form.
@@ -323,7 +235,9 @@ impl FormPage<BulkSubject> for BulkForm {
         let (page, preview) = (&request.page, &subject.preview);
         let listed = preview.sample.len() as u64;
         Page::render(&BulkPreviewPage {
-            kind: subject.kind,
+            labels: subject.action.spec().bulk_labels,
+            has_suspension: subject.action == AdminAction::Deactivate,
+            is_dangerous: subject.action.is_dangerous(),
             count: index::count_label(preview.count, page),
             count_token: count_token(preview.count),
             is_empty: preview.count == MatchCount::Exactly(0),

@@ -6,15 +6,15 @@ use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
 use crate::accounts;
-use crate::admin::bulk_job;
 use crate::admin::bulk_job::{BulkJob, BulkJobKind, BulkJobState};
+use crate::admin::bulk_queue;
 use crate::context::Context;
 use crate::flows;
 use crate::flows::admin::bulk_jobs::BulkJobError;
 use crate::http::guards::{SignedIn, ViewsUsers};
 use crate::paths;
-use crate::types::{BulkJobId, RequestInfo};
-use crate::web::admin::users::actions::{actor, number};
+use crate::types::{BulkJobId, RequestInfo, number};
+use crate::web::admin::users::target::actor;
 use crate::web::error::Error;
 use crate::web::forms::{ButtonForm, Submitted};
 use crate::web::page::{Page, PageContext, Timestamp};
@@ -22,9 +22,6 @@ use crate::web::page::{Page, PageContext, Timestamp};
 pub(crate) fn routes() -> Vec<Route> {
     routes![index, show, undo, stop]
 }
-
-/// The path of the list.
-pub(crate) const BULK_JOBS: &str = paths::ADMIN_BULK_JOBS;
 
 /// Jobs in the list; older ones are in the audit log only.
 const MAX_LISTED: u64 = 50;
@@ -63,7 +60,7 @@ struct BulkJobRow {
 
 #[get("/admin/bulk")]
 async fn index(_staff: ViewsUsers, page: PageContext, ctx: &State<Context>) -> Result<Page, Error> {
-    let jobs = bulk_job::list_latest(&ctx.db, MAX_LISTED).await?;
+    let jobs = bulk_queue::list_latest(&ctx.db, MAX_LISTED).await?;
     let jobs = job_rows(ctx, &page, &jobs).await?;
     Page::render(&BulkJobsPage { page, jobs })
 }
@@ -100,9 +97,9 @@ async fn undo(
 ) -> Result<Redirect, Error> {
     let id = BulkJobId(number(id).ok_or(Status::NotFound)?);
     match flows::admin::bulk_jobs::undo(ctx, actor(&staff.0, info), id).await {
-        Ok(undo) => Ok(Redirect::to(format!("{BULK_JOBS}/{undo}"))),
+        Ok(undo) => Ok(Redirect::to(paths::admin_bulk_job(undo))),
         // The page says that it is too late, or which job undid it.
-        Err(BulkJobError::TooLate) => Ok(Redirect::to(format!("{BULK_JOBS}/{id}"))),
+        Err(BulkJobError::TooLate) => Ok(Redirect::to(paths::admin_bulk_job(id))),
         Err(error) => Err(reject(error)),
     }
 }
@@ -117,7 +114,7 @@ async fn stop(
 ) -> Result<Redirect, Error> {
     let id = BulkJobId(number(id).ok_or(Status::NotFound)?);
     match flows::admin::bulk_jobs::stop(ctx, actor(&staff.0, info), id).await {
-        Ok(()) | Err(BulkJobError::TooLate) => Ok(Redirect::to(format!("{BULK_JOBS}/{id}"))),
+        Ok(()) | Err(BulkJobError::TooLate) => Ok(Redirect::to(paths::admin_bulk_job(id))),
         Err(error) => Err(reject(error)),
     }
 }
@@ -132,7 +129,7 @@ fn reject(error: BulkJobError) -> Error {
 
 async fn find(id: &str, ctx: &Context) -> Result<BulkJob, Error> {
     let id = number(id).ok_or(Status::NotFound)?;
-    bulk_job::find(&ctx.db, BulkJobId(id)).await?.ok_or_else(|| Status::NotFound.into())
+    bulk_queue::find(&ctx.db, BulkJobId(id)).await?.ok_or_else(|| Status::NotFound.into())
 }
 
 fn may_stop(job: &BulkJob, reader: &SignedIn) -> bool {
@@ -170,11 +167,10 @@ async fn job_rows(
 /// Returns the key of the title.
 fn title(kind: Option<BulkJobKind>) -> &'static str {
     match kind {
-        Some(BulkJobKind::Activate) => "admin.bulk.activate.title",
-        Some(BulkJobKind::Deactivate) => "admin.bulk.deactivate.title",
-        Some(BulkJobKind::Verify) => "admin.bulk.verify.title",
-        Some(BulkJobKind::EndSessions) => "admin.bulk.end_sessions.title",
-        Some(BulkJobKind::Delete) => "admin.bulk.delete.title",
+        Some(BulkJobKind::Action(action)) => {
+            let [title, _] = action.spec().bulk_labels;
+            title
+        }
         Some(BulkJobKind::Import) => "admin.import.title",
         Some(BulkJobKind::Undo) => "admin.bulk.undo.title",
         None => "admin.bulk.other.title",

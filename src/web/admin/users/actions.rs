@@ -1,28 +1,21 @@
 //! Actions on one account, each with a page that explains it.
 //!
-//! A dangerous action needs a recent authentication; the administrator is asked for the password
-//! before.
+//! A dangerous action needs a recent authentication; the administrator is asked for the password before.
+//! What an action is stands in [`AdminAction`]; here are only its routes.
 
 use askama::Template;
-use rocket::http::Status;
-use rocket::response::Redirect;
 use rocket::{Route, get, post, routes};
 
-use super::edit;
 use super::suspension::SuspensionFields;
-use crate::accounts;
+use super::target::{HandlerResult, actor, find_changeable, redirect_to_user, rejection};
 use crate::accounts::Account;
-use crate::admin::{Actor, AdminAction, AdminError};
-use crate::context::Context;
+use crate::admin::{ActionRequest, AdminAction, AdminError};
 use crate::flows;
 use crate::http::guards::{ChangesUsers, DeletesUsers, EndsSessions, SignedIn};
-use crate::paths;
-pub(crate) use crate::types::number;
-use crate::types::{Permission, RequestInfo, UserId};
+use crate::types::UserId;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
-use crate::web::forms::rejection::Rejection;
-use crate::web::forms::{ButtonForm, Field, Form, FormPage, FormView, Hidden, Submitted, form};
+use crate::web::forms::{ButtonForm, Form, FormPage, FormView, Submitted, form};
 use crate::web::page::{Page, PageContext};
 use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
@@ -39,100 +32,41 @@ pub(crate) fn routes() -> Vec<Route> {
         end_sessions,
         confirm_delete,
         delete,
-        confirm_password,
-        password,
     ]
 }
 
-/// The result of a handler about one account; 403 and 404 are errors.
-pub(crate) type HandlerResult = Result<Response, Error>;
-
-/// An action as a page offers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UserAction {
-    Activate,
-    Restore,
-    Deactivate,
-    Verify,
-    EndSessions,
-    Delete,
-    Password,
+/// Returns the last part of the path.
+pub(crate) fn path(action: AdminAction) -> &'static str {
+    match action {
+        AdminAction::Activate => "activate",
+        AdminAction::Deactivate => "deactivate",
+        AdminAction::VerifyEmail => "verify",
+        AdminAction::EndSessions => "sessions/end",
+        AdminAction::Delete => "delete",
+    }
 }
 
-impl UserAction {
-    /// Returns the last part of the path.
-    pub(crate) fn path(self) -> &'static str {
-        match self {
-            Self::Activate | Self::Restore => "activate",
-            Self::Deactivate => "deactivate",
-            Self::Verify => "verify",
-            Self::EndSessions => "sessions/end",
-            Self::Delete => "delete",
-            Self::Password => "password",
-        }
+/// Returns the keys of the page's title, text and button. Activating an account that staff deleted has
+/// words of its own.
+pub(crate) fn labels(action: AdminAction, account: &Account) -> [&'static str; 3] {
+    let is_deleted = !account.is_active && account.deletes_at.is_some();
+    if action == AdminAction::Activate && is_deleted {
+        return [
+            "admin.user_action.restore.title",
+            "admin.user_action.restore.text",
+            "admin.user_action.restore.submit",
+        ];
     }
+    action.spec().labels
+}
 
-    /// Returns the keys of the page's title, text and button.
-    fn labels(self) -> [&'static str; 3] {
-        match self {
-            Self::Activate => [
-                "admin.user_action.activate.title",
-                "admin.user_action.activate.text",
-                "admin.user_action.activate.submit",
-            ],
-            Self::Restore => [
-                "admin.user_action.restore.title",
-                "admin.user_action.restore.text",
-                "admin.user_action.restore.submit",
-            ],
-            Self::Deactivate => [
-                "admin.user_action.deactivate.title",
-                "admin.user_action.deactivate.text",
-                "admin.user_action.deactivate.submit",
-            ],
-            Self::Verify => [
-                "admin.user_action.verify.title",
-                "admin.user_action.verify.text",
-                "admin.user_action.verify.submit",
-            ],
-            Self::EndSessions => [
-                "admin.user_action.end_sessions.title",
-                "admin.user_action.end_sessions.text",
-                "admin.user_action.end_sessions.submit",
-            ],
-            Self::Delete => [
-                "admin.user_action.delete.title",
-                "admin.user_action.delete.text",
-                "admin.user_action.delete.submit",
-            ],
-            Self::Password => [
-                "admin.user_action.password_reset.title",
-                "admin.user_action.password_reset.text",
-                "admin.user_action.password_reset.submit",
-            ],
-        }
-    }
-
-    fn flash(self) -> Flash {
-        match self {
-            Self::Activate | Self::Restore => Flash::UserActivated,
-            Self::Deactivate => Flash::UserDeactivated,
-            Self::Verify => Flash::UserVerified,
-            Self::EndSessions => Flash::UserSessionsEnded,
-            Self::Delete => Flash::UserDeleted,
-            Self::Password => Flash::UserPasswordLocked,
-        }
-    }
-
-    /// Returns the key of its label in a list of actions.
-    pub(crate) fn name(self) -> &'static str {
-        let [title, _, button] = self.labels();
-        if self == Self::Password { title } else { button }
-    }
-
-    /// Tells whether it needs a recent authentication.
-    pub(crate) fn is_dangerous(self) -> bool {
-        matches!(self, Self::Deactivate | Self::Delete)
+fn flash(action: AdminAction) -> Flash {
+    match action {
+        AdminAction::Activate => Flash::UserActivated,
+        AdminAction::Deactivate => Flash::UserDeactivated,
+        AdminAction::VerifyEmail => Flash::UserVerified,
+        AdminAction::EndSessions => Flash::UserSessionsEnded,
+        AdminAction::Delete => Flash::UserDeleted,
     }
 }
 
@@ -142,17 +76,9 @@ form! {
     }
 }
 
-form! {
-    struct PasswordForm {
-        /// `link` or `unusable`.
-        action: Hidden,
-        send: Field<bool>,
-    }
-}
-
 /// What the page of an action needs beside its form.
 struct ActionSubject {
-    action: UserAction,
+    action: AdminAction,
     account: Account,
 }
 
@@ -161,7 +87,6 @@ trait ActionForm: Form {}
 
 impl ActionForm for ButtonForm {}
 impl ActionForm for DeactivateForm {}
-impl ActionForm for PasswordForm {}
 
 impl<F: ActionForm> FormPage<ActionSubject> for F {
     async fn render(
@@ -169,18 +94,15 @@ impl<F: ActionForm> FormPage<ActionSubject> for F {
         ActionSubject { action, account }: &ActionSubject,
         request: &RequestContext<'_>,
     ) -> Result<Page, Error> {
-        let is_restore =
-            *action == UserAction::Activate && !account.is_active && account.deletes_at.is_some();
-        let action = if is_restore { UserAction::Restore } else { *action };
+        let action = *action;
         Page::render(&ConfirmPage {
             page: &request.page,
             form,
             id: account.user.id,
             email: account.user.email.as_typed(),
-            path: action.path(),
-            labels: action.labels(),
-            has_reason: action == UserAction::Deactivate,
-            has_password: action == UserAction::Password,
+            path: path(action),
+            labels: labels(action, account),
+            has_suspension: action == AdminAction::Deactivate,
             is_dangerous: action.is_dangerous(),
         })
     }
@@ -195,19 +117,8 @@ struct ConfirmPage<'a> {
     email: &'a str,
     path: &'static str,
     labels: [&'static str; 3],
-    has_reason: bool,
-    has_password: bool,
+    has_suspension: bool,
     is_dangerous: bool,
-}
-
-#[derive(Template)]
-#[template(path = "admin/users/link.html")]
-struct LinkPage<'a> {
-    page: &'a PageContext,
-    id: UserId,
-    email: &'a str,
-    url: String,
-    is_sent: bool,
 }
 
 #[get("/admin/users/<id>/activate")]
@@ -216,7 +127,7 @@ async fn confirm_activate(
     staff: ChangesUsers,
     request: RequestContext<'_>,
 ) -> HandlerResult {
-    confirm(UserAction::Activate, id, &staff.0, &request).await
+    confirm(AdminAction::Activate, id, &staff.0, &request).await
 }
 
 #[post("/admin/users/<id>/activate", data = "<form>")]
@@ -226,7 +137,7 @@ async fn activate(
     staff: ChangesUsers,
     request: RequestContext<'_>,
 ) -> HandlerResult {
-    submit(UserAction::Activate, id, &form, &staff.0, &request).await
+    submit(AdminAction::Activate, id, &form, &staff.0, &request).await
 }
 
 #[get("/admin/users/<id>/verify")]
@@ -235,7 +146,7 @@ async fn confirm_verify(
     staff: ChangesUsers,
     request: RequestContext<'_>,
 ) -> HandlerResult {
-    confirm(UserAction::Verify, id, &staff.0, &request).await
+    confirm(AdminAction::VerifyEmail, id, &staff.0, &request).await
 }
 
 #[post("/admin/users/<id>/verify", data = "<form>")]
@@ -245,7 +156,7 @@ async fn verify(
     staff: ChangesUsers,
     request: RequestContext<'_>,
 ) -> HandlerResult {
-    submit(UserAction::Verify, id, &form, &staff.0, &request).await
+    submit(AdminAction::VerifyEmail, id, &form, &staff.0, &request).await
 }
 
 #[get("/admin/users/<id>/sessions/end")]
@@ -254,7 +165,7 @@ async fn confirm_end_sessions(
     staff: EndsSessions,
     request: RequestContext<'_>,
 ) -> HandlerResult {
-    confirm(UserAction::EndSessions, id, &staff.0, &request).await
+    confirm(AdminAction::EndSessions, id, &staff.0, &request).await
 }
 
 #[post("/admin/users/<id>/sessions/end", data = "<form>")]
@@ -264,7 +175,7 @@ async fn end_sessions(
     staff: EndsSessions,
     request: RequestContext<'_>,
 ) -> HandlerResult {
-    submit(UserAction::EndSessions, id, &form, &staff.0, &request).await
+    submit(AdminAction::EndSessions, id, &form, &staff.0, &request).await
 }
 
 #[get("/admin/users/<id>/delete")]
@@ -273,7 +184,7 @@ async fn confirm_delete(
     staff: DeletesUsers,
     request: RequestContext<'_>,
 ) -> HandlerResult {
-    confirm(UserAction::Delete, id, &staff.0, &request).await
+    confirm(AdminAction::Delete, id, &staff.0, &request).await
 }
 
 #[post("/admin/users/<id>/delete", data = "<form>")]
@@ -283,7 +194,7 @@ async fn delete(
     staff: DeletesUsers,
     request: RequestContext<'_>,
 ) -> HandlerResult {
-    submit(UserAction::Delete, id, &form, &staff.0, &request).await
+    submit(AdminAction::Delete, id, &form, &staff.0, &request).await
 }
 
 #[get("/admin/users/<id>/deactivate")]
@@ -292,16 +203,7 @@ async fn confirm_deactivate(
     staff: ChangesUsers,
     request: RequestContext<'_>,
 ) -> HandlerResult {
-    confirm(UserAction::Deactivate, id, &staff.0, &request).await
-}
-
-#[get("/admin/users/<id>/password")]
-async fn confirm_password(
-    id: &str,
-    staff: ChangesUsers,
-    request: RequestContext<'_>,
-) -> HandlerResult {
-    confirm(UserAction::Password, id, &staff.0, &request).await
+    confirm(AdminAction::Deactivate, id, &staff.0, &request).await
 }
 
 #[post("/admin/users/<id>/deactivate", data = "<form>")]
@@ -313,58 +215,18 @@ async fn deactivate(
 ) -> HandlerResult {
     let account = find_changeable(id, &staff.0, request.context).await?;
     request.require_reauthentication(&staff.0)?;
-    let subject = ActionSubject { action: UserAction::Deactivate, account };
-    let action = form.suspension.action().filter(|_| form.errors.is_empty());
-    let Some(action) = action else { return form.rerender_on(&subject, &request).await };
+    let subject = ActionSubject { action: AdminAction::Deactivate, account };
+    let suspension = form.suspension.value().filter(|_| form.errors.is_empty());
+    let Some(suspension) = suspension else { return form.rerender_on(&subject, &request).await };
+    let action = ActionRequest { action: AdminAction::Deactivate, suspension };
     let (actor, target) = (actor(&staff.0, request.info), subject.account.user.id);
     let result = flows::admin::user_actions::perform(request.context, actor, target, &action).await;
     respond(result, subject, &form, &staff.0, &request).await
 }
 
-/// Creates a link for a new password, or makes the password unusable.
-#[post("/admin/users/<id>/password", data = "<form>")]
-async fn password(
-    id: &str,
-    form: Submitted<PasswordForm>,
-    staff: ChangesUsers,
-    request: RequestContext<'_>,
-) -> HandlerResult {
-    let (ctx, staff) = (request.context, staff.0);
-    let account = find_changeable(id, &staff, ctx).await?;
-    let subject = ActionSubject { action: UserAction::Password, account };
-    let Some(by_email) = form.send.value().filter(|_| form.errors.is_empty()) else {
-        return form.rerender_on(&subject, &request).await;
-    };
-    let (actor, target) = (actor(&staff, request.info), subject.account.user.id);
-    let result = match &*form.action {
-        "link" => {
-            match flows::admin::user_actions::create_reset_link(ctx, actor, target, by_email).await
-            {
-                Ok(token) => {
-                    let url = edit::reset_url(ctx, &token);
-                    let email = subject.account.user.email.as_typed();
-                    let page = &request.page;
-                    let page = LinkPage { page, id: target, email, url, is_sent: by_email };
-                    return Ok(Response::Page(Page::render(&page)?));
-                }
-                Err(error) => Err(error),
-            }
-        }
-        "unusable" => {
-            request.require_reauthentication(&staff)?;
-            flows::admin::user_actions::lock_password(ctx, actor, target).await
-        }
-        _ => {
-            let rejection = Rejection::on_form("admin.user_action.unknown");
-            return form.reject_on(&subject, rejection, &request).await;
-        }
-    };
-    respond(result, subject, &form, &staff, &request).await
-}
-
 /// Renders the page of an action.
 async fn confirm(
-    action: UserAction,
+    action: AdminAction,
     id: &str,
     staff: &SignedIn,
     request: &RequestContext<'_>,
@@ -379,7 +241,7 @@ async fn confirm(
 
 /// Does an action whose form has only a button.
 async fn submit(
-    action: UserAction,
+    action: AdminAction,
     id: &str,
     form: &Submitted<ButtonForm>,
     staff: &SignedIn,
@@ -390,15 +252,8 @@ async fn submit(
         request.require_reauthentication(staff)?;
     }
     let (actor, target) = (actor(staff, request.info), account.user.id);
-    let admin_action = match action {
-        UserAction::Activate | UserAction::Restore => AdminAction::Activate,
-        UserAction::Verify => AdminAction::VerifyEmail,
-        UserAction::EndSessions => AdminAction::EndSessions,
-        UserAction::Delete => AdminAction::Delete,
-        UserAction::Deactivate | UserAction::Password => return Err(Status::NotFound.into()),
-    };
     let result =
-        flows::admin::user_actions::perform(request.context, actor, target, &admin_action).await;
+        flows::admin::user_actions::perform(request.context, actor, target, &action.into()).await;
     respond(result, ActionSubject { action, account }, form, staff, request).await
 }
 
@@ -412,65 +267,9 @@ async fn respond<F: ActionForm>(
 ) -> HandlerResult {
     match result {
         Ok(()) => {
-            request.flash(subject.action.flash());
+            request.flash(flash(subject.action));
             Ok(Response::Redirect(redirect_to_user(subject.account.user.id, staff)))
         }
         Err(error) => form.reject_on(&subject, rejection(error)?, request).await,
-    }
-}
-
-/// Returns the message for an action that was refused; 403 and 404 have pages of their own.
-pub(crate) fn rejection(error: AdminError) -> Result<Rejection, Error> {
-    match error {
-        AdminError::NotFound => Err(Status::NotFound.into()),
-        AdminError::Forbidden => Err(Status::Forbidden.into()),
-        AdminError::OwnAccount => Ok(Rejection::on_form("admin.user_action.yourself")),
-        AdminError::LastSuperuser => Ok(Rejection::on_form("admin.user_action.last_superuser")),
-        AdminError::Broken(error) => Err(error.into()),
-    }
-}
-
-/// Returns the account of a path, if the reader may change it.
-pub(crate) async fn find_changeable(
-    id: &str,
-    staff: &SignedIn,
-    ctx: &Context,
-) -> Result<Account, Error> {
-    let account = find(id, ctx).await?;
-    if is_protected(&account, staff) { Err(Status::Forbidden.into()) } else { Ok(account) }
-}
-
-/// Returns the account of a path. Only the canonical form of an id has an account.
-pub(crate) async fn find(id: &str, ctx: &Context) -> Result<Account, Error> {
-    let id = number(id).ok_or(Status::NotFound)?;
-    let account = accounts::find_by_id(&ctx.db, UserId(id)).await?;
-    account.ok_or_else(|| Status::NotFound.into())
-}
-
-/// Tells whether the account is a superuser's and the reader is none; the use case checks again.
-pub(crate) fn is_protected(account: &Account, staff: &SignedIn) -> bool {
-    account.user.is_superuser && !staff.user().is_superuser
-}
-
-pub(crate) fn actor<'a>(staff: &'a SignedIn, info: &'a RequestInfo) -> Actor<'a> {
-    Actor { user: staff.user(), info }
-}
-
-/// Redirects to the account, or to the dashboard when the reader may not see accounts.
-pub(crate) fn redirect_to_user(id: UserId, staff: &SignedIn) -> Redirect {
-    let may_see = staff.user().may(Permission::UsersView);
-    Redirect::to(if may_see { paths::admin_user(id) } else { paths::ADMIN.to_owned() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_account_has_one_path() {
-        assert_eq!(number("7"), Some(7));
-        for text in ["", "0", "-7", "+7", "07", "7 ", "x", "9223372036854775808"] {
-            assert_eq!(number(text), None, "{text}");
-        }
     }
 }

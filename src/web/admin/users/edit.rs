@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use askama::Template;
 use rocket::{Route, get, post, routes};
 
-use super::actions;
-use super::actions::{HandlerResult, UserAction};
+use super::target::HandlerResult;
 use super::user_form::{UserForm, merge};
+use super::{actions, password, target};
 use crate::accounts::Account;
+use crate::admin::AdminAction;
 use crate::audit;
 use crate::audit::RecordedEvent;
 use crate::context::Context;
@@ -103,7 +104,7 @@ struct UserPage<'a> {
     emails: Vec<EmailRow>,
     events: Vec<UserEventRow>,
     may_read_audit: bool,
-    actions: Vec<UserAction>,
+    actions: Vec<ActionLink>,
     invitation_url: Option<&'a str>,
 }
 
@@ -147,7 +148,7 @@ struct UserSubject {
 #[get("/admin/users/<id>")]
 async fn show(id: &str, staff: ViewsUsers, request: RequestContext<'_>) -> Result<Page, Error> {
     let (ctx, jar) = (request.context, request.cookies);
-    let account = actions::find(id, ctx).await?;
+    let account = target::find(id, ctx).await?;
     let groups = groups::list_of_user(&ctx.db, account.user.id).await?;
     let invitation = cookies::take_flashed_invitation(jar, ctx, account.user.id);
     let invitation_url = invitation.map(|token| reset_url(ctx, &token));
@@ -165,7 +166,7 @@ async fn update(
     request: RequestContext<'_>,
 ) -> HandlerResult {
     let (ctx, staff) = (request.context, staff.0);
-    let account = actions::find_changeable(id, &staff, ctx).await?;
+    let account = target::find_changeable(id, &staff, ctx).await?;
     let target = account.user.id;
     let groups = groups::list_of_user(&ctx.db, target).await?;
     let current = UserWithGroups { account, groups };
@@ -174,11 +175,11 @@ async fn update(
     let Some(edit) = edit.filter(|_| form.errors.is_empty()) else {
         return form.rerender_on(&subject, &request).await;
     };
-    let actor = actions::actor(&subject.staff, request.info);
+    let actor = target::actor(&subject.staff, request.info);
     match flows::admin::user_update::replace(ctx, actor, target, &edit).await {
         Ok(_) => {
             request.flash(Flash::UserSaved);
-            Ok(Response::Redirect(actions::redirect_to_user(target, &subject.staff)))
+            Ok(Response::Redirect(target::redirect_to_user(target, &subject.staff)))
         }
         Err(UpdateUserError::ReauthenticationRequired) => Err(request.reauthentication_required()),
         Err(UpdateUserError::Stale(now)) => {
@@ -196,7 +197,7 @@ async fn update(
 /// Returns the message for an account that was not saved.
 fn rejection(error: UpdateUserError) -> Result<Rejection, Error> {
     match error {
-        UpdateUserError::Admin(error) => actions::rejection(error),
+        UpdateUserError::Admin(error) => target::rejection(error),
         UpdateUserError::EmailTaken => Ok(Rejection::on_field("email", "email.taken")),
         UpdateUserError::LocalEmail => Ok(Rejection::on_field("email", "email.local")),
         UpdateUserError::GroupNotFound => {
@@ -244,7 +245,7 @@ async fn render(
         id,
         email: user.email.as_typed().to_owned(),
         name: user.profile.name.as_str().to_owned(),
-        may_change: reader.may(Permission::UsersChange) && !actions::is_protected(account, staff),
+        may_change: reader.may(Permission::UsersChange) && !target::is_protected(account, staff),
         may_make_superusers: reader.is_superuser,
         groups: group_checkboxes(ctx, reader.permissions()).await?,
         group_names: current.groups.iter().map(|(_, name)| name.clone()).collect(),
@@ -336,38 +337,46 @@ fn email_row(email: &OutboxEntry, page: &PageContext) -> EmailRow {
     }
 }
 
-/// Returns what the reader may do to the account; less when its user has permissions that the
-/// reader lacks.
-fn available_actions(account: &Account, staff: &SignedIn, outranks: bool) -> Vec<UserAction> {
-    let reader = staff.user();
-    if actions::is_protected(account, staff) {
+/// A link to the page of an action.
+struct ActionLink {
+    path: &'static str,
+    label: &'static str,
+    is_dangerous: bool,
+}
+
+/// Returns what the reader may do to the account; less when its user has permissions that the reader
+/// lacks.
+fn available_actions(account: &Account, staff: &SignedIn, outranks: bool) -> Vec<ActionLink> {
+    if target::is_protected(account, staff) {
         return Vec::new();
     }
+    let reader = staff.user();
     let is_oneself = account.user.id == reader.id;
     let is_being_deleted = !account.is_active && account.deletes_at.is_some();
-    let mut actions = Vec::new();
-    if reader.may(Permission::UsersChange) {
-        match (account.is_active, is_being_deleted) {
-            (_, true) => actions.push(UserAction::Restore),
-            (false, false) => actions.push(UserAction::Activate),
-            (true, false) if !is_oneself => actions.push(UserAction::Deactivate),
-            (true, false) => {}
-        }
-        if account.user.email_verified_at.is_none() {
-            actions.push(UserAction::Verify);
-        }
-        actions.push(UserAction::Password);
+    let is_offered = |action: AdminAction| {
+        let fits = match action {
+            AdminAction::Activate => !account.is_active,
+            AdminAction::Deactivate => account.is_active,
+            AdminAction::VerifyEmail => account.user.email_verified_at.is_none(),
+            AdminAction::EndSessions => true,
+            AdminAction::Delete => !is_being_deleted,
+        };
+        let is_allowed = !action.is_dangerous() || (!is_oneself && !outranks);
+        fits && is_allowed && reader.may(action.permission())
+    };
+    let actions: Vec<_> =
+        AdminAction::ALL.into_iter().filter(|action| is_offered(*action)).collect();
+    let link = |action: &AdminAction| {
+        let [.., label] = actions::labels(*action, account);
+        ActionLink { path: actions::path(*action), label, is_dangerous: action.is_dangerous() }
+    };
+    let mut links: Vec<_> = actions.iter().map(link).collect();
+    if reader.may(Permission::UsersChange) && (is_oneself || !outranks) {
+        let changes = |action: &&AdminAction| action.permission() == Permission::UsersChange;
+        let [label, ..] = password::LABELS;
+        // After the actions that change the account, before those that end something.
+        let position = actions.iter().take_while(changes).count();
+        links.insert(position, ActionLink { path: "password", label, is_dangerous: false });
     }
-    if reader.may(Permission::SessionsEnd) {
-        actions.push(UserAction::EndSessions);
-    }
-    if reader.may(Permission::UsersDelete) && !is_oneself && !is_being_deleted {
-        actions.push(UserAction::Delete);
-    }
-    if outranks && !is_oneself {
-        actions.retain(|action| {
-            !matches!(action, UserAction::Deactivate | UserAction::Delete | UserAction::Password)
-        });
-    }
-    actions
+    links
 }

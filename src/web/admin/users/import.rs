@@ -5,15 +5,15 @@ use rocket::http::Status;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
-use super::actions::{actor, number};
 use super::import_list;
 use super::import_list::{ImportList, ImportOptions};
+use super::target::actor;
 use crate::admin::AdminError;
 use crate::context::Context;
 use crate::flows;
 use crate::http::guards::{AddsUsers, SignedIn};
-use crate::types::{BulkJobId, Permission, RequestInfo};
-use crate::web::admin::bulk::show::BULK_JOBS;
+use crate::paths;
+use crate::types::{BulkJobId, Permission, RequestInfo, number};
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{FormView, Hidden, Submitted, form};
@@ -124,7 +124,7 @@ async fn start(
     if let Some(plan) = plan
         && flows::admin::user_import::enqueue(ctx, actor(&staff.0, info), plan).await?
     {
-        return Ok(Response::Redirect(Redirect::to(format!("{BULK_JOBS}/{plan}"))));
+        return Ok(Response::Redirect(Redirect::to(paths::admin_bulk_job(plan))));
     }
     rerender("admin.import.draft_gone", &staff.0, page).map(Response::Page)
 }

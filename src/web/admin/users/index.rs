@@ -10,13 +10,13 @@ use crate::accounts::search::{
     Cursor, CursorPosition, MatchCount, SearchBounds, SearchPage, SearchTerms, SortOrder,
     UserFilter, UserSummary,
 };
+use crate::admin::AdminAction;
 use crate::context::Context;
 use crate::groups;
 use crate::http::guards::{SignedIn, ViewsUsers};
 use crate::http::query_text::QueryText;
 use crate::paths;
 use crate::types::Permission;
-use crate::web::admin::bulk::new;
 use crate::web::error::Error;
 use crate::web::page::{Page, PageContext, Timestamp};
 
@@ -260,7 +260,7 @@ async fn render(
         is_filtered: filter != Some(UserFilter::default()),
         is_window_exhausted: found.is_window_exhausted,
         may_add: reader.user().may(Permission::UsersAdd),
-        actions: new::choices(reader),
+        actions: bulk_actions(reader),
         filter: query.link("", SortOrder::default(), &[]).trim_start_matches('?').to_owned(),
         csv: query.link(paths::ADMIN_USERS_CSV, sort, &[]),
         first: (place != CursorPosition::Start).then(|| query.link(paths::ADMIN_USERS, sort, &[])),
@@ -272,6 +272,17 @@ async fn render(
         page,
     };
     Page::render(&page)
+}
+
+/// Returns the form values and label keys of the actions on many users that the reader may do.
+fn bulk_actions(reader: &SignedIn) -> Vec<(&'static str, &'static str)> {
+    let actions = AdminAction::ALL.into_iter();
+    let actions = actions.filter(|action| reader.user().may(action.permission()));
+    let choice = |action: AdminAction| {
+        let [.., label] = action.spec().labels;
+        (action.as_str(), label)
+    };
+    actions.map(choice).collect()
 }
 
 fn no_users() -> SearchPage {

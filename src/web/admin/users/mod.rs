@@ -7,7 +7,9 @@ pub(crate) mod import;
 pub(crate) mod import_list;
 pub(crate) mod index;
 pub(crate) mod new;
+mod password;
 pub(crate) mod suspension;
+pub(crate) mod target;
 mod user_form;
 
 use rocket::Route;
@@ -18,6 +20,7 @@ pub(crate) fn routes() -> Vec<Route> {
         new::routes(),
         edit::routes(),
         actions::routes(),
+        password::routes(),
         import::routes(),
         csv::routes(),
     ]

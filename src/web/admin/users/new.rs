@@ -4,9 +4,9 @@ use askama::Template;
 use rocket::http::Status;
 use rocket::{Route, get, post, routes};
 
-use super::actions;
 use super::edit;
 use super::edit::GroupCheckbox;
+use super::target;
 use super::user_form;
 use crate::flows;
 use crate::flows::admin::user_create::{CreateUserError, NewUser};
@@ -106,14 +106,14 @@ async fn create(
     let Some(new_user) = new_user.filter(|_| form.errors.is_empty()) else {
         return form.rerender_on(&staff, &request).await;
     };
-    let actor = actions::actor(&staff, request.info);
+    let actor = target::actor(&staff, request.info);
     match flows::admin::user_create::create(ctx, actor, new_user).await {
         Ok(added) => {
             request.flash(Flash::UserCreated);
             if let Some(invitation) = added.invitation {
                 cookies::flash_invitation(request.cookies, ctx, added.user, &invitation);
             }
-            Ok(Response::Redirect(actions::redirect_to_user(added.user, &staff)))
+            Ok(Response::Redirect(target::redirect_to_user(added.user, &staff)))
         }
         Err(CreateUserError::ReauthenticationRequired) => Err(request.reauthentication_required()),
         Err(error) => form.reject_on(&staff, rejection(error)?, &request).await,
@@ -123,7 +123,7 @@ async fn create(
 /// Returns the message for an account that was not created.
 fn rejection(error: CreateUserError) -> Result<Rejection, Error> {
     match error {
-        CreateUserError::Admin(error) => actions::rejection(error),
+        CreateUserError::Admin(error) => target::rejection(error),
         CreateUserError::EmailTaken => Ok(Rejection::on_field("email", "email.taken")),
         CreateUserError::LocalEmail => Ok(Rejection::on_field("email", "email.local")),
         CreateUserError::GroupNotFound => {

@@ -4,7 +4,7 @@ use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 use validator::ValidationError;
 
-use crate::admin::AdminAction;
+use crate::admin::Suspension;
 use crate::types::{FromText, text, text_error};
 use crate::web::forms::{Field, form};
 
@@ -20,10 +20,10 @@ form! {
 }
 
 impl SuspensionFields {
-    /// Returns the action that suspends an account.
-    pub(crate) fn action(&self) -> Option<AdminAction> {
+    /// Returns the suspension, if both fields are readable.
+    pub(crate) fn value(&self) -> Option<Suspension> {
         let (Reason(reason), SuspendedUntil(until)) = (self.reason.value()?, self.until.value()?);
-        Some(AdminAction::Deactivate { reason, until })
+        Some(Suspension { reason, until })
     }
 }
 
