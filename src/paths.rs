@@ -168,9 +168,12 @@ fn is_match(pattern: &str, path: &str) -> bool {
 /// Puts values in the place of the parameters, in their order.
 fn fill(pattern: &str, values: &[&dyn Display]) -> String {
     let mut values = values.iter();
-    let parts = pattern.split('/').map(|part| match part.starts_with('<') {
-        true => values.next().map(ToString::to_string).unwrap_or_default(),
-        false => part.to_owned(),
+    let parts = pattern.split('/').map(|part| {
+        if part.starts_with('<') {
+            values.next().map(ToString::to_string).unwrap_or_default()
+        } else {
+            part.to_owned()
+        }
     });
     parts.collect::<Vec<_>>().join("/")
 }

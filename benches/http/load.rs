@@ -37,7 +37,7 @@ pub(crate) struct LoadRun {
     pub(crate) every: Option<Duration>,
 }
 
-/// What came of a load_run.
+/// The result of a run under load.
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
     latencies: Vec<Duration>,

@@ -291,7 +291,7 @@ fn write_phc(cost: HashCost, salt: &[u8], output: &[u8]) -> PasswordHash {
 
 /// A hash that passwords can be compared with.
 pub(super) enum Readable {
-    /// HashCost, salt and output.
+    /// Cost, salt and output.
     Argon2id(HashCost, Vec<u8>, [u8; OUTPUT]),
     /// One that was taken over.
     Django(Pbkdf2),

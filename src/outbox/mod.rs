@@ -61,7 +61,6 @@ pub struct Recipient {
 
 /// An e-mail that this process may send, and no other for the time being.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_field_names, reason = "it is named as its column is")]
 pub struct ClaimedEmail {
     /// Number of the e-mail.
     pub id: i64,

@@ -8,11 +8,9 @@ use rocket::request::{FromRequest, Outcome};
 use super::error::Error;
 use super::flash::Flash;
 use super::page::PageContext;
-use super::response::Response;
 use crate::context::Context;
 use crate::http::guards::SignedIn;
-use crate::http::{cookies, next, request_info};
-use crate::paths;
+use crate::http::{cookies, request_info};
 use crate::sessions::IssuedTokens;
 use crate::types::{RequestInfo, SessionId};
 
@@ -70,10 +68,5 @@ impl RequestContext<'_> {
     /// Logs the browser in.
     pub(crate) fn log_in(&self, tokens: &IssuedTokens) {
         cookies::sign_in(self.cookies, self.context, tokens);
-    }
-
-    /// Redirects to `next` after a log-in, if it is a safe path, or else to My page.
-    pub(crate) fn redirect_to_next(&self, next: &str) -> Response {
-        Response::redirect_to(next::after_login(next, paths::MYPAGE))
     }
 }

@@ -3,6 +3,8 @@
 use rocket::response::{Redirect, Responder};
 
 use super::page::Page;
+use crate::http::next;
+use crate::paths;
 
 /// Either the page, with errors if something is wrong, or the redirect after the form is done.
 #[derive(Responder)]
@@ -15,5 +17,10 @@ impl Response {
     /// Redirects with `303 See Other`.
     pub(crate) fn redirect_to(path: impl Into<String>) -> Self {
         Self::Redirect(Redirect::to(path.into()))
+    }
+
+    /// Redirects to `next` after a log-in, if it is a safe path, or else to My page.
+    pub(crate) fn redirect_to_next(next: &str) -> Self {
+        Self::redirect_to(next::after_login(next, paths::MYPAGE))
     }
 }

@@ -13,8 +13,9 @@ use crate::types::ProfileField;
 
 /// What a [`UserSummary`](super::UserSummary) and the conditions need.
 pub(super) static COLUMNS: LazyLock<String> = LazyLock::new(|| {
-    let profile: String =
+    let profile: Vec<_> =
         ProfileField::ALL.iter().map(|it| format!(", u.{}", it.as_str())).collect();
+    let profile = profile.concat();
     format!(
         "u.id, u.email, u.email_canonical, u.is_active, u.is_staff, u.is_superuser, \
          u.email_verified_at, u.last_login_at, u.created_at, u.updated_at{profile}"

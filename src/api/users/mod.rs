@@ -53,7 +53,6 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 response_with_profile! {
     /// A user.
     #[derive(Serialize, ToSchema)]
-    #[expect(clippy::struct_excessive_bools, reason = "four independent facts")]
     #[schema(as = UserResource)]
     struct UserRow {
         url: String,

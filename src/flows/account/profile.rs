@@ -7,7 +7,7 @@ use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
 use crate::context::Context;
 use crate::db::DbError;
-use crate::types::{Language, Profile, RequestInfo, User, UserId};
+use crate::types::{Language, Profile, ProfileField, RequestInfo, User, UserId};
 
 /// Changes a profile, and returns the user as they are then; `None` when the account is gone.
 ///
@@ -28,7 +28,7 @@ pub async fn update(
     let (before, language) = (user.profile.clone(), user.language);
     change(&mut user.profile, &mut user.language);
     let fields = user.profile.changed_fields(&before).into_iter();
-    let mut changed: Vec<_> = fields.map(|field| field.as_str()).collect();
+    let mut changed: Vec<_> = fields.map(ProfileField::as_str).collect();
     changed.extend((user.language != language).then_some("language"));
     if changed.is_empty() {
         return Ok(Some(user));

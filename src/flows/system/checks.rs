@@ -108,7 +108,7 @@ impl Finding {
     }
 }
 
-/// What can be told at a check_quickly, without asking the database or the mail server.
+/// Checks what needs neither the database nor the mail server.
 #[must_use]
 pub fn check_quickly(settings: &Settings, listens_on: IpAddr) -> Vec<Finding> {
     let mut found = check_settings(settings, listens_on);

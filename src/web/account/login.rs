@@ -61,7 +61,7 @@ impl FormPage for LoginForm {
 async fn new(next: Option<&str>, request: RequestContext<'_>) -> Result<Response, Error> {
     let next = next.unwrap_or_default();
     if request.user().is_some() {
-        return Ok(request.redirect_to_next(next));
+        return Ok(Response::redirect_to_next(next));
     }
     LoginForm::render(FormView::empty(next), &(), &request).await.map(Response::Page)
 }
@@ -81,7 +81,7 @@ async fn create(
             if deletion_cancelled {
                 request.flash(Flash::DeletionCancelled);
             }
-            Ok(request.redirect_to_next(&form.next))
+            Ok(Response::redirect_to_next(&form.next))
         }
         Err(error) => form.reject(rejection(error, &request)?, &request).await,
     }

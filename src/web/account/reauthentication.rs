@@ -96,7 +96,7 @@ async fn create(
     let whose = (&signed_in.user().email, signed_in.session());
     let (ctx, info) = (request.context, request.info);
     match flows::account::reauthentication::with_password(ctx, whose, password, info).await {
-        Ok(()) => Ok(request.redirect_to_next(&form.next)),
+        Ok(()) => Ok(Response::redirect_to_next(&form.next)),
         Err(error) => {
             let rejection = Rejection::not_authenticated(&request.page, "password", error)?;
             form.reject_on(&signed_in, rejection, &request).await

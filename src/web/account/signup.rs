@@ -89,7 +89,7 @@ fn sent(page: PageContext) -> Result<Page, Error> {
 async fn new(next: Option<&str>, request: RequestContext<'_>) -> Result<Response, Error> {
     let next = next.unwrap_or_default();
     if request.user().is_some() {
-        return Ok(request.redirect_to_next(next));
+        return Ok(Response::redirect_to_next(next));
     }
     if request.context.settings.signup == SignupMode::Closed {
         return closed(&request.page);
@@ -116,7 +116,7 @@ async fn create(
         Ok(SignupOutcome::EmailSent) => Ok(Response::redirect_to(paths::SIGNUP_SENT)),
         Ok(SignupOutcome::SignedIn(tokens)) => {
             request.log_in(&tokens);
-            Ok(request.redirect_to_next(&form.next))
+            Ok(Response::redirect_to_next(&form.next))
         }
         Err(error) => reject(&form, error, &request).await,
     }

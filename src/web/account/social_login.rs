@@ -147,7 +147,7 @@ async fn complete(
             let Some(whose) = same_session(page, session) else { return stale_state(page) };
             match flows::account::social_accounts::reauthenticate(ctx, whose, identity, info).await
             {
-                Ok(()) => Ok(request.redirect_to_next(&state.next)),
+                Ok(()) => Ok(Response::redirect_to_next(&state.next)),
                 Err(error) => {
                     let text = "social_login.other_user";
                     rejected_connection(provider.slug(), error, text, request).await
@@ -207,7 +207,7 @@ pub(crate) fn signed_in_response(
             if *deletion_cancelled {
                 request.flash(Flash::DeletionCancelled);
             }
-            request.redirect_to_next(next)
+            Response::redirect_to_next(next)
         }
         SocialLoginOutcome::EmailSent => Response::redirect_to(paths::SIGNUP_SENT),
     }

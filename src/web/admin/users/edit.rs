@@ -24,9 +24,8 @@ use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
 use crate::mail::EmailKind;
 use crate::outbox;
 use crate::outbox::{DeliveryStatus, OutboxEntry};
-use crate::paths;
 use crate::sessions;
-use crate::types::{GroupId, Permission, Permissions, Secret, UserId};
+use crate::types::{GroupId, Permission, Permissions, UserId};
 use crate::web::account::activity;
 use crate::web::admin::audit::index as audit_log;
 use crate::web::admin::emails;
@@ -69,12 +68,6 @@ pub(crate) async fn group_checkboxes(
         name: group.name,
     };
     Ok(groups.into_iter().map(show).collect())
-}
-
-/// Returns the URL at which a token sets a new password.
-pub(crate) fn reset_url(ctx: &Context, token: &Secret) -> String {
-    let site = ctx.settings.public_url.as_str().trim_end_matches('/');
-    format!("{site}{}", paths::password_reset_link(token.expose()))
 }
 
 #[derive(Template)]
@@ -151,7 +144,7 @@ async fn show(id: &str, staff: ViewsUsers, request: RequestContext<'_>) -> Resul
     let account = target::find(id, ctx).await?;
     let groups = groups::list_of_user(&ctx.db, account.user.id).await?;
     let invitation = cookies::take_flashed_invitation(jar, ctx, account.user.id);
-    let invitation_url = invitation.map(|token| reset_url(ctx, &token));
+    let invitation_url = invitation.map(|token| password::reset_url(ctx, &token));
     let form = FormView::with_values(UserForm::values_of(&account, &groups));
     let current = UserWithGroups { account, groups };
     let subject = UserSubject { current, staff: staff.0, invitation_url };

@@ -3,12 +3,13 @@
 use askama::Template;
 use rocket::{Route, get, post, routes};
 
-use super::edit::reset_url;
 use super::target::{HandlerResult, actor, find_changeable, redirect_to_user, rejection};
 use crate::accounts::Account;
+use crate::context::Context;
 use crate::flows;
 use crate::http::guards::ChangesUsers;
-use crate::types::UserId;
+use crate::paths;
+use crate::types::{Secret, UserId};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
@@ -50,6 +51,12 @@ impl FormPage<Account> for PasswordForm {
             labels: LABELS,
         })
     }
+}
+
+/// Returns the URL at which a token sets a new password.
+pub(crate) fn reset_url(ctx: &Context, token: &Secret) -> String {
+    let site = ctx.settings.public_url.as_str().trim_end_matches('/');
+    format!("{site}{}", paths::password_reset_link(token.expose()))
 }
 
 #[derive(Template)]
