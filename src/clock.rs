@@ -25,8 +25,8 @@ impl Clock {
         Self(Source::Machine)
     }
 
-    /// A clock that stands at `start` and moves only by [`advance`](Self::advance). Clones share
-    /// their hands.
+    /// Returns a clock that starts at `start` and only moves by [`advance`](Self::advance). Clones share
+    /// their time.
     #[must_use]
     pub fn standing_at(start: OffsetDateTime) -> Self {
         Self(Source::Hand(Arc::new(AtomicI64::new(to_micros(start)))))

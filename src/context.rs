@@ -30,8 +30,8 @@ const STRENGTH_QUEUE: QueueLimits =
 /// seldom change them. As long as the signing keys.
 const PROVIDERS_TTL: time::Duration = time::Duration::seconds(10);
 
-/// How long the dashboard's counts are cached: counting millions of rows takes a while, and nobody reads
-/// them twice within this.
+/// How long the dashboard's counts are cached: counting millions of rows takes a while, and they are
+/// rarely read twice within this.
 const STATISTICS_TTL: time::Duration = time::Duration::seconds(30);
 
 /// The infrastructure. Cheap to clone; clones share it.

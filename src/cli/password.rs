@@ -10,7 +10,7 @@ use crate::flows::account::password_change::SetPasswordError;
 use crate::i18n::Language;
 use crate::types::{Email, EmailError, Password, RequestInfo};
 
-/// Longer than any password; stops early if somebody pipes in a large file.
+/// Longer than any password; stops reading early if a large file is piped in.
 const MAX_LINE: u64 = 16 * 1024;
 
 /// Sets another password for an account.

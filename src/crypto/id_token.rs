@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::jwt::Claims;
 
-/// Asymmetric ones only: with a shared secret, whoever can verify can sign.
+/// Asymmetric ones only: with a shared secret, a verifier could sign.
 const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::RS256,
     Algorithm::RS384,

@@ -83,7 +83,7 @@ fn encode(header: &Header, claims: &Claims, key: &EncodingKey) -> String {
     jsonwebtoken::encode(header, claims, key).expect("a key that was imported signs")
 }
 
-/// The name of the key that a token says it was signed with. Nobody has proved it.
+/// Returns the name of the key that a token claims it was signed with, unverified.
 #[must_use]
 pub fn key_id_of(token: &str) -> Option<String> {
     jsonwebtoken::decode_header(token).ok()?.kid

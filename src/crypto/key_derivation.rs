@@ -83,7 +83,7 @@ impl SecretKey {
         let _ = std::fs::remove_file(&draft);
         match written {
             Ok(()) => tracing::info!(file = %path.display(), "a secret key was generated"),
-            // Somebody else was first.
+            // Another process was first.
             Err(exists) if exists.kind() == io::ErrorKind::AlreadyExists => {}
             Err(source) => return Err(failed(source)),
         }
@@ -103,7 +103,7 @@ impl SecretKey {
         text.ok_or_else(|| SecretKeyError::NotAKey(path.to_owned()))
     }
 
-    /// Where the generated secret of a data directory stands.
+    /// Returns the path of the generated secret in a data directory.
     #[must_use]
     pub fn file_in(folder: &Path) -> PathBuf {
         folder.join("secret_key")
@@ -200,7 +200,7 @@ impl DerivedKeys {
         is_signed(&self.device, signature, statement)
     }
 
-    /// A name that stands for personal data (an address, an e-mail) where it is only counted.
+    /// Returns a pseudonym for personal data (an IP or e-mail address) that is only counted.
     #[must_use]
     pub fn pseudonym(&self, of: &str) -> String {
         base64url(hmac::sign(&self.identifier, of.as_bytes()).as_ref())

@@ -1,7 +1,7 @@
 //! The keys of a moment: which one signs, which ones are published, and which ones still verify.
 //!
-//! Each key carries the instants of its own life, so that a ring answers rightly for as long as
-//! nobody makes another key.
+//! Each key carries the instants of its own life, so that a keyring is right until
+//! another key is created.
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;

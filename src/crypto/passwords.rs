@@ -170,7 +170,7 @@ impl Hasher {
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
         let limits = QueueLimits { name: "hasher", threads, length: QUEUE, deadline: DEADLINE };
         let queue = WorkQueue::start(limits);
-        // Nobody's hash is never computed: any output that nothing hashes to will do.
+        // The dummy hash is not computed: any random output that no password hashes to will do.
         let dummy_hash = write_phc(cost, &random.bytes::<16>(), &random.bytes::<OUTPUT>());
         let (dummy_hash, speed, done) = (Arc::new(dummy_hash), Arc::default(), Arc::default());
         Self { queue, cost, random, dummy_hash, speed, done }
@@ -190,8 +190,8 @@ impl Hasher {
             .await
     }
 
-    /// Compares a password with a stored hash. `None` stands for an account that does not exist or
-    /// has no password: the same work is done, and the answer is no.
+    /// Compares a password with a stored hash. `None` means an account that does not exist or
+    /// has no password: the same work is done, and the result is `false`.
     ///
     /// # Errors
     /// [`QueueFull`] when too many are waiting, or no thread got to it in time.

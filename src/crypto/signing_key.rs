@@ -75,7 +75,7 @@ pub struct SigningKey {
     pub(super) encoding: EncodingKey,
     pub(super) decoding: DecodingKey,
     pub(super) public: Option<Value>,
-    /// What whoever verifies has to share, where nothing can be published.
+    /// The secret that verifiers have to share, where nothing can be published.
     pub(super) shared: Option<Zeroizing<Vec<u8>>>,
 }
 

@@ -1,6 +1,6 @@
 //! What is invalidated after a commit.
 //!
-//! Whoever writes registers the effect with the transaction, where it cannot be forgotten: the commit
+//! Code that writes registers the effect with the transaction, where it cannot be forgotten: the commit
 //! runs it, a roll-back drops it. The caches themselves are not known here.
 
 use std::fmt::Debug;

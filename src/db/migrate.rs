@@ -29,7 +29,7 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 /// How soon a lock is asked for again that another holds.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
-/// How long a migration stands in the queue for a table before it lets those behind it pass.
+/// How long a migration waits in the queue for a table before it lets others pass.
 const IN_QUEUE: &str = "3s";
 
 /// PostgreSQL's `lock_not_available`.

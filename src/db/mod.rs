@@ -225,7 +225,7 @@ impl Db {
     }
 }
 
-/// Makes the file and its folder, for nobody but their owner: hashes of passwords will be in it.
+/// Creates the file and its folder, readable by their owner only: the file will hold password hashes.
 /// SQLite gives its log files the mode of the file.
 fn make_file(path: &Path) -> Result<(), OpenError> {
     let failed = |path: &Path, source| OpenError::File { path: path.to_owned(), source };

@@ -97,7 +97,7 @@ async fn rejection(ctx: &Context, request: &Request<'_>, data: &mut Data<'_>) ->
     if is_safe {
         return None;
     }
-    // No browser sends these twice, and nobody can tell which one is true.
+    // No browser sends these twice, and it is unknown which one is true.
     if is_repeated(request, "Origin") || is_repeated(request, "Sec-Fetch-Site") {
         return Some((Status::Forbidden, "repeated_header"));
     }

@@ -80,7 +80,7 @@ impl ProviderClient {
         in_time(self.issuers.refresh(&self.http, issuer, now)).await
     }
 
-    /// Redeems the code of a callback and returns the user for whom it was issued.
+    /// Redeems the code of a callback and returns the provider's user that it was issued for.
     ///
     /// # Errors
     /// [`OAuthError`] says why the user is unknown.

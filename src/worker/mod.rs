@@ -1,6 +1,6 @@
-//! The door that nobody comes in by: work that the program gives itself.
+//! The background worker: e-mails, bulk jobs, signing keys and clean-up.
 //!
-//! Four rounds, each in a task of its own, so that a slow mail server never keeps the others waiting.
+//! Four loops, each in a task of its own, so that a slow mail server does not delay the others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -14,7 +14,7 @@ use crate::types::{RequestInfo, User};
 pub enum RetryOutcome {
     /// It is due now.
     Due,
-    /// It is finished, or somebody is sending it at this moment; there is nothing to be done.
+    /// It is finished or being sent at this moment; there is nothing to do.
     NotWaiting,
 }
 

@@ -53,7 +53,7 @@ pub async fn create_reset_link(
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let locked = lock_target(&transaction, actor, target).await?;
-    // Whoever has the link can log in as the target.
+    // The link allows its holder to log in as the target.
     if !locked.may_be_taken_over(&transaction).await? {
         return Err(AdminError::Forbidden);
     }

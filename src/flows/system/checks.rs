@@ -1,4 +1,4 @@
-//! The checkup: what is unsafe or broken in the settings and in what they name.
+//! Checks the settings for what is unsafe or broken, and the database, files and mail server that they name.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -16,18 +16,18 @@ use crate::keys::KeysError;
 use crate::mail::Mailer;
 use crate::owner_only;
 
-/// One thing that the checkup found.
+/// One finding of the checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
     /// Unsafe: the site is http and others can read what is sent.
     PlainHttp,
     /// Broken: the server listens to the network, but its links lead to this machine only.
     LocalLinks,
-    /// Broken: behind a proxy that is not trusted, everybody shares one address and one throttle.
+    /// Broken: behind a proxy that is not trusted, all clients share one address and one rate limit.
     ProxyNotTrusted,
     /// Broken: what this trusted proxy tells about its clients cannot be read.
     ProxyUnreadable(IpAddr),
-    /// Unsafe: everybody is a trusted proxy and may choose an address.
+    /// Unsafe: every client is a trusted proxy and can choose its address.
     EveryProxyTrusted,
     /// Unsafe: passwords are hashed more cheaply than recommended.
     CheapHash(HashCost),
@@ -58,12 +58,12 @@ pub enum Finding {
     WillBeMade(std::path::PathBuf),
     /// Nothing wrong yet: the next start, or `daemun migrate`, brings the tables up to date.
     TablesOutdated,
-    /// Nothing wrong: nobody can do everything yet.
+    /// Nothing wrong: there is no superuser yet.
     NoSuperuser,
 }
 
 impl Finding {
-    /// Whether it has to be mended, rather than known.
+    /// Returns whether it is a problem, rather than a note.
     #[must_use]
     pub fn is_problem(&self) -> bool {
         !matches!(
@@ -77,7 +77,7 @@ impl Finding {
 }
 
 impl Finding {
-    /// What a door says of it: the key of the sentence, and what it fills in.
+    /// Returns the translation key of its sentence, with the values of the placeholders.
     #[must_use]
     pub fn message(&self) -> (&'static str, Vec<(&'static str, String)>) {
         let path = |path: &Path| vec![("path", path.display().to_string())];
@@ -244,7 +244,7 @@ async fn check_mail(settings: &Settings) -> Vec<Finding> {
         }
         MailUrl::Smtp(server) => server,
     };
-    // Whoever tries things out on one machine may write to a mail server there as anybody.
+    // Trying things out on one machine, any sender address will do for a mail server there.
     let is_at_home = server.is_loopback() && settings.public_url.is_loopback();
     let is_local = settings.mail_from.is_local() && !is_at_home;
     let tried = match Mailer::open(settings) {

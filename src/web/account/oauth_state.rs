@@ -26,7 +26,7 @@ const PENDING_SIGNUP: &str = "newcomer without an address";
 /// third.
 const MAX_NEXT: usize = 1024;
 
-/// What an authorization request is for. A session id stands for its user.
+/// What an authorization request is for. A session id identifies its user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum OAuthPurpose {
     /// Log in, or sign up.

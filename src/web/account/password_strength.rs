@@ -27,7 +27,7 @@ pub(crate) fn routes() -> Vec<Route> {
 form! {
     struct PasswordStrengthForm {
         password: Field<Password>,
-        /// `self`, `link`, or the user whom the other fields describe.
+        /// `self`, `link`, or the user that the other fields describe.
         owner: Hidden,
         email: Field<Email>,
         name: Field<Name>,

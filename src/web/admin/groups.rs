@@ -116,7 +116,7 @@ struct PermissionCheckbox {
     label: &'static str,
     /// Without dots, so that style sheets can name it.
     id: String,
-    /// Nobody grants a permission that they lack.
+    /// Staff grant only permissions that they have.
     is_disabled: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The settings and what the checks say about them. They cannot be changed here: whoever runs the
-//! machine sets them.
+//! The settings and what the checks say about them. They cannot be changed here: the
+//! operator sets them.
 
 use askama::Template;
 use rocket::{Route, State, get, routes};
