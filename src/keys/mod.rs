@@ -1,9 +1,9 @@
-//! The signing keys in the database: made by one node, sealed, shared by all.
+//! The signing keys in the database: created by one node, encrypted, shared by all.
 //!
-//! A key is published before it signs, so that whoever keeps the published ones knows it; then it
-//! signs until a younger one does; then what it signed is accepted until all of that is over. All of it
-//! follows from the rows, so every node comes to the same answer. Who decides that it is time for a
-//! new key is not known here.
+//! A key is published before it signs, so that services that cache the published keys know it; then
+//! it signs until a younger one does; then its tokens are accepted until all have expired.
+//! Everything follows from the rows, so every node comes to the same result. When a new key is due
+//! is not decided here.
 
 mod store;
 
@@ -30,7 +30,7 @@ pub const KEY_SET_MAX_AGE: std::time::Duration = std::time::Duration::from_mins(
 /// node which has not read the keys for a moment does not matter.
 const PUBLICATION_LEAD: Duration = Duration::minutes(10);
 
-/// A key that is not published has to be handed over by somebody.
+/// How long before it signs a shared key is created, because it has to be distributed by hand.
 const HANDOVER_LEAD: Duration = Duration::DAY;
 
 /// What a key signed is accepted for this long after all of it should be over: clocks differ.
@@ -87,8 +87,8 @@ pub async fn check(ctx: &Context) -> Result<(), KeysError> {
     rows.iter().try_for_each(|row| import(ctx, row).map(drop))
 }
 
-/// Looks for the key that a token names, if this node does not know it: another node may have made it a
-/// moment ago. Tells whether the token is worth another look.
+/// Reads the keys if a token names one that this node does not know, because another node may just
+/// have created it. Returns whether to verify the token again.
 pub async fn reload_for_unknown_key(ctx: &Context, token: &str) -> bool {
     let Some(id) = jwt::key_id_of(token) else { return false };
     if ctx.keyring().knows(&id) {
@@ -106,8 +106,8 @@ pub async fn reload_for_unknown_key(ctx: &Context, token: &str) -> bool {
     ctx.keyring().knows(&id)
 }
 
-/// Makes the key that follows the youngest one that this node knows. At the earliest convenience of
-/// whoever verifies, or, with `at_once`, from now on.
+/// Creates the key that follows the youngest known one. It signs after its publication lead, or at
+/// once.
 ///
 /// # Errors
 /// [`KeysError`] if no key can be made.
@@ -125,7 +125,7 @@ pub fn generate(ctx: &Context, algorithm: Algorithm, at_once: bool) -> Result<Ne
     })
 }
 
-/// Deletes every key that is older than this one; tells how many.
+/// Deletes every key older than this one; returns how many.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -142,7 +142,7 @@ pub fn publication_lead(algorithm: Algorithm) -> Duration {
     }
 }
 
-/// Deletes the keys that are over; tells how many.
+/// Deletes expired keys; returns how many.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.

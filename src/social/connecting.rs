@@ -52,8 +52,9 @@ pub async fn disconnect_all(
     record_disconnected(transaction, owner, gone, info, now).await
 }
 
-/// Disconnects the identities that were connected before the address was verified, which may belong to
-/// another person than its owner. If it was never verified, those are all.
+/// Disconnects the identities that were connected before the account's address was verified,
+/// because they may belong to someone else than its owner. If it was never verified, that is all of
+/// them.
 pub async fn disconnect_unverified(
     transaction: &Transaction,
     owner: &Account,

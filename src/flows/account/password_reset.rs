@@ -25,8 +25,8 @@ use crate::throttle;
 use crate::throttle::{Limit, ThrottleError};
 use crate::types::{Email, Language, Password, RequestInfo, Secret};
 
-/// Three e-mails to one address in an hour, whoever requests them: two without a wait, and a third that
-/// is followed by an hour's wait. Further requests get the same answer and send nothing.
+/// Three e-mails an hour to one address, regardless of the requester: two at once, and one after an
+/// hour's wait. Further requests get the same response and send nothing.
 const BY_EMAIL: Limit = Limit {
     name: "reset-email",
     free: 2,

@@ -48,7 +48,7 @@ pub enum ProviderToken {
     Code(Secret, Option<Secret>),
 }
 
-/// A user whom a provider has identified, and what the log-in needs besides.
+/// The user of a provider who logs in.
 #[derive(Debug, Clone)]
 pub struct SocialLogin<'a> {
     /// The provider.
@@ -136,7 +136,7 @@ pub fn redirect_uri(ctx: &Context, slug: &str) -> String {
     format!("{}{}", ctx.settings.public_url.as_str(), paths::social_callback(slug))
 }
 
-/// Handles a callback: returns the provider and the user for whom it issued the code.
+/// Redeems the code of a callback and returns the provider's user.
 ///
 /// # Errors
 /// [`SocialLoginError`] says why the user is unknown.

@@ -1,4 +1,4 @@
-//! Housekeeping: what nobody needs any more is thrown away, a little at a time.
+//! Deletes expired data, batch by batch.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const BATCH: u32 = 500;
 /// How long e-mails are kept that went into a folder.
 const KEEP_FILES: Duration = Duration::from_hours(30 * 24);
 
-/// Deletes one batch of everything that is over; tells whether there may be more.
+/// Deletes one batch of everything that has expired; returns whether there may be more.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -33,8 +33,8 @@ pub async fn sweep(ctx: &Context) -> Result<bool, DbError> {
     Ok(gone.into_iter().any(|rows| rows >= u64::from(BATCH)))
 }
 
-/// Lets one batch of accounts be used again whose suspension is over, each in a transaction of its own;
-/// tells whether there may be more.
+/// Reactivates one batch of accounts whose suspension has ended, each in a transaction of its own;
+/// returns whether there may be more.
 ///
 /// # Errors
 /// [`DbError`] when the database cannot.
@@ -52,8 +52,7 @@ pub async fn end_suspensions(ctx: &Context) -> Result<bool, DbError> {
     Ok(suspended.len() as u64 >= batch)
 }
 
-/// Deletes one batch of old e-mails from the folder, where e-mails are files; tells whether there may
-/// be more.
+/// Deletes one batch of old e-mails from the mail folder; returns whether there may be more.
 ///
 /// # Errors
 /// What the system says.

@@ -1,8 +1,8 @@
-//! A new signing key takes the place of the old one: because somebody at the terminal wants it, because
-//! the old one has signed for long enough, or because the settings name another algorithm.
+//! Replacing the signing key: on command, when it has signed for long enough, or when the settings
+//! name another algorithm.
 //!
-//! Nobody is logged out by it: what the old key signed is accepted until it is over, unless somebody
-//! else may have the key.
+//! No one is logged out by it: tokens signed by the old key are accepted until they expire, unless
+//! the key may have leaked.
 
 use serde_json::json;
 use time::OffsetDateTime;
@@ -26,10 +26,10 @@ pub struct NextKey {
     pub is_new: bool,
 }
 
-/// Where a new key stands.
+/// When a new key begins to sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Activation {
-    /// It waits until whoever verifies can know it.
+    /// After services that verify have had time to learn it.
     Announced,
     /// It signs from now on; what older ones signed is accepted until it is over.
     AtOnce,
@@ -37,7 +37,7 @@ enum Activation {
     ReplacingAll,
 }
 
-/// Has the next key made. Of many who want it at once, one makes it and the others are told of it.
+/// Creates the next key. Of simultaneous requests, one creates it and the others return it.
 ///
 /// # Errors
 /// [`KeysError`] when keys cannot be read or made.
@@ -58,9 +58,9 @@ pub async fn rotate(ctx: &Context, info: &RequestInfo) -> Result<NextKey, KeysEr
     }
 }
 
-/// Puts a new key in the place of all others at once, because somebody else may have one of them: no
-/// access token that any of them signed is accepted any more. Whoever is signed in stays so by the refresh
-/// token, which is no business of these keys.
+/// Replaces all keys by a new one at once, because one may have leaked: no access token that they
+/// signed is accepted any more. Sessions stay alive, because refresh tokens have a key of their
+/// own.
 ///
 /// # Errors
 /// [`KeysError`] when keys cannot be read or made.
@@ -94,8 +94,8 @@ pub async fn rotate_if_due(ctx: &Context) -> Result<(), KeysError> {
     Ok(())
 }
 
-/// Sees to it that keys are of the algorithm that the settings name. Whoever changes that setting tells
-/// the services that verify, so the new key signs at once.
+/// Creates a key of the algorithm in the settings, if the youngest has another. It signs at once:
+/// services that verify have to know of such a change anyway.
 ///
 /// # Errors
 /// [`KeysError`] when keys cannot be read or made.
