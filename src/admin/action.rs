@@ -24,7 +24,7 @@ const UNDO_WINDOW: Duration = Duration::from_hours(24);
 
 stored_enum! {
     /// An action on an account. A new one needs a variant here, a row in [`AdminAction::spec`] and an arm in
-    /// [`change`]; the compiler asks for both.
+    /// `change`; the compiler asks for both.
     #[derive(Serialize, Deserialize)]
     pub enum AdminAction {
         /// Activates the account; also cancels a deletion by staff.

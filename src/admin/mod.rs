@@ -80,7 +80,7 @@ pub struct LockedTarget {
 }
 
 /// Locks an account for an action. An action that can take rights away calls
-/// [`accounts::lock_to_remove`] before.
+/// [`accounts::lock_superusers`] before.
 ///
 /// # Errors
 /// [`AdminError`] says why the action is refused.

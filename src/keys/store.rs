@@ -40,7 +40,7 @@ pub(super) async fn list(db: &Db) -> Result<Vec<StoredKey>, DbError> {
 }
 
 /// Puts a key into the line; `false` means that another node has put one there. When the caller has
-/// committed, [`load`] has this node know it.
+/// committed, [`load`](super::load) has this node know it.
 ///
 /// The one statement that decides who makes a generation: whoever finds the one before it still there,
 /// which nobody can take away meanwhile, and nothing in its own place. `false` means that another node

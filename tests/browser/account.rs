@@ -23,7 +23,7 @@ async fn scripts_run_only_where_they_may(env: TestEnv) {
 
     ada.opens("/account/login").await;
 
-    assert_eq!(ada.sees("button.peek").await, env.has_scripts);
+    assert_eq!(ada.sees("button.reveal").await, env.has_scripts);
 }
 
 #[with_and_without_scripts]
