@@ -62,11 +62,8 @@ fn may_use(from: &str, to: &str) -> bool {
 
 /// Circles of files that are known and have to be opened: their paths, sorted.
 const KNOWN_CIRCLES: &[&[&str]] = &[
-    &["admin/bulk_job.rs", "admin/store.rs"],
     &["crypto/dummy_work.rs", "crypto/hash_cost.rs", "crypto/passwords.rs"],
     &["db/pool.rs", "db/postgres.rs"],
-    &["web/admin/bulk/new.rs", "web/admin/users/index.rs"],
-    &["web/admin/users/actions.rs", "web/admin/users/edit.rs"],
 ];
 
 /// Functions of domain modules that write although an entry point calls them: the rotation of a refresh
