@@ -38,7 +38,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 response_with_profile! {
     /// What users see of their own account.
     #[derive(Serialize, ToSchema)]
-    #[schema(as = UserDetails)]
+    #[schema(as = Profile)]
     pub(crate) struct AccountUser {
         pk: i64,
         email: String,

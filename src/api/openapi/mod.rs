@@ -159,7 +159,7 @@ impl Endpoint {
         let mut operation = OperationBuilder::new()
             .tag(self.section.as_str())
             .summary(Some(language.say(self.summary)))
-            .operation_id(Some(self.name()));
+            .operation_id(Some(self.operation_id()));
         for parameter in self.parameters() {
             operation = operation.parameter(parameter);
         }
@@ -176,9 +176,20 @@ impl Endpoint {
         operation.build()
     }
 
-    /// Returns the operation id: the translation key without its first part.
-    fn name(&self) -> String {
-        self.summary.split('.').skip(1).collect::<Vec<_>>().join("_")
+    /// Returns the operation id: the translation key without its first part. Clients are generated from
+    /// these ids, so they stay where a key has changed.
+    fn operation_id(&self) -> String {
+        let id = match self.summary {
+            "openapi.account.signup" => "account_join",
+            "openapi.account.email_verification.resend" => "account_letter_again",
+            "openapi.account.email_verification.confirm" => "account_letter_verify",
+            "openapi.account.password_change" => "account_password",
+            "openapi.account.password_reset.request" => "account_reset_ask",
+            "openapi.account.password_reset.confirm" => "account_reset_confirm",
+            "openapi.account.social_login" => "account_social",
+            key => return key.split('.').skip(1).collect::<Vec<_>>().join("_"),
+        };
+        id.to_owned()
     }
 
     fn parameters(&self) -> Vec<Parameter> {

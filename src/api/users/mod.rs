@@ -53,7 +53,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 response_with_profile! {
     /// A user.
     #[derive(Serialize, ToSchema)]
-    #[schema(as = UserResource)]
+    #[schema(as = User)]
     struct UserRow {
         url: String,
         id: i64,
