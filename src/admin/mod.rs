@@ -10,6 +10,7 @@
 mod action;
 pub mod bulk_job;
 pub mod bulk_queue;
+pub mod import;
 mod imported_user;
 mod store;
 

@@ -13,6 +13,7 @@ mod permission;
 mod profile;
 mod request_info;
 mod secret;
+pub mod spreadsheet;
 pub mod text;
 mod user;
 

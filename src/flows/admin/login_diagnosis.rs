@@ -94,6 +94,6 @@ fn diagnose_account(
     match (failures.first(), account.deletes_at) {
         (Some(last), _) if wrong > 0 => LoginDiagnosis::WrongPassword(wrong, last.at),
         (_, Some(at)) => LoginDiagnosis::DeletionPending(at),
-        _ => LoginDiagnosis::NoProblem,
+        (_, None) => LoginDiagnosis::NoProblem,
     }
 }

@@ -5,10 +5,10 @@ use rocket::http::Status;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
-use super::import_list;
-use super::import_list::{ImportList, ImportOptions};
 use super::target::actor;
+use crate::admin;
 use crate::admin::AdminError;
+use crate::admin::import::{ImportList, ImportOptions};
 use crate::context::Context;
 use crate::flows;
 use crate::http::guards::{AddsUsers, SignedIn};
@@ -24,6 +24,10 @@ use crate::web::upload::Uploaded;
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, preview, start]
 }
+
+/// Names of columns in a Korean file: heading and column.
+const KOREAN_HEADINGS: [(&str, &str); 4] =
+    [("이메일", "email"), ("이름", "name"), ("성별", "gender"), ("생년월일", "date_of_birth")];
 
 /// Faults on the page; mending these shows the next.
 const MAX_FAULTS: usize = 50;
@@ -83,8 +87,9 @@ async fn preview(
         language: page.language(),
         may_verify: staff.0.user().may(Permission::UsersChange),
         may_be_local: ctx.settings.allow_local_email,
+        headings: &KOREAN_HEADINGS,
     };
-    let mut list = match import_list::parse(&sent.file, &options) {
+    let mut list = match admin::import::parse(&sent.file, &options) {
         Ok(list) => list,
         Err(key) => return rerender(key, &staff.0, page),
     };

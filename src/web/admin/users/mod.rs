@@ -4,7 +4,6 @@ pub(crate) mod actions;
 pub(crate) mod csv;
 pub(crate) mod edit;
 pub(crate) mod import;
-pub(crate) mod import_list;
 pub(crate) mod index;
 pub(crate) mod new;
 mod password;

@@ -5,25 +5,23 @@
 
 use std::collections::HashMap;
 
-use ::csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{ReaderBuilder, StringRecord, Trim};
 use time::Date;
 use validator::ValidationError;
 
-use crate::admin::ImportedUser;
+use super::ImportedUser;
 use crate::crypto::PasswordHash;
-use crate::i18n::Language;
-use crate::types::{BirthDate, Email, EmailError, FromText, Gender, Name};
-use crate::web::csv;
+use crate::types::{BirthDate, Email, EmailError, FromText, Gender, Language, Name, spreadsheet};
 
 /// A larger import needs several lists.
-pub(crate) const MAX_USERS: usize = 20_000;
+pub const MAX_USERS: usize = 20_000;
 
 /// The columns and their names in a file, which are also those of our own export.
 const COLUMNS: [(&str, &[&str]); 8] = [
-    ("email", &["email", "이메일"]),
-    ("name", &["name", "이름"]),
-    ("gender", &["gender", "성별"]),
-    ("date_of_birth", &["date_of_birth", "생년월일"]),
+    ("email", &["email"]),
+    ("name", &["name"]),
+    ("gender", &["gender"]),
+    ("date_of_birth", &["date_of_birth"]),
     ("is_active", &["is_active"]),
     ("verified", &["verified", "email_verified"]),
     ("language", &["language"]),
@@ -32,7 +30,7 @@ const COLUMNS: [(&str, &[&str]); 8] = [
 
 /// A fault in a line.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ImportFault {
+pub struct ImportFault {
     /// The line of the file, from 1.
     pub line: u64,
     /// The column.
@@ -45,7 +43,7 @@ pub(crate) struct ImportFault {
 
 /// A parsed list.
 #[derive(Debug, Default)]
-pub(crate) struct ImportList {
+pub struct ImportList {
     /// The users without faults: line, address and the rest.
     pub users: Vec<(u64, Email, ImportedUser)>,
     /// The faults of the others.
@@ -60,7 +58,7 @@ pub(crate) struct ImportList {
 
 impl ImportList {
     /// Excludes the users at these positions, which are in ascending order, for a common fault.
-    pub(crate) fn exclude(&mut self, places: &[usize], column: &'static str, key: &'static str) {
+    pub fn exclude(&mut self, places: &[usize], column: &'static str, key: &'static str) {
         let mut places = places.iter().copied().peekable();
         let mut place = 0;
         let Self { users, faults, wrong, .. } = self;
@@ -78,7 +76,7 @@ impl ImportList {
 }
 
 /// What parsing depends on.
-pub(crate) struct ImportOptions {
+pub struct ImportOptions {
     /// The current day.
     pub today: Date,
     /// The language of users without one.
@@ -87,10 +85,12 @@ pub(crate) struct ImportOptions {
     pub may_verify: bool,
     /// Whether local addresses are allowed.
     pub may_be_local: bool,
+    /// More names of columns, as an entry point translates them: heading and column.
+    pub headings: &'static [(&'static str, &'static str)],
 }
 
 /// Parses a file; returns the key of a message when it is not such a list.
-pub(crate) fn parse(bytes: &[u8], options: &ImportOptions) -> Result<ImportList, &'static str> {
+pub fn parse(bytes: &[u8], options: &ImportOptions) -> Result<ImportList, &'static str> {
     let text = std::str::from_utf8(bytes).map_err(|_| "admin.import.not_text")?;
     // Only line feeds are counted, whatever the line endings of the file.
     let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
@@ -115,14 +115,14 @@ pub(crate) fn parse(bytes: &[u8], options: &ImportOptions) -> Result<ImportList,
         if list.users.len() + list.wrong >= MAX_USERS {
             return Err("admin.import.too_many");
         }
-        let line = lines.at(record.position().map_or(0, ::csv::Position::byte));
+        let line = lines.at(record.position().map_or(0, csv::Position::byte));
         let mut faults = Vec::new();
         if record.len() > headings.len() {
             faults.push(("", "admin.import.too_wide"));
         }
         let cell = |name| columns.get(name).and_then(|place| record.get(*place)).unwrap_or("");
         // Without the apostrophe with which our own export keeps spreadsheets from computing a cell.
-        let cell = |name| csv::plain(cell(name));
+        let cell = |name| spreadsheet::unescape(cell(name));
         let user = user(cell, options, &mut faults);
         let email = Email::parse(&user.email);
         if let Ok(email) = &email
@@ -195,7 +195,9 @@ fn columns(
     let mut columns = HashMap::new();
     for (place, heading) in headings.iter().enumerate() {
         let plain = heading.to_lowercase();
-        let known = COLUMNS.iter().find(|(_, names)| names.contains(&plain.as_str()));
+        let translated = options.headings.iter().find(|(heading, _)| *heading == plain);
+        let plain = translated.map_or(plain.as_str(), |(_, column)| *column);
+        let known = COLUMNS.iter().find(|(_, names)| names.contains(&plain));
         match known {
             Some((name, _)) if *name != "verified" || options.may_verify => {
                 if columns.insert(*name, place).is_some() {
@@ -275,6 +277,8 @@ mod tests {
 
     use super::*;
 
+    const HEADINGS: &[(&str, &str)] = &[("이름", "name")];
+
     fn list(text: &str) -> Result<ImportList, &'static str> {
         let today = date!(2026 - 03 - 01);
         parse(
@@ -284,6 +288,7 @@ mod tests {
                 language: Language::Korean,
                 may_verify: true,
                 may_be_local: false,
+                headings: HEADINGS,
             },
         )
     }
@@ -355,6 +360,7 @@ mod tests {
             language: Language::English,
             may_verify: false,
             may_be_local: true,
+            headings: HEADINGS,
         };
         assert_eq!(parse(b"email\n\xff", &options).expect_err("bytes"), "admin.import.not_text");
         let many: Vec<_> = (0..=MAX_USERS).map(|n| format!("p{n}@example.com")).collect();
