@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_lc_rs::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
 
 use super::hash_cost::HashCostLimit;
-use super::passwords::{HashCost, Hasher, Memory, PasswordHash, Readable};
-use super::work_queue::QueueFull;
+use super::memory::Memory;
+use super::password_hash::{HashCost, Readable};
+
 use crate::types::Password;
 
 /// The kinds of hashes that accounts have.
@@ -46,16 +47,24 @@ impl HashKinds {
     }
 }
 
+impl HashCostLimit {
+    /// Whether the iterations of PBKDF2 keep to it.
+    #[must_use]
+    pub fn allows_iterations(&self, kinds: &HashKinds) -> bool {
+        u64::from(kinds.iterations) <= self.iterations
+    }
+}
+
 /// An amount of hashing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Work {
+pub(super) struct Work {
     iterations: u32,
     costs: Vec<HashCost>,
 }
 
 impl Work {
     /// What comparing a password with a hash costs; what is not computed costs what our own hashes do.
-    fn of(computed: Option<&Readable>, today: HashCost) -> Self {
+    pub(super) fn of(computed: Option<&Readable>, today: HashCost) -> Self {
         match computed {
             Some(Readable::Django(hash)) => {
                 Self { iterations: hash.iterations(), costs: Vec::new() }
@@ -66,7 +75,7 @@ impl Work {
     }
 
     /// What is left to do so that every wrong password costs the same.
-    fn up_to(&self, kinds: &HashKinds, today: HashCost) -> Self {
+    pub(super) fn up_to(&self, kinds: &HashKinds, today: HashCost) -> Self {
         let mut costs = kinds.costs.clone();
         if !costs.contains(&today) {
             costs.push(today);
@@ -75,11 +84,11 @@ impl Work {
         Self { iterations: kinds.iterations.saturating_sub(self.iterations), costs }
     }
 
-    fn is_nothing(&self) -> bool {
+    pub(super) fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
 
-    fn perform(&self, memory: &mut Memory, password: &Password) {
+    pub(super) fn perform(&self, memory: &mut Memory, password: &Password) {
         const SALT: &[u8] = &[0; 16];
         for cost in &self.costs {
             memory.compute(*cost, password, SALT);
@@ -102,55 +111,16 @@ pub(super) struct WorkDone {
 }
 
 impl WorkDone {
-    fn add(&self, work: &Work) {
+    pub(super) fn add(&self, work: &Work) {
         let blocks = work.costs.iter().map(|cost| cost.blocks());
         self.iterations.fetch_add(work.iterations.into(), Ordering::Relaxed);
         self.blocks.fetch_add(blocks.sum(), Ordering::Relaxed);
         self.hashes.fetch_add(work.costs.len() as u64, Ordering::Relaxed);
     }
-}
 
-impl Hasher {
-    /// Whether our own hashes are the only kind.
-    #[must_use]
-    pub fn has_only_own_cost(&self, kinds: &HashKinds) -> bool {
-        kinds.iterations == 0 && kinds.costs.iter().all(|cost| *cost == self.cost)
-    }
-
-    /// Computes the rest of what a wrong password costs on this site, after it was compared with `stored`.
-    ///
-    /// # Errors
-    /// [`QueueFull`] when too many are waiting.
-    pub async fn equalize_work(
-        &self,
-        password: Password,
-        stored: Option<PasswordHash>,
-        kinds: HashKinds,
-    ) -> Result<(), QueueFull> {
-        let (today, speed, done) = (self.cost, self.speed.clone(), self.done.clone());
-        if self.has_only_own_cost(&kinds) {
-            // Without a measurement, what is not our own counts as not computed; there is none of it.
-            done.add(&Work::of(None, today));
-            return Ok(());
-        }
-        self.run(move |memory| {
-            let computed = stored.and_then(|hash| Readable::within(&hash, today, &speed, memory));
-            let compared = Work::of(computed.as_ref(), today);
-            let rest = compared.up_to(&kinds, today);
-            done.add(&compared);
-            done.add(&rest);
-            if !rest.is_nothing() {
-                rest.perform(memory, &password);
-            }
-        })
-        .await
-    }
-
-    /// Iterations of PBKDF2, blocks and hashes of argon2 that wrong passwords have cost so far.
-    #[must_use]
-    pub fn dummy_work_done(&self) -> [u64; 3] {
-        let done = &self.done;
-        [&done.iterations, &done.blocks, &done.hashes].map(|count| count.load(Ordering::Relaxed))
+    /// Returns iterations of PBKDF2, blocks and hashes of argon2.
+    pub(super) fn counts(&self) -> [u64; 3] {
+        [&self.iterations, &self.blocks, &self.hashes].map(|count| count.load(Ordering::Relaxed))
     }
 }
 

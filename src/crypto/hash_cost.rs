@@ -11,9 +11,8 @@ use std::time::{Duration, Instant};
 
 use aws_lc_rs::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
 
-use super::dummy_work::HashKinds;
-use super::passwords::{HashCost, Hasher, Memory, PasswordHash, Readable};
-use super::work_queue::QueueFull;
+use super::memory::Memory;
+use super::password_hash::{HashCost, PasswordHash, Readable};
 use crate::types::Password;
 
 /// Computing an imported hash takes at most this long: Django's own take a quarter of it.
@@ -56,12 +55,6 @@ impl HashCostLimit {
     #[must_use]
     pub fn iterations(&self) -> u64 {
         self.iterations
-    }
-
-    /// Whether the iterations of PBKDF2 keep to it.
-    #[must_use]
-    pub fn allows_iterations(&self, kinds: &HashKinds) -> bool {
-        u64::from(kinds.iterations) <= self.iterations
     }
 
     /// Whether a hash costs no more than this. One that cannot be read costs nothing.
@@ -122,6 +115,11 @@ impl Speed {
         HashCostLimit { iterations: limit.iterations.max(ALWAYS_COMPUTED), ..limit }
     }
 
+    /// The limit when a hash is imported.
+    pub(super) fn limit_at_import(&self, memory: &mut Memory) -> HashCostLimit {
+        self.limit(memory, AT_IMPORT)
+    }
+
     fn limit(&self, memory: &mut Memory, time: Duration) -> HashCostLimit {
         let [iterations, blocks] = self.0.get_or_init(|| measure(memory));
         HashCostLimit {
@@ -144,23 +142,18 @@ fn measure(memory: &mut Memory) -> [Sample; 2] {
     [iterations, blocks]
 }
 
-impl Hasher {
-    /// The most expensive hashes that may be imported: what this machine computes in a second.
-    ///
-    /// # Errors
-    /// [`QueueFull`] when too many are waiting.
-    pub async fn import_limit(&self) -> Result<HashCostLimit, QueueFull> {
-        let speed = self.speed.clone();
-        self.run(move |memory| speed.limit(memory, AT_IMPORT)).await
-    }
-
-    /// The most expensive hashes that are computed here.
-    ///
-    /// # Errors
-    /// [`QueueFull`] when too many are waiting.
-    pub async fn compute_limit(&self) -> Result<HashCostLimit, QueueFull> {
-        let speed = self.speed.clone();
-        self.run(move |memory| speed.limit_when_computed(memory)).await
+impl Readable {
+    /// Reads a stored hash, if this machine computes it in time. A hash of today's cost always is.
+    pub(super) fn within(
+        stored: &PasswordHash,
+        today: HashCost,
+        speed: &Speed,
+        memory: &mut Memory,
+    ) -> Option<Self> {
+        let hash = Self::of(stored)?;
+        let is_todays = matches!(&hash, Self::Argon2id(cost, ..) if *cost == today);
+        let is_within = is_todays || speed.limit_when_computed(memory).allows_readable(&hash);
+        is_within.then_some(hash)
     }
 }
 
@@ -217,19 +210,5 @@ mod tests {
         for hash in [pbkdf2(2_000_000), argon2("m=200000,t=2,p=1")] {
             assert!(at_import.allows(&hash) && later.allows(&hash));
         }
-    }
-
-    #[tokio::test]
-    async fn this_machine_computes_what_django_makes() {
-        let hasher =
-            Hasher::start(HashCost { memory: 64, passes: 1, lanes: 1 }, crate::crypto::Random);
-
-        let limit = hasher.import_limit().await.expect("room");
-
-        // A tenth of what Django makes, for machines that are slow or busy.
-        assert!(
-            limit.allows(&pbkdf2(100_000)) && limit.allows(&argon2("m=10240,t=2,p=8")),
-            "{limit:?}"
-        );
     }
 }
