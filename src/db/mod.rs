@@ -7,11 +7,13 @@ mod after_commit;
 pub mod entity;
 mod executor;
 mod failure;
+mod health;
 mod migrate;
 mod pool;
 mod postgres;
 mod probe;
 mod query_builder;
+mod sqlite;
 mod transaction;
 
 use std::io;
@@ -102,9 +104,9 @@ impl Db {
         let (mut writer, mut reader) = match given {
             DatabaseUrl::Sqlite(path) => {
                 make_file(path)?;
-                pool::sqlite(path).await?
+                sqlite::open(path).await?
             }
-            DatabaseUrl::Postgres(url) => match pool::postgres(url).await {
+            DatabaseUrl::Postgres(url) => match postgres::open(url).await {
                 Ok(pools) => pools,
                 Err(error) => return Err(connection_error(given).await.unwrap_or(error).into()),
             },

@@ -16,7 +16,7 @@ use sea_orm::{
 use super::DbError;
 use super::after_commit::{AfterCommit, Invalidate, Invalidator};
 use super::failure::is_unavailable;
-use super::pool::Health;
+use super::health::Health;
 
 /// Nothing has failed.
 const INTACT: u8 = 0;

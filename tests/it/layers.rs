@@ -61,9 +61,7 @@ fn may_use(from: &str, to: &str) -> bool {
 }
 
 /// Circles of files that are known and have to be opened: their paths, sorted.
-const KNOWN_CIRCLES: &[&[&str]] = &[
-    &["db/pool.rs", "db/postgres.rs"],
-];
+const KNOWN_CIRCLES: &[&[&str]] = &[];
 
 /// Functions of domain modules that write although an entry point calls them: the rotation of a refresh
 /// token is one rule of `sessions` and has no further steps.

@@ -1,33 +1,25 @@
-//! Bringing the tables up to date, however many rows there are and however long that takes.
+//! One node that migrates PostgreSQL: it takes the lock, applies the migrations, fills the search and builds the
+//! late indexes.
 //!
-//! On PostgreSQL each migration is a transaction, and what takes long among millions of rows comes after
-//! all of them, in steps that a server which is stopped goes on with at its next start: the search is
-//! filled in batches, and indexes of large tables are built beside those who write there. No step has a
-//! time-out. A step that waits for a lock lets go of its own place in the queue every few seconds, so
-//! that no later statement waits for longer. On `SQLite` everything is one transaction.
+//! Uses connections of its own, because those of the server have time-outs that a migration must not have.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use migrations::{LATE_INDEXES, LateIndex, Migrator, MigratorTrait as _, SchemaManager};
+use migrations::{LateIndex, Migrator, MigratorTrait as _, SchemaManager};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, QueryResult,
-    RuntimeErr, Statement, TransactionTrait as _,
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult, RuntimeErr,
+    TransactionTrait as _,
 };
 use tokio::select;
 use tokio::time::{MissedTickBehavior, interval_at, sleep};
 
-use super::{Db, DbError};
+use super::{LOG_EVERY, ProgressLog, RETRY_AFTER, STATE, State, statement};
+use crate::db::{Db, DbError};
 
 /// Held while migrations run, so that nodes that start at once take turns. Any number that no other
 /// program uses will do; this one spells "daemun".
 const LOCK: i64 = 0x6461_656d_756e;
-
-/// How often a node that waits or works logs how far it is.
-const LOG_EVERY: Duration = Duration::from_secs(10);
-
-/// How soon a lock is asked for again that another holds.
-const RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// How long a migration waits in the queue for a table before it lets others pass.
 const IN_QUEUE: &str = "3s";
@@ -41,145 +33,14 @@ const CONNECTIONS: u32 = 3;
 /// People in a batch of the search: a second's work at most.
 const BATCH: u64 = 10_000;
 
-impl Db {
-    /// Brings the tables up to date. Safe when several nodes do it at once, and when a server is stopped
-    /// in between: a migration has happened or has not, and the next start goes on.
-    ///
-    /// # Errors
-    /// [`DbError`] when a migration fails; it has not happened then.
-    pub async fn migrate(&self) -> Result<(), DbError> {
-        if self.writer.get_database_backend() != DbBackend::Postgres {
-            return self.migrate_sqlite().await;
-        }
-        if self.is_finished().await? {
-            return self.refuse_read_only().await;
-        }
-        let node = Node::open(self).await?;
-        let outcome = node.migrate().await;
-        node.close().await;
-        outcome
-    }
-
-    /// A standby has all tables and takes nothing.
-    async fn refuse_read_only(&self) -> Result<(), DbError> {
-        match self.writer.execute_unprepared(super::WRITE_CHECK).await.map_err(DbError::from) {
-            Err(error) if error.is_read_only() => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// Another process may hold `SQLite`'s write lock for as long as it likes.
-    async fn migrate_sqlite(&self) -> Result<(), DbError> {
-        let mut waiting = ProgressLog::now();
-        let transaction = loop {
-            match self.begin().await {
-                Err(error) if error.is_busy() => {
-                    if waiting.is_due() {
-                        let seconds = waiting.seconds();
-                        tracing::info!(seconds, "waiting for another process that writes the file");
-                    }
-                    sleep(RETRY_AFTER).await;
-                }
-                outcome => break outcome?,
-            }
-        };
-        Migrator::up(transaction.without_limits(), None).await?;
-        transaction.commit().await
-    }
-
-    /// Whether nothing is left to be done, late indexes included. Two cheap questions of every start.
-    async fn is_finished(&self) -> Result<bool, DbError> {
-        let up_to_date = self.count_applied().await?;
-        if up_to_date != Some(Migrator::migrations().len()) {
-            return Ok(false);
-        }
-        let rows = self.reader.query_all_raw(statement(STATE)).await?;
-        let state = State::of(&rows)?;
-        Ok(!state.is_being_filled && state.missing().next().is_none())
-    }
-}
-
-/// What is left after the migrations: which indexes are there and whole, whether the search is still
-/// being filled, and whether the extension is there, and to be seen, without which it has no index.
-const STATE: &str = "\
-    SELECT c.relname::text, i.indisvalid FROM pg_index i \
-        JOIN pg_class c ON c.oid = i.indexrelid \
-        JOIN pg_namespace n ON n.oid = c.relnamespace \
-        WHERE n.nspname = current_schema() \
-    UNION ALL SELECT ' filling', TRUE WHERE to_regclass('users_search_fill') IS NOT NULL \
-    UNION ALL SELECT ' trigrams', TRUE FROM pg_opclass \
-        WHERE opcname = 'gin_trgm_ops' AND pg_opclass_is_visible(oid)";
-
-#[derive(Default)]
-struct State {
-    whole: Vec<String>,
-    broken: Vec<String>,
-    is_being_filled: bool,
-    has_trigrams: bool,
-}
-
-impl State {
-    fn of(rows: &[QueryResult]) -> Result<Self, DbError> {
-        let mut state = Self::default();
-        for row in rows {
-            let (name, is_valid): (String, bool) =
-                (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            match name.as_str() {
-                " filling" => state.is_being_filled = true,
-                " trigrams" => state.has_trigrams = true,
-                _ if is_valid => state.whole.push(name),
-                _ => state.broken.push(name),
-            }
-        }
-        Ok(state)
-    }
-
-    /// The late indexes that can be built and are not there, or are what a build left that was stopped.
-    fn missing(&self) -> impl Iterator<Item = &'static LateIndex> {
-        LATE_INDEXES.iter().filter(|index| {
-            let can_be = self.has_trigrams || !index.needs_trigrams;
-            can_be && !self.whole.iter().any(|name| name == index.name)
-        })
-    }
-}
-
-/// When something was last said of a thing that takes long.
-struct ProgressLog {
-    since: Instant,
-    last: Instant,
-}
-
-impl ProgressLog {
-    fn now() -> Self {
-        let now = Instant::now();
-        Self { since: now, last: now }
-    }
-
-    fn is_due(&mut self) -> bool {
-        let is_due = self.last.elapsed() >= LOG_EVERY;
-        if is_due {
-            self.last = Instant::now();
-        }
-        is_due
-    }
-
-    fn seconds(&self) -> u64 {
-        self.since.elapsed().as_secs()
-    }
-}
-
-fn statement(sql: impl Into<String>) -> Statement {
-    Statement::from_string(DbBackend::Postgres, sql)
-}
-
 /// A node that brings PostgreSQL's tables up to date, with connections of its own that have no time-out.
-struct Node {
+pub(super) struct Node {
     pool: DatabaseConnection,
     is_pooled: bool,
 }
 
 impl Node {
-    async fn open(db: &Db) -> Result<Self, DbError> {
+    pub(super) async fn open(db: &Db) -> Result<Self, DbError> {
         let is_pooled = db.writer.is_pooled();
         let known = db.writer.connections().get_postgres_connection_pool().connect_options();
         let mut options: PgConnectOptions = (*known).clone();
@@ -204,7 +65,7 @@ impl Node {
         Ok(Self { pool: pool.into(), is_pooled })
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         if let Err(error) = self.pool.close().await {
             tracing::warn!(%error, "a connection for migrations did not close");
         }
@@ -222,7 +83,7 @@ impl Node {
         Ok(transaction)
     }
 
-    async fn migrate(&self) -> Result<(), DbError> {
+    pub(super) async fn migrate(&self) -> Result<(), DbError> {
         let lock = self.lock().await?;
         self.apply(&lock).await?;
         self.fill_search(&lock).await?;
