@@ -70,7 +70,7 @@ impl Table {
         ));
         lines.push(noise(self.others));
         lines.extend(self.targets().iter().map(Target::line));
-        lines.extend(self.subjects().iter().flat_map(|(subject, _)| subject.complaints()));
+        lines.extend(self.subjects().iter().flat_map(|(subject, _)| subject.error_texts()));
         lines
     }
 

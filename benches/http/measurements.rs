@@ -63,7 +63,7 @@ impl Subject {
     }
 
     /// Returns what went wrong, as text.
-    pub(crate) fn complaints(&self) -> Vec<String> {
+    pub(crate) fn error_texts(&self) -> Vec<String> {
         let wrong = self.samples.iter().flat_map(Samples::wrong);
         wrong.map(|(what, times)| format!("WRONG  {}: {what} ({times})", self.name)).collect()
     }

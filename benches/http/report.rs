@@ -72,7 +72,7 @@ impl Report {
         lines.extend(self.facts());
         lines.push(String::new());
         lines.extend(self.targets().iter().map(Target::line));
-        lines.extend(self.subjects().iter().flat_map(|(subject, _)| subject.complaints()));
+        lines.extend(self.subjects().iter().flat_map(|(subject, _)| subject.error_texts()));
         lines.join("\n")
     }
 

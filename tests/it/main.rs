@@ -12,3 +12,4 @@ mod ops;
 mod social;
 mod support;
 mod translations;
+mod vocabulary;

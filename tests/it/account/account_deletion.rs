@@ -200,11 +200,11 @@ async fn everything_is_deleted_after_exactly_two_weeks(env: TestEnv) {
         let of_ada = format!("SELECT COUNT(*) FROM {table} WHERE user_id = 1");
         assert_eq!(app.query_number(&of_ada).await, 0, "{table}");
     }
-    let trail = "SELECT COUNT(*) FROM audit_events WHERE target_id = 1";
+    let audit_log = "SELECT COUNT(*) FROM audit_events WHERE target_id = 1";
     let personal = format!(
-        "{trail} AND (ip <> '' OR user_agent <> '' OR request_id <> '' OR details <> '{{}}')"
+        "{audit_log} AND (ip <> '' OR user_agent <> '' OR request_id <> '' OR details <> '{{}}')"
     );
-    assert!(app.query_number(trail).await >= 4);
+    assert!(app.query_number(audit_log).await >= 4);
     assert_eq!(app.query_number(&personal).await, 0);
     assert_eq!(app.audit_event_count("deleted").await, 1);
     let of_bob = "SELECT COUNT(*) FROM audit_events WHERE target_id = 2 AND ip <> ''";
@@ -248,7 +248,7 @@ async fn the_address_can_sign_up_again_afterwards(env: TestEnv) {
 
     assert_eq!(again.get("/account/profile").await.field("name").value, "");
     let page = again.get("/account/activity").await;
-    assert!(!page.texts("main").join(" ").contains("profile"), "a clean trail");
+    assert!(!page.texts("main").join(" ").contains("profile"), "a clean audit log");
     assert_eq!(carries_out(&app).await, 0);
 }
 

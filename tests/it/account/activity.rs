@@ -1,4 +1,4 @@
-//! The trail of one's own account, in words.
+//! The list of what happened to one's own account.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use daemun::types::{Email, Password, RequestInfo, UserId};
 
 use crate::support::{App, GOOD, Page, TestEnv, on_both};
 
-const TRAIL: &str = "/account/activity";
+const LIST: &str = "/account/activity";
 
 const FIREFOX: &str = "Mozilla/5.0 (Windows NT 10.0; rv:133.0) Gecko/20100101 Firefox/133.0";
 
@@ -30,8 +30,8 @@ async fn is_noted(app: &App, action: &str) {
     panic!("{action} was not noted");
 }
 
-/// Makes a long trail: as many failures as there are numbers, from one place each.
-async fn a_long_trail(app: &App, length: u8) {
+/// Makes a long list: as many failures as there are numbers, from one place each.
+async fn a_long_list(app: &App, length: u8) {
     for number in 1..=length {
         let transaction = app.ctx.db.begin().await.expect("a transaction");
         let address = format!("198.51.100.{number}").parse().ok();
@@ -52,7 +52,7 @@ async fn events_are_listed_newest_first(env: TestEnv) {
     ada.logs_out().await;
     ada.logs_in("ada@example.com", GOOD).await;
 
-    let page = ada.get(TRAIL).await;
+    let page = ada.get(LIST).await;
 
     assert_eq!(page.h1(), "Account activity");
     assert_eq!(said(&page), ["Logged in", "Logged out", "Logged in", "Account created"]);
@@ -68,7 +68,7 @@ async fn the_list_is_in_korean_too(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await.with("Accept-Language", "ko");
 
-    let page = ada.get(TRAIL).await;
+    let page = ada.get(LIST).await;
 
     assert_eq!(page.h1(), "계정 활동");
     assert_eq!(said(&page), ["로그인했습니다", "가입했습니다"]);
@@ -83,7 +83,7 @@ async fn a_failed_login_from_elsewhere_is_marked(env: TestEnv) {
     stranger.logs_in("ada@example.com", "a wild guess").await;
     is_noted(&app, "login_failed").await;
 
-    let page = ada.get(TRAIL).await;
+    let page = ada.get(LIST).await;
 
     assert_eq!(page.texts(".suspicious .what"), ["A wrong password was entered"]);
     assert_eq!(page.texts(".suspicious .where"), ["Firefox on Windows · 203.0.113.7"]);
@@ -103,7 +103,7 @@ async fn ending_sessions_is_listed_with_their_number(env: TestEnv) {
     ada.submits(&button, &[]).await;
     ada.submits("/account/sessions/end-others", &[]).await;
 
-    let page = ada.get(TRAIL).await;
+    let page = ada.get(LIST).await;
     assert_eq!(
         said(&page)[..2],
         ["All other devices were logged out (2)", "A device was logged out",]
@@ -127,7 +127,7 @@ async fn events_from_the_terminal_say_so(env: TestEnv) {
     let mut ada = app.visitor();
     ada.logs_in("ada@example.com", "a brand new one!").await;
 
-    let page = ada.get(TRAIL).await;
+    let page = ada.get(LIST).await;
 
     assert_eq!(said(&page)[1], "The password was set by the site's operator");
     assert_eq!(page.texts(".events .where")[1], "On the server");
@@ -139,7 +139,7 @@ async fn events_by_staff_say_so(env: TestEnv) {
     let mut ada = app.user("ada").await;
     app.execute("UPDATE audit_events SET actor_id = 99 WHERE action = 'signup'").await;
 
-    let page = ada.get(TRAIL).await;
+    let page = ada.get(LIST).await;
 
     assert_eq!(page.texts(".events .badge"), ["By an administrator"]);
     assert_eq!(page.texts(".events li:last-child .badge").len(), 1);
@@ -153,7 +153,7 @@ async fn every_event_has_a_sentence_in_every_language(env: TestEnv) {
         let name = action.as_str();
         app.execute(&format!("UPDATE audit_events SET action = '{name}'")).await;
         for language in ["ko", "en"] {
-            let page = ada.clone().with("Accept-Language", language).get(TRAIL).await;
+            let page = ada.clone().with("Accept-Language", language).get(LIST).await;
             let sentences = said(&page);
             assert!(!sentences[0].contains("activity.") && !sentences[0].contains('%'));
             let other = ["계정에 바뀐 것이 있습니다", "Something about the account changed"];
@@ -168,7 +168,7 @@ async fn events_of_other_versions_have_a_sentence(env: TestEnv) {
     let mut ada = app.user("ada").await;
     app.execute("UPDATE audit_events SET action = '<b>moon</b>', details = 'no json'").await;
 
-    let page = ada.get(TRAIL).await;
+    let page = ada.get(LIST).await;
 
     assert_eq!(said(&page), ["Something about the account changed"; 2]);
     assert!(!page.text().contains("moon"));
@@ -178,10 +178,10 @@ async fn events_of_other_versions_have_a_sentence(env: TestEnv) {
 async fn a_long_list_is_paged_without_scripts(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
-    a_long_trail(&app, 103).await;
+    a_long_list(&app, 103).await;
 
     let (mut places, mut pages) = (Vec::new(), Vec::new());
-    let mut next = Some(TRAIL.to_owned());
+    let mut next = Some(LIST.to_owned());
     while let Some(path) = next {
         let page = ada.get(&path).await;
         places.extend(page.texts(".events .where"));
@@ -205,9 +205,9 @@ async fn a_long_list_is_paged_without_scripts(env: TestEnv) {
 async fn a_full_last_page_has_no_older_link(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
-    a_long_trail(&app, 48).await;
+    a_long_list(&app, 48).await;
 
-    let page = ada.get(TRAIL).await;
+    let page = ada.get(LIST).await;
 
     assert_eq!(page.texts(".events li").len(), 50);
     assert!(page.texts(".pager").is_empty());
@@ -218,11 +218,11 @@ async fn an_invalid_cursor_shows_the_newest_page(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
     for before in ["", "x", "-1", "0", "9999999999999999999", "1%20OR%201", "%00", "%F0%9F%9A%AA"] {
-        let page = ada.get(&format!("{TRAIL}?before={before}")).await;
+        let page = ada.get(&format!("{LIST}?before={before}")).await;
 
         assert_eq!((page.status(), said(&page).len()), (200, 2), "{before}");
     }
-    let page = ada.get(&format!("{TRAIL}?before=1")).await;
+    let page = ada.get(&format!("{LIST}?before=1")).await;
     assert_eq!(page.texts(".lead"), ["There is nothing older."]);
     assert_eq!(page.texts(".pager a"), ["Newest"]);
 }
@@ -231,13 +231,13 @@ async fn an_invalid_cursor_shows_the_newest_page(env: TestEnv) {
 async fn events_of_other_users_are_not_shown(env: TestEnv) {
     let app = env.app().await;
     app.user("ada").await;
-    a_long_trail(&app, 5).await;
+    a_long_list(&app, 5).await;
     let mut eve = app.user("eve").await;
 
-    let page = eve.get(&format!("{TRAIL}?before=8")).await;
+    let page = eve.get(&format!("{LIST}?before=8")).await;
 
     assert!(said(&page).is_empty(), "older than her own are only others'");
-    assert_eq!(said(&eve.get(TRAIL).await), ["Logged in", "Account created"]);
+    assert_eq!(said(&eve.get(LIST).await), ["Logged in", "Account created"]);
 }
 
 #[on_both]

@@ -92,10 +92,10 @@ async fn the_link_works_in_any_browser(env: TestEnv) {
     assert_eq!((page.status(), page.h1().as_str()), (200, "Welcome, new@example.com!"));
     assert!(page.texts(".banner").is_empty(), "the new address is proved");
     assert!(!can_log_in(&app, OLD).await && can_log_in(&app, MOVED).await);
-    let trail = "SELECT COUNT(*) FROM audit_events WHERE action = 'email_changed' \
+    let audit_log = "SELECT COUNT(*) FROM audit_events WHERE action = 'email_changed' \
         AND details LIKE '%ada@example.com%new@example.com%'";
     assert_eq!(
-        (app.query_number(trail).await, app.audit_event_count("email_change_asked").await),
+        (app.query_number(audit_log).await, app.audit_event_count("email_change_asked").await),
         (1, 1)
     );
 }

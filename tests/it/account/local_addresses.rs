@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::admin::user_import::uploads;
-use crate::social::social_login::{dances, with_issuer};
+use crate::social::social_login::{logs_in_by_provider, with_issuer};
 use crate::support::process::Sandbox;
 use crate::support::{ApiClient, GOOD, TestEnv, on_both};
 
@@ -62,13 +62,13 @@ async fn a_provider_with_a_local_address_makes_no_account(env: TestEnv) {
     let provider = with_issuer(&app).await;
     let said = json!({ "sub": "eve", "email": "eve@intranet" });
 
-    let page = dances(&mut app.visitor(), &app, &provider, &said).await;
+    let page = logs_in_by_provider(&mut app.visitor(), &app, &provider, &said).await;
 
     assert_eq!(page.status(), 422, "{}", page.text());
     assert!(page.text().contains("only works in its own network"), "{}", page.text());
     assert_eq!(app.query_number("SELECT COUNT(*) FROM users WHERE NOT is_superuser").await, 0);
     let app = env.app_with(&[("allow_local_email", "true")]).await;
-    let page = dances(&mut app.visitor(), &app, &provider, &said).await;
+    let page = logs_in_by_provider(&mut app.visitor(), &app, &provider, &said).await;
     assert_eq!(page.location(), Some("/?a=b"), "{}", page.text());
     app.discards_emails().await;
 }

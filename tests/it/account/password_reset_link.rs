@@ -260,7 +260,7 @@ async fn of_two_links_to_one_account_one_wins(env: TestEnv) {
             let (random, now) = (app.ctx.random, app.ctx.clock.now());
             let whose = (UserId(1), None);
             let token = links::create(&transaction, random, Purpose::ResetPassword, whose, now);
-            pair.push(format!("{LINK}{}", token.await.expect("minted").expose()));
+            pair.push(format!("{LINK}{}", token.await.expect("created").expose()));
         }
         transaction.commit().await.expect("committed");
 
@@ -331,7 +331,7 @@ async fn a_token_works_only_for_its_purpose(env: TestEnv) {
             let whose = (UserId(1), Some(&email));
             let token = links::create(&transaction, random, purpose, whose, now).await;
             transaction.commit().await.expect("committed");
-            token.expect("minted")
+            token.expect("created")
         };
         for (_, path) in paths.iter().filter(|(other, _)| *other != purpose) {
             let path = format!("{path}{}", token.expose());

@@ -7,7 +7,7 @@ use crate::support::{App, TestEnv, on_both};
 const PROFILE: &str = "/account/profile";
 const MALFORMED: &str = "Enter the date as year-month-day, such as 1990-02-28.";
 
-/// What the trail tells about changes of profiles.
+/// What the audit log records about changes of profiles.
 async fn told(app: &App) -> String {
     app.query_text("SELECT details FROM audit_events WHERE action = 'profile_changed'").await
 }

@@ -380,5 +380,9 @@ async fn expired_sessions_are_swept(env: TestEnv) {
 
     assert_eq!(app.query_number("SELECT COUNT(*) FROM sessions").await, 0);
     assert_eq!(app.query_number("SELECT COUNT(*) FROM throttle").await, 0);
-    assert_eq!(app.query_number("SELECT COUNT(*) FROM audit_events").await, 2, "the trail stays");
+    assert_eq!(
+        app.query_number("SELECT COUNT(*) FROM audit_events").await,
+        2,
+        "the audit log stays"
+    );
 }

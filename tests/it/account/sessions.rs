@@ -350,11 +350,11 @@ async fn of_sixteen_devices_ending_each_other_one_is_left(env: TestEnv) {
         left += i64::from(device.is_signed_in().await);
     }
     assert_eq!(left, 1, "whoever came first");
-    let mut newcomers = 0;
+    let mut signed_in = 0;
     for mut phone in arrived {
-        newcomers += i64::from(phone.is_signed_in().await);
+        signed_in += i64::from(phone.is_signed_in().await);
     }
-    assert_eq!(living(&app).await, 1 + newcomers);
+    assert_eq!(living(&app).await, 1 + signed_in);
     assert_eq!(events(&app, "other_sessions_ended").await, 1, "the others were over");
 }
 

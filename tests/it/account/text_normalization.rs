@@ -5,7 +5,7 @@ use daemun::worker;
 use serde_json::{Value, json};
 
 use crate::admin::user_import::uploads;
-use crate::social::social_login::{dances, registers_as};
+use crate::social::social_login::{logs_in_by_provider, registers_as};
 use crate::support::provider::FakeProvider;
 use crate::support::{ApiClient, App, GOOD, TestEnv, on_both};
 
@@ -13,7 +13,7 @@ use crate::support::{ApiClient, App, GOOD, TestEnv, on_both};
 const DECOMPOSED: &str = "\u{1112}\u{1169}\u{11bc}\u{1100}\u{1175}\u{11af}\u{1103}\u{1169}\u{11bc}";
 const COMPOSED: &str = "홍길동";
 
-fn newcomer(email: &str, name: &str) -> Value {
+fn new_account(email: &str, name: &str) -> Value {
     json!({ "email": email, "password1": GOOD, "password2": GOOD, "name": name })
 }
 
@@ -42,7 +42,7 @@ async fn a_name_is_stored_composed_from_every_entry_point(env: TestEnv) {
     let typed = format!("\u{200b} {DECOMPOSED}\u{feff}");
 
     let reply =
-        app.api_client().post("/api/account/join", newcomer("api@example.com", &typed)).await;
+        app.api_client().post("/api/account/join", new_account("api@example.com", &typed)).await;
     assert_eq!(reply.status(), 201, "{}", reply.json);
     let mut ada = app.user("ada").await;
     ada.submits("/account/profile", &[("name", &typed)]).await;
@@ -87,7 +87,7 @@ async fn provider_data_is_stored_composed(env: TestEnv) {
     registers_as(&mut app.superuser("root").await, &provider, &fields).await;
     let said = json!({ "name": DECOMPOSED, "email": "\u{feff}hong@ｅｘａｍｐｌｅ.com" });
 
-    let page = dances(&mut app.visitor(), &app, &provider, &said).await;
+    let page = logs_in_by_provider(&mut app.visitor(), &app, &provider, &said).await;
 
     assert_eq!(page.location(), Some("/?a=b"), "{}", page.text());
     assert_eq!(name_of(&app, "hong@example.com").await, COMPOSED);
@@ -99,7 +99,7 @@ async fn provider_data_is_stored_composed(env: TestEnv) {
 #[on_both]
 async fn invisible_characters_in_addresses_are_refused(env: TestEnv) {
     let app = env.app().await;
-    let body = newcomer("zw@exam\u{200b}ple.com", "");
+    let body = new_account("zw@exam\u{200b}ple.com", "");
 
     let reply = app.api_client().post("/api/account/join", body).await;
     assert_eq!(reply.status(), 400, "{}", reply.json);
@@ -142,7 +142,7 @@ async fn a_domain_is_stored_in_canonical_form(env: TestEnv) {
         ("Puny@XN--3E0B707E.kr", "Puny@한국.kr", "puny@xn--3e0b707e.kr"),
         ("Plain@Example.COM", "Plain@Example.COM", "plain@example.com"),
     ] {
-        let reply = app.api_client().post("/api/account/join", newcomer(typed, "")).await;
+        let reply = app.api_client().post("/api/account/join", new_account(typed, "")).await;
 
         assert_eq!(reply.status(), 201, "{typed}: {}", reply.json);
         assert_eq!(reply.json["user"]["email"], stored);

@@ -1,4 +1,4 @@
-//! The trail of the whole site.
+//! The audit log of the whole site.
 
 use daemun::audit;
 use daemun::audit::{AuditEvent, AuditEventKind};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{App, GOOD, TestEnv, on_both};
 
-const TRAIL: &str = "/admin/audit";
+const LIST: &str = "/admin/audit";
 
 /// Writes that a person did something to another.
 async fn notes(app: &App, action: AuditEventKind, agent: &str, details: Value) {
@@ -42,7 +42,7 @@ async fn the_audit_log_needs_its_permission(env: TestEnv) {
     let mut other = app.staff("other", &[Permission::UsersView, Permission::UsersChange]).await;
     let mut reader = app.staff("reader", &[Permission::AuditView]).await;
     let mut root = app.superuser("root").await;
-    for path in [TRAIL, "/admin/audit.csv"] {
+    for path in [LIST, "/admin/audit.csv"] {
         assert_eq!(app.visitor().get(path).await.status(), 303, "{path}");
         assert_eq!(ada.get(path).await.status(), 403, "{path}");
         assert_eq!(other.get(path).await.status(), 403, "{path}");
@@ -62,7 +62,7 @@ async fn an_event_shows_values_before_and_after(env: TestEnv) {
     });
     notes(&app, AuditEventKind::Deactivated, "<img src=x onerror=1>", details).await;
 
-    let page = root.get(TRAIL).await;
+    let page = root.get(LIST).await;
 
     let row = page.texts("tbody tr:first-child th, tbody tr:first-child td").join(" | ");
     for part in [
@@ -79,7 +79,7 @@ async fn an_event_shows_values_before_and_after(env: TestEnv) {
     assert!(!page.text().contains("<script>a") && !page.text().contains("<img src=x"));
 
     app.deletes_user("eve").await;
-    let page = root.get(TRAIL).await;
+    let page = root.get(LIST).await;
     let row = page.texts("tbody tr:first-child td").join(" | ");
     assert!(row.contains("#2") && !row.contains("eve@"), "{row}");
 }
@@ -110,7 +110,7 @@ async fn the_audit_log_is_searchable(env: TestEnv) {
         ("?before=rubbish", 6),
         ("?before=-1.-1", 6),
     ] {
-        let page = root.get(&format!("{TRAIL}{query}")).await;
+        let page = root.get(&format!("{LIST}{query}")).await;
         assert_eq!((page.status(), page.texts("tbody tr").len()), (200, found), "{query}");
         let file = root.get(&format!("/admin/audit.csv{query}")).await;
         assert_eq!(file.text().lines().count(), found + 1, "{query}");
@@ -122,7 +122,7 @@ async fn the_audit_log_is_searchable(env: TestEnv) {
         "?from=yesterday",
         "?to=2026-02-30",
     ] {
-        let page = root.get(&format!("{TRAIL}{query}")).await;
+        let page = root.get(&format!("{LIST}{query}")).await;
         assert_eq!((page.status(), page.texts("tbody tr").len()), (422, 0), "{query}");
         assert_eq!(page.texts(".errors").len(), 1, "{query}");
         assert_eq!(root.get(&format!("/admin/audit.csv{query}")).await.status(), 422);
@@ -137,7 +137,7 @@ async fn the_list_is_paged(env: TestEnv) {
         notes(&app, AuditEventKind::Activated, "", json!({ "reason": number })).await;
     }
 
-    let (mut next, mut seen) = (Some(format!("{TRAIL}?action=activated")), Vec::new());
+    let (mut next, mut seen) = (Some(format!("{LIST}?action=activated")), Vec::new());
     let mut pages = Vec::new();
     while let Some(path) = next {
         let page = root.get(&path).await;

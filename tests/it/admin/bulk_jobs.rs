@@ -1,4 +1,4 @@
-//! The stories of one deed for many people.
+//! Bulk jobs: one action on many users.
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ async fn each_section_needs_its_permission(env: TestEnv) {
     let mut ada = app.user("ada").await;
     assert_eq!(app.visitor().get("/admin").await.status(), 303);
     assert_eq!(ada.get("/admin").await.status(), 403);
-    for (permission, figures, trail, warnings) in [
+    for (permission, figures, audit_log, warnings) in [
         (Permission::SocialChange, 0, 0, 0),
         (Permission::UsersView, 1, 0, 0),
         (Permission::AuditView, 0, 1, 0),
@@ -23,7 +23,7 @@ async fn each_section_needs_its_permission(env: TestEnv) {
         let page = staff.get("/admin").await;
         assert_eq!(page.texts(".stats").len(), figures, "{permission:?}");
         assert_eq!(page.texts("svg[role=img]").len(), figures, "{permission:?}");
-        assert_eq!(page.texts(".audit").len(), trail, "{permission:?}");
+        assert_eq!(page.texts(".audit").len(), audit_log, "{permission:?}");
         assert_eq!(page.texts(".banner").len(), warnings, "{permission:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Who may open which page of the office, and who may send its forms: every route for every role.
+//! Who may open which admin page, and who may send its forms: every route for every role.
 
 use daemun::types::Permission;
 use rocket::http::Method;

@@ -22,7 +22,7 @@ const CLAIM: Duration = Duration::from_mins(1);
 
 const ALMOST_THE_CLAIM: Duration = Duration::from_secs(59);
 
-/// A node whose e-mails go to this office.
+/// A node whose e-mails go to this server.
 pub(crate) async fn node(env: &TestEnv, smtp: &SmtpServer) -> App {
     env.app_with(&[("mail_url", &format!("smtp://localhost:{}", smtp.port))]).await
 }
@@ -169,8 +169,8 @@ async fn a_claim_is_renewed_while_its_emails_are_sent(env: TestEnv) {
     let quick = SmtpServer::start(SmtpBehaviour::default());
     let (app, other) = (node(&env, &slow).await, node(&env, &quick).await);
     writes(&app, 1).await;
-    let courier = EmailSender::new(app.ctx.clone()).renewing_every(Duration::from_millis(5));
-    let sending = rocket::tokio::spawn(async move { courier.send_batch().await });
+    let sender = EmailSender::new(app.ctx.clone()).renewing_every(Duration::from_millis(5));
+    let sending = rocket::tokio::spawn(async move { sender.send_batch().await });
     slow.wait_until_stalled().await;
 
     for _ in 0..5 {
@@ -197,8 +197,8 @@ async fn a_node_that_paused_beyond_its_claim_sends_nothing(env: TestEnv) {
     let (app, other) = (node(&env, &slow).await, node(&env, &quick).await);
     // More than there are lanes, so that some e-mails are not begun when the clock jumps.
     writes(&app, 12).await;
-    let courier = EmailSender::new(app.ctx.clone()).renewing_every(Duration::from_hours(1));
-    let sending = rocket::tokio::spawn(async move { courier.send_batch().await });
+    let sender = EmailSender::new(app.ctx.clone()).renewing_every(Duration::from_hours(1));
+    let sending = rocket::tokio::spawn(async move { sender.send_batch().await });
     for _ in 0..4 {
         slow.wait_until_stalled().await;
     }
@@ -244,14 +244,14 @@ async fn stopping_releases_claimed_emails(env: TestEnv) {
     let mut smtp = SmtpServer::start(manners);
     let app = node(&env, &smtp).await;
     writes(&app, 40).await;
-    let courier = std::sync::Arc::new(EmailSender::new(app.ctx.clone()));
-    let delivering = courier.clone();
+    let sender = std::sync::Arc::new(EmailSender::new(app.ctx.clone()));
+    let delivering = sender.clone();
     let delivering = tokio::spawn(async move { delivering.send_batch().await });
 
     for _ in 0..4 {
         smtp.wait_until_stalled().await;
     }
-    courier.stop();
+    sender.stop();
     for _ in 0..4 {
         smtp.resume();
     }

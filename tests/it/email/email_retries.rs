@@ -103,11 +103,11 @@ async fn an_unreachable_server_is_tried_less_often(env: TestEnv) {
     let smtp = unkind("hello", "421 4.3.2 closed");
     let app = node(&env, &smtp).await;
     writes(&app, 200).await;
-    let courier = EmailSender::new(app.ctx.clone());
+    let sender = EmailSender::new(app.ctx.clone());
 
     let mut asked = Vec::new();
     for _ in 0..600 {
-        while courier.send_batch().await.expect("delivers").is_more {}
+        while sender.send_batch().await.expect("delivers").is_more {}
         asked.push(smtp.connections());
         env.clock.advance(Duration::from_secs(1));
     }
@@ -122,8 +122,8 @@ async fn a_reachable_server_gets_all_waiting_emails(env: TestEnv) {
     let closed = format!("smtp://127.0.0.1:{}", free_port());
     let away = env.app_with(&[("mail_url", &closed)]).await;
     writes(&away, 100).await;
-    let courier = EmailSender::new(away.ctx.clone());
-    courier.send_batch().await.expect("nobody listens");
+    let sender = EmailSender::new(away.ctx.clone());
+    sender.send_batch().await.expect("nobody listens");
     let smtp = SmtpServer::start(SmtpBehaviour::default());
     let back = node(&env, &smtp).await;
 

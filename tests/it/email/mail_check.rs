@@ -142,8 +142,8 @@ fn an_unusable_folder_is_reported_in_one_line() {
     let said = tries_mail(&sandbox);
 
     assert_eq!(said.code(), Some(1), "{said:#?}");
-    let complaint = said.error_line();
-    assert!(complaint.starts_with("The test email was not sent: data/mail: "), "{complaint}");
+    let line = said.error_line();
+    assert!(line.starts_with("The test email was not sent: data/mail: "), "{line}");
 }
 
 #[test]
@@ -173,14 +173,14 @@ fn wrong_mail_settings_are_found() {
 
         let said = sandbox.runs(&["check"]);
 
-        let complaints = said.error_lines();
-        assert_eq!(complaints.len(), findings.len(), "{said:#?}");
-        for (complaint, begins) in complaints.iter().zip(findings) {
-            assert!(complaint.starts_with(begins), "{begins}: {complaint}");
+        let lines = said.error_lines();
+        assert_eq!(lines.len(), findings.len(), "{said:#?}");
+        for (line, begins) in lines.iter().zip(findings) {
+            assert!(line.starts_with(begins), "{begins}: {line}");
         }
         assert_eq!(said.code(), Some(i32::from(!findings.is_empty())), "{said:#?}");
     }
-    assert_eq!(smtp.accepted().len(), 0, "a checkup sends nothing");
+    assert_eq!(smtp.accepted().len(), 0, "a check sends nothing");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_public_site_without_mail_server_is_warned() {
     assert_eq!(said.code(), Some(0), "{said:#?}");
     let note = "Note: there is no mail server, so emails are only written to files in data/mail";
     assert!(said.output.contains(note), "{said:#?}");
-    assert!(!site.path("data").exists(), "a checkup makes nothing");
+    assert!(!site.path("data").exists(), "a check makes nothing");
     let at_home = Sandbox::new().with("LANG", "C.UTF-8").runs(&["check"]);
     assert!(!at_home.output.contains("mail"), "{at_home:#?}");
 }

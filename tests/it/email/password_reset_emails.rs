@@ -30,8 +30,8 @@ async fn one_request_is_one_email_on_two_nodes(env: TestEnv) {
     let [_, received] = &smtp.accepted()[..] else { panic!("one after the first") };
     assert_eq!(received.to, [email("ada")]);
     assert_eq!(nodes[1].visitor().get(&reset_link(received)).await.status(), 303);
-    let minted = "SELECT COUNT(*) FROM one_time_links WHERE purpose = 'reset_password'";
-    assert_eq!(nodes[0].query_number(minted).await, 1);
+    let created = "SELECT COUNT(*) FROM one_time_links WHERE purpose = 'reset_password'";
+    assert_eq!(nodes[0].query_number(created).await, 1);
 }
 
 #[on_both]
@@ -41,14 +41,14 @@ async fn retries_do_not_create_new_links(env: TestEnv) {
     first.user("ada").await;
     second.sends_due_emails().await;
     forgets(&first, "ada").await;
-    let minted = "SELECT COUNT(*) FROM one_time_links WHERE purpose = 'reset_password'";
+    let created = "SELECT COUNT(*) FROM one_time_links WHERE purpose = 'reset_password'";
 
     first.sends_due_emails().await;
-    assert_eq!((tries(&busy), first.query_number(minted).await), (1, 1));
+    assert_eq!((tries(&busy), first.query_number(created).await), (1, 1));
     env.clock.advance(Duration::from_mins(1));
     second.sends_due_emails().await;
 
-    assert_eq!(second.query_number(minted).await, 1, "the same link");
+    assert_eq!(second.query_number(created).await, 1, "the same link");
     let link = reset_link(smtp.accepted().last().expect("an e-mail"));
     assert_eq!(second.visitor().get(&link).await.status(), 303);
 }
@@ -84,6 +84,6 @@ async fn an_email_later_than_an_hour_revokes_no_link(env: TestEnv) {
     app.sends_due_emails().await;
 
     assert_eq!((smtp.accepted().len(), given_up(&app, "too late").await), (1, 1));
-    let link = format!("{RESET}/{}", good.expect("minted").expose());
+    let link = format!("{RESET}/{}", good.expect("created").expose());
     assert_eq!(app.visitor().get(&link).await.status(), 303, "the other one still works");
 }

@@ -251,7 +251,7 @@ async fn pages_behind_email_links_are_complete(env: TestEnv) {
         let (whose, now) = ((UserId(1), Some(&email)), app.ctx.clock.now());
         let token = links::create(&transaction, app.ctx.random, purpose, whose, now).await;
         transaction.commit().await.expect("committed");
-        let link = format!("{start}{}", token.expect("minted").expose());
+        let link = format!("{start}{}", token.expect("created").expose());
         for language in ["ko", "en"] {
             let mut visitor = app.visitor().with("Accept-Language", language);
             let arrival = visitor.get(&link).await;

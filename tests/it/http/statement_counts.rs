@@ -68,7 +68,7 @@ async fn a_page_reads_each_thing_once(env: TestEnv) {
     let export = cost(&app, &mut ada, "/account/export").await;
     assert_eq!(
         export, 6,
-        "the person, the sessions, the trail, the e-mails, the identities, the links"
+        "the user, the sessions, the audit log, the e-mails, the identities, the links"
     );
     assert_eq!(cost(&app, &mut ada, &link).await, 1);
     assert_eq!(cost(&app, &mut ada, "/account/link").await, 1);

@@ -119,10 +119,10 @@ fn a_mistyped_command_gets_one_line() {
             let said = sandbox.runs(&arguments);
 
             assert_eq!((said.code(), said.output.as_str()), (Some(2), ""), "{arguments:?}");
-            let complaint = said.error_line();
-            assert!(complaint.contains(culprit), "{arguments:?}: {complaint}");
-            assert!(complaint.contains("daemun --help"), "{arguments:?}: {complaint}");
-            assert_eq!(is_korean(complaint), korean, "{arguments:?}: {complaint}");
+            let line = said.error_line();
+            assert!(line.contains(culprit), "{arguments:?}: {line}");
+            assert!(line.contains("daemun --help"), "{arguments:?}: {line}");
+            assert_eq!(is_korean(line), korean, "{arguments:?}: {line}");
         }
     });
 }

@@ -10,11 +10,11 @@ fn refuses(name: &str, value: &str, shown: &str, allowed: [&str; 2]) {
             let said = sandbox.with(name, value).runs(&[command]);
 
             assert_eq!((said.code(), said.output.as_str()), (Some(1), ""), "{said:#?}");
-            let complaint = said.error_line();
+            let line = said.error_line();
             let allowed = allowed[usize::from(korean)];
-            assert!(complaint.contains(shown), "{shown} in {complaint}");
-            assert!(complaint.contains(allowed), "{allowed} in {complaint}");
-            assert_eq!(is_korean(complaint), korean, "{complaint}");
+            assert!(line.contains(shown), "{shown} in {line}");
+            assert!(line.contains(allowed), "{allowed} in {line}");
+            assert_eq!(is_korean(line), korean, "{line}");
             assert!(!sandbox.path("data").exists(), "nothing is made");
         }
     });
@@ -142,10 +142,10 @@ fn all_errors_are_reported_at_once() {
 
     let said = sandbox.with("ROCKET_SINGUP", "open").runs(&["serve"]);
 
-    let complaints = said.error_lines();
-    assert_eq!((said.code(), complaints.len()), (Some(1), 3), "{said:#?}");
+    let lines = said.error_lines();
+    assert_eq!((said.code(), lines.len()), (Some(1), 3), "{said:#?}");
     for name in ["signup = maybe", "leeway = 1h", "singup = open"] {
-        assert!(complaints.iter().any(|line| line.contains(name)), "{name} in {complaints:?}");
+        assert!(lines.iter().any(|line| line.contains(name)), "{name} in {lines:?}");
     }
 }
 
@@ -163,11 +163,11 @@ fn an_unreadable_settings_file_is_one_line_without_secrets() {
                 let said = sandbox.runs(&[command]);
 
                 assert_eq!((said.code(), said.output.as_str()), (Some(1), ""), "{said:#?}");
-                let complaint = said.error_line();
-                assert!(complaint.contains("Rocket.toml"), "{complaint}");
-                assert!(complaint.contains(place), "{place}: {complaint}");
-                assert!(!complaint.contains("sesame"), "{complaint}");
-                assert_eq!(is_korean(complaint), korean, "{complaint}");
+                let line = said.error_line();
+                assert!(line.contains("Rocket.toml"), "{line}");
+                assert!(line.contains(place), "{place}: {line}");
+                assert!(!line.contains("sesame"), "{line}");
+                assert_eq!(is_korean(line), korean, "{line}");
             }
         });
     }

@@ -8,7 +8,7 @@ use crate::support::process::{
 };
 use crate::support::requirement::Requirement;
 
-/// What is missing is named, whatever is started; and the checkup finds nothing else.
+/// What is missing is named, whatever is started; and the check finds nothing else.
 fn cannot_open(settings: &[(&str, &str)], prepare: impl Fn(&Sandbox), culprit: &str) {
     in_both_languages(|sandbox, korean| {
         prepare(sandbox);
@@ -20,9 +20,9 @@ fn cannot_open(settings: &[(&str, &str)], prepare: impl Fn(&Sandbox), culprit: &
             let said = sandbox.runs(&[command]);
 
             assert_eq!((said.code(), said.output.as_str()), (Some(1), ""), "{said:#?}");
-            let complaint = said.error_line();
-            assert!(complaint.contains(culprit), "{culprit} in {complaint}");
-            assert_eq!(is_korean(complaint), korean, "{complaint}");
+            let line = said.error_line();
+            assert!(line.contains(culprit), "{culprit} in {line}");
+            assert_eq!(is_korean(line), korean, "{line}");
         }
         let check = sandbox.runs(&["check"]);
         assert_eq!(check.code(), Some(1), "what does not start does not pass: {check:#?}");
@@ -94,10 +94,10 @@ fn an_unreachable_postgres_fails_fast_without_its_password() {
             let said = sandbox.with("ROCKET_DATABASE_URL", &url).runs(&["migrate"]);
 
             assert_eq!((said.code(), said.output.as_str()), (Some(1), ""), "{said:#?}");
-            let complaint = said.error_line();
-            assert!(complaint.contains("postgres://ada:***@127.0.0.1"), "{complaint}");
-            assert!(!said.errors.contains("sesame"), "{complaint}");
-            assert_eq!(is_korean(complaint), korean, "{complaint}");
+            let line = said.error_line();
+            assert!(line.contains("postgres://ada:***@127.0.0.1"), "{line}");
+            assert!(!said.errors.contains("sesame"), "{line}");
+            assert_eq!(is_korean(line), korean, "{line}");
             assert!(said.took < Duration::from_secs(20), "{:?}", said.took);
         });
     }
@@ -123,10 +123,7 @@ fn check_reports_why_postgres_is_unreachable() {
             let line = line.unwrap_or_else(|| panic!("{command}: {said:#?}"));
             assert!(line.contains("refused") && !line.contains("pool"), "{line}");
             assert!(!said.output.contains("Nothing"), "{said:#?}");
-            assert!(
-                command == "serve" || !sandbox.path("data").exists(),
-                "a checkup makes nothing"
-            );
+            assert!(command == "serve" || !sandbox.path("data").exists(), "a check makes nothing");
         }
     }
 }
@@ -140,7 +137,7 @@ fn check_in_an_empty_folder_tests_postgres() {
 
     assert_eq!(said.code(), Some(0), "{said:#?}");
     assert!(said.output.contains("daemun migrate"), "the tables are not there yet: {said:#?}");
-    assert!(!sandbox.path("data").exists(), "a checkup makes nothing");
+    assert!(!sandbox.path("data").exists(), "a check makes nothing");
 }
 
 #[test]
@@ -171,9 +168,9 @@ fn a_port_in_use_is_named() {
         let said = sandbox.with("ROCKET_PORT", &port).runs(&["serve"]);
 
         assert_eq!((said.code(), said.output.as_str()), (Some(1), ""), "{said:#?}");
-        let complaint = said.error_line();
-        assert!(complaint.contains(&port) && complaint.contains("ROCKET_PORT"), "{complaint}");
-        assert_eq!(is_korean(complaint), korean, "{complaint}");
+        let line = said.error_line();
+        assert!(line.contains(&port) && line.contains("ROCKET_PORT"), "{line}");
+        assert_eq!(is_korean(line), korean, "{line}");
     });
 }
 

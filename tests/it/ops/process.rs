@@ -31,7 +31,7 @@ fn on_each_engine(story: impl Fn(Sandbox, String)) {
     }
 }
 
-/// Nothing is half done: whoever joined is in the trail and signed in, and nobody else is.
+/// Nothing is half done: each user who signed up is in the audit log and signed in, and no one else is.
 fn is_whole(database: &str) {
     for (sql, what) in [
         (

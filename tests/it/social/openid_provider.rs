@@ -1,4 +1,4 @@
-//! A real OpenID provider, made by other people (`oidc-provider` of npm), through the whole dance:
+//! A real OpenID provider, made by other people (`oidc-provider` of npm), through the whole log-in:
 //! its document, its keys, its pages, and what it refuses.
 
 use std::collections::BTreeMap;

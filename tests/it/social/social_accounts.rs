@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::social::social_login::{comes_back, dances, registers_as, sets_out, with_issuer};
+use crate::social::social_login::{
+    comes_back, logs_in_by_provider, registers_as, sets_out, with_issuer,
+};
 use crate::support::provider::FakeProvider;
 use crate::support::{GOOD, TestEnv, on_both};
 
@@ -19,7 +21,7 @@ async fn a_provider_is_disconnected_unless_it_is_the_last_method(env: TestEnv) {
     let provider = with_issuer(&app).await;
     let mut ada = app.user("ada").await;
 
-    let answer = dances(&mut ada, &app, &provider, &json!({ "sub": "a" })).await;
+    let answer = logs_in_by_provider(&mut ada, &app, &provider, &json!({ "sub": "a" })).await;
 
     assert_eq!(answer.location(), Some("/account/connections"), "{}", answer.text());
     let page = ada.get("/account/connections").await;
@@ -27,13 +29,13 @@ async fn a_provider_is_disconnected_unless_it_is_the_last_method(env: TestEnv) {
     let id = app.query_number("SELECT id FROM social_identities").await;
     let path = format!("/account/connections/{id}/disconnect");
     let mut eve = app.user("eve").await;
-    let stolen = dances(&mut eve, &app, &provider, &json!({ "sub": "a" })).await;
+    let stolen = logs_in_by_provider(&mut eve, &app, &provider, &json!({ "sub": "a" })).await;
     assert_eq!(stolen.status(), 422, "it opens another account, and nobody says whose");
     assert!(!stolen.text().contains("ada@"));
     assert_eq!(eve.submits(&path, &[]).await.status(), 422, "not hers");
     app.removes_password("ada").await;
     assert_eq!(ada.submits(&path, &[]).await.status(), 422, "the last way in");
-    dances(&mut ada, &app, &provider, &json!({ "sub": "b" })).await;
+    logs_in_by_provider(&mut ada, &app, &provider, &json!({ "sub": "b" })).await;
     assert_eq!(ada.submits(&path, &[]).await.location(), Some("/account/connections"));
     assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 1);
     assert_eq!(app.audit_event_count("social_disconnected").await, 1);
@@ -68,8 +70,8 @@ async fn of_two_disconnections_at_once_one_method_stays(env: TestEnv) {
     let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
-    dances(&mut ada, &app, &provider, &json!({ "sub": "a" })).await;
-    dances(&mut ada, &app, &provider, &json!({ "sub": "b" })).await;
+    logs_in_by_provider(&mut ada, &app, &provider, &json!({ "sub": "a" })).await;
+    logs_in_by_provider(&mut ada, &app, &provider, &json!({ "sub": "b" })).await;
     let first = app.query_number("SELECT MIN(id) FROM social_identities").await;
     let second = app.query_number("SELECT MAX(id) FROM social_identities").await;
     assert_ne!(first, second);
@@ -112,7 +114,7 @@ async fn without_a_password_the_provider_reauthenticates(env: TestEnv) {
     let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
-    dances(&mut ada, &app, &provider, &json!({})).await;
+    logs_in_by_provider(&mut ada, &app, &provider, &json!({})).await;
     env.clock.advance(std::time::Duration::from_mins(11));
     for path in ["/account/email/change", "/account/delete"] {
         let way = ada.get(path).await.location().expect("a way").to_owned();
@@ -128,7 +130,7 @@ async fn without_a_password_the_provider_reauthenticates(env: TestEnv) {
     assert_eq!(app.audit_event_count("email_change_asked").await, 0);
 
     let mut ada = app.visitor();
-    dances(&mut ada, &app, &provider, &json!({})).await;
+    logs_in_by_provider(&mut ada, &app, &provider, &json!({})).await;
     assert!(ada.get("/account/email/change").await.texts("input[name=password]").is_empty());
     let wrong = ada.submits("/account/email/change", &[("email", "new")]).await;
     assert_eq!((wrong.status(), wrong.field("email").is_wrong), (422, true));

@@ -1,4 +1,4 @@
-//! Coming in by a provider, through the whole dance.
+//! Logging in by a provider, from the button to the session.
 
 use std::collections::BTreeMap;
 
@@ -63,8 +63,8 @@ pub(crate) async fn comes_back(who: &mut Browser<'_>, slug: &str, state: &str) -
     who.get(&format!("/account/social/{slug}/callback?code=the-code&state={state}")).await
 }
 
-/// The whole dance with the issuer called `id`, who says this of the person.
-pub(crate) async fn dances(
+/// Logs in by the issuer called `id`, which sends these claims.
+pub(crate) async fn logs_in_by_provider(
     who: &mut Browser<'_>,
     app: &App,
     provider: &FakeProvider,
@@ -90,14 +90,15 @@ async fn a_provider_user_gets_an_account_and_returns_to_it(env: TestEnv) {
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
 
-    let answer = dances(&mut ada, &app, &provider, &json!({})).await;
+    let answer = logs_in_by_provider(&mut ada, &app, &provider, &json!({})).await;
 
     assert_eq!(answer.location(), Some("/?a=b"), "{}", answer.text());
     assert_eq!(ada.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
     assert!(ada.cookie("social").is_none());
     let (before, events) = (people(&app).await, app.audit_event_count("signup").await);
     let mut again = app.visitor();
-    dances(&mut again, &app, &provider, &json!({ "email": "moved@example.com" })).await;
+    logs_in_by_provider(&mut again, &app, &provider, &json!({ "email": "moved@example.com" }))
+        .await;
     assert_eq!(again.get("/account/mypage").await.h1(), "Welcome, ada@example.com!");
     assert_eq!((people(&app).await, app.audit_event_count("signup").await), (before, events));
     let sent = &provider.asked("/token")[0];
@@ -166,7 +167,7 @@ async fn an_id_token_for_another_login_is_refused(env: TestEnv) {
         json!({ "sub": "" }),
     ] {
         let mut eve = app.visitor();
-        let page = dances(&mut eve, &app, &provider, &change).await;
+        let page = logs_in_by_provider(&mut eve, &app, &provider, &change).await;
         assert!([422, 502].contains(&page.status()), "{change}: {}", page.status());
         assert!(!eve.is_signed_in().await, "{change}");
     }
@@ -189,7 +190,7 @@ async fn accounts_are_linked_only_if_both_sides_verified(env: TestEnv) {
     for proved in [json!(true), json!(false), json!("true"), Value::Null] {
         let mut ada = app.visitor();
         let claims = json!({ "email_verified": proved });
-        let page = dances(&mut ada, &app, &provider, &claims).await;
+        let page = logs_in_by_provider(&mut ada, &app, &provider, &claims).await;
         assert_eq!(page.status(), 422, "our side has not proved it: {proved}");
         assert!(!ada.is_signed_in().await);
     }
@@ -197,13 +198,13 @@ async fn accounts_are_linked_only_if_both_sides_verified(env: TestEnv) {
     for proved in [json!(false), json!("true"), Value::Null] {
         let mut ada = app.visitor();
         let claims = json!({ "email_verified": proved });
-        let page = dances(&mut ada, &app, &provider, &claims).await;
+        let page = logs_in_by_provider(&mut ada, &app, &provider, &claims).await;
         assert_eq!(page.status(), 422, "their side has not proved it: {proved}");
     }
     assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 0);
 
     let mut ada = app.visitor();
-    dances(&mut ada, &app, &provider, &json!({})).await;
+    logs_in_by_provider(&mut ada, &app, &provider, &json!({})).await;
     assert!(ada.is_signed_in().await);
     assert_eq!(app.audit_event_count("social_connected").await, 1);
     app.last_email_to("ada@example.com").await.link("/account/not-me/");
@@ -215,7 +216,7 @@ async fn a_stranger_with_the_address_is_out_after_a_reset(env: TestEnv) {
     let provider = with_issuer(&app).await;
     let mut eve = app.visitor();
     let claims = json!({ "email_verified": false });
-    dances(&mut eve, &app, &provider, &claims).await;
+    logs_in_by_provider(&mut eve, &app, &provider, &claims).await;
     assert!(eve.is_signed_in().await, "an address that is not proved, as at sign-up");
 
     app.visitor().requests_password_reset("ada@example.com").await;
@@ -223,7 +224,10 @@ async fn a_stranger_with_the_address_is_out_after_a_reset(env: TestEnv) {
     assert_eq!(app.visitor().sets_new_password(&link, GOOD).await.status(), 303);
 
     assert!(!eve.is_signed_in().await);
-    assert_eq!(dances(&mut app.visitor(), &app, &provider, &claims).await.status(), 422);
+    assert_eq!(
+        logs_in_by_provider(&mut app.visitor(), &app, &provider, &claims).await.status(),
+        422
+    );
     assert_eq!(app.query_number("SELECT COUNT(*) FROM social_identities").await, 0);
 }
 
@@ -231,11 +235,11 @@ async fn a_stranger_with_the_address_is_out_after_a_reset(env: TestEnv) {
 async fn a_suspended_user_cannot_log_in_by_a_provider(env: TestEnv) {
     let app = env.app().await;
     let provider = with_issuer(&app).await;
-    dances(&mut app.visitor(), &app, &provider, &json!({})).await;
+    logs_in_by_provider(&mut app.visitor(), &app, &provider, &json!({})).await;
     app.deactivates("ada").await;
 
     let mut ada = app.visitor();
-    let page = dances(&mut ada, &app, &provider, &json!({})).await;
+    let page = logs_in_by_provider(&mut ada, &app, &provider, &json!({})).await;
 
     assert_eq!(page.status(), 422);
     assert!(!ada.is_signed_in().await);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::social::social_login::{
-    comes_back, dances, registers, registers_as, sets_out, with_issuer,
+    comes_back, logs_in_by_provider, registers, registers_as, sets_out, with_issuer,
 };
 use crate::support::provider::FakeProvider;
 use crate::support::{App, Browser, GOOD, Page, TestEnv, on_both};
@@ -184,7 +184,7 @@ async fn an_unverified_stranger_is_out_when_the_owner_logs_in(env: TestEnv) {
     let app = env.app().await;
     let provider = with_issuer(&app).await;
     let unproved = json!({ "sub": "eve", "email_verified": false });
-    dances(&mut app.visitor(), &app, &provider, &unproved).await;
+    logs_in_by_provider(&mut app.visitor(), &app, &provider, &unproved).await;
     let link = app.last_email_to("ada@example.com").await.link("/account/email/verify/");
     env.clock.advance(Duration::from_mins(1));
     app.visitor().confirms(&link).await;
@@ -194,7 +194,7 @@ async fn an_unverified_stranger_is_out_when_the_owner_logs_in(env: TestEnv) {
     assert_eq!(app.visitor().sets_new_password(&link, GOOD).await.status(), 303);
 
     let mut eve = app.visitor();
-    assert_eq!(dances(&mut eve, &app, &provider, &unproved).await.status(), 422);
+    assert_eq!(logs_in_by_provider(&mut eve, &app, &provider, &unproved).await.status(), 422);
     assert!(!eve.is_signed_in().await);
     assert_eq!(
         (identities(&app).await, app.audit_event_count("social_disconnected").await),
@@ -206,7 +206,7 @@ async fn an_unverified_stranger_is_out_when_the_owner_logs_in(env: TestEnv) {
 async fn a_reset_keeps_a_provider_that_verified_the_address(env: TestEnv) {
     let app = env.app().await;
     let provider = with_issuer(&app).await;
-    dances(&mut app.visitor(), &app, &provider, &json!({})).await;
+    logs_in_by_provider(&mut app.visitor(), &app, &provider, &json!({})).await;
     env.clock.advance(Duration::from_mins(1));
 
     app.visitor().requests_password_reset("ada@example.com").await;
@@ -214,7 +214,7 @@ async fn a_reset_keeps_a_provider_that_verified_the_address(env: TestEnv) {
     app.visitor().sets_new_password(&link, GOOD).await;
 
     let mut ada = app.visitor();
-    dances(&mut ada, &app, &provider, &json!({})).await;
+    logs_in_by_provider(&mut ada, &app, &provider, &json!({})).await;
     assert!(ada.is_signed_in().await, "one way or the other");
     assert_eq!(app.visitor().logs_in("ada@example.com", GOOD).await.status(), 303);
 }
@@ -226,7 +226,7 @@ async fn attempts_at_addresses_are_limited(env: TestEnv) {
     app.user("ada").await;
     let mut eve = app.visitor();
     let nameless = json!({ "sub": "eve", "email": null });
-    dances(&mut eve, &app, &provider, &nameless).await;
+    logs_in_by_provider(&mut eve, &app, &provider, &nameless).await;
 
     let token = eve.token().await;
     let fields = [("csrf", token.as_str()), ("email", "ada@example.com")];
@@ -243,7 +243,7 @@ async fn reauthentication_as_another_user_is_refused(env: TestEnv) {
     let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
-    dances(&mut ada, &app, &provider, &json!({})).await;
+    logs_in_by_provider(&mut ada, &app, &provider, &json!({})).await;
     env.clock.advance(Duration::from_mins(11));
     let export = "/account/export";
     let page = ada.get("/account/sudo").await;
@@ -270,7 +270,7 @@ async fn a_deletion_removes_every_identity(env: TestEnv) {
     let app = env.app().await;
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
-    dances(&mut ada, &app, &provider, &json!({})).await;
+    logs_in_by_provider(&mut ada, &app, &provider, &json!({})).await;
     let left = ada.submits("/account/delete", &[]).await;
     assert_eq!((left.status(), identities(&app).await), (303, 1));
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::social::social_login::{dances, with_issuer};
+use crate::social::social_login::{logs_in_by_provider, with_issuer};
 use crate::support::{TestEnv, on_both};
 
 #[on_both]
@@ -11,7 +11,7 @@ async fn a_user_without_an_address_is_asked_for_one(env: TestEnv) {
     let provider = with_issuer(&app).await;
     let mut ada = app.visitor();
 
-    let answer = dances(&mut ada, &app, &provider, &json!({ "email": null })).await;
+    let answer = logs_in_by_provider(&mut ada, &app, &provider, &json!({ "email": null })).await;
 
     assert_eq!(answer.location(), Some("/account/join/address"));
     assert_eq!(ada.get("/account/join/address").await.status(), 200);
@@ -29,9 +29,9 @@ async fn in_mandatory_mode_taken_addresses_are_not_revealed(env: TestEnv) {
     let provider = with_issuer(&app).await;
     let claims = json!({ "email_verified": false });
 
-    let free = dances(&mut app.visitor(), &app, &provider, &claims).await;
+    let free = logs_in_by_provider(&mut app.visitor(), &app, &provider, &claims).await;
     let claims = json!({ "sub": "eve", "email_verified": false });
-    let taken = dances(&mut app.visitor(), &app, &provider, &claims).await;
+    let taken = logs_in_by_provider(&mut app.visitor(), &app, &provider, &claims).await;
 
     assert_eq!(free.location(), Some("/account/join/sent"));
     assert_eq!(taken.location(), Some("/account/join/sent"));

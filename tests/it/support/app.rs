@@ -57,7 +57,7 @@ impl App {
         rows
     }
 
-    /// How often something is in the trail.
+    /// Counts the audit events of a kind.
     pub(crate) async fn audit_event_count(&self, action: &str) -> i64 {
         self.query_number(&format!("SELECT COUNT(*) FROM audit_events WHERE action = '{action}'"))
             .await

@@ -171,9 +171,9 @@ impl CommandOutput {
 
     /// The one line about what went wrong.
     pub(crate) fn error_line(&self) -> &str {
-        let complaints = self.error_lines();
-        assert_eq!(complaints.len(), 1, "one clear line: {self:#?}");
-        complaints[0]
+        let lines = self.error_lines();
+        assert_eq!(lines.len(), 1, "one clear line: {self:#?}");
+        lines[0]
     }
 }
 

@@ -81,7 +81,7 @@ pub(crate) struct AcceptedEmail {
 /// A mail server that runs. Dropped, it is left alone and does no harm.
 pub(crate) struct SmtpServer {
     pub(crate) port: u16,
-    office: Arc<SmtpState>,
+    state: Arc<SmtpState>,
     stalled: mpsc::UnboundedReceiver<()>,
 }
 
@@ -95,7 +95,7 @@ impl SmtpServer {
         let certificate = behaviour.certificate.take();
         let tls = certificate.map(|Certificate(config)| TlsAcceptor::from(Arc::new(config)));
         let (stalls, stalled) = mpsc::unbounded_channel();
-        let office = Arc::new(SmtpState {
+        let state = Arc::new(SmtpState {
             behaviour,
             tls,
             taken: Mutex::default(),
@@ -106,27 +106,27 @@ impl SmtpServer {
         let listener = std::net::TcpListener::bind(("127.0.0.1", port)).expect("a free port");
         listener.set_nonblocking(true).expect("a socket");
         let port = listener.local_addr().expect("an address").port();
-        let works = office.clone();
+        let accepting = state.clone();
         thread::spawn(move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build();
             runtime.expect("a runtime").block_on(async {
                 let listener = TcpListener::from_std(listener).expect("a socket");
                 while let Ok((connection, _)) = listener.accept().await {
-                    let office = works.clone();
-                    tokio::spawn(async move { office.receive(connection).await });
+                    let state = accepting.clone();
+                    tokio::spawn(async move { state.receive(connection).await });
                 }
             });
         });
-        Self { port, office, stalled }
+        Self { port, state, stalled }
     }
 
     pub(crate) fn accepted(&self) -> Vec<AcceptedEmail> {
-        lock(&self.office.taken).clone()
+        lock(&self.state.taken).clone()
     }
 
     /// What it was told, but for the e-mails themselves; `hello` for each connection.
     pub(crate) fn commands(&self) -> Vec<String> {
-        lock(&self.office.heard).clone()
+        lock(&self.state.heard).clone()
     }
 
     /// How often somebody connected.
@@ -136,11 +136,11 @@ impl SmtpServer {
 
     /// Waits until it stalls.
     pub(crate) async fn wait_until_stalled(&mut self) {
-        self.stalled.recv().await.expect("the office is open");
+        self.stalled.recv().await.expect("the server runs");
     }
 
     pub(crate) fn resume(&self) {
-        self.office.may_go_on.add_permits(1);
+        self.state.may_go_on.add_permits(1);
     }
 }
 
