@@ -1,4 +1,4 @@
-//! Somebody joins, comes back, reads, and leaves.
+//! A user signs up, comes back, reads, and deletes the account.
 
 use crate::support::{GOOD, Site, TestEnv, eventually, with_and_without_scripts};
 

@@ -1,4 +1,4 @@
-//! The main stories of Daemun as people live them: in a real browser, with JavaScript and without,
+//! The main user stories in a real browser, with JavaScript and without,
 //! with a mouse and by keyboard alone.
 
 mod support;

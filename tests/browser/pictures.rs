@@ -12,7 +12,7 @@ use png::{ColorType, Compression, Decoder, Encoder};
 
 use crate::support::{Site, TestEnv, User, environment, eventually, run_test};
 
-/// Whoever opens the README loads all of them.
+/// Every reader of the README loads all of them.
 const MOST_BYTES: usize = 60 * 1024;
 
 const ADA: &str = "ada@example.com";

@@ -1,4 +1,4 @@
-//! Somebody has forgotten their password, and follows the link in an e-mail.
+//! A user has forgotten the password, and follows the link in an e-mail.
 
 use crate::support::{NEW, Site, TestEnv, eventually, with_and_without_scripts};
 

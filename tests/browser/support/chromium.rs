@@ -76,7 +76,7 @@ impl Chromium {
 
 /// Starts a driver on a port that it chooses; the URL at which it listens.
 fn start(driver: &std::path::Path) -> String {
-    // Whoever interrupts the tests interrupts this shell too, and it has still to clean up.
+    // An interrupt of the tests reaches this shell too, and it has still to clean up.
     // The driver starts before that: it would inherit the deafness.
     let script = r#""$1" --port=0 & trap '' INT TERM HUP; cat >/dev/null <&3; kill "$!""#;
     #[expect(clippy::zombie_processes, reason = "it outlives this process on purpose")]

@@ -1,4 +1,4 @@
-//! The language of the stories in a browser: a site of its own for each, and people who come to it.
+//! What browser tests share: a site for each test, and users with real browsers.
 
 mod chromium;
 #[path = "../../machine/requirement/mod.rs"]
@@ -23,14 +23,14 @@ pub(crate) const GOOD: &str = "correct horse battery staple";
 /// Another one.
 pub(crate) const NEW: &str = "quiet evening by the river";
 
-/// Who comes to a story's site, and with what browsers.
+/// The environment of one test: how its browsers are set up.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TestEnv {
     pub(crate) has_scripts: bool,
 }
 
 impl TestEnv {
-    /// Somebody who reads English, in a browser of their own.
+    /// A user who reads English, in a browser of their own.
     pub(crate) async fn visitor<'a>(&self, site: &'a Site) -> User<'a> {
         self.reader_of("en", site).await
     }
@@ -40,7 +40,7 @@ impl TestEnv {
     }
 }
 
-/// Tells a story, where there is a browser.
+/// Runs a test, where there is a browser.
 pub(crate) fn run_test<S>(has_scripts: bool, test: impl FnOnce(TestEnv) -> S)
 where
     S: Future<Output = ()>,

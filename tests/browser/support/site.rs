@@ -38,13 +38,13 @@ impl Site {
         Self::still_matches(folder, settings)
     }
 
-    /// A site on its first day, when nobody may do everything.
+    /// A site on its first day, without a superuser.
     pub(crate) fn without_anybody(settings: &[(&str, &str)]) -> Self {
         Self::still_matches(tempfile::tempdir().expect("a temporary folder"), settings)
     }
 
     fn still_matches(folder: TempDir, settings: &[(&str, &str)]) -> Self {
-        // Between the choice of a free port and its use somebody else may take it.
+        // Between the choice of a free port and its use another process may take it.
         for _ in 0..5 {
             let port = free_port();
             if let Some((server, greeting)) = serves(folder.path(), port, settings) {
@@ -153,7 +153,7 @@ fn serves(
     let mut output = BufReader::new(server.stdout.take().expect("a pipe")).lines();
     if output.any(|line| line.is_ok_and(|line| line.contains("http"))) {
         let (says, greeting) = mpsc::channel();
-        // Whoever prints has to be read, also when nobody listens any more.
+        // The output has to be read to its end, also when it is not needed any more.
         thread::spawn(move || {
             output.map_while(Result::ok).for_each(|line| drop(says.send(line)));
         });
@@ -186,6 +186,6 @@ fn emails_to(folder: &Path, email: &str) -> Vec<String> {
     texts.collect()
 }
 
-/// How long anything may take before a story gives up: much longer than it takes, also on a machine
+/// How long anything may take before a test gives up: much longer than it takes, also on a machine
 /// that does other things at the same time.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);

@@ -1,4 +1,4 @@
-//! Somebody who sits at a browser: reads, types, clicks, presses keys.
+//! A user at a browser: reads, types, clicks, presses keys.
 //!
 //! Looks only at what a browser shows; a form is known by where it leads and a field by its name.
 
@@ -138,7 +138,7 @@ impl<'a> User<'a> {
         keys.perform().await.expect("a keyboard");
     }
 
-    /// Presses the tab key until the focus is here. Whoever cannot be reached so is out of reach.
+    /// Presses the tab key until the focus is here. An element that cannot be reached so is out of reach.
     pub(crate) async fn tabs_to(&self, selector: &str) {
         for _ in 0..MOST_STOPS {
             if self.is_at(selector).await {
@@ -177,7 +177,7 @@ impl<'a> User<'a> {
         self.asks("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// Whoever takes pictures has scrollbars as thin as those of a phone: none.
+    /// Hides scrollbars, which pictures of a phone do not have either.
     pub(crate) async fn hides_scrollbars(&self) {
         self.asks("Emulation.setScrollbarsHidden", json!({ "hidden": true })).await;
     }

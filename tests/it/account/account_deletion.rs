@@ -29,7 +29,7 @@ async fn people(app: &App) -> i64 {
     app.query_number("SELECT COUNT(*) FROM users").await
 }
 
-/// Sessions and links of nobody.
+/// Sessions and links without an account.
 async fn orphans(app: &App) -> i64 {
     let mut orphans = 0;
     for table in ["sessions", "one_time_links"] {

@@ -28,7 +28,7 @@ pub(crate) async fn can_log_in(app: &App, email: &str) -> bool {
     app.visitor().logs_in(email, GOOD).await.status() == 303
 }
 
-/// The link of a change that somebody asked for.
+/// Requests a change of address and returns its link.
 pub(crate) async fn link(app: &App, person: &mut Browser<'_>, to: &str) -> String {
     assert_eq!(person.requests_email_change(to, GOOD).await.location(), MY_PAGE);
     app.last_email_to(to).await.link(LINK)
@@ -63,7 +63,7 @@ async fn race(app: &App, link: &str) -> usize {
     statuses.iter().filter(|status| **status == 303).count()
 }
 
-/// Everything about an answer that somebody could compare.
+/// Everything about a response that an attacker could compare.
 pub(crate) fn shape(page: &Page) -> (u16, String, String) {
     (page.status(), format!("{:?}", page.headers()), page.text())
 }

@@ -31,7 +31,7 @@ pub(crate) async fn is_proved(app: &App) -> bool {
     app.query_number("SELECT COUNT(*) FROM users WHERE email_verified_at IS NOT NULL").await == 1
 }
 
-/// Another browser of ada's, or of whoever knows her password.
+/// Another browser of ada's, or of a thief who knows the password.
 pub(crate) async fn another(app: &App) -> Browser<'_> {
     let mut browser = app.visitor();
     assert_eq!(browser.logs_in(ADA, GOOD).await.status(), 303);

@@ -1,4 +1,4 @@
-//! Which sessions end when an address is verified, so that nobody else stays in the account.
+//! Which sessions end when an address is verified, so that no one else stays in the account.
 
 use serde_json::json;
 

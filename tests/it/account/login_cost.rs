@@ -68,7 +68,7 @@ impl<'a> HasherGate<'a> {
         Self { app, gate, held }
     }
 
-    /// Lets somebody go on until they wait for a hashing thread.
+    /// Polls a request until it waits for a hashing thread.
     async fn is_waited_for<T>(&self, log_in: &mut Pin<Box<impl Future<Output = T>>>) {
         while self.app.ctx.hasher.waiting() == 0 {
             assert!(futures::poll!(log_in.as_mut()).is_pending(), "nobody answers without a hash");

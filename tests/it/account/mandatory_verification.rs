@@ -47,7 +47,7 @@ async fn tries(app: &App, email: &str, password: &str) -> (u16, Vec<(String, Str
     told(&page, &token, email)
 }
 
-/// Somebody who has joined and has not opened the e-mail.
+/// A user who has signed up and has not opened the e-mail.
 async fn joined<'a>(app: &'a App, email: &str) -> Browser<'a> {
     let mut browser = app.visitor();
     let answer = browser.signs_up(email, GOOD).await;
@@ -55,7 +55,7 @@ async fn joined<'a>(app: &'a App, email: &str) -> Browser<'a> {
     browser
 }
 
-/// Somebody who has joined and proved the address.
+/// A user who has signed up and verified the address.
 async fn proved<'a>(app: &'a App, email: &str) -> Browser<'a> {
     let mut browser = joined(app, email).await;
     let link = app.last_email_to(email).await.link(VERIFY);

@@ -24,7 +24,7 @@ pub(crate) fn address(email: &str) -> Email {
     Email::parse(email).expect("an address")
 }
 
-/// The path of a link that somebody asked for and got.
+/// Requests a reset link and returns its path.
 pub(crate) async fn link(app: &App, email: &str) -> String {
     assert_eq!(app.visitor().requests_password_reset(email).await.location(), Some(SENT));
     app.last_email_to(email).await.link(LINK)

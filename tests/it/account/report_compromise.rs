@@ -30,7 +30,7 @@ async fn is_dead(app: &App, link: &str) -> bool {
     shown.status() == 404
 }
 
-/// Asserts that an account is out of everybody's reach but its owner's, who gets it back.
+/// Asserts that only the owner can open the account, and gets it back.
 async fn is_protected(app: &App, password: &str) {
     assert_eq!(app.active_session_count().await, 0);
     assert_eq!(app.visitor().logs_in(ADA, password).await.status(), 422);

@@ -20,7 +20,7 @@ const FIREFOX: &str = "Mozilla/5.0 (Windows NT 10.0; rv:133.0) Gecko/20100101 Fi
 const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) \
     AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1";
 
-/// Another browser of somebody who has joined.
+/// Another browser of a user who has signed up.
 async fn another<'a>(app: &'a App, name: &str, user_agent: &str) -> Browser<'a> {
     let mut browser = app.visitor().with("User-Agent", user_agent);
     let answer = browser.logs_in(&format!("{name}@example.com"), GOOD).await;

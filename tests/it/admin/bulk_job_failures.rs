@@ -67,8 +67,8 @@ async fn an_account_that_cannot_be_changed_is_skipped(env: TestEnv) {
     refuses(&app, "no_bob", "UPDATE", "users", &format!("old.id = {bob}")).await;
     let ids = [app.id_of("ada").await, bob, app.id_of("eve").await].map(|id| id.to_string());
 
-    let whom: Vec<_> = ids.iter().map(|id| ("id", id.as_str())).collect();
-    does(&mut root, "deactivate", &whom).await;
+    let selection: Vec<_> = ids.iter().map(|id| ("id", id.as_str())).collect();
+    does(&mut root, "deactivate", &selection).await;
     worker::run_bulk_jobs(&app.ctx).await;
 
     let row = "SELECT done * 1000 + skipped FROM bulk_jobs WHERE state = 'done'";

@@ -14,8 +14,8 @@ const LOOK: &str = "/admin/users/actions";
 const BULK: &str = "/admin/bulk";
 
 /// Chooses people and looks at what would come of it.
-pub(crate) async fn looks(browser: &mut Browser<'_>, action: &str, whom: &[(&str, &str)]) -> Page {
-    let fields = [&[("action", action)], whom].concat();
+pub(crate) async fn looks(browser: &mut Browser<'_>, action: &str, selection: &[(&str, &str)]) -> Page {
+    let fields = [&[("action", action)], selection].concat();
     browser.submits(LOOK, &fields).await
 }
 
@@ -34,8 +34,8 @@ pub(crate) async fn orders(browser: &mut Browser<'_>, page: &Page, more: &[(&str
 }
 
 /// Does it, and gives back the page on which it is followed.
-pub(crate) async fn does(browser: &mut Browser<'_>, action: &str, whom: &[(&str, &str)]) -> String {
-    let page = looks(browser, action, whom).await;
+pub(crate) async fn does(browser: &mut Browser<'_>, action: &str, selection: &[(&str, &str)]) -> String {
+    let page = looks(browser, action, selection).await;
     assert_eq!(page.status(), 200, "{}", page.text());
     let answer = orders(browser, &page, &[]).await;
     answer.location().unwrap_or_else(|| panic!("{}", answer.text())).to_owned()
@@ -104,8 +104,8 @@ async fn all_matching_users_are_changed_in_batches(env: TestEnv) {
     app.user("ada").await;
     let mut root = app.superuser("root").await;
 
-    let whom = [("all", "true"), ("filter", "q=crowd")];
-    let path = does(&mut root, "verify", &whom).await;
+    let selection = [("all", "true"), ("filter", "q=crowd")];
+    let path = does(&mut root, "verify", &selection).await;
 
     let (state, numbers) = figures(&mut root, &path).await;
     let first = (state.as_str(), numbers[0].as_str(), numbers[1].as_str());
@@ -133,9 +133,9 @@ async fn a_job_can_be_undone_once_within_a_day(env: TestEnv) {
     }
     let was = [("reason", "Old story")];
     root.submits(&format!("/admin/users/{}/deactivate", ids[1]), &was).await;
-    let whom: Vec<_> = ids.iter().map(|id| ("id", id.as_str())).collect();
+    let selection: Vec<_> = ids.iter().map(|id| ("id", id.as_str())).collect();
 
-    let path = does(&mut root, "delete", &whom).await;
+    let path = does(&mut root, "delete", &selection).await;
     assert_eq!(active(&app).await, 1, "only root");
     root.submits(&format!("/admin/users/{}/activate", ids[2]), &[]).await;
     root.submits(&format!("/admin/users/{}/deactivate", ids[2]), &[("reason", "New")]).await;
@@ -207,9 +207,9 @@ async fn own_and_higher_accounts_are_left_out(env: TestEnv) {
     for name in ["ada", "root", "staff"] {
         ids.push(app.id_of(name).await.to_string());
     }
-    let whom: Vec<_> = ids.iter().map(|id| ("id", id.as_str())).collect();
+    let selection: Vec<_> = ids.iter().map(|id| ("id", id.as_str())).collect();
 
-    let page = looks(&mut staff, "deactivate", &whom).await;
+    let page = looks(&mut staff, "deactivate", &selection).await;
     assert_eq!(page.texts(".lead"), ["1 user"]);
     assert!(page.texts(".flash")[0].starts_with("2 of the selected users won't be changed"));
     let path = does(&mut staff, "deactivate", &[("all", "true"), ("filter", "")]).await;
@@ -217,10 +217,10 @@ async fn own_and_higher_accounts_are_left_out(env: TestEnv) {
     let (_, numbers) = figures(&mut staff, &path).await;
     assert_eq!((numbers[0].as_str(), numbers[1].as_str()), ("1", "2"));
     assert_eq!(active(&app).await, 2);
-    assert_eq!(looks(&mut staff, "delete", &whom).await.status(), 403, "needs users.delete");
-    assert_eq!(looks(&mut staff, "end_sessions", &whom).await.status(), 403);
+    assert_eq!(looks(&mut staff, "delete", &selection).await.status(), 403, "needs users.delete");
+    assert_eq!(looks(&mut staff, "end_sessions", &selection).await.status(), 403);
     let mut blind = app.staff("blind", &[Permission::UsersChange]).await;
-    assert_eq!(looks(&mut blind, "verify", &whom).await.status(), 403, "needs users.view");
+    assert_eq!(looks(&mut blind, "verify", &selection).await.status(), 403, "needs users.view");
     assert_eq!(blind.get(&path).await.status(), 403);
 }
 
@@ -229,8 +229,8 @@ async fn the_last_superuser_is_kept_when_two_select_all(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.superuser("ada").await;
     let mut eve = app.superuser("eve").await;
-    let whom = [("all", "true"), ("filter", "")];
-    let pages = [looks(&mut ada, "delete", &whom).await, looks(&mut eve, "delete", &whom).await];
+    let selection = [("all", "true"), ("filter", "")];
+    let pages = [looks(&mut ada, "delete", &selection).await, looks(&mut eve, "delete", &selection).await];
 
     let ordered = (orders(&mut ada, &pages[0], &[]), orders(&mut eve, &pages[1], &[]));
     let (one, other) = join(Box::pin(ordered.0), Box::pin(ordered.1)).await;
@@ -313,7 +313,7 @@ async fn invalid_input_is_refused(env: TestEnv) {
     let mut root = app.superuser("root").await;
     let many: Vec<_> = (0..501).map(|_| ("id", id.as_str())).collect();
 
-    for (whom, sentence) in [
+    for (selection, sentence) in [
         (&[][..], "No users are selected"),
         (&[("id", "x")][..], "One selected account no longer exists"),
         (&[("id", "-1")][..], "One selected account no longer exists"),
@@ -321,7 +321,7 @@ async fn invalid_input_is_refused(env: TestEnv) {
         (&[("all", "true"), ("filter", "joined_from=9")][..], "The search wasn't understood"),
         (&many[..], "Too many users are selected"),
     ] {
-        let page = looks(&mut root, "deactivate", whom).await;
+        let page = looks(&mut root, "deactivate", selection).await;
         assert_eq!(page.status(), 422);
         assert_eq!(page.h1(), "Users");
         assert!(page.texts(".banner").concat().starts_with(sentence), "{sentence}");
@@ -347,8 +347,8 @@ async fn a_changed_count_needs_a_new_confirmation(env: TestEnv) {
     let app = env.app().await;
     crowd(&app, 3).await;
     let mut root = app.superuser("root").await;
-    let whom = [("all", "true"), ("filter", "q=crowd")];
-    let page = looks(&mut root, "delete", &whom).await;
+    let selection = [("all", "true"), ("filter", "q=crowd")];
+    let page = looks(&mut root, "delete", &selection).await;
     crowd_of_one(&app, "crowdling").await;
 
     let again = orders(&mut root, &page, &[]).await;
@@ -397,7 +397,7 @@ async fn jobs_are_listed_for_a_month(env: TestEnv) {
     assert_eq!(
         app.query_text("SELECT payload FROM bulk_jobs").await,
         "",
-        "and whom it was for is gone"
+        "and selection it was for is gone"
     );
     env.clock.advance(Duration::from_hours(31 * 24));
     worker::sweep_all(&app.ctx).await;

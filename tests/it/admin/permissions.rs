@@ -58,7 +58,7 @@ async fn knock(browser: &mut Browser<'_>, method: Method, path: &str) -> u16 {
     }
 }
 
-/// What each route answers somebody with these permissions, on the account `id`.
+/// What each route answers staff with these permissions, on the account `id`.
 async fn knocks(
     app: &App,
     (browser, is_staff): (&mut Browser<'_>, bool),
@@ -104,8 +104,8 @@ async fn each_role_may_do_what_it_is_granted(env: TestEnv) {
     }
     let mut member = app.user("member").await;
     knocks(&app, (&mut member, false), &[], id).await;
-    let mut nobody = app.staff("nobody", &[]).await;
-    knocks(&app, (&mut nobody, true), &[], id).await;
+    let mut without_rights = app.staff("nobody", &[]).await;
+    knocks(&app, (&mut without_rights, true), &[], id).await;
     let alone = Permission::ALL.map(|permission| vec![permission]);
     let pairs = Permission::ALL.map(|permission| vec![Permission::UsersView, permission]);
     for (number, granted) in alone.into_iter().chain(pairs).enumerate() {

@@ -186,7 +186,7 @@ fn weak_passwords() -> Vec<Exchange> {
 
 fn unreadable() -> Vec<Exchange> {
     vec![
-        // The original takes it; nobody is born tomorrow.
+        // The original accepts it; a date of birth cannot be in the future.
         post(JOIN, "date in the future")
             .json(joins!(r#""email":"<new>","date_of_birth":"2999-01-01""#))
             .returns(400, r#"{"date_of_birth":["Date of birth must be in the past."]}"#),
@@ -817,7 +817,7 @@ macro_rules! person {
 fn users() -> Vec<Exchange> {
     vec![
         get(USERS, "not signed in").returns(401, NOT_PROVIDED),
-        // The original lists everybody to everybody, as a bare array.
+        // The original lists all users to every user, as a bare array.
         get(USERS, "list").header("Bearer <access>").returns(
             200,
             concat!(
@@ -837,7 +837,7 @@ fn users() -> Vec<Exchange> {
         get(MINE, "detail")
             .header("Bearer <access>")
             .returns(200, person!("<id>", "<email>", "", "false")),
-        // A member sees itself alone, and staff see everybody.
+        // A user sees only their own account, and staff see all of them.
         get(THEIRS, "detail of another").header("Bearer <access>").returns(404, NOT_FOUND),
         get(THEIRS, "detail of another, as staff")
             .after("promoted")
@@ -965,7 +965,7 @@ async fn simplejwt_and_dj_rest_auth_clients_get_the_same_replies(env: TestEnv) {
     .collect();
 
     for (number, row) in rows.iter().enumerate() {
-        // Everybody joins from one place, which may not be in a hurry.
+        // All rows sign up from one network, which is rate-limited.
         env.clock.advance(std::time::Duration::from_mins(1));
         row.check(&env, &app, number).await;
     }

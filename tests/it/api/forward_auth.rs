@@ -264,7 +264,7 @@ struct Behind {
 }
 
 impl Behind {
-    /// Somebody who comes through the proxy.
+    /// A client behind the proxy.
     fn visitor(&self) -> RemoteBrowser {
         self.daemun.visitor().at(self.port)
     }

@@ -76,12 +76,12 @@ async fn token_of(app: &App, link: &str) -> String {
     link.rsplit('/').next().expect("a token").to_owned()
 }
 
-/// Somebody who may do everything.
+/// A superuser.
 async fn root(app: &App) -> ApiClient<'_> {
     ApiClient::new(app.superuser("root").await)
 }
 
-/// What somebody is answered who comes in by a provider: what should come, and what came.
+/// The response to a log-in by a provider: the expected one, and the real one.
 async fn answers_of_the_social_door(app: &App, root: &mut ApiClient<'_>) -> [(u16, ApiReply); 4] {
     let provider = with_issuer_of(&mut root.browser).await;
     let mut claims = provider.claims("grace", app.ctx.clock.now());
@@ -107,7 +107,7 @@ async fn every_route_is_described_and_nothing_else(env: TestEnv) {
     let described: BTreeSet<_> =
         reference.operations().map(|(method, path, _)| format!("{method} {path}")).collect();
     let ours = ["/api/", "/health/", "/.well-known/"];
-    // The page's own form, and where the gate sends those whom it refuses.
+    // The page's own form, and where forward auth sends refused requests.
     let others = |path: &str| path == "/api/ask" || path.contains("/~");
     let routes = app.client.rocket().routes().filter(|route| {
         let path = route.uri.path();

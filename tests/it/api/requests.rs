@@ -37,7 +37,7 @@ async fn knocks(
     (reply.status(), code)
 }
 
-/// Somebody with a browser and a session in it.
+/// A signed-in user at a browser.
 async fn ada(app: &App) -> ApiClient<'_> {
     ApiClient::new(app.user("ada").await)
 }

@@ -21,7 +21,7 @@ fn says(sandbox: &Sandbox, server: &Server, program: &str, tokens: &[&str]) -> V
     said.output.lines().map(str::to_owned).collect()
 }
 
-/// The access and refresh tokens of somebody who joins.
+/// The access and refresh tokens of a new user.
 fn tokens(server: &Server) -> (String, String) {
     let mut ada = server.visitor();
     assert_eq!(ada.signs_up("ada@example.com", GOOD).status, 303);

@@ -14,7 +14,7 @@ fn said(browser: &Browser<'_>, cookie: &str) -> Value {
     serde_json::from_slice(&claims).expect("JSON")
 }
 
-/// Puts somebody into a group of this name.
+/// Adds a user to a new group of this name.
 async fn joins_group(app: &App, name: &str, group: &str) {
     let group = app.group(group, &[]).await;
     app.adds_to_group(name, group).await;

@@ -33,7 +33,7 @@ pub(crate) async fn staff<'a>(
     ApiClient::new(app.staff(name, permissions).await)
 }
 
-/// What somebody with these permissions is answered about somebody else.
+/// What staff with these permissions are answered about another user.
 fn expected(method: Method, granted: &[Permission]) -> u16 {
     let may = |permission| granted.contains(&permission);
     let hidden = if may(Permission::UsersView) { 403 } else { 404 };
@@ -69,21 +69,21 @@ fn expected(method: Method, granted: &[Permission]) -> u16 {
     }
 }
 
-/// What each route answers somebody with these permissions about `whom`.
-async fn knocks(app: &App, program: &mut ApiClient<'_>, granted: &[Permission], whom: &str) {
-    let id = app.id_of(whom).await;
-    let everybody = app.query_number("SELECT COUNT(*) FROM users").await;
+/// What each route answers staff with these permissions about the user `target`.
+async fn knocks(app: &App, program: &mut ApiClient<'_>, granted: &[Permission], target: &str) {
+    let id = app.id_of(target).await;
+    let count_of_users = app.query_number("SELECT COUNT(*) FROM users").await;
     let list = program.get(&format!("{USERS}?page_size=100")).await;
-    let seen = if granted.contains(&Permission::UsersView) { everybody } else { 1 };
+    let seen = if granted.contains(&Permission::UsersView) { count_of_users } else { 1 };
     assert_eq!(emails(&list).len(), usize::try_from(seen).expect("few"), "{granted:?}");
     for method in [Method::Get, Method::Patch, Method::Put, Method::Delete, Method::Post] {
         let before = app.query_number("SELECT COUNT(*) FROM audit_events").await;
-        let new = format!("made.for.{whom}@example.com");
+        let new = format!("made.for.{target}@example.com");
         let reply = match method {
             Method::Get => program.get(&path_of(id)).await,
             Method::Patch => program.patch(&path_of(id), json!({ "name": "Patched" })).await,
             Method::Put => {
-                let body = json!({ "email": email(whom), "name": "Put" });
+                let body = json!({ "email": email(target), "name": "Put" });
                 program.put(&path_of(id), body).await
             }
             Method::Delete => program.delete(&path_of(id)).await,
@@ -118,8 +118,8 @@ async fn each_role_may_do_what_it_is_granted(env: TestEnv) {
     }
     let mut member = app.api_user("member").await.with_bearer();
     knocks(&app, &mut member, &[], "ada").await;
-    let mut nobody = staff(&app, "nobody", &[]).await;
-    knocks(&app, &mut nobody, &[], "ada").await;
+    let mut without_rights = staff(&app, "nobody", &[]).await;
+    knocks(&app, &mut without_rights, &[], "ada").await;
     let alone = Permission::ALL.map(|permission| vec![permission]);
     let pairs = Permission::ALL.map(|permission| vec![Permission::UsersView, permission]);
     for (number, granted) in alone.into_iter().chain(pairs).enumerate() {

@@ -274,7 +274,7 @@ fn every_decision_has_a_number_and_an_outcome() {
     }
 }
 
-/// More would make whoever opens the README on a phone wait.
+/// Larger pictures would delay the README on a phone.
 const LARGEST_PICTURE: u64 = 60 * 1024;
 
 #[test]

@@ -50,7 +50,7 @@ pub(crate) async fn writes(app: &App, count: usize) {
     transaction.commit().await.expect("committed");
 }
 
-/// Somebody asks for a reset link.
+/// Requests a reset link.
 pub(crate) async fn forgets(app: &App, name: &str) {
     let page = app.visitor().submits(RESET, &[("email", &email(name))]).await;
     assert_eq!(page.status(), 303, "{}", page.text());
@@ -67,7 +67,7 @@ pub(crate) async fn given_up(app: &App, reason: &str) -> i64 {
     count(app, &format!("{condition} AND last_error LIKE '{reason}'")).await
 }
 
-/// How often the server was asked to take an e-mail to somebody.
+/// How often the server was asked to accept an e-mail to a recipient.
 pub(crate) fn tries(smtp: &SmtpServer) -> usize {
     smtp.commands().iter().filter(|line| line.starts_with("RCPT")).count()
 }

@@ -13,7 +13,7 @@ fn machine(smtp: &SmtpServer, url: &str) -> Sandbox {
         .with("ROCKET_MAIL_FROM", "Gate <no-reply@gate.example>")
 }
 
-/// A machine that trusts an authority, and nobody else.
+/// A sandbox that trusts one certificate authority only.
 fn trusting(sandbox: &Sandbox, authority: &CertificateAuthority) -> Sandbox {
     sandbox.write("trusted.pem", authority.pem());
     sandbox.with("SSL_CERT_FILE", sandbox.path("trusted.pem").display())

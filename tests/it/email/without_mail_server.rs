@@ -7,7 +7,7 @@ use crate::support::{GOOD, TestEnv, on_both};
 
 const SITE: (&str, &str) = ("public_url", "https://gate.example");
 const CANNOT: &str = "send email yet";
-const NOBODY: &str = "send email: there is no mail server";
+const NO_SERVER: &str = "send email: there is no mail server";
 
 #[on_both]
 async fn visitors_are_not_told_that_an_email_was_sent(env: TestEnv) {
@@ -63,7 +63,7 @@ async fn staff_are_told_on_the_dashboard_and_the_email_page(env: TestEnv) {
 
     for path in ["/admin", "/admin/mail"] {
         let banner = reader.get(path).await.texts(".banner").join(" ");
-        assert!(banner.contains(NOBODY), "{path}: {banner}");
+        assert!(banner.contains(NO_SERVER), "{path}: {banner}");
     }
     app.discards_emails().await;
 }
@@ -78,7 +78,7 @@ async fn with_a_mail_server_nothing_changes(env: TestEnv) {
         assert!(page.text().contains("ve sent you an email"), "{}", page.text());
         let mut root = app.superuser(&format!("root{}", settings.len())).await;
         for path in ["/admin", "/admin/mail"] {
-            assert!(!root.get(path).await.text().contains(NOBODY), "{path}");
+            assert!(!root.get(path).await.text().contains(NO_SERVER), "{path}");
         }
         app.discards_emails().await;
     }

@@ -13,7 +13,7 @@ use crate::support::{App, Browser, TestEnv, on_both};
 /// Requests to each route in a round.
 const REQUESTS: usize = 3;
 
-/// After how many requests everybody signs in anew: some of them log out, suspend or delete.
+/// After how many requests all users log in again: some requests log out, suspend or delete.
 const SHIFT: usize = 40;
 
 /// Names that some form, query or object knows.

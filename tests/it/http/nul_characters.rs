@@ -213,7 +213,7 @@ async fn json_cannot_bring_a_nul_to_the_database(env: TestEnv) {
                     let body: Value = fields.collect();
                     let body = || Some((ContentType::JSON, body.to_string().into_bytes()));
 
-                    // Whoever logs out ends the session of those who come after.
+                    // A log-out ends the session that later requests need.
                     let logs_out = path == "/api/account/logout";
                     if !logs_out {
                         let reply = root.send(method, &at, body()).await;

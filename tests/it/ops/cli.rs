@@ -21,7 +21,7 @@ pub(crate) fn in_both_languages(check: impl Fn(&Sandbox, bool)) {
     }
 }
 
-/// A machine on which somebody has made `root@example.com` superuser.
+/// A sandbox with the superuser `root@example.com`.
 pub(crate) fn with_superuser() -> Sandbox {
     let sandbox = Sandbox::new().with_cheap_hashing();
     let made = sandbox.runs_with(&["createsuperuser", "--email", "root@example.com"], GOOD);

@@ -115,7 +115,7 @@ fn requests_fail_fast_when_the_database_vanishes() {
     nobody_waits(&proxy.url(), || proxy.cut(), || proxy.restore());
 }
 
-/// A cluster of its own, since one that is stopped stops everybody's tests.
+/// A cluster of its own, since a stopped one would stop all tests.
 struct Stoppable(Cluster);
 
 impl Stoppable {

@@ -1,4 +1,4 @@
-//! The signing keys: the next one is made, takes over, and the old one goes, and nobody notices.
+//! The signing keys: the next one is created and takes over, the old one is removed, and no user notices.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ fn key_of(token: &str) -> String {
     part(token, 0)["kid"].as_str().expect("a name").to_owned()
 }
 
-/// The access token of somebody who joins now.
+/// The access token of a user who signs up now.
 async fn token_of(app: &App, name: &str) -> String {
     app.user(name).await.cookie("access").expect("signed in").to_owned()
 }

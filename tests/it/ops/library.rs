@@ -1,4 +1,4 @@
-//! Daemun inside somebody else's Rocket application.
+//! Daemun inside another Rocket application.
 
 use rocket::local::asynchronous::Client;
 

@@ -253,7 +253,7 @@ async fn tables_and_columns_are_renamed_with_their_data(env: TestEnv) {
     database.execute_unprepared("DELETE FROM bulk_jobs WHERE id = 1").await.expect("deleted");
     assert_eq!(number(&database, "SELECT COUNT(*) FROM bulk_snapshots").await, 0);
 
-    // And back, for whoever has to go back to the version before.
+    // And back, for operators who return to the version before.
     Migrator::down(&database, Some(1)).await.expect("the names of then");
     let old = "SELECT COUNT(*) FROM bulk_deeds WHERE orders = '' AND place = 0";
     assert_eq!(number(&database, old).await, 1);

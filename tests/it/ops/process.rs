@@ -85,7 +85,7 @@ fn joins_until_it_dies(
         match stranger.tries("POST", "/account/join", &fields) {
             Ok(answer) if answer.status == 303 => {
                 acknowledged.push(email);
-                // Whoever waits may have heard enough.
+                // A client that waits may have received enough.
                 let _ = told.send(());
             }
             Ok(answer) => panic!("{}: {}", answer.status, answer.text),

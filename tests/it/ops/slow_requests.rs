@@ -10,7 +10,7 @@ use crate::support::process::{HttpResponse, PATIENCE, Server, ask, eventually};
 /// Much longer than any page takes, much shorter than any deadline of the server.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Others are served as if nobody else were there.
+/// Other clients are served without delay.
 fn others_are_served(server: &Server) {
     for _ in 0..10 {
         let asked = Instant::now();

@@ -41,7 +41,7 @@ pub(crate) async fn with_issuer(app: &App) -> FakeProvider {
     with_issuer_of(&mut app.superuser("root").await).await
 }
 
-/// An issuer called `id`, which somebody registers.
+/// An issuer called `id`, registered by staff.
 pub(crate) async fn with_issuer_of(who: &mut Browser<'_>) -> FakeProvider {
     let provider = FakeProvider::open().await;
     let url = provider.url.clone();

@@ -1,4 +1,4 @@
-//! Coming in by a provider as somebody else, or where nobody should: each of these is refused, and
+//! Attacks on social log-in, to get into another account or into a closed one: each is refused, and
 //! leaves nothing.
 
 use std::time::Duration;

@@ -7,7 +7,7 @@ use crate::social::social_login::{comes_back, registers, sets_out};
 use crate::support::provider::FakeProvider;
 use crate::support::{App, GOOD, TestEnv, on_both};
 
-/// A provider of this kind, which knows somebody.
+/// A provider of this kind that knows one user.
 async fn that_knows(app: &App, kind: &str, person: &serde_json::Value) -> FakeProvider {
     let provider = FakeProvider::open().await;
     registers(app, &provider, &[("provider", kind), ("app_id", "77")]).await;
@@ -53,7 +53,7 @@ async fn every_provider_is_read_in_its_own_format(env: TestEnv) {
         assert_eq!(sent["client_secret"], "our-secret", "{kind}");
         assert!(sent.contains_key("code_verifier"), "{kind}");
         app.deletes_user("ada").await;
-        // Nobody can delete the last superuser; the next round needs a site without one.
+        // The last superuser cannot be deleted; the next round needs a site without one.
         app.execute("DELETE FROM users WHERE email = 'root@example.com'").await;
     }
 }

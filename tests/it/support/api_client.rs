@@ -1,4 +1,4 @@
-//! Somebody's program: JSON in, a status, JSON and cookies out.
+//! A client of the JSON API: JSON in, a status, JSON and cookies out.
 
 use rocket::http::{ContentType, Method};
 use serde_json::{Value, json};
@@ -146,12 +146,12 @@ impl<'a> ApiClient<'a> {
 }
 
 impl App {
-    /// A program that belongs to nobody yet.
+    /// An API client without an account.
     pub(crate) fn api_client(&self) -> ApiClient<'_> {
         ApiClient::new(self.visitor())
     }
 
-    /// The program of somebody who has just joined as `name@example.com`, with tokens and without
+    /// An API client of a user who has just signed up as `name@example.com`, with tokens and without
     /// cookies.
     pub(crate) async fn api_user(&self, name: &str) -> ApiClient<'_> {
         self.user(name).await;

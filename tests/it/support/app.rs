@@ -14,7 +14,7 @@ use sea_orm::{ConnectionTrait as _, Statement};
 /// How long what is noted after an answer takes at most.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The application, and what a story may look at behind its doors.
+/// The application, and what a test may inspect below its entry points.
 pub(crate) struct App {
     pub(crate) client: Client,
     pub(crate) ctx: Context,

@@ -1,4 +1,4 @@
-//! Somebody with a browser: cookies, an address, a language, and verbs.
+//! A browser: cookies, an address, a language, and what its user does with it.
 
 use std::collections::BTreeMap;
 

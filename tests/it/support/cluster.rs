@@ -30,7 +30,7 @@ impl Cluster {
         let script = format!(
             r#"
             set -e
-            # Whoever interrupts the tests interrupts this shell too, and it has still to clean up.
+            # An interrupt of the tests reaches this shell too, and it has still to clean up.
             trap '' INT TERM HUP
             cd "$2"
             {prefix}"$1/initdb" -D "$2/data" -U postgres -A trust -E UTF8 --locale={locale} --no-sync >"$2/initdb.log" 2>&1
@@ -81,7 +81,7 @@ impl Cluster {
     }
 }
 
-/// PostgreSQL refuses to run as root: then as its own user, or as nobody.
+/// PostgreSQL refuses to run as root: then as its own user, or as `nobody`, the system's user without rights.
 pub(crate) fn unprivileged_user() -> Option<String> {
     let is_root = Command::new("id")
         .arg("-u")

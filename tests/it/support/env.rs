@@ -20,16 +20,16 @@ pub(crate) enum Engine {
     Postgres,
 }
 
-/// Where a story happens.
+/// The environment of one test.
 pub(crate) struct TestEnv {
     pub(crate) clock: Clock,
     database_url: String,
-    /// The databases that were made in the cluster, whose room is given back when the story is over.
+    /// The databases that were made in the cluster, which are dropped when the test is over.
     made: Arc<Mutex<Vec<String>>>,
     folder: TempDir,
 }
 
-/// Tells a story on an engine. Where there is no PostgreSQL it says so on standard error, past the
+/// Runs a test on an engine. Where there is no PostgreSQL it says so on standard error, past the
 /// test runner's capture, or fails if `DAEMUN_REQUIRE_POSTGRES` insists.
 pub(crate) fn run_test<F: Future<Output = ()>>(engine: Engine, test: impl FnOnce(TestEnv) -> F) {
     log_lines::keep_on();
@@ -65,7 +65,7 @@ impl TestEnv {
         Some(Self { clock, database_url, made, folder })
     }
 
-    /// The application with the settings of most stories.
+    /// Opens the application with the settings of most tests.
     pub(crate) async fn app(&self) -> App {
         self.app_with(&[]).await
     }
@@ -86,7 +86,7 @@ impl TestEnv {
         }
     }
 
-    /// The name of the story's database in the cluster.
+    /// Returns the name of the test's database in the cluster.
     pub(crate) fn database_name(&self) -> &str {
         let rest = self.database_url.split('/').nth(3).expect("a database of the cluster");
         rest.split('?').next().unwrap_or(rest)

@@ -1,8 +1,8 @@
 //! One request and its answer as a row: how a request is made, and everything that must come back.
 //!
-//! Texts of a row may hold `<email>` (a person who has just joined), `<new>` (an address that nobody
+//! Texts of a row may hold `<email>` (a user who has just signed up), `<new>` (an address without
 //! has), and `<access>` or `<refresh>`: that person's tokens, after a colon with a fault, such as
-//! `<access:expired>`; `<id>` is the number of their account and `<other>` that of somebody else. In an
+//! `<access:expired>`; `<id>` is the number of their account and `<other>` that of another user. In an
 //! answer `<jwt>`, `<number>`, `<address>` and `<datetime>` stand for any of them.
 
 use daemun::crypto::jwt;

@@ -156,7 +156,7 @@ impl App {
     }
 }
 
-/// A row of users that nobody signed up for.
+/// A row of `users` that no sign-up made.
 pub(crate) struct StoredUser {
     pub(crate) email: String,
     pub(crate) canonical: String,

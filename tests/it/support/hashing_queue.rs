@@ -1,4 +1,4 @@
-//! A site on which too many people want their passwords looked at.
+//! A hashing queue that is full.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};

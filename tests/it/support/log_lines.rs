@@ -1,4 +1,4 @@
-//! The log lines of one story, which runs on one thread.
+//! The log lines of one test, which runs on one thread.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex, Once};

@@ -1,4 +1,4 @@
-//! The e-mails of a env: whoever opens the box has them sent first, and reads them as a mail
+//! The e-mails of a test: reading them sends what is due first, and parses them as a mail
 //! program would.
 
 use daemun::flows;

@@ -1,4 +1,4 @@
-//! The test language: a env with a clock, people with browsers, and pages that can be questioned.
+//! What tests share: an environment with a clock, users with browsers, and pages that can be questioned.
 
 pub(crate) mod api_client;
 pub(crate) mod app;

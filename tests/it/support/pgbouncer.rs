@@ -1,4 +1,4 @@
-//! A pgbouncer of the machine in front of the stories' cluster, in transaction mode.
+//! A pgbouncer of the machine in front of the tests' cluster, in transaction mode.
 
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};

@@ -1,5 +1,5 @@
-//! The databases of stories on PostgreSQL: one cluster for all tests of a run, which never writes to
-//! disk what it need not, and a database in it for each story.
+//! The databases of tests on PostgreSQL: one cluster for all tests of a run, which never writes to
+//! disk what it need not, and a database in it for each test.
 
 use std::sync::OnceLock;
 
@@ -48,7 +48,7 @@ impl Cluster {
         name
     }
 
-    /// Gives back the room of a database, whoever is still connected with it.
+    /// Drops a database, also while clients are connected with it.
     pub(crate) async fn drop_database(&self, name: &str) {
         self.execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
     }

@@ -1,4 +1,4 @@
-//! A wire to PostgreSQL that can be cut without a word: nothing arrives any more, and neither end hangs up.
+//! A proxy in front of PostgreSQL that can stop forwarding: nothing arrives any more, and neither end hangs up.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use std::thread;
 use super::postgres::Cluster;
 use super::process::{block_on, postgres};
 
-/// The wire. Connections that were made before a cut stay dead after it.
+/// The proxy. Connections that were made before a cut stay dead after it.
 pub(crate) struct PostgresProxy {
     port: u16,
     database: String,
@@ -20,7 +20,7 @@ pub(crate) struct PostgresProxy {
 }
 
 impl PostgresProxy {
-    /// A wire to a database of its own; `None` where the machine has no PostgreSQL, which is said.
+    /// A proxy in front of a database of its own; `None` where the machine has no PostgreSQL, which is said.
     pub(crate) fn to_postgres() -> Option<Self> {
         postgres()?;
         let cluster = Cluster::get()?;
@@ -38,7 +38,7 @@ impl PostgresProxy {
         Some(Self { port, database, turns })
     }
 
-    /// The URL of the database through the wire.
+    /// The URL of the database through the proxy.
     pub(crate) fn url(&self) -> String {
         let Self { port, database, .. } = self;
         format!("postgres://postgres@127.0.0.1:{port}/{database}?sslmode=disable")
@@ -54,7 +54,7 @@ impl PostgresProxy {
     }
 }
 
-/// Carries bytes both ways, as long as the wire is as it was when the connection was made.
+/// Carries bytes both ways, as long as the proxy is as it was when the connection was made.
 fn connect(client: std::net::TcpStream, socket: PathBuf, turns: &Arc<AtomicU32>) {
     let turn = turns.load(Ordering::SeqCst);
     if turn % 2 == 1 {

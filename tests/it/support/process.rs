@@ -1,5 +1,5 @@
-//! The program as a process of its own: a machine that it runs on, a server that dies with its
-//! story, and people who come over the wire.
+//! The program as a process: a sandbox that it runs in, a server that is killed with its
+//! test, and browsers that talk to it over TCP.
 //!
 //! Knows the program from outside only: its command line, its sockets and its files.
 
@@ -24,11 +24,11 @@ use super::requirement::{Requirement, environment};
 /// The program.
 const DAEMUN: &str = env!("CARGO_BIN_EXE_daemun");
 
-/// How long anything may take before a story gives up: much longer than it takes, also on a machine
+/// How long anything may take before a test gives up: much longer than it takes, also on a machine
 /// that does other things at the same time.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A machine: a folder to run in, and an environment that holds where programs are and what the story
+/// A sandbox: a folder to run in, and an environment that holds where programs are and what the test
 /// puts in.
 pub(crate) struct Sandbox {
     folder: Arc<TempDir>,
@@ -44,19 +44,19 @@ impl Sandbox {
         Self { folder: Arc::new(folder), environment: environment.into() }
     }
 
-    /// The same machine with another variable in its environment.
+    /// The same sandbox with another variable in its environment.
     pub(crate) fn with(&self, name: &str, value: impl fmt::Display) -> Self {
         let mut environment = self.environment.clone();
         environment.insert(name.into(), value.to_string());
         Self { folder: self.folder.clone(), environment }
     }
 
-    /// The same machine, where passwords are hashed at next to no cost.
+    /// The same sandbox, where passwords are hashed at next to no cost.
     pub(crate) fn with_cheap_hashing(&self) -> Self {
         self.with("ROCKET_PASSWORD_HASH", "m=8,t=1,p=1")
     }
 
-    /// The same machine, whose site has a name that does not depend on the port.
+    /// The same sandbox, whose site has a name that does not depend on the port.
     pub(crate) fn with_a_name(&self) -> Self {
         self.with("ROCKET_PUBLIC_URL", "http://localhost:8000")
     }
@@ -95,7 +95,7 @@ impl Sandbox {
         RunningCommand::new(command)
     }
 
-    /// Any program, in this machine's folder and environment.
+    /// Any program, in this sandbox's folder and environment.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.env_clear().envs(&self.environment).current_dir(self.folder.path());
@@ -103,7 +103,7 @@ impl Sandbox {
     }
 
     /// Starts serving and waits until the address is printed. Between the choice of a free port and
-    /// its use somebody else may take it; then another is tried.
+    /// its use another process may take it; then another is tried.
     pub(crate) fn serves(&self) -> Server {
         for _ in 0..5 {
             match self.starts_serving().wait_until_ready() {
@@ -291,7 +291,7 @@ impl PipeReader {
     }
 }
 
-/// A server of which nobody knows yet whether it will serve.
+/// A server that has been started and may still fail.
 pub(crate) struct StartingServer {
     pub(crate) running: RunningCommand,
     port: u16,
@@ -320,7 +320,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Somebody who has never been here.
+    /// A browser that has never been here.
     pub(crate) fn visitor(&self) -> RemoteBrowser {
         RemoteBrowser { port: self.port, cookies: BTreeMap::new(), headers: Vec::new() }
     }
@@ -359,7 +359,7 @@ impl Server {
         self.running.ends(PATIENCE)
     }
 
-    /// Whether the door is closed: nobody new is let in.
+    /// Returns whether new connections are refused.
     pub(crate) fn is_closed(&self) -> bool {
         TcpStream::connect(("127.0.0.1", self.port)).is_err()
     }
@@ -403,7 +403,7 @@ impl Server {
     }
 }
 
-/// Somebody with a browser on the other end of a wire.
+/// A browser that talks to the server over TCP.
 #[derive(Clone)]
 pub(crate) struct RemoteBrowser {
     port: u16,
@@ -525,7 +525,7 @@ impl HttpResponse {
     /// Reads a whole answer; half a one is an error.
     pub(crate) fn read(mut connection: impl Read) -> io::Result<Self> {
         let mut bytes = Vec::new();
-        // Whoever closes with a reset may have answered before.
+        // A server that closes with a reset may have answered before.
         let ended = connection.read_to_end(&mut bytes);
         Self::parse(&bytes)
             .ok_or_else(|| ended.err().unwrap_or(io::ErrorKind::UnexpectedEof.into()))
@@ -571,7 +571,7 @@ pub(crate) fn eventually(within: Duration, mut is_so: impl FnMut() -> bool) -> b
     }
 }
 
-/// A port that nobody listens on.
+/// Returns a port that no process listens on.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()

@@ -1,4 +1,4 @@
-//! A provider on this machine that answers as the public documents of Kakao, Naver, Facebook, Google,
+//! An OAuth provider on this machine that answers as the public documents of Kakao, Naver, Facebook, Google,
 //! GitHub and OpenID Connect say.
 
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ struct CannedResponses {
     asked: Vec<RecordedRequest>,
 }
 
-/// The provider, as long as the story lasts.
+/// The provider, as long as the test lasts.
 pub(crate) struct FakeProvider {
     pub(crate) url: String,
     said: Arc<Mutex<CannedResponses>>,
@@ -96,7 +96,7 @@ impl FakeProvider {
         jsonwebtoken::encode(&header, claims, &key).expect("signed")
     }
 
-    /// A token that says of itself that nobody signed it.
+    /// Returns a token with the algorithm `none`.
     pub(crate) fn unsigned(claims: &Value) -> String {
         let header = json!({ "alg": "none", "typ": "JWT", "kid": "1" });
         let [header, claims] =
@@ -104,7 +104,7 @@ impl FakeProvider {
         format!("{header}.{claims}.")
     }
 
-    /// A token that is signed with what everybody may read, as if it were a shared secret.
+    /// Returns a token that is signed with the public key, as if it were a shared secret.
     pub(crate) fn signs_with_its_public_key(&self, claims: &Value) -> String {
         let mut header = Header::new(Algorithm::HS256);
         header.kid = Some("1".into());
@@ -112,7 +112,7 @@ impl FakeProvider {
         jsonwebtoken::encode(&header, claims, &key).expect("signed")
     }
 
-    /// The claims of somebody, for `us`.
+    /// Returns the claims of a user, for the client `us`.
     pub(crate) fn claims(&self, subject: &str, now: OffsetDateTime) -> Value {
         let now = now.unix_timestamp();
         json!({
@@ -121,7 +121,7 @@ impl FakeProvider {
         })
     }
 
-    /// From now on a code is redeemed for a token of somebody.
+    /// From now on a code is redeemed for this token.
     pub(crate) fn redeems(&self, id_token: Option<String>) {
         let tokens = json!({
             "access_token": "their-access-token", "token_type": "bearer",

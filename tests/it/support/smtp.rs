@@ -1,7 +1,7 @@
 //! A mail server for stories: it speaks SMTP, STARTTLS and TLS, takes e-mails, and can be as unkind
-//! as a story needs.
+//! as a test needs.
 //!
-//! It runs in a thread of its own, so that a story may stop its own clock.
+//! It runs in a thread of its own, so that a test may stop its own clock.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,7 +38,7 @@ pub(crate) struct SmtpBehaviour {
 /// A certificate and its key.
 pub(crate) struct Certificate(ServerConfig);
 
-/// Whoever signs certificates.
+/// A certificate authority.
 pub(crate) struct CertificateAuthority(CertifiedIssuer<'static, KeyPair>);
 
 impl CertificateAuthority {
@@ -90,7 +90,7 @@ impl SmtpServer {
         Self::start_on_port(0, behaviour)
     }
 
-    /// Opens at a port where somebody looks for it.
+    /// Starts on a port that a client knows already.
     pub(crate) fn start_on_port(port: u16, mut behaviour: SmtpBehaviour) -> Self {
         let certificate = behaviour.certificate.take();
         let tls = certificate.map(|Certificate(config)| TlsAcceptor::from(Arc::new(config)));
@@ -129,7 +129,7 @@ impl SmtpServer {
         lock(&self.state.heard).clone()
     }
 
-    /// How often somebody connected.
+    /// Returns how many connections there were.
     pub(crate) fn connections(&self) -> usize {
         self.commands().iter().filter(|line| *line == "hello").count()
     }
@@ -158,7 +158,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl SmtpState {
-    /// Whoever hangs up in the middle is nobody's concern here.
+    /// Serves one connection. A client that hangs up in the middle is no error here.
     async fn receive(&self, connection: TcpStream) -> io::Result<()> {
         let Some(tls) = &self.tls else { return self.converse(connection, false).await.map(drop) };
         if self.behaviour.tls_at_once {

@@ -1,4 +1,4 @@
-//! What somebody sees who joins, looks after their account and leaves.
+//! What a user sees, from the sign-up to the deletion of the account.
 
 use super::{LONG, NAME, OTHER, TOO_LONG, Tour};
 use crate::support::{GOOD, NEW, Site, User};

@@ -27,7 +27,7 @@ const TOO_LONG: &str = match str::from_utf8(&[b'x'; 600]) {
     Err(_) => panic!("e-mails are text"),
 };
 
-/// Goes through every page in one language and shows each to whoever looks, under a name.
+/// Goes through every page in one language and passes each to the observer, under a name.
 pub(crate) async fn walk(
     env: TestEnv,
     language: &'static str,
@@ -48,7 +48,7 @@ pub(crate) async fn walk(
     operators::set_up(&mut Tour { person, look: &mut look }, &site).await;
 }
 
-/// Somebody on a walk, and whoever looks over their shoulder.
+/// A user on a tour, and the observer of each page.
 struct Tour<'a, Look> {
     person: User<'a>,
     look: &'a mut Look,

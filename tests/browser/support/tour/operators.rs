@@ -1,9 +1,9 @@
-//! What whoever runs a site sees on its first day, and everybody on its worst.
+//! What the operator of a site sees on its first day, and every user on its worst.
 
 use super::Tour;
 use crate::support::{GOOD, Site, User, eventually};
 
-/// A site that nobody may enter, until its first superuser is made.
+/// A site without accounts, until its first superuser is created.
 pub(super) async fn set_up<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>, site: &Site) {
     tour.opens(&["/account/join"]).await;
     tour.person.opens(&site.link_for_the_first()).await;

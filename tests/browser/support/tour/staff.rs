@@ -1,4 +1,4 @@
-//! What staff see: everybody, one of them, what is done to many, and what is kept of it.
+//! What staff see: all users, one user, bulk jobs, and the audit log.
 
 use std::fmt::Write as _;
 
@@ -47,7 +47,7 @@ pub(super) async fn walk<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>,
     makes_a_colleague(tour).await;
 }
 
-/// More people than are brought in while somebody looks, some of whom cannot be; every tenth has a long
+/// More users than are imported at once, some of them invalid; every tenth has a long
 /// name.
 /// So many that they are still being brought in when the page that says so has been looked at.
 const PEOPLE: u32 = 15_000;
@@ -71,7 +71,7 @@ async fn brings_people_in<L: AsyncFnMut(&User<'_>, &str)>(tour: &mut Tour<'_, L>
     let list = site.keeps("admin.users.csv", &list_of_people());
     tour.person.uploads("file", &list).await;
     tour.sends("/admin/users/import", &[], "/admin/users/import, looked at").await;
-    // The page would look again every two seconds, also while somebody looks at it here.
+    // The page would reload every two seconds, also while this test looks at it.
     tour.person.lets_nothing_go_on().await;
     tour.sends("/admin/users/import", &[], "/admin/bulk/1, running").await;
     eventually("the first are there", async || {
