@@ -24,17 +24,17 @@ const WORDS: &[(&str, &str, usize)] = &[
     ("hasten", "retry now", 0),
     ("signin", "session", 0),
     ("signins", "sessions", 5),
-    ("checkup", "checks", 4),
+    ("checkup", "checks", 2),
     ("trail", "audit log", 3),
     ("complaint", "error", 0),
     ("complaints", "form errors", 0),
     ("letter", "e-mail, or character", 6),
     ("letters", "e-mails, or characters", 18),
-    ("whoever", "the user, the client or the owner", 39),
-    ("whom", "the user, or another sentence", 38),
-    ("nobody", "no user, no client or another sentence", 72),
-    ("somebody", "a user, another user or a visitor", 64),
-    ("everybody", "every user", 26),
+    ("whoever", "the user, the client or the owner", 10),
+    ("whom", "the user, or another sentence", 7),
+    ("nobody", "no user, no client or another sentence", 35),
+    ("somebody", "a user, another user or a visitor", 13),
+    ("everybody", "every user", 12),
 ];
 
 /// Files that must name the words: this one, and migrations that rename what was called so.
