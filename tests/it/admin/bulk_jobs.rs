@@ -14,7 +14,11 @@ const LOOK: &str = "/admin/users/actions";
 const BULK: &str = "/admin/bulk";
 
 /// Chooses people and looks at what would come of it.
-pub(crate) async fn looks(browser: &mut Browser<'_>, action: &str, selection: &[(&str, &str)]) -> Page {
+pub(crate) async fn looks(
+    browser: &mut Browser<'_>,
+    action: &str,
+    selection: &[(&str, &str)],
+) -> Page {
     let fields = [&[("action", action)], selection].concat();
     browser.submits(LOOK, &fields).await
 }
@@ -34,7 +38,11 @@ pub(crate) async fn orders(browser: &mut Browser<'_>, page: &Page, more: &[(&str
 }
 
 /// Does it, and gives back the page on which it is followed.
-pub(crate) async fn does(browser: &mut Browser<'_>, action: &str, selection: &[(&str, &str)]) -> String {
+pub(crate) async fn does(
+    browser: &mut Browser<'_>,
+    action: &str,
+    selection: &[(&str, &str)],
+) -> String {
     let page = looks(browser, action, selection).await;
     assert_eq!(page.status(), 200, "{}", page.text());
     let answer = orders(browser, &page, &[]).await;
@@ -230,7 +238,8 @@ async fn the_last_superuser_is_kept_when_two_select_all(env: TestEnv) {
     let mut ada = app.superuser("ada").await;
     let mut eve = app.superuser("eve").await;
     let selection = [("all", "true"), ("filter", "")];
-    let pages = [looks(&mut ada, "delete", &selection).await, looks(&mut eve, "delete", &selection).await];
+    let pages =
+        [looks(&mut ada, "delete", &selection).await, looks(&mut eve, "delete", &selection).await];
 
     let ordered = (orders(&mut ada, &pages[0], &[]), orders(&mut eve, &pages[1], &[]));
     let (one, other) = join(Box::pin(ordered.0), Box::pin(ordered.1)).await;
