@@ -27,6 +27,7 @@ impl Clock {
 
     /// Returns a clock that starts at `start` and only moves by [`advance`](Self::advance). Clones share
     /// their time.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests move time"))]
     #[must_use]
     pub fn standing_at(start: OffsetDateTime) -> Self {
         Self(Source::Hand(Arc::new(AtomicI64::new(to_micros(start)))))
@@ -42,6 +43,7 @@ impl Clock {
     }
 
     /// Moves a standing clock forward; the machine's clock cannot be moved.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests move time"))]
     pub fn advance(&self, by: Duration) {
         if let Source::Hand(micros) = &self.0 {
             let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);

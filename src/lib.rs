@@ -11,48 +11,52 @@
 rust_i18n::i18n!("src/i18n", fallback = "en");
 
 // Entry points; `app` mounts them.
-pub mod api;
-pub mod app;
-pub mod cli;
-pub mod web;
-pub mod worker;
+mod api;
+mod app;
+mod cli;
+mod web;
+mod worker;
 
 // The HTTP kit, shared by `web` and `api`.
-pub mod http;
+mod http;
 
 // Use cases, one story per file.
-pub mod flows;
+mod flows;
 
 // Domain modules; each owns its tables.
-pub mod accounts;
-pub mod admin;
-pub mod audit;
-pub mod groups;
-pub mod keys;
-pub mod links;
-pub mod sessions;
-pub mod social;
+mod accounts;
+mod admin;
+mod audit;
+mod groups;
+mod keys;
+mod links;
+mod sessions;
+mod social;
 
 // Infrastructure; each module wraps one outside thing, and `context` bundles them.
-pub mod cache;
-pub mod clock;
-pub mod config;
-pub mod context;
-pub mod crypto;
-pub mod db;
-pub mod forwarding;
-pub mod i18n;
-pub mod mail;
-pub mod oauth;
-pub mod outbox;
-pub mod owner_only;
-pub mod throttle;
-pub mod user_agent;
+mod cache;
+mod clock;
+mod config;
+mod context;
+mod crypto;
+mod db;
+mod forwarding;
+mod i18n;
+mod mail;
+mod oauth;
+mod outbox;
+mod owner_only;
+mod throttle;
+mod user_agent;
 
 // Types that can only be built by parsing.
-pub mod paths;
-pub mod types;
+mod paths;
+mod types;
+
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use app::rocket;
+pub use cli::run;
 pub use config::figment;
 pub use http::{SignedIn, Staff, Visitor};

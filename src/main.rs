@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    daemun::cli::run(std::env::args_os())
+    daemun::run(std::env::args_os())
 }

@@ -37,7 +37,7 @@ macro_rules! paths {
 
         /// Every path.
         pub const ALL: &[Pattern] = &[
-            $(Pattern { path: $path, kind: paths!(@kind $kind) },)+
+            $(Pattern { path: paths!(@path $name $(($($parameter),+))? = $path), kind: paths!(@kind $kind) },)+
         ];
     };
     (@item $name:ident = $path:literal) => {
@@ -51,6 +51,8 @@ macro_rules! paths {
             fill($path, &[$(&$parameter),+])
         }
     };
+    (@path $name:ident = $path:literal) => { $name };
+    (@path $name:ident ($($parameter:ident),+) = $path:literal) => { $path };
     (@kind page) => { Kind::Page };
     (@kind login) => { Kind::LoginPage };
     (@kind action) => { Kind::Action };
@@ -64,7 +66,7 @@ paths! {
     api HEALTH_READY = "/health/ready";
     api JWKS = "/.well-known/jwks.json";
     action LANGUAGE = "/language";
-    resource static_file(name) = "/static/<name>";
+    resource STATIC_FILES = "/static/<name>";
     login SIGNUP = "/account/join";
     page SIGNUP_SENT = "/account/join/sent";
     page SOCIAL_SIGNUP = "/account/join/address";

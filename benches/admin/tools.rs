@@ -1,8 +1,8 @@
 //! The tools of a temporary site, in the process of the bench.
 
-use daemun::clock::Clock;
-use daemun::config::Settings;
-use daemun::context::Context;
+use daemun::testing::clock::Clock;
+use daemun::testing::config::Settings;
+use daemun::testing::context::Context;
 use rocket::figment::Figment;
 
 /// The tools of a site with these settings, as its server has them. The tables are brought up to date.
@@ -11,5 +11,5 @@ pub(crate) async fn open(settings: impl IntoIterator<Item = (&'static str, Strin
         .into_iter()
         .fold(Figment::from(rocket::Config::default()), |figment, setting| figment.merge(setting));
     let settings = Settings::from_figment(&settings).expect("the settings are right");
-    daemun::app::open(settings, Clock::of_the_machine()).await.expect("the site opens")
+    daemun::testing::app::open(settings, Clock::of_the_machine()).await.expect("the site opens")
 }

@@ -4,9 +4,9 @@
 //! it had one: the migration fills the index at once, where the triggers would take minutes for a
 //! million. What is found is the same.
 
-use daemun::context::Context;
-use daemun::flows;
-use daemun::types::{Email, Language, Password, RequestInfo};
+use daemun::testing::context::Context;
+use daemun::testing::flows;
+use daemun::testing::types::{Email, Language, Password, RequestInfo};
 use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend};
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use daemun::mail::{EmailContent, EmailKind, Envelope};
-use daemun::outbox;
-use daemun::outbox::Recipient;
-use daemun::types::{Email, Language, Secret};
+use daemun::testing::mail::{EmailContent, EmailKind, Envelope};
+use daemun::testing::outbox;
+use daemun::testing::outbox::Recipient;
+use daemun::testing::types::{Email, Language, Secret};
 use sea_orm::ConnectionTrait as _;
 use time::OffsetDateTime;
 

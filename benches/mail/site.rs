@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use daemun::context::Context;
+use daemun::testing::context::Context;
 use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use tempfile::TempDir;
 

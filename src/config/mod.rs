@@ -24,9 +24,9 @@ use ipnet::IpNet;
 use rocket::figment::Figment;
 
 pub use given::{GivenSetting, SettingSource};
-pub use mail::{MailFrom, MailLogin, MailSecurity, MailServer, MailUrl};
+pub use mail::{MailFrom, MailSecurity, MailServer, MailUrl};
 pub use problem::{SettingError, SettingProblem};
-pub use setting::{Accepts, DefaultValue, Secrecy, Setting};
+pub use setting::{DefaultValue, Setting};
 pub use table::SETTINGS;
 pub use values::{
     CustomClaim, DatabaseUrl, EmailVerification, LogFormat, LogLevel, PublicUrl, SignupMode,

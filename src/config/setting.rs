@@ -14,6 +14,7 @@ pub struct Setting {
     /// What of it may be shown.
     pub secrecy: Secrecy,
     /// What it means: Markdown, for the README.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests read it"))]
     pub meaning: &'static str,
 }
 
@@ -70,6 +71,7 @@ impl Setting {
     }
 
     /// Returns the row of the README's table.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn readme_row(&self) -> String {
         let default = match self.default {

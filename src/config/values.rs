@@ -26,6 +26,7 @@ impl PublicUrl {
     }
 
     /// Host and port as they stand in a request's `Host`.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority

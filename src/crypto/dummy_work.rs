@@ -119,6 +119,7 @@ impl WorkDone {
     }
 
     /// Returns iterations of PBKDF2, blocks and hashes of argon2.
+    #[cfg(feature = "testing")]
     pub(super) fn counts(&self) -> [u64; 3] {
         [&self.iterations, &self.blocks, &self.hashes].map(|count| count.load(Ordering::Relaxed))
     }
@@ -127,6 +128,7 @@ impl WorkDone {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::PasswordHash;
 
     const TODAY: HashCost = HashCost { memory: 64, passes: 1, lanes: 1 };
     const DJANGOS: HashCost = HashCost { memory: 1024, passes: 2, lanes: 8 };

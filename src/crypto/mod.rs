@@ -22,14 +22,13 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-pub use django_hashes::UnsupportedHash;
 pub use dummy_work::HashKinds;
 pub use hash_cost::HashCostLimit;
 pub use id_token::{IdTokenError, IdTokenKeys};
 pub use key_derivation::{DerivedKeys, SecretKey, SecretKeyError, UnsealError};
 pub use keyring::{KeyState, Keyring, TimedKey};
 pub use password_hash::{HashCost, PasswordHash};
-pub use passwords::{Hasher, PasswordCheck};
+pub use passwords::Hasher;
 pub use random::Random;
 pub use signing_key::{Algorithm, KeyError, SigningKey};
 pub use work_queue::{QueueFull, QueueLimits, WorkQueue};

@@ -10,6 +10,7 @@ impl Random {
     /// `N` unpredictable bytes.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for bytes")]
+    #[expect(clippy::unused_self, reason = "only the holder of a `Random` can draw")]
     pub fn bytes<const N: usize>(self) -> [u8; N] {
         let mut bytes = [0; N];
         aws_lc_rs::rand::fill(&mut bytes).expect("the system's random generator answers");

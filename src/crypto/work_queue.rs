@@ -115,6 +115,7 @@ impl<S: Default + 'static> WorkQueue<S> {
     }
 
     /// How many jobs wait for a thread.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.len()

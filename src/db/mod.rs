@@ -214,6 +214,7 @@ impl Db {
     }
 
     /// How many statements have been sent so far.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests count"))]
     #[must_use]
     pub fn queries(&self) -> u64 {
         self.queries.load(Ordering::Relaxed)

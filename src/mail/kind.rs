@@ -45,6 +45,7 @@ stored_enum! {
 
 impl EmailKind {
     /// Returns the translation key of the subject.
+    #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "only tests ask for it"))]
     #[must_use]
     pub fn subject(self) -> &'static str {
         texts::subject(self)

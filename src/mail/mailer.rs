@@ -89,6 +89,7 @@ impl Mailer {
     }
 
     /// Returns the same mailer with other timeouts and with connections of its own.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
         let transport = match self.transport {

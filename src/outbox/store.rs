@@ -34,8 +34,6 @@ pub struct OutboxEntry {
     pub id: i64,
     /// How often it has been tried.
     pub attempts: i64,
-    /// When it is tried next, while it waits.
-    pub due_at: Option<OffsetDateTime>,
     /// The stored name of the occasion.
     pub kind: String,
     /// The address it is for.
@@ -298,7 +296,6 @@ fn logged(row: outbox::Model) -> OutboxEntry {
     OutboxEntry {
         id: row.id,
         attempts: row.attempts,
-        due_at: row.due_at.map(from_micros),
         status: match (row.sent_at, row.failed_at) {
             (Some(_), _) => DeliveryStatus::Sent,
             (None, Some(_)) => DeliveryStatus::Failed,

@@ -30,11 +30,9 @@ pub use refresh::{
     find_by_refresh_token, is_refresh_token, refresh, refresh_access, session_id_in,
 };
 pub use session::{
-    AuthMethod, EndReason, IssuedTokens, RefreshError, SessionInvalid, SessionList, SessionRecord,
-    SessionSummary,
+    AuthMethod, EndReason, IssuedTokens, RefreshError, SessionInvalid, SessionList, SessionSummary,
 };
 pub use store::{end_all, list_all, record_reauthentication, sweep};
-pub use tokens::IssuedToken;
 
 use crate::accounts;
 use crate::audit;

@@ -24,9 +24,7 @@ pub use language::Language;
 pub(crate) use named_enum::{named_enum, stored_enum};
 pub use password::{Password, PasswordError};
 pub use permission::{Permission, Permissions};
-pub use profile::{
-    BirthDate, BirthDateError, Gender, GenderError, Name, NameError, Profile, ProfileField,
-};
+pub use profile::{BirthDate, BirthDateError, Gender, Name, NameError, Profile, ProfileField};
 pub use request_info::{RequestInfo, Transport, client_network};
 pub use secret::{HashedSecret, Secret};
 pub use user::User;

@@ -26,8 +26,6 @@ mod statics;
 mod upload;
 
 pub use catchers::catchers;
-pub use error::Error;
-pub use page::PageContext;
 
 use rocket::Route;
 

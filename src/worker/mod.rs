@@ -162,6 +162,7 @@ async fn process_bulk_jobs(ctx: Context, mut shutdown: Shutdown) {
 }
 
 /// Does everything that staff ordered to be done to many accounts, batch by batch.
+#[cfg(feature = "testing")]
 pub async fn run_bulk_jobs(ctx: &Context) {
     run_due_jobs(ctx, &mut Postponed::default()).await;
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use daemun::i18n::Language;
+use daemun::testing::i18n::Language;
 
 /// Key -> language -> sentence, as the files have it.
 fn sentences() -> BTreeMap<String, BTreeMap<String, String>> {

@@ -65,12 +65,6 @@ impl SearchTerms {
         Some(Self(terms))
     }
 
-    /// Returns whether there is nothing to search for.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Returns the terms that have an index, which consists of trigrams.
     pub(super) fn indexed(&self) -> Vec<&str> {
         let is_long = |term: &&str| term.chars().nth(2).is_some();
@@ -97,6 +91,7 @@ pub enum ConditionError {
 
 impl UserFilter {
     /// The names of all conditions but the terms.
+    #[cfg(feature = "testing")]
     pub const CONDITIONS: [&'static str; 7] =
         ["is_active", "is_staff", "is_superuser", "verified", "group", "joined_from", "joined_to"];
 

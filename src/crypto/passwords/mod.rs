@@ -117,6 +117,7 @@ impl Hasher {
     ///
     /// # Errors
     /// [`QueueFull`] when too many are waiting, or no thread got to it in time.
+    #[cfg(feature = "testing")]
     pub async fn run_on_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -125,6 +126,7 @@ impl Hasher {
     }
 
     /// How many jobs wait for a thread.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.waiting()
@@ -184,6 +186,7 @@ impl Hasher {
     }
 
     /// Iterations of PBKDF2, blocks and hashes of argon2 that wrong passwords have cost so far.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn dummy_work_done(&self) -> [u64; 3] {
         self.done.counts()

@@ -1,7 +1,7 @@
 //! Comparing passwords with hashes of ours and of Django, and the queue before the threads.
 
 use super::*;
-use crate::crypto::UnsupportedHash;
+use crate::crypto::django_hashes::UnsupportedHash;
 
 const CHEAP: HashCost = HashCost { memory: 64, passes: 1, lanes: 1 };
 
@@ -151,13 +151,16 @@ async fn whoever_finds_the_queue_full_is_told_at_once() {
 
 #[tokio::test]
 async fn this_machine_computes_what_django_makes() {
-    let hasher = Hasher::start(HashCost { memory: 64, passes: 1, lanes: 1 }, crate::crypto::Random);
+    let hasher = Hasher::start(CHEAP, Random);
 
     let limit = hasher.import_limit().await.expect("room");
 
     // A tenth of what Django makes, for machines that are slow or busy.
-    assert!(
-        limit.allows(&pbkdf2(100_000)) && limit.allows(&argon2("m=10240,t=2,p=8")),
-        "{limit:?}"
-    );
+    for text in [
+        "pbkdf2_sha256$100000$Q3mZ8vT1kLpRs0$Ek2QO5qELLB40lx4TGA79E6mJXY3qcCl681dtttCRg4=",
+        "argon2$argon2id$v=19$m=10240,t=2,p=8$UTNtWjh2VDFrTHBSczA$pdTVaPGjgr8qr9m9AWFsNpaDv4QIuQ77+xlzZ3eS96M",
+    ] {
+        let hash = PasswordHash::from_django(text).expect("known").expect("a password");
+        assert!(limit.allows(&hash), "{text}: {limit:?}");
+    }
 }

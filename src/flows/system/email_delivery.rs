@@ -81,6 +81,7 @@ impl Pause {
 ///
 /// # Errors
 /// [`DbError`] when the database cannot; e-mails that were claimed are due again later.
+#[cfg(feature = "testing")]
 pub async fn send_batch(ctx: &Context) -> Result<SentBatch, DbError> {
     EmailSender::new(ctx.clone()).send_batch().await
 }
@@ -98,6 +99,7 @@ impl EmailSender {
     }
 
     /// The same one, who renews the claims more often or less often.
+    #[cfg(feature = "testing")]
     #[must_use]
     pub fn renewing_every(self, period: Duration) -> Self {
         Self { renew_every: period, ..self }

@@ -53,6 +53,7 @@ impl SmtpServer {
         Ok(Self { server, client_id, tls, timeouts, idle: Mutex::default() })
     }
 
+    #[cfg(feature = "testing")]
     pub(super) fn with_timeouts(&self, timeouts: Timeouts) -> Self {
         Self {
             server: self.server.clone(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daemun::flows;
+use daemun::testing::flows;
 use futures::future::{join, join_all};
 
 use crate::support::{App, Browser, GOOD, TestEnv, on_both};

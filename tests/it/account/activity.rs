@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use daemun::audit;
-use daemun::audit::{AuditEvent, AuditEventKind};
-use daemun::flows;
-use daemun::types::{Email, Password, RequestInfo, UserId};
+use daemun::testing::audit;
+use daemun::testing::audit::{AuditEvent, AuditEventKind};
+use daemun::testing::flows;
+use daemun::testing::types::{Email, Password, RequestInfo, UserId};
 
 use crate::support::{App, GOOD, Page, TestEnv, on_both};
 

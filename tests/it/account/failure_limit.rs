@@ -1,8 +1,8 @@
 //! The limit of a hundred wrong passwords in a row, after which only a reset opens the account.
 
-use daemun::flows;
-use daemun::types::{Email, Password};
-use daemun::worker;
+use daemun::testing::flows;
+use daemun::testing::types::{Email, Password};
+use daemun::testing::worker;
 use serde_json::json;
 
 use crate::account::throttling::{ADA, HOUR, admitted, guesses, next_guess, retry_after};

@@ -1,7 +1,7 @@
 //! Logging in.
 
-use daemun::flows::account::login::LoginError;
-use daemun::sessions::AuthError;
+use daemun::testing::flows::account::login::LoginError;
+use daemun::testing::sessions::AuthError;
 
 use crate::support::{App, GOOD, Page, TestEnv, on_both};
 
@@ -61,7 +61,7 @@ async fn unknown_wrong_and_suspended_look_the_same(env: TestEnv) {
 async fn a_suspended_user_is_told_only_after_the_right_password(env: TestEnv) {
     let app = env.app().await;
     app.user("eve").await;
-    let until = daemun::clock::to_micros(app.ctx.clock.now() + time::Duration::days(2));
+    let until = daemun::testing::clock::to_micros(app.ctx.clock.now() + time::Duration::days(2));
     let of_the_site = "contact the site's operator";
 
     for (set, sentence) in [
@@ -258,11 +258,13 @@ async fn sixteen_logins_at_once_succeed(env: TestEnv) {
     for _ in 0..16 {
         let ctx = app.ctx.clone();
         racers.push(rocket::tokio::spawn(async move {
-            let email = daemun::types::Email::parse("ada@example.com").expect("an address");
-            let password = daemun::types::Password::parse(GOOD).expect("typed");
-            let credentials = daemun::flows::account::login::Credentials { email, password };
+            let email =
+                daemun::testing::types::Email::parse("ada@example.com").expect("an address");
+            let password = daemun::testing::types::Password::parse(GOOD).expect("typed");
+            let credentials =
+                daemun::testing::flows::account::login::Credentials { email, password };
             let info = crate::support::app::request_info();
-            daemun::flows::account::login::with_password(&ctx, credentials, None, &info)
+            daemun::testing::flows::account::login::with_password(&ctx, credentials, None, &info)
                 .await
                 .map(drop)
         }));

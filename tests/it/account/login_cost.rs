@@ -38,7 +38,7 @@ async fn until_it_is_at_least(app: &App, sql: &str, least: i64) {
 
 /// Memory times passes of one of our own hashes.
 fn blocks(hash: &str) -> u64 {
-    let cost: daemun::crypto::HashCost =
+    let cost: daemun::testing::crypto::HashCost =
         hash.split('$').nth(3).expect("a cost").parse().expect("argon2's");
     u64::from(cost.memory) * u64::from(cost.passes)
 }
@@ -154,7 +154,7 @@ async fn failures_at_unknown_addresses_need_no_storage(env: TestEnv) {
         eve.logs_in(&format!("nobody{number}@example.com"), "wrong guess").await;
     }
     env.clock.advance(std::time::Duration::from_secs(1));
-    let last = daemun::clock::to_micros(app.ctx.clock.now());
+    let last = daemun::testing::clock::to_micros(app.ctx.clock.now());
     app.visitor().logs_in("nobody@example.com", "wrong guess").await;
     let newest = "SELECT COALESCE(MAX(at), 0) FROM unknown_login_failures";
     until_it_is_at_least(&app, newest, last).await;

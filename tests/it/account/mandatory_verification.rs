@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use daemun::flows;
-use daemun::sessions;
-use daemun::sessions::RefreshError;
+use daemun::testing::flows;
+use daemun::testing::sessions;
+use daemun::testing::sessions::RefreshError;
 
 use crate::support::app::request_info;
 use crate::support::{App, Browser, GOOD, Page, TestEnv, on_both};

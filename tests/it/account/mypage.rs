@@ -31,7 +31,7 @@ async fn a_name_with_markup_is_escaped(env: TestEnv) {
     let app = env.app().await;
     let mut eve = app.user("eve").await;
     app.renames("eve", "<script>alert(1)</script>\"'&").await;
-    app.ctx.cache.invalidate_user(daemun::types::UserId(1));
+    app.ctx.cache.invalidate_user(daemun::testing::types::UserId(1));
 
     let page = eve.get("/account/mypage").await;
 

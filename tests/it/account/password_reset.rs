@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use daemun::sessions;
-use daemun::types::Email;
+use daemun::testing::sessions;
+use daemun::testing::types::Email;
 
 use crate::support::app::request_info;
 use crate::support::{App, Browser, GOOD, NEW, TestEnv, on_both};

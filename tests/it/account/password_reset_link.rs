@@ -1,9 +1,9 @@
 //! When the link of a password reset works, and what else ends with it.
 
-use daemun::flows;
-use daemun::links;
-use daemun::links::Purpose;
-use daemun::types::{Password, UserId};
+use daemun::testing::flows;
+use daemun::testing::links;
+use daemun::testing::links::Purpose;
+use daemun::testing::types::{Password, UserId};
 use futures::future::join_all;
 use rocket::http::{Cookie, Method};
 

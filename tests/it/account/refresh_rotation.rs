@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use daemun::sessions;
-use daemun::sessions::{AuthState, IssuedTokens, RefreshError, RequestCredentials};
+use daemun::testing::sessions;
+use daemun::testing::sessions::{AuthState, IssuedTokens, RefreshError, RequestCredentials};
 use futures::future::join_all;
 use rocket::tokio;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use daemun::sessions;
-use daemun::sessions::RefreshError;
+use daemun::testing::sessions;
+use daemun::testing::sessions::RefreshError;
 use futures::future::join_all;
 use rocket::http::Method;
 

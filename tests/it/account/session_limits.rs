@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use daemun::accounts;
-use daemun::db::Transaction;
-use daemun::sessions;
-use daemun::sessions::{AuthMethod, IssuedTokens, RefreshError};
-use daemun::types::Email;
+use daemun::testing::accounts;
+use daemun::testing::db::Transaction;
+use daemun::testing::sessions;
+use daemun::testing::sessions::{AuthMethod, IssuedTokens, RefreshError};
+use daemun::testing::types::Email;
 use futures::future::join_all;
 use rocket::tokio;
 use serde_json::json;
@@ -23,7 +23,7 @@ const IDLE: (&str, &str) = ("session_idle_lifetime", "30m");
 
 /// Waits until a use has been noted at this moment: that happens after the answer.
 async fn is_noted(app: &App) {
-    let now = daemun::clock::to_micros(app.ctx.clock.now());
+    let now = daemun::testing::clock::to_micros(app.ctx.clock.now());
     let noted = async {
         let sql = "SELECT MAX(last_seen_at) FROM sessions";
         while app.query_number(sql).await != now {

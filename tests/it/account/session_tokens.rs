@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use daemun::sessions;
-use daemun::sessions::{AuthState, EndReason, RefreshError, RequestCredentials};
+use daemun::testing::sessions;
+use daemun::testing::sessions::{AuthState, EndReason, RefreshError, RequestCredentials};
 use futures::future::join_all;
 
 use crate::support::app::request_info;
@@ -236,7 +236,7 @@ async fn ending_all_sessions_of_a_user_spares_others(env: TestEnv) {
     phone.logs_in("ada@example.com", GOOD).await;
 
     let transaction = app.ctx.db.begin().await.expect("a transaction");
-    let user = daemun::types::UserId(1);
+    let user = daemun::testing::types::UserId(1);
     let why = EndReason::PasswordChanged;
     let over =
         sessions::end_all(&transaction, user, None, why, app.ctx.clock.now()).await.expect("ended");
@@ -356,9 +356,9 @@ async fn another_secret_key_prevents_the_start(env: TestEnv) {
     env.app().await;
     let secret = "f".repeat(64);
     let figment = env.figment(&[("secret_key", &secret)]);
-    let settings = daemun::config::Settings::from_figment(&figment).expect("settings");
+    let settings = daemun::testing::config::Settings::from_figment(&figment).expect("settings");
 
-    let tokens = daemun::app::open(settings, env.clock.clone()).await;
+    let tokens = daemun::testing::app::open(settings, env.clock.clone()).await;
 
     assert!(tokens.expect_err("refused").to_string().contains("another secret_key"));
 }
@@ -368,7 +368,7 @@ async fn expired_sessions_are_swept(env: TestEnv) {
     let app = env.app().await;
     app.session_of("ada").await;
     env.clock.advance(43 * DAY);
-    assert!(!daemun::flows::system::cleanup::sweep(&app.ctx).await.expect("swept"));
+    assert!(!daemun::testing::flows::system::cleanup::sweep(&app.ctx).await.expect("swept"));
     assert_eq!(
         app.query_number("SELECT COUNT(*) FROM sessions").await,
         1,
@@ -376,7 +376,7 @@ async fn expired_sessions_are_swept(env: TestEnv) {
     );
 
     env.clock.advance(2 * DAY);
-    daemun::flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
+    daemun::testing::flows::system::cleanup::sweep(&app.ctx).await.expect("swept");
 
     assert_eq!(app.query_number("SELECT COUNT(*) FROM sessions").await, 0);
     assert_eq!(app.query_number("SELECT COUNT(*) FROM throttle").await, 0);

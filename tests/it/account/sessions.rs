@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use daemun::flows;
-use daemun::sessions;
-use daemun::sessions::EndReason;
-use daemun::types::{SessionId, UserId};
+use daemun::testing::flows;
+use daemun::testing::sessions;
+use daemun::testing::sessions::EndReason;
+use daemun::testing::types::{SessionId, UserId};
 use futures::future::{join, join_all};
 use rocket::http::Method;
 
@@ -404,7 +404,7 @@ async fn all_ways_to_end_sessions_work_at_once(env: TestEnv) {
                     .map(|_| ());
             }
             let transaction = ctx.db.begin().await?;
-            daemun::accounts::lock(&transaction, user).await?;
+            daemun::testing::accounts::lock(&transaction, user).await?;
             let (why, now) = (EndReason::PasswordChanged, ctx.clock.now());
             sessions::end_all(&transaction, user, None, why, now).await?;
             transaction.commit().await

@@ -1,7 +1,7 @@
 //! Names and addresses as they are stored: in one Unicode form at every entry, found in either
 //! spelling, and the old rows mended.
 
-use daemun::worker;
+use daemun::testing::worker;
 use serde_json::{Value, json};
 
 use crate::admin::user_import::uploads;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use daemun::throttle;
-use daemun::throttle::{Limit, ThrottleError};
+use daemun::testing::throttle;
+use daemun::testing::throttle::{Limit, ThrottleError};
 use futures::future::join_all;
 
 use crate::support::{App, Browser, GOOD, Page, TestEnv, on_both};

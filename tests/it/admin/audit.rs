@@ -1,8 +1,8 @@
 //! The audit log of the whole site.
 
-use daemun::audit;
-use daemun::audit::{AuditEvent, AuditEventKind};
-use daemun::types::{Permission, RequestInfo, UserId};
+use daemun::testing::audit;
+use daemun::testing::audit::{AuditEvent, AuditEventKind};
+use daemun::testing::types::{Permission, RequestInfo, UserId};
 use serde_json::{Value, json};
 
 use crate::support::{App, GOOD, TestEnv, on_both};

@@ -1,10 +1,10 @@
 //! One row that the database refuses, and one job of which every batch fails: neither keeps the rest
 //! waiting.
 
-use daemun::admin::{Actor, ImportedUser};
-use daemun::flows;
-use daemun::types::{BulkJobId, UserId};
-use daemun::worker;
+use daemun::testing::admin::{Actor, ImportedUser};
+use daemun::testing::flows;
+use daemun::testing::types::{BulkJobId, UserId};
+use daemun::testing::worker;
 use sea_orm::DbBackend;
 
 use crate::admin::bulk_jobs::does;
@@ -109,7 +109,8 @@ async fn a_nul_in_a_stored_hash_stops_nothing(env: TestEnv) {
         ..ImportedUser::default()
     };
     let people = vec![person("bob", "pbkdf2_sha256$1$a\0b$x"), person("eve", "")];
-    let whole = daemun::accounts::find_by_id(&app.ctx.db, UserId(app.id_of("root").await)).await;
+    let whole =
+        daemun::testing::accounts::find_by_id(&app.ctx.db, UserId(app.id_of("root").await)).await;
     let by = whole.expect("the database answers").expect("an account").user;
     let actor = Actor { user: &by, info: &request_info() };
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use daemun::clock::to_micros;
-use daemun::flows;
-use daemun::types::Permission;
-use daemun::worker;
+use daemun::testing::clock::to_micros;
+use daemun::testing::flows;
+use daemun::testing::types::Permission;
+use daemun::testing::worker;
 use futures::future::{join, join_all};
 
 use crate::support::{App, Browser, Page, StoredUser, TestEnv, on_both};

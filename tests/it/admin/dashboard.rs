@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daemun::types::Permission;
+use daemun::testing::types::Permission;
 
 use crate::support::{TestEnv, on_both};
 

@@ -1,6 +1,6 @@
 //! E-mails, as staff see them.
 
-use daemun::types::Permission;
+use daemun::testing::types::Permission;
 
 use crate::support::{App, TestEnv, on_both};
 

@@ -1,6 +1,6 @@
 //! Who may open which admin page, and who may send its forms: every route for every role.
 
-use daemun::types::Permission;
+use daemun::testing::types::Permission;
 use rocket::http::Method;
 
 use crate::support::{App, Browser, TestEnv, on_both};

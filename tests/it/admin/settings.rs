@@ -1,6 +1,6 @@
 //! The settings, as staff see them.
 
-use daemun::types::Permission;
+use daemun::testing::types::Permission;
 
 use crate::support::{TestEnv, on_both};
 

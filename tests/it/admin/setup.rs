@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use daemun::flows;
-use daemun::flows::admin::setup::SetupError;
-use daemun::types::{Email, Language, Password, Secret};
+use daemun::testing::flows;
+use daemun::testing::flows::admin::setup::SetupError;
+use daemun::testing::types::{Email, Language, Password, Secret};
 use futures::future::join_all;
 
 use crate::support::app::request_info;

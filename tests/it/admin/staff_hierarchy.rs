@@ -1,7 +1,7 @@
 //! What staff may do to a colleague: not suspend, delete or strip one who may do more.
 
-use daemun::types::Permission;
-use daemun::worker;
+use daemun::testing::types::Permission;
+use daemun::testing::worker;
 use serde_json::json;
 
 use crate::admin::bulk_jobs::{looks, orders};

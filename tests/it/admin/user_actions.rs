@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use daemun::flows;
-use daemun::types::Permission;
+use daemun::testing::flows;
+use daemun::testing::types::Permission;
 
 use crate::admin::user_update::{count, path, why};
 use crate::support::{GOOD, TestEnv, on_both};

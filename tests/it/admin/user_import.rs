@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use daemun::types::Permission;
-use daemun::worker;
+use daemun::testing::types::Permission;
+use daemun::testing::worker;
 use futures::future::join_all;
 use rocket::http::{ContentType, Method};
 

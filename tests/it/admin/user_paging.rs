@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use daemun::accounts::search::SortOrder;
+use daemun::testing::accounts::search::SortOrder;
 
 use crate::admin::users::{LIST, crowd, emails};
 use crate::support::{Browser, Page, StoredUser, TestEnv, on_both};

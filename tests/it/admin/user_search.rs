@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use daemun::accounts::search;
-use daemun::accounts::search::{
+use daemun::testing::accounts::search;
+use daemun::testing::accounts::search::{
     Cursor, CursorPosition, MatchCount, SearchBounds, SearchTerms, SortOrder, UserFilter,
 };
 

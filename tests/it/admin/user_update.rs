@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use daemun::accounts;
-use daemun::accounts::AccountUpdate;
-use daemun::admin::Actor;
-use daemun::flows;
-use daemun::flows::admin::user_update::UserUpdate;
-use daemun::types::{Permission, Profile, User, UserId};
+use daemun::testing::accounts;
+use daemun::testing::accounts::AccountUpdate;
+use daemun::testing::admin::Actor;
+use daemun::testing::flows;
+use daemun::testing::flows::admin::user_update::UserUpdate;
+use daemun::testing::types::{Permission, Profile, User, UserId};
 use futures::future::join;
 
 use crate::support::app::request_info;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use daemun::types::Permission;
+use daemun::testing::types::Permission;
 
 use crate::support::{App, Browser, Page, StoredUser, TestEnv, on_both};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daemun::crypto::from_base64url;
+use daemun::testing::crypto::from_base64url;
 use serde_json::{Value, json};
 
 use crate::support::{App, Browser, Page, TestEnv, on_both};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daemun::sessions;
+use daemun::testing::sessions;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -179,7 +179,7 @@ async fn of_sixteen_revocations_at_once_one_ends_the_session(env: TestEnv) {
     for _ in 0..16 {
         let (ctx, token) = (app.ctx.clone(), tokens.refresh.token.clone());
         racers.push(rocket::tokio::spawn(async move {
-            daemun::flows::account::logout::with_refresh_token(
+            daemun::testing::flows::account::logout::with_refresh_token(
                 &ctx,
                 token.expose(),
                 &request_info(),
@@ -235,9 +235,10 @@ async fn a_token_cannot_choose_its_algorithm(env: TestEnv) {
         base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
     };
     let header = |json: Value| encode(json.to_string());
-    let claims: daemun::crypto::jwt::Claims =
+    let claims: daemun::testing::crypto::jwt::Claims =
         serde_json::from_value(claims(access)).expect("claims");
-    let confused = daemun::crypto::jwt::sign_with_secret(&claims, key.to_string().as_bytes());
+    let confused =
+        daemun::testing::crypto::jwt::sign_with_secret(&claims, key.to_string().as_bytes());
     let body = parts[1];
     let signature = parts[2];
     let tokens = [
@@ -258,7 +259,7 @@ async fn a_token_cannot_choose_its_algorithm(env: TestEnv) {
         format!("{}.{body}.{signature}", header(json!({ "alg": "ES256", "jwk": key }))),
         format!("{access}.x.y"),
         confused,
-        daemun::crypto::jwt::sign_with_secret(&claims, b""),
+        daemun::testing::crypto::jwt::sign_with_secret(&claims, b""),
     ];
     for token in tokens {
         let statuses = taken(&app, &token).await;

@@ -1,7 +1,7 @@
 //! `/api/users` as a list: paging, search and filters.
 
-use daemun::accounts::search::UserFilter;
-use daemun::types::Permission;
+use daemun::testing::accounts::search::UserFilter;
+use daemun::testing::types::Permission;
 use serde_json::{Value, json};
 
 use crate::api::users::{USERS, emails, superuser};

@@ -1,6 +1,6 @@
 //! `/api/users`: who may see, create and change which account.
 
-use daemun::types::Permission;
+use daemun::testing::types::Permission;
 use futures::future::{join, join_all};
 use rocket::http::Method;
 use serde_json::{Value, json};

@@ -103,7 +103,7 @@ fn every_command_of_the_api_page_works() {
 #[test]
 fn every_route_has_a_command_on_the_api_page() {
     let commands = blocks().concat();
-    let routes = daemun::api::routes();
+    let routes = daemun::testing::api::routes();
     assert!(routes.len() > 15, "the routes were found");
     for route in routes {
         let path = route.uri.path().replace("<id>", "$ID").replace("<slug>", "kakao");

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use daemun::config::{SETTINGS, Setting, Settings};
+use daemun::testing::config::{SETTINGS, Setting, Settings};
 use rocket::figment::value::Value;
 
 fn root() -> &'static Path {

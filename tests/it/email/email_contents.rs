@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use daemun::clock::to_micros;
-use daemun::config::Settings;
-use daemun::i18n::Language;
-use daemun::mail::{EmailContent, EmailKind, Envelope, Mailer, RenderedEmail};
-use daemun::types::{Email, Secret};
+use daemun::testing::clock::to_micros;
+use daemun::testing::config::Settings;
+use daemun::testing::i18n::Language;
+use daemun::testing::mail::{EmailContent, EmailKind, Envelope, Mailer, RenderedEmail};
+use daemun::testing::types::{Email, Secret};
 use mail_parser::{Message, MessageParser};
 use time::OffsetDateTime;
 use time::macros::datetime;

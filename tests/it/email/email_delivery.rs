@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use daemun::flows;
-use daemun::flows::system::email_delivery::EmailSender;
-use daemun::mail::{EmailContent, EmailKind};
-use daemun::outbox;
-use daemun::outbox::Recipient;
-use daemun::types::{Email, Language, Secret};
+use daemun::testing::flows;
+use daemun::testing::flows::system::email_delivery::EmailSender;
+use daemun::testing::mail::{EmailContent, EmailKind};
+use daemun::testing::outbox;
+use daemun::testing::outbox::Recipient;
+use daemun::testing::types::{Email, Language, Secret};
 use futures::future::join_all;
 
 use crate::support::app::email;
@@ -175,7 +175,7 @@ async fn a_claim_is_renewed_while_its_emails_are_sent(env: TestEnv) {
 
     for _ in 0..5 {
         env.clock.advance(Duration::from_secs(50));
-        let now = daemun::clock::to_micros(env.clock.now());
+        let now = daemun::testing::clock::to_micros(env.clock.now());
         let renewed = format!("is_claimed AND due_at = {now} + 60000000");
         while count(&app, &renewed).await == 0 {
             rocket::tokio::task::yield_now().await;

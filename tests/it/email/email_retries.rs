@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use daemun::crypto::{DerivedKeys, SecretKey};
-use daemun::flows;
-use daemun::flows::system::email_delivery::EmailSender;
-use daemun::mail::{EmailContent, EmailKind};
-use daemun::outbox;
+use daemun::testing::crypto::{DerivedKeys, SecretKey};
+use daemun::testing::flows;
+use daemun::testing::flows::system::email_delivery::EmailSender;
+use daemun::testing::mail::{EmailContent, EmailKind};
+use daemun::testing::outbox;
 
 use crate::email::email_delivery::{count, given_up, node, recipient, tries, unkind, writes};
 use crate::support::process::free_port;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use daemun::config::Settings;
-use daemun::i18n::Language;
-use daemun::mail::{EmailContent, EmailKind, Envelope, Mailer, SendError, Timeouts};
-use daemun::types::{Email, Secret};
+use daemun::testing::config::Settings;
+use daemun::testing::i18n::Language;
+use daemun::testing::mail::{EmailContent, EmailKind, Envelope, Mailer, SendError, Timeouts};
+use daemun::testing::types::{Email, Secret};
 use mail_parser::MessageParser;
 use time::macros::datetime;
 use tokio::time::Instant;

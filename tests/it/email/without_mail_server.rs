@@ -59,7 +59,7 @@ async fn users_are_told_on_their_pages(env: TestEnv) {
 #[on_both]
 async fn staff_are_told_on_the_dashboard_and_the_email_page(env: TestEnv) {
     let app = env.app_with(&[SITE]).await;
-    let mut reader = app.staff("reader", &[daemun::types::Permission::AuditView]).await;
+    let mut reader = app.staff("reader", &[daemun::testing::types::Permission::AuditView]).await;
 
     for path in ["/admin", "/admin/mail"] {
         let banner = reader.get(path).await.texts(".banner").join(" ");

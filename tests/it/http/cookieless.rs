@@ -1,6 +1,6 @@
 //! Browsers without cookies, forms that were overtaken by a log-in, and links that are opened again.
 
-use daemun::flows;
+use daemun::testing::flows;
 
 use crate::support::{App, Browser, GOOD, NEW, TestEnv, on_both};
 

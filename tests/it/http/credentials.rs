@@ -1,9 +1,9 @@
 //! Credentials that are none of ours, and such as do not belong together.
 
-use daemun::crypto::jwt;
-use daemun::crypto::jwt::Claims;
-use daemun::sessions;
-use daemun::sessions::{IssuedTokens, RefreshError};
+use daemun::testing::crypto::jwt;
+use daemun::testing::crypto::jwt::Claims;
+use daemun::testing::sessions;
+use daemun::testing::sessions::{IssuedTokens, RefreshError};
 use rocket::http::Method;
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use daemun::crypto::PasswordHash;
+use daemun::testing::crypto::PasswordHash;
 use rocket::http::{ContentType, Method};
 use serde_json::{Value, json};
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use daemun::links;
-use daemun::links::Purpose;
-use daemun::types::{Email, UserId};
+use daemun::testing::links;
+use daemun::testing::links::Purpose;
+use daemun::testing::types::{Email, UserId};
 
 use crate::admin::user_import;
 use crate::support::{GOOD, Page, TestEnv, on_both};
@@ -54,7 +54,7 @@ fn is_whole(page: &Page, language: &str, what: &str) {
 #[on_both]
 async fn every_page_is_complete_in_every_language(env: TestEnv) {
     let app = env.app().await;
-    let token = daemun::flows::admin::setup::create_link(&app.ctx)
+    let token = daemun::testing::flows::admin::setup::create_link(&app.ctx)
         .await
         .expect("answers")
         .expect("invited");
@@ -307,7 +307,7 @@ async fn every_account_page_is_complete(env: TestEnv) {
     let app = env.app().await;
     app.user("ada").await;
     let id = app.id_of("ada").await;
-    app.group("helpers", &daemun::types::Permission::ALL).await;
+    app.group("helpers", &daemun::testing::types::Permission::ALL).await;
     let root = app.superuser("root").await;
     for language in ["ko", "en"] {
         let mut root = root.clone().with("Accept-Language", language);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use daemun::paths;
-use daemun::paths::Kind;
+use daemun::testing::paths;
+use daemun::testing::paths::Kind;
 
 /// The mounted routes: method and path, with nameless parameters.
 fn mounted() -> BTreeSet<(String, String)> {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use daemun::clock::to_micros;
-use daemun::flows;
-use daemun::worker;
+use daemun::testing::clock::to_micros;
+use daemun::testing::flows;
+use daemun::testing::worker;
 use futures::future::join_all;
 
 use crate::support::app::email;
@@ -140,10 +140,10 @@ async fn an_account_is_deleted_two_weeks_after_the_request(env: TestEnv) {
     let app = env.app().await;
     app.user("ada").await;
     app.user("bob").await;
-    let bob = daemun::types::Email::parse(&email("bob")).expect("an address");
-    let password = daemun::types::Password::parse(GOOD).expect("typed");
+    let bob = daemun::testing::types::Email::parse(&email("bob")).expect("an address");
+    let password = daemun::testing::types::Password::parse(GOOD).expect("typed");
     let info = crate::support::app::request_info();
-    let bob = daemun::accounts::find_by_email(&app.ctx.db, &bob).await.expect("answers");
+    let bob = daemun::testing::accounts::find_by_email(&app.ctx.db, &bob).await.expect("answers");
     let bob = bob.expect("an account").user;
     flows::account::account_deletion::schedule(&app.ctx, &bob, Some(password), &info)
         .await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daemun::clock::Clock;
+use daemun::testing::clock::Clock;
 use rocket::http::Method;
 use serde_json::json;
 use time::OffsetDateTime;

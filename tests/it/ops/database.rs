@@ -1,7 +1,7 @@
 //! Opening the database, and bringing its tables up to date.
 
-use daemun::config::DatabaseUrl;
-use daemun::db::Db;
+use daemun::testing::config::DatabaseUrl;
+use daemun::testing::db::Db;
 use futures::future::join_all;
 
 use crate::support::env::Engine;
@@ -35,8 +35,8 @@ async fn eight_nodes_starting_on_an_empty_database_agree(env: TestEnv) {
     let url = env.empty_database("fresh").await;
     let nodes = (0..8).map(|_| {
         let figment = env.figment(&[("database_url", &url)]);
-        let settings = daemun::config::Settings::from_figment(&figment).expect("settings");
-        rocket::tokio::spawn(daemun::app::open(settings, env.clock.clone()))
+        let settings = daemun::testing::config::Settings::from_figment(&figment).expect("settings");
+        rocket::tokio::spawn(daemun::testing::app::open(settings, env.clock.clone()))
     });
 
     let nodes: Vec<_> = join_all(nodes).await.into_iter().map(|it| it.expect("no panic")).collect();
@@ -67,15 +67,18 @@ async fn sixty_four_writers_at_once_are_served(env: TestEnv) {
     let writers = (0..64).map(|number| {
         let ctx = app.ctx.clone();
         rocket::tokio::spawn(async move {
-            let application = daemun::flows::account::signup::SignupRequest {
-                email: daemun::types::Email::parse(&format!("w{number}@example.com"))
+            let application = daemun::testing::flows::account::signup::SignupRequest {
+                email: daemun::testing::types::Email::parse(&format!("w{number}@example.com"))
                     .expect("an address"),
-                password: daemun::types::Password::parse(crate::support::GOOD).expect("typed"),
-                profile: daemun::types::Profile::default(),
-                language: daemun::types::Language::English,
+                password: daemun::testing::types::Password::parse(crate::support::GOOD)
+                    .expect("typed"),
+                profile: daemun::testing::types::Profile::default(),
+                language: daemun::testing::types::Language::English,
             };
             let info = crate::support::app::request_info();
-            daemun::flows::account::signup::sign_up(&ctx, application, None, &info).await.is_ok()
+            daemun::testing::flows::account::signup::sign_up(&ctx, application, None, &info)
+                .await
+                .is_ok()
         })
     });
 

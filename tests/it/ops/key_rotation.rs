@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daemun::crypto::{Algorithm, Keyring, from_base64url, jwt};
-use daemun::flows;
-use daemun::keys;
+use daemun::testing::crypto::{Algorithm, Keyring, from_base64url, jwt};
+use daemun::testing::flows;
+use daemun::testing::keys;
 use futures::future::join_all;
 use migrations::{Migrator, MigratorTrait as _};
 use sea_orm::{ConnectionTrait as _, Database, Statement};
@@ -223,7 +223,7 @@ async fn unknown_key_ids_cost_one_statement_a_second(env: TestEnv) {
 
     for number in 0..50 {
         let header = json!({ "alg": "ES256", "kid": format!("{number:016x}") }).to_string();
-        let made_up = format!("{}.{rest}", daemun::crypto::base64url(header.as_bytes()));
+        let made_up = format!("{}.{rest}", daemun::testing::crypto::base64url(header.as_bytes()));
         assert!(!is_accepted(&app, &made_up).await);
     }
 

@@ -4,14 +4,14 @@ use rocket::local::asynchronous::Client;
 
 use crate::support::{Browser, TestEnv, on_both};
 
-#[expect(dead_code, unreachable_pub, reason = "an example is a program of its own")]
+#[expect(dead_code, reason = "an example is a program of its own")]
 #[path = "../../../examples/notes.rs"]
 mod notes;
 
 #[on_both]
 async fn an_application_guards_its_own_routes(env: TestEnv) {
     let client = Client::untracked(notes::app(env.figment(&[]))).await.expect("ignites");
-    let ctx = client.rocket().state::<daemun::context::Context>().expect("opened").clone();
+    let ctx = client.rocket().state::<daemun::testing::context::Context>().expect("opened").clone();
     let app = crate::support::App { client, ctx };
     let mut stranger = app.visitor();
     let mut ada: Browser<'_> = app.user("ada").await;
@@ -24,7 +24,7 @@ async fn an_application_guards_its_own_routes(env: TestEnv) {
     let page = ada.get("/numbers").await;
     assert_eq!((page.status(), page.h1().as_str()), (403, "You don't have access to this page"));
     app.sets_roles("ada", true, false).await;
-    app.ctx.cache.invalidate_user(daemun::types::UserId(1));
+    app.ctx.cache.invalidate_user(daemun::testing::types::UserId(1));
     assert_eq!(ada.get("/numbers").await.text(), "Figures for ada@example.com.\n");
 }
 

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use ::migrations::{LATE_INDEXES, Migrator, MigratorTrait as _};
-use daemun::config::DatabaseUrl;
-use daemun::db::Db;
+use daemun::testing::config::DatabaseUrl;
+use daemun::testing::db::Db;
 use sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, TransactionTrait as _,
 };

@@ -1,6 +1,6 @@
 //! Behind pgbouncer in transaction mode, where each transaction may be on another server.
 
-use daemun::worker;
+use daemun::testing::worker;
 use futures::future::join_all;
 
 use crate::admin::user_import::uploads;
@@ -110,13 +110,13 @@ fn migrations_and_locks_work_behind_it() {
         let Some((bouncer, _)) = behind(&env, IGNORED[0]) else { return };
         let empty = env.empty_database("bounced").await;
         let name = empty.split('/').nth(3).and_then(|rest| rest.split('?').next()).expect("a name");
-        let url: daemun::config::DatabaseUrl = bouncer.url(name).parse().expect("a URL");
+        let url: daemun::testing::config::DatabaseUrl = bouncer.url(name).parse().expect("a URL");
         let mut nodes = Vec::new();
         for _ in 0..3 {
-            nodes.push(daemun::db::Db::open(&url).await.expect("opens"));
+            nodes.push(daemun::testing::db::Db::open(&url).await.expect("opens"));
         }
 
-        let done = join_all(nodes.iter().map(daemun::db::Db::migrate)).await;
+        let done = join_all(nodes.iter().map(daemun::testing::db::Db::migrate)).await;
 
         for outcome in done {
             outcome.expect("migrated");

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use daemun::flows;
-use daemun::flows::system::checks::Finding;
+use daemun::testing::flows;
+use daemun::testing::flows::system::checks::Finding;
 
 use crate::support::process::{PATIENCE, Sandbox, eventually};
 use crate::support::{App, GOOD, TestEnv, on_both};

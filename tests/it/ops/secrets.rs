@@ -123,7 +123,7 @@ async fn the_database_holds_no_plain_secret(env: TestEnv) {
 #[on_both]
 async fn tokens_in_urls_are_sent_to_no_one(env: TestEnv) {
     let app = env.app().await;
-    let token = daemun::flows::admin::setup::create_link(&app.ctx)
+    let token = daemun::testing::flows::admin::setup::create_link(&app.ctx)
         .await
         .expect("answers")
         .expect("invited");
@@ -141,12 +141,12 @@ async fn tokens_in_urls_are_sent_to_no_one(env: TestEnv) {
 
 #[test]
 fn debug_output_shows_no_secret() {
-    let secret = daemun::types::Secret::new("marker".into());
-    let hash = daemun::crypto::hash_secret(&secret);
-    let password = daemun::types::Password::parse("marker").expect("typed");
-    let master = daemun::crypto::SecretKey::parse(&"ab".repeat(32)).expect("a key");
-    let keys = daemun::crypto::DerivedKeys::derive(&master);
-    let email = daemun::types::Email::parse("marker@example.com").expect("an address");
+    let secret = daemun::testing::types::Secret::new("marker".into());
+    let hash = daemun::testing::crypto::hash_secret(&secret);
+    let password = daemun::testing::types::Password::parse("marker").expect("typed");
+    let master = daemun::testing::crypto::SecretKey::parse(&"ab".repeat(32)).expect("a key");
+    let keys = daemun::testing::crypto::DerivedKeys::derive(&master);
+    let email = daemun::testing::types::Email::parse("marker@example.com").expect("an address");
 
     let shown = format!("{secret:?} {hash:?} {password:?} {master:?} {keys:?} {email:?}");
 

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use daemun::db::{Db, Invalidate, Invalidator};
-use daemun::types::UserId;
+use daemun::testing::db::{Db, Invalidate, Invalidator};
+use daemun::testing::types::UserId;
 use sea_orm::{ConnectionTrait as _, Statement};
 
 use crate::support::env::Engine;

@@ -60,7 +60,9 @@ async fn a_provider_linked_twice_is_one_login_method(env: TestEnv) {
         .await;
     }
 
-    let ways = daemun::social::list_login_methods(&app.ctx, daemun::types::UserId(ada)).await;
+    let ways =
+        daemun::testing::social::list_login_methods(&app.ctx, daemun::testing::types::UserId(ada))
+            .await;
 
     assert_eq!(ways.expect("answers"), ["one", "two"]);
 }

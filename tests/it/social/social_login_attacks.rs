@@ -275,7 +275,7 @@ async fn a_deletion_removes_every_identity(env: TestEnv) {
     assert_eq!((left.status(), identities(&app).await), (303, 1));
 
     env.clock.advance(Duration::from_hours(15 * 24));
-    daemun::worker::sweep_all(&app.ctx).await;
+    daemun::testing::worker::sweep_all(&app.ctx).await;
 
     assert_eq!(identities(&app).await, 0);
 }

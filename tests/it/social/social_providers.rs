@@ -160,8 +160,8 @@ async fn a_secret_is_sealed_and_never_shown(env: TestEnv) {
 #[on_both]
 async fn providers_need_their_permission(env: TestEnv) {
     let app = env.app().await;
-    let mut ada = app.staff("ada", &[daemun::types::Permission::UsersView]).await;
-    let may = [daemun::types::Permission::SocialChange];
+    let mut ada = app.staff("ada", &[daemun::testing::types::Permission::UsersView]).await;
+    let may = [daemun::testing::types::Permission::SocialChange];
     let mut sam = app.staff("sam", &may).await;
 
     for path in ["/admin/social", "/admin/social/new", "/admin/social/1"] {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use daemun::app;
-use daemun::clock::Clock;
-use daemun::config::Settings;
-use daemun::context::Context;
-use daemun::types::RequestInfo;
+use daemun::testing::app;
+use daemun::testing::clock::Clock;
+use daemun::testing::config::Settings;
+use daemun::testing::context::Context;
+use daemun::testing::types::RequestInfo;
 use rocket::figment::Figment;
 use rocket::local::asynchronous::Client;
 use sea_orm::{ConnectionTrait as _, Statement};

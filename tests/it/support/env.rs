@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use daemun::clock::Clock;
+use daemun::testing::clock::Clock;
 use rocket::figment::Figment;
 use tempfile::TempDir;
 use time::macros::datetime;

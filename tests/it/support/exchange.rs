@@ -5,9 +5,9 @@
 //! `<access:expired>`; `<id>` is the number of their account and `<other>` that of another user. In an
 //! answer `<jwt>`, `<number>`, `<address>` and `<datetime>` stand for any of them.
 
-use daemun::crypto::jwt;
-use daemun::crypto::jwt::Claims;
-use daemun::sessions::IssuedTokens;
+use daemun::testing::crypto::jwt;
+use daemun::testing::crypto::jwt::Claims;
+use daemun::testing::sessions::IssuedTokens;
 use rocket::http::{ContentType, Method};
 use serde_json::{Value, json};
 

@@ -5,11 +5,11 @@
 //! it never does such a thing itself: it forgets what was recorded, or stores what an older version or
 //! another program would have stored.
 
-use daemun::accounts;
-use daemun::accounts::{AccountUpdate, Deactivation};
-use daemun::db::Transaction;
-use daemun::groups;
-use daemun::types::{Email, GroupId, Name, Profile, UserId};
+use daemun::testing::accounts;
+use daemun::testing::accounts::{AccountUpdate, Deactivation};
+use daemun::testing::db::Transaction;
+use daemun::testing::groups;
+use daemun::testing::types::{Email, GroupId, Name, Profile, UserId};
 
 use super::App;
 use super::app::email;

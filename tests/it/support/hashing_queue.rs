@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
-use daemun::crypto::QueueFull;
+use daemun::testing::crypto::QueueFull;
 use futures::FutureExt as _;
 
 use super::App;

@@ -1,7 +1,7 @@
 //! The e-mails of a test: reading them sends what is due first, and parses them as a mail
 //! program would.
 
-use daemun::flows;
+use daemun::testing::flows;
 use mail_parser::MessageParser;
 
 use super::App;

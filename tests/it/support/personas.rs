@@ -2,12 +2,12 @@
 //!
 //! All of them get their accounts by the program's own functions, so that they are as real ones.
 
-use daemun::flows;
-use daemun::flows::account::signup::{SignupOutcome, SignupRequest};
-use daemun::groups;
-use daemun::groups::GroupName;
-use daemun::sessions::IssuedTokens;
-use daemun::types::{Email, GroupId, Language, Password, Permission, Profile, UserId};
+use daemun::testing::flows;
+use daemun::testing::flows::account::signup::{SignupOutcome, SignupRequest};
+use daemun::testing::groups;
+use daemun::testing::groups::GroupName;
+use daemun::testing::sessions::IssuedTokens;
+use daemun::testing::types::{Email, GroupId, Language, Password, Permission, Profile, UserId};
 
 use super::app::{email, request_info};
 use super::{App, Browser, GOOD};

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use daemun::db::Db;
+use daemun::testing::db::Db;
 
 pub(crate) use super::cluster::Cluster;
 use super::env::next_number;

@@ -12,6 +12,7 @@ use crate::accounts::Account;
 use crate::admin::{ActionRequest, AdminAction, AdminError};
 use crate::flows;
 use crate::http::guards::{ChangesUsers, DeletesUsers, EndsSessions, SignedIn};
+use crate::paths;
 use crate::types::UserId;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
@@ -35,15 +36,16 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
 }
 
-/// Returns the last part of the path.
-pub(crate) fn path(action: AdminAction) -> &'static str {
-    match action {
+/// Returns the path of the page that asks for confirmation.
+pub(crate) fn path(action: AdminAction, id: UserId) -> String {
+    let last = match action {
         AdminAction::Activate => "activate",
         AdminAction::Deactivate => "deactivate",
         AdminAction::VerifyEmail => "verify",
-        AdminAction::EndSessions => "sessions/end",
+        AdminAction::EndSessions => return paths::admin_end_sessions(id),
         AdminAction::Delete => "delete",
-    }
+    };
+    paths::admin_user_action(id, last)
 }
 
 /// Returns the keys of the page's title, text and button. Activating an account that staff deleted has
@@ -100,7 +102,7 @@ impl<F: ActionForm> FormPage<ActionSubject> for F {
             form,
             id: account.user.id,
             email: account.user.email.as_typed(),
-            path: path(action),
+            path: path(action, account.user.id),
             labels: labels(action, account),
             has_suspension: action == AdminAction::Deactivate,
             is_dangerous: action.is_dangerous(),
@@ -115,7 +117,7 @@ struct ConfirmPage<'a> {
     form: FormView,
     id: UserId,
     email: &'a str,
-    path: &'static str,
+    path: String,
     labels: [&'static str; 3],
     has_suspension: bool,
     is_dangerous: bool,

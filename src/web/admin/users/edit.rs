@@ -24,6 +24,7 @@ use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
 use crate::mail::EmailKind;
 use crate::outbox;
 use crate::outbox::{DeliveryStatus, OutboxEntry};
+use crate::paths;
 use crate::sessions;
 use crate::types::{GroupId, Permission, Permissions, UserId};
 use crate::web::account::activity;
@@ -332,7 +333,7 @@ fn email_row(email: &OutboxEntry, page: &PageContext) -> EmailRow {
 
 /// A link to the page of an action.
 struct ActionLink {
-    path: &'static str,
+    path: String,
     label: &'static str,
     is_dangerous: bool,
 }
@@ -361,7 +362,11 @@ fn available_actions(account: &Account, staff: &SignedIn, outranks: bool) -> Vec
         AdminAction::ALL.into_iter().filter(|action| is_offered(*action)).collect();
     let link = |action: &AdminAction| {
         let [.., label] = actions::labels(*action, account);
-        ActionLink { path: actions::path(*action), label, is_dangerous: action.is_dangerous() }
+        ActionLink {
+            path: actions::path(*action, account.user.id),
+            label,
+            is_dangerous: action.is_dangerous(),
+        }
     };
     let mut links: Vec<_> = actions.iter().map(link).collect();
     if reader.may(Permission::UsersChange) && (is_oneself || !outranks) {
@@ -369,7 +374,8 @@ fn available_actions(account: &Account, staff: &SignedIn, outranks: bool) -> Vec
         let [label, ..] = password::LABELS;
         // After the actions that change the account, before those that end something.
         let position = actions.iter().take_while(changes).count();
-        links.insert(position, ActionLink { path: "password", label, is_dangerous: false });
+        let path = paths::admin_user_action(account.user.id, "password");
+        links.insert(position, ActionLink { path, label, is_dangerous: false });
     }
     links
 }
