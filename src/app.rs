@@ -72,9 +72,6 @@ pub fn rocket_with(figment: Figment, ctx: Context) -> Rocket<Build> {
 
 /// Serves the application over an open context, as the binary does: with a worker, until the
 /// process is told to stop and everything in progress is finished.
-///
-/// # Errors
-/// [`ServeError`] says why it cannot serve.
 pub async fn serve(
     figment: Figment,
     ctx: Context,
@@ -91,9 +88,6 @@ pub async fn serve(
 }
 
 /// Opens the context, migrates the database and loads the signing keys.
-///
-/// # Errors
-/// [`OpenError`] says what cannot be opened.
 pub async fn open(settings: Settings, clock: Clock) -> Result<Context, OpenError> {
     if let Some(file) = flows::system::checks::readable_secrets(&settings).into_iter().next() {
         return Err(OpenError::SecretReadable(file));

@@ -120,9 +120,6 @@ pub enum ContextError {
 
 impl Context {
     /// Opens everything that the settings name. Does not migrate the database.
-    ///
-    /// # Errors
-    /// [`ContextError`] says what cannot be opened.
     pub async fn open(settings: Settings, clock: Clock) -> Result<Self, ContextError> {
         let random = Random;
         let master = match &settings.secret_key {

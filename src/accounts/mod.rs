@@ -148,9 +148,6 @@ pub async fn check_password_strength(
 }
 
 /// Checks the strength of a new password and hashes it.
-///
-/// # Errors
-/// [`NewPasswordError`] says why it was rejected.
 pub async fn hash_new_password(
     ctx: &Context,
     password: Password,

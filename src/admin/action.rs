@@ -189,9 +189,6 @@ pub struct PerformedAction {
 
 /// Does an action to an account and writes its audit event, with `facts` among the details. Returns `None`
 /// when the account already is as the action would leave it.
-///
-/// # Errors
-/// [`AdminError`] says why the action was refused.
 pub async fn perform(
     transaction: &Transaction,
     actor: Actor<'_>,

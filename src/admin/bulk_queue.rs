@@ -27,9 +27,6 @@ const DRAFT_LIFETIME: Duration = Duration::from_hours(1);
 const KEEP: Duration = Duration::from_hours(30 * 24);
 
 /// Stores a job whose batches run from now on.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn enqueue(
     transaction: &Transaction,
     keys: &DerivedKeys,
@@ -41,9 +38,6 @@ pub async fn enqueue(
 }
 
 /// Stores a draft, which [`start_draft`] turns into a running job.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn draft(
     transaction: &Transaction,
     keys: &DerivedKeys,
@@ -68,9 +62,6 @@ async fn insert(
 
 /// Starts a recent draft of this user. Returns `false` when there is none. One conditional
 /// statement decides, so a draft starts at most once.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn start_draft(
     transaction: &Transaction,
     id: BulkJobId,
@@ -81,9 +72,6 @@ pub async fn start_draft(
 }
 
 /// Locks a running job until the transaction ends. A specification that cannot be read is `None`.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn claim_next(
     transaction: &Transaction,
     keys: &DerivedKeys,
@@ -97,9 +85,6 @@ pub async fn claim_next(
 
 /// Marks a job as undone by another one. Returns `false` when it cannot be undone or was undone
 /// before. One conditional statement decides.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn set_undone(
     transaction: &Transaction,
     id: BulkJobId,
@@ -111,9 +96,6 @@ pub async fn set_undone(
 
 /// Deletes up to `at_most` jobs that ended long ago, with their snapshots, and drafts that nobody
 /// started. Returns the number of deleted jobs.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn sweep(
     transaction: &Transaction,
     now: OffsetDateTime,

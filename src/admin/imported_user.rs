@@ -71,9 +71,6 @@ impl ImportedUser {
 
 /// Creates an account for a user of a list. Returns `None` when the address already has one. A
 /// failure leaves nothing behind, and the transaction can go on.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn create_imported(
     ctx: &Context,
     transaction: &Transaction,

@@ -82,9 +82,6 @@ pub struct LockedTarget {
 
 /// Locks an account for an action. An action that can take rights away calls
 /// [`accounts::lock_superusers`] before.
-///
-/// # Errors
-/// [`AdminError`] says why the action is refused.
 pub async fn lock_target(
     transaction: &Transaction,
     actor: Actor<'_>,
@@ -101,9 +98,6 @@ pub async fn lock_target(
 impl LockedTarget {
     /// Tells whether the target has no permission that the actor lacks. Otherwise acting as the
     /// target would give the actor more permissions.
-    ///
-    /// # Errors
-    /// [`DbError`] when the database cannot say.
     pub async fn may_be_taken_over(&self, transaction: &Transaction) -> Result<bool, DbError> {
         let user = as_granted(transaction, self.account.user.clone()).await?;
         Ok(user.permissions().are_within(self.actor.permissions()))
@@ -122,9 +116,6 @@ impl LockedTarget {
 }
 
 /// Tells whether a user has a permission that the reader lacks, as both are now.
-///
-/// # Errors
-/// [`DbError`] when the database cannot say.
 pub async fn outranks(db: &Db, user: &User, reader: &User) -> Result<bool, DbError> {
     if user.is_superuser || !user.is_staff || reader.is_superuser {
         return Ok(user.is_superuser && !reader.is_superuser);
@@ -163,9 +154,6 @@ pub fn may_grant(actor: &User, superuser: bool, groups: &[&Group]) -> bool {
 
 /// Invites a user whose account was created for them to choose a password: sends the link by e-mail
 /// and returns it.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn invite(
     ctx: &Context,
     transaction: &Transaction,
@@ -182,9 +170,6 @@ pub async fn invite(
 }
 
 /// Writes an action on an account into the audit log.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn record_event(
     transaction: &Transaction,
     actor: Actor<'_>,

@@ -274,9 +274,6 @@ const UNKNOWN_FAILURES: u8 = 64;
 /// Writes as much for a failed log-in at an unknown address as [`record`] writes for one at a known
 /// address, so that the time of the next request does not tell them apart. Overwrites one of a few
 /// rows, chosen by `any`, and adds nothing to the log.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn record_unknown_failure(
     transaction: &Transaction,
     any: u8,
@@ -287,9 +284,6 @@ pub async fn record_unknown_failure(
 }
 
 /// Deletes up to `at_most` old failed log-ins and returns their number. All other events stay.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn sweep(
     transaction: &Transaction,
     now: OffsetDateTime,

@@ -47,9 +47,6 @@ impl IdTokenKeys {
     }
 
     /// The claims of a token that one of these keys signed.
-    ///
-    /// # Errors
-    /// [`IdTokenError`] says why it proves nothing.
     pub fn verify(&self, token: &str) -> Result<Claims, IdTokenError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| IdTokenError::Invalid)?;
         // No extension is understood here, so none may be critical (RFC 7515, 4.1.11).

@@ -65,9 +65,6 @@ impl Transaction {
     }
 
     /// Begins a part that can be taken back alone; [`commit`](Self::commit) makes it a part of this one.
-    ///
-    /// # Errors
-    /// [`DbError`] when the database cannot.
     pub async fn begin_nested(&self) -> Result<Self, DbError> {
         self.level.ensure_innermost()?;
         let inner = self.run(self.inner.begin()).await?;

@@ -39,9 +39,6 @@ pub enum GroupNameError {
 
 impl GroupName {
     /// Parses a name: composes it (NFC) and drops white space and invisible characters around it.
-    ///
-    /// # Errors
-    /// [`GroupNameError`] says what is wrong.
     pub fn parse(typed: &str) -> Result<Self, GroupNameError> {
         let typed = text::normalized(typed);
         if typed.is_empty() {
@@ -89,9 +86,6 @@ pub struct Group {
 }
 
 /// Returns these groups, locked until the transaction ends; `None` when one of them does not exist.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn lock_all(
     transaction: &Transaction,
     ids: &[GroupId],

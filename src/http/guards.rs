@@ -65,9 +65,6 @@ impl SignedIn {
 /// Returns whether the user authenticated recently enough for a dangerous action. The cache may be
 /// a moment old, so a negative answer is checked in the database: a user who has just
 /// reauthenticated on another node is not asked again.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub(crate) async fn has_reauthenticated(ctx: &Context, user: &SignedIn) -> Result<bool, DbError> {
     let now = ctx.clock.now();
     if user.has_reauthenticated(now) {

@@ -70,9 +70,6 @@ pub struct NewKey {
 
 /// Loads the keys; the first one is made if there is none. Nodes that start at once agree, because a
 /// generation exists once only.
-///
-/// # Errors
-/// [`KeysError`] when keys cannot be read or made.
 pub async fn load(ctx: &Context) -> Result<(), KeysError> {
     let _turn = ctx.keys_read_at.lock().await;
     read(ctx).await
@@ -126,9 +123,6 @@ pub fn generate(ctx: &Context, algorithm: Algorithm, at_once: bool) -> Result<Ne
 }
 
 /// Deletes every key older than this one; returns how many.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn delete_older(transaction: &Transaction, key: &NewKey) -> Result<u64, DbError> {
     store::delete_before(transaction, key.generation).await
 }
@@ -143,9 +137,6 @@ pub fn publication_lead(algorithm: Algorithm) -> Duration {
 }
 
 /// Deletes expired keys; returns how many.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn sweep(transaction: &Transaction, now: OffsetDateTime) -> Result<u64, DbError> {
     store::delete_expired(transaction, SLACK, now).await
 }

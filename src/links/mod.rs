@@ -69,9 +69,6 @@ pub enum LinkError {
 }
 
 /// Stores a link without a user.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn insert(
     transaction: &Transaction,
     token: &Secret,
@@ -83,9 +80,6 @@ pub async fn insert(
 }
 
 /// Creates a link for a user, about an e-mail address if its purpose has one.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn create(
     transaction: &Transaction,
     random: Random,
@@ -98,9 +92,6 @@ pub async fn create(
 }
 
 /// Creates a link with a lifetime of its own.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn create_with_lifetime(
     transaction: &Transaction,
     random: Random,
@@ -115,9 +106,6 @@ pub async fn create_with_lifetime(
 }
 
 /// Creates a link of each purpose in one statement.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn create_each<const N: usize>(
     transaction: &Transaction,
     random: Random,
@@ -133,9 +121,6 @@ pub async fn create_each<const N: usize>(
 }
 
 /// Returns whether a link without a user is valid; does not use it.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn is_valid(
     db: &Db,
     token: &Secret,
@@ -147,9 +132,6 @@ pub async fn is_valid(
 }
 
 /// Returns a user's link if it is valid; does not use it.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn find(db: &Db, token: &Secret, now: OffsetDateTime) -> Result<Option<Link>, DbError> {
     // An empty token needs no query.
     if token.expose().is_empty() {
@@ -167,9 +149,6 @@ pub async fn find(db: &Db, token: &Secret, now: OffsetDateTime) -> Result<Option
 }
 
 /// Returns what a link was created for, even if it is used or expired; its holder may know.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn find_past(db: &Db, token: &Secret) -> Result<Option<PastLink>, DbError> {
     if token.expose().is_empty() {
         return Ok(None);
@@ -186,9 +165,6 @@ pub async fn find_past(db: &Db, token: &Secret) -> Result<Option<PastLink>, DbEr
 
 /// Uses a link; returns `false`, and changes nothing, if it is not valid. This is the one statement
 /// that decides.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn consume(
     transaction: &Transaction,
     token: &Secret,
@@ -200,9 +176,6 @@ pub async fn consume(
 
 /// Uses every link of a purpose, if `token` is a valid one of them; otherwise returns `false` and
 /// changes nothing.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn consume_all(
     transaction: &Transaction,
     token: &Secret,
@@ -214,9 +187,6 @@ pub async fn consume_all(
 }
 
 /// Returns whether another user may still take this address back, so that nobody else may use it.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn is_reserved(
     transaction: &Transaction,
     email: &Email,

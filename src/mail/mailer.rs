@@ -124,9 +124,6 @@ impl Mailer {
     }
 
     /// Checks whether e-mails could be delivered: connects, sets up TLS and logs in, or creates the folder.
-    ///
-    /// # Errors
-    /// [`SendError::Unreachable`] says why not.
     pub async fn test(&self) -> Result<(), SendError> {
         match &self.transport {
             Transport::Folder(folder) => {

@@ -42,9 +42,6 @@ pub enum EndpointError {
 
 impl Endpoint {
     /// Parses a URL that staff typed. It may be on this machine: staff may run a provider there.
-    ///
-    /// # Errors
-    /// [`EndpointError`] says what is wrong.
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
         let url = Url::parse(text.trim()).map_err(|_| EndpointError::Malformed)?;
         let has_more = !url.username().is_empty() || url.password().is_some();
@@ -70,9 +67,6 @@ impl Endpoint {
     }
 
     /// Parses a URL that a provider's metadata names. It may be on this machine only if the metadata is.
-    ///
-    /// # Errors
-    /// [`EndpointError`] says what is wrong.
     pub fn parse_in_metadata(metadata: &Self, text: &str) -> Result<Self, EndpointError> {
         let named = Self::parse(text)?;
         if named.is_loopback() && !metadata.is_loopback() {

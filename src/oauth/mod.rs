@@ -81,9 +81,6 @@ impl ProviderClient {
     }
 
     /// Redeems the code of a callback and returns the provider's user that it was issued for.
-    ///
-    /// # Errors
-    /// [`OAuthError`] says why the user is unknown.
     pub async fn user_by_code(
         &self,
         registration: &ClientRegistration,
@@ -108,9 +105,6 @@ impl ProviderClient {
     /// Returns the user of an access token that another program obtained. The token is accepted only
     /// after the provider has said that it was issued to this application: otherwise any other
     /// application could log in here with the tokens of its own users.
-    ///
-    /// # Errors
-    /// [`OAuthError`] says why the user is unknown.
     pub async fn user_by_access_token(
         &self,
         registration: &ClientRegistration,
@@ -126,9 +120,6 @@ impl ProviderClient {
     }
 
     /// Returns the user of an ID token that another program obtained, if it was issued to us.
-    ///
-    /// # Errors
-    /// [`OAuthError`] says why the user is unknown.
     pub async fn user_by_id_token(
         &self,
         registration: &ClientRegistration,

@@ -122,9 +122,6 @@ fn unseal(keys: &DerivedKeys, kind: EmailKind, sealed: &str) -> Result<EmailCont
 }
 
 /// Puts an e-mail into the box, to go out once the transaction is committed.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn enqueue(
     transaction: &Transaction,
     keys: &DerivedKeys,
@@ -182,9 +179,6 @@ impl Claim {
 /// Claims up to `at_most` e-mails that are due. One statement decides which node sends an e-mail. Of
 /// kinds and languages that this version does not know it claims none: while nodes are replaced one
 /// by one, a newer one may have written them, and sends them.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn claim(
     db: &Db,
     keys: &DerivedKeys,
@@ -212,9 +206,6 @@ pub async fn claim(
 
 /// Gives an e-mail that asked for an answer its recipient and its words; `false` means that the claim
 /// is over, and changes nothing.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn set_content(
     transaction: &Transaction,
     keys: &DerivedKeys,
@@ -228,9 +219,6 @@ pub async fn set_content(
 /// The e-mail is with the mail server: it is finished, and what it said is gone. That is so whoever
 /// has claimed it by now. Of the last e-mail to a person who is gone nothing is kept, not even the
 /// address.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn mark_sent(db: &Db, email: &ClaimedEmail, now: OffsetDateTime) -> Result<(), DbError> {
     if email.content.kind == EmailKind::Deleted {
         return store::discard(db, email).await;
@@ -240,9 +228,6 @@ pub async fn mark_sent(db: &Db, email: &ClaimedEmail, now: OffsetDateTime) -> Re
 
 /// The e-mail could not be sent: it is due again later, or given up when it would come too late or
 /// `is_final`. Tells whether it was given up.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn mark_failed(
     db: &Db,
     email: &ClaimedEmail,
@@ -265,9 +250,6 @@ pub fn is_expired(email: &ClaimedEmail, now: OffsetDateTime) -> bool {
 }
 
 /// Lets go of e-mails that were claimed and not tried; they are due again at `at`.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn release(db: &Db, emails: &[ClaimedEmail], at: OffsetDateTime) -> Result<(), DbError> {
     // E-mails of one batch are claimed at the same instant.
     let Some(first) = emails.first() else { return Ok(()) };
@@ -277,9 +259,6 @@ pub async fn release(db: &Db, emails: &[ClaimedEmail], at: OffsetDateTime) -> Re
 
 /// Deletes up to `at_most` e-mails that have been finished for a while, or that nobody could finish;
 /// tells how many.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn sweep(
     transaction: &Transaction,
     now: OffsetDateTime,

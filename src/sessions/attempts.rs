@@ -139,9 +139,6 @@ pub(super) async fn count_attempt(
 
 /// Returns how long unknown devices must wait before the next attempt at this address; `None` if
 /// they need not, and [`throttle::CLOSED`] after too many consecutive wrong passwords.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn retry_after(ctx: &Context, email: &Email) -> Result<Option<Duration>, DbError> {
     let pseudonym = pseudonym(ctx, email);
     let attempts = [BY_ACCOUNT.on(&pseudonym), IN_A_ROW_FROM_UNKNOWN_DEVICES.on(&pseudonym)];
@@ -149,9 +146,6 @@ pub async fn retry_after(ctx: &Context, email: &Email) -> Result<Option<Duration
 }
 
 /// Resets the count of consecutive wrong passwords, because the account has another password.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn reset_failures(
     ctx: &Context,
     transaction: &Transaction,

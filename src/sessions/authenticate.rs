@@ -68,9 +68,6 @@ pub enum AccessError {
 }
 
 /// Authenticates a request. An expired access cookie is refreshed silently with the refresh cookie.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn authenticate_request(
     ctx: &Context,
     credentials: RequestCredentials<'_>,
@@ -82,9 +79,6 @@ pub async fn authenticate_request(
 /// Authenticates a request on behalf of a proxy (forward auth); only the access token may be
 /// refreshed. Not every proxy passes cookies on, and a browser that never received its next refresh
 /// token would later look like a thief.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn authenticate_forwarded(
     ctx: &Context,
     credentials: RequestCredentials<'_>,
@@ -138,9 +132,6 @@ async fn authenticate(
 }
 
 /// Returns the active session of an access token.
-///
-/// # Errors
-/// [`AccessError`] says why the token was refused.
 pub async fn find_by_access_token(
     ctx: &Context,
     token: &str,

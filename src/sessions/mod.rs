@@ -61,9 +61,6 @@ const MAX_ENDED_AT_ONCE: u64 = 200;
 
 /// Creates a session, if the account is active and its password is still the verified one;
 /// otherwise returns `None`. The tokens are valid once the transaction is committed.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn create(
     ctx: &Context,
     transaction: &Transaction,
@@ -97,17 +94,11 @@ pub async fn create(
 }
 
 /// Returns a session with its user, if it is active.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn find(ctx: &Context, session: SessionId) -> Result<Option<ActiveSession>, DbError> {
     Ok(find_or_reason(ctx, session).await?.ok())
 }
 
 /// Returns a session as the database has it now, past the cache.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn find_fresh(
     ctx: &Context,
     session: SessionId,
@@ -149,9 +140,6 @@ async fn read(
 }
 
 /// Returns the names of the user's groups: read once, and cached as long as the session is.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn group_names<'l>(
     ctx: &Context,
     active: &'l ActiveSession,
@@ -164,9 +152,6 @@ pub async fn group_names<'l>(
 }
 
 /// Checks whether a token of either kind would be accepted now. Nothing is rotated or revoked.
-///
-/// # Errors
-/// [`RefreshError`] says why it would be refused.
 pub async fn check_token(ctx: &Context, token: &str) -> Result<(), RefreshError> {
     match find_by_access_token(ctx, token).await {
         Ok(_) => Ok(()),
@@ -188,9 +173,6 @@ pub fn is_access_token(ctx: &Context, token: &str) -> bool {
 }
 
 /// Ends a session; returns `false` if it had ended already.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn end(
     transaction: &Transaction,
     session: SessionId,
@@ -201,9 +183,6 @@ pub async fn end(
 }
 
 /// Ends a session if it belongs to this user.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn end_owned(
     transaction: &Transaction,
     (session, user): (SessionId, UserId),
@@ -230,9 +209,6 @@ pub async fn commit_replacing_session(
 }
 
 /// Lists the active sessions of a user: `this` first, then by last use.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn list_active(
     ctx: &Context,
     user: UserId,
@@ -243,9 +219,6 @@ pub async fn list_active(
 
 /// Ends a session of a user, at the request of the session `acting`, which may be the same. Returns
 /// `false` if the user has no such active session, or if `acting` has itself ended.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn end_from(
     transaction: &Transaction,
     (user, acting): (UserId, SessionId),
@@ -258,9 +231,6 @@ pub async fn end_from(
 
 /// Ends every active session of a user but `acting`; returns their ids. If `acting` has itself ended, none is ended: of two that end each other, one
 /// remains.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn end_others(
     transaction: &Transaction,
     (user, acting): (UserId, SessionId),
@@ -283,17 +253,11 @@ fn idle_lifetime(ctx: &Context) -> Option<time::Duration> {
 }
 
 /// Returns whether a user has an active session.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn has_active(ctx: &Context, user: UserId) -> Result<bool, DbError> {
     store::has_active(&ctx.db, user, rules(ctx), ctx.clock.now()).await
 }
 
 /// Counts the active sessions, up to `at_most`.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn count_active(
     ctx: &Context,
     now: OffsetDateTime,

@@ -32,18 +32,12 @@ pub struct VerifiedPassword {
 
 impl VerifiedPassword {
     /// Refunds the rate-limit attempt in a transaction, because the password was right.
-    ///
-    /// # Errors
-    /// [`DbError`] when the database cannot.
     pub async fn refund_attempt_in(&self, transaction: &Transaction) -> Result<(), DbError> {
         throttle::refund(transaction, &self.attempts).await
     }
 
     /// Refunds the rate-limit attempt in a transaction of its own: the password was right, and
     /// something else failed.
-    ///
-    /// # Errors
-    /// [`DbError`] when the database cannot.
     pub async fn refund_attempt(&self, ctx: &Context) -> Result<(), DbError> {
         let transaction = ctx.db.begin().await?;
         self.refund_attempt_in(&transaction).await?;
@@ -87,9 +81,6 @@ impl Inactive {
 
 /// Compares a password with the stored hash. The attempt is counted first; the caller refunds it
 /// when it uses the result.
-///
-/// # Errors
-/// [`AuthError`] says why the password was not verified.
 pub async fn verify_password(
     ctx: &Context,
     email: &Email,
@@ -121,9 +112,6 @@ pub async fn verify_password(
 
 /// Returns why the account is inactive, for a user who has just given the right password; `None` if
 /// it is active, or has another password by now. Refunds the attempt.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn why_inactive(
     ctx: &Context,
     proved: &VerifiedPassword,
@@ -139,10 +127,6 @@ pub async fn why_inactive(
 
 /// Verifies the password of a signed-in user. For a user without a password (`None`), the caller
 /// has checked another proof.
-///
-/// # Errors
-/// [`AuthError`] says why it failed; without a password it is [`AuthError::WrongCredentials`] if
-/// the account has one after all.
 pub async fn reauthenticate(
     ctx: &Context,
     user: &User,

@@ -34,9 +34,6 @@ const ROTATION_WINDOW: time::Duration = time::Duration::seconds(10);
 /// One conditional statement decides which request rotates. The replaced token returns the same
 /// successor again: always for ten seconds, and later while no token of that rotation has been
 /// used. Otherwise the token was copied, and the session is revoked.
-///
-/// # Errors
-/// [`RefreshError`] says why the token was refused.
 pub async fn refresh(
     ctx: &Context,
     token: &str,
@@ -62,9 +59,6 @@ pub async fn refresh(
 
 /// Issues an access token and leaves the refresh token as it is, for clients that may not be able
 /// to store a new one. A replaced token revokes the session as in [`refresh`].
-///
-/// # Errors
-/// [`RefreshError`] says why the token was refused.
 pub async fn refresh_access(
     ctx: &Context,
     token: &str,
@@ -205,9 +199,6 @@ pub fn session_id_in(ctx: &Context, token: &str) -> Result<(SessionId, UserId), 
 
 /// Returns the active session and the user of a refresh token. Nothing is rotated; a replaced token
 /// revokes the session as in [`refresh`].
-///
-/// # Errors
-/// [`RefreshError`] says why the token was refused.
 pub async fn find_by_refresh_token(
     ctx: &Context,
     token: &str,

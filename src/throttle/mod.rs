@@ -104,9 +104,6 @@ pub async fn check_rate_limit(
 
 /// Returns how long the next attempt would have to wait, without counting one; `None` if it would
 /// be allowed now, and [`CLOSED`] if a [`Cap`] is reached.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn retry_after(
     db: &Db,
     attempts: &[Attempt],
@@ -121,9 +118,6 @@ pub async fn retry_after(
 }
 
 /// Refunds a successful attempt.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn refund(transaction: &Transaction, attempts: &[Attempt]) -> Result<(), DbError> {
     if attempts.is_empty() {
         return Ok(());

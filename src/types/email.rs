@@ -57,9 +57,6 @@ impl Email {
     ///
     /// Accepts the subset of RFC 5321 on which all mail programs agree: a dot-atom, `@`, and a domain
     /// name. Refuses quoted local parts, comments, address literals and trailing dots.
-    ///
-    /// # Errors
-    /// [`EmailError`] says what is wrong.
     pub fn parse(typed: &str) -> Result<Self, EmailError> {
         let typed = text::trimmed(typed);
         match text::invisible_in(typed) {
@@ -70,9 +67,6 @@ impl Email {
 
     /// Parses an address from the database. An address that was stored before invisible characters were
     /// refused loses them here, so that its account remains usable.
-    ///
-    /// # Errors
-    /// [`EmailError`] says what is wrong.
     pub fn from_stored(stored: &str) -> Result<Self, EmailError> {
         match text::invisible_in(stored) {
             Some(_) => Self::read(&text::visible(stored)),

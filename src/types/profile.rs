@@ -33,9 +33,6 @@ impl Name {
     pub const MAX: usize = 150;
 
     /// Parses a name: composes it (NFC), and drops white space and invisible characters around it.
-    ///
-    /// # Errors
-    /// [`NameError`] says what is wrong.
     pub fn parse(typed: &str) -> Result<Self, NameError> {
         let typed = text::normalized(typed);
         if typed.chars().count() > Self::MAX {
@@ -112,9 +109,6 @@ pub enum BirthDateError {
 
 impl BirthDate {
     /// Parses a form value; an empty one means that the user gave no date.
-    ///
-    /// # Errors
-    /// [`BirthDateError`] says what is wrong.
     pub fn parse(typed: &str, today: Date) -> Result<Option<Self>, BirthDateError> {
         if typed.is_empty() {
             return Ok(None);

@@ -26,9 +26,6 @@ pub enum HashKindsError {
 }
 
 /// Returns the kinds of hashes that are stored, without those that are too expensive to compute.
-///
-/// # Errors
-/// [`HashKindsError`] says why they are not known.
 pub async fn hash_kinds(ctx: &Context) -> Result<HashKinds, HashKindsError> {
     let find_kinds = find_kinds(ctx, HashCostLimit::CEILING).await?;
     // A site without imported hashes need not know how fast its machine is.

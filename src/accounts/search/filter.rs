@@ -96,9 +96,6 @@ impl UserFilter {
         ["is_active", "is_staff", "is_superuser", "verified", "group", "joined_from", "joined_to"];
 
     /// Sets one of the [`CONDITIONS`](Self::CONDITIONS) from text; empty text sets none.
-    ///
-    /// # Errors
-    /// [`ConditionError`] says what is wrong; the filter is unchanged then.
     pub fn set_condition(&mut self, name: &str, typed: &str) -> Result<(), ConditionError> {
         if typed.is_empty() {
             return Ok(());

@@ -90,9 +90,6 @@ pub fn key_id_of(token: &str) -> Option<String> {
 }
 
 /// Verifies a token against the ring; its `kid` chooses the key, the key chooses the algorithm.
-///
-/// # Errors
-/// [`TokenError`] says what is wrong, the signature first.
 pub fn verify(
     token: &str,
     ring: &Keyring,
@@ -105,9 +102,6 @@ pub fn verify(
 }
 
 /// Verifies a token that [`sign_with_secret`] made.
-///
-/// # Errors
-/// [`TokenError`] says what is wrong, the signature first.
 pub fn verify_with_secret(
     token: &str,
     secret: &[u8],

@@ -133,18 +133,12 @@ impl Hasher {
     }
 
     /// The most expensive hashes that may be imported: what this machine computes in a second.
-    ///
-    /// # Errors
-    /// [`QueueFull`] when too many are waiting.
     pub async fn import_limit(&self) -> Result<HashCostLimit, QueueFull> {
         let speed = self.speed.clone();
         self.run(move |memory| speed.limit_at_import(memory)).await
     }
 
     /// The most expensive hashes that are computed here.
-    ///
-    /// # Errors
-    /// [`QueueFull`] when too many are waiting.
     pub async fn compute_limit(&self) -> Result<HashCostLimit, QueueFull> {
         let speed = self.speed.clone();
         self.run(move |memory| speed.limit_when_computed(memory)).await
@@ -157,9 +151,6 @@ impl Hasher {
     }
 
     /// Computes the rest of what a wrong password costs on this site, after it was compared with `stored`.
-    ///
-    /// # Errors
-    /// [`QueueFull`] when too many are waiting.
     pub async fn equalize_work(
         &self,
         password: Password,

@@ -39,9 +39,6 @@ pub enum DeletionError {
 
 /// Schedules the deletion of the user's own account, ends its sessions, and returns when it is due. A
 /// user without a password has just been reauthenticated in another way.
-///
-/// # Errors
-/// [`DeletionError`] says why not.
 pub async fn schedule(
     ctx: &Context,
     user: &User,

@@ -53,9 +53,6 @@ pub enum EmailChangeError {
 
 /// Starts a change: sends an e-mail to the new address. A user without a password has just been
 /// reauthenticated in another way.
-///
-/// # Errors
-/// [`EmailChangeError`] says why not.
 pub async fn request(
     ctx: &Context,
     user: &User,
@@ -127,9 +124,6 @@ async fn send_confirmation(
 }
 
 /// Moves the account to the address of the link, and notifies the old address.
-///
-/// # Errors
-/// [`LinkError`] says why not.
 pub async fn confirm(ctx: &Context, token: &Secret, info: &RequestInfo) -> Result<(), LinkError> {
     let now = ctx.clock.now();
     let link = links::find(&ctx.db, token, now).await?;

@@ -49,9 +49,6 @@ pub enum ResendError {
 }
 
 /// Sends the link again to a signed-in user.
-///
-/// # Errors
-/// [`ResendError`] says why not.
 pub async fn resend(ctx: &Context, user: UserId, info: &RequestInfo) -> Result<(), ResendError> {
     if ctx.settings.email_verification == EmailVerification::None {
         return Err(ResendError::Disabled);
@@ -71,9 +68,6 @@ pub async fn resend(ctx: &Context, user: UserId, info: &RequestInfo) -> Result<(
 
 /// Requests the link again, for any address. The answer does not reveal whether it has an account or is
 /// verified: the worker finds that out when it sends the e-mail.
-///
-/// # Errors
-/// [`ThrottleError`] when nothing was asked.
 pub async fn request(
     ctx: &Context,
     email: Email,
@@ -190,9 +184,6 @@ pub async fn session_effect(
 /// address, not who signed up. So every session ends, unless the reader shows that they signed up: by a
 /// session of the account, or by its password. All sessions were created with that password, since a
 /// change of it ends the others.
-///
-/// # Errors
-/// [`VerifyError`] says why not; the link still works if the password was wrong.
 pub async fn verify(
     ctx: &Context,
     token: &Secret,

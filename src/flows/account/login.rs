@@ -83,9 +83,6 @@ impl From<DbError> for LoginError {
 }
 
 /// Logs a user in. Ends the session that the browser had before.
-///
-/// # Errors
-/// [`LoginError`] says why not.
 pub async fn with_password(
     ctx: &Context,
     credentials: Credentials,

@@ -20,9 +20,6 @@ pub async fn log_out(
 
 /// Ends the session of a refresh token, for a client that has no other credential. Of several attempts
 /// with one token, one succeeds.
-///
-/// # Errors
-/// [`RefreshError`] says why the token is not accepted.
 pub async fn with_refresh_token(
     ctx: &Context,
     token: &str,

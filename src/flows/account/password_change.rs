@@ -47,9 +47,6 @@ pub enum PasswordChangeError {
 }
 
 /// Changes the password of a user who knows the current one, and ends the user's other sessions.
-///
-/// # Errors
-/// [`PasswordChangeError`] says why not; nothing has changed then.
 pub async fn change(
     ctx: &Context,
     (email, session): (&Email, SessionId),
@@ -97,9 +94,6 @@ pub async fn check_password_strength(
 }
 
 /// Sets the password of an account and ends its sessions, for a user who cannot do it alone.
-///
-/// # Errors
-/// [`SetPasswordError`] says why not.
 pub async fn set_by_operator(
     ctx: &Context,
     email: &Email,

@@ -60,9 +60,6 @@ pub enum PasswordResetError {
 }
 
 /// Requests a link. The answer does not reveal whether the address has an account.
-///
-/// # Errors
-/// [`ThrottleError`] when nothing was asked.
 pub async fn request(
     ctx: &Context,
     email: Email,
@@ -112,9 +109,6 @@ pub async fn check_password_strength(
 
 /// Sets the password by link and ends every session. Of several attempts with one link, one succeeds.
 /// It does not log the user in. It verifies the address, because the link was sent there.
-///
-/// # Errors
-/// [`PasswordResetError`] says why not; the link is still good unless it was the reason.
 pub async fn reset(
     ctx: &Context,
     token: &Secret,

@@ -12,9 +12,6 @@ use crate::types::{Language, Profile, ProfileField, RequestInfo, User, UserId};
 /// Changes a profile, and returns the user as they are then; `None` when the account is gone.
 ///
 /// `change` sees the profile as the locked account has it, so what it leaves alone is not overwritten.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn update(
     ctx: &Context,
     id: UserId,
@@ -44,9 +41,6 @@ pub async fn update(
 }
 
 /// Makes the language of the pages the language of e-mails too.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn set_language(ctx: &Context, user: &User, language: Language) -> Result<(), DbError> {
     if user.language == language {
         return Ok(());

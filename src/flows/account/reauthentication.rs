@@ -9,9 +9,6 @@ use crate::sessions::AuthError;
 use crate::types::{Email, Password, RequestInfo, SessionId};
 
 /// Records in the session that its owner has just given the password.
-///
-/// # Errors
-/// [`AuthError`] says why not.
 pub async fn with_password(
     ctx: &Context,
     (email, session): (&Email, SessionId),

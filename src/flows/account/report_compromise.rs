@@ -19,9 +19,6 @@ use crate::social;
 use crate::types::{RequestInfo, Secret};
 
 /// Follows the link of an e-mail about something that the owner did not do.
-///
-/// # Errors
-/// [`LinkError`] says why nothing was done.
 pub async fn report(ctx: &Context, token: &Secret, info: &RequestInfo) -> Result<(), LinkError> {
     let link = find(ctx, token, Purpose::NotMe).await?;
     let (transaction, account) = begin(ctx, &link).await?;
@@ -37,9 +34,6 @@ pub async fn report(ctx: &Context, token: &Secret, info: &RequestInfo) -> Result
 
 /// Moves an account back to the address of the link, also when its address was changed again since. The
 /// links of later changes are revoked, so the first owner has the last word.
-///
-/// # Errors
-/// [`LinkError`] says why nothing was done.
 pub async fn undo_email_change(
     ctx: &Context,
     token: &Secret,

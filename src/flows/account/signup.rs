@@ -95,9 +95,6 @@ pub enum SignupError {
 
 /// Creates an account, and logs it in unless its address must be verified first. Ends the session that
 /// the browser had before.
-///
-/// # Errors
-/// [`SignupError`] says why not; nothing is written then but the attempt.
 pub async fn sign_up(
     ctx: &Context,
     request: SignupRequest,

@@ -39,9 +39,6 @@ pub enum DisconnectError {
 
 /// Connects a provider's user to the account of the signed-in user, unless it is connected to an
 /// account already.
-///
-/// # Errors
-/// [`ConnectError`] says why not.
 pub async fn connect(
     ctx: &Context,
     user: UserId,
@@ -84,9 +81,6 @@ pub async fn reauthenticate(
 
 /// Disconnects an identity of the signed-in user, unless it is the last way to log in. The lock on the
 /// account serializes two attempts at once.
-///
-/// # Errors
-/// [`DisconnectError`] says why not.
 pub async fn disconnect(
     ctx: &Context,
     user: UserId,

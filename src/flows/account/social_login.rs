@@ -137,9 +137,6 @@ pub fn redirect_uri(ctx: &Context, slug: &str) -> String {
 }
 
 /// Redeems the code of a callback and returns the provider's user.
-///
-/// # Errors
-/// [`SocialLoginError`] says why the user is unknown.
 pub async fn handle_callback(
     ctx: &Context,
     slug: &str,
@@ -156,9 +153,6 @@ pub async fn handle_callback(
 }
 
 /// Returns the user of a token that a phone sends.
-///
-/// # Errors
-/// [`SocialLoginError`] says why the user is unknown.
 pub async fn user_of_token(
     ctx: &Context,
     provider: &Provider,
@@ -189,9 +183,6 @@ pub async fn user_of_token(
 
 /// Logs in a provider's user: to the account that is connected, to the account with the same verified
 /// address, or to a new account.
-///
-/// # Errors
-/// [`SocialLoginError`] says why not; nothing is written then but the attempt.
 pub async fn sign_in_or_register(
     ctx: &Context,
     login: SocialLogin<'_>,

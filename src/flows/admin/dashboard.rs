@@ -20,9 +20,6 @@ pub const AT_MOST: u64 = 1_000_000;
 const DAYS: i64 = 30;
 
 /// Returns the statistics, at most half a minute old.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn stats(ctx: &Context) -> Result<DashboardStats, DbError> {
     let now = ctx.clock.now();
     if let Some(stats) = ctx.dashboard_stats.get(now) {

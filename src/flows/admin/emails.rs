@@ -19,9 +19,6 @@ pub enum RetryOutcome {
 }
 
 /// Makes an e-mail due now that failed and waits for its next try.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn retry(
     ctx: &Context,
     by: &User,

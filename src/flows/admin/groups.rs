@@ -42,9 +42,6 @@ pub fn may_manage(user: &User, granted: Permissions) -> bool {
 }
 
 /// Creates a group.
-///
-/// # Errors
-/// [`GroupError`] says why it was refused.
 pub async fn create(
     ctx: &Context,
     actor: Actor<'_>,
@@ -66,9 +63,6 @@ pub async fn create(
 }
 
 /// Changes the name and the permissions of a group. Saving what is there already writes nothing.
-///
-/// # Errors
-/// [`GroupError`] says why it was refused.
 pub async fn update(
     ctx: &Context,
     actor: Actor<'_>,
@@ -102,9 +96,6 @@ pub async fn update(
 }
 
 /// Deletes a group; its members lose its permissions and stay.
-///
-/// # Errors
-/// [`GroupError`] says why it was refused.
 pub async fn delete(ctx: &Context, actor: Actor<'_>, id: GroupId) -> Result<(), GroupError> {
     let transaction = ctx.db.begin().await?;
     let group = lock(&transaction, actor, id).await?;

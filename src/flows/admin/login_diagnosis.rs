@@ -45,9 +45,6 @@ pub enum LoginDiagnosis {
 }
 
 /// Returns the first reason why the user cannot log in, and the latest failed log-ins.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn diagnose(
     ctx: &Context,
     account: &Account,

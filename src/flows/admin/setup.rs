@@ -37,9 +37,6 @@ pub enum SetupError {
 }
 
 /// Creates a setup link; `None` when a superuser exists.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn create_link(ctx: &Context) -> Result<Option<Secret>, DbError> {
     let transaction = ctx.db.begin().await?;
     if accounts::has_superuser(&transaction).await? {
@@ -52,18 +49,12 @@ pub async fn create_link(ctx: &Context) -> Result<Option<Secret>, DbError> {
 }
 
 /// Tells whether a link would work.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn is_link_valid(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
     let is_good = links::is_valid(&ctx.db, token, Purpose::Setup, ctx.clock.now()).await?;
     Ok(is_good && !accounts::has_superuser(&ctx.db).await?)
 }
 
 /// Tells whether a link was a setup link and the site has its superuser.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn is_finished(ctx: &Context, token: &Secret) -> Result<bool, DbError> {
     let link = links::find_past(&ctx.db, token).await?;
     let is_ours = link.is_some_and(|link| link.purpose == Purpose::Setup);
@@ -89,9 +80,6 @@ pub async fn check_password_strength(
 
 /// Creates the first superuser with a link and logs them in. Of any number of attempts with any
 /// number of links, one succeeds.
-///
-/// # Errors
-/// [`SetupError`] says why not; the link stays valid unless it was the reason.
 pub async fn create_superuser_by_link(
     ctx: &Context,
     token: &Secret,
@@ -119,9 +107,6 @@ pub async fn create_superuser_by_link(
 }
 
 /// Creates a superuser at the terminal, without a link.
-///
-/// # Errors
-/// [`SetupError`] says why not.
 pub async fn create_superuser(
     ctx: &Context,
     (email, language): (Email, Language),

@@ -36,9 +36,6 @@ pub enum ProviderError {
 }
 
 /// Registers a provider after its issuer has answered.
-///
-/// # Errors
-/// [`ProviderError`] says why not.
 pub async fn create(
     ctx: &Context,
     actor: Actor<'_>,
@@ -56,9 +53,6 @@ pub async fn create(
 
 /// Changes a registration. An empty secret keeps the stored one; the kind and the name in URLs
 /// stay.
-///
-/// # Errors
-/// [`ProviderError`] says why not.
 pub async fn update(
     ctx: &Context,
     actor: Actor<'_>,
@@ -91,9 +85,6 @@ pub async fn update(
 }
 
 /// Deletes a registration; its users can no longer log in by it.
-///
-/// # Errors
-/// [`ProviderError`] says why not.
 pub async fn delete(
     ctx: &Context,
     actor: Actor<'_>,

@@ -20,9 +20,6 @@ use crate::types::{Secret, UserId};
 
 /// Does an action to an account. Writes nothing when the account already is as the action would
 /// leave it.
-///
-/// # Errors
-/// [`AdminError`] says why it was refused.
 pub async fn perform(
     ctx: &Context,
     actor: Actor<'_>,
@@ -41,9 +38,6 @@ pub async fn perform(
 
 /// Creates a link for a new password and returns it; with `by_email` it is also sent to the user.
 /// Older links of this kind stop working.
-///
-/// # Errors
-/// [`AdminError`] says why it was refused.
 pub async fn create_reset_link(
     ctx: &Context,
     actor: Actor<'_>,
@@ -73,9 +67,6 @@ pub async fn create_reset_link(
 }
 
 /// Makes the password unusable and ends every session.
-///
-/// # Errors
-/// [`AdminError`] says why it was refused.
 pub async fn lock_password(
     ctx: &Context,
     actor: Actor<'_>,

@@ -82,9 +82,6 @@ pub struct CreatedUser {
 }
 
 /// Creates an account.
-///
-/// # Errors
-/// [`CreateUserError`] says why not; then nothing is written.
 pub async fn create(
     ctx: &Context,
     actor: Actor<'_>,

@@ -19,9 +19,6 @@ use crate::types::{BulkJobId, Email, Permission};
 const ADDRESSES_PER_QUERY: usize = 500;
 
 /// Returns the positions in the list of the addresses that already have an account.
-///
-/// # Errors
-/// [`DbError`] when the database cannot say.
 pub async fn find_existing(ctx: &Context, emails: &[Email]) -> Result<Vec<usize>, DbError> {
     let mut taken = HashSet::new();
     for some in emails.chunks(ADDRESSES_PER_QUERY) {
@@ -59,9 +56,6 @@ pub async fn find_costly_hashes<'n>(
 }
 
 /// Keeps a list, sealed, until it is enqueued.
-///
-/// # Errors
-/// [`AdminError`] says why it was refused.
 pub async fn draft(
     ctx: &Context,
     actor: Actor<'_>,
@@ -82,9 +76,6 @@ pub async fn draft(
 
 /// Enqueues a draft. Returns `false` when this user has no such draft, or it is too old or was
 /// enqueued before.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn enqueue(ctx: &Context, actor: Actor<'_>, id: BulkJobId) -> Result<bool, DbError> {
     let transaction = ctx.db.begin().await?;
     if !bulk_queue::start_draft(&transaction, id, actor.user.id, ctx.clock.now()).await? {

@@ -82,9 +82,6 @@ impl From<DbError> for UpdateUserError {
 
 /// Saves an account; returns `false` when nothing was to change. Roles take effect at once. A new
 /// address ends the sessions and the links, and the old address is notified.
-///
-/// # Errors
-/// [`UpdateUserError`] says why not; then nothing is written.
 pub async fn replace(
     ctx: &Context,
     actor: Actor<'_>,
@@ -96,9 +93,6 @@ pub async fn replace(
 
 /// Changes some fields of an account and leaves the others as they are in the database; returns
 /// `false` when nothing was to change. A new address must be verified.
-///
-/// # Errors
-/// [`UpdateUserError`] says why not; then nothing is written.
 pub async fn patch(
     ctx: &Context,
     actor: Actor<'_>,

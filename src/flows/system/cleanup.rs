@@ -14,9 +14,6 @@ const BATCH: u32 = 500;
 const KEEP_FILES: Duration = Duration::from_hours(30 * 24);
 
 /// Deletes one batch of everything that has expired; returns whether there may be more.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn sweep(ctx: &Context) -> Result<bool, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
@@ -35,9 +32,6 @@ pub async fn sweep(ctx: &Context) -> Result<bool, DbError> {
 
 /// Reactivates one batch of accounts whose suspension has ended, each in a transaction of its own;
 /// returns whether there may be more.
-///
-/// # Errors
-/// [`DbError`] when the database cannot.
 pub async fn end_suspensions(ctx: &Context) -> Result<bool, DbError> {
     let now = ctx.clock.now();
     let batch = u64::from(BATCH);

@@ -38,9 +38,6 @@ enum Activation {
 }
 
 /// Creates the next key. Of simultaneous requests, one creates it and the others return it.
-///
-/// # Errors
-/// [`KeysError`] when keys cannot be read or made.
 pub async fn rotate(ctx: &Context, info: &RequestInfo) -> Result<NextKey, KeysError> {
     loop {
         keys::load(ctx).await?;
@@ -61,9 +58,6 @@ pub async fn rotate(ctx: &Context, info: &RequestInfo) -> Result<NextKey, KeysEr
 /// Replaces all keys by a new one at once, because one may have leaked: no access token that they
 /// signed is accepted any more. Sessions stay alive, because refresh tokens have a key of their
 /// own.
-///
-/// # Errors
-/// [`KeysError`] when keys cannot be read or made.
 pub async fn replace(ctx: &Context, info: &RequestInfo) -> Result<NextKey, KeysError> {
     loop {
         keys::load(ctx).await?;
@@ -78,9 +72,6 @@ pub async fn replace(ctx: &Context, info: &RequestInfo) -> Result<NextKey, KeysE
 
 /// Looks whether other nodes have made keys, and has the next one made when the youngest has signed for
 /// long enough. A key that is handed over by hand is not replaced behind anybody's back.
-///
-/// # Errors
-/// [`KeysError`] when keys cannot be read or made.
 pub async fn rotate_if_due(ctx: &Context) -> Result<(), KeysError> {
     keys::load(ctx).await?;
     let ring = ctx.keyring();
@@ -96,9 +87,6 @@ pub async fn rotate_if_due(ctx: &Context) -> Result<(), KeysError> {
 
 /// Creates a key of the algorithm in the settings, if the youngest has another. It signs at once:
 /// services that verify have to know of such a change anyway.
-///
-/// # Errors
-/// [`KeysError`] when keys cannot be read or made.
 pub async fn ensure_algorithm(ctx: &Context) -> Result<(), KeysError> {
     let wanted = ctx.settings.signing_algorithm;
     loop {

@@ -52,9 +52,6 @@ pub enum ServeError {
 
 /// Serves an application until the process is told to stop, and requests in progress are finished.
 /// Calls `stopping` when it begins to stop.
-///
-/// # Errors
-/// [`ServeError`] says why it cannot serve.
 pub(crate) async fn serve(
     rocket: Rocket<Build>,
     trusted: &[IpNet],

@@ -45,9 +45,6 @@ pub struct Preview {
 }
 
 /// Previews an action; changes nothing.
-///
-/// # Errors
-/// [`DbError`] when the database cannot say.
 pub async fn preview(
     ctx: &Context,
     actor: Actor<'_>,
@@ -95,9 +92,6 @@ pub async fn preview(
 }
 
 /// Enqueues an action and runs its first batch.
-///
-/// # Errors
-/// [`AdminError`] says why it was refused.
 pub async fn enqueue(
     ctx: &Context,
     actor: Actor<'_>,
@@ -161,9 +155,6 @@ impl From<AdminError> for BulkJobError {
 
 /// Enqueues the undoing of a job and runs its first batch. Accounts that were saved since stay as
 /// they are.
-///
-/// # Errors
-/// [`BulkJobError`] says why it was refused.
 pub async fn undo(
     ctx: &Context,
     actor: Actor<'_>,
@@ -187,9 +178,6 @@ pub async fn undo(
 }
 
 /// Stops a job after its current batch.
-///
-/// # Errors
-/// [`BulkJobError`] says why it was refused.
 pub async fn stop(ctx: &Context, actor: Actor<'_>, id: BulkJobId) -> Result<(), BulkJobError> {
     let job = bulk_queue::find(&ctx.db, id).await?.ok_or(BulkJobError::NotFound)?;
     let transaction = ctx.db.begin().await?;
