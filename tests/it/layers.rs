@@ -32,7 +32,7 @@ fn layer(module: &str) -> Layer {
         "flows" => UseCases,
         "http" => HttpKit,
         "api" | "cli" | "web" | "worker" => EntryPoints,
-        "app" | "lib" | "main" => Composition,
+        "app" | "lib" | "main" | "testing" => Composition,
         other => panic!("src/{other} has no layer: give it one here and in lib.rs"),
     }
 }
