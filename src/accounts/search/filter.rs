@@ -95,7 +95,7 @@ impl UserFilter {
     pub const CONDITIONS: [&'static str; 7] =
         ["is_active", "is_staff", "is_superuser", "verified", "group", "joined_from", "joined_to"];
 
-    /// Sets one of the [`CONDITIONS`](Self::CONDITIONS) from text; empty text sets none.
+    /// Sets one of the `CONDITIONS` from text; empty text sets none.
     pub fn set_condition(&mut self, name: &str, typed: &str) -> Result<(), ConditionError> {
         if typed.is_empty() {
             return Ok(());

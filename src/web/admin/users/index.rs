@@ -93,7 +93,7 @@ impl UserQuery {
         ParsedUserQuery { filter, sort, place: after.or(before).unwrap_or_default(), errors }
     }
 
-    /// Returns the fields that [`Filter::read`] reads.
+    /// Returns the fields that `Filter::read` reads.
     fn conditions(&mut self) -> [(&'static str, &mut String); 7] {
         [
             ("is_active", &mut self.is_active),
