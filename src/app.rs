@@ -102,19 +102,23 @@ fn with_entry_points(figment: Figment) -> Rocket<Build> {
     let generate = |language| {
         serde_json::to_value(api::document(language)).expect("a description is plain data")
     };
+    let (pages, endpoints) = (web::routes(), api::routes());
+    let options = http::options::routes(&[&pages[..], &endpoints[..]].concat());
     rocket::custom(figment)
         .manage(OpenApiDocuments::generate(generate))
         .attach(http::OriginGuard)
         .attach(http::SecurityHeaders)
+        .attach(http::Cors)
         .attach(http::RefusalLog)
         .attach(AdHoc::on_liftoff("Signing keys", |rocket| Box::pin(apply_key_settings(rocket))))
         .attach(AdHoc::on_liftoff("Forwarding notes", |rocket| {
             Box::pin(async { clear_proxy_diagnostics(rocket) })
         }))
         .mount("/", http::routes())
-        .mount("/", web::routes())
+        .mount("/", pages)
         .register("/", web::catchers())
-        .mount("/", api::routes())
+        .mount("/", endpoints)
+        .mount("/", options)
         .register("/api", api::catchers())
 }
 

@@ -65,6 +65,8 @@ paths! {
     api HEALTH_LIVE = "/health/live";
     api HEALTH_READY = "/health/ready";
     api JWKS = "/.well-known/jwks.json";
+    api AUTHORIZATION_SERVER_METADATA = "/.well-known/oauth-authorization-server";
+    resource WELL_KNOWN_CHANGE_PASSWORD = "/.well-known/change-password";
     action LANGUAGE = "/language";
     resource STATIC_FILES = "/static/<name>";
     login SIGNUP = "/account/join";

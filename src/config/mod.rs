@@ -15,6 +15,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod values;
+mod web_origin;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ pub use table::SETTINGS;
 pub use values::{
     CustomClaim, DatabaseUrl, EmailVerification, LogFormat, LogLevel, PublicUrl, SignupMode,
 };
+pub use web_origin::{AllowedHost, WebOrigin};
 
 use crate::crypto::{Algorithm, HashCost, SecretKey};
 use crate::oauth::ClientRegistration;
@@ -42,6 +44,10 @@ use reader::{Reader, network};
 pub struct Settings {
     /// The origin in links, cookies, CSRF checks and `iss`.
     pub public_url: PublicUrl,
+    /// Further names under which the JSON API, the JWKS and the health checks answer.
+    pub allowed_hosts: Vec<AllowedHost>,
+    /// Origins of other sites and apps whose pages may call the JSON API.
+    pub allowed_origins: Vec<WebOrigin>,
     /// Where the data is.
     pub database_url: DatabaseUrl,
     /// Folder of the generated secret and of mail files.
@@ -156,6 +162,8 @@ impl Settings {
             claim.parse::<CustomClaim>().ok().filter(|claim| claim.as_str() != user_id_claim)
         });
         let settings = Self {
+            allowed_hosts: read.list("allowed_hosts", |host| host.parse().ok()),
+            allowed_origins: read.list("allowed_origins", |origin| origin.parse().ok()),
             database_url: read.parsed("database_url"),
             data_dir: PathBuf::from(read.text("data_dir")),
             secret_key: read.secret_key(),

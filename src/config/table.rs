@@ -44,6 +44,23 @@ pub const SETTINGS: &[Setting] = &[
             (`Strict-Transport-Security`)",
     },
     Setting {
+        name: "allowed_hosts",
+        default: DefaultValue::Nothing("[]"),
+        accepts: Accepts::Sentence("setting.hosts"),
+        secrecy: Secrecy::None,
+        meaning: "further names under which the JSON API, the JWKS and the health checks answer, such \
+            as `[\"backend\"]` inside a private network; a name without a port accepts every port. Pages \
+            stay on `public_url`",
+    },
+    Setting {
+        name: "allowed_origins",
+        default: DefaultValue::Nothing("[]"),
+        accepts: Accepts::Sentence("setting.origins"),
+        secrecy: Secrecy::None,
+        meaning: "browser origins that may call the JSON API (CORS), such as \
+            `[\"https://app.example.com\", \"capacitor://localhost\"]`; see [API](docs/API.md#other-origins)",
+    },
+    Setting {
         name: "database_url",
         default: DefaultValue::Text("sqlite://data/daemun.db"),
         accepts: Accepts::Sentence("setting.database_url"),

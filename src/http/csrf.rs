@@ -15,9 +15,10 @@ use rocket::{Data, Request, Route};
 
 use super::guards;
 use super::guards::SignedIn;
-use super::{body, cookies, forward_auth, refusals, request_info, urlencoded};
+use super::{body, cookies, cors, forward_auth, refusals, request_info, urlencoded};
 use crate::context::Context;
 use crate::crypto::jwt::TokenError;
+use crate::paths;
 use crate::sessions;
 use crate::sessions::AccessError;
 
@@ -69,7 +70,7 @@ async fn rejection(ctx: &Context, request: &Request<'_>, data: &mut Data<'_>) ->
     let hosts: Vec<&str> = request.headers().get("Host").collect();
     match hosts[..] {
         [] => {}
-        [host] if is_our_host(ctx, host) || forward_auth::is_forward_auth(request) => {}
+        [host] if is_our_host(ctx, host, request) || forward_auth::is_forward_auth(request) => {}
         [_] => return Some((Status::MisdirectedRequest, "foreign_host")),
         // Two proxies could each believe a different one (RFC 9112, 3.2).
         _ => return Some((Status::BadRequest, "repeated_header")),
@@ -101,7 +102,37 @@ async fn rejection(ctx: &Context, request: &Request<'_>, data: &mut Data<'_>) ->
     if is_repeated(request, "Origin") || is_repeated(request, "Sec-Fetch-Site") {
         return Some((Status::Forbidden, "repeated_header"));
     }
-    if is_foreign(ctx, request) { rejection_without_bearer(ctx, request).await } else { None }
+    if is_foreign(ctx, request) { rejection_of_foreign(ctx, request).await } else { None }
+}
+
+/// Returns whether an endpoint sets cookies. A page of another site must not sign a browser in or out,
+/// although browsers would not keep the cookies: they are `SameSite=Lax`.
+fn sets_cookies(path: &str) -> bool {
+    const ENDPOINTS: [&str; 4] =
+        [paths::API_LOGIN, paths::API_SIGNUP, paths::API_LOGOUT, paths::API_ACCOUNT_TOKEN_REFRESH];
+    ENDPOINTS.contains(&path) || path.starts_with(&paths::api_social_login(""))
+}
+
+/// Returns how an unsafe request of another origin is refused.
+async fn rejection_of_foreign(ctx: &Context, request: &Request<'_>) -> Option<Rejection> {
+    let path = request.uri().path().as_str();
+    let has_cookies = cookies::has_any_of_ours(request.cookies(), ctx);
+    match cors::allowed_origin(ctx, request).filter(|_| is_api(request)) {
+        Some(origin) if origin.is_same_site(&ctx.settings.public_url) => None,
+        Some(_) if sets_cookies(path) => Some(FOREIGN),
+        Some(_) if !has_cookies => None,
+        // Neither reads nor sets a cookie, so no browser lends the request any power.
+        None if !has_cookies && is_token_endpoint(path) => None,
+        _ => rejection_without_bearer(ctx, request).await,
+    }
+}
+
+/// How a foreign request is refused.
+const FOREIGN: Rejection = (Status::Forbidden, "foreign_origin");
+
+fn is_token_endpoint(path: &str) -> bool {
+    let rest = path.strip_prefix(paths::API_TOKEN);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn is_repeated(request: &Request<'_>, name: &str) -> bool {
@@ -111,7 +142,6 @@ fn is_repeated(request: &Request<'_>, name: &str) -> bool {
 /// Returns how a foreign request is refused; `None` if a valid Bearer token comes with it. An API
 /// client whose own token has expired gets 401, or it would never refresh it.
 async fn rejection_without_bearer(ctx: &Context, request: &Request<'_>) -> Option<Rejection> {
-    const FOREIGN: Rejection = (Status::Forbidden, "foreign_origin");
     let Some(token) = guards::bearer(request) else { return Some(FOREIGN) };
     match sessions::find_by_access_token(ctx, token).await {
         Ok(_) => None,
@@ -151,14 +181,17 @@ fn replace_nul_in_query(request: &mut Request<'_>) {
 }
 
 /// Accepts the site's own name, an IP address, and `localhost`: health checks and proxies that do
-/// not pass the name on use those, and no user can be lured to a foreign page by them.
-fn is_our_host(ctx: &Context, text: &str) -> bool {
+/// not pass the name on use those, and no user can be lured to a foreign page by them. Programs may
+/// use the names of `allowed_hosts` too.
+fn is_our_host(ctx: &Context, text: &str, request: &Request<'_>) -> bool {
     let Ok(host) = Host::parse(text) else { return false };
     let name = host.domain().as_str();
     let is_address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
     is_address
         || name.eq_ignore_ascii_case("localhost")
         || ctx.settings.public_url.is_authority(text)
+        || (cors::is_for_programs(request.uri().path().as_str())
+            && ctx.settings.allowed_hosts.iter().any(|host| host.accepts(text)))
 }
 
 /// Returns whether the browser says that a request comes from elsewhere. Browsers that say nothing

@@ -6,6 +6,7 @@
 pub(crate) mod body;
 pub mod cookie_header;
 pub(crate) mod cookies;
+mod cors;
 pub(crate) mod csrf;
 pub(crate) mod forward_auth;
 mod forwarded;
@@ -15,6 +16,7 @@ pub(crate) mod locale;
 pub(crate) mod methods;
 pub(crate) mod next;
 mod openapi;
+pub(crate) mod options;
 pub(crate) mod query_text;
 pub(crate) mod refusals;
 pub(crate) mod request_info;
@@ -22,6 +24,7 @@ pub(crate) mod retry;
 pub(crate) mod server;
 pub(crate) mod urlencoded;
 
+pub use cors::Cors;
 pub use csrf::OriginGuard;
 pub use guards::{SignedIn, Staff, Visitor};
 pub use headers::SecurityHeaders;

@@ -1,6 +1,7 @@
 //! The page for changing the password.
 
 use askama::Template;
+use rocket::response::Redirect;
 use rocket::{Route, get, post, routes};
 
 use crate::flows;
@@ -18,7 +19,7 @@ use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
-    routes![edit, update]
+    routes![edit, update, well_known]
 }
 
 form! {
@@ -52,6 +53,12 @@ impl FormPage for PasswordChangeForm {
         let min_length = request.context.settings.password_min_length;
         Page::render(&PasswordChangePage { page: &request.page, form, min_length })
     }
+}
+
+/// Leads password managers to the page ("A well-known URL for changing passwords", W3C).
+#[get("/.well-known/change-password")]
+fn well_known() -> Redirect {
+    Redirect::to(paths::PASSWORD_CHANGE)
 }
 
 #[get("/account/password/change")]

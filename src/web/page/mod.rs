@@ -16,6 +16,11 @@ pub(crate) use self::timestamp::Timestamp;
 use super::error::Error;
 use super::statics;
 use crate::http::{headers, retry};
+
+/// Pages carry a form token and what only their reader may see. `no-transform` keeps proxies of mobile
+/// networks from rewriting them.
+const CACHE_CONTROL: &str = "no-store, no-transform";
+
 /// A rendered page with its status and headers.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -54,6 +59,7 @@ impl<'r> Responder<'r, 'static> for Page {
         response
             .status(self.status)
             .header(ContentType::HTML)
+            .raw_header("Cache-Control", CACHE_CONTROL)
             .sized_body(self.html.len(), std::io::Cursor::new(self.html));
         if !self.form_action.is_empty() {
             let policy = headers::policy_with_form_action(&self.form_action);

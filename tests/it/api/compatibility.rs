@@ -932,10 +932,6 @@ fn elsewhere() -> Vec<Exchange> {
     vec![
         get("/api/nothing", "404").returns(404, NOT_FOUND),
         post("/api/account/nothing", "404 under /account/").json("{}").returns(404, NOT_FOUND),
-        request(Method::Options, PAIR, "OPTIONS").returns(
-            405,
-            r#"{"detail":"Method \"OPTIONS\" not allowed.","code":"method_not_allowed"}"#,
-        ),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! What holds for every request and every page, whatever it is about.
 
 mod cookieless;
+mod cors;
 mod credentials;
 mod csrf;
 mod errors;
