@@ -45,7 +45,7 @@ fn jwks(ctx: &State<Context>) -> CachedDocument {
 }
 
 /// Returns the metadata of the issuer (RFC 8414), for verifiers that are given nothing but the issuer.
-/// Nobody can get a token here by an `OAuth` grant, so there are no grants and no endpoints.
+/// No token is issued by an `OAuth` grant, so it lists no grants and no endpoints.
 #[get("/.well-known/oauth-authorization-server")]
 fn metadata(ctx: &State<Context>) -> CachedDocument {
     let jwks_uri = format!("{}{}", ctx.settings.public_url.as_str(), paths::JWKS);

@@ -182,7 +182,9 @@ mod tests {
             let setting: AllowedHost = setting.parse().expect("a host");
             assert_eq!(setting.accepts(host), is, "{setting:?} {host}");
         }
-        for text in ["", "*", "http://backend", "backend/", "a b", "backend:http", "[fd00::1", ":80"] {
+        for text in
+            ["", "*", "http://backend", "backend/", "a b", "backend:http", "[fd00::1", ":80"]
+        {
             assert!(text.parse::<AllowedHost>().is_err(), "{text}");
         }
     }

@@ -60,7 +60,7 @@ async fn events_are_listed_newest_first(env: TestEnv) {
     let (late, early) = ("1 March 2026, 13:01 UTC", "1 March 2026, 12:00 UTC");
     assert_eq!(times, [late, late, early, early]);
     assert_eq!(page.texts(".events .where")[0], "Firefox on Windows · 192.0.2.1");
-    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.header("cache-control"), Some("no-store, no-transform"));
 }
 
 #[on_both]

@@ -335,7 +335,7 @@ async fn the_token_is_in_no_url_and_on_no_page(env: TestEnv) {
     let page = ada.get("/account/link").await;
 
     assert!(!arrival.text().contains(token) && !page.text().contains(token));
-    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.header("cache-control"), Some("no-store, no-transform"));
     assert_eq!(page.header("referrer-policy"), arrival.header("referrer-policy"));
     assert_eq!(ada.cookie("link"), Some(token));
     let answer = ada.submits("/account/link", &[]).await;

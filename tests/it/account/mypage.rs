@@ -65,7 +65,10 @@ async fn the_page_is_private_and_not_cached(env: TestEnv) {
     let app = env.app().await;
     let mut ada = app.user("ada").await;
 
-    assert_eq!(ada.get("/account/mypage").await.header("cache-control"), Some("no-store"));
+    assert_eq!(
+        ada.get("/account/mypage").await.header("cache-control"),
+        Some("no-store, no-transform")
+    );
 }
 
 #[on_both]

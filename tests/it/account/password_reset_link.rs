@@ -98,7 +98,7 @@ async fn the_token_leaves_the_url_before_a_page_is_shown(env: TestEnv) {
         let outside = "[src^='http'], [href^='http'], [src^='//'], [href^='//'], img, iframe";
         assert!(page.texts(outside).is_empty());
         assert_eq!(page.header("referrer-policy"), Some("same-origin"));
-        assert_eq!(page.header("cache-control"), Some("no-store"));
+        assert_eq!(page.header("cache-control"), Some("no-store, no-transform"));
     }
 }
 

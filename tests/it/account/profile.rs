@@ -31,7 +31,7 @@ async fn changes_are_shown_at_once(env: TestEnv) {
     assert_eq!(page.field("name").value, "Ada Lovelace");
     assert_eq!(page.field("gender").value, "female");
     assert_eq!(page.field("date_of_birth").value, "1985-12-10");
-    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.header("cache-control"), Some("no-store, no-transform"));
 }
 
 #[on_both]

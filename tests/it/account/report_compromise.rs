@@ -335,7 +335,7 @@ async fn the_token_is_not_on_the_page(env: TestEnv) {
     let page = ada.get(BUTTON).await;
 
     assert!(!page.text().contains(token));
-    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.header("cache-control"), Some("no-store, no-transform"));
     assert_eq!(page.header("referrer-policy"), Some("same-origin"));
     assert!(page.texts("[src^='http'], [href^='http'], [src^='//'], [href^='//']").is_empty());
 }

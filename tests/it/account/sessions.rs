@@ -87,7 +87,7 @@ async fn all_devices_are_listed_with_this_one_first(env: TestEnv) {
     assert_eq!(facts, [seen, "1 March 2026, 12:00 UTC", "192.0.2.1", "Password"]);
     let instant = page.attribute(".rows .this time", "datetime");
     assert_eq!(instant.as_deref(), Some("2026-03-01T13:00:00Z"));
-    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.header("cache-control"), Some("no-store, no-transform"));
 }
 
 #[on_both]

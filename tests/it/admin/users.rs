@@ -98,7 +98,7 @@ async fn the_list_shows_what_staff_need(env: TestEnv) {
         labels,
         ["Email", "Name", "Active", "Staff", "Superuser", "Verified", "Last log-in", "Joined",]
     );
-    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.header("cache-control"), Some("no-store, no-transform"));
 }
 
 #[on_both]

@@ -136,7 +136,7 @@ async fn tokens_in_urls_are_sent_to_no_one(env: TestEnv) {
 
     assert_eq!(page.header("referrer-policy"), Some("same-origin"));
     assert!(page.texts("[src^='http'], [href^='http'], [src^='//'], [href^='//']").is_empty());
-    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(page.header("cache-control"), Some("no-store, no-transform"));
 }
 
 #[test]
