@@ -3,7 +3,7 @@
 use rocket::figment::value::Value;
 
 use super::setting::{Secrecy, Setting};
-use super::values::without_password;
+use super::url_password::without_password;
 
 /// Returns text, numbers and booleans as text: the environment cannot tell them apart.
 pub(super) fn scalar(value: &Value) -> Option<String> {

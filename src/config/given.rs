@@ -8,7 +8,7 @@ use rocket::figment::{self, Figment};
 use super::SETTINGS;
 use super::display::{scalar, shown};
 use super::setting::{Secrecy, Setting};
-use super::values::has_password;
+use super::url_password::has_password;
 
 /// Rocket's settings that are listed with ours.
 const ROCKETS: [&str; 2] = ["address", "port"];

@@ -4,17 +4,21 @@
 //! into one figment, and this module turns it into typed [`Settings`], following the table of [`SETTINGS`]. It
 //! is also the only module that reads the environment. A setting never changes while the program runs.
 
+mod choices;
+mod database_url;
 mod display;
 mod duration;
 mod given;
-mod mail;
+mod mail_from;
+mod mail_url;
 mod problem;
+mod public_url;
 mod reader;
 mod setting;
 mod table;
 #[cfg(test)]
 mod tests;
-mod values;
+mod url_password;
 mod web_origin;
 
 use std::net::IpAddr;
@@ -24,14 +28,15 @@ use std::time::Duration;
 use ipnet::IpNet;
 use rocket::figment::Figment;
 
+pub use choices::{CustomClaim, EmailVerification, LogFormat, LogLevel, SignupMode};
+pub use database_url::DatabaseUrl;
 pub use given::{GivenSetting, SettingSource};
-pub use mail::{MailFrom, MailSecurity, MailServer, MailUrl};
+pub use mail_from::MailFrom;
+pub use mail_url::{MailSecurity, MailServer, MailUrl};
 pub use problem::{SettingError, SettingProblem};
+pub use public_url::PublicUrl;
 pub use setting::{DefaultValue, Setting};
 pub use table::SETTINGS;
-pub use values::{
-    CustomClaim, DatabaseUrl, EmailVerification, LogFormat, LogLevel, PublicUrl, SignupMode,
-};
 pub use web_origin::{AllowedHost, WebOrigin};
 
 use crate::crypto::{Algorithm, HashCost, SecretKey};

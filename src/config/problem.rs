@@ -6,6 +6,10 @@ use std::fmt;
 
 use thiserror::Error;
 
+/// A text that a setting does not accept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAllowed;
+
 /// One thing that is wrong with the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{name} = {value}: {what}")]

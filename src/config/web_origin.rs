@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
-use super::values::{NotAllowed, PublicUrl};
+use super::problem::NotAllowed;
+use super::public_url::PublicUrl;
 
 /// The origin of another site or app, as a browser writes it into `Origin`.
 #[derive(Debug, Clone, PartialEq, Eq)]

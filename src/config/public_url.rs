@@ -1,9 +1,12 @@
-//! The types of settings that are more than a number or a text. Those of mail are in `mail.rs`.
+//! The origin of the site: scheme, host and port, nothing behind.
+//!
+//! Compares origins and hosts as they are written in requests; does not resolve names.
 
-use std::fmt;
 use std::str::FromStr;
 
 use url::{Host, Origin, Url};
+
+use super::problem::NotAllowed;
 
 /// The origin under which people reach the site: scheme, host and port, nothing behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,10 +85,6 @@ impl PublicUrl {
     }
 }
 
-/// A text that is not what a setting wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAllowed;
-
 impl FromStr for PublicUrl {
     type Err = NotAllowed;
 
@@ -113,192 +112,6 @@ pub(super) fn is_loopback(host: &Host) -> bool {
         Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),
-    }
-}
-
-/// Where the data is: `sqlite://path` or `postgres://…`.
-#[derive(Clone, PartialEq, Eq)]
-pub enum DatabaseUrl {
-    /// A file beside the program.
-    Sqlite(std::path::PathBuf),
-    /// A PostgreSQL server; the URL holds a password.
-    Postgres(String),
-}
-
-impl Default for DatabaseUrl {
-    fn default() -> Self {
-        Self::Sqlite("data/daemun.db".into())
-    }
-}
-
-impl FromStr for DatabaseUrl {
-    type Err = NotAllowed;
-
-    fn from_str(text: &str) -> Result<Self, NotAllowed> {
-        if let Some(path) = text.strip_prefix("sqlite://") {
-            let is_file =
-                !path.is_empty() && !path.starts_with(':') && !path.contains(['?', '#', '\0']);
-            return if is_file { Ok(Self::Sqlite(path.into())) } else { Err(NotAllowed) };
-        }
-        let url = Url::parse(text).map_err(|_| NotAllowed)?;
-        match url.scheme() {
-            "postgres" | "postgresql" => Ok(Self::Postgres(text.to_owned())),
-            _ => Err(NotAllowed),
-        }
-    }
-}
-
-/// The password is left out.
-impl fmt::Display for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
-            Self::Postgres(url) => f.write_str(&without_password(url)),
-        }
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// A URL as it may be shown: what stands between user name and host becomes `***`, and so does the
-/// query, in which PostgreSQL takes a password too.
-pub(super) fn without_password(text: &str) -> String {
-    match Url::parse(text) {
-        // A password with a bare `/` or `#` in it ends the host too early; the rest holds its tail.
-        Ok(url)
-            if url.path().contains('@') || url.fragment().is_some_and(|it| it.contains('@')) =>
-        {
-            "***".into()
-        }
-        Ok(mut url) if url.password().is_some() || url.query().is_some() => {
-            let is_hidden = url.password().is_none() || url.set_password(Some("***")).is_ok();
-            if url.query().is_some() {
-                url.set_query(Some("***"));
-            }
-            if is_hidden { url.into() } else { "***".into() }
-        }
-        // What cannot be read as a URL may still hold a password.
-        Err(_) if text.contains('@') => "***".into(),
-        _ => text.to_owned(),
-    }
-}
-
-/// Whether a URL holds a password, in its usual place or in the query. One that is misread for a bare
-/// `/` or `#` in its password has its `@` too late.
-pub(super) fn has_password(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| {
-        url.password().is_some()
-            || url.query_pairs().any(|(name, _)| name == "password")
-            || url.path().contains('@')
-            || url.fragment().is_some_and(|it| it.contains('@'))
-    })
-}
-
-/// A setting that takes one of a few words.
-macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-        pub enum $name { $($(#[$variant_doc])* $variant),+ }
-
-        impl FromStr for $name {
-            type Err = NotAllowed;
-
-            fn from_str(text: &str) -> Result<Self, NotAllowed> {
-                match text { $($word => Ok(Self::$variant),)+ _ => Err(NotAllowed) }
-            }
-        }
-    };
-}
-
-choice! {
-    /// Whether and when people must prove that their address is theirs.
-    EmailVerification {
-        /// Never.
-        None = "none",
-        /// They are reminded.
-        #[default]
-        Optional = "optional",
-        /// Nobody is let in before.
-        Mandatory = "mandatory",
-    }
-}
-
-choice! {
-    /// Whether strangers may join.
-    SignupMode {
-        /// They may.
-        #[default]
-        Open = "open",
-        /// Only an administrator makes accounts.
-        Closed = "closed",
-    }
-}
-
-choice! {
-    /// How log lines are written.
-    LogFormat {
-        /// For people.
-        #[default]
-        Text = "text",
-        /// One JSON object a line.
-        Json = "json",
-    }
-}
-
-choice! {
-    /// Which log lines are written; Rocket's own setting.
-    LogLevel {
-        /// None.
-        Off = "off",
-        /// What is broken.
-        Critical = "critical",
-        /// One line per outcome.
-        #[default]
-        Normal = "normal",
-        /// Everything; of Rocket nothing, for it would print cookies.
-        Debug = "debug",
-    }
-}
-
-/// What access tokens may say of a person beyond who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CustomClaim {
-    /// The address.
-    Email,
-    /// The name.
-    Name,
-    /// Whether the person is staff.
-    IsStaff,
-    /// The names of the person's groups.
-    Groups,
-}
-
-impl CustomClaim {
-    /// The claim's name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Name => "name",
-            Self::IsStaff => "is_staff",
-            Self::Groups => "groups",
-        }
-    }
-}
-
-impl FromStr for CustomClaim {
-    type Err = NotAllowed;
-
-    fn from_str(text: &str) -> Result<Self, NotAllowed> {
-        [Self::Email, Self::Name, Self::IsStaff, Self::Groups]
-            .into_iter()
-            .find(|claim| claim.as_str() == text)
-            .ok_or(NotAllowed)
     }
 }
 
@@ -372,17 +185,5 @@ mod tests {
         assert!(!url.is_origin("http://gate.example"));
         assert!(!url.is_origin("https://gate.example.evil.example"));
         assert!(!url.is_origin("https://localhost"));
-    }
-
-    #[test]
-    fn passwords_are_not_shown() {
-        let url: DatabaseUrl = "postgres://ada:open%20sesame@db/x".parse().expect("a database");
-        assert_eq!(url.to_string(), "postgres://ada:***@db/x");
-        assert_eq!(format!("{url:?}"), "postgres://ada:***@db/x");
-
-        assert_eq!(without_password("postgres//ada:sesame@db"), "***");
-        assert_eq!(without_password("postgres://db/x?password=sesame"), "postgres://db/x?***");
-        assert_eq!(without_password("smtp://ada:open@ses/ame@mail.example"), "***");
-        assert_eq!(without_password("smtp://ada:12#sesame@mail.example"), "***");
     }
 }

@@ -1,4 +1,6 @@
-//! The settings of mail: where e-mails go, and who they are from.
+//! Where e-mails go: to files, or to a mail server by its URL.
+//!
+//! Reads the setting only; `mail` connects to the server.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,8 +9,8 @@ use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use super::values::{NotAllowed, is_loopback};
-use crate::types::Email;
+use super::problem::NotAllowed;
+use super::public_url::is_loopback;
 
 /// Where mail programs hand in e-mails over TLS from the start (RFC 8314, 3.3).
 const SUBMISSIONS_PORT: u16 = 465;
@@ -169,63 +171,6 @@ impl fmt::Debug for MailLogin {
     }
 }
 
-/// Who e-mails are from: an address, and perhaps a name, as in `Daemun <no-reply@localhost>`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct MailFrom {
-    /// The name that mail programs show; `None` shows the address.
-    pub name: Option<String>,
-    /// The address, to which what cannot be delivered comes back.
-    pub email: Email,
-}
-
-impl MailFrom {
-    /// Whether nobody outside this machine can answer, or believe, this address.
-    #[must_use]
-    pub fn is_local(&self) -> bool {
-        self.email.is_local()
-    }
-}
-
-impl Default for MailFrom {
-    fn default() -> Self {
-        "Daemun <no-reply@localhost>".parse().expect("a name and an address")
-    }
-}
-
-impl FromStr for MailFrom {
-    type Err = NotAllowed;
-
-    fn from_str(text: &str) -> Result<Self, NotAllowed> {
-        let (name, address) = match text.trim().strip_suffix('>') {
-            Some(text) => text.rsplit_once('<').ok_or(NotAllowed)?,
-            None => ("", text),
-        };
-        let name = name.trim();
-        let name = name.strip_prefix('"').and_then(|it| it.strip_suffix('"')).unwrap_or(name);
-        if name.contains(|char: char| char.is_control() || "<>\"\\".contains(char)) {
-            return Err(NotAllowed);
-        }
-        let email = Email::parse(address).map_err(|_| NotAllowed)?;
-        Ok(Self { name: Some(name.to_owned()).filter(|name| !name.is_empty()), email })
-    }
-}
-
-impl fmt::Display for MailFrom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{name} <{}>", self.email.as_typed()),
-            None => f.write_str(self.email.as_typed()),
-        }
-    }
-}
-
-/// The site's own address is nobody's personal data.
-impl fmt::Debug for MailFrom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "MailFrom({self})")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,39 +253,5 @@ mod tests {
         assert!(server("smtp://relay.internal?tls=none").is_exposed());
         assert!(!server("smtp://relay.internal").is_exposed());
         assert!(!server("smtp://localhost?tls=none").is_exposed());
-    }
-
-    #[test]
-    fn a_sender_is_an_address_with_or_without_a_name() {
-        for (text, name, email) in [
-            ("Daemun <no-reply@localhost>", Some("Daemun"), "no-reply@localhost"),
-            ("no-reply@example.com", None, "no-reply@example.com"),
-            ("<no-reply@example.com>", None, "no-reply@example.com"),
-            (" 대문 계정 <a@한국.kr> ", Some("대문 계정"), "a@한국.kr"),
-            ("\"Gate, the front\" <a@example.com>", Some("Gate, the front"), "a@example.com"),
-        ] {
-            let from: MailFrom = text.parse().expect(text);
-
-            assert_eq!((from.name.as_deref(), from.email.as_typed()), (name, email));
-        }
-        assert!(MailFrom::default().is_local());
-    }
-
-    #[test]
-    fn what_is_no_sender_is_refused() {
-        for text in [
-            "",
-            "Daemun",
-            "Daemun no-reply@example.com",
-            "Daemun <no-reply>",
-            "Daemun <a@example.com",
-            "Daemun <a@example.com> x",
-            "a@example.com, b@example.com",
-            "A <a@example.com>, B <b@example.com>",
-            "A\r\nBcc: b@example.com <a@example.com>",
-            "A\" <b@example.com>, \"B <a@example.com>",
-        ] {
-            assert!(text.parse::<MailFrom>().is_err(), "{text:?}");
-        }
     }
 }
