@@ -11,6 +11,7 @@ mod claims;
 mod devices;
 mod password;
 mod refresh;
+mod rules;
 mod session;
 mod store;
 mod tokens;
@@ -38,13 +39,12 @@ use crate::accounts;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
 use crate::cache::ActiveSession;
-use crate::config::EmailVerification;
 use crate::context::Context;
 use crate::crypto::jwt::TokenError;
 use crate::db::{DbError, Transaction};
 use crate::groups;
 use crate::types::{Email, RequestInfo, SessionId, UserId};
-use store::SessionRules;
+use rules::SessionRules;
 use tokens::{Confirms, RefreshToken};
 
 /// How many sessions are listed: the bound of each transport.
@@ -69,7 +69,7 @@ pub async fn create(
     info: &RequestInfo,
 ) -> Result<Option<IssuedTokens>, DbError> {
     let now = ctx.clock.now();
-    let rules = rules(ctx);
+    let rules = SessionRules::of(ctx);
     if !accounts::record_login(transaction, user, method.hash(), rules.needs_verified_email, now)
         .await?
     {
@@ -125,7 +125,7 @@ async fn read(
 ) -> Result<Result<ActiveSession, SessionInvalid>, DbError> {
     let now = ctx.clock.now();
     let asked = ctx.cache.epoch();
-    let mut active = store::find_active(&ctx.db, session, rules(ctx), now).await?;
+    let mut active = store::find_active(&ctx.db, session, SessionRules::of(ctx), now).await?;
     if let Ok(ActiveSession { user, .. }) = &mut active
         && user.is_staff
         && !user.is_superuser
@@ -214,7 +214,8 @@ pub async fn list_active(
     user: UserId,
     this: SessionId,
 ) -> Result<SessionList, DbError> {
-    store::list_active(&ctx.db, user, this, MAX_LISTED, rules(ctx), ctx.clock.now()).await
+    store::list_active(&ctx.db, user, this, MAX_LISTED, SessionRules::of(ctx), ctx.clock.now())
+        .await
 }
 
 /// Ends a session of a user, at the request of the session `acting`, which may be the same. Returns
@@ -229,8 +230,8 @@ pub async fn end_from(
     store::end_from(transaction, user, acting, session, why, now).await
 }
 
-/// Ends every active session of a user but `acting`; returns their ids. If `acting` has itself ended, none is ended: of two that end each other, one
-/// remains.
+/// Ends every active session of a user but `acting`; returns their ids. If `acting` has itself ended, none is
+/// ended: of two that end each other, one remains.
 pub async fn end_others(
     transaction: &Transaction,
     (user, acting): (UserId, SessionId),
@@ -240,21 +241,9 @@ pub async fn end_others(
     store::end_others(transaction, user, acting, why, now).await
 }
 
-/// Returns the rules that the settings set for active sessions.
-fn rules(ctx: &Context) -> SessionRules {
-    let needs_verified_email = ctx.settings.email_verification == EmailVerification::Mandatory;
-    SessionRules { needs_verified_email, idle: idle_lifetime(ctx) }
-}
-
-/// Returns after how long an unused session ends; `None` if the setting is off.
-fn idle_lifetime(ctx: &Context) -> Option<time::Duration> {
-    let idle = time::Duration::try_from(ctx.settings.session_idle_lifetime).ok()?;
-    (!idle.is_zero()).then_some(idle)
-}
-
 /// Returns whether a user has an active session.
 pub async fn has_active(ctx: &Context, user: UserId) -> Result<bool, DbError> {
-    store::has_active(&ctx.db, user, rules(ctx), ctx.clock.now()).await
+    store::has_active(&ctx.db, user, SessionRules::of(ctx), ctx.clock.now()).await
 }
 
 /// Counts the active sessions, up to `at_most`.
@@ -263,5 +252,5 @@ pub async fn count_active(
     now: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
-    store::count_active(&ctx.db, rules(ctx), now, at_most).await
+    store::count_active(&ctx.db, SessionRules::of(ctx), now, at_most).await
 }

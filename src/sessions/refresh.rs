@@ -8,9 +8,10 @@ use std::sync::atomic::AtomicI64;
 
 use time::OffsetDateTime;
 
+use super::rules::SessionRules;
 use super::session::{EndReason, IssuedTokens, RefreshError, SessionInvalid};
 use super::tokens::{Confirms, RefreshToken};
-use super::{claims, rules, store, tokens, usage};
+use super::{claims, store, tokens, usage};
 use crate::accounts;
 use crate::audit;
 use crate::audit::{AuditEvent, AuditEventKind};
@@ -47,7 +48,7 @@ pub async fn refresh(
         // the account first, so this lock is released before anything else is read, to avoid a
         // deadlock.
         let transaction = ctx.db.begin().await?;
-        if store::rotate(&transaction, &presented, &next, rules(ctx), info).await? {
+        if store::rotate(&transaction, &presented, &next, SessionRules::of(ctx), info).await? {
             transaction.commit().await?;
             return issue_next(ctx, &next, Confirms::Rotation, now).await;
         }
@@ -111,7 +112,9 @@ pub(super) async fn accepted_token(
     presented: &RefreshToken,
 ) -> Result<AcceptedToken, RefreshError> {
     let now = ctx.clock.now();
-    let row = match store::find_token_state(&ctx.db, presented.session, rules(ctx), now).await? {
+    let row = match store::find_token_state(&ctx.db, presented.session, SessionRules::of(ctx), now)
+        .await?
+    {
         Ok(row) => row,
         // The row is cleaned up before a long-lived token expires; the account may still exist.
         Err(SessionInvalid::NotFound) => {

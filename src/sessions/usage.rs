@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use super::rules::SessionRules;
 use super::store;
 use crate::clock::to_micros;
 use crate::context::Context;
@@ -36,7 +37,7 @@ pub(super) fn confirm_rotation(ctx: &Context, session: SessionId, rotation: &Arc
 /// enough. `last_seen_at` (microseconds) is moved on in memory first, so that one of many requests
 /// writes.
 pub(super) fn record_use(ctx: &Context, session: SessionId, last_seen_at: &Arc<AtomicI64>) {
-    let Some(idle) = super::idle_lifetime(ctx) else { return };
+    let Some(idle) = SessionRules::of(ctx).idle else { return };
     let now = ctx.clock.now();
     let between = (idle / RECORDS_PER_IDLE_LIFETIME).min(LONGEST_BETWEEN_RECORDS);
     let before = last_seen_at.load(Ordering::Relaxed);

@@ -9,12 +9,12 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-use super::SessionRules;
 use crate::clock::to_micros;
 use crate::db::entity::session;
 use crate::db::entity::session::Column;
 use crate::db::entity::user;
 use crate::db::{DbError, Invalidate, Transaction};
+use crate::sessions::rules::SessionRules;
 use crate::sessions::session::EndReason;
 use crate::types::{SessionId, Transport, UserId};
 
