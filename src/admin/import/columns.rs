@@ -1,0 +1,59 @@
+//! The columns of a list: their delimiter, their names, and where they are.
+//!
+//! Does not look at the rows below the headings.
+
+use std::collections::HashMap;
+
+use csv::StringRecord;
+
+use super::list::ImportList;
+use super::options::ImportOptions;
+
+/// The columns and their names in a file, which are also those of our own export.
+const COLUMNS: [(&str, &[&str]); 8] = [
+    ("email", &["email"]),
+    ("name", &["name"]),
+    ("gender", &["gender"]),
+    ("date_of_birth", &["date_of_birth"]),
+    ("is_active", &["is_active"]),
+    ("verified", &["verified", "email_verified"]),
+    ("language", &["language"]),
+    ("password", &["password", "password_hash"]),
+];
+
+/// Finds the position of each column.
+pub(super) fn columns(
+    headings: &StringRecord,
+    options: &ImportOptions,
+    list: &mut ImportList,
+) -> Result<HashMap<&'static str, usize>, &'static str> {
+    let mut columns = HashMap::new();
+    for (place, heading) in headings.iter().enumerate() {
+        let plain = heading.to_lowercase();
+        let translated = options.headings.iter().find(|(heading, _)| *heading == plain);
+        let plain = translated.map_or(plain.as_str(), |(_, column)| *column);
+        let known = COLUMNS.iter().find(|(_, names)| names.contains(&plain));
+        match known {
+            Some((name, _)) if *name != "verified" || options.may_verify => {
+                if columns.insert(*name, place).is_some() {
+                    return Err("admin.import.column_twice");
+                }
+                list.used.push(name);
+            }
+            _ => list.unused.push(heading.to_owned()),
+        }
+    }
+    if columns.contains_key("email") { Ok(columns) } else { Err("admin.import.no_email_column") }
+}
+
+/// Detects the delimiter: spreadsheets in other countries write semicolons, and copied cells have
+/// tabs.
+pub(super) fn delimiter(text: &str) -> u8 {
+    let first = text.lines().next().unwrap_or_default();
+    let most = [b',', b';', b'\t'].into_iter().max_by_key(|symbol| {
+        let count = first.bytes().filter(|byte| byte == symbol).count();
+        // Of several equally frequent ones the comma wins.
+        (count, u8::from(*symbol == b','))
+    });
+    most.unwrap_or(b',')
+}
