@@ -1,15 +1,12 @@
-//! Social log-in: the redirect to a provider, its callback, and which account the provider's user is
-//! logged in to.
+//! Logs in a provider's user: to the account that is connected, to the account with the same verified
+//! address, or to a new account.
 //!
-//! A provider's user is identified by issuer and subject. An address links one to an account only if
-//! the provider and we have both verified it; otherwise the owner logs in first and connects the
-//! provider. An address that the provider has not verified counts as one that was typed at sign-up.
-
-use std::time::Duration;
+//! Does not ask the provider: the user has been identified by then.
 
 use serde_json::json;
-use thiserror::Error;
 
+use super::error::SocialLoginError;
+use super::rate_limit;
 use crate::accounts;
 use crate::accounts::{Account, NewAccount};
 use crate::audit;
@@ -17,36 +14,13 @@ use crate::audit::{AuditEvent, AuditEventKind};
 use crate::config::{EmailVerification, SignupMode};
 use crate::context::Context;
 use crate::db::{DbError, Transaction};
-use crate::oauth::{AuthorizationRequest, CallbackParams, OAuthError, ProviderUser};
+use crate::oauth::ProviderUser;
 use crate::outbox::Recipient;
-use crate::paths;
 use crate::sessions;
 use crate::sessions::{AuthMethod, IssuedTokens};
 use crate::social;
 use crate::social::Provider;
-use crate::throttle;
-use crate::throttle::{Limit, ThrottleError};
-use crate::types::{Email, Language, Profile, RequestInfo, Secret, SessionId};
-
-/// Providers are asked on behalf of strangers, from one network no more often than passwords are tried.
-const BY_PLACE: Limit = Limit {
-    name: "social-place",
-    free: 100,
-    forgets_one_in: Duration::from_secs(30),
-    first_wait: Duration::from_secs(30),
-    longest_wait: Duration::from_mins(5),
-};
-
-/// What a phone sends instead of a browser's callback.
-#[derive(Debug, Clone)]
-pub enum ProviderToken {
-    /// An access token, about which the provider is asked.
-    Access(Secret),
-    /// An ID token, which the provider has signed.
-    Id(Secret),
-    /// A code, with its PKCE verifier if there is one.
-    Code(Secret, Option<Secret>),
-}
+use crate::types::{Email, Language, Profile, RequestInfo, SessionId};
 
 /// The user of a provider who logs in.
 #[derive(Debug, Clone)]
@@ -72,115 +46,6 @@ pub enum SocialLoginOutcome {
     EmailSent,
 }
 
-/// Why a social log-in failed.
-#[derive(Debug, Error)]
-pub enum SocialLoginError {
-    /// There is no such provider.
-    #[error("no such provider")]
-    Unknown,
-    /// The provider did not identify the user.
-    #[error(transparent)]
-    Provider(#[from] OAuthError),
-    /// The account is inactive, or the identity belongs to another account.
-    #[error("the account may not be used")]
-    Refused,
-    /// Sign-up is closed.
-    #[error("sign-up is closed")]
-    Closed,
-    /// The address has an account, and not both sides have verified it.
-    #[error("the address is taken")]
-    EmailTaken,
-    /// The address is local, so no mail leaves this network for it, and the settings do not allow that.
-    #[error("a local address")]
-    LocalEmail,
-    /// An account needs an address, and the provider shares none.
-    #[error("the provider tells no address")]
-    NoEmail,
-    /// There were too many attempts.
-    #[error(transparent)]
-    NotNow(#[from] ThrottleError),
-    /// The database failed.
-    #[error(transparent)]
-    Broken(#[from] DbError),
-}
-
-/// Begins a social log-in: returns the provider's URL, and the request that the browser must keep until
-/// the callback. For a reauthentication, the provider asks for the password.
-///
-/// # Errors
-/// [`SocialLoginError`] when there is no such provider, or it does not answer.
-pub async fn begin(
-    ctx: &Context,
-    slug: &str,
-    is_reauthentication: bool,
-    info: &RequestInfo,
-) -> Result<(String, AuthorizationRequest), SocialLoginError> {
-    check_rate_limit(ctx, info).await?;
-    let provider = social::find_active(ctx, slug).await?.ok_or(SocialLoginError::Unknown)?;
-    let request = AuthorizationRequest {
-        redirect_uri: redirect_uri(ctx, slug),
-        state: Some(ctx.random.secret()),
-        nonce: Some(ctx.random.secret()),
-        pkce_verifier: Some(ctx.random.secret()),
-        is_reauthentication,
-    };
-    let way = ctx.oauth.authorization_url(&provider.registration, &request, ctx.clock.now()).await;
-    let way = way.inspect_err(|error| log_failure(slug, error, info))?;
-    Ok((way, request))
-}
-
-/// Returns the URL to which the provider redirects browsers back. It must be registered in the
-/// provider's console.
-#[must_use]
-pub fn redirect_uri(ctx: &Context, slug: &str) -> String {
-    format!("{}{}", ctx.settings.public_url.as_str(), paths::social_callback(slug))
-}
-
-/// Redeems the code of a callback and returns the provider's user.
-pub async fn handle_callback(
-    ctx: &Context,
-    slug: &str,
-    request: &AuthorizationRequest,
-    params: CallbackParams,
-    info: &RequestInfo,
-) -> Result<(Provider, ProviderUser), SocialLoginError> {
-    check_rate_limit(ctx, info).await?;
-    let provider = social::find_active(ctx, slug).await?.ok_or(SocialLoginError::Unknown)?;
-    let now = ctx.clock.now();
-    let provider_user = ctx.oauth.user_by_code(&provider.registration, request, params, now).await;
-    let provider_user = provider_user.inspect_err(|error| log_failure(slug, error, info))?;
-    Ok((provider, provider_user))
-}
-
-/// Returns the user of a token that a phone sends.
-pub async fn user_of_token(
-    ctx: &Context,
-    provider: &Provider,
-    token: ProviderToken,
-    info: &RequestInfo,
-) -> Result<ProviderUser, SocialLoginError> {
-    check_rate_limit(ctx, info).await?;
-    let (slug, registration, now) = (provider.slug(), &provider.registration, ctx.clock.now());
-    let provider_user = match token {
-        ProviderToken::Access(token) => ctx.oauth.user_by_access_token(registration, &token).await,
-        ProviderToken::Id(token) => ctx.oauth.user_by_id_token(registration, &token, now).await,
-        ProviderToken::Code(code, pkce_verifier) => {
-            let redirect_uri = redirect_uri(ctx, slug);
-            let (state, nonce) = (None, None);
-            let request = AuthorizationRequest {
-                redirect_uri,
-                state,
-                nonce,
-                pkce_verifier,
-                is_reauthentication: false,
-            };
-            let params = CallbackParams { code, issuer: None };
-            ctx.oauth.user_by_code(registration, &request, params, now).await
-        }
-    };
-    Ok(provider_user.inspect_err(|error| log_failure(slug, error, info))?)
-}
-
 /// Logs in a provider's user: to the account that is connected, to the account with the same verified
 /// address, or to a new account.
 pub async fn sign_in_or_register(
@@ -190,7 +55,7 @@ pub async fn sign_in_or_register(
 ) -> Result<SocialLoginOutcome, SocialLoginError> {
     if login.typed_email.is_some() {
         // Without this, one callback would allow any number of addresses to be tried.
-        check_rate_limit(ctx, info).await?;
+        rate_limit::check(ctx, info).await?;
     }
     let transaction = ctx.db.begin().await?;
     let now = ctx.clock.now();
@@ -263,8 +128,7 @@ async fn finish(
     login: &SocialLogin<'_>,
     info: &RequestInfo,
 ) -> Result<(), DbError> {
-    let place = [BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()))];
-    throttle::refund(&transaction, &place).await?;
+    rate_limit::refund(ctx, &transaction, info).await?;
     sessions::commit_replacing_session(ctx, transaction, login.before).await?;
     tracing::info!(
         user.id = tokens.user.0, session.id = %tokens.session, provider = login.provider.slug(),
@@ -328,7 +192,7 @@ fn new_account(email: &Email, login: &SocialLogin<'_>) -> NewAccount {
     }
 }
 
-/// Where verification is mandatory, only the owner of an address learns that it is taken.
+/// Answers for an address that has an account. Where verification is mandatory, only its owner learns that.
 async fn email_taken(
     ctx: &Context,
     email: &Email,
@@ -340,14 +204,4 @@ async fn email_taken(
     }
     accounts::notify_existing_owner(ctx, email, info).await?;
     Ok(SocialLoginOutcome::EmailSent)
-}
-
-/// Counts the attempt before the provider is asked.
-async fn check_rate_limit(ctx: &Context, info: &RequestInfo) -> Result<(), ThrottleError> {
-    let place = [BY_PLACE.on(&ctx.keys.pseudonym(&info.client_network()))];
-    throttle::check_rate_limit(&ctx.db, &place, ctx.clock.now()).await
-}
-
-fn log_failure(slug: &str, error: &OAuthError, info: &RequestInfo) {
-    tracing::warn!(provider = slug, %error, request.id = info.request_id, "no social log-in");
 }
