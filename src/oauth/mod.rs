@@ -17,6 +17,7 @@ mod provider_user;
 mod providers;
 mod public_address;
 mod registration;
+mod registration_input;
 
 use std::time::Duration;
 
@@ -30,7 +31,8 @@ pub use error::OAuthError;
 pub use http_client::HttpClient;
 pub use provider_kind::ProviderKind;
 pub use provider_user::ProviderUser;
-pub use registration::{ClientRegistration, RegistrationError, RegistrationInput};
+pub use registration::ClientRegistration;
+pub use registration_input::{RegistrationError, RegistrationInput};
 
 use crate::types::Secret;
 
