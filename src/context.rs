@@ -2,13 +2,14 @@
 //!
 //! Bundles the infrastructure and knows no domain module, use case or entry point.
 
+use std::any::Any;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use thiserror::Error;
 use time::OffsetDateTime;
 
-use crate::cache::{DashboardStats, SessionCache, TtlCell};
+use crate::cache::{SessionCache, TtlCell};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::crypto::{
@@ -63,8 +64,8 @@ pub struct Infrastructure {
     pub cache: Arc<SessionCache>,
     /// The providers with a log-in button.
     pub active_providers: Arc<ActiveProviders>,
-    /// The counts of the dashboard.
-    pub dashboard_stats: TtlCell<DashboardStats>,
+    /// The statistics of the dashboard, whose type only its use case knows.
+    pub dashboard_stats: TtlCell<Arc<dyn Any + Send + Sync>>,
     /// Diagnostics about trusted proxies.
     pub forwarding: ForwardingDiagnostics,
     /// Locked while the signing keys are read; when a token with an unknown key last caused that.

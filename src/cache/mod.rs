@@ -5,7 +5,6 @@
 //! cached session, and a result that was read before the write is not stored after it (see
 //! [`Epoch`]). Other nodes follow after the setting `session_cache`.
 
-mod dashboard;
 mod ttl_cell;
 
 use std::sync::atomic::AtomicI64;
@@ -15,7 +14,6 @@ use std::time::Duration;
 use quick_cache::unsync::Cache;
 use time::OffsetDateTime;
 
-pub use dashboard::DashboardStats;
 pub use ttl_cell::TtlCell;
 
 use crate::types::{SessionId, User, UserId};
