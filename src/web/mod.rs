@@ -15,6 +15,7 @@ mod error;
 mod flash;
 mod forms;
 mod home;
+mod labels;
 mod language;
 pub(crate) mod message_page;
 mod page;

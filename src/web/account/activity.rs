@@ -13,6 +13,7 @@ use crate::http::guards::SignedIn;
 use crate::types::UserId;
 use crate::web::device;
 use crate::web::error::Error;
+use crate::web::labels::audit_event_label;
 use crate::web::page::{Page, PageContext, Timestamp};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -76,63 +77,12 @@ fn row(event: &RecordedEvent, reader: UserId, page: &PageContext) -> ActivityRow
             Some(name) if event.kind == Some(AuditEventKind::LoggedIn) => {
                 page.t_with("audit_event.social_login", "provider", name)
             }
-            _ => page.t_with(label(event.kind), "count", count),
+            _ => page.t_with(audit_event_label(event.kind), "count", count),
         },
         at: Timestamp::new(page, event.at),
         place,
         address: event.ip.clone(),
         is_by_staff: event.actor.is_some_and(|actor| actor != reader),
         is_suspicious,
-    }
-}
-
-/// Returns the label of an event kind; a new kind does not compile without one. Labels may use the
-/// placeholder `count`.
-pub(in crate::web) fn label(kind: Option<AuditEventKind>) -> &'static str {
-    let Some(kind) = kind else { return "audit_event.other" };
-    match kind {
-        AuditEventKind::SignedUp => "audit_event.signup",
-        AuditEventKind::LoggedIn => "audit_event.login",
-        AuditEventKind::LoginFailed => "audit_event.login_failed",
-        AuditEventKind::LoggedOut => "audit_event.logout",
-        AuditEventKind::TokenReused => "audit_event.token_reused",
-        AuditEventKind::SuperuserCreated => "audit_event.superuser_created",
-        AuditEventKind::PasswordSet => "audit_event.password_set",
-        AuditEventKind::EmailVerified => "audit_event.email_verified",
-        AuditEventKind::PasswordChanged => "audit_event.password_changed",
-        AuditEventKind::PasswordResetRequested => "audit_event.password_reset_requested",
-        AuditEventKind::PasswordReset => "audit_event.password_reset",
-        AuditEventKind::EmailChangeRequested => "audit_event.email_change_requested",
-        AuditEventKind::EmailChanged => "audit_event.email_changed",
-        AuditEventKind::EmailChangeUndone => "audit_event.email_change_undone",
-        AuditEventKind::CompromiseReported => "audit_event.compromise_reported",
-        AuditEventKind::ProfileChanged => "audit_event.profile_updated",
-        AuditEventKind::Reauthenticated => "audit_event.reauthenticated",
-        AuditEventKind::DeletionScheduled => "audit_event.deletion_scheduled",
-        AuditEventKind::DeletionCancelled => "audit_event.deletion_cancelled",
-        AuditEventKind::Deleted => "audit_event.deleted",
-        AuditEventKind::Activated => "audit_event.activated",
-        AuditEventKind::Deactivated => "audit_event.deactivated",
-        AuditEventKind::DeletedByStaff => "audit_event.deletion_scheduled_by_staff",
-        AuditEventKind::UndoneByStaff => "audit_event.bulk_job_undone",
-        AuditEventKind::VerifiedByStaff => "audit_event.email_verified_by_staff",
-        AuditEventKind::SessionsEndedByStaff => "audit_event.sessions_ended_by_staff",
-        AuditEventKind::ResetLinkCreated => "audit_event.password_reset_link_created",
-        AuditEventKind::PasswordLocked => "audit_event.password_disabled",
-        AuditEventKind::CreatedByStaff => "audit_event.user_created",
-        AuditEventKind::ChangedByStaff => "audit_event.user_updated",
-        AuditEventKind::SuspensionExpired => "audit_event.suspension_ended",
-        AuditEventKind::GroupCreated => "audit_event.group_created",
-        AuditEventKind::GroupChanged => "audit_event.group_updated",
-        AuditEventKind::GroupDeleted => "audit_event.group_deleted",
-        AuditEventKind::EmailRetried => "audit_event.email_retried",
-        AuditEventKind::SessionEnded => "audit_event.session_ended",
-        AuditEventKind::OtherSessionsEnded => "audit_event.other_sessions_ended",
-        AuditEventKind::KeyRotated => "audit_event.key_rotated",
-        AuditEventKind::SocialConnected => "audit_event.social_connected",
-        AuditEventKind::SocialDisconnected => "audit_event.social_disconnected",
-        AuditEventKind::ProviderAdded => "audit_event.social_provider_created",
-        AuditEventKind::ProviderChanged => "audit_event.social_provider_updated",
-        AuditEventKind::ProviderDeleted => "audit_event.social_provider_deleted",
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::context::Context;
 use crate::db::DbError;
-use crate::oauth::{ClientRegistration, ProviderKind};
+use crate::oauth::ClientRegistration;
 use crate::social;
 use crate::types::UserId;
+use crate::web::labels::provider_name;
 use crate::web::page::PageContext;
 
 /// A provider's button.
@@ -51,28 +52,4 @@ pub(in crate::web) async fn provider_name_of(
     let buttons = social::list_buttons(ctx).await?;
     let provider = buttons.iter().find(|it| it.slug == slug);
     Ok(provider.map_or_else(|| slug.to_owned(), |it| provider_name(it, page)))
-}
-
-/// Returns a provider's name: the one from the settings, or its usual one.
-pub(in crate::web) fn provider_name(
-    registration: &ClientRegistration,
-    page: &PageContext,
-) -> String {
-    match registration.name.as_str() {
-        "" if registration.kind == ProviderKind::Oidc => registration.slug.clone(),
-        "" => page.t(provider_label(registration.kind)).into_owned(),
-        name => name.to_owned(),
-    }
-}
-
-/// Returns the translation key of a provider's usual name; a new kind does not compile without one.
-pub(in crate::web) fn provider_label(kind: ProviderKind) -> &'static str {
-    match kind {
-        ProviderKind::Kakao => "social_provider.kakao",
-        ProviderKind::Naver => "social_provider.naver",
-        ProviderKind::Google => "social_provider.google",
-        ProviderKind::Facebook => "social_provider.facebook",
-        ProviderKind::GitHub => "social_provider.github",
-        ProviderKind::Oidc => "social_provider.oidc",
-    }
 }

@@ -17,6 +17,7 @@ use crate::social::{Identity, Provider};
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::{ButtonForm, Submitted};
+use crate::web::labels::provider_name;
 use crate::web::message_page;
 use crate::web::page::{Page, PageContext, Timestamp};
 use crate::web::request_context::RequestContext;
@@ -63,7 +64,7 @@ async fn index(
 
 fn row(identity: Identity, providers: &[Provider], page: &PageContext) -> SocialAccountRow {
     let provider = providers.iter().find(|provider| provider.slug() == identity.provider);
-    let name = provider.map(|provider| login_methods::provider_name(&provider.registration, page));
+    let name = provider.map(|provider| provider_name(&provider.registration, page));
     SocialAccountRow {
         id: identity.id,
         name: name.unwrap_or(identity.provider),

@@ -23,9 +23,9 @@ use crate::db::DbError;
 use crate::http::guards::ReadsAudit;
 use crate::http::query_text::QueryText;
 use crate::types::{Email, UserId};
-use crate::web::account::activity::label;
 use crate::web::device;
 use crate::web::error::Error;
+use crate::web::labels::audit_event_label;
 use crate::web::page::{Page, PageContext, Timestamp};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -141,7 +141,8 @@ async fn index(
     events.truncate(PAGE_SIZE);
     let older = events.last().map(RecordedEvent::cursor).filter(|_| has_older);
     let kinds = AuditEventKind::ALL.into_iter();
-    let kinds = kinds.map(|kind| (kind.as_str(), page.t_with(label(Some(kind)), "count", "…")));
+    let kinds =
+        kinds.map(|kind| (kind.as_str(), page.t_with(audit_event_label(Some(kind)), "count", "…")));
     let status = if errors.is_empty() { Status::Ok } else { Status::UnprocessableEntity };
     let page = AuditPage {
         kinds: kinds.collect(),
@@ -232,7 +233,7 @@ pub(crate) async fn event_rows(
     let rows = events.iter().map(|event| {
         let count = event.details.get("count").and_then(Value::as_u64).unwrap_or_default();
         EventRow {
-            what: page.t_with(label(event.kind), "count", count),
+            what: page.t_with(audit_event_label(event.kind), "count", count),
             at: Timestamp::new(page, event.at),
             actor: event_user(event.actor),
             target: event_user(event.target).filter(|_| event.target != event.actor),

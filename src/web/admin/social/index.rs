@@ -15,11 +15,11 @@ use crate::oauth::{EndpointError, OAuthError, ProviderKind, RegistrationError};
 use crate::paths;
 use crate::social;
 use crate::social::Provider;
-use crate::web::account::login_methods;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{ButtonForm, FormErrors, FormPage, FormView, Submitted};
+use crate::web::labels::{provider_label, provider_name};
 use crate::web::page::{Page, PageContext};
 use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
@@ -87,7 +87,7 @@ async fn index(
 ) -> Result<Page, Error> {
     let providers = social::list(ctx).await?.into_iter().map(|provider| ProviderRow {
         id: provider.id,
-        name: login_methods::provider_name(&provider.registration, &page),
+        name: provider_name(&provider.registration, &page),
         slug: provider.slug().to_owned(),
         is_active: provider.is_active,
     });
@@ -227,7 +227,7 @@ impl FormPage<Option<Provider>> for ProviderForm {
         let registered = match provider {
             Some(provider) => Some(Registered {
                 id: provider.id.unwrap_or_default(),
-                name: login_methods::provider_name(&provider.registration, page),
+                name: provider_name(&provider.registration, page),
                 has_secret: provider.registration.client_secret.is_some(),
                 callback: redirect_uri(ctx, provider.slug()),
                 users: social::count_identities(&ctx.db, provider.slug(), MAX_COUNTED).await?,
@@ -236,7 +236,7 @@ impl FormPage<Option<Provider>> for ProviderForm {
         };
         let kinds = ProviderKind::ALL
             .into_iter()
-            .map(|kind| (kind.as_str(), login_methods::provider_label(kind)))
+            .map(|kind| (kind.as_str(), provider_label(kind)))
             .collect();
         let callback = redirect_uri(ctx, "…");
         Page::render(&ProviderPage { page, form, kinds, provider: registered, callback })

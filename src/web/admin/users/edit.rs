@@ -27,7 +27,6 @@ use crate::outbox::{DeliveryStatus, OutboxEntry};
 use crate::paths;
 use crate::sessions;
 use crate::types::{GroupId, Permission, Permissions, UserId};
-use crate::web::account::activity;
 use crate::web::admin::audit::index as audit_log;
 use crate::web::admin::emails;
 use crate::web::device;
@@ -35,6 +34,7 @@ use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{FormPage, FormView, Submitted};
+use crate::web::labels::audit_event_label;
 use crate::web::page::{Page, PageContext, Timestamp};
 use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
@@ -305,7 +305,7 @@ fn event_row(
     let actor = event.actor.filter(|actor| *actor != user);
     let count = event.details.get("count").and_then(serde_json::Value::as_u64).unwrap_or_default();
     UserEventRow {
-        what: page.t_with(activity::label(event.kind), "count", count),
+        what: page.t_with(audit_event_label(event.kind), "count", count),
         at: Timestamp::new(page, event.at),
         address: event.ip.clone(),
         device: device::label(&event.user_agent, page.language()),
