@@ -100,6 +100,21 @@ pub struct AccountUpdate {
     pub is_superuser: bool,
 }
 
+impl AccountUpdate {
+    /// Returns what an account has now.
+    #[must_use]
+    pub fn of(account: &Account) -> Self {
+        let user = &account.user;
+        Self {
+            email: user.email.clone(),
+            profile: user.profile.clone(),
+            is_active: account.is_active,
+            is_staff: user.is_staff,
+            is_superuser: user.is_superuser,
+        }
+    }
+}
+
 /// A hash that a password matched, and the hash to store from now on: the same, or a stronger one when the
 /// cost was raised.
 #[derive(Debug, Clone)]

@@ -36,7 +36,7 @@ use crate::links::Purpose;
 use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
 use crate::outbox::Recipient;
-use crate::types::{RequestInfo, Secret, SessionId, User, UserId};
+use crate::types::{RequestInfo, Secret, User, UserId};
 
 /// How long an invitation works: long enough for a weekend.
 const INVITATION_LASTS: Duration = Duration::from_hours(3 * 24);
@@ -102,9 +102,7 @@ impl LockedTarget {
         let user = as_granted(transaction, self.account.user.clone()).await?;
         Ok(user.permissions().are_within(self.actor.permissions()))
     }
-}
 
-impl LockedTarget {
     /// Refuses when the target has a permission that the actor lacks.
     ///
     /// # Errors
@@ -184,12 +182,7 @@ pub async fn record_event(
 }
 
 /// Writes the log line about a change that was committed.
-pub fn after_commit(
-    _: &Context,
-    actor: Actor<'_>,
-    (target, action): (UserId, AuditEventKind),
-    _: Vec<SessionId>,
-) {
+pub fn log_change(actor: Actor<'_>, target: UserId, action: AuditEventKind) {
     tracing::info!(
         user.id = target.0,
         staff.id = actor.user.id.0,

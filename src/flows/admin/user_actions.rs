@@ -31,7 +31,7 @@ pub async fn perform(
     let done = admin::perform(&transaction, actor, target, (request, json!({})), now).await?;
     if let Some(done) = done {
         transaction.commit().await?;
-        admin::after_commit(ctx, actor, (target, done.kind), done.ended_sessions);
+        admin::log_change(actor, target, done.kind);
     }
     Ok(())
 }
@@ -62,7 +62,7 @@ pub async fn create_reset_link(
     let what = (AuditEventKind::ResetLinkCreated, json!({ "by_email": by_email }));
     admin::record_event(&transaction, actor, target, what, now).await?;
     transaction.commit().await?;
-    admin::after_commit(ctx, actor, (target, AuditEventKind::ResetLinkCreated), Vec::new());
+    admin::log_change(actor, target, AuditEventKind::ResetLinkCreated);
     Ok(link)
 }
 
@@ -80,10 +80,10 @@ pub async fn lock_password(
     }
     accounts::set_password(&transaction, target, None, now).await?;
     let why = EndReason::PasswordChanged;
-    let over = sessions::end_all(&transaction, target, None, why, now).await?;
+    sessions::end_all(&transaction, target, None, why, now).await?;
     let what = (AuditEventKind::PasswordLocked, json!({}));
     admin::record_event(&transaction, actor, target, what, now).await?;
     transaction.commit().await?;
-    admin::after_commit(ctx, actor, (target, AuditEventKind::PasswordLocked), over);
+    admin::log_change(actor, target, AuditEventKind::PasswordLocked);
     Ok(())
 }

@@ -131,7 +131,7 @@ pub async fn create(
     let what = (AuditEventKind::CreatedByStaff, details);
     admin::record_event(&transaction, actor, user, what, now).await?;
     transaction.commit().await?;
-    admin::after_commit(ctx, actor, (user, AuditEventKind::CreatedByStaff), Vec::new());
+    admin::log_change(actor, user, AuditEventKind::CreatedByStaff);
     Ok(CreatedUser { user, invitation })
 }
 

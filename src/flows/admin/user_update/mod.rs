@@ -4,28 +4,28 @@
 //! at once, the later one is shown what the earlier one changed. The JSON API names only the fields
 //! that change and needs no such check: the others stay as they are in the database.
 
-use serde_json::{Map, Value, json};
+mod changes;
+mod email_move;
+mod permission;
+
+use serde_json::json;
 use thiserror::Error;
 
+use self::changes::{changes, without_new_email};
+use self::email_move::move_to_email;
+use self::permission::ensure_may_save;
 use crate::accounts;
 use crate::accounts::{Account, AccountUpdate};
 use crate::admin;
-use crate::admin::{Actor, AdminError, LockedTarget, lock_target};
+use crate::admin::{Actor, AdminError, lock_target};
 use crate::audit::AuditEventKind;
-use crate::clock::to_micros;
-use crate::config::EmailVerification;
 use crate::context::Context;
-use crate::db::{DbError, Transaction};
+use crate::db::DbError;
 use crate::groups;
 use crate::groups::Group;
-use crate::links;
-use crate::links::Purpose;
-use crate::mail::{EmailContent, EmailKind};
-use crate::outbox;
-use crate::outbox::Recipient;
 use crate::sessions;
 use crate::sessions::EndReason;
-use crate::types::{Email, GroupId, Permission, ProfileField, UserId};
+use crate::types::{GroupId, UserId};
 
 /// What an administrator saves.
 #[derive(Debug, Clone)]
@@ -101,7 +101,7 @@ pub async fn patch(
     change: impl FnOnce(&mut AccountUpdate, &mut Vec<GroupId>),
 ) -> Result<bool, UpdateUserError> {
     let amended = |account: &Account, groups: &[(GroupId, String)]| {
-        let mut edited = edited_of(account);
+        let mut edited = AccountUpdate::of(account);
         let mut groups: Vec<GroupId> = groups.iter().map(|(id, _)| *id).collect();
         change(&mut edited, &mut groups);
         groups.sort_unstable();
@@ -133,7 +133,7 @@ async fn apply(
     }
     let wanted = groups::lock_all(&transaction, &edit.groups).await?;
     let wanted = wanted.ok_or(UpdateUserError::GroupNotFound)?;
-    let (before, after) = (edited_of(&locked.account), &edit.edited);
+    let (before, after) = (AccountUpdate::of(&locked.account), &edit.edited);
     let has_moved = before.email.canonical() != after.email.canonical();
     if has_moved && !ctx.settings.accepts_email(&after.email) {
         return Err(UpdateUserError::LocalEmail);
@@ -188,118 +188,22 @@ async fn apply(
         groups::set_memberships(&transaction, target, &ids).await?;
     }
     if has_moved {
-        move_to_email(ctx, (&transaction, &locked.account), &after.email, edit.is_verified).await?;
+        let account = (&transaction, &locked.account);
+        if !move_to_email(ctx, account, &after.email, edit.is_verified).await? {
+            return Err(UpdateUserError::EmailTaken);
+        }
     }
     let why = match (before.is_active && !after.is_active, has_moved) {
         (true, _) => Some(EndReason::Deactivated),
         (false, true) => Some(EndReason::EmailChanged),
         (false, false) => None,
     };
-    let over = match why {
-        Some(why) => sessions::end_all(&transaction, target, None, why, now).await?,
-        None => Vec::new(),
-    };
+    if let Some(why) = why {
+        sessions::end_all(&transaction, target, None, why, now).await?;
+    }
     let what = (AuditEventKind::ChangedByStaff, json!({ "changes": changes }));
     admin::record_event(&transaction, actor, target, what, now).await?;
     transaction.commit().await?;
-    admin::after_commit(ctx, actor, (target, AuditEventKind::ChangedByStaff), over);
+    admin::log_change(actor, target, AuditEventKind::ChangedByStaff);
     Ok(true)
-}
-
-/// Checks the rules of saving.
-async fn ensure_may_save(
-    transaction: &Transaction,
-    locked: &LockedTarget,
-    after: &AccountUpdate,
-    (wanted, added, has_left): (&[Group], &[&Group], bool),
-) -> Result<(), UpdateUserError> {
-    let (actor, before) = (&locked.actor, edited_of(&locked.account));
-    if !actor.may(Permission::UsersChange) {
-        return Err(AdminError::Forbidden.into());
-    }
-    let is_oneself = actor.id == locked.account.user.id;
-    let is_less = (before.is_active && !after.is_active)
-        || (before.is_staff && !after.is_staff)
-        || (before.is_superuser && !after.is_superuser)
-        || (has_left && !actor.is_superuser);
-    if is_oneself && is_less {
-        return Err(AdminError::OwnAccount.into());
-    }
-    // A colleague with permissions that the actor lacks is neither suspended, demoted nor taken over.
-    let takes_away = is_less || has_left;
-    let becomes_staff = after.is_staff && !before.is_staff;
-    let gained: Vec<&Group> = if becomes_staff { wanted.iter().collect() } else { added.to_vec() };
-    let has_moved = before.email.canonical() != after.email.canonical();
-    if !admin::may_grant(actor, after.is_superuser && !before.is_superuser, &gained)
-        || ((has_moved || takes_away)
-            && !is_oneself
-            && !locked.may_be_taken_over(transaction).await?)
-    {
-        return Err(AdminError::Forbidden.into());
-    }
-    Ok(())
-}
-
-fn edited_of(account: &Account) -> AccountUpdate {
-    let user = &account.user;
-    AccountUpdate {
-        email: user.email.clone(),
-        profile: user.profile.clone(),
-        is_active: account.is_active,
-        is_staff: user.is_staff,
-        is_superuser: user.is_superuser,
-    }
-}
-
-/// Leaves out a new address, which is written by a statement of its own.
-fn without_new_email(before: &AccountUpdate, after: &AccountUpdate) -> AccountUpdate {
-    let is_same = before.email.canonical() == after.email.canonical();
-    let email = if is_same { after.email.clone() } else { before.email.clone() };
-    AccountUpdate { email, ..after.clone() }
-}
-
-/// Lists every changed field with its old and its new value.
-fn changes(before: &AccountUpdate, after: &AccountUpdate) -> Map<String, Value> {
-    let fields = |edited: &AccountUpdate| {
-        let mut fields = vec![("email", json!(edited.email.as_typed()))];
-        let profile = ProfileField::ALL.iter();
-        fields.extend(profile.map(|it| (it.as_str(), json!(edited.profile.to_stored(*it)))));
-        fields.extend([
-            ("is_active", json!(edited.is_active)),
-            ("is_staff", json!(edited.is_staff)),
-            ("is_superuser", json!(edited.is_superuser)),
-        ]);
-        fields
-    };
-    let pairs = fields(before).into_iter().zip(fields(after));
-    let changed = pairs.filter(|((_, old), (_, new))| old != new);
-    changed.map(|((name, old), (_, new))| (name.to_owned(), json!([old, new]))).collect()
-}
-
-/// Moves the account to another address. The old address is notified and can undo it; the new one
-/// gets a link to verify it, unless it counts as verified.
-async fn move_to_email(
-    ctx: &Context,
-    (transaction, account): (&Transaction, &Account),
-    new: &Email,
-    is_verified: bool,
-) -> Result<(), UpdateUserError> {
-    let (user, now) = (account.user.id, ctx.clock.now());
-    if !accounts::change_email(transaction, user, new, is_verified, now).await? {
-        return Err(UpdateUserError::EmailTaken);
-    }
-    let undo = (user, Some(&account.user.email));
-    let undo = links::create(transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
-    let mut content = EmailContent::new(EmailKind::EmailChanged).with_link(undo);
-    content.data.email = Some(new.as_typed().to_owned());
-    content.data.at = Some(to_micros(now));
-    outbox::enqueue(transaction, &ctx.keys, &account.recipient(), &content, now).await?;
-    if !is_verified && ctx.settings.email_verification != EmailVerification::None {
-        let to = Recipient { email: new.clone(), ..account.recipient() };
-        let whose = (user, Some(new));
-        let link = links::create(transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
-        let content = EmailContent::new(EmailKind::VerifyEmail).with_link(link);
-        outbox::enqueue(transaction, &ctx.keys, &to, &content, now).await?;
-    }
-    Ok(())
 }
