@@ -79,7 +79,7 @@ pub async fn notify_existing_owner(
     match throttle::check_rate_limit(&ctx.db, &attempts, now).await {
         Ok(()) => {}
         Err(ThrottleError::TooSoon(_)) => return Ok(()),
-        Err(ThrottleError::Broken(error)) => return Err(error),
+        Err(ThrottleError::Database(error)) => return Err(error),
     }
     let transaction = ctx.db.begin().await?;
     let owner = super::find_by_email(&transaction, email).await?;

@@ -67,7 +67,7 @@ pub enum AdminError {
     LastSuperuser,
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// An account that is locked until the transaction ends, and the actor, both as the database has

@@ -49,7 +49,7 @@ impl<'r> FromRequest<'r> for MaybeAuthenticated {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match authenticate(request).await {
             Ok(user) => Outcome::Success(Self(Some(user))),
-            Err(error @ Error::Broken(_)) => Outcome::Error((error.store_in(request), ())),
+            Err(error @ Error::Database(_)) => Outcome::Error((error.store_in(request), ())),
             Err(_) => Outcome::Success(Self(None)),
         }
     }
@@ -115,7 +115,7 @@ pub(crate) async fn session_in_cookies(
     let Some(token) = cookies.access else { return Ok(None) };
     match sessions::find_by_access_token(ctx, token).await {
         Ok(session) => Ok(Some(session.session)),
-        Err(AccessError::Broken(error)) => Err(error.into()),
+        Err(AccessError::Database(error)) => Err(error.into()),
         Err(AccessError::Token(_) | AccessError::Session(_)) => Ok(None),
     }
 }
@@ -130,7 +130,7 @@ fn access_error(error: AccessError) -> Error {
         AccessError::Token(error) => not_valid_for_any_type(token_message(error)),
         AccessError::Session(invalid) => session_error(invalid)
             .unwrap_or_else(|| not_valid_for_any_type(Sentence::new("api.token.blacklisted"))),
-        AccessError::Broken(error) => error.into(),
+        AccessError::Database(error) => error.into(),
     }
 }
 
@@ -149,7 +149,7 @@ pub(crate) fn refresh_error(error: RefreshError) -> Error {
         }
         RefreshError::Session(invalid) => session_error(invalid).unwrap_or_else(blacklisted),
         RefreshError::Reused => blacklisted(),
-        RefreshError::Broken(error) => error.into(),
+        RefreshError::Database(error) => error.into(),
     }
 }
 
@@ -161,7 +161,7 @@ pub(crate) fn check_error(error: RefreshError) -> Error {
             session_error(invalid).unwrap_or_else(blacklisted_on_check)
         }
         RefreshError::Reused => blacklisted_on_check(),
-        RefreshError::Broken(error) => error.into(),
+        RefreshError::Database(error) => error.into(),
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) enum Error {
     /// The queue for password hashing is full.
     Busy,
     /// The database failed.
-    Broken(DbError),
+    Database(DbError),
 }
 
 impl From<ErrorDetail> for Error {
@@ -45,7 +45,7 @@ impl From<FieldErrors> for Error {
 
 impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
-        Self::Broken(error)
+        Self::Database(error)
     }
 }
 
@@ -59,7 +59,7 @@ impl From<ThrottleError> for Error {
     fn from(error: ThrottleError) -> Self {
         match error {
             ThrottleError::TooSoon(wait) => ErrorDetail::throttled(wait).into(),
-            ThrottleError::Broken(error) => error.into(),
+            ThrottleError::Database(error) => error.into(),
         }
     }
 }
@@ -73,7 +73,7 @@ impl Error {
             AuthError::TooSoon(wait) => ErrorDetail::throttled(wait).into(),
             AuthError::Closed => ErrorDetail::too_many_failures().into(),
             AuthError::Busy(full) => full.into(),
-            AuthError::Broken(error) => error.into(),
+            AuthError::Database(error) => error.into(),
         }
     }
 
@@ -83,8 +83,8 @@ impl Error {
             Self::Fields(_) => Status::BadRequest,
             Self::Refused(detail) => detail.status,
             Self::Busy => Status::ServiceUnavailable,
-            Self::Broken(error) if error.is_unavailable() => Status::ServiceUnavailable,
-            Self::Broken(_) => Status::InternalServerError,
+            Self::Database(error) if error.is_unavailable() => Status::ServiceUnavailable,
+            Self::Database(_) => Status::InternalServerError,
         };
         request.local_cache(|| GuardError(Some(self)));
         status
@@ -116,11 +116,11 @@ fn log_unexpected(error: &Error, request: &Request<'_>) -> Status {
     let ctx = request.rocket().state::<Context>();
     let id = ctx.map(|ctx| request_info::of(request, ctx).request_id.as_str()).unwrap_or_default();
     match error {
-        Error::Broken(error) if error.is_unavailable() => {
+        Error::Database(error) if error.is_unavailable() => {
             tracing::error!(%error, request.id = id, "the database is not available");
             Status::ServiceUnavailable
         }
-        Error::Broken(error) => {
+        Error::Database(error) => {
             tracing::error!(%error, request.id = id, "a request failed");
             Status::InternalServerError
         }

@@ -34,7 +34,7 @@ pub(super) async fn change(
         }
         Err(SetPasswordError::Unknown) => Err(CommandError::line(language.say("cli.no_account"))),
         Err(SetPasswordError::NotTaken(error)) => Err(new_password_error(language, &error)),
-        Err(SetPasswordError::Broken(error)) => Err(CommandError::line(
+        Err(SetPasswordError::Database(error)) => Err(CommandError::line(
             language.tell("cli.cannot_start", &[("why", &error.to_string())]),
         )),
     }

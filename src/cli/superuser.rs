@@ -30,7 +30,7 @@ pub(super) async fn create(
         Err(SetupError::EmailTaken) => Err(CommandError::line(language.say("email.taken"))),
         Err(SetupError::LocalEmail) => Err(CommandError::line(language.say("email.local"))),
         Err(SetupError::PasswordRejected(error)) => Err(new_password_error(language, &error)),
-        Err(error @ (SetupError::BadLink | SetupError::Broken(_))) => Err(CommandError::line(
+        Err(error @ (SetupError::BadLink | SetupError::Database(_))) => Err(CommandError::line(
             language.tell("cli.cannot_start", &[("why", &error.to_string())]),
         )),
     }

@@ -152,7 +152,7 @@ async fn rejection_without_bearer(ctx: &Context, request: &Request<'_>) -> Optio
         }
         Err(AccessError::Session(_) | AccessError::Token(_)) => Some(FOREIGN),
         // `auth_unavailable` has logged the database error.
-        Err(AccessError::Broken(error)) => {
+        Err(AccessError::Database(error)) => {
             let unknown = guards::auth_unavailable(&error, request_info::of(request, ctx));
             Some((unknown.0, refusals::IS_LOGGED))
         }

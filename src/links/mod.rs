@@ -65,7 +65,7 @@ pub enum LinkError {
     Invalid,
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Stores a link without a user.

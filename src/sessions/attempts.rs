@@ -92,14 +92,14 @@ pub enum AuthError {
     Busy(#[from] QueueFull),
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 impl From<HashKindsError> for AuthError {
     fn from(error: HashKindsError) -> Self {
         match error {
             HashKindsError::Busy(full) => Self::Busy(full),
-            HashKindsError::Broken(error) => Self::Broken(error),
+            HashKindsError::Database(error) => Self::Database(error),
         }
     }
 }
@@ -109,7 +109,7 @@ impl From<ThrottleError> for AuthError {
         match error {
             ThrottleError::TooSoon(throttle::CLOSED) => Self::Closed,
             ThrottleError::TooSoon(wait) => Self::TooSoon(wait),
-            ThrottleError::Broken(error) => Self::Broken(error),
+            ThrottleError::Database(error) => Self::Database(error),
         }
     }
 }

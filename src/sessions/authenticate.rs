@@ -64,7 +64,7 @@ pub enum AccessError {
     Session(#[from] SessionInvalid),
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Authenticates a request. An expired access cookie is refreshed silently with the refresh cookie.
@@ -103,7 +103,7 @@ async fn authenticate(
     if let Some(token) = credentials.bearer {
         return Ok(match find_by_access_token(ctx, token).await {
             Ok(session) => AuthState::SignedIn { session, renewed: None },
-            Err(AccessError::Broken(error)) => return Err(error),
+            Err(AccessError::Database(error)) => return Err(error),
             Err(AccessError::Token(_) | AccessError::Session(_)) => {
                 AuthState::Anonymous { dead_cookies: DeadCookies::default() }
             }
@@ -116,7 +116,7 @@ async fn authenticate(
             Ok(session) => return Ok(AuthState::SignedIn { session, renewed: None }),
             Err(AccessError::Session(_)) => dead_cookies.access = true,
             Err(AccessError::Token(error)) => has_run_out = error == TokenError::Expired,
-            Err(AccessError::Broken(error)) => return Err(error),
+            Err(AccessError::Database(error)) => return Err(error),
         }
     }
     if let Some(token) = credentials.refresh {
@@ -166,7 +166,7 @@ async fn by_refresh_token(
             let renewed = Some(Box::new(tokens));
             Ok(session.map(|session| AuthState::SignedIn { session, renewed }).ok_or(true))
         }
-        Err(RefreshError::Broken(error)) => Err(error),
+        Err(RefreshError::Database(error)) => Err(error),
         Err(
             RefreshError::Session(_)
             | RefreshError::Reused

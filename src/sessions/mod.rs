@@ -161,7 +161,7 @@ pub async fn check_token(ctx: &Context, token: &str) -> Result<(), RefreshError>
         }
         Err(AccessError::Token(error)) => Err(error.into()),
         Err(AccessError::Session(invalid)) => Err(invalid.into()),
-        Err(AccessError::Broken(error)) => Err(error.into()),
+        Err(AccessError::Database(error)) => Err(error.into()),
     }
 }
 

@@ -146,7 +146,7 @@ pub enum RefreshError {
     Reused,
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Why a session ended. The names are stored.

@@ -81,7 +81,7 @@ pub enum ThrottleError {
     TooSoon(Duration),
     /// The database could not count.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Counts an attempt on every key; if one of them must wait, counts none.

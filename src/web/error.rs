@@ -26,7 +26,7 @@ pub enum Error {
     ReauthenticationRequired(String),
     /// The database failed.
     #[error("the database failed: {0}")]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
     /// The queue for password hashing is full.
     #[error(transparent)]
     Busy(#[from] QueueFull),
@@ -57,7 +57,7 @@ impl<'r> Responder<'r, 'static> for Error {
                 tracing::warn!(request.id = id, "refused: too many are waiting");
                 Err(Status::ServiceUnavailable)
             }
-            Self::Broken(error) if error.is_unavailable() => {
+            Self::Database(error) if error.is_unavailable() => {
                 tracing::error!(%error, request.id = id, "the database is not available");
                 Err(Status::ServiceUnavailable)
             }

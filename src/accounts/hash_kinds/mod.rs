@@ -22,7 +22,7 @@ pub enum HashKindsError {
     Busy(#[from] QueueFull),
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Returns the kinds of hashes that are stored, without those that are too expensive to compute.

@@ -61,7 +61,7 @@ async fn create(
     {
         Ok(_) => Ok(DetailResponse::ok("api.ok")),
         Err(VerifyError::Link(LinkError::Invalid)) => Err(ErrorDetail::not_found().into()),
-        Err(VerifyError::Link(LinkError::Broken(error))) => Err(error.into()),
+        Err(VerifyError::Link(LinkError::Database(error))) => Err(error.into()),
         Err(VerifyError::NotProved(error)) => Err(Error::from_auth(error, || {
             FieldErrors::on("password", Sentence::new("api.email_verification.wrong_password"))
                 .into()

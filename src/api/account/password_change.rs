@@ -91,7 +91,7 @@ fn change_error(error: PasswordChangeError) -> Error {
         PasswordChangeError::NotProved(error) => Error::from_auth(error, || {
             FieldErrors::on("old_password", Sentence::new("api.password.wrong_old")).into()
         }),
-        PasswordChangeError::Broken(error) => error.into(),
+        PasswordChangeError::Database(error) => error.into(),
     }
 }
 

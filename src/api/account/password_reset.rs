@@ -72,6 +72,6 @@ async fn update(
             Err(FieldErrors::on("token", Sentence::new("api.password_reset.invalid_token")).into())
         }
         Err(PasswordResetError::NotTaken(error)) => Err(new_password_error(error)),
-        Err(PasswordResetError::Broken(error)) => Err(error.into()),
+        Err(PasswordResetError::Database(error)) => Err(error.into()),
     }
 }

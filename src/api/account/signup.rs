@@ -172,7 +172,7 @@ fn signup_error(error: SignupError) -> Error {
         }
         SignupError::NotTaken(NewPasswordError::Busy(full)) => full.into(),
         SignupError::NotNow(error) => error.into(),
-        SignupError::Broken(error) => error.into(),
+        SignupError::Database(error) => error.into(),
     }
 }
 

@@ -129,7 +129,7 @@ fn social_error(error: SocialLoginError, ctx: &Context) -> Error {
             FieldErrors::on("email", Sentence::new("api.social.no_email")).into()
         }
         SocialLoginError::NotNow(error) => error.into(),
-        SocialLoginError::Broken(error) => error.into(),
+        SocialLoginError::Database(error) => error.into(),
     }
 }
 

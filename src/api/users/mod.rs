@@ -149,7 +149,7 @@ fn admin_error(error: AdminError) -> Error {
         AdminError::Forbidden => return ErrorDetail::forbidden().into(),
         AdminError::OwnAccount => "admin.user_action.yourself",
         AdminError::LastSuperuser => "admin.user_action.last_superuser",
-        AdminError::Broken(error) => return error.into(),
+        AdminError::Database(error) => return error.into(),
     };
     FieldErrors::on(NON_FIELD_ERRORS, Sentence::new(key)).into()
 }

@@ -34,7 +34,7 @@ pub enum DeletionError {
     LastSuperuser,
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Schedules the deletion of the user's own account, ends its sessions, and returns when it is due. A

@@ -48,7 +48,7 @@ pub enum EmailChangeError {
     NotProved(#[from] AuthError),
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Starts a change: sends an e-mail to the new address. A user without a password has just been

@@ -45,7 +45,7 @@ pub enum ResendError {
     NotNow(#[from] ThrottleError),
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Sends the link again to a signed-in user.

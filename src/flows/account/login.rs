@@ -192,7 +192,7 @@ fn is_allowed(verdict: Result<(), ThrottleError>, info: &RequestInfo) -> Result<
             tracing::info!(request.id = info.request_id, "no e-mail: there were enough");
             Ok(false)
         }
-        Err(ThrottleError::Broken(error)) => Err(error),
+        Err(ThrottleError::Database(error)) => Err(error),
     }
 }
 

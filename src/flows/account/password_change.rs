@@ -29,7 +29,7 @@ pub enum SetPasswordError {
     NotTaken(#[from] NewPasswordError),
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Why the owner could not change the password.
@@ -43,7 +43,7 @@ pub enum PasswordChangeError {
     NotTaken(#[from] NewPasswordError),
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Changes the password of a user who knows the current one, and ends the user's other sessions.

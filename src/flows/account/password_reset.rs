@@ -56,7 +56,7 @@ pub enum PasswordResetError {
     NotTaken(#[from] NewPasswordError),
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Requests a link. The answer does not reveal whether the address has an account.

@@ -47,7 +47,7 @@ pub enum StrengthError {
     Busy(#[from] QueueFull),
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Returns everything that is wrong with a password, or nothing: what the form would answer.

@@ -90,7 +90,7 @@ pub enum SignupError {
     NotNow(#[from] ThrottleError),
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Creates an account, and logs it in unless its address must be verified first. Ends the session that
@@ -160,7 +160,7 @@ async fn explain_taken(
 ) -> Result<SignupError, DbError> {
     let proved = match sessions::verify_password(ctx, email, password, info).await {
         Ok(proved) => proved,
-        Err(AuthError::Broken(error)) => return Err(error),
+        Err(AuthError::Database(error)) => return Err(error),
         Err(_) => return Ok(SignupError::EmailTaken),
     };
     proved.refund_attempt(ctx).await?;

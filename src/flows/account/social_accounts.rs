@@ -23,7 +23,7 @@ pub enum ConnectError {
     Refused,
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Why a provider was not disconnected.
@@ -34,7 +34,7 @@ pub enum DisconnectError {
     Stays,
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Connects a provider's user to the account of the signed-in user, unless it is connected to an

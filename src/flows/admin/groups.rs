@@ -32,7 +32,7 @@ pub enum GroupError {
     NameTaken,
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Tells whether a user may change or delete a group that grants these permissions.

@@ -33,7 +33,7 @@ pub enum SetupError {
     PasswordRejected(#[from] NewPasswordError),
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Creates a setup link; `None` when a superuser exists.

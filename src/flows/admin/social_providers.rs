@@ -32,7 +32,7 @@ pub enum ProviderError {
     Issuer(#[from] OAuthError),
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 /// Registers a provider after its issuer has answered.

@@ -43,7 +43,7 @@ pub enum CreateUserError {
 
 impl From<DbError> for CreateUserError {
     fn from(error: DbError) -> Self {
-        Self::Admin(AdminError::Broken(error))
+        Self::Admin(AdminError::Database(error))
     }
 }
 

@@ -94,6 +94,6 @@ fn rejection(error: DeletionError, request: &RequestContext<'_>) -> Result<Rejec
         DeletionError::NotProved(error) => {
             Rejection::not_authenticated(&request.page, "password", error)
         }
-        DeletionError::Broken(error) => Err(error.into()),
+        DeletionError::Database(error) => Err(error.into()),
     }
 }

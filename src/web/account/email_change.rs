@@ -86,6 +86,6 @@ fn rejection(error: EmailChangeError, request: &RequestContext<'_>) -> Result<Re
         EmailChangeError::NotProved(error) => {
             Rejection::not_authenticated(&request.page, "password", error)
         }
-        EmailChangeError::Broken(error) => Err(error.into()),
+        EmailChangeError::Database(error) => Err(error.into()),
     }
 }

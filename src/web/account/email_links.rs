@@ -267,7 +267,7 @@ async fn run(
     match result {
         Ok(()) => done(action.flash(), request).await,
         Err(LinkError::Invalid) => dead_link(token, request).await.map(Response::Page),
-        Err(LinkError::Broken(error)) => Err(error.into()),
+        Err(LinkError::Database(error)) => Err(error.into()),
     }
 }
 
@@ -293,7 +293,7 @@ async fn verify(
         Err(VerifyError::Link(LinkError::Invalid)) => {
             dead_link(token, request).await.map(Response::Page)
         }
-        Err(VerifyError::Link(LinkError::Broken(error))) => Err(error.into()),
+        Err(VerifyError::Link(LinkError::Database(error))) => Err(error.into()),
     }
 }
 

@@ -33,7 +33,7 @@ async fn create(
         Err(ResendError::NotNow(ThrottleError::TooSoon(wait))) => {
             return message_page::too_soon(&request.page, wait).map(Response::Page);
         }
-        Err(ResendError::NotNow(ThrottleError::Broken(error)) | ResendError::Broken(error)) => {
+        Err(ResendError::NotNow(ThrottleError::Database(error)) | ResendError::Database(error)) => {
             return Err(error.into());
         }
     }

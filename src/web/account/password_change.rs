@@ -123,6 +123,6 @@ fn rejection(error: PasswordChangeError, request: &RequestContext<'_>) -> Result
         PasswordChangeError::NotTaken(error) => {
             Rejection::new_password_rejected("new_password1", error)
         }
-        PasswordChangeError::Broken(error) => Err(error.into()),
+        PasswordChangeError::Database(error) => Err(error.into()),
     }
 }

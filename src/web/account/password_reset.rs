@@ -200,6 +200,6 @@ async fn reject(
             let rejection = Rejection::new_password_rejected("new_password1", error)?;
             form.reject(rejection, request).await
         }
-        PasswordResetError::Broken(error) => Err(error.into()),
+        PasswordResetError::Database(error) => Err(error.into()),
     }
 }

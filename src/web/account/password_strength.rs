@@ -86,7 +86,9 @@ async fn create(
         Err(StrengthError::NotNow(ThrottleError::TooSoon(wait))) => {
             return Ok(StrengthResponse::TooSoon((), retry::retry_after(wait)));
         }
-        Err(StrengthError::NotNow(ThrottleError::Broken(error)) | StrengthError::Broken(error)) => {
+        Err(
+            StrengthError::NotNow(ThrottleError::Database(error)) | StrengthError::Database(error),
+        ) => {
             return Err(error.into());
         }
         Err(StrengthError::Busy(full)) => return Err(full.into()),

@@ -158,7 +158,7 @@ async fn reject(
         SignupError::LocalEmail => Rejection::on_field("email", "email.local"),
         SignupError::NotTaken(error) => Rejection::new_password_rejected("password1", error)?,
         SignupError::NotNow(error) => Rejection::throttled(page, error)?,
-        SignupError::Broken(error) => return Err(error.into()),
+        SignupError::Database(error) => return Err(error.into()),
     };
     form.reject(rejection, request).await
 }

@@ -97,6 +97,6 @@ async fn destroy(
             )?;
             Ok(Response::Page(page.with_status(Status::UnprocessableEntity)))
         }
-        Err(DisconnectError::Broken(error)) => Err(error.into()),
+        Err(DisconnectError::Database(error)) => Err(error.into()),
     }
 }

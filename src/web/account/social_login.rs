@@ -172,7 +172,7 @@ async fn rejected_connection(
 ) -> Result<Response, Error> {
     match error {
         ConnectError::Refused => message(slug, (Status::UnprocessableEntity, text), request).await,
-        ConnectError::Broken(error) => Err(error.into()),
+        ConnectError::Database(error) => Err(error.into()),
     }
 }
 
@@ -226,8 +226,8 @@ pub(crate) async fn failure_response(
         SocialLoginError::NotNow(ThrottleError::TooSoon(wait)) => {
             return message_page::too_soon(page, wait).map(Response::Page);
         }
-        SocialLoginError::NotNow(ThrottleError::Broken(error))
-        | SocialLoginError::Broken(error) => {
+        SocialLoginError::NotNow(ThrottleError::Database(error))
+        | SocialLoginError::Database(error) => {
             return Err(error.into());
         }
         SocialLoginError::Provider(OAuthError::Refused(_)) => {

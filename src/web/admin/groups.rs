@@ -224,7 +224,7 @@ async fn destroy(
             Err(Status::Forbidden.into())
         }
         Err(GroupError::NotFound | GroupError::NameTaken) => Err(Status::NotFound.into()),
-        Err(GroupError::Broken(error)) => Err(error.into()),
+        Err(GroupError::Database(error)) => Err(error.into()),
     }
 }
 
@@ -253,7 +253,7 @@ fn rejection(error: GroupError) -> Result<Rejection, Error> {
             Ok(Rejection::on_field("permissions", "permission.above_member"))
         }
         GroupError::NameTaken => Ok(Rejection::on_field("name", "admin.groups.name_taken")),
-        GroupError::Broken(error) => Err(error.into()),
+        GroupError::Database(error) => Err(error.into()),
     }
 }
 

@@ -164,7 +164,7 @@ async fn reject(
         SetupError::PasswordRejected(error) => {
             Rejection::new_password_rejected("password1", error)?
         }
-        SetupError::Broken(error) => return Err(error.into()),
+        SetupError::Database(error) => return Err(error.into()),
     };
     form.reject(rejection, request).await
 }

@@ -74,7 +74,7 @@ impl Rejection {
     pub(crate) fn throttled(page: &PageContext, error: ThrottleError) -> Result<Self, Error> {
         match error {
             ThrottleError::TooSoon(wait) => Ok(Self::too_soon(page, "form.too_soon", wait)),
-            ThrottleError::Broken(error) => Err(error.into()),
+            ThrottleError::Database(error) => Err(error.into()),
         }
     }
 
@@ -89,7 +89,7 @@ impl Rejection {
             AuthError::TooSoon(wait) => Ok(Self::too_soon(page, "form.too_soon", wait)),
             AuthError::Closed => Ok(Self::locked()),
             AuthError::Busy(full) => Err(full.into()),
-            AuthError::Broken(error) => Err(error.into()),
+            AuthError::Database(error) => Err(error.into()),
         }
     }
 

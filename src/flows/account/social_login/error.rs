@@ -35,5 +35,5 @@ pub enum SocialLoginError {
     NotNow(#[from] ThrottleError),
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }

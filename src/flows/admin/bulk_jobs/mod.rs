@@ -138,13 +138,13 @@ pub enum BulkJobError {
     TooLate,
     /// The database failed.
     #[error(transparent)]
-    Broken(#[from] DbError),
+    Database(#[from] DbError),
 }
 
 impl From<AdminError> for BulkJobError {
     fn from(error: AdminError) -> Self {
         match error {
-            AdminError::Broken(error) => Self::Broken(error),
+            AdminError::Database(error) => Self::Database(error),
             AdminError::NotFound
             | AdminError::Forbidden
             | AdminError::OwnAccount

@@ -76,7 +76,7 @@ pub enum UpdateUserError {
 
 impl From<DbError> for UpdateUserError {
     fn from(error: DbError) -> Self {
-        Self::Admin(AdminError::Broken(error))
+        Self::Admin(AdminError::Database(error))
     }
 }
 

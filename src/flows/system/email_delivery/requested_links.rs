@@ -60,7 +60,7 @@ async fn may_send_verification(ctx: &Context, user: UserId) -> Result<bool, DbEr
             tracing::info!(user.id = user.0, "no e-mail: there were enough");
             Ok(false)
         }
-        Err(ThrottleError::Broken(error)) => Err(error),
+        Err(ThrottleError::Database(error)) => Err(error),
     }
 }
 

@@ -193,7 +193,7 @@ async fn create(
     let request = ActionRequest { action, suspension: form.suspension.value().unwrap_or_default() };
     match flows::admin::bulk_jobs::enqueue(ctx, actor, request, selection).await {
         Ok(id) => Ok(Response::redirect_to(paths::admin_bulk_job(id))),
-        Err(AdminError::Broken(error)) => Err(error.into()),
+        Err(AdminError::Database(error)) => Err(error.into()),
         Err(_) => Err(Status::Forbidden.into()),
     }
 }

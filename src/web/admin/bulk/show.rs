@@ -123,7 +123,7 @@ fn reject(error: BulkJobError) -> Error {
     match error {
         BulkJobError::NotFound | BulkJobError::TooLate => Status::NotFound.into(),
         BulkJobError::Forbidden => Status::Forbidden.into(),
-        BulkJobError::Broken(error) => error.into(),
+        BulkJobError::Database(error) => error.into(),
     }
 }
 

@@ -149,7 +149,7 @@ async fn destroy(
     let actor = Actor { user: reader.0.user(), info: request.info };
     match flows::admin::social_providers::delete(ctx, actor, &provider).await {
         Ok(()) => Ok(saved(&request, Flash::ProviderDeleted)),
-        Err(ProviderError::Broken(error)) => Err(error.into()),
+        Err(ProviderError::Database(error)) => Err(error.into()),
         Err(_) => Err(Status::NotFound.into()),
     }
 }
@@ -182,7 +182,7 @@ async fn save(
 fn rejection(error: ProviderError) -> Result<Rejection, Error> {
     match error {
         ProviderError::NotFound => Err(Status::NotFound.into()),
-        ProviderError::Broken(error) => Err(error.into()),
+        ProviderError::Database(error) => Err(error.into()),
         ProviderError::SlugTaken => Ok(Rejection::on_field("slug", "admin.social.slug_taken")),
         ProviderError::Issuer(OAuthError::Unreachable(_)) => {
             Ok(Rejection::on_field("issuer", "admin.social.issuer_unreachable"))

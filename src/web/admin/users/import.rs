@@ -109,7 +109,7 @@ async fn preview(
         .await;
         match planned {
             Ok(id) => Some(id),
-            Err(AdminError::Broken(error)) => return Err(error.into()),
+            Err(AdminError::Database(error)) => return Err(error.into()),
             Err(_) => return Err(Status::Forbidden.into()),
         }
     };

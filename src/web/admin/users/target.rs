@@ -58,7 +58,7 @@ pub(crate) fn rejection(error: AdminError) -> Result<Rejection, Error> {
         AdminError::Forbidden => Err(Status::Forbidden.into()),
         AdminError::OwnAccount => Ok(Rejection::on_form("admin.user_action.yourself")),
         AdminError::LastSuperuser => Ok(Rejection::on_form("admin.user_action.last_superuser")),
-        AdminError::Broken(error) => Err(error.into()),
+        AdminError::Database(error) => Err(error.into()),
     }
 }
 

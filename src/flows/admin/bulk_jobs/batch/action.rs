@@ -36,7 +36,7 @@ pub(super) async fn run_action_batch(
                 part.commit().await?;
                 batch.progress.skipped += 1;
             }
-            Err(AdminError::Broken(error)) => {
+            Err(AdminError::Database(error)) => {
                 part.roll_back().await?;
                 batch.skip_row(job, id.0, error)?;
             }

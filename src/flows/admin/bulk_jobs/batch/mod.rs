@@ -89,7 +89,7 @@ async fn run_batch(
     accounts::lock_superusers(&transaction).await?;
     let staff = match admin::reload_actor(&transaction, job.actor).await {
         Ok(staff) => Some(staff),
-        Err(AdminError::Broken(error)) => return Err(error),
+        Err(AdminError::Database(error)) => return Err(error),
         Err(_) => None,
     };
     let is_import = job.kind == Some(BulkJobKind::Import);

@@ -37,7 +37,7 @@ pub(super) async fn run_undo_batch(
                 part.commit().await?;
                 batch.add_change(id, AuditEventKind::UndoneByStaff);
             }
-            Err(AdminError::Broken(error)) => {
+            Err(AdminError::Database(error)) => {
                 part.roll_back().await?;
                 batch.skip_row(job, id.0, error)?;
             }
