@@ -22,25 +22,25 @@ macro_rules! choice {
 }
 
 choice! {
-    /// Whether and when people must prove that their address is theirs.
+    /// Whether and when users must verify their e-mail address.
     EmailVerification {
         /// Never.
         None = "none",
-        /// They are reminded.
+        /// Users are reminded.
         #[default]
         Optional = "optional",
-        /// Nobody is let in before.
+        /// Before a user may log in.
         Mandatory = "mandatory",
     }
 }
 
 choice! {
-    /// Whether strangers may join.
+    /// Whether visitors may sign up.
     SignupMode {
         /// They may.
         #[default]
         Open = "open",
-        /// Only an administrator makes accounts.
+        /// Only an administrator creates accounts.
         Closed = "closed",
     }
 }
@@ -48,10 +48,10 @@ choice! {
 choice! {
     /// How log lines are written.
     LogFormat {
-        /// For people.
+        /// As plain text.
         #[default]
         Text = "text",
-        /// One JSON object a line.
+        /// One JSON object per line.
         Json = "json",
     }
 }
@@ -61,7 +61,7 @@ choice! {
     LogLevel {
         /// None.
         Off = "off",
-        /// What is broken.
+        /// Failures.
         Critical = "critical",
         /// One line per outcome.
         #[default]
@@ -71,21 +71,21 @@ choice! {
     }
 }
 
-/// What access tokens may say of a person beyond who it is.
+/// A claim about the user that access tokens may have besides the ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CustomClaim {
     /// The address.
     Email,
     /// The name.
     Name,
-    /// Whether the person is staff.
+    /// Whether the user is staff.
     IsStaff,
-    /// The names of the person's groups.
+    /// The names of the user's groups.
     Groups,
 }
 
 impl CustomClaim {
-    /// The claim's name.
+    /// Returns the claim's name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,17 +6,17 @@ use std::str::FromStr;
 use super::problem::NotAllowed;
 use crate::types::Email;
 
-/// Who e-mails are from: an address, and perhaps a name, as in `Daemun <no-reply@localhost>`.
+/// The sender of e-mails: an address, and perhaps a name, as in `Daemun <no-reply@localhost>`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailFrom {
     /// The name that mail programs show; `None` shows the address.
     pub name: Option<String>,
-    /// The address, to which what cannot be delivered comes back.
+    /// The address, to which undeliverable e-mails are returned.
     pub email: Email,
 }
 
 impl MailFrom {
-    /// Whether nobody outside this machine can answer, or believe, this address.
+    /// Returns whether the address is local, so that no mail from elsewhere reaches it.
     #[must_use]
     pub fn is_local(&self) -> bool {
         self.email.is_local()
@@ -56,7 +56,7 @@ impl fmt::Display for MailFrom {
     }
 }
 
-/// The site's own address is nobody's personal data.
+/// Debug output contains the site's own address, which is not personal data.
 impl fmt::Debug for MailFrom {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MailFrom({self})")

@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 use super::problem::NotAllowed;
 use super::public_url::is_loopback;
 
-/// Where mail programs hand in e-mails over TLS from the start (RFC 8314, 3.3).
+/// The port for submission over TLS from the start (RFC 8314, 3.3).
 const SUBMISSIONS_PORT: u16 = 465;
 
-/// Where mail programs hand in e-mails and ask for TLS (RFC 6409, 3.1).
+/// The port for submission with STARTTLS (RFC 6409, 3.1).
 const SUBMISSION_PORT: u16 = 587;
 
 /// Where e-mails go.
@@ -28,19 +28,19 @@ pub enum MailUrl {
     Smtp(MailServer),
 }
 
-/// A mail server, and how it is spoken to.
+/// A mail server, and how to connect to it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MailServer {
     host: Host,
     /// The port, never 0.
     pub port: u16,
-    /// What keeps the e-mails from being read on their way.
+    /// How the connection is encrypted.
     pub security: MailSecurity,
-    /// Who logs in there, if anybody.
+    /// The credentials, if the server needs any.
     pub login: Option<MailLogin>,
 }
 
-/// What keeps e-mails from being read on their way to the mail server.
+/// How the connection to the mail server is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailSecurity {
     /// `smtps://`: TLS from the first byte.
@@ -63,7 +63,7 @@ pub struct MailLogin {
 }
 
 impl MailServer {
-    /// The name or the address of the host, an IPv6 address without brackets.
+    /// Returns the name or the address of the host, an IPv6 address without brackets.
     #[must_use]
     pub fn host(&self) -> String {
         match &self.host {
@@ -73,13 +73,13 @@ impl MailServer {
         }
     }
 
-    /// Whether the server is this machine.
+    /// Returns whether the server is this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
     }
 
-    /// Whether e-mails can be read on their way.
+    /// Returns whether e-mails can be read on their way.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
         self.security == MailSecurity::None && !self.is_loopback()
@@ -99,7 +99,7 @@ impl FromStr for MailServer {
 
     fn from_str(text: &str) -> Result<Self, NotAllowed> {
         let url = Url::parse(text).map_err(|_| NotAllowed)?;
-        // The host of a scheme that the web does not know is read as it stands; this reads it anew.
+        // The host of a scheme that the web does not know is not parsed by `url`; this parses it.
         let host = Host::parse(url.host_str().ok_or(NotAllowed)?).map_err(|_| NotAllowed)?;
         let is_named = match &host {
             Host::Domain(name) => {
@@ -125,7 +125,7 @@ impl FromStr for MailServer {
     }
 }
 
-/// Both or neither of name and password.
+/// Reads the name and the password: both or neither.
 fn login(url: &Url) -> Result<Option<MailLogin>, NotAllowed> {
     let decoded = |text: &str| {
         let text = percent_decode_str(text).decode_utf8().map_err(|_| NotAllowed)?;
@@ -142,7 +142,7 @@ fn login(url: &Url) -> Result<Option<MailLogin>, NotAllowed> {
     }
 }
 
-/// The password is left out, and the name too: it is mostly somebody's address.
+/// Leaves out the password, and the name too, which is usually an e-mail address.
 impl fmt::Display for MailServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.security == MailSecurity::Tls { "smtps" } else { "smtp" };

@@ -128,7 +128,7 @@ impl std::fmt::Debug for Given {
     }
 }
 
-/// Whether an address is that of a proxy in `trusted_proxies`.
+/// Returns whether an address is that of a proxy in `trusted_proxies`.
 #[must_use]
 pub fn is_trusted(address: IpAddr, trusted_proxies: &[IpNet]) -> bool {
     trusted_proxies.iter().any(|network| network.contains(&address))
@@ -207,22 +207,22 @@ impl Settings {
         reader.finish().map(|()| settings)
     }
 
-    /// Whether an account may have an address. No mail from here reaches a local one, so it
+    /// Returns whether an account may have an address. No mail from here reaches a local one, so it
     /// cannot be verified.
     #[must_use]
     pub fn accepts_email(&self, email: &Email) -> bool {
         self.allow_local_email || !email.is_local()
     }
 
-    /// Whether a superuser may have an address who is made by the owner of the machine: to try
-    /// the program out on one machine, a local address will do.
+    /// Returns whether a superuser who is created on this machine may have an address: to try the
+    /// program out on one machine, a local address is enough.
     #[must_use]
     pub fn accepts_superuser_email(&self, email: &Email) -> bool {
         self.public_url.is_loopback() || self.accepts_email(email)
     }
 
-    /// Whether people get the e-mails that are written to them: files are for trying things out, and
-    /// users of a real site cannot read them.
+    /// Returns whether users can get their e-mails: files are for trying the program out, and users of
+    /// a real site cannot read them.
     #[must_use]
     pub fn delivers_mail(&self) -> bool {
         self.mail_url != MailUrl::File || !self.public_url.is_https()
@@ -239,14 +239,13 @@ impl Settings {
     }
 }
 
-/// Rocket's own figment (`Rocket.toml` and `ROCKET_…`) on top of what Daemun prefers.
+/// Returns Rocket's own figment (`Rocket.toml` and `ROCKET_…`) on top of Daemun's defaults.
 #[must_use]
 pub fn figment() -> Figment {
     rocket::Config::figment().join(("address", "127.0.0.1")).join(("log_level", "normal"))
 }
 
-/// The language in which the person at the terminal reads, as the system tells it (POSIX locale
-/// variables in their order of precedence).
+/// Returns the language of the terminal, from the POSIX locale variables in their order of precedence.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one module that looks at the environment")]
 pub fn terminal_locale() -> String {

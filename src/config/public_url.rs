@@ -8,7 +8,7 @@ use url::{Host, Origin, Url};
 
 use super::problem::NotAllowed;
 
-/// The origin under which people reach the site: scheme, host and port, nothing behind.
+/// The origin under which users reach the site: scheme, host and port, nothing behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl {
     origin: String,
@@ -22,20 +22,20 @@ impl PublicUrl {
         format!("http://localhost:{port}").parse().expect("localhost and a port are an origin")
     }
 
-    /// The origin as browsers write it: `https://accounts.example.com`.
+    /// Returns the origin as browsers write it: `https://accounts.example.com`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.origin
     }
 
-    /// Host and port as they stand in a request's `Host`.
+    /// Returns host and port as in a request's `Host`.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// The host alone, without the port; an IPv6 address in brackets.
+    /// Returns the host alone, without the port; an IPv6 address in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         match self.authority.rsplit_once(':') {
@@ -44,21 +44,21 @@ impl PublicUrl {
         }
     }
 
-    /// Whether cookies can be `Secure`.
+    /// Returns whether cookies can be `Secure`.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.is_https
     }
 
-    /// Whether only this machine can reach it.
+    /// Returns whether only this machine can reach it.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.is_loopback
     }
 
-    /// Whether a request's `Origin` is this one. On a loopback origin the other names of the same
+    /// Returns whether a request's `Origin` is this one. On a loopback origin the other names of the same
     /// machine count too, so that `http://127.0.0.1:8000` works as well as `http://localhost:8000`:
-    /// behind the same port stands the same server.
+    /// the same port leads to the same server.
     #[must_use]
     pub fn is_origin(&self, origin: &str) -> bool {
         origin == self.origin
@@ -70,7 +70,7 @@ impl PublicUrl {
             })
     }
 
-    /// Whether a request's `Host` names this origin. The scheme's default port may be written out
+    /// Returns whether a request's `Host` names this origin. The scheme's default port may be written out
     /// (RFC 9110, 4.2.3), and some clients and proxies do.
     #[must_use]
     pub fn is_authority(&self, host: &str) -> bool {
@@ -106,7 +106,7 @@ impl FromStr for PublicUrl {
     }
 }
 
-/// Whether a host is this machine, by any of the names that never lead elsewhere (RFC 6761, 6.3).
+/// Returns whether a host is this machine, by any of the names that never lead elsewhere (RFC 6761, 6.3).
 pub(super) fn is_loopback(host: &Host) -> bool {
     match host {
         Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),

@@ -2,8 +2,8 @@
 
 use url::Url;
 
-/// A URL as it may be shown: what stands between user name and host becomes `***`, and so does the
-/// query, in which PostgreSQL takes a password too.
+/// Returns a URL as it may be shown: the password becomes `***`, and so does the query, in which
+/// PostgreSQL takes a password too.
 pub(super) fn without_password(text: &str) -> String {
     match Url::parse(text) {
         // A password with a bare `/` or `#` in it ends the host too early; the rest holds its tail.
@@ -25,8 +25,8 @@ pub(super) fn without_password(text: &str) -> String {
     }
 }
 
-/// Whether a URL holds a password, in its usual place or in the query. One that is misread for a bare
-/// `/` or `#` in its password has its `@` too late.
+/// Returns whether a URL holds a password, in its usual place or in the query. A bare `/` or `#` in the
+/// password ends the host too early, so that the `@` comes after it.
 pub(super) fn has_password(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| {
         url.password().is_some()

@@ -125,7 +125,7 @@ fn non_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Only letters, digits and hyphens: the slug is part of a URL that is pasted into the provider's console.
+/// Returns whether a text has only letters, digits and hyphens: the slug is part of a URL that is pasted into the provider's console.
 fn is_slug(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !text.is_empty() && text.len() <= MAX_SLUG && text.bytes().all(is_plain)

@@ -4,12 +4,13 @@
 
 use std::borrow::Cow;
 
-use super::fields::FieldSpec;
-use super::section::Section;
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 pub(crate) use utoipa::openapi::path::HttpMethod;
 use utoipa::openapi::schema::Schema;
+
+use super::fields::FieldSpec;
+use super::section::Section;
 
 type Schemas = Vec<(String, RefOr<Schema>)>;
 

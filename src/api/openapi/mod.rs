@@ -10,28 +10,17 @@ mod fields;
 mod operation;
 mod section;
 
-pub(crate) use self::endpoint::{Endpoint, HttpMethod, authenticated, public};
-pub(crate) use self::fields::{FieldSpec, FieldType, optional, required};
-use self::operation::BEARER;
-pub(crate) use self::section::Section;
 use utoipa::PartialSchema as _;
 use utoipa::openapi::schema::{Array, Components, Object, ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Info, OpenApi, Paths, Ref, tag::TagBuilder};
 
+pub(crate) use self::endpoint::{Endpoint, HttpMethod, authenticated, public};
+pub(crate) use self::fields::{FieldSpec, FieldType, optional, required};
+use self::operation::BEARER;
+pub(crate) use self::section::Section;
 use crate::api::error_detail::ErrorBody;
 use crate::i18n::Language;
-
-/// Returns the schema of a 400 response: messages by field, or an error detail about the body as a
-/// whole.
-fn field_errors_schema() -> Schema {
-    let sentences = Array::new(Object::with_type(Type::String));
-    let by_field = ObjectBuilder::new().additional_properties(Some(Schema::from(sentences)));
-    let one_of = utoipa::openapi::OneOfBuilder::new()
-        .item(Schema::from(by_field.build()))
-        .item(Ref::from_schema_name("Refusal"));
-    Schema::OneOf(one_of.build())
-}
 
 /// Returns the OpenAPI document in a language.
 #[must_use]
@@ -59,4 +48,15 @@ pub fn document(language: Language) -> OpenApi {
 fn tag(section: Section, language: Language) -> utoipa::openapi::Tag {
     let summary = language.say(section.summary());
     TagBuilder::new().name(section.as_str()).description(Some(summary)).build()
+}
+
+/// Returns the schema of a 400 response: messages by field, or an error detail about the body as a
+/// whole.
+fn field_errors_schema() -> Schema {
+    let sentences = Array::new(Object::with_type(Type::String));
+    let by_field = ObjectBuilder::new().additional_properties(Some(Schema::from(sentences)));
+    let one_of = utoipa::openapi::OneOfBuilder::new()
+        .item(Schema::from(by_field.build()))
+        .item(Ref::from_schema_name("Refusal"));
+    Schema::OneOf(one_of.build())
 }

@@ -13,7 +13,7 @@ pub(super) fn joined(filter: &UserFilter, query: &mut QueryBuilder) -> Vec<Strin
         let from = query.bind(midnight(from));
         all.push(format!("u.created_at >= {from}"));
     }
-    // Nobody has signed up after the last day that the calendar knows.
+    // No user has signed up after the last day that the calendar knows.
     if let Some(after) = filter.joined_to.and_then(Date::next_day) {
         let after = query.bind(midnight(after));
         all.push(format!("u.created_at < {after}"));

@@ -17,12 +17,12 @@ use tokio::select;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use self::attempt::Outcome;
+use self::pause::Pause;
 use crate::context::Context;
 use crate::db::DbError;
 use crate::outbox;
 use crate::outbox::{Claim, ClaimedEmail};
-use attempt::Outcome;
-use pause::Pause;
 
 /// How many e-mails are claimed at once.
 const BATCH: u64 = 40;
