@@ -1,4 +1,6 @@
 //! An event that is to be written to the audit log.
+//!
+//! Names users and sessions only by their ids.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,6 @@
 //! Events as they are read from the audit log, for pages and for an export.
+//!
+//! A kind that only another version knows is kept by its stored name.
 
 use serde_json::Value;
 use time::OffsetDateTime;

@@ -1,4 +1,4 @@
-//! The settings that take one of a few words.
+//! The types of settings that take one of a few words.
 
 use std::str::FromStr;
 

@@ -1,4 +1,6 @@
 //! Finds and hides the password in the URL of a setting, also where it is not escaped.
+//!
+//! In doubt the whole URL is hidden.
 
 use url::Url;
 

@@ -1,5 +1,7 @@
 //! The site's registration with a provider: the client ID, the client secret and what else the provider's
 //! console shows.
+//!
+//! Knows nothing of what was typed: `registration_input` checks that first.
 
 use super::ProviderKind;
 use super::endpoints::Endpoint;

@@ -1,4 +1,6 @@
-//! Well-known words with what users add when digits and symbols are demanded.
+//! Recognises well-known words with what users add when digits and symbols are demanded.
+//!
+//! The words themselves are in `word_lists`.
 
 use crate::accounts::word_lists;
 

@@ -1,4 +1,6 @@
 //! The words of the site's own name, which attackers try first.
+//!
+//! Knows the settings only as texts: the host and the name of the sender.
 
 use crate::accounts::word_lists;
 

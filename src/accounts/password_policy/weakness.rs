@@ -1,4 +1,6 @@
-//! The reasons to refuse a password, as facts; the entry points turn them into sentences.
+//! The reasons to refuse a password, with the keys of their messages.
+//!
+//! Holds facts; the entry points turn them into sentences.
 
 use super::user_attributes::UserAttribute;
 

@@ -1,4 +1,6 @@
-//! A row of `users` as an account.
+//! Reads a row of `users` as an account.
+//!
+//! The names of the profile's columns are here, for those who write them.
 
 use sea_orm::{ModelTrait as _, Value};
 

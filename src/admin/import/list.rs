@@ -1,4 +1,6 @@
 //! The result of parsing a list of users: the users without faults, and the faults of the others.
+//!
+//! Holds keys of messages, not sentences.
 
 use crate::admin::imported_user::ImportedUser;
 use crate::types::Email;

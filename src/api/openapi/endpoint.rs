@@ -1,6 +1,6 @@
 //! The description of an endpoint, as its resource writes it beside the routes.
 //!
-//! Holds translation keys and schemas; `operation` turns them into OpenAPI.
+//! Holds translation keys and schemas; `operation` turns them into `OpenAPI`.
 
 use std::borrow::Cow;
 

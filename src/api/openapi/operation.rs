@@ -1,4 +1,4 @@
-//! Turns the description of an endpoint into an OpenAPI operation in one language.
+//! Turns the description of an endpoint into an `OpenAPI` operation in one language.
 
 use utoipa::openapi::path::{
     Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn,

@@ -9,6 +9,7 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
+use super::active::find_rows;
 use crate::clock::{from_micros, to_micros};
 use crate::db::entity::session;
 use crate::db::entity::session::Column;
@@ -18,8 +19,6 @@ use crate::sessions::rules::SessionRules;
 use crate::sessions::session::SessionInvalid;
 use crate::sessions::tokens::RefreshToken;
 use crate::types::{RequestInfo, SessionId, UserId};
-
-use super::active::find_rows;
 
 /// The tokens of an active session.
 pub(in crate::sessions) struct TokenState {

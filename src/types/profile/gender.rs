@@ -1,4 +1,4 @@
-//! The gender of a user.
+//! The gender of a user, which may be left out.
 
 use thiserror::Error;
 

@@ -1,4 +1,4 @@
-//! The name of a user.
+//! The name of a user, as one text: names have no parts that all cultures share.
 
 use thiserror::Error;
 

@@ -1,4 +1,4 @@
-//! The columns that a search selects.
+//! The columns that a search selects; `store` reads them in this order.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,6 @@
 //! The conditions of a search on a row of `users u`.
+//!
+//! Leaves out those that the candidates already meet.
 
 use super::candidates::{CandidateSource, candidate_source};
 use super::signup_days::joined;

@@ -1,4 +1,6 @@
 //! The order of a search, and where in it a page begins.
+//!
+//! Each order has an index, so that a page reads only its own rows.
 
 use super::columns::COLUMNS;
 use super::signup_days::joined;

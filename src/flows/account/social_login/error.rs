@@ -1,4 +1,4 @@
-//! Why a social log-in failed.
+//! Why a social log-in failed, as facts; the entry points turn them into sentences.
 
 use thiserror::Error;
 

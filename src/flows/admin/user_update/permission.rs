@@ -1,4 +1,6 @@
-//! Whether the actor may save an account with these roles and groups.
+//! Checks whether the actor may save an account with these roles and groups.
+//!
+//! Does not ask for reauthentication: that is part of the update.
 
 use crate::accounts::AccountUpdate;
 use crate::admin;

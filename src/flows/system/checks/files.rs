@@ -1,4 +1,6 @@
 //! Checks the files: the secret key, the SQLite file, and who may read files that hold a secret.
+//!
+//! Creates none of them.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,6 @@
 //! What the checks find, with the key of its sentence.
+//!
+//! Holds no secrets: passwords are left out of URLs.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,6 @@
 //! The batches of an action on many accounts.
+//!
+//! The rules are those of [`crate::admin`], checked for each account.
 
 use serde_json::json;
 use time::OffsetDateTime;
