@@ -1,4 +1,4 @@
-//! The candidates of a search: the users for whom one condition holds that an index answers.
+//! The candidates of a search: the users who meet one condition that an index answers.
 //!
 //! Not all of them match; the other conditions are checked on their rows.
 
@@ -43,7 +43,7 @@ pub(in crate::accounts::search) fn candidate_source(filter: &UserFilter) -> Cand
     }
 }
 
-/// Selects the IDs of the candidates: the users for whom the first condition holds, of whom not all match.
+/// Selects the IDs of the candidates: the users who meet the first condition. Not all of them match.
 pub(in crate::accounts::search) fn candidates(
     filter: &UserFilter,
     bounds: SearchBounds,
