@@ -3,7 +3,7 @@
 use askama::Template;
 use rocket::http::Status;
 use rocket::response::Redirect;
-use rocket::{Route, State, get, post, routes};
+use rocket::{Route, get, post, routes};
 
 use super::target::actor;
 use crate::admin;
@@ -13,11 +13,12 @@ use crate::context::Context;
 use crate::flows;
 use crate::http::guards::{AddsUsers, SignedIn};
 use crate::paths;
-use crate::types::{BulkJobId, Permission, RequestInfo, number};
+use crate::types::{BulkJobId, Permission, number};
 use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{FormView, Hidden, Submitted, form};
 use crate::web::page::{Page, PageContext};
+use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
 use crate::web::upload::Uploaded;
 
@@ -41,16 +42,16 @@ form! {
 
 #[derive(Template)]
 #[template(path = "admin/users/import.html")]
-struct ImportPage {
-    page: PageContext,
+struct ImportPage<'a> {
+    page: &'a PageContext,
     form: FormView,
     may_verify: bool,
 }
 
 #[derive(Template)]
 #[template(path = "admin/users/import_preview.html")]
-struct ImportPreviewPage {
-    page: PageContext,
+struct ImportPreviewPage<'a> {
+    page: &'a PageContext,
     /// The number of accounts to create, as a phrase.
     good: String,
     plan: Option<BulkJobId>,
@@ -69,8 +70,8 @@ struct FaultRow {
 }
 
 #[get("/admin/users/import")]
-fn new(staff: AddsUsers, page: PageContext) -> Result<Page, Error> {
-    render(&staff.0, FormView::empty(""), page)
+fn new(staff: AddsUsers, request: RequestContext<'_>) -> Result<Page, Error> {
+    render(&staff.0, FormView::empty(""), &request.page)
 }
 
 /// Previews a file. The users without faults are kept, sealed, for an hour.
@@ -78,10 +79,9 @@ fn new(staff: AddsUsers, page: PageContext) -> Result<Page, Error> {
 async fn preview(
     sent: Uploaded,
     staff: AddsUsers,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> Result<Page, Error> {
+    let RequestContext { page, context: ctx, info, .. } = &request;
     let options = ImportOptions {
         today: ctx.clock.now().date(),
         language: page.language(),
@@ -113,7 +113,7 @@ async fn preview(
             Err(_) => return Err(Status::Forbidden.into()),
         }
     };
-    show(list, count, (plan, sent.invite), page)
+    show(list, count, plan, sent.invite, page)
 }
 
 /// Starts a previewed import.
@@ -121,17 +121,16 @@ async fn preview(
 async fn start(
     form: Submitted<StartForm>,
     staff: AddsUsers,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
     let plan = number(&form.plan).map(BulkJobId);
     if let Some(plan) = plan
-        && flows::admin::user_import::enqueue(ctx, actor(&staff.0, info), plan).await?
+        && flows::admin::user_import::enqueue(request.context, actor(&staff.0, request.info), plan)
+            .await?
     {
         return Ok(Response::Redirect(Redirect::to(paths::admin_bulk_job(plan))));
     }
-    rerender("admin.import.draft_gone", &staff.0, page).map(Response::Page)
+    rerender("admin.import.draft_gone", &staff.0, &request.page).map(Response::Page)
 }
 
 /// Excludes users whose hashes would delay others at each of their log-ins.
@@ -153,8 +152,9 @@ async fn exclude_existing(ctx: &Context, list: &mut ImportList) -> Result<(), Er
 fn show(
     list: ImportList,
     count: usize,
-    (plan, invites): (Option<BulkJobId>, bool),
-    page: PageContext,
+    plan: Option<BulkJobId>,
+    invites: bool,
+    page: &PageContext,
 ) -> Result<Page, Error> {
     let has_more = list.faults.len() > MAX_FAULTS;
     let faults = list.faults.into_iter().take(MAX_FAULTS).map(|fault| FaultRow {
@@ -176,13 +176,13 @@ fn show(
     })
 }
 
-fn rerender(key: &'static str, reader: &SignedIn, page: PageContext) -> Result<Page, Error> {
+fn rerender(key: &'static str, reader: &SignedIn, page: &PageContext) -> Result<Page, Error> {
     let rejection = Rejection::on_field("file", key);
     let form = FormView::empty("").with_errors::<StartForm>(&rejection.errors, page.language());
     Ok(rejection.apply_to(render(reader, form, page)?))
 }
 
-fn render(reader: &SignedIn, form: FormView, page: PageContext) -> Result<Page, Error> {
+fn render(reader: &SignedIn, form: FormView, page: &PageContext) -> Result<Page, Error> {
     let may_verify = reader.user().may(Permission::UsersChange);
     Page::render(&ImportPage { page, form, may_verify })
 }
