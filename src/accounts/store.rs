@@ -247,7 +247,8 @@ pub(super) async fn update_email(
 pub async fn set_profile(
     transaction: &Transaction,
     id: UserId,
-    (profile, language): (&Profile, Language),
+    profile: &Profile,
+    language: Language,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     transaction.after_commit(Invalidate::User(id));
@@ -289,7 +290,8 @@ pub async fn find_last(db: &Db) -> Result<UserId, DbError> {
 /// superuser and would not stay one. One statement decides.
 pub async fn update(
     transaction: &Transaction,
-    (id, version): (UserId, i64),
+    id: UserId,
+    version: i64,
     update: &AccountUpdate,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {

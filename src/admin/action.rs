@@ -17,7 +17,7 @@ use crate::audit::AuditEventKind;
 use crate::db::Transaction;
 use crate::sessions;
 use crate::sessions::EndReason;
-use crate::types::{Permission, SessionId, UserId, stored_enum};
+use crate::types::{Permission, UserId, stored_enum};
 
 /// How long a deletion by staff can be undone.
 const UNDO_WINDOW: Duration = Duration::from_hours(24);
@@ -176,15 +176,13 @@ impl From<AdminAction> for ActionRequest {
     }
 }
 
-/// An action that was done; the caller passes it to [`after_commit`](super::after_commit).
+/// An action that was done.
 #[derive(Debug)]
 pub struct PerformedAction {
     /// The account before the action.
     pub before: Account,
     /// The kind of its audit event.
     pub kind: AuditEventKind,
-    /// The sessions that the action ended.
-    pub ended_sessions: Vec<SessionId>,
 }
 
 /// Does an action to an account and writes its audit event, with `facts` among the details. Returns `None`
@@ -193,7 +191,8 @@ pub async fn perform(
     transaction: &Transaction,
     actor: Actor<'_>,
     target: UserId,
-    (request, facts): (&ActionRequest, Value),
+    request: &ActionRequest,
+    facts: Value,
     now: OffsetDateTime,
 ) -> Result<Option<PerformedAction>, AdminError> {
     let action = request.action;
@@ -214,58 +213,56 @@ pub async fn perform(
     if action.is_moot(&account, now) {
         return Ok(None);
     }
-    let (mut details, ended_sessions) = change(transaction, &account, request, now).await?;
+    let mut details = change(transaction, &account, request, now).await?;
     if let (Some(details), Value::Object(facts)) = (details.as_object_mut(), facts) {
         details.extend(facts);
     }
     let kind = action.spec().audit_kind;
-    record_event(transaction, actor, target, (kind, details), now).await?;
-    Ok(Some(PerformedAction { before: account, kind, ended_sessions }))
+    record_event(transaction, actor, target, kind, details, now).await?;
+    Ok(Some(PerformedAction { before: account, kind }))
 }
 
-/// Changes the account. Returns the details for the audit log and the sessions that ended.
+/// Changes the account. Returns the details for the audit log.
 async fn change(
     transaction: &Transaction,
     account: &Account,
     request: &ActionRequest,
     now: OffsetDateTime,
-) -> Result<(Value, Vec<SessionId>), AdminError> {
+) -> Result<Value, AdminError> {
     let (target, was_active) = (account.user.id, account.is_active);
     match request.action {
         AdminAction::Activate => {
             accounts::activate(transaction, target, now).await?;
-            Ok((json!({ "changes": { "is_active": [was_active, true] } }), Vec::new()))
+            Ok(json!({ "changes": { "is_active": [was_active, true] } }))
         }
         AdminAction::Deactivate => {
             let Suspension { reason, until } = &request.suspension;
             // A deletion that the user scheduled goes on.
             let why = Deactivation { reason, until: *until, deletes_at: account.deletes_at };
-            let ended = suspend(transaction, target, why, now).await?;
-            let details = json!({
+            suspend(transaction, target, why, now).await?;
+            Ok(json!({
                 "changes": { "is_active": [was_active, false] },
                 "reason": reason,
                 "until": until.map(OffsetDateTime::unix_timestamp),
-            });
-            Ok((details, ended))
+            }))
         }
         AdminAction::VerifyEmail => {
             accounts::set_email_verified(transaction, target, now).await?;
-            Ok((json!({ "changes": { "email_verified": [false, true] } }), Vec::new()))
+            Ok(json!({ "changes": { "email_verified": [false, true] } }))
         }
         AdminAction::EndSessions => {
             let why = EndReason::EndedByStaff;
             let ended = sessions::end_all(transaction, target, None, why, now).await?;
-            Ok((json!({ "count": ended.len() }), ended))
+            Ok(json!({ "count": ended.len() }))
         }
         AdminAction::Delete => {
             let due = now + UNDO_WINDOW;
             let why = Deactivation { reason: "", until: None, deletes_at: Some(due) };
-            let ended = suspend(transaction, target, why, now).await?;
-            let details = json!({
+            suspend(transaction, target, why, now).await?;
+            Ok(json!({
                 "changes": { "is_active": [was_active, false] },
                 "due_at": due.unix_timestamp(),
-            });
-            Ok((details, ended))
+            }))
         }
     }
 }
@@ -275,10 +272,10 @@ async fn suspend(
     target: UserId,
     why: Deactivation<'_>,
     now: OffsetDateTime,
-) -> Result<Vec<SessionId>, AdminError> {
+) -> Result<(), AdminError> {
     if !accounts::deactivate(transaction, target, why, now).await? {
         return Err(AdminError::LastSuperuser);
     }
-    let why = EndReason::Deactivated;
-    Ok(sessions::end_all(transaction, target, None, why, now).await?)
+    sessions::end_all(transaction, target, None, EndReason::Deactivated, now).await?;
+    Ok(())
 }

@@ -31,10 +31,11 @@ pub async fn enqueue(
     transaction: &Transaction,
     keys: &DerivedKeys,
     actor: Actor<'_>,
-    (spec, total): (&BulkJobSpec, Option<u64>),
+    spec: &BulkJobSpec,
+    total: Option<u64>,
     now: OffsetDateTime,
 ) -> Result<BulkJobId, DbError> {
-    insert(transaction, keys, actor, (spec, total, BulkJobState::Running), now).await
+    insert(transaction, keys, actor, spec, total, BulkJobState::Running, now).await
 }
 
 /// Stores a draft, which [`start_draft`] turns into a running job.
@@ -42,22 +43,25 @@ pub async fn draft(
     transaction: &Transaction,
     keys: &DerivedKeys,
     actor: Actor<'_>,
-    (spec, total): (&BulkJobSpec, Option<u64>),
+    spec: &BulkJobSpec,
+    total: Option<u64>,
     now: OffsetDateTime,
 ) -> Result<BulkJobId, DbError> {
-    insert(transaction, keys, actor, (spec, total, BulkJobState::Draft), now).await
+    insert(transaction, keys, actor, spec, total, BulkJobState::Draft, now).await
 }
 
 async fn insert(
     transaction: &Transaction,
     keys: &DerivedKeys,
     actor: Actor<'_>,
-    (spec, total, state): (&BulkJobSpec, Option<u64>, BulkJobState),
+    spec: &BulkJobSpec,
+    total: Option<u64>,
+    state: BulkJobState,
     now: OffsetDateTime,
 ) -> Result<BulkJobId, DbError> {
     let json = Zeroizing::new(serde_json::to_vec(spec).expect("a specification is plain data"));
     let sealed = keys.seal(LABEL, &json);
-    store::insert(transaction, actor, (spec.kind(), sealed, total, state), now).await
+    store::insert(transaction, actor, spec.kind(), sealed, total, state, now).await
 }
 
 /// Starts a recent draft of this user. Returns `false` when there is none. One conditional
@@ -101,5 +105,5 @@ pub async fn sweep(
     now: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
-    store::delete_over(transaction, (now - KEEP, now - DRAFT_LIFETIME), at_most).await
+    store::delete_over(transaction, now - KEEP, now - DRAFT_LIFETIME, at_most).await
 }

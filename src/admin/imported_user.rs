@@ -75,11 +75,13 @@ pub async fn create_imported(
     ctx: &Context,
     transaction: &Transaction,
     actor: Actor<'_>,
-    entry: (BulkJobId, &ImportedUser, bool),
+    job: BulkJobId,
+    user: &ImportedUser,
+    is_invited: bool,
     now: OffsetDateTime,
 ) -> Result<Option<UserId>, DbError> {
     let part = transaction.begin_nested().await?;
-    match create(ctx, &part, actor, entry, now).await {
+    match create(ctx, &part, actor, job, user, is_invited, now).await {
         Ok(Some(user)) => {
             part.commit().await?;
             Ok(Some(user))
@@ -95,7 +97,9 @@ async fn create(
     ctx: &Context,
     part: &Transaction,
     actor: Actor<'_>,
-    (job, user, is_invited): (BulkJobId, &ImportedUser, bool),
+    job: BulkJobId,
+    user: &ImportedUser,
+    is_invited: bool,
     now: OffsetDateTime,
 ) -> Result<Option<UserId>, DbError> {
     let Some(account) = user.new_account() else { return Ok(None) };
@@ -116,6 +120,6 @@ async fn create(
         "invited": is_invited,
         "bulk": job,
     });
-    record_event(part, actor, id, (AuditEventKind::CreatedByStaff, details), now).await?;
+    record_event(part, actor, id, AuditEventKind::CreatedByStaff, details, now).await?;
     Ok(Some(id))
 }

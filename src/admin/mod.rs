@@ -36,7 +36,7 @@ use crate::links::Purpose;
 use crate::mail::{EmailContent, EmailKind};
 use crate::outbox;
 use crate::outbox::Recipient;
-use crate::types::{RequestInfo, Secret, SessionId, User, UserId};
+use crate::types::{RequestInfo, Secret, User, UserId};
 
 /// How long an invitation works: long enough for a weekend.
 const INVITATION_LASTS: Duration = Duration::from_hours(3 * 24);
@@ -161,9 +161,8 @@ pub async fn invite(
     to: &Recipient,
 ) -> Result<Secret, DbError> {
     let now = ctx.clock.now();
-    let (reset, lasts) = (Purpose::ResetPassword, (now, INVITATION_LASTS));
-    let link =
-        links::create_with_lifetime(transaction, ctx.random, reset, (user, None), lasts).await?;
+    let (reset, lasts) = (Purpose::ResetPassword, INVITATION_LASTS);
+    let link = links::create_with_lifetime(ctx, transaction, reset, user, None, lasts).await?;
     let content = EmailContent::new(EmailKind::Invited).with_link(link.clone());
     outbox::enqueue(transaction, &ctx.keys, to, &content, now).await?;
     Ok(link)
@@ -174,7 +173,8 @@ pub async fn record_event(
     transaction: &Transaction,
     actor: Actor<'_>,
     target: UserId,
-    (action, details): (AuditEventKind, Value),
+    action: AuditEventKind,
+    details: Value,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let event = AuditEvent::on_user(target, action, actor.info)
@@ -184,12 +184,7 @@ pub async fn record_event(
 }
 
 /// Writes the log line about a change that was committed.
-pub fn after_commit(
-    _: &Context,
-    actor: Actor<'_>,
-    (target, action): (UserId, AuditEventKind),
-    _: Vec<SessionId>,
-) {
+pub fn log_change(actor: Actor<'_>, target: UserId, action: AuditEventKind) {
     tracing::info!(
         user.id = target.0,
         staff.id = actor.user.id.0,

@@ -204,8 +204,9 @@ async fn send_new_device_email(
     info: &RequestInfo,
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
-    let whose = (account.user.id, Some(&account.user.email));
-    let not_me = links::create(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
+    let not_me =
+        links::create(ctx, transaction, Purpose::NotMe, account.user.id, Some(&account.user.email))
+            .await?;
     let content = EmailContent::new(EmailKind::NewDevice).with_not_me(not_me).about(info, now);
     outbox::enqueue(transaction, &ctx.keys, &account.recipient(), &content, now).await
 }

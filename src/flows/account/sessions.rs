@@ -15,7 +15,8 @@ use crate::types::{RequestInfo, SessionId, UserId};
 /// revealed.
 pub async fn end(
     ctx: &Context,
-    (user, asking): (UserId, SessionId),
+    user: UserId,
+    asking: SessionId,
     session: SessionId,
     info: &RequestInfo,
 ) -> Result<bool, DbError> {
@@ -41,7 +42,8 @@ pub async fn end(
 /// ended itself ends none.
 pub async fn end_others(
     ctx: &Context,
-    (user, asking): (UserId, SessionId),
+    user: UserId,
+    asking: SessionId,
     info: &RequestInfo,
 ) -> Result<usize, DbError> {
     let now = ctx.clock.now();

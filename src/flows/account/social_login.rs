@@ -216,8 +216,8 @@ pub async fn sign_in_or_register(
     });
     match owner.filter(|_| is_email_verified(&login)) {
         Some(owner) if owner.is_active => {
-            let identity = (login.provider.slug(), login.provider_user);
-            if !social::connect_and_notify(ctx, &transaction, &owner, identity, info).await? {
+            let (slug, user) = (login.provider.slug(), login.provider_user);
+            if !social::connect_and_notify(ctx, &transaction, &owner, slug, user, info).await? {
                 return Err(SocialLoginError::Refused);
             }
             sign_in(ctx, transaction, &owner, &login, info).await

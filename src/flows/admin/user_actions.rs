@@ -28,10 +28,10 @@ pub async fn perform(
 ) -> Result<(), AdminError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    let done = admin::perform(&transaction, actor, target, (request, json!({})), now).await?;
+    let done = admin::perform(&transaction, actor, target, request, json!({}), now).await?;
     if let Some(done) = done {
         transaction.commit().await?;
-        admin::after_commit(ctx, actor, (target, done.kind), done.ended_sessions);
+        admin::log_change(actor, target, done.kind);
     }
     Ok(())
 }
@@ -53,16 +53,23 @@ pub async fn create_reset_link(
     }
     let reset = Purpose::ResetPassword;
     links::revoke(&transaction, target, &[reset], OffsetDateTime::UNIX_EPOCH, now).await?;
-    let link = links::create(&transaction, ctx.random, reset, (target, None), now).await?;
+    let link = links::create(ctx, &transaction, reset, target, None).await?;
     if by_email {
         let content = EmailContent::new(EmailKind::ResetPassword).with_link(link.clone());
         let to = locked.account.recipient();
         outbox::enqueue(&transaction, &ctx.keys, &to, &content, now).await?;
     }
-    let what = (AuditEventKind::ResetLinkCreated, json!({ "by_email": by_email }));
-    admin::record_event(&transaction, actor, target, what, now).await?;
+    admin::record_event(
+        &transaction,
+        actor,
+        target,
+        AuditEventKind::ResetLinkCreated,
+        json!({ "by_email": by_email }),
+        now,
+    )
+    .await?;
     transaction.commit().await?;
-    admin::after_commit(ctx, actor, (target, AuditEventKind::ResetLinkCreated), Vec::new());
+    admin::log_change(actor, target, AuditEventKind::ResetLinkCreated);
     Ok(link)
 }
 
@@ -80,10 +87,17 @@ pub async fn lock_password(
     }
     accounts::set_password(&transaction, target, None, now).await?;
     let why = EndReason::PasswordChanged;
-    let over = sessions::end_all(&transaction, target, None, why, now).await?;
-    let what = (AuditEventKind::PasswordLocked, json!({}));
-    admin::record_event(&transaction, actor, target, what, now).await?;
+    sessions::end_all(&transaction, target, None, why, now).await?;
+    admin::record_event(
+        &transaction,
+        actor,
+        target,
+        AuditEventKind::PasswordLocked,
+        json!({}),
+        now,
+    )
+    .await?;
     transaction.commit().await?;
-    admin::after_commit(ctx, actor, (target, AuditEventKind::PasswordLocked), over);
+    admin::log_change(actor, target, AuditEventKind::PasswordLocked);
     Ok(())
 }

@@ -128,10 +128,10 @@ pub async fn create(
         None
     };
     let details = json!({ "changes": changes(&new_user, &wanted), "invited": is_invited });
-    let what = (AuditEventKind::CreatedByStaff, details);
-    admin::record_event(&transaction, actor, user, what, now).await?;
+    admin::record_event(&transaction, actor, user, AuditEventKind::CreatedByStaff, details, now)
+        .await?;
     transaction.commit().await?;
-    admin::after_commit(ctx, actor, (user, AuditEventKind::CreatedByStaff), Vec::new());
+    admin::log_change(actor, user, AuditEventKind::CreatedByStaff);
     Ok(CreatedUser { user, invitation })
 }
 

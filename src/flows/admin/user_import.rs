@@ -69,7 +69,7 @@ pub async fn draft(
     }
     let total = Some(users.len() as u64);
     let spec = BulkJobSpec::Import { users, invite };
-    let id = bulk_queue::draft(&transaction, &ctx.keys, actor, (&spec, total), now).await?;
+    let id = bulk_queue::draft(&transaction, &ctx.keys, actor, &spec, total, now).await?;
     transaction.commit().await?;
     Ok(id)
 }

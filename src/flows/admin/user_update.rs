@@ -142,7 +142,7 @@ async fn apply(
         wanted.iter().filter(|group| groups.iter().all(|(id, _)| *id != group.id)).collect();
     let has_left = groups.iter().any(|(id, _)| wanted.iter().all(|group| group.id != *id));
 
-    ensure_may_save(&transaction, &locked, after, (&wanted, &added, has_left)).await?;
+    ensure_may_save(&transaction, &locked, after, &wanted, &added, has_left).await?;
     let is_dangerous = has_moved
         || has_left
         || !added.is_empty()
@@ -172,7 +172,8 @@ async fn apply(
     // First what depends on the version, which moving and activating change too.
     if !accounts::update(
         &transaction,
-        (target, edit.version),
+        target,
+        edit.version,
         &without_new_email(&before, after),
         now,
     )
@@ -188,21 +189,27 @@ async fn apply(
         groups::set_memberships(&transaction, target, &ids).await?;
     }
     if has_moved {
-        move_to_email(ctx, (&transaction, &locked.account), &after.email, edit.is_verified).await?;
+        move_to_email(ctx, &transaction, &locked.account, &after.email, edit.is_verified).await?;
     }
     let why = match (before.is_active && !after.is_active, has_moved) {
         (true, _) => Some(EndReason::Deactivated),
         (false, true) => Some(EndReason::EmailChanged),
         (false, false) => None,
     };
-    let over = match why {
-        Some(why) => sessions::end_all(&transaction, target, None, why, now).await?,
-        None => Vec::new(),
-    };
-    let what = (AuditEventKind::ChangedByStaff, json!({ "changes": changes }));
-    admin::record_event(&transaction, actor, target, what, now).await?;
+    if let Some(why) = why {
+        sessions::end_all(&transaction, target, None, why, now).await?;
+    }
+    admin::record_event(
+        &transaction,
+        actor,
+        target,
+        AuditEventKind::ChangedByStaff,
+        json!({ "changes": changes }),
+        now,
+    )
+    .await?;
     transaction.commit().await?;
-    admin::after_commit(ctx, actor, (target, AuditEventKind::ChangedByStaff), over);
+    admin::log_change(actor, target, AuditEventKind::ChangedByStaff);
     Ok(true)
 }
 
@@ -211,7 +218,9 @@ async fn ensure_may_save(
     transaction: &Transaction,
     locked: &LockedTarget,
     after: &AccountUpdate,
-    (wanted, added, has_left): (&[Group], &[&Group], bool),
+    wanted: &[Group],
+    added: &[&Group],
+    has_left: bool,
 ) -> Result<(), UpdateUserError> {
     let (actor, before) = (&locked.actor, edited_of(&locked.account));
     if !actor.may(Permission::UsersChange) {
@@ -280,7 +289,8 @@ fn changes(before: &AccountUpdate, after: &AccountUpdate) -> Map<String, Value> 
 /// gets a link to verify it, unless it counts as verified.
 async fn move_to_email(
     ctx: &Context,
-    (transaction, account): (&Transaction, &Account),
+    transaction: &Transaction,
+    account: &Account,
     new: &Email,
     is_verified: bool,
 ) -> Result<(), UpdateUserError> {
@@ -288,16 +298,16 @@ async fn move_to_email(
     if !accounts::change_email(transaction, user, new, is_verified, now).await? {
         return Err(UpdateUserError::EmailTaken);
     }
-    let undo = (user, Some(&account.user.email));
-    let undo = links::create(transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
+    let undo =
+        links::create(ctx, transaction, Purpose::UndoEmailChange, user, Some(&account.user.email))
+            .await?;
     let mut content = EmailContent::new(EmailKind::EmailChanged).with_link(undo);
     content.data.email = Some(new.as_typed().to_owned());
     content.data.at = Some(to_micros(now));
     outbox::enqueue(transaction, &ctx.keys, &account.recipient(), &content, now).await?;
     if !is_verified && ctx.settings.email_verification != EmailVerification::None {
         let to = Recipient { email: new.clone(), ..account.recipient() };
-        let whose = (user, Some(new));
-        let link = links::create(transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
+        let link = links::create(ctx, transaction, Purpose::VerifyEmail, user, Some(new)).await?;
         let content = EmailContent::new(EmailKind::VerifyEmail).with_link(link);
         outbox::enqueue(transaction, &ctx.keys, &to, &content, now).await?;
     }

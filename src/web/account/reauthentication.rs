@@ -93,9 +93,10 @@ async fn create(
     let Some(password) = form.parsed() else {
         return form.rerender_on(&signed_in, &request).await;
     };
-    let whose = (&signed_in.user().email, signed_in.session());
     let (ctx, info) = (request.context, request.info);
-    match flows::account::reauthentication::with_password(ctx, whose, password, info).await {
+    let (email, session) = (&signed_in.user().email, signed_in.session());
+    match flows::account::reauthentication::with_password(ctx, email, session, password, info).await
+    {
         Ok(()) => Ok(Response::redirect_to_next(&form.next)),
         Err(error) => {
             let rejection = Rejection::not_authenticated(&request.page, "password", error)?;

@@ -126,30 +126,42 @@ async fn complete(
     request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
     let (ctx, info, page) = (request.context, request.info, &request.page);
-    let identity = (provider.slug(), provider_user);
+    let slug = provider.slug();
     match &state.purpose {
         OAuthPurpose::LogIn => sign_in(provider, provider_user, state, request).await,
         OAuthPurpose::Connect(session) => {
             let Some((user, _)) = same_session(page, session) else { return stale_state(page) };
-            match flows::account::social_accounts::connect(ctx, user, identity, info).await {
+            match flows::account::social_accounts::connect(ctx, user, slug, provider_user, info)
+                .await
+            {
                 Ok(()) => {
                     request.flash(Flash::SocialConnected);
                     Ok(Response::redirect_to(social_accounts::LIST))
                 }
                 Err(error) => {
                     let text = "social_accounts.not_connected";
-                    rejected_connection(provider.slug(), error, text, request).await
+                    rejected_connection(slug, error, text, request).await
                 }
             }
         }
         OAuthPurpose::Reauthenticate(session) => {
-            let Some(whose) = same_session(page, session) else { return stale_state(page) };
-            match flows::account::social_accounts::reauthenticate(ctx, whose, identity, info).await
+            let Some((user, session)) = same_session(page, session) else {
+                return stale_state(page);
+            };
+            match flows::account::social_accounts::reauthenticate(
+                ctx,
+                user,
+                session,
+                slug,
+                provider_user,
+                info,
+            )
+            .await
             {
                 Ok(()) => Ok(Response::redirect_to_next(&state.next)),
                 Err(error) => {
                     let text = "social_login.other_user";
-                    rejected_connection(provider.slug(), error, text, request).await
+                    rejected_connection(slug, error, text, request).await
                 }
             }
         }

@@ -122,8 +122,10 @@ async fn create_superuser(
         return reject_all(token, form, request).await;
     };
     let (ctx, info) = (request.context, request.info);
-    let email = (email, request.page.language());
-    match flows::admin::setup::create_superuser_by_link(ctx, token, email, password, info).await {
+    let language = request.page.language();
+    let created =
+        flows::admin::setup::create_superuser_by_link(ctx, token, email, language, password, info);
+    match created.await {
         Ok(tokens) => {
             request.log_in(&tokens);
             cookies::remove_link_token(request.cookies, ctx);

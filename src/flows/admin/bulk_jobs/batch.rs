@@ -23,7 +23,7 @@ use crate::admin::{ActionRequest, Actor, AdminError, ImportedUser, PerformedActi
 use crate::audit::AuditEventKind;
 use crate::context::Context;
 use crate::db::{DbError, Transaction};
-use crate::types::{BulkJobId, Permission, SessionId, UserId};
+use crate::types::{BulkJobId, Permission, UserId};
 
 /// Accounts in a batch: about ten milliseconds of SQLite's one writer.
 const BATCH_SIZE: u64 = 50;
@@ -81,14 +81,15 @@ async fn claim_and_run(ctx: &Context, claim: Claim<'_>) -> Result<bool, BatchFai
     let locked = bulk_queue::claim_next(&transaction, &ctx.keys, claim).await?;
     let Some((job, spec)) = locked else { return Ok(false) };
     let of = Some(job.id);
-    let done = run_batch(ctx, transaction, (job, spec)).await;
+    let done = run_batch(ctx, transaction, job, spec).await;
     done.map(|()| true).map_err(|error| BatchFailed { of, error })
 }
 
 async fn run_batch(
     ctx: &Context,
     transaction: Transaction,
-    (job, spec): (BulkJob, Option<BulkJobSpec>),
+    job: BulkJob,
+    spec: Option<BulkJobSpec>,
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
     // Serializes with everything that takes rights away from a superuser or locks several accounts.
@@ -114,19 +115,17 @@ async fn run_batch(
     let actor = Actor { user: &staff, info: &job.info };
     let batch = match spec {
         BulkJobSpec::Action { request, targets } => {
-            run_action_batch(ctx, &transaction, (actor, &job), (&request, &targets)).await?
+            run_action_batch(ctx, &transaction, actor, &job, &request, &targets).await?
         }
         BulkJobSpec::Import { users, invite } => {
-            run_import_batch(ctx, &transaction, (actor, &job), (&users, invite)).await?
+            run_import_batch(ctx, &transaction, actor, &job, &users, invite).await?
         }
-        BulkJobSpec::Undo { job: of } => {
-            run_undo_batch(ctx, &transaction, (actor, &job), of).await?
-        }
+        BulkJobSpec::Undo { job: of } => run_undo_batch(ctx, &transaction, actor, &job, of).await?,
     };
     bulk_queue::update_progress(&transaction, job.id, batch.progress, now).await?;
     transaction.commit().await?;
-    for (target, action, over) in batch.changed {
-        admin::after_commit(ctx, actor, (target, action), over);
+    for (target, action) in batch.changed {
+        admin::log_change(actor, target, action);
     }
     Ok(())
 }
@@ -134,7 +133,7 @@ async fn run_batch(
 /// The result of a batch.
 struct Batch {
     progress: BatchProgress,
-    changed: Vec<(UserId, AuditEventKind, Vec<SessionId>)>,
+    changed: Vec<(UserId, AuditEventKind)>,
 }
 
 impl Batch {
@@ -143,9 +142,9 @@ impl Batch {
         Self { progress, changed: Vec::new() }
     }
 
-    fn add_change(&mut self, target: UserId, action: AuditEventKind, over: Vec<SessionId>) {
+    fn add_change(&mut self, target: UserId, action: AuditEventKind) {
         self.progress.done += 1;
-        self.changed.push((target, action, over));
+        self.changed.push((target, action));
     }
 
     /// Logs and skips a row that the database refuses; any other failure ends the batch. The
@@ -168,17 +167,19 @@ impl Batch {
 async fn run_action_batch(
     ctx: &Context,
     transaction: &Transaction,
-    (actor, job): (Actor<'_>, &BulkJob),
-    (request, targets): (&ActionRequest, &BulkTargets),
+    actor: Actor<'_>,
+    job: &BulkJob,
+    request: &ActionRequest,
+    targets: &BulkTargets,
 ) -> Result<Batch, DbError> {
     let (mut batch, now) = (Batch::from(job.cursor), ctx.clock.now());
     let (ids, cursor, is_over) = next_targets(ctx, targets, UserId(job.cursor)).await?;
     for id in ids {
         let part = transaction.begin_nested().await?;
-        match run_action(&part, (actor, job), id, request, now).await {
+        match run_action(&part, actor, job, id, request, now).await {
             Ok(Some(done)) => {
                 part.commit().await?;
-                batch.add_change(id, done.kind, done.ended_sessions);
+                batch.add_change(id, done.kind);
             }
             Ok(None) => {
                 part.commit().await?;
@@ -200,13 +201,14 @@ async fn run_action_batch(
 
 async fn run_action(
     part: &Transaction,
-    (actor, job): (Actor<'_>, &BulkJob),
+    actor: Actor<'_>,
+    job: &BulkJob,
     id: UserId,
     request: &ActionRequest,
     now: OffsetDateTime,
 ) -> Result<Option<PerformedAction>, AdminError> {
     let facts = json!({ "bulk": job.id });
-    let done = admin::perform(part, actor, id, (request, facts), now).await?;
+    let done = admin::perform(part, actor, id, request, facts, now).await?;
     if let Some(done) = &done
         && job.kind.is_some_and(|kind| kind.undo_permission().is_some())
     {
@@ -232,7 +234,7 @@ async fn next_targets(
             let mut ids = Vec::new();
             for _ in 0..MAX_ROUNDS {
                 (ids, cursor) =
-                    search::list_ids(&ctx.db, filter, (cursor, *last), BATCH_SIZE).await?;
+                    search::list_ids(&ctx.db, filter, cursor, *last, BATCH_SIZE).await?;
                 if !ids.is_empty() || cursor >= *last {
                     break;
                 }
@@ -245,16 +247,17 @@ async fn next_targets(
 async fn run_import_batch(
     ctx: &Context,
     transaction: &Transaction,
-    (actor, job): (Actor<'_>, &BulkJob),
-    (users, is_invited): (&[ImportedUser], bool),
+    actor: Actor<'_>,
+    job: &BulkJob,
+    users: &[ImportedUser],
+    is_invited: bool,
 ) -> Result<Batch, DbError> {
     let (mut batch, now) = (Batch::from(job.cursor), ctx.clock.now());
     let begin = usize::try_from(job.cursor).unwrap_or(usize::MAX).min(users.len());
     let end = users.len().min(begin + IMPORT_BATCH_SIZE);
     for (index, user) in users[begin..end].iter().enumerate() {
-        let entry = (job.id, user, is_invited);
-        match admin::create_imported(ctx, transaction, actor, entry, now).await {
-            Ok(Some(id)) => batch.add_change(id, AuditEventKind::CreatedByStaff, Vec::new()),
+        match admin::create_imported(ctx, transaction, actor, job.id, user, is_invited, now).await {
+            Ok(Some(id)) => batch.add_change(id, AuditEventKind::CreatedByStaff),
             Ok(None) => batch.progress.skipped += 1,
             Err(error) => {
                 let row = i64::try_from(begin + index + 1).unwrap_or(i64::MAX);
@@ -269,7 +272,8 @@ async fn run_import_batch(
 async fn run_undo_batch(
     ctx: &Context,
     transaction: &Transaction,
-    (actor, job): (Actor<'_>, &BulkJob),
+    actor: Actor<'_>,
+    job: &BulkJob,
     of: BulkJobId,
 ) -> Result<Batch, DbError> {
     let mut batch = Batch::from(job.cursor);
@@ -283,10 +287,10 @@ async fn run_undo_batch(
             "undone": of,
         });
         let part = transaction.begin_nested().await?;
-        match restore(ctx, &part, actor, (id, &before), facts).await {
+        match restore(ctx, &part, actor, id, &before, facts).await {
             Ok(true) => {
                 part.commit().await?;
-                batch.add_change(id, AuditEventKind::UndoneByStaff, Vec::new());
+                batch.add_change(id, AuditEventKind::UndoneByStaff);
             }
             Err(AdminError::Broken(error)) => {
                 part.roll_back().await?;
@@ -306,7 +310,8 @@ async fn restore(
     ctx: &Context,
     transaction: &Transaction,
     actor: Actor<'_>,
-    (id, before): (UserId, &AccountSnapshot),
+    id: UserId,
+    before: &AccountSnapshot,
     facts: serde_json::Value,
 ) -> Result<bool, AdminError> {
     let now = ctx.clock.now();
@@ -314,7 +319,6 @@ async fn restore(
     if !accounts::restore(transaction, id, before, now).await? {
         return Ok(false);
     }
-    admin::record_event(transaction, actor, id, (AuditEventKind::UndoneByStaff, facts), now)
-        .await?;
+    admin::record_event(transaction, actor, id, AuditEventKind::UndoneByStaff, facts, now).await?;
     Ok(true)
 }

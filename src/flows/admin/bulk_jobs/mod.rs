@@ -118,7 +118,7 @@ pub async fn enqueue(
         return Err(AdminError::Forbidden);
     }
     let spec = BulkJobSpec::Action { request, targets };
-    let id = bulk_queue::enqueue(&transaction, &ctx.keys, actor, (&spec, total), now).await?;
+    let id = bulk_queue::enqueue(&transaction, &ctx.keys, actor, &spec, total, now).await?;
     transaction.commit().await?;
     run_first_batch(ctx, actor, id).await;
     Ok(id)
@@ -167,8 +167,15 @@ pub async fn undo(
     if !admin::reload_actor(&transaction, actor.user.id).await?.may(needed) {
         return Err(BulkJobError::Forbidden);
     }
-    let spec = (&BulkJobSpec::Undo { job: of }, Some(job.done));
-    let id = bulk_queue::enqueue(&transaction, &ctx.keys, actor, spec, now).await?;
+    let id = bulk_queue::enqueue(
+        &transaction,
+        &ctx.keys,
+        actor,
+        &BulkJobSpec::Undo { job: of },
+        Some(job.done),
+        now,
+    )
+    .await?;
     if !bulk_queue::set_undone(&transaction, of, id, now).await? {
         return Err(BulkJobError::TooLate);
     }

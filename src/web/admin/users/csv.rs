@@ -78,7 +78,7 @@ async fn read_batch(
     place: &CursorPosition,
     plan: SearchPlan,
 ) -> Result<SearchBatch, DbError> {
-    search::list_batch(&ctx.db, filter, sort, place, (plan, SearchBounds::default()), BATCH_SIZE)
+    search::list_batch(&ctx.db, filter, sort, place, plan, SearchBounds::default(), BATCH_SIZE)
         .await
 }
 
