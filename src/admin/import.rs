@@ -3,7 +3,8 @@
 //! Each cell is checked by the rules of the domain types, and faults are reported by line. Does not
 //! know which accounts exist.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 use time::Date;
@@ -11,17 +12,14 @@ use validator::ValidationError;
 
 use super::ImportedUser;
 use crate::crypto::PasswordHash;
-use crate::types::{BirthDate, Email, EmailError, FromText, Gender, Language, Name, spreadsheet};
+use crate::types::{Email, EmailError, FromText, Language, Profile, ProfileField, spreadsheet};
 
 /// A larger import needs several lists.
 pub const MAX_USERS: usize = 20_000;
 
-/// The columns and their names in a file, which are also those of our own export.
-const COLUMNS: [(&str, &[&str]); 8] = [
+/// The columns beside those of the profile, and their names in a file, which are also those of our own export.
+const COLUMNS: [(&str, &[&str]); 5] = [
     ("email", &["email"]),
-    ("name", &["name"]),
-    ("gender", &["gender"]),
-    ("date_of_birth", &["date_of_birth"]),
     ("is_active", &["is_active"]),
     ("verified", &["verified", "email_verified"]),
     ("language", &["language"]),
@@ -86,7 +84,7 @@ pub struct ImportOptions {
     /// Whether local addresses are allowed.
     pub may_be_local: bool,
     /// More names of columns, as an entry point translates them: heading and column.
-    pub headings: &'static [(&'static str, &'static str)],
+    pub headings: Vec<(Cow<'static, str>, &'static str)>,
 }
 
 /// Parses a file; returns the key of a message when it is not such a list.
@@ -196,11 +194,13 @@ fn columns(
     for (place, heading) in headings.iter().enumerate() {
         let plain = heading.to_lowercase();
         let translated = options.headings.iter().find(|(heading, _)| *heading == plain);
-        let plain = translated.map_or(plain.as_str(), |(_, column)| *column);
+        let plain = translated.map_or(plain.as_str(), |(_, column)| column);
+        let of_profile = ProfileField::ALL.iter().map(|field| field.as_str());
         let known = COLUMNS.iter().find(|(_, names)| names.contains(&plain));
+        let known = known.map(|(name, _)| *name).or(of_profile.into_iter().find(|it| *it == plain));
         match known {
-            Some((name, _)) if *name != "verified" || options.may_verify => {
-                if columns.insert(*name, place).is_some() {
+            Some(name) if name != "verified" || options.may_verify => {
+                if columns.insert(name, place).is_some() {
                     return Err("admin.import.column_twice");
                 }
                 list.used.push(name);
@@ -227,12 +227,14 @@ fn user<'c>(
             faults.push((column, key));
         }
     };
-    let (email, name) = (cell("email"), cell("name"));
-    let (gender, born, tag) = (cell("gender"), cell("date_of_birth"), cell("language"));
+    let (email, tag) = (cell("email"), cell("language"));
     check("email", Email::from_text(email, options.today).map(drop));
-    check("name", Name::from_text(name, options.today).map(drop));
-    check("gender", Option::<Gender>::from_text(gender, options.today).map(drop));
-    check("date_of_birth", Option::<BirthDate>::from_text(born, options.today).map(drop));
+    let mut profile = BTreeMap::new();
+    for field in ProfileField::ALL {
+        let (name, text) = (field.as_str(), cell(field.as_str()));
+        check(name, Profile::default().set_typed(*field, text, options.today));
+        profile.insert(name.to_owned(), text.to_owned());
+    }
     check("language", Option::<Language>::from_text(tag, options.today).map(drop));
     let mut flag = |column, default| match cell(column).to_lowercase().as_str() {
         "" => default,
@@ -253,9 +255,7 @@ fn user<'c>(
     };
     ImportedUser {
         email: email.to_owned(),
-        name: name.to_owned(),
-        gender: gender.to_owned(),
-        date_of_birth: born.to_owned(),
+        profile,
         is_active,
         is_verified,
         language: if tag.is_empty() { options.language.tag().to_owned() } else { tag.to_owned() },
@@ -266,8 +266,8 @@ fn user<'c>(
 /// Returns the code of a rule, which is a key.
 fn key(error: &ValidationError) -> &'static str {
     match error.code {
-        std::borrow::Cow::Borrowed(key) => key,
-        std::borrow::Cow::Owned(_) => "form.unreadable",
+        Cow::Borrowed(key) => key,
+        Cow::Owned(_) => "form.unreadable",
     }
 }
 
@@ -277,7 +277,7 @@ mod tests {
 
     use super::*;
 
-    const HEADINGS: &[(&str, &str)] = &[("이름", "name")];
+    const HEADINGS: [(Cow<'static, str>, &str); 1] = [(Cow::Borrowed("이름"), "name")];
 
     fn list(text: &str) -> Result<ImportList, &'static str> {
         let today = date!(2026 - 03 - 01);
@@ -288,7 +288,7 @@ mod tests {
                 language: Language::Korean,
                 may_verify: true,
                 may_be_local: false,
-                headings: HEADINGS,
+                headings: HEADINGS.into(),
             },
         )
     }
@@ -303,10 +303,13 @@ mod tests {
         .expect("a list");
 
         let (line, email, ada) = &list.users[0];
-        assert_eq!((*line, email.as_typed(), &*ada.name), (2, "ada@example.com", "Lovelace, Ada"));
+        assert_eq!(
+            (*line, email.as_typed(), &*ada.profile["name"]),
+            (2, "ada@example.com", "Lovelace, Ada")
+        );
         assert!(ada.is_verified && ada.is_active && ada.language == "ko");
         let (line, _, eve) = &list.users[1];
-        assert_eq!((*line, &*eve.email, &*eve.name), (4, "=eve@example.com", "-Eve"));
+        assert_eq!((*line, &*eve.email, &*eve.profile["name"]), (4, "=eve@example.com", "-Eve"));
         assert_eq!((list.used.len(), list.unused), (3, vec!["shoe size".to_owned()]));
     }
 
@@ -340,7 +343,7 @@ mod tests {
     #[test]
     fn other_signs_may_stand_between_the_cells() {
         for text in ["email;name\nada@example.com;Ada", "email\tname\nada@example.com\tAda"] {
-            assert_eq!(list(text).expect("a list").users[0].2.name, "Ada", "{text}");
+            assert_eq!(list(text).expect("a list").users[0].2.profile["name"], "Ada", "{text}");
         }
     }
 
@@ -360,7 +363,7 @@ mod tests {
             language: Language::English,
             may_verify: false,
             may_be_local: true,
-            headings: HEADINGS,
+            headings: HEADINGS.into(),
         };
         assert_eq!(parse(b"email\n\xff", &options).expect_err("bytes"), "admin.import.not_text");
         let many: Vec<_> = (0..=MAX_USERS).map(|n| format!("p{n}@example.com")).collect();

@@ -7,8 +7,9 @@ use std::fmt;
 use thiserror::Error;
 use time::Date;
 use time::macros::format_description;
+use validator::ValidationError;
 
-use super::text;
+use super::{FromText, text};
 
 /// The highest age that is accepted, in years. The longest documented life lasted 122.
 const MAX_AGE_YEARS: i32 = 130;
@@ -224,6 +225,23 @@ macro_rules! profile_fields {
                 match field {
                     $(ProfileField::$variant => {
                         FieldValue::from_stored(stored).map(|value| self.$field = value).is_some()
+                    })+
+                }
+            }
+
+            /// Sets a field to what a person typed.
+            ///
+            /// # Errors
+            /// [`ValidationError`] as [`FromText`] gives it.
+            pub fn set_typed(
+                &mut self,
+                field: ProfileField,
+                typed: &str,
+                today: Date,
+            ) -> Result<(), ValidationError> {
+                match field {
+                    $(ProfileField::$variant => {
+                        FromText::from_text(typed, today).map(|value| self.$field = value)
                     })+
                 }
             }

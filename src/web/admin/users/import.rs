@@ -1,5 +1,7 @@
 //! Importing users from a list: a preview with the faults line by line, then a bulk job.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use rocket::http::Status;
 use rocket::response::Redirect;
@@ -12,9 +14,11 @@ use crate::admin::import::{ImportList, ImportOptions};
 use crate::context::Context;
 use crate::flows;
 use crate::http::guards::{AddsUsers, SignedIn};
+use crate::i18n::Language;
 use crate::paths;
-use crate::types::{BulkJobId, Permission, number};
+use crate::types::{BulkJobId, Permission, ProfileField, number};
 use crate::web::error::Error;
+use crate::web::forms::profile;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{FormView, Hidden, Submitted, form};
 use crate::web::page::{Page, PageContext};
@@ -25,10 +29,6 @@ use crate::web::upload::Uploaded;
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, preview, start]
 }
-
-/// Names of columns in a Korean file: heading and column.
-const KOREAN_HEADINGS: [(&str, &str); 4] =
-    [("이메일", "email"), ("이름", "name"), ("성별", "gender"), ("생년월일", "date_of_birth")];
 
 /// Faults on the page; mending these shows the next.
 const MAX_FAULTS: usize = 50;
@@ -46,6 +46,23 @@ struct ImportPage<'a> {
     page: &'a PageContext,
     form: FormView,
     may_verify: bool,
+}
+
+impl ImportPage<'_> {
+    /// Returns the columns of the profile: each in two parts, between which a line may break, and the key of
+    /// what it holds.
+    fn profile_columns() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+        ProfileField::ALL.iter().map(|field| {
+            let name = field.as_str();
+            let (start, end) = name.split_at(name.rfind('_').map_or(name.len(), |end| end + 1));
+            let hint = match field {
+                ProfileField::Name => "admin.import.name",
+                ProfileField::Gender => "admin.import.gender",
+                ProfileField::DateOfBirth => "admin.import.date_of_birth",
+            };
+            (start, end, hint)
+        })
+    }
 }
 
 #[derive(Template)]
@@ -87,7 +104,7 @@ async fn preview(
         language: page.language(),
         may_verify: staff.0.user().may(Permission::UsersChange),
         may_be_local: ctx.settings.allow_local_email,
-        headings: &KOREAN_HEADINGS,
+        headings: korean_headings(),
     };
     let mut list = match admin::import::parse(&sent.file, &options) {
         Ok(list) => list,
@@ -131,6 +148,13 @@ async fn start(
         return Ok(Response::Redirect(Redirect::to(paths::admin_bulk_job(plan))));
     }
     rerender("admin.import.draft_gone", &staff.0, &request.page).map(Response::Page)
+}
+
+/// Returns the headings of a Korean file with their columns: the labels of the fields.
+fn korean_headings() -> Vec<(Cow<'static, str>, &'static str)> {
+    let of_profile = ProfileField::ALL.iter().map(|it| (profile::label(*it), it.as_str()));
+    let labels = of_profile.chain([("field.email", "email")]);
+    labels.map(|(label, column)| (Language::Korean.say(label), column)).collect()
 }
 
 /// Excludes users whose hashes would delay others at each of their log-ins.
