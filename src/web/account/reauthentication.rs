@@ -1,7 +1,6 @@
 //! The reauthentication page, on the way to something dangerous.
 
 use askama::Template;
-use rocket::response::Redirect;
 use rocket::{Route, get, post, routes};
 
 use super::login_methods;
@@ -13,22 +12,11 @@ use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Field, FormPage, FormView, Hidden, ParsedForm, Submitted, form};
 use crate::web::page::{Page, PageContext};
-use crate::web::redirects;
 use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
-}
-
-/// Returns the redirect to the reauthentication page, which leads back to this page.
-pub(in crate::web) fn redirect(page: &PageContext) -> Redirect {
-    redirect_for(page.path_and_query())
-}
-
-/// Returns the redirect to the reauthentication page, which goes on to a path of this site.
-pub(in crate::web) fn redirect_for(next: &str) -> Redirect {
-    redirects::to_reauthentication(next)
 }
 
 form! {
