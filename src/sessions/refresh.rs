@@ -151,8 +151,8 @@ async fn revoke_reused(
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let owner = accounts::lock(&transaction, presented.user).await?;
-    let key = (presented.session, Some(presented.user));
-    let has_ended = store::end(&transaction, key, EndReason::TokenReused, now).await?;
+    let (session, user) = (presented.session, Some(presented.user));
+    let has_ended = store::end(&transaction, session, user, EndReason::TokenReused, now).await?;
     let Some(owner) = owner.filter(|_| has_ended) else { return Ok(SessionInvalid::Ended.into()) };
     let event = AuditEvent::on_user(presented.user, AuditEventKind::TokenReused, info)
         .in_session(presented.session);

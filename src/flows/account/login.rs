@@ -100,7 +100,7 @@ pub async fn with_password(
     // that was changed while it was being compared is answered like a wrong one.
     let hash = proved.hash.as_ref().ok_or(AuthError::WrongCredentials)?;
     let method = AuthMethod::Password(hash);
-    let tokens = sessions::create(ctx, &transaction, (user, &email), method, info).await?;
+    let tokens = sessions::create(ctx, &transaction, user, &email, method, info).await?;
     let Some(tokens) = tokens else {
         drop(transaction);
         tracing::info!(user.id = user.0, request.id = info.request_id, "log-in refused");

@@ -23,7 +23,7 @@ pub async fn end(
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let why = EndReason::EndedByOwner;
-    if !sessions::end_from(&transaction, (user, asking), session, why, now).await? {
+    if !sessions::end_from(&transaction, user, asking, session, why, now).await? {
         return Ok(false);
     }
     let event = AuditEvent::by_owner(user, AuditEventKind::SessionEnded, info)
@@ -49,7 +49,7 @@ pub async fn end_others(
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let why = EndReason::EndedByOwner;
-    let over = sessions::end_others(&transaction, (user, asking), why, now).await?;
+    let over = sessions::end_others(&transaction, user, asking, why, now).await?;
     if !over.is_empty() {
         let event = AuditEvent::by_owner(user, AuditEventKind::OtherSessionsEnded, info)
             .in_session(asking)

@@ -245,7 +245,7 @@ async fn sign_in(
 ) -> Result<SocialLoginOutcome, SocialLoginError> {
     let (user, email, now) = (account.user.id, &account.user.email, ctx.clock.now());
     let method = AuthMethod::Social(login.provider.slug());
-    let tokens = sessions::create(ctx, &transaction, (user, email), method, info).await?;
+    let tokens = sessions::create(ctx, &transaction, user, email, method, info).await?;
     let Some(tokens) = tokens else {
         tracing::info!(user.id = user.0, request.id = info.request_id, "log-in refused");
         return Err(SocialLoginError::Refused);
@@ -314,7 +314,7 @@ async fn register(
         return Ok(SocialLoginOutcome::EmailSent);
     }
     let method = AuthMethod::Social(slug);
-    let tokens = sessions::create(ctx, &transaction, (user, email), method, info).await?;
+    let tokens = sessions::create(ctx, &transaction, user, email, method, info).await?;
     let tokens = tokens.ok_or(SocialLoginError::Refused)?;
     finish(ctx, transaction, &tokens, login, info).await?;
     Ok(SocialLoginOutcome::SignedIn(Box::new(tokens), false))

@@ -101,7 +101,7 @@ pub async fn create_superuser_by_link(
     }
     let user = insert(ctx, &transaction, account, info).await?;
     let tokens =
-        sessions::create(ctx, &transaction, (user, &email), AuthMethod::SetupLink, info).await?;
+        sessions::create(ctx, &transaction, user, &email, AuthMethod::SetupLink, info).await?;
     transaction.commit().await?;
     tracing::info!(user.id = user.0, request.id = info.request_id, "superuser created by link");
     Ok(tokens.expect("a new account is active"))

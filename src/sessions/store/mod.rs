@@ -12,9 +12,11 @@ use sea_orm::{
 };
 use time::OffsetDateTime;
 
-pub use self::ending::end_all;
-pub(super) use self::ending::{end, end_excess, end_from, end_others};
-use super::session::{AuthMethod, SessionInvalid, SessionList, SessionRecord, SessionSummary};
+pub(super) use self::ending::end_excess;
+pub use self::ending::{end, end_all, end_from, end_others};
+use super::session::{
+    AuthMethod, IfActive, SessionInvalid, SessionList, SessionRecord, SessionSummary,
+};
 use super::tokens::RefreshToken;
 use crate::accounts::store::user_from_row;
 use crate::cache::ActiveSession;
@@ -178,7 +180,7 @@ pub(in crate::sessions) async fn find_token_state(
     session: SessionId,
     rules: SessionRules,
     now: OffsetDateTime,
-) -> Result<Result<TokenState, SessionInvalid>, DbError> {
+) -> Result<IfActive<TokenState>, DbError> {
     let found = find_rows(db, session, rules, now).await?;
     Ok(found.map(|(row, _)| TokenState {
         is_unconfirmed: row.unconfirmed_jti.as_ref() == Some(&row.current_jti),
@@ -200,7 +202,7 @@ pub(in crate::sessions) async fn find_active(
     session: SessionId,
     rules: SessionRules,
     now: OffsetDateTime,
-) -> Result<Result<ActiveSession, SessionInvalid>, DbError> {
+) -> Result<IfActive<ActiveSession>, DbError> {
     match find_rows(db, session, rules, now).await? {
         Ok((row, owner)) => Ok(Ok(ActiveSession {
             session,
@@ -225,7 +227,7 @@ async fn find_rows(
     session: SessionId,
     rules: SessionRules,
     now: OffsetDateTime,
-) -> Result<Result<(session::Model, user::Model), SessionInvalid>, DbError> {
+) -> Result<IfActive<(session::Model, user::Model)>, DbError> {
     let query = session::Entity::find_by_id(session.to_string()).find_also_related(user::Entity);
     let Some((row, Some(owner))) = query.one(db.reader()).await? else {
         return Ok(Err(SessionInvalid::NotFound));
