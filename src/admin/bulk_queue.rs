@@ -13,6 +13,7 @@ pub use super::store::{
     find, is_any_running, list_latest, list_snapshots, save_snapshot, stop, update_progress,
 };
 use super::{Actor, store};
+use crate::context::Context;
 use crate::crypto::DerivedKeys;
 use crate::db::{DbError, Transaction};
 use crate::types::{BulkJobId, UserId};
@@ -26,41 +27,18 @@ const DRAFT_LIFETIME: Duration = Duration::from_hours(1);
 /// How long a finished job stays in the list.
 const KEEP: Duration = Duration::from_hours(30 * 24);
 
-/// Stores a job whose batches run from now on.
-pub async fn enqueue(
+/// Stores a job: a running one, whose batches run from now on, or a draft, which [`start_draft`] turns into a
+/// running job.
+pub async fn insert(
+    ctx: &Context,
     transaction: &Transaction,
-    keys: &DerivedKeys,
-    actor: Actor<'_>,
-    spec: &BulkJobSpec,
-    total: Option<u64>,
-    now: OffsetDateTime,
-) -> Result<BulkJobId, DbError> {
-    insert(transaction, keys, actor, spec, total, BulkJobState::Running, now).await
-}
-
-/// Stores a draft, which [`start_draft`] turns into a running job.
-pub async fn draft(
-    transaction: &Transaction,
-    keys: &DerivedKeys,
-    actor: Actor<'_>,
-    spec: &BulkJobSpec,
-    total: Option<u64>,
-    now: OffsetDateTime,
-) -> Result<BulkJobId, DbError> {
-    insert(transaction, keys, actor, spec, total, BulkJobState::Draft, now).await
-}
-
-async fn insert(
-    transaction: &Transaction,
-    keys: &DerivedKeys,
     actor: Actor<'_>,
     spec: &BulkJobSpec,
     total: Option<u64>,
     state: BulkJobState,
-    now: OffsetDateTime,
 ) -> Result<BulkJobId, DbError> {
     let json = Zeroizing::new(serde_json::to_vec(spec).expect("a specification is plain data"));
-    let sealed = keys.seal(LABEL, &json);
+    let (sealed, now) = (ctx.keys.seal(LABEL, &json), ctx.clock.now());
     store::insert(transaction, actor, spec.kind(), sealed, total, state, now).await
 }
 

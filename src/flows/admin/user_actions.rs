@@ -59,17 +59,10 @@ pub async fn create_reset_link(
         let to = locked.account.recipient();
         outbox::enqueue(&transaction, &ctx.keys, &to, &content, now).await?;
     }
-    admin::record_event(
-        &transaction,
-        actor,
-        target,
-        AuditEventKind::ResetLinkCreated,
-        json!({ "by_email": by_email }),
-        now,
-    )
-    .await?;
+    let (kind, details) = (AuditEventKind::ResetLinkCreated, json!({ "by_email": by_email }));
+    admin::record_event(&transaction, actor, target, kind, details, now).await?;
     transaction.commit().await?;
-    admin::log_change(actor, target, AuditEventKind::ResetLinkCreated);
+    admin::log_change(actor, target, kind);
     Ok(link)
 }
 
@@ -86,18 +79,10 @@ pub async fn lock_password(
         locked.must_not_outrank(&transaction).await?;
     }
     accounts::set_password(&transaction, target, None, now).await?;
-    let why = EndReason::PasswordChanged;
-    sessions::end_all(&transaction, target, None, why, now).await?;
-    admin::record_event(
-        &transaction,
-        actor,
-        target,
-        AuditEventKind::PasswordLocked,
-        json!({}),
-        now,
-    )
-    .await?;
+    sessions::end_all(&transaction, target, None, EndReason::PasswordChanged, now).await?;
+    let kind = AuditEventKind::PasswordLocked;
+    admin::record_event(&transaction, actor, target, kind, json!({}), now).await?;
     transaction.commit().await?;
-    admin::log_change(actor, target, AuditEventKind::PasswordLocked);
+    admin::log_change(actor, target, kind);
     Ok(())
 }

@@ -170,15 +170,8 @@ async fn apply(
     }
 
     // First what depends on the version, which moving and activating change too.
-    if !accounts::update(
-        &transaction,
-        target,
-        edit.version,
-        &without_new_email(&before, after),
-        now,
-    )
-    .await?
-    {
+    let saved = without_new_email(&before, after);
+    if !accounts::update(&transaction, target, edit.version, &saved, now).await? {
         return Err(AdminError::LastSuperuser.into());
     }
     if !before.is_active && after.is_active {
@@ -199,17 +192,10 @@ async fn apply(
     if let Some(why) = why {
         sessions::end_all(&transaction, target, None, why, now).await?;
     }
-    admin::record_event(
-        &transaction,
-        actor,
-        target,
-        AuditEventKind::ChangedByStaff,
-        json!({ "changes": changes }),
-        now,
-    )
-    .await?;
+    let (kind, details) = (AuditEventKind::ChangedByStaff, json!({ "changes": changes }));
+    admin::record_event(&transaction, actor, target, kind, details, now).await?;
     transaction.commit().await?;
-    admin::log_change(actor, target, AuditEventKind::ChangedByStaff);
+    admin::log_change(actor, target, kind);
     Ok(true)
 }
 
@@ -298,9 +284,8 @@ async fn move_to_email(
     if !accounts::change_email(transaction, user, new, is_verified, now).await? {
         return Err(UpdateUserError::EmailTaken);
     }
-    let undo =
-        links::create(ctx, transaction, Purpose::UndoEmailChange, user, Some(&account.user.email))
-            .await?;
+    let old = Some(&account.user.email);
+    let undo = links::create(ctx, transaction, Purpose::UndoEmailChange, user, old).await?;
     let mut content = EmailContent::new(EmailKind::EmailChanged).with_link(undo);
     content.data.email = Some(new.as_typed().to_owned());
     content.data.at = Some(to_micros(now));

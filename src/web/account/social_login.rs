@@ -148,16 +148,15 @@ async fn complete(
             let Some((user, session)) = same_session(page, session) else {
                 return stale_state(page);
             };
-            match flows::account::social_accounts::reauthenticate(
+            let done = flows::account::social_accounts::reauthenticate(
                 ctx,
                 user,
                 session,
                 slug,
                 provider_user,
                 info,
-            )
-            .await
-            {
+            );
+            match done.await {
                 Ok(()) => Ok(Response::redirect_to_next(&state.next)),
                 Err(error) => {
                     let text = "social_login.other_user";
