@@ -72,7 +72,7 @@ pub(crate) async fn create_superuser(ctx: &Context) {
     let password = Password::parse(PASSWORD).expect("a password");
     let info = RequestInfo::new(None, "bench", "request".into(), None);
     let made =
-        flows::admin::setup::create_superuser(ctx, (address, Language::English), password, &info)
+        flows::admin::setup::create_superuser(ctx, address, Language::English, password, &info)
             .await;
     made.expect("a superuser can be made");
     ctx.db.close().await;

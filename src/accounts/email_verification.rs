@@ -61,8 +61,8 @@ pub async fn send_verification_email(
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
     let purposes = [Purpose::VerifyEmail, Purpose::NotMe];
-    let whose = (user, Some(&to.email));
-    let [link, not_me] = links::create_each(transaction, ctx.random, purposes, whose, now).await?;
+    let [link, not_me] =
+        links::create_each(ctx, transaction, purposes, user, Some(&to.email)).await?;
     let content = EmailContent::new(EmailKind::VerifyEmail).with_link(link).with_not_me(not_me);
     outbox::enqueue(transaction, &ctx.keys, to, &content.about(info, now), now).await
 }
@@ -87,9 +87,9 @@ pub async fn notify_existing_owner(
     let user = &owner.user;
     let mut content = EmailContent::new(EmailKind::AlreadyJoined).about(info, now);
     if user.email_verified_at.is_none() {
-        let whose = (user.id, Some(&user.email));
         let link =
-            links::create(&transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
+            links::create(ctx, &transaction, Purpose::VerifyEmail, user.id, Some(&user.email))
+                .await?;
         content = content.with_link(link);
     }
     outbox::enqueue(&transaction, &ctx.keys, &owner.recipient(), &content, now).await?;

@@ -191,7 +191,8 @@ pub async fn perform(
     transaction: &Transaction,
     actor: Actor<'_>,
     target: UserId,
-    (request, facts): (&ActionRequest, Value),
+    request: &ActionRequest,
+    facts: Value,
     now: OffsetDateTime,
 ) -> Result<Option<PerformedAction>, AdminError> {
     let action = request.action;
@@ -217,7 +218,7 @@ pub async fn perform(
         details.extend(facts);
     }
     let kind = action.spec().audit_kind;
-    record_event(transaction, actor, target, (kind, details), now).await?;
+    record_event(transaction, actor, target, kind, details, now).await?;
     Ok(Some(PerformedAction { before: account, kind }))
 }
 

@@ -13,6 +13,7 @@ pub use super::store::{
     find, is_any_running, list_latest, list_snapshots, save_snapshot, stop, update_progress,
 };
 use super::{Actor, store};
+use crate::context::Context;
 use crate::crypto::DerivedKeys;
 use crate::db::{DbError, Transaction};
 use crate::types::{BulkJobId, UserId};
@@ -26,38 +27,19 @@ const DRAFT_LIFETIME: Duration = Duration::from_hours(1);
 /// How long a finished job stays in the list.
 const KEEP: Duration = Duration::from_hours(30 * 24);
 
-/// Stores a job whose batches run from now on.
-pub async fn enqueue(
+/// Stores a job: a running one, whose batches run from now on, or a draft, which [`start_draft`] turns into a
+/// running job.
+pub async fn insert(
+    ctx: &Context,
     transaction: &Transaction,
-    keys: &DerivedKeys,
     actor: Actor<'_>,
-    (spec, total): (&BulkJobSpec, Option<u64>),
-    now: OffsetDateTime,
-) -> Result<BulkJobId, DbError> {
-    insert(transaction, keys, actor, (spec, total, BulkJobState::Running), now).await
-}
-
-/// Stores a draft, which [`start_draft`] turns into a running job.
-pub async fn draft(
-    transaction: &Transaction,
-    keys: &DerivedKeys,
-    actor: Actor<'_>,
-    (spec, total): (&BulkJobSpec, Option<u64>),
-    now: OffsetDateTime,
-) -> Result<BulkJobId, DbError> {
-    insert(transaction, keys, actor, (spec, total, BulkJobState::Draft), now).await
-}
-
-async fn insert(
-    transaction: &Transaction,
-    keys: &DerivedKeys,
-    actor: Actor<'_>,
-    (spec, total, state): (&BulkJobSpec, Option<u64>, BulkJobState),
-    now: OffsetDateTime,
+    spec: &BulkJobSpec,
+    total: Option<u64>,
+    state: BulkJobState,
 ) -> Result<BulkJobId, DbError> {
     let json = Zeroizing::new(serde_json::to_vec(spec).expect("a specification is plain data"));
-    let sealed = keys.seal(LABEL, &json);
-    store::insert(transaction, actor, (spec.kind(), sealed, total, state), now).await
+    let (sealed, now) = (ctx.keys.seal(LABEL, &json), ctx.clock.now());
+    store::insert(transaction, actor, spec.kind(), sealed, total, state, now).await
 }
 
 /// Starts a recent draft of this user. Returns `false` when there is none. One conditional
@@ -101,5 +83,5 @@ pub async fn sweep(
     now: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
-    store::delete_over(transaction, (now - KEEP, now - DRAFT_LIFETIME), at_most).await
+    store::delete_over(transaction, now - KEEP, now - DRAFT_LIFETIME, at_most).await
 }

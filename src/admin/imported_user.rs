@@ -2,6 +2,7 @@
 //!
 //! Does not read files: the list was parsed and checked before it was stored.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -16,19 +17,16 @@ use crate::context::Context;
 use crate::crypto::PasswordHash;
 use crate::db::{DbError, Transaction};
 use crate::outbox::Recipient;
-use crate::types::{BulkJobId, Email, Language, Name, Profile, ProfileField, UserId};
+use crate::types::{BulkJobId, Email, Language, Profile, ProfileField, UserId};
 
 /// A user of an imported list, as text that has been checked.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportedUser {
     /// The address.
     pub email: String,
-    /// The name; may be empty.
-    pub name: String,
-    /// The gender; may be empty.
-    pub gender: String,
-    /// The date of birth; may be empty.
-    pub date_of_birth: String,
+    /// The fields of the profile by their names; a missing one is empty.
+    #[serde(flatten)]
+    pub profile: BTreeMap<String, String>,
     /// Whether the account may be used.
     pub is_active: bool,
     /// Whether the address counts as verified.
@@ -47,16 +45,16 @@ impl fmt::Debug for ImportedUser {
 }
 
 impl ImportedUser {
+    fn profile_text(&self, field: ProfileField) -> &str {
+        self.profile.get(field.as_str()).map_or("", String::as_str)
+    }
+
     /// Builds the account; `None` when the text no longer passes the rules, because they changed
     /// since the list was read.
     fn new_account(&self) -> Option<NewAccount> {
-        let mut profile = Profile { name: Name::parse(&self.name).ok()?, ..Profile::default() };
-        let others = [
-            (ProfileField::Gender, &self.gender),
-            (ProfileField::DateOfBirth, &self.date_of_birth),
-        ];
-        for (field, text) in others {
-            profile.set_stored(field, Some(text)).then_some(())?;
+        let mut profile = Profile::default();
+        for field in ProfileField::ALL {
+            profile.set_stored(*field, Some(self.profile_text(*field))).then_some(())?;
         }
         let hash = Some(&self.password_hash).filter(|hash| !hash.is_empty());
         Some(NewAccount {
@@ -75,11 +73,13 @@ pub async fn create_imported(
     ctx: &Context,
     transaction: &Transaction,
     actor: Actor<'_>,
-    entry: (BulkJobId, &ImportedUser, bool),
+    job: BulkJobId,
+    user: &ImportedUser,
+    is_invited: bool,
     now: OffsetDateTime,
 ) -> Result<Option<UserId>, DbError> {
     let part = transaction.begin_nested().await?;
-    match create(ctx, &part, actor, entry, now).await {
+    match create(ctx, &part, actor, job, user, is_invited, now).await {
         Ok(Some(user)) => {
             part.commit().await?;
             Ok(Some(user))
@@ -95,7 +95,9 @@ async fn create(
     ctx: &Context,
     part: &Transaction,
     actor: Actor<'_>,
-    (job, user, is_invited): (BulkJobId, &ImportedUser, bool),
+    job: BulkJobId,
+    user: &ImportedUser,
+    is_invited: bool,
     now: OffsetDateTime,
 ) -> Result<Option<UserId>, DbError> {
     let Some(account) = user.new_account() else { return Ok(None) };
@@ -109,13 +111,13 @@ async fn create(
     let details = json!({
         "changes": {
             "email": [null, user.email],
-            "name": [null, user.name],
+            "name": [null, user.profile_text(ProfileField::Name)],
             "is_active": [null, user.is_active],
             "email_verified": [null, user.is_verified],
         },
         "invited": is_invited,
         "bulk": job,
     });
-    record_event(part, actor, id, (AuditEventKind::CreatedByStaff, details), now).await?;
+    record_event(part, actor, id, AuditEventKind::CreatedByStaff, details, now).await?;
     Ok(Some(id))
 }

@@ -159,9 +159,8 @@ pub async fn invite(
     to: &Recipient,
 ) -> Result<Secret, DbError> {
     let now = ctx.clock.now();
-    let (reset, lasts) = (Purpose::ResetPassword, (now, INVITATION_LASTS));
-    let link =
-        links::create_with_lifetime(transaction, ctx.random, reset, (user, None), lasts).await?;
+    let (reset, lasts) = (Purpose::ResetPassword, INVITATION_LASTS);
+    let link = links::create_with_lifetime(ctx, transaction, reset, user, None, lasts).await?;
     let content = EmailContent::new(EmailKind::Invited).with_link(link.clone());
     outbox::enqueue(transaction, &ctx.keys, to, &content, now).await?;
     Ok(link)
@@ -172,7 +171,8 @@ pub async fn record_event(
     transaction: &Transaction,
     actor: Actor<'_>,
     target: UserId,
-    (action, details): (AuditEventKind, Value),
+    action: AuditEventKind,
+    details: Value,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let event = AuditEvent::on_user(target, action, actor.info)

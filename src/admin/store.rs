@@ -21,7 +21,10 @@ use crate::types::{BulkJobId, RequestInfo, UserId};
 pub(super) async fn insert(
     transaction: &Transaction,
     actor: Actor<'_>,
-    (kind, payload, total, state): (BulkJobKind, String, Option<u64>, BulkJobState),
+    kind: BulkJobKind,
+    payload: String,
+    total: Option<u64>,
+    state: BulkJobState,
     now: OffsetDateTime,
 ) -> Result<BulkJobId, DbError> {
     let row = bulk_job::ActiveModel {
@@ -212,7 +215,8 @@ pub async fn list_snapshots(
 
 pub(super) async fn delete_over(
     transaction: &Transaction,
-    (finished, planned): (OffsetDateTime, OffsetDateTime),
+    finished: OffsetDateTime,
+    planned: OffsetDateTime,
     at_most: u64,
 ) -> Result<u64, DbError> {
     let is_forgotten = Cond::all()

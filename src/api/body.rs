@@ -13,6 +13,7 @@ use super::error::Error;
 use super::error_detail::ErrorDetail;
 use super::field_errors::{FieldErrors, NON_FIELD_ERRORS};
 use super::strict_json;
+use super::strict_json::StrictJsonError;
 use crate::http::body;
 use crate::i18n::Sentence;
 
@@ -109,11 +110,16 @@ fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Error> {
         parse_error(Sentence::with("api.not_utf8", "position", error.valid_up_to()))
     })?;
     let value = strict_json::from_str(text).map_err(|error| {
-        let place = Sentence::with("api.not_json", "line", error.line());
-        parse_error(place.and("column", error.column()))
+        parse_error(match error {
+            StrictJsonError::Malformed(error) => {
+                let place = Sentence::with("api.not_json", "line", error.line());
+                place.and("column", error.column())
+            }
+            StrictJsonError::RepeatedKey(key) => {
+                Sentence::with("api.repeated_key", "key", truncated(&key))
+            }
+        })
     })?;
-    let value = value
-        .map_err(|key| parse_error(Sentence::with("api.repeated_key", "key", truncated(&key))))?;
     match value {
         Value::Object(fields) => Ok(fields),
         other => {

@@ -7,17 +7,26 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use thiserror::Error;
 
-/// Parses a text. The inner error is the first repeated key of an object, at any depth.
-///
-/// # Errors
-/// The error of `serde_json` for a text that is not JSON.
-pub(crate) fn from_str(text: &str) -> Result<Result<Value, String>, serde_json::Error> {
+/// Why a text was rejected.
+#[derive(Debug, Error)]
+pub(crate) enum StrictJsonError {
+    /// It is not JSON.
+    #[error(transparent)]
+    Malformed(#[from] serde_json::Error),
+    /// An object repeats a key, at any depth; this is the first one.
+    #[error("a repeated key")]
+    RepeatedKey(String),
+}
+
+/// Parses a text.
+pub(crate) fn from_str(text: &str) -> Result<Value, StrictJsonError> {
     let mut repeated = None;
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = ValueSeed { repeated: &mut repeated }.deserialize(&mut deserializer)?;
     deserializer.end()?;
-    Ok(repeated.map_or(Ok(value), Err))
+    repeated.map_or(Ok(value), |key| Err(StrictJsonError::RepeatedKey(key)))
 }
 
 /// Deserializes a value, and notes a repeated key.
@@ -109,7 +118,7 @@ mod tests {
             r#"{"a":1,"b":{"a":1},"A":2}"#,
         ] {
             let expected: Value = serde_json::from_str(text).expect(text);
-            assert_eq!(from_str(text).expect(text), Ok(expected), "{text}");
+            assert_eq!(from_str(text).expect(text), expected, "{text}");
         }
         for text in ["", "{", "1 2", "{} x", "1e999", r#"{"a":1,}"#, "nul", r#""\ud800""#] {
             assert!(from_str(text).is_err(), "{text}");
@@ -125,7 +134,8 @@ mod tests {
             r#"[{"x":{"a":null,"a":null}}]"#,
             r#"{"b":{"a":1,"a":2},"c":1,"c":2}"#,
         ] {
-            assert_eq!(from_str(text).expect(text), Err("a".to_owned()), "{text}");
+            let error = from_str(text).expect_err(text);
+            assert!(matches!(error, StrictJsonError::RepeatedKey(key) if key == "a"), "{text}");
         }
     }
 }

@@ -52,8 +52,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     // Rocket's runtime reads settings of its own, and panics if they are wrong; so they are checked
     // first.
-    let done = settings::read(language)
-        .and_then(|settings| rocket::execute(dispatch(language, settings, &matches)));
+    let done = settings::read(language).and_then(|(settings, figment)| {
+        rocket::execute(dispatch(language, settings, figment, &matches))
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(CommandError(lines)) => {
@@ -67,7 +68,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn dispatch(
     language: Language,
-    (settings, figment): (Settings, Figment),
+    settings: Settings,
+    figment: Figment,
     matches: &ArgMatches,
 ) -> Result<(), CommandError> {
     match matches.subcommand() {

@@ -19,8 +19,7 @@ pub(super) async fn create(
     let ctx = serve::open(language, settings).await?;
     let password = ask(language)?;
     let info = RequestInfo::from_terminal(ctx.random.request_id());
-    let made =
-        flows::admin::setup::create_superuser(&ctx, (email, language), password, &info).await;
+    let made = flows::admin::setup::create_superuser(&ctx, email, language, password, &info).await;
     ctx.db.close().await;
     match made {
         Ok(_) => {

@@ -41,14 +41,18 @@ pub(super) fn list(values: &Dict, figment: &Figment) -> Vec<GivenSetting> {
     let listed = names.map(|name| {
         let value = values.get(name).map(|value| shown(name, value));
         let metadata = figment.find_metadata(name).filter(|_| value.is_some());
-        let source = metadata.map_or(SettingSource::Default, |metadata| match &metadata.source {
-            Some(figment::Source::File(path)) => SettingSource::File(path.display().to_string()),
-            _ if metadata.name.contains("environment") => SettingSource::Environment,
-            _ => SettingSource::Default,
-        });
+        let source = metadata.map_or(SettingSource::Default, source_of);
         GivenSetting { name: name.to_owned(), value, source }
     });
     listed.collect()
+}
+
+fn source_of(metadata: &figment::Metadata) -> SettingSource {
+    if let Some(figment::Source::File(path)) = &metadata.source {
+        return SettingSource::File(path.display().to_string());
+    }
+    let is_environment = metadata.name.contains("environment");
+    if is_environment { SettingSource::Environment } else { SettingSource::Default }
 }
 
 /// Returns the files that give a secret: a secret setting, or a URL with a password.

@@ -16,7 +16,8 @@ use time::OffsetDateTime;
 pub use store::{list_pending, revoke, sweep};
 
 pub use self::purpose::Purpose;
-use crate::crypto::{Random, hash_secret};
+use crate::context::Context;
+use crate::crypto::hash_secret;
 use crate::db::{Db, DbError, Transaction};
 use crate::types::{Email, Secret, UserId};
 
@@ -76,47 +77,48 @@ pub async fn insert(
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let link = (hash_secret(token), purpose, purpose.lifetime());
-    store::insert(transaction, [link], (None, None), now).await
+    store::insert(transaction, [link], None, None, now).await
 }
 
 /// Creates a link for a user, about an e-mail address if its purpose has one.
 pub async fn create(
+    ctx: &Context,
     transaction: &Transaction,
-    random: Random,
     purpose: Purpose,
-    (user, email): (UserId, Option<&Email>),
-    now: OffsetDateTime,
+    user: UserId,
+    email: Option<&Email>,
 ) -> Result<Secret, DbError> {
-    let [token] = create_each(transaction, random, [purpose], (user, email), now).await?;
+    let [token] = create_each(ctx, transaction, [purpose], user, email).await?;
     Ok(token)
 }
 
 /// Creates a link with a lifetime of its own.
 pub async fn create_with_lifetime(
+    ctx: &Context,
     transaction: &Transaction,
-    random: Random,
     purpose: Purpose,
-    (user, email): (UserId, Option<&Email>),
-    (now, lifetime): (OffsetDateTime, Duration),
+    user: UserId,
+    email: Option<&Email>,
+    lifetime: Duration,
 ) -> Result<Secret, DbError> {
-    let token = random.secret();
+    let token = ctx.random.secret();
     let link = (hash_secret(&token), purpose, lifetime);
-    store::insert(transaction, [link], (Some(user), email), now).await?;
+    store::insert(transaction, [link], Some(user), email, ctx.clock.now()).await?;
     Ok(token)
 }
 
 /// Creates a link of each purpose in one statement.
 pub async fn create_each<const N: usize>(
+    ctx: &Context,
     transaction: &Transaction,
-    random: Random,
     purposes: [Purpose; N],
-    (user, email): (UserId, Option<&Email>),
-    now: OffsetDateTime,
+    user: UserId,
+    email: Option<&Email>,
 ) -> Result<[Secret; N], DbError> {
-    let tokens = purposes.map(|_| random.secret());
+    let tokens = purposes.map(|_| ctx.random.secret());
     let links = tokens.iter().zip(purposes);
     let links = links.map(|(token, purpose)| (hash_secret(token), purpose, purpose.lifetime()));
-    store::insert(transaction, links, (Some(user), email), now).await?;
+    store::insert(transaction, links, Some(user), email, ctx.clock.now()).await?;
     Ok(tokens)
 }
 

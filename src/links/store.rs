@@ -19,7 +19,8 @@ use crate::types::{Email, HashedSecret, UserId};
 pub(super) async fn insert(
     transaction: &Transaction,
     links: impl IntoIterator<Item = (HashedSecret, Purpose, Duration)>,
-    (user, email): (Option<UserId>, Option<&Email>),
+    user: Option<UserId>,
+    email: Option<&Email>,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     let rows = links.into_iter().map(|(hash, purpose, lifetime)| one_time_link::ActiveModel {

@@ -25,7 +25,8 @@ pub struct CallbackParams {
 pub(super) async fn check_issuer(
     providers: &ProviderClient,
     registration: &ClientRegistration,
-    (request, params): (&AuthorizationRequest, &CallbackParams),
+    request: &AuthorizationRequest,
+    params: &CallbackParams,
     now: OffsetDateTime,
 ) -> Result<(), OAuthError> {
     let Some(expected) = registration.token_issuer().filter(|_| request.state.is_some()) else {

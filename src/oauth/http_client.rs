@@ -66,7 +66,8 @@ impl HttpClient {
     pub(super) async fn post(
         &self,
         endpoint: &Endpoint,
-        (client_id, client_secret): (&str, &Secret),
+        client_id: &str,
+        client_secret: &Secret,
         body: &Value,
     ) -> Result<Value, OAuthError> {
         let request = self

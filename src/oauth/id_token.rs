@@ -20,7 +20,8 @@ const LEEWAY: i64 = 60;
 pub(super) async fn verify(
     providers: &ProviderClient,
     registration: &ClientRegistration,
-    (token, nonce): (&Secret, Option<&str>),
+    token: &Secret,
+    nonce: Option<&str>,
     now: OffsetDateTime,
 ) -> Result<ProviderUser, OAuthError> {
     let Some(issuer) = registration.token_issuer() else {

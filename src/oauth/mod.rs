@@ -91,13 +91,13 @@ impl ProviderClient {
         now: OffsetDateTime,
     ) -> Result<ProviderUser, OAuthError> {
         in_time(async {
-            callback::check_issuer(self, registration, (request, &params), now).await?;
+            callback::check_issuer(self, registration, request, &params, now).await?;
             let tokens =
                 callback::exchange_code(self, registration, request, params.code, now).await?;
             if registration.kind == ProviderKind::Oidc {
                 let missing = OAuthError::InvalidResponse("no ID token");
                 let token = tokens.id_token().ok_or(missing)?;
-                return id_token::verify(self, registration, (&token, request.nonce()), now).await;
+                return id_token::verify(self, registration, &token, request.nonce(), now).await;
             }
             self.fetch_user(registration, &tokens.access_token()).await
         })
@@ -128,7 +128,7 @@ impl ProviderClient {
         token: &Secret,
         now: OffsetDateTime,
     ) -> Result<ProviderUser, OAuthError> {
-        in_time(id_token::verify(self, registration, (token, None), now)).await
+        in_time(id_token::verify(self, registration, token, None, now)).await
     }
 
     async fn was_issued_to_us(

@@ -121,8 +121,8 @@ async fn authenticate(
     }
     if let Some(token) = credentials.refresh {
         match by_refresh_token(ctx, token, info, renewal).await? {
-            Ok(state) => return Ok(state),
-            Err(is_over) => dead_cookies.refresh = is_over,
+            signed_in @ AuthState::SignedIn { .. } => return Ok(signed_in),
+            AuthState::Anonymous { dead_cookies: found } => dead_cookies.refresh = found.refresh,
         }
     }
     // An expired access token alone does not say whether its session has ended; the refresh token
@@ -148,30 +148,34 @@ pub async fn find_by_access_token(
     Ok(session)
 }
 
-/// Refreshes the tokens and returns the user; otherwise returns whether the session has certainly
-/// ended.
+/// Refreshes the tokens and returns the user; otherwise the refresh cookie is a dead one if the session has
+/// certainly ended.
 async fn by_refresh_token(
     ctx: &Context,
     token: &str,
     info: &RequestInfo,
     renewal: Renewal,
-) -> Result<Result<AuthState, bool>, DbError> {
+) -> Result<AuthState, DbError> {
     let renewed = match renewal {
         Renewal::Both => refresh(ctx, token, info).await,
         Renewal::AccessOnly => refresh_access(ctx, token, info).await,
+    };
+    let anonymous = |refresh| {
+        let dead_cookies = DeadCookies { access: false, refresh };
+        AuthState::Anonymous { dead_cookies }
     };
     match renewed {
         Ok(tokens) => {
             let session = find(ctx, tokens.session).await?;
             let renewed = Some(Box::new(tokens));
-            Ok(session.map(|session| AuthState::SignedIn { session, renewed }).ok_or(true))
+            Ok(session.map_or(anonymous(true), |session| AuthState::SignedIn { session, renewed }))
         }
         Err(RefreshError::Database(error)) => Err(error),
         Err(
             RefreshError::Session(_)
             | RefreshError::Reused
             | RefreshError::Token(TokenError::Expired),
-        ) => Ok(Err(true)),
-        Err(RefreshError::Token(_)) => Ok(Err(false)),
+        ) => Ok(anonymous(true)),
+        Err(RefreshError::Token(_)) => Ok(anonymous(false)),
     }
 }

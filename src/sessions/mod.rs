@@ -33,7 +33,7 @@ pub use refresh::{
 pub use session::{
     AuthMethod, EndReason, IssuedTokens, RefreshError, SessionInvalid, SessionList, SessionSummary,
 };
-pub use store::{end_all, list_all, record_reauthentication, sweep};
+pub use store::{end, end_all, end_from, end_others, list_all, record_reauthentication, sweep};
 
 use crate::accounts;
 use crate::audit;
@@ -45,26 +45,19 @@ use crate::db::{DbError, Transaction};
 use crate::groups;
 use crate::types::{Email, RequestInfo, SessionId, UserId};
 use rules::SessionRules;
+use session::IfActive;
 use tokens::{Confirms, RefreshToken};
 
 /// How many sessions are listed: the bound of each transport.
 const MAX_LISTED: u64 = 100;
-
-/// How many active sessions an account may have, counted separately for cookies and for API tokens
-/// (ASVS 5.0, 7.1.2). No user has a hundred devices; a program that logs in for each run reaches
-/// the bound soon, and then loses its own oldest sessions.
-const MAX_ACTIVE: u64 = 100;
-
-/// How many sessions beyond the bound one log-in ends at most: an account that has collected
-/// thousands of them loses them gradually, and no log-in waits for all.
-const MAX_ENDED_AT_ONCE: u64 = 200;
 
 /// Creates a session, if the account is active and its password is still the verified one;
 /// otherwise returns `None`. The tokens are valid once the transaction is committed.
 pub async fn create(
     ctx: &Context,
     transaction: &Transaction,
-    (user, email): (UserId, &Email),
+    user: UserId,
+    email: &Email,
     method: AuthMethod<'_>,
     info: &RequestInfo,
 ) -> Result<Option<IssuedTokens>, DbError> {
@@ -84,8 +77,7 @@ pub async fn create(
         expires_at: now + ctx.settings.refresh_token_lifetime,
     };
     store::insert(transaction, &token, method, info).await?;
-    let (owner, bounds) = ((user, session, info.transport), (MAX_ACTIVE, MAX_ENDED_AT_ONCE));
-    store::end_excess(transaction, owner, bounds, rules, now).await?;
+    store::end_excess(transaction, user, session, info.transport, rules, now).await?;
     let event = AuditEvent::by_owner(user, AuditEventKind::LoggedIn, info).in_session(session);
     audit::record(transaction, event.with_details(method.details()), now).await?;
     let device = Some(devices::issue(ctx, email));
@@ -110,7 +102,7 @@ pub async fn find_fresh(
 async fn find_or_reason(
     ctx: &Context,
     session: SessionId,
-) -> Result<Result<ActiveSession, SessionInvalid>, DbError> {
+) -> Result<IfActive<ActiveSession>, DbError> {
     let now = ctx.clock.now();
     match ctx.cache.find(session, now) {
         Some(active) => Ok(Ok(active)),
@@ -119,10 +111,7 @@ async fn find_or_reason(
 }
 
 /// Reads a session from the database into the cache.
-async fn read(
-    ctx: &Context,
-    session: SessionId,
-) -> Result<Result<ActiveSession, SessionInvalid>, DbError> {
+async fn read(ctx: &Context, session: SessionId) -> Result<IfActive<ActiveSession>, DbError> {
     let now = ctx.clock.now();
     let asked = ctx.cache.epoch();
     let mut active = store::find_active(&ctx.db, session, SessionRules::of(ctx), now).await?;
@@ -172,26 +161,6 @@ pub fn is_access_token(ctx: &Context, token: &str) -> bool {
     tokens::verify_access(ctx, token, ctx.clock.now()).is_ok()
 }
 
-/// Ends a session; returns `false` if it had ended already.
-pub async fn end(
-    transaction: &Transaction,
-    session: SessionId,
-    why: EndReason,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    store::end(transaction, (session, None), why, now).await
-}
-
-/// Ends a session if it belongs to this user.
-pub async fn end_owned(
-    transaction: &Transaction,
-    (session, user): (SessionId, UserId),
-    why: EndReason,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    store::end(transaction, (session, Some(user)), why, now).await
-}
-
 /// Commits a transaction that created a session, and ends the session that the browser had before.
 ///
 /// # Errors
@@ -202,7 +171,7 @@ pub async fn commit_replacing_session(
     before: Option<SessionId>,
 ) -> Result<(), DbError> {
     if let Some(before) = before {
-        end(&transaction, before, EndReason::Replaced, ctx.clock.now()).await?;
+        end(&transaction, before, None, EndReason::Replaced, ctx.clock.now()).await?;
     }
     transaction.commit().await?;
     Ok(())
@@ -216,29 +185,6 @@ pub async fn list_active(
 ) -> Result<SessionList, DbError> {
     store::list_active(&ctx.db, user, this, MAX_LISTED, SessionRules::of(ctx), ctx.clock.now())
         .await
-}
-
-/// Ends a session of a user, at the request of the session `acting`, which may be the same. Returns
-/// `false` if the user has no such active session, or if `acting` has itself ended.
-pub async fn end_from(
-    transaction: &Transaction,
-    (user, acting): (UserId, SessionId),
-    session: SessionId,
-    why: EndReason,
-    now: OffsetDateTime,
-) -> Result<bool, DbError> {
-    store::end_from(transaction, user, acting, session, why, now).await
-}
-
-/// Ends every active session of a user but `acting`; returns their ids. If `acting` has itself ended, none is
-/// ended: of two that end each other, one remains.
-pub async fn end_others(
-    transaction: &Transaction,
-    (user, acting): (UserId, SessionId),
-    why: EndReason,
-    now: OffsetDateTime,
-) -> Result<Vec<SessionId>, DbError> {
-    store::end_others(transaction, user, acting, why, now).await
 }
 
 /// Returns whether a user has an active session.

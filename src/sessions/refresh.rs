@@ -154,14 +154,15 @@ async fn revoke_reused(
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let owner = accounts::lock(&transaction, presented.user).await?;
-    let key = (presented.session, Some(presented.user));
-    let has_ended = store::end(&transaction, key, EndReason::TokenReused, now).await?;
+    let (session, user) = (presented.session, Some(presented.user));
+    let has_ended = store::end(&transaction, session, user, EndReason::TokenReused, now).await?;
     let Some(owner) = owner.filter(|_| has_ended) else { return Ok(SessionInvalid::Ended.into()) };
     let event = AuditEvent::on_user(presented.user, AuditEventKind::TokenReused, info)
         .in_session(presented.session);
     audit::record(&transaction, event, now).await?;
-    let key = (presented.user, Some(&owner.user.email));
-    let not_me = links::create(&transaction, ctx.random, Purpose::NotMe, key, now).await?;
+    let not_me =
+        links::create(ctx, &transaction, Purpose::NotMe, presented.user, Some(&owner.user.email))
+            .await?;
     let content = EmailContent::new(EmailKind::TokenReused).with_not_me(not_me).about(info, now);
     outbox::enqueue(&transaction, &ctx.keys, &owner.recipient(), &content, now).await?;
     transaction.commit().await?;

@@ -132,6 +132,9 @@ pub enum SessionInvalid {
     EmailUnverified,
 }
 
+/// What belongs to a session, if that is active.
+pub(super) type IfActive<T> = Result<T, SessionInvalid>;
+
 /// Why a refresh token was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshError {

@@ -23,7 +23,8 @@ pub async fn connect_and_notify(
     ctx: &Context,
     transaction: &Transaction,
     owner: &Account,
-    (slug, provider_user): (&str, &ProviderUser),
+    slug: &str,
+    provider_user: &ProviderUser,
     info: &RequestInfo,
 ) -> Result<bool, DbError> {
     let (user, now) = (owner.user.id, ctx.clock.now());
@@ -32,8 +33,8 @@ pub async fn connect_and_notify(
     }
     let event = AuditEvent::by_owner(user, AuditEventKind::SocialConnected, info);
     audit::record(transaction, event.with_details(json!({ "provider": slug })), now).await?;
-    let whose = (user, Some(&owner.user.email));
-    let not_me = links::create(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
+    let not_me =
+        links::create(ctx, transaction, Purpose::NotMe, user, Some(&owner.user.email)).await?;
     let mut content =
         EmailContent::new(EmailKind::SocialConnected).with_not_me(not_me).about(info, now);
     content.data.provider = Some(slug.to_owned());

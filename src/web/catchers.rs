@@ -5,6 +5,7 @@ use rocket::response::{Redirect, Responder};
 use rocket::{Catcher, Request, catch, catchers};
 
 use super::page::{Page, PageContext};
+use super::response::Response;
 use super::{already_signed_in, redirects};
 use crate::context::Context;
 use crate::http::{cookies, methods, refusals, request_info, retry};
@@ -43,10 +44,10 @@ fn unauthorized(request: &Request<'_>) -> Redirect {
 
 /// Redirects a form that was overtaken by a log-in in another tab; any other refusal gets its page.
 #[catch(403)]
-async fn forbidden(request: &Request<'_>) -> Result<Result<Redirect, Page>, Status> {
+async fn forbidden(request: &Request<'_>) -> Result<Response, Status> {
     match already_signed_in::redirect_target(request) {
-        Some(place) => Ok(Ok(Redirect::to(place.to_owned()))),
-        None => render(Status::Forbidden, request).await.map(Err),
+        Some(target) => Ok(Response::redirect_to(target)),
+        None => render(Status::Forbidden, request).await.map(Response::Page),
     }
 }
 

@@ -20,7 +20,8 @@ struct MessagePage<'a> {
 /// Renders a title and a text, given by their translation keys.
 pub(crate) fn render(
     page: &PageContext,
-    (title, text): (&'static str, &'static str),
+    title: &'static str,
+    text: &'static str,
 ) -> Result<Page, Error> {
     let text = page.t(text).into_owned();
     render_text(page, title, text)
@@ -55,15 +56,16 @@ pub(crate) fn no_link(
 
 /// Renders the page for a browser that stores no cookies.
 pub(in crate::web) fn no_cookies(page: &PageContext) -> Result<Page, Error> {
-    not_found(page, ("no_cookies.title", "no_cookies.text"))
+    not_found(page, "no_cookies.title", "no_cookies.text")
 }
 
 /// Renders a message with status 404, for a link that has already done its work.
 pub(in crate::web) fn not_found(
     page: &PageContext,
-    words: (&'static str, &'static str),
+    title: &'static str,
+    text: &'static str,
 ) -> Result<Page, Error> {
-    Ok(render(page, words)?.with_status(Status::NotFound))
+    Ok(render(page, title, text)?.with_status(Status::NotFound))
 }
 
 /// Renders the message that too many e-mails were requested, with the time to wait.

@@ -131,10 +131,11 @@ pub async fn list_batch(
     filter: &UserFilter,
     sort: SortOrder,
     position: &CursorPosition,
-    (plan, bounds): (SearchPlan, SearchBounds),
+    plan: SearchPlan,
+    bounds: SearchBounds,
     at_most: u64,
 ) -> Result<SearchBatch, DbError> {
-    let mut users = store::list(db, filter, sort, position, (plan, bounds), at_most + 1).await?;
+    let mut users = store::list(db, filter, sort, position, plan, bounds, at_most + 1).await?;
     let end = truncate_page(at_most, &mut users, sort);
     if end.is_some() {
         return Ok(SearchBatch { users, end, is_window_exhausted: false });
@@ -173,7 +174,7 @@ pub async fn list_page(
     };
     let SearchBatch { mut users, end, is_window_exhausted } = match near {
         Some(batch) => batch,
-        None => list_batch(db, filter, sort, position, (plan, bounds), at_most).await?,
+        None => list_batch(db, filter, sort, position, plan, bounds, at_most).await?,
     };
     let (before, after) = match position {
         CursorPosition::Before(_) => {
@@ -197,8 +198,7 @@ async fn scan_near(
 ) -> Result<Option<SearchBatch>, DbError> {
     let near = SearchBounds { window: NEAR_WINDOW, ..bounds };
     let mut users =
-        store::list(db, filter, sort, position, (SearchPlan::ScanWindow, near), at_most + 1)
-            .await?;
+        store::list(db, filter, sort, position, SearchPlan::ScanWindow, near, at_most + 1).await?;
     let end = truncate_page(at_most, &mut users, sort);
     Ok(end.map(|end| SearchBatch { users, end: Some(end), is_window_exhausted: false }))
 }
@@ -220,7 +220,8 @@ pub async fn find(db: &Db, id: UserId) -> Result<Option<UserSummary>, DbError> {
         &filter,
         sort,
         &CursorPosition::Start,
-        (SearchPlan::SortCandidates, bounds),
+        SearchPlan::SortCandidates,
+        bounds,
         1,
     )
     .await?;
@@ -236,11 +237,12 @@ const MAX_SCANNED: i64 = 10_000;
 pub async fn list_ids(
     db: &Db,
     filter: &UserFilter,
-    (after, last): (UserId, UserId),
+    after: UserId,
+    last: UserId,
     at_most: u64,
 ) -> Result<(Vec<UserId>, UserId), DbError> {
     let end = UserId(after.0.saturating_add(MAX_SCANNED).min(last.0));
-    let ids = store::list_ids(db, filter, (after, end), at_most).await?;
+    let ids = store::list_ids(db, filter, after, end, at_most).await?;
     let is_full = ids.len() as u64 >= at_most;
     let position = ids.last().copied().filter(|_| is_full).unwrap_or(end);
     Ok((ids, position))

@@ -63,7 +63,8 @@ pub(super) async fn list(
     filter: &UserFilter,
     sort: SortOrder,
     position: &CursorPosition,
-    (plan, bounds): (SearchPlan, SearchBounds),
+    plan: SearchPlan,
+    bounds: SearchBounds,
     limit: u64,
 ) -> Result<Vec<UserSummary>, DbError> {
     let (columns, mut query) = (COLUMNS.as_str(), QueryBuilder::new(db));
@@ -127,7 +128,8 @@ pub(super) async fn find_end_of_window(
 pub(super) async fn list_ids(
     db: &Db,
     filter: &UserFilter,
-    (after, end): (UserId, UserId),
+    after: UserId,
+    end: UserId,
     limit: u64,
 ) -> Result<Vec<UserId>, DbError> {
     let mut query = QueryBuilder::new(db);

@@ -23,7 +23,8 @@ use crate::types::{Email, Language, Profile, ProfileField, UserId};
 pub async fn set_profile(
     transaction: &Transaction,
     id: UserId,
-    (profile, language): (&Profile, Language),
+    profile: &Profile,
+    language: Language,
     now: OffsetDateTime,
 ) -> Result<(), DbError> {
     transaction.after_commit(Invalidate::User(id));
@@ -38,7 +39,8 @@ pub async fn set_profile(
 /// superuser and would not stay one. One statement decides.
 pub async fn update(
     transaction: &Transaction,
-    (id, version): (UserId, i64),
+    id: UserId,
+    version: i64,
     update: &AccountUpdate,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {

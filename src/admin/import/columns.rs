@@ -8,13 +8,11 @@ use csv::StringRecord;
 
 use super::list::ImportList;
 use super::options::ImportOptions;
+use crate::types::ProfileField;
 
-/// The columns and their names in a file, which are also those of our own export.
-const COLUMNS: [(&str, &[&str]); 8] = [
+/// The columns beside those of the profile, and their names in a file, which are also those of our own export.
+const COLUMNS: [(&str, &[&str]); 5] = [
     ("email", &["email"]),
-    ("name", &["name"]),
-    ("gender", &["gender"]),
-    ("date_of_birth", &["date_of_birth"]),
     ("is_active", &["is_active"]),
     ("verified", &["verified", "email_verified"]),
     ("language", &["language"]),
@@ -31,11 +29,13 @@ pub(super) fn columns(
     for (place, heading) in headings.iter().enumerate() {
         let plain = heading.to_lowercase();
         let translated = options.headings.iter().find(|(heading, _)| *heading == plain);
-        let plain = translated.map_or(plain.as_str(), |(_, column)| *column);
+        let plain = translated.map_or(plain.as_str(), |(_, column)| column);
+        let of_profile = ProfileField::ALL.iter().map(|field| field.as_str());
         let known = COLUMNS.iter().find(|(_, names)| names.contains(&plain));
+        let known = known.map(|(name, _)| *name).or(of_profile.into_iter().find(|it| *it == plain));
         match known {
-            Some((name, _)) if *name != "verified" || options.may_verify => {
-                if columns.insert(*name, place).is_some() {
+            Some(name) if name != "verified" || options.may_verify => {
+                if columns.insert(name, place).is_some() {
                     return Err("admin.import.column_twice");
                 }
                 list.used.push(name);

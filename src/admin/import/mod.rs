@@ -89,12 +89,14 @@ pub fn parse(bytes: &[u8], options: &ImportOptions) -> Result<ImportList, &'stat
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use time::macros::date;
 
     use super::*;
     use crate::types::Language;
 
-    const HEADINGS: &[(&str, &str)] = &[("이름", "name")];
+    const HEADINGS: [(Cow<'static, str>, &str); 1] = [(Cow::Borrowed("이름"), "name")];
 
     fn list(text: &str) -> Result<ImportList, &'static str> {
         let today = date!(2026 - 03 - 01);
@@ -105,7 +107,7 @@ mod tests {
                 language: Language::Korean,
                 may_verify: true,
                 may_be_local: false,
-                headings: HEADINGS,
+                headings: HEADINGS.into(),
             },
         )
     }
@@ -120,10 +122,13 @@ mod tests {
         .expect("a list");
 
         let (line, email, ada) = &list.users[0];
-        assert_eq!((*line, email.as_typed(), &*ada.name), (2, "ada@example.com", "Lovelace, Ada"));
+        assert_eq!(
+            (*line, email.as_typed(), &*ada.profile["name"]),
+            (2, "ada@example.com", "Lovelace, Ada")
+        );
         assert!(ada.is_verified && ada.is_active && ada.language == "ko");
         let (line, _, eve) = &list.users[1];
-        assert_eq!((*line, &*eve.email, &*eve.name), (4, "=eve@example.com", "-Eve"));
+        assert_eq!((*line, &*eve.email, &*eve.profile["name"]), (4, "=eve@example.com", "-Eve"));
         assert_eq!((list.used.len(), list.unused), (3, vec!["shoe size".to_owned()]));
     }
 
@@ -157,7 +162,7 @@ mod tests {
     #[test]
     fn other_signs_may_stand_between_the_cells() {
         for text in ["email;name\nada@example.com;Ada", "email\tname\nada@example.com\tAda"] {
-            assert_eq!(list(text).expect("a list").users[0].2.name, "Ada", "{text}");
+            assert_eq!(list(text).expect("a list").users[0].2.profile["name"], "Ada", "{text}");
         }
     }
 
@@ -177,7 +182,7 @@ mod tests {
             language: Language::English,
             may_verify: false,
             may_be_local: true,
-            headings: HEADINGS,
+            headings: HEADINGS.into(),
         };
         assert_eq!(parse(b"email\n\xff", &options).expect_err("bytes"), "admin.import.not_text");
         let many: Vec<_> = (0..=MAX_USERS).map(|n| format!("p{n}@example.com")).collect();

@@ -1,5 +1,7 @@
 //! What the parsing of a list depends on besides the file.
 
+use std::borrow::Cow;
+
 use time::Date;
 
 use crate::types::Language;
@@ -15,5 +17,5 @@ pub struct ImportOptions {
     /// Whether local addresses are allowed.
     pub may_be_local: bool,
     /// More names of columns, as an entry point translates them: heading and column.
-    pub headings: &'static [(&'static str, &'static str)],
+    pub headings: Vec<(Cow<'static, str>, &'static str)>,
 }

@@ -2,12 +2,15 @@
 //!
 //! Does not compare it with other rows.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use validator::ValidationError;
 
 use super::options::ImportOptions;
 use crate::admin::imported_user::ImportedUser;
 use crate::crypto::PasswordHash;
-use crate::types::{BirthDate, Email, FromText as _, Gender, Language, Name};
+use crate::types::{Email, FromText as _, Language, Profile, ProfileField};
 
 /// Returns the user of a row, and adds what is wrong with it to `faults`: columns with keys of messages.
 pub(super) fn user<'c>(
@@ -26,12 +29,14 @@ pub(super) fn user<'c>(
             faults.push((column, key));
         }
     };
-    let (email, name) = (cell("email"), cell("name"));
-    let (gender, born, tag) = (cell("gender"), cell("date_of_birth"), cell("language"));
+    let (email, tag) = (cell("email"), cell("language"));
     check("email", Email::from_text(email, options.today).map(drop));
-    check("name", Name::from_text(name, options.today).map(drop));
-    check("gender", Option::<Gender>::from_text(gender, options.today).map(drop));
-    check("date_of_birth", Option::<BirthDate>::from_text(born, options.today).map(drop));
+    let mut profile = BTreeMap::new();
+    for field in ProfileField::ALL {
+        let (name, text) = (field.as_str(), cell(field.as_str()));
+        check(name, Profile::default().set_typed(*field, text, options.today));
+        profile.insert(name.to_owned(), text.to_owned());
+    }
     check("language", Option::<Language>::from_text(tag, options.today).map(drop));
     let mut flag = |column, default| match cell(column).to_lowercase().as_str() {
         "" => default,
@@ -52,9 +57,7 @@ pub(super) fn user<'c>(
     };
     ImportedUser {
         email: email.to_owned(),
-        name: name.to_owned(),
-        gender: gender.to_owned(),
-        date_of_birth: born.to_owned(),
+        profile,
         is_active,
         is_verified,
         language: if tag.is_empty() { options.language.tag().to_owned() } else { tag.to_owned() },
@@ -65,7 +68,7 @@ pub(super) fn user<'c>(
 /// Returns the code of a rule, which is a key.
 fn key(error: &ValidationError) -> &'static str {
     match error.code {
-        std::borrow::Cow::Borrowed(key) => key,
-        std::borrow::Cow::Owned(_) => "form.unreadable",
+        Cow::Borrowed(key) => key,
+        Cow::Owned(_) => "form.unreadable",
     }
 }

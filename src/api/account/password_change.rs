@@ -52,7 +52,8 @@ async fn update(
     let email = &user.user().email;
     match flows::account::password_change::change(
         ctx,
-        (email, user.session()),
+        email,
+        user.session(),
         old,
         new.clone(),
         info,

@@ -64,7 +64,7 @@ async fn update(
     info: &RequestInfo,
     ctx: &State<Context>,
 ) -> Result<Json<UserRow>, Error> {
-    change((id, &body), false, &user.0, info, ctx).await
+    change(id, &body, false, &user.0, info, ctx).await
 }
 
 /// Requires the e-mail address, if the client may change it; other fields that are left out stay as
@@ -77,11 +77,12 @@ async fn replace(
     info: &RequestInfo,
     ctx: &State<Context>,
 ) -> Result<Json<UserRow>, Error> {
-    change((id, &body), true, &user.0, info, ctx).await
+    change(id, &body, true, &user.0, info, ctx).await
 }
 
 async fn change(
-    (id, body): (&str, &Body),
+    id: &str,
+    body: &Body,
     is_whole: bool,
     user: &SignedIn,
     info: &RequestInfo,
@@ -89,7 +90,7 @@ async fn change(
 ) -> Result<Json<UserRow>, Error> {
     let user_id = visible_user(id, user, &[Permission::UsersView, Permission::UsersChange])?;
     if user.user().may(Permission::UsersChange) {
-        update_as_staff(user_id, (body, is_whole), user, info, ctx).await?;
+        update_as_staff(user_id, body, is_whole, user, info, ctx).await?;
     } else if user_id == user.user().id {
         update_own(user_id, body, info, ctx).await?;
     } else {
@@ -158,7 +159,8 @@ impl UserPatch {
 
 async fn update_as_staff(
     user_id: UserId,
-    (body, is_whole): (&Body, bool),
+    body: &Body,
+    is_whole: bool,
     user: &SignedIn,
     info: &RequestInfo,
     ctx: &Context,

@@ -109,8 +109,7 @@ async fn send_confirmation(
     let every = time::OffsetDateTime::UNIX_EPOCH;
     links::revoke(transaction, user, &[Purpose::ChangeEmail], every, now).await?;
     // Created in either case, so that both take the same time.
-    let whose = (user, Some(new));
-    let link = links::create(transaction, ctx.random, Purpose::ChangeEmail, whose, now).await?;
+    let link = links::create(ctx, transaction, Purpose::ChangeEmail, user, Some(new)).await?;
     let (to, content) = match accounts::find_by_email(transaction, new).await? {
         Some(owner) if !owner.is_active => return Ok(()),
         Some(owner) => (owner.recipient(), EmailContent::new(EmailKind::AddressInUse)),
@@ -144,8 +143,7 @@ pub async fn confirm(ctx: &Context, token: &Secret, info: &RequestInfo) -> Resul
         return Err(LinkError::Invalid);
     }
     let old = &account.user.email;
-    let undo = (user, Some(old));
-    let undo = links::create(&transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
+    let undo = links::create(ctx, &transaction, Purpose::UndoEmailChange, user, Some(old)).await?;
     let mut content = EmailContent::new(EmailKind::EmailChanged).with_link(undo).about(info, now);
     content.data.email = Some(new.as_typed().to_owned());
     outbox::enqueue(&transaction, &ctx.keys, &account.recipient(), &content, now).await?;

@@ -100,7 +100,7 @@ pub async fn with_password(
     // that was changed while it was being compared is answered like a wrong one.
     let hash = proved.hash.as_ref().ok_or(AuthError::WrongCredentials)?;
     let method = AuthMethod::Password(hash);
-    let tokens = sessions::create(ctx, &transaction, (user, &email), method, info).await?;
+    let tokens = sessions::create(ctx, &transaction, user, &email, method, info).await?;
     let Some(tokens) = tokens else {
         drop(transaction);
         tracing::info!(user.id = user.0, request.id = info.request_id, "log-in refused");
@@ -204,8 +204,9 @@ async fn send_new_device_email(
     info: &RequestInfo,
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
-    let whose = (account.user.id, Some(&account.user.email));
-    let not_me = links::create(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
+    let not_me =
+        links::create(ctx, transaction, Purpose::NotMe, account.user.id, Some(&account.user.email))
+            .await?;
     let content = EmailContent::new(EmailKind::NewDevice).with_not_me(not_me).about(info, now);
     outbox::enqueue(transaction, &ctx.keys, &account.recipient(), &content, now).await
 }

@@ -38,8 +38,8 @@ async fn end(
 ) -> Result<bool, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    let whose = (session, user);
-    let has_ended = sessions::end_owned(&transaction, whose, EndReason::LoggedOut, now).await?;
+    let has_ended =
+        sessions::end(&transaction, session, Some(user), EndReason::LoggedOut, now).await?;
     if has_ended {
         let event = AuditEvent::by_owner(user, AuditEventKind::LoggedOut, info).in_session(session);
         audit::record(&transaction, event, now).await?;

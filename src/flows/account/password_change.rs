@@ -49,7 +49,8 @@ pub enum PasswordChangeError {
 /// Changes the password of a user who knows the current one, and ends the user's other sessions.
 pub async fn change(
     ctx: &Context,
-    (email, session): (&Email, SessionId),
+    email: &Email,
+    session: SessionId,
     old: Password,
     new: Password,
     info: &RequestInfo,
@@ -71,7 +72,7 @@ pub async fn change(
     sessions::record_reauthentication(&transaction, session, ctx.clock.now()).await?;
     let event = AuditEvent::by_owner(account.user.id, AuditEventKind::PasswordChanged, info)
         .in_session(session);
-    replace(ctx, &transaction, &account, &hash, (Some(session), event)).await?;
+    replace(ctx, &transaction, &account, &hash, Some(session), event).await?;
     transaction.commit().await?;
     let user = account.user.id.0;
     tracing::info!(user.id = user, request.id = info.request_id, "the password was changed");
@@ -109,7 +110,7 @@ pub async fn set_by_operator(
     let account = account.ok_or(SetPasswordError::Unknown)?;
     sessions::reset_failures(ctx, &transaction, email).await?;
     let event = AuditEvent::on_user(account.user.id, AuditEventKind::PasswordSet, info);
-    replace(ctx, &transaction, &account, &hash, (None, event)).await?;
+    replace(ctx, &transaction, &account, &hash, None, event).await?;
     transaction.commit().await?;
     tracing::info!(user.id = account.user.id.0, "the password was set at the terminal");
     Ok(())
@@ -121,7 +122,8 @@ async fn replace(
     transaction: &Transaction,
     account: &Account,
     hash: &PasswordHash,
-    (except, event): (Option<SessionId>, AuditEvent<'_>),
+    except: Option<SessionId>,
+    event: AuditEvent<'_>,
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
     let user = &account.user;
@@ -130,8 +132,8 @@ async fn replace(
     let why = EndReason::PasswordChanged;
     sessions::end_all(transaction, user.id, except, why, now).await?;
     audit::record(transaction, event, now).await?;
-    let whose = (user.id, Some(&user.email));
-    let not_me = links::create(transaction, ctx.random, Purpose::NotMe, whose, now).await?;
+    let not_me =
+        links::create(ctx, transaction, Purpose::NotMe, user.id, Some(&user.email)).await?;
     let content =
         EmailContent::new(EmailKind::PasswordChanged).with_not_me(not_me).about(info, now);
     outbox::enqueue(transaction, &ctx.keys, &account.recipient(), &content, now).await?;

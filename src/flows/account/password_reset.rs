@@ -139,8 +139,8 @@ pub async fn reset(
         now,
     )
     .await?;
-    let whose = (user, Some(&account.user.email));
-    let not_me = links::create(&transaction, ctx.random, Purpose::NotMe, whose, now).await?;
+    let not_me =
+        links::create(ctx, &transaction, Purpose::NotMe, user, Some(&account.user.email)).await?;
     let content =
         EmailContent::new(EmailKind::PasswordChanged).with_not_me(not_me).about(info, now);
     outbox::enqueue(&transaction, &ctx.keys, &account.recipient(), &content, now).await?;

@@ -30,7 +30,7 @@ pub async fn update(
     if changed.is_empty() {
         return Ok(Some(user));
     }
-    accounts::set_profile(&transaction, id, (&user.profile, user.language), now).await?;
+    accounts::set_profile(&transaction, id, &user.profile, user.language, now).await?;
     // The names of the fields and not their values: the audit log outlives the profile.
     let details = json!({ "fields": changed });
     let event =
@@ -48,7 +48,7 @@ pub async fn set_language(ctx: &Context, user: &User, language: Language) -> Res
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let Some(account) = accounts::lock(&transaction, user.id).await? else { return Ok(()) };
-    accounts::set_profile(&transaction, user.id, (&account.user.profile, language), now).await?;
+    accounts::set_profile(&transaction, user.id, &account.user.profile, language, now).await?;
     transaction.commit().await?;
     Ok(())
 }

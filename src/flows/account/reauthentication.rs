@@ -11,7 +11,8 @@ use crate::types::{Email, Password, RequestInfo, SessionId};
 /// Records in the session that its owner has just given the password.
 pub async fn with_password(
     ctx: &Context,
-    (email, session): (&Email, SessionId),
+    email: &Email,
+    session: SessionId,
     password: Password,
     info: &RequestInfo,
 ) -> Result<(), AuthError> {

@@ -28,7 +28,7 @@ pub async fn report(ctx: &Context, token: &Secret, info: &RequestInfo) -> Result
     if !is_about_it || !links::consume(&transaction, token, Purpose::NotMe, now).await? {
         return Err(LinkError::Invalid);
     }
-    lock_account(ctx, &transaction, &account, (AuditEventKind::CompromiseReported, info)).await?;
+    lock_account(ctx, &transaction, &account, AuditEventKind::CompromiseReported, info).await?;
     finish(transaction, &account).await
 }
 
@@ -51,8 +51,7 @@ pub async fn undo_email_change(
     let later = [Purpose::UndoEmailChange];
     links::revoke(&transaction, link.user, &later, link.created_at, now).await?;
     account.user.email = old;
-    let done = (AuditEventKind::EmailChangeUndone, info);
-    lock_account(ctx, &transaction, &account, done).await?;
+    lock_account(ctx, &transaction, &account, AuditEventKind::EmailChangeUndone, info).await?;
     finish(transaction, &account).await
 }
 
@@ -74,7 +73,8 @@ async fn lock_account(
     ctx: &Context,
     transaction: &Transaction,
     account: &Account,
-    (action, info): (AuditEventKind, &RequestInfo),
+    action: AuditEventKind,
+    info: &RequestInfo,
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
     let user = account.user.id;
@@ -82,8 +82,7 @@ async fn lock_account(
     social::disconnect_all(transaction, account, info, now).await?;
     sessions::end_all(transaction, user, None, EndReason::NotMe, now).await?;
     audit::record(transaction, AuditEvent::by_owner(user, action, info), now).await?;
-    let whose = (user, None);
-    let link = links::create(transaction, ctx.random, Purpose::ResetPassword, whose, now).await?;
+    let link = links::create(ctx, transaction, Purpose::ResetPassword, user, None).await?;
     let content = EmailContent::new(EmailKind::AccountLocked).with_link(link).about(info, now);
     outbox::enqueue(transaction, &ctx.keys, &account.recipient(), &content, now).await?;
     Ok(())

@@ -15,14 +15,15 @@ use crate::types::{RequestInfo, SessionId, UserId};
 /// revealed.
 pub async fn end(
     ctx: &Context,
-    (user, asking): (UserId, SessionId),
+    user: UserId,
+    asking: SessionId,
     session: SessionId,
     info: &RequestInfo,
 ) -> Result<bool, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let why = EndReason::EndedByOwner;
-    if !sessions::end_from(&transaction, (user, asking), session, why, now).await? {
+    if !sessions::end_from(&transaction, user, asking, session, why, now).await? {
         return Ok(false);
     }
     let event = AuditEvent::by_owner(user, AuditEventKind::SessionEnded, info)
@@ -41,13 +42,14 @@ pub async fn end(
 /// ended itself ends none.
 pub async fn end_others(
     ctx: &Context,
-    (user, asking): (UserId, SessionId),
+    user: UserId,
+    asking: SessionId,
     info: &RequestInfo,
 ) -> Result<usize, DbError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     let why = EndReason::EndedByOwner;
-    let over = sessions::end_others(&transaction, (user, asking), why, now).await?;
+    let over = sessions::end_others(&transaction, user, asking, why, now).await?;
     if !over.is_empty() {
         let event = AuditEvent::by_owner(user, AuditEventKind::OtherSessionsEnded, info)
             .in_session(asking)

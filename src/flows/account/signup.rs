@@ -136,8 +136,7 @@ pub async fn sign_up(
         return Ok(SignupOutcome::EmailSent);
     }
     let tokens =
-        sessions::create(ctx, &transaction, (user, &to.email), AuthMethod::NewAccount, info)
-            .await?;
+        sessions::create(ctx, &transaction, user, &to.email, AuthMethod::NewAccount, info).await?;
     let tokens = tokens.expect("an account is active when it is made");
     sessions::commit_replacing_session(ctx, transaction, before).await?;
     tracing::info!(

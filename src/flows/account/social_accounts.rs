@@ -42,11 +42,12 @@ pub enum DisconnectError {
 pub async fn connect(
     ctx: &Context,
     user: UserId,
-    (slug, provider_user): (&str, &ProviderUser),
+    slug: &str,
+    provider_user: &ProviderUser,
     info: &RequestInfo,
 ) -> Result<(), ConnectError> {
     let (transaction, owner) = begin(ctx, user).await?;
-    if !social::connect_and_notify(ctx, &transaction, &owner, (slug, provider_user), info).await? {
+    if !social::connect_and_notify(ctx, &transaction, &owner, slug, provider_user, info).await? {
         return Err(ConnectError::Refused);
     }
     transaction.commit().await?;
@@ -61,8 +62,10 @@ pub async fn connect(
 /// [`ConnectError`] when the provider identified another user, or the account has a password.
 pub async fn reauthenticate(
     ctx: &Context,
-    (user, session): (UserId, SessionId),
-    (slug, provider_user): (&str, &ProviderUser),
+    user: UserId,
+    session: SessionId,
+    slug: &str,
+    provider_user: &ProviderUser,
     info: &RequestInfo,
 ) -> Result<(), ConnectError> {
     let now = ctx.clock.now();

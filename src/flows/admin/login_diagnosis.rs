@@ -53,13 +53,14 @@ pub async fn diagnose(
     let failures = audit::list_latest(&ctx.db, user, AuditEventKind::LoginFailed, LAST).await?;
     let providers = social::list_login_methods(ctx, user).await?;
     let retry_after = sessions::retry_after(ctx, &account.user.email).await?;
-    Ok((diagnose_account(ctx, account, (retry_after, providers), &failures), failures))
+    Ok((diagnose_account(ctx, account, retry_after, providers, &failures), failures))
 }
 
 fn diagnose_account(
     ctx: &Context,
     account: &Account,
-    (retry_after, providers): (Option<Duration>, Vec<String>),
+    retry_after: Option<Duration>,
+    providers: Vec<String>,
     failures: &[RecordedEvent],
 ) -> LoginDiagnosis {
     let is_over = account.inactive_until.is_some_and(|until| until <= ctx.clock.now());

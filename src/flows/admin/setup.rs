@@ -83,7 +83,8 @@ pub async fn check_password_strength(
 pub async fn create_superuser_by_link(
     ctx: &Context,
     token: &Secret,
-    (email, language): (Email, Language),
+    email: Email,
+    language: Language,
     password: Password,
     info: &RequestInfo,
 ) -> Result<IssuedTokens, SetupError> {
@@ -91,7 +92,7 @@ pub async fn create_superuser_by_link(
         return Err(SetupError::BadLink);
     }
     ensure_address_allowed(ctx, &email)?;
-    let account = prepare(ctx, (email.clone(), language), password).await?;
+    let account = prepare(ctx, email.clone(), language, password).await?;
     let transaction = ctx.db.begin().await?;
     let is_first = links::consume_all(&transaction, token, Purpose::Setup, ctx.clock.now()).await?
         && !accounts::has_superuser(&transaction).await?;
@@ -100,7 +101,7 @@ pub async fn create_superuser_by_link(
     }
     let user = insert(ctx, &transaction, account, info).await?;
     let tokens =
-        sessions::create(ctx, &transaction, (user, &email), AuthMethod::SetupLink, info).await?;
+        sessions::create(ctx, &transaction, user, &email, AuthMethod::SetupLink, info).await?;
     transaction.commit().await?;
     tracing::info!(user.id = user.0, request.id = info.request_id, "superuser created by link");
     Ok(tokens.expect("a new account is active"))
@@ -109,12 +110,13 @@ pub async fn create_superuser_by_link(
 /// Creates a superuser at the terminal, without a link.
 pub async fn create_superuser(
     ctx: &Context,
-    (email, language): (Email, Language),
+    email: Email,
+    language: Language,
     password: Password,
     info: &RequestInfo,
 ) -> Result<UserId, SetupError> {
     ensure_address_allowed(ctx, &email)?;
-    let account = prepare(ctx, (email, language), password).await?;
+    let account = prepare(ctx, email, language, password).await?;
     let transaction = ctx.db.begin().await?;
     let user = insert(ctx, &transaction, account, info).await?;
     transaction.commit().await?;
@@ -129,7 +131,8 @@ fn ensure_address_allowed(ctx: &Context, email: &Email) -> Result<(), SetupError
 
 async fn prepare(
     ctx: &Context,
-    (email, language): (Email, Language),
+    email: Email,
+    language: Language,
     password: Password,
 ) -> Result<NewAccount, NewPasswordError> {
     let attributes = UserAttributes { email: Some(email.clone()), profile: Profile::default() };

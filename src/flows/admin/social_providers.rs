@@ -48,7 +48,7 @@ pub async fn create(
     let id = social::create_provider(ctx, &transaction, &registration, input).await?;
     let id = id.ok_or(ProviderError::SlugTaken)?;
     let changes = json!({ "slug": [Value::Null, registration.slug] });
-    finish(ctx, actor, transaction, (AuditEventKind::ProviderAdded, id), changes).await
+    finish(ctx, actor, transaction, AuditEventKind::ProviderAdded, id, changes).await
 }
 
 /// Changes a registration. An empty secret keeps the stored one; the kind and the name in URLs
@@ -81,7 +81,7 @@ pub async fn update(
         "is_active": [provider.is_active, input.is_active],
         "issuer": [before.issuer, registration.issuer],
     });
-    finish(ctx, actor, transaction, (AuditEventKind::ProviderChanged, id), changes).await
+    finish(ctx, actor, transaction, AuditEventKind::ProviderChanged, id, changes).await
 }
 
 /// Deletes a registration; its users can no longer log in by it.
@@ -95,14 +95,15 @@ pub async fn delete(
     let gone =
         social::delete_provider(&transaction, provider).await?.ok_or(ProviderError::NotFound)?;
     let changes = json!({ "slug": [provider.slug(), Value::Null], "identities": gone });
-    finish(ctx, actor, transaction, (AuditEventKind::ProviderDeleted, id), changes).await
+    finish(ctx, actor, transaction, AuditEventKind::ProviderDeleted, id, changes).await
 }
 
 async fn finish(
     ctx: &Context,
     actor: Actor<'_>,
     transaction: Transaction,
-    (kind, id): (AuditEventKind, i64),
+    kind: AuditEventKind,
+    id: i64,
     changes: Value,
 ) -> Result<(), ProviderError> {
     let details = json!({ "provider": id, "changes": changes });

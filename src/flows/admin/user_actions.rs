@@ -28,7 +28,7 @@ pub async fn perform(
 ) -> Result<(), AdminError> {
     let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
-    let done = admin::perform(&transaction, actor, target, (request, json!({})), now).await?;
+    let done = admin::perform(&transaction, actor, target, request, json!({}), now).await?;
     if let Some(done) = done {
         transaction.commit().await?;
         admin::log_change(actor, target, done.kind);
@@ -53,16 +53,16 @@ pub async fn create_reset_link(
     }
     let reset = Purpose::ResetPassword;
     links::revoke(&transaction, target, &[reset], OffsetDateTime::UNIX_EPOCH, now).await?;
-    let link = links::create(&transaction, ctx.random, reset, (target, None), now).await?;
+    let link = links::create(ctx, &transaction, reset, target, None).await?;
     if by_email {
         let content = EmailContent::new(EmailKind::ResetPassword).with_link(link.clone());
         let to = locked.account.recipient();
         outbox::enqueue(&transaction, &ctx.keys, &to, &content, now).await?;
     }
-    let what = (AuditEventKind::ResetLinkCreated, json!({ "by_email": by_email }));
-    admin::record_event(&transaction, actor, target, what, now).await?;
+    let (kind, details) = (AuditEventKind::ResetLinkCreated, json!({ "by_email": by_email }));
+    admin::record_event(&transaction, actor, target, kind, details, now).await?;
     transaction.commit().await?;
-    admin::log_change(actor, target, AuditEventKind::ResetLinkCreated);
+    admin::log_change(actor, target, kind);
     Ok(link)
 }
 
@@ -79,11 +79,10 @@ pub async fn lock_password(
         locked.must_not_outrank(&transaction).await?;
     }
     accounts::set_password(&transaction, target, None, now).await?;
-    let why = EndReason::PasswordChanged;
-    sessions::end_all(&transaction, target, None, why, now).await?;
-    let what = (AuditEventKind::PasswordLocked, json!({}));
-    admin::record_event(&transaction, actor, target, what, now).await?;
+    sessions::end_all(&transaction, target, None, EndReason::PasswordChanged, now).await?;
+    let kind = AuditEventKind::PasswordLocked;
+    admin::record_event(&transaction, actor, target, kind, json!({}), now).await?;
     transaction.commit().await?;
-    admin::log_change(actor, target, AuditEventKind::PasswordLocked);
+    admin::log_change(actor, target, kind);
     Ok(())
 }

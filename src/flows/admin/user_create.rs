@@ -128,8 +128,8 @@ pub async fn create(
         None
     };
     let details = json!({ "changes": changes(&new_user, &wanted), "invited": is_invited });
-    let what = (AuditEventKind::CreatedByStaff, details);
-    admin::record_event(&transaction, actor, user, what, now).await?;
+    admin::record_event(&transaction, actor, user, AuditEventKind::CreatedByStaff, details, now)
+        .await?;
     transaction.commit().await?;
     admin::log_change(actor, user, AuditEventKind::CreatedByStaff);
     Ok(CreatedUser { user, invitation })

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use crate::accounts;
 use crate::admin;
-use crate::admin::bulk_job::BulkJobSpec;
+use crate::admin::bulk_job::{BulkJobSpec, BulkJobState};
 use crate::admin::bulk_queue;
 use crate::admin::{Actor, AdminError, ImportedUser};
 use crate::context::Context;
@@ -62,14 +62,14 @@ pub async fn draft(
     users: Vec<ImportedUser>,
     invite: bool,
 ) -> Result<BulkJobId, AdminError> {
-    let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     if !admin::reload_actor(&transaction, actor.user.id).await?.may(Permission::UsersAdd) {
         return Err(AdminError::Forbidden);
     }
     let total = Some(users.len() as u64);
     let spec = BulkJobSpec::Import { users, invite };
-    let id = bulk_queue::draft(&transaction, &ctx.keys, actor, (&spec, total), now).await?;
+    let id =
+        bulk_queue::insert(ctx, &transaction, actor, &spec, total, BulkJobState::Draft).await?;
     transaction.commit().await?;
     Ok(id)
 }

@@ -146,7 +146,7 @@ impl Server<'_> {
         let builder = self.builders.of(&admitted).clone();
         let (application, stop) = (self.application.clone(), self.stop.subscribe());
         let admitted = Arc::new(admitted);
-        self.tasks.spawn(serve_connection(builder, application, admitted, (socket, peer), stop));
+        self.tasks.spawn(serve_connection(builder, application, admitted, socket, peer, stop));
     }
 
     /// Handles a failed accept. Usually there are no files left: then a connection that waits for
@@ -192,7 +192,8 @@ async fn serve_connection(
     builder: http1::Builder,
     application: Application,
     admitted: Arc<Admitted>,
-    (socket, peer): (Socket, Option<SocketAddr>),
+    socket: Socket,
+    peer: Option<SocketAddr>,
     mut stop: watch::Receiver<bool>,
 ) {
     let connection = &admitted.connection;

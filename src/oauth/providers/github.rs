@@ -58,8 +58,7 @@ pub(in crate::oauth) async fn was_issued_to_us(
     let Some(secret) = &registration.client_secret else { return Ok(false) };
     let path = format!("{}/token", registration.client_id);
     let endpoint = registration.token_info_endpoint().join(&path);
-    let credentials = (registration.client_id.as_str(), secret);
-    let response =
-        http.post(&endpoint, credentials, &json!({ "access_token": token.expose() })).await?;
+    let body = json!({ "access_token": token.expose() });
+    let response = http.post(&endpoint, &registration.client_id, secret, &body).await?;
     Ok(response["app"]["client_id"] == registration.client_id.as_str())
 }

@@ -18,7 +18,7 @@ use crate::db::entity::session::Column;
 use crate::db::entity::user;
 use crate::db::{Db, DbError};
 use crate::sessions::rules::SessionRules;
-use crate::sessions::session::{SessionInvalid, SessionList, SessionSummary};
+use crate::sessions::session::{IfActive, SessionInvalid, SessionList, SessionSummary};
 use crate::types::{SessionId, UserId};
 
 /// Returns an active session with its user, or why it is not active.
@@ -27,7 +27,7 @@ pub(in crate::sessions) async fn find_active(
     session: SessionId,
     rules: SessionRules,
     now: OffsetDateTime,
-) -> Result<Result<ActiveSession, SessionInvalid>, DbError> {
+) -> Result<IfActive<ActiveSession>, DbError> {
     match find_rows(db, session, rules, now).await? {
         Ok((row, owner)) => Ok(Ok(ActiveSession {
             session,
@@ -46,7 +46,7 @@ pub(super) async fn find_rows(
     session: SessionId,
     rules: SessionRules,
     now: OffsetDateTime,
-) -> Result<Result<(session::Model, user::Model), SessionInvalid>, DbError> {
+) -> Result<IfActive<(session::Model, user::Model)>, DbError> {
     let query = session::Entity::find_by_id(session.to_string()).find_also_related(user::Entity);
     let Some((row, Some(owner))) = query.one(db.reader()).await? else {
         return Ok(Err(SessionInvalid::NotFound));

@@ -18,14 +18,24 @@ use crate::sessions::rules::SessionRules;
 use crate::sessions::session::EndReason;
 use crate::types::{SessionId, Transport, UserId};
 
+/// How many active sessions an account may have, counted separately for cookies and for API tokens
+/// (ASVS 5.0, 7.1.2). No user has a hundred devices; a program that logs in for each run reaches
+/// the bound soon, and then loses its own oldest sessions.
+const MAX_ACTIVE: u64 = 100;
+
+/// How many sessions beyond the bound one log-in ends at most: an account that has collected
+/// thousands of them loses them gradually, and no log-in waits for all.
+const MAX_ENDED_AT_ONCE: u64 = 200;
+
 /// Ends the sessions of a user beyond the bound, among those of the same transport. They are ranked
 /// within each user agent: a program that logs in again and again pushes out its own sessions
 /// before those of other programs. Within one user agent, the least recently used session ends
 /// first.
 pub(in crate::sessions) async fn end_excess(
     transaction: &Transaction,
-    (user, new, transport): (UserId, SessionId, Transport),
-    (most, at_once): (u64, u64),
+    user: UserId,
+    new: SessionId,
+    transport: Transport,
     rules: SessionRules,
     now: OffsetDateTime,
 ) -> Result<Vec<SessionId>, DbError> {
@@ -44,8 +54,8 @@ pub(in crate::sessions) async fn end_excess(
         .order_by_desc(Column::LastSeenAt)
         .order_by_desc(Column::Id)
         // The new session is not among the candidates.
-        .offset(most - 1)
-        .limit(at_once);
+        .offset(MAX_ACTIVE - 1)
+        .limit(MAX_ENDED_AT_ONCE);
     let rows = update_ended(EndReason::TooMany, now)
         .filter(Column::Id.in_subquery(beyond.into_query()))
         .exec_with_returning(transaction.connection())
@@ -53,10 +63,11 @@ pub(in crate::sessions) async fn end_excess(
     Ok(ended(transaction, &rows))
 }
 
-/// With `user`, only a session of this user.
-pub(in crate::sessions) async fn end(
+/// Ends a session, with `user` only if it belongs to this user; returns `false` if it had ended already.
+pub async fn end(
     transaction: &Transaction,
-    (session, user): (SessionId, Option<UserId>),
+    session: SessionId,
+    user: Option<UserId>,
     why: EndReason,
     now: OffsetDateTime,
 ) -> Result<bool, DbError> {
@@ -69,9 +80,9 @@ pub(in crate::sessions) async fn end(
     Ok(done.rows_affected == 1)
 }
 
-/// Ends a session of a user, if `acting` is active; returns `false` if there is no such active
-/// session.
-pub(in crate::sessions) async fn end_from(
+/// Ends a session of a user, at the request of the session `acting`, which may be the same. Returns
+/// `false` if the user has no such active session, or if `acting` has itself ended.
+pub async fn end_from(
     transaction: &Transaction,
     user: UserId,
     acting: SessionId,
@@ -91,8 +102,9 @@ pub(in crate::sessions) async fn end_from(
     Ok(done.rows_affected == 1)
 }
 
-/// Ends all active sessions of a user but `acting`, if that is active itself.
-pub(in crate::sessions) async fn end_others(
+/// Ends every active session of a user but `acting`; returns their ids. If `acting` has itself ended, none
+/// is ended: of two that end each other, one remains.
+pub async fn end_others(
     transaction: &Transaction,
     user: UserId,
     acting: SessionId,

@@ -16,7 +16,7 @@ use crate::db::entity::session::Column;
 use crate::db::entity::user;
 use crate::db::{Db, DbError, Transaction};
 use crate::sessions::rules::SessionRules;
-use crate::sessions::session::SessionInvalid;
+use crate::sessions::session::IfActive;
 use crate::sessions::tokens::RefreshToken;
 use crate::types::{RequestInfo, SessionId, UserId};
 
@@ -36,7 +36,7 @@ pub(in crate::sessions) async fn find_token_state(
     session: SessionId,
     rules: SessionRules,
     now: OffsetDateTime,
-) -> Result<Result<TokenState, SessionInvalid>, DbError> {
+) -> Result<IfActive<TokenState>, DbError> {
     let found = find_rows(db, session, rules, now).await?;
     Ok(found.map(|(row, _)| TokenState {
         is_unconfirmed: row.unconfirmed_jti.as_ref() == Some(&row.current_jti),

@@ -6,9 +6,13 @@ mod birth_date;
 mod gender;
 mod name;
 
+use time::Date;
+use validator::ValidationError;
+
 pub use self::birth_date::{BirthDate, BirthDateError};
 pub use self::gender::Gender;
 pub use self::name::{Name, NameError};
+use crate::types::FromText;
 
 /// The text form of one field of a profile.
 trait FieldValue: Sized {
@@ -95,6 +99,23 @@ macro_rules! profile_fields {
                 match field {
                     $(ProfileField::$variant => {
                         FieldValue::from_stored(stored).map(|value| self.$field = value).is_some()
+                    })+
+                }
+            }
+
+            /// Sets a field to what a user typed.
+            ///
+            /// # Errors
+            /// [`ValidationError`] as [`FromText`] gives it.
+            pub fn set_typed(
+                &mut self,
+                field: ProfileField,
+                typed: &str,
+                today: Date,
+            ) -> Result<(), ValidationError> {
+                match field {
+                    $(ProfileField::$variant => {
+                        FromText::from_text(typed, today).map(|value| self.$field = value)
                     })+
                 }
             }

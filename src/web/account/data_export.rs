@@ -1,10 +1,8 @@
 //! The download of everything stored about the user.
 
 use rocket::http::{ContentType, Header, Status};
-use rocket::response::Redirect;
 use rocket::{Responder, Route, State, get, routes};
 
-use super::reauthentication;
 use crate::context::Context;
 use crate::flows;
 use crate::http::guards;
@@ -22,13 +20,6 @@ struct ExportFile {
     disposition: Header<'static>,
 }
 
-#[derive(Responder)]
-enum ExportResponse {
-    File(ExportFile),
-    Redirect(Redirect),
-    NotFound(Status),
-}
-
 /// Downloads the file. A thief of an unlocked phone would want it, so a recent reauthentication is
 /// required.
 #[get("/account/export")]
@@ -36,17 +27,15 @@ async fn show(
     signed_in: SignedIn,
     page: PageContext,
     ctx: &State<Context>,
-) -> Result<ExportResponse, Error> {
+) -> Result<ExportFile, Error> {
     if !guards::has_reauthenticated(ctx, &signed_in).await? {
-        return Ok(ExportResponse::Redirect(reauthentication::redirect(&page)));
+        return Err(Error::ReauthenticationRequired(page.path_and_query().to_owned()));
     }
-    let Some(everything) = flows::account::data_export::export(ctx, signed_in.user().id).await?
-    else {
-        return Ok(ExportResponse::NotFound(Status::NotFound));
-    };
+    let everything = flows::account::data_export::export(ctx, signed_in.user().id).await?;
+    let everything = everything.ok_or(Status::NotFound)?;
     let name = "attachment; filename=\"daemun-export.json\"";
-    Ok(ExportResponse::File(ExportFile {
+    Ok(ExportFile {
         json: (ContentType::JSON, format!("{everything:#}\n")),
         disposition: Header::new("Content-Disposition", name),
-    }))
+    })
 }

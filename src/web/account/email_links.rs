@@ -5,9 +5,9 @@
 //! moves from the URL to a cookie before the page is rendered.
 
 use askama::Template;
-use rocket::request::FromParam;
 use rocket::{Route, get, post, routes};
 
+use super::email_link_action::LinkAction;
 use crate::context::Context;
 use crate::db::DbError;
 use crate::flows;
@@ -16,7 +16,7 @@ use crate::flows::account::email_verification::{
 };
 use crate::http::cookies;
 use crate::links;
-use crate::links::{Link, LinkError, Purpose};
+use crate::links::{Link, LinkError};
 use crate::paths;
 use crate::types::{Email, Password, Secret, SessionId, UserId};
 use crate::web::error::Error;
@@ -30,69 +30,6 @@ use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new_at_email, new_at_report, show, create, create_at_email, create_at_report,]
-}
-
-/// What a link's button does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LinkAction {
-    VerifyEmail,
-    ChangeEmail,
-    UndoEmailChange,
-    ReportCompromise,
-}
-
-impl LinkAction {
-    fn of(link: &Link) -> Option<Self> {
-        match link.purpose {
-            Purpose::VerifyEmail => Some(Self::VerifyEmail),
-            Purpose::ChangeEmail => Some(Self::ChangeEmail),
-            Purpose::UndoEmailChange => Some(Self::UndoEmailChange),
-            Purpose::NotMe => Some(Self::ReportCompromise),
-            Purpose::Setup | Purpose::ResetPassword => None,
-        }
-    }
-
-    /// Returns the translation keys of title, text and button.
-    fn labels(self) -> [&'static str; 3] {
-        match self {
-            Self::VerifyEmail => {
-                ["email_verification.title", "email_verification.text", "email_verification.submit"]
-            }
-            Self::ChangeEmail => [
-                "email_change.confirm.title",
-                "email_change.confirm.text",
-                "email_change.confirm.submit",
-            ],
-            Self::UndoEmailChange => {
-                ["email_change.undo.title", "email_change.undo.text", "email_change.undo.submit"]
-            }
-            Self::ReportCompromise => {
-                ["report_compromise.title", "report_compromise.text", "report_compromise.submit"]
-            }
-        }
-    }
-
-    fn flash(self) -> Flash {
-        match self {
-            Self::VerifyEmail => Flash::EmailVerified,
-            Self::ChangeEmail => Flash::EmailChanged,
-            Self::UndoEmailChange | Self::ReportCompromise => Flash::AccountProtected,
-        }
-    }
-}
-
-/// The last but one part of the link's path.
-impl FromParam<'_> for LinkAction {
-    type Error = ();
-
-    fn from_param(param: &str) -> Result<Self, ()> {
-        match param {
-            "verify" => Ok(Self::VerifyEmail),
-            "change" => Ok(Self::ChangeEmail),
-            "undo" => Ok(Self::UndoEmailChange),
-            _ => Err(()),
-        }
-    }
 }
 
 form! {
@@ -178,10 +115,10 @@ async fn dead_link(token: &Secret, request: &RequestContext<'_>) -> Result<Page,
     let page = &request.page;
     match flows::account::email_verification::find_completed(request.context, token).await? {
         Some(CompletedLink::Verified) => {
-            message_page::not_found(page, ("email_verification.already.title", "used_link.text"))
+            message_page::not_found(page, "email_verification.already.title", "used_link.text")
         }
         Some(CompletedLink::Changed) => {
-            message_page::not_found(page, ("email_change.already.title", "used_link.text"))
+            message_page::not_found(page, "email_change.already.title", "used_link.text")
         }
         None => message_page::dead_link(page),
     }

@@ -4,6 +4,7 @@ mod account_deletion;
 pub(crate) mod activity;
 mod data_export;
 mod email_change;
+mod email_link_action;
 mod email_links;
 mod login;
 mod logout;

@@ -18,6 +18,7 @@ use crate::http::cookies;
 use crate::http::cookies::{OAUTH_STATE_LIFETIME, SOCIAL_SIGNUP_LIFETIME};
 use crate::oauth::{AuthorizationRequest, ProviderUser};
 use crate::types::{Email, Name, Secret};
+use crate::web::request_context::RequestContext;
 
 const OAUTH_STATE: &str = "away at a provider";
 const PENDING_SIGNUP: &str = "newcomer without an address";
@@ -53,9 +54,10 @@ pub(crate) struct OAuthState {
 impl OAuthState {
     /// Stores the state in the browser.
     pub(crate) fn set(
-        (ctx, jar): (&Context, &CookieJar<'_>),
-        (slug, next): (&str, &str),
-        request: &AuthorizationRequest,
+        RequestContext { context: ctx, cookies: jar, .. }: &RequestContext<'_>,
+        slug: &str,
+        next: &str,
+        authorization: &AuthorizationRequest,
         purpose: OAuthPurpose,
     ) {
         let text = |secret: &Option<Secret>| {
@@ -63,9 +65,9 @@ impl OAuthState {
         };
         let state = Self {
             slug: slug.to_owned(),
-            state: text(&request.state),
-            nonce: text(&request.nonce),
-            verifier: text(&request.pkce_verifier),
+            state: text(&authorization.state),
+            nonce: text(&authorization.nonce),
+            verifier: text(&authorization.pkce_verifier),
             next: bounded(next),
             purpose,
             until: (ctx.clock.now() + cookie_lifetime(OAUTH_STATE_LIFETIME)).unix_timestamp(),
@@ -124,8 +126,9 @@ pub(crate) struct PendingSocialSignup {
 impl PendingSocialSignup {
     /// Stores the sign-up in the browser.
     pub(crate) fn set(
-        (ctx, jar): (&Context, &CookieJar<'_>),
-        (slug, next): (&str, &str),
+        RequestContext { context: ctx, cookies: jar, .. }: &RequestContext<'_>,
+        slug: &str,
+        next: &str,
         provider_user: &ProviderUser,
     ) {
         let pending = Self {

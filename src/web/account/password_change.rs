@@ -75,9 +75,9 @@ async fn update(
     let Some((old, new)) = form.parsed() else {
         return reject_all(&form, form.errors.clone(), &signed_in, &request).await;
     };
-    let owner = (&signed_in.user().email, signed_in.session());
     let (ctx, info) = (request.context, request.info);
-    match flows::account::password_change::change(ctx, owner, old, new, info).await {
+    let (email, session) = (&signed_in.user().email, signed_in.session());
+    match flows::account::password_change::change(ctx, email, session, old, new, info).await {
         Ok(()) => {
             request.flash(Flash::PasswordChanged);
             Ok(Response::redirect_to(paths::MYPAGE))

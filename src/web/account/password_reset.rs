@@ -101,7 +101,7 @@ async fn create(
 /// Renders the answer to every request, whether the address has an account or not.
 #[get("/account/password/sent")]
 fn sent(page: PageContext) -> Result<Page, Error> {
-    message_page::render(&page, ("password_reset.sent.title", "password_reset.sent.text"))
+    message_page::render(&page, "password_reset.sent.title", "password_reset.sent.text")
 }
 
 /// Moves the token from the URL to a cookie before a page is rendered, so that it is in no history,

@@ -78,8 +78,8 @@ async fn create(
     let carried = cookies::link_token(jar, ctx);
     let owner = match (&*form.owner, &visitor.0) {
         ("self", Some(user)) => PasswordOwner::SignedIn(user.user()),
-        ("link", _) => PasswordOwner::ResetLink(&carried),
-        _ => PasswordOwner::Described(form.user_attributes()),
+        ("link", Some(_) | None) => PasswordOwner::ResetLink(&carried),
+        (_, Some(_) | None) => PasswordOwner::Described(form.user_attributes()),
     };
     let found = match flows::account::password_strength::check(ctx, &password, owner, info).await {
         Ok(found) => found,

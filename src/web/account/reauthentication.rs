@@ -1,7 +1,6 @@
 //! The reauthentication page, on the way to something dangerous.
 
 use askama::Template;
-use rocket::response::Redirect;
 use rocket::{Route, get, post, routes};
 
 use super::login_methods;
@@ -13,22 +12,11 @@ use crate::web::error::Error;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{Field, FormPage, FormView, Hidden, ParsedForm, Submitted, form};
 use crate::web::page::{Page, PageContext};
-use crate::web::redirects;
 use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, create]
-}
-
-/// Returns the redirect to the reauthentication page, which leads back to this page.
-pub(in crate::web) fn redirect(page: &PageContext) -> Redirect {
-    redirect_for(page.path_and_query())
-}
-
-/// Returns the redirect to the reauthentication page, which goes on to a path of this site.
-pub(in crate::web) fn redirect_for(next: &str) -> Redirect {
-    redirects::to_reauthentication(next)
 }
 
 form! {
@@ -93,9 +81,10 @@ async fn create(
     let Some(password) = form.parsed() else {
         return form.rerender_on(&signed_in, &request).await;
     };
-    let whose = (&signed_in.user().email, signed_in.session());
     let (ctx, info) = (request.context, request.info);
-    match flows::account::reauthentication::with_password(ctx, whose, password, info).await {
+    let (email, session) = (&signed_in.user().email, signed_in.session());
+    match flows::account::reauthentication::with_password(ctx, email, session, password, info).await
+    {
         Ok(()) => Ok(Response::redirect_to_next(&form.next)),
         Err(error) => {
             let rejection = Rejection::not_authenticated(&request.page, "password", error)?;

@@ -97,8 +97,8 @@ async fn end(
     jar: &CookieJar<'_>,
 ) -> Result<EndSessionResponse, Error> {
     let Ok(session) = id.parse::<SessionId>() else { return Err(Status::NotFound.into()) };
-    let by = (signed_in.user().id, signed_in.session());
-    if !flows::account::sessions::end(ctx, by, session, info).await? {
+    let (user, asking) = (signed_in.user().id, signed_in.session());
+    if !flows::account::sessions::end(ctx, user, asking, session, info).await? {
         return Err(Status::NotFound.into());
     }
     if session == signed_in.session() {
@@ -114,7 +114,7 @@ async fn end_others(
     info: &RequestInfo,
     ctx: &State<Context>,
 ) -> Result<Redirect, Error> {
-    let by = (signed_in.user().id, signed_in.session());
-    flows::account::sessions::end_others(ctx, by, info).await?;
+    let (user, asking) = (signed_in.user().id, signed_in.session());
+    flows::account::sessions::end_others(ctx, user, asking, info).await?;
     Ok(Redirect::to(paths::SESSIONS))
 }

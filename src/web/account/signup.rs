@@ -82,7 +82,7 @@ impl FormPage for SignupForm {
 /// Renders the answer to every sign-up when verification is mandatory.
 #[get("/account/join/sent")]
 fn sent(page: PageContext) -> Result<Page, Error> {
-    message_page::render(&page, ("signup.sent.title", "signup.sent.text"))
+    message_page::render(&page, "signup.sent.title", "signup.sent.text")
 }
 
 #[get("/account/join?<next>")]

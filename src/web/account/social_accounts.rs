@@ -93,7 +93,8 @@ async fn destroy(
         Err(DisconnectError::Stays) => {
             let page = message_page::render(
                 &request.page,
-                ("social_accounts.last_method.title", "social_accounts.last_method.text"),
+                "social_accounts.last_method.title",
+                "social_accounts.last_method.text",
             )?;
             Ok(Response::Page(page.with_status(Status::UnprocessableEntity)))
         }

@@ -63,8 +63,7 @@ async fn create(
     let is_reauthentication = matches!(purpose, OAuthPurpose::Reauthenticate(_));
     match flows::account::social_login::begin(ctx, slug, is_reauthentication, request.info).await {
         Ok((url, authorization)) => {
-            let cookies = (ctx, request.cookies);
-            OAuthState::set(cookies, (slug, &form.next), &authorization, purpose);
+            OAuthState::set(&request, slug, &form.next, &authorization, purpose);
             Ok(Response::redirect_to(url))
         }
         Err(error) => failure_response(slug, error, &request).await,
@@ -96,13 +95,13 @@ async fn callback(
         (None, Some(code)) => Secret::new(code.to_owned()),
         (Some("access_denied"), _) => {
             tracing::info!(provider = slug, request.id = info.request_id, "consent was denied");
-            let text = (Status::UnprocessableEntity, "social_login.denied");
-            return message(slug, text, &request).await;
+            let status = Status::UnprocessableEntity;
+            return message(slug, status, "social_login.denied", &request).await;
         }
         _ => {
             tracing::warn!(provider = slug, request.id = info.request_id, "no code came back");
-            let text = (Status::BadGateway, "social_login.unavailable");
-            return message(slug, text, &request).await;
+            let status = Status::BadGateway;
+            return message(slug, status, "social_login.unavailable", &request).await;
         }
     };
     let params = CallbackParams { code, issuer: query.iss.map(str::to_owned) };
@@ -127,30 +126,41 @@ async fn complete(
     request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
     let (ctx, info, page) = (request.context, request.info, &request.page);
-    let identity = (provider.slug(), provider_user);
+    let slug = provider.slug();
     match &state.purpose {
         OAuthPurpose::LogIn => sign_in(provider, provider_user, state, request).await,
         OAuthPurpose::Connect(session) => {
             let Some((user, _)) = same_session(page, session) else { return stale_state(page) };
-            match flows::account::social_accounts::connect(ctx, user, identity, info).await {
+            match flows::account::social_accounts::connect(ctx, user, slug, provider_user, info)
+                .await
+            {
                 Ok(()) => {
                     request.flash(Flash::SocialConnected);
                     Ok(Response::redirect_to(social_accounts::LIST))
                 }
                 Err(error) => {
                     let text = "social_accounts.not_connected";
-                    rejected_connection(provider.slug(), error, text, request).await
+                    rejected_connection(slug, error, text, request).await
                 }
             }
         }
         OAuthPurpose::Reauthenticate(session) => {
-            let Some(whose) = same_session(page, session) else { return stale_state(page) };
-            match flows::account::social_accounts::reauthenticate(ctx, whose, identity, info).await
-            {
+            let Some((user, session)) = same_session(page, session) else {
+                return stale_state(page);
+            };
+            let done = flows::account::social_accounts::reauthenticate(
+                ctx,
+                user,
+                session,
+                slug,
+                provider_user,
+                info,
+            );
+            match done.await {
                 Ok(()) => Ok(Response::redirect_to_next(&state.next)),
                 Err(error) => {
                     let text = "social_login.other_user";
-                    rejected_connection(provider.slug(), error, text, request).await
+                    rejected_connection(slug, error, text, request).await
                 }
             }
         }
@@ -171,7 +181,7 @@ async fn rejected_connection(
     request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
     match error {
-        ConnectError::Refused => message(slug, (Status::UnprocessableEntity, text), request).await,
+        ConnectError::Refused => message(slug, Status::UnprocessableEntity, text, request).await,
         ConnectError::Database(error) => Err(error.into()),
     }
 }
@@ -182,12 +192,13 @@ async fn sign_in(
     state: &OAuthState,
     request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
-    let (ctx, jar) = (request.context, request.cookies);
     let (language, before) = (request.page.language(), request.session());
     let login = SocialLogin { provider, provider_user, typed_email: None, language, before };
-    match flows::account::social_login::sign_in_or_register(ctx, login, request.info).await {
+    match flows::account::social_login::sign_in_or_register(request.context, login, request.info)
+        .await
+    {
         Err(SocialLoginError::NoEmail) => {
-            PendingSocialSignup::set((ctx, jar), (provider.slug(), &state.next), provider_user);
+            PendingSocialSignup::set(request, provider.slug(), &state.next, provider_user);
             Ok(Response::redirect_to(paths::SOCIAL_SIGNUP))
         }
         Ok(outcome) => Ok(signed_in_response(&outcome, &state.next, request)),
@@ -220,7 +231,7 @@ pub(crate) async fn failure_response(
     request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
     let page = &request.page;
-    let text = match error {
+    let (status, text) = match error {
         SocialLoginError::Unknown => return Err(Status::NotFound.into()),
         SocialLoginError::Closed => return signup::closed(page),
         SocialLoginError::NotNow(ThrottleError::TooSoon(wait)) => {
@@ -239,19 +250,20 @@ pub(crate) async fn failure_response(
         SocialLoginError::LocalEmail => (Status::UnprocessableEntity, "social_login.local_email"),
         SocialLoginError::NoEmail => (Status::UnprocessableEntity, "social_login.no_email"),
     };
-    message(slug, text, request).await
+    message(slug, status, text, request).await
 }
 
 /// Answers a callback whose state is not this browser's or is for something else.
 fn stale_state(page: &PageContext) -> Result<Response, Error> {
-    let page = message_page::render(page, ("social_login.failed", "social_login.stale"))?;
+    let page = message_page::render(page, "social_login.failed", "social_login.stale")?;
     Ok(Response::Page(page.with_status(Status::Forbidden)))
 }
 
 /// Says what went wrong in a sentence that may name the provider.
 async fn message(
     slug: &str,
-    (status, text): (Status, &'static str),
+    status: Status,
+    text: &'static str,
     request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
     let page = &request.page;

@@ -1,7 +1,6 @@
 //! E-mails and what became of them.
 
 use askama::Template;
-use rocket::http::CookieJar;
 use rocket::response::Redirect;
 use rocket::{Route, State, get, post, routes};
 
@@ -13,11 +12,12 @@ use crate::mail::EmailKind;
 use crate::outbox;
 use crate::outbox::{DeliveryStatus, OutboxEntry};
 use crate::paths;
-use crate::types::{Permission, RequestInfo};
+use crate::types::Permission;
 use crate::web::error::Error;
 use crate::web::flash::Flash;
 use crate::web::forms::{ButtonForm, Submitted};
 use crate::web::page::{Page, PageContext, Timestamp};
+use crate::web::request_context::RequestContext;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![index, retry]
@@ -95,17 +95,13 @@ async fn retry(
     id: Option<i64>,
     _sent: Submitted<ButtonForm>,
     reader: ChangesUsers,
-    info: &RequestInfo,
-    ctx: &State<Context>,
-    jar: &CookieJar<'_>,
+    request: RequestContext<'_>,
 ) -> Result<Redirect, Error> {
-    let retried =
-        flows::admin::emails::retry(ctx, reader.0.user(), info, id.unwrap_or_default()).await?;
-    let flash = match retried {
+    let (ctx, info, id) = (request.context, request.info, id.unwrap_or_default());
+    request.flash(match flows::admin::emails::retry(ctx, reader.0.user(), info, id).await? {
         RetryOutcome::Due => Flash::EmailRetried,
         RetryOutcome::NotWaiting => Flash::EmailNotWaiting,
-    };
-    flash.set(jar, ctx);
+    });
     Ok(Redirect::to(paths::ADMIN_EMAILS))
 }
 

@@ -76,8 +76,7 @@ async fn follow_link(token: &str, request: RequestContext<'_>) -> Result<Respons
 /// Renders the page for a link that does not work; the site may be set up already.
 async fn invalid_link(token: &Secret, request: &RequestContext<'_>) -> Result<Page, Error> {
     if flows::admin::setup::is_finished(request.context, token).await? {
-        let texts = ("setup.already.title", "setup.already.text");
-        return message_page::not_found(&request.page, texts);
+        return message_page::not_found(&request.page, "setup.already.title", "setup.already.text");
     }
     Err(Status::NotFound.into())
 }
@@ -123,8 +122,10 @@ async fn create_superuser(
         return reject_all(token, form, request).await;
     };
     let (ctx, info) = (request.context, request.info);
-    let email = (email, request.page.language());
-    match flows::admin::setup::create_superuser_by_link(ctx, token, email, password, info).await {
+    let language = request.page.language();
+    let created =
+        flows::admin::setup::create_superuser_by_link(ctx, token, email, language, password, info);
+    match created.await {
         Ok(tokens) => {
             request.log_in(&tokens);
             cookies::remove_link_token(request.cookies, ctx);

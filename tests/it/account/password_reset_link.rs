@@ -257,9 +257,8 @@ async fn of_two_links_to_one_account_one_wins(env: TestEnv) {
         let transaction = app.ctx.db.begin().await.expect("a transaction");
         let mut pair = Vec::new();
         for _ in 0..2 {
-            let (random, now) = (app.ctx.random, app.ctx.clock.now());
-            let whose = (UserId(1), None);
-            let token = links::create(&transaction, random, Purpose::ResetPassword, whose, now);
+            let reset = Purpose::ResetPassword;
+            let token = links::create(&app.ctx, &transaction, reset, UserId(1), None);
             pair.push(format!("{LINK}{}", token.await.expect("created").expose()));
         }
         transaction.commit().await.expect("committed");
@@ -322,14 +321,13 @@ async fn a_token_works_only_for_its_purpose(env: TestEnv) {
     let before = "SELECT COUNT(*) FROM one_time_links WHERE used_at IS NOT NULL";
 
     for purpose in Purpose::ALL {
-        let (random, now) = (app.ctx.random, app.ctx.clock.now());
         let token = if purpose == Purpose::Setup {
             flows::admin::setup::create_link(&app.ctx).await.expect("answers").expect("invited")
         } else {
             let transaction = app.ctx.db.begin().await.expect("a transaction");
             let email = address("ada@example.com");
-            let whose = (UserId(1), Some(&email));
-            let token = links::create(&transaction, random, purpose, whose, now).await;
+            let token =
+                links::create(&app.ctx, &transaction, purpose, UserId(1), Some(&email)).await;
             transaction.commit().await.expect("committed");
             token.expect("created")
         };

@@ -189,9 +189,9 @@ async fn a_session_beyond_the_bound_leaves_the_cache_when_that_is_committed(env:
     let found = accounts::find_by_email(&app.ctx.db, &address).await.expect("finds");
     let ada = found.expect("an account").user;
     let create = async |transaction: &Transaction| -> IssuedTokens {
-        let (owner, info) = ((ada.id, &ada.email), request_info());
-        let method = AuthMethod::NewAccount;
-        let created = sessions::create(&app.ctx, transaction, owner, method, &info).await;
+        let (method, info) = (AuthMethod::NewAccount, request_info());
+        let created =
+            sessions::create(&app.ctx, transaction, ada.id, &ada.email, method, &info).await;
         created.expect("creates").expect("an active account")
     };
     let is_active = async |tokens: &IssuedTokens| {

@@ -372,7 +372,7 @@ async fn of_two_sessions_ending_each_other_one_is_left(env: TestEnv) {
         let racers = [(pair.0, pair.1), (pair.1, pair.0)].map(|(asking, other)| {
             let ctx = app.ctx.clone();
             rocket::tokio::spawn(async move {
-                flows::account::sessions::end(&ctx, (user, asking), other, &request_info())
+                flows::account::sessions::end(&ctx, user, asking, other, &request_info())
                     .await
                     .expect("answers")
             })
@@ -399,7 +399,7 @@ async fn all_ways_to_end_sessions_work_at_once(env: TestEnv) {
         let ctx = app.ctx.clone();
         rocket::tokio::spawn(async move {
             if number % 2 == 0 {
-                return flows::account::sessions::end_others(&ctx, (user, device), &request_info())
+                return flows::account::sessions::end_others(&ctx, user, device, &request_info())
                     .await
                     .map(|_| ());
             }

@@ -57,7 +57,8 @@ async fn there_is_no_link_once_a_superuser_exists(env: TestEnv) {
     let password = Password::parse(GOOD).expect("typed");
     flows::admin::setup::create_superuser(
         &app.ctx,
-        (email, Language::English),
+        email,
+        Language::English,
         password,
         &request_info(),
     )
@@ -87,7 +88,8 @@ async fn of_sixteen_uses_of_two_links_one_wins(env: TestEnv) {
             flows::admin::setup::create_superuser_by_link(
                 &ctx,
                 &token,
-                (email, Language::English),
+                email,
+                Language::English,
                 password,
                 &request_info(),
             )

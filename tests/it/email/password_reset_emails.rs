@@ -74,11 +74,9 @@ async fn an_email_later_than_an_hour_revokes_no_link(env: TestEnv) {
     forgets(&app, "ada").await;
     env.clock.advance(Duration::from_mins(50));
     let transaction = app.ctx.db.begin().await.expect("begins");
-    let (user, now) = (daemun::testing::types::UserId(1), env.clock.now());
+    let user = daemun::testing::types::UserId(1);
     let purpose = daemun::testing::links::Purpose::ResetPassword;
-    let good =
-        daemun::testing::links::create(&transaction, app.ctx.random, purpose, (user, None), now)
-            .await;
+    let good = daemun::testing::links::create(&app.ctx, &transaction, purpose, user, None).await;
     transaction.commit().await.expect("committed");
     env.clock.advance(Duration::from_mins(10));
 

@@ -248,8 +248,7 @@ async fn pages_behind_email_links_are_complete(env: TestEnv) {
         (Purpose::NotMe, "/account/not-me/"),
     ] {
         let transaction = app.ctx.db.begin().await.expect("a transaction");
-        let (whose, now) = ((UserId(1), Some(&email)), app.ctx.clock.now());
-        let token = links::create(&transaction, app.ctx.random, purpose, whose, now).await;
+        let token = links::create(&app.ctx, &transaction, purpose, UserId(1), Some(&email)).await;
         transaction.commit().await.expect("committed");
         let link = format!("{start}{}", token.expect("created").expose());
         for language in ["ko", "en"] {

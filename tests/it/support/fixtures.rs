@@ -61,7 +61,7 @@ impl App {
         let user = account.expect("the account is there").user;
         let profile = Profile { name: Name::parse(new).expect("a name"), ..user.profile };
         let now = self.ctx.clock.now();
-        accounts::set_profile(&transaction, id, (&profile, user.language), now)
+        accounts::set_profile(&transaction, id, &profile, user.language, now)
             .await
             .expect("written");
         transaction.commit().await.expect("committed");
@@ -79,8 +79,9 @@ impl App {
             is_staff,
             is_superuser,
         };
-        let at = (id, account.version);
-        let done = accounts::update(&transaction, at, &update, self.ctx.clock.now()).await;
+        let done =
+            accounts::update(&transaction, id, account.version, &update, self.ctx.clock.now())
+                .await;
         assert!(done.expect("answers"), "{name} is not the last superuser");
         transaction.commit().await.expect("committed");
         self.ctx.cache.invalidate_all();

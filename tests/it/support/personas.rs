@@ -43,11 +43,16 @@ impl App {
 
     /// Creates a superuser `name@example.com` as the command line does.
     pub(crate) async fn creates_superuser(&self, name: &str) -> UserId {
-        let owner = (Email::parse(&email(name)).expect("an address"), Language::English);
         let password = Password::parse(GOOD).expect("a password");
-        flows::admin::setup::create_superuser(&self.ctx, owner, password, &request_info())
-            .await
-            .expect("created")
+        flows::admin::setup::create_superuser(
+            &self.ctx,
+            Email::parse(&email(name)).expect("an address"),
+            Language::English,
+            password,
+            &request_info(),
+        )
+        .await
+        .expect("created")
     }
 
     /// Creates a group with these permissions.

@@ -81,8 +81,8 @@ pub async fn sign_in_or_register(
     });
     match owner.filter(|_| is_email_verified(&login)) {
         Some(owner) if owner.is_active => {
-            let identity = (login.provider.slug(), login.provider_user);
-            if !social::connect_and_notify(ctx, &transaction, &owner, identity, info).await? {
+            let (slug, user) = (login.provider.slug(), login.provider_user);
+            if !social::connect_and_notify(ctx, &transaction, &owner, slug, user, info).await? {
                 return Err(SocialLoginError::Refused);
             }
             sign_in(ctx, transaction, &owner, &login, info).await
@@ -110,7 +110,7 @@ async fn sign_in(
 ) -> Result<SocialLoginOutcome, SocialLoginError> {
     let (user, email, now) = (account.user.id, &account.user.email, ctx.clock.now());
     let method = AuthMethod::Social(login.provider.slug());
-    let tokens = sessions::create(ctx, &transaction, (user, email), method, info).await?;
+    let tokens = sessions::create(ctx, &transaction, user, email, method, info).await?;
     let Some(tokens) = tokens else {
         tracing::info!(user.id = user.0, request.id = info.request_id, "log-in refused");
         return Err(SocialLoginError::Refused);
@@ -178,7 +178,7 @@ async fn register(
         return Ok(SocialLoginOutcome::EmailSent);
     }
     let method = AuthMethod::Social(slug);
-    let tokens = sessions::create(ctx, &transaction, (user, email), method, info).await?;
+    let tokens = sessions::create(ctx, &transaction, user, email, method, info).await?;
     let tokens = tokens.ok_or(SocialLoginError::Refused)?;
     finish(ctx, transaction, &tokens, login, info).await?;
     Ok(SocialLoginOutcome::SignedIn(Box::new(tokens), false))

@@ -14,7 +14,7 @@ use crate::accounts;
 use crate::accounts::search;
 use crate::accounts::search::{CursorPosition, MatchCount, SearchBounds, SortOrder, UserFilter};
 use crate::admin;
-use crate::admin::bulk_job::{BulkJobKind, BulkJobSpec, BulkTargets};
+use crate::admin::bulk_job::{BulkJobKind, BulkJobSpec, BulkJobState, BulkTargets};
 use crate::admin::bulk_queue;
 use crate::admin::{ActionRequest, Actor, AdminAction, AdminError};
 use crate::context::Context;
@@ -112,13 +112,13 @@ pub async fn enqueue(
             (BulkTargets::Matching { filter, last: accounts::find_last(&ctx.db).await? }, total)
         }
     };
-    let now = ctx.clock.now();
     let transaction = ctx.db.begin().await?;
     if !admin::reload_actor(&transaction, actor.user.id).await?.may(needed) {
         return Err(AdminError::Forbidden);
     }
     let spec = BulkJobSpec::Action { request, targets };
-    let id = bulk_queue::enqueue(&transaction, &ctx.keys, actor, (&spec, total), now).await?;
+    let id =
+        bulk_queue::insert(ctx, &transaction, actor, &spec, total, BulkJobState::Running).await?;
     transaction.commit().await?;
     run_first_batch(ctx, actor, id).await;
     Ok(id)
@@ -167,8 +167,9 @@ pub async fn undo(
     if !admin::reload_actor(&transaction, actor.user.id).await?.may(needed) {
         return Err(BulkJobError::Forbidden);
     }
-    let spec = (&BulkJobSpec::Undo { job: of }, Some(job.done));
-    let id = bulk_queue::enqueue(&transaction, &ctx.keys, actor, spec, now).await?;
+    let (spec, total) = (BulkJobSpec::Undo { job: of }, Some(job.done));
+    let id =
+        bulk_queue::insert(ctx, &transaction, actor, &spec, total, BulkJobState::Running).await?;
     if !bulk_queue::set_undone(&transaction, of, id, now).await? {
         return Err(BulkJobError::TooLate);
     }

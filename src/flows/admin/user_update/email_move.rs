@@ -19,7 +19,8 @@ use crate::types::Email;
 /// gets a link to verify it, unless it counts as verified. Returns `false` when the new one is taken.
 pub(super) async fn move_to_email(
     ctx: &Context,
-    (transaction, account): (&Transaction, &Account),
+    transaction: &Transaction,
+    account: &Account,
     new: &Email,
     is_verified: bool,
 ) -> Result<bool, DbError> {
@@ -27,16 +28,15 @@ pub(super) async fn move_to_email(
     if !accounts::change_email(transaction, user, new, is_verified, now).await? {
         return Ok(false);
     }
-    let undo = (user, Some(&account.user.email));
-    let undo = links::create(transaction, ctx.random, Purpose::UndoEmailChange, undo, now).await?;
+    let old = Some(&account.user.email);
+    let undo = links::create(ctx, transaction, Purpose::UndoEmailChange, user, old).await?;
     let mut content = EmailContent::new(EmailKind::EmailChanged).with_link(undo);
     content.data.email = Some(new.as_typed().to_owned());
     content.data.at = Some(to_micros(now));
     outbox::enqueue(transaction, &ctx.keys, &account.recipient(), &content, now).await?;
     if !is_verified && ctx.settings.email_verification != EmailVerification::None {
         let to = Recipient { email: new.clone(), ..account.recipient() };
-        let whose = (user, Some(new));
-        let link = links::create(transaction, ctx.random, Purpose::VerifyEmail, whose, now).await?;
+        let link = links::create(ctx, transaction, Purpose::VerifyEmail, user, Some(new)).await?;
         let content = EmailContent::new(EmailKind::VerifyEmail).with_link(link);
         outbox::enqueue(transaction, &ctx.keys, &to, &content, now).await?;
     }

@@ -142,7 +142,7 @@ async fn apply(
         wanted.iter().filter(|group| groups.iter().all(|(id, _)| *id != group.id)).collect();
     let has_left = groups.iter().any(|(id, _)| wanted.iter().all(|group| group.id != *id));
 
-    ensure_may_save(&transaction, &locked, after, (&wanted, &added, has_left)).await?;
+    ensure_may_save(&transaction, &locked, after, &wanted, &added, has_left).await?;
     let is_dangerous = has_moved
         || has_left
         || !added.is_empty()
@@ -172,7 +172,8 @@ async fn apply(
     // First what depends on the version, which moving and activating change too.
     if !accounts::update(
         &transaction,
-        (target, edit.version),
+        target,
+        edit.version,
         &without_new_email(&before, after),
         now,
     )
@@ -188,8 +189,8 @@ async fn apply(
         groups::set_memberships(&transaction, target, &ids).await?;
     }
     if has_moved {
-        let account = (&transaction, &locked.account);
-        if !move_to_email(ctx, account, &after.email, edit.is_verified).await? {
+        let account = &locked.account;
+        if !move_to_email(ctx, &transaction, account, &after.email, edit.is_verified).await? {
             return Err(UpdateUserError::EmailTaken);
         }
     }
@@ -201,9 +202,9 @@ async fn apply(
     if let Some(why) = why {
         sessions::end_all(&transaction, target, None, why, now).await?;
     }
-    let what = (AuditEventKind::ChangedByStaff, json!({ "changes": changes }));
-    admin::record_event(&transaction, actor, target, what, now).await?;
+    let (kind, details) = (AuditEventKind::ChangedByStaff, json!({ "changes": changes }));
+    admin::record_event(&transaction, actor, target, kind, details, now).await?;
     transaction.commit().await?;
-    admin::log_change(actor, target, AuditEventKind::ChangedByStaff);
+    admin::log_change(actor, target, kind);
     Ok(true)
 }

@@ -14,7 +14,9 @@ pub(super) async fn ensure_may_save(
     transaction: &Transaction,
     locked: &LockedTarget,
     after: &AccountUpdate,
-    (wanted, added, has_left): (&[Group], &[&Group], bool),
+    wanted: &[Group],
+    added: &[&Group],
+    has_left: bool,
 ) -> Result<(), AdminError> {
     let (actor, before) = (&locked.actor, AccountUpdate::of(&locked.account));
     if !actor.may(Permission::UsersChange) {

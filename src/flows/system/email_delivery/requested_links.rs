@@ -78,7 +78,7 @@ async fn make_links(
         return Ok(None);
     };
     let to: Recipient = account.recipient();
-    let words = with_links(ctx, &transaction, (user, &to), email.content.clone()).await?;
+    let words = with_links(ctx, &transaction, user, &to, email.content.clone()).await?;
     if !outbox::set_content(&transaction, &ctx.keys, &email, &to, &words).await? {
         return Ok(None);
     }
@@ -100,20 +100,20 @@ async fn make_links(
 async fn with_links(
     ctx: &Context,
     transaction: &Transaction,
-    (user, to): (UserId, &Recipient),
+    user: UserId,
+    to: &Recipient,
     request: EmailContent,
 ) -> Result<EmailContent, DbError> {
     let now = ctx.clock.now();
     if request.kind == EmailKind::VerifyEmail {
         let purposes = [Purpose::VerifyEmail, Purpose::NotMe];
-        let whose = (user, Some(&to.email));
         let [link, not_me] =
-            links::create_each(transaction, ctx.random, purposes, whose, now).await?;
+            links::create_each(ctx, transaction, purposes, user, Some(&to.email)).await?;
         return Ok(request.with_link(link).with_not_me(not_me));
     }
     let reset = Purpose::ResetPassword;
     links::revoke(transaction, user, &[reset], OffsetDateTime::UNIX_EPOCH, now).await?;
-    let link = links::create(transaction, ctx.random, reset, (user, None), now).await?;
+    let link = links::create(ctx, transaction, reset, user, None).await?;
     Ok(request.with_link(link))
 }
 

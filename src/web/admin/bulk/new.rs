@@ -14,7 +14,7 @@ use crate::http::guards::{SignedIn, ViewsUsers};
 use crate::paths;
 use crate::types::{UserId, number};
 use crate::web::admin::users::index;
-use crate::web::admin::users::index::UserQuery;
+use crate::web::admin::users::query::UserQuery;
 use crate::web::admin::users::suspension::SuspensionFields;
 use crate::web::admin::users::target::actor;
 use crate::web::error::Error;
@@ -169,8 +169,8 @@ async fn create(
     let selection = match form.selection() {
         Ok(selection) => selection,
         Err(key) => {
-            let page = request.page;
-            let page = index::rerender(form.query(), key, &staff.0, page, ctx).await?;
+            let query = form.query().unwrap_or_default();
+            let page = index::render(query, Some(key), &staff.0, &request).await?;
             return Ok(Response::Page(page.with_status(Status::UnprocessableEntity)));
         }
     };

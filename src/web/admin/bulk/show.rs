@@ -96,12 +96,7 @@ async fn undo(
     ctx: &State<Context>,
 ) -> Result<Redirect, Error> {
     let id = BulkJobId(number(id).ok_or(Status::NotFound)?);
-    match flows::admin::bulk_jobs::undo(ctx, actor(&staff.0, info), id).await {
-        Ok(undo) => Ok(Redirect::to(paths::admin_bulk_job(undo))),
-        // The page says that it is too late, or which job undid it.
-        Err(BulkJobError::TooLate) => Ok(Redirect::to(paths::admin_bulk_job(id))),
-        Err(error) => Err(reject(error)),
-    }
+    redirect_to_job(id, flows::admin::bulk_jobs::undo(ctx, actor(&staff.0, info), id).await)
 }
 
 #[post("/admin/bulk/<id>/stop", data = "<_sent>")]
@@ -113,17 +108,22 @@ async fn stop(
     ctx: &State<Context>,
 ) -> Result<Redirect, Error> {
     let id = BulkJobId(number(id).ok_or(Status::NotFound)?);
-    match flows::admin::bulk_jobs::stop(ctx, actor(&staff.0, info), id).await {
-        Ok(()) | Err(BulkJobError::TooLate) => Ok(Redirect::to(paths::admin_bulk_job(id))),
-        Err(error) => Err(reject(error)),
-    }
+    let stopped = flows::admin::bulk_jobs::stop(ctx, actor(&staff.0, info), id).await;
+    redirect_to_job(id, stopped.map(|()| id))
 }
 
-fn reject(error: BulkJobError) -> Error {
-    match error {
-        BulkJobError::NotFound | BulkJobError::TooLate => Status::NotFound.into(),
-        BulkJobError::Forbidden => Status::Forbidden.into(),
-        BulkJobError::Database(error) => error.into(),
+/// Redirects to the job that a form led to. The page of the form's own job says that it is too late, or
+/// which job undid it.
+fn redirect_to_job(
+    own: BulkJobId,
+    done: Result<BulkJobId, BulkJobError>,
+) -> Result<Redirect, Error> {
+    match done {
+        Ok(id) => Ok(Redirect::to(paths::admin_bulk_job(id))),
+        Err(BulkJobError::TooLate) => Ok(Redirect::to(paths::admin_bulk_job(own))),
+        Err(BulkJobError::NotFound) => Err(Status::NotFound.into()),
+        Err(BulkJobError::Forbidden) => Err(Status::Forbidden.into()),
+        Err(BulkJobError::Database(error)) => Err(error.into()),
     }
 }
 

@@ -6,7 +6,7 @@ use rocket::{Route, State, get, routes};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::index::UserQuery;
+use super::query::UserQuery;
 use crate::accounts::search;
 use crate::accounts::search::{
     CursorPosition, SearchBatch, SearchBounds, SearchPlan, SortOrder, UserFilter, UserSummary,
@@ -78,7 +78,7 @@ async fn read_batch(
     place: &CursorPosition,
     plan: SearchPlan,
 ) -> Result<SearchBatch, DbError> {
-    search::list_batch(&ctx.db, filter, sort, place, (plan, SearchBounds::default()), BATCH_SIZE)
+    search::list_batch(&ctx.db, filter, sort, place, plan, SearchBounds::default(), BATCH_SIZE)
         .await
 }
 

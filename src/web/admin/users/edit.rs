@@ -6,27 +6,23 @@ use std::collections::BTreeMap;
 use askama::Template;
 use rocket::{Route, get, post, routes};
 
+use super::action_links::ActionLink;
+use super::group_checkboxes::GroupCheckbox;
 use super::target::HandlerResult;
 use super::user_form::{UserForm, merge};
-use super::{actions, password, target};
-use crate::accounts::Account;
-use crate::admin::AdminAction;
+use super::{action_links, group_checkboxes, login_diagnosis, password, target};
 use crate::audit;
 use crate::audit::RecordedEvent;
-use crate::context::Context;
 use crate::flows;
-use crate::flows::admin::login_diagnosis::LoginDiagnosis;
 use crate::flows::admin::user_update::{UpdateUserError, UserWithGroups};
 use crate::groups;
-use crate::groups::Group;
 use crate::http::cookies;
 use crate::http::guards::{ChangesUsers, SignedIn, ViewsUsers};
 use crate::mail::EmailKind;
 use crate::outbox;
 use crate::outbox::{DeliveryStatus, OutboxEntry};
-use crate::paths;
 use crate::sessions;
-use crate::types::{GroupId, Permission, Permissions, UserId};
+use crate::types::{Permission, UserId};
 use crate::web::admin::audit::index as audit_log;
 use crate::web::admin::emails;
 use crate::web::device;
@@ -45,31 +41,6 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// Events and e-mails on the page; the audit log has a page of its own.
 const LATEST: u64 = 20;
-
-/// Groups on the page; a site has a handful.
-const MAX_GROUPS: u64 = 200;
-
-/// A group as a checkbox.
-pub(crate) struct GroupCheckbox {
-    pub id: GroupId,
-    pub name: String,
-    /// Whether the reader may add users to it.
-    pub may_grant: bool,
-}
-
-/// Returns every group, and whether the reader may grant it.
-pub(crate) async fn group_checkboxes(
-    ctx: &Context,
-    own: Permissions,
-) -> Result<Vec<GroupCheckbox>, Error> {
-    let groups = groups::list(&ctx.db, MAX_GROUPS).await?;
-    let show = |group: Group| GroupCheckbox {
-        id: group.id,
-        may_grant: group.permissions.are_within(own),
-        name: group.name,
-    };
-    Ok(groups.into_iter().map(show).collect())
-}
 
 #[derive(Template)]
 #[template(path = "admin/users/edit.html")]
@@ -241,9 +212,9 @@ async fn render(
         name: user.profile.name.as_str().to_owned(),
         may_change: reader.may(Permission::UsersChange) && !target::is_protected(account, staff),
         may_make_superusers: reader.is_superuser,
-        groups: group_checkboxes(ctx, reader.permissions()).await?,
+        groups: group_checkboxes::list(ctx, reader.permissions()).await?,
         group_names: current.groups.iter().map(|(_, name)| name.clone()).collect(),
-        diagnosis: sentence(&diagnosis, page),
+        diagnosis: login_diagnosis::sentence(&diagnosis, page),
         reason: account.inactive_reason.clone(),
         has_password: account.password_hash.is_some(),
         social: crate::social::list_login_methods(ctx, id).await?,
@@ -256,7 +227,7 @@ async fn render(
         emails: sent_emails.iter().map(|email| email_row(email, page)).collect(),
         events: events.iter().map(show).collect(),
         may_read_audit: reader.may(Permission::AuditView),
-        actions: available_actions(
+        actions: action_links::available(
             account,
             staff,
             crate::admin::outranks(&ctx.db, user, reader).await?,
@@ -264,36 +235,6 @@ async fn render(
         invitation_url: invitation_url.as_deref(),
         page,
     })
-}
-
-/// Returns the diagnosis in one sentence.
-fn sentence(diagnosis: &LoginDiagnosis, page: &PageContext) -> String {
-    match diagnosis {
-        LoginDiagnosis::Deleted(at) => {
-            page.t_with("admin.login_diagnosis.deleted", "at", page.date_time(*at))
-        }
-        LoginDiagnosis::Suspended(Some(at)) => {
-            page.t_with("admin.login_diagnosis.suspended_until", "at", page.date_time(*at))
-        }
-        LoginDiagnosis::Suspended(None) => page.t("admin.login_diagnosis.suspended").into_owned(),
-        LoginDiagnosis::Unverified => page.t("admin.login_diagnosis.unverified").into_owned(),
-        LoginDiagnosis::SocialLoginOnly(ways) => {
-            page.t_with("admin.login_diagnosis.social_only", "providers", ways.join(", "))
-        }
-        LoginDiagnosis::NoPassword => page.t("admin.login_diagnosis.no_password").into_owned(),
-        LoginDiagnosis::RateLimited(wait) => {
-            page.t_with("admin.login_diagnosis.throttled", "wait", page.wait(*wait))
-        }
-        LoginDiagnosis::LockedOut => page.t("admin.login_diagnosis.password_locked").into_owned(),
-        LoginDiagnosis::WrongPassword(count, at) => {
-            let values = [("count", &*count.to_string()), ("at", &*page.date_time(*at))];
-            page.language().tell("admin.login_diagnosis.wrong_password", &values)
-        }
-        LoginDiagnosis::DeletionPending(at) => {
-            page.t_with("admin.login_diagnosis.deletion_pending", "at", page.date_time(*at))
-        }
-        LoginDiagnosis::NoProblem => page.t("admin.login_diagnosis.fine").into_owned(),
-    }
 }
 
 fn event_row(
@@ -329,53 +270,4 @@ fn email_row(email: &OutboxEntry, page: &PageContext) -> EmailRow {
         },
         reason: email.reason.clone(),
     }
-}
-
-/// A link to the page of an action.
-struct ActionLink {
-    path: String,
-    label: &'static str,
-    is_dangerous: bool,
-}
-
-/// Returns what the reader may do to the account; less when its user has permissions that the reader
-/// lacks.
-fn available_actions(account: &Account, staff: &SignedIn, outranks: bool) -> Vec<ActionLink> {
-    if target::is_protected(account, staff) {
-        return Vec::new();
-    }
-    let reader = staff.user();
-    let is_oneself = account.user.id == reader.id;
-    let is_being_deleted = !account.is_active && account.deletes_at.is_some();
-    let is_offered = |action: AdminAction| {
-        let fits = match action {
-            AdminAction::Activate => !account.is_active,
-            AdminAction::Deactivate => account.is_active,
-            AdminAction::VerifyEmail => account.user.email_verified_at.is_none(),
-            AdminAction::EndSessions => true,
-            AdminAction::Delete => !is_being_deleted,
-        };
-        let is_allowed = !action.is_dangerous() || (!is_oneself && !outranks);
-        fits && is_allowed && reader.may(action.permission())
-    };
-    let actions: Vec<_> =
-        AdminAction::ALL.into_iter().filter(|action| is_offered(*action)).collect();
-    let link = |action: &AdminAction| {
-        let [.., label] = actions::labels(*action, account);
-        ActionLink {
-            path: actions::path(*action, account.user.id),
-            label,
-            is_dangerous: action.is_dangerous(),
-        }
-    };
-    let mut links: Vec<_> = actions.iter().map(link).collect();
-    if reader.may(Permission::UsersChange) && (is_oneself || !outranks) {
-        let changes = |action: &&AdminAction| action.permission() == Permission::UsersChange;
-        let [label, ..] = password::LABELS;
-        // After the actions that change the account, before those that end something.
-        let position = actions.iter().take_while(changes).count();
-        let path = paths::admin_user_action(account.user.id, "password");
-        links.insert(position, ActionLink { path, label, is_dangerous: false });
-    }
-    links
 }

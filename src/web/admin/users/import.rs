@@ -1,9 +1,11 @@
 //! Importing users from a list: a preview with the faults line by line, then a bulk job.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use rocket::http::Status;
 use rocket::response::Redirect;
-use rocket::{Route, State, get, post, routes};
+use rocket::{Route, get, post, routes};
 
 use super::target::actor;
 use crate::admin;
@@ -12,22 +14,21 @@ use crate::admin::import::{ImportList, ImportOptions};
 use crate::context::Context;
 use crate::flows;
 use crate::http::guards::{AddsUsers, SignedIn};
+use crate::i18n::Language;
 use crate::paths;
-use crate::types::{BulkJobId, Permission, RequestInfo, number};
+use crate::types::{BulkJobId, Permission, ProfileField, number};
 use crate::web::error::Error;
+use crate::web::forms::profile;
 use crate::web::forms::rejection::Rejection;
 use crate::web::forms::{FormView, Hidden, Submitted, form};
 use crate::web::page::{Page, PageContext};
+use crate::web::request_context::RequestContext;
 use crate::web::response::Response;
 use crate::web::upload::Uploaded;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![new, preview, start]
 }
-
-/// Names of columns in a Korean file: heading and column.
-const KOREAN_HEADINGS: [(&str, &str); 4] =
-    [("이메일", "email"), ("이름", "name"), ("성별", "gender"), ("생년월일", "date_of_birth")];
 
 /// Faults on the page; mending these shows the next.
 const MAX_FAULTS: usize = 50;
@@ -41,16 +42,33 @@ form! {
 
 #[derive(Template)]
 #[template(path = "admin/users/import.html")]
-struct ImportPage {
-    page: PageContext,
+struct ImportPage<'a> {
+    page: &'a PageContext,
     form: FormView,
     may_verify: bool,
 }
 
+impl ImportPage<'_> {
+    /// Returns the columns of the profile: each in two parts, between which a line may break, and the key of
+    /// what it holds.
+    fn profile_columns() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+        ProfileField::ALL.iter().map(|field| {
+            let name = field.as_str();
+            let (start, end) = name.split_at(name.rfind('_').map_or(name.len(), |end| end + 1));
+            let hint = match field {
+                ProfileField::Name => "admin.import.name",
+                ProfileField::Gender => "admin.import.gender",
+                ProfileField::DateOfBirth => "admin.import.date_of_birth",
+            };
+            (start, end, hint)
+        })
+    }
+}
+
 #[derive(Template)]
 #[template(path = "admin/users/import_preview.html")]
-struct ImportPreviewPage {
-    page: PageContext,
+struct ImportPreviewPage<'a> {
+    page: &'a PageContext,
     /// The number of accounts to create, as a phrase.
     good: String,
     plan: Option<BulkJobId>,
@@ -69,8 +87,8 @@ struct FaultRow {
 }
 
 #[get("/admin/users/import")]
-fn new(staff: AddsUsers, page: PageContext) -> Result<Page, Error> {
-    render(&staff.0, FormView::empty(""), page)
+fn new(staff: AddsUsers, request: RequestContext<'_>) -> Result<Page, Error> {
+    render(&staff.0, FormView::empty(""), &request.page)
 }
 
 /// Previews a file. The users without faults are kept, sealed, for an hour.
@@ -78,16 +96,15 @@ fn new(staff: AddsUsers, page: PageContext) -> Result<Page, Error> {
 async fn preview(
     sent: Uploaded,
     staff: AddsUsers,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> Result<Page, Error> {
+    let RequestContext { page, context: ctx, info, .. } = &request;
     let options = ImportOptions {
         today: ctx.clock.now().date(),
         language: page.language(),
         may_verify: staff.0.user().may(Permission::UsersChange),
         may_be_local: ctx.settings.allow_local_email,
-        headings: &KOREAN_HEADINGS,
+        headings: korean_headings(),
     };
     let mut list = match admin::import::parse(&sent.file, &options) {
         Ok(list) => list,
@@ -113,7 +130,7 @@ async fn preview(
             Err(_) => return Err(Status::Forbidden.into()),
         }
     };
-    show(list, count, (plan, sent.invite), page)
+    show(list, count, plan, sent.invite, page)
 }
 
 /// Starts a previewed import.
@@ -121,17 +138,23 @@ async fn preview(
 async fn start(
     form: Submitted<StartForm>,
     staff: AddsUsers,
-    page: PageContext,
-    info: &RequestInfo,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> Result<Response, Error> {
     let plan = number(&form.plan).map(BulkJobId);
     if let Some(plan) = plan
-        && flows::admin::user_import::enqueue(ctx, actor(&staff.0, info), plan).await?
+        && flows::admin::user_import::enqueue(request.context, actor(&staff.0, request.info), plan)
+            .await?
     {
         return Ok(Response::Redirect(Redirect::to(paths::admin_bulk_job(plan))));
     }
-    rerender("admin.import.draft_gone", &staff.0, page).map(Response::Page)
+    rerender("admin.import.draft_gone", &staff.0, &request.page).map(Response::Page)
+}
+
+/// Returns the headings of a Korean file with their columns: the labels of the fields.
+fn korean_headings() -> Vec<(Cow<'static, str>, &'static str)> {
+    let of_profile = ProfileField::ALL.iter().map(|it| (profile::label(*it), it.as_str()));
+    let labels = of_profile.chain([("field.email", "email")]);
+    labels.map(|(label, column)| (Language::Korean.say(label), column)).collect()
 }
 
 /// Excludes users whose hashes would delay others at each of their log-ins.
@@ -153,8 +176,9 @@ async fn exclude_existing(ctx: &Context, list: &mut ImportList) -> Result<(), Er
 fn show(
     list: ImportList,
     count: usize,
-    (plan, invites): (Option<BulkJobId>, bool),
-    page: PageContext,
+    plan: Option<BulkJobId>,
+    invites: bool,
+    page: &PageContext,
 ) -> Result<Page, Error> {
     let has_more = list.faults.len() > MAX_FAULTS;
     let faults = list.faults.into_iter().take(MAX_FAULTS).map(|fault| FaultRow {
@@ -176,13 +200,13 @@ fn show(
     })
 }
 
-fn rerender(key: &'static str, reader: &SignedIn, page: PageContext) -> Result<Page, Error> {
+fn rerender(key: &'static str, reader: &SignedIn, page: &PageContext) -> Result<Page, Error> {
     let rejection = Rejection::on_field("file", key);
     let form = FormView::empty("").with_errors::<StartForm>(&rejection.errors, page.language());
     Ok(rejection.apply_to(render(reader, form, page)?))
 }
 
-fn render(reader: &SignedIn, form: FormView, page: PageContext) -> Result<Page, Error> {
+fn render(reader: &SignedIn, form: FormView, page: &PageContext) -> Result<Page, Error> {
     let may_verify = reader.user().may(Permission::UsersChange);
     Page::render(&ImportPage { page, form, may_verify })
 }

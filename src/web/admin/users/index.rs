@@ -1,24 +1,22 @@
 //! The list of users: searched, filtered, sorted, a page at a time.
 
 use askama::Template;
-use rocket::form::FromForm;
-use rocket::{Route, State, get, routes};
-use url::form_urlencoded;
+use rocket::{Route, get, routes};
 
+use super::query::{ParsedUserQuery, UserQuery};
 use crate::accounts::search;
 use crate::accounts::search::{
-    Cursor, CursorPosition, MatchCount, SearchBounds, SearchPage, SearchTerms, SortOrder,
-    UserFilter, UserSummary,
+    Cursor, CursorPosition, MatchCount, SearchBounds, SearchPage, SortOrder, UserFilter,
+    UserSummary,
 };
 use crate::admin::AdminAction;
-use crate::context::Context;
 use crate::groups;
 use crate::http::guards::{SignedIn, ViewsUsers};
-use crate::http::query_text::QueryText;
 use crate::paths;
 use crate::types::Permission;
 use crate::web::error::Error;
 use crate::web::page::{Page, PageContext, Timestamp};
+use crate::web::request_context::RequestContext;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![index]
@@ -30,126 +28,10 @@ const PAGE_SIZE: u64 = 20;
 /// Groups to choose from; a site has a handful.
 const MAX_GROUPS: u64 = 200;
 
-/// The query as text, as the URL has it. The page says what cannot be read.
-#[derive(Default, FromForm)]
-pub(crate) struct UserQuery {
-    q: QueryText,
-    is_active: QueryText,
-    is_staff: QueryText,
-    is_superuser: QueryText,
-    verified: QueryText,
-    group: QueryText,
-    joined_from: QueryText,
-    joined_to: QueryText,
-    sort: QueryText,
-    after: QueryText,
-    before: QueryText,
-}
-
-/// The parsed query.
-pub(crate) struct ParsedUserQuery {
-    /// The filter; `None` when the search is too long.
-    pub filter: Option<UserFilter>,
-    /// The order.
-    pub sort: SortOrder,
-    place: CursorPosition,
-    /// The keys of what cannot be read.
-    pub errors: Vec<&'static str>,
-}
-
-impl UserQuery {
-    /// Parses the query, and clears the fields that it cannot read.
-    pub(crate) fn parse(&mut self) -> ParsedUserQuery {
-        let mut errors = Vec::new();
-        let has_unreadable = &mut false;
-        let mut filter = UserFilter::default();
-        for (name, text) in self.conditions() {
-            if filter.set_condition(name, text).is_err() {
-                *has_unreadable = true;
-                text.clear();
-            }
-        }
-        let sort =
-            parse_or_clear(&mut self.sort, has_unreadable, SortOrder::parse).unwrap_or_default();
-        let cursor = |text: &str| Cursor::parse(text, sort);
-        let after =
-            parse_or_clear(&mut self.after, has_unreadable, cursor).map(CursorPosition::After);
-        let before =
-            parse_or_clear(&mut self.before, has_unreadable, cursor).map(CursorPosition::Before);
-        if *has_unreadable {
-            errors.push("admin.users.filters_ignored");
-        }
-        let filter = match SearchTerms::parse(&self.q) {
-            Some(words) => {
-                filter.terms = words;
-                Some(filter)
-            }
-            None => {
-                self.q.clear();
-                errors.push("admin.users.search_too_long");
-                None
-            }
-        };
-        ParsedUserQuery { filter, sort, place: after.or(before).unwrap_or_default(), errors }
-    }
-
-    /// Returns the fields that `Filter::read` reads.
-    fn conditions(&mut self) -> [(&'static str, &mut String); 7] {
-        [
-            ("is_active", &mut self.is_active),
-            ("is_staff", &mut self.is_staff),
-            ("is_superuser", &mut self.is_superuser),
-            ("verified", &mut self.verified),
-            ("group", &mut self.group),
-            ("joined_from", &mut self.joined_from),
-            ("joined_to", &mut self.joined_to),
-        ]
-    }
-
-    fn filters(&self) -> [(&'static str, &str); 8] {
-        [
-            ("q", &self.q),
-            ("is_active", &self.is_active),
-            ("is_staff", &self.is_staff),
-            ("is_superuser", &self.is_superuser),
-            ("verified", &self.verified),
-            ("group", &self.group),
-            ("joined_from", &self.joined_from),
-            ("joined_to", &self.joined_to),
-        ]
-    }
-
-    /// Returns the URL of the same filter in some order, from some position on.
-    fn link(&self, path: &str, sort: SortOrder, place: &[(&str, String)]) -> String {
-        let mut serializer = form_urlencoded::Serializer::new(String::new());
-        serializer.extend_pairs(self.filters().iter().filter(|(_, value)| !value.is_empty()));
-        if sort != SortOrder::default() {
-            serializer.append_pair("sort", sort.as_str());
-        }
-        serializer.extend_pairs(place);
-        let query = serializer.finish();
-        if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
-    }
-}
-
-/// Parses a text. An unreadable one is cleared and noted.
-fn parse_or_clear<T>(
-    text: &mut String,
-    has_unreadable: &mut bool,
-    read: impl FnOnce(&str) -> Option<T>,
-) -> Option<T> {
-    let found = read(text);
-    if found.is_none() && !text.is_empty() {
-        *has_unreadable = true;
-        text.clear();
-    }
-    found
-}
-
 #[derive(Template)]
 #[template(path = "admin/users/index.html")]
-struct UsersPage {
-    page: PageContext,
+struct UsersPage<'a> {
+    page: &'a PageContext,
     query: UserQuery,
     groups: Vec<(String, String)>,
     columns: Vec<Column>,
@@ -169,7 +51,7 @@ struct UsersPage {
     after: Option<String>,
 }
 
-impl UsersPage {
+impl UsersPage<'_> {
     /// Returns the yes/no filters: name, label and value.
     fn flags(&self) -> [(&'static str, &'static str, &str); 4] {
         [
@@ -214,34 +96,20 @@ struct UserRow {
 async fn index(
     by: ViewsUsers,
     query: UserQuery,
-    page: PageContext,
-    ctx: &State<Context>,
+    request: RequestContext<'_>,
 ) -> Result<Page, Error> {
-    render(query, None, &by.0, page, ctx).await
+    render(query, None, &by.0, &request).await
 }
 
-/// Renders the list again, with what is wrong with an action on its users.
-pub(crate) async fn rerender(
-    query: Option<UserQuery>,
-    wrong: &'static str,
-    reader: &SignedIn,
-    page: PageContext,
-    ctx: &Context,
-) -> Result<Page, Error> {
-    render(query.unwrap_or_default(), Some(wrong), reader, page, ctx).await
-}
-
-async fn render(
+/// Renders the list, with what is wrong with an action on its users.
+pub(crate) async fn render(
     mut query: UserQuery,
     wrong: Option<&'static str>,
     reader: &SignedIn,
-    page: PageContext,
-    ctx: &Context,
+    RequestContext { page, context: ctx, .. }: &RequestContext<'_>,
 ) -> Result<Page, Error> {
     let ParsedUserQuery { filter, sort, place, mut errors } = query.parse();
-    if let Some(wrong) = wrong {
-        errors.insert(0, wrong);
-    }
+    errors.splice(0..0, wrong);
     let found = match &filter {
         Some(filter) => {
             search::list_page(&ctx.db, filter, sort, &place, SearchBounds::default(), PAGE_SIZE)
@@ -253,10 +121,10 @@ async fn render(
     let link = |place: &str, cursor: &Cursor| {
         query.link(paths::ADMIN_USERS, sort, &[(place, cursor.encode())])
     };
-    let page = UsersPage {
+    Page::render(&UsersPage {
         groups: groups.into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
         columns: columns(&query, sort),
-        count: count_label(found.count, &page),
+        count: count_label(found.count, page),
         is_filtered: filter != Some(UserFilter::default()),
         is_window_exhausted: found.is_window_exhausted,
         may_add: reader.user().may(Permission::UsersAdd),
@@ -266,12 +134,11 @@ async fn render(
         first: (place != CursorPosition::Start).then(|| query.link(paths::ADMIN_USERS, sort, &[])),
         before: found.before.as_ref().map(|cursor| link("before", cursor)),
         after: found.after.as_ref().map(|cursor| link("after", cursor)),
-        users: found.users.into_iter().map(|row| user_row(row, &page)).collect(),
+        users: found.users.into_iter().map(|row| user_row(row, page)).collect(),
         errors,
         query,
         page,
-    };
-    Page::render(&page)
+    })
 }
 
 /// Returns the form values and label keys of the actions on many users that the reader may do.

@@ -1,12 +1,16 @@
 //! Pages about users: the list, one user, actions, the import and the CSV export.
 
+mod action_links;
 pub(crate) mod actions;
 pub(crate) mod csv;
 pub(crate) mod edit;
+mod group_checkboxes;
 pub(crate) mod import;
 pub(crate) mod index;
+mod login_diagnosis;
 pub(crate) mod new;
 mod password;
+pub(crate) mod query;
 pub(crate) mod suspension;
 pub(crate) mod target;
 mod user_form;

@@ -4,10 +4,8 @@ use askama::Template;
 use rocket::http::Status;
 use rocket::{Route, get, post, routes};
 
-use super::edit;
-use super::edit::GroupCheckbox;
-use super::target;
-use super::user_form;
+use super::group_checkboxes::GroupCheckbox;
+use super::{group_checkboxes, target, user_form};
 use crate::flows;
 use crate::flows::admin::user_create::{CreateUserError, NewUser};
 use crate::http::cookies;
@@ -80,7 +78,7 @@ impl FormPage<SignedIn> for NewUserForm {
         Page::render(&NewUserPage {
             page: &request.page,
             form,
-            groups: edit::group_checkboxes(ctx, reader.permissions()).await?,
+            groups: group_checkboxes::list(ctx, reader.permissions()).await?,
             may_make_staff: reader.may(Permission::UsersChange),
             may_make_superusers: reader.is_superuser,
             min_length: ctx.settings.password_min_length,

@@ -22,14 +22,16 @@ const MAX_ROUNDS: usize = 20;
 pub(super) async fn run_action_batch(
     ctx: &Context,
     transaction: &Transaction,
-    (actor, job): (Actor<'_>, &BulkJob),
-    (request, targets): (&ActionRequest, &BulkTargets),
+    actor: Actor<'_>,
+    job: &BulkJob,
+    request: &ActionRequest,
+    targets: &BulkTargets,
 ) -> Result<BatchResult, DbError> {
     let (mut batch, now) = (BatchResult::from(job.cursor), ctx.clock.now());
     let (ids, cursor, is_over) = next_targets(ctx, targets, UserId(job.cursor)).await?;
     for id in ids {
         let part = transaction.begin_nested().await?;
-        match run_action(&part, (actor, job), id, request, now).await {
+        match run_action(&part, actor, job, id, request, now).await {
             Ok(Some(done)) => {
                 part.commit().await?;
                 batch.add_change(id, done.kind);
@@ -54,13 +56,14 @@ pub(super) async fn run_action_batch(
 
 async fn run_action(
     part: &Transaction,
-    (actor, job): (Actor<'_>, &BulkJob),
+    actor: Actor<'_>,
+    job: &BulkJob,
     id: UserId,
     request: &ActionRequest,
     now: OffsetDateTime,
 ) -> Result<Option<PerformedAction>, AdminError> {
     let facts = json!({ "bulk": job.id });
-    let done = admin::perform(part, actor, id, (request, facts), now).await?;
+    let done = admin::perform(part, actor, id, request, facts, now).await?;
     if let Some(done) = &done
         && job.kind.is_some_and(|kind| kind.undo_permission().is_some())
     {
@@ -86,7 +89,7 @@ async fn next_targets(
             let mut ids = Vec::new();
             for _ in 0..MAX_ROUNDS {
                 (ids, cursor) =
-                    search::list_ids(&ctx.db, filter, (cursor, *last), BATCH_SIZE).await?;
+                    search::list_ids(&ctx.db, filter, cursor, *last, BATCH_SIZE).await?;
                 if !ids.is_empty() || cursor >= *last {
                     break;
                 }

@@ -15,15 +15,16 @@ const IMPORT_BATCH_SIZE: usize = 200;
 pub(super) async fn run_import_batch(
     ctx: &Context,
     transaction: &Transaction,
-    (actor, job): (Actor<'_>, &BulkJob),
-    (users, is_invited): (&[ImportedUser], bool),
+    actor: Actor<'_>,
+    job: &BulkJob,
+    users: &[ImportedUser],
+    is_invited: bool,
 ) -> Result<BatchResult, DbError> {
     let (mut batch, now) = (BatchResult::from(job.cursor), ctx.clock.now());
     let begin = usize::try_from(job.cursor).unwrap_or(usize::MAX).min(users.len());
     let end = users.len().min(begin + IMPORT_BATCH_SIZE);
     for (index, user) in users[begin..end].iter().enumerate() {
-        let entry = (job.id, user, is_invited);
-        match admin::create_imported(ctx, transaction, actor, entry, now).await {
+        match admin::create_imported(ctx, transaction, actor, job.id, user, is_invited, now).await {
             Ok(Some(id)) => batch.add_change(id, AuditEventKind::CreatedByStaff),
             Ok(None) => batch.progress.skipped += 1,
             Err(error) => {

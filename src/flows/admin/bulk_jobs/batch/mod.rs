@@ -75,14 +75,15 @@ async fn claim_and_run(ctx: &Context, claim: Claim<'_>) -> Result<bool, BatchFai
     let locked = bulk_queue::claim_next(&transaction, &ctx.keys, claim).await?;
     let Some((job, spec)) = locked else { return Ok(false) };
     let of = Some(job.id);
-    let done = run_batch(ctx, transaction, (job, spec)).await;
+    let done = run_batch(ctx, transaction, job, spec).await;
     done.map(|()| true).map_err(|error| BatchFailed { of, error })
 }
 
 async fn run_batch(
     ctx: &Context,
     transaction: Transaction,
-    (job, spec): (BulkJob, Option<BulkJobSpec>),
+    job: BulkJob,
+    spec: Option<BulkJobSpec>,
 ) -> Result<(), DbError> {
     let now = ctx.clock.now();
     // Serializes with everything that takes rights away from a superuser or locks several accounts.
@@ -108,14 +109,12 @@ async fn run_batch(
     let actor = Actor { user: &staff, info: &job.info };
     let batch = match spec {
         BulkJobSpec::Action { request, targets } => {
-            run_action_batch(ctx, &transaction, (actor, &job), (&request, &targets)).await?
+            run_action_batch(ctx, &transaction, actor, &job, &request, &targets).await?
         }
         BulkJobSpec::Import { users, invite } => {
-            run_import_batch(ctx, &transaction, (actor, &job), (&users, invite)).await?
+            run_import_batch(ctx, &transaction, actor, &job, &users, invite).await?
         }
-        BulkJobSpec::Undo { job: of } => {
-            run_undo_batch(ctx, &transaction, (actor, &job), of).await?
-        }
+        BulkJobSpec::Undo { job: of } => run_undo_batch(ctx, &transaction, actor, &job, of).await?,
     };
     bulk_queue::update_progress(&transaction, job.id, batch.progress, now).await?;
     transaction.commit().await?;

@@ -18,7 +18,8 @@ use crate::types::{BulkJobId, UserId};
 pub(super) async fn run_undo_batch(
     ctx: &Context,
     transaction: &Transaction,
-    (actor, job): (Actor<'_>, &BulkJob),
+    actor: Actor<'_>,
+    job: &BulkJob,
     of: BulkJobId,
 ) -> Result<BatchResult, DbError> {
     let mut batch = BatchResult::from(job.cursor);
@@ -32,7 +33,7 @@ pub(super) async fn run_undo_batch(
             "undone": of,
         });
         let part = transaction.begin_nested().await?;
-        match restore(ctx, &part, actor, (id, &before), facts).await {
+        match restore(ctx, &part, actor, id, &before, facts).await {
             Ok(true) => {
                 part.commit().await?;
                 batch.add_change(id, AuditEventKind::UndoneByStaff);
@@ -55,7 +56,8 @@ async fn restore(
     ctx: &Context,
     transaction: &Transaction,
     actor: Actor<'_>,
-    (id, before): (UserId, &AccountSnapshot),
+    id: UserId,
+    before: &AccountSnapshot,
     facts: serde_json::Value,
 ) -> Result<bool, AdminError> {
     let now = ctx.clock.now();
@@ -63,7 +65,6 @@ async fn restore(
     if !accounts::restore(transaction, id, before, now).await? {
         return Ok(false);
     }
-    admin::record_event(transaction, actor, id, (AuditEventKind::UndoneByStaff, facts), now)
-        .await?;
+    admin::record_event(transaction, actor, id, AuditEventKind::UndoneByStaff, facts, now).await?;
     Ok(true)
 }
