@@ -1,12 +1,12 @@
 //! Pages with one message and no form: an e-mail is on its way, a link does not work.
 
 use askama::Template;
-use rocket::http::{CookieJar, Status};
+use rocket::http::Status;
 
-use crate::context::Context;
 use crate::http::cookies;
 use crate::web::error::Error;
 use crate::web::page::{Page, PageContext};
+use crate::web::request_context::RequestContext;
 
 #[derive(Template)]
 #[template(path = "account/message.html")]
@@ -46,12 +46,9 @@ pub(crate) fn dead_link(page: &PageContext) -> Result<Page, Error> {
 
 /// Renders the page for a link whose token did not arrive in its cookie. A browser that sends none
 /// of our cookies probably stores none, and the link may be valid.
-pub(crate) fn no_link(
-    page: &PageContext,
-    ctx: &Context,
-    jar: &CookieJar<'_>,
-) -> Result<Page, Error> {
-    if cookies::has_any_of_ours(jar, ctx) { dead_link(page) } else { no_cookies(page) }
+pub(crate) fn no_link(request: &RequestContext<'_>) -> Result<Page, Error> {
+    let has_cookies = cookies::has_any_of_ours(request.cookies, request.context);
+    if has_cookies { dead_link(&request.page) } else { no_cookies(&request.page) }
 }
 
 /// Renders the page for a browser that stores no cookies.

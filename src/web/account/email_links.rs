@@ -127,7 +127,7 @@ async fn dead_link(token: &Secret, request: &RequestContext<'_>) -> Result<Page,
 /// Renders the page for a dead link whose token comes from the cookie, if it came.
 async fn dead_or_missing_link(token: &Secret, request: &RequestContext<'_>) -> Result<Page, Error> {
     if token.expose().is_empty() {
-        return message_page::no_link(&request.page, request.context, request.cookies);
+        return message_page::no_link(request);
     }
     dead_link(token, request).await
 }

@@ -51,7 +51,7 @@ struct LoginPage<'a> {
 
 impl FormPage for LoginForm {
     async fn render(form: FormView, (): &(), request: &RequestContext<'_>) -> Result<Page, Error> {
-        let (login_methods, origins) = login_methods::list(request.context, &request.page).await?;
+        let (login_methods, origins) = login_methods::list(request).await?;
         let page = LoginPage { page: &request.page, form, login_methods };
         Ok(Page::render(&page)?.with_form_action(origins))
     }

@@ -120,7 +120,7 @@ async fn arrive(token: &str, request: RequestContext<'_>) -> Result<Response, Er
 async fn edit(request: RequestContext<'_>) -> Result<Page, Error> {
     let (ctx, jar) = (request.context, request.cookies);
     if !flows::account::password_reset::is_link_valid(ctx, &cookies::link_token(jar, ctx)).await? {
-        return message_page::no_link(&request.page, ctx, jar);
+        return message_page::no_link(&request);
     }
     PasswordResetForm::render(FormView::empty(""), &(), &request).await
 }

@@ -55,7 +55,7 @@ impl FormPage<SignedIn> for ReauthenticationForm {
         let (login_methods, origins) = if has_password {
             Default::default()
         } else {
-            login_methods::list_of_user(request.context, page, user.id).await?
+            login_methods::list_of_user(request, user.id).await?
         };
         Ok(Page::render(&ReauthenticationPage { page, form, has_password, login_methods })?
             .with_form_action(origins))

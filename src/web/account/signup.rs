@@ -72,7 +72,7 @@ struct SignupClosedPage<'a> {
 
 impl FormPage for SignupForm {
     async fn render(form: FormView, (): &(), request: &RequestContext<'_>) -> Result<Page, Error> {
-        let (login_methods, origins) = login_methods::list(request.context, &request.page).await?;
+        let (login_methods, origins) = login_methods::list(request).await?;
         let min_length = request.context.settings.password_min_length;
         let page = SignupPage { page: &request.page, form, login_methods, min_length };
         Ok(Page::render(&page)?.with_form_action(origins))

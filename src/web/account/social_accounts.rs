@@ -27,9 +27,6 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![index, destroy]
 }
 
-/// The page's path.
-pub(crate) const LIST: &str = paths::SOCIAL_ACCOUNTS;
-
 #[derive(Template)]
 #[template(path = "account/social_accounts.html")]
 struct SocialAccountsPage {
@@ -83,12 +80,12 @@ async fn destroy(
 ) -> Result<Response, Error> {
     let (ctx, user, id) = (request.context, signed_in.user().id, id.unwrap_or_default());
     if !guards::has_reauthenticated(ctx, &signed_in).await? {
-        return Err(Error::ReauthenticationRequired(LIST.to_owned()));
+        return Err(Error::ReauthenticationRequired(paths::SOCIAL_ACCOUNTS.to_owned()));
     }
     match flows::account::social_accounts::disconnect(ctx, user, id, request.info).await {
         Ok(()) => {
             request.flash(Flash::SocialDisconnected);
-            Ok(Response::redirect_to(LIST))
+            Ok(Response::redirect_to(paths::SOCIAL_ACCOUNTS))
         }
         Err(DisconnectError::Stays) => {
             let page = message_page::render(

@@ -8,7 +8,7 @@ use rocket::http::Status;
 use rocket::{Route, get, post, routes};
 
 use super::oauth_state::{OAuthPurpose, OAuthState, PendingSocialSignup};
-use super::{login_methods, signup, social_accounts};
+use super::{login_methods, signup};
 use crate::flows;
 use crate::flows::account::social_accounts::ConnectError;
 use crate::flows::account::social_login::{SocialLogin, SocialLoginError, SocialLoginOutcome};
@@ -58,7 +58,7 @@ async fn create(
         Some(user) if guards::has_reauthenticated(ctx, user).await? => {
             OAuthPurpose::Connect(user.session().to_string())
         }
-        Some(_) => return Err(Error::ReauthenticationRequired(social_accounts::LIST.to_owned())),
+        Some(_) => return Err(Error::ReauthenticationRequired(paths::SOCIAL_ACCOUNTS.to_owned())),
     };
     let is_reauthentication = matches!(purpose, OAuthPurpose::Reauthenticate(_));
     match flows::account::social_login::begin(ctx, slug, is_reauthentication, request.info).await {
@@ -136,7 +136,7 @@ async fn complete(
             {
                 Ok(()) => {
                     request.flash(Flash::SocialConnected);
-                    Ok(Response::redirect_to(social_accounts::LIST))
+                    Ok(Response::redirect_to(paths::SOCIAL_ACCOUNTS))
                 }
                 Err(error) => {
                     let text = "social_accounts.not_connected";
@@ -267,7 +267,7 @@ async fn message(
     request: &RequestContext<'_>,
 ) -> Result<Response, Error> {
     let page = &request.page;
-    let provider = login_methods::provider_name_of(request.context, page, slug).await?;
+    let provider = login_methods::provider_name_of(request, slug).await?;
     let text = page.t_with(text, "provider", provider);
     let page = message_page::render_text(page, "social_login.failed", text)?;
     Ok(Response::Page(page.with_status(status)))

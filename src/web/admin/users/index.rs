@@ -108,18 +108,18 @@ pub(crate) async fn render(
     reader: &SignedIn,
     RequestContext { page, context: ctx, .. }: &RequestContext<'_>,
 ) -> Result<Page, Error> {
-    let ParsedUserQuery { filter, sort, place, mut errors } = query.parse();
+    let ParsedUserQuery { filter, sort, position, mut errors } = query.parse();
     errors.splice(0..0, wrong);
     let found = match &filter {
         Some(filter) => {
-            search::list_page(&ctx.db, filter, sort, &place, SearchBounds::default(), PAGE_SIZE)
+            search::list_page(&ctx.db, filter, sort, &position, SearchBounds::default(), PAGE_SIZE)
                 .await?
         }
         None => no_users(),
     };
     let groups = groups::names(&ctx.db, MAX_GROUPS).await?;
-    let link = |place: &str, cursor: &Cursor| {
-        query.link(paths::ADMIN_USERS, sort, &[(place, cursor.encode())])
+    let link = |name: &str, cursor: &Cursor| {
+        query.link(paths::ADMIN_USERS, sort, &[(name, cursor.encode())])
     };
     Page::render(&UsersPage {
         groups: groups.into_iter().map(|(id, name)| (id.to_string(), name)).collect(),
@@ -131,7 +131,8 @@ pub(crate) async fn render(
         actions: bulk_actions(reader),
         filter: query.link("", SortOrder::default(), &[]).trim_start_matches('?').to_owned(),
         csv: query.link(paths::ADMIN_USERS_CSV, sort, &[]),
-        first: (place != CursorPosition::Start).then(|| query.link(paths::ADMIN_USERS, sort, &[])),
+        first: (position != CursorPosition::Start)
+            .then(|| query.link(paths::ADMIN_USERS, sort, &[])),
         before: found.before.as_ref().map(|cursor| link("before", cursor)),
         after: found.after.as_ref().map(|cursor| link("after", cursor)),
         users: found.users.into_iter().map(|row| user_row(row, page)).collect(),
@@ -153,8 +154,8 @@ fn bulk_actions(reader: &SignedIn) -> Vec<(&'static str, &'static str)> {
 }
 
 fn no_users() -> SearchPage {
-    let (people, count) = (Vec::new(), MatchCount::Exactly(0));
-    SearchPage { users: people, count, before: None, after: None, is_window_exhausted: false }
+    let (users, count) = (Vec::new(), MatchCount::Exactly(0));
+    SearchPage { users, count, before: None, after: None, is_window_exhausted: false }
 }
 
 pub(crate) fn count_label(count: MatchCount, page: &PageContext) -> String {

@@ -29,7 +29,7 @@ pub(crate) struct ParsedUserQuery {
     /// The order.
     pub sort: SortOrder,
     /// The position from which the list goes on.
-    pub place: CursorPosition,
+    pub position: CursorPosition,
     /// The keys of what cannot be read.
     pub errors: Vec<&'static str>,
 }
@@ -67,7 +67,7 @@ impl UserQuery {
                 None
             }
         };
-        ParsedUserQuery { filter, sort, place: after.or(before).unwrap_or_default(), errors }
+        ParsedUserQuery { filter, sort, position: after.or(before).unwrap_or_default(), errors }
     }
 
     /// Returns the fields that [`UserFilter::set_condition`] reads.
@@ -97,13 +97,13 @@ impl UserQuery {
     }
 
     /// Returns the URL of the same filter in some order, from some position on.
-    pub(super) fn link(&self, path: &str, sort: SortOrder, place: &[(&str, String)]) -> String {
+    pub(super) fn link(&self, path: &str, sort: SortOrder, position: &[(&str, String)]) -> String {
         let mut serializer = form_urlencoded::Serializer::new(String::new());
         serializer.extend_pairs(self.filters().iter().filter(|(_, value)| !value.is_empty()));
         if sort != SortOrder::default() {
             serializer.append_pair("sort", sort.as_str());
         }
-        serializer.extend_pairs(place);
+        serializer.extend_pairs(position);
         let query = serializer.finish();
         if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
     }
