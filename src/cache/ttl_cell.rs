@@ -22,6 +22,7 @@ impl<T: Clone> TtlCell<T> {
     pub fn get(&self, now: OffsetDateTime) -> Option<T> {
         let stored = self.lock();
         let (value, stored_at) = stored.as_ref()?;
+        // A value from the future was stored before the clock was set back.
         (now - *stored_at < self.ttl && now >= *stored_at).then(|| value.clone())
     }
 
