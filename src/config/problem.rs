@@ -1,4 +1,4 @@
-//! What can be wrong with a setting.
+//! The problems of a setting.
 //!
 //! Holds facts and translation keys; `cli::settings` turns them into sentences.
 
