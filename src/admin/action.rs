@@ -1,8 +1,8 @@
-//! The actions that staff can do to one account as well as to many: what each needs, does and leaves in
-//! the audit log.
+//! The actions that staff can do to one account or to many: what each needs, what it does, and its audit
+//! event.
 //!
 //! Does not begin or commit a transaction, and does not know whether a page, the JSON API or a bulk job
-//! asked.
+//! calls it.
 
 use std::time::Duration;
 
@@ -144,6 +144,7 @@ impl AdminAction {
         match self {
             Self::Activate => account.is_active && account.deletes_at.is_none(),
             Self::VerifyEmail => account.user.email_verified_at.is_some(),
+            // A deletion that is due later than ours would be is brought forward.
             Self::Delete => {
                 !account.is_active && account.deletes_at.is_some_and(|at| at <= now + UNDO_WINDOW)
             }
@@ -199,6 +200,7 @@ pub async fn perform(
         if actor.user.id == target {
             return Err(AdminError::OwnAccount);
         }
+        // Before the account is locked, so that all transactions lock in one order.
         accounts::lock_superusers(transaction).await?;
     }
     let locked = lock_target(transaction, actor, target).await?;
@@ -206,6 +208,7 @@ pub async fn perform(
         locked.must_not_outrank(transaction).await?;
     }
     let LockedTarget { actor: staff, account } = locked;
+    // Again, in the transaction: the permission may have been taken away since the request was checked.
     if !staff.may(action.permission()) {
         return Err(AdminError::Forbidden);
     }
@@ -236,7 +239,7 @@ async fn change(
         }
         AdminAction::Deactivate => {
             let Suspension { reason, until } = &request.suspension;
-            // A deletion that the user scheduled goes on.
+            // A deletion that is already scheduled stays scheduled.
             let why = Deactivation { reason, until: *until, deletes_at: account.deletes_at };
             suspend(transaction, target, why, now).await?;
             Ok(json!({
@@ -271,7 +274,8 @@ async fn suspend(
     target: UserId,
     why: Deactivation<'_>,
     now: OffsetDateTime,
-) -> Result<(), AdminError> {
+) -> Result<Vec<SessionId>, AdminError> {
+    // A condition of the statement keeps the last superuser, so no check before it could be outdated.
     if !accounts::deactivate(transaction, target, why, now).await? {
         return Err(AdminError::LastSuperuser);
     }

@@ -19,12 +19,11 @@ pub const UNDO_WINDOW: Duration = Duration::from_hours(24);
 pub enum BulkTargets {
     /// These accounts, in ascending order.
     Ids(Vec<UserId>),
-    /// Every account that matches when its batch runs, up to the newest account at the moment when
-    /// the job was enqueued.
+    /// Every account that matches when its batch runs.
     Matching {
         /// The filter.
         filter: UserFilter,
-        /// The newest account.
+        /// The newest account when the job was enqueued; later ones are left out.
         last: UserId,
     },
 }
@@ -153,6 +152,7 @@ impl BulkJob {
     /// Returns the instant until which the job can be undone; `None` when it cannot be.
     #[must_use]
     pub fn undoable_until(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        // From the creation of the job, because an account that it deletes goes a day after its batch.
         let until = self.created_at + UNDO_WINDOW;
         let is_undoable = self.kind.is_some_and(|kind| kind.undo_permission().is_some())
             && matches!(self.state, BulkJobState::Done | BulkJobState::Stopped)
