@@ -1,6 +1,6 @@
-//! The context: what every use case gets as its first argument.
+//! The context: bundles the infrastructure, and is the first argument of every use case.
 //!
-//! Bundles the infrastructure and knows no domain module, use case or entry point.
+//! Knows no domain module, use case or entry point.
 
 use std::any::Any;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -68,7 +68,7 @@ pub struct Infrastructure {
     pub dashboard_stats: TtlCell<Arc<dyn Any + Send + Sync>>,
     /// Diagnostics about trusted proxies.
     pub forwarding: ForwardingDiagnostics,
-    /// Locked while the signing keys are read; when a token with an unknown key last caused that.
+    /// Locked while the signing keys are read. Holds when a token with an unknown key last caused that.
     pub keys_read_at: tokio::sync::Mutex<Option<OffsetDateTime>>,
     keyring: RwLock<Arc<Keyring>>,
 }
@@ -160,6 +160,7 @@ impl Context {
     /// Replaces the keys that sign access tokens.
     pub fn set_keyring(&self, keyring: Keyring) {
         *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
+        // After the new keys are in force: tokens of a key that is gone must be verified, and refused.
         self.cache.forget_tokens();
     }
 }

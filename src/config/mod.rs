@@ -218,7 +218,7 @@ impl Settings {
         self.allow_local_email || !email.is_local()
     }
 
-    /// Tells whether a superuser whom the owner of the machine creates may have an address.
+    /// Tells whether a superuser that the owner of the machine creates may have an address.
     #[must_use]
     pub fn accepts_superuser_email(&self, email: &Email) -> bool {
         // Trying the program out on one machine needs no setting.

@@ -1,7 +1,7 @@
 //! Finding users among many: filters, an order, and a page from a cursor on.
 //!
 //! A search starts from its narrowest condition, which has an index, and examines at most
-//! [`SearchBounds::candidates`] of the users to whom the index points. If there are fewer, they are all
+//! [`SearchBounds::candidates`] of the users that the index names. If there are fewer, they are all
 //! examined, counted exactly and sorted. If there are more, users are read in the requested order until a
 //! page is full, through a window of [`SearchBounds::window`] rows; the next page continues at the end of
 //! the window. So no search costs more than its bounds, however many users there are.
