@@ -136,6 +136,7 @@ impl SessionCache {
 
     /// Returns the result for the token with this digest, unless the token has expired.
     pub fn find_token(&self, token: &[u8; 32], now: OffsetDateTime) -> Option<VerifiedToken> {
+        // Whatever `keep` is: a signature stays valid, and the session is looked up separately.
         self.lock().tokens.get(token).filter(|verified| verified.expires_at > now).cloned()
     }
 

@@ -148,7 +148,7 @@ mod tests {
         readable(&format!("argon2$argon2id$v=19${cost}${rest}"))
     }
 
-    /// Everything that a wrong password costs, in a fixed order.
+    /// Returns everything that a wrong password costs, in a fixed order.
     fn whole(computed: Option<&Readable>, kinds: &HashKinds) -> (u32, Vec<String>) {
         let compared = Work::of(computed, TODAY);
         let rest = compared.up_to(kinds, TODAY);

@@ -178,7 +178,7 @@ mod tests {
         hash(&format!("argon2$argon2id$v=19${cost}${rest}"))
     }
 
-    /// A machine that does so much in a second.
+    /// Returns the speed of a machine that does so much in a second.
     fn machine(iterations: u64, blocks: u64) -> Speed {
         let taken = Duration::from_secs(1);
         let samples = [iterations, blocks].map(|work| Sample { work, taken });

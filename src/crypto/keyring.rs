@@ -91,7 +91,7 @@ impl Keyring {
         self.keys.iter().any(|timed| timed.key.id == id)
     }
 
-    /// All keys, the youngest first.
+    /// Returns all keys, the youngest first.
     #[must_use]
     pub fn keys(&self) -> &[TimedKey] {
         &self.keys

@@ -43,7 +43,7 @@ impl PasswordHash {
         if is_known { Ok(Some(hash)) } else { Err(UnsupportedHash) }
     }
 
-    /// The string to store.
+    /// Returns the string to store.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

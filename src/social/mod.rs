@@ -201,6 +201,7 @@ pub async fn list_identities(db: &Db, user: UserId) -> Result<Vec<Identity>, DbE
 /// Returns the slugs of the providers with which a user can log in now, in the order of pages.
 pub async fn list_login_methods(ctx: &Context, user: UserId) -> Result<Vec<String>, DbError> {
     let identities = list_identities(&ctx.db, user).await?;
+    // Most users have none, and need no second query.
     if identities.is_empty() {
         return Ok(Vec::new());
     }
